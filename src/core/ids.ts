@@ -1,0 +1,32 @@
+import { randomBytes } from "node:crypto";
+
+/** A session key in Django's form: 32 characters of `[a-z0-9]`, 165 bits. It is a secret: never log it. */
+export type SessionKey = string;
+
+const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
+const KEY_LENGTH = 32;
+const KEY_FORM = /^[a-z0-9]{32}$/;
+
+// 252 is the largest multiple of 36 that fits in a byte: bytes above it would favour the first four characters.
+const CUTOFF = 252;
+
+/** Makes a session key from the system's random source (Django: `SessionBase._get_new_session_key`). */
+export function newSessionKey(): SessionKey {
+  let key = "";
+  while (key.length < KEY_LENGTH) {
+    for (const byte of randomBytes(KEY_LENGTH + 8)) {
+      if (byte < CUTOFF && key.length < KEY_LENGTH) key += ALPHABET[byte % 36];
+    }
+  }
+  return key;
+}
+
+/** Tells whether a text has the form of a session key. Only such a text ever reaches a store. */
+export function isSessionKey(text: string): text is SessionKey {
+  return KEY_FORM.test(text);
+}
+
+/** A fresh 64-bit nonce, as 16 hexadecimal digits. Each commit puts one into the record. */
+export function newNonce(): string {
+  return randomBytes(8).toString("hex");
+}

@@ -1,0 +1,98 @@
+import type { Clock, Milliseconds } from "../core/clock.ts";
+import type { Deadline } from "../core/deadlines.ts";
+import type { SessionKey } from "../core/ids.ts";
+import type { RedisRegistry } from "../redis/registry.ts";
+
+/**
+ * What identifies one version of a record: a piece of the record itself, so a store keeps nothing beside it.
+ *
+ * The signature that ends a signed record changes with every commit, so its 43 bytes are enough to compare and all
+ * that is sent.
+ */
+export interface Etag {
+  /** Where the piece starts, in bytes, as for `String.prototype.slice`: a negative number counts from the end. */
+  readonly start: number;
+  /** The piece. ASCII. */
+  readonly text: string;
+}
+
+/** Tells whether a record is the version that an etag stands for. */
+export function hasEtag(record: string, etag: Etag): boolean {
+  const from = etag.start < 0 ? record.length + etag.start : etag.start;
+  return from >= 0 && record.startsWith(etag.text, from);
+}
+
+/** Answer of a conditional write. Exactly one of the three is true at the moment the store decides. */
+export type CommitResult =
+  | { readonly status: "committed" }
+  /** Another version is in the store; nothing was changed. */
+  | { readonly status: "conflict"; readonly record: string }
+  /** There is no record, or it has expired; nothing was changed. */
+  | { readonly status: "gone" };
+
+/** Answer of {@link SessionStore.create}. */
+export type CreateResult = { readonly status: "created" } | { readonly status: "exists" };
+
+/**
+ * Keeps session records. A record is text (UTF-8 where the engine keeps bytes) that the store never looks into,
+ * but for the etag's place.
+ *
+ * - Unknown, expired and deleted look the same: `undefined` or `"gone"`.
+ * - Every method decides at one instant inside the engine; a check followed by a write is not an implementation.
+ * - `ttl` is the time to live from now, in milliseconds, and is at least 1: who wants a record gone deletes it.
+ * - The deadline is absolute. A method that cannot answer in time throws {@link StoreConnectionError}.
+ * - Failures are {@link StoreConnectionError} and {@link StoreServiceError}, whose `outcome` says whether the write
+ *   may have happened. Nothing else is thrown, and no failure looks like an absent record.
+ * - Keys have been checked: 32 characters of `[a-z0-9]`.
+ *
+ * `describeSessionStore` of `sojourn/testing` is this contract as a test suite.
+ */
+export interface SessionStore {
+  /** The engine's name, as in `stores/<name>`. */
+  readonly name: string;
+
+  /** Reads a live record. */
+  read(key: SessionKey, deadline: Deadline): Promise<string | undefined>;
+
+  /** Stores a record under a key that has none. An existing record and its time to live stay as they are. */
+  create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult>;
+
+  /** Replaces a record and its time to live, if the stored one still is the version of the etag. */
+  commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult>;
+
+  /** Sets the time to live, if the stored record still is the version of the etag. The record stays as it is. */
+  touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult>;
+
+  /** Deletes a record. @returns Whether there was a live one. */
+  delete(key: SessionKey, deadline: Deadline): Promise<boolean>;
+
+  /** Deletes a record, if it still is the version of the etag. */
+  deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult>;
+
+  /**
+   * Walks all keys that are in the store during the whole walk; others may or may not come. No key comes twice.
+   *
+   * @param pageDeadline Makes the deadline of each page, so that a long walk is bounded step by step.
+   */
+  scan(pageDeadline: () => Deadline): AsyncIterable<SessionKey>;
+
+  /** Resolves when the engine answers. */
+  ping(deadline: Deadline): Promise<void>;
+
+  /** Deletes expired records where the engine does not do so itself. @returns How many. */
+  clearExpired(pageDeadline: () => Deadline): Promise<number>;
+
+  /** Lets go of what the store itself has opened (connections belong to the registry). */
+  close(): Promise<void>;
+}
+
+/** What a store is made from: the settings that it shares with the rest of the application. */
+export interface StoreContext {
+  /** First segment of the Redis keys. */
+  readonly projectName: string;
+  readonly redis: RedisRegistry;
+  readonly clock: Clock;
+}
+
+/** What `redisSessionStore()` and its like return: the store is made when the settings are complete. */
+export type SessionStoreFactory = (context: StoreContext) => SessionStore;
