@@ -1,0 +1,45 @@
+import type { Clock } from "../core/clock.ts";
+import type { DecodeResult, RecordCodec } from "./record-codec.ts";
+import type { Etag } from "../core/etag.ts";
+import { type Secrets, SIGNATURE_LENGTH } from "./signer.ts";
+import { JsonSigner } from "./signing.ts";
+
+/**
+ * The salt of the session engines db, cached_db, file, cache and codex-django's: `django.contrib.sessions.` and the
+ * name of the class, which is `SessionStore` in all of them.
+ */
+export const SESSION_SALT = "django.contrib.sessions.SessionStore";
+
+/** Options of {@link DjangoCodec}. */
+export interface DjangoCodecOptions extends Secrets {
+  readonly clock: Clock;
+  /** Most that a compressed record may inflate to, in bytes. */
+  readonly maxInflatedBytes: number;
+}
+
+/** Records as `SessionBase.encode()` of Django 3.1 and newer writes them: signed, compressed, ASCII. */
+export class DjangoCodec implements RecordCodec {
+  readonly format = "django";
+  readonly factsFirst = false;
+  readonly #signer: JsonSigner;
+  readonly #clock: Clock;
+
+  constructor({ clock, maxInflatedBytes, ...secrets }: DjangoCodecOptions) {
+    this.#signer = new JsonSigner(secrets, SESSION_SALT, { maxInflatedBytes });
+    this.#clock = clock;
+  }
+
+  encode(payload: string): string {
+    return this.#signer.dumps(payload, Math.floor(this.#clock.now() / 1000), { compress: true });
+  }
+
+  decode(record: string): DecodeResult {
+    const loaded = this.#signer.loads(record);
+    if (!loaded.ok) return loaded;
+    return { ok: true, value: { payload: loaded.json, writtenAt: loaded.timestamp * 1000 } };
+  }
+
+  etag(record: string): Etag {
+    return { start: -SIGNATURE_LENGTH, text: record.slice(-SIGNATURE_LENGTH) };
+  }
+}

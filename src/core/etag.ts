@@ -1,0 +1,18 @@
+/**
+ * What identifies one version of a record: a piece of the record itself, so a store keeps nothing beside it.
+ *
+ * The signature that ends a signed record changes with every commit, so its 43 bytes are enough to compare and all
+ * that is sent.
+ */
+export interface Etag {
+  /** Where the piece starts, in bytes, as for `String.prototype.slice`: a negative number counts from the end. */
+  readonly start: number;
+  /** The piece. ASCII. */
+  readonly text: string;
+}
+
+/** Tells whether a record is the version that an etag stands for. */
+export function hasEtag(record: string, etag: Etag): boolean {
+  const from = etag.start < 0 ? record.length + etag.start : etag.start;
+  return from >= 0 && record.startsWith(etag.text, from);
+}

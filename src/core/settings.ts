@@ -1,0 +1,138 @@
+import * as v from "valibot";
+
+import { ImproperlyConfigured } from "./errors.ts";
+
+/** A schema of settings, and what {@link parseSettings} accepts. */
+export type SettingsSchema<Input, Output> = v.GenericSchema<Input, Output>;
+
+/**
+ * Checks settings and returns them in their inner form.
+ *
+ * A message in a schema says what was expected (`"a port from 1 to 65535"`); what came is added here. Values of
+ * settings whose name speaks of a secret, and texts that look like a URL, are never shown.
+ *
+ * @param path What the settings are called where the user writes them, such as `redis.session`.
+ * @throws {ImproperlyConfigured} For the first setting that is wrong; an unknown name comes before a missing one,
+ *   since it is often the same one, misspelt.
+ */
+export function parseSettings<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  input: unknown,
+  path: string,
+): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, input, { message: describeExpectation });
+  if (result.success) return result.output;
+  throw toImproperlyConfigured(result.issues.find(isUnknownName) ?? result.issues[0], path);
+}
+
+/**
+ * An object of settings. A name that is not among the entries is an error that proposes the nearest one.
+ *
+ * Use it for every object of a schema that {@link parseSettings} reads.
+ */
+export function settingsObject<const Entries extends v.ObjectEntries>(
+  entries: Entries,
+): v.StrictObjectSchema<Entries, (issue: v.StrictObjectIssue) => string> {
+  return v.strictObject(entries, (issue) => {
+    if (isUnknownName(issue)) return describeUnknownName(String(issue.input), Object.keys(entries));
+    const missing = issue.path?.[0];
+    return missing === undefined ? describeExpectation(issue) : expectationOf(entries[String(missing.key)]);
+  });
+}
+
+/** A setting was given a name that nobody knows: what to say, with the nearest known name. */
+export function describeUnknownName(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known);
+  if (nearest !== undefined) return `is not a setting; did you mean "${nearest}"?`;
+  return `is not a setting; expected one of ${known.map((each) => `"${each}"`).join(", ")}.`;
+}
+
+/** What came, for a message: the value where it is short and no secret, else its kind. */
+export function describeValue(value: unknown, name = ""): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object") return describeObject(value);
+  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return mayShow(shown, name) ? `${shown} (${typeof value})` : `a ${typeof value} that is not shown`;
+}
+
+const SECRET_NAME = /pass|secret|token|credential|url/i;
+const SECRET_TEXT = /@|:\/\//;
+const LONGEST_SHOWN = 60;
+
+function mayShow(shown: string, name: string): boolean {
+  return shown.length <= LONGEST_SHOWN && !SECRET_NAME.test(name) && !SECRET_TEXT.test(shown);
+}
+
+function describeObject(value: object): string {
+  const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)?.constructor?.name;
+  return name === undefined || name === "" || name === "Object" ? "an object" : `an object of class ${name}`;
+}
+
+function toImproperlyConfigured(issue: v.BaseIssue<unknown>, path: string): ImproperlyConfigured {
+  const steps = issue.path ?? [];
+  const setting = path + steps.map((step) => joinStep(step.key)).join("");
+  if (isUnknownName(issue)) return new ImproperlyConfigured(setting, issue.message);
+  const names = [path, ...steps.map((step) => String(step.key))];
+  return new ImproperlyConfigured(
+    setting,
+    `expected ${issue.message}, got ${describeValue(issue.input, names.slice(-2).join("."))}.`,
+  );
+}
+
+function joinStep(key: unknown): string {
+  return typeof key === "number" ? `[${key}]` : `.${String(key)}`;
+}
+
+function isUnknownName(issue: v.BaseIssue<unknown>): boolean {
+  return issue.type === "strict_object" && issue.expected === "never";
+}
+
+const EXPECTATIONS: Readonly<Record<string, string>> = {
+  string: "a string",
+  number: "a number",
+  bigint: "a bigint",
+  boolean: "true or false",
+  Object: "an object",
+  Array: "an array",
+  Function: "a function",
+};
+
+function describeExpectation(issue: v.BaseIssue<unknown>): string {
+  return describeExpected(issue.expected ?? issue.type);
+}
+
+function describeExpected(expected: string): string {
+  return EXPECTATIONS[expected] ?? expected.replace(/^\((.*)\)$/, "$1").replaceAll(" | ", " or ");
+}
+
+function expectationOf(schema: (v.GenericSchema & { message?: unknown }) | undefined): string {
+  if (typeof schema?.message === "string") return schema.message;
+  return describeExpected(schema?.expects ?? "a value");
+}
+
+/** The known name that needs the fewest edits, if that is few enough to be a slip. */
+function nearestName(name: string, known: readonly string[]): string | undefined {
+  const allowed = Math.max(1, Math.floor(name.length / 3));
+  const ranked = known
+    .map((each) => ({ each, edits: countEdits(name.toLowerCase(), each.toLowerCase()) }))
+    .toSorted((left, right) => left.edits - right.edits);
+  const best = ranked[0];
+  return best !== undefined && best.edits <= allowed ? best.each : undefined;
+}
+
+/** Levenshtein's distance: insertions, deletions and replacements of one character. */
+function countEdits(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let line = 1; line <= from.length; line++) {
+    const next = [line];
+    for (let column = 1; column <= to.length; column++) {
+      const replaced = (row[column - 1] ?? 0) + (from[line - 1] === to[column - 1] ? 0 : 1);
+      next.push(Math.min((row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1, replaced));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
+}

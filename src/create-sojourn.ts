@@ -1,0 +1,87 @@
+import * as v from "valibot";
+import { type Clock, systemClock } from "./core/clock.ts";
+import { parseSettings, settingsObject } from "./core/settings.ts";
+import { RedisRegistry, type RedisSettings } from "./redis/index.ts";
+import type { SessionSettings } from "./session/session-settings.ts";
+import { Sessions } from "./session/sessions.ts";
+
+/** Settings of {@link createSojourn}. Only `projectName` and `secretKey` have no default. */
+export interface SojournSettings {
+  /** First segment of the Redis keys: `PROJECT_NAME` of codex-django. */
+  readonly projectName: string;
+  /** Signs the records: `SECRET_KEY` of Django. At least 32 characters that nobody can guess. */
+  readonly secretKey: string;
+  /** Secrets that were in use before; they still verify. @defaultValue `[]` */
+  readonly secretKeyFallbacks?: readonly string[];
+  /** Named connections. @defaultValue `{ default: "redis://localhost:6379/0" }` */
+  readonly redis?: RedisSettings;
+  readonly sessions?: SessionSettings;
+  /** Where times come from, for tests. @defaultValue the clock of the process */
+  readonly clock?: Clock;
+}
+
+/** What {@link createSojourn} returns. */
+export interface Sojourn<Data extends object> {
+  readonly sessions: Sessions<Data>;
+  /** The named connections, for commands of the application's own. */
+  readonly redis: RedisRegistry;
+  /** Closes the stores and the connections that were opened here. */
+  close(): Promise<void>;
+}
+
+const sojournSchema = settingsObject({
+  projectName: v.pipe(
+    v.string('a name such as "myproject"'),
+    // Visible ASCII: the name becomes part of keys that people read in redis-cli.
+    v.regex(/^[\u0021-\u007e]+$/, 'a name such as "myproject", without spaces'),
+  ),
+  secretKey: v.pipe(v.string("a secret text"), v.minLength(1, "a secret text that is not empty")),
+  secretKeyFallbacks: v.optional(
+    v.array(v.pipe(v.string("a secret text"), v.minLength(1, "a secret text that is not empty")), "an array of secret texts"),
+    [],
+  ),
+  redis: v.optional(v.unknown()),
+  sessions: v.optional(v.unknown()),
+  clock: v.optional(v.custom<Clock>(isClock, "an object with now() and monotonic()"), systemClock),
+});
+
+/**
+ * Makes sessions, and what they stand on, from one set of settings. It checks all of them and does no I/O:
+ * connections open when they are first used.
+ *
+ * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
+ * @example
+ * ```ts
+ * import { createSojourn } from "sojourn";
+ *
+ * const { sessions, close } = createSojourn<{ views?: number }>({
+ *   projectName: "myproject",
+ *   secretKey: process.env["SECRET_KEY"] ?? "",
+ *   redis: { default: process.env["REDIS_URL"] ?? "redis://localhost:6379/0" },
+ * });
+ * ```
+ */
+export function createSojourn<Data extends object = Record<string, any>>(settings: SojournSettings): Sojourn<Data> {
+  const { projectName, secretKey, secretKeyFallbacks, clock } = parseSettings(sojournSchema, settings, "sojourn");
+  const redis = new RedisRegistry(settings.redis);
+  const sessions = new Sessions<Data>(settings.sessions ?? {}, {
+    projectName,
+    secretKey,
+    secretKeyFallbacks,
+    redis,
+    clock,
+  });
+  return {
+    sessions,
+    redis,
+    async close() {
+      await sessions.close();
+      await redis.close();
+    },
+  };
+}
+
+function isClock(input: unknown): boolean {
+  const clock = input as Partial<Clock> | null | undefined;
+  return typeof clock?.now === "function" && typeof clock.monotonic === "function";
+}

@@ -1,0 +1,26 @@
+export type { Clock, EpochMilliseconds, Milliseconds } from "./core/clock.ts";
+export type { Duration, DurationText } from "./core/durations.ts";
+export {
+  type AnySojournError,
+  ImproperlyConfigured,
+  isSojournError,
+  NotJsonError,
+  type Outcome,
+  RedisConnectionError,
+  RedisServiceError,
+  SessionConflictError,
+  SessionInterrupted,
+  SessionTooLargeError,
+  SessionUsageError,
+  SojournError,
+  type SojournErrorCode,
+  StoreConnectionError,
+  StoreServiceError,
+} from "./core/errors.ts";
+export { createSojourn, type Sojourn, type SojournSettings } from "./create-sojourn.ts";
+export type { DjangoLogin, LoginOptions, UserId } from "./session/auth.ts";
+export type { Session } from "./session/session.ts";
+export type { RejectionReason, SessionEvents } from "./session/session-events.ts";
+export type { SessionCookieSettings, SessionSettings } from "./session/session-settings.ts";
+export type { Sessions } from "./session/sessions.ts";
+export type { Expiry } from "./session/timeouts.ts";

@@ -1,0 +1,153 @@
+import { NotJsonError } from "../core/errors.ts";
+import { MAX_DEPTH } from "./limits.ts";
+
+/** What {@link writeForComparison} found. */
+export interface Written {
+  readonly text: string;
+  /**
+   * Set when the value holds what only Python's JSON has: `NaN`, an infinity or a lone surrogate. Such a value may
+   * stay in a record as Python wrote it, but is not written anew.
+   */
+  readonly refusal: NotJsonError | undefined;
+}
+
+/**
+ * Writes a value as JSON, or says where it holds something that JSON cannot hold exactly.
+ *
+ * Keys keep their order, a property that is `undefined` is left out, a bigint is written as digits. Negative zero is
+ * written `-0.0` and an integer beyond 2^53 that is a number with an exponent, so that Python, and
+ * {@link readJson}, read them back as the floats they are.
+ *
+ * @param path How messages name the value, such as `data.cart`.
+ * @throws {NotJsonError} Date, Map, Set, Buffer, NaN, an infinity, undefined in an array, a function, a symbol, a
+ *   class instance, a lone surrogate, a cycle, or more than {@link MAX_DEPTH} levels.
+ */
+export function writeJson(value: unknown, path: string): string {
+  const { text, refusal } = writeForComparison(value, path);
+  if (refusal) throw refusal;
+  return text;
+}
+
+/** As {@link writeJson}, but reports what Python alone can write instead of throwing, to compare with what was read. */
+export function writeForComparison(value: unknown, path: string): Written {
+  const writer = new StrictWriter(path);
+  return { text: writer.write(value), refusal: writer.refusal };
+}
+
+class StrictWriter {
+  refusal: NotJsonError | undefined;
+  readonly #root: string;
+  readonly #keys: (string | number)[] = [];
+  readonly #ancestors: object[] = [];
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  write(value: unknown): string {
+    switch (typeof value) {
+      case "string":
+        return this.#writeString(value);
+      case "number":
+        return this.#writeNumber(value);
+      case "boolean":
+        return value ? "true" : "false";
+      case "bigint":
+        return value.toString();
+      case "object":
+        return value === null ? "null" : this.#writeObject(value);
+      case "undefined":
+        throw this.#refuse("undefined", "Use null.");
+      case "function":
+      case "symbol":
+        throw this.#refuse(`a ${typeof value}`, "Leave it out.");
+    }
+  }
+
+  #writeString(text: string): string {
+    if (!text.isWellFormed()) {
+      this.refusal ??= this.#refuse("a string with a lone surrogate", "Repair it, for example with toWellFormed().");
+    }
+    return JSON.stringify(text);
+  }
+
+  #writeNumber(number: number): string {
+    if (Number.isSafeInteger(number)) return Object.is(number, -0) ? "-0.0" : String(number);
+    if (!Number.isFinite(number)) {
+      this.refusal ??= this.#refuse(String(number), "Use null or a finite number.");
+      return String(number);
+    }
+    // Digits alone would come back as a bigint.
+    return Number.isInteger(number) ? number.toExponential() : String(number);
+  }
+
+  #writeObject(object: object): string {
+    if (this.#ancestors.includes(object)) throw this.#refuse("a reference to one of its own parents", "Break the cycle.");
+    if (this.#ancestors.length >= MAX_DEPTH) throw this.#refuse(`nested more than ${MAX_DEPTH} levels deep`, "Flatten it.");
+    this.#ancestors.push(object);
+    const text = Array.isArray(object) ? this.#writeArray(object) : this.#writePlainObject(object);
+    this.#ancestors.pop();
+    return text;
+  }
+
+  #writeArray(array: readonly unknown[]): string {
+    let text = "";
+    for (let index = 0; index < array.length; index++) {
+      this.#keys.push(index);
+      text += (index === 0 ? "" : ",") + this.write(array[index]);
+      this.#keys.pop();
+    }
+    return `[${text}]`;
+  }
+
+  #writePlainObject(object: object): string {
+    if (!isPlainObject(object)) throw this.#refuse(describeInstance(object), adviceFor(object));
+    if (Object.getOwnPropertySymbols(object).some((symbol) => isEnumerable(object, symbol))) {
+      throw this.#refuse("an object with symbols as keys", "Use strings as keys.");
+    }
+    let text = "";
+    for (const key of Object.keys(object)) {
+      const value = (object as Record<string, unknown>)[key];
+      if (value === undefined) continue;
+      this.#keys.push(key);
+      text += (text === "" ? "" : ",") + this.#writeString(key) + ":" + this.write(value);
+      this.#keys.pop();
+    }
+    return `{${text}}`;
+  }
+
+  #refuse(found: string, advice: string): NotJsonError {
+    return new NotJsonError(this.#root + this.#keys.map(pathStep).join(""), found, advice);
+  }
+}
+
+function isEnumerable(object: object, key: PropertyKey): boolean {
+  return Object.prototype.propertyIsEnumerable.call(object, key);
+}
+
+function pathStep(key: string | number): string {
+  if (typeof key === "number") return `[${key}]`;
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+}
+
+/** Tells whether a value is an object literal or its like (of any realm), not an array or an instance. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  if (Symbol.toStringTag in value || Symbol.iterator in value) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Another realm's Object.prototype is not ours, but has no prototype either.
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+}
+
+function describeInstance(object: object): string {
+  const name: unknown = object.constructor?.name;
+  return typeof name === "string" && name !== "" && name !== "Object" ? `a ${name}` : "an object with a prototype of its own";
+}
+
+function adviceFor(object: object): string {
+  if (object instanceof Date) return "Store toISOString() or getTime().";
+  if (object instanceof Map) return "Store Object.fromEntries(map) or [...map].";
+  if (object instanceof Set) return "Store [...set].";
+  if (ArrayBuffer.isView(object) || object instanceof ArrayBuffer) return "Store it as text, for example in base64.";
+  return "Store a plain object with the fields that you need.";
+}

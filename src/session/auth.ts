@@ -1,0 +1,88 @@
+import { sessionAuthHash } from "../codec/auth-hash.ts";
+import { SessionUsageError } from "../core/errors.ts";
+import { writeJson } from "../json/index.ts";
+import type { SessionRecord } from "./session-record.ts";
+
+/** Where every record has its user, as text: Django's name (`contrib.auth.SESSION_KEY`). */
+export const USER_ID_KEY = "_auth_user_id";
+
+/** Django's default, `AUTHENTICATION_BACKENDS[0]`. */
+const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
+
+/** Names a user. Numbers and bigints are kept as text, as Django keeps primary keys. */
+export type UserId = string | number | bigint;
+
+/** What Django needs to accept a login that was made here. */
+export interface DjangoLogin {
+  /** `user.password` in Django: the stored password hash. It is not kept; its HMAC is. */
+  readonly password: string;
+  /** Dotted path out of `AUTHENTICATION_BACKENDS`. @defaultValue `"django.contrib.auth.backends.ModelBackend"` */
+  readonly backend?: string;
+}
+
+/** Options of `session.login`. */
+export interface LoginOptions {
+  /**
+   * Which data stays: `true` all, `false` nothing, or the names of the keys.
+   *
+   * @defaultValue All for an anonymous visitor and for the same user, nothing for another user.
+   */
+  readonly keep?: boolean | readonly string[];
+  /** Makes Django accept the login as its own. */
+  readonly django?: DjangoLogin;
+}
+
+/** Tells whether a key says who is logged in. These keys are one part. */
+export function isAuthKey(key: string): boolean {
+  return key.startsWith("_auth_");
+}
+
+/** The user of a record, or `undefined` for an anonymous visitor. */
+export function userIdOf(record: SessionRecord): string | undefined {
+  const id = record.read(USER_ID_KEY);
+  return typeof id === "string" && id !== "" ? id : undefined;
+}
+
+/** @throws {SessionUsageError} For an empty text, NaN and what is no id at all. */
+export function checkUserId(userId: UserId): string {
+  const isId =
+    (typeof userId === "string" && userId !== "" && userId.isWellFormed()) ||
+    typeof userId === "bigint" ||
+    (typeof userId === "number" && Number.isSafeInteger(userId));
+  if (isId) return String(userId);
+  throw new SessionUsageError(
+    `session.login() expected a user id (text, an integer or a bigint), got ${userId === "" ? "an empty text" : `a ${typeof userId}`}. ` +
+      "Pass the id of the user who has proved to be who they say.",
+  );
+}
+
+/**
+ * The record of a login: the data that is kept, and the user.
+ *
+ */
+export function loginRecord(
+  record: SessionRecord,
+  userId: string,
+  { keep, django }: LoginOptions,
+  secretKey: string,
+): SessionRecord {
+  const previous = userIdOf(record);
+  const kept = keep ?? (previous === undefined || previous === userId);
+  const delta = new Map<string, string | undefined>();
+  for (const key of record.members.keys()) if (isAuthKey(key) || !isKept(key, kept)) delta.set(key, undefined);
+  for (const [key, value] of Object.entries(authMembers(userId, django, secretKey))) delta.set(key, writeJson(value, key));
+  return record.with(delta);
+}
+
+function isKept(key: string, keep: boolean | readonly string[]): boolean {
+  return typeof keep === "boolean" ? keep : keep.includes(key);
+}
+
+function authMembers(userId: string, django: DjangoLogin | undefined, secretKey: string): Record<string, string> {
+  if (django === undefined) return { [USER_ID_KEY]: userId };
+  return {
+    [USER_ID_KEY]: userId,
+    _auth_user_backend: django.backend ?? MODEL_BACKEND,
+    _auth_user_hash: sessionAuthHash(django.password, secretKey),
+  };
+}

@@ -1,0 +1,112 @@
+import { isDeepStrictEqual } from "node:util";
+import { isPlainObject, rawValue, readJson, writeForComparison } from "../json/index.ts";
+import { isAuthKey } from "./auth.ts";
+import type { Delta, SessionRecord } from "./session-record.ts";
+
+/** Stands for a part that is not there: JSON has no value for it. */
+export const ABSENT: unique symbol = Symbol("absent");
+
+/** Called with the path of a part that both sides changed; the last committer's change stands. */
+export type OnConflict = (path: readonly string[]) => void;
+
+/**
+ * Merges two changes of one value, three-way.
+ *
+ * It goes into plain objects; arrays and single values are one part. Where only one side changed a part, that change
+ * stands; where both did, `mine` does, and `onConflict` is told. An object that both sides have added is merged as if
+ * it had been there, empty.
+ */
+export function mergeValues(
+  base: unknown,
+  mine: unknown,
+  theirs: unknown,
+  onConflict: OnConflict,
+  path: readonly string[] = [],
+): unknown {
+  if (isDeepStrictEqual(mine, base)) return theirs;
+  if (isDeepStrictEqual(theirs, base) || isDeepStrictEqual(mine, theirs)) return mine;
+  if (isPlainObject(mine) && isPlainObject(theirs) && (base === ABSENT || isPlainObject(base))) {
+    return mergeObjects(base === ABSENT ? {} : base, mine, theirs, onConflict, path);
+  }
+  onConflict(path);
+  return mine;
+}
+
+function mergeObjects(
+  base: Record<string, unknown>,
+  mine: Record<string, unknown>,
+  theirs: Record<string, unknown>,
+  onConflict: OnConflict,
+  path: readonly string[],
+): Record<string, unknown> {
+  const merged = new Map<string, unknown>();
+  for (const key of new Set([...Object.keys(theirs), ...Object.keys(mine)])) {
+    const part = mergeValues(own(base, key), own(mine, key), own(theirs, key), onConflict, [...path, key]);
+    if (part !== ABSENT) merged.set(key, part);
+  }
+  // fromEntries defines its properties, so a key named __proto__ stays a key.
+  return Object.fromEntries(merged);
+}
+
+function own(object: Record<string, unknown>, key: string): unknown {
+  return Object.hasOwn(object, key) && object[key] !== undefined ? object[key] : ABSENT;
+}
+
+/** What a session saw of a record when it made its changes. */
+export interface SeenParts {
+  /** The text of a part as it was seen, or `undefined` when there was none. */
+  textOf(key: string): string | undefined;
+}
+
+/**
+ * Puts the changes of a session on top of a record that others may have changed since the session saw it.
+ *
+ * `_auth_*` keys are one part: who is logged in is never mixed from two writers.
+ */
+export function mergeDelta(delta: Delta, seen: SeenParts, theirs: SessionRecord, onConflict: OnConflict): SessionRecord {
+  const merged = new Map<string, string | undefined>();
+  for (const [key, mine] of delta) {
+    if (isAuthKey(key)) continue;
+    merged.set(key, mergeTexts(seen.textOf(key), mine, theirs.members.get(key)?.text, key, onConflict));
+  }
+  mergeAuth(delta, seen, theirs, onConflict, merged);
+  return theirs.with(merged);
+}
+
+function mergeTexts(
+  base: string | undefined,
+  mine: string | undefined,
+  theirs: string | undefined,
+  key: string,
+  onConflict: OnConflict,
+): string | undefined {
+  if (theirs === base || theirs === mine) return mine;
+  const value = mergeValues(parse(base), parse(mine), parse(theirs), onConflict, [key]);
+  // What Python alone can write was in one of the three already; it is carried, not written anew.
+  return value === ABSENT ? undefined : writeForComparison(value, key).text;
+}
+
+function mergeAuth(
+  delta: Delta,
+  seen: SeenParts,
+  theirs: SessionRecord,
+  onConflict: OnConflict,
+  merged: Map<string, string | undefined>,
+): void {
+  const mine = [...delta].filter(([key]) => isAuthKey(key));
+  if (mine.length === 0) return;
+  const theirKeys = [...theirs.members.keys()].filter(isAuthKey);
+  const isTheirsChanged = [...new Set([...theirKeys, ...mine.map(([key]) => key)])].some(
+    (key) => theirs.members.get(key)?.text !== seen.textOf(key) && theirs.members.get(key)?.text !== delta.get(key),
+  );
+  if (isTheirsChanged) {
+    onConflict(["_auth_*"]);
+    // Mine as a whole: what I saw of the keys that I did not change, and none that only they have.
+    for (const key of theirKeys) if (!delta.has(key)) merged.set(key, seen.textOf(key));
+  }
+  for (const [key, text] of mine) merged.set(key, text);
+}
+
+function parse(text: string | undefined): unknown {
+  return text === undefined ? ABSENT : readJson(rawValue(text));
+}

@@ -1,0 +1,149 @@
+import * as v from "valibot";
+import type { Milliseconds } from "../core/clock.ts";
+import { type Duration, durationSchema, expirySchema, toMilliseconds } from "../core/durations.ts";
+import { ImproperlyConfigured } from "../core/errors.ts";
+import { parseSettings, settingsObject } from "../core/settings.ts";
+import { redisSessionStore } from "../stores/redis/index.ts";
+import type { SessionStoreFactory } from "../stores/session-store.ts";
+import type { CookieAttributes } from "./cookie.ts";
+import type { Timeouts } from "./timeouts.ts";
+
+/** Settings of the session cookie, with Django's names (`SESSION_COOKIE_*`). */
+export interface SessionCookieSettings {
+  /** @defaultValue `"sessionid"`. A name that begins with `__Host-` or `__Secure-` is held to what it promises. */
+  readonly name?: string;
+  /** Longest time without a request. At least 1 second. @defaultValue `"14d"` */
+  readonly age?: Duration;
+  /** @defaultValue `"/"` */
+  readonly path?: string;
+  /** @defaultValue none: the cookie goes to the host that has set it, and to no other. */
+  readonly domain?: string;
+  /** Only over TLS. `"auto"` follows the request. @defaultValue `true` */
+  readonly secure?: boolean | "auto";
+  /** Out of reach of scripts. @defaultValue `true` */
+  readonly httpOnly?: boolean;
+  /** @defaultValue `"lax"` */
+  readonly sameSite?: "lax" | "strict" | "none";
+  /** CHIPS: one cookie a top-level site. @defaultValue `false` */
+  readonly partitioned?: boolean;
+  /** Which cookies Chromium drops last. @defaultValue none */
+  readonly priority?: "low" | "medium" | "high";
+}
+
+/** Settings of sessions. Durations: a bare number is seconds, text has its unit (`"90s"`, `"14d"`). */
+export interface SessionSettings {
+  /** Where records are kept: `redisSessionStore()`, `memorySessionStore()`, or a store of your own. @defaultValue `redisSessionStore()` */
+  readonly store?: SessionStoreFactory;
+  readonly cookie?: SessionCookieSettings;
+  /**
+   * `"django"` follows Django: the expiry counts from the last save, and reading extends nothing
+   * (`touchEvery: null`). @defaultValue `"sojourn"`
+   */
+  readonly profile?: "sojourn" | "django";
+  /** How records are written: signed as Django does it, or as plain JSON. @defaultValue `"django"` */
+  readonly format?: "django" | "json";
+  /** Longest time since the login, however busy the session is. `null`: no limit. @defaultValue `null` */
+  readonly absoluteTimeout?: Duration | null;
+  /** Cookies without a Max-Age, unless `setExpiry` says otherwise. @defaultValue `false` */
+  readonly expireAtBrowserClose?: boolean;
+  /** Shortest time between two extensions of one session by one process. `null`: reading extends nothing. @defaultValue `"60s"` */
+  readonly touchEvery?: Duration | null;
+  /** Most that one operation may take, retries included. At least 10 ms. @defaultValue `"1s"` */
+  readonly deadline?: Duration;
+  /** Most that a record, and the JSON in it, may have, in bytes. At least 256. @defaultValue `1048576` (1 MiB) */
+  readonly maxBytes?: number;
+}
+
+/** {@link SessionSettings}, checked and complete. */
+export interface ResolvedSessionSettings {
+  readonly store: SessionStoreFactory;
+  readonly format: "django" | "json";
+  readonly cookie: CookieAttributes;
+  readonly timeouts: Timeouts;
+  readonly touchEvery: Milliseconds | null;
+  readonly deadline: Milliseconds;
+  readonly maxBytes: number;
+}
+
+const DAY = 86_400_000;
+
+// RFC 6265 section 4.1.1: a cookie's name is a token (RFC 9110 section 5.6.2).
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const PATH = /^\/[\u0020-\u003a\u003c-\u007e]*$/;
+const DOMAIN = /^\.?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/i;
+
+const cookieSchema = settingsObject({
+  name: v.optional(v.pipe(v.string('a name such as "sessionid"'), v.regex(TOKEN, 'a name such as "sessionid"')), "sessionid"),
+  age: v.optional(durationSchema({ least: 1 })),
+  path: v.optional(v.pipe(v.string('a path such as "/"'), v.regex(PATH, 'a path such as "/"')), "/"),
+  domain: v.optional(v.pipe(v.string("a host name"), v.regex(DOMAIN, "a host name"))),
+  secure: v.optional(v.union([v.boolean(), v.literal("auto")], 'true, false or "auto"'), true),
+  httpOnly: v.optional(v.boolean("true or false"), true),
+  sameSite: v.optional(v.picklist(["lax", "strict", "none"], '"lax", "strict" or "none"'), "lax"),
+  partitioned: v.optional(v.boolean("true or false"), false),
+  priority: v.optional(v.picklist(["low", "medium", "high"], '"low", "medium" or "high"')),
+});
+
+const sessionSchema = settingsObject({
+  store: v.optional(
+    v.custom<SessionStoreFactory>(
+      (input) => typeof input === "function",
+      "a store such as redisSessionStore() or memorySessionStore()",
+    ),
+    () => redisSessionStore(),
+  ),
+  cookie: v.optional(cookieSchema, {}),
+  profile: v.optional(v.picklist(["sojourn", "django"], '"sojourn" or "django"'), "sojourn"),
+  format: v.optional(v.picklist(["django", "json"], '"django" or "json"'), "django"),
+  absoluteTimeout: v.optional(expirySchema({ least: 1 }), null),
+  expireAtBrowserClose: v.optional(v.boolean("true or false"), false),
+  touchEvery: v.optional(expirySchema({ least: 0 })),
+  deadline: v.optional(durationSchema({ least: "10ms" }), "1s"),
+  maxBytes: v.optional(
+    v.pipe(v.number("a number of bytes"), v.integer("a whole number of bytes"), v.minValue(256, "at least 256 bytes")),
+    1_048_576,
+  ),
+});
+
+/** @throws {ImproperlyConfigured} Naming the setting, what was expected and what came. */
+export function resolveSessionSettings(settings: SessionSettings): ResolvedSessionSettings {
+  const parsed = parseSettings(sessionSchema, settings, "sessions");
+  const { age, domain, priority, ...attributes } = parsed.cookie;
+  const cookie: CookieAttributes = { ...attributes, domain, priority };
+  checkCookie(cookie);
+  const touchEvery = parsed.touchEvery === undefined ? defaultTouchEvery(parsed.profile) : parsed.touchEvery;
+  if (parsed.profile === "django" && touchEvery !== null) {
+    throw new ImproperlyConfigured("sessions.touchEvery", 'expected null with profile "django", in which reading extends nothing.');
+  }
+  return {
+    store: parsed.store,
+    format: parsed.format,
+    cookie,
+    timeouts: {
+      idle: age ?? 14 * DAY,
+      absolute: parsed.absoluteTimeout,
+      expireAtBrowserClose: parsed.expireAtBrowserClose,
+    },
+    touchEvery,
+    deadline: parsed.deadline,
+    maxBytes: parsed.maxBytes,
+  };
+}
+
+function defaultTouchEvery(profile: "sojourn" | "django"): Milliseconds | null {
+  return profile === "django" ? null : (toMilliseconds("60s") ?? 0);
+}
+
+// draft-ietf-httpbis-rfc6265bis section 4.1.3 (prefixes) and 5.7 (SameSite=None and Partitioned need Secure):
+// browsers drop a cookie that breaks these without a word.
+function checkCookie({ name, secure, path, domain, sameSite, partitioned }: CookieAttributes): void {
+  const fail = (setting: string, message: string) => {
+    throw new ImproperlyConfigured(`sessions.cookie.${setting}`, message);
+  };
+  const isSecure = secure === true;
+  if (/^__(?:host|secure)-/i.test(name) && !isSecure) fail("secure", `expected true, since the name is "${name}".`);
+  if (/^__host-/i.test(name) && path !== "/") fail("path", `expected "/", since the name is "${name}".`);
+  if (/^__host-/i.test(name) && domain !== undefined) fail("domain", `expected none, since the name is "${name}".`);
+  if (sameSite === "none" && !isSecure) fail("secure", 'expected true, since sameSite is "none".');
+  if (partitioned && !isSecure) fail("secure", "expected true, since partitioned is set.");
+}

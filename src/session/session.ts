@@ -1,0 +1,444 @@
+import type { Clock, Milliseconds } from "../core/clock.ts";
+import { Deadline } from "../core/deadlines.ts";
+import {
+  SessionInterrupted,
+  SessionUsageError,
+  StoreConnectionError,
+  StoreServiceError,
+} from "../core/errors.ts";
+import type { Events } from "../core/events.ts";
+import type { SessionKey } from "../core/ids.ts";
+import { writeJson } from "../json/index.ts";
+import { checkUserId, type LoginOptions, loginRecord, type UserId, userIdOf } from "./auth.ts";
+import { mergeDelta, type OnConflict } from "./merge.ts";
+import type { RecentLogins } from "./recent-logins.ts";
+import { SessionData } from "./session-data.ts";
+import type { SessionEvents } from "./session-events.ts";
+import { type Delta, SessionRecord } from "./session-record.ts";
+import type { SessionRecords, StoredSession, Version } from "./session-records.ts";
+import { type Expiry, EXPIRY_KEY, type Timeouts, timeToLive, toExpiryMember } from "./timeouts.ts";
+import type { TouchThrottle } from "./touch-throttle.ts";
+
+/** What all sessions of one {@link Sessions} share. */
+export interface SessionServices {
+  readonly records: SessionRecords;
+  readonly clock: Clock;
+  readonly timeouts: Timeouts;
+  readonly deadline: Milliseconds;
+  readonly cookieName: string;
+  readonly secretKey: string;
+  readonly throttle: TouchThrottle;
+  readonly recentLogins: RecentLogins;
+  readonly events: Events<SessionEvents>;
+}
+
+/** What a session starts from. */
+export interface SessionOrigin {
+  /** Whether the request had a session cookie at all. */
+  readonly hasCookie: boolean;
+  /** The key that the request came with, whether or not there is a record. */
+  readonly presentedKey: SessionKey | undefined;
+  /** The record under that key, if there is one that can be read. */
+  readonly version: Version | undefined;
+}
+
+/** What the response has to do to the browser's cookie. */
+export type CookieChange = "none" | "set" | "clear";
+
+/**
+ * One visitor's session, as one request sees it.
+ *
+ * Changes of {@link data} are saved when the response is about to leave, merged with what other requests have written
+ * meanwhile. `update`, `save`, `cycleKey`, `flush`, `login` and `logout` act at once.
+ *
+ * Each of these throws {@link StoreConnectionError} or {@link StoreServiceError} when the store fails, and
+ * {@link SessionInterrupted} when the session was ended or given a new key meanwhile.
+ */
+export class Session<Data extends object = Record<string, unknown>> {
+  readonly #services: SessionServices;
+  readonly #data: SessionData<Data>;
+  readonly #presentedKey: SessionKey | undefined;
+  readonly #hasCookie: boolean;
+  #stored: StoredSession | undefined;
+  #isNew: boolean;
+  #cookie: CookieChange = "none";
+  #areHeadersSent = false;
+  /** Operations of one session run one after another. */
+  #tail: Promise<unknown> = Promise.resolve();
+  #running = 0;
+
+  /** @internal */
+  constructor(services: SessionServices, { hasCookie, presentedKey, version }: SessionOrigin) {
+    this.#services = services;
+    this.#hasCookie = hasCookie;
+    this.#presentedKey = presentedKey;
+    this.#stored = presentedKey !== undefined && version ? { key: presentedKey, version } : undefined;
+    this.#isNew = version === undefined;
+    this.#data = new SessionData<Data>(this.#record);
+  }
+
+  /** The visitor's data: a plain object, changed in place. JSON values only. Django's keys (`_auth_*`) are in it too. */
+  get data(): Data {
+    return this.#data.object;
+  }
+
+  set data(_data: never) {
+    throw new SessionUsageError(
+      "session.data cannot be replaced. Assign to its properties, or call session.flush() to empty it.",
+    );
+  }
+
+  /** Whether the request came without a session that is still there. */
+  get isNew(): boolean {
+    return this.#isNew;
+  }
+
+  /** Whether there is no data. */
+  get isEmpty(): boolean {
+    return this.#data.isEmpty;
+  }
+
+  /** The id that was given to {@link login}, as text, or `undefined` for an anonymous visitor. */
+  get userId(): string | undefined {
+    return userIdOf(this.#record);
+  }
+
+  get isAuthenticated(): boolean {
+    return this.userId !== undefined;
+  }
+
+  /** When the user logged in; `undefined` for an anonymous visitor. Of a login by Django: when it was last saved. */
+  get authenticatedAt(): Date | undefined {
+    const { authenticated } = this.#record.facts;
+    return this.isAuthenticated && authenticated !== undefined ? new Date(authenticated) : undefined;
+  }
+
+  /** When the session ends if the visitor does not come back. Changes that are not saved yet count. */
+  get expiryDate(): Date {
+    const now = this.#services.clock.now();
+    return new Date(now + timeToLive(this.#pendingRecord(), this.#services.timeouts, now));
+  }
+
+  /**
+   * The Cookie header that a browser would send for this session, for tests and for jobs; `undefined` while it is not
+   * stored. It is a secret: who has it is the visitor.
+   */
+  get cookieHeader(): string | undefined {
+    return this.#stored && `${this.#services.cookieName}=${this.#stored.key}`;
+  }
+
+  /**
+   * Changes the session's data atomically and saves it, with all changes made before, at once.
+   *
+   * @param fn Changes the data it is given. It must be synchronous and pure: when another request was first it runs
+   *   again, on that request's data.
+   * @returns What `fn` returns. Nothing is saved when it throws, or changes nothing.
+   * @throws {SessionConflictError} When other requests kept being first until the deadline.
+   */
+  update<Result>(fn: (data: Data) => Result): Promise<Result> {
+    return this.#enqueue(async (deadline) => {
+      const pending = this.#data.delta();
+      let result: Result | undefined;
+      const change = (newest: SessionRecord, onConflict: OnConflict) => {
+        const base = mergeDelta(pending, this.#data, newest, onConflict);
+        const draft = new SessionData<Data>(base);
+        result = fn(draft.object);
+        if (isThenable(result)) {
+          throw new SessionUsageError(
+            "session.update() expected a synchronous function, got one that returns a promise. Await first, then update.",
+          );
+        }
+        const delta = draft.delta();
+        return pending.size === 0 && delta.size === 0 ? undefined : base.with(delta);
+      };
+      await this.#commit(pending, change, deadline, { absorb: true });
+      return result as Result;
+    });
+  }
+
+  /** Saves the changes made so far at once; the response does it otherwise. Without changes it does nothing. */
+  save(): Promise<void> {
+    return this.#enqueue((deadline) => this.#save(this.#data.delta(), deadline));
+  }
+
+  /**
+   * Gives the session a new key and keeps its data. Call it when the visitor's rights change. The old key is dead
+   * once it returns; changes made so far are saved.
+   */
+  cycleKey(): Promise<void> {
+    return this.#enqueue(async (deadline) => {
+      const pending = this.#data.delta();
+      const { records } = this.#services;
+      if (this.#stored === undefined) return this.#save(pending, deadline);
+      this.#demandCookie("cycleKey");
+      const conflicts = new Conflicts();
+      const { key, version } = this.#stored;
+      const moved = await records.move(key, version, (newest) => conflicts.merge(pending, this.#data, newest), deadline);
+      if (moved === undefined) throw new SessionInterrupted();
+      conflicts.emit(this.#services.events);
+      this.#data.settle(pending);
+      this.#adopt(moved);
+    });
+  }
+
+  /** Deletes the session and its data. The browser's cookie is cleared. What is set afterwards begins a new one. */
+  flush(): Promise<void> {
+    return this.#enqueue(async (deadline) => {
+      const { records, throttle } = this.#services;
+      if (this.#stored) {
+        await records.delete(this.#stored.key, deadline);
+        throttle.forget(this.#stored.key);
+      }
+      this.#forget();
+      if (this.#hasCookie) this.#cookie = "clear";
+    });
+  }
+
+  /** Ends the login: {@link flush}, as in Django. */
+  logout(): Promise<void> {
+    return this.flush();
+  }
+
+  /**
+   * Notes who has logged in. The session gets a new key (an attacker may know the old one: session fixation), and the
+   * old one is dead once this returns.
+   *
+   * @param userId Kept as text. Check who the user is before.
+   * @throws {SessionUsageError} When it is no id, or the response's headers are out.
+   */
+  login(userId: UserId, options: LoginOptions = {}): Promise<void> {
+    return this.#enqueue(async (deadline) => {
+      const id = checkUserId(userId);
+      this.#demandCookie("login");
+      if (this.#stored === undefined && (await this.#joinRecentLogin(id, deadline))) return;
+      const moved = await this.#loginHere(id, options, deadline);
+      if (!moved && !(await this.#joinRecentLogin(id, deadline))) await this.#loginAfresh(id, options, deadline);
+    });
+  }
+
+  /**
+   * Sets when this session ends, in Django's forms: whole seconds without a request (0: with the browser), text such
+   * as `"30m"` from now, a date, or `null` for what the settings say. It is saved with the data.
+   *
+   * @throws {SessionUsageError} For anything else.
+   */
+  setExpiry(expiry: Expiry): void {
+    const member = toExpiryMember(expiry, this.#services.clock.now());
+    const data = this.data as Record<string, unknown>;
+    if (member === undefined) delete data[EXPIRY_KEY];
+    else data[EXPIRY_KEY] = member;
+  }
+
+  /** @internal The key under which the session is stored. A secret. */
+  get key(): SessionKey | undefined {
+    return this.#stored?.key;
+  }
+
+  /** @internal */
+  get record(): SessionRecord {
+    return this.#record;
+  }
+
+  /** @internal */
+  get cookieChange(): CookieChange {
+    return this.#cookie;
+  }
+
+  /**
+   * @internal Saves deferred changes, or extends the session, before the response leaves.
+   * @returns `undefined` when there is nothing to wait for.
+   */
+  finish(status: number, headersSent: boolean): Promise<void> | undefined {
+    this.#areHeadersSent ||= headersSent;
+    if (this.#running > 0) return this.#tail.then(() => this.finish(status, headersSent));
+    // RFC 9110 section 15.6: the server has failed, so what the handler meant to keep is not to be relied on.
+    if (status >= 500) return undefined;
+    return this.#finishChanges() ?? this.#finishTouch();
+  }
+
+  get #record(): SessionRecord {
+    return this.#stored?.version.record ?? SessionRecord.empty;
+  }
+
+  #pendingRecord(): SessionRecord {
+    const expiry = (this.data as Record<string, unknown>)[EXPIRY_KEY];
+    return this.#record.with(new Map([[EXPIRY_KEY, expiry === undefined ? undefined : writeJson(expiry, EXPIRY_KEY)]]));
+  }
+
+  #finishChanges(): Promise<void> | undefined {
+    try {
+      const delta = this.#data.delta();
+      return delta.size === 0 ? undefined : this.#enqueue((deadline) => this.#save(delta, deadline));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  #finishTouch(): Promise<void> | undefined {
+    const { throttle } = this.#services;
+    if (this.#stored === undefined || this.#areHeadersSent || !throttle.isDue(this.#stored.key)) return undefined;
+    const { key, version } = this.#stored;
+    throttle.mark(key);
+    return this.#enqueue((deadline) => this.#touch(key, version, deadline));
+  }
+
+  async #touch(key: SessionKey, version: Version, deadline: Deadline): Promise<void> {
+    const { records, throttle, events } = this.#services;
+    try {
+      if (await records.touch(key, version, deadline)) this.#cookie = "set";
+    } catch (error) {
+      throttle.forget(key);
+      if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
+      events.emit("touchFailed", { error });
+    }
+  }
+
+  #enqueue<Result>(operation: (deadline: Deadline) => Promise<Result>): Promise<Result> {
+    const { deadline, clock } = this.#services;
+    this.#running++;
+    const run = async () => {
+      try {
+        return await operation(new Deadline(deadline, clock));
+      } finally {
+        this.#running--;
+      }
+    };
+    const result = this.#tail.then(run);
+    // Whoever called hears of the failure; those behind it only wait.
+    this.#tail = result.catch(() => {});
+    return result;
+  }
+
+  async #save(pending: Delta, deadline: Deadline): Promise<void> {
+    if (pending.size === 0) return;
+    await this.#commit(pending, (newest, onConflict) => mergeDelta(pending, this.#data, newest, onConflict), deadline);
+  }
+
+  /** Writes on top of what is stored, or begins a session. */
+  async #commit(
+    pending: Delta,
+    change: (newest: SessionRecord, onConflict: OnConflict) => SessionRecord | undefined,
+    deadline: Deadline,
+    { absorb = false } = {},
+  ): Promise<void> {
+    if (this.#stored === undefined) return this.#begin(pending, change, deadline);
+    const { records, events, throttle } = this.#services;
+    const { key, version } = this.#stored;
+    const conflicts = new Conflicts();
+    const committed = await records.commit(key, version, (newest) => conflicts.collect(newest, change), deadline);
+    conflicts.emit(events);
+    this.#data.settle(pending);
+    if (committed.version === undefined) return this.#forget();
+    this.#stored = { key, version: committed.version };
+    if (absorb || committed.hasOthers) this.#data.absorb(committed.version.record);
+    if (!committed.isWritten) return;
+    if (throttle.isDue(key)) this.#cookie = "set";
+    throttle.mark(key);
+  }
+
+  async #begin(
+    pending: Delta,
+    change: (newest: SessionRecord, onConflict: OnConflict) => SessionRecord | undefined,
+    deadline: Deadline,
+  ): Promise<void> {
+    const record = change(SessionRecord.empty, () => {});
+    if (record === undefined || record.isEmpty) return;
+    this.#demandCookie("Saving a new session");
+    const stored = await this.#services.records.create(record, deadline);
+    this.#data.settle(pending);
+    if (stored) this.#adopt(stored);
+    else this.#forget();
+  }
+
+  /** Moves the session to a new key as the user's. @returns `false` when the old record was gone. */
+  async #loginHere(id: string, options: LoginOptions, deadline: Deadline): Promise<boolean> {
+    const { records, recentLogins, secretKey, events } = this.#services;
+    if (this.#stored === undefined) return false;
+    const pending = this.#data.delta();
+    const conflicts = new Conflicts();
+    const { key, version } = this.#stored;
+    const change = (newest: SessionRecord) => {
+      const merged = conflicts.merge(pending, this.#data, newest);
+      return this.#stampLogin(loginRecord(merged, id, options, secretKey));
+    };
+    const moved = await records.move(key, version, change, deadline);
+    if (moved === undefined) return false;
+    conflicts.emit(events);
+    recentLogins.remember(key, { userId: id, key: moved.key });
+    this.#data.settle(pending);
+    this.#adopt(moved);
+    return true;
+  }
+
+  /** The old record is gone and stays gone: of the data, only what this request has set comes along. */
+  async #loginAfresh(id: string, options: LoginOptions, deadline: Deadline): Promise<void> {
+    const { records, recentLogins, secretKey } = this.#services;
+    const own = new Map([...this.#data.delta()].filter(([, text]) => text !== undefined));
+    const record = loginRecord(SessionRecord.empty.with(own), id, options, secretKey);
+    const stored = await records.create(this.#stampLogin(record), deadline);
+    this.#forget();
+    if (stored === undefined) return;
+    if (this.#presentedKey !== undefined) recentLogins.remember(this.#presentedKey, { userId: id, key: stored.key });
+    this.#adopt(stored);
+  }
+
+  /** Joins the session that a login of the same user has just made for the same visitor: a double click. */
+  async #joinRecentLogin(id: string, deadline: Deadline): Promise<boolean> {
+    const { records, recentLogins } = this.#services;
+    const recent = recentLogins.find(this.#presentedKey, id);
+    if (recent === undefined) return false;
+    const loaded = await records.load(recent.key, deadline);
+    if (loaded.status !== "live" || userIdOf(loaded.version.record) !== id) return false;
+    this.#adopt({ key: recent.key, version: loaded.version });
+    return true;
+  }
+
+  #stampLogin(record: SessionRecord): SessionRecord {
+    const now = this.#services.clock.now();
+    return record.withFacts({ created: now, authenticated: now });
+  }
+
+  #adopt(stored: StoredSession): void {
+    this.#stored = stored;
+    this.#data.absorb(stored.version.record);
+    this.#cookie = "set";
+    this.#services.throttle.mark(stored.key);
+  }
+
+  #forget(): void {
+    this.#stored = undefined;
+    this.#isNew = true;
+    this.#cookie = "none";
+    this.#data.replace(SessionRecord.empty);
+  }
+
+  #demandCookie(action: string): void {
+    if (!this.#areHeadersSent) return;
+    throw new SessionUsageError(
+      `${action} needs to send a cookie, but the response's headers are out already. ` +
+        "Do it before the response is begun (before writeHead, write, flushHeaders or the first chunk of a stream).",
+    );
+  }
+}
+
+/** Conflicts of the newest attempt; only those of the attempt that was written are told. */
+class Conflicts {
+  #paths: (readonly string[])[] = [];
+
+  collect<Result>(newest: SessionRecord, change: (newest: SessionRecord, onConflict: OnConflict) => Result): Result {
+    this.#paths = [];
+    return change(newest, (path) => this.#paths.push(path));
+  }
+
+  merge(pending: Delta, seen: SessionData<object>, newest: SessionRecord): SessionRecord {
+    return this.collect(newest, (record, onConflict) => mergeDelta(pending, seen, record, onConflict));
+  }
+
+  emit(events: Events<SessionEvents>): void {
+    for (const path of this.#paths) events.emit("conflict", { path });
+  }
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
