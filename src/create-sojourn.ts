@@ -64,7 +64,7 @@ const sojournSchema = settingsObject({
 export function createSojourn<Data extends object = Record<string, any>>(settings: SojournSettings): Sojourn<Data> {
   const { projectName, secretKey, secretKeyFallbacks, clock } = parseSettings(sojournSchema, settings, "sojourn");
   const redis = new RedisRegistry(settings.redis);
-  const sessions = new Sessions<Data>(settings.sessions ?? {}, {
+  const sessions = new Sessions<Data>(settings.sessions === undefined ? {} : settings.sessions, {
     projectName,
     secretKey,
     secretKeyFallbacks,

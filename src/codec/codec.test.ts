@@ -67,7 +67,7 @@ describe("signs as Django", () => {
 });
 
 describe("DjangoCodec", () => {
-  const clock = new ManualClock({ now: TIME * 1000 });
+  const clock = new ManualClock(TIME * 1000);
   const codec = new DjangoCodec({ ...SECRETS, clock, ...LIMITS });
 
   test.each([

@@ -24,7 +24,8 @@ export class RecentLogins {
       max: MOST_LOGINS,
       ttl: REMEMBERED_MS,
       ttlResolution: 0,
-      perf: { now: () => clock.monotonic() },
+      // lru-cache takes a start of 0 for "no time".
+      perf: { now: () => clock.monotonic() + 1 },
     });
   }
 

@@ -175,10 +175,10 @@ function reconcile(target: unknown, wanted: unknown): unknown {
     return target;
   }
   if (!isPlainObject(target) || !isPlainObject(wanted)) return wanted;
-  for (const key of Object.keys(target)) if (!Object.hasOwn(wanted, key)) delete target[key];
-  for (const [key, value] of Object.entries(wanted)) {
-    defineMember(target, key, reconcile(Object.hasOwn(target, key) ? target[key] : undefined, value));
-  }
+  const before = new Map(Object.entries(target));
+  // All anew, for the order of the keys: another order would be another text, and so a change.
+  for (const key of before.keys()) delete target[key];
+  for (const [key, value] of Object.entries(wanted)) defineMember(target, key, reconcile(before.get(key), value));
   return target;
 }
 

@@ -8,7 +8,7 @@ import {
 } from "../core/errors.ts";
 import type { Events } from "../core/events.ts";
 import type { SessionKey } from "../core/ids.ts";
-import { writeJson } from "../json/index.ts";
+import { writeForComparison } from "../json/index.ts";
 import { checkUserId, type LoginOptions, loginRecord, type UserId, userIdOf } from "./auth.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
 import type { RecentLogins } from "./recent-logins.ts";
@@ -16,7 +16,7 @@ import { SessionData } from "./session-data.ts";
 import type { SessionEvents } from "./session-events.ts";
 import { type Delta, SessionRecord } from "./session-record.ts";
 import type { SessionRecords, StoredSession, Version } from "./session-records.ts";
-import { type Expiry, EXPIRY_KEY, type Timeouts, timeToLive, toExpiryMember } from "./timeouts.ts";
+import { endsWithBrowser, type Expiry, EXPIRY_KEY, type Timeouts, timeToLive, toExpiryMember } from "./timeouts.ts";
 import type { TouchThrottle } from "./touch-throttle.ts";
 
 /** What all sessions of one {@link Sessions} share. */
@@ -262,7 +262,8 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   #pendingRecord(): SessionRecord {
     const expiry = (this.data as Record<string, unknown>)[EXPIRY_KEY];
-    return this.#record.with(new Map([[EXPIRY_KEY, expiry === undefined ? undefined : writeJson(expiry, EXPIRY_KEY)]]));
+    const text = expiry === undefined ? undefined : writeForComparison(expiry, EXPIRY_KEY).text;
+    return this.#record.with(new Map([[EXPIRY_KEY, text]]));
   }
 
   #finishChanges(): Promise<void> | undefined {
@@ -285,7 +286,7 @@ export class Session<Data extends object = Record<string, unknown>> {
   async #touch(key: SessionKey, version: Version, deadline: Deadline): Promise<void> {
     const { records, throttle, events } = this.#services;
     try {
-      if (await records.touch(key, version, deadline)) this.#cookie = "set";
+      if (await records.touch(key, version, deadline)) this.#renewCookie();
     } catch (error) {
       throttle.forget(key);
       if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
@@ -332,8 +333,14 @@ export class Session<Data extends object = Record<string, unknown>> {
     this.#stored = { key, version: committed.version };
     if (absorb || committed.hasOthers) this.#data.absorb(committed.version.record);
     if (!committed.isWritten) return;
-    if (throttle.isDue(key)) this.#cookie = "set";
+    if (pending.has(EXPIRY_KEY)) this.#cookie = "set";
+    else if (throttle.isDue(key)) this.#renewCookie();
     throttle.mark(key);
+  }
+
+  /** Lets a cookie that has a Max-Age live as long as the session. */
+  #renewCookie(): void {
+    if (!endsWithBrowser(this.#record, this.#services.timeouts)) this.#cookie = "set";
   }
 
   async #begin(

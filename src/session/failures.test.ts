@@ -1,0 +1,243 @@
+import { describe, expect, test } from "vitest";
+import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { anyDeadline, Browser, openHarness } from "../../test/support/session-harness.ts";
+import type { SessionStore } from "../stores/session-store.ts";
+
+type Method = "read" | "create" | "commit" | "touch" | "delete" | "deleteIfMatch";
+
+const LOST = () => new StoreConnectionError("The connection was lost.", { outcome: "unknown" });
+const OFFLINE = () => new StoreConnectionError("There is no connection.", { outcome: "not-sent" });
+
+/** Fails the next call of one method: before it has reached the store, or after, when only the answer is lost. */
+class Faults {
+  next: { method: Method; when: "before" | "after"; error: Error; times?: number } | undefined;
+
+  readonly wrap = (store: SessionStore): SessionStore =>
+    new Proxy(store, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        return async (...args: unknown[]): Promise<unknown> => {
+          const call = (): unknown => Reflect.apply(value, target, args);
+          if (this.next?.method !== name) return call();
+          const { when, error, times = 1 } = this.next;
+          this.next = times > 1 ? { ...this.next, times: times - 1 } : undefined;
+          if (when === "after") await call();
+          throw error;
+        };
+      },
+    });
+}
+
+async function setUp(settings: Parameters<typeof openHarness>[0] = {}) {
+  const faults = new Faults();
+  const harness = openHarness({ ...settings, wrap: faults.wrap });
+  const browser = new Browser(harness.sessions);
+  await browser.request((session) => (session.data["n"] = 1));
+  harness.calls.length = 0;
+  return { ...harness, faults, browser };
+}
+
+describe("an answer that got lost", () => {
+  test("of a commit that was executed: found by its nonce, and not done twice", async () => {
+    const { browser, faults, calls } = await setUp();
+    let runs = 0;
+    const request = browser.begin();
+    const session = await request.session();
+    faults.next = { method: "commit", when: "after", error: LOST() };
+    await session.update((data) => (data["n"] += ++runs));
+    await request.finish();
+    expect(runs).toBe(1);
+    expect(calls).toStrictEqual(["read", "commit", "read"]);
+    expect(await browser.request((next) => next.data["n"])).toBe(2);
+  });
+
+  test("of a commit that was not: the outcome is unknown, and fn does not run again", async () => {
+    const { browser, faults } = await setUp();
+    let runs = 0;
+    const session = await browser.begin().session();
+    faults.next = { method: "commit", when: "before", error: LOST() };
+    await expect(session.update((data) => (data["n"] += ++runs))).rejects.toMatchObject({
+      code: "ERR_STORE_CONNECTION",
+      outcome: "unknown",
+    });
+    expect(runs).toBe(1);
+    expect(await browser.request((next) => next.data["n"])).toBe(1);
+  });
+
+  test("of a commit, when another one came on top: unknown", async () => {
+    const { browser, sessions, faults, store } = await setUp();
+    const session = await sessions.open(browser.cookie);
+    const original = store.commit.bind(store);
+    store.commit = async (...args) => {
+      store.commit = original;
+      await original(...args);
+      // Another process.
+      const [key] = args;
+      await store.delete(key, anyDeadline());
+      throw LOST();
+    };
+    session.data["n"] = 2;
+    await expect(session.save()).rejects.toMatchObject({ outcome: "unknown" });
+    expect(faults.next).toBeUndefined();
+  });
+
+  test("of a commit, and the store cannot be read either: the first failure is told", async () => {
+    const { browser, faults, store } = await setUp();
+    const session = await browser.begin().session();
+    const error = LOST();
+    faults.next = { method: "commit", when: "before", error };
+    store.read = () => Promise.reject(OFFLINE());
+    session.data["n"] = 2;
+    await expect(session.save()).rejects.toBe(error);
+  });
+
+  test("of a first write: found by its nonce", async () => {
+    const { sessions, faults, keys } = await setUp();
+    const browser = new Browser(sessions);
+    faults.next = { method: "create", when: "after", error: LOST() };
+    await browser.request((session) => (session.data["a"] = 1));
+    expect(await browser.request((session) => session.data["a"])).toBe(1);
+    expect(await keys()).toHaveLength(2);
+  });
+
+  test("of a logout: it is sent again", async () => {
+    const { browser, faults, keys, calls } = await setUp();
+    faults.next = { method: "delete", when: "before", error: LOST() };
+    await browser.request((session) => session.logout());
+    expect(calls).toStrictEqual(["read", "delete", "delete"]);
+    expect(await keys()).toStrictEqual([]);
+  });
+
+  test("of a login: the old key or none, and the new one is not left behind", async () => {
+    const { browser, faults, keys } = await setUp();
+    const request = browser.begin();
+    const session = await request.session();
+    faults.next = { method: "deleteIfMatch", when: "before", error: LOST() };
+    await expect(session.login(1)).rejects.toMatchObject({ outcome: "unknown" });
+    await request.finish(500);
+    expect(request.setCookie).toStrictEqual([]);
+    expect(await keys()).toHaveLength(1);
+    expect(await browser.request((next) => next.data["n"])).toBe(1);
+  });
+});
+
+describe("a store that fails", () => {
+  test("before anything was sent: nothing is tried again and the outcome says so", async () => {
+    const { browser, faults, calls } = await setUp();
+    const session = await browser.begin().session();
+    faults.next = { method: "commit", when: "before", error: OFFLINE() };
+    session.data["n"] = 2;
+    await expect(session.save()).rejects.toMatchObject({ outcome: "not-sent" });
+    expect(calls).toStrictEqual(["read", "commit"]);
+  });
+
+  test("on a read: no empty session, but the error; the next request is not disturbed", async () => {
+    const { browser, faults } = await setUp();
+    faults.next = { method: "read", when: "before", error: OFFLINE() };
+    const request = browser.begin();
+    await expect(request.session()).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION" });
+    await request.finish(500);
+    expect(request.setCookie).toStrictEqual([]);
+    expect(await browser.request((session) => session.data["n"])).toBe(1);
+  });
+
+  test("on a read: the same request may ask again", async () => {
+    const { browser, faults } = await setUp();
+    faults.next = { method: "read", when: "before", error: OFFLINE() };
+    const request = browser.begin();
+    await expect(request.session()).rejects.toThrow("There is no connection.");
+    expect((await request.session()).data["n"]).toBe(1);
+  });
+
+  test("on a logout: the error, and the session and its cookie are as they were", async () => {
+    const { browser, faults, keys } = await setUp();
+    faults.next = { method: "delete", when: "before", error: OFFLINE() };
+    const request = browser.begin();
+    const session = await request.session();
+    await expect(session.logout()).rejects.toMatchObject({ outcome: "not-sent" });
+    await request.finish(500);
+    expect(request.setCookie).toStrictEqual([]);
+    expect(await keys()).toHaveLength(1);
+  });
+
+  test("on a touch: an event, not an error, and the next request tries again", async () => {
+    const { browser, faults, events, clock, calls } = await setUp();
+    clock.advance(61_000);
+    const error = new StoreServiceError("LOADING", { outcome: "not-sent" });
+    faults.next = { method: "touch", when: "before", error };
+    await browser.request((session) => session.data["n"]);
+    expect(events).toStrictEqual([{ name: "touchFailed", event: { error } }]);
+    calls.length = 0;
+    await browser.request((session) => session.data["n"]);
+    expect(calls).toStrictEqual(["read", "touch"]);
+  });
+
+  test("the error page of a failed save does not try to save again", async () => {
+    const { browser, faults, calls } = await setUp();
+    const request = browser.begin();
+    (await request.session()).data["n"] = 2;
+    faults.next = { method: "commit", when: "before", error: OFFLINE() };
+    await expect(request.finish(200)).rejects.toThrow();
+    await request.finish(400);
+    expect(calls).toStrictEqual(["read", "commit"]);
+    expect(request.setCookie).toStrictEqual([]);
+  });
+});
+
+describe("when others keep being first", () => {
+  test("until the deadline: SessionConflictError, and nothing of this commit is written", async () => {
+    const { browser, sessions, store, clock, otherProcess } = await setUp({ deadline: "1s" });
+    const session = await sessions.open(browser.cookie);
+    const other = await otherProcess().open(browser.cookie);
+    const original = store.commit.bind(store);
+    let attempts = 0;
+    store.commit = async (...args) => {
+      store.commit = original;
+      await other.update((data) => (data["theirs"] = ++attempts));
+      store.commit = overtaken;
+      const result = await original(...args);
+      clock.advance(300);
+      return result;
+    };
+    const overtaken = store.commit;
+    await expect(session.update((data) => (data["mine"] = true))).rejects.toMatchObject({
+      code: "ERR_SESSION_CONFLICT",
+      outcome: "not-sent",
+      message: expect.stringContaining("for 1000 ms"),
+    });
+    store.commit = original;
+    expect(attempts).toBe(4);
+    expect(await browser.request((next) => ({ ...next.data }))).toStrictEqual({ n: 1, theirs: 4 });
+  });
+
+  test("now and then: merged, and tried again", async () => {
+    const { browser, sessions, store, otherProcess, calls } = await setUp();
+    const session = await sessions.open(browser.cookie);
+    const other = await otherProcess().open(browser.cookie);
+    const original = store.commit.bind(store);
+    store.commit = async (...args) => {
+      store.commit = original;
+      await other.update((data) => (data["theirs"] = true));
+      return original(...args);
+    };
+    calls.length = 0;
+    await session.update((data) => (data["n"] += 1));
+    expect(calls).toStrictEqual(["commit", "commit"]);
+    expect(session.data).toStrictEqual({ n: 2, theirs: true });
+  });
+
+  test("during a login: what they wrote is carried over to the new key", async () => {
+    const { browser, store, otherProcess, keys } = await setUp();
+    const other = await otherProcess().open(browser.cookie);
+    const original = store.deleteIfMatch.bind(store);
+    store.deleteIfMatch = async (...args) => {
+      store.deleteIfMatch = original;
+      await other.update((data) => (data["theirs"] = true));
+      return original(...args);
+    };
+    await browser.request((session) => session.login(1));
+    expect(await keys()).toHaveLength(1);
+    expect(await browser.request((next) => ({ ...next.data }))).toStrictEqual({ n: 1, theirs: true, _auth_user_id: "1" });
+  });
+});

@@ -1,0 +1,128 @@
+import type { SessionEvents, SessionSettings } from "sojourn";
+import { memorySessionStore } from "sojourn/stores/memory";
+import { createSojourn } from "../../src/create-sojourn.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { Deadline } from "../../src/core/deadlines.ts";
+import type { Session } from "../../src/session/session.ts";
+import type { Sessions } from "../../src/session/sessions.ts";
+import type { SessionStore, SessionStoreFactory } from "../../src/stores/session-store.ts";
+import { ManualClock } from "../../src/testing/manual-clock.ts";
+
+export type Data = Record<string, any>;
+
+/** Sessions on a store that the test can look into, with a clock that it moves. */
+export interface Harness {
+  readonly sessions: Sessions<Data>;
+  readonly store: SessionStore;
+  readonly clock: ManualClock;
+  /** What was emitted, in order. */
+  readonly events: { readonly name: keyof SessionEvents; readonly event: unknown }[];
+  /** Names of the store's methods in the order of their calls. */
+  readonly calls: string[];
+  keys(): Promise<string[]>;
+  /** Sessions of another process, on the same store. */
+  otherProcess(): Sessions<Data>;
+}
+
+const EVENT_NAMES = ["conflict", "rejected", "undecodable", "touchFailed"] as const;
+
+/** @param wrap Puts a store of the test's own around the memory store. */
+export function openHarness(
+  settings: Omit<SessionSettings, "store"> & { wrap?: (store: SessionStore) => SessionStore; secretKey?: string } = {},
+): Harness {
+  const { wrap = (inner) => inner, secretKey = "test-secret", ...rest } = settings;
+  const clock = new ManualClock();
+  const calls: string[] = [];
+  let store: SessionStore | undefined;
+  const factory: SessionStoreFactory = (context) => {
+    store = memorySessionStore()(context);
+    return recordCalls(wrap(store), calls);
+  };
+  const open = (make: SessionStoreFactory) =>
+    createSojourn<Data>({ projectName: "test", secretKey, clock, sessions: { ...rest, store: make } }).sessions;
+  const sessions = open(factory);
+  if (store === undefined) throw new Error("createSojourn made no store");
+  const events: Harness["events"] = [];
+  for (const name of EVENT_NAMES) sessions.on(name, (event) => events.push({ name, event }));
+  const inner = store;
+  const otherProcess = () => open(() => inner);
+  return { sessions, store: inner, clock, events, calls, keys: () => keysOf(inner), otherProcess };
+}
+
+async function keysOf(store: SessionStore): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const key of store.scan(anyDeadline)) keys.push(key);
+  return keys;
+}
+
+export function anyDeadline(): Deadline {
+  return new Deadline(60_000, systemClock);
+}
+
+function recordCalls(store: SessionStore, calls: string[]): SessionStore {
+  return new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== "function" || typeof name !== "string") return value;
+      return (...args: unknown[]): unknown => {
+        calls.push(name);
+        return Reflect.apply(value, target, args);
+      };
+    },
+  });
+}
+
+/** A browser with one cookie jar, whose requests run without HTTP. */
+export class Browser {
+  cookie: string | undefined;
+  readonly #sessions: Sessions<Data>;
+
+  constructor(sessions: Sessions<Data>, cookie?: string) {
+    this.#sessions = sessions;
+    this.cookie = cookie;
+  }
+
+  /** Begins a request; its handler and its response are the test's to run. */
+  begin(): PendingRequest {
+    return new PendingRequest(this.#sessions, this);
+  }
+
+  /** A whole request. @returns What the handler returned. */
+  async request<Result>(handler: (session: Session<Data>) => Result | Promise<Result>, status = 200): Promise<Result> {
+    const request = this.begin();
+    const result = await handler(await request.session());
+    await request.finish(status);
+    return result;
+  }
+}
+
+export class PendingRequest {
+  readonly setCookie: string[] = [];
+  readonly #browser: Browser;
+  readonly #sessions: Sessions<Data>;
+  readonly #request = {};
+
+  constructor(sessions: Sessions<Data>, browser: Browser) {
+    this.#browser = browser;
+    this.#sessions = sessions;
+    sessions.scope(this.#request, { cookieHeader: browser.cookie, isSecure: () => true, host: () => "shop.example" });
+  }
+
+  session(): Promise<Session<Data>> {
+    return this.#sessions.from(this.#request);
+  }
+
+  async finish(status = 200, headersSent = false): Promise<void> {
+    const scope = this.#sessions.scope(this.#request, { cookieHeader: undefined, isSecure: () => true, host: () => "" });
+    try {
+      await scope.finish({ status, headersSent });
+    } finally {
+      if (!headersSent) this.setCookie.push(...scope.headers().setCookie);
+      for (const header of this.setCookie) this.#browser.cookie = readSetCookie(header);
+    }
+  }
+}
+
+function readSetCookie(header: string): string | undefined {
+  return /Max-Age=0/.test(header) ? undefined : header.split(";")[0];
+}
