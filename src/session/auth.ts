@@ -70,7 +70,8 @@ export function loginRecord(
   const kept = keep ?? (previous === undefined || previous === userId);
   const delta = new Map<string, string | undefined>();
   for (const key of record.members.keys()) if (isAuthKey(key) || !isKept(key, kept)) delta.set(key, undefined);
-  for (const [key, value] of Object.entries(authMembers(userId, django, secretKey))) delta.set(key, writeJson(value, key));
+  for (const [key, value] of Object.entries(authMembers(userId, django, secretKey)))
+    delta.set(key, writeJson(value, key));
   return record.with(delta);
 }
 

@@ -71,7 +71,11 @@ export function setCookieHeader(cookie: CookieAttributes, key: SessionKey, lifet
 
 /** The value of a Set-Cookie header that makes the browser forget its key. It has the attributes of the other one. */
 export function clearCookieHeader(cookie: CookieAttributes, isSecure: boolean): string {
-  return stringifySetCookie(cookie.name, "", { ...serializeOptions(cookie, isSecure), maxAge: 0, expires: new Date(0) });
+  return stringifySetCookie(cookie.name, "", {
+    ...serializeOptions(cookie, isSecure),
+    maxAge: 0,
+    expires: new Date(0),
+  });
 }
 
 function serializeOptions(cookie: CookieAttributes, isSecure: boolean): SerializeOptions {

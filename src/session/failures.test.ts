@@ -238,6 +238,10 @@ describe("when others keep being first", () => {
     };
     await browser.request((session) => session.login(1));
     expect(await keys()).toHaveLength(1);
-    expect(await browser.request((next) => ({ ...next.data }))).toStrictEqual({ n: 1, theirs: true, _auth_user_id: "1" });
+    expect(await browser.request((next) => ({ ...next.data }))).toStrictEqual({
+      n: 1,
+      theirs: true,
+      _auth_user_id: "1",
+    });
   });
 });

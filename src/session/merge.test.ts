@@ -127,9 +127,9 @@ describe("mergeDelta", () => {
 
   test("_auth_* keys that only one side has changed are no conflict", () => {
     const seen = '{"_auth_user_id":"1"}';
-    expect(mergeRecords(seen, new Map([["_auth_user_id", '"2"']]), '{"_auth_user_id":"1","a":1}').conflicts).toStrictEqual(
-      [],
-    );
+    expect(
+      mergeRecords(seen, new Map([["_auth_user_id", '"2"']]), '{"_auth_user_id":"1","a":1}').conflicts,
+    ).toStrictEqual([]);
     expect(mergeRecords(seen, new Map([["a", "1"]]), '{"_auth_user_id":"2"}')).toStrictEqual({
       payload: { _auth_user_id: '"2"', a: "1" },
       conflicts: [],

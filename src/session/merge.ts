@@ -63,7 +63,12 @@ export interface SeenParts {
  *
  * `_auth_*` keys are one part: who is logged in is never mixed from two writers.
  */
-export function mergeDelta(delta: Delta, seen: SeenParts, theirs: SessionRecord, onConflict: OnConflict): SessionRecord {
+export function mergeDelta(
+  delta: Delta,
+  seen: SeenParts,
+  theirs: SessionRecord,
+  onConflict: OnConflict,
+): SessionRecord {
   const merged = new Map<string, string | undefined>();
   for (const [key, mine] of delta) {
     if (isAuthKey(key)) continue;

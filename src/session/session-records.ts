@@ -191,9 +191,7 @@ export class SessionRecords {
     newest: Version,
     record: SessionRecord,
     deadline: Deadline,
-  ): Promise<
-    { status: "committed"; version: Version | undefined } | Exclude<CommitResult, { status: "committed" }>
-  > {
+  ): Promise<{ status: "committed"; version: Version | undefined } | Exclude<CommitResult, { status: "committed" }>> {
     const ttl = this.#timeToLive(record);
     if (ttl <= 0) {
       const result = await this.#store.deleteIfMatch(key, newest.etag, deadline);
@@ -271,5 +269,8 @@ export class SessionRecords {
 function parseRecord({ payload, writtenAt }: DecodedRecord): SessionRecord {
   const record = SessionRecord.parse(payload);
   const { created = writtenAt, authenticated = userIdOf(record) === undefined ? undefined : writtenAt } = record.facts;
-  return record.withFacts({ ...(created !== undefined && { created }), ...(authenticated !== undefined && { authenticated }) });
+  return record.withFacts({
+    ...(created !== undefined && { created }),
+    ...(authenticated !== undefined && { authenticated }),
+  });
 }

@@ -11,7 +11,7 @@ function configure(settings: Record<string, unknown>): void {
 
 describe("wrong settings throw at start, naming the setting, what was expected and what came", () => {
   test.each<[Record<string, unknown>, string]>([
-    [{ projectName: undefined }, "sojourn.projectName: expected a name such as \"myproject\", got nothing."],
+    [{ projectName: undefined }, 'sojourn.projectName: expected a name such as "myproject", got nothing.'],
     [{ projectName: "" }, "sojourn.projectName: expected a name"],
     [{ projectName: "my project" }, "without spaces"],
     [{ secretKey: undefined }, "sojourn.secretKey: expected a secret text, got nothing."],
@@ -23,16 +23,28 @@ describe("wrong settings throw at start, naming the setting, what was expected a
     [{ sessions: { cookie: { age: "14" } } }, 'sessions.cookie.age: expected seconds or text such as "14d"'],
     [{ sessions: { cookie: { age: 0 } } }, "sessions.cookie.age: expected"],
     [{ sessions: { cookie: { age: "1d", nam: "x" } } }, 'sessions.cookie.nam: is not a setting; did you mean "name"?'],
-    [{ sessions: { cookie: { name: "a b" } } }, "sessions.cookie.name: expected a name such as \"sessionid\""],
+    [{ sessions: { cookie: { name: "a b" } } }, 'sessions.cookie.name: expected a name such as "sessionid"'],
     [{ sessions: { cookie: { path: "x" } } }, 'sessions.cookie.path: expected a path such as "/"'],
     [{ sessions: { cookie: { path: "/a;b" } } }, "sessions.cookie.path: expected"],
     [{ sessions: { cookie: { domain: "a_b" } } }, "sessions.cookie.domain: expected a host name"],
-    [{ sessions: { cookie: { sameSite: "Lax" } } }, 'sessions.cookie.sameSite: expected "lax", "strict" or "none", got "Lax"'],
+    [
+      { sessions: { cookie: { sameSite: "Lax" } } },
+      'sessions.cookie.sameSite: expected "lax", "strict" or "none", got "Lax"',
+    ],
     [{ sessions: { cookie: { secure: "yes" } } }, 'sessions.cookie.secure: expected true, false or "auto"'],
-    [{ sessions: { cookie: { sameSite: "none", secure: false } } }, 'sessions.cookie.secure: expected true, since sameSite is "none"'],
-    [{ sessions: { cookie: { partitioned: true, secure: "auto" } } }, "sessions.cookie.secure: expected true, since partitioned is set"],
-    [{ sessions: { cookie: { name: "__Host-s", secure: "auto" } } }, 'sessions.cookie.secure: expected true, since the name is "__Host-s"'],
-    [{ sessions: { cookie: { name: "__Host-s", path: "/a" } } }, "sessions.cookie.path: expected \"/\""],
+    [
+      { sessions: { cookie: { sameSite: "none", secure: false } } },
+      'sessions.cookie.secure: expected true, since sameSite is "none"',
+    ],
+    [
+      { sessions: { cookie: { partitioned: true, secure: "auto" } } },
+      "sessions.cookie.secure: expected true, since partitioned is set",
+    ],
+    [
+      { sessions: { cookie: { name: "__Host-s", secure: "auto" } } },
+      'sessions.cookie.secure: expected true, since the name is "__Host-s"',
+    ],
+    [{ sessions: { cookie: { name: "__Host-s", path: "/a" } } }, 'sessions.cookie.path: expected "/"'],
     [{ sessions: { cookie: { name: "__Host-s", domain: "a.example" } } }, "sessions.cookie.domain: expected none"],
     [{ sessions: { cookie: { name: "__Secure-s", secure: false } } }, "sessions.cookie.secure: expected true"],
     [{ sessions: { store: "redis" } }, "sessions.store: expected a store such as redisSessionStore()"],

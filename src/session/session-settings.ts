@@ -73,7 +73,10 @@ const PATH = /^\/[\u0020-\u003a\u003c-\u007e]*$/;
 const DOMAIN = /^\.?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/i;
 
 const cookieSchema = settingsObject({
-  name: v.optional(v.pipe(v.string('a name such as "sessionid"'), v.regex(TOKEN, 'a name such as "sessionid"')), "sessionid"),
+  name: v.optional(
+    v.pipe(v.string('a name such as "sessionid"'), v.regex(TOKEN, 'a name such as "sessionid"')),
+    "sessionid",
+  ),
   age: v.optional(durationSchema({ least: 1 })),
   path: v.optional(v.pipe(v.string('a path such as "/"'), v.regex(PATH, 'a path such as "/"')), "/"),
   domain: v.optional(v.pipe(v.string("a host name"), v.regex(DOMAIN, "a host name"))),
@@ -113,7 +116,10 @@ export function resolveSessionSettings(settings: SessionSettings): ResolvedSessi
   checkCookie(cookie);
   const touchEvery = parsed.touchEvery === undefined ? defaultTouchEvery(parsed.profile) : parsed.touchEvery;
   if (parsed.profile === "django" && touchEvery !== null) {
-    throw new ImproperlyConfigured("sessions.touchEvery", 'expected null with profile "django", in which reading extends nothing.');
+    throw new ImproperlyConfigured(
+      "sessions.touchEvery",
+      'expected null with profile "django", in which reading extends nothing.',
+    );
   }
   return {
     store: parsed.store,

@@ -474,14 +474,17 @@ describe("login", () => {
     expect(await new Browser(sessions, loggedIn).request((old) => old.isNew)).toBe(true);
   });
 
-  test.each([["", "an empty text"], [Number.NaN, "a number"], [1.5, "a number"], [null, "a object"], [undefined, "a undefined"]])(
-    "refuses %o as a user id",
-    async (userId, found) => {
-      const { sessions } = openHarness();
-      const session = await sessions.create();
-      await expect(session.login(userId as string)).rejects.toThrow(`got ${found}`);
-    },
-  );
+  test.each([
+    ["", "an empty text"],
+    [Number.NaN, "a number"],
+    [1.5, "a number"],
+    [null, "a object"],
+    [undefined, "a undefined"],
+  ])("refuses %o as a user id", async (userId, found) => {
+    const { sessions } = openHarness();
+    const session = await sessions.create();
+    await expect(session.login(userId as string)).rejects.toThrow(`got ${found}`);
+  });
 });
 
 describe("cycleKey", () => {

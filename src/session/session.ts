@@ -1,36 +1,16 @@
-import type { Clock, Milliseconds } from "../core/clock.ts";
 import { Deadline } from "../core/deadlines.ts";
-import {
-  SessionInterrupted,
-  SessionUsageError,
-  StoreConnectionError,
-  StoreServiceError,
-} from "../core/errors.ts";
-import type { Events } from "../core/events.ts";
+import { SessionInterrupted, SessionUsageError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { writeForComparison } from "../json/index.ts";
-import { checkUserId, type LoginOptions, loginRecord, type UserId, userIdOf } from "./auth.ts";
+import { checkUserId, type LoginOptions, type UserId, userIdOf } from "./auth.ts";
+import { Conflicts } from "./conflicts.ts";
+import { logIn } from "./login.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
-import type { RecentLogins } from "./recent-logins.ts";
 import { SessionData } from "./session-data.ts";
-import type { SessionEvents } from "./session-events.ts";
 import { type Delta, SessionRecord } from "./session-record.ts";
-import type { SessionRecords, StoredSession, Version } from "./session-records.ts";
-import { endsWithBrowser, type Expiry, EXPIRY_KEY, type Timeouts, timeToLive, toExpiryMember } from "./timeouts.ts";
-import type { TouchThrottle } from "./touch-throttle.ts";
-
-/** What all sessions of one {@link Sessions} share. */
-export interface SessionServices {
-  readonly records: SessionRecords;
-  readonly clock: Clock;
-  readonly timeouts: Timeouts;
-  readonly deadline: Milliseconds;
-  readonly cookieName: string;
-  readonly secretKey: string;
-  readonly throttle: TouchThrottle;
-  readonly recentLogins: RecentLogins;
-  readonly events: Events<SessionEvents>;
-}
+import type { StoredSession, Version } from "./session-records.ts";
+import type { SessionServices } from "./session-services.ts";
+import { endsWithBrowser, type Expiry, EXPIRY_KEY, timeToLive, toExpiryMember } from "./timeouts.ts";
 
 /** What a session starts from. */
 export interface SessionOrigin {
@@ -173,7 +153,12 @@ export class Session<Data extends object = Record<string, unknown>> {
       this.#demandCookie("cycleKey");
       const conflicts = new Conflicts();
       const { key, version } = this.#stored;
-      const moved = await records.move(key, version, (newest) => conflicts.merge(pending, this.#data, newest), deadline);
+      const moved = await records.move(
+        key,
+        version,
+        (newest) => conflicts.merge(pending, this.#data, newest),
+        deadline,
+      );
       if (moved === undefined) throw new SessionInterrupted();
       conflicts.emit(this.#services.events);
       this.#data.settle(pending);
@@ -210,9 +195,19 @@ export class Session<Data extends object = Record<string, unknown>> {
     return this.#enqueue(async (deadline) => {
       const id = checkUserId(userId);
       this.#demandCookie("login");
-      if (this.#stored === undefined && (await this.#joinRecentLogin(id, deadline))) return;
-      const moved = await this.#loginHere(id, options, deadline);
-      if (!moved && !(await this.#joinRecentLogin(id, deadline))) await this.#loginAfresh(id, options, deadline);
+      const pending = this.#data.delta();
+      const result = await logIn(this.#services, {
+        userId: id,
+        options,
+        stored: this.#stored,
+        presentedKey: this.#presentedKey,
+        pending,
+        seen: this.#data,
+        deadline,
+      });
+      if (result.kind === "begun") this.#forget();
+      if (result.kind === "moved") this.#data.settle(pending);
+      if (result.stored) this.#adopt(result.stored);
     });
   }
 
@@ -357,54 +352,6 @@ export class Session<Data extends object = Record<string, unknown>> {
     else this.#forget();
   }
 
-  /** Moves the session to a new key as the user's. @returns `false` when the old record was gone. */
-  async #loginHere(id: string, options: LoginOptions, deadline: Deadline): Promise<boolean> {
-    const { records, recentLogins, secretKey, events } = this.#services;
-    if (this.#stored === undefined) return false;
-    const pending = this.#data.delta();
-    const conflicts = new Conflicts();
-    const { key, version } = this.#stored;
-    const change = (newest: SessionRecord) => {
-      const merged = conflicts.merge(pending, this.#data, newest);
-      return this.#stampLogin(loginRecord(merged, id, options, secretKey));
-    };
-    const moved = await records.move(key, version, change, deadline);
-    if (moved === undefined) return false;
-    conflicts.emit(events);
-    recentLogins.remember(key, { userId: id, key: moved.key });
-    this.#data.settle(pending);
-    this.#adopt(moved);
-    return true;
-  }
-
-  /** The old record is gone and stays gone: of the data, only what this request has set comes along. */
-  async #loginAfresh(id: string, options: LoginOptions, deadline: Deadline): Promise<void> {
-    const { records, recentLogins, secretKey } = this.#services;
-    const own = new Map([...this.#data.delta()].filter(([, text]) => text !== undefined));
-    const record = loginRecord(SessionRecord.empty.with(own), id, options, secretKey);
-    const stored = await records.create(this.#stampLogin(record), deadline);
-    this.#forget();
-    if (stored === undefined) return;
-    if (this.#presentedKey !== undefined) recentLogins.remember(this.#presentedKey, { userId: id, key: stored.key });
-    this.#adopt(stored);
-  }
-
-  /** Joins the session that a login of the same user has just made for the same visitor: a double click. */
-  async #joinRecentLogin(id: string, deadline: Deadline): Promise<boolean> {
-    const { records, recentLogins } = this.#services;
-    const recent = recentLogins.find(this.#presentedKey, id);
-    if (recent === undefined) return false;
-    const loaded = await records.load(recent.key, deadline);
-    if (loaded.status !== "live" || userIdOf(loaded.version.record) !== id) return false;
-    this.#adopt({ key: recent.key, version: loaded.version });
-    return true;
-  }
-
-  #stampLogin(record: SessionRecord): SessionRecord {
-    const now = this.#services.clock.now();
-    return record.withFacts({ created: now, authenticated: now });
-  }
-
   #adopt(stored: StoredSession): void {
     this.#stored = stored;
     this.#data.absorb(stored.version.record);
@@ -425,24 +372,6 @@ export class Session<Data extends object = Record<string, unknown>> {
       `${action} needs to send a cookie, but the response's headers are out already. ` +
         "Do it before the response is begun (before writeHead, write, flushHeaders or the first chunk of a stream).",
     );
-  }
-}
-
-/** Conflicts of the newest attempt; only those of the attempt that was written are told. */
-class Conflicts {
-  #paths: (readonly string[])[] = [];
-
-  collect<Result>(newest: SessionRecord, change: (newest: SessionRecord, onConflict: OnConflict) => Result): Result {
-    this.#paths = [];
-    return change(newest, (path) => this.#paths.push(path));
-  }
-
-  merge(pending: Delta, seen: SessionData<object>, newest: SessionRecord): SessionRecord {
-    return this.collect(newest, (record, onConflict) => mergeDelta(pending, seen, record, onConflict));
-  }
-
-  emit(events: Events<SessionEvents>): void {
-    for (const path of this.#paths) events.emit("conflict", { path });
   }
 }
 

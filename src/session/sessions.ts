@@ -7,9 +7,10 @@ import type { RedisRegistry } from "../redis/registry.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import { clearCookieHeader, type CookieAttributes, readCookie, setCookieHeader } from "./cookie.ts";
 import { RecentLogins } from "./recent-logins.ts";
-import { Session, type SessionServices } from "./session.ts";
+import { Session, type SessionOrigin } from "./session.ts";
 import type { SessionEvents } from "./session-events.ts";
 import { SessionRecords } from "./session-records.ts";
+import type { SessionServices } from "./session-services.ts";
 import { LazySessionScope, type RequestFacts, type SessionScope } from "./session-scope.ts";
 import { resolveSessionSettings, type SessionSettings } from "./session-settings.ts";
 import { endsWithBrowser, timeToLive } from "./timeouts.ts";
@@ -139,7 +140,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return new Deadline(this.#services.deadline, this.#services.clock);
   }
 
-  #session(origin: ConstructorParameters<typeof Session>[1]): Session<Data> {
+  #session(origin: SessionOrigin): Session<Data> {
     return new Session<Data>(this.#services, origin);
   }
 

@@ -1,0 +1,20 @@
+import type { Clock, Milliseconds } from "../core/clock.ts";
+import type { Events } from "../core/events.ts";
+import type { RecentLogins } from "./recent-logins.ts";
+import type { SessionEvents } from "./session-events.ts";
+import type { SessionRecords } from "./session-records.ts";
+import type { Timeouts } from "./timeouts.ts";
+import type { TouchThrottle } from "./touch-throttle.ts";
+
+/** What all sessions of one `Sessions` share. */
+export interface SessionServices {
+  readonly records: SessionRecords;
+  readonly clock: Clock;
+  readonly timeouts: Timeouts;
+  readonly deadline: Milliseconds;
+  readonly cookieName: string;
+  readonly secretKey: string;
+  readonly throttle: TouchThrottle;
+  readonly recentLogins: RecentLogins;
+  readonly events: Events<SessionEvents>;
+}
