@@ -1,0 +1,77 @@
+import { expect, onTestFinished, test } from "vitest";
+import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import type { RedisMonitor } from "../../support/redis-monitor.ts";
+import { type App, Browser, startApp } from "./app.ts";
+
+async function start(): Promise<{ server: RedisServer; app: App; browser: Browser; monitor: RedisMonitor }> {
+  const server = await RedisServer.start();
+  onTestFinished(() => server.stop());
+  const app = await startApp({ settings: { redis: { default: server.settings } } });
+  const browser = new Browser(app.url);
+  const monitor = await server.monitor();
+  return { server, app, browser, monitor };
+}
+
+// Counted by MONITOR, without what scripts do inside Redis and without the handshake.
+describeWithRedis("commands that the client sends", () => {
+  test("50 requests of visitors without a cookie: 0, and nothing is stored", async () => {
+    const { server, app, monitor } = await start();
+    for (let count = 0; count < 50; count++) await new Browser(app.url).get("/read");
+    expect(await monitor.take()).toStrictEqual([]);
+    expect(await server.command("DBSIZE")).toBe(0);
+  });
+
+  test("a page that does not use the session: 0, with or without a cookie", async () => {
+    const { browser, monitor } = await start();
+    await browser.post("/set/a");
+    await monitor.take();
+    for (let count = 0; count < 10; count++) await browser.send("GET", "/static");
+    expect(await monitor.take()).toStrictEqual([]);
+  });
+
+  test("a first write: 1; a write: 2; a read: 1; an update: 2; a login: 3; a logout: 2", async () => {
+    const { browser, monitor } = await start();
+    await browser.post("/set/a");
+    expect(await monitor.take()).toStrictEqual(["SET"]);
+    await browser.post("/set/b");
+    expect(await monitor.take()).toStrictEqual(["GET", "EVAL"]);
+    // The first run of a script on a connection brings its text along, later ones only its hash.
+    await browser.post("/set/c");
+    expect(await monitor.take()).toStrictEqual(["GET", "EVALSHA"]);
+    await browser.get("/read");
+    expect(await monitor.take()).toStrictEqual(["GET"]);
+    await browser.post("/increment");
+    expect(await monitor.take()).toStrictEqual(["GET", "EVALSHA"]);
+    await browser.post("/login/1");
+    expect(await monitor.take()).toStrictEqual(["GET", "SET", "EVAL"]);
+    await browser.post("/logout");
+    expect(await monitor.take()).toStrictEqual(["GET", "DEL"]);
+  });
+
+  test("100 reads: at most 102, touches included", async () => {
+    const { server, browser, monitor } = await start();
+    await browser.post("/set/a");
+    await monitor.take();
+    // A process that has not seen the session: its first read is also a touch.
+    const other = await startApp({ settings: { redis: { default: server.settings } } });
+    const visitor = new Browser(other.url, browser.cookie);
+    for (let count = 0; count < 100; count++) await visitor.get("/read");
+    const commands = await monitor.take();
+    expect(commands.filter((command) => command === "GET")).toHaveLength(100);
+    expect(commands.length).toBeLessThanOrEqual(102);
+    expect(commands.filter((command) => command === "EVAL")).toHaveLength(1);
+  });
+
+  test("a cookie of the wrong form: 0", async () => {
+    const { app, monitor } = await start();
+    for (const cookie of [
+      "sessionid=",
+      "sessionid=x",
+      `sessionid=${"A".repeat(32)}`,
+      `sessionid=${"a".repeat(4000)}`,
+    ]) {
+      await new Browser(app.url, cookie).get("/read");
+    }
+    expect(await monitor.take()).toStrictEqual([]);
+  });
+});
