@@ -2,11 +2,11 @@ import * as v from "valibot";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { parseSettings, settingsObject } from "./core/settings.ts";
 import { RedisRegistry, type RedisSettings } from "./redis/index.ts";
-import type { SessionSettings } from "./session/session-settings.ts";
+import type { SessionSettings, UntypedData } from "./session/session-settings.ts";
 import { Sessions } from "./session/sessions.ts";
 
 /** Settings of {@link createSojourn}. Only `projectName` and `secretKey` have no default. */
-export interface SojournSettings {
+export interface SojournSettings<Data extends object = UntypedData> {
   /** First segment of the Redis keys: `PROJECT_NAME` of codex-django. */
   readonly projectName: string;
   /** Signs the records: `SECRET_KEY` of Django. At least 32 characters that nobody can guess. */
@@ -15,7 +15,7 @@ export interface SojournSettings {
   readonly secretKeyFallbacks?: readonly string[];
   /** Named connections. @defaultValue `{ default: "redis://localhost:6379/0" }` */
   readonly redis?: RedisSettings;
-  readonly sessions?: SessionSettings;
+  readonly sessions?: SessionSettings<Data>;
   /** Where times come from, for tests. @defaultValue the clock of the process */
   readonly clock?: Clock;
 }
@@ -26,7 +26,7 @@ export interface Sojourn<Data extends object> {
   /** The named connections, for commands of the application's own. */
   readonly redis: RedisRegistry;
   /** Closes the stores and the connections that were opened here. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 const sojournSchema = settingsObject({
@@ -37,7 +37,10 @@ const sojournSchema = settingsObject({
   ),
   secretKey: v.pipe(v.string("a secret text"), v.minLength(1, "a secret text that is not empty")),
   secretKeyFallbacks: v.optional(
-    v.array(v.pipe(v.string("a secret text"), v.minLength(1, "a secret text that is not empty")), "an array of secret texts"),
+    v.array(
+      v.pipe(v.string("a secret text"), v.minLength(1, "a secret text that is not empty")),
+      "an array of secret texts",
+    ),
     [],
   ),
   redis: v.optional(v.unknown()),
@@ -61,10 +64,11 @@ const sojournSchema = settingsObject({
  * });
  * ```
  */
-export function createSojourn<Data extends object = Record<string, any>>(settings: SojournSettings): Sojourn<Data> {
+export function createSojourn<Data extends object = UntypedData>(settings: SojournSettings<Data>): Sojourn<Data> {
   const { projectName, secretKey, secretKeyFallbacks, clock } = parseSettings(sojournSchema, settings, "sojourn");
-  const redis = new RedisRegistry(settings.redis);
-  const sessions = new Sessions<Data>(settings.sessions === undefined ? {} : settings.sessions, {
+  const { redis: connections, sessions: sessionSettings = {} } = settings;
+  const redis = new RedisRegistry(connections);
+  const sessions = new Sessions<Data>(sessionSettings, {
     projectName,
     secretKey,
     secretKeyFallbacks,

@@ -2,6 +2,7 @@ export type { Clock, EpochMilliseconds, Milliseconds } from "./core/clock.ts";
 export type { Duration, DurationText } from "./core/durations.ts";
 export {
   type AnySojournError,
+  CrossSiteError,
   ImproperlyConfigured,
   isSojournError,
   NotJsonError,
@@ -10,6 +11,7 @@ export {
   RedisServiceError,
   SessionConflictError,
   SessionInterrupted,
+  SessionSchemaError,
   SessionTooLargeError,
   SessionUsageError,
   SojournError,
@@ -19,8 +21,11 @@ export {
 } from "./core/errors.ts";
 export { createSojourn, type Sojourn, type SojournSettings } from "./create-sojourn.ts";
 export type { DjangoLogin, LoginOptions, UserId } from "./session/auth.ts";
+export type { Migration, OnInvalid } from "./session/data-schema.ts";
+export type { FlashMessage } from "./session/flash.ts";
 export type { Session } from "./session/session.ts";
-export type { RejectionReason, SessionEvents } from "./session/session-events.ts";
-export type { SessionCookieSettings, SessionSettings } from "./session/session-settings.ts";
+export type { RejectionReason, SessionEvent, SessionEvents } from "./session/session-events.ts";
+export type { SessionCookieSettings, SessionSettings, UntypedData } from "./session/session-settings.ts";
 export type { Sessions } from "./session/sessions.ts";
 export type { Expiry } from "./session/timeouts.ts";
+export type { UserSession } from "./session/user-sessions.ts";

@@ -36,7 +36,8 @@ export class DjangoCodec implements RecordCodec {
   decode(record: string): DecodeResult {
     const loaded = this.#signer.loads(record);
     if (!loaded.ok) return loaded;
-    return { ok: true, value: { payload: loaded.json, writtenAt: loaded.timestamp * 1000 } };
+    const { json, timestamp, isOutdated } = loaded;
+    return { ok: true, value: { payload: json, writtenAt: timestamp * 1000, isOutdated } };
   }
 
   etag(record: string): Etag {

@@ -20,7 +20,7 @@ export class JsonCodec implements RecordCodec {
   decode(record: string): DecodeResult {
     // Without a nonce at its place there is no etag, so such a record could not be committed to.
     if (!FORM.test(record)) return { ok: false, reason: "malformed" };
-    return { ok: true, value: { payload: record, writtenAt: undefined } };
+    return { ok: true, value: { payload: record, writtenAt: undefined, isOutdated: false } };
   }
 
   etag(record: string): Etag {

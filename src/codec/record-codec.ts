@@ -1,5 +1,6 @@
 import type { EpochMilliseconds } from "../core/clock.ts";
 import type { Etag } from "../core/etag.ts";
+import type { SessionKey } from "../core/ids.ts";
 
 /** Why a record could not be read. */
 export type UndecodableReason = "bad-signature" | "malformed" | "too-large";
@@ -9,6 +10,8 @@ export interface DecodedRecord {
   /** A JSON object as text. */
   readonly payload: string;
   readonly writtenAt: EpochMilliseconds | undefined;
+  /** Whether a fallback secret was needed to read it: it should be written anew. */
+  readonly isOutdated: boolean;
 }
 
 /** Answer of {@link RecordCodec.decode}. Records come from outside, so a bad one is an answer, not an exception. */
@@ -22,8 +25,9 @@ export interface RecordCodec {
   readonly format: string;
   /** Whether the member `_sojourn` has to be the first of the payload, with the nonce as its first member. */
   readonly factsFirst: boolean;
-  encode(payload: string): string;
-  decode(record: string): DecodeResult;
+  /** @param at The key under which the record will be stored, for formats that bind it to its place. */
+  encode(payload: string, at: SessionKey): string;
+  decode(record: string, at: SessionKey): DecodeResult;
   /** The piece of an encoded record that is another one after every commit. */
   etag(record: string): Etag;
 }

@@ -9,6 +9,13 @@ export interface Secrets {
   readonly secretKeyFallbacks?: readonly string[] | undefined;
 }
 
+/** A value whose signature fits. */
+export interface Unsigned {
+  readonly value: string;
+  /** Whether it is signed with a fallback secret. */
+  readonly isOutdated: boolean;
+}
+
 /** Length of an unpadded base64url SHA-256, in characters. */
 export const SIGNATURE_LENGTH = 43;
 
@@ -29,15 +36,16 @@ export class Signer {
     return `${value}:${signature(this.#signingKey, value)}`;
   }
 
-  /** @returns The value, or `undefined` when the signature is missing or wrong under every secret. */
-  unsign(signed: string): string | undefined {
+  /** @returns `undefined` when the signature is missing or wrong under every secret. */
+  unsign(signed: string): Unsigned | undefined {
     const separator = signed.lastIndexOf(":");
     if (separator < 0 || signed.length - separator - 1 !== SIGNATURE_LENGTH) return undefined;
     const value = signed.slice(0, separator);
     // The texts are compared, not what they decode to: the last character has two bits that decode to nothing.
     const given = Buffer.from(signed.slice(separator + 1), "latin1");
     const fits = (key: KeyObject) => timingSafeEqual(given, Buffer.from(signature(key, value), "latin1"));
-    return this.#verifyingKeys.some(fits) ? value : undefined;
+    const index = this.#verifyingKeys.findIndex(fits);
+    return index < 0 ? undefined : { value, isOutdated: index > 0 };
   }
 }
 
@@ -55,12 +63,13 @@ export class TimestampSigner {
   }
 
   /** @returns The value and its time in seconds, or `undefined` when the signature does not fit. */
-  unsign(signed: string): { readonly value: string; readonly timestamp: number } | undefined {
-    const stamped = this.#signer.unsign(signed);
-    const separator = stamped?.lastIndexOf(":") ?? -1;
-    if (stamped === undefined || separator < 0) return undefined;
-    const timestamp = decodeBase62(stamped.slice(separator + 1));
-    return timestamp === undefined ? undefined : { value: stamped.slice(0, separator), timestamp };
+  unsign(signed: string): (Unsigned & { readonly timestamp: number }) | undefined {
+    const unsigned = this.#signer.unsign(signed);
+    const separator = unsigned?.value.lastIndexOf(":") ?? -1;
+    if (unsigned === undefined || separator < 0) return undefined;
+    const timestamp = decodeBase62(unsigned.value.slice(separator + 1));
+    if (timestamp === undefined) return undefined;
+    return { value: unsigned.value.slice(0, separator), isOutdated: unsigned.isOutdated, timestamp };
   }
 }
 

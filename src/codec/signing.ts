@@ -4,7 +4,7 @@ import { type Secrets, TimestampSigner } from "./signer.ts";
 
 /** Answer of {@link JsonSigner.loads}. */
 export type LoadsResult =
-  | { readonly ok: true; readonly json: string; readonly timestamp: number }
+  | { readonly ok: true; readonly json: string; readonly timestamp: number; readonly isOutdated: boolean }
   | { readonly ok: false; readonly reason: UndecodableReason };
 
 /** Options of {@link JsonSigner}. */
@@ -45,13 +45,13 @@ export class JsonSigner {
   loads(signed: string): LoadsResult {
     const unsigned = this.#signer.unsign(signed);
     if (unsigned === undefined) return { ok: false, reason: "bad-signature" };
-    const { value, timestamp } = unsigned;
+    const { value, ...origin } = unsigned;
     if (!value.startsWith(".")) {
-      return { ok: true, json: Buffer.from(value, "base64url").toString("latin1"), timestamp };
+      return { ok: true, json: Buffer.from(value, "base64url").toString("latin1"), ...origin };
     }
     const inflated = this.#inflate(Buffer.from(value.slice(1), "base64url"));
     if (typeof inflated === "string") return { ok: false, reason: inflated };
-    return { ok: true, json: inflated.toString("latin1"), timestamp };
+    return { ok: true, json: inflated.toString("latin1"), ...origin };
   }
 
   #inflate(deflated: Buffer): Buffer | UndecodableReason {

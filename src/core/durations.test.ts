@@ -40,7 +40,7 @@ describe("durationSchema", () => {
     expect(parseSettings(schema, 1, "deadline")).toBe(1000);
     expect(parseSettings(schema, "60m", "deadline")).toBe(3_600_000);
     expect(() => parseSettings(schema, "999ms", "deadline")).toThrow(
-      'deadline: expected seconds or text such as "14d" of at least 1 s and at most 1h, got "999ms" (string).',
+      'deadline: expected seconds or text such as "14d", at least 1 s and at most 1h, got "999ms" (string).',
     );
     expect(() => parseSettings(schema, 3601, "deadline")).toThrow("got 3601 (number).");
   });

@@ -85,7 +85,7 @@ function describeBounds({ least, most }: DurationBounds): string {
   const parts = [];
   if (least !== undefined) parts.push(`at least ${describeDuration(least)}`);
   if (most !== undefined) parts.push(`at most ${describeDuration(most)}`);
-  return parts.length === 0 ? "" : ` of ${parts.join(" and ")}`;
+  return parts.length === 0 ? "" : `, ${parts.join(" and ")}`;
 }
 
 function describeDuration(duration: Duration): string {

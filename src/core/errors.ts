@@ -3,10 +3,16 @@
  * `docs/reference/errors.md` has one heading a code (a test compares both directions).
  */
 export type SojournErrorCode =
+  | "ERR_CACHE_CORRUPT"
+  | "ERR_CACHE_KEY_NOT_FOUND"
+  | "ERR_CACHE_NOT_INTEGER"
+  | "ERR_CACHE_USAGE"
   | "ERR_IMPROPERLY_CONFIGURED"
+  | "ERR_CROSS_SITE"
   | "ERR_NOT_JSON"
   | "ERR_SESSION_CONFLICT"
   | "ERR_SESSION_INTERRUPTED"
+  | "ERR_SESSION_SCHEMA"
   | "ERR_SESSION_TOO_LARGE"
   | "ERR_SESSION_USAGE"
   | "ERR_STORE_CONNECTION"
@@ -143,18 +149,119 @@ export class SessionTooLargeError extends SojournError {
 }
 nameError(SessionTooLargeError, "SessionTooLargeError");
 
+/** The data of a session does not fit `sessions.schema`, and `sessions.onInvalid` is `"throw"`. It is as it was. */
+export class SessionSchemaError extends SojournError {
+  readonly code = "ERR_SESSION_SCHEMA";
+  /** Where the data does not fit, such as `data.cart.count`; no values. */
+  readonly paths: readonly string[];
+
+  constructor(paths: readonly string[]) {
+    super(
+      `The session's data does not fit sessions.schema at ${paths.join(", ")}. ` +
+        'Give sessions.migrate a step for records of old, or set sessions.onInvalid to "reset" or "keep".',
+    );
+    this.paths = paths;
+  }
+}
+nameError(SessionSchemaError, "SessionSchemaError");
+
+/**
+ * A request that changes something came from a page of another site, and the adapter was told to refuse such requests.
+ *
+ * `statusCode` is 403.
+ */
+export class CrossSiteError extends SojournError {
+  readonly code = "ERR_CROSS_SITE";
+  readonly statusCode = 403;
+
+  constructor() {
+    super(
+      "The request was refused because another site's page has sent it. " +
+        "If that page is one of yours, add its origin to the adapter's crossSite.trustedOrigins.",
+    );
+  }
+}
+nameError(CrossSiteError, "CrossSiteError");
+
 /** The session API was used in a way that cannot work: a forgotten middleware, a cookie needed too late. */
 export class SessionUsageError extends SojournError {
   readonly code = "ERR_SESSION_USAGE";
 }
 nameError(SessionUsageError, "SessionUsageError");
 
+/** What a cache has under a key is not JSON, so it has no value. It was left as it is. */
+export class CacheCorruptError extends SojournError {
+  readonly code = "ERR_CACHE_CORRUPT";
+  /** The key as the caller gave it. */
+  readonly key: string;
+  /** What is wrong with the text, without any of it. */
+  readonly problem: string;
+
+  constructor(key: string, problem: string, options?: ErrorOptions) {
+    super(
+      `The cache entry ${quoteKey(key)} cannot be read: ${problem}. Check what else writes under this prefix (Django's own ` +
+        "Redis cache writes pickles), and delete or overwrite the entry.",
+      options,
+    );
+    this.key = key;
+    this.problem = problem;
+  }
+}
+nameError(CacheCorruptError, "CacheCorruptError");
+
+/** `incr` or `decr` of a key that the cache does not have. Nothing was written. Django: `ValueError`. */
+export class CacheKeyNotFoundError extends SojournError {
+  readonly code = "ERR_CACHE_KEY_NOT_FOUND";
+  /** The key as the caller gave it. */
+  readonly key: string;
+
+  constructor(key: string) {
+    super(`The cache has no entry ${quoteKey(key)} to count with. Create it first, for example with add(key, 0).`);
+    this.key = key;
+  }
+}
+nameError(CacheKeyNotFoundError, "CacheKeyNotFoundError");
+
+/** `incr` or `decr` of a value that is not an integer, or would leave the 64 bits. Nothing was written. */
+export class CacheNotIntegerError extends SojournError {
+  readonly code = "ERR_CACHE_NOT_INTEGER";
+  /** The key as the caller gave it. */
+  readonly key: string;
+
+  constructor(key: string) {
+    super(
+      `The cache entry ${quoteKey(key)} is not an integer, or the sum would not fit into 64 bits, so it was left as it is. ` +
+        "Only entries that were set to an integer can be counted with.",
+    );
+    this.key = key;
+  }
+}
+nameError(CacheNotIntegerError, "CacheNotIntegerError");
+
+/** The cache API was used in a way that cannot work: an empty key, a timeout without a unit. Nothing was sent. */
+export class CacheUsageError extends SojournError {
+  readonly code = "ERR_CACHE_USAGE";
+}
+nameError(CacheUsageError, "CacheUsageError");
+
+// Longer keys are cut: a message is one line.
+const LONGEST_QUOTED_KEY = 80;
+
+function quoteKey(key: string): string {
+  return JSON.stringify(key.length > LONGEST_QUOTED_KEY ? `${key.slice(0, LONGEST_QUOTED_KEY)}…` : key);
+}
+
 /** All errors that Sojourn throws; `error.code` discriminates. */
 export type AnySojournError =
+  | CacheCorruptError
+  | CacheKeyNotFoundError
+  | CacheNotIntegerError
+  | CacheUsageError
   | ImproperlyConfigured
   | NotJsonError
   | SessionConflictError
   | SessionInterrupted
+  | SessionSchemaError
   | SessionTooLargeError
   | SessionUsageError
   | StoreConnectionError

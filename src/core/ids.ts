@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 
 /** A session key in Django's form: 32 characters of `[a-z0-9]`, 165 bits. It is a secret: never log it. */
 export type SessionKey = string;
@@ -29,4 +29,13 @@ export function isSessionKey(text: string): text is SessionKey {
 /** A fresh 64-bit nonce, as 16 hexadecimal digits. Each commit puts one into the record. */
 export function newNonce(): string {
   return randomBytes(8).toString("hex");
+}
+
+/**
+ * The key under which a session is stored when the store is not to know the browser's: SHA-256 of it, in the same form.
+ * A key has 165 bits, so nobody finds it by trying, and the hash needs no secret that could change.
+ */
+export function hashSessionKey(key: SessionKey): SessionKey {
+  const digest = BigInt(`0x${createHash("sha256").update(key).digest("hex")}`);
+  return digest.toString(36).padStart(KEY_LENGTH, "0").slice(-KEY_LENGTH);
 }

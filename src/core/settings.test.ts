@@ -73,6 +73,13 @@ describe("unknown names", () => {
     );
   });
 
+  test("a transposition is a slip", () => {
+    const server = settingsObject({ port: v.optional(v.number()), path: v.optional(v.string()) });
+    expect(() => parseSettings(server, { prot: 6380 }, "redis.session")).toThrow(
+      'redis.session.prot: is not a setting; did you mean "port"?',
+    );
+  });
+
   test("come before the name that is missing because of the slip", () => {
     expect(messageOf({ projectname: "a" })).toBe('sessions.projectname: is not a setting; did you mean "projectName"?');
   });

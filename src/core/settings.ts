@@ -53,17 +53,19 @@ export function describeValue(value: unknown, name = ""): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object") return describeObject(value);
-  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return mayShow(shown, name) ? `${shown} (${typeof value})` : `a ${typeof value} that is not shown`;
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
+    return describeShown(String(value), typeof value, name);
+  }
+  return typeof value === "string" ? describeShown(JSON.stringify(value), "string", name) : `a ${typeof value}`;
 }
 
 const SECRET_NAME = /pass|secret|token|credential|url/i;
 const SECRET_TEXT = /@|:\/\//;
 const LONGEST_SHOWN = 60;
 
-function mayShow(shown: string, name: string): boolean {
-  return shown.length <= LONGEST_SHOWN && !SECRET_NAME.test(name) && !SECRET_TEXT.test(shown);
+function describeShown(shown: string, type: string, name: string): string {
+  const isShown = shown.length <= LONGEST_SHOWN && !SECRET_NAME.test(name) && !SECRET_TEXT.test(shown);
+  return isShown ? `${shown} (${type})` : `a ${type} that is not shown`;
 }
 
 function describeObject(value: object): string {
@@ -115,7 +117,8 @@ function expectationOf(schema: (v.GenericSchema & { message?: unknown }) | undef
 
 /** The known name that needs the fewest edits, if that is few enough to be a slip. */
 function nearestName(name: string, known: readonly string[]): string | undefined {
-  const allowed = Math.max(1, Math.floor(name.length / 3));
+  // Two, since a transposition ("prot") is two; but not all letters of the name.
+  const allowed = Math.min(name.length - 1, Math.max(2, Math.floor(name.length / 3)));
   const ranked = known
     .map((each) => ({ each, edits: countEdits(name.toLowerCase(), each.toLowerCase()) }))
     .toSorted((left, right) => left.edits - right.edits);

@@ -50,6 +50,7 @@ describe("readMembers", () => {
     '{"a":-NaN}',
     '{"a":undefined}',
     `{"a":${"9".repeat(4301)}}`,
+    `{"a":-${"9".repeat(4301)}}`,
     `{"a":${"[".repeat(1001)}`,
   ])("refuses %j with a SyntaxError that shows nothing of it", (text) => {
     expect(() => readMembers(text)).toThrow(SyntaxError);

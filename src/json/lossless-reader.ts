@@ -160,7 +160,9 @@ class LosslessReader {
     if (match === null) throw this.#unexpected();
     const [text, fraction, exponent] = match;
     const isInteger = fraction === undefined && exponent === undefined && !text.endsWith("N") && !text.endsWith("y");
-    if (isInteger && text.length > MAX_INTEGER_DIGITS) throw new SyntaxError("JSON has an integer of too many digits");
+    if (isInteger && digitsIn(text) > MAX_INTEGER_DIGITS) {
+      throw new SyntaxError("JSON has an integer of too many digits");
+    }
     if (!build) return undefined;
     const number = Number(text);
     return isInteger && !Number.isSafeInteger(number) ? BigInt(text) : number;
@@ -201,6 +203,10 @@ class LosslessReader {
     const where = this.#at < this.#text.length ? `at position ${this.#at}` : "at its end";
     return new SyntaxError(`JSON is malformed ${where}`);
   }
+}
+
+function digitsIn(integer: string): number {
+  return integer.startsWith("-") ? integer.length - 1 : integer.length;
 }
 
 /** Sets an own property, also when its name is `__proto__` (assignment would change the prototype). */

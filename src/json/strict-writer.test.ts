@@ -40,9 +40,24 @@ describe("writes", () => {
     expect(writeJson([shared, shared], "data")).toBe('[{"a":1},{"a":1}]');
   });
 
-  test("1000 levels and no more", () => {
-    expect(writeJson(nested(1000), "data")).toHaveLength(2001);
-    expect(() => writeJson(nested(1001), "data")).toThrow(/nested more than 1000 levels deep/);
+  test("500 levels and no more", () => {
+    expect(writeJson(nested(500), "data")).toHaveLength(1001);
+    expect(() => writeJson(nested(501), "data")).toThrow(/nested more than 500 levels deep/);
+  });
+
+  test("for comparison, twice as many: what is in a record may stay there", () => {
+    const { text, refusal } = writeForComparison(nested(1000), "data");
+    expect(text).toHaveLength(2001);
+    expect(refusal?.message).toContain("nested more than 500 levels deep");
+    expect(() => writeForComparison(nested(1001), "data")).toThrow(NotJsonError);
+  });
+
+  test("integers of 4300 digits and no more: longer ones nobody could read", () => {
+    for (const integer of [10n ** 4299n, -(10n ** 4299n)]) {
+      const text = writeJson(integer, "data");
+      expect(readJson(rawValue(text))).toBe(integer);
+      expect(() => writeJson([integer * 10n], "data")).toThrow("data[0] is an integer of more than 4300 digits");
+    }
   });
 });
 

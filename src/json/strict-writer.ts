@@ -1,12 +1,12 @@
 import { NotJsonError } from "../core/errors.ts";
-import { MAX_DEPTH } from "./limits.ts";
+import { MAX_DEPTH, MAX_INTEGER_DIGITS, MAX_WRITTEN_DEPTH } from "./limits.ts";
 
 /** What {@link writeForComparison} found. */
 export interface Written {
   readonly text: string;
   /**
-   * Set when the value holds what only Python's JSON has: `NaN`, an infinity or a lone surrogate. Such a value may
-   * stay in a record as Python wrote it, but is not written anew.
+   * Set when the value holds what only Python's JSON has (`NaN`, an infinity or a lone surrogate), or nests more than
+   * {@link MAX_WRITTEN_DEPTH} levels. Such a value may stay in a record as Python wrote it, but is not written anew.
    */
   readonly refusal: NotJsonError | undefined;
 }
@@ -20,7 +20,8 @@ export interface Written {
  *
  * @param path How messages name the value, such as `data.cart`.
  * @throws {NotJsonError} Date, Map, Set, Buffer, NaN, an infinity, undefined in an array, a function, a symbol, a
- *   class instance, a lone surrogate, a cycle, or more than {@link MAX_DEPTH} levels.
+ *   class instance, a lone surrogate, a cycle, a bigint of more than {@link MAX_INTEGER_DIGITS} digits, or more than
+ *   {@link MAX_WRITTEN_DEPTH} levels.
  */
 export function writeJson(value: unknown, path: string): string {
   const { text, refusal } = writeForComparison(value, path);
@@ -53,7 +54,7 @@ class StrictWriter {
       case "boolean":
         return value ? "true" : "false";
       case "bigint":
-        return value.toString();
+        return this.#writeBigint(value);
       case "object":
         return value === null ? "null" : this.#writeObject(value);
       case "undefined":
@@ -81,13 +82,27 @@ class StrictWriter {
     return Number.isInteger(number) ? number.toExponential() : String(number);
   }
 
+  #writeBigint(integer: bigint): string {
+    const text = integer.toString();
+    if (text.length - (integer < 0n ? 1 : 0) <= MAX_INTEGER_DIGITS) return text;
+    throw this.#refuse(`an integer of more than ${MAX_INTEGER_DIGITS} digits`, "Store it as text.");
+  }
+
   #writeObject(object: object): string {
-    if (this.#ancestors.includes(object)) throw this.#refuse("a reference to one of its own parents", "Break the cycle.");
-    if (this.#ancestors.length >= MAX_DEPTH) throw this.#refuse(`nested more than ${MAX_DEPTH} levels deep`, "Flatten it.");
+    if (this.#ancestors.includes(object))
+      throw this.#refuse("a reference to one of its own parents", "Break the cycle.");
+    this.#checkDepth();
     this.#ancestors.push(object);
     const text = Array.isArray(object) ? this.#writeArray(object) : this.#writePlainObject(object);
     this.#ancestors.pop();
     return text;
+  }
+
+  #checkDepth(): void {
+    const depth = this.#ancestors.length;
+    if (depth < MAX_WRITTEN_DEPTH) return;
+    this.refusal ??= this.#refuse(`nested more than ${MAX_WRITTEN_DEPTH} levels deep`, "Flatten it.");
+    if (depth >= MAX_DEPTH) throw this.refusal;
   }
 
   #writeArray(array: readonly unknown[]): string {
@@ -107,7 +122,7 @@ class StrictWriter {
     }
     let text = "";
     for (const key of Object.keys(object)) {
-      const value = (object as Record<string, unknown>)[key];
+      const value = object[key];
       if (value === undefined) continue;
       this.#keys.push(key);
       text += (text === "" ? "" : ",") + this.#writeString(key) + ":" + this.write(value);
@@ -141,7 +156,9 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 
 function describeInstance(object: object): string {
   const name: unknown = object.constructor?.name;
-  return typeof name === "string" && name !== "" && name !== "Object" ? `a ${name}` : "an object with a prototype of its own";
+  return typeof name === "string" && name !== "" && name !== "Object"
+    ? `a ${name}`
+    : "an object with a prototype of its own";
 }
 
 function adviceFor(object: object): string {

@@ -178,7 +178,7 @@ describe("a store that fails", () => {
     const request = browser.begin();
     (await request.session()).data["n"] = 2;
     faults.next = { method: "commit", when: "before", error: OFFLINE() };
-    await expect(request.finish(200)).rejects.toThrow();
+    await expect(request.finish(200)).rejects.toThrow("There is no connection.");
     await request.finish(400);
     expect(calls).toStrictEqual(["read", "commit"]);
     expect(request.setCookie).toStrictEqual([]);

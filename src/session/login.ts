@@ -6,6 +6,7 @@ import type { SeenParts } from "./merge.ts";
 import { type Delta, SessionRecord } from "./session-record.ts";
 import type { StoredSession } from "./session-records.ts";
 import type { SessionServices } from "./session-services.ts";
+import type { Creation } from "./user-sessions.ts";
 
 /** A login that is about to happen. */
 export interface Login {
@@ -18,6 +19,7 @@ export interface Login {
   /** What this request has changed and not saved, and what it saw before. */
   readonly pending: Delta;
   readonly seen: SeenParts;
+  readonly creation: Creation;
   readonly deadline: Deadline;
 }
 
@@ -40,15 +42,15 @@ export async function logIn(services: SessionServices, login: Login): Promise<Lo
   return joined ? { kind: "joined", stored: joined } : { kind: "begun", stored: await begin(services, login) };
 }
 
-async function move(services: SessionServices, login: Login, { key, version }: StoredSession) {
+async function move(services: SessionServices, login: Login, stored: StoredSession) {
   const { records, recentLogins, events } = services;
   const conflicts = new Conflicts();
   const change = (newest: SessionRecord) =>
     makeRecord(services, login, conflicts.merge(login.pending, login.seen, newest));
-  const moved = await records.move(key, version, change, login.deadline);
+  const moved = await records.move(stored, change, login.creation, login.deadline);
   if (moved === undefined) return undefined;
   conflicts.emit(events);
-  recentLogins.remember(key, { userId: login.userId, key: moved.key });
+  recentLogins.remember(stored.key, { userId: login.userId, key: moved.key });
   return moved;
 }
 
@@ -56,15 +58,15 @@ async function join({ records, recentLogins }: SessionServices, { presentedKey, 
   const recent = recentLogins.find(presentedKey, userId);
   if (recent === undefined) return undefined;
   const loaded = await records.load(recent.key, deadline);
-  if (loaded.status !== "live" || userIdOf(loaded.version.record) !== userId) return undefined;
-  return { key: recent.key, version: loaded.version };
+  if (loaded.status !== "live" || userIdOf(loaded.stored.version.record) !== userId) return undefined;
+  return loaded.stored;
 }
 
 async function begin(services: SessionServices, login: Login): Promise<StoredSession | undefined> {
   const { records, recentLogins } = services;
-  const { pending, presentedKey, userId, deadline } = login;
+  const { pending, presentedKey, userId, creation, deadline } = login;
   const own = new Map([...pending].filter(([, text]) => text !== undefined));
-  const stored = await records.create(makeRecord(services, login, SessionRecord.empty.with(own)), deadline);
+  const stored = await records.create(makeRecord(services, login, SessionRecord.empty.with(own)), creation, deadline);
   if (stored && presentedKey !== undefined) recentLogins.remember(presentedKey, { userId, key: stored.key });
   return stored;
 }

@@ -6,7 +6,8 @@ import { type Delta, FACTS_KEY, SessionRecord } from "./session-record.ts";
 
 /** A part as the session last saw it in the store. */
 interface Seen {
-  readonly text: string;
+  /** `undefined`: the part is not in the store, but was assumed. */
+  readonly text: string | undefined;
   /** `write(parse(text))`: what the text would be, had this side written it. Made when it is first needed. */
   canonical?: string;
 }
@@ -37,7 +38,27 @@ export class SessionData<Data extends object> implements SeenParts {
   }
 
   get isEmpty(): boolean {
-    return Object.keys(this.object).length === 0;
+    return Object.keys(this.object).every((key) => this.#isAssumed(key));
+  }
+
+  /**
+   * Shows values as if they had been in the store all along: what a schema has converted, and its defaults. They are
+   * no changes, and are written with the first change of their part.
+   */
+  assume(values: object): void {
+    for (const [key, value] of Object.entries(values)) {
+      if (value === undefined) continue;
+      const { text } = writeForComparison(value, `session.data.${key}`);
+      if (this.#canonicalOf(key) === text) continue;
+      this.#seen.set(key, { text: this.#seen.get(key)?.text, canonical: text });
+      defineMember(this.object, key, value);
+    }
+  }
+
+  /** What was assumed of parts that are not in the store. */
+  get assumptions(): Record<string, unknown> {
+    const assumed = [...this.#seen].filter(([, { text }]) => text === undefined);
+    return Object.fromEntries(assumed.map(([key, { canonical = "null" }]) => [key, readJson(rawValue(canonical))]));
   }
 
   /**
@@ -51,7 +72,7 @@ export class SessionData<Data extends object> implements SeenParts {
       const text = this.#changedText(key);
       if (text !== undefined) delta.set(key, text);
     }
-    for (const key of this.#seen.keys()) if (!this.#has(key)) delta.set(key, undefined);
+    for (const [key, { text }] of this.#seen) if (text !== undefined && !this.#has(key)) delta.set(key, undefined);
     return delta;
   }
 
@@ -69,7 +90,7 @@ export class SessionData<Data extends object> implements SeenParts {
    */
   absorb(record: SessionRecord): void {
     for (const [key, member] of record.members) this.#absorbMember(key, member);
-    for (const key of [...this.#seen.keys()]) if (!record.members.has(key)) this.#absorbAbsence(key);
+    for (const key of this.#seen.keys()) if (!record.members.has(key)) this.#absorbAbsence(key);
   }
 
   /** Shows another record instead: of what is here now, nothing stays. */
@@ -117,8 +138,13 @@ export class SessionData<Data extends object> implements SeenParts {
   #canonicalOf(key: string): string | undefined {
     const seen = this.#seen.get(key);
     if (seen === undefined) return undefined;
-    seen.canonical ??= writeForComparison(readJson(rawValue(seen.text)), key).text;
+    seen.canonical ??= writeForComparison(readJson(rawValue(seen.text ?? "null")), key).text;
     return seen.canonical;
+  }
+
+  #isAssumed(key: string): boolean {
+    const seen = this.#seen.get(key);
+    return seen !== undefined && seen.text === undefined && this.#changedText(key) === undefined;
   }
 
   /** A key with the value `undefined` is no part, as in `JSON.stringify`. */
@@ -137,15 +163,15 @@ export class SessionData<Data extends object> implements SeenParts {
     const isUntouched = seen === undefined ? !this.#has(key) : this.#isUnread(key);
     if (isUntouched) return this.#showMember(key, member);
     const theirs = readJson(member);
-    const base = seen === undefined ? ABSENT : readJson(rawValue(seen.text));
+    const base = seen === undefined ? ABSENT : baseOf(seen);
     this.#put(key, mergeValues(base, this.#valueOf(key), theirs, ignoreConflict));
     this.#seen.set(key, { text: member.text });
   }
 
   #absorbAbsence(key: string): void {
     const seen = this.#seen.get(key);
-    const base = readJson(rawValue(seen?.text ?? "null"));
-    this.#put(key, mergeValues(base, this.#valueOf(key), ABSENT, ignoreConflict));
+    if (seen?.text === undefined) return;
+    this.#put(key, mergeValues(baseOf(seen), this.#valueOf(key), ABSENT, ignoreConflict));
     this.#seen.delete(key);
   }
 
@@ -158,6 +184,10 @@ export class SessionData<Data extends object> implements SeenParts {
     if (merged === ABSENT) delete object[key];
     else defineMember(object, key, reconcile(this.#valueOf(key), merged));
   }
+}
+
+function baseOf({ canonical, text = "null" }: Seen): unknown {
+  return readJson(rawValue(canonical ?? text));
 }
 
 /** Makes `target` equal to `wanted` in place where both are objects or both arrays; else `wanted` takes its place. */

@@ -1,18 +1,67 @@
+import { createHmac } from "node:crypto";
+import { channel } from "node:diagnostics_channel";
 import type { UndecodableReason } from "../codec/index.ts";
 import type { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { Events } from "../core/events.ts";
+import type { SessionKey } from "../core/ids.ts";
 import type { CookieRejection } from "./cookie.ts";
 
 /** Why a session cookie was not honoured. */
 export type RejectionReason = CookieRejection | "unknown" | "expired";
 
-/** What can be listened to with `sessions.on`. No event carries a session key or data. */
+/** What most events tell. */
+export interface SessionEvent {
+  /**
+   * Names the session in logs: an HMAC of the key under which it is stored, under the secret key. The same session has
+   * the same name in all processes; nobody gets from it to the session.
+   */
+  readonly session: string;
+}
+
+/**
+ * What can be listened to with `sessions.on`, or process-wide with `node:diagnostics_channel` on the channel
+ * `sojourn:session:<name>`. No event carries a session key, a cookie or data.
+ */
 export interface SessionEvents {
+  /** A session was stored for the first time. */
+  readonly created: SessionEvent;
+  /** A user has logged in. */
+  readonly login: SessionEvent & { readonly userId: string };
+  /** A session was ended by `logout` or `flush`. */
+  readonly flushed: SessionEvent;
+  /** A session has got a new key; `session` is the new name. */
+  readonly cycled: SessionEvent & { readonly previous: string };
+  /** Sessions of a user were ended by `revoke` or `revokeUser`. */
+  readonly revoked: { readonly userId: string; readonly count: number };
+  /** A write was refused because the session was ended or given a new key meanwhile. */
+  readonly interrupted: SessionEvent;
   /** Two requests changed the same part of a session; the change of the one that committed last stands. */
   readonly conflict: { readonly path: readonly string[] };
   /** A session cookie was not honoured. The visitor is anonymous. */
   readonly rejected: { readonly reason: RejectionReason };
   /** A record could not be read. It was left as it is; the visitor is anonymous. */
   readonly undecodable: { readonly reason: UndecodableReason };
-  /** The time to live of a session could not be extended. The request went on. */
+  /** The time to live of a session could not be extended, or its user's list not be kept. The request went on. */
   readonly touchFailed: { readonly error: StoreConnectionError | StoreServiceError };
+}
+
+/** Tells what happens to sessions. */
+export class SessionEventEmitter extends Events<SessionEvents> {
+  readonly #secretKey: string;
+
+  constructor(secretKey: string) {
+    super();
+    this.#secretKey = secretKey;
+  }
+
+  override emit<Name extends keyof SessionEvents>(name: Name, event: SessionEvents[Name]): void {
+    super.emit(name, event);
+    const diagnostics = channel(`sojourn:session:${name}`);
+    if (diagnostics.hasSubscribers) diagnostics.publish(event);
+  }
+
+  /** The name of a session in events. @param at The key under which it is stored. */
+  nameOf(at: SessionKey): string {
+    return createHmac("sha256", this.#secretKey).update(`sojourn.event:${at}`).digest("hex").slice(0, 16);
+  }
 }

@@ -12,6 +12,8 @@ export interface Facts {
   readonly created?: EpochMilliseconds;
   /** When its user logged in. */
   readonly authenticated?: EpochMilliseconds;
+  /** Version of the application's data; see `sessions.version`. */
+  readonly version?: number;
   readonly [later: string]: unknown;
 }
 
@@ -86,11 +88,12 @@ export class SessionRecord {
 
 function parseFacts(value: unknown): Facts {
   if (!isPlainObject(value)) return {};
-  const { nonce, created, authenticated, ...later } = value;
+  const { nonce, created, authenticated, version, ...later } = value;
   return {
     ...(typeof nonce === "string" && { nonce }),
     ...(isInstant(created) && { created }),
     ...(isInstant(authenticated) && { authenticated }),
+    ...(Number.isSafeInteger(version) && { version: version as number }),
     ...later,
   };
 }

@@ -1,37 +1,33 @@
-import type { DecodedRecord, RecordCodec, UndecodableReason } from "../codec/index.ts";
-import type { Clock, Milliseconds } from "../core/clock.ts";
+import type { UndecodableReason } from "../codec/index.ts";
 import type { Deadline } from "../core/deadlines.ts";
-import {
-  SessionConflictError,
-  SessionInterrupted,
-  SessionTooLargeError,
-  StoreConnectionError,
-} from "../core/errors.ts";
-import { newNonce, newSessionKey, type SessionKey } from "../core/ids.ts";
-import type { CommitResult, Etag, SessionStore } from "../stores/session-store.ts";
+import { SessionConflictError, SessionInterrupted, StoreConnectionError } from "../core/errors.ts";
+import { newSessionKey, type SessionKey } from "../core/ids.ts";
+import type { CommitResult, SessionStore } from "../stores/session-store.ts";
 import { userIdOf } from "./auth.ts";
 import { KeyQueue } from "./key-queue.ts";
-import { SessionRecord } from "./session-record.ts";
-import { type Timeouts, timeToLive } from "./timeouts.ts";
+import type { SessionRecord } from "./session-record.ts";
+import type { Creation, Listing, UserSessions } from "./user-sessions.ts";
+import type { Version, Versions } from "./versions.ts";
 
-/** A record as it is in the store, and the etag that a commit on top of it has to show. */
-export interface Version {
-  readonly record: SessionRecord;
-  readonly etag: Etag;
+/** Where a session is: what the browser has, and what the store has. */
+export interface SessionPlace {
+  /** The browser's key: a secret. */
+  readonly key: SessionKey;
+  /** The key under which the record is stored: the same, or a hash of it. */
+  readonly at: SessionKey;
+}
+
+/** A version at its place. */
+export interface StoredSession extends SessionPlace {
+  readonly version: Version;
 }
 
 /** Answer of {@link SessionRecords.load}. */
 export type LoadResult =
-  | { readonly status: "live"; readonly version: Version }
+  | { readonly status: "live"; readonly stored: StoredSession }
   | { readonly status: "absent" }
   | { readonly status: "expired" }
   | { readonly status: "undecodable"; readonly reason: UndecodableReason };
-
-/** A version under its key. */
-export interface StoredSession {
-  readonly key: SessionKey;
-  readonly version: Version;
-}
 
 /** What a commit has led to. */
 export interface Committed {
@@ -43,56 +39,68 @@ export interface Committed {
   readonly isWritten: boolean;
 }
 
-/** Makes the record to write from the newest one. It is called again after each conflict. @returns `undefined` to write nothing. */
+/**
+ * Makes the record to write from the newest one. It is called again after each conflict.
+ *
+ * @returns `undefined` to write nothing.
+ */
 export type Change = (newest: SessionRecord) => SessionRecord | undefined;
 
 /** What {@link SessionRecords} needs. */
 export interface SessionRecordsOptions {
   readonly store: SessionStore;
-  readonly codec: RecordCodec;
-  readonly clock: Clock;
-  readonly timeouts: Timeouts;
-  /** Most that a record and its payload may have, in bytes. */
-  readonly maxBytes: number;
+  readonly versions: Versions;
+  /** The index of users; `undefined` when the store has none. */
+  readonly users: UserSessions | undefined;
+  /** The key under which the session of a cookie is stored. */
+  readonly storedKeyOf: (key: SessionKey) => SessionKey;
 }
 
+type Refused = Exclude<CommitResult, { status: "committed" }>;
+
 /**
- * Session records in a store of text: encodes and decodes, commits by compare-and-set until it fits, and finds out
- * what became of a write whose answer got lost.
+ * Session records in a store of text: commits by compare-and-set until it fits, and finds out what became of a write
+ * whose answer got lost.
  */
 export class SessionRecords {
   readonly #store: SessionStore;
-  readonly #codec: RecordCodec;
-  readonly #clock: Clock;
-  readonly #timeouts: Timeouts;
-  readonly #maxBytes: number;
+  readonly #versions: Versions;
+  readonly #users: UserSessions | undefined;
+  readonly #storedKeyOf: (key: SessionKey) => SessionKey;
   readonly #queue = new KeyQueue<Version>();
 
-  constructor({ store, codec, clock, timeouts, maxBytes }: SessionRecordsOptions) {
+  constructor({ store, versions, users, storedKeyOf }: SessionRecordsOptions) {
     this.#store = store;
-    this.#codec = codec;
-    this.#clock = clock;
-    this.#timeouts = timeouts;
-    this.#maxBytes = maxBytes;
+    this.#versions = versions;
+    this.#users = users;
+    this.#storedKeyOf = storedKeyOf;
   }
 
   async load(key: SessionKey, deadline: Deadline): Promise<LoadResult> {
-    const text = await this.#store.read(key, deadline);
+    const at = this.#storedKeyOf(key);
+    const text = await this.#store.read(at, deadline);
     if (text === undefined) return { status: "absent" };
-    const version = this.#decode(text);
+    const version = this.#versions.decode(text, at);
     if (typeof version === "string") return { status: "undecodable", reason: version };
-    return this.#timeToLive(version.record) > 0 ? { status: "live", version } : { status: "expired" };
+    if (this.#versions.timeToLive(version.record) <= 0) return { status: "expired" };
+    return { status: "live", stored: { key, at, version } };
   }
 
-  /** Stores a record under a new key. @returns `undefined` when the session's own expiry has already passed. */
-  async create(record: SessionRecord, deadline: Deadline): Promise<StoredSession | undefined> {
-    const ttl = this.#timeToLive(record);
-    if (ttl <= 0) return undefined;
-    const { text, version } = this.#encode(record);
+  /**
+   * Stores a record under a new key.
+   *
+   * @returns `undefined` when the session's own expiry has already passed.
+   * @throws {SessionInterrupted} When its user was revoked meanwhile.
+   */
+  async create(record: SessionRecord, creation: Creation, deadline: Deadline): Promise<StoredSession | undefined> {
+    if (this.#versions.timeToLive(record) <= 0) return undefined;
     for (;;) {
       const key = newSessionKey();
-      const result = await this.#settle(key, version, deadline, () => this.#store.create(key, text, ttl, deadline));
-      if (result.status !== "exists") return { key, version };
+      const place = { key, at: this.#storedKeyOf(key) };
+      const listing = this.#listingOf(place, record, creation.userAgent);
+      const write = () => this.#write(place, record, deadline);
+      const created = await (listing ? this.#users?.guardCreation(listing, creation, deadline, write) : write());
+      if (created) return created;
     }
   }
 
@@ -102,21 +110,22 @@ export class SessionRecords {
    * @throws {SessionInterrupted} When the record is gone.
    * @throws {SessionConflictError} When others kept being first until the deadline.
    */
-  commit(key: SessionKey, version: Version, change: Change, deadline: Deadline): Promise<Committed> {
-    return this.#queue.run(key, async (latest, leave) => {
+  commit({ key, at, version }: StoredSession, change: Change, deadline: Deadline): Promise<Committed> {
+    return this.#queue.run(at, async (latest, leave) => {
       let newest = latest ?? version;
       for (;;) {
+        const hasOthers = newest !== version;
         const record = change(newest.record);
         if (record === undefined) {
           leave(newest);
-          return { version: newest, hasOthers: newest !== version, isWritten: false };
+          return { version: newest, hasOthers, isWritten: false };
         }
-        const written = await this.#replace(key, newest, record, deadline);
+        const written = await this.#replace({ key, at, version: newest }, record, deadline);
         if (written.status === "committed") {
           leave(written.version);
-          return { version: written.version, hasOthers: newest !== version, isWritten: true };
+          return { version: written.version, hasOthers, isWritten: true };
         }
-        newest = this.#newest(written, deadline);
+        newest = this.#newest(at, written, deadline);
       }
     });
   }
@@ -126,57 +135,99 @@ export class SessionRecords {
    * carried over; what others have written meanwhile is carried over too.
    *
    * @returns `undefined` when the old one was gone; then there is no new one either.
+   * @throws {SessionInterrupted} When the user was revoked meanwhile.
    */
   move(
-    key: SessionKey,
-    version: Version,
+    { at, version }: StoredSession,
     change: (newest: SessionRecord) => SessionRecord,
+    creation: Creation,
     deadline: Deadline,
   ): Promise<StoredSession | undefined> {
-    return this.#queue.run(key, async (latest) => {
+    return this.#queue.run(at, async (latest) => {
       let newest = latest ?? version;
-      let target = await this.create(change(newest.record), deadline);
+      let target = await this.create(change(newest.record), creation, deadline);
       try {
         for (;;) {
-          const result = await this.#store.deleteIfMatch(key, newest.etag, deadline);
-          if (result.status === "committed") return target;
-          newest = this.#newest(result, deadline);
+          const result = await this.#store.deleteIfMatch(at, newest.etag, deadline);
+          if (result.status === "committed") break;
+          newest = this.#newest(at, result, deadline);
           target = target && (await this.#rewrite(target, change(newest.record), deadline));
         }
       } catch (error) {
         // Nobody knows the new key, so it would end by itself; sooner is better.
-        if (target) await this.#store.delete(target.key, deadline).catch(() => false);
+        if (target) await this.delete(target, deadline).catch(() => {});
         if (error instanceof SessionInterrupted) return undefined;
         throw error;
       }
+      await this.#unlist(at, newest.record, deadline);
+      return target;
     });
   }
 
   /** Extends the time to live. @returns Whether the session is still there. */
-  async touch(key: SessionKey, version: Version, deadline: Deadline): Promise<boolean> {
-    const ttl = this.#timeToLive(version.record);
+  async touch(stored: StoredSession, deadline: Deadline): Promise<boolean> {
+    const ttl = this.#versions.timeToLive(stored.version.record);
     if (ttl <= 0) return false;
     // In a conflict another writer has just extended it.
-    return (await this.#store.touch(key, version.etag, ttl, deadline)).status !== "gone";
+    return (await this.#store.touch(stored.at, stored.version.etag, ttl, deadline)).status !== "gone";
+  }
+
+  /** Notes for the user's list of devices that the session was seen. */
+  async see(stored: StoredSession, userAgent: string | undefined, deadline: Deadline): Promise<void> {
+    const listing = this.#listingOf(stored, stored.version.record, userAgent);
+    if (listing) await this.#users?.see(listing, deadline);
   }
 
   /** Deletes a record, and tries again while it is not known to be gone and there is time. */
-  async delete(key: SessionKey, deadline: Deadline): Promise<void> {
+  async delete({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
     for (;;) {
       try {
-        await this.#store.delete(key, deadline);
-        return;
+        await this.#store.delete(at, deadline);
+        break;
       } catch (error) {
         const mayHelp = error instanceof StoreConnectionError && error.outcome === "unknown" && !deadline.hasPassed;
         if (!mayHelp) throw error;
       }
     }
+    await this.#unlist(at, version.record, deadline);
+  }
+
+  /** Whether there is a live record, and it is a user's. */
+  async isUsers(at: SessionKey, userId: string, deadline: Deadline): Promise<boolean> {
+    const text = await this.#store.read(at, deadline);
+    const version = text === undefined ? "absent" : this.#versions.decode(text, at);
+    return (
+      typeof version !== "string" &&
+      userIdOf(version.record) === userId &&
+      this.#versions.timeToLive(version.record) > 0
+    );
+  }
+
+  #listingOf({ at }: SessionPlace, record: SessionRecord, userAgent: string | undefined): Listing | undefined {
+    const userId = this.#users && userIdOf(record);
+    if (userId === undefined) return undefined;
+    return { userId, key: at, createdAt: record.facts.created, ttl: this.#versions.timeToLive(record), userAgent };
+  }
+
+  /** A session that is gone may stay listed: whoever reads the list looks. So its failure undoes nothing. */
+  async #unlist(at: SessionKey, record: SessionRecord, deadline: Deadline): Promise<void> {
+    const userId = userIdOf(record);
+    if (userId !== undefined) await this.#users?.forget(userId, at, deadline).catch(() => {});
+  }
+
+  /** @returns `undefined` when the key is taken. */
+  async #write(place: SessionPlace, record: SessionRecord, deadline: Deadline): Promise<StoredSession | undefined> {
+    const { text, version } = this.#versions.encode(record, place.at);
+    const ttl = Math.max(1, this.#versions.timeToLive(record));
+    const stored = { ...place, version };
+    const result = await this.#settle(stored, deadline, () => this.#store.create(place.at, text, ttl, deadline));
+    return result.status === "exists" ? undefined : stored;
   }
 
   /** The version to try next after a write that did not fit. */
-  #newest(result: Exclude<CommitResult, { status: "committed" }>, deadline: Deadline): Version {
+  #newest(at: SessionKey, result: Refused, deadline: Deadline): Version {
     if (result.status === "gone") throw new SessionInterrupted();
-    const version = this.#decode(result.record);
+    const version = this.#versions.decode(result.record, at);
     // A record that cannot be read is never overwritten.
     if (typeof version === "string") throw new SessionInterrupted();
     if (!deadline.hasPassed) return version;
@@ -187,34 +238,33 @@ export class SessionRecords {
   }
 
   async #replace(
-    key: SessionKey,
-    newest: Version,
+    newest: StoredSession,
     record: SessionRecord,
     deadline: Deadline,
-  ): Promise<{ status: "committed"; version: Version | undefined } | Exclude<CommitResult, { status: "committed" }>> {
-    const ttl = this.#timeToLive(record);
+  ): Promise<{ status: "committed"; version: Version | undefined } | Refused> {
+    const { at } = newest;
+    const ttl = this.#versions.timeToLive(record);
     if (ttl <= 0) {
-      const result = await this.#store.deleteIfMatch(key, newest.etag, deadline);
+      const result = await this.#store.deleteIfMatch(at, newest.version.etag, deadline);
       return result.status === "committed" ? { ...result, version: undefined } : result;
     }
-    const { text, version } = this.#encode(record);
-    const result = await this.#settle(key, version, deadline, () =>
-      this.#store.commit(key, text, newest.etag, ttl, deadline),
+    const { text, version } = this.#versions.encode(record, at);
+    const result = await this.#settle({ ...newest, version }, deadline, () =>
+      this.#store.commit(at, text, newest.version.etag, ttl, deadline),
     );
     return result.status === "committed" ? { ...result, version } : result;
   }
 
   /** Replaces a record that nobody else knows of. */
   async #rewrite(target: StoredSession, record: SessionRecord, deadline: Deadline): Promise<StoredSession | undefined> {
-    const result = await this.#replace(target.key, target.version, record, deadline);
+    const result = await this.#replace(target, record, deadline);
     if (result.status !== "committed") throw new SessionInterrupted();
-    return result.version && { key: target.key, version: result.version };
+    return result.version && { ...target, version: result.version };
   }
 
   /** Where the answer of a write got lost, looks once whether the record in the store has the nonce of that write. */
   async #settle<Result extends { status: string }>(
-    key: SessionKey,
-    version: Version,
+    written: StoredSession,
     deadline: Deadline,
     write: () => Promise<Result>,
   ): Promise<Result | { status: "committed" }> {
@@ -222,55 +272,19 @@ export class SessionRecords {
       return await write();
     } catch (error) {
       if (!(error instanceof StoreConnectionError) || error.outcome !== "unknown" || deadline.hasPassed) throw error;
-      if (await this.#isInStore(key, version, deadline)) return { status: "committed" };
+      if (await this.#isInStore(written, deadline)) return { status: "committed" };
       throw error;
     }
   }
 
-  async #isInStore(key: SessionKey, { record }: Version, deadline: Deadline): Promise<boolean> {
+  async #isInStore({ at, version }: StoredSession, deadline: Deadline): Promise<boolean> {
     try {
-      const text = await this.#store.read(key, deadline);
-      const found = text === undefined ? "malformed" : this.#decode(text);
-      return typeof found !== "string" && found.record.facts.nonce === record.facts.nonce;
+      const text = await this.#store.read(at, deadline);
+      const found = text === undefined ? "absent" : this.#versions.decode(text, at);
+      return typeof found !== "string" && found.record.facts.nonce === version.record.facts.nonce;
     } catch {
       // The failure of the write is what the caller has to hear of.
       return false;
     }
   }
-
-  // A fraction of a millisecond comes from a fractional `_session_expiry`; stores count whole ones.
-  #timeToLive(record: SessionRecord): Milliseconds {
-    return Math.ceil(timeToLive(record, this.#timeouts, this.#clock.now()));
-  }
-
-  #encode(record: SessionRecord): { text: string; version: Version } {
-    const now = this.#clock.now();
-    const fresh = record.withFacts({ nonce: newNonce(), created: record.facts.created ?? now });
-    const payload = fresh.toPayload(this.#codec.factsFirst);
-    const text = this.#codec.encode(payload);
-    const bytes = Math.max(Buffer.byteLength(payload), Buffer.byteLength(text));
-    if (bytes > this.#maxBytes) throw new SessionTooLargeError(bytes, this.#maxBytes);
-    return { text, version: { record: fresh, etag: this.#codec.etag(text) } };
-  }
-
-  #decode(text: string): Version | UndecodableReason {
-    const decoded = this.#codec.decode(text);
-    if (!decoded.ok) return decoded.reason;
-    try {
-      return { record: parseRecord(decoded.value), etag: this.#codec.etag(text) };
-    } catch (error) {
-      if (error instanceof SyntaxError) return "malformed";
-      throw error;
-    }
-  }
-}
-
-/** A record that Django made has no facts; the time when it was written stands in for them. */
-function parseRecord({ payload, writtenAt }: DecodedRecord): SessionRecord {
-  const record = SessionRecord.parse(payload);
-  const { created = writtenAt, authenticated = userIdOf(record) === undefined ? undefined : writtenAt } = record.facts;
-  return record.withFacts({
-    ...(created !== undefined && { created }),
-    ...(authenticated !== undefined && { authenticated }),
-  });
 }

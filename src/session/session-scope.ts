@@ -4,6 +4,8 @@ import type { Session } from "./session.ts";
 export interface RequestFacts {
   /** The Cookie header. */
   readonly cookieHeader: string | undefined;
+  /** The User-Agent header, for the user's list of devices. */
+  readonly userAgent?: string | undefined;
   /** Whether the request came over TLS, as far as the application trusts what it is told. */
   isSecure(): boolean;
   /** The host that the visitor has asked for, with or without a port. */

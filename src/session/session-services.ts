@@ -1,7 +1,6 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
-import type { Events } from "../core/events.ts";
 import type { RecentLogins } from "./recent-logins.ts";
-import type { SessionEvents } from "./session-events.ts";
+import type { SessionEventEmitter } from "./session-events.ts";
 import type { SessionRecords } from "./session-records.ts";
 import type { Timeouts } from "./timeouts.ts";
 import type { TouchThrottle } from "./touch-throttle.ts";
@@ -14,7 +13,9 @@ export interface SessionServices {
   readonly deadline: Milliseconds;
   readonly cookieName: string;
   readonly secretKey: string;
+  /** Whether reading extends a session. If not, the throttle only says when to note that it was seen. */
+  readonly extendsOnRead: boolean;
   readonly throttle: TouchThrottle;
   readonly recentLogins: RecentLogins;
-  readonly events: Events<SessionEvents>;
+  readonly events: SessionEventEmitter;
 }

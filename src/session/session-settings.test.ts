@@ -6,7 +6,7 @@ import { memorySessionStore } from "../stores/memory/index.ts";
 const BASE = { projectName: "shop", secretKey: "s".repeat(50) };
 
 function configure(settings: Record<string, unknown>): void {
-  createSojourn({ ...BASE, ...settings } as never);
+  createSojourn({ ...BASE, ...settings });
 }
 
 describe("wrong settings throw at start, naming the setting, what was expected and what came", () => {
@@ -63,13 +63,8 @@ describe("wrong settings throw at start, naming the setting, what was expected a
   });
 
   test("without showing a secret", () => {
-    try {
-      configure({ secretKey: 12345678, secretKeyFallbacks: ["hunter2"] });
-      expect.unreachable();
-    } catch (error) {
-      expect(String(error)).toContain("sojourn.secretKey");
-      expect(String(error)).not.toMatch(/12345678|hunter2/);
-    }
+    const settings = { secretKey: 12345678, secretKeyFallbacks: ["hunter2"] };
+    expect(() => configure(settings)).toThrow(/^sojourn\.secretKey: (?!.*(12345678|hunter2))/);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import * as v from "valibot";
 import type { Milliseconds } from "../core/clock.ts";
 import { type Duration, durationSchema, expirySchema, toMilliseconds } from "../core/durations.ts";
@@ -6,6 +7,7 @@ import { parseSettings, settingsObject } from "../core/settings.ts";
 import { redisSessionStore } from "../stores/redis/index.ts";
 import type { SessionStoreFactory } from "../stores/session-store.ts";
 import type { CookieAttributes } from "./cookie.ts";
+import type { DataSchema, Migration, OnInvalid } from "./data-schema.ts";
 import type { Timeouts } from "./timeouts.ts";
 
 /** Settings of the session cookie, with Django's names (`SESSION_COOKIE_*`). */
@@ -30,9 +32,17 @@ export interface SessionCookieSettings {
   readonly priority?: "low" | "medium" | "high";
 }
 
+/** The data of sessions that nobody has given a type: anything goes, as in JavaScript. */
+// oxlint-disable-next-line typescript/no-explicit-any -- with `unknown`, `session.data.views + 1` would need a cast
+export type UntypedData = Record<string, any>;
+
 /** Settings of sessions. Durations: a bare number is seconds, text has its unit (`"90s"`, `"14d"`). */
-export interface SessionSettings {
-  /** Where records are kept: `redisSessionStore()`, `memorySessionStore()`, or a store of your own. @defaultValue `redisSessionStore()` */
+export interface SessionSettings<Data extends object = UntypedData> {
+  /**
+   * Where records are kept: `redisSessionStore()`, `memorySessionStore()`, or a store of your own.
+   *
+   * @defaultValue `redisSessionStore()`
+   */
   readonly store?: SessionStoreFactory;
   readonly cookie?: SessionCookieSettings;
   /**
@@ -50,6 +60,29 @@ export interface SessionSettings {
   readonly touchEvery?: Duration | null;
   /** Most that one operation may take, retries included. At least 10 ms. @defaultValue `"1s"` */
   readonly deadline?: Duration;
+  /**
+   * Stores each session under the SHA-256 of its key, so that who reads the store does not get at live cookies. Django
+   * does not find such sessions. @defaultValue `false`
+   */
+  readonly hashKeys?: boolean;
+  /**
+   * Encrypts the records with AES-256-GCM, each bound to its key, under a secret derived from `secretKey`. Django
+   * cannot read such records. @defaultValue `false`
+   */
+  readonly encrypt?: boolean;
+  /** How many sessions a user may have; the oldest make room. At least 1. @defaultValue any number */
+  readonly maxPerUser?: number;
+  /** Checks, converts and types the data: a schema of valibot, zod, arktype … (standardschema.dev). @defaultValue none */
+  readonly schema?: StandardSchemaV1<unknown, Data>;
+  /**
+   * What happens to data that does not fit the schema: `"throw"` a {@link SessionSchemaError}, `"reset"` it (who is
+   * logged in stays), or `"keep"` it as it is. @defaultValue `"throw"`
+   */
+  readonly onInvalid?: OnInvalid;
+  /** Version of the data that the application works with: a whole number from 1. @defaultValue `1` */
+  readonly version?: number;
+  /** Steps by the version that they start from: `{ 1: (data) => … }` makes data of version 2. @defaultValue none */
+  readonly migrate?: Readonly<Record<number, Migration>>;
   /** Most that a record, and the JSON in it, may have, in bytes. At least 256. @defaultValue `1048576` (1 MiB) */
   readonly maxBytes?: number;
 }
@@ -63,6 +96,10 @@ export interface ResolvedSessionSettings {
   readonly touchEvery: Milliseconds | null;
   readonly deadline: Milliseconds;
   readonly maxBytes: number;
+  readonly hashKeys: boolean;
+  readonly encrypt: boolean;
+  readonly maxPerUser: number | undefined;
+  readonly dataSchema: DataSchema;
 }
 
 const DAY = 86_400_000;
@@ -87,6 +124,12 @@ const cookieSchema = settingsObject({
   priority: v.optional(v.picklist(["low", "medium", "high"], '"low", "medium" or "high"')),
 });
 
+const atLeastOne = v.pipe(
+  v.number("a whole number from 1"),
+  v.integer("a whole number from 1"),
+  v.minValue(1, "a whole number from 1"),
+);
+
 const sessionSchema = settingsObject({
   store: v.optional(
     v.custom<SessionStoreFactory>(
@@ -105,6 +148,21 @@ const sessionSchema = settingsObject({
   maxBytes: v.optional(
     v.pipe(v.number("a number of bytes"), v.integer("a whole number of bytes"), v.minValue(256, "at least 256 bytes")),
     1_048_576,
+  ),
+  hashKeys: v.optional(v.boolean("true or false"), false),
+  encrypt: v.optional(v.boolean("true or false"), false),
+  maxPerUser: v.optional(atLeastOne),
+  schema: v.optional(
+    v.custom<StandardSchemaV1<unknown, object>>(isStandardSchema, "a schema that implements Standard Schema version 1"),
+  ),
+  onInvalid: v.optional(v.picklist(["throw", "reset", "keep"], '"throw", "reset" or "keep"'), "throw"),
+  version: v.optional(atLeastOne, 1),
+  migrate: v.optional(
+    v.custom<Readonly<Record<number, Migration>>>(
+      isMigrations,
+      "an object of functions by version, such as { 1: (data) => data }",
+    ),
+    {},
   ),
 });
 
@@ -133,7 +191,26 @@ export function resolveSessionSettings(settings: SessionSettings): ResolvedSessi
     touchEvery,
     deadline: parsed.deadline,
     maxBytes: parsed.maxBytes,
+    hashKeys: parsed.hashKeys,
+    encrypt: parsed.encrypt,
+    maxPerUser: parsed.maxPerUser,
+    dataSchema: {
+      schema: parsed.schema,
+      onInvalid: parsed.onInvalid,
+      version: parsed.version,
+      migrate: parsed.migrate,
+    },
   };
+}
+
+function isStandardSchema(input: unknown): boolean {
+  const props = (input as StandardSchemaV1 | null | undefined)?.["~standard"];
+  return props?.version === 1 && typeof props.validate === "function";
+}
+
+function isMigrations(input: unknown): boolean {
+  if (typeof input !== "object" || input === null) return false;
+  return Object.entries(input).every(([version, step]) => /^[1-9]\d*$/.test(version) && typeof step === "function");
 }
 
 function defaultTouchEvery(profile: "sojourn" | "django"): Milliseconds | null {

@@ -1,16 +1,24 @@
 import { Deadline } from "../core/deadlines.ts";
+import { type Duration, DURATION_EXPECTED, toMilliseconds } from "../core/durations.ts";
 import { SessionInterrupted, SessionUsageError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { writeForComparison } from "../json/index.ts";
 import { checkUserId, type LoginOptions, type UserId, userIdOf } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
+import { addFlash, type FlashMessage, takeFlash } from "./flash.ts";
 import { logIn } from "./login.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
 import { SessionData } from "./session-data.ts";
 import { type Delta, SessionRecord } from "./session-record.ts";
-import type { StoredSession, Version } from "./session-records.ts";
+import type { StoredSession } from "./session-records.ts";
 import type { SessionServices } from "./session-services.ts";
+import type { UntypedData } from "./session-settings.ts";
+import { type Creation, refOf } from "./user-sessions.ts";
 import { endsWithBrowser, type Expiry, EXPIRY_KEY, timeToLive, toExpiryMember } from "./timeouts.ts";
+
+// Django's names (`SessionBase.TEST_COOKIE_NAME` and `TEST_COOKIE_VALUE`).
+const TEST_COOKIE_KEY = "testcookie";
+const TEST_COOKIE_VALUE = "worked";
 
 /** What a session starts from. */
 export interface SessionOrigin {
@@ -18,8 +26,9 @@ export interface SessionOrigin {
   readonly hasCookie: boolean;
   /** The key that the request came with, whether or not there is a record. */
   readonly presentedKey: SessionKey | undefined;
-  /** The record under that key, if there is one that can be read. */
-  readonly version: Version | undefined;
+  /** The session under that key, if there is one that can be read. */
+  readonly stored: StoredSession | undefined;
+  readonly userAgent: string | undefined;
 }
 
 /** What the response has to do to the browser's cookie. */
@@ -34,11 +43,12 @@ export type CookieChange = "none" | "set" | "clear";
  * Each of these throws {@link StoreConnectionError} or {@link StoreServiceError} when the store fails, and
  * {@link SessionInterrupted} when the session was ended or given a new key meanwhile.
  */
-export class Session<Data extends object = Record<string, unknown>> {
+export class Session<Data extends object = UntypedData> {
   readonly #services: SessionServices;
   readonly #data: SessionData<Data>;
   readonly #presentedKey: SessionKey | undefined;
   readonly #hasCookie: boolean;
+  readonly #userAgent: string | undefined;
   #stored: StoredSession | undefined;
   #isNew: boolean;
   #cookie: CookieChange = "none";
@@ -48,12 +58,13 @@ export class Session<Data extends object = Record<string, unknown>> {
   #running = 0;
 
   /** @internal */
-  constructor(services: SessionServices, { hasCookie, presentedKey, version }: SessionOrigin) {
+  constructor(services: SessionServices, { hasCookie, presentedKey, stored, userAgent }: SessionOrigin) {
     this.#services = services;
     this.#hasCookie = hasCookie;
     this.#presentedKey = presentedKey;
-    this.#stored = presentedKey !== undefined && version ? { key: presentedKey, version } : undefined;
-    this.#isNew = version === undefined;
+    this.#stored = stored;
+    this.#userAgent = userAgent;
+    this.#isNew = stored === undefined;
     this.#data = new SessionData<Data>(this.#record);
   }
 
@@ -93,6 +104,23 @@ export class Session<Data extends object = Record<string, unknown>> {
     return this.isAuthenticated && authenticated !== undefined ? new Date(authenticated) : undefined;
   }
 
+  /**
+   * Whether the user logged in not longer ago than this: ask for the password again before what matters most.
+   *
+   * @throws {SessionUsageError} When it is no duration.
+   */
+  isFresh(maxAge: Duration): boolean {
+    const span = toMilliseconds(maxAge);
+    if (span === undefined) throw new SessionUsageError(`session.isFresh() expected ${DURATION_EXPECTED}.`);
+    const at = this.authenticatedAt?.getTime() ?? Number.NEGATIVE_INFINITY;
+    return this.#services.clock.now() - at <= span;
+  }
+
+  /** Names the session without being its key; see `sessions.ofUser`. `undefined` while it is not stored. */
+  get ref(): string | undefined {
+    return this.#stored && refOf(this.#stored.at);
+  }
+
   /** When the session ends if the visitor does not come back. Changes that are not saved yet count. */
   get expiryDate(): Date {
     const now = this.#services.clock.now();
@@ -122,6 +150,7 @@ export class Session<Data extends object = Record<string, unknown>> {
       const change = (newest: SessionRecord, onConflict: OnConflict) => {
         const base = mergeDelta(pending, this.#data, newest, onConflict);
         const draft = new SessionData<Data>(base);
+        draft.assume(withoutKeysOf(base, this.#data.assumptions));
         result = fn(draft.object);
         if (isThenable(result)) {
           throw new SessionUsageError(
@@ -152,16 +181,12 @@ export class Session<Data extends object = Record<string, unknown>> {
       if (this.#stored === undefined) return this.#save(pending, deadline);
       this.#demandCookie("cycleKey");
       const conflicts = new Conflicts();
-      const { key, version } = this.#stored;
-      const moved = await records.move(
-        key,
-        version,
-        (newest) => conflicts.merge(pending, this.#data, newest),
-        deadline,
-      );
+      const change = (newest: SessionRecord) => conflicts.merge(pending, this.#data, newest);
+      const moved = await records.move(this.#stored, change, this.#creation(), deadline);
       if (moved === undefined) throw new SessionInterrupted();
       conflicts.emit(this.#services.events);
       this.#data.settle(pending);
+      this.#tellCycled(this.#stored, moved);
       this.#adopt(moved);
     });
   }
@@ -169,10 +194,11 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** Deletes the session and its data. The browser's cookie is cleared. What is set afterwards begins a new one. */
   flush(): Promise<void> {
     return this.#enqueue(async (deadline) => {
-      const { records, throttle } = this.#services;
+      const { records, throttle, events } = this.#services;
       if (this.#stored) {
-        await records.delete(this.#stored.key, deadline);
+        await records.delete(this.#stored, deadline);
         throttle.forget(this.#stored.key);
+        events.emit("flushed", { session: events.nameOf(this.#stored.at) });
       }
       this.#forget();
       if (this.#hasCookie) this.#cookie = "clear";
@@ -203,11 +229,15 @@ export class Session<Data extends object = Record<string, unknown>> {
         presentedKey: this.#presentedKey,
         pending,
         seen: this.#data,
+        creation: this.#creation(),
         deadline,
       });
       if (result.kind === "begun") this.#forget();
       if (result.kind === "moved") this.#data.settle(pending);
-      if (result.stored) this.#adopt(result.stored);
+      if (result.stored === undefined) return;
+      this.#adopt(result.stored);
+      const { events } = this.#services;
+      if (result.kind !== "joined") events.emit("login", { session: events.nameOf(result.stored.at), userId: id });
     });
   }
 
@@ -222,6 +252,35 @@ export class Session<Data extends object = Record<string, unknown>> {
     const data = this.data as Record<string, unknown>;
     if (member === undefined) delete data[EXPIRY_KEY];
     else data[EXPIRY_KEY] = member;
+  }
+
+  /**
+   * Leaves a message for the next page that takes it.
+   *
+   * @param kind Such as `success` or `error`; the application's own.
+   */
+  flash(kind: string, message: string): void {
+    addFlash(this.data, kind, message);
+  }
+
+  /** Takes the messages that were left, of one kind or of all, in their order. They are gone then. */
+  takeFlash(kind?: string): FlashMessage[] {
+    return takeFlash(this.data, kind);
+  }
+
+  /** Django's `set_test_cookie`: whether the browser keeps cookies shows in its next request. */
+  setTestCookie(): void {
+    (this.data as Record<string, unknown>)[TEST_COOKIE_KEY] = TEST_COOKIE_VALUE;
+  }
+
+  /** Django's `test_cookie_worked`. */
+  testCookieWorked(): boolean {
+    return (this.data as Record<string, unknown>)[TEST_COOKIE_KEY] === TEST_COOKIE_VALUE;
+  }
+
+  /** Django's `delete_test_cookie`. */
+  deleteTestCookie(): void {
+    delete (this.data as Record<string, unknown>)[TEST_COOKIE_KEY];
   }
 
   /** @internal The key under which the session is stored. A secret. */
@@ -239,6 +298,11 @@ export class Session<Data extends object = Record<string, unknown>> {
     return this.#cookie;
   }
 
+  /** @internal For the schema of the settings. */
+  get sessionData(): SessionData<Data> {
+    return this.#data;
+  }
+
   /**
    * @internal Saves deferred changes, or extends the session, before the response leaves.
    * @returns `undefined` when there is nothing to wait for.
@@ -248,7 +312,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     if (this.#running > 0) return this.#tail.then(() => this.finish(status, headersSent));
     // RFC 9110 section 15.6: the server has failed, so what the handler meant to keep is not to be relied on.
     if (status >= 500) return undefined;
-    return this.#finishChanges() ?? this.#finishTouch();
+    return this.#finishChanges() ?? this.#finishRewrite() ?? this.#finishTouch();
   }
 
   get #record(): SessionRecord {
@@ -266,35 +330,62 @@ export class Session<Data extends object = Record<string, unknown>> {
       const delta = this.#data.delta();
       return delta.size === 0 ? undefined : this.#enqueue((deadline) => this.#save(delta, deadline));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return this.#enqueue(async () => {
+        throw error;
+      });
     }
   }
 
-  #finishTouch(): Promise<void> | undefined {
-    const { throttle } = this.#services;
-    if (this.#stored === undefined || this.#areHeadersSent || !throttle.isDue(this.#stored.key)) return undefined;
-    const { key, version } = this.#stored;
-    throttle.mark(key);
-    return this.#enqueue((deadline) => this.#touch(key, version, deadline));
+  /** A record that was made with a secret of old is written anew, while that secret can still be read. */
+  #finishRewrite(): Promise<void> | undefined {
+    if (this.#stored?.version.isOutdated !== true) return undefined;
+    return this.#enqueue((deadline) => this.#commit(new Map(), (newest) => newest, deadline));
   }
 
-  async #touch(key: SessionKey, version: Version, deadline: Deadline): Promise<void> {
-    const { records, throttle, events } = this.#services;
+  #finishTouch(): Promise<void> | undefined {
+    const { throttle, extendsOnRead } = this.#services;
+    const stored = this.#stored;
+    if (stored === undefined || this.#areHeadersSent || !throttle.isDue(stored.key)) return undefined;
+    if (!extendsOnRead && !this.isAuthenticated) return undefined;
+    throttle.mark(stored.key);
+    return this.#enqueue(async (deadline) => {
+      if (!extendsOnRead) return this.#noteSeen(deadline);
+      const isThere = await this.#tolerate(() => this.#services.records.touch(stored, deadline));
+      if (isThere !== true) return;
+      this.#renewCookie();
+      await this.#noteSeen(deadline);
+    });
+  }
+
+  async #noteSeen(deadline: Deadline): Promise<void> {
+    const stored = this.#stored;
+    if (stored) await this.#tolerate(() => this.#services.records.see(stored, this.#userAgent, deadline));
+  }
+
+  /** What only keeps a session fresh may fail without failing the request. */
+  async #tolerate<Result>(operation: () => Promise<Result>): Promise<Result | undefined> {
+    const { throttle, events } = this.#services;
     try {
-      if (await records.touch(key, version, deadline)) this.#renewCookie();
+      return await operation();
     } catch (error) {
-      throttle.forget(key);
+      if (this.#stored) throttle.forget(this.#stored.key);
       if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
       events.emit("touchFailed", { error });
+      return undefined;
     }
   }
 
   #enqueue<Result>(operation: (deadline: Deadline) => Promise<Result>): Promise<Result> {
-    const { deadline, clock } = this.#services;
+    const { deadline, clock, events } = this.#services;
     this.#running++;
     const run = async () => {
+      const at = this.#stored?.at;
       try {
         return await operation(new Deadline(deadline, clock));
+      } catch (error) {
+        if (at !== undefined && error instanceof SessionInterrupted)
+          events.emit("interrupted", { session: events.nameOf(at) });
+        throw error;
       } finally {
         this.#running--;
       }
@@ -317,20 +408,28 @@ export class Session<Data extends object = Record<string, unknown>> {
     deadline: Deadline,
     { absorb = false } = {},
   ): Promise<void> {
-    if (this.#stored === undefined) return this.#begin(pending, change, deadline);
-    const { records, events, throttle } = this.#services;
-    const { key, version } = this.#stored;
+    const stored = this.#stored;
+    if (stored === undefined) return this.#begin(pending, change, deadline);
+    const { records, events } = this.#services;
     const conflicts = new Conflicts();
-    const committed = await records.commit(key, version, (newest) => conflicts.collect(newest, change), deadline);
+    const committed = await records.commit(stored, (newest) => conflicts.collect(newest, change), deadline);
     conflicts.emit(events);
     this.#data.settle(pending);
     if (committed.version === undefined) return this.#forget();
-    this.#stored = { key, version: committed.version };
+    this.#stored = { ...stored, version: committed.version };
     if (absorb || committed.hasOthers) this.#data.absorb(committed.version.record);
-    if (!committed.isWritten) return;
-    if (pending.has(EXPIRY_KEY)) this.#cookie = "set";
-    else if (throttle.isDue(key)) this.#renewCookie();
+    if (committed.isWritten) await this.#afterWrite(pending, deadline);
+  }
+
+  async #afterWrite(pending: Delta, deadline: Deadline): Promise<void> {
+    const { throttle, extendsOnRead } = this.#services;
+    const key = this.#stored?.key;
+    if (key === undefined) return;
+    const isDue = throttle.isDue(key);
     throttle.mark(key);
+    if (pending.has(EXPIRY_KEY)) this.#cookie = "set";
+    else if (isDue || !extendsOnRead) this.#renewCookie();
+    if (isDue) await this.#noteSeen(deadline);
   }
 
   /** Lets a cookie that has a Max-Age live as long as the session. */
@@ -346,10 +445,21 @@ export class Session<Data extends object = Record<string, unknown>> {
     const record = change(SessionRecord.empty, () => {});
     if (record === undefined || record.isEmpty) return;
     this.#demandCookie("Saving a new session");
-    const stored = await this.#services.records.create(record, deadline);
+    const stored = await this.#services.records.create(record, this.#creation(), deadline);
     this.#data.settle(pending);
-    if (stored) this.#adopt(stored);
-    else this.#forget();
+    if (stored === undefined) return this.#forget();
+    this.#adopt(stored);
+    const { events } = this.#services;
+    events.emit("created", { session: events.nameOf(stored.at) });
+  }
+
+  #tellCycled(from: StoredSession, to: StoredSession): void {
+    const { events } = this.#services;
+    events.emit("cycled", { session: events.nameOf(to.at), previous: events.nameOf(from.at) });
+  }
+
+  #creation(): Creation {
+    return { userAgent: this.#userAgent };
   }
 
   #adopt(stored: StoredSession): void {
@@ -373,6 +483,11 @@ export class Session<Data extends object = Record<string, unknown>> {
         "Do it before the response is begun (before writeHead, write, flushHeaders or the first chunk of a stream).",
     );
   }
+}
+
+/** Assumptions hold for what is not there. */
+function withoutKeysOf(record: SessionRecord, assumptions: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(assumptions).filter(([key]) => !record.members.has(key)));
 }
 
 function isThenable(value: unknown): boolean {

@@ -8,24 +8,23 @@ const MOST_KEYS = 100_000;
 /** Remembers which sessions this process has extended lately. */
 export class TouchThrottle {
   readonly #touchedAt: LRUCache<SessionKey, Milliseconds>;
-  readonly #every: Milliseconds | null;
+  readonly #every: Milliseconds;
   readonly #clock: Clock;
 
-  /** @param every Shortest time between two touches of a session; `null`: reading never extends a session. */
-  constructor(every: Milliseconds | null, clock: Clock) {
+  /** @param every Shortest time between two touches of a session. */
+  constructor(every: Milliseconds, clock: Clock) {
     this.#every = every;
     this.#clock = clock;
     this.#touchedAt = new LRUCache({ max: MOST_KEYS });
   }
 
   isDue(key: SessionKey): boolean {
-    if (this.#every === null) return false;
     const touchedAt = this.#touchedAt.get(key);
     return touchedAt === undefined || this.#clock.monotonic() - touchedAt >= this.#every;
   }
 
   mark(key: SessionKey): void {
-    if (this.#every !== null) this.#touchedAt.set(key, this.#clock.monotonic());
+    this.#touchedAt.set(key, this.#clock.monotonic());
   }
 
   forget(key: SessionKey): void {

@@ -1,26 +1,11 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
+import type { Etag } from "../core/etag.ts";
 import type { SessionKey } from "../core/ids.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
+import type { UserIndex } from "./user-index.ts";
 
-/**
- * What identifies one version of a record: a piece of the record itself, so a store keeps nothing beside it.
- *
- * The signature that ends a signed record changes with every commit, so its 43 bytes are enough to compare and all
- * that is sent.
- */
-export interface Etag {
-  /** Where the piece starts, in bytes, as for `String.prototype.slice`: a negative number counts from the end. */
-  readonly start: number;
-  /** The piece. ASCII. */
-  readonly text: string;
-}
-
-/** Tells whether a record is the version that an etag stands for. */
-export function hasEtag(record: string, etag: Etag): boolean {
-  const from = etag.start < 0 ? record.length + etag.start : etag.start;
-  return from >= 0 && record.startsWith(etag.text, from);
-}
+export { type Etag, hasEtag } from "../core/etag.ts";
 
 /** Answer of a conditional write. Exactly one of the three is true at the moment the store decides. */
 export type CommitResult =
@@ -50,6 +35,9 @@ export type CreateResult = { readonly status: "created" } | { readonly status: "
 export interface SessionStore {
   /** The engine's name, as in `stores/<name>`. */
   readonly name: string;
+
+  /** The index of users, if the engine can keep one. Without it nothing can be listed or revoked by user. */
+  readonly users?: UserIndex | undefined;
 
   /** Reads a live record. */
   read(key: SessionKey, deadline: Deadline): Promise<string | undefined>;

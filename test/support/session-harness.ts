@@ -21,7 +21,9 @@ export interface Harness {
   readonly calls: string[];
   keys(): Promise<string[]>;
   /** Sessions of another process, on the same store. */
-  otherProcess(): Sessions<Data>;
+  otherProcess(secrets?: { secretKey: string; secretKeyFallbacks?: string[] }): Sessions<Data>;
+  /** Sessions of an application that has no schema yet, on the same store. */
+  withoutSchema(): Sessions<Data>;
 }
 
 const EVENT_NAMES = ["conflict", "rejected", "undecodable", "touchFailed"] as const;
@@ -38,15 +40,17 @@ export function openHarness(
     store = memorySessionStore()(context);
     return recordCalls(wrap(store), calls);
   };
-  const open = (make: SessionStoreFactory) =>
-    createSojourn<Data>({ projectName: "test", secretKey, clock, sessions: { ...rest, store: make } }).sessions;
+  const open = (make: SessionStoreFactory, secrets = { secretKey }, options = rest) =>
+    createSojourn<Data>({ projectName: "test", ...secrets, clock, sessions: { ...options, store: make } }).sessions;
   const sessions = open(factory);
   if (store === undefined) throw new Error("createSojourn made no store");
   const events: Harness["events"] = [];
   for (const name of EVENT_NAMES) sessions.on(name, (event) => events.push({ name, event }));
   const inner = store;
-  const otherProcess = () => open(() => inner);
-  return { sessions, store: inner, clock, events, calls, keys: () => keysOf(inner), otherProcess };
+  const otherProcess: Harness["otherProcess"] = (secrets) => open(() => inner, secrets);
+  const { schema: _schema, version: _version, migrate: _migrate, ...plain } = rest;
+  const withoutSchema = () => open(() => inner, { secretKey }, plain);
+  return { sessions, store: inner, clock, events, calls, keys: () => keysOf(inner), otherProcess, withoutSchema };
 }
 
 async function keysOf(store: SessionStore): Promise<string[]> {
@@ -75,11 +79,13 @@ function recordCalls(store: SessionStore, calls: string[]): SessionStore {
 /** A browser with one cookie jar, whose requests run without HTTP. */
 export class Browser {
   cookie: string | undefined;
+  readonly userAgent: string | undefined;
   readonly #sessions: Sessions<Data>;
 
-  constructor(sessions: Sessions<Data>, cookie?: string) {
+  constructor(sessions: Sessions<Data>, cookie?: string, userAgent?: string) {
     this.#sessions = sessions;
     this.cookie = cookie;
+    this.userAgent = userAgent;
   }
 
   /** Begins a request; its handler and its response are the test's to run. */
@@ -105,7 +111,8 @@ export class PendingRequest {
   constructor(sessions: Sessions<Data>, browser: Browser) {
     this.#browser = browser;
     this.#sessions = sessions;
-    sessions.scope(this.#request, { cookieHeader: browser.cookie, isSecure: () => true, host: () => "shop.example" });
+    const { cookie: cookieHeader, userAgent } = browser;
+    sessions.scope(this.#request, { cookieHeader, userAgent, isSecure: () => true, host: () => "shop.example" });
   }
 
   session(): Promise<Session<Data>> {
@@ -113,7 +120,11 @@ export class PendingRequest {
   }
 
   async finish(status = 200, headersSent = false): Promise<void> {
-    const scope = this.#sessions.scope(this.#request, { cookieHeader: undefined, isSecure: () => true, host: () => "" });
+    const scope = this.#sessions.scope(this.#request, {
+      cookieHeader: undefined,
+      isSecure: () => true,
+      host: () => "",
+    });
     try {
       await scope.finish({ status, headersSent });
     } finally {

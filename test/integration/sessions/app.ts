@@ -5,9 +5,7 @@ import express5, { type Express, type NextFunction, type Request, type Response 
 import { createSojourn, type Sessions, type SojournSettings } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";
 import { onTestFinished } from "vitest";
-
-// Express 4 under its alias has no types of its own; what is used here is the same in both.
-const { default: express4 } = (await import("express4" as string)) as { default: typeof express5 };
+import { express4 } from "../adapters/support/express.ts";
 
 export const EXPRESS = { "Express 5": express5, "Express 4": express4 } as const;
 

@@ -3,7 +3,7 @@ import { redisSessionStore } from "sojourn/stores/redis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Deadline } from "../../../src/core/deadlines.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
-import { type App, type AppOptions, Browser, EXPRESS, startApp } from "./app.ts";
+import { type App, Browser, EXPRESS, startApp } from "./app.ts";
 
 type Start = () => Promise<App>;
 
@@ -106,7 +106,7 @@ async function countSessions(app: App): Promise<number> {
 
 const stores = new WeakMap<App, () => Promise<number>>();
 
-for (const [name, framework] of Object.entries(EXPRESS) as [string, AppOptions["framework"] & {}][]) {
+for (const [name, framework] of Object.entries(EXPRESS)) {
   describe(`${name}, sessions in memory`, () => {
     describePromises(async () => {
       let count: () => Promise<number> = () => Promise.resolve(Number.NaN);

@@ -1,0 +1,38 @@
+import { type Product, products } from "./products.ts";
+import type { ShopData } from "./session-data.ts";
+
+const MOST_OF_ONE = 99;
+
+/** Puts more or fewer of a product into the cart; none is no line. To be called inside of `session.update`. */
+export function changeCart(data: ShopData, { id }: Product, by: number): void {
+  const cart = (data.cart ??= {});
+  const quantity = Math.min(MOST_OF_ONE, (cart[id] ?? 0) + by);
+  if (quantity > 0) cart[id] = quantity;
+  else delete cart[id];
+}
+
+export interface CartLine {
+  readonly product: Product;
+  readonly quantity: number;
+}
+
+/** The cart, in the order of the shop, and without what it no longer sells. */
+export function cartLines({ cart = {} }: ShopData): CartLine[] {
+  return products.flatMap((product) => {
+    const quantity = cart[product.id] ?? 0;
+    return quantity > 0 ? [{ product, quantity }] : [];
+  });
+}
+
+export function cartCount(data: ShopData): number {
+  return cartLines(data).reduce((sum, { quantity }) => sum + quantity, 0);
+}
+
+export function cartTotal(data: ShopData): number {
+  return cartLines(data).reduce((sum, { product, quantity }) => sum + quantity * product.cents, 0);
+}
+
+/** "1 thing", "3 things". */
+export function countedThings(count: number): string {
+  return count === 1 ? "1 thing" : `${count} things`;
+}

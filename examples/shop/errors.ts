@@ -1,0 +1,47 @@
+import type { ErrorRequestHandler, RequestHandler } from "express";
+import { SessionInterrupted } from "sojourn";
+import { messagePage } from "./views/message.ts";
+
+export type Log = (error: unknown) => void;
+
+export const notFoundPage: RequestHandler = (_req, res) => {
+  res.status(404).send(
+    messagePage({
+      title: "There is nothing here",
+      text: "The address may have a typo, or the thing is gone.",
+    }),
+  );
+};
+
+/**
+ * What a visitor sees when a handler, or the saving of the session, has failed. It does not use the session: that may
+ * be what has failed.
+ */
+export function errorPage(log: Log): ErrorRequestHandler {
+  return (error, _req, res, next) => {
+    if (res.headersSent) return next(error);
+    const status = statusOf(error);
+    if (status >= 500) log(error);
+    res.status(status).send(messagePage(explain(error, status)));
+  };
+}
+
+/** Sojourn's errors, Express's and those of this shop say their status themselves. */
+function statusOf(error: unknown): number {
+  const { statusCode = 500 } = error as { statusCode?: number };
+  return statusCode >= 400 && statusCode < 500 ? statusCode : 500;
+}
+
+function explain(error: unknown, status: number): { title: string; text: string } {
+  if (error instanceof SessionInterrupted) {
+    return {
+      title: "Please try that again",
+      text: "You logged in or out in another tab while this was on its way, so nothing was changed here.",
+    };
+  }
+  if (status < 500) return { title: "That did not work", text: "The shop could not make sense of the request." };
+  return {
+    title: "We could not do that just now",
+    text: "Something is wrong on our side. Please wait a moment, look at your cart, and try again.",
+  };
+}

@@ -1,0 +1,55 @@
+import { type Request, Router } from "express";
+import type { Sessions } from "sojourn";
+import { changeCart } from "../cart.ts";
+import { findProduct, type Product } from "../products.ts";
+import type { ShopData } from "../session-data.ts";
+import { cartPage } from "../views/cart.ts";
+import { visitorOf } from "../views/visitor.ts";
+
+export function cartPages(sessions: Sessions<ShopData>): Router {
+  const router = Router();
+
+  const change = async (req: Request, by: number): Promise<Product> => {
+    const product = productOf(req);
+    const session = await sessions.from(req);
+    await session.update((data) => changeCart(data, product, by));
+    return product;
+  };
+
+  router.get("/cart", async (req, res) => {
+    const session = await sessions.from(req);
+    res.send(cartPage(visitorOf(session, sessions), session.data));
+  });
+
+  // A form says what to change ("one more"), not what shall be there ("3"): so two tabs can both press the button.
+  router.post("/cart/:id/add", async (req, res) => {
+    const product = await change(req, 1);
+    res.redirect(303, `/#${product.id}`);
+  });
+
+  router.post("/cart/:id/more", async (req, res) => {
+    await change(req, 1);
+    res.redirect(303, "/cart");
+  });
+
+  router.post("/cart/:id/less", async (req, res) => {
+    await change(req, -1);
+    res.redirect(303, "/cart");
+  });
+
+  // A change that does not depend on what was there needs no update(): it is saved before the response leaves.
+  router.post("/cart/:id/remove", async (req, res) => {
+    const product = productOf(req);
+    const session = await sessions.from(req);
+    delete session.data.cart?.[product.id];
+    res.redirect(303, "/cart");
+  });
+
+  return router;
+}
+
+function productOf(req: Request): Product {
+  const product = findProduct(req.params["id"]);
+  if (product === undefined) throw Object.assign(new Error("There is no such product."), { statusCode: 404 });
+  return product;
+}

@@ -1,0 +1,44 @@
+import { randomBytes } from "node:crypto";
+import type { ShopOptions } from "./app.ts";
+
+export interface ShopSettings extends ShopOptions {
+  readonly port: number;
+  /** Where sessions are kept, to be printed. */
+  readonly place: string;
+  /** What the one who starts the shop should know. */
+  readonly advice: string | undefined;
+}
+
+export class SettingsError extends Error {}
+
+/** Reads `PORT`, `REDIS_URL` and `SECRET_KEY`. An empty one counts as not set. */
+export function readSettings(env: NodeJS.ProcessEnv): ShopSettings {
+  const { PORT: port = "3000", REDIS_URL: redisUrl, SECRET_KEY: secretKey } = withoutEmpty(env);
+  return {
+    port: readPort(port),
+    redisUrl,
+    secretKey: secretKey ?? randomBytes(32).toString("base64url"),
+    place: redisUrl === undefined ? "memory" : `Redis at ${withoutPassword(redisUrl)}`,
+    advice: redisUrl !== undefined && secretKey === undefined ? NO_SECRET_KEY : undefined,
+  };
+}
+
+function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+}
+
+const NO_SECRET_KEY =
+  "SECRET_KEY is not set, so this start has a random one: sessions that are in Redis already cannot be read, and " +
+  "those of this start not by the next.";
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new SettingsError(`PORT: expected a number from 0 to 65535, got "${text}".`);
+}
+
+function withoutPassword(url: string): string {
+  if (!URL.canParse(url)) return "REDIS_URL";
+  const { protocol, host, pathname, search } = new URL(url);
+  return `${protocol}//${host}${pathname}${search}`;
+}

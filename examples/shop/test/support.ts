@@ -1,0 +1,200 @@
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Express } from "express";
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { findCommand, services } from "../../../scripts/services.mjs";
+import { describeWithRedis, RedisServer } from "../../../test/support/redis-server.ts";
+import { createShop, type ShopOptions } from "../app.ts";
+
+const executablePath = findCommand(services.find(({ name }) => name === "chromium")?.commands ?? []);
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+// The small one is what WCAG 2.2, success criterion 1.4.10, asks for.
+export const SCREENS = {
+  small: { width: 320, height: 640 },
+  phone: { width: 390, height: 844 },
+  desk: { width: 1280, height: 860 },
+} as const;
+export type Screen = keyof typeof SCREENS;
+
+/** Lets an application listen on a free port. */
+export async function serve(app: Express): Promise<{ url: string; stop: () => Promise<void> }> {
+  const server = createServer(app).listen(0);
+  await once(server, "listening");
+  const stop = async (): Promise<void> => {
+    const closed = once(server, "close");
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  };
+  return { url: `http://localhost:${(server.address() as AddressInfo).port}`, stop };
+}
+
+/** A shop that listens on a free port. */
+export class OpenShop {
+  readonly url: string;
+  readonly redis: RedisServer | undefined;
+  /** Ends it, and Redis. */
+  readonly stop: () => Promise<void>;
+
+  private constructor(url: string, redis: RedisServer | undefined, stop: () => Promise<void>) {
+    this.url = url;
+    this.redis = redis;
+    this.stop = stop;
+  }
+
+  static async start(store: "memory" | "Redis", options: Partial<ShopOptions> = {}): Promise<OpenShop> {
+    const redis = store === "Redis" ? await RedisServer.start() : undefined;
+    const shop = createShop({ secretKey: "a secret for the tests of the shop", redisUrl: redis?.url, ...options });
+    const { url, stop } = await serve(shop.app);
+    return new OpenShop(url, redis, async () => {
+      await stop();
+      await shop.close();
+      await redis?.stop();
+    });
+  }
+
+  /** How many sessions are in Redis; `undefined` in memory, where nobody can look. */
+  async countSessions(): Promise<number | undefined> {
+    const keys = await this.redis?.command("KEYS", "sojourn-shop:session:*");
+    return (keys as string[] | undefined)?.length;
+  }
+}
+
+export interface VisitorOptions {
+  readonly screen: Screen;
+  readonly hasScripts?: boolean;
+  readonly isDark?: boolean;
+}
+
+/** Somebody with a browser of their own: tabs share its cookies. */
+export class Visitor {
+  /** What the browser's console has complained about. */
+  readonly complaints: string[] = [];
+  readonly url: string;
+  readonly #context: BrowserContext;
+
+  private constructor(url: string, context: BrowserContext) {
+    this.url = url;
+    this.#context = context;
+  }
+
+  static async enter(browser: Browser, url: string, options: VisitorOptions): Promise<Visitor> {
+    const { screen, hasScripts = true, isDark = false } = options;
+    const context = await browser.newContext({
+      viewport: SCREENS[screen],
+      hasTouch: screen === "phone",
+      javaScriptEnabled: hasScripts,
+      colorScheme: isDark ? "dark" : "light",
+      reducedMotion: "reduce",
+    });
+    context.setDefaultTimeout(10_000);
+    return new Visitor(url, context);
+  }
+
+  async openTab(path = "/"): Promise<Page> {
+    const tab = await this.#context.newPage();
+    tab.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") this.complaints.push(message.text());
+    });
+    tab.on("pageerror", (error) => this.complaints.push(error.message));
+    await tab.goto(this.url + path);
+    return tab;
+  }
+
+  /** Keeps a picture of each tab in a new folder among the system's temporary ones. */
+  async takePictures(): Promise<string[]> {
+    const folder = mkdtempSync(join(tmpdir(), "sojourn-shop-"));
+    const pictures = this.#context.pages().map((tab, index) => ({ tab, path: join(folder, `tab-${index + 1}.png`) }));
+    await Promise.all(pictures.map(({ tab, path }) => tab.screenshot({ path, fullPage: true })));
+    return pictures.map(({ path }) => path);
+  }
+
+  async leave(): Promise<void> {
+    await this.#context.close();
+  }
+}
+
+/** What a test of {@link describeShop} is given. */
+export interface Scene {
+  readonly shop: OpenShop;
+  readonly visitor: Visitor;
+  readonly screen: Screen;
+}
+
+/** Runs the body of a test with a new visitor, and fails it when the browser's console has complained. */
+export type Play = (body: (scene: Scene) => Promise<void>, options?: Partial<VisitorOptions>) => Promise<void>;
+
+/** `describe` for tests in a real browser: in memory and in Redis, on a phone and on a desk. */
+export function describeShop(title: string, define: (play: Play) => void): void {
+  describe(`${title}, in memory`, () => {
+    describeOnScreens("memory", define);
+  });
+  describeWithRedis(`${title}, in Redis`, () => {
+    describeOnScreens("Redis", define);
+  });
+}
+
+function describeOnScreens(store: "memory" | "Redis", define: (play: Play) => void): void {
+  for (const screen of ["phone", "desk"] as const) {
+    describeInBrowser(`on a ${screen}`, (browser) => {
+      let shop: OpenShop;
+      beforeAll(async () => {
+        shop = await OpenShop.start(store);
+      });
+      afterAll(() => shop.stop());
+      define(async (body, options) => {
+        const visitor = await Visitor.enter(browser(), shop.url, { screen, ...options });
+        await playScene({ shop, visitor, screen }, body);
+      });
+    });
+  }
+}
+
+async function playScene(scene: Scene, body: (scene: Scene) => Promise<void>): Promise<void> {
+  const { visitor } = scene;
+  try {
+    await body(scene);
+    expect(visitor.complaints).toEqual([]);
+  } catch (error) {
+    console.error(`How it looked: ${(await visitor.takePictures()).join(", ")}`);
+    throw error;
+  } finally {
+    await visitor.leave();
+  }
+}
+
+/** Without Chromium on PATH these tests are skipped, but fail in CI, where a test that did not run must not pass. */
+export function describeInBrowser(title: string, define: (browser: () => Browser) => void): void {
+  if (executablePath === undefined && process.env["CI"] === "true") {
+    throw new Error("Chromium is not on PATH. Install it, or run: npm run services");
+  }
+  const reason = executablePath === undefined ? " (skipped: Chromium is not on PATH)" : "";
+  describe.skipIf(executablePath === undefined)(`${title}${reason}`, () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await chromium.launch({ executablePath: executablePath ?? "", args: FLAGS });
+    });
+    afterAll(() => browser.close());
+    define(() => browser);
+  });
+}
+
+/** What a locator shows, once it is what is expected; for 5 seconds. */
+export async function expectText(locator: Locator, expected: string | RegExp): Promise<void> {
+  await expect.poll(async () => (await locator.allInnerTexts()).join(" ").trim(), { timeout: 5000 }).toMatch(expected);
+}

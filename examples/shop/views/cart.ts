@@ -1,0 +1,67 @@
+import { type CartLine, cartLines, cartTotal, countedThings } from "../cart.ts";
+import { formatPrice } from "../products.ts";
+import type { ShopData } from "../session-data.ts";
+import { picture } from "./pictures.ts";
+import { html, type Html } from "./html.ts";
+import { layout } from "./layout.ts";
+import type { Visitor } from "./visitor.ts";
+
+export function cartPage(visitor: Visitor, data: ShopData): string {
+  const main = html`<h1>Your cart</h1>
+    <div class="columns">
+      <div id="cart" data-live>${visitor.cartCount === 0 ? emptyCart : fullCart(visitor, data)}</div>
+      ${secondTab}
+    </div>`;
+  return layout({ title: "Cart", path: "/cart", visitor, main });
+}
+
+const emptyCart = html`<p class="lede">There is nothing in it yet.</p>
+  <p class="actions"><a class="button" href="/">To the shop</a></p>`;
+
+function fullCart({ cartCount, user }: Visitor, data: ShopData): Html {
+  return html`<ul class="lines">
+      ${cartLines(data).map(cartLine)}
+    </ul>
+    <p class="total">
+      <span>${countedThings(cartCount)}</span>
+      <strong>${formatPrice(cartTotal(data))}</strong>
+    </p>
+    ${user === undefined && html`<p class="aside"><a href="/login">Log in</a> and the cart comes with you.</p>`}`;
+}
+
+function cartLine({ product, quantity }: CartLine): Html {
+  const { id, name, cents } = product;
+  return html`<li class="cart-line">
+    ${picture(product)}
+    <div class="cart-line-text">
+      <h2>${name}</h2>
+      <p class="line">${formatPrice(cents)} each</p>
+    </div>
+    <p class="price">${formatPrice(quantity * cents)}</p>
+    <div class="stepper" role="group" aria-label="How many: ${name}">
+      ${step(`/cart/${id}/less`, `less-${id}`, html`<span aria-hidden="true">−</span><span class="unseen">One less</span>`)}
+      <span class="quantity"><span class="unseen">In the cart: </span>${quantity}</span>
+      ${step(`/cart/${id}/more`, `more-${id}`, html`<span aria-hidden="true">+</span><span class="unseen">One more</span>`)}
+    </div>
+    <form class="remove" method="post" action="/cart/${id}/remove" data-swap>
+      <button class="link" id="remove-${id}">Remove<span class="unseen">: ${name}</span></button>
+    </form>
+  </li>`;
+}
+
+function step(action: string, id: string, label: Html): Html {
+  return html`<form method="post" action="${action}" data-swap>
+    <button class="step" id="${id}">${label}</button>
+  </form>`;
+}
+
+const secondTab = html`<aside class="panel" aria-labelledby="second-tab">
+  <h2 id="second-tab">Open this page in a second tab</h2>
+  <p>
+    Put them side by side and press the buttons in both. The two share one session: each follows the other, and neither
+    undoes what the other did.
+  </p>
+  <p class="actions"><a class="button quiet" href="/cart" target="_blank" rel="noopener">Open a second tab</a></p>
+  <noscript><p class="aside">JavaScript is off: reload a tab to see what the other did.</p></noscript>
+  <p class="pulse" id="pulse" hidden><span class="dot" aria-hidden="true"></span><span id="pulse-text"></span></p>
+</aside>`;

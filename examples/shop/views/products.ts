@@ -1,0 +1,36 @@
+import { formatPrice, type Product, products } from "../products.ts";
+import type { ShopData } from "../session-data.ts";
+import { picture } from "./pictures.ts";
+import { html, type Html } from "./html.ts";
+import { layout } from "./layout.ts";
+import type { Visitor } from "./visitor.ts";
+
+export function productsPage(visitor: Visitor, { cart = {} }: ShopData): string {
+  const main = html`<div class="intro">
+      <h1>Six good things for a&nbsp;short&nbsp;stay</h1>
+      <p class="lede">
+        Fill the cart from two tabs at once: nothing that you add gets lost.
+        <a href="/race">See it measured</a>
+      </p>
+    </div>
+    <ul class="goods">
+      ${products.map((product) => card(product, cart[product.id] ?? 0))}
+    </ul>`;
+  return layout({ title: "Shop", path: "/", visitor, main });
+}
+
+function card(product: Product, quantity: number): Html {
+  const { id, name, line, cents } = product;
+  return html`<li class="good" id="${id}">
+    ${picture(product)}
+    <div class="good-text">
+      <h2>${name}</h2>
+      <p class="price">${formatPrice(cents)}</p>
+      <p class="line">${line}</p>
+    </div>
+    <form method="post" action="/cart/${id}/add" data-swap>
+      <button class="button quiet" id="add-${id}"><span class="unseen">${name}: </span>Add to cart</button>
+      <p class="in-cart" id="count-${id}" data-live>${quantity > 0 && html`${quantity} in cart`}</p>
+    </form>
+  </li>`;
+}

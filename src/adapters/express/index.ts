@@ -1,0 +1,95 @@
+import { SessionUsageError } from "../../core/errors.ts";
+import type { RequestFacts } from "../../session/session-scope.ts";
+import { holdResponse } from "../node/response-hold.ts";
+import type { SessionSource } from "../node/types.ts";
+import type { ExpressMiddleware, ExpressNext, ExpressRequest, ExpressSessionsOptions } from "./types.ts";
+
+export type { SessionSource, WithSession } from "../node/types.ts";
+export type { ExpressMiddleware, ExpressNext, ExpressRequest, ExpressSessionsOptions } from "./types.ts";
+
+/**
+ * Sessions for Express 5 and 4: `await sessions.from(req)` loads the session of a request, and its changes are saved
+ * before the first byte of the response leaves. What cannot be saved goes to the error handlers, as an error of the
+ * handler would, and the response that was meant does not go out.
+ *
+ * @example
+ * ```ts
+ * import express from "express";
+ * import { createSojourn } from "sojourn";
+ * import { expressSessions } from "sojourn/adapters/express";
+ *
+ * const { sessions } = createSojourn<{ views?: number }>({ projectName: "myproject", secretKey: "…" });
+ *
+ * const app = express();
+ * app.use(expressSessions(sessions));
+ * app.get("/", async (req, res) => {
+ *   const session = await sessions.from(req);
+ *   session.data.views = (session.data.views ?? 0) + 1;
+ *   res.send(`${session.data.views} views`);
+ * });
+ * ```
+ */
+export function expressSessions<Data extends object>(
+  sessions: SessionSource<Data>,
+  { eager = false }: ExpressSessionsOptions = {},
+): ExpressMiddleware {
+  return (request, response, next) => {
+    const onError = (error: unknown): void => nearestNext(request, next)(error);
+    holdResponse(response, { scope: sessions.scope(request, factsOf(request)), onError });
+    if (eager) {
+      void load(request, sessions, next);
+      return;
+    }
+    explainSession(request);
+    next();
+  };
+}
+
+function factsOf(request: ExpressRequest): RequestFacts {
+  return {
+    cookieHeader: request.headers.cookie,
+    isSecure: () => request.secure,
+    host: () => request.hostname,
+  };
+}
+
+/** Express keeps the `next` of the router that is at work in `req.next`: its error handlers come before ours. */
+function nearestNext(request: ExpressRequest, next: ExpressNext): ExpressNext {
+  return (request as { next?: ExpressNext }).next ?? next;
+}
+
+async function load<Data extends object>(
+  request: ExpressRequest,
+  sessions: SessionSource<Data>,
+  next: ExpressNext,
+): Promise<void> {
+  try {
+    setSession(request, await sessions.from(request));
+  } catch (error) {
+    next(error);
+    return;
+  }
+  next();
+}
+
+/** Makes `req.session`, which other libraries have, say what to do in place of being `undefined`. */
+function explainSession(request: ExpressRequest): void {
+  if ("session" in request) return;
+  Object.defineProperty(request, "session", {
+    get() {
+      throw new SessionUsageError(
+        "req.session is not loaded. Call `await sessions.from(req)`, or mount expressSessions(sessions, { eager: true }), " +
+          "which loads it before the handlers run.",
+      );
+    },
+    set(session: unknown) {
+      setSession(request, session);
+    },
+    configurable: true,
+    enumerable: false,
+  });
+}
+
+function setSession(request: ExpressRequest, session: unknown): void {
+  Object.defineProperty(request, "session", { value: session, writable: true, configurable: true, enumerable: true });
+}

@@ -1,0 +1,108 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { ServerResponse } from "node:http";
+import { tellCallback } from "./held-calls.ts";
+import { applyHead } from "./response-head.ts";
+import { putOver, type ResponseMethods, type ResponseWriter } from "./response-methods.ts";
+
+/** Which error response the running code answers. */
+const answering = new AsyncLocalStorage<ErrorResponse>();
+
+/** How an {@link ErrorResponse} comes to be. */
+export interface ErrorResponseOptions {
+  /** The methods beneath. Wrappers that stood over the response that has failed belong to it, and go with it. */
+  readonly below: ResponseMethods;
+  /** Called before the head goes out. */
+  readonly editHead: () => void;
+  readonly error: unknown;
+  /** Whether the handler was not done with the response that has failed: what it still writes has to go nowhere. */
+  readonly isHandlerWriting: boolean;
+}
+
+/**
+ * The response that takes the place of one whose session could not be saved. Nothing of it is held: there is nothing
+ * left to save.
+ *
+ * The error handler and a handler that still writes call the same methods of the same object. They are told apart by
+ * where they come from: what the error handler has begun, also after an `await`, runs inside {@link answer}.
+ */
+export class ErrorResponse implements ResponseWriter {
+  readonly #response: ServerResponse;
+  readonly #options: ErrorResponseOptions;
+  #hasEnded = false;
+  #isForAll: boolean;
+
+  constructor(response: ServerResponse, options: ErrorResponseOptions) {
+    this.#response = response;
+    this.#options = options;
+    this.#isForAll = !options.isHandlerWriting;
+    putOver(response, this);
+    restoreOn(response, options.below);
+    if (options.isHandlerWriting) this.#watchHeaders();
+  }
+
+  /** Runs the error handler. */
+  answer(handle: () => void): void {
+    if (this.#options.isHandlerWriting) answering.run(this, handle);
+    else handle();
+  }
+
+  writeHead(args: unknown[]): unknown {
+    const { below, editHead } = this.#options;
+    this.#isForAll ||= !this.#isAnswering;
+    if (this.#response.headersSent) return below.writeHead.apply(this.#response, args);
+    applyHead(this.#response, args);
+    editHead();
+    return below.writeHead.call(this.#response, this.#response.statusCode);
+  }
+
+  write(args: unknown[]): unknown {
+    if (this.#isMeant()) return this.#options.below.write.apply(this.#response, args);
+    tellCallback(args, this.#options.error);
+    return true;
+  }
+
+  end(args: unknown[]): unknown {
+    if (!this.#isMeant()) {
+      tellCallback(args, this.#options.error);
+      return this.#response;
+    }
+    const result = this.#options.below.end.apply(this.#response, args);
+    this.#hasEnded = true;
+    return result;
+  }
+
+  flushHeaders(): unknown {
+    return this.#isMeant() ? this.#options.below.flushHeaders.call(this.#response) : undefined;
+  }
+
+  implicitHead(): unknown {
+    return this.#response.writeHead(this.#response.statusCode);
+  }
+
+  get #isAnswering(): boolean {
+    return answering.getStore() === this;
+  }
+
+  /** Whether a call belongs to this response. */
+  #isMeant(): boolean {
+    return !this.#hasEnded && (this.#isForAll || this.#isAnswering);
+  }
+
+  /**
+   * A library may have lost the context of the error handler, and a response that never ends is worse than one with
+   * a stray chunk. Nobody sets headers of a response that he has begun already, so who sets one here is answering.
+   */
+  #watchHeaders(): void {
+    const setHeader = this.#response.setHeader.bind(this.#response);
+    this.#response.setHeader = (name, value) => {
+      this.#isForAll ||= !this.#isAnswering;
+      return setHeader(name, value);
+    };
+  }
+}
+
+// The prototype is the application's (Express sets one), so `on` is there without an own property.
+function restoreOn(response: ServerResponse, { on }: ResponseMethods): void {
+  delete (response as { on?: unknown }).on;
+  if ((response.on as unknown) !== on) response.on = on as ServerResponse["on"];
+}

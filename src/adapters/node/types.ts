@@ -1,0 +1,53 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Session } from "../../session/session.ts";
+import type { RequestFacts, SessionScope } from "../../session/session-scope.ts";
+
+/** What the adapters of this folder and of Express need of `Sessions`. */
+export interface SessionSource<Data extends object> {
+  from(request: object): Promise<Session<Data>>;
+  scope(request: object, facts: RequestFacts): SessionScope;
+}
+
+/**
+ * A request after an adapter with `eager: true`, which has put the session on it.
+ *
+ * @example
+ * ```ts
+ * const { session } = req as WithSession<typeof req, { views?: number }>;
+ * ```
+ */
+export type WithSession<Request, Data extends object = Record<string, unknown>> = Request & {
+  readonly session: Session<Data>;
+};
+
+/** A handler for `http.createServer`. What it throws, and what its promise is rejected with, goes to `onError`. */
+export type NodeHandler<Request = IncomingMessage> = (request: Request, response: ServerResponse) => unknown;
+
+/** Answers a request that has failed. The response is the handler's: unless its headers are out, nothing of it was sent. */
+export type NodeErrorHandler = (error: unknown, request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** Options of `nodeSessions`. */
+export interface NodeSessionsOptions {
+  /**
+   * Loads the session before the handler runs and puts it on the request as `session`. Every request then needs the
+   * store, those without a session cookie aside.
+   *
+   * @defaultValue `false`
+   */
+  readonly eager?: boolean;
+  /**
+   * Believes `X-Forwarded-Proto` and `X-Forwarded-Host`. Only behind a proxy that sets or removes both: otherwise a
+   * visitor can claim anything.
+   *
+   * @defaultValue `false`
+   */
+  readonly trustProxy?: boolean;
+  /**
+   * Called with what the handler has thrown, and with the error of a session that could not be loaded or saved. It
+   * has to answer: `response.statusCode` is set already, to `error.statusCode` or 500. With `response.headersSent`
+   * nothing more can be said to the client.
+   *
+   * @defaultValue Prints the error with `console.error`, and answers with the status and its name as plain text.
+   */
+  readonly onError?: NodeErrorHandler;
+}

@@ -1,0 +1,407 @@
+import { describe, expect, test } from "vitest";
+
+import { anyDeadline, openCache } from "../../test/support/cache-harness.ts";
+import {
+  CacheCorruptError,
+  CacheKeyNotFoundError,
+  CacheNotIntegerError,
+  CacheUsageError,
+  ImproperlyConfigured,
+  NotJsonError,
+} from "../core/errors.ts";
+
+describe("get", () => {
+  test("a miss is undefined, or the default; a stored null is neither", async () => {
+    const { cache } = openCache();
+    await cache.set("null", null);
+    expect(await cache.get("none")).toBeUndefined();
+    expect(await cache.get("none", { default: 7 })).toBe(7);
+    expect(await cache.get("null")).toBeNull();
+    expect(await cache.get("null", { default: 7 })).toBeNull();
+  });
+
+  test("gives a fresh value each time: changing it changes nothing in the cache", async () => {
+    const { cache } = openCache();
+    const given = { list: [1] };
+    await cache.set("k", given);
+    given.list.push(2);
+    const first = await cache.get<{ list: number[] }>("k");
+    first?.list.push(3);
+    expect(await cache.get("k")).toEqual({ list: [1] });
+  });
+
+  test("reads what Python writes: spaces, NaN, infinities, -0.0, integers beyond 2^53", async () => {
+    const { cache, putRaw } = openCache();
+    await putRaw("shop:1:k", '{"a": [NaN, Infinity, -Infinity, -0.0, 1e+16, 12345678901234567890, 1.0]}');
+    expect(await cache.get("k")).toEqual({ a: [Number.NaN, Infinity, -Infinity, -0, 1e16, 12345678901234567890n, 1] });
+  });
+
+  test.each(["", "hello", "\u0080\u0005K*.", '{"a":', "42 43", "NaNNaN"])(
+    "throws a typed error for an entry that is not JSON (%j), and leaves it",
+    async (text) => {
+      const { cache, putRaw, raw, events } = openCache();
+      await putRaw("shop:1:secret", text);
+      const error = await cache.get("secret").catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(CacheCorruptError);
+      expect(error).toMatchObject({ code: "ERR_CACHE_CORRUPT", key: "secret" });
+      expect(String((error as Error).cause)).toMatch(/^SyntaxError: JSON is malformed (at position \d+|at its end)$/);
+      expect(await raw("shop:1:secret")).toBe(text);
+      expect(events).toEqual([]);
+    },
+  );
+
+  test("a message about a corrupt entry shows nothing of it", async () => {
+    const { cache, putRaw } = openCache();
+    await putRaw("shop:1:k", "hunter2");
+    const error = (await cache.get("k").catch((caught: unknown) => caught)) as CacheCorruptError;
+    expect(`${error.message} ${String(error.cause)} ${error.problem}`).not.toContain("hunter");
+  });
+});
+
+describe("set", () => {
+  test("stores strict JSON without spaces, in raw UTF-8, and integers as bare digits", async () => {
+    const { cache, raw } = openCache();
+    const values: [unknown, string][] = [
+      [{ b: 1, a: ["é", null, true] }, '{"b":1,"a":["é",null,true]}'],
+      [42, "42"],
+      [-7n, "-7"],
+      [12345678901234567890n, "12345678901234567890"],
+      [1.5, "1.5"],
+      ["42", '"42"'],
+    ];
+    for (const [value, text] of values) {
+      await cache.set("k", value);
+      expect(await raw("shop:1:k")).toBe(text);
+    }
+  });
+
+  test("refuses what JSON cannot hold, naming the place, and writes nothing", async () => {
+    const { cache, calls } = openCache();
+    const values: [unknown, string][] = [
+      [{ at: [new Date()] }, "value.at[0]"],
+      [Number.NaN, "value"],
+      [undefined, "value"],
+      [new Map(), "value"],
+      [{ s: "\ud800" }, "value.s"],
+    ];
+    for (const [value, path] of values) {
+      await expect(cache.set("k", value)).rejects.toThrow(NotJsonError);
+      await expect(cache.set("k", value, { timeout: 0 })).rejects.toMatchObject({ path });
+      await expect(cache.add("k", value)).rejects.toMatchObject({ path });
+    }
+    expect(calls).toEqual([]);
+  });
+
+  test("a bare number is seconds, with fractions; text has its unit; the default is 300 seconds", async () => {
+    const { cache, store } = openCache();
+    const timeouts = [
+      [1.5, 1500],
+      [0.25, 250],
+      ["250ms", 250],
+      ["10m", 600_000],
+      [null, null],
+      [undefined, 300_000],
+    ] as const;
+    for (const [timeout, ttl] of timeouts) {
+      await cache.set("k", 1, { timeout });
+      expect(await store.ttl("shop:1:k", anyDeadline())).toBe(ttl);
+    }
+  });
+
+  test.each([0, -1, "-5s", 0.0001] as const)("with the timeout %j deletes what is there", async (timeout) => {
+    const { cache } = openCache();
+    await cache.set("k", "old");
+    await cache.set("k", "new", { timeout });
+    expect(await cache.has("k")).toBe(false);
+  });
+
+  test.each(["", "10", "soon", Number.NaN, Number.POSITIVE_INFINITY, true, {}])(
+    "refuses the timeout %j",
+    async (timeout) => {
+      const { cache, calls } = openCache();
+      const options = { timeout: timeout as number };
+      await expect(cache.set("k", 1, options)).rejects.toThrow(CacheUsageError);
+      await expect(cache.add("k", 1, options)).rejects.toThrow(
+        "The timeout of a cache entry has to be seconds or text",
+      );
+      await expect(cache.getOrSet("k", 1, options)).rejects.toThrow(CacheUsageError);
+      await expect(cache.touch("k", options.timeout)).rejects.toThrow(CacheUsageError);
+      expect(calls).toEqual([]);
+    },
+  );
+
+  test("an entry ends with its timeout, and not before", async () => {
+    const { cache, clock } = openCache();
+    await cache.set("k", 1, { timeout: 10 });
+    clock.advance(9999);
+    expect(await cache.get("k")).toBe(1);
+    clock.advance(1);
+    expect(await cache.get("k")).toBeUndefined();
+  });
+});
+
+describe("add", () => {
+  test("stores where nothing is and says so; leaves what is there, with its timeout", async () => {
+    const { cache, clock } = openCache();
+    expect(await cache.add("k", 1, { timeout: 10 })).toBe(true);
+    expect(await cache.add("k", 2, { timeout: 100 })).toBe(false);
+    expect(await cache.get("k")).toBe(1);
+    clock.advance(10_000);
+    expect(await cache.add("k", 3)).toBe(true);
+  });
+
+  test("a stored null is there", async () => {
+    const { cache } = openCache();
+    await cache.set("k", null);
+    expect(await cache.add("k", 1)).toBe(false);
+  });
+
+  test("with a timeout of 0 or less: true where nothing is, and stores nothing", async () => {
+    const { cache } = openCache();
+    expect(await cache.add("k", 1, { timeout: 0 })).toBe(true);
+    expect(await cache.has("k")).toBe(false);
+    await cache.set("k", 1);
+    expect(await cache.add("k", 2, { timeout: -1 })).toBe(false);
+    expect(await cache.get("k")).toBe(1);
+  });
+});
+
+describe("touch", () => {
+  test("sets the time that is left; without a timeout, to the default", async () => {
+    const { cache, store } = openCache();
+    await cache.set("k", 1, { timeout: 10 });
+    expect(await cache.touch("k", 20)).toBe(true);
+    expect(await store.ttl("shop:1:k", anyDeadline())).toBe(20_000);
+    expect(await cache.touch("k")).toBe(true);
+    expect(await store.ttl("shop:1:k", anyDeadline())).toBe(300_000);
+  });
+
+  test("null takes the expiry off, and is true for an entry that has none already", async () => {
+    const { cache, store } = openCache();
+    await cache.set("k", 1);
+    expect(await cache.touch("k", null)).toBe(true);
+    expect(await cache.touch("k", null)).toBe(true);
+    expect(await store.ttl("shop:1:k", anyDeadline())).toBeNull();
+  });
+
+  test("0 and less delete, and say whether there was an entry", async () => {
+    const { cache } = openCache();
+    await cache.set("k", 1);
+    expect(await cache.touch("k", 0)).toBe(true);
+    expect(await cache.has("k")).toBe(false);
+    expect(await cache.touch("k", -1)).toBe(false);
+  });
+
+  test("a missing entry is not created", async () => {
+    const { cache } = openCache();
+    expect(await cache.touch("k", 10)).toBe(false);
+    expect(await cache.touch("k", null)).toBe(false);
+    expect(await cache.has("k")).toBe(false);
+  });
+});
+
+describe("delete and has", () => {
+  test("say whether there was an entry, also one that is null or not JSON", async () => {
+    const { cache, putRaw } = openCache();
+    await cache.set("null", null);
+    await putRaw("shop:1:corrupt", "hello");
+    for (const key of ["null", "corrupt"]) {
+      expect(await cache.has(key)).toBe(true);
+      expect(await cache.delete(key)).toBe(true);
+      expect(await cache.has(key)).toBe(false);
+      expect(await cache.delete(key)).toBe(false);
+    }
+  });
+});
+
+describe("getMany, setMany and deleteMany", () => {
+  test("getMany gives what is there, in the order of the keys, each once, also a null", async () => {
+    const { cache } = openCache();
+    expect(await cache.setMany({ a: 1, b: null, c: [3] })).toEqual([]);
+    expect([...(await cache.getMany(["c", "none", "b", "c", "a"]))]).toEqual([
+      ["c", [3]],
+      ["b", null],
+      ["a", 1],
+    ]);
+  });
+
+  test("nothing in, nothing out", async () => {
+    const { cache } = openCache();
+    expect(await cache.getMany([])).toEqual(new Map());
+    expect(await cache.setMany({})).toEqual([]);
+    expect(await cache.setMany(new Map())).toEqual([]);
+    expect(await cache.deleteMany([])).toBe(0);
+  });
+
+  test("take keys from any iterable, and the names of Object.prototype are keys like others", async () => {
+    const { cache } = openCache();
+    const values = new Map([
+      ["__proto__", 1],
+      ["constructor", 2],
+    ]);
+    await cache.setMany(values);
+    expect(await cache.getMany(values.keys())).toEqual(values);
+    expect(await cache.getMany(new Set(["toString", "constructor"]))).toEqual(new Map([["constructor", 2]]));
+  });
+
+  test("setMany has one timeout for all, and deletes with 0", async () => {
+    const { cache, clock } = openCache();
+    await cache.setMany({ a: 1, b: 2 }, { timeout: 10 });
+    clock.advance(10_000);
+    expect(await cache.getMany(["a", "b"])).toEqual(new Map());
+    await cache.setMany({ a: 1, b: 2 });
+    expect(await cache.setMany({ a: 3 }, { timeout: 0 })).toEqual([]);
+    expect(await cache.getMany(["a", "b"])).toEqual(new Map([["b", 2]]));
+  });
+
+  test("setMany checks every value before it writes the first, and names the bad one", async () => {
+    const { cache, calls } = openCache();
+    await expect(cache.setMany({ good: 1, "bad-one": { at: new Date() } })).rejects.toMatchObject({
+      code: "ERR_NOT_JSON",
+      path: 'values["bad-one"].at',
+    });
+    await expect(cache.setMany({ a: 1, u: undefined })).rejects.toThrow('values["u"] is undefined');
+    expect(calls).toEqual([]);
+  });
+
+  test("deleteMany says how many there were", async () => {
+    const { cache } = openCache();
+    await cache.setMany({ a: 1, b: 2, c: 3 });
+    expect(await cache.deleteMany(["a", "b", "a", "none"])).toBe(2);
+    expect(await cache.getMany(["a", "b", "c"])).toEqual(new Map([["c", 3]]));
+  });
+
+  test("getMany throws for an entry that is not JSON, and names it", async () => {
+    const { cache, putRaw } = openCache();
+    await cache.set("a", 1);
+    await putRaw("shop:1:b", "hello");
+    await expect(cache.getMany(["a", "b"])).rejects.toMatchObject({ code: "ERR_CACHE_CORRUPT", key: "b" });
+  });
+
+  test("refuse a text for a list of keys, and a list for an object of values", async () => {
+    const { cache } = openCache();
+    await expect(cache.getMany("abc")).rejects.toThrow('Expected an array of keys, or another iterable, got "abc"');
+    await expect(cache.deleteMany(undefined as never)).rejects.toThrow(CacheUsageError);
+    await expect(cache.setMany([["a", 1]] as never)).rejects.toThrow("Expected an object, or a Map, of values");
+  });
+});
+
+describe("incr and decr", () => {
+  test("count by one, or by any integer, and keep the time to live", async () => {
+    const { cache, store } = openCache();
+    await cache.set("n", 5, { timeout: 10 });
+    expect(await cache.incr("n")).toBe(6);
+    expect(await cache.incr("n", 10)).toBe(16);
+    expect(await cache.incr("n", -20)).toBe(-4);
+    expect(await cache.decr("n")).toBe(-5);
+    expect(await cache.decr("n", -5)).toBe(0);
+    expect(await cache.get("n")).toBe(0);
+    expect(await store.ttl("shop:1:n", anyDeadline())).toBe(10_000);
+  });
+
+  test("a missing entry is a typed error, and none is created", async () => {
+    const { cache } = openCache();
+    await expect(cache.incr("n")).rejects.toThrow(CacheKeyNotFoundError);
+    await expect(cache.decr("n")).rejects.toMatchObject({ code: "ERR_CACHE_KEY_NOT_FOUND", key: "n" });
+    expect(await cache.has("n")).toBe(false);
+  });
+
+  test.each([1.5, "1", null, true, [1], -0])("of %j is a typed error, and it stays", async (value) => {
+    const { cache } = openCache();
+    await cache.set("n", value);
+    await expect(cache.incr("n")).rejects.toThrow(CacheNotIntegerError);
+    await expect(cache.incr("n")).rejects.toMatchObject({ code: "ERR_CACHE_NOT_INTEGER", key: "n" });
+    expect(await cache.get("n")).toEqual(value);
+  });
+
+  test("a bigint counts exactly beyond 2^53, within 64 bits", async () => {
+    const { cache } = openCache();
+    await cache.set("n", 2n ** 62n);
+    expect(await cache.incr("n", 1n)).toBe(2n ** 62n + 1n);
+    expect(await cache.decr("n", 2n)).toBe(2n ** 62n - 1n);
+    expect(await cache.get("n")).toBe(2n ** 62n - 1n);
+    await expect(cache.incr("n", 2n ** 62n + 1n)).rejects.toThrow(CacheNotIntegerError);
+  });
+
+  test.each([1.5, Number.NaN, 2 ** 53, 2n ** 63n, -(2n ** 63n), "1", null])("refuse the step %s", async (delta) => {
+    const { cache, calls } = openCache();
+    await expect(cache.incr("n", delta as number)).rejects.toThrow("A counter goes on by an integer");
+    await expect(cache.decr("n", delta as number)).rejects.toThrow(CacheUsageError);
+    expect(calls).toEqual([]);
+  });
+
+  test("100 concurrent incr make 100", async () => {
+    const { cache } = openCache();
+    await cache.set("n", 0);
+    await Promise.all(Array.from({ length: 100 }, () => cache.incr("n")));
+    expect(await cache.get("n")).toBe(100);
+  });
+});
+
+describe("versions", () => {
+  test("are part of the key, in every operation; the default is that of the settings", async () => {
+    const { cache, raw } = openCache({ version: 7 });
+    await cache.set("k", 1);
+    await cache.set("k", 2, { version: 8 });
+    expect([await raw("shop:7:k"), await raw("shop:8:k")]).toEqual(["1", "2"]);
+    expect([await cache.get("k"), await cache.get("k", { version: 8 })]).toEqual([1, 2]);
+    expect(await cache.incr("k", 10, { version: 8 })).toBe(12);
+    expect(await cache.decr("k", 1, { version: 8 })).toBe(11);
+    expect(await cache.getMany(["k"], { version: 8 })).toEqual(new Map([["k", 11]]));
+    expect(await cache.add("k", 5, { version: 8 })).toBe(false);
+    expect(await cache.getOrSet("k", 5, { version: 8 })).toBe(11);
+    expect(await cache.touch("k", 5, { version: 9 })).toBe(false);
+    expect(await cache.deleteMany(["k"], { version: 9 })).toBe(0);
+    expect(await cache.delete("k", { version: 8 })).toBe(true);
+    expect(await cache.has("k", { version: 8 })).toBe(false);
+    await cache.setMany({ k: 9 }, { version: -1 });
+    expect(await raw("shop:-1:k")).toBe("9");
+    expect(await cache.get("k")).toBe(1);
+  });
+
+  test.each([1.5, "1", null, Number.NaN, 1n])("refuse the version %s", async (version) => {
+    const { cache, calls } = openCache();
+    const options = { version: version as number };
+    await expect(cache.get("k", options)).rejects.toThrow(CacheUsageError);
+    await expect(cache.setMany({ k: 1 }, options)).rejects.toThrow("The version of a cache key has to be an integer");
+    expect(calls).toEqual([]);
+  });
+});
+
+describe("clear", () => {
+  test("deletes the entries of every version, and says how many", async () => {
+    const { cache, other, putRaw, raw } = openCache();
+    await cache.setMany({ a: 1, b: 2 });
+    await cache.set("a", 3, { version: -2 });
+    await other({ keyPrefix: "shop2" }).set("a", 4);
+    await putRaw("shop:session:x", "session");
+    expect(await cache.clear()).toBe(3);
+    expect(await cache.has("a")).toBe(false);
+    expect(await other({ keyPrefix: "shop2" }).get("a")).toBe(4);
+    expect(await raw("shop:session:x")).toBe("session");
+  });
+
+  test("throws without a prefix and with a key function, where all else works", async () => {
+    const unprefixed = openCache({ keyPrefix: "" });
+    await unprefixed.cache.set("k", 1);
+    expect(await unprefixed.raw(":1:k")).toBe("1");
+    await expect(unprefixed.cache.clear()).rejects.toThrow(ImproperlyConfigured);
+    await expect(unprefixed.cache.clear()).rejects.toMatchObject({ setting: "caches.default.keyPrefix" });
+    const functional = openCache({ keyFunction: (key, prefix, version) => `${key}@${prefix}/${version}` });
+    await functional.cache.set("k", 1);
+    expect(await functional.raw("k@shop/1")).toBe("1");
+    await expect(functional.cache.clear()).rejects.toMatchObject({ setting: "caches.default.keyFunction" });
+    expect([await unprefixed.cache.get("k"), await functional.cache.get("k")]).toEqual([1, 1]);
+  });
+});
+
+test("what the store cannot do is refused with the name of the capability, and the store is not asked", async () => {
+  const { cache, calls } = openCache({
+    override: () => ({ capabilities: { atomicIncrement: false, scan: false, compareAndSet: false, leases: false } }),
+  });
+  const needs = (capability: string) =>
+    `caches.default.store: the store "memory" does not have the capability "${capability}"`;
+  await expect(cache.incr("n")).rejects.toThrow(needs("atomicIncrement"));
+  await expect(cache.clear()).rejects.toThrow(needs("scan"));
+  expect(calls).toEqual([]);
+});

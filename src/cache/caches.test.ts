@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+
+import { systemClock } from "../core/clock.ts";
+import { ImproperlyConfigured } from "../core/errors.ts";
+import { RedisRegistry } from "../redis/registry.ts";
+import type { CacheStore } from "../stores/cache-store.ts";
+import { memoryCacheStore } from "../stores/memory/index.ts";
+import { type CacheSettings, closeCaches, createCaches } from "./index.ts";
+
+const context = { projectName: "shop", redis: new RedisRegistry(), clock: systemClock };
+
+describe("createCaches", () => {
+  test("makes a cache for each name, and always a default one, on Redis unless told otherwise", () => {
+    expect(Object.keys(createCaches(undefined, context))).toEqual(["default"]);
+    const caches = createCaches({ pages: { store: memoryCacheStore() } }, context);
+    expect(Object.keys(caches).toSorted()).toEqual(["default", "pages"]);
+    expect([caches.default.storeName, caches.pages.storeName]).toEqual(["redis", "memory"]);
+    expect(caches.pages.capabilities).toEqual({
+      atomicIncrement: true,
+      scan: true,
+      compareAndSet: false,
+      leases: false,
+    });
+  });
+
+  test("caches have settings of their own, and memory stores entries of their own", async () => {
+    const store = memoryCacheStore();
+    const caches = createCaches({ default: { store, timeout: 0 }, pages: { store, version: 3 } }, context);
+    await caches.default.set("k", 1);
+    await caches.pages.set("k", 2);
+    expect(await caches.default.get("k")).toBeUndefined();
+    expect(await caches.pages.get("k", { version: 3 })).toBe(2);
+    expect(await caches.default.get("k", { version: 3 })).toBeUndefined();
+  });
+
+  test("closeCaches closes the store of each", async () => {
+    const closed: string[] = [];
+    const named = (name: string) => (): CacheStore =>
+      ({ name, close: async () => void closed.push(name) }) as unknown as CacheStore;
+    await closeCaches(createCaches({ default: { store: named("a") }, other: { store: named("b") } }, context));
+    expect(closed).toEqual(["a", "b"]);
+  });
+
+  const wrong: [CacheSettings, string][] = [
+    [{ timeout: "10" as "10s" }, "caches.default.timeout: expected seconds or text such as"],
+    [{ keyPrefix: 1 as never }, 'caches.default.keyPrefix: expected a text such as "myproject", got 1'],
+    [{ keyPrefix: "\ud800" }, "caches.default.keyPrefix: expected a text such as"],
+    [{ version: 1.5 }, "caches.default.version: expected an integer, got 1.5"],
+    [{ keyFunction: "f" as never }, "caches.default.keyFunction: expected a function of key, keyPrefix and version"],
+    [{ deadline: "5ms" }, "caches.default.deadline: expected seconds or text"],
+    [{ store: {} as never }, "caches.default.store: expected a store such as redisCacheStore() or memoryCacheStore()"],
+    [{ keyprefix: "a" } as never, 'caches.default.keyprefix: is not a setting; did you mean "keyPrefix"?'],
+  ];
+
+  test.each(wrong)("refuses %o", (settings, message) => {
+    expect(() => createCaches({ default: settings }, context)).toThrow(ImproperlyConfigured);
+    expect(() => createCaches({ default: settings }, context)).toThrow(message);
+  });
+
+  test.each([[[]], [null], ["default"]])("refuses %j for the caches", (settings) => {
+    expect(() => createCaches(settings as never, context)).toThrow(
+      "caches: expected an object of caches by their names",
+    );
+  });
+
+  test("refuses names that are none", () => {
+    expect(() => createCaches({ "my pages": {} }, context)).toThrow("caches: expected names of caches to be letters");
+  });
+
+  test("refuses a prefix under which the sessions of the project lie: clear() would delete them", () => {
+    const shop1 = { ...context, projectName: "shop:1" };
+    expect(() => createCaches({ default: { keyPrefix: "shop" } }, shop1)).toThrow(
+      'caches.default.keyPrefix: expected a text under which the sessions of the project "shop:1" do not lie, got "shop".',
+    );
+    for (const keyPrefix of ["shop:1", "shop:", "sho", ""]) createCaches({ default: { keyPrefix } }, shop1);
+  });
+});

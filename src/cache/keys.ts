@@ -1,0 +1,60 @@
+import { CacheUsageError } from "../core/errors.ts";
+import { describeValue } from "../core/settings.ts";
+import { checkKey, warnOfUnportableKey } from "./key-validation.ts";
+
+/** Makes the whole key that an entry is stored under. Django: `KEY_FUNCTION`, with the same three arguments. */
+export type KeyFunction = (key: string, keyPrefix: string, version: number) => string;
+
+/** The key of an entry: what the caller says, and what the store knows. */
+export interface EntryKey {
+  readonly given: string;
+  readonly whole: string;
+}
+
+/** Settings of {@link CacheKeys}. */
+export interface CacheKeySettings {
+  readonly keyPrefix: string;
+  readonly version: number;
+  readonly keyFunction: KeyFunction | undefined;
+}
+
+/** Makes the keys of a cache: `{keyPrefix}:{version}:{key}`, Django's layout, or what the key function says. */
+export class CacheKeys {
+  readonly #settings: CacheKeySettings;
+
+  constructor(settings: CacheKeySettings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * @param version Overrides the one of the settings.
+   * @throws {CacheUsageError} When the key is empty or no text, or the version no integer.
+   */
+  of(given: string, version: number = this.#settings.version): EntryKey {
+    checkKey(given);
+    checkVersion(version);
+    const { keyFunction, keyPrefix } = this.#settings;
+    const whole =
+      keyFunction === undefined ? `${keyPrefix}:${version}:${given}` : keyFunction(given, keyPrefix, version);
+    if (keyFunction !== undefined) checkKey(whole, "What keyFunction returns");
+    warnOfUnportableKey(whole);
+    return { given, whole };
+  }
+
+  /** The keys of several entries, each once. @throws {CacheUsageError} As {@link of}, and for a text instead of a list. */
+  ofMany(given: Iterable<string>, version: number | undefined): EntryKey[] {
+    // A text can be iterated too, into its characters.
+    if (
+      typeof given === "string" ||
+      typeof (given as Partial<Iterable<string>> | null)?.[Symbol.iterator] !== "function"
+    ) {
+      throw new CacheUsageError(`Expected an array of keys, or another iterable, got ${describeValue(given)}.`);
+    }
+    return Array.from(new Set(given), (key) => this.of(key, version));
+  }
+}
+
+function checkVersion(version: unknown): void {
+  if (Number.isSafeInteger(version)) return;
+  throw new CacheUsageError(`The version of a cache key has to be an integer, got ${describeValue(version)}.`);
+}

@@ -1,0 +1,88 @@
+import type { Clock, Milliseconds } from "../core/clock.ts";
+import { ImproperlyConfigured } from "../core/errors.ts";
+import type { DriverFailure, RedisDriver, RedisDriverFactory } from "./commands.ts";
+import { RedisLink } from "./link.ts";
+
+type Ending =
+  | { readonly link: RedisLink; readonly failure?: never }
+  | { readonly link?: never; readonly failure: DriverFailure | ImproperlyConfigured };
+
+/** When an attempt to open a link began, on the monotonic clock, and how it ended. */
+export type Attempt = Ending & { readonly startedAt: Milliseconds };
+
+/** Options of {@link RedisConnector}. */
+export interface RedisConnectorOptions {
+  readonly driver: RedisDriverFactory;
+  /** How long opening a link may take, the handshake included. */
+  readonly connectTimeout: Milliseconds;
+  readonly clock: Clock;
+}
+
+/** How far the beginnings of two attempts are apart, if the first one failed. */
+const ATTEMPT_GAP: Milliseconds = 50;
+
+/** Opens links: one attempt at a time, on demand, and not in quick succession to a server that refuses them. */
+export class RedisConnector {
+  readonly #options: RedisConnectorOptions;
+  #running: Promise<Attempt> | undefined;
+  #driver: RedisDriver | undefined;
+  #lastFailed: Attempt | undefined;
+  #isClosed = false;
+
+  constructor(options: RedisConnectorOptions) {
+    this.#options = options;
+  }
+
+  /** The attempt that is under way, else the one that failed a moment ago, else a new one. It never rejects. */
+  connect(): Promise<Attempt> {
+    if (this.#running !== undefined) return this.#running;
+    const now = this.#options.clock.monotonic();
+    if (this.#lastFailed !== undefined && now - this.#lastFailed.startedAt < ATTEMPT_GAP) {
+      return Promise.resolve(this.#lastFailed);
+    }
+    this.#running = this.#attempt(now);
+    return this.#running;
+  }
+
+  /** Gives up the attempt that is under way. */
+  close(): void {
+    this.#isClosed = true;
+    this.#driver?.destroy();
+  }
+
+  async #attempt(startedAt: Milliseconds): Promise<Attempt> {
+    const attempt = { ...(await this.#openLink()), startedAt };
+    if (this.#isClosed) attempt.link?.destroy();
+    this.#running = undefined;
+    this.#driver = undefined;
+    this.#lastFailed = attempt.link === undefined ? attempt : undefined;
+    return attempt;
+  }
+
+  async #openLink(): Promise<Ending> {
+    const { driver: newDriver, connectTimeout, clock } = this.#options;
+    let driver: RedisDriver | undefined;
+    try {
+      driver = await newDriver();
+      this.#driver = driver;
+      await settleWithin(driver.connect(), connectTimeout);
+      return { link: new RedisLink(driver, clock) };
+    } catch (error) {
+      driver?.destroy();
+      if (error instanceof ImproperlyConfigured) return { failure: error };
+      return { failure: driver?.explain(error) ?? { kind: "refused", cause: error } };
+    }
+  }
+}
+
+async function settleWithin(connected: Promise<void>, timeout: Milliseconds): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no handshake within ${timeout} ms`)), timeout);
+  });
+  try {
+    await Promise.race([connected, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+
+import { Deadline } from "../core/deadlines.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { DeadlineSweep, type Expirable } from "./deadline-sweep.ts";
+
+class Entry implements Expirable {
+  readonly deadline: Deadline;
+  readonly expired: Promise<void>;
+  isExpired = false;
+  readonly #sweep: DeadlineSweep;
+  readonly #tell: () => void;
+
+  constructor(sweep: DeadlineSweep, deadline: Deadline) {
+    let tell = (): void => {};
+    this.expired = new Promise((resolve) => (tell = resolve));
+    this.#tell = tell;
+    this.#sweep = sweep;
+    this.deadline = deadline;
+    sweep.add(this);
+  }
+
+  expire(): void {
+    this.isExpired = true;
+    this.#sweep.delete(this);
+    this.#tell();
+  }
+}
+
+test("ends what has outlived its deadline, whatever the order, and nothing else", async () => {
+  const clock = new ManualClock();
+  const sweep = new DeadlineSweep(() => false);
+  const [long, short] = [new Entry(sweep, new Deadline(200, clock)), new Entry(sweep, new Deadline(100, clock))];
+  clock.advance(100);
+  await short.expired;
+  expect(long.isExpired).toBe(false);
+  clock.advance(100);
+  await long.expired;
+});
+
+test("drained() resolves when nothing is outstanding", async () => {
+  const sweep = new DeadlineSweep(() => false);
+  await sweep.drained();
+  const entry = new Entry(sweep, new Deadline(60_000));
+  let isDrained = false;
+  const drained = sweep.drained().then(() => (isDrained = true));
+  await new Promise(setImmediate);
+  expect(isDrained).toBe(false);
+  sweep.delete(entry);
+  await drained;
+});
+
+test("ticks once for all that is outstanding, and not at all when nothing is", async () => {
+  let ticks = 0;
+  const sweep = new DeadlineSweep(() => ++ticks < 0);
+  const entries = Array.from({ length: 1000 }, () => new Entry(sweep, new Deadline(60_000)));
+  await sleep(200);
+  expect(ticks).toBeGreaterThan(0);
+  expect(ticks).toBeLessThanOrEqual(10);
+  for (const entry of entries) sweep.delete(entry);
+  await sleep(100);
+  const ticksWhenIdle = ticks;
+  await sleep(100);
+  expect(ticks).toBe(ticksWhenIdle);
+});
+
+test("goes on after its entries for as long as it is asked to", async () => {
+  let ticks = 0;
+  const sweep = new DeadlineSweep(() => ++ticks < 3);
+  sweep.delete(new Entry(sweep, new Deadline(60_000)));
+  await sleep(300);
+  expect(ticks).toBe(3);
+});

@@ -1,0 +1,111 @@
+import type { Deadline } from "../core/deadlines.ts";
+import { type Outcome, RedisConnectionError, RedisServiceError } from "../core/errors.ts";
+import type { DriverFailure } from "./commands.ts";
+
+/** A command in messages: its own name and its connection's. Never keys or arguments, which are secrets. */
+export interface CommandLabel {
+  readonly command: string;
+  readonly connection: string;
+}
+
+/** No link could be opened for a command, which therefore was not sent. */
+export function connectError(label: CommandLabel, failure: DriverFailure): RedisConnectionError | RedisServiceError {
+  if (failure.kind === "reply") return serviceError(label, failure.cause, "not-sent");
+  return new RedisConnectionError(
+    `${prefix(label)} no connection could be opened (${describeCause(failure.cause)}), so ${label.command} was not ` +
+      `sent. Check that the server runs and that redis.${label.connection} points to it.`,
+    { outcome: "not-sent", cause: failure.cause },
+  );
+}
+
+/** A command was handed to the client, and failed. */
+export function commandError(label: CommandLabel, failure: DriverFailure): RedisConnectionError | RedisServiceError {
+  if (failure.kind === "reply") return serviceError(label, failure.cause);
+  if (failure.kind === "refused") {
+    const message = `the client did not take ${label.command} (${describeCause(failure.cause)}). Nothing was sent.`;
+    return new RedisConnectionError(`${prefix(label)} ${message}`, { outcome: "not-sent", cause: failure.cause });
+  }
+  return new RedisConnectionError(
+    `${prefix(label)} the connection was lost before ${label.command} was answered (${describeCause(failure.cause)}). ` +
+      "It may or may not have been executed.",
+    { outcome: "unknown", cause: failure.cause },
+  );
+}
+
+/** The deadline passed before an answer came. */
+export function deadlineError(label: CommandLabel, deadline: Deadline, outcome: Outcome): RedisConnectionError {
+  const within = `within the deadline of ${deadline.total} ms`;
+  const what =
+    outcome === "not-sent"
+      ? `${label.command} could not be sent ${within}.`
+      : `${label.command} was not answered ${within}. It may or may not have been executed.`;
+  return new RedisConnectionError(`${prefix(label)} ${what} Check the server's load and the network.`, { outcome });
+}
+
+/** A command was issued after `close()`. */
+export function closedError(label: CommandLabel): RedisConnectionError {
+  const message = `${prefix(label)} it has been closed, so ${label.command} was not sent.`;
+  return new RedisConnectionError(message, { outcome: "not-sent" });
+}
+
+/**
+ * Codes by which Redis refuses a command before it does anything, and what to do about them. In the scripts here
+ * they come from the first access to the key or from the one write, so nothing has been changed either.
+ *
+ * Source: `shared` in Redis's `server.c`, `processCommand`, and `cluster.c`.
+ */
+const REFUSALS: Readonly<Record<string, string>> = {
+  ASK: "The server belongs to a cluster, and another node holds the key.",
+  BUSY: "A script occupies the server. Try again later.",
+  CLUSTERDOWN: "The cluster does not serve this key now. Try again later.",
+  CROSSSLOT: "The keys lie in different slots of the cluster.",
+  DENIED: "The server runs in protected mode. Give it a password, or bind it to an address.",
+  LOADING: "The server still loads its data. Try again soon.",
+  MASTERDOWN: "The replica has lost its primary. Try again later, or connect to the primary.",
+  MISCONF: "The server cannot write to its disk. Look into its log.",
+  MOVED: "The server belongs to a cluster, and another node holds the key.",
+  NOAUTH: "The server wants a password. Set `password`, and `username` if it has users.",
+  NOPERM: "The user's ACL does not allow this command or this key.",
+  NOPROTO: "The server does not speak RESP 3. Redis 6 or newer is needed.",
+  NOREPLICAS: "Too few replicas are in sync. Try again later.",
+  NOSCRIPT: "The script is not loaded.",
+  OOM: "The server has used up its memory. Raise `maxmemory`, or set an eviction policy.",
+  READONLY: "The server is a replica. Connect to the primary.",
+  TRYAGAIN: "The cluster moves this slot. Try again soon.",
+  UNKILLABLE: "A script occupies the server. Try again later.",
+  WRONGPASS: "Check `username` and `password`, and that the user is enabled.",
+  WRONGTYPE: "The key holds other data. Check that no other application uses this prefix.",
+};
+
+function serviceError(label: CommandLabel, cause: unknown, known?: Outcome): RedisServiceError {
+  const reply = cause instanceof Error ? cause.message : "";
+  const code = replyCode(reply);
+  const isRefusal = Object.hasOwn(REFUSALS, code);
+  const advice = isRefusal ? REFUSALS[code] : "See `cause` for the server's words.";
+  return new RedisServiceError(`${prefix(label)} Redis answered ${label.command} with ${code}. ${advice}`, {
+    outcome: known ?? (isRefusal ? "not-sent" : "unknown"),
+    cause: withoutArguments(cause, reply),
+  });
+}
+
+/** First word of an error reply, by which Redis tells its errors apart. */
+export function replyCode(reply: string): string {
+  return /^[A-Z][A-Z0-9_]*(?= |$)/.exec(reply)?.[0] ?? "ERR";
+}
+
+// "ERR unknown command 'EVALSHA', with args beginning with: …" (a renamed command) goes on with the session key.
+const QUOTED_ARGUMENTS = /,? with args beginning with:.*$/s;
+
+function withoutArguments(cause: unknown, reply: string): unknown {
+  return QUOTED_ARGUMENTS.test(reply) ? new Error(reply.replace(QUOTED_ARGUMENTS, "")) : cause;
+}
+
+function prefix(label: CommandLabel): string {
+  return `Redis connection "${label.connection}":`;
+}
+
+function describeCause(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  // An AggregateError (localhost as ::1 and 127.0.0.1) has an empty message, but a code.
+  return cause.message || ((cause as NodeJS.ErrnoException).code ?? cause.constructor.name);
+}

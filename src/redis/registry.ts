@@ -1,0 +1,85 @@
+import { ImproperlyConfigured } from "../core/errors.ts";
+import { describeUnknownName, describeValue } from "../core/settings.ts";
+import { checkGivenClient, GivenNodeRedisDriver } from "./clients/given-node-redis.ts";
+import { nodeRedisDriver } from "./clients/node-redis.ts";
+import type { RedisDriverFactory } from "./commands.ts";
+import { RedisConnection } from "./connection.ts";
+import {
+  parseConnectionSettings,
+  type RedisConnectionSettings,
+  type RedisEndpoint,
+  type RedisGivenClient,
+} from "./settings.ts";
+
+/** The named connections of an application. */
+export interface RedisSettings {
+  /** What is used where no other name is given. @defaultValue `"redis://localhost:6379/0"` */
+  readonly default?: RedisConnectionSettings | undefined;
+  readonly [name: string]: RedisConnectionSettings | undefined;
+}
+
+const DEFAULT_URL = "redis://localhost:6379/0";
+const NAME_FORM = /^[a-z][\w-]*$/i;
+
+/** The named connections to Redis. Making it checks the settings and opens nothing. */
+export class RedisRegistry {
+  readonly #connections = new Map<string, RedisConnection>();
+
+  /**
+   * @throws {ImproperlyConfigured} Naming the setting, such as `redis.session.port`.
+   */
+  constructor(settings: RedisSettings = {}) {
+    checkIsObject(settings);
+    for (const [name, each] of Object.entries({ ...settings, default: settings.default ?? DEFAULT_URL })) {
+      this.#connections.set(name, openLater(name, each));
+    }
+  }
+
+  /** The names of the connections; `default` is always among them. */
+  get names(): readonly string[] {
+    return [...this.#connections.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.#connections.has(name);
+  }
+
+  /**
+   * The connection of a name. It opens when it is first used.
+   *
+   * @throws {ImproperlyConfigured} When there is none of this name.
+   */
+  get(name = "default"): RedisConnection {
+    const connection = this.#connections.get(name);
+    if (connection !== undefined) return connection;
+    throw new ImproperlyConfigured(`redis.${name}`, describeUnknownName(name, this.names));
+  }
+
+  /** Closes all connections, once what is outstanding has ended. A client of the application stays open. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#connections.values()].map((connection) => connection.close()));
+  }
+}
+
+function checkIsObject(settings: unknown): void {
+  if (typeof settings === "object" && settings !== null && !Array.isArray(settings)) return;
+  const expected = `an object of named connections such as { default: "${DEFAULT_URL}" }`;
+  throw new ImproperlyConfigured("redis", `expected ${expected}, got ${describeValue(settings, "url")}.`);
+}
+
+function openLater(name: string, input: unknown): RedisConnection {
+  const setting = `redis.${name}`;
+  if (!NAME_FORM.test(name)) {
+    throw new ImproperlyConfigured("redis", "expected names of connections to be letters, digits, - and _.");
+  }
+  const settings = parseConnectionSettings(input, setting);
+  const { connectTimeout, stallTimeout } = settings;
+  return new RedisConnection({ name, driver: driverFor(settings, setting), connectTimeout, stallTimeout });
+}
+
+function driverFor(settings: RedisEndpoint | RedisGivenClient, setting: string): RedisDriverFactory {
+  if (!("client" in settings)) return nodeRedisDriver(settings, setting);
+  const { client } = settings;
+  checkGivenClient(client, setting);
+  return () => Promise.resolve(new GivenNodeRedisDriver(client));
+}

@@ -1,0 +1,115 @@
+import { createClient, createCluster } from "@redis/client";
+import { describe, expect, test } from "vitest";
+
+import { ImproperlyConfigured } from "../core/errors.ts";
+import { parseConnectionSettings } from "./settings.ts";
+
+const DEFAULTS = {
+  connectTimeout: 1000,
+  stallTimeout: 1000,
+  database: 0,
+  username: undefined,
+  password: undefined,
+};
+const server = (host: string, port = 6379, tls?: object) => ({ address: { host, port, tls } });
+
+describe("settings of a connection", () => {
+  test.each<[unknown, object]>([
+    ["redis://", server("localhost")],
+    ["redis://cache.example:6380", server("cache.example", 6380)],
+    ["redis://cache.example/3", { ...server("cache.example"), database: 3 }],
+    ["redis://cache.example?db=3", { ...server("cache.example"), database: 3 }],
+    ["redis://:p%40ss@cache.example", { ...server("cache.example"), password: "p@ss" }],
+    ["redis://alice:secret@cache.example", { ...server("cache.example"), username: "alice", password: "secret" }],
+    ["rediss://[::1]:7000/", server("::1", 7000, {})],
+    ["/run/redis.sock", { address: { path: "/run/redis.sock" } }],
+    ["unix:///run/my%20redis.sock?db=2", { address: { path: "/run/my redis.sock" }, database: 2 }],
+    [{}, server("localhost")],
+    [
+      { host: "h", port: 1, database: 2, connectTimeout: "250ms" },
+      { ...server("h", 1), database: 2, connectTimeout: 250 },
+    ],
+    [{ tls: true }, server("localhost", 6379, {})],
+    [{ tls: { ca: "pem" } }, server("localhost", 6379, { ca: "pem" })],
+    [
+      { path: "/run/redis.sock", stallTimeout: 2 },
+      { address: { path: "/run/redis.sock" }, stallTimeout: 2000 },
+    ],
+    [{ url: "rediss://h", tls: { ca: "pem" } }, server("h", 6379, { ca: "pem" })],
+    [
+      { url: "redis://:old@h/1", password: "new" },
+      { ...server("h"), database: 1, password: "new" },
+    ],
+    [
+      { url: "redis://h/1", database: 2, connectTimeout: 3 },
+      { ...server("h"), database: 2, connectTimeout: 3000 },
+    ],
+  ])("%j is understood", (input, expected) => {
+    expect(parseConnectionSettings(input, "redis.session")).toEqual({ ...DEFAULTS, ...expected });
+  });
+
+  test.each<[unknown, string]>([
+    [
+      5,
+      'redis.session: expected a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path" or "client", got 5 (number).',
+    ],
+    [
+      undefined,
+      'redis.session: expected a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path" or "client", got nothing.',
+    ],
+    [{ port: "6380" }, 'redis.session.port: expected a port from 1 to 65535, got "6380" (string).'],
+    [{ port: 70_000 }, "redis.session.port: expected a port from 1 to 65535, got 70000 (number)."],
+    [{ prot: 6380 }, 'redis.session.prot: is not a setting; did you mean "port"?'],
+    [{ database: -1 }, "redis.session.database: expected the number of a database, from 0, got -1 (number)."],
+    [{ path: "" }, 'redis.session.path: expected a string that is not empty, got "" (string).'],
+    [{ path: "/a", host: "h" }, 'redis.session: expected either "path" or "host", got both.'],
+    [
+      { client: {} },
+      "redis.session.client: expected a client that createClient() of @redis/client (5 or 6) made, got an object.",
+    ],
+    [
+      { connectTimeout: "1" },
+      'redis.session.connectTimeout: expected seconds or text such as "14d", at least 1ms, got "1" (string).',
+    ],
+    [{ tls: "yes" }, 'redis.session.tls: expected true, false or options of node:tls connect(), got "yes" (string).'],
+    [{ username: "alice" }, "redis.session: expected a password beside the user name (`redis://:password@host`)."],
+    [
+      "redis://h/abc",
+      "redis.session: expected the database in the URL to be a number, as in redis://localhost:6379/3.",
+    ],
+    ["redis://h?timeout=1", 'redis.session: the only parameter that the URL may have is "db".'],
+    [
+      { url: "http://h" },
+      'redis.session.url: expected a URL such as "redis://user:password@host:6379/0", "rediss://host" for TLS or "unix:///run/redis.sock?db=0".',
+    ],
+  ])("%j is refused, naming the setting, what was expected and what came", (input, expected) => {
+    const parse = (): unknown => parseConnectionSettings(input, "redis.session");
+    expect(parse).toThrow(ImproperlyConfigured);
+    expect(parse).toThrow(expect.objectContaining({ message: expected }));
+  });
+
+  test.each<[unknown]>([
+    ["redis://:hunter2@h:99999"],
+    ["redis://:hunter2@h/0/1"],
+    ["hunter2@h"],
+    ["redis://u:hunter2%zz@h"],
+    [{ url: "redis:://:hunter2@h" }],
+    [{ host: "redis://:hunter2@h" }],
+    [{ password: ["hunter2"] }],
+    [{ password: { hunter2: 1 } }],
+    [{ pasword: "hunter2" }],
+  ])("what is wrong with %j is said without its password", (input) => {
+    const parse = (): unknown => parseConnectionSettings(input, "redis.session");
+    expect(parse).toThrow(ImproperlyConfigured);
+    expect(parse).not.toThrow("hunter2");
+  });
+
+  test("a client of one server is taken, a cluster is refused", () => {
+    const client = createClient();
+    expect(parseConnectionSettings({ client }, "redis.session")).toMatchObject({ client });
+    const cluster = createCluster({ rootNodes: [{ url: "redis://h" }] });
+    expect(() => parseConnectionSettings({ client: cluster }, "redis.session")).toThrow(
+      "redis.session.client: expected",
+    );
+  });
+});

@@ -1,0 +1,193 @@
+import type { ConnectionOptions } from "node:tls";
+import * as v from "valibot";
+
+import type { Milliseconds } from "../core/clock.ts";
+import { type Duration, durationSchema } from "../core/durations.ts";
+import { ImproperlyConfigured } from "../core/errors.ts";
+import { describeValue, parseSettings, settingsObject } from "../core/settings.ts";
+import { isNodeRedisClient, type NodeRedisClient } from "./clients/given-node-redis.ts";
+import { parseRedisUrl } from "./url.ts";
+
+interface RedisTimeoutSettings {
+  /**
+   * How long opening a connection may take, the handshake included.
+   *
+   * Seconds, or text such as `"500ms"`; more than 0.
+   *
+   * @defaultValue `"1s"`
+   */
+  readonly connectTimeout?: Duration | undefined;
+  /**
+   * After how long without any answer a connection on which deadlines have passed is closed and opened anew.
+   *
+   * Seconds, or text such as `"500ms"`; more than 0. It does not apply to a client of the application.
+   *
+   * @defaultValue `"1s"`
+   */
+  readonly stallTimeout?: Duration | undefined;
+}
+
+interface RedisLoginSettings extends RedisTimeoutSettings {
+  /** Number of the database, from 0. @defaultValue 0 */
+  readonly database?: number | undefined;
+  /** Name of an ACL user; it needs a password. @defaultValue Redis's `default` user */
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+}
+
+/**
+ * A server by its URL: `redis://`, `rediss://` for TLS, or `unix://`. What stands beside it, such as a password that is
+ * kept apart, precedes what is in it.
+ */
+export interface RedisUrlSettings extends RedisLoginSettings {
+  readonly url: string;
+  /** Options of `node:tls` `connect()`, such as `ca`, beside a `rediss://` URL. */
+  readonly tls?: ConnectionOptions | undefined;
+}
+
+/** A server by its host and port. */
+export interface RedisServerSettings extends RedisLoginSettings {
+  /** @defaultValue `"localhost"` */
+  readonly host?: string | undefined;
+  /** @defaultValue 6379 */
+  readonly port?: number | undefined;
+  /** `true`, or options of `node:tls` `connect()`, such as `ca`. @defaultValue `false` */
+  readonly tls?: boolean | ConnectionOptions | undefined;
+}
+
+/** A server by its unix socket. */
+export interface RedisSocketSettings extends RedisLoginSettings {
+  /** Path of the socket. */
+  readonly path: string;
+}
+
+/** A client that the application already has, connects and closes. */
+export interface RedisClientSettings extends RedisTimeoutSettings {
+  readonly client: NodeRedisClient;
+}
+
+/** One named connection: a URL, the path of a unix socket, or an object. */
+export type RedisConnectionSettings =
+  | string
+  | RedisUrlSettings
+  | RedisServerSettings
+  | RedisSocketSettings
+  | RedisClientSettings;
+
+/** A server and how to log in. */
+export interface RedisEndpoint extends RedisTimeouts {
+  readonly address:
+    | { readonly host: string; readonly port: number; readonly tls: ConnectionOptions | undefined }
+    | { readonly path: string };
+  readonly database: number;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+}
+
+/** A client that the application already has. */
+export interface RedisGivenClient extends RedisTimeouts {
+  readonly client: NodeRedisClient;
+}
+
+interface RedisTimeouts {
+  readonly connectTimeout: Milliseconds;
+  readonly stallTimeout: Milliseconds;
+}
+
+const text = v.pipe(v.string(), v.nonEmpty("a string that is not empty"));
+const host = v.pipe(
+  v.string(),
+  v.regex(/^[^/@\s]+$/, 'a host name or an address (a URL goes into "url", a path into "path")'),
+);
+const wholeNumber = (least: number, most: number, expected: string): v.GenericSchema<number> =>
+  v.pipe(v.number(expected), v.integer(expected), v.minValue(least, expected), v.maxValue(most, expected));
+const tlsOptions = v.custom<ConnectionOptions>(
+  (input) => typeof input === "object" && input !== null && !Array.isArray(input),
+  "options of node:tls connect()",
+);
+
+const timeouts = {
+  connectTimeout: v.optional(durationSchema({ least: "1ms" }), "1s"),
+  stallTimeout: v.optional(durationSchema({ least: "1ms" }), "1s"),
+};
+
+const login = {
+  ...timeouts,
+  database: v.optional(wholeNumber(0, Number.MAX_SAFE_INTEGER, "the number of a database, from 0")),
+  username: v.optional(text),
+  password: v.optional(text),
+};
+
+const serverSchema = settingsObject({
+  ...login,
+  host: v.optional(host, "localhost"),
+  port: v.optional(wholeNumber(1, 65_535, "a port from 1 to 65535"), 6379),
+  tls: v.optional(v.union([v.boolean(), tlsOptions], "true, false or options of node:tls connect()"), false),
+});
+const socketSchema = settingsObject({ ...login, path: text });
+const urlSchema = settingsObject({ ...login, url: text, tls: v.optional(tlsOptions) });
+const clientSchema = settingsObject({
+  ...timeouts,
+  client: v.custom<NodeRedisClient>(isNodeRedisClient, "a client that createClient() of @redis/client (5 or 6) made"),
+});
+
+const EXPECTED = 'a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path" or "client"';
+const KINDS = ["url", "client", "path", "host"] as const;
+
+/**
+ * Checks the settings of one connection.
+ *
+ * @param setting Their path, such as `redis.session`.
+ * @throws {ImproperlyConfigured}
+ */
+export function parseConnectionSettings(input: unknown, setting: string): RedisEndpoint | RedisGivenClient {
+  if (typeof input === "string") return parseText(input, {}, setting);
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    throw new ImproperlyConfigured(setting, `expected ${EXPECTED}, got ${describeValue(input)}.`);
+  }
+  const [kind, second] = KINDS.filter((name) => name in input);
+  if (second !== undefined) {
+    throw new ImproperlyConfigured(setting, `expected either "${kind}" or "${second}", got both.`);
+  }
+  if (kind === "client") return parseSettings(clientSchema, input, setting);
+  if (kind === "path") return toSocketEndpoint(input, setting);
+  if (kind !== "url") return toServerEndpoint(input, setting);
+  const { url, connectTimeout, stallTimeout, ...beside } = parseSettings(urlSchema, input, setting);
+  const endpoint = parseText(url, withoutUndefined(beside), `${setting}.url`);
+  return { ...endpoint, connectTimeout, stallTimeout };
+}
+
+function withoutUndefined(object: object): object {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
+}
+
+function parseText(url: string, beside: object, setting: string): RedisEndpoint {
+  if (url.startsWith("/")) return toSocketEndpoint({ path: url, ...beside }, setting);
+  const settings = { ...parseRedisUrl(url, setting), ...beside };
+  return "path" in settings ? toSocketEndpoint(settings, setting) : toServerEndpoint(settings, setting);
+}
+
+function toServerEndpoint(input: object, setting: string): RedisEndpoint {
+  const { host: name, port, tls, ...rest } = parseSettings(serverSchema, input, setting);
+  const options = tls === true ? {} : tls === false ? undefined : tls;
+  return { ...completeLogin(rest, setting), address: { host: name, port, tls: options } };
+}
+
+function toSocketEndpoint(input: object, setting: string): RedisEndpoint {
+  const { path, ...rest } = parseSettings(socketSchema, input, setting);
+  return { ...completeLogin(rest, setting), address: { path } };
+}
+
+interface Login extends RedisTimeouts {
+  readonly database?: number | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+}
+
+function completeLogin(given: Login, setting: string): Omit<RedisEndpoint, "address"> {
+  const { connectTimeout, stallTimeout, database = 0, username, password } = given;
+  if (username !== undefined && password === undefined) {
+    throw new ImproperlyConfigured(setting, "expected a password beside the user name (`redis://:password@host`).");
+  }
+  return { connectTimeout, stallTimeout, database, username, password };
+}

@@ -1,0 +1,43 @@
+import { newNonce } from "../core/ids.ts";
+import { isPlainObject } from "../json/index.ts";
+
+/** A message that one page leaves for the next. */
+export interface FlashMessage {
+  readonly kind: string;
+  readonly message: string;
+}
+
+const FLASH_KEY = "_flash";
+
+/**
+ * Leaves a message. Each has a key of its own, so that parallel requests each add theirs: in a list, the last one to
+ * commit would win.
+ */
+export function addFlash(data: object, kind: string, message: string): void {
+  const messages = messagesIn(data) ?? {};
+  // A letter in front keeps the keys in the order in which they were added: all digits would be sorted.
+  messages[`m${newNonce()}`] = { kind, message };
+  (data as Record<string, unknown>)[FLASH_KEY] = messages;
+}
+
+export function takeFlash(data: object, kind: string | undefined): FlashMessage[] {
+  const messages = messagesIn(data);
+  if (messages === undefined) return [];
+  const taken: FlashMessage[] = [];
+  for (const [key, flash] of Object.entries(messages)) {
+    if (!isFlashMessage(flash) || (kind !== undefined && flash.kind !== kind)) continue;
+    taken.push({ kind: flash.kind, message: flash.message });
+    delete messages[key];
+  }
+  // The empty object stays: taking it away as a whole would be a conflict with a message that comes in meanwhile.
+  return taken;
+}
+
+function messagesIn(data: object): Record<string, unknown> | undefined {
+  const messages = (data as Record<string, unknown>)[FLASH_KEY];
+  return isPlainObject(messages) ? messages : undefined;
+}
+
+function isFlashMessage(value: unknown): value is FlashMessage {
+  return isPlainObject(value) && typeof value["kind"] === "string" && typeof value["message"] === "string";
+}

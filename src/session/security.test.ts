@@ -1,0 +1,163 @@
+import { describe, expect, test } from "vitest";
+import { anyDeadline, Browser, openHarness } from "../../test/support/session-harness.ts";
+import { newSessionKey } from "../core/ids.ts";
+
+const OPEN = { hashKeys: true, encrypt: true } as const;
+
+describe("session keys", () => {
+  test("10 000 of them: 32 characters of [a-z0-9], no two alike, no character preferred", () => {
+    const keys = Array.from({ length: 10_000 }, newSessionKey);
+    expect(new Set(keys).size).toBe(10_000);
+    const counts = new Map<string, number>();
+    for (const key of keys) {
+      expect(key).toMatch(/^[a-z0-9]{32}$/);
+      for (const character of key) counts.set(character, (counts.get(character) ?? 0) + 1);
+    }
+    const expected = (10_000 * 32) / 36;
+    const chiSquare = [...counts.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+    // 35 degrees of freedom: 1 in 10 million random runs is above 98.
+    expect(chiSquare).toBeLessThan(98);
+  });
+});
+
+describe("a store that is read by others, with hashKeys and encrypt", () => {
+  test("holds no cookie value and no payload", async () => {
+    const { sessions, store, keys } = openHarness(OPEN);
+    const browser = new Browser(sessions);
+    await browser.request(async (session) => {
+      session.data["secret"] = "hunter2";
+      await session.login("ada@example.com");
+    });
+    const [key = ""] = await keys();
+    const record = (await store.read(key, anyDeadline())) ?? "";
+    expect(browser.cookie).not.toContain(key);
+    expect(Buffer.from(record, "base64url").toString("latin1") + record).not.toMatch(/hunter2|ada@example/);
+    // What was read from the store is no cookie.
+    expect((await sessions.open(`sessionid=${key}`)).isNew).toBe(true);
+    expect(await browser.request((session) => session.data["secret"])).toBe("hunter2");
+  });
+
+  test("two records that swap places do not decrypt", async () => {
+    const { sessions, store, keys, events } = openHarness(OPEN);
+    const browsers = [new Browser(sessions), new Browser(sessions)] as const;
+    for (const browser of browsers) await browser.request((session) => (session.data["a"] = 1));
+    const [first = "", second = ""] = await keys();
+    const records = [await store.read(first, anyDeadline()), await store.read(second, anyDeadline())];
+    for (const key of [first, second]) await store.delete(key, anyDeadline());
+    await store.create(first, records[1] ?? "", 60_000, anyDeadline());
+    await store.create(second, records[0] ?? "", 60_000, anyDeadline());
+    for (const browser of browsers) expect(await browser.request((session) => session.isNew)).toBe(true);
+    expect(events.map(({ event }) => event)).toStrictEqual([{ reason: "bad-signature" }, { reason: "bad-signature" }]);
+  });
+
+  test.each([OPEN, { encrypt: true }, { hashKeys: true }, { format: "json", ...OPEN }] as const)(
+    "everything else works as ever: %o",
+    async (settings) => {
+      const { sessions } = openHarness(settings);
+      const browser = new Browser(sessions);
+      await browser.request((session) => (session.data["cart"] = { a: 1 }));
+      const [one, two] = [browser.begin(), browser.begin()];
+      (await one.session()).data["cart"].b = 2;
+      (await two.session()).data["cart"].c = 3;
+      await Promise.all([one.finish(), two.finish()]);
+      await browser.request((session) => session.login(1));
+      await browser.request((session) => session.cycleKey());
+      expect(await browser.request((session) => session.data["cart"])).toStrictEqual({ a: 1, b: 2, c: 3 });
+      expect(await sessions.revokeUser(1)).toBe(1);
+      expect(await browser.request((session) => session.isNew)).toBe(true);
+    },
+  );
+});
+
+describe("rotation of the secret", () => {
+  test.each([{}, { encrypt: true }, OPEN] as const)(
+    "logs nobody out, and rewrites the record: %o",
+    async (settings) => {
+      const old = openHarness({ ...settings, secretKey: "old-secret" });
+      const browser = new Browser(old.sessions);
+      await browser.request((session) => session.login(1));
+      const [key = ""] = await old.keys();
+      const rotated = old.otherProcess({ secretKey: "new-secret", secretKeyFallbacks: ["old-secret"] });
+      const visitor = new Browser(rotated, browser.cookie);
+      const before = await old.store.read(key, anyDeadline());
+      expect(await visitor.request((session) => session.userId)).toBe("1");
+      expect(await old.store.read(key, anyDeadline())).not.toBe(before);
+      // The old secret may go now.
+      const later = old.otherProcess({ secretKey: "new-secret" });
+      expect(await new Browser(later, visitor.cookie).request((session) => session.userId)).toBe("1");
+      expect((await old.sessions.open(visitor.cookie)).isNew).toBe(true);
+    },
+  );
+});
+
+describe("isFresh", () => {
+  test("tells whether the login was lately", async () => {
+    const { sessions, clock } = openHarness();
+    const browser = new Browser(sessions);
+    await browser.request(async (session) => {
+      expect(session.isFresh("5m")).toBe(false);
+      await session.login(1);
+      expect(session.isFresh("5m")).toBe(true);
+      expect(session.isFresh(0)).toBe(true);
+    });
+    clock.advance(300_000);
+    expect(await browser.request((session) => session.isFresh("5m"))).toBe(true);
+    clock.advance(1);
+    await browser.request((session) => {
+      expect(session.isFresh("5m")).toBe(false);
+      expect(session.isFresh(301)).toBe(true);
+      expect(() => session.isFresh("5" as never)).toThrow("session.isFresh() expected seconds or text");
+    });
+  });
+});
+
+describe("flash messages", () => {
+  test("wait for the page that takes them, in order, and are gone then", async () => {
+    const { sessions } = openHarness();
+    const browser = new Browser(sessions);
+    await browser.request((session) => {
+      session.flash("success", "Saved.");
+      session.flash("error", "But not that.");
+      session.flash("success", "And this.");
+    });
+    await browser.request((session) => {
+      expect(session.takeFlash("error")).toStrictEqual([{ kind: "error", message: "But not that." }]);
+    });
+    await browser.request((session) => {
+      expect(session.takeFlash()).toStrictEqual([
+        { kind: "success", message: "Saved." },
+        { kind: "success", message: "And this." },
+      ]);
+      expect(session.takeFlash()).toStrictEqual([]);
+    });
+    expect(await browser.request((session) => session.takeFlash())).toStrictEqual([]);
+  });
+
+  test("of parallel requests all arrive, also while others are taken", async () => {
+    const { sessions } = openHarness();
+    const browser = new Browser(sessions);
+    await browser.request((session) => session.flash("info", "first"));
+    const requests = Array.from({ length: 10 }, () => browser.begin());
+    const opened = await Promise.all(requests.map((request) => request.session()));
+    opened.forEach((session, index) => {
+      if (index === 5) session.takeFlash();
+      else session.flash("info", `message ${index}`);
+    });
+    await Promise.all(requests.map((request) => request.finish()));
+    const messages = await browser.request((session) => session.takeFlash().map(({ message }) => message));
+    expect(messages).toHaveLength(9);
+    expect(messages).not.toContain("first");
+  });
+});
+
+test("the test cookie, as in Django", async () => {
+  const { sessions } = openHarness();
+  const browser = new Browser(sessions);
+  await browser.request((session) => session.setTestCookie());
+  await browser.request((session) => {
+    expect(session.testCookieWorked()).toBe(true);
+    expect(session.data["testcookie"]).toBe("worked");
+    session.deleteTestCookie();
+  });
+  expect(await browser.request((session) => session.testCookieWorked())).toBe(false);
+});

@@ -1,0 +1,41 @@
+import * as v from "valibot";
+
+import { parseSettings, settingsObject } from "../../core/settings.ts";
+import type { CacheStore, CacheStoreContext, CacheStoreFactory } from "../cache-store.ts";
+import type { SessionStoreFactory } from "../session-store.ts";
+import { MemoryCacheStore } from "./memory-cache-store.ts";
+import { MemorySessionStore } from "./memory-session-store.ts";
+
+/**
+ * Keeps sessions in the memory of this process, for development and tests: they end with it and no other process
+ * sees them.
+ */
+export function memorySessionStore(): SessionStoreFactory {
+  return (context) => new MemorySessionStore(context.clock);
+}
+
+/** Options of {@link memoryCacheStore}. */
+export interface MemoryCacheStoreOptions {
+  /** Most entries that it keeps: beyond them, what was not used for the longest time goes. @defaultValue `10_000` */
+  readonly maxEntries?: number | undefined;
+}
+
+const COUNT = "a whole number of entries, from 1";
+
+const cacheOptionsSchema = settingsObject({
+  maxEntries: v.optional(v.pipe(v.number(COUNT), v.safeInteger(COUNT), v.minValue(1, COUNT)), 10_000),
+});
+
+/**
+ * Keeps cache entries in the memory of this process, like Django's `LocMemCache`: other processes have caches of their
+ * own. Each cache that uses it has its own entries.
+ *
+ * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option.
+ */
+export function memoryCacheStore(options: MemoryCacheStoreOptions = {}): CacheStoreFactory {
+  return (context) => openMemoryCacheStore(options, context);
+}
+
+function openMemoryCacheStore(options: MemoryCacheStoreOptions, { clock }: CacheStoreContext): CacheStore {
+  return new MemoryCacheStore(clock, parseSettings(cacheOptionsSchema, options, "memoryCacheStore").maxEntries);
+}

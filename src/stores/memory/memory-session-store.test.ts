@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+
+import { Deadline } from "../../core/deadlines.ts";
+import { newSessionKey } from "../../core/ids.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
+import { describeSessionStore } from "../../testing/session-store-contract/index.ts";
+import { MemorySessionStore } from "./memory-session-store.ts";
+
+const later = (): Deadline => new Deadline(30_000);
+
+describeSessionStore({ describe, it }, "memory", {
+  open: () => {
+    const clock = new ManualClock();
+    return { store: new MemorySessionStore(clock), advance: (span) => clock.advance(span) };
+  },
+});
+
+describe("MemorySessionStore", () => {
+  it("keeps no more than twice the live records, however many have expired unread", async () => {
+    const clock = new ManualClock();
+    const store = new MemorySessionStore(clock);
+    for (let visitor = 0; visitor < 20_000; visitor++) {
+      await store.create(newSessionKey(), "record", 1000, later());
+      clock.advance(1);
+    }
+    // 1000 are live. What clearExpired() still finds beyond them was kept in vain.
+    expect(await store.clearExpired(later)).toBeLessThanOrEqual(1000);
+  });
+
+  it("clearExpired() tells how many it has deleted", async () => {
+    const clock = new ManualClock();
+    const store = new MemorySessionStore(clock);
+    await store.create(newSessionKey(), "record", 1000, later());
+    await store.create(newSessionKey(), "record", 1000, later());
+    await store.create(newSessionKey(), "record", 5000, later());
+    clock.advance(1000);
+    expect(await store.clearExpired(later)).toBe(2);
+    expect(await store.clearExpired(later)).toBe(0);
+  });
+});

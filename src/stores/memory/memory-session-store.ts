@@ -1,0 +1,134 @@
+import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import type { Etag } from "../../core/etag.ts";
+import type { SessionKey } from "../../core/ids.ts";
+import { type CommitResult, type CreateResult, hasEtag, type SessionStore } from "../session-store.ts";
+import { checkDeadline } from "./check-deadline.ts";
+import { MemoryUserIndex } from "./memory-user-index.ts";
+
+interface Entry {
+  readonly record: string;
+  readonly expiresAt: EpochMilliseconds;
+}
+
+/** Below this many records no sweep is worth its time. */
+const LEAST_SWEEP_SIZE = 1000;
+
+const COMMITTED: CommitResult = { status: "committed" };
+const GONE: CommitResult = { status: "gone" };
+
+/**
+ * Sessions in the memory of this process, for development and tests: they end with it and no other process sees them.
+ *
+ * It keeps at most twice as many records as were live at its last sweep.
+ */
+export class MemorySessionStore implements SessionStore {
+  readonly name = "memory";
+  readonly users: MemoryUserIndex = new MemoryUserIndex();
+  readonly #clock: Clock;
+  readonly #entries = new Map<SessionKey, Entry>();
+  #sweepSize = LEAST_SWEEP_SIZE;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+    checkDeadline(deadline);
+    return this.#live(key)?.record;
+  }
+
+  async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+    checkDeadline(deadline);
+    if (this.#live(key) !== undefined) return { status: "exists" };
+    this.#sweepWhenLarge();
+    this.#put(key, record, ttl);
+    return { status: "created" };
+  }
+
+  async commit(
+    key: SessionKey,
+    record: string,
+    etag: Etag,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CommitResult> {
+    return this.#ifMatch(key, etag, deadline, () => this.#put(key, record, ttl));
+  }
+
+  async touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    return this.#ifMatch(key, etag, deadline, (stored) => this.#put(key, stored, ttl));
+  }
+
+  async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
+    checkDeadline(deadline);
+    return this.#live(key) !== undefined && this.#entries.delete(key);
+  }
+
+  async deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
+    return this.#ifMatch(key, etag, deadline, () => void this.#entries.delete(key));
+  }
+
+  async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
+    checkDeadline(pageDeadline());
+    // A copy: in the map itself, a key that is deleted and created again during the walk would come twice.
+    const keys = [...this.#entries.keys()];
+    for (const key of keys) {
+      if (this.#live(key) !== undefined) yield key;
+    }
+  }
+
+  async ping(deadline: Deadline): Promise<void> {
+    checkDeadline(deadline);
+  }
+
+  async clearExpired(pageDeadline: () => Deadline): Promise<number> {
+    checkDeadline(pageDeadline());
+    return this.#sweep();
+  }
+
+  async close(): Promise<void> {
+    this.#entries.clear();
+  }
+
+  #ifMatch(key: SessionKey, etag: Etag, deadline: Deadline, act: (stored: string) => void): CommitResult {
+    checkDeadline(deadline);
+    const stored = this.#live(key)?.record;
+    if (stored === undefined) return GONE;
+    if (!matches(stored, etag)) return { status: "conflict", record: stored };
+    act(stored);
+    return COMMITTED;
+  }
+
+  #put(key: SessionKey, record: string, ttl: Milliseconds): void {
+    this.#entries.set(key, { record, expiresAt: this.#clock.now() + ttl });
+  }
+
+  #live(key: SessionKey): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || this.#clock.now() < entry.expiresAt) return entry;
+    this.#entries.delete(key);
+    return undefined;
+  }
+
+  #sweepWhenLarge(): void {
+    if (this.#entries.size < this.#sweepSize) return;
+    this.#sweep();
+    this.#sweepSize = Math.max(LEAST_SWEEP_SIZE, 2 * this.#entries.size);
+  }
+
+  #sweep(): number {
+    const now = this.#clock.now();
+    const before = this.#entries.size;
+    for (const [key, { expiresAt }] of this.#entries) {
+      if (expiresAt <= now) this.#entries.delete(key);
+    }
+    return before - this.#entries.size;
+  }
+}
+
+// An etag's place counts bytes. Read as Latin-1, the record's UTF-8 has one character a byte.
+function matches(record: string, etag: Etag): boolean {
+  const isAscii = Buffer.byteLength(record) === record.length;
+  return hasEtag(isAscii ? record : Buffer.from(record).toString("latin1"), etag);
+}

@@ -1,0 +1,84 @@
+import * as v from "valibot";
+
+import { ImproperlyConfigured } from "../../core/errors.ts";
+import { parseSettings, settingsObject } from "../../core/settings.ts";
+import type { CacheStore, CacheStoreContext, CacheStoreFactory } from "../cache-store.ts";
+import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
+import { RedisCacheStore } from "./redis-cache-store.ts";
+import { RedisSessionStore } from "./redis-session-store.ts";
+
+/** Options of {@link redisSessionStore}. */
+export interface RedisSessionStoreOptions {
+  /**
+   * Name of the connection.
+   *
+   * @defaultValue `"session"` if there is a connection of this name, else `"default"`
+   */
+  readonly connection?: string | undefined;
+  /**
+   * Middle part of the keys, `{project name}:{prefix}:{session key}`.
+   *
+   * It must not begin with an integer, as in `1` or `1:a`: there the cache keeps its entries, and clears them.
+   *
+   * @defaultValue `"session"`
+   */
+  readonly prefix?: string | undefined;
+}
+
+const optionsSchema = settingsObject({
+  connection: v.optional(v.string()),
+  prefix: v.optional(v.string(), "session"),
+});
+
+/**
+ * Keeps sessions in Redis, in the layout of Django with codex-django.
+ *
+ * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or an unknown connection.
+ */
+export function redisSessionStore(options: RedisSessionStoreOptions = {}): SessionStoreFactory {
+  return (context) => openRedisSessionStore(options, context);
+}
+
+function openRedisSessionStore(options: RedisSessionStoreOptions, context: StoreContext): SessionStore {
+  const { connection, prefix } = parseSettings(optionsSchema, options, "redisSessionStore");
+  const name = connection ?? (context.redis.has("session") ? "session" : "default");
+  return new RedisSessionStore(context.redis.get(name), sessionNamespace(context.projectName, prefix));
+}
+
+// `{project name}:{integer}:*` is where the cache lives when its prefix is the project's name, and what clear() deletes.
+const BEGINS_WITH_INTEGER = /^\d+(:|$)/;
+
+function sessionNamespace(projectName: string, prefix: string): string {
+  if (projectName === "") throw new ImproperlyConfigured("projectName", "expected a name, got an empty string.");
+  if (prefix === "" || BEGINS_WITH_INTEGER.test(prefix)) {
+    const expected = 'expected a text that does not begin with an integer, such as "session"';
+    throw new ImproperlyConfigured("redisSessionStore.prefix", `${expected}, got ${JSON.stringify(prefix)}.`);
+  }
+  return `${projectName}:${prefix}:`;
+}
+
+/** Options of {@link redisCacheStore}. */
+export interface RedisCacheStoreOptions {
+  /**
+   * Name of the connection.
+   *
+   * @defaultValue `"cache"` if there is a connection of this name, else `"default"`
+   */
+  readonly connection?: string | undefined;
+}
+
+const cacheOptionsSchema = settingsObject({ connection: v.optional(v.string()) });
+
+/**
+ * Keeps cache entries in Redis, each under its whole key, as Django's Redis caches do.
+ *
+ * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or an unknown connection.
+ */
+export function redisCacheStore(options: RedisCacheStoreOptions = {}): CacheStoreFactory {
+  return (context) => openRedisCacheStore(options, context);
+}
+
+function openRedisCacheStore(options: RedisCacheStoreOptions, { redis }: CacheStoreContext): CacheStore {
+  const { connection } = parseSettings(cacheOptionsSchema, options, "redisCacheStore");
+  return new RedisCacheStore(redis.get(connection ?? (redis.has("cache") ? "cache" : "default")));
+}

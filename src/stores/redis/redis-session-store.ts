@@ -1,0 +1,135 @@
+import type { Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import type { Etag } from "../../core/etag.ts";
+import { isSessionKey, type SessionKey } from "../../core/ids.ts";
+import type { RedisReply } from "../../redis/commands.ts";
+import type { RedisConnection } from "../../redis/connection.ts";
+import { RedisScript } from "../../redis/script.ts";
+import type { CommitResult, CreateResult, SessionStore } from "../session-store.ts";
+import { RedisUserIndex } from "./redis-user-index.ts";
+
+const COMMIT = new RedisScript("session-commit", new URL("../../redis/scripts/session-commit.lua", import.meta.url));
+const TOUCH = new RedisScript("session-touch", new URL("../../redis/scripts/session-touch.lua", import.meta.url));
+const DELETE_IF_MATCH = new RedisScript(
+  "session-delete-if-match",
+  new URL("../../redis/scripts/session-delete-if-match.lua", import.meta.url),
+);
+
+/** How many keys Redis looks at for one page of a scan: some tenths of a millisecond of its time. */
+const SCAN_COUNT = "1000";
+
+/**
+ * Sessions as Redis strings, one a session: `{project name}:{prefix}:{session key}` holds the record and expires by
+ * itself. It is the layout of Django with codex-django, byte for byte.
+ *
+ * Each method is one command: those with an etag are one script, which Redis runs as a whole.
+ */
+export class RedisSessionStore implements SessionStore {
+  readonly name = "redis";
+  readonly users: RedisUserIndex;
+  readonly #connection: RedisConnection;
+  readonly #namespace: string;
+
+  /** @param namespace What precedes the session key, with its colon. */
+  constructor(connection: RedisConnection, namespace: string) {
+    this.#connection = connection;
+    this.#namespace = namespace;
+    this.users = new RedisUserIndex(connection, `${namespace.slice(0, -1)}-user:`);
+  }
+
+  async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+    const redisKey = this.#namespace + key;
+    const record = await this.#connection.command(["GET", redisKey], deadline, redisKey);
+    return typeof record === "string" ? record : undefined;
+  }
+
+  async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+    const redisKey = this.#namespace + key;
+    const args = ["SET", redisKey, record, "NX", "PX", toRedisTtl(ttl)] as const;
+    const reply = await this.#connection.command(args, deadline, redisKey);
+    return { status: reply === null ? "exists" : "created" };
+  }
+
+  commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    return this.#runIfMatch(COMMIT, key, etag, [record, toRedisTtl(ttl)], deadline);
+  }
+
+  touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    return this.#runIfMatch(TOUCH, key, etag, [toRedisTtl(ttl)], deadline);
+  }
+
+  async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
+    const redisKey = this.#namespace + key;
+    return (await this.#connection.command(["DEL", redisKey], deadline, redisKey)) === 1;
+  }
+
+  deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
+    return this.#runIfMatch(DELETE_IF_MATCH, key, etag, [], deadline);
+  }
+
+  /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
+  async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
+    const seen = new Set<SessionKey>();
+    let cursor = "0";
+    do {
+      const page = await this.#scanPage(cursor, pageDeadline());
+      cursor = page.cursor;
+      for (const key of page.keys) {
+        if (seen.has(key)) continue;
+        seen.add(key);
+        yield key;
+      }
+    } while (cursor !== "0");
+  }
+
+  async ping(deadline: Deadline): Promise<void> {
+    await this.#connection.command(["PING"], deadline);
+  }
+
+  /** Redis expires records itself. */
+  clearExpired(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #runIfMatch(
+    script: RedisScript,
+    key: SessionKey,
+    etag: Etag,
+    args: readonly string[],
+    deadline: Deadline,
+  ): Promise<CommitResult> {
+    const scriptArgs = [...luaRange(etag), etag.text, ...args];
+    return toCommitResult(await this.#connection.run(script, [this.#namespace + key], scriptArgs, deadline));
+  }
+
+  async #scanPage(cursor: string, deadline: Deadline): Promise<{ cursor: string; keys: SessionKey[] }> {
+    const pattern = `${escapeGlob(this.#namespace)}*`;
+    const reply = await this.#connection.command(["SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT], deadline);
+    const [next, keys] = reply as [string, string[]];
+    return { cursor: next, keys: keys.map((key) => key.slice(this.#namespace.length)).filter(isSessionKey) };
+  }
+}
+
+/** Redis takes whole milliseconds, at least 1. */
+function toRedisTtl(ttl: Milliseconds): string {
+  return String(Math.max(1, Math.ceil(ttl)));
+}
+
+/** First and last position of the etag for Lua's `string.sub`, which counts from 1, or from -1 backwards. */
+function luaRange({ start, text }: Etag): [string, string] {
+  const first = start < 0 ? start : start + 1;
+  return [String(first), String(first + text.length - 1)];
+}
+
+function toCommitResult(reply: RedisReply): CommitResult {
+  if (reply === null) return { status: "gone" };
+  return typeof reply === "string" ? { status: "conflict", record: reply } : { status: "committed" };
+}
+
+function escapeGlob(text: string): string {
+  return text.replace(/[\\*?[\]]/g, "\\$&");
+}

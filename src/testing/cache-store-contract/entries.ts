@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+
+import { assertMissing, type CacheContractTest, later, LONG_TTL, numbered, put, read } from "./support.ts";
+
+/** What reading, storing and deleting promise, of one entry and of many, and that keys and values are any text. */
+export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
+  async "an unknown key: every method finds nothing, and none creates it"({ store, key }) {
+    await assertMissing(store, key);
+  },
+
+  async "setMany stores values that getMany gives back, in the order of its keys"({ store, prefix }) {
+    const entries = numbered(prefix, 3);
+    assert.deepEqual(await store.setMany(entries, "always", later()), [true, true, true]);
+    const keys = [`${prefix}2`, `${prefix}none`, `${prefix}0`, `${prefix}2`];
+    assert.deepEqual(await store.getMany(keys, later()), ["v2", undefined, "v0", "v2"]);
+  },
+
+  async "no keys and no entries: nothing comes back"({ store }) {
+    assert.deepEqual(await store.getMany([], later()), []);
+    assert.deepEqual(await store.setMany([], "always", later()), []);
+    assert.equal(await store.deleteMany([], later()), 0);
+  },
+
+  async "1700 entries in one call are stored, read, counted and deleted"({ store, prefix }) {
+    const entries = numbered(prefix, 1700);
+    const keys = entries.map(({ key }) => key);
+    const values = entries.map(({ value }) => value);
+    assert.ok((await store.setMany(entries, "always", later())).every(Boolean));
+    assert.deepEqual(await store.getMany(keys, later()), values);
+    assert.equal(await store.deleteMany(keys.slice(1), later()), 1699);
+    assert.deepEqual(await store.getMany(keys.slice(0, 2), later()), ["v0", undefined]);
+  },
+
+  async "a second value replaces the first"({ store, key }) {
+    await put(store, key, "first");
+    await put(store, key, "second");
+    assert.equal(await read(store, key), "second");
+  },
+
+  async "if-absent stores where nothing is, and leaves what is there"({ store, key, prefix }) {
+    await put(store, key, "mine");
+    const entries = [
+      { key, value: "theirs", ttl: LONG_TTL },
+      { key: `${prefix}free`, value: "theirs", ttl: LONG_TTL },
+    ];
+    assert.deepEqual(await store.setMany(entries, "if-absent", later()), [false, true]);
+    assert.deepEqual(await store.getMany([key, `${prefix}free`], later()), ["mine", "theirs"]);
+  },
+
+  async "if-present replaces what is there, and creates nothing"({ store, key, prefix }) {
+    await put(store, key, "old");
+    const entries = [
+      { key, value: "new", ttl: LONG_TTL },
+      { key: `${prefix}free`, value: "new", ttl: LONG_TTL },
+    ];
+    assert.deepEqual(await store.setMany(entries, "if-present", later()), [true, false]);
+    assert.deepEqual(await store.getMany([key, `${prefix}free`], later()), ["new", undefined]);
+  },
+
+  async "deleteMany says how many there were, a key that comes twice being one"({ store, prefix }) {
+    await store.setMany(numbered(prefix, 2), "always", later());
+    const keys = [`${prefix}0`, `${prefix}1`, `${prefix}0`, `${prefix}none`];
+    assert.equal(await store.deleteMany(keys, later()), 2);
+    assert.equal(await store.deleteMany(keys, later()), 0);
+    await assertMissing(store, `${prefix}0`);
+  },
+
+  async "20 concurrent setMany with if-absent: exactly one stores"({ store, key }) {
+    const values = Array.from({ length: 20 }, (_, index) => `v${index}`);
+    const results = await Promise.all(
+      values.map((value) => store.setMany([{ key, value, ttl: LONG_TTL }], "if-absent", later())),
+    );
+    const winners = values.filter((_, index) => results[index]?.[0] === true);
+    assert.deepEqual(winners, [await read(store, key)]);
+  },
+
+  async "a value is any text: empty, NUL, line ends, quotes, non-ASCII, 1 MB"({ store, key }) {
+    for (const value of ["", "\0", `"'\\\r\n%s {} $1`, "Žofie \u{1F36A} ąć \u2028", "é".repeat(500_000)]) {
+      await put(store, key, value);
+      assert.ok((await read(store, key)) === value);
+    }
+  },
+
+  async "a key is any text, and no two of them mix"({ store, prefix }) {
+    const ends = ["", " ", "\n", "\0", "a*", "ab", "A*", "[a]", "{a}", "?", "\\", ":1:", "é", "e\u0301", "\u{1F36A}"];
+    const entries = ends.map((end, index) => ({ key: prefix + end, value: String(index), ttl: LONG_TTL }));
+    await store.setMany(entries, "always", later());
+    const values = await store.getMany(
+      entries.map(({ key }) => key),
+      later(),
+    );
+    assert.deepEqual(
+      values,
+      entries.map(({ value }) => value),
+    );
+  },
+
+  async "ping resolves, and the store has a name and says what it can do"({ store }) {
+    await store.ping(later());
+    assert.match(store.name, /^[a-z][a-z-]*$/);
+    for (const name of ["atomicIncrement", "scan", "compareAndSet", "leases"] as const) {
+      assert.equal(typeof store.capabilities[name], "boolean");
+    }
+  },
+};

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+
+import { Deadline } from "../../core/deadlines.ts";
+import {
+  assertMissing,
+  assertNotSent,
+  type CacheContractTest,
+  collect,
+  later,
+  LONG_TTL,
+  numbered,
+  put,
+  read,
+} from "./support.ts";
+
+/** What a time to live and a deadline promise. */
+export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
+  async "ttl tells what is left, in milliseconds"({ store, key }) {
+    await put(store, key, "value", 5000.5);
+    const left = await store.ttl(key, later());
+    assert.ok(typeof left === "number" && left > 3000 && left <= 5001, `got ${String(left)}`);
+  },
+
+  async "a time to live of null is no expiry"({ store, key, expire }) {
+    await put(store, key, "value", null);
+    await expire();
+    assert.equal(await store.ttl(key, later()), null);
+    assert.equal(await read(store, key), "value");
+  },
+
+  async "an expired entry looks like an unknown one to every method"({ store, key, expire, shortTtl }) {
+    await put(store, key, "1", shortTtl);
+    await expire();
+    await assertMissing(store, key);
+  },
+
+  async "an expired entry is not scanned, and makes room for if-absent"({ store, key, prefix, expire, shortTtl }) {
+    await put(store, key, "old", shortTtl);
+    await expire();
+    if (store.capabilities.scan) assert.deepEqual(await collect(store.scan(prefix, later)), []);
+    assert.deepEqual(await store.setMany([{ key, value: "new", ttl: LONG_TTL }], "if-absent", later()), [true]);
+    assert.equal(await read(store, key), "new");
+  },
+
+  async "each entry of a call has its own time to live, which replaces the one before"({
+    store,
+    prefix,
+    expire,
+    shortTtl,
+  }) {
+    const [short, long, never] = [`${prefix}short`, `${prefix}long`, `${prefix}never`];
+    await put(store, short, "old", null);
+    await put(store, long, "old", shortTtl);
+    await put(store, never, "old", shortTtl);
+    const entries = [
+      { key: short, value: "new", ttl: shortTtl },
+      { key: long, value: "new", ttl: LONG_TTL },
+      { key: never, value: "new", ttl: null },
+    ];
+    await store.setMany(entries, "always", later());
+    await expire();
+    assert.deepEqual(await store.getMany([short, long, never], later()), [undefined, "new", "new"]);
+    assert.equal(await store.ttl(never, later()), null);
+  },
+
+  async "a write that its condition forbids leaves the time to live as it is"({ store, key, expire, shortTtl }) {
+    await put(store, key, "value", shortTtl);
+    await store.setMany([{ key, value: "other", ttl: LONG_TTL }], "if-absent", later());
+    await expire();
+    assert.equal(await read(store, key), undefined);
+  },
+
+  async "touch sets the time to live, to longer and to shorter, and leaves the value"({
+    store,
+    prefix,
+    expire,
+    shortTtl,
+  }) {
+    const [longer, shorter] = [`${prefix}longer`, `${prefix}shorter`];
+    await put(store, longer, "a", shortTtl);
+    await put(store, shorter, "b", null);
+    assert.equal(await store.touch(longer, LONG_TTL, later()), true);
+    assert.equal(await store.touch(shorter, shortTtl, later()), true);
+    assert.equal(await read(store, shorter), "b");
+    await expire();
+    assert.equal(await read(store, longer), "a");
+    assert.equal(await read(store, shorter), undefined);
+  },
+
+  async "touch with null takes the expiry off, and is true for an entry without one"({ store, key, expire, shortTtl }) {
+    await put(store, key, "value", shortTtl);
+    assert.equal(await store.touch(key, null, later()), true);
+    assert.equal(await store.touch(key, null, later()), true);
+    await expire();
+    assert.equal(await read(store, key), "value");
+    assert.equal(await store.ttl(key, later()), null);
+  },
+
+  async "a time to live of 1 ms, or of less, is accepted and ends"({ store, key, expire }) {
+    await put(store, key, "value", 0.25);
+    await expire();
+    await assertMissing(store, key);
+  },
+
+  async "a deadline that has passed: every method fails as not sent, and nothing is written"({ store, key, prefix }) {
+    await put(store, key, "1");
+    const passed = new Deadline(0);
+    await assertNotSent(store.getMany([key], passed));
+    await assertNotSent(store.getMany([key, key], passed));
+    await assertNotSent(store.setMany(numbered(prefix, 2), "always", passed));
+    await assertNotSent(store.deleteMany([key], passed));
+    await assertNotSent(store.touch(key, 1, passed));
+    await assertNotSent(store.touch(key, null, passed));
+    await assertNotSent(store.ttl(key, passed));
+    await assertNotSent(store.incr(key, 1n, passed));
+    await assertNotSent(store.ping(passed));
+    if (store.capabilities.scan) await assertNotSent(collect(store.scan(prefix, () => passed)));
+    if (store.capabilities.scan) await assertNotSent(collect(store.clear(prefix, () => passed)));
+    assert.deepEqual(await store.getMany([key, `${prefix}0`], later()), ["1", undefined]);
+  },
+};

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { Milliseconds } from "../../core/clock.ts";
+import { newNonce } from "../../core/ids.ts";
+import type { CacheStore } from "../../stores/cache-store.ts";
+import type { TestFramework } from "../session-store-contract/index.ts";
+import { COUNTERS } from "./counters.ts";
+import { ENTRIES } from "./entries.ts";
+import { EXPIRY } from "./expiry.ts";
+import { NAMESPACES } from "./namespaces.ts";
+import type { CacheContractTest } from "./support.ts";
+
+/** A store that was made for one test. It may share its engine with others: each test has keys of its own. */
+export interface OpenedCacheStore {
+  readonly store: CacheStore;
+  /** Lets time pass for the store. Needed for stores that take the time from a manual clock. @defaultValue sleeping */
+  readonly advance?: (span: Milliseconds) => Promise<void> | void;
+  /** Called after the test. */
+  readonly close?: () => Promise<void> | void;
+}
+
+/** Options of {@link describeCacheStore}. */
+export interface CacheStoreSuiteOptions {
+  /** Makes a store that has room for 6000 entries. */
+  readonly open: () => Promise<OpenedCacheStore> | OpenedCacheStore;
+  /** Tests, by their titles, that the store cannot pass, with the reason. */
+  readonly skip?: readonly { readonly reason: string; readonly tests: readonly string[] }[];
+  /**
+   * Time to live of entries that shall expire during a test, which waits a fifth longer. It has to be long enough for a
+   * few calls. In milliseconds.
+   *
+   * @defaultValue 400
+   */
+  readonly shortTtl?: Milliseconds;
+}
+
+const CONTRACT: Readonly<Record<string, CacheContractTest>> = { ...ENTRIES, ...EXPIRY, ...COUNTERS, ...NAMESPACES };
+
+/**
+ * The contract of {@link CacheStore} as a test suite: one test for each of its sentences.
+ *
+ * @example
+ * ```ts
+ * import { describe, it } from "node:test";
+ * import { RedisRegistry } from "sojourn/redis";
+ * import { memoryCacheStore } from "sojourn/stores/memory";
+ * import { describeCacheStore, ManualClock } from "sojourn/testing";
+ *
+ * describeCacheStore({ describe, it }, "memory", {
+ *   open: () => {
+ *     const clock = new ManualClock();
+ *     const store = memoryCacheStore()({ redis: new RedisRegistry(), clock });
+ *     return { store, advance: (span) => clock.advance(span) };
+ *   },
+ * });
+ * ```
+ */
+export function describeCacheStore(framework: TestFramework, name: string, options: CacheStoreSuiteOptions): void {
+  const reasons = skipReasons(options);
+  framework.describe(`cache store ${name}`, () => {
+    for (const [title, run] of Object.entries(CONTRACT)) {
+      const reason = reasons.get(title);
+      if (reason === undefined) framework.it(title, () => runWithStore(options, run));
+      else framework.it.skip(`${title} (skipped: ${reason})`, () => runWithStore(options, run));
+    }
+  });
+}
+
+function skipReasons({ skip = [] }: CacheStoreSuiteOptions): Map<string, string> {
+  const reasons = new Map<string, string>();
+  for (const { reason, tests } of skip) {
+    for (const title of tests) {
+      if (!Object.hasOwn(CONTRACT, title)) throw new Error(`There is no test "${title}" to skip.`);
+      reasons.set(title, reason);
+    }
+  }
+  return reasons;
+}
+
+async function runWithStore(options: CacheStoreSuiteOptions, run: CacheContractTest): Promise<void> {
+  const { store, advance = sleepFor, close } = await options.open();
+  const { shortTtl = 400 } = options;
+  // The last letter is one that no nonce ends in, so no prefix begins another one.
+  const prefix = `sojourn-contract-${newNonce()}z`;
+  try {
+    const expire = async (): Promise<void> => advance(shortTtl * 1.2);
+    await run({ store, prefix, key: `${prefix}key`, expire, shortTtl });
+  } finally {
+    await store.close();
+    await close?.();
+  }
+}
+
+async function sleepFor(span: Milliseconds): Promise<void> {
+  await sleep(span);
+}

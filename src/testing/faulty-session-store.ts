@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { Milliseconds } from "../core/clock.ts";
+import { StoreConnectionError } from "../core/errors.ts";
+import type { SessionStore } from "../stores/session-store.ts";
+
+/** The methods of a store that a fault can befall. */
+export type FaultyMethod = Exclude<keyof SessionStore, "name" | "close">;
+
+/** What goes wrong with one call. */
+export interface Fault {
+  /** Waits first: for a number of milliseconds, or until a promise resolves. Then goes on as without it. */
+  readonly delay?: Milliseconds | Promise<unknown>;
+  /**
+   * Fails with a {@link StoreConnectionError}.
+   *
+   * - `"not-sent"`: it is not executed, and the error says so.
+   * - `"unknown-before"`: it is not executed, but the error says that this is unknown.
+   * - `"unknown-after"`: it is executed, then the answer is lost: the error says that this is unknown.
+   */
+  readonly fail?: "not-sent" | "unknown-before" | "unknown-after";
+}
+
+/** One call, as a script sees it. */
+export interface StoreCall {
+  readonly method: FaultyMethod;
+  /** How often this method has been called before. */
+  readonly index: number;
+}
+
+/** Decides for each call what goes wrong with it; `undefined` is nothing. */
+export type FaultScript = (call: StoreCall) => Fault | undefined;
+
+/**
+ * Wraps a store so that chosen calls are slow or fail, to test what depends on it.
+ *
+ * @example
+ * ```ts
+ * import { memorySessionStore } from "sojourn/stores/memory";
+ * import { faultySessionStore } from "sojourn/testing";
+ *
+ * // The answer of the first commit is lost. Use it as `sessions: { store }`.
+ * const store: ReturnType<typeof memorySessionStore> = (context) =>
+ *   faultySessionStore(memorySessionStore()(context), ({ method, index }) =>
+ *     method === "commit" && index === 0 ? { fail: "unknown-after" } : undefined,
+ *   );
+ * ```
+ */
+export function faultySessionStore(store: SessionStore, script: FaultScript): SessionStore {
+  const counts = new Map<FaultyMethod, number>();
+  const nextFault = (method: FaultyMethod): Fault => {
+    const index = counts.get(method) ?? 0;
+    counts.set(method, index + 1);
+    return script({ method, index }) ?? {};
+  };
+  const call = <Result>(method: FaultyMethod, execute: () => Promise<Result>): Promise<Result> =>
+    suffer(nextFault(method), method, execute);
+
+  return {
+    name: store.name,
+    users: store.users,
+    read: (...args) => call("read", () => store.read(...args)),
+    create: (...args) => call("create", () => store.create(...args)),
+    commit: (...args) => call("commit", () => store.commit(...args)),
+    touch: (...args) => call("touch", () => store.touch(...args)),
+    delete: (...args) => call("delete", () => store.delete(...args)),
+    deleteIfMatch: (...args) => call("deleteIfMatch", () => store.deleteIfMatch(...args)),
+    ping: (...args) => call("ping", () => store.ping(...args)),
+    clearExpired: (...args) => call("clearExpired", () => store.clearExpired(...args)),
+    close: () => store.close(),
+    async *scan(...args) {
+      yield* await call("scan", () => Promise.resolve(store.scan(...args)));
+    },
+  };
+}
+
+async function suffer<Result>(fault: Fault, method: FaultyMethod, execute: () => Promise<Result>): Promise<Result> {
+  await (typeof fault.delay === "number" ? sleep(fault.delay) : fault.delay);
+  if (fault.fail === undefined) return execute();
+  if (fault.fail === "unknown-after") await execute();
+  const outcome = fault.fail === "not-sent" ? "not-sent" : "unknown";
+  throw new StoreConnectionError(`${method} failed, as the test wants it (${fault.fail}).`, { outcome });
+}

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+
+import { Deadline } from "../../core/deadlines.ts";
+import { newSessionKey } from "../../core/ids.ts";
+import {
+  A_ETAG,
+  A_RECORD,
+  assertAbsent,
+  assertNotSent,
+  B_ETAG,
+  B_RECORD,
+  collectKeys,
+  type ContractTest,
+  later,
+  LONG_TTL,
+} from "./support.ts";
+
+/** What a time to live and a deadline promise. */
+export const EXPIRY: Readonly<Record<string, ContractTest>> = {
+  async "create leaves the time to live of an existing record as it is"({ store, key, expire, shortTtl }) {
+    const other = newSessionKey();
+    await store.create(key, A_RECORD, LONG_TTL, later());
+    await store.create(other, A_RECORD, shortTtl, later());
+    await store.create(key, B_RECORD, shortTtl, later());
+    await store.create(other, B_RECORD, LONG_TTL, later());
+    await expire();
+    assert.equal(await store.read(key, later()), A_RECORD);
+    assert.equal(await store.read(other, later()), undefined);
+  },
+
+  async "commit of another version leaves the time to live as it is"({ store, key, expire, shortTtl }) {
+    await store.create(key, A_RECORD, shortTtl, later());
+    await store.commit(key, B_RECORD, B_ETAG, LONG_TTL, later());
+    await expire();
+    assert.equal(await store.read(key, later()), undefined);
+  },
+
+  async "commit sets the time to live, to longer and to shorter"({ store, key, expire, shortTtl }) {
+    const other = newSessionKey();
+    await store.create(key, A_RECORD, shortTtl, later());
+    await store.create(other, A_RECORD, LONG_TTL, later());
+    await store.commit(key, B_RECORD, A_ETAG, LONG_TTL, later());
+    await store.commit(other, B_RECORD, A_ETAG, shortTtl, later());
+    await expire();
+    assert.equal(await store.read(key, later()), B_RECORD);
+    assert.equal(await store.read(other, later()), undefined);
+  },
+
+  async "touch sets the time to live, to longer and to shorter, and leaves the record"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
+    const other = newSessionKey();
+    await store.create(key, A_RECORD, shortTtl, later());
+    await store.create(other, A_RECORD, LONG_TTL, later());
+    assert.deepEqual(await store.touch(key, A_ETAG, LONG_TTL, later()), { status: "committed" });
+    assert.deepEqual(await store.touch(other, A_ETAG, shortTtl, later()), { status: "committed" });
+    assert.equal(await store.read(other, later()), A_RECORD);
+    await expire();
+    assert.equal(await store.read(key, later()), A_RECORD);
+    assert.equal(await store.read(other, later()), undefined);
+  },
+
+  async "an expired record looks like an unknown one to every method"({ store, key, expire, shortTtl }) {
+    await store.create(key, A_RECORD, shortTtl, later());
+    await expire();
+    await assertAbsent(store, key);
+    assert.deepEqual(await collectKeys(store), []);
+  },
+
+  async "the key of an expired record can be created again"({ store, key, expire, shortTtl }) {
+    await store.create(key, A_RECORD, shortTtl, later());
+    await expire();
+    assert.deepEqual(await store.create(key, B_RECORD, LONG_TTL, later()), { status: "created" });
+    assert.equal(await store.read(key, later()), B_RECORD);
+  },
+
+  async "a time to live is in milliseconds, also where it is no whole number"({ store, key, expire, shortTtl }) {
+    const other = newSessionKey();
+    await store.create(key, A_RECORD, shortTtl - 0.5, later());
+    await store.create(other, A_RECORD, shortTtl * 100, later());
+    await expire();
+    assert.equal(await store.read(key, later()), undefined);
+    assert.equal(await store.read(other, later()), A_RECORD);
+  },
+
+  async "a time to live of 1 ms is accepted and ends"({ store, key, expire }) {
+    assert.deepEqual(await store.create(key, A_RECORD, 1, later()), { status: "created" });
+    await expire();
+    await assertAbsent(store, key);
+  },
+
+  async "clearExpired leaves live records"({ store, key, expire, shortTtl }) {
+    await store.create(key, A_RECORD, LONG_TTL, later());
+    await store.create(newSessionKey(), A_RECORD, shortTtl, later());
+    await expire();
+    assert.ok((await store.clearExpired(later)) >= 0);
+    assert.deepEqual(await collectKeys(store), [key]);
+  },
+
+  async "a deadline that has passed: every method fails as not sent, and nothing is written"({ store, key }) {
+    await store.create(key, A_RECORD, LONG_TTL, later());
+    const fresh = newSessionKey();
+    const passed = new Deadline(0);
+    await assertNotSent(store.read(key, passed));
+    await assertNotSent(store.create(fresh, A_RECORD, LONG_TTL, passed));
+    await assertNotSent(store.commit(key, B_RECORD, A_ETAG, LONG_TTL, passed));
+    await assertNotSent(store.touch(key, A_ETAG, LONG_TTL, passed));
+    await assertNotSent(store.delete(key, passed));
+    await assertNotSent(store.deleteIfMatch(key, A_ETAG, passed));
+    await assertNotSent(store.ping(passed));
+    await assertNotSent(collectKeys(store, () => passed));
+    assert.equal(await store.read(key, later()), A_RECORD);
+    assert.equal(await store.read(fresh, later()), undefined);
+  },
+};

@@ -1,0 +1,119 @@
+import { expect, test } from "vitest";
+
+import { MemorySessionStore } from "../../stores/memory/memory-session-store.ts";
+import type { SessionStore } from "../../stores/session-store.ts";
+import { ManualClock } from "../manual-clock.ts";
+import { describeSessionStore, type SessionStoreSuiteOptions, type TestFramework } from "./index.ts";
+
+/** Runs the suite without a test framework. @returns The titles that passed, failed and were skipped. */
+async function runSuite(
+  spoil: (store: SessionStore) => Partial<SessionStore>,
+  skip: SessionStoreSuiteOptions["skip"] = [],
+) {
+  const tests: [string, () => Promise<void>][] = [];
+  const [passed, failed, skipped]: string[][] = [[], [], []];
+  const it = Object.assign((title: string, run: () => Promise<void>) => tests.push([title, run]), {
+    skip: (title: string) => skipped?.push(title),
+  });
+  const framework: TestFramework = { describe: (_, define) => define(), it };
+  describeSessionStore(framework, "spoilt", { open: () => openSpoilt(spoil), skip });
+  for (const [title, run] of tests) {
+    await run().then(
+      () => passed?.push(title),
+      () => failed?.push(title),
+    );
+  }
+  return { passed: passed ?? [], failed: failed ?? [], skipped: skipped ?? [] };
+}
+
+function openSpoilt(spoil: (store: SessionStore) => Partial<SessionStore>) {
+  const clock = new ManualClock();
+  const store = new MemorySessionStore(clock);
+  const spoilt = new Proxy<SessionStore>(store, {
+    get: (target, name) => {
+      const replaced: unknown = Reflect.get(spoil(store), name) ?? Reflect.get(target, name);
+      return typeof replaced === "function" ? (replaced as () => unknown).bind(store) : replaced;
+    },
+  });
+  return { store: spoilt, advance: (span: number) => clock.advance(span) };
+}
+
+test("a sound store passes every test", async () => {
+  const { passed, failed } = await runSuite(() => ({}));
+  expect(failed).toEqual([]);
+  expect(passed.length).toBeGreaterThan(35);
+});
+
+const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][] = [
+  [
+    "that commits without looking at the etag",
+    (store) => ({
+      commit: async (key, record, _etag, ttl, deadline) => {
+        const stored = (await store.read(key, deadline)) ?? "";
+        return store.commit(key, record, { start: 0, text: stored }, ttl, deadline);
+      },
+    }),
+    "commit of another version changes nothing and answers with the record",
+  ],
+  [
+    "whose commit creates what is gone",
+    (store) => ({
+      commit: async (key, record, etag, ttl, deadline) => {
+        const result = await store.commit(key, record, etag, ttl, deadline);
+        if (result.status === "gone") await store.create(key, record, ttl, deadline);
+        return result;
+      },
+    }),
+    "commit after delete is gone and creates nothing",
+  ],
+  [
+    "that takes a time to live for seconds",
+    (store) => ({ create: (key, record, ttl, deadline) => store.create(key, record, ttl * 1000, deadline) }),
+    "a time to live is in milliseconds, also where it is no whole number",
+  ],
+  [
+    "that checks, then writes",
+    (store) => ({
+      create: async (key, record, ttl, deadline) => {
+        if ((await store.read(key, deadline)) !== undefined) return { status: "exists" };
+        void store.delete(key, deadline);
+        return store.create(key, record, ttl, deadline);
+      },
+    }),
+    "20 concurrent creates of one key: exactly one is created",
+  ],
+  [
+    "whose scan yields a key twice",
+    (store) => ({
+      async *scan(pageDeadline) {
+        yield* store.scan(pageDeadline);
+        yield* store.scan(pageDeadline);
+      },
+    }),
+    "scan yields every key once",
+  ],
+  [
+    "that answers after its deadline",
+    (store) => ({ read: (key) => store.read(key, { total: 1, remaining: 1, hasPassed: false } as never) }),
+    "a deadline that has passed: every method fails as not sent, and nothing is written",
+  ],
+];
+
+test.each(faults)("a store %s fails", async (_, spoil, title) => {
+  expect((await runSuite(spoil)).failed).toContain(title);
+});
+
+test("a skipped test shows its reason", async () => {
+  const { passed, skipped } = await runSuite(
+    () => ({}),
+    [{ reason: "it cannot be listed", tests: ["scan yields every key once"] }],
+  );
+  expect(skipped).toEqual(["scan yields every key once (skipped: it cannot be listed)"]);
+  expect(passed).not.toContain("scan yields every key once");
+});
+
+test("skipping a test that does not exist is an error", () => {
+  const framework: TestFramework = { describe: () => {}, it: Object.assign(() => {}, { skip: () => {} }) };
+  const options = { open: () => openSpoilt(() => ({})), skip: [{ reason: "none", tests: ["no such test"] }] };
+  expect(() => describeSessionStore(framework, "any", options)).toThrow('There is no test "no such test" to skip.');
+});

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { Milliseconds } from "../../core/clock.ts";
+import { newSessionKey } from "../../core/ids.ts";
+import type { SessionStore } from "../../stores/session-store.ts";
+import { CONCURRENCY } from "./concurrency.ts";
+import { CONDITIONAL_WRITES } from "./conditional-writes.ts";
+import { EXPIRY } from "./expiry.ts";
+import { RECORDS } from "./records.ts";
+import { SCAN } from "./scan.ts";
+import type { ContractTest } from "./support.ts";
+import { USERS } from "./users.ts";
+
+/** The functions of a test framework that the suite needs: those of Vitest, Jest, Mocha or `node:test` fit. */
+export interface TestFramework {
+  readonly describe: (title: string, define: () => void) => unknown;
+  readonly it: ((title: string, run: () => Promise<void>) => unknown) & {
+    readonly skip: (title: string, run: () => Promise<void>) => unknown;
+  };
+}
+
+/** A store that was made for one test. */
+export interface OpenedStore {
+  readonly store: SessionStore;
+  /** Lets time pass for the store. Needed for stores that take the time from a manual clock. @defaultValue sleeping */
+  readonly advance?: (span: Milliseconds) => Promise<void> | void;
+  /** Called after the test. */
+  readonly close?: () => Promise<void> | void;
+}
+
+/** Options of {@link describeSessionStore}. */
+export interface SessionStoreSuiteOptions {
+  /** Makes a store that shares no records with any other. */
+  readonly open: () => Promise<OpenedStore> | OpenedStore;
+  /** Tests, by their titles, that the store cannot pass, with the reason. */
+  readonly skip?: readonly { readonly reason: string; readonly tests: readonly string[] }[];
+  /**
+   * Time to live of records that shall expire during a test, which waits a fifth longer. It has to be long enough for
+   * a few calls. In milliseconds.
+   *
+   * @defaultValue 400
+   */
+  readonly shortTtl?: Milliseconds;
+}
+
+const CONTRACT: Readonly<Record<string, ContractTest>> = {
+  ...RECORDS,
+  ...CONDITIONAL_WRITES,
+  ...EXPIRY,
+  ...CONCURRENCY,
+  ...SCAN,
+  ...USERS,
+};
+
+/**
+ * The contract of {@link SessionStore} as a test suite: one test for each of its sentences.
+ *
+ * @example
+ * ```ts
+ * import { describe, it } from "node:test";
+ * import { RedisRegistry } from "sojourn/redis";
+ * import { memorySessionStore } from "sojourn/stores/memory";
+ * import { describeSessionStore, ManualClock } from "sojourn/testing";
+ *
+ * describeSessionStore({ describe, it }, "memory", {
+ *   open: () => {
+ *     const clock = new ManualClock();
+ *     const store = memorySessionStore()({ projectName: "shop", redis: new RedisRegistry(), clock });
+ *     return { store, advance: (span) => clock.advance(span) };
+ *   },
+ * });
+ * ```
+ */
+export function describeSessionStore(framework: TestFramework, name: string, options: SessionStoreSuiteOptions): void {
+  const reasons = skipReasons(options);
+  framework.describe(`session store ${name}`, () => {
+    for (const [title, run] of Object.entries(CONTRACT)) {
+      const reason = reasons.get(title);
+      if (reason === undefined) framework.it(title, () => runWithStore(options, run));
+      else framework.it.skip(`${title} (skipped: ${reason})`, () => runWithStore(options, run));
+    }
+  });
+}
+
+function skipReasons({ skip = [] }: SessionStoreSuiteOptions): Map<string, string> {
+  const reasons = new Map<string, string>();
+  for (const { reason, tests } of skip) {
+    for (const title of tests) {
+      if (!Object.hasOwn(CONTRACT, title)) throw new Error(`There is no test "${title}" to skip.`);
+      reasons.set(title, reason);
+    }
+  }
+  return reasons;
+}
+
+async function runWithStore(options: SessionStoreSuiteOptions, run: ContractTest): Promise<void> {
+  const { store, advance = sleepFor, close } = await options.open();
+  const { shortTtl = 400 } = options;
+  try {
+    const expire = async (): Promise<void> => advance(shortTtl * 1.2);
+    await run({ store, key: newSessionKey(), expire, shortTtl });
+  } finally {
+    await store.close();
+    await close?.();
+  }
+}
+
+async function sleepFor(span: Milliseconds): Promise<void> {
+  await sleep(span);
+}

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+
+import { newSessionKey } from "../../core/ids.ts";
+import { A_ETAG, A_RECORD, assertAbsent, B_ETAG, B_RECORD, type ContractTest, later, LONG_TTL } from "./support.ts";
+
+/** What `create`, `read` and `delete` promise, and that a record is any text. */
+export const RECORDS: Readonly<Record<string, ContractTest>> = {
+  async "an unknown key: read finds nothing, writes are gone, delete finds nothing"({ store, key }) {
+    await assertAbsent(store, key);
+  },
+
+  async "create stores a record that read gives back"({ store, key }) {
+    assert.deepEqual(await store.create(key, A_RECORD, LONG_TTL, later()), { status: "created" });
+    assert.equal(await store.read(key, later()), A_RECORD);
+  },
+
+  async "create leaves an existing record as it is"({ store, key }) {
+    await store.create(key, A_RECORD, LONG_TTL, later());
+    assert.deepEqual(await store.create(key, B_RECORD, LONG_TTL, later()), { status: "exists" });
+    assert.equal(await store.read(key, later()), A_RECORD);
+  },
+
+  async "records do not mix: each key has its own"({ store, key }) {
+    const other = newSessionKey();
+    await store.create(key, A_RECORD, LONG_TTL, later());
+    await store.create(other, B_RECORD, LONG_TTL, later());
+    await store.delete(other, later());
+    assert.equal(await store.read(key, later()), A_RECORD);
+    assert.equal(await store.read(other, later()), undefined);
+  },
+
+  async "delete removes a record and says whether there was one"({ store, key }) {
+    await store.create(key, A_RECORD, LONG_TTL, later());
+    assert.equal(await store.delete(key, later()), true);
+    assert.equal(await store.delete(key, later()), false);
+    await assertAbsent(store, key);
+  },
+
+  async "a deleted key can be created again"({ store, key }) {
+    await store.create(key, A_RECORD, LONG_TTL, later());
+    await store.delete(key, later());
+    assert.deepEqual(await store.create(key, B_RECORD, LONG_TTL, later()), { status: "created" });
+    assert.equal(await store.read(key, later()), B_RECORD);
+  },
+
+  async "a record of 1 MB, half of it non-ASCII, comes back as it was"({ store, key }) {
+    const record = "x".repeat(500_000) + "é".repeat(250_000) + A_RECORD;
+    await store.create(key, record, LONG_TTL, later());
+    assert.ok((await store.read(key, later())) === record);
+    const conflict = await store.commit(key, A_RECORD, B_ETAG, LONG_TTL, later());
+    assert.ok(conflict.status === "conflict" && conflict.record === record);
+    const changed = `y${record}`;
+    assert.deepEqual(await store.commit(key, changed, A_ETAG, LONG_TTL, later()), { status: "committed" });
+    assert.ok((await store.read(key, later())) === changed);
+  },
+
+  async "records with quotes, line ends, NUL and percent signs come back as they were"({ store, key }) {
+    const record = `"'\\\r\n\0%s\t$1 {} ${A_RECORD}`;
+    await store.create(key, record, LONG_TTL, later());
+    assert.equal(await store.read(key, later()), record);
+    assert.deepEqual(await store.commit(key, `${record}\0`, A_ETAG, LONG_TTL, later()), { status: "committed" });
+    assert.equal(await store.read(key, later()), `${record}\0`);
+  },
+
+  async "ping resolves, and the store has a name"({ store }) {
+    await store.ping(later());
+    assert.match(store.name, /^[a-z][a-z-]*$/);
+  },
+};

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+
+import type { SessionKey } from "../../core/ids.ts";
+import { collectKeys, type ContractTest, createMany, later, rewriteSome } from "./support.ts";
+
+/** What `scan` promises. */
+export const SCAN: Readonly<Record<string, ContractTest>> = {
+  async "scan yields every key once"({ store }) {
+    const keys = await createMany(store, 2500);
+    assert.deepEqual((await collectKeys(store)).toSorted(), keys.toSorted());
+  },
+
+  async "scan of an empty store yields nothing"({ store }) {
+    assert.deepEqual(await collectKeys(store), []);
+  },
+
+  async "scan makes a deadline for each page"({ store }) {
+    await createMany(store, 10);
+    let pages = 0;
+    for await (const _ of store.scan(() => (pages++, later()))) assert.ok(pages >= 1);
+    assert.ok(pages >= 1);
+  },
+
+  async "scan while others write: all that stays is found, nothing twice"({ store }) {
+    const [staying, leaving] = [await createMany(store, 1500), await createMany(store, 500)];
+    const found: SessionKey[] = [];
+    for await (const key of store.scan(later)) {
+      found.push(key);
+      if (found.length % 100 === 0) await rewriteSome(store, leaving.splice(0, 40));
+    }
+    assert.equal(new Set(found).size, found.length);
+    const seen = new Set(found);
+    assert.equal(staying.filter((key) => !seen.has(key)).length, 0);
+  },
+};

@@ -1,0 +1,389 @@
+import { writeFileSync } from "node:fs";
+import type { IncomingMessage, RequestListener } from "node:http";
+import { join } from "node:path";
+import express5 from "express";
+import { describe, expect, test, vi } from "vitest";
+import { SessionUsageError } from "sojourn";
+import { expressSessions } from "sojourn/adapters/express";
+import { PATIENT, TestServer, turns } from "./support/http.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { express4 } from "./support/express.ts";
+import { defer, saveError, StubSessions } from "./support/stub-sessions.ts";
+
+const COOKIE = "sessionid=new; Path=/; HttpOnly";
+
+describe.each([
+  ["Express 5", express5],
+  ["Express 4", express4],
+])("%s", (version, express) => {
+  type App = ReturnType<typeof express5>;
+
+  /** An application with sessions, and a silent last error handler. */
+  function make(sessions: StubSessions): App {
+    const app = express();
+    app.set("env", "test");
+    app.use(expressSessions(sessions));
+    return app;
+  }
+
+  function start(app: App): Promise<TestServer> {
+    return TestServer.start(app as RequestListener);
+  }
+
+  function makeFile(size: number): string {
+    const path = join(temporaryFolder(), "file.txt");
+    writeFileSync(path, "f".repeat(size));
+    return path;
+  }
+
+  const failing = (statusCode?: number): StubSessions => {
+    const sessions = new StubSessions();
+    sessions.save = () => turns(2).then(() => Promise.reject(saveError(statusCode)));
+    return sessions;
+  };
+
+  describe("every kind of answer waits for the save, and carries the cookie", () => {
+    type Answer = (request: express5.Request, response: express5.Response, file: string) => unknown;
+    const ANSWERS: [string, Answer, Record<string, unknown>][] = [
+      ["send", (_request, response) => response.send("hello"), { status: 200, body: "hello" }],
+      ["json", (_request, response) => response.status(201).json({ a: 1 }), { status: 201, body: '{"a":1}' }],
+      ["redirect", (_request, response) => response.redirect("/next"), { status: 302 }],
+      ["sendStatus", (_request, response) => response.sendStatus(404), { status: 404, body: "Not Found" }],
+      ["end", (_request, response) => response.status(204).end(), { status: 204, body: "" }],
+      ["sendFile", (_request, response, file) => response.sendFile(file), { status: 200, body: "f".repeat(100_000) }],
+      ["download", (_request, response, file) => response.download(file), { status: 200, body: "f".repeat(100_000) }],
+      ["cookie", (_request, response) => response.cookie("app", "1").send("x"), { status: 200, body: "x" }],
+    ];
+
+    test.each(ANSWERS)("%s", async (name, answer, expected) => {
+      const [sessions, file] = [new StubSessions(), makeFile(100_000)];
+      const app = make(sessions);
+      app.get("/", (request, response) => {
+        sessions.use(request);
+        answer(request, response, file);
+      });
+      const server = await start(app);
+      const plain = await server.get();
+      const saving = sessions.holdSaves();
+      const client = await server.connect();
+      client.get("/");
+      await expect.poll(() => sessions.scopes[1]?.finishes.length, PATIENT).toBe(1);
+      await turns();
+      expect(client.received).toBe("");
+      const held = server.get();
+      saving.resolve();
+      expect(await held).toMatchObject(expected);
+      expect({ ...(await held).headers, date: "" }).toEqual({ ...plain.headers, date: "" });
+      const cookies = name === "cookie" ? ["app=1; Path=/", COOKIE] : [COOKIE];
+      expect((await held).headers["set-cookie"]).toEqual(cookies);
+    });
+
+    test("a conditional request gets its 304", async () => {
+      const sessions = new StubSessions();
+      sessions.save = () => turns(2);
+      const app = make(sessions);
+      app.get("/", (request, response) => {
+        sessions.use(request);
+        response.send("hello");
+      });
+      const server = await start(app);
+      const { headers } = await server.get();
+      const reply = await server.get("/", { headers: { "If-None-Match": String(headers.etag) } });
+      expect(reply).toMatchObject({ status: 304, body: "" });
+      expect(reply.headers).toMatchObject({ "set-cookie": [COOKIE], vary: "Cookie" });
+    });
+
+    test("HEAD has the headers of GET", async () => {
+      const sessions = new StubSessions();
+      sessions.save = () => turns(2);
+      const app = make(sessions);
+      app.get("/", (request, response) => {
+        sessions.use(request);
+        response.send("hello");
+      });
+      const reply = await (await start(app)).get("/", { method: "HEAD" });
+      expect(reply).toMatchObject({ status: 200, body: "" });
+      expect(reply.headers).toMatchObject({ "content-length": "5", "set-cookie": [COOKIE] });
+    });
+  });
+
+  describe("a session that cannot be saved goes to the error handlers", () => {
+    type Handle = (error: unknown, response: express5.Response) => unknown;
+    const HANDLERS: [string, Handle, number, string][] = [
+      ["that sets a status", (_error, response) => response.status(503).send("sorry"), 503, "sorry"],
+      ["that forgets the status", (_error, response) => response.send("sorry"), 500, "sorry"],
+      ["that answers in JSON", (_error, response) => response.json({ sorry: 1 }), 500, '{"sorry":1}'],
+      [
+        "that redirects",
+        (_error, response) => response.redirect(303, "/sorry"),
+        303,
+        "See Other. Redirecting to /sorry",
+      ],
+      [
+        "that is asynchronous and forgets the status",
+        async (_error, response) => {
+          await turns();
+          response.send("sorry");
+        },
+        500,
+        "sorry",
+      ],
+    ];
+
+    test.each(HANDLERS)("one %s", async (_name, handle, status, body) => {
+      const sessions = failing();
+      const app = make(sessions);
+      let calls = 0;
+      app.get("/", (request, response) => {
+        sessions.use(request);
+        response.set("ETag", '"1"').json({ order: "placed" });
+      });
+      app.use((error: unknown, _request: express5.Request, response: express5.Response, _next: unknown) => {
+        calls++;
+        void handle(error, response);
+      });
+      const reply = await (await start(app)).get();
+      expect(reply).toMatchObject({ status, body });
+      expect(reply.headers["set-cookie"]).toEqual([COOKIE]);
+      expect(calls).toBe(1);
+    });
+
+    test.each([
+      [undefined, 500],
+      [400, 400],
+    ])("Express's own, when there is no other (error.statusCode %s)", async (statusCode, status) => {
+      const sessions = failing(statusCode);
+      const app = make(sessions);
+      app.get("/", (request, response) => {
+        sessions.use(request);
+        response.send("order placed");
+      });
+      const reply = await (await start(app)).get();
+      expect(reply.status).toBe(status);
+      expect(reply.body).not.toContain("order placed");
+    });
+
+    test("the nearest comes first: that of the router that was answering", async () => {
+      const sessions = failing();
+      const [app, router] = [make(sessions), express.Router()];
+      router.get("/", (request, response) => {
+        sessions.use(request);
+        response.send("order placed");
+      });
+      router.use((_error: unknown, _request: express5.Request, response: express5.Response, _next: unknown) =>
+        response.send("sorry from the router"),
+      );
+      app.use("/shop", router);
+      app.use((_error: unknown, _request: express5.Request, response: express5.Response, _next: unknown) =>
+        response.send("sorry from the application"),
+      );
+      expect(await (await start(app)).get("/shop")).toMatchObject({ status: 500, body: "sorry from the router" });
+    });
+
+    test("also from sendFile, whose file is closed", async () => {
+      const [sessions, file, errors] = [failing(), makeFile(3_000_000), [] as unknown[]];
+      const app = make(sessions);
+      app.get("/", (request, response) => {
+        sessions.use(request);
+        response.sendFile(file, (error) => errors.push(error));
+      });
+      app.use((_error: unknown, _request: express5.Request, response: express5.Response, _next: unknown) =>
+        response.send("sorry"),
+      );
+      const reply = await (await start(app)).get();
+      expect(reply).toMatchObject({ status: 500, body: "sorry" });
+      expect(reply.headers).not.toHaveProperty("last-modified");
+      await expect.poll(() => errors.length, PATIENT).toBe(1);
+    });
+
+    test("after a flushed head: the connection is cut, and the error is told", async () => {
+      const [sessions, told] = [new StubSessions(), defer<unknown>()];
+      sessions.save = ({ headersSent }) => (headersSent ? Promise.reject(saveError()) : undefined);
+      const app = make(sessions);
+      app.get("/", (request, response) => {
+        sessions.use(request);
+        response.write("begin");
+        response.end("end");
+      });
+      app.use((error: unknown, _request: express5.Request, _response: unknown, next: (error: unknown) => void) => {
+        told.resolve(error);
+        next(error);
+      });
+      const client = await (await start(app)).connect();
+      client.get("/");
+      const received = await client.waitForClose();
+      expect(received).toContain("begin");
+      expect(received).not.toContain("\r\n0\r\n");
+      expect(await told.promise).toBeInstanceOf(Error);
+    });
+  });
+
+  describe("errors of the handler itself", () => {
+    test("go their usual way; with a 500 the scope is told so and drops what was deferred", async () => {
+      const sessions = new StubSessions();
+      const app = make(sessions);
+      app.get("/", (request) => {
+        sessions.use(request);
+        throw new Error("bug");
+      });
+      expect((await (await start(app)).get()).status).toBe(500);
+      expect(sessions.last.finishes).toEqual([{ status: 500, headersSent: false }]);
+    });
+
+    test("after the answer, do not harm a response that waits", async () => {
+      const sessions = new StubSessions();
+      sessions.save = () => turns(5);
+      const app = make(sessions);
+      const errors: unknown[] = [];
+      app.get("/", (request, response) => {
+        sessions.use(request);
+        response.send("hello");
+        throw new Error("bug");
+      });
+      app.use((error: unknown, _request: express5.Request, response: express5.Response, _next: unknown) => {
+        errors.push(error, response.headersSent);
+      });
+      expect(await (await start(app)).get()).toMatchObject({ status: 200, body: "hello" });
+      expect(errors).toMatchObject([{ message: "bug" }, true]);
+    });
+  });
+
+  describe("mounting", () => {
+    test("under a path: only there", async () => {
+      const sessions = new StubSessions();
+      const app = express();
+      app.set("env", "test");
+      app.use("/admin", expressSessions(sessions));
+      app.get("/admin/users", (request, response) => {
+        sessions.use(request);
+        response.send("users");
+      });
+      app.get("/", (request, response) => {
+        expect(() => sessions.use(request)).toThrow("no adapter");
+        response.send("home");
+      });
+      const server = await start(app);
+      expect((await server.get("/admin/users")).headers["set-cookie"]).toEqual([COOKIE]);
+      expect((await server.get("/")).headers["set-cookie"]).toBeUndefined();
+    });
+
+    test("on the application and on a router: one session, saved once", async () => {
+      const sessions = new StubSessions();
+      const [app, router] = [make(sessions), express.Router()];
+      router.use(expressSessions(sessions));
+      router.get("/", (request, response) => {
+        sessions.use(request);
+        response.send("x");
+      });
+      app.use("/shop", router);
+      const reply = await (await start(app)).get("/shop");
+      expect(reply.headers["set-cookie"]).toEqual([COOKIE]);
+      expect(sessions.last.finishes).toHaveLength(1);
+    });
+
+    test("in front of a mounted application, which puts its own prototype under the response", async () => {
+      const sessions = new StubSessions();
+      sessions.save = () => turns(2);
+      const [app, inner] = [make(sessions), express()];
+      inner.get("/", (request, response) => {
+        sessions.use(request);
+        response.json({ mounted: true });
+      });
+      app.use("/inner", inner);
+      const reply = await (await start(app)).get("/inner");
+      expect(reply).toMatchObject({ status: 200, body: '{"mounted":true}' });
+      expect(reply.headers["set-cookie"]).toEqual([COOKIE]);
+    });
+  });
+
+  describe("req.session", () => {
+    const read = (request: IncomingMessage): unknown => (request as { session?: unknown }).session;
+
+    test("says what to do when nothing has loaded it", async () => {
+      const sessions = new StubSessions();
+      const app = make(sessions);
+      const thrown: unknown[] = [];
+      app.get("/", (request, response) => {
+        try {
+          read(request);
+        } catch (error) {
+          thrown.push(error);
+        }
+        response.send(Object.keys(request).includes("session"));
+      });
+      expect((await (await start(app)).get()).body).toBe("false");
+      expect(thrown[0]).toBeInstanceOf(SessionUsageError);
+      expect((thrown[0] as Error).message).toMatch(/await sessions\.from\(req\).*eager: true/);
+    });
+
+    test("can be set by another library", async () => {
+      const sessions = new StubSessions();
+      const app = make(sessions);
+      app.use((request, _response, next) => {
+        Object.assign(request, { session: "theirs" });
+        next();
+      });
+      app.get("/", (request, response) => response.send(read(request)));
+      expect((await (await start(app)).get()).body).toBe("theirs");
+    });
+
+    test("is left alone when another library has set it before", async () => {
+      const app = express();
+      app.use((request, _response, next) => {
+        Object.assign(request, { session: "theirs" });
+        next();
+      });
+      app.use(expressSessions(new StubSessions()));
+      app.get("/", (request, response) => response.send(read(request)));
+      expect((await (await start(app)).get()).body).toBe("theirs");
+    });
+
+    test("is the session with `eager`, also behind a mount without it", async () => {
+      const sessions = new StubSessions();
+      const app = make(sessions);
+      app.use(expressSessions(sessions, { eager: true }));
+      app.get("/", (request, response) => response.send(read(request)));
+      expect((await (await start(app)).get()).body).toBe('{"marker":"session"}');
+    });
+
+    test("with `eager`, a session that cannot be loaded goes to the error handlers, and no handler runs", async () => {
+      const sessions = new StubSessions();
+      sessions.load = () => Promise.reject(saveError());
+      const handler = vi.fn<() => void>();
+      const app = express();
+      app.use(expressSessions(sessions, { eager: true }));
+      app.get("/", handler);
+      app.use((error: Error, _request: express5.Request, response: express5.Response, _next: unknown) =>
+        response.status(500).send(error.message),
+      );
+      const reply = await (await start(app)).get();
+      expect(reply).toMatchObject({ status: 500, body: "the store is down: secret detail" });
+      expect(handler).not.toHaveBeenCalled();
+    });
+  });
+
+  test.each([
+    [false, "http", false, "127.0.0.1"],
+    [true, "https", true, "shop.example"],
+  ])("the scope hears of TLS and host what `trust proxy` (%s) lets it", async (trust, _protocol, secure, host) => {
+    const sessions = new StubSessions();
+    const app = make(sessions);
+    app.set("trust proxy", trust);
+    app.get("/", (_request, response) => {
+      const { facts } = sessions.last;
+      response.json([facts.isSecure(), facts.host(), facts.cookieHeader]);
+    });
+    const headers = { Cookie: "a=1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example" };
+    expect(JSON.parse((await (await start(app)).get("/", { headers })).body)).toEqual([secure, host, "a=1"]);
+  });
+
+  test("a handler that waits for the session gets it", async () => {
+    expect(version).toMatch(/^Express [45]$/);
+    const sessions = new StubSessions();
+    const app = make(sessions);
+    app.get("/", (request, response) => {
+      void sessions.from(request).then((session) => response.json(session));
+    });
+    expect((await (await start(app)).get()).body).toBe('{"marker":"session"}');
+  });
+});

@@ -1,0 +1,504 @@
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { describe, expect, test } from "vitest";
+import { nodeSessions } from "sojourn/adapters/node";
+import { PATIENT, TestServer, turns } from "./support/http.ts";
+import { defer, StubSessions } from "./support/stub-sessions.ts";
+
+const COOKIE = "sessionid=new; Path=/; HttpOnly";
+
+type Handler = (response: ServerResponse, request: IncomingMessage) => unknown;
+
+/** A server whose handler has used the session before it runs. */
+async function serve(handler: Handler, sessions = new StubSessions()): Promise<[TestServer, StubSessions]> {
+  const listener = nodeSessions(sessions, (request, response) => {
+    sessions.use(request);
+    return handler(response, request);
+  });
+  return [await TestServer.start(listener), sessions];
+}
+
+/** Every way in which a response can begin, with the head that it makes. */
+const BEGINNINGS: Record<string, Handler> = {
+  "end(text)": (response) => response.end("hello"),
+  "write and end": (response) => {
+    response.write("hel");
+    response.end("lo");
+  },
+  "writeHead(status)": (response) => response.writeHead(200).end("hello"),
+  "writeHead(status, message, object)": (response) => response.writeHead(200, "Fine", { "X-App": "1" }).end("hello"),
+  "writeHead(status, object)": (response) => response.writeHead(200, { "Content-Length": 5 }).end("hello"),
+  "writeHead(status, flat array)": (response) => response.writeHead(200, ["X-App", "1", "X-Other", "2"]).end("hello"),
+  flushHeaders: (response) => {
+    response.flushHeaders();
+    response.end("hello");
+  },
+  "_implicitHeader, as older versions of compression call it": (response) => {
+    (response as unknown as Record<"_implicitHeader", () => void>)["_implicitHeader"]();
+    response.end("hello");
+  },
+  "end in a later tick": (response) => {
+    response.writeHead(200);
+    setImmediate(() => response.end("hello"));
+  },
+};
+
+describe("nothing reaches the client before the session is saved", () => {
+  test.each(Object.entries(BEGINNINGS))("%s", async (_name, begin) => {
+    const [server, sessions] = await serve(begin);
+    const saving = sessions.holdSaves();
+    const client = await server.connect();
+    client.get("/");
+    await expect.poll(() => sessions.scopes[0]?.finishes.length, PATIENT).toBe(1);
+    await turns();
+    expect(client.received).toBe("");
+    saving.resolve();
+    const received = await client.waitFor((text) => /hello|lo\r\n0/.test(text));
+    expect(received).toMatch(/^HTTP\/1\.1 200 /);
+    expect(received).toContain(`Set-Cookie: ${COOKIE}\r\n`);
+    expect(received).toContain("Vary: Cookie\r\n");
+  });
+
+  test("the save is asked for once, with the status that is about to go out", async () => {
+    const [server, sessions] = await serve((response) => response.writeHead(418).end("teapot"));
+    await server.get();
+    expect(sessions.last.finishes[0]).toEqual({ status: 418, headersSent: false });
+    expect(sessions.last.finishes.filter(({ headersSent }) => !headersSent)).toHaveLength(1);
+  });
+
+  test("a response that is ended at once is saved once only", async () => {
+    const [server, sessions] = await serve((response) => response.end("x"));
+    const saving = sessions.holdSaves();
+    const reply = server.get();
+    saving.resolve();
+    await reply;
+    expect(sessions.last.finishes).toEqual([{ status: 200, headersSent: false }]);
+  });
+});
+
+describe("a response that did not use its session", () => {
+  test("goes out untouched and at once, and no save is asked for", async () => {
+    const sessions = new StubSessions();
+    const fields: string[] = ["Link", "a", "Link", "b", "Set-Cookie", "x=1", "Set-Cookie", "y=2"];
+    const listener = nodeSessions(sessions, (_request, response) => response.writeHead(201, "Made", fields).end("x"));
+    const server = await TestServer.start(listener);
+    const reply = await server.get();
+    expect(reply.statusMessage).toBe("Made");
+    expect(reply.rawHeaders.slice(0, 8)).toEqual(fields);
+    expect(reply.headers.vary).toBeUndefined();
+    expect(sessions.last.finishes).toEqual([]);
+  });
+
+  test("gets its bytes into the socket within the call, as without sessions", async () => {
+    const sessions = new StubSessions();
+    const seen: boolean[] = [];
+    const listener = nodeSessions(sessions, (request, response) => {
+      response.end("x");
+      seen.push(response.writableEnded, response.headersSent, request.socket.bytesWritten > 0);
+    });
+    const server = await TestServer.start(listener);
+    await server.get();
+    expect(seen).toEqual([true, true, true]);
+  });
+
+  test("needs no waiting either when there is nothing to save", async () => {
+    const seen: boolean[] = [];
+    const [server] = await serve((response, request) => {
+      response.end("x");
+      seen.push(response.writableEnded, request.socket.bytesWritten > 0);
+    });
+    expect((await server.get()).headers["set-cookie"]).toEqual([COOKIE]);
+    expect(seen).toEqual([true, true]);
+  });
+});
+
+describe("to its handler, a held response looks as one of Node's does", () => {
+  /** What a handler sees after each step, with and without a save that is being waited for. */
+  async function observe(steps: (response: ServerResponse, note: (value: unknown) => void) => void) {
+    const run = async (isHeld: boolean): Promise<unknown[]> => {
+      const seen: unknown[] = [];
+      const [server, sessions] = await serve((response) => {
+        steps(response, (value) => seen.push(value));
+        if (!response.writableEnded) response.end();
+      });
+      if (isHeld) sessions.save = () => turns(3);
+      else sessions.save = () => undefined;
+      await server.get();
+      return seen;
+    };
+    return { held: await run(true), plain: await run(false) };
+  }
+
+  const codeOf = (act: () => unknown): unknown => {
+    try {
+      act();
+      return "nothing thrown";
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code;
+    }
+  };
+
+  test.each<[string, (response: ServerResponse) => void]>([
+    ["writeHead", (response) => void response.writeHead(202, "Hm", { "X-App": "1" })],
+    ["write", (response) => void response.write("x")],
+    ["flushHeaders", (response) => response.flushHeaders()],
+    ["end", (response) => void response.end("x")],
+  ])("after %s", async (_name, act) => {
+    const { held, plain } = await observe((response, note) => {
+      note(response.headersSent);
+      note(response.writableEnded);
+      act(response);
+      note(response.headersSent);
+      note(response.writableEnded);
+      note(response.statusCode);
+      note(codeOf(() => response.setHeader("X-Late", "1")));
+      note(codeOf(() => response.removeHeader("X-Late")));
+      note(codeOf(() => response.appendHeader("X-Late", "1")));
+      note(codeOf(() => response.writeHead(500)));
+    });
+    expect(held).toEqual(plain);
+    expect(held).toContain("ERR_HTTP_HEADERS_SENT");
+  });
+
+  test.each<[string, (response: ServerResponse) => unknown]>([
+    ["a status that is none", (response) => response.writeHead(99)],
+    ["a status that is too large", (response) => response.writeHead(1000)],
+    ["a message with a line break", (response) => response.writeHead(200, "a\nb")],
+    ["a header name with a space", (response) => response.writeHead(200, { "a b": "1" })],
+    ["a header value with a line break", (response) => response.writeHead(200, { "X-App": "a\r\nb" })],
+    ["a header value that is undefined", (response) => response.writeHead(200, { "X-App": undefined })],
+    ["half a pair", (response) => response.writeHead(200, ["X-App"])],
+    ["write(null)", (response) => response.write(null)],
+    ["write(number)", (response) => response.write(1)],
+    ["end(object)", (response) => response.end({})],
+  ])("%s is thrown at the caller, who can still answer", async (_name, act) => {
+    const { held, plain } = await observe((response, note) => {
+      note(codeOf(() => act(response)));
+      note(response.headersSent);
+      // Node keeps a message that it has refused, and refuses it again.
+      response.statusMessage = "";
+    });
+    expect(held).toEqual(plain);
+    expect(held[0]).toMatch(/^ERR_/);
+    expect(held[1]).toBe(false);
+  });
+
+  test("a head that was refused leaves no header of it behind", async () => {
+    const [server] = await serve((response) => {
+      expect(() => response.writeHead(200, { "Content-Length": 1, "X-App": "a\nb" })).toThrow(/X-App/);
+      response.end("long enough");
+    });
+    expect((await server.get()).body).toBe("long enough");
+  });
+
+  test("the callbacks of write and end are called, after the client could have read it", async () => {
+    const order: string[] = [];
+    const [server, sessions] = await serve((response) => {
+      response.write("a", () => order.push("written"));
+      response.end("b", "utf8", () => order.push("ended"));
+    });
+    const saving = sessions.holdSaves();
+    const reply = server.get();
+    await turns();
+    order.push("saved");
+    saving.resolve();
+    await reply;
+    expect(order).toEqual(["saved", "written", "ended"]);
+  });
+
+  test("end(callback) and end() twice work", async () => {
+    const order: string[] = [];
+    const [server, sessions] = await serve((response) => {
+      response.end(() => order.push("first"));
+      response.end(() => order.push("second"));
+    });
+    sessions.save = () => turns(3);
+    await server.get();
+    await expect.poll(() => order.toSorted(), PATIENT).toEqual(["first", "second"]);
+  });
+
+  test("who ends it again since `finished` is false while it is held does no harm", async () => {
+    const [server, sessions] = await serve((response) => {
+      response.end("once");
+      // oxlint-disable-next-line typescript/no-deprecated
+      if (!response.finished) response.end("twice");
+    });
+    sessions.save = () => turns(3);
+    expect((await server.get()).body).toBe("once");
+  });
+
+  test("a write after the end is the error that it is in Node", async () => {
+    const codes: unknown[] = [];
+    const [server, sessions] = await serve((response) => {
+      response.on("error", (error: NodeJS.ErrnoException) => codes.push(error.code));
+      response.end("x");
+      response.write("late");
+    });
+    sessions.save = () => turns(3);
+    expect((await server.get()).body).toBe("x");
+    await expect.poll(() => codes, PATIENT).toEqual(["ERR_STREAM_WRITE_AFTER_END"]);
+  });
+});
+
+describe("headers", () => {
+  test.each<[string, Handler]>([
+    ["setHeader", (response) => response.setHeader("Set-Cookie", "app=1").end()],
+    ["writeHead with an object", (response) => response.writeHead(200, { "Set-Cookie": "app=1" }).end()],
+    ["writeHead with a flat array", (response) => response.writeHead(200, ["Set-Cookie", "app=1"]).end()],
+    [
+      "writeHead over setHeader",
+      (response) => {
+        response.setHeader("set-cookie", "old=0");
+        return response.writeHead(200, { "Set-Cookie": "app=1" }).end();
+      },
+    ],
+  ])("the session's cookie stands beside the application's: %s", async (_name, handler) => {
+    const [server, sessions] = await serve(handler);
+    for (const save of [() => undefined, () => turns(3)]) {
+      sessions.save = save;
+      expect((await server.get()).headers["set-cookie"]).toEqual(["app=1", COOKIE]);
+    }
+  });
+
+  test.each<[string, unknown]>([
+    ["a flat array", ["Set-Cookie", "a=1", "X-App", "1", "Set-Cookie", "b=2"]],
+    [
+      "an array of pairs",
+      [
+        ["Set-Cookie", "a=1"],
+        ["X-App", "1"],
+        ["Set-Cookie", "b=2"],
+      ],
+    ],
+    ["an object of lists", { "Set-Cookie": ["a=1", "b=2"], "X-App": "1" }],
+  ])("several cookies in %s all stay", async (_name, fields) => {
+    const [server] = await serve((response) => {
+      response.setHeader("X-Before", "0");
+      return response.writeHead(200, fields as string[]).end();
+    });
+    const { headers } = await server.get();
+    expect(headers["set-cookie"]).toEqual(["a=1", "b=2", COOKIE]);
+    expect(headers).toMatchObject({ "x-app": "1", "x-before": "0" });
+  });
+
+  test.each([
+    [undefined, "Cookie"],
+    ["Accept-Encoding", "Accept-Encoding, Cookie"],
+    [["Accept", "Origin"], "Accept, Origin, Cookie"],
+    ["accept, COOKIE", "accept, COOKIE"],
+    ["*", "*"],
+    ["Cookie-Like", "Cookie-Like, Cookie"],
+  ])("Vary %j becomes %j", async (before, after) => {
+    const [server] = await serve((response) => {
+      if (before !== undefined) response.setHeader("Vary", before);
+      response.end();
+    });
+    expect((await server.get()).headers.vary).toBe(after);
+  });
+
+  test("a body that is ended at once has its length in the head, held or not", async () => {
+    const [server, sessions] = await serve((response) => response.end("hello"));
+    for (const save of [() => undefined, () => turns(3)]) {
+      sessions.save = save;
+      const { headers } = await server.get();
+      expect(headers).toMatchObject({ "content-length": "5" });
+      expect(headers["transfer-encoding"]).toBeUndefined();
+    }
+  });
+
+  test("the status that was announced is the status that goes out", async () => {
+    const [server, sessions] = await serve((response) => {
+      response.statusCode = 404;
+      response.end("gone");
+      response.statusCode = 200;
+    });
+    sessions.save = () => turns(3);
+    expect((await server.get()).status).toBe(404);
+  });
+});
+
+describe("all of HTTP goes through the hold", () => {
+  const waits = (): StubSessions => {
+    const sessions = new StubSessions();
+    sessions.save = () => turns(3);
+    return sessions;
+  };
+
+  test("HEAD has headers and no body", async () => {
+    const [server] = await serve((response) => response.writeHead(200, { "Content-Length": 5 }).end("hello"), waits());
+    const reply = await server.get("/", { method: "HEAD" });
+    expect(reply.headers).toMatchObject({ "content-length": "5", "set-cookie": [COOKIE] });
+    expect(reply.body).toBe("");
+  });
+
+  test.each([204, 304])("%i has no body", async (status) => {
+    const [server] = await serve((response) => response.writeHead(status).end(), waits());
+    const client = await server.connect();
+    client.get("/");
+    client.get("/again");
+    const received = await client.waitFor((text) => text.split("HTTP/1.1").length === 3);
+    expect(received.split("HTTP/1.1").map((part) => part.split("\r\n\r\n")[1])).toEqual([undefined, "", ""]);
+  });
+
+  test("trailers", async () => {
+    const [server] = await serve((response) => {
+      response.writeHead(200, { Trailer: "X-Sum" });
+      response.write("x");
+      response.addTrailers({ "X-Sum": "7" });
+      response.end();
+    }, waits());
+    expect((await server.get()).trailers).toEqual({ "x-sum": "7" });
+  });
+
+  test("informational responses do not wait", async () => {
+    const [server, sessions] = await serve((response) => {
+      response.writeEarlyHints({ link: "</a.css>; rel=preload" });
+      response.writeProcessing();
+      response.end("x");
+    });
+    const saving = sessions.holdSaves();
+    const client = await server.connect();
+    client.get("/");
+    const early = await client.waitFor("102 Processing");
+    expect(early).toContain("103 Early Hints");
+    expect(early).not.toContain("200");
+    saving.resolve();
+    await client.waitFor("200 OK");
+  });
+
+  test("Expect: 100-continue is answered while nothing else is", async () => {
+    const [server, sessions] = await serve(async (response, request) => {
+      request.resume();
+      await once(request, "end");
+      response.end("got it");
+    });
+    const saving = sessions.holdSaves();
+    const client = await server.connect();
+    client.send("POST / HTTP/1.1\nHost: test\nContent-Length: 2\nExpect: 100-continue\n\n");
+    await client.waitFor("100 Continue");
+    client.send("ok");
+    await expect.poll(() => sessions.last.finishes.length, PATIENT).toBe(1);
+    expect(client.received).toBe("HTTP/1.1 100 Continue\r\n\r\n");
+    saving.resolve();
+    await client.waitFor("got it");
+  });
+
+  test("HTTP/1.0 is ended by closing", async () => {
+    const [server] = await serve((response) => {
+      response.write("hel");
+      response.end("lo");
+    }, waits());
+    const client = await server.connect();
+    client.send("GET / HTTP/1.0\n\n");
+    const received = await client.waitForClose();
+    expect(received).toMatch(/Connection: close[^]*\r\n\r\nhello$/);
+    expect(received).toContain(`Set-Cookie: ${COOKIE}`);
+  });
+
+  test("pipelined requests are answered in their order, whatever is saved first", async () => {
+    const savings = [defer(), defer(), defer()];
+    const [server, sessions] = await serve((response, request) => response.end(`body of ${request.url}`));
+    let next = 0;
+    sessions.save = ({ headersSent }) => (headersSent ? undefined : savings[next++]?.promise);
+    const client = await server.connect();
+    for (const path of ["/a", "/b", "/c"]) client.get(path);
+    await expect.poll(() => next, PATIENT).toBe(3);
+    savings[2]?.resolve();
+    savings[1]?.resolve();
+    await turns();
+    expect(client.received).toBe("");
+    savings[0]?.resolve();
+    const received = await client.waitFor("body of /c");
+    expect(received.match(/body of \/\w/g)).toEqual(["body of /a", "body of /b", "body of /c"]);
+    expect(received.match(/Set-Cookie/g)).toHaveLength(3);
+  });
+
+  test("a kept-alive connection serves one request after the other", async () => {
+    const [server] = await serve((response) => response.end("x"), waits());
+    const client = await server.connect();
+    for (let count = 1; count <= 3; count++) {
+      client.get("/");
+      await client.waitFor((text) => text.split("\r\n\r\nx").length === count + 1);
+    }
+    expect(client.received.match(/Connection: keep-alive/g)).toHaveLength(3);
+  });
+
+  test("a server that is being closed still sends what waits for a save", async () => {
+    const [server, sessions] = await serve((response) => response.end("hello"));
+    const saving = sessions.holdSaves();
+    const client = await server.connect();
+    client.get("/");
+    await expect.poll(() => sessions.scopes[0]?.finishes.length, PATIENT).toBe(1);
+    server.server.close();
+    await turns();
+    saving.resolve();
+    expect(await client.waitFor("\r\n\r\n")).toContain("hello");
+  });
+});
+
+describe("a client that leaves", () => {
+  test("while the save is under way: it is finished, and every callback is called", async () => {
+    const told: unknown[] = [];
+    const closed = defer();
+    const [server, sessions] = await serve((response) => {
+      response.once("close", () => closed.resolve());
+      response.write("a", (error) => told.push((error as NodeJS.ErrnoException | undefined)?.code));
+      response.end("b", (error?: NodeJS.ErrnoException) => told.push(error?.code));
+    });
+    const saving = sessions.holdSaves();
+    const client = await server.connect();
+    client.get("/");
+    await expect.poll(() => sessions.scopes[0]?.finishes.length, PATIENT).toBe(1);
+    client.socket.destroy();
+    await closed.promise;
+    saving.resolve();
+    await expect.poll(() => told, PATIENT).toEqual(["ERR_STREAM_DESTROYED", "ERR_STREAM_DESTROYED"]);
+  });
+
+  test("before the handler ends: the session is saved nevertheless", async () => {
+    const ended = defer();
+    const [server, sessions] = await serve(async (response) => {
+      await once(response, "close");
+      response.end("nobody is there");
+      ended.resolve();
+    });
+    const client = await server.connect();
+    client.get("/");
+    await expect.poll(() => sessions.scopes.length, PATIENT).toBe(1);
+    client.socket.destroy();
+    await ended.promise;
+    expect(sessions.last.finishes).toEqual([{ status: 200, headersSent: false }]);
+  });
+
+  test("in the middle of a stream: what was changed until its end is saved once", async () => {
+    const ended = defer();
+    const [server, sessions] = await serve(async (response) => {
+      response.write("begin");
+      await once(response, "close");
+      response.write("more");
+      response.write("and more");
+      response.end();
+      ended.resolve();
+    });
+    const client = await server.connect();
+    client.get("/");
+    await client.waitFor("begin");
+    client.socket.destroy();
+    await ended.promise;
+    expect(sessions.last.finishes.map(({ headersSent }) => headersSent)).toEqual([false, true]);
+  });
+
+  test("res.destroy() while the save is under way ends the connection and harms nothing", async () => {
+    const [server, sessions] = await serve((response) => {
+      response.write("x");
+      setImmediate(() => response.destroy());
+    });
+    const saving = sessions.holdSaves();
+    const client = await server.connect();
+    client.get("/");
+    expect(await client.waitForClose()).toBe("");
+    saving.resolve();
+    await turns();
+    expect((await serve((response) => response.end("alive")).then(([other]) => other.get())).body).toBe("alive");
+  });
+});

@@ -1,0 +1,103 @@
+import type { SessionSource } from "../../../../src/adapters/node/types.ts";
+import type { Session } from "../../../../src/session/session.ts";
+import type { RequestFacts, ResponseStart, SessionScope } from "../../../../src/session/session-scope.ts";
+
+/** A promise that a test settles, so that nothing here waits for a clock. */
+export interface Deferred<Value = void> {
+  readonly promise: Promise<Value>;
+  resolve(value: Value): void;
+  reject(error: unknown): void;
+}
+
+export function defer<Value = void>(): Deferred<Value> {
+  let resolve!: (value: Value) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<Value>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  return { promise, resolve, reject };
+}
+
+type Save = (start: ResponseStart) => Promise<void> | undefined;
+
+/** The session of one request, whose saves are the test's. */
+export class StubScope implements SessionScope {
+  readonly facts: RequestFacts;
+  /** What `finish` was called with, in order. */
+  readonly finishes: ResponseStart[] = [];
+  isUsed = false;
+  setCookie: string[] = [];
+  readonly #save: Save;
+
+  constructor(facts: RequestFacts, save: Save) {
+    this.facts = facts;
+    this.#save = save;
+  }
+
+  finish(start: ResponseStart): Promise<void> | undefined {
+    this.finishes.push(start);
+    return this.#save(start);
+  }
+
+  headers(): { setCookie: readonly string[]; varyCookie: boolean } {
+    return { setCookie: this.setCookie, varyCookie: this.isUsed };
+  }
+}
+
+/** Sessions whose every save is what a test says it is. */
+export class StubSessions implements SessionSource<object> {
+  readonly scopes: StubScope[] = [];
+  /** What `finish` does in the requests that come. */
+  save: Save = () => undefined;
+  /** What `from` does before it resolves. */
+  load: () => Promise<void> = () => Promise.resolve();
+  /** Cookies that the sessions of the requests that come have to set. */
+  setCookie: string[] = ["sessionid=new; Path=/; HttpOnly"];
+  readonly #byRequest = new WeakMap<object, StubScope>();
+
+  scope(request: object, facts: RequestFacts): SessionScope {
+    const known = this.#byRequest.get(request);
+    if (known) return known;
+    const scope = new StubScope(facts, (start) => this.save(start));
+    scope.setCookie = this.setCookie;
+    this.#byRequest.set(request, scope);
+    this.scopes.push(scope);
+    return scope;
+  }
+
+  /** What handlers call: the session is used from now on. */
+  async from(request: object): Promise<Session<object>> {
+    const scope = this.#byRequest.get(request);
+    if (!scope) throw new Error("no adapter has seen this request");
+    scope.isUsed = true;
+    await this.load();
+    return { marker: "session" } as unknown as Session<object>;
+  }
+
+  /** `from` without waiting, for handlers that answer in the same tick. */
+  use(request: object): StubScope {
+    const scope = this.#byRequest.get(request);
+    if (!scope) throw new Error("no adapter has seen this request");
+    scope.isUsed = true;
+    return scope;
+  }
+
+  /** Makes the next saves wait. @returns What ends the waiting. */
+  holdSaves(): Deferred {
+    const saving = defer();
+    this.save = ({ headersSent }) => (headersSent ? undefined : saving.promise);
+    return saving;
+  }
+
+  get last(): StubScope {
+    const scope = this.scopes.at(-1);
+    if (!scope) throw new Error("no request has come yet");
+    return scope;
+  }
+}
+
+/** An error with a status, as Sojourn's own have. */
+export function saveError(statusCode?: number): Error {
+  return Object.assign(new Error("the store is down: secret detail"), statusCode === undefined ? {} : { statusCode });
+}

@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { systemClock } from "../../../src/core/clock.ts";
+import { ImproperlyConfigured } from "../../../src/core/errors.ts";
+import { newSessionKey } from "../../../src/core/ids.ts";
+import { RedisRegistry } from "../../../src/redis/registry.ts";
+import { redisSessionStore, type RedisSessionStoreOptions } from "../../../src/stores/redis/index.ts";
+import type { SessionStore } from "../../../src/stores/session-store.ts";
+import { describeSessionStore } from "../../../src/testing/index.ts";
+import { expectServiceError, within } from "../../support/redis-connections.ts";
+import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+
+const later = () => within();
+
+describeWithRedis("the Redis session store", () => {
+  let server: RedisServer;
+  let redis: RedisRegistry;
+  let projects = 0;
+
+  beforeAll(async () => {
+    server = await RedisServer.start();
+    redis = new RedisRegistry({ default: server.settings });
+  });
+
+  afterAll(async () => {
+    await redis?.close();
+    await server?.stop();
+  });
+
+  const openStore = (options?: RedisSessionStoreOptions, projectName = `project${++projects}`): SessionStore =>
+    redisSessionStore(options)({ projectName, redis, clock: systemClock });
+
+  describeSessionStore({ describe, it }, "redis", { open: () => ({ store: openStore() }) });
+
+  describe("layout", () => {
+    it("is {project}:{prefix}:{key}: a string with a time to live in milliseconds", async () => {
+      const [store, key] = [openStore({}, "myproject"), newSessionKey()];
+      await store.create(key, "a record", 5000.5, later());
+      expect(await server.command("GET", `myproject:session:${key}`)).toBe("a record");
+      const ttl = Number(await server.command("PTTL", `myproject:session:${key}`));
+      expect(ttl).toBeGreaterThan(4000);
+      expect(ttl).toBeLessThanOrEqual(5001);
+    });
+
+    it("takes the prefix from the options, braces being no hash tag of ours", async () => {
+      const [store, key] = [openStore({ prefix: "{admin}" }, "myproject"), newSessionKey()];
+      await store.create(key, "a record", 5000, later());
+      expect(await server.command("EXISTS", `myproject:{admin}:${key}`)).toBe(1);
+    });
+
+    it.each(["", "1", "42", "1:sessions"])("refuses the prefix %j, which lies in a cache's namespace", (prefix) => {
+      expect(() => openStore({ prefix })).toThrow(ImproperlyConfigured);
+      expect(() => openStore({ prefix })).toThrow("redisSessionStore.prefix: expected a text that does not begin");
+    });
+
+    it("refuses an empty project name", () => {
+      expect(() => openStore({}, "")).toThrow("projectName: expected a name, got an empty string.");
+    });
+
+    it("refuses unknown options and connections, naming the nearest", () => {
+      expect(() => openStore({ prefxi: "a" } as RedisSessionStoreOptions)).toThrow('did you mean "prefix"?');
+      expect(() => openStore({ connection: "defualt" })).toThrow(
+        'redis.defualt: is not a setting; did you mean "default"',
+      );
+    });
+
+    it("uses the connection named session if there is one", async () => {
+      const key = newSessionKey();
+      const both = new RedisRegistry({ default: server.settings, session: { ...server.settings, database: 5 } });
+      const context = { projectName: "choice", redis: both, clock: systemClock };
+      await redisSessionStore()(context).create(key, "in session", 5000, later());
+      await redisSessionStore({ connection: "default" })(context).create(key, "in default", 5000, later());
+      expect(await both.get("session").command(["GET", `choice:session:${key}`], within())).toBe("in session");
+      expect(await both.get("default").command(["GET", `choice:session:${key}`], within())).toBe("in default");
+      await both.close();
+    });
+  });
+
+  describe("commands", () => {
+    it("each method is one command, a script's text being sent once", async () => {
+      const [store, key, etag] = [openStore(), newSessionKey(), { start: 0, text: "a" }];
+      const monitor = await server.monitor();
+      const fresh = new RedisRegistry({ default: server.settings });
+      const counted = redisSessionStore()({ projectName: "counted", redis: fresh, clock: systemClock });
+      for (let round = 0; round < 2; round++) {
+        await counted.create(key, "a", 60_000, later());
+        await counted.read(key, later());
+        await counted.commit(key, "ab", etag, 60_000, later());
+        await counted.touch(key, etag, 60_000, later());
+        await counted.deleteIfMatch(key, etag, later());
+        await counted.delete(key, later());
+      }
+      const first = ["SET", "GET", "EVAL", "EVAL", "EVAL", "DEL"];
+      const second = ["SET", "GET", "EVALSHA", "EVALSHA", "EVALSHA", "DEL"];
+      expect(await monitor.take()).toEqual([...first, ...second]);
+      monitor.stop();
+      await fresh.close();
+      await store.close();
+    });
+
+    it("an answer to a conflict is the stored record, not a second read", async () => {
+      const [store, key] = [openStore(), newSessionKey()];
+      await store.create(key, "theirs", 60_000, later());
+      const monitor = await server.monitor();
+      const result = await store.commit(key, "mine", { start: 0, text: "old" }, 60_000, later());
+      expect(result).toEqual({ status: "conflict", record: "theirs" });
+      expect(await monitor.take()).toHaveLength(1);
+      monitor.stop();
+    });
+  });
+
+  describe("its namespace", () => {
+    it("scan sees session keys of this project and prefix only, glob characters being taken as they are", async () => {
+      const store = openStore({ prefix: "s*[a-z]?\\" }, "my*project");
+      const key = newSessionKey();
+      await store.create(key, "record", 60_000, later());
+      for (const foreign of [
+        `my*project:s*[a-z]?\\:${key}x`,
+        `my*project:s*[a-z]?\\:${key.toUpperCase()}`,
+        `my*project:s*[a-z]?\\:short`,
+        `myXproject:s*[a-z]?\\:${newSessionKey()}`,
+        `my*project:sXbY\\:${newSessionKey()}`,
+        `other:${newSessionKey()}`,
+        newSessionKey(),
+      ]) {
+        await server.command("SET", foreign, "foreign");
+      }
+      const found = [];
+      for await (const each of store.scan(later)) found.push(each);
+      expect(found).toEqual([key]);
+    });
+
+    it("data of another type under a session's key is an error that says so, and stays", async () => {
+      const [store, key] = [openStore({}, "foreign"), newSessionKey()];
+      await server.command("RPUSH", `foreign:session:${key}`, "x");
+      const etag = { start: 0, text: "x" };
+      const error = await expectServiceError(store.read(key, later()), "not-sent");
+      expect(error.message).toBe(
+        'Redis connection "default": Redis answered GET with WRONGTYPE. The key holds other data. Check that no other ' +
+          "application uses this prefix.",
+      );
+      await expectServiceError(store.commit(key, "record", etag, 1000, later()), "not-sent");
+      await expectServiceError(store.touch(key, etag, 1000, later()), "not-sent");
+      await expectServiceError(store.deleteIfMatch(key, etag, later()), "not-sent");
+      expect(await store.create(key, "record", 1000, later())).toEqual({ status: "exists" });
+      expect(await server.command("LRANGE", `foreign:session:${key}`, "0", "-1")).toEqual(["x"]);
+    });
+  });
+});

@@ -1,0 +1,119 @@
+import { expect, test } from "vitest";
+import { scaled, seed } from "../support/scale.ts";
+import { javaScriptView, pythonView } from "./support/describe-value.ts";
+import { describeWithDjango } from "./support/django-peer.ts";
+import { type Data, NodeSite } from "./support/node-site.ts";
+
+const NEW_VALUE = { by: "Node", count: 1 };
+
+/** A change of one key: what Node does, and what becomes of the members, in whatever form they are. */
+interface Change {
+  readonly name: string;
+  readonly make: (data: Data, key: string) => void;
+  readonly apply: <Member>(members: readonly Member[], at: number, changed: Member) => Member[];
+}
+
+const CHANGES: readonly Change[] = [
+  {
+    name: "set",
+    make: (data, key) => void (data[key] = NEW_VALUE),
+    apply: (members, at, changed) => members.with(at, changed),
+  },
+  {
+    name: "delete",
+    make: (data, key) => void delete data[key],
+    apply: (members, at) => members.toSpliced(at, 1),
+  },
+  {
+    name: "add",
+    make: (data, key) => void (data[key] = NEW_VALUE),
+    apply: (members, _at, changed) => [...members, changed],
+  },
+];
+
+describeWithDjango("Node reads what Django has written", (django) => {
+  test("200 random sessions: all values, then one key is changed and no other, in Django's eyes and byte by byte", async () => {
+    const site = new NodeSite();
+    for (let index = 0; index < scaled(200, 5000); index++) {
+      const made = await django().call("make", { seed, index });
+      const session = await site.open(made.record);
+      expect(javaScriptView(session.data), `session ${index}`).toBe(made.asJavaScript);
+
+      const change = CHANGES[index % CHANGES.length] as Change;
+      const at = index % made.members.length;
+      const key = change.name === "add" ? "added by Node" : (made.members[at]?.[0] ?? "");
+      change.make(session.data, key);
+      await session.save();
+
+      const record = await site.recordOf(session);
+      const { members, complaints } = await django().call("decode", { record });
+      expect(complaints).toEqual([]);
+      expect(members.at(-1)?.[0]).toBe("_sojourn");
+      const title = `session ${index}, ${change.name}`;
+      expect(members.slice(0, -1), title).toEqual(change.apply(made.members, at, [key, pythonView(NEW_VALUE)]));
+      const payload = await django().call("payload", { record });
+      const facts = payload.slice(payload.lastIndexOf('"_sojourn":'), -1);
+      const slices = change.apply(made.slices, at, `${pythonView(key)}:${JSON.stringify(NEW_VALUE)}`);
+      expect(payload, title).toBe(`{${[...slices, facts].join(",")}}`);
+    }
+  });
+
+  test("a session that was only read is not written at all", async () => {
+    const site = new NodeSite();
+    const { record } = await django().call("make", { seed, index: 0 });
+    const session = await site.open(record);
+    javaScriptView(session.data);
+    await session.save();
+    expect(await site.recordOf(session)).toBe(record);
+  });
+
+  test("a key that Python wrote twice has its last value at its first place, as for Python", async () => {
+    const site = new NodeSite();
+    const { record, members } = await django().call("makeWithDuplicates", {});
+    const session = await site.open(record);
+    expect(session.data).toEqual({ 1: "last", b: 2, nested: { true: 2, null: 3 } });
+    session.data["added"] = true;
+    await session.save();
+    const after = await django().call("decode", { record: await site.recordOf(session) });
+    expect(after.members.slice(0, -1)).toEqual([...members, ["added", "true"]]);
+  });
+
+  test("signed with the secret before the last, which Node has among its fallbacks; the next write has the new one", async () => {
+    const { record, members } = await django().call("make", { seed, index: 1, secret: "the old one" });
+    const site = new NodeSite({ secret: "the new one", fallbacks: ["older", "the old one"] });
+    const session = await site.open(record);
+    session.data["added"] = true;
+    await session.save();
+    const after = await django().call("decode", { record: await site.recordOf(session), secret: "the new one" });
+    expect(after.members.slice(0, -1)).toEqual([...members, ["added", "true"]]);
+    const stranger = new NodeSite({ secret: "the new one", fallbacks: ["older"] });
+    expect((await stranger.open(record)).isEmpty).toBe(true);
+    expect(stranger.undecodable).toEqual(["bad-signature"]);
+  });
+
+  test("a session's own expiry, in all of Django's forms, and the reverse", async () => {
+    const site = new NodeSite();
+    const now = site.clock.now() / 1000;
+    const expiries = [{ seconds: 300 }, { seconds: 0 }, { at: now + 3600.5 }, {}];
+    for (const expiry of expiries) {
+      const record = await django().call("withExpiry", expiry);
+      const { age } = await django().call("expiry", { record, now });
+      const { expiryDate } = await site.open(record);
+      expect(Math.floor(expiryDate.getTime() / 1000), JSON.stringify(expiry)).toBe(now + age);
+    }
+    const ages = [
+      [300, 300],
+      [0, 14 * 86_400],
+      ["30m", 1800],
+      [new Date(site.clock.now() + 90_000), 90],
+      [null, 14 * 86_400],
+    ] as const;
+    for (const [expiry, age] of ages) {
+      const session = await site.sessions.create({ cart: 1 });
+      session.setExpiry(expiry);
+      await session.save();
+      const seen = await django().call("expiry", { record: await site.recordOf(session), now });
+      expect(seen, String(expiry)).toEqual({ age, withBrowser: expiry === 0 });
+    }
+  });
+});

@@ -1,0 +1,131 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { run } from "../../scripts/lib/processes.mjs";
+import { inProject, root } from "../../scripts/lib/project.mjs";
+import { deleteFolder, makeTemporaryFolder, writeFiles } from "../support/temporary-folder.ts";
+import { installTested, makeConsumer, packTarball, runScript } from "./consumer.ts";
+import { exportTargets } from "./places.ts";
+
+const targets = exportTargets(root);
+const specifiers = [...targets.keys()].map((subpath) => `sojourn${subpath.slice(1)}`);
+
+/** What an application may write, with the types that it may rely on. */
+const APPLICATION = `
+import { createSojourn, isSojournError, SessionInterrupted } from "sojourn";
+import { expressSessions } from "sojourn/adapters/express";
+import { nodeSessions } from "sojourn/adapters/node";
+import { memorySessionStore } from "sojourn/stores/memory";
+import { redisSessionStore } from "sojourn/stores/redis";
+
+interface Data {
+  cart?: string[];
+}
+
+const { sessions, close } = createSojourn<Data>({
+  projectName: "consumer",
+  secretKey: "only for this test",
+  sessions: { store: process.env["REDIS_URL"] ? redisSessionStore() : memorySessionStore() },
+});
+
+export const middleware = expressSessions(sessions);
+
+export const listener = nodeSessions(sessions, async (req, res) => {
+  try {
+    const session = await sessions.from(req);
+    const cart: string[] | undefined = session.data.cart;
+    // @ts-expect-error A cart is a list of texts.
+    session.data.cart = [1];
+    res.end(JSON.stringify(cart ?? []));
+  } catch (error) {
+    if (error instanceof SessionInterrupted) res.statusCode = error.statusCode;
+    res.end(isSojournError(error) ? error.code : "unknown");
+  }
+});
+
+export const end: Promise<void> = close();
+`;
+
+const compilerOptions = { target: "es2023", lib: ["es2023"], types: ["node"], strict: true, noEmit: true };
+const COMPILERS = {
+  "TypeScript 7": ["@typescript", "native", "bin", "tsc"],
+  "TypeScript 6": ["typescript", "bin", "tsc6"],
+};
+const RESOLUTIONS = {
+  nodenext: { ...compilerOptions, module: "nodenext", moduleResolution: "nodenext" },
+  bundler: { ...compilerOptions, module: "esnext", moduleResolution: "bundler" },
+};
+
+describe("the packed tarball, installed in an empty application", () => {
+  let folder: string;
+  let application: string;
+  let installed: string;
+
+  beforeAll(async () => {
+    folder = makeTemporaryFolder();
+    application = join(folder, "application");
+    installed = join(application, "node_modules", "sojourn");
+    await makeConsumer(application, await packTarball(folder));
+  });
+
+  afterAll(() => deleteFolder(folder));
+
+  test.for([...targets])("has the files of the export %s", ([, target]) => {
+    const files = Object.values(target) as string[];
+    expect(files.filter((file) => !existsSync(join(installed, file)))).toEqual([]);
+  });
+
+  test("has every Lua script beside the module that loads it", () => {
+    const scripts = (under: string): string[] =>
+      readdirSync(join(installed, under), { recursive: true, encoding: "utf8" }).filter((file) =>
+        file.endsWith(".lua"),
+      );
+    expect(scripts("dist").length).toBeGreaterThan(0);
+    expect(scripts("dist").toSorted()).toEqual(scripts("src").toSorted());
+  });
+
+  test("has no tests, and nothing but what is meant to be published", () => {
+    const files = readdirSync(installed, { recursive: true, encoding: "utf8" });
+    expect(files.filter((file) => /\.test(-d)?\./.test(file))).toEqual([]);
+    const top = readdirSync(installed).toSorted();
+    expect(top).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist", "package.json", "src"]);
+  });
+
+  test.for(specifiers)("import %s works without the optional peers", async (specifier) => {
+    const file = `import-${specifiers.indexOf(specifier)}.mjs`;
+    await writeFiles(application, {
+      [file]: `const module = await import("${specifier}");\nconsole.log(Object.keys(module).length);\n`,
+    });
+    expect(Number(await runScript(application, file))).toBeGreaterThan(0);
+  });
+
+  // Node 20.19 and newer can require() an ES module, but for one that awaits at its top level.
+  test.for(specifiers)("require of %s works, so no module awaits at its top level", async (specifier) => {
+    const file = `require-${specifiers.indexOf(specifier)}.cjs`;
+    await writeFiles(application, { [file]: `console.log(Object.keys(require("${specifier}")).length);\n` });
+    expect(Number(await runScript(application, file))).toBeGreaterThan(0);
+  });
+
+  describe("its types", () => {
+    beforeAll(async () => {
+      await installTested(application, ["@types/node"]);
+      await writeFiles(application, { "application.ts": APPLICATION });
+    });
+
+    const combinations = Object.keys(COMPILERS).flatMap((compiler) =>
+      Object.keys(RESOLUTIONS).map((resolution) => [compiler, resolution] as const),
+    ) as [keyof typeof COMPILERS, keyof typeof RESOLUTIONS][];
+
+    test.for(combinations)(
+      "fit %s with moduleResolution %s, without the types of optional peers",
+      async ([compiler, resolution]) => {
+        const config = `tsconfig.${compiler.slice(-1)}.${resolution}.json`;
+        const options = { compilerOptions: RESOLUTIONS[resolution], files: ["application.ts"] };
+        await writeFiles(application, { [config]: JSON.stringify(options) });
+        const tsc = inProject("node_modules", ...COMPILERS[compiler]);
+        const finished = await run(process.execPath, [tsc, "--project", config], { cwd: application });
+        expect(finished).toEqual({ status: 0, output: "" });
+      },
+    );
+  });
+});

@@ -1,0 +1,90 @@
+import type { Cache, CacheEvents, CacheSettings } from "../../src/cache/index.ts";
+import { createCaches } from "../../src/cache/index.ts";
+import { Deadline } from "../../src/core/deadlines.ts";
+import { RedisRegistry } from "../../src/redis/registry.ts";
+import type { CacheStore } from "../../src/stores/cache-store.ts";
+import { memoryCacheStore } from "../../src/stores/memory/index.ts";
+import { ManualClock } from "../../src/testing/manual-clock.ts";
+
+/** A cache on a store that the test can look into, with a clock that it moves. */
+export interface CacheHarness {
+  readonly cache: Cache;
+  readonly clock: ManualClock;
+  readonly store: CacheStore;
+  readonly events: CacheEvents["corrupt"][];
+  /** Names of the store's methods in the order of their calls. */
+  readonly calls: string[];
+  /** The text under a whole key, as another program would read it. */
+  raw(wholeKey: string): Promise<string | undefined>;
+  /** Writes a text under a whole key, as another program would. */
+  putRaw(wholeKey: string, text: string): Promise<void>;
+  /** Another cache on the same store: another process, or another version of the settings. */
+  other(settings?: Omit<CacheSettings, "store">): Cache;
+}
+
+/** @param override Replaces members of the memory store. */
+export function openCache(
+  settings: Omit<CacheSettings, "store"> & { override?: (store: CacheStore) => Partial<CacheStore> } = {},
+): CacheHarness {
+  const { override = () => ({}), ...rest } = settings;
+  const clock = new ManualClock();
+  const redis = new RedisRegistry();
+  const store = memoryCacheStore()({ redis, clock });
+  const [calls, events]: [string[], CacheEvents["corrupt"][]] = [[], []];
+  const open = (given: Omit<CacheSettings, "store">, shown: CacheStore): Cache =>
+    createCaches(
+      { default: { keyPrefix: "shop", ...given, store: () => shown } },
+      { projectName: "shop", redis, clock },
+    ).default;
+  const cache = open(rest, recordCalls(store, override(store), calls));
+  cache.on("corrupt", (event) => events.push(event));
+  return {
+    cache,
+    clock,
+    store,
+    events,
+    calls,
+    raw: async (wholeKey) => (await store.getMany([wholeKey], anyDeadline()))[0],
+    putRaw: async (key, value) => void (await store.setMany([{ key, value, ttl: null }], "always", anyDeadline())),
+    other: (given = {}) => open(given, store),
+  };
+}
+
+export function anyDeadline(): Deadline {
+  return new Deadline(60_000);
+}
+
+function recordCalls(store: CacheStore, overrides: Partial<CacheStore>, calls: string[]): CacheStore {
+  return new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(overrides, name) ?? Reflect.get(target, name, target);
+      if (typeof value !== "function" || typeof name !== "string") return value;
+      return (...args: unknown[]): unknown => {
+        calls.push(name);
+        return Reflect.apply(value, target, args);
+      };
+    },
+  });
+}
+
+/** A promise that the test settles. */
+export interface Gate<Value> {
+  readonly promise: Promise<Value>;
+  readonly open: (value: Value) => void;
+  readonly fail: (error: Error) => void;
+}
+
+export function gate<Value = void>(): Gate<Value> {
+  let open: (value: Value) => void = () => {};
+  let fail: (error: Error) => void = () => {};
+  const promise = new Promise<Value>((resolve, reject) => {
+    open = resolve;
+    fail = reject;
+  });
+  return { promise, open, fail };
+}
+
+/** Lets everything go on that waits for nothing but its turn. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}

@@ -1,0 +1,213 @@
+import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { createClient } from "@redis/client";
+import { describe } from "vitest";
+
+import type { RedisServerSettings, RedisSocketSettings } from "../../src/redis/settings.ts";
+import { RedisMonitor } from "./redis-monitor.ts";
+import { deleteFolder, makeTemporaryFolder } from "./temporary-folder.ts";
+
+/** A client of the tests' own, beside the one that is tested. */
+export type ControlClient = ReturnType<typeof newControlClient>;
+
+export interface RedisServerOptions {
+  /** Keeps data over a kill: every write is on disk before it is answered. */
+  readonly appendonly?: boolean;
+  /** Listens on a unix socket instead of a port. */
+  readonly unixSocket?: boolean;
+  /** Listens with TLS, with a certificate of its own making. */
+  readonly tls?: boolean;
+  /** Password of the default user. */
+  readonly password?: string;
+  /** An ACL user besides the default one, who may do everything unless `rules` say otherwise. */
+  readonly user?: { readonly name: string; readonly password: string; readonly rules?: string };
+  /** Further lines of redis.conf. */
+  readonly config?: readonly string[];
+}
+
+const isInstalled = spawnSync("redis-server", ["--version"]).status === 0;
+const running = new Set<ChildProcess>();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+
+/**
+ * `describe` for tests that need a Redis server. Without redis-server on PATH they are skipped, but fail in CI: there
+ * a test that did not run must not look like one that passed.
+ */
+export function describeWithRedis(title: string, define: () => void): void {
+  if (!isInstalled && process.env["CI"] === "true") {
+    throw new Error("redis-server is not on PATH. Install Redis, or run: npm run services");
+  }
+  const reason = isInstalled ? "" : " (skipped: redis-server is not on PATH)";
+  describe.skipIf(!isInstalled)(`${title}${reason}`, () => {
+    define();
+  });
+}
+
+/** A real redis-server of the test's own, in a temporary folder. */
+export class RedisServer {
+  readonly folder: string;
+  /** 0 when it listens on a socket. */
+  readonly port: number;
+  readonly socketPath: string | undefined;
+  readonly #options: RedisServerOptions;
+  #process: ChildProcess | undefined;
+  #control: ControlClient | undefined;
+
+  private constructor(folder: string, port: number, options: RedisServerOptions) {
+    this.folder = folder;
+    this.port = port;
+    this.socketPath = options.unixSocket === true ? join(folder, "redis.sock") : undefined;
+    this.#options = options;
+  }
+
+  static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
+    const folder = makeTemporaryFolder("sojourn-redis");
+    const port = options.unixSocket === true ? 0 : await freePort();
+    const server = new RedisServer(folder, port, options);
+    if (options.tls === true) makeCertificate(folder);
+    writeFileSync(server.#configFile, server.#config().join("\n"));
+    await server.#launch();
+    return server;
+  }
+
+  /** Settings of a connection to this server. */
+  get settings(): RedisServerSettings | RedisSocketSettings {
+    const login = this.#options.password === undefined ? {} : { password: this.#options.password };
+    if (this.socketPath !== undefined) return { path: this.socketPath, ...login };
+    const tls = this.#options.tls === true ? { ca: readFileSync(this.certificate) } : false;
+    return { host: "127.0.0.1", port: this.port, tls, ...login };
+  }
+
+  /** `redis://` URL of a server without TLS and password. */
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** File of the certificate, when it listens with TLS. */
+  get certificate(): string {
+    return join(this.folder, "certificate.pem");
+  }
+
+  /** A connected client of the test's own. */
+  async client(): Promise<ControlClient> {
+    const client = newControlClient(this.settings);
+    client.on("error", () => {});
+    await client.connect();
+    return client;
+  }
+
+  /** Sends a command through a connection of the test's own. */
+  async command(...args: string[]): Promise<unknown> {
+    if (this.#control?.isReady !== true) this.#control = await this.client();
+    return this.#control.sendCommand(args);
+  }
+
+  /** Records the commands that clients send from now on. */
+  async monitor(): Promise<RedisMonitor> {
+    return RedisMonitor.start(await this.client(), (mark) => this.command("ECHO", mark));
+  }
+
+  /** The server accepts connections, but does nothing (SIGSTOP). */
+  freeze(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#process?.kill("SIGCONT");
+  }
+
+  /** Ends it at once (SIGKILL), as a crash does. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    this.#control?.destroy();
+    this.#control = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    running.delete(child);
+  }
+
+  /** Starts it again, on the same port or socket and with the same data directory. */
+  async restart(): Promise<void> {
+    await this.kill();
+    await this.#launch();
+  }
+
+  /** Ends it and deletes its folder. */
+  async stop(): Promise<void> {
+    await this.kill();
+    deleteFolder(this.folder);
+  }
+
+  get #configFile(): string {
+    return join(this.folder, "redis.conf");
+  }
+
+  #config(): string[] {
+    const { appendonly, password, user, tls, config = [] } = this.#options;
+    const lines = ["bind 127.0.0.1", `dir ${this.folder}`, 'save ""', "enable-debug-command yes", ...config];
+    lines.push(tls === true ? "port 0" : `port ${this.port}`);
+    if (tls === true) lines.push(`tls-port ${this.port}`, "tls-auth-clients no");
+    if (tls === true) lines.push(`tls-cert-file ${this.certificate}`, `tls-key-file ${join(this.folder, "key.pem")}`);
+    if (tls === true) lines.push(`tls-ca-cert-file ${this.certificate}`);
+    if (this.socketPath !== undefined) lines.push(`unixsocket ${this.socketPath}`);
+    if (appendonly === true) lines.push("appendonly yes", "appendfsync always");
+    if (password !== undefined) lines.push(`requirepass ${password}`);
+    if (user !== undefined) lines.push(`user ${user.name} on >${user.password} ${user.rules ?? "~* &* +@all"}`);
+    return lines;
+  }
+
+  async #launch(): Promise<void> {
+    const child = spawn("redis-server", [this.#configFile], { stdio: ["ignore", "pipe", "inherit"] });
+    this.#process = child;
+    running.add(child);
+    await outputWith(child, "ready to accept connections");
+  }
+}
+
+function newControlClient(settings: RedisServerSettings | RedisSocketSettings) {
+  const socket =
+    "path" in settings
+      ? ({ path: settings.path, tls: false, reconnectStrategy: false } as const)
+      : {
+          host: settings.host ?? "",
+          port: settings.port ?? 0,
+          reconnectStrategy: false as const,
+          ...(typeof settings.tls === "object" ? { ...settings.tls, tls: true as const } : { tls: false as const }),
+        };
+  const login = settings.password === undefined ? {} : { password: settings.password };
+  return createClient({ RESP: 3, disableOfflineQueue: true, commandOptions: { timeout: 0 }, socket, ...login });
+}
+
+/** Waits until a process has written a text, or fails with what it has written when it ends before. */
+async function outputWith(child: ChildProcess, expected: string): Promise<void> {
+  let output = "";
+  await new Promise<void>((resolve, reject) => {
+    child.once("exit", () => reject(new Error(`redis-server ended: ${output}`)));
+    child.stdout?.on("data", (chunk: Buffer) => {
+      output = (output + chunk.toString()).slice(-4000);
+      if (output.toLowerCase().includes(expected)) resolve();
+    });
+  });
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+function makeCertificate(folder: string): void {
+  const files = ["-keyout", join(folder, "key.pem"), "-out", join(folder, "certificate.pem")];
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  execFileSync("openssl", ["req", "-x509", "-days", "1", ...key, ...files, ...subject], { stdio: "pipe" });
+}

@@ -1,0 +1,59 @@
+import { createServer, type IncomingMessage } from "node:http";
+import express, { type Request } from "express";
+import { createSojourn, type Session } from "sojourn";
+import { expressSessions, type WithSession } from "sojourn/adapters/express";
+import { nodeSessions } from "sojourn/adapters/node";
+import { describe, expectTypeOf, test } from "vitest";
+
+interface Data {
+  views?: number;
+}
+
+const { sessions } = createSojourn<Data>({ projectName: "types", secretKey: "a secret of the type tests" });
+const app = express();
+
+describe("expressSessions", () => {
+  test("fits app.use, router.use and a path of Express 5", () => {
+    expectTypeOf(app.use(expressSessions(sessions))).toEqualTypeOf(app);
+    app.use("/admin", expressSessions(sessions, { eager: true }));
+    express.Router().use(expressSessions(sessions));
+  });
+
+  test("lets handlers see the application's own data", () => {
+    app.get("/", (request) => {
+      expectTypeOf(sessions.from(request)).resolves.toEqualTypeOf<Session<Data>>();
+      expectTypeOf(sessions.from(request)).resolves.toHaveProperty("data").toEqualTypeOf<Data>();
+    });
+  });
+
+  test("does not change the types of Express for who does not use `eager`", () => {
+    expectTypeOf<Request>().not.toHaveProperty("session");
+  });
+
+  test("types req.session where it is asked for, without global augmentation", () => {
+    app.get("/:id", (request, response) => {
+      const { session, params } = request as WithSession<typeof request, Data>;
+      expectTypeOf(session).toEqualTypeOf<Session<Data>>();
+      expectTypeOf(params).toEqualTypeOf<{ id: string }>();
+      response.json(session.data.views);
+    });
+  });
+
+  test("refuses options that it does not have", () => {
+    // @ts-expect-error a misspelt option
+    expectTypeOf(expressSessions(sessions, { eagre: true })).toBeFunction();
+  });
+});
+
+describe("nodeSessions", () => {
+  test("fits http.createServer", () => {
+    const listener = nodeSessions(sessions, async (_request, response) => void response.end(), { trustProxy: true });
+    expectTypeOf(createServer).toBeCallableWith(listener);
+    createServer(nodeSessions(sessions, (_request, response) => response.end()));
+  });
+
+  test("gives the handler the session with `eager`, and only then", () => {
+    nodeSessions(sessions, (request) => expectTypeOf(request.session).toEqualTypeOf<Session<Data>>(), { eager: true });
+    nodeSessions(sessions, (request) => expectTypeOf(request).toEqualTypeOf<IncomingMessage>());
+  });
+});

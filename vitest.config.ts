@@ -1,0 +1,80 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defaultExclude, defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { isSoak } from "./test/support/scale.ts";
+
+const SOURCE = "@sojourn/source";
+const MINUTE = 60_000;
+
+interface Manifest {
+  name: string;
+  exports: Record<string, string | Record<string, string>>;
+}
+
+/** Public specifiers -> source files, from the exports map: Vite does not resolve a package's references to itself. */
+function publicSpecifiers(): { find: RegExp; replacement: string }[] {
+  const manifest = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8")) as Manifest;
+  return Object.entries(manifest.exports).flatMap(([subpath, target]) => {
+    const source = typeof target === "string" ? undefined : target[SOURCE];
+    if (source === undefined) return [];
+    const find = new RegExp(`^${manifest.name}${subpath.slice(1)}$`);
+    return [{ find, replacement: fileURLToPath(new URL(source, import.meta.url)) }];
+  });
+}
+
+interface Options {
+  /** In milliseconds, for the gate; a soak has thirty times as long. */
+  timeout: number;
+  /** Set for tests that measure promised deadlines: they run alone, one file at a time, after all others. */
+  alone?: boolean;
+}
+
+function project(name: string, include: string[], options: Options): TestProjectInlineConfiguration {
+  const timeout = isSoak ? options.timeout * 30 : options.timeout;
+  return {
+    resolve: { alias: publicSpecifiers() },
+    test: {
+      name,
+      include,
+      exclude: defaultExclude,
+      environment: "node",
+      execArgv: ["--conditions", SOURCE],
+      testTimeout: timeout,
+      hookTimeout: Math.max(timeout, MINUTE),
+      sequence: { groupOrder: options.alone ? 1 : 0 },
+      maxWorkers: options.alone ? 1 : 2,
+    },
+  };
+}
+
+const types: TestProjectInlineConfiguration = {
+  test: {
+    name: "types",
+    include: [],
+    typecheck: {
+      enabled: true,
+      only: true,
+      checker: "tsc",
+      tsconfig: "./tsconfig.json",
+      include: ["src/**/*.test-d.ts", "test/**/*.test-d.ts"],
+      // `npm run types` reports what is wrong elsewhere.
+      ignoreSourceErrors: true,
+    },
+  },
+};
+
+export default defineConfig({
+  test: {
+    projects: [
+      project("unit", ["src/**/*.test.ts"], { timeout: 10_000 }),
+      types,
+      project("docs", ["test/docs/**/*.test.ts"], { timeout: MINUTE }),
+      project("package", ["test/package/**/*.test.ts"], { timeout: 3 * MINUTE }),
+      project("interop", ["test/interop/**/*.test.ts"], { timeout: 2 * MINUTE }),
+      project("integration", ["test/integration/**/*.test.ts"], { timeout: 30_000, alone: true }),
+      project("faults", ["test/faults/**/*.test.ts"], { timeout: MINUTE, alone: true }),
+      project("examples", ["examples/**/*.test.ts"], { timeout: MINUTE, alone: true }),
+    ],
+    coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/**/*.test.ts", "src/**/*.test-d.ts"] },
+  },
+});
