@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { type Cache, type Caches, type CachesSettings, closeCaches, createCaches } from "./cache/index.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { parseSettings, settingsObject } from "./core/settings.ts";
 import { RedisRegistry, type RedisSettings } from "./redis/index.ts";
@@ -6,7 +7,7 @@ import type { SessionSettings, UntypedData } from "./session/session-settings.ts
 import { Sessions } from "./session/sessions.ts";
 
 /** Settings of {@link createSojourn}. Only `projectName` and `secretKey` have no default. */
-export interface SojournSettings<Data extends object = UntypedData> {
+export interface SojournSettings<Data extends object = UntypedData, Names extends string = string> {
   /** First segment of the Redis keys: `PROJECT_NAME` of codex-django. */
   readonly projectName: string;
   /** Signs the records: `SECRET_KEY` of Django. At least 32 characters that nobody can guess. */
@@ -16,13 +17,17 @@ export interface SojournSettings<Data extends object = UntypedData> {
   /** Named connections. @defaultValue `{ default: "redis://localhost:6379/0" }` */
   readonly redis?: RedisSettings;
   readonly sessions?: SessionSettings<Data>;
+  /** Caches by their names. @defaultValue `{ default: {} }` */
+  readonly caches?: CachesSettings<Names>;
   /** Where times come from, for tests. @defaultValue the clock of the process */
   readonly clock?: Clock;
 }
 
 /** What {@link createSojourn} returns. */
-export interface Sojourn<Data extends object> {
+export interface Sojourn<Data extends object, Names extends string = string> {
   readonly sessions: Sessions<Data>;
+  /** The caches by their names; `caches.default` is always there. */
+  readonly caches: Caches<Names> & { readonly default: Cache };
   /** The named connections, for commands of the application's own. */
   readonly redis: RedisRegistry;
   /** Closes the stores and the connections that were opened here. */
@@ -45,11 +50,12 @@ const sojournSchema = settingsObject({
   ),
   redis: v.optional(v.unknown()),
   sessions: v.optional(v.unknown()),
+  caches: v.optional(v.unknown()),
   clock: v.optional(v.custom<Clock>(isClock, "an object with now() and monotonic()"), systemClock),
 });
 
 /**
- * Makes sessions, and what they stand on, from one set of settings. It checks all of them and does no I/O:
+ * Makes sessions, caches, and what they stand on, from one set of settings. It checks all of them and does no I/O:
  * connections open when they are first used.
  *
  * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
@@ -64,22 +70,20 @@ const sojournSchema = settingsObject({
  * });
  * ```
  */
-export function createSojourn<Data extends object = UntypedData>(settings: SojournSettings<Data>): Sojourn<Data> {
+export function createSojourn<Data extends object = UntypedData, const Names extends string = string>(
+  settings: SojournSettings<Data, Names>,
+): Sojourn<Data, Names> {
   const { projectName, secretKey, secretKeyFallbacks, clock } = parseSettings(sojournSchema, settings, "sojourn");
   const { redis: connections, sessions: sessionSettings = {} } = settings;
   const redis = new RedisRegistry(connections);
-  const sessions = new Sessions<Data>(sessionSettings, {
-    projectName,
-    secretKey,
-    secretKeyFallbacks,
-    redis,
-    clock,
-  });
+  const sessions = new Sessions<Data>(sessionSettings, { projectName, secretKey, secretKeyFallbacks, redis, clock });
+  const caches = createCaches(settings.caches, { projectName, redis, clock });
   return {
     sessions,
+    caches,
     redis,
     async close() {
-      await sessions.close();
+      await Promise.all([sessions.close(), closeCaches(caches)]);
       await redis.close();
     },
   };

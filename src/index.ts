@@ -1,7 +1,23 @@
+export type {
+  Cache,
+  CacheEvents,
+  Caches,
+  CacheSettings,
+  CachesSettings,
+  GetOptions,
+  KeyFunction,
+  SetOptions,
+  Timeout,
+  VersionOption,
+} from "./cache/index.ts";
 export type { Clock, EpochMilliseconds, Milliseconds } from "./core/clock.ts";
 export type { Duration, DurationText } from "./core/durations.ts";
 export {
   type AnySojournError,
+  CacheCorruptError,
+  CacheKeyNotFoundError,
+  CacheNotIntegerError,
+  CacheUsageError,
   CrossSiteError,
   ImproperlyConfigured,
   isSojournError,
@@ -21,6 +37,7 @@ export {
 } from "./core/errors.ts";
 export { createSojourn, type Sojourn, type SojournSettings } from "./create-sojourn.ts";
 export type { DjangoLogin, LoginOptions, UserId } from "./session/auth.ts";
+export type { CrossSite } from "./session/cross-site.ts";
 export type { Migration, OnInvalid } from "./session/data-schema.ts";
 export type { FlashMessage } from "./session/flash.ts";
 export type { Session } from "./session/session.ts";

@@ -12,28 +12,40 @@ export interface DriverFailure {
   readonly cause: unknown;
 }
 
+/** The name by which a driver of one server calls it. */
+export const SOLE_NODE = "server";
+
 /**
- * One link to Redis through a client library: the small part of it that Sojourn needs.
+ * One link to Redis through a client library: the small part of it that Sojourn needs. It leads to one server, or to
+ * the masters of a cluster; each is a node with a name that is the driver's affair.
  *
- * A driver neither reconnects nor retries nor limits time: {@link RedisConnection} does. Another library is another
- * file in `clients/`.
+ * A driver neither retries nor limits time, and does not reopen a lost link: {@link RedisConnection} does. The
+ * connections to single nodes of a cluster are the client library's, and so is following a key to another node.
+ * Another library is another file in `clients/`.
  */
 export interface RedisDriver {
-  /** Whether a command can be sent now. */
+  /** Whether commands can be sent now. On a cluster, to some node at least. */
   readonly isReady: boolean;
   /** Whether the link is Sojourn's to close. It is not when the application handed in its own client. */
   readonly isOwned: boolean;
+  /** The nodes that hold the keys: `[SOLE_NODE]`, or the masters of a cluster as they are known now. */
+  readonly nodes: readonly string[];
   /** Opens the link and shakes hands. Called once, before all else. */
   connect(): Promise<void>;
+  /** The node that a key lies on; for `undefined`, any. It answers a name also when no node holds the key. */
+  nodeOf(key: string | undefined): string;
   /**
    * Sends a command.
    *
    * @param args The command's name and its arguments; texts are sent as UTF-8.
-   * @param key The key that decides which node of a cluster is asked; `undefined` when any will do.
+   * @param node What {@link nodeOf} said of the key, or one of {@link nodes}.
+   * @param key The key that it is about, which is followed when it has moved; `undefined` when the node is meant.
    */
-  send(args: readonly string[], key: string | undefined): Promise<RedisReply>;
+  send(args: readonly string[], node: string, key: string | undefined): Promise<RedisReply>;
   /** Classifies an error that {@link connect} or {@link send} was rejected with. */
   explain(error: unknown): DriverFailure;
+  /** Ends the connection to one node and rejects what is outstanding there. The link is not used for more then. */
+  sever(node: string): void;
   /** Ends the link, or an attempt to open one, and rejects what is outstanding. May be called again. */
   destroy(): void;
 }

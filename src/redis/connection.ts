@@ -5,6 +5,7 @@ import { RedisConnector } from "./connector.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
 import { closedError, deadlineError } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
+import type { RedisNode } from "./node.ts";
 import { OutstandingCommand, type Request } from "./outstanding-command.ts";
 import type { RedisScript } from "./script.ts";
 
@@ -21,7 +22,7 @@ export interface RedisConnectionOptions {
 }
 
 /**
- * A named connection to one Redis server, over one link that is opened when a command first needs it.
+ * A named connection to a Redis server or cluster, over one link that is opened when a command first needs it.
  *
  * - Every command ends by its deadline, whether it waits for a link, waits to be written or waits for its answer.
  * - A lost link is not reopened until a command needs one. Commands that need it share one attempt; when that fails,
@@ -37,6 +38,8 @@ export class RedisConnection {
   readonly #connector: RedisConnector;
   readonly #sweep: DeadlineSweep = new DeadlineSweep(() => this.#watchForStall());
   #link: RedisLink | undefined;
+  /** Links that were given up while nodes of them still owed answers. */
+  readonly #retired = new Map<RedisLink, NodeJS.Timeout>();
   #isClosed = false;
 
   constructor(options: RedisConnectionOptions) {
@@ -62,9 +65,38 @@ export class RedisConnection {
 
   /** Runs a script, as {@link command} sends a command. The first of the keys decides the node. */
   run(script: RedisScript, keys: readonly string[], args: readonly string[], deadline: Deadline): Promise<RedisReply> {
-    const argsFor = (link: RedisLink): readonly string[] => link.scriptArgs(script, keys, args);
+    const argsFor = (node: RedisNode): readonly string[] => node.scriptArgs(script, keys, args);
     const command = `script ${script.name}`;
     return this.#issue({ command, connection: this.name, key: keys[0], argsFor, script, deadline });
+  }
+
+  /**
+   * Walks through the keys of all nodes, page by page, with SCAN. A page may be empty, and a key may come twice. Of a
+   * cluster, the nodes are those of the moment when the walk begins; keys that move meanwhile may be missed.
+   *
+   * @param pattern As for SCAN … MATCH.
+   * @param count How many keys a node looks at for one page.
+   * @param pageDeadline Makes the deadline of each page.
+   * @throws As {@link command} does; also when a node leaves the cluster meanwhile.
+   */
+  async *scanKeys(
+    pattern: string,
+    count: number,
+    pageDeadline: () => Deadline,
+  ): AsyncGenerator<readonly string[], void, undefined> {
+    let nodes: readonly string[] | undefined;
+    for (let at = 0; nodes === undefined || at < nodes.length; at++) {
+      const chooseNode = (link: RedisLink): string => (nodes ??= link.nodes)[at] ?? "";
+      let cursor = "0";
+      do {
+        const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
+        const request = { command: "SCAN", connection: this.name, key: undefined, chooseNode, argsFor: () => args };
+        const reply = await this.#issue({ ...request, deadline: pageDeadline() });
+        const [next, keys] = reply as [string, string[]];
+        cursor = next;
+        yield keys;
+      } while (cursor !== "0");
+    }
   }
 
   /** Lets outstanding commands end, each within its deadline, then closes the link. Later commands are refused. */
@@ -74,6 +106,7 @@ export class RedisConnection {
     this.#connector.close();
     this.#link?.destroy();
     this.#link = undefined;
+    for (const link of this.#retired.keys()) this.#destroy(link);
   }
 
   #issue(request: Request): Promise<RedisReply> {
@@ -102,13 +135,25 @@ export class RedisConnection {
 
   #readyLink(): RedisLink | undefined {
     if (this.#link === undefined || this.#link.isReady) return this.#link;
-    this.#link.destroy();
+    this.#retire(this.#link);
     this.#link = undefined;
     return undefined;
   }
 
+  #retire(link: RedisLink): void {
+    if (!link.owesAnswers) return link.destroy();
+    const timer = setTimeout(() => this.#destroy(link), this.#stallTimeout);
+    this.#retired.set(link, timer);
+  }
+
+  #destroy(retired: RedisLink): void {
+    clearTimeout(this.#retired.get(retired));
+    this.#retired.delete(retired);
+    retired.destroy();
+  }
+
   #watchForStall(): boolean {
-    this.#link?.destroyIfStalled(this.#stallTimeout);
+    this.#link?.severStalled(this.#stallTimeout);
     return this.#link?.isSuspect ?? false;
   }
 }

@@ -1,3 +1,4 @@
+export type { NodeRedisCluster } from "./clients/cluster-nodes.ts";
 export type { NodeRedisClient } from "./clients/given-node-redis.ts";
 export type { RedisReply } from "./commands.ts";
 export { RedisConnection } from "./connection.ts";
@@ -5,6 +6,7 @@ export { RedisRegistry, type RedisSettings } from "./registry.ts";
 export { RedisScript } from "./script.ts";
 export type {
   RedisClientSettings,
+  RedisClusterSettings,
   RedisConnectionSettings,
   RedisServerSettings,
   RedisSocketSettings,

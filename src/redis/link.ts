@@ -1,88 +1,63 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
-import type { DriverFailure, RedisDriver, RedisReply } from "./commands.ts";
-import type { RedisScript } from "./script.ts";
+import type { RedisDriver } from "./commands.ts";
+import { RedisNode } from "./node.ts";
 
-/** Who waits for the answer to a command. One of the two is called, once, however late. */
-export interface Recipient {
-  onReply(reply: RedisReply): void;
-  onFailure(failure: DriverFailure): void;
-}
-
-/** An open link to Redis, and what is known of it: the scripts that it has loaded, and whether it still answers. */
+/** An open link to Redis: to one server, or to the nodes of a cluster. */
 export class RedisLink {
   readonly #driver: RedisDriver;
   readonly #clock: Clock;
-  readonly #scripts = new Set<RedisScript>();
-  #unanswered = 0;
-  /** When Redis last had nothing to answer, or last answered. */
-  #waitingSince: Milliseconds = 0;
-  #hasMissedDeadline = false;
-  #fate: Error | undefined;
+  readonly #nodes = new Map<string, RedisNode>();
+  #hasStalled = false;
 
   constructor(driver: RedisDriver, clock: Clock) {
     this.#driver = driver;
     this.#clock = clock;
   }
 
+  /** Whether commands can be sent on it. A link of which a node has stalled takes no more, also for the others. */
   get isReady(): boolean {
-    return this.#driver.isReady;
+    return !this.#hasStalled && this.#driver.isReady;
   }
 
-  send(args: readonly string[], key: string | undefined, recipient: Recipient): void {
-    if (this.#unanswered++ === 0) this.#waitingSince = this.#clock.monotonic();
-    this.#driver.send(args, key).then(
-      (reply) => {
-        this.#noteAnswer();
-        recipient.onReply(reply);
-      },
-      (error: unknown) => {
-        this.#noteAnswer();
-        recipient.onFailure(this.#explain(error));
-      },
-    );
+  /** Whether what was sent may still be answered. */
+  get owesAnswers(): boolean {
+    return this.#driver.isReady && [...this.#nodes.values()].some((node) => node.owesAnswers);
   }
 
-  /** The arguments that run a script: its text the first time on this link, which also loads it, then its hash. */
-  scriptArgs(script: RedisScript, keys: readonly string[], args: readonly string[]): string[] {
-    const rest = [String(keys.length), ...keys, ...args];
-    if (this.#scripts.has(script)) return ["EVALSHA", script.sha1, ...rest];
-    this.#scripts.add(script);
-    return ["EVAL", script.source, ...rest];
+  /** Names of the nodes that hold the keys. */
+  get nodes(): readonly string[] {
+    return this.#driver.nodes;
   }
 
-  /** Redis has lost a script (SCRIPT FLUSH, restart, failover): load it again with the next run. */
-  forgetScript(script: RedisScript): void {
-    this.#scripts.delete(script);
+  node(name: string): RedisNode {
+    const known = this.#nodes.get(name);
+    if (known !== undefined) return known;
+    const node = new RedisNode(name, this.#driver, this.#clock);
+    this.#nodes.set(name, node);
+    return node;
   }
 
-  /** A command on this link was not answered before its deadline. */
-  noteMissedDeadline(): void {
-    this.#hasMissedDeadline = true;
+  /** The node that a key lies on; for `undefined`, any. */
+  nodeOf(key: string | undefined): RedisNode {
+    return this.node(this.#driver.nodeOf(key));
   }
 
-  /** Whether deadlines pass without answers: then either the link recovers, or {@link destroyIfStalled} ends it. */
+  /** Whether deadlines pass without answers: then either the node recovers, or {@link severStalled} ends it. */
   get isSuspect(): boolean {
-    return this.#driver.isOwned && this.#hasMissedDeadline && this.#unanswered > 0;
+    return !this.#hasStalled && this.#driver.isOwned && [...this.#nodes.values()].some((node) => node.isSuspect);
   }
 
-  /** Ends a suspect link that has not answered for a time. */
-  destroyIfStalled(timeout: Milliseconds): void {
-    if (!this.isSuspect || this.#clock.monotonic() - this.#waitingSince < timeout) return;
-    this.#fate = new Error(`Redis had not answered anything for ${timeout} ms, so the connection was closed`);
-    this.destroy();
+  /** Ends the connections to suspect nodes that have not answered for a time. */
+  severStalled(timeout: Milliseconds): void {
+    if (!this.isSuspect) return;
+    for (const node of this.#nodes.values()) {
+      if (!node.hasStalled(timeout)) continue;
+      this.#hasStalled = true;
+      node.sever(timeout);
+    }
   }
 
   destroy(): void {
     this.#driver.destroy();
-  }
-
-  #noteAnswer(): void {
-    this.#hasMissedDeadline = false;
-    if (--this.#unanswered > 0) this.#waitingSince = this.#clock.monotonic();
-  }
-
-  #explain(error: unknown): DriverFailure {
-    const failure = this.#driver.explain(error);
-    return failure.kind === "lost" && this.#fate !== undefined ? { kind: "lost", cause: this.#fate } : failure;
   }
 }

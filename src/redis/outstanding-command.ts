@@ -4,14 +4,18 @@ import type { DriverFailure, RedisReply } from "./commands.ts";
 import type { Attempt } from "./connector.ts";
 import type { DeadlineSweep, Expirable } from "./deadline-sweep.ts";
 import { type CommandLabel, commandError, connectError, deadlineError, replyCode } from "./errors.ts";
-import type { Recipient, RedisLink } from "./link.ts";
+import type { RedisLink } from "./link.ts";
+import type { Recipient, RedisNode } from "./node.ts";
 import type { RedisScript } from "./script.ts";
 
 /** What is to be sent. */
 export interface Request extends CommandLabel {
+  /** The key that it is about, and that decides the node. */
   readonly key: string | undefined;
-  /** The arguments, which for a script depend on what the link has loaded. */
-  readonly argsFor: (link: RedisLink) => readonly string[];
+  /** Chooses the node where no key does. */
+  readonly chooseNode?: (link: RedisLink) => string;
+  /** The arguments, which for a script depend on what the node has loaded. */
+  readonly argsFor: (node: RedisNode) => readonly string[];
   readonly script?: RedisScript;
   readonly deadline: Deadline;
 }
@@ -23,7 +27,8 @@ export class OutstandingCommand implements Expirable, Recipient {
   readonly #sweep: DeadlineSweep;
   readonly #resolve: (reply: RedisReply) => void;
   readonly #reject: (error: Error) => void;
-  #link: RedisLink | undefined;
+  /** Where it was sent to. */
+  #node: RedisNode | undefined;
   #isSettled = false;
 
   constructor(
@@ -53,8 +58,8 @@ export class OutstandingCommand implements Expirable, Recipient {
   }
 
   sendOn(link: RedisLink): void {
-    this.#link = link;
-    link.send(this.#request.argsFor(link), this.#request.key, this);
+    const { key, chooseNode } = this.#request;
+    this.#sendTo(chooseNode === undefined ? link.nodeOf(key) : link.node(chooseNode(link)));
   }
 
   onReply(reply: RedisReply): void {
@@ -64,18 +69,23 @@ export class OutstandingCommand implements Expirable, Recipient {
   onFailure(failure: DriverFailure): void {
     if (this.#isSettled) return;
     const { script } = this.#request;
-    const link = this.#link;
-    if (script === undefined || link === undefined || !isMissingScript(failure)) {
+    const node = this.#node;
+    if (script === undefined || node === undefined || !isMissingScript(failure)) {
       return this.#fail(commandError(this.#request, failure));
     }
-    link.forgetScript(script);
-    this.sendOn(link);
+    node.forgetScript(script);
+    this.#sendTo(node);
   }
 
   expire(): void {
-    const outcome = this.#link === undefined ? "not-sent" : "unknown";
-    this.#link?.noteMissedDeadline();
+    const outcome = this.#node === undefined ? "not-sent" : "unknown";
+    this.#node?.noteMissedDeadline();
     this.#fail(deadlineError(this.#request, this.deadline, outcome));
+  }
+
+  #sendTo(node: RedisNode): void {
+    this.#node = node;
+    node.send(this.#request.argsFor(node), this.#request.key, this);
   }
 
   #fail(error: Error): void {

@@ -1,11 +1,18 @@
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { describeUnknownName, describeValue } from "../core/settings.ts";
+import {
+  checkGivenCluster,
+  GivenNodeRedisClusterDriver,
+  isNodeRedisCluster,
+} from "./clients/given-node-redis-cluster.ts";
 import { checkGivenClient, GivenNodeRedisDriver } from "./clients/given-node-redis.ts";
+import { nodeRedisClusterDriver } from "./clients/node-redis-cluster.ts";
 import { nodeRedisDriver } from "./clients/node-redis.ts";
 import type { RedisDriverFactory } from "./commands.ts";
 import { RedisConnection } from "./connection.ts";
 import {
   parseConnectionSettings,
+  type RedisClusterEndpoint,
   type RedisConnectionSettings,
   type RedisEndpoint,
   type RedisGivenClient,
@@ -77,9 +84,17 @@ function openLater(name: string, input: unknown): RedisConnection {
   return new RedisConnection({ name, driver: driverFor(settings, setting), connectTimeout, stallTimeout });
 }
 
-function driverFor(settings: RedisEndpoint | RedisGivenClient, setting: string): RedisDriverFactory {
+function driverFor(
+  settings: RedisEndpoint | RedisClusterEndpoint | RedisGivenClient,
+  setting: string,
+): RedisDriverFactory {
+  if ("cluster" in settings) return nodeRedisClusterDriver(settings, setting);
   if (!("client" in settings)) return nodeRedisDriver(settings, setting);
   const { client } = settings;
+  if (isNodeRedisCluster(client)) {
+    checkGivenCluster(client, setting);
+    return () => Promise.resolve(new GivenNodeRedisClusterDriver(client));
+  }
   checkGivenClient(client, setting);
   return () => Promise.resolve(new GivenNodeRedisDriver(client));
 }

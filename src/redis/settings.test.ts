@@ -1,4 +1,4 @@
-import { createClient, createCluster } from "@redis/client";
+import { createClient, createClientPool, createCluster } from "@redis/client";
 import { describe, expect, test } from "vitest";
 
 import { ImproperlyConfigured } from "../core/errors.ts";
@@ -51,11 +51,11 @@ describe("settings of a connection", () => {
   test.each<[unknown, string]>([
     [
       5,
-      'redis.session: expected a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path" or "client", got 5 (number).',
+      'redis.session: expected a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path", "cluster" or "client", got 5 (number).',
     ],
     [
       undefined,
-      'redis.session: expected a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path" or "client", got nothing.',
+      'redis.session: expected a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path", "cluster" or "client", got nothing.',
     ],
     [{ port: "6380" }, 'redis.session.port: expected a port from 1 to 65535, got "6380" (string).'],
     [{ port: 70_000 }, "redis.session.port: expected a port from 1 to 65535, got 70000 (number)."],
@@ -65,7 +65,7 @@ describe("settings of a connection", () => {
     [{ path: "/a", host: "h" }, 'redis.session: expected either "path" or "host", got both.'],
     [
       { client: {} },
-      "redis.session.client: expected a client that createClient() of @redis/client (5 or 6) made, got an object.",
+      "redis.session.client: expected a client that createClient() or createCluster() of @redis/client (5 or 6) made, got an object.",
     ],
     [
       { connectTimeout: "1" },
@@ -104,12 +104,67 @@ describe("settings of a connection", () => {
     expect(parse).not.toThrow("hunter2");
   });
 
-  test("a client of one server is taken, a cluster is refused", () => {
+  test("a client of one server and one of a cluster are taken, a pool is refused", () => {
     const client = createClient();
     expect(parseConnectionSettings({ client }, "redis.session")).toMatchObject({ client });
     const cluster = createCluster({ rootNodes: [{ url: "redis://h" }] });
-    expect(() => parseConnectionSettings({ client: cluster }, "redis.session")).toThrow(
+    expect(parseConnectionSettings({ client: cluster }, "redis.session")).toMatchObject({ client: cluster });
+    expect(() => parseConnectionSettings({ client: createClientPool() }, "redis.session")).toThrow(
       "redis.session.client: expected",
     );
+  });
+});
+
+describe("settings of a cluster", () => {
+  const nodes = [
+    { host: "one", port: 7000 },
+    { host: "two", port: 6379 },
+  ];
+  const timeouts = { connectTimeout: 1000, stallTimeout: 1000 };
+  const plain = { ...timeouts, cluster: nodes, tls: undefined, username: undefined, password: undefined };
+  const urls = ["redis://one:7000", "redis://two"];
+  const secure = ["rediss://one:7000", "rediss://two"];
+
+  test.each<[object, object]>([
+    [{ cluster: urls }, plain],
+    [
+      { cluster: urls, username: "alice", password: "secret", connectTimeout: "250ms", stallTimeout: 2 },
+      { ...plain, username: "alice", password: "secret", connectTimeout: 250, stallTimeout: 2000 },
+    ],
+    [
+      { cluster: urls, tls: true },
+      { ...plain, tls: {} },
+    ],
+    [{ cluster: secure }, { ...plain, tls: {} }],
+    [
+      { cluster: secure, tls: { ca: "pem" } },
+      { ...plain, tls: { ca: "pem" } },
+    ],
+  ])("%j is understood", (input, expected) => {
+    expect(parseConnectionSettings(input, "redis.session")).toStrictEqual(expected);
+  });
+
+  const some = 'URLs of nodes such as ["redis://one:6379", "redis://two:6379"]';
+  test.each<[object, string]>([
+    [{ cluster: [] }, `redis.session.cluster: expected ${some}, got an array.`],
+    [{ cluster: "redis://one" }, `redis.session.cluster: expected ${some}, got "redis://one" (string).`],
+    [{ cluster: urls, database: 1 }, 'redis.session.database: is not a setting; expected one of'],
+    [{ cluster: ["redis://one/1"] }, "redis.session.cluster.0: a cluster has no other database than 0."],
+    [{ cluster: ["unix:///a"] }, 'redis.session.cluster.0: expected a URL such as "redis://host:6379".'],
+    [{ cluster: ["redis://one", "two"] }, "redis.session.cluster.1: expected a URL such as"],
+    [{ cluster: ["redis://one", "rediss://two"] }, "redis.session.cluster: expected either redis:// or rediss:// URLs"],
+    [{ cluster: secure, tls: false }, "redis.session.tls: expected true or options of node:tls connect(), got false."],
+    [{ cluster: urls, username: "alice" }, "redis.session: expected a password beside the user name"],
+    [{ cluster: urls, host: "h" }, 'redis.session: expected either "cluster" or "host", got both.'],
+  ])("%j is refused, naming the setting", (input, expected) => {
+    const parse = (): unknown => parseConnectionSettings(input, "redis.session");
+    expect(parse).toThrow(ImproperlyConfigured);
+    expect(parse).toThrow(expected);
+  });
+
+  test("a login in the URL of a node is refused without showing it", () => {
+    const parse = (): unknown => parseConnectionSettings({ cluster: ["redis://:hunter2@one"] }, "redis.session");
+    expect(parse).toThrow("redis.session.cluster.0: expected no login in the URL of a node");
+    expect(parse).not.toThrow("hunter2");
   });
 });

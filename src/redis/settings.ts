@@ -5,6 +5,8 @@ import type { Milliseconds } from "../core/clock.ts";
 import { type Duration, durationSchema } from "../core/durations.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { describeValue, parseSettings, settingsObject } from "../core/settings.ts";
+import type { NodeRedisCluster } from "./clients/cluster-nodes.ts";
+import { isNodeRedisCluster } from "./clients/given-node-redis-cluster.ts";
 import { isNodeRedisClient, type NodeRedisClient } from "./clients/given-node-redis.ts";
 import { parseRedisUrl } from "./url.ts";
 
@@ -61,9 +63,28 @@ export interface RedisSocketSettings extends RedisLoginSettings {
   readonly path: string;
 }
 
+/** A Redis Cluster by some of its nodes. It has one database, 0. */
+export interface RedisClusterSettings extends RedisTimeoutSettings {
+  /**
+   * URLs of nodes such as `redis://host:6379`, or `rediss://` for TLS; at least one, better three. Whichever answers
+   * first tells of all others. Logins stand beside them, since they hold for all nodes.
+   */
+  readonly cluster: readonly string[];
+  /** Name of an ACL user on every node; it needs a password. @defaultValue Redis's `default` user */
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /**
+   * `true`, or options of `node:tls` `connect()`, such as `ca`, for every node.
+   *
+   * @defaultValue `true` for `rediss://` URLs, else `false`
+   */
+  readonly tls?: boolean | ConnectionOptions | undefined;
+}
+
 /** A client that the application already has, connects and closes. */
 export interface RedisClientSettings extends RedisTimeoutSettings {
-  readonly client: NodeRedisClient;
+  /** What `createClient()` or `createCluster()` of `redis` or `@redis/client` made. */
+  readonly client: NodeRedisClient | NodeRedisCluster;
 }
 
 /** One named connection: a URL, the path of a unix socket, or an object. */
@@ -72,6 +93,7 @@ export type RedisConnectionSettings =
   | RedisUrlSettings
   | RedisServerSettings
   | RedisSocketSettings
+  | RedisClusterSettings
   | RedisClientSettings;
 
 /** A server and how to log in. */
@@ -84,9 +106,17 @@ export interface RedisEndpoint extends RedisTimeouts {
   readonly password: string | undefined;
 }
 
+/** A cluster and how to log in. */
+export interface RedisClusterEndpoint extends RedisTimeouts {
+  readonly cluster: readonly { readonly host: string; readonly port: number }[];
+  readonly tls: ConnectionOptions | undefined;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+}
+
 /** A client that the application already has. */
 export interface RedisGivenClient extends RedisTimeouts {
-  readonly client: NodeRedisClient;
+  readonly client: NodeRedisClient | NodeRedisCluster;
 }
 
 interface RedisTimeouts {
@@ -111,28 +141,42 @@ const timeouts = {
   stallTimeout: v.optional(durationSchema({ least: "1ms" }), "1s"),
 };
 
+const user = { username: v.optional(text), password: v.optional(text) };
+
 const login = {
   ...timeouts,
+  ...user,
   database: v.optional(wholeNumber(0, Number.MAX_SAFE_INTEGER, "the number of a database, from 0")),
-  username: v.optional(text),
-  password: v.optional(text),
 };
+
+const tls = v.union([v.boolean(), tlsOptions], "true, false or options of node:tls connect()");
 
 const serverSchema = settingsObject({
   ...login,
   host: v.optional(host, "localhost"),
   port: v.optional(wholeNumber(1, 65_535, "a port from 1 to 65535"), 6379),
-  tls: v.optional(v.union([v.boolean(), tlsOptions], "true, false or options of node:tls connect()"), false),
+  tls: v.optional(tls, false),
 });
 const socketSchema = settingsObject({ ...login, path: text });
 const urlSchema = settingsObject({ ...login, url: text, tls: v.optional(tlsOptions) });
+const SOME_NODES = 'URLs of nodes such as ["redis://one:6379", "redis://two:6379"]';
+const clusterSchema = settingsObject({
+  ...timeouts,
+  ...user,
+  cluster: v.pipe(v.array(v.string(SOME_NODES), SOME_NODES), v.nonEmpty(SOME_NODES)),
+  tls: v.optional(tls),
+});
 const clientSchema = settingsObject({
   ...timeouts,
-  client: v.custom<NodeRedisClient>(isNodeRedisClient, "a client that createClient() of @redis/client (5 or 6) made"),
+  client: v.custom<NodeRedisClient | NodeRedisCluster>(
+    (input) => isNodeRedisClient(input) || isNodeRedisCluster(input),
+    "a client that createClient() or createCluster() of @redis/client (5 or 6) made",
+  ),
 });
 
-const EXPECTED = 'a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path" or "client"';
-const KINDS = ["url", "client", "path", "host"] as const;
+const EXPECTED =
+  'a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path", "cluster" or "client"';
+const KINDS = ["url", "client", "path", "cluster", "host"] as const;
 
 /**
  * Checks the settings of one connection.
@@ -140,7 +184,10 @@ const KINDS = ["url", "client", "path", "host"] as const;
  * @param setting Their path, such as `redis.session`.
  * @throws {ImproperlyConfigured}
  */
-export function parseConnectionSettings(input: unknown, setting: string): RedisEndpoint | RedisGivenClient {
+export function parseConnectionSettings(
+  input: unknown,
+  setting: string,
+): RedisEndpoint | RedisClusterEndpoint | RedisGivenClient {
   if (typeof input === "string") return parseText(input, {}, setting);
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
     throw new ImproperlyConfigured(setting, `expected ${EXPECTED}, got ${describeValue(input)}.`);
@@ -150,6 +197,7 @@ export function parseConnectionSettings(input: unknown, setting: string): RedisE
     throw new ImproperlyConfigured(setting, `expected either "${kind}" or "${second}", got both.`);
   }
   if (kind === "client") return parseSettings(clientSchema, input, setting);
+  if (kind === "cluster") return toClusterEndpoint(input, setting);
   if (kind === "path") return toSocketEndpoint(input, setting);
   if (kind !== "url") return toServerEndpoint(input, setting);
   const { url, connectTimeout, stallTimeout, ...beside } = parseSettings(urlSchema, input, setting);
@@ -178,6 +226,34 @@ function toSocketEndpoint(input: object, setting: string): RedisEndpoint {
   return { ...completeLogin(rest, setting), address: { path } };
 }
 
+function toClusterEndpoint(input: object, setting: string): RedisClusterEndpoint {
+  const { cluster: urls, tls: given, ...rest } = parseSettings(clusterSchema, input, setting);
+  checkLogin(rest, setting);
+  const nodes = urls.map((url, index) => parseNodeUrl(url, `${setting}.cluster.${index}`));
+  const isSecure = nodes[0]?.tls === true;
+  if (nodes.some((node) => node.tls !== isSecure)) {
+    throw new ImproperlyConfigured(`${setting}.cluster`, "expected either redis:// or rediss:// URLs, got both.");
+  }
+  if (isSecure && given === false) {
+    throw new ImproperlyConfigured(`${setting}.tls`, "expected true or options of node:tls connect(), got false.");
+  }
+  const options = typeof given === "object" ? given : isSecure || given === true ? {} : undefined;
+  const { username, password, ...timeoutsGiven } = rest;
+  const cluster = nodes.map(({ host: name, port }) => ({ host: name, port }));
+  return { ...timeoutsGiven, cluster, tls: options, username, password };
+}
+
+function parseNodeUrl(url: string, setting: string): { host: string; port: number; tls: boolean } {
+  const { database = 0, ...node } = parseRedisUrl(url, setting);
+  if (!("host" in node)) throw new ImproperlyConfigured(setting, 'expected a URL such as "redis://host:6379".');
+  if (database !== 0) throw new ImproperlyConfigured(setting, "a cluster has no other database than 0.");
+  if (node.username !== undefined || node.password !== undefined) {
+    const message = "expected no login in the URL of a node: set `username` and `password` beside `cluster`.";
+    throw new ImproperlyConfigured(setting, message);
+  }
+  return { host: node.host ?? "localhost", port: node.port ?? 6379, tls: node.tls === true };
+}
+
 interface Login extends RedisTimeouts {
   readonly database?: number | undefined;
   readonly username?: string | undefined;
@@ -186,8 +262,11 @@ interface Login extends RedisTimeouts {
 
 function completeLogin(given: Login, setting: string): Omit<RedisEndpoint, "address"> {
   const { connectTimeout, stallTimeout, database = 0, username, password } = given;
-  if (username !== undefined && password === undefined) {
-    throw new ImproperlyConfigured(setting, "expected a password beside the user name (`redis://:password@host`).");
-  }
+  checkLogin(given, setting);
   return { connectTimeout, stallTimeout, database, username, password };
+}
+
+function checkLogin({ username, password }: Pick<Login, "username" | "password">, setting: string): void {
+  if (username === undefined || password !== undefined) return;
+  throw new ImproperlyConfigured(setting, "expected a password beside the user name (`redis://:password@host`).");
 }

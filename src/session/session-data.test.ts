@@ -55,6 +55,15 @@ describe("what has changed", () => {
     expect(() => data.delta()).toThrow("session.data.o.n is NaN");
   });
 
+  test("a key with a lone surrogate is refused, unless Python has written it", () => {
+    const data = dataOf('{"\\ud801":1}');
+    data.object["\ud800"] = 1;
+    expect(() => data.delta()).toThrow("is a string with a lone surrogate");
+    delete data.object["\ud800"];
+    expect(data.object["\ud801"]).toBe(1);
+    expect(data.delta().size).toBe(0);
+  });
+
   test("the reserved key is refused", () => {
     const data = dataOf('{"_sojourn":{"nonce":"0"}}');
     expect(Object.keys(data.object)).toStrictEqual([]);

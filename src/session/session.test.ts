@@ -581,6 +581,14 @@ test("a request that no adapter has seen is refused with advice", async () => {
   );
 });
 
+test("create takes a key named __proto__ for a key", async () => {
+  const { sessions } = openHarness();
+  const session = await sessions.create(JSON.parse('{"__proto__":{"admin":true},"cart":1}') as object);
+  expect(session.data["admin"]).toBeUndefined();
+  const { data } = await sessions.open(session.cookieHeader);
+  expect(Object.keys(data)).toStrictEqual(["__proto__", "cart"]);
+});
+
 test("open and create work without a request", async () => {
   const { sessions, store } = openHarness();
   const session = await sessions.create({ a: 1 });

@@ -4,6 +4,7 @@ import { Deadline } from "../core/deadlines.ts";
 import { ImproperlyConfigured, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
 import { hashSessionKey, type SessionKey } from "../core/ids.ts";
+import { defineMember } from "../json/index.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import { checkUserId, type UserId } from "./auth.ts";
@@ -103,7 +104,7 @@ export class Sessions<Data extends object = UntypedData> {
   /** Begins a session that belongs to no request, and saves it: for tests and jobs, with {@link Session.cookieHeader}. */
   async create(data: Partial<Data> = {}): Promise<Session<Data>> {
     const session = await this.#session(false, undefined);
-    Object.assign(session.data, data);
+    for (const [key, value] of Object.entries(data)) defineMember(session.data, key, value);
     await session.save();
     return session;
   }

@@ -15,7 +15,7 @@ describeInBrowser("the pages", (browser) => {
   afterAll(() => shop.stop());
 
   test.for([
-    ["small", false],
+    ["small phone", false],
     ["phone", false],
     ["phone", true],
     ["desk", false],

@@ -25,7 +25,7 @@ const FLAGS = [
 
 // The small one is what WCAG 2.2, success criterion 1.4.10, asks for.
 export const SCREENS = {
-  small: { width: 320, height: 640 },
+  "small phone": { width: 320, height: 640 },
   phone: { width: 390, height: 844 },
   desk: { width: 1280, height: 860 },
 } as const;

@@ -1,4 +1,5 @@
 import { SessionUsageError } from "../../core/errors.ts";
+import { crossSiteGuard } from "../../session/cross-site.ts";
 import type { RequestFacts } from "../../session/session-scope.ts";
 import { holdResponse } from "../node/response-hold.ts";
 import type { SessionSource } from "../node/types.ts";
@@ -31,9 +32,16 @@ export type { ExpressMiddleware, ExpressNext, ExpressRequest, ExpressSessionsOpt
  */
 export function expressSessions<Data extends object>(
   sessions: SessionSource<Data>,
-  { eager = false }: ExpressSessionsOptions = {},
+  { eager = false, crossSite }: ExpressSessionsOptions = {},
 ): ExpressMiddleware {
+  const guard = crossSiteGuard(crossSite, "expressSessions");
   return (request, response, next) => {
+    try {
+      guard?.(request, hostOf(request));
+    } catch (error) {
+      next(error);
+      return;
+    }
     const onError = (error: unknown): void => nearestNext(request, next)(error);
     holdResponse(response, { scope: sessions.scope(request, factsOf(request)), onError });
     if (eager) {
@@ -48,9 +56,20 @@ export function expressSessions<Data extends object>(
 function factsOf(request: ExpressRequest): RequestFacts {
   return {
     cookieHeader: request.headers.cookie,
+    userAgent: request.headers["user-agent"],
     isSecure: () => request.secure,
     host: () => request.hostname,
   };
+}
+
+/**
+ * The host with its port. Express 5 has it as `req.host`, which in Express 4 is without the port; `req.hostname`, in
+ * both, follows `trust proxy`, and so tells which of the two headers is to be believed.
+ */
+function hostOf({ headers, hostname }: ExpressRequest): string | undefined {
+  const forwarded = [headers["x-forwarded-host"] ?? []].flat().join(",").split(",")[0]?.trim();
+  const candidates = [headers.host, forwarded].filter((host) => host !== undefined);
+  return candidates.find((host) => host.replace(/:\d+$/, "") === hostname) ?? hostname;
 }
 
 /** Express keeps the `next` of the router that is at work in `req.next`: its error handlers come before ours. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { CrossSite } from "../../session/cross-site.ts";
 
 /** What the adapter uses of Express's request, versions 4 and 5. */
 export interface ExpressRequest extends IncomingMessage {
@@ -23,4 +24,11 @@ export interface ExpressSessionsOptions {
    * @defaultValue `false`: handlers call `await sessions.from(req)`.
    */
   readonly eager?: boolean;
+  /**
+   * What happens to requests that change something and come from a page of another origin (cross-site request forgery):
+   * `"allow"`, `"refuse"` with a {@link CrossSiteError} (403), or `{ trustedOrigins }`: refuse all but those.
+   *
+   * @defaultValue `"allow"`: `SameSite=Lax` alone stands against them.
+   */
+  readonly crossSite?: CrossSite;
 }

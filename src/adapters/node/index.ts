@@ -1,5 +1,6 @@
 import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from "node:http";
 import type { TLSSocket } from "node:tls";
+import { crossSiteGuard } from "../../session/cross-site.ts";
 import type { RequestFacts } from "../../session/session-scope.ts";
 import { resetHead } from "./response-head.ts";
 import { holdResponse } from "./response-hold.ts";
@@ -42,9 +43,11 @@ export function nodeSessions<Data extends object>(
 export function nodeSessions<Data extends object>(
   sessions: SessionSource<Data>,
   handler: NodeHandler<WithSession<IncomingMessage, Data>>,
-  { eager = false, trustProxy = false, onError = answerWithStatus }: NodeSessionsOptions = {},
+  { eager = false, trustProxy = false, crossSite, onError = answerWithStatus }: NodeSessionsOptions = {},
 ): RequestListener {
+  const guard = crossSiteGuard(crossSite, "nodeSessions");
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    guard?.(request, hostOf(request, trustProxy));
     if (eager) Object.assign(request, { session: await sessions.from(request) });
     await handler(request as WithSession<IncomingMessage, Data>, response);
   };
@@ -96,12 +99,17 @@ function factsOf(request: IncomingMessage, trustProxy: boolean): RequestFacts {
   const forwarded = (name: string): string | undefined => (trustProxy ? firstOf(request.headers[name]) : undefined);
   return {
     cookieHeader: request.headers.cookie,
+    userAgent: request.headers["user-agent"],
     isSecure() {
       const protocol = forwarded("x-forwarded-proto");
       return protocol === undefined ? isEncrypted(request) : protocol.toLowerCase() === "https";
     },
-    host: () => forwarded("x-forwarded-host") ?? request.headers.host,
+    host: () => hostOf(request, trustProxy),
   };
+}
+
+function hostOf({ headers }: IncomingMessage, trustProxy: boolean): string | undefined {
+  return (trustProxy ? firstOf(headers["x-forwarded-host"]) : undefined) ?? headers.host;
 }
 
 function isEncrypted({ socket }: IncomingMessage): boolean {

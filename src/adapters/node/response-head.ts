@@ -118,7 +118,11 @@ function joinFields(fields: readonly Field[]): Iterable<[name: string, value: st
 function appendCookies(response: ServerResponse, cookies: readonly string[]): void {
   const present = new Set([response.getHeader("Set-Cookie") ?? []].flat());
   const missing = cookies.filter((cookie) => !present.has(cookie));
-  if (missing.length > 0) response.appendHeader("Set-Cookie", missing);
+  if (missing.length === 0) return;
+  response.appendHeader("Set-Cookie", missing);
+  // OWASP, Session Management Cheat Sheet: no shared cache may hand one visitor's cookie to another. A response that
+  // says itself how it may be cached knows what it does.
+  if (!response.hasHeader("Cache-Control")) response.setHeader("Cache-Control", 'no-cache="Set-Cookie"');
 }
 
 function varyByCookie(response: ServerResponse): void {

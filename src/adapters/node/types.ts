@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { CrossSite } from "../../session/cross-site.ts";
 import type { Session } from "../../session/session.ts";
 import type { RequestFacts, SessionScope } from "../../session/session-scope.ts";
 
@@ -42,6 +43,13 @@ export interface NodeSessionsOptions {
    * @defaultValue `false`
    */
   readonly trustProxy?: boolean;
+  /**
+   * What happens to requests that change something and come from a page of another origin (cross-site request forgery):
+   * `"allow"`, `"refuse"` with a {@link CrossSiteError} (403), or `{ trustedOrigins }`: refuse all but those.
+   *
+   * @defaultValue `"allow"`: `SameSite=Lax` alone stands against them.
+   */
+  readonly crossSite?: CrossSite;
   /**
    * Called with what the handler has thrown, and with the error of a session that could not be loaded or saved. It
    * has to answer: `response.statusCode` is set already, to `error.statusCode` or 500. With `response.headersSent`

@@ -1,4 +1,4 @@
-import type { DriverFailure, RedisDriver, RedisReply } from "../commands.ts";
+import { type DriverFailure, type RedisDriver, type RedisReply, SOLE_NODE } from "../commands.ts";
 import { isFullQueue } from "./node-redis.ts";
 
 /** The part of a node-redis client (`createClient()` of `redis` or `@redis/client`, 5 or 6) that is used. */
@@ -22,7 +22,7 @@ export function isNodeRedisClient(value: unknown): value is NodeRedisClient {
 
 // The client's own settings may say otherwise: its time-out would cost an AbortSignal a command, and its mapping of
 // types could turn texts into Buffers.
-const COMMAND_OPTIONS = { timeout: 0, typeMapping: {} };
+export const COMMAND_OPTIONS = { timeout: 0, typeMapping: {} };
 
 /** What ends the wait for a client that is connecting. */
 const CONNECT_EVENTS = ["ready", "error", "end", "terminated"];
@@ -33,6 +33,7 @@ const CONNECT_EVENTS = ["ready", "error", "end", "terminated"];
  */
 export class GivenNodeRedisDriver implements RedisDriver {
   readonly isOwned = false;
+  readonly nodes: readonly string[] = [SOLE_NODE];
   readonly #client: NodeRedisClient;
   #giveUp: (() => void) | undefined;
 
@@ -51,18 +52,19 @@ export class GivenNodeRedisDriver implements RedisDriver {
     if (!this.isReady) throw new Error("the given client could not connect");
   }
 
+  nodeOf(): string {
+    return SOLE_NODE;
+  }
+
   async send(args: readonly string[]): Promise<RedisReply> {
     return (await this.#client.sendCommand(args, COMMAND_OPTIONS)) as RedisReply;
   }
 
-  // The client may come from another copy of the library than ours, so its classes are not known here: error replies
-  // are told by their form, a code in capitals.
   explain(error: unknown): DriverFailure {
-    if (!(error instanceof Error)) return { kind: "lost", cause: error };
-    if (/^[A-Z][A-Z0-9_]+( |$)/.test(error.message)) return { kind: "reply", cause: error };
-    const isRefusal = isFullQueue(error) || /^The client is (offline|closed)$/.test(error.message);
-    return { kind: isRefusal ? "refused" : "lost", cause: error };
+    return explainByForm(error);
   }
+
+  sever(): void {}
 
   destroy(): void {
     this.#giveUp?.();
@@ -80,12 +82,27 @@ export class GivenNodeRedisDriver implements RedisDriver {
   }
 }
 
+/**
+ * Classifies an error of a given client. It may come from another copy of the library than ours, so its classes are
+ * not known here: error replies are told by their form, a code in capitals.
+ */
+export function explainByForm(error: unknown): DriverFailure {
+  if (!(error instanceof Error)) return { kind: "lost", cause: error };
+  if (/^[A-Z][A-Z0-9_]+( |$)/.test(error.message)) return { kind: "reply", cause: error };
+  const isRefusal = isFullQueue(error) || /^The client is (offline|closed)$/.test(error.message);
+  return { kind: isRefusal ? "refused" : "lost", cause: error };
+}
+
 /** Warns of settings of a given client that weaken what Sojourn promises. */
 export function checkGivenClient(client: NodeRedisClient, setting: string): void {
-  if (client.options?.disableOfflineQueue === true) return;
+  if (client.options?.disableOfflineQueue !== true) warnOfOfflineQueue(setting, "`disableOfflineQueue: true`");
+}
+
+/** @param remedy The option that ends it. */
+export function warnOfOfflineQueue(setting: string, remedy: string): void {
   process.emitWarning(
     `${setting}: the given client keeps commands while it is offline and sends them when it is back, maybe long after ` +
-      "their deadline. Create it with `disableOfflineQueue: true`.",
+      `their deadline. Create it with ${remedy}.`,
     { type: "SojournWarning", code: "SOJOURN_REDIS_OFFLINE_QUEUE" },
   );
 }

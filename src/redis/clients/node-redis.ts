@@ -3,10 +3,10 @@ import type { ConnectionOptions } from "node:tls";
 import type * as NodeRedis from "@redis/client";
 
 import { ImproperlyConfigured } from "../../core/errors.ts";
-import type { DriverFailure, RedisDriver, RedisDriverFactory, RedisReply } from "../commands.ts";
+import { type DriverFailure, type RedisDriver, type RedisDriverFactory, type RedisReply, SOLE_NODE } from "../commands.ts";
 import type { RedisEndpoint } from "../settings.ts";
 
-type Library = typeof NodeRedis;
+export type Library = typeof NodeRedis;
 type Client = ReturnType<Library["createClient"]>;
 
 /** More outstanding commands than this on one link are refused: the server is then far behind already. */
@@ -26,7 +26,8 @@ export function nodeRedisDriver(
   return async () => new NodeRedisDriver(await loadLibrary(load, setting), endpoint);
 }
 
-async function loadLibrary(load: () => Promise<Library>, setting: string): Promise<Library> {
+/** @throws {ImproperlyConfigured} When it is not installed. */
+export async function loadLibrary(load: () => Promise<Library>, setting: string): Promise<Library> {
   try {
     return await load();
   } catch (cause) {
@@ -38,6 +39,7 @@ async function loadLibrary(load: () => Promise<Library>, setting: string): Promi
 
 class NodeRedisDriver implements RedisDriver {
   readonly isOwned = true;
+  readonly nodes: readonly string[] = [SOLE_NODE];
   readonly #library: Library;
   readonly #client: Client;
   #isDestroyed = false;
@@ -61,6 +63,10 @@ class NodeRedisDriver implements RedisDriver {
     await this.#client.connect();
   }
 
+  nodeOf(): string {
+    return SOLE_NODE;
+  }
+
   send(args: readonly string[]): Promise<RedisReply> {
     return this.#client.sendCommand(args);
   }
@@ -71,6 +77,10 @@ class NodeRedisDriver implements RedisDriver {
     if (error instanceof ErrorReply) return { kind: "reply", cause: error };
     const isRefusal = error instanceof ClientOfflineError || error instanceof ClientClosedError || isFullQueue(error);
     return { kind: isRefusal ? "refused" : "lost", cause: error };
+  }
+
+  sever(): void {
+    this.destroy();
   }
 
   destroy(): void {
@@ -84,19 +94,41 @@ export function isFullQueue(error: unknown): boolean {
   return error instanceof Error && error.message === "The queue is full";
 }
 
-function clientOptions(endpoint: RedisEndpoint): NonNullable<Parameters<Library["createClient"]>[0]> {
-  const { database, username, password, connectTimeout } = endpoint;
+/**
+ * The default of 5 s costs one AbortSignal a command (measured: 3.5 times less throughput) and ends when the command
+ * is written. RedisConnection keeps the deadlines.
+ */
+export const NO_TIMEOUT = { timeout: 0 };
+
+interface ConnectionOptionsOfClient {
+  readonly username?: string;
+  readonly password?: string;
+  readonly disableOfflineQueue: true;
+  readonly commandsQueueMaxLength: number;
+  readonly maintNotifications: "disabled";
+}
+
+/** Options of a client of one server, also of one that is a node of a cluster. */
+export function connectionOptions({
+  username,
+  password,
+}: Pick<RedisEndpoint, "username" | "password">): ConnectionOptionsOfClient {
   return {
-    RESP: 3,
-    database,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     disableOfflineQueue: true,
     commandsQueueMaxLength: LONGEST_QUEUE,
     maintNotifications: "disabled",
-    // The default of 5 s costs one AbortSignal a command (measured: 3.5 times less throughput) and ends when the
-    // command is written. RedisConnection keeps the deadlines.
-    commandOptions: { timeout: 0 },
+  };
+}
+
+function clientOptions(endpoint: RedisEndpoint): NonNullable<Parameters<Library["createClient"]>[0]> {
+  const { database, connectTimeout } = endpoint;
+  return {
+    RESP: 3,
+    database,
+    ...connectionOptions(endpoint),
+    commandOptions: NO_TIMEOUT,
     socket: { ...socketAddress(endpoint), connectTimeout, reconnectStrategy: false },
   };
 }

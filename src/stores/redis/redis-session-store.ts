@@ -16,7 +16,7 @@ const DELETE_IF_MATCH = new RedisScript(
 );
 
 /** How many keys Redis looks at for one page of a scan: some tenths of a millisecond of its time. */
-const SCAN_COUNT = "1000";
+const SCAN_COUNT = 1000;
 
 /**
  * Sessions as Redis strings, one a session: `{project name}:{prefix}:{session key}` holds the record and expires by
@@ -70,16 +70,14 @@ export class RedisSessionStore implements SessionStore {
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
     const seen = new Set<SessionKey>();
-    let cursor = "0";
-    do {
-      const page = await this.#scanPage(cursor, pageDeadline());
-      cursor = page.cursor;
-      for (const key of page.keys) {
+    const pattern = `${escapeGlob(this.#namespace)}*`;
+    for await (const page of this.#connection.scanKeys(pattern, SCAN_COUNT, pageDeadline)) {
+      for (const key of page.map((each) => each.slice(this.#namespace.length)).filter(isSessionKey)) {
         if (seen.has(key)) continue;
         seen.add(key);
         yield key;
       }
-    } while (cursor !== "0");
+    }
   }
 
   async ping(deadline: Deadline): Promise<void> {
@@ -104,13 +102,6 @@ export class RedisSessionStore implements SessionStore {
   ): Promise<CommitResult> {
     const scriptArgs = [...luaRange(etag), etag.text, ...args];
     return toCommitResult(await this.#connection.run(script, [this.#namespace + key], scriptArgs, deadline));
-  }
-
-  async #scanPage(cursor: string, deadline: Deadline): Promise<{ cursor: string; keys: SessionKey[] }> {
-    const pattern = `${escapeGlob(this.#namespace)}*`;
-    const reply = await this.#connection.command(["SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT], deadline);
-    const [next, keys] = reply as [string, string[]];
-    return { cursor: next, keys: keys.map((key) => key.slice(this.#namespace.length)).filter(isSessionKey) };
   }
 }
 

@@ -114,23 +114,23 @@ describeWithRedis("a frozen server", () => {
 
   it("a deadline that passes while other answers come does not cost the connection", async () => {
     const server = await serverForTest();
-    const connection = connectionForTest({ ...server.settings, stallTimeout: "200ms" });
+    const connection = connectionForTest({ ...server.settings, stallTimeout: "700ms" });
     const id = await connection.command(["CLIENT", "ID"], within());
-    await expectConnectionError(connection.command(["DEBUG", "SLEEP", "0.1"], within(40)), "unknown");
-    await sleep(300);
-    expect(await connection.command(["DEBUG", "SLEEP", "0.5"], within())).toBe("OK");
+    await expectConnectionError(connection.command(["DEBUG", "SLEEP", "0.5"], within(40)), "unknown");
+    await sleep(600);
+    expect(await connection.command(["DEBUG", "SLEEP", "1"], within())).toBe("OK");
     expect(await connection.command(["CLIENT", "ID"], within())).toBe(id);
   });
 
   it("stallTimeout counts from the last answer", async () => {
     const server = await serverForTest();
-    const connection = connectionForTest({ ...server.settings, stallTimeout: "600ms" });
+    const connection = connectionForTest({ ...server.settings, stallTimeout: "900ms" });
     const id = await connection.command(["CLIENT", "ID"], within());
-    const first = connection.command(["DEBUG", "SLEEP", "0.4"], within());
+    const first = connection.command(["DEBUG", "SLEEP", "0.6"], within());
     // Sent apart from the first command: Redis answers what it has read at once together.
     await sleep(50);
-    const second = connection.command(["DEBUG", "SLEEP", "0.6"], within());
-    await expectConnectionError(connection.command(["PING"], within(800)), "unknown");
+    const second = connection.command(["DEBUG", "SLEEP", "1"], within());
+    await expectConnectionError(connection.command(["PING"], within(1200)), "unknown");
     expect(await Promise.all([first, second])).toEqual(["OK", "OK"]);
     expect(await connection.command(["CLIENT", "ID"], within())).toBe(id);
   });
@@ -157,15 +157,11 @@ describeWithRedis("a server that is not there", () => {
     onTestFinished(() => void door.close());
     await once(door, "listening");
     const connection = connectionForTest({ host: "127.0.0.1", port: (door.address() as AddressInfo).port });
+    await expectConnectionError(connection.command(["PING"], within()), "not-sent");
     const start = performance.now();
-    let failed = 0;
-    while (performance.now() - start < 300) {
-      await expectConnectionError(connection.command(["PING"], within()), "not-sent");
-      failed++;
-    }
-    expect(attempts).toBeGreaterThan(1);
-    expect(attempts).toBeLessThanOrEqual(1 + (performance.now() - start) / 50);
-    expect(failed).toBeGreaterThan(attempts);
+    while (attempts < 5) await expectConnectionError(connection.command(["PING"], within()), "not-sent");
+    // Three gaps lie between the second attempt and the fifth one.
+    expect(performance.now() - start).toBeGreaterThanOrEqual(150);
   });
 
   it("localhost, tried as ::1 and 127.0.0.1, is reported as well", async () => {

@@ -87,6 +87,17 @@ describeWithRedis("the life of a connection", () => {
     expect(await clientCount(server)).toBe(1);
   });
 
+  it("a driver that is destroyed while its socket is being connected leaves no connection behind", async () => {
+    const server = await serverForTest();
+    const endpoint = parseConnectionSettings(server.url, "redis.default") as RedisEndpoint;
+    const driver = await nodeRedisDriver(endpoint, "redis.default")();
+    const connected = driver.connect();
+    driver.destroy();
+    await expect(connected).rejects.toBeInstanceOf(Error);
+    expect(driver.isReady).toBe(false);
+    expect(await clientCount(server)).toBe(1);
+  });
+
   it("a process exits by itself after close()", async () => {
     const server = await serverForTest();
     const { exitCode, output } = await runModule(`

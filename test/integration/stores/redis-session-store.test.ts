@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
@@ -7,7 +8,7 @@ import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { redisSessionStore, type RedisSessionStoreOptions } from "../../../src/stores/redis/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
-import { expectServiceError, within } from "../../support/redis-connections.ts";
+import { expectServiceError, serverForTest, within } from "../../support/redis-connections.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 
 const later = () => within();
@@ -129,6 +130,28 @@ describeWithRedis("the Redis session store", () => {
       for await (const each of store.scan(later)) found.push(each);
       expect(found).toEqual([key]);
     });
+
+    it("scan yields no key twice though Redis does, when its table shrinks during the walk", async () => {
+      const own = await serverForTest();
+      const registry = new RedisRegistry({ default: own.settings });
+      const store = redisSessionStore()({ projectName: "shrinking", redis: registry, clock: systemClock });
+      const keys = Array.from({ length: 5000 }, newSessionKey);
+      await Promise.all(keys.map((key) => store.create(key, "record", 60_000, later())));
+      const found: string[] = [];
+      for await (const key of store.scan(later)) {
+        found.push(key);
+        if (found.length === 900) await shrinkTo(store, found, keys);
+      }
+      expect(new Set(found).size).toBe(found.length);
+      await registry.close();
+    });
+
+    /** Deletes all other records, and gives Redis the time to make its table smaller. */
+    async function shrinkTo(store: SessionStore, kept: readonly string[], all: readonly string[]): Promise<void> {
+      const keep = new Set(kept);
+      await Promise.all(all.filter((key) => !keep.has(key)).map((key) => store.delete(key, later())));
+      await sleep(300);
+    }
 
     it("data of another type under a session's key is an error that says so, and stays", async () => {
       const [store, key] = [openStore({}, "foreign"), newSessionKey()];

@@ -1,0 +1,89 @@
+import type { RedisReply } from "../commands.ts";
+import { slotOf } from "../key-slot.ts";
+
+/** The part of a client of one node that is used. */
+interface NodeClient {
+  readonly isReady: boolean;
+  sendCommand(args: readonly string[], options?: object): Promise<unknown>;
+}
+
+/** A node of a cluster, which has a client once it was needed. */
+interface ClusterNode {
+  /** `host:port` */
+  readonly address: string;
+  readonly client?: NodeClient | undefined;
+  /** While the client connects. */
+  readonly connectPromise?: unknown;
+}
+
+/** The part of a node-redis cluster (`createCluster()` of `redis` or `@redis/client`, 5 or 6) that is used. */
+export interface NodeRedisCluster {
+  readonly isOpen: boolean;
+  readonly slots: readonly ({ readonly master: ClusterNode } | undefined)[];
+  readonly masters: readonly ClusterNode[];
+  readonly nodeByAddress: ReadonlyMap<string, ClusterNode>;
+  nodeClient(node: ClusterNode): NodeClient | Promise<NodeClient>;
+  sendCommand(
+    firstKey: string | undefined,
+    isReadonly: boolean | undefined,
+    args: string[],
+    options?: object,
+  ): Promise<unknown>;
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
+}
+
+/** A command was not sent, for there is no node for it. */
+export class NoNodeError extends Error {}
+
+/** The name of no node. */
+const NOWHERE = "";
+
+/** Which node of a cluster a command goes to. Nodes are named by their addresses. */
+export class ClusterNodes {
+  readonly #cluster: NodeRedisCluster;
+  /** Options of each command. */
+  readonly #options: object;
+  #turn = 0;
+  /** Whether the client turned out to know too little of the cluster. */
+  isOutdated = false;
+
+  constructor(cluster: NodeRedisCluster, options: object) {
+    this.#cluster = cluster;
+    this.#options = options;
+  }
+
+  get masters(): readonly string[] {
+    return this.#cluster.masters.map(({ address }) => address);
+  }
+
+  /** Whether the nodes are known, and one at least is connected or was not needed yet. */
+  get isUsable(): boolean {
+    return this.#cluster.isOpen && !this.isOutdated && this.#cluster.masters.some(isUsable);
+  }
+
+  /** The master that a key lies on; for `undefined`, each of those that are connected in turn. */
+  of(key: string | undefined): string {
+    if (key !== undefined) return this.#cluster.slots[slotOf(key)]?.master.address ?? NOWHERE;
+    const usable = this.#cluster.masters.filter(isUsable);
+    return usable[this.#turn++ % usable.length]?.address ?? NOWHERE;
+  }
+
+  async send(args: readonly string[], address: string, key: string | undefined): Promise<RedisReply> {
+    if (key !== undefined && address !== NOWHERE) {
+      // The library only reads them.
+      return (await this.#cluster.sendCommand(key, false, args as string[], this.#options)) as RedisReply;
+    }
+    const node = this.#cluster.nodeByAddress.get(address);
+    if (node === undefined) {
+      this.isOutdated = true;
+      throw new NoNodeError(address === NOWHERE ? "no node of the cluster has the key" : "the node left the cluster");
+    }
+    const client = await this.#cluster.nodeClient(node);
+    return (await client.sendCommand(args, this.#options)) as RedisReply;
+  }
+}
+
+function isUsable({ client, connectPromise }: ClusterNode): boolean {
+  return client === undefined || client.isReady || connectPromise !== undefined;
+}

@@ -1,0 +1,85 @@
+import type { DriverFailure, RedisDriver, RedisReply } from "../commands.ts";
+import { ClusterNodes, NoNodeError, type NodeRedisCluster } from "./cluster-nodes.ts";
+import { COMMAND_OPTIONS, explainByForm, warnOfOfflineQueue } from "./given-node-redis.ts";
+
+/** Whether something looks like a cluster client of node-redis. */
+export function isNodeRedisCluster(value: unknown): value is NodeRedisCluster {
+  const cluster = value as Partial<NodeRedisCluster> | null | undefined;
+  return (
+    typeof cluster?.isOpen === "boolean" &&
+    typeof cluster.sendCommand === "function" &&
+    typeof cluster.nodeClient === "function" &&
+    Array.isArray(cluster.masters)
+  );
+}
+
+/** What ends the wait for a cluster client that is connecting. */
+const CONNECT_EVENTS = ["connect", "disconnect"];
+
+/**
+ * A driver over a cluster client that the application made, connects and closes. It is never closed from here, also
+ * not when a node stalls: commands then end by their deadlines alone.
+ */
+export class GivenNodeRedisClusterDriver implements RedisDriver {
+  readonly isOwned = false;
+  readonly #cluster: NodeRedisCluster;
+  readonly #nodes: ClusterNodes;
+  #giveUp: (() => void) | undefined;
+
+  constructor(cluster: NodeRedisCluster) {
+    this.#cluster = cluster;
+    this.#nodes = new ClusterNodes(cluster, COMMAND_OPTIONS);
+  }
+
+  get isReady(): boolean {
+    return this.#nodes.isUsable;
+  }
+
+  get nodes(): readonly string[] {
+    return this.#nodes.masters;
+  }
+
+  async connect(): Promise<void> {
+    if (this.isReady) return;
+    if (!this.#cluster.isOpen) throw new Error("the given cluster client is not connected: call its connect() first");
+    await this.#nextConnectEvent();
+    if (!this.isReady) throw new Error("the given cluster client could not connect");
+  }
+
+  nodeOf(key: string | undefined): string {
+    return this.#nodes.of(key);
+  }
+
+  send(args: readonly string[], node: string, key: string | undefined): Promise<RedisReply> {
+    return this.#nodes.send(args, node, key);
+  }
+
+  explain(error: unknown): DriverFailure {
+    return error instanceof NoNodeError ? { kind: "refused", cause: error } : explainByForm(error);
+  }
+
+  sever(): void {}
+
+  destroy(): void {
+    this.#giveUp?.();
+  }
+
+  #nextConnectEvent(): Promise<void> {
+    if (this.#cluster.masters.length > 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        for (const event of CONNECT_EVENTS) this.#cluster.off(event, finish);
+        resolve();
+      };
+      for (const event of CONNECT_EVENTS) this.#cluster.on(event, finish);
+      this.#giveUp = finish;
+    });
+  }
+}
+
+/** Warns of settings of a given cluster client that weaken what Sojourn promises. */
+export function checkGivenCluster(cluster: NodeRedisCluster, setting: string): void {
+  const { _options: options } = cluster as { _options?: { defaults?: { disableOfflineQueue?: boolean } } };
+  if (options?.defaults?.disableOfflineQueue === true) return;
+  warnOfOfflineQueue(setting, "`defaults: { disableOfflineQueue: true }`");
+}

@@ -1,0 +1,94 @@
+import type { Clock, Milliseconds } from "../core/clock.ts";
+import type { DriverFailure, RedisDriver, RedisReply } from "./commands.ts";
+import type { RedisScript } from "./script.ts";
+
+/** Who waits for the answer to a command. One of the two is called, once, however late. */
+export interface Recipient {
+  onReply(reply: RedisReply): void;
+  onFailure(failure: DriverFailure): void;
+}
+
+/** A server at the end of a link, and what is known of it: the scripts that it has loaded, and whether it answers. */
+export class RedisNode {
+  readonly #name: string;
+  readonly #driver: RedisDriver;
+  readonly #clock: Clock;
+  readonly #scripts = new Set<RedisScript>();
+  #unanswered = 0;
+  /** When the node last had nothing to answer, or last answered. */
+  #waitingSince: Milliseconds = 0;
+  #hasMissedDeadline = false;
+  #fate: Error | undefined;
+
+  /** @param name By which the driver knows it. */
+  constructor(name: string, driver: RedisDriver, clock: Clock) {
+    this.#name = name;
+    this.#driver = driver;
+    this.#clock = clock;
+  }
+
+  send(args: readonly string[], key: string | undefined, recipient: Recipient): void {
+    if (this.#unanswered++ === 0) this.#waitingSince = this.#clock.monotonic();
+    this.#driver.send(args, this.#name, key).then(
+      (reply) => {
+        this.#noteAnswer();
+        recipient.onReply(reply);
+      },
+      (error: unknown) => {
+        const failure = this.#explain(error);
+        // What the client did not take says nothing of the server: a frozen one would look alive by a full queue.
+        if (failure.kind === "refused") this.#unanswered--;
+        else this.#noteAnswer();
+        recipient.onFailure(failure);
+      },
+    );
+  }
+
+  /** The arguments that run a script: its text the first time on this node, which also loads it, then its hash. */
+  scriptArgs(script: RedisScript, keys: readonly string[], args: readonly string[]): string[] {
+    const rest = [String(keys.length), ...keys, ...args];
+    if (this.#scripts.has(script)) return ["EVALSHA", script.sha1, ...rest];
+    this.#scripts.add(script);
+    return ["EVAL", script.source, ...rest];
+  }
+
+  /** Redis has lost a script (SCRIPT FLUSH, restart, failover): load it again with the next run. */
+  forgetScript(script: RedisScript): void {
+    this.#scripts.delete(script);
+  }
+
+  /** A command was not answered before its deadline. */
+  noteMissedDeadline(): void {
+    this.#hasMissedDeadline = true;
+  }
+
+  get owesAnswers(): boolean {
+    return this.#unanswered > 0;
+  }
+
+  /** Whether deadlines pass without answers: then either the node recovers, or it {@link hasStalled}. */
+  get isSuspect(): boolean {
+    return this.#hasMissedDeadline && this.#unanswered > 0;
+  }
+
+  /** Whether it is suspect and has not answered for a time. */
+  hasStalled(timeout: Milliseconds): boolean {
+    return this.isSuspect && this.#clock.monotonic() - this.#waitingSince >= timeout;
+  }
+
+  /** Ends the connection to it, which {@link hasStalled}. */
+  sever(timeout: Milliseconds): void {
+    this.#fate = new Error(`Redis had not answered anything for ${timeout} ms, so the connection was closed`);
+    this.#driver.sever(this.#name);
+  }
+
+  #noteAnswer(): void {
+    this.#hasMissedDeadline = false;
+    if (--this.#unanswered > 0) this.#waitingSince = this.#clock.monotonic();
+  }
+
+  #explain(error: unknown): DriverFailure {
+    const failure = this.#driver.explain(error);
+    return failure.kind === "lost" && this.#fate !== undefined ? { kind: "lost", cause: this.#fate } : failure;
+  }
+}

@@ -1,0 +1,60 @@
+import { expect, onTestFinished, test } from "vitest";
+import { RedisServer, describeWithRedis } from "../support/redis-server.ts";
+import { isSoak, scaled } from "../support/scale.ts";
+import { checkHistory } from "./history/check.ts";
+import type { History } from "./history/history.ts";
+import { recordHistory } from "./history/record-history.ts";
+import { type Fault, STRIKES } from "./history/trouble.ts";
+import { DEADLINE } from "./history/worker-messages.ts";
+
+const OPERATIONS = scaled(800, 100_000);
+
+/** How often each kind of operation ended how. */
+function tally({ operations }: History): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { kind, ending } of operations) {
+    for (const name of [ending, `${kind} ${ending}`]) counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function report(fault: Fault, history: History, strikes: number, findings: Record<string, readonly string[]>): void {
+  const { operations, pauses } = history;
+  const calls = operations.flatMap((operation) => operation.calls);
+  const longest = Math.max(0, ...operations.map(({ calls: own }) => Math.max(0, ...own.map(({ start, end }) => end - start))));
+  const found = Object.entries(findings).map(([name, list]) => `${list.length} ${name}`);
+  process.stdout.write(
+    `${fault}: ${operations.length} operations, ${calls.length} calls (longest ${Math.round(longest)} ms), ` +
+      `${strikes} strikes, ${found.join(", ")}, ${pauses.length} pauses; ${JSON.stringify(tally(history))}\n`,
+  );
+}
+
+describeWithRedis("histories of sessions that two processes share", () => {
+  test.each(Object.keys(STRIKES) as Fault[])(
+    "%s: no update is lost, no session comes back, every call ends in time, nothing is left behind",
+    async (fault) => {
+      const server = await RedisServer.start();
+      onTestFinished(() => server.stop());
+      const { history, reports, strikes, leakedSockets } = await recordHistory(fault, server.port, OPERATIONS);
+      const findings = checkHistory(history, DEADLINE);
+      if (isSoak || process.env["SOJOURN_TALLY_HISTORIES"] === "1") report(fault, history, strikes, { ...findings });
+
+      expect(findings).toStrictEqual({ lost: [], phantom: [], resurrected: [], late: [], unexpected: [] });
+      expect(history.operations.length).toBeGreaterThanOrEqual(OPERATIONS);
+      expectBothSuccessAndFailure(fault, history);
+      expect(leakedSockets).toBe(0);
+      const clean = { leakedResources: [], leakedListeners: 0, warnings: [], unhandledRejections: [] };
+      expect(reports).toStrictEqual(reports.map(() => ({ type: "done", ...clean })));
+    },
+  );
+});
+
+/** A history in which nothing went well, or no fault was felt, shows nothing. */
+function expectBothSuccessAndFailure(fault: Fault, history: History): void {
+  const counts = tally(history);
+  expect(counts["ok"]).toBeGreaterThan(OPERATIONS / 4);
+  expect(counts["read absent"] ?? 0).toBeGreaterThan(0);
+  const failures = (counts["unknown"] ?? 0) + (counts["not-sent"] ?? 0) + (counts["unread"] ?? 0);
+  if (fault === "none") expect(failures).toBe(0);
+  else expect(failures).toBeGreaterThan(0);
+}

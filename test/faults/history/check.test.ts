@@ -1,0 +1,193 @@
+import { expect, test } from "vitest";
+import { checkHistory, type Findings } from "./check.ts";
+import type { History, Operation, Pause, Sight } from "./history.ts";
+
+const DEADLINE = 400;
+const NOTHING: Sight = { lineage: "c", own: {}, log: [], ids: [], n: 0 };
+
+let turn = 0;
+
+/** An operation on the key A from `start` to `start + 5`, acting 1 ms after it has begun. */
+function operation(id: string, kind: Operation["kind"], start: number, more: Partial<Operation> = {}): Operation {
+  const base = { id, process: 0, lane: id, turn: turn++, kind, start, actAt: start + 1, end: start + 5 } as const;
+  return { ...base, key: "A", ending: "ok", calls: [], ...more };
+}
+
+const created = operation("c", "create", 0, { key: undefined, newKey: "A" });
+
+function look(saw: Partial<Sight> = {}): Sight {
+  return { ...NOTHING, ...saw };
+}
+
+/** Checks operations on a session that is created first. */
+function check(
+  operations: readonly Operation[],
+  final: Readonly<Record<string, Sight | undefined>>,
+  pauses: readonly Pause[] = [],
+): Findings {
+  const history: History = { operations: [created, ...operations], pauses, final: new Map(Object.entries(final)) };
+  return checkHistory(history, DEADLINE);
+}
+
+function expectOnly(findings: Findings, kind: keyof Findings, text: RegExp): void {
+  const { [kind]: found, ...others } = findings;
+  expect(found).toStrictEqual([expect.stringMatching(text)]);
+  expect(Object.values(others).flat()).toStrictEqual([]);
+}
+
+function expectNothing(findings: Findings): void {
+  expect(Object.values(findings).flat()).toStrictEqual([]);
+}
+
+test("a history in which everything went well has no findings", () => {
+  const operations = [
+    operation("s", "set", 10, { lane: "L" }),
+    operation("a", "append", 12),
+    operation("u", "update", 14),
+    operation("r", "read", 30, { saw: look({ own: { L: "s" }, log: ["a"], ids: ["u"], n: 1 }) }),
+    operation("y", "cycleKey", 40, { newKey: "B", saw: look({ own: { L: "s" }, log: ["a"], ids: ["u"], n: 1 }) }),
+    operation("x", "append", 50, { ending: "absent" }),
+    operation("q", "logout", 60, { key: "B" }),
+    operation("z", "read", 70, { key: "B", ending: "absent" }),
+  ];
+  expectNothing(check(operations, { A: undefined, B: undefined }));
+});
+
+test.each(["set", "append", "update"] as const)("an acknowledged %s that is missing at the end is lost", (kind) => {
+  expectOnly(check([operation("w", kind, 10)], { A: look() }), "lost", /^\w+ w .* is missing in the end$/);
+});
+
+test("an acknowledged write that a later read does not see is lost, though it is there at the end", () => {
+  const read = operation("r", "read", 20, { saw: look() });
+  expectOnly(check([operation("w", "append", 10), read], { A: look({ log: ["w"] }) }), "lost", /missing in read r/);
+});
+
+test("a read that overlaps a write may or may not see it", () => {
+  const early = operation("r", "read", 12, { saw: look() });
+  const write = operation("w", "append", 10);
+  expectNothing(check([write, early], { A: look({ log: ["w"] }) }));
+  expectNothing(check([write, { ...early, saw: look({ log: ["w"] }) }], { A: look({ log: ["w"] }) }));
+});
+
+test("an acknowledged write that did not come along to the new key is lost", () => {
+  const cycle = operation("y", "cycleKey", 20, { newKey: "B", saw: look({ log: ["w"] }) });
+  const findings = check([operation("w", "append", 10), cycle], { A: undefined, B: look() });
+  expectOnly(findings, "lost", /append w .* is missing in the end/);
+});
+
+test("an own part that falls back to an older acknowledged value is a lost update", () => {
+  const writes = [operation("s1", "set", 10, { lane: "L" }), operation("s2", "set", 20, { lane: "L" })];
+  expectOnly(check(writes, { A: look({ own: { L: "s1" } }) }), "lost", /set s2 .* is missing/);
+});
+
+test("an operation of unknown outcome may be there or not", () => {
+  const write = operation("w", "update", 10, { ending: "unknown" });
+  expectNothing(check([write], { A: look() }));
+  expectNothing(check([write], { A: look({ ids: ["w"], n: 1 }) }));
+});
+
+test.each(["not-sent", "conflict"] as const)("the effect of an operation that ended %s is a phantom", (ending) => {
+  const write = operation("w", "append", 30, { ending });
+  expectOnly(check([write], { A: look({ log: ["w"] }) }), "phantom", /append w cannot be in the end/);
+});
+
+test("the effect of an interrupted operation is a phantom, in a session that should be gone", () => {
+  const logout = operation("q", "logout", 30, { ending: "unknown" });
+  const write = operation("w", "append", 30, { ending: "interrupted" });
+  const { phantom, resurrected, lost } = check([write, logout], { A: look({ log: ["w"] }) });
+  expect(phantom).toStrictEqual([expect.stringMatching(/append w cannot be in the end/)]);
+  expect(resurrected).toStrictEqual([expect.stringMatching(/there at the end, after append w/)]);
+  expect(lost).toStrictEqual([]);
+});
+
+test("half of an update is a phantom", () => {
+  const findings = check([operation("w", "update", 10)], { A: look({ ids: ["w"], n: 2 }) });
+  expectOnly(findings, "phantom", /counts 2 updates, but has 1/);
+});
+
+test("a session that is gone though nothing has ended it is lost", () => {
+  expectOnly(check([], { A: undefined }), "lost", /gone at the end/);
+  const absent = operation("r", "read", 10, { ending: "absent" });
+  expect(check([absent], { A: undefined }).lost).toContainEqual(expect.stringMatching(/read r .* nothing has ended it/));
+});
+
+test("a logout that said it was not sent explains nothing, one of unknown outcome does", () => {
+  const logout = operation("q", "logout", 10, { ending: "not-sent" });
+  expectOnly(check([logout], { A: undefined }), "lost", /gone at the end/);
+  expectNothing(check([{ ...logout, ending: "unknown" }], { A: undefined }));
+  expectNothing(check([{ ...logout, ending: "unknown" }], { A: look() }));
+});
+
+test.each(["read", "append", "update", "cycleKey"] as const)("a %s after logout has returned is a resurrection", (kind) => {
+  const made = kind === "cycleKey" ? { newKey: "B" } : {};
+  const saw = kind === "append" || kind === "update" ? {} : { saw: look() };
+  const late = operation("x", kind, 20, { ...made, ...saw });
+  const findings = check([operation("q", "logout", 10), late], { A: undefined });
+  expect(findings.resurrected).toStrictEqual([expect.stringMatching(/x .* after logout q/)]);
+});
+
+test("a write that began before logout but acted after it had returned is a resurrection", () => {
+  const late = operation("w", "append", 9, { actAt: 20, end: 25 });
+  expectOnly(check([operation("q", "logout", 10), late], { A: undefined }), "resurrected", /append w .* after logout q/);
+});
+
+test("a write that overlaps logout may succeed", () => {
+  expectNothing(check([operation("q", "logout", 10), operation("w", "append", 11)], { A: undefined }));
+});
+
+test("a session that is there at the end after logout is a resurrection", () => {
+  expectOnly(check([operation("q", "logout", 10)], { A: look() }), "resurrected", /there at the end/);
+});
+
+test("a session that was seen dead once stays dead, whoever has ended it", () => {
+  const operations = [
+    operation("q", "logout", 10, { ending: "unknown" }),
+    operation("x", "read", 20, { ending: "absent" }),
+    operation("r", "read", 30, { saw: look() }),
+  ];
+  expectOnly(check(operations, { A: undefined }), "resurrected", /read r .* after read x/);
+});
+
+test("an old key that lives on beside its new one is a resurrection", () => {
+  const cycle = operation("y", "cycleKey", 10, { newKey: "B", saw: look() });
+  expectOnly(check([cycle], { A: look(), B: look() }), "resurrected", /there at the end, after cycleKey y/);
+  const second = operation("z", "cycleKey", 11, { newKey: "C", saw: look() });
+  expectOnly(check([cycle, second], { A: undefined, B: look(), C: look() }), "resurrected", /carried over before/);
+});
+
+test("a session of a user that is there after revokeUser is a resurrection, unless its login overlapped", () => {
+  const login = operation("l", "login", 10, { user: "7", newKey: "B", saw: look() });
+  const revoke = operation("v", "revokeUser", 30, { key: undefined, user: "7" });
+  expectNothing(check([login, revoke], { A: undefined, B: undefined }));
+  expectOnly(check([login, revoke], { A: undefined, B: look() }), "resurrected", /there at the end, after revokeUser v/);
+  expectNothing(check([login, { ...revoke, actAt: 12 }], { A: undefined, B: look() }));
+  const other = { ...revoke, user: "8" };
+  expectOnly(check([login, other], { A: undefined, B: undefined }), "lost", /gone at the end/);
+});
+
+test("two logins may join in one new session, and one that comes too late may begin its own", () => {
+  const first = operation("l", "login", 10, { user: "7", newKey: "B", saw: look() });
+  const joined = operation("m", "login", 12, { user: "7", newKey: "B", saw: look() });
+  const begun = operation("n", "login", 11, { user: "7", newKey: "C", saw: look({ lineage: undefined }) });
+  expectNothing(check([first, joined, begun], { A: undefined, B: look(), C: look({ lineage: undefined }) }));
+});
+
+test("a login that began anew though its session was there has lost it", () => {
+  const begun = operation("n", "login", 11, { user: "7", newKey: "C", saw: look({ lineage: undefined }) });
+  const findings = check([begun], { A: undefined, C: look({ lineage: undefined }) });
+  expect(findings.lost).toContainEqual(expect.stringMatching(/login n .* nothing has ended it/));
+});
+
+test("a call past its deadline and 250 ms is late, but for the time in which its process stood still", () => {
+  const call = { name: "open", start: 1000, end: 1000 + DEADLINE + 260 };
+  const read = operation("r", "read", 1000, { end: call.end, saw: look(), calls: [call] });
+  expectOnly(check([read], { A: look() }), "late", /open of read r .* took 660 ms/);
+  expectNothing(check([read], { A: look() }, [{ process: 0, from: 1100, to: 1120 }]));
+  expectOnly(check([read], { A: look() }, [{ process: 1, from: 1100, to: 1120 }]), "late", /open/);
+  expectOnly(check([read], { A: look() }, [{ process: 0, from: 900, to: 1005 }]), "late", /open/);
+});
+
+test("an error that nobody expects is a finding", () => {
+  const failed = operation("w", "append", 10, { ending: "other", error: "TypeError: no" });
+  expectOnly(check([failed], { A: look() }), "unexpected", /TypeError: no/);
+});

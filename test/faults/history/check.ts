@@ -1,0 +1,181 @@
+import type { Call, History, Operation, Pause, Sight } from "./history.ts";
+import { groupBy, isWrite, mayHaveHappened, SessionModel } from "./session-model.ts";
+
+/** What a deadline may be exceeded by, in milliseconds. */
+const MARGIN = 250;
+
+/** What is wrong with a history: one line a finding. */
+export interface Findings {
+  /** P1: acknowledged effects that are missing, and sessions that are gone for no reason. */
+  readonly lost: readonly string[];
+  /** P1: effects of operations that have said that they did not happen, or half of an effect. */
+  readonly phantom: readonly string[];
+  /** P2: dead sessions that were read or written, or are still there. */
+  readonly resurrected: readonly string[];
+  /** P4: calls past their deadline. */
+  readonly late: readonly string[];
+  /** Errors that no fault explains. */
+  readonly unexpected: readonly string[];
+}
+
+/** Checks a history against the promises. @param deadline `sessions.deadline` of the workers, in milliseconds. */
+export function checkHistory(history: History, deadline: number): Findings {
+  const model = new SessionModel(history);
+  const sights = sightsOf(history);
+  return {
+    lost: [...sights.flatMap((sight) => missing(model, sight)), ...unexplained(model, history)],
+    phantom: sights.flatMap((sight) => phantoms(model, sight)),
+    resurrected: resurrections(model, history),
+    late: lateCalls(history, deadline + MARGIN),
+    unexpected: history.operations
+      .filter(({ ending }) => ending === "other")
+      .map((operation) => `${describe(operation)}: ${operation.error}`),
+  };
+}
+
+/** A look into a session. */
+interface Look {
+  readonly what: string;
+  readonly key: string;
+  readonly saw: Sight;
+  readonly start: number;
+  readonly end: number;
+}
+
+function sightsOf({ operations, final }: History): Look[] {
+  const looks: Look[] = [];
+  for (const operation of operations) {
+    const { saw, actAt, end, newKey } = operation;
+    const key = newKey ?? operation.key;
+    // A login that began a new session has nothing to show.
+    if (saw === undefined || key === undefined || (newKey !== undefined && saw.lineage === undefined)) continue;
+    looks.push({ what: describe(operation), key, saw, start: actAt, end });
+  }
+  const always = { start: Number.POSITIVE_INFINITY, end: Number.POSITIVE_INFINITY };
+  for (const [key, saw] of final) if (saw) looks.push({ what: "the end", key, saw, ...always });
+  return looks;
+}
+
+function missing(model: SessionModel, look: Look): string[] {
+  const due = model.writes(look.key).filter(({ ending, end }) => ending === "ok" && end < look.start);
+  const [log, ids] = [new Set(look.saw.log), new Set(look.saw.ids)];
+  return due
+    .filter((write) => {
+      if (write.kind === "append") return !log.has(write.id);
+      if (write.kind === "update") return !ids.has(write.id);
+      return turnOf(model, look.saw.own[write.lane]) < write.turn;
+    })
+    .map((write) => `${describe(write)} is missing in ${look.what}`);
+}
+
+/** A lane's own part has no other writer, so what is there may only be what was set last, or later. */
+function turnOf(model: SessionModel, id: string | undefined): number {
+  return (id === undefined ? undefined : model.operations.get(id)?.turn) ?? -1;
+}
+
+function phantoms(model: SessionModel, look: Look): string[] {
+  const { saw, what } = look;
+  const possible = new Set(
+    model
+      .writes(look.key)
+      .filter(({ ending, actAt }) => mayHaveHappened(ending) && actAt < look.end)
+      .map(({ id, kind }) => `${kind} ${id}`),
+  );
+  const seen = [
+    ...Object.values(saw.own).map((id) => `set ${id}`),
+    ...saw.log.map((id) => `append ${id}`),
+    ...saw.ids.map((id) => `update ${id}`),
+  ];
+  const found = seen.filter((effect) => !possible.has(effect)).map((effect) => `${effect} cannot be in ${what}`);
+  if (saw.n !== saw.ids.length) found.push(`${what} counts ${saw.n} updates, but has ${saw.ids.length}`);
+  return found;
+}
+
+function unexplained(model: SessionModel, { operations, final }: History): string[] {
+  const found: string[] = [];
+  for (const operation of operations) {
+    const { key, end, ending, kind, newKey, saw } = operation;
+    if (key === undefined) continue;
+    const isFoundGone =
+      ending === "absent" ||
+      (ending === "interrupted" && isWrite(operation)) ||
+      (kind === "login" && newKey !== undefined && saw?.lineage === undefined);
+    if (isFoundGone && !model.isExplained(key, end)) found.push(`${describe(operation)}: gone, but nothing has ended it`);
+    if (kind === "cycleKey" && ending === "ok" && saw?.lineage === undefined) {
+      found.push(`${describe(operation)} has carried nothing over`);
+    }
+  }
+  for (const [key, saw] of final) {
+    if (saw === undefined && !model.isExplained(key, Number.POSITIVE_INFINITY)) {
+      found.push(`the session of ${describe(model.makers.get(key))} is gone at the end, but nothing has ended it`);
+    }
+  }
+  return found;
+}
+
+function resurrections(model: SessionModel, history: History): string[] {
+  const found: string[] = [];
+  for (const key of model.makers.keys()) {
+    const certain = model.deaths(key).filter(({ isCertain }) => isCertain);
+    const seenDead = model.on(key).filter((operation) => isSeenDead(operation));
+    const first = [...certain.map(({ by }) => by), ...seenDead].toSorted((left, right) => left.end - right.end)[0];
+    if (first === undefined) continue;
+    const living = model.on(key).filter((operation) => isAliveAfter(model, operation, first));
+    found.push(...living.map((operation) => `${describe(operation)} after ${describe(first)}`));
+    if (history.final.get(key) !== undefined) found.push(`there at the end, after ${describe(first)}`);
+  }
+  return [...found, ...forks(model)];
+}
+
+function isSeenDead(operation: Operation): boolean {
+  return operation.ending === "absent" || (operation.ending === "interrupted" && isWrite(operation));
+}
+
+/** Whether an operation has read a session that was dead when it began, or has written to one that was dead by then. */
+function isAliveAfter(model: SessionModel, operation: Operation, death: Operation): boolean {
+  const { start, actAt, ending, kind, newKey, saw } = operation;
+  if (operation === death || ending === "absent" || ending === "unread") return false;
+  if (start > death.end) return true;
+  if (ending !== "ok" || actAt <= death.end || kind === "logout") return false;
+  if (newKey === undefined) return true;
+  // Otherwise it has joined another login, or begun anew.
+  return saw?.lineage !== undefined && model.makers.get(newKey) === operation;
+}
+
+/** One session goes on under one key. */
+function forks(model: SessionModel): string[] {
+  const next = new Map<string, string>();
+  const found: string[] = [];
+  for (const [key, maker] of model.makers) {
+    const previous = model.previous(key);
+    if (previous === undefined) continue;
+    if (next.has(previous)) found.push(`${describe(maker)} has carried over what was carried over before`);
+    next.set(previous, key);
+  }
+  return found;
+}
+
+/**
+ * A process that got no CPU, or collected garbage, cannot end a call: such pauses are no fault of the library, and are
+ * taken off.
+ */
+function lateCalls({ operations, pauses }: History, most: number): string[] {
+  const byProcess = groupBy(pauses, ({ process }) => process);
+  return operations.flatMap((operation) =>
+    operation.calls
+      .filter((call) => call.end - call.start > most)
+      .map((call) => ({ call, took: call.end - call.start - paused(call, byProcess.get(operation.process) ?? []) }))
+      .filter(({ took }) => took > most)
+      .map(({ call, took }) => `${call.name} of ${describe(operation)} took ${Math.round(took)} ms`),
+  );
+}
+
+function paused(call: Call, pauses: readonly Pause[]): number {
+  return pauses.reduce((sum, { from, to }) => sum + Math.max(0, Math.min(to, call.end) - Math.max(from, call.start)), 0);
+}
+
+function describe(operation: Operation | undefined): string {
+  if (operation === undefined) return "nobody";
+  const { id, kind, ending, actAt, end } = operation;
+  return `${kind} ${id} (${ending}, ${actAt.toFixed(1)} to ${end.toFixed(1)})`;
+}

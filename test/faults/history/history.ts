@@ -1,0 +1,81 @@
+/** What the lanes of the workers do. Each operation opens its session first, but for `create` and `revokeUser`. */
+export type Kind =
+  | "create"
+  | "read"
+  /** Sets the lane's own part. */
+  | "set"
+  /** Adds a member to an object that all lanes add to. */
+  | "append"
+  /** `update()`: counts, and adds a member to another object, in one step. */
+  | "update"
+  | "cycleKey"
+  | "login"
+  | "logout"
+  | "revokeUser";
+
+/**
+ * How an operation ended.
+ *
+ * - `"ok"`: acknowledged. - `"absent"`: there was no session to open. - `"unread"`: it could not be opened.
+ * - `"unknown"`: it failed, and may have happened. - `"not-sent"`, `"conflict"`, `"interrupted"`: it failed, and must
+ *   not have happened. - `"other"`: an error that nobody expects.
+ */
+export type Ending = "ok" | "absent" | "unread" | "unknown" | "not-sent" | "conflict" | "interrupted" | "other";
+
+/** What was in a session. */
+export interface Sight {
+  /** The operation that created it; a login that found its session gone begins one without. */
+  readonly lineage: string | undefined;
+  /** Lane -> the operation that set its part. */
+  readonly own: Readonly<Record<string, string>>;
+  /** Operations that have appended. */
+  readonly log: readonly string[];
+  /** Operations that have updated, and how many they counted. */
+  readonly ids: readonly string[];
+  readonly n: number;
+}
+
+/** One call of the library, which has one deadline. Times are `process.hrtime` in ms, the same for all processes. */
+export interface Call {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Operation {
+  readonly id: string;
+  readonly process: number;
+  readonly lane: string;
+  /** Its place among those of its lane, which run one after another. */
+  readonly turn: number;
+  readonly kind: Kind;
+  /** The cookie that it used. */
+  readonly key?: string | undefined;
+  /** Of `login` and `revokeUser`. */
+  readonly user?: string | undefined;
+  readonly start: number;
+  /** When the call began that was to have the effect. */
+  readonly actAt: number;
+  readonly end: number;
+  readonly ending: Ending;
+  readonly error?: string | undefined;
+  /** What a read found, or a login or `cycleKey` has carried over. */
+  readonly saw?: Sight | undefined;
+  /** The cookie that `create`, `login` and `cycleKey` have made. */
+  readonly newKey?: string | undefined;
+  readonly calls: readonly Call[];
+}
+
+/** A time in which a process did not run its event loop. */
+export interface Pause {
+  readonly process: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface History {
+  readonly operations: readonly Operation[];
+  readonly pauses: readonly Pause[];
+  /** What is under each cookie when all is over; `undefined`: nothing. */
+  readonly final: ReadonlyMap<string, Sight | undefined>;
+}

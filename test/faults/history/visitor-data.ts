@@ -1,0 +1,21 @@
+import type { Sight } from "./history.ts";
+
+/** What the lanes keep in a session, besides a part `own:{lane}` each. */
+export interface VisitorData {
+  [own: `own:${string}`]: string;
+  lineage?: string;
+  log?: Record<string, 1>;
+  n?: number;
+  ids?: Record<string, 1>;
+}
+
+export function sightOf(data: VisitorData): Sight {
+  const own = Object.entries(data).filter(([name]) => name.startsWith("own:")) as [string, string][];
+  return {
+    lineage: data.lineage,
+    own: Object.fromEntries(own.map(([name, id]) => [name.slice("own:".length), id])),
+    log: Object.keys(data.log ?? {}),
+    ids: Object.keys(data.ids ?? {}),
+    n: data.n ?? 0,
+  };
+}

@@ -1,0 +1,41 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+/** What keeps a process alive or hangs on to it. */
+export interface Inventory {
+  readonly resources: readonly string[];
+  readonly listeners: number;
+}
+
+export interface Leaks {
+  /** Kinds of resources, one for each that was not there before. */
+  readonly leakedResources: readonly string[];
+  readonly leakedListeners: number;
+}
+
+export function takeInventory(): Inventory {
+  const listeners = process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
+  return { resources: process.getActiveResourcesInfo(), listeners };
+}
+
+// A closed socket is gone after a turn of the event loop, the last tick of the deadline sweep after 20 ms.
+const MOST_ROUNDS = 50;
+const ROUND = 20;
+
+/** What is there that was not there before, after a second at most for what is about to go. */
+export async function leaksSince(before: Inventory): Promise<Leaks> {
+  let leaks = compare(before, takeInventory());
+  for (let round = 0; round < MOST_ROUNDS && leaks.leakedResources.length > 0; round++) {
+    await pause(ROUND);
+    leaks = compare(before, takeInventory());
+  }
+  return leaks;
+}
+
+function compare(before: Inventory, now: Inventory): Leaks {
+  const left = [...now.resources];
+  for (const name of before.resources) {
+    const at = left.indexOf(name);
+    if (at >= 0) left.splice(at, 1);
+  }
+  return { leakedResources: left, leakedListeners: now.listeners - before.listeners };
+}

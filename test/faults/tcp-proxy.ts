@@ -1,0 +1,162 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { ByteQueue, type Conditions } from "./byte-queue.ts";
+
+/** How a connection ends in the middle of a reply. */
+export type Cut = "reset" | "truncate";
+
+// libuv takes a reset that it finds together with unread bytes for an orderly end, so the bytes go ahead.
+const RESET_GAP = 5;
+
+/** A TCP proxy between a client and a server on 127.0.0.1 that misbehaves as it is told. */
+export class TcpProxy {
+  readonly conditions: Conditions = { latency: 0, blackHole: false, bytesPerSecond: undefined };
+  readonly #target: number;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #connections = new Set<ProxiedConnection>();
+  #accepted = 0;
+  #port = 0;
+
+  private constructor(target: number, server: Server) {
+    this.#target = target;
+    this.#server = server;
+    server.on("connection", (client: Socket) => this.#accept(client));
+  }
+
+  /** @param target Port of the server. */
+  static async start(target: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target, createServer({ allowHalfOpen: true }));
+    await proxy.#listen(0);
+    proxy.#port = (proxy.#server.address() as AddressInfo).port;
+    return proxy;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Sockets that are not closed, the clients' and the server's ends together. */
+  get openSockets(): number {
+    return this.#sockets.size;
+  }
+
+  /** How many connections there have been. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** Makes each open connection half-open: the server's end is closed, and the client is never told. */
+  halfOpen(): void {
+    for (const connection of this.#connections) connection.halfOpen();
+  }
+
+  /** The next reply on each open connection breaks off: half of what arrives goes through, then RST or FIN. */
+  cutNextReply(cut: Cut): void {
+    for (const connection of this.#connections) connection.cut = cut;
+  }
+
+  /** New connections are refused by the system, as when no process listens. Open ones stay. */
+  refuse(): void {
+    if (this.#server.listening) this.#server.close();
+  }
+
+  /** Takes new connections again. */
+  async admit(): Promise<void> {
+    if (!this.#server.listening) await this.#listen(this.#port);
+  }
+
+  /** The network is well again. What is lost or closed stays so. */
+  async heal(): Promise<void> {
+    Object.assign(this.conditions, { latency: 0, blackHole: false, bytesPerSecond: undefined });
+    for (const connection of this.#connections) connection.cut = undefined;
+    await this.admit();
+  }
+
+  async close(): Promise<void> {
+    this.refuse();
+    const closing = [...this.#sockets].map((socket) => once(socket, "close"));
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(closing);
+  }
+
+  async #listen(port: number): Promise<void> {
+    this.#server.listen(port, "127.0.0.1");
+    await once(this.#server, "listening");
+  }
+
+  #accept(client: Socket): void {
+    this.#accepted++;
+    const upstream = connect({ host: "127.0.0.1", port: this.#target, allowHalfOpen: true });
+    const connection = new ProxiedConnection(client, upstream, this.conditions);
+    this.#connections.add(connection);
+    for (const socket of [client, upstream]) this.#sockets.add(socket);
+    for (const socket of [client, upstream]) {
+      socket.setNoDelay();
+      socket.on("close", () => {
+        this.#sockets.delete(socket);
+        if (!this.#sockets.has(client) && !this.#sockets.has(upstream)) this.#connections.delete(connection);
+      });
+    }
+  }
+}
+
+/** One client's connection, and the one to the server that stands behind it. */
+class ProxiedConnection {
+  cut: Cut | undefined;
+  readonly #client: Socket;
+  readonly #upstream: Socket;
+  readonly #conditions: Conditions;
+  #isMute = false;
+
+  constructor(client: Socket, upstream: Socket, conditions: Conditions) {
+    this.#client = client;
+    this.#upstream = upstream;
+    this.#conditions = conditions;
+    this.#pipe(client, upstream, (bytes) => upstream.write(bytes));
+    this.#pipe(upstream, client, (bytes) => this.#deliverReply(bytes));
+  }
+
+  halfOpen(): void {
+    this.#isMute = true;
+    this.#upstream.destroy();
+  }
+
+  /** Bytes that were sent arrive even if the sender is gone by then, as they do in a network. */
+  #pipe(from: Socket, to: Socket, write: (bytes: Buffer) => void): void {
+    const queue = new ByteQueue(this.#conditions, (bytes) => {
+      if (!this.#swallows() && to.writable) write(bytes);
+    });
+    from.on("data", (bytes) => {
+      if (!this.#swallows()) queue.push(bytes);
+    });
+    from.on("end", () => queue.afterwards(() => this.#closeAfter(from)));
+    // "close" follows on every error, and is all that is of interest here.
+    from.on("error", () => {});
+    from.on("close", () => queue.afterwards(() => this.#closeAfter(from)));
+  }
+
+  #swallows(): boolean {
+    this.#isMute ||= this.#conditions.blackHole;
+    return this.#isMute;
+  }
+
+  #deliverReply(bytes: Buffer): void {
+    const { cut } = this;
+    if (cut === undefined) return void this.#client.write(bytes);
+    this.cut = undefined;
+    this.#isMute = true;
+    this.#upstream.destroy();
+    this.#client.write(bytes.subarray(0, Math.floor(bytes.length / 2)));
+    if (cut === "truncate") this.#client.end();
+    else setTimeout(() => this.#client.resetAndDestroy(), RESET_GAP);
+  }
+
+  /** What one side has closed is closed on the other side too, but a mute connection tells the client nothing. */
+  #closeAfter(from: Socket): void {
+    if (!this.#isMute) return void (from === this.#client ? this.#upstream : this.#client).end();
+    if (from !== this.#client) return;
+    this.#client.destroy();
+    this.#upstream.destroy();
+  }
+}
