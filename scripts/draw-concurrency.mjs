@@ -250,7 +250,9 @@ function drawPanel({ heading, lanes, steps, verdict, result }, x, y, height) {
     parts.push(drawStep(step, at + rowOf(step) / 2));
     at += rowOf(step);
   }
-  parts.push(box(verdict, PANEL.width / 2, height - 36, `${verdict === "good" ? "✓" : "✗"}  ${result}`, "name ink", 420));
+  parts.push(
+    box(verdict, PANEL.width / 2, height - 36, `${verdict === "good" ? "✓" : "✗"}  ${result}`, "name ink", 420),
+  );
   return `  <g transform="translate(${x} ${y})">\n${parts.map((part) => `    ${part}`).join("\n")}\n  </g>`;
 }
 

@@ -46,3 +46,20 @@ export type { SessionCookieSettings, SessionSettings, UntypedData } from "./sess
 export type { Sessions } from "./session/sessions.ts";
 export type { Expiry } from "./session/timeouts.ts";
 export type { UserSession } from "./session/user-sessions.ts";
+export type { Etag } from "./core/etag.ts";
+export type { Deadline } from "./core/deadlines.ts";
+export type {
+  CommitResult,
+  CreateResult,
+  SessionStore,
+  SessionStoreFactory,
+  StoreContext,
+} from "./stores/session-store.ts";
+export type {
+  IndexedSession,
+  UserIndex,
+  UserIndexAddition,
+  UserIndexCheck,
+  UserIndexEntry,
+  UserIndexLimits,
+} from "./stores/user-index.ts";

@@ -2,18 +2,22 @@ import { fileURLToPath } from "node:url";
 import express, { type Express } from "express";
 import { createSojourn, type Sessions } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";
-import { memorySessionStore } from "sojourn/stores/memory";
-import { redisSessionStore } from "sojourn/stores/redis";
+import { memoryCacheStore, memorySessionStore } from "sojourn/stores/memory";
+import { redisCacheStore, redisSessionStore } from "sojourn/stores/redis";
 import { errorPage, type Log, notFoundPage } from "./errors.ts";
 import { lastWriteWins } from "./race/last-write-wins.ts";
 import { recordsInMemory, recordsInRedis } from "./race/records.ts";
 import { withSojourn } from "./race/with-sojourn.ts";
 import { accountPages } from "./routes/account.ts";
 import { cartPages } from "./routes/cart.ts";
+import { deviceForms } from "./routes/devices.ts";
+import { newsPages } from "./routes/news.ts";
 import { productPages } from "./routes/products.ts";
 import { racePages } from "./routes/race.ts";
+import { recordPages } from "./routes/record.ts";
 import { noStore, sameOriginOnly, securityHeaders } from "./security.ts";
 import type { ShopData } from "./session-data.ts";
+import { recordsIn } from "./stored-record.ts";
 
 export interface ShopOptions {
   /** Signs the sessions. */
@@ -30,20 +34,28 @@ export interface Shop {
   close(): Promise<void>;
 }
 
+const PROJECT_NAME = "sojourn-shop";
 const publicFolder = fileURLToPath(new URL("public", import.meta.url));
 
 /** The shop as an Express application. It listens to nothing yet, and opens no connection. */
 export function createShop({ secretKey, redisUrl, log = console.error }: ShopOptions): Shop {
   const sojourn = createSojourn<ShopData>({
-    projectName: "sojourn-shop",
+    projectName: PROJECT_NAME,
     secretKey,
     redis: redisUrl === undefined ? {} : { default: redisUrl },
     sessions: {
       store: redisUrl === undefined ? memorySessionStore() : redisSessionStore(),
       cookie: { secure: "auto" },
     },
+    caches: {
+      default: {
+        keyPrefix: PROJECT_NAME,
+        store: redisUrl === undefined ? memoryCacheStore() : redisCacheStore(),
+      },
+    },
   });
-  const { sessions } = sojourn;
+  const { sessions, caches, redis } = sojourn;
+  const findRecord = redisUrl === undefined ? undefined : recordsIn(redis.get(), `${PROJECT_NAME}:session:`);
   const records = redisUrl === undefined ? recordsInMemory() : recordsInRedis(redisUrl);
 
   const app = express();
@@ -52,7 +64,8 @@ export function createShop({ secretKey, redisUrl, log = console.error }: ShopOpt
   app.use(express.static(publicFolder));
   app.use(noStore, sameOriginOnly, express.urlencoded({ extended: false, limit: "2kb" }));
   app.use(expressSessions(sessions));
-  app.use(productPages(sessions), cartPages(sessions), accountPages(sessions));
+  app.use(productPages(sessions), cartPages(sessions), accountPages(sessions), deviceForms(sessions));
+  app.use(newsPages(sessions, caches.default), recordPages(sessions, findRecord));
   app.use(racePages(sessions, { sojourn: withSojourn(sessions), "last-write-wins": lastWriteWins(sessions, records) }));
   app.use(notFoundPage, errorPage(log));
 

@@ -247,6 +247,36 @@ describe("while a loader runs", () => {
     expect(await cache.get("k")).toBe("second");
   });
 
+  test("one that was overruled does not part later callers from the load that they share", async () => {
+    const { cache } = openCache();
+    const first = await beginLoad(cache);
+    await cache.delete("k");
+    const second = await beginLoad(cache);
+    first.open("first");
+    await first.result;
+    const third = cache.getOrSet("k", () => Promise.reject(new Error("not to be run")));
+    await turn();
+    second.open("second");
+    expect(await Promise.all([second.result, third])).toEqual(["second", "second"]);
+  });
+
+  test("a set wins also where it replaces what cannot be read", async () => {
+    const { cache, putRaw } = openCache();
+    await putRaw("shop:1:k", "hello");
+    const { result, open } = await beginLoad(cache);
+    await cache.set("k", "new");
+    open("old");
+    expect(await result).toBe("new");
+    expect(await cache.get("k")).toBe("new");
+  });
+
+  test("its own delete of the key counts too", async () => {
+    const { cache } = openCache();
+    const load = (): Promise<string> => cache.delete("k").then(() => "outer");
+    expect(await cache.getOrSet("k", load)).toBe("outer");
+    expect(await cache.has("k")).toBe(false);
+  });
+
   test("its own writes to the key count too", async () => {
     const { cache } = openCache();
     const result = cache.getOrSet("k", async () => {

@@ -7,8 +7,8 @@ export type SojournErrorCode =
   | "ERR_CACHE_KEY_NOT_FOUND"
   | "ERR_CACHE_NOT_INTEGER"
   | "ERR_CACHE_USAGE"
-  | "ERR_IMPROPERLY_CONFIGURED"
   | "ERR_CROSS_SITE"
+  | "ERR_IMPROPERLY_CONFIGURED"
   | "ERR_NOT_JSON"
   | "ERR_SESSION_CONFLICT"
   | "ERR_SESSION_INTERRUPTED"
@@ -257,6 +257,7 @@ export type AnySojournError =
   | CacheKeyNotFoundError
   | CacheNotIntegerError
   | CacheUsageError
+  | CrossSiteError
   | ImproperlyConfigured
   | NotJsonError
   | SessionConflictError

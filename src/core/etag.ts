@@ -13,6 +13,12 @@ export interface Etag {
 
 /** Tells whether a record is the version that an etag stands for. */
 export function hasEtag(record: string, etag: Etag): boolean {
-  const from = etag.start < 0 ? record.length + etag.start : etag.start;
-  return from >= 0 && record.startsWith(etag.text, from);
+  const bytes = asBytes(record);
+  const from = etag.start < 0 ? bytes.length + etag.start : etag.start;
+  return from >= 0 && bytes.startsWith(etag.text, from);
+}
+
+/** UTF-8 with one character a byte. */
+function asBytes(text: string): string {
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString("latin1");
 }

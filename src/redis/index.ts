@@ -1,3 +1,4 @@
+export { Deadline } from "../core/deadlines.ts";
 export type { NodeRedisCluster } from "./clients/cluster-nodes.ts";
 export type { NodeRedisClient } from "./clients/given-node-redis.ts";
 export type { RedisReply } from "./commands.ts";

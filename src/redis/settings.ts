@@ -149,13 +149,13 @@ const login = {
   database: v.optional(wholeNumber(0, Number.MAX_SAFE_INTEGER, "the number of a database, from 0")),
 };
 
-const tls = v.union([v.boolean(), tlsOptions], "true, false or options of node:tls connect()");
+const tlsSetting = v.union([v.boolean(), tlsOptions], "true, false or options of node:tls connect()");
 
 const serverSchema = settingsObject({
   ...login,
   host: v.optional(host, "localhost"),
   port: v.optional(wholeNumber(1, 65_535, "a port from 1 to 65535"), 6379),
-  tls: v.optional(tls, false),
+  tls: v.optional(tlsSetting, false),
 });
 const socketSchema = settingsObject({ ...login, path: text });
 const urlSchema = settingsObject({ ...login, url: text, tls: v.optional(tlsOptions) });
@@ -164,7 +164,7 @@ const clusterSchema = settingsObject({
   ...timeouts,
   ...user,
   cluster: v.pipe(v.array(v.string(SOME_NODES), SOME_NODES), v.nonEmpty(SOME_NODES)),
-  tls: v.optional(tls),
+  tls: v.optional(tlsSetting),
 });
 const clientSchema = settingsObject({
   ...timeouts,

@@ -43,16 +43,19 @@ export function userIdOf(record: SessionRecord): string | undefined {
   return typeof id === "string" && id !== "" ? id : undefined;
 }
 
-/** @throws {SessionUsageError} For an empty text, NaN and what is no id at all. */
-export function checkUserId(userId: UserId): string {
+/**
+ * @param method Who was given the id, for the message.
+ * @throws {SessionUsageError} For an empty text, NaN and what is no id at all.
+ */
+export function checkUserId(userId: UserId, method: string): string {
   const isId =
     (typeof userId === "string" && userId !== "" && userId.isWellFormed()) ||
     typeof userId === "bigint" ||
     (typeof userId === "number" && Number.isSafeInteger(userId));
   if (isId) return String(userId);
   throw new SessionUsageError(
-    `session.login() expected a user id (text, an integer or a bigint), got ${userId === "" ? "an empty text" : `a ${typeof userId}`}. ` +
-      "Pass the id of the user who has proved to be who they say.",
+    `${method}() expected a user id (text, an integer or a bigint), got ${userId === "" ? "an empty text" : `a ${typeof userId}`}. ` +
+      "Pass the id that the application knows the user by.",
   );
 }
 

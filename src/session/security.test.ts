@@ -90,6 +90,66 @@ describe("rotation of the secret", () => {
   );
 });
 
+test("a rewrite under the new secret fails no request that only reads", async () => {
+  const old = openHarness({ secretKey: "old-secret" });
+  const browser = new Browser(old.sessions);
+  await browser.request((session) => session.login(1));
+  const rotated = old.otherProcess({ secretKey: "new-secret", secretKeyFallbacks: ["old-secret"] });
+  const reader = new Browser(rotated, browser.cookie).begin();
+  expect((await reader.session()).userId).toBe("1");
+  await browser.request((session) => session.logout());
+  await reader.finish();
+  expect(await old.keys()).toStrictEqual([]);
+});
+
+describe("renewEvery", () => {
+  const HOUR = 3_600_000;
+
+  test("gives a logged-in session a new key from time to time, and the old one is dead", async () => {
+    const { sessions, clock, keys } = openHarness({ renewEvery: "4h" });
+    const browser = new Browser(sessions);
+    await browser.request((session) => session.login(1));
+    const cookies = new Set([browser.cookie]);
+    for (let hour = 0; hour < 12; hour++) {
+      clock.advance(HOUR);
+      await browser.request((session) => expect(session.userId).toBe("1"));
+      cookies.add(browser.cookie);
+    }
+    expect(cookies.size).toBe(4);
+    expect(await keys()).toHaveLength(1);
+    for (const cookie of cookies) {
+      expect((await sessions.open(cookie)).isAuthenticated).toBe(cookie === browser.cookie);
+    }
+  });
+
+  test("saves what the request has changed, and fails no parallel request that only reads", async () => {
+    const { sessions, clock } = openHarness({ renewEvery: "4h" });
+    const browser = new Browser(sessions);
+    await browser.request((session) => session.login(1));
+    clock.advance(4 * HOUR);
+    const [writer, reader] = [browser.begin(), browser.begin()];
+    (await writer.session()).data["a"] = 1;
+    expect((await reader.session()).userId).toBe("1");
+    await writer.finish();
+    await reader.finish();
+    expect(reader.setCookie).toStrictEqual([]);
+    expect(await browser.request((session) => session.data["a"])).toBe(1);
+  });
+
+  test("leaves visitors alone, and is off by default", async () => {
+    for (const settings of [{ renewEvery: "4h" } as const, {}]) {
+      const { sessions, clock } = openHarness(settings);
+      const browser = new Browser(sessions);
+      await browser.request((session) => (session.data["a"] = 1));
+      if (settings.renewEvery === undefined) await browser.request((session) => session.login(1));
+      const { cookie } = browser;
+      clock.advance(5 * HOUR);
+      await browser.request((session) => session.data["a"]);
+      expect(browser.cookie).toBe(cookie);
+    }
+  });
+});
+
 describe("isFresh", () => {
   test("tells whether the login was lately", async () => {
     const { sessions, clock } = openHarness();

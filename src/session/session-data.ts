@@ -1,6 +1,14 @@
 import { inspect } from "node:util";
 import { SessionUsageError } from "../core/errors.ts";
-import { defineMember, isPlainObject, type RawMember, rawValue, readJson, writeForComparison } from "../json/index.ts";
+import {
+  defineMember,
+  isPlainObject,
+  type RawMember,
+  rawValue,
+  readJson,
+  writeForComparison,
+  writeJson,
+} from "../json/index.ts";
 import { ABSENT, mergeValues, type OnConflict, type SeenParts } from "./merge.ts";
 import { type Delta, FACTS_KEY, SessionRecord } from "./session-record.ts";
 

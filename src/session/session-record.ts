@@ -12,6 +12,8 @@ export interface Facts {
   readonly created?: EpochMilliseconds;
   /** When its user logged in. */
   readonly authenticated?: EpochMilliseconds;
+  /** When its key was last renewed by itself; see `sessions.renewEvery`. */
+  readonly renewed?: EpochMilliseconds;
   /** Version of the application's data; see `sessions.version`. */
   readonly version?: number;
   readonly [later: string]: unknown;
@@ -88,11 +90,12 @@ export class SessionRecord {
 
 function parseFacts(value: unknown): Facts {
   if (!isPlainObject(value)) return {};
-  const { nonce, created, authenticated, version, ...later } = value;
+  const { nonce, created, authenticated, renewed, version, ...later } = value;
   return {
     ...(typeof nonce === "string" && { nonce }),
     ...(isInstant(created) && { created }),
     ...(isInstant(authenticated) && { authenticated }),
+    ...(isInstant(renewed) && { renewed }),
     ...(Number.isSafeInteger(version) && { version: version as number }),
     ...later,
   };

@@ -145,6 +145,7 @@ export class SessionRecords {
   ): Promise<StoredSession | undefined> {
     return this.#queue.run(at, async (latest) => {
       let newest = latest ?? version;
+      creation.replaces = at;
       let target = await this.create(change(newest.record), creation, deadline);
       try {
         for (;;) {
@@ -180,13 +181,16 @@ export class SessionRecords {
 
   /** Deletes a record, and tries again while it is not known to be gone and there is time. */
   async delete({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
+    let first: unknown;
     for (;;) {
       try {
         await this.#store.delete(at, deadline);
         break;
       } catch (error) {
+        // The first try may have deleted it, also when a later one could not be sent.
+        first ??= error;
         const mayHelp = error instanceof StoreConnectionError && error.outcome === "unknown" && !deadline.hasPassed;
-        if (!mayHelp) throw error;
+        if (!mayHelp) throw first;
       }
     }
     await this.#unlist(at, version.record, deadline);

@@ -11,6 +11,8 @@ export interface SessionServices {
   readonly clock: Clock;
   readonly timeouts: Timeouts;
   readonly deadline: Milliseconds;
+  /** How old the key of a logged-in session may get; `null`: any age. */
+  readonly renewEvery: Milliseconds | null;
   readonly cookieName: string;
   readonly secretKey: string;
   /** Whether reading extends a session. If not, the throttle only says when to note that it was seen. */

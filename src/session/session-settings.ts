@@ -58,6 +58,11 @@ export interface SessionSettings<Data extends object = UntypedData> {
   readonly expireAtBrowserClose?: boolean;
   /** Shortest time between two extensions of one session by one process. `null`: reading extends nothing. @defaultValue `"60s"` */
   readonly touchEvery?: Duration | null;
+  /**
+   * How old the key of a logged-in session may get: the first request after that gives it a new one, as `cycleKey` does.
+   * A parallel request that writes is interrupted then. At least 1 second. `null`: never. @defaultValue `null`
+   */
+  readonly renewEvery?: Duration | null;
   /** Most that one operation may take, retries included. At least 10 ms. @defaultValue `"1s"` */
   readonly deadline?: Duration;
   /**
@@ -94,6 +99,7 @@ export interface ResolvedSessionSettings {
   readonly cookie: CookieAttributes;
   readonly timeouts: Timeouts;
   readonly touchEvery: Milliseconds | null;
+  readonly renewEvery: Milliseconds | null;
   readonly deadline: Milliseconds;
   readonly maxBytes: number;
   readonly hashKeys: boolean;
@@ -144,6 +150,7 @@ const sessionSchema = settingsObject({
   absoluteTimeout: v.optional(expirySchema({ least: 1 }), null),
   expireAtBrowserClose: v.optional(v.boolean("true or false"), false),
   touchEvery: v.optional(expirySchema({ least: 0 })),
+  renewEvery: v.optional(expirySchema({ least: 1 }), null),
   deadline: v.optional(durationSchema({ least: "10ms" }), "1s"),
   maxBytes: v.optional(
     v.pipe(v.number("a number of bytes"), v.integer("a whole number of bytes"), v.minValue(256, "at least 256 bytes")),
@@ -189,6 +196,7 @@ export function resolveSessionSettings(settings: SessionSettings): ResolvedSessi
       expireAtBrowserClose: parsed.expireAtBrowserClose,
     },
     touchEvery,
+    renewEvery: parsed.renewEvery,
     deadline: parsed.deadline,
     maxBytes: parsed.maxBytes,
     hashKeys: parsed.hashKeys,

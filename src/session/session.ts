@@ -9,7 +9,7 @@ import { addFlash, type FlashMessage, takeFlash } from "./flash.ts";
 import { logIn } from "./login.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
 import { SessionData } from "./session-data.ts";
-import { type Delta, SessionRecord } from "./session-record.ts";
+import { type Delta, type Facts, SessionRecord } from "./session-record.ts";
 import type { StoredSession } from "./session-records.ts";
 import type { SessionServices } from "./session-services.ts";
 import type { UntypedData } from "./session-settings.ts";
@@ -98,7 +98,7 @@ export class Session<Data extends object = UntypedData> {
     return this.userId !== undefined;
   }
 
-  /** When the user logged in; `undefined` for an anonymous visitor. Of a login by Django: when it was last saved. */
+  /** When the user logged in; `undefined` for an anonymous visitor, and for a login by Django, which does not tell. */
   get authenticatedAt(): Date | undefined {
     const { authenticated } = this.#record.facts;
     return this.isAuthenticated && authenticated !== undefined ? new Date(authenticated) : undefined;
@@ -175,20 +175,7 @@ export class Session<Data extends object = UntypedData> {
    * once it returns; changes made so far are saved.
    */
   cycleKey(): Promise<void> {
-    return this.#enqueue(async (deadline) => {
-      const pending = this.#data.delta();
-      const { records } = this.#services;
-      if (this.#stored === undefined) return this.#save(pending, deadline);
-      this.#demandCookie("cycleKey");
-      const conflicts = new Conflicts();
-      const change = (newest: SessionRecord) => conflicts.merge(pending, this.#data, newest);
-      const moved = await records.move(this.#stored, change, this.#creation(), deadline);
-      if (moved === undefined) throw new SessionInterrupted();
-      conflicts.emit(this.#services.events);
-      this.#data.settle(pending);
-      this.#tellCycled(this.#stored, moved);
-      this.#adopt(moved);
-    });
+    return this.#enqueue((deadline) => this.#cycleKey({}, deadline));
   }
 
   /** Deletes the session and its data. The browser's cookie is cleared. What is set afterwards begins a new one. */
@@ -219,7 +206,7 @@ export class Session<Data extends object = UntypedData> {
    */
   login(userId: UserId, options: LoginOptions = {}): Promise<void> {
     return this.#enqueue(async (deadline) => {
-      const id = checkUserId(userId);
+      const id = checkUserId(userId, "session.login");
       this.#demandCookie("login");
       const pending = this.#data.delta();
       const result = await logIn(this.#services, {
@@ -312,7 +299,7 @@ export class Session<Data extends object = UntypedData> {
     if (this.#running > 0) return this.#tail.then(() => this.finish(status, headersSent));
     // RFC 9110 section 15.6: the server has failed, so what the handler meant to keep is not to be relied on.
     if (status >= 500) return undefined;
-    return this.#finishChanges() ?? this.#finishRewrite() ?? this.#finishTouch();
+    return this.#finishRenewal() ?? this.#finishChanges() ?? this.#finishRewrite() ?? this.#finishTouch();
   }
 
   get #record(): SessionRecord {
@@ -323,6 +310,35 @@ export class Session<Data extends object = UntypedData> {
     const expiry = (this.data as Record<string, unknown>)[EXPIRY_KEY];
     const text = expiry === undefined ? undefined : writeForComparison(expiry, EXPIRY_KEY).text;
     return this.#record.with(new Map([[EXPIRY_KEY, text]]));
+  }
+
+  async #cycleKey(facts: Facts, deadline: Deadline): Promise<void> {
+    const pending = this.#data.delta();
+    const { records, events } = this.#services;
+    if (this.#stored === undefined) return this.#save(pending, deadline);
+    this.#demandCookie("cycleKey");
+    const conflicts = new Conflicts();
+    const change = (newest: SessionRecord) => conflicts.merge(pending, this.#data, newest).withFacts(facts);
+    const moved = await records.move(this.#stored, change, this.#creation(), deadline);
+    if (moved === undefined) throw new SessionInterrupted();
+    conflicts.emit(events);
+    this.#data.settle(pending);
+    events.emit("cycled", { session: events.nameOf(moved.at), previous: events.nameOf(this.#stored.at) });
+    this.#adopt(moved);
+  }
+
+  #finishRenewal(): Promise<void> | undefined {
+    const { renewEvery, clock } = this.#services;
+    if (renewEvery === null || this.#areHeadersSent || !this.isAuthenticated) return undefined;
+    const { renewed, authenticated, created } = this.#record.facts;
+    const now = clock.now();
+    if (now - (renewed ?? authenticated ?? created ?? now) < renewEvery) return undefined;
+    return this.#enqueue(async (deadline) => {
+      const cycle = () => this.#cycleKey({ renewed: now }, deadline);
+      // A request that has only read may go without: another one has renewed the key.
+      if (this.#data.delta().size > 0) await cycle();
+      else await this.#tolerate(cycle);
+    });
   }
 
   #finishChanges(): Promise<void> | undefined {
@@ -339,7 +355,9 @@ export class Session<Data extends object = UntypedData> {
   /** A record that was made with a secret of old is written anew, while that secret can still be read. */
   #finishRewrite(): Promise<void> | undefined {
     if (this.#stored?.version.isOutdated !== true) return undefined;
-    return this.#enqueue((deadline) => this.#commit(new Map(), (newest) => newest, deadline));
+    return this.#enqueue(async (deadline) => {
+      await this.#tolerate(() => this.#commit(new Map(), (newest) => newest, deadline));
+    });
   }
 
   #finishTouch(): Promise<void> | undefined {
@@ -369,6 +387,8 @@ export class Session<Data extends object = UntypedData> {
       return await operation();
     } catch (error) {
       if (this.#stored) throttle.forget(this.#stored.key);
+      // The session has ended meanwhile; who only read it does not mind.
+      if (error instanceof SessionInterrupted) return undefined;
       if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
       events.emit("touchFailed", { error });
       return undefined;
@@ -451,11 +471,6 @@ export class Session<Data extends object = UntypedData> {
     this.#adopt(stored);
     const { events } = this.#services;
     events.emit("created", { session: events.nameOf(stored.at) });
-  }
-
-  #tellCycled(from: StoredSession, to: StoredSession): void {
-    const { events } = this.#services;
-    events.emit("cycled", { session: events.nameOf(to.at), previous: events.nameOf(from.at) });
   }
 
   #creation(): Creation {

@@ -50,7 +50,7 @@ export class Sessions<Data extends object = UntypedData> {
   /** @internal Use `createSojourn`. */
   constructor(settings: SessionSettings<Data>, context: SessionsContext) {
     const resolved = resolveSessionSettings(settings);
-    const { cookie, timeouts, touchEvery, deadline, dataSchema } = resolved;
+    const { cookie, timeouts, touchEvery, renewEvery, deadline, dataSchema } = resolved;
     const { clock, redis, projectName, secretKey } = context;
     this.#store = resolved.store({ projectName, redis, clock });
     this.#cookie = cookie;
@@ -61,6 +61,7 @@ export class Sessions<Data extends object = UntypedData> {
       clock,
       timeouts,
       deadline,
+      renewEvery,
       cookieName: cookie.name,
       secretKey,
       extendsOnRead: touchEvery !== null,
@@ -120,7 +121,7 @@ export class Sessions<Data extends object = UntypedData> {
     { current }: { readonly current?: Session<Data> } = {},
   ): AsyncGenerator<UserSession, void, undefined> {
     const { records } = this.#services;
-    const id = checkUserId(userId);
+    const id = checkUserId(userId, "sessions.ofUser");
     const deadline = this.#deadline();
     const listed = await this.#demandUsers().list(id, deadline, (at) => records.isUsers(at, id, deadline));
     for (const { key, entry } of listed) {
@@ -142,7 +143,7 @@ export class Sessions<Data extends object = UntypedData> {
    * @returns Whether there was such a session.
    */
   async revoke(userId: UserId, ref: string): Promise<boolean> {
-    const id = checkUserId(userId);
+    const id = checkUserId(userId, "sessions.revoke");
     const wasThere = await this.#demandUsers().revoke(id, ref, this.#deadline());
     if (wasThere) this.#services.events.emit("revoked", { userId: id, count: 1 });
     return wasThere;
@@ -161,7 +162,7 @@ export class Sessions<Data extends object = UntypedData> {
     userId: UserId,
     { except, scan = false }: { readonly except?: Session<Data> | string; readonly scan?: boolean } = {},
   ): Promise<number> {
-    const id = checkUserId(userId);
+    const id = checkUserId(userId, "sessions.revokeUser");
     const exceptRef = typeof except === "object" ? except.ref : except;
     const listed = await this.#demandUsers().revokeAll(id, exceptRef, this.#deadline());
     const count = listed + (scan ? await this.#revokeByScan(id, exceptRef) : 0);

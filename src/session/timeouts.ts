@@ -1,6 +1,7 @@
 import type { EpochMilliseconds, Milliseconds } from "../core/clock.ts";
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { SessionUsageError } from "../core/errors.ts";
+import { userIdOf } from "./auth.ts";
 import type { SessionRecord } from "./session-record.ts";
 
 /** Where Django keeps what `set_expiry` was given: seconds, or an instant as ISO 8601 text. */
@@ -54,9 +55,12 @@ function expiryAge(record: SessionRecord, { idle }: Timeouts, now: EpochMillisec
   return Number.isNaN(instant) ? idle : instant - now;
 }
 
-function absoluteEnd({ facts }: SessionRecord, { absolute }: Timeouts): EpochMilliseconds {
-  if (absolute === null || facts.authenticated === undefined) return Number.POSITIVE_INFINITY;
-  return facts.authenticated + absolute;
+/** Of a login by Django it is not known when it was; the beginning of the session stands in for it. */
+function absoluteEnd(record: SessionRecord, { absolute }: Timeouts): EpochMilliseconds {
+  const { authenticated, created } = record.facts;
+  const begin = authenticated ?? created;
+  if (absolute === null || begin === undefined || userIdOf(record) === undefined) return Number.POSITIVE_INFINITY;
+  return begin + absolute;
 }
 
 /** Django's `get_expire_at_browser_close`: whether the cookie goes without a Max-Age. */

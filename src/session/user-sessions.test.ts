@@ -272,6 +272,30 @@ describe("maxPerUser", () => {
     for (const reason of reasons) expect(reason).toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
   });
 
+  test("a session that gets a new key keeps its place, and costs nobody else theirs", async () => {
+    const { sessions, clock } = openHarness({ maxPerUser: 2 });
+    const [one, two] = [new Browser(sessions), new Browser(sessions)];
+    for (const browser of [one, two]) {
+      await browser.request((session) => session.login(1));
+      clock.advance(1000);
+    }
+    await one.request((session) => (session.data["cart"] = 1));
+    await one.request((session) => session.cycleKey());
+    await one.request((session) => session.login(1));
+    await two.request((session) => session.cycleKey());
+    for (const browser of [one, two]) expect(await browser.request((session) => session.isAuthenticated)).toBe(true);
+    expect(await one.request((session) => session.data["cart"])).toBe(1);
+    const { sessions: single } = openHarness({ maxPerUser: 1 });
+    const alone = new Browser(single);
+    await alone.request(async (session) => {
+      session.data["cart"] = 1;
+      await session.login(1);
+    });
+    await alone.request((session) => session.cycleKey());
+    await alone.request((session) => session.login(1));
+    expect(await alone.request((session) => session.data["cart"])).toBe(1);
+  });
+
   test("expired sessions take no room", async () => {
     const { sessions, clock } = openHarness({ maxPerUser: 2, cookie: { age: "1h" } });
     const [old, ...young] = Array.from({ length: 3 }, () => new Browser(sessions));

@@ -36,6 +36,8 @@ export interface Creation {
   readonly userAgent: string | undefined;
   /** The user's epoch when the request first set out to create a session; if it fails, the next try must find the same. */
   epoch?: string;
+  /** The key, in the store, of the session that goes once the new one is there. */
+  replaces?: SessionKey;
 }
 
 /** What {@link UserSessions} needs. */
@@ -77,7 +79,8 @@ export class UserSessions {
     create: () => Promise<Result>,
   ): Promise<Result> {
     const { userId, key, ttl } = listing;
-    const limits = { most: this.#maxPerUser, ttl: listTtl(ttl), now: this.#clock.now() };
+    const { replaces } = creation;
+    const limits = { most: this.#maxPerUser, replaces, ttl: listTtl(ttl), now: this.#clock.now() };
     const { epoch, evicted } = await this.#index.add(userId, this.#entryOf(listing), limits, deadline);
     creation.epoch ??= epoch;
     await this.#deleteAll(evicted, deadline);
@@ -124,7 +127,7 @@ export class UserSessions {
     const key = listed.find((session) => refOf(session.key) === ref)?.key;
     if (key === undefined) return false;
     const wasThere = await this.#store.delete(key, deadline);
-    await this.#index.remove(userId, [key], deadline);
+    await this.#unlist(userId, [key], deadline);
     return wasThere;
   }
 
@@ -134,8 +137,13 @@ export class UserSessions {
     const listed = await this.#index.revoke(userId, epoch, LEAST_LIST_TTL, deadline);
     const doomed = listed.map(({ key }) => key).filter((key) => refOf(key) !== exceptRef);
     const count = await this.#deleteAll(doomed, deadline);
-    if (doomed.length > 0) await this.#index.remove(userId, doomed, deadline);
+    if (doomed.length > 0) await this.#unlist(userId, doomed, deadline);
     return count;
+  }
+
+  /** Sessions that are gone may stay listed: whoever reads the list looks. So the failure does not undo the deletion. */
+  async #unlist(userId: string, keys: readonly SessionKey[], deadline: Deadline): Promise<void> {
+    await this.#index.remove(userId, keys, deadline).catch(() => {});
   }
 
   async #deleteAll(keys: readonly SessionKey[], deadline: Deadline): Promise<number> {

@@ -3,7 +3,6 @@ import type { Clock, Milliseconds } from "../core/clock.ts";
 import { SessionTooLargeError } from "../core/errors.ts";
 import type { Etag } from "../core/etag.ts";
 import { newNonce, type SessionKey } from "../core/ids.ts";
-import { userIdOf } from "./auth.ts";
 import { SessionRecord } from "./session-record.ts";
 import { type Timeouts, timeToLive } from "./timeouts.ts";
 
@@ -77,12 +76,9 @@ export class Versions {
   }
 }
 
-/** A record that Django made has no facts; the time when it was written stands in for them. */
+/** A record that Django made has no facts; the time when it was written stands in for its beginning. */
 function parseRecord({ payload, writtenAt }: DecodedRecord): SessionRecord {
   const record = SessionRecord.parse(payload);
-  const { created = writtenAt, authenticated = userIdOf(record) === undefined ? undefined : writtenAt } = record.facts;
-  return record.withFacts({
-    ...(created !== undefined && { created }),
-    ...(authenticated !== undefined && { authenticated }),
-  });
+  const { created = writtenAt } = record.facts;
+  return created === undefined ? record : record.withFacts({ created });
 }

@@ -18,6 +18,15 @@ export interface IndexedSession {
   readonly entry: UserIndexEntry;
 }
 
+/** What an addition has to keep to. */
+export interface UserIndexLimits {
+  readonly most: number | undefined;
+  readonly replaces?: SessionKey | undefined;
+  /** How long the list is kept at least. */
+  readonly ttl: Milliseconds;
+  readonly now: EpochMilliseconds;
+}
+
 /** Answer of {@link UserIndex.add}. */
 export interface UserIndexAddition {
   /** The user's epoch at the moment of the addition; empty until the user is first revoked. */
@@ -50,15 +59,11 @@ export interface UserIndex {
   /**
    * Lists a session, after dropping what has expired.
    *
-   * @param most How many sessions the user may have, this one included; `undefined`: any number. The oldest by
+   * @param limits.most How many sessions the user may have, this one included; `undefined`: any number. The oldest by
    *   `createdAt` make room.
+   * @param limits.replaces A session that goes once this one is there: it counts for nothing, and is not evicted.
    */
-  add(
-    userId: string,
-    session: IndexedSession,
-    limits: { readonly most: number | undefined; readonly ttl: Milliseconds; readonly now: EpochMilliseconds },
-    deadline: Deadline,
-  ): Promise<UserIndexAddition>;
+  add(userId: string, session: IndexedSession, limits: UserIndexLimits, deadline: Deadline): Promise<UserIndexAddition>;
 
   /** What the creator of a session has to know once the record is there. */
   check(userId: string, key: SessionKey, deadline: Deadline): Promise<UserIndexCheck>;

@@ -36,7 +36,7 @@ const GROUPS: readonly Group[] = [
   {
     path: "redis.NAME.",
     resolve: (settings) => parseConnectionSettings(settings, "redis.NAME"),
-    kinds: [{}, { url: "redis://localhost" }, { path: "/redis.sock" }, { client }],
+    kinds: [{}, { url: "redis://localhost" }, { path: "/redis.sock" }, { cluster: ["redis://localhost"] }, { client }],
   },
   {
     path: "redisSessionStore.",

@@ -2,6 +2,8 @@
 // without this script; it is only less lively.
 
 const POLL_MS = 2000;
+// Tells the shop that this is no new page: what it has to say once has to wait for one.
+const headers = { "X-Requested-With": "live.mjs" };
 
 const nav = document.getElementById("nav");
 const announcement = document.getElementById("announcement");
@@ -51,13 +53,13 @@ function refresh() {
 }
 
 async function follow() {
-  const response = await fetch(location.pathname);
+  const response = await fetch(location.pathname, { headers });
   if (!response.ok) throw new Error(`The shop answered ${response.status}.`);
   await show(response);
 }
 
 async function send(form) {
-  const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  const response = await fetch(form.action, { method: "POST", headers, body: new URLSearchParams(new FormData(form)) });
   if (!response.ok) return showError(response);
   await show(response);
   announce(document.getElementById("cart-link")?.ariaLabel ?? "Cart, empty", "unseen");
@@ -100,7 +102,9 @@ document.addEventListener("submit", (event) => {
 
 addEventListener("pageshow", ({ persisted }) => {
   for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
-  if (persisted) refresh();
+  if (!persisted) return;
+  document.getElementById("notices")?.remove();
+  refresh();
 });
 addEventListener("focus", refresh);
 document.addEventListener("visibilitychange", refresh);

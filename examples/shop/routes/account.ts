@@ -1,33 +1,34 @@
 import { Router } from "express";
-import type { Sessions } from "sojourn";
+import type { Session, Sessions, UserSession } from "sojourn";
 import type { ShopData } from "../session-data.ts";
 import { authenticate } from "../users.ts";
 import { accountPage } from "../views/account.ts";
 import { loginPage } from "../views/login.ts";
-import { visitorOf } from "../views/visitor.ts";
+import { visitOf } from "../views/visitor.ts";
 
 export function accountPages(sessions: Sessions<ShopData>): Router {
   const router = Router();
 
   router.get("/account", async (req, res) => {
-    const session = await sessions.from(req);
-    res.send(accountPage(visitorOf(session, sessions), session));
+    const { visitor, session } = await visitOf(req, sessions);
+    res.send(accountPage(visitor, session, await devicesOf(session, sessions)));
   });
 
   router.get("/login", async (req, res) => {
-    const session = await sessions.from(req);
-    res.send(loginPage(visitorOf(session, sessions)));
+    const { visitor } = await visitOf(req, sessions);
+    res.send(loginPage(visitor));
   });
 
   router.post("/login", async (req, res) => {
     const { login, password } = credentialsOf(req.body);
     const user = await authenticate(login, password);
-    const session = await sessions.from(req);
+    const { visitor, session } = await visitOf(req, sessions);
     if (user === undefined) {
-      res.status(422).send(loginPage(visitorOf(session, sessions), { failedLogin: login }));
+      res.status(422).send(loginPage(visitor, { failedLogin: login }));
       return;
     }
     await session.login(user.id); // a new key for the same cart; the old key is dead
+    session.flash("success", `Welcome, ${user.name}. You are logged in.`);
     res.redirect(303, "/account");
   });
 
@@ -38,6 +39,14 @@ export function accountPages(sessions: Sessions<ShopData>): Router {
   });
 
   return router;
+}
+
+/** The sessions of the visitor's user, the one seen last first; none of a stranger. */
+async function devicesOf(session: Session<ShopData>, sessions: Sessions<ShopData>): Promise<UserSession[]> {
+  const devices: UserSession[] = [];
+  if (session.userId === undefined) return devices;
+  for await (const device of sessions.ofUser(session.userId, { current: session })) devices.push(device);
+  return devices;
 }
 
 function credentialsOf(body: unknown): { login: string; password: string } {

@@ -1,29 +1,31 @@
 import { type Request, Router } from "express";
-import type { Sessions } from "sojourn";
+import type { Session, Sessions } from "sojourn";
 import { changeCart } from "../cart.ts";
+import { isPageLoad } from "../notices.ts";
 import { findProduct, type Product } from "../products.ts";
 import type { ShopData } from "../session-data.ts";
 import { cartPage } from "../views/cart.ts";
-import { visitorOf } from "../views/visitor.ts";
+import { visitOf } from "../views/visitor.ts";
 
 export function cartPages(sessions: Sessions<ShopData>): Router {
   const router = Router();
 
-  const change = async (req: Request, by: number): Promise<Product> => {
+  const change = async (req: Request, by: number): Promise<{ product: Product; session: Session<ShopData> }> => {
     const product = productOf(req);
     const session = await sessions.from(req);
     await session.update((data) => changeCart(data, product, by));
-    return product;
+    return { product, session };
   };
 
   router.get("/cart", async (req, res) => {
-    const session = await sessions.from(req);
-    res.send(cartPage(visitorOf(session, sessions), session.data));
+    const { visitor, session } = await visitOf(req, sessions);
+    res.send(cartPage(visitor, session.data));
   });
 
   // A form says what to change ("one more"), not what shall be there ("3"): so two tabs can both press the button.
   router.post("/cart/:id/add", async (req, res) => {
-    const product = await change(req, 1);
+    const { product, session } = await change(req, 1);
+    if (isPageLoad(req)) session.flash("success", `${product.name}: one more is in your cart.`);
     res.redirect(303, `/#${product.id}`);
   });
 

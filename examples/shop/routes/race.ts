@@ -5,7 +5,7 @@ import { type Board, emptyBoard, SLOTS } from "../race/board.ts";
 import type { Racer } from "../race/racer.ts";
 import type { ShopData } from "../session-data.ts";
 import { racePage } from "../views/race.ts";
-import { visitorOf } from "../views/visitor.ts";
+import { visitOf } from "../views/visitor.ts";
 
 export function racePages(sessions: Sessions<ShopData>, racers: Readonly<Record<string, Racer>>): Router {
   const router = Router();
@@ -15,8 +15,8 @@ export function racePages(sessions: Sessions<ShopData>, racers: Readonly<Record<
   const reportOf = ({ notes, count }: Board): object => ({ answer: ++answers, notes: Object.keys(notes), count });
 
   router.get("/race", async (req, res) => {
-    const session = await sessions.from(req);
-    res.send(racePage(visitorOf(session, sessions)));
+    const { visitor } = await visitOf(req, sessions);
+    res.send(racePage(visitor));
   });
 
   router.post("/race/rounds", async (req, res) => {

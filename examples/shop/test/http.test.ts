@@ -7,7 +7,7 @@ import { users, authenticate } from "../users.ts";
 import { html } from "../views/html.ts";
 import { OpenShop, serve } from "./support.ts";
 
-const PAGES = ["/", "/cart", "/login", "/account", "/race"];
+const PAGES = ["/", "/cart", "/login", "/account", "/race", "/news", "/record"];
 
 describe("over HTTP", () => {
   let shop: OpenShop;

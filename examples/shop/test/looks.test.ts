@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeInBrowser, OpenShop, SCREENS, Visitor } from "./support.ts";
 
-const PAGES = ["/", "/cart", "/login", "/account", "/race"];
+const PAGES = ["/", "/cart", "/login", "/account", "/race", "/news", "/record"];
 // WCAG 2.2, success criterion 1.4.3, for text of normal size.
 const LEAST_CONTRAST = 4.5;
 

@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { describeShop, expectText } from "./support.ts";
+import { describeShop, expectText, logIn } from "./support.ts";
 
 /** Presses buttons of several tabs at the same time, and waits until the shop has answered all of them. */
 async function pressTogether(...presses: readonly (readonly [tab: Page, selector: string])[]): Promise<void> {
@@ -11,12 +11,6 @@ async function pressTogether(...presses: readonly (readonly [tab: Page, selector
       await Promise.all([tab.dispatchEvent(selector, "click"), answered]);
     }),
   );
-}
-
-async function logIn(tab: Page): Promise<void> {
-  await tab.goto(new URL("/login", tab.url()).href);
-  await tab.click("form[action='/login'] button");
-  await tab.waitForURL("**/account");
 }
 
 describeShop("the shop", (play) => {

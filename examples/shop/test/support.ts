@@ -9,7 +9,8 @@ import { type Browser, type BrowserContext, chromium, type Locator, type Page } 
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { findCommand, services } from "../../../scripts/services.mjs";
 import { describeWithRedis, RedisServer } from "../../../test/support/redis-server.ts";
-import { createShop, type ShopOptions } from "../app.ts";
+import { createShop, type Shop, type ShopOptions } from "../app.ts";
+import { users } from "../users.ts";
 
 const executablePath = findCommand(services.find(({ name }) => name === "chromium")?.commands ?? []);
 const FLAGS = [
@@ -51,7 +52,10 @@ export class OpenShop {
   /** Ends it, and Redis. */
   readonly stop: () => Promise<void>;
 
-  private constructor(url: string, redis: RedisServer | undefined, stop: () => Promise<void>) {
+  readonly #shop: Shop;
+
+  private constructor(shop: Shop, url: string, redis: RedisServer | undefined, stop: () => Promise<void>) {
+    this.#shop = shop;
     this.url = url;
     this.redis = redis;
     this.stop = stop;
@@ -61,11 +65,16 @@ export class OpenShop {
     const redis = store === "Redis" ? await RedisServer.start() : undefined;
     const shop = createShop({ secretKey: "a secret for the tests of the shop", redisUrl: redis?.url, ...options });
     const { url, stop } = await serve(shop.app);
-    return new OpenShop(url, redis, async () => {
+    return new OpenShop(shop, url, redis, async () => {
       await stop();
       await shop.close();
       await redis?.stop();
     });
+  }
+
+  /** Ends what earlier tests have left. */
+  async logOutEverybody(): Promise<void> {
+    await Promise.all(users.map(({ id }) => this.#shop.sessions.revokeUser(id)));
   }
 
   /** How many sessions are in Redis; `undefined` in memory, where nobody can look. */
@@ -116,6 +125,13 @@ export class Visitor {
     return tab;
   }
 
+  /** The visitor's session as it lies in Redis. */
+  async storedRecord({ redis }: OpenShop): Promise<{ key: string; text: unknown }> {
+    const cookies = await this.#context.cookies();
+    const key = cookies.find(({ name }) => name === "sessionid")?.value ?? "";
+    return { key, text: await redis?.command("GET", `sojourn-shop:session:${key}`) };
+  }
+
   /** Keeps a picture of each tab in a new folder among the system's temporary ones. */
   async takePictures(): Promise<string[]> {
     const folder = mkdtempSync(join(tmpdir(), "sojourn-shop-"));
@@ -134,9 +150,11 @@ export interface Scene {
   readonly shop: OpenShop;
   readonly visitor: Visitor;
   readonly screen: Screen;
+  /** Somebody with another browser of the same kind. */
+  readonly enterAnother: () => Promise<Visitor>;
 }
 
-/** Runs the body of a test with a new visitor, and fails it when the browser's console has complained. */
+/** Runs the body of a test with a new visitor, and fails it when a browser's console has complained. */
 export type Play = (body: (scene: Scene) => Promise<void>, options?: Partial<VisitorOptions>) => Promise<void>;
 
 /** `describe` for tests in a real browser: in memory and in Redis, on a phone and on a desk. */
@@ -158,23 +176,33 @@ function describeOnScreens(store: "memory" | "Redis", define: (play: Play) => vo
       });
       afterAll(() => shop.stop());
       define(async (body, options) => {
-        const visitor = await Visitor.enter(browser(), shop.url, { screen, ...options });
-        await playScene({ shop, visitor, screen }, body);
+        const enter = (): Promise<Visitor> => Visitor.enter(browser(), shop.url, { screen, ...options });
+        await playScene({ shop, screen }, enter, body);
       });
     });
   }
 }
 
-async function playScene(scene: Scene, body: (scene: Scene) => Promise<void>): Promise<void> {
-  const { visitor } = scene;
+async function playScene(
+  place: Pick<Scene, "shop" | "screen">,
+  enter: () => Promise<Visitor>,
+  body: (scene: Scene) => Promise<void>,
+): Promise<void> {
+  const visitors: Visitor[] = [];
+  const enterAnother = async (): Promise<Visitor> => {
+    const visitor = await enter();
+    visitors.push(visitor);
+    return visitor;
+  };
   try {
-    await body(scene);
-    expect(visitor.complaints).toEqual([]);
+    await body({ ...place, visitor: await enterAnother(), enterAnother });
+    expect(visitors.flatMap(({ complaints }) => complaints)).toEqual([]);
   } catch (error) {
-    console.error(`How it looked: ${(await visitor.takePictures()).join(", ")}`);
+    const pictures = await Promise.all(visitors.map((visitor) => visitor.takePictures()));
+    console.error(`How it looked: ${pictures.flat().join(", ")}`);
     throw error;
   } finally {
-    await visitor.leave();
+    await Promise.all(visitors.map((visitor) => visitor.leave()));
   }
 }
 
@@ -192,6 +220,13 @@ export function describeInBrowser(title: string, define: (browser: () => Browser
     afterAll(() => browser.close());
     define(() => browser);
   });
+}
+
+/** Logs in as the user whom the login page suggests: Mira Okafor. */
+export async function logIn(tab: Page): Promise<void> {
+  await tab.goto(new URL("/login", tab.url()).href);
+  await tab.click("form[action='/login'] button");
+  await tab.waitForURL("**/account");
 }
 
 /** What a locator shows, once it is what is expected; for 5 seconds. */

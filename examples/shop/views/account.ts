@@ -1,14 +1,17 @@
-import type { Session } from "sojourn";
+import type { Session, UserSession } from "sojourn";
 import { countedThings } from "../cart.ts";
 import type { ShopData } from "../session-data.ts";
+import type { User } from "../users.ts";
 import { html, type Html } from "./html.ts";
 import { layout } from "./layout.ts";
+import { time } from "./time.ts";
 import type { Visitor } from "./visitor.ts";
 
-export function accountPage(visitor: Visitor, session: Session<ShopData>): string {
-  const main = html`<div class="narrow" id="account" data-live>
+export function accountPage(visitor: Visitor, session: Session<ShopData>, devices: readonly UserSession[]): string {
+  const { user } = visitor;
+  const main = html`<div id="account" data-live>
     <p class="eyebrow">Who am I</p>
-    ${visitor.user === undefined ? stranger(visitor) : member(visitor.user.name, visitor, session)}
+    ${user === undefined ? stranger(visitor) : member(user, visitor, session, devices)}
   </div>`;
   return layout({ title: "Who am I", path: "/account", visitor, main });
 }
@@ -20,30 +23,70 @@ function stranger({ cartCount }: Visitor): Html {
     <p class="actions"><a class="button" href="/login">Log in</a></p>`;
 }
 
-function member(name: string, { cartCount }: Visitor, { authenticatedAt, expiryDate }: Session<ShopData>): Html {
+function member(
+  { name }: User,
+  { cartCount }: Visitor,
+  { authenticatedAt, expiryDate }: Session<ShopData>,
+  devices: readonly UserSession[],
+): Html {
   return html`<h1>${name}</h1>
-    <dl class="facts">
+    <div class="halves">
       <div>
-        <dt>In the cart</dt>
-        <dd>${cartCount === 0 ? "nothing yet" : html`<a href="/cart">${countedThings(cartCount)}</a>`}</dd>
+        <dl class="facts">
+          <div>
+            <dt>In the cart</dt>
+            <dd>${cartCount === 0 ? "nothing yet" : html`<a href="/cart">${countedThings(cartCount)}</a>`}</dd>
+          </div>
+          <div>
+            <dt>Here since</dt>
+            <dd>${authenticatedAt && time(authenticatedAt)}</dd>
+          </div>
+          <div>
+            <dt>Forgotten after</dt>
+            <dd>${time(expiryDate)}<br /><span class="line">unless you come back before</span></dd>
+          </div>
+        </dl>
+        <form class="actions" method="post" action="/logout" data-once>
+          <button class="button" id="logout">Log out</button>
+        </form>
+        <p class="aside">
+          Logging out ends this session in every tab. <a href="/record">See how it lies in the store</a>
+        </p>
       </div>
-      <div>
-        <dt>Here since</dt>
-        <dd>${authenticatedAt && time(authenticatedAt)}</dd>
-      </div>
-      <div>
-        <dt>Forgotten after</dt>
-        <dd>${time(expiryDate)}<br /><span class="line">unless you come back before</span></dd>
-      </div>
-    </dl>
-    <form class="actions" method="post" action="/logout" data-once>
-      <button class="button">Log out</button>
-    </form>
-    <p class="aside">Logging out ends this session in every tab.</p>`;
+      ${deviceList(devices)}
+    </div>`;
 }
 
-const format = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+function deviceList(devices: readonly UserSession[]): Html {
+  const hasOthers = devices.some(({ current }) => !current);
+  return html`<section class="panel" aria-labelledby="devices-title">
+    <h2 id="devices-title">My devices</h2>
+    <p>Every browser in which you are logged in. What you log out here is out at once.</p>
+    <ul class="devices" id="devices">
+      ${devices.map(deviceLine)}
+    </ul>
+    <div class="actions">
+      ${hasOthers && endForm("/devices/logout-others", "end-others", "Log out all others")}
+      ${endForm("/devices/logout-all", "end-all", "Log out everywhere")}
+    </div>
+  </section>`;
+}
 
-function time(date: Date): Html {
-  return html`<time datetime="${date.toISOString()}">${format.format(date)} UTC</time>`;
+function deviceLine({ ref, device = "Unknown device", createdAt, lastSeenAt, current }: UserSession): Html {
+  return html`<li class="device">
+    <h3>${device} ${current && html`<span class="badge">this one</span>`}</h3>
+    <p class="line">since ${time(createdAt)}<br />last seen ${time(lastSeenAt)}</p>
+    ${
+      !current &&
+      html`<form method="post" action="/devices/${ref}/logout" data-once>
+        <button class="link" id="end-${ref}">Log out this one<span class="unseen">: ${device}</span></button>
+      </form>`
+    }
+  </li>`;
+}
+
+function endForm(action: string, id: string, label: string): Html {
+  return html`<form method="post" action="${action}" data-once>
+    <button class="button quiet" id="${id}">${label}</button>
+  </form>`;
 }

@@ -29,16 +29,27 @@ export function layout({ title, path, visitor, main, script }: Page): string {
       <body>
         <a class="skip" href="#main">Skip to the content</a>
         ${header(path, visitor)}
-        <main id="main" tabindex="-1">${main}</main>
+        <main id="main" tabindex="-1">${notices(visitor)}${main}</main>
         <p id="announcement" class="unseen" role="status"></p>
         <footer class="foot">
           <p>
-            A pretend shop: nothing is sold. ${visitor && html`Its sessions are kept in ${visitor.store} by Sojourn.`}
+            A pretend shop: nothing is sold.
+            ${visitor && html`Its sessions are <a href="/record">kept in ${visitor.store}</a> by Sojourn.`}
+            <a href="/news">From the workshop</a>
           </p>
         </footer>
       </body>
     </html> `;
   return page.toString();
+}
+
+/** What was left to be said once. It stays as it is until the visitor goes to another page. */
+function notices(visitor: Visitor | undefined): Html | false {
+  const messages = visitor?.notices ?? [];
+  if (messages.length === 0) return false;
+  return html`<div id="notices" class="notices" role="status">
+    ${messages.map(({ message }) => html`<p>${message}</p>`)}
+  </div>`;
 }
 
 function header(path: string | undefined, visitor: Visitor | undefined): Html {

@@ -4,7 +4,7 @@ import type { Milliseconds } from "../../core/clock.ts";
 import type { DriverFailure, RedisDriver, RedisDriverFactory, RedisReply } from "../commands.ts";
 import type { RedisClusterEndpoint } from "../settings.ts";
 import { ClusterNodes, NoNodeError } from "./cluster-nodes.ts";
-import { connectionOptions, isFullQueue, type Library, loadLibrary, NO_TIMEOUT } from "./node-redis.ts";
+import { connectionOptions, isFullQueue, type Library, loadLibrary, NO_TIMEOUT, SHARED_CLASSES } from "./node-redis.ts";
 
 type Cluster = ReturnType<Library["createCluster"]>;
 type Client = NonNullable<Cluster["masters"][number]["client"]>;
@@ -103,7 +103,7 @@ class NodeRedisClusterDriver implements RedisDriver {
     this.#clusters.push(cluster);
     let cause: unknown;
     // Each command that is affected is rejected as well, and an "error" without a listener ends the process.
-    cluster.on("error", (error) => (cause ??= error));
+    cluster.on("error", (error: unknown) => void (cause ??= error));
     try {
       await cluster.connect();
     } catch (error) {
@@ -161,6 +161,7 @@ function clusterOptions(
   const security = tls === undefined ? ({ tls: false } as const) : ({ ...tls, tls: true } as const);
   const socket = { ...security, connectTimeout };
   return {
+    ...SHARED_CLASSES,
     RESP: 3,
     // Only the connection that asks for the nodes: connectTimeout ends before the handshake, and destroy() does not
     // reach it.
@@ -170,7 +171,7 @@ function clusterOptions(
     // A node that is away must not hold up the others.
     minimizeConnections: true,
     topologyRefreshOnReconnectionAttemptStrategy: TOPOLOGY_REFRESH,
-  } as Parameters<Library["createCluster"]>[0];
+  };
 }
 
 function reconnectDelay(retries: number): Milliseconds {

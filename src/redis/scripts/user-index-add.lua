@@ -5,6 +5,7 @@
      ARGV[3]  how many sessions the user may have, this one included; 0: any number
      ARGV[4]  how long the list is kept at least, ms
      ARGV[5]  now, epoch ms
+     ARGV[6]  key of a session that goes once this one is there, or empty: it counts for nothing and stays
 
      Result: the user's epoch (empty until the first revocation), then the keys that had to make room, oldest first.
      Keeps: of all who add at the same time, no more than the allowed number stay listed.
@@ -17,7 +18,7 @@ for at = 1, #fields, 2 do
   local key, entry = fields[at], fields[at + 1]
   if key == 'epoch' then
     epoch = entry
-  elseif key ~= ARGV[1] then
+  elseif key ~= ARGV[1] and key ~= ARGV[6] then
     local created, expires = string.match(entry, '^(%d+)|%d+|(%d+)|')
     if not expires or tonumber(expires) <= now then
       redis.call('HDEL', KEYS[1], key)

@@ -95,7 +95,7 @@ export class MemorySessionStore implements SessionStore {
     checkDeadline(deadline);
     const stored = this.#live(key)?.record;
     if (stored === undefined) return GONE;
-    if (!matches(stored, etag)) return { status: "conflict", record: stored };
+    if (!hasEtag(stored, etag)) return { status: "conflict", record: stored };
     act(stored);
     return COMMITTED;
   }
@@ -125,10 +125,4 @@ export class MemorySessionStore implements SessionStore {
     }
     return before - this.#entries.size;
   }
-}
-
-// An etag's place counts bytes. Read as Latin-1, the record's UTF-8 has one character a byte.
-function matches(record: string, etag: Etag): boolean {
-  const isAscii = Buffer.byteLength(record) === record.length;
-  return hasEtag(isAscii ? record : Buffer.from(record).toString("latin1"), etag);
 }

@@ -1,7 +1,14 @@
-import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
+import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import type { SessionKey } from "../../core/ids.ts";
-import type { IndexedSession, UserIndex, UserIndexAddition, UserIndexCheck, UserIndexEntry } from "../user-index.ts";
+import type {
+  IndexedSession,
+  UserIndex,
+  UserIndexAddition,
+  UserIndexCheck,
+  UserIndexEntry,
+  UserIndexLimits,
+} from "../user-index.ts";
 import { checkDeadline } from "./check-deadline.ts";
 
 interface UserList {
@@ -16,14 +23,14 @@ export class MemoryUserIndex implements UserIndex {
   async add(
     userId: string,
     { key, entry }: IndexedSession,
-    { most, now }: { readonly most: number | undefined; readonly ttl: Milliseconds; readonly now: EpochMilliseconds },
+    { most, replaces, now }: UserIndexLimits,
     deadline: Deadline,
   ): Promise<UserIndexAddition> {
     checkDeadline(deadline);
     const list = this.#listOf(userId);
     for (const [listed, { expiresAt }] of list.entries) if (expiresAt <= now) list.entries.delete(listed);
     list.entries.set(key, entry);
-    const evicted = oldestBeyond(list.entries, most ?? Number.POSITIVE_INFINITY, key);
+    const evicted = oldestBeyond(list.entries, most ?? Number.POSITIVE_INFINITY, [key, replaces]);
     for (const each of evicted) list.entries.delete(each);
     return { epoch: list.epoch, evicted };
   }
@@ -73,15 +80,14 @@ export class MemoryUserIndex implements UserIndex {
   }
 }
 
-/** The newcomer is never among them, whatever its clock says. */
+/** Neither the newcomer nor the session that it replaces is among them. */
 function oldestBeyond(
   entries: ReadonlyMap<SessionKey, UserIndexEntry>,
   most: number,
-  newcomer: SessionKey,
+  spared: readonly (SessionKey | undefined)[],
 ): SessionKey[] {
-  const excess = entries.size - most;
-  if (excess <= 0) return [];
-  const others = [...entries].filter(([key]) => key !== newcomer);
+  const others = [...entries].filter(([key]) => !spared.includes(key));
+  const excess = Math.max(0, others.length + 1 - most);
   return others
     .toSorted(([, left], [, right]) => left.createdAt - right.createdAt)
     .slice(0, excess)

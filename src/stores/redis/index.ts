@@ -54,6 +54,10 @@ function sessionNamespace(projectName: string, prefix: string): string {
     const expected = 'expected a text that does not begin with an integer, such as "session"';
     throw new ImproperlyConfigured("redisSessionStore.prefix", `${expected}, got ${JSON.stringify(prefix)}.`);
   }
+  if (prefix.endsWith("-user")) {
+    const expected = 'expected a text that does not end in "-user": that is where the lists of users lie';
+    throw new ImproperlyConfigured("redisSessionStore.prefix", `${expected}, got ${JSON.stringify(prefix)}.`);
+  }
   return `${projectName}:${prefix}:`;
 }
 

@@ -1,10 +1,17 @@
-import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
+import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { isSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisScript } from "../../redis/script.ts";
-import type { IndexedSession, UserIndex, UserIndexAddition, UserIndexCheck, UserIndexEntry } from "../user-index.ts";
+import type {
+  IndexedSession,
+  UserIndex,
+  UserIndexAddition,
+  UserIndexCheck,
+  UserIndexEntry,
+  UserIndexLimits,
+} from "../user-index.ts";
 
 const ADD = new RedisScript("user-index-add", new URL("../../redis/scripts/user-index-add.lua", import.meta.url));
 const PUT = new RedisScript("user-index-put", new URL("../../redis/scripts/user-index-put.lua", import.meta.url));
@@ -35,10 +42,10 @@ export class RedisUserIndex implements UserIndex {
   async add(
     userId: string,
     { key, entry }: IndexedSession,
-    limits: { readonly most: number | undefined; readonly ttl: Milliseconds; readonly now: EpochMilliseconds },
+    { most = 0, replaces = "", ttl, now }: UserIndexLimits,
     deadline: Deadline,
   ): Promise<UserIndexAddition> {
-    const args = [key, encodeEntry(entry), String(limits.most ?? 0), whole(limits.ttl), whole(limits.now)];
+    const args = [key, encodeEntry(entry), String(most), whole(ttl), whole(now), replaces];
     const reply = await this.#connection.run(ADD, [this.#listOf(userId)], args, deadline);
     const [epoch = "", ...evicted] = reply as string[];
     return { epoch, evicted };

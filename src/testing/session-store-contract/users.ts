@@ -59,6 +59,16 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(new Set(await keysOf(users)), new Set([keys[0], newcomer]));
   },
 
+  async "a session that is being replaced takes no room, and is not evicted"({ store, key }) {
+    const users = indexOf(store);
+    const [old, other] = [newSessionKey(), newSessionKey()];
+    await users.add("7", sessionOf(old, { createdAt: NOW - 2 }), ANY, later());
+    await users.add("7", sessionOf(other, { createdAt: NOW - 1 }), ANY, later());
+    const { evicted } = await users.add("7", sessionOf(key), { ...ANY, most: 2, replaces: old }, later());
+    assert.deepEqual(evicted, []);
+    assert.deepEqual(new Set(await keysOf(users)), new Set([old, other, key]));
+  },
+
   async "an addition drops what has expired, which takes no room"({ store, key }) {
     const users = indexOf(store);
     await users.add("7", sessionOf(newSessionKey(), { expiresAt: NOW }), { ...ANY, now: NOW - 1 }, later());

@@ -1,4 +1,5 @@
-import type { Call, History, Operation, Pause, Sight } from "./history.ts";
+import type { History, Operation, Sight } from "./history.ts";
+import { lateness } from "./lateness.ts";
 import { groupBy, isWrite, mayHaveHappened, SessionModel } from "./session-model.ts";
 
 /** What a deadline may be exceeded by, in milliseconds. */
@@ -26,7 +27,7 @@ export function checkHistory(history: History, deadline: number): Findings {
     lost: [...sights.flatMap((sight) => missing(model, sight)), ...unexplained(model, history)],
     phantom: sights.flatMap((sight) => phantoms(model, sight)),
     resurrected: resurrections(model, history),
-    late: lateCalls(history, deadline + MARGIN),
+    late: lateCalls(history, deadline),
     unexpected: history.operations
       .filter(({ ending }) => ending === "other")
       .map((operation) => `${describe(operation)}: ${operation.error}`),
@@ -100,7 +101,8 @@ function unexplained(model: SessionModel, { operations, final }: History): strin
       ending === "absent" ||
       (ending === "interrupted" && isWrite(operation)) ||
       (kind === "login" && newKey !== undefined && saw?.lineage === undefined);
-    if (isFoundGone && !model.isExplained(key, end)) found.push(`${describe(operation)}: gone, but nothing has ended it`);
+    if (isFoundGone && !model.isExplained(key, end))
+      found.push(`${describe(operation)}: gone, but nothing has ended it`);
     if (kind === "cycleKey" && ending === "ok" && saw?.lineage === undefined) {
       found.push(`${describe(operation)} has carried nothing over`);
     }
@@ -155,23 +157,15 @@ function forks(model: SessionModel): string[] {
   return found;
 }
 
-/**
- * A process that got no CPU, or collected garbage, cannot end a call: such pauses are no fault of the library, and are
- * taken off.
- */
-function lateCalls({ operations, pauses }: History, most: number): string[] {
+function lateCalls({ operations, pauses }: History, deadline: number): string[] {
   const byProcess = groupBy(pauses, ({ process }) => process);
   return operations.flatMap((operation) =>
     operation.calls
-      .filter((call) => call.end - call.start > most)
-      .map((call) => ({ call, took: call.end - call.start - paused(call, byProcess.get(operation.process) ?? []) }))
-      .filter(({ took }) => took > most)
-      .map(({ call, took }) => `${call.name} of ${describe(operation)} took ${Math.round(took)} ms`),
+      .filter(({ start, end }) => end - start > deadline + MARGIN)
+      .map((call) => ({ call, late: lateness(call, deadline, byProcess.get(operation.process) ?? []) }))
+      .filter(({ late }) => late > MARGIN)
+      .map(({ call, late }) => `${call.name} of ${describe(operation)} was ${Math.round(late)} ms late`),
   );
-}
-
-function paused(call: Call, pauses: readonly Pause[]): number {
-  return pauses.reduce((sum, { from, to }) => sum + Math.max(0, Math.min(to, call.end) - Math.max(from, call.start)), 0);
 }
 
 function describe(operation: Operation | undefined): string {

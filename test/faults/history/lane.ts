@@ -85,7 +85,9 @@ export class Lane {
       return;
     }
     const subject = kind === "login" ? { kind, key, user } : { kind, key };
-    const done = await this.#operation(subject, (id) => (kind === "read" ? this.#read(key) : this.#change(id, subject)));
+    const done = await this.#operation(subject, (id) =>
+      kind === "read" ? this.#read(key) : this.#change(id, subject),
+    );
     // A session without a lineage could not be told from one that was lost, so nobody goes on with it.
     if (done.newKey !== undefined && done.saw?.lineage !== undefined) cookies.set(visitor, done.newKey);
     else if (done.newKey !== undefined || done.ending === "absent" || kind === "logout") cookies.drop(visitor, key);

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Pause } from "./history.ts";
 
 /** Milliseconds that all processes of one machine count alike. */
@@ -27,7 +28,9 @@ export class PauseWatch {
     }, TICK);
   }
 
-  stop(): void {
+  /** Also waits for the end of a pause that has not been noted yet. */
+  async stop(): Promise<void> {
+    await pause(2 * TICK);
     clearInterval(this.#timer);
   }
 }

@@ -1,5 +1,7 @@
 // A process of its own that operates on shared sessions and records what it sees: see worker-messages.ts.
 import { writeFileSync } from "node:fs";
+// The library loads it with the first connection, whose deadline is not meant for a busy disk.
+import "@redis/client";
 import { createSojourn } from "sojourn";
 import { Random } from "../../support/random.ts";
 import { leaksSince, takeInventory } from "../leaks.ts";
@@ -47,7 +49,7 @@ const { sessions, close } = createSojourn<VisitorData>({
 });
 await Promise.all(Array.from({ length: options.lanes }, (_, lane) => runLane(lane)));
 await close();
-watch.stop();
+await watch.stop();
 
 const lines = [...operations.map((operation) => ({ operation })), ...watch.pauses.map((pause) => ({ pause }))];
 writeFileSync(options.file, lines.map((line) => JSON.stringify(line)).join("\n"));

@@ -50,6 +50,12 @@ async function sendToEach(connection: RedisConnection, keys: readonly string[]):
   return Promise.all(keys.map((key) => connection.command(["GET", key], within(), key)));
 }
 
+async function collect(pages: AsyncIterable<readonly string[]>): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const page of pages) keys.push(...page);
+  return keys;
+}
+
 describeWithRedis("on a cluster", () => {
   let cluster: RedisCluster;
   let redis: RedisRegistry;
@@ -179,23 +185,17 @@ describeWithRedis("on a cluster", () => {
       const connection = connectionForTest({ cluster: cluster.urls });
       const keys = Array.from({ length: 300 }, (_, number) => `walked${number}`);
       await Promise.all(keys.map((key) => connection.command(["SET", key, "value"], within(), key)));
-      const found: string[] = [];
-      for await (const page of connection.scanKeys("walked*", 20, later)) found.push(...page);
+      const found = await collect(connection.scanKeys("walked*", 20, later));
       expect(found.toSorted()).toEqual(keys.toSorted());
     });
 
-    it("fails when a node leaves the cluster meanwhile, for its keys would be missing", async () => {
-      const connection = connectionForTest({ cluster: cluster.urls });
-      const leaving = await clusterForTest(2);
-      const walk = connectionForTest({ cluster: leaving.urls, stallTimeout: "100ms", connectTimeout: "200ms" });
-      await sendToEach(connection, keysOnEach(cluster));
-      const pages = walk.scanKeys("*", 10, () => within(300));
+    it("fails when a node does not answer, for its keys would be missing", async () => {
+      const freezing = await clusterForTest(2);
+      const connection = connectionForTest({ cluster: freezing.urls });
+      const pages = connection.scanKeys("*", 10, () => within(300));
       await pages.next();
-      for (const node of leaving.nodes) node.freeze();
-      const rest = (async () => {
-        for await (const _ of pages);
-      })();
-      await expectConnectionError(rest, "unknown");
+      for (const node of freezing.nodes) node.freeze();
+      await expectConnectionError(collect(pages), "unknown");
     });
   });
 
@@ -217,8 +217,7 @@ describeWithRedis("on a cluster", () => {
       const keys = keysOnEach(cluster, "given");
       for (const key of keys) await connection.command(["SET", key, "1"], within(), key);
       for (const key of keys) expect(await connection.run(INCR, [key], ["1"], within())).toBe("2");
-      const found: string[] = [];
-      for await (const page of connection.scanKeys("given*", 1000, later)) found.push(...page);
+      const found = await collect(connection.scanKeys("given*", 1000, later));
       expect(found.toSorted()).toEqual(keys.toSorted());
       await registry.close();
       expect(await client.get(keys[0] ?? "")).toBe("2");

@@ -124,13 +124,14 @@ describeWithRedis("a frozen server", () => {
 
   it("stallTimeout counts from the last answer", async () => {
     const server = await serverForTest();
-    const connection = connectionForTest({ ...server.settings, stallTimeout: "900ms" });
+    const connection = connectionForTest({ ...server.settings, stallTimeout: "1800ms" });
     const id = await connection.command(["CLIENT", "ID"], within());
-    const first = connection.command(["DEBUG", "SLEEP", "0.6"], within());
+    const first = connection.command(["DEBUG", "SLEEP", "0.8"], within());
     // Sent apart from the first command: Redis answers what it has read at once together.
     await sleep(50);
-    const second = connection.command(["DEBUG", "SLEEP", "1"], within());
-    await expectConnectionError(connection.command(["PING"], within(1200)), "unknown");
+    const second = connection.command(["DEBUG", "SLEEP", "1.4"], within());
+    // Missed 1.9 s after the first command was sent, 1.1 s after it was answered.
+    await expectConnectionError(connection.command(["PING"], within(1900)), "unknown");
     expect(await Promise.all([first, second])).toEqual(["OK", "OK"]);
     expect(await connection.command(["CLIENT", "ID"], within())).toBe(id);
   });

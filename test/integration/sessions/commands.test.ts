@@ -29,7 +29,7 @@ describeWithRedis("commands that the client sends", () => {
     expect(await monitor.take()).toStrictEqual([]);
   });
 
-  test("a first write: 1; a write: 2; a read: 1; an update: 2; a login: 3; a logout: 2", async () => {
+  test("a first write: 1; a write: 2; a read: 1; an update: 2; a login: 5; a logout of a user: 3", async () => {
     const { browser, monitor } = await start();
     await browser.post("/set/a");
     expect(await monitor.take()).toStrictEqual(["SET"]);
@@ -43,9 +43,10 @@ describeWithRedis("commands that the client sends", () => {
     await browser.post("/increment");
     expect(await monitor.take()).toStrictEqual(["GET", "EVALSHA"]);
     await browser.post("/login/1");
-    expect(await monitor.take()).toStrictEqual(["GET", "SET", "EVAL"]);
+    // Listed among the user's sessions, created, checked against a revocation, and the old key deleted.
+    expect(await monitor.take()).toStrictEqual(["GET", "EVAL", "SET", "HMGET", "EVAL"]);
     await browser.post("/logout");
-    expect(await monitor.take()).toStrictEqual(["GET", "DEL"]);
+    expect(await monitor.take()).toStrictEqual(["GET", "DEL", "HDEL"]);
   });
 
   test("100 reads: at most 102, touches included", async () => {
@@ -60,6 +61,16 @@ describeWithRedis("commands that the client sends", () => {
     expect(commands.filter((command) => command === "GET")).toHaveLength(100);
     expect(commands.length).toBeLessThanOrEqual(102);
     expect(commands.filter((command) => command === "EVAL")).toHaveLength(1);
+  });
+
+  test("100 reads of a user who is logged in: at most 102, with the note for the list of devices", async () => {
+    const { server, browser, monitor } = await start();
+    await browser.post("/login/1");
+    const other = await startApp({ settings: { redis: { default: server.settings } } });
+    const visitor = new Browser(other.url, browser.cookie);
+    await monitor.take();
+    for (let count = 0; count < 100; count++) await visitor.get("/read");
+    expect((await monitor.take()).filter((command) => command !== "GET")).toStrictEqual(["EVAL", "EVAL"]);
   });
 
   test("a cookie of the wrong form: 0", async () => {

@@ -6,7 +6,7 @@ const { sessions, close } = createSojourn<{ n?: number }>({
   projectName: "shop",
   secretKey: "an integration test's secret",
   redis: { default: url },
-  sessions: { deadline: "10s" },
+  sessions: { deadline: "60s" },
 });
 
 await Promise.all(

@@ -1,0 +1,57 @@
+import { inflateSync } from "node:zlib";
+import type { Session } from "sojourn";
+import { Deadline, type RedisConnection } from "sojourn/redis";
+import type { ShopData } from "./session-data.ts";
+
+/** A session's record as it lies in Redis. */
+export interface StoredRecord {
+  /** The key in Redis. Of the session's own key, which is a secret, it has the first four characters. */
+  readonly maskedKey: string;
+  readonly text: string;
+  /** Milliseconds until Redis forgets it. */
+  readonly ttl: number;
+}
+
+export type FindRecord = (session: Session<ShopData>) => Promise<StoredRecord | undefined>;
+
+const PATIENCE_MS = 1000;
+
+/** Finds the record of the session that it is given, and of no other. */
+export function recordsIn(redis: RedisConnection, prefix: string): FindRecord {
+  return async ({ cookieHeader }) => {
+    const key = cookieHeader?.split("=")[1];
+    if (key === undefined) return undefined;
+    const whole = prefix + key;
+    const deadline = new Deadline(PATIENCE_MS);
+    const [text, ttl] = await Promise.all([
+      redis.command(["GET", whole], deadline, whole),
+      redis.command(["PTTL", whole], deadline, whole),
+    ]);
+    if (typeof text !== "string" || typeof ttl !== "number") return undefined;
+    return { maskedKey: prefix + key.slice(0, 4) + "•".repeat(key.length - 4), text, ttl };
+  };
+}
+
+/** The three parts of what Django's `signing.dumps` makes, and what the first two say. */
+export interface SignedText {
+  readonly parts: readonly [data: string, time: string, signature: string];
+  readonly json: string;
+  readonly signedAt: Date;
+}
+
+/** Reads a text without checking its signature: to show it, never to trust it. */
+export function readSigned(text: string): SignedText {
+  const [data = "", time = "", signature = ""] = text.split(":");
+  return { parts: [data, time, signature], json: readData(data), signedAt: new Date(readBase62(time) * 1000) };
+}
+
+function readData(data: string): string {
+  if (!data.startsWith(".")) return Buffer.from(data, "base64url").toString();
+  return inflateSync(Buffer.from(data.slice(1), "base64url")).toString();
+}
+
+const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+function readBase62(text: string): number {
+  return [...text].reduce((number, digit) => number * 62 + BASE62.indexOf(digit), 0);
+}
