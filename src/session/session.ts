@@ -1,35 +1,17 @@
 import { Deadline } from "../core/deadlines.ts";
-import { type Duration, DURATION_EXPECTED, toMilliseconds } from "../core/durations.ts";
 import { SessionInterrupted, SessionUsageError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
-import type { SessionKey } from "../core/ids.ts";
-import { writeForComparison } from "../json/index.ts";
-import { checkUserId, type LoginOptions, type UserId, userIdOf } from "./auth.ts";
+import { checkUserId, type LoginOptions, type UserId } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
-import { addFlash, type FlashMessage, takeFlash } from "./flash.ts";
 import { logIn } from "./login.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
 import { SessionData } from "./session-data.ts";
+import type { SessionState } from "./session-state.ts";
+import { SessionView } from "./session-view.ts";
 import { type Delta, type Facts, SessionRecord } from "./session-record.ts";
 import type { StoredSession } from "./session-records.ts";
-import type { SessionServices } from "./session-services.ts";
 import type { UntypedData } from "./session-settings.ts";
-import { type Creation, refOf } from "./user-sessions.ts";
-import { endsWithBrowser, type Expiry, EXPIRY_KEY, timeToLive, toExpiryMember } from "./timeouts.ts";
-
-// Django's names (`SessionBase.TEST_COOKIE_NAME` and `TEST_COOKIE_VALUE`).
-const TEST_COOKIE_KEY = "testcookie";
-const TEST_COOKIE_VALUE = "worked";
-
-/** What a session starts from. */
-export interface SessionOrigin {
-  /** Whether the request had a session cookie at all. */
-  readonly hasCookie: boolean;
-  /** The key that the request came with, whether or not there is a record. */
-  readonly presentedKey: SessionKey | undefined;
-  /** The session under that key, if there is one that can be read. */
-  readonly stored: StoredSession | undefined;
-  readonly userAgent: string | undefined;
-}
+import type { Creation } from "./user-sessions.ts";
+import { endsWithBrowser, EXPIRY_KEY } from "./timeouts.ts";
 
 /** What the response has to do to the browser's cookie. */
 export type CookieChange = "none" | "set" | "clear";
@@ -43,14 +25,8 @@ export type CookieChange = "none" | "set" | "clear";
  * Each of these throws {@link StoreConnectionError} or {@link StoreServiceError} when the store fails, and
  * {@link SessionInterrupted} when the session was ended or given a new key meanwhile.
  */
-export class Session<Data extends object = UntypedData> {
-  readonly #services: SessionServices;
-  readonly #data: SessionData<Data>;
-  readonly #presentedKey: SessionKey | undefined;
-  readonly #hasCookie: boolean;
-  readonly #userAgent: string | undefined;
-  #stored: StoredSession | undefined;
-  #isNew: boolean;
+export class Session<Data extends object = UntypedData> extends SessionView<Data> {
+  readonly #state: SessionState<Data>;
   #cookie: CookieChange = "none";
   #areHeadersSent = false;
   /** Operations of one session run one after another. */
@@ -58,81 +34,9 @@ export class Session<Data extends object = UntypedData> {
   #running = 0;
 
   /** @internal */
-  constructor(services: SessionServices, { hasCookie, presentedKey, stored, userAgent }: SessionOrigin) {
-    this.#services = services;
-    this.#hasCookie = hasCookie;
-    this.#presentedKey = presentedKey;
-    this.#stored = stored;
-    this.#userAgent = userAgent;
-    this.#isNew = stored === undefined;
-    this.#data = new SessionData<Data>(this.#record);
-  }
-
-  /** The visitor's data: a plain object, changed in place. JSON values only. Django's keys (`_auth_*`) are in it too. */
-  get data(): Data {
-    return this.#data.object;
-  }
-
-  set data(_data: never) {
-    throw new SessionUsageError(
-      "session.data cannot be replaced. Assign to its properties, or call session.flush() to empty it.",
-    );
-  }
-
-  /** Whether the request came without a session that is still there. */
-  get isNew(): boolean {
-    return this.#isNew;
-  }
-
-  /** Whether there is no data. */
-  get isEmpty(): boolean {
-    return this.#data.isEmpty;
-  }
-
-  /** The id that was given to {@link login}, as text, or `undefined` for an anonymous visitor. */
-  get userId(): string | undefined {
-    return userIdOf(this.#record);
-  }
-
-  get isAuthenticated(): boolean {
-    return this.userId !== undefined;
-  }
-
-  /** When the user logged in; `undefined` for an anonymous visitor, and for a login by Django, which does not tell. */
-  get authenticatedAt(): Date | undefined {
-    const { authenticated } = this.#record.facts;
-    return this.isAuthenticated && authenticated !== undefined ? new Date(authenticated) : undefined;
-  }
-
-  /**
-   * Whether the user logged in not longer ago than this: ask for the password again before what matters most.
-   *
-   * @throws {SessionUsageError} When it is no duration.
-   */
-  isFresh(maxAge: Duration): boolean {
-    const span = toMilliseconds(maxAge);
-    if (span === undefined) throw new SessionUsageError(`session.isFresh() expected ${DURATION_EXPECTED}.`);
-    const at = this.authenticatedAt?.getTime() ?? Number.NEGATIVE_INFINITY;
-    return this.#services.clock.now() - at <= span;
-  }
-
-  /** Names the session without being its key; see `sessions.ofUser`. `undefined` while it is not stored. */
-  get ref(): string | undefined {
-    return this.#stored && refOf(this.#stored.at);
-  }
-
-  /** When the session ends if the visitor does not come back. Changes that are not saved yet count. */
-  get expiryDate(): Date {
-    const now = this.#services.clock.now();
-    return new Date(now + timeToLive(this.#pendingRecord(), this.#services.timeouts, now));
-  }
-
-  /**
-   * The Cookie header that a browser would send for this session, for tests and for jobs; `undefined` while it is not
-   * stored. It is a secret: who has it is the visitor.
-   */
-  get cookieHeader(): string | undefined {
-    return this.#stored && `${this.#services.cookieName}=${this.#stored.key}`;
+  constructor(state: SessionState<Data>) {
+    super(state);
+    this.#state = state;
   }
 
   /**
@@ -145,12 +49,12 @@ export class Session<Data extends object = UntypedData> {
    */
   update<Result>(fn: (data: Data) => Result): Promise<Result> {
     return this.#enqueue(async (deadline) => {
-      const pending = this.#data.delta();
+      const pending = this.#state.data.delta();
       let result: Result | undefined;
       const change = (newest: SessionRecord, onConflict: OnConflict) => {
-        const base = mergeDelta(pending, this.#data, newest, onConflict);
+        const base = mergeDelta(pending, this.#state.data, newest, onConflict);
         const draft = new SessionData<Data>(base);
-        draft.assume(withoutKeysOf(base, this.#data.assumptions));
+        draft.assume(withoutKeysOf(base, this.#state.data.assumptions));
         result = fn(draft.object);
         if (isThenable(result)) {
           throw new SessionUsageError(
@@ -167,7 +71,7 @@ export class Session<Data extends object = UntypedData> {
 
   /** Saves the changes made so far at once; the response does it otherwise. Without changes it does nothing. */
   save(): Promise<void> {
-    return this.#enqueue((deadline) => this.#save(this.#data.delta(), deadline));
+    return this.#enqueue((deadline) => this.#save(this.#state.data.delta(), deadline));
   }
 
   /**
@@ -181,14 +85,14 @@ export class Session<Data extends object = UntypedData> {
   /** Deletes the session and its data. The browser's cookie is cleared. What is set afterwards begins a new one. */
   flush(): Promise<void> {
     return this.#enqueue(async (deadline) => {
-      const { records, throttle, events } = this.#services;
-      if (this.#stored) {
-        await records.delete(this.#stored, deadline);
-        throttle.forget(this.#stored.key);
-        events.emit("flushed", { session: events.nameOf(this.#stored.at) });
+      const { records, throttle, events } = this.#state.services;
+      if (this.#state.stored) {
+        await records.delete(this.#state.stored, deadline);
+        throttle.forget(this.#state.stored.key);
+        events.emit("flushed", { session: events.nameOf(this.#state.stored.at) });
       }
       this.#forget();
-      if (this.#hasCookie) this.#cookie = "clear";
+      if (this.#state.origin.hasCookie) this.#cookie = "clear";
     });
   }
 
@@ -208,86 +112,29 @@ export class Session<Data extends object = UntypedData> {
     return this.#enqueue(async (deadline) => {
       const id = checkUserId(userId, "session.login");
       this.#demandCookie("login");
-      const pending = this.#data.delta();
-      const result = await logIn(this.#services, {
+      const pending = this.#state.data.delta();
+      const result = await logIn(this.#state.services, {
         userId: id,
         options,
-        stored: this.#stored,
-        presentedKey: this.#presentedKey,
+        stored: this.#state.stored,
+        presentedKey: this.#state.origin.presentedKey,
         pending,
-        seen: this.#data,
+        seen: this.#state.data,
         creation: this.#creation(),
         deadline,
       });
       if (result.kind === "begun") this.#forget();
-      if (result.kind === "moved") this.#data.settle(pending);
+      if (result.kind === "moved") this.#state.data.settle(pending);
       if (result.stored === undefined) return;
       this.#adopt(result.stored);
-      const { events } = this.#services;
+      const { events } = this.#state.services;
       if (result.kind !== "joined") events.emit("login", { session: events.nameOf(result.stored.at), userId: id });
     });
-  }
-
-  /**
-   * Sets when this session ends, in Django's forms: whole seconds without a request (0: with the browser), text such
-   * as `"30m"` from now, a date, or `null` for what the settings say. It is saved with the data.
-   *
-   * @throws {SessionUsageError} For anything else.
-   */
-  setExpiry(expiry: Expiry): void {
-    const member = toExpiryMember(expiry, this.#services.clock.now());
-    const data = this.data as Record<string, unknown>;
-    if (member === undefined) delete data[EXPIRY_KEY];
-    else data[EXPIRY_KEY] = member;
-  }
-
-  /**
-   * Leaves a message for the next page that takes it.
-   *
-   * @param kind Such as `success` or `error`; the application's own.
-   */
-  flash(kind: string, message: string): void {
-    addFlash(this.data, kind, message);
-  }
-
-  /** Takes the messages that were left, of one kind or of all, in their order. They are gone then. */
-  takeFlash(kind?: string): FlashMessage[] {
-    return takeFlash(this.data, kind);
-  }
-
-  /** Django's `set_test_cookie`: whether the browser keeps cookies shows in its next request. */
-  setTestCookie(): void {
-    (this.data as Record<string, unknown>)[TEST_COOKIE_KEY] = TEST_COOKIE_VALUE;
-  }
-
-  /** Django's `test_cookie_worked`. */
-  testCookieWorked(): boolean {
-    return (this.data as Record<string, unknown>)[TEST_COOKIE_KEY] === TEST_COOKIE_VALUE;
-  }
-
-  /** Django's `delete_test_cookie`. */
-  deleteTestCookie(): void {
-    delete (this.data as Record<string, unknown>)[TEST_COOKIE_KEY];
-  }
-
-  /** @internal The key under which the session is stored. A secret. */
-  get key(): SessionKey | undefined {
-    return this.#stored?.key;
-  }
-
-  /** @internal */
-  get record(): SessionRecord {
-    return this.#record;
   }
 
   /** @internal */
   get cookieChange(): CookieChange {
     return this.#cookie;
-  }
-
-  /** @internal For the schema of the settings. */
-  get sessionData(): SessionData<Data> {
-    return this.#data;
   }
 
   /**
@@ -302,48 +149,38 @@ export class Session<Data extends object = UntypedData> {
     return this.#finishRenewal() ?? this.#finishChanges() ?? this.#finishRewrite() ?? this.#finishTouch();
   }
 
-  get #record(): SessionRecord {
-    return this.#stored?.version.record ?? SessionRecord.empty;
-  }
-
-  #pendingRecord(): SessionRecord {
-    const expiry = (this.data as Record<string, unknown>)[EXPIRY_KEY];
-    const text = expiry === undefined ? undefined : writeForComparison(expiry, EXPIRY_KEY).text;
-    return this.#record.with(new Map([[EXPIRY_KEY, text]]));
-  }
-
   async #cycleKey(facts: Facts, deadline: Deadline): Promise<void> {
-    const pending = this.#data.delta();
-    const { records, events } = this.#services;
-    if (this.#stored === undefined) return this.#save(pending, deadline);
+    const pending = this.#state.data.delta();
+    const { records, events } = this.#state.services;
+    if (this.#state.stored === undefined) return this.#save(pending, deadline);
     this.#demandCookie("cycleKey");
     const conflicts = new Conflicts();
-    const change = (newest: SessionRecord) => conflicts.merge(pending, this.#data, newest).withFacts(facts);
-    const moved = await records.move(this.#stored, change, this.#creation(), deadline);
+    const change = (newest: SessionRecord) => conflicts.merge(pending, this.#state.data, newest).withFacts(facts);
+    const moved = await records.move(this.#state.stored, change, this.#creation(), deadline);
     if (moved === undefined) throw new SessionInterrupted();
     conflicts.emit(events);
-    this.#data.settle(pending);
-    events.emit("cycled", { session: events.nameOf(moved.at), previous: events.nameOf(this.#stored.at) });
+    this.#state.data.settle(pending);
+    events.emit("cycled", { session: events.nameOf(moved.at), previous: events.nameOf(this.#state.stored.at) });
     this.#adopt(moved);
   }
 
   #finishRenewal(): Promise<void> | undefined {
-    const { renewEvery, clock } = this.#services;
+    const { renewEvery, clock } = this.#state.services;
     if (renewEvery === null || this.#areHeadersSent || !this.isAuthenticated) return undefined;
-    const { renewed, authenticated, created } = this.#record.facts;
+    const { renewed, authenticated, created } = this.#state.record.facts;
     const now = clock.now();
     if (now - (renewed ?? authenticated ?? created ?? now) < renewEvery) return undefined;
     return this.#enqueue(async (deadline) => {
       const cycle = () => this.#cycleKey({ renewed: now }, deadline);
       // A request that has only read may go without: another one has renewed the key.
-      if (this.#data.delta().size > 0) await cycle();
+      if (this.#state.data.delta().size > 0) await cycle();
       else await this.#tolerate(cycle);
     });
   }
 
   #finishChanges(): Promise<void> | undefined {
     try {
-      const delta = this.#data.delta();
+      const delta = this.#state.data.delta();
       return delta.size === 0 ? undefined : this.#enqueue((deadline) => this.#save(delta, deadline));
     } catch (error) {
       return this.#enqueue(async () => {
@@ -354,21 +191,21 @@ export class Session<Data extends object = UntypedData> {
 
   /** A record that was made with a secret of old is written anew, while that secret can still be read. */
   #finishRewrite(): Promise<void> | undefined {
-    if (this.#stored?.version.isOutdated !== true) return undefined;
+    if (this.#state.stored?.version.isOutdated !== true) return undefined;
     return this.#enqueue(async (deadline) => {
       await this.#tolerate(() => this.#commit(new Map(), (newest) => newest, deadline));
     });
   }
 
   #finishTouch(): Promise<void> | undefined {
-    const { throttle, extendsOnRead } = this.#services;
-    const stored = this.#stored;
+    const { throttle, extendsOnRead } = this.#state.services;
+    const stored = this.#state.stored;
     if (stored === undefined || this.#areHeadersSent || !throttle.isDue(stored.key)) return undefined;
     if (!extendsOnRead && !this.isAuthenticated) return undefined;
     throttle.mark(stored.key);
     return this.#enqueue(async (deadline) => {
       if (!extendsOnRead) return this.#noteSeen(deadline);
-      const isThere = await this.#tolerate(() => this.#services.records.touch(stored, deadline));
+      const isThere = await this.#tolerate(() => this.#state.services.records.touch(stored, deadline));
       if (isThere !== true) return;
       this.#renewCookie();
       await this.#noteSeen(deadline);
@@ -376,17 +213,18 @@ export class Session<Data extends object = UntypedData> {
   }
 
   async #noteSeen(deadline: Deadline): Promise<void> {
-    const stored = this.#stored;
-    if (stored) await this.#tolerate(() => this.#services.records.see(stored, this.#userAgent, deadline));
+    const stored = this.#state.stored;
+    if (stored)
+      await this.#tolerate(() => this.#state.services.records.see(stored, this.#state.origin.userAgent, deadline));
   }
 
   /** What only keeps a session fresh may fail without failing the request. */
   async #tolerate<Result>(operation: () => Promise<Result>): Promise<Result | undefined> {
-    const { throttle, events } = this.#services;
+    const { throttle, events } = this.#state.services;
     try {
       return await operation();
     } catch (error) {
-      if (this.#stored) throttle.forget(this.#stored.key);
+      if (this.#state.stored) throttle.forget(this.#state.stored.key);
       // The session has ended meanwhile; who only read it does not mind.
       if (error instanceof SessionInterrupted) return undefined;
       if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
@@ -396,10 +234,10 @@ export class Session<Data extends object = UntypedData> {
   }
 
   #enqueue<Result>(operation: (deadline: Deadline) => Promise<Result>): Promise<Result> {
-    const { deadline, clock, events } = this.#services;
+    const { deadline, clock, events } = this.#state.services;
     this.#running++;
     const run = async () => {
-      const at = this.#stored?.at;
+      const at = this.#state.stored?.at;
       try {
         return await operation(new Deadline(deadline, clock));
       } catch (error) {
@@ -418,7 +256,11 @@ export class Session<Data extends object = UntypedData> {
 
   async #save(pending: Delta, deadline: Deadline): Promise<void> {
     if (pending.size === 0) return;
-    await this.#commit(pending, (newest, onConflict) => mergeDelta(pending, this.#data, newest, onConflict), deadline);
+    await this.#commit(
+      pending,
+      (newest, onConflict) => mergeDelta(pending, this.#state.data, newest, onConflict),
+      deadline,
+    );
   }
 
   /** Writes on top of what is stored, or begins a session. */
@@ -428,22 +270,22 @@ export class Session<Data extends object = UntypedData> {
     deadline: Deadline,
     { absorb = false } = {},
   ): Promise<void> {
-    const stored = this.#stored;
+    const stored = this.#state.stored;
     if (stored === undefined) return this.#begin(pending, change, deadline);
-    const { records, events } = this.#services;
+    const { records, events } = this.#state.services;
     const conflicts = new Conflicts();
     const committed = await records.commit(stored, (newest) => conflicts.collect(newest, change), deadline);
     conflicts.emit(events);
-    this.#data.settle(pending);
+    this.#state.data.settle(pending);
     if (committed.version === undefined) return this.#forget();
-    this.#stored = { ...stored, version: committed.version };
-    if (absorb || committed.hasOthers) this.#data.absorb(committed.version.record);
+    this.#state.stored = { ...stored, version: committed.version };
+    if (absorb || committed.hasOthers) this.#state.data.absorb(committed.version.record);
     if (committed.isWritten) await this.#afterWrite(pending, deadline);
   }
 
   async #afterWrite(pending: Delta, deadline: Deadline): Promise<void> {
-    const { throttle, extendsOnRead } = this.#services;
-    const key = this.#stored?.key;
+    const { throttle, extendsOnRead } = this.#state.services;
+    const key = this.#state.stored?.key;
     if (key === undefined) return;
     const isDue = throttle.isDue(key);
     throttle.mark(key);
@@ -454,7 +296,7 @@ export class Session<Data extends object = UntypedData> {
 
   /** Lets a cookie that has a Max-Age live as long as the session. */
   #renewCookie(): void {
-    if (!endsWithBrowser(this.#record, this.#services.timeouts)) this.#cookie = "set";
+    if (!endsWithBrowser(this.#state.record, this.#state.services.timeouts)) this.#cookie = "set";
   }
 
   async #begin(
@@ -465,30 +307,30 @@ export class Session<Data extends object = UntypedData> {
     const record = change(SessionRecord.empty, () => {});
     if (record === undefined || record.isEmpty) return;
     this.#demandCookie("Saving a new session");
-    const stored = await this.#services.records.create(record, this.#creation(), deadline);
-    this.#data.settle(pending);
+    const stored = await this.#state.services.records.create(record, this.#creation(), deadline);
+    this.#state.data.settle(pending);
     if (stored === undefined) return this.#forget();
     this.#adopt(stored);
-    const { events } = this.#services;
+    const { events } = this.#state.services;
     events.emit("created", { session: events.nameOf(stored.at) });
   }
 
   #creation(): Creation {
-    return { userAgent: this.#userAgent };
+    return { userAgent: this.#state.origin.userAgent };
   }
 
   #adopt(stored: StoredSession): void {
-    this.#stored = stored;
-    this.#data.absorb(stored.version.record);
+    this.#state.stored = stored;
+    this.#state.data.absorb(stored.version.record);
     this.#cookie = "set";
-    this.#services.throttle.mark(stored.key);
+    this.#state.services.throttle.mark(stored.key);
   }
 
   #forget(): void {
-    this.#stored = undefined;
-    this.#isNew = true;
+    this.#state.stored = undefined;
+    this.#state.isNew = true;
     this.#cookie = "none";
-    this.#data.replace(SessionRecord.empty);
+    this.#state.data.replace(SessionRecord.empty);
   }
 
   #demandCookie(action: string): void {

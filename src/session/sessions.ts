@@ -12,6 +12,7 @@ import { clearCookieHeader, type CookieAttributes, readCookie, setCookieHeader }
 import { applySchema, type DataSchema } from "./data-schema.ts";
 import { RecentLogins } from "./recent-logins.ts";
 import { Session } from "./session.ts";
+import { SessionState } from "./session-state.ts";
 import { SessionEventEmitter, type SessionEvents } from "./session-events.ts";
 import { SessionRecords, type StoredSession } from "./session-records.ts";
 import { LazySessionScope, type RequestFacts, type SessionScope } from "./session-scope.ts";
@@ -243,7 +244,9 @@ export class Sessions<Data extends object = UntypedData> {
     presentedKey?: SessionKey,
     stored?: StoredSession,
   ): Promise<Session<Data>> {
-    const session = new Session<Data>(this.#services, { hasCookie, userAgent, presentedKey, stored });
+    const session = new Session<Data>(
+      new SessionState<Data>(this.#services, { hasCookie, userAgent, presentedKey, stored }),
+    );
     await applySchema(session.sessionData, session.record, this.#dataSchema);
     return session;
   }

@@ -50,6 +50,7 @@ const NOT_COMPARED = new Set([
   "secretKeyFallbacks",
   "redis",
   "sessions",
+  "caches",
   "sessions.store",
   "redis.default",
   "redisSessionStore.connection",

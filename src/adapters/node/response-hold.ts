@@ -175,7 +175,7 @@ class ResponseHold implements ResponseWriter {
 
   /** Saves what was changed after the head was out; `end` then waits. */
   #finishLate(): void {
-    if (this.#phase !== "passing" || this.#hasFinishedLate || this.#response.writableEnded) return;
+    if (this.#hasFinishedLate || this.#response.writableEnded) return;
     this.#hasFinishedLate = true;
     const pending = this.#finish(true);
     if (pending) this.#wait("ending", pending);

@@ -14,7 +14,13 @@ export interface SessionSource<Data extends object> {
  *
  * @example
  * ```ts
- * const { session } = req as WithSession<typeof req, { views?: number }>;
+ * import type { Request } from "express";
+ * import type { WithSession } from "sojourn/adapters/express";
+ *
+ * function viewsOf(req: Request): number {
+ *   const { session } = req as WithSession<Request, { views?: number }>;
+ *   return session.data.views ?? 0;
+ * }
  * ```
  */
 export type WithSession<Request, Data extends object = Record<string, unknown>> = Request & {

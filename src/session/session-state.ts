@@ -1,0 +1,38 @@
+import type { SessionKey } from "../core/ids.ts";
+import { SessionData } from "./session-data.ts";
+import { SessionRecord } from "./session-record.ts";
+import type { StoredSession } from "./session-records.ts";
+import type { SessionServices } from "./session-services.ts";
+
+/** What a session starts from. */
+export interface SessionOrigin {
+  /** Whether the request had a session cookie at all. */
+  readonly hasCookie: boolean;
+  /** The key that the request came with, whether or not there is a record. */
+  readonly presentedKey: SessionKey | undefined;
+  /** The session under that key, if there is one that can be read. */
+  readonly stored: StoredSession | undefined;
+  readonly userAgent: string | undefined;
+}
+
+/** What a session knows of itself. */
+export class SessionState<Data extends object> {
+  readonly services: SessionServices;
+  readonly origin: SessionOrigin;
+  readonly data: SessionData<Data>;
+  stored: StoredSession | undefined;
+  isNew: boolean;
+
+  constructor(services: SessionServices, origin: SessionOrigin) {
+    this.services = services;
+    this.origin = origin;
+    this.stored = origin.stored;
+    this.isNew = origin.stored === undefined;
+    this.data = new SessionData<Data>(this.record);
+  }
+
+  /** The newest record that is known to be in the store. */
+  get record(): SessionRecord {
+    return this.stored?.version.record ?? SessionRecord.empty;
+  }
+}

@@ -1,0 +1,155 @@
+import { type Duration, DURATION_EXPECTED, toMilliseconds } from "../core/durations.ts";
+import { SessionUsageError } from "../core/errors.ts";
+import type { SessionKey } from "../core/ids.ts";
+import { writeForComparison } from "../json/index.ts";
+import { userIdOf } from "./auth.ts";
+import { addFlash, type FlashMessage, takeFlash } from "./flash.ts";
+import type { SessionData } from "./session-data.ts";
+import type { SessionRecord } from "./session-record.ts";
+import type { SessionState } from "./session-state.ts";
+import { type Expiry, EXPIRY_KEY, timeToLive, toExpiryMember } from "./timeouts.ts";
+import { refOf } from "./user-sessions.ts";
+
+// Django's names (`SessionBase.TEST_COOKIE_NAME` and `TEST_COOKIE_VALUE`).
+const TEST_COOKIE_KEY = "testcookie";
+const TEST_COOKIE_VALUE = "worked";
+
+/** The part of a session that needs no store: its data, and what is known of it. */
+export class SessionView<Data extends object> {
+  readonly #state: SessionState<Data>;
+
+  /** @internal */
+  constructor(state: SessionState<Data>) {
+    this.#state = state;
+  }
+
+  /** The visitor's data: a plain object, changed in place. JSON values only. Django's keys (`_auth_*`) are in it too. */
+  get data(): Data {
+    return this.#state.data.object;
+  }
+
+  set data(_data: never) {
+    throw new SessionUsageError(
+      "session.data cannot be replaced. Assign to its properties, or call session.flush() to empty it.",
+    );
+  }
+
+  /** Whether the request came without a session that is still there. */
+  get isNew(): boolean {
+    return this.#state.isNew;
+  }
+
+  /** Whether there is no data. */
+  get isEmpty(): boolean {
+    return this.#state.data.isEmpty;
+  }
+
+  /** The id that was given to {@link login}, as text, or `undefined` for an anonymous visitor. */
+  get userId(): string | undefined {
+    return userIdOf(this.#state.record);
+  }
+
+  get isAuthenticated(): boolean {
+    return this.userId !== undefined;
+  }
+
+  /** When the user logged in; `undefined` for an anonymous visitor, and for a login by Django, which does not tell. */
+  get authenticatedAt(): Date | undefined {
+    const { authenticated } = this.#state.record.facts;
+    return this.isAuthenticated && authenticated !== undefined ? new Date(authenticated) : undefined;
+  }
+
+  /**
+   * Whether the user logged in not longer ago than this: ask for the password again before what matters most.
+   *
+   * @throws {SessionUsageError} When it is no duration.
+   */
+  isFresh(maxAge: Duration): boolean {
+    const span = toMilliseconds(maxAge);
+    if (span === undefined) throw new SessionUsageError(`session.isFresh() expected ${DURATION_EXPECTED}.`);
+    const at = this.authenticatedAt?.getTime() ?? Number.NEGATIVE_INFINITY;
+    return this.#state.services.clock.now() - at <= span;
+  }
+
+  /** Names the session without being its key; see `sessions.ofUser`. `undefined` while it is not stored. */
+  get ref(): string | undefined {
+    return this.#state.stored && refOf(this.#state.stored.at);
+  }
+
+  /** When the session ends if the visitor does not come back. Changes that are not saved yet count. */
+  get expiryDate(): Date {
+    const now = this.#state.services.clock.now();
+    return new Date(now + timeToLive(this.#pendingRecord(), this.#state.services.timeouts, now));
+  }
+
+  /**
+   * The Cookie header that a browser would send for this session, for tests and for jobs; `undefined` while it is not
+   * stored. It is a secret: who has it is the visitor.
+   */
+  get cookieHeader(): string | undefined {
+    return this.#state.stored && `${this.#state.services.cookieName}=${this.#state.stored.key}`;
+  }
+
+  /**
+   * Sets when this session ends, in Django's forms: whole seconds without a request (0: with the browser), text such
+   * as `"30m"` from now, a date, or `null` for what the settings say. It is saved with the data.
+   *
+   * @throws {SessionUsageError} For anything else.
+   */
+  setExpiry(expiry: Expiry): void {
+    const member = toExpiryMember(expiry, this.#state.services.clock.now());
+    const data = this.data as Record<string, unknown>;
+    if (member === undefined) delete data[EXPIRY_KEY];
+    else data[EXPIRY_KEY] = member;
+  }
+
+  /**
+   * Leaves a message for the next page that takes it.
+   *
+   * @param kind Such as `success` or `error`; the application's own.
+   */
+  flash(kind: string, message: string): void {
+    addFlash(this.data, kind, message);
+  }
+
+  /** Takes the messages that were left, of one kind or of all, in their order. They are gone then. */
+  takeFlash(kind?: string): FlashMessage[] {
+    return takeFlash(this.data, kind);
+  }
+
+  /** Django's `set_test_cookie`: whether the browser keeps cookies shows in its next request. */
+  setTestCookie(): void {
+    (this.data as Record<string, unknown>)[TEST_COOKIE_KEY] = TEST_COOKIE_VALUE;
+  }
+
+  /** Django's `test_cookie_worked`. */
+  testCookieWorked(): boolean {
+    return (this.data as Record<string, unknown>)[TEST_COOKIE_KEY] === TEST_COOKIE_VALUE;
+  }
+
+  /** Django's `delete_test_cookie`. */
+  deleteTestCookie(): void {
+    delete (this.data as Record<string, unknown>)[TEST_COOKIE_KEY];
+  }
+
+  /** @internal The key under which the session is stored. A secret. */
+  get key(): SessionKey | undefined {
+    return this.#state.stored?.key;
+  }
+
+  /** @internal */
+  get record(): SessionRecord {
+    return this.#state.record;
+  }
+
+  /** @internal For the schema of the settings. */
+  get sessionData(): SessionData<Data> {
+    return this.#state.data;
+  }
+
+  #pendingRecord(): SessionRecord {
+    const expiry = (this.data as Record<string, unknown>)[EXPIRY_KEY];
+    const text = expiry === undefined ? undefined : writeForComparison(expiry, EXPIRY_KEY).text;
+    return this.#state.record.with(new Map([[EXPIRY_KEY, text]]));
+  }
+}
