@@ -53,5 +53,5 @@ function readData(data: string): string {
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 function readBase62(text: string): number {
-  return [...text].reduce((number, digit) => number * 62 + BASE62.indexOf(digit), 0);
+  return text.split("").reduce((number, digit) => number * 62 + BASE62.indexOf(digit), 0);
 }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import { anyDeadline, Browser, openHarness } from "../../test/support/session-harness.ts";
 import type { SessionStore } from "../stores/session-store.ts";
@@ -109,17 +109,46 @@ describe("an answer that got lost", () => {
     expect(await keys()).toStrictEqual([]);
   });
 
-  test("of a login: the old key or none, and the new one is not left behind", async () => {
+  test("of a login whose last step was not executed: the step is tried once more", async () => {
+    const { browser, faults, keys, calls } = await setUp();
+    faults.next = { method: "deleteIfMatch", when: "before", error: LOST() };
+    await browser.request((session) => session.login(1));
+    expect(calls).toStrictEqual(["read", "create", "deleteIfMatch", "deleteIfMatch"]);
+    expect(await keys()).toHaveLength(1);
+    expect(await browser.request((next) => ({ ...next.data }))).toStrictEqual({ n: 1, _auth_user_id: "1" });
+  });
+
+  test("of a login whose last step was executed: unknown, no cookie, and no key that nobody has is left behind", async () => {
     const { browser, faults, keys } = await setUp();
     const request = browser.begin();
     const session = await request.session();
-    faults.next = { method: "deleteIfMatch", when: "before", error: LOST() };
+    faults.next = { method: "deleteIfMatch", when: "after", error: LOST() };
     await expect(session.login(1)).rejects.toMatchObject({ outcome: "unknown" });
     await request.finish(500);
     expect(request.setCookie).toStrictEqual([]);
-    expect(await keys()).toHaveLength(1);
-    expect(await browser.request((next) => next.data["n"])).toBe(1);
+    expect(await keys()).toStrictEqual([]);
   });
+});
+
+test("operations of one session that wait for their turn do so at the expense of their own deadline", async () => {
+  const { browser, sessions, store, clock } = await setUp({ deadline: "1s" });
+  const session = await sessions.open(browser.cookie);
+  const original = store.commit.bind(store);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  store.commit = async (...args) => {
+    store.commit = original;
+    await held;
+    return original(...args);
+  };
+  const [first, second] = [1, 2].map(() => session.update((data) => (data["n"] += 1)));
+  // The first one is in the store's hands.
+  await vi.waitFor(() => expect(store.commit).toBe(original));
+  clock.advance(999);
+  release();
+  clock.advance(1);
+  await expect(first).rejects.toMatchObject({ outcome: "not-sent" });
+  await expect(second).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "not-sent" });
 });
 
 describe("a store that fails", () => {

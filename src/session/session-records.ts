@@ -149,7 +149,7 @@ export class SessionRecords {
       let target = await this.create(change(newest.record), creation, deadline);
       try {
         for (;;) {
-          const result = await this.#store.deleteIfMatch(at, newest.etag, deadline);
+          const result = await this.#retire(at, newest, deadline);
           if (result.status === "committed") break;
           newest = this.#newest(at, result, deadline);
           target = target && (await this.#rewrite(target, change(newest.record), deadline));
@@ -226,6 +226,19 @@ export class SessionRecords {
     const stored = { ...place, version };
     const result = await this.#settle(stored, deadline, () => this.#store.create(place.at, text, ttl, deadline));
     return result.status === "exists" ? undefined : stored;
+  }
+
+  /** Deletes the old record of a session that has moved; tries once more where the answer got lost. */
+  async #retire(at: SessionKey, { etag }: Version, deadline: Deadline): Promise<CommitResult> {
+    try {
+      return await this.#store.deleteIfMatch(at, etag, deadline);
+    } catch (error) {
+      if (!(error instanceof StoreConnectionError) || error.outcome !== "unknown" || deadline.hasPassed) throw error;
+      const result = await this.#store.deleteIfMatch(at, etag, deadline);
+      // By the first attempt, or by a logout: nobody can tell, and a logout must not be undone.
+      if (result.status === "gone") throw error;
+      return result;
+    }
   }
 
   /** The version to try next after a write that did not fit. */

@@ -236,10 +236,12 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #enqueue<Result>(operation: (deadline: Deadline) => Promise<Result>): Promise<Result> {
     const { deadline, clock, events } = this.#state.services;
     this.#running++;
+    // From the call on: who waits for his turn waits at the expense of his own deadline.
+    const limit = new Deadline(deadline, clock);
     const run = async () => {
       const at = this.#state.stored?.at;
       try {
-        return await operation(new Deadline(deadline, clock));
+        return await operation(limit);
       } catch (error) {
         if (at !== undefined && error instanceof SessionInterrupted)
           events.emit("interrupted", { session: events.nameOf(at) });

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Clock, EpochMilliseconds, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
-import { SessionInterrupted } from "../core/errors.ts";
+import { SessionInterrupted, StoreConnectionError } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import type { IndexedSession, UserIndex, UserIndexEntry } from "../stores/user-index.ts";
@@ -147,8 +147,11 @@ export class UserSessions {
   }
 
   async #deleteAll(keys: readonly SessionKey[], deadline: Deadline): Promise<number> {
-    const deleted = await Promise.all(keys.map((key) => this.#store.delete(key, deadline)));
-    return deleted.filter(Boolean).length;
+    const results = await Promise.allSettled(keys.map((key) => this.#store.delete(key, deadline)));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed === undefined) return results.filter((result) => result.status === "fulfilled" && result.value).length;
+    const message = "Not all sessions of the user could be deleted; some may be gone already. Try it again.";
+    throw new StoreConnectionError(message, { outcome: "unknown", cause: failed.reason });
   }
 
   #entryOf({ key, createdAt, ttl, userAgent }: Listing): IndexedSession {

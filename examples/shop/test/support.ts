@@ -9,8 +9,7 @@ import { type Browser, type BrowserContext, chromium, type Locator, type Page } 
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { findCommand, services } from "../../../scripts/services.mjs";
 import { describeWithRedis, RedisServer } from "../../../test/support/redis-server.ts";
-import { createShop, type Shop, type ShopOptions } from "../app.ts";
-import { users } from "../users.ts";
+import { createShop, type ShopOptions } from "../app.ts";
 
 const executablePath = findCommand(services.find(({ name }) => name === "chromium")?.commands ?? []);
 const FLAGS = [
@@ -52,10 +51,7 @@ export class OpenShop {
   /** Ends it, and Redis. */
   readonly stop: () => Promise<void>;
 
-  readonly #shop: Shop;
-
-  private constructor(shop: Shop, url: string, redis: RedisServer | undefined, stop: () => Promise<void>) {
-    this.#shop = shop;
+  private constructor(url: string, redis: RedisServer | undefined, stop: () => Promise<void>) {
     this.url = url;
     this.redis = redis;
     this.stop = stop;
@@ -65,16 +61,11 @@ export class OpenShop {
     const redis = store === "Redis" ? await RedisServer.start() : undefined;
     const shop = createShop({ secretKey: "a secret for the tests of the shop", redisUrl: redis?.url, ...options });
     const { url, stop } = await serve(shop.app);
-    return new OpenShop(shop, url, redis, async () => {
+    return new OpenShop(url, redis, async () => {
       await stop();
       await shop.close();
       await redis?.stop();
     });
-  }
-
-  /** Ends what earlier tests have left. */
-  async logOutEverybody(): Promise<void> {
-    await Promise.all(users.map(({ id }) => this.#shop.sessions.revokeUser(id)));
   }
 
   /** How many sessions are in Redis; `undefined` in memory, where nobody can look. */

@@ -31,7 +31,7 @@ function shown({ maskedKey, text, ttl }: StoredRecord): Html {
       <div>
         <dt>Key</dt>
         <dd class="code" id="record-key">
-          ${maskedKey}<br /><span class="line">the rest is a secret, also from you</span>
+          ${maskedKey}<br /><span class="line">the rest is your cookie, and stays a secret</span>
         </dd>
       </div>
       <div>

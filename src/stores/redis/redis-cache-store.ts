@@ -1,8 +1,9 @@
 import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
-import { RedisConnectionError, RedisServiceError } from "../../core/errors.ts";
+import { RedisServiceError } from "../../core/errors.ts";
 import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
+import { replyCode } from "../../redis/errors.ts";
 import { RedisScript } from "../../redis/script.ts";
 import {
   type CacheEntry,
@@ -13,12 +14,13 @@ import {
   type SetCondition,
 } from "../cache-store.ts";
 import { escapeGlob, toRedisTtl } from "./arguments.ts";
+import { settleWrites } from "./settle-writes.ts";
 
 const INCR = new RedisScript("cache-incr", new URL("../../redis/scripts/cache-incr.lua", import.meta.url));
 const PERSIST = new RedisScript("cache-persist", new URL("../../redis/scripts/cache-persist.lua", import.meta.url));
 
 /** How many keys Redis looks at for one page of a walk: some tenths of a millisecond of its time. */
-const SCAN_COUNT = "1000";
+const SCAN_COUNT = 1000;
 
 /** Most keys in one MGET or UNLINK, and most SETs on their way at once: other clients wait for no longer than that. */
 const CHUNK = 500;
@@ -32,7 +34,7 @@ const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
 /**
  * Cache entries as Redis strings, one an entry, under the very keys that it is given.
  *
- * Reading and deleting up to 500 keys is one command, storing is one an entry.
+ * Reading and deleting up to 500 keys is one command, storing is one an entry. A cluster gets one for each key.
  */
 export class RedisCacheStore implements CacheStore {
   readonly name = "redis";
@@ -43,6 +45,7 @@ export class RedisCacheStore implements CacheStore {
     leases: false,
   };
   readonly #connection: RedisConnection;
+  #isCluster = false;
 
   constructor(connection: RedisConnection) {
     this.#connection = connection;
@@ -55,8 +58,8 @@ export class RedisCacheStore implements CacheStore {
     }
     const values: (string | undefined)[] = [];
     for (const chunk of chunksOf(keys)) {
-      const reply = await this.#connection.command(["MGET", ...chunk], deadline, chunk[0]);
-      values.push(...(reply as RedisReply[]).map(toValue));
+      const replies = (await this.#send("MGET", chunk, deadline)) as RedisReply[][];
+      values.push(...replies.flat().map(toValue));
     }
     return values;
   }
@@ -69,20 +72,18 @@ export class RedisCacheStore implements CacheStore {
     const stored: boolean[] = [];
     for (const chunk of chunksOf(entries)) {
       const sets = chunk.map((entry) => this.#set(entry, condition, deadline));
-      stored.push(...allOrError(await Promise.allSettled(sets), stored.length > 0));
+      stored.push(...(await settleWrites(sets, stored.length > 0)));
     }
     return stored;
   }
 
   async deleteMany(keys: readonly string[], deadline: Deadline): Promise<number> {
-    let [deleted, hasBegun] = [0, false];
+    const counts: number[] = [];
     for (const chunk of chunksOf(keys)) {
-      const unlinking = this.#connection.command(["UNLINK", ...chunk], deadline, chunk[0]);
-      const [count = 0] = allOrError(await Promise.allSettled([unlinking]), hasBegun);
-      deleted += Number(count);
-      hasBegun = true;
+      const unlinked = await settleWrites([this.#send("UNLINK", chunk, deadline)], counts.length > 0);
+      counts.push(...unlinked.flat().map(Number));
     }
-    return deleted;
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   async touch(key: string, ttl: Milliseconds | null, deadline: Deadline): Promise<boolean> {
@@ -108,7 +109,7 @@ export class RedisCacheStore implements CacheStore {
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
   async *scan(prefix: string, pageDeadline: () => Deadline): AsyncGenerator<string, void, undefined> {
     const seen = new Set<string>();
-    for await (const keys of this.#pages(`${escapeGlob(prefix)}*`, pageDeadline)) {
+    for await (const keys of this.#connection.scanKeys(`${escapeGlob(prefix)}*`, SCAN_COUNT, pageDeadline)) {
       for (const key of keys) {
         if (seen.has(key)) continue;
         seen.add(key);
@@ -118,7 +119,7 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async *clear(keyPrefix: string, pageDeadline: () => Deadline): AsyncGenerator<number, void, undefined> {
-    for await (const keys of this.#pages(`${escapeGlob(keyPrefix)}:*`, pageDeadline)) {
+    for await (const keys of this.#connection.scanKeys(`${escapeGlob(keyPrefix)}:*`, SCAN_COUNT, pageDeadline)) {
       const own = keys.filter((key) => isCacheKey(key, keyPrefix));
       if (own.length > 0) yield await this.deleteMany(own, pageDeadline());
     }
@@ -142,48 +143,33 @@ export class RedisCacheStore implements CacheStore {
     return reply !== null;
   }
 
-  async *#pages(pattern: string, pageDeadline: () => Deadline): AsyncGenerator<string[], void, undefined> {
-    let cursor = "0";
-    do {
-      const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT] as const;
-      const [next, keys] = (await this.#connection.command(args, pageDeadline())) as [string, string[]];
-      cursor = next;
-      yield keys;
-    } while (cursor !== "0");
+  /** One command for all keys. A cluster takes only keys of one slot together, so it gets one for each. */
+  async #send(command: "MGET" | "UNLINK", keys: readonly string[], deadline: Deadline): Promise<RedisReply[]> {
+    if (this.#isCluster) {
+      const sent = keys.map((key) => this.#connection.command([command, key], deadline, key));
+      return command === "UNLINK" ? settleWrites(sent, false) : Promise.all(sent);
+    }
+    try {
+      return [await this.#connection.command([command, ...keys], deadline, keys[0])];
+    } catch (error) {
+      if (!isCrossSlot(error)) throw error;
+      this.#isCluster = true;
+      return this.#send(command, keys, deadline);
+    }
   }
 }
 
-function toValue(reply: RedisReply): string | undefined {
+function toValue(reply: RedisReply | undefined): string | undefined {
   return typeof reply === "string" ? reply : undefined;
 }
 
+/** By this reply a cluster makes itself known. It comes before anything has been done. */
+function isCrossSlot(error: unknown): boolean {
+  return (
+    error instanceof RedisServiceError && error.cause instanceof Error && replyCode(error.cause.message) === "CROSSSLOT"
+  );
+}
+
 function* chunksOf<Item>(items: readonly Item[]): Generator<readonly Item[], void, undefined> {
-  if (items.length <= CHUNK) {
-    if (items.length > 0) yield items;
-    return;
-  }
   for (let start = 0; start < items.length; start += CHUNK) yield items.slice(start, start + CHUNK);
-}
-
-/** @param hasBegun Whether other parts of the same call have been written already. */
-function allOrError<Value>(results: readonly PromiseSettledResult<Value>[], hasBegun: boolean): Value[] {
-  const failed = results.filter((result) => result.status === "rejected");
-  const [first] = failed;
-  if (first === undefined) return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  const unknown = failed.find(({ reason }) => isStoreError(reason) && reason.outcome === "unknown");
-  if (unknown !== undefined) throw unknown.reason;
-  throw hasBegun || failed.length < results.length ? writtenInPart(first.reason) : first.reason;
-}
-
-function writtenInPart(cause: unknown): unknown {
-  if (!isStoreError(cause)) return cause;
-  const message = `Some of the keys were written, then it failed. ${cause.message}`;
-  const options = { outcome: "unknown", cause } as const;
-  return cause instanceof RedisConnectionError
-    ? new RedisConnectionError(message, options)
-    : new RedisServiceError(message, options);
-}
-
-function isStoreError(error: unknown): error is RedisConnectionError | RedisServiceError {
-  return error instanceof RedisConnectionError || error instanceof RedisServiceError;
 }

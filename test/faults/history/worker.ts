@@ -35,6 +35,9 @@ const started = new Promise<void>((resolve) => {
     else resolve();
   });
 });
+// A test run that is broken off leaves no worker behind.
+const endAtOnce = () => process.exit(1);
+process.on("disconnect", endAtOnce);
 tell({ type: "ready" });
 await started;
 
@@ -55,6 +58,7 @@ const lines = [...operations.map((operation) => ({ operation })), ...watch.pause
 writeFileSync(options.file, lines.map((line) => JSON.stringify(line)).join("\n"));
 tell({ type: "done", ...(await leaksSince(inventory)), warnings, unhandledRejections });
 // Nothing may keep the process from ending now.
+process.off("disconnect", endAtOnce);
 process.disconnect();
 
 function runLane(lane: number): Promise<void> {

@@ -413,6 +413,27 @@ describe("what was changed after the headers were out", () => {
     expect(sessions.last.finishes.map(({ headersSent }) => headersSent)).toEqual([false, true]);
   });
 
+  test("is saved too when the adapter came when the headers were out already", async () => {
+    const [sessions, saving] = [new StubSessions(), defer()];
+    sessions.save = () => saving.promise;
+    const listener = nodeSessions(sessions, (request, response) => {
+      sessions.use(request);
+      response.end("end");
+    });
+    const server = await TestServer.start((request, response) => {
+      response.flushHeaders();
+      listener(request, response);
+    });
+    const client = await server.connect();
+    client.get("/");
+    await client.waitFor("\r\n\r\n");
+    await turns();
+    expect(client.received).not.toContain("end");
+    saving.resolve();
+    await client.waitFor("end");
+    expect(sessions.last.finishes).toEqual([{ status: 200, headersSent: true }]);
+  });
+
   test("cuts the connection when it cannot be saved: never a clean end", async () => {
     const crashes = watchProcess();
     const error = saveError();

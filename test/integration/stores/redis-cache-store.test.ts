@@ -15,6 +15,7 @@ import {
   timeOf,
   within,
 } from "../../support/redis-connections.ts";
+import { RedisCluster } from "../../support/redis-cluster.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 
 const later = () => within();
@@ -106,6 +107,25 @@ describeWithRedis("the Redis cache store", () => {
       expect(await store.setMany([{ key: "list", value: "1", ttl: null }], "always", later())).toEqual([true]);
       expect(await store.incr("list", 1n, later())).toEqual({ status: "incremented", value: 2n });
     });
+  });
+});
+
+describeWithRedis("the Redis cache store on a cluster of three masters", () => {
+  let cluster: RedisCluster;
+  let redis: RedisRegistry;
+
+  beforeAll(async () => {
+    cluster = await RedisCluster.start();
+    redis = new RedisRegistry({ default: { cluster: cluster.urls } });
+  });
+
+  afterAll(async () => {
+    await redis?.close();
+    await cluster?.stop();
+  });
+
+  describeCacheStore({ describe, it }, "redis cluster", {
+    open: () => ({ store: redisCacheStore()({ redis, clock: systemClock }) }),
   });
 });
 
