@@ -27,7 +27,12 @@ export const LONG_TTL: Milliseconds = 60_000;
 export const later = (): Deadline => new Deadline(30_000);
 
 /** Stores one entry, whatever is there. */
-export async function put(store: CacheStore, key: string, value: string, ttl: Milliseconds | null = LONG_TTL) {
+export async function put(
+  store: CacheStore,
+  key: string,
+  value: string,
+  ttl: Milliseconds | null = LONG_TTL,
+): Promise<void> {
   assert.deepEqual(await store.setMany([{ key, value, ttl }], "always", later()), [true]);
 }
 
