@@ -322,6 +322,23 @@ describe("a handler that still writes when its session could not be saved", () =
     await done.promise;
   });
 
+  test("cannot get at the client by methods that it has kept either", async () => {
+    const { server } = await serveFailing(
+      async (response) => {
+        const names = ["writeHead", "flushHeaders", "write", "end"] as const;
+        const kept = names.map((name) => (response[name] as (...args: unknown[]) => unknown).bind(response));
+        response.write("held");
+        await turns(10);
+        for (const [index, method] of kept.entries()) method(index === 0 ? 200 : "late");
+      },
+      async (_error, _request, response) => {
+        await turns(30);
+        response.end("sorry");
+      },
+    );
+    expect(await server.get()).toMatchObject({ status: 500, body: "sorry" });
+  });
+
   test("hears in its callbacks that nothing was written", async () => {
     const [told, error] = [defer<unknown>(), saveError()];
     const { server } = await serveFailing(
