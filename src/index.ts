@@ -63,3 +63,12 @@ export type {
   UserIndexEntry,
   UserIndexLimits,
 } from "./stores/user-index.ts";
+export type {
+  CacheEntry,
+  CacheStore,
+  CacheStoreCapabilities,
+  CacheStoreContext,
+  CacheStoreFactory,
+  IncrementResult,
+  SetCondition,
+} from "./stores/cache-store.ts";

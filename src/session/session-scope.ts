@@ -94,9 +94,18 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   }
 
   #finish({ status, headersSent }: ResponseStart): Promise<void> | undefined {
-    return this.#session?.finish(status, headersSent)?.catch((error: unknown) => {
-      this.#hasFailed = true;
-      throw error;
-    });
+    const session = this.#session;
+    const pending = session?.finish(status, headersSent);
+    if (pending === undefined) {
+      session?.noteHeadersSent();
+      return undefined;
+    }
+    return pending.then(
+      () => session?.noteHeadersSent(),
+      (error: unknown) => {
+        this.#hasFailed = true;
+        throw error;
+      },
+    );
   }
 }

@@ -539,6 +539,16 @@ describe("a response whose headers are out", () => {
     expect(await keys()).toStrictEqual([]);
   });
 
+  test("that goes for a stream from its first byte on, not only at its end", async () => {
+    const { sessions, keys } = openHarness();
+    const request = new Browser(sessions).begin();
+    const session = await request.session();
+    // The first byte is about to leave.
+    await request.finish(200);
+    await expect(session.login(1)).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
+    expect(await keys()).toStrictEqual([]);
+  });
+
   test("an existing session is still saved, and can still be ended", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);

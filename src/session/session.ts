@@ -137,6 +137,11 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     return this.#cookie;
   }
 
+  /** @internal What needs a cookie is refused from now on. */
+  noteHeadersSent(): void {
+    this.#areHeadersSent = true;
+  }
+
   /**
    * @internal Saves deferred changes, or extends the session, before the response leaves.
    * @returns `undefined` when there is nothing to wait for.

@@ -46,7 +46,7 @@ function openRedisSessionStore(options: RedisSessionStoreOptions, context: Store
 }
 
 // `{project name}:{integer}:*` is where the cache lives when its prefix is the project's name, and what clear() deletes.
-const BEGINS_WITH_INTEGER = /^\d+(:|$)/;
+const BEGINS_WITH_INTEGER = /^-?\d+(:|$)/;
 
 function sessionNamespace(projectName: string, prefix: string): string {
   if (projectName === "") throw new ImproperlyConfigured("projectName", "expected a name, got an empty string.");

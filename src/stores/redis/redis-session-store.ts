@@ -6,6 +6,7 @@ import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisScript } from "../../redis/script.ts";
 import type { CommitResult, CreateResult, SessionStore } from "../session-store.ts";
+import { escapeGlob, toRedisTtl } from "./arguments.ts";
 import { RedisUserIndex } from "./redis-user-index.ts";
 
 const COMMIT = new RedisScript("session-commit", new URL("../../redis/scripts/session-commit.lua", import.meta.url));
@@ -105,11 +106,6 @@ export class RedisSessionStore implements SessionStore {
   }
 }
 
-/** Redis takes whole milliseconds, at least 1. */
-function toRedisTtl(ttl: Milliseconds): string {
-  return String(Math.max(1, Math.ceil(ttl)));
-}
-
 /** First and last position of the etag for Lua's `string.sub`, which counts from 1, or from -1 backwards. */
 function luaRange({ start, text }: Etag): [string, string] {
   const first = start < 0 ? start : start + 1;
@@ -119,8 +115,4 @@ function luaRange({ start, text }: Etag): [string, string] {
 function toCommitResult(reply: RedisReply): CommitResult {
   if (reply === null) return { status: "gone" };
   return typeof reply === "string" ? { status: "conflict", record: reply } : { status: "committed" };
-}
-
-function escapeGlob(text: string): string {
-  return text.replace(/[\\*?[\]]/g, "\\$&");
 }

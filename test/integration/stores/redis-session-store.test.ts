@@ -51,6 +51,8 @@ describeWithRedis("the Redis session store", () => {
     it.each(["", "1", "42", "1:sessions"])("refuses the prefix %j, which lies in a cache's namespace", (prefix) => {
       expect(() => openStore({ prefix })).toThrow(ImproperlyConfigured);
       expect(() => openStore({ prefix })).toThrow("redisSessionStore.prefix: expected a text that does not begin");
+      expect(() => openStore({ prefix: `-${prefix || "1"}` })).toThrow("redisSessionStore.prefix");
+      expect(() => openStore({ prefix: `${prefix}a-user` })).toThrow("redisSessionStore.prefix");
     });
 
     it("refuses an empty project name", () => {
