@@ -43,6 +43,8 @@ function project(name: string, include: string[], options: Options): TestProject
       hookTimeout: Math.max(timeout, MINUTE),
       sequence: { groupOrder: options.alone ? 1 : 0 },
       maxWorkers: options.alone ? 1 : 2,
+      // CI's machines are shared: what is timed, or waits for a browser, gets a second try there. Twice is a failure.
+      retry: options.alone && process.env["CI"] === "true" && !isSoak ? 1 : 0,
     },
   };
 }

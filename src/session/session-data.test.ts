@@ -62,6 +62,8 @@ describe("what has changed", () => {
     delete data.object["\ud800"];
     expect(data.object["\ud801"]).toBe(1);
     expect(data.delta().size).toBe(0);
+    data.object["\ud801"] = 2;
+    expect([...data.delta()]).toStrictEqual([["\ud801", "2"]]);
   });
 
   test("the reserved key is refused", () => {

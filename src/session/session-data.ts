@@ -140,8 +140,8 @@ export class SessionData<Data extends object> implements SeenParts {
     const { text, refusal } = writeForComparison(value, path);
     if (text === this.#canonicalOf(key)) return undefined;
     if (refusal) throw refusal;
-    // Writing an object of it alone checks the key as well.
-    if (!key.isWellFormed()) writeJson({ [key]: null }, "session.data");
+    // A key of Python's stays as it was written; writing an object of a new one alone checks it.
+    if (!this.#seen.has(key) && !key.isWellFormed()) writeJson({ [key]: null }, "session.data");
     return text;
   }
 
