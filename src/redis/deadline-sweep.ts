@@ -11,8 +11,8 @@ export interface Expirable {
 const TICK: Milliseconds = 20;
 
 /**
- * Ends what has outlived its deadline. One timer serves all that is outstanding, since a timer for each command
- * costs more than the command (measured: a third of the throughput); it does not run when nothing is outstanding.
+ * Ends what has outlived its deadline. One timer serves all that is outstanding, and none runs when nothing is: an
+ * `AbortSignal` for each command, the client's own way, was measured at 3.5 times less throughput.
  */
 export class DeadlineSweep {
   readonly #entries = new Set<Expirable>();
