@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Browser, type Harness, openHarness } from "../../test/support/session-harness.ts";
+import { anyDeadline, Browser, type Harness, openHarness } from "../../test/support/session-harness.ts";
 import type { Sessions } from "./sessions.ts";
 import type { UserIndex } from "../stores/user-index.ts";
 import type { UserSession } from "./user-sessions.ts";
@@ -107,18 +107,18 @@ describe("ofUser", () => {
     const { sessions, store, keys } = harness;
     await new Browser(sessions).request((session) => session.login(1));
     const [key = ""] = await keys();
-    await store.delete(key, { hasPassed: false } as never);
-    expect(await indexOf(harness).list("1", { hasPassed: false } as never)).toHaveLength(1);
+    await store.delete(key, anyDeadline());
+    expect(await indexOf(harness).list("1", anyDeadline())).toHaveLength(1);
     expect(await listOf(sessions, "1")).toStrictEqual([]);
-    expect(await indexOf(harness).list("1", { hasPassed: false } as never)).toStrictEqual([]);
+    expect(await indexOf(harness).list("1", anyDeadline())).toStrictEqual([]);
   });
 
   test("a session that Django has made is listed when Node first sees it", async () => {
     const harness = openHarness();
     const browser = new Browser(harness.sessions);
     await browser.request((session) => session.login(1));
-    const [listed] = await indexOf(harness).list("1", { hasPassed: false } as never);
-    await indexOf(harness).remove("1", [listed?.key ?? ""], { hasPassed: false } as never);
+    const [listed] = await indexOf(harness).list("1", anyDeadline());
+    await indexOf(harness).remove("1", [listed?.key ?? ""], anyDeadline());
     expect(await listOf(harness.sessions, "1")).toStrictEqual([]);
     await new Browser(harness.otherProcess(), browser.cookie).request((session) => session.userId);
     expect(await listOf(harness.sessions, "1")).toHaveLength(1);
@@ -180,8 +180,8 @@ describe("revokeUser", () => {
     const [django, other] = [new Browser(sessions), new Browser(sessions)];
     await django.request((session) => session.login(1));
     await other.request((session) => session.login(2));
-    const [listed] = await indexOf(harness).list("1", { hasPassed: false } as never);
-    await indexOf(harness).remove("1", [listed?.key ?? ""], { hasPassed: false } as never);
+    const [listed] = await indexOf(harness).list("1", anyDeadline());
+    await indexOf(harness).remove("1", [listed?.key ?? ""], anyDeadline());
     expect(await sessions.revokeUser(1)).toBe(0);
     expect(await sessions.revokeUser(1, { scan: true })).toBe(1);
     expect(await keys()).toHaveLength(1);
