@@ -16,10 +16,13 @@ export {
   type AnySojournError,
   CacheCorruptError,
   CacheKeyNotFoundError,
+  CacheLockError,
+  type CacheLockProblem,
   CacheNotIntegerError,
   CacheUsageError,
   CrossSiteError,
   ImproperlyConfigured,
+  InsecureRequestError,
   isSojournError,
   NotJsonError,
   type Outcome,
@@ -40,6 +43,7 @@ export type { DjangoLogin, LoginOptions, UserId } from "./session/auth.ts";
 export type { CrossSite } from "./session/cross-site.ts";
 export type { Migration, OnInvalid } from "./session/data-schema.ts";
 export type { FlashMessage } from "./session/flash.ts";
+export type { OnInsecure } from "./session/plain-http.ts";
 export type { Session } from "./session/session.ts";
 export type { RejectionReason, SessionEvent, SessionEvents } from "./session/session-events.ts";
 export type { SessionCookieSettings, SessionSettings, UntypedData } from "./session/session-settings.ts";

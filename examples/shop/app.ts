@@ -24,6 +24,8 @@ export interface ShopOptions {
   readonly secretKey: string;
   /** Where sessions are kept; without it, in memory. */
   readonly redisUrl?: string | undefined;
+  /** How many proxies stand in front, whose `X-Forwarded-*` headers are believed. @defaultValue `0` */
+  readonly proxies?: number;
   /** Takes what the visitor is not told. @defaultValue `console.error` */
   readonly log?: Log;
 }
@@ -38,7 +40,7 @@ const PROJECT_NAME = "sojourn-shop";
 const publicFolder = fileURLToPath(new URL("public", import.meta.url));
 
 /** The shop as an Express application. It listens to nothing yet, and opens no connection. */
-export function createShop({ secretKey, redisUrl, log = console.error }: ShopOptions): Shop {
+export function createShop({ secretKey, redisUrl, proxies = 0, log = console.error }: ShopOptions): Shop {
   const sojourn = createSojourn<ShopData>({
     projectName: PROJECT_NAME,
     secretKey,
@@ -60,6 +62,7 @@ export function createShop({ secretKey, redisUrl, log = console.error }: ShopOpt
 
   const app = express();
   app.disable("x-powered-by");
+  app.set("trust proxy", proxies);
   app.use(securityHeaders);
   app.use(express.static(publicFolder));
   app.use(noStore, sameOriginOnly, express.urlencoded({ extended: false, limit: "2kb" }));

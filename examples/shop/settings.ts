@@ -11,12 +11,18 @@ export interface ShopSettings extends ShopOptions {
 
 export class SettingsError extends Error {}
 
-/** Reads `PORT`, `REDIS_URL` and `SECRET_KEY`. An empty one counts as not set. */
+/** Reads `PORT`, `REDIS_URL`, `SECRET_KEY` and `TRUST_PROXY`. An empty one counts as not set. */
 export function readSettings(env: NodeJS.ProcessEnv): ShopSettings {
-  const { PORT: port = "3000", REDIS_URL: redisUrl, SECRET_KEY: secretKey } = withoutEmpty(env);
+  const {
+    PORT: port = "3000",
+    REDIS_URL: redisUrl,
+    SECRET_KEY: secretKey,
+    TRUST_PROXY: proxies = "0",
+  } = withoutEmpty(env);
   return {
     port: readPort(port),
     redisUrl,
+    proxies: readProxies(proxies),
     secretKey: secretKey ?? randomBytes(32).toString("base64url"),
     place: redisUrl === undefined ? "memory" : `Redis at ${withoutPassword(redisUrl)}`,
     advice: redisUrl !== undefined && secretKey === undefined ? NO_SECRET_KEY : undefined,
@@ -35,6 +41,12 @@ function readPort(text: string): number {
   const port = Number(text);
   if (/^\d+$/.test(text) && port <= 65_535) return port;
   throw new SettingsError(`PORT: expected a number from 0 to 65535, got "${text}".`);
+}
+
+/** A count, since whoever trusts every proxy trusts every visitor. */
+function readProxies(text: string): number {
+  if (/^\d$/.test(text)) return Number(text);
+  throw new SettingsError(`TRUST_PROXY: expected how many proxies stand in front, from 0 to 9, got "${text}".`);
 }
 
 function withoutPassword(url: string): string {

@@ -6,8 +6,17 @@ export interface VersionOption {
   readonly version?: number | undefined;
 }
 
+/** Options of operations that read. */
+export interface ReadOptions extends VersionOption {
+  /**
+   * Tags that the entry may have. They are checked anyway; named here, they are read together with the entry, which saves
+   * a second round trip. @defaultValue none
+   */
+  readonly tags?: readonly string[] | undefined;
+}
+
 /** Options of `cache.get`. */
-export interface GetOptions<Default> extends VersionOption {
+export interface GetOptions<Default> extends ReadOptions {
   /** What a miss gives. @defaultValue `undefined` */
   readonly default?: Default;
 }
@@ -16,4 +25,20 @@ export interface GetOptions<Default> extends VersionOption {
 export interface SetOptions extends VersionOption {
   /** @defaultValue the `timeout` of the settings */
   readonly timeout?: Timeout | undefined;
+  /** `invalidateTags` of any of them makes the entry a miss. Django cannot read an entry that has tags. @defaultValue none */
+  readonly tags?: readonly string[] | undefined;
+}
+
+/** Options of `cache.set`. */
+export interface ConditionalSetOptions extends SetOptions {
+  /** Only where nothing is, as `add` does. @defaultValue `false` */
+  readonly nx?: boolean | undefined;
+  /** Only over an entry. @defaultValue `false` */
+  readonly xx?: boolean | undefined;
+}
+
+/** Options of `cache.clear`. */
+export interface ClearOptions {
+  /** Is told after each page how many entries are deleted so far. */
+  readonly onProgress?: ((deleted: number) => void) | undefined;
 }

@@ -1,54 +1,67 @@
 import type { Milliseconds } from "../core/clock.ts";
-import type { Deadline } from "../core/deadlines.ts";
-import { CacheCorruptError } from "../core/errors.ts";
-import type { Events } from "../core/events.ts";
-import { writeJson } from "../json/index.ts";
-import type { CacheStore, SetCondition } from "../stores/cache-store.ts";
-import type { CacheEvents } from "./cache-events.ts";
+import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import type { Found, FoundEntry } from "./entry-reader.ts";
+import { freshnessOf } from "./freshness.ts";
+import { KeyLoad, type Loaded, type LoadServices, type Patience } from "./key-load.ts";
 import type { EntryKey } from "./keys.ts";
+import type { LoadContext, Loader, LoadPlan } from "./load-options.ts";
+import { LoaderFailure, type LoaderResult, runLoader } from "./loader-run.ts";
 import { type Flight, SingleFlight } from "./single-flight.ts";
-import { endsAtOnce } from "./timeouts.ts";
-import { readValue } from "./values.ts";
 
-/** What {@link Loads} works with. */
-export interface LoadServices {
-  readonly store: CacheStore;
-  readonly events: Events<CacheEvents>;
-  /** Makes the deadline of one store operation. */
-  readonly newDeadline: () => Deadline;
+/** Loads the values of several keys. What it leaves out does not exist. */
+export type ManyLoader = (keys: readonly string[], context: LoadContext) => Promise<ReadonlyMap<string, unknown>>;
+
+/** How a flight has ended: with a value, serialized (`undefined`: none), or because another process is loading. */
+type Landing = { readonly status: "loaded"; readonly text: string | undefined } | { readonly status: "busy" };
+
+// Tokens outlive the entries that have them, however long the load takes.
+const TAG_SLACK: Milliseconds = 3_600_000;
+
+/** A key whose entry is to be loaded, and what a read has found there. */
+interface Wanted {
+  readonly key: EntryKey;
+  readonly found: Found;
+  /** The old entry, which may be given if the load fails. */
+  readonly spare: FoundEntry | undefined;
 }
 
-/** What to do about an entry that is missing. */
-export interface Load {
-  /** `undefined` is handed to the callers and not stored. */
-  readonly load: () => unknown;
-  readonly ttl: Milliseconds | null;
-}
-
-type Found =
-  | { readonly status: "found"; readonly value: unknown; readonly text: string }
-  | { readonly status: "missing" }
-  /** Something is there that is not JSON. */
-  | { readonly status: "corrupt" };
-
-/** Reads entries and loads the missing ones: one load at a time for a key, in this process. */
+/** Reads entries and loads what is missing: one load at a time for a key, of all processes. */
 export class Loads {
   readonly #services: LoadServices;
-  /** As text, from which each caller gets a value of its own. */
-  readonly #flights = new SingleFlight<string | undefined>();
+  readonly #flights = new SingleFlight<Landing>();
 
   constructor(services: LoadServices) {
     this.#services = services;
   }
 
-  /** The value of an entry; where there is none, what the load gives, stored for the next. */
-  async getOrLoad(key: EntryKey, load: Load): Promise<unknown> {
-    const found = await this.#find(key);
-    if (found.status === "found") return found.value;
-    // What cannot be read has to be overwritten. Else another process may have been first, and its value counts.
-    const condition = found.status === "corrupt" ? "always" : "if-absent";
-    const text = await this.#flights.run(key.whole, (flight) => this.#load(key, load, condition, flight));
-    return text === undefined ? undefined : readValue(text, key);
+  /** The value of an entry; where there is none of use, what the loader gives, stored for the next. */
+  async getOrLoad(key: EntryKey, plan: LoadPlan, load: Loader<unknown>): Promise<unknown> {
+    const { reader, newDeadline } = this.#services;
+    const found = await reader.read(key, plan, newDeadline());
+    const given = this.#give(key, found, plan);
+    if (given === undefined) return this.#wait(toWanted(key, found, plan, this.#services), plan, load);
+    if (given.isDue) this.#refresh([{ key, found, spare: undefined }], plan, loadEach(load));
+    return given.value;
+  }
+
+  /** {@link getOrLoad} of several keys: one read, one load of what is missing. @returns In the order of the keys. */
+  async getOrLoadMany(keys: readonly EntryKey[], plan: LoadPlan, load: ManyLoader): Promise<unknown[]> {
+    const { reader, newDeadline } = this.#services;
+    const found = await reader.readMany(keys, plan, newDeadline());
+    const due: Wanted[] = [];
+    const missing: Wanted[] = [];
+    const given = keys.map((key, index) => {
+      const each = found[index] ?? { status: "missing" };
+      const gift = this.#give(key, each, plan);
+      if (gift === undefined) missing.push(toWanted(key, each, plan, this.#services));
+      else if (gift.isDue) due.push({ key, found: each, spare: undefined });
+      return gift;
+    });
+    this.#refresh(due, plan, load);
+    this.#begin(missing, plan, load, "leave");
+    const loaded = missing.map((wanted) => this.#wait(wanted, plan, async (context) => (await load([wanted.key.given], context)).get(wanted.key.given)));
+    const waiting = loaded[Symbol.iterator]();
+    return Promise.all(given.map((gift) => (gift === undefined ? waiting.next().value : gift.value)));
   }
 
   /** A write to these keys begins in this process, so what is being loaded for them now is out of date. */
@@ -60,46 +73,182 @@ export class Loads {
     this.#flights.overruleAll();
   }
 
-  async #load(
-    key: EntryKey,
-    { load, ttl }: Load,
-    condition: SetCondition,
-    flight: Flight,
-  ): Promise<string | undefined> {
-    const value = await load();
-    if (value === undefined) return undefined;
-    const text = writeJson(value, "value");
-    if (!flight.isOverruled && (endsAtOnce(ttl) || (await this.#store(key, text, ttl, condition)))) return text;
-    return this.#newer(key, text);
+  /** What can be given at once. */
+  #give({ given }: EntryKey, found: Found, plan: LoadPlan): { value: unknown; isDue: boolean } | undefined {
+    const { monitor, clock, random } = this.#services;
+    const freshness = found.status === "entry" ? freshnessOf(found.header, plan, clock.now(), random) : "over";
+    if (found.status !== "entry" || freshness === "spare" || freshness === "over") {
+      monitor.emit("miss", { key: given });
+      return undefined;
+    }
+    if (freshness === "stale") monitor.emit("stale", { key: given });
+    else monitor.hit(given);
+    return { value: found.value, isDue: freshness !== "fresh" };
   }
 
-  async #store(
-    { whole }: EntryKey,
-    value: string,
-    ttl: Milliseconds | null,
-    condition: SetCondition,
-  ): Promise<boolean> {
-    const { store, newDeadline } = this.#services;
-    const [isStored = false] = await store.setMany([{ key: whole, value, ttl }], condition, newDeadline());
-    return isStored;
-  }
-
-  /** What was written while the load ran; what was loaded when that was deleted, or has gone again. */
-  async #newer(key: EntryKey, loaded: string): Promise<string> {
-    const found = await this.#find(key);
-    return found.status === "found" ? found.text : loaded;
-  }
-
-  async #find(key: EntryKey): Promise<Found> {
-    const { store, events, newDeadline } = this.#services;
-    const [text] = await store.getMany([key.whole], newDeadline());
-    if (text === undefined) return { status: "missing" };
+  /** Waits for a load; spares the caller its failure where the old entry may be given instead. */
+  async #wait(wanted: Wanted, plan: LoadPlan, load: Loader<unknown>): Promise<unknown> {
+    const { key, spare } = wanted;
+    const landing = this.#land(wanted, plan, load);
+    if (spare === undefined) return this.#parse(await landing.catch(throwCause), key);
     try {
-      return { status: "found", value: readValue(text, key), text };
+      const text = await withinSoftTimeout(landing, plan.softTimeout);
+      if (text !== TOO_SLOW) return this.#parse(text, key);
+      landing.catch(isTold);
     } catch (error) {
-      if (!(error instanceof CacheCorruptError)) throw error;
-      events.emit("corrupt", { key: key.given, problem: error.problem });
-      return { status: "corrupt" };
+      if (!(error instanceof LoaderFailure)) throw error;
+    }
+    this.#services.monitor.emit("stale", { key: key.given });
+    return spare.value;
+  }
+
+  /** Joins the load of a key, or begins it. */
+  async #land(wanted: Wanted, plan: LoadPlan, load: Loader<unknown>): Promise<string | undefined> {
+    for (;;) {
+      const { whole } = wanted.key;
+      if (!this.#flights.isRunning(whole)) this.#begin([wanted], plan, loadEach(load), "wait");
+      const landing = await this.#flights.join(whole);
+      // A load that began in the background does not wait for another process, but who has joined it has to.
+      if (landing?.status === "loaded") return landing.text;
     }
   }
+
+  /** Loads in the background. Failures are told by events. */
+  #refresh(wanted: readonly Wanted[], plan: LoadPlan, load: ManyLoader): void {
+    if (wanted.length > 0) this.#begin(wanted, plan, load, "leave");
+  }
+
+  /** Begins the load of those keys that are not being loaded in this process. */
+  #begin(wanted: readonly Wanted[], plan: LoadPlan, load: ManyLoader, patience: Patience): void {
+    const flights = this.#flights;
+    const free = wanted.filter(({ key }) => !flights.isRunning(key.whole));
+    if (free.length === 0) return;
+    const begun = free.map((each) => ({ ...each, flight: { isOverruled: false } as { isOverruled: boolean } }));
+    const group = Promise.resolve().then(() => this.#loadGroup(begun, plan, load, patience));
+    for (const { key, flight } of begun) {
+      const landing = group.then((landings) => landings.get(key.whole) ?? { status: "busy" as const });
+      // Whoever waits hears of the failure; where nobody does, the events have told.
+      landing.catch((error: unknown) => tellStoreError(error, this.#services));
+      flights.track(key.whole, flight, landing);
+    }
+  }
+
+  async #loadGroup(
+    begun: readonly (Wanted & { readonly flight: Flight })[],
+    plan: LoadPlan,
+    load: ManyLoader,
+    patience: Patience,
+  ): Promise<Map<string, Landing>> {
+    const landings = new Map<string, Landing>();
+    const loads = begun.map(({ key, found, flight }) => new KeyLoad(this.#services, key, plan, found, flight));
+    const acquired = await Promise.all(loads.map((each) => each.acquire(patience)));
+    const own = loads.filter((each, index) => {
+      const result = acquired[index] ?? { status: "busy" };
+      if (result.status !== "leased") landings.set(each.key.whole, result);
+      return result.status === "leased";
+    });
+    if (own.length > 0) await this.#loadOwn(own, begun, plan, load, landings);
+    return landings;
+  }
+
+  async #loadOwn(
+    own: readonly KeyLoad[],
+    begun: readonly Wanted[],
+    plan: LoadPlan,
+    load: ManyLoader,
+    landings: Map<string, Landing>,
+  ): Promise<void> {
+    const { tags, newDeadline } = this.#services;
+    try {
+      const ttl = plan.ttl === null ? null : plan.ttl + Math.max(plan.stale, plan.staleIfError) + TAG_SLACK;
+      const tokens = await tags.ensure(plan.tags, plan.version, ttl, newDeadline());
+      const { value, ...result } = await this.#run(own, begun, plan, load);
+      const values = value as ReadonlyMap<string, unknown>;
+      const texts = own.map((each) => each.finish(toLoaded(values, each.key, result, plan, tokens)));
+      for (const [index, text] of (await Promise.all(texts)).entries()) {
+        landings.set(own[index]?.key.whole ?? "", { status: "loaded", text });
+      }
+    } catch (error) {
+      await this.#giveUp(own, begun, error);
+      throw error;
+    } finally {
+      for (const each of own) each.stop();
+    }
+  }
+
+  #run(own: readonly KeyLoad[], begun: readonly Wanted[], plan: LoadPlan, load: ManyLoader): Promise<LoaderResult> {
+    const { clock, monitor } = this.#services;
+    const [first] = begun;
+    const stale = own.length === 1 && first?.found.status === "entry" ? first.found.value : undefined;
+    const keys = own.map(({ key }) => key.given);
+    return runLoader((context) => load(keys, context), { key: keys[0] ?? "", stale, plan, clock, monitor });
+  }
+
+  /**
+   * After a failure others may load at once; but where an old entry can be given meanwhile, the lease stays until its time
+   * is over, so that a source that is down is not asked by every request.
+   */
+  async #giveUp(own: readonly KeyLoad[], begun: readonly Wanted[], error: unknown): Promise<void> {
+    const isCovered = (each: KeyLoad): boolean =>
+      begun.some(({ key, found }) => key === each.key && found.status === "entry");
+    const released = own.filter((each) => !(error instanceof LoaderFailure && isCovered(each)));
+    const results = await Promise.allSettled(released.map((each) => each.release()));
+    for (const result of results) if (result.status === "rejected") tellStoreError(result.reason, this.#services);
+  }
+
+  #parse(text: string | undefined, key: EntryKey): unknown {
+    return text === undefined ? undefined : this.#services.codec.parse(text, key);
+  }
+}
+
+function toWanted(key: EntryKey, found: Found, plan: LoadPlan, { clock, random }: LoadServices): Wanted {
+  const isSpare = found.status === "entry" && freshnessOf(found.header, plan, clock.now(), random) === "spare";
+  return { key, found, spare: isSpare ? found : undefined };
+}
+
+function toLoaded(
+  values: ReadonlyMap<string, unknown>,
+  { given }: EntryKey,
+  { took, ttl, isSkipped }: Omit<LoaderResult, "value">,
+  plan: LoadPlan,
+  tags: Loaded["tags"],
+): Loaded {
+  const value = values.get(given);
+  const usual = value === null && plan.negativeTtl !== undefined ? plan.negativeTtl : plan.ttl;
+  return { value, path: "value", took, ttl: ttl === undefined ? usual : ttl, tags, isSkipped };
+}
+
+/** The loader of one key as a loader of many: it is given one. */
+function loadEach(load: Loader<unknown>): ManyLoader {
+  return async ([key = ""], context) => new Map([[key, await load(context)]]);
+}
+
+const TOO_SLOW = Symbol("too slow");
+
+async function withinSoftTimeout<Result>(
+  result: Promise<Result>,
+  softTimeout: Milliseconds | undefined,
+): Promise<Result | typeof TOO_SLOW> {
+  if (softTimeout === undefined) return result;
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<typeof TOO_SLOW>((resolve) => {
+    timer = setTimeout(() => resolve(TOO_SLOW), softTimeout);
+  });
+  try {
+    return await Promise.race([result, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Callers get what their loader has thrown, not what was made of it here. */
+function throwCause(error: unknown): never {
+  throw error instanceof LoaderFailure ? error.cause : error;
+}
+
+function isTold(): void {}
+
+function tellStoreError(error: unknown, { monitor }: LoadServices): void {
+  const isStoreError = error instanceof StoreConnectionError || error instanceof StoreServiceError;
+  if (isStoreError) monitor.emit("storeError", { operation: "load", error });
 }

@@ -1,31 +1,39 @@
 /** One run of a task that several callers wait for. */
 export interface Flight {
   /** Whether the key was written to after the run began: its result is then out of date. */
-  readonly isOverruled: boolean;
+  isOverruled: boolean;
 }
 
 interface RunningFlight<Result> {
-  readonly flight: { isOverruled: boolean };
+  readonly flight: Flight;
   readonly result: Promise<Result>;
 }
 
 /**
- * Runs one task at a time for a key, in this process: who comes while it runs gets its result, or its error, too.
+ * Knows the one task that runs for a key in this process, so that who comes meanwhile gets its result, or its error, too.
  *
  * A key that is written to while its task runs lets later callers begin anew.
  */
 export class SingleFlight<Result> {
   readonly #running = new Map<string, RunningFlight<Result>>();
 
-  run(key: string, task: (flight: Flight) => Promise<Result>): Promise<Result> {
-    const known = this.#running.get(key);
-    if (known !== undefined) return known.result;
-    const flight = { isOverruled: false };
-    // Not before the run is known: the task may write to its own key, or throw, at once.
-    const started = Promise.resolve().then(() => task(flight));
-    const result = started.finally(() => flight.isOverruled || this.#running.delete(key));
-    this.#running.set(key, { flight, result });
-    return result;
+  isRunning(key: string): boolean {
+    return this.#running.has(key);
+  }
+
+  /** The result of the task that runs for a key; `undefined` when none does. */
+  join(key: string): Promise<Result> | undefined {
+    return this.#running.get(key)?.result;
+  }
+
+  /** A task has begun. */
+  track(key: string, flight: Flight, result: Promise<Result>): void {
+    const running = { flight, result };
+    this.#running.set(key, running);
+    const forget = (): void => {
+      if (this.#running.get(key) === running) this.#running.delete(key);
+    };
+    result.then(forget, forget);
   }
 
   /** The key is being written to. */

@@ -5,10 +5,12 @@
 export type SojournErrorCode =
   | "ERR_CACHE_CORRUPT"
   | "ERR_CACHE_KEY_NOT_FOUND"
+  | "ERR_CACHE_LOCK"
   | "ERR_CACHE_NOT_INTEGER"
   | "ERR_CACHE_USAGE"
   | "ERR_CROSS_SITE"
   | "ERR_IMPROPERLY_CONFIGURED"
+  | "ERR_INSECURE_REQUEST"
   | "ERR_NOT_JSON"
   | "ERR_SESSION_CONFLICT"
   | "ERR_SESSION_INTERRUPTED"
@@ -183,6 +185,25 @@ export class CrossSiteError extends SojournError {
 }
 nameError(CrossSiteError, "CrossSiteError");
 
+/**
+ * The session of a request was asked for that came over plain http, and `sessions.cookie.onInsecure` is `"refuse"`. Its
+ * cookie was not taken, and none was set.
+ *
+ * `statusCode` is 403.
+ */
+export class InsecureRequestError extends SojournError {
+  readonly code = "ERR_INSECURE_REQUEST";
+  readonly statusCode = 403;
+
+  constructor() {
+    super(
+      'The request came over plain http, where sessions.cookie.onInsecure: "refuse" opens no session. Serve https; ' +
+        'behind a proxy that does, let the adapter trust it: Express\'s setting "trust proxy", or trustProxy of nodeSessions.',
+    );
+  }
+}
+nameError(InsecureRequestError, "InsecureRequestError");
+
 /** The session API was used in a way that cannot work: a forgotten middleware, a cookie needed too late. */
 export class SessionUsageError extends SojournError {
   readonly code = "ERR_SESSION_USAGE";
@@ -222,6 +243,34 @@ export class CacheKeyNotFoundError extends SojournError {
 }
 nameError(CacheKeyNotFoundError, "CacheKeyNotFoundError");
 
+/** Why a lock could not be had, or kept. */
+export type CacheLockProblem = "busy" | "not-held" | "lost";
+
+const LOCK_PROBLEMS: Readonly<Record<CacheLockProblem, string>> = {
+  busy:
+    "could not be had: somebody else has held it for as long as this call was to wait. Try again later, or give " +
+    "blockingTimeout more time.",
+  "not-held": "is not held here: it was not acquired, or was given back or lost already. Acquire it first.",
+  lost:
+    "is no longer held here: its timeout is over, or somebody has deleted it, so others may hold it. Stop the work that it " +
+    "was for; give such work a longer timeout, or extend the lock in time.",
+};
+
+/** A lock could not be had (`"busy"`), was not held (`"not-held"`), or was not held to the end (`"lost"`). */
+export class CacheLockError extends SojournError {
+  readonly code = "ERR_CACHE_LOCK";
+  /** The key as the caller gave it. */
+  readonly key: string;
+  readonly problem: CacheLockProblem;
+
+  constructor(key: string, problem: CacheLockProblem) {
+    super(`The lock ${quoteKey(key)} ${LOCK_PROBLEMS[problem]}`);
+    this.key = key;
+    this.problem = problem;
+  }
+}
+nameError(CacheLockError, "CacheLockError");
+
 /** `incr` or `decr` of a value that is not an integer, or would leave the 64 bits. Nothing was written. */
 export class CacheNotIntegerError extends SojournError {
   readonly code = "ERR_CACHE_NOT_INTEGER";
@@ -255,10 +304,12 @@ function quoteKey(key: string): string {
 export type AnySojournError =
   | CacheCorruptError
   | CacheKeyNotFoundError
+  | CacheLockError
   | CacheNotIntegerError
   | CacheUsageError
   | CrossSiteError
   | ImproperlyConfigured
+  | InsecureRequestError
   | NotJsonError
   | SessionConflictError
   | SessionInterrupted

@@ -15,6 +15,11 @@ export class Events<EventMap extends object> {
     return () => void listeners.delete(listener);
   }
 
+  /** Whether anybody listens to an event. */
+  has(name: keyof EventMap): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0;
+  }
+
   emit<Name extends keyof EventMap>(name: Name, event: EventMap[Name]): void {
     for (const listener of this.#listeners.get(name) ?? []) {
       try {

@@ -1,5 +1,11 @@
-/** What Redis answers to the commands that Sojourn sends. */
-export type RedisReply = string | number | null | readonly RedisReply[];
+/** An argument of a command: a text, which is sent as UTF-8, or bytes. */
+export type RedisArgument = string | Buffer;
+
+/** What Redis answers to the commands that Sojourn sends: with texts, or with bytes where they were asked for. */
+export type RedisReply<Text = string> = Text | number | null | readonly RedisReply<Text>[];
+
+/** How the strings of a reply are read: as UTF-8, or not at all. Status replies such as `OK` are texts in any case. */
+export type ReplyForm = "text" | "bytes";
 
 /** What a driver says of an error of its client library. */
 export interface DriverFailure {
@@ -37,11 +43,17 @@ export interface RedisDriver {
   /**
    * Sends a command.
    *
-   * @param args The command's name and its arguments; texts are sent as UTF-8.
+   * @param args The command's name and its arguments.
    * @param node What {@link nodeOf} said of the key, or one of {@link nodes}.
    * @param key The key that it is about, which is followed when it has moved; `undefined` when the node is meant.
+   * @param form How the strings of the reply are read.
    */
-  send(args: readonly string[], node: string, key: string | undefined): Promise<RedisReply>;
+  send(
+    args: readonly RedisArgument[],
+    node: string,
+    key: string | undefined,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>>;
   /** Classifies an error that {@link connect} or {@link send} was rejected with. */
   explain(error: unknown): DriverFailure;
   /** Ends the connection to one node and rejects what is outstanding there. The link is not used for more then. */

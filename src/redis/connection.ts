@@ -1,6 +1,6 @@
 import { type Clock, type Milliseconds, systemClock } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
-import type { RedisDriverFactory, RedisReply } from "./commands.ts";
+import type { RedisArgument, RedisDriverFactory, RedisReply, ReplyForm } from "./commands.ts";
 import { RedisConnector } from "./connector.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
 import { closedError, deadlineError } from "./errors.ts";
@@ -18,6 +18,8 @@ export interface RedisConnectionOptions {
   readonly connectTimeout: Milliseconds;
   /** After how long without any answer a link on which deadlines have passed is given up. */
   readonly stallTimeout: Milliseconds;
+  /** Whether the link leads to a cluster. @defaultValue `false` */
+  readonly isCluster?: boolean;
   readonly clock?: Clock;
 }
 
@@ -33,6 +35,8 @@ export interface RedisConnectionOptions {
 export class RedisConnection {
   /** As in the settings. */
   readonly name: string;
+  /** Whether the link leads to a cluster, where the keys of one command have to lie in one slot. */
+  readonly isCluster: boolean;
   readonly #stallTimeout: Milliseconds;
   readonly #clock: Clock;
   readonly #connector: RedisConnector;
@@ -43,8 +47,9 @@ export class RedisConnection {
   #isClosed = false;
 
   constructor(options: RedisConnectionOptions) {
-    const { name, driver, connectTimeout, stallTimeout, clock = systemClock } = options;
+    const { name, driver, connectTimeout, stallTimeout, isCluster = false, clock = systemClock } = options;
     this.name = name;
+    this.isCluster = isCluster;
     this.#stallTimeout = stallTimeout;
     this.#clock = clock;
     this.#connector = new RedisConnector({ driver, connectTimeout, clock });
@@ -55,19 +60,57 @@ export class RedisConnection {
    *
    * @param args The command's name and its arguments.
    * @param key The key that decides which node of a cluster is asked.
+   * @param form Whether the strings of the reply are wanted as texts or as bytes.
    * @throws {RedisConnectionError} No link, a lost link, or no answer before the deadline.
    * @throws {RedisServiceError} Redis answered with an error.
    * @throws {ImproperlyConfigured} The client library is not installed.
    */
-  command(args: readonly [string, ...string[]], deadline: Deadline, key?: string): Promise<RedisReply> {
-    return this.#issue({ command: args[0], connection: this.name, key, argsFor: () => args, deadline });
+  command(
+    args: readonly [string, ...RedisArgument[]],
+    deadline: Deadline,
+    key?: string,
+    form?: "text",
+  ): Promise<RedisReply>;
+  command(
+    args: readonly [string, ...RedisArgument[]],
+    deadline: Deadline,
+    key: string | undefined,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>>;
+  command(
+    args: readonly [string, ...RedisArgument[]],
+    deadline: Deadline,
+    key?: string,
+    form: ReplyForm = "text",
+  ): Promise<RedisReply<string | Buffer>> {
+    return this.#issue({ command: args[0], connection: this.name, key, argsFor: () => args, form, deadline });
   }
 
   /** Runs a script, as {@link command} sends a command. The first of the keys decides the node. */
-  run(script: RedisScript, keys: readonly string[], args: readonly string[], deadline: Deadline): Promise<RedisReply> {
-    const argsFor = (node: RedisNode): readonly string[] => node.scriptArgs(script, keys, args);
+  run(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+    deadline: Deadline,
+    form?: "text",
+  ): Promise<RedisReply>;
+  run(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+    deadline: Deadline,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>>;
+  run(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+    deadline: Deadline,
+    form: ReplyForm = "text",
+  ): Promise<RedisReply<string | Buffer>> {
+    const argsFor = (node: RedisNode): readonly RedisArgument[] => node.scriptArgs(script, keys, args);
     const command = `script ${script.name}`;
-    return this.#issue({ command, connection: this.name, key: keys[0], argsFor, script, deadline });
+    return this.#issue({ command, connection: this.name, key: keys[0], argsFor, form, script, deadline });
   }
 
   /**
@@ -91,7 +134,7 @@ export class RedisConnection {
       do {
         const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
         const request = { command: "SCAN", connection: this.name, key: undefined, chooseNode, argsFor: () => args };
-        const reply = await this.#issue({ ...request, deadline: pageDeadline() });
+        const reply = await this.#issue({ ...request, form: "text", deadline: pageDeadline() });
         const [next, keys] = reply as [string, string[]];
         cursor = next;
         yield keys;
@@ -109,7 +152,7 @@ export class RedisConnection {
     for (const link of this.#retired.keys()) this.#destroy(link);
   }
 
-  #issue(request: Request): Promise<RedisReply> {
+  #issue(request: Request): Promise<RedisReply<string | Buffer>> {
     if (this.#isClosed) return Promise.reject(closedError(request));
     if (request.deadline.hasPassed) return Promise.reject(deadlineError(request, request.deadline, "not-sent"));
     return new Promise((resolve, reject) => {

@@ -12,6 +12,11 @@ export function slotOf(key: string): number {
   return crc % 16_384;
 }
 
+/** Whether a part of the key alone decides its slot. */
+export function hasHashTag(key: string): boolean {
+  return hashTagOf(key) !== key;
+}
+
 function hashTagOf(key: string): string {
   const start = key.indexOf("{");
   if (start === -1) return key;

@@ -1,10 +1,10 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
-import type { DriverFailure, RedisDriver, RedisReply } from "./commands.ts";
+import type { DriverFailure, RedisArgument, RedisDriver, RedisReply, ReplyForm } from "./commands.ts";
 import type { RedisScript } from "./script.ts";
 
 /** Who waits for the answer to a command. One of the two is called, once, however late. */
 export interface Recipient {
-  onReply(reply: RedisReply): void;
+  onReply(reply: RedisReply<string | Buffer>): void;
   onFailure(failure: DriverFailure): void;
 }
 
@@ -27,9 +27,9 @@ export class RedisNode {
     this.#clock = clock;
   }
 
-  send(args: readonly string[], key: string | undefined, recipient: Recipient): void {
+  send(args: readonly RedisArgument[], key: string | undefined, form: ReplyForm, recipient: Recipient): void {
     if (this.#unanswered++ === 0) this.#waitingSince = this.#clock.monotonic();
-    this.#driver.send(args, this.#name, key).then(
+    this.#driver.send(args, this.#name, key, form).then(
       (reply) => {
         this.#noteAnswer();
         recipient.onReply(reply);
@@ -45,7 +45,7 @@ export class RedisNode {
   }
 
   /** The arguments that run a script: its text the first time on this node, which also loads it, then its hash. */
-  scriptArgs(script: RedisScript, keys: readonly string[], args: readonly string[]): string[] {
+  scriptArgs(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): RedisArgument[] {
     const rest = [String(keys.length), ...keys, ...args];
     if (this.#scripts.has(script)) return ["EVALSHA", script.sha1, ...rest];
     this.#scripts.add(script);

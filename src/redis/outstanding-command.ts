@@ -1,6 +1,6 @@
 import type { Deadline } from "../core/deadlines.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
-import type { DriverFailure, RedisReply } from "./commands.ts";
+import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "./commands.ts";
 import type { Attempt } from "./connector.ts";
 import type { DeadlineSweep, Expirable } from "./deadline-sweep.ts";
 import { type CommandLabel, commandError, connectError, deadlineError, replyCode } from "./errors.ts";
@@ -15,7 +15,9 @@ export interface Request extends CommandLabel {
   /** Chooses the node where no key does. */
   readonly chooseNode?: (link: RedisLink) => string;
   /** The arguments, which for a script depend on what the node has loaded. */
-  readonly argsFor: (node: RedisNode) => readonly string[];
+  readonly argsFor: (node: RedisNode) => readonly RedisArgument[];
+  /** How the strings of the reply are read. */
+  readonly form: ReplyForm;
   readonly script?: RedisScript;
   readonly deadline: Deadline;
 }
@@ -25,7 +27,7 @@ export class OutstandingCommand implements Expirable, Recipient {
   readonly deadline: Deadline;
   readonly #request: Request;
   readonly #sweep: DeadlineSweep;
-  readonly #resolve: (reply: RedisReply) => void;
+  readonly #resolve: (reply: RedisReply<string | Buffer>) => void;
   readonly #reject: (error: Error) => void;
   /** Where it was sent to. */
   #node: RedisNode | undefined;
@@ -34,7 +36,7 @@ export class OutstandingCommand implements Expirable, Recipient {
   constructor(
     request: Request,
     sweep: DeadlineSweep,
-    resolve: (reply: RedisReply) => void,
+    resolve: (reply: RedisReply<string | Buffer>) => void,
     reject: (error: Error) => void,
   ) {
     this.deadline = request.deadline;
@@ -62,7 +64,7 @@ export class OutstandingCommand implements Expirable, Recipient {
     this.#sendTo(chooseNode === undefined ? link.nodeOf(key) : link.node(chooseNode(link)));
   }
 
-  onReply(reply: RedisReply): void {
+  onReply(reply: RedisReply<string | Buffer>): void {
     if (this.#settle()) this.#resolve(reply);
   }
 
@@ -85,7 +87,7 @@ export class OutstandingCommand implements Expirable, Recipient {
 
   #sendTo(node: RedisNode): void {
     this.#node = node;
-    node.send(this.#request.argsFor(node), this.#request.key, this);
+    node.send(this.#request.argsFor(node), this.#request.key, this.#request.form, this);
   }
 
   #fail(error: Error): void {

@@ -81,7 +81,8 @@ function openLater(name: string, input: unknown): RedisConnection {
   }
   const settings = parseConnectionSettings(input, setting);
   const { connectTimeout, stallTimeout } = settings;
-  return new RedisConnection({ name, driver: driverFor(settings, setting), connectTimeout, stallTimeout });
+  const isCluster = "cluster" in settings || ("client" in settings && isNodeRedisCluster(settings.client));
+  return new RedisConnection({ name, driver: driverFor(settings, setting), connectTimeout, stallTimeout, isCluster });
 }
 
 function driverFor(

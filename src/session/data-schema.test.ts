@@ -66,6 +66,33 @@ describe("schema", () => {
     expect(await browser.request((session) => ({ ...session.data }))).toStrictEqual({ theme: 1 });
   });
 
+  test("onInvalid of one call lets a visitor log out, whatever the data is", async () => {
+    const { sessions, browser, keys } = await visitorWith({ theme: 1 }, { schema });
+    const request = requestOf(sessions, browser);
+    await expect(sessions.from(request)).rejects.toMatchObject({ code: "ERR_SESSION_SCHEMA" });
+    const session = await sessions.from(request, { onInvalid: "keep" });
+    expect(session.data).toStrictEqual({ theme: 1 });
+    await session.logout();
+    expect(await keys()).toStrictEqual([]);
+  });
+
+  test("onInvalid of one call says nothing about the next request", async () => {
+    const { sessions, browser } = await visitorWith({ theme: 1 }, { schema, onInvalid: "keep" });
+    await expect(sessions.from(requestOf(sessions, browser), { onInvalid: "throw" })).rejects.toMatchObject({
+      code: "ERR_SESSION_SCHEMA",
+    });
+    expect((await sessions.from(requestOf(sessions, browser))).data).toStrictEqual({ theme: 1 });
+    const reset = await sessions.from(requestOf(sessions, browser), { onInvalid: "reset" });
+    expect(reset.data).toStrictEqual({ theme: "light", n: 0 });
+  });
+
+  test("a misspelt onInvalid empties nothing", async () => {
+    const { sessions, browser, calls } = await visitorWith({ theme: 1 }, { schema });
+    const load = sessions.from(requestOf(sessions, browser), { onInvalid: "Keep" as never });
+    await expect(load).rejects.toThrow('sessions.from() expected onInvalid "throw", "reset" or "keep".');
+    expect(calls).toStrictEqual([]);
+  });
+
   test("keys of Django and of Sojourn are none of its business", async () => {
     const { sessions } = openHarness({ schema: v.strictObject({ n: v.optional(v.number()) }) });
     const browser = new Browser(sessions);
@@ -119,6 +146,13 @@ describe("migrate", () => {
     await expect(browser.begin().session()).rejects.toMatchObject({ paths: ["data.names.0"] });
   });
 });
+
+/** A request that the test itself hands to `sessions.from`. */
+function requestOf(sessions: ReturnType<typeof openHarness>["sessions"], { cookie: cookieHeader }: Browser): object {
+  const request = {};
+  sessions.scope(request, { cookieHeader, isSecure: () => true, host: () => "shop.example" });
+  return request;
+}
 
 function openRaw(sessions: ReturnType<typeof openHarness>["sessions"], browser: Browser) {
   return sessions.open(browser.cookie);

@@ -6,6 +6,8 @@ import type { SessionRecord } from "./session-record.ts";
 /** What happens to data that does not fit the schema. */
 export type OnInvalid = "throw" | "reset" | "keep";
 
+export const ON_INVALID: readonly OnInvalid[] = ["throw", "reset", "keep"];
+
 /** One step of a migration: from the data of one version to that of the next. Synchronous. */
 export type Migration = (data: Record<string, unknown>) => Record<string, unknown>;
 
@@ -40,6 +42,10 @@ export async function applySchema(data: SessionData<object>, record: SessionReco
   write(data, {});
   const fresh = await rules.schema["~standard"].validate({});
   if (fresh.issues === undefined) data.assume(fresh.value);
+}
+
+export function isOnInvalid(value: unknown): value is OnInvalid {
+  return (ON_INVALID as readonly unknown[]).includes(value);
 }
 
 function migrate(data: SessionData<object>, record: SessionRecord, { version, migrate: steps }: DataSchema): void {

@@ -128,6 +128,19 @@ describe("an answer that got lost", () => {
     expect(request.setCookie).toStrictEqual([]);
     expect(await keys()).toStrictEqual([]);
   });
+
+  test("of a login whose last step was executed, and the next try cannot be sent: unknown, not not-sent", async () => {
+    const { browser, faults, store } = await setUp();
+    const request = browser.begin();
+    const session = await request.session();
+    faults.next = { method: "deleteIfMatch", when: "after", error: LOST() };
+    const original = store.deleteIfMatch.bind(store);
+    store.deleteIfMatch = async (...args) => {
+      faults.next = { method: "deleteIfMatch", when: "before", error: OFFLINE() };
+      return original(...args);
+    };
+    await expect(session.login(1)).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
+  });
 });
 
 test("operations of one session that wait for their turn do so at the expense of their own deadline", async () => {

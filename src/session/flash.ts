@@ -7,7 +7,8 @@ export interface FlashMessage {
   readonly message: string;
 }
 
-const FLASH_KEY = "_flash";
+/** The part of the data that holds the messages; without any it is not there. */
+export const FLASH_KEY = "_flash";
 
 /**
  * Leaves a message. Each has a key of its own, so that parallel requests each add theirs: in a list, the last one to
@@ -29,7 +30,7 @@ export function takeFlash(data: object, kind: string | undefined): FlashMessage[
     taken.push({ kind: flash.kind, message: flash.message });
     delete messages[key];
   }
-  // The empty object stays: taking it away as a whole would be a conflict with a message that comes in meanwhile.
+  if (taken.length > 0 && Object.keys(messages).length === 0) delete (data as Record<string, unknown>)[FLASH_KEY];
   return taken;
 }
 

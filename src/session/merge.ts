@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { isPlainObject, rawValue, readJson, writeForComparison } from "../json/index.ts";
 import { isAuthKey } from "./auth.ts";
+import { FLASH_KEY } from "./flash.ts";
 import type { Delta, SessionRecord } from "./session-record.ts";
 
 /** Stands for a part that is not there: JSON has no value for it. */
@@ -30,6 +31,25 @@ export function mergeValues(
   }
   onConflict(path);
   return mine;
+}
+
+/** The three sides of a merge; {@link ABSENT} where there is none. */
+export interface ThreeSides {
+  readonly base: unknown;
+  readonly mine: unknown;
+  readonly theirs: unknown;
+}
+
+/** {@link mergeValues} of a top-level part. */
+export function mergeMembers(key: string, { base, mine, theirs }: ThreeSides, onConflict: OnConflict): unknown {
+  if (key !== FLASH_KEY) return mergeValues(base, mine, theirs, onConflict, [key]);
+  // To take the last message is no conflict with one that comes in meanwhile, so for them none and {} are the same.
+  const merged = mergeValues(orEmpty(base), orEmpty(mine), orEmpty(theirs), onConflict, [key]);
+  return isDeepStrictEqual(merged, {}) ? ABSENT : merged;
+}
+
+function orEmpty(value: unknown): unknown {
+  return value === ABSENT ? {} : value;
 }
 
 function mergeObjects(
@@ -86,7 +106,7 @@ function mergeTexts(
   onConflict: OnConflict,
 ): string | undefined {
   if (theirs === base || theirs === mine) return mine;
-  const value = mergeValues(parse(base), parse(mine), parse(theirs), onConflict, [key]);
+  const value = mergeMembers(key, { base: parse(base), mine: parse(mine), theirs: parse(theirs) }, onConflict);
   // What Python alone can write was in one of the three already; it is carried, not written anew.
   return value === ABSENT ? undefined : writeForComparison(value, key).text;
 }

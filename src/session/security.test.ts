@@ -208,6 +208,38 @@ describe("flash messages", () => {
     expect(messages).toHaveLength(9);
     expect(messages).not.toContain("first");
   });
+
+  test("leave nothing behind when the last is taken", async () => {
+    const { sessions } = openHarness();
+    const browser = new Browser(sessions);
+    await browser.request((session) => {
+      session.data["a"] = 1;
+      session.flash("info", "one");
+      session.flash("error", "two");
+    });
+    await browser.request((session) => void session.takeFlash("error"));
+    expect(await browser.request((session) => Object.keys(session.data))).toStrictEqual(["a", "_flash"]);
+    await browser.request((session) => {
+      session.takeFlash("info");
+      expect(session.data).toStrictEqual({ a: 1 });
+    });
+    expect((await sessions.open(browser.cookie)).data).toStrictEqual({ a: 1 });
+  });
+
+  test("that come in while the last is taken are no conflict, and wait", async () => {
+    const { sessions, events } = openHarness();
+    const browser = new Browser(sessions);
+    await browser.request((session) => session.flash("info", "first"));
+    const [taker, sayer, late] = [browser.begin(), browser.begin(), browser.begin()];
+    const opened = await Promise.all([taker, sayer, late].map((request) => request.session()));
+    expect(opened[0]?.takeFlash()).toHaveLength(1);
+    opened[1]?.flash("info", "second");
+    opened[2]?.flash("info", "third");
+    for (const request of [sayer, taker, late]) await request.finish();
+    expect(events).toStrictEqual([]);
+    const messages = await browser.request((session) => session.takeFlash().map(({ message }) => message));
+    expect(messages).toStrictEqual(["second", "third"]);
+  });
 });
 
 test("the test cookie, as in Django", async () => {

@@ -140,4 +140,20 @@ describe("absorbing what others have written", () => {
       ["gone", "2"],
     ]);
   });
+
+  test("a message that came in while the last one was taken is shown, and stays in the store", () => {
+    const data = dataOf('{"_flash":{"m1":1}}');
+    delete data.object["_flash"].m1;
+    delete data.object["_flash"];
+    data.absorb(SessionRecord.parse('{"_flash":{"m1":1,"m2":2}}'));
+    expect(data.object).toStrictEqual({ _flash: { m2: 2 } });
+    expect([...data.delta()]).toStrictEqual([["_flash", '{"m2":2}']]);
+  });
+
+  test("a message that was left while others took the last one is alone", () => {
+    const data = dataOf('{"_flash":{"m1":1}}');
+    data.object["_flash"].m2 = 2;
+    data.absorb(SessionRecord.parse("{}"));
+    expect(data.object).toStrictEqual({ _flash: { m2: 2 } });
+  });
 });

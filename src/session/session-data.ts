@@ -9,7 +9,7 @@ import {
   writeForComparison,
   writeJson,
 } from "../json/index.ts";
-import { ABSENT, mergeValues, type OnConflict, type SeenParts } from "./merge.ts";
+import { ABSENT, mergeMembers, type OnConflict, type SeenParts } from "./merge.ts";
 import { type Delta, FACTS_KEY, SessionRecord } from "./session-record.ts";
 
 /** A part as the session last saw it in the store. */
@@ -174,14 +174,15 @@ export class SessionData<Data extends object> implements SeenParts {
     if (isUntouched) return this.#showMember(key, member);
     const theirs = readJson(member);
     const base = seen === undefined ? ABSENT : baseOf(seen);
-    this.#put(key, mergeValues(base, this.#valueOf(key), theirs, ignoreConflict));
+    this.#put(key, mergeMembers(key, { base, mine: this.#valueOf(key), theirs }, ignoreConflict));
     this.#seen.set(key, { text: member.text });
   }
 
   #absorbAbsence(key: string): void {
     const seen = this.#seen.get(key);
     if (seen?.text === undefined) return;
-    this.#put(key, mergeValues(baseOf(seen), this.#valueOf(key), ABSENT, ignoreConflict));
+    const sides = { base: baseOf(seen), mine: this.#valueOf(key), theirs: ABSENT };
+    this.#put(key, mergeMembers(key, sides, ignoreConflict));
     this.#seen.delete(key);
   }
 

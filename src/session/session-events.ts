@@ -6,8 +6,11 @@ import { Events } from "../core/events.ts";
 import type { SessionKey } from "../core/ids.ts";
 import type { CookieRejection } from "./cookie.ts";
 
-/** Why a session cookie was not honoured. */
-export type RejectionReason = CookieRejection | "unknown" | "expired";
+/**
+ * Why a session cookie was not honoured: it has no form of ours, or comes twice; its session is not there, or has
+ * expired; or the request came over plain http and `sessions.cookie.onInsecure` is `"refuse"`.
+ */
+export type RejectionReason = CookieRejection | "unknown" | "expired" | "insecure";
 
 /** What most events tell. */
 export interface SessionEvent {
@@ -31,14 +34,17 @@ export interface SessionEvents {
   readonly flushed: SessionEvent;
   /** A session has got a new key; `session` is the new name. */
   readonly cycled: SessionEvent & { readonly previous: string };
-  /** Sessions of a user were ended by `revoke` or `revokeUser`. */
-  readonly revoked: { readonly userId: string; readonly count: number };
+  /** Sessions of a user were ended by `revoke` or `revokeUser`; `sessions` has the name of each. */
+  readonly revoked: { readonly userId: string; readonly count: number; readonly sessions: readonly string[] };
   /** A write was refused because the session was ended or given a new key meanwhile. */
   readonly interrupted: SessionEvent;
   /** Two requests changed the same part of a session; the change of the one that committed last stands. */
   readonly conflict: { readonly path: readonly string[] };
-  /** A session cookie was not honoured. The visitor is anonymous. */
-  readonly rejected: { readonly reason: RejectionReason };
+  /**
+   * A session cookie was not honoured. The visitor is anonymous, or refused when the reason is `insecure`. A session that
+   * is unknown or has expired has its name: that of the events of its life.
+   */
+  readonly rejected: { readonly reason: RejectionReason } & Partial<SessionEvent>;
   /** A record could not be read. It was left as it is; the visitor is anonymous. */
   readonly undecodable: { readonly reason: UndecodableReason };
   /** The time to live of a session could not be extended, or its user's list not be kept. The request went on. */

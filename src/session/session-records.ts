@@ -25,8 +25,7 @@ export interface StoredSession extends SessionPlace {
 /** Answer of {@link SessionRecords.load}. */
 export type LoadResult =
   | { readonly status: "live"; readonly stored: StoredSession }
-  | { readonly status: "absent" }
-  | { readonly status: "expired" }
+  | { readonly status: "absent" | "expired"; readonly at: SessionKey }
   | { readonly status: "undecodable"; readonly reason: UndecodableReason };
 
 /** What a commit has led to. */
@@ -79,10 +78,10 @@ export class SessionRecords {
   async load(key: SessionKey, deadline: Deadline): Promise<LoadResult> {
     const at = this.#storedKeyOf(key);
     const text = await this.#store.read(at, deadline);
-    if (text === undefined) return { status: "absent" };
+    if (text === undefined) return { status: "absent", at };
     const version = this.#versions.decode(text, at);
     if (typeof version === "string") return { status: "undecodable", reason: version };
-    if (this.#versions.timeToLive(version.record) <= 0) return { status: "expired" };
+    if (this.#versions.timeToLive(version.record) <= 0) return { status: "expired", at };
     return { status: "live", stored: { key, at, version } };
   }
 
@@ -234,7 +233,8 @@ export class SessionRecords {
       return await this.#store.deleteIfMatch(at, etag, deadline);
     } catch (error) {
       if (!(error instanceof StoreConnectionError) || error.outcome !== "unknown" || deadline.hasPassed) throw error;
-      const result = await this.#store.deleteIfMatch(at, etag, deadline);
+      // Also when the second try could not even be sent, the first one may have been executed.
+      const result = await this.#store.deleteIfMatch(at, etag, deadline).catch(() => throwFirst(error));
       // By the first attempt, or by a logout: nobody can tell, and a logout must not be undone.
       if (result.status === "gone") throw error;
       return result;
@@ -304,4 +304,8 @@ export class SessionRecords {
       return false;
     }
   }
+}
+
+function throwFirst(error: StoreConnectionError): never {
+  throw error;
 }

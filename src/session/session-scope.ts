@@ -1,3 +1,4 @@
+import type { OnInvalid } from "./data-schema.ts";
 import type { Session } from "./session.ts";
 
 /** What an adapter tells of a request. */
@@ -10,6 +11,8 @@ export interface RequestFacts {
   isSecure(): boolean;
   /** The host that the visitor has asked for, with or without a port. */
   host(): string | undefined;
+  /** Whether the headers of the response are out, so that no cookie goes with them. Without it, they are not. */
+  areHeadersSent?(): boolean;
 }
 
 /** What an adapter does to the headers of the response. */
@@ -45,13 +48,16 @@ export interface SessionScope {
 
 /** {@link SessionScope} over a session that is loaded when it is first asked for. */
 export class LazySessionScope<Data extends object> implements SessionScope {
-  readonly #open: () => Promise<Session<Data>>;
+  readonly #open: (onInvalid: OnInvalid | undefined) => Promise<Session<Data>>;
   readonly #cookieFor: (session: Session<Data>) => readonly string[];
   #opening: Promise<Session<Data>> | undefined;
   #session: Session<Data> | undefined;
   #hasFailed = false;
 
-  constructor(open: () => Promise<Session<Data>>, cookieFor: (session: Session<Data>) => readonly string[]) {
+  constructor(
+    open: (onInvalid: OnInvalid | undefined) => Promise<Session<Data>>,
+    cookieFor: (session: Session<Data>) => readonly string[],
+  ) {
     this.#open = open;
     this.#cookieFor = cookieFor;
   }
@@ -61,8 +67,8 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   }
 
   /** Loads the session on the first call. A failed load is tried again by the next call. */
-  load(): Promise<Session<Data>> {
-    this.#opening ??= this.#open().then(
+  load(onInvalid?: OnInvalid): Promise<Session<Data>> {
+    this.#opening ??= this.#open(onInvalid).then(
       (session) => (this.#session = session),
       (error: unknown) => {
         this.#opening = undefined;

@@ -44,6 +44,16 @@ describe("wrong settings throw at start, naming the setting, what was expected a
       { sessions: { cookie: { name: "__Host-s", secure: "auto" } } },
       'sessions.cookie.secure: expected true, since the name is "__Host-s"',
     ],
+    [{ sessions: { cookie: { onInsecure: "throw" } } }, 'sessions.cookie.onInsecure: expected "warn" or "refuse"'],
+    [
+      { sessions: { cookie: { onInsecure: "refuse", secure: "auto" } } },
+      'sessions.cookie.secure: expected true, since onInsecure is "refuse"',
+    ],
+    [
+      { sessions: { cookie: { onInsecure: "refuse", secure: false } } },
+      'sessions.cookie.secure: expected true, since onInsecure is "refuse"',
+    ],
+    [{ sessions: { onInvalid: "ignore" } }, 'sessions.onInvalid: expected "throw", "reset" or "keep"'],
     [{ sessions: { cookie: { name: "__Host-s", path: "/a" } } }, 'sessions.cookie.path: expected "/"'],
     [{ sessions: { cookie: { name: "__Host-s", domain: "a.example" } } }, "sessions.cookie.domain: expected none"],
     [{ sessions: { cookie: { name: "__Secure-s", secure: false } } }, "sessions.cookie.secure: expected true"],

@@ -7,7 +7,8 @@ import { parseSettings, settingsObject } from "../core/settings.ts";
 import { redisSessionStore } from "../stores/redis/index.ts";
 import type { SessionStoreFactory } from "../stores/session-store.ts";
 import type { CookieAttributes } from "./cookie.ts";
-import type { DataSchema, Migration, OnInvalid } from "./data-schema.ts";
+import { type DataSchema, type Migration, ON_INVALID, type OnInvalid } from "./data-schema.ts";
+import type { OnInsecure } from "./plain-http.ts";
 import type { Timeouts } from "./timeouts.ts";
 
 /** Settings of the session cookie, with Django's names (`SESSION_COOKIE_*`). */
@@ -22,6 +23,12 @@ export interface SessionCookieSettings {
   readonly domain?: string;
   /** Only over TLS. `"auto"` follows the request. @defaultValue `true` */
   readonly secure?: boolean | "auto";
+  /**
+   * What happens when a session is asked for over plain http, to another host than localhost: `"warn"` once that browsers
+   * drop the cookie, or `"refuse"` with an {@link InsecureRequestError} (403). `"refuse"` needs `secure: true`, and behind
+   * a proxy an adapter that trusts it. @defaultValue `"warn"`
+   */
+  readonly onInsecure?: OnInsecure;
   /** Out of reach of scripts. @defaultValue `true` */
   readonly httpOnly?: boolean;
   /** @defaultValue `"lax"` */
@@ -67,12 +74,14 @@ export interface SessionSettings<Data extends object = UntypedData> {
   readonly deadline?: Duration;
   /**
    * Stores each session under the SHA-256 of its key, so that who reads the store does not get at live cookies. Django
-   * does not find such sessions. @defaultValue `false`
+   * does not find such sessions, nor does Sojourn find those that were stored otherwise: turning it on or off logs
+   * everybody out. @defaultValue `false`
    */
   readonly hashKeys?: boolean;
   /**
    * Encrypts the records with AES-256-GCM, each bound to its key, under a secret derived from `secretKey`. Django
-   * cannot read such records. @defaultValue `false`
+   * cannot read such records, nor can Sojourn read those that were stored otherwise: turning it on or off logs everybody
+   * out. @defaultValue `false`
    */
   readonly encrypt?: boolean;
   /** How many sessions a user may have; the oldest make room. At least 1. @defaultValue any number */
@@ -97,6 +106,7 @@ export interface ResolvedSessionSettings {
   readonly store: SessionStoreFactory;
   readonly format: "django" | "json";
   readonly cookie: CookieAttributes;
+  readonly onInsecure: OnInsecure;
   readonly timeouts: Timeouts;
   readonly touchEvery: Milliseconds | null;
   readonly renewEvery: Milliseconds | null;
@@ -124,6 +134,7 @@ const cookieSchema = settingsObject({
   path: v.optional(v.pipe(v.string('a path such as "/"'), v.regex(PATH, 'a path such as "/"')), "/"),
   domain: v.optional(v.pipe(v.string("a host name"), v.regex(DOMAIN, "a host name"))),
   secure: v.optional(v.union([v.boolean(), v.literal("auto")], 'true, false or "auto"'), true),
+  onInsecure: v.optional(v.picklist(["warn", "refuse"], '"warn" or "refuse"'), "warn"),
   httpOnly: v.optional(v.boolean("true or false"), true),
   sameSite: v.optional(v.picklist(["lax", "strict", "none"], '"lax", "strict" or "none"'), "lax"),
   partitioned: v.optional(v.boolean("true or false"), false),
@@ -162,7 +173,7 @@ const sessionSchema = settingsObject({
   schema: v.optional(
     v.custom<StandardSchemaV1<unknown, object>>(isStandardSchema, "a schema that implements Standard Schema version 1"),
   ),
-  onInvalid: v.optional(v.picklist(["throw", "reset", "keep"], '"throw", "reset" or "keep"'), "throw"),
+  onInvalid: v.optional(v.picklist(ON_INVALID, '"throw", "reset" or "keep"'), "throw"),
   version: v.optional(atLeastOne, 1),
   migrate: v.optional(
     v.custom<Readonly<Record<number, Migration>>>(
@@ -176,9 +187,9 @@ const sessionSchema = settingsObject({
 /** @throws {ImproperlyConfigured} Naming the setting, what was expected and what came. */
 export function resolveSessionSettings(settings: SessionSettings): ResolvedSessionSettings {
   const parsed = parseSettings(sessionSchema, settings, "sessions");
-  const { age, domain, priority, ...attributes } = parsed.cookie;
+  const { age, domain, priority, onInsecure, ...attributes } = parsed.cookie;
   const cookie: CookieAttributes = { ...attributes, domain, priority };
-  checkCookie(cookie);
+  checkCookie(cookie, onInsecure);
   const touchEvery = parsed.touchEvery === undefined ? defaultTouchEvery(parsed.profile) : parsed.touchEvery;
   if (parsed.profile === "django" && touchEvery !== null) {
     throw new ImproperlyConfigured(
@@ -190,6 +201,7 @@ export function resolveSessionSettings(settings: SessionSettings): ResolvedSessi
     store: parsed.store,
     format: parsed.format,
     cookie,
+    onInsecure,
     timeouts: {
       idle: age ?? 14 * DAY,
       absolute: parsed.absoluteTimeout,
@@ -227,7 +239,10 @@ function defaultTouchEvery(profile: "sojourn" | "django"): Milliseconds | null {
 
 // draft-ietf-httpbis-rfc6265bis section 4.1.3 (prefixes) and 5.7 (SameSite=None and Partitioned need Secure):
 // browsers drop a cookie that breaks these without a word.
-function checkCookie({ name, secure, path, domain, sameSite, partitioned }: CookieAttributes): void {
+function checkCookie(
+  { name, secure, path, domain, sameSite, partitioned }: CookieAttributes,
+  onInsecure: OnInsecure,
+): void {
   const fail = (setting: string, message: string) => {
     throw new ImproperlyConfigured(`sessions.cookie.${setting}`, message);
   };
@@ -236,5 +251,6 @@ function checkCookie({ name, secure, path, domain, sameSite, partitioned }: Cook
   if (/^__host-/i.test(name) && path !== "/") fail("path", `expected "/", since the name is "${name}".`);
   if (/^__host-/i.test(name) && domain !== undefined) fail("domain", `expected none, since the name is "${name}".`);
   if (sameSite === "none" && !isSecure) fail("secure", 'expected true, since sameSite is "none".');
+  if (onInsecure === "refuse" && !isSecure) fail("secure", 'expected true, since onInsecure is "refuse".');
   if (partitioned && !isSecure) fail("secure", "expected true, since partitioned is set.");
 }

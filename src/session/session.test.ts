@@ -549,6 +549,30 @@ describe("a response whose headers are out", () => {
     expect(await keys()).toStrictEqual([]);
   });
 
+  test("that goes for a session, too, that is first asked for in the middle of a stream", async () => {
+    const { sessions, keys } = openHarness();
+    const open = (cookieHeader?: string) => {
+      const request = {};
+      const facts = { cookieHeader, isSecure: () => true, host: () => "shop.example" };
+      sessions.scope(request, { ...facts, areHeadersSent: () => true });
+      return sessions.from(request);
+    };
+    const visitor = await open();
+    visitor.data["a"] = 1;
+    await expect(visitor.save()).rejects.toThrow("the response's headers are out already");
+    await expect(visitor.login(1)).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
+    expect(await keys()).toStrictEqual([]);
+
+    const { cookieHeader } = await sessions.create({ a: 1 });
+    const known = await open(cookieHeader);
+    await expect(known.cycleKey()).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
+    known.data["a"] = 2;
+    await known.save();
+    expect((await sessions.open(cookieHeader)).data).toStrictEqual({ a: 2 });
+    await known.logout();
+    expect(await keys()).toStrictEqual([]);
+  });
+
   test("an existing session is still saved, and can still be ended", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);

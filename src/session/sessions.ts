@@ -1,7 +1,7 @@
-import { DjangoCodec, EncryptedCodec, JsonCodec, type RecordCodec, type Secrets } from "../codec/index.ts";
+import type { Secrets } from "../codec/index.ts";
 import type { Clock } from "../core/clock.ts";
 import { Deadline } from "../core/deadlines.ts";
-import { ImproperlyConfigured, SessionUsageError } from "../core/errors.ts";
+import { ImproperlyConfigured, InsecureRequestError, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
 import { hashSessionKey, type SessionKey } from "../core/ids.ts";
 import { defineMember } from "../json/index.ts";
@@ -9,12 +9,14 @@ import type { RedisRegistry } from "../redis/registry.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import { checkUserId, type UserId } from "./auth.ts";
 import { clearCookieHeader, type CookieAttributes, readCookie, setCookieHeader } from "./cookie.ts";
-import { applySchema, type DataSchema } from "./data-schema.ts";
+import { applySchema, type DataSchema, isOnInvalid, type OnInvalid } from "./data-schema.ts";
+import { PlainHttp } from "./plain-http.ts";
 import { RecentLogins } from "./recent-logins.ts";
+import { makeCodec } from "./record-codec.ts";
 import { Session } from "./session.ts";
-import { SessionState } from "./session-state.ts";
+import { type SessionOrigin, SessionState } from "./session-state.ts";
 import { SessionEventEmitter, type SessionEvents } from "./session-events.ts";
-import { SessionRecords, type StoredSession } from "./session-records.ts";
+import { type LoadResult, SessionRecords } from "./session-records.ts";
 import { LazySessionScope, type RequestFacts, type SessionScope } from "./session-scope.ts";
 import type { SessionServices } from "./session-services.ts";
 import {
@@ -42,19 +44,20 @@ export interface SessionsContext extends Secrets {
 export class Sessions<Data extends object = UntypedData> {
   readonly #store: SessionStore;
   readonly #cookie: CookieAttributes;
+  readonly #plainHttp: PlainHttp;
   readonly #services: SessionServices;
   readonly #dataSchema: DataSchema;
   readonly #users: UserSessions | undefined;
   readonly #scopes = new WeakMap<object, LazySessionScope<Data>>();
-  #hasWarned = false;
 
   /** @internal Use `createSojourn`. */
   constructor(settings: SessionSettings<Data>, context: SessionsContext) {
     const resolved = resolveSessionSettings(settings);
-    const { cookie, timeouts, touchEvery, renewEvery, deadline, dataSchema } = resolved;
+    const { cookie, onInsecure, timeouts, touchEvery, renewEvery, deadline, dataSchema } = resolved;
     const { clock, redis, projectName, secretKey } = context;
     this.#store = resolved.store({ projectName, redis, clock });
     this.#cookie = cookie;
+    this.#plainHttp = new PlainHttp({ secure: cookie.secure, onInsecure });
     this.#dataSchema = dataSchema;
     this.#users = makeUserSessions(this.#store, clock, resolved.maxPerUser);
     this.#services = {
@@ -82,11 +85,18 @@ export class Sessions<Data extends object = UntypedData> {
    * this does not need the store.
    *
    * @param request The object that the adapter has seen: Express's `req`, Node's `IncomingMessage`.
+   * @param options.onInvalid Takes the place of `sessions.onInvalid` for this load: a logout, for example, has to work
+   *   with any data. A session that was loaded before in this request stays as it is.
    * @throws {SessionUsageError} When no adapter has seen the request.
+   * @throws {SessionSchemaError} When the data does not fit the schema, and `onInvalid` is `"throw"`.
+   * @throws {InsecureRequestError} When the request came over plain http, and `sessions.cookie.onInsecure` is `"refuse"`.
    */
-  from(request: object): Promise<Session<Data>> {
+  from(request: object, { onInvalid }: { readonly onInvalid?: OnInvalid } = {}): Promise<Session<Data>> {
+    if (onInvalid !== undefined && !isOnInvalid(onInvalid)) {
+      return Promise.reject(new SessionUsageError('sessions.from() expected onInvalid "throw", "reset" or "keep".'));
+    }
     const scope = this.#scopes.get(request);
-    if (scope) return scope.load();
+    if (scope) return scope.load(onInvalid);
     return Promise.reject(
       new SessionUsageError(
         "sessions.from() was given a request that no adapter has seen. Mount one before the handlers that use sessions, " +
@@ -100,12 +110,13 @@ export class Sessions<Data extends object = UntypedData> {
    * saved by `session.save()` and `session.update()` only.
    */
   async open(cookieHeader: string | undefined): Promise<Session<Data>> {
-    return this.#open(cookieHeader, undefined);
+    return this.#open({ cookieHeader });
   }
 
   /** Begins a session that belongs to no request, and saves it: for tests and jobs, with {@link Session.cookieHeader}. */
   async create(data: Partial<Data> = {}): Promise<Session<Data>> {
-    const session = await this.#session(false, undefined);
+    const origin = { hasCookie: false, userAgent: undefined, presentedKey: undefined, stored: undefined };
+    const session = await this.#session(origin);
     for (const [key, value] of Object.entries(data)) defineMember(session.data, key, value);
     await session.save();
     return session;
@@ -145,9 +156,9 @@ export class Sessions<Data extends object = UntypedData> {
    */
   async revoke(userId: UserId, ref: string): Promise<boolean> {
     const id = checkUserId(userId, "sessions.revoke");
-    const wasThere = await this.#demandUsers().revoke(id, ref, this.#deadline());
-    if (wasThere) this.#services.events.emit("revoked", { userId: id, count: 1 });
-    return wasThere;
+    const ended = await this.#demandUsers().revoke(id, ref, this.#deadline());
+    if (ended.length > 0) this.#emitRevoked(id, ended);
+    return ended.length > 0;
   }
 
   /**
@@ -166,9 +177,9 @@ export class Sessions<Data extends object = UntypedData> {
     const id = checkUserId(userId, "sessions.revokeUser");
     const exceptRef = typeof except === "object" ? except.ref : except;
     const listed = await this.#demandUsers().revokeAll(id, exceptRef, this.#deadline());
-    const count = listed + (scan ? await this.#revokeByScan(id, exceptRef) : 0);
-    this.#services.events.emit("revoked", { userId: id, count });
-    return count;
+    const ended = scan ? [...listed, ...(await this.#revokeByScan(id, exceptRef))] : listed;
+    this.#emitRevoked(id, ended);
+    return ended.length;
   }
 
   /**
@@ -200,21 +211,26 @@ export class Sessions<Data extends object = UntypedData> {
     const known = this.#scopes.get(request);
     if (known) return known;
     const scope = new LazySessionScope<Data>(
-      () => this.#open(facts.cookieHeader, facts.userAgent),
+      (onInvalid) => this.#openFor(facts, onInvalid),
       (session) => this.#setCookie(session, facts),
     );
     this.#scopes.set(request, scope);
     return scope;
   }
 
-  async #revokeByScan(userId: string, exceptRef: string | undefined): Promise<number> {
-    let count = 0;
+  async #revokeByScan(userId: string, exceptRef: string | undefined): Promise<SessionKey[]> {
+    const ended: SessionKey[] = [];
     for await (const at of this.#store.scan(() => this.#deadline())) {
       const deadline = this.#deadline();
       if (refOf(at) === exceptRef || !(await this.#services.records.isUsers(at, userId, deadline))) continue;
-      if (await this.#store.delete(at, deadline)) count++;
+      if (await this.#store.delete(at, deadline)) ended.push(at);
     }
-    return count;
+    return ended;
+  }
+
+  #emitRevoked(userId: string, ended: readonly SessionKey[]): void {
+    const { events } = this.#services;
+    events.emit("revoked", { userId, count: ended.length, sessions: ended.map((at) => events.nameOf(at)) });
   }
 
   #demandUsers(): UserSessions {
@@ -226,28 +242,47 @@ export class Sessions<Data extends object = UntypedData> {
     return new Deadline(this.#services.deadline, this.#services.clock);
   }
 
-  async #open(cookieHeader: string | undefined, userAgent: string | undefined): Promise<Session<Data>> {
-    const { records, events } = this.#services;
-    const cookie = readCookie(cookieHeader, this.#cookie.name);
-    if (cookie.kind === "rejected") events.emit("rejected", { reason: cookie.reason });
-    if (cookie.kind !== "key") return this.#session(cookie.kind !== "absent", userAgent);
-    const loaded = await records.load(cookie.key, this.#deadline());
-    if (loaded.status === "undecodable") events.emit("undecodable", { reason: loaded.reason });
-    if (loaded.status === "absent") events.emit("rejected", { reason: "unknown" });
-    if (loaded.status === "expired") events.emit("rejected", { reason: "expired" });
-    return this.#session(true, userAgent, cookie.key, loaded.status === "live" ? loaded.stored : undefined);
+  async #openFor(facts: RequestFacts, onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
+    if (this.#plainHttp.isRefused(facts)) this.#refuse(facts);
+    // Asked for before loading: while it loads, the response waits for it.
+    const areHeadersSent = facts.areHeadersSent?.() ?? false;
+    const session = await this.#open(facts, onInvalid);
+    if (areHeadersSent) session.noteHeadersSent();
+    return session;
   }
 
-  async #session(
-    hasCookie: boolean,
-    userAgent: string | undefined,
-    presentedKey?: SessionKey,
-    stored?: StoredSession,
+  #refuse({ cookieHeader }: RequestFacts): never {
+    const hasCookie = readCookie(cookieHeader, this.#cookie.name).kind !== "absent";
+    if (hasCookie) this.#services.events.emit("rejected", { reason: "insecure" });
+    throw new InsecureRequestError();
+  }
+
+  async #open(
+    { cookieHeader, userAgent }: Pick<RequestFacts, "cookieHeader" | "userAgent">,
+    onInvalid?: OnInvalid,
   ): Promise<Session<Data>> {
-    const session = new Session<Data>(
-      new SessionState<Data>(this.#services, { hasCookie, userAgent, presentedKey, stored }),
-    );
-    await applySchema(session.sessionData, session.record, this.#dataSchema);
+    const { records, events } = this.#services;
+    const cookie = readCookie(cookieHeader, this.#cookie.name);
+    const origin = { hasCookie: cookie.kind !== "absent", userAgent, presentedKey: undefined, stored: undefined };
+    if (cookie.kind === "rejected") events.emit("rejected", { reason: cookie.reason });
+    if (cookie.kind !== "key") return this.#session(origin, onInvalid);
+    const loaded = await records.load(cookie.key, this.#deadline());
+    this.#emitFailedLoad(loaded);
+    const stored = loaded.status === "live" ? loaded.stored : undefined;
+    return this.#session({ ...origin, presentedKey: cookie.key, stored }, onInvalid);
+  }
+
+  #emitFailedLoad(loaded: LoadResult): void {
+    const { events } = this.#services;
+    if (loaded.status === "undecodable") events.emit("undecodable", { reason: loaded.reason });
+    if (loaded.status !== "absent" && loaded.status !== "expired") return;
+    const reason = loaded.status === "absent" ? "unknown" : "expired";
+    events.emit("rejected", { reason, session: events.nameOf(loaded.at) });
+  }
+
+  async #session(origin: SessionOrigin, onInvalid: OnInvalid = this.#dataSchema.onInvalid): Promise<Session<Data>> {
+    const session = new Session<Data>(new SessionState<Data>(this.#services, origin));
+    await applySchema(session.sessionData, session.record, { ...this.#dataSchema, onInvalid });
     return session;
   }
 
@@ -255,33 +290,22 @@ export class Sessions<Data extends object = UntypedData> {
     const { cookieChange, key, record } = session;
     if (cookieChange === "clear") return [clearCookieHeader(this.#cookie, facts.isSecure())];
     if (cookieChange !== "set" || key === undefined) return [];
-    this.#warnIfDropped(facts);
+    this.#plainHttp.warnIfDropped(facts);
     const { clock, timeouts } = this.#services;
     const now = clock.now();
     const maxAge = endsWithBrowser(record, timeouts) ? undefined : timeToLive(record, timeouts, now);
     return [setCookieHeader(this.#cookie, key, { maxAge, now, isSecure: facts.isSecure() })];
-  }
-
-  /** Browsers drop a Secure cookie that comes over http, but for localhost, and say so in their console at best. */
-  #warnIfDropped(facts: RequestFacts): void {
-    if (this.#hasWarned || this.#cookie.secure !== true || facts.isSecure() || isLocalhost(facts.host())) return;
-    this.#hasWarned = true;
-    process.emitWarning(
-      "A Secure session cookie was sent over plain http, where browsers drop it. Serve https; behind a proxy, let the " +
-        'adapter trust it; or set sessions.cookie.secure to "auto".',
-      { type: "SojournWarning", code: "SOJOURN_SECURE_COOKIE" },
-    );
   }
 }
 
 function makeRecords(
   store: SessionStore,
   users: UserSessions | undefined,
-  { format, maxBytes, encrypt, hashKeys, timeouts, dataSchema }: ResolvedSessionSettings,
+  settings: ResolvedSessionSettings,
   context: SessionsContext,
 ): SessionRecords {
-  const plain = makeCodec(format, maxBytes, context);
-  const codec = encrypt ? new EncryptedCodec(plain, context) : plain;
+  const { maxBytes, hashKeys, timeouts, dataSchema } = settings;
+  const codec = makeCodec(settings, context);
   const { clock } = context;
   const versions = new Versions({ codec, clock, timeouts, maxBytes, dataVersion: dataSchema.version });
   return new SessionRecords({ store, versions, users, storedKeyOf: hashKeys ? hashSessionKey : (key) => key });
@@ -295,22 +319,4 @@ function makeUserSessions(store: SessionStore, clock: Clock, maxPerUser: number 
 
 function noIndex(store: SessionStore): string {
   return `the store "${store.name}" keeps no index of users, which this needs. Use redisSessionStore() or memorySessionStore().`;
-}
-
-function makeCodec(format: "django" | "json", maxBytes: number, context: SessionsContext): RecordCodec {
-  if (format === "json") return new JsonCodec();
-  const { secretKey, secretKeyFallbacks, clock } = context;
-  return new DjangoCodec({ secretKey, secretKeyFallbacks, clock, maxInflatedBytes: inflatedLimit(maxBytes) });
-}
-
-// Escaping makes at most six bytes of one (DEL: `\u007f`), so what was once accepted can always be read; 16 MiB let a
-// limit that was lowered, and larger records of Django, be read too.
-function inflatedLimit(maxBytes: number): number {
-  return Math.max(6 * maxBytes, 16 * 1024 * 1024);
-}
-
-// RFC 6761 section 6.3: localhost and the names under it. Browsers count the loopback addresses as secure too.
-function isLocalhost(host: string | undefined): boolean {
-  const name = host?.replace(/:\d+$/, "").toLowerCase() ?? "";
-  return name === "localhost" || name.endsWith(".localhost") || /^127(?:\.\d+){3}$/.test(name) || name === "[::1]";
 }

@@ -121,24 +121,24 @@ export class UserSessions {
       .toSorted((left, right) => right.entry.lastSeenAt - left.entry.lastSeenAt);
   }
 
-  /** Deletes one session. @returns Whether it was there. */
-  async revoke(userId: string, ref: string, deadline: Deadline): Promise<boolean> {
+  /** Deletes one session. @returns The key under which it was stored, if it was there. */
+  async revoke(userId: string, ref: string, deadline: Deadline): Promise<readonly SessionKey[]> {
     const listed = await this.#index.list(userId, deadline);
     const key = listed.find((session) => refOf(session.key) === ref)?.key;
-    if (key === undefined) return false;
+    if (key === undefined) return [];
     const wasThere = await this.#store.delete(key, deadline);
     await this.#unlist(userId, [key], deadline);
-    return wasThere;
+    return wasThere ? [key] : [];
   }
 
-  /** Deletes all sessions of a user, also those whose creation is under way. @returns How many were there. */
-  async revokeAll(userId: string, exceptRef: string | undefined, deadline: Deadline): Promise<number> {
+  /** Deletes all sessions of a user, also those whose creation is under way. @returns The keys of those that were there. */
+  async revokeAll(userId: string, exceptRef: string | undefined, deadline: Deadline): Promise<readonly SessionKey[]> {
     const epoch = randomBytes(8).toString("hex");
     const listed = await this.#index.revoke(userId, epoch, LEAST_LIST_TTL, deadline);
     const doomed = listed.map(({ key }) => key).filter((key) => refOf(key) !== exceptRef);
-    const count = await this.#deleteAll(doomed, deadline);
+    const ended = await this.#deleteAll(doomed, deadline);
     if (doomed.length > 0) await this.#unlist(userId, doomed, deadline);
-    return count;
+    return ended;
   }
 
   /** Sessions that are gone may stay listed: whoever reads the list looks. So the failure does not undo the deletion. */
@@ -146,10 +146,10 @@ export class UserSessions {
     await this.#index.remove(userId, keys, deadline).catch(() => {});
   }
 
-  async #deleteAll(keys: readonly SessionKey[], deadline: Deadline): Promise<number> {
+  async #deleteAll(keys: readonly SessionKey[], deadline: Deadline): Promise<readonly SessionKey[]> {
     const results = await Promise.allSettled(keys.map((key) => this.#store.delete(key, deadline)));
     const failed = results.find((result) => result.status === "rejected");
-    if (failed === undefined) return results.filter((result) => result.status === "fulfilled" && result.value).length;
+    if (failed === undefined) return keys.filter((_, index) => isFulfilledWith(results[index], true));
     const message = "Not all sessions of the user could be deleted; some may be gone already. Try it again.";
     throw new StoreConnectionError(message, { outcome: "unknown", cause: failed.reason });
   }
@@ -164,6 +164,10 @@ export class UserSessions {
     };
     return { key, entry };
   }
+}
+
+function isFulfilledWith<Value>(result: PromiseSettledResult<Value> | undefined, value: Value): boolean {
+  return result?.status === "fulfilled" && result.value === value;
 }
 
 /** Names a session by a hash of the key under which it is stored: nobody gets from it to the key. */

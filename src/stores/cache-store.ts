@@ -2,25 +2,32 @@ import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
 
+/** What is kept under a key: text, or bytes where the cache compresses. */
+export type StoredValue = string | Uint8Array;
+
 /**
  * What a store can do beyond the rest of {@link CacheStore}. A cache feature that needs more than its store has is
  * refused with `ImproperlyConfigured`, and the method behind it is never called.
  */
 export interface CacheStoreCapabilities {
-  /** `incr` is one step inside the engine. Needed by `incr` and `decr`. */
+  /** `incr` is one step inside the engine. Needed by `incr` and `decr`, and by rate limits. */
   readonly atomicIncrement: boolean;
   /** Keys can be walked: `scan` and `clear` work. */
   readonly scan: boolean;
-  /** An entry can be replaced if it still is the version that was read. No store has it yet. */
+  /** An entry can be replaced if it still has the value that was read. Needed by locks. */
   readonly compareAndSet: boolean;
-  /** A missing entry can be leased to the one caller who loads it, across processes. No store has it yet. */
+  /** A missing entry can be leased to the one caller who loads it: `lease`, `fill` and `release` work. */
   readonly leases: boolean;
 }
 
 /** What is stored under a key. */
-export interface CacheEntry {
+export interface CacheEntry extends NewValue {
   readonly key: string;
-  readonly value: string;
+}
+
+/** A value and how long it lives. */
+export interface NewValue {
+  readonly value: StoredValue;
   /** Time to live from now, more than 0; `null` is no expiry. */
   readonly ttl: Milliseconds | null;
 }
@@ -36,9 +43,39 @@ export type IncrementResult =
   /** The value is no integer in canonical digits, or the sum leaves 64 bits; nothing was changed. */
   | { readonly status: "not-integer" };
 
+/** Who loads an entry, and what the load replaces. */
+export interface Lease {
+  readonly key: string;
+  /** Names the one who loads: no other lease has it. */
+  readonly token: string;
+  /**
+   * What the one who loads has found under the key and is going to replace, whole or the beginning of it; `undefined`
+   * where nothing was. Any other value counts as newer.
+   */
+  readonly seen: StoredValue | undefined;
+}
+
+/** Answer of {@link CacheStore.lease}. */
+export type LeaseResult =
+  /** The lease is the caller's, for the time that was asked for. */
+  | { readonly status: "leased" }
+  /** Somebody else is loading. */
+  | { readonly status: "busy" }
+  /** The key has another value than the one that was seen; a lease with the caller's token has ended. */
+  | { readonly status: "found"; readonly value: StoredValue };
+
+/** Answer of {@link CacheStore.fill}. */
+export type FillResult =
+  | { readonly status: "stored" }
+  /** The lease is gone, or the key was written to meanwhile. `value` is what is there now. */
+  | { readonly status: "overruled"; readonly value: StoredValue | undefined };
+
+/** The longest that a lease can be asked for at once. */
+export const LONGEST_LEASE: Milliseconds = 30_000;
+
 /**
- * Keeps the entries of caches. A value is text (UTF-8 where the engine keeps bytes) that the store never looks into, but
- * for the digits that `incr` counts with.
+ * Keeps the entries of caches. The store never looks into a value, but for the digits that `incr` counts with and for
+ * comparing.
  *
  * - Unknown, expired, evicted and deleted look the same: `undefined`, `false` or `"missing"`.
  * - Each key is decided at one instant inside the engine; a check followed by a write is not an implementation. The keys
@@ -50,6 +87,8 @@ export type IncrementResult =
  *   call was written; when a part was, it is `"unknown"`. Nothing else is thrown, and no failure looks like a miss.
  * - Keys are well-formed text of at least one character, of any other form. A store may drop entries to stay within its
  *   bounds.
+ * - Values that are read are all text, or all bytes, as {@link CacheStoreContext.values} asks, however they were written:
+ *   text is kept as UTF-8.
  *
  * `describeCacheStore` of `sojourn/testing` is this contract as a test suite.
  */
@@ -59,8 +98,11 @@ export interface CacheStore {
 
   readonly capabilities: CacheStoreCapabilities;
 
+  /** Reads a live value. */
+  get(key: string, deadline: Deadline): Promise<StoredValue | undefined>;
+
   /** Reads live values, in the order of the keys. */
-  getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (string | undefined)[]>;
+  getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]>;
 
   /**
    * Stores entries, each with its own time to live, which replaces the one before.
@@ -69,14 +111,22 @@ export interface CacheStore {
    */
   setMany(entries: readonly CacheEntry[], condition: SetCondition, deadline: Deadline): Promise<readonly boolean[]>;
 
-  /** Deletes entries. @returns How many live ones there were. */
+  /**
+   * Stores values where none is; what is there stays, and lives at least as long as its new value would have. It does not
+   * end leases.
+   *
+   * @returns What is there then, in the order of the entries.
+   */
+  ensureMany(entries: readonly CacheEntry[], deadline: Deadline): Promise<readonly StoredValue[]>;
+
+  /** Deletes entries, and ends the leases on their keys first. @returns How many live entries there were. */
   deleteMany(keys: readonly string[], deadline: Deadline): Promise<number>;
 
-  /** Sets the time to live of an entry; `null` is no expiry. @returns Whether there is one. */
-  touch(key: string, ttl: Milliseconds | null, deadline: Deadline): Promise<boolean>;
+  /** Sets the time to live of entries; `null` is no expiry. @returns Which of them are there, in their order. */
+  touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]>;
 
-  /** What is left of an entry's time to live: `null` when it does not expire, `undefined` when there is none. */
-  ttl(key: string, deadline: Deadline): Promise<Milliseconds | null | undefined>;
+  /** What is left of the time to live of entries: `null` when one does not expire, `undefined` when there is none. */
+  ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]>;
 
   /**
    * Adds to an integer and keeps its time to live.
@@ -84,6 +134,33 @@ export interface CacheStore {
    * @param delta Fits into 64 bits.
    */
   incr(key: string, delta: bigint, deadline: Deadline): Promise<IncrementResult>;
+
+  /**
+   * Replaces an entry, if it has the value that is expected.
+   *
+   * @param next `undefined` deletes it.
+   * @returns Whether it had.
+   */
+  compareAndSet(key: string, expected: StoredValue, next: NewValue | undefined, deadline: Deadline): Promise<boolean>;
+
+  /**
+   * Takes the lease on a key, or keeps it for longer when the caller has it already.
+   *
+   * A lease says who of all processes loads an entry. It ends by `fill`, by `release`, when the key is deleted, and when
+   * its time is over.
+   *
+   * @param ttl From now, at most {@link LONGEST_LEASE}.
+   */
+  lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult>;
+
+  /**
+   * Stores what was loaded, if the lease is still the caller's and nobody has written to the key since it was taken. The
+   * lease ends in any case.
+   */
+  fill(lease: Lease, entry: NewValue, deadline: Deadline): Promise<FillResult>;
+
+  /** Ends a lease without a value, if it is still the caller's. */
+  release(lease: Lease, deadline: Deadline): Promise<void>;
 
   /**
    * Walks all keys with a prefix that are in the store during the whole walk; others may or may not come. No key comes
@@ -95,8 +172,9 @@ export interface CacheStore {
   scan(prefix: string, pageDeadline: () => Deadline): AsyncIterable<string>;
 
   /**
-   * Deletes all entries of one cache, page by page: those with keys of the form `{keyPrefix}:{integer}:{anything}`
-   * ({@link isCacheKey}), and nothing else. What is written meanwhile may stay.
+   * Deletes all entries of one cache, page by page, and ends the leases on their keys and on its missing ones: those with
+   * keys of the form `{keyPrefix}:{integer}:{anything}` ({@link isCacheKey}), and nothing else. What is written meanwhile
+   * may stay.
    *
    * @param keyPrefix Taken as it is. Not empty.
    * @returns After each page, how many entries it has deleted.
@@ -114,6 +192,8 @@ export interface CacheStore {
 export interface CacheStoreContext {
   readonly redis: RedisRegistry;
   readonly clock: Clock;
+  /** How values are to be read. @defaultValue `"text"` */
+  readonly values?: "text" | "bytes";
 }
 
 /** What `redisCacheStore()` and its like return: the store is made when the settings are complete. */

@@ -47,6 +47,23 @@ test("the first line names the address and the store, and the shop serves it", a
   expect((await fetch(`http://localhost:${port}/`)).status).toBe(200);
 });
 
+test.for([
+  ["", 403, []],
+  ["1", 303, [expect.stringContaining("; Secure")]],
+] as const)('behind a proxy with TRUST_PROXY="%s" a form over https gets %d', async ([proxies, status, cookies]) => {
+  const shop = new ShopProcess({ PORT: "0", TRUST_PROXY: proxies });
+  const [line = ""] = await shop.hasPrinted(1);
+  const address = /http:\S+\d/.exec(line)?.[0] ?? "";
+  const headers = {
+    Origin: "https://shop.example",
+    "X-Forwarded-Host": "shop.example",
+    "X-Forwarded-Proto": "https",
+  };
+  const response = await fetch(`${address}/cart/mug/add`, { method: "POST", headers, redirect: "manual" });
+  expect(response.status).toBe(status);
+  expect(response.headers.getSetCookie()).toEqual(cookies);
+});
+
 test.for(["SIGTERM", "SIGINT"] as const)(
   "%s ends it in good order, also while a browser keeps its connection",
   async (signal) => {
@@ -70,6 +87,10 @@ test("a port that is in use is said in one line", async () => {
 
 test.for([
   [{ PORT: "eighty" }, 'PORT: expected a number from 0 to 65535, got "eighty".'],
+  [
+    { PORT: "0", TRUST_PROXY: "true" },
+    'TRUST_PROXY: expected how many proxies stand in front, from 0 to 9, got "true".',
+  ],
   [{ PORT: "0", REDIS_URL: "http://localhost" }, "redis.default: "],
 ] as const)("a wrong setting is said in one line: %o", async ([env, message]) => {
   const { exitCode, lines } = await new ShopProcess(env).end();

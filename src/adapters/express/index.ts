@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { SessionUsageError } from "../../core/errors.ts";
 import { crossSiteGuard } from "../../session/cross-site.ts";
 import type { RequestFacts } from "../../session/session-scope.ts";
@@ -43,7 +44,7 @@ export function expressSessions<Data extends object>(
       return;
     }
     const onError = (error: unknown): void => nearestNext(request, next)(error);
-    holdResponse(response, { scope: sessions.scope(request, factsOf(request)), onError });
+    holdResponse(response, { scope: sessions.scope(request, factsOf(request, response)), onError });
     if (eager) {
       void load(request, sessions, next);
       return;
@@ -53,12 +54,13 @@ export function expressSessions<Data extends object>(
   };
 }
 
-function factsOf(request: ExpressRequest): RequestFacts {
+function factsOf(request: ExpressRequest, response: ServerResponse): RequestFacts {
   return {
     cookieHeader: request.headers.cookie,
     userAgent: request.headers["user-agent"],
     isSecure: () => request.secure,
     host: () => request.hostname,
+    areHeadersSent: () => response.headersSent,
   };
 }
 

@@ -53,7 +53,7 @@ export function nodeSessions<Data extends object>(
   };
   return (request, response) => {
     const answer = (error: unknown): void => void answerError(onError, error, request, response);
-    holdResponse(response, { scope: sessions.scope(request, factsOf(request, trustProxy)), onError: answer });
+    holdResponse(response, { scope: sessions.scope(request, factsOf(request, response, trustProxy)), onError: answer });
     handle(request, response).catch((error: unknown) => {
       if (!response.headersSent) resetHead(response, error);
       answer(error);
@@ -95,7 +95,7 @@ function report(error: unknown): void {
   console.error(error);
 }
 
-function factsOf(request: IncomingMessage, trustProxy: boolean): RequestFacts {
+function factsOf(request: IncomingMessage, response: ServerResponse, trustProxy: boolean): RequestFacts {
   const forwarded = (name: string): string | undefined => (trustProxy ? firstOf(request.headers[name]) : undefined);
   return {
     cookieHeader: request.headers.cookie,
@@ -105,6 +105,7 @@ function factsOf(request: IncomingMessage, trustProxy: boolean): RequestFacts {
       return protocol === undefined ? isEncrypted(request) : protocol.toLowerCase() === "https";
     },
     host: () => hostOf(request, trustProxy),
+    areHeadersSent: () => response.headersSent,
   };
 }
 

@@ -1,10 +1,11 @@
-import type { RedisReply } from "../commands.ts";
+import type { RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
 import { slotOf } from "../key-slot.ts";
+import { BYTES } from "./node-redis.ts";
 
 /** The part of a client of one node that is used. */
 interface NodeClient {
   readonly isReady: boolean;
-  sendCommand(args: readonly string[], options?: object): Promise<unknown>;
+  sendCommand(args: readonly RedisArgument[], options?: object): Promise<unknown>;
 }
 
 /** A node of a cluster, which has a client once it was needed. */
@@ -26,7 +27,7 @@ export interface NodeRedisCluster {
   sendCommand(
     firstKey: string | undefined,
     isReadonly: boolean | undefined,
-    args: string[],
+    args: RedisArgument[],
     options?: object,
   ): Promise<unknown>;
   on(event: string, listener: (...args: unknown[]) => void): unknown;
@@ -42,15 +43,15 @@ const NOWHERE = "";
 /** Which node of a cluster a command goes to. Nodes are named by their addresses. */
 export class ClusterNodes {
   readonly #cluster: NodeRedisCluster;
-  /** Options of each command. */
-  readonly #options: object;
+  /** Options of each command, by the form of its reply. */
+  readonly #options: Readonly<Record<ReplyForm, object>>;
   #turn = 0;
   /** Whether the client turned out to know too little of the cluster. */
   isOutdated = false;
 
   constructor(cluster: NodeRedisCluster, options: object) {
     this.#cluster = cluster;
-    this.#options = options;
+    this.#options = { text: options, bytes: { ...options, ...BYTES } };
   }
 
   get masters(): readonly string[] {
@@ -69,10 +70,17 @@ export class ClusterNodes {
     return usable[this.#turn++ % usable.length]?.address ?? NOWHERE;
   }
 
-  async send(args: readonly string[], address: string, key: string | undefined): Promise<RedisReply> {
+  async send(
+    args: readonly RedisArgument[],
+    address: string,
+    key: string | undefined,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>> {
+    const options = this.#options[form];
     if (key !== undefined && address !== NOWHERE) {
       // The library only reads them.
-      return (await this.#cluster.sendCommand(key, false, args as string[], this.#options)) as RedisReply;
+      const reply = await this.#cluster.sendCommand(key, false, args as RedisArgument[], options);
+      return reply as RedisReply<string | Buffer>;
     }
     const node = this.#cluster.nodeByAddress.get(address);
     if (node === undefined) {
@@ -80,7 +88,7 @@ export class ClusterNodes {
       throw new NoNodeError(address === NOWHERE ? "no node of the cluster has the key" : "the node left the cluster");
     }
     const client = await this.#cluster.nodeClient(node);
-    return (await client.sendCommand(args, this.#options)) as RedisReply;
+    return (await client.sendCommand(args, options)) as RedisReply<string | Buffer>;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { DriverFailure, RedisDriver, RedisReply } from "../commands.ts";
+import type { DriverFailure, RedisArgument, RedisDriver, RedisReply, ReplyForm } from "../commands.ts";
 import { ClusterNodes, NoNodeError, type NodeRedisCluster } from "./cluster-nodes.ts";
 import { COMMAND_OPTIONS, explainByForm, warnOfOfflineQueue } from "./given-node-redis.ts";
 
@@ -50,8 +50,13 @@ export class GivenNodeRedisClusterDriver implements RedisDriver {
     return this.#nodes.of(key);
   }
 
-  send(args: readonly string[], node: string, key: string | undefined): Promise<RedisReply> {
-    return this.#nodes.send(args, node, key);
+  send(
+    args: readonly RedisArgument[],
+    node: string,
+    key: string | undefined,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>> {
+    return this.#nodes.send(args, node, key, form);
   }
 
   explain(error: unknown): DriverFailure {

@@ -1,12 +1,19 @@
-import { type DriverFailure, type RedisDriver, type RedisReply, SOLE_NODE } from "../commands.ts";
-import { isFullQueue } from "./node-redis.ts";
+import {
+  type DriverFailure,
+  type RedisArgument,
+  type RedisDriver,
+  type RedisReply,
+  type ReplyForm,
+  SOLE_NODE,
+} from "../commands.ts";
+import { BYTES, isFullQueue } from "./node-redis.ts";
 
 /** The part of a node-redis client (`createClient()` of `redis` or `@redis/client`, 5 or 6) that is used. */
 export interface NodeRedisClient {
   readonly isOpen: boolean;
   readonly isReady: boolean;
   readonly options?: { readonly disableOfflineQueue?: boolean | undefined } | undefined;
-  sendCommand(args: readonly string[], options?: object): Promise<unknown>;
+  sendCommand(args: readonly RedisArgument[], options?: object): Promise<unknown>;
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   off(event: string, listener: (...args: unknown[]) => void): unknown;
   ref(): void;
@@ -23,6 +30,7 @@ export function isNodeRedisClient(value: unknown): value is NodeRedisClient {
 // The client's own settings may say otherwise: its time-out would cost an AbortSignal a command, and its mapping of
 // types could turn texts into Buffers.
 export const COMMAND_OPTIONS = { timeout: 0, typeMapping: {} };
+const BYTES_OPTIONS = { ...COMMAND_OPTIONS, ...BYTES };
 
 /** What ends the wait for a client that is connecting. */
 const CONNECT_EVENTS = ["ready", "error", "end", "terminated"];
@@ -56,8 +64,14 @@ export class GivenNodeRedisDriver implements RedisDriver {
     return SOLE_NODE;
   }
 
-  async send(args: readonly string[]): Promise<RedisReply> {
-    return (await this.#client.sendCommand(args, COMMAND_OPTIONS)) as RedisReply;
+  async send(
+    args: readonly RedisArgument[],
+    _node: string,
+    _key: string | undefined,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>> {
+    const options = form === "bytes" ? BYTES_OPTIONS : COMMAND_OPTIONS;
+    return (await this.#client.sendCommand(args, options)) as RedisReply<string | Buffer>;
   }
 
   explain(error: unknown): DriverFailure {

@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Milliseconds } from "../../core/clock.ts";
-import type { DriverFailure, RedisDriver, RedisDriverFactory, RedisReply } from "../commands.ts";
+import type {
+  DriverFailure,
+  RedisArgument,
+  RedisDriver,
+  RedisDriverFactory,
+  RedisReply,
+  ReplyForm,
+} from "../commands.ts";
 import type { RedisClusterEndpoint } from "../settings.ts";
 import { ClusterNodes, NoNodeError } from "./cluster-nodes.ts";
 import { connectionOptions, isFullQueue, type Library, loadLibrary, NO_TIMEOUT, SHARED_CLASSES } from "./node-redis.ts";
@@ -71,8 +78,13 @@ class NodeRedisClusterDriver implements RedisDriver {
     return this.#known().of(key);
   }
 
-  async send(args: readonly string[], node: string, key: string | undefined): Promise<RedisReply> {
-    return this.#known().send(args, node, key);
+  async send(
+    args: readonly RedisArgument[],
+    node: string,
+    key: string | undefined,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>> {
+    return this.#known().send(args, node, key, form);
   }
 
   // Every error of node-redis has the name "Error": only the classes tell them apart.

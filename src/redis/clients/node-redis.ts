@@ -5,9 +5,11 @@ import type * as NodeRedis from "@redis/client";
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import {
   type DriverFailure,
+  type RedisArgument,
   type RedisDriver,
   type RedisDriverFactory,
   type RedisReply,
+  type ReplyForm,
   SOLE_NODE,
 } from "../commands.ts";
 import type { RedisEndpoint } from "../settings.ts";
@@ -73,8 +75,13 @@ class NodeRedisDriver implements RedisDriver {
     return SOLE_NODE;
   }
 
-  send(args: readonly string[]): Promise<RedisReply> {
-    return this.#client.sendCommand(args);
+  send(
+    args: readonly RedisArgument[],
+    _node: string,
+    _key: string | undefined,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>> {
+    return this.#client.sendCommand(args, form === "bytes" ? BYTES : undefined);
   }
 
   // Every error of node-redis has the name "Error": only the classes tell them apart.
@@ -105,6 +112,12 @@ export function isFullQueue(error: unknown): boolean {
  * is written. RedisConnection keeps the deadlines.
  */
 export const NO_TIMEOUT = { timeout: 0 };
+
+/** Options of a command, in addition to the client's, whose reply is wanted as bytes. */
+export const BYTES: { readonly typeMapping: { readonly 36: typeof Buffer } } = {
+  // RESP_TYPES.BLOB_STRING of the library, which is loaded later: the code of `$`, with which the protocol marks it.
+  typeMapping: { 36: Buffer },
+};
 
 /**
  * The library makes its classes anew when the JSON of the options differs from that of the last client (measured: 50

@@ -102,17 +102,26 @@ function unexplained(model: SessionModel, { operations, final }: History): strin
       (ending === "interrupted" && isWrite(operation)) ||
       (kind === "login" && newKey !== undefined && saw?.lineage === undefined);
     if (isFoundGone && !model.isExplained(key, end))
-      found.push(`${describe(operation)}: gone, but nothing has ended it`);
+      found.push(`${describe(operation)}: gone, but nothing has ended it${failuresOn(model, key)}`);
     if (kind === "cycleKey" && ending === "ok" && saw?.lineage === undefined) {
       found.push(`${describe(operation)} has carried nothing over`);
     }
   }
   for (const [key, saw] of final) {
     if (saw === undefined && !model.isExplained(key, Number.POSITIVE_INFINITY)) {
-      found.push(`the session of ${describe(model.makers.get(key))} is gone at the end, but nothing has ended it`);
+      const maker = describe(model.makers.get(key));
+      found.push(`the session of ${maker} is gone at the end, but nothing has ended it${failuresOn(model, key)}`);
     }
   }
   return found;
+}
+
+/** Who may have ended it without saying so. */
+function failuresOn(model: SessionModel, key: string): string {
+  const failures = model
+    .on(key)
+    .filter(({ ending, kind }) => ending !== "ok" && ending !== "absent" && kind !== "read");
+  return failures.length === 0 ? "" : `; failures: ${failures.map(describe).join(", ")}`;
 }
 
 function resurrections(model: SessionModel, history: History): string[] {

@@ -1,0 +1,126 @@
+import type { EpochMilliseconds, Milliseconds } from "../core/clock.ts";
+import { CacheCorruptError } from "../core/errors.ts";
+import { isPlainObject } from "../json/index.ts";
+import type { StoredValue } from "../stores/cache-store.ts";
+import { type Compression, pack, unpack } from "./compression.ts";
+import type { EntryKey } from "./keys.ts";
+import { type CacheSerializer, JsonSerializer } from "./serializers.ts";
+
+/**
+ * What an entry tells of itself, where it has to: when it stops being fresh, which tags it had, how long it took to load.
+ *
+ * It stands as one line before the value: `~{"at":…}\n[1,2]`. An entry that needs none of this has no header, and is
+ * what Django would have written.
+ */
+export interface EntryHeader {
+  readonly at: EpochMilliseconds;
+  /** Tells this entry from any other that the key had, or will have. */
+  readonly nonce: string;
+  /** From then on it is stale. @defaultValue never */
+  readonly freshUntil?: EpochMilliseconds | undefined;
+  /** How long its load took. */
+  readonly took?: Milliseconds | undefined;
+  /** The token that each of its tags had when its load began. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+}
+
+/** An entry, taken apart. */
+export interface ReadEntry {
+  readonly header: EntryHeader | undefined;
+  /** The value as the serializer wrote it. */
+  readonly text: string;
+  /** What a store knows the entry by: its header, or all of it. */
+  readonly seen: StoredValue;
+}
+
+/** An entry, ready to be stored. */
+export interface WrittenEntry {
+  readonly text: string;
+  readonly stored: StoredValue;
+}
+
+const TILDE = 0x7e;
+const LINE_END = 0x0a;
+
+/** Between values and what a store keeps: serializer, compression, header. */
+export class EntryCodec {
+  readonly #serializer: CacheSerializer | undefined;
+  readonly #compression: Compression | undefined;
+
+  constructor(serializer: CacheSerializer | undefined, compression: Compression | undefined) {
+    this.#serializer = serializer;
+    this.#compression = compression;
+  }
+
+  /** @param path How messages name the value. @throws {NotJsonError} When the serializer cannot hold it. */
+  write(value: unknown, path: string, header?: EntryHeader): WrittenEntry {
+    const text = this.#serializer === undefined ? JsonSerializer.dump(value, path) : this.#serializer.dump(value, path);
+    // What begins as a header does would be taken for one.
+    const line = header === undefined && text.charCodeAt(0) !== TILDE ? "" : `~${JSON.stringify(header ?? {})}\n`;
+    if (this.#compression === undefined) return { text, stored: line + text };
+    const packed = pack(text, this.#compression);
+    return { text, stored: line === "" ? packed : Buffer.concat([Buffer.from(line), packed]) };
+  }
+
+  /** @throws {CacheCorruptError} When it cannot be unpacked, or its header cannot be read. */
+  read(stored: StoredValue, key: EntryKey): ReadEntry {
+    if (typeof stored === "string") {
+      if (stored.charCodeAt(0) !== TILDE) return { header: undefined, text: stored, seen: stored };
+      const end = stored.indexOf("\n");
+      const line = stored.slice(0, end + 1);
+      return { header: readHeader(line, key), text: stored.slice(end + 1), seen: line };
+    }
+    const end = stored[0] === TILDE ? stored.indexOf(LINE_END) : -1;
+    const line = stored.subarray(0, end + 1);
+    const header = stored[0] === TILDE ? readHeader(Buffer.from(line).toString(), key) : undefined;
+    const text = this.#unpack(stored.subarray(end + 1), key);
+    return { header, text, seen: header === undefined ? stored : line };
+  }
+
+  /** Builds the value anew. @throws {CacheCorruptError} */
+  parse(text: string, { given }: EntryKey): unknown {
+    try {
+      return this.#serializer === undefined ? JsonSerializer.load(text) : this.#serializer.load(text);
+    } catch (cause) {
+      throw new CacheCorruptError(given, cause instanceof SyntaxError ? cause.message : "the serializer refuses it", {
+        cause,
+      });
+    }
+  }
+
+  #unpack(bytes: Uint8Array, { given }: EntryKey): string {
+    try {
+      return this.#compression === undefined ? Buffer.from(bytes).toString() : unpack(bytes, this.#compression);
+    } catch (cause) {
+      throw new CacheCorruptError(given, "it cannot be decompressed", { cause });
+    }
+  }
+}
+
+function readHeader(line: string, { given }: EntryKey): EntryHeader | undefined {
+  try {
+    const header: unknown = JSON.parse(line.slice(1));
+    // An empty one only says that the value begins as a header does.
+    if (isPlainObject(header) && Object.keys(header).length === 0) return undefined;
+    if (isHeader(header)) return header;
+  } catch {
+    // What cannot be parsed is as wrong as what has another form.
+  }
+  throw new CacheCorruptError(given, "its header is not one that Sojourn has written");
+}
+
+function isHeader(input: unknown): input is EntryHeader {
+  if (!isPlainObject(input)) return false;
+  const { at, nonce, freshUntil, took, tags } = input;
+  return (
+    typeof at === "number" &&
+    typeof nonce === "string" &&
+    isNumberOrAbsent(freshUntil) &&
+    isNumberOrAbsent(took) &&
+    (tags === undefined || (isPlainObject(tags) && Object.values(tags).every((token) => typeof token === "string")))
+  );
+}
+
+function isNumberOrAbsent(input: unknown): boolean {
+  return input === undefined || typeof input === "number";
+}

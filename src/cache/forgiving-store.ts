@@ -1,0 +1,202 @@
+import type { Clock, Milliseconds } from "../core/clock.ts";
+import type { Deadline } from "../core/deadlines.ts";
+import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import type {
+  CacheEntry,
+  CacheStore,
+  CacheStoreCapabilities,
+  FillResult,
+  IncrementResult,
+  Lease,
+  LeaseResult,
+  NewValue,
+  SetCondition,
+  StoredValue,
+} from "../stores/cache-store.ts";
+import type { CacheMonitor } from "./cache-monitor.ts";
+
+/** What {@link ForgivingStore} works with. */
+export interface ForgivingStoreOptions {
+  readonly store: CacheStore;
+  readonly monitor: CacheMonitor;
+  readonly clock: Clock;
+  /** For how long the store is left alone after it could not be reached. */
+  readonly pause: Milliseconds;
+}
+
+/** Most keys that are remembered for deletion. About 100 bytes each. */
+const MOST_OUTDATED = 10_000;
+
+/**
+ * `onStoreError: "miss"`: a store that cannot be reached is a store that has nothing, and each failure is counted and told.
+ *
+ * - Reads find nothing. Writes store nothing; counters and locks throw, since there is no sensible answer.
+ * - What deletes throws all the same: to go on as if it had happened would leave a value that is known to be wrong.
+ * - The keys of deletes and overwrites that failed are remembered. Until the store has deleted them they are misses for
+ *   this process, and with the first call that gets through again they are deleted.
+ * - After a failure the store is not asked for the time of one deadline, so that a page which reads many entries waits
+ *   for one of them.
+ */
+export class ForgivingStore implements CacheStore {
+  readonly #store: CacheStore;
+  readonly #monitor: CacheMonitor;
+  readonly #clock: Clock;
+  readonly #pause: Milliseconds;
+  readonly #outdated = new Set<string>();
+  #pausedUntil: Milliseconds = Number.NEGATIVE_INFINITY;
+
+  constructor({ store, monitor, clock, pause }: ForgivingStoreOptions) {
+    this.#store = store;
+    this.#monitor = monitor;
+    this.#clock = clock;
+    this.#pause = pause;
+  }
+
+  get name(): string {
+    return this.#store.name;
+  }
+
+  get capabilities(): CacheStoreCapabilities {
+    return this.#store.capabilities;
+  }
+
+  async get(key: string, deadline: Deadline): Promise<StoredValue | undefined> {
+    const value = await this.#forgive("get", deadline, undefined, () => this.#store.get(key, deadline));
+    return this.#outdated.has(key) ? undefined : value;
+  }
+
+  async getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
+    const nothing = keys.map(() => undefined);
+    const values = await this.#forgive("getMany", deadline, nothing, () => this.#store.getMany(keys, deadline));
+    return values.map((value, at) => (this.#outdated.has(keys[at] ?? "") ? undefined : value));
+  }
+
+  async setMany(
+    entries: readonly CacheEntry[],
+    condition: SetCondition,
+    deadline: Deadline,
+  ): Promise<readonly boolean[]> {
+    const stored = await this.#forgive("setMany", deadline, undefined, () =>
+      this.#store.setMany(entries, condition, deadline),
+    );
+    if (stored !== undefined) return stored;
+    if (condition !== "if-absent") this.#remember(entries.map(({ key }) => key));
+    return entries.map(() => false);
+  }
+
+  ensureMany(entries: readonly CacheEntry[], deadline: Deadline): Promise<readonly StoredValue[]> {
+    const own = entries.map(({ value }) => value);
+    return this.#forgive("ensureMany", deadline, own, () => this.#store.ensureMany(entries, deadline));
+  }
+
+  async deleteMany(keys: readonly string[], deadline: Deadline): Promise<number> {
+    try {
+      const count = await this.#store.deleteMany(keys, deadline);
+      for (const key of keys) this.#outdated.delete(key);
+      return count;
+    } catch (error) {
+      this.#note("deleteMany", error);
+      this.#remember(keys);
+      throw error;
+    }
+  }
+
+  touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
+    const nothing = keys.map(() => false);
+    return this.#forgive("touchMany", deadline, nothing, () => this.#store.touchMany(keys, ttl, deadline));
+  }
+
+  ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]> {
+    const nothing = keys.map(() => undefined);
+    return this.#forgive("ttlMany", deadline, nothing, () => this.#store.ttlMany(keys, deadline));
+  }
+
+  incr(key: string, delta: bigint, deadline: Deadline): Promise<IncrementResult> {
+    return this.#tell("incr", () => this.#store.incr(key, delta, deadline));
+  }
+
+  compareAndSet(
+    key: string,
+    expected: StoredValue,
+    next: NewValue | undefined,
+    deadline: Deadline,
+  ): Promise<boolean> {
+    return this.#tell("compareAndSet", () => this.#store.compareAndSet(key, expected, next, deadline));
+  }
+
+  lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
+    return this.#forgive("lease", deadline, { status: "leased" }, () => this.#store.lease(lease, ttl, deadline));
+  }
+
+  fill(lease: Lease, entry: NewValue, deadline: Deadline): Promise<FillResult> {
+    const lost: FillResult = { status: "overruled", value: undefined };
+    return this.#forgive("fill", deadline, lost, () => this.#store.fill(lease, entry, deadline));
+  }
+
+  release(lease: Lease, deadline: Deadline): Promise<void> {
+    return this.#forgive("release", deadline, undefined, () => this.#store.release(lease, deadline));
+  }
+
+  scan(prefix: string, pageDeadline: () => Deadline): AsyncIterable<string> {
+    return this.#store.scan(prefix, pageDeadline);
+  }
+
+  clear(keyPrefix: string, pageDeadline: () => Deadline): AsyncIterable<number> {
+    return this.#store.clear(keyPrefix, pageDeadline);
+  }
+
+  ping(deadline: Deadline): Promise<void> {
+    return this.#store.ping(deadline);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  /** What a task answers, or what is given instead when the store fails or is left alone. */
+  async #forgive<Result, Instead>(
+    operation: string,
+    deadline: Deadline,
+    instead: Instead,
+    task: () => Promise<Result>,
+  ): Promise<Result | Instead> {
+    if (this.#clock.monotonic() < this.#pausedUntil) return instead;
+    try {
+      if (this.#outdated.size > 0) await this.#deleteOutdated(deadline);
+      return await task();
+    } catch (error) {
+      this.#note(operation, error);
+      return instead;
+    }
+  }
+
+  async #tell<Result>(operation: string, task: () => Promise<Result>): Promise<Result> {
+    try {
+      return await task();
+    } catch (error) {
+      this.#note(operation, error);
+      throw error;
+    }
+  }
+
+  #note(operation: string, error: unknown): void {
+    if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
+    if (error instanceof StoreConnectionError) this.#pausedUntil = this.#clock.monotonic() + this.#pause;
+    this.#monitor.emit("storeError", { operation, error });
+  }
+
+  async #deleteOutdated(deadline: Deadline): Promise<void> {
+    const keys = [...this.#outdated];
+    await this.#store.deleteMany(keys, deadline);
+    for (const key of keys) this.#outdated.delete(key);
+  }
+
+  /** Beyond the bound the oldest go, which an event tells: their entries may be given again. */
+  #remember(keys: readonly string[]): void {
+    for (const key of keys) this.#outdated.add(key);
+    const surplus = this.#outdated.size - MOST_OUTDATED;
+    if (surplus <= 0) return;
+    for (const key of [...this.#outdated].slice(0, surplus)) this.#outdated.delete(key);
+    this.#monitor.emit("forgotten", { count: surplus });
+  }
+}

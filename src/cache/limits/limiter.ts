@@ -1,0 +1,102 @@
+import * as v from "valibot";
+
+import { type Clock, type Milliseconds, systemClock } from "../../core/clock.ts";
+import { type Duration, durationSchema } from "../../core/durations.ts";
+import { CacheUsageError } from "../../core/errors.ts";
+import { describeValue, parseSettings, settingsObject } from "../../core/settings.ts";
+import type { CountingCache } from "./counters.ts";
+import { FixedWindowLimiter } from "./fixed-window.ts";
+import { SlidingWindowLimiter } from "./sliding-window.ts";
+
+/** Settings of {@link createLimiter}. */
+export interface LimiterSettings {
+  /** How much is allowed in a window. An integer; 0 allows nothing. */
+  readonly limit: number;
+  /** Length of a window. At least 1 ms. */
+  readonly window: Duration;
+  /**
+   * - `"fixed"`: counts anew in each window, which begin at other times for each id, as in django-ratelimit. Two windows that
+   *   meet can let twice the limit through at once.
+   * - `"sliding"`: counts the window before too, by the part of it that is less than one length ago.
+   *
+   * @defaultValue `"fixed"`
+   */
+  readonly algorithm?: "fixed" | "sliding";
+  /** Begins the keys in the cache, such as `"login:"`. Limiters with the same prefix, window and algorithm count together. */
+  readonly prefix: string;
+  /** Where times come from, for tests. @defaultValue the clock of the process */
+  readonly clock?: Clock;
+}
+
+/** Options of {@link Limiter.consume} and {@link Limiter.peek}. */
+export interface CostOption {
+  /** How much it counts. An integer of at least 1. @defaultValue `1` */
+  readonly cost?: number | undefined;
+}
+
+/** Where an id stands. */
+export interface LimitStatus {
+  /** Whether it was within the limit; of {@link Limiter.peek}, whether it would be. */
+  readonly allowed: boolean;
+  readonly limit: number;
+  /** What is counted, rounded up. With fixed windows it can be more than the limit: what is refused counts on. */
+  readonly count: number;
+  /** What is left of the limit. */
+  readonly remaining: number;
+  /** Time until nothing that is counted now counts any more. */
+  readonly resetIn: Milliseconds;
+  /** Whole seconds until the same would be allowed if nobody else came, for the header `Retry-After`; 0 when it was allowed. */
+  readonly retryAfter: number;
+}
+
+/** Counts what ids do, and says who has done too much. Shared by all processes with the same cache. */
+export interface Limiter {
+  /**
+   * Counts, and tells whether it was within the limit. Of any number at the same time, exactly the limit is allowed.
+   *
+   * @param id Who is limited: an address, a user's id. A text that is not empty.
+   * @throws {StoreConnectionError} {@link StoreServiceError} Whether to let through then is the caller's to decide.
+   */
+  consume(id: string, options?: CostOption): Promise<LimitStatus>;
+  /** Tells where an id stands, and counts nothing. */
+  peek(id: string, options?: CostOption): Promise<LimitStatus>;
+  /** Forgets what is counted of an id. */
+  reset(id: string): Promise<void>;
+}
+
+const INTEGER = "an integer of at least 0";
+
+const limiterSchema = settingsObject({
+  limit: v.pipe(v.number(INTEGER), v.safeInteger(INTEGER), v.minValue(0, INTEGER)),
+  window: durationSchema({ least: "1ms" }),
+  algorithm: v.optional(v.picklist(["fixed", "sliding"]), "fixed"),
+  prefix: v.pipe(
+    v.string('a text such as "login:"'),
+    v.check((text) => text !== "" && text.isWellFormed(), 'a text such as "login:"'),
+  ),
+  clock: v.optional(v.custom<Clock>(isClock, "an object with now() and monotonic()"), systemClock),
+});
+
+/**
+ * Makes a limiter on a cache.
+ *
+ * @throws {ImproperlyConfigured} Naming the setting.
+ * @example
+ * ```ts
+ * import { createLimiter, createSojourn } from "sojourn";
+ *
+ * const { caches } = createSojourn({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] ?? "" });
+ * const logins = createLimiter(caches.default, { prefix: "login:", limit: 5, window: "1m" });
+ *
+ * const { allowed, retryAfter } = await logins.consume("203.0.113.7");
+ * ```
+ */
+export function createLimiter(cache: CountingCache, settings: LimiterSettings): Limiter {
+  const { algorithm, ...rest } = parseSettings(limiterSchema, settings, "limiter");
+  return algorithm === "fixed" ? new FixedWindowLimiter(cache, rest) : new SlidingWindowLimiter(cache, rest);
+}
+
+function isClock(input: unknown): boolean {
+  const clock = input as Partial<Clock> | null | undefined;
+  return typeof clock?.now === "function" && typeof clock.monotonic === "function";
+}

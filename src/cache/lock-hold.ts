@@ -1,0 +1,69 @@
+import type { Clock, Milliseconds } from "../core/clock.ts";
+import { CacheLockError } from "../core/errors.ts";
+
+/** What `setTimeout` can wait for at once. */
+const LONGEST_TIMER: Milliseconds = 2 ** 31 - 1;
+
+/** One time of holding a lock, from acquiring it until it is given back, lost or over. */
+export class LockHold {
+  /** What the lock's entry says while this holds it. */
+  readonly token: string;
+  readonly #key: string;
+  readonly #clock: Clock;
+  readonly #controller = new AbortController();
+  #endsAt: Milliseconds;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param key As the caller gave it, for messages.
+   * @param endsAt By the monotonic clock; counted from before the store was asked, so that it is never too late.
+   */
+  constructor(key: string, token: string, endsAt: Milliseconds, clock: Clock) {
+    this.#key = key;
+    this.token = token;
+    this.#endsAt = endsAt;
+    this.#clock = clock;
+  }
+
+  /** Whether its time is over. */
+  get isOver(): boolean {
+    return this.#clock.monotonic() >= this.#endsAt;
+  }
+
+  /** Aborts when the lock is lost, and after {@link watch} also when its time is over. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** From now on the signal aborts when the time is over. */
+  watch(): void {
+    clearTimeout(this.#timer);
+    const left = this.#endsAt - this.#clock.monotonic();
+    if (left <= 0) {
+      this.lose();
+      return;
+    }
+    const check = (): void => this.watch();
+    // Unreferenced: the work under the lock keeps the process alive, not the watch over it.
+    this.#timer = setTimeout(check, Math.min(left, LONGEST_TIMER)).unref();
+  }
+
+  /** Sets another end of its time. */
+  moveEnd(endsAt: Milliseconds): void {
+    this.#endsAt = endsAt;
+    if (this.#timer !== undefined && !this.signal.aborted) this.watch();
+  }
+
+  /** Tells who works under the lock that it is theirs no longer. */
+  lose(): CacheLockError {
+    this.stopWatching();
+    const error = new CacheLockError(this.#key, "lost");
+    this.#controller.abort(error);
+    return error;
+  }
+
+  stopWatching(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
