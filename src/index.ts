@@ -10,6 +10,35 @@ export type {
   Timeout,
   VersionOption,
 } from "./cache/index.ts";
+export {
+  type CostOption,
+  type CountingCache,
+  createLimiter,
+  djangoRatelimit,
+  type DjangoRatelimitCounter,
+  djangoRatelimitKey,
+  type DjangoRatelimitKeyOptions,
+  type DjangoRatelimitOptions,
+  type DjangoRatelimitUsage,
+  type Limiter,
+  type LimiterSettings,
+  type LimitStatus,
+  type RatelimitRate,
+} from "./cache/limits/index.ts";
+export type { CacheLock } from "./cache/lock.ts";
+export type { LockOptions, LockWaitOptions } from "./cache/lock-options.ts";
+export {
+  type CacheCompressor,
+  type CacheSerializer,
+  type CompressionSettings,
+  type DeflateOptions,
+  gzipCompressor,
+  JsonSerializer,
+  type NamingSerializer,
+  TaggedJsonSerializer,
+  zlibCompressor,
+} from "./cache/index.ts";
+export { CacheCoder } from "./json/index.ts";
 export type { Clock, EpochMilliseconds, Milliseconds } from "./core/clock.ts";
 export type { Duration, DurationText } from "./core/durations.ts";
 export {

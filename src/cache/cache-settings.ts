@@ -2,14 +2,18 @@ import * as v from "valibot";
 
 import type { Milliseconds } from "../core/clock.ts";
 import { type Duration, durationSchema, expirySchema } from "../core/durations.ts";
+import { ImproperlyConfigured } from "../core/errors.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
-import type { CacheStoreFactory } from "../stores/cache-store.ts";
+import { type CacheStoreFactory, LONGEST_LEASE } from "../stores/cache-store.ts";
 import { redisCacheStore } from "../stores/redis/index.ts";
+import { type CacheCompressor, type Compression, type CompressionSettings, compressionSchema } from "./compression.ts";
 import type { KeyFunction } from "./keys.ts";
+import type { LoadDefaults, ResolvedLoadDefaults } from "./load-options.ts";
+import { type CacheSerializer, isCacheSerializer } from "./serializers.ts";
 import type { Timeout } from "./timeouts.ts";
 
 /** Settings of one cache, with the names and units of Django's `CACHES`. */
-export interface CacheSettings {
+export interface CacheSettings extends LoadDefaults {
   /** Where entries are kept: `redisCacheStore()`, `memoryCacheStore()`, or a store of your own. @defaultValue `redisCacheStore()` */
   readonly store?: CacheStoreFactory;
   /**
@@ -20,12 +24,31 @@ export interface CacheSettings {
   readonly keyPrefix?: string;
   /** Version of entries where the call gives none. An integer. @defaultValue `1` */
   readonly version?: number;
+  /**
+   * Keeps the version in the store, under `{keyPrefix}:version`, so that `bumpVersion()` empties the cache at once for all
+   * processes. Each call then reads it as well. Django cannot know it. @defaultValue `false`
+   */
+  readonly sharedVersion?: boolean;
   /** How long entries live where the call does not say. `null`: no expiry; 0 or less: nothing is stored. @defaultValue `300` */
   readonly timeout?: Timeout;
   /** Makes the whole keys in another way. `clear()` cannot be used then. @defaultValue none */
   readonly keyFunction?: KeyFunction;
+  /** Writes and reads values: `JsonSerializer`, `TaggedJsonSerializer`, or one of your own. @defaultValue `JsonSerializer` */
+  readonly serializer?: CacheSerializer;
+  /** Compresses what is long enough, as django-redis does. @defaultValue none */
+  readonly compression?: CacheCompressor | CompressionSettings;
   /** Most that one store operation may take. At least 10 ms. @defaultValue `"1s"` */
   readonly deadline?: Duration;
+  /**
+   * How long the right of one process to load an entry lasts after the process has died; while it lives, it renews it. From
+   * 100 ms to 30 s; `null`: each process loads for itself. @defaultValue `"5s"`
+   */
+  readonly lease?: Duration | null;
+  /**
+   * What callers get when the store fails: its error, or a `"miss"`, which is counted and told by the event `storeError`.
+   * What deletes, counts or locks throws in any case. @defaultValue `"throw"`
+   */
+  readonly onStoreError?: "throw" | "miss";
 }
 
 /** {@link CacheSettings}, checked and complete. */
@@ -33,12 +56,22 @@ export interface ResolvedCacheSettings {
   readonly store: CacheStoreFactory;
   readonly keyPrefix: string;
   readonly version: number;
+  readonly sharedVersion: boolean;
   readonly timeout: Milliseconds | null;
   readonly keyFunction: KeyFunction | undefined;
+  readonly serializer: CacheSerializer | undefined;
+  readonly compression: Compression | undefined;
   readonly deadline: Milliseconds;
+  readonly lease: Milliseconds | null;
+  readonly onStoreError: "throw" | "miss";
+  readonly loads: ResolvedLoadDefaults;
 }
 
 const PREFIX = 'a text such as "myproject"';
+const EARLY = "true, false or a number from 0";
+const JITTER = "a number from 0 to 1";
+
+const span = v.optional(durationSchema({ least: 0 }));
 
 const cacheSchema = settingsObject({
   store: v.optional(
@@ -56,11 +89,23 @@ const cacheSchema = settingsObject({
     "",
   ),
   version: v.optional(v.pipe(v.number("an integer"), v.safeInteger("an integer")), 1),
+  sharedVersion: v.optional(v.boolean("true or false"), false),
   timeout: v.optional(expirySchema(), 300),
   keyFunction: v.optional(
     v.custom<KeyFunction>((input) => typeof input === "function", "a function of key, keyPrefix and version"),
   ),
+  serializer: v.optional(v.custom<CacheSerializer>(isCacheSerializer, "an object with dump(value) and load(text)")),
+  compression: v.optional(compressionSchema),
   deadline: v.optional(durationSchema({ least: "10ms" }), "1s"),
+  lease: v.optional(v.nullable(durationSchema({ least: "100ms", most: `${LONGEST_LEASE}ms` })), "5s"),
+  onStoreError: v.optional(v.picklist(["throw", "miss"], '"throw" or "miss"'), "throw"),
+  stale: span,
+  staleIfError: span,
+  early: v.optional(v.custom<number | boolean>(isEarly, EARLY)),
+  negativeTimeout: v.optional(expirySchema()),
+  softTimeout: span,
+  hardTimeout: span,
+  jitter: v.optional(v.pipe(v.number(JITTER), v.minValue(0, JITTER), v.maxValue(1, JITTER))),
 });
 
 /**
@@ -68,6 +113,35 @@ const cacheSchema = settingsObject({
  * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
  */
 export function resolveCacheSettings(settings: CacheSettings, path: string): ResolvedCacheSettings {
-  const { keyFunction, ...rest } = parseSettings(cacheSchema, settings, path);
-  return { ...rest, keyFunction };
+  const parsed = parseSettings(cacheSchema, settings, path);
+  const { stale, staleIfError, early, negativeTimeout, softTimeout, hardTimeout, jitter, ...rest } = parsed;
+  checkSharedVersion(rest, path);
+  return {
+    ...rest,
+    keyFunction: rest.keyFunction,
+    serializer: rest.serializer,
+    compression: rest.compression,
+    loads: {
+      stale: stale ?? 0,
+      staleIfError: staleIfError ?? 0,
+      early: Number(early ?? 0),
+      negativeTtl: negativeTimeout,
+      softTimeout,
+      hardTimeout,
+      jitter: jitter ?? 0,
+    },
+  };
+}
+
+function isEarly(input: unknown): boolean {
+  return typeof input === "boolean" || (typeof input === "number" && Number.isFinite(input) && input >= 0);
+}
+
+function checkSharedVersion(
+  { sharedVersion, keyPrefix }: { readonly sharedVersion: boolean; readonly keyPrefix: string },
+  path: string,
+): void {
+  if (!sharedVersion || keyPrefix !== "") return;
+  const message = "expected a text that is not empty with sharedVersion: the version lies under it.";
+  throw new ImproperlyConfigured(`${path}.keyPrefix`, message);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { anyDeadline, openCache } from "../../test/support/cache-harness.ts";
+import { openCache, ttlOf } from "../../test/support/cache-harness.ts";
 import {
   CacheCorruptError,
   CacheKeyNotFoundError,
@@ -104,7 +104,7 @@ describe("set", () => {
     ] as const;
     for (const [timeout, ttl] of timeouts) {
       await cache.set("k", 1, { timeout });
-      expect(await store.ttl("shop:1:k", anyDeadline())).toBe(ttl);
+      expect(await ttlOf(store, "shop:1:k")).toBe(ttl);
     }
   });
 
@@ -171,9 +171,9 @@ describe("touch", () => {
     const { cache, store } = openCache();
     await cache.set("k", 1, { timeout: 10 });
     expect(await cache.touch("k", 20)).toBe(true);
-    expect(await store.ttl("shop:1:k", anyDeadline())).toBe(20_000);
+    expect(await ttlOf(store, "shop:1:k")).toBe(20_000);
     expect(await cache.touch("k")).toBe(true);
-    expect(await store.ttl("shop:1:k", anyDeadline())).toBe(300_000);
+    expect(await ttlOf(store, "shop:1:k")).toBe(300_000);
   });
 
   test("null takes the expiry off, and is true for an entry that has none already", async () => {
@@ -181,7 +181,7 @@ describe("touch", () => {
     await cache.set("k", 1);
     expect(await cache.touch("k", null)).toBe(true);
     expect(await cache.touch("k", null)).toBe(true);
-    expect(await store.ttl("shop:1:k", anyDeadline())).toBeNull();
+    expect(await ttlOf(store, "shop:1:k")).toBeNull();
   });
 
   test("0 and less delete, and say whether there was an entry", async () => {
@@ -296,7 +296,7 @@ describe("incr and decr", () => {
     expect(await cache.decr("n")).toBe(-5);
     expect(await cache.decr("n", -5)).toBe(0);
     expect(await cache.get("n")).toBe(0);
-    expect(await store.ttl("shop:1:n", anyDeadline())).toBe(10_000);
+    expect(await ttlOf(store, "shop:1:n")).toBe(10_000);
   });
 
   test("a missing entry is a typed error, and none is created", async () => {
@@ -397,11 +397,14 @@ describe("clear", () => {
 
 test("what the store cannot do is refused with the name of the capability, and the store is not asked", async () => {
   const { cache, calls } = openCache({
+    lease: null,
     override: () => ({ capabilities: { atomicIncrement: false, scan: false, compareAndSet: false, leases: false } }),
   });
   const needs = (capability: string) =>
     `caches.default.store: the store "memory" does not have the capability "${capability}"`;
   await expect(cache.incr("n")).rejects.toThrow(needs("atomicIncrement"));
   await expect(cache.clear()).rejects.toThrow(needs("scan"));
+  await expect(cache.keys("*")).rejects.toThrow(needs("scan"));
+  expect(() => cache.lock("job", { timeout: 1 })).toThrow(needs("compareAndSet"));
   expect(calls).toEqual([]);
 });

@@ -18,8 +18,8 @@ describe("createCaches", () => {
     expect(caches.pages.capabilities).toEqual({
       atomicIncrement: true,
       scan: true,
-      compareAndSet: false,
-      leases: false,
+      compareAndSet: true,
+      leases: true,
     });
   });
 
@@ -36,7 +36,7 @@ describe("createCaches", () => {
   test("closeCaches closes the store of each", async () => {
     const closed: string[] = [];
     const named = (name: string) => (): CacheStore =>
-      ({ name, close: async () => void closed.push(name) }) as unknown as CacheStore;
+      ({ name, capabilities: { leases: true }, close: async () => void closed.push(name) }) as unknown as CacheStore;
     await closeCaches(createCaches({ default: { store: named("a") }, other: { store: named("b") } }, context));
     expect(closed).toEqual(["a", "b"]);
   });
@@ -48,6 +48,13 @@ describe("createCaches", () => {
     [{ version: 1.5 }, "caches.default.version: expected an integer, got 1.5"],
     [{ keyFunction: "f" as never }, "caches.default.keyFunction: expected a function of key, keyPrefix and version"],
     [{ deadline: "5ms" }, "caches.default.deadline: expected seconds or text"],
+    [{ lease: "31s" }, "caches.default.lease: expected seconds or text such as"],
+    [{ jitter: 1.5 }, "caches.default.jitter: expected a number from 0 to 1"],
+    [{ early: -1 }, "caches.default.early: expected true, false or a number from 0"],
+    [{ stale: "-1s" }, "caches.default.stale: expected seconds or text such as"],
+    [{ onStoreError: "ignore" as never }, 'caches.default.onStoreError: expected "throw" or "miss"'],
+    [{ serializer: {} as never }, "caches.default.serializer: expected an object with dump(value) and load(text)"],
+    [{ sharedVersion: true }, "caches.default.keyPrefix: expected a text that is not empty with sharedVersion"],
     [{ store: {} as never }, "caches.default.store: expected a store such as redisCacheStore() or memoryCacheStore()"],
     [{ keyprefix: "a" } as never, 'caches.default.keyprefix: is not a setting; did you mean "keyPrefix"?'],
   ];

@@ -1,7 +1,8 @@
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { describeValue } from "../core/settings.ts";
 import { isCacheKey } from "../stores/cache-store.ts";
-import { Cache, type CacheContext } from "./cache.ts";
+import { Cache } from "./cache.ts";
+import type { CacheContext } from "./cache-core.ts";
 import type { CacheSettings } from "./cache-settings.ts";
 
 /** Settings of the caches of an application, by their names. */

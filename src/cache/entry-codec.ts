@@ -1,5 +1,6 @@
 import type { EpochMilliseconds, Milliseconds } from "../core/clock.ts";
-import { CacheCorruptError } from "../core/errors.ts";
+import { CacheCorruptError, CacheUsageError } from "../core/errors.ts";
+import { describeValue } from "../core/settings.ts";
 import { isPlainObject } from "../json/index.ts";
 import type { StoredValue } from "../stores/cache-store.ts";
 import { type Compression, pack, unpack } from "./compression.ts";
@@ -54,12 +55,12 @@ export class EntryCodec {
 
   /** @param path How messages name the value. @throws {NotJsonError} When the serializer cannot hold it. */
   write(value: unknown, path: string, header?: EntryHeader): WrittenEntry {
-    const text = this.#serializer === undefined ? JsonSerializer.dump(value, path) : this.#serializer.dump(value, path);
+    const text = this.#dump(value, path);
+    const body = this.#compression === undefined ? text : pack(text, this.#compression);
     // What begins as a header does would be taken for one.
-    const line = header === undefined && text.charCodeAt(0) !== TILDE ? "" : `~${JSON.stringify(header ?? {})}\n`;
-    if (this.#compression === undefined) return { text, stored: line + text };
-    const packed = pack(text, this.#compression);
-    return { text, stored: line === "" ? packed : Buffer.concat([Buffer.from(line), packed]) };
+    const line = header === undefined && !beginsAsHeader(body) ? "" : `~${JSON.stringify(header ?? {})}\n`;
+    if (typeof body === "string") return { text, stored: line + body };
+    return { text, stored: line === "" ? body : Buffer.concat([Buffer.from(line), body]) };
   }
 
   /** @throws {CacheCorruptError} When it cannot be unpacked, or its header cannot be read. */
@@ -82,6 +83,7 @@ export class EntryCodec {
     try {
       return this.#serializer === undefined ? JsonSerializer.load(text) : this.#serializer.load(text);
     } catch (cause) {
+      if (cause instanceof CacheUsageError) throw cause;
       throw new CacheCorruptError(given, cause instanceof SyntaxError ? cause.message : "the serializer refuses it", {
         cause,
       });
@@ -92,9 +94,22 @@ export class EntryCodec {
     try {
       return this.#compression === undefined ? Buffer.from(bytes).toString() : unpack(bytes, this.#compression);
     } catch (cause) {
-      throw new CacheCorruptError(given, "it cannot be decompressed", { cause });
+      if (!(cause instanceof SyntaxError)) throw cause;
+      throw new CacheCorruptError(given, cause.message, { cause });
     }
   }
+
+  #dump(value: unknown, path: string): string {
+    if (this.#serializer === undefined) return JsonSerializer.dump(value, path);
+    const text: unknown = this.#serializer.dump(value, path);
+    if (typeof text === "string" && text.isWellFormed()) return text;
+    const found = typeof text === "string" ? "text with a lone surrogate" : describeValue(text);
+    throw new CacheUsageError(`The serializer of a cache has to give well-formed text for ${path}, got ${found}.`);
+  }
+}
+
+function beginsAsHeader(body: StoredValue): boolean {
+  return typeof body === "string" ? body.charCodeAt(0) === TILDE : body[0] === TILDE;
 }
 
 function readHeader(line: string, { given }: EntryKey): EntryHeader | undefined {

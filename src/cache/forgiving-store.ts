@@ -115,12 +115,7 @@ export class ForgivingStore implements CacheStore {
     return this.#tell("incr", () => this.#store.incr(key, delta, deadline));
   }
 
-  compareAndSet(
-    key: string,
-    expected: StoredValue,
-    next: NewValue | undefined,
-    deadline: Deadline,
-  ): Promise<boolean> {
+  compareAndSet(key: string, expected: StoredValue, next: NewValue | undefined, deadline: Deadline): Promise<boolean> {
     return this.#tell("compareAndSet", () => this.#store.compareAndSet(key, expected, next, deadline));
   }
 

@@ -29,7 +29,8 @@ export function freshnessOf(
 ): Freshness {
   const freshUntil = header?.freshUntil;
   if (freshUntil === undefined) return "fresh";
-  if (now < freshUntil) return early > 0 && now + headStart(header?.took ?? 0, early, random) >= freshUntil ? "due" : "fresh";
+  if (now < freshUntil)
+    return early > 0 && now + headStart(header?.took ?? 0, early, random) >= freshUntil ? "due" : "fresh";
   if (now < freshUntil + stale) return "stale";
   return now < freshUntil + staleIfError ? "spare" : "over";
 }

@@ -138,7 +138,13 @@ export class KeyLoad {
   #headerOf({ took, tags }: Loaded, ttl: Milliseconds | null, now: number): EntryHeader | undefined {
     const isPlain = this.#grace === 0 && this.#plan.early === 0 && tags === undefined;
     if (isPlain) return undefined;
-    return { at: now, nonce: newNonce(), freshUntil: ttl === null ? undefined : now + ttl, took: Math.round(took), tags };
+    return {
+      at: now,
+      nonce: newNonce(),
+      freshUntil: ttl === null ? undefined : now + ttl,
+      took: Math.round(took),
+      tags,
+    };
   }
 
   /** @returns What somebody else has stored meanwhile, if it is of use. */

@@ -32,6 +32,12 @@ export class CacheKeys {
    */
   of(given: string, version: number = this.#settings.version): EntryKey {
     checkKey(given);
+    checkNotOwn(given);
+    return this.ofOwn(given, version);
+  }
+
+  /** The key of an entry that is Sojourn's own: a tag's token. */
+  ofOwn(given: string, version: number = this.#settings.version): EntryKey {
     checkVersion(version);
     const { keyFunction, keyPrefix } = this.#settings;
     const whole =
@@ -41,17 +47,40 @@ export class CacheKeys {
     return { given, whole };
   }
 
+  /** What all keys of one version begin with. @throws {CacheUsageError} With a key function, which leaves that open. */
+  prefixOf(version: number = this.#settings.version): string {
+    checkVersion(version);
+    const { keyFunction, keyPrefix } = this.#settings;
+    if (keyFunction === undefined) return `${keyPrefix}:${version}:`;
+    throw new CacheUsageError("With a key function of your own, keys cannot be listed. Delete entries by their keys.");
+  }
+
   /** The keys of several entries, each once. @throws {CacheUsageError} As {@link of}, and for a text instead of a list. */
   ofMany(given: Iterable<string>, version: number | undefined): EntryKey[] {
+    return Array.from(this.unique(given), (key) => this.of(key, version));
+  }
+
+  /** Keys that were given, each once. @throws {CacheUsageError} When they are no list. */
+  unique(given: Iterable<string>): ReadonlySet<string> {
     // A text can be iterated too, into its characters.
     if (
-      typeof given === "string" ||
-      typeof (given as Partial<Iterable<string>> | null)?.[Symbol.iterator] !== "function"
+      typeof given !== "string" &&
+      typeof (given as Partial<Iterable<string>> | null)?.[Symbol.iterator] === "function"
     ) {
-      throw new CacheUsageError(`Expected an array of keys, or another iterable, got ${describeValue(given)}.`);
+      return new Set(given);
     }
-    return Array.from(new Set(given), (key) => this.of(key, version));
+    throw new CacheUsageError(`Expected an array of keys, or another iterable, got ${describeValue(given)}.`);
   }
+}
+
+/** What the keys of Sojourn's own entries begin with. */
+export const TAG_KEY = "~tag:";
+
+function checkNotOwn(key: string): void {
+  if (!key.startsWith(TAG_KEY)) return;
+  throw new CacheUsageError(
+    `Cache keys that begin with ${JSON.stringify(TAG_KEY)} are those of tags. Take another one.`,
+  );
 }
 
 function checkVersion(version: unknown): void {

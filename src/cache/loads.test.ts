@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 
-import { anyDeadline, type CacheHarness, gate, openCache, turn } from "../../test/support/cache-harness.ts";
+import { gate, openCache, ttlOf, turn, type CacheHarness } from "../../test/support/cache-harness.ts";
 import { NotJsonError, StoreConnectionError } from "../core/errors.ts";
 
 /** A loader that waits for the test, and counts its runs. */
@@ -25,7 +25,7 @@ describe("getOrSet", () => {
     expect(await cache.getOrSet("k", load, { timeout: 10 })).toEqual({ n: 1 });
     expect(await cache.getOrSet("k", load)).toEqual({ n: 1 });
     expect(load).toHaveBeenCalledTimes(1);
-    expect(await store.ttl("shop:1:k", anyDeadline())).toBe(10_000);
+    expect(await ttlOf(store, "shop:1:k")).toBe(10_000);
   });
 
   test("takes a plain value, and a function that is not asynchronous", async () => {
@@ -43,9 +43,9 @@ describe("getOrSet", () => {
   test("a hit is one read; a miss is a read and a write", async () => {
     const { cache, calls } = openCache();
     await cache.getOrSet("k", 1);
-    expect(calls.splice(0)).toEqual(["getMany", "setMany"]);
+    expect(calls.splice(0)).toEqual(["get", "lease", "fill"]);
     await cache.getOrSet("k", 1);
-    expect(calls).toEqual(["getMany"]);
+    expect(calls).toEqual(["get"]);
   });
 
   test("a stored null is there: the loader does not run", async () => {
@@ -60,14 +60,14 @@ describe("getOrSet", () => {
     expect(await cache.getOrSet("k", load)).toBeUndefined();
     expect(await cache.getOrSet("k", load)).toBeUndefined();
     expect(load).toHaveBeenCalledTimes(2);
-    expect(calls).not.toContain("setMany");
+    expect(calls).not.toContain("fill");
   });
 
   test("with a timeout of 0 or less nothing is stored, and the loaded value is given", async () => {
     const { cache, calls } = openCache();
     expect(await cache.getOrSet("k", () => 1, { timeout: 0 })).toBe(1);
     expect(await cache.getOrSet("k", () => 2, { timeout: -5 })).toBe(2);
-    expect(calls).toEqual(["getMany", "getMany"]);
+    expect(calls).toEqual(["get", "lease", "release", "get", "lease", "release"]);
   });
 
   test("gives on a miss what it will give on a hit", async () => {
@@ -95,9 +95,9 @@ describe("getOrSet", () => {
     const failure = new StoreConnectionError("gone", { outcome: "not-sent" });
     const fail = () => Promise.reject(failure);
     const load = vi.fn<() => number>(() => 1);
-    await expect(openCache({ override: () => ({ getMany: fail }) }).cache.getOrSet("k", load)).rejects.toBe(failure);
+    await expect(openCache({ override: () => ({ get: fail }) }).cache.getOrSet("k", load)).rejects.toBe(failure);
     expect(load).not.toHaveBeenCalled();
-    await expect(openCache({ override: () => ({ setMany: fail }) }).cache.getOrSet("k", load)).rejects.toBe(failure);
+    await expect(openCache({ override: () => ({ fill: fail }) }).cache.getOrSet("k", load)).rejects.toBe(failure);
   });
 });
 
@@ -152,9 +152,9 @@ describe("callers who miss the same key at the same time", () => {
     const held = gate();
     const { cache } = openCache({
       override: (store) => ({
-        async setMany(...args) {
+        async fill(...args) {
           await held.promise;
-          return store.setMany(...args);
+          return store.fill(...args);
         },
       }),
     });

@@ -59,7 +59,9 @@ export class Loads {
     });
     this.#refresh(due, plan, load);
     this.#begin(missing, plan, load, "leave");
-    const loaded = missing.map((wanted) => this.#wait(wanted, plan, async (context) => (await load([wanted.key.given], context)).get(wanted.key.given)));
+    const loaded = missing.map((wanted) =>
+      this.#wait(wanted, plan, async (context) => (await load([wanted.key.given], context)).get(wanted.key.given)),
+    );
     const waiting = loaded[Symbol.iterator]();
     return Promise.all(given.map((gift) => (gift === undefined ? waiting.next().value : gift.value)));
   }

@@ -5,13 +5,10 @@ import { newNonce } from "../core/ids.ts";
 import { describeValue } from "../core/settings.ts";
 import type { CacheStore, StoredValue } from "../stores/cache-store.ts";
 import type { EntryHeader } from "./entry-codec.ts";
-import type { CacheKeys } from "./keys.ts";
+import { type CacheKeys, TAG_KEY } from "./keys.ts";
 
 /** The tokens of tags, by their names; `undefined` where a tag has none. */
 export type TagTokens = ReadonlyMap<string, string | undefined>;
-
-/** Keys that begin with this are Sojourn's own. */
-export const TAG_KEY = "~tag:";
 
 /**
  * Tags: each has a random token in the store. An entry keeps the tokens that its tags had when its load began, and is of

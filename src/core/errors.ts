@@ -5,6 +5,7 @@
 export type SojournErrorCode =
   | "ERR_CACHE_CORRUPT"
   | "ERR_CACHE_KEY_NOT_FOUND"
+  | "ERR_CACHE_LOAD_TIMEOUT"
   | "ERR_CACHE_LOCK"
   | "ERR_CACHE_NOT_INTEGER"
   | "ERR_CACHE_USAGE"
@@ -287,6 +288,22 @@ export class CacheNotIntegerError extends SojournError {
 }
 nameError(CacheNotIntegerError, "CacheNotIntegerError");
 
+/** A loader has taken longer than `hardTimeout`. Its signal was aborted; what it may still give is not stored. */
+export class CacheLoadTimeoutError extends SojournError {
+  readonly code = "ERR_CACHE_LOAD_TIMEOUT";
+  /** The key as the caller gave it. */
+  readonly key: string;
+
+  constructor(key: string, hardTimeout: number) {
+    super(
+      `The loader of the cache entry ${quoteKey(key)} had not finished after ${hardTimeout} ms. Raise hardTimeout, hand ` +
+        "the loader's signal on to what it waits for, or set staleIfError, so that the old value is given meanwhile.",
+    );
+    this.key = key;
+  }
+}
+nameError(CacheLoadTimeoutError, "CacheLoadTimeoutError");
+
 /** The cache API was used in a way that cannot work: an empty key, a timeout without a unit. Nothing was sent. */
 export class CacheUsageError extends SojournError {
   readonly code = "ERR_CACHE_USAGE";
@@ -304,6 +321,7 @@ function quoteKey(key: string): string {
 export type AnySojournError =
   | CacheCorruptError
   | CacheKeyNotFoundError
+  | CacheLoadTimeoutError
   | CacheLockError
   | CacheNotIntegerError
   | CacheUsageError

@@ -1,2 +1,5 @@
 export { defineMember, rawValue, readJson, readMembers, type RawMember, type RawValue } from "./lossless-reader.ts";
 export { isPlainObject, writeForComparison, writeJson, type Written } from "./strict-writer.ts";
+export { CacheCoder } from "./cache-coder.ts";
+export { parseJson } from "./parse-json.ts";
+export { readTagged, writeTagged } from "./tagged-values.ts";

@@ -11,6 +11,7 @@ export interface CacheHarness {
   readonly cache: Cache;
   readonly clock: ManualClock;
   readonly store: CacheStore;
+  /** The events `corrupt`. */
   readonly events: CacheEvents["corrupt"][];
   /** Names of the store's methods in the order of their calls. */
   readonly calls: string[];
@@ -22,19 +23,22 @@ export interface CacheHarness {
   other(settings?: Omit<CacheSettings, "store">): Cache;
 }
 
-/** @param override Replaces members of the memory store. */
+/** @param settings.override Replaces members of the memory store. @param settings.random From 0 up to 1. */
 export function openCache(
-  settings: Omit<CacheSettings, "store"> & { override?: (store: CacheStore) => Partial<CacheStore> } = {},
+  settings: Omit<CacheSettings, "store"> & {
+    override?: (store: CacheStore) => Partial<CacheStore>;
+    random?: () => number;
+  } = {},
 ): CacheHarness {
-  const { override = () => ({}), ...rest } = settings;
+  const { override = () => ({}), random = () => 0, ...rest } = settings;
   const clock = new ManualClock();
   const redis = new RedisRegistry();
-  const store = memoryCacheStore()({ redis, clock });
+  const store = memoryCacheStore()({ redis, clock, ...(rest.compression && { values: "bytes" }) });
   const [calls, events]: [string[], CacheEvents["corrupt"][]] = [[], []];
   const open = (given: Omit<CacheSettings, "store">, shown: CacheStore): Cache =>
     createCaches(
       { default: { keyPrefix: "shop", ...given, store: () => shown } },
-      { projectName: "shop", redis, clock },
+      { projectName: "shop", redis, clock, random },
     ).default;
   const cache = open(rest, recordCalls(store, override(store), calls));
   cache.on("corrupt", (event) => events.push(event));
@@ -44,7 +48,7 @@ export function openCache(
     store,
     events,
     calls,
-    raw: async (wholeKey) => (await store.getMany([wholeKey], anyDeadline()))[0],
+    raw: async (wholeKey) => (await store.get(wholeKey, anyDeadline()))?.toString(),
     putRaw: async (key, value) => void (await store.setMany([{ key, value, ttl: null }], "always", anyDeadline())),
     other: (given = {}) => open(given, store),
   };
@@ -52,6 +56,11 @@ export function openCache(
 
 export function anyDeadline(): Deadline {
   return new Deadline(60_000);
+}
+
+/** What an entry still has of its time, in milliseconds. */
+export async function ttlOf(store: CacheStore, wholeKey: string): Promise<number | null | undefined> {
+  return (await store.ttlMany([wholeKey], anyDeadline()))[0];
 }
 
 function recordCalls(store: CacheStore, overrides: Partial<CacheStore>, calls: string[]): CacheStore {

@@ -52,7 +52,7 @@ class CacheModel {
   apply(step: Step): unknown {
     switch (step.name) {
       case "set":
-        return this.#put(step.key, step.value, step.timeout);
+        return (this.#put(step.key, step.value, step.timeout), true);
       case "setMany":
         for (const [name, each] of Object.entries(step.values)) this.#put(name, each, step.timeout);
         return [];

@@ -22,7 +22,7 @@ export interface Counter {
  */
 export async function addToCounter(cache: CountingCache, { key, timeout }: Counter, delta: number): Promise<number> {
   for (let attempt = 1; ; attempt++) {
-    const sum = await incrIfPresent(cache, key, delta);
+    const sum = await addIfPresent(cache, key, delta);
     if (sum !== undefined) return sum;
     if (await cache.add(key, delta, { timeout })) return delta;
     if (attempt === MOST_ATTEMPTS) throw new CacheKeyNotFoundError(key);
@@ -35,11 +35,6 @@ export async function beginCounter(cache: CountingCache, counter: Counter, delta
   return isBegun ? delta : addToCounter(cache, counter, delta);
 }
 
-/** Takes back what was added. A counter that is gone meanwhile stays gone. @returns The sum. */
-export async function takeFromCounter(cache: CountingCache, key: string, delta: number): Promise<number | undefined> {
-  return incrIfPresent(cache, key, -delta);
-}
-
 /** What a counter says, 0 where there is none. @throws {CacheNotIntegerError} When the entry is no counter. */
 export function toCount(key: string, value: unknown): number {
   if (value === undefined) return 0;
@@ -48,7 +43,8 @@ export function toCount(key: string, value: unknown): number {
   throw new CacheNotIntegerError(key);
 }
 
-async function incrIfPresent(cache: CountingCache, key: string, delta: number): Promise<number | undefined> {
+/** Adds to a counter that is there. @returns The sum; `undefined` where there is none, and then none is begun. */
+export async function addIfPresent(cache: CountingCache, key: string, delta: number): Promise<number | undefined> {
   try {
     return await cache.incr(key, delta);
   } catch (error) {

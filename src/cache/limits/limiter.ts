@@ -1,11 +1,11 @@
 import * as v from "valibot";
 
-import { type Clock, type Milliseconds, systemClock } from "../../core/clock.ts";
+import { type Clock, systemClock } from "../../core/clock.ts";
 import { type Duration, durationSchema } from "../../core/durations.ts";
-import { CacheUsageError } from "../../core/errors.ts";
-import { describeValue, parseSettings, settingsObject } from "../../core/settings.ts";
+import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CountingCache } from "./counters.ts";
 import { FixedWindowLimiter } from "./fixed-window.ts";
+import type { Limiter } from "./limit-status.ts";
 import { SlidingWindowLimiter } from "./sliding-window.ts";
 
 /** Settings of {@link createLimiter}. */
@@ -26,42 +26,6 @@ export interface LimiterSettings {
   readonly prefix: string;
   /** Where times come from, for tests. @defaultValue the clock of the process */
   readonly clock?: Clock;
-}
-
-/** Options of {@link Limiter.consume} and {@link Limiter.peek}. */
-export interface CostOption {
-  /** How much it counts. An integer of at least 1. @defaultValue `1` */
-  readonly cost?: number | undefined;
-}
-
-/** Where an id stands. */
-export interface LimitStatus {
-  /** Whether it was within the limit; of {@link Limiter.peek}, whether it would be. */
-  readonly allowed: boolean;
-  readonly limit: number;
-  /** What is counted, rounded up. With fixed windows it can be more than the limit: what is refused counts on. */
-  readonly count: number;
-  /** What is left of the limit. */
-  readonly remaining: number;
-  /** Time until nothing that is counted now counts any more. */
-  readonly resetIn: Milliseconds;
-  /** Whole seconds until the same would be allowed if nobody else came, for the header `Retry-After`; 0 when it was allowed. */
-  readonly retryAfter: number;
-}
-
-/** Counts what ids do, and says who has done too much. Shared by all processes with the same cache. */
-export interface Limiter {
-  /**
-   * Counts, and tells whether it was within the limit. Of any number at the same time, exactly the limit is allowed.
-   *
-   * @param id Who is limited: an address, a user's id. A text that is not empty.
-   * @throws {StoreConnectionError} {@link StoreServiceError} Whether to let through then is the caller's to decide.
-   */
-  consume(id: string, options?: CostOption): Promise<LimitStatus>;
-  /** Tells where an id stands, and counts nothing. */
-  peek(id: string, options?: CostOption): Promise<LimitStatus>;
-  /** Forgets what is counted of an id. */
-  reset(id: string): Promise<void>;
 }
 
 const INTEGER = "an integer of at least 0";

@@ -18,12 +18,22 @@ export function memorySessionStore(): SessionStoreFactory {
 export interface MemoryCacheStoreOptions {
   /** Most entries that it keeps: beyond them, what was not used for the longest time goes. @defaultValue `10_000` */
   readonly maxEntries?: number | undefined;
+  /**
+   * Most bytes that its entries take together, as far as `maxEntries` lets them: keys and values in UTF-8 (text that is
+   * not Latin-1 may take up to twice as much in the process) and 160 bytes an entry. Beyond them, what was not used for
+   * the longest time goes; an entry that is larger by itself is not kept.
+   *
+   * @defaultValue no bound
+   */
+  readonly maxBytes?: number | undefined;
 }
 
 const COUNT = "a whole number of entries, from 1";
+const BYTES = "a whole number of bytes, from 1";
 
 const cacheOptionsSchema = settingsObject({
   maxEntries: v.optional(v.pipe(v.number(COUNT), v.safeInteger(COUNT), v.minValue(1, COUNT)), 10_000),
+  maxBytes: v.optional(v.pipe(v.number(BYTES), v.safeInteger(BYTES), v.minValue(1, BYTES))),
 });
 
 /**
@@ -36,6 +46,6 @@ export function memoryCacheStore(options: MemoryCacheStoreOptions = {}): CacheSt
   return (context) => openMemoryCacheStore(options, context);
 }
 
-function openMemoryCacheStore(options: MemoryCacheStoreOptions, { clock }: CacheStoreContext): CacheStore {
-  return new MemoryCacheStore(clock, parseSettings(cacheOptionsSchema, options, "memoryCacheStore").maxEntries);
+function openMemoryCacheStore(options: MemoryCacheStoreOptions, { clock, values }: CacheStoreContext): CacheStore {
+  return new MemoryCacheStore(clock, parseSettings(cacheOptionsSchema, options, "memoryCacheStore"), values);
 }

@@ -10,17 +10,23 @@ import { memoryCacheStore, type MemoryCacheStoreOptions } from "./index.ts";
 
 const later = (): Deadline => new Deadline(30_000);
 
-function open(options?: MemoryCacheStoreOptions): { store: CacheStore; clock: ManualClock } {
+function open(
+  options?: MemoryCacheStoreOptions,
+  values: "text" | "bytes" = "text",
+): { store: CacheStore; clock: ManualClock } {
   const clock = new ManualClock();
-  return { store: memoryCacheStore(options)({ redis: new RedisRegistry(), clock }), clock };
+  return { store: memoryCacheStore(options)({ redis: new RedisRegistry(), clock, values }), clock };
 }
 
-describeCacheStore({ describe, it }, "memory", {
-  open: () => {
-    const { store, clock } = open();
-    return { store, advance: (span) => clock.advance(span) };
-  },
-});
+for (const values of ["text", "bytes"] as const) {
+  describeCacheStore({ describe, it }, `memory, read as ${values}`, {
+    open: () => {
+      const { store, clock } = open({ maxBytes: 64_000_000 }, values);
+      return { store, advance: (span) => clock.advance(span) };
+    },
+    values,
+  });
+}
 
 describe("memoryCacheStore", () => {
   const put = (store: CacheStore, key: string) => store.setMany([{ key, value: key, ttl: null }], "always", later());

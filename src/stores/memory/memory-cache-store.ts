@@ -6,22 +6,45 @@ import {
   type CacheEntry,
   type CacheStore,
   type CacheStoreCapabilities,
+  type FillResult,
   type IncrementResult,
   isCacheKey,
+  type Lease,
+  type LeaseResult,
+  type NewValue,
   type SetCondition,
+  type StoredValue,
 } from "../cache-store.ts";
+import { endsLease } from "../ends-lease.ts";
 import { checkDeadline } from "./check-deadline.ts";
+import { MemoryLeases } from "./memory-leases.ts";
+import { BYTES_FORM, type StoredForm, TEXT_FORM } from "./stored-form.ts";
 
 interface Stored {
+  /** As the form of the store keeps it. */
   readonly value: string;
   readonly expiresAt: EpochMilliseconds;
 }
+
+/** What a {@link MemoryCacheStore} keeps at most. */
+export interface MemoryBounds {
+  readonly maxEntries: number;
+  /** Sum of the sizes of all entries. @defaultValue no bound */
+  readonly maxBytes?: number | undefined;
+}
+
+/**
+ * What an entry takes beside the bytes of its key and value: an object, a number, the headers of two strings, a place in
+ * a map (120 bytes together) and one in the lists of lru-cache (36). Measured over 10^6 entries with Node 20.
+ */
+export const ENTRY_OVERHEAD = 160;
 
 /** What Redis counts with: digits without leading zeros, within 64 bits. */
 const CANONICAL_INTEGER = /^(?:0|-?[1-9]\d{0,18})$/;
 
 /**
- * Cache entries in the memory of this process. When it is full, what was not used for the longest time makes room.
+ * Cache entries in the memory of this process. When it is full, what was not used for the longest time makes room. An
+ * entry that is larger than all that may be kept is not kept, nor is what was under its key before.
  *
  * An entry that has expired takes its place until it is asked for, or makes room.
  */
@@ -30,20 +53,36 @@ export class MemoryCacheStore implements CacheStore {
   readonly capabilities: CacheStoreCapabilities = {
     atomicIncrement: true,
     scan: true,
-    compareAndSet: false,
-    leases: false,
+    compareAndSet: true,
+    leases: true,
   };
   readonly #clock: Clock;
   readonly #entries: LRUCache<string, Stored>;
+  readonly #leases: MemoryLeases;
+  readonly #form: StoredForm;
 
-  constructor(clock: Clock, maxEntries: number) {
+  constructor(clock: Clock, { maxEntries, maxBytes }: MemoryBounds, values: "text" | "bytes" = "text") {
     this.#clock = clock;
-    this.#entries = new LRUCache({ max: maxEntries });
+    this.#leases = new MemoryLeases(clock);
+    this.#form = values === "bytes" ? BYTES_FORM : TEXT_FORM;
+    const sizeCalculation = ({ value }: Stored, key: string): number => this.#sizeOf(key, value);
+    const bound = maxBytes === undefined ? {} : { maxSize: maxBytes, sizeCalculation };
+    this.#entries = new LRUCache({ max: maxEntries, ...bound });
   }
 
-  async getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (string | undefined)[]> {
+  /** Sum of the sizes of all entries, where they are bounded; else 0. */
+  get bytes(): number {
+    return this.#entries.calculatedSize;
+  }
+
+  async get(key: string, deadline: Deadline): Promise<StoredValue | undefined> {
     checkDeadline(deadline);
-    return keys.map((key) => this.#live(key)?.value);
+    return this.#read(key);
+  }
+
+  async getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
+    checkDeadline(deadline);
+    return keys.map((key) => this.#read(key));
   }
 
   async setMany(
@@ -55,23 +94,32 @@ export class MemoryCacheStore implements CacheStore {
     return entries.map((entry) => this.#set(entry, condition));
   }
 
+  async ensureMany(entries: readonly CacheEntry[], deadline: Deadline): Promise<readonly StoredValue[]> {
+    checkDeadline(deadline);
+    return entries.map((entry) => this.#form.fromStored(this.#ensure(entry)));
+  }
+
   async deleteMany(keys: readonly string[], deadline: Deadline): Promise<number> {
     checkDeadline(deadline);
     return keys.filter((key) => this.#delete(key)).length;
   }
 
-  async touch(key: string, ttl: Milliseconds | null, deadline: Deadline): Promise<boolean> {
+  async touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
     checkDeadline(deadline);
-    const entry = this.#live(key);
-    if (entry !== undefined) this.#put(key, entry.value, ttl);
-    return entry !== undefined;
+    return keys.map((key) => {
+      const entry = this.#live(key);
+      if (entry !== undefined) this.#put(key, entry.value, ttl);
+      return entry !== undefined;
+    });
   }
 
-  async ttl(key: string, deadline: Deadline): Promise<Milliseconds | null | undefined> {
+  async ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]> {
     checkDeadline(deadline);
-    const entry = this.#live(key);
-    if (entry === undefined) return undefined;
-    return entry.expiresAt === Number.POSITIVE_INFINITY ? null : entry.expiresAt - this.#clock.now();
+    return keys.map((key) => {
+      const entry = this.#live(key);
+      if (entry === undefined) return undefined;
+      return entry.expiresAt === Number.POSITIVE_INFINITY ? null : entry.expiresAt - this.#clock.now();
+    });
   }
 
   async incr(key: string, delta: bigint, deadline: Deadline): Promise<IncrementResult> {
@@ -82,6 +130,41 @@ export class MemoryCacheStore implements CacheStore {
     if (sum === undefined || !fits(BigInt(entry.value)) || !fits(sum)) return { status: "not-integer" };
     this.#entries.set(key, { ...entry, value: String(sum) });
     return { status: "incremented", value: sum };
+  }
+
+  async compareAndSet(
+    key: string,
+    expected: StoredValue,
+    next: NewValue | undefined,
+    deadline: Deadline,
+  ): Promise<boolean> {
+    checkDeadline(deadline);
+    if (this.#live(key)?.value !== this.#form.toStored(expected)) return false;
+    if (next === undefined) return this.#delete(key);
+    return this.#set({ key, ...next }, "always");
+  }
+
+  async lease({ key, token, seen }: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
+    checkDeadline(deadline);
+    const newer = this.#newerThan(key, seen);
+    if (newer !== undefined) {
+      this.#leases.release(key, token);
+      return { status: "found", value: this.#form.fromStored(newer) };
+    }
+    return { status: this.#leases.take(key, token, ttl) ? "leased" : "busy" };
+  }
+
+  async fill({ key, token, seen }: Lease, { value, ttl }: NewValue, deadline: Deadline): Promise<FillResult> {
+    checkDeadline(deadline);
+    const isHolder = this.#leases.release(key, token);
+    if (!isHolder || this.#newerThan(key, seen) !== undefined) return { status: "overruled", value: this.#read(key) };
+    this.#put(key, this.#form.toStored(value), ttl);
+    return { status: "stored" };
+  }
+
+  async release({ key, token }: Lease, deadline: Deadline): Promise<void> {
+    checkDeadline(deadline);
+    this.#leases.release(key, token);
   }
 
   async *scan(prefix: string, pageDeadline: () => Deadline): AsyncGenerator<string, void, undefined> {
@@ -95,6 +178,7 @@ export class MemoryCacheStore implements CacheStore {
 
   async *clear(keyPrefix: string, pageDeadline: () => Deadline): AsyncGenerator<number, void, undefined> {
     checkDeadline(pageDeadline());
+    this.#leases.endWhere((key) => isCacheKey(key, keyPrefix));
     const own = [...this.#entries.keys()].filter((key) => isCacheKey(key, keyPrefix));
     yield own.filter((key) => this.#delete(key)).length;
   }
@@ -105,21 +189,51 @@ export class MemoryCacheStore implements CacheStore {
 
   async close(): Promise<void> {
     this.#entries.clear();
+    this.#leases.endWhere(() => true);
+  }
+
+  #sizeOf(key: string, value: string): number {
+    return Buffer.byteLength(key) + this.#form.sizeOf(value) + ENTRY_OVERHEAD;
+  }
+
+  #read(key: string): StoredValue | undefined {
+    const entry = this.#live(key);
+    return entry === undefined ? undefined : this.#form.fromStored(entry.value);
   }
 
   #set({ key, value, ttl }: CacheEntry, condition: SetCondition): boolean {
     if (condition !== "always" && (this.#live(key) !== undefined) !== (condition === "if-present")) return false;
-    this.#put(key, value, ttl);
+    if (endsLease(ttl)) this.#leases.end(key);
+    this.#put(key, this.#form.toStored(value), ttl);
     return true;
   }
 
+  /** @returns What is there then. */
+  #ensure({ key, value, ttl }: CacheEntry): string {
+    const entry = this.#live(key);
+    const stored = entry?.value ?? this.#form.toStored(value);
+    if (entry === undefined || entry.expiresAt < this.#expiryOf(ttl)) this.#put(key, stored, ttl);
+    return stored;
+  }
+
   #put(key: string, value: string, ttl: Milliseconds | null): void {
-    const expiresAt = ttl === null ? Number.POSITIVE_INFINITY : this.#clock.now() + ttl;
-    this.#entries.set(key, { value, expiresAt });
+    this.#entries.set(key, { value, expiresAt: this.#expiryOf(ttl) });
+  }
+
+  #expiryOf(ttl: Milliseconds | null): EpochMilliseconds {
+    return ttl === null ? Number.POSITIVE_INFINITY : this.#clock.now() + ttl;
   }
 
   #delete(key: string): boolean {
+    this.#leases.end(key);
     return this.#peek(key) !== undefined && this.#entries.delete(key);
+  }
+
+  /** What is stored, unless it is what somebody has seen or begins with it. */
+  #newerThan(key: string, seen: StoredValue | undefined): string | undefined {
+    const stored = this.#live(key)?.value;
+    const isSeen = seen !== undefined && stored?.startsWith(this.#form.toStored(seen)) === true;
+    return isSeen ? undefined : stored;
   }
 
   /** Reads an entry and counts it as used. */

@@ -1,4 +1,6 @@
 import type { Milliseconds } from "../../core/clock.ts";
+import type { RedisArgument, ReplyForm } from "../../redis/commands.ts";
+import type { StoredValue } from "../cache-store.ts";
 
 /** A time to live for `PX` and `PEXPIRE`, which take whole milliseconds, at least 1. */
 export function toRedisTtl(ttl: Milliseconds): string {
@@ -8,4 +10,19 @@ export function toRedisTtl(ttl: Milliseconds): string {
 /** A text as part of a pattern of `SCAN … MATCH` that matches it and nothing else. */
 export function escapeGlob(text: string): string {
   return text.replace(/[\\*?[\]]/g, "\\$&");
+}
+
+/** A value as an argument; bytes are not copied. */
+export function toArgument(value: StoredValue): RedisArgument {
+  return typeof value === "string" || Buffer.isBuffer(value) ? value : viewOf(value);
+}
+
+/** What Redis will answer when it is asked for this value. */
+export function asReply(value: StoredValue, form: ReplyForm): string | Buffer {
+  if (form === "bytes") return Buffer.from(value as Uint8Array);
+  return typeof value === "string" ? value : viewOf(value).toString();
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -82,7 +82,7 @@ export function redisCacheStore(options: RedisCacheStoreOptions = {}): CacheStor
   return (context) => openRedisCacheStore(options, context);
 }
 
-function openRedisCacheStore(options: RedisCacheStoreOptions, { redis }: CacheStoreContext): CacheStore {
+function openRedisCacheStore(options: RedisCacheStoreOptions, { redis, values }: CacheStoreContext): CacheStore {
   const { connection } = parseSettings(cacheOptionsSchema, options, "redisCacheStore");
-  return new RedisCacheStore(redis.get(connection ?? (redis.has("cache") ? "cache" : "default")));
+  return new RedisCacheStore(redis.get(connection ?? (redis.has("cache") ? "cache" : "default")), values);
 }

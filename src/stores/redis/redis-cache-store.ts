@@ -1,7 +1,7 @@
 import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { RedisServiceError } from "../../core/errors.ts";
-import type { RedisReply } from "../../redis/commands.ts";
+import type { RedisArgument, RedisReply, ReplyForm } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { replyCode } from "../../redis/errors.ts";
 import { RedisScript } from "../../redis/script.ts";
@@ -9,21 +9,34 @@ import {
   type CacheEntry,
   type CacheStore,
   type CacheStoreCapabilities,
+  type FillResult,
   type IncrementResult,
   isCacheKey,
+  type Lease,
+  type LeaseResult,
+  type NewValue,
   type SetCondition,
+  type StoredValue,
 } from "../cache-store.ts";
-import { escapeGlob, toRedisTtl } from "./arguments.ts";
+import { endsLease } from "../ends-lease.ts";
+import { asReply, escapeGlob, toArgument, toRedisTtl } from "./arguments.ts";
+import { chunksOf, groupBySlot, writeInChunks } from "./key-groups.ts";
+import { isLeaseKey, leaseKeyOf } from "./lease-key.ts";
 import { settleWrites } from "./settle-writes.ts";
 
+const COMPARE_AND_SET = new RedisScript(
+  "cache-compare-and-set",
+  new URL("../../redis/scripts/cache-compare-and-set.lua", import.meta.url),
+);
+const ENSURE = new RedisScript("cache-ensure", new URL("../../redis/scripts/cache-ensure.lua", import.meta.url));
+const FILL = new RedisScript("cache-fill", new URL("../../redis/scripts/cache-fill.lua", import.meta.url));
 const INCR = new RedisScript("cache-incr", new URL("../../redis/scripts/cache-incr.lua", import.meta.url));
+const LEASE = new RedisScript("cache-lease", new URL("../../redis/scripts/cache-lease.lua", import.meta.url));
 const PERSIST = new RedisScript("cache-persist", new URL("../../redis/scripts/cache-persist.lua", import.meta.url));
+const RELEASE = new RedisScript("cache-release", new URL("../../redis/scripts/cache-release.lua", import.meta.url));
 
 /** How many keys Redis looks at for one page of a walk: some tenths of a millisecond of its time. */
 const SCAN_COUNT = 1000;
-
-/** Most keys in one MGET or UNLINK, and most SETs on their way at once: other clients wait for no longer than that. */
-const CHUNK = 500;
 
 const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
   always: [],
@@ -34,33 +47,41 @@ const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
 /**
  * Cache entries as Redis strings, one an entry, under the very keys that it is given.
  *
- * Reading and deleting up to 500 keys is one command, storing is one an entry. A cluster gets one for each key.
+ * Reading up to 500 keys is one command, deleting them two, all else one an entry. A cluster gets them once for each
+ * slot.
+ *
+ * The lease on an entry is a string beside it, under `{key}~lease` when the key has a hash tag, else under
+ * `{key}~` and the key again in braces; an entry of such a name is taken for a lease. On a cluster a key with braces that
+ * make no hash tag (`a}b`, `a{b`, `{}`) cannot be leased: Redis answers CROSSSLOT, also where `compareAndSet` deletes.
  */
 export class RedisCacheStore implements CacheStore {
   readonly name = "redis";
   readonly capabilities: CacheStoreCapabilities = {
     atomicIncrement: true,
     scan: true,
-    compareAndSet: false,
-    leases: false,
+    compareAndSet: true,
+    leases: true,
   };
   readonly #connection: RedisConnection;
-  #isCluster = false;
+  readonly #form: ReplyForm;
+  /** Whether the keys of one command have to lie in one slot. */
+  #isSlotted: boolean;
 
-  constructor(connection: RedisConnection) {
+  constructor(connection: RedisConnection, form: ReplyForm = "text") {
     this.#connection = connection;
+    this.#form = form;
+    this.#isSlotted = connection.isCluster;
   }
 
-  async getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (string | undefined)[]> {
+  async get(key: string, deadline: Deadline): Promise<StoredValue | undefined> {
+    return toValue(await this.#connection.command(["GET", key], deadline, key, this.#form));
+  }
+
+  async getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
     const [first] = keys;
-    if (first !== undefined && keys.length === 1) {
-      return [toValue(await this.#connection.command(["GET", first], deadline, first))];
-    }
-    const values: (string | undefined)[] = [];
-    for (const chunk of chunksOf(keys)) {
-      const replies = (await this.#send("MGET", chunk, deadline)) as RedisReply[][];
-      values.push(...replies.flat().map(toValue));
-    }
+    if (first !== undefined && keys.length === 1) return [await this.get(first, deadline)];
+    const values: (StoredValue | undefined)[] = [];
+    for (const chunk of chunksOf(keys)) values.push(...(await this.#mget(chunk, deadline)));
     return values;
   }
 
@@ -71,33 +92,51 @@ export class RedisCacheStore implements CacheStore {
   ): Promise<readonly boolean[]> {
     const stored: boolean[] = [];
     for (const chunk of chunksOf(entries)) {
+      const leases = chunk.filter(({ ttl }) => endsLease(ttl)).map(({ key }) => leaseKeyOf(key));
+      const ended = leases.length > 0 ? [this.#unlink(leases, deadline)] : [];
       const sets = chunk.map((entry) => this.#set(entry, condition, deadline));
-      stored.push(...(await settleWrites(sets, stored.length > 0)));
+      const results = await settleWrites<boolean | number>([...ended, ...sets], stored.length > 0);
+      stored.push(...results.filter((result) => typeof result === "boolean"));
     }
     return stored;
   }
 
+  async ensureMany(entries: readonly CacheEntry[], deadline: Deadline): Promise<readonly StoredValue[]> {
+    return writeInChunks(entries, async ({ key, value, ttl }) => {
+      const args = [toArgument(value), toExpiry(ttl)];
+      const reply = await this.#connection.run(ENSURE, [key], args, deadline, this.#form);
+      return toValue(reply) ?? asReply(value, this.#form);
+    });
+  }
+
   async deleteMany(keys: readonly string[], deadline: Deadline): Promise<number> {
-    const counts: number[] = [];
+    let count = 0;
+    let hasWritten = false;
     for (const chunk of chunksOf(keys)) {
-      const unlinked = await settleWrites([this.#send("UNLINK", chunk, deadline)], counts.length > 0);
-      counts.push(...unlinked.flat().map(Number));
+      // In this order: a load that ends between the two must not fill again what is then taken for deleted.
+      const writes = [this.#unlink(chunk.map(leaseKeyOf), deadline), this.#unlink(chunk, deadline)];
+      const [, deleted = 0] = await settleWrites(writes, hasWritten);
+      count += deleted;
+      hasWritten = true;
     }
-    return counts.reduce((sum, count) => sum + count, 0);
+    return count;
   }
 
-  async touch(key: string, ttl: Milliseconds | null, deadline: Deadline): Promise<boolean> {
-    const reply =
+  async touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
+    const replies = await writeInChunks(keys, (key) =>
       ttl === null
-        ? await this.#connection.run(PERSIST, [key], [], deadline)
-        : await this.#connection.command(["PEXPIRE", key, toRedisTtl(ttl)], deadline, key);
-    return reply === 1;
+        ? this.#connection.run(PERSIST, [key], [], deadline)
+        : this.#connection.command(["PEXPIRE", key, toRedisTtl(ttl)], deadline, key),
+    );
+    return replies.map((reply) => reply === 1);
   }
 
-  async ttl(key: string, deadline: Deadline): Promise<Milliseconds | null | undefined> {
-    const left = Number(await this.#connection.command(["PTTL", key], deadline, key));
-    if (left >= 0) return left;
-    return left === -1 ? null : undefined;
+  async ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]> {
+    const left: RedisReply[] = [];
+    for (const chunk of chunksOf(keys)) {
+      left.push(...(await Promise.all(chunk.map((key) => this.#connection.command(["PTTL", key], deadline, key)))));
+    }
+    return left.map(toTtl);
   }
 
   async incr(key: string, delta: bigint, deadline: Deadline): Promise<IncrementResult> {
@@ -106,12 +145,40 @@ export class RedisCacheStore implements CacheStore {
     return typeof reply === "string" ? { status: "incremented", value: BigInt(reply) } : { status: "not-integer" };
   }
 
+  async compareAndSet(
+    key: string,
+    expected: StoredValue,
+    next: NewValue | undefined,
+    deadline: Deadline,
+  ): Promise<boolean> {
+    const keys = next === undefined || endsLease(next.ttl) ? [key, leaseKeyOf(key)] : [key];
+    const args = [toArgument(expected)];
+    if (next !== undefined) args.push(toArgument(next.value), toExpiry(next.ttl));
+    return (await this.#connection.run(COMPARE_AND_SET, keys, args, deadline)) === 1;
+  }
+
+  async lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
+    const reply = await this.#runOnLease(LEASE, lease, [lease.token, toRedisTtl(ttl), ...seenBy(lease)], deadline);
+    if (reply === 1) return { status: "leased" };
+    return reply === 0 ? { status: "busy" } : { status: "found", value: reply as StoredValue };
+  }
+
+  async fill(lease: Lease, { value, ttl }: NewValue, deadline: Deadline): Promise<FillResult> {
+    const args = [lease.token, toArgument(value), toExpiry(ttl), ...seenBy(lease)];
+    const reply = await this.#runOnLease(FILL, lease, args, deadline);
+    return reply === 1 ? { status: "stored" } : { status: "overruled", value: toValue(reply) };
+  }
+
+  async release(lease: Lease, deadline: Deadline): Promise<void> {
+    await this.#runOnLease(RELEASE, lease, [lease.token], deadline);
+  }
+
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
   async *scan(prefix: string, pageDeadline: () => Deadline): AsyncGenerator<string, void, undefined> {
     const seen = new Set<string>();
     for await (const keys of this.#connection.scanKeys(`${escapeGlob(prefix)}*`, SCAN_COUNT, pageDeadline)) {
       for (const key of keys) {
-        if (seen.has(key)) continue;
+        if (isLeaseKey(key) || seen.has(key)) continue;
         seen.add(key);
         yield key;
       }
@@ -121,7 +188,7 @@ export class RedisCacheStore implements CacheStore {
   async *clear(keyPrefix: string, pageDeadline: () => Deadline): AsyncGenerator<number, void, undefined> {
     for await (const keys of this.#connection.scanKeys(`${escapeGlob(keyPrefix)}:*`, SCAN_COUNT, pageDeadline)) {
       const own = keys.filter((key) => isCacheKey(key, keyPrefix));
-      if (own.length > 0) yield await this.deleteMany(own, pageDeadline());
+      if (own.length > 0) yield await this.#deletePage(own, pageDeadline());
     }
   }
 
@@ -136,40 +203,86 @@ export class RedisCacheStore implements CacheStore {
   async #set({ key, value, ttl }: CacheEntry, condition: SetCondition, deadline: Deadline): Promise<boolean> {
     const expiry = ttl === null ? [] : ["PX", toRedisTtl(ttl)];
     const reply = await this.#connection.command(
-      ["SET", key, value, ...CONDITIONS[condition], ...expiry],
+      ["SET", key, toArgument(value), ...CONDITIONS[condition], ...expiry],
       deadline,
       key,
     );
     return reply !== null;
   }
 
-  /** One command for all keys. A cluster takes only keys of one slot together, so it gets one for each. */
-  async #send(command: "MGET" | "UNLINK", keys: readonly string[], deadline: Deadline): Promise<RedisReply[]> {
-    if (this.#isCluster) {
-      const sent = keys.map((key) => this.#connection.command([command, key], deadline, key));
-      return command === "UNLINK" ? settleWrites(sent, false) : Promise.all(sent);
-    }
+  #runOnLease(
+    script: RedisScript,
+    { key }: Lease,
+    args: readonly RedisArgument[],
+    deadline: Deadline,
+  ): Promise<RedisReply<string | Buffer>> {
+    return this.#connection.run(script, [key, leaseKeyOf(key)], args, deadline, this.#form);
+  }
+
+  /** @param keys Also those of leases, which may be on entries that are not there. */
+  async #deletePage(keys: readonly string[], deadline: Deadline): Promise<number> {
+    const leases = keys.filter(isLeaseKey);
+    for (const chunk of chunksOf(leases)) await this.#unlink(chunk, deadline);
+    return this.deleteMany(leases.length === 0 ? keys : keys.filter((key) => !isLeaseKey(key)), deadline);
+  }
+
+  async #mget(keys: readonly string[], deadline: Deadline): Promise<(StoredValue | undefined)[]> {
+    return this.#inGroups(keys, async (groups) => {
+      const sent = groups.map((group) => this.#connection.command(["MGET", ...group], deadline, group[0], this.#form));
+      const replies = (await Promise.all(sent)) as RedisReply<string | Buffer>[][];
+      const [only = []] = replies;
+      if (replies.length === 1) return only.map(toValue);
+      const values = new Map(groups.flatMap((group, at) => group.map((key, each) => [key, replies[at]?.[each]])));
+      return keys.map((key) => toValue(values.get(key)));
+    });
+  }
+
+  async #unlink(keys: readonly string[], deadline: Deadline): Promise<number> {
+    return this.#inGroups(keys, async (groups) => {
+      const sent = groups.map((group) => this.#connection.command(["UNLINK", ...group], deadline, group[0]));
+      return (await settleWrites(sent, false)).reduce((sum: number, count) => sum + Number(count), 0);
+    });
+  }
+
+  /** Sends commands for keys that have to be in one slot each: one for all where there are no slots. */
+  async #inGroups<Result>(
+    keys: readonly string[],
+    send: (groups: readonly (readonly string[])[]) => Promise<Result>,
+  ): Promise<Result> {
+    if (this.#isSlotted) return send(groupBySlot(keys));
     try {
-      return [await this.#connection.command([command, ...keys], deadline, keys[0])];
+      return await send([keys]);
     } catch (error) {
       if (!isCrossSlot(error)) throw error;
-      this.#isCluster = true;
-      return this.#send(command, keys, deadline);
+      this.#isSlotted = true;
+      return send(groupBySlot(keys));
     }
   }
 }
 
-function toValue(reply: RedisReply | undefined): string | undefined {
-  return typeof reply === "string" ? reply : undefined;
+/** A reply that is a string, or none at all. */
+function toValue(reply: RedisReply<string | Buffer> | undefined): StoredValue | undefined {
+  return (reply ?? undefined) as StoredValue | undefined;
 }
 
-/** By this reply a cluster makes itself known. It comes before anything has been done. */
+/** PTTL answers -1 where there is no expiry, and -2 where there is no entry. */
+function toTtl(reply: RedisReply): Milliseconds | null | undefined {
+  const left = Number(reply);
+  if (left >= 0) return left;
+  return left === -1 ? null : undefined;
+}
+
+function toExpiry(ttl: Milliseconds | null): string {
+  return ttl === null ? "" : toRedisTtl(ttl);
+}
+
+function seenBy({ seen }: Lease): RedisArgument[] {
+  return seen === undefined ? [] : [toArgument(seen)];
+}
+
+/** By this reply a server makes itself known as a proxy or node of a cluster. It comes before anything has been done. */
 function isCrossSlot(error: unknown): boolean {
   return (
     error instanceof RedisServiceError && error.cause instanceof Error && replyCode(error.cause.message) === "CROSSSLOT"
   );
-}
-
-function* chunksOf<Item>(items: readonly Item[]): Generator<readonly Item[], void, undefined> {
-  for (let start = 0; start < items.length; start += CHUNK) yield items.slice(start, start + CHUNK);
 }

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 
-import { assertMissing, type CacheContractTest, later, LONG_TTL, numbered, put, read } from "./support.ts";
+import { assertMissing, type CacheContractTest, collect, later, LONG_TTL, numbered, put, read } from "./support.ts";
 
 /** What reading, storing and deleting promise, of one entry and of many, and that keys and values are any text. */
 export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
   async "an unknown key: every method finds nothing, and none creates it"({ store, key }) {
     await assertMissing(store, key);
+  },
+
+  async "get reads a value, and nothing but its own"({ store, key, prefix }) {
+    await put(store, key, "value");
+    assert.equal(await store.get(key, later()), "value");
+    assert.equal(await store.get(`${prefix}none`, later()), undefined);
   },
 
   async "setMany stores values that getMany gives back, in the order of its keys"({ store, prefix }) {
@@ -18,14 +24,28 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
   async "no keys and no entries: nothing comes back"({ store }) {
     assert.deepEqual(await store.getMany([], later()), []);
     assert.deepEqual(await store.setMany([], "always", later()), []);
+    assert.deepEqual(await store.ensureMany([], later()), []);
+    assert.deepEqual(await store.touchMany([], LONG_TTL, later()), []);
+    assert.deepEqual(await store.ttlMany([], later()), []);
     assert.equal(await store.deleteMany([], later()), 0);
   },
 
-  async "1700 entries in one call are stored, read, counted and deleted"({ store, prefix }) {
+  async "1700 entries in one call are stored, read, touched, counted and deleted"({ store, prefix }) {
     const entries = numbered(prefix, 1700);
     const keys = entries.map(({ key }) => key);
     const values = entries.map(({ value }) => value);
-    assert.ok((await store.setMany(entries, "always", later())).every(Boolean));
+    assert.ok((await store.setMany(entries.slice(1), "always", later())).every(Boolean));
+    const only = entries.slice(1).map(() => true);
+    assert.deepEqual(await store.touchMany(keys, null, later()), [false, ...only]);
+    assert.deepEqual(await store.ttlMany(keys, later()), [undefined, ...only.map(() => null)]);
+    assert.deepEqual(await store.touchMany(keys, LONG_TTL, later()), [false, ...only]);
+    assert.deepEqual(
+      await store.ensureMany(
+        entries.map((entry, index) => (index === 0 ? entry : { ...entry, value: "other" })),
+        later(),
+      ),
+      values,
+    );
     assert.deepEqual(await store.getMany(keys, later()), values);
     assert.equal(await store.deleteMany(keys.slice(1), later()), 1699);
     assert.deepEqual(await store.getMany(keys.slice(0, 2), later()), ["v0", undefined]);
@@ -85,21 +105,35 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
     const ends = ["", " ", "\n", "\0", "a*", "ab", "A*", "[a]", "{a}", "?", "\\", ":1:", "é", "e\u0301", "\u{1F36A}"];
     const entries = ends.map((end, index) => ({ key: prefix + end, value: String(index), ttl: LONG_TTL }));
     await store.setMany(entries, "always", later());
-    const values = await store.getMany(
-      entries.map(({ key }) => key),
-      later(),
-    );
-    assert.deepEqual(
-      values,
-      entries.map(({ value }) => value),
-    );
+    const keys = entries.map(({ key }) => key);
+    const values = entries.map(({ value }) => value);
+    assert.deepEqual(await store.getMany(keys, later()), values);
+    for (const [index, key] of keys.entries()) assert.equal(await store.get(key, later()), values[index]);
+    if (store.capabilities.scan) {
+      assert.deepEqual((await collect(store.scan(prefix, later))).toSorted(), keys.toSorted());
+    }
   },
 
-  async "ping resolves, and the store has a name and says what it can do"({ store }) {
+  async "ping resolves, and the store has a name"({ store }) {
     await store.ping(later());
     assert.match(store.name, /^[a-z][a-z-]*$/);
+  },
+
+  async "no capability lies: what the store says it can do, it does"({ store, prefix }) {
+    const { capabilities } = store;
+    assert.deepEqual(Object.keys(capabilities).toSorted(), ["atomicIncrement", "compareAndSet", "leases", "scan"]);
+    const [key, free] = [`${prefix}:1:there`, `${prefix}:1:free`];
+    await put(store, key, "1");
+    const done = {
+      atomicIncrement: async () => (await store.incr(key, 1n, later())).status === "incremented",
+      scan: async () => (await collect(store.scan(prefix, later))).length === 1,
+      compareAndSet: () => store.compareAndSet(free, "none", undefined, later()).then((isDone) => !isDone),
+      leases: async () =>
+        (await store.lease({ key: free, token: "t", seen: undefined }, 1000, later())).status === "leased",
+    };
     for (const name of ["atomicIncrement", "scan", "compareAndSet", "leases"] as const) {
-      assert.equal(typeof store.capabilities[name], "boolean");
+      assert.equal(typeof capabilities[name], "boolean");
+      if (capabilities[name]) assert.ok(await done[name](), name);
     }
   },
 };

@@ -1,30 +1,35 @@
 import assert from "node:assert/strict";
 
 import { Deadline } from "../../core/deadlines.ts";
+import type { CacheStore, Lease } from "../../stores/cache-store.ts";
 import {
   assertMissing,
   assertNotSent,
   type CacheContractTest,
   collect,
   later,
+  leaseOf,
   LONG_TTL,
   numbered,
   put,
   read,
+  take,
+  touch,
+  ttlOf,
 } from "./support.ts";
 
 /** What a time to live and a deadline promise. */
 export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
-  async "ttl tells what is left, in milliseconds"({ store, key }) {
+  async "ttlMany tells what is left, in milliseconds"({ store, key }) {
     await put(store, key, "value", 5000.5);
-    const left = await store.ttl(key, later());
+    const left = await ttlOf(store, key);
     assert.ok(typeof left === "number" && left > 3000 && left <= 5001, `got ${String(left)}`);
   },
 
   async "a time to live of null is no expiry"({ store, key, expire }) {
     await put(store, key, "value", null);
     await expire();
-    assert.equal(await store.ttl(key, later()), null);
+    assert.equal(await ttlOf(store, key), null);
     assert.equal(await read(store, key), "value");
   },
 
@@ -60,7 +65,7 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     await store.setMany(entries, "always", later());
     await expire();
     assert.deepEqual(await store.getMany([short, long, never], later()), [undefined, "new", "new"]);
-    assert.equal(await store.ttl(never, later()), null);
+    assert.equal(await ttlOf(store, never), null);
   },
 
   async "a write that its condition forbids leaves the time to live as it is"({ store, key, expire, shortTtl }) {
@@ -70,7 +75,7 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await read(store, key), undefined);
   },
 
-  async "touch sets the time to live, to longer and to shorter, and leaves the value"({
+  async "touchMany sets the time to live, to longer and to shorter, and leaves the value"({
     store,
     prefix,
     expire,
@@ -79,21 +84,26 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     const [longer, shorter] = [`${prefix}longer`, `${prefix}shorter`];
     await put(store, longer, "a", shortTtl);
     await put(store, shorter, "b", null);
-    assert.equal(await store.touch(longer, LONG_TTL, later()), true);
-    assert.equal(await store.touch(shorter, shortTtl, later()), true);
+    assert.equal(await touch(store, longer, LONG_TTL), true);
+    assert.equal(await touch(store, shorter, shortTtl), true);
     assert.equal(await read(store, shorter), "b");
     await expire();
     assert.equal(await read(store, longer), "a");
     assert.equal(await read(store, shorter), undefined);
   },
 
-  async "touch with null takes the expiry off, and is true for an entry without one"({ store, key, expire, shortTtl }) {
+  async "touchMany with null takes the expiry off, and is true for an entry without one"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
     await put(store, key, "value", shortTtl);
-    assert.equal(await store.touch(key, null, later()), true);
-    assert.equal(await store.touch(key, null, later()), true);
+    assert.equal(await touch(store, key, null), true);
+    assert.equal(await touch(store, key, null), true);
     await expire();
     assert.equal(await read(store, key), "value");
-    assert.equal(await store.ttl(key, later()), null);
+    assert.equal(await ttlOf(store, key), null);
   },
 
   async "a time to live of 1 ms, or of less, is accepted and ends"({ store, key, expire }) {
@@ -105,17 +115,32 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
   async "a deadline that has passed: every method fails as not sent, and nothing is written"({ store, key, prefix }) {
     await put(store, key, "1");
     const passed = new Deadline(0);
+    await assertNotSent(store.get(key, passed));
     await assertNotSent(store.getMany([key], passed));
     await assertNotSent(store.getMany([key, key], passed));
     await assertNotSent(store.setMany(numbered(prefix, 2), "always", passed));
     await assertNotSent(store.deleteMany([key], passed));
-    await assertNotSent(store.touch(key, 1, passed));
-    await assertNotSent(store.touch(key, null, passed));
-    await assertNotSent(store.ttl(key, passed));
+    await assertNotSent(store.ensureMany(numbered(prefix, 2), passed));
+    await assertNotSent(store.touchMany([key], 1, passed));
+    await assertNotSent(store.touchMany([key], null, passed));
+    await assertNotSent(store.ttlMany([key], passed));
     await assertNotSent(store.incr(key, 1n, passed));
     await assertNotSent(store.ping(passed));
+    if (store.capabilities.compareAndSet) {
+      await assertNotSent(store.compareAndSet(key, "1", undefined, passed));
+      await assertNotSent(store.compareAndSet(key, "1", { value: "2", ttl: null }, passed));
+    }
+    if (store.capabilities.leases) await assertLeasesNotSent(store, leaseOf(`${prefix}0`, "one"), passed);
     if (store.capabilities.scan) await assertNotSent(collect(store.scan(prefix, () => passed)));
     if (store.capabilities.scan) await assertNotSent(collect(store.clear(prefix, () => passed)));
     assert.deepEqual(await store.getMany([key, `${prefix}0`], later()), ["1", undefined]);
   },
 };
+
+async function assertLeasesNotSent(store: CacheStore, lease: Lease, passed: Deadline): Promise<void> {
+  await assertNotSent(store.lease(lease, 1000, passed));
+  assert.equal(await take(store, lease), "leased");
+  await assertNotSent(store.release(lease, passed));
+  await assertNotSent(store.fill(lease, { value: "late", ttl: null }, passed));
+  assert.equal(await take(store, { ...lease, token: "two" }), "busy");
+}

@@ -1,50 +1,16 @@
 import { expect, test } from "vitest";
 
-import type { CacheStore } from "../../stores/cache-store.ts";
-import { MemoryCacheStore } from "../../stores/memory/memory-cache-store.ts";
-import { ManualClock } from "../manual-clock.ts";
+import { type Fault, openSpoilt, runCacheStoreSuite } from "../../../test/support/spoilt-cache-store.ts";
 import type { TestFramework } from "../session-store-contract/index.ts";
-import { type CacheStoreSuiteOptions, describeCacheStore } from "./index.ts";
-
-type Spoil = (store: CacheStore) => Partial<CacheStore>;
-
-/** Runs the suite without a test framework. @returns The titles that passed, failed and were skipped. */
-async function runSuite(spoil: Spoil, skip: CacheStoreSuiteOptions["skip"] = []) {
-  const tests: [string, () => Promise<void>][] = [];
-  const [passed, failed, skipped]: [string[], string[], string[]] = [[], [], []];
-  const it = Object.assign((title: string, run: () => Promise<void>) => tests.push([title, run]), {
-    skip: (title: string) => skipped.push(title),
-  });
-  const framework: TestFramework = { describe: (_, define) => define(), it };
-  describeCacheStore(framework, "spoilt", { open: () => openSpoilt(spoil), skip });
-  for (const [title, run] of tests) {
-    await run().then(
-      () => passed.push(title),
-      () => failed.push(title),
-    );
-  }
-  return { passed, failed, skipped };
-}
-
-function openSpoilt(spoil: Spoil) {
-  const clock = new ManualClock();
-  const store = new MemoryCacheStore(clock, 10_000);
-  const spoilt = new Proxy<CacheStore>(store, {
-    get: (target, name) => {
-      const replaced: unknown = Reflect.get(spoil(store), name) ?? Reflect.get(target, name);
-      return typeof replaced === "function" ? (replaced as () => unknown).bind(store) : replaced;
-    },
-  });
-  return { store: spoilt, advance: (span: number) => clock.advance(span) };
-}
+import { describeCacheStore } from "./index.ts";
 
 test("a sound store passes every test", async () => {
-  const { passed, failed } = await runSuite(() => ({}));
+  const { passed, failed } = await runCacheStoreSuite(() => ({}));
   expect(failed).toEqual([]);
   expect(passed.length).toBeGreaterThan(30);
 });
 
-const faults: [string, Spoil, string][] = [
+const FAULTS: readonly Fault[] = [
   [
     "whose incr begins a counter",
     (store) => ({
@@ -59,9 +25,9 @@ const faults: [string, Spoil, string][] = [
     "whose incr reads, then writes",
     (store) => ({
       incr: async (key, delta, deadline) => {
-        const [value] = await store.getMany([key], deadline);
+        const value = await store.get(key, deadline);
         if (value === undefined) return { status: "missing" };
-        const sum = BigInt(value) + delta;
+        const sum = BigInt(String(value)) + delta;
         await store.setMany([{ key, value: String(sum), ttl: null }], "always", deadline);
         return { status: "incremented", value: sum };
       },
@@ -76,17 +42,18 @@ const faults: [string, Spoil, string][] = [
         return store.setMany(longer, condition, deadline);
       },
     }),
-    "ttl tells what is left, in milliseconds",
+    "ttlMany tells what is left, in milliseconds",
   ],
   [
     "whose touch with null wants an expiry to take off",
     (store) => ({
-      touch: async (key, ttl, deadline) => {
-        const hadNone = (await store.ttl(key, deadline)) === null;
-        return (await store.touch(key, ttl, deadline)) && !(ttl === null && hadNone);
+      touchMany: async (keys, ttl, deadline) => {
+        const before = await store.ttlMany(keys, deadline);
+        const touched = await store.touchMany(keys, ttl, deadline);
+        return touched.map((isThere, index) => isThere && !(ttl === null && before[index] === null));
       },
     }),
-    "touch with null takes the expiry off, and is true for an entry without one",
+    "touchMany with null takes the expiry off, and is true for an entry without one",
   ],
   [
     "whose clear takes the prefix for a pattern",
@@ -129,15 +96,60 @@ const faults: [string, Spoil, string][] = [
     (store) => ({ getMany: (keys) => store.getMany(keys, { total: 1, remaining: 1, hasPassed: false } as never) }),
     "a deadline that has passed: every method fails as not sent, and nothing is written",
   ],
+  [
+    "that answers bytes where it was told to answer text",
+    (store) => ({ get: async (key, deadline) => Buffer.from(String((await store.get(key, deadline)) ?? "")) }),
+    "get reads a value, and nothing but its own",
+  ],
+  [
+    "that says it has leases, and grants none",
+    () => ({ lease: () => Promise.resolve({ status: "busy" }) }),
+    "no capability lies: what the store says it can do, it does",
+  ],
+  [
+    "whose ensureMany sets the time to live of what is there",
+    (store) => ({
+      ensureMany: async (entries, deadline) => {
+        const values = await store.ensureMany(entries, deadline);
+        for (const { key, ttl } of entries) await store.touchMany([key], ttl, deadline);
+        return values;
+      },
+    }),
+    "ensureMany shortens no life",
+  ],
+  [
+    "whose ensureMany answers what it was given",
+    (store) => ({
+      ensureMany: async (entries, deadline) => {
+        await store.ensureMany(entries, deadline);
+        return entries.map(({ value }) => value);
+      },
+    }),
+    "20 concurrent ensureMany: all get the value of one",
+  ],
+  [
+    "whose compareAndSet reads, then writes",
+    (store) => ({
+      compareAndSet: async (key, expected, next, deadline) => {
+        if ((await store.get(key, deadline)) !== expected) return false;
+        if (next === undefined) await store.deleteMany([key], deadline);
+        else await store.setMany([{ key, ...next }], "always", deadline);
+        return true;
+      },
+    }),
+    "20 concurrent compareAndSet of one value: exactly one replaces it",
+  ],
 ];
 
-test.each(faults)("a store %s fails", async (_, spoil, title) => {
-  expect((await runSuite(spoil)).failed).toContain(title);
+test.each(FAULTS)("a store %s fails", async (_, spoil, title) => {
+  expect((await runCacheStoreSuite(spoil, { only: title })).failed).toEqual([title]);
 });
 
 test("a skipped test shows its reason", async () => {
   const title = "clear deletes 2500 entries among as many others";
-  const { passed, skipped } = await runSuite(() => ({}), [{ reason: "it cannot be walked", tests: [title] }]);
+  const { passed, skipped } = await runCacheStoreSuite(() => ({}), {
+    skip: [{ reason: "it cannot be walked", tests: [title] }],
+  });
   expect(skipped).toEqual([`${title} (skipped: it cannot be walked)`]);
   expect(passed).not.toContain(title);
 });

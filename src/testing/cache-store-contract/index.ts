@@ -4,11 +4,17 @@ import type { Milliseconds } from "../../core/clock.ts";
 import { newNonce } from "../../core/ids.ts";
 import type { CacheStore } from "../../stores/cache-store.ts";
 import type { TestFramework } from "../session-store-contract/index.ts";
+import { COMPARE_AND_SET } from "./compare-and-set.ts";
 import { COUNTERS } from "./counters.ts";
+import { ENSURE, ENSURE_AND_LEASES } from "./ensure.ts";
 import { ENTRIES } from "./entries.ts";
 import { EXPIRY } from "./expiry.ts";
+import { COMPARE_AND_SET_AND_LEASES, FILLS } from "./fills.ts";
+import { LEASES, LEASES_AND_NAMESPACES } from "./leases.ts";
 import { NAMESPACES } from "./namespaces.ts";
 import type { CacheContractTest } from "./support.ts";
+import { withTexts } from "./texts.ts";
+import { BYTES, COMPARED_VALUES, LEASED_VALUES, VALUES } from "./values.ts";
 
 /** A store that was made for one test. It may share its engine with others: each test has keys of its own. */
 export interface OpenedCacheStore {
@@ -23,6 +29,8 @@ export interface OpenedCacheStore {
 export interface CacheStoreSuiteOptions {
   /** Makes a store that has room for 6000 entries. */
   readonly open: () => Promise<OpenedCacheStore> | OpenedCacheStore;
+  /** How the store was told to read values, by {@link CacheStoreContext.values}. @defaultValue `"text"` */
+  readonly values?: "text" | "bytes";
   /** Tests, by their titles, that the store cannot pass, with the reason. */
   readonly skip?: readonly { readonly reason: string; readonly tests: readonly string[] }[];
   /**
@@ -34,7 +42,24 @@ export interface CacheStoreSuiteOptions {
   readonly shortTtl?: Milliseconds;
 }
 
-const CONTRACT: Readonly<Record<string, CacheContractTest>> = { ...ENTRIES, ...EXPIRY, ...COUNTERS, ...NAMESPACES };
+const CONTRACT: Readonly<Record<string, CacheContractTest>> = {
+  ...ENTRIES,
+  ...ENSURE,
+  ...EXPIRY,
+  ...COUNTERS,
+  ...COMPARE_AND_SET,
+  ...LEASES,
+  ...ENSURE_AND_LEASES,
+  ...FILLS,
+  ...COMPARE_AND_SET_AND_LEASES,
+  ...NAMESPACES,
+  ...LEASES_AND_NAMESPACES,
+  ...VALUES,
+  ...COMPARED_VALUES,
+  ...LEASED_VALUES,
+};
+
+const CONTRACT_OF_BYTES: Readonly<Record<string, CacheContractTest>> = { ...CONTRACT, ...BYTES };
 
 /**
  * The contract of {@link CacheStore} as a test suite: one test for each of its sentences.
@@ -56,9 +81,10 @@ const CONTRACT: Readonly<Record<string, CacheContractTest>> = { ...ENTRIES, ...E
  * ```
  */
 export function describeCacheStore(framework: TestFramework, name: string, options: CacheStoreSuiteOptions): void {
-  const reasons = skipReasons(options);
+  const contract = options.values === "bytes" ? CONTRACT_OF_BYTES : CONTRACT;
+  const reasons = skipReasons(options, contract);
   framework.describe(`cache store ${name}`, () => {
-    for (const [title, run] of Object.entries(CONTRACT)) {
+    for (const [title, run] of Object.entries(contract)) {
       const reason = reasons.get(title);
       if (reason === undefined) framework.it(title, () => runWithStore(options, run));
       else framework.it.skip(`${title} (skipped: ${reason})`, () => runWithStore(options, run));
@@ -66,11 +92,11 @@ export function describeCacheStore(framework: TestFramework, name: string, optio
   });
 }
 
-function skipReasons({ skip = [] }: CacheStoreSuiteOptions): Map<string, string> {
+function skipReasons({ skip = [] }: CacheStoreSuiteOptions, contract: object): Map<string, string> {
   const reasons = new Map<string, string>();
   for (const { reason, tests } of skip) {
     for (const title of tests) {
-      if (!Object.hasOwn(CONTRACT, title)) throw new Error(`There is no test "${title}" to skip.`);
+      if (!Object.hasOwn(contract, title)) throw new Error(`There is no test "${title}" to skip.`);
       reasons.set(title, reason);
     }
   }
@@ -78,15 +104,16 @@ function skipReasons({ skip = [] }: CacheStoreSuiteOptions): Map<string, string>
 }
 
 async function runWithStore(options: CacheStoreSuiteOptions, run: CacheContractTest): Promise<void> {
-  const { store, advance = sleepFor, close } = await options.open();
-  const { shortTtl = 400 } = options;
+  const { store: raw, advance = sleepFor, close } = await options.open();
+  const { shortTtl = 400, values = "text" } = options;
+  const store = withTexts(raw, values);
   // The last letter is one that no nonce ends in, so no prefix begins another one.
   const prefix = `sojourn-contract-${newNonce()}z`;
   try {
     const expire = async (): Promise<void> => advance(shortTtl * 1.2);
-    await run({ store, prefix, key: `${prefix}key`, expire, shortTtl });
+    await run({ store, raw, values, prefix, key: `${prefix}key`, expire, shortTtl });
   } finally {
-    await store.close();
+    await raw.close();
     await close?.();
   }
 }

@@ -3,11 +3,23 @@ import assert from "node:assert/strict";
 import type { Milliseconds } from "../../core/clock.ts";
 import { Deadline } from "../../core/deadlines.ts";
 import { StoreConnectionError } from "../../core/errors.ts";
-import type { CacheEntry, CacheStore } from "../../stores/cache-store.ts";
+import {
+  type CacheEntry,
+  type CacheStore,
+  type FillResult,
+  type Lease,
+  type LeaseResult,
+  LONGEST_LEASE,
+} from "../../stores/cache-store.ts";
 
 /** What a test of the contract works with. */
 export interface CacheContractContext {
+  /** The store, whose values are turned into texts: see {@link withTexts}. */
   readonly store: CacheStore;
+  /** The store itself. */
+  readonly raw: CacheStore;
+  /** How its values are read. */
+  readonly values: "text" | "bytes";
   /** What the keys of this test begin with: no other test has it. It ends in a letter. */
   readonly prefix: string;
   /** A fresh key. */
@@ -36,19 +48,57 @@ export async function put(
   assert.deepEqual(await store.setMany([{ key, value, ttl }], "always", later()), [true]);
 }
 
-/** Reads one value. */
+/** Reads one value, in both ways. */
 export async function read(store: CacheStore, key: string): Promise<string | undefined> {
-  const values = await store.getMany([key], later());
-  assert.equal(values.length, 1);
-  return values[0];
+  const value = await store.get(key, later());
+  assert.deepEqual(await store.getMany([key], later()), [value]);
+  return value as string | undefined;
+}
+
+/** What is left of the time to live of one entry. */
+export async function ttlOf(store: CacheStore, key: string): Promise<Milliseconds | null | undefined> {
+  const ttls = await store.ttlMany([key], later());
+  assert.equal(ttls.length, 1);
+  return ttls[0];
+}
+
+/** Sets the time to live of one entry. */
+export async function touch(store: CacheStore, key: string, ttl: Milliseconds | null): Promise<boolean | undefined> {
+  const touched = await store.touchMany([key], ttl, later());
+  assert.equal(touched.length, 1);
+  return touched[0];
+}
+
+/** A lease of somebody, who has seen nothing unless told otherwise. */
+export function leaseOf(key: string, token: string, seen?: string): Lease {
+  return { key, token, seen };
+}
+
+/** Asks for a lease, for as long as no test lasts. */
+export async function take(
+  store: CacheStore,
+  lease: Lease,
+  ttl: Milliseconds = LONGEST_LEASE,
+): Promise<LeaseResult["status"]> {
+  return (await store.lease(lease, ttl, later())).status;
+}
+
+/** Fills in a value. */
+export function fill(
+  store: CacheStore,
+  lease: Lease,
+  value: string,
+  ttl: Milliseconds | null = LONG_TTL,
+): Promise<FillResult> {
+  return store.fill(lease, { value, ttl }, later());
 }
 
 /** Every method sees no entry under the key, and creates none. */
 export async function assertMissing(store: CacheStore, key: string): Promise<void> {
   assert.equal(await read(store, key), undefined);
-  assert.equal(await store.ttl(key, later()), undefined);
-  assert.equal(await store.touch(key, LONG_TTL, later()), false);
-  assert.equal(await store.touch(key, null, later()), false);
+  assert.equal(await ttlOf(store, key), undefined);
+  assert.equal(await touch(store, key, LONG_TTL), false);
+  assert.equal(await touch(store, key, null), false);
   assert.deepEqual(await store.incr(key, 1n, later()), { status: "missing" });
   assert.deepEqual(await store.setMany([{ key, value: "1", ttl: LONG_TTL }], "if-present", later()), [false]);
   assert.equal(await store.deleteMany([key], later()), 0);

@@ -1,6 +1,7 @@
 import { createClient } from "@redis/client";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 
+import type { RedisConnection } from "../../../src/redis/connection.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import type { RedisConnectionSettings } from "../../../src/redis/settings.ts";
 import {
@@ -84,6 +85,34 @@ describeWithRedis("a connection is described by", () => {
   });
 });
 
+/** Bytes that are no UTF-8 go in as an argument and come back. */
+async function expectBytes(connection: RedisConnection): Promise<void> {
+  const bytes = Buffer.from([0, 255, 128, 10, 13, 195]);
+  expect(await connection.command(["SET", "bytes", bytes], within(), "bytes", "bytes")).toBe("OK");
+  expect(await connection.command(["GET", "bytes"], within(), "bytes", "bytes")).toEqual(bytes);
+  expect(await connection.command(["MGET", "bytes", "none"], within(), "bytes", "bytes")).toEqual([bytes, null]);
+  expect(await connection.command(["GET", "bytes"], within(), "bytes")).toBe(bytes.toString());
+  expect(await connection.command(["PTTL", "bytes"], within(), "bytes", "bytes")).toBe(-1);
+}
+
+describeWithRedis("a connection of Sojourn's own", () => {
+  it("answers bytes where they are asked for, and texts elsewhere", async () => {
+    const server = await serverForTest();
+    await expectBytes(connectionForTest(server.settings));
+  });
+
+  it("makes no AbortSignal for a command, whatever is asked for: one each costs most of the throughput", async () => {
+    const server = await serverForTest();
+    const connection = connectionForTest(server.settings);
+    await connection.command(["PING"], within());
+    const timeout = vi.spyOn(AbortSignal, "timeout");
+    onTestFinished(() => timeout.mockRestore());
+    await connection.command(["GET", "k"], within(), "k");
+    await connection.command(["GET", "k"], within(), "k", "bytes");
+    expect(timeout).not.toHaveBeenCalled();
+  });
+});
+
 describeWithRedis("a client that the application has made", () => {
   const quietly = { disableOfflineQueue: true, socket: { reconnectStrategy: false as const } };
 
@@ -112,6 +141,12 @@ describeWithRedis("a client that the application has made", () => {
     await client.set("text", "é");
     expect(await mapped.get("text")).toBeInstanceOf(Buffer);
     expect(await connectionForTest({ client: mapped }).command(["GET", "text"], within())).toBe("é");
+  });
+
+  it("answers bytes where they are asked for, whatever its own type mapping, and texts elsewhere", async () => {
+    const server = await serverForTest();
+    const connection = connectionForTest({ client: await clientForTest(server.url) });
+    await expectBytes(connection);
   });
 
   it("that was never connected is refused at once", async () => {

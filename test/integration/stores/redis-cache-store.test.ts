@@ -1,3 +1,4 @@
+import { createClient, createCluster } from "@redis/client";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
@@ -18,6 +19,9 @@ import {
 import { RedisCluster } from "../../support/redis-cluster.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 
+/** Each test has keys of its own, and most of them wait for something to expire. */
+const concurrently = { describe, it: it.concurrent };
+
 const later = () => within();
 const entries = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, index) => ({ key: `${prefix}${index}`, value: "1", ttl: 60_000 }));
@@ -36,10 +40,14 @@ describeWithRedis("the Redis cache store", () => {
     await server?.stop();
   });
 
-  const openStore = (options?: RedisCacheStoreOptions): CacheStore =>
-    redisCacheStore(options)({ redis, clock: systemClock });
+  const openStore = (options?: RedisCacheStoreOptions, values: "text" | "bytes" = "text"): CacheStore =>
+    redisCacheStore(options)({ redis, clock: systemClock, values });
 
-  describeCacheStore({ describe, it }, "redis", { open: () => ({ store: openStore() }) });
+  describeCacheStore(concurrently, "redis", { open: () => ({ store: openStore() }) });
+  describeCacheStore(concurrently, "redis, read as bytes", {
+    open: () => ({ store: openStore({}, "bytes") }),
+    values: "bytes",
+  });
 
   describe("layout", () => {
     it("is a string under the very key, with a time to live in milliseconds", async () => {
@@ -48,6 +56,23 @@ describeWithRedis("the Redis cache store", () => {
       const ttl = Number(await server.command("PTTL", "shop:1:k"));
       expect(ttl).toBeGreaterThan(4000);
       expect(ttl).toBeLessThanOrEqual(5001);
+    });
+
+    it("has leases beside the entries, with the token as value and a time to live in milliseconds", async () => {
+      const store = openStore();
+      for (const [key, leaseKey] of [
+        ["shop:1:k", "shop:1:k~{shop:1:k}"],
+        ["shop:1:{user}k", "shop:1:{user}k~lease"],
+      ] as const) {
+        await store.deleteMany([key], later());
+        await store.lease({ key, token: "mine", seen: undefined }, 5000.5, later());
+        expect(await server.command("GET", leaseKey)).toBe("mine");
+        const ttl = Number(await server.command("PTTL", leaseKey));
+        expect(ttl).toBeGreaterThan(4000);
+        expect(ttl).toBeLessThanOrEqual(5001);
+        await store.fill({ key, token: "mine", seen: undefined }, { value: "v", ttl: 60_000 }, later());
+        expect(await server.command("EXISTS", leaseKey)).toBe(0);
+      }
     });
 
     it("uses the connection named cache if there is one", async () => {
@@ -68,7 +93,7 @@ describeWithRedis("the Redis cache store", () => {
   });
 
   describe("commands", () => {
-    it("are one a call for up to 500 keys, one an entry to store, and none for no keys", async () => {
+    async function start() {
       const own = new RedisRegistry({ default: server.settings });
       onTestFinished(() => own.close());
       const store = redisCacheStore()({ redis: own, clock: systemClock });
@@ -78,21 +103,57 @@ describeWithRedis("the Redis cache store", () => {
         await call;
         expect(await monitor.take()).toEqual(commands);
       };
-      const keys = entries("n", 501).map(({ key }) => key);
+      return { store, expectCommands };
+    }
+    const keys = entries("n", 501).map(({ key }) => key);
+
+    it("to read are one a call for up to 500 keys, and none for no keys", async () => {
+      const { store, expectCommands } = await start();
       await expectCommands(store.getMany([], later()), []);
-      await expectCommands(store.setMany([], "always", later()), []);
-      await expectCommands(store.deleteMany([], later()), []);
-      await expectCommands(store.setMany(entries("n", 3), "if-absent", later()), ["SET", "SET", "SET"]);
-      await expectCommands(store.getMany(keys.slice(0, 1), later()), ["GET"]);
+      await expectCommands(store.get("n", later()), ["GET"]);
+      await expectCommands(store.getMany(["n"], later()), ["GET"]);
       await expectCommands(store.getMany(keys.slice(0, 500), later()), ["MGET"]);
       await expectCommands(store.getMany([...keys, ...keys], later()), ["MGET", "MGET", "MGET"]);
-      await expectCommands(store.deleteMany(keys, later()), ["UNLINK", "UNLINK"]);
-      await expectCommands(store.touch("n", 1000, later()), ["PEXPIRE"]);
-      await expectCommands(store.touch("n", null, later()), ["EVAL"]);
-      await expectCommands(store.touch("n", null, later()), ["EVALSHA"]);
-      await expectCommands(store.ttl("n", later()), ["PTTL"]);
+      await expectCommands(store.ttlMany(["n", "m"], later()), ["PTTL", "PTTL"]);
+      await expectCommands(store.ttlMany([], later()), []);
+    });
+
+    it("to store are one an entry; one more a call where an entry lives for less than a load may take", async () => {
+      const { store, expectCommands } = await start();
+      const setMany = (ttls: readonly (number | null)[]) =>
+        store.setMany(
+          ttls.map((ttl, index) => ({ key: `n${index}`, value: "1", ttl })),
+          "always",
+          later(),
+        );
+      await expectCommands(store.setMany([], "always", later()), []);
+      await expectCommands(store.setMany(entries("n", 3), "if-absent", later()), ["SET", "SET", "SET"]);
+      await expectCommands(setMany([30_000, null]), ["SET", "SET"]);
+      await expectCommands(setMany([29_999, null, 1000]), ["UNLINK", "SET", "SET", "SET"]);
+      await expectCommands(store.ensureMany(entries("n", 2), later()), ["EVAL", "EVALSHA"]);
+      await expectCommands(store.ensureMany([], later()), []);
+      await expectCommands(store.touchMany(["n", "m"], 1000, later()), ["PEXPIRE", "PEXPIRE"]);
+      await expectCommands(store.touchMany(["n", "m"], null, later()), ["EVAL", "EVALSHA"]);
+      await expectCommands(store.touchMany([], null, later()), []);
       await expectCommands(store.incr("n", 1n, later()), ["EVAL"]);
-      await expectCommands(store.incr("n", 1n, later()), ["EVALSHA"]);
+      await expectCommands(store.compareAndSet("n", "1", undefined, later()), ["EVAL"]);
+      await expectCommands(store.compareAndSet("n", "1", { value: "2", ttl: null }, later()), ["EVALSHA"]);
+    });
+
+    it("to delete are two for up to 500 keys: the leases first", async () => {
+      const { store, expectCommands } = await start();
+      await expectCommands(store.deleteMany([], later()), []);
+      await expectCommands(store.deleteMany(["n"], later()), ["UNLINK", "UNLINK"]);
+      await expectCommands(store.deleteMany(keys, later()), ["UNLINK", "UNLINK", "UNLINK", "UNLINK"]);
+    });
+
+    it("to load are one to lease, one to fill and one to release", async () => {
+      const { store, expectCommands } = await start();
+      const lease = { key: "load", token: "t", seen: undefined };
+      await expectCommands(store.lease(lease, 1000, later()), ["EVAL"]);
+      await expectCommands(store.lease(lease, 1000, later()), ["EVALSHA"]);
+      await expectCommands(store.release(lease, later()), ["EVAL"]);
+      await expectCommands(store.fill(lease, { value: "v", ttl: null }, later()), ["EVAL"]);
     });
   });
 
@@ -100,7 +161,11 @@ describeWithRedis("the Redis cache store", () => {
     it("is an error where one key is read or counted, a miss among many, and is overwritten by a write", async () => {
       const store = openStore();
       await server.command("RPUSH", "list", "x");
+      await expectServiceError(store.get("list", later()), "not-sent");
       await expectServiceError(store.getMany(["list"], later()), "not-sent");
+      await expectServiceError(store.ensureMany([{ key: "list", value: "1", ttl: null }], later()), "not-sent");
+      await expectServiceError(store.compareAndSet("list", "1", undefined, later()), "not-sent");
+      await expectServiceError(store.lease({ key: "list", token: "t", seen: undefined }, 1000, later()), "not-sent");
       await expectServiceError(store.incr("list", 1n, later()), "not-sent");
       expect(await store.getMany(["list", "none"], later())).toEqual([undefined, undefined]);
       expect(await store.setMany([{ key: "list", value: "1", ttl: null }], "if-absent", later())).toEqual([false]);
@@ -124,9 +189,105 @@ describeWithRedis("the Redis cache store on a cluster of three masters", () => {
     await cluster?.stop();
   });
 
-  describeCacheStore({ describe, it }, "redis cluster", {
-    open: () => ({ store: redisCacheStore()({ redis, clock: systemClock }) }),
+  const openStore = (values: "text" | "bytes" = "text"): CacheStore =>
+    redisCacheStore()({ redis, clock: systemClock, values });
+
+  describeCacheStore(concurrently, "redis cluster", { open: () => ({ store: openStore() }) });
+  describeCacheStore(concurrently, "redis cluster, read as bytes", {
+    open: () => ({ store: openStore("bytes") }),
+    values: "bytes",
   });
+
+  it("keys of one slot are read and deleted together", async () => {
+    const store = openStore();
+    const keys = ["{a}1", "{a}2", "{b}1", "{a}3", "{b}2"];
+    await store.setMany(
+      keys.map((key) => ({ key, value: key, ttl: null })),
+      "always",
+      later(),
+    );
+    await cluster.onEach("CONFIG", "RESETSTAT");
+    expect(await store.getMany(keys, later())).toEqual(keys);
+    expect(await store.deleteMany(keys, later())).toBe(5);
+    const stats = (await cluster.onEach("INFO", "commandstats")).join("\n");
+    const calls = (name: string) =>
+      [...stats.matchAll(new RegExp(`cmdstat_${name}:calls=(\\d+)`, "g"))].reduce((sum, [, n]) => sum + Number(n), 0);
+    expect([calls("mget"), calls("unlink")]).toEqual([2, 4]);
+  });
+
+  it("a key with braces that make no hash tag is read, written and deleted, but cannot be leased", async () => {
+    const store = openStore();
+    for (const key of ["x}y", "x{y", "x{}y"]) {
+      await store.setMany([{ key, value: key, ttl: 1000 }], "always", later());
+      expect(await store.get(key, later())).toBe(key);
+      expect(await store.deleteMany([key], later())).toBe(1);
+      const lease = store.lease({ key, token: "t", seen: undefined }, 1000, later());
+      expect((await expectServiceError(lease, "not-sent")).message).toContain("CROSSSLOT");
+    }
+  });
+
+  it("a node that is gone: what was deleted on the others is not passed off as not sent", async () => {
+    const own = await RedisCluster.start();
+    onTestFinished(() => own.stop());
+    const registry = new RedisRegistry({ default: { cluster: own.urls } });
+    onTestFinished(() => registry.close());
+    const store = redisCacheStore()({ redis: registry, clock: systemClock });
+    const keys = entries("k", 30).map(({ key }) => key);
+    await store.setMany(entries("k", 30), "always", later());
+    await own.nodes[0]?.kill();
+    await errorOf(store.deleteMany(keys, within(2000)));
+    await expectConnectionError(store.deleteMany(keys, within(2000)), "unknown");
+  });
+});
+
+describeWithRedis("the Redis cache store on a cluster that is not known to be one", () => {
+  it("learns from the first refusal that keys have to be sent by slots", async () => {
+    const cluster = await RedisCluster.start(1);
+    onTestFinished(() => cluster.stop());
+    const redis = new RedisRegistry({ default: cluster.nodes[0]?.settings });
+    onTestFinished(() => redis.close());
+    const store = redisCacheStore()({ redis, clock: systemClock });
+    await store.setMany(entries("k", 600), "always", later());
+    const keys = entries("k", 600).map(({ key }) => key);
+    expect(await store.deleteMany(keys.slice(0, 300), later())).toBe(300);
+    expect((await store.getMany(keys, later())).filter(Boolean)).toHaveLength(300);
+    const another = redisCacheStore()({ redis, clock: systemClock });
+    expect((await another.getMany(keys, later())).filter(Boolean)).toHaveLength(300);
+  });
+});
+
+describeWithRedis("the Redis cache store on a client of the application", () => {
+  const quietly = { disableOfflineQueue: true, socket: { reconnectStrategy: false as const } };
+  let server: RedisServer;
+  let cluster: RedisCluster;
+  let redis: RedisRegistry;
+  let clients: { destroy: () => void }[];
+
+  beforeAll(async () => {
+    [server, cluster] = await Promise.all([RedisServer.start(), RedisCluster.start()]);
+    const client = createClient({ url: server.url, ...quietly });
+    const clusterClient = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })), defaults: quietly });
+    clients = [client, clusterClient];
+    for (const each of [client, clusterClient]) each.on("error", () => {});
+    await Promise.all([client.connect(), clusterClient.connect()]);
+    redis = new RedisRegistry({ default: { client }, cluster: { client: clusterClient } });
+  });
+
+  afterAll(async () => {
+    await redis?.close();
+    for (const client of clients ?? []) client.destroy();
+    await Promise.all([server?.stop(), cluster?.stop()]);
+  });
+
+  const cases = (["default", "cluster"] as const).flatMap((connection) =>
+    (["text", "bytes"] as const).map((values) => ({ connection, values })),
+  );
+  for (const { connection, values } of cases) {
+    describeCacheStore(concurrently, `redis, given client ${connection}, ${values}`, {
+      open: () => ({ store: redisCacheStore({ connection })({ redis, clock: systemClock, values }) }),
+      values,
+    });
+  }
 });
 
 describeWithRedis("a cache store whose server fails", () => {
@@ -147,14 +308,21 @@ describeWithRedis("a cache store whose server fails", () => {
     const walk = async (pages: AsyncIterable<unknown>): Promise<void> => {
       for await (const _ of pages);
     };
+    const lease = { key: "k", token: "t", seen: undefined };
     const deadline = within(1000);
     const calls = [
       store.getMany(keys, deadline),
       store.setMany(entries("k", 1700), "always", deadline),
       store.deleteMany(keys, deadline),
-      store.touch("k", 1000, deadline),
-      store.touch("k", null, deadline),
-      store.ttl("k", deadline),
+      store.get("k", deadline),
+      store.ensureMany(entries("k", 1700), deadline),
+      store.touchMany(keys, 1000, deadline),
+      store.touchMany(keys, null, deadline),
+      store.ttlMany(keys, deadline),
+      store.compareAndSet("k", "1", undefined, deadline),
+      store.lease(lease, 1000, deadline),
+      store.fill(lease, { value: "1", ttl: null }, deadline),
+      store.release(lease, deadline),
       store.incr("k", 1n, deadline),
       store.ping(deadline),
       walk(store.scan("k", () => deadline)),

@@ -1,0 +1,91 @@
+import type { Clock, Milliseconds } from "../core/clock.ts";
+import { Deadline } from "../core/deadlines.ts";
+import type { RedisRegistry } from "../redis/registry.ts";
+import type { CacheStore } from "../stores/cache-store.ts";
+import { CacheMonitor } from "./cache-monitor.ts";
+import type { VersionOption } from "./cache-options.ts";
+import { type CacheSettings, type ResolvedCacheSettings, resolveCacheSettings } from "./cache-settings.ts";
+import { EntryCodec } from "./entry-codec.ts";
+import { EntryReader } from "./entry-reader.ts";
+import { ForgivingStore } from "./forgiving-store.ts";
+import { CacheKeys } from "./keys.ts";
+import { Loads } from "./loads.ts";
+import { requireCapability } from "./requirements.ts";
+import { SharedVersion } from "./shared-version.ts";
+import { Tags } from "./tags.ts";
+import { type Timeout, toTtl } from "./timeouts.ts";
+
+/** What a cache shares with the rest of the application. */
+export interface CacheContext {
+  readonly redis: RedisRegistry;
+  readonly clock: Clock;
+  /** From 0 up to 1, for jitter and early loads. @defaultValue `Math.random` */
+  readonly random?: () => number;
+}
+
+/** The parts of a cache, as its settings want them. */
+export class CacheCore {
+  /** What its settings are called, such as `caches.default`. */
+  readonly path: string;
+  readonly settings: ResolvedCacheSettings;
+  readonly clock: Clock;
+  readonly store: CacheStore;
+  /** The same one, whose failures are errors whatever the settings say. */
+  readonly strictStore: CacheStore;
+  readonly keys: CacheKeys;
+  readonly codec: EntryCodec;
+  readonly tags: Tags;
+  readonly reader: EntryReader;
+  readonly loads: Loads;
+  readonly monitor: CacheMonitor;
+  readonly sharedVersion: SharedVersion | undefined;
+
+  /** @throws {ImproperlyConfigured} */
+  constructor(settings: CacheSettings, path: string, { redis, clock, random = Math.random }: CacheContext) {
+    this.path = path;
+    this.clock = clock;
+    this.settings = resolveCacheSettings(settings, path);
+    const { compression, serializer, lease, keyPrefix, sharedVersion } = this.settings;
+    this.monitor = new CacheMonitor(path.slice(path.indexOf(".") + 1));
+    this.strictStore = this.settings.store({ redis, clock, values: compression === undefined ? "text" : "bytes" });
+    this.store = this.#forgiving(this.strictStore);
+    if (lease !== null) requireCapability(this.store, "leases", "a lease (set it to null to do without)", path);
+    this.keys = new CacheKeys(this.settings);
+    this.codec = new EntryCodec(serializer, compression);
+    this.tags = new Tags(this.store, this.keys);
+    this.reader = new EntryReader(this.store, this.codec, this.tags, this.monitor);
+    const { store, codec, tags, reader, monitor } = this;
+    const newDeadline = (): Deadline => this.newDeadline();
+    this.loads = new Loads({ store, codec, tags, reader, monitor, clock, random, leaseTtl: lease, newDeadline });
+    this.sharedVersion = sharedVersion ? new SharedVersion(store, clock, `${keyPrefix}:version`) : undefined;
+  }
+
+  newDeadline(): Deadline {
+    return new Deadline(this.settings.deadline, this.clock);
+  }
+
+  ttlOf(timeout: Timeout | undefined): Milliseconds | null {
+    return timeout === undefined ? this.settings.timeout : toTtl(timeout);
+  }
+
+  /** Runs a read with the version that it is to see. The read may run twice. */
+  reading<Result>({ version }: VersionOption, read: (version: number | undefined) => Promise<Result>): Promise<Result> {
+    if (this.sharedVersion === undefined || version !== undefined) return read(version);
+    return this.sharedVersion.with(read, this.newDeadline());
+  }
+
+  /** Runs what must not run twice with the version that it is to see. */
+  async writing<Result>(
+    { version }: VersionOption,
+    write: (version: number | undefined) => Promise<Result>,
+  ): Promise<Result> {
+    if (this.sharedVersion === undefined || version !== undefined) return write(version);
+    return write(await this.sharedVersion.current(this.newDeadline()));
+  }
+
+  #forgiving(store: CacheStore): CacheStore {
+    const { onStoreError, deadline } = this.settings;
+    if (onStoreError === "throw") return store;
+    return new ForgivingStore({ store, monitor: this.monitor, clock: this.clock, pause: deadline });
+  }
+}

@@ -1,0 +1,112 @@
+import { describe, expect, test, vi } from "vitest";
+
+import { anyDeadline, gate, openCache, turn } from "../../test/support/cache-harness.ts";
+
+/** Waits, in real time, until something is so. */
+const until = (check: () => unknown) => vi.waitUntil(check, { timeout: 2000, interval: 5 });
+
+describe("two processes that miss the same key", () => {
+  test("one loads, the other waits for its result", async () => {
+    const { cache, other } = openCache();
+    const second = other();
+    const { promise, open } = gate<string>();
+    const load = vi.fn<() => Promise<string>>(() => promise);
+    const results = [cache.getOrSet("k", load)];
+    await turn();
+    results.push(second.getOrSet("k", load));
+    await until(() => second.stats.leaseWaits === 1);
+    open("value");
+    expect(await Promise.all(results)).toEqual(["value", "value"]);
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  test("when the load of the first fails, the second loads", async () => {
+    const { cache, other } = openCache();
+    const second = other();
+    const { promise, fail } = gate<string>();
+    const first = cache.getOrSet("k", () => promise);
+    await turn();
+    const result = second.getOrSet("k", () => "second");
+    await until(() => second.stats.leaseWaits === 1);
+    fail(new Error("down"));
+    await expect(first).rejects.toThrow("down");
+    expect(await result).toBe("second");
+  });
+
+  test("when the first has died, the second loads as soon as the lease is over", async () => {
+    const { cache, other, clock, store } = openCache({ lease: "5s" });
+    const second = other({ lease: "5s" });
+    // It takes the lease, and is never heard of again.
+    await store.lease({ key: "shop:1:k", token: "dead", seen: undefined }, 5000, anyDeadline());
+    const result = second.getOrSet("k", () => "second");
+    await until(() => second.stats.leaseWaits === 1);
+    clock.advance(4999);
+    await turn();
+    expect(second.stats.loads).toBe(0);
+    clock.advance(1);
+    expect(await result).toBe("second");
+    expect(cache.stats.loads).toBe(0);
+  });
+
+  test("after a delete of the other process, the old value is not stored", async () => {
+    const { cache, other } = openCache();
+    const second = other();
+    const { promise, open } = gate<string>();
+    const first = cache.getOrSet("k", () => promise);
+    await turn();
+    await second.delete("k");
+    expect(await second.getOrSet("k", () => "new")).toBe("new");
+    open("old");
+    expect(await first).toBe("new");
+    expect(await second.get("k")).toBe("new");
+    expect(cache.stats.overruled).toBe(1);
+  });
+
+  test("who loads in the background leaves it to the process that is loading already", async () => {
+    const { cache, other, clock } = openCache();
+    const options = { timeout: 10, stale: 60 } as const;
+    await cache.getOrSet("k", () => "old", options);
+    clock.advance(11_000);
+    const { promise, open } = gate<string>();
+    await cache.getOrSet("k", () => promise, options);
+    await turn();
+    const load = vi.fn<() => string>();
+    expect(await other().getOrSet("k", load, options)).toBe("old");
+    await turn();
+    expect(load).not.toHaveBeenCalled();
+    open("new");
+  });
+
+  test("who joins a load in the background that was left to another process waits for it", async () => {
+    const { cache, other, clock } = openCache();
+    const second = other();
+    const options = { timeout: 10, stale: 60 } as const;
+    await cache.getOrSet("k", () => "old", options);
+    clock.advance(11_000);
+    const { promise, open } = gate<string>();
+    await cache.getOrSet("k", () => promise, options);
+    await turn();
+    const load = () => Promise.reject(new Error("not to be run"));
+    const results = [
+      second.getOrSet<string>("k", load, options),
+      second.getOrSet<string>("k", load, { ...options, stale: 0 }),
+    ];
+    expect(await results[0]).toBe("old");
+    open("new");
+    expect(await results[1]).toBe("new");
+  });
+
+  test("without leases each loads for itself, and a delete of its own still wins", async () => {
+    const { cache, other } = openCache({ lease: null });
+    const load = vi.fn<() => Promise<string>>(async () => "value");
+    await Promise.all([cache.getOrSet("k", load), other({ lease: null }).getOrSet("k", load)]);
+    expect(load).toHaveBeenCalledTimes(2);
+    const { promise, open } = gate<string>();
+    const old = cache.getOrSet("l", () => promise);
+    await turn();
+    await cache.delete("l");
+    open("old");
+    expect(await old).toBe("old");
+    expect(await cache.has("l")).toBe(false);
+  });
+});

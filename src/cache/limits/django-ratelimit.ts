@@ -1,0 +1,154 @@
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+
+import { type Clock, type EpochMilliseconds, systemClock } from "../../core/clock.ts";
+import { CacheKeyNotFoundError, CacheUsageError } from "../../core/errors.ts";
+import { describeValue } from "../../core/settings.ts";
+import type { CountingCache } from "./counters.ts";
+import { type ParsedRate, parseRate, type RatelimitRate } from "./ratelimit-rate.ts";
+
+/** Names one counter of django-ratelimit, but for its window. */
+export interface DjangoRatelimitCounter {
+  /** The `group` of the decorator; where it has none, module and name of the view: `"myapp.views.login"`. */
+  readonly group: string;
+  readonly rate: RatelimitRate;
+  /** What the decorator's `key` gives: an address, a user's id, a field of the form. It can be empty. */
+  readonly value: string;
+  /** The decorator's `method`, if it is not `ALL`: a list, in any order, or one text. @defaultValue `ALL` */
+  readonly methods?: string | readonly string[] | undefined;
+  /** `RATELIMIT_CACHE_PREFIX` of the site. @defaultValue `"rl:"` */
+  readonly prefix?: string | undefined;
+}
+
+/** Options of {@link djangoRatelimitKey}. */
+export interface DjangoRatelimitKeyOptions extends DjangoRatelimitCounter {
+  readonly at: EpochMilliseconds;
+}
+
+/** Options of {@link djangoRatelimit}. */
+export interface DjangoRatelimitOptions extends Omit<DjangoRatelimitCounter, "rate"> {
+  /** `null`: there is no limit. */
+  readonly rate: RatelimitRate | null;
+  /** Whether this call counts, or only looks. @defaultValue `false`, as in django-ratelimit */
+  readonly increment?: boolean | undefined;
+  /** What a counter that gets lost means: no limit, or the limit reached. `RATELIMIT_FAIL_OPEN`. @defaultValue `false` */
+  readonly failOpen?: boolean | undefined;
+  /** Where times come from, for tests. @defaultValue the clock of the process */
+  readonly clock?: Clock | undefined;
+}
+
+/** What is used of a limit: the dictionary of django-ratelimit's `get_usage`. */
+export interface DjangoRatelimitUsage {
+  readonly count: number;
+  readonly limit: number;
+  /** `count` is greater than `limit`. */
+  readonly shouldLimit: boolean;
+  /** Whole seconds until the window ends; -1 when the counter was lost. */
+  readonly timeLeft: number;
+}
+
+/** As django-ratelimit's EXPIRATION_FUDGE: seconds that a counter lives longer than a window. */
+const SPARE_SECONDS = 5;
+
+const LOST: DjangoRatelimitUsage = { count: 0, limit: 0, shouldLimit: true, timeLeft: -1 };
+
+/**
+ * The key in Django's cache under which django-ratelimit 4 counts at a moment (`_make_cache_key` of
+ * django_ratelimit/core.py), with SHA-256, its default.
+ *
+ * @throws {CacheUsageError} When one of the options is not what it has to be.
+ */
+export function djangoRatelimitKey({ at, ...counter }: DjangoRatelimitKeyOptions): string {
+  const rate = parseRate(counter.rate);
+  return keyOf(counter, rate, windowEnd(counter.value, rate.period, toSeconds(at)));
+}
+
+/**
+ * Counts, or looks, as django-ratelimit 4 does (`get_usage`), with the same keys and the same three calls of the cache. So a
+ * limit is shared with a Django site whose cache has the same server, `KEY_PREFIX` and `VERSION`, and keeps integers as digits.
+ *
+ * @returns `undefined` when there is no limit.
+ * @throws {CacheUsageError} When one of the options is not what it has to be.
+ * @throws {StoreConnectionError} {@link StoreServiceError} `failOpen` is not about these.
+ * @example
+ * ```ts
+ * import { createSojourn, djangoRatelimit } from "sojourn";
+ *
+ * const { caches } = createSojourn({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] ?? "" });
+ * const usage = await djangoRatelimit(caches.default, {
+ *   group: "myapp.views.login",
+ *   rate: "5/m",
+ *   value: "203.0.113.7",
+ *   increment: true,
+ * });
+ * ```
+ */
+export async function djangoRatelimit(
+  cache: Pick<CountingCache, "add" | "get" | "incr">,
+  options: DjangoRatelimitOptions,
+): Promise<DjangoRatelimitUsage | undefined> {
+  if (options.rate === null) return undefined;
+  const { increment = false, failOpen = false, clock = systemClock } = options;
+  const { limit, period } = parseRate(options.rate);
+  const window = windowEnd(options.value, period, toSeconds(clock.now()));
+  const key = keyOf(options, { limit, period }, window);
+  const count = await countAt(cache, key, period + SPARE_SECONDS, increment);
+  if (count === undefined) return failOpen ? undefined : LOST;
+  return { count, limit, shouldLimit: count > limit, timeLeft: window - toSeconds(clock.now()) };
+}
+
+async function countAt(
+  cache: Pick<CountingCache, "add" | "get" | "incr">,
+  key: string,
+  timeout: number,
+  increment: boolean,
+): Promise<number | undefined> {
+  const first = increment ? 1 : 0;
+  if (await cache.add(key, first, { timeout })) return first;
+  if (increment) return incr(cache, key);
+  const count = await cache.get(key, { default: first });
+  return typeof count === "number" ? count : undefined;
+}
+
+/** @returns `undefined` when the counter has gone since it was there. */
+async function incr(cache: Pick<CountingCache, "incr">, key: string): Promise<number | undefined> {
+  try {
+    return await cache.incr(key);
+  } catch (error) {
+    if (error instanceof CacheKeyNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+function keyOf(counter: Omit<DjangoRatelimitCounter, "rate">, { limit, period }: ParsedRate, window: number): string {
+  const { group, value, methods = [], prefix = "rl:" } = counter;
+  checkText("group", group);
+  const parts = [group, `${limit}/${period}s`, value, window, methodsOf(methods)];
+  return prefix + createHash("sha256").update(parts.join("")).digest("hex");
+}
+
+/** A list is put in order; one text is taken as it is, as there. */
+function methodsOf(methods: string | readonly string[]): string {
+  if (typeof methods === "string") return methods;
+  return methods
+    .map((method) => method.toUpperCase())
+    .toSorted()
+    .join("");
+}
+
+/** The last second of the window, in seconds since 1970 (`_get_window`). */
+function windowEnd(value: string, period: number, now: number): number {
+  checkText("value", value);
+  if (period === 1) return now;
+  const end = now - (now % period) + (crc32(value) % period);
+  return end < now ? end + period : end;
+}
+
+function toSeconds(time: EpochMilliseconds): number {
+  return Math.floor(time / 1000);
+}
+
+function checkText(name: string, text: unknown): void {
+  if (typeof text === "string" && text.isWellFormed()) return;
+  throw new CacheUsageError(`${name} of a rate limit has to be a text, got ${describeValue(text)}.`);
+}

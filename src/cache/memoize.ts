@@ -1,0 +1,35 @@
+import type { LoadOptions } from "./load-options.ts";
+
+/** Options of `cache.memoize`. */
+export interface MemoizeOptions<Args extends readonly unknown[]> extends LoadOptions {
+  /** The key of the entry with the result of these arguments. */
+  readonly key: (...args: Args) => string;
+}
+
+/** A function that keeps its results in a cache. */
+export interface Memoized<Args extends readonly unknown[], Value> {
+  (...args: Args): Promise<Value>;
+  /** The key under which the result of these arguments is kept. */
+  key(...args: Args): string;
+  /** Forgets the result of these arguments. @returns Whether there was one. */
+  delete(...args: Args): Promise<boolean>;
+}
+
+/** What {@link memoize} needs of a cache. */
+export interface MemoizingCache {
+  getOrSet<Value>(key: string, load: () => Value | Promise<Value>, options: LoadOptions): Promise<Value>;
+  delete(key: string, options: LoadOptions): Promise<boolean>;
+}
+
+/** See `cache.memoize`. */
+export function memoize<Args extends readonly unknown[], Value>(
+  cache: MemoizingCache,
+  load: (...args: Args) => Value | Promise<Value>,
+  { key, ...options }: MemoizeOptions<Args>,
+): Memoized<Args, Value> {
+  const memoized = (...args: Args): Promise<Value> => cache.getOrSet(key(...args), () => load(...args), options);
+  return Object.assign(memoized, {
+    key,
+    delete: (...args: Args): Promise<boolean> => cache.delete(key(...args), options),
+  });
+}

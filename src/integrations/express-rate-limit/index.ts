@@ -1,0 +1,1 @@
+export { CacheRateLimitStore, cacheRateLimitStore, type RateLimitStoreOptions } from "./cache-rate-limit-store.ts";

@@ -1,0 +1,58 @@
+import { CacheUsageError } from "../core/errors.ts";
+
+/** The classes of Temporal that are a value. */
+export type TemporalName =
+  | "Duration"
+  | "Instant"
+  | "PlainDate"
+  | "PlainDateTime"
+  | "PlainMonthDay"
+  | "PlainTime"
+  | "PlainYearMonth"
+  | "ZonedDateTime";
+
+/** An object of one of these classes, of the runtime's own Temporal or of a polyfill. */
+export interface TemporalObject<Name extends TemporalName> {
+  readonly [Symbol.toStringTag]: `Temporal.${Name}`;
+  toString(): string;
+}
+
+type GlobalTemporal = typeof globalThis extends { readonly Temporal: infer Temporal } ? Temporal : unknown;
+
+/** The global class itself where the project's types know Temporal, else what is known of its objects here. */
+export type TemporalValue<Name extends TemporalName> = Name extends TemporalName
+  ? GlobalTemporal extends Readonly<Record<Name, new (...args: never) => infer Value>>
+    ? Value
+    : TemporalObject<Name>
+  : never;
+
+/** What is used of a class of Temporal. */
+interface TemporalClass {
+  from(input: unknown): object;
+}
+
+const NAME =
+  /^Temporal\.(Duration|Instant|PlainDate|PlainDateTime|PlainMonthDay|PlainTime|PlainYearMonth|ZonedDateTime)$/;
+
+/** Which class of Temporal a value is of, if any. */
+export function temporalNameOf(value: unknown): TemporalName | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const tag = (value as { readonly [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
+  return typeof tag === "string" ? (NAME.exec(tag)?.[1] as TemporalName | undefined) : undefined;
+}
+
+/**
+ * Makes an object of Temporal.
+ *
+ * @throws {CacheUsageError} When this process has no `globalThis.Temporal`.
+ * @throws {RangeError} When the input is not one that the class knows.
+ */
+export function newTemporal<Name extends TemporalName>(name: Name, input: unknown): TemporalValue<Name> {
+  const { Temporal } = globalThis as { readonly Temporal?: Readonly<Record<TemporalName, TemporalClass>> };
+  if (Temporal === undefined) {
+    throw new CacheUsageError(
+      `A Temporal.${name} was asked for, and this Node has no Temporal. Import a polyfill that sets globalThis.Temporal first.`,
+    );
+  }
+  return Temporal[name].from(input) as TemporalValue<Name>;
+}

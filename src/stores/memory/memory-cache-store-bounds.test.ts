@@ -1,0 +1,137 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { describe, expect, it } from "vitest";
+
+import { Deadline } from "../../core/deadlines.ts";
+import { ImproperlyConfigured } from "../../core/errors.ts";
+import { RedisRegistry } from "../../redis/registry.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
+import type { CacheStore, StoredValue } from "../cache-store.ts";
+import { memoryCacheStore, type MemoryCacheStoreOptions } from "./index.ts";
+import { ENTRY_OVERHEAD, MemoryCacheStore } from "./memory-cache-store.ts";
+
+const later = (): Deadline => new Deadline(30_000);
+const MIB = 1024 * 1024;
+
+const put = (store: CacheStore, key: string, value: StoredValue) =>
+  store.setMany([{ key, value, ttl: null }], "always", later());
+
+function open(maxBytes: number, values: "text" | "bytes" = "text"): MemoryCacheStore {
+  return new MemoryCacheStore(new ManualClock(), { maxEntries: 1000, maxBytes }, values);
+}
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+/** What is alive in the heap of this process, in bytes. */
+function heapUsed(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
+describe("the bound on bytes of the memory store", () => {
+  it("holds over a million distinct keys, in what is counted and in what is alive", async () => {
+    const maxBytes = 16 * MIB;
+    const before = heapUsed();
+    const store = new MemoryCacheStore(new ManualClock(), { maxEntries: 100_000, maxBytes });
+    const pad = "x".repeat(900);
+    let [mostCounted, mostAlive] = [0, 0];
+    for (let index = 0; index < 1_000_000; index++) {
+      const key = `shop:1:product-${index}`;
+      await put(store, key, JSON.stringify([index, pad.slice((index * 37) % 900)]));
+      if (store.bytes > mostCounted) mostCounted = store.bytes;
+      if (index % 50_000 === 0) mostAlive = Math.max(mostAlive, heapUsed() - before);
+    }
+    console.info(`10^6 keys, bound ${maxBytes}: at most ${mostCounted} counted, ${mostAlive} alive`);
+    expect(mostCounted).toBeLessThanOrEqual(maxBytes);
+    expect(mostCounted).toBeGreaterThan(maxBytes - 2000);
+    expect(mostAlive).toBeGreaterThan(maxBytes / 2);
+    expect(mostAlive).toBeLessThan(1.5 * maxBytes);
+    expect(await store.get("shop:1:product-0", later())).toBeUndefined();
+    expect(await store.get("shop:1:product-999999", later())).toBeDefined();
+  });
+
+  it("counts keys and values in bytes of UTF-8, and an overhead for each entry", async () => {
+    const store = open(MIB);
+    await put(store, "kľúč", "é\u{1F36A}");
+    expect(store.bytes).toBe(7 + 6 + ENTRY_OVERHEAD);
+    await put(store, "kľúč", "");
+    expect(store.bytes).toBe(7 + ENTRY_OVERHEAD);
+    await store.deleteMany(["kľúč"], later());
+    expect(store.bytes).toBe(0);
+  });
+
+  it("counts bytes as what they are", async () => {
+    const store = open(MIB, "bytes");
+    await put(store, "k", Buffer.from([0, 128, 255]));
+    await put(store, "l", "é");
+    expect(store.bytes).toBe(1 + 3 + 1 + 2 + 2 * ENTRY_OVERHEAD);
+  });
+
+  it("makes room by what was not used for the longest time", async () => {
+    const store = open(3 * (ENTRY_OVERHEAD + 101));
+    for (const key of ["a", "b", "c"]) await put(store, key, "x".repeat(100));
+    await store.get("a", later());
+    await put(store, "d", "x".repeat(100));
+    expect((await store.getMany(["a", "b", "c", "d"], later())).map((value) => value !== undefined)).toEqual([
+      true,
+      false,
+      true,
+      true,
+    ]);
+  });
+
+  it("does not keep an entry that is larger by itself, nor what was there before; all others stay", async () => {
+    const store = open(1000);
+    await put(store, "large", "small");
+    await put(store, "other", "value");
+    await put(store, "large", "x".repeat(1000));
+    expect(await store.getMany(["large", "other"], later())).toEqual([undefined, "value"]);
+    await store.lease({ key: "large", token: "t", seen: undefined }, 1000, later());
+    const entry = { value: "x".repeat(1000), ttl: null };
+    expect(await store.fill({ key: "large", token: "t", seen: undefined }, entry, later())).toEqual({
+      status: "stored",
+    });
+    expect(await store.get("large", later())).toBeUndefined();
+  });
+
+  it("there is none unless it is set", async () => {
+    const store = new MemoryCacheStore(new ManualClock(), { maxEntries: 10 });
+    for (let index = 0; index < 10; index++) await put(store, `k${index}`, "x".repeat(MIB));
+    expect(await store.get("k0", later())).toHaveLength(MIB);
+  });
+
+  it.each([0, 1.5, "10", null, Number.POSITIVE_INFINITY])("refuses maxBytes %j", (maxBytes) => {
+    const make = () =>
+      memoryCacheStore({ maxBytes } as MemoryCacheStoreOptions)({
+        redis: new RedisRegistry(),
+        clock: new ManualClock(),
+      });
+    expect(make).toThrow(ImproperlyConfigured);
+    expect(make).toThrow("memoryCacheStore.maxBytes: expected a whole number of bytes, from 1");
+  });
+});
+
+describe("values in memory", () => {
+  it("bytes that were given or read can be changed without changing the entry", async () => {
+    const store = open(MIB, "bytes");
+    const given = Buffer.from("value");
+    await put(store, "k", given);
+    given.fill(0);
+    const read = (await store.get("k", later())) as Buffer;
+    expect(read.toString()).toBe("value");
+    read.fill(0);
+    expect(String(await store.get("k", later()))).toBe("value");
+  });
+
+  it("leases that are over go when many have gathered", async () => {
+    const clock = new ManualClock();
+    const store = new MemoryCacheStore(clock, { maxEntries: 10 });
+    const before = heapUsed();
+    for (let index = 0; index < 300_000; index++) {
+      await store.lease({ key: `k${index}`, token: `t${index}`, seen: undefined }, 1, later());
+      clock.advance(1);
+    }
+    expect(heapUsed() - before).toBeLessThan(50 * MIB);
+  });
+});

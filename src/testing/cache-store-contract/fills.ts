@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+
+import { type CacheContractTest, fill, later, leaseOf, LONG_TTL, put, read, take, ttlOf } from "./support.ts";
+
+const STORED = { status: "stored" };
+
+/** The lease is gone or something newer is there, which the answer tells. */
+const overruledBy = (value: string | undefined) => ({ status: "overruled", value });
+
+/** What `fill` promises. */
+export const FILLS: Readonly<Record<string, CacheContractTest>> = {
+  async "fill stores what was loaded, and ends the lease"({ store, key }) {
+    const lease = leaseOf(key, "one");
+    await take(store, lease);
+    assert.deepEqual(await fill(store, lease, "loaded"), STORED);
+    assert.equal(await read(store, key), "loaded");
+    assert.equal(await take(store, leaseOf(key, "two", "loaded")), "leased");
+    assert.deepEqual(await fill(store, lease, "again"), overruledBy("loaded"));
+  },
+
+  async "what fill stores expires, or not"({ store, prefix, expire, shortTtl }) {
+    const [short, never] = [`${prefix}short`, `${prefix}never`];
+    for (const [key, ttl] of [[short, shortTtl] as const, [never, null] as const]) {
+      await take(store, leaseOf(key, "one"));
+      await fill(store, leaseOf(key, "one"), "loaded", ttl);
+    }
+    await expire();
+    assert.deepEqual(await store.getMany([short, never], later()), [undefined, "loaded"]);
+    assert.equal(await ttlOf(store, never), null);
+  },
+
+  async "fill replaces what was seen, whole or the beginning of it, and its time to live"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
+    for (const seen of ["value", "val"]) {
+      await put(store, key, "value", shortTtl);
+      await take(store, leaseOf(key, "one", seen));
+      assert.deepEqual(await fill(store, leaseOf(key, "one", seen), "loaded"), STORED);
+      assert.equal(await read(store, key), "loaded");
+    }
+    await expire();
+    assert.equal(await read(store, key), "loaded");
+  },
+
+  async "fill stores where what was seen has expired"({ store, key, expire, shortTtl }) {
+    const lease = leaseOf(key, "one", "value");
+    await put(store, key, "value", shortTtl);
+    await take(store, lease);
+    await expire();
+    assert.deepEqual(await fill(store, lease, "loaded"), STORED);
+  },
+
+  async "fill without a lease is overruled, and stores nothing"({ store, key }) {
+    assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), overruledBy(undefined));
+    assert.equal(await read(store, key), undefined);
+    await put(store, key, "value");
+    assert.deepEqual(await fill(store, leaseOf(key, "one", "value"), "loaded"), overruledBy("value"));
+    assert.equal(await read(store, key), "value");
+  },
+
+  async "fill with the token of another is overruled, and the lease stays that of its owner"({ store, key }) {
+    await take(store, leaseOf(key, "one"));
+    assert.deepEqual(await fill(store, leaseOf(key, "two"), "stolen"), overruledBy(undefined));
+    assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), STORED);
+  },
+
+  async "fill after the lease has ended by time is overruled, also when another has it then"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
+    await take(store, leaseOf(key, "one"), shortTtl);
+    await expire();
+    assert.deepEqual(await fill(store, leaseOf(key, "one"), "late"), overruledBy(undefined));
+    await take(store, leaseOf(key, "two"));
+    assert.deepEqual(await fill(store, leaseOf(key, "one"), "late"), overruledBy(undefined));
+    assert.deepEqual(await fill(store, leaseOf(key, "two"), "loaded"), STORED);
+  },
+
+  async "fill after a release is overruled"({ store, key }) {
+    await take(store, leaseOf(key, "one"));
+    await store.release(leaseOf(key, "one"), later());
+    assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), overruledBy(undefined));
+  },
+
+  async "fill after a delete is overruled, whether something was seen or not"({ store, key }) {
+    for (const seen of [undefined, "value"]) {
+      if (seen !== undefined) await put(store, key, seen);
+      await take(store, leaseOf(key, "one", seen));
+      await store.deleteMany([key], later());
+      assert.deepEqual(await fill(store, leaseOf(key, "one", seen), "stale"), overruledBy(undefined));
+      assert.equal(await read(store, key), undefined);
+    }
+  },
+
+  async "fill after a delete is overruled, also when another loads meanwhile"({ store, key }) {
+    await take(store, leaseOf(key, "one"));
+    await store.deleteMany([key], later());
+    await take(store, leaseOf(key, "two"));
+    assert.deepEqual(await fill(store, leaseOf(key, "one"), "stale"), overruledBy(undefined));
+    assert.deepEqual(await fill(store, leaseOf(key, "two"), "loaded"), STORED);
+  },
+
+  async "fill after a set is overruled by what was set, whatever its time to live"({ store, prefix }) {
+    for (const ttl of [LONG_TTL, 20_000, null]) {
+      for (const seen of [undefined, "value"]) {
+        const key = `${prefix}${String(ttl)}${String(seen)}`;
+        if (seen !== undefined) await put(store, key, seen);
+        await take(store, leaseOf(key, "one", seen));
+        await put(store, key, "newer", ttl);
+        assert.deepEqual(await fill(store, leaseOf(key, "one", seen), "stale"), overruledBy("newer"));
+        assert.equal(await read(store, key), "newer");
+      }
+    }
+  },
+
+  async "fill after a set is overruled also when what was set has expired again"({ store, prefix, expire, shortTtl }) {
+    const [empty, seen] = [leaseOf(`${prefix}empty`, "one"), leaseOf(`${prefix}seen`, "one", "value")];
+    await put(store, seen.key, "value");
+    for (const lease of [empty, seen]) {
+      await take(store, lease);
+      await put(store, lease.key, "newer", shortTtl);
+    }
+    await expire();
+    for (const lease of [empty, seen]) {
+      assert.deepEqual(await fill(store, lease, "stale"), overruledBy(undefined));
+      assert.equal(await read(store, lease.key), undefined);
+    }
+  },
+
+  async "a fill that is overruled by a newer value ends the lease too"({ store, key }) {
+    await take(store, leaseOf(key, "one"));
+    await put(store, key, "newer");
+    await fill(store, leaseOf(key, "one"), "stale");
+    assert.equal(await take(store, leaseOf(key, "two", "newer")), "leased");
+  },
+
+  async "20 concurrent callers lease and fill: one value is stored, and the others are overruled"({ store, key }) {
+    const loads = Array.from({ length: 20 }, async (_, index) => {
+      const lease = leaseOf(key, `t${index}`);
+      await take(store, lease);
+      return fill(store, lease, `v${index}`);
+    });
+    const results = await Promise.all(loads);
+    const stored = results.flatMap(({ status }, index) => (status === "stored" ? [`v${index}`] : []));
+    assert.deepEqual(stored, [await read(store, key)]);
+  },
+};
+
+/** What `compareAndSet` promises where there are leases. */
+export const COMPARE_AND_SET_AND_LEASES: Readonly<Record<string, CacheContractTest>> = {
+  async "fill after a compareAndSet that deletes is overruled"({ store, key }) {
+    const lease = leaseOf(key, "one", "value");
+    await put(store, key, "value");
+    await take(store, lease);
+    assert.equal(await store.compareAndSet(key, "value", undefined, later()), true);
+    assert.deepEqual(await fill(store, lease, "stale"), overruledBy(undefined));
+  },
+
+  async "fill after a compareAndSet is overruled by the new value, also when it has expired again"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
+    const lease = leaseOf(key, "one", "value");
+    await put(store, key, "value");
+    await take(store, lease);
+    assert.equal(await store.compareAndSet(key, "value", { value: "newer", ttl: shortTtl }, later()), true);
+    assert.equal(await read(store, key), "newer");
+    await expire();
+    assert.deepEqual(await fill(store, lease, "stale"), overruledBy(undefined));
+  },
+
+  async "a compareAndSet that changes nothing ends no lease"({ store, key }) {
+    const lease = leaseOf(key, "one", "value");
+    await put(store, key, "value");
+    await take(store, lease);
+    assert.equal(await store.compareAndSet(key, "other", undefined, later()), false);
+    assert.deepEqual(await fill(store, lease, "loaded"), STORED);
+  },
+};

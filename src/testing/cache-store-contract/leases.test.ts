@@ -1,0 +1,93 @@
+import { expect, test } from "vitest";
+
+import { type Fault, runCacheStoreSuite } from "../../../test/support/spoilt-cache-store.ts";
+import { LONGEST_LEASE } from "../../stores/cache-store.ts";
+
+const FAULTS: readonly Fault[] = [
+  [
+    "whose fill ignores the token",
+    (store) => ({
+      fill: async (lease, entry, deadline) => {
+        if ((await store.get(lease.key, deadline)) !== undefined) return store.fill(lease, entry, deadline);
+        await store.setMany([{ key: lease.key, ...entry }], "always", deadline);
+        return { status: "stored" };
+      },
+    }),
+    "fill with the token of another is overruled, and the lease stays that of its owner",
+  ],
+  [
+    "whose fill ignores what was written meanwhile",
+    (store) => ({ fill: (lease, entry, deadline) => store.fill({ ...lease, seen: "" }, entry, deadline) }),
+    "fill after a set is overruled by what was set, whatever its time to live",
+  ],
+  [
+    "whose fill leaves the lease of a load that is overruled",
+    (store) => ({
+      fill: async (lease, entry, deadline) => {
+        const value = await store.get(lease.key, deadline);
+        if (value !== undefined && value !== lease.seen) return { status: "overruled", value };
+        return store.fill(lease, entry, deadline);
+      },
+    }),
+    "a fill that is overruled by a newer value ends the lease too",
+  ],
+  [
+    "whose delete leaves the lease",
+    (store) => ({
+      deleteMany: async (keys, deadline) => {
+        const touched = await store.touchMany([...new Set(keys)], -1, deadline);
+        return touched.filter(Boolean).length;
+      },
+    }),
+    "fill after a delete is overruled, whether something was seen or not",
+  ],
+  [
+    "that takes a value which has expired again for one that never was",
+    (store) => ({
+      setMany: async (entries, condition, deadline) => {
+        const lasting = entries.map((entry) => ({ ...entry, ttl: null }));
+        const stored = await store.setMany(lasting, condition, deadline);
+        for (const { key, ttl } of entries.filter((_, index) => stored[index])) {
+          await store.touchMany([key], ttl, deadline);
+        }
+        return stored;
+      },
+    }),
+    "fill after a set is overruled also when what was set has expired again",
+  ],
+  [
+    "that leases a key to all who ask",
+    () => ({ lease: () => Promise.resolve({ status: "leased" }) }),
+    "20 concurrent callers ask for a lease: exactly one gets it, the others hear that it is busy",
+  ],
+  [
+    "whose leases do not look for a value",
+    (store) => ({ lease: (lease, ttl, deadline) => store.lease({ ...lease, seen: "" }, ttl, deadline) }),
+    "where a value is, and nothing was seen, it is found",
+  ],
+  [
+    "whose leases never end",
+    (store) => ({ lease: (lease, _, deadline) => store.lease(lease, LONGEST_LEASE, deadline) }),
+    "a lease ends when its time is over",
+  ],
+  [
+    "whose release ends the lease of anybody",
+    (store) => ({ release: async ({ key }, deadline) => void (await store.deleteMany([key], deadline)) }),
+    "a release by somebody else ends nothing, nor does one of no lease",
+  ],
+  [
+    "whose clear leaves the leases on missing entries",
+    (store) => ({
+      async *clear(keyPrefix, pageDeadline) {
+        for await (const key of store.scan(`${keyPrefix}:`, pageDeadline)) {
+          if (/^:-?\d+:/.test(key.slice(keyPrefix.length))) yield await store.deleteMany([key], pageDeadline());
+        }
+      },
+    }),
+    "clear ends the leases on its keys and on its missing ones, counts none, and ends no other",
+  ],
+];
+
+test.each(FAULTS)("a store %s fails", async (_, spoil, title) => {
+  expect((await runCacheStoreSuite(spoil, { only: title })).failed).toEqual([title]);
+});

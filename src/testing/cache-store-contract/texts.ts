@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+
+import type { CacheStore, StoredValue } from "../../stores/cache-store.ts";
+
+/**
+ * A store whose values are read as texts, so that the same tests serve for stores of texts and of bytes. It fails when a
+ * value has not the form that the store is said to read values in.
+ */
+export function withTexts(store: CacheStore, values: "text" | "bytes"): CacheStore {
+  const toText = (value: StoredValue): string => {
+    if (values === "bytes") assert.ok(Buffer.isBuffer(value), "expected all values to be read as bytes");
+    else assert.ok(typeof value === "string", "expected all values to be read as text");
+    return value.toString();
+  };
+  const toTextIfThere = (value: StoredValue | undefined) => (value === undefined ? undefined : toText(value));
+  const texts: Partial<CacheStore> = {
+    get: async (...args) => toTextIfThere(await store.get(...args)),
+    getMany: async (...args) => (await store.getMany(...args)).map(toTextIfThere),
+    ensureMany: async (...args) => (await store.ensureMany(...args)).map(toText),
+    async lease(...args) {
+      const result = await store.lease(...args);
+      return result.status === "found" ? { ...result, value: toText(result.value) } : result;
+    },
+    async fill(...args) {
+      const result = await store.fill(...args);
+      return result.status === "overruled" ? { ...result, value: toTextIfThere(result.value) } : result;
+    },
+  };
+  return new Proxy(store, {
+    get(target, name) {
+      const method: unknown = Reflect.get(texts, name) ?? Reflect.get(target, name);
+      return typeof method === "function" ? (method as () => unknown).bind(target) : method;
+    },
+  });
+}

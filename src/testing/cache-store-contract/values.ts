@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+
+import type { CacheStore } from "../../stores/cache-store.ts";
+import { type CacheContractContext, type CacheContractTest, later, LONG_TTL, read } from "./support.ts";
+
+const TEXT = "Žofie \u{1F36A} \0";
+
+/** Every byte, most of them no UTF-8, in the middle of a larger buffer and no `Buffer` of Node. */
+const ALL_BYTES = new Uint8Array(300).map((_, index) => index - 20).subarray(20, 276);
+
+/** What is promised of values as text and as bytes. */
+export const VALUES: Readonly<Record<string, CacheContractTest>> = {
+  async "a value may be written as text or as the bytes of its UTF-8, and is read in one form"(context) {
+    const { store, key } = context;
+    for (const value of [TEXT, Buffer.from(TEXT), new Uint8Array(Buffer.from(TEXT))]) {
+      await store.deleteMany([key], later());
+      await store.setMany([{ key, value, ttl: LONG_TTL }], "if-absent", later());
+      assert.equal(await read(store, key), TEXT);
+      assert.deepEqual(await store.ensureMany([{ key, value: "other", ttl: LONG_TTL }], later()), [TEXT]);
+      await store.deleteMany([key], later());
+      assert.deepEqual(await store.ensureMany([{ key, value, ttl: LONG_TTL }], later()), [TEXT]);
+    }
+  },
+
+  async "incr counts digits that were written as bytes, and leaves what is read in one form"({ store, key }) {
+    await store.setMany([{ key, value: Buffer.from("41"), ttl: LONG_TTL }], "always", later());
+    assert.deepEqual(await store.incr(key, 1n, later()), { status: "incremented", value: 42n });
+    assert.equal(await read(store, key), "42");
+  },
+};
+
+/** What is promised of the values that `compareAndSet` gets. */
+export const COMPARED_VALUES: Readonly<Record<string, CacheContractTest>> = {
+  async "compareAndSet takes text and bytes"({ store, key }) {
+    await store.setMany([{ key, value: TEXT, ttl: LONG_TTL }], "always", later());
+    const next = { value: Buffer.from("next"), ttl: LONG_TTL };
+    assert.equal(await store.compareAndSet(key, new Uint8Array(Buffer.from(TEXT)), next, later()), true);
+    assert.equal(await read(store, key), "next");
+    assert.equal(await store.compareAndSet(key, "next", undefined, later()), true);
+  },
+};
+
+/** What is promised of the values that leases are about. */
+export const LEASED_VALUES: Readonly<Record<string, CacheContractTest>> = {
+  async "what was seen and what is filled in may be text or bytes"({ store, key }) {
+    await store.setMany([{ key, value: TEXT, ttl: LONG_TTL }], "always", later());
+    const lease = { key, token: "one", seen: new Uint8Array(Buffer.from(TEXT).subarray(0, 2)) };
+    assert.deepEqual(await store.lease(lease, 1000, later()), { status: "leased" });
+    const entry = { value: new Uint8Array(Buffer.from("Ž2")), ttl: LONG_TTL };
+    assert.deepEqual(await store.fill(lease, entry, later()), { status: "stored" });
+    assert.deepEqual(await store.fill(lease, entry, later()), { status: "overruled", value: "Ž2" });
+    assert.deepEqual(await store.lease(lease, 1000, later()), { status: "leased" });
+    assert.deepEqual(await store.lease({ ...lease, seen: Buffer.from("Z") }, 1000, later()), {
+      status: "found",
+      value: "Ž2",
+    });
+  },
+};
+
+/** What is promised where values are read as bytes. */
+export const BYTES: Readonly<Record<string, CacheContractTest>> = {
+  async "bytes that are no UTF-8 come back unchanged, from every method"(context) {
+    const { raw, key } = context;
+    await raw.setMany([{ key, value: ALL_BYTES, ttl: LONG_TTL }], "always", later());
+    assertAllBytes(await raw.get(key, later()));
+    for (const value of await raw.getMany([key, key], later())) assertAllBytes(value);
+    assertAllBytes((await raw.ensureMany([{ key, value: "other", ttl: LONG_TTL }], later()))[0]);
+    await raw.deleteMany([key], later());
+    assertAllBytes((await raw.ensureMany([{ key, value: ALL_BYTES, ttl: LONG_TTL }], later()))[0]);
+    assertAllBytes(await raw.get(key, later()));
+  },
+
+  async "bytes that are no UTF-8 are compared as they are"(context) {
+    const { raw, key } = context;
+    const other = ALL_BYTES.with(200, 201);
+    await raw.setMany([{ key, value: ALL_BYTES, ttl: LONG_TTL }], "always", later());
+    if (raw.capabilities.compareAndSet) await assertCompared(raw, key, other);
+    if (raw.capabilities.leases) await assertLeased(context, other);
+    assertAllBytes(await raw.get(key, later()));
+  },
+
+  async "1 MB of bytes comes back unchanged"({ raw, key }) {
+    const value = Buffer.alloc(1_000_000, ALL_BYTES);
+    await raw.setMany([{ key, value, ttl: LONG_TTL }], "always", later());
+    assert.ok(value.equals((await raw.get(key, later())) as Buffer));
+  },
+};
+
+function assertAllBytes(value: unknown): void {
+  assert.ok(Buffer.isBuffer(value));
+  assert.ok(value.equals(ALL_BYTES), `got ${value.toString("hex")}`);
+}
+
+async function assertCompared(raw: CacheStore, key: string, other: Uint8Array): Promise<void> {
+  const next = { value: ALL_BYTES, ttl: LONG_TTL };
+  assert.equal(await raw.compareAndSet(key, other, next, later()), false);
+  assert.equal(await raw.compareAndSet(key, ALL_BYTES, next, later()), true);
+}
+
+async function assertLeased({ raw, key }: CacheContractContext, other: Uint8Array): Promise<void> {
+  const lease = { key, token: "one", seen: ALL_BYTES.subarray(0, 201) };
+  const found = await raw.lease({ ...lease, seen: other }, 1000, later());
+  assertAllBytes(found.status === "found" ? found.value : found.status);
+  assert.deepEqual(await raw.lease(lease, 1000, later()), { status: "leased" });
+  assert.deepEqual(await raw.fill(lease, { value: ALL_BYTES, ttl: LONG_TTL }, later()), { status: "stored" });
+  const overruled = await raw.fill(lease, { value: other, ttl: LONG_TTL }, later());
+  assertAllBytes(overruled.status === "overruled" ? overruled.value : overruled.status);
+}

@@ -1,0 +1,35 @@
+import type { CacheSettings } from "../../../src/cache/index.ts";
+import type { LoadOptions } from "../../../src/cache/load-options.ts";
+
+/** What a loading process does: calls getOrSet for a key so many times at once. */
+export interface LoadRequest {
+  readonly id: number;
+  readonly settings: CacheSettings;
+  readonly key: string;
+  readonly callers: number;
+  readonly options?: LoadOptions;
+  /** How long the loader takes, in milliseconds. */
+  readonly takes: number;
+  /** What it gives; left out, it fails with the error {@link LOADER_ERROR}. */
+  readonly gives?: unknown;
+}
+
+/** How the callers fared, in their order. */
+export interface LoadReply {
+  readonly id: number;
+  readonly outcomes: readonly LoadOutcome[];
+}
+
+/** A value, or the name, message and code of an error. */
+export type LoadOutcome = { readonly value: unknown } | { readonly error: string };
+
+export type LoadingMessage = "ready" | LoadReply;
+
+export const LOADER_ERROR = "RangeError: the source is down";
+
+/** Where the loaders count their runs, by a client that knows nothing of the cache. */
+export const runsOf = (key: string): string => `runs-of-${key}`;
+
+/** How many loaders run now, of all processes; and how often one began while another was running. */
+export const runningOf = (key: string): string => `running-of-${key}`;
+export const overlapsOf = (key: string): string => `overlaps-of-${key}`;

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+
+import type { CacheLock } from "../../../src/cache/lock.ts";
+import type { LockOptions } from "../../../src/cache/lock-options.ts";
+import { CacheLockError, StoreConnectionError } from "../../../src/core/errors.ts";
+import { RedisRegistry } from "../../../src/redis/registry.ts";
+import { errorOf, MARGIN, serverForTest, timeOf } from "../../support/redis-connections.ts";
+import { describeWithRedis, freePort, RedisServer } from "../../support/redis-server.ts";
+import { openCacheOn } from "./support.ts";
+
+/** A lock with a connection of its own, as in another process. */
+function openLock(server: RedisServer, key: string, options: Partial<LockOptions> = {}): CacheLock {
+  const redis = new RedisRegistry({ default: server.settings });
+  onTestFinished(() => redis.close());
+  return openCacheOn(redis, { keyPrefix: "shop" }).lock(key, { timeout: "20s", ...options });
+}
+
+describeWithRedis("a lock on Redis", () => {
+  let server: RedisServer;
+
+  beforeAll(async () => {
+    server = await RedisServer.start();
+  });
+
+  afterAll(() => server?.stop());
+
+  test("is one command to acquire, one to extend and one to release, and its entry has the lock's life", async () => {
+    const lock = openLock(server, "commands", { timeout: "1m" });
+    const monitor = await server.monitor();
+    onTestFinished(() => monitor.stop());
+    await lock.acquire();
+    expect(await monitor.take()).toEqual(["SET"]);
+    const life = async (): Promise<number> => Number(await server.command("PTTL", "shop:1:commands"));
+    expect(await life()).toBeGreaterThan(40_000);
+    expect(await life()).toBeLessThanOrEqual(60_000);
+    await monitor.take();
+    await lock.extend("100s");
+    expect(await monitor.take()).toHaveLength(1);
+    expect(await life()).toBeGreaterThan(80_000);
+    await monitor.take();
+    await lock.release();
+    expect(await monitor.take()).toHaveLength(1);
+    expect(await server.command("EXISTS", "shop:1:commands")).toBe(0);
+  });
+
+  test("of four processes with five callers each, one works at a time, and all come to it", async () => {
+    let [running, most, done] = [0, 0, 0];
+    const work = async (): Promise<void> => {
+      most = Math.max(most, ++running);
+      await server.command("PING");
+      running--;
+      done++;
+    };
+    const locks = Array.from({ length: 4 }, () =>
+      Array.from({ length: 5 }, () => openLock(server, "turns", { sleep: "5ms" })),
+    ).flat();
+    await Promise.all(locks.map((lock) => lock.run(work)));
+    expect({ most, done }).toEqual({ most: 1, done: 20 });
+  });
+
+  test("a holder that has crashed keeps it for its life, and no longer", async () => {
+    const crashed = openLock(server, "crash", { timeout: "300ms" });
+    await crashed.acquire();
+    expect(await openLock(server, "crash", { blocking: false }).acquire()).toBe(false);
+    expect(await openLock(server, "crash", { sleep: "10ms" }).acquire()).toBe(true);
+    await expect(crashed.release()).rejects.toThrow(CacheLockError);
+  });
+
+  test("the signal of run aborts when the lock's life ends, and it is nobody's then", async () => {
+    const lock = openLock(server, "late", { timeout: "50ms" });
+    const running = lock.run(
+      (signal) => new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
+    );
+    // By Redis's clock it may still be there for an instant, and then it is given back.
+    const error: unknown = await running.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error === undefined || error instanceof CacheLockError).toBe(true);
+    expect(await server.command("EXISTS", "shop:1:late")).toBe(0);
+  });
+});
+
+describeWithRedis("a lock on a Redis that does not answer", () => {
+  test("acquire, extend and release end with the deadline, and say what may have happened", async () => {
+    const server = await serverForTest();
+    const [held, other] = [openLock(server, "frozen"), openLock(server, "other")];
+    await held.acquire();
+    await other.isLocked();
+    server.freeze();
+    for (const call of [() => other.acquire(), () => held.extend(), () => held.release()]) {
+      const operation = call();
+      expect(await timeOf(operation)).toBeLessThan(1000 + MARGIN);
+      const error = await errorOf(operation);
+      expect(error).toBeInstanceOf(StoreConnectionError);
+    }
+    server.thaw();
+  });
+
+  test('also in a cache with onStoreError: "miss": what is not stored is no lock, and nobody waits for it', async () => {
+    const redis = new RedisRegistry({ default: `redis://127.0.0.1:${await freePort()}` });
+    onTestFinished(() => redis.close());
+    const lock = openCacheOn(redis, { onStoreError: "miss" }).lock("job", { timeout: "20s", blockingTimeout: "3s" });
+    expect(await errorOf(lock.acquire())).toBeInstanceOf(StoreConnectionError);
+  });
+});
