@@ -3,12 +3,12 @@ import { Deadline } from "../core/deadlines.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
 import type { CacheStore } from "../stores/cache-store.ts";
 import { CacheMonitor } from "./cache-monitor.ts";
-import type { VersionOption } from "./cache-options.ts";
+import type { ReadOptions, VersionOption } from "./cache-options.ts";
 import { type CacheSettings, type ResolvedCacheSettings, resolveCacheSettings } from "./cache-settings.ts";
 import { EntryCodec } from "./entry-codec.ts";
-import { EntryReader } from "./entry-reader.ts";
+import { EntryReader, type Found, toReadPlan } from "./entry-reader.ts";
 import { ForgivingStore } from "./forgiving-store.ts";
-import { CacheKeys } from "./keys.ts";
+import { CacheKeys, type EntryKey, wholeKeys } from "./keys.ts";
 import { Loads } from "./loads.ts";
 import { requireCapability } from "./requirements.ts";
 import { SharedVersion } from "./shared-version.ts";
@@ -81,6 +81,15 @@ export class CacheCore {
   ): Promise<Result> {
     if (this.sharedVersion === undefined || version !== undefined) return write(version);
     return write(await this.sharedVersion.current(this.newDeadline()));
+  }
+
+  read(key: string, options: ReadOptions, version: number | undefined): Promise<Found> {
+    return this.reader.read(this.keys.of(key, version), toReadPlan(options, version), this.newDeadline());
+  }
+
+  deleteEntries(keys: readonly EntryKey[]): Promise<number> {
+    this.loads.overrule(keys);
+    return this.store.deleteMany(wholeKeys(keys), this.newDeadline());
   }
 
   #forgiving(store: CacheStore): CacheStore {

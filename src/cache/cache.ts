@@ -8,7 +8,7 @@ import type { CacheEvents, CacheStats } from "./cache-events.ts";
 import type { ClearOptions, ReadOptions, VersionOption } from "./cache-options.ts";
 import type { CacheSettings } from "./cache-settings.ts";
 import { EntryOperations } from "./entry-operations.ts";
-import { freshnessOf } from "./freshness.ts";
+import { isFresh } from "./freshness.ts";
 import { type Loader, type LoadContext, type LoadOptions, type LoadPlan, toLoadPlan } from "./load-options.ts";
 import { CacheLock } from "./lock.ts";
 import type { LockOptions } from "./lock-options.ts";
@@ -154,7 +154,7 @@ export class Cache extends EntryOperations {
     });
     if (found.status !== "entry" || ttl === undefined) return { hit: false };
     const { header, value } = found;
-    const state = freshnessOf(header, NO_GRACE, clock.now(), zero) === "fresh" ? "fresh" : "stale";
+    const state = isFresh(header, clock.now()) ? "fresh" : "stale";
     const age = header === undefined ? this.#ageOf(ttl, options.timeout) : clock.now() - header.at;
     return { hit: true, value: value as Value, source: store.name, state, age, ttl };
   }
@@ -248,9 +248,6 @@ export class Cache extends EntryOperations {
 
 /** Values by their keys. */
 export type ValuesByKey<Value> = ReadonlyMap<string, Value> | Readonly<Record<string, Value>>;
-
-const NO_GRACE = { stale: 0, staleIfError: 0, early: 0 };
-const zero = (): number => 0;
 
 function toMap(values: unknown): ReadonlyMap<string, unknown> {
   if (values instanceof Map) return values as Map<string, unknown>;

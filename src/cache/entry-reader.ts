@@ -1,6 +1,7 @@
 import type { Deadline } from "../core/deadlines.ts";
 import { CacheCorruptError } from "../core/errors.ts";
 import type { CacheStore, StoredValue } from "../stores/cache-store.ts";
+import type { ReadOptions } from "./cache-options.ts";
 import type { CacheMonitor } from "./cache-monitor.ts";
 import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
 import type { EntryKey } from "./keys.ts";
@@ -32,6 +33,7 @@ export interface ReadPlan {
   readonly corrupt: "throw" | "bury";
 }
 
+const NO_TAGS: readonly string[] = [];
 const NO_TOKENS: TagTokens = new Map();
 const MISSING = { status: "missing" } as const;
 
@@ -65,7 +67,7 @@ export class EntryReader {
     const tagKeys = tags.map((tag) => this.#tags.keyOf(tag, version));
     const stored = await this.#store.getMany([...keys.map(({ whole }) => whole), ...tagKeys], deadline);
     const known = this.#tags.tokensOf(tags, stored.slice(keys.length));
-    const found = keys.map((key, index) => {
+    const found = keys.map(async (key, index) => {
       const each = stored[index];
       return each === undefined ? MISSING : this.judge(key, each, plan, deadline, known);
     });
@@ -110,4 +112,9 @@ export class EntryReader {
       return { status: "dead", seen: stored };
     }
   }
+}
+
+/** How an operation reads that gives errors to its caller. */
+export function toReadPlan({ tags = NO_TAGS }: ReadOptions, version: number | undefined): ReadPlan {
+  return { tags, version, corrupt: "throw" };
 }

@@ -40,3 +40,8 @@ export function freshnessOf(
 function headStart(took: Milliseconds, early: number, random: () => number): Milliseconds {
   return -took * early * Math.log(1 - random());
 }
+
+/** Whether the time of an entry is not over. */
+export function isFresh(header: EntryHeader | undefined, now: EpochMilliseconds): boolean {
+  return header?.freshUntil === undefined || now < header.freshUntil;
+}

@@ -87,3 +87,8 @@ function checkVersion(version: unknown): void {
   if (Number.isSafeInteger(version)) return;
   throw new CacheUsageError(`The version of a cache key has to be an integer, got ${describeValue(version)}.`);
 }
+
+/** What the store knows entries by. */
+export function wholeKeys(keys: readonly EntryKey[]): string[] {
+  return keys.map(({ whole }) => whole);
+}

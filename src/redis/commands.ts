@@ -7,6 +7,9 @@ export type RedisReply<Text = string> = Text | number | null | readonly RedisRep
 /** How the strings of a reply are read: as UTF-8, or not at all. Status replies such as `OK` are texts in any case. */
 export type ReplyForm = "text" | "bytes";
 
+/** What a string of a reply is in a form. */
+export type ReplyString<Form extends ReplyForm> = Form extends "bytes" ? string | Buffer : string;
+
 /** What a driver says of an error of its client library. */
 export interface DriverFailure {
   /**

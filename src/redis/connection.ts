@@ -1,6 +1,6 @@
 import { type Clock, type Milliseconds, systemClock } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
-import type { RedisArgument, RedisDriverFactory, RedisReply, ReplyForm } from "./commands.ts";
+import type { RedisArgument, RedisDriverFactory, RedisReply, ReplyForm, ReplyString } from "./commands.ts";
 import { RedisConnector } from "./connector.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
 import { closedError, deadlineError } from "./errors.ts";
@@ -65,49 +65,23 @@ export class RedisConnection {
    * @throws {RedisServiceError} Redis answered with an error.
    * @throws {ImproperlyConfigured} The client library is not installed.
    */
-  command(
+  command<Form extends ReplyForm = "text">(
     args: readonly [string, ...RedisArgument[]],
     deadline: Deadline,
     key?: string,
-    form?: "text",
-  ): Promise<RedisReply>;
-  command(
-    args: readonly [string, ...RedisArgument[]],
-    deadline: Deadline,
-    key: string | undefined,
-    form: ReplyForm,
-  ): Promise<RedisReply<string | Buffer>>;
-  command(
-    args: readonly [string, ...RedisArgument[]],
-    deadline: Deadline,
-    key?: string,
-    form: ReplyForm = "text",
-  ): Promise<RedisReply<string | Buffer>> {
+    form?: Form,
+  ): Promise<RedisReply<ReplyString<Form>>> {
     return this.#issue({ command: args[0], connection: this.name, key, argsFor: () => args, form, deadline });
   }
 
   /** Runs a script, as {@link command} sends a command. The first of the keys decides the node. */
-  run(
+  run<Form extends ReplyForm = "text">(
     script: RedisScript,
     keys: readonly string[],
     args: readonly RedisArgument[],
     deadline: Deadline,
-    form?: "text",
-  ): Promise<RedisReply>;
-  run(
-    script: RedisScript,
-    keys: readonly string[],
-    args: readonly RedisArgument[],
-    deadline: Deadline,
-    form: ReplyForm,
-  ): Promise<RedisReply<string | Buffer>>;
-  run(
-    script: RedisScript,
-    keys: readonly string[],
-    args: readonly RedisArgument[],
-    deadline: Deadline,
-    form: ReplyForm = "text",
-  ): Promise<RedisReply<string | Buffer>> {
+    form?: Form,
+  ): Promise<RedisReply<ReplyString<Form>>> {
     const argsFor = (node: RedisNode): readonly RedisArgument[] => node.scriptArgs(script, keys, args);
     const command = `script ${script.name}`;
     return this.#issue({ command, connection: this.name, key: keys[0], argsFor, form, script, deadline });
@@ -134,7 +108,7 @@ export class RedisConnection {
       do {
         const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
         const request = { command: "SCAN", connection: this.name, key: undefined, chooseNode, argsFor: () => args };
-        const reply = await this.#issue({ ...request, form: "text", deadline: pageDeadline() });
+        const reply = await this.#issue({ ...request, form: "text" as const, deadline: pageDeadline() });
         const [next, keys] = reply as [string, string[]];
         cursor = next;
         yield keys;
@@ -152,11 +126,13 @@ export class RedisConnection {
     for (const link of this.#retired.keys()) this.#destroy(link);
   }
 
-  #issue(request: Request): Promise<RedisReply<string | Buffer>> {
+  #issue<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
     if (this.#isClosed) return Promise.reject(closedError(request));
     if (request.deadline.hasPassed) return Promise.reject(deadlineError(request, request.deadline, "not-sent"));
     return new Promise((resolve, reject) => {
-      this.#dispatch(new OutstandingCommand(request, this.#sweep, resolve, reject));
+      // The driver answers in the form that it is asked for.
+      const settle = resolve as (reply: RedisReply<string | Buffer>) => void;
+      this.#dispatch(new OutstandingCommand(request, this.#sweep, settle, reject));
     });
   }
 

@@ -1,7 +1,7 @@
 export { Deadline } from "../core/deadlines.ts";
 export type { NodeRedisCluster } from "./clients/cluster-nodes.ts";
 export type { NodeRedisClient } from "./clients/given-node-redis.ts";
-export type { RedisArgument, RedisReply, ReplyForm } from "./commands.ts";
+export type { RedisArgument, RedisReply, ReplyForm, ReplyString } from "./commands.ts";
 export { RedisConnection } from "./connection.ts";
 export { RedisRegistry, type RedisSettings } from "./registry.ts";
 export { RedisScript } from "./script.ts";

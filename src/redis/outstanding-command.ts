@@ -9,15 +9,15 @@ import type { Recipient, RedisNode } from "./node.ts";
 import type { RedisScript } from "./script.ts";
 
 /** What is to be sent. */
-export interface Request extends CommandLabel {
+export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabel {
   /** The key that it is about, and that decides the node. */
   readonly key: string | undefined;
   /** Chooses the node where no key does. */
   readonly chooseNode?: (link: RedisLink) => string;
   /** The arguments, which for a script depend on what the node has loaded. */
   readonly argsFor: (node: RedisNode) => readonly RedisArgument[];
-  /** How the strings of the reply are read. */
-  readonly form: ReplyForm;
+  /** How the strings of the reply are read. @defaultValue `"text"` */
+  readonly form?: Form | undefined;
   readonly script?: RedisScript;
   readonly deadline: Deadline;
 }
@@ -87,7 +87,7 @@ export class OutstandingCommand implements Expirable, Recipient {
 
   #sendTo(node: RedisNode): void {
     this.#node = node;
-    node.send(this.#request.argsFor(node), this.#request.key, this.#request.form, this);
+    node.send(this.#request.argsFor(node), this.#request.key, this.#request.form ?? "text", this);
   }
 
   #fail(error: Error): void {

@@ -30,7 +30,7 @@ function heapUsed(): number {
 }
 
 describe("the bound on bytes of the memory store", () => {
-  it("holds over a million distinct keys, in what is counted and in what is alive", async () => {
+  it("holds over a million distinct keys, in what is counted and in what is alive", { timeout: 120_000 }, async () => {
     const maxBytes = 16 * MIB;
     const before = heapUsed();
     const store = new MemoryCacheStore(new ManualClock(), { maxEntries: 100_000, maxBytes });

@@ -12,6 +12,7 @@ import { newPrefix, openCache } from "./support.ts";
 
 const PROCESSES = 8;
 const CALLERS = 25;
+/** In milliseconds. */
 const LEASE = 1000;
 
 describeWithRedis("getOrSet in several processes", () => {
@@ -41,8 +42,8 @@ describeWithRedis("getOrSet in several processes", () => {
   test("when the process that loads is killed, one other takes over within the lease, and nobody hangs", async () => {
     const [dying, ...others] = await LoadingWorker.startMany(4, server.url);
     onTestFinished(() => others.forEach((worker) => worker.kill()));
-    const settings = { keyPrefix: newPrefix(), lease: LEASE };
-    const request = { settings: { ...settings, lease: "1s" } as const, key: "killed", callers: 5, takes: 100 };
+    const settings = { keyPrefix: newPrefix(), lease: LEASE / 1000 };
+    const request = { settings, key: "killed", callers: 5, takes: 100 };
     void dying?.load({ ...request, callers: 1, takes: 60_000, gives: "of the dead" });
     await vi.waitUntil(async () => (await numberAt(runsOf("killed"))) === 1, { interval: 5 });
     const waiting = Promise.all(others.map((worker) => worker.load({ ...request, gives: "of the living" })));
@@ -135,13 +136,30 @@ describeWithRedis("a write during a load", () => {
     await expectForgotten(load);
   });
 
-  test.each(removals)("%s by another process lets others load at once, and their value stays", async (...row) => {
+  const ended = removals.filter(([name]) => name !== "invalidateTags");
+
+  test.each(ended)("%s by another process lets others load at once, and their value stays", async (...row) => {
     const [, settings, options, remove] = row;
     const { writing, later, loading, finish, result } = await beginLoad(settings, options);
     await remove(writing);
     expect(await later.getOrSet("k", () => "new", options)).toBe("new");
     finish();
     await result;
+    for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBe("new");
+  });
+
+  test("after invalidateTags others wait for the load that began before, and then load anew", async () => {
+    const options = { tags: ["t"] };
+    const { writing, later, loading, finish, result } = await beginLoad({}, options);
+    await writing.invalidateTags(["t"]);
+    const waits = new Promise<void>((resolve) => later.on("leaseWait", () => resolve()));
+    const load = vi.fn<() => string>(() => "new");
+    const anew = later.getOrSet("k", load, options);
+    await waits;
+    expect(load).not.toHaveBeenCalled();
+    finish();
+    expect(await result).toBe("old");
+    expect(await anew).toBe("new");
     for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBe("new");
   });
 

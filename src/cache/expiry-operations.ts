@@ -1,0 +1,106 @@
+import type { Milliseconds } from "../core/clock.ts";
+import { CacheUsageError } from "../core/errors.ts";
+import { describeValue } from "../core/settings.ts";
+import type { VersionOption } from "./cache-options.ts";
+import { type EntryKey, wholeKeys } from "./keys.ts";
+import { endsAtOnce, type Timeout } from "./timeouts.ts";
+import { ValueOperations } from "./value-operations.ts";
+
+const NO_OPTIONS = {};
+
+/** Tells and sets how long entries live. */
+export abstract class ExpiryOperations extends ValueOperations {
+  /**
+   * Sets the time that an entry still has. A timeout of 0 or less deletes it.
+   *
+   * @param timeout As in {@link SetOptions.timeout}.
+   * @returns Whether there is such an entry.
+   */
+  async touch(key: string, timeout?: Timeout, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    return (await this.touchMany([key], timeout, options)).has(key);
+  }
+
+  /** {@link touch} of several entries. @returns The keys of those that are there. */
+  async touchMany(
+    keys: Iterable<string>,
+    timeout?: Timeout,
+    options: VersionOption = NO_OPTIONS,
+  ): Promise<Set<string>> {
+    const ttl = this.core.ttlOf(timeout);
+    return this.core.writing(options, async (version) => {
+      const entries = this.core.keys.ofMany(keys, version);
+      return pick(entries, await this.#touch(entries, ttl));
+    });
+  }
+
+  /** Lets an entry live for this time from now on: {@link touch} with a timeout that is said. django-redis: `expire`. */
+  expire(key: string, timeout: Timeout, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    return this.touch(key, timeout, options);
+  }
+
+  /** Lets an entry live until an instant. One that is over deletes it. @returns Whether there is such an entry. */
+  async expireAt(key: string, at: Date, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    if (!(at instanceof Date) || Number.isNaN(at.getTime())) {
+      throw new CacheUsageError(`expireAt() takes a valid Date, got ${describeValue(at)}.`);
+    }
+    return this.touch(key, (at.getTime() - this.core.clock.now()) / 1000, options);
+  }
+
+  /** Takes the expiry off an entry. @returns Whether there is such an entry, also if it did not expire before. */
+  persist(key: string, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    return this.touch(key, null, options);
+  }
+
+  /** {@link persist} of several entries. @returns The keys of those that are there. */
+  persistMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<Set<string>> {
+    return this.touchMany(keys, null, options);
+  }
+
+  /**
+   * The time that an entry still has, in seconds, rounded up; `null` when it does not expire, `undefined` when there is
+   * none (django-redis: `None` and 0). The time for which `stale` and `staleIfError` keep it counts.
+   */
+  async ttl(key: string, options: VersionOption = NO_OPTIONS): Promise<number | null | undefined> {
+    const left = await this.pttl(key, options);
+    return typeof left === "number" ? Math.ceil(left / 1000) : left;
+  }
+
+  /** {@link ttl} in milliseconds. */
+  async pttl(key: string, options: VersionOption = NO_OPTIONS): Promise<Milliseconds | null | undefined> {
+    return (await this.pttlMany([key], options)).get(key);
+  }
+
+  /** {@link ttl} of several entries, by their keys; those that are not there are left out. */
+  async ttlMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<Map<string, number | null>> {
+    const left = await this.pttlMany(keys, options);
+    return new Map([...left].map(([key, each]) => [key, each === null ? null : Math.ceil(each / 1000)]));
+  }
+
+  /** {@link ttlMany} in milliseconds. */
+  async pttlMany(
+    keys: Iterable<string>,
+    options: VersionOption = NO_OPTIONS,
+  ): Promise<Map<string, Milliseconds | null>> {
+    const given = [...this.core.keys.unique(keys)];
+    const ttls = await this.core.reading(options, (version) =>
+      this.core.store.ttlMany(wholeKeys(this.core.keys.ofMany(given, version)), this.core.newDeadline()),
+    );
+    const left = new Map<string, Milliseconds | null>();
+    for (const [index, key] of given.entries()) {
+      const ttl = ttls[index];
+      if (ttl !== undefined) left.set(key, ttl);
+    }
+    return left;
+  }
+
+  async #touch(entries: readonly EntryKey[], ttl: Milliseconds | null): Promise<readonly boolean[]> {
+    const { store } = this.core;
+    if (!endsAtOnce(ttl)) return store.touchMany(wholeKeys(entries), ttl, this.core.newDeadline());
+    return Promise.all(entries.map(async (entry) => (await this.core.deleteEntries([entry])) === 1));
+  }
+}
+
+/** The keys, as they were given, for which something is true. */
+function pick(entries: readonly EntryKey[], isTrue: readonly boolean[]): Set<string> {
+  return new Set(entries.filter((_, index) => isTrue[index]).map(({ given }) => given));
+}
