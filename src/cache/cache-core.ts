@@ -75,12 +75,12 @@ export class CacheCore {
   }
 
   /** Runs what must not run twice with the version that it is to see. */
-  async writing<Result>(
+  writing<Result>(
     { version }: VersionOption,
     write: (version: number | undefined) => Promise<Result>,
   ): Promise<Result> {
     if (this.sharedVersion === undefined || version !== undefined) return write(version);
-    return write(await this.sharedVersion.current(this.newDeadline()));
+    return this.sharedVersion.current(this.newDeadline()).then(write);
   }
 
   read(key: string, options: ReadOptions, version: number | undefined): Promise<Found> {

@@ -103,6 +103,17 @@ describe("staleIfError", () => {
     expect(await cache.getOrSet("k", () => "new", options)).toBe("new");
   });
 
+  test("for the time of a lease after a failure it is given at once, in all processes, and the source is not asked", async () => {
+    const harness = openCache();
+    await loadOld(harness, options, 11 * SECOND);
+    const load = vi.fn<() => Promise<never>>(() => Promise.reject(new Error("down")));
+    for (const cache of [harness.cache, harness.cache, harness.other()]) {
+      expect(await cache.getOrSet<unknown>("k", load, options)).toBe("old");
+    }
+    expect(load).toHaveBeenCalledTimes(1);
+    expect(harness.cache.stats.leaseWaits).toBe(0);
+  });
+
   test("ends: after it the caller gets the error", async () => {
     const harness = openCache();
     await loadOld(harness, options, 3_611 * SECOND);

@@ -31,7 +31,10 @@ export interface LoadDefaults {
    * @defaultValue `0`
    */
   readonly stale?: Duration | undefined;
-  /** For how long after its timeout an entry is given when its loader fails or takes too long. @defaultValue `0` */
+  /**
+   * For how long after its timeout an entry is given when its loader fails or takes too long, or another process is loading
+   * it. After a failure the source is not asked again for the time of a lease. @defaultValue `0`
+   */
   readonly staleIfError?: Duration | undefined;
   /**
    * Loads an entry anew in the background shortly before its time is over: the longer its load took, the sooner (XFetch).

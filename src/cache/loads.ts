@@ -88,15 +88,13 @@ export class Loads {
     return { value: found.value, isDue: freshness !== "fresh" };
   }
 
-  /** Waits for a load; spares the caller its failure where the old entry may be given instead. */
+  /** Waits for a load. Where the old entry may be given instead, for no longer than it has to. */
   async #wait(wanted: Wanted, plan: LoadPlan, load: Loader<unknown>): Promise<unknown> {
     const { key, spare } = wanted;
-    const landing = this.#land(wanted, plan, load);
-    if (spare === undefined) return this.#parse(await landing.catch(throwCause), key);
+    if (spare === undefined) return this.#parse(await this.#land(wanted, plan, load), key);
     try {
-      const text = await withinSoftTimeout(landing, plan.softTimeout);
-      if (text !== TOO_SLOW) return this.#parse(text, key);
-      landing.catch(isTold);
+      const landing = await withinSoftTimeout(this.#join(wanted, plan, load, "leave"), plan.softTimeout);
+      if (landing?.status === "loaded") return this.#parse(landing.text, key);
     } catch (error) {
       if (!(error instanceof LoaderFailure)) throw error;
     }
@@ -104,15 +102,20 @@ export class Loads {
     return spare.value;
   }
 
-  /** Joins the load of a key, or begins it. */
+  /** The value that is loaded, serialized, whoever loads it. */
   async #land(wanted: Wanted, plan: LoadPlan, load: Loader<unknown>): Promise<string | undefined> {
     for (;;) {
-      const { whole } = wanted.key;
-      if (!this.#flights.isRunning(whole)) this.#begin([wanted], plan, loadEach(load), "wait");
-      const landing = await this.#flights.join(whole);
+      const landing = await this.#join(wanted, plan, load, "wait").catch(throwCause);
       // A load that began in the background does not wait for another process, but who has joined it has to.
       if (landing?.status === "loaded") return landing.text;
     }
+  }
+
+  /** Joins the load of a key, or begins it. */
+  #join(wanted: Wanted, plan: LoadPlan, load: Loader<unknown>, patience: Patience): Promise<Landing | undefined> {
+    const { whole } = wanted.key;
+    if (!this.#flights.isRunning(whole)) this.#begin([wanted], plan, loadEach(load), patience);
+    return this.#flights.join(whole) ?? Promise.resolve(undefined);
   }
 
   /** Loads in the background. Failures are told by events. */
@@ -225,16 +228,15 @@ function loadEach(load: Loader<unknown>): ManyLoader {
   return async ([key = ""], context) => new Map([[key, await load(context)]]);
 }
 
-const TOO_SLOW = Symbol("too slow");
-
+/** @returns `undefined` when it takes longer. */
 async function withinSoftTimeout<Result>(
   result: Promise<Result>,
   softTimeout: Milliseconds | undefined,
-): Promise<Result | typeof TOO_SLOW> {
+): Promise<Result | undefined> {
   if (softTimeout === undefined) return result;
   let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<typeof TOO_SLOW>((resolve) => {
-    timer = setTimeout(() => resolve(TOO_SLOW), softTimeout);
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), softTimeout);
   });
   try {
     return await Promise.race([result, timeout]);
@@ -247,8 +249,6 @@ async function withinSoftTimeout<Result>(
 function throwCause(error: unknown): never {
   throw error instanceof LoaderFailure ? error.cause : error;
 }
-
-function isTold(): void {}
 
 function tellStoreError(error: unknown, { monitor }: LoadServices): void {
   const isStoreError = error instanceof StoreConnectionError || error instanceof StoreServiceError;

@@ -12,6 +12,7 @@ interface Kind {
 const KINDS: readonly Kind[] = [
   { folder: "stores", factorySuffix: "SessionStore" },
   { folder: "adapters", factorySuffix: "Sessions" },
+  { folder: "integrations", factorySuffix: "Store" },
 ];
 
 /** The conditions of one export, in the order in which Node has to see them. */
@@ -30,7 +31,7 @@ export function exportTargets(root: string): ReadonlyMap<string, ExportTarget> {
   return new Map(entries.filter((entry): entry is [string, ExportTarget] => typeof entry[1] !== "string"));
 }
 
-/** What is missing so that every export leads somewhere and every store and adapter has its four places. */
+/** What is missing so that every export leads somewhere and every store, adapter and integration has its four places. */
 export async function findGaps(root: string): Promise<string[]> {
   const perKind = await Promise.all(KINDS.map((kind) => gapsOfKind(root, kind)));
   return [...gapsOfExports(root), ...perKind.flat()];

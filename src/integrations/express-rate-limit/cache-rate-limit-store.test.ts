@@ -2,14 +2,14 @@ import { expect, test } from "vitest";
 
 import { openCache } from "../../../test/support/cache-harness.ts";
 import { CacheUsageError } from "../../core/errors.ts";
-import { cacheRateLimitStore, type RateLimitStoreOptions } from "./index.ts";
+import { expressRateLimitStore, type RateLimitStoreOptions } from "./index.ts";
 
 const MINUTE = 60_000;
 
 function open(options: RateLimitStoreOptions = {}) {
   const { cache, clock } = openCache();
   const make = (windowMs = MINUTE) => {
-    const store = cacheRateLimitStore(cache, { clock, ...options });
+    const store = expressRateLimitStore(cache, { clock, ...options });
     store.init({ windowMs });
     return store;
   };
@@ -34,7 +34,7 @@ test("stores with the same prefix and window count together, others for themselv
   await store.increment("client");
   expect(await make().increment("client")).toMatchObject({ totalHits: 2 });
   expect(await make(2 * MINUTE).increment("client")).toMatchObject({ totalHits: 1 });
-  const other = cacheRateLimitStore(cache, { clock, prefix: "other:" });
+  const other = expressRateLimitStore(cache, { clock, prefix: "other:" });
   other.init({ windowMs: MINUTE });
   expect(await other.increment("client")).toMatchObject({ totalHits: 1 });
 });
@@ -56,8 +56,8 @@ test("says to the library that others count with it, and under which prefix", ()
 
 test("a store that was not given to express-rate-limit, or with no window, says so", async () => {
   const { cache } = open();
-  await expect(cacheRateLimitStore(cache).increment("client")).rejects.toThrow(CacheUsageError);
+  await expect(expressRateLimitStore(cache).increment("client")).rejects.toThrow(CacheUsageError);
   for (const windowMs of [0, -1, 0.5, Number.NaN, Infinity]) {
-    expect(() => cacheRateLimitStore(cache).init({ windowMs })).toThrow(CacheUsageError);
+    expect(() => expressRateLimitStore(cache).init({ windowMs })).toThrow(CacheUsageError);
   }
 });

@@ -3,7 +3,7 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { addToCounter, type CountingCache, addIfPresent, toCount } from "../../cache/limits/counters.ts";
 import { StaggeredWindows } from "../../cache/limits/windows.ts";
 
-/** Options of {@link cacheRateLimitStore}. */
+/** Options of {@link expressRateLimitStore}. */
 export interface RateLimitStoreOptions {
   /** Begins the keys in the cache. Each limiter needs its own, or they count together. @defaultValue `"erl:"` */
   readonly prefix?: string | undefined;
@@ -27,13 +27,13 @@ export interface RateLimitInfo {
  * ```ts
  * import { rateLimit } from "express-rate-limit";
  * import { createSojourn } from "sojourn";
- * import { cacheRateLimitStore } from "sojourn/integrations/express-rate-limit";
+ * import { expressRateLimitStore } from "sojourn/integrations/express-rate-limit";
  *
  * const { caches } = createSojourn({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] ?? "" });
- * const limiter = rateLimit({ windowMs: 60_000, limit: 100, store: cacheRateLimitStore(caches.default, { prefix: "api:" }) });
+ * const limiter = rateLimit({ windowMs: 60_000, limit: 100, store: expressRateLimitStore(caches.default, { prefix: "api:" }) });
  * ```
  */
-export function cacheRateLimitStore(cache: CountingCache, options: RateLimitStoreOptions = {}): CacheRateLimitStore {
+export function expressRateLimitStore(cache: CountingCache, options: RateLimitStoreOptions = {}): CacheRateLimitStore {
   return new CacheRateLimitStore(cache, options);
 }
 
@@ -51,7 +51,7 @@ export class CacheRateLimitStore {
   readonly #clock: Clock;
   #windows: StaggeredWindows | undefined;
 
-  /** @internal Use {@link cacheRateLimitStore}. */
+  /** @internal Use {@link expressRateLimitStore}. */
   constructor(cache: CountingCache, { prefix = "erl:", clock = systemClock }: RateLimitStoreOptions) {
     this.prefix = prefix;
     this.#cache = cache;

@@ -1,1 +1,1 @@
-export { CacheRateLimitStore, cacheRateLimitStore, type RateLimitStoreOptions } from "./cache-rate-limit-store.ts";
+export { CacheRateLimitStore, expressRateLimitStore, type RateLimitStoreOptions } from "./cache-rate-limit-store.ts";

@@ -6,7 +6,7 @@ import { Deadline } from "../../core/deadlines.ts";
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { RedisRegistry } from "../../redis/registry.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
-import type { CacheStore, StoredValue } from "../cache-store.ts";
+import type { CacheStore, Lease, StoredValue } from "../cache-store.ts";
 import { memoryCacheStore, type MemoryCacheStoreOptions } from "./index.ts";
 import { ENTRY_OVERHEAD, MemoryCacheStore } from "./memory-cache-store.ts";
 
@@ -15,6 +15,8 @@ const MIB = 1024 * 1024;
 
 const put = (store: CacheStore, key: string, value: StoredValue) =>
   store.setMany([{ key, value, ttl: null }], "always", later());
+
+const leaseOn = (key: string): Lease => ({ key, token: "t", seen: undefined });
 
 function open(maxBytes: number, values: "text" | "bytes" = "text"): MemoryCacheStore {
   return new MemoryCacheStore(new ManualClock(), { maxEntries: 1000, maxBytes }, values);
@@ -42,7 +44,7 @@ describe("the bound on bytes of the memory store", () => {
       if (store.bytes > mostCounted) mostCounted = store.bytes;
       if (index % 50_000 === 0) mostAlive = Math.max(mostAlive, heapUsed() - before);
     }
-    console.info(`10^6 keys, bound ${maxBytes}: at most ${mostCounted} counted, ${mostAlive} alive`);
+    process.stdout.write(`10^6 keys, bound ${maxBytes}: at most ${mostCounted} counted, ${mostAlive} alive\n`);
     expect(mostCounted).toBeLessThanOrEqual(maxBytes);
     expect(mostCounted).toBeGreaterThan(maxBytes - 2000);
     expect(mostAlive).toBeGreaterThan(maxBytes / 2);
@@ -87,11 +89,9 @@ describe("the bound on bytes of the memory store", () => {
     await put(store, "other", "value");
     await put(store, "large", "x".repeat(1000));
     expect(await store.getMany(["large", "other"], later())).toEqual([undefined, "value"]);
-    await store.lease({ key: "large", token: "t", seen: undefined }, 1000, later());
-    const entry = { value: "x".repeat(1000), ttl: null };
-    expect(await store.fill({ key: "large", token: "t", seen: undefined }, entry, later())).toEqual({
-      status: "stored",
-    });
+    const lease = leaseOn("large");
+    await store.lease(lease, 1000, later());
+    expect(await store.fill(lease, { value: "x".repeat(1000), ttl: null }, later())).toEqual({ status: "stored" });
     expect(await store.get("large", later())).toBeUndefined();
   });
 
@@ -129,7 +129,7 @@ describe("values in memory", () => {
     const store = new MemoryCacheStore(clock, { maxEntries: 10 });
     const before = heapUsed();
     for (let index = 0; index < 300_000; index++) {
-      await store.lease({ key: `k${index}`, token: `t${index}`, seen: undefined }, 1, later());
+      await store.lease(leaseOn(`k${index}`), 1, later());
       clock.advance(1);
     }
     expect(heapUsed() - before).toBeLessThan(50 * MIB);

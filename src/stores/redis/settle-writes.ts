@@ -6,6 +6,8 @@ import { RedisConnectionError, RedisServiceError } from "../../core/errors.ts";
  * @param hasWritten Whether other parts of the same call have been written already.
  */
 export async function settleWrites<Value>(writes: readonly Promise<Value>[], hasWritten: boolean): Promise<Value[]> {
+  const [only] = writes;
+  if (only !== undefined && writes.length === 1 && !hasWritten) return [await only];
   const results = await Promise.allSettled(writes);
   const failed = results.filter((result) => result.status === "rejected");
   const [first] = failed;

@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 
 import { type Fault, runCacheStoreSuite } from "../../../test/support/spoilt-cache-store.ts";
-import { LONGEST_LEASE } from "../../stores/cache-store.ts";
+import { type Lease, LONGEST_LEASE } from "../../stores/cache-store.ts";
+
+/** A lease that replaces whatever is there: each value begins with the empty one. */
+const overlooking = (lease: Lease): Lease => ({ ...lease, seen: "" });
 
 const FAULTS: readonly Fault[] = [
   [
@@ -17,7 +20,7 @@ const FAULTS: readonly Fault[] = [
   ],
   [
     "whose fill ignores what was written meanwhile",
-    (store) => ({ fill: (lease, entry, deadline) => store.fill({ ...lease, seen: "" }, entry, deadline) }),
+    (store) => ({ fill: (lease, entry, deadline) => store.fill(overlooking(lease), entry, deadline) }),
     "fill after a set is overruled by what was set, whatever its time to live",
   ],
   [
@@ -62,7 +65,7 @@ const FAULTS: readonly Fault[] = [
   ],
   [
     "whose leases do not look for a value",
-    (store) => ({ lease: (lease, ttl, deadline) => store.lease({ ...lease, seen: "" }, ttl, deadline) }),
+    (store) => ({ lease: (lease, ttl, deadline) => store.lease(overlooking(lease), ttl, deadline) }),
     "where a value is, and nothing was seen, it is found",
   ],
   [

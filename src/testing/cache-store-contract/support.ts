@@ -10,6 +10,7 @@ import {
   type Lease,
   type LeaseResult,
   LONGEST_LEASE,
+  type StoredValue,
 } from "../../stores/cache-store.ts";
 
 /** What a test of the contract works with. */
@@ -87,7 +88,7 @@ export async function take(
 export function fill(
   store: CacheStore,
   lease: Lease,
-  value: string,
+  value: StoredValue,
   ttl: Milliseconds | null = LONG_TTL,
 ): Promise<FillResult> {
   return store.fill(lease, { value, ttl }, later());

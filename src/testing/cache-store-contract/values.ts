@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import type { CacheStore } from "../../stores/cache-store.ts";
-import { type CacheContractContext, type CacheContractTest, later, LONG_TTL, read } from "./support.ts";
+import { type CacheContractContext, type CacheContractTest, fill, later, LONG_TTL, read } from "./support.ts";
 
 const TEXT = "Žofie \u{1F36A} \0";
 
@@ -46,9 +46,9 @@ export const LEASED_VALUES: Readonly<Record<string, CacheContractTest>> = {
     await store.setMany([{ key, value: TEXT, ttl: LONG_TTL }], "always", later());
     const lease = { key, token: "one", seen: new Uint8Array(Buffer.from(TEXT).subarray(0, 2)) };
     assert.deepEqual(await store.lease(lease, 1000, later()), { status: "leased" });
-    const entry = { value: new Uint8Array(Buffer.from("Ž2")), ttl: LONG_TTL };
-    assert.deepEqual(await store.fill(lease, entry, later()), { status: "stored" });
-    assert.deepEqual(await store.fill(lease, entry, later()), { status: "overruled", value: "Ž2" });
+    const value = new Uint8Array(Buffer.from("Ž2"));
+    assert.deepEqual(await fill(store, lease, value), { status: "stored" });
+    assert.deepEqual(await fill(store, lease, value), { status: "overruled", value: "Ž2" });
     assert.deepEqual(await store.lease(lease, 1000, later()), { status: "leased" });
     assert.deepEqual(await store.lease({ ...lease, seen: Buffer.from("Z") }, 1000, later()), {
       status: "found",
@@ -102,7 +102,7 @@ async function assertLeased({ raw, key }: CacheContractContext, other: Uint8Arra
   const found = await raw.lease({ ...lease, seen: other }, 1000, later());
   assertAllBytes(found.status === "found" ? found.value : found.status);
   assert.deepEqual(await raw.lease(lease, 1000, later()), { status: "leased" });
-  assert.deepEqual(await raw.fill(lease, { value: ALL_BYTES, ttl: LONG_TTL }, later()), { status: "stored" });
-  const overruled = await raw.fill(lease, { value: other, ttl: LONG_TTL }, later());
+  assert.deepEqual(await fill(raw, lease, ALL_BYTES), { status: "stored" });
+  const overruled = await fill(raw, lease, other);
   assertAllBytes(overruled.status === "overruled" ? overruled.value : overruled.status);
 }

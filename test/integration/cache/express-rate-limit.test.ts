@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 
 import type { Cache } from "../../../src/cache/index.ts";
 import { StoreConnectionError } from "../../../src/core/errors.ts";
-import { cacheRateLimitStore } from "../../../src/integrations/express-rate-limit/index.ts";
+import { expressRateLimitStore } from "../../../src/integrations/express-rate-limit/index.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import { describeWithRedis, freePort, RedisServer } from "../../support/redis-server.ts";
@@ -58,7 +58,7 @@ describe.each([
 
   test("serves the limit and refuses the rest, with its headers, and its validations find nothing", async () => {
     const { complaints } = watchConsole();
-    const send = await serve(make, { store: cacheRateLimitStore(memory()) });
+    const send = await serve(make, { store: expressRateLimitStore(memory()) });
     const first = await send();
     expect([first.status, await first.text()]).toEqual([200, "served"]);
     expect(first.headers.get("ratelimit")).toMatch(/^limit=3, remaining=2, reset=\d+$/);
@@ -75,7 +75,7 @@ describe.each([
   test("begins anew with the next window", async () => {
     const { complaints } = watchConsole();
     const clock = new ManualClock();
-    const send = await serve(make, { store: cacheRateLimitStore(memory(), { clock }) });
+    const send = await serve(make, { store: expressRateLimitStore(memory(), { clock }) });
     expect(served(await statuses(send, 5))).toBe(3);
     clock.advance(WINDOW);
     expect(served(await statuses(send, 5))).toBe(3);
@@ -87,10 +87,10 @@ describe.each([
     const cache = memory();
     const outer = (): Express => {
       const app = make();
-      app.use(rateLimit({ windowMs: WINDOW, limit: 5, store: cacheRateLimitStore(cache, { prefix: "all:" }) }));
+      app.use(rateLimit({ windowMs: WINDOW, limit: 5, store: expressRateLimitStore(cache, { prefix: "all:" }) }));
       return app;
     };
-    const send = await serve(outer, { store: cacheRateLimitStore(cache, { prefix: "some:" }) });
+    const send = await serve(outer, { store: expressRateLimitStore(cache, { prefix: "some:" }) });
     expect(served(await statuses(send, 3))).toBe(3);
     expect(complaints).toEqual([]);
   });
@@ -100,11 +100,11 @@ describe.each([
     const cache = memory();
     const outer = (): Express => {
       const app = make();
-      app.use(rateLimit({ windowMs: WINDOW, limit: 5, store: cacheRateLimitStore(cache) }));
+      app.use(rateLimit({ windowMs: WINDOW, limit: 5, store: expressRateLimitStore(cache) }));
       return app;
     };
     await (
-      await serve(outer, { store: cacheRateLimitStore(cache) })
+      await serve(outer, { store: expressRateLimitStore(cache) })
     )();
     expect(complaints).toEqual([expect.objectContaining({ code: "ERR_ERL_DOUBLE_COUNT" })]);
   });
@@ -113,11 +113,11 @@ describe.each([
     const { complaints } = watchConsole();
     const redis = new RedisRegistry({ default: `redis://127.0.0.1:${await freePort()}` });
     onTestFinished(() => redis.close());
-    const strict = await serve(make, { store: cacheRateLimitStore(openCacheOn(redis)) });
+    const strict = await serve(make, { store: expressRateLimitStore(openCacheOn(redis)) });
     const response = await strict();
     expect([response.status, await response.text()]).toEqual([503, "RedisConnectionError"]);
     expect(complaints).toEqual([]);
-    const lax = await serve(make, { store: cacheRateLimitStore(openCacheOn(redis)), passOnStoreError: true });
+    const lax = await serve(make, { store: expressRateLimitStore(openCacheOn(redis)), passOnStoreError: true });
     expect((await lax()).status).toBe(200);
     expect(complaints).toEqual([expect.stringContaining("error from store"), expect.any(StoreConnectionError)]);
   });
@@ -136,7 +136,7 @@ describeWithRedis("express-rate-limit with a store on Redis", () => {
     const { complaints } = watchConsole();
     const keyPrefix = newPrefix();
     const make = (): Promise<() => Promise<Response>> =>
-      serve(express, { limit: 20, store: cacheRateLimitStore(openCache(server, { keyPrefix, deadline: "20s" })) });
+      serve(express, { limit: 20, store: expressRateLimitStore(openCache(server, { keyPrefix, deadline: "20s" })) });
     const [one, other] = [await make(), await make()];
     const codes = await Promise.all([statuses(one, 25), statuses(other, 25)]);
     expect(served(codes.flat())).toBe(20);
@@ -146,7 +146,7 @@ describeWithRedis("express-rate-limit with a store on Redis", () => {
   test("a hit is one command, the first of a window two", async () => {
     const monitor = await server.monitor();
     onTestFinished(() => monitor.stop());
-    const store = cacheRateLimitStore(openCache(server));
+    const store = expressRateLimitStore(openCache(server));
     store.init({ windowMs: WINDOW });
     await store.increment("client");
     expect(await monitor.take()).toHaveLength(2);
@@ -157,7 +157,7 @@ describeWithRedis("express-rate-limit with a store on Redis", () => {
   test("requests that shall not count are taken back: skipFailedRequests", async () => {
     const { complaints } = watchConsole();
     const cache = openCache(server);
-    const store = cacheRateLimitStore(cache);
+    const store = expressRateLimitStore(cache);
     const limiter = { store, limit: 3, skipFailedRequests: true, keyGenerator: () => "client" };
     const send = await serve(express, limiter);
     for (let request = 0; request < 10; request++) {
@@ -173,7 +173,7 @@ describeWithRedis("express-rate-limit with a store on Redis", () => {
     const clock = new ManualClock();
     const keyPrefix = newPrefix();
     const open = () => {
-      const store = cacheRateLimitStore(openCache(server, { keyPrefix }), { clock });
+      const store = expressRateLimitStore(openCache(server, { keyPrefix }), { clock });
       store.init({ windowMs: WINDOW });
       return store;
     };

@@ -32,7 +32,13 @@ describeWithRedis("getOrSet in several processes", () => {
   const numberAt = async (key: string): Promise<number> => Number(await server.command("GET", key));
 
   test("8 processes with 25 callers each on one cold key load it once, and all get the value", async () => {
-    const request = { settings: { keyPrefix: newPrefix() }, key: "cold", callers: CALLERS, takes: 200, gives: [1, "é"] };
+    const request = {
+      settings: { keyPrefix: newPrefix() },
+      key: "cold",
+      callers: CALLERS,
+      takes: 200,
+      gives: [1, "é"],
+    };
     const outcomes = (await Promise.all(workers.map((worker) => worker.load(request)))).flat();
     expect(await numberAt(runsOf("cold"))).toBe(1);
     expect(outcomes).toHaveLength(PROCESSES * CALLERS);

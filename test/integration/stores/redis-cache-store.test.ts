@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { systemClock } from "../../../src/core/clock.ts";
 import { RedisConnectionError } from "../../../src/core/errors.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import type { CacheStore } from "../../../src/stores/cache-store.ts";
+import type { CacheStore, Lease } from "../../../src/stores/cache-store.ts";
 import { redisCacheStore, type RedisCacheStoreOptions } from "../../../src/stores/redis/index.ts";
 import { describeCacheStore } from "../../../src/testing/index.ts";
 import {
@@ -23,6 +23,7 @@ import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 const concurrently = { describe, it: it.concurrent };
 
 const later = () => within();
+const leaseOn = (key: string): Lease => ({ key, token: "t", seen: undefined });
 const entries = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, index) => ({ key: `${prefix}${index}`, value: "1", ttl: 60_000 }));
 
@@ -65,12 +66,13 @@ describeWithRedis("the Redis cache store", () => {
         ["shop:1:{user}k", "shop:1:{user}k~lease"],
       ] as const) {
         await store.deleteMany([key], later());
-        await store.lease({ key, token: "mine", seen: undefined }, 5000.5, later());
-        expect(await server.command("GET", leaseKey)).toBe("mine");
+        const lease = leaseOn(key);
+        await store.lease(lease, 5000.5, later());
+        expect(await server.command("GET", leaseKey)).toBe("t");
         const ttl = Number(await server.command("PTTL", leaseKey));
         expect(ttl).toBeGreaterThan(4000);
         expect(ttl).toBeLessThanOrEqual(5001);
-        await store.fill({ key, token: "mine", seen: undefined }, { value: "v", ttl: 60_000 }, later());
+        await store.fill(lease, { value: "v", ttl: 60_000 }, later());
         expect(await server.command("EXISTS", leaseKey)).toBe(0);
       }
     });
@@ -149,7 +151,7 @@ describeWithRedis("the Redis cache store", () => {
 
     it("to load are one to lease, one to fill and one to release", async () => {
       const { store, expectCommands } = await start();
-      const lease = { key: "load", token: "t", seen: undefined };
+      const lease = leaseOn("load");
       await expectCommands(store.lease(lease, 1000, later()), ["EVAL"]);
       await expectCommands(store.lease(lease, 1000, later()), ["EVALSHA"]);
       await expectCommands(store.release(lease, later()), ["EVAL"]);
@@ -165,7 +167,7 @@ describeWithRedis("the Redis cache store", () => {
       await expectServiceError(store.getMany(["list"], later()), "not-sent");
       await expectServiceError(store.ensureMany([{ key: "list", value: "1", ttl: null }], later()), "not-sent");
       await expectServiceError(store.compareAndSet("list", "1", undefined, later()), "not-sent");
-      await expectServiceError(store.lease({ key: "list", token: "t", seen: undefined }, 1000, later()), "not-sent");
+      await expectServiceError(store.lease(leaseOn("list"), 1000, later()), "not-sent");
       await expectServiceError(store.incr("list", 1n, later()), "not-sent");
       expect(await store.getMany(["list", "none"], later())).toEqual([undefined, undefined]);
       expect(await store.setMany([{ key: "list", value: "1", ttl: null }], "if-absent", later())).toEqual([false]);
@@ -221,7 +223,7 @@ describeWithRedis("the Redis cache store on a cluster of three masters", () => {
       await store.setMany([{ key, value: key, ttl: 1000 }], "always", later());
       expect(await store.get(key, later())).toBe(key);
       expect(await store.deleteMany([key], later())).toBe(1);
-      const lease = store.lease({ key, token: "t", seen: undefined }, 1000, later());
+      const lease = store.lease(leaseOn(key), 1000, later());
       expect((await expectServiceError(lease, "not-sent")).message).toContain("CROSSSLOT");
     }
   });
@@ -308,7 +310,7 @@ describeWithRedis("a cache store whose server fails", () => {
     const walk = async (pages: AsyncIterable<unknown>): Promise<void> => {
       for await (const _ of pages);
     };
-    const lease = { key: "k", token: "t", seen: undefined };
+    const lease = leaseOn("k");
     const deadline = within(1000);
     const calls = [
       store.getMany(keys, deadline),
