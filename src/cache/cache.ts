@@ -86,10 +86,9 @@ export class Cache extends EntryOperations {
    */
   async getOrSet<Value>(key: string, valueOrLoader: Value | Loader<Value>, options: LoadOptions = {}): Promise<Value> {
     const load = typeof valueOrLoader === "function" ? (valueOrLoader as Loader<unknown>) : () => valueOrLoader;
-    const plan = this.#plan(options);
-    const value = await this.core.writing(options, (version) => {
-      return this.core.loads.getOrLoad(this.core.keys.of(key, version), { ...plan, version }, load);
-    });
+    const value = await this.core.writing(options, (version) =>
+      this.core.loads.getOrLoad(this.core.keys.of(key, version), this.#plan(options, version), load),
+    );
     return value as Value;
   }
 
@@ -105,11 +104,10 @@ export class Cache extends EntryOperations {
     options: LoadOptions = {},
   ): Promise<Map<string, Value>> {
     const given = [...this.core.keys.unique(keys)];
-    const plan = this.#plan(options);
     const values = await this.core.writing(options, (version) => {
       const entries = this.core.keys.ofMany(given, version);
       const loadMap = async (missing: readonly string[], context: LoadContext) => toMap(await load(missing, context));
-      return this.core.loads.getOrLoadMany(entries, { ...plan, version }, loadMap);
+      return this.core.loads.getOrLoadMany(entries, this.#plan(options, version), loadMap);
     });
     const found = given.map((key, index) => [key, values[index] as Value] as const);
     return new Map(found.filter(([, value]) => value !== undefined));
@@ -235,8 +233,8 @@ export class Cache extends EntryOperations {
     return this.core.store.close();
   }
 
-  #plan(options: LoadOptions): LoadPlan {
-    return toLoadPlan(options, this.core.ttlOf(options.timeout), this.core.settings.loads);
+  #plan(options: LoadOptions, version: number | undefined): LoadPlan {
+    return toLoadPlan(options, version, this.core.ttlOf(options.timeout), this.core.settings.loads);
   }
 
   /** Of an entry that tells nothing of itself: what is over of its timeout. */

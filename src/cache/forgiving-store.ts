@@ -112,11 +112,11 @@ export class ForgivingStore implements CacheStore {
   }
 
   incr(key: string, delta: bigint, deadline: Deadline): Promise<IncrementResult> {
-    return this.#tell("incr", () => this.#store.incr(key, delta, deadline));
+    return this.#tell("incr", deadline, () => this.#store.incr(key, delta, deadline));
   }
 
   compareAndSet(key: string, expected: StoredValue, next: NewValue | undefined, deadline: Deadline): Promise<boolean> {
-    return this.#tell("compareAndSet", () => this.#store.compareAndSet(key, expected, next, deadline));
+    return this.#tell("compareAndSet", deadline, () => this.#store.compareAndSet(key, expected, next, deadline));
   }
 
   lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
@@ -124,8 +124,8 @@ export class ForgivingStore implements CacheStore {
   }
 
   fill(lease: Lease, entry: NewValue, deadline: Deadline): Promise<FillResult> {
-    const lost: FillResult = { status: "overruled", value: undefined };
-    return this.#forgive("fill", deadline, lost, () => this.#store.fill(lease, entry, deadline));
+    // Nobody has overruled it, and it was told that it could not be stored.
+    return this.#forgive("fill", deadline, { status: "stored" }, () => this.#store.fill(lease, entry, deadline));
   }
 
   release(lease: Lease, deadline: Deadline): Promise<void> {
@@ -165,8 +165,9 @@ export class ForgivingStore implements CacheStore {
     }
   }
 
-  async #tell<Result>(operation: string, task: () => Promise<Result>): Promise<Result> {
+  async #tell<Result>(operation: string, deadline: Deadline, task: () => Promise<Result>): Promise<Result> {
     try {
+      if (this.#outdated.size > 0) await this.#deleteOutdated(deadline);
       return await task();
     } catch (error) {
       this.#note(operation, error);

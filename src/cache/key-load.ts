@@ -79,6 +79,7 @@ export class KeyLoad {
     const { store, leaseTtl, monitor, newDeadline } = this.#services;
     if (leaseTtl === null) return { status: "leased" };
     for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE)) {
+      if (isLossy(this.#lease.seen)) await this.#clearAway();
       const result = await store.lease(this.#lease, leaseTtl, newDeadline());
       if (result.status === "leased") {
         this.#keepLease(leaseTtl);
@@ -127,16 +128,16 @@ export class KeyLoad {
   }
 
   get #grace(): Milliseconds {
-    return Math.max(this.#plan.stale, this.#plan.staleIfError);
+    return Math.max(this.#plan.rules.stale, this.#plan.rules.staleIfError);
   }
 
   #jittered(ttl: Milliseconds | null): Milliseconds | null {
-    if (ttl === null || ttl <= 0 || this.#plan.jitter === 0) return ttl;
-    return Math.max(1, ttl * (1 - this.#plan.jitter * this.#services.random()));
+    if (ttl === null || ttl <= 0 || this.#plan.rules.jitter === 0) return ttl;
+    return Math.max(1, ttl * (1 - this.#plan.rules.jitter * this.#services.random()));
   }
 
   #headerOf({ took, tags }: Loaded, ttl: Milliseconds | null, now: number): EntryHeader | undefined {
-    const isPlain = this.#grace === 0 && this.#plan.early === 0 && tags === undefined;
+    const isPlain = this.#grace === 0 && this.#plan.rules.early === 0 && tags === undefined;
     if (isPlain) return undefined;
     return {
       at: now,
@@ -177,8 +178,15 @@ export class KeyLoad {
     if (found.status === "missing") return undefined;
     this.#lease = { ...this.#lease, seen: found.seen };
     if (found.status === "dead") return undefined;
-    const freshness = freshnessOf(found.header, this.#plan, clock.now(), random);
+    const freshness = freshnessOf(found.header, this.#plan.rules, clock.now(), random);
     return freshness === "fresh" || freshness === "due" ? found.text : undefined;
+  }
+
+  /** What cannot be compared cannot be replaced, so it is deleted. */
+  async #clearAway(): Promise<void> {
+    const { store, newDeadline } = this.#services;
+    await store.deleteMany([this.key.whole], newDeadline());
+    this.#lease = { ...this.#lease, seen: undefined };
   }
 
   #keepLease(leaseTtl: Milliseconds): void {
@@ -196,4 +204,9 @@ export class KeyLoad {
       monitor.emit("storeError", { operation: "lease", error });
     }
   }
+}
+
+/** Whether it was read from bytes that are no UTF-8, such as a pickle: sent back, it is not what is there. */
+function isLossy(seen: StoredValue | undefined): boolean {
+  return typeof seen === "string" && seen.includes("\ufffd");
 }

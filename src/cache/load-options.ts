@@ -64,7 +64,8 @@ export interface ResolvedLoadDefaults extends Grace {
 }
 
 /** {@link LoadOptions}, checked. */
-export interface LoadPlan extends ResolvedLoadDefaults {
+export interface LoadPlan {
+  readonly rules: ResolvedLoadDefaults;
   readonly ttl: Milliseconds | null;
   readonly tags: readonly string[];
   readonly version: number | undefined;
@@ -73,10 +74,27 @@ export interface LoadPlan extends ResolvedLoadDefaults {
 
 const NO_TAGS: readonly string[] = [];
 
-/** @throws {CacheUsageError} Naming the option. */
-export function toLoadPlan(options: LoadOptions, ttl: Milliseconds | null, defaults: ResolvedLoadDefaults): LoadPlan {
-  const { tags = NO_TAGS, version } = options;
-  return { ...overrideLoadDefaults(options, defaults), ttl, tags, version, corrupt: "bury" };
+/** What the options of a call, and the settings beneath them, come to. @throws {CacheUsageError} Naming the option. */
+export function toLoadPlan(
+  options: LoadOptions,
+  version: number | undefined,
+  ttl: Milliseconds | null,
+  defaults: ResolvedLoadDefaults,
+): LoadPlan {
+  const rules = isOverriding(options) ? overrideLoadDefaults(options, defaults) : defaults;
+  return { rules, ttl, tags: options.tags ?? NO_TAGS, version, corrupt: "bury" };
+}
+
+function isOverriding(options: LoadDefaults): boolean {
+  return (
+    options.stale !== undefined ||
+    options.staleIfError !== undefined ||
+    options.early !== undefined ||
+    options.negativeTimeout !== undefined ||
+    options.softTimeout !== undefined ||
+    options.hardTimeout !== undefined ||
+    options.jitter !== undefined
+  );
 }
 
 function overrideLoadDefaults(options: LoadDefaults, defaults: ResolvedLoadDefaults): ResolvedLoadDefaults {

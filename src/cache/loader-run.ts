@@ -46,7 +46,7 @@ export async function runLoader(
     skip: () => void (isSkipped = true),
   };
   try {
-    const value = await withinHardTimeout(async () => load(context), plan.hardTimeout, abort, key);
+    const value = await withinHardTimeout(async () => load(context), plan.rules.hardTimeout, abort, key);
     const took = clock.monotonic() - begin;
     monitor.load(key, took);
     return { value, took, ttl, isSkipped };

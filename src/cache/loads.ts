@@ -14,9 +14,6 @@ export type ManyLoader = (keys: readonly string[], context: LoadContext) => Prom
 /** How a flight has ended: with a value, serialized (`undefined`: none), or because another process is loading. */
 type Landing = { readonly status: "loaded"; readonly text: string | undefined } | { readonly status: "busy" };
 
-// Tokens outlive the entries that have them, however long the load takes.
-const TAG_SLACK: Milliseconds = 3_600_000;
-
 /** A key whose entry is to be loaded, and what a read has found there. */
 interface Wanted {
   readonly key: EntryKey;
@@ -78,7 +75,7 @@ export class Loads {
   /** What can be given at once. */
   #give({ given }: EntryKey, found: Found, plan: LoadPlan): { value: unknown; isDue: boolean } | undefined {
     const { monitor, clock, random } = this.#services;
-    const freshness = found.status === "entry" ? freshnessOf(found.header, plan, clock.now(), random) : "over";
+    const freshness = found.status === "entry" ? freshnessOf(found.header, plan.rules, clock.now(), random) : "over";
     if (found.status !== "entry" || freshness === "spare" || freshness === "over") {
       monitor.emit("miss", { key: given });
       return undefined;
@@ -93,7 +90,7 @@ export class Loads {
     const { key, spare } = wanted;
     if (spare === undefined) return this.#parse(await this.#land(wanted, plan, load), key);
     try {
-      const landing = await withinSoftTimeout(this.#join(wanted, plan, load, "leave"), plan.softTimeout);
+      const landing = await withinSoftTimeout(this.#join(wanted, plan, load, "leave"), plan.rules.softTimeout);
       if (landing?.status === "loaded") return this.#parse(landing.text, key);
     } catch (error) {
       if (!(error instanceof LoaderFailure)) throw error;
@@ -165,7 +162,7 @@ export class Loads {
   ): Promise<void> {
     const { tags, newDeadline } = this.#services;
     try {
-      const ttl = plan.ttl === null ? null : plan.ttl + Math.max(plan.stale, plan.staleIfError) + TAG_SLACK;
+      const ttl = plan.ttl === null ? null : plan.ttl + Math.max(plan.rules.stale, plan.rules.staleIfError);
       const tokens = await tags.ensure(plan.tags, plan.version, ttl, newDeadline());
       const { value, ...result } = await this.#run(own, begun, plan, load);
       const values = value as ReadonlyMap<string, unknown>;
@@ -194,6 +191,8 @@ export class Loads {
    * is over, so that a source that is down is not asked by every request.
    */
   async #giveUp(own: readonly KeyLoad[], begun: readonly Wanted[], error: unknown): Promise<void> {
+    // A store that has just failed would only let the callers wait for longer. The lease ends by itself.
+    if (isStoreError(error)) return;
     const isCovered = (each: KeyLoad): boolean =>
       begun.some(({ key, found }) => key === each.key && found.status === "entry");
     const released = own.filter((each) => !(error instanceof LoaderFailure && isCovered(each)));
@@ -207,7 +206,7 @@ export class Loads {
 }
 
 function toWanted(key: EntryKey, found: Found, plan: LoadPlan, { clock, random }: LoadServices): Wanted {
-  const isSpare = found.status === "entry" && freshnessOf(found.header, plan, clock.now(), random) === "spare";
+  const isSpare = found.status === "entry" && freshnessOf(found.header, plan.rules, clock.now(), random) === "spare";
   return { key, found, spare: isSpare ? found : undefined };
 }
 
@@ -219,7 +218,7 @@ function toLoaded(
   tags: Loaded["tags"],
 ): Loaded {
   const value = values.get(given);
-  const usual = value === null && plan.negativeTtl !== undefined ? plan.negativeTtl : plan.ttl;
+  const usual = value === null && plan.rules.negativeTtl !== undefined ? plan.rules.negativeTtl : plan.ttl;
   return { value, path: "value", took, ttl: ttl === undefined ? usual : ttl, tags, isSkipped };
 }
 
@@ -251,6 +250,9 @@ function throwCause(error: unknown): never {
 }
 
 function tellStoreError(error: unknown, { monitor }: LoadServices): void {
-  const isStoreError = error instanceof StoreConnectionError || error instanceof StoreServiceError;
-  if (isStoreError) monitor.emit("storeError", { operation: "load", error });
+  if (isStoreError(error)) monitor.emit("storeError", { operation: "load", error });
+}
+
+function isStoreError(error: unknown): error is StoreConnectionError | StoreServiceError {
+  return error instanceof StoreConnectionError || error instanceof StoreServiceError;
 }

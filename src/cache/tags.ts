@@ -7,6 +7,9 @@ import type { CacheStore, StoredValue } from "../stores/cache-store.ts";
 import type { EntryHeader } from "./entry-codec.ts";
 import { type CacheKeys, TAG_KEY } from "./keys.ts";
 
+// Tokens outlive the entries that have them, also when a load takes long or an entry is touched.
+const SLACK: Milliseconds = 3_600_000;
+
 /** The tokens of tags, by their names; `undefined` where a tag has none. */
 export type TagTokens = ReadonlyMap<string, string | undefined>;
 
@@ -43,7 +46,7 @@ export class Tags {
     return new Map(tags.map((tag, index) => [tag, tokenOf(stored[index])]));
   }
 
-  /** Reads tokens, and makes those that are missing. They live for as long as the entries that shall have them. */
+  /** Reads tokens, and makes those that are missing. @param ttl How long the entries live that shall have them. */
   async ensure(
     tags: readonly string[],
     version: number | undefined,
@@ -51,7 +54,11 @@ export class Tags {
     deadline: Deadline,
   ): Promise<Readonly<Record<string, string>> | undefined> {
     if (tags.length === 0) return undefined;
-    const entries = tags.map((tag) => ({ key: this.keyOf(tag, version), value: newNonce(), ttl }));
+    const entries = tags.map((tag) => ({
+      key: this.keyOf(tag, version),
+      value: newNonce(),
+      ttl: ttl === null ? null : ttl + SLACK,
+    }));
     const tokens = await this.#store.ensureMany(entries, deadline);
     return Object.fromEntries(tags.map((tag, index) => [tag, tokenOf(tokens[index]) ?? ""]));
   }

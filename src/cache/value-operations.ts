@@ -33,7 +33,12 @@ export abstract class ValueOperations {
   get<Value = unknown>(key: string, options: GetOptions<Value> & { readonly default: Value }): Promise<Value>;
   get<Value = unknown>(key: string, options?: GetOptions<Value>): Promise<Value | undefined>;
   async get(key: string, options: GetOptions<unknown> = NO_OPTIONS): Promise<unknown> {
-    const found = await this.core.reading(options, (version) => this.core.read(key, options, version));
+    const { core } = this;
+    // The usual case, without the detours of the others: it is the hot path.
+    const found =
+      core.sharedVersion === undefined
+        ? await core.read(key, options, options.version)
+        : await core.reading(options, (version) => core.read(key, options, version));
     return this.#valueOf(found, key, options.default);
   }
 

@@ -9,6 +9,7 @@ class Entry implements Expirable {
   readonly deadline: Deadline;
   readonly expired: Promise<void>;
   isExpired = false;
+  slot = -1;
   readonly #sweep: DeadlineSweep;
   readonly #tell: () => void;
 

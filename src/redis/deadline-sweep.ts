@@ -4,6 +4,8 @@ import type { Deadline } from "../core/deadlines.ts";
 /** Something that ends by itself when its deadline has passed. */
 export interface Expirable {
   readonly deadline: Deadline;
+  /** The sweep's: where it keeps this one. */
+  slot: number;
   expire(): void;
 }
 
@@ -15,7 +17,8 @@ const TICK: Milliseconds = 20;
  * `AbortSignal` for each command, the client's own way, was measured at 3.5 times less throughput.
  */
 export class DeadlineSweep {
-  readonly #entries = new Set<Expirable>();
+  /** In no order; each knows its place. A `Set` was measured at 2 us a command: it has to give each object a hash. */
+  readonly #entries: Expirable[] = [];
   readonly #afterSweep: () => boolean;
   #isArmed = false;
   readonly #onDrained: (() => void)[] = [];
@@ -26,18 +29,22 @@ export class DeadlineSweep {
   }
 
   add(entry: Expirable): void {
-    this.#entries.add(entry);
+    entry.slot = this.#entries.push(entry) - 1;
     if (!this.#isArmed) this.#arm();
   }
 
   delete(entry: Expirable): void {
-    this.#entries.delete(entry);
-    if (this.#entries.size === 0) this.#tellDrained();
+    const last = this.#entries.pop();
+    if (last !== undefined && last !== entry) {
+      this.#entries[entry.slot] = last;
+      last.slot = entry.slot;
+    }
+    if (this.#entries.length === 0 && this.#onDrained.length > 0) this.#tellDrained();
   }
 
   /** Resolves when nothing is outstanding, at the latest with the last deadline. */
   drained(): Promise<void> {
-    if (this.#entries.size === 0) return Promise.resolve();
+    if (this.#entries.length === 0) return Promise.resolve();
     return new Promise((resolve) => void this.#onDrained.push(resolve));
   }
 
@@ -53,11 +60,10 @@ export class DeadlineSweep {
   }
 
   #sweep(): void {
-    for (const entry of this.#entries) {
-      if (entry.deadline.hasPassed) entry.expire();
-    }
+    // Expiring takes entries out.
+    for (const entry of this.#entries.filter(({ deadline }) => deadline.hasPassed)) entry.expire();
     const goOn = this.#afterSweep();
-    if (goOn || this.#entries.size > 0) this.#arm();
+    if (goOn || this.#entries.length > 0) this.#arm();
     else this.#isArmed = false;
   }
 }

@@ -47,11 +47,11 @@ export class RedisLink {
     return !this.#hasStalled && this.#driver.isOwned && [...this.#nodes.values()].some((node) => node.isSuspect);
   }
 
-  /** Ends the connections to suspect nodes that have not answered for a time. */
+  /** Ends the connections to suspect nodes that have not answered for a time. To be called regularly. */
   severStalled(timeout: Milliseconds): void {
-    if (!this.isSuspect) return;
+    const isLeftAlone = this.#hasStalled || !this.#driver.isOwned;
     for (const node of this.#nodes.values()) {
-      if (!node.hasStalled(timeout)) continue;
+      if (!node.hasStalled(timeout) || isLeftAlone) continue;
       this.#hasStalled = true;
       node.sever(timeout);
     }

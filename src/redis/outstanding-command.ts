@@ -25,6 +25,7 @@ export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabe
 /** A command from its issue to its one answer: a reply, an error, or the deadline. What comes later is dropped. */
 export class OutstandingCommand implements Expirable, Recipient {
   readonly deadline: Deadline;
+  slot = -1;
   readonly #request: Request;
   readonly #sweep: DeadlineSweep;
   readonly #resolve: (reply: RedisReply<string | Buffer>) => void;

@@ -1,9 +1,11 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 
 import type { Cache, CacheSettings } from "../../../src/cache/index.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { gate } from "../../support/cache-harness.ts";
 import { RedisCluster } from "../../support/redis-cluster.ts";
+import { expectConnectionError, expectServiceError } from "../../support/redis-connections.ts";
 import { describeWithRedis } from "../../support/redis-server.ts";
 import { newPrefix, openCacheOn } from "./support.ts";
 
@@ -51,7 +53,7 @@ describeWithRedis("a cache on a cluster of three masters", () => {
       keys.flatMap((key) => callers.map(async (cache) => [key, await cache.getOrSet(key, () => load(key))] as const)),
     );
     for (const [key, value] of values) expect(value).toBe(`value of ${key}`);
-    expect([...runs.entries()].toSorted()).toEqual(keys.map((key) => [key, 1]).toSorted());
+    expect(runs).toEqual(new Map(keys.map((key) => [key, 1])));
     expect((await rawKeys(keyPrefix)).toSorted()).toEqual(keys.map((key) => `${keyPrefix}:1:${key}`).toSorted());
     expect(new Set(keys.map((key) => cluster.nodeOf(`${keyPrefix}:1:${key}`))).size).toBe(3);
   });
@@ -80,7 +82,7 @@ describeWithRedis("a cache on a cluster of three masters", () => {
   test("tags lie in other slots than their entries, and invalidate them all the same", async () => {
     const { caches, keyPrefix } = openMany(2);
     const [one, other] = caches as [Cache, Cache];
-    const tags = ["red", "green", "blue", "black"];
+    const tags = keysOf(12);
     const keys = keysOf(20);
     await one.setMany(Object.fromEntries(keys.map((key) => [key, 1])), { tags });
     const nodes = [...tags.map((tag) => `~tag:${tag}`), ...keys].map((key) => cluster.nodeOf(`${keyPrefix}:1:${key}`));
@@ -88,7 +90,7 @@ describeWithRedis("a cache on a cluster of three masters", () => {
     expect(new Set(nodes.slice(tags.length)).size).toBe(3);
     expect((await other.getMany(keys, { tags })).size).toBe(20);
     expect(await other.get("k1")).toBe(1);
-    await other.invalidateTags(["green"]);
+    await other.invalidateTags(["k7"]);
     expect(await one.getMany(keys, { tags })).toEqual(new Map());
     expect(await one.get("k1")).toBeUndefined();
     expect(await one.getOrSet("k1", () => "new", { tags })).toBe("new");
@@ -176,5 +178,33 @@ describeWithRedis("a cache on a cluster of three masters", () => {
       expect(await other.getMany(keys)).toEqual(new Map());
       expect(await loading.getMany(keys)).toEqual(new Map());
     }
+  });
+
+  test("a master that does not answer fails getOrSetMany, and leaves no key of the others leased", async () => {
+    const { caches, keyPrefix } = openMany(2, { deadline: "500ms", lease: "100ms" });
+    const [cache, other] = caches as [Cache, Cache];
+    for (const each of caches) await vi.waitFor(() => each.getMany(keysOf(30)));
+    const load = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, 1]));
+    const frozen = cluster.nodeOf(`${keyPrefix}:1:k0`);
+    const keys = keysOf(30).filter((key) => cluster.nodeOf(`${keyPrefix}:1:${key}`) !== frozen);
+    // After the read, before the leases.
+    cache.on("miss", () => frozen.freeze());
+    onTestFinished(() => frozen.thaw());
+    await expectConnectionError(cache.getOrSetMany(["k0", ...keys], load), "unknown");
+    frozen.thaw();
+    // Longer than a lease that nobody renews.
+    await pause(250);
+    const leases = (await rawKeys(keyPrefix)).filter((key) => key.includes("~"));
+    expect(leases).toEqual([]);
+    expect(await other.getOrSetMany(keys, load)).toEqual(new Map(keys.map((key) => [key, 1])));
+  });
+
+  test("a key with braces that make no hash tag has no lease: all but getOrSet works", async () => {
+    const { caches } = openMany(1);
+    const [cache] = caches as [Cache];
+    await cache.set("a}b", 1);
+    expect(await cache.getOrSet("a}b", 2)).toBe(1);
+    expect(await cache.delete("a}b")).toBe(true);
+    await expectServiceError(cache.getOrSet("a}b", 2), "not-sent");
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 import type { Cache, CacheEvents, CacheSettings } from "../../../src/cache/index.ts";
-import { CacheKeyNotFoundError, StoreConnectionError } from "../../../src/core/errors.ts";
+import { CacheKeyNotFoundError, StoreConnectionError, StoreServiceError } from "../../../src/core/errors.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { errorOf, MARGIN, serverForTest, timeOf } from "../../support/redis-connections.ts";
 import { describeWithRedis, freePort, type RedisServer } from "../../support/redis-server.ts";
@@ -135,6 +135,14 @@ describeWithRedis("a cache whose server is away", () => {
       expect(await timeOf(readAll())).toBeLessThan(DEADLINE + MARGIN);
     });
 
+    test("miss: callers who come at the same time still share one load", async () => {
+      const cache = await begin(MISS);
+      const load = vi.fn<() => Promise<string>>(() => Promise.resolve("loaded"));
+      const results = await Promise.all(Array.from({ length: 20 }, () => cache.getOrSet("k", load)));
+      expect(results).toEqual(Array.from({ length: 20 }, () => "loaded"));
+      expect(load).toHaveBeenCalledTimes(1);
+    });
+
     test("miss: each failure is told and counted", async () => {
       const cache = await begin(MISS);
       const events: CacheEvents["storeError"][] = [];
@@ -248,5 +256,48 @@ describeWithRedis('onStoreError "miss", when the server is back', () => {
     await recovered(server, cache);
     expect(await cache.get("tagged")).toBeUndefined();
     expect(await server.command("EXISTS", "shop:1:~tag:t")).toBe(0);
+  });
+});
+
+describeWithRedis("a cache whose server is full", () => {
+  /** A server without memory for anything new. Redis has `k`, with the value `"old"`. */
+  async function full(settings: CacheSettings): Promise<{ server: RedisServer; cache: Cache }> {
+    const { server, cache } = await start(settings);
+    await server.command("CONFIG", "SET", "maxmemory", "1");
+    return { server, cache };
+  }
+
+  test("throw: reads and deletes go on, writes and loads say what is wrong, and no loader runs", async () => {
+    const { cache } = await full({});
+    const load = vi.fn<() => string>(() => "loaded");
+    expect(await cache.get("k")).toBe("old");
+    for (const call of [() => cache.set("k", 1), () => cache.getOrSet("new", load)]) {
+      expect(await errorOf(call())).toBeInstanceOf(StoreServiceError);
+    }
+    expect(load).not.toHaveBeenCalled();
+    expect(await cache.delete("k")).toBe(true);
+  });
+
+  test("miss: loads give their value, and a key that could not be overwritten is deleted", async () => {
+    const { server, cache } = await full(MISS);
+    expect(await cache.getOrSet("new", () => "loaded")).toBe("loaded");
+    expect(await cache.get("l")).toBe("old");
+    expect(await cache.set("k", "new")).toBe(false);
+    expect(await cache.get("k")).toBeUndefined();
+    expect(await cache.get("l")).toBe("old");
+    expect(await server.command("EXISTS", "shop:1:k")).toBe(0);
+    expect(cache.stats.storeErrors).toBeGreaterThan(0);
+  });
+
+  test("full while a loader runs: throw fails with what is wrong and leaves no lease, miss gives what was loaded", async () => {
+    const fill = (server: RedisServer) => async (): Promise<string> => {
+      await server.command("CONFIG", "SET", "maxmemory", "1");
+      return "loaded";
+    };
+    const strict = await start({});
+    expect(await errorOf(strict.cache.getOrSet("new", fill(strict.server)))).toBeInstanceOf(StoreServiceError);
+    expect(await strict.server.command("KEYS", "*~*")).toEqual([]);
+    const forgiving = await start(MISS);
+    expect(await forgiving.cache.getOrSet("new", fill(forgiving.server))).toBe("loaded");
   });
 });

@@ -1,0 +1,185 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+
+import type { Cache, CacheSettings } from "../../../src/cache/index.ts";
+import { gate } from "../../support/cache-harness.ts";
+import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { newPrefix, openCache } from "./support.ts";
+
+describeWithRedis("a write during a load", () => {
+  let server: RedisServer;
+
+  beforeAll(async () => {
+    server = await RedisServer.start();
+  });
+
+  afterAll(() => server?.stop());
+
+  /** Three processes, the first of which is loading. */
+  async function beginLoad(settings: CacheSettings = {}, options: object = {}) {
+    const keyPrefix = newPrefix();
+    const open = (): Cache => openCache(server, { keyPrefix, deadline: "5s", ...settings });
+    const [loading, writing, later] = [open(), open(), open()];
+    const { promise, open: finish } = gate<string>();
+    const started = gate();
+    const result = loading.getOrSet("k", () => (started.open(), promise), { timeout: 300, ...options });
+    await started.promise;
+    return { keyPrefix, loading, writing, later, finish: () => finish("old"), result };
+  }
+
+  type Loading = Awaited<ReturnType<typeof beginLoad>>;
+  const removals: [string, CacheSettings, object, (writing: Cache) => Promise<unknown>][] = [
+    ["delete", {}, {}, (writing) => writing.delete("k")],
+    ["deleteMany", {}, {}, (writing) => writing.deleteMany(["j", "k"])],
+    ["touch with 0", {}, {}, (writing) => writing.touch("k", 0)],
+    ["set with 0", {}, {}, (writing) => writing.set("k", "gone", { timeout: 0 })],
+    ["clear", {}, {}, (writing) => writing.clear()],
+    ["invalidateTags", {}, { tags: ["t", "u"] }, (writing) => writing.invalidateTags(["t"])],
+    ["bumpVersion", { sharedVersion: true }, {}, (writing) => writing.bumpVersion()],
+  ];
+
+  const expectForgotten = async ({ loading, writing, later }: Loading): Promise<void> => {
+    for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBeUndefined();
+    expect(await later.getOrSet("k", () => "new")).toBe("new");
+    for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBe("new");
+  };
+
+  test.each(removals)("%s by another process wins: the old value is not given to later callers", async (...row) => {
+    const [, settings, options, remove] = row;
+    const load = await beginLoad(settings, options);
+    await remove(load.writing);
+    load.finish();
+    expect(await load.result).toBe("old");
+    await expectForgotten(load);
+  });
+
+  const ended = removals.filter(([name]) => name !== "invalidateTags");
+
+  test.each(ended)("%s by another process lets others load at once, and their value stays", async (...row) => {
+    const [, settings, options, remove] = row;
+    const { writing, later, loading, finish, result } = await beginLoad(settings, options);
+    await remove(writing);
+    expect(await later.getOrSet("k", () => "new", options)).toBe("new");
+    finish();
+    await result;
+    for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBe("new");
+  });
+
+  test("after invalidateTags others wait for the load that began before, and then load anew", async () => {
+    const options = { tags: ["t"] };
+    const { writing, later, loading, finish, result } = await beginLoad({}, options);
+    await writing.invalidateTags(["t"]);
+    const waits = new Promise<void>((resolve) => later.on("leaseWait", () => resolve()));
+    const load = vi.fn<() => string>(() => "new");
+    const anew = later.getOrSet("k", load, options);
+    await waits;
+    expect(load).not.toHaveBeenCalled();
+    finish();
+    expect(await result).toBe("old");
+    expect(await anew).toBe("new");
+    for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBe("new");
+  });
+
+  test.each(removals)("%s wins over a load that outlasts the renewals of its lease", async (...row) => {
+    const [, settings, options, remove] = row;
+    const load = await beginLoad({ ...settings, lease: "100ms" }, options);
+    await remove(load.writing);
+    // Three renewals.
+    await pause(110);
+    load.finish();
+    expect(await load.result).toBe("old");
+    await expectForgotten(load);
+  });
+
+  test.each(removals)("a later caller in the process that loads gets nothing from before %s", async (...row) => {
+    const [, settings, options, remove] = row;
+    const { writing, loading, finish, result } = await beginLoad(settings, options);
+    await remove(writing);
+    const later = loading.getOrSet("k", () => "new", options);
+    await loading.ping();
+    finish();
+    expect(await result).toBe("old");
+    expect(await later).toBe("new");
+  });
+
+  test.each(removals)("a later caller gets nothing from before %s by its own process", async (...row) => {
+    const [, settings, options, remove] = row;
+    const { loading, finish, result } = await beginLoad(settings, options);
+    await remove(loading);
+    const later = loading.getOrSet("k", () => "new", options);
+    await loading.ping();
+    finish();
+    expect(await result).toBe("old");
+    expect(await later).toBe("new");
+    expect(await loading.get("k")).toBe("new");
+  });
+
+  test("deletePattern wins over the load of a key that matches and is not there yet", async () => {
+    const load = await beginLoad();
+    await load.writing.deletePattern("k*");
+    load.finish();
+    expect(await load.result).toBe("old");
+    await expectForgotten(load);
+  });
+
+  test("set by another process wins, and is what the callers get", async () => {
+    const { writing, later, loading, finish, result } = await beginLoad();
+    await writing.set("k", "theirs");
+    finish();
+    expect(await result).toBe("theirs");
+    for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBe("theirs");
+  });
+
+  test("set by another process wins over a load that outlasts the renewals of its lease", async () => {
+    const { writing, later, finish, result } = await beginLoad({ lease: "100ms" });
+    await writing.set("k", "theirs");
+    await pause(110);
+    finish();
+    expect(await result).toBe("theirs");
+    expect(await later.get("k")).toBe("theirs");
+  });
+
+  test.each([["5s"], ["100ms"]] as const)(
+    "set with a timeout that is over when the loader ends wins: the old value is not stored (lease %s)",
+    async (lease) => {
+      const load = await beginLoad({ lease });
+      await load.writing.set("k", "theirs", { timeout: "20ms" });
+      await pause(110);
+      load.finish();
+      expect(await load.result).toBe("old");
+      await expectForgotten(load);
+    },
+  );
+
+  test("set by another process wins where the load replaces an entry that cannot be read, whatever it begins with", async () => {
+    const [loading, writing] = [1, 2].map(() => openCache(server, { keyPrefix: "unreadable" })) as [Cache, Cache];
+    for (const broken of ["", "[1"]) {
+      await server.command("SET", "unreadable:1:k", broken);
+      const { promise, open: finish } = gate<string>();
+      const started = gate();
+      const result = loading.getOrSet("k", () => (started.open(), promise));
+      await started.promise;
+      await writing.set("k", [1, 2]);
+      finish("old");
+      expect(await result).toEqual([1, 2]);
+      expect(await writing.get("k")).toEqual([1, 2]);
+    }
+  });
+
+  // A known limit, written down in the docs: only Sojourn's own deletes end the lease on a key.
+  test("a plain DEL by a client that knows nothing of leases, such as Django, does not stop the loaded value", async () => {
+    const { keyPrefix, later, finish, result } = await beginLoad();
+    await server.command("DEL", `${keyPrefix}:1:k`);
+    finish();
+    expect(await result).toBe("old");
+    expect(await later.get("k")).toBe("old");
+  });
+
+  test("a plain SET by such a client wins", async () => {
+    const { keyPrefix, later, finish, result } = await beginLoad();
+    await server.command("SET", `${keyPrefix}:1:k`, '"theirs"');
+    finish();
+    expect(await result).toBe("theirs");
+    expect(await later.get("k")).toBe("theirs");
+  });
+});
