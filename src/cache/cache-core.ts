@@ -45,18 +45,30 @@ export class CacheCore {
     this.path = path;
     this.clock = clock;
     this.settings = resolveCacheSettings(settings, path);
-    const { compression, serializer, lease, keyPrefix, sharedVersion } = this.settings;
+    const { compression, lease, keyPrefix, sharedVersion } = this.settings;
     this.monitor = new CacheMonitor(path.slice(path.indexOf(".") + 1));
     this.strictStore = this.settings.store({ redis, clock, values: compression === undefined ? "text" : "bytes" });
     this.store = this.#forgiving(this.strictStore);
     if (lease !== null) requireCapability(this.store, "leases", "a lease (set it to null to do without)", path);
     this.keys = new CacheKeys(this.settings);
-    this.codec = new EntryCodec(serializer, compression);
+    this.codec = new EntryCodec(this.settings);
     this.tags = new Tags(this.store, this.keys);
     this.reader = new EntryReader(this.store, this.codec, this.tags, this.monitor);
     const { store, codec, tags, reader, monitor } = this;
     const newDeadline = (): Deadline => this.newDeadline();
-    this.loads = new Loads({ store, codec, tags, reader, monitor, clock, random, leaseTtl: lease, newDeadline });
+    const isStoreAway = (): boolean => store instanceof ForgivingStore && store.isPaused;
+    this.loads = new Loads({
+      store,
+      codec,
+      tags,
+      reader,
+      monitor,
+      clock,
+      random,
+      leaseTtl: lease,
+      isStoreAway,
+      newDeadline,
+    });
     this.sharedVersion = sharedVersion ? new SharedVersion(store, clock, `${keyPrefix}:version`) : undefined;
   }
 

@@ -9,7 +9,7 @@ import { redisCacheStore } from "../stores/redis/index.ts";
 import { type CacheCompressor, type Compression, type CompressionSettings, compressionSchema } from "./compression.ts";
 import type { KeyFunction } from "./keys.ts";
 import type { LoadDefaults, ResolvedLoadDefaults } from "./load-options.ts";
-import { type CacheSerializer, isCacheSerializer } from "./serializers.ts";
+import { type CacheSerializer, isCacheSerializer, JsonSerializer } from "./serializers.ts";
 import type { Timeout } from "./timeouts.ts";
 
 /** Settings of one cache, with the names and units of Django's `CACHES`. */
@@ -37,6 +37,11 @@ export interface CacheSettings extends LoadDefaults {
   readonly serializer?: CacheSerializer;
   /** Compresses what is long enough, as django-redis does. @defaultValue none */
   readonly compression?: CacheCompressor | CompressionSettings;
+  /**
+   * Gives all callers of an entry the same value, frozen in depth, instead of building it anew for each: reads cost less.
+   * For `JsonSerializer` only. @defaultValue `false`
+   */
+  readonly frozen?: boolean;
   /** Most that one store operation may take. At least 10 ms. @defaultValue `"1s"` */
   readonly deadline?: Duration;
   /**
@@ -61,6 +66,7 @@ export interface ResolvedCacheSettings {
   readonly keyFunction: KeyFunction | undefined;
   readonly serializer: CacheSerializer | undefined;
   readonly compression: Compression | undefined;
+  readonly frozen: boolean;
   readonly deadline: Milliseconds;
   readonly lease: Milliseconds | null;
   readonly onStoreError: "throw" | "miss";
@@ -96,6 +102,7 @@ const cacheSchema = settingsObject({
   ),
   serializer: v.optional(v.custom<CacheSerializer>(isCacheSerializer, "an object with dump(value) and load(text)")),
   compression: v.optional(compressionSchema),
+  frozen: v.optional(v.boolean("true or false"), false),
   deadline: v.optional(durationSchema({ least: "10ms" }), "1s"),
   lease: v.optional(v.nullable(durationSchema({ least: "100ms", most: `${LONGEST_LEASE}ms` })), "5s"),
   onStoreError: v.optional(v.picklist(["throw", "miss"], '"throw" or "miss"'), "throw"),
@@ -116,6 +123,7 @@ export function resolveCacheSettings(settings: CacheSettings, path: string): Res
   const parsed = parseSettings(cacheSchema, settings, path);
   const { stale, staleIfError, early, negativeTimeout, softTimeout, hardTimeout, jitter, ...rest } = parsed;
   checkSharedVersion(rest, path);
+  checkFrozen(rest, path);
   return {
     ...rest,
     keyFunction: rest.keyFunction,
@@ -135,6 +143,15 @@ export function resolveCacheSettings(settings: CacheSettings, path: string): Res
 
 function isEarly(input: unknown): boolean {
   return typeof input === "boolean" || (typeof input === "number" && Number.isFinite(input) && input >= 0);
+}
+
+/** What other serializers give, such as dates, cannot be frozen. */
+function checkFrozen(
+  { frozen, serializer }: { readonly frozen: boolean; readonly serializer?: CacheSerializer | undefined },
+  path: string,
+): void {
+  if (!frozen || serializer === undefined || serializer === JsonSerializer) return;
+  throw new ImproperlyConfigured(`${path}.frozen`, "expected false with a serializer other than JsonSerializer.");
 }
 
 function checkSharedVersion(

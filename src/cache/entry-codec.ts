@@ -4,6 +4,7 @@ import { describeValue } from "../core/settings.ts";
 import { isPlainObject } from "../json/index.ts";
 import type { StoredValue } from "../stores/cache-store.ts";
 import { type Compression, pack, unpack } from "./compression.ts";
+import { FrozenValues } from "./frozen-values.ts";
 import type { EntryKey } from "./keys.ts";
 import { type CacheSerializer, JsonSerializer } from "./serializers.ts";
 
@@ -40,6 +41,15 @@ export interface WrittenEntry {
   readonly stored: StoredValue;
 }
 
+/** How a cache writes and reads its values. */
+export interface EntryForm {
+  /** @defaultValue JSON */
+  readonly serializer: CacheSerializer | undefined;
+  readonly compression: Compression | undefined;
+  /** Whether equal entries give the same value, which nobody can change. */
+  readonly frozen: boolean;
+}
+
 const TILDE = 0x7e;
 const LINE_END = 0x0a;
 
@@ -47,10 +57,12 @@ const LINE_END = 0x0a;
 export class EntryCodec {
   readonly #serializer: CacheSerializer | undefined;
   readonly #compression: Compression | undefined;
+  readonly #frozen: FrozenValues | undefined;
 
-  constructor(serializer: CacheSerializer | undefined, compression: Compression | undefined) {
+  constructor({ serializer, compression, frozen }: EntryForm) {
     this.#serializer = serializer;
     this.#compression = compression;
+    this.#frozen = frozen ? new FrozenValues() : undefined;
   }
 
   /** @param path How messages name the value. @throws {NotJsonError} When the serializer cannot hold it. */
@@ -78,8 +90,12 @@ export class EntryCodec {
     return { header, text, seen: header === undefined ? stored : line };
   }
 
-  /** Builds the value anew. @throws {CacheCorruptError} */
-  parse(text: string, { given }: EntryKey): unknown {
+  /** Builds the value anew, or gives the frozen one. @throws {CacheCorruptError} */
+  parse(text: string, key: EntryKey): unknown {
+    return this.#frozen === undefined ? this.#load(text, key) : this.#frozen.get(text, () => this.#load(text, key));
+  }
+
+  #load(text: string, { given }: EntryKey): unknown {
     try {
       return this.#serializer === undefined ? JsonSerializer.load(text) : this.#serializer.load(text);
     } catch (cause) {

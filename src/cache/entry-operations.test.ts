@@ -218,6 +218,28 @@ describe("serializer and compression", () => {
   });
 });
 
+describe("frozen", () => {
+  test("equal entries give the same value, frozen in depth; a change of the entry gives another", async () => {
+    const { cache, other } = openCache({ frozen: true });
+    await cache.set("a", { list: [{ n: 1 }] });
+    const value = await cache.get<{ list: { n: number }[] }>("a");
+    expect(await cache.get("a")).toBe(value);
+    expect(await cache.getOrSet("a", () => null)).toBe(value);
+    expect((await cache.getMany(["a"])).get("a")).toBe(value);
+    expect([value, value?.list, value?.list[0]].map(Object.isFrozen)).toEqual([true, true, true]);
+    await other().set("a", { list: [{ n: 2 }] });
+    expect(await cache.get("a")).toEqual({ list: [{ n: 2 }] });
+    expect(Object.isFrozen(await cache.getOrSet("b", () => ({ c: [] })))).toBe(true);
+    expect(await cache.getOrSet("c", () => "text")).toBe("text");
+  });
+
+  test("is for JSON only", () => {
+    expect(() => openCache({ frozen: true, serializer: TaggedJsonSerializer })).toThrow(
+      "caches.default.frozen: expected false with a serializer other than JsonSerializer",
+    );
+  });
+});
+
 describe("peek", () => {
   test("tells a miss, or value, source, age and time to live, and counts as neither hit nor miss", async () => {
     const { cache, clock } = openCache();

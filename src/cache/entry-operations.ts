@@ -53,7 +53,7 @@ export abstract class EntryOperations extends ExpiryOperations {
    */
   async incrVersion(key: string, delta = 1, options: VersionOption = NO_OPTIONS): Promise<number> {
     return this.core.writing(options, async (version = this.core.settings.version) => {
-      const { keys, store, codec, tags } = this.core;
+      const { keys, store, strictStore, codec, tags } = this.core;
       const [from, to] = [keys.of(key, version), keys.of(key, version + delta)];
       const [found, [ttl]] = await Promise.all([
         this.core.read(key, NO_OPTIONS, version),
@@ -65,7 +65,8 @@ export abstract class EntryOperations extends ExpiryOperations {
       const header = found.header && { ...found.header, tags: tokens };
       const { stored } = codec.write(found.value, "value", header);
       this.core.loads.overrule([to]);
-      await store.setMany([{ key: to.whole, value: stored, ttl }], "always", this.core.newDeadline());
+      // Failures are errors here, whatever the settings say: the entry is deleted where it was.
+      await strictStore.setMany([{ key: to.whole, value: stored, ttl }], "always", this.core.newDeadline());
       await this.core.deleteEntries([from]);
       return version + delta;
     });
@@ -102,7 +103,12 @@ export abstract class EntryOperations extends ExpiryOperations {
     }
   }
 
-  /** Deletes the entries whose keys match a pattern. See {@link iterKeys}. @returns How many there were. */
+  /**
+   * Deletes the entries whose keys match a pattern. See {@link iterKeys}. What is not there yet, because it is just being
+   * loaded, is not deleted.
+   *
+   * @returns How many there were.
+   */
   async deletePattern(pattern: string, options: VersionOption = NO_OPTIONS): Promise<number> {
     let count = 0;
     let page: string[] = [];

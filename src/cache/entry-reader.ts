@@ -10,8 +10,10 @@ import { judgeTags, type TagTokens, type Tags } from "./tags.ts";
 /** What a read has found. */
 export type Found =
   | { readonly status: "missing" }
-  /** Something is there that is of no use: it cannot be read, or one of its tags was invalidated. */
+  /** One of its tags was invalidated. */
   | { readonly status: "dead"; readonly seen: StoredValue }
+  /** Something is there that cannot be read. */
+  | { readonly status: "unreadable" }
   | FoundEntry;
 
 /** An entry that can be read, and whose tags are as they were. Its time may be over. */
@@ -29,7 +31,7 @@ export interface ReadPlan {
   /** Tags that the entry may have: their tokens come with it. Those of other tags take another round trip. */
   readonly tags: readonly string[];
   readonly version: number | undefined;
-  /** Whether an entry that cannot be read is an error, or dead; then the event `corrupt` tells. */
+  /** Whether an entry that cannot be read is an error, or only told by the event `corrupt`. */
   readonly corrupt: "throw" | "bury";
 }
 
@@ -52,13 +54,11 @@ export class EntryReader {
   }
 
   /** @throws {CacheCorruptError} */
-  async read(key: EntryKey, plan: ReadPlan, deadline: Deadline): Promise<Found> {
-    if (plan.tags.length > 0) {
-      const [found = MISSING] = await this.readMany([key], plan, deadline);
-      return found;
-    }
-    const stored = await this.#store.get(key.whole, deadline);
-    return stored === undefined ? MISSING : this.judge(key, stored, plan, deadline);
+  read(key: EntryKey, plan: ReadPlan, deadline: Deadline): Promise<Found> {
+    if (plan.tags.length > 0) return this.readMany([key], plan, deadline).then(([found = MISSING]) => found);
+    return this.#store
+      .get(key.whole, deadline)
+      .then((stored) => (stored === undefined ? MISSING : this.judge(key, stored, plan, deadline)));
   }
 
   /** Reads entries, in the order of their keys, with one call. @throws {CacheCorruptError} */
@@ -109,7 +109,7 @@ export class EntryReader {
     } catch (error) {
       if (corrupt === "throw" || !(error instanceof CacheCorruptError)) throw error;
       this.#monitor.emit("corrupt", { key: key.given, problem: error.problem });
-      return { status: "dead", seen: stored };
+      return { status: "unreadable" };
     }
   }
 }

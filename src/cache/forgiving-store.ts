@@ -56,6 +56,11 @@ export class ForgivingStore implements CacheStore {
     return this.#store.name;
   }
 
+  /** Whether the store is being left alone after a failure. */
+  get isPaused(): boolean {
+    return this.#clock.monotonic() < this.#pausedUntil;
+  }
+
   get capabilities(): CacheStoreCapabilities {
     return this.#store.capabilities;
   }
@@ -123,6 +128,10 @@ export class ForgivingStore implements CacheStore {
     return this.#forgive("lease", deadline, { status: "leased" }, () => this.#store.lease(lease, ttl, deadline));
   }
 
+  renew(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+    return this.#forgive("renew", deadline, true, () => this.#store.renew(lease, ttl, deadline));
+  }
+
   fill(lease: Lease, entry: NewValue, deadline: Deadline): Promise<FillResult> {
     // Nobody has overruled it, and it was told that it could not be stored.
     return this.#forgive("fill", deadline, { status: "stored" }, () => this.#store.fill(lease, entry, deadline));
@@ -155,7 +164,7 @@ export class ForgivingStore implements CacheStore {
     instead: Instead,
     task: () => Promise<Result>,
   ): Promise<Result | Instead> {
-    if (this.#clock.monotonic() < this.#pausedUntil) return instead;
+    if (this.isPaused) return instead;
     try {
       if (this.#outdated.size > 0) await this.#deleteOutdated(deadline);
       return await task();

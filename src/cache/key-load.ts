@@ -4,7 +4,7 @@ import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import { newNonce } from "../core/ids.ts";
-import type { CacheStore, Lease, StoredValue } from "../stores/cache-store.ts";
+import type { CacheStore, FillResult, Lease, NewValue, StoredValue } from "../stores/cache-store.ts";
 import type { CacheMonitor } from "./cache-monitor.ts";
 import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
 import type { EntryReader, Found } from "./entry-reader.ts";
@@ -27,6 +27,8 @@ export interface LoadServices {
   readonly random: () => number;
   /** How long a lease lasts that is not renewed; `null`: no leases, each process loads for itself. */
   readonly leaseTtl: Milliseconds | null;
+  /** Whether the store is being left alone after a failure. */
+  readonly isStoreAway: () => boolean;
   /** Makes the deadline of one store operation. */
   readonly newDeadline: () => Deadline;
 }
@@ -54,8 +56,24 @@ export interface Loaded {
   readonly isSkipped: boolean;
 }
 
+/** How a load has ended. */
+export interface Finished {
+  /** What the callers get, serialized. */
+  readonly text: string | undefined;
+  /** Whether the entry was deleted or invalidated after the load had begun: who came later must not get it. */
+  readonly isOutdated: boolean;
+}
+
+/** The entry that a load is for. */
+export interface KeyLoadSubject {
+  readonly key: EntryKey;
+  /** What a read has found there. */
+  readonly found: Found;
+  readonly flight: Flight;
+}
+
 const FIRST_PAUSE: Milliseconds = 10;
-const LONGEST_PAUSE: Milliseconds = 200;
+const LONGEST_PAUSE: Milliseconds = 150;
 
 /** The load of one entry: from the lease on its key to the fill. */
 export class KeyLoad {
@@ -63,23 +81,32 @@ export class KeyLoad {
   readonly #services: LoadServices;
   readonly #plan: LoadPlan;
   readonly #flight: Flight;
+  readonly #onFill: () => void;
   #lease: Lease;
+  /** Whether something lies under the key that cannot be compared with, and so not be replaced. */
+  #isBlocked: boolean;
   #renewal: NodeJS.Timeout | undefined;
 
-  constructor(services: LoadServices, key: EntryKey, plan: LoadPlan, found: Found, flight: Flight) {
+  /** @param onFill Called when it is about to be stored. */
+  constructor(services: LoadServices, { key, found, flight }: KeyLoadSubject, plan: LoadPlan, onFill: () => void) {
     this.key = key;
+    this.#onFill = onFill;
     this.#services = services;
     this.#plan = plan;
     this.#flight = flight;
-    this.#lease = { key: key.whole, token: newNonce(), seen: found.status === "missing" ? undefined : found.seen };
+    this.#lease = { key: key.whole, token: newNonce(), seen: "seen" in found ? found.seen : undefined };
+    this.#isBlocked = found.status === "unreadable";
   }
 
   /** Seeks to be the one, of all processes, who loads. */
   async acquire(patience: Patience): Promise<Acquired> {
     const { store, leaseTtl, monitor, newDeadline } = this.#services;
-    if (leaseTtl === null) return { status: "leased" };
+    if (leaseTtl === null) {
+      if (this.#isBlocked) await this.#clearAway();
+      return { status: "leased" };
+    }
     for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE)) {
-      if (isLossy(this.#lease.seen)) await this.#clearAway();
+      if (this.#isBlocked) await this.#clearAway();
       const result = await store.lease(this.#lease, leaseTtl, newDeadline());
       if (result.status === "leased") {
         this.#keepLease(leaseTtl);
@@ -96,11 +123,11 @@ export class KeyLoad {
     }
   }
 
-  /** Stores what was loaded, unless somebody has written to the key meanwhile. @returns What the callers get, serialized. */
-  async finish(loaded: Loaded): Promise<string | undefined> {
+  /** Stores what was loaded, unless somebody has written to the key meanwhile. */
+  async finish(loaded: Loaded): Promise<Finished> {
     if (loaded.value === undefined) {
       await this.release();
-      return undefined;
+      return { text: undefined, isOutdated: false };
     }
     const { codec, clock } = this.#services;
     const now = clock.now();
@@ -109,10 +136,12 @@ export class KeyLoad {
     const { text, stored } = codec.write(loaded.value, loaded.path, header);
     if (loaded.isSkipped || endsAtOnce(ttl)) {
       await this.release();
-      return text;
+      return { text, isOutdated: false };
     }
-    const newer = await this.#fill({ value: stored, ttl: ttl === null ? null : ttl + this.#grace });
-    return newer ?? text;
+    const entry = { value: stored, ttl: ttl === null ? null : ttl + this.#grace };
+    const [newer, isInvalidated] = await Promise.all([this.#fill(entry), this.#isInvalidated(loaded.tags)]);
+    if (newer === "none") return { text, isOutdated: isInvalidated };
+    return { text: newer ?? text, isOutdated: newer === undefined };
   }
 
   /** Lets others load. */
@@ -148,45 +177,54 @@ export class KeyLoad {
     };
   }
 
-  /** @returns What somebody else has stored meanwhile, if it is of use. */
-  async #fill(entry: { readonly value: StoredValue; readonly ttl: Milliseconds | null }): Promise<string | undefined> {
+  /** @returns What somebody else has stored meanwhile; `undefined` when that is of no use; `"none"` when nobody has. */
+  async #fill(entry: NewValue): Promise<string | undefined> {
     this.stop();
     const { store, leaseTtl, monitor, newDeadline } = this.#services;
+    // Who comes from now on reads what the store says, or waits for the lease.
+    if (leaseTtl !== null) this.#onFill();
     const result =
       leaseTtl === null ? await this.#fillUnleased(entry) : await store.fill(this.#lease, entry, newDeadline());
-    if (result.status === "stored") return undefined;
+    if (result.status === "stored") return "none";
     monitor.emit("overruled", { key: this.key.given });
     return result.value === undefined ? undefined : this.#accept(result.value);
   }
 
   /** Without leases only the writers of this process are known. */
-  async #fillUnleased(entry: { readonly value: StoredValue; readonly ttl: Milliseconds | null }) {
+  async #fillUnleased(entry: NewValue): Promise<FillResult> {
     const { store, newDeadline } = this.#services;
     const { key, seen } = this.#lease;
     if (!this.#flight.isOverruled) {
       const condition = seen === undefined ? "if-absent" : "always";
       const [isStored = false] = await store.setMany([{ key, ...entry }], condition, newDeadline());
-      if (isStored) return { status: "stored" } as const;
+      if (isStored) return { status: "stored" };
     }
-    return { status: "overruled", value: await store.get(key, newDeadline()) } as const;
+    return { status: "overruled", value: await store.get(key, newDeadline()) };
+  }
+
+  /** Whether a tag was invalidated after the load began: then the entry is dead, and so is what others wait for. */
+  async #isInvalidated(tokens: EntryHeader["tags"]): Promise<boolean> {
+    if (tokens === undefined) return false;
+    const { tags, newDeadline, isStoreAway } = this.#services;
+    const now = await tags.read(Object.keys(tokens), this.#plan.version, newDeadline());
+    return !isStoreAway() && Object.entries(tokens).some(([tag, token]) => now.get(tag) !== token);
   }
 
   /** What is under the key now: of use to those who wait, or what is to be replaced. */
   async #accept(stored: StoredValue): Promise<string | undefined> {
     const { reader, clock, random, newDeadline } = this.#services;
     const found = await reader.judge(this.key, stored, this.#plan, newDeadline());
-    if (found.status === "missing") return undefined;
-    this.#lease = { ...this.#lease, seen: found.seen };
-    if (found.status === "dead") return undefined;
+    this.#lease = { ...this.#lease, seen: "seen" in found ? found.seen : undefined };
+    this.#isBlocked = found.status === "unreadable";
+    if (found.status !== "entry") return undefined;
     const freshness = freshnessOf(found.header, this.#plan.rules, clock.now(), random);
     return freshness === "fresh" || freshness === "due" ? found.text : undefined;
   }
 
-  /** What cannot be compared cannot be replaced, so it is deleted. */
   async #clearAway(): Promise<void> {
     const { store, newDeadline } = this.#services;
     await store.deleteMany([this.key.whole], newDeadline());
-    this.#lease = { ...this.#lease, seen: undefined };
+    this.#isBlocked = false;
   }
 
   #keepLease(leaseTtl: Milliseconds): void {
@@ -197,16 +235,10 @@ export class KeyLoad {
   async #renew(leaseTtl: Milliseconds): Promise<void> {
     const { store, monitor, newDeadline } = this.#services;
     try {
-      // What it answers is of no interest: a lease that is lost makes the fill fail.
-      await store.lease(this.#lease, leaseTtl, newDeadline());
+      if (!(await store.renew(this.#lease, leaseTtl, newDeadline()))) this.stop();
     } catch (error) {
       if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
-      monitor.emit("storeError", { operation: "lease", error });
+      monitor.emit("storeError", { operation: "renew", error });
     }
   }
-}
-
-/** Whether it was read from bytes that are no UTF-8, such as a pickle: sent back, it is not what is there. */
-function isLossy(seen: StoredValue | undefined): boolean {
-  return typeof seen === "string" && seen.includes("\ufffd");
 }

@@ -2,7 +2,14 @@ import type { Milliseconds } from "../core/clock.ts";
 import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import type { Found, FoundEntry } from "./entry-reader.ts";
 import { freshnessOf } from "./freshness.ts";
-import { KeyLoad, type Loaded, type LoadServices, type Patience } from "./key-load.ts";
+import {
+  type Finished,
+  KeyLoad,
+  type KeyLoadSubject,
+  type Loaded,
+  type LoadServices,
+  type Patience,
+} from "./key-load.ts";
 import type { EntryKey } from "./keys.ts";
 import type { LoadContext, Loader, LoadPlan } from "./load-options.ts";
 import { LoaderFailure, type LoaderResult, runLoader } from "./loader-run.ts";
@@ -11,8 +18,8 @@ import { type Flight, SingleFlight } from "./single-flight.ts";
 /** Loads the values of several keys. What it leaves out does not exist. */
 export type ManyLoader = (keys: readonly string[], context: LoadContext) => Promise<ReadonlyMap<string, unknown>>;
 
-/** How a flight has ended: with a value, serialized (`undefined`: none), or because another process is loading. */
-type Landing = { readonly status: "loaded"; readonly text: string | undefined } | { readonly status: "busy" };
+/** How a flight has ended: with a value, or because another process is loading. */
+type Landing = ({ readonly status: "loaded" } & Finished) | { readonly status: "busy" };
 
 /** A key whose entry is to be loaded, and what a read has found there. */
 interface Wanted {
@@ -20,6 +27,8 @@ interface Wanted {
   readonly found: Found;
   /** The old entry, which may be given if the load fails. */
   readonly spare: FoundEntry | undefined;
+  /** The load that was begun for it. */
+  readonly flight?: Flight | undefined;
 }
 
 /** Reads entries and loads what is missing: one load at a time for a key, of all processes. */
@@ -55,10 +64,12 @@ export class Loads {
       return gift;
     });
     this.#refresh(due, plan, load);
-    this.#begin(missing, plan, load, "leave");
-    const loaded = missing.map((wanted) =>
-      this.#wait(wanted, plan, async (context) => (await load([wanted.key.given], context)).get(wanted.key.given)),
-    );
+    const begun = this.#begin(missing, plan, load, "leave");
+    const loaded = missing.map((wanted) => {
+      const { given: name } = wanted.key;
+      const own = { ...wanted, flight: begun.get(wanted.key) };
+      return this.#wait(own, plan, async (context) => (await load([name], context)).get(name));
+    });
     const waiting = loaded[Symbol.iterator]();
     return Promise.all(given.map((gift) => (gift === undefined ? waiting.next().value : gift.value)));
   }
@@ -90,8 +101,12 @@ export class Loads {
     const { key, spare } = wanted;
     if (spare === undefined) return this.#parse(await this.#land(wanted, plan, load), key);
     try {
-      const landing = await withinSoftTimeout(this.#join(wanted, plan, load, "leave"), plan.rules.softTimeout);
-      if (landing?.status === "loaded") return this.#parse(landing.text, key);
+      const { isOwn, landing } = this.#join(wanted, plan, load, "leave");
+      const landed = await withinSoftTimeout(landing, plan.rules.softTimeout);
+      if (landed?.status === "loaded") {
+        const isUsable = isOwn || !landed.isOutdated;
+        return this.#parse(isUsable ? landed.text : await this.#land(wanted, plan, load), key);
+      }
     } catch (error) {
       if (!(error instanceof LoaderFailure)) throw error;
     }
@@ -102,17 +117,26 @@ export class Loads {
   /** The value that is loaded, serialized, whoever loads it. */
   async #land(wanted: Wanted, plan: LoadPlan, load: Loader<unknown>): Promise<string | undefined> {
     for (;;) {
-      const landing = await this.#join(wanted, plan, load, "wait").catch(throwCause);
-      // A load that began in the background does not wait for another process, but who has joined it has to.
-      if (landing?.status === "loaded") return landing.text;
+      const { isOwn, landing } = this.#join(wanted, plan, load, "wait");
+      const landed = await landing.catch(throwCause);
+      // A load that began in the background does not wait for another process, but who has joined it has to. And who has
+      // joined one that was overruled by a delete may have come after that.
+      if (landed.status === "loaded" && (isOwn || !landed.isOutdated)) return landed.text;
     }
   }
 
   /** Joins the load of a key, or begins it. */
-  #join(wanted: Wanted, plan: LoadPlan, load: Loader<unknown>, patience: Patience): Promise<Landing | undefined> {
+  #join(
+    wanted: Wanted,
+    plan: LoadPlan,
+    load: Loader<unknown>,
+    patience: Patience,
+  ): { readonly isOwn: boolean; readonly landing: Promise<Landing> } {
     const { whole } = wanted.key;
-    if (!this.#flights.isRunning(whole)) this.#begin([wanted], plan, loadEach(load), patience);
-    return this.#flights.join(whole) ?? Promise.resolve(undefined);
+    const running = this.#flights.running(whole);
+    if (running !== undefined) return { isOwn: running.flight === wanted.flight, landing: running.result };
+    this.#begin([wanted], plan, loadEach(load), patience);
+    return { isOwn: true, landing: this.#flights.running(whole)?.result ?? Promise.resolve({ status: "busy" }) };
   }
 
   /** Loads in the background. Failures are told by events. */
@@ -121,11 +145,16 @@ export class Loads {
   }
 
   /** Begins the load of those keys that are not being loaded in this process. */
-  #begin(wanted: readonly Wanted[], plan: LoadPlan, load: ManyLoader, patience: Patience): void {
+  #begin(
+    wanted: readonly Wanted[],
+    plan: LoadPlan,
+    load: ManyLoader,
+    patience: Patience,
+  ): ReadonlyMap<EntryKey, Flight> {
     const flights = this.#flights;
     const free = wanted.filter(({ key }) => !flights.isRunning(key.whole));
-    if (free.length === 0) return;
-    const begun = free.map((each) => ({ ...each, flight: { isOverruled: false } as { isOverruled: boolean } }));
+    if (free.length === 0) return new Map();
+    const begun = free.map(({ key, found }) => ({ key, found, flight: { isOverruled: false } }));
     const group = Promise.resolve().then(() => this.#loadGroup(begun, plan, load, patience));
     for (const { key, flight } of begun) {
       const landing = group.then((landings) => landings.get(key.whole) ?? { status: "busy" as const });
@@ -133,29 +162,41 @@ export class Loads {
       landing.catch((error: unknown) => tellStoreError(error, this.#services));
       flights.track(key.whole, flight, landing);
     }
+    return new Map(begun.map(({ key, flight }) => [key, flight]));
   }
 
   async #loadGroup(
-    begun: readonly (Wanted & { readonly flight: Flight })[],
+    begun: readonly KeyLoadSubject[],
     plan: LoadPlan,
     load: ManyLoader,
     patience: Patience,
   ): Promise<Map<string, Landing>> {
     const landings = new Map<string, Landing>();
-    const loads = begun.map(({ key, found, flight }) => new KeyLoad(this.#services, key, plan, found, flight));
-    const acquired = await Promise.all(loads.map((each) => each.acquire(patience)));
-    const own = loads.filter((each, index) => {
-      const result = acquired[index] ?? { status: "busy" };
-      if (result.status !== "leased") landings.set(each.key.whole, result);
-      return result.status === "leased";
+    const loads = begun.map((each) => {
+      const onFill = (): void => this.#flights.seal(each.key.whole, each.flight);
+      return new KeyLoad(this.#services, each, plan, onFill);
     });
+    const own: KeyLoad[] = [];
+    const acquired = await Promise.allSettled(loads.map((each) => each.acquire(patience)));
+    for (const [index, each] of loads.entries()) {
+      const result = acquired[index];
+      if (result?.status !== "fulfilled") continue;
+      if (result.value.status === "leased") own.push(each);
+      else if (result.value.status === "busy") landings.set(each.key.whole, result.value);
+      else landings.set(each.key.whole, { ...result.value, isOutdated: false });
+    }
+    const failed = acquired.find((result) => result.status === "rejected");
+    if (failed !== undefined) {
+      await this.#giveUp(own, begun, failed.reason);
+      throw failed.reason;
+    }
     if (own.length > 0) await this.#loadOwn(own, begun, plan, load, landings);
     return landings;
   }
 
   async #loadOwn(
     own: readonly KeyLoad[],
-    begun: readonly Wanted[],
+    begun: readonly KeyLoadSubject[],
     plan: LoadPlan,
     load: ManyLoader,
     landings: Map<string, Landing>,
@@ -166,22 +207,26 @@ export class Loads {
       const tokens = await tags.ensure(plan.tags, plan.version, ttl, newDeadline());
       const { value, ...result } = await this.#run(own, begun, plan, load);
       const values = value as ReadonlyMap<string, unknown>;
-      const texts = own.map((each) => each.finish(toLoaded(values, each.key, result, plan, tokens)));
-      for (const [index, text] of (await Promise.all(texts)).entries()) {
-        landings.set(own[index]?.key.whole ?? "", { status: "loaded", text });
-      }
+      const finishing = own.map(async (each) => {
+        const finished = await each.finish(toLoaded(values, each.key, result, plan, tokens));
+        landings.set(each.key.whole, { status: "loaded", ...finished });
+      });
+      await Promise.all(finishing);
     } catch (error) {
       await this.#giveUp(own, begun, error);
       throw error;
-    } finally {
-      for (const each of own) each.stop();
     }
   }
 
-  #run(own: readonly KeyLoad[], begun: readonly Wanted[], plan: LoadPlan, load: ManyLoader): Promise<LoaderResult> {
+  #run(
+    own: readonly KeyLoad[],
+    begun: readonly KeyLoadSubject[],
+    plan: LoadPlan,
+    load: ManyLoader,
+  ): Promise<LoaderResult> {
     const { clock, monitor } = this.#services;
-    const [first] = begun;
-    const stale = own.length === 1 && first?.found.status === "entry" ? first.found.value : undefined;
+    const found = own.length === 1 ? begun.find(({ key }) => key === own[0]?.key)?.found : undefined;
+    const stale = found?.status === "entry" ? found.value : undefined;
     const keys = own.map(({ key }) => key.given);
     return runLoader((context) => load(keys, context), { key: keys[0] ?? "", stale, plan, clock, monitor });
   }
@@ -190,9 +235,10 @@ export class Loads {
    * After a failure others may load at once; but where an old entry can be given meanwhile, the lease stays until its time
    * is over, so that a source that is down is not asked by every request.
    */
-  async #giveUp(own: readonly KeyLoad[], begun: readonly Wanted[], error: unknown): Promise<void> {
-    // A store that has just failed would only let the callers wait for longer. The lease ends by itself.
-    if (isStoreError(error)) return;
+  async #giveUp(own: readonly KeyLoad[], begun: readonly KeyLoadSubject[], error: unknown): Promise<void> {
+    for (const each of own) each.stop();
+    // A store that cannot be reached would only let the callers wait for longer. The lease ends by itself.
+    if (error instanceof StoreConnectionError) return;
     const isCovered = (each: KeyLoad): boolean =>
       begun.some(({ key, found }) => key === each.key && found.status === "entry");
     const released = own.filter((each) => !(error instanceof LoaderFailure && isCovered(each)));

@@ -46,12 +46,15 @@ export class SharedVersion {
   }
 
   async #begin(deadline: Deadline): Promise<number> {
-    const value = String(this.#clock.now());
-    const [stored] = await this.#store.ensureMany([{ key: this.#key, value, ttl: null }], deadline);
+    const entry = { key: this.#key, value: String(this.#clock.now()), ttl: null };
+    const [isFirst = false] = await this.#store.setMany([entry], "if-absent", deadline);
+    if (isFirst) return Number(entry.value);
+    const stored = await this.#store.get(this.#key, deadline);
     const version = toVersion(stored);
     if (version !== undefined) return version;
-    await this.#store.setMany([{ key: this.#key, value, ttl: null }], "always", deadline);
-    return Number(value);
+    if (stored !== undefined) await this.#store.setMany([entry], "always", deadline);
+    // Nothing stored and nothing there: the store is away, and its failures count as misses. What was is still so.
+    return stored === undefined && this.#latest !== undefined ? this.#latest : Number(entry.value);
   }
 }
 

@@ -4,7 +4,8 @@ export interface Flight {
   isOverruled: boolean;
 }
 
-interface RunningFlight<Result> {
+/** A flight that can be joined. */
+export interface RunningFlight<Result> {
   readonly flight: Flight;
   readonly result: Promise<Result>;
 }
@@ -21,9 +22,13 @@ export class SingleFlight<Result> {
     return this.#running.has(key);
   }
 
-  /** The result of the task that runs for a key; `undefined` when none does. */
-  join(key: string): Promise<Result> | undefined {
-    return this.#running.get(key)?.result;
+  running(key: string): RunningFlight<Result> | undefined {
+    return this.#running.get(key);
+  }
+
+  /** Nobody shall join this flight any more. */
+  seal(key: string, flight: Flight): void {
+    if (this.#running.get(key)?.flight === flight) this.#running.delete(key);
   }
 
   /** A task has begun. */

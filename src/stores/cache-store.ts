@@ -154,6 +154,14 @@ export interface CacheStore {
   lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult>;
 
   /**
+   * Lets a lease last for longer. One that has ended is not taken again; one on a key that somebody has written to ends.
+   *
+   * @param ttl As for {@link lease}.
+   * @returns Whether it is still the caller's.
+   */
+  renew(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean>;
+
+  /**
    * Stores what was loaded, if the lease is still the caller's and nobody has written to the key since it was taken. The
    * lease ends in any case.
    */

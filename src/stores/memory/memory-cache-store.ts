@@ -154,6 +154,12 @@ export class MemoryCacheStore implements CacheStore {
     return { status: this.#leases.take(key, token, ttl) ? "leased" : "busy" };
   }
 
+  async renew({ key, token, seen }: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+    checkDeadline(deadline);
+    if (this.#newerThan(key, seen) !== undefined) this.#leases.release(key, token);
+    return this.#leases.renew(key, token, ttl);
+  }
+
   async fill({ key, token, seen }: Lease, { value, ttl }: NewValue, deadline: Deadline): Promise<FillResult> {
     checkDeadline(deadline);
     const isHolder = this.#leases.release(key, token);

@@ -27,6 +27,12 @@ export class MemoryLeases {
     return true;
   }
 
+  /** Keeps a lease for longer, if it is the token's. @returns Whether it is. */
+  renew(key: string, token: string, ttl: Milliseconds): boolean {
+    const held = this.#held.get(key);
+    return held?.token === token && !this.#isOver(held) && this.take(key, token, ttl);
+  }
+
   /** Ends a lease, if it is the token's. @returns Whether it was. */
   release(key: string, token: string): boolean {
     const held = this.#held.get(key);

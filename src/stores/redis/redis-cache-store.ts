@@ -33,6 +33,7 @@ const FILL = new RedisScript("cache-fill", new URL("../../redis/scripts/cache-fi
 const INCR = new RedisScript("cache-incr", new URL("../../redis/scripts/cache-incr.lua", import.meta.url));
 const LEASE = new RedisScript("cache-lease", new URL("../../redis/scripts/cache-lease.lua", import.meta.url));
 const PERSIST = new RedisScript("cache-persist", new URL("../../redis/scripts/cache-persist.lua", import.meta.url));
+const RENEW = new RedisScript("cache-renew", new URL("../../redis/scripts/cache-renew.lua", import.meta.url));
 const RELEASE = new RedisScript("cache-release", new URL("../../redis/scripts/cache-release.lua", import.meta.url));
 
 /** How many keys Redis looks at for one page of a walk: some tenths of a millisecond of its time. */
@@ -73,8 +74,8 @@ export class RedisCacheStore implements CacheStore {
     this.#isSlotted = connection.isCluster;
   }
 
-  async get(key: string, deadline: Deadline): Promise<StoredValue | undefined> {
-    return toValue(await this.#connection.command(["GET", key], deadline, key, this.#form));
+  get(key: string, deadline: Deadline): Promise<StoredValue | undefined> {
+    return this.#connection.command(["GET", key], deadline, key, this.#form).then(toValue);
   }
 
   async getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
@@ -161,6 +162,11 @@ export class RedisCacheStore implements CacheStore {
     const reply = await this.#runOnLease(LEASE, lease, [lease.token, toRedisTtl(ttl), ...seenBy(lease)], deadline);
     if (reply === 1) return { status: "leased" };
     return reply === 0 ? { status: "busy" } : { status: "found", value: reply as StoredValue };
+  }
+
+  async renew(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+    const args = [lease.token, toRedisTtl(ttl), ...seenBy(lease)];
+    return (await this.#runOnLease(RENEW, lease, args, deadline)) === 1;
   }
 
   async fill(lease: Lease, { value, ttl }: NewValue, deadline: Deadline): Promise<FillResult> {

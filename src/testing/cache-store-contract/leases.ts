@@ -13,7 +13,10 @@ import {
   take,
 } from "./support.ts";
 
-/** What `lease` and `release` promise. */
+/** A lease that no test outlasts. */
+const LONG_LEASE = 20_000;
+
+/** What `lease`, `renew` and `release` promise. */
 export const LEASES: Readonly<Record<string, CacheContractTest>> = {
   async "20 concurrent callers ask for a lease: exactly one gets it, the others hear that it is busy"({ store, key }) {
     const tokens = Array.from({ length: 20 }, (_, index) => `t${index}`);
@@ -33,6 +36,41 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await take(store, leaseOf(key, "one")), "leased");
     await expire();
     assert.equal(await take(store, leaseOf(key, "two")), "busy");
+  },
+
+  async "renew lets the lease of its owner last longer, and nobody else's"({ store, key, expire, shortTtl }) {
+    assert.equal(await take(store, leaseOf(key, "one"), shortTtl), "leased");
+    assert.equal(await store.renew(leaseOf(key, "two"), LONG_LEASE, later()), false);
+    assert.equal(await store.renew(leaseOf(key, "one"), LONG_LEASE, later()), true);
+    await expire();
+    assert.equal(await take(store, leaseOf(key, "two")), "busy");
+  },
+
+  async "renew does not take again a lease that a delete, a release or its time has ended"(context) {
+    const { store, key, expire, shortTtl } = context;
+    const endings = [() => store.deleteMany([key], later()), () => store.release(leaseOf(key, "one"), later()), expire];
+    for (const end of endings) {
+      assert.equal(await take(store, leaseOf(key, "one"), shortTtl), "leased");
+      await end();
+      assert.equal(await store.renew(leaseOf(key, "one"), LONG_LEASE, later()), false);
+      assert.equal((await fill(store, leaseOf(key, "one"), "loaded")).status, "overruled");
+    }
+    assert.equal(await read(store, key), undefined);
+  },
+
+  async "renew ends a lease on a key that was written to, also when the value goes again"({ store, key }) {
+    await take(store, leaseOf(key, "one"));
+    await put(store, key, "newer");
+    assert.equal(await store.renew(leaseOf(key, "one"), LONG_LEASE, later()), false);
+    assert.equal(await store.compareAndSet(key, "newer", undefined, later()), true);
+    assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), { status: "overruled", value: undefined });
+  },
+
+  async "renew keeps a lease on what was seen"({ store, key }) {
+    await put(store, key, "seen and more");
+    await take(store, leaseOf(key, "one", "seen"));
+    assert.equal(await store.renew(leaseOf(key, "one", "seen"), LONG_LEASE, later()), true);
+    assert.deepEqual(await fill(store, leaseOf(key, "one", "seen"), "loaded"), { status: "stored" });
   },
 
   async "a lease ends when its time is over"({ store, key, expire, shortTtl }) {
