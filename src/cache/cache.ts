@@ -76,7 +76,7 @@ export class Cache extends EntryOperations {
    *   result. In one process they also share its error, after which the next caller runs it again. Should the process that
    *   loads die, another one takes over when its lease has ended.
    * - A write to the key while the loader runs wins, whoever it comes from: the result is not stored. After a delete, or
-   *   `invalidateTags`, the callers who waited still get it, later ones load anew.
+   *   `invalidateTags`, only the caller who began the load still gets it; all others load anew.
    * - `undefined` from the loader is handed on and not stored.
    * - An entry that cannot be read is a miss and is overwritten; the event `corrupt` tells.
    * - A hit costs one GET.

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { createSojourn, ImproperlyConfigured } from "sojourn";
-import { memorySessionStore } from "sojourn/stores/memory";
+import { memoryCacheStore, memorySessionStore } from "sojourn/stores/memory";
 import { redisSessionStore } from "sojourn/stores/redis";
 import { describe, expect, test } from "vitest";
 import { inProject } from "../../scripts/lib/project.mjs";
+import { resolveCacheSettings } from "../../src/cache/cache-settings.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { RedisRegistry } from "../../src/redis/registry.ts";
 import { parseConnectionSettings } from "../../src/redis/settings.ts";
@@ -28,11 +29,16 @@ interface Group {
 const client = { isReady: true, isOpen: true, sendCommand: () => {}, ref: () => {}, on: () => {}, off: () => {} };
 // One for all: a store is a function, and two that do the same are not equal.
 const store = memorySessionStore();
+const cacheStore = memoryCacheStore();
 
 const GROUPS: readonly Group[] = [
   { path: "", resolve: (settings) => createSojourn({ projectName: "p", secretKey: "s", ...settings }) },
   { path: "sessions.", resolve: (settings) => resolveSessionSettings({ store, ...settings }) },
   { path: "sessions.cookie.", resolve: (cookie) => resolveSessionSettings({ store, cookie }) },
+  {
+    path: "caches.NAME.",
+    resolve: (settings) => resolveCacheSettings({ store: cacheStore, ...settings }, "caches.NAME"),
+  },
   {
     path: "redis.NAME.",
     resolve: (settings) => parseConnectionSettings(settings, "redis.NAME"),
@@ -52,6 +58,8 @@ const NOT_COMPARED = new Set([
   "sessions",
   "caches",
   "sessions.store",
+  "caches.NAME.store",
+  "caches.NAME.serializer",
   "redis.default",
   "redisSessionStore.connection",
   "redisSessionStore.prefix",
