@@ -67,11 +67,12 @@ export class EntryReader {
     const tagKeys = tags.map((tag) => this.#tags.keyOf(tag, version));
     const stored = await this.#store.getMany([...keys.map(({ whole }) => whole), ...tagKeys], deadline);
     const known = this.#tags.tokensOf(tags, stored.slice(keys.length));
-    const found = keys.map(async (key, index) => {
+    const found: (Found | Promise<Found>)[] = [];
+    for (const [index, key] of keys.entries()) {
       const each = stored[index];
-      return each === undefined ? MISSING : this.judge(key, each, plan, deadline, known);
-    });
-    return Promise.all(found);
+      found.push(each === undefined ? MISSING : this.#judgeOne(key, each, plan, deadline, known));
+    }
+    return isReady(found) ? found : Promise.all(found.map(async (each) => each));
   }
 
   /** What a stored entry is good for: at once, but where tokens have to be read first. @throws {CacheCorruptError} */
@@ -88,6 +89,21 @@ export class EntryReader {
     if (verdict === "valid") return entry;
     if (verdict === "invalid") return { status: "dead", seen: entry.seen };
     return this.#judgeWith(verdict, entry, plan, deadline, known);
+  }
+
+  /** {@link judge} of one of many, whose error must not leave the others unheard. */
+  #judgeOne(
+    key: EntryKey,
+    stored: StoredValue,
+    plan: ReadPlan,
+    deadline: Deadline,
+    known: TagTokens,
+  ): Found | Promise<Found> {
+    try {
+      return this.judge(key, stored, plan, deadline, known);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #judgeWith(
@@ -112,6 +128,11 @@ export class EntryReader {
       return { status: "unreadable" };
     }
   }
+}
+
+/** A promise for each of many entries would be most of what reading them costs. */
+function isReady(found: readonly (Found | Promise<Found>)[]): found is Found[] {
+  return !found.some((each) => each instanceof Promise);
 }
 
 /** How an operation reads that gives errors to its caller. */

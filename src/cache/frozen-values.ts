@@ -28,7 +28,7 @@ function freeze(value: unknown): unknown {
   const pending = [value];
   while (pending.length > 0) {
     const each = pending.pop();
-    if (typeof each === "object" && each !== null) pending.push(...Object.values<unknown>(Object.freeze(each)));
+    if (typeof each === "object" && each !== null) pending.push(...(Object.values(Object.freeze(each)) as unknown[]));
   }
   return value;
 }

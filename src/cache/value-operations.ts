@@ -1,5 +1,5 @@
 import type { Milliseconds } from "../core/clock.ts";
-import { CacheCorruptError, CacheUsageError } from "../core/errors.ts";
+import { CacheUsageError } from "../core/errors.ts";
 import { newNonce } from "../core/ids.ts";
 import type { SetCondition } from "../stores/cache-store.ts";
 import type { CacheCore } from "./cache-core.ts";
@@ -12,7 +12,6 @@ import { endsAtOnce } from "./timeouts.ts";
 import { entriesOf } from "./values.ts";
 
 const NO_OPTIONS = {};
-const NO_TAGS: readonly string[] = [];
 
 /** Reads, stores and deletes values. */
 export abstract class ValueOperations {
@@ -128,8 +127,12 @@ export abstract class ValueOperations {
   /** {@link has} of several keys. @returns The keys of those that are there. */
   async hasMany(keys: Iterable<string>, options: ReadOptions = NO_OPTIONS): Promise<Set<string>> {
     const given = [...this.core.keys.unique(keys)];
-    const found = await Promise.all(given.map((key) => this.#has(key, options)));
-    return new Set(given.filter((_, index) => found[index]));
+    const found = await this.core.reading(options, (version) => {
+      const plan = { ...toReadPlan(options, version), corrupt: "bury" } as const;
+      return this.core.reader.readMany(this.core.keys.ofMany(given, version), plan, this.core.newDeadline());
+    });
+    const now = this.core.clock.now();
+    return new Set(given.filter((_, index) => isThere(found[index], now)));
   }
 
   #valueOf(found: Found, key: string, fallback: unknown): unknown {
@@ -142,18 +145,6 @@ export abstract class ValueOperations {
     return found.value;
   }
 
-  async #has(key: string, options: ReadOptions): Promise<boolean> {
-    try {
-      return isLive(
-        await this.core.reading(options, (version) => this.core.read(key, options, version)),
-        this.core.clock.now(),
-      );
-    } catch (error) {
-      if (error instanceof CacheCorruptError) return true;
-      throw error;
-    }
-  }
-
   #write(
     values: readonly (readonly [string, unknown])[],
     pathOf: (key: string) => string,
@@ -164,7 +155,7 @@ export abstract class ValueOperations {
     const ttl = this.core.ttlOf(options.timeout);
     return this.core.writing(options, async (version) => {
       const entries = values.map(([key]) => keys.of(key, version));
-      const header = await this.#headerFor(options.tags ?? NO_TAGS, version, ttl);
+      const header = options.tags === undefined ? undefined : await this.#headerFor(options.tags, version, ttl);
       const written = values.map(([key, value]) => codec.write(value, pathOf(key), header).stored);
       if (endsAtOnce(ttl)) return this.#writeNothing(values, entries, condition, options);
       loads.overrule(entries);
@@ -190,22 +181,27 @@ export abstract class ValueOperations {
     condition: SetCondition,
     options: VersionOption,
   ): Promise<readonly boolean[]> {
-    const isThere =
+    const present =
       condition === "always"
         ? undefined
         : await this.hasMany(
             values.map(([key]) => key),
             options,
           );
-    if (condition === "if-absent") return values.map(([key]) => isThere?.has(key) !== true);
+    if (condition === "if-absent") return values.map(([key]) => present?.has(key) !== true);
     await this.core.deleteEntries(entries);
-    return values.map(([key]) => isThere === undefined || isThere.has(key));
+    return values.map(([key]) => present === undefined || present.has(key));
   }
 }
 
 /** Whether there is a value whose time is not over. */
 function isLive(found: Found, now: number): found is Found & { readonly status: "entry" } {
   return found.status === "entry" && isFresh(found.header, now);
+}
+
+/** Whether there is anything, readable or not, whose time is not over. */
+function isThere(found: Found | undefined, now: number): boolean {
+  return found?.status === "unreadable" || (found !== undefined && isLive(found, now));
 }
 
 function toCondition({ nx = false, xx = false }: ConditionalSetOptions): SetCondition {

@@ -1,4 +1,5 @@
 import { NotJsonError } from "../core/errors.ts";
+import { stringifyOrdinary } from "./ordinary.ts";
 import { MAX_DEPTH, MAX_INTEGER_DIGITS, MAX_WRITTEN_DEPTH } from "./limits.ts";
 
 /** What {@link writeForComparison} found. */
@@ -31,6 +32,8 @@ export function writeJson(value: unknown, path: string): string {
 
 /** As {@link writeJson}, but reports what Python alone can write instead of throwing, to compare with what was read. */
 export function writeForComparison(value: unknown, path: string): Written {
+  const ordinary = stringifyOrdinary(value);
+  if (ordinary !== undefined) return { text: ordinary, refusal: undefined };
   const writer = new StrictWriter(path);
   return { text: writer.write(value), refusal: writer.refusal };
 }

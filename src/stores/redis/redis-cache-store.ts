@@ -91,6 +91,10 @@ export class RedisCacheStore implements CacheStore {
     condition: SetCondition,
     deadline: Deadline,
   ): Promise<readonly boolean[]> {
+    const [sole] = entries;
+    if (sole !== undefined && entries.length === 1 && !endsLease(sole.ttl)) {
+      return [await this.#set(sole, condition, deadline)];
+    }
     const stored: boolean[] = [];
     for (const chunk of chunksOf(entries)) {
       const leases = chunk.filter(({ ttl }) => endsLease(ttl)).map(({ key }) => leaseKeyOf(key));

@@ -1,0 +1,51 @@
+// Deeper than data usually is; what nests more, or in a circle, goes the slow way, which says what is wrong with it.
+const MOST_LEVELS = 50;
+
+// An escaped surrogate is a lone one, or the text of one.
+const MAY_BE_LONE_SURROGATE = /\\ud[89a-f]/;
+
+/**
+ * The JSON of a value in which there is nothing that `JSON.stringify` would change, leave out or write in another way than
+ * {@link writeJson} does: it is three times as fast.
+ *
+ * @returns `undefined` for all other values, whether or not JSON can hold them.
+ */
+export function stringifyOrdinary(value: unknown): string | undefined {
+  if (!isOrdinary(value, 0)) return undefined;
+  const text = JSON.stringify(value);
+  return MAY_BE_LONE_SURROGATE.test(text) ? undefined : text;
+}
+
+function isOrdinary(value: unknown, level: number): boolean {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return true;
+    case "number":
+      return Number.isInteger(value) ? Number.isSafeInteger(value) && !Object.is(value, -0) : Number.isFinite(value);
+    case "object":
+      return value === null || (level < MOST_LEVELS && isOrdinaryObject(value, level));
+    default:
+      return false;
+  }
+}
+
+function isOrdinaryObject(object: object, level: number): boolean {
+  if (Array.isArray(object)) return isOrdinaryArray(object, level);
+  if (Object.getPrototypeOf(object) !== Object.prototype || Object.getOwnPropertySymbols(object).length > 0)
+    return false;
+  for (const key in object) {
+    const member = (object as Record<string, unknown>)[key];
+    if (member !== undefined && !isOrdinary(member, level + 1)) return false;
+  }
+  return true;
+}
+
+function isOrdinaryArray(array: readonly unknown[], level: number): boolean {
+  if (Object.getPrototypeOf(array) !== Array.prototype || "toJSON" in array) return false;
+  // Not every(), which skips holes.
+  for (let index = 0; index < array.length; index++) {
+    if (!isOrdinary(array[index], level + 1)) return false;
+  }
+  return true;
+}
