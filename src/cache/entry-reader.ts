@@ -102,7 +102,7 @@ export class EntryReader {
     try {
       return this.judge(key, stored, plan, deadline, known);
     } catch (error) {
-      return Promise.reject(error);
+      return rejected(error);
     }
   }
 
@@ -128,6 +128,11 @@ export class EntryReader {
       return { status: "unreadable" };
     }
   }
+}
+
+// An async function, since nothing says that what was caught is an Error.
+async function rejected(error: unknown): Promise<never> {
+  throw error;
 }
 
 /** A promise for each of many entries would be most of what reading them costs. */
