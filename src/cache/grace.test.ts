@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 
 import { type CacheHarness, gate, openCache, turn } from "../../test/support/cache-harness.ts";
-import { CacheLoadTimeoutError, CacheUsageError } from "../core/errors.ts";
+import { CacheLoadTimeoutError, CacheUsageError, NotJsonError } from "../core/errors.ts";
 import type { LoadContext } from "./load-options.ts";
 
 const SECOND = 1000;
@@ -73,6 +73,17 @@ describe("stale", () => {
     expect(await cache.getOrSet<unknown>("k", load, options)).toBe("old");
     await turn();
     expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  test("a load in the background that gives what cannot be stored is told by an event", async () => {
+    const harness = openCache();
+    const { cache } = harness;
+    const failures: unknown[] = [];
+    cache.on("loadFailed", ({ error }) => failures.push(error));
+    await loadOld(harness, options, 11 * SECOND);
+    expect(await cache.getOrSet<unknown>("k", () => new Date(), options)).toBe("old");
+    await turn();
+    expect(failures).toEqual([expect.any(NotJsonError)]);
   });
 
   test("a delete during the load in the background wins", async () => {

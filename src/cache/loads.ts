@@ -213,6 +213,10 @@ export class Loads {
       });
       await Promise.all(finishing);
     } catch (error) {
+      // What the loader gave could not be stored: in the background only the event tells of it.
+      if (!(error instanceof LoaderFailure) && !isStoreError(error)) {
+        this.#services.monitor.emit("loadFailed", { key: own[0]?.key.given ?? "", error });
+      }
       await this.#giveUp(own, begun, error);
       throw error;
     }
