@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Milliseconds } from "../../core/clock.ts";
@@ -32,6 +33,8 @@ export interface OpenedStore {
 export interface SessionStoreSuiteOptions {
   /** Makes a store that shares no records with any other. */
   readonly open: () => Promise<OpenedStore> | OpenedStore;
+  /** Why the store has no index of users: one test that it has none then stands for those about the index. */
+  readonly noUsers?: string;
   /** Tests, by their titles, that the store cannot pass, with the reason. */
   readonly skip?: readonly { readonly reason: string; readonly tests: readonly string[] }[];
   /**
@@ -43,14 +46,25 @@ export interface SessionStoreSuiteOptions {
   readonly shortTtl?: Milliseconds;
 }
 
-const CONTRACT: Readonly<Record<string, ContractTest>> = {
+const WITHOUT_USERS: Readonly<Record<string, ContractTest>> = {
   ...RECORDS,
   ...CONDITIONAL_WRITES,
   ...EXPIRY,
   ...CONCURRENCY,
   ...SCAN,
-  ...USERS,
 };
+
+const CONTRACT: Readonly<Record<string, ContractTest>> = { ...WITHOUT_USERS, ...USERS };
+
+function contractOf({ noUsers }: SessionStoreSuiteOptions): Readonly<Record<string, ContractTest>> {
+  if (noUsers === undefined) return CONTRACT;
+  return {
+    ...WITHOUT_USERS,
+    async [`has no index of users (${noUsers}), and does not claim to`]({ store }) {
+      assert.equal(store.users, undefined);
+    },
+  };
+}
 
 /**
  * The contract of {@link SessionStore} as a test suite: one test for each of its sentences.
@@ -74,7 +88,7 @@ const CONTRACT: Readonly<Record<string, ContractTest>> = {
 export function describeSessionStore(framework: TestFramework, name: string, options: SessionStoreSuiteOptions): void {
   const reasons = skipReasons(options);
   framework.describe(`session store ${name}`, () => {
-    for (const [title, run] of Object.entries(CONTRACT)) {
+    for (const [title, run] of Object.entries(contractOf(options))) {
       const reason = reasons.get(title);
       if (reason === undefined) framework.it(title, () => runWithStore(options, run));
       else framework.it.skip(`${title} (skipped: ${reason})`, () => runWithStore(options, run));

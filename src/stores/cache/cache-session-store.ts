@@ -1,0 +1,96 @@
+import type { Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import { StoreConnectionError } from "../../core/errors.ts";
+import type { Etag } from "../../core/etag.ts";
+import type { SessionKey } from "../../core/ids.ts";
+import type { CacheStore, NewValue } from "../cache-store.ts";
+import { type CommitResult, type CreateResult, hasEtag, type SessionStore } from "../session-store.ts";
+
+const COMMITTED: CommitResult = { status: "committed" };
+const GONE: CommitResult = { status: "gone" };
+
+/**
+ * Sessions as entries of a cache, on any cache store that can compare and set.
+ *
+ * A conditional write reads the record, and replaces it if it still is what was read: two commands where a store of its own
+ * takes one. A cache may drop entries to make room, and their sessions with them.
+ */
+export class CacheSessionStore implements SessionStore {
+  readonly name = "cache";
+  readonly #store: CacheStore;
+  readonly #namespace: string;
+
+  /** @param namespace What the keys begin with. */
+  constructor(store: CacheStore, namespace: string) {
+    this.#store = store;
+    this.#namespace = namespace;
+  }
+
+  async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+    return (await this.#store.get(this.#at(key), deadline))?.toString();
+  }
+
+  async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+    const entry = { key: this.#at(key), value: record, ttl };
+    const [isStored = false] = await this.#store.setMany([entry], "if-absent", deadline);
+    return { status: isStored ? "created" : "exists" };
+  }
+
+  commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    return this.#ifMatch(key, etag, () => ({ value: record, ttl }), deadline);
+  }
+
+  touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    return this.#ifMatch(key, etag, (stored) => ({ value: stored, ttl }), deadline);
+  }
+
+  async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
+    return (await this.#store.deleteMany([this.#at(key)], deadline)) === 1;
+  }
+
+  deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
+    return this.#ifMatch(key, etag, () => undefined, deadline);
+  }
+
+  async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
+    for await (const at of this.#store.scan(this.#namespace, pageDeadline)) yield at.slice(this.#namespace.length);
+  }
+
+  ping(deadline: Deadline): Promise<void> {
+    return this.#store.ping(deadline);
+  }
+
+  /** Caches drop what has expired themselves. */
+  clearExpired(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #at(key: SessionKey): string {
+    return this.#namespace + key;
+  }
+
+  async #ifMatch(
+    key: SessionKey,
+    etag: Etag,
+    next: (stored: string) => NewValue | undefined,
+    deadline: Deadline,
+  ): Promise<CommitResult> {
+    for (;;) {
+      const stored = await this.read(key, deadline).catch(throwNotSent);
+      if (stored === undefined) return GONE;
+      if (!hasEtag(stored, etag)) return { status: "conflict", record: stored };
+      // When it fails, somebody was faster: the next look tells what there is now.
+      if (await this.#store.compareAndSet(this.#at(key), stored, next(stored), deadline)) return COMMITTED;
+    }
+  }
+}
+
+/** What has failed while it only looked has written nothing. */
+function throwNotSent(error: unknown): never {
+  if (!(error instanceof StoreConnectionError) || error.outcome === "not-sent") throw error;
+  throw new StoreConnectionError(error.message, { outcome: "not-sent", cause: error });
+}

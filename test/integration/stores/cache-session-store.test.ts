@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { systemClock } from "../../../src/core/clock.ts";
+import { createSojourn } from "../../../src/create-sojourn.ts";
+import { newSessionKey } from "../../../src/core/ids.ts";
+import { RedisRegistry } from "../../../src/redis/registry.ts";
+import { cacheSessionStore } from "../../../src/stores/cache/index.ts";
+import type { SessionStore } from "../../../src/stores/session-store.ts";
+import { describeSessionStore } from "../../../src/testing/index.ts";
+import { within } from "../../support/redis-connections.ts";
+import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+
+describeWithRedis("the cache session store on Redis", () => {
+  let server: RedisServer;
+  let redis: RedisRegistry;
+  let projects = 0;
+
+  beforeAll(async () => {
+    server = await RedisServer.start();
+    redis = new RedisRegistry({ default: server.settings });
+  });
+
+  afterAll(async () => {
+    await redis?.close();
+    await server?.stop();
+  });
+
+  const openStore = (): SessionStore =>
+    cacheSessionStore()({ projectName: `project${++projects}`, redis, clock: systemClock });
+
+  describeSessionStore({ describe, it }, "cache", {
+    noUsers: "a cache cannot keep one",
+    open: () => ({ store: openStore() }),
+  });
+
+  it("lies under the keys of Django's cache engine, as text with a time to live", async () => {
+    const store = cacheSessionStore({ keyPrefix: "myproject" })({ projectName: "p", redis, clock: systemClock });
+    const key = newSessionKey();
+    await store.create(key, '{"a":1}', 5000, within());
+    const at = `myproject:1:django.contrib.sessions.cache${key}`;
+    expect(await server.command("GET", at)).toBe('{"a":1}');
+    expect(Number(await server.command("PTTL", at))).toBeGreaterThan(4000);
+  });
+
+  it("100 parallel updates from two processes' worth of connections lose none", async () => {
+    const open = () =>
+      createSojourn({
+        projectName: "shop",
+        secretKey: "s",
+        redis: { default: server.settings },
+        sessions: { store: cacheSessionStore(), format: "json", deadline: "10s" },
+      });
+    const processes = [open(), open()] as const;
+    const { cookieHeader } = await processes[0].sessions.create({ n: 0 });
+    const updates = Array.from({ length: 100 }, async (_, index) => {
+      const session = await processes[index % 2 === 0 ? 0 : 1].sessions.open(cookieHeader);
+      await session.update((data) => void (data["n"] += 1));
+    });
+    await Promise.all(updates);
+    expect((await processes[1].sessions.open(cookieHeader)).data["n"]).toBe(100);
+    for (const { close } of processes) await close();
+  });
+});
