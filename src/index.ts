@@ -88,6 +88,7 @@ export type { CrossSite } from "./session/cross-site.ts";
 export type { Migration, OnInvalid } from "./session/data-schema.ts";
 export type { FlashMessage } from "./session/flash.ts";
 export type { OnInsecure } from "./session/plain-http.ts";
+export type { SessionPolicy } from "./session/policy.ts";
 export type { Session } from "./session/session.ts";
 export type { RejectionReason, SessionEvent, SessionEvents } from "./session/session-events.ts";
 export type { SessionCookieSettings, SessionSettings, UntypedData } from "./session/session-settings.ts";

@@ -11,6 +11,7 @@ import { checkUserId, type UserId } from "./auth.ts";
 import { clearCookieHeader, type CookieAttributes, readCookie, setCookieHeader } from "./cookie.ts";
 import { applySchema, type DataSchema, isOnInvalid, type OnInvalid } from "./data-schema.ts";
 import { PlainHttp } from "./plain-http.ts";
+import { policyOf, type SessionPolicy } from "./policy.ts";
 import { RecentLogins } from "./recent-logins.ts";
 import { makeCodec } from "./record-codec.ts";
 import { Session } from "./session.ts";
@@ -48,6 +49,8 @@ export class Sessions<Data extends object = UntypedData> {
   readonly #services: SessionServices;
   readonly #dataSchema: DataSchema;
   readonly #users: UserSessions | undefined;
+  /** What the settings come to, to document it. */
+  readonly policy: SessionPolicy;
   readonly #scopes = new WeakMap<object, LazySessionScope<Data>>();
 
   /** @internal Use `createSojourn`. */
@@ -55,8 +58,9 @@ export class Sessions<Data extends object = UntypedData> {
     const resolved = resolveSessionSettings(settings);
     const { cookie, onInsecure, timeouts, touchEvery, renewEvery, deadline, dataSchema } = resolved;
     const { clock, redis, projectName, secretKey } = context;
-    this.#store = resolved.store({ projectName, redis, clock });
+    this.#store = resolved.store({ projectName, redis, clock, format: resolved.format });
     this.#cookie = cookie;
+    this.policy = policyOf(resolved, this.#store);
     this.#plainHttp = new PlainHttp({ secure: cookie.secure, onInsecure });
     this.#dataSchema = dataSchema;
     this.#users = makeUserSessions(this.#store, clock, resolved.maxPerUser);
