@@ -15,6 +15,13 @@ export type CommitResult =
   /** There is no record, or it has expired; nothing was changed. */
   | { readonly status: "gone" };
 
+/** Answer of {@link SessionStore.readWithTtl}. */
+export interface RecordWithTtl {
+  readonly record: string;
+  /** From now. More than 0. */
+  readonly ttl: Milliseconds;
+}
+
 /** Answer of {@link SessionStore.create}. */
 export type CreateResult = { readonly status: "created" } | { readonly status: "exists" };
 
@@ -41,6 +48,12 @@ export interface SessionStore {
 
   /** Reads a live record. */
   read(key: SessionKey, deadline: Deadline): Promise<string | undefined>;
+
+  /**
+   * Reads a live record and what is left of its time to live. Optional: `cachedSessionStore()` needs it of the store that it
+   * makes copies of.
+   */
+  readWithTtl?(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined>;
 
   /** Stores a record under a key that has none. An existing record and its time to live stay as they are. */
   create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult>;
@@ -80,6 +93,8 @@ export interface StoreContext {
   readonly projectName: string;
   readonly redis: RedisRegistry;
   readonly clock: Clock;
+  /** How records are written; `undefined` where the store is made for something else than sessions. */
+  readonly format?: "django" | "json" | undefined;
 }
 
 /** What `redisSessionStore()` and its like return: the store is made when the settings are complete. */

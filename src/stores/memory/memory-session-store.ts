@@ -2,7 +2,13 @@ import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts
 import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
 import type { SessionKey } from "../../core/ids.ts";
-import { type CommitResult, type CreateResult, hasEtag, type SessionStore } from "../session-store.ts";
+import {
+  type CommitResult,
+  type CreateResult,
+  hasEtag,
+  type RecordWithTtl,
+  type SessionStore,
+} from "../session-store.ts";
 import { checkDeadline } from "./check-deadline.ts";
 import { MemoryUserIndex } from "./memory-user-index.ts";
 
@@ -36,6 +42,12 @@ export class MemorySessionStore implements SessionStore {
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
     checkDeadline(deadline);
     return this.#live(key)?.record;
+  }
+
+  async readWithTtl(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined> {
+    checkDeadline(deadline);
+    const entry = this.#live(key);
+    return entry && { record: entry.record, ttl: entry.expiresAt - this.#clock.now() };
   }
 
   async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {

@@ -17,6 +17,19 @@ import {
 
 /** What a time to live and a deadline promise. */
 export const EXPIRY: Readonly<Record<string, ContractTest>> = {
+  async "readWithTtl, where there is one, tells the record and what is left of its time to live"(context) {
+    const { store, key, expire, shortTtl } = context;
+    if (store.readWithTtl === undefined) return;
+    assert.equal(await store.readWithTtl(key, later()), undefined);
+    await store.create(key, A_RECORD, LONG_TTL, later());
+    const found = await store.readWithTtl(key, later());
+    assert.equal(found?.record, A_RECORD);
+    assert.ok(found.ttl > LONG_TTL / 2 && found.ttl <= LONG_TTL + 1000, `${found.ttl} ms are left of ${LONG_TTL}`);
+    await store.commit(key, B_RECORD, A_ETAG, shortTtl, later());
+    await expire();
+    assert.equal(await store.readWithTtl(key, later()), undefined);
+  },
+
   async "create leaves the time to live of an existing record as it is"({ store, key, expire, shortTtl }) {
     const other = newSessionKey();
     await store.create(key, A_RECORD, LONG_TTL, later());

@@ -1,0 +1,211 @@
+import { describe, expect, it } from "vitest";
+
+import { Deadline } from "../../core/deadlines.ts";
+import { StoreConnectionError } from "../../core/errors.ts";
+import { newSessionKey, type SessionKey } from "../../core/ids.ts";
+import { RedisRegistry } from "../../redis/registry.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
+import { describeSessionStore } from "../../testing/session-store-contract/index.ts";
+import type { CacheStore } from "../cache-store.ts";
+import { memoryCacheStore, memorySessionStore } from "../memory/index.ts";
+import type { SessionStore } from "../session-store.ts";
+import { cachedSessionStore } from "./index.ts";
+
+const later = (): Deadline => new Deadline(30_000);
+const etag = (record: string) => ({ start: 0, text: record });
+const HOUR = 3_600_000;
+
+function open() {
+  const clock = new ManualClock();
+  const context = { projectName: "shop", redis: new RedisRegistry(), clock };
+  const [cache, database] = [memoryCacheStore()(context), memorySessionStore()(context)];
+  const store = cachedSessionStore({ cache: () => cache, database: () => database })(context);
+  const copyOf = async (key: SessionKey) => (await cache.get(`shop:cached-sessions:${key}`, later()))?.toString();
+  return { clock, context, cache, database, store, copyOf };
+}
+
+/** What cached_db does: copies without asking whether they are still true. */
+function naive(cache: CacheStore, database: SessionStore): Pick<SessionStore, "commit" | "delete" | "read"> {
+  const put = (key: string, value: string, ttl: number) => cache.setMany([{ key, value, ttl }], "always", later());
+  return {
+    async read(key) {
+      const copy = await cache.get(key, later());
+      if (copy !== undefined) return copy.toString();
+      const record = await database.read(key, later());
+      if (record !== undefined) await put(key, record, HOUR);
+      return record;
+    },
+    async commit(key, record, tag, ttl) {
+      const result = await database.commit(key, record, tag, ttl, later());
+      if (result.status === "committed") await put(key, record, ttl);
+      return result;
+    },
+    async delete(key) {
+      const wasThere = await database.delete(key, later());
+      await cache.deleteMany([key], later());
+      return wasThere;
+    },
+  };
+}
+
+/** Lets something happen right after a method of a store has answered, once, before its caller hears of it. */
+function after<Store extends object>(store: Store, method: keyof Store, act: () => Promise<unknown>): void {
+  const original = store[method] as (...args: unknown[]) => Promise<unknown>;
+  Object.assign(store, {
+    async [method](...args: unknown[]) {
+      Object.assign(store, { [method]: original });
+      const answer = await original.apply(store, args);
+      await act();
+      return answer;
+    },
+  });
+}
+
+function failOnce<Store extends object>(store: Store, method: keyof Store): void {
+  const original = store[method];
+  Object.assign(store, {
+    async [method]() {
+      Object.assign(store, { [method]: original });
+      throw new StoreConnectionError("the cache is away", { outcome: "unknown" });
+    },
+  });
+}
+
+describeSessionStore({ describe, it }, "cached", {
+  open: () => {
+    const { store, clock } = open();
+    return { store, advance: (span) => clock.advance(span) };
+  },
+});
+
+describe("the races of cached_db", () => {
+  // Each is played on the naive form as well, to show that it is a race.
+  it("(a) a reader who fills the cache does not bring a session back that is deleted meanwhile", async () => {
+    for (const isNaive of [true, false]) {
+      const { store, cache, database } = open();
+      const subject = isNaive ? naive(cache, database) : store;
+      const key = newSessionKey();
+      await database.create(key, "one", HOUR, later());
+      after(database, isNaive ? "read" : ("readWithTtl" as "read"), () => subject.delete(key, later()));
+      await subject.read(key, later());
+      expect(await subject.read(key, later())).toBe(isNaive ? "one" : undefined);
+    }
+  });
+
+  it("(b) nor one that is changed meanwhile: the next reader sees the change", async () => {
+    for (const isNaive of [true, false]) {
+      const { store, cache, database } = open();
+      const subject = isNaive ? naive(cache, database) : store;
+      const key = newSessionKey();
+      await database.create(key, "one", HOUR, later());
+      after(database, isNaive ? "read" : ("readWithTtl" as "read"), () =>
+        subject.commit(key, "two", etag("one"), HOUR, later()),
+      );
+      await subject.read(key, later());
+      expect(await subject.read(key, later())).toBe(isNaive ? "one" : "two");
+    }
+  });
+
+  it("(c) a cache that fails after the database was written leaves no old copy", async () => {
+    for (const isNaive of [true, false]) {
+      const { store, cache, database } = open();
+      const subject = isNaive ? naive(cache, database) : store;
+      const key = newSessionKey();
+      await database.create(key, "one", HOUR, later());
+      await subject.read(key, later());
+      failOnce(cache, isNaive ? "setMany" : "compareAndSet");
+      const result = await subject.commit(key, "two", etag("one"), HOUR, later()).catch(() => "failed");
+      expect(result).toStrictEqual(isNaive ? "failed" : { status: "committed" });
+      expect(await subject.read(key, later())).toBe(isNaive ? "one" : "two");
+    }
+  });
+
+  it("(c) the same for a logout", async () => {
+    const { store, cache, database, clock } = open();
+    const key = newSessionKey();
+    await database.create(key, "one", HOUR, later());
+    await store.read(key, later());
+    failOnce(cache, "compareAndSet");
+    expect(await store.delete(key, later())).toBe(true);
+    expect(await store.read(key, later())).toBeUndefined();
+    clock.advance(60_000);
+    expect(await store.read(key, later())).toBeUndefined();
+  });
+
+  it("(d) two writers of one version: one commits, the other hears of a conflict with what is in the database", async () => {
+    const { store, database } = open();
+    const key = newSessionKey();
+    await database.create(key, "one", HOUR, later());
+    await store.read(key, later());
+    const results = await Promise.all(
+      ["two", "three"].map((record) => store.commit(key, record, etag("one"), HOUR, later())),
+    );
+    const record = await database.read(key, later());
+    expect(results).toContainEqual({ status: "committed" });
+    expect(results).toContainEqual({ status: "conflict", record });
+    expect(await store.read(key, later())).toBe(record);
+  });
+
+  it("a writer whose mark is gone does not leave what was copied meanwhile", async () => {
+    const { store, cache, database, copyOf } = open();
+    const key = newSessionKey();
+    await database.create(key, "one", HOUR, later());
+    after(cache, "setMany", async () => {
+      await cache.deleteMany([`shop:cached-sessions:${key}`], later());
+      await store.read(key, later());
+    });
+    await store.commit(key, "two", etag("one"), HOUR, later());
+    expect(await copyOf(key)).toBeUndefined();
+    expect(await store.read(key, later())).toBe("two");
+  });
+});
+
+describe("cachedSessionStore", () => {
+  it("reads from the cache alone once there is a copy, which lives as long as the record", async () => {
+    const { store, database, clock, copyOf } = open();
+    const key = newSessionKey();
+    await store.create(key, "one", HOUR, later());
+    clock.advance(HOUR / 2);
+    expect(await store.read(key, later())).toBe("one");
+    failOnce(database, "read");
+    expect(await store.read(key, later())).toBe("one");
+    clock.advance(HOUR / 2);
+    expect(await copyOf(key)).toBeUndefined();
+  });
+
+  it("a touch prolongs the copy too", async () => {
+    const { store, clock, copyOf } = open();
+    const key = newSessionKey();
+    await store.create(key, "one", 1000, later());
+    await store.read(key, later());
+    await store.touch(key, etag("one"), HOUR, later());
+    clock.advance(2000);
+    expect(await copyOf(key)).toBe("one");
+  });
+
+  it("a cache that is away before the database is asked: not-sent, and nothing is written", async () => {
+    const { store, cache, database } = open();
+    const key = newSessionKey();
+    await store.create(key, "one", HOUR, later());
+    failOnce(cache, "setMany");
+    await expect(store.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({ outcome: "not-sent" });
+    expect(await database.read(key, later())).toBe("one");
+  });
+
+  it("refuses stores that cannot do their part", () => {
+    const { context, cache, database } = open();
+    const weak = {
+      ...cache,
+      name: "weak",
+      capabilities: { ...cache.capabilities, leases: false },
+    } as unknown as CacheStore;
+    expect(() => cachedSessionStore({ cache: () => weak, database: () => database })(context)).toThrow(
+      'cachedSessionStore.cache: the store "weak" has no leases',
+    );
+    const mute = { name: "mute" } as unknown as SessionStore;
+    expect(() => cachedSessionStore({ cache: () => cache, database: () => mute })(context)).toThrow(
+      'cachedSessionStore.database: the store "mute" does not tell how long a record still lives',
+    );
+    expect(() => cachedSessionStore({} as never)(context)).toThrow("cachedSessionStore.database: expected a store");
+  });
+});

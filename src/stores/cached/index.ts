@@ -1,0 +1,58 @@
+import * as v from "valibot";
+
+import { ImproperlyConfigured } from "../../core/errors.ts";
+import { parseSettings, settingsObject } from "../../core/settings.ts";
+import type { CacheStoreFactory } from "../cache-store.ts";
+import { redisCacheStore } from "../redis/index.ts";
+import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
+import { type CacheableSessionStore, CachedSessionStore } from "./cached-session-store.ts";
+
+/** Options of {@link cachedSessionStore}. */
+export interface CachedSessionStoreOptions {
+  /** Where sessions are kept, such as `sqlSessionStore(…)`. */
+  readonly database: SessionStoreFactory;
+  /** Where copies of them are kept. It needs leases, and has to be able to compare and set. @defaultValue `redisCacheStore()` */
+  readonly cache?: CacheStoreFactory | undefined;
+  /** First part of the keys of the copies. @defaultValue `"{project name}:cached-sessions"` */
+  readonly keyPrefix?: string | undefined;
+}
+
+const FACTORY = "a store";
+
+const optionsSchema = settingsObject({
+  database: v.custom<SessionStoreFactory>((input) => typeof input === "function", FACTORY),
+  cache: v.optional(
+    v.custom<CacheStoreFactory>((input) => typeof input === "function", FACTORY),
+    () => redisCacheStore(),
+  ),
+  keyPrefix: v.optional(v.pipe(v.string(), v.minLength(1, "a text that is not empty"))),
+});
+
+/**
+ * Keeps sessions in a database with copies of them in a cache, so that reading them costs the cache one command and the
+ * database none. Django: `cached_db`, whose copies Django alone reads.
+ *
+ * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or a store that cannot do its part.
+ */
+export function cachedSessionStore(options: CachedSessionStoreOptions): SessionStoreFactory {
+  return (context) => openCachedSessionStore(options, context);
+}
+
+function openCachedSessionStore(options: CachedSessionStoreOptions, context: StoreContext): SessionStore {
+  const { database, cache, keyPrefix } = parseSettings(optionsSchema, options, "cachedSessionStore");
+  const { projectName, redis, clock } = context;
+  const [cacheStore, sessionStore] = [cache({ redis, clock }), database(context)];
+  if (!cacheStore.capabilities.compareAndSet || !cacheStore.capabilities.leases) {
+    const message = `the store "${cacheStore.name}" has no leases, or cannot compare and set.`;
+    throw new ImproperlyConfigured("cachedSessionStore.cache", message);
+  }
+  if (!isCacheable(sessionStore)) {
+    const message = `the store "${sessionStore.name}" does not tell how long a record still lives (readWithTtl), so nothing can be copied from it.`;
+    throw new ImproperlyConfigured("cachedSessionStore.database", message);
+  }
+  return new CachedSessionStore(cacheStore, sessionStore, `${keyPrefix ?? `${projectName}:cached-sessions`}:`);
+}
+
+function isCacheable(store: SessionStore): store is CacheableSessionStore {
+  return store.readWithTtl !== undefined;
+}

@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { systemClock } from "../../../src/core/clock.ts";
+import { newSessionKey } from "../../../src/core/ids.ts";
+import { RedisRegistry } from "../../../src/redis/registry.ts";
+import { cachedSessionStore } from "../../../src/stores/cached/index.ts";
+import { memorySessionStore } from "../../../src/stores/memory/index.ts";
+import { describeSessionStore } from "../../../src/testing/index.ts";
+import { within } from "../../support/redis-connections.ts";
+import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+
+describeWithRedis("the cached session store, with its copies in Redis", () => {
+  let server: RedisServer;
+  let redis: RedisRegistry;
+  let projects = 0;
+
+  beforeAll(async () => {
+    server = await RedisServer.start();
+    redis = new RedisRegistry({ default: server.settings });
+  });
+
+  afterAll(async () => {
+    await redis?.close();
+    await server?.stop();
+  });
+
+  const open = () => {
+    const context = { projectName: `project${++projects}`, redis, clock: systemClock };
+    return cachedSessionStore({ database: memorySessionStore() })(context);
+  };
+
+  describeSessionStore({ describe, it }, "cached", { open: () => ({ store: open() }) });
+
+  it("a read of what is copied is one GET; a first read is three commands, a write two", async () => {
+    const [store, key] = [open(), newSessionKey()];
+    await store.ping(within());
+    await store.create(key, "one", 60_000, within());
+    const monitor = await server.monitor();
+    const take = async () => (await monitor.take()).map((command) => command.replace(/^EVAL$/, "EVALSHA"));
+    expect(await store.read(key, within())).toBe("one");
+    expect(await take()).toEqual(["GET", "EVALSHA", "EVALSHA"]);
+    expect(await store.read(key, within())).toBe("one");
+    expect(await take()).toEqual(["GET"]);
+    await store.commit(key, "two", { start: 0, text: "one" }, 60_000, within());
+    expect(await take()).toEqual(["SET", "EVALSHA"]);
+  });
+});
