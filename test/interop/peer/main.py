@@ -12,7 +12,8 @@ import site_settings
 
 site_settings.configure()
 
-import logins  # noqa: E402  Django's models want its settings first.
+import file_engine  # noqa: E402  Django wants its settings first.
+import logins  # noqa: E402
 import records  # noqa: E402
 import redis_layout  # noqa: E402
 import vectors  # noqa: E402
@@ -32,6 +33,10 @@ OPERATIONS = {
     "currentUser": logins.current_user,
     "redisWrite": redis_layout.write,
     "redisRead": redis_layout.read,
+    "fileSave": file_engine.save,
+    "fileLoad": file_engine.load,
+    "fileDelete": file_engine.delete,
+    "fileClear": file_engine.clear,
 }
 
 

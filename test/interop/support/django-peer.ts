@@ -18,6 +18,12 @@ export const SECRET = "test-secret";
 /** A key and its value, in the notation of `describe-value.ts`. */
 export type DescribedMember = readonly [key: string, value: string];
 
+/** The settings of Django's file engine. */
+interface FileEngine {
+  readonly path: string;
+  readonly prefix: string;
+}
+
 /** The operations of `peer/main.py`: their arguments and their results. */
 interface Operations {
   readonly decode: [{ record: string; frames?: number }, { members: DescribedMember[]; complaints: string[] }];
@@ -45,6 +51,10 @@ interface Operations {
     { url: string; project: string; key: string },
     { members: DescribedMember[] | null; ttl: number },
   ];
+  readonly fileSave: [FileEngine & { key: string | null; changes: readonly (readonly [string, unknown])[] }, string];
+  readonly fileLoad: [FileEngine & { key: string }, { members: DescribedMember[] | null; endsAt: number | null }];
+  readonly fileDelete: [FileEngine & { key: string }, null];
+  readonly fileClear: [FileEngine, null];
 }
 
 interface Waiting {

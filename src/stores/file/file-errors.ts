@@ -1,0 +1,37 @@
+import { type Outcome, StoreServiceError } from "../../core/errors.ts";
+
+const ADVICE: Readonly<Record<string, string>> = {
+  EACCES: "Let the user of this process read and write the folder and its files; Django has to run as the same user.",
+  EDQUOT: "The user's quota is used up. Make room.",
+  EFBIG: "The process may not write files of that size. Raise its limit.",
+  EISDIR: "There is a folder where a session's file belongs. Remove it.",
+  ELOOP: "There is a symbolic link where a session's file belongs, and none is followed. Remove it.",
+  EMFILE: "The process has too many files open. Raise its limit.",
+  ENOENT: "The folder is not there any more. Bring it back.",
+  ENOSPC: "The disk is full. Make room.",
+  ENOTDIR: "The folder is not there any more. Bring it back.",
+  EPERM: "Let the user of this process own the files; Django has to run as the same user.",
+  EROFS: "The file system is mounted for reading alone. Mount it for writing.",
+};
+
+/** Tells whether an error is the system's, or the locking library's, and no fault in the program. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && /^E[A-Z0-9]+$/.test((error as NodeJS.ErrnoException).code ?? "");
+}
+
+/**
+ * The error of a failed file operation. Node's own one is not its cause: its message and its path hold the name of the
+ * file, which is a session key.
+ */
+export function toServiceError(
+  { code = "", syscall = "a lock" }: NodeJS.ErrnoException,
+  outcome: Outcome,
+): StoreServiceError {
+  const advice = ADVICE[code] ?? "Look the code up in the manual of the system call.";
+  return new StoreServiceError(`The file session store failed at ${syscall} with ${code}. ${advice}`, { outcome });
+}
+
+/** Tells whether an error is the system's, with one of these codes. */
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? "");
+}

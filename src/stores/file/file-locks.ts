@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type * as ProperLockfile from "proper-lockfile";
+
+import type { Milliseconds } from "../../core/clock.ts";
+import { ImproperlyConfigured, StoreConnectionError } from "../../core/errors.ts";
+import { hasCode } from "./file-errors.ts";
+import { Slots } from "./slots.ts";
+import type { Turn } from "./turn.ts";
+
+export type LockLibrary = Pick<typeof ProperLockfile, "lock" | "check">;
+
+/** A lock that was not renewed for so long belongs to a process that has ended, and others take it. */
+export const STALE_AFTER: Milliseconds = 10_000;
+
+/** Longest pause between two tries to get a lock that another process has: a write takes about one. */
+const LONGEST_PAUSE: Milliseconds = 6;
+
+/** How long the library may take to look at a lock, once its timer is due. */
+const TIME_TO_LOOK: Milliseconds = 100;
+
+// Node works on files with four threads: were thousands of locks held at once, each would be held for seconds.
+const attempts = new Slots(16);
+
+/** A lock that is held. */
+export interface HeldLock {
+  /** @throws {StoreConnectionError} When it was held for so long that another process may soon take it. */
+  readonly demandHeld: () => void;
+}
+
+/**
+ * One lock a session, over all processes of this host: a folder `{file}.lock`, made by `proper-lockfile`, which is loaded
+ * when the first lock is needed. Within a process, who comes first is first.
+ */
+export class FileLocks {
+  readonly #load: () => Promise<LockLibrary>;
+  readonly #tails = new Map<string, Promise<unknown>>();
+  #library: LockLibrary | undefined;
+
+  constructor(load: () => Promise<LockLibrary> = () => import("proper-lockfile")) {
+    this.#load = load;
+  }
+
+  /** @throws {ImproperlyConfigured} When the library is not installed. */
+  async prepare(): Promise<void> {
+    try {
+      this.#library ??= await this.#load();
+    } catch (cause) {
+      if (!hasCode(cause, "ERR_MODULE_NOT_FOUND")) throw cause;
+      const message = "the library that locks files is not installed. Install it with: npm install proper-lockfile";
+      throw new ImproperlyConfigured("sessions.store", message, { cause });
+    }
+  }
+
+  /**
+   * Runs a task while nobody else holds the lock of a file.
+   *
+   * @throws {StoreConnectionError} When the lock is not to be had before the deadline; the task was not run then.
+   */
+  async hold<Result>(file: string, turn: Turn, task: (lock: HeldLock) => Promise<Result>): Promise<Result> {
+    const before = this.#tails.get(file) ?? Promise.resolve();
+    const own = before.then(() => this.#holdAmongProcesses(file, turn, task));
+    const tail = own.catch(() => {});
+    this.#tails.set(file, tail);
+    try {
+      return await own;
+    } finally {
+      if (this.#tails.get(file) === tail) this.#tails.delete(file);
+    }
+  }
+
+  /** Tells whether anybody holds the lock of a file; a stale one is held by nobody. */
+  async isHeld(file: string): Promise<boolean> {
+    await this.prepare();
+    return (await this.#library?.check(file, { realpath: false, stale: STALE_AFTER })) ?? false;
+  }
+
+  async #holdAmongProcesses<Result>(
+    file: string,
+    turn: Turn,
+    task: (lock: HeldLock) => Promise<Result>,
+  ): Promise<Result> {
+    for (;;) {
+      const done = await attempts.run(() => this.#attempt(file, turn, task));
+      if (done) return done.result;
+      await sleep(Math.random() * LONGEST_PAUSE);
+    }
+  }
+
+  /** @returns `undefined` when another process holds the lock. */
+  async #attempt<Result>(
+    file: string,
+    turn: Turn,
+    task: (lock: HeldLock) => Promise<Result>,
+  ): Promise<{ result: Result } | undefined> {
+    turn.demandTime();
+    const since = performance.now();
+    const release = await this.#tryLock(file);
+    if (!release) return undefined;
+    try {
+      turn.demandTime();
+      return { result: await task({ demandHeld: () => demandHeldSince(since) }) };
+    } finally {
+      // Its library then sees whether others have taken it; to give it back would end theirs.
+      if (isOverdue(since)) await sleep(TIME_TO_LOOK);
+      await release();
+    }
+  }
+
+  async #tryLock(file: string): Promise<(() => Promise<void>) | undefined> {
+    await this.prepare();
+    try {
+      // Whoever holds it looks at the time before it writes, so nothing more is to be done when it is lost.
+      const options = { realpath: false, stale: STALE_AFTER, update: STALE_AFTER / 2, onCompromised: () => {} };
+      const release = await this.#library?.lock(file, options);
+      return release && (() => releaseOnce(release));
+    } catch (error) {
+      // EEXIST: two processes have found a lock to be stale, and removed it, at the same time.
+      if (hasCode(error, "ELOCKED", "EEXIST")) return undefined;
+      throw error;
+    }
+  }
+}
+
+async function releaseOnce(release: () => Promise<void>): Promise<void> {
+  try {
+    await release();
+  } catch (error) {
+    // It was taken by others, as they may after STALE_AFTER.
+    if (!hasCode(error, "ERELEASED", "ENOTACQUIRED")) throw error;
+  }
+}
+
+// Half of the time is left to write, and the library has renewed the lock, or has found that others have taken it.
+function isOverdue(since: Milliseconds): boolean {
+  return performance.now() - since >= STALE_AFTER / 2;
+}
+
+function demandHeldSince(since: Milliseconds): void {
+  if (!isOverdue(since)) return;
+  const held = Math.round(performance.now() - since);
+  const message = `This process stood still for ${held} ms while it held a session's lock, so nothing was written.`;
+  throw new StoreConnectionError(message, { outcome: "not-sent" });
+}

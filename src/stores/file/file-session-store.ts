@@ -1,0 +1,249 @@
+import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import type { Etag } from "../../core/etag.ts";
+import type { SessionKey } from "../../core/ids.ts";
+import {
+  type CommitResult,
+  type CreateResult,
+  hasEtag,
+  type RecordWithTtl,
+  type SessionStore,
+} from "../session-store.ts";
+import { FileLocks } from "./file-locks.ts";
+import {
+  deleteFile,
+  deleteRead,
+  findModified,
+  readFile,
+  type RecordFile,
+  replaceFile,
+  setModified,
+} from "./record-file.ts";
+import type { SessionFolder } from "./session-folder.ts";
+import { Slots } from "./slots.ts";
+import { Turn } from "./turn.ts";
+
+/** What {@link FileSessionStore} needs. */
+export interface FileSessionStoreOptions {
+  readonly folder: SessionFolder;
+  /** A file expires so long after its time of modification. In milliseconds. */
+  readonly age: Milliseconds;
+  readonly clock: Clock;
+  readonly locks?: FileLocks;
+}
+
+/** Changes a file that was read; answers `false` when somebody without a lock (Django) was faster. */
+type FileChange = (file: string, read: RecordFile, begin: () => void) => Promise<boolean>;
+
+const COMMITTED: CommitResult = { status: "committed" };
+const GONE: CommitResult = { status: "gone" };
+
+// Node works on files with four threads, so more gain nothing; and a process may have few files open.
+const readings = new Slots(16);
+
+/** How many files are looked at for one page of a walk. */
+const PAGE_SIZE = 100;
+
+/** No file system's times end before, and Python's end with the year 9999. */
+const LAST_TIME: EpochMilliseconds = Date.UTC(2400, 0, 1);
+
+/**
+ * Sessions as files, as Django's file engine keeps them: `{folder}/{prefix}{session key}` holds the record, and ends an
+ * age after its time of modification, which is set so that it ends when it has to.
+ *
+ * Each method that writes holds the lock of the session, so it decides at one instant among the processes of one host.
+ */
+export class FileSessionStore implements SessionStore {
+  readonly name = "file";
+  readonly #folder: SessionFolder;
+  readonly #age: Milliseconds;
+  readonly #clock: Clock;
+  readonly #locks: FileLocks;
+
+  constructor({ folder, age, clock, locks = new FileLocks() }: FileSessionStoreOptions) {
+    this.#folder = folder;
+    this.#age = age;
+    this.#clock = clock;
+    this.#locks = locks;
+  }
+
+  read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+    return Turn.run(deadline, async () => (await readings.run(() => this.#readLive(key)))?.record);
+  }
+
+  readWithTtl(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined> {
+    return Turn.run(deadline, async () => {
+      const read = await readings.run(() => this.#readLive(key));
+      return read && { record: read.record, ttl: read.modifiedAt + this.#age - this.#clock.now() };
+    });
+  }
+
+  create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+    return this.#withLock<CreateResult>(key, deadline, async (begin) => {
+      const read = await this.#read(key);
+      if (read && this.#isLive(read)) return { status: "exists" };
+      const isReplaced = await replaceFile(this.#folder.fileOf(key), read, this.#replacement(record, ttl), begin);
+      return isReplaced ? { status: "created" } : undefined;
+    });
+  }
+
+  commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    return this.#ifMatch(key, etag, deadline, (file, read, begin) =>
+      replaceFile(file, read, this.#replacement(record, ttl), begin),
+    );
+  }
+
+  touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    return this.#ifMatch(key, etag, deadline, (file, read, begin) =>
+      setModified(file, read, this.#modificationFor(ttl), begin),
+    );
+  }
+
+  delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
+    return this.#withLock(key, deadline, async (begin) => {
+      const read = await this.#read(key);
+      if (!read) return false;
+      begin();
+      return (await deleteFile(this.#folder.fileOf(key))) && this.#isLive(read);
+    });
+  }
+
+  deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
+    return this.#ifMatch(key, etag, deadline, deleteRead);
+  }
+
+  /** Keeps the keys that are in the folder until it ends: about 100 bytes each. */
+  async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
+    await Turn.run(pageDeadline(), () => this.#folder.prepare());
+    const { keys } = await this.#folder.list(pageDeadline);
+    for await (const page of this.#pages(keys, pageDeadline)) {
+      yield* page.filter(({ isExpired }) => isExpired === false).map(({ key }) => key);
+    }
+  }
+
+  ping(deadline: Deadline): Promise<void> {
+    return Turn.run(deadline, async () => {
+      await this.#folder.prepare();
+      await this.#folder.demandPresence();
+      await this.#locks.prepare();
+    });
+  }
+
+  /** Deletes expired files, and what processes that were killed have left beside them. */
+  async clearExpired(pageDeadline: () => Deadline): Promise<number> {
+    await Turn.run(pageDeadline(), () => this.#folder.prepare());
+    const { keys, leftovers } = await this.#folder.list(pageDeadline);
+    let count = 0;
+    for await (const page of this.#pages(keys, pageDeadline)) {
+      for (const { key } of page.filter(({ isExpired }) => isExpired === true)) {
+        if (await this.#deleteExpired(key, pageDeadline)) count++;
+      }
+    }
+    for (const [key, paths] of leftovers) await this.#deleteLeftovers(key, paths, pageDeadline);
+    return count;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Runs a change until it says what has become of it, under the lock of the session. */
+  #withLock<Result>(
+    key: SessionKey,
+    deadline: Deadline,
+    change: (begin: () => void) => Promise<Result | undefined>,
+  ): Promise<Result> {
+    return Turn.run(deadline, async (turn) => {
+      await this.#folder.prepare();
+      return this.#locks.hold(this.#folder.fileOf(key), turn, async ({ demandHeld }) => {
+        const begin = (): void => {
+          demandHeld();
+          turn.beginWrite();
+        };
+        for (;;) {
+          turn.demandTime();
+          const result = await change(begin);
+          if (result !== undefined) return result;
+        }
+      });
+    });
+  }
+
+  #ifMatch(key: SessionKey, etag: Etag, deadline: Deadline, change: FileChange): Promise<CommitResult> {
+    return this.#withLock<CommitResult>(key, deadline, async (begin) => {
+      const read = await this.#readLive(key);
+      if (!read) return GONE;
+      if (!hasEtag(read.record, etag)) return { status: "conflict", record: read.record };
+      return (await change(this.#folder.fileOf(key), read, begin)) ? COMMITTED : undefined;
+    });
+  }
+
+  async #deleteExpired(key: SessionKey, pageDeadline: () => Deadline): Promise<boolean> {
+    if (await this.#isHeld(key, pageDeadline)) return false;
+    return this.#withLock(key, pageDeadline(), async (begin) => {
+      const read = await this.#read(key);
+      if (!read || !this.#isExpired(read.modifiedAt)) return false;
+      return (await deleteRead(this.#folder.fileOf(key), read, begin)) ? true : undefined;
+    });
+  }
+
+  // A lock of a process that has ended is taken, and given back. What is written under a lock is no leftover.
+  async #deleteLeftovers(key: SessionKey, paths: readonly string[], pageDeadline: () => Deadline): Promise<void> {
+    if (await this.#isHeld(key, pageDeadline)) return;
+    await this.#withLock(key, pageDeadline(), async (begin) => {
+      begin();
+      for (const path of paths.filter((each) => !each.endsWith(".lock"))) await deleteFile(path);
+      return true;
+    });
+  }
+
+  /** The lock of a process that was killed is held until it is stale; a walk does not wait for that. */
+  #isHeld(key: SessionKey, pageDeadline: () => Deadline): Promise<boolean> {
+    return Turn.run(pageDeadline(), () => this.#locks.isHeld(this.#folder.fileOf(key)));
+  }
+
+  async *#pages(
+    keys: readonly SessionKey[],
+    pageDeadline: () => Deadline,
+  ): AsyncGenerator<{ key: SessionKey; isExpired: boolean | undefined }[], void, undefined> {
+    for (let start = 0; start < keys.length; start += PAGE_SIZE) {
+      const page = keys.slice(start, start + PAGE_SIZE);
+      yield await Turn.run(pageDeadline(), () => Promise.all(page.map((key) => this.#lookAt(key))));
+    }
+  }
+
+  /** `isExpired` is `undefined` where there is no file. */
+  async #lookAt(key: SessionKey): Promise<{ key: SessionKey; isExpired: boolean | undefined }> {
+    const modifiedAt = await findModified(this.#folder.fileOf(key));
+    return { key, isExpired: modifiedAt === undefined ? undefined : this.#isExpired(modifiedAt) };
+  }
+
+  async #readLive(key: SessionKey): Promise<RecordFile | undefined> {
+    const read = await this.#read(key);
+    return read && this.#isLive(read) ? read : undefined;
+  }
+
+  async #read(key: SessionKey): Promise<RecordFile | undefined> {
+    await this.#folder.prepare();
+    const read = await readFile(this.#folder.fileOf(key));
+    if (!read) await this.#folder.demandPresence();
+    return read;
+  }
+
+  // Django makes an empty file before it writes a new session.
+  #isLive({ record, modifiedAt }: RecordFile): boolean {
+    return record !== "" && !this.#isExpired(modifiedAt);
+  }
+
+  #isExpired(modifiedAt: EpochMilliseconds): boolean {
+    return this.#clock.now() >= modifiedAt + this.#age;
+  }
+
+  #replacement(record: string, ttl: Milliseconds): { record: string; modifiedAt: EpochMilliseconds } {
+    return { record, modifiedAt: this.#modificationFor(ttl) };
+  }
+
+  #modificationFor(ttl: Milliseconds): EpochMilliseconds {
+    return Math.min(this.#clock.now() + ttl - this.#age, LAST_TIME);
+  }
+}

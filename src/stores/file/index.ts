@@ -1,0 +1,52 @@
+import * as v from "valibot";
+
+import { type Duration, durationSchema } from "../../core/durations.ts";
+import { parseSettings, settingsObject } from "../../core/settings.ts";
+import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
+import { FileSessionStore } from "./file-session-store.ts";
+import { SessionFolder } from "./session-folder.ts";
+
+/** Options of {@link fileSessionStore}. */
+export interface FileSessionStoreOptions {
+  /**
+   * The folder; Django's `SESSION_FILE_PATH`. It has to exist, to be on a disk of this host, and to be closed to other
+   * users (mode 0700): the names of the files are session keys.
+   */
+  readonly path: string;
+  /** What the files' names begin with; Django's `SESSION_COOKIE_NAME`. @defaultValue `"sessionid"` */
+  readonly prefix?: string | undefined;
+  /**
+   * A file ends so long after its time of modification; Django's `SESSION_COOKIE_AGE`. All that use the folder have to
+   * agree on it. It is no limit: sessions may live shorter and longer.
+   *
+   * @defaultValue `"14d"`
+   */
+  readonly age?: Duration | undefined;
+}
+
+const PATH = "the path of a folder";
+// The characters of a cookie's name (RFC 9110, token). A file's name may have 255 bytes, of which the longest suffix,
+// with the key, takes 53.
+const PREFIX = "1 to 200 characters of a cookie's name";
+const PREFIX_FORM = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,200}$/;
+
+const optionsSchema = settingsObject({
+  path: v.pipe(v.string(PATH), v.regex(/^[^\0]+$/, PATH)),
+  prefix: v.optional(v.pipe(v.string(PREFIX), v.regex(PREFIX_FORM, PREFIX)), "sessionid"),
+  age: v.optional(durationSchema({ least: 1, most: "3650d" }), "14d"),
+});
+
+/**
+ * Keeps sessions in files of one folder, as Django's file engine does. For the processes of one host; it needs the package
+ * `proper-lockfile`.
+ *
+ * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option; on first use, for a wrong folder.
+ */
+export function fileSessionStore(options: FileSessionStoreOptions): SessionStoreFactory {
+  return (context) => openFileSessionStore(options, context);
+}
+
+function openFileSessionStore(options: FileSessionStoreOptions, { clock }: StoreContext): SessionStore {
+  const { path, prefix, age } = parseSettings(optionsSchema, options, "fileSessionStore");
+  return new FileSessionStore({ folder: new SessionFolder(path, prefix), age, clock });
+}

@@ -1,0 +1,159 @@
+import { randomBytes } from "node:crypto";
+import { type BigIntStats, constants } from "node:fs";
+import { type FileHandle, lstat, open, rename, unlink } from "node:fs/promises";
+
+import type { EpochMilliseconds } from "../../core/clock.ts";
+import { hasCode } from "./file-errors.ts";
+
+/** What is in a file, and which file it was. */
+export interface RecordFile {
+  readonly record: string;
+  readonly modifiedAt: EpochMilliseconds;
+  readonly identity: string;
+}
+
+/** Ends what {@link replaceFile} writes beside the file before it takes the file's place. */
+export const TEMPORARY_SUFFIX = ".tmp";
+
+// A link is not followed, and opening a pipe does not wait for a writer.
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Reads a file in one version: files are replaced as a whole. @returns `undefined` when there is none. */
+export async function readFile(path: string): Promise<RecordFile | undefined> {
+  return withHandle(path, async (handle) => {
+    const stats = await handle.stat({ bigint: true });
+    return { record: await handle.readFile("utf8"), modifiedAt: toMilliseconds(stats), identity: identityOf(stats) };
+  });
+}
+
+/**
+ * Sets the time of modification of a file.
+ *
+ * @param begin Is called just before; what it throws keeps the file as it is.
+ * @returns Whether the file still was the one that was read. If not, it stays as it is.
+ */
+export async function setModified(
+  path: string,
+  read: RecordFile,
+  modifiedAt: EpochMilliseconds,
+  begin: () => void,
+): Promise<boolean> {
+  const isSet = await withHandle(path, async (handle) => {
+    if (identityOf(await handle.stat({ bigint: true })) !== read.identity) return false;
+    begin();
+    await handle.utimes(modifiedAt / 1000, modifiedAt / 1000);
+    return true;
+  });
+  return isSet ?? false;
+}
+
+/** When a file was modified; `undefined` when there is none, or something else under its name. */
+export async function findModified(path: string): Promise<EpochMilliseconds | undefined> {
+  try {
+    const stats = await lstat(path, { bigint: true });
+    return stats.isFile() ? toMilliseconds(stats) : undefined;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** Deletes a file. @returns Whether there was one. */
+export async function deleteFile(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+/** What {@link replaceFile} puts in a file's place. */
+export interface Replacement {
+  readonly record: string;
+  readonly modifiedAt: EpochMilliseconds;
+}
+
+/**
+ * Puts a new file in the place of another, or of none, in one step: whoever reads gets the old one or the new one, whole.
+ *
+ * @param read The file as it was read; `undefined` when there was none.
+ * @param begin Is called just before; what it throws keeps the file as it is.
+ * @returns Whether the file still was the one that was read. If not, it stays as it is.
+ */
+export async function replaceFile(
+  path: string,
+  read: RecordFile | undefined,
+  replacement: Replacement,
+  begin: () => void,
+): Promise<boolean> {
+  const temporary = `${path}.${randomBytes(8).toString("hex")}${TEMPORARY_SUFFIX}`;
+  try {
+    await writeWhole(temporary, replacement);
+    if (!(await isUnchanged(path, read))) return false;
+    begin();
+    await rename(temporary, path);
+    return true;
+  } finally {
+    await deleteFile(temporary);
+  }
+}
+
+/** Deletes a file. @returns Whether it still was the one that was read. If not, it stays as it is. */
+export async function deleteRead(path: string, read: RecordFile, begin: () => void): Promise<boolean> {
+  if (!(await isUnchanged(path, read))) return false;
+  begin();
+  return deleteFile(path);
+}
+
+async function isUnchanged(path: string, read: RecordFile | undefined): Promise<boolean> {
+  try {
+    return identityOf(await lstat(path, { bigint: true })) === read?.identity;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return read === undefined;
+    throw error;
+  }
+}
+
+async function writeWhole(path: string, { record, modifiedAt }: Replacement): Promise<void> {
+  const handle = await open(path, "wx", 0o600);
+  try {
+    // It goes on after a short write, as on a disk that is nearly full, and so finds the error.
+    await handle.writeFile(record);
+    await handle.utimes(modifiedAt / 1000, modifiedAt / 1000);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function withHandle<Result>(
+  path: string,
+  use: (handle: FileHandle) => Promise<Result>,
+): Promise<Result | undefined> {
+  const handle = await openIfThere(path);
+  if (!handle) return undefined;
+  try {
+    return await use(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, READ_FLAGS);
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** Another one for every file that was ever under a name, and after every change of its time. */
+function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+}
+
+function toMilliseconds({ mtimeNs }: BigIntStats): EpochMilliseconds {
+  return Number(mtimeNs / 1000n) / 1000;
+}

@@ -1,0 +1,126 @@
+import type { Dir } from "node:fs";
+import { access, constants, opendir, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+
+import type { Deadline } from "../../core/deadlines.ts";
+import { ImproperlyConfigured, StoreServiceError } from "../../core/errors.ts";
+import { isSessionKey, type SessionKey } from "../../core/ids.ts";
+import { hasCode } from "./file-errors.ts";
+import { TEMPORARY_SUFFIX } from "./record-file.ts";
+import { Turn } from "./turn.ts";
+
+/** What is in the folder, by what it is. */
+export interface FolderListing {
+  readonly keys: readonly SessionKey[];
+  /** What processes that were killed may have left: paths by the session that they belong to. */
+  readonly leftovers: ReadonlyMap<SessionKey, readonly string[]>;
+}
+
+// Bits of the mode: others may read the names, or make files.
+const LISTABLE_BY_OTHERS = 0o006;
+
+const LEFTOVER = new RegExp(`^(?<key>[a-z0-9]{32})\\.(?:lock|[0-9a-f]{16}\\${TEMPORARY_SUFFIX})$`);
+
+/** The folder with the files of the sessions: what is called how, and whether it is as it has to be. */
+export class SessionFolder {
+  readonly #path: string;
+  readonly #prefix: string;
+  #device: number | undefined;
+
+  constructor(path: string, prefix: string) {
+    this.#path = resolve(path);
+    this.#prefix = prefix;
+  }
+
+  /** Path of a session's file. */
+  fileOf(key: SessionKey): string {
+    if (isSessionKey(key)) return join(this.#path, this.#prefix + key);
+    // The port promises it; but what is no key could be a path.
+    const message = "The file session store was given a key that is not 32 characters of [a-z0-9]. Check it before.";
+    throw new StoreServiceError(message, { outcome: "not-sent" });
+  }
+
+  /**
+   * Checks the folder, once.
+   *
+   * @throws {ImproperlyConfigured} When it is missing, is no folder, cannot be written to, or others can read it.
+   */
+  async prepare(): Promise<void> {
+    if (this.#device !== undefined) return;
+    const stats = await stat(this.#path).catch((error: unknown) => refuse(describeMissing(error)));
+    if (!stats.isDirectory()) refuse("there is something else of that name");
+    if ((stats.mode & LISTABLE_BY_OTHERS) !== 0) {
+      refuse(
+        "every user of this host can read or write it, and the names of its files are session keys: chmod 700 helps",
+      );
+    }
+    await access(this.#path, constants.R_OK | constants.W_OK | constants.X_OK).catch(() =>
+      refuse("this process may not read and write it"),
+    );
+    this.#device = stats.dev;
+  }
+
+  /**
+   * To be called where a file was not found: without its folder, or with another file system in its place, no session is
+   * found, which is not to look as if there were none.
+   *
+   * @throws {StoreServiceError}
+   */
+  async demandPresence(): Promise<void> {
+    const { dev } = await stat(this.#path);
+    if (dev === this.#device) return;
+    const message =
+      "The folder of the file session store is on another file system than at the start. Mount the right one.";
+    throw new StoreServiceError(message, { outcome: "not-sent" });
+  }
+
+  /**
+   * Lists all that is there, before anybody looks at any of it: the shorter that takes, the less is replaced meanwhile,
+   * which some file systems leave out.
+   */
+  async list(pageDeadline: () => Deadline): Promise<FolderListing> {
+    const names = new Set<string>();
+    const folder = await Turn.run(pageDeadline(), () => opendir(this.#path, { bufferSize: PAGE_SIZE }));
+    try {
+      while (await Turn.run(pageDeadline(), () => this.#readPage(folder, names)));
+    } finally {
+      // It is open for reading only, and waits for a read that hangs.
+      void folder.close().catch(() => {});
+    }
+    return { keys: [...names].filter(isSessionKey), leftovers: this.#leftovers(names) };
+  }
+
+  /** @returns Whether there may be more. */
+  async #readPage(folder: Dir, names: Set<string>): Promise<boolean> {
+    for (let read = 0; read < PAGE_SIZE; read++) {
+      const entry = await folder.read();
+      if (entry === null) return false;
+      if (entry.name.startsWith(this.#prefix)) names.add(entry.name.slice(this.#prefix.length));
+    }
+    return true;
+  }
+
+  #leftovers(names: ReadonlySet<string>): Map<SessionKey, string[]> {
+    const leftovers = new Map<SessionKey, string[]>();
+    for (const name of names) {
+      const key = LEFTOVER.exec(name)?.groups?.["key"];
+      if (key === undefined) continue;
+      leftovers.set(key, [...(leftovers.get(key) ?? []), join(this.#path, this.#prefix + name)]);
+    }
+    return leftovers;
+  }
+}
+
+/** How many names are read at once. */
+const PAGE_SIZE = 1000;
+
+function describeMissing(error: unknown): string {
+  return hasCode(error, "ENOENT")
+    ? "there is none"
+    : `it cannot be looked at (${String((error as { code?: unknown }).code)})`;
+}
+
+function refuse(problem: string): never {
+  const expected = "expected a folder of its own that this process can read and write";
+  throw new ImproperlyConfigured("fileSessionStore.path", `${expected}, but ${problem}.`);
+}

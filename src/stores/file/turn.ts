@@ -1,0 +1,67 @@
+import type { Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import { type Outcome, StoreConnectionError } from "../../core/errors.ts";
+import { isSystemError, toServiceError } from "./file-errors.ts";
+
+/** What `setTimeout` takes; of a longer time it makes 1 ms. */
+const LONGEST_TIMER: Milliseconds = 2 ** 31 - 1;
+
+/**
+ * One operation with its deadline. A file operation that hangs cannot be called back, so the caller gets its answer at
+ * the deadline, and what goes on after that may read but not write.
+ */
+export class Turn {
+  readonly deadline: Deadline;
+  #outcome: Outcome = "not-sent";
+  #isOver = false;
+
+  private constructor(deadline: Deadline) {
+    this.deadline = deadline;
+  }
+
+  /**
+   * Runs an operation.
+   *
+   * @throws {StoreConnectionError} At the deadline. The outcome is `"unknown"` from {@link beginWrite} on.
+   * @throws {StoreServiceError} For any error of the system.
+   */
+  static async run<Result>(deadline: Deadline, operate: (turn: Turn) => Promise<Result>): Promise<Result> {
+    const turn = new Turn(deadline);
+    turn.demandTime();
+    const { promise: timeout, stop } = turn.#timeOut();
+    try {
+      return await Promise.race([operate(turn), timeout]);
+    } catch (error) {
+      throw isSystemError(error) ? toServiceError(error, turn.#outcome) : error;
+    } finally {
+      turn.#isOver = true;
+      stop();
+    }
+  }
+
+  /** @throws {StoreConnectionError} When the deadline has passed. */
+  demandTime(): void {
+    if (this.#isOver || this.deadline.hasPassed) throw this.#missed();
+  }
+
+  /** To be called at the last moment before something is changed. @throws {StoreConnectionError} When it is too late. */
+  beginWrite(): void {
+    this.demandTime();
+    this.#outcome = "unknown";
+  }
+
+  #timeOut(): { promise: Promise<never>; stop: () => void } {
+    let timer: NodeJS.Timeout | undefined;
+    const promise = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(this.#missed()), Math.min(this.deadline.remaining, LONGEST_TIMER));
+    });
+    return { promise, stop: () => clearTimeout(timer) };
+  }
+
+  #missed(): StoreConnectionError {
+    const message =
+      `The file session store was not done within ${this.deadline.total} ms. Either the disk is slow, or others on this ` +
+      "host hold the session's lock. Raise sessions.deadline, or use a store with a server.";
+    return new StoreConnectionError(message, { outcome: this.#outcome });
+  }
+}
