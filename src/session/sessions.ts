@@ -187,7 +187,7 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * Deletes expired records where the engine does not do so itself (Redis does).
+   * Deletes expired records where the engine does not do so itself (Redis does, but for buckets).
    *
    * @returns How many there were.
    */

@@ -9,6 +9,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { RedisRegistry } from "../../src/redis/registry.ts";
 import { parseConnectionSettings } from "../../src/redis/settings.ts";
 import { resolveSessionSettings } from "../../src/session/session-settings.ts";
+import { parseBucketOptions } from "../../src/stores/redis/bucket-options.ts";
 
 /** A row of the tables: the path of a setting, and its default as it is written. */
 interface Row {
@@ -49,6 +50,7 @@ const GROUPS: readonly Group[] = [
     resolve: (options) =>
       redisSessionStore(options)({ projectName: "p", redis: new RedisRegistry(), clock: systemClock }),
   },
+  { path: "redisBucketSessionStore.", resolve: parseBucketOptions },
 ];
 
 /** What `resolve` gives cannot be compared here, or has a default that is no plain value. */
@@ -63,6 +65,7 @@ const NOT_COMPARED = new Set([
   "redis.default",
   "redisSessionStore.connection",
   "redisSessionStore.prefix",
+  "redisBucketSessionStore.connection",
 ]);
 
 function readRows(): Row[] {

@@ -1,4 +1,5 @@
 import type { Milliseconds } from "../../core/clock.ts";
+import type { Etag } from "../../core/etag.ts";
 import type { RedisArgument, ReplyForm } from "../../redis/commands.ts";
 import type { StoredValue } from "../cache-store.ts";
 
@@ -10,6 +11,12 @@ export function toRedisTtl(ttl: Milliseconds): string {
 /** A text as part of a pattern of `SCAN … MATCH` that matches it and nothing else. */
 export function escapeGlob(text: string): string {
   return text.replace(/[\\*?[\]]/g, "\\$&");
+}
+
+/** First and last position of the etag for Lua's `string.sub`, which counts from 1, or from -1 backwards. */
+export function luaRange({ start, text }: Etag): [string, string] {
+  const first = start < 0 ? start : start + 1;
+  return [String(first), String(first + text.length - 1)];
 }
 
 /** A value as an argument; bytes are not copied. */

@@ -2,10 +2,19 @@ import * as v from "valibot";
 
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
+import type { RedisConnection } from "../../redis/connection.ts";
 import type { CacheStore, CacheStoreContext, CacheStoreFactory } from "../cache-store.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
+import { BucketKeys } from "./bucket-keys.ts";
+import { BUCKET_SETTING, parseBucketOptions, type RedisBucketSessionStoreOptions } from "./bucket-options.ts";
+import { BucketSessionStore } from "./bucket-session-store.ts";
+import { BucketValues } from "./bucket-values.ts";
 import { RedisCacheStore } from "./redis-cache-store.ts";
 import { RedisSessionStore } from "./redis-session-store.ts";
+
+export type { RedisBucketSessionStoreOptions } from "./bucket-options.ts";
+export type { RecordCompressor } from "./bucket-values.ts";
+export type { HashKeysCheckForExpiry } from "./bucket-walk.ts";
 
 /** Options of {@link redisSessionStore}. */
 export interface RedisSessionStoreOptions {
@@ -41,22 +50,56 @@ export function redisSessionStore(options: RedisSessionStoreOptions = {}): Sessi
 
 function openRedisSessionStore(options: RedisSessionStoreOptions, context: StoreContext): SessionStore {
   const { connection, prefix } = parseSettings(optionsSchema, options, "redisSessionStore");
-  const name = connection ?? (context.redis.has("session") ? "session" : "default");
-  return new RedisSessionStore(context.redis.get(name), sessionNamespace(context.projectName, prefix));
+  return new RedisSessionStore(
+    sessionConnection(connection, context),
+    sessionNamespace(context.projectName, prefix, "redisSessionStore"),
+  );
+}
+
+/**
+ * Keeps sessions in Redis hashes, many a hash, in the layout of django-redisession: it takes less memory. It needs
+ * `sessions.format: "json"`, and somebody has to call `sessions.clearExpired()` now and then.
+ *
+ * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option, an unknown connection, generators that
+ *   cannot work, or another format.
+ */
+export function redisBucketSessionStore(options: RedisBucketSessionStoreOptions = {}): SessionStoreFactory {
+  return (context) => openRedisBucketSessionStore(options, context);
+}
+
+function openRedisBucketSessionStore(options: RedisBucketSessionStoreOptions, context: StoreContext): SessionStore {
+  const { connection, prefix, generators, compression, hashKeysCheckForExpiry } = parseBucketOptions(options);
+  if (context.format === "django") {
+    throw new ImproperlyConfigured(
+      "sessions.format",
+      'expected "json" with redisBucketSessionStore(), got "django": a signed record hardly compresses, and Django does not ' +
+        "read this layout. Use redisSessionStore() for records of Django.",
+    );
+  }
+  const namespace = sessionNamespace(context.projectName, prefix, BUCKET_SETTING);
+  return new BucketSessionStore(sessionConnection(connection, context), {
+    keys: new BucketKeys(namespace, generators, BUCKET_SETTING),
+    values: new BucketValues(compression),
+    hashKeysCheckForExpiry,
+  });
+}
+
+function sessionConnection(name: string | undefined, { redis }: StoreContext): RedisConnection {
+  return redis.get(name ?? (redis.has("session") ? "session" : "default"));
 }
 
 // `{project name}:{integer}:*` is where the cache lives when its prefix is the project's name, and what clear() deletes.
 const BEGINS_WITH_INTEGER = /^-?\d+(:|$)/;
 
-function sessionNamespace(projectName: string, prefix: string): string {
+function sessionNamespace(projectName: string, prefix: string, setting: string): string {
   if (projectName === "") throw new ImproperlyConfigured("projectName", "expected a name, got an empty string.");
   if (prefix === "" || BEGINS_WITH_INTEGER.test(prefix)) {
     const expected = 'expected a text that does not begin with an integer, such as "session"';
-    throw new ImproperlyConfigured("redisSessionStore.prefix", `${expected}, got ${JSON.stringify(prefix)}.`);
+    throw new ImproperlyConfigured(`${setting}.prefix`, `${expected}, got ${JSON.stringify(prefix)}.`);
   }
   if (prefix.endsWith("-user")) {
     const expected = 'expected a text that does not end in "-user": that is where the lists of users lie';
-    throw new ImproperlyConfigured("redisSessionStore.prefix", `${expected}, got ${JSON.stringify(prefix)}.`);
+    throw new ImproperlyConfigured(`${setting}.prefix`, `${expected}, got ${JSON.stringify(prefix)}.`);
   }
   return `${projectName}:${prefix}:`;
 }

@@ -6,7 +6,7 @@ import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisScript } from "../../redis/script.ts";
 import type { CommitResult, CreateResult, SessionStore } from "../session-store.ts";
-import { escapeGlob, toRedisTtl } from "./arguments.ts";
+import { escapeGlob, luaRange, toRedisTtl } from "./arguments.ts";
 import { RedisUserIndex } from "./redis-user-index.ts";
 
 const COMMIT = new RedisScript("session-commit", new URL("../../redis/scripts/session-commit.lua", import.meta.url));
@@ -104,12 +104,6 @@ export class RedisSessionStore implements SessionStore {
     const scriptArgs = [...luaRange(etag), etag.text, ...args];
     return toCommitResult(await this.#connection.run(script, [this.#namespace + key], scriptArgs, deadline));
   }
-}
-
-/** First and last position of the etag for Lua's `string.sub`, which counts from 1, or from -1 backwards. */
-function luaRange({ start, text }: Etag): [string, string] {
-  const first = start < 0 ? start : start + 1;
-  return [String(first), String(first + text.length - 1)];
 }
 
 function toCommitResult(reply: RedisReply): CommitResult {

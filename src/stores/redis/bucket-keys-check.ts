@@ -1,0 +1,129 @@
+import { ImproperlyConfigured } from "../../core/errors.ts";
+import { hashSessionKey, type SessionKey } from "../../core/ids.ts";
+import { describeValue } from "../../core/settings.ts";
+
+/** The generators to check. */
+export interface CheckedGenerators {
+  readonly hashKeyGenerator: (key: SessionKey) => string;
+  readonly keyGenerator: (key: SessionKey) => string;
+  readonly sessionKeyOf: (hashKey: string, field: string) => SessionKey;
+}
+
+interface Sample {
+  readonly key: SessionKey;
+  readonly hashKey: string;
+  readonly field: string;
+}
+
+/** As many as show whether hashes are shared: of 46 656 hashes, 4096 keys share about 180. */
+const SPREAD_SAMPLES = 4096;
+
+/** Fewest hashes over which so many keys have to spread: 36 are what one character of the key gives. */
+const LEAST_HASHES = 16;
+
+/** Largest share of the keys that one hash may get. */
+const LARGEST_SHARE = 1 / 8;
+
+/**
+ * Tries generators on sample keys, always the same ones.
+ *
+ * @returns The length of all fields, in bytes; 0 when it varies.
+ * @throws {ImproperlyConfigured} Naming the generator.
+ */
+export function checkBucketKeys(generators: CheckedGenerators, setting: string): number {
+  const spread = spreadSamples().map((key) => sampleOf(generators, key, setting));
+  const samples = [...neighbours().map((key) => sampleOf(generators, key, setting)), ...spread];
+  checkSpread(spread, setting);
+  checkCollisions(samples, setting);
+  for (const sample of samples) checkRoundTrip(generators, sample, setting);
+  const lengths = new Set(samples.map(({ field }) => Buffer.byteLength(field)));
+  const [length = 0] = lengths;
+  return lengths.size === 1 ? length : 0;
+}
+
+let cachedSamples: readonly SessionKey[] | undefined;
+
+function spreadSamples(): readonly SessionKey[] {
+  cachedSamples ??= Array.from({ length: SPREAD_SAMPLES }, (_, index) => hashSessionKey(`sample ${index}`));
+  return cachedSamples;
+}
+
+/** Keys that differ in one character each: who leaves out a character takes some of them for one. */
+function neighbours(): SessionKey[] {
+  const base = "a".repeat(32);
+  return [base, ...Array.from(base, (_, at) => `${base.slice(0, at)}7${base.slice(at + 1)}`)];
+}
+
+function sampleOf({ hashKeyGenerator, keyGenerator }: CheckedGenerators, key: SessionKey, setting: string): Sample {
+  const hashKey = generate(hashKeyGenerator, key, `${setting}.hashKeyGenerator`);
+  return { key, hashKey, field: generate(keyGenerator, key, `${setting}.keyGenerator`) };
+}
+
+function generate(generator: (key: SessionKey) => string, key: SessionKey, setting: string): string {
+  const [first, second] = [call(() => generator(key), setting), call(() => generator(key), setting)];
+  if (typeof first !== "string" || first === "" || !first.isWellFormed()) {
+    throw new ImproperlyConfigured(setting, `expected it to return a text that is not empty, got ${describe(first)}.`);
+  }
+  if (first !== second) {
+    throw new ImproperlyConfigured(setting, "expected it to return the same for the same key, got another text.");
+  }
+  return first;
+}
+
+/** What it returns may be made of the sample key, and need not be shown. */
+function describe(value: unknown): string {
+  return typeof value === "string" && value !== "" ? "a text with a lone surrogate" : describeValue(value);
+}
+
+function call(act: () => unknown, setting: string): unknown {
+  try {
+    return act();
+  } catch (cause) {
+    throw new ImproperlyConfigured(
+      setting,
+      "expected it to work for every key of 32 characters a-z and 0-9; it threw.",
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function checkCollisions(samples: readonly Sample[], setting: string): void {
+  const places = new Set(samples.map(({ hashKey, field }) => JSON.stringify([hashKey, field])));
+  if (places.size === samples.length) return;
+  throw new ImproperlyConfigured(
+    `${setting}.keyGenerator`,
+    "expected another field for each key of a hash, but different session keys got the same hash and field. " +
+      "Keep every character that hashKeyGenerator leaves out.",
+  );
+}
+
+function checkRoundTrip({ sessionKeyOf }: CheckedGenerators, { key, hashKey, field }: Sample, setting: string): void {
+  if (call(() => sessionKeyOf(hashKey, field), `${setting}.sessionKeyOf`) === key) return;
+  throw new ImproperlyConfigured(
+    `${setting}.sessionKeyOf`,
+    "expected the session key that hashKeyGenerator and keyGenerator were given, got another one. " +
+      "Give the function that undoes both, or let keyGenerator return the whole key.",
+  );
+}
+
+function checkSpread(samples: readonly Sample[], setting: string): void {
+  const sizes = new Map<string, number>();
+  for (const { hashKey } of samples) sizes.set(hashKey, (sizes.get(hashKey) ?? 0) + 1);
+  const largest = Math.max(...sizes.values()) / samples.length;
+  if (sizes.size < LEAST_HASHES || largest > LARGEST_SHARE) {
+    throw new ImproperlyConfigured(
+      `${setting}.hashKeyGenerator`,
+      `expected it to spread keys evenly over at least ${LEAST_HASHES} hashes, but ${samples.length} keys got ${sizes.size}, ` +
+        `the largest with ${Math.round(largest * 100)} % of them. Use more of the session key.`,
+    );
+  }
+  if (sizes.size === samples.length) {
+    throw new ImproperlyConfigured(
+      `${setting}.hashKeyGenerator`,
+      `expected sessions to share hashes, but ${samples.length} keys got as many. That saves no memory: use less of the ` +
+        "session key, or redisSessionStore().",
+    );
+  }
+}

@@ -1,0 +1,52 @@
+import { deflateSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+
+import { zlibCompressor } from "../../cache/compression.ts";
+import { systemClock } from "../../core/clock.ts";
+import { RedisRegistry } from "../../redis/registry.ts";
+import { redisBucketSessionStore } from "./index.ts";
+
+const open = (options: object = {}, format?: "django" | "json") =>
+  redisBucketSessionStore(options)({
+    projectName: "shop",
+    redis: new RedisRegistry(),
+    clock: systemClock,
+    format,
+  });
+
+describe("the options of redisBucketSessionStore", () => {
+  it("may all be left out, and it takes the format json", () => {
+    expect(open({}, "json").name).toBe("redis");
+  });
+
+  it("do not go with the format django; the message names what to use", () => {
+    expect(() => open({}, "django")).toThrow(
+      'sessions.format: expected "json" with redisBucketSessionStore(), got "django"',
+    );
+  });
+
+  it("may have a compressor of the cache", () => {
+    expect(open({ compressor: zlibCompressor({ level: 9 }) }).name).toBe("redis");
+  });
+
+  it.each<[string, object]>([
+    ["redisBucketSessionStore.prefix: expected a text that does not begin", { prefix: "1" }],
+    ['did you mean "keyGenerator"', { keyGenerators: () => "" }],
+    ["redisBucketSessionStore.keyGenerator: expected a function", { keyGenerator: "a" }],
+    ["redisBucketSessionStore.hashKeyGenerator: expected it to spread", { hashKeyGenerator: () => "all" }],
+    ['hashKeysCheckForExpiry: expected "all", a whole number of hashes from 1', { hashKeysCheckForExpiry: 0 }],
+    ["hashKeysCheckForExpiry: expected", { hashKeysCheckForExpiry: 1.5 }],
+    ["redisBucketSessionStore.minLength: expected a whole number of bytes", { minLength: -1 }],
+    ["redisBucketSessionStore.maxInflatedBytes: expected a whole number of bytes, from 1", { maxInflatedBytes: 0 }],
+    ["redisBucketSessionStore.compressor: expected a compressor", { compressor: {} }],
+    ["but it gave other bytes", compressingWith(deflateSync)],
+    ["but it did not return a Uint8Array", compressingWith(async () => Buffer.alloc(0))],
+    ["but it threw", compressingWith(() => JSON.parse("}"))],
+  ])("what is wrong is refused at start: %s", (message, options) => {
+    expect(() => open(options)).toThrow(message);
+  });
+
+  function compressingWith(decompress: (bytes: Uint8Array) => unknown): object {
+    return { compressor: { compress: deflateSync, decompress } };
+  }
+});

@@ -1,0 +1,138 @@
+import type { Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import type { Etag } from "../../core/etag.ts";
+import type { SessionKey } from "../../core/ids.ts";
+import type { RedisArgument, RedisReply } from "../../redis/commands.ts";
+import type { RedisConnection } from "../../redis/connection.ts";
+import { RedisScript } from "../../redis/script.ts";
+import type { CommitResult, CreateResult, SessionStore } from "../session-store.ts";
+import { luaRange, toRedisTtl } from "./arguments.ts";
+import type { BucketKeys } from "./bucket-keys.ts";
+import { warnOfListpackLimits } from "./bucket-limits.ts";
+import { type BucketValues, nonceOf } from "./bucket-values.ts";
+import { BucketWalk, type HashKeysCheckForExpiry } from "./bucket-walk.ts";
+import { RedisUserIndex } from "./redis-user-index.ts";
+
+const READ = new RedisScript("bucket-read", new URL("../../redis/scripts/bucket-read.lua", import.meta.url));
+const CREATE = new RedisScript("bucket-create", new URL("../../redis/scripts/bucket-create.lua", import.meta.url));
+const CHANGE = new RedisScript("bucket-change", new URL("../../redis/scripts/bucket-change.lua", import.meta.url));
+const DELETE = new RedisScript("bucket-delete", new URL("../../redis/scripts/bucket-delete.lua", import.meta.url));
+
+/** What {@link BucketSessionStore} is made from. */
+export interface BucketSessionStoreOptions {
+  readonly keys: BucketKeys;
+  readonly values: BucketValues;
+  /** Which hashes `clearExpired` looks at. */
+  readonly hashKeysCheckForExpiry: HashKeysCheckForExpiry;
+}
+
+/**
+ * Sessions as fields of Redis hashes, many a hash, as in django-redisession: small hashes take less memory than as many
+ * strings. A field's value begins with the second in which it expires; Redis does not delete it then, `clearExpired` does.
+ *
+ * Each method is one script, which Redis runs as a whole, on one key. Its clock says what has expired.
+ */
+export class BucketSessionStore implements SessionStore {
+  readonly name = "redis";
+  readonly users: RedisUserIndex;
+  readonly #connection: RedisConnection;
+  readonly #keys: BucketKeys;
+  readonly #values: BucketValues;
+  readonly #walk: BucketWalk;
+  readonly #hashKeysCheckForExpiry: HashKeysCheckForExpiry;
+  #hasCheckedLimits = false;
+
+  constructor(connection: RedisConnection, { keys, values, hashKeysCheckForExpiry }: BucketSessionStoreOptions) {
+    this.#connection = connection;
+    this.#keys = keys;
+    this.#values = values;
+    this.#walk = new BucketWalk(connection, keys);
+    this.#hashKeysCheckForExpiry = hashKeysCheckForExpiry;
+    this.users = new RedisUserIndex(connection, `${keys.namespace.slice(0, -1)}-user:`);
+  }
+
+  async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+    const reply = await this.#run(READ, key, [], deadline);
+    return Buffer.isBuffer(reply) ? this.#values.decode(reply) : undefined;
+  }
+
+  async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+    const reply = await this.#run(CREATE, key, [toRedisTtl(ttl), this.#values.encode(record)], deadline);
+    this.#checkLimitsOnce(deadline);
+    return { status: reply === 1 ? "created" : "exists" };
+  }
+
+  async commit(
+    key: SessionKey,
+    record: string,
+    etag: Etag,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CommitResult> {
+    return this.#change(key, etag, [toRedisTtl(ttl), this.#values.encode(record)], deadline);
+  }
+
+  touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    return this.#change(key, etag, [toRedisTtl(ttl)], deadline);
+  }
+
+  async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
+    return (await this.#run(DELETE, key, [], deadline)) === 1;
+  }
+
+  deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
+    return this.#change(key, etag, [], deadline);
+  }
+
+  /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
+  async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
+    const seen = new Set<SessionKey>();
+    for await (const place of this.#walk.places(pageDeadline)) {
+      const key = this.#keys.keyAt(place);
+      if (key === undefined || seen.has(key)) continue;
+      seen.add(key);
+      yield key;
+    }
+  }
+
+  async ping(deadline: Deadline): Promise<void> {
+    await this.#connection.command(["PING"], deadline);
+  }
+
+  /** Looks through the hashes that `hashKeysCheckForExpiry` names, step by step. */
+  clearExpired(pageDeadline: () => Deadline): Promise<number> {
+    return this.#walk.sweep(this.#hashKeysCheckForExpiry, pageDeadline);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #change(
+    key: SessionKey,
+    etag: Etag,
+    args: readonly RedisArgument[],
+    deadline: Deadline,
+  ): Promise<CommitResult> {
+    const reply = await this.#run(CHANGE, key, [nonceOf(etag), ...luaRange(etag), etag.text, ...args], deadline);
+    if (reply === null) return { status: "gone" };
+    if (!Buffer.isBuffer(reply)) return { status: "committed" };
+    return { status: "conflict", record: this.#values.decode(reply) };
+  }
+
+  #run(
+    script: RedisScript,
+    key: SessionKey,
+    args: readonly RedisArgument[],
+    deadline: Deadline,
+  ): Promise<RedisReply<string | Buffer>> {
+    const { hash, field } = this.#keys.placeOf(key);
+    return this.#connection.run(script, [hash], [field, ...args], deadline, "bytes");
+  }
+
+  #checkLimitsOnce(deadline: Deadline): void {
+    if (this.#hasCheckedLimits) return;
+    this.#hasCheckedLimits = true;
+    void warnOfListpackLimits(this.#connection, deadline);
+  }
+}

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+import { systemClock } from "../../../src/core/clock.ts";
+import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
+import { RedisRegistry } from "../../../src/redis/registry.ts";
+import { redisBucketSessionStore, type RedisBucketSessionStoreOptions } from "../../../src/stores/redis/index.ts";
+import type { SessionStore } from "../../../src/stores/session-store.ts";
+import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import {
+  type Client,
+  createMany,
+  etagOf,
+  fieldBytes,
+  inGroups,
+  keysOf,
+  later,
+  LISTPACKS,
+  MINUTE,
+  recordOf,
+} from "./bucket-support.ts";
+
+const inSeconds = (now: number) => Math.floor(now / 1000);
+
+describeWithRedis("expiry of sessions in buckets", () => {
+  let server: RedisServer;
+  let redis: RedisRegistry;
+  let client: Client;
+
+  beforeAll(async () => {
+    server = await RedisServer.start({ config: LISTPACKS });
+    redis = new RedisRegistry({ default: server.settings });
+    client = await server.client();
+  });
+
+  afterAll(async () => {
+    client?.destroy();
+    await redis?.close();
+    await server?.stop();
+  });
+
+  const openStore = (options: RedisBucketSessionStoreOptions, projectName: string): SessionStore =>
+    redisBucketSessionStore(options)({ projectName, redis, clock: systemClock, format: "json" });
+
+  /** Sets the second in which a record expires, as if time had passed. */
+  async function expireAt(second: number, hash: string, field: string): Promise<void> {
+    const value = await fieldBytes(client, hash, field);
+    value.writeUInt32BE(second);
+    await client.sendCommand(["HSET", hash, field, value]);
+  }
+
+  it("a record is live until the second in its header, by the clock of Redis, and then absent", async () => {
+    const [store, key, nonce] = [openStore({}, "expiring"), newSessionKey(), newNonce()];
+    const place = [`expiring:session:${key.slice(0, 3)}`, key.slice(3)] as const;
+    await store.create(key, recordOf(nonce), MINUTE, later());
+    await expireAt(inSeconds(Date.now()) + 30, ...place);
+    expect(await store.read(key, later())).toBe(recordOf(nonce));
+    await expireAt(inSeconds(Date.now()), ...place);
+    expect(await store.read(key, later())).toBeUndefined();
+    expect(await store.touch(key, etagOf(nonce), MINUTE, later())).toEqual({ status: "gone" });
+    expect(await keysOf(store)).toEqual([]);
+    expect(await store.delete(key, later())).toBe(false);
+    expect(await server.command("EXISTS", place[0])).toBe(0);
+    await store.create(key, recordOf(nonce), MINUTE, later());
+    await expireAt(inSeconds(Date.now()), ...place);
+    expect(await store.create(key, recordOf(nonce, "new"), MINUTE, later())).toEqual({ status: "created" });
+  });
+
+  it("clearExpired deletes what has expired, says how many, and leaves the others", async () => {
+    const store = openStore({}, "swept");
+    const [dead, live] = [await createMany(store, 500), await createMany(store, 500)];
+    await Promise.all(dead.map((key) => expireAt(1, `swept:session:${key.slice(0, 3)}`, key.slice(3))));
+    expect(await store.clearExpired(later)).toBe(500);
+    expect(await store.clearExpired(later)).toBe(0);
+    expect((await keysOf(store)).toSorted()).toEqual(live.toSorted());
+    const hashes = new Set(live.map((key) => `swept:session:${key.slice(0, 3)}`));
+    expect(await server.command("KEYS", "swept:session:*")).toHaveLength(hashes.size);
+  });
+
+  it("clearExpired goes through hashes that are no listpacks page by page, each with a deadline", async () => {
+    const options = { hashKeyGenerator: (key: string) => key.slice(0, 1), keyGenerator: (key: string) => key };
+    const store = openStore(options, "paged");
+    const dead = await createMany(store, 36 * 250);
+    await inGroups(dead, (key) => expireAt(1, `paged:session:${key.slice(0, 1)}`, key));
+    const [live] = await createMany(store, 1);
+    let pages = 0;
+    expect(await store.clearExpired(() => (pages++, later()))).toBe(dead.length);
+    expect(pages).toBeGreaterThan(36 * 2);
+    expect(await keysOf(store)).toEqual([live]);
+  });
+
+  it("clearExpired leaves foreign keys and fields as they are, whatever their type", async () => {
+    const store = openStore({}, "mixed");
+    const [key = ""] = await createMany(store, 1);
+    const hash = `mixed:session:${key.slice(0, 3)}`;
+    await expireAt(1, hash, key.slice(3));
+    const expired = Buffer.alloc(20);
+    await client.sendCommand(["HSET", hash, "short", expired]);
+    await client.sendCommand(["HSET", hash, "a".repeat(29), Buffer.alloc(4)]);
+    await client.sendCommand(["HSET", hash, "b".repeat(29), Buffer.alloc(12)]);
+    await client.sendCommand(["HSET", hash, "c".repeat(29), Buffer.from([0, 0, 0, 0, 4, ...expired])]);
+    await client.sendCommand(["HSET", "mixed:sessions:abc", "d".repeat(29), expired]);
+    await client.sendCommand(["HSET", "mixed:session-user:7", "e".repeat(29), expired]);
+    await client.sendCommand(["SET", "mixed:session:string", expired]);
+    for (const command of ["LPUSH", "SADD"]) await server.command(command, `mixed:session:${command}`, "x");
+    await server.command("ZADD", "mixed:session:sorted", "1", "x");
+    await server.command("XADD", "mixed:session:stream", "*", "x", "y");
+    expect(await store.clearExpired(later)).toBe(1);
+    expect(await keysOf(store)).toEqual([]);
+    expect(await server.command("HLEN", hash)).toBe(4);
+    expect(await server.command("KEYS", "mixed:*")).toHaveLength(8);
+  });
+
+  it("a sweep never deletes a record that is stored anew while it runs", async () => {
+    const options = { hashKeyGenerator: (key: string) => key.slice(0, 1), keyGenerator: (key: string) => key };
+    const [store, other] = [openStore(options, "raced"), new RedisRegistry({ default: server.settings })];
+    const context = { projectName: "raced", redis: other, clock: systemClock };
+    const sweeper = redisBucketSessionStore(options)(context);
+    const keys = await createMany(store, 2000);
+    let swept = 0;
+    for (let round = 0; round < 5; round++) {
+      await Promise.all(keys.map((key) => expireAt(1, `raced:session:${key.slice(0, 1)}`, key)));
+      const sweep = sweeper.clearExpired(later);
+      const renewed = await Promise.all(keys.map((key) => store.create(key, recordOf(newNonce()), MINUTE, later())));
+      swept += await sweep;
+      expect(renewed.filter(({ status }) => status !== "created")).toEqual([]);
+      expect(await keysOf(store)).toHaveLength(keys.length);
+    }
+    expect(swept).toBeGreaterThan(0);
+    await other.close();
+  });
+
+  it("looks at as many hashes as hashKeysCheckForExpiry says, or at those that it names", async () => {
+    const [all, named] = [
+      openStore({}, "chosen"),
+      openStore({ hashKeysCheckForExpiry: () => ["abc", "xyz"] }, "chosen"),
+    ];
+    const keys = ["abc", "abd", "xyz"].map((start) => start + newSessionKey().slice(3));
+    for (const key of keys) await all.create(key, recordOf(newNonce()), MINUTE, later());
+    for (const key of keys) await expireAt(1, `chosen:session:${key.slice(0, 3)}`, key.slice(3));
+    expect(await named.clearExpired(later)).toBe(2);
+    expect(await server.command("KEYS", "chosen:session:*")).toEqual(["chosen:session:abd"]);
+    const monitor = await server.monitor();
+    const sampled = openStore({ hashKeysCheckForExpiry: 10 }, "chosen");
+    await sampled.clearExpired(later);
+    const looks = (await monitor.take()).filter((command) => command.startsWith("EVAL")).length;
+    // Of ten at random, two may be the same.
+    expect(looks).toBeGreaterThanOrEqual(8);
+    expect(looks).toBeLessThanOrEqual(10);
+    monitor.stop();
+  });
+});
