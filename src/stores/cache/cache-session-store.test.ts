@@ -7,7 +7,6 @@ import { newSessionKey } from "../../core/ids.ts";
 import { RedisRegistry } from "../../redis/registry.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import { describeSessionStore } from "../../testing/session-store-contract/index.ts";
-import type { CacheStore } from "../cache-store.ts";
 import { memoryCacheStore } from "../memory/index.ts";
 import { cacheSessionStore } from "./index.ts";
 
@@ -56,7 +55,7 @@ describe("cacheSessionStore", () => {
   it("a store that cannot compare and set is refused at start, and so are maxPerUser and ofUser", async () => {
     const { context, cacheStore } = open();
     const weak = { ...cacheStore, name: "weak", capabilities: { ...cacheStore.capabilities, compareAndSet: false } };
-    expect(() => cacheSessionStore({ store: () => weak as unknown as CacheStore })(context)).toThrow(
+    expect(() => cacheSessionStore({ store: () => weak })(context)).toThrow(
       'cacheSessionStore.store: the store "weak" cannot compare and set',
     );
     const settings = { projectName: "shop", secretKey: "s" };

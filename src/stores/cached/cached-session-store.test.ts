@@ -86,7 +86,7 @@ describe("the races of cached_db", () => {
       const subject = isNaive ? naive(cache, database) : store;
       const key = newSessionKey();
       await database.create(key, "one", HOUR, later());
-      after(database, isNaive ? "read" : ("readWithTtl" as "read"), () => subject.delete(key, later()));
+      after(database, isNaive ? "read" : "readWithTtl", () => subject.delete(key, later()));
       await subject.read(key, later());
       expect(await subject.read(key, later())).toBe(isNaive ? "one" : undefined);
     }
@@ -98,9 +98,7 @@ describe("the races of cached_db", () => {
       const subject = isNaive ? naive(cache, database) : store;
       const key = newSessionKey();
       await database.create(key, "one", HOUR, later());
-      after(database, isNaive ? "read" : ("readWithTtl" as "read"), () =>
-        subject.commit(key, "two", etag("one"), HOUR, later()),
-      );
+      after(database, isNaive ? "read" : "readWithTtl", () => subject.commit(key, "two", etag("one"), HOUR, later()));
       await subject.read(key, later());
       expect(await subject.read(key, later())).toBe(isNaive ? "one" : "two");
     }
