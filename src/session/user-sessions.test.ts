@@ -220,6 +220,26 @@ describe("revokeUser", () => {
     for (const browser of browsers) expect(await browser.request((session) => session.isAuthenticated)).toBe(false);
   });
 
+  test("a session that gets a new key between the epoch and its deletion is dead after it", async () => {
+    const harness = openHarness();
+    const { sessions, store } = harness;
+    const browser = new Browser(sessions);
+    await browser.request((session) => session.login(1));
+    const other = browser.begin();
+    const session = await other.session();
+    const original = store.delete.bind(store);
+    store.delete = async (...args) => {
+      store.delete = original;
+      await session.cycleKey();
+      return original(...args);
+    };
+    expect(await sessions.revokeUser(1)).toBe(1);
+    await other.finish();
+    expect(await harness.keys()).toStrictEqual([]);
+    expect(await listOf(sessions, "1")).toStrictEqual([]);
+    expect(await browser.request((next) => next.isAuthenticated)).toBe(false);
+  });
+
   test("a login that begins after it lives", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);

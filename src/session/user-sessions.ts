@@ -134,11 +134,21 @@ export class UserSessions {
   /** Deletes all sessions of a user, also those whose creation is under way. @returns The keys of those that were there. */
   async revokeAll(userId: string, exceptRef: string | undefined, deadline: Deadline): Promise<readonly SessionKey[]> {
     const epoch = randomBytes(8).toString("hex");
-    const listed = await this.#index.revoke(userId, epoch, LEAST_LIST_TTL, deadline);
-    const doomed = listed.map(({ key }) => key).filter((key) => refOf(key) !== exceptRef);
-    const ended = await this.#deleteAll(doomed, deadline);
-    if (doomed.length > 0) await this.#unlist(userId, doomed, deadline);
-    return ended;
+    let listed = await this.#index.revoke(userId, epoch, LEAST_LIST_TTL, deadline);
+    const newest = listed.reduce((latest, { entry }) => Math.max(latest, entry.createdAt), this.#clock.now());
+    const ended: SessionKey[] = [];
+    const known = new Set<SessionKey>();
+    for (;;) {
+      const isDoomed = ({ key, entry }: IndexedSession): boolean =>
+        !known.has(key) && entry.createdAt <= newest && refOf(key) !== exceptRef;
+      const doomed = listed.filter(isDoomed).map(({ key }) => key);
+      if (doomed.length === 0) return ended;
+      for (const key of doomed) known.add(key);
+      ended.push(...(await this.#deleteAll(doomed, deadline)));
+      await this.#unlist(userId, doomed, deadline);
+      // One of them may have got a new key before it was deleted. The new one is of the same age, and was listed first.
+      listed = await this.#index.list(userId, deadline);
+    }
   }
 
   /** Sessions that are gone may stay listed: whoever reads the list looks. So the failure does not undo the deletion. */
