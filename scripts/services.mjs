@@ -1,17 +1,36 @@
 // @ts-check
-// What the tests need beyond npm packages: taken from PATH, else installed from the system's packages when this is
-// root or CI. Nothing is downloaded in any other way, and no server is started here: each test starts its own, on a
-// free port or socket in a temporary folder. A server that a package may have started by itself is left alone.
-import { accessSync, constants } from "node:fs";
+// What the tests need beyond npm packages: taken from PATH (databases also from where Debian has them), else installed
+// from the system's packages when this is root or CI. Nothing is downloaded in any other way, and no server is started
+// here: each test starts its own, on a free port or socket in a temporary folder. A server that a package may have
+// started by itself is left alone.
+import { accessSync, constants, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isCi, say } from "./lib/project.mjs";
 import { run } from "./lib/processes.mjs";
 
+const POSTGRESQL_FOLDER = "/usr/lib/postgresql";
+
+/** Where Debian has servers that a user's PATH does not lead to: of PostgreSQL, the newest version. */
+function listDatabaseFolders() {
+  const versions = listFolder(POSTGRESQL_FOLDER).toSorted((left, right) => Number(right) - Number(left));
+  return [...versions.map((version) => join(POSTGRESQL_FOLDER, version, "bin")), "/usr/sbin"];
+}
+
+/** @param {string} folder */
+function listFolder(folder) {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
 /**
  * @typedef {object} Service
  * @property {string} name
  * @property {readonly string[]} commands Any one of them will do.
+ * @property {boolean} [isDatabase] It may be where {@link findDatabaseCommand} looks.
  * @property {readonly string[]} [probe] Arguments with which the command has to succeed.
  * @property {string} aptPackage
  * @property {readonly string[]} projects The vitest projects that use it.
@@ -24,6 +43,21 @@ export const services = [
     commands: ["redis-server"],
     aptPackage: "redis-server",
     projects: ["integration", "faults", "interop", "examples"],
+  },
+  {
+    name: "postgresql",
+    commands: ["postgres"],
+    isDatabase: true,
+    aptPackage: "postgresql",
+    projects: ["integration"],
+  },
+  {
+    name: "mariadb-server",
+    commands: ["mariadbd"],
+    isDatabase: true,
+    // Without the package mariadb-server, which starts a server of its own.
+    aptPackage: "mariadb-server-core",
+    projects: ["integration"],
   },
   {
     name: "chromium",
@@ -47,7 +81,24 @@ export const services = [
  * @returns {string | undefined} Its path.
  */
 export function findCommand(commands) {
-  const folders = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
+  return findIn(
+    (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== ""),
+    commands,
+  );
+}
+
+/**
+ * Finds a command of a database on PATH, or where Debian's packages put it.
+ *
+ * @param {readonly string[]} commands In order of preference.
+ * @returns {string | undefined} Its path.
+ */
+export function findDatabaseCommand(commands) {
+  return findCommand(commands) ?? findIn(listDatabaseFolders(), commands);
+}
+
+/** @param {readonly string[]} folders @param {readonly string[]} commands */
+function findIn(folders, commands) {
   return commands.flatMap((command) => folders.map((folder) => join(folder, command))).find(isExecutable);
 }
 
@@ -90,7 +141,7 @@ async function absent(candidates) {
 
 /** @param {Service} service */
 async function isPresent(service) {
-  const command = findCommand(service.commands);
+  const command = (service.isDatabase ? findDatabaseCommand : findCommand)(service.commands);
   if (command === undefined) return false;
   return service.probe === undefined || (await run(command, service.probe)).status === 0;
 }

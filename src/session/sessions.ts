@@ -322,5 +322,5 @@ function makeUserSessions(store: SessionStore, clock: Clock, maxPerUser: number 
 }
 
 function noIndex(store: SessionStore): string {
-  return `the store "${store.name}" keeps no index of users, which this needs. Use redisSessionStore() or memorySessionStore().`;
+  return `the store "${store.name}" keeps no index of users, which this needs. Use redisSessionStore(), memorySessionStore(), or sqlSessionStore() with users: true.`;
 }

@@ -52,27 +52,27 @@ test("what is on PATH is used, quietly, and apt-get is not called", async () => 
   const machine = new Machine();
   await machine.hasApt("exit 1");
   await machine.has("redis-server", "exit 0");
-  expect(await machine.services("integration")).toEqual({ status: 0, output: "" });
+  expect(await machine.services("faults")).toEqual({ status: 0, output: "" });
   expect(machine.aptCalls).toEqual([]);
 });
 
 test("what is missing is installed with apt-get, after one update, once", async () => {
   const machine = new Machine();
   await machine.hasApt(machine.appears("redis-server"));
-  const first = await machine.services("integration");
+  const first = await machine.services("faults");
   expect(first).toEqual({ status: 0, output: "Installing redis-server with apt-get ...\n" });
   expect(machine.aptCalls).toEqual([
     expect.stringMatching(/^noninteractive update /),
     expect.stringMatching(/^noninteractive install .*redis-server$/),
   ]);
-  expect(await machine.services("integration")).toEqual({ status: 0, output: "" });
+  expect(await machine.services("faults")).toEqual({ status: 0, output: "" });
   expect(machine.aptCalls).toHaveLength(2);
 });
 
 test("each thing that cannot be had is named in one line with the reason", async () => {
   const machine = new Machine();
   await machine.hasApt('echo "E: Unable to locate package redis-server" >&2; exit 100');
-  const { status, output } = await machine.services("integration");
+  const { status, output } = await machine.services("faults");
   expect(status).toBe(1);
   expect(output.trimEnd().split("\n").at(-1)).toBe(
     "redis-server is missing (apt-get install: Unable to locate package redis-server): its tests fail. " +
@@ -81,7 +81,7 @@ test("each thing that cannot be had is named in one line with the reason", async
 });
 
 test("without apt-get the line says so", async () => {
-  const { status, output } = await new Machine().services("integration");
+  const { status, output } = await new Machine().services("faults");
   expect(status).toBe(1);
   expect(output).toMatch(/^redis-server is missing \(there is no apt-get here\): [^\n]+\n$/);
 });

@@ -1,0 +1,133 @@
+import type { Kysely, QueryResult, RawBuilder, Sql } from "kysely";
+
+import type { Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import { StoreConnectionError } from "../../core/errors.ts";
+import type { SqlDialect } from "./dialect.ts";
+import { isRetryable, toStoreError } from "./store-errors.ts";
+
+/** A Kysely of any application: what its tables are is of no interest here. */
+export type AnyKysely = Kysely<unknown>;
+
+/** What a statement is made with: the tag of the application's own Kysely. */
+export type Build<Row = unknown> = (sql: Sql) => RawBuilder<Row>;
+
+/** Runs a statement of a transaction. */
+export type Run = <Row>(build: Build<Row>) => Promise<QueryResult<Row>>;
+
+type Act<Result> = (connection: AnyKysely) => Promise<Result>;
+
+/** Whether a statement can change anything. */
+export type Effect = "reads" | "writes";
+
+/** How often a statement is given to a database that ends it because of others (a deadlock), the first time included. */
+const MOST_ATTEMPTS = 5;
+
+/** What one call has done so far. */
+interface Call {
+  isSent: boolean;
+  isAbandoned: boolean;
+}
+
+/**
+ * Runs statements on a Kysely of the application, on connections of its pool, within deadlines.
+ *
+ * Kysely cannot take a statement back. One that still waits for a connection when its deadline passes is never sent;
+ * one that was sent goes on, and its answer is dropped.
+ */
+export class SqlDatabase {
+  readonly dialect: SqlDialect;
+  readonly #database: AnyKysely;
+
+  constructor(database: AnyKysely, dialect: SqlDialect) {
+    // Plugins rename columns and change values: the table is Django's.
+    this.#database = database.withoutPlugins();
+    this.dialect = dialect;
+  }
+
+  /**
+   * Runs one statement.
+   *
+   * @throws {StoreConnectionError} When there is no connection, or no answer before the deadline.
+   * @throws {StoreServiceError} When the database answers with an error.
+   */
+  async run<Row>(build: Build<Row>, deadline: Deadline, effect: Effect = "writes"): Promise<QueryResult<Row>> {
+    const { sql } = await import("kysely");
+    return this.#tryRepeatedly((connection) => build(sql).execute(connection), deadline, effect);
+  }
+
+  /**
+   * Runs several statements of which all are done or none. Locks decide who is first, so it needs no stricter isolation
+   * than "read committed". It may run again from the start.
+   *
+   * @throws The same errors as {@link run}.
+   */
+  async transact<Result>(work: (run: Run) => Promise<Result>, deadline: Deadline): Promise<Result> {
+    const { sql } = await import("kysely");
+    const act = (connection: AnyKysely): Promise<Result> =>
+      connection
+        .transaction()
+        .setIsolationLevel("read committed")
+        .execute((transaction) => work((build) => build(sql).execute(transaction)));
+    return this.#tryRepeatedly(act, deadline, "writes");
+  }
+
+  async #tryRepeatedly<Result>(act: Act<Result>, deadline: Deadline, effect: Effect): Promise<Result> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(act, deadline, effect);
+      } catch (error) {
+        if (attempt === MOST_ATTEMPTS || !isRetryable(error)) throw error;
+      }
+    }
+  }
+
+  async #attempt<Result>(act: Act<Result>, deadline: Deadline, effect: Effect): Promise<Result> {
+    if (deadline.hasPassed) throw tooLate(deadline, "not-sent");
+    const call: Call = { isSent: false, isAbandoned: false };
+    const timer = startTimer(deadline.remaining);
+    try {
+      const answer = await Promise.race([this.#send(act, call), timer.over]);
+      if (answer !== OVER) return answer;
+    } catch (error) {
+      throw toStoreError(error, { isSent: call.isSent, effect, dialect: this.dialect });
+    } finally {
+      timer.stop();
+    }
+    call.isAbandoned = true;
+    throw tooLate(deadline, call.isSent && effect === "writes" ? "unknown" : "not-sent");
+  }
+
+  #send<Result>(act: Act<Result>, call: Call): Promise<Result> {
+    return this.#database.connection().execute(async (connection) => {
+      if (call.isAbandoned) throw new Error("The deadline passed before there was a connection.");
+      call.isSent = true;
+      return act(connection);
+    });
+  }
+}
+
+function tooLate({ total }: Deadline, outcome: "not-sent" | "unknown"): StoreConnectionError {
+  const advice = "Check the load of the database and the size of its pool, or allow more time.";
+  return new StoreConnectionError(`The database gave no answer within the deadline of ${total} ms. ${advice}`, {
+    outcome,
+  });
+}
+
+const OVER = Symbol("over");
+
+interface Timer {
+  readonly over: Promise<typeof OVER>;
+  readonly stop: () => void;
+}
+
+/** setTimeout takes no more, and fires at once then. */
+const LONGEST_TIMEOUT: Milliseconds = 2 ** 31 - 1;
+
+function startTimer(span: Milliseconds): Timer {
+  let timeout: NodeJS.Timeout | undefined;
+  const over = new Promise<typeof OVER>((resolve) => {
+    timeout = setTimeout(() => resolve(OVER), Math.min(span, LONGEST_TIMEOUT));
+  });
+  return { over, stop: () => clearTimeout(timeout) };
+}

@@ -1,0 +1,64 @@
+import type { Kysely } from "kysely";
+import * as v from "valibot";
+
+import { parseSettings, settingsObject } from "../../core/settings.ts";
+import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
+import { type AnyKysely, SqlDatabase } from "./database.ts";
+import { detectDialect } from "./dialect.ts";
+import { SqlSessionStore } from "./sql-session-store.ts";
+import { SqlUserIndex } from "./sql-user-index.ts";
+import { checkTableName, DJANGO_TABLE } from "./table-name.ts";
+
+export { createSessionTable, type CreateSessionTableOptions } from "./session-table.ts";
+export { createUserTables } from "./user-tables.ts";
+
+/** Options of {@link sqlSessionStore}. */
+export interface SqlSessionStoreOptions<Database> {
+  /**
+   * The application's Kysely, with a dialect of PostgreSQL, MySQL, MariaDB or SQLite. Its plugins are passed by. The
+   * application closes it.
+   */
+  readonly database: Kysely<Database>;
+  /**
+   * The table, with a schema and a dot before it if need be. {@link createSessionTable} makes it where Django does not.
+   *
+   * @defaultValue `"django_session"`
+   */
+  readonly table?: string | undefined;
+  /**
+   * Whether the sessions of each user are listed, in tables that {@link createUserTables} makes. Without it, nothing can
+   * be listed or revoked by user.
+   *
+   * @defaultValue `false`
+   */
+  readonly users?: boolean | undefined;
+}
+
+const optionsSchema = settingsObject({
+  database: v.custom<AnyKysely>(isKysely, "a Kysely that is no transaction"),
+  table: v.optional(v.string(), DJANGO_TABLE),
+  users: v.optional(v.boolean(), false),
+});
+
+/**
+ * Keeps sessions in a database, in the table of Django's `db` engine.
+ *
+ * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option.
+ */
+export function sqlSessionStore<Database>(options: SqlSessionStoreOptions<Database>): SessionStoreFactory {
+  return (context) => openSqlSessionStore(options, context);
+}
+
+function openSqlSessionStore(options: unknown, { clock }: StoreContext): SessionStore {
+  const { database, table, users } = parseSettings(optionsSchema, options, "sqlSessionStore");
+  const ours = new SqlDatabase(database, detectDialect(database, "sqlSessionStore.database"));
+  const index = users ? new SqlUserIndex(ours, clock) : undefined;
+  return new SqlSessionStore(ours, checkTableName(table, "sqlSessionStore.table"), clock, index);
+}
+
+/** By what is used of it: the application's package may be another copy of Kysely. */
+function isKysely(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { withoutPlugins, connection, isTransaction } = value as Partial<AnyKysely>;
+  return typeof withoutPlugins === "function" && typeof connection === "function" && isTransaction !== true;
+}

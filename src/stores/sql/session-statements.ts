@@ -1,0 +1,179 @@
+import type { RawBuilder, Sql } from "kysely";
+
+import type { EpochMilliseconds } from "../../core/clock.ts";
+import type { Etag } from "../../core/etag.ts";
+import type { SessionKey } from "../../core/ids.ts";
+import type { Build } from "./database.ts";
+import type { SqlDialect } from "./dialect.ts";
+import { toTimestamp } from "./timestamp.ts";
+
+/** A row of a page of keys. `is_live` is 0 or 1, which some drivers give as text. */
+export interface KeyRow {
+  readonly session_key: string;
+  readonly is_live: number | string;
+}
+
+/** A record and when it expires, as text in UTC. */
+export interface ExpiringRow {
+  readonly session_data: string;
+  readonly expiry: string;
+}
+
+/** In the answer of MySQL to {@link SessionStatements.create}: there is a live record. */
+export const EXISTS = 2n;
+
+/**
+ * The statements on Django's `django_session`. Each decides by itself: what it depends on stands in its `WHERE`.
+ *
+ * MySQL counts rows that were matched or rows that were changed, as a flag of the connection says. So there a statement
+ * tells what it has done through `LAST_INSERT_ID(n)`, which is answered as the id of the inserted row (MySQL 8.4
+ * Reference Manual, "Information Functions").
+ */
+export class SessionStatements {
+  readonly #table: string;
+  readonly #dialect: SqlDialect;
+
+  constructor(table: string, dialect: SqlDialect) {
+    this.#table = table;
+    this.#dialect = dialect;
+  }
+
+  read(key: SessionKey, now: EpochMilliseconds): Build<{ readonly session_data: string }> {
+    return (sql) => sql`SELECT session_data FROM ${this.#name(sql)} WHERE ${this.#isLive(sql, key, now)}`;
+  }
+
+  readWithExpiry(key: SessionKey, now: EpochMilliseconds): Build<ExpiringRow> {
+    return (sql) => sql<ExpiringRow>`
+      SELECT session_data, ${this.#expiryText(sql)} AS expiry
+      FROM ${this.#name(sql)} WHERE ${this.#isLive(sql, key, now)}`;
+  }
+
+  /** Inserts a record, or replaces one that has expired. */
+  create(key: SessionKey, record: string, expiry: EpochMilliseconds, now: EpochMilliseconds): Build {
+    return this.#dialect === "mysql"
+      ? this.#createOnMysql(key, record, expiry, now)
+      : (sql) => sql`
+          INSERT INTO ${this.#name(sql)} AS present (session_key, session_data, expire_date)
+          VALUES (${key}, ${record}, ${this.#time(sql, expiry)})
+          ON CONFLICT (session_key) DO UPDATE
+          SET session_data = excluded.session_data, expire_date = excluded.expire_date
+          WHERE present.expire_date <= ${this.#time(sql, now)}`;
+  }
+
+  // Assignments run from left to right and see the ones before: the expiry comes last.
+  #createOnMysql(key: SessionKey, record: string, expiry: EpochMilliseconds, now: EpochMilliseconds): Build {
+    return (sql) => sql`
+      INSERT INTO ${this.#name(sql)} (session_key, session_data, expire_date)
+      VALUES (${key}, ${record}, ${this.#time(sql, expiry)})
+      ON DUPLICATE KEY UPDATE
+        session_data = IF(
+          LAST_INSERT_ID(IF(expire_date <= ${this.#time(sql, now)}, 1, ${sql.lit(Number(EXISTS))})) = 1,
+          VALUES(session_data),
+          session_data
+        ),
+        expire_date = IF(expire_date <= ${this.#time(sql, now)}, VALUES(expire_date), expire_date)`;
+  }
+
+  commit(key: SessionKey, record: string, etag: Etag, expiry: EpochMilliseconds, now: EpochMilliseconds): Build {
+    return (sql) => sql`
+      UPDATE ${this.#name(sql)}
+      SET session_data = ${record}, expire_date = ${this.#noting(sql, expiry)}
+      WHERE ${this.#isLive(sql, key, now)} AND ${this.#matches(sql, etag)}`;
+  }
+
+  touch(key: SessionKey, etag: Etag, expiry: EpochMilliseconds, now: EpochMilliseconds): Build {
+    return (sql) => sql`
+      UPDATE ${this.#name(sql)} SET expire_date = ${this.#noting(sql, expiry)}
+      WHERE ${this.#isLive(sql, key, now)} AND ${this.#matches(sql, etag)}`;
+  }
+
+  delete(key: SessionKey, now: EpochMilliseconds): Build {
+    return (sql) => sql`DELETE FROM ${this.#name(sql)} WHERE ${this.#isLive(sql, key, now)}`;
+  }
+
+  deleteIfMatch(key: SessionKey, etag: Etag, now: EpochMilliseconds): Build {
+    return (sql) => sql`
+      DELETE FROM ${this.#name(sql)} WHERE ${this.#isLive(sql, key, now)} AND ${this.#matches(sql, etag)}`;
+  }
+
+  /** The next keys in the order of the primary key, expired ones too: so a page is a bounded step. */
+  page(after: string, limit: number, now: EpochMilliseconds): Build<KeyRow> {
+    return (sql) => sql<KeyRow>`
+      SELECT session_key, CASE WHEN expire_date > ${this.#time(sql, now)} THEN 1 ELSE 0 END AS is_live
+      FROM ${this.#name(sql)} WHERE session_key > ${after} ORDER BY session_key LIMIT ${sql.lit(limit)}`;
+  }
+
+  /** Deletes some of the records that have expired. One that is renewed meanwhile stays. */
+  clear(limit: number, now: EpochMilliseconds): Build {
+    return (sql) => {
+      const [table, time, most] = [this.#name(sql), this.#time(sql, now), sql.lit(limit)];
+      const expired = sql`SELECT session_key FROM ${table} WHERE expire_date <= ${time} ORDER BY expire_date LIMIT ${most}`;
+      switch (this.#dialect) {
+        case "mysql":
+          return sql`DELETE FROM ${table} WHERE expire_date <= ${time} ORDER BY expire_date, session_key LIMIT ${most}`;
+        case "postgres":
+          // ARRAY is evaluated once, where IN may run the LIMIT again for each row.
+          return sql`
+            DELETE FROM ${table}
+            WHERE session_key = ANY(ARRAY(${expired} FOR UPDATE SKIP LOCKED)) AND expire_date <= ${time}`;
+        case "sqlite":
+          return sql`DELETE FROM ${table} WHERE session_key IN (${expired})`;
+      }
+    };
+  }
+
+  #name(sql: Sql): RawBuilder<unknown> {
+    return sql.table(this.#table);
+  }
+
+  #isLive(sql: Sql, key: SessionKey, now: EpochMilliseconds): RawBuilder<unknown> {
+    return sql`session_key = ${key} AND expire_date > ${this.#time(sql, now)}`;
+  }
+
+  #time(sql: Sql, instant: EpochMilliseconds): RawBuilder<unknown> {
+    const text = toTimestamp(instant, this.#dialect);
+    switch (this.#dialect) {
+      case "mysql":
+        return sql`CAST(${text} AS DATETIME(6))`;
+      case "postgres":
+        return sql`CAST(${text} AS timestamptz)`;
+      case "sqlite":
+        return sql`${text}`;
+    }
+  }
+
+  /** As text, since drivers read dates in time zones of their own. */
+  #expiryText(sql: Sql): RawBuilder<unknown> {
+    switch (this.#dialect) {
+      case "mysql":
+        return sql`CAST(expire_date AS CHAR)`;
+      case "postgres":
+        return sql`to_char(expire_date AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`;
+      case "sqlite":
+        return sql`expire_date`;
+    }
+  }
+
+  /** The new expiry of an UPDATE; on MySQL it also notes that the row was matched. */
+  #noting(sql: Sql, expiry: EpochMilliseconds): RawBuilder<unknown> {
+    const time = this.#time(sql, expiry);
+    return this.#dialect === "mysql" ? sql`IF(LAST_INSERT_ID(LENGTH(session_key)), ${time}, expire_date)` : time;
+  }
+
+  /** Compares bytes. A record that is too short gives fewer of them, which are not equal. */
+  #matches(sql: Sql, { start, text }: Etag): RawBuilder<unknown> {
+    const length = sql.lit(text.length);
+    const position = sql.lit(start < 0 ? start : start + 1);
+    switch (this.#dialect) {
+      case "mysql":
+        return sql`SUBSTRING(CAST(session_data AS BINARY), ${position}, ${length}) = CAST(${text} AS BINARY)`;
+      case "postgres": {
+        const bytes = sql`convert_to(session_data, 'UTF8')`;
+        const from = start < 0 ? sql`length(${bytes}) + 1 + ${position}` : position;
+        return sql`substring(${bytes} FROM ${from} FOR ${length}) = convert_to(${text}, 'UTF8')`;
+      }
+      case "sqlite":
+        return sql`substr(CAST(session_data AS BLOB), ${position}, ${length}) = CAST(${text} AS BLOB)`;
+    }
+  }
+}

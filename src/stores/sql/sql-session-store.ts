@@ -1,0 +1,130 @@
+import type { QueryResult } from "kysely";
+
+import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import type { Etag } from "../../core/etag.ts";
+import { isSessionKey, type SessionKey } from "../../core/ids.ts";
+import type { CommitResult, CreateResult, RecordWithTtl, SessionStore } from "../session-store.ts";
+import { BATCH_SIZE, clearInBatches } from "./clear-in-batches.ts";
+import type { Build, SqlDatabase } from "./database.ts";
+import { EXISTS, SessionStatements } from "./session-statements.ts";
+import type { SqlUserIndex } from "./sql-user-index.ts";
+import { fromTimestamp } from "./timestamp.ts";
+
+/** How many keys a page of a scan has. */
+const PAGE_SIZE = 1000;
+
+/** The databases count microseconds. */
+const LEAST_TTL: Milliseconds = 0.001;
+
+/**
+ * Sessions in Django's table `django_session`: `session_key`, `session_data` with the record, `expire_date`.
+ *
+ * Each method is decided by one statement. When a write has matched nothing, one read tells whether another version
+ * is there or none.
+ */
+export class SqlSessionStore implements SessionStore {
+  readonly name = "sql";
+  readonly users: SqlUserIndex | undefined;
+  readonly #database: SqlDatabase;
+  readonly #statements: SessionStatements;
+  readonly #clock: Clock;
+
+  constructor(database: SqlDatabase, table: string, clock: Clock, users?: SqlUserIndex) {
+    this.users = users;
+    this.#database = database;
+    this.#statements = new SessionStatements(table, database.dialect);
+    this.#clock = clock;
+  }
+
+  async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+    const { rows } = await this.#database.run(this.#statements.read(key, this.#clock.now()), deadline, "reads");
+    return rows[0]?.session_data;
+  }
+
+  async readWithTtl(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined> {
+    const now = this.#clock.now();
+    const { rows } = await this.#database.run(this.#statements.readWithExpiry(key, now), deadline, "reads");
+    const row = rows[0];
+    return row && { record: row.session_data, ttl: Math.max(fromTimestamp(row.expiry) - now, LEAST_TTL) };
+  }
+
+  async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+    const now = this.#clock.now();
+    const result = await this.#database.run(this.#statements.create(key, record, now + ttl, now), deadline);
+    const exists = this.#database.dialect === "mysql" ? result.insertId === EXISTS : !hasRows(result);
+    return { status: exists ? "exists" : "created" };
+  }
+
+  async commit(
+    key: SessionKey,
+    record: string,
+    etag: Etag,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CommitResult> {
+    return this.#update(key, ttl, deadline, (expiry, now) => this.#statements.commit(key, record, etag, expiry, now));
+  }
+
+  async touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    return this.#update(key, ttl, deadline, (expiry, now) => this.#statements.touch(key, etag, expiry, now));
+  }
+
+  async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
+    return hasRows(await this.#database.run(this.#statements.delete(key, this.#clock.now()), deadline));
+  }
+
+  async deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
+    const deletion = this.#statements.deleteIfMatch(key, etag, this.#clock.now());
+    const isDone = hasRows(await this.#database.run(deletion, deadline));
+    return isDone ? { status: "committed" } : this.#whyNot(key, deadline);
+  }
+
+  async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
+    let after = "";
+    for (;;) {
+      const page = this.#statements.page(after, PAGE_SIZE, this.#clock.now());
+      const { rows } = await this.#database.run(page, pageDeadline(), "reads");
+      for (const { session_key: key, is_live: isLive } of rows)
+        if (Number(isLive) === 1 && isSessionKey(key)) yield key;
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE_SIZE) return;
+      after = last.session_key;
+    }
+  }
+
+  async ping(deadline: Deadline): Promise<void> {
+    await this.#database.run((sql) => sql`SELECT 1`, deadline, "reads");
+  }
+
+  async clearExpired(pageDeadline: () => Deadline): Promise<number> {
+    await this.users?.clearExpired(pageDeadline);
+    return clearInBatches(this.#database, this.#statements.clear(BATCH_SIZE, this.#clock.now()), pageDeadline);
+  }
+
+  /** The pool is the application's. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #update(
+    key: SessionKey,
+    ttl: Milliseconds,
+    deadline: Deadline,
+    build: (expiry: EpochMilliseconds, now: EpochMilliseconds) => Build,
+  ): Promise<CommitResult> {
+    const now = this.#clock.now();
+    const result = await this.#database.run(build(now + ttl, now), deadline);
+    const isDone = this.#database.dialect === "mysql" ? result.insertId !== undefined : hasRows(result);
+    return isDone ? { status: "committed" } : this.#whyNot(key, deadline);
+  }
+
+  async #whyNot(key: SessionKey, deadline: Deadline): Promise<CommitResult> {
+    const record = await this.read(key, deadline);
+    return record === undefined ? { status: "gone" } : { status: "conflict", record };
+  }
+}
+
+function hasRows({ numAffectedRows }: QueryResult<unknown>): boolean {
+  return numAffectedRows !== undefined && numAffectedRows > 0n;
+}

@@ -1,0 +1,541 @@
+import { inspect } from "node:util";
+import { type Kysely, Kysely as KyselyClass, MysqlDialect, PostgresDialect, sql } from "kysely";
+import { createPool } from "mysql2";
+import { Pool } from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { createSojourn } from "../../../src/create-sojourn.ts";
+import { Deadline } from "../../../src/core/deadlines.ts";
+import { StoreConnectionError, StoreServiceError } from "../../../src/core/errors.ts";
+import { newSessionKey } from "../../../src/core/ids.ts";
+import { RedisRegistry } from "../../../src/redis/registry.ts";
+import type { SessionStore } from "../../../src/stores/session-store.ts";
+import { createSessionTable, createUserTables, sqlSessionStore } from "../../../src/stores/sql/index.ts";
+import { describeSessionStore, ManualClock } from "../../../src/testing/index.ts";
+import { describeWithMariadb, MariadbServer } from "../../support/mariadb-server.ts";
+import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
+import { Browser, type Data } from "../../support/session-harness.ts";
+import { openSqlite } from "../../support/sqlite-database.ts";
+
+type Database = Kysely<any>;
+
+const LONG_TTL = 60_000;
+const later = () => new Deadline(20_000);
+const NUL_TEST = "records with quotes, line ends, NUL and percent signs come back as they were";
+/** What is left out is said in the documentation of the store, and tested below where it can be. */
+const leavingOut = {
+  describe,
+  it: Object.assign(it.bind(undefined), { skip: () => {} }),
+};
+
+function openStore(database: Database, table?: string, clock = new ManualClock()): SessionStore {
+  return sqlSessionStore({ database, table, users: true })({ projectName: "test", redis: new RedisRegistry(), clock });
+}
+
+let tables = 0;
+
+/** A store on a table of its own, which has to be empty for the contract. */
+async function openFresh(database: Database) {
+  const [table, clock] = [`session_${++tables}`, new ManualClock()];
+  await createSessionTable(database, { table });
+  await createUserTables(database);
+  await sql`DELETE FROM sojourn_user_session`.execute(database);
+  await sql`DELETE FROM sojourn_user_epoch`.execute(database);
+  const advance = (span: number) => clock.advance(span);
+  return { store: openStore(database, table, clock), table, clock, advance };
+}
+
+async function errorOf(operation: Promise<unknown>): Promise<unknown> {
+  return operation.then(
+    (result) => {
+      throw new Error(`It did not fail, but gave ${String(result)}.`);
+    },
+    (error: unknown) => error,
+  );
+}
+
+/** Adds 1 to a number in a record, by compare-and-set until it succeeds. */
+async function addOne(store: SessionStore, key: string): Promise<void> {
+  for (;;) {
+    const record = await store.read(key, later());
+    const [count = "", nonce = ""] = record?.split("|") ?? [];
+    const next = `${Number(count) + 1}|${newSessionKey()}`;
+    const { status } = await store.commit(key, next, { start: -32, text: nonce }, LONG_TTL, later());
+    if (status === "committed") return;
+  }
+}
+
+/** What holds on every database. */
+function describeDatabase(connect: () => Database): void {
+  let one: Database;
+  let two: Database;
+
+  beforeAll(() => {
+    one = connect();
+    two = connect();
+  });
+
+  afterAll(async () => {
+    await one?.destroy();
+    await two?.destroy();
+  });
+
+  it("100 concurrent changes by compare-and-set, on a server through two pools: none is lost", async () => {
+    const { store, table, clock } = await openFresh(one);
+    const key = newSessionKey();
+    await store.create(key, `0|${newSessionKey()}`, LONG_TTL, later());
+    const stores = [store, openStore(two, table, clock)];
+    await Promise.all(Array.from({ length: 100 }, (_, index) => addOne(stores[index % 2] ?? store, key)));
+    expect((await store.read(key, later()))?.split("|")[0]).toBe("100");
+  });
+
+  it("a commit that changes nothing counts as committed, also at the same instant", async () => {
+    const { store } = await openFresh(one);
+    const [key, etag] = [newSessionKey(), { start: 0, text: "same" }];
+    await store.create(key, "same", LONG_TTL, later());
+    expect(await store.commit(key, "same", etag, LONG_TTL, later())).toEqual({ status: "committed" });
+    expect(await store.touch(key, etag, LONG_TTL, later())).toEqual({ status: "committed" });
+  });
+
+  it("an etag is compared byte by byte: another case, an accent or a trailing space is another version", async () => {
+    const { store } = await openFresh(one);
+    const key = newSessionKey();
+    await store.create(key, "abc ", LONG_TTL, later());
+    for (const text of ["ABC ", "äbc", "abc\t"]) {
+      expect((await store.commit(key, "x", { start: 0, text }, LONG_TTL, later())).status).toBe("conflict");
+    }
+    expect((await store.commit(key, "x", { start: -3, text: "bc" }, LONG_TTL, later())).status).toBe("committed");
+  });
+
+  it("of 20 concurrent creates over an expired record exactly one is created", async () => {
+    const { store, clock } = await openFresh(one);
+    const key = newSessionKey();
+    await store.create(key, "old", 1000, later());
+    clock.advance(1000);
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => store.create(key, `record ${index}`, LONG_TTL, later())),
+    );
+    const created = results.flatMap(({ status }, index) => (status === "created" ? [`record ${index}`] : []));
+    expect(created).toEqual([await store.read(key, later())]);
+  });
+
+  it("clearExpired deletes expired records in batches, each with its own deadline, and no live one", async () => {
+    const { store, table, clock } = await openFresh(one);
+    const expiring = Array.from({ length: 2100 }, newSessionKey);
+    const living = Array.from({ length: 50 }, newSessionKey);
+    await Promise.all(expiring.map((key) => store.create(key, "record", 1000, later())));
+    await Promise.all(living.map((key) => store.create(key, "record", 1001, later())));
+    clock.advance(1000);
+    let deadlines = 0;
+    expect(await store.clearExpired(() => (deadlines++, later()))).toBe(2100);
+    // Three for the sessions, and one for each table of the index of users.
+    expect(deadlines).toBe(3 + 2);
+    const rows = await one.selectFrom(table).select("session_key").execute();
+    expect(rows.map(({ session_key: key }) => key as string).toSorted()).toEqual(living.toSorted());
+    expect(await store.clearExpired(later)).toBe(0);
+  });
+
+  it("clearExpired beside renewals: what was renewed in time stays", async () => {
+    const { store, clock } = await openFresh(one);
+    const keys = Array.from({ length: 300 }, newSessionKey);
+    await Promise.all(keys.map((key) => store.create(key, "record", 1000, later())));
+    clock.advance(999);
+    const touches = keys.map((key) => store.touch(key, { start: 0, text: "record" }, LONG_TTL, later()));
+    clock.advance(1);
+    const [cleared, ...results] = await Promise.all([store.clearExpired(later), ...touches]);
+    const committed = results.filter(({ status }) => status === "committed").length;
+    const found = [];
+    for await (const key of store.scan(later)) found.push(key);
+    expect(found).toHaveLength(committed);
+    expect(cleared + committed).toBe(300);
+  });
+
+  it("readWithTtl gives the record and what is left of its time, to the microsecond", async () => {
+    const { store, clock } = await openFresh(one);
+    const key = newSessionKey();
+    await store.create(key, "record", 5000.5, later());
+    clock.advance(1000.25);
+    expect(await store.readWithTtl?.(key, later())).toEqual({ record: "record", ttl: 4000.25 });
+    clock.advance(4000.25);
+    expect(await store.readWithTtl?.(key, later())).toBeUndefined();
+  });
+
+  it("clearExpired also ends what the index of users has kept long enough, and no more", async () => {
+    const { store, clock } = await openFresh(one);
+    const entry = { createdAt: clock.now(), lastSeenAt: clock.now(), expiresAt: clock.now() + 1000, device: "" };
+    const [key, other] = [newSessionKey(), newSessionKey()];
+    await store.users?.put("7", { key, entry }, 1000, later());
+    await store.users?.put("7", { key: other, entry: { ...entry, expiresAt: clock.now() + 1001 } }, 1001, later());
+    await store.users?.revoke("7", "short", 1000, later());
+    await store.users?.revoke("8", "long", 1001, later());
+    clock.advance(1000);
+    expect(await store.clearExpired(later)).toBe(0);
+    expect((await store.users?.list("7", later()))?.map((session) => session.key)).toEqual([other]);
+    expect(await store.users?.check("7", other, later())).toEqual({ epoch: "", isListed: true });
+    expect(await store.users?.check("8", other, later())).toEqual({ epoch: "long", isListed: false });
+  });
+
+  it("additions and removals of many users at once: each list is as long as allowed", async () => {
+    const { store, clock } = await openFresh(one);
+    const [users, now] = [Array.from({ length: 10 }, (_, id) => `user ${id}`), clock.now()];
+    const limits = { most: 2, ttl: LONG_TTL, now };
+    const entry = { createdAt: now, lastSeenAt: now, expiresAt: now + LONG_TTL, device: "" };
+    const additions = users.flatMap((user) =>
+      Array.from({ length: 10 }, async () => {
+        const key = newSessionKey();
+        await store.users?.add(user, { key, entry }, limits, later());
+        await store.users?.remove(user, [newSessionKey()], later());
+      }),
+    );
+    await Promise.all(additions);
+    const lists = await Promise.all(users.map(async (user) => store.users?.list(user, later())));
+    expect(lists.map((list) => list?.length)).toEqual(users.map(() => 2));
+  });
+
+  it("ids of users are told apart byte by byte: case, accents, trailing spaces", async () => {
+    const { store, clock } = await openFresh(one);
+    const ids = ["a", "A", "á", "a ", "a  "];
+    const entry = { createdAt: 1, lastSeenAt: 1, expiresAt: clock.now() + LONG_TTL, device: "" };
+    for (const id of ids) await store.users?.put(id, { key: newSessionKey(), entry }, LONG_TTL, later());
+    const lists = await Promise.all(ids.map(async (id) => store.users?.list(id, later())));
+    expect(lists.map((list) => list?.length)).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  it("sessions on it: a login is listed, and revokeUser ends it on every device", async () => {
+    const { table, clock } = await openFresh(one);
+    const store = sqlSessionStore({ database: one, table, users: true });
+    const { sessions } = createSojourn<Data>({
+      projectName: "test",
+      clock,
+      secretKey: "test-secret",
+      sessions: { store, maxPerUser: 2 },
+    });
+    const browsers = Array.from({ length: 3 }, () => new Browser(sessions));
+    for (const browser of browsers) {
+      await browser.request((session) => session.login(7));
+      clock.advance(1);
+    }
+    const logins = () => Promise.all(browsers.map((browser) => browser.request((session) => session.isAuthenticated)));
+    expect(await logins()).toEqual([false, true, true]);
+    await sessions.revokeUser(7);
+    expect(await logins()).toEqual([false, false, false]);
+    expect(await one.selectFrom(table).selectAll().execute()).toEqual([]);
+  });
+
+  it("createSessionTable leaves a table that is there, and what is in it", async () => {
+    const { store, table } = await openFresh(one);
+    const key = newSessionKey();
+    await store.create(key, "record", LONG_TTL, later());
+    await createSessionTable(one, { table });
+    expect(await store.read(key, later())).toBe("record");
+  });
+
+  it("a missing table is an error that says what to do, and no write", async () => {
+    const store = openStore(one, "nowhere");
+    const error = await errorOf(store.create(newSessionKey(), "record", LONG_TTL, later()));
+    expect(error).toBeInstanceOf(StoreServiceError);
+    expect((error as Error).message).toMatch(/nowhere.* call createSessionTable\(database\)\.$/);
+  });
+
+  it("no error shows the key, the etag or the record, whatever the driver puts on its own", async () => {
+    const store = openStore(one, "nowhere");
+    const [key, record, text] = [newSessionKey(), "a very secret record", "a very secret etag"];
+    const errors = await Promise.all([
+      errorOf(store.create(key, record, LONG_TTL, later())),
+      errorOf(store.commit(key, record, { start: 0, text }, LONG_TTL, later())),
+      errorOf(store.read(key, later())),
+    ]);
+    for (const error of errors) {
+      const shown = inspect(error, { depth: 9, showHidden: true });
+      expect(shown).not.toContain(key);
+      expect(shown).not.toContain("secret");
+    }
+  });
+}
+
+/** What holds where there is a server. */
+function describeServer(
+  server: () => { kill: () => Promise<void>; restart: () => Promise<void> },
+  connect: (size?: number) => Database,
+  lockTable: (table: string) => string,
+  unlocking: readonly string[] = [],
+): void {
+  /** Runs something while another connection keeps everybody from a table. */
+  async function whileLocked(database: Database, table: string, act: () => Promise<void>): Promise<void> {
+    await database.connection().execute(async (connection) => {
+      await sql.raw("BEGIN").execute(connection);
+      await sql.raw(lockTable(table)).execute(connection);
+      await act();
+      // When the server was killed, the lock went with it.
+      for (const statement of ["ROLLBACK", ...unlocking])
+        await sql
+          .raw(statement)
+          .execute(connection)
+          .catch(() => {});
+    });
+  }
+
+  it("no answer within the deadline: the outcome is unknown, and the late answer is dropped", async () => {
+    const [database, other] = [connect(), connect()];
+    const { store, table } = await openFresh(database);
+    const key = newSessionKey();
+    await whileLocked(other, table, async () => {
+      const started = performance.now();
+      const error = await errorOf(store.create(key, "record", LONG_TTL, new Deadline(200)));
+      expect(performance.now() - started).toBeLessThan(450);
+      expect(error).toBeInstanceOf(StoreConnectionError);
+      expect(error).toMatchObject({ outcome: "unknown" });
+      const readError = await errorOf(store.read(key, new Deadline(50)));
+      expect(readError).toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "not-sent" });
+    });
+    await database.destroy();
+    await other.destroy();
+  });
+
+  it("no connection of the pool within the deadline: it is not sent, and never will be", async () => {
+    const database = connect(1);
+    const { store } = await openFresh(database);
+    const key = newSessionKey();
+    await database.connection().execute(async () => {
+      const error = await errorOf(store.create(key, "record", LONG_TTL, new Deadline(50)));
+      expect(error).toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "not-sent" });
+    });
+    expect(await store.read(key, later())).toBeUndefined();
+    await database.destroy();
+  });
+
+  it("a server that dies during a write: unknown; one that is not there: not sent; back again: all is well", async () => {
+    const [database, other] = [connect(), connect()];
+    const { store, table } = await openFresh(database);
+    const key = newSessionKey();
+    await whileLocked(other, table, async () => {
+      const writing = errorOf(store.create(key, "record", LONG_TTL, later()));
+      await store.read(key, new Deadline(100)).catch(() => {});
+      await server().kill();
+      expect(await writing).toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
+    });
+    const error = await errorOf(store.create(key, "record", LONG_TTL, later()));
+    expect(error).toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "not-sent" });
+    await server().restart();
+    expect(await store.create(key, "record", LONG_TTL, later())).toEqual({ status: "created" });
+    await database.destroy();
+    await other.destroy();
+  });
+}
+
+describeWithPostgres("the SQL session store on PostgreSQL", () => {
+  let server: PostgresServer;
+  let database: Database;
+
+  const connect = (max = 10): Database => {
+    const pool = new Pool({ ...server.settings, max });
+    pool.on("error", () => {});
+    pool.on("connect", (client) => client.on("error", () => {}));
+    return new KyselyClass<any>({ dialect: new PostgresDialect({ pool }) });
+  };
+
+  beforeAll(async () => {
+    server = await PostgresServer.start();
+    database = connect();
+  });
+
+  afterAll(async () => {
+    await database?.destroy();
+    await server?.stop();
+  });
+
+  const withoutNul = { reason: "a text column of PostgreSQL holds no NUL", tests: [NUL_TEST] };
+  describeSessionStore(leavingOut, "sql on PostgreSQL", {
+    open: () => openFresh(database),
+    skip: [withoutNul],
+  });
+  describeDatabase(connect);
+  describeServer(
+    () => server,
+    connect,
+    (table) => `LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`,
+  );
+
+  it("a record with NUL, which no format of Sojourn writes, is refused and not written", async () => {
+    const { store } = await openFresh(database);
+    const key = newSessionKey();
+    const error = await errorOf(store.create(key, "a\0b", LONG_TTL, later()));
+    expect(error).toMatchObject({ code: "ERR_STORE_SERVICE", outcome: "not-sent" });
+    expect(await store.read(key, later())).toBeUndefined();
+  });
+
+  it("the table is Django's: columns, types, index names, and the row", async () => {
+    await createSessionTable(database);
+    const columns = await sql`SELECT column_name, data_type, character_maximum_length AS size, is_nullable
+      FROM information_schema.columns WHERE table_name = 'django_session' ORDER BY ordinal_position`.execute(database);
+    expect(columns.rows).toEqual([
+      { column_name: "session_key", data_type: "character varying", size: 40, is_nullable: "NO" },
+      { column_name: "session_data", data_type: "text", size: null, is_nullable: "NO" },
+      { column_name: "expire_date", data_type: "timestamp with time zone", size: null, is_nullable: "NO" },
+    ]);
+    const indexes = await sql<{ indexdef: string }>`SELECT indexdef FROM pg_indexes
+      WHERE tablename = 'django_session' ORDER BY indexname`.execute(database);
+    expect(indexes.rows.map(({ indexdef }) => indexdef.replace(/^CREATE (UNIQUE )?INDEX /, ""))).toEqual([
+      "django_session_expire_date_a5c62663 ON public.django_session USING btree (expire_date)",
+      "django_session_pkey ON public.django_session USING btree (session_key)",
+      "django_session_session_key_c0390e0f_like ON public.django_session USING btree (session_key varchar_pattern_ops)",
+    ]);
+    const key = newSessionKey();
+    await openStore(database).create(key, "the record", 1234.5, later());
+    const rows = await sql`SELECT session_key, session_data, (expire_date AT TIME ZONE 'UTC')::text AS expire_date
+      FROM django_session`.execute(database);
+    const expected = { session_key: key, session_data: "the record", expire_date: "2026-01-01 00:00:01.2345" };
+    expect(rows.rows).toEqual([expected]);
+  });
+
+  it("a table may be named with its schema", async () => {
+    await sql`CREATE SCHEMA shop`.execute(database);
+    await createSessionTable(database, { table: "shop.visits" });
+    await createUserTables(database);
+    const [store, key] = [openStore(database, "shop.visits"), newSessionKey()];
+    expect(await store.create(key, "a", LONG_TTL, later())).toEqual({ status: "created" });
+    expect(await store.create(key, "b", LONG_TTL, later())).toEqual({ status: "exists" });
+    expect((await store.commit(key, "b", { start: 0, text: "a" }, LONG_TTL, later())).status).toBe("committed");
+    expect(await store.delete(key, later())).toBe(true);
+    expect(await store.clearExpired(later)).toBe(0);
+  });
+
+  it("what a database ends because of others is tried again: strict isolation loses and refuses nothing", async () => {
+    const pool = new Pool({ ...server.settings, max: 5, options: "-c default_transaction_isolation=serializable" });
+    const strict = new KyselyClass<any>({ dialect: new PostgresDialect({ pool }) });
+    const { store } = await openFresh(strict);
+    const key = newSessionKey();
+    await store.create(key, `0|${newSessionKey()}`, LONG_TTL, later());
+    await Promise.all(Array.from({ length: 20 }, () => addOne(store, key)));
+    expect((await store.read(key, later()))?.split("|")[0]).toBe("20");
+    await strict.destroy();
+  });
+
+  it("a message that quotes the record is withheld", async () => {
+    const { store, table } = await openFresh(database);
+    await sql
+      .raw(
+        `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN RAISE EXCEPTION 'refused: %', NEW.session_data; END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON ${table} EXECUTE FUNCTION refuse()`.replace(
+          "EXECUTE",
+          "FOR EACH ROW EXECUTE",
+        ),
+      )
+      .execute(database);
+    const error = await errorOf(store.create(newSessionKey(), "a secret", LONG_TTL, later()));
+    expect(error).toMatchObject({ code: "ERR_STORE_SERVICE", outcome: "not-sent" });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("secret");
+    expect((error as Error).message).toContain("P0001");
+  });
+});
+
+describeWithMariadb("the SQL session store on MariaDB", () => {
+  let server: MariadbServer;
+  let database: Database;
+  let counting: Database;
+
+  const connect = (connectionLimit = 10, flags: string[] = []): Database => {
+    const pool = createPool({ ...server.settings, connectionLimit, flags });
+    return new KyselyClass<any>({ dialect: new MysqlDialect({ pool }) });
+  };
+
+  beforeAll(async () => {
+    server = await MariadbServer.start();
+    database = connect();
+    counting = connect(10, ["-FOUND_ROWS"]);
+  });
+
+  afterAll(async () => {
+    await database?.destroy();
+    await counting?.destroy();
+    await server?.stop();
+  });
+
+  describeSessionStore(leavingOut, "sql on MariaDB", { open: () => openFresh(database) });
+  describeSessionStore(leavingOut, "sql on MariaDB, with a driver that counts changed rows", {
+    open: () => openFresh(counting),
+  });
+  describeDatabase(connect);
+  describeServer(
+    () => server,
+    connect,
+    (table) => `LOCK TABLES ${table} WRITE`,
+    ["UNLOCK TABLES"],
+  );
+
+  it("the table is Django's: columns, types, index names, and the row", async () => {
+    await createSessionTable(database);
+    const columns = await sql`SELECT column_name AS name, column_type AS type, is_nullable AS nullable, column_key AS k
+      FROM information_schema.columns WHERE table_name = 'django_session' ORDER BY ordinal_position`.execute(database);
+    expect(columns.rows).toEqual([
+      { name: "session_key", type: "varchar(40)", nullable: "NO", k: "PRI" },
+      { name: "session_data", type: "longtext", nullable: "NO", k: "" },
+      { name: "expire_date", type: "datetime(6)", nullable: "NO", k: "MUL" },
+    ]);
+    const indexes = await sql`SELECT index_name AS name FROM information_schema.statistics
+      WHERE table_name = 'django_session' ORDER BY index_name`.execute(database);
+    expect(indexes.rows).toEqual([{ name: "django_session_expire_date_a5c62663" }, { name: "PRIMARY" }]);
+    const key = newSessionKey();
+    await openStore(database).create(key, "the record", 1234.5, later());
+    const rows = await sql`SELECT session_key, session_data, CAST(expire_date AS CHAR) AS expire_date
+      FROM django_session`.execute(database);
+    const expected = { session_key: key, session_data: "the record", expire_date: "2026-01-01 00:00:01.234500" };
+    expect(rows.rows).toEqual([expected]);
+  });
+});
+
+describe("the SQL session store on SQLite", () => {
+  let database: Database;
+
+  beforeAll(() => {
+    database = openSqlite();
+  });
+
+  afterAll(() => database?.destroy());
+
+  const withoutNul = { reason: "the tests' driver ends a text at NUL", tests: [NUL_TEST] };
+  describeSessionStore(leavingOut, "sql on SQLite", {
+    open: () => openFresh(database),
+    skip: [withoutNul],
+  });
+  describeDatabase(() => database);
+
+  it("each method is one statement; a write that matched nothing reads once more", async () => {
+    const statements: string[] = [];
+    const logged = openSqlite(":memory:", ({ query }) => statements.push(query.sql.trim().split(" ")[0] ?? ""));
+    await createSessionTable(logged);
+    statements.length = 0;
+    const [store, key, etag] = [openStore(logged), newSessionKey(), { start: 0, text: "a" }];
+    await store.create(key, "a", LONG_TTL, later());
+    await store.create(key, "b", LONG_TTL, later());
+    await store.read(key, later());
+    await store.commit(key, "ab", etag, LONG_TTL, later());
+    await store.touch(key, etag, LONG_TTL, later());
+    await store.deleteIfMatch(key, etag, later());
+    await store.delete(key, later());
+    expect(statements.splice(0)).toEqual(["INSERT", "INSERT", "SELECT", "UPDATE", "UPDATE", "DELETE", "DELETE"]);
+    await store.commit(key, "ab", etag, LONG_TTL, later());
+    expect(statements).toEqual(["UPDATE", "SELECT"]);
+    await logged.destroy();
+  });
+
+  it("the table is Django's, and so is the row: microseconds that are 0 are left out", async () => {
+    await createSessionTable(database);
+    const schema = await sql<{ sql: string }>`SELECT name, sql FROM sqlite_master
+      WHERE tbl_name = 'django_session' AND sql IS NOT NULL ORDER BY name`.execute(database);
+    expect(schema.rows.map((row) => row.sql.replaceAll(/\s+/g, " "))).toEqual([
+      'CREATE TABLE "django_session" ( session_key varchar(40) NOT NULL PRIMARY KEY, session_data text NOT NULL, expire_date datetime NOT NULL )',
+      'CREATE INDEX "django_session_expire_date_a5c62663" ON "django_session" (expire_date)',
+    ]);
+    const [store, keys] = [openStore(database), ["a", "b"].map((letter) => letter.repeat(32))];
+    await store.create(keys[0] ?? "", "the record", 1234.5, later());
+    await store.create(keys[1] ?? "", "the record", 2000, later());
+    const rows = await sql`SELECT session_key, session_data, expire_date, typeof(expire_date) AS type
+      FROM django_session ORDER BY 1`.execute(database);
+    expect(rows.rows).toEqual([
+      { session_key: keys[0], session_data: "the record", expire_date: "2026-01-01 00:00:01.234500", type: "text" },
+      { session_key: keys[1], session_data: "the record", expire_date: "2026-01-01 00:00:02", type: "text" },
+    ]);
+  });
+});
