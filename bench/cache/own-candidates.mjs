@@ -77,6 +77,12 @@ export function sojournCandidates(url) {
       default: { store: redisCacheStore(), keyPrefix: "own", timeout: TTL_SECONDS },
       tagged: { store: redisCacheStore(), keyPrefix: "tag", timeout: TTL_SECONDS },
       memory: { store: memoryCacheStore({ maxEntries: 2 * ITEMS }), keyPrefix: "mem", timeout: TTL_SECONDS },
+      frozen: {
+        store: memoryCacheStore({ maxEntries: 2 * ITEMS }),
+        keyPrefix: "ice",
+        timeout: TTL_SECONDS,
+        frozen: true,
+      },
     },
   });
   return [
@@ -93,6 +99,13 @@ export function sojournCandidates(url) {
       isLocal: true,
       errors: [],
       operations: operationsOf(caches.memory, {}),
+      close: async () => {},
+    },
+    {
+      name: "Sojourn in memory, frozen",
+      isLocal: true,
+      errors: [],
+      operations: operationsOf(caches.frozen, {}),
       close: async () => {},
     },
   ];
