@@ -9,6 +9,7 @@ import { MemorySessionStore } from "./memory-session-store.ts";
 const later = (): Deadline => new Deadline(30_000);
 
 describeSessionStore({ describe, it }, "memory", {
+  hasReadWithTtl: true,
   open: () => {
     const clock = new ManualClock();
     return { store: new MemorySessionStore(clock), advance: (span) => clock.advance(span) };

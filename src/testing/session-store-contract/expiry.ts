@@ -15,11 +15,10 @@ import {
   LONG_TTL,
 } from "./support.ts";
 
-/** What a time to live and a deadline promise. */
-export const EXPIRY: Readonly<Record<string, ContractTest>> = {
-  async "readWithTtl, where there is one, tells the record and what is left of its time to live"(context) {
-    const { store, key, expire, shortTtl } = context;
-    if (store.readWithTtl === undefined) return;
+/** What `readWithTtl` promises, where there is one. */
+export const READ_WITH_TTL: Readonly<Record<string, ContractTest>> = {
+  async "readWithTtl tells the record and what is left of its time to live"({ store, key, expire, shortTtl }) {
+    if (store.readWithTtl === undefined) assert.fail("the store has no readWithTtl: leave hasReadWithTtl out");
     assert.equal(await store.readWithTtl(key, later()), undefined);
     await store.create(key, A_RECORD, LONG_TTL, later());
     const found = await store.readWithTtl(key, later());
@@ -29,7 +28,10 @@ export const EXPIRY: Readonly<Record<string, ContractTest>> = {
     await expire();
     assert.equal(await store.readWithTtl(key, later()), undefined);
   },
+};
 
+/** What a time to live and a deadline promise. */
+export const EXPIRY: Readonly<Record<string, ContractTest>> = {
   async "create leaves the time to live of an existing record as it is"({ store, key, expire, shortTtl }) {
     const other = newSessionKey();
     await store.create(key, A_RECORD, LONG_TTL, later());

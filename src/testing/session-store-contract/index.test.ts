@@ -16,7 +16,7 @@ async function runSuite(
     skip: (title: string) => skipped?.push(title),
   });
   const framework: TestFramework = { describe: (_, define) => define(), it };
-  describeSessionStore(framework, "spoilt", { open: () => openSpoilt(spoil), skip });
+  describeSessionStore(framework, "spoilt", { hasReadWithTtl: true, open: () => openSpoilt(spoil), skip });
   for (const [title, run] of tests) {
     await run().then(
       () => passed?.push(title),

@@ -6,7 +6,7 @@ import { newSessionKey } from "../../core/ids.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
 import { CONCURRENCY } from "./concurrency.ts";
 import { CONDITIONAL_WRITES } from "./conditional-writes.ts";
-import { EXPIRY } from "./expiry.ts";
+import { EXPIRY, READ_WITH_TTL } from "./expiry.ts";
 import { RECORDS } from "./records.ts";
 import { SCAN } from "./scan.ts";
 import type { ContractTest } from "./support.ts";
@@ -35,6 +35,8 @@ export interface SessionStoreSuiteOptions {
   readonly open: () => Promise<OpenedStore> | OpenedStore;
   /** Why the store has no index of users: one test that it has none then stands for those about the index. */
   readonly noUsers?: string;
+  /** Whether the store has `readWithTtl`. If not, one test that it has none stands for the one about it. @defaultValue `false` */
+  readonly hasReadWithTtl?: boolean;
   /** Tests, by their titles, that the store cannot pass, with the reason. */
   readonly skip?: readonly { readonly reason: string; readonly tests: readonly string[] }[];
   /**
@@ -54,13 +56,26 @@ const WITHOUT_USERS: Readonly<Record<string, ContractTest>> = {
   ...SCAN,
 };
 
-const CONTRACT: Readonly<Record<string, ContractTest>> = { ...WITHOUT_USERS, ...USERS };
+const CONTRACT: Readonly<Record<string, ContractTest>> = { ...WITHOUT_USERS, ...READ_WITH_TTL, ...USERS };
 
-function contractOf({ noUsers }: SessionStoreSuiteOptions): Readonly<Record<string, ContractTest>> {
-  if (noUsers === undefined) return CONTRACT;
+const NO_READ_WITH_TTL: Readonly<Record<string, ContractTest>> = {
+  async "has no readWithTtl"({ store }) {
+    assert.ok(store.readWithTtl === undefined, "the store has readWithTtl: set hasReadWithTtl");
+  },
+};
+
+function contractOf(options: SessionStoreSuiteOptions): Readonly<Record<string, ContractTest>> {
+  const { noUsers, hasReadWithTtl = false } = options;
   return {
     ...WITHOUT_USERS,
-    async [`has no index of users (${noUsers}), and does not claim to`]({ store }) {
+    ...(hasReadWithTtl ? READ_WITH_TTL : NO_READ_WITH_TTL),
+    ...(noUsers === undefined ? USERS : withoutIndex(noUsers)),
+  };
+}
+
+function withoutIndex(reason: string): Readonly<Record<string, ContractTest>> {
+  return {
+    async [`has no index of users (${reason}), and does not claim to`]({ store }) {
       assert.equal(store.users, undefined);
     },
   };
@@ -77,6 +92,7 @@ function contractOf({ noUsers }: SessionStoreSuiteOptions): Readonly<Record<stri
  * import { describeSessionStore, ManualClock } from "sojourn/testing";
  *
  * describeSessionStore({ describe, it }, "memory", {
+ *   hasReadWithTtl: true,
  *   open: () => {
  *     const clock = new ManualClock();
  *     const store = memorySessionStore()({ projectName: "shop", redis: new RedisRegistry(), clock });

@@ -18,9 +18,9 @@ interface Counted {
   [own: `own${number}`]: number;
 }
 
-/** Two processes that share an engine, each of whose calls waits for a random number of turns before and after. */
+/** Two instances that share an engine, each of whose calls waits for a random number of turns before and after. */
 interface Opened {
-  readonly processes: readonly [SessionStoreFactory, SessionStoreFactory];
+  readonly instances: readonly [SessionStoreFactory, SessionStoreFactory];
   /** What may happen to the engine at any time. */
   readonly disturb?: () => Promise<unknown>;
 }
@@ -30,12 +30,12 @@ type Engine = (random: Random) => Opened;
 const ENGINES: Readonly<Record<string, Engine>> = {
   memory(random) {
     const store = once(memorySessionStore());
-    return { processes: [delayed(store, random), delayed(store, random)] };
+    return { instances: [delayed(store, random), delayed(store, random)] };
   },
   cache(random) {
     const cache = once(memoryCacheStore());
     const factory = () => cacheSessionStore({ store: delayed(cache, random) });
-    return { processes: [factory(), factory()] };
+    return { instances: [factory(), factory()] };
   },
   cached(random) {
     const [cache, database] = [once(memoryCacheStore()), once(memorySessionStore())];
@@ -46,7 +46,7 @@ const ENGINES: Readonly<Record<string, Engine>> = {
       const deadline = () => new Deadline(30_000);
       for await (const key of copies.scan("", deadline)) await copies.deleteMany([key], deadline());
     };
-    return { processes: [factory(), factory()], disturb };
+    return { instances: [factory(), factory()], disturb };
   },
 };
 
@@ -125,10 +125,10 @@ async function step(sessions: Sessions<Counted>, actor: number, random: Random, 
   }
 }
 
-async function play({ processes, random, log, disturb }: Run): Promise<void> {
+async function play({ instances, random, log, disturb }: Run): Promise<void> {
   const actors = Array.from({ length: ACTORS }, async (_, actor) => {
     for (let count = 0; count < STEPS; count++) {
-      const sessions = processes[random.integer(0, 1)];
+      const sessions = instances[random.integer(0, 1)];
       if (disturb !== undefined && random.next() < 0.5) await disturb();
       if (sessions !== undefined) await step(sessions, actor, random, log);
     }
@@ -138,24 +138,24 @@ async function play({ processes, random, log, disturb }: Run): Promise<void> {
 
 interface Run {
   readonly random: Random;
-  readonly processes: readonly Sessions<Counted>[];
+  readonly instances: readonly Sessions<Counted>[];
   readonly disturb: (() => Promise<unknown>) | undefined;
   readonly log: Log;
 }
 
 async function begin(engine: Engine, run: number) {
   const random = new Random(seed + run);
-  const { processes: stores, disturb } = engine(random);
-  const processes = stores.map((store) => open(store));
-  const [first] = processes;
-  if (first === undefined) throw new Error("an engine has two processes");
+  const { instances: stores, disturb } = engine(random);
+  const instances = stores.map((store) => open(store));
+  const [first] = instances;
+  if (first === undefined) throw new Error("an engine has two instances");
   const created = await first.create({ n: 0 });
   const log = new Log();
   log.cookies.push(created.cookieHeader ?? "");
-  return { random, processes, first, created, log, disturb };
+  return { random, instances, first, created, log, disturb };
 }
 
-describe.each(Object.entries(ENGINES))("random interleavings of two processes on %s", (name, engine) => {
+describe.each(Object.entries(ENGINES))("random interleavings of two instances on %s", (name, engine) => {
   test("every acknowledged write is there at the end", async () => {
     let updates = 0;
     for (let run = 0; run < RUNS; run++) {
@@ -173,7 +173,7 @@ describe.each(Object.entries(ENGINES))("random interleavings of two processes on
   test("once a logout has returned, nothing that was under way brings the session back", async () => {
     for (let run = 0; run < RUNS; run++) {
       const begun = await begin(engine, run);
-      const { random, processes, first, log } = begun;
+      const { random, instances, first, log } = begun;
       const ended = (async () => {
         await turns(random.integer(0, 60));
         const session = await first.open(log.newest);
@@ -185,7 +185,7 @@ describe.each(Object.entries(ENGINES))("random interleavings of two processes on
       await Promise.all([play(begun), ended]);
       const cookie = await ended;
       if (cookie === undefined) continue;
-      for (const sessions of processes)
+      for (const sessions of instances)
         expect({ run, isNew: (await sessions.open(cookie)).isNew }).toEqual({ run, isNew: true });
     }
   });
@@ -196,7 +196,7 @@ describe.each(Object.entries(ENGINES))("random interleavings of two processes on
     let revoked = 0;
     for (let run = 0; run < RUNS; run++) {
       const begun = await begin(engine, run);
-      const { random, processes, first, created, log } = begun;
+      const { random, instances, first, created, log } = begun;
       await created.login(7);
       log.cookies.push(created.cookieHeader ?? "");
       const playing = play(begun);
@@ -204,7 +204,7 @@ describe.each(Object.entries(ENGINES))("random interleavings of two processes on
       revoked += await first.revokeUser(7);
       await playing;
       for (const cookie of log.cookies) {
-        for (const sessions of processes)
+        for (const sessions of instances)
           expect({ run, isNew: (await sessions.open(cookie)).isNew }).toEqual({ run, isNew: true });
       }
     }

@@ -41,6 +41,7 @@ function openStore(path: string, options: Partial<FileSessionStoreOptions> = {})
 const open = (options?: Partial<FileSessionStoreOptions>): Opened => openStore(temporaryFolder(), options);
 
 describeSessionStore({ describe, it }, "file", {
+  hasReadWithTtl: true,
   noUsers: "files have none",
   open: () => {
     const path = makeTemporaryFolder();

@@ -21,8 +21,8 @@ type Database = Kysely<any>;
 
 const LONG_TTL = 60_000;
 const later = () => new Deadline(20_000);
-const NUL_TEST = "records with quotes, line ends, NUL and percent signs come back as they were";
-/** What is left out is said in the documentation of the store, and tested below where it can be. */
+const NUL_TEST = "records with NUL come back as they were";
+/** In place of what is left out, a test below tells what happens instead. */
 const leavingOut = {
   describe,
   it: Object.assign(it.bind(undefined), { skip: () => {} }),
@@ -346,6 +346,7 @@ describeWithPostgres("the SQL session store on PostgreSQL", () => {
 
   const withoutNul = { reason: "a text column of PostgreSQL holds no NUL", tests: [NUL_TEST] };
   describeSessionStore(leavingOut, "sql on PostgreSQL", {
+    hasReadWithTtl: true,
     open: () => openFresh(database),
     skip: [withoutNul],
   });
@@ -452,8 +453,9 @@ describeWithMariadb("the SQL session store on MariaDB", () => {
     await server?.stop();
   });
 
-  describeSessionStore(leavingOut, "sql on MariaDB", { open: () => openFresh(database) });
+  describeSessionStore(leavingOut, "sql on MariaDB", { hasReadWithTtl: true, open: () => openFresh(database) });
   describeSessionStore(leavingOut, "sql on MariaDB, with a driver that counts changed rows", {
+    hasReadWithTtl: true,
     open: () => openFresh(counting),
   });
   describeDatabase(connect);
@@ -496,10 +498,18 @@ describe("the SQL session store on SQLite", () => {
 
   const withoutNul = { reason: "the tests' driver ends a text at NUL", tests: [NUL_TEST] };
   describeSessionStore(leavingOut, "sql on SQLite", {
+    hasReadWithTtl: true,
     open: () => openFresh(database),
     skip: [withoutNul],
   });
   describeDatabase(() => database);
+
+  it("known limit of the tests' driver: a text ends at NUL, which no record of Sojourn has", async () => {
+    const { store } = await openFresh(database);
+    const key = newSessionKey();
+    await store.create(key, "a\0b", LONG_TTL, later());
+    expect(await store.read(key, later())).toBe("a");
+  });
 
   it("each method is one statement; a write that matched nothing reads once more", async () => {
     const statements: string[] = [];
