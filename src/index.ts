@@ -98,6 +98,7 @@ export type { UserSession } from "./session/user-sessions.ts";
 export type { Etag } from "./core/etag.ts";
 export type { Deadline } from "./core/deadlines.ts";
 export type {
+  ClearProgress,
   CommitResult,
   CreateResult,
   SessionStore,

@@ -6,7 +6,7 @@ import type { Listener } from "../core/events.ts";
 import { hashSessionKey, type SessionKey } from "../core/ids.ts";
 import { defineMember } from "../json/index.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
-import type { SessionStore } from "../stores/session-store.ts";
+import type { ClearProgress, SessionStore } from "../stores/session-store.ts";
 import { checkUserId, type UserId } from "./auth.ts";
 import { clearCookieHeader, type CookieAttributes, readCookie, setCookieHeader } from "./cookie.ts";
 import { applySchema, type DataSchema, isOnInvalid, type OnInvalid } from "./data-schema.ts";
@@ -187,12 +187,13 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * Deletes expired records where the engine does not do so itself (Redis does, but for buckets).
+   * Deletes expired records where the engine does not do so itself (Redis does, but for buckets), in short steps.
    *
+   * @param options.onProgress Called after each step, with how many there were so far.
    * @returns How many there were.
    */
-  clearExpired(): Promise<number> {
-    return this.#store.clearExpired(() => this.#deadline());
+  clearExpired({ onProgress }: { readonly onProgress?: (progress: ClearProgress) => void } = {}): Promise<number> {
+    return this.#store.clearExpired(() => this.#deadline(), onProgress);
   }
 
   /** Resolves when the store answers. */

@@ -22,6 +22,12 @@ export interface RecordWithTtl {
   readonly ttl: Milliseconds;
 }
 
+/** How far {@link SessionStore.clearExpired} has come. */
+export interface ClearProgress {
+  /** Records deleted so far. */
+  readonly cleared: number;
+}
+
 /** Answer of {@link SessionStore.create}. */
 export type CreateResult = { readonly status: "created" } | { readonly status: "exists" };
 
@@ -80,8 +86,14 @@ export interface SessionStore {
   /** Resolves when the engine answers. */
   ping(deadline: Deadline): Promise<void>;
 
-  /** Deletes expired records where the engine does not do so itself. @returns How many. */
-  clearExpired(pageDeadline: () => Deadline): Promise<number>;
+  /**
+   * Deletes expired records where the engine does not do so itself, in steps that nobody else has to wait long for.
+   *
+   * @param pageDeadline Makes the deadline of each step.
+   * @param onProgress Called after each step.
+   * @returns How many.
+   */
+  clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number>;
 
   /** Lets go of what the store itself has opened (connections belong to the registry). */
   close(): Promise<void>;
