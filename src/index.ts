@@ -95,6 +95,7 @@ export type { SessionCookieSettings, SessionSettings, UntypedData } from "./sess
 export type { Sessions } from "./session/sessions.ts";
 export type { Expiry } from "./session/timeouts.ts";
 export type { UserSession } from "./session/user-sessions.ts";
+export type { SessionCarrier } from "./stores/session-carrier.ts";
 export type { Etag } from "./core/etag.ts";
 export type { Deadline } from "./core/deadlines.ts";
 export type {

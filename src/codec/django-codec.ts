@@ -10,9 +10,14 @@ import { JsonSigner } from "./signing.ts";
  */
 export const SESSION_SALT = "django.contrib.sessions.SessionStore";
 
+/** The salt of the session engine signed_cookies: `django.contrib.sessions.backends.signed_cookies`, its module. */
+export const SIGNED_COOKIES_SALT = "django.contrib.sessions.backends.signed_cookies";
+
 /** Options of {@link DjangoCodec}. */
 export interface DjangoCodecOptions extends Secrets {
   readonly clock: Clock;
+  /** @defaultValue {@link SESSION_SALT} */
+  readonly salt?: string | undefined;
   /** Most that a compressed record may inflate to, in bytes. */
   readonly maxInflatedBytes: number;
 }
@@ -24,8 +29,8 @@ export class DjangoCodec implements RecordCodec {
   readonly #signer: JsonSigner;
   readonly #clock: Clock;
 
-  constructor({ clock, maxInflatedBytes, ...secrets }: DjangoCodecOptions) {
-    this.#signer = new JsonSigner(secrets, SESSION_SALT, { maxInflatedBytes });
+  constructor({ clock, maxInflatedBytes, salt = SESSION_SALT, ...secrets }: DjangoCodecOptions) {
+    this.#signer = new JsonSigner(secrets, salt, { maxInflatedBytes });
     this.#clock = clock;
   }
 

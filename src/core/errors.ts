@@ -133,19 +133,28 @@ export class SessionConflictError extends SojournError {
 }
 nameError(SessionConflictError, "SessionConflictError");
 
-/** The record is larger than `sessions.maxBytes`. Nothing was written. */
+/** Why a session is too large: for `sessions.maxBytes`, or for the cookie that carries it. */
+export type SizeLimit = "record" | "cookie";
+
+const SIZE_ADVICE: Readonly<Record<SizeLimit, (bytes: number, maxBytes: number) => string>> = {
+  record: (bytes, maxBytes) =>
+    `The session record is ${bytes} bytes long, more than sessions.maxBytes allows (${maxBytes}). ` +
+    "Keep large data elsewhere and only its id in the session, or raise sessions.maxBytes.",
+  cookie: (bytes, maxBytes) =>
+    `The session's cookie would be ${bytes} bytes long with its name and attributes, and browsers drop what has more ` +
+    `than ${maxBytes}. Keep large data elsewhere and only its id in the session, or keep the sessions on a server.`,
+};
+
+/** The record is larger than `sessions.maxBytes`, or its cookie than browsers keep. Nothing was written. */
 export class SessionTooLargeError extends SojournError {
   readonly code = "ERR_SESSION_TOO_LARGE";
-  /** Size of the record that was refused, in bytes. */
+  /** Size of the record, or of the cookie, that was refused, in bytes. */
   readonly bytes: number;
   /** The limit, in bytes. */
   readonly maxBytes: number;
 
-  constructor(bytes: number, maxBytes: number) {
-    super(
-      `The session record is ${bytes} bytes long, more than sessions.maxBytes allows (${maxBytes}). ` +
-        "Keep large data elsewhere and only its id in the session, or raise sessions.maxBytes.",
-    );
+  constructor(bytes: number, maxBytes: number, limit: SizeLimit = "record") {
+    super(SIZE_ADVICE[limit](bytes, maxBytes));
     this.bytes = bytes;
     this.maxBytes = maxBytes;
   }

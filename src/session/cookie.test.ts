@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { anyDeadline, Browser, openHarness } from "../../test/support/session-harness.ts";
+import { isSessionKey } from "../core/ids.ts";
 import { readCookie } from "./cookie.ts";
 
 const KEY = "abcdefghijklmnopqrstuvwxyz012345";
@@ -12,11 +13,11 @@ describe("readCookie", () => {
     [`  sessionid =  ${KEY}  ;`],
     [`xsessionid=zzz; sessionid=${KEY}; sessionidx=zzz`],
   ])("%s", (header) => {
-    expect(readCookie(header, "sessionid")).toStrictEqual({ kind: "key", key: KEY });
+    expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({ kind: "value", value: KEY });
   });
 
   test.each([[undefined], [""], ["a=1; b=2"], ["sessionid"], ["=x"], [`SESSIONID=${KEY}`]])("none in %j", (header) => {
-    expect(readCookie(header, "sessionid")).toStrictEqual({ kind: "absent" });
+    expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({ kind: "absent" });
   });
 });
 

@@ -1,6 +1,5 @@
 import { type SerializeOptions, stringifySetCookie } from "cookie";
 import type { EpochMilliseconds, Milliseconds } from "../core/clock.ts";
-import { isSessionKey, type SessionKey } from "../core/ids.ts";
 
 /** The session cookie, as the settings want it. */
 export interface CookieAttributes {
@@ -15,27 +14,33 @@ export interface CookieAttributes {
   readonly priority: "low" | "medium" | "high" | undefined;
 }
 
-/** Why a cookie was not taken for a session key. */
+/** Why a cookie was not taken for a session's. */
 export type CookieRejection = "malformed" | "duplicate";
 
 /** What a Cookie header says of the session. */
 export type CookieReading =
   | { readonly kind: "absent" }
   | { readonly kind: "rejected"; readonly reason: CookieRejection }
-  | { readonly kind: "key"; readonly key: SessionKey };
+  | { readonly kind: "value"; readonly value: string };
 
 /**
- * Finds the session key in a Cookie header.
+ * Finds the value of the session's cookie in a Cookie header: its key, or the record that it carries.
  *
  * A value of another form never gets any further. Nor does a cookie that comes twice: a browser sends two when
  * somebody has set one for another path or domain (RFC 6265 section 8.6), and nothing tells which one is genuine.
+ *
+ * @param hasForm Whether a value has the form that the session's cookie has.
  */
-export function readCookie(header: string | undefined, name: string): CookieReading {
+export function readCookie(
+  header: string | undefined,
+  name: string,
+  hasForm: (value: string) => boolean,
+): CookieReading {
   const values = header === undefined ? [] : valuesOf(header, name);
   const [value, second] = values;
   if (value === undefined) return { kind: "absent" };
   if (second !== undefined) return { kind: "rejected", reason: "duplicate" };
-  return isSessionKey(value) ? { kind: "key", key: value } : { kind: "rejected", reason: "malformed" };
+  return hasForm(value) ? { kind: "value", value } : { kind: "rejected", reason: "malformed" };
 }
 
 // The package `cookie` keeps the first of several values, so duplicates could not be seen with it.
@@ -60,13 +65,17 @@ export interface CookieLifetime {
   readonly isSecure: boolean;
 }
 
-/** The value of a Set-Cookie header that gives the browser its key. */
-export function setCookieHeader(cookie: CookieAttributes, key: SessionKey, lifetime: CookieLifetime): string {
+/**
+ * The value of a Set-Cookie header that gives the browser its session.
+ *
+ * @param value Characters that a cookie may have (RFC 6265 section 4.1.1): they go out as they are, as from Django.
+ */
+export function setCookieHeader(cookie: CookieAttributes, value: string, lifetime: CookieLifetime): string {
   const { maxAge, now, isSecure } = lifetime;
   const options = serializeOptions(cookie, isSecure);
-  if (maxAge === undefined) return stringifySetCookie(cookie.name, key, options);
+  if (maxAge === undefined) return stringifySetCookie(cookie.name, value, options);
   const maxAgeSeconds = Math.max(0, Math.floor(maxAge / 1000));
-  return stringifySetCookie(cookie.name, key, { ...options, maxAge: maxAgeSeconds, expires: new Date(now + maxAge) });
+  return stringifySetCookie(cookie.name, value, { ...options, maxAge: maxAgeSeconds, expires: new Date(now + maxAge) });
 }
 
 /** The value of a Set-Cookie header that makes the browser forget its key. It has the attributes of the other one. */
@@ -81,6 +90,7 @@ export function clearCookieHeader(cookie: CookieAttributes, isSecure: boolean): 
 function serializeOptions(cookie: CookieAttributes, isSecure: boolean): SerializeOptions {
   const { path, domain, httpOnly, sameSite, partitioned, priority } = cookie;
   return {
+    encode: (value) => value,
     path,
     httpOnly,
     sameSite,

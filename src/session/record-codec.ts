@@ -3,7 +3,10 @@ import type { Clock } from "../core/clock.ts";
 import type { ResolvedSessionSettings } from "./session-settings.ts";
 
 /** The settings that say how records are written. */
-export type CodecSettings = Pick<ResolvedSessionSettings, "format" | "maxBytes" | "encrypt">;
+export type CodecSettings = Pick<ResolvedSessionSettings, "format" | "maxBytes" | "encrypt"> & {
+  /** Of Django's signature. @defaultValue that of the engines with a key */
+  readonly salt?: string;
+};
 
 /** The codec of the records, as the settings want them written. */
 export function makeCodec(settings: CodecSettings, context: Secrets & { readonly clock: Clock }): RecordCodec {
@@ -12,11 +15,11 @@ export function makeCodec(settings: CodecSettings, context: Secrets & { readonly
 }
 
 function makePlainCodec(
-  { format, maxBytes }: CodecSettings,
+  { format, maxBytes, salt }: CodecSettings,
   { secretKey, secretKeyFallbacks, clock }: Secrets & { readonly clock: Clock },
 ): RecordCodec {
   if (format === "json") return new JsonCodec();
-  return new DjangoCodec({ secretKey, secretKeyFallbacks, clock, maxInflatedBytes: inflatedLimit(maxBytes) });
+  return new DjangoCodec({ secretKey, secretKeyFallbacks, clock, salt, maxInflatedBytes: inflatedLimit(maxBytes) });
 }
 
 // Escaping makes at most six bytes of one (DEL: `\u007f`), so what was once accepted can always be read; 16 MiB let a

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import type { UndecodableReason } from "../codec/index.ts";
-import type { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import type { SessionTooLargeError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import { Events } from "../core/events.ts";
 import type { SessionKey } from "../core/ids.ts";
 import type { CookieRejection } from "./cookie.ts";
@@ -48,7 +48,7 @@ export interface SessionEvents {
   /** A record could not be read. It was left as it is; the visitor is anonymous. */
   readonly undecodable: { readonly reason: UndecodableReason };
   /** The time to live of a session could not be extended, or its user's list not be kept. The request went on. */
-  readonly touchFailed: { readonly error: StoreConnectionError | StoreServiceError };
+  readonly touchFailed: { readonly error: StoreConnectionError | StoreServiceError | SessionTooLargeError };
 }
 
 /** Tells what happens to sessions. */

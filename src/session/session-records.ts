@@ -81,7 +81,7 @@ export class SessionRecords {
     if (text === undefined) return { status: "absent", at };
     const version = this.#versions.decode(text, at);
     if (typeof version === "string") return { status: "undecodable", reason: version };
-    if (this.#versions.timeToLive(version.record) <= 0) return { status: "expired", at };
+    if (this.#versions.hasEnded(version)) return { status: "expired", at };
     return { status: "live", stored: { key, at, version } };
   }
 

@@ -1,9 +1,10 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
+import type { CarriedRecords } from "./carried-records.ts";
 import type { RecentLogins } from "./recent-logins.ts";
 import type { SessionEventEmitter } from "./session-events.ts";
 import type { SessionRecords } from "./session-records.ts";
 import type { Timeouts } from "./timeouts.ts";
-import type { TouchThrottle } from "./touch-throttle.ts";
+import type { Throttle } from "./touch-throttle.ts";
 
 /** What all sessions of one `Sessions` share. */
 export interface SessionServices {
@@ -17,7 +18,9 @@ export interface SessionServices {
   readonly secretKey: string;
   /** Whether reading extends a session. If not, the throttle only says when to note that it was seen. */
   readonly extendsOnRead: boolean;
-  readonly throttle: TouchThrottle;
+  readonly throttle: Throttle;
+  /** The records of this request, where the cookie carries them; `undefined` where it has a key. */
+  readonly carried?: CarriedRecords;
   readonly recentLogins: RecentLogins;
   readonly events: SessionEventEmitter;
 }

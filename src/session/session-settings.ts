@@ -5,6 +5,7 @@ import { type Duration, durationSchema, expirySchema, toMilliseconds } from "../
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 import { redisSessionStore } from "../stores/redis/index.ts";
+import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { SessionStoreFactory } from "../stores/session-store.ts";
 import type { CookieAttributes } from "./cookie.ts";
 import { type DataSchema, type Migration, ON_INVALID, type OnInvalid } from "./data-schema.ts";
@@ -46,11 +47,12 @@ export type UntypedData = Record<string, any>;
 /** Settings of sessions. Durations: a bare number is seconds, text has its unit (`"90s"`, `"14d"`). */
 export interface SessionSettings<Data extends object = UntypedData> {
   /**
-   * Where records are kept: `redisSessionStore()`, `memorySessionStore()`, or a store of your own.
+   * Where records are kept: `redisSessionStore()`, `memorySessionStore()`, or a store of your own; or
+   * `cookieSessionStore()`, which keeps none.
    *
    * @defaultValue `redisSessionStore()`
    */
-  readonly store?: SessionStoreFactory;
+  readonly store?: SessionStoreFactory | SessionCarrier;
   readonly cookie?: SessionCookieSettings;
   /**
    * `"django"` follows Django: the expiry counts from the last save, and reading extends nothing
@@ -103,7 +105,7 @@ export interface SessionSettings<Data extends object = UntypedData> {
 
 /** {@link SessionSettings}, checked and complete. */
 export interface ResolvedSessionSettings {
-  readonly store: SessionStoreFactory;
+  readonly store: SessionStoreFactory | SessionCarrier;
   readonly format: "django" | "json";
   readonly cookie: CookieAttributes;
   readonly onInsecure: OnInsecure;
@@ -149,8 +151,8 @@ const atLeastOne = v.pipe(
 
 const sessionSchema = settingsObject({
   store: v.optional(
-    v.custom<SessionStoreFactory>(
-      (input) => typeof input === "function",
+    v.custom<SessionStoreFactory | SessionCarrier>(
+      (input) => typeof input === "function" || input instanceof SessionCarrier,
       "a store such as redisSessionStore() or memorySessionStore()",
     ),
     () => redisSessionStore(),

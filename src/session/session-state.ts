@@ -31,6 +31,11 @@ export class SessionState<Data extends object> {
     this.data = new SessionData<Data>(this.record);
   }
 
+  /** The value of the session's cookie: its key, or the record itself where the cookie carries it. */
+  get cookieValue(): string | undefined {
+    return this.stored && (this.services.carried ? this.services.carried.textAt(this.stored.at) : this.stored.key);
+  }
+
   /** The newest record that is known to be in the store. */
   get record(): SessionRecord {
     return this.stored?.version.record ?? SessionRecord.empty;

@@ -1,6 +1,5 @@
 import { type Duration, DURATION_EXPECTED, toMilliseconds } from "../core/durations.ts";
 import { SessionUsageError } from "../core/errors.ts";
-import type { SessionKey } from "../core/ids.ts";
 import { writeForComparison } from "../json/index.ts";
 import { userIdOf } from "./auth.ts";
 import { addFlash, type FlashMessage, takeFlash } from "./flash.ts";
@@ -87,7 +86,8 @@ export class SessionView<Data extends object> {
    * stored. It is a secret: who has it is the visitor.
    */
   get cookieHeader(): string | undefined {
-    return this.#state.stored && `${this.#state.services.cookieName}=${this.#state.stored.key}`;
+    const value = this.#state.cookieValue;
+    return value && `${this.#state.services.cookieName}=${value}`;
   }
 
   /**
@@ -132,9 +132,9 @@ export class SessionView<Data extends object> {
     delete (this.data as Record<string, unknown>)[TEST_COOKIE_KEY];
   }
 
-  /** @internal The key under which the session is stored. A secret. */
-  get key(): SessionKey | undefined {
-    return this.#state.stored?.key;
+  /** @internal What the cookie has to have. A secret. */
+  get cookieValue(): string | undefined {
+    return this.#state.cookieValue;
   }
 
   /** @internal */

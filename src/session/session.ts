@@ -1,5 +1,11 @@
 import { Deadline } from "../core/deadlines.ts";
-import { SessionInterrupted, SessionUsageError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import {
+  SessionInterrupted,
+  SessionTooLargeError,
+  SessionUsageError,
+  StoreConnectionError,
+  StoreServiceError,
+} from "../core/errors.ts";
 import { checkUserId, type LoginOptions, type UserId } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
 import { logIn } from "./login.ts";
@@ -28,7 +34,8 @@ export type CookieChange = "none" | "set" | "clear";
 export class Session<Data extends object = UntypedData> extends SessionView<Data> {
   readonly #state: SessionState<Data>;
   #cookie: CookieChange = "none";
-  #areHeadersSent = false;
+  /** Why the browser's cookie cannot be set any more; `undefined` while it can. */
+  #whyNoCookie: string | undefined;
   /** Operations of one session run one after another. */
   #tail: Promise<unknown> = Promise.resolve();
   #running = 0;
@@ -86,6 +93,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   flush(): Promise<void> {
     return this.#enqueue(async (deadline) => {
       const { records, throttle, events } = this.#state.services;
+      this.#demandCookieToCarry("Ending a session");
       if (this.#state.stored) {
         await records.delete(this.#state.stored, deadline);
         throttle.forget(this.#state.stored.key);
@@ -139,7 +147,12 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   /** @internal What needs a cookie is refused from now on. */
   noteHeadersSent(): void {
-    this.#areHeadersSent = true;
+    this.#whyNoCookie ??= HEADERS_SENT;
+  }
+
+  /** @internal There is no response: what its cookie carries cannot be changed. */
+  noteNoResponse(): void {
+    if (this.#state.services.carried) this.#whyNoCookie = NO_RESPONSE;
   }
 
   /**
@@ -147,7 +160,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    * @returns `undefined` when there is nothing to wait for.
    */
   finish(status: number, headersSent: boolean): Promise<void> | undefined {
-    this.#areHeadersSent ||= headersSent;
+    if (headersSent) this.noteHeadersSent();
     if (this.#running > 0) return this.#tail.then(() => this.finish(status, headersSent));
     // RFC 9110 section 15.6: the server has failed, so what the handler meant to keep is not to be relied on.
     if (status >= 500) return undefined;
@@ -171,7 +184,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   #finishRenewal(): Promise<void> | undefined {
     const { renewEvery, clock } = this.#state.services;
-    if (renewEvery === null || this.#areHeadersSent || !this.isAuthenticated) return undefined;
+    if (renewEvery === null || this.#whyNoCookie !== undefined || !this.isAuthenticated) return undefined;
     const { renewed, authenticated, created } = this.#state.record.facts;
     const now = clock.now();
     if (now - (renewed ?? authenticated ?? created ?? now) < renewEvery) return undefined;
@@ -196,16 +209,26 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   /** A record that was made with a secret of old is written anew, while that secret can still be read. */
   #finishRewrite(): Promise<void> | undefined {
-    if (this.#state.stored?.version.isOutdated !== true) return undefined;
+    if (this.#state.stored?.version.isOutdated !== true || !this.#canWrite) return undefined;
+    return this.#rewrite();
+  }
+
+  #rewrite(): Promise<void> {
     return this.#enqueue(async (deadline) => {
       await this.#tolerate(() => this.#commit(new Map(), (newest) => newest, deadline));
     });
   }
 
+  /** Whether what is written can get to where it is kept. */
+  get #canWrite(): boolean {
+    return this.#state.services.carried === undefined || this.#whyNoCookie === undefined;
+  }
+
   #finishTouch(): Promise<void> | undefined {
-    const { throttle, extendsOnRead } = this.#state.services;
+    const { throttle, extendsOnRead, carried } = this.#state.services;
     const stored = this.#state.stored;
-    if (stored === undefined || this.#areHeadersSent || !throttle.isDue(stored.key)) return undefined;
+    if (stored === undefined || this.#whyNoCookie !== undefined || !throttle.isDue(stored)) return undefined;
+    if (carried) return this.#rewrite();
     if (!extendsOnRead && !this.isAuthenticated) return undefined;
     throttle.mark(stored.key);
     return this.#enqueue(async (deadline) => {
@@ -232,7 +255,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       if (this.#state.stored) throttle.forget(this.#state.stored.key);
       // The session has ended meanwhile; who only read it does not mind.
       if (error instanceof SessionInterrupted) return undefined;
-      if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
+      if (!isTolerable(error)) throw error;
       events.emit("touchFailed", { error });
       return undefined;
     }
@@ -279,6 +302,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   ): Promise<void> {
     const stored = this.#state.stored;
     if (stored === undefined) return this.#begin(pending, change, deadline);
+    this.#demandCookieToCarry("Saving a session");
     const { records, events } = this.#state.services;
     const conflicts = new Conflicts();
     const committed = await records.commit(stored, (newest) => conflicts.collect(newest, change), deadline);
@@ -291,12 +315,12 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   async #afterWrite(pending: Delta, deadline: Deadline): Promise<void> {
-    const { throttle, extendsOnRead } = this.#state.services;
-    const key = this.#state.stored?.key;
-    if (key === undefined) return;
-    const isDue = throttle.isDue(key);
-    throttle.mark(key);
-    if (pending.has(EXPIRY_KEY)) this.#cookie = "set";
+    const { throttle, extendsOnRead, carried } = this.#state.services;
+    const stored = this.#state.stored;
+    if (stored === undefined) return;
+    const isDue = throttle.isDue(stored);
+    throttle.mark(stored.key);
+    if (carried || pending.has(EXPIRY_KEY)) this.#cookie = "set";
     else if (isDue || !extendsOnRead) this.#renewCookie();
     if (isDue) await this.#noteSeen(deadline);
   }
@@ -340,13 +364,32 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#state.data.replace(SessionRecord.empty);
   }
 
-  #demandCookie(action: string): void {
-    if (!this.#areHeadersSent) return;
-    throw new SessionUsageError(
-      `${action} needs to send a cookie, but the response's headers are out already. ` +
-        "Do it before the response is begun (before writeHead, write, flushHeaders or the first chunk of a stream).",
-    );
+  /** Where the cookie carries the record, every write has to send it. */
+  #demandCookieToCarry(action: string): void {
+    if (this.#state.services.carried) this.#demandCookie(action);
   }
+
+  #demandCookie(action: string): void {
+    if (this.#whyNoCookie === undefined) return;
+    throw new SessionUsageError(`${action} needs to send a cookie, but ${this.#whyNoCookie}`);
+  }
+}
+
+const HEADERS_SENT =
+  "the response's headers are out already. " +
+  "Do it before the response is begun (before writeHead, write, flushHeaders or the first chunk of a stream).";
+
+const NO_RESPONSE =
+  "sessions.open() has no response to send it with, and cookieSessionStore() keeps nothing anywhere else. " +
+  "Change the session in a request, or keep the sessions on a server.";
+
+type Tolerable = StoreConnectionError | StoreServiceError | SessionTooLargeError;
+
+/** What must not fail a request that has changed nothing. */
+function isTolerable(error: unknown): error is Tolerable {
+  return (
+    error instanceof StoreConnectionError || error instanceof StoreServiceError || error instanceof SessionTooLargeError
+  );
 }
 
 /** Assumptions hold for what is not there. */

@@ -3,12 +3,16 @@ import type { Clock } from "../core/clock.ts";
 import { Deadline } from "../core/deadlines.ts";
 import { ImproperlyConfigured, InsecureRequestError, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
-import { hashSessionKey, type SessionKey } from "../core/ids.ts";
+import { hashSessionKey, isSessionKey, type SessionKey } from "../core/ids.ts";
 import { defineMember } from "../json/index.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
+import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { ClearProgress, SessionStore } from "../stores/session-store.ts";
 import { checkUserId, type UserId } from "./auth.ts";
-import { clearCookieHeader, type CookieAttributes, readCookie, setCookieHeader } from "./cookie.ts";
+import { isShortEnough } from "./carried-codec.ts";
+import { CarriedRecords } from "./carried-records.ts";
+import { CookieCarrier, warnOfLostUpdates } from "./cookie-carrier.ts";
+import { clearCookieHeader, type CookieAttributes, type CookieReading, readCookie, setCookieHeader } from "./cookie.ts";
 import { applySchema, type DataSchema, isOnInvalid, type OnInvalid } from "./data-schema.ts";
 import { PlainHttp } from "./plain-http.ts";
 import { policyOf, type SessionPolicy } from "./policy.ts";
@@ -44,6 +48,8 @@ export interface SessionsContext extends Secrets {
 /** The sessions of an application. Made by `createSojourn`; it is the same for all requests. */
 export class Sessions<Data extends object = UntypedData> {
   readonly #store: SessionStore;
+  /** Where the cookies carry the records themselves. */
+  readonly #carrier: CookieCarrier | undefined;
   readonly #cookie: CookieAttributes;
   readonly #plainHttp: PlainHttp;
   readonly #services: SessionServices;
@@ -56,9 +62,10 @@ export class Sessions<Data extends object = UntypedData> {
   /** @internal Use `createSojourn`. */
   constructor(settings: SessionSettings<Data>, context: SessionsContext) {
     const resolved = resolveSessionSettings(settings);
-    const { cookie, onInsecure, timeouts, touchEvery, renewEvery, deadline, dataSchema } = resolved;
+    const { store, cookie, onInsecure, timeouts, touchEvery, renewEvery, deadline, dataSchema } = resolved;
     const { clock, redis, projectName, secretKey } = context;
-    this.#store = resolved.store({ projectName, redis, clock, format: resolved.format });
+    const isCarried = store instanceof SessionCarrier;
+    this.#store = isCarried ? new CarriedRecords() : store({ projectName, redis, clock, format: resolved.format });
     this.#cookie = cookie;
     this.policy = policyOf(resolved, this.#store);
     this.#plainHttp = new PlainHttp({ secure: cookie.secure, onInsecure });
@@ -77,6 +84,9 @@ export class Sessions<Data extends object = UntypedData> {
       recentLogins: new RecentLogins(clock),
       events: new SessionEventEmitter(secretKey),
     };
+    if (!isCarried) return;
+    this.#carrier = new CookieCarrier(this.#services, resolved, context);
+    warnOfLostUpdates(store);
   }
 
   /** Name of the engine that keeps the records, such as `redis`. */
@@ -114,13 +124,15 @@ export class Sessions<Data extends object = UntypedData> {
    * saved by `session.save()` and `session.update()` only.
    */
   async open(cookieHeader: string | undefined): Promise<Session<Data>> {
-    return this.#open({ cookieHeader });
+    const session = await this.#open({ cookieHeader });
+    session.noteNoResponse();
+    return session;
   }
 
   /** Begins a session that belongs to no request, and saves it: for tests and jobs, with {@link Session.cookieHeader}. */
   async create(data: Partial<Data> = {}): Promise<Session<Data>> {
     const origin = { hasCookie: false, userAgent: undefined, presentedKey: undefined, stored: undefined };
-    const session = await this.#session(origin);
+    const session = await this.#session(this.#carrier?.begin(undefined).services ?? this.#services, origin);
     for (const [key, value] of Object.entries(data)) defineMember(session.data, key, value);
     await session.save();
     return session;
@@ -257,7 +269,7 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   #refuse({ cookieHeader }: RequestFacts): never {
-    const hasCookie = readCookie(cookieHeader, this.#cookie.name).kind !== "absent";
+    const hasCookie = this.#readCookie(cookieHeader).kind !== "absent";
     if (hasCookie) this.#services.events.emit("rejected", { reason: "insecure" });
     throw new InsecureRequestError();
   }
@@ -266,15 +278,20 @@ export class Sessions<Data extends object = UntypedData> {
     { cookieHeader, userAgent }: Pick<RequestFacts, "cookieHeader" | "userAgent">,
     onInvalid?: OnInvalid,
   ): Promise<Session<Data>> {
-    const { records, events } = this.#services;
-    const cookie = readCookie(cookieHeader, this.#cookie.name);
+    const cookie = this.#readCookie(cookieHeader);
     const origin = { hasCookie: cookie.kind !== "absent", userAgent, presentedKey: undefined, stored: undefined };
-    if (cookie.kind === "rejected") events.emit("rejected", { reason: cookie.reason });
-    if (cookie.kind !== "key") return this.#session(origin, onInvalid);
-    const loaded = await records.load(cookie.key, this.#deadline());
+    if (cookie.kind === "rejected") this.#services.events.emit("rejected", { reason: cookie.reason });
+    const value = cookie.kind === "value" ? cookie.value : undefined;
+    const { services, key } = this.#carrier?.begin(value) ?? { services: this.#services, key: value };
+    if (value === undefined || key === undefined) return this.#session(services, origin, onInvalid);
+    const loaded = await services.records.load(key, this.#deadline());
     this.#emitFailedLoad(loaded);
     const stored = loaded.status === "live" ? loaded.stored : undefined;
-    return this.#session({ ...origin, presentedKey: cookie.key, stored }, onInvalid);
+    return this.#session(services, { ...origin, presentedKey: key, stored }, onInvalid);
+  }
+
+  #readCookie(header: string | undefined): CookieReading {
+    return readCookie(header, this.#cookie.name, this.#carrier ? isShortEnough : isSessionKey);
   }
 
   #emitFailedLoad(loaded: LoadResult): void {
@@ -285,21 +302,25 @@ export class Sessions<Data extends object = UntypedData> {
     events.emit("rejected", { reason, session: events.nameOf(loaded.at) });
   }
 
-  async #session(origin: SessionOrigin, onInvalid: OnInvalid = this.#dataSchema.onInvalid): Promise<Session<Data>> {
-    const session = new Session<Data>(new SessionState<Data>(this.#services, origin));
+  async #session(
+    services: SessionServices,
+    origin: SessionOrigin,
+    onInvalid: OnInvalid = this.#dataSchema.onInvalid,
+  ): Promise<Session<Data>> {
+    const session = new Session<Data>(new SessionState<Data>(services, origin));
     await applySchema(session.sessionData, session.record, { ...this.#dataSchema, onInvalid });
     return session;
   }
 
   #setCookie(session: Session<Data>, facts: RequestFacts): readonly string[] {
-    const { cookieChange, key, record } = session;
+    const { cookieChange, cookieValue, record } = session;
     if (cookieChange === "clear") return [clearCookieHeader(this.#cookie, facts.isSecure())];
-    if (cookieChange !== "set" || key === undefined) return [];
+    if (cookieChange !== "set" || cookieValue === undefined) return [];
     this.#plainHttp.warnIfDropped(facts);
     const { clock, timeouts } = this.#services;
     const now = clock.now();
     const maxAge = endsWithBrowser(record, timeouts) ? undefined : timeToLive(record, timeouts, now);
-    return [setCookieHeader(this.#cookie, key, { maxAge, now, isSecure: facts.isSecure() })];
+    return [setCookieHeader(this.#cookie, cookieValue, { maxAge, now, isSecure: facts.isSecure() })];
   }
 }
 

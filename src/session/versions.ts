@@ -1,5 +1,5 @@
 import type { DecodedRecord, RecordCodec, UndecodableReason } from "../codec/index.ts";
-import type { Clock, Milliseconds } from "../core/clock.ts";
+import type { Clock, EpochMilliseconds, Milliseconds } from "../core/clock.ts";
 import { SessionTooLargeError } from "../core/errors.ts";
 import type { Etag } from "../core/etag.ts";
 import { newNonce, type SessionKey } from "../core/ids.ts";
@@ -10,6 +10,8 @@ import { type Timeouts, timeToLive } from "./timeouts.ts";
 export interface Version {
   readonly record: SessionRecord;
   readonly etag: Etag;
+  /** When it was written, where the format says so. */
+  readonly writtenAt: EpochMilliseconds | undefined;
   /** Whether it was made with a secret that is in use no longer, and should be written anew. */
   readonly isOutdated: boolean;
 }
@@ -23,6 +25,11 @@ export interface VersionsOptions {
   readonly maxBytes: number;
   /** Version of the application's data, which is noted in what is written from 2 on. */
   readonly dataVersion: number;
+  /**
+   * Whether a record ends so long after it was written, rather than where the store lets it end: a cookie that carries a
+   * record may be sent at any time. @defaultValue `false`
+   */
+  readonly agesWithSignature?: boolean;
 }
 
 /** Makes versions of records from their text, and their text from records. */
@@ -32,13 +39,15 @@ export class Versions {
   readonly #timeouts: Timeouts;
   readonly #maxBytes: number;
   readonly #dataVersion: number;
+  readonly #agesWithSignature: boolean;
 
-  constructor({ codec, clock, timeouts, maxBytes, dataVersion }: VersionsOptions) {
+  constructor({ codec, clock, timeouts, maxBytes, dataVersion, agesWithSignature = false }: VersionsOptions) {
     this.#codec = codec;
     this.#clock = clock;
     this.#timeouts = timeouts;
     this.#maxBytes = maxBytes;
     this.#dataVersion = dataVersion;
+    this.#agesWithSignature = agesWithSignature;
   }
 
   /**
@@ -48,26 +57,34 @@ export class Versions {
    * @throws {SessionTooLargeError}
    */
   encode(record: SessionRecord, at: SessionKey): { text: string; version: Version } {
-    const created = record.facts.created ?? this.#clock.now();
+    const now = this.#clock.now();
+    const created = record.facts.created ?? now;
     const version = Math.max(this.#dataVersion, record.facts.version ?? 1);
     const fresh = record.withFacts({ nonce: newNonce(), created, ...(version > 1 && { version }) });
     const payload = fresh.toPayload(this.#codec.factsFirst);
     const text = this.#codec.encode(payload, at);
     const bytes = Math.max(Buffer.byteLength(payload), Buffer.byteLength(text));
     if (bytes > this.#maxBytes) throw new SessionTooLargeError(bytes, this.#maxBytes);
-    return { text, version: { record: fresh, etag: this.#codec.etag(text), isOutdated: false } };
+    return { text, version: { record: fresh, etag: this.#codec.etag(text), writtenAt: now, isOutdated: false } };
   }
 
   decode(text: string, at: SessionKey): Version | UndecodableReason {
     const decoded = this.#codec.decode(text, at);
     if (!decoded.ok) return decoded.reason;
     try {
-      const { isOutdated } = decoded.value;
-      return { record: parseRecord(decoded.value), etag: this.#codec.etag(text), isOutdated };
+      const { isOutdated, writtenAt } = decoded.value;
+      return { record: parseRecord(decoded.value), etag: this.#codec.etag(text), writtenAt, isOutdated };
     } catch (error) {
       if (error instanceof SyntaxError) return "malformed";
       throw error;
     }
+  }
+
+  /** Whether a record that was found has ended. */
+  hasEnded({ record, writtenAt }: Version): boolean {
+    const now = this.#clock.now();
+    const from = this.#agesWithSignature ? (writtenAt ?? now) : now;
+    return from + timeToLive(record, this.#timeouts, from) <= now;
   }
 
   /** What is left of a session if nobody comes back, in whole milliseconds; 0 or less: it has ended. */

@@ -12,7 +12,8 @@ import site_settings
 
 site_settings.configure()
 
-import file_engine  # noqa: E402  Django wants its settings first.
+import cookie_engine  # noqa: E402  Django wants its settings first.
+import file_engine  # noqa: E402
 import logins  # noqa: E402
 import records  # noqa: E402
 import redis_layout  # noqa: E402
@@ -33,6 +34,8 @@ OPERATIONS = {
     "currentUser": logins.current_user,
     "redisWrite": redis_layout.write,
     "redisRead": redis_layout.read,
+    "cookieSave": cookie_engine.save,
+    "cookieLoad": cookie_engine.load,
     "fileSave": file_engine.save,
     "fileLoad": file_engine.load,
     "fileDelete": file_engine.delete,

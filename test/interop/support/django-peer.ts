@@ -51,6 +51,8 @@ interface Operations {
     { url: string; project: string; key: string },
     { members: DescribedMember[] | null; ttl: number },
   ];
+  readonly cookieSave: [{ cookie: string | null; changes: readonly (readonly [string, unknown])[] }, string];
+  readonly cookieLoad: [{ cookie: string }, DescribedMember[] | null];
   readonly fileSave: [FileEngine & { key: string | null; changes: readonly (readonly [string, unknown])[] }, string];
   readonly fileLoad: [FileEngine & { key: string }, { members: DescribedMember[] | null; endsAt: number | null }];
   readonly fileDelete: [FileEngine & { key: string }, null];

@@ -51,7 +51,8 @@ export class NodeSite {
 
   /** What is in the store. */
   async recordOf(session: Session<Data>): Promise<string> {
-    const record = session.key === undefined ? undefined : await this.#open.read(session.key, anyDeadline());
+    const key = session.cookieValue;
+    const record = key === undefined ? undefined : await this.#open.read(key, anyDeadline());
     if (record === undefined) throw new Error("The session is not in the store.");
     return record;
   }
