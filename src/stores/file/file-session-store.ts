@@ -3,6 +3,7 @@ import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import {
+  type ClearProgress,
   type CommitResult,
   type CreateResult,
   hasEtag,
@@ -130,17 +131,18 @@ export class FileSessionStore implements SessionStore {
   }
 
   /** Deletes expired files, and what processes that were killed have left beside them. */
-  async clearExpired(pageDeadline: () => Deadline): Promise<number> {
+  async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     await Turn.run(pageDeadline(), () => this.#folder.prepare());
     const { keys, leftovers } = await this.#folder.list(pageDeadline);
-    let count = 0;
+    let cleared = 0;
     for await (const page of this.#pages(keys, pageDeadline)) {
       for (const { key } of page.filter(({ isExpired }) => isExpired === true)) {
-        if (await this.#deleteExpired(key, pageDeadline)) count++;
+        if (await this.#deleteExpired(key, pageDeadline)) cleared++;
       }
+      onProgress?.({ cleared });
     }
     for (const [key, paths] of leftovers) await this.#deleteLeftovers(key, paths, pageDeadline);
-    return count;
+    return cleared;
   }
 
   close(): Promise<void> {

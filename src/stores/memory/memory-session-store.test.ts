@@ -38,4 +38,18 @@ describe("MemorySessionStore", () => {
     expect(await store.clearExpired(later)).toBe(2);
     expect(await store.clearExpired(later)).toBe(0);
   });
+
+  it("clearExpired() lets others run between its steps, and leaves what they renew", async () => {
+    const [clock, counts]: [ManualClock, number[]] = [new ManualClock(), []];
+    const store = new MemorySessionStore(clock);
+    const keys = Array.from({ length: 25_000 }, newSessionKey);
+    for (const key of keys) await store.create(key, "record", 1000, later());
+    clock.advance(1000);
+    const last = keys.at(-1) ?? "";
+    setImmediate(() => void store.create(last, "renewed", 60_000, later()));
+    const cleared = await store.clearExpired(later, (progress) => counts.push(progress.cleared));
+    expect(cleared).toBe(24_999);
+    expect(counts).toEqual([10_000, 20_000, 24_999]);
+    expect(await store.read(last, later())).toBe("renewed");
+  });
 });

@@ -3,6 +3,7 @@ import type { RawBuilder, Sql } from "kysely";
 import type { EpochMilliseconds } from "../../core/clock.ts";
 import type { Etag } from "../../core/etag.ts";
 import type { SessionKey } from "../../core/ids.ts";
+import type { Clearing, Instant } from "./clear-in-batches.ts";
 import type { Build } from "./database.ts";
 import type { SqlDialect } from "./dialect.ts";
 import { toTimestamp } from "./timestamp.ts";
@@ -103,23 +104,38 @@ export class SessionStatements {
       FROM ${this.#name(sql)} WHERE session_key > ${after} ORDER BY session_key LIMIT ${sql.lit(limit)}`;
   }
 
-  /** Deletes some of the records that have expired. One that is renewed meanwhile stays. */
-  clear(limit: number, now: EpochMilliseconds): Build {
-    return (sql) => {
-      const [table, time, most] = [this.#name(sql), this.#time(sql, now), sql.lit(limit)];
-      const expired = sql`SELECT session_key FROM ${table} WHERE expire_date <= ${time} ORDER BY expire_date LIMIT ${most}`;
-      switch (this.#dialect) {
-        case "mysql":
-          return sql`DELETE FROM ${table} WHERE expire_date <= ${time} ORDER BY expire_date, session_key LIMIT ${most}`;
-        case "postgres":
-          // ARRAY is evaluated once, where IN may run the LIMIT again for each row.
-          return sql`
-            DELETE FROM ${table}
-            WHERE session_key = ANY(ARRAY(${expired} FOR UPDATE SKIP LOCKED)) AND expire_date <= ${time}`;
-        case "sqlite":
-          return sql`DELETE FROM ${table} WHERE session_key IN (${expired})`;
-      }
+  /** Deletes records that have expired, in batches. One that is renewed meanwhile stays. */
+  clearing(limit: number, now: EpochMilliseconds): Clearing {
+    const expired = (
+      sql: Sql,
+      from?: Instant,
+      until: Instant = toTimestamp(now, this.#dialect),
+    ): RawBuilder<unknown> => {
+      const isOver = sql`expire_date <= ${this.#cast(sql, until)}`;
+      return from === undefined ? isOver : sql`expire_date >= ${this.#cast(sql, from)} AND ${isOver}`;
     };
+    return {
+      batchEnd: (from) => (sql) =>
+        sql<{ readonly batch_end: Instant }>`
+        SELECT ${this.#boundText(sql)} AS batch_end FROM ${this.#name(sql)} WHERE ${expired(sql, from)}
+        ORDER BY expire_date LIMIT 1 OFFSET ${sql.lit(limit - 1)}`,
+      deletion: (from, until) => (sql) => this.#delete(sql, expired(sql, from, until), limit),
+    };
+  }
+
+  #delete(sql: Sql, expired: RawBuilder<unknown>, limit: number): RawBuilder<unknown> {
+    const [table, most] = [this.#name(sql), sql.lit(limit)];
+    const chosen = sql`SELECT session_key FROM ${table} WHERE ${expired} ORDER BY expire_date LIMIT ${most}`;
+    switch (this.#dialect) {
+      case "mysql":
+        return sql`DELETE FROM ${table} WHERE ${expired} ORDER BY expire_date, session_key LIMIT ${most}`;
+      case "postgres":
+        // ARRAY is evaluated once, where IN may run the LIMIT again for each row.
+        return sql`
+          DELETE FROM ${table} WHERE session_key = ANY(ARRAY(${chosen} FOR UPDATE SKIP LOCKED)) AND ${expired}`;
+      case "sqlite":
+        return sql`DELETE FROM ${table} WHERE session_key IN (${chosen})`;
+    }
   }
 
   #name(sql: Sql): RawBuilder<unknown> {
@@ -131,7 +147,10 @@ export class SessionStatements {
   }
 
   #time(sql: Sql, instant: EpochMilliseconds): RawBuilder<unknown> {
-    const text = toTimestamp(instant, this.#dialect);
+    return this.#cast(sql, toTimestamp(instant, this.#dialect));
+  }
+
+  #cast(sql: Sql, text: Instant): RawBuilder<unknown> {
     switch (this.#dialect) {
       case "mysql":
         return sql`CAST(${text} AS DATETIME(6))`;
@@ -152,6 +171,12 @@ export class SessionStatements {
       case "sqlite":
         return sql`expire_date`;
     }
+  }
+
+  /** As {@link toTimestamp} writes it. */
+  #boundText(sql: Sql): RawBuilder<unknown> {
+    const text = this.#expiryText(sql);
+    return this.#dialect === "postgres" ? sql`${text} || '+00'` : text;
   }
 
   /** The new expiry of an UPDATE; on MySQL it also notes that the row was matched. */

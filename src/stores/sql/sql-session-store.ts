@@ -4,7 +4,7 @@ import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts
 import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
 import { isSessionKey, type SessionKey } from "../../core/ids.ts";
-import type { CommitResult, CreateResult, RecordWithTtl, SessionStore } from "../session-store.ts";
+import type { ClearProgress, CommitResult, CreateResult, RecordWithTtl, SessionStore } from "../session-store.ts";
 import { BATCH_SIZE, clearInBatches } from "./clear-in-batches.ts";
 import type { Build, SqlDatabase } from "./database.ts";
 import { EXISTS, SessionStatements } from "./session-statements.ts";
@@ -97,9 +97,11 @@ export class SqlSessionStore implements SessionStore {
     await this.#database.run((sql) => sql`SELECT 1`, deadline, "reads");
   }
 
-  async clearExpired(pageDeadline: () => Deadline): Promise<number> {
-    await this.users?.clearExpired(pageDeadline);
-    return clearInBatches(this.#database, this.#statements.clear(BATCH_SIZE, this.#clock.now()), pageDeadline);
+  /** A step is a batch. Those on the index of users come first, and count no records. */
+  async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
+    await this.users?.clearExpired(pageDeadline, () => onProgress?.({ cleared: 0 }));
+    const clearing = this.#statements.clearing(BATCH_SIZE, this.#clock.now());
+    return clearInBatches(this.#database, clearing, pageDeadline, (cleared) => onProgress?.({ cleared }));
   }
 
   /** The pool is the application's. */

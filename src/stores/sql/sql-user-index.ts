@@ -4,7 +4,7 @@ import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts
 import type { Deadline } from "../../core/deadlines.ts";
 import { isSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { IndexedSession, UserIndex, UserIndexAddition, UserIndexCheck, UserIndexLimits } from "../user-index.ts";
-import { BATCH_SIZE, clearInBatches } from "./clear-in-batches.ts";
+import { BATCH_SIZE, type Clearing, clearInBatches, type Instant } from "./clear-in-batches.ts";
 import type { Build, Run, SqlDatabase } from "./database.ts";
 import { EPOCH_TABLE, USER_SESSION_TABLE } from "./table-name.ts";
 
@@ -86,20 +86,35 @@ export class SqlUserIndex implements UserIndex {
     }, deadline);
   }
 
-  /** Deletes what has expired: entries of sessions, and epochs that nobody can ask for any more. */
-  async clearExpired(pageDeadline: () => Deadline): Promise<void> {
+  /**
+   * Deletes what has expired: entries of sessions, and epochs that nobody can ask for any more.
+   *
+   * @param onBatch Called after each batch.
+   */
+  async clearExpired(pageDeadline: () => Deadline, onBatch: () => void): Promise<void> {
     const now = Math.floor(this.#clock.now());
-    const { dialect } = this.#database;
-    for (const [table, key, column] of EXPIRING) {
-      const deletion: Build = (sql) => {
-        const expired = sql`${sql.ref(column)} <= ${now}`;
-        if (dialect === "mysql")
-          return sql`DELETE FROM ${sql.table(table)} WHERE ${expired} LIMIT ${sql.lit(BATCH_SIZE)}`;
-        const chosen = sql`SELECT ${list(sql, key)} FROM ${sql.table(table)} WHERE ${expired} LIMIT ${sql.lit(BATCH_SIZE)}`;
-        return sql`DELETE FROM ${sql.table(table)} WHERE (${list(sql, key)}) IN (${chosen}) AND ${expired}`;
-      };
-      await clearInBatches(this.#database, deletion, pageDeadline);
-    }
+    for (const table of EXPIRING)
+      await clearInBatches(this.#database, this.#clearing(table, now), pageDeadline, onBatch);
+  }
+
+  #clearing([table, key, column]: (typeof EXPIRING)[number], now: EpochMilliseconds): Clearing {
+    const expired = (sql: Sql, from: Instant = 0, until: Instant = now): RawBuilder<unknown> =>
+      sql`${sql.ref(column)} BETWEEN ${from} AND ${until}`;
+    return {
+      batchEnd: (from) => (sql) =>
+        sql<{ readonly batch_end: Instant }>`
+        SELECT ${sql.ref(column)} AS batch_end FROM ${sql.table(table)} WHERE ${expired(sql, from)}
+        ORDER BY ${sql.ref(column)} LIMIT 1 OFFSET ${sql.lit(BATCH_SIZE - 1)}`,
+      deletion: (from, until) => (sql) => {
+        const [isOver, order] = [
+          expired(sql, from, until),
+          sql`ORDER BY ${sql.ref(column)} LIMIT ${sql.lit(BATCH_SIZE)}`,
+        ];
+        if (this.#database.dialect === "mysql") return sql`DELETE FROM ${sql.table(table)} WHERE ${isOver} ${order}`;
+        const chosen = sql`SELECT ${list(sql, key)} FROM ${sql.table(table)} WHERE ${isOver} ${order}`;
+        return sql`DELETE FROM ${sql.table(table)} WHERE (${list(sql, key)}) IN (${chosen}) AND ${isOver}`;
+      },
+    };
   }
 
   /** Makes sure that a user has a row, and locks it. */

@@ -115,6 +115,43 @@ export const EXPIRY: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await collectKeys(store), [key]);
   },
 
+  async "clearExpired tells how far it has come: never less than before, and at last what it answers"({
+    store,
+    expire,
+    shortTtl,
+  }) {
+    for (let count = 0; count < 3; count++) await store.create(newSessionKey(), A_RECORD, shortTtl, later());
+    await expire();
+    const counts: number[] = [];
+    const cleared = await store.clearExpired(later, (progress) => counts.push(progress.cleared));
+    assert.deepEqual(
+      counts,
+      counts.toSorted((left, right) => left - right),
+    );
+    // An engine that deletes by itself has nothing to tell.
+    assert.equal(counts.at(-1) ?? 0, cleared);
+  },
+
+  async "clearExpired ends with the error that is thrown where it tells how far it has come"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
+    await store.create(key, A_RECORD, LONG_TTL, later());
+    await store.create(newSessionKey(), A_RECORD, shortTtl, later());
+    await expire();
+    const [stop, counts]: [Error, number[]] = [new Error("Stop."), []];
+    const clearing = store.clearExpired(later, ({ cleared }) => {
+      counts.push(cleared);
+      throw stop;
+    });
+    const outcome: unknown = await clearing.catch((error: unknown) => error);
+    assert.equal(outcome, counts.length === 0 ? 0 : stop);
+    assert.ok(counts.length <= 1, `it went on for ${counts.length - 1} steps`);
+    assert.equal(await store.read(key, later()), A_RECORD);
+  },
+
   async "a deadline that has passed: every method fails as not sent, and nothing is written"({ store, key }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
     const fresh = newSessionKey();

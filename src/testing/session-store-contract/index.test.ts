@@ -93,6 +93,37 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
     "scan yields every key once",
   ],
   [
+    "that does not tell how far clearExpired has come",
+    (store) => ({ clearExpired: (pageDeadline) => store.clearExpired(pageDeadline) }),
+    "clearExpired tells how far it has come: never less than before, and at last what it answers",
+  ],
+  [
+    "whose clearExpired starts counting again",
+    (store) => ({
+      clearExpired: async (pageDeadline, onProgress) => {
+        const cleared = await store.clearExpired(pageDeadline, onProgress);
+        onProgress?.({ cleared: 0 });
+        return cleared;
+      },
+    }),
+    "clearExpired tells how far it has come: never less than before, and at last what it answers",
+  ],
+  [
+    "whose clearExpired goes on after an error where it tells how far it has come",
+    (store) => ({
+      clearExpired: async (pageDeadline, onProgress) => {
+        const cleared = await store.clearExpired(pageDeadline);
+        try {
+          onProgress?.({ cleared });
+        } catch {
+          // What it has cleared is cleared.
+        }
+        return cleared;
+      },
+    }),
+    "clearExpired ends with the error that is thrown where it tells how far it has come",
+  ],
+  [
     "that answers after its deadline",
     (store) => ({ read: (key) => store.read(key, { total: 1, remaining: 1, hasPassed: false } as never) }),
     "a deadline that has passed: every method fails as not sent, and nothing is written",

@@ -135,12 +135,16 @@ describe("clearExpired()", () => {
     const { path, clock, store } = open();
     const [live, crashed] = [newSessionKey(), newSessionKey()];
     await store.create(live, "one", 60_000, later());
-    for (let count = 0; count < 150; count++) await store.create(newSessionKey(), "one", 1000, later());
+    for (let count = 0; count < 250; count++) await store.create(newSessionKey(), "one", 1000, later());
     await writeAt(join(path, `sessionid${live}.0123456789abcdef.tmp`), "half", 0);
     mkdirSync(join(path, `sessionid${crashed}.lock`));
     await utimes(join(path, `sessionid${crashed}.lock`), 0, 0);
     clock.advance(1000);
-    expect(await store.clearExpired(later)).toBe(150);
+    const counts: number[] = [];
+    expect(await store.clearExpired(later, ({ cleared }) => counts.push(cleared))).toBe(250);
+    expect(counts).toHaveLength(3);
+    expect(counts).toEqual(counts.toSorted((left, right) => left - right));
+    expect(counts.at(-1)).toBe(250);
     expect(readdirSync(path)).toEqual([`sessionid${live}`]);
     expect(await store.clearExpired(later)).toBe(0);
   });

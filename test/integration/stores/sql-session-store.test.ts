@@ -119,7 +119,7 @@ function describeDatabase(connect: () => Database): void {
     expect(created).toEqual([await store.read(key, later())]);
   });
 
-  it("clearExpired deletes expired records in batches, each with its own deadline, and no live one", async () => {
+  it("clearExpired deletes expired records in batches, tells of each, and deletes no live one", async () => {
     const { store, table, clock } = await openFresh(one);
     const expiring = Array.from({ length: 2100 }, newSessionKey);
     const living = Array.from({ length: 50 }, newSessionKey);
@@ -127,9 +127,15 @@ function describeDatabase(connect: () => Database): void {
     await Promise.all(living.map((key) => store.create(key, "record", 1001, later())));
     clock.advance(1000);
     let deadlines = 0;
-    expect(await store.clearExpired(() => (deadlines++, later()))).toBe(2100);
-    // Three for the sessions, and one for each table of the index of users.
-    expect(deadlines).toBe(3 + 2);
+    const counts: number[] = [];
+    const cleared = await store.clearExpired(
+      () => (deadlines++, later()),
+      (progress) => counts.push(progress.cleared),
+    );
+    expect(cleared).toBe(2100);
+    // One for each table of the index of users, three for the sessions; each is a read and a deletion.
+    expect(counts).toEqual([0, 0, 1000, 2000, 2100]);
+    expect(deadlines).toBe(2 * counts.length);
     const rows = await one.selectFrom(table).select("session_key").execute();
     expect(rows.map(({ session_key: key }) => key as string).toSorted()).toEqual(living.toSorted());
     expect(await store.clearExpired(later)).toBe(0);
@@ -148,6 +154,20 @@ function describeDatabase(connect: () => Database): void {
     for await (const key of store.scan(later)) found.push(key);
     expect(found).toHaveLength(committed);
     expect(cleared + committed).toBe(300);
+  });
+
+  it("clearExpired goes through expiries of any spread, to the microsecond, in batches of at most 1000", async () => {
+    const { store, table, clock } = await openFresh(one);
+    const ttls = Array.from({ length: 2500 }, (_, index) => 1 + Math.floor(index / 3) * 0.75);
+    await Promise.all(ttls.map((ttl) => store.create(newSessionKey(), "record", ttl, later())));
+    clock.advance(400);
+    const [counts, expired]: [number[], number] = [[0], ttls.filter((ttl) => ttl <= 400).length];
+    expect(await store.clearExpired(later, ({ cleared }) => counts.push(cleared))).toBe(expired);
+    expect(Math.max(...counts.slice(1).map((count, at) => count - (counts[at] ?? 0)))).toBeLessThanOrEqual(1000);
+    const { count } = await one.selectFrom(table).select(one.fn.countAll().as("count")).executeTakeFirstOrThrow();
+    expect(Number(count)).toBe(2500 - expired);
+    clock.advance(400);
+    expect(await store.clearExpired(later)).toBe(2500 - expired);
   });
 
   it("readWithTtl gives the record and what is left of its time, to the microsecond", async () => {
