@@ -7,7 +7,7 @@
 export interface Etag {
   /** Where the piece starts, in bytes, as for `String.prototype.slice`: a negative number counts from the end. */
   readonly start: number;
-  /** The piece. ASCII. */
+  /** The piece: ASCII, or one character a byte of UTF-8 where the store compares whole records. */
   readonly text: string;
 }
 

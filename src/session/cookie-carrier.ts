@@ -80,11 +80,8 @@ function checkSettings({ format, hashKeys, renewEvery }: ResolvedSessionSettings
   const refuse = (setting: string, message: string) => {
     throw new ImproperlyConfigured(`sessions.${setting}`, message);
   };
-  if (format === "json") {
-    refuse(
-      "format",
-      'expected "django" with cookieSessionStore(): a record of plain JSON has no signature and no time.',
-    );
+  if (format !== "django") {
+    refuse("format", 'expected "django" with cookieSessionStore(): other records have no signature and no time.');
   }
   const noKey = "with cookieSessionStore(): such a session has no key on a server.";
   if (hashKeys) refuse("hashKeys", `expected false ${noKey}`);

@@ -1,4 +1,4 @@
-import { DjangoCodec, EncryptedCodec, JsonCodec, type RecordCodec, type Secrets } from "../codec/index.ts";
+import { DictCodec, DjangoCodec, EncryptedCodec, JsonCodec, type RecordCodec, type Secrets } from "../codec/index.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ResolvedSessionSettings } from "./session-settings.ts";
 
@@ -19,6 +19,7 @@ function makePlainCodec(
   { secretKey, secretKeyFallbacks, clock }: Secrets & { readonly clock: Clock },
 ): RecordCodec {
   if (format === "json") return new JsonCodec();
+  if (format === "dict") return new DictCodec();
   return new DjangoCodec({ secretKey, secretKeyFallbacks, clock, salt, maxInflatedBytes: inflatedLimit(maxBytes) });
 }
 

@@ -1,4 +1,5 @@
 import type { UndecodableReason } from "../codec/index.ts";
+import type { Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { SessionConflictError, SessionInterrupted, StoreConnectionError } from "../core/errors.ts";
 import { newSessionKey, type SessionKey } from "../core/ids.ts";
@@ -104,6 +105,22 @@ export class SessionRecords {
   }
 
   /**
+   * Stores a record that was kept elsewhere, under the key that its browser has.
+   *
+   * @param ttl Its time to live from now.
+   * @returns Whether it was stored: a session that is there already stays.
+   * @throws {SessionInterrupted} When its user was revoked meanwhile.
+   */
+  async restore(key: SessionKey, record: SessionRecord, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+    const place = { key, at: this.#storedKeyOf(key) };
+    const { text } = this.#versions.encode(record, place.at);
+    const write = async () => (await this.#store.create(place.at, text, ttl, deadline)).status === "created";
+    const listing = this.#listingOf(place, record, undefined);
+    if (listing === undefined) return write();
+    return (await this.#users?.guardCreation({ ...listing, ttl }, { userAgent: undefined }, deadline, write)) ?? false;
+  }
+
+  /**
    * Writes a change on top of the newest version.
    *
    * @throws {SessionInterrupted} When the record is gone.
@@ -134,7 +151,8 @@ export class SessionRecords {
    * carried over; what others have written meanwhile is carried over too.
    *
    * @returns `undefined` when the old one was gone; then there is no new one either.
-   * @throws {SessionInterrupted} When the user was revoked meanwhile.
+   * @throws {SessionInterrupted} When the new one was taken away meanwhile, such as by a revocation of the user; the old
+   *   one stays as it is.
    */
   move(
     { at, version }: StoredSession,
@@ -146,18 +164,21 @@ export class SessionRecords {
       let newest = latest ?? version;
       creation.replaces = at;
       let target = await this.create(change(newest.record), creation, deadline);
+      let isRetired = false;
       try {
-        for (;;) {
+        while (!isRetired) {
           const result = await this.#retire(at, newest, deadline);
-          if (result.status === "committed") break;
+          if (result.status === "gone") return undefined;
+          isRetired = result.status === "committed";
+          if (result.status === "committed") continue;
           newest = this.#newest(at, result, deadline);
-          target = target && (await this.#rewrite(target, change(newest.record), deadline));
+          const record = change(newest.record);
+          // There is none where the version before had reached its own expiry; this one may have been renewed.
+          target = await (target ? this.#rewrite(target, record, deadline) : this.create(record, creation, deadline));
         }
-      } catch (error) {
+      } finally {
         // Nobody knows the new key, so it would end by itself; sooner is better.
-        if (target) await this.delete(target, deadline).catch(() => {});
-        if (error instanceof SessionInterrupted) return undefined;
-        throw error;
+        if (!isRetired && target) await this.delete(target, deadline).catch(() => {});
       }
       await this.#unlist(at, newest.record, deadline);
       return target;

@@ -60,7 +60,7 @@ describe("wrong settings throw at start, naming the setting, what was expected a
     [{ sessions: { store: "redis" } }, "sessions.store: expected a store such as redisSessionStore()"],
     [{ sessions: { profile: "rails" } }, 'sessions.profile: expected "sojourn" or "django"'],
     [{ sessions: { profile: "django", touchEvery: 5 } }, 'sessions.touchEvery: expected null with profile "django"'],
-    [{ sessions: { format: "pickle" } }, 'sessions.format: expected "django" or "json", got "pickle"'],
+    [{ sessions: { format: "pickle" } }, 'sessions.format: expected "django", "json" or "dict", got "pickle"'],
     [{ sessions: { deadline: "1ms" } }, "sessions.deadline: expected"],
     [{ sessions: { deadline: null } }, "sessions.deadline: expected"],
     [{ sessions: { absoluteTimeout: -1 } }, "sessions.absoluteTimeout: expected"],

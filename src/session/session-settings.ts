@@ -6,7 +6,7 @@ import { ImproperlyConfigured } from "../core/errors.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 import { redisSessionStore } from "../stores/redis/index.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
-import type { SessionStoreFactory } from "../stores/session-store.ts";
+import type { RecordFormat, SessionStoreFactory } from "../stores/session-store.ts";
 import type { CookieAttributes } from "./cookie.ts";
 import { type DataSchema, type Migration, ON_INVALID, type OnInvalid } from "./data-schema.ts";
 import type { OnInsecure } from "./plain-http.ts";
@@ -59,8 +59,11 @@ export interface SessionSettings<Data extends object = UntypedData> {
    * (`touchEvery: null`). @defaultValue `"sojourn"`
    */
   readonly profile?: "sojourn" | "django";
-  /** How records are written: signed as Django does it, or as plain JSON. @defaultValue `"django"` */
-  readonly format?: "django" | "json";
+  /**
+   * How records are written: signed as Django does it; as plain JSON; or as the plain dictionary that Django's engine `cache`
+   * shares with Node, which needs `cacheSessionStore()`. @defaultValue `"django"`
+   */
+  readonly format?: RecordFormat;
   /** Longest time since the login, however busy the session is. `null`: no limit. @defaultValue `null` */
   readonly absoluteTimeout?: Duration | null;
   /** Cookies without a Max-Age, unless `setExpiry` says otherwise. @defaultValue `false` */
@@ -106,7 +109,7 @@ export interface SessionSettings<Data extends object = UntypedData> {
 /** {@link SessionSettings}, checked and complete. */
 export interface ResolvedSessionSettings {
   readonly store: SessionStoreFactory | SessionCarrier;
-  readonly format: "django" | "json";
+  readonly format: RecordFormat;
   readonly cookie: CookieAttributes;
   readonly onInsecure: OnInsecure;
   readonly timeouts: Timeouts;
@@ -159,7 +162,7 @@ const sessionSchema = settingsObject({
   ),
   cookie: v.optional(cookieSchema, {}),
   profile: v.optional(v.picklist(["sojourn", "django"], '"sojourn" or "django"'), "sojourn"),
-  format: v.optional(v.picklist(["django", "json"], '"django" or "json"'), "django"),
+  format: v.optional(v.picklist(["django", "json", "dict"], '"django", "json" or "dict"'), "django"),
   absoluteTimeout: v.optional(expirySchema({ least: 1 }), null),
   expireAtBrowserClose: v.optional(v.boolean("true or false"), false),
   touchEvery: v.optional(expirySchema({ least: 0 })),
@@ -197,6 +200,12 @@ export function resolveSessionSettings(settings: SessionSettings): ResolvedSessi
     throw new ImproperlyConfigured(
       "sessions.touchEvery",
       'expected null with profile "django", in which reading extends nothing.',
+    );
+  }
+  if (parsed.format === "dict" && parsed.encrypt) {
+    throw new ImproperlyConfigured(
+      "sessions.encrypt",
+      'expected false with the format "dict", which Django is to read.',
     );
   }
   return {

@@ -1,5 +1,5 @@
 import type { Secrets } from "../codec/index.ts";
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Milliseconds } from "../core/clock.ts";
 import { Deadline } from "../core/deadlines.ts";
 import { ImproperlyConfigured, InsecureRequestError, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
@@ -21,6 +21,7 @@ import { makeCodec } from "./record-codec.ts";
 import { Session } from "./session.ts";
 import { type SessionOrigin, SessionState } from "./session-state.ts";
 import { SessionEventEmitter, type SessionEvents } from "./session-events.ts";
+import { SessionRecord } from "./session-record.ts";
 import { type LoadResult, SessionRecords } from "./session-records.ts";
 import { LazySessionScope, type RequestFacts, type SessionScope } from "./session-scope.ts";
 import type { SessionServices } from "./session-services.ts";
@@ -66,6 +67,7 @@ export class Sessions<Data extends object = UntypedData> {
     const { clock, redis, projectName, secretKey } = context;
     const isCarried = store instanceof SessionCarrier;
     this.#store = isCarried ? new CarriedRecords() : store({ projectName, redis, clock, format: resolved.format });
+    checkFormat(resolved, this.#store);
     this.#cookie = cookie;
     this.policy = policyOf(resolved, this.#store);
     this.#plainHttp = new PlainHttp({ secure: cookie.secure, onInsecure });
@@ -136,6 +138,24 @@ export class Sessions<Data extends object = UntypedData> {
     for (const [key, value] of Object.entries(data)) defineMember(session.data, key, value);
     await session.save();
     return session;
+  }
+
+  /**
+   * Takes over a session that was kept elsewhere, under the key that its browser has: for those who move sessions here.
+   *
+   * @param key 32 characters of `[a-z0-9]`.
+   * @param payload The data, as the text of a JSON object.
+   * @param ttl What is left of its time to live, in milliseconds; more than 0.
+   * @returns Whether it was stored: a session that is there already stays.
+   * @throws {SessionUsageError} For another key, text or time, or sessions that have no key.
+   */
+  async restore(key: string, payload: string, ttl: Milliseconds): Promise<boolean> {
+    if (this.#carrier || !isSessionKey(key) || !(ttl > 0)) {
+      throw new SessionUsageError(
+        "sessions.restore() expected a session key, a store that keeps sessions, and a time to live.",
+      );
+    }
+    return this.#services.records.restore(key, parsePayload(payload), ttl, this.#deadline());
   }
 
   /**
@@ -322,6 +342,20 @@ export class Sessions<Data extends object = UntypedData> {
     const maxAge = endsWithBrowser(record, timeouts) ? undefined : timeToLive(record, timeouts, now);
     return [setCookieHeader(this.#cookie, cookieValue, { maxAge, now, isSecure: facts.isSecure() })];
   }
+}
+
+function parsePayload(payload: string): SessionRecord {
+  try {
+    return SessionRecord.parse(payload);
+  } catch (cause) {
+    throw new SessionUsageError("sessions.restore() expected the text of a JSON object.", { cause });
+  }
+}
+
+function checkFormat({ format }: ResolvedSessionSettings, { name, comparesWholeRecords = false }: SessionStore): void {
+  if (format !== "dict" || comparesWholeRecords || name === "cookie") return;
+  const message = `expected "django" or "json" with the store "${name}": only cacheSessionStore() compares whole records.`;
+  throw new ImproperlyConfigured("sessions.format", message);
 }
 
 function makeRecords(

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { anyDeadline, Browser, type Harness, openHarness } from "../../test/support/session-harness.ts";
+import { StoreConnectionError } from "../core/errors.ts";
 import type { Sessions } from "./sessions.ts";
 import type { UserIndex } from "../stores/user-index.ts";
 import type { UserSession } from "./user-sessions.ts";
@@ -238,6 +239,20 @@ describe("revokeUser", () => {
     expect(await harness.keys()).toStrictEqual([]);
     expect(await listOf(sessions, "1")).toStrictEqual([]);
     expect(await browser.request((next) => next.isAuthenticated)).toBe(false);
+  });
+
+  test("what fails after sessions were deleted is not told as if nothing had happened", async () => {
+    const harness = openHarness();
+    const { sessions } = harness;
+    await new Browser(sessions).request((session) => session.login(1));
+    const index = indexOf(harness);
+    const remove = index.remove.bind(index);
+    index.remove = async (...args) => {
+      await remove(...args);
+      index.list = () => Promise.reject(new StoreConnectionError("the store is away", { outcome: "not-sent" }));
+    };
+    await expect(sessions.revokeUser(1)).rejects.toMatchObject({ outcome: "unknown" });
+    expect(await harness.keys()).toStrictEqual([]);
   });
 
   test("a login that begins after it lives", async () => {

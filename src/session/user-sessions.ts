@@ -147,7 +147,7 @@ export class UserSessions {
       ended.push(...(await this.#deleteAll(doomed, deadline)));
       await this.#unlist(userId, doomed, deadline);
       // One of them may have got a new key before it was deleted. The new one is of the same age, and was listed first.
-      listed = await this.#index.list(userId, deadline);
+      listed = await this.#index.list(userId, deadline).catch(throwHalfDone);
     }
   }
 
@@ -160,8 +160,7 @@ export class UserSessions {
     const results = await Promise.allSettled(keys.map((key) => this.#store.delete(key, deadline)));
     const failed = results.find((result) => result.status === "rejected");
     if (failed === undefined) return keys.filter((_, index) => isFulfilledWith(results[index], true));
-    const message = "Not all sessions of the user could be deleted; some may be gone already. Try it again.";
-    throw new StoreConnectionError(message, { outcome: "unknown", cause: failed.reason });
+    return throwHalfDone(failed.reason);
   }
 
   #entryOf({ key, createdAt, ttl, userAgent }: Listing): IndexedSession {
@@ -174,6 +173,12 @@ export class UserSessions {
     };
     return { key, entry };
   }
+}
+
+/** Whatever became of the last step, some of those before it may have deleted sessions. */
+function throwHalfDone(cause: unknown): never {
+  const message = "Not all sessions of the user could be deleted; some may be gone already. Try it again.";
+  throw new StoreConnectionError(message, { outcome: "unknown", cause });
 }
 
 function isFulfilledWith<Value>(result: PromiseSettledResult<Value> | undefined, value: Value): boolean {

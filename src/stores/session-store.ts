@@ -49,6 +49,13 @@ export interface SessionStore {
   /** The engine's name, as in `stores/<name>`. */
   readonly name: string;
 
+  /**
+   * Whether an etag may be the whole record, which may have any characters. `sessions.format: "dict"` needs it.
+   *
+   * @defaultValue `false`
+   */
+  readonly comparesWholeRecords?: boolean;
+
   /** The index of users, if the engine can keep one. Without it nothing can be listed or revoked by user. */
   readonly users?: UserIndex | undefined;
 
@@ -99,6 +106,9 @@ export interface SessionStore {
   close(): Promise<void>;
 }
 
+/** How records are written; see `sessions.format`. */
+export type RecordFormat = "django" | "json" | "dict";
+
 /** What a store is made from: the settings that it shares with the rest of the application. */
 export interface StoreContext {
   /** First segment of the Redis keys. */
@@ -106,7 +116,7 @@ export interface StoreContext {
   readonly redis: RedisRegistry;
   readonly clock: Clock;
   /** How records are written; `undefined` where the store is made for something else than sessions. */
-  readonly format?: "django" | "json" | undefined;
+  readonly format?: RecordFormat | undefined;
 }
 
 /** What `redisSessionStore()` and its like return: the store is made when the settings are complete. */

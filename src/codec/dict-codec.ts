@@ -1,0 +1,24 @@
+import type { Etag } from "../core/etag.ts";
+import type { DecodeResult, RecordCodec } from "./record-codec.ts";
+
+/**
+ * Records that are the session's dictionary itself, as Django's engine `cache` keeps it with a JSON serializer: unsigned, and
+ * whoever writes one keeps a nonce as it was. So the whole record is the etag: what is not equal to it is another version.
+ */
+export class DictCodec implements RecordCodec {
+  readonly format = "dict";
+  readonly factsFirst = false;
+
+  encode(payload: string): string {
+    return payload;
+  }
+
+  decode(record: string): DecodeResult {
+    return { ok: true, value: { payload: record, writtenAt: undefined, isOutdated: false } };
+  }
+
+  /** No JSON object is the beginning of another one, so comparing the beginning is comparing all. */
+  etag(record: string): Etag {
+    return { start: 0, text: Buffer.from(record).toString("latin1") };
+  }
+}

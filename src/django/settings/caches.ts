@@ -1,0 +1,143 @@
+import type { CacheSettings } from "../../cache/cache-settings.ts";
+import { type CacheCompressor, gzipCompressor, zlibCompressor } from "../../cache/compression.ts";
+import { memoryCacheStore } from "../../stores/memory/index.ts";
+import { redisCacheStore } from "../../stores/redis/index.ts";
+import type { RedisConnectionSettings } from "../../redis/settings.ts";
+import { integersOnly } from "./integers-only.ts";
+import type { CheckedCacheBackend, CheckedDjangoSettings } from "./names.ts";
+import { DEFAULT_REDIS_URL, serversOf, toRedisConnection } from "./redis-location.ts";
+import type { UnsupportedSettings } from "./unsupported.ts";
+
+/** What a cache of Django's comes to. */
+export interface DjangoCache {
+  readonly settings: CacheSettings;
+  /** The Redis that it is in; `undefined` where Node cannot share it. */
+  readonly connection: RedisConnectionSettings | undefined;
+  readonly keyPrefix: string;
+  readonly version: number;
+  /** Whether its values are JSON as they are, so that a session can be one. */
+  readonly isPlainJson: boolean;
+}
+
+const CODEX = "codex_django.cache.backends.redis.RedisCache";
+const DJANGO_REDIS = "django_redis.cache.RedisCache";
+const LOCMEM = "django.core.cache.backends.locmem.LocMemCache";
+const CORE = "django.core.cache.backends.redis.RedisCache";
+
+const JSON_SERIALIZERS: readonly unknown[] = [
+  "django_redis.serializers.json.JSONSerializer",
+  "codex_django.cache.serializers.JsonSerializer",
+];
+
+const IDENTITY = "django_redis.compressors.identity.IdentityCompressor";
+
+const COMPRESSORS: ReadonlyMap<unknown, (() => CacheCompressor) | undefined> = new Map([
+  [IDENTITY, undefined],
+  ["django_redis.compressors.zlib.ZlibCompressor", zlibCompressor],
+  ["django_redis.compressors.gzip.GzipCompressor", gzipCompressor],
+]);
+
+const CLIENTS: readonly unknown[] = ["django_redis.client.DefaultClient", "django_redis.client.default.DefaultClient"];
+
+/** Options that say where Redis is, or that are read below. */
+const KNOWN_OPTIONS = new Set(
+  ["DB", "USERNAME", "PASSWORD", "SERIALIZER", "COMPRESSOR", "CLIENT_CLASS", "IGNORE_EXCEPTIONS"].flatMap((name) => [
+    name,
+    name.toLowerCase(),
+  ]),
+);
+
+/** @returns By their names; those that Node cannot share are in its memory. */
+export function toCaches(
+  { CACHES, REDIS_URL, ...settings }: CheckedDjangoSettings,
+  unsupported: UnsupportedSettings,
+): ReadonlyMap<string, DjangoCache> {
+  const backends = Object.entries({ default: {}, ...CACHES });
+  const ignoresErrors = settings["DJANGO_REDIS_IGNORE_EXCEPTIONS"] === true;
+  const context = { redisUrl: REDIS_URL ?? DEFAULT_REDIS_URL, ignoresErrors, unsupported };
+  return new Map(backends.map(([alias, backend]) => [alias, toCache(alias, backend, context)]));
+}
+
+interface Context {
+  readonly redisUrl: string;
+  readonly ignoresErrors: boolean;
+  readonly unsupported: UnsupportedSettings;
+}
+
+function toCache(alias: string, backend: CheckedCacheBackend, context: Context): DjangoCache {
+  const { unsupported } = context;
+  const path = `CACHES["${alias}"]`;
+  const { BACKEND, KEY_PREFIX, VERSION, TIMEOUT, KEY_FUNCTION } = backend;
+  const keys = { keyPrefix: KEY_PREFIX ?? "", version: VERSION ?? 1 };
+  const timeout = TIMEOUT === undefined ? 300 : TIMEOUT;
+  const inMemory = (): DjangoCache => {
+    const settings = { ...keys, timeout, store: memoryCacheStore() };
+    return { ...keys, settings, connection: undefined, isPlainJson: false };
+  };
+  const apart = (setting: string, reason: string): DjangoCache => {
+    unsupported.add(setting, `${reason}; Node keeps entries of its own under this name, in the memory of the process`);
+    return inMemory();
+  };
+  // Django's default has entries of its own in each process, as Node's memory has.
+  if ((BACKEND ?? LOCMEM) === LOCMEM) return inMemory();
+  if (BACKEND !== CODEX && BACKEND !== DJANGO_REDIS && BACKEND !== CORE) {
+    return apart(`${path}["BACKEND"]`, "is no cache in Redis that Node knows");
+  }
+  if (KEY_FUNCTION !== undefined && KEY_FUNCTION !== null) {
+    return apart(`${path}["KEY_FUNCTION"]`, "makes keys in a way that Node cannot know");
+  }
+  const options = backend.OPTIONS ?? {};
+  const compressor = options["COMPRESSOR"] ?? IDENTITY;
+  if (BACKEND === DJANGO_REDIS && !COMPRESSORS.has(compressor)) {
+    return apart(`${path}["OPTIONS"]["COMPRESSOR"]`, "is none of zlib and gzip");
+  }
+  const client = options["CLIENT_CLASS"];
+  if (client !== undefined && !CLIENTS.includes(client)) {
+    return apart(`${path}["OPTIONS"]["CLIENT_CLASS"]`, "keeps entries in another form or on several servers");
+  }
+  nameOptions(path, options, unsupported);
+  const makeCompressor = BACKEND === DJANGO_REDIS ? COMPRESSORS.get(compressor) : undefined;
+  const isJson = isJsonBackend(BACKEND, options);
+  if (!isJson) {
+    const serializer = `${path}["OPTIONS"]["SERIALIZER"]`;
+    unsupported.add(
+      serializer,
+      "writes pickles, or a form that Node does not know, and reads none of it: only integers are shared, such as counters",
+    );
+  }
+  const ignoresErrors = (options["IGNORE_EXCEPTIONS"] ?? context.ignoresErrors) === true && BACKEND === DJANGO_REDIS;
+  return {
+    ...keys,
+    connection: connectionOf(backend, path, context),
+    isPlainJson: isJson && makeCompressor === undefined,
+    settings: {
+      ...keys,
+      timeout,
+      store: redisCacheStore({ connection: alias }),
+      ...(ignoresErrors && { onStoreError: "miss" as const }),
+      ...(makeCompressor !== undefined && isJson && { compression: makeCompressor() }),
+      ...(!isJson && { serializer: integersOnly(path) }),
+    },
+  };
+}
+
+function isJsonBackend(backend: string, options: Readonly<Record<string, unknown>>): boolean {
+  const serializer = options["SERIALIZER"] ?? options["serializer"];
+  return backend === CODEX && serializer === undefined ? true : JSON_SERIALIZERS.includes(serializer);
+}
+
+function connectionOf({ LOCATION, OPTIONS }: CheckedCacheBackend, path: string, context: Context) {
+  const [first = context.redisUrl, ...replicas] = serversOf(LOCATION);
+  if (replicas.length > 0) {
+    context.unsupported.add(`${path}["LOCATION"]`, "has replicas: Node reads from the first server too");
+  }
+  return toRedisConnection(first, OPTIONS ?? {}, `${path}["LOCATION"]`);
+}
+
+function nameOptions(path: string, options: Readonly<Record<string, unknown>>, unsupported: UnsupportedSettings): void {
+  for (const name of Object.keys(options).filter((each) => !KNOWN_OPTIONS.has(each)))
+    unsupported.add(
+      `${path}["OPTIONS"]["${name}"]`,
+      "is not known to Node, which has settings of its own for connections",
+    );
+}

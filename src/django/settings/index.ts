@@ -1,0 +1,97 @@
+import type { CacheSettings } from "../../cache/cache-settings.ts";
+import type { SojournSettings } from "../../create-sojourn.ts";
+import type { RedisConnectionSettings } from "../../redis/settings.ts";
+import type { SessionStoreFactory } from "../../stores/session-store.ts";
+import { type DjangoCache, toCaches } from "./caches.ts";
+import { cannotShare, checkDjangoSettings, type CheckedDjangoSettings, type DjangoSettings } from "./names.ts";
+import { DEFAULT_REDIS_URL } from "./redis-location.ts";
+import { toEngine, toSessionSettings } from "./sessions.ts";
+import { type UnsupportedSetting, UnsupportedSettings } from "./unsupported.ts";
+
+export type { DjangoCacheBackend, DjangoSettings } from "./names.ts";
+export type { UnsupportedSetting } from "./unsupported.ts";
+
+/** What a dump of Django's settings cannot hold. */
+export interface DjangoSettingsOptions {
+  /** Django's sessions in its database, `sqlSessionStore({ database })`: for the engines `db` and `cached_db`. */
+  readonly database?: SessionStoreFactory | undefined;
+}
+
+/** Limits that are shared with django-ratelimit: arguments of `djangoRatelimit(caches[cache], …)`. */
+export interface DjangoRatelimitSettings {
+  /** `RATELIMIT_USE_CACHE` */
+  readonly cache: string;
+  /** `RATELIMIT_CACHE_PREFIX` */
+  readonly prefix: string;
+  /** `RATELIMIT_FAIL_OPEN` */
+  readonly failOpen: boolean;
+}
+
+/** What the settings of a Django site come to. */
+export interface FromDjangoSettings {
+  /** For `createSojourn`; it can be added to, as in `{ ...settings, sessions: { ...settings.sessions, schema } }`. */
+  readonly settings: SojournSettings;
+  /** What Node does not keep to, each with what it does in its place: to be read once, when a site is connected. */
+  readonly unsupported: readonly UnsupportedSetting[];
+  readonly ratelimit: DjangoRatelimitSettings;
+  /** `AUTHENTICATION_BACKENDS`, for `djangoAuth`. */
+  readonly backends: readonly string[];
+}
+
+const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
+
+/**
+ * The settings of Sojourn for sharing sessions, caches and rate limits with a Django site.
+ *
+ * @param settings Of the site, by hand or as a dump in JSON: Django's names and values.
+ * @throws {ImproperlyConfigured} For what is wrong, and for what would make sharing impossible, such as pickles.
+ */
+export function djangoSettings(settings: DjangoSettings, { database }: DjangoSettingsOptions = {}): FromDjangoSettings {
+  const django = checkDjangoSettings(settings);
+  const unsupported = new UnsupportedSettings();
+  const caches = toCaches(django, unsupported);
+  const { settings: engine, connection } = toEngine({ django, caches, database, unsupported });
+  return {
+    settings: {
+      projectName: django.PROJECT_NAME ?? "django",
+      secretKey: django.SECRET_KEY,
+      secretKeyFallbacks: django.SECRET_KEY_FALLBACKS ?? [],
+      redis: toConnections(django, caches, connection),
+      sessions: { ...toSessionSettings(django, unsupported), ...engine },
+      caches: toCacheSettings(caches),
+    },
+    unsupported: unsupported.list,
+    ratelimit: toRatelimit(django, caches),
+    backends: django.AUTHENTICATION_BACKENDS ?? [MODEL_BACKEND],
+  };
+}
+
+function toConnections(
+  { REDIS_URL }: CheckedDjangoSettings,
+  caches: ReadonlyMap<string, DjangoCache>,
+  session: RedisConnectionSettings | undefined,
+): Record<string, RedisConnectionSettings> {
+  const connections: Record<string, RedisConnectionSettings> = { default: REDIS_URL ?? DEFAULT_REDIS_URL };
+  for (const [alias, { connection }] of caches) if (connection !== undefined) connections[alias] = connection;
+  // A cache may be called so too, and then be somewhere else.
+  if (session !== undefined && connections["session"] !== undefined) {
+    throw cannotShare(
+      'CACHES["session"]',
+      'expected another name: the connection of the sessions is called "session".',
+    );
+  }
+  return session === undefined ? connections : { ...connections, session };
+}
+
+function toCacheSettings(caches: ReadonlyMap<string, DjangoCache>): Record<string, CacheSettings> {
+  return Object.fromEntries(Array.from(caches, ([alias, { settings }]) => [alias, settings]));
+}
+
+function toRatelimit(
+  { RATELIMIT_USE_CACHE, RATELIMIT_CACHE_PREFIX, RATELIMIT_FAIL_OPEN }: CheckedDjangoSettings,
+  caches: ReadonlyMap<string, DjangoCache>,
+): DjangoRatelimitSettings {
+  const cache = RATELIMIT_USE_CACHE ?? "default";
+  if (!caches.has(cache)) throw cannotShare("RATELIMIT_USE_CACHE", `expected a name in CACHES, got "${cache}".`);
+  return { cache, prefix: RATELIMIT_CACHE_PREFIX ?? "rl:", failOpen: RATELIMIT_FAIL_OPEN ?? false };
+}

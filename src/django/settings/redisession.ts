@@ -1,0 +1,62 @@
+import type { RedisConnectionSettings } from "../../redis/settings.ts";
+import { redisBucketSessionStore, redisSessionStore } from "../../stores/redis/index.ts";
+import { cannotShare, type CheckedDjangoSettings } from "./names.ts";
+import type { DjangoEngine, EngineContext } from "./sessions.ts";
+
+const SERVER = 'REDIS_SESSION_CONFIG["SERVER"]';
+
+/** Functions of Python, and what Node has settings of its own for. */
+const PYTHON_OPTIONS: Readonly<Record<string, string>> = {
+  KEY_GENERATOR: "is a function of Python; give redisSessionStore() one of its own",
+  HASH_KEY_GENERATOR: "is a function of Python; give redisBucketSessionStore() one of its own",
+  HASH_KEYS_CHECK_FOR_EXPIRY: "is a function of Python; sessions.clearExpired() looks at all hashes",
+  COMPRESS_LIB: "is a module of Python; Node compresses with zlib",
+  LOG_KEY_ERROR: "is not needed: the generators are checked at start",
+};
+
+/**
+ * The layout of django-redisession, for the time after it: strings or hashes, with JSON in the place of its pickles, which are
+ * moved over by {@link migrateRedisession}.
+ */
+export function redisessionSettings({ django, unsupported }: EngineContext): DjangoEngine {
+  const config = django.REDIS_SESSION_CONFIG ?? {};
+  unsupported.add("SESSION_ENGINE", "writes pickles, which Node never reads: its sessions have to be moved over first");
+  for (const [name, reason] of Object.entries(PYTHON_OPTIONS))
+    if (config[name] !== undefined && config[name] !== null) unsupported.add(`REDIS_SESSION_CONFIG["${name}"]`, reason);
+  const connection = redisessionConnection(django);
+  const minLength = config["COMPRESS_MIN_LENGTH"];
+  const store =
+    config["USE_HASH"] === false
+      ? redisSessionStore({ connection: "session" })
+      : redisBucketSessionStore({ connection: "session", ...(typeof minLength === "number" && { minLength }) });
+  return { settings: { store, format: "json" }, connection };
+}
+
+/** Where django-redisession has its sessions. @throws {ImproperlyConfigured} For a name that `REDIS_CONFIG` does not have. */
+export function redisessionConnection({
+  REDIS_SESSION_CONFIG,
+  REDIS_CONFIG,
+}: CheckedDjangoSettings): RedisConnectionSettings {
+  const server = REDIS_SESSION_CONFIG?.["SERVER"] ?? {};
+  if (typeof server === "object") return fromArguments(server as Readonly<Record<string, unknown>>);
+  const named = typeof server === "string" ? REDIS_CONFIG?.[server] : undefined;
+  if (named === undefined)
+    throw cannotShare(SERVER, "expected the arguments of redis.Redis(), or a name in REDIS_CONFIG.");
+  return fromArguments(named);
+}
+
+/** The arguments of `redis.Redis()` that say where it is. */
+function fromArguments(given: Readonly<Record<string, unknown>>): RedisConnectionSettings {
+  const { host, port, db, username, password, unix_socket_path: path } = given;
+  const login = {
+    ...(typeof db === "number" && { database: db }),
+    ...(typeof username === "string" && { username }),
+    ...(typeof password === "string" && { password }),
+  };
+  if (typeof path === "string") return { path, ...login };
+  return {
+    ...(typeof host === "string" && { host }),
+    ...(typeof port === "number" && { port }),
+    ...login,
+  };
+}

@@ -1,0 +1,148 @@
+import type { SessionSettings } from "../../session/session-settings.ts";
+import { cacheSessionStore } from "../../stores/cache/index.ts";
+import { cookieSessionStore } from "../../stores/cookie/index.ts";
+import { fileSessionStore } from "../../stores/file/index.ts";
+import { redisCacheStore, redisSessionStore } from "../../stores/redis/index.ts";
+import type { RedisConnectionSettings } from "../../redis/settings.ts";
+import type { SessionStoreFactory } from "../../stores/session-store.ts";
+import { djangoCachedDbSessionStore } from "../cached-db-session-store.ts";
+import type { DjangoCache } from "./caches.ts";
+import { cannotShare, type CheckedDjangoSettings } from "./names.ts";
+import { redisessionSettings } from "./redisession.ts";
+import { DEFAULT_REDIS_URL } from "./redis-location.ts";
+import type { UnsupportedSettings } from "./unsupported.ts";
+
+/** What an engine comes to. */
+export interface DjangoEngine {
+  readonly settings: Pick<SessionSettings, "store" | "format">;
+  /** The Redis of the sessions, where it is none of a cache's. */
+  readonly connection?: RedisConnectionSettings;
+}
+
+/** What engines are made from. */
+export interface EngineContext {
+  readonly django: CheckedDjangoSettings;
+  readonly caches: ReadonlyMap<string, DjangoCache>;
+  /** Django's `django_session`, where the application has given it. */
+  readonly database: SessionStoreFactory | undefined;
+  readonly unsupported: UnsupportedSettings;
+}
+
+const TWO_WEEKS = 1_209_600;
+const DEFAULT_ENGINE = "django.contrib.sessions.backends.db";
+const JSON_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer";
+
+const ENGINES: Readonly<Record<string, (context: EngineContext) => DjangoEngine>> = {
+  [DEFAULT_ENGINE]: (context) => ({ settings: { store: demandDatabase(context) } }),
+  "django.contrib.sessions.backends.cached_db": cachedDb,
+  "django.contrib.sessions.backends.cache": cache,
+  "django.contrib.sessions.backends.file": file,
+  "django.contrib.sessions.backends.signed_cookies": () => ({
+    settings: { store: cookieSessionStore() },
+  }),
+  "codex_django.sessions.backends.redis": codex,
+  "redisession.backend": redisessionSettings,
+};
+
+/** @throws {ImproperlyConfigured} For an engine or a serializer that nothing can be shared with. */
+export function toEngine(context: EngineContext): DjangoEngine {
+  const { SESSION_ENGINE, SESSION_SERIALIZER } = context.django;
+  const engine = SESSION_ENGINE ?? DEFAULT_ENGINE;
+  const toSettings = Object.hasOwn(ENGINES, engine) ? ENGINES[engine] : undefined;
+  if (toSettings === undefined) {
+    throw cannotShare("SESSION_ENGINE", `expected one of ${Object.keys(ENGINES).join(", ")}.`);
+  }
+  if ((SESSION_SERIALIZER ?? JSON_SERIALIZER) !== JSON_SERIALIZER) {
+    const message = `expected ${JSON_SERIALIZER}: Node reads and writes no other form, and never a pickle.`;
+    throw cannotShare("SESSION_SERIALIZER", message);
+  }
+  return toSettings(context);
+}
+
+/** The session settings that are the same for all engines. */
+export function toSessionSettings(django: CheckedDjangoSettings, unsupported: UnsupportedSettings): SessionSettings {
+  const isExtending = django.SESSION_SAVE_EVERY_REQUEST === true;
+  return {
+    ...(isExtending ? { touchEvery: 0 } : { profile: "django" as const }),
+    expireAtBrowserClose: django.SESSION_EXPIRE_AT_BROWSER_CLOSE ?? false,
+    cookie: {
+      name: cookieName(django),
+      age: cookieAge(django),
+      path: django.SESSION_COOKIE_PATH ?? "/",
+      ...(typeof django.SESSION_COOKIE_DOMAIN === "string" && { domain: django.SESSION_COOKIE_DOMAIN }),
+      secure: django.SESSION_COOKIE_SECURE ?? false,
+      httpOnly: django.SESSION_COOKIE_HTTPONLY ?? true,
+      sameSite: toSameSite(django.SESSION_COOKIE_SAMESITE ?? "Lax", unsupported),
+    },
+  };
+}
+
+const cookieName = ({ SESSION_COOKIE_NAME }: CheckedDjangoSettings): string => SESSION_COOKIE_NAME ?? "sessionid";
+const cookieAge = ({ SESSION_COOKIE_AGE }: CheckedDjangoSettings): number => SESSION_COOKIE_AGE ?? TWO_WEEKS;
+
+function toSameSite(value: string | boolean, unsupported: UnsupportedSettings): "lax" | "strict" | "none" {
+  const text = String(value).toLowerCase();
+  if (text === "lax" || text === "strict" || text === "none") return text;
+  unsupported.add("SESSION_COOKIE_SAMESITE", 'is none of "Lax", "Strict" and "None"; Node sends "Lax"');
+  return "lax";
+}
+
+function demandDatabase({ database, django }: EngineContext): SessionStoreFactory {
+  if (database) return database;
+  const engine = django.SESSION_ENGINE ?? DEFAULT_ENGINE;
+  throw cannotShare("SESSION_ENGINE", `is ${engine}, so give the database beside: { database: sqlSessionStore(…) }.`);
+}
+
+function cachedDb(context: EngineContext): DjangoEngine {
+  const database = demandDatabase(context);
+  const { alias, keyPrefix, version } = demandCache(context);
+  const copies = redisCacheStore({ connection: alias });
+  return { settings: { store: djangoCachedDbSessionStore({ database, cache: copies, keyPrefix, version }) } };
+}
+
+function cache(context: EngineContext): DjangoEngine {
+  const { alias, keyPrefix, version, isPlainJson } = demandCache(context);
+  if (!isPlainJson) {
+    const message =
+      `uses CACHES["${alias}"], whose values are not plain JSON, and Node never reads a pickle. Give that cache a JSON ` +
+      "serializer and no compressor, as codex-django has it, or take the engine cached_db.";
+    throw cannotShare("SESSION_ENGINE", message);
+  }
+  const store = redisCacheStore({ connection: alias });
+  return { settings: { store: cacheSessionStore({ store, keyPrefix, version }), format: "dict" } };
+}
+
+function demandCache({ django, caches }: EngineContext) {
+  const alias = django.SESSION_CACHE_ALIAS ?? "default";
+  const found = caches.get(alias);
+  if (found === undefined) throw cannotShare("SESSION_CACHE_ALIAS", `expected a name in CACHES, got "${alias}".`);
+  if (found.connection === undefined) {
+    throw cannotShare("SESSION_CACHE_ALIAS", `names CACHES["${alias}"], which Node cannot share.`);
+  }
+  return { alias, ...found };
+}
+
+function file({ django }: EngineContext): DjangoEngine {
+  const { SESSION_FILE_PATH: path } = django;
+  if (typeof path === "string") {
+    return { settings: { store: fileSessionStore({ path, prefix: cookieName(django), age: cookieAge(django) }) } };
+  }
+  const message =
+    "expected a folder that is closed to other users: Django's default, the temporary folder, is open to all.";
+  throw cannotShare("SESSION_FILE_PATH", message);
+}
+
+function codex({ django, unsupported }: EngineContext): DjangoEngine {
+  const { PROJECT_NAME, CODEX_SESSION_REDIS_URL, CODEX_SESSION_KEY_PREFIX, REDIS_URL } = django;
+  if (typeof PROJECT_NAME !== "string" || PROJECT_NAME === "") {
+    throw cannotShare("PROJECT_NAME", 'expected the first segment of the keys, such as "myproject".');
+  }
+  if (typeof CODEX_SESSION_REDIS_URL === "string" && CODEX_SESSION_REDIS_URL !== REDIS_URL) {
+    const reason = "is documented, but codex-django (0.7) reads REDIS_URL alone; Node keeps to what is documented";
+    unsupported.add("CODEX_SESSION_REDIS_URL", reason);
+  }
+  return {
+    settings: { store: redisSessionStore({ prefix: CODEX_SESSION_KEY_PREFIX ?? "session", connection: "session" }) },
+    connection: CODEX_SESSION_REDIS_URL ?? REDIS_URL ?? DEFAULT_REDIS_URL,
+  };
+}

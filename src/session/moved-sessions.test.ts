@@ -1,0 +1,76 @@
+import { describe, expect, test } from "vitest";
+
+import { anyDeadline, Browser, type Harness, openHarness } from "../../test/support/session-harness.ts";
+import type { SessionStore } from "../stores/session-store.ts";
+
+/** Lets something happen right before a session's old record is deleted, once. */
+function beforeRetiring({ store }: Harness, act: () => Promise<unknown>): void {
+  const original = store.deleteIfMatch.bind(store);
+  store.deleteIfMatch = async (...args) => {
+    store.deleteIfMatch = original;
+    await act();
+    return original(...args);
+  };
+}
+
+/** Times to live begin when they arrive at the store, so that a record may be there for longer than it says. */
+function keepLonger(store: SessionStore): SessionStore {
+  const [create, commit] = [store.create.bind(store), store.commit.bind(store)];
+  store.create = (key, record, ttl, deadline) => create(key, record, ttl + 1000, deadline);
+  store.commit = (key, record, etag, ttl, deadline) => commit(key, record, etag, ttl + 1000, deadline);
+  return store;
+}
+
+describe("a session that gets a new key while others write to it", () => {
+  test.each(["login", "cycleKey"] as const)(
+    "and whose new record is taken away meanwhile: %s is interrupted, and the session is as it was",
+    async (act) => {
+      const harness = openHarness();
+      const browser = new Browser(harness.sessions);
+      await browser.request((session) => (session.data["a"] = 1));
+      const keys = await harness.keys();
+      const request = browser.begin();
+      const session = await request.session();
+      beforeRetiring(harness, async () => {
+        await new Browser(harness.otherProcess(), browser.cookie).request((other) => (other.data["b"] = 2));
+        const made = (await harness.keys()).filter((key) => !keys.includes(key));
+        for (const key of made) await harness.store.delete(key, anyDeadline());
+      });
+      const acting = act === "login" ? session.login(7) : session.cycleKey();
+      await expect(acting).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
+      await request.finish(400);
+      expect(await harness.keys()).toStrictEqual(keys);
+      expect(await browser.request(({ data, userId }) => ({ ...data, userId }))).toStrictEqual({
+        a: 1,
+        b: 2,
+        userId: undefined,
+      });
+    },
+  );
+
+  test.each(["login", "cycleKey"] as const)(
+    "and which they renew though its expiry has come: it goes on under the key that %s makes",
+    async (act) => {
+      const harness = openHarness({ wrap: keepLonger });
+      const { sessions, clock } = harness;
+      const browser = new Browser(sessions);
+      await browser.request((session) => {
+        session.data["a"] = 1;
+        session.setExpiry(new Date(clock.now() + 5000));
+      });
+      const renewing = new Browser(harness.otherProcess(), browser.cookie).begin();
+      const renewed = await renewing.session();
+      const request = browser.begin();
+      const session = await request.session();
+      clock.advance(5100);
+      beforeRetiring(harness, async () => {
+        renewed.setExpiry("1h");
+        await renewed.save();
+      });
+      await (act === "login" ? session.login(7) : session.cycleKey());
+      await request.finish();
+      expect(await browser.request(({ data }) => data["a"])).toBe(1);
+      expect(await harness.keys()).toHaveLength(1);
+    },
+  );
+});
