@@ -1,42 +1,31 @@
-"""Rate limits as django-ratelimit keeps them, and locks of redis-py, without Django: one call a process.
+"""The keys of the real django-ratelimit, and locks of redis-py: one call a process.
 
 Arguments: the URL of a Redis, the name of an operation, and its arguments as JSON. Prints the result as JSON.
 """
 
-import hashlib
 import json
 import sys
-import zlib
+from types import SimpleNamespace
 
 import redis
+from django.conf import settings
 from redis.exceptions import LockError
 from redis.lock import Lock
 
-FUDGE = 5
+
+def keys(client, counters):
+    """Where django-ratelimit keeps each counter, each at a moment of its own (seconds since 1970)."""
+    settings.configure()
+    return [_key(**counter) for counter in counters]
 
 
-def counter_key(key_prefix, group, limit, period, value, methods, now):
-    """Where Django's cache keeps the counter of django-ratelimit that is due at a moment (seconds since 1970)."""
-    edge = now // period * period + zlib.crc32(value.encode()) % period
-    window = edge if edge >= now else edge + period
-    text = f"{group}{limit}/{period}s{value}{window}{''.join(sorted(methods))}"
-    return f"{key_prefix}:1:rl:{hashlib.sha256(text.encode()).hexdigest()}"
+def _key(prefix, group, rate, value, methods, now):
+    from django_ratelimit import core
 
-
-def hit(client, times, period, **counter):
-    """Counts, as Django's cache does with add and incr. Returns each count."""
-    key = counter_key(period=period, **counter)
-    counts = []
-    for _ in range(times):
-        is_added = client.set(key, 1, nx=True, ex=period + FUDGE)
-        counts.append(1 if is_added else client.incr(key))
-    return counts
-
-
-def look(client, **counter):
-    key = counter_key(**counter)
-    count = client.get(key)
-    return {"count": None if count is None else int(count), "ttl": client.ttl(key)}
+    settings.RATELIMIT_CACHE_PREFIX = prefix
+    core.time = SimpleNamespace(time=lambda: now)
+    _, period = core._split_rate(rate)
+    return core._make_cache_key(group, core._get_window(value, period), rate, value, methods)
 
 
 def acquire(client, name, timeout, token, blocking_timeout=0.0):
@@ -68,7 +57,7 @@ def _outcome(call):
     return "done"
 
 
-OPERATIONS = {"hit": hit, "look": look, "acquire": acquire, "release": release, "extend": extend}
+OPERATIONS = {"keys": keys, "acquire": acquire, "release": release, "extend": extend}
 
 
 def main():

@@ -12,9 +12,12 @@ import site_settings
 
 site_settings.configure()
 
-import cookie_engine  # noqa: E402  Django wants its settings first.
+import auth  # noqa: E402  Django wants its settings first.
+import cookie_engine  # noqa: E402
+import csrf  # noqa: E402
 import file_engine  # noqa: E402
 import logins  # noqa: E402
+import messages  # noqa: E402
 import records  # noqa: E402
 import redis_layout  # noqa: E402
 import vectors  # noqa: E402
@@ -40,6 +43,18 @@ OPERATIONS = {
     "fileLoad": file_engine.load,
     "fileDelete": file_engine.delete,
     "fileClear": file_engine.clear,
+    "authGetUser": auth.get_user,
+    "authLogin": auth.login,
+    "authLogout": auth.logout,
+    "authUpdateHash": auth.update_session_auth_hash,
+    "csrfToken": csrf.token,
+    "csrfIsAccepted": csrf.is_accepted,
+    "csrfLogin": csrf.login,
+    "csrfRotate": csrf.rotate,
+    "messagesAdd": messages.add,
+    "messagesTake": messages.take,
+    "messagesNested": messages.nested,
+    "messagesText": messages.text,
 }
 
 

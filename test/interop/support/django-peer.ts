@@ -24,6 +24,31 @@ interface FileEngine {
   readonly prefix: string;
 }
 
+/** A user of the Django site. */
+interface PeerUser {
+  readonly id: number;
+  readonly password: string;
+  readonly isActive?: boolean;
+}
+
+/** What an operation has left of the session that it was given. */
+interface PeerSession {
+  /** `null`: it is not stored any more. */
+  readonly record: string | null;
+  readonly hasNewKey: boolean;
+  readonly isOldGone: boolean;
+}
+
+/** A message as Django's templates see it. */
+interface PeerMessage {
+  readonly level: number;
+  readonly message: string;
+  readonly extraTags: string | null;
+  readonly levelTag: string;
+  readonly tags: string;
+  readonly isSafe: boolean;
+}
+
 /** The operations of `peer/main.py`: their arguments and their results. */
 interface Operations {
   readonly decode: [{ record: string; frames?: number }, { members: DescribedMember[]; complaints: string[] }];
@@ -57,6 +82,24 @@ interface Operations {
   readonly fileLoad: [FileEngine & { key: string }, { members: DescribedMember[] | null; endsAt: number | null }];
   readonly fileDelete: [FileEngine & { key: string }, null];
   readonly fileClear: [FileEngine, null];
+  readonly authGetUser: [
+    { record: string; users: readonly PeerUser[]; backends: readonly string[] },
+    PeerSession & { user: string | null },
+  ];
+  readonly authLogin: [{ record: string | null; user: PeerUser }, PeerSession];
+  readonly authLogout: [{ record: string }, PeerSession];
+  readonly authUpdateHash: [{ record: string; visitor: number | null; changed: PeerUser }, PeerSession];
+  readonly csrfToken: [{ record: string | null }, PeerSession & { token: string }];
+  readonly csrfIsAccepted: [{ record: string; token: string; header: boolean }, boolean];
+  readonly csrfLogin: [{ record: string; user: number; password: string }, PeerSession];
+  readonly csrfRotate: [{ record: string }, PeerSession];
+  readonly messagesAdd: [
+    { record: string | null; messages: readonly (readonly [number, string, string | null, boolean])[] },
+    PeerSession,
+  ];
+  readonly messagesTake: [{ record: string }, PeerSession & { messages: readonly PeerMessage[] }];
+  readonly messagesNested: [{ record: string | null }, PeerSession];
+  readonly messagesText: [{ record: string }, { stored: unknown; again: unknown }];
 }
 
 interface Waiting {

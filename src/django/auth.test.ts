@@ -1,0 +1,275 @@
+import { createSojourn } from "sojourn";
+import { cookieSessionStore } from "sojourn/stores/cookie";
+import { describe, expect, test } from "vitest";
+import { Browser, type Data, openHarness } from "../../test/support/session-harness.ts";
+import { sessionAuthHash } from "../codec/auth-hash.ts";
+import { ImproperlyConfigured, SessionInterrupted, SessionUsageError, StoreConnectionError } from "../core/errors.ts";
+import type { Session } from "../session/session.ts";
+import type { Sessions } from "../session/sessions.ts";
+import { type FaultyMethod, faultySessionStore } from "../testing/faulty-session-store.ts";
+import { type DjangoAuth, djangoAuth, type DjangoAuthSettings, type DjangoUser } from "./auth.ts";
+import { csrfToken, isCsrfTokenValid } from "./csrf.ts";
+
+const SECRET = "test-secret";
+const OLD_SECRET = "the old one";
+const BACKEND = "django.contrib.auth.backends.ModelBackend";
+const ADA = { id: 42, password: "pbkdf2_sha256$ada" };
+const BOB = { id: 7, password: "pbkdf2_sha256$bob" };
+
+type User = DjangoUser & { readonly id: number };
+
+function authOf(settings: Partial<DjangoAuthSettings<User>> = {}): DjangoAuth<User> {
+  const findUser = async (id: string) => [ADA, BOB].find((user) => String(user.id) === id);
+  return djangoAuth<User>({ secretKey: SECRET, secretKeyFallbacks: [OLD_SECRET], findUser, ...settings });
+}
+
+/** A browser with a login that was made under a secret, and a cart. */
+async function loggedIn(sessions: Sessions<Data>, secret = SECRET): Promise<Browser> {
+  const browser = new Browser(sessions);
+  await browser.request((session) => {
+    const hash = sessionAuthHash(ADA.password, secret);
+    Object.assign(session.data, { cart: 1, _auth_user_id: "42", _auth_user_backend: BACKEND, _auth_user_hash: hash });
+  });
+  return browser;
+}
+
+const hashOf = ({ data }: Session<Data>) => data["_auth_user_hash"] as unknown;
+
+describe("settings", () => {
+  test.each([
+    ["secretKey", { secretKey: "" }],
+    ["secretKeyFallbacks[0]", { secretKeyFallbacks: [""] }],
+    ["backends", { backends: [] }],
+    ["findUser", { findUser: "me" }],
+    ["findPassword", { findPassword: () => {} }],
+  ])("%s that cannot be is refused at start, by name", (name, settings: object) => {
+    expect(() => authOf(settings)).toThrow(ImproperlyConfigured);
+    expect(() => authOf(settings)).toThrow(`djangoAuth.${name}: `);
+  });
+});
+
+describe("a login under a fallback secret", () => {
+  test.each([
+    { first: 0, second: 1, processes: 1 },
+    { first: 1, second: 0, processes: 1 },
+    { first: 0, second: 1, processes: 2 },
+    { first: 1, second: 0, processes: 2 },
+  ])(
+    "is one for two requests at the same time, and for those after: response $first before $second, processes: $processes",
+    async ({ first, second, processes }) => {
+      const { sessions, keys, otherProcess } = openHarness();
+      const browser = await loggedIn(sessions, OLD_SECRET);
+      const twin = new Browser(processes === 1 ? sessions : otherProcess(), browser.cookie);
+      const requests = [browser.begin(), twin.begin()];
+      const users = await Promise.all(requests.map(async (each) => authOf().getUser(await each.session())));
+      expect(users).toEqual([ADA, ADA]);
+      await requests[first]?.finish();
+      await requests[second]?.finish();
+      // One browser: of the two, whichever response had a cookie.
+      const [cookie] = requests.flatMap(({ setCookie }) => setCookie);
+      expect(requests.flatMap(({ setCookie }) => setCookie)).toHaveLength(1);
+      expect(await keys()).toHaveLength(1);
+      const next = new Browser(sessions, cookie?.split(";")[0]);
+      await next.request(async (session) => {
+        expect(await authOf({ secretKeyFallbacks: [] }).getUser(session)).toEqual(ADA);
+        expect(session.data["cart"]).toBe(1);
+      });
+    },
+  );
+
+  test("a request that comes second and has changes is told so, as after any new key, and leaves the cookie alone", async () => {
+    const { sessions } = openHarness();
+    const browser = await loggedIn(sessions, OLD_SECRET);
+    const [winner, loser] = [browser.begin(), browser.begin()];
+    const [session, late] = [await winner.session(), await loser.session()];
+    await authOf().getUser(session);
+    expect(await authOf().getUser(late)).toEqual(ADA);
+    late.data["cart"] = 2;
+    await winner.finish();
+    await expect(loser.finish()).rejects.toThrow(SessionInterrupted);
+    expect(loser.setCookie).toEqual([]);
+    await browser.request(async (next) => expect(await authOf().getUser(next)).toEqual(ADA));
+  });
+
+  test("moves once for two calls in one request, with what the request has changed", async () => {
+    const { sessions, calls } = openHarness();
+    const browser = await loggedIn(sessions, OLD_SECRET);
+    calls.length = 0;
+    await browser.request(async (session) => {
+      session.data["cart"] = 2;
+      expect(await Promise.all([authOf().getUser(session), authOf().getUser(session)])).toEqual([ADA, ADA]);
+      expect(hashOf(session)).toBe(sessionAuthHash(ADA.password, SECRET));
+    });
+    expect(calls).toEqual(["read", "create", "deleteIfMatch"]);
+    expect(await browser.request(({ data }) => data["cart"] as unknown)).toBe(2);
+  });
+
+  test("is left as it is where the headers are out, and with cycleKey: false", async () => {
+    const { sessions, calls } = openHarness();
+    const browser = await loggedIn(sessions, OLD_SECRET);
+    const { cookie } = browser;
+    const late = browser.begin();
+    const session = await late.session();
+    session.noteHeadersSent();
+    calls.length = 0;
+    expect(await authOf().getUser(session)).toEqual(ADA);
+    await late.finish(200, true);
+    const socket = await sessions.open(cookie);
+    expect(await authOf().getUser(socket, { cycleKey: false })).toEqual(ADA);
+    await socket.save();
+    expect(calls).toEqual(["read"]);
+    expect(browser.cookie).toBe(cookie);
+  });
+
+  test("a store that fails is told, and the response does not try again", async () => {
+    let isDown = false;
+    const script = ({ method }: { method: FaultyMethod }) =>
+      isDown && method === "create" ? ({ fail: "not-sent" } as const) : undefined;
+    const { sessions, calls } = openHarness({ wrap: (store) => faultySessionStore(store, script) });
+    const browser = await loggedIn(sessions, OLD_SECRET);
+    isDown = true;
+    calls.length = 0;
+    await browser.request(async (session) => {
+      await expect(authOf().getUser(session)).rejects.toThrow(StoreConnectionError);
+      expect(hashOf(session)).toBe(sessionAuthHash(ADA.password, OLD_SECRET));
+    });
+    expect(calls).toEqual(["read", "create"]);
+  });
+});
+
+describe("who is logged in", () => {
+  test("is not asked of findUser for an anonymous visitor or an unknown backend", async () => {
+    const { sessions } = openHarness();
+    const findUser = () => Promise.reject(new Error("was asked"));
+    await new Browser(sessions).request(async (session) =>
+      expect(await authOf({ findUser }).getUser(session)).toBeUndefined(),
+    );
+    const browser = await loggedIn(sessions);
+    const auth = authOf({ findUser, backends: ["shop.Backend"] });
+    await browser.request(async (session) => expect(await auth.getUser(session)).toBeUndefined());
+    await browser.request((session) => expect(session.userId).toBe("42"));
+  });
+
+  test("a failure of findUser reaches the caller and leaves the session alone", async () => {
+    const { sessions } = openHarness();
+    const browser = await loggedIn(sessions);
+    const auth = authOf({ findUser: () => Promise.reject(new Error("no database")) });
+    await browser.request(async (session) => expect(auth.getUser(session)).rejects.toThrow("no database"));
+    await browser.request(async (session) => expect(await authOf().getUser(session)).toEqual(ADA));
+  });
+
+  test("a mismatch ends the session and clears the cookie", async () => {
+    const { sessions, keys } = openHarness();
+    const browser = await loggedIn(sessions);
+    const auth = authOf({ findUser: async () => ({ id: 42, password: "changed" }) });
+    await browser.request(async (session) => expect(await auth.getUser(session)).toBeUndefined());
+    expect([browser.cookie, await keys()]).toEqual([undefined, []]);
+  });
+
+  test("is nobody too where the cookie carries the session and there is no response to end it with", async () => {
+    const store = cookieSessionStore({ acceptsLostUpdates: true });
+    const { sessions } = createSojourn<Data>({ projectName: "test", secretKey: SECRET, sessions: { store } });
+    const { cookie } = await loggedIn(sessions);
+    const socket = await sessions.open(cookie);
+    const auth = authOf({ findUser: async () => ({ id: 42, password: "changed" }) });
+    expect(await auth.getUser(socket)).toBeUndefined();
+    expect(await authOf().getUser(socket)).toEqual(ADA);
+  });
+
+  test("is the one of now when the request logs somebody else in while findUser is under way", async () => {
+    const { sessions } = openHarness();
+    const browser = await loggedIn(sessions);
+    await browser.request(async (session) => {
+      let isFirst = true;
+      const auth = authOf({
+        findUser: async (id) => {
+          if (isFirst) {
+            isFirst = false;
+            await authOf().login(session, BOB);
+          }
+          return id === "42" ? ADA : BOB;
+        },
+      });
+      expect(await auth.getUser(session)).toEqual(BOB);
+      expect(session.userId).toBe("7");
+    });
+  });
+
+  test.each([42, "42", 42n])("the id may be %o: it is kept as text, which findUser gets", async (id) => {
+    const { sessions } = openHarness();
+    const session = await sessions.create();
+    await authOf().login(session, { id, password: ADA.password });
+    expect(await authOf().getUser(session)).toEqual(ADA);
+  });
+});
+
+describe("a login", () => {
+  test("needs the backend where there are several, and takes none that is unknown; nothing has happened then", async () => {
+    const { sessions, calls } = openHarness();
+    const session = await sessions.create({ cart: 1 });
+    calls.length = 0;
+    await expect(authOf({ backends: [BACKEND, "shop.Backend"] }).login(session, ADA)).rejects.toThrow(
+      SessionUsageError,
+    );
+    await expect(authOf().login(session, { ...ADA, backend: "shop.Backend" })).rejects.toThrow(SessionUsageError);
+    expect([calls, session.isAuthenticated]).toEqual([[], false]);
+    await authOf({ backends: [BACKEND, "shop.Backend"] }).login(session, { ...ADA, backend: "shop.Backend" });
+    expect(session.data["_auth_user_backend"]).toBe("shop.Backend");
+  });
+
+  test("under another secret than that of the sessions says so", async () => {
+    const { sessions } = openHarness();
+    const session = await sessions.create();
+    await expect(authOf({ secretKey: "another" }).login(session, ADA)).rejects.toThrow("djangoAuth.secretKey: ");
+  });
+
+  test("makes no CSRF secret where there was none", async () => {
+    const { sessions } = openHarness();
+    const session = await sessions.create({ cart: 1 });
+    await authOf().login(session, ADA);
+    expect(Object.keys(session.data)).toEqual(["cart", "_auth_user_id", "_auth_user_backend", "_auth_user_hash"]);
+  });
+
+  test("of another user leaves nothing of the one before but a CSRF secret, which is another one", async () => {
+    const { sessions } = openHarness();
+    const browser = await loggedIn(sessions);
+    const token = await browser.request((session) => csrfToken(session));
+    await browser.request((session) => authOf().login(session, BOB));
+    await browser.request((session) => {
+      expect(Object.keys(session.data).toSorted()).toEqual([
+        "_auth_user_backend",
+        "_auth_user_hash",
+        "_auth_user_id",
+        "_csrftoken",
+      ]);
+      expect(isCsrfTokenValid(session, token)).toBe(false);
+    });
+  });
+});
+
+describe("a changed password", () => {
+  const changed = { id: 42, password: "pbkdf2_sha256$changed" };
+  const later = () => authOf({ findUser: async () => changed });
+
+  test("ends all sessions of the user but the one that was told of it", async () => {
+    const { sessions } = openHarness();
+    const [here, there] = [await loggedIn(sessions), await loggedIn(sessions)];
+    const before = here.cookie;
+    await here.request((session) => authOf().updateSessionAuthHash(session, changed));
+    expect(here.cookie).not.toBe(before);
+    await here.request(async (session) => expect(await later().getUser(session)).toEqual(changed));
+    await there.request(async (session) => expect(await later().getUser(session)).toBeUndefined());
+    expect(there.cookie).toBeUndefined();
+  });
+
+  test("of a session that was ended meanwhile: the caller is told, and the response does not write it again", async () => {
+    const { sessions, keys } = openHarness();
+    const browser = await loggedIn(sessions);
+    const request = browser.begin();
+    const session = await request.session();
+    await browser.request((other) => authOf().logout(other));
+    await expect(authOf().updateSessionAuthHash(session, changed)).rejects.toThrow(SessionInterrupted);
+    await request.finish();
+    expect([request.setCookie, await keys()]).toEqual([[], []]);
+  });
+});

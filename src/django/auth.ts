@@ -1,0 +1,242 @@
+import { isDeepStrictEqual } from "node:util";
+import * as v from "valibot";
+import { sessionAuthHash } from "../codec/auth-hash.ts";
+import { ImproperlyConfigured, SessionInterrupted, SessionUsageError } from "../core/errors.ts";
+import { parseSettings, settingsObject } from "../core/settings.ts";
+import type { UserId } from "../session/auth.ts";
+import type { Session } from "../session/session.ts";
+import { constantTimeCompare } from "./constant-time-compare.ts";
+import { CSRF_KEY, hasCsrfSecret, rotateCsrfToken } from "./csrf.ts";
+
+// Names and default of django.contrib.auth (`SESSION_KEY`, `BACKEND_SESSION_KEY`, `HASH_SESSION_KEY`) and of the setting
+// `AUTHENTICATION_BACKENDS`.
+const USER_ID_KEY = "_auth_user_id";
+const BACKEND_KEY = "_auth_user_backend";
+const HASH_KEY = "_auth_user_hash";
+const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
+
+/** What {@link DjangoAuth} has to know of a user. */
+export interface DjangoUser {
+  /** `user.password` of Django: the stored hash, not what the user types. An unusable one (`!…`) is one too. */
+  readonly password: string;
+}
+
+/** A user who logs in, or whose password has changed. */
+export interface IdentifiedUser extends DjangoUser {
+  /** The primary key. */
+  readonly id: UserId;
+}
+
+/** A user who logs in. */
+export interface AuthenticatedUser extends IdentifiedUser {
+  /** Which of the backends has let the user in. @defaultValue the one of `backends`, where there is one */
+  readonly backend?: string;
+}
+
+/** Settings of {@link djangoAuth}. */
+export interface DjangoAuthSettings<User extends DjangoUser> {
+  /** `SECRET_KEY`, the same as for `createSojourn`. */
+  readonly secretKey: string;
+  /** `SECRET_KEY_FALLBACKS`. @defaultValue `[]` */
+  readonly secretKeyFallbacks?: readonly string[];
+  /** `AUTHENTICATION_BACKENDS`. At least one. @defaultValue `["django.contrib.auth.backends.ModelBackend"]` */
+  readonly backends?: readonly string[];
+  /**
+   * Finds a user by the primary key, as text. `undefined` for nobody and for a user who may not log in any more
+   * (`is_active` is false): what the backend's `get_user` does.
+   */
+  readonly findUser: (userId: string) => Promise<User | undefined>;
+}
+
+/** Options of {@link DjangoAuth.getUser}. */
+export interface GetUserOptions {
+  /**
+   * Whether a login under one of the fallback secrets gets a new key. `false` where no response can bring it to the browser:
+   * in sessions of `sessions.open()`.
+   *
+   * @defaultValue `true`
+   */
+  readonly cycleKey?: boolean;
+}
+
+const settingsSchema = settingsObject({
+  secretKey: secretSchema(),
+  secretKeyFallbacks: v.optional(v.array(secretSchema(), "an array of secret texts"), []),
+  backends: v.optional(
+    v.pipe(
+      v.array(v.string("a dotted path"), "an array of dotted paths"),
+      v.minLength(1, "an array of at least one dotted path"),
+    ),
+    [MODEL_BACKEND],
+  ),
+  findUser: v.function("a function that finds a user"),
+});
+
+/**
+ * Logins in the form of `django.contrib.auth`, for sessions that a Django site shares.
+ *
+ * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
+ */
+export function djangoAuth<User extends DjangoUser>(settings: DjangoAuthSettings<User>): DjangoAuth<User> {
+  const { secretKey, secretKeyFallbacks, backends } = parseSettings(settingsSchema, settings, "djangoAuth");
+  return new DjangoAuth({ secretKey, secretKeyFallbacks, backends, findUser: settings.findUser });
+}
+
+/** What `django.contrib.auth` has as functions. Made by {@link djangoAuth}; it is the same for all requests. */
+export class DjangoAuth<User extends DjangoUser> {
+  readonly #settings: Required<DjangoAuthSettings<User>>;
+
+  /** @internal Use {@link djangoAuth}. */
+  constructor(settings: Required<DjangoAuthSettings<User>>) {
+    this.#settings = settings;
+  }
+
+  /**
+   * Who is logged in, verified as Django's `get_user` does it: the backend is one of the settings', the user is there, and the
+   * password is the one of the login. A login under a fallback secret gets a new key and a hash under the current secret; a
+   * login with another hash, or without one, is ended by `session.flush()`.
+   *
+   * @returns `undefined` for an anonymous visitor.
+   * @throws What `findUser` throws, and what `session.cycleKey` and `session.flush` throw when the store fails.
+   */
+  async getUser<Data extends object>(
+    session: Session<Data>,
+    { cycleKey = true }: GetUserOptions = {},
+  ): Promise<User | undefined> {
+    const { userId, backend, hash } = readLogin(session);
+    if (userId === undefined || !this.#isOurBackend(backend)) return undefined;
+    const user = await this.#settings.findUser(userId);
+    if (user === undefined) return undefined;
+    // Meanwhile another part of this request has logged in or out, or has renewed the hash.
+    if (!isDeepStrictEqual(readLogin(session), { userId, backend, hash })) return this.getUser(session, { cycleKey });
+    const fit = this.#verify(hash, user);
+    if (fit === "none") return endLogin(session);
+    if (fit === "fallback" && cycleKey) await this.#rehash(session, user);
+    return user;
+  }
+
+  /**
+   * Logs a user in, as Django's `login`: the session gets a new key, and its CSRF secret, where it has one, is another one.
+   * All data stays for an anonymous visitor, and for the same user with the same password; else nothing does.
+   *
+   * @throws {SessionUsageError} When the backend is none of the settings', or there are several and the user names none.
+   * @throws {ImproperlyConfigured} When `secretKey` is not the one of the sessions.
+   * @throws What `session.login` throws.
+   */
+  async login<Data extends object>(session: Session<Data>, user: AuthenticatedUser): Promise<void> {
+    const backend = this.#backendOf(user);
+    const keepsAll = this.#mayKeepData(session, user);
+    const hasSecret = hasCsrfSecret(session);
+    if (hasSecret) rotateCsrfToken(session);
+    const kept = hasSecret ? [CSRF_KEY] : [];
+    await session.login(user.id, { keep: keepsAll || kept, django: { password: user.password, backend } });
+    const { hash } = readLogin(session);
+    if (hash !== undefined && this.#verify(hash, user) !== "current")
+      throw new ImproperlyConfigured("djangoAuth.secretKey", SECRET_DIFFERS);
+  }
+
+  /** Ends the login and the session: Django's `logout`. */
+  logout<Data extends object>(session: Session<Data>): Promise<void> {
+    return session.logout();
+  }
+
+  /**
+   * Lets this session survive the change of its user's password, as Django's `update_session_auth_hash`: it gets a new key
+   * and the hash of the new password. The user's other sessions end when they are next looked at.
+   *
+   * @param user With the new stored hash. A session of anybody else gets a new key only.
+   * @throws What `session.cycleKey` throws.
+   */
+  async updateSessionAuthHash<Data extends object>(session: Session<Data>, user: IdentifiedUser): Promise<void> {
+    if (readLogin(session).userId !== String(user.id)) return session.cycleKey();
+    await this.#cycleWithHashOf(session, user);
+  }
+
+  #isOurBackend(backend: string | undefined): boolean {
+    return backend !== undefined && this.#settings.backends.includes(backend);
+  }
+
+  #backendOf({ backend }: AuthenticatedUser): string {
+    const { backends } = this.#settings;
+    const chosen = backend ?? (backends.length === 1 ? backends[0] : undefined);
+    if (chosen === undefined) throw new SessionUsageError(BACKEND_MISSING);
+    if (!this.#isOurBackend(chosen)) throw new SessionUsageError(BACKEND_UNKNOWN);
+    return chosen;
+  }
+
+  #mayKeepData<Data extends object>(session: Session<Data>, user: IdentifiedUser): boolean {
+    const { userId, hash } = readLogin(session);
+    return userId === undefined || (userId === String(user.id) && this.#verify(hash, user) !== "none");
+  }
+
+  /** Under which secret a hash is the one of a user's password. */
+  #verify(hash: string | undefined, { password }: DjangoUser): "current" | "fallback" | "none" {
+    if (hash === undefined) return "none";
+    const { secretKey, secretKeyFallbacks } = this.#settings;
+    const fits = (secret: string) => constantTimeCompare(hash, sessionAuthHash(password, secret));
+    if (fits(secretKey)) return "current";
+    return secretKeyFallbacks.some(fits) ? "fallback" : "none";
+  }
+
+  /**
+   * Where it cannot be done, the login is as good as before: of two requests at the same time the second one finds that the
+   * session has moved, and a response whose headers are out cannot take a new key along.
+   */
+  async #rehash<Data extends object>(session: Session<Data>, user: DjangoUser): Promise<void> {
+    try {
+      await this.#cycleWithHashOf(session, user);
+    } catch (error) {
+      if (!(error instanceof SessionInterrupted || error instanceof SessionUsageError)) throw error;
+    }
+  }
+
+  async #cycleWithHashOf<Data extends object>(session: Session<Data>, { password }: DjangoUser): Promise<void> {
+    const data = session.data as Record<string, unknown>;
+    const before = data[HASH_KEY];
+    data[HASH_KEY] = sessionAuthHash(password, this.#settings.secretKey);
+    try {
+      await session.cycleKey();
+    } catch (error) {
+      // The response would try to save it again.
+      if (before === undefined) delete data[HASH_KEY];
+      else data[HASH_KEY] = before;
+      throw error;
+    }
+  }
+}
+
+/** What a session says of its login. Anything but a text that is not empty counts as missing. */
+interface Login {
+  readonly userId: string | undefined;
+  readonly backend: string | undefined;
+  readonly hash: string | undefined;
+}
+
+function readLogin<Data extends object>(session: Session<Data>): Login {
+  const data = session.data as Record<string, unknown>;
+  const read = (key: string) => (typeof data[key] === "string" && data[key] !== "" ? data[key] : undefined);
+  return { userId: read(USER_ID_KEY), backend: read(BACKEND_KEY), hash: read(HASH_KEY) };
+}
+
+/** Where a cookie carries the session and none can be sent, nothing can be ended: the next request finds the same. */
+async function endLogin<Data extends object>(session: Session<Data>): Promise<undefined> {
+  try {
+    await session.flush();
+  } catch (error) {
+    if (!(error instanceof SessionUsageError)) throw error;
+  }
+  return undefined;
+}
+
+function secretSchema(): v.GenericSchema<string> {
+  return v.pipe(v.string("a secret text"), v.minLength(1, "a secret text that is not empty"));
+}
+
+const BACKEND_MISSING =
+  "login() needs the user's backend, since djangoAuth knows several. Pass { id, password, backend } with the one that has " +
+  "let the user in.";
+const BACKEND_UNKNOWN =
+  "login() was given a backend that is none of djangoAuth's, so nobody would accept the login. Add it to backends, and to " +
+  "AUTHENTICATION_BACKENDS of Django.";
+const SECRET_DIFFERS =
+  "expected the secretKey that createSojourn has, got another one; logins made with one would not hold with the other.";

@@ -1,0 +1,89 @@
+import { randomInt } from "node:crypto";
+import { constantTimeCompare } from "./constant-time-compare.ts";
+import type { HasData } from "./has-data.ts";
+
+/** Where Django keeps the secret of a session whose site has `CSRF_USE_SESSIONS = True` (`CSRF_SESSION_KEY`). */
+export const CSRF_KEY = "_csrftoken";
+
+// `CSRF_SECRET_LENGTH`, `CSRF_TOKEN_LENGTH` and `CSRF_ALLOWED_CHARS` of django/middleware/csrf.py.
+const SECRET_LENGTH = 32;
+const TOKEN_LENGTH = 2 * SECRET_LENGTH;
+const CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+const SECRET_OR_TOKEN = /^(?:[a-zA-Z0-9]{32}){1,2}$/;
+
+/**
+ * The token for the forms (`csrfmiddlewaretoken`) and headers (`X-CSRFToken`) of a page: Django's `get_token`. Each call
+ * gives another text for the same secret, so that compression tells nothing of it (BREACH).
+ *
+ * A session without a secret is given one, which is saved with the session: an anonymous visitor's session begins with it.
+ *
+ * @returns 64 letters and digits.
+ */
+export function csrfToken(session: HasData): string {
+  return mask(secretOf(session) ?? rotateSecret(session));
+}
+
+/**
+ * Whether a token that came with a request belongs to the session: Django's `CsrfViewMiddleware` with
+ * `CSRF_USE_SESSIONS`, without its checks of the headers Origin and Referer. Masked tokens (64 characters) and bare ones
+ * (32) are known. It changes nothing, and compares in constant time.
+ *
+ * @param token What the form or the header has; anything that is no token is not valid.
+ */
+export function isCsrfTokenValid(session: HasData, token: unknown): boolean {
+  const secret = secretOf(session);
+  const given = readSecret(token);
+  return secret !== undefined && given !== undefined && constantTimeCompare(given, secret);
+}
+
+/**
+ * Gives the session another secret, as Django does at each login (`rotate_token`): tokens of before are not valid any more.
+ * `djangoAuth` does so by itself.
+ */
+export function rotateCsrfToken(session: HasData): void {
+  rotateSecret(session);
+}
+
+/** Whether the session has a secret that can be used. */
+export function hasCsrfSecret(session: HasData): boolean {
+  return secretOf(session) !== undefined;
+}
+
+function rotateSecret({ data }: HasData): string {
+  const secret = randomCharacters();
+  (data as Record<string, unknown>)[CSRF_KEY] = secret;
+  return secret;
+}
+
+/** The secret of a session. What Django up to 4.0 has stored is masked. */
+function secretOf({ data }: HasData): string | undefined {
+  return readSecret((data as Record<string, unknown>)[CSRF_KEY]);
+}
+
+function readSecret(value: unknown): string | undefined {
+  if (typeof value !== "string" || !SECRET_OR_TOKEN.test(value)) return undefined;
+  return value.length === TOKEN_LENGTH ? unmask(value) : value;
+}
+
+function mask(secret: string): string {
+  const key = randomCharacters();
+  return key + combine(secret, key, (character, shift) => character + shift);
+}
+
+function unmask(token: string): string {
+  const key = token.slice(0, SECRET_LENGTH);
+  return combine(token.slice(SECRET_LENGTH), key, (character, shift) => character - shift + CHARACTERS.length);
+}
+
+function combine(text: string, key: string, join: (character: number, shift: number) => number): string {
+  const shifted = Array.from(text, (character, at) => join(indexOf(character), indexOf(key.charAt(at))));
+  return shifted.map((index) => CHARACTERS.charAt(index % CHARACTERS.length)).join("");
+}
+
+function indexOf(character: string): number {
+  return CHARACTERS.indexOf(character);
+}
+
+function randomCharacters(): string {
+  return Array.from({ length: SECRET_LENGTH }, () => CHARACTERS.charAt(randomInt(CHARACTERS.length))).join("");
+}

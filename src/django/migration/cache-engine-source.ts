@@ -1,0 +1,38 @@
+import type { Deadline } from "../../core/deadlines.ts";
+import { isSessionKey } from "../../core/ids.ts";
+import type { RedisConnection } from "../../redis/connection.ts";
+import { escapeGlob } from "../../stores/redis/arguments.ts";
+import type { PickledRecord } from "./pickled-session.ts";
+
+const SCAN_COUNT = 1000;
+
+/**
+ * Walks through the sessions of Django's engine `cache` in a Redis cache with pickles, that of Django or of django-redis.
+ *
+ * @param namespace What the keys begin with: `{KEY_PREFIX}:{VERSION}:django.contrib.sessions.cache`.
+ */
+export async function* cacheEngineRecords(
+  connection: RedisConnection,
+  namespace: string,
+  pageDeadline: () => Deadline,
+): AsyncGenerator<PickledRecord, void, undefined> {
+  for await (const names of connection.scanKeys(`${escapeGlob(namespace)}*`, SCAN_COUNT, pageDeadline)) {
+    yield* await Promise.all(names.map((name) => readEntry(connection, name, namespace.length, pageDeadline())));
+  }
+}
+
+async function readEntry(
+  connection: RedisConnection,
+  name: string,
+  keyStart: number,
+  deadline: Deadline,
+): Promise<PickledRecord> {
+  const key = name.slice(keyStart);
+  if (!isSessionKey(key)) return "foreign";
+  const [pickle, ttl] = await Promise.all([
+    connection.command(["GET", name], deadline, name, "bytes"),
+    connection.command(["PTTL", name], deadline, name),
+  ]);
+  if (!Buffer.isBuffer(pickle) || Number(ttl) <= 0) return "expired";
+  return { key, pickle, ttl: Number(ttl) };
+}

@@ -1,0 +1,106 @@
+import { isPlainObject, readJson, writeForComparison } from "../json/index.ts";
+
+/** Django's `SessionStorage.session_key`. */
+export const MESSAGES_KEY = "_messages";
+
+// `MessageEncoder.message_key`.
+const MARK = "__json_message";
+
+/** A message as it stands in the session. */
+export interface StoredMessage {
+  readonly level: number;
+  readonly message: string;
+  /** `undefined`: Python's `None`. */
+  readonly extraTags: string | undefined;
+  /** Whether Django puts it into a page as HTML, without escaping (`mark_safe`). */
+  readonly isSafe: boolean;
+}
+
+/** Messages that were taken out of a list, and what stays in it. */
+export interface Split {
+  readonly messages: readonly StoredMessage[];
+  readonly rest: readonly unknown[];
+}
+
+/**
+ * The list in a session: Django's text of JSON, or a bare array, which Django reads too.
+ *
+ * @returns `undefined` when there is something that is no list.
+ */
+export function readItems(stored: unknown): readonly unknown[] | undefined {
+  const value = typeof stored === "string" && stored !== "" ? tryReadJson(stored) : stored;
+  if (!Array.isArray(value)) return isEmpty(value) ? [] : undefined;
+  const items: readonly unknown[] = value;
+  // A message alone, which Django cannot show.
+  return items[0] === MARK ? [items] : items;
+}
+
+/** The text for the session, as Django's `MessageEncoder` writes lists. */
+export function writeItems(items: readonly unknown[]): string {
+  // What Python alone can write may be in what others have left here; it was read, so it is carried.
+  return writeForComparison(items, MESSAGES_KEY).text;
+}
+
+/** A message in the form of `MessageEncoder`. */
+export function toItem({ level, message, extraTags, isSafe }: StoredMessage): unknown[] {
+  return [MARK, isSafe ? 1 : 0, level, message, ...(extraTags === undefined ? [] : [extraTags])];
+}
+
+/**
+ * Takes the messages out of a list, also out of the lists and objects in it, as Django's `MessageDecoder` finds them. What is
+ * no message stays.
+ */
+export function splitItems(items: readonly unknown[]): Split {
+  const messages: StoredMessage[] = [];
+  return { rest: items.map((item) => take(item, messages)).filter(isLeft), messages };
+}
+
+const TAKEN = Symbol("taken");
+
+function take(item: unknown, messages: StoredMessage[]): unknown {
+  const message = readMessage(item);
+  if (message === undefined) return takeInside(item, messages);
+  messages.push(message);
+  return TAKEN;
+}
+
+/** What is left of a list or an object without the messages in it; of one that had nothing else, nothing is. */
+function takeInside(item: unknown, messages: StoredMessage[]): unknown {
+  // A message that cannot be read is left whole, also where others are in it.
+  if (Array.isArray(item) && item[0] !== MARK) {
+    const left = item.map((each) => take(each, messages)).filter(isLeft);
+    return left.length === 0 && item.length > 0 ? TAKEN : left;
+  }
+  if (!isPlainObject(item)) return item;
+  const entries = Object.entries(item).map(([key, each]) => [key, take(each, messages)] as const);
+  const left = entries.filter(([, each]) => isLeft(each));
+  return left.length === 0 && entries.length > 0 ? TAKEN : Object.fromEntries(left);
+}
+
+function isLeft(item: unknown): boolean {
+  return item !== TAKEN;
+}
+
+function readMessage(item: unknown): StoredMessage | undefined {
+  if (!Array.isArray(item) || item[0] !== MARK || item.length < 4 || item.length > 5) return undefined;
+  const [, safe, level, message, extraTags = null] = item as unknown[];
+  if (typeof level !== "number" || !Number.isSafeInteger(level) || typeof message !== "string") return undefined;
+  if (extraTags !== null && typeof extraTags !== "string") return undefined;
+  return { level, message, extraTags: extraTags ?? undefined, isSafe: !isEmpty(safe) };
+}
+
+function tryReadJson(text: string): unknown {
+  try {
+    // The lossless reader alone has a limit to the depth.
+    return readJson({ text, isPlain: false });
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
+  }
+}
+
+/** What Python takes for false. */
+function isEmpty(value: unknown): boolean {
+  if (typeof value === "object" && value !== null) return Object.keys(value).length === 0;
+  return value === undefined || value === null || value === "" || value === false || value === 0 || value === 0n;
+}

@@ -1,0 +1,168 @@
+import { createSojourn } from "sojourn";
+import { djangoSettings, migratePickledSessions } from "sojourn/django";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type ControlClient, describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { describeWithEnvironment } from "./support/djangos.ts";
+import { DjangoSite, USER } from "./support/django-site.ts";
+import { SECRET } from "./support/django-peer.ts";
+
+type Data = Record<string, unknown>;
+
+const HOUR = 3600;
+const KEY = "0123456789abcdef0123456789abcdef";
+// Made with Python 2.7.18's cPickle, protocol 2: {'foo': 'bar'}, and {'k': 'x' * 500} compressed with zlib.
+const FOO_BAR = Buffer.from("80027d71015503666f6f710255036261727103732e", "hex");
+const COMPRESSED = Buffer.from("789c6b60aa2d640c65cc0ef9c2c8c050310a461c28d603002afdee7d", "hex");
+// os.system, which no parser should ever run.
+const MALICIOUS = Buffer.from("\x80\x02cos\nsystem\nX\x02\0\0\0id\x85R.", "latin1");
+
+function openTarget(redis: RedisServer) {
+  const settings = {
+    PROJECT_NAME: "myproject",
+    SECRET_KEY: SECRET,
+    SESSION_ENGINE: "codex_django.sessions.backends.redis",
+    REDIS_URL: redis.url,
+  };
+  return createSojourn<Data>(djangoSettings(settings).settings as Parameters<typeof createSojourn<Data>>[0]);
+}
+
+const raw = (hex: string) => Buffer.from(hex, "hex");
+
+describeWithRedis("sessions that were pickled", () => {
+  let redis: RedisServer;
+  let client: ControlClient;
+  beforeAll(async () => {
+    redis = await RedisServer.start();
+    client = await redis.client();
+  });
+  afterAll(async () => {
+    client?.destroy();
+    await redis?.stop();
+  });
+  beforeEach(async () => void (await client.flushAll()));
+
+  function redisession(config: Data = {}) {
+    const { port } = new URL(redis.url);
+    return {
+      SECRET_KEY: SECRET,
+      SESSION_ENGINE: "redisession.backend",
+      REDIS_SESSION_CONFIG: { SERVER: { host: "127.0.0.1", port: Number(port) }, COMPRESS_LIB: "zlib", ...config },
+    };
+  }
+
+  /** As django-redisession stores in hash mode. */
+  async function putField(
+    key: string,
+    body: Buffer,
+    { flag = 0, expiry = Date.now() / 1000 + HOUR } = {},
+  ): Promise<void> {
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(Math.floor(expiry));
+    head[4] = flag;
+    await client.hSet(raw(key.slice(0, 4)), raw(key), Buffer.concat([head, body]));
+  }
+
+  describe("by django-redisession", () => {
+    test("in hashes: each is found under its browser's key, and lives as long as it would have", async () => {
+      const { sessions, close } = openTarget(redis);
+      await putField(KEY, FOO_BAR);
+      await putField(KEY.replace("0", "f"), COMPRESSED, { flag: 1 });
+      const counts = await migratePickledSessions({ from: redisession(), to: sessions });
+      expect(counts).toMatchObject({ moved: 2, present: 0, refused: 0, foreign: 0 });
+      expect((await sessions.open(`sessionid=${KEY}`)).data).toEqual({ foo: "bar" });
+      expect((await sessions.open(`sessionid=${KEY.replace("0", "f")}`)).data).toEqual({ k: "x".repeat(500) });
+      const ttl = await client.pTTL(`myproject:session:${KEY}`);
+      expect(Math.abs(ttl - HOUR * 1000)).toBeLessThan(20_000);
+      await close();
+    });
+
+    test("in strings", async () => {
+      const { sessions, close } = openTarget(redis);
+      await client.set(raw(KEY), Buffer.concat([Buffer.from([0]), FOO_BAR]), { PX: HOUR * 1000 });
+      await client.set("something else", "of another kind");
+      const counts = await migratePickledSessions({ from: redisession({ USE_HASH: false }), to: sessions });
+      expect(counts).toMatchObject({ moved: 1, foreign: 0 });
+      expect((await sessions.open(`sessionid=${KEY}`)).data).toEqual({ foo: "bar" });
+      await close();
+    });
+
+    test("run again, it leaves what is there; what is expired, malicious, foreign or compressed otherwise is counted", async () => {
+      const { sessions, close } = openTarget(redis);
+      await putField(KEY, FOO_BAR);
+      await migratePickledSessions({ from: redisession(), to: sessions });
+      const session = await sessions.open(`sessionid=${KEY}`);
+      session.data["newer"] = true;
+      await session.save();
+      await putField(KEY.replace("0", "1"), FOO_BAR, { expiry: Date.now() / 1000 - 1 });
+      await putField(KEY.replace("0", "2"), MALICIOUS);
+      await putField(KEY.replace("0", "3"), FOO_BAR, { flag: 7 });
+      await putField(KEY.replace("0", "4"), Buffer.from("no zlib"), { flag: 1 });
+      await client.set(raw("0123").subarray(0, 1), "of another type");
+      const counts = await migratePickledSessions({ from: redisession(), to: sessions });
+      expect(counts).toEqual({
+        moved: 0,
+        present: 1,
+        expired: 1,
+        refused: 1,
+        foreign: 1,
+        compressed: 1,
+        unfit: 0,
+        unfitValues: [],
+      });
+      expect((await sessions.open(`sessionid=${KEY}`)).data).toEqual({ foo: "bar", newer: true });
+      await close();
+    });
+
+    test("another COMPRESS_LIB by a function; without one its records are counted", async () => {
+      await putField(KEY, Buffer.from(FOO_BAR).reverse(), { flag: 1 });
+      const from = redisession({ COMPRESS_LIB: "snappy" });
+      expect(await migratePickledSessions({ from, to: undefined })).toMatchObject({ moved: 0, compressed: 1 });
+      const decompress = (bytes: Uint8Array) => Uint8Array.from(bytes).reverse();
+      expect(await migratePickledSessions({ from, to: undefined, decompress })).toMatchObject({
+        moved: 1,
+        compressed: 0,
+      });
+    });
+
+    test("without a target it only counts", async () => {
+      await putField(KEY, FOO_BAR);
+      expect(await migratePickledSessions({ from: redisession(), to: undefined })).toMatchObject({ moved: 1 });
+      expect(await client.dbSize()).toBe(1);
+    });
+  });
+
+  test("another engine has no pickles to move", async () => {
+    const from = { SECRET_KEY: SECRET, SESSION_ENGINE: "django.contrib.sessions.backends.file" };
+    await expect(migratePickledSessions({ from, to: undefined })).rejects.toMatchObject({
+      code: "ERR_IMPROPERLY_CONFIGURED",
+    });
+  });
+});
+
+await describeWithEnvironment("lts", (django) => {
+  describeWithRedis("sessions that Django has pickled", () => {
+    let redis: RedisServer;
+    beforeAll(async () => void (redis = await RedisServer.start()));
+    afterAll(() => redis?.stop());
+
+    test("by Django's cache engine: who is logged in stays so, with the cookie that the browser has", async () => {
+      const CACHES = {
+        default: { BACKEND: "django.core.cache.backends.redis.RedisCache", LOCATION: redis.url, KEY_PREFIX: "old" },
+      };
+      const site = await DjangoSite.start({ django, engine: "cache", redisUrl: redis.url, settings: { CACHES } });
+      const visitor = site.visitor();
+      await visitor.post("/cart", { product: "tea", quantity: 3 });
+      await visitor.post("/login", USER);
+      const { sessions, close } = openTarget(redis);
+      const from = { SECRET_KEY: SECRET, ...site.settings };
+      const shown: number[] = [];
+      const counts = await migratePickledSessions({ from, to: sessions, onProgress: ({ moved }) => shown.push(moved) });
+      expect(counts).toMatchObject({ moved: 1, refused: 0 });
+      const session = await sessions.open(visitor.cookieHeader);
+      expect(session.userId).toBe("1");
+      expect(session.data["cart"]).toEqual({ tea: 3 });
+      await close();
+      await site.stop();
+    });
+  });
+});
