@@ -4,7 +4,7 @@ import { memoryCacheStore } from "../../stores/memory/index.ts";
 import { redisCacheStore } from "../../stores/redis/index.ts";
 import type { RedisConnectionSettings } from "../../redis/settings.ts";
 import { integersOnly } from "./integers-only.ts";
-import type { CheckedCacheBackend, CheckedDjangoSettings } from "./names.ts";
+import type { DjangoCacheBackend, CheckedDjangoSettings } from "./names.ts";
 import { DEFAULT_REDIS_URL, serversOf, toRedisConnection } from "./redis-location.ts";
 import type { UnsupportedSettings } from "./unsupported.ts";
 
@@ -64,7 +64,7 @@ interface Context {
   readonly unsupported: UnsupportedSettings;
 }
 
-function toCache(alias: string, backend: CheckedCacheBackend, context: Context): DjangoCache {
+function toCache(alias: string, backend: DjangoCacheBackend, context: Context): DjangoCache {
   const { unsupported } = context;
   const path = `CACHES["${alias}"]`;
   const { BACKEND, KEY_PREFIX, VERSION, TIMEOUT, KEY_FUNCTION } = backend;
@@ -126,7 +126,7 @@ function isJsonBackend(backend: string, options: Readonly<Record<string, unknown
   return backend === CODEX && serializer === undefined ? true : JSON_SERIALIZERS.includes(serializer);
 }
 
-function connectionOf({ LOCATION, OPTIONS }: CheckedCacheBackend, path: string, context: Context) {
+function connectionOf({ LOCATION, OPTIONS }: DjangoCacheBackend, path: string, context: Context) {
   const [first = context.redisUrl, ...replicas] = serversOf(LOCATION);
   if (replicas.length > 0) {
     context.unsupported.add(`${path}["LOCATION"]`, "has replicas: Node reads from the first server too");

@@ -119,10 +119,7 @@ const schema = v.looseObject(
 );
 
 /** Django's settings, of which the values that matter here have been checked. */
-export type CheckedDjangoSettings = v.InferOutput<typeof schema>;
-
-/** One of `CACHES`, checked. */
-export type CheckedCacheBackend = v.InferOutput<typeof cacheSchema>;
+export type CheckedDjangoSettings = DjangoSettings;
 
 /** How messages name the settings of a site. */
 export const DJANGO = "django";
