@@ -1,5 +1,5 @@
 // @ts-check
-// npm run bench:cache: builds the package, installs what it is compared with, and runs a benchmark of bench/.
+// npm run bench:cache, bench:memory: builds the package, installs what it is compared with, and runs a benchmark of bench/.
 //
 //   node scripts/bench.mjs NAME [options of the benchmark]
 import { existsSync } from "node:fs";
@@ -19,9 +19,10 @@ async function bench() {
 }
 
 async function prepare() {
-  if (!(await installPackages()) || !(await installPeers())) return false;
+  if (!(await installPackages())) return false;
+  if (name === "cache" && !(await installPeers())) return false;
   const missing = await provideServices(["integration"]);
-  return missing.length === 0 && (await build());
+  return !missing.some((service) => service.name === "redis-server") && (await build());
 }
 
 /** The libraries that Sojourn is compared with, in a folder of their own: nothing else needs them. */

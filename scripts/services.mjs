@@ -1,13 +1,18 @@
 // @ts-check
 // What the tests need beyond npm packages: taken from PATH (databases also from where Debian has them), else installed
-// from the system's packages when this is root or CI. Nothing is downloaded in any other way, and no server is started
-// here: each test starts its own, on a free port or socket in a temporary folder. A server that a package may have
-// started by itself is left alone.
-import { accessSync, constants, readdirSync } from "node:fs";
-import { delimiter, join } from "node:path";
+// from the system's packages when this is root or CI. A Redis that is newer than those is built from its source, for the
+// user alone (lib/recent-redis.mjs). Nothing is downloaded in any other way, and no server is started here: each test
+// starts its own, on a free port or socket in a temporary folder. A server that a package may have started by itself
+// is left alone.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { findCommand, findIn } from "./lib/commands.mjs";
 import { isCi, say } from "./lib/project.mjs";
 import { run } from "./lib/processes.mjs";
+import { buildRecentRedis, buildTools, findRecentRedis } from "./lib/recent-redis.mjs";
+
+export { findCommand } from "./lib/commands.mjs";
 
 const POSTGRESQL_FOLDER = "/usr/lib/postgresql";
 
@@ -27,65 +32,63 @@ function listFolder(folder) {
 }
 
 /**
- * @typedef {object} Service
- * @property {string} name
+ * @typedef {object} Tool
  * @property {readonly string[]} commands Any one of them will do.
  * @property {boolean} [isDatabase] It may be where {@link findDatabaseCommand} looks.
  * @property {readonly string[]} [probe] Arguments with which the command has to succeed.
- * @property {string} aptPackage
+ * @property {readonly string[]} aptPackages
+ */
+
+/**
+ * @typedef {object} Service
+ * @property {string} name
  * @property {readonly string[]} projects The vitest projects that use it.
+ * @property {readonly Tool[]} tools What it consists of, or is built with.
+ * @property {() => string | undefined} [find] Finds what was built.
+ * @property {() => Promise<string | undefined>} [build] Gives what stood in the way.
  */
 
 /** @type {readonly Service[]} */
 export const services = [
   {
     name: "redis-server",
-    commands: ["redis-server"],
-    aptPackage: "redis-server",
+    tools: [{ commands: ["redis-server"], aptPackages: ["redis-server"] }],
     projects: ["integration", "faults", "interop", "examples"],
   },
   {
+    name: "redis-server 7.4 or newer",
+    tools: buildTools,
+    find: findRecentRedis,
+    build: buildRecentRedis,
+    projects: ["integration"],
+  },
+  {
     name: "postgresql",
-    commands: ["postgres"],
-    isDatabase: true,
-    aptPackage: "postgresql",
+    tools: [{ commands: ["postgres"], isDatabase: true, aptPackages: ["postgresql"] }],
     projects: ["integration"],
   },
   {
     name: "mariadb-server",
-    commands: ["mariadbd"],
-    isDatabase: true,
     // Without the package mariadb-server, which starts a server of its own.
-    aptPackage: "mariadb-server-core",
+    tools: [{ commands: ["mariadbd"], isDatabase: true, aptPackages: ["mariadb-server-core"] }],
     projects: ["integration"],
   },
   {
     name: "chromium",
-    commands: ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"],
-    aptPackage: "chromium",
+    tools: [
+      {
+        commands: ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"],
+        aptPackages: ["chromium"],
+      },
+    ],
     projects: ["examples"],
   },
   {
     name: "python3 with venv",
-    commands: ["python3"],
-    probe: ["-c", "import ensurepip, venv"],
-    aptPackage: "python3-venv",
+    tools: [{ commands: ["python3"], probe: ["-c", "import ensurepip, venv"], aptPackages: ["python3-venv"] }],
     projects: ["interop"],
   },
 ];
-
-/**
- * Finds a command on PATH.
- *
- * @param {readonly string[]} commands In order of preference.
- * @returns {string | undefined} Its path.
- */
-export function findCommand(commands) {
-  return findIn(
-    (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== ""),
-    commands,
-  );
-}
 
 /**
  * Finds a command of a database on PATH, or where Debian's packages put it.
@@ -95,21 +98,6 @@ export function findCommand(commands) {
  */
 export function findDatabaseCommand(commands) {
   return findCommand(commands) ?? findIn(listDatabaseFolders(), commands);
-}
-
-/** @param {readonly string[]} folders @param {readonly string[]} commands */
-function findIn(folders, commands) {
-  return commands.flatMap((command) => folders.map((folder) => join(folder, command))).find(isExecutable);
-}
-
-/** @param {string} path */
-function isExecutable(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -122,10 +110,30 @@ export async function provideServices(projects = []) {
   const needed = services.filter((service) => projects.length === 0 || uses(service, projects));
   const missing = await absent(needed);
   if (missing.length === 0) return [];
-  const obstacle = await installFromSystem(missing);
-  const stillMissing = await absent(missing);
-  for (const service of stillMissing) say(missingLine(service, obstacle));
+  const obstacle = await installFromSystem(await packagesFor(missing));
+  /** @type {Service[]} */
+  const stillMissing = [];
+  for (const service of missing) {
+    const problem = await problemWith(service, obstacle);
+    if (problem === undefined) continue;
+    stillMissing.push(service);
+    say(missingLine(service, problem));
+  }
   return stillMissing;
+}
+
+/**
+ * What is the matter with a service after packages were installed; what has to be built is built.
+ *
+ * @param {Service} service
+ * @param {string | undefined} obstacle What stood in the way of installing.
+ * @returns {Promise<string | undefined>} A sentence's end; `undefined` when it is there.
+ */
+async function problemWith(service, obstacle) {
+  const tools = await missingTools(service);
+  if (tools.length > 0) return obstacle === undefined ? "" : ` (${obstacle})`;
+  const failure = await service.build?.();
+  return failure === undefined ? undefined : ` (${failure})`;
 }
 
 /** @param {Service} service @param {readonly string[]} projects */
@@ -141,21 +149,39 @@ async function absent(candidates) {
 
 /** @param {Service} service */
 async function isPresent(service) {
-  const command = (service.isDatabase ? findDatabaseCommand : findCommand)(service.commands);
+  if (service.find) return service.find() !== undefined;
+  return (await missingTools(service)).length === 0;
+}
+
+/** @param {Service} service */
+async function missingTools({ tools }) {
+  const present = await Promise.all(tools.map(isUsable));
+  return tools.filter((_, index) => !present[index]);
+}
+
+/** @param {Tool} tool */
+async function isUsable({ commands, isDatabase, probe }) {
+  const command = (isDatabase ? findDatabaseCommand : findCommand)(commands);
   if (command === undefined) return false;
-  return service.probe === undefined || (await run(command, service.probe)).status === 0;
+  return probe === undefined || (await run(command, probe)).status === 0;
+}
+
+/** @param {readonly Service[]} missing */
+async function packagesFor(missing) {
+  const tools = (await Promise.all(missing.map(missingTools))).flat();
+  return [...new Set(tools.flatMap(({ aptPackages }) => aptPackages))];
 }
 
 /**
- * @param {readonly Service[]} missing
+ * @param {readonly string[]} packages
  * @returns {Promise<string | undefined>} What stood in the way.
  */
-async function installFromSystem(missing) {
+async function installFromSystem(packages) {
+  if (packages.length === 0) return undefined;
   const aptGet = findCommand(["apt-get"]);
   if (aptGet === undefined) return "there is no apt-get here";
   const prefix = await rootPrefix();
   if (prefix === undefined) return "installing needs root, or CI=true and sudo without a password";
-  const packages = missing.map((service) => service.aptPackage);
   say(`Installing ${packages.join(", ")} with apt-get ...`);
   const [command, ...args] = [...prefix, "env", "DEBIAN_FRONTEND=noninteractive", aptGet];
   // Without fresh lists, apt asks for versions that the mirror no longer has. When this fails the next step tells.
@@ -185,11 +211,17 @@ function firstAptError(output) {
   return /^E: (.+)$/m.exec(output)?.[1];
 }
 
-/** @param {Service} service @param {string | undefined} obstacle */
-function missingLine(service, obstacle) {
-  const reason = obstacle === undefined ? "" : ` (${obstacle})`;
+/** @param {Service} service @param {string} problem */
+function missingLine(service, problem) {
   const effect = isCi ? "its tests fail" : "its tests are skipped";
-  return `${service.name} is missing${reason}: ${effect}. Install the package ${service.aptPackage} to run them.`;
+  return `${service.name} is missing${problem}: ${effect}. ${adviceFor(service)}`;
+}
+
+/** @param {Service} service */
+function adviceFor({ build, tools }) {
+  const packages = tools.flatMap(({ aptPackages }) => aptPackages);
+  if (build) return `Put one on PATH, or install ${packages.join(", ")}, to run them.`;
+  return `Install the package ${packages.join(" ")} to run them.`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

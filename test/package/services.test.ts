@@ -1,6 +1,6 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Finished, run } from "../../scripts/lib/processes.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";
 import { findCommand } from "../../scripts/services.mjs";
@@ -13,7 +13,7 @@ class Machine {
 
   constructor() {
     mkdirSync(this.#bin);
-    for (const command of ["env", "sh", "touch", "chmod"]) {
+    for (const command of ["env", "sh", "touch", "chmod", "mkdir"]) {
       const path = findCommand([command]);
       if (path !== undefined) symlinkSync(path, join(this.#bin, command));
     }
@@ -24,6 +24,10 @@ class Machine {
     chmodSync(join(this.#bin, command), 0o755);
   }
 
+  lacks(command: string): void {
+    rmSync(join(this.#bin, command));
+  }
+
   /** Has apt-get, which notes how it is called, and sudo for those who are not root. */
   async hasApt(installing: string): Promise<void> {
     const note = `echo "$DEBIAN_FRONTEND $*" >> "${join(this.#folder, "apt.log")}"`;
@@ -31,9 +35,30 @@ class Machine {
     await this.has("sudo", 'shift\nexec "$@"');
   }
 
+  /** Has the servers of the integration tests, Redis in the version that Debian 12 has. */
+  async hasServers(): Promise<void> {
+    await this.has("redis-server", 'echo "Redis server v=7.0.15 sha=00000000:0"');
+    for (const command of ["postgres", "mariadbd"]) await this.has(command, "exit 0");
+  }
+
+  /** Has what Redis is built with, as far as it is called here: `pip` downloads an archive, `make` makes a server. */
+  async hasBuildTools({ pip = 'touch "$download/source.tar.gz"' } = {}): Promise<void> {
+    const note = `echo "$*" >> "${join(this.#folder, "pip.log")}"`;
+    const findFolder = 'for each in "$@"; do [ "$before" = -d ] && download=$each; before=$each; done';
+    await this.has("venv-python", `${note}\n${findFolder}\n${pip}`);
+    const venv = `mkdir -p "$3/bin"; echo '#!${join(this.#bin, "sh")}\nexec venv-python "$@"' > "$3/bin/python"`;
+    await this.has("python3", `[ "$1" = -c ] && exit 0\n${venv}; chmod +x "$3/bin/python"`);
+    await this.has("tar", 'mkdir -p "$4/redis.submodule/src"');
+    await this.has("gcc", "exit 0");
+    await this.has("make", 'echo "#!/bin/sh" > "$2/redis-server"; chmod +x "$2/redis-server"');
+  }
+
   get aptCalls(): string[] {
-    const log = join(this.#folder, "apt.log");
-    return existsSync(log) ? readFileSync(log, "utf8").trimEnd().split("\n") : [];
+    return this.#linesOf("apt.log");
+  }
+
+  get pipCalls(): string[] {
+    return this.#linesOf("pip.log");
   }
 
   /** A command line that puts a command on the PATH of this machine. */
@@ -42,9 +67,16 @@ class Machine {
     return `touch "${path}"; chmod +x "${path}"`;
   }
 
+  #linesOf(log: string): string[] {
+    const path = join(this.#folder, log);
+    return existsSync(path) ? readFileSync(path, "utf8").trimEnd().split("\n") : [];
+  }
+
   services(...projects: string[]): Promise<Finished> {
     const script = inProject("scripts", "services.mjs");
-    return run(process.execPath, [script, ...projects], { env: { PATH: this.#bin, CI: "true" } });
+    return run(process.execPath, [script, ...projects], {
+      env: { PATH: this.#bin, CI: "true", XDG_CACHE_HOME: join(this.#folder, "cache") },
+    });
   }
 }
 
@@ -96,4 +128,62 @@ test("a python3 that cannot make virtual environments counts as missing", async 
 
 test("tests that need no server ask for none", async () => {
   expect(await new Machine().services("unit")).toEqual({ status: 0, output: "" });
+});
+
+describe("a Redis that expires fields of hashes", () => {
+  test("is taken from PATH when it is new enough, and nothing is built", async () => {
+    for (const version of ["7.4.0", "8.0.1", "10.0.0"]) {
+      const machine = new Machine();
+      await machine.hasServers();
+      await machine.has("redis-server", `echo "Redis server v=${version} sha=00000000:0"`);
+      expect(await machine.services("integration")).toEqual({ status: 0, output: "" });
+    }
+  });
+
+  test("is built from its source, checked by its hash, when the one on PATH is older; once", async () => {
+    const machine = new Machine();
+    await machine.hasServers();
+    await machine.hasBuildTools();
+    const first = await machine.services("integration");
+    expect(first.output).toMatch(/^Building Redis \d+\.\d+\.\d+, which takes about a minute \.\.\.\n$/);
+    expect(first.status).toBe(0);
+    expect(machine.pipCalls).toEqual([expect.stringMatching(/download .*--require-hashes .*-r \S+requirements\.txt$/)]);
+    expect(await machine.services("integration")).toEqual({ status: 0, output: "" });
+  });
+
+  test("that cannot be downloaded or built is named in one line with the reason", async () => {
+    const machine = new Machine();
+    await machine.hasServers();
+    await machine.hasBuildTools({ pip: 'echo "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES" >&2; exit 1' });
+    const { status, output } = await machine.services("integration");
+    expect(status).toBe(1);
+    expect(output.trimEnd().split("\n").at(-1)).toBe(
+      "redis-server 7.4 or newer is missing (python: ERROR: THESE PACKAGES DO NOT MATCH THE HASHES): its tests fail. " +
+        "Put one on PATH, or install python3-venv, tar, make, gcc, libc6-dev, to run them.",
+    );
+  });
+
+  test("gets the packages that it is built with from apt-get, those that are missing", async () => {
+    const machine = new Machine();
+    await machine.hasServers();
+    await machine.hasBuildTools();
+    machine.lacks("gcc");
+    await machine.hasApt(machine.appears("gcc"));
+    const { status, output } = await machine.services("integration");
+    expect(output).toMatch(/^Installing gcc, libc6-dev with apt-get \.\.\.\nBuilding Redis /);
+    expect(status).toBe(0);
+  });
+
+  test("is missing where its tools are, and nothing is downloaded then", async () => {
+    const machine = new Machine();
+    await machine.hasServers();
+    await machine.hasBuildTools();
+    machine.lacks("make");
+    const { status, output } = await machine.services("integration");
+    expect(status).toBe(1);
+    expect(output).toMatch(
+      /^redis-server 7\.4 or newer is missing \(there is no apt-get here\): its tests fail\. [^\n]+\n$/,
+    );
+    expect(machine.pipCalls).toEqual([]);
+  });
 });

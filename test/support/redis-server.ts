@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createClient } from "@redis/client";
 import { describe } from "vitest";
 
+import { findRecentRedis } from "../../scripts/lib/recent-redis.mjs";
 import type { RedisServerSettings, RedisSocketSettings } from "../../src/redis/settings.ts";
 import { RedisMonitor } from "./redis-monitor.ts";
 import { deleteFolder, makeTemporaryFolder } from "./temporary-folder.ts";
@@ -14,6 +15,8 @@ import { deleteFolder, makeTemporaryFolder } from "./temporary-folder.ts";
 export type ControlClient = ReturnType<typeof newControlClient>;
 
 export interface RedisServerOptions {
+  /** What starts the server. @defaultValue `"redis-server"`, from PATH */
+  readonly command?: string;
   /** Keeps data over a kill: every write is on disk before it is answered. */
   readonly appendonly?: boolean;
   /** Listens on a unix socket instead of a port. */
@@ -46,6 +49,20 @@ export function describeWithRedis(title: string, define: () => void): void {
   });
 }
 
+/** Path of a redis-server that is new enough to expire fields of hashes (7.4), if there is one. */
+export const recentRedis: string | undefined = findRecentRedis();
+
+/** `describe` for tests that need a Redis server of 7.4 or newer. Otherwise as {@link describeWithRedis}. */
+export function describeWithRecentRedis(title: string, define: (command: string) => void): void {
+  if (recentRedis === undefined && process.env["CI"] === "true") {
+    throw new Error("There is no redis-server 7.4 or newer. Put one on PATH, or run: npm run services");
+  }
+  const reason = recentRedis === undefined ? " (skipped: there is no redis-server 7.4 or newer)" : "";
+  describe.skipIf(recentRedis === undefined)(`${title}${reason}`, () => {
+    define(recentRedis ?? "");
+  });
+}
+
 /** A real redis-server of the test's own, in a temporary folder. */
 export class RedisServer {
   readonly folder: string;
@@ -53,6 +70,7 @@ export class RedisServer {
   readonly port: number;
   readonly socketPath: string | undefined;
   readonly #options: RedisServerOptions;
+  #command: string;
   #process: ChildProcess | undefined;
   #control: ControlClient | undefined;
 
@@ -61,6 +79,7 @@ export class RedisServer {
     this.port = port;
     this.socketPath = options.unixSocket === true ? join(folder, "redis.sock") : undefined;
     this.#options = options;
+    this.#command = options.command ?? "redis-server";
   }
 
   static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
@@ -131,9 +150,10 @@ export class RedisServer {
     running.delete(child);
   }
 
-  /** Starts it again, on the same port or socket and with the same data directory. */
-  async restart(): Promise<void> {
+  /** Starts it again, on the same port or socket and with the same data directory; with a command, as another version. */
+  async restart(command: string = this.#command): Promise<void> {
     await this.kill();
+    this.#command = command;
     await this.#launch();
   }
 
@@ -162,7 +182,7 @@ export class RedisServer {
   }
 
   async #launch(): Promise<void> {
-    const child = spawn("redis-server", [this.#configFile], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(this.#command, [this.#configFile], { stdio: ["ignore", "pipe", "inherit"] });
     this.#process = child;
     running.add(child);
     await outputWith(child, "ready to accept connections");

@@ -11,7 +11,7 @@ import { findCommand, services } from "../../../scripts/services.mjs";
 import { describeWithRedis, RedisServer } from "../../../test/support/redis-server.ts";
 import { createShop, type ShopOptions } from "../app.ts";
 
-const executablePath = findCommand(services.find(({ name }) => name === "chromium")?.commands ?? []);
+const executablePath = findCommand(services.find(({ name }) => name === "chromium")?.tools[0]?.commands ?? []);
 const FLAGS = [
   "--headless",
   "--no-sandbox",

@@ -16,7 +16,7 @@ local length = tonumber(ARGV[3])
 local function isRecord(field, value)
   if length > 0 and #field ~= length then return false end
   local flag = string.byte(value, 5)
-  return flag == 2 or (flag ~= nil and flag <= 3 and #value >= 13)
+  return flag == 2 or (flag ~= nil and (flag <= 3 or flag > 128) and #value >= 13)
 end
 
 local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])

@@ -9,6 +9,12 @@ export interface CheckedGenerators {
   readonly sessionKeyOf: (hashKey: string, field: string) => SessionKey;
 }
 
+/** The generators of strings to check. */
+export interface CheckedStringGenerators {
+  readonly keyGenerator: (key: SessionKey) => string;
+  readonly sessionKeyOf: (text: string) => SessionKey;
+}
+
 interface Sample {
   readonly key: SessionKey;
   readonly hashKey: string;
@@ -39,6 +45,28 @@ export function checkBucketKeys(generators: CheckedGenerators, setting: string):
   const lengths = new Set(samples.map(({ field }) => Buffer.byteLength(field)));
   const [length = 0] = lengths;
   return lengths.size === 1 ? length : 0;
+}
+
+/**
+ * Tries the generators of strings on the same sample keys.
+ *
+ * @throws {ImproperlyConfigured} Naming the generator.
+ */
+export function checkStringKeys({ keyGenerator, sessionKeyOf }: CheckedStringGenerators, setting: string): void {
+  const keys = [...neighbours(), ...spreadSamples()];
+  const texts = keys.map((key) => generate(keyGenerator, key, `${setting}.keyGenerator`));
+  if (new Set(texts).size < texts.length) {
+    throw new ImproperlyConfigured(
+      `${setting}.keyGenerator`,
+      "expected another text for each session key, but different ones got the same. Keep every character of the key.",
+    );
+  }
+  if (texts.every((text, at) => call(() => sessionKeyOf(text), `${setting}.sessionKeyOf`) === keys[at])) return;
+  throw new ImproperlyConfigured(
+    `${setting}.sessionKeyOf`,
+    "expected the session key that keyGenerator was given, got another one. Give the function that undoes it, or let " +
+      "keyGenerator return a text that ends in the whole key.",
+  );
 }
 
 let cachedSamples: readonly SessionKey[] | undefined;

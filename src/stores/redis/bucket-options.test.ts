@@ -39,12 +39,31 @@ describe("the options of redisBucketSessionStore", () => {
     ["redisBucketSessionStore.minLength: expected a whole number of bytes", { minLength: -1 }],
     ["redisBucketSessionStore.maxInflatedBytes: expected a whole number of bytes, from 1", { maxInflatedBytes: 0 }],
     ["redisBucketSessionStore.compressor: expected a compressor", { compressor: {} }],
+    ["dictionaries: expected an array of dictionaries, { id, bytes }, got", { dictionaries: { id: 1 } }],
+    ["dictionaries[0].id: expected a whole number from 1 to 127, got nothing", withDictionaries({})],
+    ["dictionaries[0].id: expected a whole number from 1 to 127, got 0", withDictionaries({ id: 0 })],
+    ["dictionaries[0].id: expected a whole number from 1 to 127, got 1.5", withDictionaries({ id: 1.5 })],
+    ["dictionaries[1].id: expected a whole number from 1 to 127, got 128", withDictionaries({ id: 1 }, { id: 128 })],
+    ["dictionaries[2].id: expected a number that no other", withDictionaries({ id: 7 }, { id: 1 }, { id: 7 })],
+    ["bytes: expected a Uint8Array of 1 to 32768 bytes", withDictionaries({ id: 1, bytes: "text" })],
+    ["bytes: expected a Uint8Array of 1 to 32768 bytes", withDictionaries({ id: 1, bytes: Buffer.alloc(0) })],
+    ["bytes: expected a Uint8Array of 1 to 32768 bytes", withDictionaries({ id: 1, bytes: Buffer.alloc(32_769) })],
+    ['dictionaries[0].byte: is not a setting; did you mean "bytes"', withDictionaries({ id: 1, byte: 1 })],
     ["but it gave other bytes", compressingWith(deflateSync)],
     ["but it did not return a Uint8Array", compressingWith(async () => Buffer.alloc(0))],
     ["but it threw", compressingWith(() => JSON.parse("}"))],
   ])("what is wrong is refused at start: %s", (message, options) => {
     expect(() => open(options)).toThrow(message);
   });
+
+  it("may name dictionaries from 1 to 127, each of up to 32 KiB", () => {
+    const bytes = Buffer.alloc(32_768);
+    expect(open(withDictionaries({ id: 127, bytes }, { id: 1, bytes: new Uint8Array(1) })).name).toBe("redis");
+  });
+
+  function withDictionaries(...dictionaries: object[]): object {
+    return { dictionaries: dictionaries.map((each) => ({ bytes: Buffer.from("bytes"), ...each })) };
+  }
 
   function compressingWith(decompress: (bytes: Uint8Array) => unknown): object {
     return { compressor: { compress: deflateSync, decompress } };

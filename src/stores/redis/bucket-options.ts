@@ -3,6 +3,7 @@ import * as v from "valibot";
 
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
+import { DICTIONARY_BYTES, LAST_DICTIONARY_ID, type SessionDictionary } from "./bucket-dictionaries.ts";
 import type { BucketKeyGenerators } from "./bucket-keys.ts";
 import type { BucketCompression, RecordCompressor } from "./bucket-values.ts";
 import type { HashKeysCheckForExpiry } from "./bucket-walk.ts";
@@ -27,7 +28,14 @@ export interface RedisBucketSessionStoreOptions extends BucketKeyGenerators {
   readonly hashKeysCheckForExpiry?: HashKeysCheckForExpiry | undefined;
   /** Makes larger records smaller; `null`: they stay as they are. @defaultValue zlib */
   readonly compressor?: RecordCompressor | null | undefined;
-  /** Least size of a record that is compressed, in bytes, without its nonce. @defaultValue `400` */
+  /**
+   * What records are deflated against, in place of `compressor` and whatever their size: it makes small ones small, too.
+   * The first one writes, and all of them read.
+   *
+   * @defaultValue `[]`, none
+   */
+  readonly dictionaries?: readonly SessionDictionary[] | undefined;
+  /** Least size of a record that `compressor` compresses, in bytes, without its nonce. @defaultValue `400` */
   readonly minLength?: number | undefined;
   /** Most that a record may inflate to, in bytes; larger ones are not compressed. @defaultValue 16 MiB */
   readonly maxInflatedBytes?: number | undefined;
@@ -35,8 +43,20 @@ export interface RedisBucketSessionStoreOptions extends BucketKeyGenerators {
 
 const HASHES = '"all", a whole number of hashes from 1, or a function that gives their names';
 const COMPRESSOR = "a compressor such as zlibCompressor(), with compress and decompress, or null";
+const DICTIONARY_ID = `a whole number from 1 to ${LAST_DICTIONARY_ID}`;
+const DICTIONARY = `a Uint8Array of 1 to ${DICTIONARY_BYTES} bytes, such as makeSessionDictionary() gives`;
 const BYTES = "a whole number of bytes";
 const BYTES_FROM_1 = "a whole number of bytes, from 1";
+
+const dictionarySchema = settingsObject({
+  id: v.pipe(
+    v.number(DICTIONARY_ID),
+    v.safeInteger(DICTIONARY_ID),
+    v.minValue(1, DICTIONARY_ID),
+    v.maxValue(LAST_DICTIONARY_ID, DICTIONARY_ID),
+  ),
+  bytes: v.custom<Uint8Array>(isDictionary, DICTIONARY),
+});
 
 const schema = settingsObject({
   connection: v.optional(v.string()),
@@ -46,6 +66,7 @@ const schema = settingsObject({
   sessionKeyOf: v.optional(v.custom<(hashKey: string, field: string) => string>(isFunction, "a function")),
   hashKeysCheckForExpiry: v.optional(v.custom<HashKeysCheckForExpiry>(isCheckForExpiry, HASHES), "all"),
   compressor: v.optional(v.custom<RecordCompressor | null>(isCompressor, COMPRESSOR)),
+  dictionaries: v.optional(v.array(dictionarySchema, "an array of dictionaries, { id, bytes }"), []),
   minLength: v.optional(v.pipe(v.number(BYTES), v.safeInteger(BYTES), v.minValue(0, BYTES)), 400),
   maxInflatedBytes: v.optional(
     v.pipe(v.number(BYTES_FROM_1), v.safeInteger(BYTES_FROM_1), v.minValue(1, BYTES_FROM_1)),
@@ -68,16 +89,26 @@ export const BUCKET_SETTING = "redisBucketSessionStore";
 /** @throws {ImproperlyConfigured} */
 export function parseBucketOptions(options: RedisBucketSessionStoreOptions): BucketOptions {
   const parsed = parseSettings(schema, options, BUCKET_SETTING);
-  const { connection, prefix, hashKeysCheckForExpiry, compressor, minLength, maxInflatedBytes } = parsed;
+  const { connection, prefix, hashKeysCheckForExpiry } = parsed;
+  const { compressor, dictionaries, minLength, maxInflatedBytes } = parsed;
   const { hashKeyGenerator, keyGenerator, sessionKeyOf } = parsed;
   if (compressor) checkCompressor(compressor);
+  checkIds(dictionaries);
   return {
     connection,
     prefix,
     generators: { hashKeyGenerator, keyGenerator, sessionKeyOf },
-    compression: { compressor, minLength, maxInflatedBytes },
+    compression: { compressor, dictionaries, minLength, maxInflatedBytes },
     hashKeysCheckForExpiry,
   };
+}
+
+function checkIds(dictionaries: readonly SessionDictionary[]): void {
+  const ids = dictionaries.map(({ id }) => id);
+  const twice = ids.findIndex((id, index) => ids.indexOf(id) < index);
+  if (twice === -1) return;
+  const problem = `expected a number that no other dictionary has, got ${ids[twice]} again.`;
+  throw new ImproperlyConfigured(`${BUCKET_SETTING}.dictionaries[${twice}].id`, problem);
 }
 
 function checkCompressor(compressor: RecordCompressor): void {
@@ -100,6 +131,10 @@ function compressorError(problem: string, cause?: unknown): ImproperlyConfigured
 
 function isFunction(input: unknown): boolean {
   return typeof input === "function";
+}
+
+function isDictionary(input: unknown): boolean {
+  return input instanceof Uint8Array && input.length >= 1 && input.length <= DICTIONARY_BYTES;
 }
 
 function isCheckForExpiry(input: unknown): boolean {

@@ -5,7 +5,7 @@ import type { SessionKey } from "../../core/ids.ts";
 import type { RedisArgument, RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisScript } from "../../redis/script.ts";
-import type { CommitResult, CreateResult, SessionStore } from "../session-store.ts";
+import type { ClearProgress, CommitResult, CreateResult, SessionStore } from "../session-store.ts";
 import { luaRange, toRedisTtl } from "./arguments.ts";
 import type { BucketKeys } from "./bucket-keys.ts";
 import { warnOfListpackLimits } from "./bucket-limits.ts";
@@ -28,7 +28,8 @@ export interface BucketSessionStoreOptions {
 
 /**
  * Sessions as fields of Redis hashes, many a hash, as in django-redisession: small hashes take less memory than as many
- * strings. A field's value begins with the second in which it expires; Redis does not delete it then, `clearExpired` does.
+ * strings. A field's value begins with the second in which it expires. Redis 7.4 and newer deletes it then by itself; what an
+ * older one has left, `clearExpired` deletes.
  *
  * Each method is one script, which Redis runs as a whole, on one key. Its clock says what has expired.
  */
@@ -100,8 +101,8 @@ export class BucketSessionStore implements SessionStore {
   }
 
   /** Looks through the hashes that `hashKeysCheckForExpiry` names, step by step. */
-  clearExpired(pageDeadline: () => Deadline): Promise<number> {
-    return this.#walk.sweep(this.#hashKeysCheckForExpiry, pageDeadline);
+  clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
+    return this.#walk.sweep(this.#hashKeysCheckForExpiry, pageDeadline, onProgress);
   }
 
   close(): Promise<void> {

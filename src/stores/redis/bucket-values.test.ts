@@ -1,9 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { deflateSync } from "node:zlib";
+import { createHash, randomBytes } from "node:crypto";
+import { deflateRawSync, deflateSync, inflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 
 import { JsonCodec } from "../../codec/index.ts";
 import { StoreServiceError } from "../../core/errors.ts";
+import type { SessionDictionary } from "./bucket-dictionaries.ts";
 import { type BucketCompression, BucketValues, nonceOf, type RecordCompressor } from "./bucket-values.ts";
 
 const NONCE = "0123456789abcdef";
@@ -12,7 +13,13 @@ const BODY_LENGTH_OF_EMPTY = Buffer.byteLength(recordOf("")) - 38;
 const recordWithBodyOf = (bytes: number) => recordOf("x".repeat(bytes - BODY_LENGTH_OF_EMPTY));
 
 const valuesWith = (compression: Partial<BucketCompression> = {}) =>
-  new BucketValues({ compressor: undefined, minLength: 400, maxInflatedBytes: 100_000, ...compression });
+  new BucketValues({
+    compressor: undefined,
+    dictionaries: [],
+    minLength: 400,
+    maxInflatedBytes: 100_000,
+    ...compression,
+  });
 
 /** As it is in Redis, with an expiry in front. */
 const stored = (encoded: Buffer) => Buffer.concat([Buffer.from([0x70, 0, 0, 0]), encoded]);
@@ -112,6 +119,92 @@ describe("the values of buckets", () => {
     const values = valuesWith({ compressor: { ...halving, compress } });
     expect(() => values.encode(recordWithBodyOf(1000))).toThrow(StoreServiceError);
     expect(() => values.encode(recordWithBodyOf(1000))).toThrow(problem);
+  });
+});
+
+describe("values with dictionaries", () => {
+  const bytes = Buffer.from(`"},"text":"Žofie has a cart of oranges and lemons"}`);
+  const other = Buffer.from('"},"text":"some other words altogether, as long as it"}');
+  const withDictionaries = (...dictionaries: SessionDictionary[]) => valuesWith({ dictionaries });
+  const record = recordOf("Žofie has a cart of lemons and oranges");
+  const markOf = (dictionary: Uint8Array) => createHash("sha256").update(dictionary).digest().subarray(0, 2);
+
+  it("are flag 128 + id, nonce, two bytes of the dictionary's SHA-256, and the body in raw deflate", () => {
+    const encoded = withDictionaries({ id: 5, bytes }).encode(record);
+    expect(encoded.subarray(0, 11)).toEqual(Buffer.concat([Buffer.of(133), Buffer.from(NONCE, "hex"), markOf(bytes)]));
+    expect(inflateRawSync(encoded.subarray(11), { dictionary: bytes }).toString()).toBe(record.slice(38));
+  });
+
+  it("make a small record small, also below minLength, and give it back", () => {
+    const values = withDictionaries({ id: 127, bytes });
+    expect(values.encode(record).length).toBeLessThan(valuesWith().encode(record).length / 2);
+    expect(throughRedis(values, record)).toBe(record);
+  });
+
+  it("the first one writes, and all read: also with another order, and beside a compressor", () => {
+    const [first, second] = [{ id: 1, bytes } as const, { id: 2, bytes: other } as const];
+    const byFirst = withDictionaries(first, second).encode(record);
+    const bySecond = withDictionaries(second, first).encode(recordOf("some other words as long as it"));
+    expect([byFirst[0], bySecond[0]]).toEqual([129, 130]);
+    expect(withDictionaries(second, first).decode(stored(byFirst))).toBe(record);
+    const both = valuesWith({ dictionaries: [first, second], compressor: halving });
+    expect(both.decode(stored(bySecond))).toBe(recordOf("some other words as long as it"));
+    expect(both.encode(recordWithBodyOf(1000))[0]).toBe(129);
+  });
+
+  it("what was stored without a dictionary stays readable: plain, by zlib, by a compressor, whole", () => {
+    const values = valuesWith({ dictionaries: [{ id: 1, bytes }], compressor: halving });
+    const twice = `{"_sojourn":{"nonce":"${NONCE}"${"ab".repeat(300)}"${"ab".repeat(300)}`;
+    const older: [BucketValues, string][] = [
+      [valuesWith(), record],
+      [valuesWith(), recordWithBodyOf(1000)],
+      [valuesWith({ compressor: halving }), twice],
+      [valuesWith(), "whole"],
+    ];
+    expect(older.map(([writer, text]) => writer.encode(text)[0])).toEqual([0, 1, 3, 2]);
+    for (const [writer, text] of older) expect(values.decode(stored(writer.encode(text)))).toBe(text);
+  });
+
+  it("are plain where that is no larger, and beyond what may inflate", () => {
+    const values = valuesWith({
+      dictionaries: [{ id: 1, bytes: Buffer.from("nothing in common") }],
+      maxInflatedBytes: 999,
+    });
+    expect(values.encode(recordOf(randomBytes(12).toString("base64")))[0]).toBe(0);
+    expect(values.encode(recordWithBodyOf(999))[0]).toBe(129);
+    expect(values.encode(recordWithBodyOf(1000))[0]).toBe(0);
+  });
+
+  it("the bytes of an option that are changed afterwards change nothing", () => {
+    const changing = Buffer.from(bytes);
+    const values = withDictionaries({ id: 1, bytes: changing });
+    changing.fill(0);
+    expect(values.encode(record)).toEqual(withDictionaries({ id: 1, bytes }).encode(record));
+  });
+
+  it("a number that is not there is an error that names it, not a broken record: its user is no stranger", () => {
+    const written = stored(withDictionaries({ id: 3, bytes }).encode(record));
+    for (const values of [valuesWith(), withDictionaries({ id: 4, bytes })]) {
+      expect(() => values.decode(written)).toThrow(StoreServiceError);
+      expect(() => values.decode(written)).toThrow(/dictionary 3, which is not there.*Put it back; the record stays/);
+    }
+  });
+
+  it("a number that has other bytes now is an error, and never another record", () => {
+    const written = stored(withDictionaries({ id: 3, bytes }).encode(record));
+    const values = withDictionaries({ id: 3, bytes: other });
+    expect(() => values.decode(written)).toThrow(StoreServiceError);
+    expect(() => values.decode(written)).toThrow("dictionary 3, whose bytes were others then");
+  });
+
+  it.each([
+    ["what does not inflate", Buffer.alloc(20, 7)],
+    ["what is cut off", deflateRawSync(Buffer.alloc(5000, "ab"), { dictionary: bytes }).subarray(0, -3)],
+    ["no text", deflateRawSync(Buffer.of(0xff), { dictionary: bytes })],
+    ["a bomb", deflateRawSync(Buffer.alloc(100_001, 0x20), { dictionary: bytes })],
+  ])("that are broken give a text that is no record: %s", (_, deflated) => {
+    const value = stored(Buffer.concat([Buffer.of(129), Buffer.alloc(8), markOf(bytes), deflated]));
+    expect(withDictionaries({ id: 1, bytes }).decode(value)).toBe("");
   });
 });
 

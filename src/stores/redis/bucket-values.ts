@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { deflateSync, inflateSync } from "node:zlib";
 
 import { StoreServiceError } from "../../core/errors.ts";
+import { BucketDictionaries, type SessionDictionary } from "./bucket-dictionaries.ts";
 
 /** Makes records smaller: `zlibCompressor()`, or what wraps snappy, zstd or lz4. Both methods are synchronous. */
 export interface RecordCompressor {
@@ -18,21 +19,24 @@ export interface RecordCompressor {
 export interface BucketCompression {
   /** `undefined`: zlib. `null`: none. */
   readonly compressor: RecordCompressor | null | undefined;
-  /** Least size of a body that is compressed, in bytes. */
+  /** Where there are any, the first one compresses all records, in place of the compressor. */
+  readonly dictionaries: readonly SessionDictionary[];
+  /** Least size of a body that the compressor compresses, in bytes. */
   readonly minLength: number;
   /** Most that a body may inflate to, in bytes. Larger ones are stored as they are. */
   readonly maxInflatedBytes: number;
 }
 
 /**
- * The byte behind the expiry, which says what follows. The scripts know 2 and the largest.
+ * The byte behind the expiry, which says what follows. The scripts know 2 and which there are.
  *
  * - 0: nonce and body
  * - 1: nonce and body, deflated with zlib
  * - 2: a whole record of another form, such as an encrypted one
  * - 3: nonce and body, compressed with the compressor of the options
+ * - 128 + n, n from 1: nonce and body, deflated with dictionary n
  */
-export const FLAG = { plain: 0, zlib: 1, whole: 2, compressor: 3 } as const;
+export const FLAG = { plain: 0, zlib: 1, whole: 2, compressor: 3, dictionary: 128 } as const;
 
 const EXPIRY_BYTES = 4;
 const NONCE_BYTES = 8;
@@ -56,27 +60,34 @@ const ZLIB: RecordCompressor = {
 export class BucketValues {
   readonly #compressor: RecordCompressor | undefined;
   readonly #compressedFlag: number;
+  readonly #dictionaries: BucketDictionaries;
   readonly #minLength: number;
   readonly #maxInflatedBytes: number;
 
-  constructor({ compressor = ZLIB, minLength, maxInflatedBytes }: BucketCompression) {
+  constructor({ compressor = ZLIB, dictionaries, minLength, maxInflatedBytes }: BucketCompression) {
     this.#compressor = compressor ?? undefined;
     this.#compressedFlag = compressor === ZLIB ? FLAG.zlib : FLAG.compressor;
+    this.#dictionaries = new BucketDictionaries(dictionaries);
     this.#minLength = minLength;
     this.#maxInflatedBytes = maxInflatedBytes;
   }
 
   /** @throws {StoreServiceError} When the compressor fails. */
   encode(record: string): Buffer {
-    const nonce = JSON_RECORD.exec(record)?.[1];
-    if (nonce === undefined) return Buffer.concat([Buffer.of(FLAG.whole), Buffer.from(record)]);
-    const body = Buffer.from(record.slice(HEAD.length + NONCE_DIGITS));
+    const parts = splitRecord(record);
+    if (parts === undefined) return Buffer.concat([Buffer.of(FLAG.whole), Buffer.from(record)]);
+    const body = Buffer.from(parts.body);
     const compressed = this.#compressed(body);
-    const flag = compressed ? this.#compressedFlag : FLAG.plain;
-    return Buffer.concat([Buffer.of(flag), Buffer.from(nonce, "hex"), compressed ?? body]);
+    const isSmaller = compressed !== undefined && compressed.bytes.length < body.length;
+    const { flag, bytes } = isSmaller ? compressed : { flag: FLAG.plain, bytes: body };
+    return Buffer.concat([Buffer.of(flag), Buffer.from(parts.nonce, "hex"), bytes]);
   }
 
-  /** What cannot be read gives a text that is no record of any format. */
+  /**
+   * What cannot be read gives a text that is no record of any format.
+   *
+   * @throws {StoreServiceError} When it was compressed with a dictionary that is not in the options.
+   */
   decode(value: Buffer): string {
     const flag = value[EXPIRY_BYTES];
     if (flag === FLAG.whole) return value.toString("utf8", EXPIRY_BYTES + 1);
@@ -85,16 +96,25 @@ export class BucketValues {
     return HEAD + value.toString("hex", EXPIRY_BYTES + 1, BODY_AT) + body.toString();
   }
 
-  #compressed(body: Buffer): Uint8Array | undefined {
-    if (!this.#compressor || body.length < this.#minLength || body.length > this.#maxInflatedBytes) return undefined;
-    const compressed = compress(this.#compressor, body);
-    return compressed.length < body.length ? compressed : undefined;
+  #compressed(body: Buffer): { readonly flag: number; readonly bytes: Uint8Array } | undefined {
+    if (body.length > this.#maxInflatedBytes) return undefined;
+    const dictionary = this.#dictionaries.writer;
+    if (dictionary) return { flag: FLAG.dictionary + dictionary.id, bytes: dictionary.compress(body) };
+    if (!this.#compressor || body.length < this.#minLength) return undefined;
+    return { flag: this.#compressedFlag, bytes: compress(this.#compressor, body) };
   }
 
   #body(flag: number | undefined, bytes: Buffer): Buffer | undefined {
     if (flag === FLAG.plain) return bytes;
-    if (flag === FLAG.zlib) return this.#decompress(ZLIB, bytes);
-    return flag === FLAG.compressor && this.#compressor ? this.#decompress(this.#compressor, bytes) : undefined;
+    const compressor = this.#compressorOf(flag, bytes);
+    return compressor && this.#decompress(compressor, bytes);
+  }
+
+  #compressorOf(flag: number | undefined, bytes: Buffer): RecordCompressor | undefined {
+    if (flag === FLAG.zlib) return ZLIB;
+    if (flag === FLAG.compressor) return this.#compressor;
+    if (flag === undefined || flag <= FLAG.dictionary) return undefined;
+    return this.#dictionaries.readerOf(flag - FLAG.dictionary, bytes);
   }
 
   #decompress(compressor: RecordCompressor, bytes: Buffer): Buffer | undefined {
@@ -107,6 +127,20 @@ export class BucketValues {
       return undefined;
     }
   }
+}
+
+/** What a value consists of. */
+export interface RecordParts {
+  /** As digits. */
+  readonly nonce: string;
+  /** What follows the nonce. */
+  readonly body: string;
+}
+
+/** @returns `undefined` for a record of another form than `json`. */
+export function splitRecord(record: string): RecordParts | undefined {
+  const nonce = JSON_RECORD.exec(record)?.[1];
+  return nonce === undefined ? undefined : { nonce, body: record.slice(HEAD.length + NONCE_DIGITS) };
 }
 
 /** The nonce that an etag is, as bytes; none when it is another piece of a record. */

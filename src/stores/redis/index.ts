@@ -11,13 +11,17 @@ import { BucketSessionStore } from "./bucket-session-store.ts";
 import { BucketValues } from "./bucket-values.ts";
 import { RedisCacheStore } from "./redis-cache-store.ts";
 import { RedisSessionStore } from "./redis-session-store.ts";
+import { type StringKeyGenerators, StringKeys } from "./string-keys.ts";
 
+export type { SessionDictionary } from "./bucket-dictionaries.ts";
 export type { RedisBucketSessionStoreOptions } from "./bucket-options.ts";
 export type { RecordCompressor } from "./bucket-values.ts";
 export type { HashKeysCheckForExpiry } from "./bucket-walk.ts";
+export { makeSessionDictionary, type MakeSessionDictionaryOptions } from "./make-session-dictionary.ts";
+export { sampleSessionRecords } from "./sample-session-records.ts";
 
 /** Options of {@link redisSessionStore}. */
-export interface RedisSessionStoreOptions {
+export interface RedisSessionStoreOptions extends StringKeyGenerators {
   /**
    * Name of the connection.
    *
@@ -34,31 +38,35 @@ export interface RedisSessionStoreOptions {
   readonly prefix?: string | undefined;
 }
 
+const isFunction = (input: unknown): boolean => typeof input === "function";
+
 const optionsSchema = settingsObject({
   connection: v.optional(v.string()),
   prefix: v.optional(v.string(), "session"),
+  keyGenerator: v.optional(v.custom<(key: string) => string>(isFunction, "a function")),
+  sessionKeyOf: v.optional(v.custom<(text: string) => string>(isFunction, "a function")),
 });
 
 /**
  * Keeps sessions in Redis, in the layout of Django with codex-django.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or an unknown connection.
+ * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option, an unknown connection or a generator that
+ *   cannot work.
  */
 export function redisSessionStore(options: RedisSessionStoreOptions = {}): SessionStoreFactory {
   return (context) => openRedisSessionStore(options, context);
 }
 
 function openRedisSessionStore(options: RedisSessionStoreOptions, context: StoreContext): SessionStore {
-  const { connection, prefix } = parseSettings(optionsSchema, options, "redisSessionStore");
-  return new RedisSessionStore(
-    sessionConnection(connection, context),
-    sessionNamespace(context.projectName, prefix, "redisSessionStore"),
-  );
+  const { connection, prefix, ...generators } = parseSettings(optionsSchema, options, "redisSessionStore");
+  const namespace = sessionNamespace(context.projectName, prefix, "redisSessionStore");
+  const keys = new StringKeys(namespace, generators, "redisSessionStore");
+  return new RedisSessionStore(sessionConnection(connection, context), keys);
 }
 
 /**
  * Keeps sessions in Redis hashes, many a hash, in the layout of django-redisession: it takes less memory. It needs
- * `sessions.format: "json"`, and somebody has to call `sessions.clearExpired()` now and then.
+ * `sessions.format: "json"`, and before Redis 7.4 somebody has to call `sessions.clearExpired()` now and then.
  *
  * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option, an unknown connection, generators that
  *   cannot work, or another format.

@@ -1,13 +1,14 @@
 import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
-import { isSessionKey, type SessionKey } from "../../core/ids.ts";
+import type { SessionKey } from "../../core/ids.ts";
 import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisScript } from "../../redis/script.ts";
 import type { CommitResult, CreateResult, SessionStore } from "../session-store.ts";
 import { escapeGlob, luaRange, toRedisTtl } from "./arguments.ts";
 import { RedisUserIndex } from "./redis-user-index.ts";
+import type { StringKeys } from "./string-keys.ts";
 
 const COMMIT = new RedisScript("session-commit", new URL("../../redis/scripts/session-commit.lua", import.meta.url));
 const TOUCH = new RedisScript("session-touch", new URL("../../redis/scripts/session-touch.lua", import.meta.url));
@@ -21,7 +22,8 @@ const SCAN_COUNT = 1000;
 
 /**
  * Sessions as Redis strings, one a session: `{project name}:{prefix}:{session key}` holds the record and expires by
- * itself. It is the layout of Django with codex-django, byte for byte.
+ * itself. It is the layout of Django with codex-django, byte for byte. A key generator may put another text in the place of
+ * the session key.
  *
  * Each method is one command: those with an etag are one script, which Redis runs as a whole.
  */
@@ -29,23 +31,22 @@ export class RedisSessionStore implements SessionStore {
   readonly name = "redis";
   readonly users: RedisUserIndex;
   readonly #connection: RedisConnection;
-  readonly #namespace: string;
+  readonly #keys: StringKeys;
 
-  /** @param namespace What precedes the session key, with its colon. */
-  constructor(connection: RedisConnection, namespace: string) {
+  constructor(connection: RedisConnection, keys: StringKeys) {
     this.#connection = connection;
-    this.#namespace = namespace;
-    this.users = new RedisUserIndex(connection, `${namespace.slice(0, -1)}-user:`);
+    this.#keys = keys;
+    this.users = new RedisUserIndex(connection, `${keys.namespace.slice(0, -1)}-user:`);
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
-    const redisKey = this.#namespace + key;
+    const redisKey = this.#keys.redisKeyOf(key);
     const record = await this.#connection.command(["GET", redisKey], deadline, redisKey);
     return typeof record === "string" ? record : undefined;
   }
 
   async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
-    const redisKey = this.#namespace + key;
+    const redisKey = this.#keys.redisKeyOf(key);
     const args = ["SET", redisKey, record, "NX", "PX", toRedisTtl(ttl)] as const;
     const reply = await this.#connection.command(args, deadline, redisKey);
     return { status: reply === null ? "exists" : "created" };
@@ -60,7 +61,7 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
-    const redisKey = this.#namespace + key;
+    const redisKey = this.#keys.redisKeyOf(key);
     return (await this.#connection.command(["DEL", redisKey], deadline, redisKey)) === 1;
   }
 
@@ -71,10 +72,10 @@ export class RedisSessionStore implements SessionStore {
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
     const seen = new Set<SessionKey>();
-    const pattern = `${escapeGlob(this.#namespace)}*`;
+    const pattern = `${escapeGlob(this.#keys.namespace)}*`;
     for await (const page of this.#connection.scanKeys(pattern, SCAN_COUNT, pageDeadline)) {
-      for (const key of page.map((each) => each.slice(this.#namespace.length)).filter(isSessionKey)) {
-        if (seen.has(key)) continue;
+      for (const key of page.map((each) => this.#keys.keyAt(each))) {
+        if (key === undefined || seen.has(key)) continue;
         seen.add(key);
         yield key;
       }
@@ -102,7 +103,7 @@ export class RedisSessionStore implements SessionStore {
     deadline: Deadline,
   ): Promise<CommitResult> {
     const scriptArgs = [...luaRange(etag), etag.text, ...args];
-    return toCommitResult(await this.#connection.run(script, [this.#namespace + key], scriptArgs, deadline));
+    return toCommitResult(await this.#connection.run(script, [this.#keys.redisKeyOf(key)], scriptArgs, deadline));
   }
 }
 

@@ -1,3 +1,4 @@
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
@@ -5,7 +6,7 @@ import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { redisBucketSessionStore, type RedisBucketSessionStoreOptions } from "../../../src/stores/redis/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { describeWithRecentRedis, describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 import {
   type Client,
   createMany,
@@ -21,13 +22,18 @@ import {
 
 const inSeconds = (now: number) => Math.floor(now / 1000);
 
-describeWithRedis("expiry of sessions in buckets", () => {
+describeWithRedis("expiry of sessions in buckets", () => defineExpiryTests());
+
+describeWithRecentRedis("expiry of sessions in buckets, where Redis expires fields itself", defineExpiryTests);
+
+/** All records are as a Redis without expiry of fields leaves them: who sets their second ends the time of the field. */
+function defineExpiryTests(program?: string): void {
   let server: RedisServer;
   let redis: RedisRegistry;
   let client: Client;
 
   beforeAll(async () => {
-    server = await RedisServer.start({ config: LISTPACKS });
+    server = await RedisServer.start({ config: LISTPACKS, ...(program === undefined ? {} : { command: program }) });
     redis = new RedisRegistry({ default: server.settings });
     client = await server.client();
   });
@@ -76,6 +82,28 @@ describeWithRedis("expiry of sessions in buckets", () => {
     expect(await server.command("KEYS", "swept:session:*")).toHaveLength(hashes.size);
   });
 
+  it("clearExpired deletes records of each form: plain, by zlib, whole, by a compressor, with a dictionary", async () => {
+    const dictionaries = [{ id: 1, bytes: Buffer.from('"},"text":"oranges and lemons"}') }];
+    const compressor = { compress: deflateRawSync, decompress: (bytes: Uint8Array) => inflateRawSync(bytes) };
+    const large = recordOf(newNonce(), "x".repeat(500));
+    const records: [RedisBucketSessionStoreOptions, string, number][] = [
+      [{}, recordOf(newNonce()), 0],
+      [{}, large, 1],
+      [{}, "sojourn1.encrypted", 2],
+      [{ compressor }, large, 3],
+      [{ dictionaries }, recordOf(newNonce(), "oranges and lemons"), 129],
+    ];
+    for (const [options, record, flag] of records) {
+      const key = newSessionKey();
+      await openStore(options, "forms").create(key, record, MINUTE, later());
+      const place = [`forms:session:${key.slice(0, 3)}`, key.slice(3)] as const;
+      expect((await fieldBytes(client, ...place))[4]).toBe(flag);
+      await expireAt(1, ...place);
+    }
+    expect(await openStore({}, "forms").clearExpired(later)).toBe(records.length);
+    expect(await server.command("KEYS", "forms:*")).toEqual([]);
+  });
+
   it("clearExpired goes through hashes that are no listpacks page by page, each with a deadline", async () => {
     const options = { hashKeyGenerator: (key: string) => key.slice(0, 1), keyGenerator: (key: string) => key };
     const store = openStore(options, "paged");
@@ -83,9 +111,34 @@ describeWithRedis("expiry of sessions in buckets", () => {
     await inGroups(dead, (key) => expireAt(1, `paged:session:${key.slice(0, 1)}`, key));
     const [live] = await createMany(store, 1);
     let pages = 0;
-    expect(await store.clearExpired(() => (pages++, later()))).toBe(dead.length);
+    const counts: number[] = [];
+    const cleared = await store.clearExpired(
+      () => (pages++, later()),
+      (progress) => counts.push(progress.cleared),
+    );
+    expect(cleared).toBe(dead.length);
     expect(pages).toBeGreaterThan(36 * 2);
+    expect(counts.length).toBeGreaterThan(2);
+    expect(counts.at(-1)).toBe(dead.length);
     expect(await keysOf(store)).toEqual([live]);
+  });
+
+  it("clearExpired tells how far it has come after 16 hashes at most, and ends with an error thrown there", async () => {
+    const store = openStore({}, "told");
+    const dead = await createMany(store, 500);
+    await Promise.all(dead.map((key) => expireAt(1, `told:session:${key.slice(0, 3)}`, key.slice(3))));
+    let told = 0;
+    const stopping = store.clearExpired(later, ({ cleared }) => {
+      told = cleared;
+      throw new Error("Stop.");
+    });
+    await expect(stopping).rejects.toThrow("Stop.");
+    expect(told).toBeGreaterThan(0);
+    expect(told).toBeLessThan(500);
+    const counts: number[] = [];
+    expect(await store.clearExpired(later, ({ cleared }) => counts.push(cleared))).toBe(500 - told);
+    expect(counts.length).toBeGreaterThanOrEqual(Math.ceil((500 - told) / 16 / 3));
+    expect(counts.at(-1)).toBe(500 - told);
   });
 
   it("clearExpired leaves foreign keys and fields as they are, whatever their type", async () => {
@@ -98,6 +151,7 @@ describeWithRedis("expiry of sessions in buckets", () => {
     await client.sendCommand(["HSET", hash, "a".repeat(29), Buffer.alloc(4)]);
     await client.sendCommand(["HSET", hash, "b".repeat(29), Buffer.alloc(12)]);
     await client.sendCommand(["HSET", hash, "c".repeat(29), Buffer.from([0, 0, 0, 0, 4, ...expired])]);
+    await client.sendCommand(["HSET", hash, "f".repeat(29), Buffer.from([0, 0, 0, 0, 128, ...expired])]);
     await client.sendCommand(["HSET", "mixed:sessions:abc", "d".repeat(29), expired]);
     await client.sendCommand(["HSET", "mixed:session-user:7", "e".repeat(29), expired]);
     await client.sendCommand(["SET", "mixed:session:string", expired]);
@@ -106,7 +160,7 @@ describeWithRedis("expiry of sessions in buckets", () => {
     await server.command("XADD", "mixed:session:stream", "*", "x", "y");
     expect(await store.clearExpired(later)).toBe(1);
     expect(await keysOf(store)).toEqual([]);
-    expect(await server.command("HLEN", hash)).toBe(4);
+    expect(await server.command("HLEN", hash)).toBe(5);
     expect(await server.command("KEYS", "mixed:*")).toHaveLength(8);
   });
 
@@ -148,4 +202,4 @@ describeWithRedis("expiry of sessions in buckets", () => {
     expect(looks).toBeLessThanOrEqual(10);
     monitor.stop();
   });
-});
+}

@@ -14,6 +14,7 @@ import { RedisCluster } from "../../support/redis-cluster.ts";
 import { expectServiceError, serverForTest } from "../../support/redis-connections.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 import {
+  advance,
   type Client,
   createMany,
   etagOf,
@@ -25,9 +26,6 @@ import {
   MINUTE,
   recordOf,
 } from "./bucket-support.ts";
-
-/** Records live to the end of a second. */
-const advance = (span: number) => sleep(span + 1000);
 
 /** Each test has keys of its own, and many of them wait for a second to end. */
 const concurrently = { describe, it: it.concurrent };
@@ -178,6 +176,20 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       expect(await monitor.take()).toEqual([...first, ...Array.from({ length: 6 }, () => "EVALSHA")]);
       monitor.stop();
       await fresh.close();
+    });
+
+    it("an older server is not asked for what it does not know", async () => {
+      const own = await serverForTest({ config: LISTPACKS });
+      const registry = new RedisRegistry({ default: own.settings });
+      const store = redisBucketSessionStore()({ projectName: "asked", redis: registry, clock: systemClock });
+      const [key, nonce] = [newSessionKey(), newNonce()];
+      // Clients introduce themselves by commands that are newer than Redis 7.0, and are put up with.
+      await store.read(key, later());
+      const before = await own.command("INFO", "errorstats");
+      await store.create(key, recordOf(nonce), MINUTE, later());
+      await store.touch(key, etagOf(nonce), MINUTE, later());
+      expect(await own.command("INFO", "errorstats")).toBe(before);
+      await registry.close();
     });
 
     it("data of another type under a session's hash is an error that says so, and stays", async () => {

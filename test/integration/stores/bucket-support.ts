@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { within } from "../../support/redis-connections.ts";
@@ -8,6 +10,9 @@ export const MINUTE = 60_000;
 
 /** Limits for which no warning comes. */
 export const LISTPACKS = ["hash-max-listpack-value 1024", "hash-max-listpack-entries 128"];
+
+/** Records live to the end of a second. */
+export const advance = (span: number): Promise<void> => sleep(span + 1000);
 
 export type Client = Awaited<ReturnType<RedisServer["client"]>>;
 

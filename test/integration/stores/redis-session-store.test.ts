@@ -32,6 +32,10 @@ describeWithRedis("the Redis session store", () => {
 
   describeSessionStore({ describe, it }, "redis", { open: () => ({ store: openStore() }) });
 
+  describeSessionStore({ describe, it }, "redis, with a key generator", {
+    open: () => ({ store: openStore({ keyGenerator: (key) => `s:${key}` }) }),
+  });
+
   describe("layout", () => {
     it("is {project}:{prefix}:{key}: a string with a time to live in milliseconds", async () => {
       const [store, key] = [openStore({}, "myproject"), newSessionKey()];
@@ -40,6 +44,18 @@ describeWithRedis("the Redis session store", () => {
       const ttl = Number(await server.command("PTTL", `myproject:session:${key}`));
       expect(ttl).toBeGreaterThan(4000);
       expect(ttl).toBeLessThanOrEqual(5001);
+    });
+
+    it("takes the name of the string from keyGenerator, also when it deletes and walks", async () => {
+      const [store, key] = [openStore({ keyGenerator: (each) => `s:${each}` }, "generated"), newSessionKey()];
+      await store.create(key, "a record", 5000, later());
+      await server.command("SET", `generated:session:${newSessionKey()}`, "foreign");
+      expect(await server.command("GET", `generated:session:s:${key}`)).toBe("a record");
+      const keys: string[] = [];
+      for await (const each of store.scan(later)) keys.push(each);
+      expect(keys).toEqual([key]);
+      expect(await store.delete(key, later())).toBe(true);
+      expect(await server.command("EXISTS", `generated:session:s:${key}`)).toBe(0);
     });
 
     it("takes the prefix from the options, braces being no hash tag of ours", async () => {
