@@ -1,9 +1,9 @@
 import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
-import { StoreConnectionError } from "../../core/errors.ts";
 import type { Etag } from "../../core/etag.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import type { CacheStore, NewValue } from "../cache-store.ts";
+import { throwNotSent } from "../partial-failures.ts";
 import { type CommitResult, type CreateResult, hasEtag, type SessionStore } from "../session-store.ts";
 
 const COMMITTED: CommitResult = { status: "committed" };
@@ -17,6 +17,7 @@ const GONE: CommitResult = { status: "gone" };
  */
 export class CacheSessionStore implements SessionStore {
   readonly name = "cache";
+  readonly comparesWholeRecords = true;
   readonly #store: CacheStore;
   readonly #namespace: string;
 
@@ -87,10 +88,4 @@ export class CacheSessionStore implements SessionStore {
       if (await this.#store.compareAndSet(this.#at(key), stored, next(stored), deadline)) return COMMITTED;
     }
   }
-}
-
-/** What has failed while it only looked has written nothing. */
-function throwNotSent(error: unknown): never {
-  if (!(error instanceof StoreConnectionError) || error.outcome === "not-sent") throw error;
-  throw new StoreConnectionError(error.message, { outcome: "not-sent", cause: error });
 }

@@ -2,10 +2,12 @@ import * as v from "valibot";
 
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
-import type { CacheStoreFactory } from "../cache-store.ts";
+import type { CacheStore, CacheStoreFactory } from "../cache-store.ts";
+import { type CacheableSessionStore, isCacheable } from "../cached/cached-session-store.ts";
 import { redisCacheStore } from "../redis/index.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
 import { CacheSessionStore } from "./cache-session-store.ts";
+import { MovingSessionStore } from "./moving-session-store.ts";
 
 /** Options of {@link cacheSessionStore}. */
 export interface CacheSessionStoreOptions {
@@ -20,6 +22,18 @@ export interface CacheSessionStoreOptions {
   readonly keyPrefix?: string | undefined;
   /** Second part of the keys. An integer. @defaultValue `1` */
   readonly version?: number | undefined;
+  /**
+   * Where sessions still are, such as `cachedSessionStore(…)`, until all have been moved into the cache. With it, `store` needs
+   * leases.
+   */
+  readonly from?: SessionStoreFactory | undefined;
+  /**
+   * Whether sessions are moved: each when it is asked for, and all by `sessions.clearExpired()`. `false` only follows the
+   * instances that move, and has to be everywhere before the first one does.
+   *
+   * @defaultValue `false`
+   */
+  readonly moves?: boolean | undefined;
 }
 
 const optionsSchema = settingsObject({
@@ -29,6 +43,8 @@ const optionsSchema = settingsObject({
   ),
   keyPrefix: v.optional(v.string()),
   version: v.optional(v.pipe(v.number("an integer"), v.safeInteger("an integer")), 1),
+  from: v.optional(v.custom<SessionStoreFactory>((input) => typeof input === "function", "a store")),
+  moves: v.optional(v.boolean("true or false"), false),
 });
 
 // Django: `KEY_PREFIX` in contrib/sessions/backends/cache.py.
@@ -45,15 +61,29 @@ export function cacheSessionStore(options: CacheSessionStoreOptions = {}): Sessi
   return (context) => openCacheSessionStore(options, context);
 }
 
-function openCacheSessionStore(
-  options: CacheSessionStoreOptions,
-  { projectName, redis, clock }: StoreContext,
-): SessionStore {
-  const { store, version, keyPrefix } = parseSettings(optionsSchema, options, "cacheSessionStore");
-  const cacheStore = store({ redis, clock });
-  if (!cacheStore.capabilities.compareAndSet || !cacheStore.capabilities.scan) {
-    const message = `the store "${cacheStore.name}" cannot compare and set, or not walk its keys, which sessions need.`;
+function openCacheSessionStore(options: CacheSessionStoreOptions, context: StoreContext): SessionStore {
+  const { store, version, keyPrefix, from, moves } = parseSettings(optionsSchema, options, "cacheSessionStore");
+  const { projectName, redis, clock } = context;
+  const cache = store({ redis, clock });
+  if (!cache.capabilities.compareAndSet || !cache.capabilities.scan) {
+    const message = `the store "${cache.name}" cannot compare and set, or not walk its keys, which sessions need.`;
     throw new ImproperlyConfigured("cacheSessionStore.store", message);
   }
-  return new CacheSessionStore(cacheStore, `${keyPrefix ?? `${projectName}:sessions`}:${version}:${DJANGO_PREFIX}`);
+  const namespace = `${keyPrefix ?? `${projectName}:sessions`}:${version}:${DJANGO_PREFIX}`;
+  if (from !== undefined) {
+    const other = checkMove(cache, from(context));
+    return new MovingSessionStore({ from: other, cache, namespace, isUnderWay: moves, clock });
+  }
+  if (moves) throw new ImproperlyConfigured("cacheSessionStore.moves", "nothing can be moved without from.");
+  return new CacheSessionStore(cache, namespace);
+}
+
+function checkMove(cache: CacheStore, from: SessionStore): CacheableSessionStore {
+  if (!cache.capabilities.leases) {
+    const message = `the store "${cache.name}" has no leases, which moving sessions into it needs.`;
+    throw new ImproperlyConfigured("cacheSessionStore.store", message);
+  }
+  if (isCacheable(from)) return from;
+  const message = `the store "${from.name}" does not tell how long a record still lives (readWithTtl), so nothing can be moved from it.`;
+  throw new ImproperlyConfigured("cacheSessionStore.from", message);
 }

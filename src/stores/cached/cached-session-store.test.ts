@@ -15,11 +15,11 @@ const later = (): Deadline => new Deadline(30_000);
 const etag = (record: string) => ({ start: 0, text: record });
 const HOUR = 3_600_000;
 
-function open() {
+function open({ copies }: { copies?: boolean } = {}) {
   const clock = new ManualClock();
   const context = { projectName: "shop", redis: new RedisRegistry(), clock };
   const [cache, database] = [memoryCacheStore()(context), memorySessionStore()(context)];
-  const store = cachedSessionStore({ cache: () => cache, database: () => database })(context);
+  const store = cachedSessionStore({ cache: () => cache, database: () => database, copies })(context);
   const copyOf = async (key: SessionKey) => (await cache.get(`shop:cached-sessions:${key}`, later()))?.toString();
   return { clock, context, cache, database, store, copyOf };
 }
@@ -61,6 +61,12 @@ function after<Store extends object>(store: Store, method: keyof Store, act: () 
   });
 }
 
+function signal() {
+  let give = () => {};
+  const given = new Promise<void>((resolve) => (give = resolve));
+  return { give: () => give(), given };
+}
+
 function failOnce<Store extends object>(store: Store, method: keyof Store): void {
   const original = store[method];
   Object.assign(store, {
@@ -71,11 +77,17 @@ function failOnce<Store extends object>(store: Store, method: keyof Store): void
   });
 }
 
-describeSessionStore({ describe, it }, "cached", {
-  open: () => {
-    const { store, clock } = open();
-    return { store, advance: (span) => clock.advance(span) };
-  },
+describe.each([
+  ["cached", true],
+  ["cached, without copies", false],
+])("%s", (name, copies) => {
+  describeSessionStore({ describe, it }, name, {
+    hasReadWithTtl: true,
+    open: () => {
+      const { store, clock } = open({ copies });
+      return { store, advance: (span) => clock.advance(span) };
+    },
+  });
 });
 
 describe("the races of cached_db", () => {
@@ -155,6 +167,54 @@ describe("the races of cached_db", () => {
     await store.commit(key, "two", etag("one"), HOUR, later());
     expect(await copyOf(key)).toBeUndefined();
     expect(await store.read(key, later())).toBe("two");
+  });
+});
+
+describe("cachedSessionStore, three at once", () => {
+  it("a copy that was begun while another writer took the mark away is not finished after the write", async () => {
+    const { store, cache, database } = open();
+    const key = newSessionKey();
+    await database.create(key, "one", HOUR, later());
+    let reading: Promise<string | undefined> | undefined;
+    const [committed, hasRead] = [signal(), signal()];
+    after(cache, "setMany", async () => {
+      expect(await store.commit(key, "x", etag("old"), HOUR, later())).toMatchObject({ status: "conflict" });
+      after(database, "readWithTtl", async () => {
+        hasRead.give();
+        await committed.given;
+      });
+      reading = store.read(key, later());
+      await hasRead.given;
+    });
+    expect(await store.commit(key, "two", etag("one"), HOUR, later())).toStrictEqual({ status: "committed" });
+    committed.give();
+    expect(await reading).toBe("one");
+    expect(await store.read(key, later())).toBe("two");
+  });
+});
+
+describe("cachedSessionStore without copies, for a while beside others", () => {
+  it("reads from the database, so that it sees what those write who know the database alone", async () => {
+    const { store, database, copyOf } = open({ copies: false });
+    const key = newSessionKey();
+    await store.create(key, "one", HOUR, later());
+    await store.commit(key, "two", etag("one"), HOUR, later());
+    await store.read(key, later());
+    expect(await copyOf(key)).toBeUndefined();
+    await database.commit(key, "three", etag("two"), HOUR, later());
+    expect(await store.read(key, later())).toBe("three");
+  });
+
+  it("what it writes and deletes, those with copies see at once", async () => {
+    const { store, cache, database, context } = open();
+    const key = newSessionKey();
+    const other = cachedSessionStore({ cache: () => cache, database: () => database, copies: false })(context);
+    await store.create(key, "one", HOUR, later());
+    expect(await store.read(key, later())).toBe("one");
+    await other.commit(key, "two", etag("one"), HOUR, later());
+    expect(await store.read(key, later())).toBe("two");
+    await other.delete(key, later());
+    expect(await store.read(key, later())).toBeUndefined();
   });
 });
 

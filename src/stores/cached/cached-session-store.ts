@@ -1,14 +1,26 @@
 import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
-import { StoreConnectionError, StoreServiceError } from "../../core/errors.ts";
 import type { Etag } from "../../core/etag.ts";
 import { newNonce, type SessionKey } from "../../core/ids.ts";
-import type { CacheStore, NewValue } from "../cache-store.ts";
-import { type CommitResult, type CreateResult, hasEtag, type SessionStore } from "../session-store.ts";
+import type { CacheEntry, CacheStore, NewValue } from "../cache-store.ts";
+import { harmless, throwNotSent } from "../partial-failures.ts";
+import {
+  type ClearProgress,
+  type CommitResult,
+  type CreateResult,
+  hasEtag,
+  type RecordWithTtl,
+  type SessionStore,
+} from "../session-store.ts";
 import type { UserIndex } from "../user-index.ts";
 
 /** A store that can stand behind a cache: it tells how long a record still has to live. */
 export type CacheableSessionStore = SessionStore & Required<Pick<SessionStore, "readWithTtl">>;
+
+/** Whether a store tells how long its records still live. */
+export function isCacheable(store: SessionStore): store is CacheableSessionStore {
+  return store.readWithTtl !== undefined;
+}
 
 /** Begins what a writer puts in the place of a copy. No record begins with it. */
 const MARK = "!";
@@ -34,12 +46,17 @@ export class CachedSessionStore implements SessionStore {
   readonly #cache: CacheStore;
   readonly #database: CacheableSessionStore;
   readonly #namespace: string;
+  readonly #hasCopies: boolean;
 
-  /** @param namespace What the keys of the copies begin with. */
-  constructor(cache: CacheStore, database: CacheableSessionStore, namespace: string) {
+  /**
+   * @param namespace What the keys of the copies begin with.
+   * @param hasCopies `false`: none is made or read, and those of others are only kept from growing old.
+   */
+  constructor(cache: CacheStore, database: CacheableSessionStore, namespace: string, hasCopies = true) {
     this.#cache = cache;
     this.#database = database;
     this.#namespace = namespace;
+    this.#hasCopies = hasCopies;
   }
 
   get users(): UserIndex | undefined {
@@ -47,9 +64,15 @@ export class CachedSessionStore implements SessionStore {
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+    if (!this.#hasCopies) return this.#database.read(key, deadline);
     const copy = await this.#copyOf(key, deadline);
     if (copy === undefined) return this.#readAndCopy(key, deadline);
     return isMark(copy) ? this.#database.read(key, deadline) : copy;
+  }
+
+  /** From the database, which alone knows how long a record lives. */
+  readWithTtl(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined> {
+    return this.#database.readWithTtl(key, deadline);
   }
 
   /** The first read makes the copy: one that is made here could be older than what another writer has stored meanwhile. */
@@ -66,7 +89,7 @@ export class CachedSessionStore implements SessionStore {
   ): Promise<CommitResult> {
     const write = () => this.#database.commit(key, record, etag, ttl, deadline);
     return this.#write(key, deadline, write, (result) =>
-      result.status === "committed" ? { value: record, ttl } : undefined,
+      result.status === "committed" && this.#hasCopies ? { value: record, ttl } : undefined,
     );
   }
 
@@ -82,6 +105,7 @@ export class CachedSessionStore implements SessionStore {
       deadline,
       () => this.#database.delete(key, deadline),
       () => undefined,
+      { isForGood: true },
     );
   }
 
@@ -102,8 +126,8 @@ export class CachedSessionStore implements SessionStore {
     await Promise.all([this.#cache.ping(deadline), this.#database.ping(deadline)]);
   }
 
-  clearExpired(pageDeadline: () => Deadline): Promise<number> {
-    return this.#database.clearExpired(pageDeadline);
+  clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
+    return this.#database.clearExpired(pageDeadline, onProgress);
   }
 
   async close(): Promise<void> {
@@ -130,27 +154,45 @@ export class CachedSessionStore implements SessionStore {
     return found?.record;
   }
 
-  /** @param copyOf What is to be the copy after the write; `undefined`: none. */
+  /**
+   * @param copyOf What is to be the copy after the write; `undefined`: none.
+   * @param options.isForGood Whether the record is gone whatever version it was, and nothing can be written after that.
+   */
   async #write<Result>(
     key: SessionKey,
     deadline: Deadline,
     write: () => Promise<Result>,
     copyOf: (result: Result) => NewValue | undefined,
+    { isForGood = false } = {},
   ): Promise<Result> {
-    const mark = MARK + newNonce();
-    const entry = { key: this.#at(key), value: mark, ttl: MARK_TTL };
+    const entry = { key: this.#at(key), value: MARK + newNonce(), ttl: MARK_TTL };
     await this.#cache.setMany([entry], "always", deadline).catch(throwNotSent);
     const result = await write();
-    await harmless(this.#replaceMark(key, mark, copyOf(result), deadline));
+    // A mark that stays keeps old copies away until the last of them would have ended.
+    await harmless(this.#replaceMark(entry, copyOf(result), isForGood, deadline));
     return result;
   }
 
-  async #replaceMark(key: SessionKey, mark: string, copy: NewValue | undefined, deadline: Deadline): Promise<void> {
-    if (await this.#cache.compareAndSet(this.#at(key), mark, copy, deadline)) return;
-    // Another writer's mark takes care of itself. Anything else may have been copied before this write.
-    const other = await this.#copyOf(key, deadline);
-    if (other === undefined || isMark(other)) return;
-    await this.#cache.compareAndSet(this.#at(key), other, undefined, deadline);
+  /**
+   * Once the mark has been taken away, by a writer who came later and had nothing to copy, readers may have begun to copy
+   * what was there before this write. Then it is put there again, and taken away: that ends what they have begun.
+   */
+  async #replaceMark(
+    entry: CacheEntry,
+    copy: NewValue | undefined,
+    isForGood: boolean,
+    deadline: Deadline,
+  ): Promise<void> {
+    const { key, value: mark } = entry;
+    if (await this.#cache.compareAndSet(key, mark, copy, deadline)) return;
+    for (;;) {
+      const other = (await this.#cache.get(key, deadline))?.toString();
+      if (other === undefined) await this.#cache.setMany([entry], "if-absent", deadline);
+      // Another writer's mark takes care of itself, but when that writer may have been first in the database and is about to
+      // copy what is deleted by now. (A conditional write cannot have come after one that it did not know of.)
+      else if (isMark(other) && other !== mark && !isForGood) return;
+      else if (await this.#cache.compareAndSet(key, other, undefined, deadline)) return;
+    }
   }
 
   /** Lets the copy of a record live as long as the record now does. */
@@ -163,22 +205,4 @@ export class CachedSessionStore implements SessionStore {
 
 function isMark(copy: string): boolean {
   return copy.startsWith(MARK);
-}
-
-/** The database has not been asked yet. */
-function throwNotSent(error: unknown): never {
-  if (!(error instanceof StoreConnectionError) || error.outcome === "not-sent") throw error;
-  throw new StoreConnectionError(error.message, { outcome: "not-sent", cause: error });
-}
-
-/**
- * The database has decided, so the call has succeeded whatever becomes of the copy: a mark that stays keeps old copies away
- * until the last of them would have ended, and a copy that is not prolonged ends sooner.
- */
-async function harmless(step: Promise<void>): Promise<void> {
-  try {
-    await step;
-  } catch (error) {
-    if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
-  }
 }

@@ -5,7 +5,7 @@ import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CacheStoreFactory } from "../cache-store.ts";
 import { redisCacheStore } from "../redis/index.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
-import { type CacheableSessionStore, CachedSessionStore } from "./cached-session-store.ts";
+import { CachedSessionStore, isCacheable } from "./cached-session-store.ts";
 
 /** Options of {@link cachedSessionStore}. */
 export interface CachedSessionStoreOptions {
@@ -15,6 +15,13 @@ export interface CachedSessionStoreOptions {
   readonly cache?: CacheStoreFactory | undefined;
   /** First part of the keys of the copies. @defaultValue `"{project name}:cached-sessions"` */
   readonly keyPrefix?: string | undefined;
+  /**
+   * Whether copies are made and read. `false` only keeps the copies of others from growing old: with it, instances can run
+   * beside those that use the database alone, and beside those with copies.
+   *
+   * @defaultValue `true`
+   */
+  readonly copies?: boolean | undefined;
 }
 
 const FACTORY = "a store";
@@ -26,6 +33,7 @@ const optionsSchema = settingsObject({
     () => redisCacheStore(),
   ),
   keyPrefix: v.optional(v.pipe(v.string(), v.minLength(1, "a text that is not empty"))),
+  copies: v.optional(v.boolean("true or false"), true),
 });
 
 /**
@@ -39,7 +47,7 @@ export function cachedSessionStore(options: CachedSessionStoreOptions): SessionS
 }
 
 function openCachedSessionStore(options: CachedSessionStoreOptions, context: StoreContext): SessionStore {
-  const { database, cache, keyPrefix } = parseSettings(optionsSchema, options, "cachedSessionStore");
+  const { database, cache, keyPrefix, copies } = parseSettings(optionsSchema, options, "cachedSessionStore");
   const { projectName, redis, clock } = context;
   const [cacheStore, sessionStore] = [cache({ redis, clock }), database(context)];
   if (!cacheStore.capabilities.compareAndSet || !cacheStore.capabilities.leases) {
@@ -50,9 +58,6 @@ function openCachedSessionStore(options: CachedSessionStoreOptions, context: Sto
     const message = `the store "${sessionStore.name}" does not tell how long a record still lives (readWithTtl), so nothing can be copied from it.`;
     throw new ImproperlyConfigured("cachedSessionStore.database", message);
   }
-  return new CachedSessionStore(cacheStore, sessionStore, `${keyPrefix ?? `${projectName}:cached-sessions`}:`);
-}
-
-function isCacheable(store: SessionStore): store is CacheableSessionStore {
-  return store.readWithTtl !== undefined;
+  const namespace = `${keyPrefix ?? `${projectName}:cached-sessions`}:`;
+  return new CachedSessionStore(cacheStore, sessionStore, namespace, copies);
 }

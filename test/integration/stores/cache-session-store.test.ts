@@ -5,6 +5,7 @@ import { createSojourn } from "../../../src/create-sojourn.ts";
 import { newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { cacheSessionStore } from "../../../src/stores/cache/index.ts";
+import { memorySessionStore } from "../../../src/stores/memory/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
 import { within } from "../../support/redis-connections.ts";
@@ -32,6 +33,17 @@ describeWithRedis("the cache session store on Redis", () => {
     noUsers: "a cache cannot keep one",
     open: () => ({ store: openStore() }),
   });
+
+  for (const [name, moves] of [
+    ["cache, following a move", false],
+    ["cache, moving sessions into it", true],
+  ] as const) {
+    const open = () => {
+      const context = { projectName: `project${++projects}`, redis, clock: systemClock };
+      return { store: cacheSessionStore({ from: memorySessionStore(), moves })(context) };
+    };
+    describeSessionStore({ describe, it }, name, { noUsers: "a cache cannot keep one", open });
+  }
 
   it("lies under the keys of Django's cache engine, as text with a time to live", async () => {
     const store = cacheSessionStore({ keyPrefix: "myproject" })({ projectName: "p", redis, clock: systemClock });

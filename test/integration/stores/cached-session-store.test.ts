@@ -29,7 +29,7 @@ describeWithRedis("the cached session store, with its copies in Redis", () => {
     return cachedSessionStore({ database: memorySessionStore() })(context);
   };
 
-  describeSessionStore({ describe, it }, "cached", { open: () => ({ store: open() }) });
+  describeSessionStore({ describe, it }, "cached", { hasReadWithTtl: true, open: () => ({ store: open() }) });
 
   it("a read of what is copied is one GET; a first read is three commands, a write two", async () => {
     const [store, key] = [open(), newSessionKey()];

@@ -1,0 +1,262 @@
+import { describe, expect, it } from "vitest";
+
+import { Deadline } from "../../core/deadlines.ts";
+import { StoreConnectionError } from "../../core/errors.ts";
+import { newSessionKey, type SessionKey } from "../../core/ids.ts";
+import { RedisRegistry } from "../../redis/registry.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
+import { describeSessionStore } from "../../testing/session-store-contract/index.ts";
+import type { CacheStore } from "../cache-store.ts";
+import { memoryCacheStore, memorySessionStore } from "../memory/index.ts";
+import type { SessionStore } from "../session-store.ts";
+import { cacheSessionStore } from "./index.ts";
+
+const later = (): Deadline => new Deadline(30_000);
+const etag = (record: string) => ({ start: 0, text: record });
+const HOUR = 3_600_000;
+const COMMITTED = { status: "committed" };
+
+function open() {
+  const clock = new ManualClock();
+  const context = { projectName: "shop", redis: new RedisRegistry(), clock };
+  const [cache, from] = [memoryCacheStore()(context), memorySessionStore()(context)];
+  const store = (moves: boolean) => cacheSessionStore({ store: () => cache, from: () => from, moves })(context);
+  const cacheAlone = cacheSessionStore({ store: () => cache })(context);
+  const at = (key: SessionKey) => `shop:sessions:1:django.contrib.sessions.cache${key}`;
+  const held = async (key: SessionKey) => (await cache.get(at(key), later()))?.toString();
+  return { clock, context, cache, from, follower: store(false), mover: store(true), cacheAlone, at, held };
+}
+
+/** Lets something happen before or after a method of a store, once. */
+function around<Store extends object>(
+  store: Store,
+  method: keyof Store,
+  { before, after }: { before?: () => Promise<unknown>; after?: () => Promise<unknown> },
+): void {
+  const original = store[method] as (...args: unknown[]) => Promise<unknown>;
+  Object.assign(store, {
+    async [method](...args: unknown[]) {
+      Object.assign(store, { [method]: original });
+      await before?.();
+      const answer = await original.apply(store, args);
+      await after?.();
+      return answer;
+    },
+  });
+}
+
+function failOnce<Store extends object>(store: Store, method: keyof Store): void {
+  const fail = () => Promise.reject(new StoreConnectionError("away", { outcome: "unknown" }));
+  around(store, method, { before: fail });
+}
+
+describe.each([
+  ["cache, following a move", (opened: ReturnType<typeof open>) => opened.follower],
+  ["cache, moving sessions into it", (opened: ReturnType<typeof open>) => opened.mover],
+])("%s", (name, pick) => {
+  describeSessionStore({ describe, it }, name, {
+    noUsers: "a cache cannot keep one",
+    open: () => {
+      const opened = open();
+      return { store: pick(opened), advance: (span) => opened.clock.advance(span) };
+    },
+  });
+});
+
+describe("a session that is moved", () => {
+  it("is in the cache with the rest of its life once it was read, and in the other store no more", async () => {
+    const { from, mover, follower, cacheAlone, clock } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    clock.advance(HOUR / 2);
+    expect(await mover.read(key, later())).toBe("one");
+    expect(await from.read(key, later())).toBeUndefined();
+    for (const store of [mover, follower, cacheAlone]) expect(await store.read(key, later())).toBe("one");
+    clock.advance(HOUR / 2);
+    for (const store of [mover, follower, cacheAlone]) expect(await store.read(key, later())).toBeUndefined();
+  });
+
+  it("stays where it is as long as instances only follow, and is found there by those that know nothing else", async () => {
+    const { from, follower, held } = open();
+    const key = newSessionKey();
+    await follower.create(key, "one", HOUR, later());
+    expect(await follower.read(key, later())).toBe("one");
+    expect(await follower.commit(key, "two", etag("one"), HOUR, later())).toEqual(COMMITTED);
+    expect(await from.read(key, later())).toBe("two");
+    expect(await held(key)).toBeUndefined();
+  });
+
+  it("is written to by all where it now is", async () => {
+    const { from, mover, follower, cacheAlone } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    await mover.read(key, later());
+    expect(await follower.commit(key, "two", etag("one"), HOUR, later())).toEqual(COMMITTED);
+    expect(await mover.touch(key, etag("two"), HOUR, later())).toEqual(COMMITTED);
+    expect(await cacheAlone.read(key, later())).toBe("two");
+    expect(await follower.create(key, "x", HOUR, later())).toEqual({ status: "exists" });
+    expect(await follower.deleteIfMatch(key, etag("two"), later())).toEqual(COMMITTED);
+    expect(await mover.read(key, later())).toBeUndefined();
+  });
+
+  it("a reader who has looked for it in the cache just before it came there finds it", async () => {
+    const { from, mover, follower } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    around(from, "read", { before: () => mover.read(key, later()) });
+    expect(await follower.read(key, later())).toBe("one");
+  });
+
+  it("new sessions of one who moves are made in the cache, none over one that is elsewhere", async () => {
+    const { from, mover, cacheAlone } = open();
+    const [key, old] = [newSessionKey(), newSessionKey()];
+    await from.create(old, "old", HOUR, later());
+    expect(await mover.create(key, "one", HOUR, later())).toEqual({ status: "created" });
+    expect(await cacheAlone.read(key, later())).toBe("one");
+    expect(await mover.create(old, "one", HOUR, later())).toEqual({ status: "exists" });
+  });
+});
+
+describe("moving beside writers", () => {
+  it("a write between reading and moving is not lost: the session stays where it was written", async () => {
+    const { from, mover, follower, held } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    around(from, "readWithTtl", { after: () => follower.commit(key, "two", etag("one"), HOUR, later()) });
+    await mover.read(key, later());
+    expect(await held(key)).toBeUndefined();
+    expect(await from.read(key, later())).toBe("two");
+    expect(await mover.read(key, later())).toBe("two");
+    expect(await held(key)).toBe("two");
+  });
+
+  it("a session is not moved while someone writes, also when a second writer is done sooner", async () => {
+    const { from, mover, follower, held } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    around(from, "commit", {
+      before: async () => {
+        expect((await follower.commit(key, "x", etag("old"), HOUR, later())).status).toBe("conflict");
+        expect(await mover.read(key, later())).toBe("one");
+        expect(await from.read(key, later())).toBe("one");
+      },
+    });
+    expect(await follower.commit(key, "two", etag("one"), HOUR, later())).toEqual(COMMITTED);
+    expect(await held(key)).toBeUndefined();
+    expect(await mover.read(key, later())).toBe("two");
+    expect(await held(key)).toBe("two");
+  });
+
+  it("a session that is deleted between reading and moving does not come back", async () => {
+    for (const method of ["read", "readWithTtl"] as const) {
+      const { from, mover, follower } = open();
+      const key = newSessionKey();
+      await from.create(key, "one", HOUR, later());
+      around(from, method, { after: () => follower.delete(key, later()) });
+      await (method === "read" ? follower : mover).read(key, later());
+      for (const store of [mover, follower, from]) expect(await store.read(key, later())).toBeUndefined();
+    }
+  });
+
+  it("nor one that is deleted after it was moved and before it was deleted where it came from", async () => {
+    const { from, mover, follower } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    around(from, "delete", { before: () => follower.delete(key, later()) });
+    await mover.read(key, later());
+    for (const store of [mover, follower, from]) expect(await store.read(key, later())).toBeUndefined();
+  });
+
+  it("what a mover left behind that did not come to the end is nothing any more, and gone after the next write", async () => {
+    const { from, mover, follower, clock } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    failOnce(from, "delete");
+    await expect(mover.read(key, later())).rejects.toThrow(StoreConnectionError);
+    expect(await from.read(key, later())).toBe("one");
+    expect(await follower.commit(key, "two", etag("one"), 1000, later())).toEqual(COMMITTED);
+    expect(await from.read(key, later())).toBeUndefined();
+    clock.advance(1000);
+    for (const store of [mover, follower]) expect(await store.read(key, later())).toBeUndefined();
+  });
+
+  it("a writer that never says that it is done keeps the session where it is for 30 seconds", async () => {
+    const { from, mover, follower, clock, held } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    failOnce(from, "commit");
+    await expect(follower.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({ outcome: "unknown" });
+    expect(await mover.read(key, later())).toBe("one");
+    expect(await mover.commit(key, "two", etag("one"), HOUR, later())).toEqual(COMMITTED);
+    expect(await from.read(key, later())).toBe("two");
+    clock.advance(30_000);
+    expect(await mover.read(key, later())).toBe("two");
+    expect(await held(key)).toBe("two");
+  });
+
+  it("a cache that is away before anything was written: not-sent", async () => {
+    const { from, cache, follower, mover } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    failOnce(cache, "setMany");
+    await expect(follower.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({
+      outcome: "not-sent",
+    });
+    await mover.read(key, later());
+    failOnce(from, "delete");
+    await expect(mover.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({ outcome: "not-sent" });
+    expect(await mover.read(key, later())).toBe("one");
+  });
+});
+
+describe("clearExpired", () => {
+  it("moves all that nobody has asked for, and tells how many expired ones it has deleted", async () => {
+    const { from, mover, cacheAlone, clock } = open();
+    const keys = Array.from({ length: 50 }, newSessionKey);
+    await Promise.all(keys.map((key) => from.create(key, `record ${key}`, HOUR, later())));
+    await from.create(newSessionKey(), "short", 1000, later());
+    clock.advance(1000);
+    expect(await mover.clearExpired(later)).toBeLessThanOrEqual(1);
+    expect(await keysOf(from)).toEqual([]);
+    for (const key of keys) expect(await cacheAlone.read(key, later())).toBe(`record ${key}`);
+  });
+
+  it("takes away what a mover has left behind", async () => {
+    const { from, mover, cacheAlone } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    failOnce(from, "delete");
+    await expect(mover.read(key, later())).rejects.toThrow(StoreConnectionError);
+    await mover.clearExpired(later);
+    expect(await keysOf(from)).toEqual([]);
+    expect(await cacheAlone.read(key, later())).toBe("one");
+  });
+
+  it("moves nothing where moves is false", async () => {
+    const { from, follower, held } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    await follower.clearExpired(later);
+    expect(await held(key)).toBeUndefined();
+    expect(await keysOf(from)).toEqual([key]);
+  });
+});
+
+it("refuses at start what cannot be moved from or into, and moves without from", () => {
+  const { context, cache, from } = open();
+  const weak: CacheStore = { ...cache, name: "weak", capabilities: { ...cache.capabilities, leases: false } };
+  expect(() => cacheSessionStore({ store: () => weak, from: () => from })(context)).toThrow(
+    'cacheSessionStore.store: the store "weak" has no leases',
+  );
+  const mute = { name: "mute" } as unknown as SessionStore;
+  expect(() => cacheSessionStore({ store: () => cache, from: () => mute })(context)).toThrow(
+    'cacheSessionStore.from: the store "mute" does not tell how long a record still lives',
+  );
+  expect(() => cacheSessionStore({ store: () => cache, moves: true })(context)).toThrow("cacheSessionStore.moves");
+});
+
+async function keysOf(store: SessionStore): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const key of store.scan(later)) keys.push(key);
+  return keys;
+}

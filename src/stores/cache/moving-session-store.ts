@@ -1,0 +1,206 @@
+import type { Clock, Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import type { Etag } from "../../core/etag.ts";
+import { newNonce, type SessionKey } from "../../core/ids.ts";
+import type { CacheStore } from "../cache-store.ts";
+import type { CacheableSessionStore } from "../cached/cached-session-store.ts";
+import { harmless, throwNotSent } from "../partial-failures.ts";
+import type { ClearProgress, CommitResult, CreateResult, SessionStore } from "../session-store.ts";
+import { CacheSessionStore } from "./cache-session-store.ts";
+import { isMark, WRITER_TTL, withoutWriter, withWriter } from "./writers-mark.ts";
+
+const GONE: CommitResult = { status: "gone" };
+
+/** How long a reader has to move a session. */
+const LEASE_TTL: Milliseconds = 5000;
+
+/** Where sessions come from, where they go, and whether they go already. */
+export interface Move {
+  readonly from: CacheableSessionStore;
+  /** It has leases, and can compare and set. */
+  readonly cache: CacheStore;
+  /** What the keys in the cache begin with. */
+  readonly namespace: string;
+  readonly isUnderWay: boolean;
+  readonly clock: Clock;
+}
+
+/**
+ * Sessions on their way from another store into a cache, one by one, while all is in use.
+ *
+ * - A session is where its record is in the cache: then the cache decides, and what the other store may still have of it is
+ *   nothing any more. Else the other store decides.
+ * - Who moves a session takes the lease on its place in the cache, and stores the record there only if nobody has written
+ *   since. After that it is deleted in the other store.
+ * - Who writes in the other store first puts a mark into that place, which keeps the session from being moved until all who
+ *   write are done.
+ * - Who deletes does so in the other store first, then in the cache, which ends the lease: nobody moves what is deleted.
+ *
+ * Instances that only follow what others move (`isUnderWay: false`) can therefore run beside those that move, and beside those
+ * that know the other store alone, as long as nobody moves.
+ */
+export class MovingSessionStore implements SessionStore {
+  readonly name = "cache";
+  readonly #move: Move;
+  readonly #to: CacheSessionStore;
+
+  constructor(move: Move) {
+    this.#move = move;
+    this.#to = new CacheSessionStore(move.cache, move.namespace);
+  }
+
+  async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+    const moved = await this.#readMoved(key, deadline);
+    if (moved !== undefined) return moved;
+    return this.#move.isUnderWay ? this.#bring(key, deadline) : this.#readOther(key, deadline);
+  }
+
+  async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+    const { from, isUnderWay } = this.#move;
+    const elsewhere = isUnderWay ? from.read(key, deadline) : this.#readMoved(key, deadline);
+    if ((await elsewhere.catch(throwNotSent)) !== undefined) return { status: "exists" };
+    return (isUnderWay ? this.#to : from).create(key, record, ttl, deadline);
+  }
+
+  commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    return this.#write(key, deadline, (store) => store.commit(key, record, etag, ttl, deadline));
+  }
+
+  touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    return this.#write(key, deadline, (store) => store.touch(key, etag, ttl, deadline));
+  }
+
+  async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
+    const wasInOther = await this.#move.from.delete(key, deadline);
+    const moved = await this.#readMoved(key, deadline);
+    // Also when there was nothing to see: it ends the lease of one who is about to move.
+    const hadEntry = await this.#to.delete(key, deadline);
+    return wasInOther || (moved !== undefined && hadEntry);
+  }
+
+  deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
+    return this.#write(key, deadline, (store) => store.deleteIfMatch(key, etag, deadline));
+  }
+
+  /** First where sessions leave, then where they arrive: so none is missed that is moved meanwhile. */
+  async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
+    const seen = new Set<SessionKey>();
+    for (const store of [this.#move.from, this.#to]) {
+      for await (const key of store.scan(pageDeadline)) {
+        if (seen.has(key)) continue;
+        seen.add(key);
+        yield key;
+      }
+    }
+  }
+
+  async ping(deadline: Deadline): Promise<void> {
+    await Promise.all([this.#to.ping(deadline), this.#move.from.ping(deadline)]);
+  }
+
+  /** Also moves all sessions that nobody has asked for, if they are being moved. One that is being written stays. */
+  async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
+    const { from, isUnderWay } = this.#move;
+    if (isUnderWay) for await (const key of from.scan(pageDeadline)) await this.#bringOrClean(key, pageDeadline());
+    return from.clearExpired(pageDeadline, onProgress);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#to.close(), this.#move.from.close()]);
+  }
+
+  #at(key: SessionKey): string {
+    return this.#move.namespace + key;
+  }
+
+  async #readMoved(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+    const held = await this.#to.read(key, deadline);
+    return held === undefined || isMark(held) ? undefined : held;
+  }
+
+  /** Reads a session that had not been moved a moment ago. */
+  async #readOther(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+    return (await this.#move.from.read(key, deadline)) ?? this.#readMoved(key, deadline);
+  }
+
+  /** Reads a session and moves it, if nobody else is at it. */
+  async #bring(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+    const { cache, from } = this.#move;
+    const lease = { key: this.#at(key), token: newNonce(), seen: undefined };
+    const granted = await cache.lease(lease, LEASE_TTL, deadline);
+    if (granted.status === "found") return this.#readAt(key, granted.value.toString(), deadline);
+    if (granted.status === "busy") return this.#readOther(key, deadline);
+    const found = await from.readWithTtl(key, deadline);
+    if (found === undefined) {
+      await cache.release(lease, deadline);
+      return this.#readMoved(key, deadline);
+    }
+    const filled = await cache.fill(lease, { value: found.record, ttl: found.ttl }, deadline);
+    if (filled.status === "overruled") return this.#readAt(key, filled.value?.toString(), deadline);
+    await from.delete(key, deadline);
+    return found.record;
+  }
+
+  /** @param held What is in its place in the cache. */
+  async #readAt(key: SessionKey, held: string | undefined, deadline: Deadline): Promise<string | undefined> {
+    return held === undefined || isMark(held) ? this.#readOther(key, deadline) : held;
+  }
+
+  /** Moves a session, or takes away what somebody has left of it who did not come to the end. */
+  async #bringOrClean(key: SessionKey, deadline: Deadline): Promise<void> {
+    if ((await this.#readMoved(key, deadline)) === undefined) await this.#bring(key, deadline);
+    else await this.#move.from.delete(key, deadline);
+  }
+
+  async #write(
+    key: SessionKey,
+    deadline: Deadline,
+    write: (store: SessionStore) => Promise<CommitResult>,
+  ): Promise<CommitResult> {
+    const writer = newNonce();
+    const mark = await this.#enter(key, writer, deadline).catch(throwNotSent);
+    if (mark === undefined) return this.#writeMoved(key, deadline, write);
+    const result = await write(this.#move.from);
+    // A mark that stays ends by itself. Until then the session is not moved.
+    await harmless(this.#leave(key, mark, writer, deadline));
+    return result;
+  }
+
+  async #writeMoved(
+    key: SessionKey,
+    deadline: Deadline,
+    write: (store: SessionStore) => Promise<CommitResult>,
+  ): Promise<CommitResult> {
+    // What is left there by one who moved it and did not come to the end must not outlive the new record.
+    await this.#move.from.delete(key, deadline).catch(throwNotSent);
+    const result = await write(this.#to);
+    // It was deleted in between, and somebody else is at what is no longer there.
+    return result.status === "conflict" && isMark(result.record) ? GONE : result;
+  }
+
+  /** @returns The mark, or `undefined` when the session has been moved. */
+  async #enter(key: SessionKey, writer: string, deadline: Deadline): Promise<string | undefined> {
+    const { cache, clock } = this.#move;
+    for (;;) {
+      const entry = { key: this.#at(key), value: withWriter(undefined, writer, clock.now()), ttl: WRITER_TTL };
+      const [isFirst = false] = await cache.setMany([entry], "if-absent", deadline);
+      if (isFirst) return entry.value;
+      const held = await this.#to.read(key, deadline);
+      if (held === undefined) continue;
+      if (!isMark(held)) return undefined;
+      const next = { value: withWriter(held, writer, clock.now()), ttl: WRITER_TTL };
+      if (await cache.compareAndSet(this.#at(key), held, next, deadline)) return next.value;
+    }
+  }
+
+  async #leave(key: SessionKey, mark: string, writer: string, deadline: Deadline): Promise<void> {
+    let held: string | undefined = mark;
+    while (held !== undefined && isMark(held)) {
+      const rest = withoutWriter(held, writer);
+      if (rest === held) return;
+      const next = rest === undefined ? undefined : { value: rest, ttl: WRITER_TTL };
+      if (await this.#move.cache.compareAndSet(this.#at(key), held, next, deadline)) return;
+      held = await this.#to.read(key, deadline);
+    }
+  }
+}

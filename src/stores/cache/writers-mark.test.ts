@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+
+import { isMark, WRITER_TTL, withoutWriter, withWriter } from "./writers-mark.ts";
+
+describe("the mark of writers", () => {
+  it("names each writer until it is done; the last one takes the mark away", () => {
+    const one = withWriter(undefined, "one", 1000);
+    const both = withWriter(one, "two", 2000);
+    expect(isMark(one) && isMark(both)).toBe(true);
+    expect(withoutWriter(both, "two")).toBe(one);
+    expect(withoutWriter(withoutWriter(both, "one") ?? "", "two")).toBeUndefined();
+  });
+
+  it("does not change for a writer that it does not name", () => {
+    const mark = withWriter(undefined, "one", 1000);
+    expect(withoutWriter(mark, "two")).toBe(mark);
+  });
+
+  it("forgets a writer who should have been done long ago when another one comes", () => {
+    const old = withWriter(undefined, "one", 1000);
+    expect(withWriter(old, "two", 1000 + WRITER_TTL)).toBe(withWriter(undefined, "two", 1000 + WRITER_TTL));
+    expect(withoutWriter(withWriter(old, "two", 999 + WRITER_TTL), "two")).toBe(old);
+  });
+
+  it("is no record of any format", () => {
+    for (const record of ["eyJ9:1r31eq:x", ".eJy:1r31eq:x", '{"a":1}', ""]) expect(isMark(record)).toBe(false);
+  });
+});
