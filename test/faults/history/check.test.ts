@@ -4,6 +4,8 @@ import type { History, Operation, Pause, Sight } from "./history.ts";
 
 const DEADLINE = 400;
 const NOTHING: Sight = { lineage: "c", own: {}, log: [], ids: [], n: 0 };
+/** Of a login that began a session of its own. */
+const BEGUN: Sight = { ...NOTHING, lineage: undefined, user: "7" };
 
 let turn = 0;
 
@@ -165,29 +167,68 @@ test("an old key that lives on beside its new one is a resurrection", () => {
 });
 
 test("a session of a user that is there after revokeUser is a resurrection, unless its login overlapped", () => {
-  const login = operation("l", "login", 10, { user: "7", newKey: "B", saw: look() });
+  const login = operation("l", "login", 10, { user: "7", newKey: "B", saw: look({ user: "7" }) });
   const revoke = operation("v", "revokeUser", 30, { key: undefined, user: "7" });
+  const B = look({ user: "7" });
   expectNothing(check([login, revoke], { A: undefined, B: undefined }));
-  expectOnly(
-    check([login, revoke], { A: undefined, B: look() }),
-    "resurrected",
-    /there at the end, after revokeUser v/,
-  );
-  expectNothing(check([login, { ...revoke, actAt: 12 }], { A: undefined, B: look() }));
+  expectOnly(check([login, revoke], { A: undefined, B }), "resurrected", /there at the end, after revokeUser v/);
+  expectNothing(check([login, { ...revoke, actAt: 12 }], { A: undefined, B }));
   const other = { ...revoke, user: "8" };
   expectOnly(check([login, other], { A: undefined, B: undefined }), "lost", /gone at the end/);
 });
 
+test("a session of a user that got a new key while the user was revoked is dead too", () => {
+  const login = operation("l", "login", 10, { user: "7", newKey: "B", saw: look({ user: "7" }) });
+  const revoke = operation("v", "revokeUser", 30, { key: undefined, user: "7" });
+  const cycle = operation("y", "cycleKey", 31, { key: "B", newKey: "C", saw: look({ user: "7" }) });
+  expectNothing(check([login, revoke, cycle], { A: undefined, B: undefined, C: undefined }));
+  const findings = check([login, revoke, cycle], { A: undefined, B: undefined, C: look({ user: "7" }) });
+  expectOnly(findings, "resurrected", /there at the end, after revokeUser v/);
+});
+
+test("a session that was there to be revoked is dead, also when it got a new key at the same time", () => {
+  const revoke = operation("v", "revoke", 10);
+  expectNothing(check([revoke, operation("r", "read", 20, { ending: "absent" })], { A: undefined }));
+  expectOnly(check([revoke], { A: look() }), "resurrected", /there at the end, after revoke v/);
+  const cycle = operation("y", "cycleKey", 11, { newKey: "B", saw: look() });
+  const { resurrected } = check([revoke, cycle], { A: undefined, B: look() });
+  expect(resurrected).toStrictEqual([expect.stringMatching(/cycleKey y .* carried over what revoke v .* has ended/)]);
+});
+
+test("a session that expires may be gone afterwards, but not when it was renewed since, nor may it come back", () => {
+  const expire = operation("e", "expire", 10);
+  expectNothing(check([expire], { A: undefined }));
+  expectNothing(check([expire], { A: look() }));
+  const renew = operation("n", "renew", 20);
+  expectOnly(check([expire, renew], { A: undefined }), "lost", /gone at the end/);
+  expectNothing(check([expire, { ...renew, actAt: 12 }], { A: undefined }));
+  const [gone, back] = [operation("x", "read", 20, { ending: "absent" }), operation("r", "read", 30, { saw: look() })];
+  expectOnly(check([expire, gone, back], { A: undefined }), "resurrected", /read r .* after read x/);
+});
+
+test("an expiry goes with the session to its new key", () => {
+  const cycle = operation("y", "cycleKey", 20, { newKey: "B", saw: look() });
+  expectNothing(check([operation("e", "expire", 10), cycle], { A: undefined, B: undefined }));
+  expectOnly(check([cycle], { A: undefined, B: undefined }), "lost", /gone at the end/);
+});
+
+test("a session with another one's lineage, or another one's user, is a mixture", () => {
+  const read = operation("r", "read", 20, { saw: look({ lineage: "d" }) });
+  expectOnly(check([read], { A: look() }), "mixed", /read r .* shows the session d in place of c/);
+  const other = operation("r", "read", 20, { saw: look({ user: "8" }) });
+  expectOnly(check([other], { A: look() }), "mixed", /read r .* shows the user 8 in place of undefined/);
+});
+
 test("two logins may join in one new session, and one that comes too late may begin its own", () => {
-  const first = operation("l", "login", 10, { user: "7", newKey: "B", saw: look() });
-  const joined = operation("m", "login", 12, { user: "7", newKey: "B", saw: look() });
-  const begun = operation("n", "login", 11, { user: "7", newKey: "C", saw: look({ lineage: undefined }) });
-  expectNothing(check([first, joined, begun], { A: undefined, B: look(), C: look({ lineage: undefined }) }));
+  const first = operation("l", "login", 10, { user: "7", newKey: "B", saw: look({ user: "7" }) });
+  const joined = operation("m", "login", 12, { user: "7", newKey: "B", saw: look({ user: "7" }) });
+  const begun = operation("n", "login", 11, { user: "7", newKey: "C", saw: BEGUN });
+  expectNothing(check([first, joined, begun], { A: undefined, B: look({ user: "7" }), C: BEGUN }));
 });
 
 test("a login that began anew though its session was there has lost it", () => {
-  const begun = operation("n", "login", 11, { user: "7", newKey: "C", saw: look({ lineage: undefined }) });
-  const findings = check([begun], { A: undefined, C: look({ lineage: undefined }) });
+  const begun = operation("n", "login", 11, { user: "7", newKey: "C", saw: BEGUN });
+  const findings = check([begun], { A: undefined, C: BEGUN });
   expect(findings.lost).toContainEqual(expect.stringMatching(/login n .* nothing has ended it/));
 });
 

@@ -5,6 +5,8 @@ import { groupBy, isWrite, mayHaveHappened, SessionModel } from "./session-model
 /** What a deadline may be exceeded by, in milliseconds. */
 const MARGIN = 250;
 
+const AT_THE_END = { start: Number.POSITIVE_INFINITY, end: Number.POSITIVE_INFINITY };
+
 /** What is wrong with a history: one line a finding. */
 export interface Findings {
   /** P1: acknowledged effects that are missing, and sessions that are gone for no reason. */
@@ -13,6 +15,8 @@ export interface Findings {
   readonly phantom: readonly string[];
   /** P2: dead sessions that were read or written, or are still there. */
   readonly resurrected: readonly string[];
+  /** Sessions that show another one's data or user. */
+  readonly mixed: readonly string[];
   /** P4: calls past their deadline. */
   readonly late: readonly string[];
   /** Errors that no fault explains. */
@@ -27,6 +31,7 @@ export function checkHistory(history: History, deadline: number): Findings {
     lost: [...sights.flatMap((sight) => missing(model, sight)), ...unexplained(model, history)],
     phantom: sights.flatMap((sight) => phantoms(model, sight)),
     resurrected: resurrections(model, history),
+    mixed: sights.flatMap((sight) => mixtures(model, sight)),
     late: lateCalls(history, deadline),
     unexpected: history.operations
       .filter(({ ending }) => ending === "other")
@@ -52,8 +57,7 @@ function sightsOf({ operations, final }: History): Look[] {
     if (saw === undefined || key === undefined || (newKey !== undefined && saw.lineage === undefined)) continue;
     looks.push({ what: describe(operation), key, saw, start: actAt, end });
   }
-  const always = { start: Number.POSITIVE_INFINITY, end: Number.POSITIVE_INFINITY };
-  for (const [key, saw] of final) if (saw) looks.push({ what: "the end", key, saw, ...always });
+  for (const [key, saw] of final) if (saw) looks.push({ what: "the end", key, saw, ...AT_THE_END });
   return looks;
 }
 
@@ -64,6 +68,7 @@ function missing(model: SessionModel, look: Look): string[] {
     .filter((write) => {
       if (write.kind === "append") return !log.has(write.id);
       if (write.kind === "update") return !ids.has(write.id);
+      if (write.kind !== "set") return false;
       return turnOf(model, look.saw.own[write.lane]) < write.turn;
     })
     .map((write) => `${describe(write)} is missing in ${look.what}`);
@@ -92,23 +97,31 @@ function phantoms(model: SessionModel, look: Look): string[] {
   return found;
 }
 
+function mixtures(model: SessionModel, { key, saw, what }: Look): string[] {
+  const found: string[] = [];
+  const [lineage, user] = [model.lineageOf(key), model.userOf(key)];
+  if (saw.lineage !== lineage) found.push(`${what} shows the session ${saw.lineage} in place of ${lineage}`);
+  if (saw.user !== user) found.push(`${what} shows the user ${saw.user} in place of ${user}`);
+  return found;
+}
+
 function unexplained(model: SessionModel, { operations, final }: History): string[] {
   const found: string[] = [];
   for (const operation of operations) {
-    const { key, end, ending, kind, newKey, saw } = operation;
+    const { key, ending, kind, newKey, saw } = operation;
     if (key === undefined) continue;
     const isFoundGone =
       ending === "absent" ||
       (ending === "interrupted" && isWrite(operation)) ||
       (kind === "login" && newKey !== undefined && saw?.lineage === undefined);
-    if (isFoundGone && !model.isExplained(key, end))
+    if (isFoundGone && !model.isExplained(key, operation))
       found.push(`${describe(operation)}: gone, but nothing has ended it${failuresOn(model, key)}`);
     if (kind === "cycleKey" && ending === "ok" && saw?.lineage === undefined) {
       found.push(`${describe(operation)} has carried nothing over`);
     }
   }
   for (const [key, saw] of final) {
-    if (saw === undefined && !model.isExplained(key, Number.POSITIVE_INFINITY)) {
+    if (saw === undefined && !model.isExplained(key, AT_THE_END)) {
       const maker = describe(model.makers.get(key));
       found.push(`the session of ${maker} is gone at the end, but nothing has ended it${failuresOn(model, key)}`);
     }
@@ -128,7 +141,7 @@ function resurrections(model: SessionModel, history: History): string[] {
   const found: string[] = [];
   for (const key of model.makers.keys()) {
     const certain = model.deaths(key).filter(({ isCertain }) => isCertain);
-    const seenDead = model.on(key).filter((operation) => isSeenDead(operation));
+    const seenDead = model.on(key).filter((each) => isSeenDead(each) && !model.mayBeRenewed(key, each));
     const first = [...certain.map(({ by }) => by), ...seenDead].toSorted((left, right) => left.end - right.end)[0];
     if (first === undefined) continue;
     const living = model.on(key).filter((operation) => isAliveAfter(model, operation, first));
@@ -145,21 +158,24 @@ function isSeenDead(operation: Operation): boolean {
 /** Whether an operation has read a session that was dead when it began, or has written to one that was dead by then. */
 function isAliveAfter(model: SessionModel, operation: Operation, death: Operation): boolean {
   const { start, actAt, ending, kind, newKey, saw } = operation;
-  if (operation === death || ending === "absent" || ending === "unread") return false;
+  if (operation === death || kind === "evict" || ending === "absent" || ending === "unread") return false;
   if (start > death.end) return true;
   if (ending !== "ok" || actAt <= death.end || kind === "logout") return false;
-  if (newKey === undefined) return true;
+  // A write to a session that its own expiry has ended meanwhile is acknowledged, and leaves nothing behind.
+  if (newKey === undefined) return !(isWrite(operation) && model.mayHaveExpired(operation.key));
   // Otherwise it has joined another login, or begun anew.
   return saw?.lineage !== undefined && model.makers.get(newKey) === operation;
 }
 
-/** One session goes on under one key. */
+/** One session goes on under one key, and one that was there to be revoked goes on under none. */
 function forks(model: SessionModel): string[] {
   const next = new Map<string, string>();
   const found: string[] = [];
   for (const [key, maker] of model.makers) {
     const previous = model.previous(key);
     if (previous === undefined) continue;
+    const revocation = model.on(previous).find(({ kind, ending }) => kind === "revoke" && ending === "ok");
+    if (revocation) found.push(`${describe(maker)} has carried over what ${describe(revocation)} has ended`);
     if (next.has(previous)) found.push(`${describe(maker)} has carried over what was carried over before`);
     next.set(previous, key);
   }

@@ -1,4 +1,7 @@
-/** What the lanes of the workers do. Each operation opens its session first, but for `create` and `revokeUser`. */
+/**
+ * What the lanes of the workers do. Each operation opens its session first, but for `create`, `revokeUser`, `sweep` and
+ * `evict`.
+ */
 export type Kind =
   | "create"
   | "read"
@@ -11,16 +14,36 @@ export type Kind =
   | "cycleKey"
   | "login"
   | "logout"
-  | "revokeUser";
+  /** Ends one session of the user who is logged in. */
+  | "revoke"
+  | "revokeUser"
+  /** Sets an expiry that is near; the session ends by itself then. */
+  | "expire"
+  /** Sets one that is far away. */
+  | "renew"
+  /** Deletes expired records. */
+  | "sweep"
+  /** The cache drops its copy of the session. */
+  | "evict";
 
 /**
  * How an operation ended.
  *
  * - `"ok"`: acknowledged. - `"absent"`: there was no session to open. - `"unread"`: it could not be opened.
+ * - `"skipped"`: it was opened, and there was nothing to do.
  * - `"unknown"`: it failed, and may have happened. - `"not-sent"`, `"conflict"`, `"interrupted"`: it failed, and must
  *   not have happened. - `"other"`: an error that nobody expects.
  */
-export type Ending = "ok" | "absent" | "unread" | "unknown" | "not-sent" | "conflict" | "interrupted" | "other";
+export type Ending =
+  | "ok"
+  | "absent"
+  | "unread"
+  | "skipped"
+  | "unknown"
+  | "not-sent"
+  | "conflict"
+  | "interrupted"
+  | "other";
 
 /** What was in a session. */
 export interface Sight {
@@ -33,6 +56,8 @@ export interface Sight {
   /** Operations that have updated, and how many they counted. */
   readonly ids: readonly string[];
   readonly n: number;
+  /** Who is logged in. */
+  readonly user?: string | undefined;
 }
 
 /** One call of the library, which has one deadline. Times are `process.hrtime` in ms, the same for all processes. */

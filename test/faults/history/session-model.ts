@@ -7,9 +7,14 @@ export interface Death {
   readonly isCertain: boolean;
   /** Whether it can be why the session is gone, not only tell that it is. */
   readonly isCause: boolean;
+  /** Until when it can be why, of an expiry: a renewal had ended by then. */
+  readonly until?: number;
 }
 
-const WRITES: ReadonlySet<Kind> = new Set<Kind>(["set", "append", "update"]);
+const WRITES: ReadonlySet<Kind> = new Set<Kind>(["set", "append", "update", "expire", "renew"]);
+
+/** Each sets another expiry, which may be a later one. */
+const SETS_EXPIRY: ReadonlySet<Kind> = new Set<Kind>(["expire", "renew"]);
 
 export function isWrite({ kind }: Operation): boolean {
   return WRITES.has(kind);
@@ -58,6 +63,14 @@ export class SessionModel {
     return writes;
   }
 
+  /** The operation that created the session, under this key or one that it had before; `undefined`: a login did. */
+  lineageOf(key: string): string | undefined {
+    const maker = this.makers.get(key);
+    if (maker?.kind === "create") return maker.id;
+    const previous = this.previous(key);
+    return previous === undefined ? undefined : this.lineageOf(previous);
+  }
+
   userOf(key: string): string | undefined {
     const maker = this.makers.get(key);
     if (maker?.kind === "login") return maker.user;
@@ -68,18 +81,54 @@ export class SessionModel {
     let deaths = this.#deaths.get(key);
     if (deaths === undefined) {
       const own = this.on(key).flatMap((operation) => deathBy(operation));
-      deaths = [...own, ...this.#revocationsOf(key)];
+      deaths = [...own, ...this.#revocationsOf(key), ...this.#expiriesOf(key)];
       this.#deaths.set(key, deaths);
     }
     return deaths;
   }
 
-  /** Whether something that began before a time can be why a session is gone. */
-  isExplained(key: string, before: number): boolean {
-    return this.deaths(key).some(({ by, isCause }) => isCause && by.actAt < before);
+  /** Whether it may have been its own expiry that has ended a session. */
+  mayHaveExpired(key: string | undefined): boolean {
+    return key !== undefined && this.deaths(key).some(({ by }) => by.kind === "expire");
   }
 
-  // What a revocation and a creation that overlap lead to depends on who was first in the store, which cannot be seen
+  /** Whether something can be why a session is found gone at some moment between two times. */
+  isExplained(key: string, { start, end }: Pick<Operation, "start" | "end">): boolean {
+    return this.deaths(key).some(
+      ({ by, isCause, until = Number.POSITIVE_INFINITY }) => isCause && by.actAt < end && start <= until,
+    );
+  }
+
+  /**
+   * Whether a session that was found gone may come back: another expiry that was under way may be sent to a store
+   * that still has it, since times to live begin when they arrive there.
+   */
+  mayBeRenewed(key: string, { start, end }: Pick<Operation, "start" | "end">): boolean {
+    const isUnderWay = (by: Operation) => SETS_EXPIRY.has(by.kind) && by.start < end && by.end > start;
+    return this.mayHaveExpired(key) && this.on(key).some(isUnderWay);
+  }
+
+  /** When the login had ended that has made it a user's, under this key or one that it had before. */
+  #loggedInAt(key: string): number {
+    const maker = this.makers.get(key);
+    const isCarriedOver = maker?.kind === "cycleKey" && maker.key !== undefined;
+    return isCarriedOver ? this.#loggedInAt(maker.key) : (maker?.end ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** An expiry counts until the end of a renewal that began after it had been set. */
+  #expiriesOf(key: string): Death[] {
+    const writes = this.writes(key);
+    const renewals = writes.filter(({ kind, ending }) => kind === "renew" && ending === "ok");
+    return writes
+      .filter(({ kind, ending }) => kind === "expire" && mayHaveHappened(ending))
+      .map((by) => {
+        const later = renewals.filter(({ actAt }) => by.ending === "ok" && actAt > by.end);
+        const until = Math.min(Number.POSITIVE_INFINITY, ...later.map(({ end }) => end));
+        return { by, isCertain: false, isCause: true, until };
+      });
+  }
+
+  // What a revocation and a login that overlap lead to depends on who was first in the store, which cannot be seen
   // from here. (The user index has tests of its own that order the steps.)
   #revocationsOf(key: string): Death[] {
     const user = this.userOf(key);
@@ -87,7 +136,7 @@ export class SessionModel {
     if (user === undefined || maker === undefined) return [];
     return this.#revocations
       .filter((by) => by.user === user && (by.ending === "unknown" || by.end > maker.actAt))
-      .map((by) => ({ by, isCertain: by.ending === "ok" && by.actAt > maker.end, isCause: true }));
+      .map((by) => ({ by, isCertain: by.ending === "ok" && by.actAt > this.#loggedInAt(key), isCause: true }));
   }
 }
 
@@ -117,7 +166,7 @@ function makersOf(operations: readonly Operation[]): Map<string, Operation> {
 function deathBy(by: Operation): Death[] {
   const { kind, ending, saw } = by;
   if (!mayHaveHappened(ending)) return [];
-  if (kind === "logout") return [{ by, isCertain: ending === "ok", isCause: true }];
+  if (kind === "logout" || kind === "revoke") return [{ by, isCertain: ending === "ok", isCause: true }];
   if (kind !== "login" && kind !== "cycleKey") return [];
   // A login that carried nothing over has found its session gone.
   return [{ by, isCertain: ending === "ok", isCause: ending === "unknown" || saw?.lineage !== undefined }];

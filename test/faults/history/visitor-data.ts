@@ -7,9 +7,12 @@ export interface VisitorData {
   log?: Record<string, 1>;
   n?: number;
   ids?: Record<string, 1>;
+  /** Django's name; the library sets it. */
+  _auth_user_id?: string;
 }
 
 export function sightOf(data: VisitorData): Sight {
+  const { _auth_user_id: user } = data;
   const own = Object.entries(data).filter(([name]) => name.startsWith("own:")) as [string, string][];
   return {
     lineage: data.lineage,
@@ -17,5 +20,6 @@ export function sightOf(data: VisitorData): Sight {
     log: Object.keys(data.log ?? {}),
     ids: Object.keys(data.ids ?? {}),
     n: data.n ?? 0,
+    user,
   };
 }

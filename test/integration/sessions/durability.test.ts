@@ -1,11 +1,11 @@
 import { request as sendRequest } from "node:http";
 import { memorySessionStore } from "sojourn/stores/memory";
-import type { RedisSettings } from "sojourn/redis";
-import { redisSessionStore } from "sojourn/stores/redis";
 import { type Fault, type FaultyMethod, faultySessionStore } from "sojourn/testing";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { SessionStoreFactory } from "../../../src/stores/session-store.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { describeWithEngine, ENGINES, SQLITE } from "../../support/engines/engines.ts";
+import type { OpenedEngine } from "../../support/engines/open-engine.ts";
+import { placeOn } from "../../support/engines/place.ts";
 import { Browser, startApp } from "./app.ts";
 
 type Faults = (method: FaultyMethod) => Fault | undefined;
@@ -20,12 +20,12 @@ interface Stage {
   readonly url: string;
 }
 
-function describeDurability(open: () => Promise<{ store: SessionStoreFactory; redis?: RedisSettings }>): void {
+function describeDurability(open: () => Promise<Omit<OpenedEngine, "close">>): void {
   async function stage(): Promise<Stage> {
     const faults: { current: Faults } = { current: () => undefined };
-    const { store, redis } = await open();
+    const { store, redis, format } = await open();
     const app = await startApp({
-      settings: { ...(redis !== undefined && { redis }), sessions: { store: faulty(store, faults), deadline: "5s" } },
+      settings: { redis, sessions: { store: faulty(store, faults), format, deadline: "5s" } },
     });
     return { faults, browser: new Browser(app.url), url: app.url };
   }
@@ -87,16 +87,15 @@ function describeDurability(open: () => Promise<{ store: SessionStoreFactory; re
 }
 
 describe("durable before told, in memory", () => {
-  describeDurability(() => Promise.resolve({ store: memorySessionStore() }));
+  describeDurability(() => Promise.resolve({ store: memorySessionStore(), redis: {}, format: "django" }));
 });
 
-describeWithRedis("durable before told, in Redis", () => {
-  describeDurability(async () => {
-    const server = await RedisServer.start();
-    onTestFinished(() => server.stop());
-    return { store: redisSessionStore(), redis: { default: server.settings } };
+for (const engine of [...ENGINES, SQLITE]) {
+  describeWithEngine(engine, "durable before told", () => {
+    const place = placeOn(engine);
+    describeDurability(() => place.open());
   });
-});
+}
 
 /** The first chunk of the raw response. */
 function firstByte(url: string, method: string): Promise<string> {

@@ -48,6 +48,18 @@ const ENGINES: Readonly<Record<string, Engine>> = {
     };
     return { instances: [factory(), factory()], disturb };
   },
+  "database and cached, without copies and with them"(random) {
+    const [cache, database] = [once(memoryCacheStore()), once(memorySessionStore())];
+    const factory = (copies: boolean) =>
+      cachedSessionStore({ cache: delayed(cache, random), database: delayed(database, random), copies });
+    return { instances: [factory(false), factory(true)] };
+  },
+  "cache, one instance moving sessions into it and one following"(random) {
+    const [cache, database] = [once(memoryCacheStore()), once(memorySessionStore())];
+    const factory = (moves: boolean) =>
+      cacheSessionStore({ store: delayed(cache, random), from: delayed(database, random), moves });
+    return { instances: [factory(false), factory(true)] };
+  },
 };
 
 /** Makes one store for all who ask. */
@@ -190,7 +202,7 @@ describe.each(Object.entries(ENGINES))("random interleavings of two instances on
     }
   });
 
-  if (name === "cache") return;
+  if (name.startsWith("cache,") || name === "cache") return;
   // A cache has no index of users.
   test("once revokeUser has returned, no session of the user is left, nor comes", async () => {
     let revoked = 0;

@@ -1,24 +1,38 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { createSojourn } from "sojourn";
 import { expect, onTestFinished, test } from "vitest";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
-import { Browser, startApp } from "./app.ts";
+import { describeWithEngine, ENGINES } from "../../support/engines/engines.ts";
+import { openEngine } from "../../support/engines/open-engine.ts";
+import { placeOn } from "../../support/engines/place.ts";
 
 const run = promisify(execFile);
 const PROGRAM = fileURLToPath(new URL("updating-process.ts", import.meta.url));
+const NODE_OPTIONS = ["--import", "tsx", "--conditions", "@sojourn/source"];
 
-describeWithRedis("several processes", () => {
-  test("4 processes that count to 25 in one session at the same time: 100", async () => {
-    const server = await RedisServer.start();
-    onTestFinished(() => server.stop());
-    const app = await startApp({ settings: { redis: { default: server.settings } } });
-    const browser = new Browser(app.url);
-    await browser.post("/set/first");
-    const node = ["--import", "tsx", "--conditions", "@sojourn/source"];
-    await Promise.all(
-      Array.from({ length: 4 }, () => run(process.execPath, [...node, PROGRAM, server.url, browser.cookie, "25"])),
-    );
-    expect((await browser.get("/read")).data).toStrictEqual({ first: true, n: 100 });
+for (const engine of ENGINES) {
+  // Elsewhere than on Redis two are enough to show it: a process takes its time to start.
+  const [processes, times] = engine.name === "Redis" ? [4, 25] : [2, 50];
+  describeWithEngine(engine, "several processes", () => {
+    const place = placeOn(engine);
+
+    test(`${processes} processes that count to ${times} in one session at the same time: 100`, async () => {
+      const description = await place.describe();
+      const { redis, store, format, close: closeEngine } = openEngine(description);
+      onTestFinished(closeEngine);
+      const secretKey = "an integration test's secret";
+      const { sessions, close } = createSojourn({
+        projectName: "shop",
+        secretKey,
+        redis,
+        sessions: { store, format, deadline: "10s" },
+      });
+      onTestFinished(close);
+      const { cookieHeader = "" } = await sessions.create({ first: true });
+      const args = [...NODE_OPTIONS, PROGRAM, JSON.stringify(description), cookieHeader, String(times)];
+      await Promise.all(Array.from({ length: processes }, () => run(process.execPath, args)));
+      expect((await sessions.open(cookieHeader)).data).toStrictEqual({ first: true, n: 100 });
+    });
   });
-});
+}

@@ -1,8 +1,11 @@
+import type express5 from "express";
 import { memorySessionStore } from "sojourn/stores/memory";
-import { redisSessionStore } from "sojourn/stores/redis";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Deadline } from "../../../src/core/deadlines.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import type { SessionStore, SessionStoreFactory } from "../../../src/stores/session-store.ts";
+import { describeWithEngine, ENGINES, SQLITE } from "../../support/engines/engines.ts";
+import type { OpenedEngine } from "../../support/engines/open-engine.ts";
+import { placeOn } from "../../support/engines/place.ts";
 import { type App, Browser, EXPRESS, startApp } from "./app.ts";
 
 type Start = () => Promise<App>;
@@ -104,48 +107,39 @@ async function countSessions(app: App): Promise<number> {
   return stores.get(app)?.() ?? Number.NaN;
 }
 
+/** How many sessions there are in the store of an application. */
 const stores = new WeakMap<App, () => Promise<number>>();
+
+async function startOn({ redis, store: factory, format }: Omit<OpenedEngine, "close">, framework: typeof express5) {
+  let count: () => Promise<number> = () => Promise.resolve(Number.NaN);
+  const store: SessionStoreFactory = (context) => {
+    const made = factory(context);
+    count = () => countKeys(made);
+    return made;
+  };
+  const app = await startApp({ framework, settings: { redis, sessions: { store, format, deadline: "10s" } } });
+  stores.set(app, count);
+  return app;
+}
+
+async function countKeys(store: SessionStore): Promise<number> {
+  let keys = 0;
+  for await (const _ of store.scan(() => new Deadline(60_000))) keys++;
+  return keys;
+}
 
 for (const [name, framework] of Object.entries(EXPRESS)) {
   describe(`${name}, sessions in memory`, () => {
-    describePromises(async () => {
-      let count: () => Promise<number> = () => Promise.resolve(Number.NaN);
-      const app = await startApp({
-        framework,
-        settings: {
-          sessions: {
-            store: (context) => {
-              const store = memorySessionStore()(context);
-              count = async () => {
-                let keys = 0;
-                for await (const _ of store.scan(() => new Deadline(60_000))) keys++;
-                return keys;
-              };
-              return store;
-            },
-          },
-        },
-      });
-      stores.set(app, count);
-      return app;
-    });
+    describePromises(() => startOn({ redis: {}, store: memorySessionStore(), format: "django" }, framework));
   });
+}
 
-  for (const format of ["django", "json"] as const) {
-    describeWithRedis(`${name}, sessions in Redis, format ${format}`, () => {
-      describePromises(async () => {
-        const server = await RedisServer.start();
-        onTestFinished(() => server.stop());
-        const app = await startApp({
-          framework,
-          settings: {
-            redis: { default: server.settings },
-            sessions: { store: redisSessionStore(), format, deadline: "5s" },
-          },
-        });
-        stores.set(app, async () => ((await server.command("KEYS", "shop:session:*")) as string[]).length);
-        return app;
-      });
+for (const engine of [...ENGINES, SQLITE]) {
+  const frameworks = engine.name === "Redis" ? EXPRESS : { "Express 5": EXPRESS["Express 5"] };
+  for (const [name, framework] of Object.entries(frameworks)) {
+    describeWithEngine(engine, `${name}, sessions`, () => {
+      const place = placeOn(engine);
+      describePromises(async () => startOn(await place.open(), framework));
     });
   }
 }

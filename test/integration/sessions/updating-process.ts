@@ -1,12 +1,15 @@
-// A process of its own that counts in a session: node updating-process.ts <redis url> <cookie> <how often>
+// A process of its own that counts in a session: node updating-process.ts <engine, as JSON> <cookie> <how often>
 import { createSojourn } from "sojourn";
+import type { EngineDescription } from "../../support/engines/engine-description.ts";
+import { openEngine } from "../../support/engines/open-engine.ts";
 
-const [url = "", cookie = "", times = "0"] = process.argv.slice(2);
+const [engine = "", cookie = "", times = "0"] = process.argv.slice(2);
+const { redis, store, format, close: closeEngine } = openEngine(JSON.parse(engine) as EngineDescription);
 const { sessions, close } = createSojourn<{ n?: number }>({
   projectName: "shop",
   secretKey: "an integration test's secret",
-  redis: { default: url },
-  sessions: { deadline: "60s" },
+  redis,
+  sessions: { store, format, deadline: "60s" },
 });
 
 await Promise.all(
@@ -16,3 +19,4 @@ await Promise.all(
   }),
 );
 await close();
+await closeEngine();

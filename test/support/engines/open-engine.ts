@@ -1,0 +1,79 @@
+import { Kysely, MysqlDialect, PostgresDialect } from "kysely";
+import { createPool } from "mysql2";
+import { Pool } from "pg";
+import type { SessionStoreFactory } from "sojourn";
+import type { RedisSettings } from "sojourn/redis";
+import { cacheSessionStore } from "sojourn/stores/cache";
+import { cachedSessionStore } from "sojourn/stores/cached";
+import { fileSessionStore } from "sojourn/stores/file";
+import { redisBucketSessionStore, redisSessionStore } from "sojourn/stores/redis";
+import { sqlSessionStore } from "sojourn/stores/sql";
+
+import { openSqlite } from "../sqlite-database.ts";
+import { type DatabaseDescription, type EngineDescription, redisOf } from "./engine-description.ts";
+
+/** Most connections to a database that one process opens. */
+const POOL_SIZE = 5;
+
+/** The settings of sessions in a place, for one process. */
+export interface OpenedEngine {
+  readonly redis: RedisSettings;
+  readonly store: SessionStoreFactory;
+  readonly format: "django" | "json";
+  /** Closes what the application brings along: the database. */
+  readonly close: () => Promise<void>;
+}
+
+/** Opens a place for sessions. It can be called in any process, and does no I/O. */
+export function openEngine(description: EngineDescription): OpenedEngine {
+  const redis = redisOf(description);
+  const database = "database" in description ? openDatabase(description.database) : undefined;
+  const isJson = description.kind === "buckets" || (description.kind === "redis" && description.format === "json");
+  return {
+    redis,
+    format: isJson ? "json" : "django",
+    store: storeOf(description, database),
+    close: async () => database?.destroy(),
+  };
+}
+
+export function openDatabase(description: DatabaseDescription): Kysely<unknown> {
+  if (description.kind === "sqlite") return openSqlite(description.path);
+  if (description.kind === "mariadb") {
+    const pool = createPool({ ...description.settings, connectionLimit: POOL_SIZE });
+    return new Kysely({ dialect: new MysqlDialect({ pool }) });
+  }
+  const pool = new Pool({ ...description.settings, max: POOL_SIZE });
+  // Else pg ends the process when the server goes.
+  pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
+  return new Kysely({ dialect: new PostgresDialect({ pool }) });
+}
+
+function storeOf(description: EngineDescription, database: Kysely<unknown> | undefined): SessionStoreFactory {
+  const sql = (table: string) => sqlSessionStore({ database: demand(database), table, users: true });
+  switch (description.kind) {
+    case "redis":
+      return redisSessionStore({ prefix: description.space });
+    case "buckets":
+      return redisBucketSessionStore({ prefix: description.space });
+    case "cache":
+      return cacheSessionStore({ keyPrefix: description.space });
+    case "sql":
+      return sql(description.space);
+    case "cached":
+      return cachedSessionStore({ database: sql(description.space), keyPrefix: copiesOf(description.space) });
+    case "file":
+      return fileSessionStore({ path: description.path });
+  }
+}
+
+/** What the keys of the copies begin with, of an engine that copies. */
+export function copiesOf(space: string): string {
+  return `${space}:copies`;
+}
+
+function demand<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new Error("this engine needs a database");
+  return value;
+}
