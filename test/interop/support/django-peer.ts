@@ -18,6 +18,17 @@ export const SECRET = "test-secret";
 /** A key and its value, in the notation of `describe-value.ts`. */
 export type DescribedMember = readonly [key: string, value: string];
 
+/** A random session of Python's. */
+export interface MadeSession {
+  readonly record: string;
+  /** Its members as they stand in the record, without space after the key. */
+  readonly slices: readonly string[];
+  readonly members: readonly DescribedMember[];
+  readonly asJavaScript: string;
+  /** Names of `KINDS` in `peer/random_sessions.py`. */
+  readonly kinds: readonly string[];
+}
+
 /** The settings of Django's file engine. */
 interface FileEngine {
   readonly path: string;
@@ -52,10 +63,9 @@ interface PeerMessage {
 /** The operations of `peer/main.py`: their arguments and their results. */
 interface Operations {
   readonly decode: [{ record: string; frames?: number }, { members: DescribedMember[]; complaints: string[] }];
-  readonly make: [
-    { seed: number; index: number },
-    { record: string; slices: string[]; members: DescribedMember[]; asJavaScript: string },
-  ];
+  readonly decodeEntry: [{ record: string }, { members: DescribedMember[]; complaints: string[] }];
+  readonly make: [{ seed: number; index: number }, MadeSession];
+  readonly makeEntry: [{ seed: number; index: number }, MadeSession];
   readonly makeWithDuplicates: [object, { record: string; members: DescribedMember[] }];
   readonly payload: [{ record: string }, string];
   readonly expiry: [{ record: string; now: number }, { age: number; withBrowser: boolean }];

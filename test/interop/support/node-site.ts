@@ -22,13 +22,18 @@ export class NodeSite {
   readonly undecodable: string[] = [];
   #store: SessionStore | undefined;
 
-  constructor({ secret = SECRET, fallbacks = [] }: SiteSecrets = {}) {
+  /** @param site Its `format` is that of the setting `sessions.format`; Django's by default. */
+  constructor({
+    secret = SECRET,
+    fallbacks = [],
+    format = "django",
+  }: SiteSecrets & { format?: "django" | "dict" } = {}) {
     const { sessions } = createSojourn<Data>({
       projectName: "myproject",
       secretKey: secret,
       secretKeyFallbacks: fallbacks,
       clock: this.clock,
-      sessions: { store: (context) => (this.#store = memorySessionStore()(context)) },
+      sessions: { store: (context) => (this.#store = memorySessionStore()(context)), format },
     });
     sessions.on("undecodable", ({ reason }) => this.undecodable.push(reason));
     this.sessions = sessions;

@@ -4,39 +4,48 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run } from "../../../scripts/lib/processes.mjs";
 import { inProject, say as sayOnStderr } from "../../../scripts/lib/project.mjs";
-import { findCommand } from "../../../scripts/services.mjs";
 import { deleteFolder } from "../../support/temporary-folder.ts";
+import { findPython, type PythonRange } from "./find-python.ts";
 
-/** A Python that has what `requirements.txt` lists, or why there is none. */
-export type VirtualEnvironment = { readonly python: string } | { readonly obstacle: string };
+/** A Python that has what a file of requirements lists, or why there is none. */
+export type VirtualEnvironment = { readonly python: string } | EnvironmentObstacle;
+
+/** Why there is no environment. */
+export interface EnvironmentObstacle {
+  readonly obstacle: string;
+  /** The machine has no Python of a suitable version, so that nothing could be tried. */
+  readonly lacksPython?: true;
+}
 
 /** Where environments are built and how. */
 export interface VirtualEnvironmentOptions {
-  /** File in pip's form. */
+  /** File in pip's form, with all that is needed: nothing else is installed. */
   readonly requirements: string;
   /** Folder that holds environments; git ignores it. */
   readonly cache: string;
-  /** @defaultValue the first `python3` on PATH */
+  /** @defaultValue what Django 5.2 needs */
+  readonly versions?: PythonRange | undefined;
+  /** @defaultValue the first of a suitable version: of those on PATH, `python3` before others, or pyenv's */
   readonly python?: string | undefined;
   /** Told in one line when a build begins. @defaultValue nobody */
   readonly say?: (line: string) => void;
 }
 
-/** The newest syntax that Django 5.2 needs. */
-const LEAST_PYTHON = "3.10";
-
-const FACTS = "import sys; print(*sys.version_info[:2], sep='.'); print(sys.version, sys.base_prefix)";
+/** What Django 5.2 needs. */
+const VERSIONS: PythonRange = { least: "3.10" };
 
 /** Name of an environment that is not complete: it ends in the id of the process that builds it. */
 const BUILD = /^interop-venv-\w+\.\d+$/;
 
-const POLL_MS = 200;
+/** Processes that look at the same time wait for different times. */
+const POLL_MS = { least: 100, spread: 200 };
 
 const PIP = [
   "-m",
   "pip",
   "install",
   "--quiet",
+  "--no-deps",
   "--no-input",
   "--disable-pip-version-check",
   "--retries=1",
@@ -47,22 +56,28 @@ const PIP = [
  * Makes a virtual environment, unless the same one is there: same requirements, same Python.
  *
  * It is built beside its place and moved there when it is complete, so an interrupted build leaves nothing that looks
- * like an environment. Where several processes want it at the same time, one builds and the others wait.
+ * like an environment. One is built at a time: other calls, and other processes, wait.
  */
 export async function prepareVirtualEnvironment(options: VirtualEnvironmentOptions): Promise<VirtualEnvironment> {
-  const { requirements, cache, python = findCommand(["python3"]) } = options;
-  if (python === undefined) return { obstacle: "python3 is not on PATH" };
-  const { status, output } = await run(python, ["-c", FACTS]);
-  const [version = ""] = output.split("\n");
-  if (status !== 0) return { obstacle: `python3 does not run: ${lastLine(output)}` };
-  if (isOlder(version, LEAST_PYTHON)) return { obstacle: `python3 is ${version}, and Django needs ${LEAST_PYTHON}` };
-  const hash = createHash("sha256").update(readFileSync(requirements)).update(output).digest("hex").slice(0, 12);
+  const { requirements, cache, python, versions = VERSIONS } = options;
+  const found = await findPython(versions, python === undefined ? undefined : [python]);
+  if ("obstacle" in found) return { ...found, lacksPython: true };
+  const hash = createHash("sha256").update(readFileSync(requirements)).update(found.facts).digest("hex").slice(0, 12);
   const folder = join(cache, `interop-venv-${hash}`);
   if (!existsSync(folder)) {
-    const obstacle = await build(python, { ...options, folder });
+    const obstacle = await inTurn(() => build(found.command, { ...options, folder }));
     if (obstacle !== undefined) return { obstacle };
   }
   return { python: join(folder, "bin", "python") };
+}
+
+let lastBuild: Promise<unknown> = Promise.resolve();
+
+/** Begins when what was begun before in this process has ended. */
+function inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
+  const result = lastBuild.then(task);
+  lastBuild = result.catch(() => {});
+  return result;
 }
 
 /** @returns What stood in the way. */
@@ -70,30 +85,35 @@ async function build(
   python: string,
   { folder, requirements, say }: VirtualEnvironmentOptions & { readonly folder: string },
 ): Promise<string | undefined> {
-  while (isBuiltByOther(folder)) await sleep(POLL_MS);
-  if (existsSync(folder)) return undefined;
   const building = `${folder}.${process.pid}`;
-  mkdirSync(building, { recursive: true });
   try {
-    say?.("Installing Django for the interop tests, in a virtual environment ...");
+    await takeTurn(building);
+    if (existsSync(folder)) return undefined;
+    say?.(`Installing what the interop tests need, in a virtual environment: ${basename(requirements)} ...`);
     const obstacle = await install(python, building, requirements);
-    if (obstacle === undefined) moveUnlessThere(building, folder);
+    if (obstacle === undefined) renameSync(building, folder);
     return obstacle;
   } finally {
     deleteFolder(building);
   }
 }
 
-/** Whether another process is at it. What processes that have ended left behind is deleted. */
-function isBuiltByOther(folder: string): boolean {
-  const cache = dirname(folder);
-  const builds = list(cache).filter((name) => BUILD.test(name) && !name.endsWith(`.${process.pid}`));
-  for (const name of builds.filter((each) => !isAlive(each))) deleteFolder(join(cache, name));
-  return builds.some((name) => name.startsWith(`${basename(folder)}.`) && isAlive(name));
+/** Makes the folder of a build while no other process has one. */
+async function takeTurn(building: string): Promise<void> {
+  for (;;) {
+    mkdirSync(building, { recursive: true });
+    if (!isOtherBuilding(dirname(building))) return;
+    // Of two that began at the same time, both stand back.
+    deleteFolder(building);
+    await sleep(POLL_MS.least + Math.random() * POLL_MS.spread);
+  }
 }
 
-function list(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder) : [];
+/** Whether another process is at it. What processes that have ended left behind is deleted. */
+function isOtherBuilding(cache: string): boolean {
+  const builds = readdirSync(cache).filter((name) => BUILD.test(name) && !name.endsWith(`.${process.pid}`));
+  for (const name of builds.filter((each) => !isAlive(each))) deleteFolder(join(cache, name));
+  return builds.some(isAlive);
 }
 
 function isAlive(name: string): boolean {
@@ -112,32 +132,21 @@ async function install(python: string, folder: string, requirements: string): Pr
   return pip.status === 0 ? undefined : `pip install: ${errorLine(pip.output)}`;
 }
 
-function moveUnlessThere(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    // Another process was first: it has the same in it.
-    if (!existsSync(to)) throw error;
-  }
-}
-
-function isOlder(version: string, least: string): boolean {
-  return version.localeCompare(least, "en", { numeric: true }) < 0;
-}
-
 function errorLine(output: string): string {
-  return /^ERROR: (.+)$/m.exec(output)?.[1] ?? lastLine(output);
+  return /^ERROR: (.+)$/m.exec(output)?.[1] ?? output.trim().split("\n").at(-1) ?? "";
 }
 
-function lastLine(output: string): string {
-  return output.trim().split("\n").at(-1) ?? "";
-}
-
-/** The environment of the tests here. */
-export function prepareDjango(): Promise<VirtualEnvironment> {
+/** The environment of one of the files of requirements here. */
+export function prepareEnvironment(requirements: string, versions?: PythonRange): Promise<VirtualEnvironment> {
   return prepareVirtualEnvironment({
-    requirements: inProject("test", "interop", "requirements.txt"),
+    requirements: inProject("test", "interop", requirements),
     cache: inProject(".cache"),
+    versions,
     say: sayOnStderr,
   });
+}
+
+/** The environment of the tests that need one Django. */
+export function prepareDjango(): Promise<VirtualEnvironment> {
+  return prepareEnvironment("requirements.txt");
 }

@@ -1,0 +1,1 @@
+"""The site's pages: JSON in, JSON out."""

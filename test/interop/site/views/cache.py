@@ -1,0 +1,26 @@
+from django.core.cache import caches
+from django.template import Context, Template
+
+from .bodies import body, json_view
+
+FRAGMENT = "{% load cache %}{% cache timeout name vary %}{{ text }}{% endcache %}"
+
+
+@json_view
+def operation(request):
+    """POST {"operation": "incr", "arguments": ["key"], "options": {"version": 2}, "cache": "default"}.
+
+    Calls a method of Django's cache. Answers what it gives, or {"error": the name of an exception}.
+    """
+    call = body(request)
+    method = getattr(caches[call.get("cache", "default")], call["operation"])
+    try:
+        return method(*call.get("arguments", []), **call.get("options", {}))
+    except Exception as error:
+        return {"error": type(error).__name__}
+
+
+@json_view
+def fragment(request):
+    """POST {"name": …, "vary": …, "text": …, "timeout": 300}: renders the text as a cached part of a page."""
+    return Template(FRAGMENT).render(Context({"timeout": 300, **body(request)}))
