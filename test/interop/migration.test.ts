@@ -1,6 +1,10 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { createSojourn } from "sojourn";
 import { djangoSettings, migratePickledSessions } from "sojourn/django";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { run } from "../../src/cli/run.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { type ControlClient, describeWithRedis, RedisServer } from "../support/redis-server.ts";
 import { describeWithEnvironment } from "./support/djangos.ts";
 import { DjangoSite, USER } from "./support/django-site.ts";
@@ -23,7 +27,7 @@ function openTarget(redis: RedisServer) {
     SESSION_ENGINE: "codex_django.sessions.backends.redis",
     REDIS_URL: redis.url,
   };
-  return createSojourn<Data>(djangoSettings(settings).settings as Parameters<typeof createSojourn<Data>>[0]);
+  return createSojourn<Data>(djangoSettings(settings).settings);
 }
 
 const raw = (hex: string) => Buffer.from(hex, "hex");
@@ -78,7 +82,9 @@ describeWithRedis("sessions that were pickled", () => {
 
     test("in strings", async () => {
       const { sessions, close } = openTarget(redis);
-      await client.set(raw(KEY), Buffer.concat([Buffer.from([0]), FOO_BAR]), { PX: HOUR * 1000 });
+      await client.set(raw(KEY), Buffer.concat([Buffer.from([0]), FOO_BAR]), {
+        expiration: { type: "PX", value: HOUR * 1000 },
+      });
       await client.set("something else", "of another kind");
       const counts = await migratePickledSessions({ from: redisession({ USE_HASH: false }), to: sessions });
       expect(counts).toMatchObject({ moved: 1, foreign: 0 });
@@ -114,14 +120,37 @@ describeWithRedis("sessions that were pickled", () => {
     });
 
     test("another COMPRESS_LIB by a function; without one its records are counted", async () => {
-      await putField(KEY, Buffer.from(FOO_BAR).reverse(), { flag: 1 });
+      await putField(KEY, Buffer.from(FOO_BAR.toReversed()), { flag: 1 });
       const from = redisession({ COMPRESS_LIB: "snappy" });
       expect(await migratePickledSessions({ from, to: undefined })).toMatchObject({ moved: 0, compressed: 1 });
-      const decompress = (bytes: Uint8Array) => Uint8Array.from(bytes).reverse();
+      const decompress = (bytes: Uint8Array) => bytes.toReversed();
       expect(await migratePickledSessions({ from, to: undefined, decompress })).toMatchObject({
         moved: 1,
         compressed: 0,
       });
+    });
+
+    test("on the command line: the settings come from files, the secret from the environment", async () => {
+      await putField(KEY, FOO_BAR);
+      await putField(KEY.replace("0", "2"), MALICIOUS);
+      const folder = temporaryFolder();
+      const { SECRET_KEY: _, ...from } = redisession();
+      const to = {
+        PROJECT_NAME: "myproject",
+        SESSION_ENGINE: "codex_django.sessions.backends.redis",
+        REDIS_URL: redis.url,
+      };
+      writeFileSync(join(folder, "from.json"), JSON.stringify(from));
+      writeFileSync(join(folder, "to.json"), JSON.stringify(to));
+      const lines: string[] = [];
+      const args = ["migrate-pickles", "--from", join(folder, "from.json"), "--to", join(folder, "to.json")];
+      const terminal = { out: (line: string) => void lines.push(line.trim()), error: () => {} };
+      // One of them was refused.
+      expect(await run(args, { ...terminal, env: { SECRET_KEY: SECRET } })).toBe(1);
+      expect(lines).toEqual(expect.arrayContaining(["moved  1", "refused  1"]));
+      const { sessions, close } = openTarget(redis);
+      expect((await sessions.open(`sessionid=${KEY}`)).data).toEqual({ foo: "bar" });
+      await close();
     });
 
     test("without a target it only counts", async () => {

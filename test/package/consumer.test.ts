@@ -106,6 +106,15 @@ describe("the packed tarball, installed in an empty application", () => {
     expect(Number(await runScript(application, file))).toBeGreaterThan(0);
   });
 
+  test("its command runs", async () => {
+    const command = join(application, "node_modules", ".bin", "sojourn");
+    const { status, output } = await run(command, ["--help"], { cwd: application });
+    expect({ status, output }).toEqual({
+      status: 0,
+      output: expect.stringContaining("sojourn migrate-pickles") as unknown,
+    });
+  });
+
   describe("its types", () => {
     beforeAll(async () => {
       await installTested(application, ["@types/node"]);

@@ -7,6 +7,8 @@ const DIGITS = /^-?\d+$/;
  * For a cache whose other values are pickles: Django writes integers as digits, and reads digits as an integer. Anything else
  * that Node wrote would be no pickle, so Django could not read it.
  *
+ * A pickle is an error for `getOrSet` too, so that it is not taken for a corrupt entry, which would be overwritten.
+ *
  * @param path How messages name the cache.
  */
 export function integersOnly(path: string): CacheSerializer {
@@ -21,7 +23,10 @@ export function integersOnly(path: string): CacheSerializer {
     },
     load(stored) {
       if (DIGITS.test(stored)) return JsonSerializer.load(stored);
-      throw new SyntaxError("it is a pickle, which is not read");
+      throw new CacheUsageError(
+        `The entry is no integer, so it is a pickle of Django's cache ${path}, which Node neither reads nor overwrites. Give ` +
+          "that cache a JSON serializer, or use another cache for this.",
+      );
     },
   };
 }

@@ -1,0 +1,32 @@
+import { isSojournError } from "../core/errors.ts";
+import { migratePickles, USAGE } from "./commands/migrate-pickles.ts";
+import { type Terminal, UsageError } from "./terminal.ts";
+
+const COMMANDS: ReadonlyMap<string, (args: readonly string[], terminal: Terminal) => Promise<number>> = new Map([
+  ["migrate-pickles", migratePickles],
+]);
+
+/**
+ * Runs a command line.
+ *
+ * @returns The exit code: 0, or what the command says; 1 for an error of settings or of a store; 2 for wrong arguments.
+ */
+export async function run([name = "--help", ...args]: readonly string[], terminal: Terminal): Promise<number> {
+  if (name === "--help" || args.includes("--help")) {
+    terminal.out(USAGE);
+    return 0;
+  }
+  const command = COMMANDS.get(name);
+  try {
+    if (command === undefined) throw new UsageError(`There is no command ${JSON.stringify(name)}.`);
+    return await command(args, terminal);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      terminal.error(`${error.message}\n\n${USAGE}`);
+      return 2;
+    }
+    if (!isSojournError(error)) throw error;
+    terminal.error(`${error.code}: ${error.message}`);
+    return 1;
+  }
+}
