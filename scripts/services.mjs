@@ -65,7 +65,7 @@ export const services = [
   {
     name: "postgresql",
     tools: [{ commands: ["postgres"], isDatabase: true, aptPackages: ["postgresql"] }],
-    projects: ["integration"],
+    projects: ["integration", "interop"],
   },
   {
     name: "mariadb-server",

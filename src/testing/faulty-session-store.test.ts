@@ -11,6 +11,7 @@ import { ManualClock } from "./manual-clock.ts";
 const later = (): Deadline => new Deadline(30_000);
 
 describeSessionStore({ describe, it }, "memory behind a faulty store without faults", {
+  hasReadWithTtl: true,
   open: () => {
     const clock = new ManualClock();
     const store = faultySessionStore(new MemorySessionStore(clock), () => undefined);

@@ -5,7 +5,7 @@ import { StoreConnectionError } from "../core/errors.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 
 /** The methods of a store that a fault can befall. */
-export type FaultyMethod = Exclude<keyof SessionStore, "name" | "close">;
+export type FaultyMethod = Exclude<keyof SessionStore, "name" | "users" | "comparesWholeRecords" | "close">;
 
 /** What goes wrong with one call. */
 export interface Fault {
@@ -56,9 +56,12 @@ export function faultySessionStore(store: SessionStore, script: FaultScript): Se
   const call = <Result>(method: FaultyMethod, execute: () => Promise<Result>): Promise<Result> =>
     suffer(nextFault(method), method, execute);
 
+  const readWithTtl = store.readWithTtl?.bind(store);
   return {
     name: store.name,
     users: store.users,
+    comparesWholeRecords: store.comparesWholeRecords ?? false,
+    ...(readWithTtl && { readWithTtl: (...args) => call("readWithTtl", () => readWithTtl(...args)) }),
     read: (...args) => call("read", () => store.read(...args)),
     create: (...args) => call("create", () => store.create(...args)),
     commit: (...args) => call("commit", () => store.commit(...args)),
