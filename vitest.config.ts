@@ -5,6 +5,7 @@ import { isSoak } from "./test/support/scale.ts";
 
 const SOURCE = "@sojourn/source";
 const MINUTE = 60_000;
+const STORES = "test/integration/stores/**/*.test.ts";
 
 interface Manifest {
   name: string;
@@ -25,6 +26,10 @@ function publicSpecifiers(): { find: RegExp; replacement: string }[] {
 interface Options {
   /** In milliseconds, for the gate; a soak has thirty times as long. */
   timeout: number;
+  /** Files that are left out, since another project has them. */
+  exclude?: string[];
+  /** Set for tests that wait more than they work: two files at a time, after all that work and before those that are alone. */
+  patient?: boolean;
   /** Set for tests that measure promised deadlines: they run alone, one file at a time, after all others. */
   alone?: boolean;
 }
@@ -36,15 +41,15 @@ function project(name: string, include: string[], options: Options): TestProject
     test: {
       name,
       include,
-      exclude: defaultExclude,
+      exclude: [...defaultExclude, ...(options.exclude ?? [])],
       environment: "node",
       execArgv: ["--conditions", SOURCE],
       testTimeout: timeout,
       hookTimeout: Math.max(timeout, MINUTE),
-      sequence: { groupOrder: options.alone ? 1 : 0 },
+      sequence: { groupOrder: options.alone ? 2 : options.patient ? 1 : 0 },
       maxWorkers: options.alone ? 1 : 2,
       // CI's machines are shared: what is timed, or waits for a browser, gets a second try there. Twice is a failure.
-      retry: options.alone && process.env["CI"] === "true" && !isSoak ? 1 : 0,
+      retry: (options.alone || options.patient) && process.env["CI"] === "true" && !isSoak ? 1 : 0,
     },
   };
 }
@@ -73,7 +78,8 @@ export default defineConfig({
       project("docs", ["test/docs/**/*.test.ts"], { timeout: MINUTE }),
       project("package", ["test/package/**/*.test.ts"], { timeout: 3 * MINUTE }),
       project("interop", ["test/interop/**/*.test.ts"], { timeout: 2 * MINUTE }),
-      project("integration", ["test/integration/**/*.test.ts"], { timeout: 30_000, alone: true }),
+      project("stores", [STORES], { timeout: 30_000, patient: true }),
+      project("integration", ["test/integration/**/*.test.ts"], { timeout: 30_000, exclude: [STORES], alone: true }),
       project("faults", ["test/faults/**/*.test.ts"], { timeout: MINUTE, alone: true }),
       project("examples", ["examples/**/*.test.ts"], { timeout: MINUTE, alone: true }),
     ],

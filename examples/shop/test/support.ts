@@ -8,6 +8,7 @@ import type { Express } from "express";
 import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { findCommand, services } from "../../../scripts/services.mjs";
+import { isSoak } from "../../../test/support/scale.ts";
 import { describeWithRedis, RedisServer } from "../../../test/support/redis-server.ts";
 import { createShop, type ShopOptions } from "../app.ts";
 
@@ -148,18 +149,32 @@ export interface Scene {
 /** Runs the body of a test with a new visitor, and fails it when a browser's console has complained. */
 export type Play = (body: (scene: Scene) => Promise<void>, options?: Partial<VisitorOptions>) => Promise<void>;
 
+/** Which store and which screen: each of both in the gate, all of them in the soak. */
+const STAGES: readonly { readonly store: "memory" | "Redis"; readonly screens: readonly ("phone" | "desk")[] }[] =
+  isSoak
+    ? [
+        { store: "memory", screens: ["phone", "desk"] },
+        { store: "Redis", screens: ["phone", "desk"] },
+      ]
+    : [
+        { store: "memory", screens: ["desk"] },
+        { store: "Redis", screens: ["phone"] },
+      ];
+
 /** `describe` for tests in a real browser: in memory and in Redis, on a phone and on a desk. */
 export function describeShop(title: string, define: (play: Play) => void): void {
-  describe(`${title}, in memory`, () => {
-    describeOnScreens("memory", define);
-  });
-  describeWithRedis(`${title}, in Redis`, () => {
-    describeOnScreens("Redis", define);
-  });
+  for (const { store, screens } of STAGES) {
+    const describeIt = store === "Redis" ? describeWithRedis : describe;
+    describeIt(`${title}, in ${store}`, () => describeOnScreens(store, screens, define));
+  }
 }
 
-function describeOnScreens(store: "memory" | "Redis", define: (play: Play) => void): void {
-  for (const screen of ["phone", "desk"] as const) {
+function describeOnScreens(
+  store: "memory" | "Redis",
+  screens: readonly ("phone" | "desk")[],
+  define: (play: Play) => void,
+): void {
+  for (const screen of screens) {
     describeInBrowser(`on a ${screen}`, (browser) => {
       let shop: OpenShop;
       beforeAll(async () => {
