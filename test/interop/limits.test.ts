@@ -1,128 +1,203 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createSojourn, djangoRatelimit, type Sojourn } from "sojourn";
-
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  createSojourn,
+  djangoRatelimit,
+  djangoRatelimitKey,
+  type DjangoRatelimitOptions,
+  type DjangoRatelimitUsage,
+  type Sojourn,
+} from "sojourn";
 import { run } from "../../scripts/lib/processes.mjs";
-import { inProject, isCi } from "../../scripts/lib/project.mjs";
-import { ManualClock } from "../../src/testing/manual-clock.ts";
+import { inProject } from "../../scripts/lib/project.mjs";
 import { errorOf } from "../support/redis-connections.ts";
 import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
-import { prepareDjango } from "./support/virtual-environment.ts";
+import { DjangoSite } from "./support/django-site.ts";
+import { describeWithEnvironment } from "./support/djangos.ts";
+import { PROJECT } from "./support/site-settings.ts";
 
-const environment = await prepareDjango();
-const obstacle = "obstacle" in environment ? environment.obstacle : undefined;
-if (obstacle !== undefined && isCi) throw new Error(`redis-py cannot be had: ${obstacle}`);
+const MONTH = 30 * 86_400;
 
-const NOW = 1_700_000_000;
-const PERIOD = 60;
-const COUNTER = { group: "myapp.views.login", value: "Žofie@example.org" };
+/** So long that no window ends while a test runs. */
+const COUNTER = { value: "Žofie@example.org", rate: "5/30d" };
 
-/** What Python knows the same counter by. */
-const THEIRS = { ...COUNTER, key_prefix: "myproject", limit: 5, period: PERIOD, methods: [], now: NOW };
+/** The limit of the site's view `/limited`. */
+const VIEW = { group: "site.limited", rate: "3/30d" };
 
-describe.skipIf(obstacle !== undefined)(
-  `redis-py and Node on one Redis${obstacle === undefined ? "" : ` (skipped: ${obstacle})`}`,
-  () => {
-    describeWithRedis("in the layout of Django's caches", () => {
-      let server: RedisServer;
-      let sojourn: Sojourn<object>;
+/** What `get_usage` gives. */
+interface TheirUsage {
+  readonly count: number;
+  readonly limit: number;
+  readonly should_limit: boolean;
+  readonly time_left: number;
+}
 
-      beforeAll(async () => {
-        server = await RedisServer.start();
-        sojourn = createSojourn({
-          projectName: "myproject",
-          secretKey: "test-secret",
-          redis: { default: { url: server.url, connectTimeout: "20s" } },
-          caches: { default: { keyPrefix: "myproject", deadline: "20s" } },
-        });
+await describeWithEnvironment("lts", ({ python, ...django }) => {
+  describeWithRedis("rate limits and locks on one Redis", () => {
+    let server: RedisServer;
+    let site: DjangoSite;
+    let sojourn: Sojourn<object>;
+
+    beforeAll(async () => {
+      server = await RedisServer.start();
+      site = await DjangoSite.start({ django: { python, ...django }, redisUrl: server.url });
+      sojourn = createSojourn({
+        projectName: PROJECT,
+        secretKey: "test-secret",
+        redis: { default: { url: server.url, connectTimeout: "20s" } },
+        caches: { default: { keyPrefix: PROJECT, deadline: "20s" } },
       });
+    });
 
-      afterAll(async () => {
-        await sojourn?.close();
-        await server?.stop();
-      });
+    afterAll(async () => {
+      await sojourn?.close();
+      await site?.stop();
+      await server?.stop();
+    });
 
-      async function python<Result>(operation: string, args: object): Promise<Result> {
-        const script = inProject("test", "interop", "peer", "limits.py");
-        const command = "python" in environment ? environment.python : "";
-        const { status, output } = await run(command, ["-B", script, server.url, operation, JSON.stringify(args)]);
-        if (status !== 0) throw new Error(output);
-        return JSON.parse(output) as Result;
-      }
+    const nodeHit = (group: string, options: Partial<DjangoRatelimitOptions> = {}) =>
+      djangoRatelimit(sojourn.caches.default, { ...COUNTER, group, increment: true, ...options });
 
-      const nodeHit = (options: object = {}) =>
-        djangoRatelimit(sojourn.caches.default, {
-          ...COUNTER,
-          rate: "5/m",
-          increment: true,
-          clock: new ManualClock(NOW * 1000),
-          ...options,
-        });
+    const djangoHit = (group: string, options: object = {}) =>
+      site.visitor().post<TheirUsage>("/usage", { ...COUNTER, group, increment: true, ...options });
 
-      test("a limit is shared: each counts on from the other, and the time to live stays that of the first", async () => {
-        expect(await python<number[]>("hit", { ...THEIRS, times: 2 })).toEqual([1, 2]);
-        expect(await nodeHit()).toMatchObject({ count: 3, shouldLimit: false });
-        await shorten(40);
-        expect(await nodeHit({ increment: false })).toMatchObject({ count: 3 });
-        expect(await python<number[]>("hit", { ...THEIRS, times: 2 })).toEqual([4, 5]);
-        expect(await nodeHit()).toMatchObject({ count: 6, limit: 5, shouldLimit: true });
-        const { count, ttl } = await python<{ count: number; ttl: number }>("look", THEIRS);
-        expect(count).toBe(6);
-        expect(ttl).toBeGreaterThan(10);
-        expect(ttl).toBeLessThanOrEqual(40);
-      });
+    const ourView = ({ count, limit, should_limit }: TheirUsage): Omit<DjangoRatelimitUsage, "timeLeft"> => ({
+      count,
+      limit,
+      shouldLimit: should_limit,
+    });
 
-      test("a limit that Node begins lives for the period and 5 seconds, and Python counts on", async () => {
-        const theirs = { ...THEIRS, group: "begun-by-node", methods: ["POST", "GET"] };
-        await nodeHit({ group: "begun-by-node", methods: ["get", "POST"] });
-        const { count, ttl } = await python<{ count: number; ttl: number }>("look", theirs);
-        expect(count).toBe(1);
-        expect(ttl).toBeGreaterThan(PERIOD - 20);
-        expect(ttl).toBeLessThanOrEqual(PERIOD + 5);
-        expect(await python<number[]>("hit", { ...theirs, times: 1 })).toEqual([2]);
-      });
+    const timeToLive = async (key: string) => Number(await server.command("TTL", `${PROJECT}:1:${key}`));
 
-      test("while both sides count at the same time, every hit sees another count", async () => {
-        let isRunning = true;
-        const theirs = python<number[]>("hit", { ...THEIRS, group: "parallel", times: 300 }).finally(() => {
-          isRunning = false;
-        });
-        const counts: (number | undefined)[] = [];
-        while (isRunning) counts.push((await nodeHit({ group: "parallel" }))?.count);
-        counts.push(...(await theirs));
-        expect(counts.length).toBeGreaterThan(300);
-        expect(new Set(counts)).toEqual(new Set(Array.from(counts, (_, index) => index + 1)));
-      });
+    const callLimitedView = async (visitor: string) => {
+      const response = await site.visitor().request("/limited", { headers: { "x-visitor": visitor } });
+      return response.status;
+    };
 
-      test("a lock of redis-py keeps Node out, also from releasing it, until it is given back", async () => {
-        const theirs = { name: "myproject:1:job", token: "theirs" };
-        expect(await python("acquire", { ...theirs, timeout: 60 })).toBe(true);
-        const lock = sojourn.caches.default.lock("job", { timeout: 60, blockingTimeout: "50ms" });
-        expect([await lock.acquire(), await lock.isLocked()]).toEqual([false, true]);
-        expect(await python("extend", { ...theirs, seconds: 100 })).toBe("done");
-        expect(await python("release", theirs)).toBe("done");
-        expect(await lock.acquire()).toBe(true);
-        await lock.release();
-      });
+    async function python3<Result>(operation: string, args: object): Promise<Result> {
+      const script = inProject("test", "interop", "peer", "limits.py");
+      const { status, output } = await run(python, ["-B", script, server.url, operation, JSON.stringify(args)]);
+      if (status !== 0) throw new Error(output);
+      return JSON.parse(output) as Result;
+    }
 
-      test("a lock of Node keeps redis-py out, also from releasing it, until it is given back", async () => {
-        const theirs = { name: "myproject:1:task", token: "theirs", timeout: 60 };
-        const lock = sojourn.caches.default.lock("task", { timeout: 60 });
-        await lock.acquire();
-        expect(await python("acquire", theirs)).toBe(false);
-        expect(await python("release", { name: theirs.name, token: theirs.token })).toBe("LockNotOwnedError");
-        await lock.extend(60);
-        expect(await lock.isOwned()).toBe(true);
-        const waiting = python("acquire", { ...theirs, blocking_timeout: 60 });
-        await lock.release();
-        expect(await waiting).toBe(true);
-        expect(await errorOf(lock.release())).toMatchObject({ problem: "not-held" });
-      });
+    test("each counts on from the other, and the limit is reached at the same hit, in the same window", async () => {
+      expect(ourView(await djangoHit("turns"))).toEqual({ count: 1, limit: 5, shouldLimit: false });
+      expect(await nodeHit("turns")).toMatchObject({ count: 2, shouldLimit: false });
+      expect(ourView(await djangoHit("turns"))).toMatchObject({ count: 3 });
+      expect(await nodeHit("turns")).toMatchObject({ count: 4 });
+      const [theirs, ours] = [await djangoHit("turns"), await nodeHit("turns", { increment: false })];
+      expect(ourView(theirs)).toEqual({ count: 5, limit: 5, shouldLimit: false });
+      expect(ours).toMatchObject({ count: 5, limit: 5, shouldLimit: false });
+      expect(Math.abs(theirs.time_left - (ours?.timeLeft ?? NaN))).toBeLessThanOrEqual(60);
+      expect(await nodeHit("turns")).toMatchObject({ count: 6, limit: 5, shouldLimit: true });
+      expect(ourView(await djangoHit("turns"))).toEqual({ count: 7, limit: 5, shouldLimit: true });
+    });
 
-      async function shorten(seconds: number): Promise<void> {
-        for (const key of (await server.command("KEYS", "myproject:1:rl:*")) as string[]) {
-          await server.command("EXPIRE", key, String(seconds));
-        }
+    test("looking counts nothing, on either side, and each sees the other's limit reached", async () => {
+      const isLimited = (group: string) => site.visitor().post("/is-ratelimited", { ...COUNTER, group });
+      for (let hit = 1; hit <= 6; hit++) await nodeHit("at-node");
+      expect([await isLimited("at-node"), await isLimited("at-node")]).toEqual([true, true]);
+      expect(await nodeHit("at-node", { increment: false })).toMatchObject({ count: 6, shouldLimit: true });
+      for (let hit = 1; hit <= 6; hit++) await djangoHit("at-django");
+      expect(await nodeHit("at-django", { increment: false })).toMatchObject({ count: 6, shouldLimit: true });
+      expect(await isLimited("nobody")).toBe(false);
+    });
+
+    test("the time to live is that of the first hit, whoever makes it: the period and 5 seconds", async () => {
+      await nodeHit("begun-by-node");
+      await djangoHit("begun-by-django");
+      for (const group of ["begun-by-node", "begun-by-django"]) {
+        const key = djangoRatelimitKey({ ...COUNTER, group, at: Date.now() });
+        expect(await timeToLive(key)).toBeGreaterThan(MONTH - 60);
+        expect(await timeToLive(key)).toBeLessThanOrEqual(MONTH + 5);
+        await server.command("EXPIRE", `${PROJECT}:1:${key}`, "1000");
+        expect(await djangoHit(group)).toMatchObject({ count: 2 });
+        expect(await nodeHit(group)).toMatchObject({ count: 3 });
+        expect(await timeToLive(key)).toBeLessThanOrEqual(1000);
       }
     });
-  },
-);
+
+    test("methods are counted together or apart as django-ratelimit has them", async () => {
+      await nodeHit("methods", { methods: ["get", "POST"] });
+      expect(await djangoHit("methods", { method: ["POST", "GET"] })).toMatchObject({ count: 2 });
+      expect(await djangoHit("methods", { method: "POST" })).toMatchObject({ count: 1 });
+      expect(await nodeHit("methods", { methods: ["POST"] })).toMatchObject({ count: 2 });
+      expect(await djangoHit("methods")).toMatchObject({ count: 1 });
+    });
+
+    test("while both sides count at the same time, every hit sees another count", async () => {
+      const hits = Array.from({ length: 100 }, (_, index) => {
+        return index % 2 === 0 ? djangoHit("parallel") : nodeHit("parallel");
+      });
+      const counts = (await Promise.all(hits)).map((usage) => usage?.count);
+      expect(counts.toSorted((one, other) => Number(one) - Number(other))).toEqual(
+        Array.from({ length: 100 }, (_, index) => index + 1),
+      );
+    });
+
+    test("a view with @ratelimit refuses what Node's hits have used up, until Node deletes the counter", async () => {
+      const visitor = "203.0.113.7";
+      expect([await callLimitedView(visitor), await callLimitedView(visitor)]).toEqual([200, 200]);
+      const node = () => djangoRatelimit(sojourn.caches.default, { ...VIEW, value: visitor, increment: true });
+      expect(await node()).toMatchObject({ count: 3, shouldLimit: false });
+      expect([await callLimitedView(visitor), await callLimitedView("203.0.113.8")]).toEqual([403, 200]);
+      expect(await node()).toMatchObject({ count: 5, shouldLimit: true });
+      const key = djangoRatelimitKey({ ...VIEW, value: visitor, at: Date.now() });
+      expect(await sojourn.caches.default.delete(key)).toBe(true);
+      expect(await callLimitedView(visitor)).toBe(200);
+      expect(await node()).toMatchObject({ count: 2, shouldLimit: false });
+    });
+
+    test("a counter that Django deletes is begun anew by Node", async () => {
+      for (let hit = 1; hit <= 6; hit++) await nodeHit("unblocked");
+      const key = djangoRatelimitKey({ ...COUNTER, group: "unblocked", at: Date.now() });
+      const call = { operation: "delete", arguments: [key] };
+      expect(await site.visitor().post("/cache", call)).toBe(true);
+      expect(await nodeHit("unblocked")).toMatchObject({ count: 1, shouldLimit: false });
+    });
+
+    test("keys are those of django-ratelimit, for any prefix, group, rate, value and methods, at any moment", async () => {
+      const counters = fc.sample(arbitraryCounter, 500);
+      const ours = counters.map(({ now, ...counter }) => djangoRatelimitKey({ ...counter, at: now * 1000 }));
+      expect(ours).toEqual(await python3("keys", { counters }));
+    });
+
+    test("a lock of redis-py keeps Node out, also from releasing it, until it is given back", async () => {
+      const theirs = { name: `${PROJECT}:1:job`, token: "theirs" };
+      expect(await python3("acquire", { ...theirs, timeout: 60 })).toBe(true);
+      const lock = sojourn.caches.default.lock("job", { timeout: 60, blockingTimeout: "50ms" });
+      expect([await lock.acquire(), await lock.isLocked()]).toEqual([false, true]);
+      expect(await python3("extend", { ...theirs, seconds: 100 })).toBe("done");
+      expect(await python3("release", theirs)).toBe("done");
+      expect(await lock.acquire()).toBe(true);
+      await lock.release();
+    });
+
+    test("a lock of Node keeps redis-py out, also from releasing it, until it is given back", async () => {
+      const theirs = { name: `${PROJECT}:1:task`, token: "theirs", timeout: 60 };
+      const lock = sojourn.caches.default.lock("task", { timeout: 60 });
+      await lock.acquire();
+      expect(await python3("acquire", theirs)).toBe(false);
+      expect(await python3("release", { name: theirs.name, token: theirs.token })).toBe("LockNotOwnedError");
+      await lock.extend(60);
+      expect(await lock.isOwned()).toBe(true);
+      const waiting = python3("acquire", { ...theirs, blocking_timeout: 60 });
+      await lock.release();
+      expect(await waiting).toBe(true);
+      expect(await errorOf(lock.release())).toMatchObject({ problem: "not-held" });
+    });
+  });
+});
+
+/** The arguments of `djangoRatelimitKey`, but for its moment: seconds since 1970. */
+const arbitraryCounter = fc.record({
+  prefix: fc.constantFrom("rl:", "limit:", ""),
+  group: fc.string({ unit: "grapheme", minLength: 1 }),
+  rate: fc
+    .tuple(fc.nat(1000), fc.integer({ min: 1, max: 100 }), fc.constantFrom("s", "m", "h", "d"))
+    .map(([limit, count, unit]) => `${limit}/${count}${unit}`),
+  value: fc.string({ unit: "grapheme" }),
+  methods: fc.subarray(["GET", "post", "Put", "PATCH", "delete"], { minLength: 1 }),
+  now: fc.integer({ min: 1_500_000_000, max: 2_500_000_000 }),
+});
