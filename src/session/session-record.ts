@@ -90,15 +90,26 @@ export class SessionRecord {
 
 function parseFacts(value: unknown): Facts {
   if (!isPlainObject(value)) return {};
-  const { nonce, created, authenticated, renewed, version, ...later } = value;
+  const { nonce, created, authenticated, renewed, version, ...others } = value;
+  const later = Object.fromEntries(Object.entries(others).filter(isWritable));
   return {
-    ...(typeof nonce === "string" && { nonce }),
+    ...(typeof nonce === "string" && nonce.isWellFormed() && { nonce }),
     ...(isInstant(created) && { created }),
     ...(isInstant(authenticated) && { authenticated }),
     ...(isInstant(renewed) && { renewed }),
     ...(Number.isSafeInteger(version) && { version: version as number }),
     ...later,
   };
+}
+
+/** A fact that could not be written back would keep the whole session from being written. */
+function isWritable(fact: [name: string, value: unknown]): boolean {
+  try {
+    writeJson(fact, FACTS_KEY);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // 8.64e15 ms is the last instant that a Date can hold (ECMA-262, "Time Values and Time Range").

@@ -1,12 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { Random } from "../support/random.ts";
 import { scaled, seed } from "../support/scale.ts";
 import { arbitrarySession } from "./support/arbitrary-session.ts";
 import { pythonView } from "./support/describe-value.ts";
-import { type DescribedMember, describeWithDjango } from "./support/django-peer.ts";
+import { type DescribedMember, describeWithDjango, SECRET } from "./support/django-peer.ts";
 import { type Data, NodeSite } from "./support/node-site.ts";
 
 const FACTS = "_sojourn";
+const RECORDS = scaled(500, 5000);
+
+/** Records that are under way at the same time: then neither side waits for the other. */
+const AT_ONCE = 20;
 
 /** As Django has to read it, the facts of Sojourn aside, which come last. */
 function membersOf(data: Data): DescribedMember[] {
@@ -20,22 +25,37 @@ function nested(levels: number): unknown {
 }
 
 describeWithDjango("Django reads what Node has written", (django) => {
-  test("200 random sessions, equal in value, in type and in the order of keys", async () => {
+  test(`${RECORDS} random sessions, equal in value, in type and in the order of keys: with the same secret, with a rotated one; and none that was tampered with, by either side`, async () => {
     const site = new NodeSite();
+    const rotation = { secret: "the new one", fallbacks: ["older", SECRET] };
+    const rotated = new NodeSite(rotation);
+    const random = new Random(seed);
     const counts = { compressed: 0, plain: 0 };
-    const property = fc.asyncProperty(arbitrarySession, async (data) => {
+
+    const check = async (data: Data): Promise<void> => {
       const record = await site.write(data);
       counts[record.startsWith(".") ? "compressed" : "plain"]++;
-      const { members, complaints } = await django().call("decode", { record });
-      expect(complaints).toEqual([]);
-      expect(members.at(-1)?.[0]).toBe(FACTS);
-      expect(members.slice(0, -1)).toEqual(membersOf(data));
-    });
-    const runs = scaled(200, 5000);
-    await fc.assert(property, { seed, numRuns: runs });
+      const expected = membersOf(data);
+      for (const secrets of [{}, rotation]) {
+        const { members, complaints } = await django().call("decode", { record, ...secrets });
+        expect([complaints, members.at(-1)?.[0], members.slice(0, -1)]).toEqual([[], FACTS, expected]);
+      }
+      expect(pythonView((await rotated.open(record)).data)).toBe(pythonView(data));
+
+      const tampered = withOneCharacterChanged(record, random);
+      const refused = { members: [], complaints: ["Session data corrupted"] };
+      expect(await django().call("decode", { record: tampered, ...rotation }), tampered).toEqual(refused);
+      expect((await rotated.open(tampered)).isEmpty, tampered).toBe(true);
+    };
+
+    const all = fc.sample(arbitrarySession, { seed, numRuns: RECORDS });
+    for (let first = 0; first < RECORDS; first += AT_ONCE) {
+      await Promise.all(all.slice(first, first + AT_ONCE).map(check));
+    }
+    expect(rotated.undecodable).toEqual(all.map(() => "bad-signature"));
     // Either way of writing a record has to be among them.
-    expect(counts.compressed).toBeGreaterThan(runs / 10);
-    expect(counts.plain).toBeGreaterThan(runs / 10);
+    expect(counts.compressed).toBeGreaterThan(RECORDS / 10);
+    expect(counts.plain).toBeGreaterThan(RECORDS / 10);
   });
 
   test("with the secret before the last, which Django has among its fallbacks, and not without it", async () => {
@@ -61,6 +81,14 @@ describeWithDjango("Django reads what Node has written", (django) => {
     expect(members[0]).toEqual(["deep", pythonView(nested(deepest))]);
   });
 });
+
+/** Another character at one place, or one more or less. */
+function withOneCharacterChanged(record: string, random: Random): string {
+  const at = random.integer(0, record.length - 1);
+  const kind = random.pick(["replaced", "added", "left out"] as const);
+  const other = random.pick(Array.from("AZaz09-_.:").filter((each) => each !== record[at]));
+  return record.slice(0, at) + (kind === "left out" ? "" : other) + record.slice(kind === "added" ? at : at + 1);
+}
 
 /** Levels of the deepest value that is not refused. */
 async function deepestWritten(site: NodeSite): Promise<number> {

@@ -25,7 +25,9 @@ from django.test.utils import override_settings  # noqa: E402
 
 OPERATIONS = {
     "decode": records.decode,
+    "decodeEntry": records.decode_entry,
     "make": records.make,
+    "makeEntry": records.make_entry,
     "makeWithDuplicates": records.make_with_duplicates,
     "payload": records.payload,
     "expiry": records.expiry,

@@ -63,6 +63,39 @@ def session(seed, index):
     return dict(members)
 
 
+def kinds(data):
+    """Names of what is in a session that a reader may get wrong."""
+    found = set()
+    nodes = [(data, 0)]
+    while nodes:
+        value, depth = nodes.pop()
+        found.update(name for name, holds in KINDS.items() if holds(value))
+        if depth >= 300:
+            found.add("300 levels")
+        children = value if isinstance(value, list) else [*value, *value.values()] if isinstance(value, dict) else []
+        nodes.extend((child, depth + 1) for child in children)
+    return found
+
+
+def _has_odd_order(value):
+    """Whether JavaScript would put the keys that look like indexes into another order."""
+    indexes = [int(key) for key in value if key.isascii() and key.isdigit() and str(int(key)) == key]
+    return indexes != sorted(indexes)
+
+
+KINDS = {
+    "whole float": lambda value: type(value) is float and value.is_integer(),
+    "negative zero": lambda value: type(value) is float and repr(value) == "-0.0",
+    "1e+16": lambda value: type(value) is float and value == 1e16,
+    "integer of 70 bits": lambda value: type(value) is int and value.bit_length() in (70, 71),
+    "surrogate": lambda value: type(value) is str and any("\ud800" <= unit <= "\udfff" for unit in value),
+    "DEL": lambda value: type(value) is str and "\x7f" in value,
+    "keys in odd order": lambda value: type(value) is dict and _has_odd_order(value),
+    "NaN": lambda value: type(value) is float and value != value,
+    "infinity": lambda value: type(value) is float and abs(value) == float("inf"),
+}
+
+
 def _key(source):
     return source.choice([source.choice(TOP_LEVEL_KEYS), str(source.randrange(100)), _text(source)])
 

@@ -9,7 +9,8 @@ from describe import javascript_view, python_view
 from django.contrib.sessions.backends.db import SessionStore
 from django.core import signing
 from django.core.signing import b64_decode
-from random_sessions import session
+from django_redis.serializers.json import JSONSerializer
+from random_sessions import kinds, session
 
 
 def decode(record, frames=0):
@@ -19,14 +20,29 @@ def decode(record, frames=0):
     return {"members": members_of(data, python_view), "complaints": complaints.messages}
 
 
+def decode_entry(record):
+    """What Django's engine cache reads in a cache of django-redis with its JSON serializer."""
+    return {"members": members_of(JSONSerializer({}).loads(record.encode()), python_view), "complaints": []}
+
+
 def make(seed, index):
     """A random session as a record, and what is in it."""
     data = session(seed, index)
+    return {"record": SessionStore().encode(data), **_facts(data, (",", ":"))}
+
+
+def make_entry(seed, index):
+    """The same as Django's engine cache stores it in a cache of django-redis with its JSON serializer."""
+    data = session(seed, index)
+    return {"record": JSONSerializer({}).dumps(data).decode(), **_facts(data, (", ", ": "))}
+
+
+def _facts(data, separators):
     return {
-        "record": SessionStore().encode(data),
-        "slices": [json.dumps({key: value}, separators=(",", ":"))[1:-1] for key, value in data.items()],
+        "slices": [f"{json.dumps(key)}:{json.dumps(value, separators=separators)}" for key, value in data.items()],
         "members": members_of(data, python_view),
         "asJavaScript": javascript_view(data),
+        "kinds": sorted(kinds(data)),
     }
 
 

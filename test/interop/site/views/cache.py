@@ -3,7 +3,7 @@ from django.template import Context, Template
 
 from .bodies import body, json_view
 
-FRAGMENT = "{% load cache %}{% cache timeout name vary %}{{ text }}{% endcache %}"
+FRAGMENT = "{% load cache %}{% cache timeout NAME vary %}{{ text }}{% endcache %}"
 
 
 @json_view
@@ -23,4 +23,6 @@ def operation(request):
 @json_view
 def fragment(request):
     """POST {"name": …, "vary": …, "text": …, "timeout": 300}: renders the text as a cached part of a page."""
-    return Template(FRAGMENT).render(Context({"timeout": 300, **body(request)}))
+    part = {"timeout": 300, **body(request)}
+    # The tag takes the name as it stands, not as that of a variable.
+    return Template(FRAGMENT.replace("NAME", part["name"])).render(Context(part))
