@@ -5,7 +5,7 @@ import { isSoak } from "./test/support/scale.ts";
 
 const SOURCE = "@sojourn/source";
 const MINUTE = 60_000;
-const STORES = "test/integration/stores/**/*.test.ts";
+const ENGINES = ["test/integration/{stores,sessions}/**/*.test.ts"];
 
 interface Manifest {
   name: string;
@@ -78,10 +78,10 @@ export default defineConfig({
       project("docs", ["test/docs/**/*.test.ts"], { timeout: MINUTE }),
       project("package", ["test/package/**/*.test.ts"], { timeout: 3 * MINUTE }),
       project("interop", ["test/interop/**/*.test.ts"], { timeout: 2 * MINUTE }),
-      project("stores", [STORES], { timeout: 30_000, patient: true }),
-      project("integration", ["test/integration/**/*.test.ts"], { timeout: 30_000, exclude: [STORES], alone: true }),
+      project("engines", ENGINES, { timeout: 30_000, patient: true }),
+      project("integration", ["test/integration/**/*.test.ts"], { timeout: 30_000, exclude: ENGINES, alone: true }),
       project("faults", ["test/faults/**/*.test.ts"], { timeout: MINUTE, alone: true }),
-      project("examples", ["examples/**/*.test.ts"], { timeout: MINUTE, alone: true }),
+      project("examples", ["examples/**/*.test.ts"], { timeout: MINUTE, patient: true }),
     ],
     coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/**/*.test.ts", "src/**/*.test-d.ts"] },
   },

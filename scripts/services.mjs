@@ -53,25 +53,25 @@ export const services = [
   {
     name: "redis-server",
     tools: [{ commands: ["redis-server"], aptPackages: ["redis-server"] }],
-    projects: ["stores", "integration", "faults", "interop", "examples"],
+    projects: ["engines", "integration", "faults", "interop", "examples"],
   },
   {
     name: "redis-server 7.4 or newer",
     tools: buildTools,
     find: findRecentRedis,
     build: buildRecentRedis,
-    projects: ["stores", "integration"],
+    projects: ["engines", "integration"],
   },
   {
     name: "postgresql",
     tools: [{ commands: ["postgres"], isDatabase: true, aptPackages: ["postgresql"] }],
-    projects: ["stores", "integration", "interop"],
+    projects: ["engines", "integration", "interop"],
   },
   {
     name: "mariadb-server",
     // Without the package mariadb-server, which starts a server of its own.
     tools: [{ commands: ["mariadbd"], isDatabase: true, aptPackages: ["mariadb-server-core"] }],
-    projects: ["stores", "integration"],
+    projects: ["engines", "integration"],
   },
   {
     name: "chromium",
