@@ -1,8 +1,8 @@
-import type { Milliseconds } from "../../core/clock.ts";
+import type { Clock, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
 import { newNonce, type SessionKey } from "../../core/ids.ts";
-import type { CacheEntry, CacheStore, NewValue } from "../cache-store.ts";
+import type { CacheStore, NewValue } from "../cache-store.ts";
 import { harmless, throwNotSent } from "../partial-failures.ts";
 import {
   type ClearProgress,
@@ -13,6 +13,7 @@ import {
   type SessionStore,
 } from "../session-store.ts";
 import type { UserIndex } from "../user-index.ts";
+import { isAlone, isCopy, newClaim, withoutWriter, withWriter, PLACE_TTL } from "./place.ts";
 
 /** A store that can stand behind a cache: it tells how long a record still has to live. */
 export type CacheableSessionStore = SessionStore & Required<Pick<SessionStore, "readWithTtl">>;
@@ -22,40 +23,43 @@ export function isCacheable(store: SessionStore): store is CacheableSessionStore
   return store.readWithTtl !== undefined;
 }
 
-/** Begins what a writer puts in the place of a copy. No record begins with it. */
-const MARK = "!";
-
-/** How long a mark keeps copies away after its writer has failed: longer than a write can still be under way. */
-const MARK_TTL: Milliseconds = 30_000;
-
-/** How long a reader has to make a copy. */
-const LEASE_TTL: Milliseconds = 5000;
+/** What {@link CachedSessionStore} needs. */
+export interface CachedSessionStoreParts {
+  /** It can compare and set. */
+  readonly cache: CacheStore;
+  readonly database: CacheableSessionStore;
+  /** What the keys of the copies begin with. */
+  readonly namespace: string;
+  readonly clock: Clock;
+  /** `false`: none is made or read, and those of others are only kept from growing old. */
+  readonly hasCopies: boolean;
+}
 
 /**
  * Sessions in a database, with copies in a cache in front of it (Django: `cached_db`).
  *
  * - The database decides everything. A copy is only ever what the database holds, or held while a write was under way that
  *   has not returned.
- * - A writer first puts a mark in the place of the copy, then writes to the database, then turns the mark into the new copy.
- *   While the mark is there all read from the database, so a write whose last step fails leaves no old copy behind.
- * - A reader who finds no copy takes a lease on its place and makes one, which any write in between prevents. So a session
- *   that is deleted meanwhile does not come back from the cache.
+ * - A writer first puts its mark in the place of the copy, then writes to the database, then turns the mark into the new copy.
+ *   While the mark is there all read from the database, so a write whose last step fails leaves no old copy behind. Of
+ *   several writers at the same time none copies, and the mark stays until the last of them is done.
+ * - A reader who finds nothing there puts a claim in the place, and turns it into a copy. Whoever writes in between takes the
+ *   claim away. So a session that is deleted meanwhile does not come back from the cache.
+ * - All of that is in the one place, so whatever a cache drops to make room takes the right to copy along.
  */
 export class CachedSessionStore implements SessionStore {
   readonly name = "cached";
   readonly #cache: CacheStore;
   readonly #database: CacheableSessionStore;
   readonly #namespace: string;
+  readonly #clock: Clock;
   readonly #hasCopies: boolean;
 
-  /**
-   * @param namespace What the keys of the copies begin with.
-   * @param hasCopies `false`: none is made or read, and those of others are only kept from growing old.
-   */
-  constructor(cache: CacheStore, database: CacheableSessionStore, namespace: string, hasCopies = true) {
+  constructor({ cache, database, namespace, clock, hasCopies }: CachedSessionStoreParts) {
     this.#cache = cache;
     this.#database = database;
     this.#namespace = namespace;
+    this.#clock = clock;
     this.#hasCopies = hasCopies;
   }
 
@@ -65,9 +69,9 @@ export class CachedSessionStore implements SessionStore {
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
     if (!this.#hasCopies) return this.#database.read(key, deadline);
-    const copy = await this.#copyOf(key, deadline);
-    if (copy === undefined) return this.#readAndCopy(key, deadline);
-    return isMark(copy) ? this.#database.read(key, deadline) : copy;
+    const held = await this.#heldAt(this.#at(key), deadline);
+    if (held === undefined) return this.#readAndCopy(key, deadline);
+    return isCopy(held) ? held : this.#database.read(key, deadline);
   }
 
   /** From the database, which alone knows how long a record lives. */
@@ -105,7 +109,6 @@ export class CachedSessionStore implements SessionStore {
       deadline,
       () => this.#database.delete(key, deadline),
       () => undefined,
-      { isForGood: true },
     );
   }
 
@@ -138,71 +141,71 @@ export class CachedSessionStore implements SessionStore {
     return this.#namespace + key;
   }
 
-  async #copyOf(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
-    return (await this.#cache.get(this.#at(key), deadline))?.toString();
+  async #heldAt(at: string, deadline: Deadline): Promise<string | undefined> {
+    return (await this.#cache.get(at, deadline))?.toString();
   }
 
   async #readAndCopy(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
-    const lease = { key: this.#at(key), token: newNonce(), seen: undefined };
-    const granted = await this.#cache.lease(lease, LEASE_TTL, deadline);
-    const copy = granted.status === "found" ? granted.value.toString() : MARK;
-    if (!isMark(copy)) return copy;
-    if (granted.status !== "leased") return this.#database.read(key, deadline);
+    const [at, claim] = [this.#at(key), newClaim()];
+    const isClaimed = await this.#put(at, undefined, { value: claim, ttl: PLACE_TTL }, deadline);
+    if (!isClaimed) return this.#database.read(key, deadline);
     const found = await this.#database.readWithTtl(key, deadline);
-    if (found === undefined) await this.#cache.release(lease, deadline);
-    else await this.#cache.fill(lease, { value: found.record, ttl: found.ttl }, deadline);
+    await this.#cache.compareAndSet(at, claim, found && { value: found.record, ttl: found.ttl }, deadline);
     return found?.record;
   }
 
-  /**
-   * @param copyOf What is to be the copy after the write; `undefined`: none.
-   * @param options.isForGood Whether the record is gone whatever version it was, and nothing can be written after that.
-   */
+  /** @param copyOf What is to be the copy after the write; `undefined`: none. */
   async #write<Result>(
     key: SessionKey,
     deadline: Deadline,
     write: () => Promise<Result>,
     copyOf: (result: Result) => NewValue | undefined,
-    { isForGood = false } = {},
   ): Promise<Result> {
-    const entry = { key: this.#at(key), value: MARK + newNonce(), ttl: MARK_TTL };
-    await this.#cache.setMany([entry], "always", deadline).catch(throwNotSent);
+    const [at, writer] = [this.#at(key), newNonce()];
+    const mark = await this.#enter(at, writer, deadline).catch(throwNotSent);
     const result = await write();
     // A mark that stays keeps old copies away until the last of them would have ended.
-    await harmless(this.#replaceMark(entry, copyOf(result), isForGood, deadline));
+    await harmless(this.#leave(at, writer, mark, copyOf(result), deadline));
     return result;
   }
 
-  /**
-   * Once the mark has been taken away, by a writer who came later and had nothing to copy, readers may have begun to copy
-   * what was there before this write. Then it is put there again, and taken away: that ends what they have begun.
-   */
-  async #replaceMark(
-    entry: CacheEntry,
+  async #enter(at: string, writer: string, deadline: Deadline): Promise<string> {
+    for (;;) {
+      const held = await this.#heldAt(at, deadline);
+      const mark = withWriter(held, writer, this.#clock.now());
+      if (await this.#put(at, held, { value: mark, ttl: PLACE_TTL }, deadline)) return mark;
+    }
+  }
+
+  async #leave(
+    at: string,
+    writer: string,
+    mark: string,
     copy: NewValue | undefined,
-    isForGood: boolean,
     deadline: Deadline,
   ): Promise<void> {
-    const { key, value: mark } = entry;
-    if (await this.#cache.compareAndSet(key, mark, copy, deadline)) return;
+    if (isAlone(mark) && (await this.#cache.compareAndSet(at, mark, copy, deadline))) return;
     for (;;) {
-      const other = (await this.#cache.get(key, deadline))?.toString();
-      if (other === undefined) await this.#cache.setMany([entry], "if-absent", deadline);
-      // Another writer's mark takes care of itself, but when that writer may have been first in the database and is about to
-      // copy what is deleted by now. (A conditional write cannot have come after one that it did not know of.)
-      else if (isMark(other) && other !== mark && !isForGood) return;
-      else if (await this.#cache.compareAndSet(key, other, undefined, deadline)) return;
+      const held = await this.#heldAt(at, deadline);
+      if (held === undefined) return;
+      const rest = withoutWriter(held, writer);
+      const next = rest === undefined ? undefined : { value: rest, ttl: PLACE_TTL };
+      if (await this.#cache.compareAndSet(at, held, next, deadline)) return;
     }
+  }
+
+  /** @returns Whether it was done: not when something else is there than was `held`. */
+  async #put(at: string, held: string | undefined, next: NewValue, deadline: Deadline): Promise<boolean> {
+    if (held !== undefined) return this.#cache.compareAndSet(at, held, next, deadline);
+    const [isFirst = false] = await this.#cache.setMany([{ key: at, ...next }], "if-absent", deadline);
+    return isFirst;
   }
 
   /** Lets the copy of a record live as long as the record now does. */
   async #prolong(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<void> {
-    const copy = await this.#copyOf(key, deadline);
-    if (copy === undefined || isMark(copy) || !hasEtag(copy, etag)) return;
-    await this.#cache.compareAndSet(this.#at(key), copy, { value: copy, ttl }, deadline);
+    const at = this.#at(key);
+    const copy = await this.#heldAt(at, deadline);
+    if (copy === undefined || !isCopy(copy) || !hasEtag(copy, etag)) return;
+    await this.#cache.compareAndSet(at, copy, { value: copy, ttl }, deadline);
   }
-}
-
-function isMark(copy: string): boolean {
-  return copy.startsWith(MARK);
 }

@@ -11,7 +11,7 @@ import { CachedSessionStore, isCacheable } from "./cached-session-store.ts";
 export interface CachedSessionStoreOptions {
   /** Where sessions are kept, such as `sqlSessionStore(…)`. */
   readonly database: SessionStoreFactory;
-  /** Where copies of them are kept. It needs leases, and has to be able to compare and set. @defaultValue `redisCacheStore()` */
+  /** Where copies of them are kept. It has to be able to compare and set. @defaultValue `redisCacheStore()` */
   readonly cache?: CacheStoreFactory | undefined;
   /** First part of the keys of the copies. @defaultValue `"{project name}:cached-sessions"` */
   readonly keyPrefix?: string | undefined;
@@ -50,8 +50,8 @@ function openCachedSessionStore(options: CachedSessionStoreOptions, context: Sto
   const { database, cache, keyPrefix, copies } = parseSettings(optionsSchema, options, "cachedSessionStore");
   const { projectName, redis, clock } = context;
   const [cacheStore, sessionStore] = [cache({ redis, clock }), database(context)];
-  if (!cacheStore.capabilities.compareAndSet || !cacheStore.capabilities.leases) {
-    const message = `the store "${cacheStore.name}" has no leases, or cannot compare and set.`;
+  if (!cacheStore.capabilities.compareAndSet) {
+    const message = `the store "${cacheStore.name}" cannot compare and set.`;
     throw new ImproperlyConfigured("cachedSessionStore.cache", message);
   }
   if (!isCacheable(sessionStore)) {
@@ -59,5 +59,5 @@ function openCachedSessionStore(options: CachedSessionStoreOptions, context: Sto
     throw new ImproperlyConfigured("cachedSessionStore.database", message);
   }
   const namespace = `${keyPrefix ?? `${projectName}:cached-sessions`}:`;
-  return new CachedSessionStore(cacheStore, sessionStore, namespace, copies);
+  return new CachedSessionStore({ cache: cacheStore, database: sessionStore, namespace, clock, hasCopies: copies });
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
 import { Deadline } from "../../core/deadlines.ts";
+import { StoreConnectionError } from "../../core/errors.ts";
 import { newSessionKey } from "../../core/ids.ts";
 import { RedisRegistry } from "../../redis/registry.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
@@ -10,34 +11,181 @@ import { cachedSessionStore } from "./index.ts";
 const later = (): Deadline => new Deadline(30_000);
 const HOUR = 3_600_000;
 
+const etag = (record: string) => ({ start: 0, text: record });
+
 function open() {
   const context = { projectName: "shop", redis: new RedisRegistry(), clock: new ManualClock() };
-  const [cache, database] = [memoryCacheStore()(context), memorySessionStore()(context)];
-  return { cache, database, store: cachedSessionStore({ cache: () => cache, database: () => database })(context) };
+  // It has room for one entry, so that it drops it for another.
+  const [cache, database] = [memoryCacheStore({ maxEntries: 1 })(context), memorySessionStore()(context)];
+  const store = cachedSessionStore({ cache: () => cache, database: () => database })(context);
+  const evict = () => cache.setMany([{ key: "another", value: "entry", ttl: HOUR }], "always", later());
+  return { cache, clock: context.clock, database, store, evict };
+}
+
+/** Lets something happen once, right before or after a method of a store has done its work. */
+function around<Store extends object>(
+  store: Store,
+  method: keyof Store,
+  { before, after }: { before?: () => unknown; after?: () => unknown },
+): void {
+  const original = store[method] as (...args: unknown[]) => Promise<unknown>;
+  Object.assign(store, {
+    async [method](...args: unknown[]) {
+      Object.assign(store, { [method]: original });
+      await before?.();
+      const answer = await original.apply(store, args);
+      await after?.();
+      return answer;
+    },
+  });
+}
+
+function fail(): never {
+  throw new StoreConnectionError("the cache is away", { outcome: "unknown" });
+}
+
+function signal() {
+  let give = () => {};
+  const given = new Promise<void>((resolve) => (give = resolve));
+  return { give: () => give(), given };
+}
+
+/** Begins a commit that writes to the database, and is held up before its last step. */
+async function beginCommit(
+  { cache, database, store }: ReturnType<typeof open>,
+  key: string,
+  record: string,
+  on: string,
+) {
+  const [written, goOn] = [signal(), signal()];
+  around(database, "commit", {
+    after: () => around(cache, "compareAndSet", { before: () => (written.give(), goOn.given) }),
+  });
+  const committed = store.commit(key, record, etag(on), HOUR, later());
+  await written.given;
+  return { goOn: () => goOn.give(), committed };
 }
 
 test("a writer who was first in the database does not copy what another one has deleted since", async () => {
-  const { cache, database, store } = open();
+  const opened = open();
+  const { database, store } = opened;
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());
-  let goOn = (): void => {};
-  let committing: Promise<unknown> = Promise.resolve();
-  const [originalDelete, compareAndSet] = [database.delete.bind(database), cache.compareAndSet.bind(cache)];
-  // The deleting one has put its mark. The other one puts its own, writes, and is held up before it copies.
-  database.delete = async (...args) => {
-    await new Promise<void>((resolve) => {
-      cache.compareAndSet = async (...copyArgs) => {
-        cache.compareAndSet = compareAndSet;
-        resolve();
-        await new Promise<void>((release) => (goOn = release));
-        return compareAndSet(...copyArgs);
-      };
-      committing = store.commit(key, "two", { start: 0, text: "one" }, HOUR, later());
-    });
-    return originalDelete(...args);
-  };
+  let commit: Awaited<ReturnType<typeof beginCommit>> | undefined;
+  // The deleting one has put its mark. The other one comes, writes, and is held up before it copies.
+  around(database, "delete", {
+    before: async () => {
+      commit = await beginCommit(opened, key, "two", "one");
+    },
+  });
   expect(await store.delete(key, later())).toBe(true);
-  goOn();
-  expect(await committing).toStrictEqual({ status: "committed" });
+  commit?.goOn();
+  expect(await commit?.committed).toStrictEqual({ status: "committed" });
   expect(await store.read(key, later())).toBeUndefined();
+});
+
+test("nor while the other one is not done yet: a session that was seen gone is not seen again", async () => {
+  const opened = open();
+  const { database, store } = opened;
+  const key = newSessionKey();
+  await database.create(key, "one", HOUR, later());
+  let commit: Awaited<ReturnType<typeof beginCommit>> | undefined;
+  const seen: (string | undefined)[] = [];
+  around(database, "delete", {
+    before: async () => {
+      commit = await beginCommit(opened, key, "two", "one");
+    },
+    after: async () => {
+      seen.push(await store.read(key, later()));
+      commit?.goOn();
+      await commit?.committed;
+      seen.push(await store.read(key, later()));
+    },
+  });
+  expect(await store.delete(key, later())).toBe(true);
+  expect(seen).toStrictEqual([undefined, undefined]);
+});
+
+test("nor when the cache was away in the last step of the other one", async () => {
+  const opened = open();
+  const { cache, database, store } = opened;
+  const key = newSessionKey();
+  await database.create(key, "one", HOUR, later());
+  let commit: Awaited<ReturnType<typeof beginCommit>> | undefined;
+  around(database, "delete", {
+    before: async () => {
+      commit = await beginCommit(opened, key, "two", "one");
+    },
+    after: () => around(cache, "compareAndSet", { before: fail }),
+  });
+  expect(await store.delete(key, later())).toBe(true);
+  commit?.goOn();
+  expect(await commit?.committed).toStrictEqual({ status: "committed" });
+  expect(await store.read(key, later())).toBeUndefined();
+});
+
+test("a writer does not copy what another one has written over since, and who has told of it", async () => {
+  const opened = open();
+  const { database, store } = opened;
+  const key = newSessionKey();
+  await database.create(key, "one", HOUR, later());
+  const commit = await beginCommit(opened, key, "two", "one");
+  expect(await store.commit(key, "three", etag("two"), HOUR, later())).toStrictEqual({ status: "committed" });
+  commit.goOn();
+  await commit.committed;
+  expect(await store.read(key, later())).toBe("three");
+});
+
+test("a reader does not copy what was written over meanwhile, also when the cache has dropped the new copy", async () => {
+  const { database, store, evict } = open();
+  const key = newSessionKey();
+  await database.create(key, "one", HOUR, later());
+  around(database, "readWithTtl", {
+    after: async () => {
+      await store.commit(key, "two", etag("one"), HOUR, later());
+      await evict();
+    },
+  });
+  expect(await store.read(key, later())).toBe("one");
+  expect(await store.read(key, later())).toBe("two");
+});
+
+test("nor when it has dropped the mark of another writer, who is not done yet", async () => {
+  const { database, store, evict } = open();
+  const key = newSessionKey();
+  await database.create(key, "one", HOUR, later());
+  const [otherHasEntered, mayGoOn] = [signal(), signal()];
+  let other: Promise<unknown> | undefined;
+  around(database, "readWithTtl", {
+    after: async () => {
+      around(database, "commit", {
+        before: async () => {
+          around(database, "commit", { before: () => (otherHasEntered.give(), mayGoOn.given) });
+          other = store.commit(key, "x", etag("old"), HOUR, later());
+          await otherHasEntered.given;
+        },
+      });
+      await store.commit(key, "two", etag("one"), HOUR, later());
+      await evict();
+    },
+  });
+  expect(await store.read(key, later())).toBe("one");
+  expect(await store.read(key, later())).toBe("two");
+  mayGoOn.give();
+  expect(await other).toMatchObject({ status: "conflict" });
+  expect(await store.read(key, later())).toBe("two");
+});
+
+test("what a writer has left who did not come to the end keeps copies away for 30 seconds, not for as long as others write", async () => {
+  const { cache, clock, database, store } = open();
+  const key = newSessionKey();
+  await database.create(key, "one", HOUR, later());
+  around(cache, "setMany", { after: () => around(cache, "compareAndSet", { before: fail }) });
+  await store.commit(key, "two", etag("one"), HOUR, later());
+  clock.advance(20_000);
+  await store.commit(key, "three", etag("two"), HOUR, later());
+  expect(await cache.get(`shop:cached-sessions:${key}`, later())).toMatch(/^!/);
+  clock.advance(20_000);
+  await store.commit(key, "four", etag("three"), HOUR, later());
+  expect(await cache.get(`shop:cached-sessions:${key}`, later())).toBe("four");
 });

@@ -159,6 +159,23 @@ test("a session that was seen dead once stays dead, whoever has ended it", () =>
   expectOnly(check(operations, { A: undefined }), "resurrected", /read r .* after read x/);
 });
 
+test("a session that was seen gone while it was ended is not seen again, unless the cache has dropped the mark", () => {
+  const logout = operation("q", "logout", 10, { end: 30 });
+  const gone = operation("x", "read", 15, { ending: "absent" });
+  const back = operation("r", "read", 22, { saw: look() });
+  const eviction = operation("v", "evict", 12);
+  expectOnly(check([logout, gone, back], { A: undefined }), "resurrected", /read r .* after read x/);
+  expectOnly(
+    check([{ ...eviction, start: 0, actAt: 0, end: 9 }, logout, gone, back], { A: undefined }),
+    "resurrected",
+    /r/,
+  );
+  expectNothing(check([logout, eviction, gone, back], { A: undefined }));
+  const late = { ...back, start: 31, actAt: 32, end: 36 };
+  expectOnly(check([logout, eviction, gone, late], { A: undefined }), "resurrected", /read r .* after logout q/);
+  expectOnly(check([logout, eviction, gone, back], { A: look() }), "resurrected", /there at the end, after logout q/);
+});
+
 test("an old key that lives on beside its new one is a resurrection", () => {
   const cycle = operation("y", "cycleKey", 10, { newKey: "B", saw: look() });
   expectOnly(check([cycle], { A: look(), B: look() }), "resurrected", /there at the end, after cycleKey y/);

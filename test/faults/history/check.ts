@@ -141,7 +141,7 @@ function resurrections(model: SessionModel, history: History): string[] {
   const found: string[] = [];
   for (const key of model.makers.keys()) {
     const certain = model.deaths(key).filter(({ isCertain }) => isCertain);
-    const seenDead = model.on(key).filter((each) => isSeenDead(each) && !model.mayBeRenewed(key, each));
+    const seenDead = model.on(key).filter((each) => isSeenDead(each) && !mayBeSeenAgain(model, key, each));
     const first = [...certain.map(({ by }) => by), ...seenDead].toSorted((left, right) => left.end - right.end)[0];
     if (first === undefined) continue;
     const living = model.on(key).filter((operation) => isAliveAfter(model, operation, first));
@@ -149,6 +149,10 @@ function resurrections(model: SessionModel, history: History): string[] {
     if (history.final.get(key) !== undefined) found.push(`there at the end, after ${describe(first)}`);
   }
   return [...found, ...forks(model)];
+}
+
+function mayBeSeenAgain(model: SessionModel, key: string, seenDead: Operation): boolean {
+  return model.mayBeRenewed(key, seenDead) || model.mayLinger(key, seenDead);
 }
 
 function isSeenDead(operation: Operation): boolean {

@@ -108,6 +108,21 @@ export class SessionModel {
     return this.mayHaveExpired(key) && this.on(key).some(isUnderWay);
   }
 
+  /**
+   * Whether a session that was found gone may be seen once more: as long as what ends it is under way, a cache that has
+   * dropped the mark of it may have an old copy.
+   */
+  mayLinger(key: string, { start, end }: Pick<Operation, "start" | "end">): boolean {
+    const evictions = this.on(key).filter(({ kind }) => kind === "evict");
+    return this.deaths(key).some(
+      ({ by, isCause }) =>
+        isCause &&
+        by.actAt < end &&
+        by.end > start &&
+        evictions.some((eviction) => eviction.start < by.end && eviction.end > by.actAt),
+    );
+  }
+
   /** When the login had ended that has made it a user's, under this key or one that it had before. */
   #loggedInAt(key: string): number {
     const maker = this.makers.get(key);

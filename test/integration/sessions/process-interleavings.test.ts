@@ -8,7 +8,7 @@ import { playRuns, type RunsReport } from "./interleavings/play-runs.ts";
 
 const RUNS = scaled(200, 10_000);
 /** Most that it may take until a spoilt store is found out. */
-const SPOILT_RUNS = 300;
+const SPOILT_RUNS = 2000;
 const SOAK_TIMEOUT = 7_200_000;
 const TIMEOUT = isSoak ? SOAK_TIMEOUT : 120_000;
 
