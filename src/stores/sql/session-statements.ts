@@ -92,6 +92,10 @@ export class SessionStatements {
     return (sql) => sql`DELETE FROM ${this.#name(sql)} WHERE ${this.#isLive(sql, key, now)}`;
   }
 
+  deleteAnyway(key: SessionKey): Build {
+    return (sql) => sql`DELETE FROM ${this.#name(sql)} WHERE session_key = ${key}`;
+  }
+
   deleteIfMatch(key: SessionKey, etag: Etag, now: EpochMilliseconds): Build {
     return (sql) => sql`
       DELETE FROM ${this.#name(sql)} WHERE ${this.#isLive(sql, key, now)} AND ${this.#matches(sql, etag)}`;

@@ -71,7 +71,10 @@ export class SqlSessionStore implements SessionStore {
   }
 
   async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
-    return hasRows(await this.#database.run(this.#statements.delete(key, this.#clock.now()), deadline));
+    if (hasRows(await this.#database.run(this.#statements.delete(key, this.#clock.now()), deadline))) return true;
+    // What has expired by this clock may still live by another instance's, which could renew it.
+    await this.#database.run(this.#statements.deleteAnyway(key), deadline);
+    return false;
   }
 
   async deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {

@@ -89,6 +89,18 @@ function describeDatabase(connect: () => Database): void {
     expect((await store.read(key, later()))?.split("|")[0]).toBe("100");
   });
 
+  it("what is deleted does not live on where the clock is behind", async () => {
+    const { store, table, clock } = await openFresh(one);
+    const behind = new ManualClock(clock.now());
+    const key = newSessionKey();
+    await store.create(key, "record", LONG_TTL, later());
+    clock.advance(LONG_TTL);
+    expect(await store.delete(key, later())).toBe(false);
+    const other = openStore(two, table, behind);
+    expect(await other.read(key, later())).toBeUndefined();
+    expect(await other.touch(key, { start: 0, text: "record" }, LONG_TTL, later())).toEqual({ status: "gone" });
+  });
+
   it("a commit that changes nothing counts as committed, also at the same instant", async () => {
     const { store } = await openFresh(one);
     const [key, etag] = [newSessionKey(), { start: 0, text: "same" }];
@@ -531,7 +543,7 @@ describe("the SQL session store on SQLite", () => {
     expect(await store.read(key, later())).toBe("a");
   });
 
-  it("each method is one statement; a write that matched nothing reads once more", async () => {
+  it("each method is one statement; a write that matched nothing reads once more, a deletion deletes once more", async () => {
     const statements: string[] = [];
     const logged = openSqlite(":memory:", ({ query }) => statements.push(query.sql.trim().split(" ")[0] ?? ""));
     await createSessionTable(logged);
@@ -544,7 +556,16 @@ describe("the SQL session store on SQLite", () => {
     await store.touch(key, etag, LONG_TTL, later());
     await store.deleteIfMatch(key, etag, later());
     await store.delete(key, later());
-    expect(statements.splice(0)).toEqual(["INSERT", "INSERT", "SELECT", "UPDATE", "UPDATE", "DELETE", "DELETE"]);
+    expect(statements.splice(0)).toEqual([
+      "INSERT",
+      "INSERT",
+      "SELECT",
+      "UPDATE",
+      "UPDATE",
+      "DELETE",
+      "DELETE",
+      "DELETE",
+    ]);
     await store.commit(key, "ab", etag, LONG_TTL, later());
     expect(statements).toEqual(["UPDATE", "SELECT"]);
     await logged.destroy();
