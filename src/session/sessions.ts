@@ -67,7 +67,7 @@ export class Sessions<Data extends object = UntypedData> {
     const { clock, redis, projectName, secretKey } = context;
     const isCarried = store instanceof SessionCarrier;
     this.#store = isCarried ? new CarriedRecords() : store({ projectName, redis, clock, format: resolved.format });
-    checkFormat(resolved, this.#store);
+    if (!isCarried) checkFormat(resolved, this.#store);
     this.#cookie = cookie;
     this.policy = policyOf(resolved, this.#store);
     this.#plainHttp = new PlainHttp({ secure: cookie.secure, onInsecure });
@@ -353,7 +353,7 @@ function parsePayload(payload: string): SessionRecord {
 }
 
 function checkFormat({ format }: ResolvedSessionSettings, { name, comparesWholeRecords = false }: SessionStore): void {
-  if (format !== "dict" || comparesWholeRecords || name === "cookie") return;
+  if (format !== "dict" || comparesWholeRecords) return;
   const message = `expected "django" or "json" with the store "${name}": only cacheSessionStore() compares whole records.`;
   throw new ImproperlyConfigured("sessions.format", message);
 }

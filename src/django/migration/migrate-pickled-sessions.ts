@@ -46,7 +46,7 @@ export interface MigrationCounts {
   readonly expired: number;
   /** Their pickles build, call or import something, or are broken. */
   readonly refused: number;
-  /** They have values that JSON cannot hold. Nothing of them was stored. */
+  /** They have values that JSON cannot hold, or are larger than `sessions.maxBytes`. Nothing of them was stored. */
   readonly unfit: number;
   /** Compressed by a library that is not known here. */
   readonly compressed: number;
@@ -75,18 +75,21 @@ type Outcome = keyof MigrationCounts;
  * It can be run again: what is there already stays. Of what is not moved, each kind is counted.
  *
  * @throws {ImproperlyConfigured} For another engine.
+ * @throws {StoreConnectionError} When the Redis of the site, or the store, cannot be reached; what was moved by then stays.
  */
 export async function migratePickledSessions(options: MigratePickledSessionsOptions): Promise<Migration> {
   const counts: Counts = { moved: 0, present: 0, expired: 0, refused: 0, unfit: 0, compressed: 0, foreign: 0 };
   const unfitValues: UnfitValue[] = [];
   const { records, close } = openSource(options, systemClock);
   try {
-    let seen = 0;
+    let unreported = 0;
     for await (const group of groupsOf(records, AT_ONCE)) {
       const outcomes = await Promise.all(group.map((record) => move(record, options.to, unfitValues)));
       for (const outcome of outcomes) counts[outcome] += 1;
-      if (Math.floor((seen += group.length) / REPORT_EVERY) > Math.floor((seen - group.length) / REPORT_EVERY))
-        options.onProgress?.({ ...counts });
+      unreported += group.length;
+      if (unreported < REPORT_EVERY) continue;
+      unreported = 0;
+      options.onProgress?.({ ...counts });
     }
   } finally {
     await close();
@@ -103,7 +106,7 @@ async function move(record: PickledRecord, to: RestorableSessions | undefined, u
     return (await to.restore(record.key, payload.text, record.ttl)) ? "moved" : "present";
   } catch (error) {
     if (!(error instanceof SessionTooLargeError)) throw error;
-    unfit.push({ path: "data", found: `${error.bytes} bytes, more than sessions.maxBytes` });
+    note(unfit, [{ path: "data", found: `${error.bytes} bytes, more than sessions.maxBytes` }]);
     return "unfit";
   }
 }
@@ -114,13 +117,17 @@ function toPayload(
 ): { readonly text: string } | "refused" | "unfit" {
   try {
     const { text, unfit, unfitCount } = pickleToJson(parsePickle(pickle));
-    unfitValues.push(...unfit.slice(0, MOST_UNFIT - unfitValues.length));
+    note(unfitValues, unfit);
     if (unfitCount > 0) return "unfit";
     return text.startsWith("{") ? { text } : "refused";
   } catch (error) {
     if (error instanceof PickleError) return "refused";
     throw error;
   }
+}
+
+function note(noted: UnfitValue[], more: readonly UnfitValue[]): void {
+  noted.push(...more.slice(0, Math.max(0, MOST_UNFIT - noted.length)));
 }
 
 interface Source {

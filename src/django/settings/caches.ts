@@ -65,54 +65,57 @@ interface Context {
 }
 
 function toCache(alias: string, backend: DjangoCacheBackend, context: Context): DjangoCache {
-  const { unsupported } = context;
   const path = `CACHES["${alias}"]`;
-  const { BACKEND, KEY_PREFIX, VERSION, TIMEOUT, KEY_FUNCTION } = backend;
-  const keys = { keyPrefix: KEY_PREFIX ?? "", version: VERSION ?? 1 };
-  const timeout = TIMEOUT === undefined ? 300 : TIMEOUT;
-  const inMemory = (): DjangoCache => {
-    const settings = { ...keys, timeout, store: memoryCacheStore() };
-    return { ...keys, settings, connection: undefined, isPlainJson: false };
-  };
-  const apart = (setting: string, reason: string): DjangoCache => {
-    unsupported.add(setting, `${reason}; Node keeps entries of its own under this name, in the memory of the process`);
-    return inMemory();
-  };
   // Django's default has entries of its own in each process, as Node's memory has.
-  if ((BACKEND ?? LOCMEM) === LOCMEM) return inMemory();
+  if ((backend.BACKEND ?? LOCMEM) === LOCMEM) return toMemoryCache(backend);
+  const obstacle = obstacleOf(backend);
+  if (obstacle === undefined) return toRedisCache(alias, path, backend, context);
+  const [setting, reason] = obstacle;
+  context.unsupported.add(
+    path + setting,
+    `${reason}; Node keeps entries of its own under this name, in the memory of the process`,
+  );
+  return toMemoryCache(backend);
+}
+
+/** Why Node cannot share a cache: the setting, and what it does. */
+function obstacleOf({ BACKEND, KEY_FUNCTION, OPTIONS }: DjangoCacheBackend): readonly [string, string] | undefined {
   if (BACKEND !== CODEX && BACKEND !== DJANGO_REDIS && BACKEND !== CORE) {
-    return apart(`${path}["BACKEND"]`, "is no cache in Redis that Node knows");
+    return ['["BACKEND"]', "is no cache in Redis that Node knows"];
   }
   if (KEY_FUNCTION !== undefined && KEY_FUNCTION !== null) {
-    return apart(`${path}["KEY_FUNCTION"]`, "makes keys in a way that Node cannot know");
+    return ['["KEY_FUNCTION"]', "makes keys in a way that Node cannot know"];
   }
+  if (BACKEND === DJANGO_REDIS && !COMPRESSORS.has(OPTIONS?.["COMPRESSOR"] ?? IDENTITY)) {
+    return ['["OPTIONS"]["COMPRESSOR"]', "is none of zlib and gzip"];
+  }
+  const client = OPTIONS?.["CLIENT_CLASS"];
+  if (client === undefined || CLIENTS.includes(client)) return undefined;
+  return ['["OPTIONS"]["CLIENT_CLASS"]', "keeps entries in another form or on several servers"];
+}
+
+function toMemoryCache(backend: DjangoCacheBackend): DjangoCache {
+  const keys = keysOf(backend);
+  const settings = { ...keys, timeout: timeoutOf(backend), store: memoryCacheStore() };
+  return { ...keys, settings, connection: undefined, isPlainJson: false };
+}
+
+function toRedisCache(alias: string, path: string, backend: DjangoCacheBackend, context: Context): DjangoCache {
   const options = backend.OPTIONS ?? {};
-  const compressor = options["COMPRESSOR"] ?? IDENTITY;
-  if (BACKEND === DJANGO_REDIS && !COMPRESSORS.has(compressor)) {
-    return apart(`${path}["OPTIONS"]["COMPRESSOR"]`, "is none of zlib and gzip");
-  }
-  const client = options["CLIENT_CLASS"];
-  if (client !== undefined && !CLIENTS.includes(client)) {
-    return apart(`${path}["OPTIONS"]["CLIENT_CLASS"]`, "keeps entries in another form or on several servers");
-  }
-  nameOptions(path, options, unsupported);
-  const makeCompressor = BACKEND === DJANGO_REDIS ? COMPRESSORS.get(compressor) : undefined;
-  const isJson = isJsonBackend(BACKEND, options);
-  if (!isJson) {
-    const serializer = `${path}["OPTIONS"]["SERIALIZER"]`;
-    unsupported.add(
-      serializer,
-      "writes pickles, or a form that Node does not know, and reads none of it: only integers are shared, such as counters",
-    );
-  }
-  const ignoresErrors = (options["IGNORE_EXCEPTIONS"] ?? context.ignoresErrors) === true && BACKEND === DJANGO_REDIS;
+  const isDjangoRedis = backend.BACKEND === DJANGO_REDIS;
+  nameOptions(path, options, context.unsupported);
+  const makeCompressor = isDjangoRedis ? COMPRESSORS.get(options["COMPRESSOR"] ?? IDENTITY) : undefined;
+  const isJson = isJsonBackend(backend.BACKEND, options);
+  if (!isJson) context.unsupported.add(`${path}["OPTIONS"]["SERIALIZER"]`, NOT_JSON);
+  const ignoresErrors = isDjangoRedis && (options["IGNORE_EXCEPTIONS"] ?? context.ignoresErrors) === true;
+  const keys = keysOf(backend);
   return {
     ...keys,
     connection: connectionOf(backend, path, context),
     isPlainJson: isJson && makeCompressor === undefined,
     settings: {
       ...keys,
-      timeout,
+      timeout: timeoutOf(backend),
       store: redisCacheStore({ connection: alias }),
       ...(ignoresErrors && { onStoreError: "miss" as const }),
       ...(makeCompressor !== undefined && isJson && { compression: makeCompressor() }),
@@ -121,7 +124,19 @@ function toCache(alias: string, backend: DjangoCacheBackend, context: Context): 
   };
 }
 
-function isJsonBackend(backend: string, options: Readonly<Record<string, unknown>>): boolean {
+const NOT_JSON =
+  "writes pickles, or a form that Node does not know, and reads none of it: only integers are shared, such as counters";
+
+function keysOf({ KEY_PREFIX, VERSION }: DjangoCacheBackend): { keyPrefix: string; version: number } {
+  return { keyPrefix: KEY_PREFIX ?? "", version: VERSION ?? 1 };
+}
+
+/** `None`, which is `null`, is no expiry; Django's default is 300 seconds. */
+function timeoutOf({ TIMEOUT = 300 }: DjangoCacheBackend): number | null {
+  return TIMEOUT;
+}
+
+function isJsonBackend(backend: string | null | undefined, options: Readonly<Record<string, unknown>>): boolean {
   const serializer = options["SERIALIZER"] ?? options["serializer"];
   return backend === CODEX && serializer === undefined ? true : JSON_SERIALIZERS.includes(serializer);
 }

@@ -16,7 +16,7 @@ const PYTHON_OPTIONS: Readonly<Record<string, string>> = {
 
 /**
  * The layout of django-redisession, for the time after it: strings or hashes, with JSON in the place of its pickles, which are
- * moved over by {@link migrateRedisession}.
+ * moved over by `migratePickledSessions`.
  */
 export function redisessionSettings({ django, unsupported }: EngineContext): DjangoEngine {
   const config = django.REDIS_SESSION_CONFIG ?? {};
