@@ -20,14 +20,15 @@ const COMPRESSED = Buffer.from("789c6b60aa2d640c65cc0ef9c2c8c050310a461c28d60300
 // os.system, which no parser should ever run.
 const MALICIOUS = Buffer.from("\x80\x02cos\nsystem\nX\x02\0\0\0id\x85R.", "latin1");
 
-function openTarget(redis: RedisServer) {
+function openTarget(redis: RedisServer, options: { readonly maxBytes?: number } = {}) {
   const settings = {
     PROJECT_NAME: "myproject",
     SECRET_KEY: SECRET,
     SESSION_ENGINE: "codex_django.sessions.backends.redis",
     REDIS_URL: redis.url,
   };
-  return createSojourn<Data>(djangoSettings(settings).settings);
+  const { settings: from } = djangoSettings(settings);
+  return createSojourn<Data>({ ...from, sessions: { ...from.sessions, ...options } });
 }
 
 const raw = (hex: string) => Buffer.from(hex, "hex");
@@ -128,6 +129,22 @@ describeWithRedis("sessions that were pickled", () => {
         moved: 1,
         compressed: 0,
       });
+    });
+
+    test("what JSON cannot hold, and what is larger than maxBytes, is counted, named and not stored", async () => {
+      const { sessions, close } = openTarget(redis, { maxBytes: 256 });
+      await putField(KEY, Buffer.from("\x80\x03}X\x05\0\0\0photoC\x01as.", "latin1"));
+      await putField(KEY.replace("0", "1"), COMPRESSED, { flag: 1 });
+      const migration = await migratePickledSessions({ from: redisession(), to: sessions });
+      expect(migration).toMatchObject({ moved: 0, unfit: 2 });
+      expect(migration.unfitValues).toEqual(
+        expect.arrayContaining([
+          { path: "data.photo", found: "bytes" },
+          { path: "data", found: expect.stringMatching(/^\d+ bytes, more than sessions.maxBytes$/) as unknown },
+        ]),
+      );
+      expect((await sessions.open(`sessionid=${KEY}`)).isNew).toBe(true);
+      await close();
     });
 
     test("on the command line: the settings come from files, the secret from the environment", async () => {
