@@ -10,13 +10,8 @@ import { nodeRedisClusterDriver } from "./clients/node-redis-cluster.ts";
 import { nodeRedisDriver } from "./clients/node-redis.ts";
 import type { RedisDriverFactory } from "./commands.ts";
 import { RedisConnection } from "./connection.ts";
-import {
-  parseConnectionSettings,
-  type RedisClusterEndpoint,
-  type RedisConnectionSettings,
-  type RedisEndpoint,
-  type RedisGivenClient,
-} from "./settings.ts";
+import type { RedisClusterEndpoint, RedisEndpoint } from "./endpoint.ts";
+import { parseConnectionSettings, type RedisConnectionSettings, type RedisGivenClient } from "./settings.ts";
 
 /** The named connections of an application. */
 export interface RedisSettings {

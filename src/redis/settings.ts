@@ -1,13 +1,13 @@
 import type { ConnectionOptions } from "node:tls";
 import * as v from "valibot";
 
-import type { Milliseconds } from "../core/clock.ts";
 import { type Duration, durationSchema } from "../core/durations.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { describeValue, parseSettings, settingsObject } from "../core/settings.ts";
 import type { NodeRedisCluster } from "./clients/cluster-nodes.ts";
 import { isNodeRedisCluster } from "./clients/given-node-redis-cluster.ts";
 import { isNodeRedisClient, type NodeRedisClient } from "./clients/given-node-redis.ts";
+import type { RedisClusterEndpoint, RedisEndpoint, RedisTimeouts } from "./endpoint.ts";
 import { parseRedisUrl } from "./url.ts";
 
 interface RedisTimeoutSettings {
@@ -96,32 +96,9 @@ export type RedisConnectionSettings =
   | RedisClusterSettings
   | RedisClientSettings;
 
-/** A server and how to log in. */
-export interface RedisEndpoint extends RedisTimeouts {
-  readonly address:
-    | { readonly host: string; readonly port: number; readonly tls: ConnectionOptions | undefined }
-    | { readonly path: string };
-  readonly database: number;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
-}
-
-/** A cluster and how to log in. */
-export interface RedisClusterEndpoint extends RedisTimeouts {
-  readonly cluster: readonly { readonly host: string; readonly port: number }[];
-  readonly tls: ConnectionOptions | undefined;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
-}
-
 /** A client that the application already has. */
 export interface RedisGivenClient extends RedisTimeouts {
   readonly client: NodeRedisClient | NodeRedisCluster;
-}
-
-interface RedisTimeouts {
-  readonly connectTimeout: Milliseconds;
-  readonly stallTimeout: Milliseconds;
 }
 
 const text = v.pipe(v.string(), v.nonEmpty("a string that is not empty"));
@@ -251,7 +228,7 @@ function parseNodeUrl(url: string, setting: string): { host: string; port: numbe
     const message = "expected no login in the URL of a node: set `username` and `password` beside `cluster`.";
     throw new ImproperlyConfigured(setting, message);
   }
-  return { host: node.host ?? "localhost", port: node.port ?? 6379, tls: node.tls === true };
+  return { host: node.host, port: node.port, tls: node.tls };
 }
 
 interface Login extends RedisTimeouts {

@@ -1,5 +1,4 @@
 import { ImproperlyConfigured } from "../core/errors.ts";
-import type { RedisServerSettings, RedisSocketSettings } from "./settings.ts";
 
 const EXPECTED =
   'a URL such as "redis://user:password@host:6379/0", "rediss://host" for TLS or "unix:///run/redis.sock?db=0"';
@@ -10,7 +9,7 @@ const EXPECTED =
  * @param setting Path of the setting, for messages, which never show the URL: it may hold a password.
  * @throws {ImproperlyConfigured}
  */
-export function parseRedisUrl(text: string, setting: string): RedisServerSettings | RedisSocketSettings {
+export function parseRedisUrl(text: string, setting: string): RedisUrl {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === "unix:") return { path: decode(url.pathname, setting), ...loginOf(url, undefined, setting) };
   if (url?.protocol !== "redis:" && url?.protocol !== "rediss:") throw wrongUrl(setting, `expected ${EXPECTED}.`);
@@ -24,6 +23,10 @@ export function parseRedisUrl(text: string, setting: string): RedisServerSetting
     ...loginOf(url, database, setting),
   };
 }
+
+/** What a URL says: where the server is, and how to log in. */
+export type RedisUrl = Login &
+  ({ readonly host: string; readonly port: number; readonly tls: boolean } | { readonly path: string });
 
 interface Login {
   database?: number;

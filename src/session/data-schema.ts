@@ -51,6 +51,8 @@ export function isOnInvalid(value: unknown): value is OnInvalid {
 function migrate(data: SessionData<object>, record: SessionRecord, { version, migrate: steps }: DataSchema): void {
   if (record.isEmpty) return;
   const { version: first = 1 } = record.facts;
+  // A copy reads every part, and so parses it.
+  if (first >= version) return;
   let values = ownValues(data);
   let hasChanged = false;
   for (let step = first; step < version; step++) {

@@ -1,4 +1,4 @@
-import type { RequestFacts } from "./session-scope.ts";
+import type { RequestFacts } from "./request-contract.ts";
 
 /** What is done about a session that is asked for over plain http, where a Secure cookie has no business. */
 export type OnInsecure = "warn" | "refuse";

@@ -24,6 +24,15 @@ describe("data", () => {
     expect(calls).toStrictEqual(["read"]);
   });
 
+  test("a part that nobody reads is not parsed", async () => {
+    const { sessions } = openHarness();
+    const { cookieHeader } = await sessions.create({ cart: [1], name: "ada" });
+    const { data } = await sessions.open(cookieHeader);
+    expect(data["name"]).toBe("ada");
+    expect(Object.getOwnPropertyDescriptor(data, "name")).toMatchObject({ value: "ada" });
+    expect(Object.getOwnPropertyDescriptor(data, "cart")?.get).toBeTypeOf("function");
+  });
+
   test("cannot be replaced", async () => {
     const { sessions } = openHarness();
     const session = await sessions.create();

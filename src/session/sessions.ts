@@ -23,7 +23,8 @@ import { type SessionOrigin, SessionState } from "./session-state.ts";
 import { SessionEventEmitter, type SessionEvents } from "./session-events.ts";
 import { SessionRecord } from "./session-record.ts";
 import { type LoadResult, SessionRecords } from "./session-records.ts";
-import { LazySessionScope, type RequestFacts, type SessionScope } from "./session-scope.ts";
+import type { RequestFacts, SessionScope } from "./request-contract.ts";
+import { LazySessionScope } from "./session-scope.ts";
 import type { SessionServices } from "./session-services.ts";
 import {
   type ResolvedSessionSettings,

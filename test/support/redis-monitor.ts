@@ -1,4 +1,4 @@
-import type { ControlClient } from "./redis-server.ts";
+import type { ControlClient } from "./control-client.ts";
 
 /** What opens and names a link, and the mark that {@link RedisMonitor.take} waits for: nobody asked for their work. */
 const NOT_COUNTED = new Set(["AUTH", "CLIENT", "ECHO", "HELLO", "MONITOR", "PING", "SELECT"]);

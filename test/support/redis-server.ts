@@ -3,16 +3,15 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { createClient } from "@redis/client";
 import { describe } from "vitest";
 
 import { findRecentRedis } from "../../scripts/lib/recent-redis.mjs";
 import type { RedisServerSettings, RedisSocketSettings } from "../../src/redis/settings.ts";
+import { type ControlClient, newControlClient } from "./control-client.ts";
 import { RedisMonitor } from "./redis-monitor.ts";
 import { deleteFolder, makeTemporaryFolder } from "./temporary-folder.ts";
 
-/** A client of the tests' own, beside the one that is tested. */
-export type ControlClient = ReturnType<typeof newControlClient>;
+export type { ControlClient } from "./control-client.ts";
 
 export interface RedisServerOptions {
   /** What starts the server. @defaultValue `"redis-server"`, from PATH */
@@ -187,20 +186,6 @@ export class RedisServer {
     running.add(child);
     await outputWith(child, "ready to accept connections");
   }
-}
-
-function newControlClient(settings: RedisServerSettings | RedisSocketSettings) {
-  const socket =
-    "path" in settings
-      ? ({ path: settings.path, tls: false, reconnectStrategy: false } as const)
-      : {
-          host: settings.host ?? "",
-          port: settings.port ?? 0,
-          reconnectStrategy: false as const,
-          ...(typeof settings.tls === "object" ? { ...settings.tls, tls: true as const } : { tls: false as const }),
-        };
-  const login = settings.password === undefined ? {} : { password: settings.password };
-  return createClient({ RESP: 3, disableOfflineQueue: true, commandOptions: { timeout: 0 }, socket, ...login });
 }
 
 /** Waits until a process has written a text, or fails with what it has written when it ends before. */

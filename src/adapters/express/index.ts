@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { SessionUsageError } from "../../core/errors.ts";
 import { crossSiteGuard } from "../../session/cross-site.ts";
-import type { RequestFacts } from "../../session/session-scope.ts";
+import type { RequestFacts } from "../../session/request-contract.ts";
 import { holdResponse } from "../node/response-hold.ts";
 import type { SessionSource } from "../node/types.ts";
 import type { ExpressMiddleware, ExpressNext, ExpressRequest, ExpressSessionsOptions } from "./types.ts";

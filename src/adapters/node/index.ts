@@ -1,7 +1,7 @@
 import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from "node:http";
 import type { TLSSocket } from "node:tls";
 import { crossSiteGuard } from "../../session/cross-site.ts";
-import type { RequestFacts } from "../../session/session-scope.ts";
+import type { RequestFacts } from "../../session/request-contract.ts";
 import { resetHead } from "./response-head.ts";
 import { holdResponse } from "./response-hold.ts";
 import type { NodeErrorHandler, NodeHandler, NodeSessionsOptions, SessionSource, WithSession } from "./types.ts";

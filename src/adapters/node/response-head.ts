@@ -1,5 +1,5 @@
 import { type ServerResponse, validateHeaderName, validateHeaderValue } from "node:http";
-import type { SessionScope } from "../../session/session-scope.ts";
+import type { SessionScope } from "../../session/request-contract.ts";
 import { nativeMethods } from "./response-methods.ts";
 
 type Field = readonly [name: string, value: unknown];

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { SessionScope } from "../../session/session-scope.ts";
+import type { SessionScope } from "../../session/request-contract.ts";
 import { ErrorResponse } from "./error-response.ts";
 import { goneError, type HeldCall, HeldCalls, isRefusedChunk, tellCallback, withoutCallback } from "./held-calls.ts";
 import { hideEnded, hideHeadSent, showEnded, showHeadSent } from "./held-state.ts";

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { CrossSite } from "../../session/cross-site.ts";
 import type { Session } from "../../session/session.ts";
-import type { RequestFacts, SessionScope } from "../../session/session-scope.ts";
+import type { RequestFacts, SessionScope } from "../../session/request-contract.ts";
 
 /** What the adapters of this folder and of Express need of `Sessions`. */
 export interface SessionSource<Data extends object> {

@@ -1,7 +1,7 @@
 import type { RedisConnectionSettings } from "../../redis/settings.ts";
 import { redisBucketSessionStore, redisSessionStore } from "../../stores/redis/index.ts";
 import { cannotShare, type CheckedDjangoSettings } from "./names.ts";
-import type { DjangoEngine, EngineContext } from "./sessions.ts";
+import type { DjangoEngine, EngineContext } from "./engine.ts";
 
 const SERVER = 'REDIS_SESSION_CONFIG["SERVER"]';
 

@@ -3,30 +3,13 @@ import { cacheSessionStore } from "../../stores/cache/index.ts";
 import { cookieSessionStore } from "../../stores/cookie/index.ts";
 import { fileSessionStore } from "../../stores/file/index.ts";
 import { redisCacheStore, redisSessionStore } from "../../stores/redis/index.ts";
-import type { RedisConnectionSettings } from "../../redis/settings.ts";
 import type { SessionStoreFactory } from "../../stores/session-store.ts";
 import { djangoCachedDbSessionStore } from "../cached-db-session-store.ts";
-import type { DjangoCache } from "./caches.ts";
+import type { DjangoEngine, EngineContext } from "./engine.ts";
 import { cannotShare, type CheckedDjangoSettings } from "./names.ts";
 import { redisessionSettings } from "./redisession.ts";
 import { DEFAULT_REDIS_URL } from "./redis-location.ts";
 import type { UnsupportedSettings } from "./unsupported.ts";
-
-/** What an engine comes to. */
-export interface DjangoEngine {
-  readonly settings: Pick<SessionSettings, "store" | "format">;
-  /** The Redis of the sessions, where it is none of a cache's. */
-  readonly connection?: RedisConnectionSettings;
-}
-
-/** What engines are made from. */
-export interface EngineContext {
-  readonly django: CheckedDjangoSettings;
-  readonly caches: ReadonlyMap<string, DjangoCache>;
-  /** Django's `django_session`, where the application has given it. */
-  readonly database: SessionStoreFactory | undefined;
-  readonly unsupported: UnsupportedSettings;
-}
 
 const TWO_WEEKS = 1_209_600;
 const DEFAULT_ENGINE = "django.contrib.sessions.backends.db";

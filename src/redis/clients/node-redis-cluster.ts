@@ -9,7 +9,7 @@ import type {
   RedisReply,
   ReplyForm,
 } from "../commands.ts";
-import type { RedisClusterEndpoint } from "../settings.ts";
+import type { RedisClusterEndpoint } from "../endpoint.ts";
 import { ClusterNodes, NoNodeError } from "./cluster-nodes.ts";
 import { connectionOptions, isFullQueue, type Library, loadLibrary, NO_TIMEOUT, SHARED_CLASSES } from "./node-redis.ts";
 

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 
 import { Deadline } from "../../core/deadlines.ts";
 import { RedisConnection } from "../connection.ts";
-import { parseConnectionSettings, type RedisEndpoint } from "../settings.ts";
+import type { RedisEndpoint } from "../endpoint.ts";
+import { parseConnectionSettings } from "../settings.ts";
 import { nodeRedisDriver } from "./node-redis.ts";
 
 const endpoint = parseConnectionSettings("redis://localhost:1", "redis.session") as RedisEndpoint;

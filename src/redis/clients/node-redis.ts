@@ -12,7 +12,7 @@ import {
   type ReplyForm,
   SOLE_NODE,
 } from "../commands.ts";
-import type { RedisEndpoint } from "../settings.ts";
+import type { RedisEndpoint } from "../endpoint.ts";
 
 export type Library = typeof NodeRedis;
 type Client = ReturnType<Library["createClient"]>;

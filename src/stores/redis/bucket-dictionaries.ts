@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 
 import { StoreServiceError } from "../../core/errors.ts";
-import type { RecordCompressor } from "./bucket-values.ts";
+import type { RecordCompressor } from "./record-compressor.ts";
 
 /** Bytes that many records share, such as `makeSessionDictionary` finds. Records are compressed against them. */
 export interface SessionDictionary {

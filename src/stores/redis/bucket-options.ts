@@ -5,7 +5,8 @@ import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { DICTIONARY_BYTES, LAST_DICTIONARY_ID, type SessionDictionary } from "./bucket-dictionaries.ts";
 import type { BucketKeyGenerators } from "./bucket-keys.ts";
-import type { BucketCompression, RecordCompressor } from "./bucket-values.ts";
+import type { BucketCompression } from "./bucket-values.ts";
+import type { RecordCompressor } from "./record-compressor.ts";
 import type { HashKeysCheckForExpiry } from "./bucket-walk.ts";
 
 /** Options of {@link redisBucketSessionStore}. */

@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import { JsonCodec } from "../../codec/index.ts";
 import { StoreServiceError } from "../../core/errors.ts";
 import type { SessionDictionary } from "./bucket-dictionaries.ts";
-import { type BucketCompression, BucketValues, nonceOf, type RecordCompressor } from "./bucket-values.ts";
+import { type BucketCompression, BucketValues, nonceOf } from "./bucket-values.ts";
+import type { RecordCompressor } from "./record-compressor.ts";
 
 const NONCE = "0123456789abcdef";
 const recordOf = (text: string) => `{"_sojourn":{"nonce":"${NONCE}"},"text":${JSON.stringify(text)}}`;

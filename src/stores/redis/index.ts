@@ -15,7 +15,7 @@ import { type StringKeyGenerators, StringKeys } from "./string-keys.ts";
 
 export type { SessionDictionary } from "./bucket-dictionaries.ts";
 export type { RedisBucketSessionStoreOptions } from "./bucket-options.ts";
-export type { RecordCompressor } from "./bucket-values.ts";
+export type { RecordCompressor } from "./record-compressor.ts";
 export type { HashKeysCheckForExpiry } from "./bucket-walk.ts";
 export { makeSessionDictionary, type MakeSessionDictionaryOptions } from "./make-session-dictionary.ts";
 export { sampleSessionRecords } from "./sample-session-records.ts";

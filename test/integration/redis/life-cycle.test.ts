@@ -7,7 +7,8 @@ import { expect, it, onTestFinished } from "vitest";
 import { nodeRedisDriver } from "../../../src/redis/clients/node-redis.ts";
 import { RedisConnection } from "../../../src/redis/connection.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import { parseConnectionSettings, type RedisEndpoint } from "../../../src/redis/settings.ts";
+import type { RedisEndpoint } from "../../../src/redis/endpoint.ts";
+import { parseConnectionSettings } from "../../../src/redis/settings.ts";
 import { expectConnectionError, serverForTest, within } from "../../support/redis-connections.ts";
 import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 

@@ -1,6 +1,6 @@
 import type { SessionSource } from "../../../../src/adapters/node/types.ts";
 import type { Session } from "../../../../src/session/session.ts";
-import type { RequestFacts, ResponseStart, SessionScope } from "../../../../src/session/session-scope.ts";
+import type { RequestFacts, ResponseStart, SessionScope } from "../../../../src/session/request-contract.ts";
 
 /** A promise that a test settles, so that nothing here waits for a clock. */
 export interface Deferred<Value = void> {
