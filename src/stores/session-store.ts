@@ -3,6 +3,7 @@ import type { Deadline } from "../core/deadlines.ts";
 import type { Etag } from "../core/etag.ts";
 import type { SessionKey } from "../core/ids.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
+import type { SessionTombstones } from "./session-tombstones.ts";
 import type { UserIndex } from "./user-index.ts";
 
 export { type Etag, hasEtag } from "../core/etag.ts";
@@ -58,6 +59,12 @@ export interface SessionStore {
 
   /** The index of users, if the engine can keep one. Without it nothing can be listed or revoked by user. */
   readonly users?: UserIndex | undefined;
+
+  /**
+   * What is remembered of keys that have moved or ended, if the engine can share it between processes. Without it each
+   * process remembers by itself, and `createSojourn` warns.
+   */
+  readonly tombstones?: SessionTombstones | undefined;
 
   /** Reads a live record. */
   read(key: SessionKey, deadline: Deadline): Promise<string | undefined>;

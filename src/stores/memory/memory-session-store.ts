@@ -13,6 +13,7 @@ import {
   type SessionStore,
 } from "../session-store.ts";
 import { checkDeadline } from "./check-deadline.ts";
+import { MemoryTombstones } from "./memory-tombstones.ts";
 import { MemoryUserIndex } from "./memory-user-index.ts";
 
 interface Entry {
@@ -38,12 +39,14 @@ export class MemorySessionStore implements SessionStore {
   readonly name = "memory";
   readonly comparesWholeRecords = true;
   readonly users: MemoryUserIndex = new MemoryUserIndex();
+  readonly tombstones: MemoryTombstones;
   readonly #clock: Clock;
   readonly #entries = new Map<SessionKey, Entry>();
   #sweepSize = LEAST_SWEEP_SIZE;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.tombstones = new MemoryTombstones(clock);
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
