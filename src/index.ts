@@ -106,6 +106,7 @@ export type {
   SessionStoreFactory,
   StoreContext,
 } from "./stores/session-store.ts";
+export type { SessionTombstones } from "./stores/session-tombstones.ts";
 export type {
   IndexedSession,
   UserIndex,

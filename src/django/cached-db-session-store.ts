@@ -15,6 +15,7 @@ import type {
   SessionStore,
   SessionStoreFactory,
 } from "../stores/session-store.ts";
+import type { SessionTombstones } from "../stores/session-tombstones.ts";
 import type { UserIndex } from "../stores/user-index.ts";
 
 /** Options of {@link djangoCachedDbSessionStore}. */
@@ -82,6 +83,10 @@ class DjangoCachedDbSessionStore implements SessionStore {
 
   get users(): UserIndex | undefined {
     return this.#database.users;
+  }
+
+  get tombstones(): SessionTombstones | undefined {
+    return this.#database.tombstones;
   }
 
   read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {

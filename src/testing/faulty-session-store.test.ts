@@ -48,6 +48,18 @@ describe("faultySessionStore", () => {
     ]);
   });
 
+  it("the methods of tombstones are faulty under names of their own", async () => {
+    const [name, methods] = [newSessionKey(), [] as string[]];
+    const store = faultySessionStore(inner, ({ method }) => (methods.push(method), { fail: "unknown-after" }));
+    const error: unknown = await store.tombstones?.add(name, "moved", 1000, later()).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ outcome: "unknown" });
+    expect(await inner.tombstones.read(name, later())).toBe("moved");
+    await expect(store.tombstones?.read(name, later())).rejects.toBeInstanceOf(StoreConnectionError);
+    await expect(store.tombstones?.replace(name, "ended", 1000, later())).rejects.toBeInstanceOf(StoreConnectionError);
+    await expect(store.tombstones?.delete(name, later())).rejects.toBeInstanceOf(StoreConnectionError);
+    expect(methods).toEqual(["tombstones.add", "tombstones.read", "tombstones.replace", "tombstones.delete"]);
+  });
+
   it("a delay that is a promise holds the call until it resolves", async () => {
     const [key, order] = [newSessionKey(), [] as string[]];
     let release = (): void => {};

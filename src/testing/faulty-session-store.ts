@@ -3,9 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Milliseconds } from "../core/clock.ts";
 import { StoreConnectionError } from "../core/errors.ts";
 import type { SessionStore } from "../stores/session-store.ts";
+import type { SessionTombstones } from "../stores/session-tombstones.ts";
 
-/** The methods of a store that a fault can befall. */
-export type FaultyMethod = Exclude<keyof SessionStore, "name" | "users" | "comparesWholeRecords" | "close">;
+/** The methods of a store that a fault can befall; those of its tombstones are `tombstones.read` and so on. */
+export type FaultyMethod =
+  | Exclude<keyof SessionStore, "name" | "users" | "tombstones" | "comparesWholeRecords" | "close">
+  | `tombstones.${keyof SessionTombstones}`;
 
 /** What goes wrong with one call. */
 export interface Fault {
@@ -53,13 +56,14 @@ export function faultySessionStore(store: SessionStore, script: FaultScript): Se
     counts.set(method, index + 1);
     return script({ method, index }) ?? {};
   };
-  const call = <Result>(method: FaultyMethod, execute: () => Promise<Result>): Promise<Result> =>
-    suffer(nextFault(method), method, execute);
+  const call: Call = (method, execute) => suffer(nextFault(method), method, execute);
 
+  const { tombstones } = store;
   const readWithTtl = store.readWithTtl?.bind(store);
   return {
     name: store.name,
     users: store.users,
+    tombstones: tombstones && faultyTombstones(tombstones, call),
     comparesWholeRecords: store.comparesWholeRecords ?? false,
     ...(readWithTtl && { readWithTtl: (...args) => call("readWithTtl", () => readWithTtl(...args)) }),
     read: (...args) => call("read", () => store.read(...args)),
@@ -74,6 +78,18 @@ export function faultySessionStore(store: SessionStore, script: FaultScript): Se
     async *scan(...args) {
       yield* await call("scan", () => Promise.resolve(store.scan(...args)));
     },
+  };
+}
+
+/** Executes a method with the fault that the script has for it. */
+type Call = <Result>(method: FaultyMethod, execute: () => Promise<Result>) => Promise<Result>;
+
+function faultyTombstones(tombstones: SessionTombstones, call: Call): SessionTombstones {
+  return {
+    read: (...args) => call("tombstones.read", () => tombstones.read(...args)),
+    add: (...args) => call("tombstones.add", () => tombstones.add(...args)),
+    replace: (...args) => call("tombstones.replace", () => tombstones.replace(...args)),
+    delete: (...args) => call("tombstones.delete", () => tombstones.delete(...args)),
   };
 }
 

@@ -97,6 +97,8 @@ describeWithDjango("Django's file engine and Node in one folder", (django) => {
     await store.create(expired, emptyRecord, 50_000, later());
     await store.create(live, emptyRecord, 200_000, later());
     await store.create(locked, emptyRecord, 200_000, later());
+    await store.tombstones?.add(live, "moved", 200_000, later());
+    await store.tombstones?.add(locked, "moved", 50_000, later());
     await mkdir(join(path, `${PREFIX}${locked}.lock`));
     await rename(join(path, PREFIX + locked), join(path, `${PREFIX}${locked}.0123456789abcdef.tmp`));
     const before = readdirSync(path);

@@ -38,6 +38,12 @@ describe("cacheSessionStore", () => {
     expect(await cacheStore.get(`:2:django.contrib.sessions.cache${key}`, later())).toBe("record");
   });
 
+  it("keeps tombstones beside them, where neither Django nor a scan looks", async () => {
+    const { store, cacheStore } = open();
+    await store.tombstones?.add("name", "moved", 1000, later());
+    expect(await cacheStore.get("shop:sessions:1:sojourn.moved.name", later())).toBe("moved");
+  });
+
   it("a commit on a record that somebody replaces in between is a conflict with the newer one", async () => {
     const { store, cacheStore } = open();
     const key = newSessionKey();

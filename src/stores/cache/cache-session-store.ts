@@ -5,6 +5,7 @@ import type { SessionKey } from "../../core/ids.ts";
 import type { CacheStore, NewValue } from "../cache-store.ts";
 import { throwNotSent } from "../partial-failures.ts";
 import { type CommitResult, type CreateResult, hasEtag, type SessionStore } from "../session-store.ts";
+import type { SessionTombstones } from "../session-tombstones.ts";
 
 const COMMITTED: CommitResult = { status: "committed" };
 const GONE: CommitResult = { status: "gone" };
@@ -18,11 +19,13 @@ const GONE: CommitResult = { status: "gone" };
 export class CacheSessionStore implements SessionStore {
   readonly name = "cache";
   readonly comparesWholeRecords = true;
+  readonly tombstones: SessionTombstones | undefined;
   readonly #store: CacheStore;
   readonly #namespace: string;
 
   /** @param namespace What the keys begin with. */
-  constructor(store: CacheStore, namespace: string) {
+  constructor(store: CacheStore, namespace: string, tombstones?: SessionTombstones) {
+    this.tombstones = tombstones;
     this.#store = store;
     this.#namespace = namespace;
   }
@@ -35,6 +38,11 @@ export class CacheSessionStore implements SessionStore {
     const entry = { key: this.#at(key), value: record, ttl };
     const [isStored = false] = await this.#store.setMany([entry], "if-absent", deadline);
     return { status: isStored ? "created" : "exists" };
+  }
+
+  /** Stores a record in the place of another, or of none. */
+  async put(key: string, record: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
+    await this.#store.setMany([{ key: this.#at(key), value: record, ttl }], "always", deadline);
   }
 
   commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {

@@ -5,6 +5,7 @@ import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CacheStore, CacheStoreFactory } from "../cache-store.ts";
 import { type CacheableSessionStore, isCacheable } from "../cached/cached-session-store.ts";
 import { redisCacheStore } from "../redis/index.ts";
+import { RecordTombstones } from "../record-tombstones.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
 import { CacheSessionStore } from "./cache-session-store.ts";
 import { MovingSessionStore } from "./moving-session-store.ts";
@@ -50,6 +51,9 @@ const optionsSchema = settingsObject({
 // Django: `KEY_PREFIX` in contrib/sessions/backends/cache.py.
 const DJANGO_PREFIX = "django.contrib.sessions.cache";
 
+/** Begins the keys of tombstones. */
+const MOVED_PREFIX = "sojourn.moved.";
+
 /**
  * Keeps sessions in a cache, under the keys of Django's `cache` engine.
  *
@@ -69,13 +73,15 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
     const message = `the store "${cache.name}" cannot compare and set, or not walk its keys, which sessions need.`;
     throw new ImproperlyConfigured("cacheSessionStore.store", message);
   }
-  const namespace = `${keyPrefix ?? `${projectName}:sessions`}:${version}:${DJANGO_PREFIX}`;
+  const versioned = `${keyPrefix ?? `${projectName}:sessions`}:${version}:`;
+  const namespace = versioned + DJANGO_PREFIX;
+  const tombstones = new RecordTombstones(new CacheSessionStore(cache, versioned + MOVED_PREFIX), (name) => name);
   if (from !== undefined) {
     const other = checkMove(cache, from(context));
-    return new MovingSessionStore({ from: other, cache, namespace, isUnderWay: moves, clock });
+    return new MovingSessionStore({ from: other, cache, namespace, tombstones, isUnderWay: moves, clock });
   }
   if (moves) throw new ImproperlyConfigured("cacheSessionStore.moves", "nothing can be moved without from.");
-  return new CacheSessionStore(cache, namespace);
+  return new CacheSessionStore(cache, namespace, tombstones);
 }
 
 function checkMove(cache: CacheStore, from: SessionStore): CacheableSessionStore {

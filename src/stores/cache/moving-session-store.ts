@@ -6,7 +6,9 @@ import type { CacheStore } from "../cache-store.ts";
 import type { CacheableSessionStore } from "../cached/cached-session-store.ts";
 import { harmless, throwNotSent } from "../partial-failures.ts";
 import type { ClearProgress, CommitResult, CreateResult, SessionStore } from "../session-store.ts";
+import type { SessionTombstones } from "../session-tombstones.ts";
 import { CacheSessionStore } from "./cache-session-store.ts";
+import { MovingTombstones } from "./moving-tombstones.ts";
 import { isMark, WRITER_TTL, withoutWriter, withWriter } from "./writers-mark.ts";
 
 const GONE: CommitResult = { status: "gone" };
@@ -21,6 +23,8 @@ export interface Move {
   readonly cache: CacheStore;
   /** What the keys in the cache begin with. */
   readonly namespace: string;
+  /** Those of the cache. */
+  readonly tombstones: SessionTombstones;
   readonly isUnderWay: boolean;
   readonly clock: Clock;
 }
@@ -41,12 +45,15 @@ export interface Move {
  */
 export class MovingSessionStore implements SessionStore {
   readonly name = "cache";
+  readonly tombstones: SessionTombstones;
   readonly #move: Move;
   readonly #to: CacheSessionStore;
 
   constructor(move: Move) {
     this.#move = move;
     this.#to = new CacheSessionStore(move.cache, move.namespace);
+    const { tombstones, from, isUnderWay } = move;
+    this.tombstones = from.tombstones ? new MovingTombstones(from.tombstones, tombstones, isUnderWay) : tombstones;
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {

@@ -12,6 +12,7 @@ import {
   type RecordWithTtl,
   type SessionStore,
 } from "../session-store.ts";
+import type { SessionTombstones } from "../session-tombstones.ts";
 import type { UserIndex } from "../user-index.ts";
 import { isAlone, isCopy, newClaim, withoutWriter, withWriter, PLACE_TTL } from "./place.ts";
 
@@ -65,6 +66,10 @@ export class CachedSessionStore implements SessionStore {
 
   get users(): UserIndex | undefined {
     return this.#database.users;
+  }
+
+  get tombstones(): SessionTombstones | undefined {
+    return this.#database.tombstones;
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {

@@ -1,7 +1,8 @@
 import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
-import type { SessionKey } from "../../core/ids.ts";
+import { hashSessionKey, type SessionKey } from "../../core/ids.ts";
+import { RecordTombstones } from "../record-tombstones.ts";
 import {
   type ClearProgress,
   type CommitResult,
@@ -10,7 +11,7 @@ import {
   type RecordWithTtl,
   type SessionStore,
 } from "../session-store.ts";
-import { FileLocks } from "./file-locks.ts";
+import type { FileLocks } from "./file-locks.ts";
 import {
   deleteFile,
   deleteRead,
@@ -30,7 +31,9 @@ export interface FileSessionStoreOptions {
   /** A file expires so long after its time of modification. In milliseconds. */
   readonly age: Milliseconds;
   readonly clock: Clock;
-  readonly locks?: FileLocks;
+  readonly locks: FileLocks;
+  /** Files of tombstones, as those of another store in the same folder. */
+  readonly tombstones?: FileSessionStore;
 }
 
 /** Changes a file that was read; answers `false` when somebody without a lock (Django) was faster. */
@@ -60,8 +63,12 @@ export class FileSessionStore implements SessionStore {
   readonly #age: Milliseconds;
   readonly #clock: Clock;
   readonly #locks: FileLocks;
+  readonly #tombstones: FileSessionStore | undefined;
+  readonly tombstones: RecordTombstones | undefined;
 
-  constructor({ folder, age, clock, locks = new FileLocks() }: FileSessionStoreOptions) {
+  constructor({ folder, age, clock, locks, tombstones }: FileSessionStoreOptions) {
+    this.tombstones = tombstones && new RecordTombstones(tombstones, hashSessionKey);
+    this.#tombstones = tombstones;
     this.#folder = folder;
     this.#age = age;
     this.#clock = clock;
@@ -85,6 +92,15 @@ export class FileSessionStore implements SessionStore {
       if (read && this.#isLive(read)) return { status: "exists" };
       const isReplaced = await replaceFile(this.#folder.fileOf(key), read, this.#replacement(record, ttl), begin);
       return isReplaced ? { status: "created" } : undefined;
+    });
+  }
+
+  /** Stores a record in the place of another, or of none. */
+  async put(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
+    await this.#withLock<true>(key, deadline, async (begin) => {
+      const read = await this.#read(key);
+      const isReplaced = await replaceFile(this.#folder.fileOf(key), read, this.#replacement(record, ttl), begin);
+      return isReplaced ? true : undefined;
     });
   }
 
@@ -130,7 +146,7 @@ export class FileSessionStore implements SessionStore {
     });
   }
 
-  /** Deletes expired files, and what processes that were killed have left beside them. */
+  /** Deletes expired files, what processes that were killed have left beside them, and tombstones, which it does not count. */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     await Turn.run(pageDeadline(), () => this.#folder.prepare());
     const { keys, leftovers } = await this.#folder.list(pageDeadline);
@@ -142,6 +158,7 @@ export class FileSessionStore implements SessionStore {
       onProgress?.({ cleared });
     }
     for (const [key, paths] of leftovers) await this.#deleteLeftovers(key, paths, pageDeadline);
+    await this.#tombstones?.clearExpired(pageDeadline, () => onProgress?.({ cleared }));
     return cleared;
   }
 

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { type Duration, durationSchema } from "../../core/durations.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
+import { FileLocks } from "./file-locks.ts";
 import { FileSessionStore } from "./file-session-store.ts";
 import { SessionFolder } from "./session-folder.ts";
 
@@ -26,7 +27,7 @@ export interface FileSessionStoreOptions {
 
 const PATH = "the path of a folder";
 // The characters of a cookie's name (RFC 9110, token). A file's name may have 255 bytes, of which the longest suffix,
-// with the key, takes 53.
+// with the key, takes 53, and two more characters mark a tombstone.
 const PREFIX = "1 to 200 characters of a cookie's name";
 const PREFIX_FORM = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,200}$/;
 
@@ -48,5 +49,17 @@ export function fileSessionStore(options: FileSessionStoreOptions): SessionStore
 
 function openFileSessionStore(options: FileSessionStoreOptions, { clock }: StoreContext): SessionStore {
   const { path, prefix, age } = parseSettings(optionsSchema, options, "fileSessionStore");
-  return new FileSessionStore({ folder: new SessionFolder(path, prefix), age, clock });
+  const locks = new FileLocks();
+  const tombstones = new FileSessionStore({
+    folder: new SessionFolder(path, tombstonePrefix(prefix)),
+    age: 0,
+    clock,
+    locks,
+  });
+  return new FileSessionStore({ folder: new SessionFolder(path, prefix), age, clock, locks, tombstones });
+}
+
+/** No cookie's name has an `@`, so Django passes these files by. They are over at their time of modification. */
+function tombstonePrefix(prefix: string): string {
+  return `@${prefix}.`;
 }

@@ -11,6 +11,7 @@ import type { BucketKeys } from "./bucket-keys.ts";
 import { warnOfListpackLimits } from "./bucket-limits.ts";
 import { type BucketValues, nonceOf } from "./bucket-values.ts";
 import { BucketWalk, type HashKeysCheckForExpiry } from "./bucket-walk.ts";
+import { RedisTombstones } from "./redis-tombstones.ts";
 import { RedisUserIndex } from "./redis-user-index.ts";
 
 const READ = new RedisScript("bucket-read", new URL("../../redis/scripts/bucket-read.lua", import.meta.url));
@@ -36,6 +37,7 @@ export interface BucketSessionStoreOptions {
 export class BucketSessionStore implements SessionStore {
   readonly name = "redis";
   readonly users: RedisUserIndex;
+  readonly tombstones: RedisTombstones;
   readonly #connection: RedisConnection;
   readonly #keys: BucketKeys;
   readonly #values: BucketValues;
@@ -50,6 +52,7 @@ export class BucketSessionStore implements SessionStore {
     this.#walk = new BucketWalk(connection, keys);
     this.#hashKeysCheckForExpiry = hashKeysCheckForExpiry;
     this.users = new RedisUserIndex(connection, `${keys.namespace.slice(0, -1)}-user:`);
+    this.tombstones = new RedisTombstones(connection, `${keys.namespace.slice(0, -1)}-moved:`);
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {

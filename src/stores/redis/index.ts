@@ -99,14 +99,21 @@ function sessionConnection(name: string | undefined, { redis }: StoreContext): R
 // `{project name}:{integer}:*` is where the cache lives when its prefix is the project's name, and what clear() deletes.
 const BEGINS_WITH_INTEGER = /^-?\d+(:|$)/;
 
+/** Where a store keeps what is no session. */
+const TAKEN_SUFFIXES = {
+  "-user": "the lists of users",
+  "-moved": "the tombstones of sessions that have moved",
+};
+
 function sessionNamespace(projectName: string, prefix: string, setting: string): string {
   if (projectName === "") throw new ImproperlyConfigured("projectName", "expected a name, got an empty string.");
   if (prefix === "" || BEGINS_WITH_INTEGER.test(prefix)) {
     const expected = 'expected a text that does not begin with an integer, such as "session"';
     throw new ImproperlyConfigured(`${setting}.prefix`, `${expected}, got ${JSON.stringify(prefix)}.`);
   }
-  if (prefix.endsWith("-user")) {
-    const expected = 'expected a text that does not end in "-user": that is where the lists of users lie';
+  for (const [suffix, what] of Object.entries(TAKEN_SUFFIXES)) {
+    if (!prefix.endsWith(suffix)) continue;
+    const expected = `expected a text that does not end in "${suffix}": that is where ${what} lie`;
     throw new ImproperlyConfigured(`${setting}.prefix`, `${expected}, got ${JSON.stringify(prefix)}.`);
   }
   return `${projectName}:${prefix}:`;

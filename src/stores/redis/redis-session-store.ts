@@ -7,6 +7,7 @@ import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisScript } from "../../redis/script.ts";
 import type { CommitResult, CreateResult, SessionStore } from "../session-store.ts";
 import { escapeGlob, luaRange, toRedisTtl } from "./arguments.ts";
+import { RedisTombstones } from "./redis-tombstones.ts";
 import { RedisUserIndex } from "./redis-user-index.ts";
 import type { StringKeys } from "./string-keys.ts";
 
@@ -30,6 +31,7 @@ const SCAN_COUNT = 1000;
 export class RedisSessionStore implements SessionStore {
   readonly name = "redis";
   readonly users: RedisUserIndex;
+  readonly tombstones: RedisTombstones;
   readonly #connection: RedisConnection;
   readonly #keys: StringKeys;
 
@@ -37,6 +39,7 @@ export class RedisSessionStore implements SessionStore {
     this.#connection = connection;
     this.#keys = keys;
     this.users = new RedisUserIndex(connection, `${keys.namespace.slice(0, -1)}-user:`);
+    this.tombstones = new RedisTombstones(connection, `${keys.namespace.slice(0, -1)}-moved:`);
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {

@@ -20,6 +20,9 @@ export interface ExpiringRow {
   readonly expiry: string;
 }
 
+/** Begins the keys of rows that hold a tombstone. No key of a session has a colon, and nothing in it is special to LIKE. */
+export const TOMBSTONE_PREFIX = "moved:";
+
 /** In the answer of MySQL to {@link SessionStatements.create}: there is a live record. */
 export const EXISTS = 2n;
 
@@ -75,6 +78,20 @@ export class SessionStatements {
         expire_date = IF(expire_date <= ${this.#time(sql, now)}, VALUES(expire_date), expire_date)`;
   }
 
+  /** Inserts a record, or replaces any other. */
+  put(key: string, record: string, expiry: EpochMilliseconds): Build {
+    const isMysql = this.#dialect === "mysql";
+    return (sql) => sql`
+      INSERT INTO ${this.#name(sql)} (session_key, session_data, expire_date)
+      VALUES (${key}, ${record}, ${this.#time(sql, expiry)})
+      ${
+        isMysql
+          ? sql`ON DUPLICATE KEY UPDATE session_data = VALUES(session_data), expire_date = VALUES(expire_date)`
+          : sql`ON CONFLICT (session_key) DO UPDATE
+                SET session_data = excluded.session_data, expire_date = excluded.expire_date`
+      }`;
+  }
+
   commit(key: SessionKey, record: string, etag: Etag, expiry: EpochMilliseconds, now: EpochMilliseconds): Build {
     return (sql) => sql`
       UPDATE ${this.#name(sql)}
@@ -108,14 +125,15 @@ export class SessionStatements {
       FROM ${this.#name(sql)} WHERE session_key > ${after} ORDER BY session_key LIMIT ${sql.lit(limit)}`;
   }
 
-  /** Deletes records that have expired, in batches. One that is renewed meanwhile stays. */
-  clearing(limit: number, now: EpochMilliseconds): Clearing {
+  /** Deletes records or tombstones that have expired, in batches. One that is renewed meanwhile stays. */
+  clearing(what: "records" | "tombstones", limit: number, now: EpochMilliseconds): Clearing {
     const expired = (
       sql: Sql,
       from?: Instant,
       until: Instant = toTimestamp(now, this.#dialect),
     ): RawBuilder<unknown> => {
-      const isOver = sql`expire_date <= ${this.#cast(sql, until)}`;
+      const isMeant = what === "tombstones" ? sql`LIKE` : sql`NOT LIKE`;
+      const isOver = sql`expire_date <= ${this.#cast(sql, until)} AND session_key ${isMeant} ${`${TOMBSTONE_PREFIX}%`}`;
       return from === undefined ? isOver : sql`expire_date >= ${this.#cast(sql, from)} AND ${isOver}`;
     };
     return {

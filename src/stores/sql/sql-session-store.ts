@@ -3,11 +3,12 @@ import type { QueryResult } from "kysely";
 import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
-import { isSessionKey, type SessionKey } from "../../core/ids.ts";
+import { hashSessionKey, isSessionKey, type SessionKey } from "../../core/ids.ts";
+import { RecordTombstones } from "../record-tombstones.ts";
 import type { ClearProgress, CommitResult, CreateResult, RecordWithTtl, SessionStore } from "../session-store.ts";
 import { BATCH_SIZE, clearInBatches } from "./clear-in-batches.ts";
 import type { Build, SqlDatabase } from "./database.ts";
-import { EXISTS, SessionStatements } from "./session-statements.ts";
+import { EXISTS, SessionStatements, TOMBSTONE_PREFIX } from "./session-statements.ts";
 import type { SqlUserIndex } from "./sql-user-index.ts";
 import { fromTimestamp } from "./timestamp.ts";
 
@@ -18,7 +19,8 @@ const PAGE_SIZE = 1000;
 const LEAST_TTL: Milliseconds = 0.001;
 
 /**
- * Sessions in Django's table `django_session`: `session_key`, `session_data` with the record, `expire_date`.
+ * Sessions in Django's table `django_session`: `session_key`, `session_data` with the record, `expire_date`. A tombstone is a
+ * row whose key no session has.
  *
  * Each method is decided by one statement. When a write has matched nothing, one read tells whether another version
  * is there or none.
@@ -26,6 +28,7 @@ const LEAST_TTL: Milliseconds = 0.001;
 export class SqlSessionStore implements SessionStore {
   readonly name = "sql";
   readonly users: SqlUserIndex | undefined;
+  readonly tombstones: RecordTombstones = new RecordTombstones(this, tombstoneKey);
   readonly #database: SqlDatabase;
   readonly #statements: SessionStatements;
   readonly #clock: Clock;
@@ -54,6 +57,11 @@ export class SqlSessionStore implements SessionStore {
     const result = await this.#database.run(this.#statements.create(key, record, now + ttl, now), deadline);
     const exists = this.#database.dialect === "mysql" ? result.insertId === EXISTS : !hasRows(result);
     return { status: exists ? "exists" : "created" };
+  }
+
+  /** Stores a record in the place of another, or of none. */
+  async put(key: string, record: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
+    await this.#database.run(this.#statements.put(key, record, this.#clock.now() + ttl), deadline);
   }
 
   async commit(
@@ -100,11 +108,17 @@ export class SqlSessionStore implements SessionStore {
     await this.#database.run((sql) => sql`SELECT 1`, deadline, "reads");
   }
 
-  /** A step is a batch. Those on the index of users come first, and count no records. */
+  /** A step is a batch. Those on the index of users come first, those on tombstones last, and count no records. */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     await this.users?.clearExpired(pageDeadline, () => onProgress?.({ cleared: 0 }));
-    const clearing = this.#statements.clearing(BATCH_SIZE, this.#clock.now());
-    return clearInBatches(this.#database, clearing, pageDeadline, (cleared) => onProgress?.({ cleared }));
+    const now = this.#clock.now();
+    const records = this.#statements.clearing("records", BATCH_SIZE, now);
+    const cleared = await clearInBatches(this.#database, records, pageDeadline, (count) =>
+      onProgress?.({ cleared: count }),
+    );
+    const tombstones = this.#statements.clearing("tombstones", BATCH_SIZE, now);
+    await clearInBatches(this.#database, tombstones, pageDeadline, () => onProgress?.({ cleared }));
+    return cleared;
   }
 
   /** The pool is the application's. */
@@ -128,6 +142,11 @@ export class SqlSessionStore implements SessionStore {
     const record = await this.read(key, deadline);
     return record === undefined ? { status: "gone" } : { status: "conflict", record };
   }
+}
+
+/** 38 characters, of which the collation of the column may fold the case. */
+function tombstoneKey(name: string): string {
+  return TOMBSTONE_PREFIX + hashSessionKey(name);
 }
 
 function hasRows({ numAffectedRows }: QueryResult<unknown>): boolean {

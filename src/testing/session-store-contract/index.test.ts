@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import { MemorySessionStore } from "../../stores/memory/memory-session-store.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
+import type { SessionTombstones } from "../../stores/session-tombstones.ts";
 import { ManualClock } from "../manual-clock.ts";
 import { describeSessionStore, type SessionStoreSuiteOptions, type TestFramework } from "./index.ts";
 
@@ -128,7 +129,57 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
     (store) => ({ read: (key) => store.read(key, { total: 1, remaining: 1, hasPassed: false } as never) }),
     "a deadline that has passed: every method fails as not sent, and nothing is written",
   ],
+  [
+    "whose tombstones look, then write",
+    ({ tombstones }) => ({
+      tombstones: tombstones && {
+        ...methodsOf(tombstones),
+        add: async (name, text, ttl, deadline) => {
+          const present = await tombstones.read(name, deadline);
+          if (present === undefined) await tombstones.replace(name, text, ttl, deadline);
+          return present;
+        },
+      },
+    }),
+    "of 20 parallel additions to one name exactly one is stored, and the others answer its text",
+  ],
+  [
+    "that folds the case of its tombstones' names",
+    ({ tombstones }) => ({
+      tombstones: tombstones && {
+        ...methodsOf(tombstones),
+        add: (name, ...rest) => tombstones.add(name.toLowerCase(), ...rest),
+        read: (name, deadline) => tombstones.read(name.toLowerCase(), deadline),
+      },
+    }),
+    "names that differ in case or in one character alone do not meet",
+  ],
+  [
+    "that keeps its tombstones among its records",
+    (store) => ({
+      tombstones: {
+        read: (name, deadline) => store.read(name, deadline),
+        add: async (name, text, ttl, deadline) =>
+          (await store.create(name, text, ttl, deadline)).status === "created" ? undefined : store.read(name, deadline),
+        replace: async (name, text, ttl, deadline) => {
+          await store.delete(name, deadline);
+          await store.create(name, text, ttl, deadline);
+        },
+        delete: async (name, deadline) => void (await store.delete(name, deadline)),
+      },
+    }),
+    "a tombstone is no record: it takes no place of one, and scan and the index do not see it",
+  ],
 ];
+
+function methodsOf(tombstones: SessionTombstones): SessionTombstones {
+  return {
+    read: (...args) => tombstones.read(...args),
+    add: (...args) => tombstones.add(...args),
+    replace: (...args) => tombstones.replace(...args),
+    delete: (...args) => tombstones.delete(...args),
+  };
+}
 
 test.each(faults)("a store %s fails", async (_, spoil, title) => {
   expect((await runSuite(spoil)).failed).toContain(title);

@@ -10,6 +10,7 @@ import { EXPIRY, READ_WITH_TTL } from "./expiry.ts";
 import { RECORDS } from "./records.ts";
 import { SCAN } from "./scan.ts";
 import type { ContractTest } from "./support.ts";
+import { TOMBSTONES, withoutTombstones } from "./tombstones.ts";
 import { USERS } from "./users.ts";
 
 /** The functions of a test framework that the suite needs: those of Vitest, Jest, Mocha or `node:test` fit. */
@@ -35,6 +36,8 @@ export interface SessionStoreSuiteOptions {
   readonly open: () => Promise<OpenedStore> | OpenedStore;
   /** Why the store has no index of users: one test that it has none then stands for those about the index. */
   readonly noUsers?: string;
+  /** Why the store has no tombstones: one test that it has none then stands for those about them. */
+  readonly noTombstones?: string;
   /** Whether the store has `readWithTtl`. If not, one test that it has none stands for the one about it. @defaultValue `false` */
   readonly hasReadWithTtl?: boolean;
   /** Tests, by their titles, that the store cannot pass, with the reason. */
@@ -48,7 +51,7 @@ export interface SessionStoreSuiteOptions {
   readonly shortTtl?: Milliseconds;
 }
 
-const WITHOUT_USERS: Readonly<Record<string, ContractTest>> = {
+const RECORD_TESTS: Readonly<Record<string, ContractTest>> = {
   ...RECORDS,
   ...CONDITIONAL_WRITES,
   ...EXPIRY,
@@ -56,7 +59,12 @@ const WITHOUT_USERS: Readonly<Record<string, ContractTest>> = {
   ...SCAN,
 };
 
-const CONTRACT: Readonly<Record<string, ContractTest>> = { ...WITHOUT_USERS, ...READ_WITH_TTL, ...USERS };
+const CONTRACT: Readonly<Record<string, ContractTest>> = {
+  ...RECORD_TESTS,
+  ...READ_WITH_TTL,
+  ...USERS,
+  ...TOMBSTONES,
+};
 
 const NO_READ_WITH_TTL: Readonly<Record<string, ContractTest>> = {
   async "has no readWithTtl"({ store }) {
@@ -65,11 +73,12 @@ const NO_READ_WITH_TTL: Readonly<Record<string, ContractTest>> = {
 };
 
 function contractOf(options: SessionStoreSuiteOptions): Readonly<Record<string, ContractTest>> {
-  const { noUsers, hasReadWithTtl = false } = options;
+  const { noUsers, noTombstones, hasReadWithTtl = false } = options;
   return {
-    ...WITHOUT_USERS,
+    ...RECORD_TESTS,
     ...(hasReadWithTtl ? READ_WITH_TTL : NO_READ_WITH_TTL),
     ...(noUsers === undefined ? USERS : withoutIndex(noUsers)),
+    ...(noTombstones === undefined ? TOMBSTONES : withoutTombstones(noTombstones)),
   };
 }
 

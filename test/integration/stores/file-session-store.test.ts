@@ -76,6 +76,23 @@ describe("the files", () => {
     expect(await keysOf(openStore(path, { prefix: "__Host-sida" }).store)).toEqual([]);
   });
 
+  it("of tombstones are named @{prefix}.…, end at their time of modification and go with clearExpired", async () => {
+    const { path, clock, store } = open();
+    const other = openStore(path, { prefix: "sessionid." }).store;
+    await store.tombstones?.add("a", "moved", 5000, later());
+    await store.tombstones?.add("A", "moved", 6000, later());
+    await other.tombstones?.add("a", "of another prefix", 9000, later());
+    const names = readdirSync(path);
+    expect(names.filter((name) => /^@sessionid\.[a-z0-9]{32}$/.test(name))).toHaveLength(2);
+    expect(names.filter((name) => /^@sessionid\.\.[a-z0-9]{32}$/.test(name))).toHaveLength(1);
+    const modified = names.map((name) => statSync(join(path, name)).mtimeMs - clock.now());
+    expect(modified.map(Math.round).toSorted((left, right) => left - right)).toEqual([5000, 6000, 9000]);
+    await utimes(join(path, names.find((name) => !name.includes("..")) ?? ""), 0, 0);
+    expect(await store.clearExpired(later)).toBe(0);
+    expect(readdirSync(path)).toHaveLength(2);
+    expect(await other.tombstones?.read("a", later())).toBe("of another prefix");
+  });
+
   it("that Django has written live for the age from then on, and an empty one, with which it begins, is none", async () => {
     const { path, clock, store } = open({ age: 100 });
     const [key, begun] = [newSessionKey(), newSessionKey()];

@@ -64,11 +64,32 @@ describeWithRedis("the Redis session store", () => {
       expect(await server.command("EXISTS", `myproject:{admin}:${key}`)).toBe(1);
     });
 
+    it("has tombstones beside it, {project}:{prefix}-moved:{name}, each method of which is one command", async () => {
+      const store = openStore({}, "tombstoned");
+      const [at, monitor] = ["tombstoned:session-moved:Name.1", await server.monitor()];
+      await store.tombstones?.add("Name.1", "login 1", 60_000, within());
+      await store.tombstones?.add("Name.1", "login 2", 60_000, within());
+      await store.tombstones?.read("Name.1", within());
+      await store.tombstones?.replace("Name.1", "ended", 60_000, within());
+      expect((await monitor.take()).map((name) => name.replace(/^EVAL$/, "EVALSHA"))).toEqual([
+        "EVALSHA",
+        "EVALSHA",
+        "GET",
+        "SET",
+      ]);
+      expect(await server.command("GET", at)).toBe("ended");
+      expect(Number(await server.command("PTTL", at))).toBeGreaterThan(50_000);
+      await store.tombstones?.delete("Name.1", within());
+      expect(await server.command("EXISTS", at)).toBe(0);
+      monitor.stop();
+    });
+
     it.each(["", "1", "42", "1:sessions"])("refuses the prefix %j, which lies in a cache's namespace", (prefix) => {
       expect(() => openStore({ prefix })).toThrow(ImproperlyConfigured);
       expect(() => openStore({ prefix })).toThrow("redisSessionStore.prefix: expected a text that does not begin");
       expect(() => openStore({ prefix: `-${prefix || "1"}` })).toThrow("redisSessionStore.prefix");
       expect(() => openStore({ prefix: `${prefix}a-user` })).toThrow("redisSessionStore.prefix");
+      expect(() => openStore({ prefix: `${prefix}a-moved` })).toThrow("redisSessionStore.prefix");
     });
 
     it("refuses an empty project name", () => {

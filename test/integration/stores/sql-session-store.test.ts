@@ -145,12 +145,54 @@ function describeDatabase(connect: () => Database): void {
       (progress) => counts.push(progress.cleared),
     );
     expect(cleared).toBe(2100);
-    // One for each table of the index of users, three for the sessions; each is a read and a deletion.
-    expect(counts).toEqual([0, 0, 1000, 2000, 2100]);
+    // One for each table of the index of users, three for the sessions, one for tombstones; each is a read and a deletion.
+    expect(counts).toEqual([0, 0, 1000, 2000, 2100, 2100]);
     expect(deadlines).toBe(2 * counts.length);
     const rows = await one.selectFrom(table).select("session_key").execute();
     expect(rows.map(({ session_key: key }) => key as string).toSorted()).toEqual(living.toSorted());
     expect(await store.clearExpired(later)).toBe(0);
+  });
+
+  it("tombstones are rows of the table whose key no session has, and a scan passes pages of them by", async () => {
+    const { store, table } = await openFresh(one);
+    const names = Array.from({ length: 2100 }, (_, index) => `name.${index}`);
+    await Promise.all(names.map(async (name) => store.tombstones?.replace(name, "moved", LONG_TTL, later())));
+    const keys = Array.from({ length: 10 }, newSessionKey);
+    await Promise.all(keys.map((key) => store.create(key, "record", LONG_TTL, later())));
+    const rows = await one.selectFrom(table).select(["session_key", "session_data"]).execute();
+    expect(rows).toHaveLength(2110);
+    expect(rows.filter(({ session_key: key }) => /^moved:[a-z0-9]{32}$/.test(String(key)))).toHaveLength(2100);
+    const found = [];
+    for await (const key of store.scan(later)) found.push(key);
+    expect(found.toSorted()).toEqual(keys.toSorted());
+  });
+
+  it("clearExpired deletes expired tombstones among expired records, and counts the records alone", async () => {
+    const { store, table, clock } = await openFresh(one);
+    await Promise.all(
+      Array.from({ length: 1100 }, async (_, index) => {
+        await store.create(newSessionKey(), "record", 500 + (index % 500), later());
+        await store.tombstones?.add(`name.${index}`, "moved", 500 + (index % 500), later());
+      }),
+    );
+    await store.tombstones?.add("alive", "moved", 1001, later());
+    clock.advance(1000);
+    const counts: number[] = [];
+    expect(await store.clearExpired(later, ({ cleared }) => counts.push(cleared))).toBe(1100);
+    expect(counts).toEqual([0, 0, 1000, 1100, 1100, 1100]);
+    expect(await one.selectFrom(table).select("session_data").execute()).toEqual([{ session_data: "moved" }]);
+    expect(await store.tombstones?.read("alive", later())).toBe("moved");
+  });
+
+  it("of additions through two pools exactly one is stored, and the others answer its text", async () => {
+    const { store, table, clock } = await openFresh(one);
+    const stores = [store, openStore(two, table, clock)];
+    const texts = Array.from({ length: 40 }, (_, index) => `addition ${index}`);
+    const answers = await Promise.all(
+      texts.map(async (text, index) => stores[index % 2]?.tombstones?.add("name", text, LONG_TTL, later())),
+    );
+    const stored = await store.tombstones?.read("name", later());
+    expect(answers).toEqual(texts.map((text) => (text === stored ? undefined : stored)));
   });
 
   it("clearExpired beside renewals: what was renewed in time stays", async () => {
