@@ -4,7 +4,6 @@ import { Deadline } from "../core/deadlines.ts";
 import { ImproperlyConfigured, InsecureRequestError, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
 import { hashSessionKey, isSessionKey, type SessionKey } from "../core/ids.ts";
-import { defineMember } from "../json/index.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { ClearProgress, SessionStore } from "../stores/session-store.ts";
@@ -136,7 +135,7 @@ export class Sessions<Data extends object = UntypedData> {
   async create(data: Partial<Data> = {}): Promise<Session<Data>> {
     const origin = { hasCookie: false, userAgent: undefined, presentedKey: undefined, stored: undefined };
     const session = await this.#session(this.#carrier?.begin(undefined).services ?? this.#services, origin);
-    for (const [key, value] of Object.entries(data)) defineMember(session.data, key, value);
+    session.sessionData.take(data);
     await session.save();
     return session;
   }
