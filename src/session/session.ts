@@ -211,7 +211,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (response.headersSent) this.noteHeadersSent();
     if (this.#queue.isBusy) return this.#queue.idle.then(() => this.finish(response));
     const failure = this.#queue.takeFailure();
-    if (failure) return Promise.reject(failure.error as Error);
+    if (failure) return Promise.reject(failure.error);
     const saving = this.#finishData(response);
     return saving ? saving.then(() => this.#confirmCookie()) : this.#confirmCookie();
   }

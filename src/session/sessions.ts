@@ -4,7 +4,6 @@ import { Deadline } from "../core/deadlines.ts";
 import { ImproperlyConfigured, InsecureRequestError, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
 import { hashSessionKey, isSessionKey, type SessionKey } from "../core/ids.ts";
-import { defineMember } from "../json/index.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
 import { MemoryTombstones } from "../stores/memory/memory-tombstones.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
@@ -155,7 +154,7 @@ export class Sessions<Data extends object = UntypedData> {
   /** Begins a session that belongs to no request, and saves it: for tests and jobs, with {@link Session.cookieHeader}. */
   async create(data: Partial<Data> = {}): Promise<Session<Data>> {
     const session = await this.#session(this.#servicesOf(undefined).services, NO_ORIGIN);
-    for (const [key, value] of Object.entries(data)) defineMember(session.data, key, value);
+    session.sessionData.take(data);
     await session.save();
     return session;
   }
