@@ -43,6 +43,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #isCookieConfirmed = false;
   /** Why the browser's cookie cannot be set any more; `undefined` while it can. */
   #whyNoCookie: string | undefined;
+  #hasResponse = true;
   /** Whether this request itself has ended the session that it came with. */
   #hasEnded = false;
 
@@ -197,9 +198,10 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#whyNoCookie ??= HEADERS_SENT;
   }
 
-  /** @internal There is no response: what needs a cookie is refused. */
+  /** @internal There is no response: no session begins, and none changes that a cookie carries. */
   noteNoResponse(): void {
-    this.#whyNoCookie = NO_RESPONSE;
+    this.#hasResponse = false;
+    if (this.#state.services.carried) this.#whyNoCookie = NO_RESPONSE;
     this.#queue.isUnattended = true;
   }
 
@@ -211,7 +213,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (response.headersSent) this.noteHeadersSent();
     if (this.#queue.isBusy) return this.#queue.idle.then(() => this.finish(response));
     const failure = this.#queue.takeFailure();
-    if (failure) return Promise.reject(failure.error);
+    if (failure) return failure.then(() => {});
     const saving = this.#finishData(response);
     return saving ? saving.then(() => this.#confirmCookie()) : this.#confirmCookie();
   }
@@ -435,6 +437,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const record = change(SessionRecord.empty, () => {});
     if (record === undefined || record.isEmpty) return;
     this.#demandCookie("Saving a new session");
+    if (!this.#hasResponse)
+      throw new SessionUsageError(`Saving a new session needs to send a cookie, but ${NO_RESPONSE}`);
     await this.#demandNoDeparture(deadline);
     const stored = await this.#state.services.records.create(record, this.#creation(), deadline);
     this.#state.data.settle(pending);
