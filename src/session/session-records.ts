@@ -1,5 +1,5 @@
 import type { UndecodableReason } from "../codec/index.ts";
-import type { Milliseconds } from "../core/clock.ts";
+import type { EpochMilliseconds, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { SessionConflictError, SessionInterrupted, StoreConnectionError } from "../core/errors.ts";
 import { newSessionKey, type SessionKey } from "../core/ids.ts";
@@ -7,7 +7,7 @@ import type { CommitResult, SessionStore } from "../stores/session-store.ts";
 import { userIdOf } from "./auth.ts";
 import { KeyQueue } from "./key-queue.ts";
 import type { SessionRecord } from "./session-record.ts";
-import type { Creation, Listing, UserSessions } from "./user-sessions.ts";
+import type { Creation, ListedState, Listing, UserSessions } from "./user-sessions.ts";
 import type { Version, Versions } from "./versions.ts";
 
 /** Where a session is: what the browser has, and what the store has. */
@@ -216,15 +216,20 @@ export class SessionRecords {
     await this.#unlist(at, version.record, deadline);
   }
 
-  /** Whether there is a live record, and it is a user's. */
-  async isUsers(at: SessionKey, userId: string, deadline: Deadline): Promise<boolean> {
+  /** What a session that is listed for a user is found to be. */
+  async listedState(at: SessionKey, userId: string, deadline: Deadline): Promise<ListedState> {
+    const text = await this.#store.read(at, deadline);
+    if (text === undefined) return "gone";
+    const version = this.#versions.decode(text, at);
+    if (typeof version === "string") return "unknown";
+    return userIdOf(version.record) === userId && this.#versions.timeToLive(version.record) > 0 ? "live" : "gone";
+  }
+
+  /** When the session of a record began; `undefined` when there is none, or it does not tell. */
+  async createdAt(at: SessionKey, deadline: Deadline): Promise<EpochMilliseconds | undefined> {
     const text = await this.#store.read(at, deadline);
     const version = text === undefined ? "absent" : this.#versions.decode(text, at);
-    return (
-      typeof version !== "string" &&
-      userIdOf(version.record) === userId &&
-      this.#versions.timeToLive(version.record) > 0
-    );
+    return typeof version === "string" ? undefined : version.record.facts.created;
   }
 
   #listingOf({ at }: SessionPlace, record: SessionRecord, userAgent: string | undefined): Listing | undefined {

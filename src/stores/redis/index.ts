@@ -105,8 +105,8 @@ function sessionNamespace(projectName: string, prefix: string, setting: string):
     const expected = 'expected a text that does not begin with an integer, such as "session"';
     throw new ImproperlyConfigured(`${setting}.prefix`, `${expected}, got ${JSON.stringify(prefix)}.`);
   }
-  if (prefix.endsWith("-user")) {
-    const expected = 'expected a text that does not end in "-user": that is where the lists of users lie';
+  if (/-users?$/.test(prefix)) {
+    const expected = 'expected a text that ends neither in "-user" nor in "-users": the lists of users lie there';
     throw new ImproperlyConfigured(`${setting}.prefix`, `${expected}, got ${JSON.stringify(prefix)}.`);
   }
   return `${projectName}:${prefix}:`;
