@@ -10,6 +10,7 @@ import { StoreConnectionError, StoreServiceError } from "../../../src/core/error
 import { newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
+import type { UserIndex } from "../../../src/stores/user-index.ts";
 import { createSessionTable, createUserTables, sqlSessionStore } from "../../../src/stores/sql/index.ts";
 import { describeSessionStore, ManualClock } from "../../../src/testing/index.ts";
 import { describeWithMariadb, MariadbServer } from "../../support/mariadb-server.ts";
@@ -43,6 +44,16 @@ async function openFresh(database: Database) {
   await sql`DELETE FROM sojourn_user_epoch`.execute(database);
   const advance = (span: number) => clock.advance(span);
   return { store: openStore(database, table, clock), table, clock, advance };
+}
+
+function demandIndex({ users }: SessionStore): UserIndex {
+  if (users === undefined) throw new Error("the store has no index of users");
+  return users;
+}
+
+async function listedKeys(users: UserIndex, userId: string): Promise<string[]> {
+  const { sessions } = await users.page(userId, { after: undefined, limit: 500 }, later());
+  return sessions.map(({ key }) => key);
 }
 
 async function errorOf(operation: Promise<unknown>): Promise<unknown> {
