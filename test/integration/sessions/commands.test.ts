@@ -43,10 +43,15 @@ describeWithRedis("commands that the client sends", () => {
     await browser.post("/increment");
     expect(await monitor.take()).toStrictEqual(["GET", "EVALSHA"]);
     await browser.post("/login/1");
-    // Listed among the user's sessions, created, checked against a revocation, and the old key deleted.
-    expect(await monitor.take()).toStrictEqual(["GET", "EVAL", "SET", "HMGET", "EVAL"]);
+    // Listed among the user's sessions, created, checked against a revocation, and the old key deleted. With the first
+    // one, the server is asked whether it evicts.
+    expect(await monitor.take()).toStrictEqual(["GET", "INFO", "EVAL", "SET", "EVAL", "EVAL"]);
     await browser.post("/logout");
-    expect(await monitor.take()).toStrictEqual(["GET", "DEL", "HDEL"]);
+    expect(await monitor.take()).toStrictEqual(["GET", "DEL", "EVAL"]);
+    await browser.post("/set/a");
+    await monitor.take();
+    await browser.post("/login/1");
+    expect(await monitor.take()).toStrictEqual(["GET", "EVALSHA", "SET", "EVALSHA", "EVALSHA"]);
   });
 
   test("100 reads: at most 102, touches included", async () => {
