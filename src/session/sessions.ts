@@ -233,7 +233,7 @@ export class Sessions<Data extends object = UntypedData> {
    * A part of the sessions of a user, for lists that are shown page by page, in the order of {@link ofUser}.
    *
    * @param options.cursor `next` of the page before. @defaultValue the beginning
-   * @param options.limit How many sessions at most, from 1 to 500. A page has fewer where some of them are gone. @defaultValue 100
+   * @param options.limit How many sessions at most, from 1 to 200. A page has fewer where some of them are gone. @defaultValue 100
    * @param options.current Marks this one in the list.
    * @throws {SessionUsageError} For another limit, or a cursor that this application has not made for this user.
    * @throws {ImproperlyConfigured} When the store has no index of users.

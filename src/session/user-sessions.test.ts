@@ -38,7 +38,7 @@ function holdSteps(index: UserIndex, name: "add" | "check"): { arrived: () => nu
 }
 
 async function keysOf(harness: Harness, userId = "1"): Promise<SessionKey[]> {
-  const { sessions } = await indexOf(harness).page(userId, { after: undefined, limit: 500 }, anyDeadline());
+  const { sessions } = await indexOf(harness).page(userId, { after: undefined, limit: 200 }, anyDeadline());
   return sessions.map(({ key }) => key);
 }
 

@@ -77,10 +77,10 @@ export const MOST_EVICTIONS = 20;
  * Among how many sessions the oldest is looked for. Of a user who has more, those that end first are looked at, so that an
  * addition costs the engine the same, however many there are.
  */
-export const EVICTION_CANDIDATES = 512;
+export const EVICTION_CANDIDATES = 128;
 
 /** Most entries of a page: some tenths of a millisecond of Redis's time. */
-export const LARGEST_PAGE = 500;
+export const LARGEST_PAGE = 200;
 
 /**
  * Lists the sessions of each user, beside the records.

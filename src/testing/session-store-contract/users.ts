@@ -251,7 +251,7 @@ async function pagesOf(users: UserIndex, limit: number, userId = "7"): Promise<(
 }
 
 async function listOf(users: UserIndex, userId = "7"): Promise<readonly IndexedSession[]> {
-  return (await pagesOf(users, 500, userId)).flat();
+  return (await pagesOf(users, 200, userId)).flat();
 }
 
 async function keysOf(users: UserIndex): Promise<SessionKey[]> {

@@ -52,7 +52,7 @@ function demandIndex({ users }: SessionStore): UserIndex {
 }
 
 async function listedKeys(users: UserIndex, userId: string): Promise<string[]> {
-  const { sessions } = await users.page(userId, { after: undefined, limit: 500 }, later());
+  const { sessions } = await users.page(userId, { after: undefined, limit: 200 }, later());
   return sessions.map(({ key }) => key);
 }
 
@@ -236,7 +236,11 @@ function describeDatabase(connect: () => Database): void {
       Array.from({ length: 10 }, async () => {
         const key = newSessionKey();
         const { evicted } = await index.add(user, { key, entry }, limits, later());
-        await index.remove(user, [...evicted, newSessionKey()].map((each) => ({ key: each })), later());
+        await index.remove(
+          user,
+          [...evicted, newSessionKey()].map((each) => ({ key: each })),
+          later(),
+        );
       }),
     );
     await Promise.all(additions);
