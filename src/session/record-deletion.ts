@@ -15,13 +15,26 @@ export async function deleteRecords(
   onEnded?: (keys: readonly SessionKey[]) => void,
 ): Promise<void> {
   for (let at = 0; at < keys.length; at += STEP_SIZE) {
-    const deadline = stepDeadline();
-    const step = keys.slice(at, at + STEP_SIZE);
-    const results = await Promise.allSettled(step.map((key) => store.delete(key, deadline)));
-    onEnded?.(step.filter((_, index) => isTrue(results[index])));
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
+    const [step, deadline] = [keys.slice(at, at + STEP_SIZE), stepDeadline()];
+    if (store.deleteMany === undefined) {
+      await deleteEach(store, step, deadline, onEnded);
+      continue;
+    }
+    const ended = await store.deleteMany(step, deadline);
+    onEnded?.(ended);
   }
+}
+
+async function deleteEach(
+  store: SessionStore,
+  keys: readonly SessionKey[],
+  deadline: Deadline,
+  onEnded?: (keys: readonly SessionKey[]) => void,
+): Promise<void> {
+  const results = await Promise.allSettled(keys.map((key) => store.delete(key, deadline)));
+  onEnded?.(keys.filter((_, index) => isTrue(results[index])));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }
 
 function isTrue(result: PromiseSettledResult<boolean> | undefined): boolean {

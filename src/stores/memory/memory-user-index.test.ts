@@ -54,10 +54,10 @@ test("clearExpired drops what has been kept long enough, and so do additions bef
   expect(await count(1100)).toBe(0);
 });
 
-test("a list of 100 000 sessions is read, changed and emptied in short steps", async () => {
+test("a list of 20 000 sessions is read, changed and emptied in short steps", async () => {
   const { clock, store } = open();
   const now = clock.now();
-  const keys = Array.from({ length: 100_000 }, newSessionKey);
+  const keys = Array.from({ length: 20_000 }, newSessionKey);
   for (const [at, key] of keys.entries()) {
     const entry = { createdAt: now - at, lastSeenAt: now, keepUntil: now + HOUR + (at % 997), device: "" };
     await store.users.put("7", { key, entry }, now, later());
@@ -73,5 +73,5 @@ test("a list of 100 000 sessions is read, changed and emptied in short steps", a
     );
     removed += sessions.length;
   }
-  expect(removed).toBe(100_000);
+  expect(removed).toBe(20_000);
 });
