@@ -20,7 +20,7 @@ const sojourn = createSojourn<{ n: number }>({
   projectName: "many",
   secretKey: "test-secret",
   redis,
-  sessions: { store },
+  sessions: { store, deadline: "30s" },
 });
 const session = await sojourn.sessions.create({ n: 0 });
 await session.login("visitor");

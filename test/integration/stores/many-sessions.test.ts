@@ -42,7 +42,7 @@ async function open(description: EngineDescription, settings: object = {}): Prom
     projectName: "many",
     secretKey: "test-secret",
     redis: engine.redis,
-    sessions: { ...settings, store: (context) => (store = engine.store(context)) },
+    sessions: { deadline: "10s", ...settings, store: (context) => (store = engine.store(context)) },
   });
   onTestFinished(async () => (await sojourn.close(), engine.close()));
   if (store === undefined) throw new Error("createSojourn made no store");
