@@ -176,6 +176,33 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     });
   });
 
+  test.each([
+    ["renewed", (scene: Scene) => void scene.clock.advance(25 * HOUR)],
+    ["cycled", () => {}],
+  ] as const)("revoke(ref) ends a session whose key was %s after it was listed", async (how, prepare) => {
+    const scene = await open(settings);
+    await loggedIn(scene);
+    const ref = await scene.browser.request((session) => session.ref ?? "");
+    prepare(scene);
+    await scene.browser.request((session) => (how === "cycled" ? session.cycleKey() : undefined));
+    expect(await scene.sessions.revoke(8, ref)).toBe(false);
+    expect(await scene.sessions.revoke(7, ref)).toBe(true);
+    expect(await scene.keys()).toStrictEqual([]);
+    expect(await scene.sessions.revoke(7, "no ref of ours")).toBe(false);
+  });
+
+  test("revokeUser ends a session whatever keys it has had", async () => {
+    const scene = await open(settings);
+    await loggedIn(scene);
+    const late = scene.elsewhere();
+    scene.clock.advance(25 * HOUR);
+    await scene.browser.request(() => {});
+    await scene.browser.request((session) => session.cycleKey());
+    expect(await scene.sessions.revokeUser(7)).toBe(1);
+    for (const { cookie } of [late, scene.browser]) expect((await scene.sessions.open(cookie)).userId).toBeUndefined();
+    expect(await scene.keys()).toStrictEqual([]);
+  });
+
   test("a logout follows a session over several keys, however it got them", async () => {
     const scene = await open(settings);
     await scene.browser.request((session) => (session.data["cart"] = 1));

@@ -46,7 +46,8 @@ export function toEngine(context: EngineContext): DjangoEngine {
 export function toSessionSettings(django: CheckedDjangoSettings, unsupported: UnsupportedSettings): SessionSettings {
   const isExtending = django.SESSION_SAVE_EVERY_REQUEST === true;
   if (isExtending) {
-    const reason = "extends a session in Node on pages that ask for it; mount the adapter with eager: true for all pages";
+    const reason =
+      "extends a session in Node on pages that ask for it; mount the adapter with eager: true for all pages";
     unsupported.add("SESSION_SAVE_EVERY_REQUEST", reason);
   }
   return {

@@ -330,11 +330,14 @@ describeWithRedis("on a cluster", () => {
       const browsers = Array.from({ length: 12 }, () => new Browser(sessions));
       for (const browser of browsers) await browser.request((session) => session.login(1));
       await new Browser(sessions).request((session) => session.login(2));
-      const listed = await indexOf(store).list("1", later());
+      const { sessions: listed } = await indexOf(store).page("1", { after: undefined, limit: 200 }, later());
       const prefix = `project${projects}:session:`;
       expect(new Set(listed.map(({ key }) => cluster.nodeOf(prefix + key))).size).toBeGreaterThan(1);
-      const keys = listed.map(({ key }) => key);
-      await indexOf(store).remove("1", keys, later());
+      await indexOf(store).remove(
+        "1",
+        listed.map(({ key }) => ({ key })),
+        later(),
+      );
       expect(await sessions.revokeUser(1)).toBe(0);
       expect(await sessions.revokeUser(1, { scan: true })).toBe(12);
       expect(await keysOf(store)).toHaveLength(1);
