@@ -55,6 +55,12 @@ export interface DurationBounds {
   readonly most?: Duration;
 }
 
+/**
+ * The longest span that a setting of sessions takes. Python's dates end with the year 9999, so Django can add it to any
+ * day of the next millennia.
+ */
+export const LONGEST_SPAN = "1000y";
+
 /** Schema of a duration setting: from {@link Duration} to milliseconds. Without bounds, zero and less pass. */
 export function durationSchema(bounds: DurationBounds = {}): SettingsSchema<Duration, Milliseconds> {
   const expected = DURATION_EXPECTED + describeBounds(bounds);

@@ -12,6 +12,7 @@ import type {
   UserIndexEntry,
   UserIndexLimits,
 } from "../user-index.ts";
+import { toRedisTtl } from "./arguments.ts";
 
 const ADD = new RedisScript("user-index-add", new URL("../../redis/scripts/user-index-add.lua", import.meta.url));
 const PUT = new RedisScript("user-index-put", new URL("../../redis/scripts/user-index-put.lua", import.meta.url));
@@ -45,7 +46,7 @@ export class RedisUserIndex implements UserIndex {
     { most = 0, replaces = "", ttl, now }: UserIndexLimits,
     deadline: Deadline,
   ): Promise<UserIndexAddition> {
-    const args = [key, encodeEntry(entry), String(most), whole(ttl), whole(now), replaces];
+    const args = [key, encodeEntry(entry), String(most), toRedisTtl(ttl), whole(now), replaces];
     const reply = await this.#connection.run(ADD, [this.#listOf(userId)], args, deadline);
     const [epoch = "", ...evicted] = reply as string[];
     return { epoch, evicted };
@@ -59,7 +60,7 @@ export class RedisUserIndex implements UserIndex {
   }
 
   async put(userId: string, { key, entry }: IndexedSession, ttl: Milliseconds, deadline: Deadline): Promise<void> {
-    await this.#connection.run(PUT, [this.#listOf(userId)], [key, encodeEntry(entry), whole(ttl)], deadline);
+    await this.#connection.run(PUT, [this.#listOf(userId)], [key, encodeEntry(entry), toRedisTtl(ttl)], deadline);
   }
 
   async remove(userId: string, keys: readonly SessionKey[], deadline: Deadline): Promise<void> {
@@ -78,7 +79,7 @@ export class RedisUserIndex implements UserIndex {
     ttl: Milliseconds,
     deadline: Deadline,
   ): Promise<readonly IndexedSession[]> {
-    return decodeList(await this.#connection.run(REVOKE, [this.#listOf(userId)], [epoch, whole(ttl)], deadline));
+    return decodeList(await this.#connection.run(REVOKE, [this.#listOf(userId)], [epoch, toRedisTtl(ttl)], deadline));
   }
 
   #listOf(userId: string): string {
