@@ -3,6 +3,9 @@ import { describe, expect, test } from "vitest";
 import { anyDeadline, Browser, type Harness, openHarness } from "../../test/support/session-harness.ts";
 import { scaled, seed } from "../../test/support/scale.ts";
 import { ImproperlyConfigured, SessionUsageError } from "../core/errors.ts";
+import { createSojourn } from "../create-sojourn.ts";
+import { cookieSessionStore } from "../stores/cookie/index.ts";
+import { memorySessionStore } from "../stores/memory/index.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import type { Expiry } from "./timeouts.ts";
 
@@ -186,6 +189,24 @@ describe("an expiry that is in a record already", () => {
       }),
       { seed, numRuns: scaled(500, 20_000) },
     );
+  });
+});
+
+describe("an expiry that the application puts into the data by itself, on an engine", () => {
+  test.each([
+    ["that keeps records", memorySessionStore()],
+    ["of cookies", cookieSessionStore({ acceptsLostUpdates: true })],
+  ])("%s: the response leaves, and the next visit finds the session", async (_name, store) => {
+    for (const expiry of [9e12, Number.MAX_VALUE, "+275760-09-13T00:00:00.000000+00:00", "soon", [1], true]) {
+      const { sessions } = createSojourn({ projectName: "test", secretKey: "test-secret", sessions: { store } });
+      const browser = new Browser(sessions);
+      const request = browser.begin();
+      Object.assign((await request.session()).data, { a: 1, _session_expiry: expiry });
+      await request.finish();
+      expect(request.setCookie).toHaveLength(1);
+      checkSetCookie(request.setCookie);
+      expect(await browser.request((session) => session.data["a"])).toBe(1);
+    }
   });
 });
 
