@@ -28,7 +28,9 @@ function freeze(value: unknown): unknown {
   const pending = [value];
   while (pending.length > 0) {
     const each = pending.pop();
-    if (typeof each === "object" && each !== null) pending.push(...(Object.values(Object.freeze(each)) as unknown[]));
+    if (typeof each !== "object" || each === null) continue;
+    // One by one: spread into arguments, a long array is too much for the stack.
+    for (const inner of Object.values(Object.freeze(each)) as unknown[]) pending.push(inner);
   }
   return value;
 }

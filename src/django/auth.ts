@@ -149,7 +149,7 @@ export class DjangoAuth<User extends DjangoUser> {
    */
   async updateSessionAuthHash<Data extends object>(session: Session<Data>, user: IdentifiedUser): Promise<void> {
     if (readLogin(session).userId !== String(user.id)) return session.cycleKey();
-    await this.#cycleWithHashOf(session, user);
+    await this.#cycleWithHashOf(session, user, () => session.cycleKey());
   }
 
   #isOurBackend(backend: string | undefined): boolean {
@@ -184,18 +184,22 @@ export class DjangoAuth<User extends DjangoUser> {
    */
   async #rehash<Data extends object>(session: Session<Data>, user: DjangoUser): Promise<void> {
     try {
-      await this.#cycleWithHashOf(session, user);
+      await this.#cycleWithHashOf(session, user, () => session.renewKey());
     } catch (error) {
       if (!(error instanceof SessionInterrupted || error instanceof SessionUsageError)) throw error;
     }
   }
 
-  async #cycleWithHashOf<Data extends object>(session: Session<Data>, { password }: DjangoUser): Promise<void> {
+  async #cycleWithHashOf<Data extends object>(
+    session: Session<Data>,
+    { password }: DjangoUser,
+    cycle: () => Promise<void>,
+  ): Promise<void> {
     const data = session.data as Record<string, unknown>;
     const before = data[HASH_KEY];
     data[HASH_KEY] = sessionAuthHash(password, this.#settings.secretKey);
     try {
-      await session.cycleKey();
+      await cycle();
     } catch (error) {
       // The response would try to save it again.
       if (before === undefined) delete data[HASH_KEY];

@@ -1,4 +1,13 @@
-export { defineMember, rawValue, readJson, readMembers, type RawMember, type RawValue } from "./lossless-reader.ts";
+export { copyJson } from "./copy-json.ts";
+export {
+  defineMember,
+  memberOf,
+  rawValue,
+  readJson,
+  readMembers,
+  type RawMember,
+  type RawValue,
+} from "./lossless-reader.ts";
 export { isPlainObject, writeForComparison, writeJson, type Written } from "./strict-writer.ts";
 export { CacheCoder } from "./cache-coder.ts";
 export { parseJson } from "./parse-json.ts";

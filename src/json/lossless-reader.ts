@@ -211,5 +211,10 @@ function digitsIn(integer: string): number {
 
 /** Sets an own property, also when its name is `__proto__` (assignment would change the prototype). */
 export function defineMember(object: object, key: string, value: unknown): void {
-  Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(object, key, memberOf(value));
+}
+
+/** The property that {@link defineMember} defines. */
+export function memberOf(value: unknown): PropertyDescriptor {
+  return { value, enumerable: true, configurable: true, writable: true };
 }

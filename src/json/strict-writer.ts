@@ -120,7 +120,7 @@ class StrictWriter {
 
   #writePlainObject(object: object): string {
     if (!isPlainObject(object)) throw this.#refuse(describeInstance(object), adviceFor(object));
-    if (Object.getOwnPropertySymbols(object).some((symbol) => isEnumerable(object, symbol))) {
+    if (hasSymbolKeys(object)) {
       throw this.#refuse("an object with symbols as keys", "Use strings as keys.");
     }
     let text = "";
@@ -139,8 +139,11 @@ class StrictWriter {
   }
 }
 
-function isEnumerable(object: object, key: PropertyKey): boolean {
-  return Object.prototype.propertyIsEnumerable.call(object, key);
+/** Tells whether an object has enumerable properties whose keys are symbols. */
+export function hasSymbolKeys(object: object): boolean {
+  return Object.getOwnPropertySymbols(object).some((symbol) =>
+    Object.prototype.propertyIsEnumerable.call(object, symbol),
+  );
 }
 
 function pathStep(key: string | number): string {

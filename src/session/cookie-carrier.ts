@@ -47,7 +47,7 @@ export class CookieCarrier {
       dataVersion: dataSchema.version,
       agesWithSignature: true,
     });
-    this.#throttle = new AgeThrottle(touchEvery ?? Number.POSITIVE_INFINITY, clock);
+    this.#throttle = new AgeThrottle(touchEvery ?? Number.POSITIVE_INFINITY, timeouts, clock);
   }
 
   /** @param value The cookie's; `undefined` where the request has none. */
@@ -59,6 +59,7 @@ export class CookieCarrier {
       store: carried,
       versions: this.#versions,
       users: undefined,
+      moved: undefined,
       storedKeyOf: (each) => each,
     });
     return { services: { ...this.#shared, records, carried, throttle: this.#throttle }, key };

@@ -13,12 +13,35 @@ describe("readCookie", () => {
     [`  sessionid =  ${KEY}  ;`],
     [`xsessionid=zzz; sessionid=${KEY}; sessionidx=zzz`],
   ])("%s", (header) => {
-    expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({ kind: "value", value: KEY });
+    expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({
+      isPresent: true,
+      values: [KEY],
+      rejection: undefined,
+    });
   });
 
   test.each([[undefined], [""], ["a=1; b=2"], ["sessionid"], ["=x"], [`SESSIONID=${KEY}`]])("none in %j", (header) => {
-    expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({ kind: "absent" });
+    expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({
+      isPresent: false,
+      values: [],
+      rejection: undefined,
+    });
   });
+
+  const [A, B, C, D, E] = ["a", "b", "c", "d", "e"].map((letter) => letter.repeat(32));
+
+  test.each([
+    [`sessionid=${A}; sessionid=${A}`, [A], undefined],
+    [`sessionid=${B}; sessionid=${A}`, [B, A], "duplicate"],
+    [`sessionid=x; sessionid=${A}`, [A], "duplicate"],
+    ["sessionid=x; sessionid=y", [], "malformed"],
+    [[E, D, C, B, A].map((key) => `sessionid=${key}`).join("; "), [E, D, C, B], "duplicate"],
+  ])(
+    "several in %s: the distinct ones of the right form, in their order, four at most",
+    (header, values, rejection) => {
+      expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({ isPresent: true, values, rejection });
+    },
+  );
 });
 
 describe("a cookie that is no session key: a fresh visitor, no store call, an event", () => {
@@ -40,14 +63,6 @@ describe("a cookie that is no session key: a fresh visitor, no store call, an ev
     expect(session).toMatchObject({ isNew: true, isEmpty: true });
     expect(calls).toStrictEqual([]);
     expect(events).toStrictEqual([{ name: "rejected", event: { reason: "malformed" } }]);
-  });
-
-  test("one that comes twice", async () => {
-    const { sessions, calls, events } = openHarness();
-    const other = KEY.replace("a", "b");
-    expect((await sessions.open(`sessionid=${KEY}; sessionid=${other}`)).isNew).toBe(true);
-    expect(calls).toStrictEqual([]);
-    expect(events).toStrictEqual([{ name: "rejected", event: { reason: "duplicate" } }]);
   });
 });
 

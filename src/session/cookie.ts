@@ -12,22 +12,38 @@ export interface CookieAttributes {
   readonly sameSite: "lax" | "strict" | "none";
   readonly partitioned: boolean;
   readonly priority: "low" | "medium" | "high" | undefined;
+  /** Paths and domains that the cookie had before; see `sessions.cookie.previous`. */
+  readonly previous: readonly CookieScope[];
 }
 
-/** Why a cookie was not taken for a session's. */
+/** Where a cookie is sent. */
+export interface CookieScope {
+  readonly path: string;
+  readonly domain: string | undefined;
+}
+
+/** Why a cookie was not taken for a session's, or not alone. */
 export type CookieRejection = "malformed" | "duplicate";
 
 /** What a Cookie header says of the session. */
-export type CookieReading =
-  | { readonly kind: "absent" }
-  | { readonly kind: "rejected"; readonly reason: CookieRejection }
-  | { readonly kind: "value"; readonly value: string };
+export interface CookieReading {
+  /** Whether a cookie of the name came at all. */
+  readonly isPresent: boolean;
+  /** Distinct values of the right form, in the order of the header: at most {@link MAX_CANDIDATES}. */
+  readonly values: readonly string[];
+  /** `"malformed"`: none has the right form. `"duplicate"`: several different values came. */
+  readonly rejection: CookieRejection | undefined;
+}
+
+/** Each candidate may cost a command. Browsers send two where the attributes were changed, and more where some are planted. */
+export const MAX_CANDIDATES = 4;
 
 /**
- * Finds the value of the session's cookie in a Cookie header: its key, or the record that it carries.
+ * Finds the values of the session's cookie in a Cookie header: its key, or the record that it carries. A value of another
+ * form never gets any further.
  *
- * A value of another form never gets any further. Nor does a cookie that comes twice: a browser sends two when
- * somebody has set one for another path or domain (RFC 6265 section 8.6), and nothing tells which one is genuine.
+ * A browser sends several cookies of a name when they were set for different paths or domains, the one with the longest path
+ * first, then the oldest (RFC 6265 section 5.4). Nothing tells which of them is the application's; the store does.
  *
  * @param hasForm Whether a value has the form that the session's cookie has.
  */
@@ -36,11 +52,12 @@ export function readCookie(
   name: string,
   hasForm: (value: string) => boolean,
 ): CookieReading {
-  const values = header === undefined ? [] : valuesOf(header, name);
-  const [value, second] = values;
-  if (value === undefined) return { kind: "absent" };
-  if (second !== undefined) return { kind: "rejected", reason: "duplicate" };
-  return hasForm(value) ? { kind: "value", value } : { kind: "rejected", reason: "malformed" };
+  const found = header === undefined ? [] : valuesOf(header, name);
+  const distinct = [...new Set(found)];
+  const values = distinct.filter(hasForm).slice(0, MAX_CANDIDATES);
+  const isPresent = distinct.length > 0;
+  if (isPresent && values.length === 0) return { isPresent, values, rejection: "malformed" };
+  return { isPresent, values, rejection: distinct.length > 1 ? "duplicate" : undefined };
 }
 
 // The package `cookie` keeps the first of several values, so duplicates could not be seen with it.
@@ -95,6 +112,11 @@ export function clearCookieHeader(cookie: CookieAttributes, isSecure: boolean): 
     maxAge: 0,
     expires: new Date(0),
   });
+}
+
+/** Values of Set-Cookie headers that make the browser forget the cookies of the paths and domains of before. */
+export function clearPreviousHeaders(cookie: CookieAttributes, isSecure: boolean): readonly string[] {
+  return cookie.previous.map((scope) => clearCookieHeader({ ...cookie, ...scope }, isSecure));
 }
 
 function serializeOptions(cookie: CookieAttributes, isSecure: boolean): SerializeOptions {

@@ -69,10 +69,10 @@ function ownValues({ object }: SessionData<object>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(structuredClone({ ...object })).filter(([key]) => isOwn(key)));
 }
 
-function write({ object }: SessionData<object>, values: Record<string, unknown>): void {
-  const data = object as Record<string, unknown>;
-  for (const key of Object.keys(data)) if (isOwn(key) && !Object.hasOwn(values, key)) delete data[key];
-  for (const [key, value] of Object.entries(values)) if (isOwn(key)) data[key] = value;
+function write(data: SessionData<object>, values: Record<string, unknown>): void {
+  const object = data.object as Record<string, unknown>;
+  for (const key of Object.keys(object)) if (isOwn(key) && !Object.hasOwn(values, key)) delete object[key];
+  data.take(Object.fromEntries(Object.entries(values).filter(([key]) => isOwn(key))));
 }
 
 function isOwn(key: string): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { anyDeadline, openHarness } from "../../test/support/session-harness.ts";
+import { anyDeadline, Browser, openHarness } from "../../test/support/session-harness.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
 
 const KEY = "k".repeat(32);
@@ -53,11 +53,11 @@ describe("records that Django's cache engine writes: the dictionary itself", () 
   test.each([[""], ["[1]"], ["1"], ['"text"'], ['{"a":1'], ["\u0080\u0005}"]])("%j is no dictionary", async (text) => {
     const { sessions, put, record, events } = open();
     await put(text);
-    const session = await sessions.open(COOKIE);
-    expect(session.isNew).toBe(true);
+    await new Browser(sessions, COOKIE).request((session) => {
+      expect(session.isNew).toBe(true);
+      session.data["a"] = 1;
+    });
     expect(events).toStrictEqual([{ name: "undecodable", event: { reason: "malformed" } }]);
-    session.data["a"] = 1;
-    await session.save();
     expect(await record()).toBe(text);
   });
 });

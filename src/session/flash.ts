@@ -15,23 +15,28 @@ export const FLASH_KEY = "_flash";
  * commit would win.
  */
 export function addFlash(data: object, kind: string, message: string): void {
-  const messages = messagesIn(data) ?? {};
   // A letter in front keeps the keys in the order in which they were added: all digits would be sorted.
-  messages[`m${newNonce()}`] = { kind, message };
-  (data as Record<string, unknown>)[FLASH_KEY] = messages;
+  setMessages(data, { ...messagesIn(data), [`m${newNonce()}`]: { kind, message } });
 }
 
 export function takeFlash(data: object, kind: string | undefined): FlashMessage[] {
   const messages = messagesIn(data);
   if (messages === undefined) return [];
   const taken: FlashMessage[] = [];
+  const left: [key: string, flash: unknown][] = [];
   for (const [key, flash] of Object.entries(messages)) {
-    if (!isFlashMessage(flash) || (kind !== undefined && flash.kind !== kind)) continue;
-    taken.push({ kind: flash.kind, message: flash.message });
-    delete messages[key];
+    if (!isFlashMessage(flash) || (kind !== undefined && flash.kind !== kind)) left.push([key, flash]);
+    else taken.push({ kind: flash.kind, message: flash.message });
   }
-  if (taken.length > 0 && Object.keys(messages).length === 0) delete (data as Record<string, unknown>)[FLASH_KEY];
+  if (taken.length === 0) return [];
+  if (left.length === 0) delete (data as Record<string, unknown>)[FLASH_KEY];
+  else setMessages(data, Object.fromEntries(left));
   return taken;
+}
+
+/** In another object: the one that is there may be the application's. */
+function setMessages(data: object, messages: Record<string, unknown>): void {
+  (data as Record<string, unknown>)[FLASH_KEY] = messages;
 }
 
 function messagesIn(data: object): Record<string, unknown> | undefined {

@@ -1,11 +1,14 @@
 import type { Deadline } from "../core/deadlines.ts";
+import { SessionInterrupted } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { type LoginOptions, loginRecord, userIdOf } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
 import type { SeenParts } from "./merge.ts";
+import { placeOf } from "./moved-keys.ts";
+import type { StoredSession } from "./record-writer.ts";
 import { type Delta, SessionRecord } from "./session-record.ts";
-import type { StoredSession } from "./session-records.ts";
 import type { SessionServices } from "./session-services.ts";
+import { EXPIRY_KEY, timeToLive } from "./timeouts.ts";
 import type { Creation } from "./user-sessions.ts";
 
 /** A login that is about to happen. */
@@ -30,9 +33,10 @@ export interface Login {
  * - `"joined"`: a login of the same user for the same visitor was first (a double click); what was pending still is.
  * - `"begun"`: the old record is gone, and stays gone; of the data there is what this request has set.
  */
-export type LoginResult =
-  | { readonly kind: "moved" | "joined"; readonly stored: StoredSession }
-  | { readonly kind: "begun"; readonly stored: StoredSession | undefined };
+export interface LoginResult {
+  readonly kind: "moved" | "joined" | "begun";
+  readonly stored: StoredSession;
+}
 
 /** Gives the visitor a session that is the user's, under a key that nobody knew before (OWASP: session fixation). */
 export async function logIn(services: SessionServices, login: Login): Promise<LoginResult> {
@@ -43,39 +47,45 @@ export async function logIn(services: SessionServices, login: Login): Promise<Lo
 }
 
 async function move(services: SessionServices, login: Login, stored: StoredSession) {
-  const { records, recentLogins, events } = services;
+  const { records, events } = services;
+  const { pending, seen, creation, deadline } = login;
   const conflicts = new Conflicts();
-  const change = (newest: SessionRecord) =>
-    makeRecord(services, login, conflicts.merge(login.pending, login.seen, newest));
-  const moved = await records.move(stored, change, login.creation, login.deadline);
-  if (moved === undefined) return undefined;
+  const change = (newest: SessionRecord) => makeRecord(services, login, conflicts.merge(pending, seen, newest));
+  const result = await records.move(stored, { reason: "login", change, creation }, deadline);
+  if (result.status !== "moved") return undefined;
   conflicts.emit(events);
-  recentLogins.remember(stored.key, { userId: login.userId, key: moved.key });
-  return moved;
+  return result.stored;
 }
 
-async function join({ records, recentLogins }: SessionServices, { presentedKey, userId, deadline }: Login) {
-  const recent = recentLogins.find(presentedKey, userId);
-  if (recent === undefined) return undefined;
-  const loaded = await records.load(recent.key, deadline);
+/** The second half of a double click finds the session of the first under the key that both came with. */
+async function join({ records }: SessionServices, { presentedKey, userId, deadline }: Login) {
+  if (presentedKey === undefined) return undefined;
+  const departure = await records.departureOf(presentedKey, deadline);
+  const place = departure?.reason === "login" ? placeOf(departure, presentedKey) : undefined;
+  if (place === undefined) return undefined;
+  const loaded = await records.load(place.key, deadline);
   if (loaded.status !== "live" || userIdOf(loaded.stored.version.record) !== userId) return undefined;
   return loaded.stored;
 }
 
-async function begin(services: SessionServices, login: Login): Promise<StoredSession | undefined> {
-  const { records, recentLogins } = services;
-  const { pending, presentedKey, userId, creation, deadline } = login;
+async function begin(services: SessionServices, login: Login): Promise<StoredSession> {
+  const { records } = services;
+  const { pending, presentedKey, creation, deadline } = login;
   const own = new Map([...pending].filter(([, text]) => text !== undefined));
-  const stored = await records.create(makeRecord(services, login, SessionRecord.empty.with(own)), creation, deadline);
-  if (stored && presentedKey !== undefined) recentLogins.remember(presentedKey, { userId, key: stored.key });
+  const record = makeRecord(services, login, SessionRecord.empty.with(own));
+  const stored = await records.create(record, creation, deadline);
+  if (stored === undefined) throw new SessionInterrupted();
+  if (presentedKey !== undefined) await records.noteLogin(presentedKey, stored, deadline);
   return stored;
 }
 
+/** An expiry of the visitor's that has passed would end the login at once. */
 function makeRecord(
-  { clock, secretKey }: SessionServices,
+  { clock, secretKey, timeouts }: SessionServices,
   { userId, options }: Login,
   record: SessionRecord,
 ): SessionRecord {
   const now = clock.now();
-  return loginRecord(record, userId, options, secretKey).withFacts({ created: now, authenticated: now });
+  const made = loginRecord(record, userId, options, secretKey).withFacts({ created: now, authenticated: now });
+  return timeToLive(made, timeouts, now) > 0 ? made : made.with(new Map([[EXPIRY_KEY, undefined]]));
 }

@@ -16,6 +16,8 @@ export type OnConflict = (path: readonly string[]) => void;
  * It goes into plain objects; arrays and single values are one part. Where only one side changed a part, that change
  * stands; where both did, `mine` does, and `onConflict` is told. An object that both sides have added is merged as if
  * it had been there, empty.
+ *
+ * The result may hold objects of both sides.
  */
 export function mergeValues(
   base: unknown,
@@ -24,13 +26,7 @@ export function mergeValues(
   onConflict: OnConflict,
   path: readonly string[] = [],
 ): unknown {
-  if (isDeepStrictEqual(mine, base)) return theirs;
-  if (isDeepStrictEqual(theirs, base) || isDeepStrictEqual(mine, theirs)) return mine;
-  if (isPlainObject(mine) && isPlainObject(theirs) && (base === ABSENT || isPlainObject(base))) {
-    return mergeObjects(base === ABSENT ? {} : base, mine, theirs, onConflict, path);
-  }
-  onConflict(path);
-  return mine;
+  return merge({ base, mine, theirs }, onConflict, [...path]).value;
 }
 
 /** The three sides of a merge; {@link ABSENT} where there is none. */
@@ -52,20 +48,51 @@ function orEmpty(value: unknown): unknown {
   return value === ABSENT ? {} : value;
 }
 
+/** A merged part, and who has changed it. */
+interface Merged {
+  readonly value: unknown;
+  readonly isMineChanged: boolean;
+  readonly isTheirsChanged: boolean;
+}
+
+/** Looks at each part once: in deep data, comparing on every level would be quadratic. */
+function merge(sides: ThreeSides, onConflict: OnConflict, path: string[]): Merged {
+  const { base, mine, theirs } = sides;
+  if (isPlainObject(mine) && isPlainObject(theirs)) {
+    if (base === ABSENT) return { ...mergeObjects({}, mine, theirs, onConflict, path), ...BOTH_CHANGED };
+    if (isPlainObject(base)) return mergeObjects(base, mine, theirs, onConflict, path);
+  }
+  const isMineChanged = !isDeepStrictEqual(mine, base);
+  const isTheirsChanged = !isDeepStrictEqual(theirs, base);
+  if (!isMineChanged) return { value: theirs, isMineChanged, isTheirsChanged };
+  if (isTheirsChanged && !isDeepStrictEqual(mine, theirs)) onConflict([...path]);
+  return { value: mine, isMineChanged, isTheirsChanged };
+}
+
+const BOTH_CHANGED = { isMineChanged: true, isTheirsChanged: true };
+
 function mergeObjects(
   base: Record<string, unknown>,
   mine: Record<string, unknown>,
   theirs: Record<string, unknown>,
   onConflict: OnConflict,
-  path: readonly string[],
-): Record<string, unknown> {
-  const merged = new Map<string, unknown>();
-  for (const key of new Set([...Object.keys(theirs), ...Object.keys(mine)])) {
-    const part = mergeValues(own(base, key), own(mine, key), own(theirs, key), onConflict, [...path, key]);
-    if (part !== ABSENT) merged.set(key, part);
+  path: string[],
+): Merged {
+  const parts = new Map<string, unknown>();
+  let [isMineChanged, isTheirsChanged] = [false, false];
+  for (const key of new Set([...Object.keys(theirs), ...Object.keys(mine), ...Object.keys(base)])) {
+    path.push(key);
+    const part = merge({ base: own(base, key), mine: own(mine, key), theirs: own(theirs, key) }, onConflict, path);
+    path.pop();
+    isMineChanged ||= part.isMineChanged;
+    isTheirsChanged ||= part.isTheirsChanged;
+    if (part.value !== ABSENT) parts.set(key, part.value);
   }
+  // As it is, with the order of its keys.
+  if (!isMineChanged) return { value: theirs, isMineChanged, isTheirsChanged };
+  if (!isTheirsChanged) return { value: mine, isMineChanged, isTheirsChanged };
   // fromEntries defines its properties, so a key named __proto__ stays a key.
-  return Object.fromEntries(merged);
+  return { value: Object.fromEntries(parts), isMineChanged, isTheirsChanged };
 }
 
 function own(object: Record<string, unknown>, key: string): unknown {

@@ -26,6 +26,8 @@ export interface ResponseStart {
   readonly status: number;
   /** Whether the headers are out: the end of a stream. */
   readonly headersSent: boolean;
+  /** Whether the client has left, so that no cookie reaches it. @defaultValue `false` */
+  readonly isClientGone?: boolean;
 }
 
 /** The session of one request, as an adapter sees it. */

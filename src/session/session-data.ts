@@ -1,15 +1,16 @@
 import { inspect } from "node:util";
-import { SessionUsageError } from "../core/errors.ts";
+import { NotJsonError, SessionUsageError } from "../core/errors.ts";
 import {
   defineMember,
-  isPlainObject,
-  type RawMember,
+  memberOf,
+  type RawValue,
   rawValue,
   readJson,
   writeForComparison,
   writeJson,
 } from "../json/index.ts";
 import { ABSENT, mergeMembers, type OnConflict, type SeenParts } from "./merge.ts";
+import { attempt, Ownership } from "./ownership.ts";
 import { type Delta, FACTS_KEY, SessionRecord } from "./session-record.ts";
 
 /** A part as the session last saw it in the store. */
@@ -18,7 +19,11 @@ interface Seen {
   readonly text: string | undefined;
   /** `write(parse(text))`: what the text would be, had this side written it. Made when it is first needed. */
   canonical?: string;
+  /** The accessor that stands for the value until it is read. */
+  unread?: (() => unknown) | undefined;
 }
+
+type Reconcile = (value: unknown, wanted: unknown) => unknown;
 
 const ignoreConflict: OnConflict = () => {};
 
@@ -30,15 +35,17 @@ const ignoreConflict: OnConflict = () => {};
  * it counts.
  */
 export class SessionData<Data extends object> implements SeenParts {
-  readonly object: Data;
+  #object = emptyObject() as Data;
   readonly #seen = new Map<string, Seen>();
+  readonly #ownership = new Ownership();
 
   constructor(record: SessionRecord = SessionRecord.empty) {
-    this.object = {} as Data;
-    // Not enumerable: invisible to Object.keys, JSON and deep equality. Without it, a part that nobody has read yet
-    // is shown as [Getter/Setter].
-    Object.defineProperty(this.object, inspect.custom, { value: showValues });
     this.#show(record);
+  }
+
+  /** The same one all the time, unless the application freezes it. */
+  get object(): Data {
+    return this.#object;
   }
 
   textOf(key: string): string | undefined {
@@ -46,21 +53,27 @@ export class SessionData<Data extends object> implements SeenParts {
   }
 
   get isEmpty(): boolean {
-    return Object.keys(this.object).every((key) => this.#isAssumed(key));
+    return Object.keys(this.#object).every((key) => this.#isAssumed(key));
   }
 
   /**
-   * Shows values as if they had been in the store all along: what a schema has converted, and its defaults. They are
-   * no changes, and are written with the first change of their part.
+   * Shows copies of values as if they had been in the store all along: what a schema has converted, and its defaults.
+   * They are no changes, and are written with the first change of their part.
    */
   assume(values: object): void {
     for (const [key, value] of Object.entries(values)) {
       if (value === undefined) continue;
-      const { text } = writeForComparison(value, `session.data.${key}`);
+      const copy = this.#ownership.copy(value);
+      const { text } = writeForComparison(copy, `session.data.${key}`);
       if (this.#canonicalOf(key) === text) continue;
       this.#seen.set(key, { text: this.#seen.get(key)?.text, canonical: text });
-      defineMember(this.object, key, value);
+      this.#set(key, copy);
     }
+  }
+
+  /** Sets parts to copies of values: what a migration has made, or the data that a session begins with. */
+  take(values: object): void {
+    for (const [key, value] of Object.entries(values)) this.#set(key, this.#ownership.copy(value));
   }
 
   /** What was assumed of parts that are not in the store. */
@@ -76,7 +89,7 @@ export class SessionData<Data extends object> implements SeenParts {
    */
   delta(): Delta {
     const delta = new Map<string, string | undefined>();
-    for (const key of Object.keys(this.object)) {
+    for (const key of Object.keys(this.#object)) {
       const text = this.#changedText(key);
       if (text !== undefined) delta.set(key, text);
     }
@@ -84,7 +97,9 @@ export class SessionData<Data extends object> implements SeenParts {
     return delta;
   }
 
-  /** Notes that a delta is in the store now. What was changed since the delta was taken stays a change. */
+  /**
+   * Notes that a delta is in the store now. What was changed since the delta was taken stays a change. It does not throw.
+   */
   settle(delta: Delta): void {
     for (const [key, text] of delta) {
       if (text === undefined) this.#seen.delete(key);
@@ -94,16 +109,18 @@ export class SessionData<Data extends object> implements SeenParts {
 
   /**
    * Takes over what others have written. Parts changed here since {@link settle} keep their change. Objects and
-   * arrays are changed in place, so references that the application holds stay good.
+   * arrays that were parsed here are changed in place, so references that the application holds stay good; those of the
+   * application are replaced. It does not throw, whatever the application has put into its data: a commit went before it.
    */
   absorb(record: SessionRecord): void {
-    for (const [key, member] of record.members) this.#absorbMember(key, member);
-    for (const key of this.#seen.keys()) if (!record.members.has(key)) this.#absorbAbsence(key);
+    const reconcile = this.#ownership.reconciler(() => this.#readValues());
+    for (const [key, member] of record.members) this.#absorbMember(key, member, reconcile);
+    for (const key of this.#seen.keys()) if (!record.members.has(key)) this.#absorbAbsence(key, reconcile);
   }
 
-  /** Shows another record instead: of what is here now, nothing stays. */
+  /** Shows another record instead: of what is here now, nothing stays. It does not throw. */
   replace(record: SessionRecord): void {
-    for (const key of Object.keys(this.object)) delete (this.object as Record<string, unknown>)[key];
+    for (const key of Object.keys(this.#object)) this.#delete(key);
     this.#seen.clear();
     this.#show(record);
   }
@@ -112,33 +129,40 @@ export class SessionData<Data extends object> implements SeenParts {
     for (const [key, member] of record.members) this.#showMember(key, member);
   }
 
-  #showMember(key: string, member: RawMember): void {
-    this.#seen.set(key, { text: member.text });
-    const { object } = this;
-    Object.defineProperty(object, key, {
-      enumerable: true,
-      configurable: true,
-      get() {
-        const value = readJson(member);
-        defineMember(object, key, value);
-        return value;
-      },
-      set(value: unknown) {
-        defineMember(object, key, value);
-      },
-    });
+  #showMember(key: string, raw: RawValue): void {
+    const object = this.#object;
+    const seen: Seen = { text: raw.text };
+    let value: unknown;
+    const read = (): unknown => {
+      if (seen.unread !== undefined) {
+        value = this.#ownership.parse(raw);
+        seen.unread = undefined;
+      }
+      // An object that the application has frozen keeps the accessor.
+      Reflect.defineProperty(object, key, memberOf(value));
+      return value;
+    };
+    seen.unread = read;
+    this.#seen.set(key, seen);
+    const set = (assigned: unknown): void => defineMember(object, key, assigned);
+    const accessor = { get: read, set, enumerable: true, configurable: true };
+    if (Reflect.defineProperty(object, key, accessor)) return;
+    this.#unfreeze();
+    this.#showMember(key, raw);
   }
 
   #changedText(key: string): string | undefined {
     if (this.#isUnread(key)) return undefined;
     const path = `session.data.${key}`;
-    const value = (this.object as Record<string, unknown>)[key];
+    const value = this.#members[key];
     if (value === undefined) return undefined;
     if (key === FACTS_KEY) {
       throw new SessionUsageError(`session.data.${FACTS_KEY} is reserved for Sojourn itself. Use another key.`);
     }
     const { text, refusal } = writeForComparison(value, path);
-    if (text === this.#canonicalOf(key)) return undefined;
+    const isChanged = text !== this.#canonicalOf(key);
+    if (isChanged || !this.#ownership.hasMade(value)) this.#ownership.noteGiven(value);
+    if (!isChanged) return undefined;
     if (refusal) throw refusal;
     // A key of Python's stays as it was written; writing an object of a new one alone checks it.
     if (!this.#seen.has(key) && !key.isWellFormed()) writeJson({ [key]: null }, "session.data");
@@ -159,61 +183,112 @@ export class SessionData<Data extends object> implements SeenParts {
 
   /** A key with the value `undefined` is no part, as in `JSON.stringify`. */
   #has(key: string): boolean {
-    if (!Object.hasOwn(this.object, key)) return false;
-    return this.#isUnread(key) || (this.object as Record<string, unknown>)[key] !== undefined;
+    if (!Object.hasOwn(this.#object, key)) return false;
+    return this.#isUnread(key) || this.#members[key] !== undefined;
   }
 
   #isUnread(key: string): boolean {
-    return Object.getOwnPropertyDescriptor(this.object, key)?.get !== undefined && this.#seen.has(key);
+    const unread = this.#seen.get(key)?.unread;
+    return unread !== undefined && Object.getOwnPropertyDescriptor(this.#object, key)?.get === unread;
   }
 
-  #absorbMember(key: string, member: RawMember): void {
+  #readValues(): unknown[] {
+    const read = Object.keys(this.#object).filter((key) => !this.#isUnread(key));
+    return read.map((key) => this.#members[key]);
+  }
+
+  #absorbMember(key: string, member: RawValue, reconcile: Reconcile): void {
     const seen = this.#seen.get(key);
     if (seen?.text === member.text) return;
-    const isUntouched = seen === undefined ? !this.#has(key) : this.#isUnread(key);
+    const isUntouched = seen === undefined ? !Object.hasOwn(this.#object, key) : this.#isUnread(key);
     if (isUntouched) return this.#showMember(key, member);
-    const theirs = readJson(member);
-    const base = seen === undefined ? ABSENT : baseOf(seen);
-    this.#put(key, mergeMembers(key, { base, mine: this.#valueOf(key), theirs }, ignoreConflict));
-    this.#seen.set(key, { text: member.text });
+    if (this.#merge(key, readJson(member), reconcile)) this.#seen.set(key, { text: member.text });
   }
 
-  #absorbAbsence(key: string): void {
-    const seen = this.#seen.get(key);
-    if (seen?.text === undefined) return;
-    const sides = { base: baseOf(seen), mine: this.#valueOf(key), theirs: ABSENT };
-    this.#put(key, mergeMembers(key, sides, ignoreConflict));
+  #absorbAbsence(key: string, reconcile: Reconcile): void {
+    if (this.#seen.get(key)?.text === undefined) return;
+    if (this.#isUnread(key)) this.#delete(key);
+    else if (!this.#merge(key, ABSENT, reconcile)) return;
     this.#seen.delete(key);
   }
 
-  #valueOf(key: string): unknown {
-    return this.#has(key) ? (this.object as Record<string, unknown>)[key] : ABSENT;
+  /**
+   * Puts what others have written into a part, around what was changed here meanwhile.
+   *
+   * @returns `false` when the part is now something that is no JSON. It stays, and counts as if their version had not been
+   *   seen: the next save refuses it by its path, or merges once it is JSON again.
+   */
+  #merge(key: string, theirs: unknown, reconcile: Reconcile): boolean {
+    const seen = this.#seen.get(key);
+    let mine = this.#canonicalOf(key);
+    try {
+      mine = this.#has(key) ? writeForComparison(this.#members[key], key).text : undefined;
+    } catch (error) {
+      if (error instanceof NotJsonError) return false;
+      // An accessor or a proxy that throws: it was read before the commit, and is no change that could ever be saved.
+    }
+    const base = seen === undefined ? ABSENT : baseOf(seen);
+    const isChanged = mine !== this.#canonicalOf(key);
+    const mineValue = mine === undefined ? ABSENT : readJson(rawValue(mine));
+    this.#put(
+      key,
+      isChanged ? mergeMembers(key, { base, mine: mineValue, theirs }, ignoreConflict) : theirs,
+      reconcile,
+    );
+    return true;
   }
 
-  #put(key: string, merged: unknown): void {
-    const object = this.object as Record<string, unknown>;
-    if (merged === ABSENT) delete object[key];
-    else defineMember(object, key, reconcile(this.#valueOf(key), merged));
+  #put(key: string, merged: unknown, reconcile: Reconcile): void {
+    if (merged === ABSENT) return this.#delete(key);
+    let value: unknown;
+    attempt(() => (value = this.#members[key]));
+    this.#set(key, reconcile(value, merged));
   }
+
+  get #members(): Record<string, unknown> {
+    return this.#object as Record<string, unknown>;
+  }
+
+  #set(key: string, value: unknown): void {
+    if (Reflect.defineProperty(this.#object, key, memberOf(value))) return;
+    this.#unfreeze();
+    defineMember(this.#object, key, value);
+  }
+
+  #delete(key: string): void {
+    if (Reflect.deleteProperty(this.#object, key)) return;
+    this.#unfreeze();
+    delete this.#members[key];
+  }
+
+  /** Puts another object in the place of one that the application has frozen. */
+  #unfreeze(): void {
+    const frozen = this.#object;
+    const unread = new Set(Object.keys(frozen).filter((key) => this.#isUnread(key)));
+    this.#object = emptyObject() as Data;
+    for (const key of Object.keys(frozen)) {
+      const text = unread.has(key) ? this.#seen.get(key)?.text : undefined;
+      if (text !== undefined) this.#showMember(key, rawValue(text));
+      else this.#copyMember(frozen, key);
+    }
+  }
+
+  #copyMember(frozen: Data, key: string): void {
+    const isRead = attempt(() => defineMember(this.#object, key, (frozen as Record<string, unknown>)[key]));
+    if (isRead) return;
+    const accessor = Object.getOwnPropertyDescriptor(frozen, key);
+    Object.defineProperty(this.#object, key, { ...accessor, configurable: true });
+  }
+}
+
+function emptyObject(): object {
+  // Not enumerable: invisible to Object.keys, JSON and deep equality. Without it, a part that nobody has read yet
+  // is shown as [Getter/Setter].
+  return Object.defineProperty({}, inspect.custom, { value: showValues });
 }
 
 function baseOf({ canonical, text = "null" }: Seen): unknown {
   return readJson(rawValue(canonical ?? text));
-}
-
-/** Makes `target` equal to `wanted` in place where both are objects or both arrays; else `wanted` takes its place. */
-function reconcile(target: unknown, wanted: unknown): unknown {
-  if (target === wanted) return target;
-  if (Array.isArray(target) && Array.isArray(wanted)) {
-    target.splice(0, target.length, ...wanted.map((item, index): unknown => reconcile(target[index], item)));
-    return target;
-  }
-  if (!isPlainObject(target) || !isPlainObject(wanted)) return wanted;
-  const before = new Map(Object.entries(target));
-  // All anew, for the order of the keys: another order would be another text, and so a change.
-  for (const key of before.keys()) delete target[key];
-  for (const [key, value] of Object.entries(wanted)) defineMember(target, key, reconcile(before.get(key), value));
-  return target;
 }
 
 function showValues(this: object): object {

@@ -83,7 +83,7 @@ describe.each([{}, { hashKeys: true }])("with the settings %o", (settings) => {
       ["flushed", { session: NAME }],
       ["interrupted", { session: NAME }],
       ["rejected", { reason: "malformed" }],
-      ["rejected", { reason: "unknown", session: NAME }],
+      ["rejected", { reason: "moved", session: NAME }],
       ["login", { session: NAME, userId: "7" }],
       ["revoked", { userId: "7", count: 1, sessions: [NAME] }],
       ["rejected", { reason: "unknown", session: NAME }],

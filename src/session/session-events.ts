@@ -7,10 +7,11 @@ import type { SessionKey } from "../core/ids.ts";
 import type { CookieRejection } from "./cookie.ts";
 
 /**
- * Why a session cookie was not honoured: it has no form of ours, or comes twice; its session is not there, or has
- * expired; or the request came over plain http and `sessions.cookie.onInsecure` is `"refuse"`.
+ * Why a session cookie was not honoured, or not alone: it has no form of ours; several came (then the first that has a live
+ * session counts); its session is not there, has expired, or has a new key or was ended less than a minute ago; or the request
+ * came over plain http and `sessions.cookie.onInsecure` is `"refuse"`.
  */
-export type RejectionReason = CookieRejection | "unknown" | "expired" | "insecure";
+export type RejectionReason = CookieRejection | "unknown" | "expired" | "moved" | "insecure";
 
 /** What most events tell. */
 export interface SessionEvent {

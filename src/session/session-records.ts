@@ -1,38 +1,31 @@
 import type { UndecodableReason } from "../codec/index.ts";
 import type { Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
-import { SessionConflictError, SessionInterrupted, StoreConnectionError } from "../core/errors.ts";
-import { newSessionKey, type SessionKey } from "../core/ids.ts";
-import type { CommitResult, SessionStore } from "../stores/session-store.ts";
+import { SessionInterrupted, StoreConnectionError } from "../core/errors.ts";
+import type { SessionKey } from "../core/ids.ts";
+import { harmless } from "../stores/partial-failures.ts";
+import type { SessionStore } from "../stores/session-store.ts";
 import { userIdOf } from "./auth.ts";
+import { KeyMove, type Move, type MoveResult } from "./key-move.ts";
 import { KeyQueue } from "./key-queue.ts";
+import { type Departure, MAX_HOPS, type MovedKeys, placeOf, type SessionPlace } from "./moved-keys.ts";
+import { RecordWriter, type StoredSession } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
-import type { Creation, Listing, UserSessions } from "./user-sessions.ts";
+import { type Creation, refOf, type UserSessions } from "./user-sessions.ts";
 import type { Version, Versions } from "./versions.ts";
-
-/** Where a session is: what the browser has, and what the store has. */
-export interface SessionPlace {
-  /** The browser's key: a secret. */
-  readonly key: SessionKey;
-  /** The key under which the record is stored: the same, or a hash of it. */
-  readonly at: SessionKey;
-}
-
-/** A version at its place. */
-export interface StoredSession extends SessionPlace {
-  readonly version: Version;
-}
 
 /** Answer of {@link SessionRecords.load}. */
 export type LoadResult =
   | { readonly status: "live"; readonly stored: StoredSession }
   | { readonly status: "absent" | "expired"; readonly at: SessionKey }
+  /** The session has a new key, or was ended, a moment ago. */
+  | { readonly status: "moved"; readonly reason: Departure["reason"]; readonly at: SessionKey }
   | { readonly status: "undecodable"; readonly reason: UndecodableReason };
 
 /** What a commit has led to. */
 export interface Committed {
-  /** `undefined` when the session's own expiry has ended it: then it is no longer in the store. */
-  readonly version: Version | undefined;
+  /** Where the session is now; `undefined` when its own expiry has ended it: then it is no longer in the store. */
+  readonly stored: StoredSession | undefined;
   /** Whether the record holds changes of others that the caller has not seen. */
   readonly hasOthers: boolean;
   /** `false` when the change wanted nothing written. */
@@ -52,38 +45,50 @@ export interface SessionRecordsOptions {
   readonly versions: Versions;
   /** The index of users; `undefined` when the store has none. */
   readonly users: UserSessions | undefined;
+  /** Memory of keys that have moved; `undefined` where a session has no key. */
+  readonly moved: MovedKeys | undefined;
   /** The key under which the session of a cookie is stored. */
   readonly storedKeyOf: (key: SessionKey) => SessionKey;
 }
 
-type Refused = Exclude<CommitResult, { status: "committed" }>;
-
 /**
- * Session records in a store of text: commits by compare-and-set until it fits, and finds out what became of a write
- * whose answer got lost.
+ * Session records in a store of text: commits by compare-and-set until it fits, finds out what became of a write
+ * whose answer got lost, and follows a session whose key was renewed.
  */
 export class SessionRecords {
   readonly #store: SessionStore;
   readonly #versions: Versions;
-  readonly #users: UserSessions | undefined;
+  readonly #writer: RecordWriter;
+  readonly #moved: MovedKeys | undefined;
   readonly #storedKeyOf: (key: SessionKey) => SessionKey;
   readonly #queue = new KeyQueue<Version>();
+  /** Storage keys that this process is renewing. */
+  readonly #renewing = new Set<SessionKey>();
 
-  constructor({ store, versions, users, storedKeyOf }: SessionRecordsOptions) {
+  constructor({ store, versions, users, moved, storedKeyOf }: SessionRecordsOptions) {
     this.#store = store;
     this.#versions = versions;
-    this.#users = users;
+    this.#writer = new RecordWriter(store, versions, users, storedKeyOf);
+    this.#moved = moved;
     this.#storedKeyOf = storedKeyOf;
   }
 
+  /** Loads the session of a key, also where that key was renewed a moment ago. */
   async load(key: SessionKey, deadline: Deadline): Promise<LoadResult> {
-    const at = this.#storedKeyOf(key);
-    const text = await this.#store.read(at, deadline);
-    if (text === undefined) return { status: "absent", at };
-    const version = this.#versions.decode(text, at);
-    if (typeof version === "string") return { status: "undecodable", reason: version };
-    if (this.#versions.hasEnded(version)) return { status: "expired", at };
-    return { status: "live", stored: { key, at, version } };
+    const place = { key, at: this.#storedKeyOf(key) };
+    const found = await this.#loadAt(place, deadline);
+    return found.status === "absent" ? this.#loadRenewed(place, deadline) : found;
+  }
+
+  /** What became of a key that has no session. @returns `undefined` when nothing is remembered of it. */
+  async departureOf(key: SessionKey, deadline: Deadline): Promise<Departure | undefined> {
+    return this.#moved?.find(this.#storedKeyOf(key), deadline);
+  }
+
+  /** Remembers that a login has begun a session for the browser of a key that had none. */
+  async noteLogin(oldKey: SessionKey, to: SessionPlace, deadline: Deadline): Promise<void> {
+    const from = { key: oldKey, at: this.#storedKeyOf(oldKey) };
+    await harmless(this.#moved?.replace(from, to, "login", deadline));
   }
 
   /**
@@ -92,97 +97,77 @@ export class SessionRecords {
    * @returns `undefined` when the session's own expiry has already passed.
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
-  async create(record: SessionRecord, creation: Creation, deadline: Deadline): Promise<StoredSession | undefined> {
-    if (this.#versions.timeToLive(record) <= 0) return undefined;
-    for (;;) {
-      const key = newSessionKey();
-      const place = { key, at: this.#storedKeyOf(key) };
-      const listing = this.#listingOf(place, record, creation.userAgent);
-      const write = () => this.#write(place, record, deadline);
-      const created = await (listing ? this.#users?.guardCreation(listing, creation, deadline, write) : write());
-      if (created) return created;
-    }
+  create(record: SessionRecord, creation: Creation, deadline: Deadline): Promise<StoredSession | undefined> {
+    return this.#writer.create(record, creation, deadline);
   }
 
   /**
-   * Stores a record that was kept elsewhere, under the key that its browser has.
+   * Stores a record that was kept elsewhere, under the key that its browser has. Each key is taken over once.
    *
-   * @param ttl Its time to live from now.
-   * @returns Whether it was stored: a session that is there already stays.
+   * @param ttl Time to live from now.
+   * @returns Whether it was stored: a session that is there stays, and one that was taken over before and has ended stays ended.
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
   async restore(key: SessionKey, record: SessionRecord, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
     const place = { key, at: this.#storedKeyOf(key) };
-    const { text } = this.#versions.encode(record, place.at);
-    const write = async () => (await this.#store.create(place.at, text, ttl, deadline)).status === "created";
-    const listing = this.#listingOf(place, record, undefined);
-    if (listing === undefined) return write();
-    return (await this.#users?.guardCreation({ ...listing, ttl }, { userAgent: undefined }, deadline, write)) ?? false;
+    if ((await this.#moved?.claim(place.at, ttl, deadline)) === false) return false;
+    try {
+      return await this.#writer.createAt(place, record, ttl, deadline);
+    } catch (error) {
+      const isNotStored = !(error instanceof StoreConnectionError) || error.outcome === "not-sent";
+      // The next try is to find the key as this one did. Where that fails too, the session stays out.
+      if (isNotStored) await this.#moved?.unclaim(place.at, deadline).catch(() => {});
+      throw error;
+    }
   }
 
   /**
-   * Writes a change on top of the newest version.
+   * Writes a change on top of the newest version, wherever the session is by now.
    *
    * @throws {SessionInterrupted} When the record is gone.
    * @throws {SessionConflictError} When others kept being first until the deadline.
    */
-  commit({ key, at, version }: StoredSession, change: Change, deadline: Deadline): Promise<Committed> {
-    return this.#queue.run(at, async (latest, leave) => {
-      let newest = latest ?? version;
+  commit(stored: StoredSession, change: Change, deadline: Deadline): Promise<Committed> {
+    return this.#queue.run(stored.at, async (latest, leave) => {
+      let newest = latest ? { ...stored, version: latest } : stored;
       for (;;) {
-        const hasOthers = newest !== version;
-        const record = change(newest.record);
+        const hasOthers = newest.version !== stored.version;
+        const record = change(newest.version.record);
         if (record === undefined) {
-          leave(newest);
-          return { version: newest, hasOthers, isWritten: false };
+          if (newest.at === stored.at) leave(newest.version);
+          return { stored: newest, hasOthers, isWritten: false };
         }
-        const written = await this.#replace({ key, at, version: newest }, record, deadline);
+        const written = await this.#writer.replace(newest, record, deadline);
         if (written.status === "committed") {
-          leave(written.version);
-          return { version: written.version, hasOthers, isWritten: true };
+          const { version } = written;
+          if (newest.at === stored.at) leave(version);
+          if (version === undefined) await this.#noteEnd(newest, deadline);
+          return { stored: version && { ...newest, version }, hasOthers, isWritten: true };
         }
-        newest = this.#newest(at, written, deadline);
+        newest =
+          written.status === "gone"
+            ? await this.#follow(newest, deadline)
+            : { ...newest, version: this.#writer.newest(newest.at, written, deadline) };
       }
     });
   }
 
   /**
-   * Gives a record a new key: creates the new one, then deletes the old one if it still is the version that was
-   * carried over; what others have written meanwhile is carried over too.
+   * Gives a session a new key: creates the new record, remembers the move, then deletes the old record if it still is the
+   * version that was carried over; changes that others have written meanwhile are carried over too.
    *
-   * @returns `undefined` when the old one was gone; then there is no new one either.
-   * @throws {SessionInterrupted} When the new one was taken away meanwhile, such as by a revocation of the user; the old
+   * @throws {SessionInterrupted} When the new record was taken away meanwhile, such as by a revocation of the user; the old
    *   one stays as it is.
    */
-  move(
-    { at, version }: StoredSession,
-    change: (newest: SessionRecord) => SessionRecord,
-    creation: Creation,
-    deadline: Deadline,
-  ): Promise<StoredSession | undefined> {
-    return this.#queue.run(at, async (latest) => {
-      let newest = latest ?? version;
-      creation.replaces = at;
-      let target = await this.create(change(newest.record), creation, deadline);
-      let isRetired = false;
-      try {
-        while (!isRetired) {
-          const result = await this.#retire(at, newest, deadline);
-          if (result.status === "gone") return undefined;
-          isRetired = result.status === "committed";
-          if (result.status === "committed") continue;
-          newest = this.#newest(at, result, deadline);
-          const record = change(newest.record);
-          // There is none where the version before had reached its own expiry; this one may have been renewed.
-          target = await (target ? this.#rewrite(target, record, deadline) : this.create(record, creation, deadline));
-        }
-      } finally {
-        // Nobody knows the new key, so it would end by itself; sooner is better.
-        if (!isRetired && target) await this.delete(target, deadline).catch(() => {});
-      }
-      await this.#unlist(at, newest.record, deadline);
-      return target;
-    });
+  async move(stored: StoredSession, move: Move, deadline: Deadline): Promise<MoveResult> {
+    if (move.reason !== "renewed") return this.#moveFrom(stored, move, deadline);
+    if (this.#renewing.has(stored.at)) return { status: "kept" };
+    this.#renewing.add(stored.at);
+    try {
+      return await this.#moveFrom(stored, move, deadline);
+    } finally {
+      this.#renewing.delete(stored.at);
+    }
   }
 
   /** Extends the time to live. @returns Whether the session is still there. */
@@ -193,27 +178,35 @@ export class SessionRecords {
     return (await this.#store.touch(stored.at, stored.version.etag, ttl, deadline)).status !== "gone";
   }
 
-  /** Notes for the user's list of devices that the session was seen. */
-  async see(stored: StoredSession, userAgent: string | undefined, deadline: Deadline): Promise<void> {
-    const listing = this.#listingOf(stored, stored.version.record, userAgent);
-    if (listing) await this.#users?.see(listing, deadline);
+  /** Whether there is a record under a storage key. */
+  async isStoredAt(at: SessionKey | undefined, deadline: Deadline): Promise<boolean> {
+    return at !== undefined && (await this.#store.read(at, deadline)) !== undefined;
   }
 
-  /** Deletes a record, and tries again while it is not known to be gone and there is time. */
+  /** Finds a session at the place where it was, or to which its key was renewed. @returns `undefined` when it is over. */
+  async find(place: SessionPlace, deadline: Deadline): Promise<StoredSession | undefined> {
+    const found = await this.#loadAt(place, deadline);
+    const loaded = found.status === "absent" ? await this.#loadRenewed(place, deadline) : found;
+    return loaded.status === "live" ? loaded.stored : undefined;
+  }
+
+  /** Notes for the user's list of devices that the session was seen. */
+  async see(stored: StoredSession, userAgent: string | undefined, deadline: Deadline): Promise<void> {
+    await this.#writer.list(stored, stored.version.record, userAgent, deadline);
+  }
+
+  /** Ends a session, and whatever it has moved to. */
   async delete({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
-    let first: unknown;
-    for (;;) {
-      try {
-        await this.#store.delete(at, deadline);
-        break;
-      } catch (error) {
-        // The first try may have deleted it, also when a later one could not be sent.
-        first ??= error;
-        const mayHelp = error instanceof StoreConnectionError && error.outcome === "unknown" && !deadline.hasPassed;
-        if (!mayHelp) throw first;
-      }
-    }
-    await this.#unlist(at, version.record, deadline);
+    await this.#writer.delete(at, deadline);
+    await this.#moved?.end(refOf(at), deadline, (next) => this.#writer.delete(next, deadline));
+    await this.#writer.unlist(at, version.record, deadline);
+  }
+
+  /** Ends the session of a key that has no record, or none that can be read: if it has moved, at its new place. */
+  async endKey(key: SessionKey, deadline: Deadline): Promise<void> {
+    const at = this.#storedKeyOf(key);
+    await this.#writer.delete(at, deadline);
+    await this.#moved?.end(refOf(at), deadline, (next) => this.#writer.delete(next, deadline));
   }
 
   /** Whether there is a live record, and it is a user's. */
@@ -227,106 +220,57 @@ export class SessionRecords {
     );
   }
 
-  #listingOf({ at }: SessionPlace, record: SessionRecord, userAgent: string | undefined): Listing | undefined {
-    const userId = this.#users && userIdOf(record);
-    if (userId === undefined) return undefined;
-    return { userId, key: at, createdAt: record.facts.created, ttl: this.#versions.timeToLive(record), userAgent };
+  async #loadAt(place: SessionPlace, deadline: Deadline): Promise<LoadResult> {
+    const { at } = place;
+    const text = await this.#store.read(at, deadline);
+    if (text === undefined) return { status: "absent", at };
+    const version = this.#versions.decode(text, at);
+    if (typeof version === "string") return { status: "undecodable", reason: version };
+    if (this.#versions.hasEnded(version)) return { status: "expired", at };
+    return { status: "live", stored: { ...place, version } };
   }
 
-  /** A session that is gone may stay listed: whoever reads the list looks. So its failure undoes nothing. */
-  async #unlist(at: SessionKey, record: SessionRecord, deadline: Deadline): Promise<void> {
-    const userId = userIdOf(record);
-    if (userId !== undefined) await this.#users?.forget(userId, at, deadline).catch(() => {});
-  }
-
-  /** @returns `undefined` when the key is taken. */
-  async #write(place: SessionPlace, record: SessionRecord, deadline: Deadline): Promise<StoredSession | undefined> {
-    const { text, version } = this.#versions.encode(record, place.at);
-    const ttl = Math.max(1, this.#versions.timeToLive(record));
-    const stored = { ...place, version };
-    const result = await this.#settle(stored, deadline, () => this.#store.create(place.at, text, ttl, deadline));
-    return result.status === "exists" ? undefined : stored;
-  }
-
-  /** Deletes the old record of a session that has moved; tries once more where the answer got lost. */
-  async #retire(at: SessionKey, { etag }: Version, deadline: Deadline): Promise<CommitResult> {
-    try {
-      return await this.#store.deleteIfMatch(at, etag, deadline);
-    } catch (error) {
-      if (!(error instanceof StoreConnectionError) || error.outcome !== "unknown" || deadline.hasPassed) throw error;
-      // Also when the second try could not even be sent, the first one may have been executed.
-      const result = await this.#store.deleteIfMatch(at, etag, deadline).catch(() => throwFirst(error));
-      // By the first attempt, or by a logout: nobody can tell, and a logout must not be undone.
-      if (result.status === "gone") throw error;
-      return result;
+  /** Loads a session from the place that the key of an absent one was renewed to. */
+  async #loadRenewed(from: SessionPlace, deadline: Deadline): Promise<LoadResult> {
+    let place = from;
+    for (let hop = 0; hop < MAX_HOPS; hop++) {
+      const departure = await this.#moved?.find(place.at, deadline);
+      if (departure === undefined) break;
+      const next = departure.reason === "renewed" ? placeOf(departure, place.key) : undefined;
+      if (next === undefined) return { status: "moved", reason: departure.reason, at: place.at };
+      const found = await this.#loadAt(next, deadline);
+      if (found.status !== "absent") return found;
+      place = next;
     }
+    return { status: "absent", at: place.at };
   }
 
-  /** The version to try next after a write that did not fit. */
-  #newest(at: SessionKey, result: Refused, deadline: Deadline): Version {
-    if (result.status === "gone") throw new SessionInterrupted();
-    const version = this.#versions.decode(result.record, at);
-    // A record that cannot be read is never overwritten.
-    if (typeof version === "string") throw new SessionInterrupted();
-    if (!deadline.hasPassed) return version;
-    throw new SessionConflictError(
-      `Other requests kept changing the session for ${deadline.total} ms, so this change was not saved. ` +
-        "Try the request again, change the session less often, or raise sessions.deadline.",
-    );
+  /** Follows a session whose record is gone. @throws {SessionInterrupted} When it leads nowhere. */
+  async #follow(from: SessionPlace, deadline: Deadline): Promise<StoredSession> {
+    const loaded = await this.#loadRenewed(from, deadline);
+    if (loaded.status !== "live") throw new SessionInterrupted();
+    return loaded.stored;
   }
 
-  async #replace(
-    newest: StoredSession,
-    record: SessionRecord,
-    deadline: Deadline,
-  ): Promise<{ status: "committed"; version: Version | undefined } | Refused> {
-    const { at } = newest;
-    const ttl = this.#versions.timeToLive(record);
-    if (ttl <= 0) {
-      const result = await this.#store.deleteIfMatch(at, newest.version.etag, deadline);
-      return result.status === "committed" ? { ...result, version: undefined } : result;
-    }
-    const { text, version } = this.#versions.encode(record, at);
-    const result = await this.#settle({ ...newest, version }, deadline, () =>
-      this.#store.commit(at, text, newest.version.etag, ttl, deadline),
-    );
-    return result.status === "committed" ? { ...result, version } : result;
+  async #moveFrom(stored: StoredSession, move: Move, deadline: Deadline): Promise<MoveResult> {
+    return this.#queue.run(stored.at, async (latest) => {
+      let source = latest ? { ...stored, version: latest } : stored;
+      for (let hop = 0; hop < MAX_HOPS; hop++) {
+        const result = await new KeyMove(this.#writer, this.#moved, source, move, deadline).run();
+        if (result.status === "moved" && hop > 0)
+          await harmless(this.#moved?.replace(stored, result.stored, move.reason, deadline));
+        if (result.status !== "renewed") return result;
+        const loaded = await this.#loadAt(result.to, deadline);
+        if (loaded.status !== "live") break;
+        source = loaded.stored;
+      }
+      return { status: "gone" };
+    });
   }
 
-  /** Replaces a record that nobody else knows of. */
-  async #rewrite(target: StoredSession, record: SessionRecord, deadline: Deadline): Promise<StoredSession | undefined> {
-    const result = await this.#replace(target, record, deadline);
-    if (result.status !== "committed") throw new SessionInterrupted();
-    return result.version && { ...target, version: result.version };
+  /** The session has ended by its own expiry, which is acknowledged: what follows can fail no more. */
+  async #noteEnd({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
+    await harmless(this.#moved?.end(refOf(at), deadline, (next) => this.#writer.delete(next, deadline)));
+    await this.#writer.unlist(at, version.record, deadline);
   }
-
-  /** Where the answer of a write got lost, looks once whether the record in the store has the nonce of that write. */
-  async #settle<Result extends { status: string }>(
-    written: StoredSession,
-    deadline: Deadline,
-    write: () => Promise<Result>,
-  ): Promise<Result | { status: "committed" }> {
-    try {
-      return await write();
-    } catch (error) {
-      if (!(error instanceof StoreConnectionError) || error.outcome !== "unknown" || deadline.hasPassed) throw error;
-      if (await this.#isInStore(written, deadline)) return { status: "committed" };
-      throw error;
-    }
-  }
-
-  async #isInStore({ at, version }: StoredSession, deadline: Deadline): Promise<boolean> {
-    try {
-      const text = await this.#store.read(at, deadline);
-      const found = text === undefined ? "absent" : this.#versions.decode(text, at);
-      return typeof found !== "string" && found.record.facts.nonce === version.record.facts.nonce;
-    } catch {
-      // The failure of the write is what the caller has to hear of.
-      return false;
-    }
-  }
-}
-
-function throwFirst(error: StoreConnectionError): never {
-  throw error;
 }

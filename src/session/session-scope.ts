@@ -55,9 +55,9 @@ export class LazySessionScope<Data extends object> implements SessionScope {
     await this.#finish(response);
   }
 
-  #finish({ status, headersSent }: ResponseStart): Promise<void> | undefined {
+  #finish(response: ResponseStart): Promise<void> | undefined {
     const session = this.#session;
-    const pending = session?.finish(status, headersSent);
+    const pending = session?.finish(response);
     if (pending === undefined) {
       session?.noteHeadersSent();
       return undefined;

@@ -1,6 +1,5 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { CarriedRecords } from "./carried-records.ts";
-import type { RecentLogins } from "./recent-logins.ts";
 import type { SessionEventEmitter } from "./session-events.ts";
 import type { SessionRecords } from "./session-records.ts";
 import type { Timeouts } from "./timeouts.ts";
@@ -21,6 +20,5 @@ export interface SessionServices {
   readonly throttle: Throttle;
   /** The records of this request, where the cookie carries them; `undefined` where it has a key. */
   readonly carried?: CarriedRecords;
-  readonly recentLogins: RecentLogins;
   readonly events: SessionEventEmitter;
 }

@@ -44,6 +44,12 @@ export interface SessionCookieSettings {
   readonly partitioned?: boolean;
   /** Which cookies Chromium drops last. @defaultValue none */
   readonly priority?: "low" | "medium" | "high";
+  /**
+   * Paths and domains that the cookie had before they were changed. A browser that still sends such a cookie beside the new
+   * one is told to forget it, with the next response that sets or clears the session's cookie. Without `path` it is `"/"`,
+   * without `domain` the host itself. @defaultValue `[]`
+   */
+  readonly previous?: readonly { readonly path?: string; readonly domain?: string }[];
 }
 
 /** The data of sessions that nobody has given a type: anything goes, as in JavaScript. */
@@ -139,20 +145,25 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const PATH = /^\/[\u0020-\u003a\u003c-\u007e]*$/;
 const DOMAIN = /^\.?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/i;
 
+const scopeEntries = {
+  path: v.optional(v.pipe(v.string('a path such as "/"'), v.regex(PATH, 'a path such as "/"')), "/"),
+  domain: v.optional(v.pipe(v.string("a host name"), v.regex(DOMAIN, "a host name"))),
+};
+
 const cookieSchema = settingsObject({
   name: v.optional(
     v.pipe(v.string('a name such as "sessionid"'), v.regex(TOKEN, 'a name such as "sessionid"')),
     "sessionid",
   ),
   age: v.optional(durationSchema({ least: 1, most: LONGEST_SPAN })),
-  path: v.optional(v.pipe(v.string('a path such as "/"'), v.regex(PATH, 'a path such as "/"')), "/"),
-  domain: v.optional(v.pipe(v.string("a host name"), v.regex(DOMAIN, "a host name"))),
+  ...scopeEntries,
   secure: v.optional(v.union([v.boolean(), v.literal("auto")], 'true, false or "auto"'), true),
   onInsecure: v.optional(v.picklist(["warn", "refuse"], '"warn" or "refuse"'), "warn"),
   httpOnly: v.optional(v.boolean("true or false"), true),
   sameSite: v.optional(v.picklist(["lax", "strict", "none"], '"lax", "strict" or "none"'), "lax"),
   partitioned: v.optional(v.boolean("true or false"), false),
   priority: v.optional(v.picklist(["low", "medium", "high"], '"low", "medium" or "high"')),
+  previous: v.optional(v.array(v.strictObject(scopeEntries), "an array of { path, domain }"), []),
 });
 
 const atLeastOne = v.pipe(
@@ -202,7 +213,8 @@ const sessionSchema = settingsObject({
 export function resolveSessionSettings(settings: SessionSettings): ResolvedSessionSettings {
   const parsed = parseSettings(sessionSchema, settings, "sessions");
   const { age, domain, priority, onInsecure, ...attributes } = parsed.cookie;
-  const cookie: CookieAttributes = { ...attributes, domain, priority };
+  const previous = parsed.cookie.previous.map((scope) => ({ path: scope.path, domain: scope.domain }));
+  const cookie: CookieAttributes = { ...attributes, domain, priority, previous };
   checkCookie(cookie, onInsecure);
   const touchEvery = parsed.touchEvery === undefined ? defaultTouchEvery(parsed.profile) : parsed.touchEvery;
   if (parsed.profile === "django" && touchEvery !== null) {

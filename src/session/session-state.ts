@@ -1,17 +1,23 @@
 import type { SessionKey } from "../core/ids.ts";
 import { SessionData } from "./session-data.ts";
 import { SessionRecord } from "./session-record.ts";
-import type { StoredSession } from "./session-records.ts";
+import type { StoredSession } from "./record-writer.ts";
 import type { SessionServices } from "./session-services.ts";
 
 /** What a session starts from. */
 export interface SessionOrigin {
   /** Whether the request had a session cookie at all. */
   readonly hasCookie: boolean;
-  /** The key that the request came with, whether or not there is a record. */
-  readonly presentedKey: SessionKey | undefined;
-  /** The session under that key, if there is one that can be read. */
+  /** Whether several different cookies of the session's name came. */
+  readonly hasDuplicates: boolean;
+  /** The keys that the request came with, the one of the session first: one, unless the browser has several such cookies. */
+  readonly presentedKeys: readonly SessionKey[];
+  /** The session that was found, if there is one that can be read. */
   readonly stored: StoredSession | undefined;
+  /** Whether the session was found under another key than the presented one, which was renewed. */
+  readonly isRenewed: boolean;
+  /** Whether the session of the presented key has a new key, or was ended, a moment ago. */
+  readonly hasDeparted: boolean;
   readonly userAgent: string | undefined;
 }
 

@@ -75,6 +75,11 @@ export class SessionView<Data extends object> {
     return this.#state.stored && refOf(this.#state.stored.at);
   }
 
+  /** Names the session in events, see `sessions.on`; `undefined` while it is not stored. */
+  get eventName(): string | undefined {
+    return this.#state.stored && this.#state.services.events.nameOf(this.#state.stored.at);
+  }
+
   /** When the session ends if the visitor does not come back. Changes that are not saved yet count. */
   get expiryDate(): Date {
     const now = this.#state.services.clock.now();
@@ -136,6 +141,11 @@ export class SessionView<Data extends object> {
   /** @internal What the cookie has to have. A secret. */
   get cookieValue(): string | undefined {
     return this.#state.cookieValue;
+  }
+
+  /** @internal */
+  get hasDuplicateCookies(): boolean {
+    return this.#state.origin.hasDuplicates;
   }
 
   /** @internal */

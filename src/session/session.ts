@@ -10,14 +10,17 @@ import { checkUserId, type LoginOptions, type UserId } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
 import { logIn } from "./login.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
+import type { MoveReason } from "./moved-keys.ts";
+import { OperationQueue } from "./operation-queue.ts";
+import type { StoredSession } from "./record-writer.ts";
+import type { ResponseStart } from "./request-contract.ts";
 import { SessionData } from "./session-data.ts";
+import { type Delta, type Facts, SessionRecord } from "./session-record.ts";
+import type { UntypedData } from "./session-settings.ts";
 import type { SessionState } from "./session-state.ts";
 import { SessionView } from "./session-view.ts";
-import { type Delta, type Facts, SessionRecord } from "./session-record.ts";
-import type { StoredSession } from "./session-records.ts";
-import type { UntypedData } from "./session-settings.ts";
-import type { Creation } from "./user-sessions.ts";
 import { endsWithBrowser, EXPIRY_KEY } from "./timeouts.ts";
+import type { Creation } from "./user-sessions.ts";
 
 /** What the response has to do to the browser's cookie. */
 export type CookieChange = "none" | "set" | "clear";
@@ -29,21 +32,28 @@ export type CookieChange = "none" | "set" | "clear";
  * meanwhile. `update`, `save`, `cycleKey`, `flush`, `login` and `logout` act at once.
  *
  * Each of these throws {@link StoreConnectionError} or {@link StoreServiceError} when the store fails, and
- * {@link SessionInterrupted} when the session was ended or given a new key meanwhile.
+ * {@link SessionInterrupted} when the session was ended or given a new key meanwhile. A failure that the handler does not
+ * await fails the response.
  */
 export class Session<Data extends object = UntypedData> extends SessionView<Data> {
   readonly #state: SessionState<Data>;
-  #cookie: CookieChange = "none";
+  readonly #queue: OperationQueue;
+  #cookie: CookieChange;
+  /** Whether the store was asked, at the end of the request, if the cookie still is what the browser should have. */
+  #isCookieConfirmed = false;
   /** Why the browser's cookie cannot be set any more; `undefined` while it can. */
   #whyNoCookie: string | undefined;
-  /** Operations of one session run one after another. */
-  #tail: Promise<unknown> = Promise.resolve();
-  #running = 0;
+  #hasResponse = true;
+  /** Whether this request itself has ended the session that it came with. */
+  #hasEnded = false;
 
   /** @internal */
   constructor(state: SessionState<Data>) {
     super(state);
     this.#state = state;
+    this.#queue = new OperationQueue(() => this.#tellInterruption());
+    // The response that has brought the renewed key may be lost: each request with the old one brings it again.
+    this.#cookie = state.origin.isRenewed ? "set" : "none";
   }
 
   /**
@@ -82,25 +92,64 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * Gives the session a new key and keeps its data. Call it when the visitor's rights change. The old key is dead
-   * once it returns; changes made so far are saved.
+   * Extends the session as a request does: for sockets, long streams and jobs, which send no cookie. The browser's cookie
+   * keeps its own age.
+   *
+   * @returns Whether the session is still there. `false` for a session that is not stored.
    */
-  cycleKey(): Promise<void> {
-    return this.#enqueue((deadline) => this.#cycleKey({}, deadline));
+  touch(): Promise<boolean> {
+    return this.#enqueue(async (deadline) => {
+      const stored = this.#state.stored;
+      if (stored === undefined) return false;
+      await this.#noteSeen(deadline);
+      return this.#state.services.records.touch(stored, deadline);
+    });
   }
 
-  /** Deletes the session and its data. The browser's cookie is cleared. What is set afterwards begins a new one. */
+  /**
+   * Asks the store whether the session is still there, and its user still logged in: for sockets and long streams, which
+   * outlive a logout or `sessions.revokeUser()`. A session whose key was renewed is still there.
+   */
+  isAlive(): Promise<boolean> {
+    return this.#enqueue(async (deadline) => {
+      const stored = this.#state.stored;
+      if (stored === undefined) return false;
+      return (await this.#state.services.records.find(stored, deadline)) !== undefined;
+    });
+  }
+
+  /**
+   * Gives the session a new key and keeps its data. Call it when the visitor's rights change. The old key is dead
+   * once it returns; changes made so far are saved. A late request with the old key reads as a stranger's.
+   */
+  cycleKey(): Promise<void> {
+    return this.#enqueue((deadline) => this.#cycleKey("cycled", {}, deadline));
+  }
+
+  /**
+   * @internal Gives the session a new key, as `sessions.renewEvery` does: the visitor's rights are the same, so requests with
+   * the old key find the session for a minute.
+   */
+  renewKey(): Promise<void> {
+    return this.#enqueue((deadline) => this.#cycleKey("renewed", {}, deadline));
+  }
+
+  /**
+   * Deletes the session and its data, also where another request has given it a new key. The browser's cookie is cleared.
+   * Data that is set afterwards begins a new session.
+   */
   flush(): Promise<void> {
     return this.#enqueue(async (deadline) => {
       const { records, throttle, events } = this.#state.services;
       this.#demandCookieToCarry("Ending a session");
-      if (this.#state.stored) {
-        await records.delete(this.#state.stored, deadline);
-        throttle.forget(this.#state.stored.key);
-        events.emit("flushed", { session: events.nameOf(this.#state.stored.at) });
+      const { stored, origin } = this.#state;
+      if (stored) {
+        await records.delete(stored, deadline);
+        throttle.forget(stored.key);
+        events.emit("flushed", { session: events.nameOf(stored.at) });
       }
-      this.#forget();
-      if (this.#state.origin.hasCookie) this.#cookie = "clear";
+      for (const key of origin.presentedKeys) if (key !== stored?.key) await records.endKey(key, deadline);
+      this.#end();
     });
   }
 
@@ -121,22 +170,21 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       const id = checkUserId(userId, "session.login");
       this.#demandCookie("login");
       const pending = this.#state.data.delta();
-      const result = await logIn(this.#state.services, {
+      const { kind, stored } = await logIn(this.#state.services, {
         userId: id,
         options,
         stored: this.#state.stored,
-        presentedKey: this.#state.origin.presentedKey,
+        presentedKey: this.#hasEnded ? undefined : this.#state.origin.presentedKeys[0],
         pending,
         seen: this.#state.data,
         creation: this.#creation(),
         deadline,
       });
-      if (result.kind === "begun") this.#forget();
-      if (result.kind === "moved") this.#state.data.settle(pending);
-      if (result.stored === undefined) return;
-      this.#adopt(result.stored);
+      if (kind === "begun") this.#forget();
+      if (kind === "moved") this.#state.data.settle(pending);
+      this.#adopt(stored);
       const { events } = this.#state.services;
-      if (result.kind !== "joined") events.emit("login", { session: events.nameOf(result.stored.at), userId: id });
+      if (kind !== "joined") events.emit("login", { session: events.nameOf(stored.at), userId: id });
     });
   }
 
@@ -150,36 +198,50 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#whyNoCookie ??= HEADERS_SENT;
   }
 
-  /** @internal There is no response: what its cookie carries cannot be changed. */
+  /** @internal There is no response: no session begins, and none changes that a cookie carries. */
   noteNoResponse(): void {
+    this.#hasResponse = false;
     if (this.#state.services.carried) this.#whyNoCookie = NO_RESPONSE;
+    this.#queue.isUnattended = true;
   }
 
   /**
    * @internal Saves deferred changes, or extends the session, before the response leaves.
-   * @returns `undefined` when there is nothing to wait for.
+   * @returns `undefined` when there is nothing to wait for. It rejects when the response has to become an error.
    */
-  finish(status: number, headersSent: boolean): Promise<void> | undefined {
-    if (headersSent) this.noteHeadersSent();
-    if (this.#running > 0) return this.#tail.then(() => this.finish(status, headersSent));
-    // RFC 9110 section 15.6: the server has failed, so what the handler meant to keep is not to be relied on.
-    if (status >= 500) return undefined;
-    return this.#finishRenewal() ?? this.#finishChanges() ?? this.#finishRewrite() ?? this.#finishTouch();
+  finish(response: ResponseStart): Promise<void> | undefined {
+    if (response.headersSent) this.noteHeadersSent();
+    if (this.#queue.isBusy) return this.#queue.idle.then(() => this.finish(response));
+    const failure = this.#queue.takeFailure();
+    if (failure) return failure.then(() => {});
+    const saving = this.#finishData(response);
+    return saving ? saving.then(() => this.#confirmCookie()) : this.#confirmCookie();
   }
 
-  async #cycleKey(facts: Facts, deadline: Deadline): Promise<void> {
+  #finishData({ status, isClientGone = false }: ResponseStart): Promise<void> | undefined {
+    // RFC 9110 section 15.6: the server has failed, so what the handler meant to keep is not to be relied on.
+    if (status >= 500) return undefined;
+    const renewal = isClientGone ? undefined : this.#finishRenewal();
+    return renewal ?? this.#finishChanges() ?? this.#finishRewrite() ?? this.#finishTouch();
+  }
+
+  async #cycleKey(reason: MoveReason, facts: Facts, deadline: Deadline): Promise<void> {
     const pending = this.#state.data.delta();
     const { records, events } = this.#state.services;
-    if (this.#state.stored === undefined) return this.#save(pending, deadline);
+    const stored = this.#state.stored;
+    if (stored === undefined) return this.#save(pending, deadline);
     this.#demandCookie("cycleKey");
     const conflicts = new Conflicts();
     const change = (newest: SessionRecord) => conflicts.merge(pending, this.#state.data, newest).withFacts(facts);
-    const moved = await records.move(this.#state.stored, change, this.#creation(), deadline);
-    if (moved === undefined) throw new SessionInterrupted();
+    const result = await records.move(stored, { reason, change, creation: this.#creation() }, deadline);
+    if (result.status === "ended") return this.#end();
+    if (result.status === "gone" && reason !== "renewed") throw new SessionInterrupted();
+    // Another request is renewing the key: the changes follow the session to its new place.
+    if (result.status !== "moved") return this.#save(pending, deadline);
     conflicts.emit(events);
     this.#state.data.settle(pending);
-    events.emit("cycled", { session: events.nameOf(moved.at), previous: events.nameOf(this.#state.stored.at) });
-    this.#adopt(moved);
+    events.emit("cycled", { session: events.nameOf(result.stored.at), previous: events.nameOf(stored.at) });
+    this.#adopt(result.stored);
   }
 
   #finishRenewal(): Promise<void> | undefined {
@@ -189,22 +251,32 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const now = clock.now();
     if (now - (renewed ?? authenticated ?? created ?? now) < renewEvery) return undefined;
     return this.#enqueue(async (deadline) => {
-      const cycle = () => this.#cycleKey({ renewed: now }, deadline);
+      const renew = () => this.#cycleKey("renewed", { renewed: now }, deadline);
       // A request that has only read may go without: another one has renewed the key.
-      if (this.#state.data.delta().size > 0) await cycle();
-      else await this.#tolerate(cycle);
+      if (this.#state.data.delta().size > 0) await renew();
+      else await this.#tolerate(renew);
+      this.#isCookieConfirmed = true;
     });
   }
 
   #finishChanges(): Promise<void> | undefined {
     try {
       const delta = this.#state.data.delta();
-      return delta.size === 0 ? undefined : this.#enqueue((deadline) => this.#save(delta, deadline));
+      if (delta.size === 0) return undefined;
     } catch (error) {
       return this.#enqueue(async () => {
         throw error;
       });
     }
+    return this.#enqueue(async (deadline) => {
+      const isDue = this.#isActivityDue;
+      if (isDue) await this.#noteSeen(deadline);
+      await this.#save(this.#state.data.delta(), deadline);
+      const { throttle, extendsOnRead } = this.#state.services;
+      if (isDue && this.#state.stored) throttle.mark(this.#state.stored.key);
+      if (isDue || !extendsOnRead) this.#renewCookie();
+      this.#isCookieConfirmed = true;
+    });
   }
 
   /** A record that was made with a secret of old is written anew, while that secret can still be read. */
@@ -224,20 +296,65 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     return this.#state.services.carried === undefined || this.#whyNoCookie === undefined;
   }
 
+  /** Whether this request is to extend the session, renew its cookie and note that it was seen. */
+  get #isActivityDue(): boolean {
+    const { stored } = this.#state;
+    return stored !== undefined && this.#state.services.throttle.isDue(stored);
+  }
+
   #finishTouch(): Promise<void> | undefined {
     const { throttle, extendsOnRead, carried } = this.#state.services;
     const stored = this.#state.stored;
-    if (stored === undefined || this.#whyNoCookie !== undefined || !throttle.isDue(stored)) return undefined;
-    if (carried) return this.#rewrite();
+    if (stored === undefined || !this.#isActivityDue) return undefined;
+    if (carried) return this.#canWrite ? this.#rewrite() : undefined;
     if (!extendsOnRead && !this.isAuthenticated) return undefined;
-    throttle.mark(stored.key);
+    const hasCookie = this.#whyNoCookie === undefined;
+    // Without a cookie the next request is due as well: the browser's copy has to live as long as the record.
+    if (hasCookie) throttle.mark(stored.key);
     return this.#enqueue(async (deadline) => {
-      if (!extendsOnRead) return this.#noteSeen(deadline);
-      const isThere = await this.#tolerate(() => this.#state.services.records.touch(stored, deadline));
-      if (isThere !== true) return;
-      this.#renewCookie();
       await this.#noteSeen(deadline);
+      if (!extendsOnRead) return;
+      const isThere = await this.#tolerate(() => this.#state.services.records.touch(stored, deadline));
+      if (isThere !== true || !hasCookie) return;
+      this.#renewCookie();
+      this.#isCookieConfirmed = true;
     });
+  }
+
+  /**
+   * What an operation has decided of the cookie may be out of date when the response leaves: another request may have ended
+   * the session, given it a new key, or logged the visitor in.
+   */
+  #confirmCookie(): Promise<void> | undefined {
+    if (this.#cookie === "none" || this.#isCookieConfirmed || this.#whyNoCookie !== undefined) return undefined;
+    if (this.#state.services.carried) return undefined;
+    return this.#enqueue(async (deadline) => {
+      await this.#tolerate(async () => {
+        if (await this.#hasLoggedInElsewhere(deadline)) this.#cookie = "none";
+        else if (this.#cookie === "set") await this.#confirmKey(deadline);
+      });
+      this.#isCookieConfirmed = true;
+    });
+  }
+
+  /** No response brings back a key that is dead; one that was renewed meanwhile gives way to its successor. */
+  async #confirmKey(deadline: Deadline): Promise<void> {
+    const { stored } = this.#state;
+    const found = stored && (await this.#state.services.records.find(stored, deadline));
+    if (found === undefined) this.#cookie = "none";
+    else this.#state.stored = found;
+  }
+
+  /** Whether another request with the presented key has logged in, so that a cookie is on its way that must not be replaced. */
+  async #hasLoggedInElsewhere(deadline: Deadline): Promise<boolean> {
+    const { services, origin, stored } = this.#state;
+    if (!this.#hasEnded && origin.stored !== undefined) return false;
+    for (const key of origin.presentedKeys) {
+      const departure = await services.records.departureOf(key, deadline);
+      const isOther = departure?.reason === "login" && departure.at !== stored?.at;
+      if (isOther && (await services.records.isStoredAt(departure.at, deadline))) return true;
+    }
+    return false;
   }
 
   async #noteSeen(deadline: Deadline): Promise<void> {
@@ -253,7 +370,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       return await operation();
     } catch (error) {
       if (this.#state.stored) throttle.forget(this.#state.stored.key);
-      // The session has ended meanwhile; who only read it does not mind.
+      // The session has ended meanwhile; a request that has only read it does not depend on it.
       if (error instanceof SessionInterrupted) return undefined;
       if (!isTolerable(error)) throw error;
       events.emit("touchFailed", { error });
@@ -262,26 +379,15 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   #enqueue<Result>(operation: (deadline: Deadline) => Promise<Result>): Promise<Result> {
-    const { deadline, clock, events } = this.#state.services;
-    this.#running++;
-    // From the call on: who waits for his turn waits at the expense of his own deadline.
+    const { deadline, clock } = this.#state.services;
+    // From the call on: the time that an operation waits for those before it counts.
     const limit = new Deadline(deadline, clock);
-    const run = async () => {
-      const at = this.#state.stored?.at;
-      try {
-        return await operation(limit);
-      } catch (error) {
-        if (at !== undefined && error instanceof SessionInterrupted)
-          events.emit("interrupted", { session: events.nameOf(at) });
-        throw error;
-      } finally {
-        this.#running--;
-      }
-    };
-    const result = this.#tail.then(run);
-    // Whoever called hears of the failure; those behind it only wait.
-    this.#tail = result.catch(() => {});
-    return result;
+    return this.#queue.run(() => operation(limit));
+  }
+
+  #tellInterruption(): void {
+    const { events } = this.#state.services;
+    if (this.#state.stored) events.emit("interrupted", { session: events.nameOf(this.#state.stored.at) });
   }
 
   async #save(pending: Delta, deadline: Deadline): Promise<void> {
@@ -308,26 +414,19 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const committed = await records.commit(stored, (newest) => conflicts.collect(newest, change), deadline);
     conflicts.emit(events);
     this.#state.data.settle(pending);
-    if (committed.version === undefined) return this.#forget();
-    this.#state.stored = { ...stored, version: committed.version };
-    if (absorb || committed.hasOthers) this.#state.data.absorb(committed.version.record);
-    if (committed.isWritten) await this.#afterWrite(pending, deadline);
-  }
-
-  async #afterWrite(pending: Delta, deadline: Deadline): Promise<void> {
-    const { throttle, extendsOnRead, carried } = this.#state.services;
-    const stored = this.#state.stored;
-    if (stored === undefined) return;
-    const isDue = throttle.isDue(stored);
-    throttle.mark(stored.key);
-    if (carried || pending.has(EXPIRY_KEY)) this.#cookie = "set";
-    else if (isDue || !extendsOnRead) this.#renewCookie();
-    if (isDue) await this.#noteSeen(deadline);
+    if (committed.stored === undefined) return this.#end();
+    this.#state.stored = committed.stored;
+    const { record } = committed.stored.version;
+    if (absorb || committed.hasOthers) this.#state.data.absorb(record);
+    if (!committed.isWritten) return;
+    const isCookieOutdated = committed.stored.key !== stored.key || hasOtherExpiry(stored.version.record, record);
+    if (this.#state.services.carried || isCookieOutdated) this.#changeCookie("set");
   }
 
   /** Lets a cookie that has a Max-Age live as long as the session. */
   #renewCookie(): void {
-    if (!endsWithBrowser(this.#state.record, this.#state.services.timeouts)) this.#cookie = "set";
+    const { stored, services } = this.#state;
+    if (stored && !endsWithBrowser(stored.version.record, services.timeouts)) this.#changeCookie("set");
   }
 
   async #begin(
@@ -338,12 +437,26 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const record = change(SessionRecord.empty, () => {});
     if (record === undefined || record.isEmpty) return;
     this.#demandCookie("Saving a new session");
+    if (!this.#hasResponse)
+      throw new SessionUsageError(`Saving a new session needs to send a cookie, but ${NO_RESPONSE}`);
+    await this.#demandNoDeparture(deadline);
     const stored = await this.#state.services.records.create(record, this.#creation(), deadline);
     this.#state.data.settle(pending);
     if (stored === undefined) return this.#forget();
     this.#adopt(stored);
+    // Only this response knows the key.
+    this.#isCookieConfirmed = this.#state.origin.presentedKeys.length === 0;
     const { events } = this.#state.services;
     events.emit("created", { session: events.nameOf(stored.at) });
+  }
+
+  /** A late request with a key that was replaced or ended a moment ago begins no session: its cookie would take over. */
+  async #demandNoDeparture(deadline: Deadline): Promise<void> {
+    if (this.#hasEnded) return;
+    const { services, origin } = this.#state;
+    if (origin.hasDeparted) throw new SessionInterrupted();
+    for (const key of origin.presentedKeys)
+      if ((await services.records.departureOf(key, deadline)) !== undefined) throw new SessionInterrupted();
   }
 
   #creation(): Creation {
@@ -353,15 +466,27 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #adopt(stored: StoredSession): void {
     this.#state.stored = stored;
     this.#state.data.absorb(stored.version.record);
-    this.#cookie = "set";
+    this.#changeCookie("set");
     this.#state.services.throttle.mark(stored.key);
+  }
+
+  /** The session is over, and takes its cookie with it. */
+  #end(): void {
+    this.#hasEnded = true;
+    this.#forget();
+    if (this.#state.origin.hasCookie) this.#changeCookie("clear");
   }
 
   #forget(): void {
     this.#state.stored = undefined;
     this.#state.isNew = true;
-    this.#cookie = "none";
+    this.#changeCookie("none");
     this.#state.data.replace(SessionRecord.empty);
+  }
+
+  #changeCookie(change: CookieChange): void {
+    this.#cookie = change;
+    this.#isCookieConfirmed = false;
   }
 
   /** Where the cookie carries the record, every write has to send it. */
@@ -380,8 +505,8 @@ const HEADERS_SENT =
   "Do it before the response is begun (before writeHead, write, flushHeaders or the first chunk of a stream).";
 
 const NO_RESPONSE =
-  "sessions.open() has no response to send it with, and cookieSessionStore() keeps nothing anywhere else. " +
-  "Change the session in a request, or keep the sessions on a server.";
+  "sessions.open() has no response to send it with. Change the session in a request; a session that belongs to no browser " +
+  "is made by sessions.create().";
 
 type Tolerable = StoreConnectionError | StoreServiceError | SessionTooLargeError;
 
@@ -395,6 +520,10 @@ function isTolerable(error: unknown): error is Tolerable {
 /** Assumptions hold for what is not there. */
 function withoutKeysOf(record: SessionRecord, assumptions: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(assumptions).filter(([key]) => !record.members.has(key)));
+}
+
+function hasOtherExpiry(before: SessionRecord, after: SessionRecord): boolean {
+  return before.members.get(EXPIRY_KEY)?.text !== after.members.get(EXPIRY_KEY)?.text;
 }
 
 function isThenable(value: unknown): boolean {

@@ -4,19 +4,26 @@ import { Deadline } from "../core/deadlines.ts";
 import { ImproperlyConfigured, InsecureRequestError, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
 import { hashSessionKey, isSessionKey, type SessionKey } from "../core/ids.ts";
-import { defineMember } from "../json/index.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
+import { MemoryTombstones } from "../stores/memory/memory-tombstones.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { ClearProgress, SessionStore } from "../stores/session-store.ts";
 import { checkUserId, type UserId } from "./auth.ts";
 import { isShortEnough } from "./carried-codec.ts";
 import { CarriedRecords } from "./carried-records.ts";
 import { CookieCarrier, warnOfLostUpdates } from "./cookie-carrier.ts";
-import { clearCookieHeader, type CookieAttributes, type CookieReading, readCookie, setCookieHeader } from "./cookie.ts";
+import {
+  clearCookieHeader,
+  clearPreviousHeaders,
+  type CookieAttributes,
+  type CookieReading,
+  readCookie,
+  setCookieHeader,
+} from "./cookie.ts";
 import { applySchema, type DataSchema, isOnInvalid, type OnInvalid } from "./data-schema.ts";
+import { MovedKeys } from "./moved-keys.ts";
 import { PlainHttp } from "./plain-http.ts";
 import { policyOf, type SessionPolicy } from "./policy.ts";
-import { RecentLogins } from "./recent-logins.ts";
 import { makeCodec } from "./record-codec.ts";
 import { Session } from "./session.ts";
 import { type SessionOrigin, SessionState } from "./session-state.ts";
@@ -36,6 +43,17 @@ import { endsWithBrowser, timeToLive } from "./timeouts.ts";
 import { TouchThrottle } from "./touch-throttle.ts";
 import { refOf, type UserSession, UserSessions } from "./user-sessions.ts";
 import { Versions } from "./versions.ts";
+
+/** The origin of a session that belongs to no request. */
+const NO_ORIGIN: SessionOrigin = {
+  hasCookie: false,
+  hasDuplicates: false,
+  userAgent: undefined,
+  presentedKeys: [],
+  stored: undefined,
+  isRenewed: false,
+  hasDeparted: false,
+};
 
 // Where reading does not extend a session, this is how often the list of devices hears that it was seen.
 const SEEN_EVERY = 3_600_000;
@@ -57,6 +75,7 @@ export class Sessions<Data extends object = UntypedData> {
   readonly #carrier: CookieCarrier | undefined;
   readonly #cookie: CookieAttributes;
   readonly #plainHttp: PlainHttp;
+  readonly #duplicates: DuplicateCookies;
   readonly #services: SessionServices;
   readonly #dataSchema: DataSchema;
   readonly #users: UserSessions | undefined;
@@ -75,6 +94,7 @@ export class Sessions<Data extends object = UntypedData> {
     this.#cookie = cookie;
     this.policy = policyOf(resolved, this.#store);
     this.#plainHttp = new PlainHttp({ secure: cookie.secure, onInsecure });
+    this.#duplicates = new DuplicateCookies(cookie);
     this.#dataSchema = dataSchema;
     this.#users = makeUserSessions(this.#store, clock, resolved.maxPerUser);
     this.#services = {
@@ -86,8 +106,7 @@ export class Sessions<Data extends object = UntypedData> {
       cookieName: cookie.name,
       secretKey,
       extendsOnRead: touchEvery !== null,
-      throttle: new TouchThrottle(touchEvery ?? SEEN_EVERY, clock),
-      recentLogins: new RecentLogins(clock),
+      throttle: new TouchThrottle(touchEvery ?? SEEN_EVERY, timeouts, clock),
       events: new SessionEventEmitter(secretKey),
     };
     if (!isCarried) return;
@@ -137,9 +156,8 @@ export class Sessions<Data extends object = UntypedData> {
 
   /** Begins a session that belongs to no request, and saves it: for tests and jobs, with {@link Session.cookieHeader}. */
   async create(data: Partial<Data> = {}): Promise<Session<Data>> {
-    const origin = { hasCookie: false, userAgent: undefined, presentedKey: undefined, stored: undefined };
-    const session = await this.#session(this.#carrier?.begin(undefined).services ?? this.#services, origin);
-    for (const [key, value] of Object.entries(data)) defineMember(session.data, key, value);
+    const session = await this.#session(this.#servicesOf(undefined).services, NO_ORIGIN);
+    session.sessionData.take(data);
     await session.save();
     return session;
   }
@@ -293,8 +311,7 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   #refuse({ cookieHeader }: RequestFacts): never {
-    const hasCookie = this.#readCookie(cookieHeader).kind !== "absent";
-    if (hasCookie) this.#services.events.emit("rejected", { reason: "insecure" });
+    if (this.#readCookie(cookieHeader).isPresent) this.#services.events.emit("rejected", { reason: "insecure" });
     throw new InsecureRequestError();
   }
 
@@ -302,16 +319,40 @@ export class Sessions<Data extends object = UntypedData> {
     { cookieHeader, userAgent }: Pick<RequestFacts, "cookieHeader" | "userAgent">,
     onInvalid?: OnInvalid,
   ): Promise<Session<Data>> {
-    const cookie = this.#readCookie(cookieHeader);
-    const origin = { hasCookie: cookie.kind !== "absent", userAgent, presentedKey: undefined, stored: undefined };
-    if (cookie.kind === "rejected") this.#services.events.emit("rejected", { reason: cookie.reason });
-    const value = cookie.kind === "value" ? cookie.value : undefined;
-    const { services, key } = this.#carrier?.begin(value) ?? { services: this.#services, key: value };
-    if (value === undefined || key === undefined) return this.#session(services, origin, onInvalid);
-    const loaded = await services.records.load(key, this.#deadline());
-    this.#emitFailedLoad(loaded);
-    const stored = loaded.status === "live" ? loaded.stored : undefined;
-    return this.#session(services, { ...origin, presentedKey: key, stored }, onInvalid);
+    const { isPresent, values, rejection } = this.#readCookie(cookieHeader);
+    if (rejection) this.#services.events.emit("rejected", { reason: rejection });
+    if (rejection === "duplicate") this.#duplicates.warnOnce();
+    const hasDuplicates = rejection === "duplicate";
+    const found = await this.#find(values);
+    const { services, key, loaded } = found ?? { services: this.#servicesOf(undefined).services };
+    const stored = loaded?.status === "live" ? loaded.stored : undefined;
+    const origin: SessionOrigin = {
+      hasCookie: isPresent,
+      hasDuplicates,
+      userAgent,
+      presentedKeys: key === undefined ? [] : [key, ...values.filter((value) => value !== key && !this.#carrier)],
+      stored,
+      isRenewed: stored !== undefined && stored.key !== key,
+      hasDeparted: loaded?.status === "moved",
+    };
+    return this.#session(services, origin, onInvalid);
+  }
+
+  /** Looks for the session of each value in turn. @returns The first that is live, else the first. */
+  async #find(values: readonly string[]): Promise<FoundSession | undefined> {
+    let first: FoundSession | undefined;
+    for (const value of values) {
+      const { services, key } = this.#servicesOf(value);
+      const loaded = await services.records.load(key, this.#deadline());
+      this.#emitFailedLoad(loaded);
+      if (loaded.status === "live") return { services, key, loaded };
+      first ??= { services, key, loaded };
+    }
+    return first;
+  }
+
+  #servicesOf(value: string | undefined): { readonly services: SessionServices; readonly key: SessionKey } {
+    return this.#carrier?.begin(value) ?? { services: this.#services, key: value ?? "" };
   }
 
   #readCookie(header: string | undefined): CookieReading {
@@ -321,8 +362,8 @@ export class Sessions<Data extends object = UntypedData> {
   #emitFailedLoad(loaded: LoadResult): void {
     const { events } = this.#services;
     if (loaded.status === "undecodable") events.emit("undecodable", { reason: loaded.reason });
-    if (loaded.status !== "absent" && loaded.status !== "expired") return;
-    const reason = loaded.status === "absent" ? "unknown" : "expired";
+    if (loaded.status === "live" || loaded.status === "undecodable") return;
+    const reason = loaded.status === "absent" ? "unknown" : loaded.status;
     events.emit("rejected", { reason, session: events.nameOf(loaded.at) });
   }
 
@@ -337,15 +378,55 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   #setCookie(session: Session<Data>, facts: RequestFacts): readonly string[] {
-    const { cookieChange, cookieValue, record } = session;
-    if (cookieChange === "clear") return [clearCookieHeader(this.#cookie, facts.isSecure())];
+    const { cookieChange, cookieValue, record, hasDuplicateCookies } = session;
+    const isSecure = facts.isSecure();
+    const others = hasDuplicateCookies ? clearPreviousHeaders(this.#cookie, isSecure) : [];
+    if (cookieChange === "clear") return [...others, clearCookieHeader(this.#cookie, isSecure)];
     if (cookieChange !== "set" || cookieValue === undefined) return [];
     this.#plainHttp.warnIfDropped(facts);
     const { clock, timeouts } = this.#services;
     const now = clock.now();
     const maxAge = endsWithBrowser(record, timeouts) ? undefined : timeToLive(record, timeouts, now);
-    return [setCookieHeader(this.#cookie, cookieValue, { maxAge, now, isSecure: facts.isSecure() })];
+    return [...others, setCookieHeader(this.#cookie, cookieValue, { maxAge, now, isSecure })];
   }
+}
+
+/** What a cookie's value leads to. */
+interface FoundSession {
+  readonly services: SessionServices;
+  readonly key: SessionKey;
+  readonly loaded: LoadResult;
+}
+
+/** Tells once that browsers send several session cookies, and how to get rid of the others. */
+class DuplicateCookies {
+  readonly #cookie: CookieAttributes;
+  #hasWarned = false;
+
+  constructor(cookie: CookieAttributes) {
+    this.#cookie = cookie;
+  }
+
+  warnOnce(): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    process.emitWarning(
+      `A request came with several cookies named "${this.#cookie.name}"; the first with a live session counts. If path or ` +
+        "domain were changed, name the old ones in sessions.cookie.previous; if other hosts of the domain may set cookies, " +
+        'take a name that begins with "__Host-".',
+      { type: "SojournWarning", code: "SOJOURN_DUPLICATE_COOKIE" },
+    );
+  }
+}
+
+function makeMovedKeys(store: SessionStore, clock: Clock): MovedKeys {
+  if (store.tombstones) return new MovedKeys(store.tombstones, true);
+  process.emitWarning(
+    `The store "${store.name}" cannot remember which keys have moved or ended, so each process remembers its own: a request ` +
+      "that another process is serving during a login, a renewal or a logout may be taken for a stranger's.",
+    { type: "SojournWarning", code: "SOJOURN_NO_TOMBSTONES" },
+  );
+  return new MovedKeys(new MemoryTombstones(clock), false);
 }
 
 function parsePayload(payload: string): SessionRecord {
@@ -372,7 +453,8 @@ function makeRecords(
   const codec = makeCodec(settings, context);
   const { clock } = context;
   const versions = new Versions({ codec, clock, timeouts, maxBytes, dataVersion: dataSchema.version });
-  return new SessionRecords({ store, versions, users, storedKeyOf: hashKeys ? hashSessionKey : (key) => key });
+  const moved = store instanceof CarriedRecords ? undefined : makeMovedKeys(store, clock);
+  return new SessionRecords({ store, versions, users, moved, storedKeyOf: hashKeys ? hashSessionKey : (key) => key });
 }
 
 function makeUserSessions(store: SessionStore, clock: Clock, maxPerUser: number | undefined): UserSessions | undefined {

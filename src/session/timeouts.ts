@@ -111,6 +111,12 @@ function toInstant(text: string, otherwise: EpochMilliseconds): EpochMillisecond
   return Number.isNaN(instant) ? otherwise : instant;
 }
 
+/** How long a session lives after each activity, in milliseconds: its own expiry in seconds, else the idle time. */
+export function activeAge(record: SessionRecord, { idle }: Timeouts): Milliseconds {
+  const expiry = record.read(EXPIRY_KEY);
+  return typeof expiry === "number" && expiry > 0 ? expiry * 1000 : idle;
+}
+
 /** Of a login by Django it is not known when it was; the beginning of the session stands in for it. */
 function absoluteEnd(record: SessionRecord, { absolute }: Timeouts): EpochMilliseconds {
   const { authenticated, created } = record.facts;

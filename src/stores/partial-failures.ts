@@ -7,7 +7,7 @@ export function throwNotSent(error: unknown): never {
 }
 
 /** For what follows the step that decides: the call has succeeded, whatever becomes of this. */
-export async function harmless(step: Promise<void>): Promise<void> {
+export async function harmless(step: Promise<void> | undefined): Promise<void> {
   try {
     await step;
   } catch (error) {

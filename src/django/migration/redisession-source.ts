@@ -89,7 +89,8 @@ class RedisessionSource {
         Buffer[],
       ];
       cursor = next.toString();
-      records.push(...this.#fieldsOf(found));
+      // One by one: how many entries an answer has is the server's to say (hash-max-listpack-entries).
+      for (const record of this.#fieldsOf(found)) records.push(record);
     } while (cursor !== "0");
     return records;
   }

@@ -1,0 +1,143 @@
+import type { Deadline } from "../core/deadlines.ts";
+import { SessionInterrupted } from "../core/errors.ts";
+import { harmless } from "../stores/partial-failures.ts";
+import { type Departure, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
+import { isLost, type RecordWriter, type StoredSession } from "./record-writer.ts";
+import type { SessionRecord } from "./session-record.ts";
+import type { Creation } from "./user-sessions.ts";
+
+/** A new key for a session. */
+export interface Move {
+  readonly reason: MoveReason;
+  /** Makes the new record from the newest old one. It is called again after each conflict. */
+  readonly change: (newest: SessionRecord) => SessionRecord;
+  readonly creation: Creation;
+}
+
+/**
+ * Result of a move.
+ *
+ * - `"moved"`: the session has a new key.
+ * - `"ended"`: the session's own expiry has come, so the old record was deleted and no new one made.
+ * - `"gone"`: there was no session any more.
+ * - `"kept"`: another request is renewing the key, or has just done so.
+ */
+export type MoveResult =
+  | { readonly status: "moved"; readonly stored: StoredSession }
+  | { readonly status: "ended" | "gone" | "kept" };
+
+/** The old record was gone, since another request had renewed the key: the session is at another place. */
+interface Renewed {
+  readonly status: "renewed";
+  readonly to: SessionPlace;
+}
+
+/**
+ * One attempt to give a session a new key: creates the new record, remembers the move, then deletes the old record if it
+ * still is the version that was carried over. What other requests have written meanwhile is carried over too.
+ */
+export class KeyMove {
+  readonly #writer: RecordWriter;
+  readonly #moved: MovedKeys | undefined;
+  readonly #move: Move;
+  readonly #deadline: Deadline;
+  #source: StoredSession;
+  #target: StoredSession | undefined;
+  /** Whether the move is remembered, or is left to what was remembered before. */
+  #isAnnounced = false;
+  /** What was remembered of the old key before. */
+  #previous: Departure | undefined;
+
+  constructor(
+    writer: RecordWriter,
+    moved: MovedKeys | undefined,
+    source: StoredSession,
+    move: Move,
+    deadline: Deadline,
+  ) {
+    this.#writer = writer;
+    this.#moved = moved;
+    this.#source = source;
+    this.#move = move;
+    this.#deadline = deadline;
+  }
+
+  async run(): Promise<MoveResult | Renewed> {
+    let keepsTarget = false;
+    try {
+      const result = await this.#run();
+      keepsTarget = result.status === "moved";
+      return result;
+    } catch (error) {
+      // The old record may be gone, and then its key leads to the new one. If it is not, the new one is found by nobody.
+      keepsTarget = this.#move.reason === "renewed" && isLost(error);
+      throw error;
+    } finally {
+      if (!keepsTarget) await this.#undo();
+    }
+  }
+
+  async #run(): Promise<MoveResult | Renewed> {
+    for (;;) {
+      await this.#prepare();
+      if (this.#move.reason === "renewed" && this.#previous !== undefined) return { status: "kept" };
+      const { at, version } = this.#source;
+      const isRemembered = this.#isAnnounced && this.#moved?.isShared === true;
+      const result = await this.#writer.retire(at, version, isRemembered, this.#deadline);
+      if (result.status === "committed") return this.#complete();
+      if (result.status === "gone") return this.#meetAbsence();
+      this.#source = { ...this.#source, version: this.#writer.newest(at, result, this.#deadline) };
+    }
+  }
+
+  /** Makes the new record, or brings it up to date, and remembers the move. */
+  async #prepare(): Promise<void> {
+    const { change, creation } = this.#move;
+    const record = change(this.#source.version.record);
+    creation.replaces = this.#source.at;
+    // There is none where the version before had reached its own expiry; this one may have been renewed.
+    this.#target = await (this.#target
+      ? this.#rewrite(this.#target, record)
+      : this.#writer.create(record, creation, this.#deadline));
+    if (this.#target && !this.#isAnnounced) await this.#announce(this.#target);
+  }
+
+  /** Replaces the new record, which is not in use yet. */
+  async #rewrite(target: StoredSession, record: SessionRecord): Promise<StoredSession | undefined> {
+    const result = await this.#writer.replace(target, record, this.#deadline);
+    if (result.status !== "committed") throw new SessionInterrupted();
+    return result.version && { ...target, version: result.version };
+  }
+
+  async #announce(target: StoredSession): Promise<void> {
+    this.#previous = await this.#moved?.add(this.#source, target, this.#move.reason, this.#deadline);
+    this.#isAnnounced = true;
+    // A login or a cycled key does not wait for a renewal that is under way: from here on the old key leads nowhere.
+    if (this.#previous?.reason === "renewed" && this.#move.reason !== "renewed")
+      await this.#moved?.replace(this.#source, target, this.#move.reason, this.#deadline);
+  }
+
+  async #complete(): Promise<MoveResult> {
+    await this.#writer.unlist(this.#source.at, this.#source.version.record, this.#deadline);
+    if (this.#target === undefined) return { status: "ended" };
+    // Another login was under way and has lost: the old key is to lead to this one.
+    if (this.#previous !== undefined && this.#previous.reason !== "renewed")
+      await harmless(this.#moved?.replace(this.#source, this.#target, this.#move.reason, this.#deadline));
+    return { status: "moved", stored: this.#target };
+  }
+
+  #meetAbsence(): MoveResult | Renewed {
+    const to = this.#previous?.reason === "renewed" ? placeOf(this.#previous, this.#source.key) : undefined;
+    return to ? { status: "renewed", to } : { status: "gone" };
+  }
+
+  /** Takes the new record away again. Its key was given to nobody, so it would end by itself; sooner is better. */
+  async #undo(): Promise<void> {
+    const target = this.#target;
+    if (target === undefined) return;
+    await this.#writer.delete(target.at, this.#deadline).catch(() => {});
+    await this.#writer.unlist(target.at, target.version.record, this.#deadline);
+    if (this.#previous?.reason === "renewed" && this.#move.reason !== "renewed")
+      await this.#moved?.restore(this.#source.at, this.#previous, this.#deadline).catch(() => {});
+  }
+}
