@@ -61,6 +61,9 @@ const NO_ORIGIN: SessionOrigin = {
 // Where reading does not extend a session, this is how often the list of devices hears that it was seen.
 const SEEN_EVERY = 3_600_000;
 
+/** Of a restored session: 1000 years. Redis can tell of 285 000. */
+const LONGEST_TTL: Milliseconds = 1000 * 365.25 * 86_400_000;
+
 /** How much longer than a record its entry in a list is kept, besides the time between two notes. */
 const LEAST_SLACK = 3_600_000;
 
@@ -212,17 +215,17 @@ export class Sessions<Data extends object = UntypedData> {
    *
    * @param key 32 characters of `[a-z0-9]`.
    * @param payload The data, as the text of a JSON object.
-   * @param ttl What is left of its time to live, in milliseconds; more than 0.
+   * @param ttl What is left of its time to live, in milliseconds; more than 0. Of more than 1000 years, 1000 count.
    * @returns Whether it was stored: a session that is there already stays.
    * @throws {SessionUsageError} For another key, text or time, or sessions that have no key.
    */
   async restore(key: string, payload: string, ttl: Milliseconds): Promise<boolean> {
-    if (this.#carrier || !isSessionKey(key) || !(ttl > 0)) {
+    if (this.#carrier || !isSessionKey(key) || !(Number.isFinite(ttl) && ttl > 0)) {
       throw new SessionUsageError(
-        "sessions.restore() expected a session key, a store that keeps sessions, and a time to live.",
+        "sessions.restore() expected a session key, a store that keeps sessions, and a time to live in milliseconds.",
       );
     }
-    return this.#services.records.restore(key, parsePayload(payload), ttl, this.#deadline());
+    return this.#services.records.restore(key, parsePayload(payload), Math.min(ttl, LONGEST_TTL), this.#deadline());
   }
 
   /**
