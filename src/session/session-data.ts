@@ -138,7 +138,7 @@ export class SessionData<Data extends object> implements SeenParts {
     const accessor = {
       enumerable: true,
       configurable: true,
-      get(): unknown {
+      get(this: void): unknown {
         if (seen.unread === undefined) return seen.frozenValue;
         seen.unread = undefined;
         const value = ownership.parse(raw);
