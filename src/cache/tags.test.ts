@@ -54,6 +54,20 @@ describe("tags", () => {
     expect(await cache.get("k")).toBe("new");
   });
 
+  test("invalidated during a load: who comes after that and joins the load does not get its value", async () => {
+    const { cache } = openCache();
+    const options = { tags: ["red"] } as const;
+    const { promise, open } = gate<string>();
+    const first = cache.getOrSet("k", () => promise, options);
+    await turn();
+    await cache.invalidateTags(["red"]);
+    const second = cache.getOrSet("k", () => "new", options);
+    await turn();
+    open("old");
+    expect(await second).toBe("new");
+    expect(await first).toBe("old");
+  });
+
   test("invalidated after one load and before the next: nothing of the first is given", async () => {
     const { cache } = openCache();
     const load = vi.fn<() => number>().mockReturnValueOnce(1).mockReturnValueOnce(2);

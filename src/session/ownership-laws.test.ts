@@ -181,7 +181,7 @@ test(
         play.checkSharing();
       }),
       // A busy machine tries fewer cases rather than failing.
-      { seed, numRuns: scaled(60, 2000), interruptAfterTimeLimit: scaled(4000, 240_000) },
+      { seed, numRuns: scaled(60, 2000), plugins: [fc.interruptAfterTimeLimit(scaled(4000, 240_000))] },
     );
   },
 );

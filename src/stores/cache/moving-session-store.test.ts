@@ -209,6 +209,29 @@ describe("moving beside writers", () => {
   });
 });
 
+describe("a session that is deleted", () => {
+  it("stays dead when another instance reads it between the two stores", async () => {
+    const { from, mover, follower } = open();
+    for (const store of [mover, follower]) {
+      const key = newSessionKey();
+      await from.create(key, "one", HOUR, later());
+      around(from, "delete", { before: () => mover.read(key, later()), after: () => mover.read(key, later()) });
+      await store.delete(key, later());
+      expect(await mover.read(key, later())).toBeUndefined();
+      expect(await from.read(key, later())).toBeUndefined();
+    }
+  });
+
+  it("stays dead when another instance has begun to move it", async () => {
+    const { from, cache, mover } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    around(cache, "fill", { before: () => mover.delete(key, later()) });
+    await mover.read(key, later());
+    expect(await mover.read(key, later())).toBeUndefined();
+  });
+});
+
 describe("clearExpired", () => {
   it("moves all that nobody has asked for, and tells how many expired ones it has deleted", async () => {
     const { from, mover, cacheAlone, clock } = open();
