@@ -20,6 +20,13 @@ describe("tags", () => {
     expect(await cache.hasMany(["a", "d"])).toEqual(new Set(["d"]));
   });
 
+  test("a tag of one version is none of another", async () => {
+    const { cache } = openCache();
+    for (const version of [1, 2]) await cache.set("a", version, { tags: ["red"], version });
+    await cache.invalidateTags(["red"], { version: 2 });
+    expect([await cache.get("a", { version: 1 }), await cache.get("a", { version: 2 })]).toEqual([1, undefined]);
+  });
+
   test("what is stored after it is valid again", async () => {
     const { cache } = openCache();
     await cache.set("a", 1, { tags: ["red"] });

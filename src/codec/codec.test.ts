@@ -83,6 +83,10 @@ describe("signs as Django", () => {
     expect(signer.loads(ours)).toStrictEqual({ ok: true, json: B, timestamp: TIME, isOutdated: false });
   });
 
+  test("what Python's ensure_ascii escapes, from DEL on, is escaped", () => {
+    expect(escapeNonAscii('"~\u007f\u0080\u00e9\u{1f600}"')).toBe('"~\\u007f\\u0080\\u00e9\\ud83d\\ude00"');
+  });
+
   test("the auth hash of a password", () => {
     const password = "pbkdf2_sha256$260000$abc$def=";
     expect(sessionAuthHash(password, "test-secret")).toBe(

@@ -158,7 +158,7 @@ export const cacheMutants = [
     find: "abort.abort(error);",
     replace: "",
     breaks: "A loader is told that its time is over.",
-    tests: ["src/cache/loads.test.ts"],
+    tests: ["src/cache/loads.test.ts", "src/cache/grace.test.ts"],
   },
   {
     name: "overrule-keeps-the-flight",
