@@ -20,7 +20,7 @@ import { inProject, root, say } from "./lib/project.mjs";
 
 // What the tests do not read, and what is linked instead of copied.
 const LEFT_OUT = new Set([".git", "coverage", "dist", "node_modules", "tmp-examples"]);
-const MOST_MINUTES = 10;
+const MOST_MINUTES = 3;
 
 const { values } = parseArgs({ options: { only: { type: "string", multiple: true }, list: { type: "boolean" } } });
 const chosen = mutants.filter(({ name }) => values.only === undefined || values.only.includes(name));
@@ -59,6 +59,7 @@ async function isGreen(folder) {
   const { outcome, output } = await runTests(folder, files);
   if (outcome !== undefined && outcome.ran > 0 && outcome.failed === 0 && !outcome.timedOut) return true;
   say(output);
+  for (const title of outcome?.failures ?? []) say(`failed: ${title}`);
   say("Failed: the tests have to pass before mutants are tried.");
   return false;
 }
@@ -68,8 +69,8 @@ async function tryEach(folder) {
   /** @type {Map<string, Mutant[]>} */
   const verdicts = new Map();
   for (const [index, mutant] of chosen.entries()) {
-    const { verdict, output } = await tryOne(folder, mutant);
-    say(`${index + 1}/${chosen.length} ${mutant.name}: ${verdict}`);
+    const { verdict, output, by = "" } = await tryOne(folder, mutant);
+    say(`${index + 1}/${chosen.length} ${mutant.name}: ${verdict}${by}`);
     if (verdict === "error") say(output);
     verdicts.set(verdict, [...(verdicts.get(verdict) ?? []), mutant]);
   }
@@ -86,7 +87,8 @@ async function tryOne(folder, mutant) {
   try {
     writeFileSync(path, mutate(mutant, source));
     const { outcome, output } = await runTests(folder, mutant.tests);
-    return { verdict: judge(mutant, outcome), output };
+    const [first] = outcome?.failures ?? [];
+    return { verdict: judge(mutant, outcome), output, by: first === undefined ? "" : ` by "${first}"` };
   } catch (error) {
     return { verdict: "error", output: String(error) };
   } finally {
@@ -111,7 +113,7 @@ async function runTests(folder, files) {
     env: { SOJOURN_SOAK: "0" },
   });
   const timedOut = status === 124 || status === 137;
-  return { outcome: timedOut ? { passed: 0, failed: 0, ran: 0, timedOut } : readOutcome(report), output };
+  return { outcome: timedOut ? { passed: 0, failed: 0, ran: 0, timedOut, failures: [] } : readOutcome(report), output };
 }
 
 /**
@@ -120,8 +122,12 @@ async function runTests(folder, files) {
  */
 function readOutcome(path) {
   try {
-    const { numPassedTests: passed, numFailedTests: failed } = JSON.parse(readFileSync(path, "utf8"));
-    return { passed, failed, ran: passed + failed, timedOut: false };
+    const { numPassedTests: passed, numFailedTests: failed, testResults } = JSON.parse(readFileSync(path, "utf8"));
+    const failures = testResults
+      .flatMap((/** @type {any} */ file) => file.assertionResults)
+      .filter((/** @type {any} */ test) => test.status === "failed")
+      .map((/** @type {any} */ test) => test.fullName);
+    return { passed, failed, ran: passed + failed, timedOut: false, failures };
   } catch {
     return undefined;
   }

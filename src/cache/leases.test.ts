@@ -86,7 +86,7 @@ describe("two processes that miss the same key", () => {
   });
 
   test("who comes after a value was stored, and deleted again by the other process, loads anew", async () => {
-    const stored = gate<void>();
+    const stored = gate();
     const { cache, other } = openCache({
       override: (store) => ({
         async fill(...args) {

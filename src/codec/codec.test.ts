@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { decodeBase62, encodeBase62 } from "./base62.ts";
 import {
+  DictCodec,
   DjangoCodec,
   EncryptedCodec,
   escapeNonAscii,
@@ -205,6 +206,10 @@ describe("JsonCodec", () => {
       expect(codec.decode(text, AT)).toStrictEqual({ ok: false, reason: "malformed" });
     },
   );
+});
+
+test("the etag of DictCodec is the whole record, a character for each of its bytes", () => {
+  expect(new DictCodec().etag('{"a":"\u00e9"}')).toStrictEqual({ start: 0, text: '{"a":"\u00c3\u00a9"}' });
 });
 
 describe("EncryptedCodec", () => {

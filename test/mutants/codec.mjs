@@ -80,7 +80,7 @@ export const codecMutants = [
     find: 'Buffer.from(record).toString("latin1")',
     replace: "record",
     breaks: "A record with letters outside of ASCII can be committed to.",
-    tests: ["src/session/dict-format.test.ts"],
+    tests: ["src/codec/codec.test.ts"],
   },
   {
     name: "facts-anywhere-in-json",

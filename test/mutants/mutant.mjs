@@ -31,6 +31,7 @@ export function mutate({ name, file, find, replace }, source) {
  * @property {number} failed
  * @property {number} ran Tests that were executed, whatever came of them.
  * @property {boolean} timedOut
+ * @property {readonly string[]} failures Titles of the tests that failed.
  */
 
 /**

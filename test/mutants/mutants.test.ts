@@ -4,7 +4,7 @@ import { inProject } from "../../scripts/lib/project.mjs";
 import { mutants } from "./index.mjs";
 import { judge, type Mutant, mutate, type Outcome } from "./mutant.mjs";
 
-const OUTCOME: Outcome = { passed: 1, failed: 0, ran: 1, timedOut: false };
+const OUTCOME: Outcome = { passed: 1, failed: 0, ran: 1, timedOut: false, failures: [] };
 
 describe("the list of mutants", () => {
   test("has a name, a promise and tests for each", () => {

@@ -10,6 +10,7 @@ import type { CacheStore } from "../cache-store.ts";
 import { memoryCacheStore, memorySessionStore } from "../memory/index.ts";
 import type { SessionStore } from "../session-store.ts";
 import { cacheSessionStore } from "./index.ts";
+import { withWriter } from "./writers-mark.ts";
 
 const later = (): Deadline => new Deadline(30_000);
 const etag = (record: string) => ({ start: 0, text: record });
@@ -220,6 +221,16 @@ describe("a session that is deleted", () => {
       expect(await mover.read(key, later())).toBeUndefined();
       expect(await from.read(key, later())).toBeUndefined();
     }
+  });
+
+  it("is gone for who writes to it, also where others have put their mark in its place", async () => {
+    const { from, cache, mover, at } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    await mover.read(key, later());
+    const mark = { key: at(key), value: withWriter(undefined, "writer", 0), ttl: HOUR };
+    around(from, "delete", { after: () => cache.setMany([mark], "always", later()) });
+    expect(await mover.commit(key, "two", etag("one"), HOUR, later())).toEqual({ status: "gone" });
   });
 
   it("stays dead when another instance has begun to move it", async () => {
