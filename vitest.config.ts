@@ -73,7 +73,7 @@ const types: TestProjectInlineConfiguration = {
 export default defineConfig({
   test: {
     projects: [
-      project("unit", ["src/**/*.test.ts"], { timeout: 10_000 }),
+      project("unit", ["src/**/*.test.ts", "test/mutants/*.test.ts"], { timeout: 10_000 }),
       types,
       project("docs", ["test/docs/**/*.test.ts"], { timeout: MINUTE }),
       project("package", ["test/package/**/*.test.ts"], { timeout: 3 * MINUTE }),

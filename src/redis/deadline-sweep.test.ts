@@ -40,6 +40,17 @@ test("ends what has outlived its deadline, whatever the order, and nothing else"
   await long.expired;
 });
 
+test("what is taken off, in any order, does not end, and takes nothing else off", async () => {
+  const clock = new ManualClock();
+  const sweep = new DeadlineSweep(() => false);
+  const [first, second, third, fourth] = Array.from({ length: 4 }, () => new Entry(sweep, new Deadline(100, clock)));
+  for (const entry of [first, fourth, third]) if (entry) sweep.delete(entry);
+  clock.advance(100);
+  await second?.expired;
+  expect([first, third, fourth].map((entry) => entry?.isExpired)).toEqual([false, false, false]);
+  await sweep.drained();
+});
+
 test("drained() resolves when nothing is outstanding", async () => {
   const sweep = new DeadlineSweep(() => false);
   await sweep.drained();

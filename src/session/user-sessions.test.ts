@@ -7,7 +7,7 @@ import { cookieSessionStore } from "../stores/cookie/index.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import type { Sessions } from "./sessions.ts";
 import type { UserIndex } from "../stores/user-index.ts";
-import { type UserSession, UserSessions } from "./user-sessions.ts";
+import { refOf, type UserSession, UserSessions } from "./user-sessions.ts";
 
 const FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0";
 const SAFARI =
@@ -61,6 +61,32 @@ function indexOf({ store }: Harness): UserIndex {
   if (store.users === undefined) throw new Error("the store has no index");
   return store.users;
 }
+
+describe("a session that has moved", () => {
+  test("is in its user's list once, under its new key", async () => {
+    const harness = openHarness();
+    const browser = new Browser(harness.sessions);
+    await browser.request((session) => session.login(1));
+    await browser.request((session) => session.cycleKey());
+    await browser.request((session) => session.login(1));
+    const { ref } = await harness.sessions.open(browser.cookie);
+    const listed = await indexOf(harness).list("1", anyDeadline());
+    expect(listed.map(({ key }) => refOf(key))).toStrictEqual([ref]);
+  });
+
+  test("counts once for maxPerUser: no other session has to make room for its old keys", async () => {
+    const { sessions, clock } = openHarness({ maxPerUser: 2 });
+    const [desk, phone] = [new Browser(sessions), new Browser(sessions)];
+    await phone.request((session) => session.login(1));
+    clock.advance(1000);
+    await desk.request((session) => session.login(1));
+    for (let time = 0; time < 3; time++) {
+      clock.advance(1000);
+      await desk.request((session) => session.cycleKey());
+    }
+    for (const browser of [desk, phone]) expect(await browser.request(({ userId }) => userId)).toBe("1");
+  });
+});
 
 describe("ofUser", () => {
   test("lists the sessions of a user, the one seen last first, with their devices", async () => {
