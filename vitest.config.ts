@@ -54,6 +54,8 @@ function project(name: string, include: string[], options: Options): TestProject
       hookTimeout: Math.max(timeout, MINUTE),
       sequence: { groupOrder: options.alone ? 2 : options.patient ? 1 : 0 },
       maxWorkers: options.alone ? 1 : 2,
+      // Contracts, whose tests wait for something to expire, run concurrently.
+      maxConcurrency: 40,
       // CI's machines are shared: what is timed, or waits for a browser, gets a second try there. Twice is a failure.
       retry: (options.alone || options.patient) && process.env["CI"] === "true" && !isSoak ? 1 : 0,
     },

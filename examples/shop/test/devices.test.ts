@@ -141,15 +141,18 @@ describeShop("from the workshop", (play) => {
     play(async ({ visitor, enterAnother }) => {
       const tab = await visitor.openTab();
       await tab.click(".foot a[href='/news']");
-      await press(tab, "form[action='/news/anew'] button");
       const age = async (of: Page): Promise<number> => Number(await of.locator("#age strong").innerText());
-      expect(await age(tab)).toBeLessThan(3);
+      const isNew = async (of: Page): Promise<void> => {
+        const begin = performance.now();
+        await press(of, "form[action='/news/anew'] button");
+        expect(await age(of)).toBeLessThanOrEqual((performance.now() - begin) / 1000 + 1);
+      };
+      await isNew(tab);
       const counts = await tab.locator("#news").innerText();
       await expect.poll(() => age(tab), { timeout: 10_000 }).toBeGreaterThanOrEqual(3);
       const other = await (await enterAnother()).openTab("/news");
       expect(await age(other)).toBeGreaterThanOrEqual(3);
-      await press(other, "form[action='/news/anew'] button");
-      expect(await age(other)).toBeLessThan(3);
+      await isNew(other);
       expect(await other.locator("#news").innerText()).toBe(counts);
       expect(await other.locator("#age").innerText()).toContain("for 30 seconds");
       expect(await isFitting(tab)).toBe(true);

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 
+import { slowed } from "../../../test/support/slowed-store.ts";
+import { systemClock } from "../../core/clock.ts";
 import { MemorySessionStore } from "../../stores/memory/memory-session-store.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
 import { ManualClock } from "../manual-clock.ts";
@@ -132,6 +134,20 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
 
 test.each(faults)("a store %s fails", async (_, spoil, title) => {
   expect((await runSuite(spoil)).failed).toContain(title);
+});
+
+test("a store whose calls take half of the short time to live passes: the tests run again with more time", async () => {
+  const tests = new Map<string, () => Promise<void>>();
+  const it = Object.assign((title: string, run: () => Promise<void>) => tests.set(title, run), { skip: () => {} });
+  const open = () => ({ store: slowed(new MemorySessionStore(systemClock), 20) });
+  describeSessionStore({ describe: (_, define) => define(), it }, "slow", { open, shortTtl: 40, hasReadWithTtl: true });
+  for (const title of [
+    "touch sets the time to live, to longer and to shorter, and leaves the record",
+    "commit sets the time to live, to longer and to shorter",
+    "touch of another version changes nothing and answers with the record",
+  ]) {
+    await expect(tests.get(title)?.(), title).resolves.toBeUndefined();
+  }
 });
 
 test("a skipped test shows its reason", async () => {
