@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { describeShop, expectText, logIn, type Scene, SCREENS } from "./support.ts";
+import { describeShop, describeShopOnce, expectText, logIn, type Scene, SCREENS } from "./support.ts";
 
 /** Two browsers, each logged in as the same user, on the account page. Those of earlier tests are logged out. */
 async function logInTwice({ visitor, enterAnother }: Scene): Promise<{ first: Page; second: Page }> {
@@ -28,7 +28,7 @@ async function isFitting(tab: Page): Promise<boolean> {
 
 const HELD_BACK = "Field notebook: one more is in your cart.";
 
-describeShop("my devices", (play) => {
+describeShopOnce("my devices", (play) => {
   test("a login in a second browser shows up in the first, which marks itself", () =>
     play(async (scene) => {
       const { first, second } = await logInTwice(scene);
@@ -102,7 +102,7 @@ describeShop("my devices", (play) => {
     }));
 });
 
-describeShop("what is said once", (play) => {
+describeShopOnce("what is said once", (play) => {
   test("a notice is on the next page and on no later one, without JavaScript", () =>
     play(
       async ({ visitor }) => {
@@ -136,7 +136,7 @@ describeShop("what is said once", (play) => {
     }));
 });
 
-describeShop("from the workshop", (play) => {
+describeShopOnce("from the workshop", (play) => {
   test("the page says how old it is, grows older, and is new when it is made anew", () =>
     play(async ({ visitor, enterAnother }) => {
       const tab = await visitor.openTab();
