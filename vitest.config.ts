@@ -55,7 +55,7 @@ function project(name: string, include: string[], options: Options): TestProject
       sequence: { groupOrder: options.alone ? 2 : options.patient ? 1 : 0 },
       maxWorkers: options.alone ? 1 : 2,
       // Contracts, whose tests wait for something to expire, run concurrently.
-      maxConcurrency: 40,
+      maxConcurrency: 20,
       // CI's machines are shared: what is timed, or waits for a browser, gets a second try there. Twice is a failure.
       retry: (options.alone || options.patient) && process.env["CI"] === "true" && !isSoak ? 1 : 0,
     },

@@ -66,7 +66,7 @@ describeWithRedis("on a cluster", () => {
 
   beforeAll(async () => {
     cluster = await RedisCluster.start();
-    redis = new RedisRegistry({ default: { cluster: cluster.urls } });
+    redis = new RedisRegistry({ default: { cluster: cluster.urls, connectTimeout: "20s" } });
   });
 
   afterAll(async () => {

@@ -21,7 +21,7 @@ describeWithRedis("the cache session store on Redis", () => {
 
   beforeAll(async () => {
     server = await RedisServer.start();
-    redis = new RedisRegistry({ default: server.settings });
+    redis = new RedisRegistry({ default: { ...server.settings, connectTimeout: "20s" } });
   });
 
   afterAll(async () => {

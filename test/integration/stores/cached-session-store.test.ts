@@ -19,7 +19,7 @@ describeWithRedis("the cached session store, with its copies in Redis", () => {
 
   beforeAll(async () => {
     server = await RedisServer.start();
-    redis = new RedisRegistry({ default: server.settings });
+    redis = new RedisRegistry({ default: { ...server.settings, connectTimeout: "20s" } });
   });
 
   afterAll(async () => {

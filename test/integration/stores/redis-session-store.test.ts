@@ -22,7 +22,7 @@ describeWithRedis("the Redis session store", () => {
 
   beforeAll(async () => {
     server = await RedisServer.start();
-    redis = new RedisRegistry({ default: server.settings });
+    redis = new RedisRegistry({ default: { ...server.settings, connectTimeout: "20s" } });
   });
 
   afterAll(async () => {
