@@ -177,7 +177,12 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
   });
 
   test.each([
-    ["renewed", (scene: Scene) => void scene.clock.advance(25 * HOUR)],
+    [
+      "renewed",
+      (scene: Scene) => {
+        scene.clock.advance(25 * HOUR);
+      },
+    ],
     ["cycled", () => {}],
   ] as const)("revoke(ref) ends a session whose key was %s after it was listed", async (how, prepare) => {
     const scene = await open(settings);

@@ -56,6 +56,9 @@ async function collect(pages: AsyncIterable<readonly string[]>): Promise<string[
   return keys;
 }
 
+/** Each test has records of its own, and many wait for something to expire. */
+const concurrently = { describe, it: it.concurrent };
+
 describeWithRedis("on a cluster", () => {
   let cluster: RedisCluster;
   let redis: RedisRegistry;
@@ -63,7 +66,7 @@ describeWithRedis("on a cluster", () => {
 
   beforeAll(async () => {
     cluster = await RedisCluster.start();
-    redis = new RedisRegistry({ default: { cluster: cluster.urls } });
+    redis = new RedisRegistry({ default: { cluster: cluster.urls, connectTimeout: "20s" } });
   });
 
   afterAll(async () => {
@@ -74,7 +77,7 @@ describeWithRedis("on a cluster", () => {
   const openStore = (): SessionStore =>
     redisSessionStore()({ projectName: `project${++projects}`, redis, clock: systemClock });
 
-  describeSessionStore({ describe, it }, "redis on a cluster", { open: () => ({ store: openStore() }) });
+  describeSessionStore(concurrently, "redis on a cluster", { open: () => ({ store: openStore() }) });
 
   describe("a connection", () => {
     it("sends a command to the node of its key", async () => {
