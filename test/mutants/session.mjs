@@ -19,15 +19,12 @@ export const sessionMutants = [
     tests: ["src/session/merge.test.ts"],
   },
   {
-    name: "merge-order-of-theirs-lost",
+    name: "merge-order-of-mine-lost",
     file: "src/session/merge.ts",
-    find: [
-      "if (!isMineChanged) return { value: theirs, isMineChanged, isTheirsChanged };",
-      "  if (!isTheirsChanged)",
-    ].join("\n"),
-    replace: "if (!isTheirsChanged)",
-    breaks: "What only others have changed keeps its order.",
-    tests: ["src/session/merge.test.ts", "src/session/session-data.test.ts", "src/session/session.test.ts"],
+    find: "if (!isTheirsChanged) return { value: mine, isMineChanged, isTheirsChanged };",
+    replace: "",
+    breaks: "What only this request has changed keeps the order of its keys.",
+    tests: ["src/session/merge.test.ts"],
   },
   {
     name: "lent-objects-changed",
