@@ -95,9 +95,9 @@ export class MemoryUserIndex implements UserIndex {
     if (list.size === 0) this.#lists.delete(userId);
   }
 
-  async page(userId: string, { after, limit }: UserIndexRange, deadline: Deadline): Promise<UserIndexPage> {
+  async page(userId: string, range: UserIndexRange, deadline: Deadline): Promise<UserIndexPage> {
     checkDeadline(deadline);
-    return this.#lists.get(userId)?.page(after, limit) ?? { sessions: [], next: undefined };
+    return this.#lists.get(userId)?.page(range) ?? { sessions: [], next: undefined };
   }
 
   async revoke(userId: string, epoch: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
