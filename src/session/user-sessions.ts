@@ -6,7 +6,6 @@ import type { SessionKey } from "../core/ids.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import {
   type IndexedSession,
-  LARGEST_PAGE,
   type UserIndex,
   type UserIndexEntry,
   type UserIndexPage,
@@ -87,6 +86,9 @@ export interface UserSessionsOptions {
 
 // A creation ends with its deadline; an hour is longer than any that is sensible.
 const EPOCH_TTL = 3_600_000;
+
+/** How many sessions a revocation reads, and takes off the list, at a time: about 1 ms of PostgreSQL's time. */
+const WALK_PAGE = 100;
 
 /** How far the clocks of two processes may be apart. */
 export const CLOCK_SKEW: Milliseconds = 60_000;
@@ -246,7 +248,7 @@ export class UserSessions {
     let after: string | undefined;
     for (const until of [...marks.splice(0), undefined]) {
       for (let isOver = false; !isOver;) {
-        const range = { after, until, limit: LARGEST_PAGE };
+        const range = { after, until, limit: WALK_PAGE };
         const { sessions, next }: UserIndexPage = await this.#index.page(userId, range, pageDeadline());
         yield sessions;
         isOver = next === undefined;
