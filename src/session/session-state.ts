@@ -13,6 +13,8 @@ export interface SessionOrigin {
   /** The session under that key, if there is one that can be read. */
   readonly stored: StoredSession | undefined;
   readonly userAgent: string | undefined;
+  /** Whether the request may begin a session where it has no cookie. Without it, it may. */
+  readonly mayBegin?: () => boolean;
 }
 
 /** What a session knows of itself. */
@@ -22,6 +24,8 @@ export class SessionState<Data extends object> {
   readonly data: SessionData<Data>;
   stored: StoredSession | undefined;
   isNew: boolean;
+  /** Called when somebody takes the data in hand. */
+  noteUse: (() => void) | undefined;
 
   constructor(services: SessionServices, origin: SessionOrigin) {
     this.services = services;

@@ -8,6 +8,7 @@ import {
 } from "../core/errors.ts";
 import { checkUserId, type LoginOptions, type UserId } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
+import { explainAssignments } from "./explain-assignments.ts";
 import { logIn } from "./login.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
 import { SessionData } from "./session-data.ts";
@@ -120,6 +121,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     return this.#enqueue(async (deadline) => {
       const id = checkUserId(userId, "session.login");
       this.#demandCookie("login");
+      if (this.#state.stored === undefined) this.#demandBeginning();
       const pending = this.#state.data.delta();
       const result = await logIn(this.#state.services, {
         userId: id,
@@ -143,6 +145,11 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   /** @internal */
   get cookieChange(): CookieChange {
     return this.#cookie;
+  }
+
+  /** @internal Resolves when the operations that were called so far have come to their end. */
+  get settled(): Promise<unknown> {
+    return this.#tail;
   }
 
   /** @internal What needs a cookie is refused from now on. */
@@ -338,6 +345,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const record = change(SessionRecord.empty, () => {});
     if (record === undefined || record.isEmpty) return;
     this.#demandCookie("Saving a new session");
+    this.#demandBeginning();
     const stored = await this.#state.services.records.create(record, this.#creation(), deadline);
     this.#state.data.settle(pending);
     if (stored === undefined) return this.#forget();
@@ -364,6 +372,12 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#state.data.replace(SessionRecord.empty);
   }
 
+  /** What would take the place of a session whose cookie the browser has kept to itself does not begin. */
+  #demandBeginning(): void {
+    const { hasCookie, mayBegin } = this.#state.origin;
+    if (!hasCookie && mayBegin?.() === false) throw new SessionInterrupted(FROM_OTHER_SITE);
+  }
+
   /** Where the cookie carries the record, every write has to send it. */
   #demandCookieToCarry(action: string): void {
     if (this.#state.services.carried) this.#demandCookie(action);
@@ -375,9 +389,16 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 }
 
+explainAssignments(SessionView, Session);
+
 const HEADERS_SENT =
   "the response's headers are out already. " +
   "Do it before the response is begun (before writeHead, write, flushHeaders or the first chunk of a stream).";
+
+const FROM_OTHER_SITE =
+  "A page of another site has sent this request, and it came without the session's cookie: the browser may have kept " +
+  "that of a login to itself (SameSite), and a new session would replace it. Nothing was saved. If that site may do so " +
+  "(a login or a payment that comes back by POST), name it in the adapter's crossSite: { trustedOrigins }.";
 
 const NO_RESPONSE =
   "sessions.open() has no response to send it with, and cookieSessionStore() keeps nothing anywhere else. " +

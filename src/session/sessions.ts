@@ -251,6 +251,7 @@ export class Sessions<Data extends object = UntypedData> {
     const scope = new LazySessionScope<Data>(
       (onInvalid) => this.#openFor(facts, onInvalid),
       (session) => this.#setCookie(session, facts),
+      (session) => this.#services.events.emit("lateChange", this.#nameOf(session)),
     );
     this.#scopes.set(request, scope);
     return scope;
@@ -280,6 +281,10 @@ export class Sessions<Data extends object = UntypedData> {
     return new Deadline(this.#services.deadline, this.#services.clock);
   }
 
+  #nameOf({ storedAt }: Session<Data>): { readonly session?: string } {
+    return storedAt === undefined ? {} : { session: this.#services.events.nameOf(storedAt) };
+  }
+
   async #openFor(facts: RequestFacts, onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
     if (this.#plainHttp.isRefused(facts)) this.#refuse(facts);
     // Asked for before loading: while it loads, the response waits for it.
@@ -296,11 +301,19 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   async #open(
-    { cookieHeader, userAgent }: Pick<RequestFacts, "cookieHeader" | "userAgent">,
+    facts: Pick<RequestFacts, "cookieHeader" | "userAgent" | "mayBeginSession">,
     onInvalid?: OnInvalid,
   ): Promise<Session<Data>> {
+    const { cookieHeader, userAgent } = facts;
+    const mayBegin = (): boolean => facts.mayBeginSession?.(this.#cookie.sameSite) ?? true;
     const cookie = this.#readCookie(cookieHeader);
-    const origin = { hasCookie: cookie.kind !== "absent", userAgent, presentedKey: undefined, stored: undefined };
+    const origin = {
+      hasCookie: cookie.kind !== "absent",
+      userAgent,
+      mayBegin,
+      presentedKey: undefined,
+      stored: undefined,
+    };
     if (cookie.kind === "rejected") this.#services.events.emit("rejected", { reason: cookie.reason });
     const value = cookie.kind === "value" ? cookie.value : undefined;
     const { services, key } = this.#carrier?.begin(value) ?? { services: this.#services, key: value };
@@ -337,7 +350,7 @@ export class Sessions<Data extends object = UntypedData> {
     const { cookieChange, cookieValue, record } = session;
     if (cookieChange === "clear") return [clearCookieHeader(this.#cookie, facts.isSecure())];
     if (cookieChange !== "set" || cookieValue === undefined) return [];
-    this.#plainHttp.warnIfDropped(facts);
+    this.#plainHttp.warnOfCookie(facts);
     const { clock, timeouts } = this.#services;
     const now = clock.now();
     const maxAge = endsWithBrowser(record, timeouts) ? undefined : timeToLive(record, timeouts, now);
