@@ -2,19 +2,25 @@ import type { Session } from "./session.ts";
 
 let hasWarned = false;
 
+/** What is done about late changes. */
+export interface LateChangeHandling {
+  /** Whether the changes of this response are dropped anyway, as with a status of 500. */
+  isDropping(): boolean;
+  /** Called once for each time that changes are left behind. */
+  tell(): void;
+}
+
 /**
  * Watches a session whose response is over, and tells when somebody still changes its data: nobody saves that.
  * `update` and `save` do, at once, so what they take with them is not told.
- *
- * @param tell Called once for each time that changes are left behind.
  */
-export function watchLateChanges(session: Session<object>, tell: () => void): void {
+export function watchLateChanges(session: Session<object>, handling: LateChangeHandling): void {
   let isWatching = false;
   const look = async (): Promise<void> => {
     await session.settled;
     isWatching = false;
-    if (!session.hasChanges) return;
-    tell();
+    if (handling.isDropping() || !session.hasChanges) return;
+    handling.tell();
     warnOnce();
   };
   session.watchUse(() => {

@@ -12,6 +12,8 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   #hasFailed = false;
   readonly #onLateChange: (session: Session<Data>) => void;
   #isResponseOver = false;
+  /** Whether the response has a status with which changes are not saved. */
+  #isDropping = false;
 
   constructor(
     open: (onInvalid: OnInvalid | undefined) => Promise<Session<Data>>,
@@ -40,6 +42,7 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   }
 
   finish(response: ResponseStart): Promise<void> | undefined {
+    this.#isDropping = response.status >= 500;
     // The error page of a failed save must not try to save again.
     if (this.#hasFailed || this.#opening === undefined) return undefined;
     return this.#session === undefined ? this.#finishLoading(this.#opening, response) : this.#finish(response);
@@ -61,7 +64,10 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   }
 
   #watch(session: Session<Data>): void {
-    watchLateChanges(session, () => this.#onLateChange(session));
+    watchLateChanges(session, {
+      isDropping: () => this.#hasFailed || this.#isDropping,
+      tell: () => this.#onLateChange(session),
+    });
   }
 
   /** The handler did not wait for its session, but may have asked for more once it comes. */

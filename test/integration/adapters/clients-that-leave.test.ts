@@ -187,13 +187,15 @@ test("node: a handler that returns without an answer, since its client has left,
 });
 
 describe.each(runnable(ADAPTERS))("what is changed after the response has ended, %s", (_name, start) => {
-  async function changeLate(change: (session: Session<TestData>) => unknown) {
+  async function changeLate(change: (session: Session<TestData>) => unknown, status = 200) {
     const { sessions } = openSessions();
     const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     const events: unknown[] = [];
     sessions.on("lateChange", (event) => events.push(event));
     const [answered, done] = [defer(), defer()];
     const server = await start(sessions, async (session, response) => {
+      if (status >= 500) session.data.n = -1;
+      response.statusCode = status;
       response.end("answer");
       await answered.promise;
       await change(session);
@@ -228,5 +230,10 @@ describe.each(runnable(ADAPTERS))("what is changed after the response has ended,
       expect(session.data.n).toBe(1);
     });
     expect(saved).toStrictEqual({ events: [], warnings: 0, stored: { n: 1, m: 2 } });
+  });
+
+  test("is not told of a response whose changes were dropped: looking at the data afterwards is no change", async () => {
+    const looked = await changeLate((session) => void session.data.n, 500);
+    expect(looked).toStrictEqual({ events: [], warnings: 0, stored: { n: 0 } });
   });
 });
