@@ -101,10 +101,11 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    */
   touch(): Promise<boolean> {
     return this.#enqueue(async (deadline) => {
-      const stored = this.#state.stored;
-      if (stored === undefined) return false;
+      const { records } = this.#state.services;
       await this.#noteSeen(deadline);
-      return this.#state.services.records.touch(stored, deadline);
+      if (this.#state.stored && (await records.touch(this.#state.stored, deadline))) return true;
+      const isAlive = await this.#lookUp(deadline);
+      return isAlive && this.#state.stored !== undefined && records.touch(this.#state.stored, deadline);
     });
   }
 
@@ -113,11 +114,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    * outlive a logout or `sessions.revokeUser()`. A session whose key was renewed is still there.
    */
   isAlive(): Promise<boolean> {
-    return this.#enqueue(async (deadline) => {
-      const stored = this.#state.stored;
-      if (stored === undefined) return false;
-      return (await this.#state.services.records.find(stored, deadline)) !== undefined;
-    });
+    return this.#enqueue((deadline) => this.#lookUp(deadline));
   }
 
   /**
@@ -181,7 +178,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
         userId: id,
         options,
         stored: this.#state.stored,
-        presentedKey: this.#hasEnded ? undefined : this.#state.origin.presentedKeys[0],
+        presentedKey: this.#state.origin.presentedKeys[0],
         pending,
         seen: this.#state.data,
         creation,
@@ -352,10 +349,15 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   /** No response brings back a key that is dead; one that was renewed meanwhile gives way to its successor. */
   async #confirmKey(deadline: Deadline): Promise<void> {
-    const { stored } = this.#state;
-    const found = stored && (await this.#state.services.records.find(stored, deadline));
-    if (found === undefined) this.#cookie = "none";
-    else this.#state.stored = found;
+    if (!(await this.#lookUp(deadline))) this.#cookie = "none";
+  }
+
+  /** Looks whether the session is still there, also where its key was renewed: then it goes on under the new one. */
+  async #lookUp(deadline: Deadline): Promise<boolean> {
+    const { stored, services } = this.#state;
+    const found = stored && (await services.records.find(stored, deadline));
+    if (found) this.#state.stored = { ...found, version: stored.at === found.at ? stored.version : found.version };
+    return found !== undefined;
   }
 
   /** Whether another request with the presented key has logged in, so that a cookie is on its way that must not be replaced. */
@@ -364,8 +366,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (!this.#hasEnded && origin.stored !== undefined) return false;
     for (const key of origin.presentedKeys) {
       const departure = await services.records.departureOf(key, deadline);
-      const isOther = departure?.reason === "login" && departure.at !== stored?.at;
-      if (isOther && (await services.records.isStoredAt(departure.at, deadline))) return true;
+      const isOther = departure?.reason === "login" && departure.to?.at !== stored?.at;
+      if (isOther && (await services.records.isStoredAt(departure.to?.at, deadline))) return true;
     }
     return false;
   }
