@@ -22,6 +22,14 @@ export type LoadResult =
   | { readonly status: "moved"; readonly reason: Departure["reason"]; readonly at: SessionKey }
   | { readonly status: "undecodable"; readonly reason: UndecodableReason };
 
+/** What became of a key, and of those that it was renewed to. */
+export interface FollowedDeparture {
+  /** Why the last of them has no session; `"renewed"` when it may have one. */
+  readonly reason: Departure["reason"];
+  /** Where the session is then; `undefined` when it has ended. */
+  readonly to: SessionPlace | undefined;
+}
+
 /** What a commit has led to. */
 export interface Committed {
   /** Where the session is now; `undefined` when its own expiry has ended it: then it is no longer in the store. */
@@ -80,9 +88,21 @@ export class SessionRecords {
     return found.status === "absent" ? this.#loadRenewed(place, deadline) : found;
   }
 
-  /** What became of a key that has no session. @returns `undefined` when nothing is remembered of it. */
-  async departureOf(key: SessionKey, deadline: Deadline): Promise<Departure | undefined> {
-    return this.#moved?.find(this.#storedKeyOf(key), deadline);
+  /**
+   * What became of a key that has no session, after all renewals of it.
+   *
+   * @returns `undefined` when nothing is remembered of it.
+   */
+  async departureOf(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
+    let place: SessionPlace | undefined = { key, at: this.#storedKeyOf(key) };
+    let last: FollowedDeparture | undefined;
+    for (let hop = 0; place !== undefined && hop < MAX_HOPS; hop++) {
+      const departure: Departure | undefined = await this.#moved?.find(place.at, deadline);
+      if (departure === undefined) break;
+      last = { reason: departure.reason, to: placeOf(departure, place.key) };
+      place = departure.reason === "renewed" ? last.to : undefined;
+    }
+    return last;
   }
 
   /** Remembers that a login has begun a session for the browser of a key that had none. */

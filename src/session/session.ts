@@ -50,7 +50,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   constructor(state: SessionState<Data>) {
     super(state);
     this.#state = state;
-    this.#queue = new OperationQueue(() => this.#tellInterruption());
+    this.#queue = new OperationQueue(() => this.#noteInterruption());
     // The response that has brought the renewed key may be lost: each request with the old one brings it again.
     this.#cookie = state.origin.isRenewed ? "set" : "none";
   }
@@ -213,7 +213,14 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const failure = this.#queue.takeFailure();
     if (failure) return Promise.reject(failure.error);
     const saving = this.#finishData(response);
-    return saving ? saving.then(() => this.#confirmCookie()) : this.#confirmCookie();
+    return saving ? saving.then(() => this.#confirmCookie(), (error: unknown) => this.#fail(error)) : this.#confirmCookie();
+  }
+
+  /** What could not be saved says nothing of the key that the request was led to; the next response brings it again. */
+  #fail(error: unknown): never {
+    const { origin, stored } = this.#state;
+    if (this.#cookie === "set" && stored?.key === origin.stored?.key) this.#cookie = "none";
+    throw error;
   }
 
   #finishData({ status, isClientGone = false }: ResponseStart): Promise<void> | undefined {
@@ -253,7 +260,6 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       // A request that has only read may go without: another one has renewed the key.
       if (this.#state.data.delta().size > 0) await renew();
       else await this.#tolerate(renew);
-      this.#isCookieConfirmed = true;
     });
   }
 
@@ -346,11 +352,11 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   /** Whether another request with the presented key has logged in, so that a cookie is on its way that must not be replaced. */
   async #hasLoggedInElsewhere(deadline: Deadline): Promise<boolean> {
     const { services, origin, stored } = this.#state;
-    if (!this.#hasEnded && origin.stored !== undefined) return false;
     for (const key of origin.presentedKeys) {
+      if (key === stored?.key) return false;
       const departure = await services.records.departureOf(key, deadline);
-      const isOther = departure?.reason === "login" && departure.at !== stored?.at;
-      if (isOther && (await services.records.isStoredAt(departure.at, deadline))) return true;
+      const isOther = departure?.reason === "login" && departure.to?.at !== stored?.at;
+      if (isOther && (await services.records.isStoredAt(departure.to?.at, deadline))) return true;
     }
     return false;
   }
@@ -383,8 +389,10 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     return this.#queue.run(() => operation(limit));
   }
 
-  #tellInterruption(): void {
+  #noteInterruption(): void {
     const { events } = this.#state.services;
+    // Where the session was there is none any more.
+    if (this.#cookie === "set") this.#changeCookie("none");
     if (this.#state.stored) events.emit("interrupted", { session: events.nameOf(this.#state.stored.at) });
   }
 
