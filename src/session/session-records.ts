@@ -28,6 +28,8 @@ export interface FollowedDeparture {
   readonly reason: Departure["reason"];
   /** Where the session is then; `undefined` when it has ended. */
   readonly to: SessionPlace | undefined;
+  /** The places that the session has left, one after another. */
+  readonly left: readonly [SessionPlace, ...SessionPlace[]];
 }
 
 /** What a commit has led to. */
@@ -94,20 +96,30 @@ export class SessionRecords {
    * @returns `undefined` when nothing is remembered of it.
    */
   async departureOf(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
+    let followed: FollowedDeparture | undefined;
     let place: SessionPlace | undefined = { key, at: this.#storedKeyOf(key) };
-    let last: FollowedDeparture | undefined;
     for (let hop = 0; place !== undefined && hop < MAX_HOPS; hop++) {
       const departure: Departure | undefined = await this.#moved?.find(place.at, deadline);
       if (departure === undefined) break;
-      last = { reason: departure.reason, to: placeOf(departure, place.key) };
-      place = departure.reason === "renewed" ? last.to : undefined;
+      const to: SessionPlace | undefined = placeOf(departure, place.key);
+      followed = { reason: departure.reason, to, left: followed ? [...followed.left, place] : [place] };
+      place = departure.reason === "renewed" ? to : undefined;
     }
-    return last;
+    return followed;
   }
 
-  /** Remembers that a login has begun a session for the browser of a key that had none. */
-  async noteLogin(oldKey: SessionKey, to: SessionPlace, deadline: Deadline): Promise<void> {
-    const from = { key: oldKey, at: this.#storedKeyOf(oldKey) };
+  /**
+   * Remembers that a login has begun a session for the browser of a key that had none.
+   *
+   * @param departure What became of the old key. The login is remembered where all that is known of that key leads to.
+   */
+  async noteLogin(
+    oldKey: SessionKey,
+    departure: FollowedDeparture | undefined,
+    to: SessionPlace,
+    deadline: Deadline,
+  ): Promise<void> {
+    const from = departure?.left.at(-1) ?? { key: oldKey, at: this.#storedKeyOf(oldKey) };
     await harmless(this.#moved?.replace(from, to, "login", deadline));
   }
 

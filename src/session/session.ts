@@ -10,9 +10,10 @@ import { checkUserId, type LoginOptions, type UserId } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
 import { logIn } from "./login.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
-import type { MoveReason } from "./moved-keys.ts";
+import { MAX_HOPS, type MoveReason } from "./moved-keys.ts";
 import { OperationQueue } from "./operation-queue.ts";
 import type { StoredSession } from "./record-writer.ts";
+import type { FollowedDeparture } from "./session-records.ts";
 import type { ResponseStart } from "./request-contract.ts";
 import { SessionData } from "./session-data.ts";
 import { type Delta, type Facts, SessionRecord } from "./session-record.ts";
@@ -213,7 +214,12 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const failure = this.#queue.takeFailure();
     if (failure) return Promise.reject(failure.error);
     const saving = this.#finishData(response);
-    return saving ? saving.then(() => this.#confirmCookie(), (error: unknown) => this.#fail(error)) : this.#confirmCookie();
+    return saving
+      ? saving.then(
+          () => this.#confirmCookie(),
+          (error: unknown) => this.#fail(error),
+        )
+      : this.#confirmCookie();
   }
 
   /** What could not be saved says nothing of the key that the request was led to; the next response brings it again. */
@@ -333,30 +339,51 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (this.#cookie === "none" || this.#isCookieConfirmed || this.#whyNoCookie !== undefined) return undefined;
     if (this.#state.services.carried) return undefined;
     return this.#enqueue(async (deadline) => {
-      await this.#tolerate(async () => {
-        if (await this.#hasLoggedInElsewhere(deadline)) this.#cookie = "none";
-        else if (this.#cookie === "set") await this.#confirmKey(deadline);
-      });
+      await this.#tolerate(() => (this.#cookie === "set" ? this.#confirmKey(deadline) : this.#confirmEnd(deadline)));
       this.#isCookieConfirmed = true;
     });
   }
 
-  /** No response brings back a key that is dead; one that was renewed meanwhile gives way to its successor. */
+  /**
+   * No response brings back a key that is dead; one that was renewed meanwhile gives way to its successor, and any to another
+   * login. What became of the old key is asked last, since that is what other requests change first.
+   */
   async #confirmKey(deadline: Deadline): Promise<void> {
-    const { stored } = this.#state;
-    const found = stored && (await this.#state.services.records.find(stored, deadline));
-    if (found === undefined) this.#cookie = "none";
-    else this.#state.stored = found;
+    for (let attempt = 0; attempt < MAX_HOPS; attempt++) {
+      const { stored, services } = this.#state;
+      const found = stored && (await services.records.find(stored, deadline));
+      if (found === undefined) break;
+      this.#state.stored = found;
+      const departures = await this.#departures(found, deadline);
+      if (departures.some(({ left }) => left.some(({ at }) => at === found.at))) continue;
+      if (!(await this.#isLoginAmong(departures, deadline))) return;
+      break;
+    }
+    this.#cookie = "none";
   }
 
-  /** Whether another request with the presented key has logged in, so that a cookie is on its way that must not be replaced. */
-  async #hasLoggedInElsewhere(deadline: Deadline): Promise<boolean> {
-    const { services, origin, stored } = this.#state;
-    for (const key of origin.presentedKeys) {
-      if (key === stored?.key) return false;
-      const departure = await services.records.departureOf(key, deadline);
-      const isOther = departure?.reason === "login" && departure.to?.at !== stored?.at;
-      if (isOther && (await services.records.isStoredAt(departure.to?.at, deadline))) return true;
+  /** A cookie that is on its way, from a login with the same key, must not be cleared. */
+  async #confirmEnd(deadline: Deadline): Promise<void> {
+    const departures = await this.#departures(undefined, deadline);
+    if (await this.#isLoginAmong(departures, deadline)) this.#cookie = "none";
+  }
+
+  /** What became of the keys that the request came with, other than that of its session. */
+  async #departures(stored: StoredSession | undefined, deadline: Deadline): Promise<FollowedDeparture[]> {
+    const found: FollowedDeparture[] = [];
+    for (const key of this.#state.origin.presentedKeys) {
+      const departure = key === stored?.key ? undefined : await this.#state.services.records.departureOf(key, deadline);
+      if (departure) found.push(departure);
+    }
+    return found;
+  }
+
+  /** Whether a login of another request is among them, which is still there. */
+  async #isLoginAmong(departures: readonly FollowedDeparture[], deadline: Deadline): Promise<boolean> {
+    const { services, stored } = this.#state;
+    for (const { reason, to } of departures) {
+      if (reason === "login" && to?.at !== stored?.at && (await services.records.isStoredAt(to?.at, deadline)))
+        return true;
     }
     return false;
   }

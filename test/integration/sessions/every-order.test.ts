@@ -1,27 +1,62 @@
 import { describe, expect, test } from "vitest";
 
-import { explore } from "./orders/explore.ts";
+import { Random } from "../../support/random.ts";
+import { isSoak, scaled, seed } from "../../support/scale.ts";
+import { explore, wander } from "./orders/explore.ts";
 import { ACTS, type Act, type Scenario, titleOf } from "./orders/scenario.ts";
 import { World } from "./orders/world.ts";
 
-const B = Number(process.env["B"] ?? 2), N = Number(process.env["N"] ?? 3000);
-const acts: Act[] = Object.values(ACTS);
-const only = process.env["ONLY"]?.split(",");
-const seen = new Map<string, {n: number, first: readonly string[]}>();
-test("probe", async () => {
-  let total = 0, max = 0;
-  const world = new World();
-  const t = performance.now();
-  for (const [i, a] of acts.entries()) for (const b of acts.slice(i)) 
-  for (const isShared of [true, false]) for (const hasOldKey of [false, true]) for (const isLoggedIn of [true, false]) {
-    const scenario: Scenario = { acts: [a, b], isShared, hasOldKey, isLoggedIn };
-    const title = titleOf(scenario);
-    if (only && !only.every((o) => title.includes(o))) continue;
-    if (!isLoggedIn && title.includes("revoke") || title.includes("revoke,") && process.env["NOREV"]) continue;
-    let bad: readonly string[] | undefined; let nbad = 0; const kinds = new Map<string, number>();
-    const { played } = await explore(async (choose) => { const f = await world.play(scenario, choose); if (f.length) { nbad++; const k = f.slice(1, f.findIndex((x) => /^[0-9] /.test(x))).join('; '); kinds.set(k, (kinds.get(k) ?? 0) + 1); bad ??= f; } }, { switches: B, orders: N });
-    total += played; max = Math.max(max, played);
-    if (bad) { console.log(nbad, "of", played, bad[0], JSON.stringify([...kinds], null, 1), process.env["FULL"] ? bad.join("\n   ") : ""); }
-  }
-  console.log(total, "orders, at most", max, "in", performance.now() - t);
-}, 600_000);
+/** Interruptions of a request by the other one. The soak plays all orders, but for the longest scenarios. */
+const SWITCHES = isSoak ? undefined : 1;
+const MOST_ORDERS = 20_000;
+const TRIPLES = scaled(400, 100_000);
+const TIMEOUT = isSoak ? 7_200_000 : 120_000;
+
+const acts: readonly Act[] = Object.values(ACTS);
+
+function scenariosOf(pair: readonly Act[]): Scenario[] {
+  const choices = [true, false];
+  return choices.flatMap((isShared) =>
+    choices.flatMap((hasOldKey) =>
+      choices
+        // Who is not logged in cannot be revoked.
+        .filter((isLoggedIn) => isLoggedIn || !pair.includes(ACTS.revokeUser))
+        .map((isLoggedIn) => ({ acts: pair, isShared, hasOldKey, isLoggedIn })),
+    ),
+  );
+}
+
+describe.each(acts.map((act) => [act.name, act] as const))("a browser that sends at once: %s", (_, first) => {
+  const partners = acts.slice(acts.indexOf(first));
+
+  test.each(partners.map((act) => [act.name, act] as const))(
+    "and %s: nobody is logged out, nor in again, and no update is lost, in whatever order their steps come",
+    async (_name, second) => {
+      const world = new World();
+      for (const scenario of scenariosOf([first, second])) {
+        const { played } = await explore(
+          async (choose) => expect(await world.play(scenario, choose)).toStrictEqual([]),
+          { orders: MOST_ORDERS, ...(SWITCHES !== undefined && { switches: SWITCHES }) },
+        );
+        if (isSoak) process.stdout.write(`${titleOf(scenario)}: ${played} orders\n`);
+      }
+    },
+    TIMEOUT,
+  );
+});
+
+test(
+  "three requests of one browser, in random orders of their steps: the same",
+  async () => {
+    const random = new Random(seed);
+    const world = new World();
+    for (let count = 0; count < TRIPLES; count++) {
+      const [scenario] = scenariosOf([random.pick(acts), random.pick(acts), random.pick(acts)]).toSorted(
+        () => random.next() - 0.5,
+      );
+      if (scenario)
+        await wander(async (choose) => expect(await world.play(scenario, choose)).toStrictEqual([]), random, 1);
+    }
+  },
+  TIMEOUT,
+);

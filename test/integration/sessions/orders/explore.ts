@@ -42,7 +42,10 @@ export interface Bounds {
  *
  * @returns How many orders were played, and whether these were all.
  */
-export async function explore(play: Play, { switches, orders }: Bounds): Promise<{ played: number; isComplete: boolean }> {
+export async function explore(
+  play: Play,
+  { switches, orders }: Bounds,
+): Promise<{ played: number; isComplete: boolean }> {
   const decisions: Decision[] = [];
   let played = 0;
   do {

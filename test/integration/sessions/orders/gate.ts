@@ -51,7 +51,8 @@ export class Gate {
         if (typeof name === "string" && ROOMS.has(name) && typeof value === "object" && value !== null)
           return this.guard(value, `${name}.`);
         if (typeof value !== "function" || name === "scan" || name === "close") return value;
-        return (...args: unknown[]) => this.#hold(`${room}${String(name)}`, args, () => Reflect.apply(value, inner, args));
+        return (...args: unknown[]) =>
+          this.#hold(`${room}${String(name)}`, args, () => Reflect.apply(value, inner, args));
       },
     });
   }

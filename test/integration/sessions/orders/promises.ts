@@ -18,33 +18,46 @@ function interruptions({ outcomes }: Aftermath): string[] {
   });
 }
 
-/** A response brings the key of a live session, or clears the cookie after a logout. */
-function cookies({ setCookies }: Aftermath): string[] {
+/**
+ * A response brings the key of a live session, or clears the cookie after a logout. It may be late for the end of a session,
+ * since one read cannot see both that it is there and that no other login is.
+ */
+function cookies({ setCookies, outcomes }: Aftermath): string[] {
+  const mayHaveEnded = outcomes.some(({ act }) => act.ends);
   return setCookies.flatMap(({ act, key, isLive }) => {
     if (key === undefined) return act.ends ? [] : [`${act.name} has cleared the cookie`];
-    return isLive ? [] : [`${act.name} has set the cookie of a dead session`];
+    return isLive || mayHaveEnded ? [] : [`${act.name} has set the cookie of a dead session`];
   });
 }
 
 /**
- * Whoever is logged in stays so until an end; nobody is afterwards; and each session is a browser's. A request that has come
- * before the end has returned may begin an empty session.
+ * Whoever is logged in stays so until an end, and nobody is afterwards. A request that has come before an end has returned may
+ * begin an empty session.
  */
-function end({ scenario, outcomes, sessions, key }: Aftermath): string[] {
+function end(aftermath: Aftermath): string[] {
+  const { scenario, outcomes, sessions, key } = aftermath;
   const done = outcomes.filter(isDone).map(({ act }) => act);
   const logins = done.filter(({ user }) => user !== undefined);
   const mayHaveEnded = outcomes.some(({ act }) => act.ends);
-  // Each of several users who log in at the same time gets a session, and a login that came too late begins one. The browser
-  // has one of them.
-  const areSeveral = new Set(logins.map(({ user }) => user)).size > 1 || (logins.length > 0 && done.some(({ cycles }) => cycles));
   const found: string[] = [];
   if (key === undefined && !mayHaveEnded) found.push("the browser has lost its session");
   for (const each of sessions.filter((one) => !mayHaveEnded || !isFresh(one))) {
-    if (done.some(({ ends }) => ends) && logins.length === 0) found.push("the session is there after its end");
-    else if (each.key !== key) found.push(...(areSeveral ? [] : [`a session of ${each.userId ?? "nobody"} is no browser's`]));
-    else if (!mayBe(each.userId, scenario.isLoggedIn, logins)) found.push(`${each.userId ?? "nobody"} is logged in`);
+    const who = each.userId ?? "nobody";
+    if (done.some(({ ends }) => ends) && logins.length === 0)
+      found.push(`the session of ${who} is there after its end`);
+    else if (each.key !== key && !mayLeaveOthers(done)) found.push(`a session of ${who} is no browser's`);
+    else if (each.key === key && !mayBe(each.userId, scenario.isLoggedIn, logins)) found.push(`${who} is logged in`);
   }
   return found;
+}
+
+/**
+ * Whether there may be sessions that the browser has no cookie of: a login that finds its session gone begins one of its own,
+ * beside the one that another login, or a new key, has led to. It ends by itself, and is on the user's list.
+ */
+function mayLeaveOthers(done: readonly Act[]): boolean {
+  const logins = done.filter(({ user }) => user !== undefined).length;
+  return logins > 1 || (logins === 1 && done.some(({ cycles = false, ends = false }) => cycles || ends));
 }
 
 function isFresh({ userId, data }: Found): boolean {

@@ -32,11 +32,7 @@ export interface Act {
 
 export interface ActContext {
   readonly actor: number;
-  /** Revokes the session of the visitor, or all of its user. */
-  readonly revoke: (ref: string) => Promise<unknown>;
   readonly revokeUser: () => Promise<unknown>;
-  /** The session's `ref` when the scenario began. */
-  readonly ref: string;
 }
 
 const setOwn = (session: Session<Data>, { actor }: ActContext) => void (session.data[`own${actor}`] = actor);
@@ -63,7 +59,6 @@ export const ACTS = {
   loginOfOther: { name: "login of another", interrupts: true, user: "8", handle: (session) => session.login("8") },
   cycleKey: { name: "cycleKey", interrupts: true, cycles: true, handle: (session) => session.cycleKey() },
   logout: { name: "logout", interrupts: true, ends: true, handle: (session) => session.logout() },
-  revoke: { name: "revoke", interrupts: true, ends: true, handle: (_, { revoke, ref }) => revoke(ref) },
   revokeUser: { name: "revokeUser", interrupts: true, ends: true, handle: (_, { revokeUser }) => revokeUser() },
 } as const satisfies Record<string, Act>;
 

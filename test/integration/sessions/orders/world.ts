@@ -60,12 +60,12 @@ export class World {
 
   /** Plays a scenario. @returns What breaks a promise. */
   async play(scenario: Scenario, choose: Choose): Promise<readonly string[]> {
-    const { ref, oldest } = await this.#begin(scenario);
+    const cookie = await this.#begin(scenario);
     const setCookies: SetCookie[] = [];
     const trace: string[] = [];
     const names = new Map<string, string>();
     const requests = scenario.acts.map((act, actor) =>
-      this.#gate.run(actor, () => this.#request(scenario, act, actor, oldest, ref, setCookies)),
+      this.#gate.run(actor, () => this.#request(scenario, act, actor, cookie, setCookies)),
     );
     let isPruned = false;
     for (;;) {
@@ -93,7 +93,7 @@ export class World {
     this.#clock.advance(AGE);
     if (hasOldKey) await session.renewKey();
     this.#jar = session.cookieHeader;
-    return { ref: session.ref ?? "", oldest };
+    return oldest;
   }
 
   async #request(
@@ -101,7 +101,6 @@ export class World {
     act: Act,
     actor: number,
     cookieHeader: string | undefined,
-    ref: string,
     setCookies: SetCookie[],
   ): Promise<Outcome> {
     const sessions = this.#sessions(scenario.isShared ? actor : 0, variantOf(scenario, act));
@@ -110,8 +109,7 @@ export class World {
     let outcome: Outcome = { act, ending: "ok" };
     try {
       const session = await sessions.from(request);
-      const revoke = (revoked: string) => sessions.revoke(USER, revoked);
-      await act.handle(session, { actor, ref, revoke, revokeUser: () => sessions.revokeUser(USER) });
+      await act.handle(session, { actor, revokeUser: () => sessions.revokeUser(USER) });
     } catch (error) {
       outcome = endingOf(act, error);
     }
