@@ -4,7 +4,7 @@ import { harmless } from "../stores/partial-failures.ts";
 import { type Departure, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
 import { isLost, type RecordWriter, type StoredSession } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
-import type { Creation } from "./user-sessions.ts";
+import { type Creation, refOf } from "./user-sessions.ts";
 
 /** A new key for a session. */
 export interface Move {
@@ -85,7 +85,7 @@ export class KeyMove {
       const isRemembered = this.#isAnnounced && this.#moved?.isShared === true;
       const result = await this.#writer.retire(at, version, isRemembered, this.#deadline);
       if (result.status === "committed") return this.#complete();
-      if (result.status === "gone") return this.#meetAbsence();
+      if (result.status === "gone") return await this.#meetAbsence();
       this.#source = { ...this.#source, version: this.#writer.newest(at, result, this.#deadline) };
     }
   }
@@ -126,9 +126,25 @@ export class KeyMove {
     return { status: "moved", stored: this.#target };
   }
 
-  #meetAbsence(): MoveResult | Renewed {
+  async #meetAbsence(): Promise<MoveResult | Renewed> {
     const to = this.#previous?.reason === "renewed" ? placeOf(this.#previous, this.#source.key) : undefined;
-    return to ? { status: "renewed", to } : { status: "gone" };
+    if (to === undefined) return { status: "gone" };
+    return (await this.#passOn(to)) ? { status: "renewed", to } : { status: "gone" };
+  }
+
+  /**
+   * A logout may have followed this move, which has not come about, and has to find the session all the same: from the new
+   * record on, where it looks next. If it has been there before, it ends here what it would have ended.
+   *
+   * @returns Whether the session goes on.
+   */
+  async #passOn(to: SessionPlace): Promise<boolean> {
+    if (this.#target === undefined || this.#move.reason === "renewed") return true;
+    const first = await this.#moved?.add(this.#target, to, "renewed", this.#deadline);
+    if (first === undefined) return true;
+    await this.#writer.delete(to.at, this.#deadline);
+    await this.#moved?.end(refOf(to.at), this.#deadline, (next) => this.#writer.delete(next, this.#deadline));
+    return false;
   }
 
   /** Takes the new record away again. Its key was given to nobody, so it would end by itself; sooner is better. */
@@ -138,6 +154,12 @@ export class KeyMove {
     await this.#writer.delete(target.at, this.#deadline).catch(() => {});
     await this.#writer.unlist(target.at, target.version.record, this.#deadline);
     if (this.#previous?.reason === "renewed" && this.#move.reason !== "renewed")
-      await this.#moved?.restore(this.#source.at, this.#previous, this.#deadline).catch(() => {});
+      await this.#restore(target, this.#previous).catch(() => {});
+  }
+
+  /** Whoever has begun a session meanwhile, or has ended it, is not forgotten. */
+  async #restore(target: StoredSession, previous: Departure): Promise<void> {
+    const present = await this.#moved?.find(this.#source.at, this.#deadline);
+    if (present?.at === target.at) await this.#moved?.restore(this.#source.at, previous, this.#deadline);
   }
 }

@@ -289,12 +289,10 @@ export class SessionRecords {
       let source = latest ? { ...stored, version: latest } : stored;
       for (let hop = 0; hop < MAX_HOPS; hop++) {
         const result = await new KeyMove(this.#writer, this.#moved, source, move, deadline).run();
-        if (result.status === "moved" && hop > 0)
-          await harmless(this.#moved?.replace(stored, result.stored, move.reason, deadline));
         if (result.status !== "renewed") return result;
-        const loaded = await this.#loadAt(result.to, deadline);
-        if (loaded.status !== "live") break;
-        source = loaded.stored;
+        const found = await this.find(result.to, deadline);
+        if (found === undefined) break;
+        source = found;
       }
       return { status: "gone" };
     });

@@ -42,6 +42,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #cookie: CookieChange;
   /** Whether the store was asked, at the end of the request, if the cookie still is what the browser should have. */
   #isCookieConfirmed = false;
+  /** Whether the session's key is one that all requests with the old key get at. */
+  #isKeyRenewed: boolean;
   /** Why the browser's cookie cannot be set any more; `undefined` while it can. */
   #whyNoCookie: string | undefined;
   /** Whether this request itself has ended the session that it came with. */
@@ -53,7 +55,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#state = state;
     this.#queue = new OperationQueue(() => this.#noteInterruption());
     // The response that has brought the renewed key may be lost: each request with the old one brings it again.
-    this.#cookie = state.origin.isRenewed ? "set" : "none";
+    this.#isKeyRenewed = state.origin.isRenewed;
+    this.#cookie = this.#isKeyRenewed ? "set" : "none";
   }
 
   /**
@@ -252,7 +255,9 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     conflicts.emit(events);
     this.#state.data.settle(pending);
     events.emit("cycled", { session: events.nameOf(result.stored.at), previous: events.nameOf(stored.at) });
+    const isReachable = this.#isKeyRenewed || stored.key === this.#state.origin.stored?.key;
     this.#adopt(result.stored);
+    this.#isKeyRenewed = reason === "renewed" && isReachable;
   }
 
   #finishRenewal(): Promise<void> | undefined {
@@ -356,6 +361,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       this.#state.stored = found;
       const departures = await this.#departures(found, deadline);
       if (departures.some(({ left }) => left.some(({ at }) => at === found.at))) continue;
+      if (this.#isKeyRenewed && departures.some(({ reason, to }) => reason !== "renewed" && to?.at !== found.at)) break;
       if (!(await this.#isLoginAmong(departures, deadline))) return;
       break;
     }
@@ -495,6 +501,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   #adopt(stored: StoredSession): void {
+    this.#isKeyRenewed = false;
     this.#state.stored = stored;
     this.#state.data.absorb(stored.version.record);
     this.#changeCookie("set");
