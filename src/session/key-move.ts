@@ -1,6 +1,5 @@
 import type { Deadline } from "../core/deadlines.ts";
-import { SessionInterrupted } from "../core/errors.ts";
-import { harmless } from "../stores/partial-failures.ts";
+import { SessionInterrupted, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import { type Departure, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
 import { isLost, type RecordWriter, type StoredSession } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
@@ -120,10 +119,27 @@ export class KeyMove {
   async #complete(): Promise<MoveResult> {
     await this.#writer.unlist(this.#source.at, this.#source.version.record, this.#deadline);
     if (this.#target === undefined) return { status: "ended" };
-    // Another login was under way and has lost: the old key is to lead to this one.
-    if (this.#previous !== undefined && this.#previous.reason !== "renewed")
-      await harmless(this.#moved?.replace(this.#source, this.#target, this.#move.reason, this.#deadline));
-    return { status: "moved", stored: this.#target };
+    const isOver = (await this.#linkFromLoser(this.#target)) === "ended";
+    return isOver ? { status: "gone" } : { status: "moved", stored: this.#target };
+  }
+
+  /**
+   * Another login or cycleKey was under way and has lost: its new record is where the old key leads to, and leads on to this
+   * one. The move of the old key stays as it is, since a login may have taken its place.
+   *
+   * @returns What is remembered of the other record already.
+   */
+  async #linkFromLoser(target: StoredSession): Promise<Departure["reason"] | undefined> {
+    if (this.#previous === undefined || this.#previous.reason === "renewed") return undefined;
+    const loser = placeOf(this.#previous, this.#source.key);
+    try {
+      if (loser) return (await this.#moved?.add(loser, target, this.#move.reason, this.#deadline))?.reason;
+      await this.#moved?.replace(this.#source, target, this.#move.reason, this.#deadline);
+    } catch (error) {
+      // The move itself has come about.
+      if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
+    }
+    return undefined;
   }
 
   async #meetAbsence(): Promise<MoveResult | Renewed> {

@@ -3,7 +3,7 @@ import type { Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { SessionInterrupted, StoreConnectionError } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
-import { harmless } from "../stores/partial-failures.ts";
+import { harmless, throwUnknown } from "../stores/partial-failures.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import { userIdOf } from "./auth.ts";
 import { KeyMove, type Move, type MoveResult } from "./key-move.ts";
@@ -22,9 +22,9 @@ export type LoadResult =
   | { readonly status: "moved"; readonly reason: Departure["reason"]; readonly at: SessionKey }
   | { readonly status: "undecodable"; readonly reason: UndecodableReason };
 
-/** What became of a key, and of those that it was renewed to. */
+/** What became of a key, and of those that a renewal or a login has led to. */
 export interface FollowedDeparture {
-  /** Why the last of them has no session; `"renewed"` when it may have one. */
+  /** Why the last of them has no session; `"login"` also for one that was renewed since. */
   readonly reason: Departure["reason"];
   /** Where the session is then; `undefined` when it has ended. */
   readonly to: SessionPlace | undefined;
@@ -91,7 +91,7 @@ export class SessionRecords {
   }
 
   /**
-   * What became of a key that has no session, after all renewals of it.
+   * What became of a key that has no session, after all renewals of it, and logins one after another.
    *
    * @returns `undefined` when nothing is remembered of it.
    */
@@ -102,8 +102,10 @@ export class SessionRecords {
       const departure: Departure | undefined = await this.#moved?.find(place.at, deadline);
       if (departure === undefined) break;
       const to: SessionPlace | undefined = placeOf(departure, place.key);
-      followed = { reason: departure.reason, to, left: followed ? [...followed.left, place] : [place] };
-      place = departure.reason === "renewed" ? to : undefined;
+      const isOfLogin: boolean = followed?.reason === "login" && departure.reason === "renewed";
+      const reason: Departure["reason"] = isOfLogin ? "login" : departure.reason;
+      followed = { reason, to, left: followed ? [...followed.left, place] : [place] };
+      place = reason === "renewed" || reason === "login" ? to : undefined;
     }
     return followed;
   }
@@ -230,7 +232,7 @@ export class SessionRecords {
   /** Ends a session, and whatever it has moved to. */
   async delete({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
     await this.#writer.delete(at, deadline);
-    await this.#moved?.end(refOf(at), deadline, (next) => this.#writer.delete(next, deadline));
+    await this.#endMoved(at, deadline);
     await this.#writer.unlist(at, version.record, deadline);
   }
 
@@ -238,7 +240,12 @@ export class SessionRecords {
   async endKey(key: SessionKey, deadline: Deadline): Promise<void> {
     const at = this.#storedKeyOf(key);
     await this.#writer.delete(at, deadline);
-    await this.#moved?.end(refOf(at), deadline, (next) => this.#writer.delete(next, deadline));
+    await this.#endMoved(at, deadline);
+  }
+
+  /** Ends what a session has moved to. Its record is deleted already, so whatever fails here has done a part of it. */
+  async #endMoved(at: SessionKey, deadline: Deadline): Promise<void> {
+    await this.#moved?.end(refOf(at), deadline, (next) => this.#writer.delete(next, deadline)).catch(throwUnknown);
   }
 
   /** Whether there is a live record, and it is a user's. */

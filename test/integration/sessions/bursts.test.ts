@@ -23,10 +23,7 @@ const EVENTS = {
   renewEvery: { renews: true },
   "a rotated secret": { rotates: true },
   djangoAuth: { rotates: true, others: ["getUser", "getUser", "read", "update"] },
-} as const satisfies Record<
-  string,
-  { deed?: Deed; renews?: boolean; rotates?: boolean; others?: readonly Deed[] }
->;
+} as const satisfies Record<string, { deed?: Deed; renews?: boolean; rotates?: boolean; others?: readonly Deed[] }>;
 
 type Event = { deed?: Deed; renews?: boolean; rotates?: boolean; others?: readonly Deed[] };
 
@@ -137,9 +134,7 @@ class BurstVisitor {
 async function expectNoFindings(engine: OpenedEngine, event: Event, isOverHttp: boolean): Promise<void> {
   const site = new BurstSite(engine, { renews: event.renews ?? false });
   try {
-    const transports = isOverHttp
-      ? [await site.overHttp(0), await site.overHttp(1)]
-      : [site.direct(0), site.direct(1)];
+    const transports = isOverHttp ? [await site.overHttp(0), await site.overHttp(1)] : [site.direct(0), site.direct(1)];
     const visitor = new BurstVisitor(site, new Random(seed));
     for (let burst = 0; burst < BURSTS; burst++)
       await visitor.play(burst, event, transports[event.rotates ? burst % 2 : 0] as Transport);

@@ -13,6 +13,8 @@ const TRIPLES = scaled(400, 100_000);
 const TIMEOUT = isSoak ? 7_200_000 : 120_000;
 
 const acts: readonly Act[] = Object.values(ACTS);
+/** A revocation of the user leaves no mark at a key, so that two moves of it at the same time may pass it by. */
+const actsOfTriples = acts.filter((act) => act !== ACTS.revokeUser);
 
 function scenariosOf(pair: readonly Act[]): Scenario[] {
   const choices = [true, false];
@@ -51,7 +53,7 @@ test(
     const random = new Random(seed);
     const world = new World();
     for (let count = 0; count < TRIPLES; count++) {
-      const [scenario] = scenariosOf([random.pick(acts), random.pick(acts), random.pick(acts)]).toSorted(
+      const [scenario] = scenariosOf([1, 2, 3].map(() => random.pick(actsOfTriples))).toSorted(
         () => random.next() - 0.5,
       );
       if (scenario)

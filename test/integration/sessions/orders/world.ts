@@ -59,7 +59,11 @@ export class World {
   }
 
   /** Plays a scenario. @returns What breaks a promise. */
-  async play(scenario: Scenario, choose: Choose): Promise<readonly string[]> {
+  async play(
+    scenario: Scenario,
+    choose: Choose,
+    findingsOf: (aftermath: Aftermath) => readonly string[] = judge,
+  ): Promise<readonly string[]> {
     const cookie = await this.#begin(scenario);
     const setCookies: SetCookie[] = [];
     const trace: string[] = [];
@@ -80,7 +84,7 @@ export class World {
     }
     const outcomes = await Promise.all(requests);
     const aftermath: Aftermath = { scenario, outcomes, setCookies, ...(await this.#look()), trace };
-    const findings = isPruned ? [] : judge(aftermath);
+    const findings = isPruned ? [] : findingsOf(aftermath);
     return findings.length === 0 ? [] : [titleOf(scenario), ...findings, ...outcomes.map(tell), ...trace];
   }
 
@@ -143,7 +147,7 @@ export class World {
   }
 
   async #isLive(cookie: string | undefined): Promise<boolean> {
-    return (await this.#sessions(98, "rotated").open(cookie)).isNew === false;
+    return !(await this.#sessions(98, "rotated").open(cookie)).isNew;
   }
 
   async #look(): Promise<Pick<Aftermath, "sessions" | "key">> {
