@@ -1,10 +1,9 @@
 import type { Deadline } from "../core/deadlines.ts";
-import { SessionInterrupted } from "../core/errors.ts";
-import { harmless } from "../stores/partial-failures.ts";
+import { SessionInterrupted, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import { type Departure, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
 import { isLost, type RecordWriter, type StoredSession } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
-import type { Creation } from "./user-sessions.ts";
+import { type Creation, refOf } from "./user-sessions.ts";
 
 /** A new key for a session. */
 export interface Move {
@@ -85,7 +84,7 @@ export class KeyMove {
       const isRemembered = this.#isAnnounced && this.#moved?.isShared === true;
       const result = await this.#writer.retire(at, version, isRemembered, this.#deadline);
       if (result.status === "committed") return this.#complete();
-      if (result.status === "gone") return this.#meetAbsence();
+      if (result.status === "gone") return await this.#meetAbsence();
       this.#source = { ...this.#source, version: this.#writer.newest(at, result, this.#deadline) };
     }
   }
@@ -120,15 +119,48 @@ export class KeyMove {
   async #complete(): Promise<MoveResult> {
     await this.#writer.unlist(this.#source.at, this.#source.version.record, this.#deadline);
     if (this.#target === undefined) return { status: "ended" };
-    // Another login was under way and has lost: the old key is to lead to this one.
-    if (this.#previous !== undefined && this.#previous.reason !== "renewed")
-      await harmless(this.#moved?.replace(this.#source, this.#target, this.#move.reason, this.#deadline));
-    return { status: "moved", stored: this.#target };
+    const isOver = (await this.#linkFromLoser(this.#target)) === "ended";
+    return isOver ? { status: "gone" } : { status: "moved", stored: this.#target };
   }
 
-  #meetAbsence(): MoveResult | Renewed {
+  /**
+   * Another login or cycleKey was under way and has lost: its new record is where the old key leads to, and leads on to this
+   * one. The move of the old key stays as it is, since a login may have taken its place.
+   *
+   * @returns What is remembered of the other record already.
+   */
+  async #linkFromLoser(target: StoredSession): Promise<Departure["reason"] | undefined> {
+    if (this.#previous === undefined || this.#previous.reason === "renewed") return undefined;
+    const loser = placeOf(this.#previous, this.#source.key);
+    try {
+      if (loser) return (await this.#moved?.add(loser, target, this.#move.reason, this.#deadline))?.reason;
+      await this.#moved?.replace(this.#source, target, this.#move.reason, this.#deadline);
+    } catch (error) {
+      // The move itself has come about.
+      if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
+    }
+    return undefined;
+  }
+
+  async #meetAbsence(): Promise<MoveResult | Renewed> {
     const to = this.#previous?.reason === "renewed" ? placeOf(this.#previous, this.#source.key) : undefined;
-    return to ? { status: "renewed", to } : { status: "gone" };
+    if (to === undefined) return { status: "gone" };
+    return (await this.#passOn(to)) ? { status: "renewed", to } : { status: "gone" };
+  }
+
+  /**
+   * A logout may have followed this move, which has not come about, and has to find the session all the same: from the new
+   * record on, where it looks next. If it has been there before, it ends here what it would have ended.
+   *
+   * @returns Whether the session goes on.
+   */
+  async #passOn(to: SessionPlace): Promise<boolean> {
+    if (this.#target === undefined || this.#move.reason === "renewed") return true;
+    const first = await this.#moved?.add(this.#target, to, "renewed", this.#deadline);
+    if (first === undefined) return true;
+    await this.#writer.delete(to.at, this.#deadline);
+    await this.#moved?.end(refOf(to.at), "ended", this.#deadline, (next) => this.#writer.delete(next, this.#deadline));
+    return false;
   }
 
   /** Takes the new record away again. Its key was given to nobody, so it would end by itself; sooner is better. */
@@ -138,6 +170,12 @@ export class KeyMove {
     await this.#writer.delete(target.at, this.#deadline).catch(() => {});
     await this.#writer.unlist(target.at, target.version.record, this.#deadline);
     if (this.#previous?.reason === "renewed" && this.#move.reason !== "renewed")
-      await this.#moved?.restore(this.#source.at, this.#previous, this.#deadline).catch(() => {});
+      await this.#restore(target, this.#previous).catch(() => {});
+  }
+
+  /** Whoever has begun a session meanwhile, or has ended it, is not forgotten. */
+  async #restore(target: StoredSession, previous: Departure): Promise<void> {
+    const present = await this.#moved?.find(this.#source.at, this.#deadline);
+    if (present?.at === target.at) await this.#moved?.restore(this.#source.at, previous, this.#deadline);
   }
 }

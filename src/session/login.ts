@@ -6,6 +6,7 @@ import { Conflicts } from "./conflicts.ts";
 import type { SeenParts } from "./merge.ts";
 import type { StoredSession } from "./record-writer.ts";
 import { type Delta, SessionRecord } from "./session-record.ts";
+import type { FollowedDeparture } from "./session-records.ts";
 import type { SessionServices } from "./session-services.ts";
 import { EXPIRY_KEY, timeToLive } from "./timeouts.ts";
 import type { Creation } from "./user-sessions.ts";
@@ -41,8 +42,11 @@ export interface LoginResult {
 export async function logIn(services: SessionServices, login: Login): Promise<LoginResult> {
   const moved = login.stored && (await move(services, login, login.stored));
   if (moved) return { kind: "moved", stored: moved };
-  const joined = await join(services, login);
-  return joined ? { kind: "joined", stored: joined } : { kind: "begun", stored: await begin(services, login) };
+  const { presentedKey, deadline } = login;
+  const departure = presentedKey === undefined ? undefined : await services.records.departureOf(presentedKey, deadline);
+  const joined = departure && (await join(services, login, departure));
+  if (joined) return { kind: "joined", stored: joined };
+  return { kind: "begun", stored: await begin(services, login, departure) };
 }
 
 async function move(services: SessionServices, login: Login, stored: StoredSession) {
@@ -57,23 +61,25 @@ async function move(services: SessionServices, login: Login, stored: StoredSessi
 }
 
 /** The second half of a double click finds the session of the first under the key that both came with. */
-async function join({ records }: SessionServices, { presentedKey, userId, deadline }: Login) {
-  if (presentedKey === undefined) return undefined;
-  const departure = await records.departureOf(presentedKey, deadline);
-  if (departure?.reason !== "login" || departure.to === undefined) return undefined;
-  const loaded = await records.load(departure.to.key, deadline);
+async function join({ records }: SessionServices, { userId, deadline }: Login, { reason, to }: FollowedDeparture) {
+  if (reason !== "login" || to === undefined) return undefined;
+  const loaded = await records.load(to.key, deadline);
   if (loaded.status !== "live" || userIdOf(loaded.stored.version.record) !== userId) return undefined;
   return loaded.stored;
 }
 
-async function begin(services: SessionServices, login: Login): Promise<StoredSession> {
+async function begin(
+  services: SessionServices,
+  login: Login,
+  departure: FollowedDeparture | undefined,
+): Promise<StoredSession> {
   const { records } = services;
   const { pending, presentedKey, creation, deadline } = login;
   const own = new Map([...pending].filter(([, text]) => text !== undefined));
   const record = makeRecord(services, login, SessionRecord.empty.with(own));
   const stored = await records.create(record, creation, deadline);
   if (stored === undefined) throw new SessionInterrupted();
-  if (presentedKey !== undefined) await records.noteLogin(presentedKey, stored, deadline);
+  if (presentedKey !== undefined) await records.noteLogin(presentedKey, departure, stored, deadline);
   return stored;
 }
 

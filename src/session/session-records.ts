@@ -3,7 +3,7 @@ import type { EpochMilliseconds, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { SessionInterrupted, StoreConnectionError } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
-import { harmless } from "../stores/partial-failures.ts";
+import { harmless, throwUnknown } from "../stores/partial-failures.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import { userIdOf } from "./auth.ts";
 import { KeyMove, type Move, type MoveResult } from "./key-move.ts";
@@ -22,6 +22,16 @@ export type LoadResult =
   | { readonly status: "moved"; readonly reason: Departure["reason"]; readonly at: SessionKey }
   | { readonly status: "undecodable"; readonly reason: UndecodableReason };
 
+/** What became of a key, and of those that a renewal or a login has led to. */
+export interface FollowedDeparture {
+  /** Why the last of them has no session; `"login"` also for one that was renewed since. */
+  readonly reason: Departure["reason"];
+  /** Where the session is then; `undefined` when it has ended. */
+  readonly to: SessionPlace | undefined;
+  /** The places that the session has left, one after another. */
+  readonly left: readonly [SessionPlace, ...SessionPlace[]];
+}
+
 /** What a commit has led to. */
 export interface Committed {
   /** Where the session is now; `undefined` when its own expiry has ended it: then it is no longer in the store. */
@@ -38,13 +48,6 @@ export interface Committed {
  * @returns `undefined` to write nothing.
  */
 export type Change = (newest: SessionRecord) => SessionRecord | undefined;
-
-/** What became of a key, beyond the renewals that it has been through. */
-export interface LastDeparture {
-  readonly reason: Departure["reason"];
-  /** Where it leads for the browser that has the key; `undefined` for a session that has ended. */
-  readonly to: SessionPlace | undefined;
-}
 
 /** What {@link SessionRecords} needs. */
 export interface SessionRecordsOptions {
@@ -95,26 +98,37 @@ export class SessionRecords {
   }
 
   /**
-   * What became of a key that has no session, if a request with it may be a late one.
+   * What became of a key that has no session, after all renewals of it, and logins one after another.
    *
-   * @returns `undefined` when nothing is remembered of it, or it was revoked.
+   * @returns `undefined` when nothing is remembered of it, or it was revoked: then a request with it is not a late one.
    */
-  async departureOf(key: SessionKey, deadline: Deadline): Promise<LastDeparture | undefined> {
-    let place: SessionPlace = { key, at: this.#storedKeyOf(key) };
-    let last: LastDeparture | undefined;
-    for (let hop = 0; hop < MAX_HOPS; hop++) {
-      const departure = await this.#moved?.find(place.at, deadline);
-      if (departure === undefined || departure.reason === "revoked") return last;
-      last = { reason: departure.reason, to: placeOf(departure, place.key) };
-      if (last.reason !== "renewed" || last.to === undefined) return last;
-      place = last.to;
+  async departureOf(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
+    let followed: FollowedDeparture | undefined;
+    let place: SessionPlace | undefined = { key, at: this.#storedKeyOf(key) };
+    for (let hop = 0; place !== undefined && hop < MAX_HOPS; hop++) {
+      const departure: Departure | undefined = await this.#moved?.find(place.at, deadline);
+      if (departure === undefined || departure.reason === "revoked") break;
+      const to: SessionPlace | undefined = placeOf(departure, place.key);
+      const isOfLogin: boolean = followed?.reason === "login" && departure.reason === "renewed";
+      const reason: Departure["reason"] = isOfLogin ? "login" : departure.reason;
+      followed = { reason, to, left: followed ? [...followed.left, place] : [place] };
+      place = reason === "renewed" || reason === "login" ? to : undefined;
     }
-    return last;
+    return followed;
   }
 
-  /** Remembers that a login has begun a session for the browser of a key that had none. */
-  async noteLogin(oldKey: SessionKey, to: SessionPlace, deadline: Deadline): Promise<void> {
-    const from = { key: oldKey, at: this.#storedKeyOf(oldKey) };
+  /**
+   * Remembers that a login has begun a session for the browser of a key that had none.
+   *
+   * @param departure What became of the old key. The login is remembered where all that is known of that key leads to.
+   */
+  async noteLogin(
+    oldKey: SessionKey,
+    departure: FollowedDeparture | undefined,
+    to: SessionPlace,
+    deadline: Deadline,
+  ): Promise<void> {
+    const from = departure?.left.at(-1) ?? { key: oldKey, at: this.#storedKeyOf(oldKey) };
     await harmless(this.#moved?.replace(from, to, "login", deadline));
   }
 
@@ -225,7 +239,7 @@ export class SessionRecords {
   /** Ends a session, and whatever it has moved to. */
   async delete({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
     await this.#writer.delete(at, deadline);
-    await this.endSuccessors(refOf(at), "ended", deadline);
+    await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
     await this.#writer.unlist(at, version.record, deadline);
   }
 
@@ -258,7 +272,7 @@ export class SessionRecords {
   async endKey(key: SessionKey, deadline: Deadline): Promise<void> {
     const at = this.#storedKeyOf(key);
     await this.#writer.delete(at, deadline);
-    await this.endSuccessors(refOf(at), "ended", deadline);
+    await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
   }
 
   /** What a session that is listed for a user is found to be. */
@@ -314,12 +328,10 @@ export class SessionRecords {
       let source = latest ? { ...stored, version: latest } : stored;
       for (let hop = 0; hop < MAX_HOPS; hop++) {
         const result = await new KeyMove(this.#writer, this.#moved, source, move, deadline).run();
-        if (result.status === "moved" && hop > 0)
-          await harmless(this.#moved?.replace(stored, result.stored, move.reason, deadline));
         if (result.status !== "renewed") return result;
-        const loaded = await this.#loadAt(result.to, deadline);
-        if (loaded.status !== "live") break;
-        source = loaded.stored;
+        const found = await this.find(result.to, deadline);
+        if (found === undefined) break;
+        source = found;
       }
       return { status: "gone" };
     });

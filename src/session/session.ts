@@ -6,14 +6,16 @@ import {
   StoreConnectionError,
   StoreServiceError,
 } from "../core/errors.ts";
+import { throwUnknown } from "../stores/partial-failures.ts";
 import { checkUserId, isUserId, type LoginOptions, type UserId } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
 import { explainAssignments } from "./explain-assignments.ts";
 import { logIn } from "./login.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
-import type { MoveReason } from "./moved-keys.ts";
+import { MAX_HOPS, type MoveReason } from "./moved-keys.ts";
 import { OperationQueue } from "./operation-queue.ts";
 import type { StoredSession } from "./record-writer.ts";
+import type { FollowedDeparture } from "./session-records.ts";
 import type { ResponseStart } from "./request-contract.ts";
 import { SessionData } from "./session-data.ts";
 import { type Delta, type Facts, SessionRecord } from "./session-record.ts";
@@ -42,6 +44,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #cookie: CookieChange;
   /** Whether the store was asked, at the end of the request, if the cookie still is what the browser should have. */
   #isCookieConfirmed = false;
+  /** Whether the session's key is one that all requests with the old key get at. */
+  #isKeyRenewed: boolean;
   /** Why the browser's cookie cannot be set any more; `undefined` while it can. */
   #whyNoCookie: string | undefined;
   #hasResponse = true;
@@ -53,9 +57,10 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   constructor(state: SessionState<Data>) {
     super(state);
     this.#state = state;
-    this.#queue = new OperationQueue(() => this.#tellInterruption());
+    this.#queue = new OperationQueue(() => this.#noteInterruption());
     // The response that has brought the renewed key may be lost: each request with the old one brings it again.
-    this.#cookie = state.origin.isRenewed ? "set" : "none";
+    this.#isKeyRenewed = state.origin.isRenewed;
+    this.#cookie = this.#isKeyRenewed ? "set" : "none";
   }
 
   /**
@@ -149,7 +154,11 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
         throttle.forget(stored.key);
         events.emit("flushed", { session: events.nameOf(stored.at) });
       }
-      for (const key of origin.presentedKeys) if (key !== stored?.key) await records.endKey(key, deadline);
+      let isPartDone = stored !== undefined;
+      for (const key of origin.presentedKeys.filter((each) => each !== stored?.key)) {
+        await (isPartDone ? records.endKey(key, deadline).catch(throwUnknown) : records.endKey(key, deadline));
+        isPartDone = true;
+      }
       this.#end();
     });
   }
@@ -224,7 +233,19 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const failure = this.#queue.takeFailure();
     if (failure) return failure.then(() => {});
     const saving = this.#finishData(response);
-    return saving ? saving.then(() => this.#confirmCookie()) : this.#confirmCookie();
+    return saving
+      ? saving.then(
+          () => this.#confirmCookie(),
+          (error: unknown) => this.#fail(error),
+        )
+      : this.#confirmCookie();
+  }
+
+  /** What could not be saved says nothing of the key that the request was led to; the next response brings it again. */
+  #fail(error: unknown): never {
+    const { origin, stored } = this.#state;
+    if (this.#cookie === "set" && stored?.key === origin.stored?.key) this.#cookie = "none";
+    throw error;
   }
 
   #finishData({ status, isClientGone = false }: ResponseStart): Promise<void> | undefined {
@@ -252,7 +273,9 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     conflicts.emit(events);
     this.#state.data.settle(pending);
     events.emit("cycled", { session: events.nameOf(result.stored.at), previous: events.nameOf(stored.at) });
+    const isReachable = this.#isKeyRenewed || stored.key === this.#state.origin.stored?.key;
     this.#adopt(result.stored);
+    this.#isKeyRenewed = reason === "renewed" && isReachable;
   }
 
   #finishRenewal(): Promise<void> | undefined {
@@ -266,7 +289,6 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       // A request that has only read may go without: another one has renewed the key.
       if (this.#state.data.delta().size > 0) await renew();
       else await this.#tolerate(renew);
-      this.#isCookieConfirmed = true;
     });
   }
 
@@ -339,17 +361,26 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (this.#cookie === "none" || this.#isCookieConfirmed || this.#whyNoCookie !== undefined) return undefined;
     if (this.#state.services.carried) return undefined;
     return this.#enqueue(async (deadline) => {
-      await this.#tolerate(async () => {
-        if (await this.#hasLoggedInElsewhere(deadline)) this.#cookie = "none";
-        else if (this.#cookie === "set") await this.#confirmKey(deadline);
-      });
+      await this.#tolerate(() => (this.#cookie === "set" ? this.#confirmKey(deadline) : this.#confirmEnd(deadline)));
       this.#isCookieConfirmed = true;
     });
   }
 
-  /** No response brings back a key that is dead; one that was renewed meanwhile gives way to its successor. */
+  /**
+   * No response brings back a key that is dead; one that was renewed meanwhile gives way to its successor, and any to another
+   * login. What became of the old key is asked last, since that is what other requests change first.
+   */
   async #confirmKey(deadline: Deadline): Promise<void> {
-    if (!(await this.#lookUp(deadline))) this.#cookie = "none";
+    for (let attempt = 0; attempt < MAX_HOPS; attempt++) {
+      const found = (await this.#lookUp(deadline)) ? this.#state.stored : undefined;
+      if (found === undefined) break;
+      const departures = await this.#departures(found, deadline);
+      if (departures.some(({ left }) => left.some(({ at }) => at === found.at))) continue;
+      if (this.#isKeyRenewed && departures.some(({ reason, to }) => reason !== "renewed" && to?.at !== found.at)) break;
+      if (!(await this.#isLoginAmong(departures, deadline))) return;
+      break;
+    }
+    this.#cookie = "none";
   }
 
   /** Looks whether the session is still there, also where its key was renewed: then it goes on under the new one. */
@@ -360,14 +391,28 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     return found !== undefined;
   }
 
-  /** Whether another request with the presented key has logged in, so that a cookie is on its way that must not be replaced. */
-  async #hasLoggedInElsewhere(deadline: Deadline): Promise<boolean> {
-    const { services, origin, stored } = this.#state;
-    if (!this.#hasEnded && origin.stored !== undefined) return false;
-    for (const key of origin.presentedKeys) {
-      const departure = await services.records.departureOf(key, deadline);
-      const isOther = departure?.reason === "login" && departure.to?.at !== stored?.at;
-      if (isOther && (await services.records.isStoredAt(departure.to?.at, deadline))) return true;
+  /** A cookie that is on its way, from a login with the same key, must not be cleared. */
+  async #confirmEnd(deadline: Deadline): Promise<void> {
+    const departures = await this.#departures(undefined, deadline);
+    if (await this.#isLoginAmong(departures, deadline)) this.#cookie = "none";
+  }
+
+  /** What became of the keys that the request came with, other than that of its session. */
+  async #departures(stored: StoredSession | undefined, deadline: Deadline): Promise<FollowedDeparture[]> {
+    const found: FollowedDeparture[] = [];
+    for (const key of this.#state.origin.presentedKeys) {
+      const departure = key === stored?.key ? undefined : await this.#state.services.records.departureOf(key, deadline);
+      if (departure) found.push(departure);
+    }
+    return found;
+  }
+
+  /** Whether a login of another request is among them, which is still there. */
+  async #isLoginAmong(departures: readonly FollowedDeparture[], deadline: Deadline): Promise<boolean> {
+    const { services, stored } = this.#state;
+    for (const { reason, to } of departures) {
+      if (reason === "login" && to?.at !== stored?.at && (await services.records.isStoredAt(to?.at, deadline)))
+        return true;
     }
     return false;
   }
@@ -406,9 +451,11 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     return new Deadline(deadline, clock);
   }
 
-  #tellInterruption(): void {
+  #noteInterruption(): void {
     this.#isInterrupted = true;
     const { events } = this.#state.services;
+    // Where the session was there is none any more.
+    if (this.#cookie === "set") this.#changeCookie("none");
     if (this.#state.stored) events.emit("interrupted", { session: events.nameOf(this.#state.stored.at) });
   }
 
@@ -498,6 +545,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   #adopt(stored: StoredSession): void {
+    this.#isKeyRenewed = false;
     this.#isInterrupted = false;
     this.#state.stored = stored;
     this.#state.data.absorb(stored.version.record);
