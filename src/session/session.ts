@@ -6,6 +6,7 @@ import {
   StoreConnectionError,
   StoreServiceError,
 } from "../core/errors.ts";
+import { throwUnknown } from "../stores/partial-failures.ts";
 import { checkUserId, type LoginOptions, type UserId } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
 import { logIn } from "./login.ts";
@@ -44,6 +45,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #isCookieConfirmed = false;
   /** Whether the session's key is one that all requests with the old key get at. */
   #isKeyRenewed: boolean;
+  /** Whether the session's key is that of a login in this request. */
+  #isKeyOfLogin = false;
   /** Why the browser's cookie cannot be set any more; `undefined` while it can. */
   #whyNoCookie: string | undefined;
   /** Whether this request itself has ended the session that it came with. */
@@ -151,7 +154,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
         throttle.forget(stored.key);
         events.emit("flushed", { session: events.nameOf(stored.at) });
       }
-      for (const key of origin.presentedKeys) if (key !== stored?.key) await records.endKey(key, deadline);
+      for (const key of origin.presentedKeys)
+        if (key !== stored?.key) await records.endKey(key, deadline).catch(stored ? throwUnknown : rethrow);
       this.#end();
     });
   }
@@ -186,6 +190,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       if (kind === "begun") this.#forget();
       if (kind === "moved") this.#state.data.settle(pending);
       this.#adopt(stored);
+      this.#isKeyOfLogin = true;
       const { events } = this.#state.services;
       if (kind !== "joined") events.emit("login", { session: events.nameOf(stored.at), userId: id });
     });
@@ -359,6 +364,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       const found = stored && (await services.records.find(stored, deadline));
       if (found === undefined) break;
       this.#state.stored = found;
+      // Of two logins at the same time either may be the last.
+      if (this.#isKeyOfLogin) return;
       const departures = await this.#departures(found, deadline);
       if (departures.some(({ left }) => left.some(({ at }) => at === found.at))) continue;
       if (this.#isKeyRenewed && departures.some(({ reason, to }) => reason !== "renewed" && to?.at !== found.at)) break;
@@ -502,6 +509,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   #adopt(stored: StoredSession): void {
     this.#isKeyRenewed = false;
+    this.#isKeyOfLogin = false;
     this.#state.stored = stored;
     this.#state.data.absorb(stored.version.record);
     this.#changeCookie("set");
@@ -558,6 +566,10 @@ function isTolerable(error: unknown): error is Tolerable {
 /** Assumptions hold for what is not there. */
 function withoutKeysOf(record: SessionRecord, assumptions: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(assumptions).filter(([key]) => !record.members.has(key)));
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 function hasOtherExpiry(before: SessionRecord, after: SessionRecord): boolean {
