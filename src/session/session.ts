@@ -46,6 +46,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #isCookieConfirmed = false;
   /** Whether the session's key is one that all requests with the old key get at. */
   #isKeyRenewed: boolean;
+  /** Whether the session's key is that of a login in this request. */
+  #isKeyOfLogin = false;
   /** Why the browser's cookie cannot be set any more; `undefined` while it can. */
   #whyNoCookie: string | undefined;
   #hasResponse = true;
@@ -196,6 +198,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       if (kind === "begun") this.#forget();
       if (kind === "moved") this.#state.data.settle(pending);
       this.#adopt(stored);
+      this.#isKeyOfLogin = true;
       const { events } = this.#state.services;
       if (kind !== "joined") events.emit("login", { session: events.nameOf(stored.at), userId: id });
     }, deadline);
@@ -374,6 +377,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     for (let attempt = 0; attempt < MAX_HOPS; attempt++) {
       const found = (await this.#lookUp(deadline)) ? this.#state.stored : undefined;
       if (found === undefined) break;
+      // Of two logins at the same time either may be the last.
+      if (this.#isKeyOfLogin) return;
       const departures = await this.#departures(found, deadline);
       if (departures.some(({ left }) => left.some(({ at }) => at === found.at))) continue;
       if (this.#isKeyRenewed && departures.some(({ reason, to }) => reason !== "renewed" && to?.at !== found.at)) break;
@@ -547,6 +552,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #adopt(stored: StoredSession): void {
     this.#isKeyRenewed = false;
     this.#isInterrupted = false;
+    this.#isKeyOfLogin = false;
     this.#state.stored = stored;
     this.#state.data.absorb(stored.version.record);
     this.#changeCookie("set");
@@ -617,6 +623,7 @@ function isTolerable(error: unknown): error is Tolerable {
 function withoutKeysOf(record: SessionRecord, assumptions: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(assumptions).filter(([key]) => !record.members.has(key)));
 }
+
 
 function hasOtherExpiry(before: SessionRecord, after: SessionRecord): boolean {
   return before.members.get(EXPIRY_KEY)?.text !== after.members.get(EXPIRY_KEY)?.text;

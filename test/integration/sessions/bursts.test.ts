@@ -144,12 +144,11 @@ async function expectNoFindings(engine: OpenedEngine, event: Event, isOverHttp: 
   }
 }
 
-const TITLE = "%s: nobody is logged out, nor in again, no update is lost, and no late request begins a session";
 const events = Object.entries(EVENTS) as [string, Event][];
 
 describe(`${BURSTS} bursts of ${SIZE} requests of one browser, on memory`, () => {
   test.each(events)(
-    TITLE,
+    "%s: nobody is logged out, nor in again, no update is lost, and no late request begins a session",
     async (_, event) => {
       let store: ReturnType<SessionStoreFactory> | undefined;
       const make: SessionStoreFactory = (context) => (store ??= memorySessionStore()(context));
@@ -164,7 +163,7 @@ for (const engine of ENGINES) {
     const place = placeOn(engine);
 
     test.each(events)(
-      TITLE,
+      "%s: nobody is logged out, nor in again, no update is lost, and no late request begins a session",
       async (_, event) => expectNoFindings(await place.open(), event, engine.name === "Redis"),
       TIMEOUT,
     );

@@ -1,11 +1,9 @@
 import { createSojourn, type Sessions, type SessionStore } from "sojourn";
 import { memorySessionStore } from "sojourn/stores/memory";
 import { ManualClock } from "../../../../src/testing/manual-clock.ts";
-import type { SessionKey } from "../../../../src/core/ids.ts";
 import { anyDeadline } from "../../../support/session-harness.ts";
 import { Gate } from "./gate.ts";
 import type { Choose } from "./explore.ts";
-import { judge } from "./promises.ts";
 import { type Act, type Data, endingOf, type Outcome, type Scenario, titleOf, USER, type Variant } from "./scenario.ts";
 
 const AGE = 600_000;
@@ -62,7 +60,7 @@ export class World {
   async play(
     scenario: Scenario,
     choose: Choose,
-    findingsOf: (aftermath: Aftermath) => readonly string[] = judge,
+    findingsOf: (aftermath: Aftermath) => readonly string[],
   ): Promise<readonly string[]> {
     const cookie = await this.#begin(scenario);
     const setCookies: SetCookie[] = [];
@@ -77,7 +75,8 @@ export class World {
       if (choices.size === 0) break;
       const chosen: number | undefined = isPruned ? [...choices.keys()][0] : choose(choices);
       isPruned ||= chosen === undefined;
-      const actor = chosen ?? ([...choices.keys()][0] as number);
+      const actor = chosen ?? [...choices.keys()][0];
+      if (actor === undefined) break;
       const call = choices.get(actor);
       trace.push(`${actor} ${scenario.acts[actor]?.name}: ${call?.method}(${nameOf(names, call?.object ?? "")})`);
       this.#gate.pass(actor);
@@ -89,7 +88,7 @@ export class World {
   }
 
   async #begin({ isLoggedIn, hasOldKey }: Scenario) {
-    for (const { key } of (await this.#look()).sessions) await this.#store.delete(key as SessionKey, anyDeadline());
+    for (const { key } of (await this.#look()).sessions) await this.#store.delete(key, anyDeadline());
     const sessions = this.#sessions(99, "plain");
     const session = await sessions.create({ lineage: "first", n: 0 });
     if (isLoggedIn) await session.login(USER);
