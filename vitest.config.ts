@@ -81,6 +81,7 @@ export default defineConfig({
       project("engines", ENGINES, { timeout: 30_000, patient: true }),
       project("integration", ["test/integration/**/*.test.ts"], { timeout: 30_000, exclude: ENGINES, alone: true }),
       project("faults", ["test/faults/**/*.test.ts"], { timeout: MINUTE, alone: true }),
+      project("browser", ["test/browser/**/*.test.ts"], { timeout: MINUTE, patient: true }),
       project("examples", ["examples/**/*.test.ts"], { timeout: MINUTE, patient: true }),
     ],
     coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/**/*.test.ts", "src/**/*.test-d.ts"] },
