@@ -92,29 +92,26 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   /**
    * Extends the session as a request does: for sockets, long streams and jobs, which send no cookie. The browser's cookie
-   * keeps its own age.
+   * keeps its own age. It costs two commands, and one for the list of a logged-in user.
    *
-   * @returns Whether the session is still there. `false` for a session that is not stored.
+   * @returns Whether the session is still there, as {@link isAlive} tells it. `false` for a session that is not stored.
    */
   touch(): Promise<boolean> {
     return this.#enqueue(async (deadline) => {
-      const stored = this.#state.stored;
-      if (stored === undefined) return false;
+      const found = await this.#findAgain(deadline);
+      if (found === undefined) return false;
       await this.#noteSeen(deadline);
-      return this.#state.services.records.touch(stored, deadline);
+      return this.#state.services.records.touch(found, deadline);
     });
   }
 
   /**
    * Asks the store whether the session is still there, and its user still logged in: for sockets and long streams, which
-   * outlive a logout or `sessions.revokeUser()`. A session whose key was renewed is still there.
+   * outlive a logout or `sessions.revokeUser()`. A session whose key was renewed is still there, for whoever asks within a
+   * minute of it.
    */
   isAlive(): Promise<boolean> {
-    return this.#enqueue(async (deadline) => {
-      const stored = this.#state.stored;
-      if (stored === undefined) return false;
-      return (await this.#state.services.records.find(stored, deadline)) !== undefined;
-    });
+    return this.#enqueue(async (deadline) => (await this.#findAgain(deadline)) !== undefined);
   }
 
   /**
@@ -353,6 +350,15 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       if (isOther && (await services.records.isStoredAt(departure.at, deadline))) return true;
     }
     return false;
+  }
+
+  /** What is in the store by now. Its place is remembered, since the way to it is forgotten after a minute. */
+  async #findAgain(deadline: Deadline): Promise<StoredSession | undefined> {
+    const { stored } = this.#state;
+    const found = stored && (await this.#state.services.records.find(stored, deadline));
+    // The version stays the one that this session's data was read from: a write merges what others have changed since.
+    if (found) this.#state.stored = { ...found, version: stored.version };
+    return found;
   }
 
   async #noteSeen(deadline: Deadline): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Express } from "express";
+import type { SessionSettings } from "sojourn";
 import { describe, expect, test } from "vitest";
-import { describeSites, Site, type Visitor } from "./support/site.ts";
+import { describeSites, Site, type SiteData, type Visitor } from "./support/site.ts";
 
 /** A stream of events that lives as long as its session: it looks before each event. */
 function mountStream(app: Express, site: Site): void {
@@ -24,8 +25,8 @@ function mountStream(app: Express, site: Site): void {
 }
 
 describeSites("a stream", (enter) => {
-  const openStream = async () => {
-    const [site, visitor] = [await Site.open({ routes: mountStream }), await enter()];
+  const openStream = async (sessions: SessionSettings<SiteData> = {}) => {
+    const [site, visitor] = [await Site.open({ routes: mountStream, sessions }), await enter()];
     await visitor.openTab(`${site.url}/login/1`);
     const tab = await visitor.openTab(`${site.url}/page`);
     await expect.poll(() => tab.title()).toBe("event 1 for 1");
@@ -41,10 +42,16 @@ describeSites("a stream", (enter) => {
     await expect.poll(() => tab.title()).toBe("logged out");
   });
 
-  test("goes on when the session's key changes, and ends when it is logged out under the new one", async () => {
-    const { site, visitor, tab } = await openStream();
-    await visitor.openTab(`${site.url}/logout`);
+  test("goes on when the session's key is renewed, and ends when it is logged out under the new one", async () => {
+    const { site, visitor, tab } = await openStream({ renewEvery: "1h" });
+    site.clock.advance(3_700_000);
+    const before = await visitor.cookies();
+    await visitor.openTab(`${site.url}/who`);
+    expect(await visitor.cookies()).not.toEqual(before);
     site.gates.open("event 2");
+    await expect.poll(() => tab.title()).toBe("event 2 for 1");
+    await visitor.openTab(`${site.url}/logout`);
+    site.gates.open("event 3");
     await expect.poll(() => tab.title()).toBe("logged out");
   });
 

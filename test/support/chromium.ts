@@ -32,7 +32,12 @@ export function describeInBrowser(
   describe.skipIf(executablePath === undefined)(`${title}${reason}`, () => {
     let browser: Browser;
     beforeAll(async () => {
-      browser = await chromium.launch({ executablePath: executablePath ?? "", args: [...FLAGS, ...flags] });
+      browser = await chromium.launch({
+        executablePath: executablePath ?? "",
+        args: [...FLAGS, ...flags],
+        // Users have the cache of the buttons "back" and "forward"; tests without it would see less than they do.
+        ignoreDefaultArgs: ["--disable-back-forward-cache"],
+      });
     });
     afterAll(() => browser.close());
     define(() => browser);
