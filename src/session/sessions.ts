@@ -377,7 +377,8 @@ export class Sessions<Data extends object = UntypedData> {
   #setCookie(session: Session<Data>, facts: RequestFacts): readonly string[] {
     const { cookieChange, cookieValue, record, hasDuplicateCookies } = session;
     const isSecure = facts.isSecure();
-    const others = hasDuplicateCookies ? clearPreviousHeaders(this.#cookie, isSecure) : [];
+    // Whoever is logged out may have come with an old cookie alone.
+    const others = hasDuplicateCookies || cookieChange === "clear" ? clearPreviousHeaders(this.#cookie, isSecure) : [];
     if (cookieChange === "clear") return [...others, clearCookieHeader(this.#cookie, isSecure)];
     if (cookieChange !== "set" || cookieValue === undefined) return [];
     this.#plainHttp.warnIfDropped(facts);

@@ -4,9 +4,9 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import express, { type Express } from "express";
 import { type Browser, type BrowserContext, type Page } from "playwright-core";
-import { createSojourn, type Sessions, type SessionSettings } from "sojourn";
+import { type Cache, createSojourn, type Sessions, type SessionSettings, type Sojourn } from "sojourn";
 import { type ExpressSessionsOptions, expressSessions } from "sojourn/adapters/express";
-import { memorySessionStore } from "sojourn/stores/memory";
+import { memoryCacheStore, memorySessionStore } from "sojourn/stores/memory";
 import { redisSessionStore } from "sojourn/stores/redis";
 import { ManualClock } from "sojourn/testing";
 import { onTestFinished } from "vitest";
@@ -29,7 +29,7 @@ const FLAGS = [
 /** What a session of the test sites holds. */
 export interface SiteData {
   note?: string;
-  state?: string;
+  payment?: string;
 }
 
 export interface SiteOptions {
@@ -53,41 +53,42 @@ export interface SiteOptions {
 export class Site {
   readonly url: string;
   readonly sessions: Sessions<SiteData>;
+  readonly cache: Cache;
   readonly clock: ManualClock;
-  readonly gates: Gates;
+  readonly gates = new Gates();
   /** Cookie names that each request to the site brought, by path. */
   readonly requests: { readonly path: string; readonly cookies: string; readonly setCookie: string[] }[] = [];
 
-  private constructor(url: string, sessions: Sessions<SiteData>, clock: ManualClock, gates: Gates) {
+  private constructor(url: string, { sessions, caches }: Sojourn<SiteData, string>, clock: ManualClock) {
     this.url = url;
     this.sessions = sessions;
+    this.cache = caches.default;
     this.clock = clock;
-    this.gates = gates;
   }
 
   static async open(options: SiteOptions = {}): Promise<Site> {
     const { host = "shop.test", scheme = "https", redis } = options;
     const clock = new ManualClock(Date.now());
-    const { sessions, close } = createSojourn<SiteData>({
+    const sojourn = createSojourn<SiteData>({
       projectName: "site",
       secretKey: "a secret for the tests in browsers",
       redis: redis ? { default: redis.url } : {},
       sessions: { store: redis ? redisSessionStore() : memorySessionStore(), ...options.sessions },
+      caches: { default: { store: memoryCacheStore(), keyPrefix: "site" } },
       clock,
     });
     const app = express();
     const server = scheme === "https" ? createHttpsServer(certificate, app) : createHttpServer(app);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    const gates = new Gates();
     const { port } = server.address() as AddressInfo;
-    const site = new Site(`${scheme}://${host}:${port}`, sessions, clock, gates);
+    const site = new Site(`${scheme}://${host}:${port}`, sojourn, clock);
     site.#build(app, options);
     onTestFinished(async () => {
-      gates.openAll();
+      site.gates.openAll();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await close();
+      await sojourn.close();
     });
     return site;
   }
