@@ -3,33 +3,33 @@ import { describeSitesOnStores, send, type Site, type Visitor } from "./support/
 
 describeSitesOnStores("a browser with a dead session's cookie", (enter, open) => {
   /** A visitor whose session has passed its absolute time-out, as one has after the store was emptied. */
-  const enterLate = async (): Promise<{ site: Site; visitor: Visitor }> => {
-    const site = await open({ sessions: { absoluteTimeout: "1h" } });
+  const enterLate = async (): Promise<{ site: Site; other: Site; visitor: Visitor }> => {
+    const { site, other } = await open({ sessions: { absoluteTimeout: "1h" } });
     const visitor = await enter();
     await visitor.openTab(`${site.url}/login/1`);
     site.clock.advance(3_700_000);
     expect(await visitor.who(site)).toBe("nobody");
     expect(await visitor.cookies()).toHaveLength(1);
-    return { site, visitor };
+    return { site, other, visitor };
   };
 
   test("keeps a login although a first write that began before it comes to its end later", async () => {
-    const { site, visitor } = await enterLate();
+    const { site, other, visitor } = await enterLate();
     const tab = await visitor.openTab(`${site.url}/blank`);
     const writing = send(tab, "/set/late?before=slow");
     await site.gates.reached("slow");
-    await visitor.openTab(`${site.url}/login/1`);
+    await visitor.openTab(`${other.url}/login/1`);
     site.gates.open("slow");
     expect(await writing).toEqual({ status: 400, who: "ERR_SESSION_INTERRUPTED" });
     expect(await visitor.who(site)).toBe("user 1");
   });
 
   test("keeps a login although a first write before it is answered later", async () => {
-    const { site, visitor } = await enterLate();
+    const { site, other, visitor } = await enterLate();
     const tab = await visitor.openTab(`${site.url}/blank`);
     const writing = send(tab, "/write/early?after=slow");
     await site.gates.reached("slow");
-    await visitor.openTab(`${site.url}/login/1`);
+    await visitor.openTab(`${other.url}/login/1`);
     site.gates.open("slow");
     expect(await writing).toEqual({ status: 200, who: "nobody" });
     expect(await visitor.who(site)).toBe("user 1");
@@ -45,7 +45,7 @@ describeSitesOnStores("a browser with a dead session's cookie", (enter, open) =>
 
 describeSitesOnStores("a new visitor", (enter, open) => {
   test("whose first page begins the session has one session, whatever the page's requests do in parallel", async () => {
-    const [site, visitor] = [await open(), await enter()];
+    const [{ site }, visitor] = [await open(), await enter()];
     let created = 0;
     site.sessions.on("created", () => created++);
     // The advice of docs/guides/concurrency.md: the page, not its parallel requests, begins the session.
@@ -61,7 +61,7 @@ describeSitesOnStores("a new visitor", (enter, open) => {
   });
 
   test("without a cookie has the session of the answer that comes last: nothing tells the requests from strangers'", async () => {
-    const [site, visitor] = [await open(), await enter()];
+    const [{ site }, visitor] = [await open(), await enter()];
     const tab = await visitor.openTab(`${site.url}/blank`);
     const writing = send(tab, "/set/late?before=slow");
     await site.gates.reached("slow");

@@ -1,10 +1,16 @@
 import type { Express } from "express";
+import type { Page } from "playwright-core";
 import type { SessionSettings } from "sojourn";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { type Socket, Sockets } from "./guides/socket.ts";
+import { mountStream } from "./guides/stream.ts";
+import { testThatGuideShows } from "./support/guide.ts";
 import { describeSites, Site, type SiteData, type Visitor } from "./support/site.ts";
+import { onWebSocket } from "./support/web-socket.ts";
 
-/** A stream of events that lives as long as its session: it looks before each event. */
-function mountStream(app: Express, site: Site): void {
+/** A page that shows in its title what the stream says. */
+function mountPage(app: Express, site: Site): void {
   app.get("/page", (_req, res) => {
     res.send(`<title>waiting</title><script>
       const source = new EventSource("/stream");
@@ -12,28 +18,24 @@ function mountStream(app: Express, site: Site): void {
       source.addEventListener("end", () => { document.title = "logged out"; source.close(); });
     </script>`);
   });
-  app.get("/stream", async (req, res) => {
-    const session = await site.sessions.from(req);
-    res.writeHead(200, { "Content-Type": "text/event-stream" }).flushHeaders();
-    for (let event = 1; await session.isAlive(); event++) {
-      await session.touch();
-      res.write(`data: event ${event} for ${session.userId}\n\n`);
+  mountStream(app, site.sessions, async function* eventsFor(userId) {
+    for (let event = 1; ; event++) {
+      yield `event ${event} for ${userId}`;
       await site.gates.pass(`event ${event + 1}`);
     }
-    res.end("event: end\ndata: -\n\n");
   });
 }
 
 describeSites("a stream", (enter) => {
   const openStream = async (sessions: SessionSettings<SiteData> = {}) => {
-    const [site, visitor] = [await Site.open({ routes: mountStream, sessions }), await enter()];
+    const [site, visitor] = [await Site.open({ routes: mountPage, sessions }), await enter()];
     await visitor.openTab(`${site.url}/login/1`);
     const tab = await visitor.openTab(`${site.url}/page`);
     await expect.poll(() => tab.title()).toBe("event 1 for 1");
     return { site, visitor, tab };
   };
 
-  test('that asks session.isAlive() ends after "log out everywhere"', async () => {
+  test('ends after "log out everywhere"', async () => {
     const { site, tab } = await openStream();
     site.gates.open("event 2");
     await expect.poll(() => tab.title()).toBe("event 2 for 1");
@@ -55,7 +57,7 @@ describeSites("a stream", (enter) => {
     await expect.poll(() => tab.title()).toBe("logged out");
   });
 
-  test("that calls session.touch() keeps the session, not the cookie, for longer", async () => {
+  test("keeps the session, not the cookie, for longer", async () => {
     const { site, visitor, tab } = await openStream();
     const before = await expiryOf(visitor);
     for (const event of [2, 3, 4]) {
@@ -68,6 +70,65 @@ describeSites("a stream", (enter) => {
     expect(await visitor.who(site)).toBe("user 1");
   });
 });
+
+describeSites("a socket", (enter) => {
+  test("is closed for whoever is not logged in", async () => {
+    const [site, visitor] = [await Site.open(), await enter()];
+    const tab = await serveSockets(site).connect(visitor);
+    await expect.poll(() => tab.title()).toBe("4401 Log in first.");
+  });
+
+  test('writes to the session, and is closed by "log out everywhere" in the same process', async () => {
+    const [site, visitor] = [await Site.open(), await enter()];
+    await visitor.openTab(`${site.url}/login/1`);
+    const tab = await serveSockets(site).connect(visitor);
+    await tab.evaluate(`socket.send("a")`);
+    await expect.poll(() => tab.title()).toBe("1 messages");
+    await site.sessions.revokeUser("1");
+    await expect.poll(() => tab.title()).toBe("4401 You are logged out.");
+  });
+});
+
+describeWithRedis("a socket, in Redis", () => {
+  describeSites("beside another process", (enter) => {
+    test.for(["message", "look"] as const)("finds out by its next %s that the session has ended there", async (act) => {
+      const redis = await RedisServer.start();
+      onTestFinished(() => redis.stop());
+      const [site, other] = [await Site.open({ redis }), await Site.open({ redis })];
+      const visitor = await enter();
+      const { sockets, opened, connect } = serveSockets(site);
+      await visitor.openTab(`${site.url}/login/1`);
+      const tab = await connect(visitor);
+      await tab.evaluate(`socket.send("a")`);
+      await expect.poll(() => tab.title()).toBe("1 messages");
+      await other.sessions.revokeUser("1");
+      if (act === "message") await tab.evaluate(`socket.send("b")`);
+      else for (const socket of opened) await sockets.check(socket);
+      await expect.poll(() => tab.title()).toBe("4401 You are logged out.");
+    });
+  });
+});
+
+/** Sockets of a site, as the guide has them. */
+function serveSockets(site: Site) {
+  const sockets = new Sockets(site.sessions);
+  const opened: Socket[] = [];
+  onWebSocket(site.server, (socket, request) => {
+    opened.push(socket);
+    void sockets.serve(socket, request);
+  });
+  const connect = async (visitor: Visitor): Promise<Page> => {
+    const tab = await visitor.openTab(`${site.url}/blank`);
+    await tab.evaluate(`new Promise((resolve) => {
+      window.socket = new WebSocket(location.origin.replace("http", "ws"));
+      socket.onopen = resolve;
+      socket.onmessage = ({ data }) => { document.title = data; };
+      socket.onclose = ({ code, reason }) => { document.title = code + " " + reason; };
+    })`);
+    return tab;
+  };
+  return { sockets, opened, connect };
+}
 
 async function expiryOf(visitor: Visitor): Promise<number | undefined> {
   return (await visitor.context.cookies()).find(({ name }) => name === "sessionid")?.expires;
@@ -100,3 +161,6 @@ describe("sessions.open()", () => {
     expect(await session.isAlive()).toBe(false);
   });
 });
+
+testThatGuideShows("sockets.md", "stream.ts");
+testThatGuideShows("sockets.md", "socket.ts");

@@ -11,13 +11,14 @@ const KEY_CHANGES: readonly (readonly [change: string, path: string, options: Si
 ];
 
 describeSitesOnStores("two tabs", (enter, open) => {
-  const logIn = async (options?: SiteOptions): Promise<{ site: Site; visitor: Visitor }> => {
-    const [site, visitor] = [await open(options), await enter()];
+  const logIn = async (options?: SiteOptions): Promise<{ site: Site; other: Site; visitor: Visitor }> => {
+    const { site, other } = await open(options);
+    const visitor = await enter();
     await (await visitor.openTab(`${site.url}/set/cart`)).goto(`${site.url}/login/1`);
     expect(await visitor.who(site)).toBe("user 1");
     // From here on renewEvery is due.
     site.clock.advance(3_700_000);
-    return { site, visitor };
+    return { site, other, visitor };
   };
 
   const expectNobody = async (site: Site, visitor: Visitor): Promise<void> => {
@@ -27,11 +28,11 @@ describeSitesOnStores("two tabs", (enter, open) => {
   test.for(KEY_CHANGES)(
     "%s that is answered after another tab's logout logs nobody in again",
     async ([, path, options]) => {
-      const { site, visitor } = await logIn(options);
+      const { site, other, visitor } = await logIn(options);
       const [first, second] = [await visitor.openTab("about:blank"), await visitor.openTab("about:blank")];
       const changing = first.goto(`${site.url}${path}?after=slow`);
       await site.gates.reached("slow");
-      await second.goto(`${site.url}/logout`);
+      await second.goto(`${other.url}/logout`);
       site.gates.open("slow");
       await changing;
       await expectNobody(site, visitor);
@@ -41,11 +42,11 @@ describeSitesOnStores("two tabs", (enter, open) => {
   test.for(KEY_CHANGES)(
     "%s that begins after another tab's logout is refused, or a login of its own",
     async ([, path, options]) => {
-      const { site, visitor } = await logIn(options);
+      const { site, other, visitor } = await logIn(options);
       const [first, second] = [await visitor.openTab("about:blank"), await visitor.openTab("about:blank")];
       const changing = first.goto(`${site.url}${path}?before=slow`);
       await site.gates.reached("slow");
-      await second.goto(`${site.url}/logout`);
+      await second.goto(`${other.url}/logout`);
       site.gates.open("slow");
       const response = await changing;
       // Whoever gives the password again is logged in again: what the browser has and what is listed agree.
@@ -64,9 +65,9 @@ describeSitesOnStores("two tabs", (enter, open) => {
   test.for(KEY_CHANGES)(
     "a logout that is on its way while %s arrives in the browser ends the session under its new key",
     async ([, path, options]) => {
-      const { site, visitor } = await logIn(options);
+      const { site, other, visitor } = await logIn(options);
       const [first, second] = [await visitor.openTab("about:blank"), await visitor.openTab("about:blank")];
-      const leaving = second.goto(`${site.url}/logout?before=slow`);
+      const leaving = second.goto(`${other.url}/logout?before=slow`);
       await site.gates.reached("slow");
       const before = await visitor.cookies();
       await first.goto(`${site.url}${path}`);
@@ -80,7 +81,7 @@ describeSitesOnStores("two tabs", (enter, open) => {
   test.for(KEY_CHANGES)(
     "%s whose answer is on its way during another tab's logout is a dead one",
     async ([, path, options]) => {
-      const { site, visitor } = await logIn(options);
+      const { site, other, visitor } = await logIn(options);
       const [first, second] = [await visitor.openTab("about:blank"), await visitor.openTab("about:blank")];
       const changed = new Promise<unknown>((resolve) => {
         site.sessions.on("cycled", resolve);
@@ -88,7 +89,7 @@ describeSitesOnStores("two tabs", (enter, open) => {
       });
       const changing = first.goto(`${site.url}${path}?wire=slow`);
       await changed;
-      await second.goto(`${site.url}/logout`);
+      await second.goto(`${other.url}/logout`);
       site.gates.open("slow");
       await changing;
       await expectNobody(site, visitor);
@@ -96,22 +97,23 @@ describeSitesOnStores("two tabs", (enter, open) => {
   );
 
   test("a logout whose answer is late does not clear the cookie of a login that was made meanwhile", async () => {
-    const { site, visitor } = await logIn();
+    const { site, other, visitor } = await logIn();
     const [first, second] = [await visitor.openTab("about:blank"), await visitor.openTab("about:blank")];
     const leaving = first.goto(`${site.url}/logout?after=slow`);
     await site.gates.reached("slow");
-    await second.goto(`${site.url}/login/2`);
+    await second.goto(`${other.url}/login/2`);
     site.gates.open("slow");
     await leaving;
     expect(await visitor.who(site)).toBe("user 2");
   });
 
   test("a poll that is on its way during a login neither logs out nor brings the old key back", async () => {
-    const [site, visitor] = [await open(), await enter()];
+    const { site, other } = await open();
+    const visitor = await enter();
     const tab = await visitor.openTab(`${site.url}/set/cart`);
     const polling = send(tab, "/set/polled?before=slow");
     await site.gates.reached("slow");
-    await (await visitor.openTab("about:blank")).goto(`${site.url}/login/1`);
+    await visitor.openTab(`${other.url}/login/1`);
     site.gates.open("slow");
     expect(await polling).toEqual({ status: 400, who: "ERR_SESSION_INTERRUPTED" });
     expect(await visitor.who(site)).toBe("user 1");

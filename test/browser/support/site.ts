@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import express, { type Express } from "express";
@@ -30,6 +30,7 @@ const FLAGS = [
 export interface SiteData {
   note?: string;
   payment?: string;
+  messages?: number;
 }
 
 export interface SiteOptions {
@@ -40,6 +41,8 @@ export interface SiteOptions {
   readonly adapter?: ExpressSessionsOptions;
   /** Connection to Redis; without it, sessions are in memory. */
   readonly redis?: RedisServer | undefined;
+  /** Of another process with the same sessions. */
+  readonly clock?: ManualClock;
   /** Mounted before the sessions. */
   readonly before?: (app: Express, site: Site) => void;
   /** Mounted behind the sessions. */
@@ -59,16 +62,24 @@ export class Site {
   /** Cookie names that each request to the site brought, by path. */
   readonly requests: { readonly path: string; readonly cookies: string; readonly setCookie: string[] }[] = [];
 
-  private constructor(url: string, { sessions, caches }: Sojourn<SiteData, string>, clock: ManualClock) {
+  /** For sockets. */
+  readonly server: Server;
+
+  private constructor(
+    url: string,
+    server: Server,
+    { sessions, caches }: Sojourn<SiteData, string>,
+    clock: ManualClock,
+  ) {
     this.url = url;
+    this.server = server;
     this.sessions = sessions;
     this.cache = caches.default;
     this.clock = clock;
   }
 
   static async open(options: SiteOptions = {}): Promise<Site> {
-    const { host = "shop.test", scheme = "https", redis } = options;
-    const clock = new ManualClock(Date.now());
+    const { host = "shop.test", scheme = "https", redis, clock = new ManualClock(Date.now()) } = options;
     const sojourn = createSojourn<SiteData>({
       projectName: "site",
       secretKey: "a secret for the tests in browsers",
@@ -82,7 +93,7 @@ export class Site {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
-    const site = new Site(`${scheme}://${host}:${port}`, sojourn, clock);
+    const site = new Site(`${scheme}://${host}:${port}`, server, sojourn, clock);
     site.#build(app, options);
     onTestFinished(async () => {
       site.gates.openAll();
@@ -217,19 +228,27 @@ export function describeSites(title: string, define: (enter: () => Promise<Visit
   describeInBrowser(title, (browser) => define(() => Visitor.enter(browser())), FLAGS);
 }
 
-/** The same, with sessions in memory and in Redis. */
+/** What opens a site. The other one is on a port of its own, which the browser's cookies do not know. */
+export type OpenSites = (options?: SiteOptions) => Promise<{ readonly site: Site; readonly other: Site }>;
+
+/** The same, with one process that keeps its sessions in memory, and with two processes that share Redis. */
 export function describeSitesOnStores(
   title: string,
-  define: (enter: () => Promise<Visitor>, open: (options?: SiteOptions) => Promise<Site>) => void,
+  define: (enter: () => Promise<Visitor>, open: OpenSites) => void,
 ): void {
-  describeSites(`${title}, in memory`, (enter) => define(enter, Site.open));
+  describeSites(`${title}, in memory`, (enter) =>
+    define(enter, async (options) => {
+      const site = await Site.open(options);
+      return { site, other: site };
+    }),
+  );
   describeWithRedis(`${title}, in Redis`, () => {
-    describeSites("a server of its own", (enter) =>
+    describeSites("with two processes", (enter) =>
       define(enter, async (options) => {
         const redis = await RedisServer.start();
-        const site = await Site.open({ ...options, redis });
         onTestFinished(() => redis.stop());
-        return site;
+        const site = await Site.open({ ...options, redis });
+        return { site, other: await Site.open({ ...options, redis, clock: site.clock }) };
       }),
     );
   });
