@@ -68,11 +68,11 @@ describeSitesOnStores("two tabs", (enter, open) => {
       const { site, other, visitor } = await logIn(options);
       const [first, second] = [await visitor.openTab("about:blank"), await visitor.openTab("about:blank")];
       const leaving = second.goto(`${other.url}/logout?before=slow`);
-      await site.gates.reached("slow");
+      await other.gates.reached("slow");
       const before = await visitor.cookies();
       await first.goto(`${site.url}${path}`);
       expect(await visitor.cookies()).not.toEqual(before);
-      site.gates.open("slow");
+      other.gates.open("slow");
       await leaving;
       await expectNobody(site, visitor);
     },
