@@ -5,6 +5,9 @@ import { isSoak } from "./test/support/scale.ts";
 
 const SOURCE = "@sojourn/source";
 const MINUTE = 60_000;
+/** The promises over HTTP, with a Redis at most. Those that hold on every engine are in `engines` as well: see `TRIED`. */
+const PROMISES = ["test/integration/adapters/**/*.test.ts", "test/integration/sessions/{commands,cookies}.test.ts"];
+const PROMISES_OF_ENGINES = ["test/integration/sessions/{promises,durability}.test.ts"];
 const ENGINES = ["test/integration/{stores,sessions}/**/*.test.ts"];
 
 interface Manifest {
@@ -28,6 +31,8 @@ interface Options {
   timeout: number;
   /** Files that are left out, since another project has them. */
   exclude?: string[];
+  /** Environment variables. */
+  env?: Record<string, string>;
   /** Set for tests that wait more than they work: two files at a time, after all that work and before those that are alone. */
   patient?: boolean;
   /** Set for tests that measure promised deadlines: they run alone, one file at a time, after all others. */
@@ -43,11 +48,14 @@ function project(name: string, include: string[], options: Options): TestProject
       include,
       exclude: [...defaultExclude, ...(options.exclude ?? [])],
       environment: "node",
+      env: options.env ?? {},
       execArgv: ["--conditions", SOURCE],
       testTimeout: timeout,
       hookTimeout: Math.max(timeout, MINUTE),
       sequence: { groupOrder: options.alone ? 2 : options.patient ? 1 : 0 },
       maxWorkers: options.alone ? 1 : 2,
+      // Contracts, whose tests wait for something to expire, run concurrently.
+      maxConcurrency: 20,
       // CI's machines are shared: what is timed, or waits for a browser, gets a second try there. Twice is a failure.
       retry: (options.alone || options.patient) && process.env["CI"] === "true" && !isSoak ? 1 : 0,
     },
@@ -73,13 +81,27 @@ const types: TestProjectInlineConfiguration = {
 export default defineConfig({
   test: {
     projects: [
-      project("unit", ["src/**/*.test.ts"], { timeout: 10_000 }),
+      project("unit", ["src/**/*.test.ts", "test/mutants/*.test.ts"], { timeout: 10_000 }),
       types,
       project("docs", ["test/docs/**/*.test.ts"], { timeout: MINUTE }),
       project("package", ["test/package/**/*.test.ts"], { timeout: 3 * MINUTE }),
       project("interop", ["test/interop/**/*.test.ts"], { timeout: 2 * MINUTE }),
-      project("engines", ENGINES, { timeout: 30_000, patient: true }),
-      project("integration", ["test/integration/**/*.test.ts"], { timeout: 30_000, exclude: ENGINES, alone: true }),
+      project("promises", [...PROMISES, ...PROMISES_OF_ENGINES], {
+        timeout: 30_000,
+        env: { SOJOURN_ENGINES: "near" },
+        patient: true,
+      }),
+      project("engines", ENGINES, {
+        timeout: 30_000,
+        exclude: PROMISES,
+        env: { SOJOURN_ENGINES: "far" },
+        patient: true,
+      }),
+      project("integration", ["test/integration/**/*.test.ts"], {
+        timeout: 30_000,
+        exclude: [...PROMISES, ...ENGINES],
+        alone: true,
+      }),
       project("faults", ["test/faults/**/*.test.ts"], { timeout: MINUTE, alone: true }),
       project("browser", ["test/browser/**/*.test.ts"], { timeout: MINUTE, patient: true }),
       project("examples", ["examples/**/*.test.ts"], { timeout: MINUTE, patient: true }),

@@ -25,7 +25,7 @@ const steps = [
     args: ["--pack", ".", "--profile", "esm-only"],
   },
   // With the package, documentation and example checks, which are projects of vitest.
-  { name: "tests", script: ["scripts", "test.mjs"] },
+  { name: "tests", script: ["scripts", "test.mjs"], args: ["--all"] },
 ];
 
 const isVerbose = process.argv.includes("--verbose");

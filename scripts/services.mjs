@@ -53,7 +53,7 @@ export const services = [
   {
     name: "redis-server",
     tools: [{ commands: ["redis-server"], aptPackages: ["redis-server"] }],
-    projects: ["engines", "integration", "faults", "interop", "browser", "examples"],
+    projects: ["promises", "engines", "integration", "faults", "interop", "browser", "examples"],
   },
   {
     name: "redis-server 7.4 or newer",

@@ -1,30 +1,38 @@
 // @ts-check
 // npm test: vitest with what its tests need, complete on a fresh clone. Only node: modules up to the installation.
 //
-//   node scripts/test.mjs [--soak] [--tally=FILE] [arguments of vitest run ...]
+//   node scripts/test.mjs [--all | --rest] [--soak] [--tally=FILE] [arguments of vitest run ...]
 //
-// The last line says "N passed, N failed, N skipped" from vitest's own counts.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// Runs the fast projects unless told otherwise: --all runs every project, --rest those that are left then, --project=NAME
+// one of them. The last line says "N passed, N failed, N skipped" from vitest's own counts; --tally adds them to those
+// that the file has, for the sum of several runs.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installPackages } from "./lib/install.mjs";
 import { inProject, isCi, say } from "./lib/project.mjs";
+import { chooseProjects } from "./lib/projects.mjs";
 import { run } from "./lib/processes.mjs";
 import { provideServices } from "./services.mjs";
 
 /** @typedef {import("./lib/tally-reporter.mjs").Tally} Tally */
 
-const OWN_OPTION = /^--(soak$|tally=)/;
+const OWN_OPTION = /^--(all$|rest$|soak$|tally=|project=)/;
 const options = process.argv.slice(2).filter((argument) => OWN_OPTION.test(argument));
-const vitestArguments = process.argv.slice(2).filter((argument) => !OWN_OPTION.test(argument));
+const projects = chooseProjects(options);
+const vitestArguments = [
+  ...projects.map((project) => `--project=${project}`),
+  ...process.argv.slice(2).filter((argument) => !OWN_OPTION.test(argument)),
+];
 
 process.exitCode = (await installPackages()) ? await test() : 1;
 
 async function test() {
-  await provideServices(projectsAskedFor());
+  await provideServices(projects);
   const { status, tally } = await runVitest();
   if (tally === undefined) {
     say("vitest ended without a report.");
+    close({ passed: 0, failed: 1, skipped: [] });
     return status || 1;
   }
   const verdict = judge(tally);
@@ -32,10 +40,6 @@ async function test() {
   if (verdict !== undefined) console.log(verdict);
   close(tally);
   return verdict === undefined ? status : status || 1;
-}
-
-function projectsAskedFor() {
-  return vitestArguments.flatMap((argument) => /^--project=(.+)$/.exec(argument)?.[1] ?? []);
 }
 
 async function runVitest() {
@@ -81,8 +85,23 @@ function judge({ passed, failed, skipped }) {
 
 /** @param {Tally} tally */
 function close({ passed, failed, skipped }) {
-  const line = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
-  const copy = options.find((option) => option.startsWith("--tally="))?.slice("--tally=".length);
-  if (copy) writeFileSync(copy, `${line}\n`);
-  console.log(line);
+  const counts = [passed, failed, skipped.length];
+  const file = options.find((option) => option.startsWith("--tally="))?.slice("--tally=".length);
+  if (file) writeFileSync(file, `${toLine(addTo(readCounts(file), counts))}\n`);
+  console.log(toLine(counts));
+}
+
+/** @param {readonly number[]} counts */
+function toLine([passed, failed, skipped]) {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+/** @param {string} file */
+function readCounts(file) {
+  return existsSync(file) ? (readFileSync(file, "utf8").match(/\d+/g) ?? []).map(Number) : [];
+}
+
+/** @param {readonly number[]} before @param {readonly number[]} counts */
+function addTo(before, counts) {
+  return counts.map((count, index) => count + (before[index] ?? 0));
 }

@@ -92,7 +92,14 @@ export type { SessionPolicy } from "./session/policy.ts";
 export type { Session } from "./session/session.ts";
 export type { RejectionReason, SessionEvent, SessionEvents } from "./session/session-events.ts";
 export type { SessionCookieSettings, SessionSettings, UntypedData } from "./session/session-settings.ts";
-export type { Sessions } from "./session/sessions.ts";
+export type {
+  RevokeOptions,
+  RevokeProgress,
+  RevokeUserOptions,
+  Sessions,
+  UserPageOptions,
+  UserSessionPage,
+} from "./session/sessions.ts";
 export type { Expiry } from "./session/timeouts.ts";
 export type { UserSession } from "./session/user-sessions.ts";
 export type { SessionCarrier } from "./stores/session-carrier.ts";

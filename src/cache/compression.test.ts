@@ -233,3 +233,14 @@ function attempt(act: () => unknown): unknown {
     return error;
   }
 }
+
+test.each([
+  ["zlib", zlibCompressor()],
+  ["gzip", gzipCompressor()],
+])("%s stops at the cap, and does not inflate what it is going to refuse", (_name, compressor) => {
+  const bomb = compressor.compress(Buffer.alloc(1_000_001));
+  expect(() => compressor.decompress(bomb, 1_000_000)).toThrow(
+    expect.objectContaining({ code: "ERR_BUFFER_TOO_LARGE" }) as Error,
+  );
+  expect(compressor.decompress(bomb, 1_000_001)).toHaveLength(1_000_001);
+});

@@ -233,6 +233,17 @@ describe("frozen", () => {
     expect(await cache.getOrSet("c", () => "text")).toBe("text");
   });
 
+  test("a list of 150 000 items is frozen like any other", async () => {
+    const { cache } = openCache({ frozen: true });
+    await cache.set(
+      "a",
+      Array.from({ length: 150_000 }, (_, index) => (index === 149_999 ? { n: 1 } : index)),
+    );
+    const list = await cache.get<unknown[]>("a");
+    expect(list).toHaveLength(150_000);
+    expect([list, list?.at(-1)].map(Object.isFrozen)).toEqual([true, true]);
+  });
+
   test("is for JSON only", () => {
     expect(() => openCache({ frozen: true, serializer: TaggedJsonSerializer })).toThrow(
       "caches.default.frozen: expected false with a serializer other than JsonSerializer",

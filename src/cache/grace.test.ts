@@ -103,6 +103,13 @@ describe("stale", () => {
 describe("staleIfError", () => {
   const options = { timeout: 10, staleIfError: "1h" } as const;
 
+  test("past the time of stale, what is kept for errors is not given while the load succeeds", async () => {
+    const harness = openCache();
+    const both = { timeout: 10, stale: 10, staleIfError: "1h" } as const;
+    await loadOld(harness, both, 21 * SECOND);
+    expect(await harness.cache.getOrSet("k", () => "new", both)).toBe("new");
+  });
+
   test("gives the old value when the loader fails, and not before", async () => {
     const harness = openCache();
     const { cache } = harness;

@@ -48,6 +48,29 @@ describe("two processes that miss the same key", () => {
     expect(cache.stats.loads).toBe(0);
   });
 
+  test("a load that takes longer than the lease keeps it", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    try {
+      const { cache, other, clock } = openCache({ lease: "3s" });
+      const second = other({ lease: "3s" });
+      const { promise, open } = gate<string>();
+      const first = cache.getOrSet("k", () => promise);
+      await turn();
+      for (let seconds = 0; seconds < 10; seconds++) {
+        clock.advance(1000);
+        await vi.advanceTimersByTimeAsync(1000);
+        await turn();
+      }
+      const result = second.getOrSet("k", () => "second");
+      await until(() => second.stats.leaseWaits === 1);
+      expect(second.stats.loads).toBe(0);
+      open("first");
+      expect(await Promise.all([first, result])).toEqual(["first", "first"]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test("after a delete of the other process, the old value is not stored", async () => {
     const { cache, other } = openCache();
     const second = other();
@@ -60,6 +83,27 @@ describe("two processes that miss the same key", () => {
     expect(await first).toBe("new");
     expect(await second.get("k")).toBe("new");
     expect(cache.stats.overruled).toBe(1);
+  });
+
+  test("who comes after a value was stored, and deleted again by the other process, loads anew", async () => {
+    const stored = gate();
+    const { cache, other } = openCache({
+      override: (store) => ({
+        async fill(...args) {
+          const result = await store.fill(...args);
+          await stored.promise;
+          return result;
+        },
+      }),
+    });
+    const second = other();
+    const first = cache.getOrSet("k", () => "old");
+    await until(async () => (await second.get("k")) === "old");
+    await second.delete("k");
+    const late = cache.getOrSet("k", () => "new");
+    await turn();
+    stored.open();
+    expect(await Promise.all([first, late])).toEqual(["old", "new"]);
   });
 
   test("who loads in the background leaves it to the process that is loading already", async () => {

@@ -1,5 +1,6 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import { CacheLoadTimeoutError } from "../core/errors.ts";
+import { settleWithin } from "../core/timers.ts";
 import type { CacheMonitor } from "./cache-monitor.ts";
 import type { LoadContext, LoadPlan } from "./load-options.ts";
 import { type Timeout, toTtl } from "./timeouts.ts";
@@ -63,17 +64,9 @@ async function withinHardTimeout(
   key: string,
 ): Promise<unknown> {
   if (hardTimeout === undefined) return task();
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise((_, reject) => {
-    timer = setTimeout(() => {
-      const error = new CacheLoadTimeoutError(key, hardTimeout);
-      reject(error);
-      abort.abort(error);
-    }, hardTimeout);
+  return settleWithin(task(), hardTimeout, (_, reject) => {
+    const error = new CacheLoadTimeoutError(key, hardTimeout);
+    reject(error);
+    abort.abort(error);
   });
-  try {
-    return await Promise.race([task(), timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

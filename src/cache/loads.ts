@@ -1,5 +1,6 @@
 import type { Milliseconds } from "../core/clock.ts";
 import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { settleWithin } from "../core/timers.ts";
 import type { Found, FoundEntry } from "./entry-reader.ts";
 import { freshnessOf } from "./freshness.ts";
 import {
@@ -283,15 +284,7 @@ async function withinSoftTimeout<Result>(
   softTimeout: Milliseconds | undefined,
 ): Promise<Result | undefined> {
   if (softTimeout === undefined) return result;
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), softTimeout);
-  });
-  try {
-    return await Promise.race([result, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return settleWithin<Result, undefined>(result, softTimeout, (resolve) => resolve(undefined));
 }
 
 /** Callers get what their loader has thrown, not what was made of it here. */

@@ -1,8 +1,6 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import { CacheLockError } from "../core/errors.ts";
-
-/** What `setTimeout` can wait for at once. */
-const LONGEST_TIMER: Milliseconds = 2 ** 31 - 1;
+import { startUnreferencedTimer, type Timer } from "../core/timers.ts";
 
 /** One time of holding a lock, from acquiring it until it is given back, lost or over. */
 export class LockHold {
@@ -12,7 +10,7 @@ export class LockHold {
   readonly #clock: Clock;
   readonly #controller = new AbortController();
   #endsAt: Milliseconds;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   /**
    * @param key As the caller gave it, for messages.
@@ -37,15 +35,14 @@ export class LockHold {
 
   /** From now on the signal aborts when the time is over. */
   watch(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.stop();
     const left = this.#endsAt - this.#clock.monotonic();
     if (left <= 0) {
       this.lose();
       return;
     }
-    const check = (): void => this.watch();
     // Unreferenced: the work under the lock keeps the process alive, not the watch over it.
-    this.#timer = setTimeout(check, Math.min(left, LONGEST_TIMER)).unref();
+    this.#timer = startUnreferencedTimer(left, () => this.watch());
   }
 
   /** Sets another end of its time. */
@@ -63,7 +60,7 @@ export class LockHold {
   }
 
   stopWatching(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.stop();
     this.#timer = undefined;
   }
 }

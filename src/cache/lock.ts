@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import type { Duration } from "../core/durations.ts";
 import { CacheLockError, CacheUsageError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { pause as pauseByTimer } from "../core/timers.ts";
 import type { CacheStore } from "../stores/cache-store.ts";
 import type { EntryKey } from "./keys.ts";
 import { LockHold } from "./lock-hold.ts";
@@ -238,14 +238,4 @@ export class CacheLock {
 
 function mayHaveHappened(error: unknown): boolean {
   return (error instanceof StoreConnectionError || error instanceof StoreServiceError) && error.outcome === "unknown";
-}
-
-async function pauseByTimer(span: Milliseconds, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(span, undefined, signal === undefined ? {} : { signal });
-  } catch (error) {
-    // Node's own AbortError would hide the reason that the caller has given.
-    signal?.throwIfAborted();
-    throw error;
-  }
 }

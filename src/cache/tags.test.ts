@@ -20,6 +20,13 @@ describe("tags", () => {
     expect(await cache.hasMany(["a", "d"])).toEqual(new Set(["d"]));
   });
 
+  test("a tag of one version is none of another", async () => {
+    const { cache } = openCache();
+    for (const version of [1, 2]) await cache.set("a", version, { tags: ["red"], version });
+    await cache.invalidateTags(["red"], { version: 2 });
+    expect([await cache.get("a", { version: 1 }), await cache.get("a", { version: 2 })]).toEqual([1, undefined]);
+  });
+
   test("what is stored after it is valid again", async () => {
     const { cache } = openCache();
     await cache.set("a", 1, { tags: ["red"] });
@@ -52,6 +59,20 @@ describe("tags", () => {
     expect(await cache.get("k")).toBeUndefined();
     expect(await cache.getOrSet("k", () => "new", options)).toBe("new");
     expect(await cache.get("k")).toBe("new");
+  });
+
+  test("invalidated during a load: who comes after that and joins the load does not get its value", async () => {
+    const { cache } = openCache();
+    const options = { tags: ["red"] } as const;
+    const { promise, open } = gate<string>();
+    const first = cache.getOrSet("k", () => promise, options);
+    await turn();
+    await cache.invalidateTags(["red"]);
+    const second = cache.getOrSet("k", () => "new", options);
+    await turn();
+    open("old");
+    expect(await second).toBe("new");
+    expect(await first).toBe("old");
   });
 
   test("invalidated after one load and before the next: nothing of the first is given", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { decodeBase62, encodeBase62 } from "./base62.ts";
 import {
+  DictCodec,
   DjangoCodec,
   EncryptedCodec,
   escapeNonAscii,
@@ -81,6 +82,10 @@ describe("signs as Django", () => {
     const ours = signer.dumps(B, TIME, { compress: true });
     expect(ours).toMatch(/^\./);
     expect(signer.loads(ours)).toStrictEqual({ ok: true, json: B, timestamp: TIME, isOutdated: false });
+  });
+
+  test("what Python's ensure_ascii escapes, from DEL on, is escaped", () => {
+    expect(escapeNonAscii('"~\u007f\u0080\u00e9\u{1f600}"')).toBe('"~\\u007f\\u0080\\u00e9\\ud83d\\ude00"');
   });
 
   test("the auth hash of a password", () => {
@@ -201,6 +206,10 @@ describe("JsonCodec", () => {
       expect(codec.decode(text, AT)).toStrictEqual({ ok: false, reason: "malformed" });
     },
   );
+});
+
+test("the etag of DictCodec is the whole record, a character for each of its bytes", () => {
+  expect(new DictCodec().etag('{"a":"\u00e9"}')).toStrictEqual({ start: 0, text: '{"a":"\u00c3\u00a9"}' });
 });
 
 describe("EncryptedCodec", () => {

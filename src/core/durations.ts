@@ -55,6 +55,12 @@ export interface DurationBounds {
   readonly most?: Duration;
 }
 
+/**
+ * The longest span of a setting that dates are made of. Python's end with the year 9999, and JavaScript's with the year
+ * 275 760.
+ */
+export const LONGEST_SPAN = "1000y";
+
 /** Schema of a duration setting: from {@link Duration} to milliseconds. Without bounds, zero and less pass. */
 export function durationSchema(bounds: DurationBounds = {}): SettingsSchema<Duration, Milliseconds> {
   const expected = DURATION_EXPECTED + describeBounds(bounds);

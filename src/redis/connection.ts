@@ -1,5 +1,6 @@
 import { type Clock, type Milliseconds, systemClock } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
+import { startTimer, type Timer } from "../core/timers.ts";
 import type { RedisArgument, RedisDriverFactory, RedisReply, ReplyForm, ReplyString } from "./commands.ts";
 import { RedisConnector } from "./connector.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
@@ -43,7 +44,7 @@ export class RedisConnection {
   readonly #sweep: DeadlineSweep = new DeadlineSweep(() => this.#watchForStall());
   #link: RedisLink | undefined;
   /** Links that were given up while nodes of them still owed answers. */
-  readonly #retired = new Map<RedisLink, NodeJS.Timeout>();
+  readonly #retired = new Map<RedisLink, Timer>();
   #isClosed = false;
 
   constructor(options: RedisConnectionOptions) {
@@ -161,12 +162,12 @@ export class RedisConnection {
 
   #retire(link: RedisLink): void {
     if (!link.owesAnswers) return link.destroy();
-    const timer = setTimeout(() => this.#destroy(link), this.#stallTimeout);
+    const timer = startTimer(this.#stallTimeout, () => this.#destroy(link));
     this.#retired.set(link, timer);
   }
 
   #destroy(retired: RedisLink): void {
-    clearTimeout(this.#retired.get(retired));
+    this.#retired.get(retired)?.stop();
     this.#retired.delete(retired);
     retired.destroy();
   }

@@ -1,5 +1,6 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
+import { settleWithin } from "../core/timers.ts";
 import type { DriverFailure, RedisDriver, RedisDriverFactory } from "./commands.ts";
 import { RedisLink } from "./link.ts";
 
@@ -65,24 +66,14 @@ export class RedisConnector {
     try {
       driver = await newDriver();
       this.#driver = driver;
-      await settleWithin(driver.connect(), connectTimeout);
+      await settleWithin(driver.connect(), connectTimeout, (_, reject) =>
+        reject(new Error(`no handshake within ${connectTimeout} ms`)),
+      );
       return { link: new RedisLink(driver, clock) };
     } catch (error) {
       driver?.destroy();
       if (error instanceof ImproperlyConfigured) return { failure: error };
       return { failure: driver?.explain(error) ?? { kind: "refused", cause: error } };
     }
-  }
-}
-
-async function settleWithin(connected: Promise<void>, timeout: Milliseconds): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no handshake within ${timeout} ms`)), timeout);
-  });
-  try {
-    await Promise.race([connected, tooLate]);
-  } finally {
-    clearTimeout(timer);
   }
 }

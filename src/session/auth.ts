@@ -43,16 +43,17 @@ export function userIdOf(record: SessionRecord): string | undefined {
   return typeof id === "string" && id !== "" ? id : undefined;
 }
 
+export function isUserId(userId: unknown): boolean {
+  if (typeof userId === "string") return userId !== "" && userId.isWellFormed();
+  return typeof userId === "bigint" || Number.isSafeInteger(userId);
+}
+
 /**
  * @param method Who was given the id, for the message.
  * @throws {SessionUsageError} For an empty text, NaN and what is no id at all.
  */
 export function checkUserId(userId: UserId, method: string): string {
-  const isId =
-    (typeof userId === "string" && userId !== "" && userId.isWellFormed()) ||
-    typeof userId === "bigint" ||
-    (typeof userId === "number" && Number.isSafeInteger(userId));
-  if (isId) return String(userId);
+  if (isUserId(userId)) return String(userId);
   throw new SessionUsageError(
     `${method}() expected a user id (text, an integer or a bigint), got ${userId === "" ? "an empty text" : `a ${typeof userId}`}. ` +
       "Pass the id that the application knows the user by.",

@@ -2,13 +2,10 @@ import type { DecodeResult, RecordCodec } from "../codec/index.ts";
 import type { Clock } from "../core/clock.ts";
 import { SessionTooLargeError } from "../core/errors.ts";
 import type { Etag } from "../core/etag.ts";
-import { type CookieAttributes, setCookieHeader } from "./cookie.ts";
+import { type CookieAttributes, LONGEST_MAX_AGE, setCookieHeader } from "./cookie.ts";
 
 /** RFC 6265 section 6.1: what browsers keep at least, "the sum of the length of the cookie's name, value, and attributes". */
 const MOST_COOKIE_BYTES = 4096;
-
-// Ten digits: no lifetime makes the attributes longer.
-const LONGEST_LIFETIME = 9_999_999_999_000;
 
 /** Whether a cookie's value may be a record: a longer one is not looked at. */
 export function isShortEnough(value: string): boolean {
@@ -28,7 +25,7 @@ export class CarriedCodec implements RecordCodec {
     this.factsFirst = inner.factsFirst;
     this.#inner = inner;
     this.#name = cookie.name;
-    const lifetime = { maxAge: LONGEST_LIFETIME, now: clock.now(), isSecure: true };
+    const lifetime = { maxAge: LONGEST_MAX_AGE, now: clock.now(), isSecure: true };
     this.#bytesAround = Buffer.byteLength(setCookieHeader(cookie, "", lifetime));
   }
 

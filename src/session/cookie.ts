@@ -75,6 +75,12 @@ function unquote(value: string): string {
   return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
 }
 
+/**
+ * 400 days. Browsers keep no cookie for longer, whatever it says (draft-ietf-httpbis-rfc6265bis sections 5.6.1 and 5.6.2,
+ * "cookie age limit"; Chromium since version 104).
+ */
+export const LONGEST_MAX_AGE: Milliseconds = 400 * 86_400_000;
+
 /** How long a browser keeps the cookie; `undefined`: until it is closed. */
 export interface CookieLifetime {
   readonly maxAge: Milliseconds | undefined;
@@ -91,8 +97,12 @@ export function setCookieHeader(cookie: CookieAttributes, value: string, lifetim
   const { maxAge, now, isSecure } = lifetime;
   const options = serializeOptions(cookie, isSecure);
   if (maxAge === undefined) return stringifySetCookie(cookie.name, value, options);
-  const maxAgeSeconds = Math.max(0, Math.floor(maxAge / 1000));
-  return stringifySetCookie(cookie.name, value, { ...options, maxAge: maxAgeSeconds, expires: new Date(now + maxAge) });
+  const kept = Math.min(Math.max(0, maxAge), LONGEST_MAX_AGE);
+  return stringifySetCookie(cookie.name, value, {
+    ...options,
+    maxAge: Math.floor(kept / 1000),
+    expires: new Date(now + kept),
+  });
 }
 
 /** The value of a Set-Cookie header that makes the browser forget its key. It has the attributes of the other one. */

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
-import { anyDeadline, Browser, openHarness } from "../../test/support/session-harness.ts";
+import { anyDeadline, Browser, openHarness, withoutTombstones } from "../../test/support/session-harness.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 
 type Method = "read" | "create" | "commit" | "touch" | "delete" | "deleteIfMatch";
@@ -40,16 +40,6 @@ async function setUp({
   await browser.request((session) => (session.data["n"] = 1));
   harness.calls.length = 0;
   return { ...harness, faults, browser };
-}
-
-function withoutTombstones(store: SessionStore): SessionStore {
-  return new Proxy(store, {
-    get: (target, name) => {
-      if (name === "tombstones") return undefined;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
 }
 
 describe("an answer that got lost", () => {

@@ -58,8 +58,13 @@ export class MovedKeys {
   }
 
   /** What is remembered of a storage key. */
-  async find(at: SessionKey, deadline: Deadline): Promise<Departure | undefined> {
-    return parse(await this.#tombstones.read(nameOf(refOf(at)), deadline));
+  find(at: SessionKey, deadline: Deadline): Promise<Departure | undefined> {
+    return this.findRef(refOf(at), deadline);
+  }
+
+  /** What is remembered of a session by its `ref`. */
+  async findRef(ref: string, deadline: Deadline): Promise<Departure | undefined> {
+    return parse(await this.#tombstones.read(nameOf(ref), deadline));
   }
 
   /**

@@ -26,7 +26,7 @@ export class OperationQueue {
   readonly #onInterrupted: () => void;
   #tail: Promise<unknown> = Promise.resolve();
   #running = 0;
-  readonly #failures: { readonly promise: OperationPromise<unknown>; readonly error: unknown }[] = [];
+  #failures: OperationPromise<unknown>[] = [];
 
   /** @param onInterrupted Called when an operation was interrupted. */
   constructor(onInterrupted: () => void) {
@@ -59,22 +59,26 @@ export class OperationQueue {
       result.then(resolve, reject);
     });
     // Those behind it only wait. A failure that nobody asks for is told by takeFailure.
-    this.#tail = Promise.prototype.then.call(promise, undefined, (error: unknown) => {
-      this.#failures.push({ promise, error });
-      if (this.isUnattended) setImmediate(() => this.#warn());
+    this.#tail = Promise.prototype.then.call(promise, undefined, () => {
+      this.#failures.push(promise);
+      if (this.isUnattended) setImmediate(() => void this.#warn());
     });
     return promise;
   }
 
-  /** Takes the first failure of an operation whose result nothing has asked for. */
-  takeFailure(): { readonly error: unknown } | undefined {
-    return this.#failures.splice(0).find(({ promise }) => !promise.isObserved);
+  /** Takes the first operation that has failed and whose result nothing has asked for. */
+  takeFailure(): Promise<unknown> | undefined {
+    const failed = this.#failures;
+    this.#failures = [];
+    return failed.find(({ isObserved }) => !isObserved);
   }
 
-  #warn(): void {
-    const failure = this.takeFailure();
-    if (failure === undefined) return;
-    const { message } = failure.error instanceof Error ? failure.error : { message: "an unknown error" };
+  async #warn(): Promise<void> {
+    const message = await this.takeFailure()?.then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : "an unknown error."),
+    );
+    if (message === undefined) return;
     process.emitWarning(
       `An operation of a session has failed, and nothing awaited it: ${message} Await update(), save(), login(), logout() and ` +
         "their like, and handle their errors.",

@@ -118,6 +118,23 @@ describe("an object of the application is never changed", () => {
     expect(other.data["cart"].items).not.toHaveProperty("changed");
   });
 
+  test("that it has put in while a save was under way", async () => {
+    const { mine, theirs, open } = await openTwo({ cart: { n: 1 } });
+    theirs.data["cart"].own = { theirs: 1 };
+    await theirs.save();
+    mine.data["cart"].mine = 1;
+    const save = mine.save();
+    await Promise.resolve();
+    await Promise.resolve();
+    const own = { late: 1 };
+    mine.data["cart"].own = own;
+    await save;
+    expect(own).toStrictEqual({ late: 1 });
+    expect(mine.data["cart"].own).toStrictEqual({ theirs: 1, late: 1 });
+    await mine.save();
+    expect((await open()).data["cart"]).toStrictEqual({ n: 1, own: { theirs: 1, late: 1 }, mine: 1 });
+  });
+
   test("that stands where the messages of flash() do", async () => {
     const { mine, theirs, open } = await openTwo({ n: 1 });
     const own = fixed({ first: fixed({ kind: "info", message: "hello" }) });

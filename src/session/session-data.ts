@@ -18,9 +18,11 @@ interface Seen {
   /** `undefined`: the part is not in the store, but was assumed. */
   readonly text: string | undefined;
   /** `write(parse(text))`: what the text would be, had this side written it. Made when it is first needed. */
-  canonical?: string;
+  canonical?: string | undefined;
   /** The accessor that stands for the value until it is read. */
   unread?: (() => unknown) | undefined;
+  /** What was read where the accessor cannot be replaced. */
+  frozenValue?: unknown;
 }
 
 type Reconcile = (value: unknown, wanted: unknown) => unknown;
@@ -131,21 +133,25 @@ export class SessionData<Data extends object> implements SeenParts {
 
   #showMember(key: string, raw: RawValue): void {
     const object = this.#object;
-    const seen: Seen = { text: raw.text };
-    let value: unknown;
-    const read = (): unknown => {
-      if (seen.unread !== undefined) {
-        value = this.#ownership.parse(raw);
+    const ownership = this.#ownership;
+    const seen: Seen = { text: raw.text, canonical: undefined, unread: undefined };
+    const accessor = {
+      enumerable: true,
+      configurable: true,
+      get(this: void): unknown {
+        if (seen.unread === undefined) return seen.frozenValue;
         seen.unread = undefined;
-      }
-      // An object that the application has frozen keeps the accessor.
-      Reflect.defineProperty(object, key, memberOf(value));
-      return value;
+        const value = ownership.parse(raw);
+        // An object that the application has frozen keeps the accessor.
+        if (!Reflect.defineProperty(object, key, memberOf(value))) seen.frozenValue = value;
+        return value;
+      },
+      set(value: unknown) {
+        defineMember(object, key, value);
+      },
     };
-    seen.unread = read;
+    seen.unread = accessor.get;
     this.#seen.set(key, seen);
-    const set = (assigned: unknown): void => defineMember(object, key, assigned);
-    const accessor = { get: read, set, enumerable: true, configurable: true };
     if (Reflect.defineProperty(object, key, accessor)) return;
     this.#unfreeze();
     this.#showMember(key, raw);

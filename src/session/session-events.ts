@@ -35,8 +35,16 @@ export interface SessionEvents {
   readonly flushed: SessionEvent;
   /** A session has got a new key; `session` is the new name. */
   readonly cycled: SessionEvent & { readonly previous: string };
-  /** Sessions of a user were ended by `revoke` or `revokeUser`; `sessions` has the name of each. */
-  readonly revoked: { readonly userId: string; readonly count: number; readonly sessions: readonly string[] };
+  /**
+   * Sessions were ended by `revoke`, `revokeUser` or `revokeAll`; `sessions` has the name of each, and `userId` is
+   * `undefined` for `revokeAll`. Of many sessions, each step of some 32 is an event of its own; where there was none, one
+   * event tells of 0.
+   */
+  readonly revoked: {
+    readonly userId: string | undefined;
+    readonly count: number;
+    readonly sessions: readonly string[];
+  };
   /** A write was refused because the session was ended or given a new key meanwhile. */
   readonly interrupted: SessionEvent;
   /** Two requests changed the same part of a session; the change of the one that committed last stands. */

@@ -1,5 +1,5 @@
 import type { UndecodableReason } from "../codec/index.ts";
-import type { Milliseconds } from "../core/clock.ts";
+import type { EpochMilliseconds, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { SessionInterrupted, StoreConnectionError } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
@@ -11,7 +11,7 @@ import { KeyQueue } from "./key-queue.ts";
 import { type Departure, MAX_HOPS, type MovedKeys, placeOf, type SessionPlace } from "./moved-keys.ts";
 import { RecordWriter, type StoredSession } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
-import { type Creation, refOf, type UserSessions } from "./user-sessions.ts";
+import { type Creation, isRef, type ListedState, refOf, type UserSessions } from "./user-sessions.ts";
 import type { Version, Versions } from "./versions.ts";
 
 /** Answer of {@link SessionRecords.load}. */
@@ -58,6 +58,7 @@ export interface SessionRecordsOptions {
 export class SessionRecords {
   readonly #store: SessionStore;
   readonly #versions: Versions;
+  readonly #users: UserSessions | undefined;
   readonly #writer: RecordWriter;
   readonly #moved: MovedKeys | undefined;
   readonly #storedKeyOf: (key: SessionKey) => SessionKey;
@@ -68,6 +69,7 @@ export class SessionRecords {
   constructor({ store, versions, users, moved, storedKeyOf }: SessionRecordsOptions) {
     this.#store = store;
     this.#versions = versions;
+    this.#users = users;
     this.#writer = new RecordWriter(store, versions, users, storedKeyOf);
     this.#moved = moved;
     this.#storedKeyOf = storedKeyOf;
@@ -78,6 +80,11 @@ export class SessionRecords {
     const place = { key, at: this.#storedKeyOf(key) };
     const found = await this.#loadAt(place, deadline);
     return found.status === "absent" ? this.#loadRenewed(place, deadline) : found;
+  }
+
+  /** The epoch of a user; `undefined` where there is no index of users. */
+  epochOf(userId: string, deadline: Deadline): Promise<string> | undefined {
+    return this.#users?.epochOf(userId, deadline);
   }
 
   /** What became of a key that has no session. @returns `undefined` when nothing is remembered of it. */
@@ -198,26 +205,56 @@ export class SessionRecords {
   /** Ends a session, and whatever it has moved to. */
   async delete({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
     await this.#writer.delete(at, deadline);
-    await this.#moved?.end(refOf(at), deadline, (next) => this.#writer.delete(next, deadline));
+    await this.endSuccessors(refOf(at), deadline);
     await this.#writer.unlist(at, version.record, deadline);
+  }
+
+  /** Ends what a session has moved to whose record was deleted. @param ref Names that session; see `sessions.ofUser`. */
+  async endSuccessors(ref: string, deadline: Deadline): Promise<void> {
+    await this.#moved?.end(ref, deadline, (next) => this.#writer.delete(next, deadline));
+  }
+
+  /**
+   * Ends a session of a user at the place to which it has moved, if that is the user's as well.
+   *
+   * @param ref What the session was named by before; it may be any text.
+   * @returns The storage key of the session that was ended.
+   */
+  async endMoved(ref: string, userId: string, deadline: Deadline): Promise<SessionKey | undefined> {
+    let next = ref;
+    for (let hop = 0; hop < MAX_HOPS && isRef(next); hop++) {
+      const at: SessionKey | undefined = (await this.#moved?.findRef(next, deadline))?.at;
+      if (at === undefined) return undefined;
+      next = refOf(at);
+      if ((await this.listedState(at, userId, deadline)) !== "live") continue;
+      await this.#writer.delete(at, deadline);
+      await this.endSuccessors(next, deadline);
+      return at;
+    }
+    return undefined;
   }
 
   /** Ends the session of a key that has no record, or none that can be read: if it has moved, at its new place. */
   async endKey(key: SessionKey, deadline: Deadline): Promise<void> {
     const at = this.#storedKeyOf(key);
     await this.#writer.delete(at, deadline);
-    await this.#moved?.end(refOf(at), deadline, (next) => this.#writer.delete(next, deadline));
+    await this.endSuccessors(refOf(at), deadline);
   }
 
-  /** Whether there is a live record, and it is a user's. */
-  async isUsers(at: SessionKey, userId: string, deadline: Deadline): Promise<boolean> {
+  /** What a session that is listed for a user is found to be. */
+  async listedState(at: SessionKey, userId: string, deadline: Deadline): Promise<ListedState> {
+    const text = await this.#store.read(at, deadline);
+    if (text === undefined) return "gone";
+    const version = this.#versions.decode(text, at);
+    if (typeof version === "string") return "unknown";
+    return userIdOf(version.record) === userId && this.#versions.timeToLive(version.record) > 0 ? "live" : "gone";
+  }
+
+  /** When the session of a record began; `undefined` when there is none, or it does not tell. */
+  async createdAt(at: SessionKey, deadline: Deadline): Promise<EpochMilliseconds | undefined> {
     const text = await this.#store.read(at, deadline);
     const version = text === undefined ? "absent" : this.#versions.decode(text, at);
-    return (
-      typeof version !== "string" &&
-      userIdOf(version.record) === userId &&
-      this.#versions.timeToLive(version.record) > 0
-    );
+    return typeof version === "string" ? undefined : version.record.facts.created;
   }
 
   async #loadAt(place: SessionPlace, deadline: Deadline): Promise<LoadResult> {
@@ -270,7 +307,7 @@ export class SessionRecords {
 
   /** The session has ended by its own expiry, which is acknowledged: what follows can fail no more. */
   async #noteEnd({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
-    await harmless(this.#moved?.end(refOf(at), deadline, (next) => this.#writer.delete(next, deadline)));
+    await harmless(this.endSuccessors(refOf(at), deadline));
     await this.#writer.unlist(at, version.record, deadline);
   }
 }

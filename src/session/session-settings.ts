@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import * as v from "valibot";
 import type { Milliseconds } from "../core/clock.ts";
-import { type Duration, durationSchema, expirySchema, toMilliseconds } from "../core/durations.ts";
+import { type Duration, durationSchema, expirySchema, LONGEST_SPAN, toMilliseconds } from "../core/durations.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 import { redisSessionStore } from "../stores/redis/index.ts";
@@ -14,9 +14,15 @@ import type { Timeouts } from "./timeouts.ts";
 
 /** Settings of the session cookie, with Django's names (`SESSION_COOKIE_*`). */
 export interface SessionCookieSettings {
-  /** @defaultValue `"sessionid"`. A name that begins with `__Host-` or `__Secure-` is held to what it promises. */
+  /**
+   * @defaultValue `"sessionid"`. A name that begins with `__Host-`, `__Secure-`, `__Http-` or `__Host-Http-`, in any
+   * case, is held to what it promises.
+   */
   readonly name?: string;
-  /** Longest time without a request. At least 1 second. @defaultValue `"14d"` */
+  /**
+   * Longest time without a request. From 1 second to 1000 years. The cookie itself says 400 days at most, and is sent again
+   * with each touch. @defaultValue `"14d"`
+   */
   readonly age?: Duration;
   /** @defaultValue `"/"` */
   readonly path?: string;
@@ -50,7 +56,10 @@ export interface SessionCookieSettings {
 // oxlint-disable-next-line typescript/no-explicit-any -- with `unknown`, `session.data.views + 1` would need a cast
 export type UntypedData = Record<string, any>;
 
-/** Settings of sessions. Durations: a bare number is seconds, text has its unit (`"90s"`, `"14d"`). */
+/**
+ * Settings of sessions. Durations: a bare number is seconds, text has its unit (`"90s"`, `"14d"`); none is longer than 1000
+ * years.
+ */
 export interface SessionSettings<Data extends object = UntypedData> {
   /**
    * Where records are kept: `redisSessionStore()`, `memorySessionStore()`, or a store of your own; or
@@ -146,7 +155,7 @@ const cookieSchema = settingsObject({
     v.pipe(v.string('a name such as "sessionid"'), v.regex(TOKEN, 'a name such as "sessionid"')),
     "sessionid",
   ),
-  age: v.optional(durationSchema({ least: 1 })),
+  age: v.optional(durationSchema({ least: 1, most: LONGEST_SPAN })),
   ...scopeEntries,
   secure: v.optional(v.union([v.boolean(), v.literal("auto")], 'true, false or "auto"'), true),
   onInsecure: v.optional(v.picklist(["warn", "refuse"], '"warn" or "refuse"'), "warn"),
@@ -174,11 +183,11 @@ const sessionSchema = settingsObject({
   cookie: v.optional(cookieSchema, {}),
   profile: v.optional(v.picklist(["sojourn", "django"], '"sojourn" or "django"'), "sojourn"),
   format: v.optional(v.picklist(["django", "json", "dict"], '"django", "json" or "dict"'), "django"),
-  absoluteTimeout: v.optional(expirySchema({ least: 1 }), null),
+  absoluteTimeout: v.optional(expirySchema({ least: 1, most: LONGEST_SPAN }), null),
   expireAtBrowserClose: v.optional(v.boolean("true or false"), false),
-  touchEvery: v.optional(expirySchema({ least: 0 })),
-  renewEvery: v.optional(expirySchema({ least: 1 }), null),
-  deadline: v.optional(durationSchema({ least: "10ms" }), "1s"),
+  touchEvery: v.optional(expirySchema({ least: 0, most: LONGEST_SPAN })),
+  renewEvery: v.optional(expirySchema({ least: 1, most: LONGEST_SPAN }), null),
+  deadline: v.optional(durationSchema({ least: "10ms", most: LONGEST_SPAN }), "1s"),
   maxBytes: v.optional(
     v.pipe(v.number("a number of bytes"), v.integer("a whole number of bytes"), v.minValue(256, "at least 256 bytes")),
     1_048_576,
@@ -263,16 +272,18 @@ function defaultTouchEvery(profile: "sojourn" | "django"): Milliseconds | null {
 // draft-ietf-httpbis-rfc6265bis section 4.1.3 (prefixes) and 5.7 (SameSite=None and Partitioned need Secure):
 // browsers drop a cookie that breaks these without a word.
 function checkCookie(
-  { name, secure, path, domain, sameSite, partitioned }: CookieAttributes,
+  { name, secure, httpOnly, path, domain, sameSite, partitioned }: CookieAttributes,
   onInsecure: OnInsecure,
 ): void {
   const fail = (setting: string, message: string) => {
     throw new ImproperlyConfigured(`sessions.cookie.${setting}`, message);
   };
   const isSecure = secure === true;
-  if (/^__(?:host|secure)-/i.test(name) && !isSecure) fail("secure", `expected true, since the name is "${name}".`);
+  if (/^__(?:host|secure|http)-/i.test(name) && !isSecure)
+    fail("secure", `expected true, since the name is "${name}".`);
   if (/^__host-/i.test(name) && path !== "/") fail("path", `expected "/", since the name is "${name}".`);
   if (/^__host-/i.test(name) && domain !== undefined) fail("domain", `expected none, since the name is "${name}".`);
+  if (/^__(?:host-)?http-/i.test(name) && !httpOnly) fail("httpOnly", `expected true, since the name is "${name}".`);
   if (sameSite === "none" && !isSecure) fail("secure", 'expected true, since sameSite is "none".');
   if (onInsecure === "refuse" && !isSecure) fail("secure", 'expected true, since onInsecure is "refuse".');
   if (partitioned && !isSecure) fail("secure", "expected true, since partitioned is set.");

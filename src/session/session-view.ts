@@ -97,7 +97,8 @@ export class SessionView<Data extends object> {
 
   /**
    * Sets when this session ends, in Django's forms: whole seconds without a request (0: with the browser), text such
-   * as `"30m"` from now, a date, or `null` for what the settings say. It is saved with the data.
+   * as `"30m"` from now, a date, or `null` for what the settings say. It is saved with the data. The session's end has to lie
+   * in the years 1 to 9999, that of seconds before 9900: Django can read no other.
    *
    * @throws {SessionUsageError} For anything else.
    */

@@ -6,7 +6,7 @@ import {
   StoreConnectionError,
   StoreServiceError,
 } from "../core/errors.ts";
-import { checkUserId, type LoginOptions, type UserId } from "./auth.ts";
+import { checkUserId, isUserId, type LoginOptions, type UserId } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
 import { logIn } from "./login.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
@@ -43,6 +43,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #isCookieConfirmed = false;
   /** Why the browser's cookie cannot be set any more; `undefined` while it can. */
   #whyNoCookie: string | undefined;
+  #hasResponse = true;
   /** Whether this request itself has ended the session that it came with. */
   #hasEnded = false;
 
@@ -119,7 +120,9 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    * once it returns; changes made so far are saved. A late request with the old key reads as a stranger's.
    */
   cycleKey(): Promise<void> {
-    return this.#enqueue((deadline) => this.#cycleKey("cycled", {}, deadline));
+    const deadline = this.#newDeadline();
+    const creation = this.#creation(this.userId, deadline);
+    return this.#enqueue(() => this.#cycleKey("cycled", {}, creation, deadline), deadline);
   }
 
   /**
@@ -127,7 +130,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    * the old key find the session for a minute.
    */
   renewKey(): Promise<void> {
-    return this.#enqueue((deadline) => this.#cycleKey("renewed", {}, deadline));
+    return this.#enqueue((deadline) => this.#cycleKey("renewed", {}, this.#creation(), deadline));
   }
 
   /**
@@ -162,7 +165,9 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    * @throws {SessionUsageError} When it is no id, or the response's headers are out.
    */
   login(userId: UserId, options: LoginOptions = {}): Promise<void> {
-    return this.#enqueue(async (deadline) => {
+    const deadline = this.#newDeadline();
+    const creation = this.#creation(isUserId(userId) ? String(userId) : undefined, deadline);
+    return this.#enqueue(async () => {
       const id = checkUserId(userId, "session.login");
       this.#demandCookie("login");
       const pending = this.#state.data.delta();
@@ -173,7 +178,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
         presentedKey: this.#hasEnded ? undefined : this.#state.origin.presentedKeys[0],
         pending,
         seen: this.#state.data,
-        creation: this.#creation(),
+        creation,
         deadline,
       });
       if (kind === "begun") this.#forget();
@@ -181,7 +186,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       this.#adopt(stored);
       const { events } = this.#state.services;
       if (kind !== "joined") events.emit("login", { session: events.nameOf(stored.at), userId: id });
-    });
+    }, deadline);
   }
 
   /** @internal */
@@ -194,9 +199,10 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#whyNoCookie ??= HEADERS_SENT;
   }
 
-  /** @internal There is no response: what needs a cookie is refused. */
+  /** @internal There is no response: no session begins, and none changes that a cookie carries. */
   noteNoResponse(): void {
-    this.#whyNoCookie = NO_RESPONSE;
+    this.#hasResponse = false;
+    if (this.#state.services.carried) this.#whyNoCookie = NO_RESPONSE;
     this.#queue.isUnattended = true;
   }
 
@@ -208,7 +214,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (response.headersSent) this.noteHeadersSent();
     if (this.#queue.isBusy) return this.#queue.idle.then(() => this.finish(response));
     const failure = this.#queue.takeFailure();
-    if (failure) return Promise.reject(failure.error);
+    if (failure) return failure.then(() => {});
     const saving = this.#finishData(response);
     return saving ? saving.then(() => this.#confirmCookie()) : this.#confirmCookie();
   }
@@ -220,7 +226,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     return renewal ?? this.#finishChanges() ?? this.#finishRewrite() ?? this.#finishTouch();
   }
 
-  async #cycleKey(reason: MoveReason, facts: Facts, deadline: Deadline): Promise<void> {
+  async #cycleKey(reason: MoveReason, facts: Facts, creation: Creation, deadline: Deadline): Promise<void> {
     const pending = this.#state.data.delta();
     const { records, events } = this.#state.services;
     const stored = this.#state.stored;
@@ -228,7 +234,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#demandCookie("cycleKey");
     const conflicts = new Conflicts();
     const change = (newest: SessionRecord) => conflicts.merge(pending, this.#state.data, newest).withFacts(facts);
-    const result = await records.move(stored, { reason, change, creation: this.#creation() }, deadline);
+    const result = await records.move(stored, { reason, change, creation }, deadline);
     if (result.status === "ended") return this.#end();
     if (result.status === "gone" && reason !== "renewed") throw new SessionInterrupted();
     // Another request is renewing the key: the changes follow the session to its new place.
@@ -246,7 +252,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const now = clock.now();
     if (now - (renewed ?? authenticated ?? created ?? now) < renewEvery) return undefined;
     return this.#enqueue(async (deadline) => {
-      const renew = () => this.#cycleKey("renewed", { renewed: now }, deadline);
+      const renew = () => this.#cycleKey("renewed", { renewed: now }, this.#creation(), deadline);
       // A request that has only read may go without: another one has renewed the key.
       if (this.#state.data.delta().size > 0) await renew();
       else await this.#tolerate(renew);
@@ -382,11 +388,17 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     }
   }
 
-  #enqueue<Result>(operation: (deadline: Deadline) => Promise<Result>): Promise<Result> {
+  /** @param deadline Counts from the call on, so the time that an operation waits for those before it counts too. */
+  #enqueue<Result>(
+    operation: (deadline: Deadline) => Promise<Result>,
+    deadline: Deadline = this.#newDeadline(),
+  ): Promise<Result> {
+    return this.#queue.run(() => operation(deadline));
+  }
+
+  #newDeadline(): Deadline {
     const { deadline, clock } = this.#state.services;
-    // From the call on: the time that an operation waits for those before it counts.
-    const limit = new Deadline(deadline, clock);
-    return this.#queue.run(() => operation(limit));
+    return new Deadline(deadline, clock);
   }
 
   #tellInterruption(): void {
@@ -441,6 +453,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const record = change(SessionRecord.empty, () => {});
     if (record === undefined || record.isEmpty) return;
     this.#demandCookie("Saving a new session");
+    if (!this.#hasResponse)
+      throw new SessionUsageError(`Saving a new session needs to send a cookie, but ${NO_RESPONSE}`);
     await this.#demandNoDeparture(deadline);
     const stored = await this.#state.services.records.create(record, this.#creation(), deadline);
     this.#state.data.settle(pending);
@@ -461,8 +475,17 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       if ((await services.records.departureOf(key, deadline)) !== undefined) throw new SessionInterrupted();
   }
 
-  #creation(): Creation {
-    return { userAgent: this.#state.origin.userAgent };
+  /**
+   * @param userId Of a creation that may have to wait for other operations: it begins now, so a revocation of the user from
+   *   now on ends the session.
+   */
+  #creation(userId?: string, deadline?: Deadline): Creation {
+    const { userAgent } = this.#state.origin;
+    if (userId === undefined || deadline === undefined) return { userAgent };
+    const epoch = this.#state.services.records.epochOf(userId, deadline);
+    // Its failure is that of the creation, which may not come to it.
+    epoch?.catch(() => {});
+    return epoch ? { userAgent, epoch } : { userAgent };
   }
 
   #adopt(stored: StoredSession): void {

@@ -8,6 +8,7 @@ import type { RedisRegistry } from "../redis/registry.ts";
 import { MemoryTombstones } from "../stores/memory/memory-tombstones.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { ClearProgress, SessionStore } from "../stores/session-store.ts";
+import { type IndexedSession, LARGEST_PAGE, type UserIndexPage, type UserIndexRange } from "../stores/user-index.ts";
 import { checkUserId, type UserId } from "./auth.ts";
 import { isShortEnough } from "./carried-codec.ts";
 import { CarriedRecords } from "./carried-records.ts";
@@ -41,7 +42,9 @@ import {
 } from "./session-settings.ts";
 import { endsWithBrowser, timeToLive } from "./timeouts.ts";
 import { TouchThrottle } from "./touch-throttle.ts";
-import { refOf, type UserSession, UserSessions } from "./user-sessions.ts";
+import { RevocationWalks } from "./revocation-walks.ts";
+import { UserCursors } from "./user-cursors.ts";
+import { type ListedStateOf, refOf, type RevocationSteps, type UserSession, UserSessions } from "./user-sessions.ts";
 import { Versions } from "./versions.ts";
 
 /** The origin of a session that belongs to no request. */
@@ -57,6 +60,50 @@ const NO_ORIGIN: SessionOrigin = {
 
 // Where reading does not extend a session, this is how often the list of devices hears that it was seen.
 const SEEN_EVERY = 3_600_000;
+
+/** Of a restored session: 1000 years. Redis can tell of 285 000. */
+const LONGEST_TTL: Milliseconds = 1000 * 365.25 * 86_400_000;
+
+/** How much longer than a record its entry in a list is kept, besides the time between two notes. */
+const LEAST_SLACK = 3_600_000;
+
+/** How many sessions of a user are looked up for one page. */
+const PAGE_SIZE = 100;
+
+const CARRIED =
+  "the cookies carry the records, and no server knows of them. To end all sessions, replace secretKey and take the old one out " +
+  "of secretKeyFallbacks.";
+
+/** How far a revocation has come. */
+export interface RevokeProgress {
+  /** Sessions ended so far. */
+  readonly ended: number;
+}
+
+/** Options of {@link Sessions.revokeAll}. */
+export interface RevokeOptions {
+  readonly onProgress?: ((progress: RevokeProgress) => void) | undefined;
+}
+
+/** Options of {@link Sessions.revokeUser}. */
+export interface RevokeUserOptions<Data extends object = UntypedData> extends RevokeOptions {
+  readonly except?: Session<Data> | string | undefined;
+  readonly scan?: boolean | undefined;
+}
+
+/** Options of {@link Sessions.pageOfUser}. */
+export interface UserPageOptions<Data extends object = UntypedData> {
+  readonly cursor?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly current?: Session<Data> | undefined;
+}
+
+/** A part of the sessions of a user. */
+export interface UserSessionPage {
+  readonly sessions: readonly UserSession[];
+  /** Leads to the next page; `undefined` after the last one. It tells nothing, and may be shown to the user. */
+  readonly next: string | undefined;
+}
 
 /** What {@link Sessions} shares with the rest of the application. */
 export interface SessionsContext extends Secrets {
@@ -76,6 +123,8 @@ export class Sessions<Data extends object = UntypedData> {
   readonly #services: SessionServices;
   readonly #dataSchema: DataSchema;
   readonly #users: UserSessions | undefined;
+  readonly #cursors: UserCursors;
+  readonly #walks: RevocationWalks;
   /** What the settings come to, to document it. */
   readonly policy: SessionPolicy;
   readonly #scopes = new WeakMap<object, LazySessionScope<Data>>();
@@ -93,7 +142,8 @@ export class Sessions<Data extends object = UntypedData> {
     this.#plainHttp = new PlainHttp({ secure: cookie.secure, onInsecure });
     this.#duplicates = new DuplicateCookies(cookie);
     this.#dataSchema = dataSchema;
-    this.#users = makeUserSessions(this.#store, clock, resolved.maxPerUser);
+    this.#users = makeUserSessions(this.#store, clock, resolved);
+    this.#cursors = new UserCursors(context);
     this.#services = {
       records: makeRecords(this.#store, this.#users, resolved, context),
       clock,
@@ -106,6 +156,7 @@ export class Sessions<Data extends object = UntypedData> {
       throttle: new TouchThrottle(touchEvery ?? SEEN_EVERY, timeouts, clock),
       events: new SessionEventEmitter(secretKey),
     };
+    this.#walks = new RevocationWalks(this.#store, this.#services.records, clock);
     if (!isCarried) return;
     this.#carrier = new CookieCarrier(this.#services, resolved, context);
     warnOfLostUpdates(store);
@@ -164,43 +215,62 @@ export class Sessions<Data extends object = UntypedData> {
    *
    * @param key 32 characters of `[a-z0-9]`.
    * @param payload The data, as the text of a JSON object.
-   * @param ttl What is left of its time to live, in milliseconds; more than 0.
+   * @param ttl What is left of its time to live, in milliseconds; more than 0. Of more than 1000 years, 1000 count.
    * @returns Whether it was stored: a session that is there already stays.
    * @throws {SessionUsageError} For another key, text or time, or sessions that have no key.
    */
   async restore(key: string, payload: string, ttl: Milliseconds): Promise<boolean> {
-    if (this.#carrier || !isSessionKey(key) || !(ttl > 0)) {
+    if (this.#carrier || !isSessionKey(key) || !(Number.isFinite(ttl) && ttl > 0)) {
       throw new SessionUsageError(
-        "sessions.restore() expected a session key, a store that keeps sessions, and a time to live.",
+        "sessions.restore() expected a session key, a store that keeps sessions, and a time to live in milliseconds.",
       );
     }
-    return this.#services.records.restore(key, parsePayload(payload), ttl, this.#deadline());
+    return this.#services.records.restore(key, parsePayload(payload), Math.min(ttl, LONGEST_TTL), this.#deadline());
   }
 
   /**
-   * The sessions of a user, the one seen last first. Each is looked up, so none of them is gone already.
+   * The sessions of a user. Each is looked up, so none of them is gone already.
    *
-   * @param current Marks this one in the list.
+   * They are read page by page as the loop goes on, 100 at a time. The pages follow the expiry of the sessions, the latest
+   * first; within a page, the one seen last comes first. So it is for all of a user with up to 100 sessions.
+   *
+   * @param options.current Marks this one in the list.
    * @throws {ImproperlyConfigured} When the store has no index of users.
    */
   async *ofUser(
     userId: UserId,
-    { current }: { readonly current?: Session<Data> } = {},
+    { current }: { readonly current?: Session<Data> | undefined } = {},
   ): AsyncGenerator<UserSession, void, undefined> {
-    const { records } = this.#services;
     const id = checkUserId(userId, "sessions.ofUser");
-    const deadline = this.#deadline();
-    const listed = await this.#demandUsers().list(id, deadline, (at) => records.isUsers(at, id, deadline));
-    for (const { key, entry } of listed) {
-      const ref = refOf(key);
-      yield {
-        ref,
-        createdAt: new Date(entry.createdAt),
-        lastSeenAt: new Date(entry.lastSeenAt),
-        device: entry.device === "" ? undefined : entry.device,
-        current: ref === current?.ref,
-      };
+    let after: string | undefined;
+    do {
+      const page = await this.#pageOf(id, { after, limit: PAGE_SIZE });
+      for (const session of page.sessions) yield describeSession(session, current?.ref);
+      after = page.next;
+    } while (after !== undefined);
+  }
+
+  /**
+   * A part of the sessions of a user, for lists that are shown page by page, in the order of {@link ofUser}.
+   *
+   * @param options.cursor `next` of the page before. @defaultValue the beginning
+   * @param options.limit How many sessions at most, from 1 to 200. A page has fewer where some of them are gone. @defaultValue 100
+   * @param options.current Marks this one in the list.
+   * @throws {SessionUsageError} For another limit, or a cursor that this application has not made for this user.
+   * @throws {ImproperlyConfigured} When the store has no index of users.
+   */
+  async pageOfUser(userId: UserId, options: UserPageOptions<Data> = {}): Promise<UserSessionPage> {
+    const { cursor, limit = PAGE_SIZE, current } = options;
+    const id = checkUserId(userId, "sessions.pageOfUser");
+    if (!Number.isInteger(limit) || limit < 1 || limit > LARGEST_PAGE) {
+      throw new SessionUsageError(`sessions.pageOfUser() expected a limit from 1 to ${LARGEST_PAGE}.`);
     }
+    const after = cursor === undefined ? undefined : this.#cursors.open(id, cursor);
+    const { sessions, next } = await this.#pageOf(id, { after, limit });
+    return {
+      sessions: sessions.map((session) => describeSession(session, current?.ref)),
+      next: next === undefined ? undefined : this.#cursors.seal(id, next),
+    };
   }
 
   /**
@@ -211,30 +281,57 @@ export class Sessions<Data extends object = UntypedData> {
    */
   async revoke(userId: UserId, ref: string): Promise<boolean> {
     const id = checkUserId(userId, "sessions.revoke");
-    const ended = await this.#demandUsers().revoke(id, ref, this.#deadline());
+    const { records } = this.#services;
+    const listed = await this.#demandUsers().revoke(id, ref, () => this.#deadline());
+    // Another request may have given it a new key since it was listed.
+    const moved = await records.endMoved(ref, id, this.#deadline());
+    if (listed.length > 0) await records.endSuccessors(ref, this.#deadline());
+    const ended = moved === undefined ? listed : [...listed, moved];
     if (ended.length > 0) this.#emitRevoked(id, ended);
     return ended.length > 0;
   }
 
   /**
    * Ends all sessions of a user: on a stolen password, when the account is closed, or because the user asks for it.
-   * Every session whose creation had begun before the call is dead once it returns.
+   * Every session whose creation had begun before the call is dead once it returns, as long as the clocks of all processes are
+   * less than a minute apart. A session that begins while it runs may be ended too.
+   *
+   * It works in steps, each with a deadline of its own. After a failure it can be called again, and goes on with what is left.
    *
    * @param options.except A session that stays, or its `ref`.
-   * @param options.scan Also walks through all sessions, for those that Django has made and Node has not seen yet. It
-   *   takes as long as there are sessions; each step has a deadline of its own.
+   * @param options.scan Also walks through all sessions, for those that are on no list: Django has made them and Node has not
+   *   seen them yet, or Redis has dropped the list. It takes as long as there are sessions.
+   * @param options.onProgress Called after each step.
    * @returns How many there were.
+   * @throws {StoreConnectionError} With the outcome `unknown` when a step has failed and some may have ended.
    */
-  async revokeUser(
-    userId: UserId,
-    { except, scan = false }: { readonly except?: Session<Data> | string; readonly scan?: boolean } = {},
-  ): Promise<number> {
+  async revokeUser(userId: UserId, options: RevokeUserOptions<Data> = {}): Promise<number> {
+    const { except, scan = false, onProgress } = options;
     const id = checkUserId(userId, "sessions.revokeUser");
     const exceptRef = typeof except === "object" ? except.ref : except;
-    const listed = await this.#demandUsers().revokeAll(id, exceptRef, this.#deadline());
-    const ended = scan ? [...listed, ...(await this.#revokeByScan(id, exceptRef))] : listed;
-    this.#emitRevoked(id, ended);
-    return ended.length;
+    const users = this.#demandUsers();
+    return this.#revokeInSteps(id, onProgress, async (steps) => {
+      await users.revokeAll(id, exceptRef, steps);
+      if (scan) await this.#walks.endThoseOf(id, exceptRef, steps);
+    });
+  }
+
+  /**
+   * Ends all sessions of everybody, anonymous ones too, on any engine but the one whose cookies carry the records. Every
+   * session whose creation had begun before the call is dead once it returns, as long as all processes have the same
+   * `sessions.deadline` and their clocks are less than a minute apart. A session that begins while it runs may be ended too.
+   *
+   * It walks through the store in steps, each with a deadline of its own, waits until `sessions.deadline` has passed since the
+   * call, for creations that were under way, and walks again. After a failure it can be called again.
+   *
+   * @param options.onProgress Called after each step.
+   * @returns How many there were.
+   * @throws {ImproperlyConfigured} When the cookies carry the records: take the secret key out instead.
+   * @throws {StoreConnectionError} With the outcome `unknown` when a step has failed and some may have ended.
+   */
+  async revokeAll({ onProgress }: RevokeOptions = {}): Promise<number> {
+    if (this.#carrier) throw new ImproperlyConfigured("sessions.store", CARRIED);
+    return this.#revokeInSteps(undefined, onProgress, (steps) => this.#walks.endAll(this.#services.deadline, steps));
   }
 
   /**
@@ -274,17 +371,30 @@ export class Sessions<Data extends object = UntypedData> {
     return scope;
   }
 
-  async #revokeByScan(userId: string, exceptRef: string | undefined): Promise<SessionKey[]> {
-    const ended: SessionKey[] = [];
-    for await (const at of this.#store.scan(() => this.#deadline())) {
-      const deadline = this.#deadline();
-      if (refOf(at) === exceptRef || !(await this.#services.records.isUsers(at, userId, deadline))) continue;
-      if (await this.#store.delete(at, deadline)) ended.push(at);
-    }
+  async #pageOf(userId: string, range: UserIndexRange): Promise<UserIndexPage> {
+    const { records } = this.#services;
+    const stateOf: ListedStateOf = (at, deadline) => records.listedState(at, userId, deadline);
+    return this.#demandUsers().page(userId, range, () => this.#deadline(), stateOf);
+  }
+
+  /** Counts and tells what each step ends. @param userId `undefined`: everybody. */
+  async #revokeInSteps(
+    userId: string | undefined,
+    onProgress: RevokeOptions["onProgress"],
+    revoke: (steps: RevocationSteps) => Promise<void>,
+  ): Promise<number> {
+    let ended = 0;
+    const onEnded = (keys: readonly SessionKey[]): void => {
+      ended += keys.length;
+      if (keys.length > 0) this.#emitRevoked(userId, keys);
+      onProgress?.({ ended });
+    };
+    await revoke({ pageDeadline: () => this.#deadline(), onEnded });
+    if (ended === 0) this.#emitRevoked(userId, []);
     return ended;
   }
 
-  #emitRevoked(userId: string, ended: readonly SessionKey[]): void {
+  #emitRevoked(userId: string | undefined, ended: readonly SessionKey[]): void {
     const { events } = this.#services;
     events.emit("revoked", { userId, count: ended.length, sessions: ended.map((at) => events.nameOf(at)) });
   }
@@ -455,10 +565,26 @@ function makeRecords(
   return new SessionRecords({ store, versions, users, moved, storedKeyOf: hashKeys ? hashSessionKey : (key) => key });
 }
 
-function makeUserSessions(store: SessionStore, clock: Clock, maxPerUser: number | undefined): UserSessions | undefined {
-  if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser });
+function makeUserSessions(
+  store: SessionStore,
+  clock: Clock,
+  { maxPerUser, touchEvery }: ResolvedSessionSettings,
+): UserSessions | undefined {
+  const slack = (touchEvery ?? SEEN_EVERY) + LEAST_SLACK;
+  if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack });
   if (maxPerUser === undefined) return undefined;
   throw new ImproperlyConfigured("sessions.maxPerUser", noIndex(store));
+}
+
+function describeSession({ key, entry }: IndexedSession, currentRef: string | undefined): UserSession {
+  const ref = refOf(key);
+  return {
+    ref,
+    createdAt: new Date(entry.createdAt),
+    lastSeenAt: new Date(entry.lastSeenAt),
+    device: entry.device === "" ? undefined : entry.device,
+    current: ref === currentRef,
+  };
 }
 
 function noIndex(store: SessionStore): string {

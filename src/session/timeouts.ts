@@ -1,6 +1,7 @@
 import type { EpochMilliseconds, Milliseconds } from "../core/clock.ts";
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { SessionUsageError } from "../core/errors.ts";
+import { describeValue } from "../core/settings.ts";
 import { userIdOf } from "./auth.ts";
 import type { SessionRecord } from "./session-record.ts";
 
@@ -20,39 +21,94 @@ export interface Timeouts {
 /** Argument of `session.setExpiry`. */
 export type Expiry = Duration | Date | null;
 
+/** The instants that Python's `datetime` has, and so Django: those of the years 1 to 9999, in UTC. */
+const FIRST_INSTANT: EpochMilliseconds = Date.parse("0001-01-01T00:00:00.000Z");
+const LAST_INSTANT: EpochMilliseconds = Date.parse("9999-12-31T23:59:59.999Z");
+
+/** Seconds count from every request anew, so they end before that: for a hundred years Django can add them to its time. */
+const LAST_SLIDING_INSTANT: EpochMilliseconds = Date.parse("9899-12-31T23:59:59.999Z");
+
 /**
  * The value of {@link EXPIRY_KEY} for an expiry, in Django's form; `undefined` removes the key.
  *
- * @throws {SessionUsageError} For anything but whole seconds, a duration text, a valid date or `null`.
+ * @throws {SessionUsageError} For anything but whole seconds, a duration text, a date or `null`, and for an end that Django
+ *   cannot read: outside the years 1 to 9999, for seconds 1 to 9899.
  */
 export function toExpiryMember(expiry: Expiry, now: EpochMilliseconds): number | string | undefined {
   if (expiry === null) return undefined;
-  if (typeof expiry === "number" && Number.isSafeInteger(expiry)) return expiry;
+  if (typeof expiry === "number" && Number.isSafeInteger(expiry)) {
+    if (!isBetween(FIRST_INSTANT, now + expiry * 1000, LAST_SLIDING_INSTANT)) throw beyondPython(expiry, 9899);
+    // Adding 0 makes 0 of -0.
+    return expiry + 0;
+  }
   const instant = expiry instanceof Date ? expiry.getTime() : now + (textToMilliseconds(expiry) ?? Number.NaN);
-  const date = new Date(instant);
-  if (!Number.isNaN(date.getTime())) return date.toISOString().replace("Z", "000+00:00");
-  throw new SessionUsageError(
-    'session.setExpiry() expected whole seconds, text such as "30m", a valid Date or null. ' +
-      "0 ends the session with the browser; null goes back to the settings.",
-  );
+  if (Number.isNaN(instant)) throw noExpiry(expiry);
+  if (!isBetween(FIRST_INSTANT, instant, LAST_INSTANT)) throw beyondPython(expiry, 9999);
+  return new Date(instant).toISOString().replace("Z", "000+00:00");
 }
 
 function textToMilliseconds(expiry: unknown): Milliseconds | undefined {
   return typeof expiry === "string" ? toMilliseconds(expiry) : undefined;
 }
 
-/** Time that is left of a session if nobody comes back, in milliseconds; 0 or less: it has ended. */
-export function timeToLive(record: SessionRecord, timeouts: Timeouts, now: EpochMilliseconds): Milliseconds {
-  const idle = expiryAge(record, timeouts, now);
-  return Math.min(idle, absoluteEnd(record, timeouts) - now);
+function isBetween(first: number, value: number, last: number): boolean {
+  return first <= value && value <= last;
 }
 
-/** Django's `get_expiry_age`, in milliseconds: a missing or 0 expiry, or one that is no expiry, means the idle time. */
+function noExpiry(expiry: unknown): SessionUsageError {
+  return new SessionUsageError(
+    'session.setExpiry() expected whole seconds, text such as "30m", a valid Date or null, ' +
+      `got ${describeExpiry(expiry)}. 0 ends the session with the browser; null goes back to the settings.`,
+  );
+}
+
+function beyondPython(expiry: unknown, lastYear: number): SessionUsageError {
+  return new SessionUsageError(
+    `session.setExpiry() expected a time that ends in the years 1 to ${lastYear}, which Django can read, ` +
+      `got ${describeExpiry(expiry)}.`,
+  );
+}
+
+function describeExpiry(expiry: unknown): string {
+  if (!(expiry instanceof Date)) return describeValue(expiry);
+  return Number.isNaN(expiry.getTime()) ? "an invalid Date" : `a Date of ${expiry.toISOString()}`;
+}
+
+/**
+ * Time that is left of a session if nobody comes back, in milliseconds; 0 or less: it has ended. Its end is an instant of the
+ * years 1 to 9999, whatever the record says.
+ */
+export function timeToLive(record: SessionRecord, timeouts: Timeouts, now: EpochMilliseconds): Milliseconds {
+  const end = Math.min(now + expiryAge(record, timeouts, now), absoluteEnd(record, timeouts));
+  return Math.min(Math.max(end, FIRST_INSTANT), LAST_INSTANT) - now;
+}
+
+/**
+ * Django's `get_expiry_age`, in milliseconds: a missing or 0 expiry means the idle time, and so does one that is no expiry, at
+ * which Django raises.
+ */
 function expiryAge(record: SessionRecord, { idle }: Timeouts, now: EpochMilliseconds): Milliseconds {
   const expiry = record.read(EXPIRY_KEY);
-  if (typeof expiry === "number" && Number.isFinite(expiry) && expiry !== 0) return expiry * 1000;
-  const instant = typeof expiry === "string" ? Date.parse(expiry) : Number.NaN;
-  return Number.isNaN(instant) ? idle : instant - now;
+  if (typeof expiry === "string") return toInstant(expiry, now + idle) - now;
+  const seconds = typeof expiry === "bigint" ? fromBigint(expiry) : expiry;
+  return typeof seconds === "number" && Number.isFinite(seconds) && seconds !== 0 ? seconds * 1000 : idle;
+}
+
+/** An integer beyond 2^53 is beyond the years of Python, too: its sign alone counts. */
+function fromBigint(integer: bigint): number {
+  return integer > 0n ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER;
+}
+
+// `Date.parse` takes other texts as well, such as "1", which Python's `datetime.fromisoformat` does not.
+const ISO_DATE = /^\d{4}-\d\d-\d\d/;
+
+/** What older versions of Sojourn wrote for a year beyond 9999 (ECMA-262, "Expanded Years"), and what others may write. */
+const LATE_YEAR = /^\+?0*[1-9]\d{4,}-\d\d-\d\d/;
+
+function toInstant(text: string, otherwise: EpochMilliseconds): EpochMilliseconds {
+  if (LATE_YEAR.test(text)) return LAST_INSTANT;
+  const instant = ISO_DATE.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(instant) ? otherwise : instant;
 }
 
 /** How long a session lives after each activity, in milliseconds: its own expiry in seconds, else the idle time. */
@@ -72,5 +128,6 @@ function absoluteEnd(record: SessionRecord, { absolute }: Timeouts): EpochMillis
 /** Django's `get_expire_at_browser_close`: whether the cookie goes without a Max-Age. */
 export function endsWithBrowser(record: SessionRecord, { expireAtBrowserClose }: Timeouts): boolean {
   const expiry = record.read(EXPIRY_KEY);
-  return expiry === undefined || expiry === null ? expireAtBrowserClose : expiry === 0;
+  // Python's False is equal to 0.
+  return expiry === undefined || expiry === null ? expireAtBrowserClose : expiry === 0 || expiry === false;
 }

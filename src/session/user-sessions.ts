@@ -1,11 +1,20 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Clock, EpochMilliseconds, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
-import { SessionInterrupted, StoreConnectionError } from "../core/errors.ts";
+import { SessionInterrupted, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
 import type { SessionStore } from "../stores/session-store.ts";
-import type { IndexedSession, UserIndex, UserIndexEntry } from "../stores/user-index.ts";
+import {
+  type IndexedSession,
+  LARGEST_PAGE,
+  type UserIndex,
+  type UserIndexEntry,
+  type UserIndexPage,
+  type UserIndexRange,
+} from "../stores/user-index.ts";
 import { describeDevice } from "./device.ts";
+import { deleteRecords } from "./record-deletion.ts";
+import { inSteps } from "./steps.ts";
 
 /** A session of a user, as `sessions.ofUser` lists it. */
 export interface UserSession {
@@ -14,7 +23,7 @@ export interface UserSession {
   readonly createdAt: Date;
   /** To within `sessions.touchEvery`. */
   readonly lastSeenAt: Date;
-  /** What the visitor came with, such as `Firefox on Windows`; `undefined` when that is not known. */
+  /** Label such as `Firefox on Windows`, of names that the library knows; `undefined` when there is none. */
   readonly device: string | undefined;
   /** Whether it is the session that was given as the current one. */
   readonly current: boolean;
@@ -34,10 +43,35 @@ export interface Listing {
 /** What a request brings to the creation of a session. */
 export interface Creation {
   readonly userAgent: string | undefined;
-  /** The user's epoch when the request first set out to create a session; if it fails, the next try must find the same. */
-  epoch?: string;
+  /**
+   * The user's epoch when the request first set out to create a session, as {@link UserSessions.epochOf} tells it; if it
+   * fails, the next try must find the same.
+   *
+   * @defaultValue the epoch when the session is listed
+   */
+  epoch?: string | Promise<string>;
   /** The key, in the store, of the session that goes once the new one is there. */
   replaces?: SessionKey;
+}
+
+/**
+ * What a listed session is found to be:
+ *
+ * - `"live"`: its record is there, and the user's.
+ * - `"gone"`: there is no record, it has expired, or it is another user's.
+ * - `"unknown"`: there is a record that cannot be read here, such as one with a secret that this process does not have.
+ */
+export type ListedState = "live" | "gone" | "unknown";
+
+/** Finds out what a session is found to be. */
+export type ListedStateOf = (key: SessionKey, deadline: Deadline) => Promise<ListedState>;
+
+/** How a walk through the sessions of a user is bounded, and heard of. */
+export interface RevocationSteps {
+  /** Makes the deadline of each step. */
+  readonly pageDeadline: () => Deadline;
+  /** Called after each step, with the keys of the sessions that it has ended. */
+  readonly onEnded: (keys: readonly SessionKey[]) => void;
 }
 
 /** What {@link UserSessions} needs. */
@@ -47,30 +81,48 @@ export interface UserSessionsOptions {
   readonly clock: Clock;
   /** How many sessions a user may have; `undefined`: any number. */
   readonly maxPerUser: number | undefined;
+  /** How much longer than its record an entry is kept: more than the time between two notes of a session in use. */
+  readonly slack: Milliseconds;
 }
 
 // A creation ends with its deadline; an hour is longer than any that is sensible.
-const LEAST_LIST_TTL = 3_600_000;
+const EPOCH_TTL = 3_600_000;
 
-/** The sessions of each user: who is listed, and that nobody outlives a revocation. */
+/** How far the clocks of two processes may be apart. */
+export const CLOCK_SKEW: Milliseconds = 60_000;
+
+/** How long a session may be listed without a record, besides the deadline of its creation. */
+const CREATION_MARGIN: Milliseconds = 5 * CLOCK_SKEW;
+
+/** The sessions of each user: which are listed, and that none outlives a revocation. */
 export class UserSessions {
   readonly #store: SessionStore;
   readonly #index: UserIndex;
   readonly #clock: Clock;
   readonly #maxPerUser: number | undefined;
+  readonly #slack: Milliseconds;
 
-  constructor({ store, index, clock, maxPerUser }: UserSessionsOptions) {
+  constructor({ store, index, clock, maxPerUser, slack }: UserSessionsOptions) {
     this.#store = store;
     this.#index = index;
     this.#clock = clock;
     this.#maxPerUser = maxPerUser;
+    this.#slack = slack;
+  }
+
+  /** The user's epoch, for {@link Creation}: a session that is created later under it does not outlive a revocation from now on. */
+  epochOf(userId: string, deadline: Deadline): Promise<string> {
+    return this.#index.epoch(userId, deadline);
   }
 
   /**
    * Creates a record so that it cannot outlive a revocation of its user that has begun meanwhile: lists it first, and
-   * afterwards deletes it again if the user's epoch has moved or it had to make room for a later one.
+   * afterwards deletes it again if the user's epoch has moved or it has to make room for a later one. Before it is created,
+   * the sessions that have to make room for it end.
    *
    * @throws {SessionInterrupted} When it was deleted again.
+   * @throws {StoreConnectionError} When a session that has to make room could not be deleted. That one stays listed; the next
+   *   creation tries again.
    */
   async guardCreation<Result>(
     listing: Listing,
@@ -78,89 +130,151 @@ export class UserSessions {
     deadline: Deadline,
     create: () => Promise<Result>,
   ): Promise<Result> {
-    const { userId, key, ttl } = listing;
+    const { userId, key } = listing;
     const { replaces } = creation;
-    const limits = { most: this.#maxPerUser, replaces, ttl: listTtl(ttl), now: this.#clock.now() };
+    const limits = { most: this.#maxPerUser, replaces, slack: this.#slack, now: this.#clock.now() };
+    const before = await creation.epoch;
     const { epoch, evicted } = await this.#index.add(userId, this.#entryOf(listing), limits, deadline);
-    creation.epoch ??= epoch;
-    await this.#deleteAll(evicted, deadline);
+    creation.epoch = before ?? epoch;
+    if (creation.epoch !== epoch) return this.#undo(listing, deadline);
+    await this.#evict(listing, evicted, deadline);
     const result = await create();
     const now = await this.#index.check(userId, key, deadline);
-    if (now.epoch === creation.epoch && now.isListed) return result;
-    await this.#store.delete(key, deadline);
-    await this.#index.remove(userId, [key], deadline);
-    throw new SessionInterrupted();
+    return now.epoch === epoch && now.isListed ? result : this.#undo(listing, deadline);
   }
 
   /** Notes that a session was seen, and lists it if it is not listed yet: Django's are not. */
   async see(listing: Listing, deadline: Deadline): Promise<void> {
-    await this.#index.put(listing.userId, this.#entryOf(listing), listTtl(listing.ttl), deadline);
+    await this.#index.put(listing.userId, this.#entryOf(listing), this.#clock.now(), deadline);
   }
 
-  /** Takes a session off the list. */
+  /** Takes a session off the list, whose record is deleted. */
   forget(userId: string, key: SessionKey, deadline: Deadline): Promise<void> {
-    return this.#index.remove(userId, [key], deadline);
+    return this.#index.remove(userId, [{ key }], deadline);
   }
 
   /**
-   * The sessions of a user, the one seen last first. Each is looked up; those that are gone are taken off the list.
-   *
-   * @param isLive Whether a record is there and the user's.
+   * A part of the sessions of a user, of these the one seen last first. Each is looked up. One that is gone is left out, and
+   * taken off the list unless its creation may be under way.
    */
-  async list(
+  async page(
     userId: string,
-    deadline: Deadline,
-    isLive: (key: SessionKey) => Promise<boolean>,
-  ): Promise<IndexedSession[]> {
-    const listed = await this.#index.list(userId, deadline);
-    const checks = await Promise.all(listed.map(({ key }) => isLive(key)));
-    const gone = listed.filter((_, index) => checks[index] === false).map(({ key }) => key);
-    if (gone.length > 0) await this.#index.remove(userId, gone, deadline);
-    return listed
-      .filter((_, index) => checks[index])
-      .toSorted((left, right) => right.entry.lastSeenAt - left.entry.lastSeenAt);
+    range: UserIndexRange,
+    pageDeadline: () => Deadline,
+    stateOf: ListedStateOf,
+  ): Promise<UserIndexPage> {
+    const { sessions, next } = await this.#index.page(userId, range, pageDeadline());
+    const states = await inSteps(sessions, pageDeadline, ({ key }, deadline) => stateOf(key, deadline));
+    await this.#dropGone(
+      userId,
+      sessions.filter((_, at) => states[at] === "gone"),
+      pageDeadline(),
+    );
+    const found = sessions.filter((_, at) => states[at] !== "gone");
+    return { sessions: found.toSorted((left, right) => right.entry.lastSeenAt - left.entry.lastSeenAt), next };
   }
 
   /** Deletes one session. @returns The key under which it was stored, if it was there. */
-  async revoke(userId: string, ref: string, deadline: Deadline): Promise<readonly SessionKey[]> {
-    const listed = await this.#index.list(userId, deadline);
-    const key = listed.find((session) => refOf(session.key) === ref)?.key;
-    if (key === undefined) return [];
-    const wasThere = await this.#store.delete(key, deadline);
-    await this.#unlist(userId, [key], deadline);
-    return wasThere ? [key] : [];
+  async revoke(userId: string, ref: string, pageDeadline: () => Deadline): Promise<readonly SessionKey[]> {
+    for await (const sessions of this.#pages(userId, pageDeadline)) {
+      const key = sessions.find((session) => refOf(session.key) === ref)?.key;
+      if (key === undefined) continue;
+      const deadline = pageDeadline();
+      const wasThere = await this.#store.delete(key, deadline);
+      await this.#unlist(userId, [key], deadline);
+      return wasThere ? [key] : [];
+    }
+    return [];
   }
 
-  /** Deletes all sessions of a user, also those whose creation is under way. @returns The keys of those that were there. */
-  async revokeAll(userId: string, exceptRef: string | undefined, deadline: Deadline): Promise<readonly SessionKey[]> {
-    const epoch = randomBytes(8).toString("hex");
-    let listed = await this.#index.revoke(userId, epoch, LEAST_LIST_TTL, deadline);
-    const newest = listed.reduce((latest, { entry }) => Math.max(latest, entry.createdAt), this.#clock.now());
-    const ended: SessionKey[] = [];
-    const known = new Set<SessionKey>();
-    for (;;) {
-      const isDoomed = ({ key, entry }: IndexedSession): boolean =>
-        !known.has(key) && entry.createdAt <= newest && refOf(key) !== exceptRef;
-      const doomed = listed.filter(isDoomed).map(({ key }) => key);
-      if (doomed.length === 0) return ended;
-      for (const key of doomed) known.add(key);
-      ended.push(...(await this.#deleteAll(doomed, deadline)));
-      await this.#unlist(userId, doomed, deadline);
-      // One of them may have got a new key before it was deleted. The new one is of the same age, and was listed first.
-      listed = await this.#index.list(userId, deadline).catch(throwHalfDone);
+  /**
+   * Deletes all sessions of a user, also those whose creation is under way, step by step. What has been deleted when a step
+   * fails stays deleted, and the next call goes on from there.
+   */
+  async revokeAll(userId: string, exceptRef: string | undefined, steps: RevocationSteps): Promise<void> {
+    const begin = this.#clock.now();
+    const refusal = await this.#setEpoch(userId, steps.pageDeadline()).catch(asServiceError);
+    try {
+      await this.#endListed(userId, exceptRef, begin, steps);
+      if (refusal === undefined) return;
+      // A server whose memory is full refuses to write, but not to delete; then it has room.
+      await this.#setEpoch(userId, steps.pageDeadline());
+      await this.#endListed(userId, exceptRef, begin, steps);
+    } catch (cause) {
+      throw halfDone(cause);
     }
   }
 
-  /** Sessions that are gone may stay listed: whoever reads the list looks. So the failure does not undo the deletion. */
-  async #unlist(userId: string, keys: readonly SessionKey[], deadline: Deadline): Promise<void> {
-    await this.#index.remove(userId, keys, deadline).catch(() => {});
+  async #setEpoch(userId: string, deadline: Deadline): Promise<undefined> {
+    await this.#index.revoke(userId, randomBytes(8).toString("hex"), EPOCH_TTL, deadline);
   }
 
-  async #deleteAll(keys: readonly SessionKey[], deadline: Deadline): Promise<readonly SessionKey[]> {
-    const results = await Promise.allSettled(keys.map((key) => this.#store.delete(key, deadline)));
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed === undefined) return keys.filter((_, index) => isFulfilledWith(results[index], true));
-    return throwHalfDone(failed.reason);
+  /**
+   * Walks through the list until a whole walk finds nothing to end: a session may have got a new key before it was deleted.
+   * The new one is of the same age, and was listed first. One that was created later, by any clock, stays.
+   */
+  async #endListed(
+    userId: string,
+    exceptRef: string | undefined,
+    begin: EpochMilliseconds,
+    { pageDeadline, onEnded }: RevocationSteps,
+  ): Promise<void> {
+    const isDoomed = ({ key, entry }: IndexedSession): boolean =>
+      entry.createdAt <= begin + CLOCK_SKEW && refOf(key) !== exceptRef;
+    for (let isClean = false; !isClean;) {
+      isClean = true;
+      for await (const sessions of this.#pages(userId, pageDeadline)) {
+        const doomed = sessions.filter(isDoomed).map(({ key }) => key);
+        if (doomed.length === 0) continue;
+        isClean = false;
+        await deleteRecords(this.#store, doomed, pageDeadline, onEnded);
+        await this.#index.remove(userId, doomed.map(toUnlisting), pageDeadline());
+      }
+    }
+  }
+
+  async *#pages(
+    userId: string,
+    pageDeadline: () => Deadline,
+  ): AsyncGenerator<readonly IndexedSession[], void, undefined> {
+    let after: string | undefined;
+    do {
+      const page: UserIndexPage = await this.#index.page(userId, { after, limit: LARGEST_PAGE }, pageDeadline());
+      yield page.sessions;
+      after = page.next;
+    } while (after !== undefined);
+  }
+
+  /** Ends sessions that have to make room: first their records, then their entries. */
+  async #evict({ userId, key }: Listing, evicted: readonly SessionKey[], deadline: Deadline): Promise<void> {
+    if (evicted.length === 0) return;
+    try {
+      await deleteRecords(this.#store, evicted, () => deadline);
+    } catch (cause) {
+      // There will be no record: left alone, the entry would take room until it ends.
+      await this.#unlist(userId, [key], deadline);
+      throw couldNotMakeRoom(cause);
+    }
+    await this.#unlist(userId, evicted, deadline);
+  }
+
+  async #undo({ userId, key }: Listing, deadline: Deadline): Promise<never> {
+    await this.#store.delete(key, deadline);
+    await this.#unlist(userId, [key], deadline);
+    throw new SessionInterrupted();
+  }
+
+  async #dropGone(userId: string, gone: readonly IndexedSession[], deadline: Deadline): Promise<void> {
+    const young = this.#clock.now() - deadline.total - CREATION_MARGIN;
+    const dropped = gone
+      .filter(({ entry }) => entry.lastSeenAt < young)
+      .map(({ key, entry }) => ({ key, keptUntil: entry.keepUntil }));
+    await this.#index.remove(userId, dropped, deadline);
+  }
+
+  /** Sessions that are gone may stay listed: the reader of a list looks. So the failure does not undo the deletion. */
+  async #unlist(userId: string, keys: readonly SessionKey[], deadline: Deadline): Promise<void> {
+    await this.#index.remove(userId, keys.map(toUnlisting), deadline).catch(() => {});
   }
 
   #entryOf({ key, createdAt, ttl, userAgent }: Listing): IndexedSession {
@@ -168,21 +282,16 @@ export class UserSessions {
     const entry: UserIndexEntry = {
       createdAt: createdAt ?? now,
       lastSeenAt: now,
-      expiresAt: now + ttl,
+      keepUntil: now + ttl + this.#slack,
       device: describeDevice(userAgent) ?? "",
     };
     return { key, entry };
   }
 }
 
-/** Whatever became of the last step, some of those before it may have deleted sessions. */
-function throwHalfDone(cause: unknown): never {
-  const message = "Not all sessions of the user could be deleted; some may be gone already. Try it again.";
-  throw new StoreConnectionError(message, { outcome: "unknown", cause });
-}
-
-function isFulfilledWith<Value>(result: PromiseSettledResult<Value> | undefined, value: Value): boolean {
-  return result?.status === "fulfilled" && result.value === value;
+/** Whether a text has the form of a {@link refOf}. */
+export function isRef(text: string): boolean {
+  return /^[A-Za-z0-9_-]{22}$/.test(text);
 }
 
 /** Names a session by a hash of the key under which it is stored: nobody gets from it to the key. */
@@ -190,6 +299,24 @@ export function refOf(key: SessionKey): string {
   return createHash("sha256").update(`sojourn.ref:${key}`).digest("base64url").slice(0, 22);
 }
 
-function listTtl(ttl: Milliseconds): Milliseconds {
-  return Math.max(ttl, LEAST_LIST_TTL);
+/** Whatever became of the last step, some of those before it may have deleted sessions. */
+export function halfDone(cause: unknown): StoreConnectionError {
+  const message =
+    "Not all sessions could be ended; some may be gone already. Call it again: it goes on with what is left.";
+  return new StoreConnectionError(message, { outcome: "unknown", cause });
+}
+
+function couldNotMakeRoom(cause: unknown): StoreConnectionError {
+  const message =
+    "No session was created, since an older one of the user, beyond sessions.maxPerUser, could not be ended before. Try it again.";
+  return new StoreConnectionError(message, { outcome: "unknown", cause });
+}
+
+function asServiceError(error: unknown): StoreServiceError {
+  if (error instanceof StoreServiceError) return error;
+  throw error;
+}
+
+function toUnlisting(key: SessionKey): { readonly key: SessionKey } {
+  return { key };
 }

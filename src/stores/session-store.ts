@@ -87,6 +87,13 @@ export interface SessionStore {
   /** Deletes a record. @returns Whether there was a live one. */
   delete(key: SessionKey, deadline: Deadline): Promise<boolean>;
 
+  /**
+   * Deletes many records, at most some dozens, in fewer steps than {@link delete} would. Optional: revocations use it.
+   *
+   * @returns The keys of those that were live.
+   */
+  deleteMany?(keys: readonly SessionKey[], deadline: Deadline): Promise<readonly SessionKey[]>;
+
   /** Deletes a record, if it still is the version of the etag. */
   deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult>;
 

@@ -6,9 +6,9 @@ import type { SessionKey } from "../core/ids.ts";
 export interface UserIndexEntry {
   readonly createdAt: EpochMilliseconds;
   readonly lastSeenAt: EpochMilliseconds;
-  /** When the session ends if nobody comes back. Entries past it count for nothing. */
-  readonly expiresAt: EpochMilliseconds;
-  /** What the visitor came with, such as `Firefox on Windows`; may be empty. */
+  /** When the entry may be dropped: the expiry of the record, and some slack. */
+  readonly keepUntil: EpochMilliseconds;
+  /** Label such as `Firefox on Windows`, at most 64 characters of printable ASCII; may be empty. */
   readonly device: string;
 }
 
@@ -20,63 +20,127 @@ export interface IndexedSession {
 
 /** What an addition has to keep to. */
 export interface UserIndexLimits {
-  readonly most: number | undefined;
-  readonly replaces?: SessionKey | undefined;
-  /** How long the list is kept at least. */
-  readonly ttl: Milliseconds;
   readonly now: EpochMilliseconds;
+  /** How much later than its record an entry ends. */
+  readonly slack: Milliseconds;
+  /** How many sessions the user may have, the new one included; `undefined`: any number. */
+  readonly most: number | undefined;
+  /** A session that goes once the new one is there: it counts for nothing, and does not make room. */
+  readonly replaces?: SessionKey | undefined;
 }
 
 /** Answer of {@link UserIndex.add}. */
 export interface UserIndexAddition {
   /** The user's epoch at the moment of the addition; empty until the user is first revoked. */
   readonly epoch: string;
-  /** Sessions that had to make room, oldest first. They are no longer listed; their records are the caller's. */
+  /**
+   * Sessions that have to make room, at most {@link MOST_EVICTIONS}. They are still listed: the caller deletes their records,
+   * then takes them off the list. Until then each addition names them again.
+   */
   readonly evicted: readonly SessionKey[];
 }
 
 /** Answer of {@link UserIndex.check}. */
 export interface UserIndexCheck {
   readonly epoch: string;
-  /** Whether the session is listed: it is not, once it had to make room for others. */
+  /** Whether the session is listed and has not been told to make room. */
   readonly isListed: boolean;
 }
+
+/** Which part of a list is asked for. */
+export interface UserIndexRange {
+  /** `next` of the page before; `undefined`: from the beginning. */
+  readonly after: string | undefined;
+  /** How many entries, at most {@link LARGEST_PAGE}. */
+  readonly limit: number;
+}
+
+/** Part of a list. */
+export interface UserIndexPage {
+  /** Those that are kept longest come first. */
+  readonly sessions: readonly IndexedSession[];
+  /** Leads to the next page; `undefined` after the last one. It may hold a session key. */
+  readonly next: string | undefined;
+}
+
+/** A session to take off a list. */
+export interface Unlisting {
+  readonly key: SessionKey;
+  /** Leaves the entry where it is kept until another moment than this: somebody has renewed it. */
+  readonly keptUntil?: EpochMilliseconds | undefined;
+}
+
+/** Most sessions that one addition tells to make room. A list that is far too long shrinks with each login. */
+export const MOST_EVICTIONS = 20;
+
+/**
+ * Among how many sessions the oldest is looked for. Of a user who has more, those that end first are looked at, so that an
+ * addition costs the engine the same, however many there are.
+ */
+export const EVICTION_CANDIDATES = 128;
+
+/** Most entries of a page: some tenths of a millisecond of Redis's time. */
+export const LARGEST_PAGE = 200;
 
 /**
  * Lists the sessions of each user, beside the records.
  *
- * It may list sessions that are gone, and who reads a list checks the records; it never misses a session that
- * Sojourn has created. Whoever creates a record for a user adds it first, creates the record, and then checks: when
- * the epoch has moved or the session is no longer listed, the record is deleted again. Whoever revokes a user sets
- * another epoch first, which also answers the list, then deletes the records. So a session whose creation began
- * before a revocation does not outlive it.
+ * It may list sessions that are gone: the reader of a list checks the records. It never misses a live session that Sojourn
+ * has created, since an entry is there before its record, outlives it, and leaves the list after it. The creator of a
+ * record reads the epoch, adds an entry, creates the record, and then checks: when the epoch has moved or the session has to
+ * make room, the record is deleted again. A revocation sets another epoch, then walks the list and deletes the records.
+ * So a session whose creation began before a revocation does not outlive it.
  *
  * - Each method decides at one instant, and touches one user only: on a cluster, one slot.
- * - `ttl` is how long the list of this user has to be kept at least, in milliseconds.
+ * - Each method costs the engine a few milliseconds at most, also when a user has some 100 000 sessions.
+ * - The engine may drop an entry once its `keepUntil` has passed.
  * - Deadlines and failures are those of `SessionStore`.
  */
 export interface UserIndex {
+  /** The user's epoch; empty until the user is first revoked. */
+  epoch(userId: string, deadline: Deadline): Promise<string>;
+
   /**
-   * Lists a session, after dropping what has expired.
-   *
-   * @param limits.most How many sessions the user may have, this one included; `undefined`: any number. The oldest by
-   *   `createdAt` make room.
-   * @param limits.replaces A session that goes once this one is there: it counts for nothing, and is not evicted.
+   * Lists a session, and tells which others have to make room: while more than `most` have not expired, the oldest by
+   * `createdAt` of {@link EVICTION_CANDIDATES}. They count for nothing from then on, and stay listed.
    */
   add(userId: string, session: IndexedSession, limits: UserIndexLimits, deadline: Deadline): Promise<UserIndexAddition>;
 
   /** What the creator of a session has to know once the record is there. */
   check(userId: string, key: SessionKey, deadline: Deadline): Promise<UserIndexCheck>;
 
-  /** Lists a session, or renews its entry. It evicts nobody. */
-  put(userId: string, session: IndexedSession, ttl: Milliseconds, deadline: Deadline): Promise<void>;
+  /**
+   * Lists a session, or renews its entry: the earlier `createdAt` and the later `keepUntil` stay. It tells nobody to make
+   * room.
+   */
+  put(userId: string, session: IndexedSession, now: EpochMilliseconds, deadline: Deadline): Promise<void>;
 
-  /** Takes sessions off the list. */
-  remove(userId: string, keys: readonly SessionKey[], deadline: Deadline): Promise<void>;
+  /** Takes sessions off the list, at most {@link LARGEST_PAGE}. */
+  remove(userId: string, sessions: readonly Unlisting[], deadline: Deadline): Promise<void>;
 
-  /** The sessions of a user, in no order. */
-  list(userId: string, deadline: Deadline): Promise<readonly IndexedSession[]>;
+  /**
+   * Part of the sessions of a user. Of the entries that stay as they are while the list is walked, each comes exactly once.
+   */
+  page(userId: string, range: UserIndexRange, deadline: Deadline): Promise<UserIndexPage>;
 
-  /** Sets the epoch, and answers the list as it is at that moment. The list stays as it is. */
-  revoke(userId: string, epoch: string, ttl: Milliseconds, deadline: Deadline): Promise<readonly IndexedSession[]>;
+  /**
+   * Sets the epoch. The list stays as it is.
+   *
+   * @param ttl How long it has to be kept at least.
+   */
+  revoke(userId: string, epoch: string, ttl: Milliseconds, deadline: Deadline): Promise<void>;
+}
+
+/** What is needed of a session to choose those that make room. */
+export interface EvictionCandidate {
+  readonly key: SessionKey;
+  readonly createdAt: EpochMilliseconds;
+}
+
+/** The oldest sessions, oldest first; of equally old ones, those with the lesser key. */
+export function oldestOf(candidates: readonly EvictionCandidate[], count: number): SessionKey[] {
+  return candidates
+    .toSorted((left, right) => left.createdAt - right.createdAt || (left.key < right.key ? -1 : 1))
+    .slice(0, Math.max(0, Math.min(count, MOST_EVICTIONS)))
+    .map(({ key }) => key);
 }

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import type { Milliseconds } from "../core/clock.ts";
 import { StoreConnectionError } from "../core/errors.ts";
+import { pause } from "../core/timers.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import type { SessionTombstones } from "../stores/session-tombstones.ts";
 
@@ -94,7 +93,7 @@ function faultyTombstones(tombstones: SessionTombstones, call: Call): SessionTom
 }
 
 async function suffer<Result>(fault: Fault, method: FaultyMethod, execute: () => Promise<Result>): Promise<Result> {
-  await (typeof fault.delay === "number" ? sleep(fault.delay) : fault.delay);
+  await (typeof fault.delay === "number" ? pause(fault.delay) : fault.delay);
   if (fault.fail === undefined) return execute();
   if (fault.fail === "unknown-after") await execute();
   const outcome = fault.fail === "not-sent" ? "not-sent" : "unknown";

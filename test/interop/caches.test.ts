@@ -280,8 +280,8 @@ for (const name of ["lts", "codex"] as const satisfies DjangoName[]) {
           const begun = performance.now();
           await there.call("set", ["theirs", SAMPLE], options);
           await node.set("ours", SAMPLE, options);
-          await there.call("set", ["touched-here", SAMPLE, 7]);
-          await node.set("touched-there", SAMPLE, { timeout: 7 });
+          await there.call("set", ["touched-here", SAMPLE, 7000]);
+          await node.set("touched-there", SAMPLE, { timeout: 7000 });
           expect(await node.touch("touched-here", timeout)).toBe(true);
           expect(await there.call("touch", ["touched-there"], options)).toBe(true);
           for (const key of ["theirs", "ours", "touched-here", "touched-there"]) {

@@ -167,7 +167,43 @@ describeWithDjango("Node reads what Django has written", (django) => {
       session.setExpiry(expiry);
       await session.save();
       const seen = await django().call("expiry", { record: await site.recordOf(session), now });
-      expect(seen, String(expiry)).toEqual({ age, withBrowser: expiry === 0 });
+      expect(seen, String(expiry)).toEqual({ age, withBrowser: expiry === 0, date: expect.any(Number) });
+    }
+  });
+
+  test("what setExpiry() takes at its bounds, Django reads and adds to its time", async () => {
+    const site = new NodeSite();
+    const [now, day] = [Math.floor(site.clock.now() / 1000), 86_400];
+    const lastSecond = Date.parse("9899-12-31T23:59:59Z") / 1000;
+    const farSecond = Date.parse("9999-12-31T23:59:59Z") / 1000;
+    const vectors = [
+      [lastSecond - now, lastSecond],
+      [1000 * 365 * day, now + 1000 * 365 * day],
+      [new Date(farSecond * 1000 + 999), farSecond],
+    ] as const;
+    for (const [expiry, end] of vectors) {
+      const session = await site.sessions.create({ cart: 1 });
+      session.setExpiry(expiry);
+      await session.save();
+      const seen = await django().call("expiry", { record: await site.recordOf(session), now });
+      expect(seen, String(expiry)).toEqual({ age: end - now, withBrowser: false, date: end });
+    }
+  });
+
+  test("an expiry that Django has stored means the same here, whatever it is", async () => {
+    const site = new NodeSite();
+    const now = Math.floor(site.clock.now() / 1000);
+    for (const seconds of [1.5, 200_000_000_000, 31_557_600_000]) {
+      const record = await django().call("withExpiry", { seconds });
+      const { age, date } = await django().call("expiry", { record, now });
+      const { expiryDate } = await site.open(record);
+      expect(expiryDate.getTime() / 1000, String(seconds)).toBe(now + age);
+      expect(Math.floor(expiryDate.getTime() / 1000)).toBe(date);
+    }
+    // Django raises OverflowError at these.
+    for (const seconds of [9e12, 1e15]) {
+      const { expiryDate, isNew } = await site.open(await django().call("withExpiry", { seconds }));
+      expect([isNew, expiryDate.toISOString()]).toEqual([false, "9999-12-31T23:59:59.999Z"]);
     }
   });
 });

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, existsSync } from "node:fs";
+import { cpSync, existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -84,6 +84,19 @@ describe("on a fresh clone, in a folder with spaces, called from elsewhere", () 
     const { status, lines } = await outputOf(npmIn(clone, ["test", "--", "--project=unit", "src/core"]));
     expect(lines.at(-1)).toMatch(/^[1-9]\d* passed, 0 failed, 0 skipped$/);
     expect(status).toBe(0);
+  });
+
+  test("the counts of several runs are added in the file that --tally names, also of one without a report", async () => {
+    const tally = join(folder, "tally");
+    const runs = [["src/core/durations"], ["src/core/settings"], ["--no-such-option"]];
+    const passed: number[] = [];
+    for (const args of runs) {
+      const { lines } = await outputOf(npmIn(clone, ["test", "--", "--project=unit", `--tally=${tally}`, ...args]));
+      passed.push(Number.parseInt(lines.at(-1) ?? "", 10));
+    }
+    const [first = 0, second = 0, third] = passed;
+    expect(third).toBe(0);
+    expect(readFileSync(tally, "utf8")).toBe(`${first + second} passed, 1 failed, 0 skipped\n`);
   });
 
   describe("npm test fails, and says how often,", () => {

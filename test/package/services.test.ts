@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Finished, run } from "../../scripts/lib/processes.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";
+import { FAST } from "../../scripts/lib/projects.mjs";
 import { findCommand } from "../../scripts/services.mjs";
 import { temporaryFolder, writeFiles } from "../support/temporary-folder.ts";
 
@@ -124,6 +125,13 @@ test("a python3 that cannot make virtual environments counts as missing", async 
   await machine.has("python3", "exit 1");
   const { output } = await machine.services("interop");
   expect(output).toMatch(/^python3 with venv is missing /);
+});
+
+test("npm test asks for a Redis alone", async () => {
+  const machine = new Machine();
+  await machine.hasApt(machine.appears("redis-server"));
+  expect(await machine.services(...FAST)).toEqual({ status: 0, output: "Installing redis-server with apt-get ...\n" });
+  expect(machine.aptCalls.at(-1)).toMatch(/^noninteractive install (-\S+ )*redis-server$/);
 });
 
 test("tests that need no server ask for none", async () => {

@@ -53,6 +53,17 @@ export function openHarness(
   return { sessions, store: inner, clock, events, calls, keys: () => keysOf(inner), otherProcess, withoutSchema };
 }
 
+/** A store that shares no tombstones between processes, as one of an application's own may be. */
+export function withoutTombstones(store: SessionStore): SessionStore {
+  return new Proxy(store, {
+    get: (target, name) => {
+      if (name === "tombstones") return undefined;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
 async function keysOf(store: SessionStore): Promise<string[]> {
   const keys: string[] = [];
   for await (const key of store.scan(anyDeadline)) keys.push(key);
@@ -119,14 +130,14 @@ export class PendingRequest {
     return this.#sessions.from(this.#request);
   }
 
-  async finish(status = 200, headersSent = false): Promise<void> {
+  async finish(status = 200, headersSent = false, isClientGone = false): Promise<void> {
     const scope = this.#sessions.scope(this.#request, {
       cookieHeader: undefined,
       isSecure: () => true,
       host: () => "",
     });
     try {
-      await scope.finish({ status, headersSent });
+      await scope.finish({ status, headersSent, isClientGone });
     } finally {
       if (!headersSent) this.setCookie.push(...scope.headers().setCookie);
       for (const header of this.setCookie) this.#browser.cookie = readSetCookie(header);

@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { describeShop, expectText, logIn, type Scene, SCREENS } from "./support.ts";
+import { describeShop, describeShopOnce, expectText, logIn, type Scene, SCREENS } from "./support.ts";
 
 /** Two browsers, each logged in as the same user, on the account page. Those of earlier tests are logged out. */
 async function logInTwice({ visitor, enterAnother }: Scene): Promise<{ first: Page; second: Page }> {
@@ -28,7 +28,7 @@ async function isFitting(tab: Page): Promise<boolean> {
 
 const HELD_BACK = "Field notebook: one more is in your cart.";
 
-describeShop("my devices", (play) => {
+describeShopOnce("my devices", (play) => {
   test("a login in a second browser shows up in the first, which marks itself", () =>
     play(async (scene) => {
       const { first, second } = await logInTwice(scene);
@@ -102,7 +102,7 @@ describeShop("my devices", (play) => {
     }));
 });
 
-describeShop("what is said once", (play) => {
+describeShopOnce("what is said once", (play) => {
   test("a notice is on the next page and on no later one, without JavaScript", () =>
     play(
       async ({ visitor }) => {
@@ -136,20 +136,23 @@ describeShop("what is said once", (play) => {
     }));
 });
 
-describeShop("from the workshop", (play) => {
+describeShopOnce("from the workshop", (play) => {
   test("the page says how old it is, grows older, and is new when it is made anew", () =>
     play(async ({ visitor, enterAnother }) => {
       const tab = await visitor.openTab();
       await tab.click(".foot a[href='/news']");
-      await press(tab, "form[action='/news/anew'] button");
       const age = async (of: Page): Promise<number> => Number(await of.locator("#age strong").innerText());
-      expect(await age(tab)).toBeLessThan(3);
+      const isNew = async (of: Page): Promise<void> => {
+        const begin = performance.now();
+        await press(of, "form[action='/news/anew'] button");
+        expect(await age(of)).toBeLessThanOrEqual((performance.now() - begin) / 1000 + 1);
+      };
+      await isNew(tab);
       const counts = await tab.locator("#news").innerText();
       await expect.poll(() => age(tab), { timeout: 10_000 }).toBeGreaterThanOrEqual(3);
       const other = await (await enterAnother()).openTab("/news");
       expect(await age(other)).toBeGreaterThanOrEqual(3);
-      await press(other, "form[action='/news/anew'] button");
-      expect(await age(other)).toBeLessThan(3);
+      await isNew(other);
       expect(await other.locator("#news").innerText()).toBe(counts);
       expect(await other.locator("#age").innerText()).toContain("for 30 seconds");
       expect(await isFitting(tab)).toBe(true);

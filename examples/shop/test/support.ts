@@ -137,44 +137,50 @@ export interface Scene {
 /** Runs the body of a test with a new visitor, and fails it when a browser's console has complained. */
 export type Play = (body: (scene: Scene) => Promise<void>, options?: Partial<VisitorOptions>) => Promise<void>;
 
-/** Which store and which screen: each of both in the gate, all of them in the soak. */
-const STAGES: readonly { readonly store: "memory" | "Redis"; readonly screens: readonly ("phone" | "desk")[] }[] =
-  isSoak
-    ? [
-        { store: "memory", screens: ["phone", "desk"] },
-        { store: "Redis", screens: ["phone", "desk"] },
-      ]
-    : [
-        { store: "memory", screens: ["desk"] },
-        { store: "Redis", screens: ["phone"] },
-      ];
+interface Stage {
+  readonly store: "memory" | "Redis";
+  readonly screen: "phone" | "desk";
+}
+
+const ALL_STAGES: readonly Stage[] = (["memory", "Redis"] as const).flatMap((store) =>
+  (["phone", "desk"] as const).map((screen) => ({ store, screen })),
+);
+
+/** Each store and each screen once in the gate, with each other in the soak. */
+const STAGES: readonly Stage[] = isSoak
+  ? ALL_STAGES
+  : [
+      { store: "memory", screen: "desk" },
+      { store: "Redis", screen: "phone" },
+    ];
 
 /** `describe` for tests in a real browser: in memory and in Redis, on a phone and on a desk. */
 export function describeShop(title: string, define: (play: Play) => void): void {
-  for (const { store, screens } of STAGES) {
-    const describeIt = store === "Redis" ? describeWithRedis : describe;
-    describeIt(`${title}, in ${store}`, () => describeOnScreens(store, screens, define));
-  }
+  for (const stage of STAGES) describeOnStage(title, stage, define);
 }
 
-function describeOnScreens(
-  store: "memory" | "Redis",
-  screens: readonly ("phone" | "desk")[],
-  define: (play: Play) => void,
-): void {
-  for (const screen of screens) {
-    describeInBrowser(`on a ${screen}`, (browser) => {
-      let shop: OpenShop;
-      beforeAll(async () => {
-        shop = await OpenShop.start(store);
-      });
-      afterAll(() => shop.stop());
-      define(async (body, options) => {
-        const enter = (): Promise<Visitor> => Visitor.enter(browser(), shop.url, { screen, ...options });
-        await playScene({ shop, screen }, enter, body);
-      });
+/** As {@link describeShop}, for what depends on neither: one stage in the gate, all of them in the soak. */
+export function describeShopOnce(title: string, define: (play: Play) => void): void {
+  for (const stage of isSoak ? ALL_STAGES : STAGES.slice(-1)) describeOnStage(title, stage, define);
+}
+
+function describeOnStage(title: string, stage: Stage, define: (play: Play) => void): void {
+  const describeIt = stage.store === "Redis" ? describeWithRedis : describe;
+  describeIt(`${title}, in ${stage.store}`, () => describeOnScreen(stage, define));
+}
+
+function describeOnScreen({ store, screen }: Stage, define: (play: Play) => void): void {
+  describeInBrowser(`on a ${screen}`, (browser) => {
+    let shop: OpenShop;
+    beforeAll(async () => {
+      shop = await OpenShop.start(store);
     });
-  }
+    afterAll(() => shop.stop());
+    define(async (body, options) => {
+      const enter = (): Promise<Visitor> => Visitor.enter(browser(), shop.url, { screen, ...options });
+      await playScene({ shop, screen }, enter, body);
+    });
+  });
 }
 
 async function playScene(

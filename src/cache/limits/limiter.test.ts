@@ -268,6 +268,7 @@ describe("settings that cannot work are refused at start, naming them", () => {
     ["limiter.limit", { limit: "5" }],
     ["limiter.window", { window: 0 }],
     ["limiter.window", { window: "1" }],
+    ["limiter.window", { window: "1001y" }],
     ["limiter.algorithm", { algorithm: "leaky" }],
     ["limiter.prefix", { prefix: "" }],
     ["limiter.prefix", { prefix: undefined }],

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
 import { type Clock, systemClock } from "../../core/clock.ts";
-import { type Duration, durationSchema } from "../../core/durations.ts";
+import { type Duration, durationSchema, LONGEST_SPAN } from "../../core/durations.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CountingCache } from "./counters.ts";
 import { FixedWindowLimiter } from "./fixed-window.ts";
@@ -12,7 +12,7 @@ import { SlidingWindowLimiter } from "./sliding-window.ts";
 export interface LimiterSettings {
   /** How much is allowed in a window. An integer; 0 allows nothing. */
   readonly limit: number;
-  /** Length of a window. At least 1 ms. */
+  /** Length of a window. From 1 ms to 1000 years. */
   readonly window: Duration;
   /**
    * - `"fixed"`: counts anew in each window, which begin at other times for each id, as in django-ratelimit. Two windows that
@@ -32,7 +32,7 @@ const INTEGER = "an integer of at least 0";
 
 const limiterSchema = settingsObject({
   limit: v.pipe(v.number(INTEGER), v.safeInteger(INTEGER), v.minValue(0, INTEGER)),
-  window: durationSchema({ least: "1ms" }),
+  window: durationSchema({ least: "1ms", most: LONGEST_SPAN }),
   algorithm: v.optional(v.picklist(["fixed", "sliding"]), "fixed"),
   prefix: v.pipe(
     v.string('a text such as "login:"'),

@@ -77,8 +77,13 @@ describe("the settings of the seed guide", () => {
 });
 
 describe("cookie and expiry", () => {
-  test("SESSION_SAVE_EVERY_REQUEST extends with each request", () => {
-    expect(read({ SESSION_SAVE_EVERY_REQUEST: true }).settings.sessions).toMatchObject({ touchEvery: 0 });
+  test("SESSION_SAVE_EVERY_REQUEST extends with each request that asks for its session, and says so", () => {
+    const { settings, unsupported } = read({ SESSION_SAVE_EVERY_REQUEST: true });
+    expect(settings.sessions).toMatchObject({ touchEvery: 0 });
+    expect(unsupported).toMatchObject([
+      { setting: "SESSION_SAVE_EVERY_REQUEST", reason: expect.stringContaining("eager: true") },
+    ]);
+    expect(read({ SESSION_SAVE_EVERY_REQUEST: false }).unsupported).toStrictEqual([]);
   });
 
   test.each([

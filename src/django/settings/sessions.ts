@@ -45,6 +45,11 @@ export function toEngine(context: EngineContext): DjangoEngine {
 /** The session settings that are the same for all engines. */
 export function toSessionSettings(django: CheckedDjangoSettings, unsupported: UnsupportedSettings): SessionSettings {
   const isExtending = django.SESSION_SAVE_EVERY_REQUEST === true;
+  if (isExtending) {
+    const reason =
+      "extends a session in Node on pages that ask for it; mount the adapter with eager: true for all pages";
+    unsupported.add("SESSION_SAVE_EVERY_REQUEST", reason);
+  }
   return {
     ...(isExtending ? { touchEvery: 0 } : { profile: "django" as const }),
     expireAtBrowserClose: django.SESSION_EXPIRE_AT_BROWSER_CLOSE ?? false,

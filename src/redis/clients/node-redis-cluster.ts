@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Milliseconds } from "../../core/clock.ts";
+import { LONGEST_TIMER } from "../../core/timers.ts";
 import type {
   DriverFailure,
   RedisArgument,
@@ -169,7 +170,8 @@ function clusterOptions(
   endpoint: RedisClusterEndpoint,
   seed: RedisClusterEndpoint["cluster"][number],
 ): Parameters<Library["createCluster"]>[0] {
-  const { tls, connectTimeout } = endpoint;
+  const { tls } = endpoint;
+  const connectTimeout = Math.min(endpoint.connectTimeout, LONGEST_TIMER);
   const security = tls === undefined ? ({ tls: false } as const) : ({ ...tls, tls: true } as const);
   const socket = { ...security, connectTimeout };
   return {

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from "node:tls";
 import type * as NodeRedis from "@redis/client";
 
 import { ImproperlyConfigured } from "../../core/errors.ts";
+import { LONGEST_TIMER } from "../../core/timers.ts";
 import {
   type DriverFailure,
   type RedisArgument,
@@ -156,7 +157,11 @@ function clientOptions(endpoint: RedisEndpoint): NonNullable<Parameters<Library[
     database,
     ...connectionOptions(endpoint),
     commandOptions: NO_TIMEOUT,
-    socket: { ...socketAddress(endpoint), connectTimeout, reconnectStrategy: false },
+    socket: {
+      ...socketAddress(endpoint),
+      connectTimeout: Math.min(connectTimeout, LONGEST_TIMER),
+      reconnectStrategy: false,
+    },
   };
 }
 

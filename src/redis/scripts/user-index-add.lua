@@ -1,45 +1,84 @@
---[[ user-index-add: lists a session of a user, and makes room for it.
+--[[ user-index-add: lists a session of a user, and tells which others have to make room.
 
-     KEYS[1]  the user's list, a hash: session key -> created|last seen|expires|device (times in epoch ms), and epoch
-     ARGV[1]  the session's key and ARGV[2] its entry
-     ARGV[3]  how many sessions the user may have, this one included; 0: any number
-     ARGV[4]  how long the list is kept at least, ms
-     ARGV[5]  now, epoch ms
-     ARGV[6]  key of a session that goes once this one is there, or empty: it counts for nothing and stays
+     KEYS[1]  the user's list, a sorted set: session key -> when its entry ends, epoch ms; below zero when it has to make room
+     KEYS[2]  details, a hash: session key -> created|last seen|device (times in epoch ms), and epoch
+     ARGV[1]  the session's key and ARGV[2] its details
+     ARGV[3]  when its entry ends, epoch ms
+     ARGV[4]  now, epoch ms
+     ARGV[5]  how much later than its record an entry ends, ms
+     ARGV[6]  how many sessions the user may have, this one included; 0: any number
+     ARGV[7]  key of a session that goes once this one is there, or empty: it counts for nothing and stays
+     ARGV[8]  most sessions to tell to make room
+     ARGV[9]  among how many of those that end first the oldest are looked for
 
-     Result: the user's epoch (empty until the first revocation), then the keys that had to make room, oldest first.
-     Keeps: of all who add at the same time, no more than the allowed number stay listed.
-     Cost: O(sessions of the user); one slot. ]]
-local fields = redis.call('HGETALL', KEYS[1])
-local now = tonumber(ARGV[5])
-local epoch = ''
-local others = {}
-for at = 1, #fields, 2 do
-  local key, entry = fields[at], fields[at + 1]
-  if key == 'epoch' then
-    epoch = entry
-  elseif key ~= ARGV[1] and key ~= ARGV[6] then
-    local created, expires = string.match(entry, '^(%d+)|%d+|(%d+)|')
-    if not expires or tonumber(expires) <= now then
-      redis.call('HDEL', KEYS[1], key)
-    else
-      others[#others + 1] = { key = key, created = tonumber(created) }
-    end
-  end
+     Result: the user's epoch (empty until the first revocation), then the keys that have to make room.
+     Keeps: of all who add at the same time, no more than the allowed number count. What has to make room stays listed.
+     Cost: O(log(sessions of the user) + ARGV[9]), and 100 entries to drop at most; one slot. ]]
+local list, details = KEYS[1], KEYS[2]
+local key, replaces = ARGV[1], ARGV[7]
+local now, most = tonumber(ARGV[4]), tonumber(ARGV[6])
+local live = now + tonumber(ARGV[5])
+local range = '(' .. string.format('%.0f', live)
+
+local function drop()
+  local over = redis.call('ZRANGEBYSCORE', list, 0, ARGV[4], 'LIMIT', 0, 100)
+  if #over == 0 then return end
+  redis.call('ZREM', list, unpack(over))
+  redis.call('HDEL', details, unpack(over))
 end
 
-local result = { epoch }
-local most = tonumber(ARGV[3])
-if most > 0 and #others >= most then
-  table.sort(others, function(left, right)
+local function keep(name)
+  local ttl = math.max(1, tonumber(ARGV[3]) - now)
+  if redis.call('PTTL', name) < ttl then redis.call('PEXPIRE', name, string.format('%.0f', ttl)) end
+end
+
+local function isLive(member)
+  local score = redis.call('ZSCORE', list, member)
+  return score and tonumber(score) > live
+end
+
+local function excess()
+  local others = redis.call('ZCOUNT', list, range, '+inf')
+  if isLive(key) then others = others - 1 end
+  if replaces ~= '' and isLive(replaces) then others = others - 1 end
+  return others + 1 - most
+end
+
+local function candidates()
+  local found = {}
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', list, range, '+inf', 'LIMIT', 0, ARGV[9] + 2)) do
+    if member ~= key and member ~= replaces then found[#found + 1] = member end
+  end
+  if #found == 0 then return found end
+  local texts = redis.call('HMGET', details, unpack(found))
+  for at = 1, #found do
+    local created = texts[at] and string.match(texts[at], '^(%d+)|') or 0
+    found[at] = { key = found[at], created = tonumber(created) }
+  end
+  table.sort(found, function(left, right)
+    if left.created == right.created then return left.key < right.key end
     return left.created < right.created
   end)
-  for at = 1, #others - most + 1 do
-    redis.call('HDEL', KEYS[1], others[at].key)
-    result[#result + 1] = others[at].key
+  return found
+end
+
+drop()
+redis.call('ZADD', list, ARGV[3], key)
+redis.call('HSET', details, key, ARGV[2])
+keep(list)
+keep(details)
+
+local surplus = most > 0 and excess() or 0
+if surplus > 0 then
+  local oldest = candidates()
+  for at = 1, math.min(surplus, #oldest, tonumber(ARGV[8])) do
+    local score = redis.call('ZSCORE', list, oldest[at].key)
+    redis.call('ZADD', list, '-' .. score, oldest[at].key)
   end
 end
 
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+local result = { redis.call('HGET', details, 'epoch') or '' }
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', list, '-inf', '(0', 'LIMIT', 0, ARGV[8])) do
+  if member ~= replaces then result[#result + 1] = member end
+end
 return result

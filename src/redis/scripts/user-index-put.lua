@@ -1,11 +1,31 @@
 --[[ user-index-put: lists a session of a user, or renews its entry.
 
-     KEYS[1]  the user's list; see user-index-add
-     ARGV[1]  the session's key and ARGV[2] its entry
-     ARGV[3]  how long the list is kept at least, ms
+     KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
+     ARGV[1]  the session's key
+     ARGV[2]  when it was created and ARGV[3] last seen, epoch ms
+     ARGV[4]  its device, or empty: the known one stays
+     ARGV[5]  when its entry ends, epoch ms
+     ARGV[6]  now, epoch ms
 
      Result: 1.
-     Cost: O(1); one slot. ]]
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+     Keeps: an entry never ends earlier than it would have without this. What had to make room counts again.
+     Cost: O(log(sessions of the user)); one slot. ]]
+local list, details = KEYS[1], KEYS[2]
+local created, device = tonumber(ARGV[2]), ARGV[4]
+local text = redis.call('HGET', details, ARGV[1])
+if text then
+  local old, label = string.match(text, '^(%d+)|%d+|(.*)$')
+  if old then created = math.min(created, tonumber(old)) end
+  if device == '' and label then device = label end
+end
+
+local score = redis.call('ZSCORE', list, ARGV[1])
+local ends = math.max(tonumber(ARGV[5]), score and math.abs(tonumber(score)) or 0)
+redis.call('ZADD', list, string.format('%.0f', ends), ARGV[1])
+redis.call('HSET', details, ARGV[1], string.format('%.0f', created) .. '|' .. ARGV[3] .. '|' .. device)
+
+local ttl = math.max(1, ends - tonumber(ARGV[6]))
+for _, name in ipairs(KEYS) do
+  if redis.call('PTTL', name) < ttl then redis.call('PEXPIRE', name, string.format('%.0f', ttl)) end
+end
 return 1

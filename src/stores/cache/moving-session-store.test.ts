@@ -11,6 +11,7 @@ import { memoryCacheStore, memorySessionStore } from "../memory/index.ts";
 import type { SessionStore } from "../session-store.ts";
 import type { SessionTombstones } from "../session-tombstones.ts";
 import { cacheSessionStore } from "./index.ts";
+import { withWriter } from "./writers-mark.ts";
 
 const later = (): Deadline => new Deadline(30_000);
 const etag = (record: string) => ({ start: 0, text: record });
@@ -207,6 +208,39 @@ describe("moving beside writers", () => {
     failOnce(from, "delete");
     await expect(mover.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({ outcome: "not-sent" });
     expect(await mover.read(key, later())).toBe("one");
+  });
+});
+
+describe("a session that is deleted", () => {
+  it("stays dead when another instance reads it between the two stores", async () => {
+    const { from, mover, follower } = open();
+    for (const store of [mover, follower]) {
+      const key = newSessionKey();
+      await from.create(key, "one", HOUR, later());
+      around(from, "delete", { before: () => mover.read(key, later()), after: () => mover.read(key, later()) });
+      await store.delete(key, later());
+      expect(await mover.read(key, later())).toBeUndefined();
+      expect(await from.read(key, later())).toBeUndefined();
+    }
+  });
+
+  it("is gone for who writes to it, also where others have put their mark in its place", async () => {
+    const { from, cache, mover, at } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    await mover.read(key, later());
+    const mark = { key: at(key), value: withWriter(undefined, "writer", 0), ttl: HOUR };
+    around(from, "delete", { after: () => cache.setMany([mark], "always", later()) });
+    expect(await mover.commit(key, "two", etag("one"), HOUR, later())).toEqual({ status: "gone" });
+  });
+
+  it("stays dead when another instance has begun to move it", async () => {
+    const { from, cache, mover } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    around(cache, "fill", { before: () => mover.delete(key, later()) });
+    await mover.read(key, later());
+    expect(await mover.read(key, later())).toBeUndefined();
   });
 });
 

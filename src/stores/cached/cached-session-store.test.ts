@@ -267,3 +267,15 @@ describe("cachedSessionStore", () => {
     expect(() => cachedSessionStore({} as never)(context)).toThrow("cachedSessionStore.database: expected a store");
   });
 });
+
+it("a touch does not prolong the copy of a version that was written after it", async () => {
+  const { store, database, clock, copyOf } = open();
+  const key = newSessionKey();
+  await database.create(key, "one", HOUR, later());
+  await store.read(key, later());
+  after(database, "touch", () => store.commit(key, "two", etag("one"), 1000, later()));
+  await store.touch(key, etag("one"), HOUR, later());
+  expect(await copyOf(key)).toBe("two");
+  clock.advance(1000);
+  expect(await store.read(key, later())).toBeUndefined();
+});

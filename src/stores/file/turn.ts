@@ -1,10 +1,7 @@
-import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { type Outcome, StoreConnectionError } from "../../core/errors.ts";
+import { settleWithin } from "../../core/timers.ts";
 import { isSystemError, toServiceError } from "./file-errors.ts";
-
-/** What `setTimeout` takes; of a longer time it makes 1 ms. */
-const LONGEST_TIMER: Milliseconds = 2 ** 31 - 1;
 
 /**
  * One operation with its deadline. A file operation that hangs cannot be called back, so the caller gets its answer at
@@ -28,14 +25,12 @@ export class Turn {
   static async run<Result>(deadline: Deadline, operate: (turn: Turn) => Promise<Result>): Promise<Result> {
     const turn = new Turn(deadline);
     turn.demandTime();
-    const { promise: timeout, stop } = turn.#timeOut();
     try {
-      return await Promise.race([operate(turn), timeout]);
+      return await settleWithin(operate(turn), deadline.remaining, (_, reject) => reject(turn.#missed()));
     } catch (error) {
       throw isSystemError(error) ? toServiceError(error, turn.#outcome) : error;
     } finally {
       turn.#isOver = true;
-      stop();
     }
   }
 
@@ -48,14 +43,6 @@ export class Turn {
   beginWrite(): void {
     this.demandTime();
     this.#outcome = "unknown";
-  }
-
-  #timeOut(): { promise: Promise<never>; stop: () => void } {
-    let timer: NodeJS.Timeout | undefined;
-    const promise = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(this.#missed()), Math.min(this.deadline.remaining, LONGEST_TIMER));
-    });
-    return { promise, stop: () => clearTimeout(timer) };
   }
 
   #missed(): StoreConnectionError {

@@ -38,7 +38,7 @@ const GONE: CommitResult = { status: "gone" };
 export class MemorySessionStore implements SessionStore {
   readonly name = "memory";
   readonly comparesWholeRecords = true;
-  readonly users: MemoryUserIndex = new MemoryUserIndex();
+  readonly users: MemoryUserIndex;
   readonly tombstones: MemoryTombstones;
   readonly #clock: Clock;
   readonly #entries = new Map<SessionKey, Entry>();
@@ -46,6 +46,7 @@ export class MemorySessionStore implements SessionStore {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.users = new MemoryUserIndex(clock);
     this.tombstones = new MemoryTombstones(clock);
   }
 
@@ -107,13 +108,16 @@ export class MemorySessionStore implements SessionStore {
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     checkDeadline(pageDeadline());
     let [cleared, looked] = [0, 0];
-    for (const [key, entry] of this.#entries) {
-      if (this.#clock.now() >= entry.expiresAt && this.#entries.delete(key)) cleared++;
-      if (++looked % STEP_SIZE > 0) continue;
+    const step = async (): Promise<void> => {
       onProgress?.({ cleared });
       await nextTurn();
       checkDeadline(pageDeadline());
+    };
+    for (const [key, entry] of this.#entries) {
+      if (this.#clock.now() >= entry.expiresAt && this.#entries.delete(key)) cleared++;
+      if (++looked % STEP_SIZE === 0) await step();
     }
+    await this.users.clearExpired(step);
     onProgress?.({ cleared });
     return cleared;
   }

@@ -1,95 +1,166 @@
-import type { Milliseconds } from "../../core/clock.ts";
+import { LRUCache } from "lru-cache";
+import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import type { SessionKey } from "../../core/ids.ts";
-import type {
-  IndexedSession,
-  UserIndex,
-  UserIndexAddition,
-  UserIndexCheck,
-  UserIndexEntry,
-  UserIndexLimits,
+import {
+  type IndexedSession,
+  MOST_EVICTIONS,
+  oldestOf,
+  type Unlisting,
+  type UserIndex,
+  type UserIndexAddition,
+  type UserIndexCheck,
+  type UserIndexEntry,
+  type UserIndexLimits,
+  type UserIndexPage,
+  type UserIndexRange,
 } from "../user-index.ts";
 import { checkDeadline } from "./check-deadline.ts";
+import { UserList } from "./user-list.ts";
 
-interface UserList {
-  epoch: string;
-  readonly entries: Map<SessionKey, UserIndexEntry>;
+interface Epoch {
+  readonly text: string;
+  readonly keepUntil: EpochMilliseconds;
 }
 
-/** The sessions of each user, in the memory of this process. */
+// Some 200 bytes each: 20 MB at most.
+const MAX_EPOCHS = 100_000;
+
+/** Below this many lists no sweep is worth its time. */
+const LEAST_SWEEP_SIZE = 1000;
+
+/** How many lists a step of clearExpired looks at, while all else in the process waits: about 1 ms. */
+const STEP_SIZE = 10_000;
+
+/**
+ * The sessions of each user, in the memory of this process.
+ *
+ * It keeps at most twice as many lists as there were after its last sweep, and the epochs of the last 100 000 revocations.
+ */
 export class MemoryUserIndex implements UserIndex {
+  readonly #clock: Clock;
   readonly #lists = new Map<string, UserList>();
+  readonly #epochs = new LRUCache<string, Epoch>({ max: MAX_EPOCHS });
+  #sweepSize = LEAST_SWEEP_SIZE;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async epoch(userId: string, deadline: Deadline): Promise<string> {
+    checkDeadline(deadline);
+    return this.#epochOf(userId);
+  }
 
   async add(
     userId: string,
     { key, entry }: IndexedSession,
-    { most, replaces, now }: UserIndexLimits,
+    limits: UserIndexLimits,
     deadline: Deadline,
   ): Promise<UserIndexAddition> {
     checkDeadline(deadline);
+    this.#sweepWhenLarge();
     const list = this.#listOf(userId);
-    for (const [listed, { expiresAt }] of list.entries) if (expiresAt <= now) list.entries.delete(listed);
-    list.entries.set(key, entry);
-    const evicted = oldestBeyond(list.entries, most ?? Number.POSITIVE_INFINITY, [key, replaces]);
-    for (const each of evicted) list.entries.delete(each);
-    return { epoch: list.epoch, evicted };
+    list.dropUntil(limits.now);
+    list.set(key, entry);
+    if (limits.most !== undefined) evict(list, key, limits, limits.most);
+    const evicted = [...list.doomed].filter((each) => each !== limits.replaces).slice(0, MOST_EVICTIONS);
+    return { epoch: this.#epochOf(userId), evicted };
   }
 
   async check(userId: string, key: SessionKey, deadline: Deadline): Promise<UserIndexCheck> {
     checkDeadline(deadline);
     const list = this.#lists.get(userId);
-    return { epoch: list?.epoch ?? "", isListed: list?.entries.has(key) ?? false };
+    return { epoch: this.#epochOf(userId), isListed: list?.get(key) !== undefined && !list.doomed.has(key) };
   }
 
-  async put(userId: string, { key, entry }: IndexedSession, _ttl: Milliseconds, deadline: Deadline): Promise<void> {
+  async put(
+    userId: string,
+    { key, entry }: IndexedSession,
+    _now: EpochMilliseconds,
+    deadline: Deadline,
+  ): Promise<void> {
     checkDeadline(deadline);
-    this.#listOf(userId).entries.set(key, entry);
+    const list = this.#listOf(userId);
+    list.set(key, merge(list.get(key), entry));
   }
 
-  async remove(userId: string, keys: readonly SessionKey[], deadline: Deadline): Promise<void> {
+  async remove(userId: string, sessions: readonly Unlisting[], deadline: Deadline): Promise<void> {
     checkDeadline(deadline);
     const list = this.#lists.get(userId);
     if (list === undefined) return;
-    for (const key of keys) list.entries.delete(key);
-    // A list with an epoch stays: a creation that began before the revocation may still want to see it.
-    if (list.entries.size === 0 && list.epoch === "") this.#lists.delete(userId);
+    const isUnchanged = ({ key, keptUntil }: Unlisting): boolean =>
+      keptUntil === undefined || list.get(key)?.keepUntil === keptUntil;
+    list.delete(sessions.filter(isUnchanged).map(({ key }) => key));
+    if (list.size === 0) this.#lists.delete(userId);
   }
 
-  async list(userId: string, deadline: Deadline): Promise<readonly IndexedSession[]> {
+  async page(userId: string, { after, limit }: UserIndexRange, deadline: Deadline): Promise<UserIndexPage> {
     checkDeadline(deadline);
-    return Array.from(this.#lists.get(userId)?.entries ?? [], ([key, entry]) => ({ key, entry }));
+    return this.#lists.get(userId)?.page(after, limit) ?? { sessions: [], next: undefined };
   }
 
-  async revoke(
-    userId: string,
-    epoch: string,
-    _ttl: Milliseconds,
-    deadline: Deadline,
-  ): Promise<readonly IndexedSession[]> {
+  async revoke(userId: string, epoch: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
     checkDeadline(deadline);
-    this.#listOf(userId).epoch = epoch;
-    return this.list(userId, deadline);
+    this.#epochs.set(userId, { text: epoch, keepUntil: this.#clock.now() + ttl });
+  }
+
+  /**
+   * Drops entries and epochs that have been kept long enough.
+   *
+   * @param onStep Awaited after each step.
+   */
+  async clearExpired(onStep: () => Promise<void>): Promise<void> {
+    let looked = 0;
+    for (const userId of this.#lists.keys()) {
+      this.#dropExpired(userId);
+      if (++looked % STEP_SIZE === 0) await onStep();
+    }
+    for (const userId of this.#epochs.keys()) {
+      if (this.#epochOf(userId) === "") this.#epochs.delete(userId);
+      if (++looked % STEP_SIZE === 0) await onStep();
+    }
+  }
+
+  #sweepWhenLarge(): void {
+    if (this.#lists.size < this.#sweepSize) return;
+    for (const userId of this.#lists.keys()) this.#dropExpired(userId);
+    this.#sweepSize = Math.max(LEAST_SWEEP_SIZE, 2 * this.#lists.size);
+  }
+
+  #dropExpired(userId: string): void {
+    const list = this.#lists.get(userId);
+    list?.dropUntil(this.#clock.now());
+    if (list?.size === 0) this.#lists.delete(userId);
+  }
+
+  #epochOf(userId: string): string {
+    const epoch = this.#epochs.get(userId);
+    return epoch !== undefined && this.#clock.now() < epoch.keepUntil ? epoch.text : "";
   }
 
   #listOf(userId: string): UserList {
     const known = this.#lists.get(userId);
     if (known) return known;
-    const list: UserList = { epoch: "", entries: new Map() };
+    const list = new UserList();
     this.#lists.set(userId, list);
     return list;
   }
 }
 
-/** Neither the newcomer nor the session that it replaces is among them. */
-function oldestBeyond(
-  entries: ReadonlyMap<SessionKey, UserIndexEntry>,
-  most: number,
-  spared: readonly (SessionKey | undefined)[],
-): SessionKey[] {
-  const others = [...entries].filter(([key]) => !spared.includes(key));
-  const excess = Math.max(0, others.length + 1 - most);
-  return others
-    .toSorted(([, left], [, right]) => left.createdAt - right.createdAt)
-    .slice(0, excess)
-    .map(([key]) => key);
+function merge(old: UserIndexEntry | undefined, entry: UserIndexEntry): UserIndexEntry {
+  if (old === undefined) return entry;
+  return {
+    ...entry,
+    createdAt: Math.min(old.createdAt, entry.createdAt),
+    keepUntil: Math.max(old.keepUntil, entry.keepUntil),
+    device: entry.device === "" ? old.device : entry.device,
+  };
+}
+
+/** Neither the newcomer nor the session that it replaces makes room. */
+function evict(list: UserList, newcomer: SessionKey, { now, slack, replaces }: UserIndexLimits, most: number): void {
+  const spared = replaces === undefined ? [newcomer] : [newcomer, replaces];
+  const excess = list.countAfter(now + slack, spared) + 1 - most;
+  if (excess > 0) for (const key of oldestOf(list.candidatesAfter(now + slack, spared), excess)) list.doom(key);
 }

@@ -3,9 +3,12 @@ import type { Etag } from "../../core/etag.ts";
 import type { RedisArgument, ReplyForm } from "../../redis/commands.ts";
 import type { StoredValue } from "../cache-store.ts";
 
-/** A time to live for `PX` and `PEXPIRE`, which take whole milliseconds, at least 1. */
+/**
+ * A time to live for `PX` and `PEXPIRE`, which take whole milliseconds, at least 1. With the time of the server it has to
+ * fit into 64 bits, which 2^53 - 1 does: 285 000 years.
+ */
 export function toRedisTtl(ttl: Milliseconds): string {
-  return String(Math.max(1, Math.ceil(ttl)));
+  return String(Math.min(Math.max(1, Math.ceil(ttl)), Number.MAX_SAFE_INTEGER));
 }
 
 /** A text as part of a pattern of `SCAN … MATCH` that matches it and nothing else. */

@@ -51,7 +51,7 @@ export class BucketSessionStore implements SessionStore {
     this.#values = values;
     this.#walk = new BucketWalk(connection, keys);
     this.#hashKeysCheckForExpiry = hashKeysCheckForExpiry;
-    this.users = new RedisUserIndex(connection, `${keys.namespace.slice(0, -1)}-user:`);
+    this.users = new RedisUserIndex(connection, `${keys.namespace.slice(0, -1)}-users:`);
     this.tombstones = new RedisTombstones(connection, `${keys.namespace.slice(0, -1)}-moved:`);
   }
 

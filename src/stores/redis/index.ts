@@ -102,6 +102,7 @@ const BEGINS_WITH_INTEGER = /^-?\d+(:|$)/;
 /** Where a store keeps what is no session. */
 const TAKEN_SUFFIXES = {
   "-user": "the lists of users",
+  "-users": "the lists of users",
   "-moved": "the tombstones of sessions that have moved",
 };
 

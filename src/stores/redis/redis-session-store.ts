@@ -38,7 +38,7 @@ export class RedisSessionStore implements SessionStore {
   constructor(connection: RedisConnection, keys: StringKeys) {
     this.#connection = connection;
     this.#keys = keys;
-    this.users = new RedisUserIndex(connection, `${keys.namespace.slice(0, -1)}-user:`);
+    this.users = new RedisUserIndex(connection, `${keys.namespace.slice(0, -1)}-users:`);
     this.tombstones = new RedisTombstones(connection, `${keys.namespace.slice(0, -1)}-moved:`);
   }
 

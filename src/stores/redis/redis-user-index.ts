@@ -1,88 +1,141 @@
-import type { Milliseconds } from "../../core/clock.ts";
+import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
+import { ImproperlyConfigured } from "../../core/errors.ts";
 import { isSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisScript } from "../../redis/script.ts";
-import type {
-  IndexedSession,
-  UserIndex,
-  UserIndexAddition,
-  UserIndexCheck,
-  UserIndexEntry,
-  UserIndexLimits,
+import {
+  EVICTION_CANDIDATES,
+  type IndexedSession,
+  MOST_EVICTIONS,
+  type Unlisting,
+  type UserIndex,
+  type UserIndexAddition,
+  type UserIndexCheck,
+  type UserIndexLimits,
+  type UserIndexPage,
+  type UserIndexRange,
 } from "../user-index.ts";
+import { toRedisTtl } from "./arguments.ts";
+import { warnOfEviction } from "./eviction-warning.ts";
 
 const ADD = new RedisScript("user-index-add", new URL("../../redis/scripts/user-index-add.lua", import.meta.url));
 const PUT = new RedisScript("user-index-put", new URL("../../redis/scripts/user-index-put.lua", import.meta.url));
-const LIST = new RedisScript("user-index-list", new URL("../../redis/scripts/user-index-list.lua", import.meta.url));
+const CHECK = new RedisScript("user-index-check", new URL("../../redis/scripts/user-index-check.lua", import.meta.url));
+const PAGE = new RedisScript("user-index-page", new URL("../../redis/scripts/user-index-page.lua", import.meta.url));
+const REMOVE = new RedisScript(
+  "user-index-remove",
+  new URL("../../redis/scripts/user-index-remove.lua", import.meta.url),
+);
 const REVOKE = new RedisScript(
   "user-index-revoke",
   new URL("../../redis/scripts/user-index-revoke.lua", import.meta.url),
 );
 
-/** The field of a list that is no session: session keys have 32 characters. */
+/** The field of the details that is no session: session keys have 32 characters. */
 const EPOCH_FIELD = "epoch";
 
 /**
- * The sessions of each user, one Redis hash a user: `{project name}:{prefix}-user:{user id}`.
+ * The sessions of each user: a sorted set of session keys by the end of their entries,
+ * `{project name}:{prefix}-users:{id=user id}:list`, and a hash with the details and the epoch, `…:details`. In these names
+ * the braces around the user's id are there: they put both keys into one slot of a cluster, so each method is one command.
  *
- * The list of a user whose sessions have all ended expires by itself.
+ * What is kept of a user whose sessions have all ended expires by itself.
  */
 export class RedisUserIndex implements UserIndex {
   readonly #connection: RedisConnection;
   readonly #namespace: string;
+  #hasCheckedEviction = false;
 
-  /** @param namespace What precedes the user's id, with its colon. */
+  /**
+   * @param namespace What precedes the user's id, with its colon.
+   * @throws {ImproperlyConfigured} On a cluster, when the namespace takes the meaning from later braces.
+   */
   constructor(connection: RedisConnection, namespace: string) {
     this.#connection = connection;
     this.#namespace = namespace;
+    // Redis looks at the first "{" and the first "}" after it alone, and at the whole key when there is nothing between them.
+    if (!connection.isCluster || !/^[^{]*\{\}/.test(namespace)) return;
+    throw new ImproperlyConfigured(
+      "projectName",
+      'expected no "{}" in it, or in the prefix of the store, on a cluster.',
+    );
+  }
+
+  async epoch(userId: string, deadline: Deadline): Promise<string> {
+    const details = this.#detailsOf(userId);
+    const epoch = await this.#connection.command(["HGET", details, EPOCH_FIELD], deadline, details);
+    return typeof epoch === "string" ? epoch : "";
   }
 
   async add(
     userId: string,
     { key, entry }: IndexedSession,
-    { most = 0, replaces = "", ttl, now }: UserIndexLimits,
+    { now, slack, most = 0, replaces = "" }: UserIndexLimits,
     deadline: Deadline,
   ): Promise<UserIndexAddition> {
-    const args = [key, encodeEntry(entry), String(most), whole(ttl), whole(now), replaces];
-    const reply = await this.#connection.run(ADD, [this.#listOf(userId)], args, deadline);
+    this.#checkEvictionOnce(deadline);
+    const details = `${whole(entry.createdAt)}|${whole(entry.lastSeenAt)}|${entry.device}`;
+    const limits = [
+      whole(now),
+      whole(slack),
+      String(most),
+      replaces,
+      String(MOST_EVICTIONS),
+      String(EVICTION_CANDIDATES),
+    ];
+    const reply = await this.#run(ADD, userId, [key, details, whole(entry.keepUntil), ...limits], deadline);
     const [epoch = "", ...evicted] = reply as string[];
     return { epoch, evicted };
   }
 
   async check(userId: string, key: SessionKey, deadline: Deadline): Promise<UserIndexCheck> {
-    const list = this.#listOf(userId);
-    const reply = await this.#connection.command(["HMGET", list, EPOCH_FIELD, key], deadline, list);
-    const [epoch, entry] = reply as [string | null, string | null];
-    return { epoch: epoch ?? "", isListed: entry !== null };
+    const [epoch, isListed] = (await this.#run(CHECK, userId, [key], deadline)) as [string, number];
+    return { epoch, isListed: isListed === 1 };
   }
 
-  async put(userId: string, { key, entry }: IndexedSession, ttl: Milliseconds, deadline: Deadline): Promise<void> {
-    await this.#connection.run(PUT, [this.#listOf(userId)], [key, encodeEntry(entry), whole(ttl)], deadline);
+  async put(userId: string, { key, entry }: IndexedSession, now: EpochMilliseconds, deadline: Deadline): Promise<void> {
+    const { createdAt, lastSeenAt, keepUntil, device } = entry;
+    const args = [key, whole(createdAt), whole(lastSeenAt), device, whole(keepUntil), whole(now)];
+    await this.#run(PUT, userId, args, deadline);
   }
 
-  async remove(userId: string, keys: readonly SessionKey[], deadline: Deadline): Promise<void> {
-    if (keys.length === 0) return;
-    const list = this.#listOf(userId);
-    await this.#connection.command(["HDEL", list, ...keys], deadline, list);
+  async remove(userId: string, sessions: readonly Unlisting[], deadline: Deadline): Promise<void> {
+    if (sessions.length === 0) return;
+    const args = sessions.flatMap(({ key, keptUntil }) => [key, keptUntil === undefined ? "" : whole(keptUntil)]);
+    await this.#run(REMOVE, userId, args, deadline);
   }
 
-  async list(userId: string, deadline: Deadline): Promise<readonly IndexedSession[]> {
-    return decodeList(await this.#connection.run(LIST, [this.#listOf(userId)], [], deadline));
+  async page(userId: string, { after = ":", limit }: UserIndexRange, deadline: Deadline): Promise<UserIndexPage> {
+    this.#checkEvictionOnce(deadline);
+    const [score = "", member = ""] = after.split(":");
+    const fields = (await this.#run(PAGE, userId, [score, member, String(limit)], deadline)) as string[];
+    const isLast = fields.length < 3 * limit;
+    return { sessions: decodePage(fields), next: isLast ? undefined : `${fields.at(-2)}:${fields.at(-3)}` };
   }
 
-  async revoke(
-    userId: string,
-    epoch: string,
-    ttl: Milliseconds,
-    deadline: Deadline,
-  ): Promise<readonly IndexedSession[]> {
-    return decodeList(await this.#connection.run(REVOKE, [this.#listOf(userId)], [epoch, whole(ttl)], deadline));
+  async revoke(userId: string, epoch: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
+    this.#checkEvictionOnce(deadline);
+    await this.#connection.run(REVOKE, [this.#detailsOf(userId)], [epoch, toRedisTtl(ttl)], deadline);
+  }
+
+  #run(script: RedisScript, userId: string, args: readonly string[], deadline: Deadline): Promise<RedisReply> {
+    return this.#connection.run(script, [this.#listOf(userId), this.#detailsOf(userId)], args, deadline);
   }
 
   #listOf(userId: string): string {
-    return this.#namespace + userId;
+    return `${this.#namespace}{id=${userId}}:list`;
+  }
+
+  #detailsOf(userId: string): string {
+    return `${this.#namespace}{id=${userId}}:details`;
+  }
+
+  #checkEvictionOnce(deadline: Deadline): void {
+    if (this.#hasCheckedEviction) return;
+    this.#hasCheckedEviction = true;
+    void warnOfEviction(this.#connection, deadline).then((hasAnswered) => (this.#hasCheckedEviction = hasAnswered));
   }
 }
 
@@ -90,25 +143,15 @@ function whole(number: number): string {
   return String(Math.ceil(number));
 }
 
-function encodeEntry({ createdAt, lastSeenAt, expiresAt, device }: UserIndexEntry): string {
-  return `${whole(createdAt)}|${whole(lastSeenAt)}|${whole(expiresAt)}|${device}`;
-}
-
 /** What is not of our making is not listed: the store may hold anything. */
-function decodeList(reply: RedisReply): IndexedSession[] {
-  const fields = reply as string[];
+function decodePage(fields: readonly string[]): IndexedSession[] {
   const sessions: IndexedSession[] = [];
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const [key = "", text = ""] = [fields[at], fields[at + 1]];
-    const entry = decodeEntry(text);
-    if (isSessionKey(key) && entry) sessions.push({ key, entry });
+  for (let at = 0; at + 2 < fields.length; at += 3) {
+    const [key = "", score = "", details = ""] = fields.slice(at, at + 3);
+    const [, createdAt = 0, lastSeenAt = 0, device = ""] = /^(\d{1,15})\|(\d{1,15})\|(.*)$/s.exec(details) ?? [];
+    const keepUntil = Math.abs(Number(score));
+    const entry = { createdAt: Number(createdAt), lastSeenAt: Number(lastSeenAt), keepUntil, device };
+    if (isSessionKey(key)) sessions.push({ key, entry });
   }
   return sessions;
-}
-
-function decodeEntry(text: string): UserIndexEntry | undefined {
-  const [, createdAt, lastSeenAt, expiresAt, device = ""] =
-    /^(\d{1,15})\|(\d{1,15})\|(\d{1,15})\|(.*)$/s.exec(text) ?? [];
-  if (createdAt === undefined) return undefined;
-  return { createdAt: Number(createdAt), lastSeenAt: Number(lastSeenAt), expiresAt: Number(expiresAt), device };
 }

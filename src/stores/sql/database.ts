@@ -1,8 +1,8 @@
 import type { Kysely, QueryResult, RawBuilder, Sql } from "kysely";
 
-import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { StoreConnectionError } from "../../core/errors.ts";
+import { settleWithin } from "../../core/timers.ts";
 import type { SqlDialect } from "./dialect.ts";
 import { isRetryable, toStoreError } from "./store-errors.ts";
 
@@ -85,14 +85,12 @@ export class SqlDatabase {
   async #attempt<Result>(act: Act<Result>, deadline: Deadline, effect: Effect): Promise<Result> {
     if (deadline.hasPassed) throw tooLate(deadline, "not-sent");
     const call: Call = { isSent: false, isAbandoned: false };
-    const timer = startTimer(deadline.remaining);
     try {
-      const answer = await Promise.race([this.#send(act, call), timer.over]);
+      const sent = this.#send(act, call);
+      const answer = await settleWithin<Result, typeof OVER>(sent, deadline.remaining, (resolve) => resolve(OVER));
       if (answer !== OVER) return answer;
     } catch (error) {
       throw toStoreError(error, { isSent: call.isSent, effect, dialect: this.dialect });
-    } finally {
-      timer.stop();
     }
     call.isAbandoned = true;
     throw tooLate(deadline, call.isSent && effect === "writes" ? "unknown" : "not-sent");
@@ -115,19 +113,3 @@ function tooLate({ total }: Deadline, outcome: "not-sent" | "unknown"): StoreCon
 }
 
 const OVER = Symbol("over");
-
-interface Timer {
-  readonly over: Promise<typeof OVER>;
-  readonly stop: () => void;
-}
-
-/** setTimeout takes no more, and fires at once then. */
-const LONGEST_TIMEOUT: Milliseconds = 2 ** 31 - 1;
-
-function startTimer(span: Milliseconds): Timer {
-  let timeout: NodeJS.Timeout | undefined;
-  const over = new Promise<typeof OVER>((resolve) => {
-    timeout = setTimeout(() => resolve(OVER), Math.min(span, LONGEST_TIMEOUT));
-  });
-  return { over, stop: () => clearTimeout(timeout) };
-}

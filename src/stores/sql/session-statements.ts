@@ -113,6 +113,20 @@ export class SessionStatements {
     return (sql) => sql`DELETE FROM ${this.#name(sql)} WHERE session_key = ${key}`;
   }
 
+  /** Locks live records and tells which there are, in an order in which no two wait for each other. */
+  lockMany(keys: readonly SessionKey[], now: EpochMilliseconds): Build<Pick<KeyRow, "session_key">> {
+    return (sql) => {
+      const lock = this.#dialect === "sqlite" ? sql`` : sql` FOR UPDATE`;
+      return sql<Pick<KeyRow, "session_key">>`
+        SELECT session_key FROM ${this.#name(sql)}
+        WHERE session_key IN (${sql.join(keys)}) AND expire_date > ${this.#time(sql, now)} ORDER BY session_key${lock}`;
+    };
+  }
+
+  deleteMany(keys: readonly SessionKey[]): Build {
+    return (sql) => sql`DELETE FROM ${this.#name(sql)} WHERE session_key IN (${sql.join(keys)})`;
+  }
+
   deleteIfMatch(key: SessionKey, etag: Etag, now: EpochMilliseconds): Build {
     return (sql) => sql`
       DELETE FROM ${this.#name(sql)} WHERE ${this.#isLive(sql, key, now)} AND ${this.#matches(sql, etag)}`;

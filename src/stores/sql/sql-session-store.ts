@@ -85,6 +85,16 @@ export class SqlSessionStore implements SessionStore {
     return false;
   }
 
+  /** One transaction, so that a revocation of many takes one connection of the pool and one commit a step. */
+  async deleteMany(keys: readonly SessionKey[], deadline: Deadline): Promise<readonly SessionKey[]> {
+    if (keys.length === 0) return [];
+    return this.#database.transact(async (run) => {
+      const { rows } = await run(this.#statements.lockMany(keys, this.#clock.now()));
+      await run(this.#statements.deleteMany(keys));
+      return rows.map((row) => row.session_key);
+    }, deadline);
+  }
+
   async deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
     const deletion = this.#statements.deleteIfMatch(key, etag, this.#clock.now());
     const isDone = hasRows(await this.#database.run(deletion, deadline));

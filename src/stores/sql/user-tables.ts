@@ -10,6 +10,10 @@ const TYPES: Readonly<Record<SqlDialect, { readonly userId: string; readonly tex
   sqlite: { userId: "text", text: "text" },
 };
 
+/** By which the sessions of a user are read page by page. */
+const ORDER_INDEX = "sojourn_user_session_order";
+const ORDER = ["user_id", "expires_at", "session_key"] as const;
+
 /**
  * Creates the tables of the index of users, `sojourn_user_epoch` and `sojourn_user_session`, where they are missing. The
  * option `users` of `sqlSessionStore` needs them.
@@ -28,12 +32,13 @@ export async function createUserTables<Database>(database: Kysely<Database>): Pr
 function statements(sql: Sql, dialect: SqlDialect): RawBuilder<unknown>[] {
   const [userId, text] = [sql.raw(TYPES[dialect].userId), sql.raw(TYPES[dialect].text)];
   // MySQL has no CREATE INDEX IF NOT EXISTS, the others no INDEX in a CREATE TABLE.
-  const inner = (name: string, column: string): RawBuilder<unknown> =>
-    dialect === "mysql" ? sql`, INDEX ${sql.id(name)} (${sql.ref(column)})` : sql``;
-  const outer = (name: string, table: string, column: string): RawBuilder<unknown>[] =>
+  const list = (columns: readonly string[]): RawBuilder<unknown> => sql.join(columns.map((column) => sql.ref(column)));
+  const inner = (name: string, ...columns: string[]): RawBuilder<unknown> =>
+    dialect === "mysql" ? sql`, INDEX ${sql.id(name)} (${list(columns)})` : sql``;
+  const outer = (name: string, table: string, ...columns: string[]): RawBuilder<unknown>[] =>
     dialect === "mysql"
       ? []
-      : [sql`CREATE INDEX IF NOT EXISTS ${sql.id(name)} ON ${sql.table(table)} (${sql.ref(column)})`];
+      : [sql`CREATE INDEX IF NOT EXISTS ${sql.id(name)} ON ${sql.table(table)} (${list(columns)})`];
   return [
     sql`CREATE TABLE IF NOT EXISTS ${sql.table(EPOCH_TABLE)} (
       user_id ${userId} NOT NULL PRIMARY KEY,
@@ -48,8 +53,9 @@ function statements(sql: Sql, dialect: SqlDialect): RawBuilder<unknown>[] {
       last_seen_at bigint NOT NULL,
       expires_at bigint NOT NULL,
       device ${text} NOT NULL,
-      PRIMARY KEY (user_id, session_key)${inner("sojourn_user_session_expires_at", "expires_at")}
+      PRIMARY KEY (user_id, session_key)${inner("sojourn_user_session_expires_at", "expires_at")}${inner(ORDER_INDEX, ...ORDER)}
     )`,
     ...outer("sojourn_user_session_expires_at", USER_SESSION_TABLE, "expires_at"),
+    ...outer(ORDER_INDEX, USER_SESSION_TABLE, ...ORDER),
   ];
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import type { Milliseconds } from "../../core/clock.ts";
 import { Deadline } from "../../core/deadlines.ts";
 import { newSessionKey } from "../../core/ids.ts";
 import {
@@ -14,6 +15,9 @@ import {
   later,
   LONG_TTL,
 } from "./support.ts";
+
+/** To the end of the year 9999 from 1970 on, beyond which Django knows no time. */
+const LONGEST_OF_PYTHON: Milliseconds = Date.UTC(9999, 11, 31);
 
 /** What `readWithTtl` promises, where there is one. */
 export const READ_WITH_TTL: Readonly<Record<string, ContractTest>> = {
@@ -105,6 +109,20 @@ export const EXPIRY: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await store.create(key, A_RECORD, 1, later()), { status: "created" });
     await expire();
     await assertAbsent(store, key);
+  },
+
+  async "a time to live of any length is accepted, and what has it lives"({ store, key }) {
+    for (const ttl of [LONGEST_OF_PYTHON, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE]) {
+      const fresh = newSessionKey();
+      assert.deepEqual(await store.create(fresh, A_RECORD, ttl, later()), { status: "created" });
+      assert.equal(await store.read(fresh, later()), A_RECORD);
+      assert.deepEqual(await store.touch(fresh, A_ETAG, ttl, later()), { status: "committed" });
+      assert.deepEqual(await store.commit(fresh, B_RECORD, A_ETAG, ttl, later()), { status: "committed" });
+      assert.equal(await store.read(fresh, later()), B_RECORD);
+      if (store.readWithTtl) assert.ok(((await store.readWithTtl(fresh, later()))?.ttl ?? 0) > LONG_TTL);
+    }
+    await store.create(key, A_RECORD, LONG_TTL, later());
+    assert.ok((await collectKeys(store)).includes(key));
   },
 
   async "clearExpired leaves live records"({ store, key, expire, shortTtl }) {

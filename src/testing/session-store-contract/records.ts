@@ -37,6 +37,20 @@ export const RECORDS: Readonly<Record<string, ContractTest>> = {
     await assertAbsent(store, key);
   },
 
+  async "deleteMany, where there is one, removes records and tells which were there"({ store, key, expire, shortTtl }) {
+    if (store.deleteMany === undefined) return;
+    const [other, expired, stays] = [newSessionKey(), newSessionKey(), newSessionKey()];
+    await store.create(expired, A_RECORD, shortTtl, later());
+    for (const each of [key, other, stays]) await store.create(each, A_RECORD, LONG_TTL, later());
+    await expire();
+    const deleted = await store.deleteMany([key, newSessionKey(), expired, other], later());
+    assert.deepEqual(new Set(deleted), new Set([key, other]));
+    for (const each of [key, other, expired]) await assertAbsent(store, each);
+    assert.equal(await store.read(stays, later()), A_RECORD);
+    assert.deepEqual(await store.deleteMany([key, other], later()), []);
+    assert.deepEqual(await store.deleteMany([], later()), []);
+  },
+
   async "a deleted key can be created again"({ store, key }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
     await store.delete(key, later());

@@ -2,106 +2,231 @@ import assert from "node:assert/strict";
 
 import { newSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
-import type { IndexedSession, UserIndex } from "../../stores/user-index.ts";
+import { type IndexedSession, MOST_EVICTIONS, type UserIndex, type UserIndexLimits } from "../../stores/user-index.ts";
 import { type ContractTest, later, LONG_TTL } from "./support.ts";
 
 const NOW = 1_700_000_000_000;
-const ANY = { most: undefined, ttl: LONG_TTL, now: NOW };
+const SLACK = 10_000;
+const ANY: UserIndexLimits = { most: undefined, slack: SLACK, now: NOW };
 
 /** What the index of users promises. A store without one skips these, with that reason. */
 export const USERS: Readonly<Record<string, ContractTest>> = {
   async "the index lists what was added, with its entry"({ store, key }) {
     const users = indexOf(store);
-    const session = sessionOf(key, { device: "Safari on iOS | 17 – “mine”" });
+    const session = sessionOf(key, { device: "Safari on iOS | 17" });
     assert.deepEqual(await users.add("7", session, ANY, later()), { epoch: "", evicted: [] });
-    assert.deepEqual(await users.list("7", later()), [session]);
-    assert.deepEqual(await users.list("8", later()), []);
+    assert.deepEqual(await listOf(users), [session]);
+    assert.deepEqual(await listOf(users, "8"), []);
     assert.deepEqual(await users.check("7", key, later()), { epoch: "", isListed: true });
+    assert.deepEqual(await users.check("8", key, later()), { epoch: "", isListed: false });
   },
 
   async "the index keeps users apart, whatever their ids are"({ store }) {
     const users = indexOf(store);
-    const ids = ["7", "7:8", "*", "", "é", "a b", "__proto__", "epoch", "{7}"];
+    const ids = ["7", "7:8", "*", "", "é", "a b", "__proto__", "epoch", "{7}", "}", "{", "}:list", "{}7"];
     for (const id of ids) await users.add(id, sessionOf(newSessionKey()), ANY, later());
-    for (const id of ids) assert.equal((await users.list(id, later())).length, 1, id);
+    for (const id of ids) await users.revoke(id, `epoch of ${id}`, LONG_TTL, later());
+    for (const id of ids) assert.equal((await listOf(users, id)).length, 1, id);
+    for (const id of ids) assert.equal(await users.epoch(id, later()), `epoch of ${id}`);
   },
 
   async "put lists a session, and renews its entry"({ store, key }) {
     const users = indexOf(store);
-    await users.put("7", sessionOf(key, { device: "a" }), LONG_TTL, later());
-    await users.put("7", sessionOf(key, { device: "b" }), LONG_TTL, later());
-    assert.deepEqual(
-      (await users.list("7", later())).map(({ entry }) => entry.device),
-      ["b"],
-    );
+    await users.put("7", sessionOf(key, { device: "a" }), NOW, later());
+    await users.put("7", sessionOf(key, { device: "b", lastSeenAt: NOW + 5 }), NOW, later());
+    assert.deepEqual(await listOf(users), [sessionOf(key, { device: "b", lastSeenAt: NOW + 5 })]);
+  },
+
+  async "put keeps the earlier creation, the later end and a known device"({ store, key }) {
+    const users = indexOf(store);
+    const known = { createdAt: NOW - 9, keepUntil: NOW + 2 * LONG_TTL, device: "a" };
+    await users.add("7", sessionOf(key, known), ANY, later());
+    await users.put("7", sessionOf(key, { lastSeenAt: NOW + 5, device: "" }), NOW, later());
+    assert.deepEqual(await listOf(users), [sessionOf(key, { ...known, lastSeenAt: NOW + 5 })]);
+    await users.put("7", sessionOf(key, { createdAt: NOW - 10, keepUntil: NOW + 3 * LONG_TTL }), NOW, later());
+    const renewed = { createdAt: NOW - 10, keepUntil: NOW + 3 * LONG_TTL, device: "a" };
+    assert.deepEqual(await listOf(users), [sessionOf(key, renewed)]);
   },
 
   async "remove takes sessions off the list, and no others"({ store, key }) {
     const users = indexOf(store);
     const other = newSessionKey();
     for (const each of [key, other]) await users.add("7", sessionOf(each), ANY, later());
-    await users.remove("7", [key, newSessionKey()], later());
+    await users.remove("7", [{ key }, { key: newSessionKey() }], later());
     await users.remove("7", [], later());
+    await users.remove("8", [{ key: other }], later());
     assert.deepEqual(await keysOf(users), [other]);
     assert.deepEqual(await users.check("7", key, later()), { epoch: "", isListed: false });
+  },
+
+  async "remove leaves an entry that was renewed since it was read"({ store, key }) {
+    const users = indexOf(store);
+    const [other, third] = [newSessionKey(), newSessionKey()];
+    for (const each of [key, other, third])
+      await users.add("7", sessionOf(each, { keepUntil: NOW + 100 }), ANY, later());
+    await users.put("7", sessionOf(key, { keepUntil: NOW + 101 }), NOW, later());
+    const read = [key, other].map((each) => ({ key: each, keptUntil: NOW + 100 }));
+    await users.remove("7", [...read, { key: third }], later());
+    assert.deepEqual(await keysOf(users), [key]);
+  },
+
+  async "a list is read page by page, what is kept longest first, each entry once"({ store }) {
+    const users = indexOf(store);
+    const sessions = Array.from({ length: 25 }, (_, age) => sessionOf(newSessionKey(), { keepUntil: NOW + 1e6 - age }));
+    for (const session of sessions.toReversed()) await users.add("7", session, ANY, later());
+    assert.deepEqual(await pagesOf(users, 10), [sessions.slice(0, 10), sessions.slice(10, 20), sessions.slice(20)]);
+    assert.deepEqual((await pagesOf(users, 25)).flat(), sessions);
+    assert.deepEqual(await pagesOf(users, 26), [sessions]);
+  },
+
+  async "entries that end together are read page by page too, each once"({ store }) {
+    const users = indexOf(store);
+    const keys = Array.from({ length: 25 }, newSessionKey);
+    for (const key of keys) await users.add("7", sessionOf(key), ANY, later());
+    const pages = await pagesOf(users, 4);
+    assert.deepEqual(pages.map((page) => page.length).slice(0, 6), [4, 4, 4, 4, 4, 4]);
+    assert.deepEqual(
+      pages
+        .flat()
+        .map(({ key }) => key)
+        .toSorted(),
+      keys.toSorted(),
+    );
+  },
+
+  async "what is added, renewed or removed while a list is read makes no other entry come twice or not at all"({
+    store,
+  }) {
+    const users = indexOf(store);
+    const keys = Array.from({ length: 30 }, newSessionKey);
+    for (const [at, key] of keys.entries()) {
+      await users.add("7", sessionOf(key, { keepUntil: NOW + LONG_TTL + Math.floor(at / 7) }), ANY, later());
+    }
+    const [seen, changed] = [new Map<SessionKey, number>(), new Set<SessionKey>()];
+    let after: string | undefined;
+    do {
+      const { sessions, next } = await users.page("7", { after, limit: 4 }, later());
+      for (const { key } of sessions) seen.set(key, (seen.get(key) ?? 0) + 1);
+      const last = sessions.at(-1)?.key ?? "";
+      const other = keys.find((key) => !seen.has(key)) ?? "";
+      for (const key of [last, other]) changed.add(key);
+      await users.remove("7", [{ key: last }], later());
+      await users.add("7", sessionOf(newSessionKey(), { keepUntil: NOW + LONG_TTL + 2 }), ANY, later());
+      if (other !== "") await users.put("7", sessionOf(other, { keepUntil: NOW + 2 * LONG_TTL }), NOW, later());
+      after = next;
+    } while (after !== undefined);
+    for (const key of keys) if (!changed.has(key)) assert.equal(seen.get(key), 1);
+    assert.ok(Math.max(...seen.values()) === 1);
   },
 
   async "beyond the allowed number the oldest make room, oldest first, and never the newcomer"({ store }) {
     const users = indexOf(store);
     const keys = Array.from({ length: 4 }, newSessionKey);
     for (const [age, key] of keys.entries()) {
-      await users.add("7", sessionOf(key, { createdAt: NOW + 10 - age }), ANY, later());
+      // Those that are the oldest end last.
+      const entry = { createdAt: NOW + 10 - age, keepUntil: NOW + LONG_TTL + age };
+      await users.add("7", sessionOf(key, entry), ANY, later());
     }
     const newcomer = newSessionKey();
     const limits = { ...ANY, most: 2 };
     const { evicted } = await users.add("7", sessionOf(newcomer, { createdAt: NOW - 99 }), limits, later());
-    assert.deepEqual(evicted, [keys[3], keys[2], keys[1]]);
-    assert.deepEqual(new Set(await keysOf(users)), new Set([keys[0], newcomer]));
+    assert.deepEqual(new Set(evicted), new Set(keys.slice(1)));
+    assert.deepEqual(await uncounted(users, [...keys, newcomer]), keys.slice(1));
   },
 
-  async "a session that is being replaced takes no room, and is not evicted"({ store, key }) {
+  async "a session that makes room stays listed and is named again, until it is taken off the list"({ store, key }) {
+    const users = indexOf(store);
+    const [old, third, fourth] = [newSessionKey(), newSessionKey(), newSessionKey()];
+    const limits = { ...ANY, most: 1 };
+    await users.add("7", sessionOf(old, { createdAt: NOW - 1 }), limits, later());
+    assert.deepEqual((await users.add("7", sessionOf(key), limits, later())).evicted, [old]);
+    assert.deepEqual(new Set(await keysOf(users)), new Set([old, key]));
+    assert.equal((await users.check("7", old, later())).isListed, false);
+    const { evicted } = await users.add("7", sessionOf(third, { createdAt: NOW + 1 }), limits, later());
+    assert.deepEqual(new Set(evicted), new Set([old, key]));
+    await users.remove("7", [{ key: old }, { key, keptUntil: NOW + LONG_TTL }], later());
+    assert.deepEqual(await keysOf(users), [third]);
+    const next = await users.add("7", sessionOf(fourth, { createdAt: NOW + 2 }), { ...limits, most: 2 }, later());
+    assert.deepEqual(next.evicted, []);
+  },
+
+  async "of equally old sessions as many make room as have to"({ store, key }) {
+    const users = indexOf(store);
+    for (let count = 0; count < 5; count++) await users.add("7", sessionOf(newSessionKey()), ANY, later());
+    const { evicted } = await users.add("7", sessionOf(key), { ...ANY, most: 3 }, later());
+    assert.equal(new Set(evicted).size, 3);
+    assert.ok(!evicted.includes(key));
+  },
+
+  async "of a list that is far too long, a bounded number makes room at a time, until it fits"({ store }) {
+    const users = indexOf(store);
+    for (let count = 0; count < 50; count++) await users.add("7", sessionOf(newSessionKey()), ANY, later());
+    const sizes: number[] = [];
+    for (let count = 1; count <= 4; count++) {
+      const newcomer = sessionOf(newSessionKey(), { createdAt: NOW + count });
+      const { evicted } = await users.add("7", newcomer, { ...ANY, most: 2 }, later());
+      sizes.push(evicted.length);
+      await users.remove(
+        "7",
+        evicted.map((key) => ({ key })),
+        later(),
+      );
+    }
+    assert.deepEqual(sizes, [MOST_EVICTIONS, MOST_EVICTIONS, 11, 1]);
+    assert.equal((await keysOf(users)).length, 2);
+  },
+
+  async "a session that is being replaced takes no room, and does not make room"({ store, key }) {
     const users = indexOf(store);
     const [old, other] = [newSessionKey(), newSessionKey()];
     await users.add("7", sessionOf(old, { createdAt: NOW - 2 }), ANY, later());
     await users.add("7", sessionOf(other, { createdAt: NOW - 1 }), ANY, later());
     const { evicted } = await users.add("7", sessionOf(key), { ...ANY, most: 2, replaces: old }, later());
     assert.deepEqual(evicted, []);
-    assert.deepEqual(new Set(await keysOf(users)), new Set([old, other, key]));
+    assert.deepEqual(await uncounted(users, [old, other, key]), []);
   },
 
-  async "an addition drops what has expired, which takes no room"({ store, key }) {
+  async "an entry whose session has expired stays for the slack, takes no room and makes none"({ store, key }) {
     const users = indexOf(store);
-    await users.add("7", sessionOf(newSessionKey(), { expiresAt: NOW }), { ...ANY, now: NOW - 1 }, later());
-    const { evicted } = await users.add("7", sessionOf(key), { ...ANY, most: 1 }, later());
+    const [expired, live] = [newSessionKey(), newSessionKey()];
+    await users.add("7", sessionOf(expired, { createdAt: NOW - 9, keepUntil: NOW + SLACK }), ANY, later());
+    await users.add("7", sessionOf(live, { keepUntil: NOW + SLACK + 1 }), ANY, later());
+    const { evicted } = await users.add("7", sessionOf(key), { ...ANY, most: 2 }, later());
     assert.deepEqual(evicted, []);
-    assert.deepEqual(await keysOf(users), [key]);
+    assert.deepEqual(new Set(await keysOf(users)), new Set([expired, live, key]));
   },
 
-  async "50 parallel additions leave the allowed number listed"({ store }) {
+  async "50 parallel additions leave the allowed number that count"({ store }) {
     const users = indexOf(store);
-    const additions = await Promise.all(
-      Array.from({ length: 50 }, () => users.add("7", sessionOf(newSessionKey()), { ...ANY, most: 5 }, later())),
-    );
-    assert.equal((await users.list("7", later())).length, 5);
-    assert.equal(new Set(additions.flatMap(({ evicted }) => evicted)).size, 45);
+    const keys = Array.from({ length: 50 }, newSessionKey);
+    await Promise.all(keys.map((key) => users.add("7", sessionOf(key), { ...ANY, most: 5 }, later())));
+    assert.equal((await uncounted(users, keys)).length, 45);
+    assert.equal((await keysOf(users)).length, 50);
   },
 
-  async "revoke sets the epoch, answers the list and leaves it as it is"({ store, key }) {
+  async "revoke sets the epoch and leaves the list as it is"({ store, key }) {
     const users = indexOf(store);
     await users.add("7", sessionOf(key), ANY, later());
-    assert.deepEqual(await users.revoke("7", "epoch1", LONG_TTL, later()), [sessionOf(key)]);
+    assert.equal(await users.epoch("7", later()), "");
+    await users.revoke("7", "epoch1", LONG_TTL, later());
+    assert.equal(await users.epoch("7", later()), "epoch1");
     assert.deepEqual(await users.check("7", key, later()), { epoch: "epoch1", isListed: true });
     assert.deepEqual(await keysOf(users), [key]);
-    assert.equal((await users.add("7", sessionOf(key), ANY, later())).epoch, "epoch1");
+    for (const most of [undefined, 5]) {
+      assert.equal((await users.add("7", sessionOf(key), { ...ANY, most }, later())).epoch, "epoch1");
+    }
+    await users.revoke("7", "epoch2", LONG_TTL, later());
+    assert.equal(await users.epoch("7", later()), "epoch2");
     assert.deepEqual(await users.check("8", key, later()), { epoch: "", isListed: false });
   },
 
   async "revoke of a user without sessions is remembered, also when the list is empty again"({ store, key }) {
     const users = indexOf(store);
-    assert.deepEqual(await users.revoke("7", "epoch1", LONG_TTL, later()), []);
+    await users.revoke("7", "epoch1", LONG_TTL, later());
     await users.add("7", sessionOf(key), ANY, later());
-    await users.remove("7", [key], later());
+    await users.remove("7", [{ key }], later());
     assert.equal((await users.check("7", key, later())).epoch, "epoch1");
+    assert.equal(await users.epoch("7", later()), "epoch1");
   },
 };
 
@@ -111,9 +236,30 @@ function indexOf({ users }: SessionStore): UserIndex {
 }
 
 function sessionOf(key: SessionKey, entry: Partial<IndexedSession["entry"]> = {}): IndexedSession {
-  return { key, entry: { createdAt: NOW, lastSeenAt: NOW, expiresAt: NOW + LONG_TTL, device: "", ...entry } };
+  return { key, entry: { createdAt: NOW, lastSeenAt: NOW, keepUntil: NOW + LONG_TTL, device: "", ...entry } };
+}
+
+async function pagesOf(users: UserIndex, limit: number, userId = "7"): Promise<(readonly IndexedSession[])[]> {
+  const pages: (readonly IndexedSession[])[] = [];
+  let after: string | undefined;
+  do {
+    const page = await users.page(userId, { after, limit }, later());
+    if (page.sessions.length > 0) pages.push(page.sessions);
+    after = page.next;
+  } while (after !== undefined);
+  return pages;
+}
+
+async function listOf(users: UserIndex, userId = "7"): Promise<readonly IndexedSession[]> {
+  return (await pagesOf(users, 200, userId)).flat();
 }
 
 async function keysOf(users: UserIndex): Promise<SessionKey[]> {
-  return (await users.list("7", later())).map(({ key }) => key);
+  return (await listOf(users)).map(({ key }) => key);
+}
+
+/** Those that have to make room, or are not listed. */
+async function uncounted(users: UserIndex, keys: readonly SessionKey[]): Promise<SessionKey[]> {
+  const checks = await Promise.all(keys.map((key) => users.check("7", key, later())));
+  return keys.filter((_, at) => checks[at]?.isListed === false);
 }

@@ -96,6 +96,15 @@ describe("back-pressure", () => {
     expect(answers).toEqual([true, true, false]);
   });
 
+  test("drain comes also where Node takes all at once: a response to HEAD", async () => {
+    const { server, sessions } = await serve(async (response) => {
+      if (!response.write("x".repeat(response.writableHighWaterMark))) await once(response, "drain");
+      response.end();
+    });
+    sessions.save = () => turns(3);
+    expect(await server.get("/", { method: "HEAD" })).toMatchObject({ status: 200, body: "" });
+  });
+
   test("drain comes once for who was asked to pause, after the save", async () => {
     const events: string[] = [];
     const drained = defer();

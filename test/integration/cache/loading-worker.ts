@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 
+import { buildProgram } from "../../support/program.ts";
 import type { LoadingMessage, LoadOutcome, LoadReply, LoadRequest } from "./loading-messages.ts";
 
-const PROGRAM = fileURLToPath(new URL("loading-process.ts", import.meta.url));
-const NODE_OPTIONS = ["--import", "tsx", "--conditions", "@sojourn/source"];
+/** Built once, when the first process is started. */
+let program: Promise<string> | undefined;
 
 /** Another process, with a cache on the same server. */
 export class LoadingWorker {
@@ -18,7 +18,8 @@ export class LoadingWorker {
 
   /** Starts a process, and waits until it has a connection. */
   static async start(url: string): Promise<LoadingWorker> {
-    const child = spawn(process.execPath, [...NODE_OPTIONS, PROGRAM, url], {
+    program ??= buildProgram(new URL("loading-process.ts", import.meta.url));
+    const child = spawn(process.execPath, [await program, url], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const crashed = once(child, "exit").then(([code, signal]) => {

@@ -4,6 +4,7 @@ import type { CacheLock } from "../../../src/cache/lock.ts";
 import type { LockOptions } from "../../../src/cache/lock-options.ts";
 import { CacheLockError, StoreConnectionError } from "../../../src/core/errors.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
+import { whileAlive } from "../../../src/testing/while-alive.ts";
 import { errorOf, MARGIN, serverForTest, timeOf } from "../../support/redis-connections.ts";
 import { describeWithRedis, freePort, RedisServer } from "../../support/redis-server.ts";
 import { openCacheOn } from "./support.ts";
@@ -59,11 +60,15 @@ describeWithRedis("a lock on Redis", () => {
   });
 
   test("a holder that has crashed keeps it for its life, and no longer", async () => {
-    const crashed = openLock(server, "crash", { timeout: "300ms" });
-    await crashed.acquire();
-    expect(await openLock(server, "crash", { blocking: false }).acquire()).toBe(false);
-    expect(await openLock(server, "crash", { sleep: "10ms" }).acquire()).toBe(true);
-    await expect(crashed.release()).rejects.toThrow(CacheLockError);
+    await whileAlive(300, async ({ ttl, assertAlive }) => {
+      const key = `crash-${ttl}`;
+      const crashed = openLock(server, key, { timeout: `${ttl}ms` });
+      await crashed.acquire();
+      expect(await openLock(server, key, { blocking: false }).acquire()).toBe(false);
+      assertAlive();
+      expect(await openLock(server, key, { sleep: "10ms" }).acquire()).toBe(true);
+      await expect(crashed.release()).rejects.toThrow(CacheLockError);
+    });
   });
 
   test("the signal of run aborts when the lock's life ends, and it is nobody's then", async () => {

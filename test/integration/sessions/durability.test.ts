@@ -3,7 +3,7 @@ import { memorySessionStore } from "sojourn/stores/memory";
 import { type Fault, type FaultyMethod, faultySessionStore } from "sojourn/testing";
 import { describe, expect, test } from "vitest";
 import type { SessionStoreFactory } from "../../../src/stores/session-store.ts";
-import { describeWithEngine, ENGINES, SQLITE } from "../../support/engines/engines.ts";
+import { describeWithEngine, TRIED, triesNear } from "../../support/engines/engines.ts";
 import type { OpenedEngine } from "../../support/engines/open-engine.ts";
 import { placeOn } from "../../support/engines/place.ts";
 import { Browser, startApp } from "./app.ts";
@@ -86,11 +86,11 @@ function describeDurability(open: () => Promise<Omit<OpenedEngine, "close">>): v
   });
 }
 
-describe("durable before told, in memory", () => {
+describe.runIf(triesNear)("durable before told, in memory", () => {
   describeDurability(() => Promise.resolve({ store: memorySessionStore(), redis: {}, format: "django" }));
 });
 
-for (const engine of [...ENGINES, SQLITE]) {
+for (const engine of TRIED) {
   describeWithEngine(engine, "durable before told", () => {
     const place = placeOn(engine);
     describeDurability(() => place.open());

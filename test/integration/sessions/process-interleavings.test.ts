@@ -6,7 +6,7 @@ import { isSoak, scaled, seed } from "../../support/scale.ts";
 import { ActorProcesses } from "./interleavings/actor-processes.ts";
 import { playRuns, type RunsReport } from "./interleavings/play-runs.ts";
 
-const RUNS = scaled(200, 10_000);
+const RUNS = scaled(60, 10_000);
 /** Most that it may take until a spoilt store is found out. */
 const SPOILT_RUNS = 2000;
 const SOAK_TIMEOUT = 7_200_000;

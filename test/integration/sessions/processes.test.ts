@@ -1,15 +1,19 @@
 import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createSojourn } from "sojourn";
-import { expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { describeWithEngine, ENGINES } from "../../support/engines/engines.ts";
 import { openEngine } from "../../support/engines/open-engine.ts";
 import { placeOn } from "../../support/engines/place.ts";
+import { buildProgram } from "../../support/program.ts";
 
 const run = promisify(execFile);
-const PROGRAM = fileURLToPath(new URL("updating-process.ts", import.meta.url));
-const NODE_OPTIONS = ["--import", "tsx", "--conditions", "@sojourn/source"];
+
+let program: string;
+
+beforeAll(async () => {
+  program = await buildProgram(new URL("updating-process.ts", import.meta.url));
+});
 
 for (const engine of ENGINES) {
   // Elsewhere than on Redis two are enough to show it: a process takes its time to start.
@@ -30,7 +34,7 @@ for (const engine of ENGINES) {
       });
       onTestFinished(close);
       const { cookieHeader = "" } = await sessions.create({ first: true });
-      const args = [...NODE_OPTIONS, PROGRAM, JSON.stringify(description), cookieHeader, String(times)];
+      const args = [program, JSON.stringify(description), cookieHeader, String(times)];
       await Promise.all(Array.from({ length: processes }, () => run(process.execPath, args)));
       expect((await sessions.open(cookieHeader)).data).toStrictEqual({ first: true, n: 100 });
     });

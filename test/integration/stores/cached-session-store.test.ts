@@ -9,6 +9,9 @@ import { describeSessionStore } from "../../../src/testing/index.ts";
 import { within } from "../../support/redis-connections.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 
+/** Each test has records of its own, and many wait for something to expire. */
+const concurrently = { describe, it: it.concurrent };
+
 describeWithRedis("the cached session store, with its copies in Redis", () => {
   let server: RedisServer;
   let redis: RedisRegistry;
@@ -16,7 +19,7 @@ describeWithRedis("the cached session store, with its copies in Redis", () => {
 
   beforeAll(async () => {
     server = await RedisServer.start();
-    redis = new RedisRegistry({ default: server.settings });
+    redis = new RedisRegistry({ default: { ...server.settings, connectTimeout: "20s" } });
   });
 
   afterAll(async () => {
@@ -29,7 +32,7 @@ describeWithRedis("the cached session store, with its copies in Redis", () => {
     return cachedSessionStore({ database: memorySessionStore() })(context);
   };
 
-  describeSessionStore({ describe, it }, "cached", { hasReadWithTtl: true, open: () => ({ store: open() }) });
+  describeSessionStore(concurrently, "cached", { hasReadWithTtl: true, open: () => ({ store: open() }) });
 
   it("a read of what is copied is one GET; a first read is three commands, and so is a write", async () => {
     const [store, key] = [open(), newSessionKey()];

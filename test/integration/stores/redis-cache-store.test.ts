@@ -52,11 +52,11 @@ describeWithRedis("the Redis cache store", () => {
 
   describe("layout", () => {
     it("is a string under the very key, with a time to live in milliseconds", async () => {
-      await openStore().setMany([{ key: "shop:1:k", value: "text", ttl: 5000.5 }], "always", later());
+      await openStore().setMany([{ key: "shop:1:k", value: "text", ttl: 60_000.5 }], "always", later());
       expect(await server.command("GET", "shop:1:k")).toBe("text");
       const ttl = Number(await server.command("PTTL", "shop:1:k"));
-      expect(ttl).toBeGreaterThan(4000);
-      expect(ttl).toBeLessThanOrEqual(5001);
+      expect(ttl).toBeGreaterThan(30_000);
+      expect(ttl).toBeLessThanOrEqual(60_001);
     });
 
     it("has leases beside the entries, with the token as value and a time to live in milliseconds", async () => {
@@ -67,11 +67,11 @@ describeWithRedis("the Redis cache store", () => {
       ] as const) {
         await store.deleteMany([key], later());
         const lease = leaseOn(key);
-        await store.lease(lease, 5000.5, later());
+        await store.lease(lease, 20_000.5, later());
         expect(await server.command("GET", leaseKey)).toBe("t");
         const ttl = Number(await server.command("PTTL", leaseKey));
-        expect(ttl).toBeGreaterThan(4000);
-        expect(ttl).toBeLessThanOrEqual(5001);
+        expect(ttl).toBeGreaterThan(10_000);
+        expect(ttl).toBeLessThanOrEqual(20_001);
         await store.fill(lease, { value: "v", ttl: 60_000 }, later());
         expect(await server.command("EXISTS", leaseKey)).toBe(0);
       }
@@ -81,9 +81,9 @@ describeWithRedis("the Redis cache store", () => {
       const both = new RedisRegistry({ default: server.settings, cache: { ...server.settings, database: 5 } });
       onTestFinished(() => both.close());
       const context = { redis: both, clock: systemClock };
-      await redisCacheStore()(context).setMany([{ key: "choice", value: "cache", ttl: 1000 }], "always", later());
+      await redisCacheStore()(context).setMany([{ key: "choice", value: "cache", ttl: 60_000 }], "always", later());
       const other = redisCacheStore({ connection: "default" })(context);
-      await other.setMany([{ key: "choice", value: "default", ttl: 1000 }], "always", later());
+      await other.setMany([{ key: "choice", value: "default", ttl: 60_000 }], "always", later());
       expect(await both.get("cache").command(["GET", "choice"], within())).toBe("cache");
       expect(await both.get("default").command(["GET", "choice"], within())).toBe("default");
     });
@@ -220,7 +220,7 @@ describeWithRedis("the Redis cache store on a cluster of three masters", () => {
   it("a key with braces that make no hash tag is read, written and deleted, but cannot be leased", async () => {
     const store = openStore();
     for (const key of ["x}y", "x{y", "x{}y"]) {
-      await store.setMany([{ key, value: key, ttl: 1000 }], "always", later());
+      await store.setMany([{ key, value: key, ttl: 60_000 }], "always", later());
       expect(await store.get(key, later())).toBe(key);
       expect(await store.deleteMany([key], later())).toBe(1);
       const lease = store.lease(leaseOn(key), 1000, later());

@@ -12,6 +12,9 @@ import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 
 const later = () => within();
 
+/** Each test has records of its own, and many wait for something to expire. */
+const concurrently = { describe, it: it.concurrent };
+
 describeWithRedis("the Redis session store", () => {
   let server: RedisServer;
   let redis: RedisRegistry;
@@ -19,7 +22,7 @@ describeWithRedis("the Redis session store", () => {
 
   beforeAll(async () => {
     server = await RedisServer.start();
-    redis = new RedisRegistry({ default: server.settings });
+    redis = new RedisRegistry({ default: { ...server.settings, connectTimeout: "20s" } });
   });
 
   afterAll(async () => {
@@ -30,25 +33,25 @@ describeWithRedis("the Redis session store", () => {
   const openStore = (options?: RedisSessionStoreOptions, projectName = `project${++projects}`): SessionStore =>
     redisSessionStore(options)({ projectName, redis, clock: systemClock });
 
-  describeSessionStore({ describe, it }, "redis", { open: () => ({ store: openStore() }) });
+  describeSessionStore(concurrently, "redis", { open: () => ({ store: openStore() }) });
 
-  describeSessionStore({ describe, it }, "redis, with a key generator", {
+  describeSessionStore(concurrently, "redis, with a key generator", {
     open: () => ({ store: openStore({ keyGenerator: (key) => `s:${key}` }) }),
   });
 
   describe("layout", () => {
     it("is {project}:{prefix}:{key}: a string with a time to live in milliseconds", async () => {
       const [store, key] = [openStore({}, "myproject"), newSessionKey()];
-      await store.create(key, "a record", 5000.5, later());
+      await store.create(key, "a record", 60_000.5, later());
       expect(await server.command("GET", `myproject:session:${key}`)).toBe("a record");
       const ttl = Number(await server.command("PTTL", `myproject:session:${key}`));
-      expect(ttl).toBeGreaterThan(4000);
-      expect(ttl).toBeLessThanOrEqual(5001);
+      expect(ttl).toBeGreaterThan(30_000);
+      expect(ttl).toBeLessThanOrEqual(60_001);
     });
 
     it("takes the name of the string from keyGenerator, also when it deletes and walks", async () => {
       const [store, key] = [openStore({ keyGenerator: (each) => `s:${each}` }, "generated"), newSessionKey()];
-      await store.create(key, "a record", 5000, later());
+      await store.create(key, "a record", 60_000, later());
       await server.command("SET", `generated:session:${newSessionKey()}`, "foreign");
       expect(await server.command("GET", `generated:session:s:${key}`)).toBe("a record");
       const keys: string[] = [];
@@ -60,7 +63,7 @@ describeWithRedis("the Redis session store", () => {
 
     it("takes the prefix from the options, braces being no hash tag of ours", async () => {
       const [store, key] = [openStore({ prefix: "{admin}" }, "myproject"), newSessionKey()];
-      await store.create(key, "a record", 5000, later());
+      await store.create(key, "a record", 60_000, later());
       expect(await server.command("EXISTS", `myproject:{admin}:${key}`)).toBe(1);
     });
 
@@ -107,8 +110,8 @@ describeWithRedis("the Redis session store", () => {
       const key = newSessionKey();
       const both = new RedisRegistry({ default: server.settings, session: { ...server.settings, database: 5 } });
       const context = { projectName: "choice", redis: both, clock: systemClock };
-      await redisSessionStore()(context).create(key, "in session", 5000, later());
-      await redisSessionStore({ connection: "default" })(context).create(key, "in default", 5000, later());
+      await redisSessionStore()(context).create(key, "in session", 60_000, later());
+      await redisSessionStore({ connection: "default" })(context).create(key, "in default", 60_000, later());
       expect(await both.get("session").command(["GET", `choice:session:${key}`], within())).toBe("in session");
       expect(await both.get("default").command(["GET", `choice:session:${key}`], within())).toBe("in default");
       await both.close();

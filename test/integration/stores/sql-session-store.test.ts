@@ -10,6 +10,7 @@ import { StoreConnectionError, StoreServiceError } from "../../../src/core/error
 import { newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
+import type { UserIndex } from "../../../src/stores/user-index.ts";
 import { createSessionTable, createUserTables, sqlSessionStore } from "../../../src/stores/sql/index.ts";
 import { describeSessionStore, ManualClock } from "../../../src/testing/index.ts";
 import { describeWithMariadb, MariadbServer } from "../../support/mariadb-server.ts";
@@ -43,6 +44,16 @@ async function openFresh(database: Database) {
   await sql`DELETE FROM sojourn_user_epoch`.execute(database);
   const advance = (span: number) => clock.advance(span);
   return { store: openStore(database, table, clock), table, clock, advance };
+}
+
+function demandIndex({ users }: SessionStore): UserIndex {
+  if (users === undefined) throw new Error("the store has no index of users");
+  return users;
+}
+
+async function listedKeys(users: UserIndex, userId: string): Promise<string[]> {
+  const { sessions } = await users.page(userId, { after: undefined, limit: 200 }, later());
+  return sessions.map(({ key }) => key);
 }
 
 async function errorOf(operation: Promise<unknown>): Promise<unknown> {
@@ -236,43 +247,57 @@ function describeDatabase(connect: () => Database): void {
 
   it("clearExpired also ends what the index of users has kept long enough, and no more", async () => {
     const { store, clock } = await openFresh(one);
-    const entry = { createdAt: clock.now(), lastSeenAt: clock.now(), expiresAt: clock.now() + 1000, device: "" };
-    const [key, other] = [newSessionKey(), newSessionKey()];
-    await store.users?.put("7", { key, entry }, 1000, later());
-    await store.users?.put("7", { key: other, entry: { ...entry, expiresAt: clock.now() + 1001 } }, 1001, later());
-    await store.users?.revoke("7", "short", 1000, later());
-    await store.users?.revoke("8", "long", 1001, later());
+    const users = demandIndex(store);
+    const now = clock.now();
+    const entry = { createdAt: now, lastSeenAt: now, keepUntil: now + 1000, device: "" };
+    const later1 = { ...entry, keepUntil: now + 1001 };
+    const [key, other, evicted] = [newSessionKey(), newSessionKey(), newSessionKey()];
+    await users.put("7", { key, entry }, now, later());
+    await users.put("7", { key: other, entry: later1 }, now, later());
+    await users.put("9", { key: evicted, entry }, now, later());
+    const limits = { most: 1, slack: 0, now };
+    expect((await users.add("9", { key: newSessionKey(), entry: later1 }, limits, later())).evicted).toEqual([evicted]);
+    await users.revoke("7", "short", 1000, later());
+    await users.revoke("8", "long", 1001, later());
     clock.advance(1000);
     expect(await store.clearExpired(later)).toBe(0);
-    expect((await store.users?.list("7", later()))?.map((session) => session.key)).toEqual([other]);
-    expect(await store.users?.check("7", other, later())).toEqual({ epoch: "", isListed: true });
-    expect(await store.users?.check("8", other, later())).toEqual({ epoch: "long", isListed: false });
+    expect(await listedKeys(users, "7")).toEqual([other]);
+    expect(await listedKeys(users, "9")).toHaveLength(1);
+    expect(await listedKeys(users, "9")).not.toContain(evicted);
+    expect(await users.check("7", other, later())).toEqual({ epoch: "", isListed: true });
+    expect(await users.check("8", other, later())).toEqual({ epoch: "long", isListed: false });
   });
 
-  it("additions and removals of many users at once: each list is as long as allowed", async () => {
+  it("additions and removals of many users at once: of each list as many count as allowed", async () => {
     const { store, clock } = await openFresh(one);
+    const index = demandIndex(store);
     const [users, now] = [Array.from({ length: 10 }, (_, id) => `user ${id}`), clock.now()];
-    const limits = { most: 2, ttl: LONG_TTL, now };
-    const entry = { createdAt: now, lastSeenAt: now, expiresAt: now + LONG_TTL, device: "" };
+    const limits = { most: 2, slack: 0, now };
+    const entry = { createdAt: now, lastSeenAt: now, keepUntil: now + LONG_TTL, device: "" };
     const additions = users.flatMap((user) =>
       Array.from({ length: 10 }, async () => {
         const key = newSessionKey();
-        await store.users?.add(user, { key, entry }, limits, later());
-        await store.users?.remove(user, [newSessionKey()], later());
+        const { evicted } = await index.add(user, { key, entry }, limits, later());
+        await index.remove(
+          user,
+          [...evicted, newSessionKey()].map((each) => ({ key: each })),
+          later(),
+        );
       }),
     );
     await Promise.all(additions);
-    const lists = await Promise.all(users.map(async (user) => store.users?.list(user, later())));
-    expect(lists.map((list) => list?.length)).toEqual(users.map(() => 2));
+    const lists = await Promise.all(users.map((user) => listedKeys(index, user)));
+    expect(lists.map((list) => list.length)).toEqual(users.map(() => 2));
   });
 
   it("ids of users are told apart byte by byte: case, accents, trailing spaces", async () => {
     const { store, clock } = await openFresh(one);
+    const users = demandIndex(store);
     const ids = ["a", "A", "á", "a ", "a  "];
-    const entry = { createdAt: 1, lastSeenAt: 1, expiresAt: clock.now() + LONG_TTL, device: "" };
-    for (const id of ids) await store.users?.put(id, { key: newSessionKey(), entry }, LONG_TTL, later());
-    const lists = await Promise.all(ids.map(async (id) => store.users?.list(id, later())));
-    expect(lists.map((list) => list?.length)).toEqual([1, 1, 1, 1, 1]);
+    const entry = { createdAt: 1, lastSeenAt: 1, keepUntil: clock.now() + LONG_TTL, device: "" };
+    for (const id of ids) await users.put(id, { key: newSessionKey(), entry }, clock.now(), later());
+    const lists = await Promise.all(ids.map((id) => listedKeys(users, id)));
+    expect(lists.map((list) => list.length)).toEqual([1, 1, 1, 1, 1]);
   });
 
   it("sessions on it: a login is listed, and revokeUser ends it on every device", async () => {

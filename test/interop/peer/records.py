@@ -63,13 +63,14 @@ def payload(record):
 
 
 def expiry(record, now):
-    """How long a session lasts if it was saved now (seconds since the epoch), and whether it ends with the browser."""
+    """How long a session lasts if it was saved now (seconds since the epoch), when it ends, and whether with the browser."""
     store = SessionStore()
     store._session_cache = store.decode(record)
     modification = datetime.fromtimestamp(now, timezone.utc)
     return {
         "age": store.get_expiry_age(modification=modification),
         "withBrowser": store.get_expire_at_browser_close(),
+        "date": int(store.get_expiry_date(modification=modification).timestamp()),
     }
 
 

@@ -68,7 +68,7 @@ interface Operations {
   readonly makeEntry: [{ seed: number; index: number }, MadeSession];
   readonly makeWithDuplicates: [object, { record: string; members: DescribedMember[] }];
   readonly payload: [{ record: string }, string];
-  readonly expiry: [{ record: string; now: number }, { age: number; withBrowser: boolean }];
+  readonly expiry: [{ record: string; now: number }, { age: number; withBrowser: boolean; date: number }];
   readonly withExpiry: [{ seconds?: number; at?: number }, string];
   readonly vectors: [object, string[]];
   readonly loads: [{ signed: string; salt: string }, boolean];

@@ -47,6 +47,17 @@ export const ENGINES: readonly Engine[] = [
 /** SQLite is for one process: its driver here blocks while another one writes. */
 export const SQLITE: Engine = { name: "SQLite", commands: [], hasUsers: true, start: () => startSql(startSqlite) };
 
+const wanted = process.env["SOJOURN_ENGINES"];
+
+/** Whether the project that runs tries what needs no server, or Redis alone: `promises` does, `engines` the others. */
+export const triesNear: boolean = wanted !== "far";
+
+/** The engines of {@link ENGINES}, and SQLite, that the running project tries the promises on. */
+export const TRIED: readonly Engine[] = [...ENGINES, SQLITE].filter(({ commands }) => {
+  const isNear = commands.every((command) => REDIS.includes(command));
+  return wanted === undefined || isNear === (wanted === "near");
+});
+
 /** `describe` for tests of an engine. Without its servers they are skipped, but fail in CI. */
 export function describeWithEngine(engine: Engine, title: string, define: () => void): void {
   describeWithCommands(engine.commands, `${title}, on ${engine.name}`, define);

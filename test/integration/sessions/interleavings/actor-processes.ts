@@ -1,13 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 
 import type { Operation } from "../../../faults/history/history.ts";
+import { buildProgram } from "../../../support/program.ts";
 import type { ActorMessage, DirectorMessage, Stage } from "./messages.ts";
 import { PROCESSES } from "./plan.ts";
 
-const PROGRAM = fileURLToPath(new URL("actor-process.ts", import.meta.url));
-const NODE_OPTIONS = ["--import", "tsx", "--conditions", "@sojourn/source"];
+const PROGRAM = new URL("actor-process.ts", import.meta.url);
 
 /** The processes whose actors play runs, each its part of every run. They serve for any number of stages. */
 export class ActorProcesses {
@@ -16,9 +15,9 @@ export class ActorProcesses {
   /** Rejects when one of them ends too early. */
   readonly #crash: Promise<never>;
 
-  private constructor() {
+  private constructor(program: string) {
     this.#children = Array.from({ length: PROCESSES }, (_, number) =>
-      fork(PROGRAM, [String(number)], { execArgv: NODE_OPTIONS, stdio: ["ignore", "inherit", "inherit", "ipc"] }),
+      fork(program, [String(number)], { execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] }),
     );
     for (const child of this.#children) {
       child.setMaxListeners(0);
@@ -29,7 +28,7 @@ export class ActorProcesses {
   }
 
   static async start(): Promise<ActorProcesses> {
-    const processes = new ActorProcesses();
+    const processes = new ActorProcesses(await buildProgram(PROGRAM));
     await processes.#hearFromAll(({ type }) => type === "ready");
     return processes;
   }

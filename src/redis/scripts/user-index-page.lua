@@ -1,0 +1,43 @@
+--[[ user-index-page: answers a part of a user's list, those whose entries end last first.
+
+     KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
+     ARGV[1]  when the last entry of the page before ends and ARGV[2] its key, or both empty: from the beginning
+     ARGV[3]  how many entries
+
+     Result: session key, when its entry ends, details (empty when they are not known), and so on.
+     Keeps: entries that are added, renewed or removed between two pages make no other entry come twice or not at all.
+     Cost: O(log(sessions of the user)^2 + ARGV[3]); one slot. ]]
+local list = KEYS[1]
+
+-- Where the entries begin that come after the last one of the page before. Of those that end together with it, those
+-- with greater keys have been answered; the last one itself may be gone.
+local function begin(score, member)
+  local first = redis.call('ZCOUNT', list, '(' .. score, '+inf')
+  local last = first + redis.call('ZCOUNT', list, score, score)
+  while first < last do
+    local middle = math.floor((first + last) / 2)
+    if redis.call('ZREVRANGE', list, middle, middle)[1] < member then
+      last = middle
+    else
+      first = middle + 1
+    end
+  end
+  return first
+end
+
+local first = ARGV[2] == '' and 0 or begin(ARGV[1], ARGV[2])
+local found = redis.call('ZREVRANGE', list, first, first + ARGV[3] - 1, 'WITHSCORES')
+if #found == 0 then return {} end
+
+local keys = {}
+for at = 1, #found, 2 do
+  keys[#keys + 1] = found[at]
+end
+local details = redis.call('HMGET', KEYS[2], unpack(keys))
+local result = {}
+for at = 1, #keys do
+  result[#result + 1] = keys[at]
+  result[#result + 1] = found[2 * at]
+  result[#result + 1] = details[at] or ''
+end
+return result

@@ -1,0 +1,140 @@
+import type { EpochMilliseconds } from "../../core/clock.ts";
+import type { SessionKey } from "../../core/ids.ts";
+import { EVICTION_CANDIDATES, type EvictionCandidate, type UserIndexEntry, type UserIndexPage } from "../user-index.ts";
+
+/** Place of an entry in the order of a list. */
+interface Place {
+  readonly keepUntil: EpochMilliseconds;
+  readonly key: SessionKey;
+}
+
+/** From this many deletions on, one pass through the list is cheaper than moving its end each time. */
+const MANY = 16;
+
+/**
+ * The sessions of one user, sorted by the end of their entries. An insertion moves the places behind it: some
+ * tenths of a millisecond among 100 000, and nothing for a session that ends last.
+ */
+export class UserList {
+  readonly #entries = new Map<SessionKey, UserIndexEntry>();
+  /** Sessions that have to make room. They stay listed, and count for nothing. */
+  readonly doomed: Set<SessionKey> = new Set();
+  /** Ascending. */
+  #places: Place[] = [];
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(key: SessionKey): UserIndexEntry | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** A session that had to make room counts again. */
+  set(key: SessionKey, entry: UserIndexEntry): void {
+    this.delete([key]);
+    const place = { keepUntil: entry.keepUntil, key };
+    this.#places.splice(this.#indexOf(place), 0, place);
+    this.#entries.set(key, entry);
+  }
+
+  doom(key: SessionKey): void {
+    this.doomed.add(key);
+  }
+
+  delete(keys: readonly SessionKey[]): void {
+    const listed = keys.filter((key) => this.#entries.has(key));
+    if (listed.length >= MANY) {
+      const gone = new Set(listed);
+      this.#places = this.#places.filter(({ key }) => !gone.has(key));
+    } else {
+      for (const key of listed) this.#places.splice(this.#indexOf(this.#placeOf(key)), 1);
+    }
+    for (const key of listed) this.#forget(key);
+  }
+
+  /** Drops entries that have been kept long enough. */
+  dropUntil(now: EpochMilliseconds): void {
+    const count = this.#firstAfter(now);
+    if (count === 0) return;
+    for (const { key } of this.#places.splice(0, count)) this.#forget(key);
+  }
+
+  /** How many entries end after an instant, without those that make room or are spared. */
+  countAfter(instant: EpochMilliseconds, spared: readonly SessionKey[]): number {
+    const uncounted = [...new Set([...this.doomed, ...spared])].map((key) => this.#entries.get(key)?.keepUntil ?? 0);
+    return this.#places.length - this.#firstAfter(instant) - uncounted.filter((until) => until > instant).length;
+  }
+
+  /** Those that end first after an instant, without those that make room or are spared. */
+  candidatesAfter(instant: EpochMilliseconds, spared: readonly SessionKey[]): readonly EvictionCandidate[] {
+    const found: EvictionCandidate[] = [];
+    for (let at = this.#firstAfter(instant); at < this.#places.length; at++) {
+      const { key } = this.#placeAt(at);
+      if (this.doomed.has(key) || spared.includes(key)) continue;
+      found.push({ key, createdAt: this.#entryOf(key).createdAt });
+      if (found.length === EVICTION_CANDIDATES) break;
+    }
+    return found;
+  }
+
+  /** A page from the end backwards. */
+  page(after: string | undefined, limit: number): UserIndexPage {
+    const end = after === undefined ? this.#places.length : this.#indexOf(parsePlace(after));
+    const places = this.#places.slice(Math.max(0, end - limit), end).toReversed();
+    const last = places.at(-1);
+    return {
+      sessions: places.map(({ key }) => ({ key, entry: this.#entryOf(key) })),
+      next: last === undefined || end <= limit ? undefined : `${last.keepUntil}:${last.key}`,
+    };
+  }
+
+  #forget(key: SessionKey): void {
+    this.#entries.delete(key);
+    this.doomed.delete(key);
+  }
+
+  #firstAfter(instant: EpochMilliseconds): number {
+    return this.#indexOf({ keepUntil: instant, key: AFTER_ALL });
+  }
+
+  /** The index of the first place that is not before another: a binary search. */
+  #indexOf(place: Place): number {
+    let [low, high] = [0, this.#places.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (isBefore(this.#placeAt(middle), place)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #placeAt(index: number): Place {
+    return demand(this.#places[index]);
+  }
+
+  #placeOf(key: SessionKey): Place {
+    return { keepUntil: this.#entryOf(key).keepUntil, key };
+  }
+
+  #entryOf(key: SessionKey): UserIndexEntry {
+    return demand(this.#entries.get(key));
+  }
+}
+
+/** Behind all keys, whose characters are `[a-z0-9]`. */
+const AFTER_ALL = "~";
+
+function isBefore(left: Place, right: Place): boolean {
+  return left.keepUntil === right.keepUntil ? left.key < right.key : left.keepUntil < right.keepUntil;
+}
+
+function parsePlace(cursor: string): Place {
+  const colon = cursor.indexOf(":");
+  return { keepUntil: Number(cursor.slice(0, colon)), key: cursor.slice(colon + 1) };
+}
+
+function demand<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new Error("The places and the entries of a list differ.");
+  return value;
+}

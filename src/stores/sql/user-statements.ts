@@ -1,0 +1,218 @@
+import type { RawBuilder, Sql } from "kysely";
+
+import type { EpochMilliseconds } from "../../core/clock.ts";
+import type { SessionKey } from "../../core/ids.ts";
+import type { IndexedSession, Unlisting, UserIndexRange } from "../user-index.ts";
+import { BATCH_SIZE, type Clearing, type Instant } from "./clear-in-batches.ts";
+import type { Build } from "./database.ts";
+import type { SqlDialect } from "./dialect.ts";
+import { EPOCH_TABLE, USER_SESSION_TABLE } from "./table-name.ts";
+
+/** Row of a session. Drivers give large numbers as text. */
+export interface UserSessionRow {
+  readonly session_key: string;
+  readonly created_at: number | string;
+  readonly last_seen_at: number | string;
+  /** When the row may be dropped, in milliseconds since 1970; below zero when the session has to make room. */
+  readonly expires_at: number | string;
+  readonly device: string;
+}
+
+const VALUE_FIELDS = ["created_at", "last_seen_at", "expires_at", "device"] as const;
+const FIELDS = ["session_key", ...VALUE_FIELDS] as const;
+
+/** Tables whose rows end, with their primary keys and the column that says when. */
+const EXPIRING = [
+  [USER_SESSION_TABLE, ["user_id", "session_key"], "expires_at"],
+  [EPOCH_TABLE, ["user_id"], "keep_until"],
+] as const;
+
+/** The statements of the index of users. Each finds its rows by an index, and reads no more of them than it needs. */
+export class UserStatements {
+  readonly #dialect: SqlDialect;
+
+  constructor(dialect: SqlDialect) {
+    this.#dialect = dialect;
+  }
+
+  readEpoch(userId: string): Build<{ readonly epoch: string }> {
+    return (sql) => sql`SELECT epoch FROM ${sql.table(EPOCH_TABLE)} WHERE user_id = ${userId}`;
+  }
+
+  /** Makes sure that a user has a row, and locks it. */
+  keepUser(userId: string, keepUntil: EpochMilliseconds): Build {
+    return this.#putUser(userId, "", keepUntil, (sql) => [sql.ref("keep_until")]);
+  }
+
+  setEpoch(userId: string, epoch: string, keepUntil: EpochMilliseconds): Build {
+    return this.#putUser(userId, epoch, keepUntil, (sql) => [sql.ref("keep_until"), sql.ref("epoch")]);
+  }
+
+  /** Sets the whole row. */
+  add(userId: string, session: IndexedSession): Build {
+    return this.#insert(userId, session, (sql, given) =>
+      VALUE_FIELDS.map((field) => sql`${sql.ref(field)} = ${given(field)}`),
+    );
+  }
+
+  /** Keeps the earlier creation, the later end and a known device. */
+  put(userId: string, session: IndexedSession): Build {
+    return this.#insert(userId, session, (sql, given) => {
+      const own = (field: string): RawBuilder<unknown> => sql.ref(`${USER_SESSION_TABLE}.${field}`);
+      const choose = (condition: RawBuilder<unknown>, field: string): RawBuilder<unknown> =>
+        sql`${sql.ref(field)} = CASE WHEN ${condition} THEN ${given(field)} ELSE ${own(field)} END`;
+      const ends = sql`ABS(${own("expires_at")})`;
+      return [
+        choose(sql`${given("created_at")} < ${own("created_at")}`, "created_at"),
+        sql`last_seen_at = ${given("last_seen_at")}`,
+        sql`expires_at = CASE WHEN ${given("expires_at")} > ${ends} THEN ${given("expires_at")} ELSE ${ends} END`,
+        choose(sql`${given("device")} <> ''`, "device"),
+      ];
+    });
+  }
+
+  check(userId: string, key: SessionKey): Build<{ readonly epoch: string | null; readonly listed: number | string }> {
+    return (sql) => sql`
+      SELECT
+        (SELECT epoch FROM ${sql.table(EPOCH_TABLE)} WHERE user_id = ${userId}) AS epoch,
+        (SELECT count(*) FROM ${sql.table(USER_SESSION_TABLE)}
+          WHERE user_id = ${userId} AND session_key = ${key} AND expires_at >= 0) AS listed`;
+  }
+
+  /** Counts the rows that end after an instant, up to a number. */
+  count(userId: string, after: EpochMilliseconds, upTo: number): Build<{ readonly count: number | string }> {
+    return (sql) => sql`
+      SELECT count(*) AS count FROM (
+        SELECT 1 AS one FROM ${sql.table(USER_SESSION_TABLE)}
+        WHERE user_id = ${userId} AND expires_at > ${Math.floor(after)} LIMIT ${sql.lit(upTo)}) AS listed`;
+  }
+
+  /** Reads the rows that end first after an instant. */
+  endingFirst(
+    userId: string,
+    after: EpochMilliseconds,
+    count: number,
+  ): Build<Pick<UserSessionRow, "session_key" | "created_at">> {
+    return (sql) => sql`
+      SELECT session_key, created_at FROM ${sql.table(USER_SESSION_TABLE)}
+      WHERE user_id = ${userId} AND expires_at > ${Math.floor(after)} ORDER BY expires_at LIMIT ${sql.lit(count)}`;
+  }
+
+  /** Marks sessions that have to make room. */
+  doom(userId: string, keys: readonly SessionKey[]): Build {
+    return (sql) => sql`
+      UPDATE ${sql.table(USER_SESSION_TABLE)} SET expires_at = -expires_at
+      WHERE user_id = ${userId} AND session_key IN (${sql.join(keys)}) AND expires_at > 0`;
+  }
+
+  doomed(userId: string, count: number): Build<Pick<UserSessionRow, "session_key">> {
+    return (sql) => sql`
+      SELECT session_key FROM ${sql.table(USER_SESSION_TABLE)}
+      WHERE user_id = ${userId} AND expires_at < 0 ORDER BY expires_at LIMIT ${sql.lit(count)}`;
+  }
+
+  remove(userId: string, sessions: readonly Unlisting[]): Build {
+    return (sql) => {
+      const keys = sql.join(sessions.map(({ key }) => key));
+      const found = sql`user_id = ${userId} AND session_key IN (${keys})`;
+      const renewed = sessions.flatMap(({ key, keptUntil }) =>
+        keptUntil === undefined ? [] : [sql`(session_key = ${key} AND ABS(expires_at) <> ${Math.ceil(keptUntil)})`],
+      );
+      const isOther = renewed.length === 0 ? sql`` : sql` AND NOT (${sql.join(renewed, sql` OR `)})`;
+      return sql`DELETE FROM ${sql.table(USER_SESSION_TABLE)} WHERE ${found}${isOther}`;
+    };
+  }
+
+  page(userId: string, { after, limit }: UserIndexRange): Build<UserSessionRow> {
+    if (after === undefined) return (sql) => this.#pageWhere(sql, userId, limit, sql``);
+    const [end = "", key = ""] = after.split(":");
+    const [instant, last] = [Number(end), key];
+    if (this.#dialect !== "mysql") {
+      return (sql) => this.#pageWhere(sql, userId, limit, sql` AND (expires_at, session_key) < (${instant}, ${last})`);
+    }
+    // MySQL does not find the rows of such a comparison by the index.
+    return (sql) => {
+      const ties = this.#pageWhere(sql, userId, limit, sql` AND expires_at = ${instant} AND session_key < ${last}`);
+      const others = this.#pageWhere(sql, userId, limit, sql` AND expires_at < ${instant}`);
+      return sql<UserSessionRow>`SELECT * FROM ((${ties}) UNION ALL (${others})) AS listed
+        ORDER BY expires_at DESC, session_key DESC LIMIT ${sql.lit(limit)}`;
+    };
+  }
+
+  /** The sweeps of both tables. */
+  clearings(now: EpochMilliseconds): readonly Clearing[] {
+    return EXPIRING.map(([table, key, column]) => this.#clearing(table, key, column, Math.floor(now)));
+  }
+
+  #pageWhere(sql: Sql, userId: string, limit: number, condition: RawBuilder<unknown>): RawBuilder<UserSessionRow> {
+    return sql<UserSessionRow>`
+      SELECT ${list(sql, FIELDS)} FROM ${sql.table(USER_SESSION_TABLE)} WHERE user_id = ${userId}${condition}
+      ORDER BY expires_at DESC, session_key DESC LIMIT ${sql.lit(limit)}`;
+  }
+
+  #clearing(table: string, key: readonly string[], column: string, now: EpochMilliseconds): Clearing {
+    // What has to make room has its end below zero.
+    const expired = (sql: Sql, from: Instant = -now, until: Instant = now): RawBuilder<unknown> =>
+      sql`${sql.ref(column)} BETWEEN ${from} AND ${until}`;
+    return {
+      batchEnd: (from) => (sql) =>
+        sql<{ readonly batch_end: Instant }>`
+        SELECT ${sql.ref(column)} AS batch_end FROM ${sql.table(table)} WHERE ${expired(sql, from)}
+        ORDER BY ${sql.ref(column)} LIMIT 1 OFFSET ${sql.lit(BATCH_SIZE - 1)}`,
+      deletion: (from, until) => (sql) => {
+        const [isOver, order] = [
+          expired(sql, from, until),
+          sql`ORDER BY ${sql.ref(column)} LIMIT ${sql.lit(BATCH_SIZE)}`,
+        ];
+        if (this.#dialect === "mysql") return sql`DELETE FROM ${sql.table(table)} WHERE ${isOver} ${order}`;
+        const chosen = sql`SELECT ${list(sql, key)} FROM ${sql.table(table)} WHERE ${isOver} ${order}`;
+        return sql`DELETE FROM ${sql.table(table)} WHERE (${list(sql, key)}) IN (${chosen}) AND ${isOver}`;
+      },
+    };
+  }
+
+  #putUser(
+    userId: string,
+    epoch: string,
+    keepUntil: EpochMilliseconds,
+    columns: (sql: Sql) => readonly RawBuilder<unknown>[],
+  ): Build {
+    return (sql) => {
+      const values = sql.join([userId, epoch, Math.ceil(keepUntil)]);
+      const insert = sql`INSERT INTO ${sql.table(EPOCH_TABLE)} (user_id, epoch, keep_until) VALUES (${values})`;
+      const [until, ...others] = columns(sql);
+      const given = (column: RawBuilder<unknown>): RawBuilder<unknown> => this.#given(sql, column);
+      const old = sql.ref(`${EPOCH_TABLE}.keep_until`);
+      const later = sql`CASE WHEN ${given(sql.ref("keep_until"))} > ${old} THEN ${given(sql.ref("keep_until"))} ELSE ${old} END`;
+      const assignments = [sql`${until} = ${later}`, ...others.map((column) => sql`${column} = ${given(column)}`)];
+      return sql`${insert} ${this.#onConflict(sql, "user_id")} ${sql.join(assignments)}`;
+    };
+  }
+
+  #insert(
+    userId: string,
+    { key, entry }: IndexedSession,
+    assign: (sql: Sql, given: (field: string) => RawBuilder<unknown>) => readonly RawBuilder<unknown>[],
+  ): Build {
+    const times = [entry.createdAt, entry.lastSeenAt, entry.keepUntil].map(Math.ceil);
+    return (sql) => {
+      const values = sql.join([userId, key, ...times, entry.device]);
+      const insert = sql`INSERT INTO ${sql.table(USER_SESSION_TABLE)} (user_id, ${list(sql, FIELDS)}) VALUES (${values})`;
+      const assignments = assign(sql, (field) => this.#given(sql, sql.ref(field)));
+      return sql`${insert} ${this.#onConflict(sql, "user_id, session_key")} ${sql.join(assignments)}`;
+    };
+  }
+
+  #onConflict(sql: Sql, key: string): RawBuilder<unknown> {
+    return this.#dialect === "mysql" ? sql`ON DUPLICATE KEY UPDATE` : sql`ON CONFLICT (${sql.raw(key)}) DO UPDATE SET`;
+  }
+
+  /** What an insertion wanted to put into a column. */
+  #given(sql: Sql, column: RawBuilder<unknown>): RawBuilder<unknown> {
+    return this.#dialect === "mysql" ? sql`VALUES(${column})` : sql`excluded.${column}`;
+  }
+}
+
+function list(sql: Sql, columns: readonly string[]): RawBuilder<unknown> {
+  return sql.join(columns.map((column) => sql.ref(column)));
+}

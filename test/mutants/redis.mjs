@@ -1,0 +1,77 @@
+// @ts-check
+
+/** @type {readonly import("./mutant.mjs").Mutant[]} */
+export const redisMutants = [
+  {
+    name: "deadlines-not-swept",
+    file: "src/redis/deadline-sweep.ts",
+    find: "filter(({ deadline }) => deadline.hasPassed)",
+    replace: "filter(() => false)",
+    breaks: "No command outlives its deadline.",
+    tests: ["src/redis/deadline-sweep.test.ts"],
+  },
+  {
+    name: "deadline-sweep-never-drained",
+    file: "src/redis/deadline-sweep.ts",
+    find: "if (this.#entries.length === 0 && this.#onDrained.length > 0) this.#tellDrained();",
+    replace: "",
+    breaks: "close() returns when the last command has ended.",
+    tests: ["src/redis/deadline-sweep.test.ts"],
+  },
+  {
+    name: "deadline-sweep-loses-its-place",
+    file: "src/redis/deadline-sweep.ts",
+    find: "last.slot = entry.slot;",
+    replace: "",
+    breaks: "A command that has ended takes no other one off the sweep.",
+    tests: ["src/redis/deadline-sweep.test.ts"],
+  },
+  {
+    name: "sent-commands-called-not-sent",
+    file: "src/redis/outstanding-command.ts",
+    find: 'this.#node === undefined ? "not-sent" : "unknown"',
+    replace: 'this.#node === undefined ? "unknown" : "not-sent"',
+    breaks: '"not-sent" means that nothing was sent.',
+    tests: ["test/integration/redis/faults.test.ts"],
+  },
+  {
+    name: "lost-scripts-not-loaded-again",
+    file: "src/redis/outstanding-command.ts",
+    find: '=== "NOSCRIPT"',
+    replace: '=== "NEVER"',
+    breaks: "A Redis that has lost its scripts is given them again.",
+    tests: ["test/integration/redis/scripts.test.ts"],
+  },
+  {
+    name: "closed-connections-open-again",
+    file: "src/redis/connection.ts",
+    find: "if (this.#isClosed) return Promise.reject(closedError(request));",
+    replace: "",
+    breaks: "After close() nothing is sent.",
+    tests: ["test/integration/redis/life-cycle.test.ts"],
+  },
+  {
+    name: "errors-quote-arguments",
+    file: "src/redis/errors.ts",
+    find: 'new Error(reply.replace(QUOTED_ARGUMENTS, ""))',
+    replace: "new Error(reply)",
+    breaks: "An error shows no session key.",
+    tests: ["test/integration/redis/error-replies.test.ts"],
+  },
+  {
+    name: "hash-tags-ignored",
+    file: "src/redis/key-slot.ts",
+    find: "return end <= start + 1 ? key : key.slice(start + 1, end);",
+    replace: "return end <= start + 1 ? key : key;",
+    breaks: "The keys of one script lie in one slot of a cluster.",
+    tests: ["src/redis/key-slot.test.ts"],
+  },
+  {
+    name: "empty-hash-tags-count",
+    file: "src/redis/key-slot.ts",
+    find: "return end <= start + 1 ? key",
+    replace: "return end <= start ? key",
+    breaks: "A key's slot is the one that Redis computes.",
+    tests: ["src/redis/key-slot.test.ts"],
+  },
+];

@@ -1,0 +1,81 @@
+// @ts-check
+
+/** @type {readonly import("./mutant.mjs").Mutant[]} */
+export const sessionMutants = [
+  {
+    name: "merge-keeps-deleted-parts",
+    file: "src/session/merge.ts",
+    find: "if (part.value !== ABSENT) parts.set(key, part.value);",
+    replace: "parts.set(key, part.value === ABSENT ? own(base, key) : part.value);",
+    breaks: "What one request deletes stays deleted.",
+    tests: ["src/session/merge.test.ts"],
+  },
+  {
+    name: "merge-hides-conflicts",
+    file: "src/session/merge.ts",
+    find: "onConflict([...path]);",
+    replace: "void path;",
+    breaks: "Two changes of one part are told by an event.",
+    tests: ["src/session/merge.test.ts"],
+  },
+  {
+    name: "merge-order-of-theirs-lost",
+    file: "src/session/merge.ts",
+    find: [
+      "if (!isMineChanged) return { value: theirs, isMineChanged, isTheirsChanged };",
+      "  if (!isTheirsChanged)",
+    ].join("\n"),
+    replace: "if (!isTheirsChanged)",
+    breaks: "What only others have changed keeps its order.",
+    tests: ["src/session/merge.test.ts", "src/session/session-data.test.ts", "src/session/session.test.ts"],
+  },
+  {
+    name: "lent-objects-changed",
+    file: "src/session/ownership.ts",
+    find: " && !givenByApplications.has(container)",
+    replace: "",
+    breaks: "What another session was given is not changed.",
+    tests: ["src/session/ownership.test.ts"],
+  },
+  {
+    name: "objects-in-two-places-changed",
+    file: "src/session/ownership.ts",
+    find: " || !isInOnePlace(value)",
+    replace: "",
+    breaks: "A change of others to one part is none of another that is the same object.",
+    tests: ["src/session/ownership.test.ts"],
+  },
+  {
+    name: "application-objects-changed",
+    file: "src/session/ownership.ts",
+    find: "this.#made.has(container) && !given",
+    replace: "!given",
+    breaks: "An object of the application is never changed.",
+    tests: ["src/session/ownership.test.ts"],
+  },
+  {
+    name: "schema-defaults-shared",
+    file: "src/session/session-data.ts",
+    find: "const copy = this.#ownership.copy(value);",
+    replace: "const copy = value;",
+    breaks: "Two visitors never share what a schema returns.",
+    tests: ["src/session/ownership.test.ts"],
+  },
+  {
+    name: "writes-do-not-list",
+    file: "src/session/session.ts",
+    find: "if (isDue) await this.#noteSeen(deadline);",
+    replace: "",
+    breaks: "A session that is only written stays in its user's list.",
+    tests: ["src/session/user-sessions.test.ts"],
+    explained: "The list is being redesigned; its own tests come with that.",
+  },
+  {
+    name: "moved-sessions-stay-listed",
+    file: "src/session/session-records.ts",
+    find: "await this.#unlist(at, newest.record, deadline);",
+    replace: "",
+    breaks: "A session with a new key is listed once, and counts once for maxPerUser.",
+    tests: ["src/session/user-sessions.test.ts"],
+  },
+];
