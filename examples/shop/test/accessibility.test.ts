@@ -62,7 +62,8 @@ describeInBrowser("for everybody", (browser) => {
     await logIn(tab);
     await onEachPage(tab, async (path) => {
       await tab.evaluate(`document.documentElement.style.fontSize = "200%"`);
-      expect({ path, out: await stickingOut(tab), cut: await cutOff(tab) }).toEqual({ path, out: [], cut: [] });
+      const faults = { out: await stickingOut(tab), cut: await cutOff(tab), overlapping: await overlapping(tab) };
+      expect({ path, ...faults }).toEqual({ path, out: [], cut: [], overlapping: [] });
       expect(await widthOf(tab)).toBe(SCREENS[screen].width);
     });
   });
@@ -128,4 +129,13 @@ function cutOff(tab: Page): Promise<string[]> {
     .filter((element) => !element.closest(".unseen, pre") && element.scrollWidth > element.clientWidth + 1)
     .filter((element) => getComputedStyle(element).display !== "inline" && element.clientWidth > 1)
     .map((element) => element.tagName + ": " + element.textContent.trim().slice(0, 40))`);
+}
+
+/** What a thumb could press two of at once. */
+function overlapping(tab: Page): Promise<string[]> {
+  return tab.evaluate(`[...document.querySelectorAll("main button, .nav a")]
+    .map((element) => ({ element, box: element.getBoundingClientRect() }))
+    .filter(({ element, box }, index, all) => all.some(({ element: other, box: its }, at) => at > index
+      && box.left < its.right - 1 && its.left < box.right - 1 && box.top < its.bottom - 1 && its.top < box.bottom - 1))
+    .map(({ element }) => element.textContent.trim())`);
 }
