@@ -17,6 +17,13 @@ describe("mergeValues", () => {
     expect(merge(1, 1, ABSENT)).toStrictEqual({ merged: ABSENT, conflicts: [] });
   });
 
+  test("what one side alone has changed keeps the order of its keys", () => {
+    const [base, changed] = [{ o: { a: 1, b: 2 } }, { o: { c: 3, b: 2, a: 1 } }];
+    for (const { merged } of [merge(base, changed, base), merge(base, base, changed)]) {
+      expect(JSON.stringify(merged)).toBe('{"o":{"c":3,"b":2,"a":1}}');
+    }
+  });
+
   test("the same change of both sides is no conflict", () => {
     expect(merge(1, { a: [2] }, { a: [2] })).toStrictEqual({ merged: { a: [2] }, conflicts: [] });
     expect(merge(1, ABSENT, ABSENT)).toStrictEqual({ merged: ABSENT, conflicts: [] });

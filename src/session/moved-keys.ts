@@ -1,7 +1,7 @@
 import type { Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { StoreServiceError } from "../core/errors.ts";
-import { isSessionKey, type SessionKey } from "../core/ids.ts";
+import type { SessionKey } from "../core/ids.ts";
 import type { SessionTombstones } from "../stores/session-tombstones.ts";
 import { openSealedKey, sealKey } from "./sealed-key.ts";
 import { refOf } from "./user-sessions.ts";
@@ -23,9 +23,18 @@ export interface SessionPlace {
  */
 export type MoveReason = "renewed" | "cycled" | "login";
 
+/**
+ * How a session has ended.
+ *
+ * - `"ended"`: by the visitor, with a logout or a flush, or by its own expiry. The response has cleared the cookie, so a request
+ *   with the key is a late one.
+ * - `"revoked"`: from elsewhere. The visitor's browser still has the cookie, and may begin another session.
+ */
+export type EndReason = "ended" | "revoked";
+
 /** What is known of a key that has no record any more. */
 export interface Departure {
-  readonly reason: MoveReason | "ended";
+  readonly reason: MoveReason | EndReason;
   /** The storage key of the new record; `undefined` for a session that has ended. */
   readonly at: SessionKey | undefined;
   /** The new key of the browser, as {@link sealKey} made it, where it is not the storage key. */
@@ -38,7 +47,7 @@ export const REMEMBERED_MS: Milliseconds = 60_000;
 /** Maximum number of keys that are followed from one to the next. */
 export const MAX_HOPS = 32;
 
-const FORM = /^(renewed|cycled|login|ended)(?: ([a-z0-9]{32})(?: ([A-Za-z0-9_-]{80}))?)?$/;
+const FORM = /^(renewed|cycled|login|ended|revoked)(?: ([a-z0-9]{32})(?: ([A-Za-z0-9_-]{80}))?)?$/;
 
 /**
  * Remembers for a minute what became of a key: that its session has moved, why and where to, or that it has ended.
@@ -99,10 +108,15 @@ export class MovedKeys {
    * @param ref Names the session; see `sessions.ofUser`.
    * @param end Deletes the record of a storage key that the session has moved to.
    */
-  async end(ref: string, deadline: Deadline, end: (at: SessionKey) => Promise<unknown>): Promise<void> {
+  async end(
+    ref: string,
+    reason: EndReason,
+    deadline: Deadline,
+    end: (at: SessionKey) => Promise<unknown>,
+  ): Promise<void> {
     let next: string | undefined = ref;
     for (let hop = 0; next !== undefined && hop < MAX_HOPS; hop++) {
-      const at: SessionKey | undefined = (await this.#addEnd(next, deadline))?.at;
+      const at: SessionKey | undefined = (await this.#addEnd(next, reason, deadline))?.at;
       if (at !== undefined) await end(at);
       next = at && refOf(at);
     }
@@ -126,9 +140,9 @@ export class MovedKeys {
     return this.#tombstones.delete(`restored.${refOf(at)}`, deadline);
   }
 
-  async #addEnd(ref: string, deadline: Deadline): Promise<Departure | undefined> {
+  async #addEnd(ref: string, reason: EndReason, deadline: Deadline): Promise<Departure | undefined> {
     try {
-      return parse(await this.#tombstones.add(nameOf(ref), "ended", REMEMBERED_MS, deadline));
+      return parse(await this.#tombstones.add(nameOf(ref), reason, REMEMBERED_MS, deadline));
     } catch (error) {
       // A store that has no memory left deletes and reads, but remembers nothing new: no other move either.
       if (!(error instanceof StoreServiceError)) throw error;
@@ -155,6 +169,7 @@ function format(from: SessionPlace, to: SessionPlace, reason: MoveReason): strin
 /** Another text than ours tells nothing: the store may hold anything. */
 function parse(text: string | undefined): Departure | undefined {
   const [, reason, at, sealedKey] = FORM.exec(text ?? "") ?? [];
-  if (reason === undefined || (reason !== "ended") !== (at !== undefined && isSessionKey(at))) return undefined;
+  const isEnd = reason === "ended" || reason === "revoked";
+  if (reason === undefined || isEnd !== (at === undefined)) return undefined;
   return { reason: reason as Departure["reason"], at, sealedKey };
 }

@@ -38,7 +38,7 @@ const ownObjects: fc.Arbitrary<readonly object[]> = fc
     fc.dictionary(key, fc.jsonValue({ maxDepth: 4 }), { maxKeys: 4 }),
     fc.dictionary(key, fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 }),
     fc.constantFrom(1, 60, 480),
-    fc.constantFrom(3, 300, scaled(3000, 150_000)),
+    fc.constantFrom(3, 300, scaled(3000, 20_000)),
   )
   .map(([first, second, depth, length]) => {
     const shared = { first, list: [second, first, second], twice: { first, again: first } };

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock, EpochMilliseconds, Milliseconds } from "../core/clock.ts";
 import type { SessionKey } from "../core/ids.ts";
+import { pause } from "../core/timers.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import { deleteRecords } from "./record-deletion.ts";
 import type { SessionRecords } from "./session-records.ts";
@@ -39,7 +39,7 @@ export class RevocationWalks {
     const [begin, started] = [this.#clock.now(), this.#clock.monotonic()];
     await this.#walk(steps, (keys) => deleteRecords(this.#store, keys, steps.pageDeadline, steps.onEnded));
     const left = longestCreation - (this.#clock.monotonic() - started);
-    if (left > 0) await sleep(Math.min(left, LONGEST_SLEEP));
+    if (left > 0) await pause(left);
     // A session may have got a new key behind the walk. The new one is of the same age.
     while (await this.#endOlder(begin, steps));
   }
@@ -65,9 +65,6 @@ export class RevocationWalks {
     }
   }
 }
-
-/** setTimeout takes no more, and fires at once then. */
-const LONGEST_SLEEP: Milliseconds = 2 ** 31 - 1;
 
 async function* chunksOf(keys: AsyncIterable<SessionKey>): AsyncGenerator<readonly SessionKey[], void, undefined> {
   let chunk: SessionKey[] = [];

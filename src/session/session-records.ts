@@ -8,7 +8,7 @@ import type { SessionStore } from "../stores/session-store.ts";
 import { userIdOf } from "./auth.ts";
 import { KeyMove, type Move, type MoveResult } from "./key-move.ts";
 import { KeyQueue } from "./key-queue.ts";
-import { type Departure, MAX_HOPS, type MovedKeys, placeOf, type SessionPlace } from "./moved-keys.ts";
+import { type Departure, type EndReason, MAX_HOPS, type MovedKeys, placeOf, type SessionPlace } from "./moved-keys.ts";
 import { RecordWriter, type StoredSession } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
 import { type Creation, isRef, type ListedState, refOf, type UserSessions } from "./user-sessions.ts";
@@ -87,9 +87,14 @@ export class SessionRecords {
     return this.#users?.epochOf(userId, deadline);
   }
 
-  /** What became of a key that has no session. @returns `undefined` when nothing is remembered of it. */
+  /**
+   * What became of a key that has no session, if a request with it may be a late one.
+   *
+   * @returns `undefined` when nothing is remembered of it, or it was revoked.
+   */
   async departureOf(key: SessionKey, deadline: Deadline): Promise<Departure | undefined> {
-    return this.#moved?.find(this.#storedKeyOf(key), deadline);
+    const departure = await this.#moved?.find(this.#storedKeyOf(key), deadline);
+    return departure?.reason === "revoked" ? undefined : departure;
   }
 
   /** Remembers that a login has begun a session for the browser of a key that had none. */
@@ -205,13 +210,13 @@ export class SessionRecords {
   /** Ends a session, and whatever it has moved to. */
   async delete({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
     await this.#writer.delete(at, deadline);
-    await this.endSuccessors(refOf(at), deadline);
+    await this.endSuccessors(refOf(at), "ended", deadline);
     await this.#writer.unlist(at, version.record, deadline);
   }
 
   /** Ends what a session has moved to whose record was deleted. @param ref Names that session; see `sessions.ofUser`. */
-  async endSuccessors(ref: string, deadline: Deadline): Promise<void> {
-    await this.#moved?.end(ref, deadline, (next) => this.#writer.delete(next, deadline));
+  async endSuccessors(ref: string, reason: EndReason, deadline: Deadline): Promise<void> {
+    await this.#moved?.end(ref, reason, deadline, (next) => this.#writer.delete(next, deadline));
   }
 
   /**
@@ -228,7 +233,7 @@ export class SessionRecords {
       next = refOf(at);
       if ((await this.listedState(at, userId, deadline)) !== "live") continue;
       await this.#writer.delete(at, deadline);
-      await this.endSuccessors(next, deadline);
+      await this.endSuccessors(next, "revoked", deadline);
       return at;
     }
     return undefined;
@@ -238,7 +243,7 @@ export class SessionRecords {
   async endKey(key: SessionKey, deadline: Deadline): Promise<void> {
     const at = this.#storedKeyOf(key);
     await this.#writer.delete(at, deadline);
-    await this.endSuccessors(refOf(at), deadline);
+    await this.endSuccessors(refOf(at), "ended", deadline);
   }
 
   /** What a session that is listed for a user is found to be. */
@@ -272,7 +277,7 @@ export class SessionRecords {
     let place = from;
     for (let hop = 0; hop < MAX_HOPS; hop++) {
       const departure = await this.#moved?.find(place.at, deadline);
-      if (departure === undefined) break;
+      if (departure === undefined || departure.reason === "revoked") break;
       const next = departure.reason === "renewed" ? placeOf(departure, place.key) : undefined;
       if (next === undefined) return { status: "moved", reason: departure.reason, at: place.at };
       const found = await this.#loadAt(next, deadline);
@@ -307,7 +312,7 @@ export class SessionRecords {
 
   /** The session has ended by its own expiry, which is acknowledged: what follows can fail no more. */
   async #noteEnd({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
-    await harmless(this.endSuccessors(refOf(at), deadline));
+    await harmless(this.endSuccessors(refOf(at), "ended", deadline));
     await this.#writer.unlist(at, version.record, deadline);
   }
 }

@@ -273,9 +273,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       const isDue = this.#isActivityDue;
       if (isDue) await this.#noteSeen(deadline);
       await this.#save(this.#state.data.delta(), deadline);
-      const { throttle, extendsOnRead } = this.#state.services;
-      if (isDue && this.#state.stored) throttle.mark(this.#state.stored.key);
-      if (isDue || !extendsOnRead) this.#renewCookie();
+      if (isDue && this.#state.stored) this.#state.services.throttle.mark(this.#state.stored.key);
+      if (isDue) this.#renewCookie();
       this.#isCookieConfirmed = true;
     });
   }
@@ -437,6 +436,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (!committed.isWritten) return;
     const isCookieOutdated = committed.stored.key !== stored.key || hasOtherExpiry(stored.version.record, record);
     if (this.#state.services.carried || isCookieOutdated) this.#changeCookie("set");
+    // As Django does it: each save extends the session, and nothing else.
+    else if (!this.#state.services.extendsOnRead) this.#renewCookie();
   }
 
   /** Lets a cookie that has a Max-Age live as long as the session. */

@@ -285,7 +285,7 @@ export class Sessions<Data extends object = UntypedData> {
     const listed = await this.#demandUsers().revoke(id, ref, () => this.#deadline());
     // Another request may have given it a new key since it was listed.
     const moved = await records.endMoved(ref, id, this.#deadline());
-    if (listed.length > 0) await records.endSuccessors(ref, this.#deadline());
+    if (listed.length > 0) await records.endSuccessors(ref, "revoked", this.#deadline());
     const ended = moved === undefined ? listed : [...listed, moved];
     if (ended.length > 0) this.#emitRevoked(id, ended);
     return ended.length > 0;

@@ -51,6 +51,8 @@ export interface UserIndexCheck {
 export interface UserIndexRange {
   /** `next` of the page before; `undefined`: from the beginning. */
   readonly after: string | undefined;
+  /** `next` of a page: where the part ends, that page's last entry included; `undefined`: at the end of the list. */
+  readonly until?: string | undefined;
   /** How many entries, at most {@link LARGEST_PAGE}. */
   readonly limit: number;
 }
@@ -59,7 +61,7 @@ export interface UserIndexRange {
 export interface UserIndexPage {
   /** Those that are kept longest come first. */
   readonly sessions: readonly IndexedSession[];
-  /** Leads to the next page; `undefined` after the last one. It may hold a session key. */
+  /** Leads to the next page of the part; `undefined` after the last one. It may hold a session key. */
   readonly next: string | undefined;
 }
 

@@ -2,11 +2,12 @@
 
      KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
      ARGV[1]  when the last entry of the page before ends and ARGV[2] its key, or both empty: from the beginning
-     ARGV[3]  how many entries
+     ARGV[3]  and ARGV[4]  the same of the entry with which the part ends, or both empty: at the end of the list
+     ARGV[5]  how many entries
 
      Result: session key, when its entry ends, details (empty when they are not known), and so on.
      Keeps: entries that are added, renewed or removed between two pages make no other entry come twice or not at all.
-     Cost: O(log(sessions of the user)^2 + ARGV[3]); one slot. ]]
+     Cost: O(log(sessions of the user)^2 + ARGV[5]); one slot. ]]
 local list = KEYS[1]
 
 -- Where the entries begin that come after the last one of the page before. Of those that end together with it, those
@@ -26,7 +27,10 @@ local function begin(score, member)
 end
 
 local first = ARGV[2] == '' and 0 or begin(ARGV[1], ARGV[2])
-local found = redis.call('ZREVRANGE', list, first, first + ARGV[3] - 1, 'WITHSCORES')
+local last = first + ARGV[5] - 1
+if ARGV[4] ~= '' then last = math.min(last, begin(ARGV[3], ARGV[4]) - 1) end
+if last < first then return {} end
+local found = redis.call('ZREVRANGE', list, first, last, 'WITHSCORES')
 if #found == 0 then return {} end
 
 local keys = {}

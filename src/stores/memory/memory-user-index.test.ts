@@ -22,9 +22,9 @@ test("an epoch is kept as long as it was asked for, and no longer", async () => 
   expect(await store.users.epoch("7", later())).toBe("");
 });
 
-test("of more revocations than 100 000, the last ones are remembered", async () => {
+test("of more revocations than 10 000, the last ones are remembered", async () => {
   const { store } = open();
-  for (let user = 0; user <= 100_000; user++) await store.users.revoke(String(user), "a", HOUR, later());
+  for (let user = 0; user <= 10_000; user++) await store.users.revoke(String(user), "a", HOUR, later());
   expect(await store.users.epoch("0", later())).toBe("");
   expect(await store.users.epoch("1", later())).toBe("a");
 });

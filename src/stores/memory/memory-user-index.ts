@@ -23,8 +23,8 @@ interface Epoch {
   readonly keepUntil: EpochMilliseconds;
 }
 
-// Some 200 bytes each: 20 MB at most.
-const MAX_EPOCHS = 100_000;
+// Some 200 bytes each: 2 MB at most. A creation that is under way needs that of its user for the time of its deadline.
+const MAX_EPOCHS = 10_000;
 
 /** Below this many lists no sweep is worth its time. */
 const LEAST_SWEEP_SIZE = 1000;
@@ -35,7 +35,7 @@ const STEP_SIZE = 10_000;
 /**
  * The sessions of each user, in the memory of this process.
  *
- * It keeps at most twice as many lists as there were after its last sweep, and the epochs of the last 100 000 revocations.
+ * It keeps at most twice as many lists as there were after its last sweep, and the epochs of the last 10 000 revocations.
  */
 export class MemoryUserIndex implements UserIndex {
   readonly #clock: Clock;
@@ -95,9 +95,9 @@ export class MemoryUserIndex implements UserIndex {
     if (list.size === 0) this.#lists.delete(userId);
   }
 
-  async page(userId: string, { after, limit }: UserIndexRange, deadline: Deadline): Promise<UserIndexPage> {
+  async page(userId: string, range: UserIndexRange, deadline: Deadline): Promise<UserIndexPage> {
     checkDeadline(deadline);
-    return this.#lists.get(userId)?.page(after, limit) ?? { sessions: [], next: undefined };
+    return this.#lists.get(userId)?.page(range) ?? { sessions: [], next: undefined };
   }
 
   async revoke(userId: string, epoch: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {

@@ -1,6 +1,12 @@
 import type { EpochMilliseconds } from "../../core/clock.ts";
 import type { SessionKey } from "../../core/ids.ts";
-import { EVICTION_CANDIDATES, type EvictionCandidate, type UserIndexEntry, type UserIndexPage } from "../user-index.ts";
+import {
+  EVICTION_CANDIDATES,
+  type EvictionCandidate,
+  type UserIndexEntry,
+  type UserIndexPage,
+  type UserIndexRange,
+} from "../user-index.ts";
 
 /** Place of an entry in the order of a list. */
 interface Place {
@@ -79,13 +85,14 @@ export class UserList {
   }
 
   /** A page from the end backwards. */
-  page(after: string | undefined, limit: number): UserIndexPage {
+  page({ after, until, limit }: UserIndexRange): UserIndexPage {
     const end = after === undefined ? this.#places.length : this.#indexOf(parsePlace(after));
-    const places = this.#places.slice(Math.max(0, end - limit), end).toReversed();
+    const first = until === undefined ? 0 : this.#indexOf(parsePlace(until));
+    const places = this.#places.slice(Math.max(first, end - limit), end).toReversed();
     const last = places.at(-1);
     return {
       sessions: places.map(({ key }) => ({ key, entry: this.#entryOf(key) })),
-      next: last === undefined || end <= limit ? undefined : `${last.keepUntil}:${last.key}`,
+      next: last === undefined || end - first <= limit ? undefined : `${last.keepUntil}:${last.key}`,
     };
   }
 

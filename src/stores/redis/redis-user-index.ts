@@ -107,10 +107,14 @@ export class RedisUserIndex implements UserIndex {
     await this.#run(REMOVE, userId, args, deadline);
   }
 
-  async page(userId: string, { after = ":", limit }: UserIndexRange, deadline: Deadline): Promise<UserIndexPage> {
+  async page(
+    userId: string,
+    { after = ":", until = ":", limit }: UserIndexRange,
+    deadline: Deadline,
+  ): Promise<UserIndexPage> {
     this.#checkEvictionOnce(deadline);
-    const [score = "", member = ""] = after.split(":");
-    const fields = (await this.#run(PAGE, userId, [score, member, String(limit)], deadline)) as string[];
+    const args = [...after.split(":"), ...until.split(":"), String(limit)];
+    const fields = (await this.#run(PAGE, userId, args, deadline)) as string[];
     const isLast = fields.length < 3 * limit;
     return { sessions: decodePage(fields), next: isLast ? undefined : `${fields.at(-2)}:${fields.at(-3)}` };
   }

@@ -123,17 +123,17 @@ export class UserStatements {
     };
   }
 
-  page(userId: string, { after, limit }: UserIndexRange): Build<UserSessionRow> {
-    if (after === undefined) return (sql) => this.#pageWhere(sql, userId, limit, sql``);
-    const [end = "", key = ""] = after.split(":");
-    const [instant, last] = [Number(end), key];
-    if (this.#dialect !== "mysql") {
-      return (sql) => this.#pageWhere(sql, userId, limit, sql` AND (expires_at, session_key) < (${instant}, ${last})`);
-    }
-    // MySQL does not find the rows of such a comparison by the index.
+  page(userId: string, { after, until, limit }: UserIndexRange): Build<UserSessionRow> {
+    const [instant, key] = after === undefined ? [] : parseCursor(after);
     return (sql) => {
-      const ties = this.#pageWhere(sql, userId, limit, sql` AND expires_at = ${instant} AND session_key < ${last}`);
-      const others = this.#pageWhere(sql, userId, limit, sql` AND expires_at < ${instant}`);
+      const end = until === undefined ? sql`` : this.#notAfter(sql, ...parseCursor(until));
+      const select = (condition: RawBuilder<unknown>): RawBuilder<UserSessionRow> =>
+        pageWhere(sql, userId, limit, sql`${condition}${end}`);
+      if (after === undefined) return select(sql``);
+      if (this.#dialect !== "mysql") return select(sql` AND (expires_at, session_key) < (${instant}, ${key})`);
+      // MySQL does not find the rows of such a comparison by the index.
+      const ties = select(sql` AND expires_at = ${instant} AND session_key < ${key}`);
+      const others = select(sql` AND expires_at < ${instant}`);
       return sql<UserSessionRow>`SELECT * FROM ((${ties}) UNION ALL (${others})) AS listed
         ORDER BY expires_at DESC, session_key DESC LIMIT ${sql.lit(limit)}`;
     };
@@ -144,10 +144,11 @@ export class UserStatements {
     return EXPIRING.map(([table, key, column]) => this.#clearing(table, key, column, Math.floor(now)));
   }
 
-  #pageWhere(sql: Sql, userId: string, limit: number, condition: RawBuilder<unknown>): RawBuilder<UserSessionRow> {
-    return sql<UserSessionRow>`
-      SELECT ${list(sql, FIELDS)} FROM ${sql.table(USER_SESSION_TABLE)} WHERE user_id = ${userId}${condition}
-      ORDER BY expires_at DESC, session_key DESC LIMIT ${sql.lit(limit)}`;
+  /** The condition of rows up to the one of a cursor, that one included. */
+  #notAfter(sql: Sql, instant: number, key: string): RawBuilder<unknown> {
+    return this.#dialect === "mysql"
+      ? sql` AND expires_at >= ${instant} AND (expires_at > ${instant} OR session_key >= ${key})`
+      : sql` AND (expires_at, session_key) >= (${instant}, ${key})`;
   }
 
   #clearing(table: string, key: readonly string[], column: string, now: EpochMilliseconds): Clearing {
@@ -215,4 +216,20 @@ export class UserStatements {
 
 function list(sql: Sql, columns: readonly string[]): RawBuilder<unknown> {
   return sql.join(columns.map((column) => sql.ref(column)));
+}
+
+function parseCursor(cursor: string): [instant: number, key: SessionKey] {
+  const [instant = "", key = ""] = cursor.split(":");
+  return [Number(instant), key];
+}
+
+function pageWhere(
+  sql: Sql,
+  userId: string,
+  limit: number,
+  condition: RawBuilder<unknown>,
+): RawBuilder<UserSessionRow> {
+  return sql<UserSessionRow>`
+    SELECT ${list(sql, FIELDS)} FROM ${sql.table(USER_SESSION_TABLE)} WHERE user_id = ${userId}${condition}
+    ORDER BY expires_at DESC, session_key DESC LIMIT ${sql.lit(limit)}`;
 }

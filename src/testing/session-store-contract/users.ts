@@ -94,6 +94,26 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     );
   },
 
+  async "a part of a list ends with the entry that it is given"({ store }) {
+    const users = indexOf(store);
+    const keys = Array.from({ length: 20 }, newSessionKey);
+    for (const [at, key] of keys.entries()) {
+      await users.add("7", sessionOf(key, { keepUntil: NOW + LONG_TTL - Math.floor(at / 6) }), ANY, later());
+    }
+    const all = await listOf(users);
+    const first = await users.page("7", { after: undefined, limit: 4 }, later());
+    const second = await users.page("7", { after: first.next, limit: 7 }, later());
+    const part = { after: first.next, until: second.next, limit: 5 };
+    const begin = await users.page("7", part, later());
+    const rest = await users.page("7", { ...part, after: begin.next }, later());
+    assert.deepEqual([...begin.sessions, ...rest.sessions], all.slice(4, 11));
+    assert.equal(rest.next, undefined);
+    await users.remove("7", all.slice(3, 11), later());
+    assert.deepEqual(await users.page("7", part, later()), { sessions: [], next: undefined });
+    assert.deepEqual((await users.page("7", { ...part, after: undefined }, later())).sessions, all.slice(0, 3));
+    assert.deepEqual((await users.page("7", { ...part, until: undefined }, later())).sessions, all.slice(11, 16));
+  },
+
   async "what is added, renewed or removed while a list is read makes no other entry come twice or not at all"({
     store,
   }) {

@@ -32,7 +32,7 @@ process.once("disconnect", () => process.exit());
 const [times, failures]: [number[], string[]] = [[], []];
 for (let operations = 1; !isStopped; operations++) {
   const start = performance.now();
-  await session.update((data) => data.n++).catch((error: Error) => failures.push(error.message));
+  await session.update((data) => data.n++).catch((error: unknown) => failures.push(String(error)));
   // The first ones open connections.
   if (operations > 50) times.push(performance.now() - start);
   if (operations === 100) process.send?.("ready");

@@ -142,6 +142,17 @@ function describeDatabase(connect: () => Database): void {
     expect(created).toEqual([await store.read(key, later())]);
   });
 
+  it("a walk tells no session that has expired", async () => {
+    const { store, clock } = await openFresh(one);
+    const [key, expiring] = [newSessionKey(), newSessionKey()];
+    await store.create(expiring, "record", 1000, later());
+    await store.create(key, "record", LONG_TTL, later());
+    clock.advance(1000);
+    const told: string[] = [];
+    for await (const each of store.scan(later)) told.push(each);
+    expect(told).toEqual([key]);
+  });
+
   it("clearExpired deletes expired records in batches, tells of each, and deletes no live one", async () => {
     const { store, table, clock } = await openFresh(one);
     const expiring = Array.from({ length: 2100 }, newSessionKey);
