@@ -194,7 +194,8 @@ export class Sessions<Data extends object = UntypedData> {
 
   /**
    * Opens the session of a Cookie header where there is no response to carry changes: WebSockets, jobs. Changes are
-   * saved by `session.save()` and `session.update()` only.
+   * saved by `session.save()` and `session.update()` only. Where there is no session, they begin none and throw a
+   * {@link SessionUsageError}: no browser could get its cookie. See {@link create}.
    */
   async open(cookieHeader: string | undefined): Promise<Session<Data>> {
     const session = await this.#open({ cookieHeader });

@@ -12,7 +12,7 @@ function openProvider(): Promise<Site> {
     host: "provider.test",
     before: (app) =>
       void app.get("/pay/:policy", (req, res) => {
-        res.set("Referrer-Policy", req.params.policy).send(`<title>provider</title>${String(req.query["state"])}`);
+        res.set("Referrer-Policy", req.params.policy).send("<title>provider</title>");
       }),
   });
 }

@@ -18,6 +18,11 @@ interface Pages {
 
 const asItComes: RequestHandler = (_req, _res, next) => next();
 
+const privately: RequestHandler = (_req, res, next) => {
+  res.set("Cache-Control", "private, max-age=600");
+  next();
+};
+
 /** A site with two pages about its visitor, which tell when and how they are shown. */
 class Account {
   readonly site: Site;
@@ -36,7 +41,8 @@ class Account {
 
   #mount(app: Express, { header = asItComes, html = "", clear }: Pages): void {
     app.get("/shown", (req, res) => {
-      this.shown.push({ title: String(req.query["title"]), isRestored: req.query["isRestored"] === "true" });
+      const { title, isRestored } = req.query;
+      this.shown.push({ title: typeof title === "string" ? title : "", isRestored: isRestored === "true" });
       res.sendStatus(204);
     });
     app.get(["/account", "/orders"], header, async (req, res) => {
@@ -46,7 +52,7 @@ class Account {
     });
     app.get("/", async (req, res) => {
       const session = await this.site.sessions.from(req);
-      res.send(`<title>home</title>${session.takeFlash().map(({ message }) => message)}`);
+      res.send(`<title>home</title>${session.takeFlash()[0]?.message ?? ""}`);
     });
     if (clear === undefined) return mountLogout(app, this.site.sessions);
     app.post("/logout", async (req, res) => {
@@ -122,6 +128,18 @@ describeSites('after a logout, the button "back"', (enter) => {
     await submit(tab, "/logout");
     expect(await visitor.cookies()).toEqual([]);
     expect(await tab.textContent("body")).toBe("");
+  });
+
+  test.for([
+    ["no-store, as the guide says", noStore],
+    ["private, max-age=600, since the adapter says Vary: Cookie", privately],
+  ] as const)("the HTTP cache has no page of the member's either: %s", async ([, header]) => {
+    const account = await Account.open({ header });
+    const visitor = await enter();
+    const tab = await account.visit(visitor);
+    await submit(tab, "/logout");
+    const other = await visitor.openTab(`${account.site.url}/account`);
+    expect(await other.title()).toBe("/account of nobody");
   });
 
   test("shows a page of no-store once more after a logout elsewhere, unless it looks itself", async () => {

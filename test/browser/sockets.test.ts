@@ -143,7 +143,9 @@ describe("sessions.open()", () => {
     const session = await site.sessions.open(header);
     session.data.note = "a message of a socket";
     await expect(session.save()).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
-    await expect(session.login(1)).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
+    await expect(session.update((data) => (data.note = "another"))).rejects.toMatchObject({
+      code: "ERR_SESSION_USAGE",
+    });
     expect({
       isStored: session.ref !== undefined,
       isAlive: await session.isAlive(),

@@ -12,11 +12,11 @@ export function mountCallback(app: Express, cache: Cache, leadOn: (res: Response
   app.post("/payment/callback", express.urlencoded({ extended: false }), async (req, res) => {
     const id = randomUUID();
     await cache.set(`payment-callback:${id}`, req.body, { timeout: "1m" });
-    leadOn(res, `/payment/done?id=${id}`);
+    leadOn(res, `/payment/done/${id}`);
   });
 }
 
-/** To be mounted behind it: the browser comes to `/payment/done` with a GET, and with the cookie. */
+/** To be mounted behind it: the browser comes to `/payment/done/…` with a GET, and with the cookie. */
 export function mountPayment<Data extends WithPayment>(
   app: Express,
   { cache, sessions, provider }: { cache: Cache; sessions: Sessions<Data>; provider: string },
@@ -28,8 +28,8 @@ export function mountPayment<Data extends WithPayment>(
     res.redirect(303, `${provider}?state=${state}`);
   });
 
-  app.get("/payment/done", async (req, res) => {
-    const answer = await cache.get<{ state?: string }>(`payment-callback:${String(req.query["id"])}`);
+  app.get("/payment/done/:id", async (req, res) => {
+    const answer = await cache.get<{ state?: string }>(`payment-callback:${req.params.id}`);
     const session = await sessions.from(req);
     const expected = await session.update((data) => {
       const { payment } = data;

@@ -65,12 +65,7 @@ export class Site {
   /** For sockets. */
   readonly server: Server;
 
-  private constructor(
-    url: string,
-    server: Server,
-    { sessions, caches }: Sojourn<SiteData, string>,
-    clock: ManualClock,
-  ) {
+  private constructor(url: string, server: Server, { sessions, caches }: Sojourn<SiteData>, clock: ManualClock) {
     this.url = url;
     this.server = server;
     this.sessions = sessions;
@@ -108,11 +103,10 @@ export class Site {
     return new URL(this.url).port;
   }
 
-  /** The user of each session that is listed under a user's devices. */
+  /** How many sessions are listed under a user's devices. */
   async devicesOf(userId: string): Promise<number> {
-    let count = 0;
-    for await (const _device of this.sessions.ofUser(userId)) count++;
-    return count;
+    const { sessions } = await this.sessions.pageOfUser(userId);
+    return sessions.length;
   }
 
   #build(app: Express, { before, routes, adapter }: SiteOptions): void {
@@ -152,7 +146,7 @@ export class Site {
     });
     this.#act(app, "/who", async () => {});
     app.use((error: unknown, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
-      const { statusCode = 500, code = "", message = "" } = error as { statusCode?: number; code?: string } & Error;
+      const { statusCode = 500, code = "", message } = error as Error & { statusCode?: number; code?: string };
       res
         .status(statusCode)
         .type("html")
