@@ -74,6 +74,12 @@ export const services = [
     projects: ["engines", "integration"],
   },
   {
+    name: "apache2",
+    // Without the package apache2, which starts a server of its own. Its command stands where those of databases do.
+    tools: [{ commands: ["apache2"], isDatabase: true, aptPackages: ["apache2-bin"] }],
+    projects: ["integration"],
+  },
+  {
     name: "chromium",
     tools: [
       {

@@ -1,5 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { openHarness } from "../../test/support/session-harness.ts";
+import { PlainHttp } from "./plain-http.ts";
 import type { SessionSettings } from "./session-settings.ts";
 
 const COOKIE = `sessionid=${"k".repeat(32)}`;
@@ -76,4 +77,34 @@ test("by default a session is opened over http all the same, as behind a proxy o
   const { load, calls } = receive({ cookieHeader: COOKIE }, {});
   expect((await load()).isNew).toBe(true);
   expect(calls).toStrictEqual(["read"]);
+});
+
+describe('secure: "auto" behind a proxy that ends TLS', () => {
+  const facts = { cookieHeader: undefined, isSecure: () => false, host: () => "shop.example", claimsHttps: () => true };
+
+  function warningsOf(rules: ConstructorParameters<typeof PlainHttp>[0], ...came: object[]): unknown[] {
+    const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    const plainHttp = new PlainHttp(rules);
+    for (const each of came) plainHttp.warnOfCookie({ ...facts, ...each });
+    const codes = warn.mock.calls.map(([, options]) => (options as { code?: string }).code);
+    warn.mockRestore();
+    return codes;
+  }
+
+  test("that is not trusted is told once: the cookie of an https site went out without Secure", () => {
+    expect(warningsOf({ secure: "auto", onInsecure: "warn" }, {}, {}, {})).toEqual(["SOJOURN_UNTRUSTED_PROXY"]);
+  });
+
+  test.each([
+    ["is trusted", { isSecure: () => true }],
+    ["says nothing", { claimsHttps: () => false }],
+    ["cannot be asked about", { claimsHttps: undefined }],
+  ])("is not, where it %s", (_how, came) => {
+    expect(warningsOf({ secure: "auto", onInsecure: "warn" }, came)).toEqual([]);
+  });
+
+  test("does not matter where the setting says what to do", () => {
+    expect(warningsOf({ secure: false, onInsecure: "warn" }, {})).toEqual([]);
+    expect(warningsOf({ secure: true, onInsecure: "warn" }, {})).toEqual(["SOJOURN_SECURE_COOKIE"]);
+  });
 });

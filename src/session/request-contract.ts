@@ -1,3 +1,5 @@
+import type { SameSite } from "./cross-site.ts";
+
 /** What an adapter tells of a request. */
 export interface RequestFacts {
   /** The Cookie header. */
@@ -8,6 +10,16 @@ export interface RequestFacts {
   isSecure(): boolean;
   /** The host that the visitor has asked for, with or without a port. */
   host(): string | undefined;
+  /**
+   * Whether the request says that the visitor has come over TLS, whether or not that is to be trusted: a sign of a proxy
+   * that has not been made known.
+   */
+  claimsHttps?(): boolean;
+  /**
+   * Whether a session may begin in this request, which came without the session's cookie: the browser may have kept
+   * that of a login to itself. Without it, it may.
+   */
+  mayBeginSession?(sameSite: SameSite): boolean;
   /** Whether the headers of the response are out, so that no cookie goes with them. Without it, they are not. */
   areHeadersSent?(): boolean;
 }
@@ -26,7 +38,7 @@ export interface ResponseStart {
   readonly status: number;
   /** Whether the headers are out: the end of a stream. */
   readonly headersSent: boolean;
-  /** Whether the client has left, so that no cookie reaches it. @defaultValue `false` */
+  /** Whether the client has left: what was changed is saved all the same, but no cookie can arrive. Without it, it is there. */
   readonly isClientGone?: boolean;
 }
 
@@ -43,4 +55,6 @@ export interface SessionScope {
   finish(response: ResponseStart): Promise<void> | undefined;
   /** Edits for the response that is about to leave; to be asked for after {@link finish}. */
   headers(): HeaderEdits;
+  /** To be called when the handler has ended its response, or given it up: nobody saves what is changed after that. */
+  noteResponseOver?(): void;
 }

@@ -56,6 +56,11 @@ export interface SessionEvents {
   readonly rejected: { readonly reason: RejectionReason } & Partial<SessionEvent>;
   /** A record could not be read. It was left as it is; the visitor is anonymous. */
   readonly undecodable: { readonly reason: UndecodableReason };
+  /**
+   * Data was changed after the response had ended, and nobody has saved it. The name is missing where the session was
+   * not stored.
+   */
+  readonly lateChange: Partial<SessionEvent>;
   /** The time to live of a session could not be extended, or its user's list not be kept. The request went on. */
   readonly touchFailed: { readonly error: StoreConnectionError | StoreServiceError | SessionTooLargeError };
 }

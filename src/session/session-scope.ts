@@ -1,4 +1,5 @@
 import type { OnInvalid } from "./data-schema.ts";
+import { watchLateChanges } from "./late-changes.ts";
 import type { HeaderEdits, ResponseStart, SessionScope } from "./request-contract.ts";
 import type { Session } from "./session.ts";
 
@@ -9,13 +10,19 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   #opening: Promise<Session<Data>> | undefined;
   #session: Session<Data> | undefined;
   #hasFailed = false;
+  readonly #onLateChange: (session: Session<Data>) => void;
+  #isResponseOver = false;
+  /** Whether the response has a status with which changes are not saved. */
+  #isDropping = false;
 
   constructor(
     open: (onInvalid: OnInvalid | undefined) => Promise<Session<Data>>,
     cookieFor: (session: Session<Data>) => readonly string[],
+    onLateChange: (session: Session<Data>) => void,
   ) {
     this.#open = open;
     this.#cookieFor = cookieFor;
+    this.#onLateChange = onLateChange;
   }
 
   get isUsed(): boolean {
@@ -25,7 +32,7 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   /** Loads the session on the first call. A failed load is tried again by the next call. */
   load(onInvalid?: OnInvalid): Promise<Session<Data>> {
     this.#opening ??= this.#open(onInvalid).then(
-      (session) => (this.#session = session),
+      (session) => this.#take(session),
       (error: unknown) => {
         this.#opening = undefined;
         throw error;
@@ -35,6 +42,7 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   }
 
   finish(response: ResponseStart): Promise<void> | undefined {
+    this.#isDropping = response.status >= 500;
     // The error page of a failed save must not try to save again.
     if (this.#hasFailed || this.#opening === undefined) return undefined;
     return this.#session === undefined ? this.#finishLoading(this.#opening, response) : this.#finish(response);
@@ -42,6 +50,24 @@ export class LazySessionScope<Data extends object> implements SessionScope {
 
   headers(): HeaderEdits {
     return { setCookie: this.#session ? this.#cookieFor(this.#session) : [], varyCookie: this.isUsed };
+  }
+
+  noteResponseOver(): void {
+    this.#isResponseOver = true;
+    if (this.#session) this.#watch(this.#session);
+  }
+
+  #take(session: Session<Data>): Session<Data> {
+    this.#session = session;
+    if (this.#isResponseOver) this.#watch(session);
+    return session;
+  }
+
+  #watch(session: Session<Data>): void {
+    watchLateChanges(session, {
+      isDropping: () => this.#hasFailed || this.#isDropping,
+      tell: () => this.#onLateChange(session),
+    });
   }
 
   /** The handler did not wait for its session, but may have asked for more once it comes. */

@@ -19,6 +19,8 @@ export interface SessionOrigin {
   /** Whether the session of the presented key has a new key, or was ended, a moment ago. */
   readonly hasDeparted: boolean;
   readonly userAgent: string | undefined;
+  /** Whether the request may begin a session where it has no cookie. Without it, it may. */
+  readonly mayBegin?: () => boolean;
 }
 
 /** What a session knows of itself. */
@@ -28,6 +30,8 @@ export class SessionState<Data extends object> {
   readonly data: SessionData<Data>;
   stored: StoredSession | undefined;
   isNew: boolean;
+  /** Called when somebody takes the data in hand. */
+  noteUse: (() => void) | undefined;
 
   constructor(services: SessionServices, origin: SessionOrigin) {
     this.services = services;

@@ -1,5 +1,6 @@
 import { type Duration, DURATION_EXPECTED, toMilliseconds } from "../core/durations.ts";
 import { SessionUsageError } from "../core/errors.ts";
+import type { SessionKey } from "../core/ids.ts";
 import { writeForComparison } from "../json/index.ts";
 import { userIdOf } from "./auth.ts";
 import { addFlash, type FlashMessage, takeFlash } from "./flash.ts";
@@ -24,6 +25,7 @@ export class SessionView<Data extends object> {
 
   /** The visitor's data: a plain object, changed in place. JSON values only. Django's keys (`_auth_*`) are in it too. */
   get data(): Data {
+    this.#state.noteUse?.();
     return this.#state.data.object;
   }
 
@@ -143,6 +145,11 @@ export class SessionView<Data extends object> {
     return this.#state.cookieValue;
   }
 
+  /** @internal The key under which it is stored. A secret. */
+  get storedAt(): SessionKey | undefined {
+    return this.#state.stored?.at;
+  }
+
   /** @internal */
   get hasDuplicateCookies(): boolean {
     return this.#state.origin.hasDuplicates;
@@ -151,6 +158,20 @@ export class SessionView<Data extends object> {
   /** @internal */
   get record(): SessionRecord {
     return this.#state.record;
+  }
+
+  /** @internal Calls a function each time that somebody takes the data in hand. */
+  watchUse(note: () => void): void {
+    this.#state.noteUse = note;
+  }
+
+  /** @internal Whether there are changes that are not saved. What cannot be saved counts. */
+  get hasChanges(): boolean {
+    try {
+      return this.#state.data.delta().size > 0;
+    } catch {
+      return true;
+    }
   }
 
   /** @internal For the schema of the settings. */

@@ -8,6 +8,7 @@ import {
 } from "../core/errors.ts";
 import { checkUserId, isUserId, type LoginOptions, type UserId } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
+import { explainAssignments } from "./explain-assignments.ts";
 import { logIn } from "./login.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
 import type { MoveReason } from "./moved-keys.ts";
@@ -44,6 +45,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   /** Why the browser's cookie cannot be set any more; `undefined` while it can. */
   #whyNoCookie: string | undefined;
   #hasResponse = true;
+  #isInterrupted = false;
   /** Whether this request itself has ended the session that it came with. */
   #hasEnded = false;
 
@@ -170,6 +172,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     return this.#enqueue(async () => {
       const id = checkUserId(userId, "session.login");
       this.#demandCookie("login");
+      if (this.#state.stored === undefined) this.#demandBeginning();
       const pending = this.#state.data.delta();
       const { kind, stored } = await logIn(this.#state.services, {
         userId: id,
@@ -192,6 +195,11 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   /** @internal */
   get cookieChange(): CookieChange {
     return this.#cookie;
+  }
+
+  /** @internal Resolves when the operations that were called so far have come to their end. */
+  get settled(): Promise<unknown> {
+    return this.#queue.idle;
   }
 
   /** @internal What needs a cookie is refused from now on. */
@@ -222,6 +230,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #finishData({ status, isClientGone = false }: ResponseStart): Promise<void> | undefined {
     // RFC 9110 section 15.6: the server has failed, so what the handler meant to keep is not to be relied on.
     if (status >= 500) return undefined;
+    // The error page of an interruption that the handler knows of: what was interrupted once is so again.
+    if (status >= 400 && this.#isInterrupted) return undefined;
     const renewal = isClientGone ? undefined : this.#finishRenewal();
     return renewal ?? this.#finishChanges() ?? this.#finishRewrite() ?? this.#finishTouch();
   }
@@ -401,6 +411,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   #tellInterruption(): void {
+    this.#isInterrupted = true;
     const { events } = this.#state.services;
     if (this.#state.stored) events.emit("interrupted", { session: events.nameOf(this.#state.stored.at) });
   }
@@ -456,6 +467,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#demandCookie("Saving a new session");
     if (!this.#hasResponse)
       throw new SessionUsageError(`Saving a new session needs to send a cookie, but ${NO_RESPONSE}`);
+    this.#demandBeginning();
     await this.#demandNoDeparture(deadline);
     const stored = await this.#state.services.records.create(record, this.#creation(), deadline);
     this.#state.data.settle(pending);
@@ -490,6 +502,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   #adopt(stored: StoredSession): void {
+    this.#isInterrupted = false;
     this.#state.stored = stored;
     this.#state.data.absorb(stored.version.record);
     this.#changeCookie("set");
@@ -515,6 +528,12 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#isCookieConfirmed = false;
   }
 
+  /** What would take the place of a session whose cookie the browser has kept to itself does not begin. */
+  #demandBeginning(): void {
+    const { hasCookie, mayBegin } = this.#state.origin;
+    if (!hasCookie && mayBegin?.() === false) throw new SessionInterrupted(FROM_OTHER_SITE);
+  }
+
   /** Where the cookie carries the record, every write has to send it. */
   #demandCookieToCarry(action: string): void {
     if (this.#state.services.carried) this.#demandCookie(action);
@@ -526,9 +545,16 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 }
 
+explainAssignments(SessionView, Session);
+
 const HEADERS_SENT =
   "the response's headers are out already. " +
   "Do it before the response is begun (before writeHead, write, flushHeaders or the first chunk of a stream).";
+
+const FROM_OTHER_SITE =
+  "A page of another site has sent this request, and it came without the session's cookie: the browser may have kept " +
+  "that of a login to itself (SameSite), and a new session would replace it. Nothing was saved. If that site may do so " +
+  "(a login or a payment that comes back by POST), name it in the adapter's crossSite: { trustedOrigins }.";
 
 const NO_RESPONSE =
   "sessions.open() has no response to send it with. Change the session in a request; a session that belongs to no browser " +

@@ -367,6 +367,7 @@ export class Sessions<Data extends object = UntypedData> {
     const scope = new LazySessionScope<Data>(
       (onInvalid) => this.#openFor(facts, onInvalid),
       (session) => this.#setCookie(session, facts),
+      (session) => this.#services.events.emit("lateChange", this.#nameOf(session)),
     );
     this.#scopes.set(request, scope);
     return scope;
@@ -409,6 +410,10 @@ export class Sessions<Data extends object = UntypedData> {
     return new Deadline(this.#services.deadline, this.#services.clock);
   }
 
+  #nameOf({ storedAt }: Session<Data>): { readonly session?: string } {
+    return storedAt === undefined ? {} : { session: this.#services.events.nameOf(storedAt) };
+  }
+
   async #openFor(facts: RequestFacts, onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
     if (this.#plainHttp.isRefused(facts)) this.#refuse(facts);
     // Asked for before loading: while it loads, the response waits for it.
@@ -424,9 +429,10 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   async #open(
-    { cookieHeader, userAgent }: Pick<RequestFacts, "cookieHeader" | "userAgent">,
+    facts: Pick<RequestFacts, "cookieHeader" | "userAgent" | "mayBeginSession">,
     onInvalid?: OnInvalid,
   ): Promise<Session<Data>> {
+    const { cookieHeader, userAgent } = facts;
     const { isPresent, values, rejection } = this.#readCookie(cookieHeader);
     if (rejection) this.#services.events.emit("rejected", { reason: rejection });
     if (rejection === "duplicate") this.#duplicates.warnOnce();
@@ -438,6 +444,7 @@ export class Sessions<Data extends object = UntypedData> {
       hasCookie: isPresent,
       hasDuplicates,
       userAgent,
+      mayBegin: () => facts.mayBeginSession?.(this.#cookie.sameSite) ?? true,
       presentedKeys: key === undefined ? [] : [key, ...values.filter((value) => value !== key && !this.#carrier)],
       stored,
       isRenewed: stored !== undefined && stored.key !== key,
@@ -492,7 +499,7 @@ export class Sessions<Data extends object = UntypedData> {
     const others = hasDuplicateCookies || cookieChange === "clear" ? clearPreviousHeaders(this.#cookie, isSecure) : [];
     if (cookieChange === "clear") return [...others, clearCookieHeader(this.#cookie, isSecure)];
     if (cookieChange !== "set" || cookieValue === undefined) return [];
-    this.#plainHttp.warnIfDropped(facts);
+    this.#plainHttp.warnOfCookie(facts);
     const { clock, timeouts } = this.#services;
     const now = clock.now();
     const maxAge = endsWithBrowser(record, timeouts) ? undefined : timeToLive(record, timeouts, now);

@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
+import { createSecureServer, createServer as createHttp2Server } from "node:http2";
+import { createServer as createHttpsServer } from "node:https";
 import express, { type Request } from "express";
 import { createSojourn, type Session } from "sojourn";
 import { expressSessions, type WithSession } from "sojourn/adapters/express";
@@ -50,6 +52,14 @@ describe("nodeSessions", () => {
     const listener = nodeSessions(sessions, async (_request, response) => void response.end(), { trustProxy: true });
     expectTypeOf(createServer).toBeCallableWith(listener);
     createServer(nodeSessions(sessions, (_request, response) => response.end()));
+  });
+
+  test("fits servers of https and HTTP/2", () => {
+    const listener = nodeSessions(sessions, (_request, response) => response.end());
+    createHttpsServer({}, listener);
+    createHttp2Server(listener);
+    createSecureServer({ allowHTTP1: true }, listener);
+    expectTypeOf(createHttp2Server).toBeCallableWith(listener);
   });
 
   test("gives the handler the session with `eager`, and only then", () => {

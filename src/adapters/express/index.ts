@@ -1,9 +1,8 @@
-import type { ServerResponse } from "node:http";
-import { SessionUsageError } from "../../core/errors.ts";
-import { crossSiteGuard } from "../../session/cross-site.ts";
-import type { RequestFacts } from "../../session/request-contract.ts";
+import { CrossSiteRule } from "../../session/cross-site.ts";
+import { firstOf, HttpFacts } from "../node/request-facts.ts";
 import { holdResponse } from "../node/response-hold.ts";
 import type { SessionSource } from "../node/types.ts";
+import { explainSession, setSession } from "./request-session.ts";
 import type { ExpressMiddleware, ExpressNext, ExpressRequest, ExpressSessionsOptions } from "./types.ts";
 
 export type { SessionSource, WithSession } from "../node/types.ts";
@@ -35,16 +34,17 @@ export function expressSessions<Data extends object>(
   sessions: SessionSource<Data>,
   { eager = false, crossSite }: ExpressSessionsOptions = {},
 ): ExpressMiddleware {
-  const guard = crossSiteGuard(crossSite, "expressSessions");
+  const rule = new CrossSiteRule(crossSite, "expressSessions");
   return (request, response, next) => {
+    const facts = new ExpressFacts(request, response, rule);
     try {
-      guard?.(request, hostOf(request));
+      facts.checkSite();
     } catch (error) {
       next(error);
       return;
     }
     const onError = (error: unknown): void => nearestNext(request, next)(error);
-    holdResponse(response, { scope: sessions.scope(request, factsOf(request, response)), onError });
+    holdResponse(response, { scope: sessions.scope(request, facts), onError });
     if (eager) {
       void load(request, sessions, next);
       return;
@@ -54,24 +54,25 @@ export function expressSessions<Data extends object>(
   };
 }
 
-function factsOf(request: ExpressRequest, response: ServerResponse): RequestFacts {
-  return {
-    cookieHeader: request.headers.cookie,
-    userAgent: request.headers["user-agent"],
-    isSecure: () => request.secure,
-    host: () => request.hostname,
-    areHeadersSent: () => response.headersSent,
-  };
-}
+/** Of a request whose proxies Express knows, by its setting `trust proxy`. */
+class ExpressFacts extends HttpFacts<ExpressRequest> {
+  isSecure(): boolean {
+    return this.request.secure;
+  }
 
-/**
- * The host with its port. Express 5 has it as `req.host`, which in Express 4 is without the port; `req.hostname`, in
- * both, follows `trust proxy`, and so tells which of the two headers is to be believed.
- */
-function hostOf({ headers, hostname }: ExpressRequest): string | undefined {
-  const forwarded = [headers["x-forwarded-host"] ?? []].flat().join(",").split(",")[0]?.trim();
-  const candidates = [headers.host, forwarded].filter((host) => host !== undefined);
-  return candidates.find((host) => host.replace(/:\d+$/, "") === hostname) ?? hostname;
+  host(): string | undefined {
+    return this.request.hostname;
+  }
+
+  /**
+   * The host with its port. Express 5 has it as `req.host`, which in Express 4 is without the port; `req.hostname`, in
+   * both, follows `trust proxy`, and so tells which of the two headers is to be believed.
+   */
+  authority(): string | undefined {
+    const { headers, hostname } = this.request;
+    const candidates = [headers.host, firstOf(headers["x-forwarded-host"])].filter((host) => host !== undefined);
+    return candidates.find((host) => host.replace(/:\d+$/, "") === hostname) ?? hostname;
+  }
 }
 
 /** Express keeps the `next` of the router that is at work in `req.next`: its error handlers come before ours. */
@@ -91,26 +92,4 @@ async function load<Data extends object>(
     return;
   }
   next();
-}
-
-/** Makes `req.session`, which other libraries have, say what to do in place of being `undefined`. */
-function explainSession(request: ExpressRequest): void {
-  if ("session" in request) return;
-  Object.defineProperty(request, "session", {
-    get() {
-      throw new SessionUsageError(
-        "req.session is not loaded. Call `await sessions.from(req)`, or mount expressSessions(sessions, { eager: true }), " +
-          "which loads it before the handlers run.",
-      );
-    },
-    set(session: unknown) {
-      setSession(request, session);
-    },
-    configurable: true,
-    enumerable: false,
-  });
-}
-
-function setSession(request: ExpressRequest, session: unknown): void {
-  Object.defineProperty(request, "session", { value: session, writable: true, configurable: true, enumerable: true });
 }

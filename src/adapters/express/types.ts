@@ -25,10 +25,11 @@ export interface ExpressSessionsOptions {
    */
   readonly eager?: boolean;
   /**
-   * What happens to requests that change something and come from a page of another origin (cross-site request forgery):
-   * `"allow"`, `"refuse"` with a {@link CrossSiteError} (403), or `{ trustedOrigins }`: refuse all but those.
+   * What happens to requests that change something and come from a page of another site (cross-site request forgery):
+   * `"interrupt"`: without the session's cookie they begin no session; `"refuse"`: those of another origin fail with a
+   * {@link CrossSiteError} (403); `{ trustedOrigins }`: the same, but for those; `"allow"`: nothing.
    *
-   * @defaultValue `"allow"`: `SameSite=Lax` alone stands against them.
+   * @defaultValue `"interrupt"`: `SameSite=Lax` alone stands against forged requests.
    */
   readonly crossSite?: CrossSite;
 }

@@ -1,5 +1,4 @@
 import type { ServerResponse } from "node:http";
-import { types } from "node:util";
 
 /** A call of a method of a response that has to wait. */
 export interface HeldCall {
@@ -39,7 +38,7 @@ export class HeldCalls {
   }
 
   end(args: readonly unknown[]): void {
-    // Who asks `finished` whether the response has been ended is told no while it is held, and may end it once more.
+    // What comes with a second `end` is not sent by Node either, which raises an error that ends most processes.
     const isRepeated = this.#hasEnd && typeof args[0] !== "function";
     this.#calls.push({ name: "end", args: isRepeated ? [undefined, ...args.slice(1)] : args });
     this.#hasEnd = true;
@@ -61,16 +60,6 @@ export class HeldCalls {
   drop(error: unknown): void {
     for (const { args } of this.#calls.splice(0)) tellCallback(args, error);
   }
-}
-
-/**
- * Whether Node refuses a chunk with a `TypeError`.
- *
- * @param isRequired As for `write`; `end` may come without one.
- */
-export function isRefusedChunk(chunk: unknown, isRequired: boolean): boolean {
-  if (typeof chunk === "string" || types.isUint8Array(chunk)) return false;
-  return isRequired || (Boolean(chunk) && typeof chunk !== "function");
 }
 
 /** Calls the callback of a `write` or `end`, if it has one, on the next tick as Node does. */

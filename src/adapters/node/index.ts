@@ -1,15 +1,28 @@
-import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from "node:http";
-import type { TLSSocket } from "node:tls";
-import { crossSiteGuard } from "../../session/cross-site.ts";
-import type { RequestFacts } from "../../session/request-contract.ts";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import { CrossSiteRule } from "../../session/cross-site.ts";
+import { NodeFacts } from "./request-facts.ts";
 import { resetHead } from "./response-head.ts";
-import { holdResponse } from "./response-hold.ts";
-import type { NodeErrorHandler, NodeHandler, NodeSessionsOptions, SessionSource, WithSession } from "./types.ts";
+import { holdResponse, noteHandlerDone } from "./response-hold.ts";
+import type {
+  NodeErrorHandler,
+  NodeHandler,
+  NodeListener,
+  NodeSessionsOptions,
+  SessionSource,
+  WithSession,
+} from "./types.ts";
 
-export type { NodeErrorHandler, NodeHandler, NodeSessionsOptions, SessionSource, WithSession } from "./types.ts";
+export type {
+  NodeErrorHandler,
+  NodeHandler,
+  NodeListener,
+  NodeSessionsOptions,
+  SessionSource,
+  WithSession,
+} from "./types.ts";
 
 /**
- * Sessions for `http.createServer`: `await sessions.from(request)` loads the session of a request, and its changes are
+ * Sessions for `http.createServer` and `http2.createServer`: `await sessions.from(request)` loads the session of a request, and its changes are
  * saved before the first byte of the response leaves.
  *
  * @param handler May be asynchronous; its errors go to `options.onError`.
@@ -34,31 +47,34 @@ export function nodeSessions<Data extends object>(
   sessions: SessionSource<Data>,
   handler: NodeHandler<WithSession<IncomingMessage, Data>>,
   options: NodeSessionsOptions & { readonly eager: true },
-): RequestListener;
+): NodeListener;
 export function nodeSessions<Data extends object>(
   sessions: SessionSource<Data>,
   handler: NodeHandler,
   options?: NodeSessionsOptions,
-): RequestListener;
+): NodeListener;
 export function nodeSessions<Data extends object>(
   sessions: SessionSource<Data>,
   handler: NodeHandler<WithSession<IncomingMessage, Data>>,
   { eager = false, trustProxy = false, crossSite, onError = answerWithStatus }: NodeSessionsOptions = {},
-): RequestListener {
-  const guard = crossSiteGuard(crossSite, "nodeSessions");
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    guard?.(request, hostOf(request, trustProxy));
+): NodeListener {
+  const rule = new CrossSiteRule(crossSite, "nodeSessions");
+  const handle = async (request: IncomingMessage, response: ServerResponse, facts: NodeFacts): Promise<void> => {
+    facts.checkSite();
     if (eager) Object.assign(request, { session: await sessions.from(request) });
     await handler(request as WithSession<IncomingMessage, Data>, response);
+    noteHandlerDone(response);
   };
-  return (request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     const answer = (error: unknown): void => void answerError(onError, error, request, response);
-    holdResponse(response, { scope: sessions.scope(request, factsOf(request, response, trustProxy)), onError: answer });
-    handle(request, response).catch((error: unknown) => {
+    const facts = new NodeFacts(request, response, rule, trustProxy);
+    holdResponse(response, { scope: sessions.scope(request, facts), onError: answer });
+    handle(request, response, facts).catch((error: unknown) => {
       if (!response.headersSent) resetHead(response, error);
       answer(error);
     });
   };
+  return listener as NodeListener;
 }
 
 /** An error handler that fails itself has not answered; both errors are told. */
@@ -72,7 +88,17 @@ async function answerError(
     await onError(error, request, response);
   } catch (failure) {
     report(error);
+    answerOrCut(failure, request, response);
+  }
+}
+
+/** Nobody is left to be told. */
+function answerOrCut(failure: unknown, request: IncomingMessage, response: ServerResponse): void {
+  try {
     answerWithStatus(failure, request, response);
+  } catch (last) {
+    report(last);
+    response.destroy();
   }
 }
 
@@ -80,7 +106,9 @@ async function answerError(
 function answerWithStatus(error: unknown, _request: IncomingMessage, response: ServerResponse): void {
   report(error);
   if (response.headersSent) {
-    if (!response.writableEnded) response.destroy();
+    // With the error: without one, HTTP/2 closes a stream as if all were well.
+    if (!response.writableEnded)
+      response.destroy(error instanceof Error ? error : new Error("Failed", { cause: error }));
     return;
   }
   const { statusCode } = response;
@@ -93,32 +121,4 @@ function report(error: unknown): void {
   // stderr; Express does the same. `onError` replaces it.
   // oxlint-disable-next-line no-console
   console.error(error);
-}
-
-function factsOf(request: IncomingMessage, response: ServerResponse, trustProxy: boolean): RequestFacts {
-  const forwarded = (name: string): string | undefined => (trustProxy ? firstOf(request.headers[name]) : undefined);
-  return {
-    cookieHeader: request.headers.cookie,
-    userAgent: request.headers["user-agent"],
-    isSecure() {
-      const protocol = forwarded("x-forwarded-proto");
-      return protocol === undefined ? isEncrypted(request) : protocol.toLowerCase() === "https";
-    },
-    host: () => hostOf(request, trustProxy),
-    areHeadersSent: () => response.headersSent,
-  };
-}
-
-function hostOf({ headers }: IncomingMessage, trustProxy: boolean): string | undefined {
-  return (trustProxy ? firstOf(headers["x-forwarded-host"]) : undefined) ?? headers.host;
-}
-
-function isEncrypted({ socket }: IncomingMessage): boolean {
-  return (socket as Partial<TLSSocket>).encrypted === true;
-}
-
-/** Each proxy appends what it saw, so the first is the visitor's. */
-function firstOf(header: string | readonly string[] | undefined): string | undefined {
-  const first = [header ?? []].flat().join(",").split(",")[0]?.trim();
-  return first === "" ? undefined : first;
 }

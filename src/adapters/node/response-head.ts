@@ -1,6 +1,7 @@
 import { type ServerResponse, validateHeaderName, validateHeaderValue } from "node:http";
 import type { SessionScope } from "../../session/request-contract.ts";
-import { nativeMethods } from "./response-methods.ts";
+import { keepFromSharedCaches } from "./response-caching.ts";
+import { protocolOf } from "./protocols.ts";
 
 type Field = readonly [name: string, value: unknown];
 
@@ -40,25 +41,26 @@ const REPRESENTATION = new Set([
  */
 export function applyHead(response: ServerResponse, args: readonly unknown[]): void {
   const [status, reason, headers] = args;
+  const protocol = protocolOf(response);
   // As Node does it: `writeHead("404")` is a 404.
   const code = (status as number) | 0;
-  const message = typeof reason === "string" ? reason : response.statusMessage;
+  const message = typeof reason === "string" ? reason : protocol.statusMessageOf(response);
   const fields = toFields(typeof reason === "string" ? headers : (headers ?? reason));
-  if (code < 100 || code > 999 || isInvalidMessage(message) || fields === undefined) refuse(response, args);
+  if (code < 100 || code > 999 || isInvalidMessage(message) || fields === undefined)
+    protocol.refuseHead(response, args);
   for (const [name, value] of fields ?? []) validateField(name, value);
   response.statusCode = code;
   if (typeof reason === "string") response.statusMessage = reason;
   for (const [name, value] of joinFields(fields ?? [])) response.setHeader(name, value);
 }
 
-/** Appends what the sessions have to say to the headers of a response. May be done again: nothing is added twice. */
-export function editHead(response: ServerResponse, scopes: Iterable<SessionScope>): void {
-  for (const scope of scopes) {
-    if (!scope.isUsed) continue;
-    const { setCookie, varyCookie } = scope.headers();
-    appendCookies(response, setCookie);
-    if (varyCookie) varyByCookie(response);
-  }
+/** Appends what a session has to say to the headers of a response. May be done again: nothing is added twice. */
+export function editHead(response: ServerResponse, scope: SessionScope): void {
+  if (!scope.isUsed) return;
+  const { setCookie, varyCookie } = scope.headers();
+  appendCookies(response, setCookie);
+  if (varyCookie) varyByCookie(response);
+  keepFromSharedCaches(response, setCookie.length > 0);
 }
 
 /** Takes back what a response said of its body, and makes it an error. Headers of other concerns stay. */
@@ -66,21 +68,14 @@ export function resetHead(response: ServerResponse, error: unknown): void {
   for (const name of response.getHeaderNames()) {
     if (REPRESENTATION.has(name)) response.removeHeader(name);
   }
-  response.addTrailers({});
   response.statusCode = statusOf(error);
-  // Node then takes the one that belongs to the status.
-  response.statusMessage = "";
+  protocolOf(response).reset(response);
 }
 
 function statusOf(error: unknown): number {
   const { statusCode } = (error ?? {}) as { statusCode?: unknown };
   const isError = Number.isInteger(statusCode) && (statusCode as number) >= 400 && (statusCode as number) <= 599;
   return isError ? (statusCode as number) : 500;
-}
-
-/** Lets Node throw its own error, on a shadow of the response: whatever it does before it throws is of no effect. */
-function refuse(response: ServerResponse, args: readonly unknown[]): void {
-  nativeMethods.writeHead.apply(Object.create(response) as ServerResponse, args as unknown[]);
 }
 
 function isInvalidMessage(message: string | undefined): boolean {
@@ -115,14 +110,14 @@ function joinFields(fields: readonly Field[]): Iterable<[name: string, value: st
   return joined.values();
 }
 
+// A list of its own: `appendHeader` would add to the application's, which may be one for all visitors.
 function appendCookies(response: ServerResponse, cookies: readonly string[]): void {
-  const present = new Set([response.getHeader("Set-Cookie") ?? []].flat());
-  const missing = cookies.filter((cookie) => !present.has(cookie));
+  const present = [response.getHeader("Set-Cookie") ?? []].flat().map(String);
+  const missing = cookies.filter((cookie) => !present.includes(cookie));
   if (missing.length === 0) return;
-  response.appendHeader("Set-Cookie", missing);
-  // OWASP, Session Management Cheat Sheet: no shared cache may hand one visitor's cookie to another. A response that
-  // says itself how it may be cached knows what it does.
-  if (!response.hasHeader("Cache-Control")) response.setHeader("Cache-Control", 'no-cache="Set-Cookie"');
+  // HTTP/2's `setHeader` takes what cannot be sent.
+  for (const cookie of missing) validateHeaderValue("Set-Cookie", cookie);
+  response.setHeader("Set-Cookie", [...present, ...missing]);
 }
 
 function varyByCookie(response: ServerResponse): void {

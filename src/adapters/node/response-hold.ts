@@ -1,44 +1,47 @@
 import type { ServerResponse } from "node:http";
-import type { SessionScope } from "../../session/request-contract.ts";
 import { ErrorResponse } from "./error-response.ts";
-import { goneError, type HeldCall, HeldCalls, isRefusedChunk, tellCallback, withoutCallback } from "./held-calls.ts";
-import { hideEnded, hideHeadSent, showEnded, showHeadSent } from "./held-state.ts";
-import { applyHead, editHead, resetHead } from "./response-head.ts";
+import { goneError, type HeldCall, HeldCalls, tellCallback, withoutCallback } from "./held-calls.ts";
+import { guardStream, isHttp2 } from "./http2-response.ts";
+import { KeptConnection } from "./kept-connection.ts";
+import { protocolOf } from "./protocols.ts";
+import { applyHead, resetHead } from "./response-head.ts";
+import { rejectWith, type ResponseHook, ResponseHooks, warnOfFailure } from "./response-hooks.ts";
 import {
   methodsOf,
-  nativeMethods,
   putOver,
   redirectsListeners,
   type ResponseMethods,
   type ResponseWriter,
+  uncover,
 } from "./response-methods.ts";
-
-/** Who has to be asked before a response may go out. */
-export interface ResponseHook {
-  readonly scope: SessionScope;
-  /**
-   * Called when the session could not be saved. The response is a fresh one then, with the status of the error, unless
-   * its headers were out before: then its connection is cut already. It must not throw.
-   */
-  readonly onError: (error: unknown) => void;
-}
+import type { ResponseProtocol } from "./response-protocol.ts";
 
 const EXPLICITLY = { isImplicit: false, isWhole: false };
 
 // A property, since a WeakMap of all responses costs the garbage collector more than all the rest of the hold.
 const HOLD = Symbol("sojourn.hold");
 
+type HeldResponse = ServerResponse & { [HOLD]: ResponseHold };
+
 /**
- * Makes a response wait for its sessions: nothing of it reaches the client before {@link SessionScope.finish} is done.
+ * Makes a response wait for its sessions: nothing of it reaches the client before `SessionScope.finish` is done.
  * A response whose scope was not used goes through untouched.
  *
  * There is one hold a response: a scope that it knows already only gets the new `onError`, which is nearer to the
  * handler.
  */
 export function holdResponse(response: ServerResponse, hook: ResponseHook): void {
-  const held = response as ServerResponse & { [HOLD]?: ResponseHold };
+  const held = response as Partial<HeldResponse> & ServerResponse;
   held[HOLD] ??= new ResponseHold(response);
   held[HOLD].add(hook);
+}
+
+/**
+ * Tells the hold of a response that its handler has come to its end, where that is known. What a handler has changed
+ * whose client has left, and which has therefore not answered, is saved then.
+ */
+export function noteHandlerDone(response: ServerResponse): void {
+  (response as Partial<HeldResponse>)[HOLD]?.noteHandlerDone();
 }
 
 /**
@@ -53,39 +56,45 @@ type Phase = "open" | "saving" | "passing" | "ending" | "failed";
 /** A response on which calls wait until its sessions are saved, and then follow in their order. */
 class ResponseHold implements ResponseWriter {
   readonly #response: ServerResponse;
+  readonly #protocol: ResponseProtocol;
   readonly #below: ResponseMethods;
-  #hooks: readonly ResponseHook[] = [];
+  readonly #hooks = new ResponseHooks();
   #phase: Phase = "open";
   /** The head that waits. One that nobody wrote (`isImplicit`) is left to Node, which knows the length of the body. */
   #head = { status: 0, isImplicit: false };
   #asking = EXPLICITLY;
   #hasFinishedLate = false;
+  /** The handler has answered, or given up: nobody saves what it changes from now on. */
+  #isOver = false;
   readonly #held = new HeldCalls();
+  #kept: KeptConnection | undefined;
   readonly #drainListeners: (() => void)[] = [];
   #error: unknown;
-  /** Whose session is being saved. */
-  #turn: ResponseHook | undefined;
 
   constructor(response: ServerResponse) {
     this.#response = response;
+    this.#protocol = protocolOf(response);
     this.#below = methodsOf(response);
+    this.#below.on.call(response, "close", noteClose);
     putOver(response, this);
+    response.destroy = destroy as ServerResponse["destroy"];
+    if (isHttp2(response)) guardStream(response, () => this.#mustSave);
     if (redirectsListeners(response)) this.#watchListeners();
   }
 
   add(hook: ResponseHook): void {
-    this.#hooks = [...this.#hooks.filter(({ scope }) => scope !== hook.scope), hook];
+    this.#hooks.add(hook);
   }
 
   writeHead(args: unknown[]): unknown {
     if (this.#phase === "failed") return this.#response;
-    if (this.#isHolding) return nativeMethods.writeHead.apply(this.#response, args);
+    if (this.#isHolding) return this.#protocol.native.writeHead.apply(this.#response, args);
     return this.#mustSave ? this.#begin(args) : this.#pass("writeHead", args);
   }
 
   write(args: unknown[]): unknown {
     if (this.#phase === "failed") return this.#ignore(args, true);
-    if (isRefusedChunk(args[0], true)) return nativeMethods.write.apply(this.#response, args);
+    if (this.#protocol.isRefusedChunk(args[0], true)) return this.#protocol.refuseChunk(this.#response, "write", args);
     if (this.#mustSave) this.#beginImplicitly();
     if (!this.#isHolding) return this.#pass("write", args);
     return this.#held.write(args, this.#response.writableHighWaterMark);
@@ -93,12 +102,13 @@ class ResponseHold implements ResponseWriter {
 
   end(args: unknown[]): unknown {
     if (this.#phase === "failed") return this.#ignore(args, this.#response);
-    if (isRefusedChunk(args[0], false)) return nativeMethods.end.apply(this.#response, args);
+    if (this.#protocol.isRefusedChunk(args[0], false)) return this.#protocol.refuseChunk(this.#response, "end", args);
     if (this.#mustSave) this.#beginImplicitly({ isWhole: true });
     else if (!this.#isHolding) this.#finishLate();
+    this.#noteOver();
     if (!this.#isHolding) return this.#pass("end", args);
     this.#held.end(args);
-    showEnded(this.#response);
+    this.#showEnded();
     return this.#response;
   }
 
@@ -115,13 +125,73 @@ class ResponseHold implements ResponseWriter {
     return this.#response.writeHead(this.#response.statusCode);
   }
 
+  /**
+   * Who destroys a response is done with it, and what was changed is saved. With an error he has failed, as with a
+   * status of 500. When it is gone already, it is Node that does so, for each call that comes too late.
+   */
+  destroy(args: [error?: Error]): unknown {
+    const [error] = args;
+    if (this.#kept) {
+      this.#kept.destroyLater(error);
+      return this.#response;
+    }
+    if (error === undefined) this.noteHandlerDone({ isDestroyed: true });
+    else if (!this.#protocol.isGone(this.#response)) this.#abandon();
+    return this.#below.destroy.apply(this.#response, args);
+  }
+
+  /** The connection has closed. A handler that has not begun to answer may still be at work. */
+  noteClose(): void {
+    if (this.#isOver) return;
+    // Listeners of `close` that clean up may come after this one.
+    if (this.#phase === "passing" && this.#hooks.isUsed) setImmediate(() => this.#finishLate({ isLast: false }));
+    if (this.#phase === "open") this.#watchForAnswer();
+  }
+
+  /**
+   * A pipeline or a file is an answer as well, though nothing of it may be written to a response that is gone. Nothing
+   * else is taken for the end of a handler, which may still fail: whoever leaves must not get saved what a 500 drops.
+   */
+  #watchForAnswer(): void {
+    this.#below.on.call(this.#response, "pipe", () => this.#answerNobody());
+    const response = this.#response as { sendFile?: (...args: unknown[]) => unknown };
+    const { sendFile } = response;
+    if (typeof sendFile !== "function") return;
+    response.sendFile = (...args) => {
+      this.#answerNobody();
+      return sendFile.apply(response, args);
+    };
+  }
+
+  noteHandlerDone({ isDestroyed } = { isDestroyed: false }): void {
+    if (this.#isOver || !(isDestroyed || this.#protocol.isGone(this.#response))) return;
+    if (this.#mustSave) this.#beginImplicitly({ isWhole: true });
+    else if (!this.#isHolding) this.#finishLate();
+    this.#noteOver();
+  }
+
+  #abandon(): void {
+    this.#hasFinishedLate = true;
+    this.#noteOver();
+  }
+
+  #answerNobody(): void {
+    if (this.#mustSave) this.#beginImplicitly();
+  }
+
   get #isHolding(): boolean {
     return this.#phase === "saving" || this.#phase === "ending";
   }
 
   /** Whether the next byte is the first, and a session wants to be saved before it. */
   get #mustSave(): boolean {
-    return this.#phase === "open" && !this.#response.headersSent && this.#hooks.some(({ scope }) => scope.isUsed);
+    return this.#phase === "open" && !this.#response.headersSent && this.#hooks.isUsed;
+  }
+
+  #noteOver(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#hooks.noteResponseOver();
   }
 
   /** Lets a call through. What Node refuses leaves the response as open as it was. */
@@ -155,43 +225,45 @@ class ResponseHold implements ResponseWriter {
     const { isImplicit, isWhole } = this.#asking;
     this.#head = { status: this.#response.statusCode, isImplicit };
     this.#hasFinishedLate = isWhole;
-    const pending = this.#finish(false);
+    const pending = this.#finish(false) ?? this.#editHeadOrFail();
     if (pending === undefined) {
-      this.#sendHead();
+      this.#passHead();
       return this.#response;
     }
-    showHeadSent(this.#response);
+    this.#protocol.showHeadSent(this.#response);
     this.#wait("saving", pending);
     return this.#response;
   }
 
   #sendHead(): void {
-    const { status, isImplicit } = this.#head;
-    this.#response.statusCode = status;
+    this.#response.statusCode = this.#head.status;
     this.#editHead();
+    this.#passHead();
+  }
+
+  #passHead(): void {
+    const { status, isImplicit } = this.#head;
     this.#phase = "passing";
     if (!isImplicit) this.#pass("writeHead", [status]);
   }
 
-  /** Saves what was changed after the head was out; `end` then waits. */
-  #finishLate(): void {
+  /**
+   * Saves what was changed after the head was out; `end` then waits.
+   *
+   * @param isLast Whether nobody asks again.
+   */
+  #finishLate({ isLast } = { isLast: true }): void {
+    if (this.#phase !== "passing" && this.#phase !== "open") return;
     if (this.#hasFinishedLate || this.#response.writableEnded) return;
-    this.#hasFinishedLate = true;
+    this.#hasFinishedLate = isLast;
     const pending = this.#finish(true);
     if (pending) this.#wait("ending", pending);
   }
 
-  /** One session after the other: when the first cannot be saved, the second is not saved for a response that never was. */
-  #finish(headersSent: boolean, hooks: readonly ResponseHook[] = this.#hooks): Promise<void> | undefined {
-    const start = { status: this.#response.statusCode, headersSent };
-    for (const [index, hook] of hooks.entries()) {
-      if (!hook.scope.isUsed) continue;
-      this.#turn = hook;
-      const pending = hook.scope.finish(start);
-      const rest = hooks.slice(index + 1);
-      if (pending) return rest.length === 0 ? pending : pending.then(() => this.#finish(headersSent, rest));
-    }
-    return undefined;
+  #finish(headersSent: boolean): Promise<void> | undefined {
+    if (!this.#hooks.isUsed) return undefined;
+    const isClientGone = this.#protocol.isGone(this.#response);
+    return this.#hooks.finish({ status: this.#response.statusCode, headersSent, isClientGone });
   }
 
   #wait(phase: Phase, pending: Promise<void>): void {
@@ -204,8 +276,9 @@ class ResponseHold implements ResponseWriter {
 
   #release(): void {
     try {
+      this.#hideEnded();
       if (this.#phase === "saving") {
-        hideHeadSent(this.#response);
+        this.#protocol.hideHeadSent(this.#response);
         this.#sendHead();
       }
       this.#phase = "passing";
@@ -213,7 +286,7 @@ class ResponseHold implements ResponseWriter {
     } catch (error) {
       // Node refuses late what could not be foreseen (Trailer without chunks, strictContentLength). What lies beneath
       // has begun a response that is not to be, so it is passed by.
-      this.#fail(error, nativeMethods);
+      this.#fail(error, this.#protocol.native);
     }
   }
 
@@ -223,58 +296,105 @@ class ResponseHold implements ResponseWriter {
       if (call.name === "end" && this.#mustWaitAgain(call)) return;
       isAccepted = this.#replayCall(call) !== false && isAccepted;
     }
+    this.#letGo();
+    if (this.#protocol.isGone(this.#response)) this.#finishLate({ isLast: false });
     if (this.#held.owesDrain && isAccepted && !this.#response.writableEnded) this.#emitDrain();
   }
 
   #mustWaitAgain(end: HeldCall): boolean {
-    hideEnded(this.#response);
     this.#finishLate();
     if (!this.#isHolding) return false;
     this.#held.putBack(end);
-    showEnded(this.#response);
+    this.#showEnded();
     return true;
   }
 
   #replayCall(call: HeldCall): unknown {
-    const { destroyed, socket } = this.#response;
-    if (!destroyed && !socket?.destroyed) return this.#pass(call.name, call.args);
+    if (!this.#protocol.isGone(this.#response)) return this.#pass(call.name, call.args);
     tellCallback(call.args, goneError(this.#response));
     return this.#pass(call.name, withoutCallback(call));
   }
 
+  #showEnded(): void {
+    this.#protocol.showEnded(this.#response, this.#below.end === this.#protocol.native.end);
+    const connection = this.#protocol.connectionOf(this.#response);
+    if (connection) this.#kept ??= new KeptConnection(this.#response, connection, this.#protocol);
+  }
+
+  #hideEnded(): void {
+    this.#protocol.hideEnded(this.#response);
+  }
+
+  #letGo(): void {
+    this.#kept?.release();
+    this.#kept = undefined;
+  }
+
+  /** Whatever fails in here is the last thing that can fail: nobody is left to be told by an exception. */
   #fail(error: unknown, below: ResponseMethods): void {
     const isHandlerWriting = !this.#held.hasEnd;
     this.#phase = "failed";
     this.#error = error;
-    hideHeadSent(this.#response);
-    hideEnded(this.#response);
-    this.#held.drop(error);
-    if (this.#response.headersSent) this.#cut(error);
-    else this.#replaceBy(error, { below, isHandlerWriting });
+    this.#letGo();
+    try {
+      this.#protocol.hideHeadSent(this.#response);
+      this.#hideEnded();
+      this.#held.drop(error);
+      if (this.#response.headersSent) this.#cut(error);
+      else this.#replaceBy(error, { below, isHandlerWriting });
+    } catch (failure) {
+      this.#giveUp(failure);
+    }
   }
 
   /** A clean end would tell the client that all is well. */
   #cut(error: unknown): void {
-    this.#response.destroy(
-      error instanceof Error ? error : new Error("The session could not be saved.", { cause: error }),
-    );
-    this.#turn?.onError(error);
+    const failure = error instanceof Error ? error : new Error("The session could not be saved.", { cause: error });
+    this.#protocol.native.destroy.call(this.#response, failure);
+    this.#hooks.tell(error);
   }
 
   #replaceBy(error: unknown, options: { below: ResponseMethods; isHandlerWriting: boolean }): void {
     resetHead(this.#response, error);
-    const response = new ErrorResponse(this.#response, { ...options, error, editHead: () => this.#editHead() });
+    const response = new ErrorResponse(this.#response, {
+      ...options,
+      error,
+      editHead: () => this.#hooks.editErrorHead(this.#response, error),
+    });
     if (this.#held.owesDrain) this.#emitDrain();
     // Who has waited for it so far is no part of the new response.
     this.#response.removeAllListeners("drain");
-    response.answer(() => this.#turn?.onError(error));
+    response.answer(() => this.#hooks.tell(error));
+  }
+
+  /** The error handler has failed too: a bare answer, by Node alone. */
+  #giveUp(failure: unknown): void {
+    warnOfFailure(failure);
+    try {
+      uncover(this.#response);
+      if (this.#response.headersSent) {
+        this.#protocol.native.destroy.call(this.#response);
+        return;
+      }
+      resetHead(this.#response, undefined);
+      this.#protocol.native.end.call(this.#response);
+    } catch {
+      this.#protocol.connectionOf(this.#response)?.destroy();
+    }
   }
 
   #editHead(): void {
-    editHead(
-      this.#response,
-      this.#hooks.map(({ scope }) => scope),
-    );
+    this.#hooks.editHead(this.#response);
+  }
+
+  /** @returns `undefined` when it is done. */
+  #editHeadOrFail(): Promise<void> | undefined {
+    try {
+      this.#editHead();
+      return undefined;
+    } catch (error) {
+      return rejectWith(error);
+    }
   }
 
   #ignore<Result>(args: unknown[], result: Result): Result {
@@ -297,4 +417,13 @@ class ResponseHold implements ResponseWriter {
     this.#response.emit("drain");
     for (const listener of redirected) listener.call(this.#response);
   }
+}
+
+// One function for all responses: most of them are closed without any need of it.
+function noteClose(this: HeldResponse): void {
+  this[HOLD].noteClose();
+}
+
+function destroy(this: HeldResponse, ...args: [error?: Error]): unknown {
+  return this[HOLD].destroy(args);
 }

@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { CrossSite } from "../../session/cross-site.ts";
 import type { Session } from "../../session/session.ts";
 import type { RequestFacts, SessionScope } from "../../session/request-contract.ts";
@@ -27,7 +28,12 @@ export type WithSession<Request, Data extends object = Record<string, unknown>> 
   readonly session: Session<Data>;
 };
 
-/** A handler for `http.createServer`. What it throws, and what its promise is rejected with, goes to `onError`. */
+/** What `createServer` and `createSecureServer` of `node:http`, `node:https` and `node:http2` take. */
+export type NodeListener = RequestListener & ((request: Http2ServerRequest, response: Http2ServerResponse) => void);
+
+/**
+ * A handler for `http.createServer`. With `http2.createServer`, request and response are those of Node's compatibility
+ * API, which has the same methods. What it throws, and what its promise is rejected with, goes to `onError`. */
 export type NodeHandler<Request = IncomingMessage> = (request: Request, response: ServerResponse) => unknown;
 
 /** Answers a request that has failed. The response is the handler's: unless its headers are out, nothing of it was sent. */
@@ -50,10 +56,11 @@ export interface NodeSessionsOptions {
    */
   readonly trustProxy?: boolean;
   /**
-   * What happens to requests that change something and come from a page of another origin (cross-site request forgery):
-   * `"allow"`, `"refuse"` with a {@link CrossSiteError} (403), or `{ trustedOrigins }`: refuse all but those.
+   * What happens to requests that change something and come from a page of another site (cross-site request forgery):
+   * `"interrupt"`: without the session's cookie they begin no session; `"refuse"`: those of another origin fail with a
+   * {@link CrossSiteError} (403); `{ trustedOrigins }`: the same, but for those; `"allow"`: nothing.
    *
-   * @defaultValue `"allow"`: `SameSite=Lax` alone stands against them.
+   * @defaultValue `"interrupt"`: `SameSite=Lax` alone stands against forged requests.
    */
   readonly crossSite?: CrossSite;
   /**

@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { type NodeErrorHandler, nodeSessions } from "sojourn/adapters/node";
 import { PATIENT, TestServer, turns, watchProcess } from "./support/http.ts";
+import { isHttp11, isHttp2, protocol } from "./support/protocol.ts";
 import { defer, saveError, StubSessions } from "./support/stub-sessions.ts";
 
 type Handler = (response: ServerResponse, request: IncomingMessage) => unknown;
@@ -58,7 +59,8 @@ describe("a session that cannot be saved", () => {
   test("makes the response an error, of which the client sees nothing else", async () => {
     const { server, errors } = await serveFailing((response) => response.writeHead(200, "Great").end("order placed"));
     const reply = await server.get();
-    expect(reply).toMatchObject({ status: 500, statusMessage: "Internal Server Error", body: "sorry" });
+    // RFC 9113 section 8.3.2: HTTP/2 has no message.
+    expect(reply).toMatchObject({ status: 500, statusMessage: isHttp2 ? "" : "Internal Server Error", body: "sorry" });
     expect(errors).toHaveLength(1);
   });
 
@@ -170,7 +172,7 @@ describe("a session that cannot be saved", () => {
     expect(errors).toHaveLength(1);
   });
 
-  test("does not break the connection: the next request on it is served", async () => {
+  test.skipIf(protocol === "HTTP/1.0")("does not break the connection: the next request on it is served", async () => {
     const { server, sessions } = await serveFailing((response) => response.end("ok"));
     const client = await server.connect();
     client.get("/");
@@ -180,7 +182,7 @@ describe("a session that cannot be saved", () => {
     expect(await client.waitFor("\r\n\r\nok")).toMatch(/ 500 [^]* 200 /);
   });
 
-  test("keeps pipelined responses apart", async () => {
+  test.runIf(isHttp11)("keeps pipelined responses apart", async () => {
     const { server, sessions } = await serveFailing((response, request) => response.end(`body of ${request.url}`));
     let count = 0;
     sessions.save = () => (count++ === 0 ? turns(5).then(() => Promise.reject(saveError())) : undefined);
@@ -207,15 +209,18 @@ describe("a session that cannot be saved", () => {
     expect(crashes).toEqual([]);
   });
 
-  test("what Node refuses only when the response is written becomes an error response too", async () => {
-    const { server, sessions, errors } = await serveFailing((response) => {
-      response.writeHead(200, { Trailer: "X-Sum", "Content-Length": 2 });
-      response.end("ok");
-    });
-    sessions.save = () => turns(2);
-    expect(await server.get()).toMatchObject({ status: 500, body: "sorry" });
-    expect(errors).toMatchObject([{ code: "ERR_HTTP_TRAILER_INVALID" }]);
-  });
+  test.skipIf(isHttp2)(
+    "what Node refuses only when the response is written becomes an error response too",
+    async () => {
+      const { server, sessions, errors } = await serveFailing((response) => {
+        response.writeHead(200, { Trailer: "X-Sum", "Content-Length": 2 });
+        response.end("ok");
+      });
+      sessions.save = () => turns(2);
+      expect(await server.get()).toMatchObject({ status: 500, body: "sorry" });
+      expect(errors).toMatchObject([{ code: "ERR_HTTP_TRAILER_INVALID" }]);
+    },
+  );
 });
 
 describe("a handler that still writes when its session could not be saved", () => {
@@ -408,7 +413,7 @@ describe("what was changed after the headers were out", () => {
     expect(client.received).not.toMatch(/end|\r\n0\r\n/);
     expect(sessions.last.finishes).toEqual([{ status: 200, headersSent: true }]);
     saving.resolve();
-    expect(await client.waitFor("\r\n0\r\n")).toContain("end");
+    await client.waitFor("end");
     expect(client.received).not.toContain("Set-Cookie");
   });
 

@@ -7,6 +7,7 @@ import { expressSessions } from "../../../src/adapters/express/index.ts";
 import { nodeSessions } from "../../../src/adapters/node/index.ts";
 import { express4 } from "./support/express.ts";
 import { TestServer } from "./support/http.ts";
+import { runnable } from "./support/protocol.ts";
 
 interface Data {
   a?: number;
@@ -46,7 +47,7 @@ const BEGIN: [string, (response: ServerResponse) => unknown][] = [
   ["flushHeaders", (response) => response.flushHeaders()],
 ];
 
-describe.each(Object.entries(ADAPTERS))("a session that is first asked for in a stream, %s", (_name, start) => {
+describe.each(runnable(ADAPTERS))("a session that is first asked for in a stream, %s", (_name, start) => {
   async function askLate(
     act: (session: Session<Data>) => Promise<unknown>,
     { begin = (response: ServerResponse): unknown => response.write("begun, "), hasSession = false } = {},

@@ -189,6 +189,22 @@ describe("what the scope hears of the request", () => {
     expect(await ask(headers, true)).toEqual([secure, host, undefined]);
   });
 
+  test.each([
+    [{ "X-Forwarded-Proto": "https" }, true],
+    [{ "X-Forwarded-Proto": "HTTPS, http" }, true],
+    [{ Forwarded: 'for="[2001:db8::1]";proto=https;by=203.0.113.43' }, true],
+    [{ Forwarded: "for=192.0.2.60; Proto=HTTPS" }, true],
+    [{ "X-Forwarded-Proto": "http" }, false],
+    [{ Forwarded: "for=192.0.2.60;proto=http" }, false],
+    [{}, false],
+  ])("whether a proxy that is not trusted claims https: %j", async (headers, claims) => {
+    const sessions = new StubSessions();
+    const server = await TestServer.start(nodeSessions(sessions, (_request, response) => response.end()));
+    await server.get("/", { headers });
+    expect(sessions.last.facts.claimsHttps?.()).toBe(claims);
+    expect(sessions.last.facts.isSecure()).toBe(false);
+  });
+
   test("TLS", async () => {
     const sessions = new StubSessions();
     const listener = nodeSessions(sessions, (_request, response) => response.end());

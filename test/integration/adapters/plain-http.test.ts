@@ -7,6 +7,7 @@ import { expressSessions } from "../../../src/adapters/express/index.ts";
 import { nodeSessions } from "../../../src/adapters/node/index.ts";
 import { express4 } from "./support/express.ts";
 import { type RequestOptions, TestServer } from "./support/http.ts";
+import { runnable } from "./support/protocol.ts";
 
 type Views = Sessions<{ views?: number }>;
 
@@ -53,7 +54,7 @@ function openSessions(onInsecure: "warn" | "refuse"): Views {
 const SHOP = { host: "shop.example" };
 const HTTPS = { ...SHOP, "x-forwarded-proto": "https" };
 
-describe.each(Object.entries(ADAPTERS))('onInsecure: "refuse", %s', (_name, start) => {
+describe.each(runnable(ADAPTERS))('onInsecure: "refuse", %s', (_name, start) => {
   test("over plain http a session is a 403, neither read nor set; a page without one is answered", async () => {
     const sessions = openSessions("refuse");
     const server = await start(sessions, false);

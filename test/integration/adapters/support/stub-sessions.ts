@@ -1,6 +1,11 @@
 import type { SessionSource } from "../../../../src/adapters/node/types.ts";
 import type { Session } from "../../../../src/session/session.ts";
-import type { RequestFacts, ResponseStart, SessionScope } from "../../../../src/session/request-contract.ts";
+import type {
+  HeaderEdits,
+  RequestFacts,
+  ResponseStart,
+  SessionScope,
+} from "../../../../src/session/request-contract.ts";
 
 /** A promise that a test settles, so that nothing here waits for a clock. */
 export interface Deferred<Value = void> {
@@ -25,9 +30,15 @@ type Save = (start: ResponseStart) => Promise<void> | undefined;
 export class StubScope implements SessionScope {
   readonly facts: RequestFacts;
   /** What `finish` was called with, in order. */
-  readonly finishes: ResponseStart[] = [];
+  readonly finishes: Pick<ResponseStart, "status" | "headersSent">[] = [];
+  /** Whether the client had left, at each of them. */
+  readonly wasClientGone: (boolean | undefined)[] = [];
+  /** How often the response was said to be over. */
+  overs = 0;
   isUsed = false;
   setCookie: string[] = [];
+  /** Called when the headers are made. */
+  makeHeaders: () => void = () => {};
   readonly #save: Save;
 
   constructor(facts: RequestFacts, save: Save) {
@@ -36,11 +47,18 @@ export class StubScope implements SessionScope {
   }
 
   finish(start: ResponseStart): Promise<void> | undefined {
-    this.finishes.push(start);
+    const { isClientGone, ...rest } = start;
+    this.finishes.push(rest);
+    this.wasClientGone.push(isClientGone);
     return this.#save(start);
   }
 
-  headers(): { setCookie: readonly string[]; varyCookie: boolean } {
+  noteResponseOver(): void {
+    this.overs++;
+  }
+
+  headers(): HeaderEdits {
+    this.makeHeaders();
     return { setCookie: this.setCookie, varyCookie: this.isUsed };
   }
 }
@@ -52,6 +70,8 @@ export class StubSessions implements SessionSource<object> {
   save: Save = () => undefined;
   /** What `from` does before it resolves. */
   load: () => Promise<void> = () => Promise.resolve();
+  /** Called when the headers of a session are made. */
+  makeHeaders: () => void = () => {};
   /** Cookies that the sessions of the requests that come have to set. */
   setCookie: string[] = ["sessionid=new; Path=/; HttpOnly"];
   readonly #byRequest = new WeakMap<object, StubScope>();
@@ -61,6 +81,7 @@ export class StubSessions implements SessionSource<object> {
     if (known) return known;
     const scope = new StubScope(facts, (start) => this.save(start));
     scope.setCookie = this.setCookie;
+    scope.makeHeaders = () => this.makeHeaders();
     this.#byRequest.set(request, scope);
     this.scopes.push(scope);
     return scope;

@@ -1,0 +1,92 @@
+import { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { types } from "node:util";
+import { methodsOf } from "./response-methods.ts";
+import type { ResponseProtocol } from "./response-protocol.ts";
+
+/*
+ * `headersSent` is `Boolean(res._header)` since Node 0.x, and all that must not happen after the head (`setHeader`,
+ * `removeHeader`, a second `writeHead` …) asks the same field: with a placeholder in it, Node itself refuses with
+ * ERR_HTTP_HEADERS_SENT. Node puts the field on the wire from `write`, `end` and `flushHeaders` only, which are held.
+ *
+ * `finished` is a field of its own, and Node derives from it that all bytes are out (`writableFinished`), which they are
+ * not.
+ */
+
+const HEADER = "_header";
+
+interface Internals {
+  [HEADER]: string | null;
+  finished: boolean;
+  writableEnded?: boolean;
+  writableFinished?: boolean;
+}
+
+const PLACEHOLDER = "(held)";
+
+/** Responses of HTTP/1.1 and 1.0. */
+export const http1: ResponseProtocol = {
+  native: methodsOf(ServerResponse.prototype as ServerResponse),
+
+  connectionOf: (response) => response.socket ?? undefined,
+
+  isGone(response) {
+    // Without a socket it waits for its turn on that of the request.
+    const socket = (response.socket ?? response.req?.socket) as Socket | undefined;
+    return response.destroyed || socket?.destroyed === true || socket?.writableEnded === true;
+  },
+
+  isBroken(connection, error: NodeJS.ErrnoException | undefined) {
+    // What comes from the operating system names the call that has failed.
+    const isFailure = error?.syscall !== undefined;
+    return isFailure || (connection as Socket).readableEnded || (connection as Socket).writableEnded;
+  },
+
+  showHeadSent(response) {
+    internalsOf(response)[HEADER] = PLACEHOLDER;
+  },
+
+  hideHeadSent(response) {
+    const internals = internalsOf(response);
+    if (internals[HEADER] === PLACEHOLDER) internals[HEADER] = null;
+  },
+
+  showEnded(response, isDirect) {
+    if (isDirect) internalsOf(response).finished = true;
+    Object.defineProperty(response, "writableEnded", { value: true, configurable: true });
+    Object.defineProperty(response, "writableFinished", { value: false, configurable: true });
+  },
+
+  hideEnded(response) {
+    if (!Object.hasOwn(response, "writableEnded")) return;
+    internalsOf(response).finished = false;
+    delete internalsOf(response).writableEnded;
+    delete internalsOf(response).writableFinished;
+  },
+
+  isRefusedChunk(chunk, isRequired) {
+    if (typeof chunk === "string" || types.isUint8Array(chunk)) return false;
+    return isRequired || (Boolean(chunk) && typeof chunk !== "function");
+  },
+
+  refuseChunk(response, method, args) {
+    return http1.native[method].apply(response, args);
+  },
+
+  refuseHead(response, args) {
+    // A shadow of the response: whatever Node does before it throws is of no effect.
+    http1.native.writeHead.apply(Object.create(response) as ServerResponse, args as unknown[]);
+  },
+
+  statusMessageOf: (response) => response.statusMessage,
+
+  reset(response) {
+    response.addTrailers({});
+    // Node then takes the one that belongs to the status.
+    response.statusMessage = "";
+  },
+};
+
+function internalsOf(response: ServerResponse): Internals {
+  return response as unknown as Internals;
+}

@@ -1,0 +1,96 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, ServerHttp2Session } from "node:http2";
+import type { TLSSocket } from "node:tls";
+import type { CrossSiteRule, RequestTarget, SameSite } from "../../session/cross-site.ts";
+import type { RequestFacts } from "../../session/request-contract.ts";
+
+/** {@link RequestFacts} of Node's requests, over all versions of HTTP. Nothing is looked up before it is asked for. */
+export abstract class HttpFacts<Request extends IncomingMessage> implements RequestFacts, RequestTarget {
+  protected readonly request: Request;
+  readonly #response: ServerResponse;
+  readonly #crossSite: CrossSiteRule;
+
+  constructor(request: Request, response: ServerResponse, crossSite: CrossSiteRule) {
+    this.request = request;
+    this.#response = response;
+    this.#crossSite = crossSite;
+  }
+
+  abstract isSecure(): boolean;
+  abstract host(): string | undefined;
+  abstract authority(): string | undefined;
+
+  get cookieHeader(): string | undefined {
+    return this.request.headers.cookie;
+  }
+
+  get userAgent(): string | undefined {
+    return this.request.headers["user-agent"];
+  }
+
+  areHeadersSent(): boolean {
+    return this.#response.headersSent;
+  }
+
+  claimsHttps(): boolean {
+    const { headers } = this.request;
+    const protocol = firstOf(headers["x-forwarded-proto"])?.toLowerCase();
+    // RFC 7239 section 4.
+    return protocol === "https" || /(?:^|[;,\s])proto="?https\b/i.test(headers.forwarded ?? "");
+  }
+
+  mayBeginSession(sameSite: SameSite): boolean {
+    return this.#crossSite.mayBegin(this.request, this, sameSite);
+  }
+
+  /** @throws {CrossSiteError} For a request that is to be refused. */
+  checkSite(): void {
+    this.#crossSite.check(this.request, this);
+  }
+}
+
+/** Of a request that no framework has looked at. */
+export class NodeFacts extends HttpFacts<IncomingMessage> {
+  readonly #trustProxy: boolean;
+  /** A stream of HTTP/2 loses its session when it is closed. */
+  readonly #connection: { readonly encrypted?: boolean | undefined };
+
+  constructor(request: IncomingMessage, response: ServerResponse, crossSite: CrossSiteRule, trustProxy: boolean) {
+    super(request, response, crossSite);
+    this.#trustProxy = trustProxy;
+    this.#connection = connectionOf(request);
+  }
+
+  isSecure(): boolean {
+    const protocol = this.#forwarded("x-forwarded-proto");
+    return protocol === undefined ? this.#connection.encrypted === true : protocol.toLowerCase() === "https";
+  }
+
+  host(): string | undefined {
+    return this.authority();
+  }
+
+  authority(): string | undefined {
+    return this.#forwarded("x-forwarded-host") ?? authorityOf(this.request);
+  }
+
+  #forwarded(name: string): string | undefined {
+    return this.#trustProxy ? firstOf(this.request.headers[name]) : undefined;
+  }
+}
+
+/** Each proxy appends what it saw, so the first is the visitor's. */
+export function firstOf(header: string | readonly string[] | undefined): string | undefined {
+  const first = [header ?? []].flat().join(",").split(",")[0]?.trim();
+  return first === "" ? undefined : first;
+}
+
+// RFC 9113 section 8.3.1: where there is `:authority`, nothing is to be made of Host.
+function authorityOf({ headers }: IncomingMessage): string | undefined {
+  return (headers[":authority"] as string | undefined) ?? headers.host;
+}
+
+function connectionOf(request: IncomingMessage): TLSSocket | ServerHttp2Session {
+  if (request.httpVersionMajor < 2) return request.socket as TLSSocket;
+  return (request as unknown as Http2ServerRequest).stream.session as ServerHttp2Session;
+}

@@ -1,0 +1,55 @@
+import { runInThisContext } from "node:vm";
+import { createSojourn, type Session, SessionUsageError } from "sojourn";
+import { memorySessionStore } from "sojourn/stores/memory";
+import { describe, expect, test } from "vitest";
+
+async function makeSession(): Promise<Session<Record<string, unknown>>> {
+  const { sessions } = createSojourn<Record<string, unknown>>({
+    projectName: "shop",
+    secretKey: "a unit test's secret",
+    sessions: { store: memorySessionStore() },
+  });
+  return sessions.create({ views: 1 });
+}
+
+// As in a script that is not in strict mode, where a failed assignment says nothing.
+const assign = runInThisContext("(object, name, value) => { object[name] = value; }") as (
+  object: object,
+  name: string | symbol,
+  value: unknown,
+) => void;
+
+describe("what is set on a session, and not in its data, is refused with advice, in scripts of any kind", () => {
+  test.each([
+    ["cart", /session\.cart would not be saved.*session\.data\.cart/],
+    ["_theirs", /session\.data\._theirs/],
+    ["passport", /session\.data\.passport/],
+    ["cookie", /setExpiry/],
+    ["userId", /session\.login/],
+    ["isNew", /can only be read/],
+    ["data", /cannot be replaced/],
+  ])("session.%s", async (name, message) => {
+    const session = await makeSession();
+    expect(() => assign(session, name, 1)).toThrow(SessionUsageError);
+    expect(() => assign(session, name, 1)).toThrow(message);
+    expect(session.data).toStrictEqual({ views: 1 });
+  });
+
+  test("symbols, which nobody takes for data, may be set, and methods replaced, as spies do", async () => {
+    const session = await makeSession();
+    const mark = Symbol("theirs");
+    assign(session, mark, 1);
+    expect((session as unknown as Record<symbol, unknown>)[mark]).toBe(1);
+    const save = (): Promise<void> => Promise.resolve();
+    assign(session, "save", save);
+    expect(session.save).toBe(save);
+  });
+
+  test("a session is an object like others to who only looks", async () => {
+    const session = await makeSession();
+    expect(session instanceof Object).toBe(true);
+    expect("cart" in session).toBe(false);
+    expect((session as unknown as Record<string, unknown>)["cart"]).toBeUndefined();
+    expect(Object.keys(session)).toStrictEqual([]);
+  });
+});

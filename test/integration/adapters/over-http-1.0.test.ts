@@ -1,0 +1,21 @@
+import { describe } from "vitest";
+import { speak } from "./support/protocol.ts";
+
+speak("HTTP/1.0");
+
+describe("over HTTP/1.0", async () => {
+  await import("./node.test.ts");
+  await import("./response-hold.test.ts");
+  await import("./failed-save.test.ts");
+  await import("./streams.test.ts");
+  await import("./late-session.test.ts");
+  await import("./plain-http.test.ts");
+  await import("./cross-site.test.ts");
+  await import("./after-the-end.test.ts");
+  await import("./containment.test.ts");
+  await import("./cross-site-sessions.test.ts");
+  await import("./caching.test.ts");
+  await import("./clients-that-leave.test.ts");
+  await import("./express.test.ts");
+  await import("./wrappers.test.ts");
+});

@@ -1,0 +1,22 @@
+/** The versions of HTTP over which the adapters are tested. */
+export type Protocol = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
+
+// Suites are loaded once a file, after it has said what it speaks.
+// oxlint-disable import/no-mutable-exports
+/** What servers and clients of the tests speak: the files of this folder by default, and other files for other versions. */
+export let protocol: Protocol = "HTTP/1.1";
+export let isHttp2 = false;
+export let isHttp11 = true;
+// oxlint-enable import/no-mutable-exports
+
+/** To be called before the suites are loaded. */
+export function speak(spoken: Protocol): void {
+  protocol = spoken;
+  isHttp2 = spoken === "HTTP/2";
+  isHttp11 = spoken === "HTTP/1.1";
+}
+
+/** Of the adapters by name, those that run on what is spoken: Express does not run on HTTP/2. */
+export function runnable<Adapter>(adapters: Readonly<Record<string, Adapter>>): [name: string, adapter: Adapter][] {
+  return Object.entries(adapters).filter(([name]) => !isHttp2 || !name.startsWith("Express"));
+}
