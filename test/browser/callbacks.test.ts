@@ -75,7 +75,7 @@ describeSites("a provider that sends its visitor back with a form", (enter) => {
     const visitor = await enter();
     const tab = await visitor.openTab(`${site.url}/blank`);
     await pay(tab, site);
-    await expect.poll(() => tab.textContent("body")).toBe("Paid, thank you, 1.");
+    await expect.poll(() => tab.textContent("body"), { timeout: 10_000 }).toBe("Paid, thank you, 1.");
     expect(origins).toEqual([origin ?? provider.url]);
     const callback = site.requests.find(({ path }) => path === "/payment/callback");
     expect(callback).toMatchObject({ cookies: "", setCookie: [] });

@@ -80,7 +80,7 @@ class Account {
   }
 
   async lastShown(count: number): Promise<{ readonly title: string; readonly isRestored: boolean }> {
-    await expect.poll(() => this.shown.length, { timeout: 5000 }).toBeGreaterThanOrEqual(count);
+    await expect.poll(() => this.shown.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(count);
     return this.shown.at(-1) ?? { title: "", isRestored: false };
   }
 }
@@ -155,7 +155,9 @@ describeSites('after a logout, the button "back"', (enter) => {
     };
     expect((await backAfterRevocation("")).shown.at(-1)).toEqual({ title: "/account of 1", isRestored: true });
     const { shown } = await backAfterRevocation(html);
-    await expect.poll(() => shown.at(-1)).toEqual({ title: "/account of nobody", isRestored: false });
+    await expect
+      .poll(() => shown.at(-1), { timeout: 10_000 })
+      .toEqual({ title: "/account of nobody", isRestored: false });
   });
 });
 

@@ -6,7 +6,7 @@ import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
 import { type Socket, Sockets } from "./guides/socket.ts";
 import { mountStream } from "./guides/stream.ts";
 import { testThatGuideShows } from "./support/guide.ts";
-import { describeSites, Site, type SiteData, type Visitor } from "./support/site.ts";
+import { describeSites, expectTitle, Site, type SiteData, type Visitor } from "./support/site.ts";
 import { onWebSocket } from "./support/web-socket.ts";
 
 /** A page that shows in its title what the stream says. */
@@ -31,17 +31,17 @@ describeSites("a stream", (enter) => {
     const [site, visitor] = [await Site.open({ routes: mountPage, sessions }), await enter()];
     await visitor.openTab(`${site.url}/login/1`);
     const tab = await visitor.openTab(`${site.url}/page`);
-    await expect.poll(() => tab.title()).toBe("event 1 for 1");
+    await expectTitle(tab, "event 1 for 1");
     return { site, visitor, tab };
   };
 
   test('ends after "log out everywhere"', async () => {
     const { site, tab } = await openStream();
     site.gates.open("event 2");
-    await expect.poll(() => tab.title()).toBe("event 2 for 1");
+    await expectTitle(tab, "event 2 for 1");
     await site.sessions.revokeUser("1");
     site.gates.open("event 3");
-    await expect.poll(() => tab.title()).toBe("logged out");
+    await expectTitle(tab, "logged out");
   });
 
   test("goes on when the session's key is renewed, and ends when it is logged out under the new one", async () => {
@@ -51,10 +51,10 @@ describeSites("a stream", (enter) => {
     await visitor.openTab(`${site.url}/who`);
     expect(await visitor.cookies()).not.toEqual(before);
     site.gates.open("event 2");
-    await expect.poll(() => tab.title()).toBe("event 2 for 1");
+    await expectTitle(tab, "event 2 for 1");
     await visitor.openTab(`${site.url}/logout`);
     site.gates.open("event 3");
-    await expect.poll(() => tab.title()).toBe("logged out");
+    await expectTitle(tab, "logged out");
   });
 
   test("keeps the session, not the cookie, for longer", async () => {
@@ -63,7 +63,7 @@ describeSites("a stream", (enter) => {
     for (const event of [2, 3, 4]) {
       site.clock.advance(10 * 86_400_000);
       site.gates.open(`event ${event}`);
-      await expect.poll(() => tab.title()).toBe(`event ${event} for 1`);
+      await expectTitle(tab, `event ${event} for 1`);
     }
     // 30 days without a page, with 14 days to live.
     expect(await expiryOf(visitor)).toBe(before);
@@ -75,7 +75,7 @@ describeSites("a socket", (enter) => {
   test("is closed for whoever is not logged in", async () => {
     const [site, visitor] = [await Site.open(), await enter()];
     const tab = await serveSockets(site).connect(visitor);
-    await expect.poll(() => tab.title()).toBe("4401 Log in first.");
+    await expectTitle(tab, "4401 Log in first.");
   });
 
   test('writes to the session, and is closed by "log out everywhere" in the same process', async () => {
@@ -83,9 +83,9 @@ describeSites("a socket", (enter) => {
     await visitor.openTab(`${site.url}/login/1`);
     const tab = await serveSockets(site).connect(visitor);
     await tab.evaluate(`socket.send("a")`);
-    await expect.poll(() => tab.title()).toBe("1 messages");
+    await expectTitle(tab, "1 messages");
     await site.sessions.revokeUser("1");
-    await expect.poll(() => tab.title()).toBe("4401 You are logged out.");
+    await expectTitle(tab, "4401 You are logged out.");
   });
 });
 
@@ -100,11 +100,11 @@ describeWithRedis("a socket, in Redis", () => {
       await visitor.openTab(`${site.url}/login/1`);
       const tab = await connect(visitor);
       await tab.evaluate(`socket.send("a")`);
-      await expect.poll(() => tab.title()).toBe("1 messages");
+      await expectTitle(tab, "1 messages");
       await other.sessions.revokeUser("1");
       if (act === "message") await tab.evaluate(`socket.send("b")`);
       else for (const socket of opened) await sockets.check(socket);
-      await expect.poll(() => tab.title()).toBe("4401 You are logged out.");
+      await expectTitle(tab, "4401 You are logged out.");
     });
   });
 });

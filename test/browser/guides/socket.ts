@@ -28,15 +28,16 @@ export class Sockets<Data extends WithCount> {
   }
 
   async serve(socket: Socket, request: IncomingMessage): Promise<void> {
-    const session = await this.#sessions.open(request.headers.cookie);
-    if (!session.isAuthenticated) return socket.close(LOGGED_OUT, "Log in first.");
+    const opening = this.#sessions.open(request.headers.cookie);
+    socket.on("message", () => void this.#count(socket, opening)); // at once: one may come before the session is there
+    const session = await opening.catch(() => undefined);
+    if (session?.isAuthenticated !== true) return socket.close(LOGGED_OUT, "Log in first.");
     this.#open.set(socket, session);
     const timer = setInterval(() => void this.check(socket), CHECK_EVERY_MS);
     socket.on("close", () => {
       clearInterval(timer);
       this.#open.delete(socket);
     });
-    socket.on("message", () => void this.#count(socket, session));
   }
 
   /** Keeps the session alive, and closes the socket of one that is over. While the store is away, the socket stays. */
@@ -48,8 +49,10 @@ export class Sockets<Data extends WithCount> {
     if (isAlive === false) socket.close(LOGGED_OUT, "You are logged out.");
   }
 
-  async #count(socket: Socket, session: Session<Data>): Promise<void> {
+  async #count(socket: Socket, opening: Promise<Session<Data>>): Promise<void> {
     try {
+      const session = await opening;
+      if (!session.isAuthenticated) return;
       const count = await session.update((data) => (data.messages = (data.messages ?? 0) + 1));
       socket.send(`${count} messages`);
     } catch {

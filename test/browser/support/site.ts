@@ -9,7 +9,7 @@ import { type ExpressSessionsOptions, expressSessions } from "sojourn/adapters/e
 import { memoryCacheStore, memorySessionStore } from "sojourn/stores/memory";
 import { redisSessionStore } from "sojourn/stores/redis";
 import { ManualClock } from "sojourn/testing";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { describeInBrowser } from "../../support/chromium.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 import { makeCertificate } from "./certificate.ts";
@@ -208,6 +208,11 @@ export async function send(tab: Page, path: string, method = "POST"): Promise<{ 
   const script = `fetch(${JSON.stringify(path)}, { method: ${JSON.stringify(method)} })
     .then(async (answer) => ({ status: answer.status, who: /<title>(.*)<.title>/.exec(await answer.text())?.[1] ?? "" }))`;
   return tab.evaluate(script);
+}
+
+/** Waits until a page has a title, for 10 seconds. */
+export async function expectTitle(tab: Page, title: string): Promise<void> {
+  await expect.poll(() => tab.title(), { timeout: 10_000 }).toBe(title);
 }
 
 /** Presses the button of a form that leads elsewhere. */
