@@ -41,6 +41,16 @@ describeSites("a page of another site", (enter) => {
     expect(await visitor.who(site)).toBe("user 1");
   });
 
+  test("that links to a page that writes does so under the default, as docs/security.md says of SameSite=Strict", async () => {
+    const { site, visitor, tab } = await openBoth({ sessions: { cookie: { sameSite: "strict" } } });
+    await submit(tab, `${site.url}/who`, "get");
+    expect(site.requests.at(-1)).toMatchObject({ cookies: "", setCookie: [] });
+    expect(await visitor.who(site)).toBe("user 1");
+    await tab.goto("about:blank");
+    await submit(tab, `${site.url}/set/theirs`, "get");
+    expect(await visitor.who(site)).toBe("nobody");
+  });
+
   test("a sibling host's form comes with the cookie, and is refused as of another origin", async () => {
     const site = await Site.open({ adapter: { crossSite: "refuse" } });
     const [sibling, visitor] = [await Site.open({ host: "www.shop.test" }), await enter()];

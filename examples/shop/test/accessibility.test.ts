@@ -1,7 +1,8 @@
 import axe, { type AxeResults } from "axe-core";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { describeInBrowser } from "../../../test/support/chromium.ts";
+import { describeWithRedis } from "../../../test/support/redis-server.ts";
 import { logIn, OpenShop, SCREENS, Visitor } from "./support.ts";
 
 const PAGES = ["/", "/cart", "/login", "/account", "/race", "/news", "/record", "/nowhere", "/cart/%ff"];
@@ -101,6 +102,30 @@ describeInBrowser("for everybody", (browser) => {
     const tab = await enter();
     await onEachPage(tab, async () => {
       expect(await tab.getAttribute("meta[name=description]", "content")).toMatch(/^[A-Z].{40,160}\.$/);
+    });
+  });
+});
+
+describeWithRedis("for everybody, in Redis", () => {
+  describeInBrowser("as long as it is there, and afterwards", (browser) => {
+    test("axe-core finds nothing on the page of the record, nor on that of an outage", async () => {
+      const shop = await OpenShop.start("Redis", { log: () => {} });
+      onTestFinished(() => shop.stop());
+      for (const isDark of [false, true]) {
+        const visitor = await Visitor.enter(browser(), shop.url, { screen: "phone", isDark });
+        const tab = await visitor.openTab();
+        await logIn(tab);
+        await tab.goto(`${shop.url}/record`);
+        await tab.locator("#raw").waitFor();
+        expect(await findings(tab)).toEqual([]);
+        if (isDark) await shop.redis?.kill();
+        const response = await tab.goto(`${shop.url}/account`);
+        expect({ status: response?.status(), findings: await findings(tab) }).toEqual({
+          status: isDark ? 503 : 200,
+          findings: [],
+        });
+        await visitor.leave();
+      }
     });
   });
 });
