@@ -4,7 +4,6 @@ import type { SessionKey } from "../core/ids.ts";
 import { type LoginOptions, loginRecord, userIdOf } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
 import type { SeenParts } from "./merge.ts";
-import { placeOf } from "./moved-keys.ts";
 import type { StoredSession } from "./record-writer.ts";
 import { type Delta, SessionRecord } from "./session-record.ts";
 import type { SessionServices } from "./session-services.ts";
@@ -61,9 +60,8 @@ async function move(services: SessionServices, login: Login, stored: StoredSessi
 async function join({ records }: SessionServices, { presentedKey, userId, deadline }: Login) {
   if (presentedKey === undefined) return undefined;
   const departure = await records.departureOf(presentedKey, deadline);
-  const place = departure?.reason === "login" ? placeOf(departure, presentedKey) : undefined;
-  if (place === undefined) return undefined;
-  const loaded = await records.load(place.key, deadline);
+  if (departure?.reason !== "login" || departure.to === undefined) return undefined;
+  const loaded = await records.load(departure.to.key, deadline);
   if (loaded.status !== "live" || userIdOf(loaded.stored.version.record) !== userId) return undefined;
   return loaded.stored;
 }

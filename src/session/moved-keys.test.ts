@@ -275,6 +275,44 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     expect([slow.setCookie, slower.setCookie]).toStrictEqual([[], []]);
   });
 
+  test("a session of a socket is alive and can be extended after a renewal, and is not after a login or a logout", async () => {
+    const scene = await open(settings);
+    await loggedIn(scene);
+    const socket = await scene.sessions.open(scene.browser.cookie);
+    scene.clock.advance(25 * HOUR);
+    await scene.browser.request(() => {});
+    expect(await socket.touch()).toBe(true);
+    expect(socket.cookieHeader).toBe(scene.browser.cookie);
+    const other = await scene.sessions.open(scene.browser.cookie);
+    scene.clock.advance(25 * HOUR);
+    await scene.browser.request(() => {});
+    expect(await other.isAlive()).toBe(true);
+    await other.update((data) => (data["socket"] = 1));
+    expect(await scene.browser.request(({ data }) => data["socket"])).toBe(1);
+    await scene.browser.request((session) => session.login(7));
+    expect(await other.isAlive()).toBe(false);
+    expect(await other.touch()).toBe(false);
+    const last = await scene.sessions.open(scene.browser.cookie);
+    await scene.browser.request((session) => session.logout());
+    expect([await last.isAlive(), await last.touch()]).toStrictEqual([false, false]);
+  });
+
+  test("a second click of a login joins the first also where the key was renewed in between", async () => {
+    const scene = await open(settings);
+    await loggedIn(scene);
+    scene.clock.advance(25 * HOUR);
+    const [first, second] = [scene.browser.begin(), scene.elsewhere().begin()];
+    await first.session();
+    await second.session();
+    await scene.elsewhere().request(() => {});
+    await (await first.session()).login(8);
+    await (await second.session()).login(8);
+    await first.finish();
+    await second.finish();
+    expect(await scene.keys()).toHaveLength(1);
+    expect(first.setCookie[0]?.split(";")[0]).toBe(second.setCookie[0]?.split(";")[0]);
+  });
+
   test("a second click of a login joins the first in another process as well", async () => {
     const scene = await open(settings);
     await scene.browser.request((session) => (session.data["cart"] = 1));

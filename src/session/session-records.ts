@@ -39,6 +39,13 @@ export interface Committed {
  */
 export type Change = (newest: SessionRecord) => SessionRecord | undefined;
 
+/** What became of a key, beyond the renewals that it has been through. */
+export interface LastDeparture {
+  readonly reason: Departure["reason"];
+  /** Where it leads for the browser that has the key; `undefined` for a session that has ended. */
+  readonly to: SessionPlace | undefined;
+}
+
 /** What {@link SessionRecords} needs. */
 export interface SessionRecordsOptions {
   readonly store: SessionStore;
@@ -92,9 +99,17 @@ export class SessionRecords {
    *
    * @returns `undefined` when nothing is remembered of it, or it was revoked.
    */
-  async departureOf(key: SessionKey, deadline: Deadline): Promise<Departure | undefined> {
-    const departure = await this.#moved?.find(this.#storedKeyOf(key), deadline);
-    return departure?.reason === "revoked" ? undefined : departure;
+  async departureOf(key: SessionKey, deadline: Deadline): Promise<LastDeparture | undefined> {
+    let place: SessionPlace = { key, at: this.#storedKeyOf(key) };
+    let last: LastDeparture | undefined;
+    for (let hop = 0; hop < MAX_HOPS; hop++) {
+      const departure = await this.#moved?.find(place.at, deadline);
+      if (departure === undefined || departure.reason === "revoked") return last;
+      last = { reason: departure.reason, to: placeOf(departure, place.key) };
+      if (last.reason !== "renewed" || last.to === undefined) return last;
+      place = last.to;
+    }
+    return last;
   }
 
   /** Remembers that a login has begun a session for the browser of a key that had none. */

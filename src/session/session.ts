@@ -101,7 +101,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    */
   touch(): Promise<boolean> {
     return this.#enqueue(async (deadline) => {
-      const found = await this.#findAgain(deadline);
+      const found = await this.#lookUp(deadline);
       if (found === undefined) return false;
       await this.#noteSeen(deadline);
       return this.#state.services.records.touch(found, deadline);
@@ -114,7 +114,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    * minute of it.
    */
   isAlive(): Promise<boolean> {
-    return this.#enqueue(async (deadline) => (await this.#findAgain(deadline)) !== undefined);
+    return this.#enqueue(async (deadline) => (await this.#lookUp(deadline)) !== undefined);
   }
 
   /**
@@ -178,7 +178,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
         userId: id,
         options,
         stored: this.#state.stored,
-        presentedKey: this.#hasEnded ? undefined : this.#state.origin.presentedKeys[0],
+        presentedKey: this.#state.origin.presentedKeys[0],
         pending,
         seen: this.#state.data,
         creation,
@@ -349,10 +349,16 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   /** No response brings back a key that is dead; one that was renewed meanwhile gives way to its successor. */
   async #confirmKey(deadline: Deadline): Promise<void> {
-    const { stored } = this.#state;
-    const found = stored && (await this.#state.services.records.find(stored, deadline));
-    if (found === undefined) this.#cookie = "none";
-    else this.#state.stored = found;
+    if ((await this.#lookUp(deadline)) === undefined) this.#cookie = "none";
+  }
+
+  /** What is in the store by now. Its place is remembered, since the way to it is forgotten after a minute. */
+  async #lookUp(deadline: Deadline): Promise<StoredSession | undefined> {
+    const { stored, services } = this.#state;
+    const found = stored && (await services.records.find(stored, deadline));
+    // The version stays the one that this session's data was read from: a write merges what others have changed since.
+    if (found) this.#state.stored = { ...found, version: stored.version };
+    return found;
   }
 
   /** Whether another request with the presented key has logged in, so that a cookie is on its way that must not be replaced. */
@@ -361,19 +367,10 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (!this.#hasEnded && origin.stored !== undefined) return false;
     for (const key of origin.presentedKeys) {
       const departure = await services.records.departureOf(key, deadline);
-      const isOther = departure?.reason === "login" && departure.at !== stored?.at;
-      if (isOther && (await services.records.isStoredAt(departure.at, deadline))) return true;
+      const isOther = departure?.reason === "login" && departure.to?.at !== stored?.at;
+      if (isOther && (await services.records.isStoredAt(departure.to?.at, deadline))) return true;
     }
     return false;
-  }
-
-  /** What is in the store by now. Its place is remembered, since the way to it is forgotten after a minute. */
-  async #findAgain(deadline: Deadline): Promise<StoredSession | undefined> {
-    const { stored } = this.#state;
-    const found = stored && (await this.#state.services.records.find(stored, deadline));
-    // The version stays the one that this session's data was read from: a write merges what others have changed since.
-    if (found) this.#state.stored = { ...found, version: stored.version };
-    return found;
   }
 
   async #noteSeen(deadline: Deadline): Promise<void> {

@@ -5,7 +5,7 @@ import { expressSessions } from "../../../src/adapters/express/index.ts";
 import { nodeSessions } from "../../../src/adapters/node/index.ts";
 import { express4 } from "./support/express.ts";
 import { PATIENT, TestServer, turns, watchProcess } from "./support/http.ts";
-import { isHttp2, runnable } from "./support/protocol.ts";
+import { isHttp2, runnable, testUnless } from "./support/protocol.ts";
 import { saveError, StubSessions } from "./support/stub-sessions.ts";
 
 type Handler = (response: ServerResponse) => unknown;
@@ -106,7 +106,7 @@ describe.each(runnable(ADAPTERS))("a response that has been ended and waits for 
     expect(seen).toEqual([true, true, true, false]);
   });
 
-  test.skipIf(isHttp2)(
+  testUnless(isHttp2)(
     "keeps nothing open: what wanted to destroy its connection has it when the bytes are out",
     async () => {
       const sessions = new StubSessions();

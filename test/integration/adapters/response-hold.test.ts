@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe, expect, test } from "vitest";
 import { nodeSessions } from "sojourn/adapters/node";
 import { PATIENT, type RawClient, TestServer, turns } from "./support/http.ts";
-import { isHttp11, isHttp2, protocol } from "./support/protocol.ts";
+import { isHttp11, isHttp2, protocol, testUnless } from "./support/protocol.ts";
 import { defer, StubSessions } from "./support/stub-sessions.ts";
 
 const COOKIE = "sessionid=new; Path=/; HttpOnly";
@@ -232,7 +232,7 @@ describe("to its handler, a held response looks as one of Node's does", () => {
     expect((await server.get()).body).toBe("once");
   });
 
-  test.skipIf(isHttp2)("a write after the end is the error that it is in Node", async () => {
+  testUnless(isHttp2)("a write after the end is the error that it is in Node", async () => {
     const codes: unknown[] = [];
     const [server, sessions] = await serve((response) => {
       response.on("error", (error: NodeJS.ErrnoException) => codes.push(error.code));
@@ -301,7 +301,7 @@ describe("headers", () => {
     expect((await server.get()).headers.vary).toBe(after);
   });
 
-  test.skipIf(isHttp2)("a second head, after one that Node has refused, does not carry the cookie twice", async () => {
+  testUnless(isHttp2)("a second head, after one that Node has refused, does not carry the cookie twice", async () => {
     const [server] = await serve((response) => {
       expect(() => response.writeHead(200, { Trailer: "X-Sum", "Content-Length": 1 })).toThrow(/[Tt]railer/);
       response.removeHeader("Trailer");
@@ -310,7 +310,7 @@ describe("headers", () => {
     expect((await server.get()).headers["set-cookie"]).toEqual([COOKIE]);
   });
 
-  test.runIf(isHttp11)("a body that is ended at once has its length in the head, held or not", async () => {
+  testUnless(!isHttp11)("a body that is ended at once has its length in the head, held or not", async () => {
     const [server, sessions] = await serve((response) => response.end("hello"));
     for (const save of [() => undefined, () => turns(3)]) {
       sessions.save = save;
@@ -350,7 +350,7 @@ describe("all of HTTP goes through the hold", () => {
     expect(await server.get()).toMatchObject({ status, body: "", headers: { "set-cookie": [COOKIE] } });
   });
 
-  test.runIf(isHttp11).each([204, 304])("%i leaves its connection to the next response", async (status) => {
+  testUnless(!isHttp11).each([204, 304])("%i leaves its connection to the next response", async (status) => {
     const [server] = await serve((response) => response.writeHead(status).end(), waits());
     const client = await server.connect();
     client.get("/");
@@ -359,7 +359,7 @@ describe("all of HTTP goes through the hold", () => {
     expect(received.split("HTTP/1.1").map((part) => part.split("\r\n\r\n")[1])).toEqual([undefined, "", ""]);
   });
 
-  test.skipIf(protocol === "HTTP/1.0")("trailers", async () => {
+  testUnless(protocol === "HTTP/1.0")("trailers", async () => {
     const [server] = await serve((response) => {
       response.writeHead(200, { Trailer: "X-Sum" });
       response.write("x");
@@ -369,7 +369,7 @@ describe("all of HTTP goes through the hold", () => {
     expect((await server.get()).trailers).toEqual({ "x-sum": "7" });
   });
 
-  test.runIf(isHttp11)("informational responses do not wait", async () => {
+  testUnless(!isHttp11)("informational responses do not wait", async () => {
     const [server, sessions] = await serve((response) => {
       response.writeEarlyHints({ link: "</a.css>; rel=preload" });
       response.writeProcessing();
@@ -385,7 +385,7 @@ describe("all of HTTP goes through the hold", () => {
     await client.waitFor("200 OK");
   });
 
-  test.runIf(isHttp11)("Expect: 100-continue is answered while nothing else is", async () => {
+  testUnless(!isHttp11)("Expect: 100-continue is answered while nothing else is", async () => {
     const [server, sessions] = await serve(async (response, request) => {
       request.resume();
       await once(request, "end");
@@ -402,7 +402,7 @@ describe("all of HTTP goes through the hold", () => {
     await client.waitFor("got it");
   });
 
-  test.skipIf(isHttp2)("HTTP/1.0 is ended by closing", async () => {
+  testUnless(isHttp2)("HTTP/1.0 is ended by closing", async () => {
     const [server] = await serve((response) => {
       response.write("hel");
       response.end("lo");
@@ -414,7 +414,7 @@ describe("all of HTTP goes through the hold", () => {
     expect(received).toContain(`Set-Cookie: ${COOKIE}`);
   });
 
-  test.runIf(isHttp11)("pipelined requests are answered in their order, whatever is saved first", async () => {
+  testUnless(!isHttp11)("pipelined requests are answered in their order, whatever is saved first", async () => {
     const savings = [defer(), defer(), defer()];
     const [server, sessions] = await serve((response, request) => response.end(`body of ${request.url}`));
     let next = 0;
@@ -432,7 +432,7 @@ describe("all of HTTP goes through the hold", () => {
     expect(received.match(/^Set-Cookie: /gm)).toHaveLength(3);
   });
 
-  test.skipIf(protocol === "HTTP/1.0")("a kept-alive connection serves one request after the other", async () => {
+  testUnless(protocol === "HTTP/1.0")("a kept-alive connection serves one request after the other", async () => {
     const [server] = await serve((response) => response.end("x"), waits());
     const client = await server.connect();
     for (let count = 1; count <= 3; count++) {

@@ -1,3 +1,5 @@
+import { test, type TestAPI } from "vitest";
+
 /** The versions of HTTP over which the adapters are tested. */
 export type Protocol = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
 
@@ -20,3 +22,13 @@ export function speak(spoken: Protocol): void {
 export function runnable<Adapter>(adapters: Readonly<Record<string, Adapter>>): [name: string, adapter: Adapter][] {
   return Object.entries(adapters).filter(([name]) => !isHttp2 || !name.startsWith("Express"));
 }
+
+/**
+ * Vitest's `test`, unless the subject does not exist in the protocol of the suite: then there is no test, which a skipped one
+ * would be.
+ */
+export function testUnless(isAbsent: boolean): TestAPI {
+  return isAbsent ? NO_TEST : test;
+}
+
+const NO_TEST = Object.assign(() => {}, { each: () => () => {} }) as unknown as TestAPI;
