@@ -103,6 +103,7 @@ export default defineConfig({
         alone: true,
       }),
       project("faults", ["test/faults/**/*.test.ts"], { timeout: MINUTE, alone: true }),
+      project("browser", ["test/browser/**/*.test.ts"], { timeout: MINUTE, patient: true }),
       project("examples", ["examples/**/*.test.ts"], { timeout: MINUTE, patient: true }),
     ],
     coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/**/*.test.ts", "src/**/*.test-d.ts"] },

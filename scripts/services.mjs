@@ -53,7 +53,7 @@ export const services = [
   {
     name: "redis-server",
     tools: [{ commands: ["redis-server"], aptPackages: ["redis-server"] }],
-    projects: ["promises", "engines", "integration", "faults", "interop", "examples"],
+    projects: ["promises", "engines", "integration", "faults", "interop", "browser", "examples"],
   },
   {
     name: "redis-server 7.4 or newer",
@@ -87,7 +87,7 @@ export const services = [
         aptPackages: ["chromium"],
       },
     ],
-    projects: ["examples"],
+    projects: ["browser", "examples"],
   },
   {
     name: "python3 with venv",

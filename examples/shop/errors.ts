@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, RequestHandler } from "express";
-import { SessionInterrupted } from "sojourn";
+import { isSojournError, SessionInterrupted } from "sojourn";
 import { messagePage } from "./views/message.ts";
 
 export type Log = (error: unknown) => void;
@@ -22,14 +22,21 @@ export function errorPage(log: Log): ErrorRequestHandler {
     if (res.headersSent) return next(error);
     const status = statusOf(error);
     if (status >= 500) log(error);
+    if (status === 503) res.set("Retry-After", "1");
     res.status(status).send(messagePage(explain(error, status)));
   };
 }
 
-/** Sojourn's errors, Express's and those of this shop say their status themselves. */
+/** Sojourn's errors, Express's and those of this shop say their status themselves, where the visitor has a part in it. */
 function statusOf(error: unknown): number {
+  if (isPassing(error)) return 503;
   const { statusCode = 500 } = error as { statusCode?: number };
   return statusCode >= 400 && statusCode < 500 ? statusCode : 500;
+}
+
+/** The store is away, or too many were first: in a moment the same will work. */
+function isPassing(error: unknown): boolean {
+  return isSojournError(error) && (error.code === "ERR_STORE_CONNECTION" || error.code === "ERR_SESSION_CONFLICT");
 }
 
 function explain(error: unknown, status: number): { title: string; text: string } {

@@ -184,3 +184,39 @@ describe("Set-Cookie", () => {
     expect(warnings.map(({ message }) => message)).toHaveLength(times);
   });
 });
+
+describe("sessions.cookie.previous", () => {
+  const settings = { cookie: { domain: "shop.example", previous: [{}, { path: "/old" }] } };
+
+  test("is cleared beside the session's cookie where the browser sends several, and not otherwise", async () => {
+    const { sessions } = openHarness(settings);
+    const browser = new Browser(sessions);
+    const login = browser.begin();
+    await (await login.session()).login(7);
+    await login.finish();
+    expect(login.setCookie).toHaveLength(1);
+    const both = new Browser(sessions, `sessionid=${"a".repeat(32)}; ${browser.cookie}`).begin();
+    await (await both.session()).login(7);
+    await both.finish();
+    expect(both.setCookie).toStrictEqual([
+      expect.stringMatching(/^sessionid=; Max-Age=0; Path=\/; /),
+      expect.stringMatching(/^sessionid=; Max-Age=0; Path=\/old; /),
+      expect.stringMatching(/^sessionid=[a-z0-9]{32}; .*Domain=shop\.example/),
+    ]);
+    expect(both.setCookie.slice(0, 2).join()).not.toContain("Domain");
+  });
+
+  test("is cleared by every logout: the browser may have come with an old cookie alone", async () => {
+    const { sessions } = openHarness(settings);
+    const browser = new Browser(sessions);
+    await browser.request((session) => session.login(7));
+    const logout = browser.begin();
+    await (await logout.session()).logout();
+    await logout.finish();
+    expect(logout.setCookie).toStrictEqual([
+      expect.stringMatching(/^sessionid=; Max-Age=0; Path=\/; /),
+      expect.stringMatching(/^sessionid=; Max-Age=0; Path=\/old; /),
+      expect.stringMatching(/^sessionid=; Max-Age=0; Domain=shop\.example; Path=\/; /),
+    ]);
+  });
+});

@@ -46,8 +46,8 @@ export interface SessionCookieSettings {
   readonly priority?: "low" | "medium" | "high";
   /**
    * Paths and domains that the cookie had before they were changed. A browser that still sends such a cookie beside the new
-   * one is told to forget it, with the next response that sets or clears the session's cookie. Without `path` it is `"/"`,
-   * without `domain` the host itself. @defaultValue `[]`
+   * one is told to forget it, with the next response that sets the session's cookie; so is each that is logged out. Without
+   * `path` it is `"/"`, without `domain` the host itself. @defaultValue `[]`
    */
   readonly previous?: readonly { readonly path?: string; readonly domain?: string }[];
 }

@@ -102,26 +102,26 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   /**
    * Extends the session as a request does: for sockets, long streams and jobs, which send no cookie. The browser's cookie
-   * keeps its own age.
+   * keeps its own age. It costs two commands, and one for the list of a logged-in user.
    *
-   * @returns Whether the session is still there. `false` for a session that is not stored.
+   * @returns Whether the session is still there, as {@link isAlive} tells it. `false` for a session that is not stored.
    */
   touch(): Promise<boolean> {
     return this.#enqueue(async (deadline) => {
-      const { records } = this.#state.services;
+      const found = await this.#lookUp(deadline);
+      if (found === undefined) return false;
       await this.#noteSeen(deadline);
-      if (this.#state.stored && (await records.touch(this.#state.stored, deadline))) return true;
-      const isAlive = await this.#lookUp(deadline);
-      return isAlive && this.#state.stored !== undefined && records.touch(this.#state.stored, deadline);
+      return this.#state.services.records.touch(found, deadline);
     });
   }
 
   /**
    * Asks the store whether the session is still there, and its user still logged in: for sockets and long streams, which
-   * outlive a logout or `sessions.revokeUser()`. A session whose key was renewed is still there.
+   * outlive a logout or `sessions.revokeUser()`. A session whose key was renewed is still there, for whoever asks within a
+   * minute of it.
    */
   isAlive(): Promise<boolean> {
-    return this.#enqueue((deadline) => this.#lookUp(deadline));
+    return this.#enqueue(async (deadline) => (await this.#lookUp(deadline)) !== undefined);
   }
 
   /**
@@ -375,7 +375,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    */
   async #confirmKey(deadline: Deadline): Promise<void> {
     for (let attempt = 0; attempt < MAX_HOPS; attempt++) {
-      const found = (await this.#lookUp(deadline)) ? this.#state.stored : undefined;
+      const found = await this.#lookUp(deadline);
       if (found === undefined) break;
       // Of two logins at the same time either may be the last.
       if (this.#isKeyOfLogin) return;
@@ -388,12 +388,13 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#cookie = "none";
   }
 
-  /** Looks whether the session is still there, also where its key was renewed: then it goes on under the new one. */
-  async #lookUp(deadline: Deadline): Promise<boolean> {
+  /** What is in the store by now. Its place is remembered, since the way to it is forgotten after a minute. */
+  async #lookUp(deadline: Deadline): Promise<StoredSession | undefined> {
     const { stored, services } = this.#state;
     const found = stored && (await services.records.find(stored, deadline));
-    if (found) this.#state.stored = { ...found, version: stored.at === found.at ? stored.version : found.version };
-    return found !== undefined;
+    // The version stays the one that this session's data was read from: a write merges what others have changed since.
+    if (found) this.#state.stored = { ...found, version: stored.version };
+    return found;
   }
 
   /** A cookie that is on its way, from a login with the same key, must not be cleared. */
@@ -623,7 +624,6 @@ function isTolerable(error: unknown): error is Tolerable {
 function withoutKeysOf(record: SessionRecord, assumptions: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(assumptions).filter(([key]) => !record.members.has(key)));
 }
-
 
 function hasOtherExpiry(before: SessionRecord, after: SessionRecord): boolean {
   return before.members.get(EXPIRY_KEY)?.text !== after.members.get(EXPIRY_KEY)?.text;

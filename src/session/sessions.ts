@@ -194,7 +194,8 @@ export class Sessions<Data extends object = UntypedData> {
 
   /**
    * Opens the session of a Cookie header where there is no response to carry changes: WebSockets, jobs. Changes are
-   * saved by `session.save()` and `session.update()` only.
+   * saved by `session.save()` and `session.update()` only. Where there is no session, they begin none and throw a
+   * {@link SessionUsageError}: no browser could get its cookie. See {@link create}.
    */
   async open(cookieHeader: string | undefined): Promise<Session<Data>> {
     const session = await this.#open({ cookieHeader });
@@ -494,7 +495,8 @@ export class Sessions<Data extends object = UntypedData> {
   #setCookie(session: Session<Data>, facts: RequestFacts): readonly string[] {
     const { cookieChange, cookieValue, record, hasDuplicateCookies } = session;
     const isSecure = facts.isSecure();
-    const others = hasDuplicateCookies ? clearPreviousHeaders(this.#cookie, isSecure) : [];
+    // Whoever is logged out may have come with an old cookie alone.
+    const others = hasDuplicateCookies || cookieChange === "clear" ? clearPreviousHeaders(this.#cookie, isSecure) : [];
     if (cookieChange === "clear") return [...others, clearCookieHeader(this.#cookie, isSecure)];
     if (cookieChange !== "set" || cookieValue === undefined) return [];
     this.#plainHttp.warnOfCookie(facts);

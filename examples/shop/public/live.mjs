@@ -42,7 +42,6 @@ function showInStep() {
 function showPulse(text, state) {
   const pulse = document.getElementById("pulse");
   if (!pulse) return;
-  pulse.hidden = false;
   pulse.dataset.state = state;
   document.getElementById("pulse-text").textContent = text;
 }

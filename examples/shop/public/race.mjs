@@ -4,8 +4,6 @@ const start = document.getElementById("start");
 const verdict = document.getElementById("verdict");
 const racers = ["sojourn", "last-write-wins"];
 
-start.hidden = false;
-verdict.hidden = false;
 start.addEventListener("click", async () => {
   if (start.ariaDisabled === "true") return;
   start.ariaDisabled = "true";

@@ -35,6 +35,7 @@ export function accountPages(sessions: Sessions<ShopData>): Router {
   router.post("/logout", async (req, res) => {
     const session = await sessions.from(req);
     await session.logout();
+    session.flash("success", "You are logged out."); // begins a new session, of a stranger
     res.redirect(303, "/");
   });
 

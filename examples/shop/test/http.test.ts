@@ -97,13 +97,24 @@ describe("errors", () => {
     expect(logged).toEqual([error]);
   });
 
+  test("a page of an error says nothing of who is logged in, since it does not know", async () => {
+    const { response } = await answerTo(new Error("for the log"));
+    expect(response.headers.get("retry-after")).toBeNull();
+    const [head = ""] = (await response.text()).split("<main");
+    expect(head).toContain(">Account<");
+    expect(head).not.toContain("Log in");
+  });
+
   describeWithRedis("when Redis is gone", () => {
     test("a change is an error page, and a visitor without a session still sees the shop", async () => {
       const logged: unknown[] = [];
       const shop = await OpenShop.start("Redis", { log: (error) => logged.push(error) });
       await shop.redis?.kill();
       const response = await fetch(`${shop.url}/cart/mug/add`, { method: "POST" });
-      expect(response.status).toBe(500);
+      expect({ status: response.status, retryAfter: response.headers.get("retry-after") }).toEqual({
+        status: 503,
+        retryAfter: "1",
+      });
       expect(response.headers.getSetCookie()).toEqual([]);
       expect(await response.text()).toContain("We could not do that just now");
       expect(logged).toMatchObject([{ code: "ERR_STORE_CONNECTION" }]);

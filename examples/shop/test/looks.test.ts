@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { describeInBrowser, OpenShop, SCREENS, Visitor } from "./support.ts";
+import { describeInBrowser } from "../../../test/support/chromium.ts";
+import { OpenShop, SCREENS, Visitor } from "./support.ts";
 
 const PAGES = ["/", "/cart", "/login", "/account", "/race", "/news", "/record"];
 // WCAG 2.2, success criterion 1.4.3, for text of normal size.

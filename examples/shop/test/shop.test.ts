@@ -79,6 +79,7 @@ describeShop("the shop", (play) => {
       await expectText(other.locator("h1"), "Mira Okafor");
       await tab.click("form[action='/logout'] button");
       await tab.waitForURL("**/");
+      await expectText(tab.locator(".notices"), "You are logged out.");
       await expectText(other.locator("h1"), "A stranger so far");
       await other.reload();
       await expectText(other.locator("h1"), "A stranger so far");

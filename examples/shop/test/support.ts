@@ -5,24 +5,12 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Express } from "express";
-import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect } from "vitest";
-import { findCommand, services } from "../../../scripts/services.mjs";
+import { describeInBrowser } from "../../../test/support/chromium.ts";
 import { isSoak } from "../../../test/support/scale.ts";
 import { describeWithRedis, RedisServer } from "../../../test/support/redis-server.ts";
 import { createShop, type ShopOptions } from "../app.ts";
-
-const executablePath = findCommand(services.find(({ name }) => name === "chromium")?.tools[0]?.commands ?? []);
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 // The small one is what WCAG 2.2, success criterion 1.4.10, asks for.
 export const SCREENS = {
@@ -216,22 +204,6 @@ async function playScene(
   } finally {
     await Promise.all(visitors.map((visitor) => visitor.leave()));
   }
-}
-
-/** Without Chromium on PATH these tests are skipped, but fail in CI, where a test that did not run must not pass. */
-export function describeInBrowser(title: string, define: (browser: () => Browser) => void): void {
-  if (executablePath === undefined && process.env["CI"] === "true") {
-    throw new Error("Chromium is not on PATH. Install it, or run: npm run services");
-  }
-  const reason = executablePath === undefined ? " (skipped: Chromium is not on PATH)" : "";
-  describe.skipIf(executablePath === undefined)(`${title}${reason}`, () => {
-    let browser: Browser;
-    beforeAll(async () => {
-      browser = await chromium.launch({ executablePath: executablePath ?? "", args: FLAGS });
-    });
-    afterAll(() => browser.close());
-    define(() => browser);
-  });
 }
 
 /** Logs in as the user whom the login page suggests: Mira Okafor. */

@@ -63,5 +63,5 @@ const secondTab = html`<aside class="panel" aria-labelledby="second-tab">
   </p>
   <p class="actions"><a class="button quiet" href="/cart" target="_blank" rel="noopener">Open a second tab</a></p>
   <noscript><p class="aside">JavaScript is off: reload a tab to see what the other did.</p></noscript>
-  <p class="pulse" id="pulse" hidden><span class="dot" aria-hidden="true"></span><span id="pulse-text"></span></p>
+  <p class="pulse" id="pulse"><span class="dot" aria-hidden="true"></span><span id="pulse-text"></span></p>
 </aside>`;

@@ -4,6 +4,8 @@ import type { Visitor } from "./visitor.ts";
 
 export interface Page {
   readonly title: string;
+  /** One sentence for search engines and previews. */
+  readonly description?: string;
   /** Path of the page, to mark it in the navigation. */
   readonly path?: string;
   /** Without it the page says nothing of the visitor. */
@@ -12,13 +14,16 @@ export interface Page {
   readonly script?: string;
 }
 
+const DESCRIPTION = "A small pretend shop that keeps its carts and logins in Sojourn sessions.";
+
 /** A whole page. Regions with `data-live` are kept up to date by public/live.mjs. */
-export function layout({ title, path, visitor, main, script }: Page): string {
+export function layout({ title, description = DESCRIPTION, path, visitor, main, script }: Page): string {
   const page = html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="description" content="${description}" />
         <meta name="color-scheme" content="light dark" />
         <title>${title} · Sojourn shop</title>
         <link rel="icon" href="/icon.svg" type="image/svg+xml" />
@@ -79,7 +84,8 @@ function cartLink(path: string | undefined, visitor: Visitor | undefined): Html 
 }
 
 function accountLink(path: string | undefined, visitor: Visitor | undefined): Html {
-  const name = visitor?.user?.name.split(" ")[0];
+  if (visitor === undefined) return link("/account", "Account", path);
+  const name = visitor.user?.name.split(" ")[0];
   return name === undefined ? link("/login", "Log in", path) : link("/account", name, path);
 }
 

@@ -5,6 +5,9 @@ import { html, type Html } from "./html.ts";
 import { layout } from "./layout.ts";
 import type { Visitor } from "./visitor.ts";
 
+const description =
+  "Six good things for a short stay, in a pretend shop whose cart can be filled from two tabs at once.";
+
 export function productsPage(visitor: Visitor, { cart = {} }: ShopData): string {
   const main = html`<div class="intro">
       <h1>Six good things for a&nbsp;short&nbsp;stay</h1>
@@ -16,7 +19,7 @@ export function productsPage(visitor: Visitor, { cart = {} }: ShopData): string 
     <ul class="goods">
       ${products.map((product) => card(product, cart[product.id] ?? 0))}
     </ul>`;
-  return layout({ title: "Shop", path: "/", visitor, main });
+  return layout({ title: "Shop", path: "/", visitor, main, description });
 }
 
 function card(product: Product, quantity: number): Html {

@@ -3,6 +3,9 @@ import { html, type Html } from "./html.ts";
 import { layout } from "./layout.ts";
 import type { Visitor } from "./visitor.ts";
 
+const description =
+  "Twenty requests write to one session at once: this shop keeps all of them, the usual way keeps the last one.";
+
 export function racePage(visitor: Visitor): string {
   const main = html`<div class="intro">
       <h1>Two tabs at once</h1>
@@ -12,8 +15,8 @@ export function racePage(visitor: Visitor): string {
       </p>
     </div>
     <div class="start">
-      <button class="button" id="start" hidden>Send 20 requests to each</button>
-      <p id="verdict" role="status" hidden></p>
+      <button class="button" id="start">Send 20 requests to each</button>
+      <p id="verdict" role="status"></p>
       <noscript>
         <p class="alert">
           JavaScript is off, so this page cannot send twenty requests at once. The rest of the shop works without it.
@@ -33,7 +36,7 @@ export function racePage(visitor: Visitor): string {
       })}
     </div>
     ${fineprint(visitor)}`;
-  return layout({ title: "Two tabs at once", path: "/race", visitor, main, script: "/race.mjs" });
+  return layout({ title: "Two tabs at once", path: "/race", visitor, main, script: "/race.mjs", description });
 }
 
 function racer({ id, title, how }: { id: string; title: string; how: string }): Html {
