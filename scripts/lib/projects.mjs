@@ -4,7 +4,7 @@
 export const FAST = ["unit", "types", "docs", "promises"];
 
 /** The vitest projects that `npm run test:all` runs as well. */
-export const OTHERS = ["package", "interop", "engines", "integration", "faults", "examples"];
+export const OTHERS = ["package", "interop", "engines", "integration", "faults", "examples", "browser"];
 
 const PROJECT = /^--project=(.+)$/;
 

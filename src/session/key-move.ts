@@ -1,5 +1,6 @@
 import type { Deadline } from "../core/deadlines.ts";
 import { SessionInterrupted, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { userIdOf } from "./auth.ts";
 import { type Departure, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
 import { isLost, type RecordWriter, type StoredSession } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
@@ -46,6 +47,7 @@ export class KeyMove {
   #isAnnounced = false;
   /** What was remembered of the old key before. */
   #previous: Departure | undefined;
+  #isSourceGone = false;
 
   constructor(
     writer: RecordWriter,
@@ -80,6 +82,7 @@ export class KeyMove {
     for (;;) {
       await this.#prepare();
       if (this.#move.reason === "renewed" && this.#previous !== undefined) return { status: "kept" };
+      if (this.#isSourceGone) return await this.#meetAbsence();
       const { at, version } = this.#source;
       const isRemembered = this.#isAnnounced && this.#moved?.isShared === true;
       const result = await this.#writer.retire(at, version, isRemembered, this.#deadline);
@@ -108,7 +111,18 @@ export class KeyMove {
     return result.version && { ...target, version: result.version };
   }
 
+  /**
+   * The session of a user may have been revoked before its new record was listed. As long as the old record is there now, a
+   * revocation that deletes it finds the new one as well. If it is gone, the old key must not lead to the new record, not even
+   * until that is deleted.
+   */
   async #announce(target: StoredSession): Promise<void> {
+    const { at, version } = this.#source;
+    if (userIdOf(version.record) !== undefined && !(await this.#writer.isStored(at, this.#deadline))) {
+      this.#isSourceGone = true;
+      this.#previous = await this.#moved?.find(at, this.#deadline);
+      return;
+    }
     this.#previous = await this.#moved?.add(this.#source, target, this.#move.reason, this.#deadline);
     this.#isAnnounced = true;
     // A login or a cycled key does not wait for a renewal that is under way: from here on the old key leads nowhere.

@@ -112,6 +112,11 @@ export class RecordWriter {
     }
   }
 
+  /** Whether there is a record. */
+  async isStored(at: SessionKey, deadline: Deadline): Promise<boolean> {
+    return (await this.#store.read(at, deadline)) !== undefined;
+  }
+
   /** Deletes a record, and tries again while it is not known to be gone and there is time. */
   async delete(at: SessionKey, deadline: Deadline): Promise<void> {
     let first: unknown;

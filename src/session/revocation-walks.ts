@@ -57,7 +57,10 @@ export class RevocationWalks {
     return hasOlder;
   }
 
-  async #walk({ pageDeadline }: RevocationSteps, act: (keys: readonly SessionKey[]) => Promise<void>): Promise<void> {
+  async #walk(
+    { pageDeadline }: RevocationSteps,
+    act: (keys: readonly SessionKey[]) => Promise<unknown>,
+  ): Promise<void> {
     try {
       for await (const keys of chunksOf(this.#store.scan(pageDeadline))) await act(keys);
     } catch (cause) {

@@ -221,7 +221,7 @@ export class SessionRecords {
 
   /** Whether there is a record under a storage key. */
   async isStoredAt(at: SessionKey | undefined, deadline: Deadline): Promise<boolean> {
-    return at !== undefined && (await this.#store.read(at, deadline)) !== undefined;
+    return at !== undefined && this.#writer.isStored(at, deadline);
   }
 
   /** Finds a session at the place where it was, or to which its key was renewed. @returns `undefined` when it is over. */

@@ -184,7 +184,8 @@ export class UserSessions {
       const deadline = pageDeadline();
       const wasThere = await this.#store.delete(key, deadline);
       await this.#unlist(userId, [key], deadline);
-      return wasThere ? [key] : [];
+      // As of a revocation of all: a record may have been created in between.
+      return wasThere || (await this.#store.delete(key, deadline)) ? [key] : [];
     }
     return [];
   }
@@ -230,8 +231,10 @@ export class UserSessions {
         const doomed = sessions.filter(isDoomed).map(({ key }) => key);
         if (doomed.length === 0) continue;
         isClean = false;
-        await deleteRecords(this.#store, doomed, pageDeadline, onEnded);
+        const absent = await deleteRecords(this.#store, doomed, pageDeadline, onEnded);
         await this.#index.remove(userId, doomed.map(toUnlisting), pageDeadline());
+        // A record may have been created in between. From now on its creator finds that it is not listed, and deletes it.
+        await deleteRecords(this.#store, absent, pageDeadline, onEnded);
       }
     }
   }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Browser } from "../support/session-harness.ts";
 import { createSojourn, RedisConnectionError, RedisServiceError, SessionInterrupted, type Sojourn } from "sojourn";
 import { errorOf } from "../support/redis-connections.ts";
 import { describeWithRedis, freePort, RedisServer } from "../support/redis-server.ts";
@@ -94,12 +95,13 @@ describeWithRedis("what goes wrong in codex-django does not go wrong here", () =
   test("5, a cookie whose session was evicted is answered with 400 for ever: here the visitor gets a new session", async () => {
     const { cookieHeader, cookieValue } = await sojourn.sessions.create({ cart: { tea: 1 } });
     await server.command("DEL", keyOf(cookieValue));
-    const visit = await sojourn.sessions.open(cookieHeader);
-    expect(visit.data).toEqual({});
-    visit.data["cart"] = { cake: 1 };
-    await visit.save();
-    expect(visit.cookieValue).not.toBe(cookieValue);
-    expect((await sojourn.sessions.open(visit.cookieHeader)).data).toEqual({ cart: { cake: 1 } });
+    const browser = new Browser(sojourn.sessions, cookieHeader);
+    await browser.request((session) => {
+      expect(session.data).toEqual({});
+      session.data["cart"] = { cake: 1 };
+    });
+    expect(browser.cookie).not.toBe(cookieHeader);
+    expect((await sojourn.sessions.open(browser.cookie)).data).toEqual({ cart: { cake: 1 } });
     expect(await isThere(server, keyOf(cookieValue))).toBe(false);
   });
 

@@ -48,7 +48,7 @@ export class NodeSite {
 
   /** Saves data as a new session. @returns The record. */
   async write(data: Data): Promise<string> {
-    const session = await this.sessions.open(undefined);
+    const session = await this.sessions.create();
     for (const [key, value] of Object.entries(data)) defineMember(session.data, key, value);
     await session.save();
     return this.recordOf(session);

@@ -33,6 +33,8 @@ export interface Act {
 export interface ActContext {
   readonly actor: number;
   readonly revokeUser: () => Promise<unknown>;
+  /** Ends the session by the name that it had when it was listed. */
+  readonly revoke: () => Promise<unknown>;
 }
 
 const setOwn = (session: Session<Data>, { actor }: ActContext) => void (session.data[`own${actor}`] = actor);
@@ -60,6 +62,7 @@ export const ACTS = {
   cycleKey: { name: "cycleKey", interrupts: true, cycles: true, handle: (session) => session.cycleKey() },
   logout: { name: "logout", interrupts: true, ends: true, handle: (session) => session.logout() },
   revokeUser: { name: "revokeUser", interrupts: true, ends: true, handle: (_, { revokeUser }) => revokeUser() },
+  revoke: { name: "revoke", interrupts: true, ends: true, handle: (_, { revoke }) => revoke() },
 } as const satisfies Record<string, Act>;
 
 /** Requests of one browser, all of them sent before the first response arrives. */

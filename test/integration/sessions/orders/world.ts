@@ -41,6 +41,15 @@ export interface Aftermath {
   readonly trace: readonly string[];
 }
 
+/** A request as the browser sends it. */
+interface Sent {
+  readonly act: Act;
+  readonly actor: number;
+  readonly cookie: string | undefined;
+  /** Name of the session when it was listed. */
+  readonly ref: string;
+}
+
 /** One browser, and the processes that serve it, on a memory store whose calls are let through one by one. */
 export class World {
   readonly #gate = new Gate();
@@ -62,12 +71,12 @@ export class World {
     choose: Choose,
     findingsOf: (aftermath: Aftermath) => readonly string[],
   ): Promise<readonly string[]> {
-    const cookie = await this.#begin(scenario);
+    const { cookie, ref } = await this.#begin(scenario);
     const setCookies: SetCookie[] = [];
     const trace: string[] = [];
     const names = new Map<string, string>();
     const requests = scenario.acts.map((act, actor) =>
-      this.#gate.run(actor, () => this.#request(scenario, act, actor, cookie, setCookies)),
+      this.#gate.run(actor, () => this.#request(scenario, { act, actor, cookie, ref }, setCookies)),
     );
     let isPruned = false;
     for (;;) {
@@ -92,18 +101,16 @@ export class World {
     const sessions = this.#sessions(99, "plain");
     const session = await sessions.create({ lineage: "first", n: 0 });
     if (isLoggedIn) await session.login(USER);
-    const oldest = session.cookieHeader;
+    const { cookieHeader: cookie, ref = "" } = session;
     this.#clock.advance(AGE);
     if (hasOldKey) await session.renewKey();
     this.#jar = session.cookieHeader;
-    return oldest;
+    return { cookie, ref };
   }
 
   async #request(
     scenario: Scenario,
-    act: Act,
-    actor: number,
-    cookieHeader: string | undefined,
+    { act, actor, cookie: cookieHeader, ref }: Sent,
     setCookies: SetCookie[],
   ): Promise<Outcome> {
     const sessions = this.#sessions(scenario.isShared ? actor : 0, variantOf(scenario, act));
@@ -112,7 +119,11 @@ export class World {
     let outcome: Outcome = { act, ending: "ok" };
     try {
       const session = await sessions.from(request);
-      await act.handle(session, { actor, revokeUser: () => sessions.revokeUser(USER) });
+      await act.handle(session, {
+        actor,
+        revokeUser: () => sessions.revokeUser(USER),
+        revoke: () => sessions.revoke(USER, ref),
+      });
     } catch (error) {
       outcome = endingOf(act, error);
     }
