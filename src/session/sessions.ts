@@ -1,71 +1,42 @@
 import type { Secrets } from "../codec/index.ts";
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import { Deadline } from "../core/deadlines.ts";
-import { ImproperlyConfigured, InsecureRequestError, SessionUsageError } from "../core/errors.ts";
+import { ImproperlyConfigured, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
-import { hashSessionKey, isSessionKey, type SessionKey } from "../core/ids.ts";
+import { isSessionKey, type SessionKey } from "../core/ids.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
-import { MemoryTombstones } from "../stores/memory/memory-tombstones.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { ClearProgress, SessionStore } from "../stores/session-store.ts";
 import { type IndexedSession, LARGEST_PAGE, type UserIndexPage, type UserIndexRange } from "../stores/user-index.ts";
 import { checkUserId, type UserId } from "./auth.ts";
-import { isShortEnough } from "./carried-codec.ts";
 import { CarriedRecords } from "./carried-records.ts";
 import { CookieCarrier, warnOfLostUpdates } from "./cookie-carrier.ts";
-import {
-  clearCookieHeader,
-  clearPreviousHeaders,
-  type CookieAttributes,
-  type CookieReading,
-  readCookie,
-  setCookieHeader,
-} from "./cookie.ts";
-import { applySchema, type DataSchema, isOnInvalid, type OnInvalid } from "./data-schema.ts";
-import { MovedKeys } from "./moved-keys.ts";
+import { CookieWriter } from "./cookie-writer.ts";
+import { isOnInvalid, type OnInvalid } from "./data-schema.ts";
+import { checkFormat, makeRecords, makeUserSessions, noIndex, SEEN_EVERY } from "./make-session-records.ts";
 import { PlainHttp } from "./plain-http.ts";
 import { policyOf, type SessionPolicy } from "./policy.ts";
-import { makeCodec } from "./record-codec.ts";
-import { Session } from "./session.ts";
-import { type SessionOrigin, SessionState } from "./session-state.ts";
-import { SessionEventEmitter, type SessionEvents } from "./session-events.ts";
-import { SessionRecord } from "./session-record.ts";
-import { type LoadResult, SessionRecords } from "./session-records.ts";
 import type { RequestFacts, SessionScope } from "./request-contract.ts";
+import { RevocationWalks } from "./revocation-walks.ts";
+import { SessionEventEmitter, type SessionEvents } from "./session-events.ts";
+import { SessionOpener } from "./session-opener.ts";
+import { SessionRecord } from "./session-record.ts";
 import { LazySessionScope } from "./session-scope.ts";
 import type { SessionServices } from "./session-services.ts";
-import {
-  type ResolvedSessionSettings,
-  resolveSessionSettings,
-  type SessionSettings,
-  type UntypedData,
-} from "./session-settings.ts";
-import { endsWithBrowser, timeToLive } from "./timeouts.ts";
+import { resolveSessionSettings, type SessionSettings, type UntypedData } from "./session-settings.ts";
+import type { Session } from "./session.ts";
 import { TouchThrottle } from "./touch-throttle.ts";
-import { RevocationWalks } from "./revocation-walks.ts";
 import { UserCursors } from "./user-cursors.ts";
-import { type ListedStateOf, refOf, type RevocationSteps, type UserSession, UserSessions } from "./user-sessions.ts";
-import { Versions } from "./versions.ts";
-
-/** The origin of a session that belongs to no request. */
-const NO_ORIGIN: SessionOrigin = {
-  hasCookie: false,
-  hasDuplicates: false,
-  userAgent: undefined,
-  presentedKeys: [],
-  stored: undefined,
-  isRenewed: false,
-  hasDeparted: false,
-};
-
-// Where reading does not extend a session, this is how often the list of devices hears that it was seen.
-const SEEN_EVERY = 3_600_000;
+import {
+  type ListedStateOf,
+  refOf,
+  type RevocationSteps,
+  type UserSession,
+  type UserSessions,
+} from "./user-sessions.ts";
 
 /** Of a restored session: 1000 years. Redis can tell of 285 000. */
 const LONGEST_TTL: Milliseconds = 1000 * 365.25 * 86_400_000;
-
-/** How much longer than a record its entry in a list is kept, besides the time between two notes. */
-const LEAST_SLACK = 3_600_000;
 
 /** How many sessions of a user are looked up for one page. */
 const PAGE_SIZE = 100;
@@ -115,13 +86,11 @@ export interface SessionsContext extends Secrets {
 /** The sessions of an application. Made by `createSojourn`; it is the same for all requests. */
 export class Sessions<Data extends object = UntypedData> {
   readonly #store: SessionStore;
-  /** Where the cookies carry the records themselves. */
-  readonly #carrier: CookieCarrier | undefined;
-  readonly #cookie: CookieAttributes;
-  readonly #plainHttp: PlainHttp;
-  readonly #duplicates: DuplicateCookies;
+  /** Whether the cookies carry the records themselves. */
+  readonly #isCarried: boolean;
   readonly #services: SessionServices;
-  readonly #dataSchema: DataSchema;
+  readonly #opener: SessionOpener<Data>;
+  readonly #cookies: CookieWriter;
   readonly #users: UserSessions | undefined;
   readonly #cursors: UserCursors;
   readonly #walks: RevocationWalks;
@@ -135,13 +104,10 @@ export class Sessions<Data extends object = UntypedData> {
     const { store, cookie, onInsecure, timeouts, touchEvery, renewEvery, deadline, dataSchema } = resolved;
     const { clock, redis, projectName, secretKey } = context;
     const isCarried = store instanceof SessionCarrier;
+    this.#isCarried = isCarried;
     this.#store = isCarried ? new CarriedRecords() : store({ projectName, redis, clock, format: resolved.format });
     if (!isCarried) checkFormat(resolved, this.#store);
-    this.#cookie = cookie;
     this.policy = policyOf(resolved, this.#store);
-    this.#plainHttp = new PlainHttp({ secure: cookie.secure, onInsecure });
-    this.#duplicates = new DuplicateCookies(cookie);
-    this.#dataSchema = dataSchema;
     this.#users = makeUserSessions(this.#store, clock, resolved);
     this.#cursors = new UserCursors(context);
     this.#services = {
@@ -157,9 +123,12 @@ export class Sessions<Data extends object = UntypedData> {
       events: new SessionEventEmitter(secretKey),
     };
     this.#walks = new RevocationWalks(this.#store, this.#services.records, clock);
-    if (!isCarried) return;
-    this.#carrier = new CookieCarrier(this.#services, resolved, context);
-    warnOfLostUpdates(store);
+    const services = this.#services;
+    const plainHttp = new PlainHttp({ secure: cookie.secure, onInsecure });
+    const carrier = isCarried ? new CookieCarrier(services, resolved, context) : undefined;
+    this.#opener = new SessionOpener<Data>({ services, carrier, cookie, plainHttp, dataSchema });
+    this.#cookies = new CookieWriter(cookie, plainHttp, services);
+    if (isCarried) warnOfLostUpdates(store);
   }
 
   /** Name of the engine that keeps the records, such as `redis`. */
@@ -198,14 +167,14 @@ export class Sessions<Data extends object = UntypedData> {
    * {@link SessionUsageError}: no browser could get its cookie. See {@link create}.
    */
   async open(cookieHeader: string | undefined): Promise<Session<Data>> {
-    const session = await this.#open({ cookieHeader });
+    const session = await this.#opener.open({ cookieHeader });
     session.noteNoResponse();
     return session;
   }
 
   /** Begins a session that belongs to no request, and saves it: for tests and jobs, with {@link Session.cookieHeader}. */
   async create(data: Partial<Data> = {}): Promise<Session<Data>> {
-    const session = await this.#session(this.#servicesOf(undefined).services, NO_ORIGIN);
+    const session = await this.#opener.begin();
     session.sessionData.take(data);
     await session.save();
     return session;
@@ -221,7 +190,7 @@ export class Sessions<Data extends object = UntypedData> {
    * @throws {SessionUsageError} For another key, text or time, or sessions that have no key.
    */
   async restore(key: string, payload: string, ttl: Milliseconds): Promise<boolean> {
-    if (this.#carrier || !isSessionKey(key) || !(Number.isFinite(ttl) && ttl > 0)) {
+    if (this.#isCarried || !isSessionKey(key) || !(Number.isFinite(ttl) && ttl > 0)) {
       throw new SessionUsageError(
         "sessions.restore() expected a session key, a store that keeps sessions, and a time to live in milliseconds.",
       );
@@ -331,7 +300,7 @@ export class Sessions<Data extends object = UntypedData> {
    * @throws {StoreConnectionError} With the outcome `unknown` when a step has failed and some may have ended.
    */
   async revokeAll({ onProgress }: RevokeOptions = {}): Promise<number> {
-    if (this.#carrier) throw new ImproperlyConfigured("sessions.store", CARRIED);
+    if (this.#isCarried) throw new ImproperlyConfigured("sessions.store", CARRIED);
     return this.#revokeInSteps(undefined, onProgress, (steps) => this.#walks.endAll(this.#services.deadline, steps));
   }
 
@@ -365,8 +334,8 @@ export class Sessions<Data extends object = UntypedData> {
     const known = this.#scopes.get(request);
     if (known) return known;
     const scope = new LazySessionScope<Data>(
-      (onInvalid) => this.#openFor(facts, onInvalid),
-      (session) => this.#setCookie(session, facts),
+      (onInvalid) => this.#opener.openFor(facts, onInvalid),
+      (session) => this.#cookies.headersFor(session, facts),
       (session) => this.#services.events.emit("lateChange", this.#nameOf(session)),
     );
     this.#scopes.set(request, scope);
@@ -413,136 +382,6 @@ export class Sessions<Data extends object = UntypedData> {
   #nameOf({ storedAt }: Session<Data>): { readonly session?: string } {
     return storedAt === undefined ? {} : { session: this.#services.events.nameOf(storedAt) };
   }
-
-  async #openFor(facts: RequestFacts, onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
-    if (this.#plainHttp.isRefused(facts)) this.#refuse(facts);
-    // Asked for before loading: while it loads, the response waits for it.
-    const areHeadersSent = facts.areHeadersSent?.() ?? false;
-    const session = await this.#open(facts, onInvalid);
-    if (areHeadersSent) session.noteHeadersSent();
-    return session;
-  }
-
-  #refuse({ cookieHeader }: RequestFacts): never {
-    if (this.#readCookie(cookieHeader).isPresent) this.#services.events.emit("rejected", { reason: "insecure" });
-    throw new InsecureRequestError();
-  }
-
-  async #open(
-    facts: Pick<RequestFacts, "cookieHeader" | "userAgent" | "mayBeginSession">,
-    onInvalid?: OnInvalid,
-  ): Promise<Session<Data>> {
-    const { cookieHeader, userAgent } = facts;
-    const { isPresent, values, rejection } = this.#readCookie(cookieHeader);
-    if (rejection) this.#services.events.emit("rejected", { reason: rejection });
-    if (rejection === "duplicate") this.#duplicates.warnOnce();
-    const hasDuplicates = rejection === "duplicate";
-    const found = await this.#find(values);
-    const { services, key, loaded } = found ?? { services: this.#servicesOf(undefined).services };
-    const stored = loaded?.status === "live" ? loaded.stored : undefined;
-    const origin: SessionOrigin = {
-      hasCookie: isPresent,
-      hasDuplicates,
-      userAgent,
-      mayBegin: () => facts.mayBeginSession?.(this.#cookie.sameSite) ?? true,
-      presentedKeys: key === undefined ? [] : [key, ...values.filter((value) => value !== key && !this.#carrier)],
-      stored,
-      isRenewed: stored !== undefined && stored.key !== key,
-      hasDeparted: loaded?.status === "moved",
-    };
-    return this.#session(services, origin, onInvalid);
-  }
-
-  /** Looks for the session of each value in turn. @returns The first that is live, else the first. */
-  async #find(values: readonly string[]): Promise<FoundSession | undefined> {
-    let first: FoundSession | undefined;
-    for (const value of values) {
-      const { services, key } = this.#servicesOf(value);
-      const loaded = await services.records.load(key, this.#deadline());
-      this.#emitFailedLoad(loaded);
-      if (loaded.status === "live") return { services, key, loaded };
-      first ??= { services, key, loaded };
-    }
-    return first;
-  }
-
-  #servicesOf(value: string | undefined): { readonly services: SessionServices; readonly key: SessionKey } {
-    return this.#carrier?.begin(value) ?? { services: this.#services, key: value ?? "" };
-  }
-
-  #readCookie(header: string | undefined): CookieReading {
-    return readCookie(header, this.#cookie.name, this.#carrier ? isShortEnough : isSessionKey);
-  }
-
-  #emitFailedLoad(loaded: LoadResult): void {
-    const { events } = this.#services;
-    if (loaded.status === "undecodable") events.emit("undecodable", { reason: loaded.reason });
-    if (loaded.status === "live" || loaded.status === "undecodable") return;
-    const reason = loaded.status === "absent" ? "unknown" : loaded.status;
-    events.emit("rejected", { reason, session: events.nameOf(loaded.at) });
-  }
-
-  async #session(
-    services: SessionServices,
-    origin: SessionOrigin,
-    onInvalid: OnInvalid = this.#dataSchema.onInvalid,
-  ): Promise<Session<Data>> {
-    const session = new Session<Data>(new SessionState<Data>(services, origin));
-    await applySchema(session.sessionData, session.record, { ...this.#dataSchema, onInvalid });
-    return session;
-  }
-
-  #setCookie(session: Session<Data>, facts: RequestFacts): readonly string[] {
-    const { cookieChange, cookieValue, record, hasDuplicateCookies } = session;
-    const isSecure = facts.isSecure();
-    // Whoever is logged out may have come with an old cookie alone.
-    const others = hasDuplicateCookies || cookieChange === "clear" ? clearPreviousHeaders(this.#cookie, isSecure) : [];
-    if (cookieChange === "clear") return [...others, clearCookieHeader(this.#cookie, isSecure)];
-    if (cookieChange !== "set" || cookieValue === undefined) return [];
-    this.#plainHttp.warnOfCookie(facts);
-    const { clock, timeouts } = this.#services;
-    const now = clock.now();
-    const maxAge = endsWithBrowser(record, timeouts) ? undefined : timeToLive(record, timeouts, now);
-    return [...others, setCookieHeader(this.#cookie, cookieValue, { maxAge, now, isSecure })];
-  }
-}
-
-/** What a cookie's value leads to. */
-interface FoundSession {
-  readonly services: SessionServices;
-  readonly key: SessionKey;
-  readonly loaded: LoadResult;
-}
-
-/** Tells once that browsers send several session cookies, and how to get rid of the others. */
-class DuplicateCookies {
-  readonly #cookie: CookieAttributes;
-  #hasWarned = false;
-
-  constructor(cookie: CookieAttributes) {
-    this.#cookie = cookie;
-  }
-
-  warnOnce(): void {
-    if (this.#hasWarned) return;
-    this.#hasWarned = true;
-    process.emitWarning(
-      `A request came with several cookies named "${this.#cookie.name}"; the first with a live session counts. If path or ` +
-        "domain were changed, name the old ones in sessions.cookie.previous; if other hosts of the domain may set cookies, " +
-        'take a name that begins with "__Host-".',
-      { type: "SojournWarning", code: "SOJOURN_DUPLICATE_COOKIE" },
-    );
-  }
-}
-
-function makeMovedKeys(store: SessionStore, clock: Clock): MovedKeys {
-  if (store.tombstones) return new MovedKeys(store.tombstones, true);
-  process.emitWarning(
-    `The store "${store.name}" cannot remember which keys have moved or ended, so each process remembers its own: a request ` +
-      "that another process is serving during a login, a renewal or a logout may be taken for a stranger's.",
-    { type: "SojournWarning", code: "SOJOURN_NO_TOMBSTONES" },
-  );
-  return new MovedKeys(new MemoryTombstones(clock), false);
 }
 
 function parsePayload(payload: string): SessionRecord {
@@ -551,37 +390,6 @@ function parsePayload(payload: string): SessionRecord {
   } catch (cause) {
     throw new SessionUsageError("sessions.restore() expected the text of a JSON object.", { cause });
   }
-}
-
-function checkFormat({ format }: ResolvedSessionSettings, { name, comparesWholeRecords = false }: SessionStore): void {
-  if (format !== "dict" || comparesWholeRecords) return;
-  const message = `expected "django" or "json" with the store "${name}": only cacheSessionStore() compares whole records.`;
-  throw new ImproperlyConfigured("sessions.format", message);
-}
-
-function makeRecords(
-  store: SessionStore,
-  users: UserSessions | undefined,
-  settings: ResolvedSessionSettings,
-  context: SessionsContext,
-): SessionRecords {
-  const { maxBytes, hashKeys, timeouts, dataSchema } = settings;
-  const codec = makeCodec(settings, context);
-  const { clock } = context;
-  const versions = new Versions({ codec, clock, timeouts, maxBytes, dataVersion: dataSchema.version });
-  const moved = store instanceof CarriedRecords ? undefined : makeMovedKeys(store, clock);
-  return new SessionRecords({ store, versions, users, moved, storedKeyOf: hashKeys ? hashSessionKey : (key) => key });
-}
-
-function makeUserSessions(
-  store: SessionStore,
-  clock: Clock,
-  { maxPerUser, touchEvery }: ResolvedSessionSettings,
-): UserSessions | undefined {
-  const slack = (touchEvery ?? SEEN_EVERY) + LEAST_SLACK;
-  if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack });
-  if (maxPerUser === undefined) return undefined;
-  throw new ImproperlyConfigured("sessions.maxPerUser", noIndex(store));
 }
 
 function describeSession({ key, entry }: IndexedSession, currentRef: string | undefined): UserSession {
@@ -593,8 +401,4 @@ function describeSession({ key, entry }: IndexedSession, currentRef: string | un
     device: entry.device === "" ? undefined : entry.device,
     current: ref === currentRef,
   };
-}
-
-function noIndex(store: SessionStore): string {
-  return `the store "${store.name}" keeps no index of users, which this needs. Use redisSessionStore(), memorySessionStore(), or sqlSessionStore() with users: true.`;
 }
