@@ -12,11 +12,11 @@ import { Conflicts } from "./conflicts.ts";
 import { explainAssignments } from "./explain-assignments.ts";
 import { logIn } from "./login.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
-import { MAX_HOPS, type MoveReason } from "./moved-keys.ts";
+import type { MoveReason } from "./moved-keys.ts";
 import { OperationQueue } from "./operation-queue.ts";
 import type { StoredSession } from "./record-writer.ts";
-import type { FollowedDeparture } from "./session-records.ts";
 import type { ResponseStart } from "./request-contract.ts";
+import { type CookieChange, type KeySource, ResponseCookie } from "./response-cookie.ts";
 import { SessionData } from "./session-data.ts";
 import { type Delta, type Facts, SessionRecord } from "./session-record.ts";
 import type { UntypedData } from "./session-settings.ts";
@@ -24,9 +24,6 @@ import type { SessionState } from "./session-state.ts";
 import { SessionView } from "./session-view.ts";
 import { endsWithBrowser, EXPIRY_KEY } from "./timeouts.ts";
 import type { Creation } from "./user-sessions.ts";
-
-/** What the response has to do to the browser's cookie. */
-export type CookieChange = "none" | "set" | "clear";
 
 /**
  * One visitor's session, as one request sees it.
@@ -41,13 +38,7 @@ export type CookieChange = "none" | "set" | "clear";
 export class Session<Data extends object = UntypedData> extends SessionView<Data> {
   readonly #state: SessionState<Data>;
   readonly #queue: OperationQueue;
-  #cookie: CookieChange;
-  /** Whether the store was asked, at the end of the request, if the cookie still is what the browser should have. */
-  #isCookieConfirmed = false;
-  /** Whether the session's key is one that all requests with the old key get at. */
-  #isKeyRenewed: boolean;
-  /** Whether the session's key is that of a login in this request. */
-  #isKeyOfLogin = false;
+  readonly #cookie: ResponseCookie;
   /** Why the browser's cookie cannot be set any more; `undefined` while it can. */
   #whyNoCookie: string | undefined;
   #hasResponse = true;
@@ -60,9 +51,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     super(state);
     this.#state = state;
     this.#queue = new OperationQueue(() => this.#noteInterruption());
-    // The response that has brought the renewed key may be lost: each request with the old one brings it again.
-    this.#isKeyRenewed = state.origin.isRenewed;
-    this.#cookie = this.#isKeyRenewed ? "set" : "none";
+    this.#cookie = new ResponseCookie(state);
   }
 
   /**
@@ -108,7 +97,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    */
   touch(): Promise<boolean> {
     return this.#enqueue(async (deadline) => {
-      const found = await this.#lookUp(deadline);
+      const found = await this.#cookie.lookUp(deadline);
       if (found === undefined) return false;
       await this.#noteSeen(deadline);
       return this.#state.services.records.touch(found, deadline);
@@ -121,7 +110,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    * minute of it.
    */
   isAlive(): Promise<boolean> {
-    return this.#enqueue(async (deadline) => (await this.#lookUp(deadline)) !== undefined);
+    return this.#enqueue(async (deadline) => (await this.#cookie.lookUp(deadline)) !== undefined);
   }
 
   /**
@@ -197,8 +186,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       });
       if (kind === "begun") this.#forget();
       if (kind === "moved") this.#state.data.settle(pending);
-      this.#adopt(stored);
-      this.#isKeyOfLogin = true;
+      this.#adopt(stored, "login");
       const { events } = this.#state.services;
       if (kind !== "joined") events.emit("login", { session: events.nameOf(stored.at), userId: id });
     }, deadline);
@@ -206,7 +194,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   /** @internal */
   get cookieChange(): CookieChange {
-    return this.#cookie;
+    return this.#cookie.change;
   }
 
   /** @internal Resolves when the operations that were called so far have come to their end. */
@@ -247,7 +235,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   /** What could not be saved says nothing of the key that the request was led to; the next response brings it again. */
   #fail(error: unknown): never {
     const { origin, stored } = this.#state;
-    if (this.#cookie === "set" && stored?.key === origin.stored?.key) this.#cookie = "none";
+    if (this.#cookie.change === "set" && stored?.key === origin.stored?.key) this.#cookie.decide("none");
     throw error;
   }
 
@@ -276,9 +264,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     conflicts.emit(events);
     this.#state.data.settle(pending);
     events.emit("cycled", { session: events.nameOf(result.stored.at), previous: events.nameOf(stored.at) });
-    const isReachable = this.#isKeyRenewed || stored.key === this.#state.origin.stored?.key;
-    this.#adopt(result.stored);
-    this.#isKeyRenewed = reason === "renewed" && isReachable;
+    const isReachable = this.#cookie.keySource === "renewal" || stored.key === this.#state.origin.stored?.key;
+    this.#adopt(result.stored, reason === "renewed" && isReachable ? "renewal" : "other");
   }
 
   #finishRenewal(): Promise<void> | undefined {
@@ -310,7 +297,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       await this.#save(this.#state.data.delta(), deadline);
       if (isDue && this.#state.stored) this.#state.services.throttle.mark(this.#state.stored.key);
       if (isDue) this.#renewCookie();
-      this.#isCookieConfirmed = true;
+      this.#cookie.noteConfirmed();
     });
   }
 
@@ -352,75 +339,16 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       const isThere = await this.#tolerate(() => this.#state.services.records.touch(stored, deadline));
       if (isThere !== true || !hasCookie) return;
       this.#renewCookie();
-      this.#isCookieConfirmed = true;
+      this.#cookie.noteConfirmed();
     });
   }
 
-  /**
-   * What an operation has decided of the cookie may be out of date when the response leaves: another request may have ended
-   * the session, given it a new key, or logged the visitor in.
-   */
   #confirmCookie(): Promise<void> | undefined {
-    if (this.#cookie === "none" || this.#isCookieConfirmed || this.#whyNoCookie !== undefined) return undefined;
-    if (this.#state.services.carried) return undefined;
+    if (!this.#cookie.isUncertain || this.#whyNoCookie !== undefined || this.#state.services.carried) return undefined;
     return this.#enqueue(async (deadline) => {
-      await this.#tolerate(() => (this.#cookie === "set" ? this.#confirmKey(deadline) : this.#confirmEnd(deadline)));
-      this.#isCookieConfirmed = true;
+      await this.#tolerate(() => this.#cookie.confirm(deadline));
+      this.#cookie.noteConfirmed();
     });
-  }
-
-  /**
-   * No response brings back a key that is dead; one that was renewed meanwhile gives way to its successor, and any to another
-   * login. What became of the old key is asked last, since that is what other requests change first.
-   */
-  async #confirmKey(deadline: Deadline): Promise<void> {
-    for (let attempt = 0; attempt < MAX_HOPS; attempt++) {
-      const found = await this.#lookUp(deadline);
-      if (found === undefined) break;
-      // Of two logins at the same time either may be the last.
-      if (this.#isKeyOfLogin) return;
-      const departures = await this.#departures(found, deadline);
-      if (departures.some(({ left }) => left.some(({ at }) => at === found.at))) continue;
-      if (this.#isKeyRenewed && departures.some(({ reason, to }) => reason !== "renewed" && to?.at !== found.at)) break;
-      if (!(await this.#isLoginAmong(departures, deadline))) return;
-      break;
-    }
-    this.#cookie = "none";
-  }
-
-  /** What is in the store by now. Its place is remembered, since the way to it is forgotten after a minute. */
-  async #lookUp(deadline: Deadline): Promise<StoredSession | undefined> {
-    const { stored, services } = this.#state;
-    const found = stored && (await services.records.find(stored, deadline));
-    // The version stays the one that this session's data was read from: a write merges what others have changed since.
-    if (found) this.#state.stored = { ...found, version: stored.version };
-    return found;
-  }
-
-  /** A cookie that is on its way, from a login with the same key, must not be cleared. */
-  async #confirmEnd(deadline: Deadline): Promise<void> {
-    const departures = await this.#departures(undefined, deadline);
-    if (await this.#isLoginAmong(departures, deadline)) this.#cookie = "none";
-  }
-
-  /** What became of the keys that the request came with, other than that of its session. */
-  async #departures(stored: StoredSession | undefined, deadline: Deadline): Promise<FollowedDeparture[]> {
-    const found: FollowedDeparture[] = [];
-    for (const key of this.#state.origin.presentedKeys) {
-      const departure = key === stored?.key ? undefined : await this.#state.services.records.departureOf(key, deadline);
-      if (departure) found.push(departure);
-    }
-    return found;
-  }
-
-  /** Whether a login of another request is among them, which is still there. */
-  async #isLoginAmong(departures: readonly FollowedDeparture[], deadline: Deadline): Promise<boolean> {
-    const { services, stored } = this.#state;
-    for (const { reason, to } of departures) {
-      if (reason === "login" && to?.at !== stored?.at && (await services.records.isStoredAt(to?.at, deadline)))
-        return true;
-    }
-    return false;
   }
 
   async #noteSeen(deadline: Deadline): Promise<void> {
@@ -461,7 +389,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#isInterrupted = true;
     const { events } = this.#state.services;
     // Where the session was there is none any more.
-    if (this.#cookie === "set") this.#changeCookie("none");
+    if (this.#cookie.change === "set") this.#cookie.decide("none");
     if (this.#state.stored) events.emit("interrupted", { session: events.nameOf(this.#state.stored.at) });
   }
 
@@ -495,7 +423,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (absorb || committed.hasOthers) this.#state.data.absorb(record);
     if (!committed.isWritten) return;
     const isCookieOutdated = committed.stored.key !== stored.key || hasOtherExpiry(stored.version.record, record);
-    if (this.#state.services.carried || isCookieOutdated) this.#changeCookie("set");
+    if (this.#state.services.carried || isCookieOutdated) this.#cookie.decide("set");
     // As Django does it: each save extends the session, and nothing else.
     else if (!this.#state.services.extendsOnRead) this.#renewCookie();
   }
@@ -503,7 +431,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   /** Lets a cookie that has a Max-Age live as long as the session. */
   #renewCookie(): void {
     const { stored, services } = this.#state;
-    if (stored && !endsWithBrowser(stored.version.record, services.timeouts)) this.#changeCookie("set");
+    if (stored && !endsWithBrowser(stored.version.record, services.timeouts)) this.#cookie.decide("set");
   }
 
   async #begin(
@@ -523,7 +451,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (stored === undefined) return this.#forget();
     this.#adopt(stored);
     // Only this response knows the key.
-    this.#isCookieConfirmed = this.#state.origin.presentedKeys.length === 0;
+    if (this.#state.origin.presentedKeys.length === 0) this.#cookie.noteConfirmed();
     const { events } = this.#state.services;
     events.emit("created", { session: events.nameOf(stored.at) });
   }
@@ -550,13 +478,11 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     return epoch ? { userAgent, epoch } : { userAgent };
   }
 
-  #adopt(stored: StoredSession): void {
-    this.#isKeyRenewed = false;
+  #adopt(stored: StoredSession, keySource: KeySource = "other"): void {
     this.#isInterrupted = false;
-    this.#isKeyOfLogin = false;
     this.#state.stored = stored;
     this.#state.data.absorb(stored.version.record);
-    this.#changeCookie("set");
+    this.#cookie.take(keySource);
     this.#state.services.throttle.mark(stored.key);
   }
 
@@ -564,19 +490,14 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #end(): void {
     this.#hasEnded = true;
     this.#forget();
-    if (this.#state.origin.hasCookie) this.#changeCookie("clear");
+    if (this.#state.origin.hasCookie) this.#cookie.decide("clear");
   }
 
   #forget(): void {
     this.#state.stored = undefined;
     this.#state.isNew = true;
-    this.#changeCookie("none");
+    this.#cookie.decide("none");
     this.#state.data.replace(SessionRecord.empty);
-  }
-
-  #changeCookie(change: CookieChange): void {
-    this.#cookie = change;
-    this.#isCookieConfirmed = false;
   }
 
   /** What would take the place of a session whose cookie the browser has kept to itself does not begin. */
