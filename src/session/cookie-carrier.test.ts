@@ -161,6 +161,19 @@ describe("expiry counts from the signature", () => {
     expect((await sessions.open(browser.cookie)).isNew).toBe(true);
   });
 
+  test.each([-1, new Date((TIME - 60) * 1000)])(
+    "setExpiry(%s) ends the session and takes the cookie along",
+    async (expiry) => {
+      const { browser } = open();
+      await browser.request((session) => session.login(7));
+      const request = browser.begin();
+      (await request.session()).setExpiry(expiry);
+      await request.finish();
+      expect(request.setCookie).toMatchObject([expect.stringContaining("Max-Age=0")]);
+      expect(browser.cookie).toBeUndefined();
+    },
+  );
+
   test("the absolute time-out counts from the login, however busy", async () => {
     const { clock, browser } = open({ absoluteTimeout: "1h" });
     await browser.request((session) => session.login(7));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { anyDeadline, openHarness } from "../../test/support/session-harness.ts";
-import { SessionUsageError } from "../core/errors.ts";
+import { anyDeadline, Browser, type Harness, openHarness } from "../../test/support/session-harness.ts";
+import { SessionUsageError, StoreConnectionError } from "../core/errors.ts";
 import { createSojourn } from "../create-sojourn.ts";
 import { cookieSessionStore } from "../stores/cookie/index.ts";
 
@@ -23,6 +23,49 @@ describe("sessions.restore", () => {
     await sessions.restore(KEY, '{"a":1}', HOUR);
     expect(await sessions.restore(KEY, '{"a":2}', HOUR)).toBe(false);
     expect((await sessions.open(COOKIE)).data).toStrictEqual({ a: 1 });
+  });
+
+  test.each<[string, (harness: Harness, browser: Browser) => unknown]>([
+    ["was logged out", (_, browser) => browser.request((session) => session.logout())],
+    ["has ended by its own expiry", (_, browser) => browser.request((session) => session.setExpiry(-1))],
+    ["was revoked", ({ sessions }) => sessions.revokeUser(7)],
+    ["was ended with all others", ({ sessions }) => sessions.revokeAll()],
+    ["has another key", (_, browser) => browser.request((session) => session.cycleKey())],
+  ])(
+    "takes each key over once: a session that %s stays as it is, also days later and in another process",
+    async (_, end) => {
+      const harness = openHarness({ deadline: "10ms" });
+      const { sessions, clock, keys } = harness;
+      const payload = '{"_auth_user_id":"7"}';
+      expect(await sessions.restore(KEY, payload, 14 * 24 * HOUR)).toBe(true);
+      await end(harness, new Browser(sessions, COOKIE));
+      const before = await keys();
+      expect(before).not.toContain(KEY);
+      for (let day = 0; day < 40; day += 10) {
+        expect(await harness.otherProcess().restore(KEY, payload, 14 * 24 * HOUR)).toBe(false);
+        expect((await sessions.open(COOKIE)).userId).toBeUndefined();
+        clock.advance(10 * 24 * HOUR);
+      }
+    },
+  );
+
+  test("a failed one can be tried again, unless its user was revoked meanwhile", async () => {
+    const harness = openHarness();
+    const { sessions, store } = harness;
+    const create = store.create.bind(store);
+    store.create = () => Promise.reject(new StoreConnectionError("offline", { outcome: "not-sent" }));
+    await expect(sessions.restore(KEY, '{"a":1}', HOUR)).rejects.toThrow("offline");
+    store.create = create;
+    expect(await sessions.restore(KEY, '{"a":1}', HOUR)).toBe(true);
+    const other = "o".repeat(32);
+    store.create = async (...args) => {
+      store.create = create;
+      const result = await create(...args);
+      await harness.otherProcess().revokeUser(7);
+      return result;
+    };
+    await expect(sessions.restore(other, '{"_auth_user_id":"7"}', HOUR)).rejects.toThrow("The session was ended");
+    expect(await sessions.restore(other, '{"_auth_user_id":"7"}', HOUR)).toBe(false);
   });
 
   test("with a user in it, it is listed and can be revoked", async () => {

@@ -155,9 +155,11 @@ export class SessionRecords {
     try {
       return await this.#writer.createAt(place, record, ttl, deadline);
     } catch (error) {
-      const isNotStored = !(error instanceof StoreConnectionError) || error.outcome === "not-sent";
-      // The next try is to find the key as this one did. Where that fails too, the session stays out.
-      if (isNotStored) await this.#moved?.unclaim(place.at, deadline).catch(() => {});
+      const mayBeStored = error instanceof StoreConnectionError && error.outcome === "unknown";
+      // The next try is to find the key as this one did, unless the session was revoked meanwhile. Where that fails too, it
+      // stays out.
+      if (!mayBeStored && !(error instanceof SessionInterrupted))
+        await this.#moved?.unclaim(place.at, deadline).catch(() => {});
       throw error;
     }
   }

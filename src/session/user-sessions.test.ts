@@ -724,3 +724,58 @@ describe("maxPerUser", () => {
     await expect(sessions.revokeUser(1)).rejects.toThrow('the store "plain" keeps no index of users');
   });
 });
+
+test("a record that is created while a revocation deletes those of the list is found by it", async () => {
+  const harness = openHarness({ renewEvery: "24h" });
+  const { store, sessions, clock } = harness;
+  const browser = new Browser(sessions);
+  await browser.request((session) => session.login(1));
+  clock.advance(25 * 3_600_000);
+  const request = new Browser(harness.otherProcess({ secretKey: "test-secret" }), browser.cookie).begin();
+  await request.session();
+  const [created, retired, mayCreate] = [makeLatch(), makeLatch(), makeLatch()];
+  const users = indexOf(harness);
+  const [create, remove, retire] = [
+    store.create.bind(store),
+    store.delete.bind(store),
+    store.deleteIfMatch.bind(store),
+  ];
+  const setEpoch = users.revoke.bind(users);
+  let renewal: Promise<void> | undefined;
+  // The renewal lists its new key under the epoch of the revocation …
+  users.revoke = async (...args) => {
+    await setEpoch(...args);
+    renewal = request.finish();
+    await created.opened;
+  };
+  store.create = async (...args) => {
+    created.open();
+    await mayCreate.opened;
+    return create(...args);
+  };
+  // … and creates its record, and retires the old one, after the revocation has found nothing under the new key.
+  store.delete = async (...args) => {
+    store.delete = async (...others) => {
+      await retired.opened;
+      return remove(...others);
+    };
+    const wasThere = await remove(...args);
+    mayCreate.open();
+    await retired.opened;
+    return wasThere;
+  };
+  store.deleteIfMatch = async (...args) => {
+    const result = await retire(...args);
+    retired.open();
+    return result;
+  };
+  await sessions.revokeUser(1);
+  await renewal;
+  expect(await harness.keys()).toStrictEqual([]);
+});
+
+function makeLatch(): { readonly opened: Promise<void>; open(): void } {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open: () => open() };
+}
