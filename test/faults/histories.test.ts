@@ -40,7 +40,7 @@ describeWithRedis("histories of sessions that two processes share", () => {
       const findings = checkHistory(history, DEADLINE);
       if (isSoak) report(fault, history, strikes, { ...findings });
 
-      expect(findings).toStrictEqual({ lost: [], phantom: [], resurrected: [], mixed: [], late: [], unexpected: [] });
+      expect(findings).toStrictEqual({ lost: [], phantom: [], resurrected: [], mixed: [], loggedOut: [], late: [], unexpected: [] });
       expect(history.operations.length).toBeGreaterThanOrEqual(OPERATIONS);
       expectBothSuccessAndFailure(fault, history);
       expect(leakedSockets).toBe(0);
