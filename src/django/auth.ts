@@ -131,7 +131,7 @@ export class DjangoAuth<User extends DjangoUser> {
     const kept = hasSecret ? [CSRF_KEY] : [];
     await session.login(user.id, { keep: keepsAll || kept, django: { password: user.password, backend } });
     const { hash } = readLogin(session);
-    if (hash !== undefined && this.#verify(hash, user) !== "current")
+    if (hash !== undefined && this.#verify(hash, user) === "none")
       throw new ImproperlyConfigured("djangoAuth.secretKey", SECRET_DIFFERS);
   }
 

@@ -38,6 +38,10 @@ describeWithRedis("histories of sessions that two processes share", () => {
       onTestFinished(() => server.stop());
       const { history, reports, strikes, leakedSockets } = await recordHistory(fault, server.port, OPERATIONS);
       const findings = checkHistory(history, DEADLINE);
+      if (process.env["SOJOURN_DUMP"] && Object.values(findings).flat().length > 0) {
+        const { writeFileSync } = await import("node:fs");
+        writeFileSync(`/tmp/dump-${fault.replaceAll(" ", "-")}.json`, JSON.stringify({ ops: history.operations, final: [...history.final], found: [...(history.foundKeys ?? [])], findings }));
+      }
       if (isSoak) report(fault, history, strikes, { ...findings });
 
       expect(findings).toStrictEqual({ lost: [], phantom: [], resurrected: [], mixed: [], loggedOut: [], late: [], unexpected: [] });

@@ -59,7 +59,9 @@ export class Browser {
   readonly #options: BrowserOptions;
   readonly #busy = new Map<number, Promise<unknown>>();
   #cookie: string | undefined;
-  /** Cookies that lead to no session, or to one whose beginning nobody knows. */
+  /** Cookies that lead to no session. */
+  readonly #dead = new Set<string>();
+  /** Cookies of sessions whose beginning nobody knows. */
   readonly #useless = new Set<string>();
   #replaced: Replaced[] = [];
 
@@ -81,7 +83,9 @@ export class Browser {
   /** A visitor who has been logged out goes on with the dead cookie for a while, or comes back without one. */
   async #hasSession(): Promise<boolean> {
     const { random } = this.#options;
-    if (this.#cookie !== undefined && (!this.#useless.has(this.#cookie) || random.next() < 0.3)) return true;
+    const cookie = this.#cookie;
+    const isUsable = cookie !== undefined && !this.#useless.has(cookie);
+    if (isUsable && (!this.#dead.has(cookie) || random.next() < 0.3)) return true;
     await Promise.all(this.#busy.values());
     this.#cookie = undefined;
     await this.#request(0, { kind: "create" });
@@ -118,12 +122,13 @@ export class Browser {
     onAnswer(answer.id, { sentAt, arrivedAt: monotonic() });
     if (answer.setCookie !== undefined) this.#keep(answer.setCookie);
     if (answer.isUseless && answer.setCookie !== undefined) this.#useless.add(answer.setCookie);
-    if (answer.isAbsent && subject.key !== undefined) this.#useless.add(subject.key);
+    if (answer.isAbsent && subject.key !== undefined) this.#dead.add(subject.key);
     if (!answer.isOk) await pause(REST);
   }
 
   #keep(cookie: string): void {
-    if (this.#cookie !== undefined && this.#cookie !== cookie)
+    const isReplaced = this.#cookie !== undefined && this.#cookie !== cookie && !this.#useless.has(this.#cookie);
+    if (this.#cookie !== undefined && isReplaced)
       this.#replaced.push({ key: this.#cookie, at: monotonic() });
     this.#cookie = cookie === "" ? undefined : cookie;
   }

@@ -2,7 +2,7 @@ import { describe } from "./describe.ts";
 import { logoutsOfNobody } from "./logins.ts";
 import type { History, Operation, Sight } from "./history.ts";
 import { lateness } from "./lateness.ts";
-import { groupBy, isWrite, mayHaveHappened, SessionModel } from "./session-model.ts";
+import { groupBy, ENDS, isWrite, MAKES_KEY, mayHaveHappened, SessionModel } from "./session-model.ts";
 
 /** What a deadline may be exceeded by, in milliseconds. */
 const MARGIN = 250;
@@ -30,7 +30,7 @@ export interface Findings {
 /** Checks a history against the promises. @param deadline `sessions.deadline` of the workers, in milliseconds. */
 export function checkHistory(history: History, deadline: number): Findings {
   const model = new SessionModel(history);
-  const sights = sightsOf(history);
+  const sights = sightsOf(model, history);
   return {
     lost: [...sights.flatMap((sight) => missing(model, sight)), ...unexplained(model, history)],
     phantom: sights.flatMap((sight) => phantoms(model, sight)),
@@ -53,17 +53,24 @@ interface Look {
   readonly end: number;
 }
 
-function sightsOf({ operations, final }: History): Look[] {
+function sightsOf(model: SessionModel, { operations, final }: History): Look[] {
   const looks: Look[] = [];
   for (const operation of operations) {
     const { saw, actAt, end, newKey } = operation;
     const key = newKey ?? operation.key;
     // A login that began a new session has nothing to show.
     if (saw === undefined || key === undefined || (newKey !== undefined && saw.lineage === undefined)) continue;
+    if (isOfStranger(model, key)) continue;
     looks.push({ what: describe(operation), key, saw, start: actAt, end });
   }
-  for (const [key, saw] of final) if (saw) looks.push({ what: "the end", key, saw, ...AT_THE_END });
+  for (const [key, saw] of final) if (saw && !isOfStranger(model, key)) looks.push({ what: "the end", key, saw, ...AT_THE_END });
   return looks;
+}
+
+/** A session that a request without one has begun has no beginning to compare it with. */
+function isOfStranger(model: SessionModel, key: string): boolean {
+  const maker = model.makerOf(key);
+  return maker !== undefined && !MAKES_KEY.has(maker.kind);
 }
 
 function missing(model: SessionModel, look: Look): string[] {
@@ -183,7 +190,7 @@ function isAliveAfter(model: SessionModel, operation: Operation, death: Operatio
   if (operation === death || kind === "evict" || ending === "absent" || ending === "unread") return false;
   if (operation.isStranger === true || kind === "revokeUser") return false;
   if (start > death.end) return true;
-  if (ending !== "ok" || actAt <= death.end || kind === "logout") return false;
+  if (ending !== "ok" || actAt <= death.end || ENDS.has(kind)) return false;
   // A write to a session that its own expiry has ended meanwhile is acknowledged, and leaves nothing behind.
   if (newKey === undefined) return !(isWrite(operation) && model.mayHaveExpired(operation.key));
   // Otherwise it has joined another login, or begun anew.

@@ -16,8 +16,15 @@ export function userOf(id: string): User {
   return { id, password: `pbkdf2_sha256$1$salt$${id}` };
 }
 
-export interface RequestOperatorOptions extends OperatorOptions {
+/** The application with one secret as the current one. */
+export interface Site {
+  readonly sessions: Sessions<VisitorData>;
   readonly auth: DjangoAuth<User>;
+}
+
+export interface RequestOperatorOptions extends OperatorOptions {
+  /** The application as a request finds it. */
+  readonly site: () => Site;
 }
 
 /** What is saved when the response is about to leave. */
@@ -41,7 +48,8 @@ export class RequestOperator extends Operator {
   }
 
   protected override async visit(id: string, subject: Subject): Promise<Yield> {
-    const { sessions, hesitate } = this.#options;
+    const { hesitate, site } = this.#options;
+    const { sessions, auth } = site();
     const { kind, key } = subject;
     const request = {};
     const scope = sessions.scope(request, { cookieHeader: key, isSecure: () => true, host: () => "shop.example" });
@@ -52,7 +60,7 @@ export class RequestOperator extends Operator {
       result.isStranger = session.isNew;
       if (!session.isNew) result.foundKey = session.cookieHeader;
       await hesitate?.();
-      Object.assign(result, await this.#handle(id, subject, session));
+      Object.assign(result, await this.#handle(id, subject, session, auth));
     } catch (error) {
       status = error instanceof SessionInterrupted ? 400 : 500;
       Object.assign(result, this.failed(error));
@@ -77,8 +85,12 @@ export class RequestOperator extends Operator {
     }
   }
 
-  async #handle(id: string, { kind, user = "" }: Subject, session: Session<VisitorData>): Promise<Yield> {
-    const { auth } = this.#options;
+  async #handle(
+    id: string,
+    { kind, user = "" }: Subject,
+    session: Session<VisitorData>,
+    auth: DjangoAuth<User>,
+  ): Promise<Yield> {
     switch (kind) {
       case "read":
         return session.isNew ? {} : { saw: sightOf(session.data) };
@@ -97,16 +109,16 @@ export class RequestOperator extends Operator {
         await this.act(kind, () => session.cycleKey());
         return session.isNew ? {} : { newKey: session.cookieHeader, saw: sightOf(session.data) };
       case "login":
-        return this.#login(session, user);
+        return this.#login(session, user, auth);
       default:
         this.write(id, kind, session);
         return {};
     }
   }
 
-  async #login(session: Session<VisitorData>, user: string): Promise<Yield> {
+  async #login(session: Session<VisitorData>, user: string, auth: DjangoAuth<User>): Promise<Yield> {
     const login = { isNew: false };
-    await currentLogin.run(login, () => this.act("login", () => this.#options.auth.login(session, userOf(user))));
+    await currentLogin.run(login, () => this.act("login", () => auth.login(session, userOf(user))));
     return { newKey: session.cookieHeader, saw: sightOf(session.data), isJoined: !login.isNew };
   }
 }

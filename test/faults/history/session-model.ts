@@ -18,7 +18,7 @@ const WRITES: ReadonlySet<Kind> = new Set<Kind>(["set", "append", "update", "exp
 const SETS_EXPIRY: ReadonlySet<Kind> = new Set<Kind>(["expire", "renew"]);
 
 /** Those that end a session wherever it has moved to. */
-const ENDS: ReadonlySet<Kind> = new Set<Kind>(["logout", "revoke"]);
+export const ENDS: ReadonlySet<Kind> = new Set<Kind>(["logout", "revoke"]);
 
 /** Those that give a session a key which the old one does not lead to, or begin one. */
 export const MAKES_KEY: ReadonlySet<Kind> = new Set<Kind>(["create", "login", "cycleKey"]);
@@ -178,7 +178,7 @@ export class SessionModel {
       for (const from of this.#origins.get(at) ?? []) {
         if (visited.has(from)) continue;
         visited.add(from);
-        const carries = isCarried && this.#isCarriedOver(from, at);
+        const carries = isCarried && this.#isCarriedOver(from, at) && !this.#isLeftBehind(from);
         for (const by of this.on(from)) {
           if (!ENDS.has(by.kind) || !mayHaveHappened(by.ending) || maker === undefined) continue;
           if (by.ending === "ok" && by.end < maker.start) continue;
@@ -190,6 +190,16 @@ export class SessionModel {
     };
     visit(strand, true);
     return found;
+  }
+
+  /**
+   * Whether another login may have found the session gone and begun one of its own: the old key leads to that then. The one
+   * that it led to before ends by itself, and is on its user's list.
+   */
+  #isLeftBehind(strand: string): boolean {
+    return this.on(strand).some(
+      ({ kind, ending, saw }) => kind === "login" && mayHaveHappened(ending) && saw?.lineage === undefined,
+    );
   }
 
   #isCarriedOver(from: string, to: string): boolean {
@@ -246,7 +256,9 @@ export function groupBy<Item, Key>(items: readonly Item[], groupOf: (item: Item)
 function strandsOf({ operations, foundKeys }: History): Strands {
   const strands = new Strands();
   for (const [key, found] of foundKeys ?? []) strands.join(key, found);
-  for (const { kind, key, foundKey, setCookie, isStranger } of operations) {
+  for (const { kind, key, foundKey, setCookie, isStranger, newKey } of operations) {
+    // The new key may have been renewed before the response has left.
+    if (newKey !== undefined && setCookie !== undefined && setCookie !== "") strands.join(newKey, setCookie);
     if (key === undefined || foundKey === undefined || isStranger) continue;
     strands.join(key, foundKey);
     if (setCookie !== undefined && setCookie !== "" && !MAKES_KEY.has(kind)) strands.join(key, setCookie);

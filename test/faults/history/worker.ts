@@ -3,13 +3,13 @@ import { writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 // The library loads it with the first connection, whose deadline is not meant for a busy disk.
 import "@redis/client";
-import { createSojourn, type Sessions } from "sojourn";
-import { djangoAuth, type DjangoAuth } from "sojourn/django";
+import { createSojourn } from "sojourn";
+import { djangoAuth } from "sojourn/django";
 import { Random } from "../../support/random.ts";
 import { leaksSince, takeInventory } from "../leaks.ts";
 import type { Operation } from "./history.ts";
 import { monotonic, PauseWatch } from "./pause-watch.ts";
-import { noteLogin, RequestOperator, type User, userOf } from "./request-operator.ts";
+import { noteLogin, RequestOperator, type Site, type User, userOf } from "./request-operator.ts";
 import type { VisitorData } from "./visitor-data.ts";
 import {
   type Answer,
@@ -23,9 +23,7 @@ import {
   type WorkerOptions,
 } from "./worker-messages.ts";
 
-interface Site {
-  readonly sessions: Sessions<VisitorData>;
-  readonly auth: DjangoAuth<User>;
+interface OpenedSite extends Site {
   readonly close: () => Promise<void>;
 }
 
@@ -63,7 +61,7 @@ tell({ type: "done", ...(await leaksSince(inventory)), warnings, unhandledReject
 process.off("disconnect", endAtOnce);
 process.disconnect();
 
-function openSite(secrets: (typeof SECRETS)[number]): Site {
+function openSite(secrets: (typeof SECRETS)[number]): OpenedSite {
   const { sessions, close } = createSojourn<VisitorData>({
     projectName: options.projectName,
     ...secrets,
@@ -102,9 +100,7 @@ function makeOperator(lane: string): RequestOperator {
     get sessions() {
       return currentSite().sessions;
     },
-    get auth() {
-      return currentSite().auth;
-    },
+    site: currentSite,
     process: options.process,
     lane,
     record: (operation) => operations.push(operation),
