@@ -227,6 +227,20 @@ describe("a login", () => {
     await expect(authOf({ secretKey: "another" }).login(session, ADA)).rejects.toThrow("djangoAuth.secretKey: ");
   });
 
+  test("joins one that another process has made at the same time while the secret is rotated", async () => {
+    const rotated = { secretKey: "the new one", secretKeyFallbacks: [SECRET] };
+    const { sessions, keys, otherProcess } = openHarness();
+    const browser = new Browser(sessions);
+    await browser.request(({ data }) => (data["cart"] = 1));
+    const [first, second] = [browser.begin(), new Browser(otherProcess(rotated), browser.cookie).begin()];
+    await Promise.all([first.session(), second.session()]);
+    await authOf().login(await first.session(), ADA);
+    await authOf(rotated).login(await second.session(), ADA);
+    await Promise.all([first.finish(), second.finish()]);
+    expect(await keys()).toHaveLength(1);
+    expect(second.setCookie[0]?.split(";")[0]).toBe(first.setCookie[0]?.split(";")[0]);
+  });
+
   test("makes no CSRF secret where there was none", async () => {
     const { sessions } = openHarness();
     const session = await sessions.create({ cart: 1 });

@@ -120,7 +120,7 @@ export class DjangoAuth<User extends DjangoUser> {
    * All data stays for an anonymous visitor, and for the same user with the same password; else nothing does.
    *
    * @throws {SessionUsageError} When the backend is none of the settings', or there are several and the user names none.
-   * @throws {ImproperlyConfigured} When `secretKey` is not the one of the sessions.
+   * @throws {ImproperlyConfigured} When the secret of the sessions is neither `secretKey` nor one of `secretKeyFallbacks`.
    * @throws What `session.login` throws.
    */
   async login<Data extends object>(session: Session<Data>, user: AuthenticatedUser): Promise<void> {
@@ -131,7 +131,8 @@ export class DjangoAuth<User extends DjangoUser> {
     const kept = hasSecret ? [CSRF_KEY] : [];
     await session.login(user.id, { keep: keepsAll || kept, django: { password: user.password, backend } });
     const { hash } = readLogin(session);
-    if (hash !== undefined && this.#verify(hash, user) !== "current")
+    // A login that another process has made at the same time may have been made with a secret of old.
+    if (hash !== undefined && this.#verify(hash, user) === "none")
       throw new ImproperlyConfigured("djangoAuth.secretKey", SECRET_DIFFERS);
   }
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import { anyDeadline, Browser, type Harness, openHarness } from "../../test/support/session-harness.ts";
+import { StoreConnectionError } from "../core/errors.ts";
+import { type FaultScript, faultySessionStore } from "../testing/faulty-session-store.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 
 /** Lets something happen right before a session's old record is deleted, once. */
@@ -71,6 +73,30 @@ describe("a session that gets a new key while others write to it", () => {
       await request.finish();
       expect(await browser.request(({ data }) => data["a"])).toBe(1);
       expect(await harness.keys()).toHaveLength(1);
+    },
+  );
+});
+
+describe("a new key that could not be given", () => {
+  test.each(["renewKey", "cycleKey"] as const)(
+    "leaves no record behind that a revocation of the user misses: %s",
+    async (act) => {
+      let isDown = false;
+      const script: FaultScript = ({ method }) =>
+        isDown && (method === "deleteIfMatch" || method === "delete") ? { fail: "not-sent" } : undefined;
+      const { sessions, keys } = openHarness({ wrap: (store) => faultySessionStore(store, script) });
+      const browser = new Browser(sessions);
+      await browser.request((session) => session.login(7));
+      const { cookie } = browser;
+      const request = browser.begin();
+      const session = await request.session();
+      isDown = true;
+      await expect(session[act]()).rejects.toThrow(StoreConnectionError);
+      isDown = false;
+      await request.finish(500);
+      await sessions.revokeUser(7);
+      expect(await keys()).toStrictEqual([]);
+      await new Browser(sessions, cookie).request(({ userId }) => expect(userId).toBeUndefined());
     },
   );
 });

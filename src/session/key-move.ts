@@ -181,10 +181,15 @@ export class KeyMove {
   async #undo(): Promise<void> {
     const target = this.#target;
     if (target === undefined) return;
-    await this.#writer.delete(target.at, this.#deadline).catch(() => {});
-    await this.#writer.unlist(target.at, target.version.record, this.#deadline);
+    await this.#takeAway(target).catch(() => {});
     if (this.#previous?.reason === "renewed" && this.#move.reason !== "renewed")
       await this.#restore(target, this.#previous).catch(() => {});
+  }
+
+  /** It stays listed where it could not be deleted, so that a revocation of the user finds it. */
+  async #takeAway({ at, version }: StoredSession): Promise<void> {
+    await this.#writer.delete(at, this.#deadline);
+    await this.#writer.unlist(at, version.record, this.#deadline);
   }
 
   /** Whoever has begun a session meanwhile, or has ended it, is not forgotten. */

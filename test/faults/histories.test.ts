@@ -38,9 +38,13 @@ describeWithRedis("histories of sessions that two processes share", () => {
       onTestFinished(() => server.stop());
       const { history, reports, strikes, leakedSockets } = await recordHistory(fault, server.port, OPERATIONS);
       const findings = checkHistory(history, DEADLINE);
+      if (process.env["SOJOURN_DUMP"] && Object.values(findings).flat().length > 0) {
+        const { writeFileSync } = await import("node:fs");
+        writeFileSync(`/tmp/dump-${fault.replaceAll(" ", "-")}.json`, JSON.stringify({ ops: history.operations, final: [...history.final], found: [...(history.foundKeys ?? [])], findings }));
+      }
       if (isSoak) report(fault, history, strikes, { ...findings });
 
-      expect(findings).toStrictEqual({ lost: [], phantom: [], resurrected: [], mixed: [], late: [], unexpected: [] });
+      expect(findings).toStrictEqual({ lost: [], phantom: [], resurrected: [], mixed: [], loggedOut: [], late: [], unexpected: [] });
       expect(history.operations.length).toBeGreaterThanOrEqual(OPERATIONS);
       expectBothSuccessAndFailure(fault, history);
       expect(leakedSockets).toBe(0);

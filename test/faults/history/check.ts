@@ -1,6 +1,8 @@
+import { describe } from "./describe.ts";
+import { logoutsOfNobody } from "./logins.ts";
 import type { History, Operation, Sight } from "./history.ts";
 import { lateness } from "./lateness.ts";
-import { groupBy, isWrite, mayHaveHappened, SessionModel } from "./session-model.ts";
+import { groupBy, ENDS, isWrite, MAKES_KEY, mayHaveHappened, SessionModel } from "./session-model.ts";
 
 /** What a deadline may be exceeded by, in milliseconds. */
 const MARGIN = 250;
@@ -17,6 +19,8 @@ export interface Findings {
   readonly resurrected: readonly string[];
   /** Sessions that show another one's data or user. */
   readonly mixed: readonly string[];
+  /** P2: logins that were taken away from visitors whom nothing has logged out, and cookies that would do so. */
+  readonly loggedOut: readonly string[];
   /** P4: calls past their deadline. */
   readonly late: readonly string[];
   /** Errors that no fault explains. */
@@ -26,12 +30,13 @@ export interface Findings {
 /** Checks a history against the promises. @param deadline `sessions.deadline` of the workers, in milliseconds. */
 export function checkHistory(history: History, deadline: number): Findings {
   const model = new SessionModel(history);
-  const sights = sightsOf(history);
+  const sights = sightsOf(model, history);
   return {
     lost: [...sights.flatMap((sight) => missing(model, sight)), ...unexplained(model, history)],
     phantom: sights.flatMap((sight) => phantoms(model, sight)),
     resurrected: resurrections(model, history),
     mixed: sights.flatMap((sight) => mixtures(model, sight)),
+    loggedOut: logoutsOfNobody(model, history),
     late: lateCalls(history, deadline),
     unexpected: history.operations
       .filter(({ ending }) => ending === "other")
@@ -48,17 +53,24 @@ interface Look {
   readonly end: number;
 }
 
-function sightsOf({ operations, final }: History): Look[] {
+function sightsOf(model: SessionModel, { operations, final }: History): Look[] {
   const looks: Look[] = [];
   for (const operation of operations) {
     const { saw, actAt, end, newKey } = operation;
     const key = newKey ?? operation.key;
     // A login that began a new session has nothing to show.
     if (saw === undefined || key === undefined || (newKey !== undefined && saw.lineage === undefined)) continue;
+    if (isOfStranger(model, key)) continue;
     looks.push({ what: describe(operation), key, saw, start: actAt, end });
   }
-  for (const [key, saw] of final) if (saw) looks.push({ what: "the end", key, saw, ...AT_THE_END });
+  for (const [key, saw] of final) if (saw && !isOfStranger(model, key)) looks.push({ what: "the end", key, saw, ...AT_THE_END });
   return looks;
+}
+
+/** A session that a request without one has begun has no beginning to compare it with. */
+function isOfStranger(model: SessionModel, key: string): boolean {
+  const maker = model.makerOf(key);
+  return maker !== undefined && !MAKES_KEY.has(maker.kind);
 }
 
 function missing(model: SessionModel, look: Look): string[] {
@@ -112,21 +124,32 @@ function unexplained(model: SessionModel, { operations, final }: History): strin
     if (key === undefined) continue;
     const isFoundGone =
       ending === "absent" ||
+      operation.isStranger === true ||
       (ending === "interrupted" && isWrite(operation)) ||
       (kind === "login" && newKey !== undefined && saw?.lineage === undefined);
     if (isFoundGone && !model.isExplained(key, operation))
       found.push(`${describe(operation)}: gone, but nothing has ended it${failuresOn(model, key)}`);
-    if (kind === "cycleKey" && ending === "ok" && saw?.lineage === undefined) {
+    if (kind === "cycleKey" && ending === "ok" && !operation.isStranger && saw?.lineage === undefined) {
       found.push(`${describe(operation)} has carried nothing over`);
     }
   }
-  for (const [key, saw] of final) {
+  for (const [key, saw] of finalSights(model, final)) {
     if (saw === undefined && !model.isExplained(key, AT_THE_END)) {
-      const maker = describe(model.makers.get(key));
+      const maker = describe(model.makerOf(key));
       found.push(`the session of ${maker} is gone at the end, but nothing has ended it${failuresOn(model, key)}`);
     }
   }
   return found;
+}
+
+/** What is left of each session, under whichever of its keys. */
+function finalSights(model: SessionModel, final: History["final"]): ReadonlyMap<string, Sight | undefined> {
+  const sights = new Map<string, Sight | undefined>();
+  for (const [key, saw] of final) {
+    const strand = model.strandOf(key);
+    if (model.makers.has(strand)) sights.set(strand, saw ?? sights.get(strand));
+  }
+  return sights;
 }
 
 /** Who may have ended it without saying so. */
@@ -138,7 +161,8 @@ function failuresOn(model: SessionModel, key: string): string {
 }
 
 function resurrections(model: SessionModel, history: History): string[] {
-  const found: string[] = [];
+  const found = model.rivals.map(([maker, rival]) => `${describe(rival)} has led to what ${describe(maker)} has made`);
+  const final = finalSights(model, history.final);
   for (const key of model.makers.keys()) {
     const certain = model.deaths(key).filter(({ isCertain }) => isCertain);
     const seenDead = model.on(key).filter((each) => isSeenDead(each) && !mayBeSeenAgain(model, key, each));
@@ -146,7 +170,7 @@ function resurrections(model: SessionModel, history: History): string[] {
     if (first === undefined) continue;
     const living = model.on(key).filter((operation) => isAliveAfter(model, operation, first));
     found.push(...living.map((operation) => `${describe(operation)} after ${describe(first)}`));
-    if (history.final.get(key) !== undefined) found.push(`there at the end, after ${describe(first)}`);
+    if (final.get(key) !== undefined) found.push(`there at the end, after ${describe(first)}`);
   }
   return [...found, ...forks(model)];
 }
@@ -156,6 +180,7 @@ function mayBeSeenAgain(model: SessionModel, key: string, seenDead: Operation): 
 }
 
 function isSeenDead(operation: Operation): boolean {
+  if (operation.isStranger === true) return true;
   return operation.ending === "absent" || (operation.ending === "interrupted" && isWrite(operation));
 }
 
@@ -163,25 +188,25 @@ function isSeenDead(operation: Operation): boolean {
 function isAliveAfter(model: SessionModel, operation: Operation, death: Operation): boolean {
   const { start, actAt, ending, kind, newKey, saw } = operation;
   if (operation === death || kind === "evict" || ending === "absent" || ending === "unread") return false;
+  if (operation.isStranger === true || kind === "revokeUser") return false;
   if (start > death.end) return true;
-  if (ending !== "ok" || actAt <= death.end || kind === "logout") return false;
+  if (ending !== "ok" || actAt <= death.end || ENDS.has(kind)) return false;
   // A write to a session that its own expiry has ended meanwhile is acknowledged, and leaves nothing behind.
   if (newKey === undefined) return !(isWrite(operation) && model.mayHaveExpired(operation.key));
   // Otherwise it has joined another login, or begun anew.
-  return saw?.lineage !== undefined && model.makers.get(newKey) === operation;
+  return saw?.lineage !== undefined && model.makerOf(newKey) === operation && operation.isJoined !== true;
 }
 
-/** One session goes on under one key, and one that was there to be revoked goes on under none. */
+/** One session goes on as one. */
 function forks(model: SessionModel): string[] {
-  const next = new Map<string, string>();
+  const next = new Set<string>();
   const found: string[] = [];
   for (const [key, maker] of model.makers) {
-    const previous = model.previous(key);
-    if (previous === undefined) continue;
-    const revocation = model.on(previous).find(({ kind, ending }) => kind === "revoke" && ending === "ok");
-    if (revocation) found.push(`${describe(maker)} has carried over what ${describe(revocation)} has ended`);
-    if (next.has(previous)) found.push(`${describe(maker)} has carried over what was carried over before`);
-    next.set(previous, key);
+    const before = model.previous(key);
+    if (before === undefined) continue;
+    const previous = model.strandOf(before);
+    if (maker.isJoined !== true && next.has(previous)) found.push(`${describe(maker)} has carried over what was carried over before`);
+    next.add(previous);
   }
   return found;
 }
@@ -195,10 +220,4 @@ function lateCalls({ operations, pauses }: History, deadline: number): string[] 
       .filter(({ late }) => late > MARGIN)
       .map(({ call, late }) => `${call.name} of ${describe(operation)} was ${Math.round(late)} ms late`),
   );
-}
-
-function describe(operation: Operation | undefined): string {
-  if (operation === undefined) return "nobody";
-  const { id, kind, ending, actAt, end } = operation;
-  return `${kind} ${id} (${ending}, ${actAt.toFixed(1)} to ${end.toFixed(1)})`;
 }

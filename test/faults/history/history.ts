@@ -5,6 +5,8 @@
 export type Kind =
   | "create"
   | "read"
+  /** `djangoAuth().getUser()`, which gives the session a new key after the secret was rotated. */
+  | "getUser"
   /** Sets the lane's own part. */
   | "set"
   /** Adds a member to an object that all lanes add to. */
@@ -70,12 +72,29 @@ export interface Call {
 export interface Operation {
   readonly id: string;
   readonly process: number;
+  /** Whose browser has sent it. */
+  readonly visitor?: number | undefined;
   readonly lane: string;
   /** Its place among those of its lane, which run one after another. */
   readonly turn: number;
   readonly kind: Kind;
   /** The cookie that it used. */
   readonly key?: string | undefined;
+  /** Whether that was one that the browser had replaced, as of a request that was sent before. */
+  readonly isLate?: boolean | undefined;
+  /** The cookie of the session that was found: another one where the key was renewed. */
+  readonly foundKey?: string | undefined;
+  /** Whether there was no session, and the request went on as a stranger's. */
+  readonly isStranger?: boolean | undefined;
+  /** Whether a login has found the session of another one. */
+  readonly isJoined?: boolean | undefined;
+  /** What the response told the browser to keep; empty: nothing. */
+  readonly setCookie?: string | undefined;
+  /** When the response was about to leave. */
+  readonly headAt?: number | undefined;
+  /** When the browser sent the request and had the response. */
+  readonly sentAt?: number | undefined;
+  readonly arrivedAt?: number | undefined;
   /** Of `login` and `revokeUser`. */
   readonly user?: string | undefined;
   readonly start: number;
@@ -86,7 +105,7 @@ export interface Operation {
   readonly error?: string | undefined;
   /** What a read found, or a login or `cycleKey` has carried over. */
   readonly saw?: Sight | undefined;
-  /** The cookie that `create`, `login` and `cycleKey` have made. */
+  /** The cookie that `create`, `login` and `cycleKey` have made, and that of a session which another kind has begun. */
   readonly newKey?: string | undefined;
   readonly calls: readonly Call[];
 }
@@ -103,4 +122,6 @@ export interface History {
   readonly pauses: readonly Pause[];
   /** What is under each cookie when all is over; `undefined`: nothing. */
   readonly final: ReadonlyMap<string, Sight | undefined>;
+  /** Cookie -> that of the session which is found under it, where the key was renewed. */
+  readonly foundKeys?: ReadonlyMap<string, string>;
 }

@@ -13,23 +13,30 @@ export interface OperatorOptions {
   readonly record: (operation: Operation) => void;
   /** Waits between the opening of a session and what is done to it, so that others get at it, as during a request. */
   readonly hesitate?: () => Promise<unknown>;
+  /** The time of day, in milliseconds. @defaultValue that of the process */
+  readonly now?: () => number;
   /** Drops the cache's copy of the session of a cookie. */
   readonly evict?: (key: string) => Promise<unknown>;
 }
 
 /** What is to be done, and to which session. */
-export type Subject = Pick<Operation, "kind" | "key" | "user">;
-type Yield = Pick<Operation, "saw" | "newKey">;
+export type Subject = Pick<Operation, "kind" | "key" | "user" | "visitor" | "isLate">;
+export type Yield = Partial<
+  Pick<
+    Operation,
+    "saw" | "newKey" | "ending" | "error" | "foundKey" | "isStranger" | "isJoined" | "setCookie" | "headAt"
+  >
+>;
 
 /** Does one operation after another, and records how each went. */
 export class Operator {
-  readonly #options: OperatorOptions;
+  protected readonly options: OperatorOptions;
   #turn = 0;
   #calls: Call[] = [];
   #actAt: number | undefined;
 
   constructor(options: OperatorOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   /** How many operations it has done. */
@@ -38,7 +45,7 @@ export class Operator {
   }
 
   async perform(subject: Subject): Promise<Operation> {
-    const { process, lane, record } = this.#options;
+    const { process, lane, record } = this.options;
     const turn = this.#turn++;
     const id = `${lane}.${turn}`;
     this.#calls = [];
@@ -46,7 +53,7 @@ export class Operator {
     const start = monotonic();
     const result = await this.#do(id, subject).then(
       (yielded) => ({ ending: "ok" as const, ...yielded }),
-      (error: unknown) => this.#failed(error),
+      (error: unknown) => this.failed(error),
     );
     const times = { start, actAt: this.#actAt ?? start, end: monotonic() };
     const operation = { id, process, lane, turn, ...subject, ...times, ...result, calls: this.#calls };
@@ -55,81 +62,85 @@ export class Operator {
   }
 
   async #do(id: string, { kind, key = "", user = "" }: Subject): Promise<Yield> {
-    const { sessions, evict } = this.#options;
+    const { sessions, evict } = this.options;
     switch (kind) {
       case "create": {
-        const session = await this.#act(kind, () => sessions.create({ lineage: id }));
+        const session = await this.act(kind, () => sessions.create({ lineage: id }));
         return { newKey: session.cookieHeader };
       }
-      case "read":
-        return this.#read(key);
       case "revokeUser":
-        return this.#ends(kind, () => sessions.revokeUser(user));
+        return this.ends(kind, () => sessions.revokeUser(user));
       case "sweep":
-        return this.#ends(kind, () => sessions.clearExpired());
+        return this.ends(kind, () => sessions.clearExpired());
       case "evict":
-        return this.#ends(kind, async () => evict?.(key));
+        return this.ends(kind, async () => evict?.(key));
       default:
-        return this.#change(id, { kind, key, user });
+        return this.visit(id, { kind, key, user });
     }
+  }
+
+  /** What needs a session. */
+  protected visit(id: string, subject: Subject): Promise<Yield> {
+    return subject.kind === "read" ? this.#read(subject.key ?? "") : this.#change(id, subject);
   }
 
   /** As in a request: the end of one extends the session. */
   async #read(key: string): Promise<Yield> {
-    const { sessions } = this.#options;
+    const { sessions } = this.options;
     const request = {};
     const facts = { cookieHeader: key, isSecure: () => true, host: () => "shop.example" };
     const scope = sessions.scope(request, facts);
-    const session = await this.#call("from", () => sessions.from(request));
+    const session = await this.call("from", () => sessions.from(request));
     if (session.isNew) throw new AbsentError();
     const saw = sightOf(session.data);
-    await this.#call("finish", async () => scope.finish({ status: 200, headersSent: false }));
+    await this.call("finish", async () => scope.finish({ status: 200, headersSent: false }));
     return { saw };
   }
 
   async #change(id: string, { kind, key, user = "" }: Subject): Promise<Yield> {
-    const { sessions, hesitate } = this.#options;
-    const session = await this.#call("open", () => sessions.open(key));
+    const { sessions, hesitate } = this.options;
+    const session = await this.call("open", () => sessions.open(key));
     if (session.isNew) throw new AbsentError();
     await hesitate?.();
-    if (kind === "update") return this.#ends(kind, () => session.update((newest) => count(newest, id)));
-    if (kind === "logout") return this.#ends(kind, () => session.logout());
-    if (kind === "revoke") return this.#revoke(session);
+    if (kind === "update") return this.ends(kind, () => session.update((newest) => count(newest, id)));
+    if (kind === "logout") return this.ends(kind, () => session.logout());
+    if (kind === "revoke") return this.revoke(session);
     if (kind === "cycleKey" || kind === "login") {
-      await this.#act(kind, () => (kind === "login" ? session.login(user) : session.cycleKey()));
+      await this.act(kind, () => (kind === "login" ? session.login(user) : session.cycleKey()));
       return { newKey: session.cookieHeader, saw: sightOf(session.data) };
     }
-    this.#write(id, kind, session);
-    return this.#ends("save", () => session.save());
+    this.write(id, kind, session);
+    return this.ends("save", () => session.save());
   }
 
-  #write(id: string, kind: Operation["kind"], session: Session<VisitorData>): void {
+  protected write(id: string, kind: Operation["kind"], session: Session<VisitorData>): void {
     const { data } = session;
-    if (kind === "set") data[`own:${this.#options.lane}`] = id;
+    const now = this.options.now?.() ?? Date.now();
+    if (kind === "set") data[`own:${this.options.lane}`] = id;
     else if (kind === "append") (data.log ??= {})[id] = 1;
-    else if (kind === "expire") session.setExpiry(new Date(Date.now() + 1 + ((this.#turn * 7) % LONGEST_REST)));
+    else if (kind === "expire") session.setExpiry(new Date(now + 1 + ((this.#turn * 7) % LONGEST_REST)));
     // Never what is there already, which would not be written.
-    else if (kind === "renew") session.setExpiry(new Date(Date.now() + 3_600_000 + Math.random() * 3_600_000));
+    else if (kind === "renew") session.setExpiry(new Date(now + 3_600_000 + Math.random() * 3_600_000));
   }
 
-  async #revoke({ userId, ref }: Session<VisitorData>): Promise<Yield & Partial<Pick<Operation, "ending">>> {
+  protected async revoke({ userId, ref }: Session<VisitorData>): Promise<Yield> {
     if (userId === undefined || ref === undefined) return { ending: "skipped" };
-    const isEnded = await this.#act("revoke", () => this.#options.sessions.revoke(userId, ref));
+    const isEnded = await this.act("revoke", () => this.options.sessions.revoke(userId, ref));
     if (!isEnded) throw new AbsentError();
     return {};
   }
 
-  async #ends(name: string, act: () => Promise<unknown>): Promise<Yield> {
-    await this.#act(name, act);
+  protected async ends(name: string, act: () => Promise<unknown>): Promise<Yield> {
+    await this.act(name, act);
     return {};
   }
 
-  #act<Result>(name: string, act: () => Promise<Result>): Promise<Result> {
+  protected act<Result>(name: string, act: () => Promise<Result>): Promise<Result> {
     this.#actAt = monotonic();
-    return this.#call(name, act);
+    return this.call(name, act);
   }
 
-  async #call<Result>(name: string, call: () => Promise<Result>): Promise<Result> {
+  protected async call<Result>(name: string, call: () => Promise<Result>): Promise<Result> {
     const start = monotonic();
     try {
       return await call();
@@ -138,7 +149,7 @@ export class Operator {
     }
   }
 
-  #failed(error: unknown): { ending: Ending; error?: string } {
+  protected failed(error: unknown): { ending: Ending; error?: string } {
     if (error instanceof AbsentError) return { ending: "absent" };
     const isStoreError = error instanceof StoreConnectionError;
     if (isStoreError && this.#actAt === undefined) return { ending: "unread" };
@@ -149,9 +160,9 @@ export class Operator {
   }
 }
 
-class AbsentError extends Error {}
+export class AbsentError extends Error {}
 
-function count(data: VisitorData, id: string): void {
+export function count(data: VisitorData, id: string): void {
   data.n = (data.n ?? 0) + 1;
   (data.ids ??= {})[id] = 1;
 }

@@ -10,12 +10,16 @@ import { seed } from "../../support/scale.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { TcpProxy } from "../tcp-proxy.ts";
 import type { History, Operation, Pause, Sight } from "./history.ts";
+import { Browser, type Send } from "./browser.ts";
+import type { Subject } from "./operator.ts";
 import { type Fault, makeTrouble } from "./trouble.ts";
 import { sightOf, type VisitorData } from "./visitor-data.ts";
 import {
   type DoneMessage,
+  type Answer,
+  historyClock,
   type ParentMessage,
-  SECRET_KEY,
+  SECRETS,
   type WorkerMessage,
   type WorkerOptions,
 } from "./worker-messages.ts";
@@ -25,9 +29,8 @@ const NODE_OPTIONS = ["--import", "tsx", "--conditions", "@sojourn/source"];
 
 // Few enough for two cores: when the event loops are overloaded, a late call tells nothing of the library.
 const PROCESSES = 2;
-const LANES = 4;
-const VISITORS = 6;
-const USERS = 3;
+const VISITORS = 3;
+const USERS = 2;
 
 /** How long a worker may take to end when all of its work is done. */
 const EXIT_TIME = 5000;
@@ -46,31 +49,53 @@ export async function recordHistory(fault: Fault, redisPort: number, operations:
   const projectName = fault.replaceAll(" ", "-");
   const proxy = await TcpProxy.start(redisPort);
   const folder = temporaryFolder();
+  const epoch = Date.now();
   const url = `redis://127.0.0.1:${proxy.port}`;
   const workers = Array.from({ length: PROCESSES }, (_, number) => {
-    const share = Math.ceil(operations / PROCESSES);
-    const size = { processes: PROCESSES, lanes: LANES, visitors: VISITORS, users: USERS, operations: share };
-    return new Worker({ url, projectName, process: number, ...size, seed, file: join(folder, `${number}.ndjson`) });
+    return new Worker({ url, projectName, process: number, seed, epoch, file: join(folder, `${number}.ndjson`) });
   });
   try {
-    for (const worker of workers) worker.onCookie = (message) => tellOthers(workers, worker, message);
     await Promise.all(workers.map((worker) => worker.ready));
     let isOver = false;
     const trouble = makeTrouble(fault, proxy, new Random(seed), () => isOver);
-    for (const worker of workers) worker.tell({ type: "start" });
-    const reports = await Promise.all(workers.map((worker) => worker.done)).finally(() => (isOver = true));
+    const times = await browse(workers, operations).finally(() => (isOver = true));
+    for (const worker of workers) worker.tell({ type: "stop" });
+    const reports = await Promise.all(workers.map((worker) => worker.done));
     const strikes = await trouble;
     await Promise.all(workers.map((worker) => worker.exit()));
     const leakedSockets = await socketsLeftOf(proxy);
-    return { history: await readHistory(workers, projectName, redisPort), reports, strikes, leakedSockets };
+    return { history: await readHistory(workers, times, { projectName, redisPort, epoch }), reports, strikes, leakedSockets };
   } finally {
     for (const worker of workers) worker.kill();
     await proxy.close();
   }
 }
 
-function tellOthers(workers: readonly Worker[], sender: Worker, message: ParentMessage): void {
-  for (const worker of workers) if (worker !== sender) worker.tell(message);
+interface Times {
+  readonly sentAt: number;
+  readonly arrivedAt: number;
+}
+
+/** Lets all visitors browse, until they have sent so many requests. @returns When each operation was sent and answered. */
+async function browse(workers: readonly Worker[], operations: number): Promise<ReadonlyMap<string, Times>> {
+  const times = new Map<string, Times>();
+  const crashed = Promise.race(workers.map((worker) => worker.crashed));
+  const browsers = Array.from({ length: VISITORS }, (_, visitor) => {
+    const send: Send = (connection, subject) => {
+      const worker = workers[(visitor + connection) % workers.length] as Worker;
+      return worker.request(`${visitor}-${connection}`, subject);
+    };
+    return new Browser({
+      visitor,
+      user: `user${visitor % USERS}`,
+      random: new Random(seed + 1000 * visitor),
+      send,
+      isOver: () => times.size >= operations,
+      onAnswer: (id, each) => times.set(id, each),
+    });
+  });
+  await Promise.race([Promise.all(browsers.map((browser) => browser.run())), crashed]);
+  return times;
 }
 
 // What was delayed still has to arrive before the end is looked at.
@@ -83,22 +108,35 @@ class Worker {
   readonly options: WorkerOptions;
   readonly ready: Promise<void>;
   readonly done: Promise<DoneMessage>;
-  onCookie: (message: ParentMessage) => void = () => {};
+  /** Rejects when it ends too early. */
+  readonly crashed: Promise<never>;
   readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, (answer: Answer) => void>();
+  #requests = 0;
 
   constructor(options: WorkerOptions) {
     this.options = options;
     const args = [...NODE_OPTIONS, PROGRAM, JSON.stringify(options)];
     this.#child = spawn(process.execPath, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-    const crashed = once(this.#child, "exit").then(([code, signal]) => {
+    const crashed = (this.crashed = once(this.#child, "exit").then(([code, signal]) => {
       throw new Error(`a worker ended too early, with ${String(code ?? signal)}`);
-    });
+    }));
     this.ready = Promise.race([this.#message("ready").then(() => {}), crashed]);
     this.done = Promise.race([this.#message("done"), crashed]);
     // They are awaited one after the other.
     for (const promise of [this.ready, this.done, crashed]) promise.catch(() => {});
     this.#child.on("message", (message: WorkerMessage) => {
-      if (message.type === "cookie") this.onCookie(message);
+      if (message.type !== "answer") return;
+      this.#waiting.get(message.number)?.(message.answer);
+      this.#waiting.delete(message.number);
+    });
+  }
+
+  request(lane: string, subject: Subject): Promise<Answer> {
+    const number = this.#requests++;
+    return new Promise((resolve) => {
+      this.#waiting.set(number, resolve);
+      this.tell({ type: "request", number, lane, subject });
     });
   }
 
@@ -128,37 +166,50 @@ class Worker {
   }
 }
 
-async function readHistory(workers: readonly Worker[], projectName: string, redisPort: number): Promise<History> {
+/** What the final look shares with the workers. */
+interface Place {
+  readonly projectName: string;
+  readonly redisPort: number;
+  readonly epoch: number;
+}
+
+async function readHistory(
+  workers: readonly Worker[],
+  times: ReadonlyMap<string, Times>,
+  place: Place,
+): Promise<History> {
   const operations: Operation[] = [];
   const pauses: Pause[] = [];
   for (const { options } of workers) {
     for (const line of readFileSync(options.file, "utf8").split("\n")) {
       const { operation, pause } = JSON.parse(line) as { operation?: Operation; pause?: Pause };
-      if (operation) operations.push(operation);
+      if (operation) operations.push({ ...operation, ...times.get(operation.id) });
       if (pause) pauses.push(pause);
     }
   }
-  const keys = new Set(operations.flatMap(({ newKey }) => newKey ?? []));
-  return { operations, pauses, final: await lookAtTheEnd(keys, projectName, redisPort) };
+  const keys = new Set(operations.flatMap(({ newKey, setCookie }) => [newKey ?? [], setCookie || []].flat()));
+  return { operations, pauses, ...(await lookAtTheEnd(keys, place)) };
 }
 
 /** Past the proxy. */
 async function lookAtTheEnd(
   keys: Iterable<string>,
-  projectName: string,
-  redisPort: number,
-): Promise<ReadonlyMap<string, Sight | undefined>> {
+  { projectName, redisPort, epoch }: Place,
+): Promise<Pick<History, "final" | "foundKeys">> {
   const { sessions, close } = createSojourn<VisitorData>({
     projectName,
-    secretKey: SECRET_KEY,
+    ...SECRETS[0],
+    clock: historyClock(epoch),
     redis: { default: `redis://127.0.0.1:${redisPort}` },
     sessions: { deadline: "10s" },
   });
   const final = new Map<string, Sight | undefined>();
+  const foundKeys = new Map<string, string>();
   for (const key of keys) {
     const session = await sessions.open(key);
     final.set(key, session.isNew ? undefined : sightOf(session.data));
+    if (session.cookieHeader !== undefined) foundKeys.set(key, session.cookieHeader);
   }
   await close();
-  return final;
+  return { final, foundKeys };
 }

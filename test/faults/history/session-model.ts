@@ -1,3 +1,4 @@
+import { Strands } from "./strands.ts";
 import type { Ending, History, Kind, Operation } from "./history.ts";
 
 /** Something that has ended a session under a key, or may have. */
@@ -16,73 +17,118 @@ const WRITES: ReadonlySet<Kind> = new Set<Kind>(["set", "append", "update", "exp
 /** Each sets another expiry, which may be a later one. */
 const SETS_EXPIRY: ReadonlySet<Kind> = new Set<Kind>(["expire", "renew"]);
 
+/** Those that end a session wherever it has moved to. */
+export const ENDS: ReadonlySet<Kind> = new Set<Kind>(["logout", "revoke"]);
+
+/** Those that give a session a key which the old one does not lead to, or begin one. */
+export const MAKES_KEY: ReadonlySet<Kind> = new Set<Kind>(["create", "login", "cycleKey"]);
+
+/** For how long what became of a key is remembered for certain, in milliseconds. */
+export const REMEMBERED_FOR = 50_000;
+
 export function isWrite({ kind }: Operation): boolean {
   return WRITES.has(kind);
 }
 
-/** Whether an operation with this ending may have had its effect. */
+/**
+ * Whether an operation with this ending may have had its effect. What ended `"unknown"` may have had it or not, once, and at
+ * any later time until its commands have arrived: a write is there or is not; a login or a new key may have taken the session
+ * away from the old key, while nobody has heard of the new one; a logout or a revocation may have ended the session, and what
+ * it has led to. It may do no more than that.
+ */
 export function mayHaveHappened(ending: Ending): boolean {
   return ending === "ok" || ending === "unknown";
 }
 
-/** What the operations of a history mean for the keys: which one came from which, and what has ended each. */
+/**
+ * What the operations of a history mean for the sessions: which one came from which, and what has ended each. A session is named
+ * by any of its keys: a renewal gives it another one, and the old one leads to the session all the same.
+ */
 export class SessionModel {
   readonly operations: ReadonlyMap<string, Operation>;
-  /** Key -> the operation that made it. Of several logins that were joined, the one that ended first. */
+  /** Session -> the operation that made it. Of several logins that were joined, the one that ended first. */
   readonly makers: ReadonlyMap<string, Operation>;
+  /** Operations that are said to have made a session which another one has made. */
+  readonly rivals: readonly (readonly [Operation, Operation])[];
+  readonly #strands: Strands;
+  /** Session -> those that logins and new keys have led here from. */
+  readonly #origins = new Map<string, ReadonlySet<string>>();
   readonly #byKey: ReadonlyMap<string, readonly Operation[]>;
   readonly #revocations: readonly Operation[];
   readonly #deaths = new Map<string, readonly Death[]>();
   readonly #writes = new Map<string, readonly Operation[]>();
 
-  constructor({ operations }: History) {
+  constructor(history: History) {
+    const { operations } = history;
     this.operations = new Map(operations.map((operation) => [operation.id, operation]));
-    this.makers = makersOf(operations);
-    this.#byKey = groupBy(operations, ({ key }) => key);
+    this.#strands = strandsOf(history);
+    const made = groupBy([...makersOf(operations)], ([key]) => this.strandOf(key));
+    const makers = new Map([...made].map(([strand, each]) => [strand, each.map(([, by]) => by).toSorted(byMaking)]));
+    this.makers = new Map([...makers].map(([strand, [first]]) => [strand, first as Operation]));
+    this.rivals = [...makers.values()].flatMap(([first, ...others]) =>
+      others.filter(({ isJoined }) => isJoined !== true).map((other) => [first as Operation, other] as const),
+    );
+    const leading = operations.filter(({ kind, key, newKey }) => kind !== "create" && key !== undefined && newKey);
+    for (const [strand, each] of groupBy(leading, ({ newKey }) => this.strandOf(newKey ?? "")))
+      this.#origins.set(strand, new Set(each.map(({ key = "" }) => this.strandOf(key)).filter((from) => from !== strand)));
+    this.#byKey = groupBy(operations, ({ key }) => (key === undefined ? undefined : this.strandOf(key)));
     this.#revocations = operations.filter(({ kind, ending }) => kind === "revokeUser" && mayHaveHappened(ending));
   }
 
+  /** The name of a session that all of its keys share. */
+  strandOf(key: string): string {
+    return this.#strands.of(key);
+  }
+
+  makerOf(key: string): Operation | undefined {
+    return this.makers.get(this.strandOf(key));
+  }
+
   on(key: string): readonly Operation[] {
-    return this.#byKey.get(key) ?? [];
+    return this.#byKey.get(this.strandOf(key)) ?? [];
   }
 
   /** The key whose session was carried over to this one. */
   previous(key: string): string | undefined {
-    const maker = this.makers.get(key);
-    return maker?.saw?.lineage === undefined ? undefined : maker.key;
+    const maker = this.makerOf(key);
+    if (maker?.saw?.lineage === undefined || maker.key === undefined) return undefined;
+    // A login that has joined another one, of which nothing is known, may come with the key that it leads to.
+    return this.strandOf(maker.key) === this.strandOf(key) ? undefined : maker.key;
   }
 
   /** Writes to the session, also under the keys that it had before. */
   writes(key: string): readonly Operation[] {
-    let writes = this.#writes.get(key);
+    const strand = this.strandOf(key);
+    let writes = this.#writes.get(strand);
     if (writes === undefined) {
       const previous = this.previous(key);
       writes = [...(previous === undefined ? [] : this.writes(previous)), ...this.on(key).filter(isWrite)];
-      this.#writes.set(key, writes);
+      this.#writes.set(strand, writes);
     }
     return writes;
   }
 
   /** The operation that created the session, under this key or one that it had before; `undefined`: a login did. */
   lineageOf(key: string): string | undefined {
-    const maker = this.makers.get(key);
+    const maker = this.makerOf(key);
     if (maker?.kind === "create") return maker.id;
     const previous = this.previous(key);
     return previous === undefined ? undefined : this.lineageOf(previous);
   }
 
   userOf(key: string): string | undefined {
-    const maker = this.makers.get(key);
+    const maker = this.makerOf(key);
     if (maker?.kind === "login") return maker.user;
     return maker?.kind === "cycleKey" && maker.key !== undefined ? this.userOf(maker.key) : undefined;
   }
 
   deaths(key: string): readonly Death[] {
-    let deaths = this.#deaths.get(key);
+    const strand = this.strandOf(key);
+    let deaths = this.#deaths.get(strand);
     if (deaths === undefined) {
       const own = this.on(key).flatMap((operation) => deathBy(operation));
-      deaths = [...own, ...this.#revocationsOf(key), ...this.#expiriesOf(key)];
-      this.#deaths.set(key, deaths);
+      deaths = [...own, ...this.#endsFollowed(strand), ...this.#revocationsOf(key), ...this.#expiriesOf(key)];
+      this.#deaths.set(strand, deaths);
     }
     return deaths;
   }
@@ -123,9 +169,48 @@ export class SessionModel {
     );
   }
 
+  /** Logouts and revocations of the sessions that this one came from: they follow each move, and end what it leads to. */
+  #endsFollowed(strand: string): Death[] {
+    const maker = this.makers.get(strand);
+    const found: Death[] = [];
+    const visited = new Set([strand]);
+    const visit = (at: string, isCarried: boolean) => {
+      for (const from of this.#origins.get(at) ?? []) {
+        if (visited.has(from)) continue;
+        visited.add(from);
+        const carries = isCarried && this.#isCarriedOver(from, at) && !this.#isLeftBehind(from);
+        for (const by of this.on(from)) {
+          if (!ENDS.has(by.kind) || !mayHaveHappened(by.ending) || maker === undefined) continue;
+          if (by.ending === "ok" && by.end < maker.start) continue;
+          const isRemembered = by.actAt - (this.makers.get(from)?.start ?? 0) < REMEMBERED_FOR;
+          found.push({ by, isCertain: carries && by.ending === "ok" && isRemembered, isCause: true });
+        }
+        visit(from, carries);
+      }
+    };
+    visit(strand, true);
+    return found;
+  }
+
+  /**
+   * Whether another login may have found the session gone and begun one of its own: the old key leads to that then. The one
+   * that it led to before ends by itself, and is on its user's list.
+   */
+  #isLeftBehind(strand: string): boolean {
+    return this.on(strand).some(
+      ({ kind, ending, saw }) => kind === "login" && mayHaveHappened(ending) && saw?.lineage === undefined,
+    );
+  }
+
+  #isCarriedOver(from: string, to: string): boolean {
+    const maker = this.makers.get(to);
+    const previous = this.previous(to);
+    return maker?.ending === "ok" && previous !== undefined && this.strandOf(previous) === from;
+  }
+
   /** When the login had ended that has made it a user's, under this key or one that it had before. */
   #loggedInAt(key: string): number {
-    const maker = this.makers.get(key);
+    const maker = this.makerOf(key);
     const isCarriedOver = maker?.kind === "cycleKey" && maker.key !== undefined;
     return isCarriedOver ? this.#loggedInAt(maker.key) : (maker?.end ?? Number.POSITIVE_INFINITY);
   }
@@ -147,7 +232,7 @@ export class SessionModel {
   // from here. (The user index has tests of its own that order the steps.)
   #revocationsOf(key: string): Death[] {
     const user = this.userOf(key);
-    const maker = this.makers.get(key);
+    const maker = this.makerOf(key);
     if (user === undefined || maker === undefined) return [];
     return this.#revocations
       .filter((by) => by.user === user && (by.ending === "unknown" || by.end > maker.actAt))
@@ -168,21 +253,39 @@ export function groupBy<Item, Key>(items: readonly Item[], groupOf: (item: Item)
   return groups;
 }
 
+function strandsOf({ operations, foundKeys }: History): Strands {
+  const strands = new Strands();
+  for (const [key, found] of foundKeys ?? []) strands.join(key, found);
+  for (const { kind, key, foundKey, setCookie, isStranger, newKey } of operations) {
+    // The new key may have been renewed before the response has left.
+    if (newKey !== undefined && setCookie !== undefined && setCookie !== "") strands.join(newKey, setCookie);
+    if (key === undefined || foundKey === undefined || isStranger) continue;
+    strands.join(key, foundKey);
+    if (setCookie !== undefined && setCookie !== "" && !MAKES_KEY.has(kind)) strands.join(key, setCookie);
+  }
+  return strands;
+}
+
+/** Those that have made it before those that have joined, then by their ends. */
+function byMaking(left: Operation, right: Operation): number {
+  return Number(left.isJoined ?? false) - Number(right.isJoined ?? false) || left.end - right.end;
+}
+
 function makersOf(operations: readonly Operation[]): Map<string, Operation> {
   const makers = new Map<string, Operation>();
   for (const operation of operations) {
     if (operation.newKey === undefined) continue;
     const known = makers.get(operation.newKey);
-    if (known === undefined || operation.end < known.end) makers.set(operation.newKey, operation);
+    if (known === undefined || byMaking(operation, known) < 0) makers.set(operation.newKey, operation);
   }
   return makers;
 }
 
 function deathBy(by: Operation): Death[] {
-  const { kind, ending, saw } = by;
+  const { kind, ending, saw, isJoined = false } = by;
   if (!mayHaveHappened(ending)) return [];
   if (kind === "logout" || kind === "revoke") return [{ by, isCertain: ending === "ok", isCause: true }];
   if (kind !== "login" && kind !== "cycleKey") return [];
   // A login that carried nothing over has found its session gone.
-  return [{ by, isCertain: ending === "ok", isCause: ending === "unknown" || saw?.lineage !== undefined }];
+  return [{ by, isCertain: ending === "ok", isCause: ending === "unknown" || (saw?.lineage !== undefined && !isJoined) }];
 }

@@ -1,26 +1,44 @@
+import { type Clock, systemClock } from "../../../src/core/clock.ts";
+import type { Subject } from "./operator.ts";
+
 /** What a worker is started with, as JSON in its first argument. */
 export interface WorkerOptions {
   readonly url: string;
   readonly projectName: string;
-  /** Its number, from 0, and how many there are. */
+  /** Its number, from 0. */
   readonly process: number;
-  readonly processes: number;
-  readonly lanes: number;
-  /** How many operations it does. */
-  readonly operations: number;
-  /** Visitors that all lanes of all workers share, and users: visitor `v` logs in as user `v % users`. */
-  readonly visitors: number;
-  readonly users: number;
   readonly seed: number;
+  /** When the recording began; see {@link historyClock}. */
+  readonly epoch: number;
   /** File for the history: one JSON object a line. */
   readonly file: string;
 }
 
-/** From a worker, and to the other ones: a visitor has got another cookie. */
-export interface CookieMessage {
-  readonly type: "cookie";
-  readonly visitor: number;
-  readonly key: string;
+/** To a worker: a browser has sent a request. */
+export interface RequestMessage {
+  readonly type: "request";
+  readonly number: number;
+  /** Connections serve one request after another. */
+  readonly lane: string;
+  readonly subject: Subject;
+}
+
+/** What a browser hears of its request. */
+export interface Answer {
+  /** The operation. */
+  readonly id: string;
+  readonly setCookie: string | undefined;
+  readonly isOk: boolean;
+  readonly isAbsent: boolean;
+  /** Whether the cookie leads to a session whose beginning nobody knows; it could not be told from one that was lost. */
+  readonly isUseless: boolean;
+}
+
+/** From a worker: the response. */
+export interface AnswerMessage {
+  readonly type: "answer";
+  readonly number: number;
+  readonly answer: Answer;
 }
 
 /** From a worker: it has done its operations, closed its connections and looked around. */
@@ -35,11 +53,30 @@ export interface DoneMessage {
   readonly unhandledRejections: readonly string[];
 }
 
-export type WorkerMessage = { readonly type: "ready" } | CookieMessage | DoneMessage;
-export type ParentMessage = { readonly type: "start" } | CookieMessage;
+export type WorkerMessage = { readonly type: "ready" } | AnswerMessage | DoneMessage;
+export type ParentMessage = { readonly type: "stop" } | RequestMessage;
 
 /** Deadline of each call in the workers, in milliseconds. Holes and refusals are longer and shorter than this. */
 export const DEADLINE = 400;
 
-/** Both secret and settings that the workers and the final look have to share. */
-export const SECRET_KEY = "the secret of the recorded histories";
+/** How much faster the sessions' time of day goes, so that keys are renewed five times a second. */
+const SPEED = 5;
+
+/** Of the workers and the final look. @param epoch The moment from which on it goes faster. */
+export function historyClock(epoch: number): Clock {
+  return {
+    now: () => Math.round(epoch + SPEED * (systemClock.now() - epoch)),
+    monotonic: () => systemClock.monotonic(),
+  };
+}
+
+const [FIRST, SECOND] = ["the first secret of the recorded histories", "the second secret of the recorded histories"];
+
+/** The secrets of the workers and of the final look: they are rotated all the time. */
+export const SECRETS = [
+  { secretKey: FIRST, secretKeyFallbacks: [SECOND] },
+  { secretKey: SECOND, secretKeyFallbacks: [FIRST] },
+] as const;
+
+/** How long each secret is the current one, in milliseconds. */
+export const ROTATE_EVERY = 700;

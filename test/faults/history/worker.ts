@@ -1,57 +1,57 @@
 // A process of its own that operates on shared sessions and records what it sees: see worker-messages.ts.
 import { writeFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 // The library loads it with the first connection, whose deadline is not meant for a busy disk.
 import "@redis/client";
 import { createSojourn } from "sojourn";
+import { djangoAuth } from "sojourn/django";
 import { Random } from "../../support/random.ts";
 import { leaksSince, takeInventory } from "../leaks.ts";
 import type { Operation } from "./history.ts";
-import { type Cookies, Lane } from "./lane.ts";
-import { PauseWatch } from "./pause-watch.ts";
+import { monotonic, PauseWatch } from "./pause-watch.ts";
+import { noteLogin, RequestOperator, type Site, type User, userOf } from "./request-operator.ts";
 import type { VisitorData } from "./visitor-data.ts";
-import { DEADLINE, type ParentMessage, SECRET_KEY, type WorkerMessage, type WorkerOptions } from "./worker-messages.ts";
+import {
+  type Answer,
+  DEADLINE,
+  historyClock,
+  type ParentMessage,
+  type RequestMessage,
+  ROTATE_EVERY,
+  SECRETS,
+  type WorkerMessage,
+  type WorkerOptions,
+} from "./worker-messages.ts";
+
+interface OpenedSite extends Site {
+  readonly close: () => Promise<void>;
+}
 
 const options = JSON.parse(process.argv[2] ?? "") as WorkerOptions;
 const warnings: string[] = [];
 const unhandledRejections: string[] = [];
 process.on("warning", (warning) => warnings.push(String(warning)));
 process.on("unhandledRejection", (reason) => unhandledRejections.push(String(reason)));
-
-const known = new Map<number, string>();
-const cookies: Cookies = {
-  of: (visitor) => known.get(visitor),
-  set: (visitor, key) => {
-    known.set(visitor, key);
-    tell({ type: "cookie", visitor, key });
-  },
-  drop: (visitor, key) => {
-    if (known.get(visitor) === key) known.delete(visitor);
-  },
-  isOwn: (visitor) => visitor % options.processes === options.process,
-};
-const started = new Promise<void>((resolve) => {
+const stopped = new Promise<void>((resolve) => {
   process.on("message", (message: ParentMessage) => {
-    if (message.type === "cookie") known.set(message.visitor, message.key);
-    else resolve();
+    if (message.type === "stop") resolve();
+    else void serve(message);
   });
 });
 // A test run that is broken off leaves no worker behind.
 const endAtOnce = () => process.exit(1);
 process.on("disconnect", endAtOnce);
-tell({ type: "ready" });
-await started;
 
 const inventory = takeInventory();
+const clock = historyClock(options.epoch);
 const operations: Operation[] = [];
+const operators = new Map<string, RequestOperator>();
+const random = new Random(options.seed + 1000 * options.process);
 const watch = new PauseWatch(options.process);
-const { sessions, close } = createSojourn<VisitorData>({
-  projectName: options.projectName,
-  secretKey: SECRET_KEY,
-  redis: { default: { url: options.url, connectTimeout: "300ms", stallTimeout: "300ms" } },
-  sessions: { deadline: `${DEADLINE}ms`, touchEvery: "100ms" },
-});
-await Promise.all(Array.from({ length: options.lanes }, (_, lane) => runLane(lane)));
-await close();
+const sites = SECRETS.map((secrets) => openSite(secrets));
+tell({ type: "ready" });
+await stopped;
+for (const { close } of sites) await close();
 await watch.stop();
 
 const lines = [...operations.map((operation) => ({ operation })), ...watch.pauses.map((pause) => ({ pause }))];
@@ -61,13 +61,57 @@ tell({ type: "done", ...(await leaksSince(inventory)), warnings, unhandledReject
 process.off("disconnect", endAtOnce);
 process.disconnect();
 
-function runLane(lane: number): Promise<void> {
-  const { process: number, seed, visitors, users } = options;
-  const name = `${number}-${lane}`;
-  const random = new Random(seed + 1000 * number + lane);
-  const record = (operation: Operation) => operations.push(operation);
-  const runner = new Lane({ sessions, process: number, name, visitors, users, random, cookies, record });
-  return runner.run(Math.ceil(options.operations / options.lanes));
+function openSite(secrets: (typeof SECRETS)[number]): OpenedSite {
+  const { sessions, close } = createSojourn<VisitorData>({
+    projectName: options.projectName,
+    ...secrets,
+    clock,
+    redis: { default: { url: options.url, connectTimeout: "300ms", stallTimeout: "300ms" } },
+    sessions: { deadline: `${DEADLINE}ms`, touchEvery: "500ms", renewEvery: "1s" },
+  });
+  sessions.on("login", noteLogin);
+  return { sessions, close, auth: djangoAuth<User>({ ...secrets, findUser: async (id) => userOf(id) }) };
+}
+
+/** The application with the current secret. */
+function currentSite(): Site {
+  return sites[Math.floor(monotonic() / ROTATE_EVERY) % sites.length] as Site;
+}
+
+async function serve({ number, lane, subject }: RequestMessage): Promise<void> {
+  let operator = operators.get(lane);
+  if (operator === undefined) operators.set(lane, (operator = makeOperator(lane)));
+  tell({ type: "answer", number, answer: answerOf(await operator.perform(subject)) });
+}
+
+function answerOf({ id, kind, ending, setCookie, newKey, saw }: Operation): Answer {
+  const isNew = newKey !== undefined && kind !== "create" && saw?.lineage === undefined;
+  return {
+    id,
+    setCookie: kind === "create" ? newKey : setCookie,
+    isOk: ending === "ok",
+    isAbsent: ending === "absent",
+    isUseless: isNew,
+  };
+}
+
+function makeOperator(lane: string): RequestOperator {
+  return new RequestOperator({
+    get sessions() {
+      return currentSite().sessions;
+    },
+    site: currentSite,
+    process: options.process,
+    lane,
+    record: (operation) => operations.push(operation),
+    hesitate: pauseAtRandom,
+    now: () => clock.now(),
+  });
+}
+
+/** Half of the time none, so that much overlaps. */
+async function pauseAtRandom(): Promise<void> {
+  if (random.next() < 0.5) await pause(random.integer(0, 15));
 }
 
 function tell(message: WorkerMessage): void {
