@@ -50,10 +50,15 @@ export async function logIn(services: SessionServices, login: Login): Promise<Lo
 }
 
 async function move(services: SessionServices, login: Login, stored: StoredSession) {
-  const { records, events } = services;
+  const { records, events, clock, timeouts } = services;
   const { pending, seen, creation, deadline } = login;
   const conflicts = new Conflicts();
-  const change = (newest: SessionRecord) => makeRecord(services, login, conflicts.merge(pending, seen, newest));
+  const isOver = (record: SessionRecord) => timeToLive(record, timeouts, clock.now()) <= 0;
+  const change = (newest: SessionRecord) => {
+    const merged = conflicts.merge(pending, seen, newest);
+    // A session that has ended meanwhile is carried over by nothing but a new expiry.
+    return isOver(newest) && isOver(merged) ? merged : makeRecord(services, login, merged);
+  };
   const result = await records.move(stored, { reason: "login", change, creation }, deadline);
   if (result.status !== "moved") return undefined;
   conflicts.emit(events);

@@ -257,7 +257,12 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const conflicts = new Conflicts();
     const change = (newest: SessionRecord) => conflicts.merge(pending, this.#state.data, newest).withFacts(facts);
     const result = await records.move(stored, { reason, change, creation }, deadline);
-    if (result.status === "ended") return this.#end();
+    if (result.status === "ended") {
+      this.#end();
+      // Its own expiry, unless that of another request has come in between.
+      if (pending.has(EXPIRY_KEY)) return;
+      throw new SessionInterrupted();
+    }
     if (result.status === "gone" && reason !== "renewed") throw new SessionInterrupted();
     // Another request is renewing the key: the changes follow the session to its new place.
     if (result.status !== "moved") return this.#save(pending, deadline);

@@ -40,11 +40,27 @@ describeWithRedis("histories of sessions that two processes share", () => {
       const findings = checkHistory(history, DEADLINE);
       if (process.env["SOJOURN_DUMP"] && Object.values(findings).flat().length > 0) {
         const { writeFileSync } = await import("node:fs");
-        writeFileSync(`/tmp/dump-${fault.replaceAll(" ", "-")}.json`, JSON.stringify({ ops: history.operations, final: [...history.final], found: [...(history.foundKeys ?? [])], findings }));
+        writeFileSync(
+          `/tmp/dump-${fault.replaceAll(" ", "-")}.json`,
+          JSON.stringify({
+            ops: history.operations,
+            final: [...history.final],
+            found: [...(history.foundKeys ?? [])],
+            findings,
+          }),
+        );
       }
       if (isSoak) report(fault, history, strikes, { ...findings });
 
-      expect(findings).toStrictEqual({ lost: [], phantom: [], resurrected: [], mixed: [], loggedOut: [], late: [], unexpected: [] });
+      expect(findings).toStrictEqual({
+        lost: [],
+        phantom: [],
+        resurrected: [],
+        mixed: [],
+        loggedOut: [],
+        late: [],
+        unexpected: [],
+      });
       expect(history.operations.length).toBeGreaterThanOrEqual(OPERATIONS);
       expectBothSuccessAndFailure(fault, history);
       expect(leakedSockets).toBe(0);

@@ -47,8 +47,10 @@ function freshSessions(model: SessionModel, operation: Operation): string[] {
 
 /** Whoever has logged in is logged in until something ends that, whatever the keys and the cookies did meanwhile. */
 function brokenLogins(model: SessionModel, own: readonly Operation[], all: readonly Operation[]): string[] {
-  const logins = own.filter(({ kind, ending, newKey, setCookie }) =>
-    kind === "login" && ending === "ok" && newKey !== undefined && setCookie !== undefined && setCookie !== "");
+  const logins = own.filter(
+    ({ kind, ending, newKey, setCookie }) =>
+      kind === "login" && ending === "ok" && newKey !== undefined && setCookie !== undefined && setCookie !== "",
+  );
   return logins.flatMap((login) => {
     const { arrivedAt = Number.POSITIVE_INFINITY, user, newKey = "" } = login;
     if (login.saw?.lineage === undefined || model.mayHaveExpired(newKey) || isOvertaken(login, own)) return [];

@@ -105,12 +105,28 @@ export class Operator {
     if (kind === "update") return this.ends(kind, () => session.update((newest) => count(newest, id)));
     if (kind === "logout") return this.ends(kind, () => session.logout());
     if (kind === "revoke") return this.revoke(session);
-    if (kind === "cycleKey" || kind === "login") {
-      await this.act(kind, () => (kind === "login" ? session.login(user) : session.cycleKey()));
+    if (kind === "cycleKey") {
+      await this.act(kind, () => session.cycleKey());
       return { newKey: session.cookieHeader, saw: sightOf(session.data) };
+    }
+    if (kind === "login") {
+      const isJoined = await this.#login(session, user);
+      return { newKey: session.cookieHeader, saw: sightOf(session.data), isJoined };
     }
     this.write(id, kind, session);
     return this.ends("save", () => session.save());
+  }
+
+  /** @returns Whether it has joined another login, which tells by no event. */
+  async #login(session: Session<VisitorData>, user: string): Promise<boolean> {
+    const made = new Set<string>();
+    const stopListening = this.options.sessions.on("login", ({ session: name }) => made.add(name));
+    try {
+      await this.act("login", () => session.login(user));
+      return !made.has(session.eventName ?? "");
+    } finally {
+      stopListening();
+    }
   }
 
   protected write(id: string, kind: Operation["kind"], session: Session<VisitorData>): void {
