@@ -77,6 +77,37 @@ describe("a session that gets a new key while others write to it", () => {
   );
 });
 
+describe("a session whose expiry comes while it gets a new key", () => {
+  async function expire() {
+    const harness = openHarness({ wrap: keepLonger });
+    const browser = new Browser(harness.sessions);
+    await browser.request((session) => {
+      session.data["a"] = 1;
+      session.setExpiry(new Date(harness.clock.now() + 5000));
+    });
+    const request = browser.begin();
+    const session = await request.session();
+    harness.clock.advance(5100);
+    return { ...harness, browser, request, session };
+  }
+
+  test("is over for a login: its data stays behind", async () => {
+    const { browser, request, session, keys } = await expire();
+    await session.login(7);
+    await request.finish();
+    expect(await browser.request(({ data }) => ({ ...data }))).toStrictEqual({ _auth_user_id: "7" });
+    expect(await keys()).toHaveLength(1);
+  });
+
+  test("is over for cycleKey, which is interrupted", async () => {
+    const { browser, request, session, keys } = await expire();
+    await expect(session.cycleKey()).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
+    await request.finish(400);
+    expect(browser.cookie).toBeUndefined();
+    expect(await keys()).toStrictEqual([]);
+  });
+});
+
 describe("a new key that could not be given", () => {
   test.each(["renewKey", "cycleKey"] as const)(
     "leaves no record behind that a revocation of the user misses: %s",

@@ -339,35 +339,6 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     expect(await scene.keys()).toStrictEqual([]);
   });
 
-  test.each(Object.entries(MOVES))(
-    "a session whose expiry comes during %s is over: its data stays behind",
-    async (name, move) => {
-      const scene = await open(settings);
-      await scene.browser.request((session) => {
-        session.data["cart"] = 1;
-        session.setExpiry(10);
-      });
-      const request = scene.browser.begin();
-      const session = await request.session();
-      // The store keeps it for longer than it says, as one that counts whole seconds does.
-      const [at = ""] = await scene.keys();
-      const text = (await scene.store.read(at, anyDeadline())) ?? "";
-      await scene.store.delete(at, anyDeadline());
-      await scene.store.create(at, text, HOUR, anyDeadline());
-      session.setExpiry(new Date(scene.clock.now() + 5000));
-      await session.save();
-      const kept = (await scene.store.read(at, anyDeadline())) ?? "";
-      await scene.store.delete(at, anyDeadline());
-      await scene.store.create(at, kept, HOUR, anyDeadline());
-      scene.clock.advance(6000);
-      const moving = move(session);
-      await (name === "login" ? moving : expect(moving).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" }));
-      expect(session.data).toStrictEqual(name === "login" ? { _auth_user_id: "7" } : {});
-      await request.finish(name === "login" ? 200 : 400);
-      expect(await scene.keys()).toHaveLength(name === "login" ? 1 : 0);
-    },
-  );
-
   test("an expiry that has passed: cycleKey ends the session, and login begins its own", async () => {
     const scene = await open(settings);
     await loggedIn(scene);
