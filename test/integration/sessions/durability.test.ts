@@ -1,9 +1,9 @@
 import { request as sendRequest } from "node:http";
 import { memorySessionStore } from "sojourn/stores/memory";
 import { type Fault, type FaultyMethod, faultySessionStore } from "sojourn/testing";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { SessionStoreFactory } from "../../../src/stores/session-store.ts";
-import { describeWithEngine, TRIED, triesNear } from "../../support/engines/engines.ts";
+import { describeWithEngine, describeInMemory, TRIED } from "../../support/engines/engines.ts";
 import type { OpenedEngine } from "../../support/engines/open-engine.ts";
 import { placeOn } from "../../support/engines/place.ts";
 import { Browser, startApp } from "./app.ts";
@@ -86,7 +86,7 @@ function describeDurability(open: () => Promise<Omit<OpenedEngine, "close">>): v
   });
 }
 
-describe.runIf(triesNear)("durable before told, in memory", () => {
+describeInMemory("durable before told, in memory", () => {
   describeDurability(() => Promise.resolve({ store: memorySessionStore(), redis: {}, format: "django" }));
 });
 

@@ -1,9 +1,9 @@
 import type express5 from "express";
 import { memorySessionStore } from "sojourn/stores/memory";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Deadline } from "../../../src/core/deadlines.ts";
 import type { SessionStore, SessionStoreFactory } from "../../../src/stores/session-store.ts";
-import { describeWithEngine, TRIED, triesNear } from "../../support/engines/engines.ts";
+import { describeWithEngine, describeInMemory, TRIED } from "../../support/engines/engines.ts";
 import type { OpenedEngine } from "../../support/engines/open-engine.ts";
 import { placeOn } from "../../support/engines/place.ts";
 import { type App, Browser, EXPRESS, startApp } from "./app.ts";
@@ -129,7 +129,7 @@ async function countKeys(store: SessionStore): Promise<number> {
 }
 
 for (const [name, framework] of Object.entries(EXPRESS)) {
-  describe.runIf(triesNear)(`${name}, sessions in memory`, () => {
+  describeInMemory(`${name}, sessions in memory`, () => {
     describePromises(() => startOn({ redis: {}, store: memorySessionStore(), format: "django" }, framework));
   });
 }

@@ -1,3 +1,4 @@
+import { describe } from "vitest";
 import { join } from "node:path";
 import { createSessionTable, createUserTables } from "sojourn/stores/sql";
 
@@ -50,7 +51,12 @@ export const SQLITE: Engine = { name: "SQLite", commands: [], hasUsers: true, st
 const wanted = process.env["SOJOURN_ENGINES"];
 
 /** Whether the project that runs tries what needs no server, or Redis alone: `promises` does, `engines` the others. */
-export const triesNear: boolean = wanted !== "far";
+const triesNear: boolean = wanted !== "far";
+
+/** Describes what is tried in memory, in the project that does; elsewhere there are no such tests, not skipped ones. */
+export function describeInMemory(title: string, define: () => void): void {
+  if (triesNear) describe(title, define);
+}
 
 /** The engines of {@link ENGINES}, and SQLite, that the running project tries the promises on. */
 export const TRIED: readonly Engine[] = [...ENGINES, SQLITE].filter(({ commands }) => {
