@@ -1,5 +1,6 @@
 import { Deadline } from "../core/deadlines.ts";
 import {
+  SessionConflictError,
   SessionInterrupted,
   SessionTooLargeError,
   SessionUsageError,
@@ -611,12 +612,15 @@ const NO_RESPONSE =
   "sessions.open() has no response to send it with. Change the session in a request; a session that belongs to no browser " +
   "is made by sessions.create().";
 
-type Tolerable = StoreConnectionError | StoreServiceError | SessionTooLargeError;
+type Tolerable = StoreConnectionError | StoreServiceError | SessionTooLargeError | SessionConflictError;
 
 /** What must not fail a request that has changed nothing. */
 function isTolerable(error: unknown): error is Tolerable {
   return (
-    error instanceof StoreConnectionError || error instanceof StoreServiceError || error instanceof SessionTooLargeError
+    error instanceof StoreConnectionError ||
+    error instanceof StoreServiceError ||
+    error instanceof SessionTooLargeError ||
+    error instanceof SessionConflictError
   );
 }
 

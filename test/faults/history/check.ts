@@ -7,6 +7,9 @@ import { groupBy, ENDS, isWrite, MAKES_KEY, mayHaveHappened, SessionModel } from
 /** What a deadline may be exceeded by, in milliseconds. */
 const MARGIN = 250;
 
+/** The end of a response saves or renews the session, and asks what the cookie has to be: each has a deadline of its own. */
+const OPERATIONS_AT_THE_END = 2;
+
 const AT_THE_END = { start: Number.POSITIVE_INFINITY, end: Number.POSITIVE_INFINITY };
 
 /** What is wrong with a history: one line a finding. */
@@ -215,8 +218,9 @@ function lateCalls({ operations, pauses }: History, deadline: number): string[] 
   const byProcess = groupBy(pauses, ({ process }) => process);
   return operations.flatMap((operation) =>
     operation.calls
-      .filter(({ start, end }) => end - start > deadline + MARGIN)
-      .map((call) => ({ call, late: lateness(call, deadline, byProcess.get(operation.process) ?? []) }))
+      .map((call) => ({ call, span: deadline * (call.name === "finish" ? OPERATIONS_AT_THE_END : 1) }))
+      .filter(({ call: { start, end }, span }) => end - start > span + MARGIN)
+      .map(({ call, span }) => ({ call, late: lateness(call, span, byProcess.get(operation.process) ?? []) }))
       .filter(({ late }) => late > MARGIN)
       .map(({ call, late }) => `${call.name} of ${describe(operation)} was ${Math.round(late)} ms late`),
   );
