@@ -1,5 +1,6 @@
 import type { Deadline } from "../core/deadlines.ts";
 import { SessionInterrupted, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { userIdOf } from "./auth.ts";
 import { type Departure, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
 import { isLost, type RecordWriter, type StoredSession } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
@@ -92,8 +93,10 @@ export class KeyMove {
   /** Makes the new record, or brings it up to date, and remembers the move. */
   async #prepare(): Promise<void> {
     const { change, creation } = this.#move;
-    const record = change(this.#source.version.record);
-    creation.replaces = this.#source.at;
+    const { at, version } = this.#source;
+    const record = change(version.record);
+    creation.replaces = at;
+    creation.takesPlace = userIdOf(record) === userIdOf(version.record);
     // There is none where the version before had reached its own expiry; this one may have been renewed.
     this.#target = await (this.#target
       ? this.#rewrite(this.#target, record)
