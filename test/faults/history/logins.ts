@@ -25,7 +25,7 @@ function deadCookies(model: SessionModel, operation: Operation): string[] {
   const { key, kind, setCookie, headAt } = operation;
   if (setCookie === undefined || headAt === undefined) return [];
   if (setCookie === "") {
-    const isEnd = kind === "logout" || (key !== undefined && model.mayHaveExpired(key));
+    const isEnd = kind === "logout" || kind === "expire" || (key !== undefined && model.mayHaveExpired(key));
     return isEnd ? [] : [`${describe(operation)} has cleared the cookie`];
   }
   const death = model.deaths(setCookie).find(({ by, isCertain }) => isCertain && by !== operation && by.end < headAt);
