@@ -365,9 +365,19 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (this.#cookie === "none" || this.#isCookieConfirmed || this.#whyNoCookie !== undefined) return undefined;
     if (this.#state.services.carried) return undefined;
     return this.#enqueue(async (deadline) => {
-      await this.#tolerate(() => (this.#cookie === "set" ? this.#confirmKey(deadline) : this.#confirmEnd(deadline)));
+      const isAsked = await this.#tolerate(async () => {
+        await (this.#cookie === "set" ? this.#confirmKey(deadline) : this.#confirmEnd(deadline));
+        return true;
+      });
+      if (isAsked !== true && this.#isOnlyLedTo) this.#cookie = "none";
       this.#isCookieConfirmed = true;
     });
+  }
+
+  /** Whether the cookie is only to tell of a renewal by another request: the next response tells of it again. */
+  get #isOnlyLedTo(): boolean {
+    const { origin, stored } = this.#state;
+    return this.#cookie === "set" && this.#isKeyRenewed && stored?.key === origin.stored?.key;
   }
 
   /**

@@ -132,7 +132,8 @@ function unexplained(model: SessionModel, { operations, final }: History): strin
       (kind === "login" && newKey !== undefined && saw?.lineage === undefined);
     if (isFoundGone && !model.isExplained(key, operation))
       found.push(`${describe(operation)}: gone, but nothing has ended it${failuresOn(model, key)}`);
-    if (kind === "cycleKey" && ending === "ok" && !operation.isStranger && saw?.lineage === undefined) {
+    const mayHaveEnded = newKey === undefined && (operation.isStranger === true || model.mayHaveExpired(key));
+    if (kind === "cycleKey" && ending === "ok" && !mayHaveEnded && saw?.lineage === undefined) {
       found.push(`${describe(operation)} has carried nothing over`);
     }
   }
@@ -179,7 +180,7 @@ function resurrections(model: SessionModel, history: History): string[] {
 }
 
 function mayBeSeenAgain(model: SessionModel, key: string, seenDead: Operation): boolean {
-  return model.mayBeRenewed(key, seenDead) || model.mayLinger(key, seenDead);
+  return model.mayBeRenewed(key, seenDead) || model.mayLinger(key, seenDead) || model.mayBeMoving(key, seenDead);
 }
 
 function isSeenDead(operation: Operation): boolean {
