@@ -344,3 +344,15 @@ test("a late request with a key that a login has replaced begins no session; one
   const revoke = request("v", "revoke", 10);
   expectNothing(check([revoke, { ...late, setCookie: "F" }], { A: undefined, F: end.F }));
 });
+
+test("a session that a login is moving may be gone under its old key and there under the one it was renewed to", () => {
+  const renewing = request("w", "append", 20, { key: "B", setCookie: "C" });
+  const interrupted = request("u", "append", 31, { key: "B", ending: "interrupted" });
+  const read = request("r", "read", 37, { key: "C", saw: look({ user: "7", log: ["w"] }) });
+  const again = { user: "7", key: "B", newKey: "D", setCookie: "D", saw: look({ user: "7", log: ["w"] }) };
+  const moving = request("m", "login", 30, { ...again, end: 40 });
+  const end = { A: undefined, C: undefined, D: look({ user: "7", log: ["w"] }) };
+  expectNothing(check([login, renewing, interrupted, read, moving], end));
+  const done = request("m", "login", 30, { ...again, end: 36 });
+  expectOnly(check([login, renewing, interrupted, read, done], end), "resurrected", /read r .* after login m/);
+});
