@@ -1,7 +1,12 @@
 import { createHmac } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import type { UndecodableReason } from "../codec/index.ts";
-import type { SessionConflictError, SessionTooLargeError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import type {
+  SessionConflictError,
+  SessionTooLargeError,
+  StoreConnectionError,
+  StoreServiceError,
+} from "../core/errors.ts";
 import { Events } from "../core/events.ts";
 import type { SessionKey } from "../core/ids.ts";
 import type { CookieRejection } from "./cookie.ts";

@@ -139,7 +139,12 @@ export class UserSessions {
   ): Promise<Result> {
     const { userId, key } = listing;
     const { replaces, takesPlace = false } = creation;
-    const limits = { most: takesPlace ? undefined : this.#maxPerUser, replaces, slack: this.#slack, now: this.#clock.now() };
+    const limits = {
+      most: takesPlace ? undefined : this.#maxPerUser,
+      replaces,
+      slack: this.#slack,
+      now: this.#clock.now(),
+    };
     const before = await creation.epoch;
     const { epoch, evicted } = await this.#index.add(userId, this.#entryOf(listing), limits, deadline);
     creation.epoch = before ?? epoch;

@@ -130,8 +130,7 @@ export class Browser {
 
   #keep(cookie: string): void {
     const isReplaced = this.#cookie !== undefined && this.#cookie !== cookie && !this.#useless.has(this.#cookie);
-    if (this.#cookie !== undefined && isReplaced)
-      this.#replaced.push({ key: this.#cookie, at: monotonic() });
+    if (this.#cookie !== undefined && isReplaced) this.#replaced.push({ key: this.#cookie, at: monotonic() });
     this.#cookie = cookie === "" ? undefined : cookie;
   }
 }

@@ -327,7 +327,11 @@ test("a request that was sent before the response of the login may be a stranger
 
 test("a response that sets the cookie of a session which had ended before it left logs people out", () => {
   const late = request("r", "read", 11, { end: 30, headAt: 25, setCookie: "A", saw: look() });
-  expectOnly(check([login, late], { A: undefined, B: loggedIn }), "loggedOut", /read r .* has set the cookie of what login l/);
+  expectOnly(
+    check([login, late], { A: undefined, B: loggedIn }),
+    "loggedOut",
+    /read r .* has set the cookie of what login l/,
+  );
   expectNothing(check([login, { ...late, headAt: 12 }], { A: undefined, B: loggedIn }));
 });
 
@@ -340,7 +344,11 @@ test("a late request with a key that a login has replaced begins no session; one
   const stranger = { isStranger: true, isLate: true, foundKey: undefined, ending: "absent", newKey: "F" } as const;
   const late = request("w", "append", 30, stranger);
   const end = { A: undefined, B: loggedIn, F: look({ lineage: undefined, log: ["w"] }) };
-  expectOnly(check([login, { ...late, setCookie: "F" }], end), "loggedOut", /append w .* has begun a session, after login l/);
+  expectOnly(
+    check([login, { ...late, setCookie: "F" }], end),
+    "loggedOut",
+    /append w .* has begun a session, after login l/,
+  );
   const revoke = request("v", "revoke", 10);
   expectNothing(check([revoke, { ...late, setCookie: "F" }], { A: undefined, F: end.F }));
 });

@@ -66,7 +66,8 @@ function sightsOf(model: SessionModel, { operations, final }: History): Look[] {
     if (isOfStranger(model, key)) continue;
     looks.push({ what: describe(operation), key, saw, start: actAt, end });
   }
-  for (const [key, saw] of final) if (saw && !isOfStranger(model, key)) looks.push({ what: "the end", key, saw, ...AT_THE_END });
+  for (const [key, saw] of final)
+    if (saw && !isOfStranger(model, key)) looks.push({ what: "the end", key, saw, ...AT_THE_END });
   return looks;
 }
 
@@ -209,7 +210,8 @@ function forks(model: SessionModel): string[] {
     const before = model.previous(key);
     if (before === undefined) continue;
     const previous = model.strandOf(before);
-    if (maker.isJoined !== true && next.has(previous)) found.push(`${describe(maker)} has carried over what was carried over before`);
+    if (maker.isJoined !== true && next.has(previous))
+      found.push(`${describe(maker)} has carried over what was carried over before`);
     next.add(previous);
   }
   return found;

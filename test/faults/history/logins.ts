@@ -14,9 +14,7 @@ export function logoutsOfNobody(model: SessionModel, { operations }: History): s
   return [
     ...operations.flatMap((operation) => deadCookies(model, operation)),
     ...operations.flatMap((operation) => freshSessions(model, operation)),
-    ...[...groupBy(operations, ({ visitor }) => visitor).values()].flatMap((own) =>
-      brokenLogins(model, own, ends),
-    ),
+    ...[...groupBy(operations, ({ visitor }) => visitor).values()].flatMap((own) => brokenLogins(model, own, ends)),
   ];
 }
 
@@ -51,8 +49,10 @@ function freshSessions(model: SessionModel, operation: Operation): string[] {
 
 /** Whoever has logged in is logged in until something ends that, whatever the keys and the cookies did meanwhile. */
 function brokenLogins(model: SessionModel, own: readonly Operation[], allEnds: readonly Operation[]): string[] {
-  const logins = own.filter(({ kind, ending, newKey, setCookie }) =>
-    kind === "login" && ending === "ok" && newKey !== undefined && setCookie !== undefined && setCookie !== "");
+  const logins = own.filter(
+    ({ kind, ending, newKey, setCookie }) =>
+      kind === "login" && ending === "ok" && newKey !== undefined && setCookie !== undefined && setCookie !== "",
+  );
   return logins.flatMap((login) => {
     const { arrivedAt = Number.POSITIVE_INFINITY, user, newKey = "" } = login;
     if (login.saw?.lineage === undefined || model.mayHaveExpired(newKey) || isOvertaken(login, own)) return [];

@@ -64,7 +64,12 @@ export async function recordHistory(fault: Fault, redisPort: number, operations:
     const strikes = await trouble;
     await Promise.all(workers.map((worker) => worker.exit()));
     const leakedSockets = await socketsLeftOf(proxy);
-    return { history: await readHistory(workers, times, { projectName, redisPort, epoch }), reports, strikes, leakedSockets };
+    return {
+      history: await readHistory(workers, times, { projectName, redisPort, epoch }),
+      reports,
+      strikes,
+      leakedSockets,
+    };
   } finally {
     for (const worker of workers) worker.kill();
     await proxy.close();

@@ -72,7 +72,12 @@ export class RequestOperator extends Operator {
     return result.isStranger === true ? asStranger(kind, result) : result;
   }
 
-  async #finish(kind: Kind, scope: ReturnType<Sessions["scope"]>, status: number, result: Mutable<Yield>): Promise<void> {
+  async #finish(
+    kind: Kind,
+    scope: ReturnType<Sessions["scope"]>,
+    status: number,
+    result: Mutable<Yield>,
+  ): Promise<void> {
     const finish = async () => scope.finish({ status, headersSent: false });
     const isAct = status === 200 && DEFERRED.has(kind);
     try {
@@ -81,7 +86,10 @@ export class RequestOperator extends Operator {
       const failure = this.failed(error);
       // What was acknowledged stays so, and the end of a request that has only read tells nothing new.
       const isOwn = isAct || kind === "getUser";
-      Object.assign(result, isOwn ? failure : { ending: "other", error: `${kind} failed at its end: ${String(error)}` });
+      Object.assign(
+        result,
+        isOwn ? failure : { ending: "other", error: `${kind} failed at its end: ${String(error)}` },
+      );
     }
   }
 

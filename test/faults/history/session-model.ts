@@ -70,7 +70,10 @@ export class SessionModel {
     );
     const leading = operations.filter(({ kind, key, newKey }) => kind !== "create" && key !== undefined && newKey);
     for (const [strand, each] of groupBy(leading, ({ newKey }) => this.strandOf(newKey ?? "")))
-      this.#origins.set(strand, new Set(each.map(({ key = "" }) => this.strandOf(key)).filter((from) => from !== strand)));
+      this.#origins.set(
+        strand,
+        new Set(each.map(({ key = "" }) => this.strandOf(key)).filter((from) => from !== strand)),
+      );
     this.#byKey = groupBy(operations, ({ key }) => (key === undefined ? undefined : this.strandOf(key)));
     this.#revocations = operations.filter(({ kind, ending }) => kind === "revokeUser" && mayHaveHappened(ending));
   }
@@ -296,5 +299,7 @@ function deathBy(by: Operation): Death[] {
   if (kind === "logout" || kind === "revoke") return [{ by, isCertain: ending === "ok", isCause: true }];
   if (kind !== "login" && kind !== "cycleKey") return [];
   // A login that carried nothing over has found its session gone.
-  return [{ by, isCertain: ending === "ok", isCause: ending === "unknown" || (saw?.lineage !== undefined && !isJoined) }];
+  return [
+    { by, isCertain: ending === "ok", isCause: ending === "unknown" || (saw?.lineage !== undefined && !isJoined) },
+  ];
 }
