@@ -129,7 +129,7 @@ function unexplained(model: SessionModel, { operations, final }: History): strin
     const isFoundGone =
       ending === "absent" ||
       operation.isStranger === true ||
-      (ending === "interrupted" && isWrite(operation)) ||
+      isInterruptedWrite(operation) ||
       (kind === "login" && newKey !== undefined && saw?.lineage === undefined);
     if (isFoundGone && !model.isExplained(key, operation))
       found.push(`${describe(operation)}: gone, but nothing has ended it${failuresOn(model, key)}`);
@@ -184,9 +184,14 @@ function mayBeSeenAgain(model: SessionModel, key: string, seenDead: Operation): 
   return model.mayBeRenewed(key, seenDead) || model.mayLinger(key, seenDead) || model.mayBeMoving(key, seenDead);
 }
 
+/** An expiry that is near may come before the record is in use that a renewal has made with it: the session goes on without. */
+function isInterruptedWrite(operation: Operation): boolean {
+  return operation.ending === "interrupted" && isWrite(operation) && operation.kind !== "expire";
+}
+
 function isSeenDead(operation: Operation): boolean {
   if (operation.isStranger === true) return true;
-  return operation.ending === "absent" || (operation.ending === "interrupted" && isWrite(operation));
+  return operation.ending === "absent" || isInterruptedWrite(operation);
 }
 
 /** Whether an operation has read a session that was dead when it began, or has written to one that was dead by then. */

@@ -75,7 +75,7 @@ function spanOf({ ending }: Operation): number {
 
 function isStrangersNow({ isStranger, saw, ending, kind }: Operation, user: string | undefined): boolean {
   if (isStranger === true) return true;
-  return saw !== undefined && !MAKES_KEY.has(kind) ? saw.user !== user : ending === "interrupted";
+  return saw !== undefined && !MAKES_KEY.has(kind) ? saw.user !== user : ending === "interrupted" && kind !== "expire";
 }
 
 /** Whether what ends logins may have ended this one. */
