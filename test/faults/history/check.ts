@@ -7,8 +7,11 @@ import { groupBy, ENDS, isWrite, MAKES_KEY, mayHaveHappened, SessionModel } from
 /** What a deadline may be exceeded by, in milliseconds. */
 const MARGIN = 250;
 
-/** The end of a response saves or renews the session, and asks what the cookie has to be: each has a deadline of its own. */
-const OPERATIONS_AT_THE_END = 2;
+/**
+ * Calls with several steps, each with a deadline of its own: the end of a response saves or renews the session, and asks what
+ * the cookie has to be; a revocation notes it, then reads the list and ends what is there until it finds nothing.
+ */
+const STEPS: Readonly<Record<string, number>> = { finish: 2, revoke: 4, revokeUser: 6 };
 
 const AT_THE_END = { start: Number.POSITIVE_INFINITY, end: Number.POSITIVE_INFINITY };
 
@@ -226,7 +229,7 @@ function lateCalls({ operations, pauses }: History, deadline: number): string[] 
   const byProcess = groupBy(pauses, ({ process }) => process);
   return operations.flatMap((operation) =>
     operation.calls
-      .map((call) => ({ call, span: deadline * (call.name === "finish" ? OPERATIONS_AT_THE_END : 1) }))
+      .map((call) => ({ call, span: deadline * (STEPS[call.name] ?? 1) }))
       .filter(({ call: { start, end }, span }) => end - start > span + MARGIN)
       .map(({ call, span }) => ({ call, late: lateness(call, span, byProcess.get(operation.process) ?? []) }))
       .filter(({ late }) => late > MARGIN)

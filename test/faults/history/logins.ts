@@ -58,10 +58,14 @@ function brokenLogins(model: SessionModel, own: readonly Operation[], allEnds: r
     if (login.saw?.lineage === undefined || model.mayHaveExpired(newKey) || isOvertaken(login, own)) return [];
     const ends = allEnds.filter((each) => mayEnd(each, login) && each.end + spanOf(each) > sentAt(login));
     const until = Math.min(Number.POSITIVE_INFINITY, ...ends.map((end) => sentAt(end)));
-    return own
-      .filter((each) => !each.isLate && each.key !== undefined && sentAt(each) > arrivedAt)
-      .filter((each) => (each.arrivedAt ?? each.end) < until && isStrangersNow(each, user))
-      .map((each) => `${describe(each)}: logged out, after ${describe(login)}`);
+    return (
+      own
+        .filter((each) => !each.isLate && each.key !== undefined && sentAt(each) > arrivedAt)
+        .filter((each) => (each.arrivedAt ?? each.end) < until && isStrangersNow(each, user))
+        // A login or a new key that fails takes the old key away for as long as it is under way.
+        .filter((each) => each.key !== undefined && !model.mayBeMoving(each.key, each))
+        .map((each) => `${describe(each)}: logged out, after ${describe(login)}`)
+    );
   });
 }
 
