@@ -104,7 +104,7 @@ describe("a login under a fallback secret", () => {
       expect(await Promise.all([authOf().getUser(session), authOf().getUser(session)])).toEqual([ADA, ADA]);
       expect(hashOf(session)).toBe(sessionAuthHash(ADA.password, SECRET));
     });
-    expect(calls).toEqual(["read", "create", "deleteIfMatch", "read"]);
+    expect(calls).toEqual(["read", "create", "read", "deleteIfMatch", "read"]);
     expect(await browser.request(({ data }) => data["cart"] as unknown)).toBe(2);
   });
 

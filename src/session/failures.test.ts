@@ -299,3 +299,20 @@ describe("when others keep being first", () => {
     });
   });
 });
+
+test("a new key that another request has made is not told of while the store cannot say whether it is alive", async () => {
+  const { browser, sessions, clock, store } = await setUp({ renewEvery: "24h" });
+  await browser.request((session) => session.login(7));
+  const late = new Browser(sessions, browser.cookie);
+  clock.advance(25 * 3_600_000);
+  await browser.request(() => {});
+  const request = late.begin();
+  expect((await request.session()).userId).toBe("7");
+  const original = store.read.bind(store);
+  store.read = () => Promise.reject(OFFLINE());
+  await request.finish();
+  expect(request.setCookie).toStrictEqual([]);
+  store.read = original;
+  await late.request(({ userId }) => expect(userId).toBe("7"));
+  expect(late.cookie).toBe(browser.cookie);
+});

@@ -109,6 +109,28 @@ describe("a session whose expiry comes while it gets a new key", () => {
 });
 
 describe("a new key that could not be given", () => {
+  test.each(["login", "cycleKey"] as const)(
+    "to a session that was being renewed, whose old key leads nowhere now: the outcome of %s is unknown",
+    async (act) => {
+      let fault: "not-sent" | undefined;
+      const script: FaultScript = ({ method }) => {
+        if (method === "deleteIfMatch" && fault === undefined) fault = "not-sent";
+        return fault ? { fail: fault } : undefined;
+      };
+      const { sessions, otherProcess, store } = openHarness({ wrap: (inner) => faultySessionStore(inner, script) });
+      const browser = new Browser(sessions);
+      await browser.request((session) => (session.data["a"] = 1));
+      // Another process is renewing the key; its last command is still under way.
+      const renewing = await new Browser(otherProcess(), browser.cookie).begin().session();
+      store.deleteIfMatch = () => new Promise(() => {});
+      void renewing.renewKey();
+      await new Promise((resolve) => setImmediate(resolve));
+      const session = await browser.begin().session();
+      const acting = act === "login" ? session.login(7) : session.cycleKey();
+      await expect(acting).rejects.toMatchObject({ outcome: "unknown" });
+    },
+  );
+
   test.each(["renewKey", "cycleKey"] as const)(
     "leaves no record behind that a revocation of the user misses: %s",
     async (act) => {

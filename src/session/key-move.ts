@@ -1,5 +1,6 @@
 import type { Deadline } from "../core/deadlines.ts";
 import { SessionInterrupted, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { throwUnknown } from "../stores/partial-failures.ts";
 import { userIdOf } from "./auth.ts";
 import { type Departure, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
 import { isLost, type RecordWriter, type StoredSession } from "./record-writer.ts";
@@ -64,17 +65,16 @@ export class KeyMove {
   }
 
   async run(): Promise<MoveResult | Renewed> {
-    let keepsTarget = false;
     try {
       const result = await this.#run();
-      keepsTarget = result.status === "moved";
+      if (result.status !== "moved") await this.#undo();
       return result;
     } catch (error) {
       // The old record may be gone, and then its key leads to the new one. If it is not, the new one is found by nobody.
-      keepsTarget = this.#move.reason === "renewed" && isLost(error);
+      if (this.#move.reason === "renewed" && isLost(error)) throw error;
+      // Where a renewal had led the old key to the session, it may lead nowhere now.
+      if (!(await this.#undo())) throwUnknown(error);
       throw error;
-    } finally {
-      if (!keepsTarget) await this.#undo();
     }
   }
 
@@ -95,8 +95,10 @@ export class KeyMove {
   /** Makes the new record, or brings it up to date, and remembers the move. */
   async #prepare(): Promise<void> {
     const { change, creation } = this.#move;
-    const record = change(this.#source.version.record);
-    creation.replaces = this.#source.at;
+    const { at, version } = this.#source;
+    const record = change(version.record);
+    creation.replaces = at;
+    creation.takesPlace = userIdOf(record) === userIdOf(version.record);
     // There is none where the version before had reached its own expiry; this one may have been renewed.
     this.#target = await (this.#target
       ? this.#rewrite(this.#target, record)
@@ -177,13 +179,20 @@ export class KeyMove {
     return false;
   }
 
-  /** Takes the new record away again. Its key was given to nobody, so it would end by itself; sooner is better. */
-  async #undo(): Promise<void> {
+  /**
+   * Takes the new record away again. Its key was given to nobody, so it would end by itself; sooner is better.
+   *
+   * @returns Whether the old key leads to where it has led before.
+   */
+  async #undo(): Promise<boolean> {
     const target = this.#target;
-    if (target === undefined) return;
+    if (target === undefined) return true;
     await this.#takeAway(target).catch(() => {});
-    if (this.#previous?.reason === "renewed" && this.#move.reason !== "renewed")
-      await this.#restore(target, this.#previous).catch(() => {});
+    if (this.#previous?.reason !== "renewed" || this.#move.reason === "renewed") return true;
+    return this.#restore(target, this.#previous).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** It stays listed where it could not be deleted, so that a revocation of the user finds it. */

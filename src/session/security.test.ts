@@ -102,6 +102,31 @@ test("a rewrite under the new secret fails no request that only reads", async ()
   expect(await old.keys()).toStrictEqual([]);
 });
 
+test.each(["a rewrite under the new secret", "a renewed key"])(
+  "%s that other requests keep from being written until the deadline fails no request that only reads",
+  async (what) => {
+    const harness = openHarness({ secretKey: "old-secret", ...(what === "a renewed key" && { renewEvery: "1h" }) });
+    const { store, clock, events } = harness;
+    const first = new Browser(harness.sessions);
+    await first.request((session) => session.login(1));
+    const secrets = { secretKey: "new-secret", secretKeyFallbacks: ["old-secret"] };
+    const sessions = what === "a renewed key" ? harness.sessions : harness.otherProcess(secrets);
+    const failures: unknown[] = [];
+    sessions.on("touchFailed", ({ error }) => failures.push(error));
+    clock.advance(2 * 3_600_000);
+    const meetOthers = async (key: string) => {
+      clock.advance(2000);
+      return { status: "conflict" as const, record: (await store.read(key, anyDeadline())) ?? "" };
+    };
+    store.commit = meetOthers;
+    store.deleteIfMatch = meetOthers;
+    const browser = new Browser(sessions, first.cookie);
+    await browser.request(({ userId }) => expect(userId).toBe("1"));
+    expect(failures).toMatchObject([{ code: "ERR_SESSION_CONFLICT" }]);
+    expect(events.map(({ name }) => name)).not.toContain("rejected");
+  },
+);
+
 describe("renewEvery", () => {
   const HOUR = 3_600_000;
 

@@ -1,7 +1,12 @@
 import { createHmac } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import type { UndecodableReason } from "../codec/index.ts";
-import type { SessionTooLargeError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import type {
+  SessionConflictError,
+  SessionTooLargeError,
+  StoreConnectionError,
+  StoreServiceError,
+} from "../core/errors.ts";
 import { Events } from "../core/events.ts";
 import type { SessionKey } from "../core/ids.ts";
 import type { CookieRejection } from "./cookie.ts";
@@ -61,8 +66,13 @@ export interface SessionEvents {
    * not stored.
    */
   readonly lateChange: Partial<SessionEvent>;
-  /** The time to live of a session could not be extended, or its user's list not be kept. The request went on. */
-  readonly touchFailed: { readonly error: StoreConnectionError | StoreServiceError | SessionTooLargeError };
+  /**
+   * The time to live of a session could not be extended, its key or its secret not be renewed, or its user's list not be kept.
+   * The request went on.
+   */
+  readonly touchFailed: {
+    readonly error: StoreConnectionError | StoreServiceError | SessionTooLargeError | SessionConflictError;
+  };
 }
 
 /** Tells what happens to sessions. */

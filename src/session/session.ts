@@ -1,5 +1,6 @@
 import { Deadline } from "../core/deadlines.ts";
 import {
+  SessionConflictError,
   SessionInterrupted,
   SessionTooLargeError,
   SessionUsageError,
@@ -351,9 +352,21 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #confirmCookie(): Promise<void> | undefined {
     if (!this.#cookie.isUncertain || this.#whyNoCookie !== undefined || this.#state.services.carried) return undefined;
     return this.#enqueue(async (deadline) => {
-      await this.#tolerate(() => this.#cookie.confirm(deadline));
+      const isAsked = await this.#tolerate(async () => {
+        await this.#cookie.confirm(deadline);
+        return true;
+      });
+      // Without an answer, a renewal by another request is told of by the next response.
+      if (isAsked !== true && this.#isOnlyLedTo) this.#cookie.decide("none");
       this.#cookie.noteConfirmed();
     });
+  }
+
+  /** Whether the cookie is only to tell of a renewal by another request. */
+  get #isOnlyLedTo(): boolean {
+    const { origin, stored } = this.#state;
+    const { change, keySource } = this.#cookie;
+    return change === "set" && keySource === "renewal" && stored?.key === origin.stored?.key;
   }
 
   async #noteSeen(deadline: Deadline): Promise<void> {
@@ -537,12 +550,15 @@ const NO_RESPONSE =
   "sessions.open() has no response to send it with. Change the session in a request; a session that belongs to no browser " +
   "is made by sessions.create().";
 
-type Tolerable = StoreConnectionError | StoreServiceError | SessionTooLargeError;
+type Tolerable = StoreConnectionError | StoreServiceError | SessionTooLargeError | SessionConflictError;
 
 /** What must not fail a request that has changed nothing. */
 function isTolerable(error: unknown): error is Tolerable {
   return (
-    error instanceof StoreConnectionError || error instanceof StoreServiceError || error instanceof SessionTooLargeError
+    error instanceof StoreConnectionError ||
+    error instanceof StoreServiceError ||
+    error instanceof SessionTooLargeError ||
+    error instanceof SessionConflictError
   );
 }
 

@@ -5,6 +5,7 @@ import { newSessionKey, type SessionKey } from "../core/ids.ts";
 import { createSojourn } from "../create-sojourn.ts";
 import { cookieSessionStore } from "../stores/cookie/index.ts";
 import type { SessionStore } from "../stores/session-store.ts";
+import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import type { UserIndex } from "../stores/user-index.ts";
 import { refOf, type UserSession, UserSessions } from "./user-sessions.ts";
@@ -621,6 +622,35 @@ describe("revokeAll", () => {
 });
 
 describe("maxPerUser", () => {
+  test.each(["renewal", "login again", "cycleKey"] as const)(
+    "ends no other session for a new key that two requests give the same one: %s",
+    async (act) => {
+      const harness = openHarness({ maxPerUser: 2, ...(act === "renewal" && { renewEvery: "1h" }) });
+      const { sessions, store, clock } = harness;
+      const [phone, laptop] = [new Browser(sessions), new Browser(sessions)];
+      await phone.request((session) => session.login(1));
+      clock.advance(1000);
+      await laptop.request((session) => session.login(1));
+      clock.advance(2 * 3_600_000);
+      const twin = new Browser(harness.otherProcess(), laptop.cookie).begin();
+      const twinSession = await twin.session();
+      const rival = async (session: Session<Data>): Promise<void> => {
+        if (act === "login again") await session.login(1);
+        if (act === "cycleKey") await session.cycleKey();
+      };
+      const original = store.deleteIfMatch.bind(store);
+      store.deleteIfMatch = async (...args) => {
+        store.deleteIfMatch = original;
+        await rival(twinSession);
+        await twin.finish();
+        return original(...args);
+      };
+      await laptop.request(rival).catch(() => {});
+      expect(store.deleteIfMatch).toBe(original);
+      await phone.request(({ userId }) => expect(userId).toBe("1"));
+    },
+  );
+
   test("a session whose deletion fails stays listed, the login fails and says why, and the next one ends it", async () => {
     const harness = openHarness({ maxPerUser: 1 });
     const { sessions, store, clock } = harness;

@@ -51,6 +51,11 @@ export interface Creation {
   epoch?: string | Promise<string>;
   /** The key, in the store, of the session that goes once the new one is there. */
   replaces?: SessionKey;
+  /**
+   * Whether that one is the same user's, so that none has to make room. Two requests may give it a new key at the same time: then
+   * both new ones are listed for a moment, until one of them is taken away.
+   */
+  takesPlace?: boolean;
 }
 
 /**
@@ -133,8 +138,13 @@ export class UserSessions {
     create: () => Promise<Result>,
   ): Promise<Result> {
     const { userId, key } = listing;
-    const { replaces } = creation;
-    const limits = { most: this.#maxPerUser, replaces, slack: this.#slack, now: this.#clock.now() };
+    const { replaces, takesPlace = false } = creation;
+    const limits = {
+      most: takesPlace ? undefined : this.#maxPerUser,
+      replaces,
+      slack: this.#slack,
+      now: this.#clock.now(),
+    };
     const before = await creation.epoch;
     const { epoch, evicted } = await this.#index.add(userId, this.#entryOf(listing), limits, deadline);
     creation.epoch = before ?? epoch;

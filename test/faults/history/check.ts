@@ -7,6 +7,12 @@ import { groupBy, ENDS, isWrite, MAKES_KEY, mayHaveHappened, SessionModel } from
 /** What a deadline may be exceeded by, in milliseconds. */
 const MARGIN = 250;
 
+/**
+ * Calls with several steps, each with a deadline of its own: the end of a response saves or renews the session, and asks what
+ * the cookie has to be; a revocation notes it, then reads the list and ends what is there until it finds nothing.
+ */
+const STEPS: Readonly<Record<string, number>> = { finish: 2, revoke: 4, revokeUser: 6 };
+
 const AT_THE_END = { start: Number.POSITIVE_INFINITY, end: Number.POSITIVE_INFINITY };
 
 /** What is wrong with a history: one line a finding. */
@@ -126,11 +132,12 @@ function unexplained(model: SessionModel, { operations, final }: History): strin
     const isFoundGone =
       ending === "absent" ||
       operation.isStranger === true ||
-      (ending === "interrupted" && isWrite(operation)) ||
+      isInterruptedWrite(operation) ||
       (kind === "login" && newKey !== undefined && saw?.lineage === undefined);
     if (isFoundGone && !model.isExplained(key, operation))
       found.push(`${describe(operation)}: gone, but nothing has ended it${failuresOn(model, key)}`);
-    if (kind === "cycleKey" && ending === "ok" && !operation.isStranger && saw?.lineage === undefined) {
+    const mayHaveEnded = newKey === undefined && (operation.isStranger === true || model.mayHaveExpired(key));
+    if (kind === "cycleKey" && ending === "ok" && !mayHaveEnded && saw?.lineage === undefined) {
       found.push(`${describe(operation)} has carried nothing over`);
     }
   }
@@ -177,12 +184,17 @@ function resurrections(model: SessionModel, history: History): string[] {
 }
 
 function mayBeSeenAgain(model: SessionModel, key: string, seenDead: Operation): boolean {
-  return model.mayBeRenewed(key, seenDead) || model.mayLinger(key, seenDead);
+  return model.mayBeRenewed(key, seenDead) || model.mayLinger(key, seenDead) || model.mayBeMoving(key, seenDead);
+}
+
+/** An expiry that is near may come before the record is in use that a renewal has made with it: the session goes on without. */
+function isInterruptedWrite(operation: Operation): boolean {
+  return operation.ending === "interrupted" && isWrite(operation) && operation.kind !== "expire";
 }
 
 function isSeenDead(operation: Operation): boolean {
   if (operation.isStranger === true) return true;
-  return operation.ending === "absent" || (operation.ending === "interrupted" && isWrite(operation));
+  return operation.ending === "absent" || isInterruptedWrite(operation);
 }
 
 /** Whether an operation has read a session that was dead when it began, or has written to one that was dead by then. */
@@ -217,8 +229,9 @@ function lateCalls({ operations, pauses }: History, deadline: number): string[] 
   const byProcess = groupBy(pauses, ({ process }) => process);
   return operations.flatMap((operation) =>
     operation.calls
-      .filter(({ start, end }) => end - start > deadline + MARGIN)
-      .map((call) => ({ call, late: lateness(call, deadline, byProcess.get(operation.process) ?? []) }))
+      .map((call) => ({ call, span: deadline * (STEPS[call.name] ?? 1) }))
+      .filter(({ call: { start, end }, span }) => end - start > span + MARGIN)
+      .map(({ call, span }) => ({ call, late: lateness(call, span, byProcess.get(operation.process) ?? []) }))
       .filter(({ late }) => late > MARGIN)
       .map(({ call, late }) => `${call.name} of ${describe(operation)} was ${Math.round(late)} ms late`),
   );

@@ -1,18 +1,20 @@
-import type { History, Operation } from "./history.ts";
+import type { History, Kind, Operation } from "./history.ts";
 import { describe } from "./describe.ts";
 import { groupBy, MAKES_KEY, mayHaveHappened, REMEMBERED_FOR, type SessionModel } from "./session-model.ts";
 
 /** How long a command may be under way after its caller was told that its outcome is unknown, in milliseconds. */
 const LATEST_ARRIVAL = 1000;
 
+/** Kinds after which a login may be over, or replaced by another one. */
+const ENDS_LOGIN: ReadonlySet<Kind> = new Set<Kind>([...MAKES_KEY, "logout", "revoke", "revokeUser", "expire"]);
+
 /** P2: what takes a login away from a visitor whom nothing has logged out. */
 export function logoutsOfNobody(model: SessionModel, { operations }: History): string[] {
+  const ends = operations.filter(({ kind, ending }) => ENDS_LOGIN.has(kind) && mayHaveHappened(ending));
   return [
     ...operations.flatMap((operation) => deadCookies(model, operation)),
     ...operations.flatMap((operation) => freshSessions(model, operation)),
-    ...[...groupBy(operations, ({ visitor }) => visitor).values()].flatMap((each) =>
-      brokenLogins(model, each, operations),
-    ),
+    ...[...groupBy(operations, ({ visitor }) => visitor).values()].flatMap((own) => brokenLogins(model, own, ends)),
   ];
 }
 
@@ -21,7 +23,7 @@ function deadCookies(model: SessionModel, operation: Operation): string[] {
   const { key, kind, setCookie, headAt } = operation;
   if (setCookie === undefined || headAt === undefined) return [];
   if (setCookie === "") {
-    const isEnd = kind === "logout" || (key !== undefined && model.mayHaveExpired(key));
+    const isEnd = kind === "logout" || kind === "expire" || (key !== undefined && model.mayHaveExpired(key));
     return isEnd ? [] : [`${describe(operation)} has cleared the cookie`];
   }
   const death = model.deaths(setCookie).find(({ by, isCertain }) => isCertain && by !== operation && by.end < headAt);
@@ -46,7 +48,7 @@ function freshSessions(model: SessionModel, operation: Operation): string[] {
 }
 
 /** Whoever has logged in is logged in until something ends that, whatever the keys and the cookies did meanwhile. */
-function brokenLogins(model: SessionModel, own: readonly Operation[], all: readonly Operation[]): string[] {
+function brokenLogins(model: SessionModel, own: readonly Operation[], allEnds: readonly Operation[]): string[] {
   const logins = own.filter(
     ({ kind, ending, newKey, setCookie }) =>
       kind === "login" && ending === "ok" && newKey !== undefined && setCookie !== undefined && setCookie !== "",
@@ -54,12 +56,16 @@ function brokenLogins(model: SessionModel, own: readonly Operation[], all: reado
   return logins.flatMap((login) => {
     const { arrivedAt = Number.POSITIVE_INFINITY, user, newKey = "" } = login;
     if (login.saw?.lineage === undefined || model.mayHaveExpired(newKey) || isOvertaken(login, own)) return [];
-    const ends = all.filter((each) => mayEnd(each, login) && each.end + spanOf(each) > sentAt(login));
+    const ends = allEnds.filter((each) => mayEnd(each, login) && each.end + spanOf(each) > sentAt(login));
     const until = Math.min(Number.POSITIVE_INFINITY, ...ends.map((end) => sentAt(end)));
-    return own
-      .filter((each) => !each.isLate && each.key !== undefined && sentAt(each) > arrivedAt)
-      .filter((each) => (each.arrivedAt ?? each.end) < until && isStrangersNow(each, user))
-      .map((each) => `${describe(each)}: logged out, after ${describe(login)}`);
+    return (
+      own
+        .filter((each) => !each.isLate && each.key !== undefined && sentAt(each) > arrivedAt)
+        .filter((each) => (each.arrivedAt ?? each.end) < until && isStrangersNow(each, user))
+        // A login or a new key that fails takes the old key away for as long as it is under way.
+        .filter((each) => each.key !== undefined && !model.mayBeMoving(each.key, each))
+        .map((each) => `${describe(each)}: logged out, after ${describe(login)}`)
+    );
   });
 }
 
@@ -73,15 +79,13 @@ function spanOf({ ending }: Operation): number {
 
 function isStrangersNow({ isStranger, saw, ending, kind }: Operation, user: string | undefined): boolean {
   if (isStranger === true) return true;
-  return saw !== undefined && !MAKES_KEY.has(kind) ? saw.user !== user : ending === "interrupted";
+  return saw !== undefined && !MAKES_KEY.has(kind) ? saw.user !== user : ending === "interrupted" && kind !== "expire";
 }
 
-/** Whether the visitor's login may be over, or replaced, by another operation. */
+/** Whether what ends logins may have ended this one. */
 function mayEnd(each: Operation, login: Operation): boolean {
-  if (each === login || !mayHaveHappened(each.ending)) return false;
-  if (each.kind === "revokeUser") return each.user === login.user;
-  if (each.visitor !== login.visitor) return false;
-  return each.kind === "logout" || each.kind === "revoke" || each.kind === "expire" || MAKES_KEY.has(each.kind);
+  if (each === login) return false;
+  return each.kind === "revokeUser" ? each.user === login.user : each.visitor === login.visitor;
 }
 
 /** Whether a response arrived after that of the login which had left, or was about to, before the login was done. */

@@ -192,7 +192,8 @@ async function readHistory(
       if (pause) pauses.push(pause);
     }
   }
-  const keys = new Set(operations.flatMap(({ newKey, setCookie }) => [newKey ?? [], setCookie || []].flat()));
+  const keys = new Set(operations.flatMap(({ newKey = "", setCookie = "" }) => [newKey, setCookie]));
+  keys.delete("");
   return { operations, pauses, ...(await lookAtTheEnd(keys, place)) };
 }
 

@@ -211,6 +211,16 @@ export class SessionModel {
     return maker?.ending === "ok" && previous !== undefined && this.strandOf(previous) === from;
   }
 
+  /**
+   * Whether a session that was found gone may be there all the same: while a login or a new key is under way, the old key leads
+   * nowhere already, and one that it was renewed to still leads to the session. Where the move fails, both do again, but the old
+   * one may not when the outcome is unknown.
+   */
+  mayBeMoving(key: string, { start, end }: Pick<Operation, "start" | "end">): boolean {
+    const isMove = ({ kind }: Operation) => kind === "login" || kind === "cycleKey";
+    return this.on(key).some((by) => isMove(by) && by.actAt < end && (by.end > start || by.ending === "unknown"));
+  }
+
   /** When the login had ended that has made it a user's, under this key or one that it had before. */
   #loggedInAt(key: string): number {
     const maker = this.makerOf(key);

@@ -59,8 +59,8 @@ export type ParentMessage = { readonly type: "stop" } | RequestMessage;
 /** Deadline of each call in the workers, in milliseconds. Holes and refusals are longer and shorter than this. */
 export const DEADLINE = 400;
 
-/** How much faster the sessions' time of day goes, so that keys are renewed five times a second. */
-const SPEED = 5;
+/** How much faster the sessions' time of day goes, so that keys are renewed twenty times a second. */
+const SPEED = 20;
 
 /** Of the workers and the final look. @param epoch The moment from which on it goes faster. */
 export function historyClock(epoch: number): Clock {

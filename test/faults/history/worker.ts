@@ -54,7 +54,7 @@ await stopped;
 for (const { close } of sites) await close();
 await watch.stop();
 
-const lines = [...operations.map((operation) => ({ operation })), ...watch.pauses.map((pause) => ({ pause }))];
+const lines = [...operations.map((operation) => ({ operation })), ...watch.pauses.map((each) => ({ pause: each }))];
 writeFileSync(options.file, lines.map((line) => JSON.stringify(line)).join("\n"));
 tell({ type: "done", ...(await leaksSince(inventory)), warnings, unhandledRejections });
 // Nothing may keep the process from ending now.
