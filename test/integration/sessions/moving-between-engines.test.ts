@@ -44,8 +44,10 @@ describeWithPostgres("moving between engines by settings alone, under load, on P
 
     const start = (settings: Settings): Instance => startInstance(settings, redis.settings as { path: string });
 
+    /** Sessions alone: the key of a tombstone has more characters. */
     async function liveRows(table: string): Promise<number> {
-      const count = sql<{ n: string }>`SELECT count(*) AS n FROM ${sql.table(table)} WHERE expire_date > now()`;
+      const count = sql<{ n: string }>`
+        SELECT count(*) AS n FROM ${sql.table(table)} WHERE expire_date > now() AND length(session_key) = 32`;
       return Number((await count.execute(database)).rows[0]?.n);
     }
 
@@ -142,7 +144,7 @@ describeWithPostgres("moving between engines by settings alone, under load, on P
         const old = start(db);
         expect(await old.sessions.clearExpired()).toBe(1);
         await old.close();
-        const rows = await sql`SELECT 1 FROM ${sql.table(table)}`.execute(database);
+        const rows = await sql`SELECT 1 FROM ${sql.table(table)} WHERE length(session_key) = 32`.execute(database);
         expect(rows.rows).toEqual([]);
       },
     );
