@@ -1,6 +1,5 @@
 // A process of its own that operates on shared sessions and records what it sees: see worker-messages.ts.
 import { writeFileSync } from "node:fs";
-// The library loads it with the first connection, whose deadline is not meant for a busy disk.
 import "@redis/client";
 import { createSojourn } from "sojourn";
 import { Random } from "../../support/random.ts";
@@ -38,18 +37,19 @@ const started = new Promise<void>((resolve) => {
 // A test run that is broken off leaves no worker behind.
 const endAtOnce = () => process.exit(1);
 process.on("disconnect", endAtOnce);
-tell({ type: "ready" });
-await started;
-
-const inventory = takeInventory();
-const operations: Operation[] = [];
-const watch = new PauseWatch(options.process);
+// The client library is loaded from here on, before any call whose end is measured.
 const { sessions, close } = createSojourn<VisitorData>({
   projectName: options.projectName,
   secretKey: SECRET_KEY,
   redis: { default: { url: options.url, connectTimeout: "300ms", stallTimeout: "300ms" } },
   sessions: { deadline: `${DEADLINE}ms`, touchEvery: "100ms" },
 });
+tell({ type: "ready" });
+await started;
+
+const inventory = takeInventory();
+const operations: Operation[] = [];
+const watch = new PauseWatch(options.process);
 await Promise.all(Array.from({ length: options.lanes }, (_, lane) => runLane(lane)));
 await close();
 await watch.stop();
