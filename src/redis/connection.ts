@@ -1,13 +1,20 @@
 import { type Clock, type Milliseconds, systemClock } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { startTimer, type Timer } from "../core/timers.ts";
-import type { RedisArgument, RedisDriverFactory, RedisReply, ReplyForm, ReplyString } from "./commands.ts";
+import {
+  NOWHERE,
+  type RedisArgument,
+  type RedisDriverFactory,
+  type RedisReply,
+  type ReplyForm,
+  type ReplyString,
+} from "./commands.ts";
 import { RedisConnector } from "./connector.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
 import { closedError, deadlineError } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { RedisNode } from "./node.ts";
-import { OutstandingCommand, type Request } from "./outstanding-command.ts";
+import { type Dispatcher, OutstandingCommand, type Request } from "./outstanding-command.ts";
 import type { RedisScript } from "./script.ts";
 
 /** Options of {@link RedisConnection}. */
@@ -25,12 +32,21 @@ export interface RedisConnectionOptions {
 }
 
 /**
+ * For how long a link is kept that says that it leads to the wrong server, since it was opened: the server may go on saying
+ * so, and a link for each command would be more than it can bear.
+ */
+const LEAST_AGE: Milliseconds = 250;
+
+/**
  * A named connection to a Redis server or cluster, over one link that is opened when a command first needs it.
  *
  * - Every command ends by its deadline, whether it waits for a link, waits to be written or waits for its answer.
  * - A lost link is not reopened until a command needs one. Commands that need it share one attempt; when that fails,
  *   all of them fail at once with `outcome: "not-sent"`, but those that had joined it late share one more.
- * - A command is sent at most once. What was outstanding on a lost link fails with `outcome: "unknown"`.
+ * - A command is executed at most once. What was outstanding on a lost link fails with `outcome: "unknown"`. What the server
+ *   has refused without executing it, since it is the wrong server or busy with a slot, is sent again within its deadline.
+ * - A link to a server that says that it is the wrong one (`READONLY`, `LOADING`, `NOAUTH` and the like) is given up; on a
+ *   cluster, that node's connection is, and the slots are read again.
  * - Nothing runs while nothing is outstanding. An open link keeps the process alive; {@link close} ends it.
  */
 export class RedisConnection {
@@ -42,6 +58,11 @@ export class RedisConnection {
   readonly #clock: Clock;
   readonly #connector: RedisConnector;
   readonly #sweep: DeadlineSweep = new DeadlineSweep(() => this.#watchForStall());
+  readonly #dispatcher: Dispatcher = {
+    sweep: this.#sweep,
+    dispatch: (command) => this.#dispatch(command),
+    distrust: (link, node, code) => this.#distrust(link, node, code),
+  };
   #link: RedisLink | undefined;
   /** Links that were given up while nodes of them still owed answers. */
   readonly #retired = new Map<RedisLink, Timer>();
@@ -104,7 +125,10 @@ export class RedisConnection {
   ): AsyncGenerator<readonly string[], void, undefined> {
     let nodes: readonly string[] | undefined;
     for (let at = 0; nodes === undefined || at < nodes.length; at++) {
-      const chooseNode = (link: RedisLink): string => (nodes ??= link.nodes)[at] ?? "";
+      const chooseNode = (link: RedisLink): string => {
+        const node = (nodes ??= link.nodes)[at] ?? NOWHERE;
+        return link.nodes.includes(node) ? node : NOWHERE;
+      };
       let cursor = "0";
       do {
         const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
@@ -133,7 +157,7 @@ export class RedisConnection {
     return new Promise((resolve, reject) => {
       // The driver answers in the form that it is asked for.
       const settle = resolve as (reply: RedisReply<string | Buffer>) => void;
-      this.#dispatch(new OutstandingCommand(request, this.#sweep, settle, reject));
+      this.#dispatch(new OutstandingCommand(request, this.#dispatcher, settle, reject));
     });
   }
 
@@ -160,10 +184,20 @@ export class RedisConnection {
     return undefined;
   }
 
+  #distrust(link: RedisLink, node: string, code: string): void {
+    if (link !== this.#link || link.distrust(node, code) || link.age < LEAST_AGE) return;
+    this.#link = undefined;
+    this.#retire(link);
+  }
+
+  /** Ends a link when what is outstanding on it has been answered, or is not going to be. */
   #retire(link: RedisLink): void {
-    if (!link.owesAnswers) return link.destroy();
-    const timer = startTimer(this.#stallTimeout, () => this.#destroy(link));
-    this.#retired.set(link, timer);
+    this.#retired.delete(link);
+    if (!link.owesAnswers || link.isSuspect) return link.destroy();
+    this.#retired.set(
+      link,
+      startTimer(this.#stallTimeout, () => this.#retire(link)),
+    );
   }
 
   #destroy(retired: RedisLink): void {

@@ -13,13 +13,25 @@ export function connectError(label: CommandLabel, failure: DriverFailure): Redis
   if (failure.kind === "reply") return serviceError(label, failure.cause, "not-sent");
   return new RedisConnectionError(
     `${prefix(label)} no connection could be opened (${describeCause(failure.cause)}), so ${label.command} was not ` +
-      `sent. Check that the server runs and that redis.${label.connection} points to it.`,
+      `sent. ${adviceOnOpening(label, failure.cause)}`,
     { outcome: "not-sent", cause: failure.cause },
   );
 }
 
+/** Codes of Node for a certificate that was refused. Source: Node documentation, "X509 certificate error codes". */
+const CERTIFICATE_CODE = /^ERR_TLS_CERT|CERT|^SELF_SIGNED|^UNABLE_TO_(GET|VERIFY)/;
+
+function adviceOnOpening({ connection }: CommandLabel, cause: unknown): string {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+  if (typeof code !== "string" || !CERTIFICATE_CODE.test(code)) {
+    return `Check that the server runs and that redis.${connection} points to it.`;
+  }
+  return `Its certificate was refused. Check \`ca\` and \`servername\` of redis.${connection}.tls.`;
+}
+
 /** A command was handed to the client, and failed. */
 export function commandError(label: CommandLabel, failure: DriverFailure): RedisConnectionError | RedisServiceError {
+  if (failure.atOpening === true) return connectError(label, failure);
   if (failure.kind === "reply") return serviceError(label, failure.cause);
   if (failure.kind === "refused") {
     const message = `the client did not take ${label.command} (${describeCause(failure.cause)}). Nothing was sent.`;
@@ -88,9 +100,39 @@ function serviceError(label: CommandLabel, cause: unknown, known?: Outcome): Red
   });
 }
 
-/** First word of an error reply, by which Redis tells its errors apart. */
+/**
+ * First word of an error reply, by which Redis tells its errors apart. What failed inside a script has it further on:
+ * before Redis 7 in `ERR Error running script (call to f_…): @user_script:1: -READONLY You can't …`.
+ */
 export function replyCode(reply: string): string {
-  return /^[A-Z][A-Z0-9_]*(?= |$)/.exec(reply)?.[0] ?? "ERR";
+  const code = /^[A-Z][A-Z0-9_]*(?= |$)/.exec(reply)?.[0] ?? "ERR";
+  return code === "ERR" ? (/^ERR Error running script .*?: -([A-Z][A-Z0-9_]*) /.exec(reply)?.[1] ?? code) : code;
+}
+
+/**
+ * - `"elsewhere"`: the server is not, or not now, the one that executes commands; another one may be.
+ * - `"later"`: the server is the right one, but cannot execute the command for a moment.
+ */
+export type News = "elsewhere" | "later";
+
+const NEWS: Readonly<Record<string, News>> = {
+  CLUSTERDOWN: "elsewhere",
+  LOADING: "elsewhere",
+  MASTERDOWN: "elsewhere",
+  NOAUTH: "elsewhere",
+  READONLY: "elsewhere",
+  TRYAGAIN: "later",
+  WRONGPASS: "elsewhere",
+};
+
+/** What the code of an error reply says of the way to the data. None of these commands was executed. */
+export function newsOf(code: string): News | undefined {
+  return Object.hasOwn(NEWS, code) ? NEWS[code] : undefined;
+}
+
+/** Code of an error reply; `undefined` for a failure of another kind. */
+export function replyCodeOf({ kind, cause, atOpening }: DriverFailure): string | undefined {
+  return kind === "reply" && atOpening !== true && cause instanceof Error ? replyCode(cause.message) : undefined;
 }
 
 // "ERR unknown command 'EVALSHA', with args beginning with: …" (a renamed command) goes on with the session key.

@@ -22,6 +22,8 @@ export interface RedisServerOptions {
   readonly unixSocket?: boolean;
   /** Listens with TLS, with a certificate of its own making. */
   readonly tls?: boolean;
+  /** What its certificate is for. @defaultValue `"DNS:localhost,IP:127.0.0.1"` */
+  readonly certificateNames?: string;
   /** Password of the default user. */
   readonly password?: string;
   /** An ACL user besides the default one, who may do everything unless `rules` say otherwise. */
@@ -85,7 +87,7 @@ export class RedisServer {
     const folder = makeTemporaryFolder("sojourn-redis");
     const port = options.unixSocket === true ? 0 : await freePort();
     const server = new RedisServer(folder, port, options);
-    if (options.tls === true) makeCertificate(folder);
+    if (options.tls === true) makeCertificate(folder, options.certificateNames);
     writeFileSync(server.#configFile, server.#config().join("\n"));
     await server.#launch();
     return server;
@@ -156,6 +158,12 @@ export class RedisServer {
     await this.#launch();
   }
 
+  /** Starts it again as {@link restart} does, but does not wait until it has loaded its data. */
+  async restartLoading(): Promise<void> {
+    await this.kill();
+    await this.#launch("server initialized");
+  }
+
   /** Ends it and deletes its folder. */
   async stop(): Promise<void> {
     await this.kill();
@@ -180,11 +188,11 @@ export class RedisServer {
     return lines;
   }
 
-  async #launch(): Promise<void> {
+  async #launch(sign = "ready to accept connections"): Promise<void> {
     const child = spawn(this.#command, [this.#configFile], { stdio: ["ignore", "pipe", "inherit"] });
     this.#process = child;
     running.add(child);
-    await outputWith(child, "ready to accept connections");
+    await outputWith(child, sign);
   }
 }
 
@@ -210,9 +218,9 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-function makeCertificate(folder: string): void {
+function makeCertificate(folder: string, names = "DNS:localhost,IP:127.0.0.1"): void {
   const files = ["-keyout", join(folder, "key.pem"), "-out", join(folder, "certificate.pem")];
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+  const subject = ["-subj", "/CN=localhost", "-addext", `subjectAltName=${names}`];
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   execFileSync("openssl", ["req", "-x509", "-days", "1", ...key, ...files, ...subject], { stdio: "pipe" });
 }
