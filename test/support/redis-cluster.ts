@@ -34,6 +34,7 @@ export class RedisCluster {
       // A node that is frozen for a test must not make the others refuse their keys.
       "cluster-require-full-coverage no",
       `cluster-node-timeout ${nodeTimeout}`,
+      "repl-diskless-sync-delay 0",
       ...(options.config ?? []),
     ];
     const servers = await Promise.all(

@@ -28,6 +28,8 @@ export interface RedisServerOptions {
   readonly password?: string;
   /** An ACL user besides the default one, who may do everything unless `rules` say otherwise. */
   readonly user?: { readonly name: string; readonly password: string; readonly rules?: string };
+  /** Makes it a sentinel that watches a master; two of them have to agree that it is down. */
+  readonly sentinelOf?: { readonly name: string; readonly port: number };
   /** Further lines of redis.conf. */
   readonly config?: readonly string[];
 }
@@ -97,7 +99,9 @@ export class RedisServer {
   get settings(): RedisServerSettings | RedisSocketSettings {
     const login = this.#options.password === undefined ? {} : { password: this.#options.password };
     if (this.socketPath !== undefined) return { path: this.socketPath, ...login };
-    const tls = this.#options.tls === true ? { ca: readFileSync(this.certificate) } : false;
+    const { certificateNames } = this.#options;
+    const servername = certificateNames === undefined ? {} : { servername: certificateNames.replace("DNS:", "") };
+    const tls = this.#options.tls === true ? { ca: readFileSync(this.certificate), ...servername } : false;
     return { host: "127.0.0.1", port: this.port, tls, ...login };
   }
 
@@ -175,7 +179,8 @@ export class RedisServer {
   }
 
   #config(): string[] {
-    const { appendonly, password, user, tls, config = [] } = this.#options;
+    const { appendonly, password, user, tls, sentinelOf, config = [] } = this.#options;
+    if (sentinelOf !== undefined) return [...this.#sentinelConfig(sentinelOf), ...config];
     const lines = ["bind 127.0.0.1", `dir ${this.folder}`, 'save ""', "enable-debug-command yes", ...config];
     lines.push(tls === true ? "port 0" : `port ${this.port}`);
     if (tls === true) lines.push(`tls-port ${this.port}`, "tls-auth-clients no");
@@ -188,11 +193,26 @@ export class RedisServer {
     return lines;
   }
 
+  #sentinelConfig({ name, port }: { name: string; port: number }): string[] {
+    const login = this.#options.password === undefined ? [] : [`requirepass ${this.#options.password}`];
+    return [
+      "bind 127.0.0.1",
+      `dir ${this.folder}`,
+      `port ${this.port}`,
+      `sentinel monitor ${name} 127.0.0.1 ${port} 2`,
+      `sentinel down-after-milliseconds ${name} 1000`,
+      `sentinel failover-timeout ${name} 3000`,
+      ...login,
+    ];
+  }
+
   async #launch(sign = "ready to accept connections"): Promise<void> {
-    const child = spawn(this.#command, [this.#configFile], { stdio: ["ignore", "pipe", "inherit"] });
+    const isSentinel = this.#options.sentinelOf !== undefined;
+    const args = isSentinel ? [this.#configFile, "--sentinel"] : [this.#configFile];
+    const child = spawn(this.#command, args, { stdio: ["ignore", "pipe", "inherit"] });
     this.#process = child;
     running.add(child);
-    await outputWith(child, sign);
+    await outputWith(child, isSentinel ? "sentinel id is" : sign);
   }
 }
 

@@ -111,7 +111,8 @@ export class NodeRedisDriver implements RedisDriver {
 
   /** Sends nothing more, and ends the connection when what is outstanding has been answered. */
   async drain(): Promise<void> {
-    await this.#client.close();
+    if (this.isReady) await this.#client.close();
+    else this.destroy();
   }
 
   destroy(): void {

@@ -174,7 +174,7 @@ describeWithRedis("a master that cannot be connected", () => {
     await cluster.nodes[0]?.command("CONFIG", "SET", "maxclients", "1");
     const connection = connectionForTest({ cluster: cluster.urls.slice(1) });
     const error = await expectServiceError(connection.command(["GET", key], within(), key), "not-sent");
-    expect(error.cause).toMatchObject({ message: "ERR max number of clients reached" });
+    expect(error.cause).toMatchObject({ message: "ERR max number of clients + cluster connections reached" });
   });
 
   it("since its certificate is for another name, is reported with that, and `servername` says which", async () => {
@@ -225,22 +225,27 @@ describeWithRedis("a cluster that announces addresses at which it cannot be reac
 });
 
 describeWithRedis("a cluster of six", () => {
-  it.each(["FAILOVER", "TAKEOVER"])("costs no command when a replica takes over by %s", async (kind) => {
+  // A take-over does not ask the old master, which may go on for a moment: what it takes then is lost (see the guide).
+  it.each([
+    { kind: "FAILOVER", options: [], most: 0 },
+    { kind: "TAKEOVER", options: ["TAKEOVER"], most: 100 },
+  ])("costs no command when a replica takes over by $kind", async ({ options, most }) => {
     const cluster = await clusterForTest(3, { hasReplicas: true });
     const connection = connectionForTest({ cluster: cluster.urls });
     const key = keyOn(cluster, 0);
     await connection.command(["SET", key, "0"], within(), key);
     await cluster.nodes[0]?.command("WAIT", "1", "1000");
     const replica = cluster.replicas[0] as RedisServer;
-    await replica.command("CLUSTER", "FAILOVER", ...(kind === "TAKEOVER" ? [kind] : []));
+    await replica.command("CLUSTER", "FAILOVER", ...options);
     let count = 0;
     for (const end = performance.now() + 3000; performance.now() < end; await sleep(5)) {
       await connection.command(["INCR", key], within(1000), key);
       count++;
     }
     expect(String(await replica.command("ROLE"))).toMatch(/^master/);
-    // A take-over does not ask the old master, which may go on for a moment: what it takes then is lost (see the guide).
-    if (kind === "FAILOVER") expect(await connection.command(["GET", key], within(), key)).toBe(String(count));
+    const lost = count - Number(await connection.command(["GET", key], within(), key));
+    expect(lost).toBeGreaterThanOrEqual(0);
+    expect(lost).toBeLessThanOrEqual(most);
   });
 
   it("heals by itself when a master is killed, and nothing is executed twice", async () => {

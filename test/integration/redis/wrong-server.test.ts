@@ -163,10 +163,10 @@ describeWithRedis("a server that is the right one again within the deadline", ()
 
   it("costs no command: LOADING", async () => {
     const server = await serverForTest({
-      appendonly: true,
       config: ["key-load-delay 1500", "loading-process-events-interval-bytes 1024"],
     });
     for (let at = 0; at < 300; at++) await server.command("SET", `key${at}`, "x".repeat(1000));
+    await server.command("SAVE");
     await server.restartLoading();
     const connection = connectionForTest(server.settings);
     expect(await connection.command(["GET", "key0"], within(10_000))).toHaveLength(1000);
