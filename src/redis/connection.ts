@@ -15,6 +15,7 @@ import { closedError, deadlineError } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { RedisNode } from "./node.ts";
 import { type Dispatcher, OutstandingCommand, type Request } from "./outstanding-command.ts";
+import type { WaitFor } from "./replication.ts";
 import type { RedisScript } from "./script.ts";
 
 /** Options of {@link RedisConnection}. */
@@ -28,6 +29,10 @@ export interface RedisConnectionOptions {
   readonly stallTimeout: Milliseconds;
   /** Whether the link leads to a cluster. @defaultValue `false` */
   readonly isCluster?: boolean;
+  /** Whether it is a client of the application. @defaultValue `false` */
+  readonly isGiven?: boolean;
+  /** What is waited for behind each command. @defaultValue nothing */
+  readonly waitFor?: WaitFor | undefined;
   readonly clock?: Clock;
 }
 
@@ -54,6 +59,9 @@ export class RedisConnection {
   readonly name: string;
   /** Whether the link leads to a cluster, where the keys of one command have to lie in one slot. */
   readonly isCluster: boolean;
+  /** Whether it is a client of the application. */
+  readonly isGiven: boolean;
+  readonly #options: RedisConnectionOptions;
   readonly #stallTimeout: Milliseconds;
   readonly #clock: Clock;
   readonly #connector: RedisConnector;
@@ -66,15 +74,29 @@ export class RedisConnection {
   #link: RedisLink | undefined;
   /** Links that were given up while nodes of them still owed answers. */
   readonly #retired = new Map<RedisLink, Timer>();
+  /** Connections for writes that wait. */
+  readonly #waiting: RedisConnection[] = [];
   #isClosed = false;
 
   constructor(options: RedisConnectionOptions) {
     const { name, driver, connectTimeout, stallTimeout, isCluster = false, clock = systemClock } = options;
     this.name = name;
     this.isCluster = isCluster;
+    this.isGiven = options.isGiven ?? false;
+    this.#options = options;
     this.#stallTimeout = stallTimeout;
     this.#clock = clock;
     this.#connector = new RedisConnector({ driver, connectTimeout, clock });
+  }
+
+  /**
+   * Makes another connection to the same server, on which each command counts as done when enough replicas have it. What waits
+   * holds up all that is sent behind it, so reads and other writes are not for this one. It is closed with this one.
+   */
+  waitingFor(waitFor: WaitFor): RedisConnection {
+    const connection = new RedisConnection({ ...this.#options, waitFor });
+    this.#waiting.push(connection);
+    return connection;
   }
 
   /**
@@ -93,7 +115,8 @@ export class RedisConnection {
     key?: string,
     form?: Form,
   ): Promise<RedisReply<ReplyString<Form>>> {
-    return this.#issue({ command: args[0], connection: this.name, key, argsFor: () => args, form, deadline });
+    const { waitFor } = this.#options;
+    return this.#issue({ command: args[0], connection: this.name, key, argsFor: () => args, form, deadline, waitFor });
   }
 
   /** Runs a script, as {@link command} sends a command. The first of the keys decides the node. */
@@ -106,7 +129,8 @@ export class RedisConnection {
   ): Promise<RedisReply<ReplyString<Form>>> {
     const argsFor = (node: RedisNode): readonly RedisArgument[] => node.scriptArgs(script, keys, args);
     const command = `script ${script.name}`;
-    return this.#issue({ command, connection: this.name, key: keys[0], argsFor, form, script, deadline });
+    const { waitFor } = this.#options;
+    return this.#issue({ command, connection: this.name, key: keys[0], argsFor, form, script, deadline, waitFor });
   }
 
   /**
@@ -144,7 +168,7 @@ export class RedisConnection {
   /** Lets outstanding commands end, each within its deadline, then closes the link. Later commands are refused. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#sweep.drained();
+    await Promise.all([this.#sweep.drained(), ...this.#waiting.map((each) => each.close())]);
     this.#connector.close();
     this.#link?.destroy();
     this.#link = undefined;

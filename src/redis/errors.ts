@@ -12,7 +12,7 @@ export interface CommandLabel {
 export function connectError(label: CommandLabel, failure: DriverFailure): RedisConnectionError | RedisServiceError {
   if (failure.kind === "reply") return serviceError(label, failure.cause, "not-sent");
   return new RedisConnectionError(
-    `${prefix(label)} no connection could be opened (${describeCause(failure.cause)}), so ${label.command} was not ` +
+    `${prefixOf(label)} no connection could be opened (${describeCause(failure.cause)}), so ${label.command} was not ` +
       `sent. ${adviceOnOpening(label, failure.cause)}`,
     { outcome: "not-sent", cause: failure.cause },
   );
@@ -35,10 +35,10 @@ export function commandError(label: CommandLabel, failure: DriverFailure): Redis
   if (failure.kind === "reply") return serviceError(label, failure.cause);
   if (failure.kind === "refused") {
     const message = `the client did not take ${label.command} (${describeCause(failure.cause)}). Nothing was sent.`;
-    return new RedisConnectionError(`${prefix(label)} ${message}`, { outcome: "not-sent", cause: failure.cause });
+    return new RedisConnectionError(`${prefixOf(label)} ${message}`, { outcome: "not-sent", cause: failure.cause });
   }
   return new RedisConnectionError(
-    `${prefix(label)} the connection was lost before ${label.command} was answered (${describeCause(failure.cause)}). ` +
+    `${prefixOf(label)} the connection was lost before ${label.command} was answered (${describeCause(failure.cause)}). ` +
       "It may or may not have been executed.",
     { outcome: "unknown", cause: failure.cause },
   );
@@ -51,12 +51,12 @@ export function deadlineError(label: CommandLabel, deadline: Deadline, outcome: 
     outcome === "not-sent"
       ? `${label.command} could not be sent ${within}.`
       : `${label.command} was not answered ${within}. It may or may not have been executed.`;
-  return new RedisConnectionError(`${prefix(label)} ${what} Check the server's load and the network.`, { outcome });
+  return new RedisConnectionError(`${prefixOf(label)} ${what} Check the server's load and the network.`, { outcome });
 }
 
 /** A command was issued after `close()`. */
 export function closedError(label: CommandLabel): RedisConnectionError {
-  const message = `${prefix(label)} it has been closed, so ${label.command} was not sent.`;
+  const message = `${prefixOf(label)} it has been closed, so ${label.command} was not sent.`;
   return new RedisConnectionError(message, { outcome: "not-sent" });
 }
 
@@ -92,19 +92,23 @@ const REFUSALS: Readonly<Record<string, string>> = {
 function serviceError(label: CommandLabel, cause: unknown, known?: Outcome): RedisServiceError {
   const reply = cause instanceof Error ? cause.message : "";
   const code = replyCode(reply);
-  const isRefusal = Object.hasOwn(REFUSALS, code);
-  const advice = isRefusal ? REFUSALS[code] : "See `cause` for the server's words.";
-  return new RedisServiceError(`${prefix(label)} Redis answered ${label.command} with ${code}. ${advice}`, {
-    outcome: known ?? (isRefusal ? "not-sent" : "unknown"),
+  const advice = Object.hasOwn(REFUSALS, code) ? REFUSALS[code] : "See `cause` for the server's words.";
+  return new RedisServiceError(`${prefixOf(label)} Redis answered ${label.command} with ${code}. ${advice}`, {
+    outcome: known ?? (Object.hasOwn(REFUSALS, code) && !DENIED_IN_SCRIPT.test(reply) ? "not-sent" : "unknown"),
     cause: withoutArguments(cause, reply),
   });
 }
 
+/** An ACL denial of a command inside a script, by Redis 7.0 and by later ones. Commands before it may have been executed. */
+const DENIED_IN_SCRIPT = /^ERR (The user executing the script can't|ACL failure in script)/;
+
 /**
  * First word of an error reply, by which Redis tells its errors apart. What failed inside a script has it further on:
- * before Redis 7 in `ERR Error running script (call to f_…): @user_script:1: -READONLY You can't …`.
+ * before Redis 7 in `ERR Error running script (call to f_…): @user_script:1: -READONLY You can't …`. A denial by the ACL has
+ * none there, and counts as NOPERM.
  */
 export function replyCode(reply: string): string {
+  if (DENIED_IN_SCRIPT.test(reply)) return "NOPERM";
   const code = /^[A-Z][A-Z0-9_]*(?= |$)/.exec(reply)?.[0] ?? "ERR";
   return code === "ERR" ? (/^ERR Error running script .*?: -([A-Z][A-Z0-9_]*) /.exec(reply)?.[1] ?? code) : code;
 }
@@ -142,7 +146,7 @@ function withoutArguments(cause: unknown, reply: string): unknown {
   return QUOTED_ARGUMENTS.test(reply) ? new Error(reply.replace(QUOTED_ARGUMENTS, "")) : cause;
 }
 
-function prefix(label: CommandLabel): string {
+export function prefixOf(label: CommandLabel): string {
   return `Redis connection "${label.connection}":`;
 }
 

@@ -16,6 +16,7 @@ import {
 } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { Recipient, RedisNode } from "./node.ts";
+import { replicationError, type ReplicatedRecipient, ReplicatedWrite, waitArgs, type WaitFor } from "./replication.ts";
 import type { RedisScript } from "./script.ts";
 
 /** What is to be sent. */
@@ -29,6 +30,8 @@ export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabe
   /** How the strings of the reply are read. @defaultValue `"text"` */
   readonly form?: Form | undefined;
   readonly script?: RedisScript;
+  /** What is waited for behind it, on the same connection. */
+  readonly waitFor?: WaitFor | undefined;
   readonly deadline: Deadline;
 }
 
@@ -59,7 +62,7 @@ const LONGEST_PAUSE: Milliseconds = 200;
  * It is sent again only when a reply proves that it was not executed: the key is elsewhere, the script is not loaded, or
  * the server is the wrong one or not able to for the moment.
  */
-export class OutstandingCommand implements Expirable, Recipient {
+export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecipient {
   readonly deadline: Deadline;
   slot = -1;
   readonly #request: Request;
@@ -120,6 +123,10 @@ export class OutstandingCommand implements Expirable, Recipient {
     if (code === undefined || !this.#goesOn(code, failure)) this.#fail(commandError(this.#request, failure));
   }
 
+  onShortage(shortage: string | DriverFailure): void {
+    this.#fail(replicationError(this.#request, shortage));
+  }
+
   expire(): void {
     this.#node?.noteMissedDeadline();
     if (this.#node !== undefined) this.#fail(deadlineError(this.#request, this.deadline, "unknown"));
@@ -173,7 +180,21 @@ export class OutstandingCommand implements Expirable, Recipient {
   #write(node: RedisNode): void {
     this.#node = node;
     if (this.#isAsking) node.ask();
-    node.send(this.#request.argsFor(node), this.#request.key, this.#request.form ?? "text", this);
+    const { key, form = "text", waitFor } = this.#request;
+    const args = this.#request.argsFor(node);
+    if (waitFor === undefined) node.send(args, key, form, this);
+    else this.#writeAndWait(node, args, waitFor);
+  }
+
+  #writeAndWait(node: RedisNode, args: readonly RedisArgument[], waitFor: WaitFor): void {
+    const { key, form = "text" } = this.#request;
+    const write = new ReplicatedWrite(this, waitFor);
+    node.send(args, key, form, write);
+    node.send(waitArgs(waitFor, this.deadline), undefined, "text", {
+      isSettled: false,
+      onReply: (reply) => write.onWaited(reply),
+      onFailure: (failure) => write.onWaitFailure(failure),
+    });
   }
 
   #fail(error: Error): void {

@@ -79,7 +79,8 @@ function openLater(name: string, input: unknown): RedisConnection {
   const settings = parseConnectionSettings(input, setting);
   const { connectTimeout, stallTimeout } = settings;
   const isCluster = "cluster" in settings || ("client" in settings && isNodeRedisCluster(settings.client));
-  return new RedisConnection({ name, driver: driverFor(settings, setting), connectTimeout, stallTimeout, isCluster });
+  const driver = driverFor(settings, setting);
+  return new RedisConnection({ name, driver, connectTimeout, stallTimeout, isCluster, isGiven: "client" in settings });
 }
 
 function driverFor(

@@ -128,6 +128,9 @@ export class RedisCluster {
     const id = String(await this.nodes[index]?.command("CLUSTER", "MYID"));
     await replica.command("CLUSTER", "REPLICATE", id);
     while (!String(await replica.command("INFO", "replication")).includes("master_link_status:up")) await sleep(50);
+    for (const node of this.all) {
+      while (((await node.command("CLUSTER", "REPLICAS", id)) as unknown[]).length === 0) await sleep(50);
+    }
   }
 
   #rangeOf(index: number): { first: number; last: number } {

@@ -18,6 +18,7 @@ const READ = new RedisScript("bucket-read", new URL("../../redis/scripts/bucket-
 const CREATE = new RedisScript("bucket-create", new URL("../../redis/scripts/bucket-create.lua", import.meta.url));
 const CHANGE = new RedisScript("bucket-change", new URL("../../redis/scripts/bucket-change.lua", import.meta.url));
 const DELETE = new RedisScript("bucket-delete", new URL("../../redis/scripts/bucket-delete.lua", import.meta.url));
+import type { StoreConnections } from "./wait-for.ts";
 
 /** What {@link BucketSessionStore} is made from. */
 export interface BucketSessionStoreOptions {
@@ -39,29 +40,34 @@ export class BucketSessionStore implements SessionStore {
   readonly users: RedisUserIndex;
   readonly tombstones: RedisTombstones;
   readonly #connection: RedisConnection;
+  readonly #vital: RedisConnection;
+  readonly #commits: RedisConnection;
   readonly #keys: BucketKeys;
   readonly #values: BucketValues;
   readonly #walk: BucketWalk;
   readonly #hashKeysCheckForExpiry: HashKeysCheckForExpiry;
   #hasCheckedLimits = false;
 
-  constructor(connection: RedisConnection, { keys, values, hashKeysCheckForExpiry }: BucketSessionStoreOptions) {
-    this.#connection = connection;
+  constructor(connections: StoreConnections, { keys, values, hashKeysCheckForExpiry }: BucketSessionStoreOptions) {
+    const { usual, vital, commits } = connections;
+    this.#connection = usual;
+    this.#vital = vital;
+    this.#commits = commits;
     this.#keys = keys;
     this.#values = values;
-    this.#walk = new BucketWalk(connection, keys);
+    this.#walk = new BucketWalk(usual, keys);
     this.#hashKeysCheckForExpiry = hashKeysCheckForExpiry;
-    this.users = new RedisUserIndex(connection, `${keys.namespace.slice(0, -1)}-users:`);
-    this.tombstones = new RedisTombstones(connection, `${keys.namespace.slice(0, -1)}-moved:`);
+    this.users = new RedisUserIndex(usual, vital, `${keys.namespace.slice(0, -1)}-users:`);
+    this.tombstones = new RedisTombstones(usual, `${keys.namespace.slice(0, -1)}-moved:`);
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
-    const reply = await this.#run(READ, key, [], deadline);
+    const reply = await this.#run(this.#connection, READ, key, [], deadline);
     return Buffer.isBuffer(reply) ? this.#values.decode(reply) : undefined;
   }
 
   async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
-    const reply = await this.#run(CREATE, key, [toRedisTtl(ttl), this.#values.encode(record)], deadline);
+    const reply = await this.#run(this.#vital, CREATE, key, [toRedisTtl(ttl), this.#values.encode(record)], deadline);
     this.#checkLimitsOnce(deadline);
     return { status: reply === 1 ? "created" : "exists" };
   }
@@ -73,19 +79,20 @@ export class BucketSessionStore implements SessionStore {
     ttl: Milliseconds,
     deadline: Deadline,
   ): Promise<CommitResult> {
-    return this.#change(key, etag, [toRedisTtl(ttl), this.#values.encode(record)], deadline);
+    const args = [toRedisTtl(ttl), this.#values.encode(record)];
+    return this.#change(this.#commits, key, etag, args, deadline);
   }
 
   touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
-    return this.#change(key, etag, [toRedisTtl(ttl)], deadline);
+    return this.#change(this.#connection, key, etag, [toRedisTtl(ttl)], deadline);
   }
 
   async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
-    return (await this.#run(DELETE, key, [], deadline)) === 1;
+    return (await this.#run(this.#vital, DELETE, key, [], deadline)) === 1;
   }
 
   deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
-    return this.#change(key, etag, [], deadline);
+    return this.#change(this.#vital, key, etag, [], deadline);
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
@@ -113,25 +120,28 @@ export class BucketSessionStore implements SessionStore {
   }
 
   async #change(
+    connection: RedisConnection,
     key: SessionKey,
     etag: Etag,
     args: readonly RedisArgument[],
     deadline: Deadline,
   ): Promise<CommitResult> {
-    const reply = await this.#run(CHANGE, key, [nonceOf(etag), ...luaRange(etag), etag.text, ...args], deadline);
+    const version = [nonceOf(etag), ...luaRange(etag), etag.text];
+    const reply = await this.#run(connection, CHANGE, key, [...version, ...args], deadline);
     if (reply === null) return { status: "gone" };
     if (!Buffer.isBuffer(reply)) return { status: "committed" };
     return { status: "conflict", record: this.#values.decode(reply) };
   }
 
   #run(
+    connection: RedisConnection,
     script: RedisScript,
     key: SessionKey,
     args: readonly RedisArgument[],
     deadline: Deadline,
   ): Promise<RedisReply<string | Buffer>> {
     const { hash, field } = this.#keys.placeOf(key);
-    return this.#connection.run(script, [hash], [field, ...args], deadline, "bytes");
+    return connection.run(script, [hash], [field, ...args], deadline, "bytes");
   }
 
   #checkLimitsOnce(deadline: Deadline): void {

@@ -96,9 +96,9 @@ describeWithRedis("a slot on its way to another node", () => {
     const [here, there] = [`{${key}}here`, `{${key}}there`];
     for (const each of [here, there]) await connection.command(["SET", each, each], within(), each);
     const arrive = await beginMoving(cluster, slotOf(key), there);
-    const slow = connection.command(["MGET", here, there], within(300), here);
+    const slow = connection.command(["MGET", here, there], within(250), here);
     const error = await expectServiceError(slow, "not-sent");
-    expect(await timeOf(slow)).toBeLessThan(300 + MARGIN);
+    expect(await timeOf(slow)).toBeLessThan(250 + MARGIN);
     expect(error.message).toContain("with TRYAGAIN.");
     const patient = connection.command(["MGET", here, there], within(5000), here);
     await sleep(300);
@@ -233,8 +233,9 @@ describeWithRedis("a cluster of six", () => {
     const cluster = await clusterForTest(3, { hasReplicas: true });
     const connection = connectionForTest({ cluster: cluster.urls });
     const key = keyOn(cluster, 0);
-    await connection.command(["SET", key, "0"], within(), key);
-    await cluster.nodes[0]?.command("WAIT", "1", "1000");
+    await connection.command(["GET", key], within(), key);
+    await cluster.nodes[0]?.command("SET", key, "0");
+    expect(await cluster.nodes[0]?.command("WAIT", "1", "5000")).toBe(1);
     const replica = cluster.replicas[0] as RedisServer;
     await replica.command("CLUSTER", "FAILOVER", ...options);
     let count = 0;
@@ -252,8 +253,9 @@ describeWithRedis("a cluster of six", () => {
     const cluster = await clusterForTest(3, { hasReplicas: true, nodeTimeout: 1000 });
     const connection = connectionForTest({ cluster: cluster.urls });
     const key = keyOn(cluster, 0);
-    await connection.command(["SET", key, "0"], within(), key);
-    await cluster.nodes[0]?.command("WAIT", "1", "1000");
+    await connection.command(["GET", key], within(), key);
+    await cluster.nodes[0]?.command("SET", key, "0");
+    expect(await cluster.nodes[0]?.command("WAIT", "1", "5000")).toBe(1);
     await cluster.nodes[0]?.kill();
     await expect
       .poll(() => connection.command(["GET", key], within(500), key).catch(() => "down"), { timeout: 15_000 })

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createSentinel } from "@redis/client";
 import { expect, it, onTestFinished } from "vitest";
 
+import type { StoreConnectionError } from "../../../src/core/errors.ts";
 import type { RedisConnection } from "../../../src/redis/connection.ts";
 import type { RedisConnectionSettings } from "../../../src/redis/settings.ts";
 import {
@@ -50,7 +51,9 @@ function countOn(connection: RedisConnection): { stop(): Promise<{ acknowledged:
     for (; !isOver; await sleep(2)) {
       await connection.command(["INCR", "n"], within(1000)).then(
         () => counts.acknowledged++,
-        (error: { outcome: string }) => void (error.outcome === "unknown" && counts.unknown++),
+        (error: unknown) => {
+          if ((error as StoreConnectionError).outcome === "unknown") counts.unknown++;
+        },
       );
     }
   };
