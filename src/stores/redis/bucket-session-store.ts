@@ -13,12 +13,12 @@ import { type BucketValues, nonceOf } from "./bucket-values.ts";
 import { BucketWalk, type HashKeysCheckForExpiry } from "./bucket-walk.ts";
 import { RedisTombstones } from "./redis-tombstones.ts";
 import { RedisUserIndex } from "./redis-user-index.ts";
+import type { StoreConnections } from "./wait-for.ts";
 
 const READ = new RedisScript("bucket-read", new URL("../../redis/scripts/bucket-read.lua", import.meta.url));
 const CREATE = new RedisScript("bucket-create", new URL("../../redis/scripts/bucket-create.lua", import.meta.url));
 const CHANGE = new RedisScript("bucket-change", new URL("../../redis/scripts/bucket-change.lua", import.meta.url));
 const DELETE = new RedisScript("bucket-delete", new URL("../../redis/scripts/bucket-delete.lua", import.meta.url));
-import type { StoreConnections } from "./wait-for.ts";
 
 /** What {@link BucketSessionStore} is made from. */
 export interface BucketSessionStoreOptions {

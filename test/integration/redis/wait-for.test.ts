@@ -10,7 +10,7 @@ import type { Sessions } from "../../../src/session/sessions.ts";
 import { redisBucketSessionStore, redisSessionStore, type RedisWaitFor } from "../../../src/stores/redis/index.ts";
 import { RedisCluster } from "../../support/redis-cluster.ts";
 import { errorOf, serverForTest, timeOf } from "../../support/redis-connections.ts";
-import { describeWithRecentRedis, describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { describeWithRecentRedis, describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 import { Browser, type Data } from "../../support/session-harness.ts";
 
 let projects = 0;
@@ -67,7 +67,7 @@ describeWithRedis("waitFor", () => {
 
     it("each of them is an error of unknown outcome without the replica, and stands; commits go on", async () => {
       const { primary, replica } = await withReplica();
-      const sessions = sessionsOn(primary.url, { replicas: 1, timeout: "100ms" }, layout);
+      const sessions = sessionsOn(primary.url, { replicas: 1, timeout: "400ms" }, layout);
       const browsers = [new Browser(sessions), new Browser(sessions)] as const;
       for (const browser of browsers) await browser.request((session) => session.login(1));
       replica.freeze();
@@ -83,7 +83,7 @@ describeWithRedis("waitFor", () => {
 
   it("with `commits` they wait, too", async () => {
     const { primary, replica } = await withReplica();
-    const sessions = sessionsOn(primary.url, { timeout: "100ms", commits: true });
+    const sessions = sessionsOn(primary.url, { timeout: "400ms", commits: true });
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["n"] = 1));
     replica.freeze();
@@ -129,7 +129,7 @@ describeWithRedis("waitFor on a cluster", () => {
   afterAll(() => cluster?.stop());
 
   it("waits for the replica of the node that has the session", async () => {
-    const sessions = sessionsOn({ cluster: cluster.urls }, { timeout: "200ms" });
+    const sessions = sessionsOn({ cluster: cluster.urls }, { timeout: "400ms" });
     for (let n = 0; n < 12; n++) await new Browser(sessions).request((session) => session.login(n));
     const [frozen] = cluster.replicas as [RedisServer];
     frozen.freeze();
