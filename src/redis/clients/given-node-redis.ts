@@ -31,7 +31,7 @@ export function isNodeRedisClient(value: unknown): value is NodeRedisClient {
 // The client's own settings may say otherwise: its time-out would cost an AbortSignal a command, and its mapping of
 // types could turn texts into Buffers.
 export const COMMAND_OPTIONS = { timeout: 0, typeMapping: {} };
-export const BYTES_OPTIONS = { ...COMMAND_OPTIONS, ...BYTES };
+export const BYTES_OPTIONS: object = { ...COMMAND_OPTIONS, ...BYTES };
 
 /** What ends the wait for a client that is connecting. */
 const CONNECT_EVENTS = ["ready", "error", "end", "terminated"];

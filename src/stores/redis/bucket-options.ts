@@ -8,7 +8,7 @@ import type { BucketKeyGenerators } from "./bucket-keys.ts";
 import type { BucketCompression } from "./bucket-values.ts";
 import type { RecordCompressor } from "./record-compressor.ts";
 import type { HashKeysCheckForExpiry } from "./bucket-walk.ts";
-import { type RedisWaitFor, waitForSchema } from "./wait-for.ts";
+import { type CheckedWaitFor, type RedisWaitFor, waitForSchema } from "./wait-for.ts";
 
 /** Options of {@link redisBucketSessionStore}. */
 export interface RedisBucketSessionStoreOptions extends BucketKeyGenerators {
@@ -83,7 +83,7 @@ const schema = settingsObject({
 export interface BucketOptions {
   readonly connection: string | undefined;
   readonly prefix: string;
-  readonly waitFor: v.InferOutput<typeof waitForSchema>;
+  readonly waitFor: CheckedWaitFor | undefined;
   readonly generators: BucketKeyGenerators;
   readonly compression: BucketCompression;
   readonly hashKeysCheckForExpiry: HashKeysCheckForExpiry;

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { type Duration, durationSchema } from "../../core/durations.ts";
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { settingsObject } from "../../core/settings.ts";
+import type { WaitFor } from "../../redis/replication.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 
 /** Which writes of sessions wait until other servers have them, and for how long. */
@@ -34,7 +35,12 @@ export interface RedisWaitFor {
 
 const REPLICAS = "a whole number from 1, or from 0 with onDisk";
 
-export const waitForSchema = v.optional(
+/** {@link RedisWaitFor}, checked and complete. */
+export interface CheckedWaitFor extends WaitFor {
+  readonly commits: boolean;
+}
+
+export const waitForSchema: v.GenericSchema<RedisWaitFor | undefined, CheckedWaitFor | undefined> = v.optional(
   settingsObject({
     replicas: v.optional(v.pipe(v.number(REPLICAS), v.safeInteger(REPLICAS), v.minValue(0, REPLICAS)), 1),
     timeout: v.optional(durationSchema({ least: "1ms" }), "500ms"),
@@ -59,7 +65,7 @@ export interface StoreConnections {
  */
 export function storeConnections(
   usual: RedisConnection,
-  waitFor: v.InferOutput<typeof waitForSchema>,
+  waitFor: CheckedWaitFor | undefined,
   setting: string,
 ): StoreConnections {
   if (waitFor === undefined) return { usual, vital: usual, commits: usual };
