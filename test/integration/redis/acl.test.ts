@@ -45,10 +45,10 @@ async function useEverything(redis: RedisConnectionSettings, layout: keyof typeo
   }
   await browsers[4]?.request((session) => session.logout());
   for await (const listed of sessions.ofUser(1)) expect(listed).toBeDefined();
+  await sessions.clearExpired();
   await sessions.revokeUser(1);
   await browsers[0]?.request((session) => session.login(2));
   await sessions.revokeUser(2, { scan: true });
-  await sessions.clearExpired();
   await sessions.ping();
 
   const cache = caches.default;
