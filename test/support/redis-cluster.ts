@@ -82,10 +82,40 @@ export class RedisCluster {
     const slots = Array.from({ length: last - first + 1 }, (_, at) => String(first + at));
     await leaving.command("FLUSHALL");
     await this.assign(slots, heir, [heir, leaving, ...this.nodes.filter((node) => node !== heir && node !== leaving)]);
+    await this.forget(leaving);
+  }
+
+  /** Lets a master without slots leave, as {@link remove} does. */
+  async forget(leaving: RedisServer): Promise<void> {
     const id = String(await leaving.command("CLUSTER", "MYID"));
-    const others = this.nodes.filter((node) => node !== leaving);
+    const heirId = String(await this.nodes.find((node) => node !== leaving)?.command("CLUSTER", "MYID"));
+    const orphan = this.replicas[this.nodes.indexOf(leaving)];
+    if (orphan !== undefined) await orphan.command("CLUSTER", "REPLICATE", heirId);
+    const others = this.all.filter((node) => node !== leaving);
     await Promise.all(others.map((node) => node.command("CLUSTER", "FORGET", id)));
     await leaving.command("CLUSTER", "RESET", "SOFT");
+  }
+
+  /** Moves a slot with its keys, as `redis-cli --cluster reshard` does. */
+  async moveSlot(slot: number, from: RedisServer, to: RedisServer): Promise<void> {
+    await this.#announceMove(slot, from, to);
+    for (let keys = await keysIn(slot, from); keys.length > 0; keys = await keysIn(slot, from)) {
+      await migrate(keys, from, to);
+    }
+    await this.assign([String(slot)], to, [to, from, ...this.nodes.filter((node) => node !== from && node !== to)]);
+  }
+
+  /** Begins to move a slot, and moves every other one of its keys. */
+  async beginMove(slot: number, from: RedisServer, to: RedisServer): Promise<void> {
+    await this.#announceMove(slot, from, to);
+    const keys = (await keysIn(slot, from)).filter((_, index) => index % 2 === 0);
+    if (keys.length > 0) await migrate(keys, from, to);
+  }
+
+  async #announceMove(slot: number, from: RedisServer, to: RedisServer): Promise<void> {
+    const [fromId, toId] = await Promise.all([from, to].map((node) => node.command("CLUSTER", "MYID")));
+    await to.command("CLUSTER", "SETSLOT", String(slot), "IMPORTING", String(fromId));
+    await from.command("CLUSTER", "SETSLOT", String(slot), "MIGRATING", String(toId));
   }
 
   /** Gives slots to a node, and tells the nodes in their order. */
@@ -137,6 +167,14 @@ export class RedisCluster {
     const size = Math.ceil(SLOTS / this.nodes.length);
     return { first: index * size, last: Math.min((index + 1) * size, SLOTS) - 1 };
   }
+}
+
+async function keysIn(slot: number, node: RedisServer): Promise<string[]> {
+  return (await node.command("CLUSTER", "GETKEYSINSLOT", String(slot), "100")) as string[];
+}
+
+async function migrate(keys: readonly string[], from: RedisServer, to: RedisServer): Promise<void> {
+  await from.command("MIGRATE", "127.0.0.1", String(to.port), "", "0", "5000", "REPLACE", "KEYS", ...keys);
 }
 
 /** Where the nodes talk among themselves, unless it is beyond the last port. */

@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+
+import { RedisCluster } from "../support/redis-cluster.ts";
+import { RedisSentinels } from "../support/redis-sentinels.ts";
+import { describeWithRedis, type RedisServer } from "../support/redis-server.ts";
+import { isSoak } from "../support/scale.ts";
+import { type Account, Traffic } from "./traffic.ts";
+
+const NODE_TIMEOUT = 2000;
+/** How long after the servers have got over an event everything has to work again. */
+const HEALING = 2000;
+
+const ROWS = [
+  "event | acknowledged | updates lost | logged out, yet back | twice | locks left | longest gap | longest request | errors",
+];
+afterAll(() => void process.stdout.write(ROWS.map((row) => `| ${row} |\n`).join("")));
+
+/** What happens; when it has resolved, the servers have got over it. */
+type Event<Servers> = (servers: Servers) => Promise<void>;
+
+const CLUSTER_EVENTS: Record<string, Event<RedisCluster>> = {
+  "CLUSTER FAILOVER": async (cluster) => {
+    await takeOver(cluster, []);
+  },
+  "kill -9 of a master": async (cluster) => {
+    await cluster.nodes[0]?.kill();
+    await isMaster(cluster.replicas[0]);
+    await allAgree(cluster, [1, 2]);
+  },
+  "SIGSTOP of a master": async (cluster) => {
+    cluster.nodes[0]?.freeze();
+    await isMaster(cluster.replicas[0]);
+    await allAgree(cluster, [1, 2]);
+    await sleep(3000);
+    cluster.nodes[0]?.thaw();
+    await sleep(NODE_TIMEOUT);
+  },
+  "CLUSTER FAILOVER TAKEOVER": async (cluster) => {
+    await takeOver(cluster, ["TAKEOVER"]);
+  },
+  "2000 slots there and back": async (cluster) => {
+    const [from, to] = cluster.nodes as [RedisServer, RedisServer];
+    for (let slot = 0; slot < 2000; slot++) await cluster.moveSlot(slot, from, to);
+    for (let slot = 0; slot < 2000; slot++) await cluster.moveSlot(slot, to, from);
+  },
+  "an interrupted reshard": async (cluster) => {
+    const [from, to] = cluster.nodes as [RedisServer, RedisServer];
+    for (let slot = 0; slot < 1000; slot++) await cluster.beginMove(slot, from, to);
+    await sleep(3000);
+    for (let slot = 0; slot < 1000; slot++) await cluster.moveSlot(slot, from, to);
+  },
+  "del-node": async (cluster) => {
+    const [leaving, heir] = cluster.nodes as [RedisServer, RedisServer];
+    for (let slot = 0; slot <= 5461; slot++) await cluster.moveSlot(slot, leaving, heir);
+    await cluster.forget(leaving);
+  },
+  "memory full": async (cluster) => {
+    await cluster.nodes[0]?.command("CONFIG", "SET", "maxmemory", "1mb");
+    await sleep(3000);
+    await cluster.nodes[0]?.command("CONFIG", "SET", "maxmemory", "0");
+  },
+};
+
+const SENTINEL_EVENTS: Record<string, Event<RedisSentinels>> = {
+  "SENTINEL FAILOVER": async (trio) => {
+    const old = await trio.master();
+    await trio.sentinels[0]?.command("SENTINEL", "FAILOVER", trio.name);
+    await isAnother(trio, old);
+  },
+  "kill -9 of the master": async (trio) => {
+    const old = await trio.master();
+    await old.kill();
+    await isAnother(trio, old);
+  },
+};
+
+const GATE = new Set(["CLUSTER FAILOVER", "kill -9 of a master", "an interrupted reshard", "SENTINEL FAILOVER"]);
+const chosen = <Servers>(events: Record<string, Event<Servers>>): [string, Event<Servers>][] =>
+  Object.entries(events).filter(([title]) => isSoak || GATE.has(title));
+
+async function takeOver(cluster: RedisCluster, options: readonly string[]): Promise<void> {
+  await cluster.replicas[0]?.command("CLUSTER", "FAILOVER", ...options);
+  await isMaster(cluster.replicas[0]);
+  await allAgree(cluster, [0, 1, 2]);
+}
+
+async function isMaster(server: RedisServer | undefined): Promise<void> {
+  while (!String(await server?.command("ROLE")).startsWith("master")) await sleep(20);
+}
+
+/** Waits until masters say that the whole cluster serves. */
+async function allAgree(cluster: RedisCluster, masters: readonly number[]): Promise<void> {
+  const servers = [cluster.replicas[0], ...masters.map((index) => cluster.nodes[index])];
+  for (const server of servers) {
+    while (!String(await server?.command("CLUSTER", "INFO")).includes("cluster_state:ok")) await sleep(20);
+  }
+}
+
+async function isAnother(trio: RedisSentinels, old: RedisServer): Promise<void> {
+  while ((await trio.master()) === old) await sleep(20);
+  const master = await trio.master();
+  await isMaster(master);
+  while (!String(await master.command("INFO", "replication")).includes("state=online")) await sleep(20);
+}
+
+/** Lets something happen under load. */
+async function endure(traffic: Traffic, happen: () => Promise<void>): Promise<Account> {
+  await traffic.start();
+  await sleep(1000);
+  await happen();
+  const over = performance.now();
+  await sleep(HEALING);
+  const isHealed = traffic.hasHealedSince(over);
+  const account = await traffic.stop();
+  expect(isHealed, "every visitor has had a success within two seconds").toBe(true);
+  return account;
+}
+
+function expectHeld(title: string, account: Account, isCrash: boolean): void {
+  const { acknowledged, lostUpdates, resurrections, doubled, locksLeft, longestGap, longestRequest, errors } = account;
+  const counted = Object.entries(errors).map(([name, count]) => `${count} ${name}`);
+  const cells = [acknowledged, lostUpdates, resurrections, doubled, locksLeft, `${longestGap} ms`];
+  ROWS.push([title, ...cells, `${longestRequest} ms`, counted.join(", ")].join(" | "));
+  expect(acknowledged).toBeGreaterThan(100);
+  expect(doubled).toBe(0);
+  expect(Object.keys(errors).join()).not.toContain("TRYAGAIN");
+  // The deadline of an operation is a second, and a request has two.
+  expect(longestRequest).toBeLessThan(2500);
+  // A crash may take a lock's release with it, and what no replica has; nothing else loses anything.
+  if (!isCrash)
+    expect({ lostUpdates, resurrections, locksLeft }).toEqual({ lostUpdates: 0, resurrections: 0, locksLeft: 0 });
+}
+
+describeWithRedis("a cluster of six under load", () => {
+  test.each(chosen(CLUSTER_EVENTS))("%s", async (title, happen) => {
+    const config = ["cluster-migration-barrier 100"];
+    const cluster = await RedisCluster.start(3, { hasReplicas: true, nodeTimeout: NODE_TIMEOUT, config });
+    onTestFinished(() => cluster.stop());
+    const account = await endure(new Traffic({ cluster: cluster.urls }), () => happen(cluster));
+    expectHeld(title, account, /kill|STOP|TAKEOVER/.test(title));
+  });
+});
+
+describeWithRedis("a master behind three sentinels under load", () => {
+  describe.each(["without waitFor", "with one replica waited for"])("%s", (mode) => {
+    test.each(chosen(SENTINEL_EVENTS))("%s", async (title, happen) => {
+      const trio = await RedisSentinels.start();
+      onTestFinished(() => trio.stop());
+      const waitFor = mode.startsWith("with one") ? { replicas: 1, commits: true } : undefined;
+      const traffic = new Traffic({ sentinels: trio.addresses, name: trio.name }, waitFor);
+      expectHeld(`${title}, ${mode}`, await endure(traffic, () => happen(trio)), true);
+    });
+  });
+});
