@@ -104,32 +104,35 @@ async function isAnother(trio: RedisSentinels, old: RedisServer): Promise<void> 
   while (!String(await master.command("INFO", "replication")).includes("state=online")) await sleep(20);
 }
 
+interface Ordeal extends Account {
+  /** Whether every visitor has had a success since the servers have got over it. */
+  readonly isHealed: boolean;
+}
+
 /** Lets something happen under load. */
-async function endure(traffic: Traffic, happen: () => Promise<void>): Promise<Account> {
+async function endure(traffic: Traffic, happen: () => Promise<void>): Promise<Ordeal> {
   await traffic.start();
   await sleep(1000);
   await happen();
   const over = performance.now();
   await sleep(HEALING);
   const isHealed = traffic.hasHealedSince(over);
-  const account = await traffic.stop();
-  expect(isHealed, "every visitor has had a success within two seconds").toBe(true);
-  return account;
+  return { ...(await traffic.stop()), isHealed };
 }
 
-function expectHeld(title: string, account: Account, isCrash: boolean): void {
+function expectHeld(title: string, account: Ordeal, isCrash: boolean): void {
   const { acknowledged, lostUpdates, resurrections, doubled, locksLeft, longestGap, longestRequest, errors } = account;
   const counted = Object.entries(errors).map(([name, count]) => `${count} ${name}`);
   const cells = [acknowledged, lostUpdates, resurrections, doubled, locksLeft, `${longestGap} ms`];
   ROWS.push([title, ...cells, `${longestRequest} ms`, counted.join(", ")].join(" | "));
+  expect(account.isHealed).toBe(true);
   expect(acknowledged).toBeGreaterThan(100);
   expect(doubled).toBe(0);
   expect(Object.keys(errors).join()).not.toContain("TRYAGAIN");
   // The deadline of an operation is a second, and a request has two.
   expect(longestRequest).toBeLessThan(2500);
   // A crash may take a lock's release with it, and what no replica has; nothing else loses anything.
-  if (!isCrash)
-    expect({ lostUpdates, resurrections, locksLeft }).toEqual({ lostUpdates: 0, resurrections: 0, locksLeft: 0 });
+  expect(isCrash || lostUpdates + resurrections + locksLeft === 0).toBe(true);
 }
 
 describeWithRedis("a cluster of six under load", () => {
