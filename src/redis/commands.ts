@@ -76,6 +76,8 @@ export interface RedisDriver {
     form: ReplyForm,
     recipient?: { readonly isSettled: boolean },
   ): Promise<RedisReply<string | Buffer>>;
+  /** Called now and then while commands are outstanding, by drivers that have something to look after. */
+  watch?(): void;
   /** Classifies an error that {@link connect}, {@link open} or {@link send} was rejected with. */
   explain(error: unknown): DriverFailure;
   /**

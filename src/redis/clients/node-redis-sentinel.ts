@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Milliseconds } from "../../core/clock.ts";
+import { type Milliseconds, systemClock } from "../../core/clock.ts";
 import type {
   DriverFailure,
   Redirection,
@@ -14,6 +14,12 @@ import { SOLE_NODE } from "../commands.ts";
 import { addressOf, type RedisAddress, type RedisEndpoint, type RedisSentinelEndpoint } from "../endpoint.ts";
 import { askInTurn, shuffle } from "./ask-in-turn.ts";
 import { explainByClass, type Library, loadLibrary, NodeRedisDriver } from "./node-redis.ts";
+
+/**
+ * How often the sentinels are asked, while commands are outstanding, whether the master is still the one. After a failover that
+ * nobody has told the old master of, it goes on taking writes for some ten seconds, which are lost then.
+ */
+const WATCH_GAP: Milliseconds = 500;
 
 /** How long after an answer that led to a replica the sentinels are asked again. */
 const FAILOVER_GAP: Milliseconds = 100;
@@ -30,12 +36,25 @@ export function nodeRedisSentinelDriver(
   setting: string,
   load: () => Promise<Library> = () => import("@redis/client"),
 ): RedisDriverFactory {
-  return async () => new NodeRedisSentinelDriver(await loadLibrary(load, setting), endpoint);
+  const known = { epoch: 0 };
+  return async () => new NodeRedisSentinelDriver(await loadLibrary(load, setting), endpoint, known);
+}
+
+/** Which master the sentinels name. */
+interface Master {
+  readonly address: RedisAddress;
+  /** Rises with each failover. */
+  readonly epoch: number;
+}
+
+interface KnownEpoch {
+  /** The highest that a sentinel has told. One that is behind it was cut off from the others. */
+  epoch: number;
 }
 
 /**
- * A link to the master of the moment. Each link begins with the question where the master is; a failover ends the link, as
- * the old master is gone, closes its connections or answers READONLY.
+ * A link to the master of the moment. Each link begins with the question where the master is. A failover ends it: the old
+ * master is gone, closes its connections, answers READONLY, or the sentinels name another one.
  *
  * The library's own sentinel client is not used: it sends what was outstanding on a lost connection once more.
  *
@@ -47,24 +66,31 @@ class NodeRedisSentinelDriver implements RedisDriver {
   readonly #library: Library;
   readonly #endpoint: RedisSentinelEndpoint;
   readonly #opening = new Set<NodeRedisDriver>();
+  readonly #known: KnownEpoch;
   #master: NodeRedisDriver | undefined;
+  #address: RedisAddress | undefined;
+  #watchedAt: Milliseconds = Number.NEGATIVE_INFINITY;
+  #isSuperseded = false;
   #isDestroyed = false;
 
-  constructor(library: Library, endpoint: RedisSentinelEndpoint) {
+  constructor(library: Library, endpoint: RedisSentinelEndpoint, known: KnownEpoch) {
     this.#library = library;
     this.#endpoint = endpoint;
+    this.#known = known;
   }
 
   get isReady(): boolean {
-    return this.#master?.isReady === true;
+    return this.#master?.isReady === true && !this.#isSuperseded;
   }
 
   async connect(): Promise<void> {
     while (!this.#isDestroyed) {
-      const address = await this.#findMaster();
+      const { address } = await this.#findMaster();
       const driver = await this.#opened({ ...this.#endpoint, address: { ...address, tls: this.#endpoint.tls } });
       if (await isMaster(driver)) {
         this.#master = driver;
+        this.#address = address;
+        this.#watchedAt = systemClock.monotonic();
         return;
       }
       // A failover is under way: the sentinels do not know of it yet, or the new master does not.
@@ -92,6 +118,14 @@ class NodeRedisSentinelDriver implements RedisDriver {
     return this.#master.send(args, node, key, form);
   }
 
+  watch(): void {
+    const now = systemClock.monotonic();
+    if (this.#isDestroyed || now - this.#watchedAt < WATCH_GAP) return;
+    this.#watchedAt = now;
+    // While no sentinel answers, there is no failover either.
+    this.#compare().catch(() => {});
+  }
+
   explain(error: unknown): DriverFailure {
     return explainByClass(error, this.#library);
   }
@@ -114,7 +148,13 @@ class NodeRedisSentinelDriver implements RedisDriver {
     for (const driver of this.#opening) driver.destroy();
   }
 
-  async #findMaster(): Promise<RedisAddress> {
+  async #compare(): Promise<void> {
+    const { address } = await this.#findMaster();
+    if (this.#address === undefined || addressOf(address) === addressOf(this.#address)) return;
+    this.#isSuperseded = true;
+  }
+
+  async #findMaster(): Promise<Master> {
     try {
       return await askInTurn(shuffle(this.#endpoint.sentinels), (sentinel) => this.#ask(sentinel));
     } catch (error) {
@@ -123,16 +163,20 @@ class NodeRedisSentinelDriver implements RedisDriver {
     }
   }
 
-  async #ask(sentinel: RedisAddress): Promise<RedisAddress> {
+  async #ask(sentinel: RedisAddress): Promise<Master> {
     const { name, tls, sentinelUsername, sentinelPassword, nodeAddressMap, ...rest } = this.#endpoint;
     const login = { username: sentinelUsername, password: sentinelPassword, database: 0 };
     const driver = await this.#opened({ ...rest, ...login, address: { ...sentinel, tls } });
     try {
-      const args = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", name];
-      const reply = (await driver.send(args, SOLE_NODE, undefined, "text")) as [string, string] | null;
-      if (reply === null) throw new Error(`the sentinel ${addressOf(sentinel)} knows no master named "${name}"`);
-      const announced = { host: reply[0], port: Number(reply[1]) };
-      return nodeAddressMap(addressOf(announced)) ?? announced;
+      const ask = (question: string): Promise<RedisReply<string | Buffer>> =>
+        driver.send(["SENTINEL", question, name], SOLE_NODE, undefined, "text");
+      const found = (await ask("GET-MASTER-ADDR-BY-NAME")) as [string, string] | null;
+      if (found === null) throw new Error(`the sentinel ${addressOf(sentinel)} knows no master named "${name}"`);
+      const epoch = Number(((await ask("MASTER")) as unknown as Record<string, string>)["config-epoch"]);
+      if (epoch < this.#known.epoch) throw new Error(`the sentinel ${addressOf(sentinel)} is behind the others`);
+      this.#known.epoch = epoch;
+      const announced = { host: found[0], port: Number(found[1]) };
+      return { address: nodeAddressMap(addressOf(announced)) ?? announced, epoch };
     } finally {
       driver.destroy();
     }

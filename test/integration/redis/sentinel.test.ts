@@ -114,6 +114,24 @@ describeWithRedis("a master behind sentinels", () => {
     expect(count).toBeLessThanOrEqual(acknowledged + unknown);
   });
 
+  it("is left within a second when the sentinels name another one, though the old one goes on", async () => {
+    const trio = await sentinelsForTest();
+    const connection = connectionForTest(await own(trio));
+    const portOf = async (): Promise<string> => {
+      const info = String(await connection.command(["INFO", "server"], within(1000)).catch(() => ""));
+      return /tcp_port:(\d+)/.exec(info)?.[1] ?? "";
+    };
+    const old = await trio.master();
+    expect(await portOf()).toBe(String(old.port));
+    await trio.sentinels[0]?.command("SENTINEL", "FAILOVER", trio.name);
+    await expect.poll(async () => (await trio.master()) !== old, { timeout: 15_000 }).toBe(true);
+    const begin = performance.now();
+    while ((await portOf()) !== String((await trio.master()).port)) await sleep(20);
+    // The other sentinels hear of it with the next hello, up to two seconds later.
+    expect(performance.now() - begin).toBeLessThan(3000 + MARGIN);
+    expect(String(await old.command("ROLE"))).toMatch(/^master/);
+  });
+
   it("is found when one of the sentinels answers at all", async () => {
     const trio = await sentinelsForTest();
     await trio.sentinels[0]?.kill();
