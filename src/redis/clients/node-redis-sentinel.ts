@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Milliseconds, systemClock } from "../../core/clock.ts";
+import { settleWithin } from "../../core/timers.ts";
 import type {
   DriverFailure,
   Redirection,
@@ -43,12 +44,10 @@ export function nodeRedisSentinelDriver(
 /** Which master the sentinels name. */
 interface Master {
   readonly address: RedisAddress;
-  /** Rises with each failover. */
-  readonly epoch: number;
 }
 
 interface KnownEpoch {
-  /** The highest that a sentinel has told. One that is behind it was cut off from the others. */
+  /** The highest that a sentinel has told; it rises with each failover. A sentinel that is behind it has not heard of one. */
   epoch: number;
 }
 
@@ -67,6 +66,10 @@ class NodeRedisSentinelDriver implements RedisDriver {
   readonly #endpoint: RedisSentinelEndpoint;
   readonly #opening = new Set<NodeRedisDriver>();
   readonly #known: KnownEpoch;
+  /** Connections to sentinels. */
+  readonly #sentinels = new Map<RedisAddress, NodeRedisDriver>();
+  /** Whose answer is waited for. */
+  readonly #asked = new Set<RedisAddress>();
   #master: NodeRedisDriver | undefined;
   #address: RedisAddress | undefined;
   #watchedAt: Milliseconds = Number.NEGATIVE_INFINITY;
@@ -118,12 +121,15 @@ class NodeRedisSentinelDriver implements RedisDriver {
     return this.#master.send(args, node, key, form);
   }
 
+  /** Asks all of them: those that have not taken part in a failover hear of it seconds later. */
   watch(): void {
     const now = systemClock.monotonic();
     if (this.#isDestroyed || now - this.#watchedAt < WATCH_GAP) return;
     this.#watchedAt = now;
-    // While no sentinel answers, there is no failover either.
-    this.#compare().catch(() => {});
+    for (const sentinel of this.#endpoint.sentinels) {
+      // One that does not answer says nothing of the master.
+      if (!this.#asked.has(sentinel)) this.#compare(sentinel).catch(() => {});
+    }
   }
 
   explain(error: unknown): DriverFailure {
@@ -145,41 +151,62 @@ class NodeRedisSentinelDriver implements RedisDriver {
   destroy(): void {
     this.#isDestroyed = true;
     this.#master?.destroy();
-    for (const driver of this.#opening) driver.destroy();
+    for (const driver of [...this.#opening, ...this.#sentinels.values()]) driver.destroy();
   }
 
-  async #compare(): Promise<void> {
-    const { address } = await this.#findMaster();
-    if (this.#address === undefined || addressOf(address) === addressOf(this.#address)) return;
-    this.#isSuperseded = true;
+  async #compare(sentinel: RedisAddress): Promise<void> {
+    const { connectTimeout } = this.#endpoint;
+    this.#asked.add(sentinel);
+    try {
+      const { address } = await settleWithin(this.#ask(sentinel), connectTimeout, (_, reject) =>
+        reject(new Error(`no answer within ${connectTimeout} ms`)),
+      );
+      if (this.#address !== undefined && addressOf(address) !== addressOf(this.#address)) this.#isSuperseded = true;
+    } finally {
+      this.#asked.delete(sentinel);
+    }
   }
 
   async #findMaster(): Promise<Master> {
     try {
       return await askInTurn(shuffle(this.#endpoint.sentinels), (sentinel) => this.#ask(sentinel));
     } catch (error) {
+      // Sentinels that were set up anew begin with low epochs again.
+      this.#known.epoch = 0;
       const [first, ...others] = (error as AggregateError).errors as unknown[];
       throw others.find((each) => each instanceof this.#library.ErrorReply) ?? first;
     }
   }
 
   async #ask(sentinel: RedisAddress): Promise<Master> {
-    const { name, tls, sentinelUsername, sentinelPassword, nodeAddressMap, ...rest } = this.#endpoint;
-    const login = { username: sentinelUsername, password: sentinelPassword, database: 0 };
-    const driver = await this.#opened({ ...rest, ...login, address: { ...sentinel, tls } });
-    try {
-      const ask = (question: string): Promise<RedisReply<string | Buffer>> =>
-        driver.send(["SENTINEL", question, name], SOLE_NODE, undefined, "text");
-      const found = (await ask("GET-MASTER-ADDR-BY-NAME")) as [string, string] | null;
-      if (found === null) throw new Error(`the sentinel ${addressOf(sentinel)} knows no master named "${name}"`);
-      const epoch = Number(((await ask("MASTER")) as unknown as Record<string, string>)["config-epoch"]);
-      if (epoch < this.#known.epoch) throw new Error(`the sentinel ${addressOf(sentinel)} is behind the others`);
-      this.#known.epoch = epoch;
-      const announced = { host: found[0], port: Number(found[1]) };
-      return { address: nodeAddressMap(addressOf(announced)) ?? announced, epoch };
-    } finally {
-      driver.destroy();
-    }
+    const { name, nodeAddressMap } = this.#endpoint;
+    const driver = await this.#sentinelAt(sentinel);
+    const ask = (question: string): Promise<RedisReply<string | Buffer>> =>
+      driver.send(["SENTINEL", question, name], SOLE_NODE, undefined, "text");
+    const found = (await ask("GET-MASTER-ADDR-BY-NAME")) as [string, string] | null;
+    if (found === null) throw new Error(`the sentinel ${addressOf(sentinel)} knows no master named "${name}"`);
+    const epoch = Number(((await ask("MASTER")) as unknown as Record<string, string>)["config-epoch"]);
+    if (epoch < this.#known.epoch) throw new Error(`the sentinel ${addressOf(sentinel)} is behind the others`);
+    this.#known.epoch = epoch;
+    const announced = { host: found[0], port: Number(found[1]) };
+    return { address: nodeAddressMap(addressOf(announced)) ?? announced };
+  }
+
+  async #sentinelAt(sentinel: RedisAddress): Promise<NodeRedisDriver> {
+    const open = this.#sentinels.get(sentinel);
+    if (open?.isReady === true) return open;
+    open?.destroy();
+    const {
+      tls,
+      connectTimeout,
+      stallTimeout,
+      sentinelUsername: username,
+      sentinelPassword: password,
+    } = this.#endpoint;
+    const address = { ...sentinel, tls };
+    const driver = await this.#opened({ address, database: 0, connectTimeout, stallTimeout, username, password });
+    this.#sentinels.set(sentinel, driver);
+    return driver;
   }
 
   /** A driver that is open. It is destroyed with this one until then. */
