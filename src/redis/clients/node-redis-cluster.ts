@@ -82,10 +82,16 @@ class NodeRedisClusterDriver implements RedisDriver {
   }
 
   open(name: string): Promise<void> | undefined {
-    const node = name === NOWHERE ? undefined : this.#nodeNamed(name);
-    if (node === undefined) {
+    if (name === NOWHERE) {
       this.#refreshSoon();
       return Promise.reject(new NoNodeError("no node of the cluster has the key, or the node has left it"));
+    }
+    let node: ClusterNode;
+    try {
+      node = this.#nodeNamed(name);
+    } catch (error) {
+      // From the application's `nodeAddressMap`.
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
     if (node.isReady) return undefined;
     // Another node may have taken its place.
