@@ -18,7 +18,7 @@ import { inProject, root, say } from "./lib/project.mjs";
 /** @typedef {import("../test/mutants/mutant.mjs").Mutant} Mutant */
 /** @typedef {import("../test/mutants/mutant.mjs").Outcome} Outcome */
 
-// What the tests do not read, and what is linked instead of copied.
+// Folders that the tests do not read, or that are linked instead of copied.
 const LEFT_OUT = new Set([".git", "coverage", "dist", "node_modules", "tmp-examples"]);
 const MOST_MINUTES = 3;
 

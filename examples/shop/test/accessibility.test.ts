@@ -130,7 +130,7 @@ describeWithRedis("for everybody, in Redis", () => {
   });
 });
 
-/** What axe-core finds on a page: rules, and where they are broken. */
+/** Findings of axe-core on a page: rules, and where they are broken. */
 async function findings(tab: Page): Promise<string[]> {
   await tab.evaluate(axe.source);
   const { violations } = await tab.evaluate<AxeResults>("axe.run()");
@@ -141,7 +141,7 @@ function widthOf(tab: Page): Promise<number> {
   return tab.evaluate("document.documentElement.scrollWidth");
 }
 
-/** What sticks out of the window, the innermost first. */
+/** Elements that stick out of the window, the innermost first. */
 function stickingOut(tab: Page): Promise<string[]> {
   return tab.evaluate(`[...document.body.querySelectorAll(":not(.unseen)")]
     .filter((element) => element.getBoundingClientRect().right > innerWidth && !element.closest(".unseen, .skip, pre, [class=unseen]"))
@@ -156,7 +156,7 @@ function cutOff(tab: Page): Promise<string[]> {
     .map((element) => element.tagName + ": " + element.textContent.trim().slice(0, 40))`);
 }
 
-/** What a thumb could press two of at once. */
+/** Pairs of targets that one thumb could press at once. */
 function overlapping(tab: Page): Promise<string[]> {
   return tab.evaluate(`[...document.querySelectorAll("main button, .nav a")]
     .map((element) => ({ element, box: element.getBoundingClientRect() }))

@@ -54,7 +54,7 @@ export function expressSessions<Data extends object>(
   };
 }
 
-/** Of a request whose proxies Express knows, by its setting `trust proxy`. */
+/** Facts of a request of Express, which knows its proxies by the setting `trust proxy`. */
 class ExpressFacts extends HttpFacts<ExpressRequest> {
   isSecure(): boolean {
     return this.request.secure;

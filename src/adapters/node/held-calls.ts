@@ -38,7 +38,7 @@ export class HeldCalls {
   }
 
   end(args: readonly unknown[]): void {
-    // What comes with a second `end` is not sent by Node either, which raises an error that ends most processes.
+    // The chunk of a second `end` is not sent by Node either, which raises an error that ends most processes.
     const isRepeated = this.#hasEnd && typeof args[0] !== "function";
     this.#calls.push({ name: "end", args: isRepeated ? [undefined, ...args.slice(1)] : args });
     this.#hasEnd = true;

@@ -37,7 +37,7 @@ export const http1: ResponseProtocol = {
   },
 
   isBroken(connection, error: NodeJS.ErrnoException | undefined) {
-    // What comes from the operating system names the call that has failed.
+    // An error of the operating system names the call that has failed.
     const isFailure = error?.syscall !== undefined;
     return isFailure || (connection as Socket).readableEnded || (connection as Socket).writableEnded;
   },

@@ -15,7 +15,7 @@ let native: ResponseMethods | undefined;
 /** Responses of HTTP/2, by the compatibility API. */
 export const http2: ResponseProtocol = {
   get native() {
-    // Who has such a response has loaded the module; who has not is spared it.
+    // A server of HTTP/2 has loaded the module; others do not load it.
     native ??= methodsOf(
       process.getBuiltinModule("node:http2").Http2ServerResponse.prototype as unknown as ServerResponse,
     );
@@ -61,7 +61,7 @@ export const http2: ResponseProtocol = {
   refuseHead(response, args) {
     response.statusCode = args[0] as number;
     const headers = args.at(-1);
-    // What Node says of names without values (lib/internal/http2/compat.js).
+    // Node's own answer to names without values (lib/internal/http2/compat.js).
     if (Array.isArray(headers) && headers.length % 2 !== 0 && !Array.isArray(headers[0])) {
       const message = "The argument 'headers' is invalid: it has a name without a value.";
       throw Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" });

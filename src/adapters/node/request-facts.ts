@@ -49,7 +49,7 @@ export abstract class HttpFacts<Request extends IncomingMessage> implements Requ
   }
 }
 
-/** Of a request that no framework has looked at. */
+/** Facts of a plain request of Node. */
 export class NodeFacts extends HttpFacts<IncomingMessage> {
   readonly #trustProxy: boolean;
   /** A stream of HTTP/2 loses its session when it is closed. */
