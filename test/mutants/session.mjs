@@ -85,7 +85,7 @@ export const sessionMutants = [
   {
     name: "late-writes-begin-sessions",
     file: "src/session/session.ts",
-    find: "if (origin.hasDeparted) throw new SessionInterrupted();",
+    find: "await this.#demandNoDeparture(deadline);",
     replace: "",
     breaks: "A late request with a replaced key begins no session.",
     tests: ["src/session/moved-keys.test.ts"],
