@@ -134,7 +134,7 @@ it("timers of Node are used elsewhere only for spans that are constants, or boun
     "redis/deadline-sweep.ts",
     // Pauses between attempts to lock.
     "stores/file/file-locks.ts",
-    // What the author of a store gives the suite.
+    // A limit that the author of a store gives the suite.
     "testing/cache-store-contract/index.ts",
     "testing/session-store-contract/index.ts",
   ]);

@@ -1,6 +1,6 @@
 import type { Milliseconds } from "./clock.ts";
 
-/** What Node's timers can wait for at once; of a longer span they make 1 ms (Node documentation, `setTimeout`). */
+/** Longest delay of a Node timer, in ms; a longer one becomes 1 ms (Node documentation, `setTimeout`). */
 export const LONGEST_TIMER: Milliseconds = 2 ** 31 - 1;
 
 /** A call that is to come. */
@@ -44,7 +44,7 @@ class SplitTimer implements Timer {
   }
 }
 
-/** What happens when a promise has not settled in time: one of the two settles the wait. */
+/** Callbacks for a promise that has not settled in time: one of the two settles the wait. */
 export type AtTimeout<Late> = (resolve: (value: Late) => void, reject: (error: Error) => void) => void;
 
 /** Waits for a promise, but no longer than for a span of any length. */

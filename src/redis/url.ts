@@ -24,7 +24,7 @@ export function parseRedisUrl(text: string, setting: string): RedisUrl {
   };
 }
 
-/** What a URL says: where the server is, and how to log in. */
+/** Parts of a URL: address of the server, and credentials. */
 export type RedisUrl = Login &
   ({ readonly host: string; readonly port: number; readonly tls: boolean } | { readonly path: string });
 

@@ -4,7 +4,7 @@ import { CrossSiteError } from "../core/errors.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 
 /**
- * What an adapter does with requests that change something and come from a page of another site (cross-site request
+ * Handling, by an adapter, of requests that change something and come from a page of another site (cross-site request
  * forgery).
  *
  * - `"interrupt"`: they are let through, but without the session's cookie they begin no session: the browser may have
@@ -30,7 +30,7 @@ export interface RequestTarget {
   authority(): string | undefined;
 }
 
-/** What `sessions.cookie.sameSite` can be. */
+/** Values of `sessions.cookie.sameSite`. */
 export type SameSite = "lax" | "strict" | "none";
 
 /** Where a request comes from. `unknown`: from no browser, or from an old one without need to say it. */

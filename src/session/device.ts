@@ -4,7 +4,7 @@ import Bowser from "bowser";
 const LONGEST_USER_AGENT = 512;
 
 /**
- * What a label may name. The parser knows many patterns, but of a browser that fits none of them it gives the visitor's own
+ * Names that a label may contain. The parser knows many patterns, but of a browser that fits none of them it gives the visitor's own
  * text.
  */
 const BROWSERS: ReadonlySet<string> = new Set([...Object.values(Bowser.BROWSER_MAP), "Miui", "SlimerJS"]);

@@ -28,7 +28,7 @@ const anyText = fc.oneof(
 );
 const anyDate = fc.date({ noInvalidDate: false });
 
-/** What a response does with the cookie of a session: what browsers read of it. */
+/** Effect of a response on the cookie of a session, as browsers read it. */
 function checkSetCookie(lines: readonly string[]): void {
   for (const line of lines) {
     const [, maxAge] = /; Max-Age=([^;]*)/.exec(line) ?? [];

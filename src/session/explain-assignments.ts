@@ -1,6 +1,6 @@
 import { SessionUsageError } from "../core/errors.ts";
 
-/** What to do in place of an assignment that other session libraries take. */
+/** Replacements for assignments that other session libraries take. */
 const ADVICE: Readonly<Record<string, string>> = {
   userId: "Call session.login(userId), which also gives the session a new key.",
   cookie: "The cookie's attributes are settings (sessions.cookie); how long this session lasts is session.setExpiry().",

@@ -46,7 +46,7 @@ export class KeyMove {
   #target: StoredSession | undefined;
   /** Whether the move is remembered, or is left to what was remembered before. */
   #isAnnounced = false;
-  /** What was remembered of the old key before. */
+  /** Tombstone of the old key before the move. */
   #previous: Departure | undefined;
   #isSourceGone = false;
 

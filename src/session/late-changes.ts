@@ -2,7 +2,7 @@ import type { Session } from "./session.ts";
 
 let hasWarned = false;
 
-/** What is done about late changes. */
+/** Handling of late changes. */
 export interface LateChangeHandling {
   /** Whether the changes of this response are dropped anyway, as with a status of 500. */
   isDropping(): boolean;
@@ -26,7 +26,7 @@ export function watchLateChanges(session: Session<object>, handling: LateChangeH
   session.watchUse(() => {
     if (isWatching) return;
     isWatching = true;
-    // What is done with the data in this turn, and an `update` or `save` that follows at once, come first.
+    // Changes to the data in this turn, and an `update` or `save` that follows at once, come first.
     setImmediate(() => void look());
   });
 }

@@ -32,7 +32,7 @@ export type MoveReason = "renewed" | "cycled" | "login";
  */
 export type EndReason = "ended" | "revoked";
 
-/** What is known of a key that has no record any more. */
+/** Tombstone of a key that has no record any more. */
 export interface Departure {
   readonly reason: MoveReason | EndReason;
   /** The storage key of the new record; `undefined` for a session that has ended. */
@@ -66,12 +66,12 @@ export class MovedKeys {
     this.#tombstones = tombstones;
   }
 
-  /** What is remembered of a storage key. */
+  /** Returns the tombstone of a storage key. */
   find(at: SessionKey, deadline: Deadline): Promise<Departure | undefined> {
     return this.findRef(refOf(at), deadline);
   }
 
-  /** What is remembered of a session by its `ref`. */
+  /** Returns the tombstone of a session, by its `ref`. */
   async findRef(ref: string, deadline: Deadline): Promise<Departure | undefined> {
     return parse(await this.#tombstones.read(nameOf(ref), deadline));
   }

@@ -9,7 +9,7 @@ const ACTS = ["assign", "nest", "push", "alias", "borrow", "change", "delete", "
 const REQUESTS = 3;
 const VISITORS = 2;
 
-/** What the application does in one of the requests. */
+/** Actions of the application in one of the requests. */
 interface Step {
   readonly request: number;
   readonly act: (typeof ACTS)[number];

@@ -11,7 +11,7 @@ async function openTwo(stored: Data, settings: Parameters<typeof openHarness>[0]
   return { ...harness, open, mine: await open(), theirs: await open() };
 }
 
-/** What is in an object, also in what JSON does not show. */
+/** Contents of an object, including those that JSON does not show. */
 function snapshot(value: object): string {
   const descriptors = Object.entries(Object.getOwnPropertyDescriptors(value)).map(([key, descriptor]) => {
     const inner: unknown = descriptor.value;

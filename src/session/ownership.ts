@@ -4,7 +4,7 @@ import { copyJson, defineMember, type RawValue, readJson, writeForComparison } f
 const givenByApplications = new WeakSet<object>();
 
 /**
- * Whose the objects and arrays in the data of one session are.
+ * Ownership of the objects and arrays in the data of one session.
  *
  * The rule: what the library itself has made for this session (parsed from a record, or copied) it may change in place, so
  * that references which the application holds into it stay good. What came from the application, a schema, a migration or
@@ -58,7 +58,7 @@ export class Ownership {
       if (Array.isArray(value) !== Array.isArray(wanted)) return wanted;
       isInOnePlace ??= findSinglePlaces(all);
       if (!this.#mayChange(value) || !isInOnePlace(value)) return hasSameText(value, wanted) ? value : wanted;
-      // What cannot be changed after all (the application has made a property read-only) is replaced.
+      // An object that cannot be changed (the application has made a property read-only) is replaced.
       const isDone = attempt(() =>
         Array.isArray(value)
           ? changeArray(value, wanted as readonly unknown[], reconcile)
@@ -145,7 +145,7 @@ function isNew(container: object, met: Set<object>): boolean {
   return true;
 }
 
-/** What the application has made may throw when it is looked at (accessors, proxies), and that must not fail a commit. */
+/** Objects of the application may throw when read (accessors, proxies), and that must not fail a commit. */
 export function attempt(action: () => void): boolean {
   try {
     action();

@@ -1,6 +1,6 @@
 import type { SameSite } from "./cross-site.ts";
 
-/** What an adapter tells of a request. */
+/** Request, as an adapter describes it. */
 export interface RequestFacts {
   /** The Cookie header. */
   readonly cookieHeader: string | undefined;
@@ -24,7 +24,7 @@ export interface RequestFacts {
   areHeadersSent?(): boolean;
 }
 
-/** What an adapter does to the headers of the response. */
+/** Changes to the headers of the response, for an adapter to make. */
 export interface HeaderEdits {
   /** Values to append as Set-Cookie. */
   readonly setCookie: readonly string[];

@@ -4,7 +4,7 @@ import type { StoredSession } from "./record-writer.ts";
 import type { FollowedDeparture } from "./session-records.ts";
 import type { SessionState } from "./session-state.ts";
 
-/** What the response has to do to the browser's cookie. */
+/** Change of the browser's cookie that the response has to make. */
 export type CookieChange = "none" | "set" | "clear";
 
 /**
@@ -16,7 +16,7 @@ export type CookieChange = "none" | "set" | "clear";
 export type KeySource = "renewal" | "login" | "other";
 
 /**
- * What a request has decided of the browser's cookie. It may be out of date when the response leaves: another request may
+ * Decision of a request about the browser's cookie. It may be out of date when the response leaves: another request may
  * have ended the session, given it a new key, or logged the visitor in. {@link confirm} asks the store.
  */
 export class ResponseCookie {
@@ -100,7 +100,7 @@ export class ResponseCookie {
     return !(await this.#isLoginAmong(await this.#departures(undefined, deadline), deadline));
   }
 
-  /** What became of the keys that the request came with, other than that of its session. */
+  /** State of the keys that the request came with, other than that of its session. */
   async #departures(stored: StoredSession | undefined, deadline: Deadline): Promise<FollowedDeparture[]> {
     const found: FollowedDeparture[] = [];
     for (const key of this.#state.origin.presentedKeys) {

@@ -21,7 +21,7 @@ interface Seen {
   canonical?: string | undefined;
   /** The accessor that stands for the value until it is read. */
   unread?: (() => unknown) | undefined;
-  /** What was read where the accessor cannot be replaced. */
+  /** Values that were read where the accessor cannot be replaced. */
   frozenValue?: unknown;
 }
 

@@ -23,14 +23,14 @@ const NO_ORIGIN: SessionOrigin = {
   hasDeparted: false,
 };
 
-/** What a cookie's value leads to. */
+/** Result of looking up a cookie's value. */
 interface FoundSession {
   readonly services: SessionServices;
   readonly key: SessionKey;
   readonly loaded: LoadResult;
 }
 
-/** What {@link SessionOpener} needs. */
+/** Dependencies of {@link SessionOpener}. */
 export interface SessionOpenerOptions {
   readonly services: SessionServices;
   /** Where the cookies carry the records themselves. */

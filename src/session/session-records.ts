@@ -22,7 +22,7 @@ export type LoadResult =
   | { readonly status: "moved"; readonly reason: Departure["reason"]; readonly at: SessionKey }
   | { readonly status: "undecodable"; readonly reason: UndecodableReason };
 
-/** What became of a key, and of those that a renewal or a login has led to. */
+/** State of a key, and of those that a renewal or a login has led to. */
 export interface FollowedDeparture {
   /** Why the last of them has no session; `"login"` also for one that was renewed since. */
   readonly reason: Departure["reason"];
@@ -98,7 +98,7 @@ export class SessionRecords {
   }
 
   /**
-   * What became of a key that has no session, after all renewals of it, and logins one after another.
+   * Returns the state of a key that has no session, after all renewals of it, and logins one after another.
    *
    * @returns `undefined` when nothing is remembered of it, or it was revoked: then a request with it is not a late one.
    */
@@ -277,7 +277,7 @@ export class SessionRecords {
     await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
   }
 
-  /** What a session that is listed for a user is found to be. */
+  /** Returns the state of a session that is listed for a user. */
   async listedState(at: SessionKey, userId: string, deadline: Deadline): Promise<ListedState> {
     const text = await this.#store.read(at, deadline);
     if (text === undefined) return "gone";

@@ -233,7 +233,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       : this.#confirmCookie();
   }
 
-  /** What could not be saved says nothing of the key that the request was led to; the next response brings it again. */
+  /** A failed save sets no cookie for the key that the request was led to; the next response does. */
   #fail(error: unknown): never {
     const { origin, stored } = this.#state;
     if (this.#cookie.change === "set" && stored?.key === origin.stored?.key) this.#cookie.decide("none");
@@ -518,7 +518,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#state.data.replace(SessionRecord.empty);
   }
 
-  /** What would take the place of a session whose cookie the browser has kept to itself does not begin. */
+  /** No session begins in the place of one whose cookie the browser has not sent. */
   #demandBeginning(): void {
     const { hasCookie, mayBegin } = this.#state.origin;
     if (!hasCookie && mayBegin?.() === false) throw new SessionInterrupted(FROM_OTHER_SITE);

@@ -102,7 +102,7 @@ function fromBigint(integer: bigint): number {
 // `Date.parse` takes other texts as well, such as "1", which Python's `datetime.fromisoformat` does not.
 const ISO_DATE = /^\d{4}-\d\d-\d\d/;
 
-/** What older versions of Sojourn wrote for a year beyond 9999 (ECMA-262, "Expanded Years"), and what others may write. */
+/** Form of a year beyond 9999 (ECMA-262, "Expanded Years"), as older versions of Sojourn wrote it, and others may. */
 const LATE_YEAR = /^\+?0*[1-9]\d{4,}-\d\d-\d\d/;
 
 function toInstant(text: string, otherwise: EpochMilliseconds): EpochMilliseconds {

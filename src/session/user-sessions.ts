@@ -59,7 +59,7 @@ export interface Creation {
 }
 
 /**
- * What a listed session is found to be:
+ * State of a listed session:
  *
  * - `"live"`: its record is there, and the user's.
  * - `"gone"`: there is no record, it has expired, or it is another user's.

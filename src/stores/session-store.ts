@@ -61,7 +61,7 @@ export interface SessionStore {
   readonly users?: UserIndex | undefined;
 
   /**
-   * What is remembered of keys that have moved or ended, if the engine can share it between processes. Without it each
+   * Tombstones of keys that have moved or ended, if the engine can share them between processes. Without it each
    * process remembers by itself, and `createSojourn` warns.
    */
   readonly tombstones?: SessionTombstones | undefined;

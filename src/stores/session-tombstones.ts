@@ -2,7 +2,7 @@ import type { Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 
 /**
- * What a store remembers for a while of keys that have no record any more: that a session has moved, and where to, or that
+ * A store's short-lived memory of keys that have no record any more: that a session has moved, and where to, or that
  * it has ended. A tombstone is a short text beside the records, never under a key that a cookie can hold.
  *
  * - A name has at most 36 characters of `[A-Za-z0-9_.-]`, a text 1 to 512 characters of printable ASCII.

@@ -133,7 +133,7 @@ export interface UserIndex {
   revoke(userId: string, epoch: string, ttl: Milliseconds, deadline: Deadline): Promise<void>;
 }
 
-/** What is needed of a session to choose those that make room. */
+/** Facts of a session by which those that make room are chosen. */
 export interface EvictionCandidate {
   readonly key: SessionKey;
   readonly createdAt: EpochMilliseconds;

@@ -25,7 +25,7 @@ export interface ExpressSessionsOptions {
    */
   readonly eager?: boolean;
   /**
-   * What happens to requests that change something and come from a page of another site (cross-site request forgery):
+   * Handling of requests that change something and come from a page of another site (cross-site request forgery):
    * `"interrupt"`: without the session's cookie they begin no session; `"refuse"`: those of another origin fail with a
    * {@link CrossSiteError} (403); `{ trustedOrigins }`: the same, but for those; `"allow"`: nothing.
    *

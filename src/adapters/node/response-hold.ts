@@ -126,8 +126,9 @@ class ResponseHold implements ResponseWriter {
   }
 
   /**
-   * Who destroys a response is done with it, and what was changed is saved. With an error he has failed, as with a
-   * status of 500. When it is gone already, it is Node that does so, for each call that comes too late.
+   * A response that is destroyed without an error is complete, and changes of the session are saved. With an error the
+   * request has failed, as with a status of 500, unless the response is gone: Node itself then calls `destroy` with an
+   * error for each write that comes too late.
    */
   destroy(args: [error?: Error]): unknown {
     const [error] = args;

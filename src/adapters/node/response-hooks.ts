@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { ResponseStart, SessionScope } from "../../session/request-contract.ts";
 import { editHead } from "./response-head.ts";
 
-/** Who has to be asked before a response may go out. */
+/** Hooks that run before a response may go out. */
 export interface ResponseHook {
   readonly scope: SessionScope;
   /**
@@ -15,7 +15,7 @@ export interface ResponseHook {
 /** The sessions of a response: one for each kind of sessions that an adapter has put before its handler. */
 export class ResponseHooks {
   #hooks: readonly ResponseHook[] = [];
-  /** Whose session is being saved, or makes its headers. */
+  /** Hooks whose session is being saved, or makes its headers. */
   #turn: ResponseHook | undefined;
 
   /** A scope that is there already only gets the new `onError`. */

@@ -1,19 +1,19 @@
 import type { ServerResponse } from "node:http";
 import type { ResponseMethods } from "./response-methods.ts";
 
-/** What carries a response and can be destroyed: a socket, or a stream of HTTP/2. */
+/** Carrier of a response, which can be destroyed: a socket, or a stream of HTTP/2. */
 export interface Connection {
   destroy(error?: Error): unknown;
 }
 
 /**
- * What the hold of a response has to know of its protocol. A held response looks to its users as it would if nothing
+ * Differences between protocols, for the hold of a response. A held response looks to its users as it would if nothing
  * were held: begun after `writeHead` or `write`, ended after `end`.
  */
 export interface ResponseProtocol {
   /** Node's own methods. */
   readonly native: ResponseMethods;
-  /** What carries the response; `undefined` while it waits behind another one (pipelining), and afterwards. */
+  /** Carrier of the response; `undefined` while it waits behind another one (pipelining), and afterwards. */
   connectionOf(response: ServerResponse): Connection | undefined;
   /** Whether nothing that is written can reach the client. */
   isGone(response: ServerResponse): boolean;

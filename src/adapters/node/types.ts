@@ -28,7 +28,7 @@ export type WithSession<Request, Data extends object = Record<string, unknown>> 
   readonly session: Session<Data>;
 };
 
-/** What `createServer` and `createSecureServer` of `node:http`, `node:https` and `node:http2` take. */
+/** Request listener of `createServer` and `createSecureServer` of `node:http`, `node:https` and `node:http2`. */
 export type NodeListener = RequestListener & ((request: Http2ServerRequest, response: Http2ServerResponse) => void);
 
 /**
@@ -56,7 +56,7 @@ export interface NodeSessionsOptions {
    */
   readonly trustProxy?: boolean;
   /**
-   * What happens to requests that change something and come from a page of another site (cross-site request forgery):
+   * Handling of requests that change something and come from a page of another site (cross-site request forgery):
    * `"interrupt"`: without the session's cookie they begin no session; `"refuse"`: those of another origin fail with a
    * {@link CrossSiteError} (403); `{ trustedOrigins }`: the same, but for those; `"allow"`: nothing.
    *

@@ -5,14 +5,14 @@ import type { DjangoCache } from "./caches.ts";
 import type { CheckedDjangoSettings } from "./names.ts";
 import type { UnsupportedSettings } from "./unsupported.ts";
 
-/** What an engine comes to. */
+/** Session store of an engine, and what belongs to it. */
 export interface DjangoEngine {
   readonly settings: Pick<SessionSettings, "store" | "format">;
   /** The Redis of the sessions, where it is none of a cache's. */
   readonly connection?: RedisConnectionSettings;
 }
 
-/** What engines are made from. */
+/** Settings and connections that engines are made from. */
 export interface EngineContext {
   readonly django: CheckedDjangoSettings;
   readonly caches: ReadonlyMap<string, DjangoCache>;

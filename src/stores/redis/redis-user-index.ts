@@ -41,7 +41,7 @@ const EPOCH_FIELD = "epoch";
  * `{project name}:{prefix}-users:{id=user id}:list`, and a hash with the details and the epoch, `…:details`. In these names
  * the braces around the user's id are there: they put both keys into one slot of a cluster, so each method is one command.
  *
- * What is kept of a user whose sessions have all ended expires by itself.
+ * The entries of a user whose sessions have all ended expire by themselves.
  */
 export class RedisUserIndex implements UserIndex {
   readonly #connection: RedisConnection;

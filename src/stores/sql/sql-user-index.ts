@@ -96,7 +96,7 @@ export class SqlUserIndex implements UserIndex {
     const { rows: epochs } = await run(this.#statements.readEpoch(userId));
     await run(this.#statements.add(userId, session));
     const spared = [session.key, replaces];
-    // What the two that are spared can count for.
+    // The two spared sessions count as well.
     const upTo = most + MOST_EVICTIONS + spared.length;
     const { rows: counts } = await run(this.#statements.count(userId, now + slack, upTo));
     if (Number(counts[0]?.count) > most) await this.#doomOldest(run, userId, now + slack, most, spared, upTo);

@@ -152,7 +152,7 @@ export class UserStatements {
   }
 
   #clearing(table: string, key: readonly string[], column: string, now: EpochMilliseconds): Clearing {
-    // What has to make room has its end below zero.
+    // An entry that has to make room has its end below zero.
     const expired = (sql: Sql, from: Instant = -now, until: Instant = now): RawBuilder<unknown> =>
       sql`${sql.ref(column)} BETWEEN ${from} AND ${until}`;
     return {
@@ -208,7 +208,7 @@ export class UserStatements {
     return this.#dialect === "mysql" ? sql`ON DUPLICATE KEY UPDATE` : sql`ON CONFLICT (${sql.raw(key)}) DO UPDATE SET`;
   }
 
-  /** What an insertion wanted to put into a column. */
+  /** Value that an insertion wanted to put into a column. */
   #given(sql: Sql, column: RawBuilder<unknown>): RawBuilder<unknown> {
     return this.#dialect === "mysql" ? sql`VALUES(${column})` : sql`excluded.${column}`;
   }

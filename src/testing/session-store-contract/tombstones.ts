@@ -6,7 +6,7 @@ import type { SessionStore } from "../../stores/session-store.ts";
 import type { SessionTombstones } from "../../stores/session-tombstones.ts";
 import { A_RECORD, assertNotSent, collectKeys, type ContractTest, createMany, later, LONG_TTL } from "./support.ts";
 
-/** What tombstones promise. A store without them skips these, with that reason. */
+/** Promises of tombstones. A store without them skips these, with that reason. */
 export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
   async "a tombstone is read as it was added, and an unknown name has none"({ store, key }) {
     const tombstones = tombstonesOf(store);
