@@ -35,6 +35,10 @@ export class PostgresServer {
     return { host: this.folder, user: "postgres", database: "postgres" };
   }
 
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   /** Ends it at once, as a crash does. */
   async kill(): Promise<void> {
     const child = this.#process;

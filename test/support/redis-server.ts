@@ -162,6 +162,10 @@ export class RedisServer {
     deleteFolder(this.folder);
   }
 
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   get #configFile(): string {
     return join(this.folder, "redis.conf");
   }

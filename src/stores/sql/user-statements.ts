@@ -123,18 +123,20 @@ export class UserStatements {
     };
   }
 
+  /**
+   * A comparison of rows, `(expires_at, session_key) < (…)`, is not used: MySQL finds no rows by it, and PostgreSQL reads on
+   * beyond its end through all rows of the same instant, 100 000 of which `setExpiry(date)` can make.
+   */
   page(userId: string, { after, until, limit }: UserIndexRange): Build<UserSessionRow> {
-    const [instant, key] = after === undefined ? [] : parseCursor(after);
     return (sql) => {
-      const end = until === undefined ? sql`` : this.#notAfter(sql, ...parseCursor(until));
-      const select = (condition: RawBuilder<unknown>): RawBuilder<UserSessionRow> =>
-        pageWhere(sql, userId, limit, sql`${condition}${end}`);
-      if (after === undefined) return select(sql``);
-      if (this.#dialect !== "mysql") return select(sql` AND (expires_at, session_key) < (${instant}, ${key})`);
-      // MySQL does not find the rows of such a comparison by the index.
-      const ties = select(sql` AND expires_at = ${instant} AND session_key < ${key}`);
-      const others = select(sql` AND expires_at < ${instant}`);
-      return sql<UserSessionRow>`SELECT * FROM ((${ties}) UNION ALL (${others})) AS listed
+      const parts = partsOf(sql, after, until).map((part) => pageWhere(sql, userId, limit, part));
+      const [only] = parts;
+      if (only !== undefined && parts.length === 1) return only;
+      const all = sql.join(
+        parts.map((part, at) => sql`SELECT * FROM (${part}) AS ${sql.ref(`part${at}`)}`),
+        sql` UNION ALL `,
+      );
+      return sql<UserSessionRow>`SELECT * FROM (${all}) AS listed
         ORDER BY expires_at DESC, session_key DESC LIMIT ${sql.lit(limit)}`;
     };
   }
@@ -142,13 +144,6 @@ export class UserStatements {
   /** The sweeps of both tables. */
   clearings(now: EpochMilliseconds): readonly Clearing[] {
     return EXPIRING.map(([table, key, column]) => this.#clearing(table, key, column, Math.floor(now)));
-  }
-
-  /** The condition of rows up to the one of a cursor, that one included. */
-  #notAfter(sql: Sql, instant: number, key: string): RawBuilder<unknown> {
-    return this.#dialect === "mysql"
-      ? sql` AND expires_at >= ${instant} AND (expires_at > ${instant} OR session_key >= ${key})`
-      : sql` AND (expires_at, session_key) >= (${instant}, ${key})`;
   }
 
   #clearing(table: string, key: readonly string[], column: string, now: EpochMilliseconds): Clearing {
@@ -216,6 +211,20 @@ export class UserStatements {
 
 function list(sql: Sql, columns: readonly string[]): RawBuilder<unknown> {
   return sql.join(columns.map((column) => sql.ref(column)));
+}
+
+/** Conditions of the rows between two cursors, the second one included. Each is one range of the index. */
+function partsOf(sql: Sql, after: string | undefined, until: string | undefined): readonly RawBuilder<unknown>[] {
+  const [from, end] = [after, until].map((cursor) => (cursor === undefined ? undefined : parseCursor(cursor)));
+  const isBefore = from && sql` AND session_key < ${from[1]}`;
+  const isNotBeyond = end && sql` AND session_key >= ${end[1]}`;
+  if (from && end && from[0] === end[0]) return [sql` AND expires_at = ${from[0]}${isBefore}${isNotBeyond}`];
+  const [upper, lower] = [from && sql` AND expires_at < ${from[0]}`, end && sql` AND expires_at > ${end[0]}`];
+  return [
+    ...(from ? [sql` AND expires_at = ${from[0]}${isBefore}`] : []),
+    sql`${upper ?? sql``}${lower ?? sql``}`,
+    ...(end ? [sql` AND expires_at = ${end[0]}${isNotBeyond}`] : []),
+  ];
 }
 
 function parseCursor(cursor: string): [instant: number, key: SessionKey] {
