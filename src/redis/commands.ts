@@ -66,4 +66,8 @@ export interface RedisDriver {
 }
 
 /** Makes a driver that is not connected yet. It may load the client library, hence the promise. */
-export type RedisDriverFactory = () => Promise<RedisDriver>;
+export interface RedisDriverFactory {
+  (): Promise<RedisDriver>;
+  /** Loads the client library beforehand: on a busy machine that takes as long as a command may take. */
+  readonly load?: () => Promise<void>;
+}

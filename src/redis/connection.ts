@@ -31,6 +31,7 @@ export interface RedisConnectionOptions {
  * - A lost link is not reopened until a command needs one. Commands that need it share one attempt; when that fails,
  *   all of them fail at once with `outcome: "not-sent"`, but those that had joined it late share one more.
  * - A command is sent at most once. What was outstanding on a lost link fails with `outcome: "unknown"`.
+ * - The client library is loaded outside of any deadline: one that has begun meanwhile begins again then.
  * - Nothing runs while nothing is outstanding. An open link keeps the process alive; {@link close} ends it.
  */
 export class RedisConnection {
@@ -41,11 +42,14 @@ export class RedisConnection {
   readonly #stallTimeout: Milliseconds;
   readonly #clock: Clock;
   readonly #connector: RedisConnector;
+  readonly #driver: RedisDriverFactory;
   readonly #sweep: DeadlineSweep = new DeadlineSweep(() => this.#watchForStall());
   #link: RedisLink | undefined;
   /** Links that were given up while nodes of them still owed answers. */
   readonly #retired = new Map<RedisLink, Timer>();
   #isClosed = false;
+  #isLoaded: boolean;
+  #loading: Promise<void> | undefined;
 
   constructor(options: RedisConnectionOptions) {
     const { name, driver, connectTimeout, stallTimeout, isCluster = false, clock = systemClock } = options;
@@ -53,7 +57,14 @@ export class RedisConnection {
     this.isCluster = isCluster;
     this.#stallTimeout = stallTimeout;
     this.#clock = clock;
+    this.#driver = driver;
+    this.#isLoaded = driver.load === undefined;
     this.#connector = new RedisConnector({ driver, connectTimeout, clock });
+  }
+
+  /** Begins to load the client library. Should that fail, the first command tells. */
+  prepare(): void {
+    if (!this.#isLoaded) void this.#load();
   }
 
   /**
@@ -120,6 +131,7 @@ export class RedisConnection {
   /** Lets outstanding commands end, each within its deadline, then closes the link. Later commands are refused. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#loading;
     await this.#sweep.drained();
     this.#connector.close();
     this.#link?.destroy();
@@ -129,6 +141,25 @@ export class RedisConnection {
 
   #issue<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
     if (this.#isClosed) return Promise.reject(closedError(request));
+    return this.#isLoaded ? this.#send(request) : this.#sendOnceLoaded(request);
+  }
+
+  async #sendOnceLoaded<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
+    await this.#load();
+    request.deadline.restart();
+    return this.#send(request);
+  }
+
+  /** It never rejects: to make a driver fails with the same error. */
+  #load(): Promise<void> {
+    this.#loading ??= (async () => {
+      this.#isLoaded = await succeeds(this.#driver.load?.());
+      this.#loading = undefined;
+    })();
+    return this.#loading;
+  }
+
+  #send<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
     if (request.deadline.hasPassed) return Promise.reject(deadlineError(request, request.deadline, "not-sent"));
     return new Promise((resolve, reject) => {
       // The driver answers in the form that it is asked for.
@@ -176,4 +207,8 @@ export class RedisConnection {
     this.#link?.severStalled(this.#stallTimeout);
     return this.#link?.isSuspect ?? false;
   }
+}
+
+async function succeeds(task: Promise<void> | undefined): Promise<boolean> {
+  return (await Promise.allSettled([task])).every(({ status }) => status === "fulfilled");
 }

@@ -47,12 +47,13 @@ export class RedisRegistry {
   }
 
   /**
-   * The connection of a name. It opens when it is first used.
+   * The connection of a name. It opens when it is first used; the client library is loaded from now on.
    *
    * @throws {ImproperlyConfigured} When there is none of this name.
    */
   get(name = "default"): RedisConnection {
     const connection = this.#connections.get(name);
+    connection?.prepare();
     if (connection !== undefined) return connection;
     throw new ImproperlyConfigured(`redis.${name}`, describeUnknownName(name, this.names));
   }

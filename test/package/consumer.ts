@@ -37,8 +37,8 @@ async function installInto(folder: string, specifiers: readonly string[]): Promi
 }
 
 /** Runs a script of the application. @returns What it printed; throws when it failed. */
-export function runScript(folder: string, file: string): Promise<string> {
-  return succeed(run(process.execPath, ["--no-warnings", file], { cwd: folder }));
+export function runScript(folder: string, file: string, args: readonly string[] = []): Promise<string> {
+  return succeed(run(process.execPath, ["--no-warnings", file, ...args], { cwd: folder }));
 }
 
 async function succeed(finished: Promise<Finished>): Promise<string> {

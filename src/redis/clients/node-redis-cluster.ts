@@ -12,7 +12,16 @@ import type {
 } from "../commands.ts";
 import type { RedisClusterEndpoint } from "../endpoint.ts";
 import { ClusterNodes, NoNodeError } from "./cluster-nodes.ts";
-import { connectionOptions, isFullQueue, type Library, loadLibrary, NO_TIMEOUT, SHARED_CLASSES } from "./node-redis.ts";
+import {
+  connectionOptions,
+  importLibrary,
+  isFullQueue,
+  type Library,
+  loadLibrary,
+  makeClientClass,
+  NO_TIMEOUT,
+  SHARED_CLASSES,
+} from "./node-redis.ts";
 
 type Cluster = ReturnType<Library["createCluster"]>;
 type Client = NonNullable<Cluster["masters"][number]["client"]>;
@@ -24,7 +33,7 @@ const SEED_GAP: Milliseconds = 50;
 const TOPOLOGY_REFRESH: Milliseconds = 250;
 
 /**
- * Drivers over a cluster client of node-redis 6 (`@redis/client`), which is loaded when the first link is opened.
+ * Drivers over a cluster client of node-redis 6 (`@redis/client`).
  *
  * @param setting Path of the connection's settings, for messages.
  * @param load Loads the library.
@@ -32,9 +41,17 @@ const TOPOLOGY_REFRESH: Milliseconds = 250;
 export function nodeRedisClusterDriver(
   endpoint: RedisClusterEndpoint,
   setting: string,
-  load: () => Promise<Library> = () => import("@redis/client"),
+  load: () => Promise<Library> = importLibrary,
 ): RedisDriverFactory {
-  return async () => new NodeRedisClusterDriver(await loadLibrary(load, setting), endpoint);
+  const loadNamed = (): Promise<Library> => loadLibrary(load, setting);
+  return Object.assign(async () => new NodeRedisClusterDriver(await loadNamed(), endpoint), {
+    load: async () => makeClasses(await loadNamed()),
+  });
+}
+
+function makeClasses(library: Library): void {
+  makeClientClass(library);
+  library.createCluster({ ...SHARED_CLASSES, RESP: 3, rootNodes: [] });
 }
 
 /**

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from "node:tls";
 import type * as NodeRedis from "@redis/client";
 
 import { ImproperlyConfigured } from "../../core/errors.ts";
+import { isMissingPackage, leaveToCaller } from "../../core/optional-packages.ts";
 import { LONGEST_TIMER } from "../../core/timers.ts";
 import {
   type DriverFailure,
@@ -22,7 +23,7 @@ type Client = ReturnType<Library["createClient"]>;
 const LONGEST_QUEUE = 5000;
 
 /**
- * Drivers over node-redis 6 (`@redis/client`), which is loaded when the first link is opened.
+ * Drivers over node-redis 6 (`@redis/client`).
  *
  * @param setting Path of the connection's settings, for messages.
  * @param load Loads the library.
@@ -30,9 +31,16 @@ const LONGEST_QUEUE = 5000;
 export function nodeRedisDriver(
   endpoint: RedisEndpoint,
   setting: string,
-  load: () => Promise<Library> = () => import("@redis/client"),
+  load: () => Promise<Library> = importLibrary,
 ): RedisDriverFactory {
-  return async () => new NodeRedisDriver(await loadLibrary(load, setting), endpoint);
+  const loadNamed = (): Promise<Library> => loadLibrary(load, setting);
+  return Object.assign(async () => new NodeRedisDriver(await loadNamed(), endpoint), {
+    load: async () => makeClientClass(await loadNamed()),
+  });
+}
+
+export function importLibrary(): Promise<Library> {
+  return import("@redis/client").catch(leaveToCaller);
 }
 
 /** @throws {ImproperlyConfigured} When it is not installed. */
@@ -40,7 +48,7 @@ export async function loadLibrary(load: () => Promise<Library>, setting: string)
   try {
     return await load();
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
+    if (!isMissingPackage(cause)) throw cause;
     const message = "the Redis client is not installed. Install it with: npm install @redis/client";
     throw new ImproperlyConfigured(setting, message, { cause });
   }
@@ -126,6 +134,11 @@ export const BYTES: { readonly typeMapping: { readonly 36: typeof Buffer } } = {
  * options of all clients made here have the same JSON.
  */
 export const SHARED_CLASSES: { readonly toJSON: () => string } = { toJSON: () => "sojourn" };
+
+/** Has the library make its class beforehand, which the first client would do within the deadline of a command. */
+export function makeClientClass(library: Library): void {
+  library.createClient({ ...SHARED_CLASSES, RESP: 3 });
+}
 
 interface ConnectionOptionsOfClient {
   readonly username?: string;

@@ -4,7 +4,7 @@ import type { Etag } from "../../core/etag.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import type { RedisArgument, RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
-import { RedisScript } from "../../redis/script.ts";
+import type { RedisScript } from "../../redis/script.ts";
 import type { ClearProgress, CommitResult, CreateResult, SessionStore } from "../session-store.ts";
 import { luaRange, toRedisTtl } from "./arguments.ts";
 import type { BucketKeys } from "./bucket-keys.ts";
@@ -13,11 +13,7 @@ import { type BucketValues, nonceOf } from "./bucket-values.ts";
 import { BucketWalk, type HashKeysCheckForExpiry } from "./bucket-walk.ts";
 import { RedisTombstones } from "./redis-tombstones.ts";
 import { RedisUserIndex } from "./redis-user-index.ts";
-
-const READ = new RedisScript("bucket-read", new URL("../../redis/scripts/bucket-read.lua", import.meta.url));
-const CREATE = new RedisScript("bucket-create", new URL("../../redis/scripts/bucket-create.lua", import.meta.url));
-const CHANGE = new RedisScript("bucket-change", new URL("../../redis/scripts/bucket-change.lua", import.meta.url));
-const DELETE = new RedisScript("bucket-delete", new URL("../../redis/scripts/bucket-delete.lua", import.meta.url));
+import { BUCKET_CHANGE, BUCKET_CREATE, BUCKET_DELETE, BUCKET_READ } from "./scripts/scripts.ts";
 
 /** What {@link BucketSessionStore} is made from. */
 export interface BucketSessionStoreOptions {
@@ -56,12 +52,12 @@ export class BucketSessionStore implements SessionStore {
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
-    const reply = await this.#run(READ, key, [], deadline);
+    const reply = await this.#run(BUCKET_READ, key, [], deadline);
     return Buffer.isBuffer(reply) ? this.#values.decode(reply) : undefined;
   }
 
   async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
-    const reply = await this.#run(CREATE, key, [toRedisTtl(ttl), this.#values.encode(record)], deadline);
+    const reply = await this.#run(BUCKET_CREATE, key, [toRedisTtl(ttl), this.#values.encode(record)], deadline);
     this.#checkLimitsOnce(deadline);
     return { status: reply === 1 ? "created" : "exists" };
   }
@@ -81,7 +77,7 @@ export class BucketSessionStore implements SessionStore {
   }
 
   async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
-    return (await this.#run(DELETE, key, [], deadline)) === 1;
+    return (await this.#run(BUCKET_DELETE, key, [], deadline)) === 1;
   }
 
   deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
@@ -118,7 +114,7 @@ export class BucketSessionStore implements SessionStore {
     args: readonly RedisArgument[],
     deadline: Deadline,
   ): Promise<CommitResult> {
-    const reply = await this.#run(CHANGE, key, [nonceOf(etag), ...luaRange(etag), etag.text, ...args], deadline);
+    const reply = await this.#run(BUCKET_CHANGE, key, [nonceOf(etag), ...luaRange(etag), etag.text, ...args], deadline);
     if (reply === null) return { status: "gone" };
     if (!Buffer.isBuffer(reply)) return { status: "committed" };
     return { status: "conflict", record: this.#values.decode(reply) };

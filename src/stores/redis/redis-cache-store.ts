@@ -4,7 +4,7 @@ import { RedisServiceError } from "../../core/errors.ts";
 import type { RedisArgument, RedisReply, ReplyForm } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { replyCode } from "../../redis/errors.ts";
-import { RedisScript } from "../../redis/script.ts";
+import type { RedisScript } from "../../redis/script.ts";
 import {
   type CacheEntry,
   type CacheStore,
@@ -23,18 +23,16 @@ import { asReply, escapeGlob, toArgument, toRedisTtl } from "./arguments.ts";
 import { chunksOf, groupBySlot, writeInChunks } from "./key-groups.ts";
 import { isLeaseKey, leaseKeyOf } from "./lease-key.ts";
 import { settleWrites } from "./settle-writes.ts";
-
-const COMPARE_AND_SET = new RedisScript(
-  "cache-compare-and-set",
-  new URL("../../redis/scripts/cache-compare-and-set.lua", import.meta.url),
-);
-const ENSURE = new RedisScript("cache-ensure", new URL("../../redis/scripts/cache-ensure.lua", import.meta.url));
-const FILL = new RedisScript("cache-fill", new URL("../../redis/scripts/cache-fill.lua", import.meta.url));
-const INCR = new RedisScript("cache-incr", new URL("../../redis/scripts/cache-incr.lua", import.meta.url));
-const LEASE = new RedisScript("cache-lease", new URL("../../redis/scripts/cache-lease.lua", import.meta.url));
-const PERSIST = new RedisScript("cache-persist", new URL("../../redis/scripts/cache-persist.lua", import.meta.url));
-const RENEW = new RedisScript("cache-renew", new URL("../../redis/scripts/cache-renew.lua", import.meta.url));
-const RELEASE = new RedisScript("cache-release", new URL("../../redis/scripts/cache-release.lua", import.meta.url));
+import {
+  CACHE_COMPARE_AND_SET,
+  CACHE_ENSURE,
+  CACHE_FILL,
+  CACHE_INCR,
+  CACHE_LEASE,
+  CACHE_PERSIST,
+  CACHE_RELEASE,
+  CACHE_RENEW,
+} from "./scripts/scripts.ts";
 
 /** How many keys Redis looks at for one page of a walk: some tenths of a millisecond of its time. */
 const SCAN_COUNT = 1000;
@@ -109,7 +107,7 @@ export class RedisCacheStore implements CacheStore {
   async ensureMany(entries: readonly CacheEntry[], deadline: Deadline): Promise<readonly StoredValue[]> {
     return writeInChunks(entries, async ({ key, value, ttl }) => {
       const args = [toArgument(value), toExpiry(ttl)];
-      const reply = await this.#connection.run(ENSURE, [key], args, deadline, this.#form);
+      const reply = await this.#connection.run(CACHE_ENSURE, [key], args, deadline, this.#form);
       return toValue(reply) ?? asReply(value, this.#form);
     });
   }
@@ -130,7 +128,7 @@ export class RedisCacheStore implements CacheStore {
   async touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
     const replies = await writeInChunks(keys, (key) =>
       ttl === null
-        ? this.#connection.run(PERSIST, [key], [], deadline)
+        ? this.#connection.run(CACHE_PERSIST, [key], [], deadline)
         : this.#connection.command(["PEXPIRE", key, toRedisTtl(ttl)], deadline, key),
     );
     return replies.map((reply) => reply === 1);
@@ -145,7 +143,7 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async incr(key: string, delta: bigint, deadline: Deadline): Promise<IncrementResult> {
-    const reply = await this.#connection.run(INCR, [key], [String(delta)], deadline);
+    const reply = await this.#connection.run(CACHE_INCR, [key], [String(delta)], deadline);
     if (reply === null) return { status: "missing" };
     return typeof reply === "string" ? { status: "incremented", value: BigInt(reply) } : { status: "not-integer" };
   }
@@ -159,28 +157,33 @@ export class RedisCacheStore implements CacheStore {
     const keys = next === undefined || endsLease(next.ttl) ? [key, leaseKeyOf(key)] : [key];
     const args = [toArgument(expected)];
     if (next !== undefined) args.push(toArgument(next.value), toExpiry(next.ttl));
-    return (await this.#connection.run(COMPARE_AND_SET, keys, args, deadline)) === 1;
+    return (await this.#connection.run(CACHE_COMPARE_AND_SET, keys, args, deadline)) === 1;
   }
 
   async lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
-    const reply = await this.#runOnLease(LEASE, lease, [lease.token, toRedisTtl(ttl), ...seenBy(lease)], deadline);
+    const reply = await this.#runOnLease(
+      CACHE_LEASE,
+      lease,
+      [lease.token, toRedisTtl(ttl), ...seenBy(lease)],
+      deadline,
+    );
     if (reply === 1) return { status: "leased" };
     return reply === 0 ? { status: "busy" } : { status: "found", value: reply as StoredValue };
   }
 
   async renew(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
     const args = [lease.token, toRedisTtl(ttl), ...seenBy(lease)];
-    return (await this.#runOnLease(RENEW, lease, args, deadline)) === 1;
+    return (await this.#runOnLease(CACHE_RENEW, lease, args, deadline)) === 1;
   }
 
   async fill(lease: Lease, { value, ttl }: NewValue, deadline: Deadline): Promise<FillResult> {
     const args = [lease.token, toArgument(value), toExpiry(ttl), ...seenBy(lease)];
-    const reply = await this.#runOnLease(FILL, lease, args, deadline);
+    const reply = await this.#runOnLease(CACHE_FILL, lease, args, deadline);
     return reply === 1 ? { status: "stored" } : { status: "overruled", value: toValue(reply) };
   }
 
   async release(lease: Lease, deadline: Deadline): Promise<void> {
-    await this.#runOnLease(RELEASE, lease, [lease.token], deadline);
+    await this.#runOnLease(CACHE_RELEASE, lease, [lease.token], deadline);
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */

@@ -4,19 +4,13 @@ import type { Etag } from "../../core/etag.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
-import { RedisScript } from "../../redis/script.ts";
+import type { RedisScript } from "../../redis/script.ts";
 import type { CommitResult, CreateResult, SessionStore } from "../session-store.ts";
 import { escapeGlob, luaRange, toRedisTtl } from "./arguments.ts";
 import { RedisTombstones } from "./redis-tombstones.ts";
 import { RedisUserIndex } from "./redis-user-index.ts";
 import type { StringKeys } from "./string-keys.ts";
-
-const COMMIT = new RedisScript("session-commit", new URL("../../redis/scripts/session-commit.lua", import.meta.url));
-const TOUCH = new RedisScript("session-touch", new URL("../../redis/scripts/session-touch.lua", import.meta.url));
-const DELETE_IF_MATCH = new RedisScript(
-  "session-delete-if-match",
-  new URL("../../redis/scripts/session-delete-if-match.lua", import.meta.url),
-);
+import { SESSION_COMMIT, SESSION_DELETE_IF_MATCH, SESSION_TOUCH } from "./scripts/scripts.ts";
 
 /** How many keys Redis looks at for one page of a scan: some tenths of a millisecond of its time. */
 const SCAN_COUNT = 1000;
@@ -56,11 +50,11 @@ export class RedisSessionStore implements SessionStore {
   }
 
   commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
-    return this.#runIfMatch(COMMIT, key, etag, [record, toRedisTtl(ttl)], deadline);
+    return this.#runIfMatch(SESSION_COMMIT, key, etag, [record, toRedisTtl(ttl)], deadline);
   }
 
   touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
-    return this.#runIfMatch(TOUCH, key, etag, [toRedisTtl(ttl)], deadline);
+    return this.#runIfMatch(SESSION_TOUCH, key, etag, [toRedisTtl(ttl)], deadline);
   }
 
   async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
@@ -69,7 +63,7 @@ export class RedisSessionStore implements SessionStore {
   }
 
   deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
-    return this.#runIfMatch(DELETE_IF_MATCH, key, etag, [], deadline);
+    return this.#runIfMatch(SESSION_DELETE_IF_MATCH, key, etag, [], deadline);
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */

@@ -7,10 +7,10 @@ import { createSojourn } from "../../../src/create-sojourn.ts";
 import type { RedisConnection } from "../../../src/redis/connection.ts";
 import { slotOf } from "../../../src/redis/key-slot.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import { RedisScript } from "../../../src/redis/script.ts";
 import type { RedisConnectionSettings } from "../../../src/redis/settings.ts";
 import type { Sessions } from "../../../src/session/sessions.ts";
 import { redisSessionStore } from "../../../src/stores/redis/index.ts";
+import { CACHE_INCR as INCR } from "../../../src/stores/redis/scripts/scripts.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import type { UserIndex } from "../../../src/stores/user-index.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
@@ -27,7 +27,6 @@ import { describeWithRedis, freePort, type RedisServer } from "../../support/red
 import { Browser, type Data } from "../../support/session-harness.ts";
 
 const later = () => within();
-const INCR = new RedisScript("cache-incr", new URL("../../../src/redis/scripts/cache-incr.lua", import.meta.url));
 
 /** A key on each node of a cluster. */
 function keysOnEach(cluster: RedisCluster, prefix = "key"): string[] {
