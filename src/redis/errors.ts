@@ -1,11 +1,14 @@
 import type { Deadline } from "../core/deadlines.ts";
 import { type Outcome, RedisConnectionError, RedisServiceError } from "../core/errors.ts";
 import type { DriverFailure } from "./commands.ts";
+import { denialOf } from "./denials.ts";
+import type { RedisScript } from "./script.ts";
 
 /** A command in messages: its own name and its connection's. Never keys or arguments, which are secrets. */
 export interface CommandLabel {
   readonly command: string;
   readonly connection: string;
+  readonly script?: RedisScript;
 }
 
 /** No link could be opened for a command, which therefore was not sent. */
@@ -79,11 +82,12 @@ const REFUSALS: Readonly<Record<string, string>> = {
 
 function serviceError(label: CommandLabel, cause: unknown, known?: Outcome): RedisServiceError {
   const reply = cause instanceof Error ? cause.message : "";
-  const code = replyCode(reply);
+  const denial = denialOf(reply, label.script);
+  const code = denial === undefined ? replyCode(reply) : "NOPERM";
   const isRefusal = Object.hasOwn(REFUSALS, code);
-  const advice = isRefusal ? REFUSALS[code] : "See `cause` for the server's words.";
+  const advice = denial?.advice ?? (isRefusal ? REFUSALS[code] : "See `cause` for the server's words.");
   return new RedisServiceError(`${prefix(label)} Redis answered ${label.command} with ${code}. ${advice}`, {
-    outcome: known ?? (isRefusal ? "not-sent" : "unknown"),
+    outcome: known ?? denial?.outcome ?? (isRefusal ? "not-sent" : "unknown"),
     cause: withoutArguments(cause, reply),
   });
 }

@@ -6,7 +6,6 @@ import type { DeadlineSweep, Expirable } from "./deadline-sweep.ts";
 import { type CommandLabel, commandError, connectError, deadlineError, replyCode } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { Recipient, RedisNode } from "./node.ts";
-import type { RedisScript } from "./script.ts";
 
 /** What is to be sent. */
 export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabel {
@@ -18,7 +17,6 @@ export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabe
   readonly argsFor: (node: RedisNode) => readonly RedisArgument[];
   /** How the strings of the reply are read. @defaultValue `"text"` */
   readonly form?: Form | undefined;
-  readonly script?: RedisScript;
   readonly deadline: Deadline;
 }
 

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { expect, it, onTestFinished } from "vitest";
 
 import { run } from "../../../scripts/lib/processes.mjs";
+import { say } from "../../../scripts/lib/project.mjs";
 import { buildProgram } from "../../support/program.ts";
 import { serverForTest } from "../../support/redis-connections.ts";
 import { describeWithRedis } from "../../support/redis-server.ts";
@@ -12,7 +13,9 @@ const STARTS = scaled(10, 100);
 /** Processes that leave a machine of two cores a third of its time. */
 function keepBusy(): void {
   const children = [1, 2, 3, 4].map(() => spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }));
-  onTestFinished(() => void children.forEach((child) => child.kill("SIGKILL")));
+  onTestFinished(() => {
+    for (const child of children) child.kill("SIGKILL");
+  });
 }
 
 // Ten processes, each a third as fast as alone, need most of the usual time already.
@@ -32,7 +35,7 @@ describeWithRedis("a process that begins on a busy machine", () => {
         told.push(output.trim());
       }
       const spans = told.map((line) => Number.parseInt(line, 10)).toSorted((a, b) => a - b);
-      console.info(`first request of ${STARTS} processes: median ${spans[STARTS >> 1]} ms, longest ${spans.at(-1)} ms`);
+      say(`first request of ${STARTS} processes: median ${spans[STARTS >> 1]} ms, longest ${spans.at(-1)} ms`);
       expect(told.filter((line) => !line.endsWith(" undefined"))).toEqual([]);
     },
   );
