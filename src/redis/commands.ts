@@ -14,10 +14,11 @@ export type ReplyString<Form extends ReplyForm> = Form extends "bytes" ? string 
 export interface DriverFailure {
   /**
    * - `"refused"`: the command was never written, or the link could not be opened.
+   * - `"full"`: the client has too many commands under way, and did not take this one.
    * - `"reply"`: Redis answered with an error; the message of the cause is its reply.
    * - `"lost"`: the link broke; the command may have been executed.
    */
-  readonly kind: "refused" | "reply" | "lost";
+  readonly kind: "refused" | "full" | "reply" | "lost";
   readonly cause: unknown;
 }
 

@@ -101,7 +101,8 @@ export class RedisConnection {
 
   /**
    * Walks through the keys of all nodes, page by page, with SCAN. A page may be empty, and a key may come twice. Of a
-   * cluster, the nodes are those of the moment when the walk begins; keys that move meanwhile may be missed.
+   * cluster, the nodes are those of the moment when the walk begins; keys that move meanwhile may be missed. While the
+   * caller works on a page, the next one is on its way.
    *
    * @param pattern As for SCAN … MATCH.
    * @param count How many keys a node looks at for one page.
@@ -116,15 +117,20 @@ export class RedisConnection {
     let nodes: readonly string[] | undefined;
     for (let at = 0; nodes === undefined || at < nodes.length; at++) {
       const chooseNode = (link: RedisLink): string => (nodes ??= link.nodes)[at] ?? "";
-      let cursor = "0";
-      do {
+      const read = async (cursor: string): Promise<[string, readonly string[]]> => {
         const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
         const request = { command: "SCAN", connection: this.name, key: undefined, chooseNode, argsFor: () => args };
         const reply = await this.#issue({ ...request, form: "text" as const, deadline: pageDeadline() });
-        const [next, keys] = reply as [string, string[]];
-        cursor = next;
+        return reply as [string, string[]];
+      };
+      let page: Promise<[string, readonly string[]]> | undefined = read("0");
+      while (page !== undefined) {
+        const [cursor, keys]: [string, readonly string[]] = await page;
+        page = cursor === "0" ? undefined : read(cursor);
+        // The caller may have enough before it comes.
+        page?.catch(() => {});
         yield keys;
-      } while (cursor !== "0");
+      }
     }
   }
 

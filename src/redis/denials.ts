@@ -18,6 +18,9 @@ const IN_SCRIPT = /^ERR /;
 const NAMED_COMMAND = /the '([\w|]+)' command/;
 const LINE_OF_SCRIPT = /@user_script:(\d+)/;
 
+const COMMENT = /--\[\[[\s\S]*?\]\]|--.*$/gm;
+const LOOP = /\b(?:for|while|repeat|function)\b/;
+
 /** Commands of scripts that change nothing. */
 const READS: ReadonlySet<string> = new Set(
   "EXISTS GET HGET HMGET HSCAN PTTL TIME TYPE ZCOUNT ZRANGEBYSCORE ZREVRANGE ZSCORE".split(" "),
@@ -57,7 +60,7 @@ function callAt(
   const [first] = refused;
   const isOne = first !== undefined && refused.every(({ command }) => command === first.command);
   const command = NAMED_COMMAND.exec(reply)?.[1]?.toUpperCase() ?? (isOne ? first.command : undefined);
-  const isStraight = refused.length === 1 && !Number.isNaN(line) && !/\b(?:for|while|repeat|function)\b/.test(source);
+  const isStraight = refused.length === 1 && !Number.isNaN(line) && !LOOP.test(source.replace(COMMENT, ""));
   const before = isStraight ? calls.filter((call) => call.line < line) : calls;
   // With another key, the same command may have been allowed.
   const isHarmless = (call: Call): boolean => READS.has(call.command) || (!isOfKey && call.command === command);

@@ -1,5 +1,5 @@
 import type { Deadline } from "../core/deadlines.ts";
-import { type Outcome, RedisConnectionError, RedisServiceError } from "../core/errors.ts";
+import { type Outcome, RedisConnectionError, RedisQueueFullError, RedisServiceError } from "../core/errors.ts";
 import type { DriverFailure } from "./commands.ts";
 import { denialOf } from "./denials.ts";
 import type { RedisScript } from "./script.ts";
@@ -24,6 +24,7 @@ export function connectError(label: CommandLabel, failure: DriverFailure): Redis
 /** A command was handed to the client, and failed. */
 export function commandError(label: CommandLabel, failure: DriverFailure): RedisConnectionError | RedisServiceError {
   if (failure.kind === "reply") return serviceError(label, failure.cause);
+  if (failure.kind === "full") return queueFullError(label, failure.cause);
   if (failure.kind === "refused") {
     const message = `the client did not take ${label.command} (${describeCause(failure.cause)}). Nothing was sent.`;
     return new RedisConnectionError(`${prefix(label)} ${message}`, { outcome: "not-sent", cause: failure.cause });
@@ -33,6 +34,14 @@ export function commandError(label: CommandLabel, failure: DriverFailure): Redis
       "It may or may not have been executed.",
     { outcome: "unknown", cause: failure.cause },
   );
+}
+
+/** This process has too many commands under way. */
+function queueFullError(label: CommandLabel, cause: unknown): RedisQueueFullError {
+  const message =
+    `${label.command} was not sent, for this process has as many commands under way as the client takes ` +
+    `(${describeCause(cause)}). Do less at once, or use another connection for it; the server may be well.`;
+  return new RedisQueueFullError(`${prefix(label)} ${message}`, { outcome: "not-sent", cause });
 }
 
 /** The deadline passed before an answer came. */

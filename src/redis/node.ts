@@ -38,7 +38,7 @@ export class RedisNode {
       (error: unknown) => {
         const failure = this.#explain(error);
         // What the client did not take says nothing of the server: a frozen one would look alive by a full queue.
-        if (failure.kind === "refused") this.#unanswered--;
+        if (failure.kind === "refused" || failure.kind === "full") this.#unanswered--;
         else this.#noteAnswer();
         recipient.onFailure(failure);
       },

@@ -103,7 +103,8 @@ export class GivenNodeRedisDriver implements RedisDriver {
 export function explainByForm(error: unknown): DriverFailure {
   if (!(error instanceof Error)) return { kind: "lost", cause: error };
   if (/^[A-Z][A-Z0-9_]+( |$)/.test(error.message)) return { kind: "reply", cause: error };
-  const isRefusal = isFullQueue(error) || /^The client is (offline|closed)$/.test(error.message);
+  if (isFullQueue(error)) return { kind: "full", cause: error };
+  const isRefusal = /^The client is (offline|closed)$/.test(error.message);
   return { kind: isRefusal ? "refused" : "lost", cause: error };
 }
 

@@ -113,7 +113,8 @@ class NodeRedisClusterDriver implements RedisDriver {
     // The last two come after a node has answered that the key is not there.
     const refusals = [ClientOfflineError, ClientClosedError, MaxCommandRedirectionsError, RootNodesUnavailableError];
     const isRefusal = error instanceof NoNodeError || refusals.some((each) => error instanceof each);
-    return { kind: isRefusal || isFullQueue(error) ? "refused" : "lost", cause: error };
+    if (isFullQueue(error)) return { kind: "full", cause: error };
+    return { kind: isRefusal ? "refused" : "lost", cause: error };
   }
 
   sever(node: string): void {

@@ -97,7 +97,8 @@ class NodeRedisDriver implements RedisDriver {
   explain(error: unknown): DriverFailure {
     const { ErrorReply, ClientOfflineError, ClientClosedError } = this.#library;
     if (error instanceof ErrorReply) return { kind: "reply", cause: error };
-    const isRefusal = error instanceof ClientOfflineError || error instanceof ClientClosedError || isFullQueue(error);
+    if (isFullQueue(error)) return { kind: "full", cause: error };
+    const isRefusal = error instanceof ClientOfflineError || error instanceof ClientClosedError;
     return { kind: isRefusal ? "refused" : "lost", cause: error };
   }
 

@@ -5,7 +5,7 @@ import type * as ProperLockfile from "proper-lockfile";
 import type { Milliseconds } from "../../core/clock.ts";
 import { ImproperlyConfigured, StoreConnectionError } from "../../core/errors.ts";
 import { isMissingPackage, leaveToCaller } from "../../core/optional-packages.ts";
-import { Slots } from "./slots.ts";
+import { Slots } from "../../core/slots.ts";
 import { hasCode } from "./file-errors.ts";
 import type { Turn } from "./turn.ts";
 

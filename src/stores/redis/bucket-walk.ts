@@ -5,7 +5,7 @@ import type { RedisConnection } from "../../redis/connection.ts";
 import type { ClearProgress } from "../session-store.ts";
 import { escapeGlob } from "./arguments.ts";
 import type { BucketKeys, BucketPlace } from "./bucket-keys.ts";
-import { settleWrites } from "./settle-writes.ts";
+import { settleWrites } from "../settle-writes.ts";
 import { BUCKET_FIELDS, BUCKET_SWEEP } from "./scripts/scripts.ts";
 
 /** How many keys Redis looks at for one page of a scan: some tenths of a millisecond of its time. */

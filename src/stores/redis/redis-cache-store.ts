@@ -18,11 +18,12 @@ import {
   type SetCondition,
   type StoredValue,
 } from "../cache-store.ts";
+import { chunksOf, COMMANDS_AT_ONCE } from "../chunks.ts";
 import { endsLease } from "../ends-lease.ts";
+import { settleWrites, writeInChunks } from "../settle-writes.ts";
 import { asReply, escapeGlob, toArgument, toRedisTtl } from "./arguments.ts";
-import { chunksOf, groupBySlot, writeInChunks } from "./key-groups.ts";
+import { type Round, roundsOf } from "./key-groups.ts";
 import { isLeaseKey, leaseKeyOf } from "./lease-key.ts";
-import { settleWrites } from "./settle-writes.ts";
 import {
   CACHE_COMPARE_AND_SET,
   CACHE_ENSURE,
@@ -46,8 +47,8 @@ const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
 /**
  * Cache entries as Redis strings, one an entry, under the very keys that it is given.
  *
- * Reading up to 500 keys is one command, deleting them two, all else one an entry. A cluster gets them once for each
- * slot.
+ * Reading up to 500 keys is one command, deleting them two, all else one an entry; a cluster gets one for each slot. Of
+ * one call, at most 200 commands are under way at once.
  *
  * The lease on an entry is a string beside it, under `{key}~lease` when the key has a hash tag, else under
  * `{key}~` and the key again in braces; an entry of such a name is taken for a lease. On a cluster a key with braces that
@@ -79,9 +80,19 @@ export class RedisCacheStore implements CacheStore {
   async getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
     const [first] = keys;
     if (first !== undefined && keys.length === 1) return [await this.get(first, deadline)];
-    const values: (StoredValue | undefined)[] = [];
-    for (const chunk of chunksOf(keys)) values.push(...(await this.#mget(chunk, deadline)));
-    return values;
+    const answers = await this.#inRounds(keys, async (groups) => ({
+      groups,
+      replies: await this.#mget(groups, deadline),
+    }));
+    const [sole] = answers;
+    if (sole?.replies.length === 1 && answers.length === 1) return (sole.replies[0] ?? []).map(toValue);
+    const values = new Map<string, StoredValue | undefined>();
+    for (const { groups, replies } of answers) {
+      for (const [at, group] of groups.entries()) {
+        for (const [each, key] of group.entries()) values.set(key, toValue(replies[at]?.[each]));
+      }
+    }
+    return keys.map((key) => values.get(key));
   }
 
   async setMany(
@@ -94,9 +105,9 @@ export class RedisCacheStore implements CacheStore {
       return [await this.#set(sole, condition, deadline)];
     }
     const stored: boolean[] = [];
-    for (const chunk of chunksOf(entries)) {
+    for (const chunk of chunksOf(entries, COMMANDS_AT_ONCE)) {
       const leases = chunk.filter(({ ttl }) => endsLease(ttl)).map(({ key }) => leaseKeyOf(key));
-      const ended = leases.length > 0 ? [this.#unlink(leases, deadline)] : [];
+      const ended = leases.length > 0 ? [this.#unlinkAll(leases, deadline)] : [];
       const sets = chunk.map((entry) => this.#set(entry, condition, deadline));
       const results = await settleWrites<boolean | number>([...ended, ...sets], stored.length > 0);
       stored.push(...results.filter((result) => typeof result === "boolean"));
@@ -113,16 +124,16 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async deleteMany(keys: readonly string[], deadline: Deadline): Promise<number> {
-    let count = 0;
-    let hasWritten = false;
-    for (const chunk of chunksOf(keys)) {
+    const counts = await this.#inRounds(keys, async (groups, hasWritten) => {
       // In this order: a load that ends between the two must not fill again what is then taken for deleted.
-      const writes = [this.#unlink(chunk.map(leaseKeyOf), deadline), this.#unlink(chunk, deadline)];
-      const [, deleted = 0] = await settleWrites(writes, hasWritten);
-      count += deleted;
-      hasWritten = true;
-    }
-    return count;
+      const leases = this.#unlink(
+        groups.map((group) => group.map(leaseKeyOf)),
+        deadline,
+      );
+      const [, deleted = 0] = await settleWrites([leases, this.#unlink(groups, deadline)], hasWritten);
+      return deleted;
+    });
+    return sumOf(counts);
   }
 
   async touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
@@ -136,7 +147,7 @@ export class RedisCacheStore implements CacheStore {
 
   async ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]> {
     const left: RedisReply[] = [];
-    for (const chunk of chunksOf(keys)) {
+    for (const chunk of chunksOf(keys, COMMANDS_AT_ONCE)) {
       left.push(...(await Promise.all(chunk.map((key) => this.#connection.command(["PTTL", key], deadline, key)))));
     }
     return left.map(toTtl);
@@ -235,42 +246,52 @@ export class RedisCacheStore implements CacheStore {
   /** @param keys Also those of leases, which may be on entries that are not there. */
   async #deletePage(keys: readonly string[], deadline: Deadline): Promise<number> {
     const leases = keys.filter(isLeaseKey);
-    for (const chunk of chunksOf(leases)) await this.#unlink(chunk, deadline);
+    await this.#unlinkAll(leases, deadline);
     return this.deleteMany(leases.length === 0 ? keys : keys.filter((key) => !isLeaseKey(key)), deadline);
   }
 
-  async #mget(keys: readonly string[], deadline: Deadline): Promise<(StoredValue | undefined)[]> {
-    return this.#inGroups(keys, async (groups) => {
-      const sent = groups.map((group) => this.#connection.command(["MGET", ...group], deadline, group[0], this.#form));
-      const replies = (await Promise.all(sent)) as RedisReply<string | Buffer>[][];
-      const [only = []] = replies;
-      if (replies.length === 1) return only.map(toValue);
-      const values = new Map(groups.flatMap((group, at) => group.map((key, each) => [key, replies[at]?.[each]])));
-      return keys.map((key) => toValue(values.get(key)));
-    });
+  async #mget(groups: Round, deadline: Deadline): Promise<readonly (readonly RedisReply<string | Buffer>[])[]> {
+    const sent = groups.map((group) => this.#connection.command(["MGET", ...group], deadline, group[0], this.#form));
+    return (await Promise.all(sent)) as RedisReply<string | Buffer>[][];
   }
 
-  async #unlink(keys: readonly string[], deadline: Deadline): Promise<number> {
-    return this.#inGroups(keys, async (groups) => {
-      const sent = groups.map((group) => this.#connection.command(["UNLINK", ...group], deadline, group[0]));
-      return (await settleWrites(sent, false)).reduce((sum: number, count) => sum + Number(count), 0);
-    });
+  async #unlink(groups: Round, deadline: Deadline): Promise<number> {
+    const sent = groups.map((group) => this.#connection.command(["UNLINK", ...group], deadline, group[0]));
+    return sumOf((await settleWrites(sent, false)).map(Number));
   }
 
-  /** Sends commands for keys that have to be in one slot each: one for all where there are no slots. */
-  async #inGroups<Result>(
+  async #unlinkAll(keys: readonly string[], deadline: Deadline): Promise<number> {
+    return sumOf(await this.#inRounds(keys, (groups) => this.#unlink(groups, deadline)));
+  }
+
+  /**
+   * Sends commands for keys that have to be in one slot each: one for all where there are no slots.
+   *
+   * @param send Is given the keys of each command, and whether those of other rounds have been executed.
+   */
+  async #inRounds<Result>(
     keys: readonly string[],
-    send: (groups: readonly (readonly string[])[]) => Promise<Result>,
-  ): Promise<Result> {
-    if (this.#isSlotted) return send(groupBySlot(keys));
-    try {
-      return await send([keys]);
-    } catch (error) {
-      if (!isCrossSlot(error)) throw error;
-      this.#isSlotted = true;
-      return send(groupBySlot(keys));
+    send: (groups: Round, isLater: boolean) => Promise<Result>,
+    isLater = false,
+  ): Promise<readonly Result[]> {
+    const results: Result[] = [];
+    const isSlotted = this.#isSlotted;
+    for (const round of roundsOf(keys, isSlotted)) {
+      const hasBegun = isLater || results.length > 0;
+      try {
+        results.push(await send(round, hasBegun));
+      } catch (error) {
+        if (isSlotted || !isCrossSlot(error)) throw error;
+        this.#isSlotted = true;
+        results.push(...(await this.#inRounds(round.flat(), send, hasBegun)));
+      }
     }
+    return results;
   }
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** A reply that is a string, or none at all. */
