@@ -43,6 +43,22 @@ export const redisMutants = [
     tests: ["test/integration/redis/scripts.test.ts"],
   },
   {
+    name: "loading-the-client-counts",
+    file: "src/redis/connection.ts",
+    find: "request.deadline.restart();",
+    replace: "",
+    breaks: "A deadline has no part in loading the client library.",
+    tests: ["src/redis/connection.test.ts"],
+  },
+  {
+    name: "denial-inside-a-script-not-sent",
+    file: "src/redis/denials.ts",
+    find: 'call.isFirstChange ? "not-sent" : "unknown"',
+    replace: 'true ? "not-sent" : "unknown"',
+    breaks: '"not-sent" means that nothing was changed.',
+    tests: ["test/integration/redis/denials.test.ts"],
+  },
+  {
     name: "closed-connections-open-again",
     file: "src/redis/connection.ts",
     find: "if (this.#isClosed) return Promise.reject(closedError(request));",

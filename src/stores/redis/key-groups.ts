@@ -31,6 +31,11 @@ export function* roundsOf(keys: readonly string[], isSlotted: boolean): Generato
   if (round.length > 0) yield round;
 }
 
+/** The keys of each command, for keys of one round. */
+export function commandsFor(keys: readonly string[], isSlotted: boolean): Round {
+  return isSlotted ? groupBySlot(keys) : [keys];
+}
+
 function groupBySlot(keys: readonly string[]): string[][] {
   const groups = new Map<number, string[]>();
   for (const key of keys) {

@@ -22,7 +22,7 @@ import { chunksOf, COMMANDS_AT_ONCE } from "../chunks.ts";
 import { endsLease } from "../ends-lease.ts";
 import { settleWrites, writeInChunks } from "../settle-writes.ts";
 import { asReply, escapeGlob, toArgument, toRedisTtl } from "./arguments.ts";
-import { type Round, roundsOf } from "./key-groups.ts";
+import { commandsFor, type Round, roundsOf } from "./key-groups.ts";
 import { isLeaseKey, leaseKeyOf } from "./lease-key.ts";
 import {
   CACHE_COMPARE_AND_SET,
@@ -126,11 +126,9 @@ export class RedisCacheStore implements CacheStore {
   async deleteMany(keys: readonly string[], deadline: Deadline): Promise<number> {
     const counts = await this.#inRounds(keys, async (groups, hasWritten) => {
       // In this order: a load that ends between the two must not fill again what is then taken for deleted.
-      const leases = this.#unlink(
-        groups.map((group) => group.map(leaseKeyOf)),
-        deadline,
-      );
-      const [, deleted = 0] = await settleWrites([leases, this.#unlink(groups, deadline)], hasWritten);
+      const leases = groups.flat().map(leaseKeyOf);
+      const writes = [this.#unlink(commandsFor(leases, this.#isSlotted), deadline), this.#unlink(groups, deadline)];
+      const [, deleted = 0] = await settleWrites(writes, hasWritten);
       return deleted;
     });
     return sumOf(counts);
