@@ -50,6 +50,8 @@ export class RedisConnection {
   #isClosed = false;
   #isLoaded: boolean;
   #loading: Promise<void> | undefined;
+  /** The same, where commands wait for it. */
+  #awaited: Promise<void> | undefined;
 
   constructor(options: RedisConnectionOptions) {
     const { name, driver, connectTimeout, stallTimeout, isCluster = false, clock = systemClock } = options;
@@ -137,7 +139,7 @@ export class RedisConnection {
   /** Lets outstanding commands end, each within its deadline, then closes the link. Later commands are refused. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#loading;
+    await this.#awaited;
     await this.#sweep.drained();
     this.#connector.close();
     this.#link?.destroy();
@@ -151,7 +153,8 @@ export class RedisConnection {
   }
 
   async #sendOnceLoaded<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
-    await this.#load();
+    this.#awaited = this.#load();
+    await this.#awaited;
     request.deadline.restart();
     return this.#send(request);
   }
