@@ -76,8 +76,8 @@ export class EntryReader {
   /** What a stored entry is good for: at once, but where tokens have to be read first. @throws {CacheCorruptError} */
   judge(key: EntryKey, stored: StoredValue, plan: ReadPlan, deadline: Deadline): Found | Promise<Found> {
     const entry = this.#take(key, stored, plan);
-    const unknown = unknownTagsOf([entry], NO_TOKENS);
-    return unknown.size === 0 ? entry : this.#judgeWith(unknown, entry, plan, deadline);
+    if (entry.status !== "entry" || entry.header?.tags === undefined) return entry;
+    return this.#judgeWith(unknownTagsOf([entry], NO_TOKENS), entry, plan, deadline);
   }
 
   async #readPage(
