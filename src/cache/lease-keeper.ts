@@ -1,27 +1,31 @@
-import type { Milliseconds } from "../core/clock.ts";
-import { chunksOf, COMMANDS_AT_ONCE } from "../stores/chunks.ts";
+import type { Clock, Milliseconds } from "../core/clock.ts";
+import { COMMANDS_AT_ONCE } from "../stores/chunks.ts";
 
 /** A load that holds a lease. */
 interface Held {
   renew(leaseTtl: Milliseconds): Promise<void>;
 }
 
-/** Renews the leases of loads that have begun together, for as long as each of them takes. */
+/** Renews the leases of loads that have begun together, for as long as each of them takes: a third of its time after the last. */
 export class LeaseKeeper {
   readonly #leaseTtl: Milliseconds | null;
-  readonly #held = new Set<Held>();
+  readonly #clock: Clock;
+  /** When each was taken or renewed, the oldest first. */
+  readonly #held = new Map<Held, Milliseconds>();
   #timer: NodeJS.Timeout | undefined;
   #isRenewing = false;
 
   /** @param leaseTtl How long a lease lasts that is not renewed; `null` where there are none. */
-  constructor(leaseTtl: Milliseconds | null) {
+  constructor(leaseTtl: Milliseconds | null, clock: Clock) {
     this.#leaseTtl = leaseTtl;
+    this.#clock = clock;
   }
 
   add(load: Held): void {
-    this.#held.add(load);
-    if (this.#leaseTtl === null || this.#timer !== undefined) return;
-    this.#timer = setInterval(() => void this.#renewAll(), this.#leaseTtl / 3);
+    this.#held.set(load, this.#clock.monotonic());
+    const leaseTtl = this.#leaseTtl;
+    if (leaseTtl === null || this.#timer !== undefined) return;
+    this.#timer = setInterval(() => void this.#renewDue(leaseTtl), leaseTtl / 6);
     this.#timer.unref();
   }
 
@@ -32,17 +36,30 @@ export class LeaseKeeper {
     this.#timer = undefined;
   }
 
-  async #renewAll(): Promise<void> {
-    const leaseTtl = this.#leaseTtl;
-    if (this.#isRenewing || leaseTtl === null) return;
+  async #renewDue(leaseTtl: Milliseconds): Promise<void> {
+    if (this.#isRenewing) return;
     this.#isRenewing = true;
     try {
-      for (const chunk of chunksOf([...this.#held], COMMANDS_AT_ONCE)) {
-        const held = chunk.filter((load) => this.#held.has(load));
-        await Promise.all(held.map((load) => load.renew(leaseTtl)));
+      for (let due = this.#takeDue(leaseTtl); due.length > 0; due = this.#takeDue(leaseTtl)) {
+        await Promise.all(due.map((load) => load.renew(leaseTtl)));
       }
     } finally {
       this.#isRenewing = false;
     }
+  }
+
+  #takeDue(leaseTtl: Milliseconds): readonly Held[] {
+    const now = this.#clock.monotonic();
+    const due: Held[] = [];
+    for (const [load, since] of this.#held) {
+      // Every second tick of the timer, which may come early.
+      if (now - since < leaseTtl / 4 || due.length === COMMANDS_AT_ONCE) break;
+      due.push(load);
+    }
+    for (const load of due) {
+      this.#held.delete(load);
+      this.#held.set(load, now);
+    }
+    return due;
   }
 }
