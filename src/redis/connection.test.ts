@@ -11,8 +11,11 @@ const DRIVER: RedisDriver = {
   nodes: [SOLE_NODE],
   connect: () => Promise.resolve(),
   nodeOf: () => SOLE_NODE,
+  open: () => undefined,
   send: () => Promise.resolve("PONG"),
   explain: (cause) => ({ kind: "lost", cause }),
+  redirect: () => undefined,
+  distrust: () => true,
   sever: () => {},
   destroy: () => {},
 };

@@ -1,13 +1,21 @@
 import { type Clock, type Milliseconds, systemClock } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { startTimer, type Timer } from "../core/timers.ts";
-import type { RedisArgument, RedisDriverFactory, RedisReply, ReplyForm, ReplyString } from "./commands.ts";
+import {
+  NOWHERE,
+  type RedisArgument,
+  type RedisDriverFactory,
+  type RedisReply,
+  type ReplyForm,
+  type ReplyString,
+} from "./commands.ts";
 import { RedisConnector } from "./connector.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
 import { closedError, deadlineError } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { RedisNode } from "./node.ts";
-import { OutstandingCommand, type Request } from "./outstanding-command.ts";
+import { type Dispatcher, OutstandingCommand, type Request } from "./outstanding-command.ts";
+import type { WaitFor } from "./replication.ts";
 import type { RedisScript } from "./script.ts";
 
 /** Options of {@link RedisConnection}. */
@@ -21,8 +29,18 @@ export interface RedisConnectionOptions {
   readonly stallTimeout: Milliseconds;
   /** Whether the link leads to a cluster. @defaultValue `false` */
   readonly isCluster?: boolean;
+  /** Whether it is a client of the application. @defaultValue `false` */
+  readonly isGiven?: boolean;
+  /** What is waited for behind each command. @defaultValue nothing */
+  readonly waitFor?: WaitFor | undefined;
   readonly clock?: Clock;
 }
+
+/**
+ * For how long a link is kept that says that it leads to the wrong server, since it was opened: the server may go on saying
+ * so, and a link for each command would be more than it can bear.
+ */
+const LEAST_AGE: Milliseconds = 250;
 
 /**
  * A named connection to a Redis server or cluster, over one link that is opened when a command first needs it.
@@ -30,7 +48,10 @@ export interface RedisConnectionOptions {
  * - Every command ends by its deadline, whether it waits for a link, waits to be written or waits for its answer.
  * - A lost link is not reopened until a command needs one. Commands that need it share one attempt; when that fails,
  *   all of them fail at once with `outcome: "not-sent"`, but those that had joined it late share one more.
- * - A command is sent at most once. What was outstanding on a lost link fails with `outcome: "unknown"`.
+ * - A command is executed at most once. What was outstanding on a lost link fails with `outcome: "unknown"`. What the server
+ *   has refused without executing it, since it is the wrong server or busy with a slot, is sent again within its deadline.
+ * - A link to a server that says that it is the wrong one (`READONLY`, `LOADING`, `NOAUTH` and the like) is given up; on a
+ *   cluster, that node's connection is, and the slots are read again.
  * - The client library is loaded outside of any deadline: one that has begun meanwhile begins again then.
  * - Nothing runs while nothing is outstanding. An open link keeps the process alive; {@link close} ends it.
  */
@@ -39,14 +60,24 @@ export class RedisConnection {
   readonly name: string;
   /** Whether the link leads to a cluster, where the keys of one command have to lie in one slot. */
   readonly isCluster: boolean;
+  /** Whether it is a client of the application. */
+  readonly isGiven: boolean;
+  readonly #options: RedisConnectionOptions;
   readonly #stallTimeout: Milliseconds;
   readonly #clock: Clock;
   readonly #connector: RedisConnector;
   readonly #driver: RedisDriverFactory;
   readonly #sweep: DeadlineSweep = new DeadlineSweep(() => this.#watchForStall());
+  readonly #dispatcher: Dispatcher = {
+    sweep: this.#sweep,
+    dispatch: (command) => this.#dispatch(command),
+    distrust: (link, node, code) => this.#distrust(link, node, code),
+  };
   #link: RedisLink | undefined;
   /** Links that were given up while nodes of them still owed answers. */
   readonly #retired = new Map<RedisLink, Timer>();
+  /** Connections for writes that wait. */
+  readonly #waiting: RedisConnection[] = [];
   #isClosed = false;
   #isLoaded: boolean;
   #loading: Promise<void> | undefined;
@@ -57,6 +88,8 @@ export class RedisConnection {
     const { name, driver, connectTimeout, stallTimeout, isCluster = false, clock = systemClock } = options;
     this.name = name;
     this.isCluster = isCluster;
+    this.isGiven = options.isGiven ?? false;
+    this.#options = options;
     this.#stallTimeout = stallTimeout;
     this.#clock = clock;
     this.#driver = driver;
@@ -67,6 +100,16 @@ export class RedisConnection {
   /** Begins to load the client library. Should that fail, the first command tells. */
   prepare(): void {
     if (!this.#isLoaded) void this.#load();
+  }
+
+  /**
+   * Makes another connection to the same server, on which each command counts as done when enough replicas have it. What waits
+   * holds up all that is sent behind it, so reads and other writes are not for this one. It is closed with this one.
+   */
+  waitingFor(waitFor: WaitFor): RedisConnection {
+    const connection = new RedisConnection({ ...this.#options, waitFor });
+    this.#waiting.push(connection);
+    return connection;
   }
 
   /**
@@ -85,7 +128,8 @@ export class RedisConnection {
     key?: string,
     form?: Form,
   ): Promise<RedisReply<ReplyString<Form>>> {
-    return this.#issue({ command: args[0], connection: this.name, key, argsFor: () => args, form, deadline });
+    const { waitFor } = this.#options;
+    return this.#issue({ command: args[0], connection: this.name, key, argsFor: () => args, form, deadline, waitFor });
   }
 
   /** Runs a script, as {@link command} sends a command. The first of the keys decides the node. */
@@ -98,7 +142,8 @@ export class RedisConnection {
   ): Promise<RedisReply<ReplyString<Form>>> {
     const argsFor = (node: RedisNode): readonly RedisArgument[] => node.scriptArgs(script, keys, args);
     const command = `script ${script.name}`;
-    return this.#issue({ command, connection: this.name, key: keys[0], argsFor, form, script, deadline });
+    const { waitFor } = this.#options;
+    return this.#issue({ command, connection: this.name, key: keys[0], argsFor, form, script, deadline, waitFor });
   }
 
   /**
@@ -118,7 +163,10 @@ export class RedisConnection {
   ): AsyncGenerator<readonly string[], void, undefined> {
     let nodes: readonly string[] | undefined;
     for (let at = 0; nodes === undefined || at < nodes.length; at++) {
-      const chooseNode = (link: RedisLink): string => (nodes ??= link.nodes)[at] ?? "";
+      const chooseNode = (link: RedisLink): string => {
+        const node = (nodes ??= link.nodes)[at] ?? NOWHERE;
+        return link.nodes.includes(node) ? node : NOWHERE;
+      };
       const read = async (cursor: string): Promise<[string, readonly string[]]> => {
         const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
         const request = { command: "SCAN", connection: this.name, key: undefined, chooseNode, argsFor: () => args };
@@ -140,7 +188,7 @@ export class RedisConnection {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#awaited;
-    await this.#sweep.drained();
+    await Promise.all([this.#sweep.drained(), ...this.#waiting.map((each) => each.close())]);
     this.#connector.close();
     this.#link?.destroy();
     this.#link = undefined;
@@ -173,7 +221,7 @@ export class RedisConnection {
     return new Promise((resolve, reject) => {
       // The driver answers in the form that it is asked for.
       const settle = resolve as (reply: RedisReply<string | Buffer>) => void;
-      this.#dispatch(new OutstandingCommand(request, this.#sweep, settle, reject));
+      this.#dispatch(new OutstandingCommand(request, this.#dispatcher, settle, reject));
     });
   }
 
@@ -200,10 +248,20 @@ export class RedisConnection {
     return undefined;
   }
 
+  #distrust(link: RedisLink, node: string, code: string): void {
+    if (link !== this.#link || link.distrust(node, code) || link.age < LEAST_AGE) return;
+    this.#link = undefined;
+    this.#retire(link);
+  }
+
+  /** Ends a link when what is outstanding on it has been answered, or is not going to be. */
   #retire(link: RedisLink): void {
-    if (!link.owesAnswers) return link.destroy();
-    const timer = startTimer(this.#stallTimeout, () => this.#destroy(link));
-    this.#retired.set(link, timer);
+    this.#retired.delete(link);
+    if (!link.owesAnswers || link.isSuspect) return link.destroy();
+    this.#retired.set(
+      link,
+      startTimer(this.#stallTimeout, () => this.#retire(link)),
+    );
   }
 
   #destroy(retired: RedisLink): void {

@@ -1,5 +1,6 @@
 export { Deadline } from "../core/deadlines.ts";
 export type { NodeRedisCluster } from "./clients/cluster-nodes.ts";
+export type { NodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
 export type { NodeRedisClient } from "./clients/given-node-redis.ts";
 export type { RedisArgument, RedisReply, ReplyForm, ReplyString } from "./commands.ts";
 export { RedisConnection } from "./connection.ts";
@@ -9,6 +10,9 @@ export type {
   RedisClientSettings,
   RedisClusterSettings,
   RedisConnectionSettings,
+  RedisNodeAddressMap,
+  RedisSentinelAddress,
+  RedisSentinelSettings,
   RedisServerSettings,
   RedisSocketSettings,
   RedisUrlSettings,

@@ -4,13 +4,14 @@ import type { RedisScript } from "./script.ts";
 
 /** Who waits for the answer to a command. One of the two is called, once, however late. */
 export interface Recipient {
+  readonly isSettled: boolean;
   onReply(reply: RedisReply<string | Buffer>): void;
   onFailure(failure: DriverFailure): void;
 }
 
 /** A server at the end of a link, and what is known of it: the scripts that it has loaded, and whether it answers. */
 export class RedisNode {
-  readonly #name: string;
+  readonly name: string;
   readonly #driver: RedisDriver;
   readonly #clock: Clock;
   readonly #scripts = new Set<RedisScript>();
@@ -23,14 +24,35 @@ export class RedisNode {
 
   /** @param name By which the driver knows it. */
   constructor(name: string, driver: RedisDriver, clock: Clock) {
-    this.#name = name;
+    this.name = name;
     this.#driver = driver;
     this.#clock = clock;
   }
 
+  /**
+   * Opens the connection to it. The promise never rejects.
+   *
+   * @returns `undefined` when commands can be sent at once.
+   */
+  open(): Promise<DriverFailure | undefined> | undefined {
+    return this.#driver.open(this.name)?.then(
+      () => undefined,
+      (error: unknown) => ({ ...this.#driver.explain(error), atOpening: true }),
+    );
+  }
+
+  /** Lets the next command be executed although the slot is still on its way to this node. */
+  ask(): void {
+    // When it fails, the next command is answered with MOVED.
+    this.#driver.send(["ASKING"], this.name, undefined, "text").catch(() => {});
+  }
+
   send(args: readonly RedisArgument[], key: string | undefined, form: ReplyForm, recipient: Recipient): void {
-    if (this.#unanswered++ === 0) this.#signs++;
-    this.#driver.send(args, this.#name, key, form).then(
+    if (this.#unanswered++ === 0) {
+      this.#signs++;
+      this.#fate = undefined;
+    }
+    this.#driver.send(args, this.name, key, form, recipient).then(
       (reply) => {
         this.#noteAnswer();
         recipient.onReply(reply);
@@ -83,7 +105,7 @@ export class RedisNode {
   /** Ends the connection to it, which {@link hasStalled}. */
   sever(timeout: Milliseconds): void {
     this.#fate = new Error(`Redis had not answered anything for ${timeout} ms, so the connection was closed`);
-    this.#driver.sever(this.#name);
+    this.#driver.sever(this.name);
   }
 
   #noteAnswer(): void {

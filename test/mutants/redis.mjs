@@ -29,10 +29,26 @@ export const redisMutants = [
   {
     name: "sent-commands-called-not-sent",
     file: "src/redis/outstanding-command.ts",
-    find: 'this.#node === undefined ? "not-sent" : "unknown"',
-    replace: 'this.#node === undefined ? "unknown" : "not-sent"',
+    find: 'deadlineError(this.#request, this.deadline, "unknown")',
+    replace: 'deadlineError(this.#request, this.deadline, "not-sent")',
     breaks: '"not-sent" means that nothing was sent.',
     tests: ["test/integration/redis/faults.test.ts"],
+  },
+  {
+    name: "links-to-wrong-servers-kept",
+    file: "src/redis/connection.ts",
+    find: "|| link.age < LEAST_AGE) return;",
+    replace: "|| link.age >= 0) return;",
+    breaks: "A failover that leaves the connection open heals without a restart.",
+    tests: ["test/integration/redis/wrong-server.test.ts"],
+  },
+  {
+    name: "writes-that-no-replica-has-called-done",
+    file: "src/redis/replication.ts",
+    find: "Number(found) >= replicas",
+    replace: "Number(found) >= 0",
+    breaks: "With waitFor, a write is done when the replicas have it.",
+    tests: ["test/integration/redis/wait-for.test.ts"],
   },
   {
     name: "lost-scripts-not-loaded-again",

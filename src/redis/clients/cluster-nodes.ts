@@ -1,4 +1,4 @@
-import type { RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
+import { NOWHERE, type RedisArgument, type RedisReply, type ReplyForm } from "../commands.ts";
 import { slotOf } from "../key-slot.ts";
 import { BYTES } from "./node-redis.ts";
 
@@ -37,10 +37,12 @@ export interface NodeRedisCluster {
 /** A command was not sent, for there is no node for it. */
 export class NoNodeError extends Error {}
 
-/** The name of no node. */
-const NOWHERE = "";
+/** The part of the client that is not public, by which it reads the slots again. */
+interface SlotsOfCluster {
+  rediscover?(startWith: undefined, excludedAddresses: ReadonlySet<string>): Promise<void>;
+}
 
-/** Which node of a cluster a command goes to. Nodes are named by their addresses. */
+/** Which node of a given cluster client a command goes to. Nodes are named by their addresses. */
 export class ClusterNodes {
   readonly #cluster: NodeRedisCluster;
   /** Options of each command, by the form of its reply. */
@@ -68,6 +70,20 @@ export class ClusterNodes {
     if (key !== undefined) return this.#cluster.slots[slotOf(key)]?.master.address ?? NOWHERE;
     const usable = this.#cluster.masters.filter(isUsable);
     return usable[this.#turn++ % usable.length]?.address ?? NOWHERE;
+  }
+
+  /** Waits for the connection to a node that was not needed before. */
+  open(address: string): Promise<void> | undefined {
+    const node = this.#cluster.nodeByAddress.get(address);
+    if (node === undefined || (node.client !== undefined && node.connectPromise === undefined)) return undefined;
+    return Promise.resolve(this.#cluster.nodeClient(node)).then(() => {});
+  }
+
+  /** Reads the slots again, if this version of the library can be asked to. */
+  refresh(excluded: string): void {
+    const { _slots: slots } = this.#cluster as { readonly _slots?: SlotsOfCluster };
+    // What is wrong shows in the commands.
+    void slots?.rediscover?.(undefined, new Set([excluded])).catch(() => {});
   }
 
   async send(

@@ -10,6 +10,7 @@ import {
   type RedisArgument,
   type RedisDriver,
   type RedisDriverFactory,
+  type Redirection,
   type RedisReply,
   type ReplyForm,
   SOLE_NODE,
@@ -54,7 +55,8 @@ export async function loadLibrary(load: () => Promise<Library>, setting: string)
   }
 }
 
-class NodeRedisDriver implements RedisDriver {
+/** A driver over a client of one server. */
+export class NodeRedisDriver implements RedisDriver {
   readonly isOwned = true;
   readonly nodes: readonly string[] = [SOLE_NODE];
   readonly #library: Library;
@@ -84,6 +86,10 @@ class NodeRedisDriver implements RedisDriver {
     return SOLE_NODE;
   }
 
+  open(): undefined {
+    return undefined;
+  }
+
   send(
     args: readonly RedisArgument[],
     _node: string,
@@ -93,23 +99,43 @@ class NodeRedisDriver implements RedisDriver {
     return this.#client.sendCommand(args, form === "bytes" ? BYTES : undefined);
   }
 
-  // Every error of node-redis has the name "Error": only the classes tell them apart.
   explain(error: unknown): DriverFailure {
-    const { ErrorReply, ClientOfflineError, ClientClosedError } = this.#library;
-    if (error instanceof ErrorReply) return { kind: "reply", cause: error };
-    if (isFullQueue(error)) return { kind: "full", cause: error };
-    const isRefusal = error instanceof ClientOfflineError || error instanceof ClientClosedError;
-    return { kind: isRefusal ? "refused" : "lost", cause: error };
+    return explainByClass(error, this.#library);
+  }
+
+  /** One server holds all keys. */
+  redirect(): Redirection | undefined {
+    return undefined;
+  }
+
+  /** Another connection may lead to another server. */
+  distrust(): boolean {
+    return false;
   }
 
   sever(): void {
     this.destroy();
   }
 
+  /** Sends nothing more, and ends the connection when what is outstanding has been answered. */
+  async drain(): Promise<void> {
+    if (this.isReady) await this.#client.close();
+    else this.destroy();
+  }
+
   destroy(): void {
     this.#isDestroyed = true;
     this.#client.destroy();
   }
+}
+
+/** Every error of node-redis has the name "Error": only the classes tell them apart. */
+export function explainByClass(error: unknown, library: Library): DriverFailure {
+  const { ErrorReply, ClientOfflineError, ClientClosedError } = library;
+  if (error instanceof ErrorReply) return { kind: "reply", cause: error };
+  if (isFullQueue(error)) return { kind: "full", cause: error };
+  const isRefusal = error instanceof ClientOfflineError || error instanceof ClientClosedError;
+  return { kind: isRefusal ? "refused" : "lost", cause: error };
 }
 
 /** A plain `Error` in node-redis (`commands-queue.js`), so only its message says what it is. */

@@ -40,15 +40,18 @@ const EPOCH_FIELD = "epoch";
  */
 export class RedisUserIndex implements UserIndex {
   readonly #connection: RedisConnection;
+  readonly #vital: RedisConnection;
   readonly #namespace: string;
   #hasCheckedEviction = false;
 
   /**
+   * @param vital The connection for revocations, whose writes may wait for replicas.
    * @param namespace What precedes the user's id, with its colon.
    * @throws {ImproperlyConfigured} On a cluster, when the namespace takes the meaning from later braces.
    */
-  constructor(connection: RedisConnection, namespace: string) {
+  constructor(connection: RedisConnection, vital: RedisConnection, namespace: string) {
     this.#connection = connection;
+    this.#vital = vital;
     this.#namespace = namespace;
     // Redis looks at the first "{" and the first "}" after it alone, and at the whole key when there is nothing between them.
     if (!connection.isCluster || !/^[^{]*\{\}/.test(namespace)) return;
@@ -116,7 +119,7 @@ export class RedisUserIndex implements UserIndex {
 
   async revoke(userId: string, epoch: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
     this.#checkEvictionOnce(deadline);
-    await this.#connection.run(USER_INDEX_REVOKE, [this.#detailsOf(userId)], [epoch, toRedisTtl(ttl)], deadline);
+    await this.#vital.run(USER_INDEX_REVOKE, [this.#detailsOf(userId)], [epoch, toRedisTtl(ttl)], deadline);
   }
 
   #run(script: RedisScript, userId: string, args: readonly string[], deadline: Deadline): Promise<RedisReply> {
