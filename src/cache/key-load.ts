@@ -116,7 +116,8 @@ export class KeyLoad {
 
   /** Seeks to be the one, of all processes, who loads. */
   async acquire(patience: Patience): Promise<Acquired> {
-    const { store, leaseTtl, monitor, newDeadline } = this.#services;
+    const { store, monitor, newDeadline } = this.#services;
+    const { leaseTtl } = this.#keeper;
     if (leaseTtl === null) {
       if (this.#isBlocked) await this.#clearAway();
       return { status: "leased" };

@@ -196,7 +196,7 @@ export class Loads {
     patience: Patience,
   ): Promise<Map<string, Landing>> {
     const landings = new Map<string, Landing>();
-    const keeper = new LeaseKeeper(this.#services.leaseTtl, this.#services.clock);
+    const keeper = new LeaseKeeper(this.#services.leaseTtl, begun.length, this.#services.clock);
     const loads = begun.map((each) => {
       const onFill = (): void => this.#flights.seal(each.key.whole, each.flight);
       return new KeyLoad(this.#services, each, plan, keeper, onFill);

@@ -129,8 +129,9 @@ it("timers of Node are used elsewhere only for spans that are constants, or boun
     "cache/key-load.ts",
     "cache/lease-keeper.ts",
     "core/timers.ts",
-    // The gap between two attempts on a cluster.
-    "redis/clients/node-redis-cluster.ts",
+    // The gaps between questions to two servers, and to sentinels.
+    "redis/clients/ask-in-turn.ts",
+    "redis/clients/node-redis-sentinel.ts",
     // Its tick.
     "redis/deadline-sweep.ts",
     // Pauses between attempts to lock.
