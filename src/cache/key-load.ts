@@ -203,6 +203,10 @@ export class KeyLoad {
     const result =
       leaseTtl === null ? await this.#fillUnleased(entry) : await store.fill(this.#lease, entry, newDeadline());
     if (result.status === "stored") return "none";
+    if (result.status === "unstored") {
+      monitor.emit("storeError", { operation: "fill", error: result.error });
+      return "none";
+    }
     monitor.emit("overruled", { key: this.key.given });
     return result.value === undefined ? undefined : this.#accept(result.value);
   }

@@ -14,7 +14,7 @@ import { DeadlineSweep } from "./deadline-sweep.ts";
 import { closedError, deadlineError } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { RedisNode } from "./node.ts";
-import { type Dispatcher, OutstandingCommand, type Request } from "./outstanding-command.ts";
+import { type Dispatcher, OutstandingCommand, type Patience, type Request } from "./outstanding-command.ts";
 import type { WaitFor } from "./replication.ts";
 import type { RedisScript } from "./script.ts";
 
@@ -118,6 +118,7 @@ export class RedisConnection {
    * @param args The command's name and its arguments.
    * @param key The key that decides which node of a cluster is asked.
    * @param form Whether the strings of the reply are wanted as texts or as bytes.
+   * @param patience How long it waits while the slot of its keys is on its way to another node.
    * @throws {RedisConnectionError} No link, a lost link, or no answer before the deadline.
    * @throws {RedisServiceError} Redis answered with an error.
    * @throws {ImproperlyConfigured} The client library is not installed.
@@ -127,9 +128,10 @@ export class RedisConnection {
     deadline: Deadline,
     key?: string,
     form?: Form,
+    patience?: Patience,
   ): Promise<RedisReply<ReplyString<Form>>> {
-    const { waitFor } = this.#options;
-    return this.#issue({ command: args[0], connection: this.name, key, argsFor: () => args, form, deadline, waitFor });
+    const request = { command: args[0], connection: this.name, key, argsFor: () => args, form, deadline, patience };
+    return this.#issue({ ...request, waitFor: this.#options.waitFor });
   }
 
   /** Runs a script, as {@link command} sends a command. The first of the keys decides the node. */
@@ -139,11 +141,12 @@ export class RedisConnection {
     args: readonly RedisArgument[],
     deadline: Deadline,
     form?: Form,
+    patience?: Patience,
   ): Promise<RedisReply<ReplyString<Form>>> {
     const argsFor = (node: RedisNode): readonly RedisArgument[] => node.scriptArgs(script, keys, args);
     const command = `script ${script.name}`;
-    const { waitFor } = this.#options;
-    return this.#issue({ command, connection: this.name, key: keys[0], argsFor, form, script, deadline, waitFor });
+    const request = { command, connection: this.name, key: keys[0], argsFor, form, script, deadline, patience };
+    return this.#issue({ ...request, waitFor: this.#options.waitFor });
   }
 
   /**

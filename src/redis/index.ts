@@ -4,6 +4,7 @@ export type { NodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
 export type { NodeRedisClient } from "./clients/given-node-redis.ts";
 export type { RedisArgument, RedisReply, ReplyForm, ReplyString } from "./commands.ts";
 export { RedisConnection } from "./connection.ts";
+export type { Patience } from "./outstanding-command.ts";
 export { RedisRegistry, type RedisSettings } from "./registry.ts";
 export { RedisScript } from "./script.ts";
 export type {

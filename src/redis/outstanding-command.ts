@@ -30,8 +30,16 @@ export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabe
   readonly form?: Form | undefined;
   /** What is waited for behind it, on the same connection. */
   readonly waitFor?: WaitFor | undefined;
+  /** How long it waits for a slot that is on its way. @defaultValue `"usual"` */
+  readonly patience?: Patience | undefined;
   readonly deadline: Deadline;
 }
+
+/**
+ * How long a command of several keys waits while its slot is on its way to another node: until its deadline, or a moment
+ * only, since the caller has another way.
+ */
+export type Patience = "usual" | "brief";
 
 /** What a command needs of its connection. */
 export interface Dispatcher {
@@ -53,6 +61,9 @@ const PAUSES_ELSEWHERE: readonly Milliseconds[] = [20, 60, 180, 540];
 
 /** Longest pause before a command is sent again that the right server could not execute for the moment. */
 const LONGEST_PAUSE: Milliseconds = 200;
+
+/** After how many pauses a command of brief patience is given up: 140 ms in all. A slot of some hundred keys has arrived then. */
+const BRIEF_PAUSES = 3;
 
 /**
  * A command from its issue to its one answer: a reply, an error, or the deadline. What comes later is dropped.
@@ -156,12 +167,17 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
 
   #pauseFor(news: News, refusal: DriverFailure): boolean {
     const at = this.#pauses++;
-    const pause = news === "later" ? Math.min(20 * 2 ** at, LONGEST_PAUSE) : PAUSES_ELSEWHERE[at];
+    const pause = news === "later" ? this.#pauseForSlot(at) : PAUSES_ELSEWHERE[at];
     if (pause === undefined) return false;
     this.#node = undefined;
     this.#refusal = refusal;
     this.#pause = startTimer(pause, () => this.#dispatcher.dispatch(this));
     return true;
+  }
+
+  #pauseForSlot(at: number): Milliseconds | undefined {
+    if (this.#request.patience === "brief" && at >= BRIEF_PAUSES) return undefined;
+    return Math.min(20 * 2 ** at, LONGEST_PAUSE);
   }
 
   #sendTo(node: RedisNode): void {

@@ -51,6 +51,14 @@ export const redisMutants = [
     tests: ["test/integration/redis/wait-for.test.ts"],
   },
   {
+    name: "half-moved-slots-not-gone-around",
+    file: "src/stores/redis/half-moved-slots.ts",
+    find: 'isReply(error, "TRYAGAIN")',
+    replace: 'isReply(error, "NEVER")',
+    breaks: "A cache works on slots that an interrupted resharding has left half moved.",
+    tests: ["test/integration/cache/half-moved-slots.test.ts"],
+  },
+  {
     name: "lost-scripts-not-loaded-again",
     file: "src/redis/outstanding-command.ts",
     find: '=== "NOSCRIPT"',

@@ -143,6 +143,7 @@ export class MovingSessionStore implements SessionStore {
       return this.#readMoved(key, deadline);
     }
     const filled = await cache.fill(lease, { value: found.record, ttl: found.ttl }, deadline);
+    if (filled.status === "unstored") throw filled.error;
     if (filled.status === "overruled") return this.#readAt(key, filled.value?.toString(), deadline);
     await from.delete(key, deadline);
     return found.record;

@@ -1,9 +1,8 @@
 import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
-import { RedisServiceError } from "../../core/errors.ts";
 import type { RedisArgument, RedisReply, ReplyForm } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
-import { replyCode } from "../../redis/errors.ts";
+import type { Patience } from "../../redis/outstanding-command.ts";
 import type { RedisScript } from "../../redis/script.ts";
 import {
   type CacheEntry,
@@ -22,6 +21,7 @@ import { chunksOf, COMMANDS_AT_ONCE } from "../chunks.ts";
 import { endsLease } from "../ends-lease.ts";
 import { settleWrites, writeInChunks } from "../settle-writes.ts";
 import { asReply, escapeGlob, toArgument, toRedisTtl } from "./arguments.ts";
+import { isReply, isSeen, unlessHalfMoved } from "./half-moved-slots.ts";
 import { commandsFor, type Round, roundsOf } from "./key-groups.ts";
 import { isLeaseKey, leaseKeyOf } from "./lease-key.ts";
 import {
@@ -47,8 +47,8 @@ const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
 /**
  * Cache entries as Redis strings, one an entry, under the very keys that it is given.
  *
- * Reading up to 500 keys is one command, deleting them two, all else one an entry; a cluster gets one for each slot. Of
- * one call, at most 200 commands are under way at once.
+ * Reading up to 500 keys is one command, deleting them two, all else one an entry; a cluster gets one for each slot, and one
+ * for each key of a slot that is half on its way. Of one call, at most 200 commands are under way at once.
  *
  * The lease on an entry is a string beside it, under `{key}~lease` when the key has a hash tag, else under
  * `{key}~` and the key again in braces; an entry of such a name is taken for a lease. On a cluster a key with braces that
@@ -163,21 +163,26 @@ export class RedisCacheStore implements CacheStore {
     next: NewValue | undefined,
     deadline: Deadline,
   ): Promise<boolean> {
-    const keys = next === undefined || endsLease(next.ttl) ? [key, leaseKeyOf(key)] : [key];
     const args = [toArgument(expected)];
     if (next !== undefined) args.push(toArgument(next.value), toExpiry(next.ttl));
-    return (await this.#connection.run(CACHE_COMPARE_AND_SET, keys, args, deadline)) === 1;
+    const run = async (keys: readonly string[], patience?: Patience): Promise<boolean> =>
+      (await this.#connection.run(CACHE_COMPARE_AND_SET, keys, args, deadline, "text", patience)) === 1;
+    if (next !== undefined && !endsLease(next.ttl)) return run([key]);
+    const leaseKey = leaseKeyOf(key);
+    return unlessHalfMoved(run([key, leaseKey], "brief"), async () => {
+      // In this order: see deleteMany.
+      await this.#connection.command(["UNLINK", leaseKey], deadline, leaseKey);
+      return run([key]);
+    });
   }
 
   async lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
-    const reply = await this.#runOnLease(
-      CACHE_LEASE,
-      lease,
-      [lease.token, toRedisTtl(ttl), ...seenBy(lease)],
-      deadline,
-    );
-    if (reply === 1) return { status: "leased" };
-    return reply === 0 ? { status: "busy" } : { status: "found", value: reply as StoredValue };
+    const args = [lease.token, toRedisTtl(ttl), ...seenBy(lease)];
+    const leasing = this.#runOnLease(CACHE_LEASE, lease, args, deadline, "brief").then((reply): LeaseResult => {
+      if (reply === 1) return { status: "leased" };
+      return reply === 0 ? { status: "busy" } : { status: "found", value: reply as StoredValue };
+    });
+    return unlessHalfMoved(leasing, () => this.#leaseFirst(lease, ttl, deadline));
   }
 
   async renew(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
@@ -187,12 +192,18 @@ export class RedisCacheStore implements CacheStore {
 
   async fill(lease: Lease, { value, ttl }: NewValue, deadline: Deadline): Promise<FillResult> {
     const args = [lease.token, toArgument(value), toExpiry(ttl), ...seenBy(lease)];
-    const reply = await this.#runOnLease(CACHE_FILL, lease, args, deadline);
-    return reply === 1 ? { status: "stored" } : { status: "overruled", value: toValue(reply) };
+    const filling = this.#runOnLease(CACHE_FILL, lease, args, deadline, "brief").then((reply): FillResult =>
+      reply === 1 ? { status: "stored" } : { status: "overruled", value: toValue(reply) },
+    );
+    // Lease and entry have to be looked at together.
+    return unlessHalfMoved(filling, async (error) => {
+      await this.release(lease, deadline);
+      return { status: "unstored", error };
+    });
   }
 
-  async release(lease: Lease, deadline: Deadline): Promise<void> {
-    await this.#runOnLease(CACHE_RELEASE, lease, [lease.token], deadline);
+  async release({ key, token }: Lease, deadline: Deadline): Promise<void> {
+    await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token], deadline);
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
@@ -237,8 +248,20 @@ export class RedisCacheStore implements CacheStore {
     { key }: Lease,
     args: readonly RedisArgument[],
     deadline: Deadline,
+    patience?: Patience,
   ): Promise<RedisReply<string | Buffer>> {
-    return this.#connection.run(script, [key, leaseKeyOf(key)], args, deadline, this.#form);
+    return this.#connection.run(script, [key, leaseKeyOf(key)], args, deadline, this.#form, patience);
+  }
+
+  /** Takes a lease, and looks at the entry then: whoever stores one later is noticed when the lease is to be used. */
+  async #leaseFirst(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
+    const leaseKey = leaseKeyOf(lease.key);
+    const args = ["SET", leaseKey, lease.token, "NX", "PX", toRedisTtl(ttl)] as const;
+    if ((await this.#connection.command(args, deadline, leaseKey)) === null) return { status: "busy" };
+    const value = await this.get(lease.key, deadline);
+    if (value === undefined || isSeen(value, lease.seen)) return { status: "leased" };
+    await this.release(lease, deadline);
+    return { status: "found", value };
   }
 
   /** @param keys Also those of leases, which may be on entries that are not there. */
@@ -249,13 +272,26 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async #mget(groups: Round, deadline: Deadline): Promise<readonly (readonly RedisReply<string | Buffer>[])[]> {
-    const sent = groups.map((group) => this.#connection.command(["MGET", ...group], deadline, group[0], this.#form));
-    return (await Promise.all(sent)) as RedisReply<string | Buffer>[][];
+    const mget = async (keys: readonly string[], patience?: Patience): Promise<RedisReply<string | Buffer>[]> => {
+      const args = ["MGET", ...keys] as const;
+      const reply = await this.#connection.command(args, deadline, keys[0], this.#form, patience);
+      return reply as RedisReply<string | Buffer>[];
+    };
+    const oneByOne = async (keys: readonly string[]): Promise<RedisReply<string | Buffer>[]> => {
+      const values: RedisReply<string | Buffer>[] = [];
+      for (const key of keys) values.push(...(await mget([key])));
+      return values;
+    };
+    return Promise.all(groups.map((group) => unlessHalfMoved(mget(group, "brief"), () => oneByOne(group))));
   }
 
   async #unlink(groups: Round, deadline: Deadline): Promise<number> {
-    const sent = groups.map((group) => this.#connection.command(["UNLINK", ...group], deadline, group[0]));
-    return sumOf((await settleWrites(sent, false)).map(Number));
+    const unlink = async (keys: readonly string[], patience?: Patience): Promise<number> =>
+      Number(await this.#connection.command(["UNLINK", ...keys], deadline, keys[0], "text", patience));
+    const oneByOne = async (keys: readonly string[]): Promise<number> =>
+      sumOf(await writeInChunks(keys, (key) => unlink([key]), 1));
+    const sent = groups.map((group) => unlessHalfMoved(unlink(group, "brief"), () => oneByOne(group)));
+    return sumOf(await settleWrites(sent, false));
   }
 
   async #unlinkAll(keys: readonly string[], deadline: Deadline): Promise<number> {
@@ -279,7 +315,8 @@ export class RedisCacheStore implements CacheStore {
       try {
         results.push(await send(round, hasBegun));
       } catch (error) {
-        if (isSlotted || !isCrossSlot(error)) throw error;
+        // A proxy or a node of a cluster makes itself known so, before anything has been done.
+        if (isSlotted || !isReply(error, "CROSSSLOT")) throw error;
         this.#isSlotted = true;
         results.push(...(await this.#inRounds(round.flat(), send, hasBegun)));
       }
@@ -310,11 +347,4 @@ function toExpiry(ttl: Milliseconds | null): string {
 
 function seenBy({ seen }: Lease): RedisArgument[] {
   return seen === undefined ? [] : [toArgument(seen)];
-}
-
-/** By this reply a server makes itself known as a proxy or node of a cluster. It comes before anything has been done. */
-function isCrossSlot(error: unknown): boolean {
-  return (
-    error instanceof RedisServiceError && error.cause instanceof Error && replyCode(error.cause.message) === "CROSSSLOT"
-  );
 }
