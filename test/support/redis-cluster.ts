@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { slotOf } from "../../src/redis/key-slot.ts";
+import type { ClusterBus } from "./cluster-bus.ts";
 import { RedisServer, type RedisServerOptions } from "./redis-server.ts";
 
 const SLOTS = 16_384;
@@ -12,6 +13,8 @@ export interface RedisClusterOptions extends RedisServerOptions {
   readonly nodeTimeout?: number;
   /** Further lines of the redis.conf of one node. */
   readonly configOf?: (index: number) => readonly string[];
+  /** What stands between the nodes. @defaultValue nothing */
+  readonly bus?: ClusterBus | undefined;
 }
 
 /** A real Redis Cluster of the test's own; slots are dealt out to the masters in equal ranges. */
@@ -28,7 +31,7 @@ export class RedisCluster {
 
   /** @param options As for a single server; all nodes have them. */
   static async start(count = 3, options: RedisClusterOptions = {}): Promise<RedisCluster> {
-    const { hasReplicas = false, nodeTimeout = 60_000, configOf = () => [] } = options;
+    const { hasReplicas = false, nodeTimeout = 60_000, configOf = () => [], bus } = options;
     const config = [
       "cluster-enabled yes",
       // A node that is frozen for a test must not make the others refuse their keys.
@@ -39,11 +42,19 @@ export class RedisCluster {
     ];
     const servers = await Promise.all(
       Array.from({ length: hasReplicas ? 2 * count : count }, (_, index) =>
-        startNode({ ...options, config: [...config, ...configOf(index)] }),
+        startNode({
+          ...options,
+          config: [
+            ...config,
+            ...configOf(index),
+            ...(bus === undefined ? [] : [`cluster-announce-bus-port ${bus.ports[index]}`]),
+          ],
+        }),
       ),
     );
+    bus?.leadTo(servers.map(({ port }) => port + BUS_OFFSET));
     const cluster = new RedisCluster(servers.slice(0, count), servers.slice(count));
-    await cluster.#join();
+    await cluster.#join(bus?.ports[0]);
     await Promise.all(cluster.replicas.map((replica, index) => cluster.#follow(replica, index)));
     return cluster;
   }
@@ -126,7 +137,7 @@ export class RedisCluster {
     }
   }
 
-  async #join(): Promise<void> {
+  async #join(busOfFirst?: number): Promise<void> {
     const [first] = this.nodes as [RedisServer];
     await Promise.all(
       this.nodes.map(async (node, index) => {
@@ -136,7 +147,8 @@ export class RedisCluster {
       }),
     );
     for (const node of this.all.slice(1)) {
-      await node.command("CLUSTER", "MEET", "127.0.0.1", String(first.port), String(first.port + BUS_OFFSET));
+      const bus = busOfFirst ?? first.port + BUS_OFFSET;
+      await node.command("CLUSTER", "MEET", "127.0.0.1", String(first.port), String(bus));
     }
     while (!(await this.#isWhole())) await sleep(20);
   }

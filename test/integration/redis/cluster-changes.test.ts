@@ -6,6 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import type { RedisConnection } from "../../../src/redis/connection.ts";
 import { slotOf } from "../../../src/redis/key-slot.ts";
 import type { RedisConnectionSettings } from "../../../src/redis/settings.ts";
+import { ClusterBus } from "../../support/cluster-bus.ts";
 import { RedisCluster, type RedisClusterOptions } from "../../support/redis-cluster.ts";
 import {
   connectionForTest,
@@ -272,6 +273,30 @@ describeWithRedis("a cluster of six", () => {
       .toBe("0");
     await Promise.all(Array.from({ length: 100 }, () => connection.command(["INCR", key], within(1000), key)));
     expect(await connection.command(["GET", key], within(), key)).toBe("100");
+  });
+
+  it("heals by itself when a master is cut off from the others, and clients still reach it", async () => {
+    const bus = await ClusterBus.of(6);
+    onTestFinished(() => bus.close());
+    const cluster = await clusterForTest(3, { hasReplicas: true, nodeTimeout: 1000, bus });
+    const [lonely, ...others] = cluster.nodes as [RedisServer, ...RedisServer[]];
+    const [replica] = cluster.replicas as [RedisServer];
+    const connection = connectionForTest({ cluster: cluster.urls });
+    const [key = "", ...further] = keysOnEach(cluster);
+    await readEach(connection, [key, ...further]);
+    bus.cutOff(0, String(await lonely.command("CLUSTER", "MYID")));
+    const codeOf = (error: unknown): string => /^[A-Z]+/.exec(String((error as Error).message))?.[0] ?? "";
+    await expect
+      .poll(async () => codeOf(await errorOf(lonely.command("GET", key))), { timeout: 15_000 })
+      .toBe("CLUSTERDOWN");
+    for (const server of [replica, ...others]) {
+      const stateOf = async () => String(await server.command("CLUSTER", "INFO")).includes("cluster_state:ok");
+      await expect.poll(stateOf, { timeout: 15_000 }).toBe(true);
+    }
+    await expect.poll(async () => String(await replica.command("ROLE")), { timeout: 15_000 }).toMatch(/^master/);
+    expect(await connection.command(["SET", key, "1"], within(2000), key)).toBe("OK");
+    expect(await readEach(connection, [key, ...further])).toEqual(["1", null, null]);
+    expect(await errorOf(lonely.command("GET", key))).toMatchObject({ message: expect.stringMatching(/^CLUSTERDOWN/) });
   });
 
   it("heals by itself when a master is frozen", async () => {
