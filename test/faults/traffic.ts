@@ -18,12 +18,18 @@ export interface Account {
   readonly doubled: number;
   /** Locks that are held although their holders are through. */
   readonly locksLeft: number;
+  /** Locks whose release has failed: they end with their time-out. */
+  readonly failedReleases: number;
   /** Longest time in which a visitor had no success, in milliseconds. */
   readonly longestGap: number;
   /** Longest time that a request took, in milliseconds. */
   readonly longestRequest: number;
   /** How often each error came: `code outcome`, or `code reply outcome`. */
   readonly errors: Readonly<Record<string, number>>;
+  /** The first message of each. */
+  readonly messages: Readonly<Record<string, string>>;
+  /** Those of what began after {@link Traffic.expectNoErrors}. */
+  readonly lateErrors: readonly string[];
 }
 
 interface Visitor {
@@ -36,14 +42,18 @@ interface Visitor {
   isGone: boolean;
 }
 
-/** Visitors of a site who update their sessions without a pause, log in and out, and take locks. */
+/** Visitors of a site who update their sessions without a pause, log in and out, take locks, and use a cache. */
 export class Traffic {
   readonly #sojourn;
   readonly #visitors: Visitor[] = [];
   readonly #loggedOut: string[] = [];
   readonly #errors: Record<string, number> = {};
+  readonly #messages: Record<string, string> = {};
+  readonly #lateErrors: string[] = [];
   readonly #running: Promise<void>[] = [];
   #locks = 0;
+  #failedReleases = 0;
+  #errorsEnd = Number.POSITIVE_INFINITY;
   #longestRequest = 0;
   #isOver = false;
 
@@ -61,13 +71,18 @@ export class Traffic {
   async start(visitors = 30): Promise<void> {
     for (let id = 0; id < visitors; id++) {
       const browser = new Browser(this.#sojourn.sessions);
-      await browser.request((session) => void Object.assign(session.data, { id, n: 0 }));
+      await this.#until(() => browser.request((session) => void Object.assign(session.data, { id, n: 0 })));
       const lastSuccess = performance.now();
       const visitor = { browser, id, acknowledged: 0, unknown: 0, lastSuccess, longestGap: 0, isGone: false };
       this.#visitors.push(visitor);
       this.#running.push(this.#visit(visitor));
     }
-    for (let lane = 0; lane < 5; lane++) this.#running.push(this.#comeAndGo(), this.#lock());
+    for (let lane = 0; lane < 5; lane++) this.#running.push(this.#comeAndGo(), this.#lock(), this.#useCache(lane));
+  }
+
+  /** From now on, nothing is to fail. */
+  expectNoErrors(): void {
+    this.#errorsEnd = performance.now();
   }
 
   /** Whether every visitor has had a success since a time. */
@@ -98,12 +113,28 @@ export class Traffic {
     const acknowledged = this.#visitors.reduce((sum, each) => sum + each.acknowledged, this.#loggedOut.length);
     const longestGap = Math.round(Math.max(...this.#visitors.map((each) => each.longestGap)));
     const longestRequest = Math.round(this.#longestRequest);
-    const errors = this.#errors;
-    return { acknowledged, lostUpdates, resurrections, doubled, locksLeft, longestGap, longestRequest, errors };
+    const [errors, lateErrors, failedReleases] = [this.#errors, this.#lateErrors, this.#failedReleases];
+    const counts = { acknowledged, lostUpdates, resurrections, doubled, locksLeft, failedReleases };
+    return { ...counts, longestGap, longestRequest, errors, messages: this.#messages, lateErrors };
+  }
+
+  /** Tries something until it works. */
+  async #until(act: () => Promise<unknown>): Promise<void> {
+    for (;;) {
+      const start = performance.now();
+      try {
+        await act();
+        return;
+      } catch (error) {
+        this.#note(error, start);
+        await sleep(50);
+      }
+    }
   }
 
   async #visit(visitor: Visitor): Promise<void> {
     while (!this.#isOver && !visitor.isGone) {
+      const start = performance.now();
       try {
         await this.#timed(visitor.browser, (session) => {
           if (session.data["id"] === visitor.id) session.data["n"]++;
@@ -114,7 +145,7 @@ export class Traffic {
         visitor.longestGap = Math.max(visitor.longestGap, now - visitor.lastSuccess);
         visitor.lastSuccess = now;
       } catch (error) {
-        if (this.#note(error) === "unknown") visitor.unknown++;
+        if (this.#note(error, start) === "unknown") visitor.unknown++;
       }
       await sleep(10);
     }
@@ -123,6 +154,7 @@ export class Traffic {
   async #comeAndGo(): Promise<void> {
     for (let user = 1; !this.#isOver; user++) {
       const browser = new Browser(this.#sojourn.sessions);
+      const start = performance.now();
       try {
         await this.#timed(browser, (session) => session.login(user % 10));
         const { cookie = "" } = browser;
@@ -130,7 +162,7 @@ export class Traffic {
         await this.#timed(browser, (session) => session.logout());
         this.#loggedOut.push(cookie);
       } catch (error) {
-        this.#note(error);
+        this.#note(error, start);
       }
       await sleep(10);
     }
@@ -140,7 +172,31 @@ export class Traffic {
     const name = `lock${this.#locks++}`;
     while (!this.#isOver) {
       const lock = this.#sojourn.caches.default.lock(name, { timeout: "20s", blockingTimeout: 0 });
-      await lock.run(() => sleep(20)).catch((error: unknown) => this.#note(error));
+      const start = performance.now();
+      let hasRun = false;
+      try {
+        await lock.run(() => sleep(20).then(() => void (hasRun = true)));
+      } catch (error) {
+        this.#note(error, start);
+        if (hasRun) this.#failedReleases++;
+      }
+      await sleep(20);
+    }
+  }
+
+  async #useCache(lane: number): Promise<void> {
+    const cache = this.#sojourn.caches.default;
+    for (let round = 0; !this.#isOver; round++) {
+      const keys = Array.from({ length: 20 }, (_, index) => `page${lane}:${round}:${index}`);
+      const start = performance.now();
+      try {
+        await cache.getOrSet(`news${lane}:${round}`, () => round, { tags: ["news"], timeout: "1m" });
+        await cache.setMany(new Map(keys.map((key) => [key, round])), { timeout: "1m" });
+        await cache.getMany(keys);
+        await cache.deleteMany(keys);
+      } catch (error) {
+        this.#note(error, start);
+      }
       await sleep(20);
     }
   }
@@ -154,11 +210,15 @@ export class Traffic {
     }
   }
 
-  #note(error: unknown): string | undefined {
+  /** @param start When it began. */
+  #note(error: unknown, start: number): string | undefined {
     const { code, problem, outcome, message } = error as StoreConnectionError & { readonly problem?: string };
     const reply = /Redis answered .* with ([A-Z]+)\./.exec(message)?.[1];
     const name = [code, problem, reply, outcome].filter((part) => part !== undefined).join(" ");
     this.#errors[name] = (this.#errors[name] ?? 0) + 1;
+    this.#messages[name] ??= message;
+    // A lock that its holder could not release ends with its time-out.
+    if (start > this.#errorsEnd && name !== "ERR_CACHE_LOCK busy") this.#lateErrors.push(name);
     return outcome;
   }
 }

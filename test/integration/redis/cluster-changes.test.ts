@@ -285,7 +285,7 @@ describeWithRedis("a cluster of six", () => {
     const [key = "", ...further] = keysOnEach(cluster);
     await readEach(connection, [key, ...further]);
     bus.cutOff(0, String(await lonely.command("CLUSTER", "MYID")));
-    const codeOf = (error: unknown): string => /^[A-Z]+/.exec(String((error as Error).message))?.[0] ?? "";
+    const codeOf = (error: unknown): string => /^[A-Z]+/.exec((error as Error).message)?.[0] ?? "";
     await expect
       .poll(async () => codeOf(await errorOf(lonely.command("GET", key))), { timeout: 15_000 })
       .toBe("CLUSTERDOWN");
