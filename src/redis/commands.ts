@@ -68,7 +68,7 @@ export interface RedisDriver {
    * @param node What {@link nodeOf} said of the key, one of {@link nodes}, or what {@link redirect} said.
    * @param key The key that it is about, which is followed when it has moved; `undefined` when the node is meant.
    * @param form How the strings of the reply are read.
-   * @param recipient Who waits for the reply. A client that holds commands back does not send them after it is settled.
+   * @param recipient Receiver of the reply. A client that holds commands back does not send them after it is settled.
    */
   send(
     args: readonly RedisArgument[],
@@ -89,7 +89,7 @@ export interface RedisDriver {
   redirect(reply: string, node: string): Redirection | undefined;
   /**
    * Heeds an error reply that says that the node is the wrong one now, such as `READONLY`. On a cluster, the node may be
-   * connected anew, and the others are asked for the slots.
+   * connected again, and the others are asked for the slots.
    *
    * @param code The first word of the reply.
    * @returns Whether the link as a whole is still good.

@@ -109,6 +109,7 @@ export class RedisConnection {
   waitingFor(waitFor: WaitFor): RedisConnection {
     const connection = new RedisConnection({ ...this.#options, waitFor });
     this.#waiting.push(connection);
+    connection.prepare();
     return connection;
   }
 

@@ -2,7 +2,7 @@ import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { DriverFailure, RedisArgument, RedisDriver, RedisReply, ReplyForm } from "./commands.ts";
 import type { RedisScript } from "./script.ts";
 
-/** Who waits for the answer to a command. One of the two is called, once, however late. */
+/** Receiver of the answer to a command. One of the two is called, once, however late. */
 export interface Recipient {
   readonly isSettled: boolean;
   onReply(reply: RedisReply<string | Buffer>): void;
@@ -94,7 +94,7 @@ export class RedisNode {
     return this.#hasMissedDeadline && this.#unanswered > 0;
   }
 
-  /** Whether it is suspect and has not answered for a time, as far as one can tell who looks now and then. */
+  /** Whether it is suspect and has not answered for a time, as far as a look now and then can tell. */
   hasStalled(timeout: Milliseconds): boolean {
     // To read the clock at each answer instead would be a tenth of what a command costs.
     const now = this.#clock.monotonic();

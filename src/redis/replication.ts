@@ -44,7 +44,7 @@ function describe(failure: DriverFailure): string {
   return failure.cause instanceof Error ? failure.cause.message : String(failure.cause);
 }
 
-/** Who waits for the answer to a write, and hears of it when the wait has been answered too. */
+/** Receiver of the answer to a write, which gets it when the wait has been answered too. */
 export interface ReplicatedRecipient {
   readonly isSettled: boolean;
   onReply(reply: RedisReply<string | Buffer>): void;

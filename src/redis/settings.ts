@@ -28,7 +28,7 @@ interface RedisTimeoutSettings {
    */
   readonly connectTimeout?: Duration | undefined;
   /**
-   * After how long without any answer a connection on which deadlines have passed is closed and opened anew.
+   * After how long without any answer a connection on which deadlines have passed is closed and opened again.
    *
    * Seconds, or text such as `"500ms"`; more than 0. It does not apply to a client of the application.
    *

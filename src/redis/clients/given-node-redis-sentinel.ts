@@ -37,7 +37,8 @@ export function isNodeRedisSentinel(value: unknown): value is NodeRedisSentinel 
   return (
     typeof client?.isReady === "boolean" &&
     typeof client.sendCommand === "function" &&
-    typeof client.acquire === "function"
+    typeof client.acquire === "function" &&
+    typeof (client as Partial<Executor>)[EXECUTE] === "function"
   );
 }
 

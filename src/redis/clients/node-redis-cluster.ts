@@ -184,7 +184,7 @@ class NodeRedisClusterDriver implements RedisDriver {
     }
   }
 
-  /** Whom to ask, in this order: nodes that are connected, those of the settings, and the others. */
+  /** The nodes to ask, in this order: those that are connected, those of the settings, and the others. */
   #sources(doubted: string | undefined): string[] {
     const seeds = this.#endpoint.cluster.map(addressOf);
     const ready = this.nodes.filter((name) => this.#nodes.get(name)?.isReady);

@@ -77,7 +77,7 @@ class NodeRedisSentinelDriver implements RedisDriver {
   readonly #known: KnownEpoch;
   /** Connections to sentinels. */
   readonly #sentinels = new Map<RedisAddress, NodeRedisDriver>();
-  /** Whose answer is waited for. */
+  /** Sentinels that owe an answer. */
   readonly #asked = new Set<RedisAddress>();
   #master: NodeRedisDriver | undefined;
   #address: RedisAddress | undefined;
@@ -180,7 +180,7 @@ class NodeRedisSentinelDriver implements RedisDriver {
     try {
       return await askInTurn(shuffle(this.#endpoint.sentinels), (sentinel) => this.#ask(sentinel));
     } catch (error) {
-      // Sentinels that were set up anew begin with low epochs again.
+      // Sentinels that were set up again begin with low epochs again.
       this.#known.epoch = 0;
       const [first, ...others] = (error as AggregateError).errors as unknown[];
       throw others.find((each) => each instanceof this.#library.ErrorReply) ?? first;

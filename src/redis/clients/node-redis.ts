@@ -156,7 +156,7 @@ export const BYTES: { readonly typeMapping: { readonly 36: typeof Buffer } } = {
 };
 
 /**
- * The library makes its classes anew when the JSON of the options differs from that of the last client (measured: 50
+ * The library makes its classes again when the JSON of the options differs from that of the last client (measured: 50
  * to 250 ms, in which the process does nothing else), though only their RESP, modules and scripts matter. So the
  * options of all clients made here have the same JSON.
  */

@@ -253,7 +253,7 @@ export class RedisCacheStore implements CacheStore {
     return this.#connection.run(script, [key, leaseKeyOf(key)], args, deadline, this.#form, patience);
   }
 
-  /** Takes a lease, and looks at the entry then: whoever stores one later is noticed when the lease is to be used. */
+  /** Takes a lease, and looks at the entry then: one that is stored later is noticed when the lease is to be used. */
   async #leaseFirst(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
     const leaseKey = leaseKeyOf(lease.key);
     const args = ["SET", leaseKey, lease.token, "NX", "PX", toRedisTtl(ttl)] as const;

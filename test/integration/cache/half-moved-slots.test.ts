@@ -70,7 +70,7 @@ describeWithRedis("a slot that is left half moved, as by an interrupted reshardi
       expect((await cache.touchMany(KEYS, 0)).size).toBe(20);
     });
 
-    test("gives what is loaded, once for all who ask, and stores it when the slot has arrived", async () => {
+    test("gives what is loaded, once for all callers, and stores it when the slot has arrived", async () => {
       const { cache, other, arrive } = await halfMoved(settingsFor);
       const refused: string[] = [];
       cache.on("storeError", ({ operation, error }) => refused.push(`${operation} ${error.outcome}`));
@@ -78,7 +78,7 @@ describeWithRedis("a slot that is left half moved, as by an interrupted reshardi
       const load = (): number => ++loads;
       expect(await Promise.all(Array.from({ length: 5 }, () => cache.getOrSet("new", load)))).toEqual([1, 1, 1, 1, 1]);
       expect(refused).toEqual(["fill not-sent"]);
-      // Nobody has to wait for the lease of another process to end.
+      // The lease of the first one has ended.
       expect(await other.getOrSet("new", load)).toBe(2);
       const many = await cache.getOrSetMany([...KEYS, "a", "b"], (missing) => new Map(missing.map((key) => [key, 2])));
       expect(many).toEqual(new Map([...KEYS.map((key) => [key, 1] as const), ["a", 2], ["b", 2]]));
