@@ -1,7 +1,8 @@
 import type { Secrets } from "../codec/index.ts";
 import type { Clock, Milliseconds } from "../core/clock.ts";
+import type { Deadline } from "../core/deadlines.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
-import { hashSessionKey } from "../core/ids.ts";
+import { hashSessionKey, type SessionKey } from "../core/ids.ts";
 import { MemoryTombstones } from "../stores/memory/memory-tombstones.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import { CarriedRecords } from "./carried-records.ts";
@@ -9,7 +10,7 @@ import { MovedKeys } from "./moved-keys.ts";
 import { makeCodec } from "./record-codec.ts";
 import { SessionRecords } from "./session-records.ts";
 import type { ResolvedSessionSettings } from "./session-settings.ts";
-import { UserSessions } from "./user-sessions.ts";
+import { refOf, UserSessions } from "./user-sessions.ts";
 import { Versions } from "./versions.ts";
 
 // Where reading does not extend a session, this is how often the list of devices hears that it was seen.
@@ -30,6 +31,7 @@ export function checkFormat(
 export function makeRecords(
   store: SessionStore,
   users: UserSessions | undefined,
+  moved: MovedKeys | undefined,
   settings: ResolvedSessionSettings,
   context: Secrets & { readonly clock: Clock },
 ): SessionRecords {
@@ -37,7 +39,6 @@ export function makeRecords(
   const codec = makeCodec(settings, context);
   const { clock } = context;
   const versions = new Versions({ codec, clock, timeouts, maxBytes, dataVersion: dataSchema.version });
-  const moved = store instanceof CarriedRecords ? undefined : makeMovedKeys(store, clock);
   return new SessionRecords({ store, versions, users, moved, storedKeyOf: hashKeys ? hashSessionKey : (key) => key });
 }
 
@@ -45,14 +46,18 @@ export function makeUserSessions(
   store: SessionStore,
   clock: Clock,
   { maxPerUser, touchEvery }: ResolvedSessionSettings,
+  moved: MovedKeys | undefined,
 ): UserSessions | undefined {
   const slack = (touchEvery ?? SEEN_EVERY) + LEAST_SLACK;
-  if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack });
+  const endSuccessors = async (at: SessionKey, deadline: Deadline) =>
+    moved?.end(refOf(at), "revoked", deadline, (next) => store.delete(next, deadline));
+  if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack, endSuccessors });
   if (maxPerUser === undefined) return undefined;
   throw new ImproperlyConfigured("sessions.maxPerUser", noIndex(store));
 }
 
-function makeMovedKeys(store: SessionStore, clock: Clock): MovedKeys {
+export function makeMovedKeys(store: SessionStore, clock: Clock): MovedKeys | undefined {
+  if (store instanceof CarriedRecords) return undefined;
   if (store.tombstones) return new MovedKeys(store.tombstones, true);
   process.emitWarning(
     `The store "${store.name}" cannot remember which keys have moved or ended, so each process remembers its own: a request ` +

@@ -8,9 +8,18 @@ import type { SessionStore } from "../stores/session-store.ts";
 import { userIdOf } from "./auth.ts";
 import { KeyMove, type Move, type MoveResult } from "./key-move.ts";
 import { KeyQueue } from "./key-queue.ts";
-import { type Departure, type EndReason, MAX_HOPS, type MovedKeys, placeOf, type SessionPlace } from "./moved-keys.ts";
+import {
+  type Departure,
+  type EndReason,
+  MAX_HOPS,
+  type MovedKeys,
+  placeOf,
+  REMEMBERED_MS,
+  type SessionPlace,
+} from "./moved-keys.ts";
 import { RecordWriter, type StoredSession } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
+import { EXPIRY_KEY } from "./timeouts.ts";
 import { type Creation, isRef, type ListedState, refOf, type UserSessions } from "./user-sessions.ts";
 import type { Version, Versions } from "./versions.ts";
 
@@ -185,6 +194,7 @@ export class SessionRecords {
           const { version } = written;
           if (newest.at === stored.at) leave(version);
           if (version === undefined) await this.#noteEnd(newest, deadline);
+          else if (this.#mayEndBefore(newest.version.record, record)) await this.#endSecond(newest.at, deadline);
           return { stored: version && { ...newest, version }, hasOthers, isWritten: true };
         }
         newest =
@@ -337,6 +347,25 @@ export class SessionRecords {
       }
       return { status: "gone" };
     });
+  }
+
+  /** Whether an expiry was set that comes while a renewal from before may still be remembered. */
+  #mayEndBefore(before: SessionRecord, after: SessionRecord): boolean {
+    const [old, expiry] = [before, after].map(({ members }) => members.get(EXPIRY_KEY)?.text);
+    return expiry !== old && this.#versions.timeToLive(after) < REMEMBERED_MS;
+  }
+
+  /**
+   * Deletes the new record of a renewal that was given up halfway: once the old record ends, its key would lead there. The one of a
+   * renewal that is under way goes as well, since this write came before its end; that session keeps its old key.
+   */
+  async #endSecond(at: SessionKey, deadline: Deadline): Promise<void> {
+    const end = async (): Promise<void> => {
+      const departure = await this.#moved?.find(at, deadline);
+      if (departure?.reason === "renewed" && departure.at !== undefined)
+        await this.#writer.delete(departure.at, deadline);
+    };
+    await harmless(end());
   }
 
   /** The session has ended by its own expiry, which is acknowledged: what follows can fail no more. */

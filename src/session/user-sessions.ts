@@ -52,8 +52,8 @@ export interface Creation {
   /** The key, in the store, of the session that goes once the new one is there. */
   replaces?: SessionKey;
   /**
-   * Whether that one is the same user's, so that none has to make room. Two requests may give it a new key at the same time: then
-   * both new ones are listed for a moment, until one of them is taken away.
+   * Whether that one is the same user's, so that none has to make room: the new one counts once the old one is gone. Two requests
+   * may give it a new key at the same time: then both new ones are listed for a moment, until one of them is taken away.
    */
   takesPlace?: boolean;
 }
@@ -87,6 +87,8 @@ export interface UserSessionsOptions {
   readonly maxPerUser: number | undefined;
   /** How much longer than its record an entry is kept: more than the time between two notes of a session in use. */
   readonly slack: Milliseconds;
+  /** Ends what a session has moved to whose record was deleted to make room. */
+  readonly endSuccessors: (at: SessionKey, deadline: Deadline) => Promise<void>;
 }
 
 // A creation ends with its deadline; an hour is longer than any that is sensible.
@@ -108,13 +110,15 @@ export class UserSessions {
   readonly #clock: Clock;
   readonly #maxPerUser: number | undefined;
   readonly #slack: Milliseconds;
+  readonly #endSuccessors: UserSessionsOptions["endSuccessors"];
 
-  constructor({ store, index, clock, maxPerUser, slack }: UserSessionsOptions) {
+  constructor({ store, index, clock, maxPerUser, slack, endSuccessors }: UserSessionsOptions) {
     this.#store = store;
     this.#index = index;
     this.#clock = clock;
     this.#maxPerUser = maxPerUser;
     this.#slack = slack;
+    this.#endSuccessors = endSuccessors;
   }
 
   /** The user's epoch, for {@link Creation}: a session that is created later under it does not outlive a revocation from now on. */
@@ -142,6 +146,7 @@ export class UserSessions {
     const limits = {
       most: takesPlace ? undefined : this.#maxPerUser,
       replaces,
+      isWaiting: takesPlace,
       slack: this.#slack,
       now: this.#clock.now(),
     };
@@ -158,6 +163,11 @@ export class UserSessions {
   /** Notes that a session was seen, and lists it if it is not listed yet: Django's are not. */
   async see(listing: Listing, deadline: Deadline): Promise<void> {
     await this.#index.put(listing.userId, this.#entryOf(listing), this.#clock.now(), deadline);
+  }
+
+  /** Notes that a session has a new key, under which it is listed: the old record is deleted. */
+  replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void> {
+    return this.#index.replace(userId, old, by, deadline);
   }
 
   /** Takes a session off the list, whose record is deleted. */
@@ -276,6 +286,8 @@ export class UserSessions {
     if (evicted.length === 0) return;
     try {
       await deleteRecords(this.#store, evicted, () => deadline);
+      // A renewal that was given up halfway may have left a second record, to which the old key would lead.
+      await Promise.all(evicted.map((each) => this.#endSuccessors(each, deadline)));
     } catch (cause) {
       // There will be no record: left alone, the entry would take room until it ends.
       await this.#unlist(userId, [key], deadline);

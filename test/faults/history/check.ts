@@ -1,8 +1,9 @@
 import { describe } from "./describe.ts";
 import { logoutsOfNobody } from "./logins.ts";
+import { groupBy } from "./group-by.ts";
 import type { History, Operation, Sight } from "./history.ts";
 import { lateness } from "./lateness.ts";
-import { groupBy, ENDS, isWrite, MAKES_KEY, mayHaveHappened, SessionModel } from "./session-model.ts";
+import { ENDS, isWrite, MAKES_KEY, mayHaveHappened, SessionModel } from "./session-model.ts";
 
 /** What a deadline may be exceeded by, in milliseconds. */
 const MARGIN = 250;
