@@ -652,6 +652,39 @@ describe("maxPerUser", () => {
     },
   );
 
+  test.each(["deleteIfMatch", "read"] as const)(
+    "counts a session once while its key is being renewed: a login elsewhere before its %s ends neither it nor another one",
+    async (method) => {
+      const harness = openHarness({ maxPerUser: 3, renewEvery: "1h" });
+      const { sessions, store, clock } = harness;
+      const [phone, laptop] = [new Browser(sessions), new Browser(sessions)];
+      for (const browser of [phone, laptop]) {
+        await browser.request((session) => session.login(1));
+        clock.advance(1000);
+      }
+      clock.advance(2 * 3_600_000);
+      const request = phone.begin();
+      const session = await request.session();
+      session.data["n"] = 1;
+      const tablet = new Browser(harness.otherProcess());
+      const original = store[method].bind(store) as (...args: never[]) => Promise<never>;
+      store[method] = async (...args: never[]) => {
+        store[method] = original;
+        await tablet.request((other) => other.login(1));
+        return original(...args);
+      };
+      await request.finish();
+      expect(store[method]).toBe(original);
+      expect(tablet.cookie).toBeDefined();
+      for (const browser of [phone, laptop, tablet]) {
+        await browser.request(({ userId }) => expect(userId).toBe("1"));
+      }
+      expect(await phone.request(({ data }) => data["n"])).toBe(1);
+      await new Browser(sessions).request((other) => other.login(1));
+      await phone.request(({ isNew }) => expect(isNew).toBe(true));
+    },
+  );
+
   test("a session whose deletion fails stays listed, the login fails and says why, and the next one ends it", async () => {
     const harness = openHarness({ maxPerUser: 1 });
     const { sessions, store, clock } = harness;
