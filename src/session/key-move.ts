@@ -1,5 +1,6 @@
 import type { Deadline } from "../core/deadlines.ts";
 import { SessionInterrupted, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import type { SessionKey } from "../core/ids.ts";
 import { throwUnknown } from "../stores/partial-failures.ts";
 import { userIdOf } from "./auth.ts";
 import { type Departure, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
@@ -188,8 +189,9 @@ export class KeyMove {
     if (this.#target === undefined || this.#move.reason === "renewed") return true;
     const first = await this.#moved?.add(this.#target, to, "renewed", this.#deadline);
     if (first === undefined) return true;
-    await this.#writer.delete(to.at, this.#deadline);
-    await this.#moved?.end(refOf(to.at), "ended", this.#deadline, (next) => this.#writer.delete(next, this.#deadline));
+    const end = async (at: SessionKey): Promise<void> => this.#takeAway({ at, version: this.#source.version });
+    await end(to.at);
+    await this.#moved?.end(refOf(to.at), "ended", this.#deadline, end);
     return false;
   }
 

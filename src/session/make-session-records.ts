@@ -1,8 +1,7 @@
 import type { Secrets } from "../codec/index.ts";
 import type { Clock, Milliseconds } from "../core/clock.ts";
-import type { Deadline } from "../core/deadlines.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
-import { hashSessionKey, type SessionKey } from "../core/ids.ts";
+import { hashSessionKey } from "../core/ids.ts";
 import { MemoryTombstones } from "../stores/memory/memory-tombstones.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import { CarriedRecords } from "./carried-records.ts";
@@ -10,7 +9,7 @@ import { MovedKeys } from "./moved-keys.ts";
 import { makeCodec } from "./record-codec.ts";
 import { SessionRecords } from "./session-records.ts";
 import type { ResolvedSessionSettings } from "./session-settings.ts";
-import { refOf, UserSessions } from "./user-sessions.ts";
+import { refOf, UserSessions, type UserSessionsOptions } from "./user-sessions.ts";
 import { Versions } from "./versions.ts";
 
 // Where reading does not extend a session, this is how often the list of devices hears that it was seen.
@@ -49,8 +48,8 @@ export function makeUserSessions(
   moved: MovedKeys | undefined,
 ): UserSessions | undefined {
   const slack = (touchEvery ?? SEEN_EVERY) + LEAST_SLACK;
-  const endSuccessors = async (at: SessionKey, deadline: Deadline) =>
-    moved?.end(refOf(at), "revoked", deadline, (next) => store.delete(next, deadline));
+  const endSuccessors: UserSessionsOptions["endSuccessors"] = async (at, deadline, end) =>
+    moved?.end(refOf(at), "revoked", deadline, end);
   if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack, endSuccessors });
   if (maxPerUser === undefined) return undefined;
   throw new ImproperlyConfigured("sessions.maxPerUser", noIndex(store));

@@ -257,7 +257,7 @@ export class SessionRecords {
 
   /** Ends what a session has moved to whose record was deleted. @param ref Names that session; see `sessions.ofUser`. */
   async endSuccessors(ref: string, reason: EndReason, deadline: Deadline): Promise<void> {
-    await this.#moved?.end(ref, reason, deadline, (next) => this.#writer.delete(next, deadline));
+    await this.#moved?.end(ref, reason, deadline, (next) => this.#endAt(next, deadline));
   }
 
   /**
@@ -273,7 +273,7 @@ export class SessionRecords {
       if (at === undefined) return undefined;
       next = refOf(at);
       if ((await this.listedState(at, userId, deadline)) !== "live") continue;
-      await this.#writer.delete(at, deadline);
+      await this.#endAt(at, deadline);
       await this.endSuccessors(next, "revoked", deadline);
       return at;
     }
@@ -349,6 +349,14 @@ export class SessionRecords {
     });
   }
 
+  /** Deletes a record that is known by its key alone, and takes it off its user's list, where it would take room. */
+  async #endAt(at: SessionKey, deadline: Deadline): Promise<void> {
+    const text = this.#users && (await this.#store.read(at, deadline));
+    await this.#writer.delete(at, deadline);
+    const version = text === undefined ? "absent" : this.#versions.decode(text, at);
+    if (typeof version !== "string") await this.#writer.unlist(at, version.record, deadline);
+  }
+
   /** Whether an expiry was set that comes while a renewal from before may still be remembered. */
   #mayEndBefore(before: SessionRecord, after: SessionRecord): boolean {
     const [old, expiry] = [before, after].map(({ members }) => members.get(EXPIRY_KEY)?.text);
@@ -362,8 +370,7 @@ export class SessionRecords {
   async #endSecond(at: SessionKey, deadline: Deadline): Promise<void> {
     const end = async (): Promise<void> => {
       const departure = await this.#moved?.find(at, deadline);
-      if (departure?.reason === "renewed" && departure.at !== undefined)
-        await this.#writer.delete(departure.at, deadline);
+      if (departure?.reason === "renewed" && departure.at !== undefined) await this.#endAt(departure.at, deadline);
     };
     await harmless(end());
   }

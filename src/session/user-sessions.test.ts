@@ -685,6 +685,26 @@ describe("maxPerUser", () => {
     },
   );
 
+  test.each(["logout", "revoke", "logout of a late request"] as const)(
+    "counts no session that has ended under a key which it got meanwhile: %s",
+    async (how) => {
+      const harness = openHarness({ renewEvery: "1h" });
+      const { sessions, clock } = harness;
+      const browser = new Browser(sessions);
+      await browser.request((session) => session.login(1));
+      const late = new Browser(harness.otherProcess(), browser.cookie);
+      const request = late.begin();
+      if (how === "logout") await request.session();
+      const { ref = "" } = await sessions.open(browser.cookie);
+      clock.advance(2 * 3_600_000);
+      await browser.request(() => {});
+      expect(browser.cookie).not.toBe(late.cookie);
+      await (how === "revoke" ? sessions.revoke(1, ref) : (await request.session()).logout());
+      await browser.request(({ isNew }) => expect(isNew).toBe(true));
+      expect(await keysOf(harness)).toStrictEqual([]);
+    },
+  );
+
   test("a session whose deletion fails stays listed, the login fails and says why, and the next one ends it", async () => {
     const harness = openHarness({ maxPerUser: 1 });
     const { sessions, store, clock } = harness;

@@ -87,8 +87,12 @@ export interface UserSessionsOptions {
   readonly maxPerUser: number | undefined;
   /** How much longer than its record an entry is kept: more than the time between two notes of a session in use. */
   readonly slack: Milliseconds;
-  /** Ends what a session has moved to whose record was deleted to make room. */
-  readonly endSuccessors: (at: SessionKey, deadline: Deadline) => Promise<void>;
+  /** Ends what a session has moved to whose record was deleted to make room. `end` is called with each storage key. */
+  readonly endSuccessors: (
+    at: SessionKey,
+    deadline: Deadline,
+    end: (next: SessionKey) => Promise<void>,
+  ) => Promise<void>;
 }
 
 // A creation ends with its deadline; an hour is longer than any that is sensible.
@@ -287,7 +291,8 @@ export class UserSessions {
     try {
       await deleteRecords(this.#store, evicted, () => deadline);
       // A renewal that was given up halfway may have left a second record, to which the old key would lead.
-      await Promise.all(evicted.map((each) => this.#endSuccessors(each, deadline)));
+      const end = (next: SessionKey): Promise<void> => this.#endRecord(userId, next, deadline);
+      await Promise.all(evicted.map((each) => this.#endSuccessors(each, deadline, end)));
     } catch (cause) {
       // There will be no record: left alone, the entry would take room until it ends.
       await this.#unlist(userId, [key], deadline);
@@ -297,9 +302,13 @@ export class UserSessions {
   }
 
   async #undo({ userId, key }: Listing, deadline: Deadline): Promise<never> {
+    await this.#endRecord(userId, key, deadline);
+    throw new SessionInterrupted();
+  }
+
+  async #endRecord(userId: string, key: SessionKey, deadline: Deadline): Promise<void> {
     await this.#store.delete(key, deadline);
     await this.#unlist(userId, [key], deadline);
-    throw new SessionInterrupted();
   }
 
   async #dropGone(userId: string, gone: readonly IndexedSession[], deadline: Deadline): Promise<void> {

@@ -149,7 +149,7 @@ export const sessionMutants = [
   {
     name: "second-record-of-an-evicted-session-left",
     file: "src/session/user-sessions.ts",
-    find: "await Promise.all(evicted.map((each) => this.#endSuccessors(each, deadline)));",
+    find: "await Promise.all(evicted.map((each) => this.#endSuccessors(each, deadline, end)));",
     replace: "",
     breaks: "A session that made room is not found in an older state.",
     tests: ["src/session/failures.test.ts"],
@@ -169,6 +169,14 @@ export const sessionMutants = [
     replace: "throw new SessionInterrupted();",
     breaks: "A renewal whose new record was taken away leaves the session under its old key.",
     tests: ["src/session/failures.test.ts"],
+  },
+  {
+    name: "ended-successors-stay-listed",
+    file: "src/session/session-records.ts",
+    find: 'if (typeof version !== "string") await this.#writer.unlist(at, version.record, deadline);',
+    replace: "void version;",
+    breaks: "A session that has ended under another key takes no room on its user's list.",
+    tests: ["src/session/user-sessions.test.ts"],
   },
   {
     name: "renewed-session-counted-twice",

@@ -48,7 +48,9 @@ export class Evictions {
     return logins.filter((login) => {
       const others = lives.filter(({ maker, to }) => maker !== login && maker.actAt < login.end && to > login.actAt);
       const listed = others.reduce((count, life) => count + entriesOf(life, login), 0);
-      return listed >= this.#maxPerUser;
+      // Of logins that are joined in one, each lists a session of its own until it has lost.
+      const rivals = logins.filter((each) => each !== login && each.start < login.end && each.end > login.actAt);
+      return listed + rivals.length >= this.#maxPerUser;
     });
   }
 }
