@@ -349,6 +349,21 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
     await browser.request(({ isNew }) => expect(isNew).toBe(true));
   });
 
+  test("which a late login with a key of before does not join", async () => {
+    const { browser, sessions, clock, faults } = await setUp({ renewEvery: "30s" });
+    const late = new Browser(sessions, browser.cookie);
+    await browser.request((session) => session.login(7));
+    clock.advance(31_000);
+    faults.next = { method: "deleteIfMatch", when: "before", error: LOST(), times: 2 };
+    await browser.request(() => {});
+    await browser.request((session) => (session.data["n"] = 2));
+    await late.request(async (session) => {
+      await session.login(7);
+      expect(session.data["n"]).toBe(2);
+    });
+    expect(late.cookie).toBe(browser.cookie);
+  });
+
   test.each(["login", "cycleKey"] as const)("which goes once the session has another key by %s", async (how) => {
     const { browser, sessions } = await openHalfway();
     await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));

@@ -9,7 +9,7 @@ import { MovedKeys } from "./moved-keys.ts";
 import { makeCodec } from "./record-codec.ts";
 import { SessionRecords } from "./session-records.ts";
 import type { ResolvedSessionSettings } from "./session-settings.ts";
-import { refOf, UserSessions, type UserSessionsOptions } from "./user-sessions.ts";
+import { UserSessions, type UserSessionsOptions } from "./user-sessions.ts";
 import { Versions } from "./versions.ts";
 
 // Where reading does not extend a session, this is how often the list of devices hears that it was seen.
@@ -48,9 +48,8 @@ export function makeUserSessions(
   moved: MovedKeys | undefined,
 ): UserSessions | undefined {
   const slack = (touchEvery ?? SEEN_EVERY) + LEAST_SLACK;
-  const endSuccessors: UserSessionsOptions["endSuccessors"] = async (at, deadline, end) =>
-    moved?.end(refOf(at), "revoked", deadline, end);
-  if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack, endSuccessors });
+  const secondOf: UserSessionsOptions["secondOf"] = async (at, deadline) => moved?.secondOf(at, deadline);
+  if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack, secondOf });
   if (maxPerUser === undefined) return undefined;
   throw new ImproperlyConfigured("sessions.maxPerUser", noIndex(store));
 }

@@ -122,6 +122,8 @@ export class SessionRecords {
       const reason: Departure["reason"] = isOfLogin ? "login" : departure.reason;
       followed = { reason, to, left: followed ? [...followed.left, place] : [place] };
       place = reason === "renewed" || reason === "login" ? to : undefined;
+      // As long as there is a record, a renewal of its key is under way, or was given up.
+      if (await this.isStoredAt(place?.at, deadline)) break;
     }
     return followed;
   }
@@ -369,8 +371,8 @@ export class SessionRecords {
    */
   async #endSecond(at: SessionKey, deadline: Deadline): Promise<void> {
     const end = async (): Promise<void> => {
-      const departure = await this.#moved?.find(at, deadline);
-      if (departure?.reason === "renewed" && departure.at !== undefined) await this.#endAt(departure.at, deadline);
+      const second = await this.#moved?.secondOf(at, deadline);
+      if (second !== undefined) await this.#endAt(second, deadline);
     };
     await harmless(end());
   }

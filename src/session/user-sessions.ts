@@ -87,12 +87,8 @@ export interface UserSessionsOptions {
   readonly maxPerUser: number | undefined;
   /** How much longer than its record an entry is kept: more than the time between two notes of a session in use. */
   readonly slack: Milliseconds;
-  /** Ends what a session has moved to whose record was deleted to make room. `end` is called with each storage key. */
-  readonly endSuccessors: (
-    at: SessionKey,
-    deadline: Deadline,
-    end: (next: SessionKey) => Promise<void>,
-  ) => Promise<void>;
+  /** Returns the storage key of a second record of a session, which a renewal may have left that was given up halfway. */
+  readonly secondOf: (at: SessionKey, deadline: Deadline) => Promise<SessionKey | undefined>;
 }
 
 // A creation ends with its deadline; an hour is longer than any that is sensible.
@@ -114,15 +110,15 @@ export class UserSessions {
   readonly #clock: Clock;
   readonly #maxPerUser: number | undefined;
   readonly #slack: Milliseconds;
-  readonly #endSuccessors: UserSessionsOptions["endSuccessors"];
+  readonly #secondOf: UserSessionsOptions["secondOf"];
 
-  constructor({ store, index, clock, maxPerUser, slack, endSuccessors }: UserSessionsOptions) {
+  constructor({ store, index, clock, maxPerUser, slack, secondOf }: UserSessionsOptions) {
     this.#store = store;
     this.#index = index;
     this.#clock = clock;
     this.#maxPerUser = maxPerUser;
     this.#slack = slack;
-    this.#endSuccessors = endSuccessors;
+    this.#secondOf = secondOf;
   }
 
   /** The user's epoch, for {@link Creation}: a session that is created later under it does not outlive a revocation from now on. */
@@ -289,16 +285,21 @@ export class UserSessions {
   async #evict({ userId, key }: Listing, evicted: readonly SessionKey[], deadline: Deadline): Promise<void> {
     if (evicted.length === 0) return;
     try {
-      await deleteRecords(this.#store, evicted, () => deadline);
-      // A renewal that was given up halfway may have left a second record, to which the old key would lead.
-      const end = (next: SessionKey): Promise<void> => this.#endRecord(userId, next, deadline);
-      await Promise.all(evicted.map((each) => this.#endSuccessors(each, deadline, end)));
+      const absent = new Set(await deleteRecords(this.#store, evicted, () => deadline));
+      const ended = evicted.filter((each) => !absent.has(each));
+      await Promise.all(ended.map((each) => this.#endSecond(userId, each, deadline)));
     } catch (cause) {
       // There will be no record: left alone, the entry would take room until it ends.
       await this.#unlist(userId, [key], deadline);
       throw couldNotMakeRoom(cause);
     }
     await this.#unlist(userId, evicted, deadline);
+  }
+
+  /** The key of a session that has ended would lead to its second record. */
+  async #endSecond(userId: string, key: SessionKey, deadline: Deadline): Promise<void> {
+    const second = await this.#secondOf(key, deadline);
+    if (second !== undefined) await this.#endRecord(userId, second, deadline);
   }
 
   async #undo({ userId, key }: Listing, deadline: Deadline): Promise<never> {

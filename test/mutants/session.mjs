@@ -149,7 +149,7 @@ export const sessionMutants = [
   {
     name: "second-record-of-an-evicted-session-left",
     file: "src/session/user-sessions.ts",
-    find: "await Promise.all(evicted.map((each) => this.#endSuccessors(each, deadline, end)));",
+    find: "await Promise.all(ended.map((each) => this.#endSecond(userId, each, deadline)));",
     replace: "",
     breaks: "A session that made room is not found in an older state.",
     tests: ["src/session/failures.test.ts"],
@@ -177,6 +177,14 @@ export const sessionMutants = [
     replace: "void version;",
     breaks: "A session that has ended under another key takes no room on its user's list.",
     tests: ["src/session/user-sessions.test.ts"],
+  },
+  {
+    name: "login-joins-the-second-record",
+    file: "src/session/session-records.ts",
+    find: "if (await this.isStoredAt(place?.at, deadline)) break;",
+    replace: "",
+    breaks: "A login with an old key joins the session as it is, not as it was when a renewal was given up.",
+    tests: ["src/session/failures.test.ts"],
   },
   {
     name: "renewed-session-counted-twice",
