@@ -1,6 +1,9 @@
 import * as v from "valibot";
 
+import { describeValue } from "./descriptions.ts";
 import { ImproperlyConfigured } from "./errors.ts";
+
+export { describeValue } from "./descriptions.ts";
 
 /** A schema of settings, and what {@link parseSettings} accepts. */
 export type SettingsSchema<Input, Output> = v.GenericSchema<Input, Output>;
@@ -47,32 +50,6 @@ export function describeUnknownName(name: string, known: readonly string[]): str
   return `is not a setting; expected one of ${known.map((each) => `"${each}"`).join(", ")}.`;
 }
 
-/** What came, for a message: the value where it is short and no secret, else its kind. */
-export function describeValue(value: unknown, name = ""): string {
-  if (value === undefined) return "nothing";
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "object") return describeObject(value);
-  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
-    return describeShown(String(value), typeof value, name);
-  }
-  return typeof value === "string" ? describeShown(JSON.stringify(value), "string", name) : `a ${typeof value}`;
-}
-
-const SECRET_NAME = /pass|secret|token|credential|url/i;
-const SECRET_TEXT = /@|:\/\//;
-const LONGEST_SHOWN = 60;
-
-function describeShown(shown: string, type: string, name: string): string {
-  const isShown = shown.length <= LONGEST_SHOWN && !SECRET_NAME.test(name) && !SECRET_TEXT.test(shown);
-  return isShown ? `${shown} (${type})` : `a ${type} that is not shown`;
-}
-
-function describeObject(value: object): string {
-  const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)?.constructor?.name;
-  return name === undefined || name === "" || name === "Object" ? "an object" : `an object of class ${name}`;
-}
-
 function toImproperlyConfigured(issue: v.BaseIssue<unknown>, path: string): ImproperlyConfigured {
   const steps = issue.path ?? [];
   const setting = path + steps.map((step) => joinStep(step.key)).join("");
@@ -116,7 +93,7 @@ function expectationOf(schema: (v.GenericSchema & { message?: unknown }) | undef
 }
 
 /** The known name that needs the fewest edits, if that is few enough to be a slip. */
-function nearestName(name: string, known: readonly string[]): string | undefined {
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   // Two, since a transposition ("prot") is two; but not all letters of the name.
   const allowed = Math.min(name.length - 1, Math.max(2, Math.floor(name.length / 3)));
   const ranked = known

@@ -1,3 +1,4 @@
+import { withArticle } from "../core/descriptions.ts";
 import { NotJsonError } from "../core/errors.ts";
 import { stringifyOrdinary } from "./ordinary.ts";
 import { MAX_DEPTH, MAX_INTEGER_DIGITS, MAX_WRITTEN_DEPTH } from "./limits.ts";
@@ -163,11 +164,12 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 function describeInstance(object: object): string {
   const name: unknown = object.constructor?.name;
   return typeof name === "string" && name !== "" && name !== "Object"
-    ? `a ${name}`
+    ? withArticle(name)
     : "an object with a prototype of its own";
 }
 
 function adviceFor(object: object): string {
+  if (object instanceof Promise) return "Await it first, and store what it gives.";
   if (object instanceof Date) return "Store toISOString() or getTime().";
   if (object instanceof Map) return "Store Object.fromEntries(map) or [...map].";
   if (object instanceof Set) return "Store [...set].";
