@@ -4,7 +4,7 @@ import type { Cache } from "./cache/index.ts";
 import { createSojourn } from "./create-sojourn.ts";
 import type { UntypedData } from "./session/session-settings.ts";
 
-const BASE = { projectName: "shop", secretKey: "s" };
+const BASE = { projectName: "shop", secretKey: "a secret of the tests, long enough" };
 
 describe("createSojourn", () => {
   test("types the data by its type parameter, without global augmentation", () => {

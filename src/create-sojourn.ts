@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { type Cache, type Caches, type CachesSettings, closeCaches, createCaches } from "./cache/index.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
+import { checkFallbackSecrets, checkSecret, givenSecretSchema, secretSchema } from "./core/secrets.ts";
 import { parseSettings, settingsObject } from "./core/settings.ts";
 import { RedisRegistry, type RedisSettings } from "./redis/index.ts";
 import type { SessionSettings, UntypedData } from "./session/session-settings.ts";
@@ -10,9 +11,12 @@ import { Sessions } from "./session/sessions.ts";
 export interface SojournSettings<Data extends object = UntypedData, Names extends string = string> {
   /** First segment of the Redis keys: `PROJECT_NAME` of codex-django. */
   readonly projectName: string;
-  /** Signs the records: `SECRET_KEY` of Django. At least 32 characters that nobody can guess. */
-  readonly secretKey: string;
-  /** Secrets that were in use before; they still verify. @defaultValue `[]` */
+  /**
+   * Signs the records: `SECRET_KEY` of Django. At least 32 characters that nobody can guess. It may be typed as `undefined`,
+   * as an environment variable is; one that is missing is an error all the same.
+   */
+  readonly secretKey: string | undefined;
+  /** Secrets that were in use before; they still verify. A short one is told by a warning. @defaultValue `[]` */
   readonly secretKeyFallbacks?: readonly string[];
   /** Named connections. @defaultValue `{ default: "redis://localhost:6379/0" }` */
   readonly redis?: RedisSettings;
@@ -21,7 +25,12 @@ export interface SojournSettings<Data extends object = UntypedData, Names extend
   readonly caches?: CachesSettings<Names>;
   /** Where times come from, for tests. @defaultValue the clock of the process */
   readonly clock?: Clock;
+  /** @internal Whether these are settings of a Django site, which cannot be changed for Node's sake. */
+  readonly [DJANGO_SITE]?: boolean;
 }
+
+/** @internal Marks settings that `djangoSettings` has made: what is weak in them is a warning, and no error. */
+export const DJANGO_SITE: unique symbol = Symbol("sojourn.djangoSite");
 
 /** What {@link createSojourn} returns. */
 export interface Sojourn<Data extends object, Names extends string = string> {
@@ -40,14 +49,8 @@ const sojournSchema = settingsObject({
     // Visible ASCII: the name becomes part of keys that people read in redis-cli.
     v.regex(/^[\u0021-\u007e]+$/, 'a name such as "myproject", without spaces'),
   ),
-  secretKey: v.pipe(v.string("a secret text"), v.minLength(1, "a secret text that is not empty")),
-  secretKeyFallbacks: v.optional(
-    v.array(
-      v.pipe(v.string("a secret text"), v.minLength(1, "a secret text that is not empty")),
-      "an array of secret texts",
-    ),
-    [],
-  ),
+  secretKey: givenSecretSchema(),
+  secretKeyFallbacks: v.optional(v.array(secretSchema(), "an array of secret texts"), []),
   redis: v.optional(v.unknown()),
   sessions: v.optional(v.unknown()),
   caches: v.optional(v.unknown()),
@@ -65,7 +68,7 @@ const sojournSchema = settingsObject({
  *
  * const { sessions, close } = createSojourn<{ views?: number }>({
  *   projectName: "myproject",
- *   secretKey: process.env["SECRET_KEY"] ?? "",
+ *   secretKey: process.env["SECRET_KEY"],
  *   redis: { default: process.env["REDIS_URL"] ?? "redis://localhost:6379/0" },
  * });
  * ```
@@ -73,10 +76,18 @@ const sojournSchema = settingsObject({
 export function createSojourn<Data extends object = UntypedData, const Names extends string = string>(
   settings: SojournSettings<Data, Names>,
 ): Sojourn<Data, Names> {
-  const { projectName, secretKey, secretKeyFallbacks, clock } = parseSettings(sojournSchema, settings, "sojourn");
+  const isSites = settings?.[DJANGO_SITE] === true;
+  const { projectName, secretKey, secretKeyFallbacks, clock } = parseSojournSettings(settings, isSites);
   const { redis: connections, sessions: sessionSettings = {} } = settings;
   const redis = new RedisRegistry(connections);
-  const sessions = new Sessions<Data>(sessionSettings, { projectName, secretKey, secretKeyFallbacks, redis, clock });
+  const sessions = new Sessions<Data>(sessionSettings, {
+    projectName,
+    secretKey,
+    secretKeyFallbacks,
+    redis,
+    clock,
+    isSites,
+  });
   const caches = createCaches(settings.caches, { projectName, redis, clock });
   return {
     sessions,
@@ -87,6 +98,14 @@ export function createSojourn<Data extends object = UntypedData, const Names ext
       await redis.close();
     },
   };
+}
+
+/** @throws {ImproperlyConfigured} */
+function parseSojournSettings(settings: SojournSettings, isSites: boolean) {
+  const parsed = parseSettings(sojournSchema, settings, "sojourn");
+  const secretKey = checkSecret(parsed.secretKey, "sojourn.secretKey", isSites);
+  checkFallbackSecrets(parsed.secretKeyFallbacks, "sojourn.secretKeyFallbacks");
+  return { ...parsed, secretKey };
 }
 
 function isClock(input: unknown): boolean {

@@ -71,7 +71,7 @@ export function rawMap() {
 export function sojournCandidates(url) {
   const { caches, close } = createSojourn({
     projectName: "bench",
-    secretKey: "a key that signs nothing here",
+    secretKey: "a key that signs nothing here at all",
     redis: { default: url },
     caches: {
       default: { store: redisCacheStore(), keyPrefix: "own", timeout: TTL_SECONDS },

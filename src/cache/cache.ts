@@ -123,7 +123,7 @@ export class Cache extends EntryOperations {
    * ```ts
    * import { createSojourn } from "sojourn";
    *
-   * const { caches } = createSojourn({ projectName: "shop", secretKey: "secret" });
+   * const { caches } = createSojourn({ projectName: "shop", secretKey: "a secret of the tests, long enough" });
    * const fetchQuote = async (symbol: string) => ({ symbol, price: 1 });
    * const quote = caches.default.memoize((symbol: string) => fetchQuote(symbol), {
    *   key: (symbol) => `quote:${symbol}`,

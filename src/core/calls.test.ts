@@ -3,12 +3,7 @@ import { checkOptions, describeGiven, knownOptions } from "./calls.ts";
 import { describeKind, describeValue, withArticle } from "./descriptions.ts";
 import { CacheUsageError } from "./errors.ts";
 
-const SET = knownOptions(
-  "cache.set()",
-  ["timeout", "tags", "version", "nx", "xx"],
-  "{ timeout: 60 }",
-  CacheUsageError,
-);
+const SET = knownOptions("cache.set()", ["timeout", "tags", "version", "nx", "xx"], "{ timeout: 60 }", CacheUsageError);
 
 function messageOf(options: unknown): string {
   try {

@@ -10,8 +10,8 @@ import { type FaultyMethod, faultySessionStore } from "../testing/faulty-session
 import { type DjangoAuth, djangoAuth, type DjangoAuthSettings, type DjangoUser } from "./auth.ts";
 import { csrfToken, isCsrfTokenValid } from "./csrf.ts";
 
-const SECRET = "test-secret";
-const OLD_SECRET = "the old one";
+const SECRET = "a secret of the tests, long enough";
+const OLD_SECRET = "the old secret of the tests, as long";
 const BACKEND = "django.contrib.auth.backends.ModelBackend";
 const ADA = { id: 42, password: "pbkdf2_sha256$ada" };
 const BOB = { id: 7, password: "pbkdf2_sha256$bob" };
@@ -224,11 +224,13 @@ describe("a login", () => {
   test("under another secret than that of the sessions says so", async () => {
     const { sessions } = openHarness();
     const session = await sessions.create();
-    await expect(authOf({ secretKey: "another" }).login(session, ADA)).rejects.toThrow("djangoAuth.secretKey: ");
+    await expect(authOf({ secretKey: "another secret of the tests, as long" }).login(session, ADA)).rejects.toThrow(
+      "djangoAuth.secretKey: ",
+    );
   });
 
   test("joins one that another process has made at the same time while the secret is rotated", async () => {
-    const rotated = { secretKey: "the new one", secretKeyFallbacks: [SECRET] };
+    const rotated = { secretKey: "the new secret of the tests, as long", secretKeyFallbacks: [SECRET] };
     const { sessions, keys, otherProcess } = openHarness();
     const browser = new Browser(sessions);
     await browser.request(({ data }) => (data["cart"] = 1));

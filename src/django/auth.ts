@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import { sessionAuthHash } from "../codec/auth-hash.ts";
 import { ImproperlyConfigured, SessionInterrupted, SessionUsageError } from "../core/errors.ts";
+import { demandSecret, givenSecretSchema, secretSchema } from "../core/secrets.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 import type { UserId } from "../session/auth.ts";
 import type { Session } from "../session/session.ts";
@@ -36,7 +37,7 @@ export interface AuthenticatedUser extends IdentifiedUser {
 /** Settings of {@link djangoAuth}. */
 export interface DjangoAuthSettings<User extends DjangoUser> {
   /** `SECRET_KEY`, the same as for `createSojourn`. */
-  readonly secretKey: string;
+  readonly secretKey: string | undefined;
   /** `SECRET_KEY_FALLBACKS`. @defaultValue `[]` */
   readonly secretKeyFallbacks?: readonly string[];
   /** `AUTHENTICATION_BACKENDS`. At least one. @defaultValue `["django.contrib.auth.backends.ModelBackend"]` */
@@ -60,7 +61,7 @@ export interface GetUserOptions {
 }
 
 const settingsSchema = settingsObject({
-  secretKey: secretSchema(),
+  secretKey: givenSecretSchema(),
   secretKeyFallbacks: v.optional(v.array(secretSchema(), "an array of secret texts"), []),
   backends: v.optional(
     v.pipe(
@@ -78,16 +79,20 @@ const settingsSchema = settingsObject({
  * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
  */
 export function djangoAuth<User extends DjangoUser>(settings: DjangoAuthSettings<User>): DjangoAuth<User> {
-  const { secretKey, secretKeyFallbacks, backends } = parseSettings(settingsSchema, settings, "djangoAuth");
+  const { secretKeyFallbacks, backends, ...given } = parseSettings(settingsSchema, settings, "djangoAuth");
+  const secretKey = demandSecret(given.secretKey, "djangoAuth.secretKey");
   return new DjangoAuth({ secretKey, secretKeyFallbacks, backends, findUser: settings.findUser });
 }
 
+/** {@link DjangoAuthSettings}, checked and complete. */
+type CheckedSettings<User extends DjangoUser> = Required<DjangoAuthSettings<User>> & { readonly secretKey: string };
+
 /** What `django.contrib.auth` has as functions. Made by {@link djangoAuth}; it is the same for all requests. */
 export class DjangoAuth<User extends DjangoUser> {
-  readonly #settings: Required<DjangoAuthSettings<User>>;
+  readonly #settings: CheckedSettings<User>;
 
   /** @internal Use {@link djangoAuth}. */
-  constructor(settings: Required<DjangoAuthSettings<User>>) {
+  constructor(settings: CheckedSettings<User>) {
     this.#settings = settings;
   }
 
@@ -231,10 +236,6 @@ async function endLogin<Data extends object>(session: Session<Data>): Promise<un
     if (!(error instanceof SessionUsageError)) throw error;
   }
   return undefined;
-}
-
-function secretSchema(): v.GenericSchema<string> {
-  return v.pipe(v.string("a secret text"), v.minLength(1, "a secret text that is not empty"));
 }
 
 const BACKEND_MISSING =

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { Browser, type Data } from "../../test/support/session-harness.ts";
 import { JsonSigner, SESSION_SALT, SIGNED_COOKIES_SALT } from "../codec/index.ts";
 import { ImproperlyConfigured, SessionTooLargeError, SessionUsageError } from "../core/errors.ts";
-import { createSojourn } from "../create-sojourn.ts";
+import { createSojourn, DJANGO_SITE } from "../create-sojourn.ts";
 import { cookieSessionStore } from "../stores/cookie/index.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import type { SessionSettings } from "./session-settings.ts";
@@ -22,6 +22,8 @@ function open({ secrets = SECRETS, ...settings }: Options = {}) {
   const clock = new ManualClock(TIME * 1000);
   const store = cookieSessionStore({ acceptsLostUpdates: true });
   const { sessions } = createSojourn<Data>({
+    // The vectors are Django's, made with a short secret.
+    [DJANGO_SITE]: true,
     projectName: "test",
     ...secrets,
     clock,
@@ -401,7 +403,7 @@ describe("the warning at start", () => {
     const note = (warning: Error & { code?: string }) => codes.push(warning.code);
     process.on("warning", note);
     onTestFinished(() => void process.off("warning", note));
-    createSojourn({ projectName: "test", ...SECRETS, sessions: { store } });
+    createSojourn({ projectName: "test", secretKey: "s".repeat(32), sessions: { store } });
     await new Promise(setImmediate);
     return codes;
   }

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 async function makeSession(): Promise<Session<Record<string, unknown>>> {
   const { sessions } = createSojourn<Record<string, unknown>>({
     projectName: "shop",
-    secretKey: "a unit test's secret",
+    secretKey: "a secret of the tests, long enough",
     sessions: { store: memorySessionStore() },
   });
   return sessions.create({ views: 1 });

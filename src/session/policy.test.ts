@@ -4,7 +4,7 @@ import { createSojourn } from "../create-sojourn.ts";
 import { cacheSessionStore } from "../stores/cache/index.ts";
 import { memoryCacheStore, memorySessionStore } from "../stores/memory/index.ts";
 
-const base = { projectName: "shop", secretKey: "s" };
+const base = { projectName: "shop", secretKey: "a secret of the tests, long enough" };
 
 test("the policy says what the settings come to, defaults included", () => {
   const { sessions } = createSojourn({ ...base, sessions: { store: memorySessionStore() } });

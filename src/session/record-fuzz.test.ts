@@ -22,7 +22,10 @@ import { ManualClock } from "../testing/manual-clock.ts";
 import { SessionRecord } from "./session-record.ts";
 
 const COUNT = scaled(10_000, 1_000_000);
-const SECRETS = { secretKey: "test-secret", secretKeyFallbacks: ["old-secret"] };
+const SECRETS = {
+  secretKey: "a secret of the tests, long enough",
+  secretKeyFallbacks: ["an old secret of the tests, as long"],
+};
 const AT = "k".repeat(32);
 const MAX_INFLATED = 8192;
 const MEBIBYTE = 2 ** 20;

@@ -96,7 +96,11 @@ describe("sessions.restore", () => {
 
   test("refuses sessions in cookies, which have no key", async () => {
     const store = cookieSessionStore({ acceptsLostUpdates: true });
-    const { sessions } = createSojourn({ projectName: "test", secretKey: "test-secret", sessions: { store } });
+    const { sessions } = createSojourn({
+      projectName: "test",
+      secretKey: "a secret of the tests, long enough",
+      sessions: { store },
+    });
     await expect(sessions.restore(KEY, "{}", HOUR)).rejects.toBeInstanceOf(SessionUsageError);
   });
 });

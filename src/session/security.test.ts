@@ -73,17 +73,20 @@ describe("rotation of the secret", () => {
   test.each([{}, { encrypt: true }, OPEN] as const)(
     "logs nobody out, and rewrites the record: %o",
     async (settings) => {
-      const old = openHarness({ ...settings, secretKey: "old-secret" });
+      const old = openHarness({ ...settings, secretKey: "an old secret of the tests, as long" });
       const browser = new Browser(old.sessions);
       await browser.request((session) => session.login(1));
       const [key = ""] = await old.keys();
-      const rotated = old.otherProcess({ secretKey: "new-secret", secretKeyFallbacks: ["old-secret"] });
+      const rotated = old.otherProcess({
+        secretKey: "a new secret of the tests, as long",
+        secretKeyFallbacks: ["an old secret of the tests, as long"],
+      });
       const visitor = new Browser(rotated, browser.cookie);
       const before = await old.store.read(key, anyDeadline());
       expect(await visitor.request((session) => session.userId)).toBe("1");
       expect(await old.store.read(key, anyDeadline())).not.toBe(before);
       // The old secret may go now.
-      const later = old.otherProcess({ secretKey: "new-secret" });
+      const later = old.otherProcess({ secretKey: "a new secret of the tests, as long" });
       expect(await new Browser(later, visitor.cookie).request((session) => session.userId)).toBe("1");
       expect((await old.sessions.open(visitor.cookie)).isNew).toBe(true);
     },
@@ -91,10 +94,13 @@ describe("rotation of the secret", () => {
 });
 
 test("a rewrite under the new secret fails no request that only reads", async () => {
-  const old = openHarness({ secretKey: "old-secret" });
+  const old = openHarness({ secretKey: "an old secret of the tests, as long" });
   const browser = new Browser(old.sessions);
   await browser.request((session) => session.login(1));
-  const rotated = old.otherProcess({ secretKey: "new-secret", secretKeyFallbacks: ["old-secret"] });
+  const rotated = old.otherProcess({
+    secretKey: "a new secret of the tests, as long",
+    secretKeyFallbacks: ["an old secret of the tests, as long"],
+  });
   const reader = new Browser(rotated, browser.cookie).begin();
   expect((await reader.session()).userId).toBe("1");
   await browser.request((session) => session.logout());
@@ -105,11 +111,17 @@ test("a rewrite under the new secret fails no request that only reads", async ()
 test.each(["a rewrite under the new secret", "a renewed key"])(
   "%s that other requests keep from being written until the deadline fails no request that only reads",
   async (what) => {
-    const harness = openHarness({ secretKey: "old-secret", ...(what === "a renewed key" && { renewEvery: "1h" }) });
+    const harness = openHarness({
+      secretKey: "an old secret of the tests, as long",
+      ...(what === "a renewed key" && { renewEvery: "1h" }),
+    });
     const { store, clock, events } = harness;
     const first = new Browser(harness.sessions);
     await first.request((session) => session.login(1));
-    const secrets = { secretKey: "new-secret", secretKeyFallbacks: ["old-secret"] };
+    const secrets = {
+      secretKey: "a new secret of the tests, as long",
+      secretKeyFallbacks: ["an old secret of the tests, as long"],
+    };
     const sessions = what === "a renewed key" ? harness.sessions : harness.otherProcess(secrets);
     const failures: unknown[] = [];
     sessions.on("touchFailed", ({ error }) => failures.push(error));

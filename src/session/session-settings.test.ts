@@ -14,14 +14,25 @@ describe("wrong settings throw at start, naming the setting, what was expected a
     [{ projectName: undefined }, 'sojourn.projectName: expected a name such as "myproject", got nothing.'],
     [{ projectName: "" }, "sojourn.projectName: expected a name"],
     [{ projectName: "my project" }, "without spaces"],
-    [{ secretKey: undefined }, "sojourn.secretKey: expected a secret text, got nothing."],
-    [{ secretKey: "" }, "sojourn.secretKey: expected a secret text that is not empty"],
+    [{ secretKey: undefined }, "sojourn.secretKey: expected a secret text of at least 32 characters, got nothing."],
+    [{ secretKey: undefined }, "Is the environment variable set that it comes from?"],
+    [{ secretKey: null }, "sojourn.secretKey: expected a secret text of at least 32 characters, got null."],
+    [{ secretKey: "" }, "sojourn.secretKey: expected a secret text of at least 32 characters, got an empty text."],
+    [{ secretKey: "secret" }, "sojourn.secretKey: expected a secret text of at least 32 characters, got one of 6."],
+    [{ secretKey: "s".repeat(31) }, "got one of 31."],
     [{ secretKeyFallbacks: "old" }, "sojourn.secretKeyFallbacks: expected an array of secret texts"],
     [{ secretKeyFallbacks: [""] }, "sojourn.secretKeyFallbacks[0]: expected a secret text that is not empty"],
     [{ sesions: {} }, 'sojourn.sesions: is not a setting; did you mean "sessions"?'],
     [{ clock: {} }, "sojourn.clock: expected an object with now() and monotonic()"],
     [{ sessions: { cookie: { age: "14" } } }, 'sessions.cookie.age: expected seconds or text such as "14d"'],
     [{ sessions: { cookie: { age: 0 } } }, "sessions.cookie.age: expected"],
+    // 14 days in milliseconds, as other libraries have it.
+    [
+      { sessions: { cookie: { age: 1_209_600_000 } } },
+      "sessions.cookie.age: expected at most 400 days, for which browsers keep a cookie, got 14000 days. A number is seconds",
+    ],
+    [{ sessions: { cookie: { age: "401d" } } }, "sessions.cookie.age: expected at most 400 days"],
+    [{ sessions: { cookie: { age: "10y" } } }, "got 3653 days"],
     [{ sessions: { cookie: { age: "1d", nam: "x" } } }, 'sessions.cookie.nam: is not a setting; did you mean "name"?'],
     [{ sessions: { cookie: { name: "a b" } } }, 'sessions.cookie.name: expected a name such as "sessionid"'],
     [{ sessions: { cookie: { path: "x" } } }, 'sessions.cookie.path: expected a path such as "/"'],
@@ -77,6 +88,10 @@ describe("wrong settings throw at start, naming the setting, what was expected a
   ])("%o", (settings, message) => {
     expect(() => configure(settings)).toThrow(ImproperlyConfigured);
     expect(() => configure(settings)).toThrow(message);
+  });
+
+  test.each([{ secretKey: "s".repeat(32) }, { sessions: { cookie: { age: "400d" } } }])("%o is enough", (settings) => {
+    expect(() => configure(settings)).not.toThrow();
   });
 
   test("without showing a secret", () => {

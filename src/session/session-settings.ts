@@ -7,7 +7,7 @@ import { parseSettings, settingsObject } from "../core/settings.ts";
 import { redisSessionStore } from "../stores/redis/index.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { RecordFormat, SessionStoreFactory } from "../stores/session-store.ts";
-import type { CookieAttributes } from "./cookie.ts";
+import { type CookieAttributes, LONGEST_MAX_AGE } from "./cookie.ts";
 import { type DataSchema, type Migration, ON_INVALID, type OnInvalid } from "./data-schema.ts";
 import type { OnInsecure } from "./plain-http.ts";
 import type { Timeouts } from "./timeouts.ts";
@@ -20,8 +20,8 @@ export interface SessionCookieSettings {
    */
   readonly name?: string;
   /**
-   * Longest time without a request. From 1 second to 1000 years. The cookie itself says 400 days at most, and is sent again
-   * with each touch. @defaultValue `"14d"`
+   * Longest time without a request. From 1 second to 400 days, the longest that browsers keep a cookie. It is sent again with
+   * each touch. @defaultValue `"14d"`
    */
   readonly age?: Duration;
   /** @defaultValue `"/"` */
@@ -209,12 +209,19 @@ const sessionSchema = settingsObject({
   ),
 });
 
-/** @throws {ImproperlyConfigured} Naming the setting, what was expected and what came. */
-export function resolveSessionSettings(settings: SessionSettings): ResolvedSessionSettings {
+/**
+ * @param context.isSites Whether they are a Django site's, whose cookies may be older.
+ * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
+ */
+export function resolveSessionSettings(
+  settings: SessionSettings,
+  { isSites = false }: { readonly isSites?: boolean } = {},
+): ResolvedSessionSettings {
   const parsed = parseSettings(sessionSchema, settings, "sessions");
   const { age, domain, priority, onInsecure, ...attributes } = parsed.cookie;
   const previous = parsed.cookie.previous.map((scope) => ({ path: scope.path, domain: scope.domain }));
   const cookie: CookieAttributes = { ...attributes, domain, priority, previous };
+  if (!isSites) checkAge(age);
   checkCookie(cookie, onInsecure);
   const touchEvery = parsed.touchEvery === undefined ? defaultTouchEvery(parsed.profile) : parsed.touchEvery;
   if (parsed.profile === "django" && touchEvery !== null) {
@@ -263,6 +270,17 @@ function isStandardSchema(input: unknown): boolean {
 function isMigrations(input: unknown): boolean {
   if (typeof input !== "object" || input === null) return false;
   return Object.entries(input).every(([version, step]) => /^[1-9]\d*$/.test(version) && typeof step === "function");
+}
+
+/** More is most often milliseconds, as other libraries have them: 14 days of those are 38 years of seconds. */
+function checkAge(age: Milliseconds | undefined): void {
+  if (age === undefined || age <= LONGEST_MAX_AGE) return;
+  const days = Math.round(age / DAY);
+  throw new ImproperlyConfigured(
+    "sessions.cookie.age",
+    `expected at most 400 days, for which browsers keep a cookie, got ${days} days. A number is seconds, not milliseconds: ` +
+      '14 days are "14d", or 1209600.',
+  );
 }
 
 function defaultTouchEvery(profile: "sojourn" | "django"): Milliseconds | null {

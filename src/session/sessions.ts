@@ -88,6 +88,8 @@ export interface SessionsContext extends Secrets {
   readonly projectName: string;
   readonly redis: RedisRegistry;
   readonly clock: Clock;
+  /** Whether the settings are those of a Django site; see `DJANGO_SITE`. @defaultValue `false` */
+  readonly isSites?: boolean;
 }
 
 /** The sessions of an application. Made by `createSojourn`; it is the same for all requests. */
@@ -107,7 +109,7 @@ export class Sessions<Data extends object = UntypedData> {
 
   /** @internal Use `createSojourn`. */
   constructor(settings: SessionSettings<Data>, context: SessionsContext) {
-    const resolved = resolveSessionSettings(settings);
+    const resolved = resolveSessionSettings(settings, context);
     const { store, cookie, onInsecure, timeouts, touchEvery, renewEvery, deadline, dataSchema } = resolved;
     const { clock, redis, projectName, secretKey } = context;
     const isCarried = store instanceof SessionCarrier;

@@ -197,7 +197,7 @@ describe("a session that is listed", () => {
     const browser = new Browser(harness.sessions);
     await browser.request((session) => session.login(1));
     harness.clock.advance(AN_HOUR);
-    const other = harness.otherProcess({ secretKey: "another-secret" });
+    const other = harness.otherProcess({ secretKey: "another secret of the tests, as long" });
     expect(await listOf(other, "1")).toHaveLength(1);
     expect(await keysOf(harness)).toHaveLength(1);
     expect(await other.revokeUser(1)).toBe(1);
@@ -530,7 +530,7 @@ describe("revokeAll", () => {
     for (const [at, browser] of browsers.entries()) {
       await browser.request((session) => (at % 2 === 0 ? session.login(at) : void (session.data["cart"] = 1)));
     }
-    const other = new Browser(harness.otherProcess({ secretKey: "another-secret" }));
+    const other = new Browser(harness.otherProcess({ secretKey: "another secret of the tests, as long" }));
     await other.request((session) => session.login(1));
     const [events, counts]: [{ userId: string | undefined; count: number; sessions: readonly string[] }[], number[]] = [
       [],
@@ -617,7 +617,11 @@ describe("revokeAll", () => {
     await new Browser(sessions).request((session) => session.login(1));
     expect(await sessions.revokeAll()).toBe(1);
     const store = cookieSessionStore({ acceptsLostUpdates: true });
-    const carried = createSojourn({ projectName: "test", secretKey: "test-secret", sessions: { store } });
+    const carried = createSojourn({
+      projectName: "test",
+      secretKey: "a secret of the tests, long enough",
+      sessions: { store },
+    });
     await expect(carried.sessions.revokeAll()).rejects.toThrow("sessions.store: the cookies carry the records");
   });
 });
@@ -730,7 +734,7 @@ describe("maxPerUser", () => {
     for (let count = 0; count < 50; count++) await new Browser(sessions).request((session) => session.login(1));
     const { sessions: limited } = createSojourn<Data>({
       projectName: "test",
-      secretKey: "test-secret",
+      secretKey: "a secret of the tests, long enough",
       clock,
       sessions: { store: () => store, maxPerUser: 3 },
     });
@@ -815,7 +819,10 @@ test("a record that is created while a revocation deletes those of the list is f
   const browser = new Browser(sessions);
   await browser.request((session) => session.login(1));
   clock.advance(25 * 3_600_000);
-  const request = new Browser(harness.otherProcess({ secretKey: "test-secret" }), browser.cookie).begin();
+  const request = new Browser(
+    harness.otherProcess({ secretKey: "a secret of the tests, long enough" }),
+    browser.cookie,
+  ).begin();
   await request.session();
   const [created, retired, mayCreate] = [makeLatch(), makeLatch(), makeLatch()];
   const users = indexOf(harness);

@@ -33,7 +33,11 @@ const store = memorySessionStore();
 const cacheStore = memoryCacheStore();
 
 const GROUPS: readonly Group[] = [
-  { path: "", resolve: (settings) => createSojourn({ projectName: "p", secretKey: "s", ...settings }) },
+  {
+    path: "",
+    resolve: (settings) =>
+      createSojourn({ projectName: "p", secretKey: "a secret of the tests, long enough", ...settings }),
+  },
   { path: "sessions.", resolve: (settings) => resolveSessionSettings({ store, ...settings }) },
   { path: "sessions.cookie.", resolve: (cookie) => resolveSessionSettings({ store, cookie }) },
   {
@@ -128,7 +132,7 @@ describe.each(GROUPS)("settings $path*", (group) => {
 
 test("the defaults that are no plain values", () => {
   const written = Object.fromEntries(rows.map((row) => [row.setting, row.written.replaceAll("`", "")]));
-  const { sessions, redis } = createSojourn({ projectName: "p", secretKey: "s" });
+  const { sessions, redis } = createSojourn({ projectName: "p", secretKey: "a secret of the tests, long enough" });
   expect(`${sessions.storeName}SessionStore()`).toBe(written["sessions.store"]);
   expect(redis.names).toEqual(["default"]);
   expect(messageOf(() => new RedisRegistry(5 as never))).toContain(`{ default: ${written["redis.default"]} }`);

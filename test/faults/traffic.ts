@@ -60,7 +60,7 @@ export class Traffic {
   constructor(redis: RedisConnectionSettings, waitFor?: RedisWaitFor) {
     this.#sojourn = createSojourn<Data>({
       projectName: "traffic",
-      secretKey: "test-secret",
+      secretKey: "a secret of the tests, long enough",
       redis: { default: redis },
       sessions: { store: redisSessionStore({ waitFor }), deadline: "1s" },
       caches: { default: { keyPrefix: "traffic", deadline: "1s" } },

@@ -8,7 +8,7 @@ import { type Data, NodeSite } from "./support/node-site.ts";
 /** The stored hash of a password, as `user.password` has it. */
 const PASSWORD = "pbkdf2_sha256$1000000$salt$aGFzaA==";
 const OTHER_PASSWORD = "pbkdf2_sha256$1000000$salt$bmV3";
-const OLD_SECRET = "the old one";
+const OLD_SECRET = "the old secret of the tests, as long";
 const BACKEND = "django.contrib.auth.backends.ModelBackend";
 const OTHER_BACKEND = "django.contrib.auth.backends.AllowAllUsersModelBackend";
 const CART = { tea: 1 };

@@ -13,7 +13,7 @@ type Data = Record<string, unknown>;
 function openProject(url: string, deadline: `${number}s` = "20s"): Sojourn<Data, "default" | "starred" | "pages"> {
   return createSojourn({
     projectName: PROJECT,
-    secretKey: "test-secret",
+    secretKey: "a secret of the tests, long enough",
     redis: { default: { url, connectTimeout: deadline } },
     sessions: { deadline },
     caches: {

@@ -43,7 +43,7 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       site = await DjangoSite.start({ django: { python, ...django }, redisUrl: server.url });
       sojourn = createSojourn({
         projectName: PROJECT,
-        secretKey: "test-secret",
+        secretKey: "a secret of the tests, long enough",
         redis: { default: { url: server.url, connectTimeout: "20s" } },
         caches: { default: { keyPrefix: PROJECT, deadline: "20s" } },
       });

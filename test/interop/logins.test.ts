@@ -30,10 +30,13 @@ describeWithDjango("one login for both sides", (django) => {
   });
 
   test("a login from before the secret was rotated holds while Django has the old one among its fallbacks", async () => {
-    const site = new NodeSite({ secret: "the old one" });
+    const site = new NodeSite({ secret: "the old secret of the tests, as long" });
     const record = await site.recordOf(await loggedIn(site));
-    const call = { record, user: 42, password: PASSWORD, secret: "the new one" };
-    const rotated = await django().call("currentUser", { ...call, fallbacks: ["the old one"] });
+    const call = { record, user: 42, password: PASSWORD, secret: "the new secret of the tests, as long" };
+    const rotated = await django().call("currentUser", {
+      ...call,
+      fallbacks: ["the old secret of the tests, as long"],
+    });
     expect(rotated).toMatchObject({ user: "42", hasNewKey: true });
     expect(await django().call("currentUser", call)).toMatchObject({ user: null });
   });

@@ -27,7 +27,7 @@ function nested(levels: number): unknown {
 describeWithDjango("Django reads what Node has written", (django) => {
   test(`${RECORDS} random sessions, equal in value, in type and in the order of keys: with the same secret, with a rotated one; and none that was tampered with, by either side`, async () => {
     const site = new NodeSite();
-    const rotation = { secret: "the new one", fallbacks: ["older", SECRET] };
+    const rotation = { secret: "the new secret of the tests, as long", fallbacks: ["older", SECRET] };
     const rotated = new NodeSite(rotation);
     const random = new Random(seed);
     const counts = { compressed: 0, plain: 0 };
@@ -60,14 +60,18 @@ describeWithDjango("Django reads what Node has written", (django) => {
 
   test("with the secret before the last, which Django has among its fallbacks, and not without it", async () => {
     const data = { cart: { tea: 2 }, note: "é".repeat(200) };
-    const record = await new NodeSite({ secret: "the old one" }).write(data);
+    const record = await new NodeSite({ secret: "the old secret of the tests, as long" }).write(data);
     const rotated = await django().call("decode", {
       record,
-      secret: "the new one",
-      fallbacks: ["older", "the old one"],
+      secret: "the new secret of the tests, as long",
+      fallbacks: ["older", "the old secret of the tests, as long"],
     });
     expect(rotated.members.slice(0, -1)).toEqual(membersOf(data));
-    const without = await django().call("decode", { record, secret: "the new one", fallbacks: ["older"] });
+    const without = await django().call("decode", {
+      record,
+      secret: "the new secret of the tests, as long",
+      fallbacks: ["older"],
+    });
     expect(without).toEqual({ members: [], complaints: ["Session data corrupted"] });
   });
 

@@ -14,7 +14,7 @@ import { redisSessionStore } from "sojourn/stores/redis";
 
 const { sessions, caches, close } = createSojourn({
   projectName: "bundled",
-  secretKey: "only for this test",
+  secretKey: "a secret that is only for this test",
   redis: { default: process.argv[2] },
   sessions: { store: redisSessionStore() },
   caches: { default: { deadline: "20s" } },
@@ -66,13 +66,13 @@ import { memorySessionStore } from "sojourn/stores/memory";
 async function main() {
   const { sessions, close } = createSojourn({
     projectName: "bundled",
-    secretKey: "only for this test",
+    secretKey: "a secret that is only for this test",
     sessions: { store: memorySessionStore() },
   });
   await (await sessions.create({ a: 1 })).save();
   const other = createSojourn({
     projectName: "bundled",
-    secretKey: "only for this test",
+    secretKey: "a secret that is only for this test",
     sessions: { store: stores.redisSessionStore() },
   });
   const error = await other.sessions.create({ a: 1 }).then((session) => session.save()).catch((error) => error);

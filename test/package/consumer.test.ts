@@ -24,7 +24,7 @@ interface Data {
 
 const { sessions, close } = createSojourn<Data>({
   projectName: "consumer",
-  secretKey: "only for this test",
+  secretKey: "a secret that is only for this test",
   sessions: { store: process.env["REDIS_URL"] ? redisSessionStore() : memorySessionStore() },
 });
 

@@ -32,7 +32,7 @@ const EVENT_NAMES = ["conflict", "rejected", "undecodable", "touchFailed"] as co
 export function openHarness(
   settings: Omit<SessionSettings, "store"> & { wrap?: (store: SessionStore) => SessionStore; secretKey?: string } = {},
 ): Harness {
-  const { wrap = (inner) => inner, secretKey = "test-secret", ...rest } = settings;
+  const { wrap = (inner) => inner, secretKey = "a secret of the tests, long enough", ...rest } = settings;
   const clock = new ManualClock();
   const calls: string[] = [];
   let store: SessionStore | undefined;

@@ -11,7 +11,10 @@ interface Data {
   views?: number;
 }
 
-const { sessions } = createSojourn<Data>({ projectName: "types", secretKey: "a secret of the type tests" });
+const { sessions } = createSojourn<Data>({
+  projectName: "types",
+  secretKey: "a secret of the type tests, long enough",
+});
 const app = express();
 
 describe("expressSessions", () => {

@@ -19,7 +19,7 @@ export type { ExpressMiddleware, ExpressNext, ExpressRequest, ExpressSessionsOpt
  * import { createSojourn } from "sojourn";
  * import { expressSessions } from "sojourn/adapters/express";
  *
- * const { sessions } = createSojourn<{ views?: number }>({ projectName: "myproject", secretKey: "…" });
+ * const { sessions } = createSojourn<{ views?: number }>({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] });
  *
  * const app = express();
  * app.use(expressSessions(sessions));

@@ -32,7 +32,7 @@ export type {
  * import { createSojourn } from "sojourn";
  * import { nodeSessions } from "sojourn/adapters/node";
  *
- * const { sessions } = createSojourn<{ views?: number }>({ projectName: "myproject", secretKey: "…" });
+ * const { sessions } = createSojourn<{ views?: number }>({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] });
  *
  * createServer(
  *   nodeSessions(sessions, async (request, response) => {

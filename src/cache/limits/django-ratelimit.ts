@@ -74,7 +74,7 @@ export function djangoRatelimitKey({ at, ...counter }: DjangoRatelimitKeyOptions
  * ```ts
  * import { createSojourn, djangoRatelimit } from "sojourn";
  *
- * const { caches } = createSojourn({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] ?? "" });
+ * const { caches } = createSojourn({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] });
  * const usage = await djangoRatelimit(caches.default, {
  *   group: "myapp.views.login",
  *   rate: "5/m",

@@ -49,7 +49,7 @@ const limiterSchema = settingsObject({
  * ```ts
  * import { createLimiter, createSojourn } from "sojourn";
  *
- * const { caches } = createSojourn({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] ?? "" });
+ * const { caches } = createSojourn({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] });
  * const logins = createLimiter(caches.default, { prefix: "login:", limit: 5, window: "1m" });
  *
  * const { allowed, retryAfter } = await logins.consume("203.0.113.7");

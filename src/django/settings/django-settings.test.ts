@@ -36,12 +36,12 @@ describe("the settings of the seed guide", () => {
       REDIS_URL: "redis://other.example/1",
       CODEX_SESSION_KEY_PREFIX: "sess",
       RATELIMIT_USE_CACHE: "default",
-      SECRET_KEY_FALLBACKS: ["old"],
+      SECRET_KEY_FALLBACKS: ["an old secret of the tests, as long"],
     });
     expect(unsupported).toStrictEqual([]);
     expect(settings).toMatchObject({
       projectName: "myproject",
-      secretKeyFallbacks: ["old"],
+      secretKeyFallbacks: ["an old secret of the tests, as long"],
       redis: { default: URL, session: "redis://other.example/1" },
       caches: { default: { keyPrefix: "myproject", version: 2, timeout: 600 } },
       sessions: {

@@ -1,5 +1,5 @@
 import type { CacheSettings } from "../../cache/cache-settings.ts";
-import type { SojournSettings } from "../../create-sojourn.ts";
+import { DJANGO_SITE, type SojournSettings } from "../../create-sojourn.ts";
 import type { RedisConnectionSettings } from "../../redis/settings.ts";
 import type { SessionStoreFactory } from "../../stores/session-store.ts";
 import { type DjangoCache, toCaches } from "./caches.ts";
@@ -53,6 +53,7 @@ export function djangoSettings(settings: DjangoSettings, { database }: DjangoSet
   const { settings: engine, connection } = toEngine({ django, caches, database, unsupported });
   return {
     settings: {
+      [DJANGO_SITE]: true,
       projectName: django.PROJECT_NAME ?? "django",
       secretKey: django.SECRET_KEY,
       secretKeyFallbacks: django.SECRET_KEY_FALLBACKS ?? [],

@@ -29,7 +29,7 @@ export interface RateLimitInfo {
  * import { createSojourn } from "sojourn";
  * import { expressRateLimitStore } from "sojourn/integrations/express-rate-limit";
  *
- * const { caches } = createSojourn({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] ?? "" });
+ * const { caches } = createSojourn({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] });
  * const limiter = rateLimit({ windowMs: 60_000, limit: 100, store: expressRateLimitStore(caches.default, { prefix: "api:" }) });
  * ```
  */

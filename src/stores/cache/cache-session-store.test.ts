@@ -64,7 +64,7 @@ describe("cacheSessionStore", () => {
     expect(() => cacheSessionStore({ store: () => weak })(context)).toThrow(
       'cacheSessionStore.store: the store "weak" cannot compare and set',
     );
-    const settings = { projectName: "shop", secretKey: "s" };
+    const settings = { projectName: "shop", secretKey: "a secret of the tests, long enough" };
     const store = cacheSessionStore({ store: memoryCacheStore() });
     expect(() => createSojourn({ ...settings, sessions: { store, maxPerUser: 3 } })).toThrow(ImproperlyConfigured);
     const { sessions } = createSojourn({ ...settings, sessions: { store } });

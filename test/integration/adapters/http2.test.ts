@@ -67,7 +67,7 @@ describe("createSecureServer with allowHTTP1", () => {
     async (version) => {
       const { sessions, close } = createSojourn<{ n?: number }>({
         projectName: "shop",
-        secretKey: "an integration test's secret",
+        secretKey: "the secret of the integration tests",
         sessions: { store: memorySessionStore(), cookie: { secure: "auto" } },
       });
       onTestFinished(close);

@@ -54,7 +54,7 @@ describe.each(runnable(ADAPTERS))("a session that is first asked for in a stream
   ) {
     const { sessions, close } = createSojourn<Data>({
       projectName: "shop",
-      secretKey: "an integration test's secret",
+      secretKey: "the secret of the integration tests",
       sessions: { store: memorySessionStore() },
     });
     onTestFinished(close);

@@ -44,7 +44,7 @@ async function answer(sessions: Views, request: IncomingMessage, response: Serve
 function openSessions(onInsecure: "warn" | "refuse"): Views {
   const { sessions, close } = createSojourn<{ views?: number }>({
     projectName: "shop",
-    secretKey: "an integration test's secret",
+    secretKey: "the secret of the integration tests",
     sessions: { store: memorySessionStore(), cookie: { onInsecure } },
   });
   onTestFinished(close);

@@ -32,7 +32,7 @@ describeWithApache("behind a shared cache as it comes (Apache)", () => {
   let visitors = 0;
   const { sessions, close } = createSojourn<{ visitor?: number }>({
     projectName: "shop",
-    secretKey: "an integration test's secret",
+    secretKey: "the secret of the integration tests",
     sessions: { store: memorySessionStore(), cookie: { secure: false } },
   });
 

@@ -28,7 +28,7 @@ const LOGIN = { username: "sojourn", password: "a-long-password" };
 async function useEverything(redis: RedisConnectionSettings, layout: keyof typeof STORES): Promise<void> {
   const sojourn = createSojourn<Data>({
     projectName: PROJECT,
-    secretKey: "test-secret",
+    secretKey: "a secret of the tests, long enough",
     redis: { default: redis },
     sessions: { store: STORES[layout](), maxPerUser: 3, ...(layout === "buckets" && { format: "json" }) },
     caches: { default: { keyPrefix: PROJECT, sharedVersion: true } },

@@ -241,7 +241,7 @@ describeWithRedis("on a cluster", () => {
       let store: SessionStore | undefined;
       const sojourn = createSojourn<Data>({
         projectName: `project${++projects}`,
-        secretKey: "test-secret",
+        secretKey: "a secret of the tests, long enough",
         redis: { session: { cluster: cluster.urls } },
         sessions: { ...settings, store: (context) => (store = redisSessionStore()(context)) },
       });

@@ -4,7 +4,7 @@ import { createSojourn } from "sojourn";
 const [url = ""] = process.argv.slice(2);
 const { caches, close } = createSojourn({
   projectName: "cold",
-  secretKey: "only for this test",
+  secretKey: "a secret that is only for this test",
   redis: { default: url },
 });
 const begin = performance.now();

@@ -24,7 +24,7 @@ function sessionsOn(
 ): Sessions<Data> {
   const sojourn = createSojourn<Data>({
     projectName: `project${++projects}`,
-    secretKey: "test-secret",
+    secretKey: "a secret of the tests, long enough",
     redis: { default: redis },
     sessions: { store: STORES[layout]({ waitFor }), deadline: "5s", ...(layout === "buckets" && { format: "json" }) },
   });

@@ -57,7 +57,7 @@ export interface AppOptions {
 export async function startApp({ settings, framework = express5 }: AppOptions): Promise<App> {
   const { sessions, close } = createSojourn<Data>({
     projectName: "shop",
-    secretKey: "an integration test's secret",
+    secretKey: "the secret of the integration tests",
     ...settings,
     sessions: { ...settings.sessions, cookie: { secure: "auto", ...settings.sessions?.cookie } },
   });

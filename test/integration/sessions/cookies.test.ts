@@ -16,7 +16,7 @@ interface Data {
 async function startApp(): Promise<string> {
   const { sessions } = createSojourn<Data>({
     projectName: "shop",
-    secretKey: "an integration test's secret",
+    secretKey: "the secret of the integration tests",
     sessions: { store: cookieSessionStore({ acceptsLostUpdates: true }), cookie: { secure: "auto" } },
   });
   const app = express();

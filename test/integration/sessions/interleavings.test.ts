@@ -96,7 +96,7 @@ async function turns(count: number): Promise<void> {
 }
 
 function open(store: SessionStoreFactory): Sessions<Counted> {
-  const settings = { projectName: "shop", secretKey: "s" };
+  const settings = { projectName: "shop", secretKey: "a secret of the tests, long enough" };
   return createSojourn<Counted>({ ...settings, sessions: { store, deadline: "30s" } }).sessions;
 }
 

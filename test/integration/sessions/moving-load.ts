@@ -26,7 +26,7 @@ export interface Settings {
 export function startInstance({ name, store }: Settings, redis: { readonly path: string } | string): Instance {
   const application = createSojourn<Counted>({
     projectName: "shop",
-    secretKey: "secret",
+    secretKey: "a secret of the tests, long enough",
     redis: { default: redis },
     sessions: { store, deadline: "20s", touchEvery: "1ms" },
   });

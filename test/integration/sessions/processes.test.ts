@@ -25,7 +25,7 @@ for (const engine of ENGINES) {
       const description = await place.describe();
       const { redis, store, format, close: closeEngine } = openEngine(description);
       onTestFinished(closeEngine);
-      const secretKey = "an integration test's secret";
+      const secretKey = "the secret of the integration tests";
       const { sessions, close } = createSojourn({
         projectName: "shop",
         secretKey,

@@ -15,7 +15,7 @@ describe.each([...ENGINES, SQLITE].map((engine) => [engine.name, engine] as cons
     function open({ redis, store, format }: OpenedEngine) {
       const sojourn = createSojourn<Data>({
         projectName: "test",
-        secretKey: "test-secret",
+        secretKey: "a secret of the tests, long enough",
         redis,
         sessions: { store, format, deadline: "2s" },
       });

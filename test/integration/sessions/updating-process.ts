@@ -7,7 +7,7 @@ const [engine = "", cookie = "", times = "0"] = process.argv.slice(2);
 const { redis, store, format, close: closeEngine } = openEngine(JSON.parse(engine) as EngineDescription);
 const { sessions, close } = createSojourn<{ n?: number }>({
   projectName: "shop",
-  secretKey: "an integration test's secret",
+  secretKey: "the secret of the integration tests",
   redis,
   sessions: { store, format, deadline: "60s" },
 });

@@ -61,7 +61,7 @@ describeWithRedis("the cache session store on Redis", () => {
     const open = () =>
       createSojourn({
         projectName: "shop",
-        secretKey: "s",
+        secretKey: "a secret of the tests, long enough",
         redis: { default: server.settings },
         sessions: { store: cacheSessionStore(), format: "json", deadline: "10s" },
       });

@@ -5,7 +5,7 @@ import { fileSessionStore } from "sojourn/stores/file";
 const [path = "", cookie = "", times = "0"] = process.argv.slice(2);
 const { sessions, close } = createSojourn<{ n?: number }>({
   projectName: "p",
-  secretKey: "an integration test's secret",
+  secretKey: "the secret of the integration tests",
   sessions: { store: fileSessionStore({ path }), deadline: "20s" },
 });
 

@@ -264,7 +264,7 @@ describe("settings", () => {
 
   it("what needs an index of users is refused", async () => {
     const store = fileSessionStore({ path: temporaryFolder() });
-    const settings = { projectName: "p", secretKey: "s" };
+    const settings = { projectName: "p", secretKey: "a secret of the tests, long enough" };
     const refusal = 'the store "file" keeps no index of users';
     expect(() => createSojourn({ ...settings, sessions: { store, maxPerUser: 3 } })).toThrow(refusal);
     const { sessions } = createSojourn({ ...settings, sessions: { store } });
@@ -317,7 +317,7 @@ describe("several processes", () => {
   });
 });
 
-const SECRET = "an integration test's secret";
+const SECRET = "the secret of the integration tests";
 
 async function writeAt(file: string, text: string, at: number): Promise<void> {
   writeFileSync(file, text);

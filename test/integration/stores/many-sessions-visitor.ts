@@ -18,7 +18,7 @@ export interface LatencyReport {
 const { store, redis, close } = openEngine(JSON.parse(process.argv[2] ?? "") as EngineDescription);
 const sojourn = createSojourn<{ n: number }>({
   projectName: "many",
-  secretKey: "test-secret",
+  secretKey: "a secret of the tests, long enough",
   redis,
   sessions: { store, deadline: "30s" },
 });

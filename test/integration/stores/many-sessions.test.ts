@@ -47,7 +47,7 @@ async function open(description: EngineDescription, settings: object = {}): Prom
   let store: SessionStore | undefined;
   const sojourn = createSojourn<Data>({
     projectName: "many",
-    secretKey: "test-secret",
+    secretKey: "a secret of the tests, long enough",
     redis: engine.redis,
     sessions: { deadline: "10s", ...settings, store: (context) => (store = engine.store(context)) },
   });

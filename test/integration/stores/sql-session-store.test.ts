@@ -322,7 +322,7 @@ function describeDatabase(connect: () => Database): void {
     const { sessions } = createSojourn<Data>({
       projectName: "test",
       clock,
-      secretKey: "test-secret",
+      secretKey: "a secret of the tests, long enough",
       sessions: { store, maxPerUser: 2 },
     });
     const browsers = Array.from({ length: 3 }, () => new Browser(sessions));

@@ -17,7 +17,7 @@ async function start(config: string[], url = (server: RedisServer): string => se
   onTestFinished(() => spy.mockRestore());
   const sojourn = createSojourn<Data>({
     projectName: "shop",
-    secretKey: "test-secret",
+    secretKey: "a secret of the tests, long enough",
     redis: { default: url(server) },
     sessions: { store: redisSessionStore() },
   });

@@ -3,7 +3,7 @@
 import json
 import os
 
-SECRET_KEY = "test-secret"
+SECRET_KEY = "a secret of the tests, long enough"
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "urls"
 USE_TZ = True

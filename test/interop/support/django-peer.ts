@@ -13,7 +13,7 @@ export interface SiteSecrets {
 }
 
 /** What both sides sign with unless a test says otherwise. */
-export const SECRET = "test-secret";
+export const SECRET = "a secret of the tests, long enough";
 
 /** A key and its value, in the notation of `describe-value.ts`. */
 export type DescribedMember = readonly [key: string, value: string];

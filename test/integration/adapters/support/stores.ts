@@ -18,7 +18,7 @@ export function openSessions(cookie: { readonly sameSite?: "lax" | "strict" | "n
   const state = { isDown: false };
   const { sessions, close } = createSojourn<TestData>({
     projectName: "shop",
-    secretKey: "an integration test's secret",
+    secretKey: "the secret of the integration tests",
     sessions: {
       store: (context) =>
         faultySessionStore(memorySessionStore()(context), ({ method }) =>

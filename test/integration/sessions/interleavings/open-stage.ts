@@ -20,7 +20,7 @@ export function openStage({ engine, spoil }: Stage): OpenedStage {
   const { redis: connections, store, format, close: closeEngine } = openEngine(engine);
   const { sessions, redis, close } = createSojourn<VisitorData>({
     projectName: "interleavings",
-    secretKey: "the secret of the interleavings",
+    secretKey: "the secret of the interleavings of tests",
     redis: connections,
     sessions: {
       store: spoil === undefined ? store : spoilt(store, spoil),

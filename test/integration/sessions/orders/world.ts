@@ -8,9 +8,12 @@ import { type Act, type Data, endingOf, type Outcome, type Scenario, titleOf, US
 
 const AGE = 600_000;
 const SECRETS = {
-  plain: { secretKey: "old" },
-  renewing: { secretKey: "old" },
-  rotated: { secretKey: "new", secretKeyFallbacks: ["old"] },
+  plain: { secretKey: "an old secret of the tests, as long" },
+  renewing: { secretKey: "an old secret of the tests, as long" },
+  rotated: {
+    secretKey: "a new secret of the tests, as long",
+    secretKeyFallbacks: ["an old secret of the tests, as long"],
+  },
 } as const;
 
 /** What the browser has been told. */

@@ -1,0 +1,62 @@
+import * as v from "valibot";
+import { ImproperlyConfigured } from "./errors.ts";
+import type { SettingsSchema } from "./settings.ts";
+
+/** Fewest characters of a secret: those of 16 random bytes in hexadecimal digits. */
+const SHORTEST_SECRET = 32;
+
+const EXPECTED = `a secret text of at least ${SHORTEST_SECRET} characters`;
+
+const ADVICE =
+  "Is the environment variable set that it comes from? A new secret is made by: " +
+  "node -p \"require('node:crypto').randomBytes(32).toString('base64url')\"";
+
+/** Schema of a secret that may be missing. {@link checkSecret} says what to do then. */
+export function givenSecretSchema(): SettingsSchema<string | null | undefined, string | null | undefined> {
+  return v.nullish(v.string(EXPECTED));
+}
+
+/** Schema of a secret of any length. */
+export function secretSchema(): SettingsSchema<string, string> {
+  return v.pipe(v.string("a secret text"), v.minLength(1, "a secret text that is not empty"));
+}
+
+/**
+ * Checks the secret that signs.
+ *
+ * @param isSites Whether it is a Django site's own, which cannot be changed for Node's sake: a short one is a warning then.
+ * @throws {ImproperlyConfigured} For one that is missing or short.
+ */
+export function checkSecret(secret: string | null | undefined, setting: string, isSites: boolean): string {
+  const given = demandSecret(secret, setting);
+  if (given.length >= SHORTEST_SECRET) return given;
+  if (!isSites) throw unfit(setting, `one of ${given.length}`);
+  warnOfShortSecret("SECRET_KEY of the Django site", given.length);
+  return given;
+}
+
+/** Checks that there is a secret, of whatever length. @throws {ImproperlyConfigured} */
+export function demandSecret(secret: string | null | undefined, setting: string): string {
+  if (secret === undefined || secret === null) throw unfit(setting, secret === null ? "null" : "nothing");
+  if (secret === "") throw unfit(setting, "an empty text");
+  return secret;
+}
+
+function unfit(setting: string, got: string): ImproperlyConfigured {
+  return new ImproperlyConfigured(setting, `expected ${EXPECTED}, got ${got}. ${ADVICE}`);
+}
+
+/** Warns of secrets of old that are short: they still verify, and cannot be made longer. */
+export function checkFallbackSecrets(secrets: readonly string[], setting: string): void {
+  for (const [index, { length }] of secrets.entries()) {
+    if (length < SHORTEST_SECRET) warnOfShortSecret(`${setting}[${index}]`, length);
+  }
+}
+
+function warnOfShortSecret(what: string, length: number): void {
+  process.emitWarning(
+    `${what} has ${length} characters: whoever guesses it can forge sessions. Take one of at least ${SHORTEST_SECRET} random ` +
+      "characters, and keep the short one among the fallbacks only until its sessions have ended.",
+    { type: "SojournWarning", code: "SOJOURN_SHORT_SECRET" },
+  );
+}
