@@ -2,6 +2,7 @@ import type { Clock, Milliseconds } from "../core/clock.ts";
 import { Deadline } from "../core/deadlines.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
 import type { CacheStore } from "../stores/cache-store.ts";
+import { makeCacheStore } from "../stores/make-store.ts";
 import { CacheMonitor } from "./cache-monitor.ts";
 import type { ReadOptions, VersionOption } from "./cache-options.ts";
 import { type CacheSettings, type ResolvedCacheSettings, resolveCacheSettings } from "./cache-settings.ts";
@@ -47,7 +48,8 @@ export class CacheCore {
     this.settings = resolveCacheSettings(settings, path);
     const { compression, lease, keyPrefix, sharedVersion } = this.settings;
     this.monitor = new CacheMonitor(path.slice(path.indexOf(".") + 1));
-    this.strictStore = this.settings.store({ redis, clock, values: compression === undefined ? "text" : "bytes" });
+    const values = compression === undefined ? "text" : "bytes";
+    this.strictStore = makeCacheStore(this.settings.store, { redis, clock, values }, `${path}.store`);
     this.store = this.#forgiving(this.strictStore);
     if (lease !== null) requireCapability(this.store, "leases", "a lease (set it to null to do without)", path);
     this.keys = new CacheKeys(this.settings);

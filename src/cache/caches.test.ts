@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { withMembers } from "../../test/support/session-harness.ts";
 
 import { systemClock } from "../core/clock.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { RedisRegistry } from "../redis/registry.ts";
-import type { CacheStore } from "../stores/cache-store.ts";
+import type { CacheStoreFactory } from "../stores/cache-store.ts";
 import { memoryCacheStore } from "../stores/memory/index.ts";
 import { type CacheSettings, closeCaches, createCaches } from "./index.ts";
 
@@ -35,8 +36,10 @@ describe("createCaches", () => {
 
   test("closeCaches closes the store of each", async () => {
     const closed: string[] = [];
-    const named = (name: string) => (): CacheStore =>
-      ({ name, capabilities: { leases: true }, close: async () => void closed.push(name) }) as unknown as CacheStore;
+    const named =
+      (name: string): CacheStoreFactory =>
+      (stores) =>
+        withMembers(memoryCacheStore()(stores), { name, close: async () => void closed.push(name) });
     await closeCaches(createCaches({ default: { store: named("a") }, other: { store: named("b") } }, context));
     expect(closed).toEqual(["a", "b"]);
   });

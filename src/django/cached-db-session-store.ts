@@ -6,6 +6,7 @@ import type { Etag } from "../core/etag.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 import type { CacheStore, CacheStoreFactory } from "../stores/cache-store.ts";
+import { makeCacheStore, makeSessionStore } from "../stores/make-store.ts";
 import { throwNotSent, throwUnknown } from "../stores/partial-failures.ts";
 import { redisCacheStore } from "../stores/redis/index.ts";
 import type {
@@ -57,8 +58,10 @@ const DJANGO_PREFIX = "django.contrib.sessions.cached_db";
 export function djangoCachedDbSessionStore(options: DjangoCachedDbSessionStoreOptions): SessionStoreFactory {
   return (context) => {
     const { database, cache, keyPrefix, version } = parseSettings(optionsSchema, options, "djangoCachedDbSessionStore");
-    const copies = cache({ redis: context.redis, clock: context.clock });
-    return new DjangoCachedDbSessionStore(database(context), copies, `${keyPrefix}:${version}:${DJANGO_PREFIX}`);
+    const { redis, clock } = context;
+    const copies = makeCacheStore(cache, { redis, clock }, "djangoCachedDbSessionStore.cache");
+    const sessions = makeSessionStore(database, context, "djangoCachedDbSessionStore.database");
+    return new DjangoCachedDbSessionStore(sessions, copies, `${keyPrefix}:${version}:${DJANGO_PREFIX}`);
   };
 }
 

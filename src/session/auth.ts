@@ -1,4 +1,6 @@
 import { sessionAuthHash } from "../codec/auth-hash.ts";
+import { checkOptions, knownOptions } from "../core/calls.ts";
+import { describeKind } from "../core/descriptions.ts";
 import { SessionUsageError } from "../core/errors.ts";
 import { writeJson } from "../json/index.ts";
 import type { SessionRecord } from "./session-record.ts";
@@ -32,6 +34,25 @@ export interface LoginOptions {
   readonly django?: DjangoLogin;
 }
 
+const LOGIN_OPTIONS = knownOptions("session.login()", ["keep", "django"], "{ keep: true }", SessionUsageError);
+
+/** @throws {SessionUsageError} For options that are none. */
+export function checkLoginOptions(options: unknown): void {
+  checkOptions(options, LOGIN_OPTIONS);
+  const { keep, django } = options as { readonly keep?: unknown; readonly django?: unknown };
+  if (keep !== undefined && typeof keep !== "boolean" && !Array.isArray(keep)) {
+    throw new SessionUsageError(
+      `session.login() expected keep as true, false or an array of the names of keys, got ${describeKind(keep)}.`,
+    );
+  }
+  if (django === undefined) return;
+  const password = (django as Partial<DjangoLogin> | null)?.password;
+  if (typeof password === "string") return;
+  throw new SessionUsageError(
+    `session.login() expected django.password, the hash that Django stores, got ${describeKind(password)}.`,
+  );
+}
+
 /** Tells whether a key says who is logged in. These keys are one part. */
 export function isAuthKey(key: string): boolean {
   return key.startsWith("_auth_");
@@ -55,7 +76,7 @@ export function isUserId(userId: unknown): boolean {
 export function checkUserId(userId: UserId, method: string): string {
   if (isUserId(userId)) return String(userId);
   throw new SessionUsageError(
-    `${method}() expected a user id (text, an integer or a bigint), got ${userId === "" ? "an empty text" : `a ${typeof userId}`}. ` +
+    `${method}() expected a user id (text, an integer or a bigint), got ${describeKind(userId)}. ` +
       "Pass the id that the application knows the user by.",
   );
 }

@@ -89,7 +89,7 @@ describe("schema", () => {
   test("a misspelt onInvalid empties nothing", async () => {
     const { sessions, browser, calls } = await visitorWith({ theme: 1 }, { schema });
     const load = sessions.from(requestOf(sessions, browser), { onInvalid: "Keep" as never });
-    await expect(load).rejects.toThrow('sessions.from() expected onInvalid "throw", "reset" or "keep".');
+    await expect(load).rejects.toThrow('sessions.from() expected onInvalid "throw", "reset" or "keep", got a text.');
     expect(calls).toStrictEqual([]);
   });
 

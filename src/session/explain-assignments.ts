@@ -17,7 +17,45 @@ const ADVICE: Readonly<Record<string, string>> = {
 export function explainAssignments(...classes: readonly { readonly prototype: object }[]): void {
   for (const { prototype } of classes) refuseReadOnly(prototype);
   const base = classes[0]?.prototype;
-  if (base) Object.setPrototypeOf(base, new Proxy({}, { set: setUnknown }));
+  if (base) Object.setPrototypeOf(base, new Proxy(foreignMembers(), { set: setUnknown }));
+}
+
+/** What express-session has in place of ours, by its names there. */
+const FOREIGN_METHODS: Readonly<Record<string, string>> = {
+  regenerate: "Await session.cycleKey(), or session.login(userId).",
+  destroy: "Await session.logout(), or session.flush().",
+  reload: "Call sessions.from(request) in another request; session.update() works on what is stored.",
+  resetMaxAge: "Each request extends its session; how long this one lasts is session.setExpiry().",
+};
+
+/** Members that say what to call. Looking whether they are there is harmless. */
+function foreignMembers(): object {
+  const methods = Object.entries(FOREIGN_METHODS).map(([name, advice]) => {
+    const value = (): never => {
+      throw new SessionUsageError(`session.${name}() is express-session's, and not here. ${advice}`);
+    };
+    return [name, { value, configurable: true, writable: true }] as const;
+  });
+  const cookie = (): never => refuse("cookie", "session.cookie is express-session's, and not here.");
+  return Object.defineProperties({}, { ...Object.fromEntries(methods), cookie: { get: cookie, configurable: true } });
+}
+
+/**
+ * Makes methods that return promises refuse a callback, which nobody would call: `session.save(next)` of express-session
+ * would leave the request hanging. They throw at once, since whoever gives a callback looks at no promise.
+ */
+export function refuseCallbacks(prototype: object, names: readonly string[]): void {
+  const methods = prototype as Record<string, (...args: readonly unknown[]) => unknown>;
+  for (const name of names) {
+    const method = methods[name];
+    if (method === undefined) continue;
+    const value = function checked(this: object, first?: unknown): unknown {
+      if (typeof first !== "function") return method.call(this);
+      const advice = `Write \`await session.${name}()\`, and go on after it.`;
+      throw new SessionUsageError(`session.${name}() returns a promise and calls no callback. ${advice}`);
+    };
+    Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
+  }
 }
 
 /** Plain scripts that are not in strict mode would not hear of it. */

@@ -1,4 +1,5 @@
 import type { OnInvalid } from "./data-schema.ts";
+import { explainAwait } from "./explain-await.ts";
 import { watchLateChanges } from "./late-changes.ts";
 import type { HeaderEdits, ResponseStart, SessionScope } from "./request-contract.ts";
 import type { Session } from "./session.ts";
@@ -31,12 +32,14 @@ export class LazySessionScope<Data extends object> implements SessionScope {
 
   /** Loads the session on the first call. A failed load is tried again by the next call. */
   load(onInvalid?: OnInvalid): Promise<Session<Data>> {
-    this.#opening ??= this.#open(onInvalid).then(
-      (session) => this.#take(session),
-      (error: unknown) => {
-        this.#opening = undefined;
-        throw error;
-      },
+    this.#opening ??= explainAwait(
+      this.#open(onInvalid).then(
+        (session) => this.#take(session),
+        (error: unknown) => {
+          this.#opening = undefined;
+          throw error;
+        },
+      ),
     );
     return this.#opening;
   }

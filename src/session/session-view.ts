@@ -1,3 +1,4 @@
+import { describeGiven } from "../core/calls.ts";
 import { type Duration, DURATION_EXPECTED, toMilliseconds } from "../core/durations.ts";
 import { SessionUsageError } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
@@ -67,7 +68,9 @@ export class SessionView<Data extends object> {
    */
   isFresh(maxAge: Duration): boolean {
     const span = toMilliseconds(maxAge);
-    if (span === undefined) throw new SessionUsageError(`session.isFresh() expected ${DURATION_EXPECTED}.`);
+    if (span === undefined) {
+      throw new SessionUsageError(`session.isFresh() expected ${DURATION_EXPECTED}, got ${describeGiven(maxAge)}.`);
+    }
     const at = this.authenticatedAt?.getTime() ?? Number.NEGATIVE_INFINITY;
     return this.#state.services.clock.now() - at <= span;
   }

@@ -487,10 +487,10 @@ describe("login", () => {
 
   test.each([
     ["", "an empty text"],
-    [Number.NaN, "a number"],
+    [Number.NaN, "NaN"],
     [1.5, "a number"],
-    [null, "a object"],
-    [undefined, "a undefined"],
+    [null, "null"],
+    [undefined, "nothing"],
   ])("refuses %o as a user id", async (userId, found) => {
     const { sessions } = openHarness();
     const session = await sessions.create();

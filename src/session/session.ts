@@ -1,3 +1,4 @@
+import { checkFunction } from "../core/calls.ts";
 import { Deadline } from "../core/deadlines.ts";
 import {
   SessionConflictError,
@@ -8,9 +9,9 @@ import {
   StoreServiceError,
 } from "../core/errors.ts";
 import { throwUnknown } from "../stores/partial-failures.ts";
-import { checkUserId, isUserId, type LoginOptions, type UserId } from "./auth.ts";
+import { checkLoginOptions, checkUserId, isUserId, type LoginOptions, type UserId } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
-import { explainAssignments } from "./explain-assignments.ts";
+import { explainAssignments, refuseCallbacks } from "./explain-assignments.ts";
 import { logIn } from "./login.ts";
 import { mergeDelta, type OnConflict } from "./merge.ts";
 import type { MoveReason } from "./moved-keys.ts";
@@ -65,6 +66,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    */
   update<Result>(fn: (data: Data) => Result): Promise<Result> {
     return this.#enqueue(async (deadline) => {
+      checkFunction(fn, "What session.update() is given", SessionUsageError);
       const pending = this.#state.data.delta();
       let result: Result | undefined;
       const change = (newest: SessionRecord, onConflict: OnConflict) => {
@@ -167,11 +169,12 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    * @param userId Kept as text. Check who the user is before.
    * @throws {SessionUsageError} When it is no id, or the response's headers are out.
    */
-  login(userId: UserId, options: LoginOptions = {}): Promise<void> {
+  login(userId: UserId, options: LoginOptions = NO_OPTIONS): Promise<void> {
     const deadline = this.#newDeadline();
     const creation = this.#creation(isUserId(userId) ? String(userId) : undefined, deadline);
     return this.#enqueue(async () => {
       const id = checkUserId(userId, "session.login");
+      if (options !== NO_OPTIONS) checkLoginOptions(options);
       this.#demandCookie("login");
       if (this.#state.stored === undefined) this.#demandBeginning();
       const pending = this.#state.data.delta();
@@ -536,6 +539,9 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 }
 
 explainAssignments(SessionView, Session);
+refuseCallbacks(Session.prototype, ["save", "touch", "isAlive", "cycleKey", "flush", "logout"]);
+
+const NO_OPTIONS: LoginOptions = {};
 
 const HEADERS_SENT =
   "the response's headers are out already. " +

@@ -1,10 +1,14 @@
 import type { Secrets } from "../codec/index.ts";
 import type { Clock, Milliseconds } from "../core/clock.ts";
+import { checkOptions, describeGiven } from "../core/calls.ts";
 import { Deadline } from "../core/deadlines.ts";
+import { describeKind } from "../core/descriptions.ts";
 import { ImproperlyConfigured, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
-import { isSessionKey, type SessionKey } from "../core/ids.ts";
+import type { SessionKey } from "../core/ids.ts";
+import { isPlainObject } from "../json/index.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
+import { makeSessionStore } from "../stores/make-store.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { ClearProgress, SessionStore } from "../stores/session-store.ts";
 import { type IndexedSession, LARGEST_PAGE, type UserIndexPage, type UserIndexRange } from "../stores/user-index.ts";
@@ -13,6 +17,7 @@ import { CarriedRecords } from "./carried-records.ts";
 import { CookieCarrier, warnOfLostUpdates } from "./cookie-carrier.ts";
 import { CookieWriter } from "./cookie-writer.ts";
 import { isOnInvalid, type OnInvalid } from "./data-schema.ts";
+import { explainAwait } from "./explain-await.ts";
 import {
   checkFormat,
   makeMovedKeys,
@@ -32,6 +37,17 @@ import { LazySessionScope } from "./session-scope.ts";
 import type { SessionServices } from "./session-services.ts";
 import { resolveSessionSettings, type SessionSettings, type UntypedData } from "./session-settings.ts";
 import type { Session } from "./session.ts";
+import {
+  checkCookieHeader,
+  checkRestore,
+  CLEAR_OPTIONS,
+  describeUnseen,
+  FROM_OPTIONS,
+  OF_USER_OPTIONS,
+  PAGE_OPTIONS,
+  REVOKE_ALL_OPTIONS,
+  REVOKE_USER_OPTIONS,
+} from "./sessions-calls.ts";
 import { TouchThrottle } from "./touch-throttle.ts";
 import { UserCursors } from "./user-cursors.ts";
 import {
@@ -51,6 +67,13 @@ const PAGE_SIZE = 100;
 const CARRIED =
   "the cookies carry the records, and no server knows of them. To end all sessions, replace secretKey and take the old one out " +
   "of secretKeyFallbacks.";
+
+/** Options of {@link Sessions.from}. */
+interface FromOptions {
+  readonly onInvalid?: OnInvalid | undefined;
+}
+
+const NO_OPTIONS: FromOptions = {};
 
 /** How far a revocation has come. */
 export interface RevokeProgress {
@@ -114,7 +137,9 @@ export class Sessions<Data extends object = UntypedData> {
     const { clock, redis, projectName, secretKey } = context;
     const isCarried = store instanceof SessionCarrier;
     this.#isCarried = isCarried;
-    this.#store = isCarried ? new CarriedRecords() : store({ projectName, redis, clock, format: resolved.format });
+    this.#store = isCarried
+      ? new CarriedRecords()
+      : makeSessionStore(store, { projectName, redis, clock, format: resolved.format }, "sessions.store");
     if (!isCarried) checkFormat(resolved, this.#store);
     this.policy = policyOf(resolved, this.#store);
     const moved = makeMovedKeys(this.#store, clock);
@@ -157,18 +182,10 @@ export class Sessions<Data extends object = UntypedData> {
    * @throws {SessionSchemaError} When the data does not fit the schema, and `onInvalid` is `"throw"`.
    * @throws {InsecureRequestError} When the request came over plain http, and `sessions.cookie.onInsecure` is `"refuse"`.
    */
-  from(request: object, { onInvalid }: { readonly onInvalid?: OnInvalid } = {}): Promise<Session<Data>> {
-    if (onInvalid !== undefined && !isOnInvalid(onInvalid)) {
-      return Promise.reject(new SessionUsageError('sessions.from() expected onInvalid "throw", "reset" or "keep".'));
-    }
+  from(request: object, options: FromOptions = NO_OPTIONS): Promise<Session<Data>> {
     const scope = this.#scopes.get(request);
-    if (scope) return scope.load(onInvalid);
-    return Promise.reject(
-      new SessionUsageError(
-        "sessions.from() was given a request that no adapter has seen. Mount one before the handlers that use sessions, " +
-          "for example app.use(expressSessions(sessions)), and pass the request object itself.",
-      ),
-    );
+    if (scope !== undefined && options === NO_OPTIONS) return scope.load();
+    return this.#from(request, options);
   }
 
   /**
@@ -176,18 +193,13 @@ export class Sessions<Data extends object = UntypedData> {
    * saved by `session.save()` and `session.update()` only. Where there is no session, they begin none and throw a
    * {@link SessionUsageError}: no browser could get its cookie. See {@link create}.
    */
-  async open(cookieHeader: string | undefined): Promise<Session<Data>> {
-    const session = await this.#opener.open({ cookieHeader });
-    session.noteNoResponse();
-    return session;
+  open(cookieHeader: string | null | undefined): Promise<Session<Data>> {
+    return explainAwait(this.#open(cookieHeader));
   }
 
   /** Begins a session that belongs to no request, and saves it: for tests and jobs, with {@link Session.cookieHeader}. */
-  async create(data: Partial<Data> = {}): Promise<Session<Data>> {
-    const session = await this.#opener.begin();
-    session.sessionData.take(data);
-    await session.save();
-    return session;
+  create(data: Partial<Data> = {}): Promise<Session<Data>> {
+    return explainAwait(this.#create(data));
   }
 
   /**
@@ -200,11 +212,7 @@ export class Sessions<Data extends object = UntypedData> {
    * @throws {SessionUsageError} For another key, text or time, or sessions that have no key.
    */
   async restore(key: string, payload: string, ttl: Milliseconds): Promise<boolean> {
-    if (this.#isCarried || !isSessionKey(key) || !(Number.isFinite(ttl) && ttl > 0)) {
-      throw new SessionUsageError(
-        "sessions.restore() expected a session key, a store that keeps sessions, and a time to live in milliseconds.",
-      );
-    }
+    checkRestore(key, payload, ttl, this.#isCarried);
     return this.#services.records.restore(key, parsePayload(payload), Math.min(ttl, LONGEST_TTL), this.#deadline());
   }
 
@@ -219,8 +227,10 @@ export class Sessions<Data extends object = UntypedData> {
    */
   async *ofUser(
     userId: UserId,
-    { current }: { readonly current?: Session<Data> | undefined } = {},
+    options: { readonly current?: Session<Data> | undefined } = {},
   ): AsyncGenerator<UserSession, void, undefined> {
+    checkOptions(options, OF_USER_OPTIONS);
+    const { current } = options;
     const id = checkUserId(userId, "sessions.ofUser");
     let after: string | undefined;
     do {
@@ -240,10 +250,13 @@ export class Sessions<Data extends object = UntypedData> {
    * @throws {ImproperlyConfigured} When the store has no index of users.
    */
   async pageOfUser(userId: UserId, options: UserPageOptions<Data> = {}): Promise<UserSessionPage> {
+    checkOptions(options, PAGE_OPTIONS);
     const { cursor, limit = PAGE_SIZE, current } = options;
     const id = checkUserId(userId, "sessions.pageOfUser");
     if (!Number.isInteger(limit) || limit < 1 || limit > LARGEST_PAGE) {
-      throw new SessionUsageError(`sessions.pageOfUser() expected a limit from 1 to ${LARGEST_PAGE}.`);
+      throw new SessionUsageError(
+        `sessions.pageOfUser() expected a limit from 1 to ${LARGEST_PAGE}, got ${describeGiven(limit)}.`,
+      );
     }
     const after = cursor === undefined ? undefined : this.#cursors.open(id, cursor);
     const { sessions, next } = await this.#pageOf(id, { after, limit });
@@ -286,6 +299,7 @@ export class Sessions<Data extends object = UntypedData> {
    * @throws {StoreConnectionError} With the outcome `unknown` when a step has failed and some may have ended.
    */
   async revokeUser(userId: UserId, options: RevokeUserOptions<Data> = {}): Promise<number> {
+    checkOptions(options, REVOKE_USER_OPTIONS);
     const { except, scan = false, onProgress } = options;
     const id = checkUserId(userId, "sessions.revokeUser");
     const exceptRef = typeof except === "object" ? except.ref : except;
@@ -309,7 +323,9 @@ export class Sessions<Data extends object = UntypedData> {
    * @throws {ImproperlyConfigured} When the cookies carry the records: take the secret key out instead.
    * @throws {StoreConnectionError} With the outcome `unknown` when a step has failed and some may have ended.
    */
-  async revokeAll({ onProgress }: RevokeOptions = {}): Promise<number> {
+  async revokeAll(options: RevokeOptions = {}): Promise<number> {
+    checkOptions(options, REVOKE_ALL_OPTIONS);
+    const { onProgress } = options;
     if (this.#isCarried) throw new ImproperlyConfigured("sessions.store", CARRIED);
     return this.#revokeInSteps(undefined, onProgress, (steps) => this.#walks.endAll(this.#services.deadline, steps));
   }
@@ -320,7 +336,9 @@ export class Sessions<Data extends object = UntypedData> {
    * @param options.onProgress Called after each step, with how many there were so far.
    * @returns How many there were.
    */
-  clearExpired({ onProgress }: { readonly onProgress?: (progress: ClearProgress) => void } = {}): Promise<number> {
+  async clearExpired(options: { readonly onProgress?: (progress: ClearProgress) => void } = {}): Promise<number> {
+    checkOptions(options, CLEAR_OPTIONS);
+    const { onProgress } = options;
     return this.#store.clearExpired(() => this.#deadline(), onProgress);
   }
 
@@ -350,6 +368,35 @@ export class Sessions<Data extends object = UntypedData> {
     );
     this.#scopes.set(request, scope);
     return scope;
+  }
+
+  async #from(request: object, options: FromOptions): Promise<Session<Data>> {
+    checkOptions(options, FROM_OPTIONS);
+    const { onInvalid } = options;
+    if (onInvalid !== undefined && !isOnInvalid(onInvalid)) {
+      const expected = 'sessions.from() expected onInvalid "throw", "reset" or "keep"';
+      throw new SessionUsageError(`${expected}, got ${describeGiven(onInvalid)}.`);
+    }
+    const scope = this.#scopes.get(request);
+    if (scope) return scope.load(onInvalid);
+    throw new SessionUsageError(describeUnseen(request));
+  }
+
+  async #open(cookieHeader: string | null | undefined): Promise<Session<Data>> {
+    checkCookieHeader(cookieHeader);
+    const session = await this.#opener.open({ cookieHeader: cookieHeader ?? undefined });
+    session.noteNoResponse();
+    return session;
+  }
+
+  async #create(data: Partial<Data>): Promise<Session<Data>> {
+    if (!isPlainObject(data)) {
+      throw new SessionUsageError(`sessions.create() expected the data as an object, got ${describeKind(data)}.`);
+    }
+    const session = await this.#opener.begin();
+    session.sessionData.take(data);
+    await session.save();
+    return session;
   }
 
   async #pageOf(userId: string, range: UserIndexRange): Promise<UserIndexPage> {

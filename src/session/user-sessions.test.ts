@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { anyDeadline, Browser, type Data, type Harness, openHarness } from "../../test/support/session-harness.ts";
+import {
+  anyDeadline,
+  Browser,
+  type Data,
+  type Harness,
+  openHarness,
+  withMembers,
+} from "../../test/support/session-harness.ts";
 import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import { newSessionKey, type SessionKey } from "../core/ids.ts";
 import { createSojourn } from "../create-sojourn.ts";
@@ -804,7 +811,7 @@ describe("maxPerUser", () => {
   });
 
   test("needs a store that keeps an index", async () => {
-    const wrap = (store: object) => ({ ...store, name: "plain", users: undefined }) as never;
+    const wrap = (store: SessionStore) => withMembers(store, { name: "plain", users: undefined });
     expect(() => openHarness({ maxPerUser: 2, wrap })).toThrow(
       'sessions.maxPerUser: the store "plain" keeps no index of users',
     );

@@ -55,9 +55,14 @@ export function openHarness(
 
 /** A store that shares no tombstones between processes, as one of an application's own may be. */
 export function withoutTombstones(store: SessionStore): SessionStore {
+  return withMembers(store, { tombstones: undefined });
+}
+
+/** A store with other members in place of its own. */
+export function withMembers<Store extends object>(store: Store, members: { [Name in keyof Store]?: unknown }): Store {
   return new Proxy(store, {
     get: (target, name) => {
-      if (name === "tombstones") return undefined;
+      if (name in members) return members[name as keyof Store];
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === "function" ? value.bind(target) : value;
     },

@@ -1,4 +1,7 @@
+import * as v from "valibot";
+import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/cross-site.ts";
+import { checkSessions } from "../node/check-mount.ts";
 import { firstOf, HttpFacts } from "../node/request-facts.ts";
 import { holdResponse } from "../node/response-hold.ts";
 import type { SessionSource } from "../node/types.ts";
@@ -7,6 +10,11 @@ import type { ExpressMiddleware, ExpressNext, ExpressRequest, ExpressSessionsOpt
 
 export type { SessionSource, WithSession } from "../node/types.ts";
 export type { ExpressMiddleware, ExpressNext, ExpressRequest, ExpressSessionsOptions } from "./types.ts";
+
+const optionsSchema = settingsObject({
+  eager: v.optional(v.boolean("true or false")),
+  crossSite: v.optional(v.unknown()),
+});
 
 /**
  * Sessions for Express 5 and 4: `await sessions.from(req)` loads the session of a request, and its changes are saved
@@ -32,8 +40,11 @@ export type { ExpressMiddleware, ExpressNext, ExpressRequest, ExpressSessionsOpt
  */
 export function expressSessions<Data extends object>(
   sessions: SessionSource<Data>,
-  { eager = false, crossSite }: ExpressSessionsOptions = {},
+  options: ExpressSessionsOptions = {},
 ): ExpressMiddleware {
+  checkSessions(sessions, "expressSessions", "app.use(expressSessions(sessions))");
+  parseSettings(optionsSchema, options, "expressSessions");
+  const { eager = false, crossSite } = options;
   const rule = new CrossSiteRule(crossSite, "expressSessions");
   return (request, response, next) => {
     const facts = new ExpressFacts(request, response, rule);

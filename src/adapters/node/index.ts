@@ -1,5 +1,10 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import * as v from "valibot";
+import { checkFunction } from "../../core/calls.ts";
+import { SessionUsageError } from "../../core/errors.ts";
+import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/cross-site.ts";
+import { checkSessions } from "./check-mount.ts";
 import { NodeFacts } from "./request-facts.ts";
 import { resetHead } from "./response-head.ts";
 import { holdResponse, noteHandlerDone } from "./response-hold.ts";
@@ -20,6 +25,13 @@ export type {
   SessionSource,
   WithSession,
 } from "./types.ts";
+
+const optionsSchema = settingsObject({
+  eager: v.optional(v.boolean("true or false")),
+  trustProxy: v.optional(v.boolean("true or false")),
+  crossSite: v.optional(v.unknown()),
+  onError: v.optional(v.function("a function of the error, the request and the response")),
+});
 
 /**
  * Sessions for `http.createServer` and `http2.createServer`: `await sessions.from(request)` loads the session of a request, and its changes are
@@ -56,8 +68,12 @@ export function nodeSessions<Data extends object>(
 export function nodeSessions<Data extends object>(
   sessions: SessionSource<Data>,
   handler: NodeHandler<WithSession<IncomingMessage, Data>>,
-  { eager = false, trustProxy = false, crossSite, onError = answerWithStatus }: NodeSessionsOptions = {},
+  options: NodeSessionsOptions = {},
 ): NodeListener {
+  checkSessions(sessions, "nodeSessions", "createServer(nodeSessions(sessions, handler))");
+  checkFunction(handler, "The handler of nodeSessions()", SessionUsageError);
+  parseSettings(optionsSchema, options, "nodeSessions");
+  const { eager = false, trustProxy = false, crossSite, onError = answerWithStatus } = options;
   const rule = new CrossSiteRule(crossSite, "nodeSessions");
   const handle = async (request: IncomingMessage, response: ServerResponse, facts: NodeFacts): Promise<void> => {
     facts.checkSite();

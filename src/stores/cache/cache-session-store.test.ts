@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { withMembers } from "../../../test/support/session-harness.ts";
 
 import { createSojourn } from "../../create-sojourn.ts";
 import { Deadline } from "../../core/deadlines.ts";
@@ -60,7 +61,10 @@ describe("cacheSessionStore", () => {
 
   it("a store that cannot compare and set is refused at start, and so are maxPerUser and ofUser", async () => {
     const { context, cacheStore } = open();
-    const weak = { ...cacheStore, name: "weak", capabilities: { ...cacheStore.capabilities, compareAndSet: false } };
+    const weak = withMembers(cacheStore, {
+      name: "weak",
+      capabilities: { ...cacheStore.capabilities, compareAndSet: false },
+    });
     expect(() => cacheSessionStore({ store: () => weak })(context)).toThrow(
       'cacheSessionStore.store: the store "weak" cannot compare and set',
     );

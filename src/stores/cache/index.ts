@@ -4,6 +4,7 @@ import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CacheStore, CacheStoreFactory } from "../cache-store.ts";
 import { type CacheableSessionStore, isCacheable } from "../cached/cached-session-store.ts";
+import { makeCacheStore, makeSessionStore } from "../make-store.ts";
 import { redisCacheStore } from "../redis/index.ts";
 import { RecordTombstones } from "../record-tombstones.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
@@ -68,7 +69,7 @@ export function cacheSessionStore(options: CacheSessionStoreOptions = {}): Sessi
 function openCacheSessionStore(options: CacheSessionStoreOptions, context: StoreContext): SessionStore {
   const { store, version, keyPrefix, from, moves } = parseSettings(optionsSchema, options, "cacheSessionStore");
   const { projectName, redis, clock } = context;
-  const cache = store({ redis, clock });
+  const cache = makeCacheStore(store, { redis, clock }, "cacheSessionStore.store");
   if (!cache.capabilities.compareAndSet || !cache.capabilities.scan) {
     const message = `the store "${cache.name}" cannot compare and set, or not walk its keys, which sessions need.`;
     throw new ImproperlyConfigured("cacheSessionStore.store", message);
@@ -77,7 +78,7 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
   const namespace = versioned + DJANGO_PREFIX;
   const tombstones = new RecordTombstones(new CacheSessionStore(cache, versioned + MOVED_PREFIX), (name) => name);
   if (from !== undefined) {
-    const other = checkMove(cache, from(context));
+    const other = checkMove(cache, makeSessionStore(from, context, "cacheSessionStore.from"));
     return new MovingSessionStore({ from: other, cache, namespace, tombstones, isUnderWay: moves, clock });
   }
   if (moves) throw new ImproperlyConfigured("cacheSessionStore.moves", "nothing can be moved without from.");

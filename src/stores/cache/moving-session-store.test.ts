@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { withMembers } from "../../../test/support/session-harness.ts";
 
 import { Deadline } from "../../core/deadlines.ts";
 import { StoreConnectionError } from "../../core/errors.ts";
@@ -6,7 +7,6 @@ import { newSessionKey, type SessionKey } from "../../core/ids.ts";
 import { RedisRegistry } from "../../redis/registry.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import { describeSessionStore } from "../../testing/session-store-contract/index.ts";
-import type { CacheStore } from "../cache-store.ts";
 import { memoryCacheStore, memorySessionStore } from "../memory/index.ts";
 import type { SessionStore } from "../session-store.ts";
 import type { SessionTombstones } from "../session-tombstones.ts";
@@ -364,11 +364,11 @@ describe("tombstones during a move", () => {
 
 it("refuses at start what cannot be moved from or into, and moves without from", () => {
   const { context, cache, from } = open();
-  const weak: CacheStore = { ...cache, name: "weak", capabilities: { ...cache.capabilities, leases: false } };
+  const weak = withMembers(cache, { name: "weak", capabilities: { ...cache.capabilities, leases: false } });
   expect(() => cacheSessionStore({ store: () => weak, from: () => from })(context)).toThrow(
     'cacheSessionStore.store: the store "weak" has no leases',
   );
-  const mute = { name: "mute" } as unknown as SessionStore;
+  const mute = withMembers<SessionStore>(from, { name: "mute", readWithTtl: undefined });
   expect(() => cacheSessionStore({ store: () => cache, from: () => mute })(context)).toThrow(
     'cacheSessionStore.from: the store "mute" does not tell how long a record still lives',
   );

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { withMembers } from "../../../test/support/session-harness.ts";
 
 import { Deadline } from "../../core/deadlines.ts";
 import { StoreConnectionError } from "../../core/errors.ts";
@@ -252,15 +253,14 @@ describe("cachedSessionStore", () => {
 
   it("refuses stores that cannot do their part", () => {
     const { context, cache, database } = open();
-    const weak = {
-      ...cache,
+    const weak = withMembers(cache, {
       name: "weak",
       capabilities: { ...cache.capabilities, compareAndSet: false },
-    } as unknown as CacheStore;
+    });
     expect(() => cachedSessionStore({ cache: () => weak, database: () => database })(context)).toThrow(
       'cachedSessionStore.cache: the store "weak" cannot compare and set',
     );
-    const mute = { name: "mute" } as unknown as SessionStore;
+    const mute = withMembers<SessionStore>(database, { name: "mute", readWithTtl: undefined });
     expect(() => cachedSessionStore({ cache: () => cache, database: () => mute })(context)).toThrow(
       'cachedSessionStore.database: the store "mute" does not tell how long a record still lives',
     );

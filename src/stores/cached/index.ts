@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CacheStoreFactory } from "../cache-store.ts";
+import { makeCacheStore, makeSessionStore } from "../make-store.ts";
 import { redisCacheStore } from "../redis/index.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
 import { CachedSessionStore, isCacheable } from "./cached-session-store.ts";
@@ -49,7 +50,8 @@ export function cachedSessionStore(options: CachedSessionStoreOptions): SessionS
 function openCachedSessionStore(options: CachedSessionStoreOptions, context: StoreContext): SessionStore {
   const { database, cache, keyPrefix, copies } = parseSettings(optionsSchema, options, "cachedSessionStore");
   const { projectName, redis, clock } = context;
-  const [cacheStore, sessionStore] = [cache({ redis, clock }), database(context)];
+  const cacheStore = makeCacheStore(cache, { redis, clock }, "cachedSessionStore.cache");
+  const sessionStore = makeSessionStore(database, context, "cachedSessionStore.database");
   if (!cacheStore.capabilities.compareAndSet) {
     const message = `the store "${cacheStore.name}" cannot compare and set.`;
     throw new ImproperlyConfigured("cachedSessionStore.cache", message);

@@ -1,0 +1,101 @@
+import { inspect } from "node:util";
+import { describe, expect, test } from "vitest";
+import { openHarness } from "../../test/support/session-harness.ts";
+import { SessionUsageError } from "../core/errors.ts";
+import { createSojourn } from "../create-sojourn.ts";
+import { cookieSessionStore } from "../stores/cookie/index.ts";
+
+const KEY = "k".repeat(32);
+const HOUR = 3_600_000;
+
+describe("a session that was not awaited", () => {
+  const names = [
+    "data",
+    "userId",
+    "isAuthenticated",
+    "isNew",
+    "expiryDate",
+    "flash",
+    "update",
+    "login",
+    "cookieHeader",
+  ];
+
+  test.each(names)("says so when %s is read or set", async (name) => {
+    const { sessions } = openHarness();
+    for (const promise of [sessions.create({ a: 1 }), sessions.open(undefined)]) {
+      const session = promise as unknown as Record<string, unknown>;
+      expect(() => session[name]).toThrow(SessionUsageError);
+      expect(() => session[name]).toThrow('an "await" is missing');
+      expect(() => (session[name] = 1)).toThrow(SessionUsageError);
+      await promise;
+    }
+  });
+
+  test("refuses what would be lost on it", async () => {
+    const promise = openHarness().sessions.open(undefined);
+    expect(() => Object.assign(promise, { views: 1 })).toThrow(SessionUsageError);
+    expect(() => Object.assign(promise, { [Symbol("mark")]: 1 })).not.toThrow();
+    await promise;
+  });
+
+  test("is a promise like others", async () => {
+    const { sessions } = openHarness();
+    const promise = sessions.create({ a: 1 });
+    expect(promise instanceof Promise).toBe(true);
+    expect(promise.constructor).toBe(Promise);
+    expect(Object.prototype.toString.call(promise)).toBe("[object Promise]");
+    expect(inspect(promise)).toContain("<pending>");
+    expect(await promise.then(({ data }) => data["a"] as unknown)).toBe(1);
+    expect((await promise.finally(() => {})).data).toEqual({ a: 1 });
+    expect((await Promise.all([promise]))[0].data).toEqual({ a: 1 });
+  });
+});
+
+describe("sessions.restore says which of its demands is not met", () => {
+  test.each<[unknown, unknown, unknown, string]>([
+    ["abc", "{}", HOUR, "expected a session key, 32 characters of [a-z0-9], got a text of 3 characters"],
+    [undefined, "{}", HOUR, "expected a session key, 32 characters of [a-z0-9], got nothing."],
+    [KEY, { a: 1 }, HOUR, "expected the text of a JSON object, got an object. Give JSON.stringify(data)."],
+    [KEY, "[1]", HOUR, "expected the text of a JSON object."],
+    [KEY, "{}", 0, "expected what is left of its time to live, in milliseconds and more than 0, got 0 (number)."],
+    [KEY, "{}", undefined, "expected what is left of its time to live, in milliseconds and more than 0, got nothing."],
+    [KEY, "{}", "1h", 'got "1h" (string).'],
+  ])("%j, %j, %j", async (key, payload, ttl, message) => {
+    const { sessions } = openHarness();
+    const restore = sessions.restore(key as never, payload as never, ttl as never);
+    await expect(restore).rejects.toBeInstanceOf(SessionUsageError);
+    await expect(restore).rejects.toThrow(message);
+    await expect(restore).rejects.not.toThrow("abc");
+  });
+
+  test("a store that keeps none", async () => {
+    const store = cookieSessionStore({ acceptsLostUpdates: true });
+    const { sessions } = createSojourn({ projectName: "p", secretKey: "s".repeat(32), sessions: { store } });
+    await expect(sessions.restore(KEY, "{}", HOUR)).rejects.toThrow(
+      "expected a store that keeps sessions, and here the cookies carry them. Take another one for sessions.store.",
+    );
+  });
+});
+
+describe("idioms of express-session say what to call", () => {
+  test.each(["save", "flush", "logout", "cycleKey", "touch"])("session.%s(callback)", async (name) => {
+    const session = (await openHarness().sessions.create({ a: 1 })) as unknown as Record<
+      string,
+      (cb: unknown) => unknown
+    >;
+    expect(() => session[name]?.(() => {})).toThrow(SessionUsageError);
+    expect(() => session[name]?.(() => {})).toThrow(`Write \`await session.${name}()\``);
+  });
+
+  test.each(["regenerate", "destroy", "reload", "resetMaxAge"])("session.%s()", async (name) => {
+    const session = (await openHarness().sessions.create({ a: 1 })) as unknown as Record<string, () => unknown>;
+    expect(() => session[name]?.()).toThrow(SessionUsageError);
+    expect(() => session[name]?.()).toThrow(`session.${name}() is express-session's, and not here.`);
+  });
+
+  test("session.cookie", async () => {
+    const session = (await openHarness().sessions.create({ a: 1 })) as unknown as Record<string, { maxAge: number }>;
+    expect(() => session["cookie"]?.maxAge).toThrow("session.setExpiry()");
+  });
+});

@@ -1,0 +1,68 @@
+import { type KnownOptions, knownOptions } from "../core/calls.ts";
+import { describeKind, describeValue } from "../core/descriptions.ts";
+import { SessionUsageError } from "../core/errors.ts";
+import { isSessionKey } from "../core/ids.ts";
+
+export const FROM_OPTIONS = optionsOf("sessions.from()", ["onInvalid"], '{ onInvalid: "keep" }');
+export const OF_USER_OPTIONS = optionsOf("sessions.ofUser()", ["current"], "{ current: session }");
+export const PAGE_OPTIONS = optionsOf("sessions.pageOfUser()", ["cursor", "limit", "current"], "{ limit: 20 }");
+export const REVOKE_USER_OPTIONS = optionsOf(
+  "sessions.revokeUser()",
+  ["except", "scan", "onProgress"],
+  "{ except: session }",
+);
+export const REVOKE_ALL_OPTIONS = optionsOf("sessions.revokeAll()", ["onProgress"], "{ onProgress }");
+export const CLEAR_OPTIONS = optionsOf("sessions.clearExpired()", ["onProgress"], "{ onProgress }");
+
+function optionsOf(call: string, names: readonly string[], example: string): KnownOptions {
+  return knownOptions(call, names, example, SessionUsageError);
+}
+
+/** A request, or a list of headers, is no Cookie header. @throws {SessionUsageError} */
+export function checkCookieHeader(header: unknown): void {
+  if (header === undefined || header === null || typeof header === "string") return;
+  throw new SessionUsageError(
+    `sessions.open() expected the text of a Cookie header, got ${describeKind(header)}. Give request.headers.cookie of Node's ` +
+      'request, or request.headers.get("cookie") of a web Request; in a handler behind an adapter, call sessions.from(request).',
+  );
+}
+
+const USE_ADAPTER =
+  "Mount one before the handlers that use sessions, for example app.use(expressSessions(sessions)), and pass the request " +
+  "object itself.";
+
+/** What is wrong with a request that no adapter knows. */
+export function describeUnseen(request: unknown): string {
+  if (typeof request !== "object" || request === null) {
+    return `sessions.from() expected a request, got ${describeKind(request)}. ${USE_ADAPTER}`;
+  }
+  if (request instanceof Request) {
+    return (
+      "sessions.from() was given a web Request, which no adapter has seen. Open its session by " +
+      'sessions.open(request.headers.get("cookie")).'
+    );
+  }
+  return `sessions.from() was given a request that no adapter has seen. ${USE_ADAPTER}`;
+}
+
+/** @throws {SessionUsageError} Naming the demand of `sessions.restore()` that is not met. */
+export function checkRestore(key: unknown, payload: unknown, ttl: unknown, isCarried: boolean): void {
+  if (isCarried) {
+    throw unfit("a store that keeps sessions, and here the cookies carry them", "Take another one for sessions.store");
+  }
+  if (typeof key !== "string" || !isSessionKey(key)) {
+    const got = typeof key === "string" ? `a text of ${key.length} characters that is none` : describeKind(key);
+    const advice = "A session whose key has another form is begun by sessions.create()";
+    throw unfit(`a session key, 32 characters of [a-z0-9], got ${got}`, advice);
+  }
+  if (typeof payload !== "string") {
+    throw unfit(`the text of a JSON object, got ${describeKind(payload)}`, "Give JSON.stringify(data)");
+  }
+  if (typeof ttl === "number" && Number.isFinite(ttl) && ttl > 0) return;
+  const expected = "what is left of its time to live, in milliseconds and more than 0";
+  throw unfit(`${expected}, got ${describeValue(ttl)}`, "A session whose time is over is not restored");
+}
+
+function unfit(expected: string, advice: string): SessionUsageError {
+  return new SessionUsageError(`sessions.restore() expected ${expected}. ${advice}.`);
+}
