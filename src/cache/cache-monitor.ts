@@ -1,6 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 import type { Milliseconds } from "../core/clock.ts";
-import { Events } from "../core/events.ts";
+import { CacheUsageError } from "../core/errors.ts";
+import { checkListener, Events, type Listener } from "../core/events.ts";
 import type { CacheEvents, CacheStats } from "./cache-events.ts";
 
 type Counts = { -readonly [Name in keyof CacheStats]: number };
@@ -32,6 +33,8 @@ const COUNTERS = {
   forgotten: "forgotten",
 } as const satisfies Record<keyof CacheEvents, keyof CacheStats>;
 
+const NAMES = Object.keys(CHANNELS);
+
 /** Counts what a cache does, and tells it. */
 export class CacheMonitor extends Events<CacheEvents> {
   readonly #cache: string;
@@ -58,6 +61,12 @@ export class CacheMonitor extends Events<CacheEvents> {
   /** As it is now. */
   get stats(): CacheStats {
     return { ...this.#counts };
+  }
+
+  /** @throws {CacheUsageError} For an event that there is not. */
+  override on<Name extends keyof CacheEvents>(name: Name, listener: Listener<CacheEvents[Name]>): () => void {
+    checkListener(name, listener, NAMES, CacheUsageError);
+    return super.on(name, listener);
   }
 
   override emit<Name extends keyof CacheEvents>(name: Name, event: CacheEvents[Name]): void {

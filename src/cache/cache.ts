@@ -1,14 +1,18 @@
 import type { Milliseconds } from "../core/clock.ts";
+import { checkFunction } from "../core/calls.ts";
+import { describeKind } from "../core/descriptions.ts";
 import { CacheUsageError, ImproperlyConfigured } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
-import { describeValue } from "../core/settings.ts";
+import { isPlainObject } from "../json/index.ts";
 import type { CacheStoreCapabilities } from "../stores/cache-store.ts";
 import { writtenInPart } from "../stores/settle-writes.ts";
+import { checkCallOptions, NO_OPTIONS } from "./cache-calls.ts";
 import { type CacheContext, CacheCore } from "./cache-core.ts";
 import type { CacheEvents, CacheStats } from "./cache-events.ts";
 import type { ClearOptions, ReadOptions, VersionOption } from "./cache-options.ts";
 import type { CacheSettings } from "./cache-settings.ts";
 import { EntryOperations } from "./entry-operations.ts";
+import { toReadPlan } from "./entry-reader.ts";
 import { isFresh } from "./freshness.ts";
 import { type Loader, type LoadContext, type LoadOptions, type LoadPlan, toLoadPlan } from "./load-options.ts";
 import { CacheLock } from "./lock.ts";
@@ -85,7 +89,13 @@ export class Cache extends EntryOperations {
    * @param valueOrLoader A value, or a function that makes it. It must not itself ask for the same key.
    * @throws {CacheLoadTimeoutError} After `hardTimeout`. What else the loader throws is thrown as it is.
    */
-  async getOrSet<Value>(key: string, valueOrLoader: Value | Loader<Value>, options: LoadOptions = {}): Promise<Value> {
+  async getOrSet<Value>(
+    key: string,
+    valueOrLoader: Value | Loader<Value>,
+    options: LoadOptions = NO_OPTIONS,
+  ): Promise<Value> {
+    checkCallOptions(options, "getOrSet");
+    checkLoaded(valueOrLoader);
     const load = typeof valueOrLoader === "function" ? (valueOrLoader as Loader<unknown>) : () => valueOrLoader;
     const value = await this.core.writing(options, (version) =>
       this.core.loads.getOrLoad(this.core.keys.of(key, version), this.#plan(options, version), load),
@@ -102,8 +112,10 @@ export class Cache extends EntryOperations {
   async getOrSetMany<Value>(
     keys: Iterable<string>,
     load: (missing: readonly string[], context: LoadContext) => ValuesByKey<Value> | Promise<ValuesByKey<Value>>,
-    options: LoadOptions = {},
+    options: LoadOptions = NO_OPTIONS,
   ): Promise<Map<string, Value>> {
+    checkCallOptions(options, "getOrSetMany");
+    checkFunction(load, "The loader of getOrSetMany()", CacheUsageError);
     const given = [...this.core.keys.unique(keys)];
     const values = await this.core.writing(options, (version) => {
       const entries = this.core.keys.ofMany(given, version);
@@ -137,15 +149,19 @@ export class Cache extends EntryOperations {
     load: (...args: Args) => Value | Promise<Value>,
     options: MemoizeOptions<Args>,
   ): Memoized<Args, Value> {
+    checkFunction(load, "The first argument of memoize()", CacheUsageError);
+    checkCallOptions(options, "memoize");
+    checkFunction(options.key, 'The option "key" of memoize()', CacheUsageError);
     return memoize(this, load, options);
   }
 
   /** Reads a value and tells where it comes from. It counts neither as a hit nor as a miss. @throws {CacheCorruptError} */
-  async peek<Value = unknown>(key: string, options: PeekOptions = {}): Promise<Peek<Value>> {
+  async peek<Value = unknown>(key: string, options: PeekOptions = NO_OPTIONS): Promise<Peek<Value>> {
+    checkCallOptions(options, "peek");
     const { keys, reader, store, clock } = this.core;
     const [found, [ttl]] = await this.core.reading(options, (version) => {
       const entry = keys.of(key, version);
-      const plan = { tags: options.tags ?? [], version, corrupt: "throw" } as const;
+      const plan = toReadPlan(options, version);
       return Promise.all([
         reader.read(entry, plan, this.core.newDeadline()),
         store.ttlMany([entry.whole], this.core.newDeadline()),
@@ -162,8 +178,9 @@ export class Cache extends EntryOperations {
    * Makes all entries with one of these tags misses: one command, however many there are. An entry that is being loaded now
    * is a miss from the start.
    */
-  async invalidateTags(tags: Iterable<string>, options: VersionOption = {}): Promise<void> {
-    const names = [...this.core.keys.unique(tags)];
+  async invalidateTags(tags: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<void> {
+    checkCallOptions(options, "invalidateTags");
+    const names = [...this.core.keys.unique(tags, "tags")];
     await this.core.writing(options, (version) => this.core.tags.invalidate(names, version, this.core.newDeadline()));
   }
 
@@ -175,6 +192,8 @@ export class Cache extends EntryOperations {
   lock(key: string, options: LockOptions): CacheLock {
     const { strictStore: store, clock, path, keys } = this.core;
     requireCapability(store, "compareAndSet", "a lock", path);
+    // Without any, the missing timeout is what is wrong.
+    if (options !== undefined) checkCallOptions(options, "lock");
     const newDeadline = () => this.core.newDeadline();
     return new CacheLock(keys.of(key, options?.version), options, { store, clock, newDeadline });
   }
@@ -206,7 +225,9 @@ export class Cache extends EntryOperations {
    * @throws {ImproperlyConfigured} With an empty prefix or a key function of your own, which leave open which keys are this
    *   cache's; and with a store that cannot walk its keys.
    */
-  async clear({ onProgress }: ClearOptions = {}): Promise<number> {
+  async clear(options: ClearOptions = NO_OPTIONS): Promise<number> {
+    checkCallOptions(options, "clear");
+    const { onProgress } = options;
     const { settings, store, path, loads } = this.core;
     checkClearable(settings, store, path);
     loads.overruleAll();
@@ -254,8 +275,20 @@ export type ValuesByKey<Value> = ReadonlyMap<string, Value> | Readonly<Record<st
 
 function toMap(values: unknown): ReadonlyMap<string, unknown> {
   if (values instanceof Map) return values as Map<string, unknown>;
-  if (typeof values === "object" && values !== null) return new Map(Object.entries(values));
+  if (isPlainObject(values)) return new Map(Object.entries(values));
   throw new CacheUsageError(
-    `The loader of getOrSetMany() has to give a Map or an object, got ${describeValue(values)}.`,
+    `The loader of getOrSetMany() has to give a Map, or an object, of values by their keys, got ${describeKind(values)}.`,
+  );
+}
+
+/** What stands in the place of a loader. @throws {CacheUsageError} */
+function checkLoaded(valueOrLoader: unknown): void {
+  if (typeof valueOrLoader === "function") return;
+  if (valueOrLoader !== undefined && !(valueOrLoader instanceof Promise)) return;
+  // It would run on a hit too, and nobody would hear of its failure.
+  if (valueOrLoader instanceof Promise) valueOrLoader.catch(() => {});
+  throw new CacheUsageError(
+    `getOrSet() expected a function that makes the value, or the value, got ${describeKind(valueOrLoader)}. Write ` +
+      "() => load(), which runs on a miss only.",
   );
 }

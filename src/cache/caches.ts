@@ -5,6 +5,8 @@ import { Cache } from "./cache.ts";
 import type { CacheContext } from "./cache-core.ts";
 import type { CacheSettings } from "./cache-settings.ts";
 
+import { refuseUnknownCaches } from "./unknown-caches.ts";
+
 /** Settings of the caches of an application, by their names. */
 export type CachesSettings<Names extends string = string> = { readonly [Name in Names]: CacheSettings };
 
@@ -31,7 +33,8 @@ export function createCaches<const Names extends string = "default">(
   const given: Readonly<Record<string, CacheSettings>> | undefined = settings;
   checkIsObject(given);
   const named = Object.entries({ ...given, default: given?.["default"] ?? {} });
-  return Object.fromEntries(named.map(([name, each]) => [name, createCache(name, each, context)])) as Caches<Names>;
+  const caches = Object.fromEntries(named.map(([name, each]) => [name, createCache(name, each, context)]));
+  return refuseUnknownCaches(caches) as Caches<Names>;
 }
 
 /** Closes what the stores of the caches have opened. */

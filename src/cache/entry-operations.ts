@@ -1,14 +1,14 @@
-import { CacheKeyNotFoundError, CacheNotIntegerError } from "../core/errors.ts";
+import { describeKind } from "../core/descriptions.ts";
+import { CacheKeyNotFoundError, CacheNotIntegerError, CacheUsageError } from "../core/errors.ts";
 import type { IncrementResult } from "../stores/cache-store.ts";
 import { throwWrittenInPart, writeInChunks, writtenInPart } from "../stores/settle-writes.ts";
+import { checkCallOptions, NO_OPTIONS } from "./cache-calls.ts";
 import type { VersionOption } from "./cache-options.ts";
 import { toDelta } from "./deltas.ts";
 import { ExpiryOperations } from "./expiry-operations.ts";
 import { toKeyPattern } from "./key-patterns.ts";
 import { TAG_KEY } from "./keys.ts";
 import { requireCapability } from "./requirements.ts";
-
-const NO_OPTIONS = {};
 
 /** The operations on entries of Django's cache API and of django-redis, each for one key and for many. */
 export abstract class EntryOperations extends ExpiryOperations {
@@ -23,6 +23,7 @@ export abstract class EntryOperations extends ExpiryOperations {
   incr(key: string, delta: bigint, options?: VersionOption): Promise<bigint>;
   incr(key: string, delta?: number, options?: VersionOption): Promise<number>;
   async incr(key: string, delta: number | bigint = 1, options: VersionOption = NO_OPTIONS): Promise<number | bigint> {
+    checkCallOptions(options, "incr");
     const sum = await this.#incr(key, toDelta(delta), options);
     return typeof delta === "bigint" ? sum : Number(sum);
   }
@@ -31,6 +32,7 @@ export abstract class EntryOperations extends ExpiryOperations {
   decr(key: string, delta: bigint, options?: VersionOption): Promise<bigint>;
   decr(key: string, delta?: number, options?: VersionOption): Promise<number>;
   async decr(key: string, delta: number | bigint = 1, options: VersionOption = NO_OPTIONS): Promise<number | bigint> {
+    checkCallOptions(options, "decr");
     const sum = await this.#incr(key, -toDelta(delta), options);
     return typeof delta === "bigint" ? sum : Number(sum);
   }
@@ -43,6 +45,7 @@ export abstract class EntryOperations extends ExpiryOperations {
    * @throws {CacheNotIntegerError} When one of them is no integer. All others are added to.
    */
   async incrMany(keys: Iterable<string>, delta = 1, options: VersionOption = NO_OPTIONS): Promise<Map<string, number>> {
+    checkCallOptions(options, "incrMany");
     const { store, loads } = this.core;
     const amount = toDelta(delta);
     this.#checkCounts();
@@ -57,7 +60,8 @@ export abstract class EntryOperations extends ExpiryOperations {
   }
 
   /** {@link decr} of several keys, each in a step of its own. @returns The sums, by their keys. */
-  decrMany(keys: Iterable<string>, delta = 1, options: VersionOption = NO_OPTIONS): Promise<Map<string, number>> {
+  async decrMany(keys: Iterable<string>, delta = 1, options: VersionOption = NO_OPTIONS): Promise<Map<string, number>> {
+    checkCallOptions(options, "decrMany");
     return this.incrMany(keys, -delta, options);
   }
 
@@ -68,6 +72,7 @@ export abstract class EntryOperations extends ExpiryOperations {
    * @throws {CacheKeyNotFoundError} When there is no entry.
    */
   async incrVersion(key: string, delta = 1, options: VersionOption = NO_OPTIONS): Promise<number> {
+    checkCallOptions(options, "incrVersion");
     return this.core.writing(options, async (version = this.core.settings.version) => {
       const { keys, store, strictStore, codec, tags } = this.core;
       const [from, to] = [keys.of(key, version), keys.of(key, version + delta)];
@@ -89,12 +94,14 @@ export abstract class EntryOperations extends ExpiryOperations {
   }
 
   /** {@link incrVersion} the other way. */
-  decrVersion(key: string, delta = 1, options: VersionOption = NO_OPTIONS): Promise<number> {
+  async decrVersion(key: string, delta = 1, options: VersionOption = NO_OPTIONS): Promise<number> {
+    checkCallOptions(options, "decrVersion");
     return this.incrVersion(key, -delta, options);
   }
 
   /** The keys of this cache and version that match a pattern, as they were given. See {@link iterKeys}. */
   async keys(pattern: string, options: VersionOption = NO_OPTIONS): Promise<string[]> {
+    checkCallOptions(options, "keys");
     const keys: string[] = [];
     for await (const key of this.iterKeys(pattern, options)) keys.push(key);
     return keys;
@@ -109,6 +116,8 @@ export abstract class EntryOperations extends ExpiryOperations {
    * @throws {CacheUsageError} With a key function of your own.
    */
   async *iterKeys(pattern: string, options: VersionOption = NO_OPTIONS): AsyncGenerator<string, void, undefined> {
+    checkCallOptions(options, "iterKeys");
+    checkPattern(pattern);
     const { keys, store, path } = this.core;
     requireCapability(store, "scan", "a walk through the keys", path);
     const keyPattern = toKeyPattern(pattern);
@@ -126,6 +135,7 @@ export abstract class EntryOperations extends ExpiryOperations {
    * @returns How many there were.
    */
   async deletePattern(pattern: string, options: VersionOption = NO_OPTIONS): Promise<number> {
+    checkCallOptions(options, "deletePattern");
     let count = 0;
     try {
       for await (const page of pagesOf(this.iterKeys(pattern, options))) count += await this.deleteMany(page, options);
@@ -155,6 +165,12 @@ function sumOf(key: string, result: IncrementResult = { status: "missing" }): bi
   if (result.status === "missing") throw new CacheKeyNotFoundError(key);
   if (result.status === "not-integer") throw new CacheNotIntegerError(key);
   return result.value;
+}
+
+/** @throws {CacheUsageError} */
+function checkPattern(pattern: unknown): void {
+  if (typeof pattern === "string") return;
+  throw new CacheUsageError(`A pattern of keys has to be a text such as "product:*", got ${describeKind(pattern)}.`);
 }
 
 /** How many keys `deletePattern` collects before it deletes them. */

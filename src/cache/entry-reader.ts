@@ -2,6 +2,7 @@ import type { Deadline } from "../core/deadlines.ts";
 import { CacheCorruptError } from "../core/errors.ts";
 import type { CacheStore, StoredValue } from "../stores/cache-store.ts";
 import { chunksOf, KEYS_AT_ONCE } from "../stores/chunks.ts";
+import { checkTags } from "./cache-calls.ts";
 import type { ReadOptions } from "./cache-options.ts";
 import type { CacheMonitor } from "./cache-monitor.ts";
 import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
@@ -133,6 +134,6 @@ function judged(found: Found, known: TagTokens): Found {
 }
 
 /** How an operation reads that gives errors to its caller. */
-export function toReadPlan({ tags = NO_TAGS }: ReadOptions, version: number | undefined): ReadPlan {
-  return { tags, version, corrupt: "throw" };
+export function toReadPlan({ tags }: ReadOptions, version: number | undefined): ReadPlan {
+  return { tags: tags === undefined ? NO_TAGS : checkTags(tags), version, corrupt: "throw" };
 }

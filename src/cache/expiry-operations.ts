@@ -3,12 +3,11 @@ import { CacheUsageError } from "../core/errors.ts";
 import { describeValue } from "../core/settings.ts";
 import { COMMANDS_AT_ONCE } from "../stores/chunks.ts";
 import { writeInChunks } from "../stores/settle-writes.ts";
+import { checkCallOptions, NO_OPTIONS } from "./cache-calls.ts";
 import type { VersionOption } from "./cache-options.ts";
 import { type EntryKey, wholeKeys } from "./keys.ts";
 import { endsAtOnce, type Timeout } from "./timeouts.ts";
 import { ValueOperations } from "./value-operations.ts";
-
-const NO_OPTIONS = {};
 
 /** Tells and sets how long entries live. */
 export abstract class ExpiryOperations extends ValueOperations {
@@ -19,6 +18,7 @@ export abstract class ExpiryOperations extends ValueOperations {
    * @returns Whether there is such an entry.
    */
   async touch(key: string, timeout?: Timeout, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    checkCallOptions(options, "touch");
     return (await this.touchMany([key], timeout, options)).has(key);
   }
 
@@ -28,6 +28,7 @@ export abstract class ExpiryOperations extends ValueOperations {
     timeout?: Timeout,
     options: VersionOption = NO_OPTIONS,
   ): Promise<Set<string>> {
+    checkCallOptions(options, "touchMany");
     const ttl = this.core.ttlOf(timeout);
     return this.core.writing(options, async (version) => {
       const entries = this.core.keys.ofMany(keys, version);
@@ -36,12 +37,16 @@ export abstract class ExpiryOperations extends ValueOperations {
   }
 
   /** Lets an entry live for this time from now on: {@link touch} with a timeout that is said. django-redis: `expire`. */
-  expire(key: string, timeout: Timeout, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+  async expire(key: string, timeout: Timeout, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    checkCallOptions(options, "expire");
+    // Without a timeout it would be the one of the settings, as for touch().
+    if (timeout === undefined) throw new CacheUsageError("expire() takes a timeout, got nothing.");
     return this.touch(key, timeout, options);
   }
 
   /** Lets an entry live until an instant. One that is over deletes it. @returns Whether there is such an entry. */
   async expireAt(key: string, at: Date, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    checkCallOptions(options, "expireAt");
     if (!(at instanceof Date) || Number.isNaN(at.getTime())) {
       throw new CacheUsageError(`expireAt() takes a valid Date, got ${describeValue(at)}.`);
     }
@@ -49,12 +54,14 @@ export abstract class ExpiryOperations extends ValueOperations {
   }
 
   /** Takes the expiry off an entry. @returns Whether there is such an entry, also if it did not expire before. */
-  persist(key: string, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+  async persist(key: string, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    checkCallOptions(options, "persist");
     return this.touch(key, null, options);
   }
 
   /** {@link persist} of several entries. @returns The keys of those that are there. */
-  persistMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<Set<string>> {
+  async persistMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<Set<string>> {
+    checkCallOptions(options, "persistMany");
     return this.touchMany(keys, null, options);
   }
 
@@ -63,17 +70,20 @@ export abstract class ExpiryOperations extends ValueOperations {
    * none (django-redis: `None` and 0). The time for which `stale` and `staleIfError` keep it counts.
    */
   async ttl(key: string, options: VersionOption = NO_OPTIONS): Promise<number | null | undefined> {
+    checkCallOptions(options, "ttl");
     const left = await this.pttl(key, options);
     return typeof left === "number" ? Math.ceil(left / 1000) : left;
   }
 
   /** {@link ttl} in milliseconds. */
   async pttl(key: string, options: VersionOption = NO_OPTIONS): Promise<Milliseconds | null | undefined> {
+    checkCallOptions(options, "pttl");
     return (await this.pttlMany([key], options)).get(key);
   }
 
   /** {@link ttl} of several entries, by their keys; those that are not there are left out. */
   async ttlMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<Map<string, number | null>> {
+    checkCallOptions(options, "ttlMany");
     const left = await this.pttlMany(keys, options);
     return new Map([...left].map(([key, each]) => [key, each === null ? null : Math.ceil(each / 1000)]));
   }
@@ -83,6 +93,7 @@ export abstract class ExpiryOperations extends ValueOperations {
     keys: Iterable<string>,
     options: VersionOption = NO_OPTIONS,
   ): Promise<Map<string, Milliseconds | null>> {
+    checkCallOptions(options, "pttlMany");
     const given = [...this.core.keys.unique(keys)];
     const ttls = await this.core.reading(options, (version) =>
       this.core.store.ttlMany(wholeKeys(this.core.keys.ofMany(given, version)), this.core.newDeadline()),

@@ -61,7 +61,7 @@ export class CacheKeys {
   }
 
   /** Keys that were given, each once. @throws {CacheUsageError} When they are no list. */
-  unique(given: Iterable<string>): ReadonlySet<string> {
+  unique(given: Iterable<string>, what = "keys"): ReadonlySet<string> {
     // A text can be iterated too, into its characters.
     if (
       typeof given !== "string" &&
@@ -69,7 +69,7 @@ export class CacheKeys {
     ) {
       return new Set(given);
     }
-    throw new CacheUsageError(`Expected an array of keys, or another iterable, got ${describeValue(given)}.`);
+    throw new CacheUsageError(`Expected an array of ${what}, or another iterable, got ${describeValue(given)}.`);
   }
 }
 

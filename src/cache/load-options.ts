@@ -2,6 +2,7 @@ import type { Milliseconds } from "../core/clock.ts";
 import { type Duration, DURATION_EXPECTED, toMilliseconds } from "../core/durations.ts";
 import { CacheUsageError } from "../core/errors.ts";
 import { describeValue } from "../core/settings.ts";
+import { checkTags } from "./cache-calls.ts";
 import type { SetOptions } from "./cache-options.ts";
 import type { Grace } from "./freshness.ts";
 import { type Timeout, toTtl } from "./timeouts.ts";
@@ -82,7 +83,7 @@ export function toLoadPlan(
   defaults: ResolvedLoadDefaults,
 ): LoadPlan {
   const rules = isOverriding(options) ? overrideLoadDefaults(options, defaults) : defaults;
-  return { rules, ttl, tags: options.tags ?? NO_TAGS, version, corrupt: "bury" };
+  return { rules, ttl, tags: options.tags === undefined ? NO_TAGS : checkTags(options.tags), version, corrupt: "bury" };
 }
 
 function isOverriding(options: LoadDefaults): boolean {

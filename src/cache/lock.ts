@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 
+import { checkFunction } from "../core/calls.ts";
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import type { Duration } from "../core/durations.ts";
 import { CacheLockError, CacheUsageError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import { pause as pauseByTimer } from "../core/timers.ts";
 import type { CacheStore } from "../stores/cache-store.ts";
+import { checkCallOptions, NO_OPTIONS } from "./cache-calls.ts";
 import type { EntryKey } from "./keys.ts";
 import { LockHold } from "./lock-hold.ts";
 import {
@@ -74,7 +76,8 @@ export class CacheLock {
    * @throws {StoreConnectionError} When its `outcome` is `"unknown"` the lock may have been stored. It is taken back as far
    *   as the store can be reached, and ends by its timeout in any case.
    */
-  async acquire(options: LockWaitOptions = {}): Promise<boolean> {
+  async acquire(options: LockWaitOptions = NO_OPTIONS): Promise<boolean> {
+    checkCallOptions(options, "lock().acquire");
     return (await this.#acquire(options)) !== undefined;
   }
 
@@ -132,8 +135,10 @@ export class CacheLock {
    */
   async run<Result>(
     work: (signal: AbortSignal) => Result | Promise<Result>,
-    options: LockWaitOptions = {},
+    options: LockWaitOptions = NO_OPTIONS,
   ): Promise<Result> {
+    checkCallOptions(options, "lock().run");
+    checkFunction(work, "What lock().run() is given", CacheUsageError);
     const hold = await this.#acquire(options);
     if (hold === undefined) throw new CacheLockError(this.key, "busy");
     hold.watch();

@@ -1,3 +1,4 @@
+import type { VersionOption } from "./cache-options.ts";
 import type { LoadOptions } from "./load-options.ts";
 
 /** Options of `cache.memoize`. */
@@ -18,7 +19,7 @@ export interface Memoized<Args extends readonly unknown[], Value> {
 /** What {@link memoize} needs of a cache. */
 export interface MemoizingCache {
   getOrSet<Value>(key: string, load: () => Value | Promise<Value>, options: LoadOptions): Promise<Value>;
-  delete(key: string, options: LoadOptions): Promise<boolean>;
+  delete(key: string, options: VersionOption): Promise<boolean>;
 }
 
 /** See `cache.memoize`. */
@@ -30,6 +31,6 @@ export function memoize<Args extends readonly unknown[], Value>(
   const memoized = (...args: Args): Promise<Value> => cache.getOrSet(key(...args), () => load(...args), options);
   return Object.assign(memoized, {
     key,
-    delete: (...args: Args): Promise<boolean> => cache.delete(key(...args), options),
+    delete: (...args: Args): Promise<boolean> => cache.delete(key(...args), { version: options.version }),
   });
 }

@@ -2,6 +2,7 @@ import type { Milliseconds } from "../core/clock.ts";
 import { CacheUsageError } from "../core/errors.ts";
 import { newNonce } from "../core/ids.ts";
 import type { SetCondition } from "../stores/cache-store.ts";
+import { checkCallOptions, checkFlag, checkTags, NO_OPTIONS } from "./cache-calls.ts";
 import type { CacheCore } from "./cache-core.ts";
 import type { ConditionalSetOptions, GetOptions, ReadOptions, SetOptions, VersionOption } from "./cache-options.ts";
 import type { EntryHeader } from "./entry-codec.ts";
@@ -10,8 +11,6 @@ import { isFresh } from "./freshness.ts";
 import type { EntryKey } from "./keys.ts";
 import { endsAtOnce } from "./timeouts.ts";
 import { entriesOf } from "./values.ts";
-
-const NO_OPTIONS = {};
 
 /** Reads, stores and deletes values. */
 export abstract class ValueOperations {
@@ -32,6 +31,7 @@ export abstract class ValueOperations {
   get<Value = unknown>(key: string, options: GetOptions<Value> & { readonly default: Value }): Promise<Value>;
   get<Value = unknown>(key: string, options?: GetOptions<Value>): Promise<Value | undefined>;
   async get(key: string, options: GetOptions<unknown> = NO_OPTIONS): Promise<unknown> {
+    checkCallOptions(options, "get");
     const { core } = this;
     // The usual case, without the detours of the others: it is the hot path.
     const found =
@@ -51,6 +51,7 @@ export abstract class ValueOperations {
     keys: Iterable<string>,
     options: ReadOptions = NO_OPTIONS,
   ): Promise<Map<string, Value>> {
+    checkCallOptions(options, "getMany");
     const given = [...this.core.keys.unique(keys)];
     const found = await this.core.reading(options, (version) => {
       const entries = this.core.keys.ofMany(given, version);
@@ -70,6 +71,7 @@ export abstract class ValueOperations {
    * @returns Whether it was stored: always, but with `nx` and `xx`, and where `onStoreError` is `"miss"`.
    */
   async set(key: string, value: unknown, options: ConditionalSetOptions = NO_OPTIONS): Promise<boolean> {
+    checkCallOptions(options, "set");
     const [isStored = false] = await this.#write([[key, value]], onlyPath, options, toCondition(options));
     return isStored;
   }
@@ -84,6 +86,7 @@ export abstract class ValueOperations {
     values: Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>,
     options: ConditionalSetOptions = NO_OPTIONS,
   ): Promise<string[]> {
+    checkCallOptions(options, "setMany");
     const entries = entriesOf(values);
     const stored = await this.#write(entries, memberPath, options, toCondition(options));
     return entries.filter((_, index) => stored[index] !== true).map(([key]) => key);
@@ -95,6 +98,7 @@ export abstract class ValueOperations {
    * @returns Whether there was none: with a timeout of 0 or less too, which stores nothing.
    */
   async add(key: string, value: unknown, options: SetOptions = NO_OPTIONS): Promise<boolean> {
+    checkCallOptions(options, "add");
     const [isAdded = false] = await this.#write([[key, value]], onlyPath, options, "if-absent");
     return isAdded;
   }
@@ -104,6 +108,7 @@ export abstract class ValueOperations {
     values: Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>,
     options: SetOptions = NO_OPTIONS,
   ): Promise<string[]> {
+    checkCallOptions(options, "addMany");
     const entries = entriesOf(values);
     const added = await this.#write(entries, memberPath, options, "if-absent");
     return entries.filter((_, index) => added[index] === true).map(([key]) => key);
@@ -111,21 +116,25 @@ export abstract class ValueOperations {
 
   /** Deletes an entry. @returns Whether there was one. */
   async delete(key: string, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    checkCallOptions(options, "delete");
     return (await this.deleteMany([key], options)) === 1;
   }
 
   /** Deletes several entries. @returns How many there were. */
-  deleteMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<number> {
+  async deleteMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<number> {
+    checkCallOptions(options, "deleteMany");
     return this.core.writing(options, async (version) => this.core.deleteEntries(this.core.keys.ofMany(keys, version)));
   }
 
   /** Whether there is an entry, readable or not, whose time is not over. */
   async has(key: string, options: ReadOptions = NO_OPTIONS): Promise<boolean> {
+    checkCallOptions(options, "has");
     return (await this.hasMany([key], options)).has(key);
   }
 
   /** {@link has} of several keys. @returns The keys of those that are there. */
   async hasMany(keys: Iterable<string>, options: ReadOptions = NO_OPTIONS): Promise<Set<string>> {
+    checkCallOptions(options, "hasMany");
     const given = [...this.core.keys.unique(keys)];
     const found = await this.core.reading(options, (version) => {
       const plan = { ...toReadPlan(options, version), corrupt: "bury" } as const;
@@ -155,7 +164,8 @@ export abstract class ValueOperations {
     const ttl = this.core.ttlOf(options.timeout);
     return this.core.writing(options, async (version) => {
       const entries = values.map(([key]) => keys.of(key, version));
-      const header = options.tags === undefined ? undefined : await this.#headerFor(options.tags, version, ttl);
+      const header =
+        options.tags === undefined ? undefined : await this.#headerFor(checkTags(options.tags), version, ttl);
       const written = values.map(([key, value]) => codec.write(value, pathOf(key), header).stored);
       if (endsAtOnce(ttl)) return this.#writeNothing(values, entries, condition, options);
       loads.overrule(entries);
@@ -179,14 +189,14 @@ export abstract class ValueOperations {
     values: readonly (readonly [string, unknown])[],
     entries: readonly EntryKey[],
     condition: SetCondition,
-    options: VersionOption,
+    { version }: VersionOption,
   ): Promise<readonly boolean[]> {
     const present =
       condition === "always"
         ? undefined
         : await this.hasMany(
             values.map(([key]) => key),
-            options,
+            { version },
           );
     if (condition === "if-absent") return values.map(([key]) => present?.has(key) !== true);
     await this.core.deleteEntries(entries);
@@ -204,7 +214,9 @@ function isThere(found: Found | undefined, now: number): boolean {
   return found?.status === "unreadable" || (found !== undefined && isLive(found, now));
 }
 
-function toCondition({ nx = false, xx = false }: ConditionalSetOptions): SetCondition {
+function toCondition(options: ConditionalSetOptions): SetCondition {
+  if (options === NO_OPTIONS) return "always";
+  const [nx, xx] = [checkFlag(options.nx, "nx"), checkFlag(options.xx, "xx")];
   if (nx && xx) {
     throw new CacheUsageError("A value is stored only where nothing is (nx) or only over an entry (xx), not both.");
   }

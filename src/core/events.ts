@@ -1,5 +1,22 @@
+import { checkFunction, type UsageError } from "./calls.ts";
+import { nearestName } from "./settings.ts";
+
 /** Listener of one event. */
 export type Listener<Payload> = (event: Payload) => void;
+
+/**
+ * Checks what a listener is added with: a misspelt event is never heard.
+ *
+ * @param known The names of the events.
+ * @throws An error of the class, naming the nearest event.
+ */
+export function checkListener(name: unknown, listener: unknown, known: readonly string[], Fault: UsageError): void {
+  checkFunction(listener, "A listener", Fault);
+  if (typeof name === "string" && known.includes(name)) return;
+  const nearest = typeof name === "string" ? nearestName(name, known) : undefined;
+  const advice = nearest === undefined ? `There are ${known.join(", ")}.` : `Did you mean "${nearest}"?`;
+  throw new Fault(`There is no event ${typeof name === "string" ? JSON.stringify(name) : "of this name"}. ${advice}`);
+}
 
 /**
  * A small typed emitter. A listener that throws does not disturb the request that emitted the event: its error

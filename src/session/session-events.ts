@@ -1,13 +1,14 @@
 import { createHmac } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import type { UndecodableReason } from "../codec/index.ts";
-import type {
-  SessionConflictError,
-  SessionTooLargeError,
-  StoreConnectionError,
-  StoreServiceError,
+import {
+  type SessionConflictError,
+  type SessionTooLargeError,
+  SessionUsageError,
+  type StoreConnectionError,
+  type StoreServiceError,
 } from "../core/errors.ts";
-import { Events } from "../core/events.ts";
+import { checkListener, Events, type Listener } from "../core/events.ts";
 import type { SessionKey } from "../core/ids.ts";
 import type { CookieRejection } from "./cookie.ts";
 
@@ -75,6 +76,20 @@ export interface SessionEvents {
   };
 }
 
+const NAMES = Object.keys({
+  created: true,
+  login: true,
+  flushed: true,
+  cycled: true,
+  revoked: true,
+  interrupted: true,
+  conflict: true,
+  rejected: true,
+  undecodable: true,
+  lateChange: true,
+  touchFailed: true,
+} satisfies Record<keyof SessionEvents, true>);
+
 /** Tells what happens to sessions. */
 export class SessionEventEmitter extends Events<SessionEvents> {
   readonly #secretKey: string;
@@ -82,6 +97,12 @@ export class SessionEventEmitter extends Events<SessionEvents> {
   constructor(secretKey: string) {
     super();
     this.#secretKey = secretKey;
+  }
+
+  /** @throws {SessionUsageError} For an event that there is not. */
+  override on<Name extends keyof SessionEvents>(name: Name, listener: Listener<SessionEvents[Name]>): () => void {
+    checkListener(name, listener, NAMES, SessionUsageError);
+    return super.on(name, listener);
   }
 
   override emit<Name extends keyof SessionEvents>(name: Name, event: SessionEvents[Name]): void {

@@ -1,8 +1,15 @@
-import { CacheKeyNotFoundError, CacheNotIntegerError } from "../../core/errors.ts";
+import { describeKind } from "../../core/descriptions.ts";
+import { CacheKeyNotFoundError, CacheNotIntegerError, CacheUsageError } from "../../core/errors.ts";
 import type { Cache } from "../cache.ts";
 
 /** The part of a cache that limits count with. */
 export type CountingCache = Pick<Cache, "add" | "deleteMany" | "get" | "getMany" | "incr">;
+
+/** @throws {CacheUsageError} For what is no cache: all of them, or the settings in its place. */
+export function checkCountingCache(cache: unknown, call: string): void {
+  if (typeof cache === "object" && cache !== null && "incr" in cache && typeof cache.incr === "function") return;
+  throw new CacheUsageError(`${call}() expected a cache, such as caches.default, got ${describeKind(cache)}.`);
+}
 
 /** A counter that is not there when it is added to, but is when it is begun, keeps being evicted: this often is enough. */
 const MOST_ATTEMPTS = 5;

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 
+import { checkOptions, knownOptions } from "../../core/calls.ts";
 import { type Clock, type EpochMilliseconds, systemClock } from "../../core/clock.ts";
 import { CacheKeyNotFoundError, CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
-import type { CountingCache } from "./counters.ts";
+import { checkCountingCache, type CountingCache } from "./counters.ts";
 import { type ParsedRate, parseRate, type RatelimitRate } from "./ratelimit-rate.ts";
 
 /** Names one counter of django-ratelimit, but for its window. */
@@ -47,6 +48,13 @@ export interface DjangoRatelimitUsage {
   readonly timeLeft: number;
 }
 
+const OPTIONS = knownOptions(
+  "djangoRatelimit()",
+  ["group", "rate", "value", "methods", "prefix", "increment", "failOpen", "clock"],
+  '{ group, rate: "5/m", value }',
+  CacheUsageError,
+);
+
 /** As django-ratelimit's EXPIRATION_FUDGE: seconds that a counter lives longer than a window. */
 const SPARE_SECONDS = 5;
 
@@ -87,6 +95,8 @@ export async function djangoRatelimit(
   cache: Pick<CountingCache, "add" | "get" | "incr">,
   options: DjangoRatelimitOptions,
 ): Promise<DjangoRatelimitUsage | undefined> {
+  checkCountingCache(cache, "djangoRatelimit");
+  checkOptions(options, OPTIONS);
   if (options.rate === null) return undefined;
   const { increment = false, failOpen = false, clock = systemClock } = options;
   const { limit, period } = parseRate(options.rate);

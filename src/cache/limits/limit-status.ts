@@ -1,3 +1,4 @@
+import { checkOptions, knownOptions } from "../../core/calls.ts";
 import type { Clock, Milliseconds } from "../../core/clock.ts";
 import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
@@ -46,8 +47,12 @@ export interface LimitSettings {
   readonly clock: Clock;
 }
 
+const COST_OPTION = knownOptions("A call of a limiter", ["cost"], "{ cost: 2 }", CacheUsageError);
+
 /** The cost of a call. @throws {CacheUsageError} When it, or the id, is not what it has to be. */
-export function checkCall(id: unknown, { cost = 1 }: CostOption): number {
+export function checkCall(id: unknown, options: CostOption): number {
+  checkOptions(options, COST_OPTION);
+  const { cost = 1 } = options;
   if (typeof id !== "string" || id === "" || !id.isWellFormed()) {
     throw new CacheUsageError(`Who is limited has to be a text that is not empty, got ${describeValue(id)}.`);
   }

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { type Duration, durationSchema, LONGEST_SPAN } from "../../core/durations.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
-import type { CountingCache } from "./counters.ts";
+import { checkCountingCache, type CountingCache } from "./counters.ts";
 import { FixedWindowLimiter } from "./fixed-window.ts";
 import type { Limiter } from "./limit-status.ts";
 import { SlidingWindowLimiter } from "./sliding-window.ts";
@@ -56,6 +56,7 @@ const limiterSchema = settingsObject({
  * ```
  */
 export function createLimiter(cache: CountingCache, settings: LimiterSettings): Limiter {
+  checkCountingCache(cache, "createLimiter");
   const { algorithm, ...rest } = parseSettings(limiterSchema, settings, "limiter");
   return algorithm === "fixed" ? new FixedWindowLimiter(cache, rest) : new SlidingWindowLimiter(cache, rest);
 }

@@ -1,6 +1,13 @@
+import { checkOptions, knownOptions } from "../../core/calls.ts";
 import { type Clock, type Milliseconds, systemClock } from "../../core/clock.ts";
 import { CacheUsageError } from "../../core/errors.ts";
-import { addToCounter, type CountingCache, addIfPresent, toCount } from "../../cache/limits/counters.ts";
+import {
+  addIfPresent,
+  addToCounter,
+  checkCountingCache,
+  type CountingCache,
+  toCount,
+} from "../../cache/limits/counters.ts";
 import { StaggeredWindows } from "../../cache/limits/windows.ts";
 
 /** Options of {@link expressRateLimitStore}. */
@@ -10,6 +17,8 @@ export interface RateLimitStoreOptions {
   /** Where times come from, for tests. @defaultValue the clock of the process */
   readonly clock?: Clock | undefined;
 }
+
+const OPTIONS = knownOptions("expressRateLimitStore()", ["prefix", "clock"], '{ prefix: "api:" }', CacheUsageError);
 
 /** What express-rate-limit is told of a client. */
 export interface RateLimitInfo {
@@ -34,6 +43,8 @@ export interface RateLimitInfo {
  * ```
  */
 export function expressRateLimitStore(cache: CountingCache, options: RateLimitStoreOptions = {}): CacheRateLimitStore {
+  checkCountingCache(cache, "expressRateLimitStore");
+  checkOptions(options, OPTIONS);
   return new CacheRateLimitStore(cache, options);
 }
 

@@ -1,0 +1,29 @@
+import { ImproperlyConfigured } from "../core/errors.ts";
+import { nearestName } from "../core/settings.ts";
+
+/** Names that the language, and what prints or compares objects, asks any object for. */
+const ASKED_OF_ANY = new Set(["then", "toJSON", "asymmetricMatch", "nodeType", "length"]);
+
+/**
+ * Makes an object of caches refuse a name that the settings do not have, as Django's `caches` does: what is `undefined` would
+ * fail at its first use, without saying what is missing.
+ */
+export function refuseUnknownCaches<Caches extends object>(caches: Caches): Caches {
+  const known = Object.keys(caches);
+  const get = (target: object, name: string | symbol, receiver: unknown): unknown => {
+    const isAsked = typeof name === "symbol" || name in target || ASKED_OF_ANY.has(name);
+    if (isAsked) return Reflect.get(target, name, receiver);
+    throw new ImproperlyConfigured(`caches.${name}`, describeUnknown(name, known));
+  };
+  return Object.setPrototypeOf(caches, new Proxy(Object.create(Object.prototype) as object, { get })) as Caches;
+}
+
+function describeUnknown(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known);
+  const meant =
+    nearest === undefined
+      ? `there are ${known.map((each) => JSON.stringify(each)).join(", ")}`
+      : `did you mean "${nearest}"`;
+  const mark = nearest === undefined ? "." : "?";
+  return `is not configured; ${meant}${mark} Each cache has its settings, if only {}, in createSojourn({ caches: … }).`;
+}
