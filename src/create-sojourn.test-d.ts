@@ -40,3 +40,80 @@ describe("createSojourn", () => {
     expectTypeOf(createSojourn({ ...BASE, sessions: { deadline: "5" } })).toBeObject();
   });
 });
+
+interface Visitor {
+  views?: number;
+}
+
+describe("createSojourn.withData", () => {
+  test("types the data and keeps the names of the caches", () => {
+    const { sessions, caches } = createSojourn.withData<Visitor>()({ ...BASE, caches: { pages: { timeout: "1h" } } });
+    expectTypeOf<Awaited<ReturnType<typeof sessions.from>>["data"]>().toEqualTypeOf<Visitor>();
+    expectTypeOf(caches.pages).toEqualTypeOf<Cache>();
+    expectTypeOf(caches.default).toEqualTypeOf<Cache>();
+    // @ts-expect-error a misspelt name
+    expectTypeOf(caches.pags).not.toBeNullable();
+  });
+
+  test("without caches there is the default one", () => {
+    const { caches } = createSojourn.withData<Visitor>()(BASE);
+    expectTypeOf(caches.default).toEqualTypeOf<Cache>();
+    // @ts-expect-error no such cache
+    expectTypeOf(caches.pages).not.toBeNullable();
+  });
+
+  test("refuses settings that are none", () => {
+    // @ts-expect-error a misspelt setting
+    expectTypeOf(createSojourn.withData<Visitor>()({ ...BASE, sesions: {} })).toBeObject();
+    // @ts-expect-error a schema of another type
+    createSojourn.withData<Visitor>()({ ...BASE, sessions: { schema: v.object({ views: v.string() }) } });
+  });
+});
+
+describe("the data of sessions is what JSON can hold", () => {
+  interface Cart {
+    readonly id: bigint;
+    lines: { readonly product: string; count: number }[];
+    parent?: Cart | null;
+    labels?: Readonly<Record<string, string | undefined>>;
+    kind?: "a" | "b";
+    pair?: readonly [number, string];
+    anything?: unknown;
+  }
+
+  test("plain data of any depth", () => {
+    createSojourn<Cart>(BASE);
+    createSojourn<{ cart?: Cart; theme: "light" | "dark" }>(BASE);
+    createSojourn<Record<string, unknown>>(BASE);
+    createSojourn.withData<Cart>()(BASE);
+  });
+
+  test("a Date, a Map, a Set, bytes, a promise, a function or a symbol is an error, however deep", () => {
+    // @ts-expect-error a Date
+    createSojourn<{ at?: Date }>(BASE);
+    // @ts-expect-error a Date
+    createSojourn.withData<{ at?: Date }>()(BASE);
+    // @ts-expect-error a Date in an array
+    createSojourn<{ log: { at: Date | null }[] }>(BASE);
+    // @ts-expect-error a Map
+    createSojourn<{ cart?: Map<string, number> }>(BASE);
+    // @ts-expect-error a Set
+    createSojourn<{ seen?: ReadonlySet<string> }>(BASE);
+    // @ts-expect-error bytes
+    createSojourn<{ token?: Buffer }>(BASE);
+    // @ts-expect-error a promise
+    createSojourn<{ user?: Promise<string> }>(BASE);
+    // @ts-expect-error a function
+    createSojourn<{ cart?: { total(): number } }>(BASE);
+    // @ts-expect-error a symbol
+    createSojourn<{ kind?: symbol }>(BASE);
+    // @ts-expect-error a Date that a schema makes
+    createSojourn({ ...BASE, sessions: { schema: v.object({ at: v.date() }) } });
+  });
+});
+
+test("the secret may be typed as an environment variable is", () => {
+  createSojourn({ projectName: "shop", secretKey: process.env["SECRET_KEY"] });
+  // @ts-expect-error it has to be named
+  createSojourn({ projectName: "shop" });
+});

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from "./core/clock.ts";
 import { checkFallbackSecrets, checkSecret, givenSecretSchema, secretSchema } from "./core/secrets.ts";
 import { parseSettings, settingsObject } from "./core/settings.ts";
 import { RedisRegistry, type RedisSettings } from "./redis/index.ts";
+import type { JsonObject } from "./session/json-data.ts";
 import type { SessionSettings, UntypedData } from "./session/session-settings.ts";
 import { Sessions } from "./session/sessions.ts";
 
@@ -73,7 +74,7 @@ const sojournSchema = settingsObject({
  * });
  * ```
  */
-export function createSojourn<Data extends object = UntypedData, const Names extends string = string>(
+export function createSojourn<Data extends JsonObject<Data> = UntypedData, const Names extends string = string>(
   settings: SojournSettings<Data, Names>,
 ): Sojourn<Data, Names> {
   const isSites = settings?.[DJANGO_SITE] === true;
@@ -99,6 +100,30 @@ export function createSojourn<Data extends object = UntypedData, const Names ext
     },
   };
 }
+
+/** {@link createSojourn} of sessions whose data has a type, made by {@link createSojourn.withData}. */
+export type CreateSojournWithData<Data extends object> = <const Names extends string = "default">(
+  settings: SojournSettings<Data, Names>,
+) => Sojourn<Data, Names>;
+
+/**
+ * {@link createSojourn} with a type for the data of the sessions, which still takes the names of the caches from the
+ * settings. TypeScript infers either all type parameters of a call or none, hence the two calls.
+ *
+ * @example
+ * ```ts
+ * import { createSojourn } from "sojourn";
+ *
+ * const { sessions, caches } = createSojourn.withData<{ views?: number }>()({
+ *   projectName: "myproject",
+ *   secretKey: process.env["SECRET_KEY"],
+ *   caches: { pages: { timeout: "1h" } },
+ * });
+ * ```
+ */
+createSojourn.withData = function withData<Data extends JsonObject<Data>>(): CreateSojournWithData<Data> {
+  return (settings) => createSojourn<Data, string>(settings) as never;
+};
 
 /** @throws {ImproperlyConfigured} */
 function parseSojournSettings(settings: SojournSettings, isSites: boolean) {

@@ -92,6 +92,7 @@ export type { OnInsecure } from "./session/plain-http.ts";
 export type { SessionPolicy } from "./session/policy.ts";
 export type { Session } from "./session/session.ts";
 export type { RejectionReason, SessionEvent, SessionEvents } from "./session/session-events.ts";
+export type { JsonData, JsonObject } from "./session/json-data.ts";
 export type { SessionCookieSettings, SessionSettings, UntypedData } from "./session/session-settings.ts";
 export type {
   RevokeOptions,

@@ -86,21 +86,23 @@ export class Cache extends EntryOperations {
    * - An entry that cannot be read is a miss and is overwritten; the event `corrupt` tells.
    * - A hit costs one GET.
    *
+   * @typeParam Value Type of the value, and of `stale`, where the call says it.
+   * @typeParam Loaded Type of what is given. @defaultValue that of the loader's result
    * @param valueOrLoader A value, or a function that makes it. It must not itself ask for the same key.
    * @throws {CacheLoadTimeoutError} After `hardTimeout`. What else the loader throws is thrown as it is.
    */
-  async getOrSet<Value>(
+  async getOrSet<Value = unknown, Loaded = Value>(
     key: string,
-    valueOrLoader: Value | Loader<Value>,
+    valueOrLoader: Loaded | Loader<Loaded, Value>,
     options: LoadOptions = NO_OPTIONS,
-  ): Promise<Value> {
+  ): Promise<Loaded> {
     checkCallOptions(options, "getOrSet");
     checkLoaded(valueOrLoader);
     const load = typeof valueOrLoader === "function" ? (valueOrLoader as Loader<unknown>) : () => valueOrLoader;
     const value = await this.core.writing(options, (version) =>
       this.core.loads.getOrLoad(this.core.keys.of(key, version), this.#plan(options, version), load),
     );
-    return value as Value;
+    return value as Loaded;
   }
 
   /**
@@ -145,10 +147,10 @@ export class Cache extends EntryOperations {
    * await quote.delete("AAPL");
    * ```
    */
-  memoize<Args extends readonly unknown[], Value>(
-    load: (...args: Args) => Value | Promise<Value>,
-    options: MemoizeOptions<Args>,
-  ): Memoized<Args, Value> {
+  memoize<Load extends (...args: never) => unknown>(
+    load: Load,
+    options: MemoizeOptions<Parameters<Load>>,
+  ): Memoized<Parameters<Load>, Awaited<ReturnType<Load>>> {
     checkFunction(load, "The first argument of memoize()", CacheUsageError);
     checkCallOptions(options, "memoize");
     checkFunction(options.key, 'The option "key" of memoize()', CacheUsageError);

@@ -1,6 +1,6 @@
 import { describe, expectTypeOf, test } from "vitest";
 
-import type { Cache, CachesContext } from "./index.ts";
+import type { Cache, CachesContext, LoadContext } from "./index.ts";
 import { createCaches } from "./index.ts";
 
 declare const context: CachesContext;
@@ -51,4 +51,91 @@ describe("Cache", () => {
   test("getMany gives a Map", () => {
     expectTypeOf(cache.getMany<number>(["a"])).resolves.toEqualTypeOf<Map<string, number>>();
   });
+});
+
+interface Product {
+  readonly name: string;
+}
+declare function loadProduct(id: number, signal?: AbortSignal): Promise<Product | null>;
+declare function fetchToken(): Promise<{ value: string; expiresIn: number }>;
+
+describe("a loader that uses its context", () => {
+  test("has the type of its result inferred", () => {
+    expectTypeOf(cache.getOrSet("k", ({ signal }) => loadProduct(1, signal))).resolves.toEqualTypeOf<Product | null>();
+    expectTypeOf(cache.getOrSet("k", ({ key }) => key)).resolves.toEqualTypeOf<string>();
+    const token = cache.getOrSet("token", async (load) => {
+      const { value, expiresIn } = await fetchToken();
+      load.setTimeout(expiresIn - 10);
+      return value;
+    });
+    expectTypeOf(token).resolves.toEqualTypeOf<string>();
+  });
+
+  test("also where it may skip, or gives a value at once", () => {
+    const maybe = cache.getOrSet("k", (load) => {
+      if (Math.random() > 0.5) return 1;
+      load.skip();
+      return undefined;
+    });
+    expectTypeOf(maybe).resolves.toEqualTypeOf<number | undefined>();
+    expectTypeOf(cache.getOrSet("k", { n: 1 })).resolves.toEqualTypeOf<{ n: number }>();
+    expectTypeOf(cache.getOrSet("k", 7)).resolves.toEqualTypeOf<number>();
+  });
+
+  test("knows the type of the stale value where the call, or the loader, says it", () => {
+    void cache.getOrSet<Product | null>("k", ({ stale }) => {
+      expectTypeOf(stale).toEqualTypeOf<Product | null | undefined>();
+      return stale ?? null;
+    });
+    const annotated = cache.getOrSet("k", ({ stale }: LoadContext<Product>) => stale ?? { name: "new" });
+    expectTypeOf(annotated).resolves.toEqualTypeOf<Product>();
+    void cache.getOrSet("k", ({ stale }) => {
+      expectTypeOf(stale).toEqualTypeOf<unknown>();
+      return 1;
+    });
+    // @ts-expect-error the call says another type than the loader gives
+    void cache.getOrSet<number>("k", ({ key }) => key);
+  });
+
+  test("of many keys too", () => {
+    const map = cache.getOrSetMany(["a"], (missing, { signal }) => {
+      expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
+      return new Map(missing.map((key) => [key, key.length]));
+    });
+    expectTypeOf(map).resolves.toEqualTypeOf<Map<string, number>>();
+    const object = cache.getOrSetMany(["a"], async (missing) => ({ [String(missing[0])]: { n: 1 } }));
+    expectTypeOf(object).resolves.toEqualTypeOf<Map<string, { n: number }>>();
+    // @ts-expect-error an array has no keys
+    void cache.getOrSetMany(["a"], (missing) => missing.map((key) => key.length));
+  });
+});
+
+describe("memoize takes its parameters from the function", () => {
+  test("optional ones stay optional", () => {
+    const memoized = cache.memoize(async (id: number, lang = "en") => ({ id, lang }), {
+      key: (id, lang) => `${id}:${lang}`,
+    });
+    expectTypeOf(memoized(1)).resolves.toEqualTypeOf<{ id: number; lang: string }>();
+    expectTypeOf(memoized(1, "de")).resolves.toEqualTypeOf<{ id: number; lang: string }>();
+    // @ts-expect-error the function takes a number
+    void memoized("1");
+  });
+
+  test("the key may need fewer than the function", () => {
+    const memoized = cache.memoize(async (id: number, requestId: string) => ({ id, requestId }), {
+      key: (id) => `p:${id}`,
+    });
+    expectTypeOf(memoized(1, "req-7")).resolves.toEqualTypeOf<{ id: number; requestId: string }>();
+    // @ts-expect-error the function needs both
+    void memoized(1);
+  });
+});
+
+test("calls refuse what they refuse at run time", () => {
+  // @ts-expect-error seconds in the place of the options
+  void cache.set("k", 1, 60);
+  // @ts-expect-error another library's name
+  void cache.set("k", 1, { ttl: 60 });
+  // @ts-expect-error tags are a list
+  void cache.set("k", 1, { tags: "news" });
 });

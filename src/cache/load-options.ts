@@ -21,8 +21,13 @@ export interface LoadContext<Value = unknown> {
   skip(): void;
 }
 
-/** Makes a value. */
-export type Loader<Value> = (context: LoadContext<Value>) => Value | Promise<Value>;
+/**
+ * Makes a value.
+ *
+ * The value that it replaces has a type of its own: what a function returns is inferred only where its arguments do not depend
+ * on that.
+ */
+export type Loader<Value, Stale = Value> = (context: LoadContext<Stale>) => Value | Promise<Value>;
 
 /** What is beside a timeout in the settings of a cache, and in a call of `getOrSet` instead of them. */
 export interface LoadDefaults {

@@ -23,12 +23,14 @@ export interface MemoizingCache {
 }
 
 /** See `cache.memoize`. */
-export function memoize<Args extends readonly unknown[], Value>(
+export function memoize<Load extends (...args: never) => unknown>(
   cache: MemoizingCache,
-  load: (...args: Args) => Value | Promise<Value>,
-  { key, ...options }: MemoizeOptions<Args>,
-): Memoized<Args, Value> {
-  const memoized = (...args: Args): Promise<Value> => cache.getOrSet(key(...args), () => load(...args), options);
+  load: Load,
+  { key, ...options }: MemoizeOptions<Parameters<Load>>,
+): Memoized<Parameters<Load>, Awaited<ReturnType<Load>>> {
+  type Args = Parameters<Load>;
+  const run = load as unknown as (...args: Args) => Awaited<ReturnType<Load>>;
+  const memoized = (...args: Args) => cache.getOrSet(key(...args), () => run(...args), options);
   return Object.assign(memoized, {
     key,
     delete: (...args: Args): Promise<boolean> => cache.delete(key(...args), { version: options.version }),
