@@ -4,6 +4,7 @@ import { type Clock, systemClock } from "./core/clock.ts";
 import { checkFallbackSecrets, checkSecret, givenSecretSchema, secretSchema } from "./core/secrets.ts";
 import { parseSettings, settingsObject } from "./core/settings.ts";
 import { RedisRegistry, type RedisSettings } from "./redis/index.ts";
+import { warnOfSharedKeys } from "./namespaces.ts";
 import type { JsonObject } from "./session/json-data.ts";
 import type { SessionSettings, UntypedData } from "./session/session-settings.ts";
 import { Sessions } from "./session/sessions.ts";
@@ -90,6 +91,14 @@ export function createSojourn<Data extends JsonObject<Data> = UntypedData, const
     isSites,
   });
   const caches = createCaches(settings.caches, { projectName, redis, clock });
+  // A Django site has its keys as it has them.
+  if (!isSites) {
+    const all: readonly Cache[] = Object.values(caches);
+    warnOfSharedKeys(
+      sessions.keySpaces,
+      all.map(({ keySpace }) => keySpace),
+    );
+  }
   return {
     sessions,
     caches,

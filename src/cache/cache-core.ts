@@ -2,6 +2,7 @@ import type { Clock, Milliseconds } from "../core/clock.ts";
 import { Deadline } from "../core/deadlines.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
 import type { CacheStore } from "../stores/cache-store.ts";
+import { keySpacesOf } from "../stores/key-spaces.ts";
 import { makeCacheStore } from "../stores/make-store.ts";
 import { CacheMonitor } from "./cache-monitor.ts";
 import type { ReadOptions, VersionOption } from "./cache-options.ts";
@@ -9,6 +10,7 @@ import { type CacheSettings, type ResolvedCacheSettings, resolveCacheSettings } 
 import { EntryCodec } from "./entry-codec.ts";
 import { EntryReader, type Found, toReadPlan } from "./entry-reader.ts";
 import { ForgivingStore } from "./forgiving-store.ts";
+import { warnOfMissingPrefix } from "./key-validation.ts";
 import { CacheKeys, type EntryKey, wholeKeys } from "./keys.ts";
 import { Loads } from "./loads.ts";
 import { requireCapability } from "./requirements.ts";
@@ -52,7 +54,10 @@ export class CacheCore {
     this.strictStore = makeCacheStore(this.settings.store, { redis, clock, values }, `${path}.store`);
     this.store = this.#forgiving(this.strictStore);
     if (lease !== null) requireCapability(this.store, "leases", "a lease (set it to null to do without)", path);
-    this.keys = new CacheKeys(this.settings);
+    // Where nobody else has the keys, as in memory, a prefix is not missed.
+    const isShared = keySpacesOf(this.strictStore).length > 0;
+    const needsPrefix = isShared && settings.keyPrefix === undefined && settings.keyFunction === undefined;
+    this.keys = new CacheKeys(this.settings, needsPrefix ? () => warnOfMissingPrefix(path) : undefined);
     this.codec = new EntryCodec(this.settings);
     this.tags = new Tags(this.store, this.keys);
     this.reader = new EntryReader(this.store, this.codec, this.tags, this.monitor);

@@ -5,6 +5,7 @@ import { CacheUsageError, ImproperlyConfigured } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
 import { isPlainObject } from "../json/index.ts";
 import type { CacheStoreCapabilities } from "../stores/cache-store.ts";
+import { type KeyPlace, keySpacesOf } from "../stores/key-spaces.ts";
 import { writtenInPart } from "../stores/settle-writes.ts";
 import { checkCallOptions, NO_OPTIONS } from "./cache-calls.ts";
 import { type CacheContext, CacheCore } from "./cache-core.ts";
@@ -14,6 +15,7 @@ import type { CacheSettings } from "./cache-settings.ts";
 import { EntryOperations } from "./entry-operations.ts";
 import { toReadPlan } from "./entry-reader.ts";
 import { isFresh } from "./freshness.ts";
+import type { CacheKeySettings } from "./keys.ts";
 import { type Loader, type LoadContext, type LoadOptions, type LoadPlan, toLoadPlan } from "./load-options.ts";
 import { CacheLock } from "./lock.ts";
 import type { LockOptions } from "./lock-options.ts";
@@ -36,6 +38,16 @@ export type Peek<Value = unknown> =
       /** How long the store keeps it; `null`: for ever. */
       readonly ttl: Milliseconds | null;
     };
+
+/** Which keys a cache has, for the check that no settings share them. */
+export interface CacheKeySpace {
+  readonly path: string;
+  readonly places: readonly KeyPlace[];
+  readonly keyPrefix: string;
+  readonly hasKeyFunction: boolean;
+  /** The whole key of an entry; `undefined` where the key function has none for it. */
+  readonly wholeOf: (key: string) => string | undefined;
+}
 
 /** Options of `cache.peek`. */
 export interface PeekOptions extends ReadOptions {
@@ -67,6 +79,15 @@ export class Cache extends EntryOperations {
   /** What the store can do. */
   get capabilities(): CacheStoreCapabilities {
     return this.core.store.capabilities;
+  }
+
+  /** @internal */
+  get keySpace(): CacheKeySpace {
+    const { path, settings, strictStore } = this.core;
+    const { keyPrefix, keyFunction, version } = settings;
+    const places = keySpacesOf(strictStore).map(({ place }) => place);
+    const wholeOf = (key: string): string | undefined => wholeKeyOf(key, { keyPrefix, keyFunction, version });
+    return { path, places, keyPrefix, hasKeyFunction: keyFunction !== undefined, wholeOf };
   }
 
   /** What has happened in this process so far. */
@@ -269,6 +290,16 @@ export class Cache extends EntryOperations {
   #ageOf(left: Milliseconds | null, timeout: Timeout | undefined): Milliseconds | undefined {
     const whole = this.core.ttlOf(timeout);
     return whole === null || left === null || left > whole ? undefined : whole - left;
+  }
+}
+
+function wholeKeyOf(key: string, { keyPrefix, keyFunction, version }: CacheKeySettings): string | undefined {
+  if (keyFunction === undefined) return `${keyPrefix}:${version}:${key}`;
+  try {
+    return keyFunction(key, keyPrefix, version);
+  } catch {
+    // It is the application's, and may take keys of its own alone.
+    return undefined;
   }
 }
 

@@ -55,13 +55,13 @@ function createCache(name: string, settings: CacheSettings, context: CachesConte
   }
   const path = `caches.${name}`;
   const cache = new Cache(settings, path, context);
-  checkApartFromSessions(settings.keyPrefix, path, context.projectName);
+  checkApartFromSessions(cache.keySpace.keyPrefix, path, context.projectName);
   return cache;
 }
 
 /** With a project named `shop:1`, the sessions would be entries of a cache with the prefix `shop`, and fall to its `clear()`. */
-function checkApartFromSessions(keyPrefix: string | undefined, path: string, projectName: string): void {
-  if (keyPrefix === undefined || !isCacheKey(`${projectName}:`, keyPrefix)) return;
+function checkApartFromSessions(keyPrefix: string, path: string, projectName: string): void {
+  if (!isCacheKey(`${projectName}:`, keyPrefix)) return;
   const message = `expected a text under which the sessions of the project ${JSON.stringify(projectName)} do not lie`;
   throw new ImproperlyConfigured(`${path}.keyPrefix`, `${message}, got ${JSON.stringify(keyPrefix)}.`);
 }

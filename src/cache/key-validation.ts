@@ -29,9 +29,22 @@ export function warnOfUnportableKey(key: string): void {
   if (problem === undefined) return;
   hasWarned = true;
   process.emitWarning(
-    `A cache key ${problem}: ${JSON.stringify(key.slice(0, LONGEST_KEY))}. It works here, but not with memcached. Hash or ` +
-      "encode the variable part of such keys. This warning comes once.",
+    `A cache key ${problem}. It works here, but not with memcached. Hash or encode the variable part of such keys. This ` +
+      "warning comes once, and shows no key, since that may be a visitor's text; node --trace-warnings shows the call.",
     { type: "CacheKeyWarning", code: "SOJOURN_CACHE_KEY" },
+  );
+}
+
+let hasWarnedOfPrefix = false;
+
+/** Warns, once a process, of a cache whose keys another application may have too. */
+export function warnOfMissingPrefix(path: string): void {
+  if (hasWarnedOfPrefix) return;
+  hasWarnedOfPrefix = true;
+  process.emitWarning(
+    `${path} has no keyPrefix: another application without one, on the same server, reads and overwrites its entries. Set ` +
+      'keyPrefix to a name of this application, or to "" to say that it is meant. This warning comes once.',
+    { type: "SojournWarning", code: "SOJOURN_NO_KEY_PREFIX" },
   );
 }
 

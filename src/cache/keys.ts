@@ -21,9 +21,12 @@ export interface CacheKeySettings {
 /** Makes the keys of a cache: `{keyPrefix}:{version}:{key}`, Django's layout, or what the key function says. */
 export class CacheKeys {
   readonly #settings: CacheKeySettings;
+  #beforeFirst: (() => void) | undefined;
 
-  constructor(settings: CacheKeySettings) {
+  /** @param beforeFirst Called before the first key is made. */
+  constructor(settings: CacheKeySettings, beforeFirst?: () => void) {
     this.#settings = settings;
+    this.#beforeFirst = beforeFirst;
   }
 
   /**
@@ -39,12 +42,18 @@ export class CacheKeys {
   /** The key of an entry that is Sojourn's own: a tag's token. */
   ofOwn(given: string, version: number = this.#settings.version): EntryKey {
     checkVersion(version);
+    if (this.#beforeFirst !== undefined) this.#begin(this.#beforeFirst);
     const { keyFunction, keyPrefix } = this.#settings;
     const whole =
       keyFunction === undefined ? `${keyPrefix}:${version}:${given}` : keyFunction(given, keyPrefix, version);
     if (keyFunction !== undefined) checkKey(whole, "What keyFunction returns");
     warnOfUnportableKey(whole);
     return { given, whole };
+  }
+
+  #begin(beforeFirst: () => void): void {
+    this.#beforeFirst = undefined;
+    beforeFirst();
   }
 
   /** What all keys of one version begin with. @throws {CacheUsageError} With a key function, which leaves that open. */

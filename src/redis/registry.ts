@@ -12,7 +12,7 @@ import { nodeRedisSentinelDriver } from "./clients/node-redis-sentinel.ts";
 import { nodeRedisDriver } from "./clients/node-redis.ts";
 import type { RedisDriverFactory } from "./commands.ts";
 import { RedisConnection } from "./connection.ts";
-import type { RedisClusterEndpoint, RedisEndpoint, RedisSentinelEndpoint } from "./endpoint.ts";
+import { addressOf, type RedisClusterEndpoint, type RedisEndpoint, type RedisSentinelEndpoint } from "./endpoint.ts";
 import { parseConnectionSettings, type RedisConnectionSettings, type RedisGivenClient } from "./settings.ts";
 
 /** The named connections of an application. */
@@ -28,6 +28,7 @@ const NAME_FORM = /^[a-z][\w-]*$/i;
 /** The named connections to Redis. Making it checks the settings and opens nothing. */
 export class RedisRegistry {
   readonly #connections = new Map<string, RedisConnection>();
+  readonly #places = new Map<RedisConnection, string | object>();
 
   /**
    * @throws {ImproperlyConfigured} Naming the setting, such as `redis.session.port`.
@@ -35,7 +36,9 @@ export class RedisRegistry {
   constructor(settings: RedisSettings = {}) {
     checkIsObject(settings);
     for (const [name, each] of Object.entries({ ...settings, default: settings.default ?? DEFAULT_URL })) {
-      this.#connections.set(name, openLater(name, each));
+      const { connection, place } = openLater(name, each);
+      this.#connections.set(name, connection);
+      this.#places.set(connection, place);
     }
   }
 
@@ -60,6 +63,14 @@ export class RedisRegistry {
     throw new ImproperlyConfigured(`redis.${name}`, describeUnknownName(name, this.names));
   }
 
+  /**
+   * The place where a connection leads: equal for those that lead to the same keys. Text that names servers and database, or
+   * the client that the application has given.
+   */
+  placeOf(connection: RedisConnection): string | object {
+    return this.#places.get(connection) ?? connection;
+  }
+
   /** Closes all connections, once what is outstanding has ended. A client of the application stays open. */
   async close(): Promise<void> {
     await Promise.all([...this.#connections.values()].map((connection) => connection.close()));
@@ -72,7 +83,10 @@ function checkIsObject(settings: unknown): void {
   throw new ImproperlyConfigured("redis", `expected ${expected}, got ${describeValue(settings, "url")}.`);
 }
 
-function openLater(name: string, input: unknown): RedisConnection {
+function openLater(
+  name: string,
+  input: unknown,
+): { readonly connection: RedisConnection; readonly place: string | object } {
   const setting = `redis.${name}`;
   if (!NAME_FORM.test(name)) {
     throw new ImproperlyConfigured("redis", "expected names of connections to be letters, digits, - and _.");
@@ -81,7 +95,18 @@ function openLater(name: string, input: unknown): RedisConnection {
   const { connectTimeout, stallTimeout } = settings;
   const isCluster = "cluster" in settings || ("client" in settings && isNodeRedisCluster(settings.client));
   const driver = driverFor(settings, setting);
-  return new RedisConnection({ name, driver, connectTimeout, stallTimeout, isCluster, isGiven: "client" in settings });
+  const options = { name, driver, connectTimeout, stallTimeout, isCluster, isGiven: "client" in settings };
+  return { connection: new RedisConnection(options), place: placeIn(settings) };
+}
+
+function placeIn(
+  settings: RedisEndpoint | RedisClusterEndpoint | RedisSentinelEndpoint | RedisGivenClient,
+): string | object {
+  if ("client" in settings) return settings.client as object;
+  if ("cluster" in settings) return settings.cluster.map(addressOf).toSorted().join();
+  if ("sentinels" in settings) return JSON.stringify([settings.name, settings.database]);
+  const { address, database } = settings;
+  return JSON.stringify(["path" in address ? address.path : addressOf(address), database]);
 }
 
 function driverFor(

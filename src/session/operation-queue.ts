@@ -1,3 +1,4 @@
+import { SojournError } from "../core/errors.ts";
 import { SessionInterrupted } from "../core/errors.ts";
 
 /** A promise that knows whether anything has asked for its result. */
@@ -74,10 +75,7 @@ export class OperationQueue {
   }
 
   async #warn(): Promise<void> {
-    const message = await this.takeFailure()?.then(
-      () => undefined,
-      (error: unknown) => (error instanceof Error ? error.message : "an unknown error."),
-    );
+    const message = await this.takeFailure()?.then(() => undefined, describeFailure);
     if (message === undefined) return;
     process.emitWarning(
       `An operation of a session has failed, and nothing awaited it: ${message} Await update(), save(), login(), logout() and ` +
@@ -85,4 +83,10 @@ export class OperationQueue {
       { type: "SojournWarning", code: "SOJOURN_UNAWAITED_OPERATION" },
     );
   }
+}
+
+/** Of an error of the application's, and of data that is no JSON, the message may show what a visitor has typed. */
+function describeFailure(error: unknown): string {
+  if (error instanceof SojournError && error.code !== "ERR_SESSION_SCHEMA") return error.message;
+  return `${error instanceof Error ? error.name : "an unknown error"}.`;
 }

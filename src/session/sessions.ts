@@ -8,6 +8,7 @@ import type { Listener } from "../core/events.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { isPlainObject } from "../json/index.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
+import { type KeySpace, keySpacesOf } from "../stores/key-spaces.ts";
 import { makeSessionStore } from "../stores/make-store.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { ClearProgress, SessionStore } from "../stores/session-store.ts";
@@ -164,6 +165,11 @@ export class Sessions<Data extends object = UntypedData> {
     this.#opener = new SessionOpener<Data>({ services, carrier, cookie, plainHttp, dataSchema });
     this.#cookies = new CookieWriter(cookie, plainHttp, services);
     if (isCarried) warnOfLostUpdates(store);
+  }
+
+  /** @internal Where the store keeps its keys. */
+  get keySpaces(): readonly KeySpace[] {
+    return keySpacesOf(this.#store);
   }
 
   /** Name of the engine that keeps the records, such as `redis`. */

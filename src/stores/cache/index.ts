@@ -4,6 +4,7 @@ import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CacheStore, CacheStoreFactory } from "../cache-store.ts";
 import { type CacheableSessionStore, isCacheable } from "../cached/cached-session-store.ts";
+import { keySpacesOf, shareKeys, spacesWithin, withKeySpaces } from "../key-spaces.ts";
 import { makeCacheStore, makeSessionStore } from "../make-store.ts";
 import { redisCacheStore } from "../redis/index.ts";
 import { RecordTombstones } from "../record-tombstones.ts";
@@ -77,12 +78,20 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
   const versioned = `${keyPrefix ?? `${projectName}:sessions`}:${version}:`;
   const namespace = versioned + DJANGO_PREFIX;
   const tombstones = new RecordTombstones(new CacheSessionStore(cache, versioned + MOVED_PREFIX), (name) => name);
+  const spaces = spacesWithin(cache, [versioned]);
   if (from !== undefined) {
     const other = checkMove(cache, makeSessionStore(from, context, "cacheSessionStore.from"));
-    return new MovingSessionStore({ from: other, cache, namespace, tombstones, isUnderWay: moves, clock });
+    if (shareKeys(keySpacesOf(other), spaces)) {
+      throw new ImproperlyConfigured(
+        "cacheSessionStore.from",
+        "expected a store with other keys than these sessions have.",
+      );
+    }
+    const moving = new MovingSessionStore({ from: other, cache, namespace, tombstones, isUnderWay: moves, clock });
+    return withKeySpaces(moving, [...keySpacesOf(other), ...spaces]);
   }
   if (moves) throw new ImproperlyConfigured("cacheSessionStore.moves", "nothing can be moved without from.");
-  return new CacheSessionStore(cache, namespace, tombstones);
+  return withKeySpaces(new CacheSessionStore(cache, namespace, tombstones), spaces);
 }
 
 function checkMove(cache: CacheStore, from: SessionStore): CacheableSessionStore {

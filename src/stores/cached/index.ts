@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CacheStoreFactory } from "../cache-store.ts";
+import { keySpacesOf, shareKeys, spacesWithin, withKeySpaces } from "../key-spaces.ts";
 import { makeCacheStore, makeSessionStore } from "../make-store.ts";
 import { redisCacheStore } from "../redis/index.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
@@ -61,5 +62,11 @@ function openCachedSessionStore(options: CachedSessionStoreOptions, context: Sto
     throw new ImproperlyConfigured("cachedSessionStore.database", message);
   }
   const namespace = `${keyPrefix ?? `${projectName}:cached-sessions`}:`;
-  return new CachedSessionStore({ cache: cacheStore, database: sessionStore, namespace, clock, hasCopies: copies });
+  const spaces = spacesWithin(cacheStore, [namespace]);
+  if (shareKeys(keySpacesOf(sessionStore), spaces)) {
+    const message = "expected a prefix under which the sessions themselves do not lie.";
+    throw new ImproperlyConfigured("cachedSessionStore.keyPrefix", message);
+  }
+  const parts = { cache: cacheStore, database: sessionStore, namespace, clock, hasCopies: copies };
+  return withKeySpaces(new CachedSessionStore(parts), [...keySpacesOf(sessionStore), ...spaces]);
 }

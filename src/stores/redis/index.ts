@@ -4,6 +4,7 @@ import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import type { CacheStore, CacheStoreContext, CacheStoreFactory } from "../cache-store.ts";
+import { type KeySpace, withKeySpaces } from "../key-spaces.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
 import { BucketKeys } from "./bucket-keys.ts";
 import { BUCKET_SETTING, parseBucketOptions, type RedisBucketSessionStoreOptions } from "./bucket-options.ts";
@@ -67,7 +68,8 @@ function openRedisSessionStore(options: RedisSessionStoreOptions, context: Store
   const namespace = sessionNamespace(context.projectName, prefix, "redisSessionStore");
   const keys = new StringKeys(namespace, generators, "redisSessionStore");
   const usual = sessionConnection(connection, context);
-  return new RedisSessionStore(storeConnections(usual, waitFor, "redisSessionStore"), keys);
+  const store = new RedisSessionStore(storeConnections(usual, waitFor, "redisSessionStore"), keys);
+  return withKeySpaces(store, [spaceOf(namespace, usual, context)]);
 }
 
 /**
@@ -92,11 +94,17 @@ function openRedisBucketSessionStore(options: RedisBucketSessionStoreOptions, co
   }
   const namespace = sessionNamespace(context.projectName, prefix, BUCKET_SETTING);
   const usual = sessionConnection(connection, context);
-  return new BucketSessionStore(storeConnections(usual, waitFor, BUCKET_SETTING), {
+  const store = new BucketSessionStore(storeConnections(usual, waitFor, BUCKET_SETTING), {
     keys: new BucketKeys(namespace, generators, BUCKET_SETTING),
     values: new BucketValues(compression),
     hashKeysCheckForExpiry,
   });
+  return withKeySpaces(store, [spaceOf(namespace, usual, context)]);
+}
+
+function spaceOf(namespace: string, connection: RedisConnection, { redis }: StoreContext): KeySpace {
+  const suffixes = Object.keys(TAKEN_SUFFIXES).map((suffix) => `${namespace.slice(0, -1)}${suffix}:`);
+  return { place: redis.placeOf(connection), prefixes: [namespace, ...suffixes] };
 }
 
 function sessionConnection(name: string | undefined, { redis }: StoreContext): RedisConnection {
@@ -150,5 +158,6 @@ export function redisCacheStore(options: RedisCacheStoreOptions = {}): CacheStor
 
 function openRedisCacheStore(options: RedisCacheStoreOptions, { redis, values }: CacheStoreContext): CacheStore {
   const { connection } = parseSettings(cacheOptionsSchema, options, "redisCacheStore");
-  return new RedisCacheStore(redis.get(connection ?? (redis.has("cache") ? "cache" : "default")), values);
+  const used = redis.get(connection ?? (redis.has("cache") ? "cache" : "default"));
+  return withKeySpaces(new RedisCacheStore(used, values), [{ place: redis.placeOf(used), prefixes: [] }]);
 }

@@ -1,0 +1,173 @@
+import { setImmediate } from "node:timers/promises";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createSojourn, type SojournSettings } from "./create-sojourn.ts";
+import { ImproperlyConfigured } from "./core/errors.ts";
+import { djangoSettings } from "./django/index.ts";
+import { cacheSessionStore } from "./stores/cache/index.ts";
+import { cachedSessionStore } from "./stores/cached/index.ts";
+import { memoryCacheStore, memorySessionStore } from "./stores/memory/index.ts";
+import { redisBucketSessionStore, redisCacheStore, redisSessionStore } from "./stores/redis/index.ts";
+
+const secretKey = "a secret of the tests, long enough";
+let number = 0;
+
+/** What is told at start of such settings. Each project has another name, since the same is told once. */
+async function toldOf(settings: (name: string) => Partial<SojournSettings>): Promise<string[]> {
+  const seen: string[] = [];
+  const note = (warning: Error & { code?: string }): void => {
+    if (warning.code === "SOJOURN_SHARED_KEYS") seen.push(warning.message);
+  };
+  await setImmediate();
+  process.on("warning", note);
+  onTestFinished(() => void process.off("warning", note));
+  const projectName = `project${++number}`;
+  const { close } = createSojourn({ projectName, secretKey, ...settings(projectName) });
+  await setImmediate();
+  await close();
+  return seen;
+}
+
+const JSON_SERIALIZER = "django_redis.serializers.json.JSONSerializer";
+const onOther = { store: redisCacheStore({ connection: "other" }) };
+const inMemory = { store: memoryCacheStore() };
+const own = (key: string): string => `own:${key}`;
+
+function refuse(): string {
+  throw new Error("not this key");
+}
+
+// Both have the keys of `same:1:`.
+const movedInPlace = cacheSessionStore({
+  keyPrefix: "same",
+  from: cachedSessionStore({ database: memorySessionStore(), keyPrefix: "same:1" }),
+  moves: true,
+});
+
+describe("settings whose keys could be the same are told at start", () => {
+  test.each<[string, (name: string) => Partial<SojournSettings>, string]>([
+    [
+      "two caches without a prefix",
+      () => ({ caches: { default: {}, [`pages${number}`]: {} } }),
+      "have the same keys, so each reads and overwrites the other's entries",
+    ],
+    [
+      "two caches with one prefix and one version",
+      (name) => ({ caches: { a: { keyPrefix: name }, b: { keyPrefix: name } } }),
+      "caches.a and caches.b have the same keys",
+    ],
+    [
+      "two caches with one prefix and two versions, which share clear()",
+      (name) => ({ caches: { c: { keyPrefix: name }, d: { keyPrefix: name, version: 2 } } }),
+      "caches.c and caches.d have the same keyPrefix, so clear() of one deletes the other's entries",
+    ],
+    [
+      "a prefix within another one",
+      (name) => ({ caches: { e: { keyPrefix: name }, f: { keyPrefix: `${name}:1` } } }),
+      "caches.e and caches.f have prefixes of which one lies within the other",
+    ],
+    [
+      "a prefix within the empty one",
+      () => ({ caches: { g: { keyPrefix: "" }, h: { keyPrefix: ":1" } } }),
+      "caches.g and caches.h have prefixes of which one lies within the other",
+    ],
+    [
+      "two names of one server",
+      (name) => ({
+        redis: { default: "redis://localhost:6379/0", cache: "redis://localhost:6379" },
+        caches: {
+          i: { keyPrefix: name, store: redisCacheStore({ connection: "default" }) },
+          j: { keyPrefix: name, store: redisCacheStore({ connection: "cache" }) },
+        },
+      }),
+      "caches.i and caches.j have the same keys",
+    ],
+    [
+      "two caches with one key function that leaves the prefix out",
+      () => ({ caches: { k: { keyPrefix: "k", keyFunction: own }, l: { keyPrefix: "l", keyFunction: own } } }),
+      "caches.k and caches.l have the same keys",
+    ],
+    [
+      "a key function that can name sessions",
+      () => ({ caches: { m: { keyFunction: (key) => key } } }),
+      "caches.m.keyFunction can make the names of sessions",
+    ],
+    [
+      "a key function that can name sessions, after the project's name",
+      (name) => ({ caches: { n: { keyPrefix: name, keyFunction: (key, prefix) => `${prefix}:${key}` } } }),
+      "caches.n.keyFunction can make the names of sessions",
+    ],
+    [
+      "a key function that can name the users' lists of sessions in buckets",
+      (name) => ({
+        sessions: { format: "json", store: redisBucketSessionStore() },
+        caches: { o: { keyFunction: (key) => `${name}:session-users:${key}` } },
+      }),
+      "caches.o.keyFunction can make the names of sessions",
+    ],
+    [
+      "a prefix among the names of sessions",
+      (name) => ({ caches: { p: { keyPrefix: `${name}:session:p` } } }),
+      "caches.p.keyPrefix lies among the names of sessions",
+    ],
+    [
+      "sessions in the namespace of a cache",
+      () => ({
+        sessions: { format: "dict", store: cacheSessionStore({ keyPrefix: "q", version: 3 }) },
+        caches: { q: { keyPrefix: "q" } },
+      }),
+      "the sessions lie under caches.q.keyPrefix, so caches.q.clear() ends them",
+    ],
+  ])("%s", async (_name, settings, message) => {
+    expect(await toldOf(settings)).toContainEqual(expect.stringContaining(message));
+  });
+
+  test.each<[string, (name: string) => Partial<SojournSettings>]>([
+    ["prefixes of their own", (name) => ({ caches: { default: { keyPrefix: name }, r: { keyPrefix: `${name}-r` } } })],
+    ["one begins like the other", (name) => ({ caches: { s: { keyPrefix: name }, t: { keyPrefix: `${name}:t` } } })],
+    ["other servers", () => ({ redis: { other: { port: 6380 } }, caches: { default: {}, v: onOther } })],
+    ["other databases", () => ({ redis: { other: { database: 3 } }, caches: { default: {}, x: onOther } })],
+    ["memory", () => ({ sessions: { store: memorySessionStore() }, caches: { default: inMemory, y: inMemory } })],
+    ["the project's name as the prefix", (name) => ({ caches: { default: { keyPrefix: name } } })],
+    ["another session prefix", () => ({ sessions: { store: redisSessionStore({ prefix: "s2" }) } })],
+    ["a key function with a text of its own", () => ({ caches: { z: { keyFunction: (key) => `mine:${key}` } } })],
+    ["a key function that throws", () => ({ caches: { z: { keyPrefix: "z", keyFunction: refuse } } })],
+  ])("%s: nothing is told", async (_name, settings) => {
+    expect(await toldOf((name) => ({ ...settings(name) }))).toEqual([]);
+  });
+
+  test("a Django site has its keys as it has them", async () => {
+    const BACKEND = "django_redis.cache.RedisCache";
+    const options = { LOCATION: "redis://localhost:6379/0", OPTIONS: { SERIALIZER: JSON_SERIALIZER } };
+    const { settings } = djangoSettings({
+      SECRET_KEY: secretKey,
+      PROJECT_NAME: "shop",
+      SESSION_ENGINE: "codex_django.sessions.backends.redis",
+      CACHES: { default: { BACKEND, ...options }, other: { BACKEND, ...options } },
+    });
+    expect(await toldOf(() => settings)).toEqual([]);
+  });
+});
+
+describe("what cannot be meant is refused", () => {
+  test.each<[string, Partial<SojournSettings>, string]>([
+    [
+      "sessions that move to where they are",
+      { sessions: { format: "dict", store: movedInPlace } },
+      "cacheSessionStore.from: expected a store with other keys",
+    ],
+    [
+      "a project within the namespace of a cache",
+      { projectName: "shop:1", caches: { default: { keyPrefix: "shop" } } },
+      "caches.default.keyPrefix: expected a text under which the sessions",
+    ],
+    [
+      "a project within the empty prefix",
+      { projectName: ":1" },
+      "caches.default.keyPrefix: expected a text under which",
+    ],
+  ])("%s", (_name, settings, message) => {
+    const make = () => createSojourn({ projectName: "shop", secretKey, ...settings });
+    expect(make).toThrow(ImproperlyConfigured);
+    expect(make).toThrow(message);
+  });
+});
