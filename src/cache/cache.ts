@@ -112,7 +112,7 @@ export class Cache extends EntryOperations {
    * @param valueOrLoader A value, or a function that makes it. It must not itself ask for the same key.
    * @throws {CacheLoadTimeoutError} After `hardTimeout`. What else the loader throws is thrown as it is.
    */
-  async getOrSet<Value = unknown, Loaded = Value>(
+  async getOrSet<Value, Loaded = Value>(
     key: string,
     valueOrLoader: Loaded | Loader<Loaded, Value>,
     options: LoadOptions = NO_OPTIONS,
