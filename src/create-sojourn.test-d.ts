@@ -82,38 +82,38 @@ describe("the data of sessions is what JSON can hold", () => {
   }
 
   test("plain data of any depth", () => {
-    createSojourn<Cart>(BASE);
-    createSojourn<{ cart?: Cart; theme: "light" | "dark" }>(BASE);
-    createSojourn<Record<string, unknown>>(BASE);
-    createSojourn.withData<Cart>()(BASE);
+    expectTypeOf(createSojourn<Cart>(BASE)).toBeObject();
+    expectTypeOf(createSojourn<{ cart?: Cart; theme: "light" | "dark" }>(BASE)).toBeObject();
+    expectTypeOf(createSojourn<Record<string, unknown>>(BASE)).toBeObject();
+    expectTypeOf(createSojourn.withData<Cart>()(BASE)).toBeObject();
   });
 
   test("a Date, a Map, a Set, bytes, a promise, a function or a symbol is an error, however deep", () => {
     // @ts-expect-error a Date
-    createSojourn<{ at?: Date }>(BASE);
+    expectTypeOf(createSojourn<{ at?: Date }>(BASE)).toBeObject();
     // @ts-expect-error a Date
-    createSojourn.withData<{ at?: Date }>()(BASE);
+    expectTypeOf(createSojourn.withData<{ at?: Date }>()(BASE)).toBeObject();
     // @ts-expect-error a Date in an array
-    createSojourn<{ log: { at: Date | null }[] }>(BASE);
+    expectTypeOf(createSojourn<{ log: { at: Date | null }[] }>(BASE)).toBeObject();
     // @ts-expect-error a Map
-    createSojourn<{ cart?: Map<string, number> }>(BASE);
+    expectTypeOf(createSojourn<{ cart?: Map<string, number> }>(BASE)).toBeObject();
     // @ts-expect-error a Set
-    createSojourn<{ seen?: ReadonlySet<string> }>(BASE);
+    expectTypeOf(createSojourn<{ seen?: ReadonlySet<string> }>(BASE)).toBeObject();
     // @ts-expect-error bytes
-    createSojourn<{ token?: Buffer }>(BASE);
+    expectTypeOf(createSojourn<{ token?: Buffer }>(BASE)).toBeObject();
     // @ts-expect-error a promise
-    createSojourn<{ user?: Promise<string> }>(BASE);
+    expectTypeOf(createSojourn<{ user?: Promise<string> }>(BASE)).toBeObject();
     // @ts-expect-error a function
-    createSojourn<{ cart?: { total(): number } }>(BASE);
+    expectTypeOf(createSojourn<{ cart?: { total(): number } }>(BASE)).toBeObject();
     // @ts-expect-error a symbol
-    createSojourn<{ kind?: symbol }>(BASE);
+    expectTypeOf(createSojourn<{ kind?: symbol }>(BASE)).toBeObject();
     // @ts-expect-error a Date that a schema makes
-    createSojourn({ ...BASE, sessions: { schema: v.object({ at: v.date() }) } });
+    expectTypeOf(createSojourn({ ...BASE, sessions: { schema: v.object({ at: v.date() }) } })).toBeObject();
   });
 });
 
 test("the secret may be typed as an environment variable is", () => {
-  createSojourn({ projectName: "shop", secretKey: process.env["SECRET_KEY"] });
+  expectTypeOf(createSojourn({ projectName: "shop", secretKey: process.env["SECRET_KEY"] })).toBeObject();
   // @ts-expect-error it has to be named
-  createSojourn({ projectName: "shop" });
+  expectTypeOf(createSojourn({ projectName: "shop" })).toBeObject();
 });

@@ -131,7 +131,7 @@ export type CreateSojournWithData<Data extends object> = <const Names extends st
  * ```
  */
 createSojourn.withData = function withData<Data extends JsonObject<Data>>(): CreateSojournWithData<Data> {
-  return (settings) => createSojourn<Data, string>(settings) as never;
+  return (settings) => createSojourn<Data>(settings);
 };
 
 /** @throws {ImproperlyConfigured} */

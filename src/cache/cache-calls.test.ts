@@ -108,7 +108,7 @@ describe("values of options and arguments", () => {
     ],
     ["no pattern", (cache) => cache.keys(undefined as never), 'has to be a text such as "product:*", got nothing.'],
     ["no loader", (cache) => cache.getOrSet("k", undefined), "expected a function that makes the value, or the value"],
-    ["a promise", (cache) => cache.getOrSet("k", Promise.reject(new Error())), 'an "await" is missing'],
+    ["a promise", (cache) => cache.getOrSet("k", Promise.reject(new Error("failed"))), 'an "await" is missing'],
     [
       "no loader of many",
       (cache) => cache.getOrSetMany(["k"], { k: 1 } as never),
@@ -170,7 +170,6 @@ describe("a cache that is not configured", () => {
     expect(Object.keys(caches)).toEqual(["default", "pages"]);
     expect("page" in caches).toBe(false);
     expect(caches instanceof Object).toBe(true);
-    expect(String(caches)).toBe("[object Object]");
     expect(inspect(caches, { depth: 0 })).toContain("default");
     expect(JSON.stringify(caches)).toBeTypeOf("string");
     expect(await Promise.resolve(caches)).toBe(caches);

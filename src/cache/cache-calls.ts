@@ -3,14 +3,12 @@ import { describeKind } from "../core/descriptions.ts";
 import { CacheUsageError } from "../core/errors.ts";
 
 /** Options of a call that was given none: one object, so that the usual call is not checked. */
-export const NO_OPTIONS: Readonly<Record<never, never>> = Object.freeze({});
+export const NO_OPTIONS = Object.freeze({});
 
 const READ = ["tags", "version"];
 const WRITE = ["timeout", "tags", "version"];
-const LOAD = [
-  ...WRITE,
-  ...["stale", "staleIfError", "early", "negativeTimeout", "softTimeout", "hardTimeout", "jitter"],
-];
+const GRACE = ["stale", "staleIfError", "early", "negativeTimeout", "softTimeout", "hardTimeout", "jitter"];
+const LOAD = [...WRITE, ...GRACE];
 const WAIT = ["blocking", "blockingTimeout", "sleep", "signal"];
 
 /** The names of what a call takes, and an example of it. */
@@ -60,7 +58,7 @@ export function checkCallOptions(options: object, call: Call): void {
 
 /** Checks the tags of a call. A text has a length and characters too. @throws {CacheUsageError} */
 export function checkTags(tags: readonly string[]): readonly string[] {
-  if (Array.isArray(tags)) return tags;
+  if (Array.isArray(tags)) return tags as readonly string[];
   const advice = typeof tags === "string" ? " Write one tag as [tag]." : "";
   throw new CacheUsageError(`"tags" has to be an array of texts, got ${describeKind(tags)}.${advice}`);
 }

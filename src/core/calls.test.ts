@@ -55,15 +55,27 @@ describe("checkOptions", () => {
 });
 
 describe("messages read as English", () => {
-  test.each([undefined, null, 1, 1n, true, "text", "", Symbol("s"), () => {}, class {}, [], {}, new Date(), NaN])(
-    "%o",
-    (value) => {
-      for (const text of [describeValue(value), describeKind(value), describeGiven(value)]) {
-        expect(text).not.toMatch(/\ba (?:undefined|object|array|[aeio])/);
-        expect(text).not.toContain("undefined");
-      }
-    },
-  );
+  test.each([
+    undefined,
+    null,
+    1,
+    1n,
+    true,
+    "text",
+    "",
+    Symbol("s"),
+    () => {},
+    CacheUsageError,
+    [],
+    {},
+    new Date(),
+    NaN,
+  ])("%o", (value) => {
+    for (const text of [describeValue(value), describeKind(value), describeGiven(value)]) {
+      expect(text).not.toMatch(/\ba (?:undefined|object|array|[aeio])/);
+      expect(text).not.toContain("undefined");
+    }
+  });
 
   test("an article fits its name", () => {
     const names = ["ArrayBuffer", "Error", "Int8Array", "Uint8Array", "Date", "Unknown"];

@@ -102,7 +102,7 @@ function openLater(
 function placeIn(
   settings: RedisEndpoint | RedisClusterEndpoint | RedisSentinelEndpoint | RedisGivenClient,
 ): string | object {
-  if ("client" in settings) return settings.client as object;
+  if ("client" in settings) return settings.client;
   if ("cluster" in settings) return settings.cluster.map(addressOf).toSorted().join();
   if ("sentinels" in settings) return JSON.stringify([settings.name, settings.database]);
   const { address, database } = settings;

@@ -39,14 +39,14 @@ const LOGIN_OPTIONS = knownOptions("session.login()", ["keep", "django"], "{ kee
 /** @throws {SessionUsageError} For options that are none. */
 export function checkLoginOptions(options: unknown): void {
   checkOptions(options, LOGIN_OPTIONS);
-  const { keep, django } = options as { readonly keep?: unknown; readonly django?: unknown };
+  const { keep, django } = options as { readonly keep?: unknown; readonly django?: Partial<DjangoLogin> | null };
   if (keep !== undefined && typeof keep !== "boolean" && !Array.isArray(keep)) {
     throw new SessionUsageError(
       `session.login() expected keep as true, false or an array of the names of keys, got ${describeKind(keep)}.`,
     );
   }
   if (django === undefined) return;
-  const password = (django as Partial<DjangoLogin> | null)?.password;
+  const password = django?.password;
   if (typeof password === "string") return;
   throw new SessionUsageError(
     `session.login() expected django.password, the hash that Django stores, got ${describeKind(password)}.`,

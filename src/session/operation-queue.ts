@@ -1,5 +1,4 @@
-import { SojournError } from "../core/errors.ts";
-import { SessionInterrupted } from "../core/errors.ts";
+import { SessionInterrupted, SojournError } from "../core/errors.ts";
 
 /** A promise that knows whether anything has asked for its result. */
 class OperationPromise<Result> extends Promise<Result> {
