@@ -6,6 +6,7 @@ import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import type { RedisScript } from "../../redis/script.ts";
 import {
+  endOf,
   EVICTION_CANDIDATES,
   type IndexedSession,
   MOST_EVICTIONS,
@@ -25,6 +26,7 @@ import {
   USER_INDEX_PAGE,
   USER_INDEX_PUT,
   USER_INDEX_REMOVE,
+  USER_INDEX_REPLACE,
   USER_INDEX_REVOKE,
 } from "./scripts/scripts.ts";
 
@@ -70,7 +72,7 @@ export class RedisUserIndex implements UserIndex {
   async add(
     userId: string,
     { key, entry }: IndexedSession,
-    { now, slack, most = 0, replaces = "" }: UserIndexLimits,
+    { now, slack, most = 0, replaces = "", isWaiting = false }: UserIndexLimits,
     deadline: Deadline,
   ): Promise<UserIndexAddition> {
     this.#checkEvictionOnce(deadline);
@@ -82,6 +84,7 @@ export class RedisUserIndex implements UserIndex {
       replaces,
       String(MOST_EVICTIONS),
       String(EVICTION_CANDIDATES),
+      isWaiting ? "1" : "",
     ];
     const reply = await this.#run(USER_INDEX_ADD, userId, [key, details, whole(entry.keepUntil), ...limits], deadline);
     const [epoch = "", ...evicted] = reply as string[];
@@ -97,6 +100,10 @@ export class RedisUserIndex implements UserIndex {
     const { createdAt, lastSeenAt, keepUntil, device } = entry;
     const args = [key, whole(createdAt), whole(lastSeenAt), device, whole(keepUntil), whole(now)];
     await this.#run(USER_INDEX_PUT, userId, args, deadline);
+  }
+
+  async replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void> {
+    await this.#run(USER_INDEX_REPLACE, userId, [old, by], deadline);
   }
 
   async remove(userId: string, sessions: readonly Unlisting[], deadline: Deadline): Promise<void> {
@@ -151,7 +158,7 @@ function decodePage(fields: readonly string[]): IndexedSession[] {
   for (let at = 0; at + 2 < fields.length; at += 3) {
     const [key = "", score = "", details = ""] = fields.slice(at, at + 3);
     const [, createdAt = 0, lastSeenAt = 0, device = ""] = /^(\d{1,15})\|(\d{1,15})\|(.*)$/s.exec(details) ?? [];
-    const keepUntil = Math.abs(Number(score));
+    const keepUntil = endOf(Number(score));
     const entry = { createdAt: Number(createdAt), lastSeenAt: Number(lastSeenAt), keepUntil, device };
     if (isSessionKey(key)) sessions.push({ key, entry });
   }
