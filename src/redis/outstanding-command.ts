@@ -16,7 +16,7 @@ import {
 } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { Recipient, RedisNode } from "./node.ts";
-import { replicationError, type ReplicatedRecipient, ReplicatedWrite, waitArgs, type WaitFor } from "./replication.ts";
+import { replicationError, type ReplicatedRecipient, ReplicatedWrite, type WaitFor } from "./replication.ts";
 
 /** What is to be sent. */
 export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabel {
@@ -28,7 +28,7 @@ export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabe
   readonly argsFor: (node: RedisNode) => readonly RedisArgument[];
   /** How the strings of the reply are read. @defaultValue `"text"` */
   readonly form?: Form | undefined;
-  /** What is waited for behind it, on the same connection. */
+  /** What is waited for behind it. */
   readonly waitFor?: WaitFor | undefined;
   /** How long it waits for a slot that is on its way. @defaultValue `"usual"` */
   readonly patience?: Patience | undefined;
@@ -197,18 +197,7 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
     const { key, form = "text", waitFor } = this.#request;
     const args = this.#request.argsFor(node);
     if (waitFor === undefined) node.send(args, key, form, this);
-    else this.#writeAndWait(node, args, waitFor);
-  }
-
-  #writeAndWait(node: RedisNode, args: readonly RedisArgument[], waitFor: WaitFor): void {
-    const { key, form = "text" } = this.#request;
-    const write = new ReplicatedWrite(this, waitFor);
-    node.send(args, key, form, write);
-    node.send(waitArgs(waitFor, this.deadline), undefined, "text", {
-      isSettled: false,
-      onReply: (reply) => write.onWaited(reply),
-      onFailure: (failure) => write.onWaitFailure(failure),
-    });
+    else node.sendReplicated(args, key, form, new ReplicatedWrite(this, waitFor, this.deadline));
   }
 
   #fail(error: Error): void {
