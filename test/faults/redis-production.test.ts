@@ -171,7 +171,7 @@ function expectHeld(title: string, account: Ordeal, mayLose: boolean): void {
   expect(Object.keys(errors).join()).not.toContain("TRYAGAIN");
   // The deadline of an operation is a second, and a request has two.
   expect(longestRequest).toBeLessThan(2500);
-  expect(locksLeft).toBeLessThanOrEqual(account.failedReleases);
+  expect(locksLeft).toBeLessThanOrEqual(account.uncertainLocks);
   // What no replica has may be lost; nothing else loses anything.
   expect(mayLose ? 0 : lostUpdates + resurrections).toBe(0);
 }
