@@ -68,8 +68,8 @@ const BRIEF_PAUSES = 3;
 /**
  * A command from its issue to its one answer: a reply, an error, or the deadline. What comes later is dropped.
  *
- * It is sent again only when a reply proves that it was not executed: the key is elsewhere, the script is not loaded, or
- * the server is the wrong one or not able to for the moment.
+ * It is sent again only when it was not sent at all, or when a reply proves that it was not executed: the key is elsewhere, the
+ * script is not loaded, or the server is the wrong one or not able to for the moment.
  */
 export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecipient {
   readonly deadline: Deadline;
@@ -127,9 +127,7 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
   }
 
   onFailure(failure: DriverFailure): void {
-    if (this.#isSettled) return;
-    const code = replyCodeOf(failure);
-    if (code === undefined || !this.#goesOn(code, failure)) this.#fail(commandError(this.#request, failure));
+    if (!this.#isSettled && !this.#goesOn(failure)) this.#fail(commandError(this.#request, failure));
   }
 
   onShortage(shortage: string | DriverFailure): void {
@@ -143,8 +141,16 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
     else this.#fail(deadlineError(this.#request, this.deadline, "not-sent"));
   }
 
+  /** Whether it goes on after a failure. */
+  #goesOn(failure: DriverFailure): boolean {
+    const code = replyCodeOf(failure);
+    if (code !== undefined) return this.#goesOnAfter(code, failure);
+    // The connection was given up between the choice of a node and the writing.
+    return failure.kind === "refused" && failure.atOpening !== true && this.#pauseFor("elsewhere", failure);
+  }
+
   /** Whether it goes on after an error reply. */
-  #goesOn(code: string, failure: DriverFailure): boolean {
+  #goesOnAfter(code: string, failure: DriverFailure): boolean {
     const [link, node, { script }] = [this.#link, this.#node, this.#request];
     if (link === undefined || node === undefined) return false;
     if (code === "NOSCRIPT" && script !== undefined) {
