@@ -63,3 +63,21 @@ test("a connection that is prepared loads the client library once, and before an
   await connection.command(["PING"], new Deadline(100, clock));
   expect(loads()).toBe(1);
 });
+
+test("a command that the client did not take, since a connection was given up in that moment, is sent again", async () => {
+  let refusals = 1;
+  const driver: RedisDriver = {
+    ...DRIVER,
+    send: () => (refusals-- > 0 ? Promise.reject(new Error("offline")) : Promise.resolve("PONG")),
+    explain: (cause) => ({ kind: "refused", cause }),
+  };
+  const connection = new RedisConnection({
+    name: "default",
+    driver: () => Promise.resolve(driver),
+    connectTimeout: 1000,
+    stallTimeout: 1000,
+  });
+  expect(await connection.command(["PING"], new Deadline(1000))).toBe("PONG");
+  refusals = Number.POSITIVE_INFINITY;
+  await expect(connection.command(["PING"], new Deadline(100))).rejects.toMatchObject({ outcome: "not-sent" });
+});

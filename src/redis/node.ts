@@ -1,5 +1,6 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { DriverFailure, RedisArgument, RedisDriver, RedisReply, ReplyForm } from "./commands.ts";
+import { type ReplicatedWrite, waitArgs } from "./replication.ts";
 import type { RedisScript } from "./script.ts";
 
 /** Receiver of the answer to a command. One of the two is called, once, however late. */
@@ -15,6 +16,8 @@ export class RedisNode {
   readonly #driver: RedisDriver;
   readonly #clock: Clock;
   readonly #scripts = new Set<RedisScript>();
+  /** Writes that no wait was sent behind yet. */
+  #replicated: ReplicatedWrite[] = [];
   #unanswered = 0;
   /** Counts what has been a sign of life: an answer, or a command to a node that owed none. */
   #signs = 0;
@@ -67,6 +70,21 @@ export class RedisNode {
     );
   }
 
+  /**
+   * Sends a write, and one command behind it and all others of this moment that waits until replicas have them: the server
+   * executes nothing more of this connection meanwhile.
+   */
+  sendReplicated(
+    args: readonly RedisArgument[],
+    key: string | undefined,
+    form: ReplyForm,
+    write: ReplicatedWrite,
+  ): void {
+    this.send(args, key, form, write);
+    // Before anything can happen to the connection, since a wait on another one knows nothing of these writes.
+    if (this.#replicated.push(write) === 1) queueMicrotask(() => this.#waitForReplicas());
+  }
+
   /** The arguments that run a script: its text the first time on this node, which also loads it, then its hash. */
   scriptArgs(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): RedisArgument[] {
     const rest = [String(keys.length), ...keys, ...args];
@@ -106,6 +124,18 @@ export class RedisNode {
   sever(timeout: Milliseconds): void {
     this.#fate = new Error(`Redis had not answered anything for ${timeout} ms, so the connection was closed`);
     this.#driver.sever(this.name);
+  }
+
+  #waitForReplicas(): void {
+    const [first, ...others] = this.#replicated;
+    this.#replicated = [];
+    if (first === undefined) return;
+    const writes: [ReplicatedWrite, ...ReplicatedWrite[]] = [first, ...others];
+    this.send(waitArgs(writes), undefined, "text", {
+      isSettled: false,
+      onReply: (reply) => writes.forEach((write) => write.onWaited(reply)),
+      onFailure: (failure) => writes.forEach((write) => write.onWaitFailure(failure)),
+    });
   }
 
   #noteAnswer(): void {

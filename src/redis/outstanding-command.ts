@@ -16,7 +16,7 @@ import {
 } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { Recipient, RedisNode } from "./node.ts";
-import { replicationError, type ReplicatedRecipient, ReplicatedWrite, waitArgs, type WaitFor } from "./replication.ts";
+import { replicationError, type ReplicatedRecipient, ReplicatedWrite, type WaitFor } from "./replication.ts";
 
 /** What is to be sent. */
 export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabel {
@@ -28,7 +28,7 @@ export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabe
   readonly argsFor: (node: RedisNode) => readonly RedisArgument[];
   /** How the strings of the reply are read. @defaultValue `"text"` */
   readonly form?: Form | undefined;
-  /** What is waited for behind it, on the same connection. */
+  /** What is waited for behind it. */
   readonly waitFor?: WaitFor | undefined;
   /** How long it waits for a slot that is on its way. @defaultValue `"usual"` */
   readonly patience?: Patience | undefined;
@@ -68,8 +68,8 @@ const BRIEF_PAUSES = 3;
 /**
  * A command from its issue to its one answer: a reply, an error, or the deadline. What comes later is dropped.
  *
- * It is sent again only when a reply proves that it was not executed: the key is elsewhere, the script is not loaded, or
- * the server is the wrong one or not able to for the moment.
+ * It is sent again only when it was not sent at all, or when a reply proves that it was not executed: the key is elsewhere, the
+ * script is not loaded, or the server is the wrong one or not able to for the moment.
  */
 export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecipient {
   readonly deadline: Deadline;
@@ -127,9 +127,7 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
   }
 
   onFailure(failure: DriverFailure): void {
-    if (this.#isSettled) return;
-    const code = replyCodeOf(failure);
-    if (code === undefined || !this.#goesOn(code, failure)) this.#fail(commandError(this.#request, failure));
+    if (!this.#isSettled && !this.#goesOn(failure)) this.#fail(commandError(this.#request, failure));
   }
 
   onShortage(shortage: string | DriverFailure): void {
@@ -143,8 +141,16 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
     else this.#fail(deadlineError(this.#request, this.deadline, "not-sent"));
   }
 
+  /** Whether it goes on after a failure. */
+  #goesOn(failure: DriverFailure): boolean {
+    const code = replyCodeOf(failure);
+    if (code !== undefined) return this.#goesOnAfter(code, failure);
+    // The connection was given up between the choice of a node and the writing.
+    return failure.kind === "refused" && failure.atOpening !== true && this.#pauseFor("elsewhere", failure);
+  }
+
   /** Whether it goes on after an error reply. */
-  #goesOn(code: string, failure: DriverFailure): boolean {
+  #goesOnAfter(code: string, failure: DriverFailure): boolean {
     const [link, node, { script }] = [this.#link, this.#node, this.#request];
     if (link === undefined || node === undefined) return false;
     if (code === "NOSCRIPT" && script !== undefined) {
@@ -197,18 +203,7 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
     const { key, form = "text", waitFor } = this.#request;
     const args = this.#request.argsFor(node);
     if (waitFor === undefined) node.send(args, key, form, this);
-    else this.#writeAndWait(node, args, waitFor);
-  }
-
-  #writeAndWait(node: RedisNode, args: readonly RedisArgument[], waitFor: WaitFor): void {
-    const { key, form = "text" } = this.#request;
-    const write = new ReplicatedWrite(this, waitFor);
-    node.send(args, key, form, write);
-    node.send(waitArgs(waitFor, this.deadline), undefined, "text", {
-      isSettled: false,
-      onReply: (reply) => write.onWaited(reply),
-      onFailure: (failure) => write.onWaitFailure(failure),
-    });
+    else node.sendReplicated(args, key, form, new ReplicatedWrite(this, waitFor, this.deadline));
   }
 
   #fail(error: Error): void {

@@ -14,15 +14,8 @@ export interface WaitFor {
   readonly onDisk: boolean;
 }
 
-/** The command that waits, to be sent behind the write on the same connection. */
-export function waitArgs({ replicas, timeout, onDisk }: WaitFor, deadline: Deadline): string[] {
-  // Redis takes 0 for "without end".
-  const milliseconds = String(Math.max(1, Math.floor(Math.min(timeout, deadline.remaining))));
-  return onDisk ? ["WAITAOF", "1", String(replicas), milliseconds] : ["WAIT", String(replicas), milliseconds];
-}
-
 /** What is missing according to the reply to {@link waitArgs}; `undefined` when nothing is. */
-export function shortageOf(reply: RedisReply<string | Buffer>, { replicas, onDisk }: WaitFor): string | undefined {
+function shortageOf(reply: RedisReply<string | Buffer>, { replicas, onDisk }: WaitFor): string | undefined {
   const [local, found] = onDisk ? (reply as readonly number[]) : [1, reply as number];
   if (local === 0) return "it was not in the file of this server in time";
   return Number(found) >= replicas ? undefined : `${found} of ${replicas} replicas had it in time`;
@@ -53,15 +46,19 @@ export interface ReplicatedRecipient {
   onShortage(shortage: string | DriverFailure): void;
 }
 
-/** Brings the answers to a write and to the wait behind it together: the first always comes first. */
+/** A write that counts as done when enough replicas have it: brings its answer together with that to the wait behind it. */
 export class ReplicatedWrite {
+  readonly waitFor: WaitFor;
+  readonly deadline: Deadline;
   readonly #recipient: ReplicatedRecipient;
-  readonly #waitFor: WaitFor;
   #reply: { readonly value: RedisReply<string | Buffer> } | undefined;
+  /** What became of the wait. */
+  #wait: { readonly shortage: string | DriverFailure | undefined } | undefined;
 
-  constructor(recipient: ReplicatedRecipient, waitFor: WaitFor) {
+  constructor(recipient: ReplicatedRecipient, waitFor: WaitFor, deadline: Deadline) {
     this.#recipient = recipient;
-    this.#waitFor = waitFor;
+    this.waitFor = waitFor;
+    this.deadline = deadline;
   }
 
   get isSettled(): boolean {
@@ -70,6 +67,7 @@ export class ReplicatedWrite {
 
   onReply(reply: RedisReply<string | Buffer>): void {
     this.#reply = { value: reply };
+    this.#settle();
   }
 
   onFailure(failure: DriverFailure): void {
@@ -77,13 +75,28 @@ export class ReplicatedWrite {
   }
 
   onWaited(reply: RedisReply<string | Buffer>): void {
-    if (this.#reply === undefined) return;
-    const shortage = shortageOf(reply, this.#waitFor);
-    if (shortage === undefined) this.#recipient.onReply(this.#reply.value);
-    else this.#recipient.onShortage(shortage);
+    this.#wait = { shortage: shortageOf(reply, this.waitFor) };
+    this.#settle();
   }
 
   onWaitFailure(failure: DriverFailure): void {
-    if (this.#reply !== undefined) this.#recipient.onShortage(failure);
+    this.#wait = { shortage: failure };
+    this.#settle();
   }
+
+  #settle(): void {
+    if (this.#reply === undefined || this.#wait === undefined) return;
+    const { shortage } = this.#wait;
+    if (shortage === undefined) this.#recipient.onReply(this.#reply.value);
+    else this.#recipient.onShortage(shortage);
+  }
+}
+
+/** The command that waits for writes, to be sent behind them on the same connection: at most until the last of their deadlines. */
+export function waitArgs(writes: readonly [ReplicatedWrite, ...ReplicatedWrite[]]): string[] {
+  const { replicas, timeout, onDisk } = writes[0].waitFor;
+  const remaining = Math.max(...writes.map(({ deadline }) => deadline.remaining));
+  // Redis takes 0 for "without end".
+  const milliseconds = String(Math.max(1, Math.floor(Math.min(timeout, remaining))));
+  return onDisk ? ["WAITAOF", "1", String(replicas), milliseconds] : ["WAIT", String(replicas), milliseconds];
 }

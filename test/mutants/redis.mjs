@@ -51,6 +51,14 @@ export const redisMutants = [
     tests: ["test/integration/redis/wait-for.test.ts"],
   },
   {
+    name: "commands-of-a-given-up-connection-dropped",
+    file: "src/redis/outstanding-command.ts",
+    find: 'return failure.kind === "refused" && failure.atOpening !== true',
+    replace: "return false",
+    breaks: "A command that was not sent, since its connection was given up in that moment, is sent on another one.",
+    tests: ["src/redis/connection.test.ts"],
+  },
+  {
     name: "half-moved-slots-not-gone-around",
     file: "src/stores/redis/half-moved-slots.ts",
     find: 'isReply(error, "TRYAGAIN")',

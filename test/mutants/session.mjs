@@ -171,9 +171,26 @@ export const sessionMutants = [
     tests: ["src/session/failures.test.ts"],
   },
   {
+    name: "second-record-of-a-lost-login-left",
+    file: "src/session/key-move.ts",
+    find: "await this.#writer.end(loser.at, this.#deadline);",
+    replace: "",
+    breaks: "A login does not join another one that has failed, whose record is out of date.",
+    tests: ["src/session/failures.test.ts"],
+  },
+  {
+    name: "second-record-of-a-login-outlives-an-expiry",
+    file: "src/session/moved-keys.ts",
+    find: "return (await this.find(at, deadline))?.at;",
+    replace:
+      'const found = await this.find(at, deadline);\n    return found?.reason === "renewed" ? found.at : undefined;',
+    breaks: "A login does not join the second record of a session that has expired.",
+    tests: ["src/session/failures.test.ts"],
+  },
+  {
     name: "ended-successors-stay-listed",
-    file: "src/session/session-records.ts",
-    find: 'if (typeof version !== "string") await this.#writer.unlist(at, version.record, deadline);',
+    file: "src/session/record-writer.ts",
+    find: 'if (typeof version !== "string") await this.unlist(at, version.record, deadline);',
     replace: "void version;",
     breaks: "A session that has ended under another key takes no room on its user's list.",
     tests: ["src/session/user-sessions.test.ts"],

@@ -212,12 +212,12 @@ describeWithRedis("a cluster that announces addresses at which it cannot be reac
     "cluster-preferred-endpoint-type hostname",
   ];
 
-  it.each(["object", "function"])("is reached by `nodeAddressMap`, which is an %s", async (form) => {
+  it.each(["an object", "a function"])("is reached by `nodeAddressMap`, given as %s", async (form) => {
     const cluster = await clusterForTest(3, { configOf: announced });
     const addresses = Object.fromEntries(
       cluster.nodes.map(({ port }, index) => [`node${index}.invalid:${port}`, { host: "127.0.0.1", port }]),
     );
-    const nodeAddressMap = form === "object" ? addresses : (address: string) => addresses[address];
+    const nodeAddressMap = form === "an object" ? addresses : (address: string) => addresses[address];
     const connection = connectionForTest({ cluster: cluster.urls, nodeAddressMap });
     expect(await readEach(connection, keysOnEach(cluster))).toEqual([null, null, null]);
     // Also where a key has moved to.

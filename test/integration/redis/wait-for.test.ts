@@ -92,6 +92,20 @@ describeWithRedis("waitFor", () => {
     });
   });
 
+  it("many writes at once wait together: a revocation ends what it comes to, though a replica is missing", async () => {
+    const { primary, replica } = await withReplica();
+    const sessions = sessionsOn(primary.url, { timeout: "1s" });
+    const browsers = Array.from({ length: 20 }, () => new Browser(sessions));
+    await Promise.all(browsers.map((browser) => browser.request((session) => session.login(1))));
+    expect(await sessionsIn(replica)).toBe(20);
+    const stats = String(await primary.command("INFO", "commandstats"));
+    expect(Number(/cmdstat_wait:calls=(\d+)/.exec(stats)?.[1])).toBeLessThan(15);
+    replica.freeze();
+    onTestFinished(() => replica.thaw());
+    expect(await errorOf(sessions.revokeUser(1))).toMatchObject({ code: "ERR_STORE_SERVICE", outcome: "unknown" });
+    expect(await sessionsIn(primary)).toBe(0);
+  });
+
   it("with `commits` they wait, too", async () => {
     const { primary, replica } = await withReplica();
     const sessions = sessionsOn(primary.url, { timeout: "400ms", commits: true });
