@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import { anyDeadline, Browser, type Data, openHarness, withoutTombstones } from "../../test/support/session-harness.ts";
 import type { SessionStore } from "../stores/session-store.ts";
+import type { SessionTombstones } from "../stores/session-tombstones.ts";
 import type { Session } from "./session.ts";
 
 type Method = "read" | "create" | "commit" | "touch" | "delete" | "deleteIfMatch";
@@ -422,6 +423,25 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
     clock.advance(21_000);
     await browser.request(({ isNew }) => expect(isNew).toBe(true));
   });
+
+  test.each(["a write", "cycleKey"] as const)(
+    "which is not found once %s has ended the session, whose expiry has passed",
+    async (how) => {
+      const { browser, sessions, store } = await openHalfway();
+      const late = new Browser(sessions, browser.cookie).begin();
+      const session = await late.session();
+      // What follows the end can fail no more.
+      const add = vi.spyOn(store.tombstones as SessionTombstones, "add").mockRejectedValue(OFFLINE());
+      await browser.request(async (other) => {
+        other.setExpiry(new Date(0));
+        if (how === "cycleKey") await other.cycleKey();
+      });
+      add.mockRestore();
+      await expect(session.update((data) => (data["n"] += 1))).rejects.toMatchObject({
+        code: "ERR_SESSION_INTERRUPTED",
+      });
+    },
+  );
 
   test("which a late login with a key of before does not join", async () => {
     const { browser, sessions, clock, faults } = await setUp({ renewEvery: "30s" });

@@ -94,6 +94,7 @@ export class KeyMove {
         return { status: "kept" };
       if (this.#isSourceGone) return await this.#meetAbsence();
       const { at, version } = this.#source;
+      if (this.#target === undefined) await this.#endSeconds(at);
       const result = await this.#writer.retire(at, version, () => this.#hasWon(), this.#deadline);
       if (result.status === "committed") return this.#complete();
       if (result.status === "gone") return await this.#meetAbsence();
@@ -192,6 +193,12 @@ export class KeyMove {
    */
   async #endRivals(): Promise<void> {
     for (const { at } of this.#rivals) await harmless(this.#writer.end(at, this.#deadline));
+  }
+
+  /** Of a session that ends by its own expiry, nothing may be left of moves that were given up halfway. */
+  async #endSeconds(at: SessionKey): Promise<void> {
+    for (const second of (await this.#moved?.secondsOf(at, this.#deadline)) ?? [])
+      await this.#writer.end(second, this.#deadline);
   }
 
   async #unlistSource(): Promise<void> {

@@ -191,12 +191,14 @@ export class SessionRecords {
           if (newest.at === stored.at) leave(newest.version);
           return { stored: newest, hasOthers, isWritten: false };
         }
+        if (this.#versions.timeToLive(record) <= 0) await this.#endSeconds(newest.at, deadline);
         const written = await this.#writer.replace(newest, record, deadline);
         if (written.status === "committed") {
           const { version } = written;
           if (newest.at === stored.at) leave(version);
           if (version === undefined) await this.#noteEnd(newest, deadline);
-          else if (this.#mayEndBefore(newest.version.record, record)) await this.#endSeconds(newest.at, deadline);
+          else if (this.#mayEndBefore(newest.version.record, record))
+            await harmless(this.#endSeconds(newest.at, deadline));
           return { stored: version && { ...newest, version }, hasOthers, isWritten: true };
         }
         newest =
@@ -371,10 +373,7 @@ export class SessionRecords {
    * renewal that is under way goes as well, since this write came before its end; that session keeps its old key.
    */
   async #endSeconds(at: SessionKey, deadline: Deadline): Promise<void> {
-    const end = async (): Promise<void> => {
-      for (const second of (await this.#moved?.secondsOf(at, deadline)) ?? []) await this.#writer.end(second, deadline);
-    };
-    await harmless(end());
+    for (const second of (await this.#moved?.secondsOf(at, deadline)) ?? []) await this.#writer.end(second, deadline);
   }
 
   /** The session has ended by its own expiry, which is acknowledged: what follows can fail no more. */
