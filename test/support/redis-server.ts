@@ -130,11 +130,16 @@ export class RedisServer {
 
   /** The server accepts connections, but does nothing (SIGSTOP). */
   freeze(): void {
-    this.#process?.kill("SIGSTOP");
+    this.#signal("SIGSTOP");
   }
 
   thaw(): void {
-    this.#process?.kill("SIGCONT");
+    this.#signal("SIGCONT");
+  }
+
+  /** Past the child itself: that of Deno takes a signal of any kind for its end. */
+  #signal(signal: NodeJS.Signals): void {
+    if (this.pid !== undefined) process.kill(this.pid, signal);
   }
 
   /** Ends it at once (SIGKILL), as a crash does. */
