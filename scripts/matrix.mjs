@@ -28,11 +28,11 @@ async function main() {
     return 1;
   }
   if (!(await installPackages())) return 1;
-  const { results, isComplete } = await runAll(wanted);
+  const { results, isComplete, isStopped } = await runAll(wanted);
   console.log(`\n${toTable(results)}\n`);
   const [passed, failed, skipped] = ["passed", "failed", "skipped"].map((name) => sum(results, name));
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
-  return failed === 0 && results.length > 0 && (isComplete || !(isCi || wanted.isNamed)) ? 0 : 1;
+  return failed === 0 && results.length > 0 && !isStopped && (isComplete || !(isCi || wanted.isNamed)) ? 0 : 1;
 }
 
 /** @param {import("./lib/matrix/cells.mjs").Wanted} wanted */
@@ -50,7 +50,7 @@ async function runAll(wanted) {
     if (command === undefined) continue;
     const on = { runtime, command, version: await versionOf(command) };
     for (const server of servers) {
-      if (isStopped) return { results, isComplete: false };
+      if (isStopped) return { results, isComplete, isStopped };
       const provided = server === "none" ? undefined : await provideServer(server);
       isComplete &&= provided !== undefined || server === "none";
       if (provided === undefined && server !== "none") continue;
@@ -59,7 +59,7 @@ async function runAll(wanted) {
       say(describeCell(result));
     }
   }
-  return { results, isComplete };
+  return { results, isComplete, isStopped };
 }
 
 /** @param {readonly Result[]} results @param {string} name */

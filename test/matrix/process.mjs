@@ -10,7 +10,7 @@ const { caches, close } = createSojourn({
   projectName: "matrix",
   secretKey: "a secret of the matrix",
   redis: { default: url },
-  caches: { default: { keyPrefix } },
+  caches: { default: { keyPrefix, deadline: "20s" } },
 });
 const cache = caches.default;
 

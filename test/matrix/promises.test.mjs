@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@redis/client";
@@ -41,6 +42,9 @@ function describeClosing(title, define) {
     define();
   });
 }
+
+/** No test here is about the deadline. */
+const deadline = "20s";
 
 /** @param {Partial<import("sojourn").SojournSettings>} [settings] */
 function open(settings) {
@@ -144,7 +148,7 @@ class Gate {
  * @param {import("sojourn").SessionSettings} [settings]
  */
 async function withApp(use, settings = { store: redisSessionStore() }) {
-  const { sessions } = open({ sessions: { cookie: { secure: "auto" }, ...settings } });
+  const { sessions } = open({ sessions: { cookie: { secure: "auto" }, deadline, ...settings } });
   const gate = new Gate();
   /** @type {unknown[]} */
   const printed = [];
@@ -292,7 +296,7 @@ describeClosing("sessions over node:http", () => {
         format: /** @type {const} */ ("json"),
       },
     ]) {
-      const { sessions } = open({ sessions: settings });
+      const { sessions } = open({ sessions: { deadline, ...settings } });
       const session = await sessions.create({ text: "é".repeat(1000), n: 12345678901234567890n });
       const read = await sessions.open(session.cookieHeader);
       assert.deepEqual({ ...read.data }, { text: "é".repeat(1000), n: 12345678901234567890n });
@@ -347,7 +351,7 @@ describeClosing("a cache that three processes share", () => {
   });
 
   it("a delete during the load wins: what was loaded before is not stored", async () => {
-    const { caches } = open({ caches: { default: { keyPrefix: newName() } } });
+    const { caches } = open({ caches: { default: { keyPrefix: newName(), deadline } } });
     const gate = new Gate();
     const loading = caches.default.getOrSet("key", async () => {
       await gate.pass();
@@ -361,7 +365,7 @@ describeClosing("a cache that three processes share", () => {
   });
 
   it("tags, counters and many keys at once", async () => {
-    const { caches } = open({ caches: { default: { keyPrefix: newName() } } });
+    const { caches } = open({ caches: { default: { keyPrefix: newName(), deadline } } });
     const cache = caches.default;
     await cache.set("tagged", 1, { tags: ["t"] });
     await cache.invalidateTags(["t"]);
@@ -372,6 +376,21 @@ describeClosing("a cache that three processes share", () => {
     const entries = Object.fromEntries(indexes(3000).map((index) => [`k${index}`, index]));
     await cache.setMany(entries);
     assert.equal((await cache.getMany(Object.keys(entries))).size, 3000);
+  });
+});
+
+describe("require()", () => {
+  it("gives what import gives, for every export", async () => {
+    const require = createRequire(import.meta.url);
+    const { exports } = require("sojourn/package.json");
+    const specifiers = Object.keys(exports).filter((subpath) => subpath !== "./package.json");
+    assert.ok(specifiers.length > 10);
+    for (const subpath of specifiers) {
+      const specifier = `sojourn${subpath.slice(1)}`;
+      const [required, imported] = [require(specifier), await import(specifier)];
+      assert.deepEqual(Object.keys(required).toSorted(), Object.keys(imported).toSorted(), specifier);
+      for (const name of Object.keys(imported)) assert.equal(required[name], imported[name], `${specifier}: ${name}`);
+    }
   });
 });
 

@@ -67,7 +67,8 @@ export async function testPacked(application, { command, version, runtime }, ser
       env,
       timeout: TIMEOUT,
     });
-    return { ...countIn(report, status), output };
+    const xml = readReport(report);
+    return { ...countIn(xml, status), output: output + xml };
   } finally {
     child.kill("SIGKILL");
     rmSync(scratch, { recursive: true, force: true });
@@ -76,15 +77,21 @@ export async function testPacked(application, { command, version, runtime }, ser
 
 /**
  * @param {string} report
+ * @returns {string} Empty after a crash: the status of the runner counts then.
+ */
+function readReport(report) {
+  try {
+    return readFileSync(report, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * @param {string} xml
  * @param {number} status
  */
-function countIn(report, status) {
-  let xml = "";
-  try {
-    xml = readFileSync(report, "utf8");
-  } catch {
-    // A runner that has crashed leaves none: its status counts.
-  }
+function countIn(xml, status) {
   const cases = [...xml.matchAll(/<testcase\b(?:"[^"]*"|[^">])*?(?:\/>|>([\s\S]*?)<\/testcase>)/g)].map(
     ([, body = ""]) => body,
   );
@@ -105,7 +112,9 @@ async function startServer(command, folder) {
   const child = spawn(command, ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  process.once("exit", () => child.kill("SIGKILL"));
+  const stop = () => child.kill("SIGKILL");
+  process.once("exit", stop);
+  child.once("exit", () => process.off("exit", stop));
   await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`${command} ended with ${code}.`)));
