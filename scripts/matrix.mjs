@@ -8,6 +8,7 @@
 //
 // The table is Markdown. What a cell printed is in .cache/matrix/logs. The status is 1 when a cell has failed, or when a
 // runtime or server that was asked for by name, or in CI, cannot be had.
+import { rmSync } from "node:fs";
 import { installPackages } from "./lib/install.mjs";
 import { cellsFor, parseMatrix } from "./lib/matrix/cells.mjs";
 import { runCell } from "./lib/matrix/cell.mjs";
@@ -38,6 +39,18 @@ async function main() {
 /** @param {import("./lib/matrix/cells.mjs").Wanted} wanted */
 async function runAll(wanted) {
   const application = wanted.servers.length > 0 ? await makePackedApplication() : "";
+  try {
+    return await runCells(wanted, application);
+  } finally {
+    if (application !== "") rmSync(application, { recursive: true, force: true });
+  }
+}
+
+/**
+ * @param {import("./lib/matrix/cells.mjs").Wanted} wanted
+ * @param {string} application Folder of the application that has the packed package.
+ */
+async function runCells(wanted, application) {
   /** @type {Result[]} */
   const results = [];
   let isComplete = true;

@@ -1,7 +1,7 @@
 // @ts-check
 // The tests of test/matrix on the package as npm installs it, with the test runner of the runtime itself.
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
@@ -17,22 +17,15 @@ const TEST = "promises.test.mjs";
 const FILES = [TEST, "process.mjs"];
 
 /**
- * Makes an application that has the package, packed just now, and the tests.
+ * Makes an application that has the package, packed just now, and the tests. The caller deletes it.
  *
  * @returns {Promise<string>} Its folder.
  */
 export async function makePackedApplication() {
-  const folder = inProject(".cache", "matrix", "application");
-  const scratch = mkdtempSync(join(tmpdir(), "sojourn-pack-"));
-  try {
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }\n');
-    await installInto(folder, [await packTarball(scratch), ...testedVersions(["@redis/client"])]);
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  const folder = mkdtempSync(join(tmpdir(), "sojourn-packed-"));
+  writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }\n');
   for (const file of FILES) cpSync(inProject("test", "matrix", file), join(folder, file));
+  await installInto(folder, [await packTarball(folder), ...testedVersions(["@redis/client"])]);
   return folder;
 }
 
