@@ -91,6 +91,11 @@ export class MovedKeys {
     return parse(await this.#tombstones.add(nameOf(refOf(from.at)), text, REMEMBERED_MS, deadline));
   }
 
+  /** Returns the storage key of the new record of a move that has not come about, of a key that has a record. */
+  async secondOf(at: SessionKey, deadline: Deadline): Promise<SessionKey | undefined> {
+    return (await this.find(at, deadline))?.at;
+  }
+
   /** Remembers a move in the place of whatever is remembered of the old key. */
   replace(from: SessionPlace, to: SessionPlace, reason: MoveReason, deadline: Deadline): Promise<void> {
     return this.#tombstones.replace(nameOf(refOf(from.at)), format(from, to, reason), REMEMBERED_MS, deadline);

@@ -268,12 +268,17 @@ function describeDatabase(connect: () => Database): void {
     await users.put("9", { key: evicted, entry }, now, later());
     const limits = { most: 1, slack: 0, now };
     expect((await users.add("9", { key: newSessionKey(), entry: later1 }, limits, later())).evicted).toEqual([evicted]);
+    const waiting = { ...limits, most: undefined, isWaiting: true };
+    await users.add("7", { key: newSessionKey(), entry }, waiting, later());
+    const fresh = newSessionKey();
+    await users.add("9", { key: fresh, entry: later1 }, waiting, later());
     await users.revoke("7", "short", 1000, later());
     await users.revoke("8", "long", 1001, later());
     clock.advance(1000);
     expect(await store.clearExpired(later)).toBe(0);
     expect(await listedKeys(users, "7")).toEqual([other]);
-    expect(await listedKeys(users, "9")).toHaveLength(1);
+    expect(await listedKeys(users, "9")).toHaveLength(2);
+    expect(await listedKeys(users, "9")).toContain(fresh);
     expect(await listedKeys(users, "9")).not.toContain(evicted);
     expect(await users.check("7", other, later())).toEqual({ epoch: "", isListed: true });
     expect(await users.check("8", other, later())).toEqual({ epoch: "long", isListed: false });
