@@ -36,7 +36,8 @@ export function findBuiltRedis() {
 /** @param {string} command */
 function isRecent(command) {
   const { stdout } = spawnSync(command, ["--version"], { encoding: "utf8" });
-  const [, major = 0, minor = 0] = (/v=(\d+)\.(\d+)/.exec(stdout ?? "") ?? []).map(Number);
+  // Not a Valkey: it makes hash tables of hashes whose fields expire, so buckets let nothing expire there.
+  const [, major = 0, minor = 0] = (/Redis server v=(\d+)\.(\d+)/.exec(stdout ?? "") ?? []).map(Number);
   return major > 7 || (major === 7 && minor >= 4);
 }
 
