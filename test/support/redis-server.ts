@@ -30,7 +30,8 @@ export interface RedisServerOptions {
   readonly config?: readonly string[];
 }
 
-const isInstalled = spawnSync("redis-server", ["--version"]).status === 0;
+const version = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
+const isInstalled = version.status === 0;
 const running = new Set<ChildProcess>();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
@@ -47,6 +48,9 @@ export function describeWithRedis(title: string, define: () => void): void {
     define();
   });
 }
+
+/** Whether the `redis-server` on PATH is a Valkey, whose files no Redis reads. */
+export const isValkey: boolean = isInstalled && version.stdout.startsWith("Valkey");
 
 /** Path of a redis-server that is new enough to expire fields of hashes (7.4), if there is one. */
 export const recentRedis: string | undefined = findRecentRedis();
