@@ -9,6 +9,7 @@ import { SqlSessionStore } from "./sql-session-store.ts";
 import { SqlUserIndex } from "./sql-user-index.ts";
 import { checkTableName, DJANGO_TABLE } from "./table-name.ts";
 
+export { discardStalled, type DiscardStalledOptions } from "./pools/discard-stalled.ts";
 export { createSessionTable, type CreateSessionTableOptions } from "./session-table.ts";
 export { createUserTables } from "./user-tables.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { type Failure, isRetryable, toStoreError } from "./store-errors.ts";
+import { type Failure, isTakenBack, toStoreError } from "./store-errors.ts";
 
 const SENT: Failure = { isSent: true, effect: "writes", dialect: "postgres" };
 const errorWith = (properties: object, message = "it says"): Error => Object.assign(new Error(message), properties);
@@ -62,13 +62,13 @@ describe("toStoreError", () => {
   });
 });
 
-describe("isRetryable", () => {
+describe("isTakenBack", () => {
   it.each(["40001", "40P01"])("is what was taken back because of others: %s", (code) => {
-    expect(isRetryable(toStoreError(errorWith({ code }), SENT))).toBe(true);
+    expect(isTakenBack(toStoreError(errorWith({ code }), SENT))).toBe(true);
   });
 
   it.each(["40003", "42P01", "57P01", undefined])("is nothing else: %s", (code) => {
-    expect(isRetryable(toStoreError(errorWith({ code }), SENT))).toBe(false);
-    expect(isRetryable(new Error("any"))).toBe(false);
+    expect(isTakenBack(toStoreError(errorWith({ code }), SENT))).toBe(false);
+    expect(isTakenBack(new Error("any"))).toBe(false);
   });
 });
