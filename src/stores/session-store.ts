@@ -2,6 +2,7 @@ import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import type { Etag } from "../core/etag.ts";
 import type { SessionKey } from "../core/ids.ts";
+import type { TimeZone } from "../core/time-zone.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
 import type { SessionTombstones } from "./session-tombstones.ts";
 import type { UserIndex } from "./user-index.ts";
@@ -131,6 +132,8 @@ export interface StoreContext {
   readonly clock: Clock;
   /** How records are written; `undefined` where the store is made for something else than sessions. */
   readonly format?: RecordFormat | undefined;
+  /** Where Django, with `USE_TZ = False`, has its clocks; `undefined`: `USE_TZ = True`. */
+  readonly timeZone?: TimeZone | undefined;
 }
 
 /** What `redisSessionStore()` and its like return: the store is made when the settings are complete. */

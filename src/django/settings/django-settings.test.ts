@@ -53,6 +53,16 @@ describe("the settings of the seed guide", () => {
     expect(sessions.storeName).toBe("redis");
   });
 
+  test.each([
+    [{}, undefined],
+    [{ USE_TZ: true, TIME_ZONE: "Asia/Tokyo" }, undefined],
+    [{ USE_TZ: null, TIME_ZONE: null }, undefined],
+    [{ USE_TZ: false, TIME_ZONE: "Asia/Tokyo" }, "Asia/Tokyo"],
+    [{ USE_TZ: false }, "America/Chicago"],
+  ])("%o: the local time of the sessions is that of %s", (given, expected) => {
+    expect(read(given).settings.sessions?.timeZone).toBe(expected);
+  });
+
   test("CODEX_SESSION_REDIS_URL is honoured, and it is said that codex-django does not read it", () => {
     const { settings, named } = read({ CODEX_SESSION_REDIS_URL: URL });
     expect(settings.redis).toMatchObject({ session: URL });
@@ -163,6 +173,11 @@ describe("session engines", () => {
     [{ RATELIMIT_USE_CACHE: "nope" }, "django.RATELIMIT_USE_CACHE: expected a name in CACHES"],
     [{ SECRET_KEY: "" }, "django.SECRET_KEY: expected a secret text"],
     [{ SESSION_COOKIE_AGE: 1.5 }, "django.SESSION_COOKIE_AGE: expected a whole number"],
+    [
+      { USE_TZ: false, TIME_ZONE: "Mars/Olympus" },
+      'TIME_ZONE: expected a time zone that Node knows, got "Mars/Olympus"',
+    ],
+    [{ USE_TZ: false, TIME_ZONE: null }, "TIME_ZONE: is None and USE_TZ is False"],
     [
       { SESSION_ENGINE: "redisession.backend", REDIS_SESSION_CONFIG: { SERVER: "nope" } },
       'REDIS_SESSION_CONFIG["SERVER"]: expected the arguments of redis.Redis()',

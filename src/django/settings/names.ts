@@ -63,6 +63,10 @@ export interface DjangoSettings {
   readonly RATELIMIT_CACHE_PREFIX?: string | null | undefined;
   readonly RATELIMIT_FAIL_OPEN?: boolean | null | undefined;
   readonly AUTHENTICATION_BACKENDS?: readonly string[] | null | undefined;
+  /** `false`: the ends of sessions are local time. @defaultValue `true`, as in Django from 5.0 on */
+  readonly USE_TZ?: boolean | null | undefined;
+  /** Whose local time that is. @defaultValue `"America/Chicago"`, as in Django */
+  readonly TIME_ZONE?: string | null | undefined;
   readonly [name: string]: unknown;
 }
 
@@ -114,6 +118,8 @@ const schema = v.looseObject(
     RATELIMIT_CACHE_PREFIX: text,
     RATELIMIT_FAIL_OPEN: flag,
     AUTHENTICATION_BACKENDS: texts,
+    USE_TZ: flag,
+    TIME_ZONE: text,
   },
   "an object with the names of a Django settings module",
 );

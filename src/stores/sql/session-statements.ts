@@ -6,7 +6,7 @@ import type { SessionKey } from "../../core/ids.ts";
 import type { Clearing, Instant } from "./clear-in-batches.ts";
 import type { Build } from "./database.ts";
 import type { SqlDialect } from "./dialect.ts";
-import { toTimestamp } from "./timestamp.ts";
+import type { Timestamps } from "./timestamp.ts";
 
 /** A row of a page of keys. `is_live` is 0 or 1, which some drivers give as text. */
 export interface KeyRow {
@@ -36,10 +36,12 @@ export const EXISTS = 2n;
 export class SessionStatements {
   readonly #table: string;
   readonly #dialect: SqlDialect;
+  readonly #times: Timestamps;
 
-  constructor(table: string, dialect: SqlDialect) {
+  constructor(table: string, dialect: SqlDialect, times: Timestamps) {
     this.#table = table;
     this.#dialect = dialect;
+    this.#times = times;
   }
 
   read(key: SessionKey, now: EpochMilliseconds): Build<{ readonly session_data: string }> {
@@ -61,7 +63,7 @@ export class SessionStatements {
           VALUES (${key}, ${record}, ${this.#time(sql, expiry)})
           ON CONFLICT (session_key) DO UPDATE
           SET session_data = excluded.session_data, expire_date = excluded.expire_date
-          WHERE present.expire_date <= ${this.#time(sql, now)}`;
+          WHERE present.expire_date <= ${this.#now(sql, now)}`;
   }
 
   // Assignments run from left to right and see the ones before: the expiry comes last.
@@ -71,11 +73,11 @@ export class SessionStatements {
       VALUES (${key}, ${record}, ${this.#time(sql, expiry)})
       ON DUPLICATE KEY UPDATE
         session_data = IF(
-          LAST_INSERT_ID(IF(expire_date <= ${this.#time(sql, now)}, 1, ${sql.lit(Number(EXISTS))})) = 1,
+          LAST_INSERT_ID(IF(expire_date <= ${this.#now(sql, now)}, 1, ${sql.lit(Number(EXISTS))})) = 1,
           VALUES(session_data),
           session_data
         ),
-        expire_date = IF(expire_date <= ${this.#time(sql, now)}, VALUES(expire_date), expire_date)`;
+        expire_date = IF(expire_date <= ${this.#now(sql, now)}, VALUES(expire_date), expire_date)`;
   }
 
   /** Inserts a record, or replaces any other. */
@@ -119,7 +121,7 @@ export class SessionStatements {
       const lock = this.#dialect === "sqlite" ? sql`` : sql` FOR UPDATE`;
       return sql<Pick<KeyRow, "session_key">>`
         SELECT session_key FROM ${this.#name(sql)}
-        WHERE session_key IN (${sql.join(keys)}) AND expire_date > ${this.#time(sql, now)} ORDER BY session_key${lock}`;
+        WHERE session_key IN (${sql.join(keys)}) AND expire_date > ${this.#now(sql, now)} ORDER BY session_key${lock}`;
     };
   }
 
@@ -135,17 +137,13 @@ export class SessionStatements {
   /** The next keys in the order of the primary key, expired ones too: so a page is a bounded step. */
   page(after: string, limit: number, now: EpochMilliseconds): Build<KeyRow> {
     return (sql) => sql<KeyRow>`
-      SELECT session_key, CASE WHEN expire_date > ${this.#time(sql, now)} THEN 1 ELSE 0 END AS is_live
+      SELECT session_key, CASE WHEN expire_date > ${this.#now(sql, now)} THEN 1 ELSE 0 END AS is_live
       FROM ${this.#name(sql)} WHERE session_key > ${after} ORDER BY session_key LIMIT ${sql.lit(limit)}`;
   }
 
   /** Deletes records or tombstones that have expired, in batches. One that is renewed meanwhile stays. */
   clearing(what: "records" | "tombstones", limit: number, now: EpochMilliseconds): Clearing {
-    const expired = (
-      sql: Sql,
-      from?: Instant,
-      until: Instant = toTimestamp(now, this.#dialect),
-    ): RawBuilder<unknown> => {
+    const expired = (sql: Sql, from?: Instant, until: Instant = this.#times.writeNow(now)): RawBuilder<unknown> => {
       const isMeant = what === "tombstones" ? sql`LIKE` : sql`NOT LIKE`;
       const isOver = sql`expire_date <= ${this.#cast(sql, until)} AND session_key ${isMeant} ${`${TOMBSTONE_PREFIX}%`}`;
       return from === undefined ? isOver : sql`expire_date >= ${this.#cast(sql, from)} AND ${isOver}`;
@@ -179,11 +177,15 @@ export class SessionStatements {
   }
 
   #isLive(sql: Sql, key: SessionKey, now: EpochMilliseconds): RawBuilder<unknown> {
-    return sql`session_key = ${key} AND expire_date > ${this.#time(sql, now)}`;
+    return sql`session_key = ${key} AND expire_date > ${this.#now(sql, now)}`;
+  }
+
+  #now(sql: Sql, now: EpochMilliseconds): RawBuilder<unknown> {
+    return this.#cast(sql, this.#times.writeNow(now));
   }
 
   #time(sql: Sql, instant: EpochMilliseconds): RawBuilder<unknown> {
-    return this.#cast(sql, toTimestamp(instant, this.#dialect));
+    return this.#cast(sql, this.#times.write(instant));
   }
 
   #cast(sql: Sql, text: Instant): RawBuilder<unknown> {
@@ -209,7 +211,7 @@ export class SessionStatements {
     }
   }
 
-  /** As {@link toTimestamp} writes it. */
+  /** As {@link Timestamps} write it. */
   #boundText(sql: Sql): RawBuilder<unknown> {
     const text = this.#expiryText(sql);
     return this.#dialect === "postgres" ? sql`${text} || '+00'` : text;

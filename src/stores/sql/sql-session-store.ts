@@ -4,16 +4,27 @@ import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts
 import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
 import { hashSessionKey, isSessionKey, type SessionKey } from "../../core/ids.ts";
+import type { TimeZone } from "../../core/time-zone.ts";
 import { RecordTombstones } from "../record-tombstones.ts";
 import type { ClearProgress, CommitResult, CreateResult, RecordWithTtl, SessionStore } from "../session-store.ts";
 import { BATCH_SIZE, clearInBatches } from "./clear-in-batches.ts";
 import type { Build, SqlDatabase } from "./database.ts";
 import { EXISTS, SessionStatements, TOMBSTONE_PREFIX } from "./session-statements.ts";
 import type { SqlUserIndex } from "./sql-user-index.ts";
-import { fromTimestamp } from "./timestamp.ts";
+import { Timestamps } from "./timestamp.ts";
 
 /** How many keys a page of a scan has. */
 const PAGE_SIZE = 1000;
+
+/** What {@link SqlSessionStore} needs. */
+export interface SqlSessionStoreParts {
+  readonly database: SqlDatabase;
+  readonly table: string;
+  readonly clock: Clock;
+  readonly users: SqlUserIndex | undefined;
+  /** Where Django has its clocks, if it writes local time. */
+  readonly timeZone: TimeZone | undefined;
+}
 
 /** The databases count microseconds. */
 const LEAST_TTL: Milliseconds = 0.001;
@@ -31,12 +42,14 @@ export class SqlSessionStore implements SessionStore {
   readonly tombstones: RecordTombstones = new RecordTombstones(this, tombstoneKey);
   readonly #database: SqlDatabase;
   readonly #statements: SessionStatements;
+  readonly #times: Timestamps;
   readonly #clock: Clock;
 
-  constructor(database: SqlDatabase, table: string, clock: Clock, users?: SqlUserIndex) {
+  constructor({ database, table, clock, users, timeZone }: SqlSessionStoreParts) {
     this.users = users;
     this.#database = database;
-    this.#statements = new SessionStatements(table, database.dialect);
+    this.#times = new Timestamps(database.dialect, timeZone);
+    this.#statements = new SessionStatements(table, database.dialect, this.#times);
     this.#clock = clock;
   }
 
@@ -49,7 +62,7 @@ export class SqlSessionStore implements SessionStore {
     const now = this.#clock.now();
     const { rows } = await this.#database.run(this.#statements.readWithExpiry(key, now), deadline, "reads");
     const row = rows[0];
-    return row && { record: row.session_data, ttl: Math.max(fromTimestamp(row.expiry) - now, LEAST_TTL) };
+    return row && { record: row.session_data, ttl: Math.max(this.#times.read(row.expiry) - now, LEAST_TTL) };
   }
 
   async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {

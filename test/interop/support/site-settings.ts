@@ -15,6 +15,8 @@ export interface SiteSettingsOptions {
   readonly cache?: "django-redis" | "codex";
   /** A PostgreSQL server instead of a file of SQLite. */
   readonly postgres?: { readonly host: string; readonly user: string; readonly database: string };
+  /** A MariaDB server instead of a file of SQLite. */
+  readonly mariadb?: { readonly socketPath: string; readonly user: string; readonly database: string };
   /** Further settings, by Django's names, and others than the defaults. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
@@ -46,7 +48,11 @@ export function siteSettings(options: SiteSettingsOptions): Record<string, unkno
   };
 }
 
-function database({ folder, postgres }: SiteSettingsOptions): Record<string, unknown> {
+function database({ folder, postgres, mariadb }: SiteSettingsOptions): Record<string, unknown> {
+  if (mariadb !== undefined) {
+    const { socketPath, user, database: name } = mariadb;
+    return { ENGINE: "django.db.backends.mysql", HOST: socketPath, USER: user, NAME: name };
+  }
   if (postgres === undefined) {
     return {
       ENGINE: "django.db.backends.sqlite3",

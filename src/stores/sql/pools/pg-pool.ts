@@ -80,7 +80,7 @@ class WatchedPgClient implements PostgresPoolClient {
             (error: unknown) => done(error),
           );
         },
-        (error, answer) => (answer === undefined ? reject(error) : resolve(answer)),
+        (error, answer) => (answer === undefined ? reject(asError(error)) : resolve(answer)),
       );
     });
   }
@@ -95,4 +95,8 @@ class WatchedPgClient implements PostgresPoolClient {
     this.#isReleased = true;
     this.#client.release(isDestroyed);
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
