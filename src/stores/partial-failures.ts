@@ -17,10 +17,16 @@ export function throwNotSent(error: unknown): never {
 
 /** For what follows the step that decides: the call has succeeded, whatever becomes of this. */
 export async function harmless(step: Promise<unknown> | undefined): Promise<void> {
+  await settled(step);
+}
+
+/** The answer of such a step; `undefined` when it has failed. */
+export async function settled<Result>(step: Promise<Result> | undefined): Promise<Result | undefined> {
   try {
-    await step;
+    return await step;
   } catch (error) {
     if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
+    return undefined;
   }
 }
 

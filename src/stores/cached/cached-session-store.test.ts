@@ -404,7 +404,7 @@ it("a step before the write that got no answer is no write: the message says so,
   );
   const error: Error = await store.commit(key, "two", etag("one"), HOUR, later()).then(
     () => new Error("It did not fail."),
-    (reason: Error) => reason,
+    (reason: unknown) => reason as Error,
   );
   expect(error).toMatchObject({ outcome: "not-sent" });
   expect(error.message).toMatch(/^Nothing was written/);

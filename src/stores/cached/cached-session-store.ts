@@ -41,7 +41,9 @@ export interface CachedSessionStoreParts {
 }
 
 /** What a writer has put into the place of a copy, and the copy that was there. */
-interface Entered {
+interface Entry {
+  readonly at: string;
+  readonly writer: string;
   readonly mark: string;
   readonly copy: NewValue | undefined;
 }
@@ -60,6 +62,8 @@ interface Entered {
  */
 export class CachedSessionStore implements SessionStore {
   readonly name = "cached";
+  readonly readManyWithTtl?: NonNullable<SessionStore["readManyWithTtl"]>;
+  readonly deleteMany?: NonNullable<SessionStore["deleteMany"]>;
   readonly #cache: CacheStore;
   readonly #database: CacheableSessionStore;
   readonly #namespace: string;
@@ -72,6 +76,9 @@ export class CachedSessionStore implements SessionStore {
     this.#namespace = namespace;
     this.#clock = clock;
     this.#hasCopies = hasCopies;
+    const [readMany, deleteMany] = [database.readManyWithTtl?.bind(database), database.deleteMany?.bind(database)];
+    if (readMany) this.readManyWithTtl = readMany;
+    if (deleteMany) this.deleteMany = (keys, deadline) => this.#deleteMany(keys, deleteMany, deadline);
   }
 
   get users(): UserIndex | undefined {
@@ -179,47 +186,54 @@ export class CachedSessionStore implements SessionStore {
     write: () => Promise<Result>,
     copyOf: (result: Result) => NewValue | undefined,
   ): Promise<Result> {
-    const [at, writer] = [this.#at(key), newNonce()];
-    const { mark, copy } = await this.#enter(at, writer, deadline).catch(throwNotSent);
+    const entry = await this.#enter(key, newNonce(), deadline).catch(throwNotSent);
     try {
       const result = await write();
       // A mark that stays keeps old copies away until the last of them would have ended.
-      await harmless(this.#leave(at, writer, mark, copyOf(result), deadline));
+      await harmless(this.#leave(entry, copyOf(result), deadline));
       return result;
     } catch (error) {
-      if (isNotSent(error)) await this.#takeBack(at, writer, mark, copy, deadline);
+      if (isNotSent(error)) await this.#takeBack(entry, deadline);
       throw error;
     }
   }
 
-  async #enter(at: string, writer: string, deadline: Deadline): Promise<Entered> {
+  async #deleteMany(
+    keys: readonly SessionKey[],
+    deleteInDatabase: NonNullable<SessionStore["deleteMany"]>,
+    deadline: Deadline,
+  ): Promise<readonly SessionKey[]> {
+    const writer = newNonce();
+    const entering = await Promise.allSettled(keys.map((key) => this.#enter(key, writer, deadline)));
+    const entries = entering.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    try {
+      for (const each of entering) if (each.status === "rejected") throwNotSent(each.reason);
+      const deleted = await deleteInDatabase(keys, deadline);
+      await Promise.all(entries.map((entry) => harmless(this.#leave(entry, undefined, deadline))));
+      return deleted;
+    } catch (error) {
+      if (isNotSent(error)) await Promise.all(entries.map((entry) => this.#takeBack(entry, deadline)));
+      throw error;
+    }
+  }
+
+  async #enter(key: SessionKey, writer: string, deadline: Deadline): Promise<Entry> {
+    const at = this.#at(key);
     for (;;) {
       const [held, [ttl]] = await Promise.all([this.#heldAt(at, deadline), this.#cache.ttlMany([at], deadline)]);
       const mark = withWriter(held, writer, this.#clock.now());
       const copy = held !== undefined && isCopy(held) && ttl ? { value: held, ttl } : undefined;
-      if (await this.#put(at, held, { value: mark, ttl: PLACE_TTL }, deadline)) return { mark, copy };
+      if (await this.#put(at, held, { value: mark, ttl: PLACE_TTL }, deadline)) return { at, writer, mark, copy };
     }
   }
 
   /** The mark of a write that was refused goes, also when that has taken all the time that the write had. */
-  async #takeBack(
-    at: string,
-    writer: string,
-    mark: string,
-    copy: NewValue | undefined,
-    { remaining }: Deadline,
-  ): Promise<void> {
-    const leaving = harmless(this.#leave(at, writer, mark, copy, new Deadline(CLEANUP)));
+  async #takeBack(entry: Entry, { remaining }: Deadline): Promise<void> {
+    const leaving = harmless(this.#leave(entry, entry.copy, new Deadline(CLEANUP)));
     await settleWithin<void, void>(leaving, remaining, (resolve) => resolve());
   }
 
-  async #leave(
-    at: string,
-    writer: string,
-    mark: string,
-    copy: NewValue | undefined,
-    deadline: Deadline,
-  ): Promise<void> {
+  async #leave({ at, writer, mark }: Entry, copy: NewValue | undefined, deadline: Deadline): Promise<void> {
     if (isAlone(mark) && (await this.#cache.compareAndSet(at, mark, copy, deadline))) return;
     for (;;) {
       const held = await this.#heldAt(at, deadline);

@@ -14,8 +14,9 @@ export interface KeyRow {
   readonly is_live: number | string;
 }
 
-/** A record and when it expires, as text in UTC. */
+/** A record and when it expires, as text in the form of the column. */
 export interface ExpiringRow {
+  readonly session_key: string;
   readonly session_data: string;
   readonly expiry: string;
 }
@@ -50,8 +51,14 @@ export class SessionStatements {
 
   readWithExpiry(key: SessionKey, now: EpochMilliseconds): Build<ExpiringRow> {
     return (sql) => sql<ExpiringRow>`
-      SELECT session_data, ${this.#expiryText(sql)} AS expiry
+      SELECT session_key, session_data, ${this.#expiryText(sql)} AS expiry
       FROM ${this.#name(sql)} WHERE ${this.#isLive(sql, key, now)}`;
+  }
+
+  readManyWithExpiry(keys: readonly SessionKey[], now: EpochMilliseconds): Build<ExpiringRow> {
+    return (sql) => sql<ExpiringRow>`
+      SELECT session_key, session_data, ${this.#expiryText(sql)} AS expiry
+      FROM ${this.#name(sql)} WHERE session_key IN (${sql.join(keys)}) AND expire_date > ${this.#now(sql, now)}`;
   }
 
   /** Inserts a record, or replaces one that has expired. */

@@ -9,7 +9,7 @@ import { RecordTombstones } from "../record-tombstones.ts";
 import type { ClearProgress, CommitResult, CreateResult, RecordWithTtl, SessionStore } from "../session-store.ts";
 import { BATCH_SIZE, clearInBatches } from "./clear-in-batches.ts";
 import type { Build, SqlDatabase } from "./database.ts";
-import { EXISTS, SessionStatements, TOMBSTONE_PREFIX } from "./session-statements.ts";
+import { EXISTS, type ExpiringRow, SessionStatements, TOMBSTONE_PREFIX } from "./session-statements.ts";
 import type { SqlUserIndex } from "./sql-user-index.ts";
 import { Timestamps } from "./timestamp.ts";
 
@@ -61,8 +61,18 @@ export class SqlSessionStore implements SessionStore {
   async readWithTtl(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined> {
     const now = this.#clock.now();
     const { rows } = await this.#database.run(this.#statements.readWithExpiry(key, now), deadline, "reads");
-    const row = rows[0];
-    return row && { record: row.session_data, ttl: Math.max(this.#times.read(row.expiry) - now, LEAST_TTL) };
+    return rows[0] && this.#withTtl(rows[0], now);
+  }
+
+  async readManyWithTtl(
+    keys: readonly SessionKey[],
+    deadline: Deadline,
+  ): Promise<readonly (RecordWithTtl | undefined)[]> {
+    if (keys.length === 0) return [];
+    const now = this.#clock.now();
+    const { rows } = await this.#database.run(this.#statements.readManyWithExpiry(keys, now), deadline, "reads");
+    const found = new Map(rows.map((row) => [row.session_key, this.#withTtl(row, now)]));
+    return keys.map((key) => found.get(key));
   }
 
   async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
@@ -147,6 +157,10 @@ export class SqlSessionStore implements SessionStore {
   /** The pool is the application's. */
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #withTtl({ session_data: record, expiry }: ExpiringRow, now: EpochMilliseconds): RecordWithTtl {
+    return { record, ttl: Math.max(this.#times.read(expiry) - now, LEAST_TTL) };
   }
 
   async #update(
