@@ -70,6 +70,7 @@ function openSqlSessionStore(options: unknown, context: StoreContext): SessionSt
     clock,
     users: index,
     timeZone: timeZone ?? context.timeZone,
+    hasAnyText: context.format !== undefined && context.format !== "django",
   });
 }
 

@@ -6,6 +6,7 @@ import type { SessionKey } from "../../core/ids.ts";
 import type { Clearing, Instant } from "./clear-in-batches.ts";
 import type { Build } from "./database.ts";
 import type { SqlDialect } from "./dialect.ts";
+import { textValue } from "./text-value.ts";
 import type { Timestamps } from "./timestamp.ts";
 
 /** A row of a page of keys. `is_live` is 0 or 1, which some drivers give as text. */
@@ -67,7 +68,7 @@ export class SessionStatements {
       ? this.#createOnMysql(key, record, expiry, now)
       : (sql) => sql`
           INSERT INTO ${this.#name(sql)} AS present (session_key, session_data, expire_date)
-          VALUES (${key}, ${record}, ${this.#time(sql, expiry)})
+          VALUES (${key}, ${this.#text(sql, record)}, ${this.#time(sql, expiry)})
           ON CONFLICT (session_key) DO UPDATE
           SET session_data = excluded.session_data, expire_date = excluded.expire_date
           WHERE present.expire_date <= ${this.#now(sql, now)}`;
@@ -77,7 +78,7 @@ export class SessionStatements {
   #createOnMysql(key: SessionKey, record: string, expiry: EpochMilliseconds, now: EpochMilliseconds): Build {
     return (sql) => sql`
       INSERT INTO ${this.#name(sql)} (session_key, session_data, expire_date)
-      VALUES (${key}, ${record}, ${this.#time(sql, expiry)})
+      VALUES (${key}, ${this.#text(sql, record)}, ${this.#time(sql, expiry)})
       ON DUPLICATE KEY UPDATE
         session_data = IF(
           LAST_INSERT_ID(IF(expire_date <= ${this.#now(sql, now)}, 1, ${sql.lit(Number(EXISTS))})) = 1,
@@ -92,7 +93,7 @@ export class SessionStatements {
     const isMysql = this.#dialect === "mysql";
     return (sql) => sql`
       INSERT INTO ${this.#name(sql)} (session_key, session_data, expire_date)
-      VALUES (${key}, ${record}, ${this.#time(sql, expiry)})
+      VALUES (${key}, ${this.#text(sql, record)}, ${this.#time(sql, expiry)})
       ${
         isMysql
           ? sql`ON DUPLICATE KEY UPDATE session_data = VALUES(session_data), expire_date = VALUES(expire_date)`
@@ -104,7 +105,7 @@ export class SessionStatements {
   commit(key: SessionKey, record: string, etag: Etag, expiry: EpochMilliseconds, now: EpochMilliseconds): Build {
     return (sql) => sql`
       UPDATE ${this.#name(sql)}
-      SET session_data = ${record}, expire_date = ${this.#noting(sql, expiry)}
+      SET session_data = ${this.#text(sql, record)}, expire_date = ${this.#noting(sql, expiry)}
       WHERE ${this.#isLive(sql, key, now)} AND ${this.#matches(sql, etag)}`;
   }
 
@@ -183,6 +184,10 @@ export class SessionStatements {
     return sql.table(this.#table);
   }
 
+  #text(sql: Sql, record: string): RawBuilder<unknown> {
+    return textValue(sql, record, this.#dialect, "text");
+  }
+
   #isLive(sql: Sql, key: SessionKey, now: EpochMilliseconds): RawBuilder<unknown> {
     return sql`session_key = ${key} AND expire_date > ${this.#now(sql, now)}`;
   }
@@ -235,8 +240,10 @@ export class SessionStatements {
     const length = sql.lit(text.length);
     const position = sql.lit(start < 0 ? start : start + 1);
     switch (this.#dialect) {
-      case "mysql":
-        return sql`SUBSTRING(CAST(session_data AS BINARY), ${position}, ${length}) = CAST(${text} AS BINARY)`;
+      case "mysql": {
+        const bytes = textValue(sql, text, "mysql", "bytes");
+        return sql`SUBSTRING(CAST(session_data AS BINARY), ${position}, ${length}) = CAST(${bytes} AS BINARY)`;
+      }
       case "postgres": {
         const bytes = sql`convert_to(session_data, 'UTF8')`;
         const from = start < 0 ? sql`length(${bytes}) + 1 + ${position}` : position;
