@@ -150,18 +150,18 @@ export class SessionStatements {
   }
 
   /** Deletes records or tombstones that have expired, in batches. One that is renewed meanwhile stays. */
-  clearing(what: "records" | "tombstones", limit: number, now: EpochMilliseconds): Clearing {
+  clearing(what: "records" | "tombstones", now: EpochMilliseconds): Clearing {
     const expired = (sql: Sql, from?: Instant, until: Instant = this.#times.writeNow(now)): RawBuilder<unknown> => {
       const isMeant = what === "tombstones" ? sql`LIKE` : sql`NOT LIKE`;
       const isOver = sql`expire_date <= ${this.#cast(sql, until)} AND session_key ${isMeant} ${`${TOMBSTONE_PREFIX}%`}`;
       return from === undefined ? isOver : sql`expire_date >= ${this.#cast(sql, from)} AND ${isOver}`;
     };
     return {
-      batchEnd: (from) => (sql) =>
+      batchEnd: (from, limit) => (sql) =>
         sql<{ readonly batch_end: Instant }>`
         SELECT ${this.#boundText(sql)} AS batch_end FROM ${this.#name(sql)} WHERE ${expired(sql, from)}
         ORDER BY expire_date LIMIT 1 OFFSET ${sql.lit(limit - 1)}`,
-      deletion: (from, until) => (sql) => this.#delete(sql, expired(sql, from, until), limit),
+      deletion: (from, until, limit) => (sql) => this.#delete(sql, expired(sql, from, until), limit),
     };
   }
 

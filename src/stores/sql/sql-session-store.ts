@@ -7,7 +7,7 @@ import { hashSessionKey, isSessionKey, type SessionKey } from "../../core/ids.ts
 import type { TimeZone } from "../../core/time-zone.ts";
 import { RecordTombstones } from "../record-tombstones.ts";
 import type { ClearProgress, CommitResult, CreateResult, RecordWithTtl, SessionStore } from "../session-store.ts";
-import { BATCH_SIZE, clearInBatches } from "./clear-in-batches.ts";
+import { clearInBatches } from "./clear-in-batches.ts";
 import { CharacterCheck } from "./character-check.ts";
 import type { Build, Effect, SqlDatabase } from "./database.ts";
 import { EXISTS, type ExpiringRow, SessionStatements, TOMBSTONE_PREFIX } from "./session-statements.ts";
@@ -149,13 +149,11 @@ export class SqlSessionStore implements SessionStore {
   /** A step is a batch. Those on the index of users come first, those on tombstones last, and count no records. */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     await this.users?.clearExpired(pageDeadline, () => onProgress?.({ cleared: 0 }));
-    const now = this.#clock.now();
-    const records = this.#statements.clearing("records", BATCH_SIZE, now);
-    const cleared = await clearInBatches(this.#database, records, pageDeadline, (count) =>
-      onProgress?.({ cleared: count }),
-    );
-    const tombstones = this.#statements.clearing("tombstones", BATCH_SIZE, now);
-    await clearInBatches(this.#database, tombstones, pageDeadline, () => onProgress?.({ cleared }));
+    const [now, sweep] = [this.#clock.now(), { database: this.#database, clock: this.#clock, pageDeadline }];
+    const records = this.#statements.clearing("records", now);
+    const cleared = await clearInBatches(records, { ...sweep, onBatch: (count) => onProgress?.({ cleared: count }) });
+    const tombstones = this.#statements.clearing("tombstones", now);
+    await clearInBatches(tombstones, { ...sweep, onBatch: () => onProgress?.({ cleared }) });
     return cleared;
   }
 

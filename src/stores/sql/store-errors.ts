@@ -35,6 +35,11 @@ export function isTakenBack(error: unknown): boolean {
   return state !== undefined && TAKEN_BACK.has(state);
 }
 
+/** Tells whether the database has ended a statement after the time that it gives one. */
+export function tookTooLong(error: unknown): boolean {
+  return error instanceof StoreServiceError && isTooLong(error.cause as Partial<DriverError>);
+}
+
 /** Tells whether nothing was done because of the connection: on another one, the same statement may go well. */
 export function isNewsOfConnection(error: unknown): boolean {
   if (error instanceof StoreServiceError) return isWrongServer(error.cause);
@@ -76,14 +81,18 @@ function answered(details: DriverError, cause: Error, outcome: Outcome): StoreSe
 
 /** Lock waits and bounds of statements: 55P03, 57014; ER_LOCK_WAIT_TIMEOUT, and what ends a statement after its time. */
 const TOOK_TOO_LONG: ReadonlySet<unknown> = new Set(["55P03", "57014", 1205, 1969, 3024]);
+
+function isTooLong({ sqlState, errno }: Partial<DriverError>): boolean {
+  return TOOK_TOO_LONG.has(sqlState) || TOOK_TOO_LONG.has(errno);
+}
+
 const TABLE_MISSING: ReadonlySet<unknown> = new Set(["42P01", "42S02"]);
 
 function adviceFor(details: DriverError): string {
-  const { sqlState, errno, message } = details;
+  const { sqlState, message } = details;
   if (isWrongServer(details))
     return " The server does not write: it is a standby, or was one. Check where the address leads.";
-  if (TOOK_TOO_LONG.has(sqlState) || TOOK_TOO_LONG.has(errno))
-    return " It took longer than the database allows; another transaction may hold the row.";
+  if (isTooLong(details)) return " It took longer than the database allows; another transaction may hold the row.";
   if (!TABLE_MISSING.has(sqlState) && !message.includes("no such table")) return "";
   return message.includes("sojourn_user")
     ? " Call createUserTables(database)."

@@ -3,7 +3,7 @@ import type { RawBuilder, Sql } from "kysely";
 import type { EpochMilliseconds } from "../../core/clock.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import type { IndexedSession, Unlisting, UserIndexRange } from "../user-index.ts";
-import { BATCH_SIZE, type Clearing, type Instant } from "./clear-in-batches.ts";
+import type { Clearing, Instant } from "./clear-in-batches.ts";
 import type { Build } from "./database.ts";
 import type { SqlDialect } from "./dialect.ts";
 import { EPOCH_TABLE, USER_SESSION_TABLE } from "./table-name.ts";
@@ -152,15 +152,12 @@ export class UserStatements {
     const expired = (sql: Sql, from: Instant = -now, until: Instant = now): RawBuilder<unknown> =>
       sql`${sql.ref(column)} BETWEEN ${from} AND ${until}`;
     return {
-      batchEnd: (from) => (sql) =>
+      batchEnd: (from, limit) => (sql) =>
         sql<{ readonly batch_end: Instant }>`
         SELECT ${sql.ref(column)} AS batch_end FROM ${sql.table(table)} WHERE ${expired(sql, from)}
-        ORDER BY ${sql.ref(column)} LIMIT 1 OFFSET ${sql.lit(BATCH_SIZE - 1)}`,
-      deletion: (from, until) => (sql) => {
-        const [isOver, order] = [
-          expired(sql, from, until),
-          sql`ORDER BY ${sql.ref(column)} LIMIT ${sql.lit(BATCH_SIZE)}`,
-        ];
+        ORDER BY ${sql.ref(column)} LIMIT 1 OFFSET ${sql.lit(limit - 1)}`,
+      deletion: (from, until, limit) => (sql) => {
+        const [isOver, order] = [expired(sql, from, until), sql`ORDER BY ${sql.ref(column)} LIMIT ${sql.lit(limit)}`];
         if (this.#dialect === "mysql") return sql`DELETE FROM ${sql.table(table)} WHERE ${isOver} ${order}`;
         const chosen = sql`SELECT ${list(sql, key)} FROM ${sql.table(table)} WHERE ${isOver} ${order}`;
         return sql`DELETE FROM ${sql.table(table)} WHERE (${list(sql, key)}) IN (${chosen}) AND ${isOver}`;
