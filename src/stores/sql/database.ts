@@ -5,7 +5,7 @@ import type { Deadline } from "../../core/deadlines.ts";
 import { type Outcome, StoreConnectionError } from "../../core/errors.ts";
 import { pause, settleWithin } from "../../core/timers.ts";
 import type { SqlDialect } from "./dialect.ts";
-import { currentCall, type PoolCall } from "./pools/current-call.ts";
+import { type PoolCall, runCall } from "./pools/current-call.ts";
 import { isNewsOfConnection, isTakenBack, toStoreError } from "./store-errors.ts";
 
 /** A Kysely of any application: what its tables are is of no interest here. */
@@ -103,7 +103,7 @@ export class SqlDatabase {
     if (deadline.hasPassed) throw tooLate(deadline, "not-sent");
     const call: Call = { deadline, isWatched: false, isSent: false, isAbandoned: false };
     try {
-      const sent = currentCall.run(call, () => this.#send(act, call));
+      const sent = runCall(call, () => this.#send(act, call));
       const answer = await settleWithin<Result, typeof OVER>(sent, deadline.remaining, (resolve) => resolve(OVER));
       if (answer !== OVER) return answer;
     } catch (error) {

@@ -5,6 +5,7 @@ import { systemClock } from "../../../core/clock.ts";
 import { type Duration, durationSchema } from "../../../core/durations.ts";
 import { ImproperlyConfigured } from "../../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../../core/settings.ts";
+import { trackCalls } from "./current-call.ts";
 import { type Mysql2Pool, WatchedMysqlPool } from "./mysql-pool.ts";
 import { type PgPool, WatchedPgPool } from "./pg-pool.ts";
 import { PoolHealth } from "./pool-health.ts";
@@ -41,6 +42,7 @@ export function discardStalled(
   options: DiscardStalledOptions = {},
 ): PostgresPool | MysqlPool {
   const { queryTimeout } = parseSettings(optionsSchema, options, "discardStalled");
+  trackCalls();
   const health = new PoolHealth(systemClock, queryTimeout);
   if (isMysql2Pool(pool)) return new WatchedMysqlPool(pool, health);
   if (isPgPool(pool)) return new WatchedPgPool(pool, health);

@@ -33,7 +33,7 @@ export class WatchedMysqlPool implements MysqlPool {
   }
 
   getConnection(callback: (error: unknown, connection: MysqlPoolConnection) => void): void {
-    const call = currentCall.getStore();
+    const call = currentCall();
     if (call !== undefined) call.isWatched = true;
     this.#take(callback);
   }

@@ -31,7 +31,7 @@ export class WatchedPgPool implements PostgresPool {
 
   /** Each turn takes a connection out of the pool that is not trusted, so it ends with a new one at the latest. */
   async connect(): Promise<PostgresPoolClient> {
-    const call = currentCall.getStore();
+    const call = currentCall();
     if (call !== undefined) call.isWatched = true;
     for (;;) {
       const client = this.#watched(await this.#pool.connect());

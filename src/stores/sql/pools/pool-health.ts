@@ -42,7 +42,7 @@ export class PoolHealth {
 
   /** How long the statement that is being sent may take; `undefined`: as long as it likes. */
   get span(): Milliseconds | undefined {
-    const deadline = currentCall.getStore()?.deadline;
+    const deadline = currentCall()?.deadline;
     return deadline === undefined ? this.#queryTimeout : deadline.remaining + GRACE;
   }
 
