@@ -316,3 +316,78 @@ test("a new key that another request has made is not told of while the store can
   await late.request(({ userId }) => expect(userId).toBe("7"));
   expect(late.cookie).toBe(browser.cookie);
 });
+
+describe("a renewal that is given up halfway leaves a second record of the session behind", () => {
+  /** A login, a day later a renewal whose last step does not reach the store, and then a change of the session. */
+  async function openHalfway(settings: Parameters<typeof setUp>[0] = {}) {
+    const opened = await setUp({ renewEvery: "24h", ...settings });
+    const { browser, clock, faults } = opened;
+    await browser.request((session) => session.login(7));
+    const old = browser.cookie;
+    clock.advance(25 * 3_600_000);
+    faults.next = { method: "deleteIfMatch", when: "before", error: LOST(), times: 2 };
+    await browser.request(() => {});
+    expect(faults.next).toBeUndefined();
+    expect(browser.cookie).toBe(old);
+    await browser.request((session) => (session.data["n"] = 2));
+    expect(browser.cookie).toBe(old);
+    return opened;
+  }
+
+  test("which is not found once the session has made room for another one", async () => {
+    const { browser, sessions } = await openHalfway({ maxPerUser: 1 });
+    await new Browser(sessions).request((session) => session.login(7));
+    await browser.request(({ isNew }) => expect(isNew).toBe(true));
+    expect(await sessions.revokeUser(7)).toBe(1);
+  });
+
+  test("which is not found once the session has ended by its own expiry, set afterwards", async () => {
+    const { browser, clock } = await openHalfway();
+    await browser.request((session) => session.setExpiry(20));
+    await browser.request(({ data }) => expect(data["n"]).toBe(2));
+    clock.advance(21_000);
+    await browser.request(({ isNew }) => expect(isNew).toBe(true));
+  });
+
+  test("which a late login with a key of before does not join", async () => {
+    const { browser, sessions, clock, faults } = await setUp({ renewEvery: "30s" });
+    const late = new Browser(sessions, browser.cookie);
+    await browser.request((session) => session.login(7));
+    clock.advance(31_000);
+    faults.next = { method: "deleteIfMatch", when: "before", error: LOST(), times: 2 };
+    await browser.request(() => {});
+    await browser.request((session) => (session.data["n"] = 2));
+    await late.request(async (session) => {
+      await session.login(7);
+      expect(session.data["n"]).toBe(2);
+    });
+    expect(late.cookie).toBe(browser.cookie);
+  });
+
+  test.each(["login", "cycleKey"] as const)("which goes once the session has another key by %s", async (how) => {
+    const { browser, sessions } = await openHalfway();
+    await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));
+    await browser.request(({ data }) => expect(data["n"]).toBe(2));
+    expect(await sessions.revokeUser(7)).toBe(1);
+  });
+
+  test("and a session goes on for which another renewal was under way when its expiry was set", async () => {
+    const { browser, sessions, clock, store, otherProcess } = await setUp({ renewEvery: "24h" });
+    await browser.request((session) => session.login(7));
+    clock.advance(25 * 3_600_000);
+    const renewing = new Browser(sessions, browser.cookie);
+    const original = store.deleteIfMatch.bind(store);
+    store.deleteIfMatch = async (...args) => {
+      store.deleteIfMatch = original;
+      // While the new record is there and the old one is not yet gone.
+      const session = await otherProcess().open(browser.cookie);
+      session.setExpiry(20);
+      await session.save();
+      return original(...args);
+    };
+    await renewing.request((session) => (session.data["mine"] = 1));
+    await renewing.request(({ data, userId }) => expect([data["mine"], userId]).toStrictEqual([1, "7"]));
+    clock.advance(21_000);
+    await renewing.request(({ isNew }) => expect(isNew).toBe(true));
+  });
+});

@@ -1,5 +1,6 @@
 import type { Deadline } from "../core/deadlines.ts";
 import { SessionInterrupted, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import type { SessionKey } from "../core/ids.ts";
 import { throwUnknown } from "../stores/partial-failures.ts";
 import { userIdOf } from "./auth.ts";
 import { type Departure, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
@@ -21,7 +22,7 @@ export interface Move {
  * - `"moved"`: the session has a new key.
  * - `"ended"`: the session's own expiry has come, so the old record was deleted and no new one made.
  * - `"gone"`: there was no session any more.
- * - `"kept"`: another request is renewing the key, or has just done so.
+ * - `"kept"`: the session keeps its key, since another request is renewing it or has just done so, or an expiry was set that is near.
  */
 export type MoveResult =
   | { readonly status: "moved"; readonly stored: StoredSession }
@@ -49,6 +50,7 @@ export class KeyMove {
   /** Tombstone of the old key before the move. */
   #previous: Departure | undefined;
   #isSourceGone = false;
+  #isTargetGone = false;
 
   constructor(
     writer: RecordWriter,
@@ -81,7 +83,8 @@ export class KeyMove {
   async #run(): Promise<MoveResult | Renewed> {
     for (;;) {
       await this.#prepare();
-      if (this.#move.reason === "renewed" && this.#previous !== undefined) return { status: "kept" };
+      if (this.#move.reason === "renewed" && (this.#previous !== undefined || this.#isTargetGone))
+        return { status: "kept" };
       if (this.#isSourceGone) return await this.#meetAbsence();
       const { at, version } = this.#source;
       const isRemembered = this.#isAnnounced && this.#moved?.isShared === true;
@@ -109,8 +112,10 @@ export class KeyMove {
   /** Replaces the new record, which is not in use yet. */
   async #rewrite(target: StoredSession, record: SessionRecord): Promise<StoredSession | undefined> {
     const result = await this.#writer.replace(target, record, this.#deadline);
-    if (result.status !== "committed") throw new SessionInterrupted();
-    return result.version && { ...target, version: result.version };
+    if (result.status === "committed") return result.version && { ...target, version: result.version };
+    if (this.#move.reason !== "renewed") throw new SessionInterrupted();
+    this.#isTargetGone = true;
+    return target;
   }
 
   /**
@@ -133,10 +138,20 @@ export class KeyMove {
   }
 
   async #complete(): Promise<MoveResult> {
-    await this.#writer.unlist(this.#source.at, this.#source.version.record, this.#deadline);
+    await this.#unlistSource();
     if (this.#target === undefined) return { status: "ended" };
     const isOver = (await this.#linkFromLoser(this.#target)) === "ended";
     return isOver ? { status: "gone" } : { status: "moved", stored: this.#target };
+  }
+
+  async #unlistSource(): Promise<void> {
+    const { at, version } = this.#source;
+    // Of a renewal that was given up halfway.
+    const second = this.#previous?.reason === "renewed" ? this.#previous.at : undefined;
+    if (second !== undefined) await this.#takeAway({ at: second, version }).catch(() => {});
+    await (this.#target && this.#move.creation.takesPlace === true
+      ? this.#writer.relist(at, this.#target.at, version.record, this.#deadline)
+      : this.#writer.unlist(at, version.record, this.#deadline));
   }
 
   /**
@@ -174,8 +189,9 @@ export class KeyMove {
     if (this.#target === undefined || this.#move.reason === "renewed") return true;
     const first = await this.#moved?.add(this.#target, to, "renewed", this.#deadline);
     if (first === undefined) return true;
-    await this.#writer.delete(to.at, this.#deadline);
-    await this.#moved?.end(refOf(to.at), "ended", this.#deadline, (next) => this.#writer.delete(next, this.#deadline));
+    const end = async (at: SessionKey): Promise<void> => this.#takeAway({ at, version: this.#source.version });
+    await end(to.at);
+    await this.#moved?.end(refOf(to.at), "ended", this.#deadline, end);
     return false;
   }
 
@@ -196,7 +212,7 @@ export class KeyMove {
   }
 
   /** It stays listed where it could not be deleted, so that a revocation of the user finds it. */
-  async #takeAway({ at, version }: StoredSession): Promise<void> {
+  async #takeAway({ at, version }: Pick<StoredSession, "at" | "version">): Promise<void> {
     await this.#writer.delete(at, this.#deadline);
     await this.#writer.unlist(at, version.record, this.#deadline);
   }

@@ -9,7 +9,7 @@ import { MovedKeys } from "./moved-keys.ts";
 import { makeCodec } from "./record-codec.ts";
 import { SessionRecords } from "./session-records.ts";
 import type { ResolvedSessionSettings } from "./session-settings.ts";
-import { UserSessions } from "./user-sessions.ts";
+import { UserSessions, type UserSessionsOptions } from "./user-sessions.ts";
 import { Versions } from "./versions.ts";
 
 // Where reading does not extend a session, this is how often the list of devices hears that it was seen.
@@ -30,6 +30,7 @@ export function checkFormat(
 export function makeRecords(
   store: SessionStore,
   users: UserSessions | undefined,
+  moved: MovedKeys | undefined,
   settings: ResolvedSessionSettings,
   context: Secrets & { readonly clock: Clock },
 ): SessionRecords {
@@ -37,7 +38,6 @@ export function makeRecords(
   const codec = makeCodec(settings, context);
   const { clock } = context;
   const versions = new Versions({ codec, clock, timeouts, maxBytes, dataVersion: dataSchema.version });
-  const moved = store instanceof CarriedRecords ? undefined : makeMovedKeys(store, clock);
   return new SessionRecords({ store, versions, users, moved, storedKeyOf: hashKeys ? hashSessionKey : (key) => key });
 }
 
@@ -45,14 +45,17 @@ export function makeUserSessions(
   store: SessionStore,
   clock: Clock,
   { maxPerUser, touchEvery }: ResolvedSessionSettings,
+  moved: MovedKeys | undefined,
 ): UserSessions | undefined {
   const slack = (touchEvery ?? SEEN_EVERY) + LEAST_SLACK;
-  if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack });
+  const secondOf: UserSessionsOptions["secondOf"] = async (at, deadline) => moved?.secondOf(at, deadline);
+  if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack, secondOf });
   if (maxPerUser === undefined) return undefined;
   throw new ImproperlyConfigured("sessions.maxPerUser", noIndex(store));
 }
 
-function makeMovedKeys(store: SessionStore, clock: Clock): MovedKeys {
+export function makeMovedKeys(store: SessionStore, clock: Clock): MovedKeys | undefined {
+  if (store instanceof CarriedRecords) return undefined;
   if (store.tombstones) return new MovedKeys(store.tombstones, true);
   process.emitWarning(
     `The store "${store.name}" cannot remember which keys have moved or ended, so each process remembers its own: a request ` +

@@ -91,6 +91,12 @@ export class MovedKeys {
     return parse(await this.#tombstones.add(nameOf(refOf(from.at)), text, REMEMBERED_MS, deadline));
   }
 
+  /** Returns the storage key of the new record of a renewal, which may have been given up halfway. */
+  async secondOf(at: SessionKey, deadline: Deadline): Promise<SessionKey | undefined> {
+    const departure = await this.find(at, deadline);
+    return departure?.reason === "renewed" ? departure.at : undefined;
+  }
+
   /** Remembers a move in the place of whatever is remembered of the old key. */
   replace(from: SessionPlace, to: SessionPlace, reason: MoveReason, deadline: Deadline): Promise<void> {
     return this.#tombstones.replace(nameOf(refOf(from.at)), format(from, to, reason), REMEMBERED_MS, deadline);

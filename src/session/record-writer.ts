@@ -166,6 +166,12 @@ export class RecordWriter {
     if (userId !== undefined) await this.#users?.forget(userId, at, deadline).catch(() => {});
   }
 
+  /** Notes on the user's list that a session has a new key. A failure undoes nothing, as of {@link unlist}. */
+  async relist(old: SessionKey, by: SessionKey, record: SessionRecord, deadline: Deadline): Promise<void> {
+    const userId = userIdOf(record);
+    if (userId !== undefined) await this.#users?.replace(userId, old, by, deadline).catch(() => {});
+  }
+
   #listingOf({ at }: SessionPlace, record: SessionRecord, userAgent: string | undefined): Listing | undefined {
     const userId = this.#users && userIdOf(record);
     if (userId === undefined) return undefined;

@@ -8,9 +8,18 @@ import type { SessionStore } from "../stores/session-store.ts";
 import { userIdOf } from "./auth.ts";
 import { KeyMove, type Move, type MoveResult } from "./key-move.ts";
 import { KeyQueue } from "./key-queue.ts";
-import { type Departure, type EndReason, MAX_HOPS, type MovedKeys, placeOf, type SessionPlace } from "./moved-keys.ts";
+import {
+  type Departure,
+  type EndReason,
+  MAX_HOPS,
+  type MovedKeys,
+  placeOf,
+  REMEMBERED_MS,
+  type SessionPlace,
+} from "./moved-keys.ts";
 import { RecordWriter, type StoredSession } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
+import { EXPIRY_KEY } from "./timeouts.ts";
 import { type Creation, isRef, type ListedState, refOf, type UserSessions } from "./user-sessions.ts";
 import type { Version, Versions } from "./versions.ts";
 
@@ -113,6 +122,8 @@ export class SessionRecords {
       const reason: Departure["reason"] = isOfLogin ? "login" : departure.reason;
       followed = { reason, to, left: followed ? [...followed.left, place] : [place] };
       place = reason === "renewed" || reason === "login" ? to : undefined;
+      // As long as there is a record, a renewal of its key is under way, or was given up.
+      if (await this.isStoredAt(place?.at, deadline)) break;
     }
     return followed;
   }
@@ -185,6 +196,7 @@ export class SessionRecords {
           const { version } = written;
           if (newest.at === stored.at) leave(version);
           if (version === undefined) await this.#noteEnd(newest, deadline);
+          else if (this.#mayEndBefore(newest.version.record, record)) await this.#endSecond(newest.at, deadline);
           return { stored: version && { ...newest, version }, hasOthers, isWritten: true };
         }
         newest =
@@ -247,7 +259,7 @@ export class SessionRecords {
 
   /** Ends what a session has moved to whose record was deleted. @param ref Names that session; see `sessions.ofUser`. */
   async endSuccessors(ref: string, reason: EndReason, deadline: Deadline): Promise<void> {
-    await this.#moved?.end(ref, reason, deadline, (next) => this.#writer.delete(next, deadline));
+    await this.#moved?.end(ref, reason, deadline, (next) => this.#endAt(next, deadline));
   }
 
   /**
@@ -263,7 +275,7 @@ export class SessionRecords {
       if (at === undefined) return undefined;
       next = refOf(at);
       if ((await this.listedState(at, userId, deadline)) !== "live") continue;
-      await this.#writer.delete(at, deadline);
+      await this.#endAt(at, deadline);
       await this.endSuccessors(next, "revoked", deadline);
       return at;
     }
@@ -337,6 +349,32 @@ export class SessionRecords {
       }
       return { status: "gone" };
     });
+  }
+
+  /** Deletes a record that is known by its key alone, and takes it off its user's list, where it would take room. */
+  async #endAt(at: SessionKey, deadline: Deadline): Promise<void> {
+    const text = this.#users && (await this.#store.read(at, deadline));
+    await this.#writer.delete(at, deadline);
+    const version = text === undefined ? "absent" : this.#versions.decode(text, at);
+    if (typeof version !== "string") await this.#writer.unlist(at, version.record, deadline);
+  }
+
+  /** Whether an expiry was set that comes while a renewal from before may still be remembered. */
+  #mayEndBefore(before: SessionRecord, after: SessionRecord): boolean {
+    const [old, expiry] = [before, after].map(({ members }) => members.get(EXPIRY_KEY)?.text);
+    return expiry !== old && this.#versions.timeToLive(after) < REMEMBERED_MS;
+  }
+
+  /**
+   * Deletes the new record of a renewal that was given up halfway: once the old record ends, its key would lead there. The one of a
+   * renewal that is under way goes as well, since this write came before its end; that session keeps its old key.
+   */
+  async #endSecond(at: SessionKey, deadline: Deadline): Promise<void> {
+    const end = async (): Promise<void> => {
+      const second = await this.#moved?.secondOf(at, deadline);
+      if (second !== undefined) await this.#endAt(second, deadline);
+    };
+    await harmless(end());
   }
 
   /** The session has ended by its own expiry, which is acknowledged: what follows can fail no more. */

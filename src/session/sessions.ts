@@ -13,7 +13,14 @@ import { CarriedRecords } from "./carried-records.ts";
 import { CookieCarrier, warnOfLostUpdates } from "./cookie-carrier.ts";
 import { CookieWriter } from "./cookie-writer.ts";
 import { isOnInvalid, type OnInvalid } from "./data-schema.ts";
-import { checkFormat, makeRecords, makeUserSessions, noIndex, SEEN_EVERY } from "./make-session-records.ts";
+import {
+  checkFormat,
+  makeMovedKeys,
+  makeRecords,
+  makeUserSessions,
+  noIndex,
+  SEEN_EVERY,
+} from "./make-session-records.ts";
 import { PlainHttp } from "./plain-http.ts";
 import { policyOf, type SessionPolicy } from "./policy.ts";
 import type { RequestFacts, SessionScope } from "./request-contract.ts";
@@ -110,10 +117,11 @@ export class Sessions<Data extends object = UntypedData> {
       : store({ projectName, redis, clock, format: resolved.format, timeZone: timeouts.zone });
     if (!isCarried) checkFormat(resolved, this.#store);
     this.policy = policyOf(resolved, this.#store);
-    this.#users = makeUserSessions(this.#store, clock, resolved);
+    const moved = makeMovedKeys(this.#store, clock);
+    this.#users = makeUserSessions(this.#store, clock, resolved, moved);
     this.#cursors = new UserCursors(context);
     this.#services = {
-      records: makeRecords(this.#store, this.#users, resolved, context),
+      records: makeRecords(this.#store, this.#users, moved, resolved, context),
       clock,
       timeouts,
       deadline,

@@ -432,7 +432,8 @@ describe("revokeUser", () => {
   test("a creation that began before it under an epoch of old does not outlive it, however late it goes on", async () => {
     const { store, clock } = openHarness();
     const index = store.users as UserIndex;
-    const users = new UserSessions({ store, index, clock, maxPerUser: undefined, slack: 1000 });
+    const secondOf = async () => undefined;
+    const users = new UserSessions({ store, index, clock, maxPerUser: undefined, slack: 1000, secondOf });
     const creation = { userAgent: undefined, epoch: users.epochOf("1", anyDeadline()) };
     await users.revokeAll("1", undefined, { pageDeadline: anyDeadline, onEnded: () => {} });
     const listing = { userId: "1", key: newSessionKey(), createdAt: undefined, ttl: 1000, userAgent: undefined };
@@ -648,6 +649,59 @@ describe("maxPerUser", () => {
       await laptop.request(rival).catch(() => {});
       expect(store.deleteIfMatch).toBe(original);
       await phone.request(({ userId }) => expect(userId).toBe("1"));
+    },
+  );
+
+  test.each(["deleteIfMatch", "read"] as const)(
+    "counts a session once while its key is being renewed: a login elsewhere before its %s ends neither it nor another one",
+    async (method) => {
+      const harness = openHarness({ maxPerUser: 3, renewEvery: "1h" });
+      const { sessions, store, clock } = harness;
+      const [phone, laptop] = [new Browser(sessions), new Browser(sessions)];
+      for (const browser of [phone, laptop]) {
+        await browser.request((session) => session.login(1));
+        clock.advance(1000);
+      }
+      clock.advance(2 * 3_600_000);
+      const request = phone.begin();
+      const session = await request.session();
+      session.data["n"] = 1;
+      const tablet = new Browser(harness.otherProcess());
+      const original = store[method].bind(store) as (...args: never[]) => Promise<never>;
+      store[method] = async (...args: never[]) => {
+        store[method] = original;
+        await tablet.request((other) => other.login(1));
+        return original(...args);
+      };
+      await request.finish();
+      expect(store[method]).toBe(original);
+      expect(tablet.cookie).toBeDefined();
+      for (const browser of [phone, laptop, tablet]) {
+        await browser.request(({ userId }) => expect(userId).toBe("1"));
+      }
+      expect(await phone.request(({ data }) => data["n"])).toBe(1);
+      await new Browser(sessions).request((other) => other.login(1));
+      await phone.request(({ isNew }) => expect(isNew).toBe(true));
+    },
+  );
+
+  test.each(["logout", "revoke", "logout of a late request"] as const)(
+    "counts no session that has ended under a key which it got meanwhile: %s",
+    async (how) => {
+      const harness = openHarness({ renewEvery: "1h" });
+      const { sessions, clock } = harness;
+      const browser = new Browser(sessions);
+      await browser.request((session) => session.login(1));
+      const late = new Browser(harness.otherProcess(), browser.cookie);
+      const request = late.begin();
+      if (how === "logout") await request.session();
+      const { ref = "" } = await sessions.open(browser.cookie);
+      clock.advance(2 * 3_600_000);
+      await browser.request(() => {});
+      expect(browser.cookie).not.toBe(late.cookie);
+      await (how === "revoke" ? sessions.revoke(1, ref) : (await request.session()).logout());
+      await browser.request(({ isNew }) => expect(isNew).toBe(true));
+      expect(await keysOf(harness)).toStrictEqual([]);
     },
   );
 

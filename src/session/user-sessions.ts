@@ -52,8 +52,8 @@ export interface Creation {
   /** The key, in the store, of the session that goes once the new one is there. */
   replaces?: SessionKey;
   /**
-   * Whether that one is the same user's, so that none has to make room. Two requests may give it a new key at the same time: then
-   * both new ones are listed for a moment, until one of them is taken away.
+   * Whether that one is the same user's, so that none has to make room: the new one counts once the old one is gone. Two requests
+   * may give it a new key at the same time: then both new ones are listed for a moment, until one of them is taken away.
    */
   takesPlace?: boolean;
 }
@@ -87,6 +87,8 @@ export interface UserSessionsOptions {
   readonly maxPerUser: number | undefined;
   /** How much longer than its record an entry is kept: more than the time between two notes of a session in use. */
   readonly slack: Milliseconds;
+  /** Returns the storage key of a second record of a session, which a renewal may have left that was given up halfway. */
+  readonly secondOf: (at: SessionKey, deadline: Deadline) => Promise<SessionKey | undefined>;
 }
 
 // A creation ends with its deadline; an hour is longer than any that is sensible.
@@ -108,13 +110,15 @@ export class UserSessions {
   readonly #clock: Clock;
   readonly #maxPerUser: number | undefined;
   readonly #slack: Milliseconds;
+  readonly #secondOf: UserSessionsOptions["secondOf"];
 
-  constructor({ store, index, clock, maxPerUser, slack }: UserSessionsOptions) {
+  constructor({ store, index, clock, maxPerUser, slack, secondOf }: UserSessionsOptions) {
     this.#store = store;
     this.#index = index;
     this.#clock = clock;
     this.#maxPerUser = maxPerUser;
     this.#slack = slack;
+    this.#secondOf = secondOf;
   }
 
   /** The user's epoch, for {@link Creation}: a session that is created later under it does not outlive a revocation from now on. */
@@ -142,6 +146,7 @@ export class UserSessions {
     const limits = {
       most: takesPlace ? undefined : this.#maxPerUser,
       replaces,
+      isWaiting: takesPlace,
       slack: this.#slack,
       now: this.#clock.now(),
     };
@@ -158,6 +163,11 @@ export class UserSessions {
   /** Notes that a session was seen, and lists it if it is not listed yet: Django's are not. */
   async see(listing: Listing, deadline: Deadline): Promise<void> {
     await this.#index.put(listing.userId, this.#entryOf(listing), this.#clock.now(), deadline);
+  }
+
+  /** Notes that a session has a new key, under which it is listed: the old record is deleted. */
+  replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void> {
+    return this.#index.replace(userId, old, by, deadline);
   }
 
   /** Takes a session off the list, whose record is deleted. */
@@ -275,7 +285,9 @@ export class UserSessions {
   async #evict({ userId, key }: Listing, evicted: readonly SessionKey[], deadline: Deadline): Promise<void> {
     if (evicted.length === 0) return;
     try {
-      await deleteRecords(this.#store, evicted, () => deadline);
+      const absent = new Set(await deleteRecords(this.#store, evicted, () => deadline));
+      const ended = evicted.filter((each) => !absent.has(each));
+      await Promise.all(ended.map((each) => this.#endSecond(userId, each, deadline)));
     } catch (cause) {
       // There will be no record: left alone, the entry would take room until it ends.
       await this.#unlist(userId, [key], deadline);
@@ -284,10 +296,20 @@ export class UserSessions {
     await this.#unlist(userId, evicted, deadline);
   }
 
+  /** The key of a session that has ended would lead to its second record. */
+  async #endSecond(userId: string, key: SessionKey, deadline: Deadline): Promise<void> {
+    const second = await this.#secondOf(key, deadline);
+    if (second !== undefined) await this.#endRecord(userId, second, deadline);
+  }
+
   async #undo({ userId, key }: Listing, deadline: Deadline): Promise<never> {
+    await this.#endRecord(userId, key, deadline);
+    throw new SessionInterrupted();
+  }
+
+  async #endRecord(userId: string, key: SessionKey, deadline: Deadline): Promise<void> {
     await this.#store.delete(key, deadline);
     await this.#unlist(userId, [key], deadline);
-    throw new SessionInterrupted();
   }
 
   async #dropGone(userId: string, gone: readonly IndexedSession[], deadline: Deadline): Promise<void> {

@@ -27,6 +27,13 @@ export interface UserIndexLimits {
   readonly most: number | undefined;
   /** A session that goes once the new one is there: it counts for nothing, and does not make room. */
   readonly replaces?: SessionKey | undefined;
+  /**
+   * Whether the new entry waits for {@link UserIndex.replace}. Until then it counts for nothing, makes no other session make
+   * room, and does not make room itself, since the session is still counted under its old key.
+   *
+   * @defaultValue `false`
+   */
+  readonly isWaiting?: boolean | undefined;
 }
 
 /** Answer of {@link UserIndex.add}. */
@@ -59,7 +66,7 @@ export interface UserIndexRange {
 
 /** Part of a list. */
 export interface UserIndexPage {
-  /** Those that are kept longest come first. */
+  /** Those that wait for {@link UserIndex.replace} come first, then those that are kept longest. */
   readonly sessions: readonly IndexedSession[];
   /** Leads to the next page of the part; `undefined` after the last one. It may hold a session key. */
   readonly next: string | undefined;
@@ -112,10 +119,13 @@ export interface UserIndex {
   check(userId: string, key: SessionKey, deadline: Deadline): Promise<UserIndexCheck>;
 
   /**
-   * Lists a session, or renews its entry: the earlier `createdAt` and the later `keepUntil` stay. It tells nobody to make
-   * room.
+   * Lists a session, or renews its entry: the earlier `createdAt` and the later `keepUntil` stay. It tells no session to make
+   * room. An entry that waits counts from then on.
    */
   put(userId: string, session: IndexedSession, now: EpochMilliseconds, deadline: Deadline): Promise<void>;
+
+  /** Takes a session off the list, and lets the entry count that waits to take its place. */
+  replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void>;
 
   /** Takes sessions off the list, at most {@link LARGEST_PAGE}. */
   remove(userId: string, sessions: readonly Unlisting[], deadline: Deadline): Promise<void>;
@@ -131,6 +141,17 @@ export interface UserIndex {
    * @param ttl How long it has to be kept at least.
    */
   revoke(userId: string, epoch: string, ttl: Milliseconds, deadline: Deadline): Promise<void>;
+}
+
+/**
+ * Distance from the end of an entry to the number by which an engine sorts it while it waits. Beyond any end, which are at
+ * most those of Python's year 9999 (2.5e14 ms), and exact below 2^53.
+ */
+export const WAITING: number = 1e15;
+
+/** When an entry ends, by the number that sorts it: below zero where the session has to make room. */
+export function endOf(order: number): EpochMilliseconds {
+  return Math.abs(order) % WAITING;
 }
 
 /** Facts of a session by which those that make room are chosen. */

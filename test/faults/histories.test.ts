@@ -1,6 +1,8 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { RedisServer, describeWithRedis } from "../support/redis-server.ts";
-import { isSoak, scaled } from "../support/scale.ts";
+import { isSoak, scaled, seed } from "../support/scale.ts";
 import { checkHistory } from "./history/check.ts";
 import type { History, Operation } from "./history/history.ts";
 import { recordHistory } from "./history/record-history.ts";
@@ -26,6 +28,15 @@ function isRenewal({ kind, key, setCookie = "", isStranger = true }: Operation):
   return !isStranger && !MAKES_KEY.has(kind) && setCookie !== "" && setCookie !== key;
 }
 
+/** For a closer look: `SOJOURN_HISTORIES` names a folder. */
+function keep(fault: Fault, history: History): void {
+  const folder = process.env["SOJOURN_HISTORIES"];
+  if (folder === undefined) return;
+  const [final, foundKeys] = [[...history.final], [...(history.foundKeys ?? [])]];
+  const text = JSON.stringify({ ...history, final: final.map(([key, saw]) => [key, saw ?? null]), foundKeys });
+  writeFileSync(join(folder, `${fault.replaceAll(" ", "-")}-${seed}.json`), text);
+}
+
 /** A soak says what it has seen. */
 function report(fault: Fault, history: History, strikes: number, findings: Record<string, readonly string[]>): void {
   const { operations, pauses } = history;
@@ -46,6 +57,7 @@ describeWithRedis("histories of sessions that two processes share", () => {
       onTestFinished(() => server.stop());
       const { history, reports, strikes, leakedSockets } = await recordHistory(fault, server.port, OPERATIONS);
       const findings = checkHistory(history, DEADLINE);
+      keep(fault, history);
       if (isSoak) report(fault, history, strikes, { ...findings });
 
       expect(findings).toStrictEqual({

@@ -1,6 +1,7 @@
 --[[ user-index-add: lists a session of a user, and tells which others have to make room.
 
-     KEYS[1]  the user's list, a sorted set: session key -> when its entry ends, epoch ms; below zero when it has to make room
+     KEYS[1]  the user's list, a sorted set: session key -> when its entry ends, epoch ms; below zero when it has to make
+              room, and 1e15 more while it waits to take the place of another one
      KEYS[2]  details, a hash: session key -> created|last seen|device (times in epoch ms), and epoch
      ARGV[1]  the session's key and ARGV[2] its details
      ARGV[3]  when its entry ends, epoch ms
@@ -10,6 +11,7 @@
      ARGV[7]  key of a session that goes once this one is there, or empty: it counts for nothing and stays
      ARGV[8]  most sessions to tell to make room
      ARGV[9]  among how many of those that end first the oldest are looked for
+     ARGV[10]  1 where the session waits to take the place of another one: it makes no other make room, nor room itself
 
      Result: the user's epoch (empty until the first revocation), then the keys that have to make room.
      Keeps: of all who add at the same time, no more than the allowed number count. What has to make room stays listed.
@@ -18,10 +20,11 @@ local list, details = KEYS[1], KEYS[2]
 local key, replaces = ARGV[1], ARGV[7]
 local now, most = tonumber(ARGV[4]), tonumber(ARGV[6])
 local live = now + tonumber(ARGV[5])
-local range = '(' .. string.format('%.0f', live)
+local range, waiting = '(' .. string.format('%.0f', live), 1e15
+local counted = '(' .. string.format('%.0f', waiting)
 
-local function drop()
-  local over = redis.call('ZRANGEBYSCORE', list, 0, ARGV[4], 'LIMIT', 0, 100)
+local function drop(from, to)
+  local over = redis.call('ZRANGEBYSCORE', list, string.format('%.0f', from), string.format('%.0f', to), 'LIMIT', 0, 50)
   if #over == 0 then return end
   redis.call('ZREM', list, unpack(over))
   redis.call('HDEL', details, unpack(over))
@@ -34,11 +37,11 @@ end
 
 local function isLive(member)
   local score = redis.call('ZSCORE', list, member)
-  return score and tonumber(score) > live
+  return score and tonumber(score) > live and tonumber(score) < waiting
 end
 
 local function excess()
-  local others = redis.call('ZCOUNT', list, range, '+inf')
+  local others = redis.call('ZCOUNT', list, range, counted)
   if isLive(key) then others = others - 1 end
   if replaces ~= '' and isLive(replaces) then others = others - 1 end
   return others + 1 - most
@@ -46,7 +49,7 @@ end
 
 local function candidates()
   local found = {}
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', list, range, '+inf', 'LIMIT', 0, ARGV[9] + 2)) do
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', list, range, counted, 'LIMIT', 0, ARGV[9] + 2)) do
     if member ~= key and member ~= replaces then found[#found + 1] = member end
   end
   if #found == 0 then return found end
@@ -62,13 +65,15 @@ local function candidates()
   return found
 end
 
-drop()
-redis.call('ZADD', list, ARGV[3], key)
+local isWaiting = ARGV[10] == '1'
+drop(0, now)
+drop(waiting, waiting + now)
+redis.call('ZADD', list, string.format('%.0f', tonumber(ARGV[3]) + (isWaiting and waiting or 0)), key)
 redis.call('HSET', details, key, ARGV[2])
 keep(list)
 keep(details)
 
-local surplus = most > 0 and excess() or 0
+local surplus = most > 0 and not isWaiting and excess() or 0
 if surplus > 0 then
   local oldest = candidates()
   for at = 1, math.min(surplus, #oldest, tonumber(ARGV[8])) do

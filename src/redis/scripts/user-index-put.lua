@@ -8,7 +8,7 @@
      ARGV[6]  now, epoch ms
 
      Result: 1.
-     Keeps: an entry never ends earlier than it would have without this. What had to make room counts again.
+     Keeps: an entry never ends earlier than it would have without this. What had to make room, or waited, counts.
      Cost: O(log(sessions of the user)); one slot. ]]
 local list, details = KEYS[1], KEYS[2]
 local created, device = tonumber(ARGV[2]), ARGV[4]
@@ -20,7 +20,7 @@ if text then
 end
 
 local score = redis.call('ZSCORE', list, ARGV[1])
-local ends = math.max(tonumber(ARGV[5]), score and math.abs(tonumber(score)) or 0)
+local ends = math.max(tonumber(ARGV[5]), score and math.abs(tonumber(score)) % 1e15 or 0)
 redis.call('ZADD', list, string.format('%.0f', ends), ARGV[1])
 redis.call('HSET', details, ARGV[1], string.format('%.0f', created) .. '|' .. ARGV[3] .. '|' .. device)
 

@@ -9,7 +9,7 @@
 for at = 1, #ARGV, 2 do
   local key, ends = ARGV[at], ARGV[at + 1]
   local score = redis.call('ZSCORE', KEYS[1], key)
-  if ends == '' or (score and math.abs(tonumber(score)) == tonumber(ends)) then
+  if ends == '' or (score and math.abs(tonumber(score)) % 1e15 == tonumber(ends)) then
     redis.call('ZREM', KEYS[1], key)
     redis.call('HDEL', KEYS[2], key)
   end

@@ -62,8 +62,8 @@ export class MemoryUserIndex implements UserIndex {
     this.#sweepWhenLarge();
     const list = this.#listOf(userId);
     list.dropUntil(limits.now);
-    list.set(key, entry);
-    if (limits.most !== undefined) evict(list, key, limits, limits.most);
+    list.set(key, entry, limits.isWaiting);
+    if (limits.most !== undefined && limits.isWaiting !== true) evict(list, key, limits, limits.most);
     const evicted = [...list.doomed].filter((each) => each !== limits.replaces).slice(0, MOST_EVICTIONS);
     return { epoch: this.#epochOf(userId), evicted };
   }
@@ -83,6 +83,14 @@ export class MemoryUserIndex implements UserIndex {
     checkDeadline(deadline);
     const list = this.#listOf(userId);
     list.set(key, merge(list.get(key), entry));
+  }
+
+  async replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void> {
+    checkDeadline(deadline);
+    const list = this.#lists.get(userId);
+    list?.settle(by);
+    list?.delete([old]);
+    if (list?.size === 0) this.#lists.delete(userId);
   }
 
   async remove(userId: string, sessions: readonly Unlisting[], deadline: Deadline): Promise<void> {

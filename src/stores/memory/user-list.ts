@@ -6,11 +6,13 @@ import {
   type UserIndexEntry,
   type UserIndexPage,
   type UserIndexRange,
+  WAITING,
 } from "../user-index.ts";
 
 /** Place of an entry in the order of a list. */
 interface Place {
-  readonly keepUntil: EpochMilliseconds;
+  /** When the entry ends, and {@link WAITING} more while it waits. */
+  readonly order: number;
   readonly key: SessionKey;
 }
 
@@ -25,6 +27,8 @@ export class UserList {
   readonly #entries = new Map<SessionKey, UserIndexEntry>();
   /** Sessions that have to make room. They stay listed, and count for nothing. */
   readonly doomed: Set<SessionKey> = new Set();
+  /** Sessions that wait to take the place of another one. */
+  readonly #waiting = new Set<SessionKey>();
   /** Ascending. */
   #places: Place[] = [];
 
@@ -36,12 +40,18 @@ export class UserList {
     return this.#entries.get(key);
   }
 
-  /** A session that had to make room counts again. */
-  set(key: SessionKey, entry: UserIndexEntry): void {
+  /** A session that had to make room counts again, and one that waits is counted, unless it is said to wait. */
+  set(key: SessionKey, entry: UserIndexEntry, isWaiting: boolean = false): void {
     this.delete([key]);
-    const place = { keepUntil: entry.keepUntil, key };
-    this.#places.splice(this.#indexOf(place), 0, place);
     this.#entries.set(key, entry);
+    if (isWaiting) this.#waiting.add(key);
+    const place = this.#placeOf(key);
+    this.#places.splice(this.#indexOf(place), 0, place);
+  }
+
+  /** Lets an entry count that waits. */
+  settle(key: SessionKey): void {
+    if (this.#waiting.has(key)) this.set(key, this.#entryOf(key));
   }
 
   doom(key: SessionKey): void {
@@ -61,21 +71,21 @@ export class UserList {
 
   /** Drops entries that have been kept long enough. */
   dropUntil(now: EpochMilliseconds): void {
-    const count = this.#firstAfter(now);
-    if (count === 0) return;
-    for (const { key } of this.#places.splice(0, count)) this.#forget(key);
+    this.#dropBetween(this.#firstAfter(WAITING - 1), this.#firstAfter(WAITING + now));
+    this.#dropBetween(0, this.#firstAfter(now));
   }
 
   /** How many entries end after an instant, without those that make room or are spared. */
   countAfter(instant: EpochMilliseconds, spared: readonly SessionKey[]): number {
-    const uncounted = [...new Set([...this.doomed, ...spared])].map((key) => this.#entries.get(key)?.keepUntil ?? 0);
-    return this.#places.length - this.#firstAfter(instant) - uncounted.filter((until) => until > instant).length;
+    const uncounted = new Set([...this.doomed, ...spared].filter((key) => !this.#waiting.has(key)));
+    const live = [...uncounted].filter((key) => (this.#entries.get(key)?.keepUntil ?? 0) > instant);
+    return this.#places.length - this.#waiting.size - this.#firstAfter(instant) - live.length;
   }
 
   /** Those that end first after an instant, without those that make room or are spared. */
   candidatesAfter(instant: EpochMilliseconds, spared: readonly SessionKey[]): readonly EvictionCandidate[] {
     const found: EvictionCandidate[] = [];
-    for (let at = this.#firstAfter(instant); at < this.#places.length; at++) {
+    for (let at = this.#firstAfter(instant); at < this.#places.length - this.#waiting.size; at++) {
       const { key } = this.#placeAt(at);
       if (this.doomed.has(key) || spared.includes(key)) continue;
       found.push({ key, createdAt: this.#entryOf(key).createdAt });
@@ -92,17 +102,22 @@ export class UserList {
     const last = places.at(-1);
     return {
       sessions: places.map(({ key }) => ({ key, entry: this.#entryOf(key) })),
-      next: last === undefined || end - first <= limit ? undefined : `${last.keepUntil}:${last.key}`,
+      next: last === undefined || end - first <= limit ? undefined : `${last.order}:${last.key}`,
     };
+  }
+
+  #dropBetween(first: number, end: number): void {
+    if (end > first) for (const { key } of this.#places.splice(first, end - first)) this.#forget(key);
   }
 
   #forget(key: SessionKey): void {
     this.#entries.delete(key);
     this.doomed.delete(key);
+    this.#waiting.delete(key);
   }
 
   #firstAfter(instant: EpochMilliseconds): number {
-    return this.#indexOf({ keepUntil: instant, key: AFTER_ALL });
+    return this.#indexOf({ order: instant, key: AFTER_ALL });
   }
 
   /** The index of the first place that is not before another: a binary search. */
@@ -121,7 +136,7 @@ export class UserList {
   }
 
   #placeOf(key: SessionKey): Place {
-    return { keepUntil: this.#entryOf(key).keepUntil, key };
+    return { order: this.#entryOf(key).keepUntil + (this.#waiting.has(key) ? WAITING : 0), key };
   }
 
   #entryOf(key: SessionKey): UserIndexEntry {
@@ -133,12 +148,12 @@ export class UserList {
 const AFTER_ALL = "~";
 
 function isBefore(left: Place, right: Place): boolean {
-  return left.keepUntil === right.keepUntil ? left.key < right.key : left.keepUntil < right.keepUntil;
+  return left.order === right.order ? left.key < right.key : left.order < right.order;
 }
 
 function parsePlace(cursor: string): Place {
   const colon = cursor.indexOf(":");
-  return { keepUntil: Number(cursor.slice(0, colon)), key: cursor.slice(colon + 1) };
+  return { order: Number(cursor.slice(0, colon)), key: cursor.slice(colon + 1) };
 }
 
 function demand<Value>(value: Value | undefined): Value {

@@ -6,6 +6,7 @@ import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisScript } from "../../redis/script.ts";
 import {
+  endOf,
   EVICTION_CANDIDATES,
   type IndexedSession,
   MOST_EVICTIONS,
@@ -27,6 +28,10 @@ const PAGE = new RedisScript("user-index-page", new URL("../../redis/scripts/use
 const REMOVE = new RedisScript(
   "user-index-remove",
   new URL("../../redis/scripts/user-index-remove.lua", import.meta.url),
+);
+const REPLACE = new RedisScript(
+  "user-index-replace",
+  new URL("../../redis/scripts/user-index-replace.lua", import.meta.url),
 );
 const REVOKE = new RedisScript(
   "user-index-revoke",
@@ -72,7 +77,7 @@ export class RedisUserIndex implements UserIndex {
   async add(
     userId: string,
     { key, entry }: IndexedSession,
-    { now, slack, most = 0, replaces = "" }: UserIndexLimits,
+    { now, slack, most = 0, replaces = "", isWaiting = false }: UserIndexLimits,
     deadline: Deadline,
   ): Promise<UserIndexAddition> {
     this.#checkEvictionOnce(deadline);
@@ -84,6 +89,7 @@ export class RedisUserIndex implements UserIndex {
       replaces,
       String(MOST_EVICTIONS),
       String(EVICTION_CANDIDATES),
+      isWaiting ? "1" : "",
     ];
     const reply = await this.#run(ADD, userId, [key, details, whole(entry.keepUntil), ...limits], deadline);
     const [epoch = "", ...evicted] = reply as string[];
@@ -99,6 +105,10 @@ export class RedisUserIndex implements UserIndex {
     const { createdAt, lastSeenAt, keepUntil, device } = entry;
     const args = [key, whole(createdAt), whole(lastSeenAt), device, whole(keepUntil), whole(now)];
     await this.#run(PUT, userId, args, deadline);
+  }
+
+  async replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void> {
+    await this.#run(REPLACE, userId, [old, by], deadline);
   }
 
   async remove(userId: string, sessions: readonly Unlisting[], deadline: Deadline): Promise<void> {
@@ -153,7 +163,7 @@ function decodePage(fields: readonly string[]): IndexedSession[] {
   for (let at = 0; at + 2 < fields.length; at += 3) {
     const [key = "", score = "", details = ""] = fields.slice(at, at + 3);
     const [, createdAt = 0, lastSeenAt = 0, device = ""] = /^(\d{1,15})\|(\d{1,15})\|(.*)$/s.exec(details) ?? [];
-    const keepUntil = Math.abs(Number(score));
+    const keepUntil = endOf(Number(score));
     const entry = { createdAt: Number(createdAt), lastSeenAt: Number(lastSeenAt), keepUntil, device };
     if (isSessionKey(key)) sessions.push({ key, entry });
   }

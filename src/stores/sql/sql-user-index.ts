@@ -2,6 +2,7 @@ import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts
 import type { Deadline } from "../../core/deadlines.ts";
 import { isSessionKey, type SessionKey } from "../../core/ids.ts";
 import {
+  endOf,
   EVICTION_CANDIDATES,
   type IndexedSession,
   MOST_EVICTIONS,
@@ -45,11 +46,11 @@ export class SqlUserIndex implements UserIndex {
     limits: UserIndexLimits,
     deadline: Deadline,
   ): Promise<UserIndexAddition> {
-    const { most } = limits;
-    if (most !== undefined) {
+    const { most, isWaiting = false } = limits;
+    if (most !== undefined && !isWaiting) {
       return this.#database.transact((run) => this.#addWithin(run, userId, session, { ...limits, most }), deadline);
     }
-    await this.#database.run(this.#statements.add(userId, session), deadline);
+    await this.#database.run(this.#statements.add(userId, session, isWaiting), deadline);
     return { epoch: await this.epoch(userId, deadline), evicted: [] };
   }
 
@@ -60,6 +61,12 @@ export class SqlUserIndex implements UserIndex {
 
   async put(userId: string, session: IndexedSession, _now: EpochMilliseconds, deadline: Deadline): Promise<void> {
     await this.#database.run(this.#statements.put(userId, session), deadline);
+  }
+
+  async replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void> {
+    // In this order: a failure in between leaves the session uncounted until it is seen again, and none is told to make room.
+    await this.#database.run(this.#statements.remove(userId, [{ key: old }]), deadline);
+    await this.#database.run(this.#statements.settle(userId, by), deadline);
   }
 
   async remove(userId: string, sessions: readonly Unlisting[], deadline: Deadline): Promise<void> {
@@ -129,7 +136,7 @@ function toSessions(rows: readonly UserSessionRow[]): IndexedSession[] {
       entry: {
         createdAt: Number(row.created_at),
         lastSeenAt: Number(row.last_seen_at),
-        keepUntil: Math.abs(Number(row.expires_at)),
+        keepUntil: endOf(Number(row.expires_at)),
         device: row.device,
       },
     }));

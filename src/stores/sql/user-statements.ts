@@ -2,7 +2,7 @@ import type { RawBuilder, Sql } from "kysely";
 
 import type { EpochMilliseconds } from "../../core/clock.ts";
 import type { SessionKey } from "../../core/ids.ts";
-import type { IndexedSession, Unlisting, UserIndexRange } from "../user-index.ts";
+import { type IndexedSession, type Unlisting, type UserIndexRange, WAITING } from "../user-index.ts";
 import type { Clearing, Instant } from "./clear-in-batches.ts";
 import type { Build } from "./database.ts";
 import type { SqlDialect } from "./dialect.ts";
@@ -14,19 +14,16 @@ export interface UserSessionRow {
   readonly session_key: string;
   readonly created_at: number | string;
   readonly last_seen_at: number | string;
-  /** When the row may be dropped, in milliseconds since 1970; below zero when the session has to make room. */
+  /**
+   * When the row may be dropped, in milliseconds since 1970; below zero when the session has to make room, and {@link WAITING}
+   * more while it waits to take the place of another one.
+   */
   readonly expires_at: number | string;
   readonly device: string;
 }
 
 const VALUE_FIELDS = ["created_at", "last_seen_at", "expires_at", "device"] as const;
 const FIELDS = ["session_key", ...VALUE_FIELDS] as const;
-
-/** Tables whose rows end, with their primary keys and the column that says when. */
-const EXPIRING = [
-  [USER_SESSION_TABLE, ["user_id", "session_key"], "expires_at"],
-  [EPOCH_TABLE, ["user_id"], "keep_until"],
-] as const;
 
 /** The statements of the index of users. Each finds its rows by an index, and reads no more of them than it needs. */
 export class UserStatements {
@@ -50,19 +47,19 @@ export class UserStatements {
   }
 
   /** Sets the whole row. */
-  add(userId: string, session: IndexedSession): Build {
-    return this.#insert(userId, session, (sql, given) =>
+  add(userId: string, session: IndexedSession, isWaiting: boolean = false): Build {
+    return this.#insert(userId, session, isWaiting, (sql, given) =>
       VALUE_FIELDS.map((field) => sql`${sql.ref(field)} = ${given(field)}`),
     );
   }
 
   /** Keeps the earlier creation, the later end and a known device. */
   put(userId: string, session: IndexedSession): Build {
-    return this.#insert(userId, session, (sql, given) => {
+    return this.#insert(userId, session, false, (sql, given) => {
       const own = (field: string): RawBuilder<unknown> => sql.ref(`${USER_SESSION_TABLE}.${field}`);
       const choose = (condition: RawBuilder<unknown>, field: string): RawBuilder<unknown> =>
         sql`${sql.ref(field)} = CASE WHEN ${condition} THEN ${given(field)} ELSE ${own(field)} END`;
-      const ends = sql`ABS(${own("expires_at")})`;
+      const ends = endOf(sql, own("expires_at"));
       return [
         choose(sql`${given("created_at")} < ${own("created_at")}`, "created_at"),
         sql`last_seen_at = ${given("last_seen_at")}`,
@@ -80,12 +77,19 @@ export class UserStatements {
           WHERE user_id = ${this.#user(sql, userId)} AND session_key = ${key} AND expires_at >= 0) AS listed`;
   }
 
+  /** Lets a row count that waits. */
+  settle(userId: string, key: SessionKey): Build {
+    return (sql) => sql`
+      UPDATE ${sql.table(USER_SESSION_TABLE)} SET expires_at = expires_at - ${sql.lit(WAITING)}
+      WHERE user_id = ${this.#user(sql, userId)} AND session_key = ${key} AND expires_at >= ${sql.lit(WAITING)}`;
+  }
+
   /** Counts the rows that end after an instant, up to a number. */
   count(userId: string, after: EpochMilliseconds, upTo: number): Build<{ readonly count: number | string }> {
     return (sql) => sql`
       SELECT count(*) AS count FROM (
         SELECT 1 AS one FROM ${sql.table(USER_SESSION_TABLE)}
-        WHERE user_id = ${this.#user(sql, userId)} AND expires_at > ${Math.floor(after)} LIMIT ${sql.lit(upTo)}) AS listed`;
+        WHERE user_id = ${this.#user(sql, userId)} AND ${isCounted(sql, after)} LIMIT ${sql.lit(upTo)}) AS listed`;
   }
 
   /** Reads the rows that end first after an instant. */
@@ -96,7 +100,7 @@ export class UserStatements {
   ): Build<Pick<UserSessionRow, "session_key" | "created_at">> {
     return (sql) => sql`
       SELECT session_key, created_at FROM ${sql.table(USER_SESSION_TABLE)}
-      WHERE user_id = ${this.#user(sql, userId)} AND expires_at > ${Math.floor(after)} ORDER BY expires_at LIMIT ${sql.lit(count)}`;
+      WHERE user_id = ${this.#user(sql, userId)} AND ${isCounted(sql, after)} ORDER BY expires_at LIMIT ${sql.lit(count)}`;
   }
 
   /** Marks sessions that have to make room. */
@@ -117,7 +121,9 @@ export class UserStatements {
       const keys = sql.join(sessions.map(({ key }) => key));
       const found = sql`user_id = ${this.#user(sql, userId)} AND session_key IN (${keys})`;
       const renewed = sessions.flatMap(({ key, keptUntil }) =>
-        keptUntil === undefined ? [] : [sql`(session_key = ${key} AND ABS(expires_at) <> ${Math.ceil(keptUntil)})`],
+        keptUntil === undefined
+          ? []
+          : [sql`(session_key = ${key} AND ${endOf(sql, sql`expires_at`)} <> ${Math.ceil(keptUntil)})`],
       );
       const isOther = renewed.length === 0 ? sql`` : sql` AND NOT (${sql.join(renewed, sql` OR `)})`;
       return sql`DELETE FROM ${sql.table(USER_SESSION_TABLE)} WHERE ${found}${isOther}`;
@@ -144,12 +150,22 @@ export class UserStatements {
 
   /** The sweeps of both tables. */
   clearings(now: EpochMilliseconds): readonly Clearing[] {
-    return EXPIRING.map(([table, key, column]) => this.#clearing(table, key, column, Math.floor(now)));
+    const end = Math.floor(now);
+    return [
+      // An entry that has to make room has its end below zero.
+      this.#clearing(USER_SESSION_TABLE, ["user_id", "session_key"], "expires_at", [-end, end]),
+      this.#clearing(USER_SESSION_TABLE, ["user_id", "session_key"], "expires_at", [WAITING, WAITING + end]),
+      this.#clearing(EPOCH_TABLE, ["user_id"], "keep_until", [0, end]),
+    ];
   }
 
-  #clearing(table: string, key: readonly string[], column: string, now: EpochMilliseconds): Clearing {
-    // An entry that has to make room has its end below zero.
-    const expired = (sql: Sql, from: Instant = -now, until: Instant = now): RawBuilder<unknown> =>
+  #clearing(
+    table: string,
+    key: readonly string[],
+    column: string,
+    [first, last]: readonly [EpochMilliseconds, EpochMilliseconds],
+  ): Clearing {
+    const expired = (sql: Sql, from: Instant = first, until: Instant = last): RawBuilder<unknown> =>
       sql`${sql.ref(column)} BETWEEN ${from} AND ${until}`;
     return {
       batchEnd: (from, limit) => (sql) =>
@@ -186,9 +202,11 @@ export class UserStatements {
   #insert(
     userId: string,
     { key, entry }: IndexedSession,
+    isWaiting: boolean,
     assign: (sql: Sql, given: (field: string) => RawBuilder<unknown>) => readonly RawBuilder<unknown>[],
   ): Build {
-    const times = [entry.createdAt, entry.lastSeenAt, entry.keepUntil].map(Math.ceil);
+    const order = entry.keepUntil + (isWaiting ? WAITING : 0);
+    const times = [entry.createdAt, entry.lastSeenAt, order].map(Math.ceil);
     return (sql) => {
       const values = sql.join([
         this.#user(sql, userId),
@@ -214,6 +232,16 @@ export class UserStatements {
   #given(sql: Sql, column: RawBuilder<unknown>): RawBuilder<unknown> {
     return this.#dialect === "mysql" ? sql`VALUES(${column})` : sql`excluded.${column}`;
   }
+}
+
+/** When a row ends, by its `expires_at`. */
+function endOf(sql: Sql, order: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`(ABS(${order}) % ${sql.lit(WAITING)})`;
+}
+
+/** The condition of rows that count after an instant. */
+function isCounted(sql: Sql, after: EpochMilliseconds): RawBuilder<unknown> {
+  return sql`expires_at > ${Math.floor(after)} AND expires_at < ${sql.lit(WAITING)}`;
 }
 
 function list(sql: Sql, columns: readonly string[]): RawBuilder<unknown> {

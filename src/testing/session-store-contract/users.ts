@@ -206,6 +206,67 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await uncounted(users, [old, other, key]), []);
   },
 
+  async "of a session that gets a new key, one entry counts, and none has to make room for the other"({ store, key }) {
+    const users = indexOf(store);
+    const [old, other, third] = [newSessionKey(), newSessionKey(), newSessionKey()];
+    const limits = { ...ANY, most: 2 };
+    await users.add("7", sessionOf(old, { createdAt: NOW - 2 }), limits, later());
+    await users.add("7", sessionOf(other, { createdAt: NOW - 1 }), limits, later());
+    const waiting = { ...ANY, replaces: old, isWaiting: true };
+    assert.deepEqual((await users.add("7", sessionOf(key, { createdAt: NOW - 2 }), waiting, later())).evicted, []);
+    assert.deepEqual(await uncounted(users, [old, other, key]), []);
+    const { evicted } = await users.add("7", sessionOf(third), { ...ANY, most: 3 }, later());
+    assert.deepEqual(evicted, []);
+    const all = [old, other, third, key].map((each): [SessionKey, number] => [each, NOW + LONG_TTL]);
+    assert.deepEqual(await endsOf(users), new Map(all));
+    await users.replace("7", old, key, later());
+    assert.deepEqual(new Set(await keysOf(users)), new Set([key, other, third]));
+    const next = await users.add("7", sessionOf(newSessionKey()), { ...ANY, most: 3 }, later());
+    assert.deepEqual(next.evicted, [key]);
+  },
+
+  async "an entry that waits counts once it is seen, and ends and is removed as others are"({ store, key }) {
+    const users = indexOf(store);
+    const [seen, removed, ended] = [newSessionKey(), newSessionKey(), newSessionKey()];
+    const waiting = { ...ANY, isWaiting: true };
+    for (const each of [key, seen, removed]) await users.add("7", sessionOf(each), waiting, later());
+    await users.add("7", sessionOf(ended, { keepUntil: NOW + 5 }), waiting, later());
+    await users.put("7", sessionOf(seen, { lastSeenAt: NOW + 1, keepUntil: NOW + 1 }), NOW, later());
+    await users.remove(
+      "7",
+      [
+        { key: removed, keptUntil: NOW + LONG_TTL },
+        { key, keptUntil: NOW + 9 },
+      ],
+      later(),
+    );
+    const newcomer = newSessionKey();
+    const { evicted } = await users.add("7", sessionOf(newcomer), { ...ANY, most: 1, now: NOW + 6 }, later());
+    assert.deepEqual(evicted, [seen]);
+    await users.remove("7", [{ key: ended }], later());
+    const left = [seen, key, newcomer].map((each): [SessionKey, number] => [each, NOW + LONG_TTL]);
+    assert.deepEqual(await endsOf(users), new Map(left));
+    await users.replace("7", newSessionKey(), newcomer, later());
+    await users.replace("8", newcomer, key, later());
+    assert.deepEqual(await endsOf(users), new Map(left));
+  },
+
+  async "pages go through entries that wait and that do not, each once"({ store }) {
+    const users = indexOf(store);
+    const keys = Array.from({ length: 20 }, newSessionKey);
+    for (const [at, key] of keys.entries()) {
+      await users.add("7", sessionOf(key), { ...ANY, isWaiting: at % 3 === 0 }, later());
+    }
+    const pages = await pagesOf(users, 4);
+    assert.deepEqual(
+      pages
+        .flat()
+        .map(({ key }) => key)
+        .toSorted(),
+      keys.toSorted(),
+    );
+  },
+
   async "an entry whose session has expired stays for the slack, takes no room and makes none"({ store, key }) {
     const users = indexOf(store);
     const [expired, live] = [newSessionKey(), newSessionKey()];
@@ -276,6 +337,10 @@ async function listOf(users: UserIndex, userId = "7"): Promise<readonly IndexedS
 
 async function keysOf(users: UserIndex): Promise<SessionKey[]> {
   return (await listOf(users)).map(({ key }) => key);
+}
+
+async function endsOf(users: UserIndex): Promise<Map<SessionKey, number>> {
+  return new Map((await listOf(users)).map(({ key, entry }) => [key, entry.keepUntil]));
 }
 
 /** Those that have to make room, or are not listed. */

@@ -26,8 +26,10 @@ function check(
   operations: readonly Operation[],
   final: Readonly<Record<string, Sight | undefined>>,
   pauses: readonly Pause[] = [],
+  maxPerUser?: number,
 ): Findings {
-  const history: History = { operations: [created, ...operations], pauses, final: new Map(Object.entries(final)) };
+  const all = [created, ...operations];
+  const history: History = { operations: all, pauses, maxPerUser, final: new Map(Object.entries(final)) };
   return checkHistory(history, DEADLINE);
 }
 
@@ -335,6 +337,13 @@ test("a response that sets the cookie of a session which had ended before it lef
   expectNothing(check([login, { ...late, headAt: 12 }], { A: undefined, B: loggedIn }));
 });
 
+test("a response whose store does not answer may set the cookie of the key that its request has made, and no other", () => {
+  const late = request("r", "getUser", 11, { end: 30, headAt: 25, saw: look(), isUnconfirmed: true });
+  const end = { A: undefined, B: loggedIn, E: undefined };
+  expectNothing(check([login, { ...late, setCookie: "E" }], end));
+  expect(check([login, { ...late, setCookie: "A" }], end).loggedOut).toHaveLength(1);
+});
+
 test("a response that clears the cookie of a session which nobody has ended logs people out", () => {
   const read = request("r", "read", 20, { key: "B", setCookie: "", saw: loggedIn });
   expectOnly(check([login, read], { A: undefined, B: loggedIn }), "loggedOut", /read r .* has cleared the cookie/);
@@ -363,4 +372,17 @@ test("a session that a login is moving may be gone under its old key and there u
   expectNothing(check([login, renewing, interrupted, read, moving], end));
   const done = request("m", "login", 30, { ...again, end: 36 });
   expectOnly(check([login, renewing, interrupted, read, done], end), "resurrected", /read r .* after login m/);
+});
+
+test("a session may be gone for a login of its user, where as many were there as are allowed", () => {
+  const elsewhere = request("n", "login", 30, { key: undefined, user: "7", newKey: "D", setCookie: "D", saw: BEGUN });
+  const end = { A: undefined, B: undefined, D: look({ ...BEGUN }) };
+  const checkWith = (maxPerUser: number, more: readonly Operation[] = []) =>
+    check([login, ...more, elsewhere], end, [], maxPerUser).lost;
+  expect(checkWith(1)).toStrictEqual([]);
+  expect(checkWith(2)).toStrictEqual([expect.stringMatching(/gone at the end, but nothing has ended it/)]);
+  // Of a session whose key was being renewed, both are listed.
+  expect(checkWith(2, [request("w", "renew", 29, { key: "B", setCookie: "B", saw: loggedIn })])).toStrictEqual([]);
+  // A login that failed may be listed.
+  expect(checkWith(2, [request("x", "login", 20, { key: undefined, user: "7", ending: "unknown" })])).toStrictEqual([]);
 });

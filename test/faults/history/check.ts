@@ -1,8 +1,9 @@
 import { describe } from "./describe.ts";
 import { logoutsOfNobody } from "./logins.ts";
+import { groupBy } from "./group-by.ts";
 import type { History, Operation, Sight } from "./history.ts";
 import { lateness } from "./lateness.ts";
-import { groupBy, ENDS, isWrite, MAKES_KEY, mayHaveHappened, SessionModel } from "./session-model.ts";
+import { ENDS, isWrite, MAKES_KEY, mayHaveHappened, SessionModel } from "./session-model.ts";
 
 /** What a deadline may be exceeded by, in milliseconds. */
 const MARGIN = 250;
@@ -134,7 +135,9 @@ function unexplained(model: SessionModel, { operations, final }: History): strin
       operation.isStranger === true ||
       isInterruptedWrite(operation) ||
       (kind === "login" && newKey !== undefined && saw?.lineage === undefined);
-    if (isFoundGone && !model.isExplained(key, operation))
+    // A login or a new key that comes to nothing takes the old key away for as long as it is under way.
+    const isMoving = newKey === undefined && model.mayBeMoving(key, operation);
+    if (isFoundGone && !isMoving && !model.isExplained(key, operation))
       found.push(`${describe(operation)}: gone, but nothing has ended it${failuresOn(model, key)}`);
     const mayHaveEnded = newKey === undefined && (operation.isStranger === true || model.mayHaveExpired(key));
     if (kind === "cycleKey" && ending === "ok" && !mayHaveEnded && saw?.lineage === undefined) {

@@ -88,6 +88,8 @@ export interface Operation {
   readonly isStranger?: boolean | undefined;
   /** Whether a login has found the session of another one. */
   readonly isJoined?: boolean | undefined;
+  /** Whether the store did not answer when the end of the request asked it, as the event `touchFailed` tells. */
+  readonly isUnconfirmed?: boolean | undefined;
   /** What the response told the browser to keep; empty: nothing. */
   readonly setCookie?: string | undefined;
   /** When the response was about to leave. */
@@ -120,6 +122,8 @@ export interface Pause {
 export interface History {
   readonly operations: readonly Operation[];
   readonly pauses: readonly Pause[];
+  /** How many sessions a user may have; `undefined`: any number. */
+  readonly maxPerUser?: number | undefined;
   /** What is under each cookie when all is over; `undefined`: nothing. */
   readonly final: ReadonlyMap<string, Sight | undefined>;
   /** Cookie -> that of the session which is found under it, where the key was renewed. */

@@ -1,6 +1,7 @@
+import { groupBy } from "./group-by.ts";
 import type { History, Kind, Operation } from "./history.ts";
 import { describe } from "./describe.ts";
-import { groupBy, MAKES_KEY, mayHaveHappened, REMEMBERED_FOR, type SessionModel } from "./session-model.ts";
+import { MAKES_KEY, mayHaveHappened, REMEMBERED_FOR, type SessionModel } from "./session-model.ts";
 
 /** How long a command may be under way after its caller was told that its outcome is unknown, in milliseconds. */
 const LATEST_ARRIVAL = 1000;
@@ -10,7 +11,9 @@ const ENDS_LOGIN: ReadonlySet<Kind> = new Set<Kind>([...MAKES_KEY, "logout", "re
 
 /** P2: what takes a login away from a visitor whom nothing has logged out. */
 export function logoutsOfNobody(model: SessionModel, { operations }: History): string[] {
-  const ends = operations.filter(({ kind, ending }) => ENDS_LOGIN.has(kind) && mayHaveHappened(ending));
+  const ends = operations.filter(
+    (each) => ENDS_LOGIN.has(each.kind) && (mayHaveHappened(each.ending) || model.mayEvict(each)),
+  );
   return [
     ...operations.flatMap((operation) => deadCookies(model, operation)),
     ...operations.flatMap((operation) => freshSessions(model, operation)),
@@ -18,7 +21,10 @@ export function logoutsOfNobody(model: SessionModel, { operations }: History): s
   ];
 }
 
-/** A response sets no cookie of a session that had ended before it left, nor clears one that was not ended. */
+/**
+ * A response sets no cookie of a session that had ended before it left, nor clears one that was not ended. Where the store
+ * does not answer, a response keeps the key that its own request has given the session: nothing else might bring it.
+ */
 function deadCookies(model: SessionModel, operation: Operation): string[] {
   const { key, kind, setCookie, headAt } = operation;
   if (setCookie === undefined || headAt === undefined) return [];
@@ -26,6 +32,7 @@ function deadCookies(model: SessionModel, operation: Operation): string[] {
     const isEnd = kind === "logout" || kind === "expire" || (key !== undefined && model.mayHaveExpired(key));
     return isEnd ? [] : [`${describe(operation)} has cleared the cookie`];
   }
+  if (operation.isUnconfirmed === true && setCookie !== operation.foundKey) return [];
   const death = model.deaths(setCookie).find(({ by, isCertain }) => isCertain && by !== operation && by.end < headAt);
   return death ? [`${describe(operation)} has set the cookie of what ${describe(death.by)} had ended`] : [];
 }
@@ -56,7 +63,7 @@ function brokenLogins(model: SessionModel, own: readonly Operation[], allEnds: r
   return logins.flatMap((login) => {
     const { arrivedAt = Number.POSITIVE_INFINITY, user, newKey = "" } = login;
     if (login.saw?.lineage === undefined || model.mayHaveExpired(newKey) || isOvertaken(login, own)) return [];
-    const ends = allEnds.filter((each) => mayEnd(each, login) && each.end + spanOf(each) > sentAt(login));
+    const ends = allEnds.filter((each) => mayEnd(model, each, login) && each.end + spanOf(each) > sentAt(login));
     const until = Math.min(Number.POSITIVE_INFINITY, ...ends.map((end) => sentAt(end)));
     return (
       own
@@ -83,8 +90,9 @@ function isStrangersNow({ isStranger, saw, ending, kind }: Operation, user: stri
 }
 
 /** Whether what ends logins may have ended this one. */
-function mayEnd(each: Operation, login: Operation): boolean {
+function mayEnd(model: SessionModel, each: Operation, login: Operation): boolean {
   if (each === login) return false;
+  if (each.kind === "login" && each.user === login.user && model.mayEvict(each)) return true;
   return each.kind === "revokeUser" ? each.user === login.user : each.visitor === login.visitor;
 }
 

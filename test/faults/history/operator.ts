@@ -6,6 +6,8 @@ import { sightOf, type VisitorData } from "./visitor-data.ts";
 /** How long a session that is to expire soon still lives, at most, in milliseconds. */
 export const LONGEST_REST = 50;
 
+const DAY = 86_400_000;
+
 export interface OperatorOptions {
   readonly sessions: Sessions<VisitorData>;
   readonly process: number;
@@ -24,7 +26,16 @@ export type Subject = Pick<Operation, "kind" | "key" | "user" | "visitor" | "isL
 export type Yield = Partial<
   Pick<
     Operation,
-    "saw" | "newKey" | "ending" | "error" | "foundKey" | "isStranger" | "isJoined" | "setCookie" | "headAt"
+    | "saw"
+    | "newKey"
+    | "ending"
+    | "error"
+    | "foundKey"
+    | "isStranger"
+    | "isJoined"
+    | "isUnconfirmed"
+    | "setCookie"
+    | "headAt"
   >
 >;
 
@@ -135,8 +146,8 @@ export class Operator {
     if (kind === "set") data[`own:${this.options.lane}`] = id;
     else if (kind === "append") (data.log ??= {})[id] = 1;
     else if (kind === "expire") session.setExpiry(new Date(now + 1 + ((this.#turn * 7) % LONGEST_REST)));
-    // Never what is there already, which would not be written.
-    else if (kind === "renew") session.setExpiry(new Date(now + 3_600_000 + Math.random() * 3_600_000));
+    // Never what is there already, which would not be written. Later than the end of a soak, whose days are short.
+    else if (kind === "renew") session.setExpiry(new Date(now + (30 + Math.random()) * DAY));
   }
 
   protected async revoke({ userId, ref }: Session<VisitorData>): Promise<Yield> {

@@ -18,6 +18,7 @@ import {
   type DoneMessage,
   type Answer,
   historyClock,
+  MAX_PER_USER,
   type ParentMessage,
   SECRETS,
   type WorkerMessage,
@@ -194,7 +195,7 @@ async function readHistory(
   }
   const keys = new Set(operations.flatMap(({ newKey = "", setCookie = "" }) => [newKey, setCookie]));
   keys.delete("");
-  return { operations, pauses, ...(await lookAtTheEnd(keys, place)) };
+  return { operations, pauses, maxPerUser: MAX_PER_USER, ...(await lookAtTheEnd(keys, place)) };
 }
 
 /** Past the proxy. */

@@ -30,12 +30,24 @@ export interface RequestOperatorOptions extends OperatorOptions {
 /** What is saved when the response is about to leave. */
 const DEFERRED: ReadonlySet<Kind> = new Set<Kind>(["set", "append", "expire", "renew"]);
 
-const currentLogin = new AsyncLocalStorage<{ isNew: boolean }>();
+/** What the events tell of a request. */
+interface Notes {
+  hasLoggedIn: boolean;
+  isUnconfirmed: boolean;
+}
+
+const currentRequest = new AsyncLocalStorage<Notes>();
 
 /** For the event `login`, which a login does not emit that has joined another one. */
 export function noteLogin(): void {
-  const login = currentLogin.getStore();
-  if (login) login.isNew = true;
+  const notes = currentRequest.getStore();
+  if (notes) notes.hasLoggedIn = true;
+}
+
+/** For the event `touchFailed`. */
+export function noteTouchFailed(): void {
+  const notes = currentRequest.getStore();
+  if (notes) notes.isUnconfirmed = true;
 }
 
 /** Does each operation in a request, as a server does: the response may bring the browser another cookie. */
@@ -48,6 +60,12 @@ export class RequestOperator extends Operator {
   }
 
   protected override async visit(id: string, subject: Subject): Promise<Yield> {
+    const notes: Notes = { hasLoggedIn: false, isUnconfirmed: false };
+    const result = await currentRequest.run(notes, () => this.#visit(id, subject, notes));
+    return notes.isUnconfirmed ? { ...result, isUnconfirmed: true } : result;
+  }
+
+  async #visit(id: string, subject: Subject, notes: Notes): Promise<Yield> {
     const { hesitate, site } = this.#options;
     const { sessions, auth } = site();
     const { kind, key } = subject;
@@ -60,7 +78,7 @@ export class RequestOperator extends Operator {
       result.isStranger = session.isNew;
       if (!session.isNew) result.foundKey = session.cookieHeader;
       await hesitate?.();
-      Object.assign(result, await this.#handle(id, subject, session, auth));
+      Object.assign(result, await this.#handle(id, subject, session, auth, notes));
     } catch (error) {
       status = error instanceof SessionInterrupted ? 400 : 500;
       Object.assign(result, this.failed(error));
@@ -98,6 +116,7 @@ export class RequestOperator extends Operator {
     { kind, user = "" }: Subject,
     session: Session<VisitorData>,
     auth: DjangoAuth<User>,
+    notes: Notes,
   ): Promise<Yield> {
     switch (kind) {
       case "read":
@@ -117,17 +136,16 @@ export class RequestOperator extends Operator {
         await this.act(kind, () => session.cycleKey());
         return session.isNew ? {} : { newKey: session.cookieHeader, saw: sightOf(session.data) };
       case "login":
-        return this.#login(session, user, auth);
+        return this.#login(session, user, auth, notes);
       default:
         this.write(id, kind, session);
         return {};
     }
   }
 
-  async #login(session: Session<VisitorData>, user: string, auth: DjangoAuth<User>): Promise<Yield> {
-    const login = { isNew: false };
-    await currentLogin.run(login, () => this.act("login", () => auth.login(session, userOf(user))));
-    return { newKey: session.cookieHeader, saw: sightOf(session.data), isJoined: !login.isNew };
+  async #login(session: Session<VisitorData>, user: string, auth: DjangoAuth<User>, notes: Notes): Promise<Yield> {
+    await this.act("login", () => auth.login(session, userOf(user)));
+    return { newKey: session.cookieHeader, saw: sightOf(session.data), isJoined: !notes.hasLoggedIn };
   }
 }
 

@@ -1,3 +1,5 @@
+import { Evictions, type Life } from "./evictions.ts";
+import { groupBy } from "./group-by.ts";
 import { Strands } from "./strands.ts";
 import type { Ending, History, Kind, Operation } from "./history.ts";
 
@@ -55,6 +57,8 @@ export class SessionModel {
   readonly #origins = new Map<string, ReadonlySet<string>>();
   readonly #byKey: ReadonlyMap<string, readonly Operation[]>;
   readonly #revocations: readonly Operation[];
+  readonly #evictions: Evictions | undefined;
+  readonly #ownDeaths = new Map<string, readonly Death[]>();
   readonly #deaths = new Map<string, readonly Death[]>();
   readonly #writes = new Map<string, readonly Operation[]>();
 
@@ -76,6 +80,9 @@ export class SessionModel {
       );
     this.#byKey = groupBy(operations, ({ key }) => (key === undefined ? undefined : this.strandOf(key)));
     this.#revocations = operations.filter(({ kind, ending }) => kind === "revokeUser" && mayHaveHappened(ending));
+    if (history.maxPerUser !== undefined) {
+      this.#evictions = new Evictions(operations, history.maxPerUser, (user) => this.#livesOf(user));
+    }
   }
 
   /** The name of a session that all of its keys share. */
@@ -129,11 +136,27 @@ export class SessionModel {
     const strand = this.strandOf(key);
     let deaths = this.#deaths.get(strand);
     if (deaths === undefined) {
-      const own = this.on(key).flatMap((operation) => deathBy(operation));
-      deaths = [...own, ...this.#endsFollowed(strand), ...this.#revocationsOf(key), ...this.#expiriesOf(key)];
+      deaths = [...this.ownDeaths(key), ...this.#evictionsOf(key)];
       this.#deaths.set(strand, deaths);
     }
     return deaths;
+  }
+
+  /** Those by anything but a login of the same user for which it has made room. */
+  ownDeaths(key: string): readonly Death[] {
+    const strand = this.strandOf(key);
+    let deaths = this.#ownDeaths.get(strand);
+    if (deaths === undefined) {
+      const own = this.on(key).flatMap((operation) => deathBy(operation));
+      deaths = [...own, ...this.#endsFollowed(strand), ...this.#revocationsOf(key), ...this.#expiriesOf(key)];
+      this.#ownDeaths.set(strand, deaths);
+    }
+    return deaths;
+  }
+
+  /** Whether a login may have ended other sessions of its user. */
+  mayEvict(login: Operation): boolean {
+    return this.#evictions?.mayEvict(login) === true;
   }
 
   /** Whether it may have been its own expiry that has ended a session. */
@@ -241,6 +264,24 @@ export class SessionModel {
       });
   }
 
+  #livesOf(user: string): readonly Life[] {
+    const own = [...this.makers].filter(([strand]) => this.userOf(strand) === user);
+    return own.map(([strand, maker]) => {
+      const ends = this.ownDeaths(strand).filter(({ isCertain }) => isCertain);
+      const to = Math.min(Number.POSITIVE_INFINITY, ...ends.map(({ by }) => by.end));
+      return { maker, to, changes: this.on(strand) };
+    });
+  }
+
+  /** Sessions that make room: the oldest ones, which is not looked at. */
+  #evictionsOf(key: string): Death[] {
+    const [user, maker] = [this.userOf(key), this.makerOf(key)];
+    if (this.#evictions === undefined || user === undefined || maker === undefined) return [];
+    return [...this.#evictions.by(user)]
+      .filter((by) => by !== maker && by.end > maker.actAt)
+      .map((by) => ({ by, isCertain: false, isCause: true }));
+  }
+
   // What a revocation and a login that overlap lead to depends on who was first in the store, which cannot be seen
   // from here. (The user index has tests of its own that order the steps.)
   #revocationsOf(key: string): Death[] {
@@ -251,19 +292,6 @@ export class SessionModel {
       .filter((by) => by.user === user && (by.ending === "unknown" || by.end > maker.actAt))
       .map((by) => ({ by, isCertain: by.ending === "ok" && by.actAt > this.#loggedInAt(key), isCause: true }));
   }
-}
-
-/** What has no group is left out. */
-export function groupBy<Item, Key>(items: readonly Item[], groupOf: (item: Item) => Key | undefined): Map<Key, Item[]> {
-  const groups = new Map<Key, Item[]>();
-  for (const item of items) {
-    const group = groupOf(item);
-    if (group === undefined) continue;
-    const members = groups.get(group);
-    if (members) members.push(item);
-    else groups.set(group, [item]);
-  }
-  return groups;
 }
 
 function strandsOf({ operations, foundKeys }: History): Strands {

@@ -59,6 +59,9 @@ export type ParentMessage = { readonly type: "stop" } | RequestMessage;
 /** Deadline of each call in the workers, in milliseconds. Holes and refusals are longer and shorter than this. */
 export const DEADLINE = 400;
 
+/** How many sessions a user may have. There are few users, and visitors who leave sessions behind. */
+export const MAX_PER_USER = 3;
+
 /** How much faster the sessions' time of day goes, so that keys are renewed twenty times a second. */
 const SPEED = 20;
 

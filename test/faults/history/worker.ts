@@ -9,12 +9,13 @@ import { Random } from "../../support/random.ts";
 import { leaksSince, takeInventory } from "../leaks.ts";
 import type { Operation } from "./history.ts";
 import { monotonic, PauseWatch } from "./pause-watch.ts";
-import { noteLogin, RequestOperator, type Site, type User, userOf } from "./request-operator.ts";
+import { noteLogin, noteTouchFailed, RequestOperator, type Site, type User, userOf } from "./request-operator.ts";
 import type { VisitorData } from "./visitor-data.ts";
 import {
   type Answer,
   DEADLINE,
   historyClock,
+  MAX_PER_USER,
   type ParentMessage,
   type RequestMessage,
   ROTATE_EVERY,
@@ -67,9 +68,10 @@ function openSite(secrets: (typeof SECRETS)[number]): OpenedSite {
     ...secrets,
     clock,
     redis: { default: { url: options.url, connectTimeout: "300ms", stallTimeout: "300ms" } },
-    sessions: { deadline: `${DEADLINE}ms`, touchEvery: "500ms", renewEvery: "1s" },
+    sessions: { deadline: `${DEADLINE}ms`, touchEvery: "500ms", renewEvery: "1s", maxPerUser: MAX_PER_USER },
   });
   sessions.on("login", noteLogin);
+  sessions.on("touchFailed", noteTouchFailed);
   return { sessions, close, auth: djangoAuth<User>({ ...secrets, findUser: async (id) => userOf(id) }) };
 }
 
