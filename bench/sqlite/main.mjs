@@ -14,8 +14,10 @@ import { join } from "node:path";
 /** Settings to compare, as [journal mode, busy_timeout in milliseconds]. */
 const SETTINGS = /** @type {const} */ ([
   ["delete", 0],
+  ["delete", 50],
   ["delete", 5000],
   ["wal", 0],
+  ["wal", 50],
   ["wal", 5000],
 ]);
 

@@ -114,6 +114,17 @@ describe("isTakenBack", () => {
     expect(isTakenBack(toStoreError(errorWith({ code }), SENT))).toBe(true);
   });
 
+  it("so is 1020 of MariaDB, and a file of SQLite that another process writes to", () => {
+    const changed = errorWith({ code: "ER_CHECKREAD", errno: 1020, sqlState: "HY000" });
+    expect(isTakenBack(toStoreError(changed, { ...SENT, dialect: "mysql" }))).toBe(true);
+    const onSqlite: Failure = { ...SENT, dialect: "sqlite" };
+    for (const busy of [{ code: "SQLITE_BUSY" }, { code: "SQLITE_BUSY_SNAPSHOT" }, { code: "SQLITE_LOCKED" }])
+      expect(isTakenBack(toStoreError(errorWith(busy), onSqlite))).toBe(true);
+    expect(isTakenBack(toStoreError(errorWith({}, "database is locked"), onSqlite))).toBe(true);
+    expect(isTakenBack(toStoreError(errorWith({}, "disk I/O error"), onSqlite))).toBe(false);
+    expect(isTakenBack(toStoreError(errorWith({}, "database is locked"), { ...SENT, dialect: "mysql" }))).toBe(false);
+  });
+
   it.each(["40003", "42P01", "57P01", undefined])("is nothing else: %s", (code) => {
     expect(isTakenBack(toStoreError(errorWith({ code }), SENT))).toBe(false);
     expect(isTakenBack(new Error("any"))).toBe(false);

@@ -9,8 +9,11 @@ export interface Failure {
   readonly dialect: SqlDialect;
 }
 
-/** The database has taken a statement back because of others: it may be tried again at once. */
-const TAKEN_BACK = new Set(["40001", "40P01"]);
+/**
+ * The database has taken a statement back because of others: it may be tried again at once. 1020 is what MariaDB says with
+ * `innodb_snapshot_isolation`.
+ */
+const TAKEN_BACK: ReadonlySet<unknown> = new Set(["40001", "40P01", 1020]);
 /** The connection is being ended: class 08, a shutdown or a crash of PostgreSQL. */
 const ENDED_STATE = /^(?:08|57P0[1-3])/;
 /** ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED of MySQL and MariaDB. */
@@ -31,8 +34,9 @@ export function toStoreError(error: unknown, failure: Failure): StoreConnectionE
 
 /** Tells whether the database did nothing because of others, and asks to be asked again. */
 export function isTakenBack(error: unknown): boolean {
-  const state = error instanceof StoreServiceError ? (error.cause as Partial<DriverError>).sqlState : undefined;
-  return state !== undefined && TAKEN_BACK.has(state);
+  if (!(error instanceof StoreServiceError) || error.outcome !== "not-sent") return false;
+  const { sqlState, errno, code, message } = error.cause as DriverError;
+  return TAKEN_BACK.has(sqlState) || TAKEN_BACK.has(errno) || isBusy({ code, message });
 }
 
 /** Tells whether the database has ended a statement after the time that it gives one. */
@@ -53,8 +57,9 @@ function isEnded(details: DriverError): boolean {
   return sqlState === undefined || ENDED_STATE.test(sqlState) || ENDED_ERRNOS.has(errno);
 }
 
-function isBusy({ code, message }: DriverError): boolean {
-  return code === "SQLITE_BUSY" || code === "SQLITE_LOCKED" || message.startsWith("database is locked");
+/** Another process of SQLite writes. Drivers give its extended codes, such as `SQLITE_BUSY_SNAPSHOT`, or its message alone. */
+function isBusy({ code, message }: Pick<DriverError, "code" | "message">): boolean {
+  return /^SQLITE_(?:BUSY|LOCKED)/.test(code ?? "") || message.startsWith("database is locked");
 }
 
 function noConnection(cause: unknown): StoreConnectionError {

@@ -17,6 +17,7 @@ import { describeWithMariadb, MariadbServer } from "../../support/mariadb-server
 import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
 import { Browser, type Data } from "../../support/session-harness.ts";
 import { openSqlite } from "../../support/sqlite-database.ts";
+import { deleteFolder, makeTemporaryFolder } from "../../support/temporary-folder.ts";
 
 type Database = Kysely<any>;
 
@@ -652,6 +653,24 @@ describe("the SQL session store on SQLite", () => {
     await store.commit(key, "ab", etag, LONG_TTL, later());
     expect(statements).toEqual(["UPDATE", "SELECT"]);
     await logged.destroy();
+  });
+
+  it("a file that another process writes to is tried again until the deadline, and is not an unknown outcome then", async () => {
+    const folder = makeTemporaryFolder("sojourn-sqlite");
+    const [writer, waiting] = [openSqlite(`${folder}/db.sqlite3`), openSqlite(`${folder}/db.sqlite3`)];
+    await createSessionTable(writer);
+    const [store, key] = [openStore(waiting), newSessionKey()];
+    await writer.connection().execute(async (connection) => {
+      await sql`BEGIN IMMEDIATE`.execute(connection);
+      const error = await errorOf(store.create(key, "record", LONG_TTL, new Deadline(100)));
+      expect(error).toMatchObject({ code: "ERR_STORE_SERVICE", outcome: "not-sent" });
+      const creating = store.create(key, "record", LONG_TTL, later());
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sql`COMMIT`.execute(connection);
+      expect(await creating).toEqual({ status: "created" });
+    });
+    await Promise.all([writer.destroy(), waiting.destroy()]);
+    deleteFolder(folder);
   });
 
   it("the table is Django's, and so is the row: microseconds that are 0 are left out", async () => {
