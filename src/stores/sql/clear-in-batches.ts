@@ -1,7 +1,9 @@
+import type { QueryResult } from "kysely";
+
 import type { Clock, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { StoreConnectionError } from "../../core/errors.ts";
-import type { Build, SqlDatabase } from "./database.ts";
+import type { Build, Run, SqlDatabase } from "./database.ts";
 import { isTakenBack, tookTooLong } from "./store-errors.ts";
 
 /**
@@ -26,6 +28,8 @@ export interface Clearing {
   readonly batchEnd: (from: Instant | undefined, rows: number) => Build<{ readonly batch_end: Instant }>;
   /** Deletes so many rows at most that have expired between two instants, both included. */
   readonly deletion: (from: Instant | undefined, until: Instant | undefined, rows: number) => Build;
+  /** The same for rows that are not counted. */
+  readonly uncounted?: (from: Instant | undefined, until: Instant | undefined, rows: number) => Build;
 }
 
 /** What a sweep is given. */
@@ -47,43 +51,56 @@ export interface Sweep {
  *
  * @returns How many it has deleted.
  */
-export async function clearInBatches({ batchEnd, deletion }: Clearing, sweep: Sweep): Promise<number> {
+export async function clearInBatches(clearing: Clearing, sweep: Sweep): Promise<number> {
   const { clock, onBatch } = sweep;
   let [cleared, rows] = [0, FIRST_ROWS];
   let from: Instant | undefined;
   for (;;) {
     const started = clock.monotonic();
-    const batch = await clearBatch(batchEnd(from, rows), (until) => deletion(from, until, rows), sweep).catch(
-      (error: unknown) => {
-        if (rows === LEAST_ROWS || !asksForLess(error)) throw error;
-      },
-    );
+    const batch = await clearBatch(clearing, sweep, from, rows).catch((error: unknown) => {
+      if (rows === LEAST_ROWS || !asksForLess(error)) throw error;
+    });
     if (batch === undefined) {
       rows = Math.max(LEAST_ROWS, Math.floor(rows / 4));
       continue;
     }
-    cleared += batch.count;
+    cleared += batch.counted;
     onBatch(cleared);
     // A whole batch of one instant may be locked by others: it is left to the next sweep.
-    if (batch.until === undefined || (batch.until === from && batch.count === 0)) return cleared;
+    if (batch.until === undefined || (batch.until === from && batch.deleted === 0)) return cleared;
     from = batch.until;
     rows = nextSize(rows, clock.monotonic() - started);
   }
 }
 
+/** What a batch has deleted, those that are not counted included in `deleted`. */
+interface Batch {
+  readonly until: Instant | undefined;
+  readonly counted: number;
+  readonly deleted: number;
+}
+
 async function clearBatch(
-  end: Build<{ readonly batch_end: Instant }>,
-  deletion: (until: Instant | undefined) => Build,
+  { batchEnd, deletion, uncounted }: Clearing,
   { database, pageDeadline }: Sweep,
-): Promise<{ readonly until: Instant | undefined; readonly count: number }> {
-  const { rows } = await database.run(end, pageDeadline(), "reads");
-  const until = rows[0]?.batch_end;
+  from: Instant | undefined,
+  rows: number,
+): Promise<Batch> {
+  const end = await database.run(batchEnd(from, rows), pageDeadline(), "reads");
+  const until = end.rows[0]?.batch_end;
+  const deadline = pageDeadline();
+  const work = async (run: Run): Promise<Batch> => {
+    const others = uncounted && (await run(uncounted(from, until, rows)));
+    const counted = countOf(await run(deletion(from, until, rows)));
+    return { until, counted, deleted: counted + countOf(others) };
+  };
   // Which rows have expired depends on no other row: where SERIALIZABLE is the default, it would only fail more often.
-  const result =
-    database.dialect === "postgres"
-      ? await database.transact((run) => run(deletion(until)), pageDeadline())
-      : await database.run(deletion(until), pageDeadline());
-  return { until, count: Number(result.numAffectedRows ?? 0n) };
+  if (database.dialect === "postgres") return database.transact(work, deadline);
+  return work((build) => database.run(build, deadline));
+}
+
+function countOf(result: QueryResult<unknown> | undefined): number {
+  return Number(result?.numAffectedRows ?? 0n);
 }
 
 /** What was sent and not answered in time, and what others have prevented until then. */

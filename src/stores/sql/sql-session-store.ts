@@ -146,15 +146,15 @@ export class SqlSessionStore implements SessionStore {
     await this.#run((sql) => sql`SELECT 1`, deadline, "reads");
   }
 
-  /** A step is a batch. Those on the index of users come first, those on tombstones last, and count no records. */
+  /** A step is a batch. Those on the index of users come first, and count no records; nor do tombstones. */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     await this.users?.clearExpired(pageDeadline, () => onProgress?.({ cleared: 0 }));
-    const [now, sweep] = [this.#clock.now(), { database: this.#database, clock: this.#clock, pageDeadline }];
-    const records = this.#statements.clearing("records", now);
-    const cleared = await clearInBatches(records, { ...sweep, onBatch: (count) => onProgress?.({ cleared: count }) });
-    const tombstones = this.#statements.clearing("tombstones", now);
-    await clearInBatches(tombstones, { ...sweep, onBatch: () => onProgress?.({ cleared }) });
-    return cleared;
+    return clearInBatches(this.#statements.clearing(this.#clock.now()), {
+      database: this.#database,
+      clock: this.#clock,
+      pageDeadline,
+      onBatch: (cleared) => onProgress?.({ cleared }),
+    });
   }
 
   /** The pool is the application's. */

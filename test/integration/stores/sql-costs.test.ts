@@ -14,7 +14,7 @@ import { scaled } from "../../support/scale.ts";
 type Database = Kysely<any>;
 
 const ROWS = scaled(50_000, 5_000_000);
-const EXPIRED = ROWS / 25;
+const EXPIRED = ROWS / 5;
 const DAY = 86_400_000;
 /** As long as a small record of Django's form. */
 const RECORD = "x".repeat(300);
