@@ -75,6 +75,21 @@ function describeSilence(
     expect(late.filter(([, outcome]) => outcome === "failed")).toEqual([]);
   });
 
+  it("reads succeed again within 5 seconds after new connections were silent too", async () => {
+    let isOver = false;
+    const readers = Array.from({ length: 2 * SIZE }, () => read(store, key, () => isOver));
+    await sleep(300);
+    proxy.conditions.blackHole = true;
+    await sleep(3000);
+    proxy.conditions.blackHole = false;
+    const servedAt = performance.now();
+    await sleep(6500);
+    isOver = true;
+    const late = (await Promise.all(readers)).flat().filter(([at]) => at > servedAt + 5000);
+    expect(late.length).toBeGreaterThan(SIZE);
+    expect(late.filter(([, outcome]) => outcome === "failed")).toEqual([]);
+  });
+
   it("connections that lay idle meanwhile cost one deadline in all, not one each", async () => {
     await Promise.all(Array.from({ length: SIZE }, () => sql`SELECT 1`.execute(database)));
     proxy.halfOpen();

@@ -37,7 +37,8 @@ function expectAge(age: number, seconds: number): void {
   expect(age).toBeLessThanOrEqual(seconds + 1);
 }
 
-function describeZone(django: Django, timeZone: string, place: () => Place): void {
+/** @param isOfDatabase Whether it is the database alone that has local time, and Django has instants. */
+function describeZone(django: Django, timeZone: string, place: () => Place, isOfDatabase = false): void {
   let site: DjangoSite;
   let database: Database;
   let node: Sojourn<Data>;
@@ -50,7 +51,8 @@ function describeZone(django: Django, timeZone: string, place: () => Place): voi
   };
 
   beforeAll(async () => {
-    site = await DjangoSite.start({ django, ...place().ofSite, settings: { USE_TZ: false, TIME_ZONE: timeZone } });
+    const zone = isOfDatabase ? { databaseZone: timeZone } : { settings: { USE_TZ: false, TIME_ZONE: timeZone } };
+    site = await DjangoSite.start({ django, ...place().ofSite, ...zone });
     database = place().connect(site);
     node = open();
   });
@@ -115,7 +117,7 @@ function describeZone(django: Django, timeZone: string, place: () => Place): voi
     await there.post("/session", { by: "Django" });
     const end = new Date(Date.now() + TEN_MINUTES * 1000);
     const local = end.toLocaleString("sv-SE", { timeZone }).replace(" ", "T");
-    await there.post("/expiry", { at: local });
+    await there.post("/expiry", { at: isOfDatabase ? end.toISOString() : local });
     const session = await node.sessions.open(there.cookieHeader);
     expectAge((session.expiryDate.getTime() - Date.now()) / 1000, TEN_MINUTES);
     session.data["and"] = "Node";
@@ -147,6 +149,18 @@ await describeWithEnvironment("lts", (django) => {
       ofSite: {},
       connect: (site) => openSqlite((site.settings["DATABASES"] as { default: { NAME: string } }).default.NAME),
     }));
+  });
+
+  describe("A Django site whose SQLite has a TIME_ZONE of its own", () => {
+    describeZone(
+      django,
+      "Asia/Tokyo",
+      () => ({
+        ofSite: {},
+        connect: (site) => openSqlite((site.settings["DATABASES"] as { default: { NAME: string } }).default.NAME),
+      }),
+      true,
+    );
   });
 
   describeWithPostgres("A Django site with USE_TZ = False on PostgreSQL", () => {

@@ -1,7 +1,3 @@
-import * as v from "valibot";
-
-import { describeValue } from "../../core/settings.ts";
-import { timeZoneSchema } from "../../core/time-zone.ts";
 import type { SessionSettings } from "../../session/session-settings.ts";
 import { cacheSessionStore } from "../../stores/cache/index.ts";
 import { cookieSessionStore } from "../../stores/cookie/index.ts";
@@ -13,6 +9,7 @@ import type { DjangoEngine, EngineContext } from "./engine.ts";
 import { cannotShare, type CheckedDjangoSettings } from "./names.ts";
 import { redisessionSettings } from "./redisession.ts";
 import { DEFAULT_REDIS_URL } from "./redis-location.ts";
+import { toTimeZone } from "./time-zone.ts";
 import type { UnsupportedSettings } from "./unsupported.ts";
 
 const TWO_WEEKS = 1_209_600;
@@ -68,23 +65,6 @@ export function toSessionSettings(django: CheckedDjangoSettings, unsupported: Un
       sameSite: toSameSite(django.SESSION_COOKIE_SAMESITE ?? "Lax", unsupported),
     },
   };
-}
-
-/** Django's global default. */
-const DEFAULT_TIME_ZONE = "America/Chicago";
-
-/** With `USE_TZ = False` Django's own writing and reading of ends is in local time, whatever the engine. */
-function toTimeZone({ USE_TZ, TIME_ZONE }: CheckedDjangoSettings): Pick<SessionSettings, "timeZone"> {
-  if (USE_TZ !== false) return {};
-  if (TIME_ZONE === null) {
-    throw cannotShare(
-      "TIME_ZONE",
-      "is None and USE_TZ is False: expected a name, since Node cannot know the system's.",
-    );
-  }
-  const timeZone = TIME_ZONE ?? DEFAULT_TIME_ZONE;
-  if (v.safeParse(timeZoneSchema, timeZone).success) return { timeZone };
-  throw cannotShare("TIME_ZONE", `expected a time zone that Node knows, got ${describeValue(timeZone)}.`);
 }
 
 const cookieName = ({ SESSION_COOKIE_NAME }: CheckedDjangoSettings): string => SESSION_COOKIE_NAME ?? "sessionid";

@@ -17,6 +17,8 @@ export interface SiteSettingsOptions {
   readonly postgres?: { readonly host: string; readonly user: string; readonly database: string };
   /** A MariaDB server instead of a file of SQLite. */
   readonly mariadb?: { readonly socketPath: string; readonly user: string; readonly database: string };
+  /** `TIME_ZONE` of the database, which it has with `USE_TZ = True`. */
+  readonly databaseZone?: string;
   /** Further settings, by Django's names, and others than the defaults. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
@@ -41,7 +43,12 @@ export function siteSettings(options: SiteSettingsOptions): Record<string, unkno
     SESSION_ENGINE: ENGINES[engine],
     SESSION_SERIALIZER: "django.contrib.sessions.serializers.JSONSerializer",
     SESSION_FILE_PATH: folder,
-    DATABASES: { default: database(options) },
+    DATABASES: {
+      default: {
+        ...database(options),
+        ...(options.databaseZone === undefined ? {} : { TIME_ZONE: options.databaseZone }),
+      },
+    },
     CACHES: { default: cache(options) },
     ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
     ...settings,
