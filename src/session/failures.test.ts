@@ -391,3 +391,44 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
     await renewing.request(({ isNew }) => expect(isNew).toBe(true));
   });
 });
+
+describe("a login that is given up halfway leaves a second record of the session behind", () => {
+  async function openHalfway(settings: Parameters<typeof setUp>[0] = {}) {
+    const opened = await setUp(settings);
+    const { browser, faults } = opened;
+    const old = browser.cookie;
+    faults.next = { method: "deleteIfMatch", when: "before", error: LOST(), times: 2 };
+    // The time to take the second record away has passed.
+    opened.store.delete = () => Promise.reject(OFFLINE());
+    await expect(browser.request((session) => session.login(7))).rejects.toMatchObject({ outcome: "unknown" });
+    expect(faults.next).toBeUndefined();
+    Reflect.deleteProperty(opened.store, "delete");
+    await browser.request((session) => (session.data["n"] = 2));
+    expect(browser.cookie).toBe(old);
+    return opened;
+  }
+
+  test.each(["login", "cycleKey"] as const)("which goes once the session has another key by %s", async (how) => {
+    const { browser, sessions, keys } = await openHalfway();
+    const late = new Browser(sessions, browser.cookie);
+    await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));
+    expect(browser.cookie).not.toBe(late.cookie);
+    await browser.request(({ data }) => expect(data["n"]).toBe(2));
+    expect(await keys()).toHaveLength(1);
+    await late.request(async (session) => {
+      await session.login(7);
+      expect(session.data["n"]).toBe(how === "login" ? 2 : undefined);
+    });
+    expect(await sessions.revokeUser(7)).toBe(1);
+  });
+
+  test("which a login does not join once the session has ended by its own expiry", async () => {
+    const { browser, clock } = await openHalfway();
+    await browser.request((session) => session.setExpiry(20));
+    clock.advance(21_000);
+    await browser.request(async (session) => {
+      await session.login(7);
+      expect(session.data["n"]).toBeUndefined();
+    });
+  });
+});

@@ -1,7 +1,7 @@
 import type { Deadline } from "../core/deadlines.ts";
-import { SessionInterrupted, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { SessionInterrupted } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
-import { throwUnknown } from "../stores/partial-failures.ts";
+import { harmless, throwUnknown } from "../stores/partial-failures.ts";
 import { userIdOf } from "./auth.ts";
 import { type Departure, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
 import { isLost, type RecordWriter, type StoredSession } from "./record-writer.ts";
@@ -87,12 +87,18 @@ export class KeyMove {
         return { status: "kept" };
       if (this.#isSourceGone) return await this.#meetAbsence();
       const { at, version } = this.#source;
-      const isRemembered = this.#isAnnounced && this.#moved?.isShared === true;
-      const result = await this.#writer.retire(at, version, isRemembered, this.#deadline);
+      const result = await this.#writer.retire(at, version, this.#ownTarget, this.#deadline);
       if (result.status === "committed") return this.#complete();
       if (result.status === "gone") return await this.#meetAbsence();
       this.#source = { ...this.#source, version: this.#writer.newest(at, result, this.#deadline) };
     }
+  }
+
+  /** The storage key of the new record, where all processes know that the old key leads to it. */
+  get #ownTarget(): SessionKey | undefined {
+    const isOwn =
+      this.#previous === undefined || (this.#previous.reason === "renewed" && this.#move.reason !== "renewed");
+    return this.#isAnnounced && isOwn && this.#moved?.isShared === true ? this.#target?.at : undefined;
   }
 
   /** Makes the new record, or brings it up to date, and remembers the move. */
@@ -148,29 +154,31 @@ export class KeyMove {
     const { at, version } = this.#source;
     // Of a renewal that was given up halfway.
     const second = this.#previous?.reason === "renewed" ? this.#previous.at : undefined;
-    if (second !== undefined) await this.#takeAway({ at: second, version }).catch(() => {});
+    if (second !== undefined) await harmless(this.#writer.end(second, this.#deadline));
     await (this.#target && this.#move.creation.takesPlace === true
       ? this.#writer.relist(at, this.#target.at, version.record, this.#deadline)
       : this.#writer.unlist(at, version.record, this.#deadline));
   }
 
   /**
-   * Another login or cycleKey was under way and has lost: its new record is where the old key leads to, and leads on to this
-   * one. The move of the old key stays as it is, since a login may have taken its place.
+   * Another login or cycleKey was under way, or was given up halfway, and has lost: its new record is where the old key leads to,
+   * and leads on to this one. The move of the old key stays as it is, since a login may have taken its place. The other record
+   * goes: a login with the old key would join it, and nothing that was written here since would be in it.
    *
    * @returns What is remembered of the other record already.
    */
   async #linkFromLoser(target: StoredSession): Promise<Departure["reason"] | undefined> {
     if (this.#previous === undefined || this.#previous.reason === "renewed") return undefined;
     const loser = placeOf(this.#previous, this.#source.key);
-    try {
-      if (loser) return (await this.#moved?.add(loser, target, this.#move.reason, this.#deadline))?.reason;
-      await this.#moved?.replace(this.#source, target, this.#move.reason, this.#deadline);
-    } catch (error) {
-      // The move itself has come about.
-      if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
-    }
-    return undefined;
+    let known: Departure | undefined;
+    const link = async (): Promise<void> => {
+      if (loser === undefined) return this.#moved?.replace(this.#source, target, this.#move.reason, this.#deadline);
+      known = await this.#moved?.add(loser, target, this.#move.reason, this.#deadline);
+      await this.#writer.end(loser.at, this.#deadline);
+    };
+    // The move itself has come about.
+    await harmless(link());
+    return known?.reason;
   }
 
   async #meetAbsence(): Promise<MoveResult | Renewed> {
@@ -189,7 +197,7 @@ export class KeyMove {
     if (this.#target === undefined || this.#move.reason === "renewed") return true;
     const first = await this.#moved?.add(this.#target, to, "renewed", this.#deadline);
     if (first === undefined) return true;
-    const end = async (at: SessionKey): Promise<void> => this.#takeAway({ at, version: this.#source.version });
+    const end = (at: SessionKey): Promise<void> => this.#writer.end(at, this.#deadline);
     await end(to.at);
     await this.#moved?.end(refOf(to.at), "ended", this.#deadline, end);
     return false;
@@ -212,7 +220,7 @@ export class KeyMove {
   }
 
   /** It stays listed where it could not be deleted, so that a revocation of the user finds it. */
-  async #takeAway({ at, version }: Pick<StoredSession, "at" | "version">): Promise<void> {
+  async #takeAway({ at, version }: StoredSession): Promise<void> {
     await this.#writer.delete(at, this.#deadline);
     await this.#writer.unlist(at, version.record, this.#deadline);
   }

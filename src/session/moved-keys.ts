@@ -91,10 +91,9 @@ export class MovedKeys {
     return parse(await this.#tombstones.add(nameOf(refOf(from.at)), text, REMEMBERED_MS, deadline));
   }
 
-  /** Returns the storage key of the new record of a renewal, which may have been given up halfway. */
+  /** Returns the storage key of the new record of a move that has not come about, of a key that has a record. */
   async secondOf(at: SessionKey, deadline: Deadline): Promise<SessionKey | undefined> {
-    const departure = await this.find(at, deadline);
-    return departure?.reason === "renewed" ? departure.at : undefined;
+    return (await this.find(at, deadline))?.at;
   }
 
   /** Remembers a move in the place of whatever is remembered of the old key. */

@@ -96,10 +96,16 @@ export class RecordWriter {
   /**
    * Deletes the old record of a session that has moved, if it still is the version that was carried over.
    *
-   * @param isRemembered Whether all processes know of the move. Then a record that is gone after a lost answer was deleted by
-   *   the lost command, or by a logout that ends the new place as well.
+   * @param target Storage key of the new record, where all processes know that the old key leads there. Then a record that is
+   *   gone after a lost answer was deleted by the lost command, by a logout that ends the new place as well, or by another move,
+   *   which has taken the new record away.
    */
-  async retire(at: SessionKey, { etag }: Version, isRemembered: boolean, deadline: Deadline): Promise<CommitResult> {
+  async retire(
+    at: SessionKey,
+    { etag }: Version,
+    target: SessionKey | undefined,
+    deadline: Deadline,
+  ): Promise<CommitResult> {
     try {
       return await this.#store.deleteIfMatch(at, etag, deadline);
     } catch (error) {
@@ -107,7 +113,8 @@ export class RecordWriter {
       // Also when the second try could not even be sent, the first one may have been executed.
       const result = await this.#store.deleteIfMatch(at, etag, deadline).catch(() => throwFirst(error));
       if (result.status !== "gone") return result;
-      if (isRemembered) return { status: "committed" };
+      const hasMoved = target !== undefined && (await this.isStored(target, deadline).catch(() => throwFirst(error)));
+      if (hasMoved) return { status: "committed" };
       throw error;
     }
   }
@@ -130,6 +137,14 @@ export class RecordWriter {
         if (!isLost(error) || deadline.hasPassed) throw first;
       }
     }
+  }
+
+  /** Deletes a record that is known by its key alone, and takes it off its user's list, where it would take room. */
+  async end(at: SessionKey, deadline: Deadline): Promise<void> {
+    const text = this.#users && (await this.#store.read(at, deadline));
+    await this.delete(at, deadline);
+    const version = text === undefined ? "absent" : this.#versions.decode(text, at);
+    if (typeof version !== "string") await this.unlist(at, version.record, deadline);
   }
 
   /**

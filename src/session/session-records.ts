@@ -259,7 +259,7 @@ export class SessionRecords {
 
   /** Ends what a session has moved to whose record was deleted. @param ref Names that session; see `sessions.ofUser`. */
   async endSuccessors(ref: string, reason: EndReason, deadline: Deadline): Promise<void> {
-    await this.#moved?.end(ref, reason, deadline, (next) => this.#endAt(next, deadline));
+    await this.#moved?.end(ref, reason, deadline, (next) => this.#writer.end(next, deadline));
   }
 
   /**
@@ -275,7 +275,7 @@ export class SessionRecords {
       if (at === undefined) return undefined;
       next = refOf(at);
       if ((await this.listedState(at, userId, deadline)) !== "live") continue;
-      await this.#endAt(at, deadline);
+      await this.#writer.end(at, deadline);
       await this.endSuccessors(next, "revoked", deadline);
       return at;
     }
@@ -351,14 +351,6 @@ export class SessionRecords {
     });
   }
 
-  /** Deletes a record that is known by its key alone, and takes it off its user's list, where it would take room. */
-  async #endAt(at: SessionKey, deadline: Deadline): Promise<void> {
-    const text = this.#users && (await this.#store.read(at, deadline));
-    await this.#writer.delete(at, deadline);
-    const version = text === undefined ? "absent" : this.#versions.decode(text, at);
-    if (typeof version !== "string") await this.#writer.unlist(at, version.record, deadline);
-  }
-
   /** Whether an expiry was set that comes while a renewal from before may still be remembered. */
   #mayEndBefore(before: SessionRecord, after: SessionRecord): boolean {
     const [old, expiry] = [before, after].map(({ members }) => members.get(EXPIRY_KEY)?.text);
@@ -366,13 +358,13 @@ export class SessionRecords {
   }
 
   /**
-   * Deletes the new record of a renewal that was given up halfway: once the old record ends, its key would lead there. The one of a
+   * Deletes the new record of a move that was given up halfway: once the old record ends, its key would lead there. The one of a
    * renewal that is under way goes as well, since this write came before its end; that session keeps its old key.
    */
   async #endSecond(at: SessionKey, deadline: Deadline): Promise<void> {
     const end = async (): Promise<void> => {
       const second = await this.#moved?.secondOf(at, deadline);
-      if (second !== undefined) await this.#endAt(second, deadline);
+      if (second !== undefined) await this.#writer.end(second, deadline);
     };
     await harmless(end());
   }

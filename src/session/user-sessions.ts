@@ -87,7 +87,7 @@ export interface UserSessionsOptions {
   readonly maxPerUser: number | undefined;
   /** How much longer than its record an entry is kept: more than the time between two notes of a session in use. */
   readonly slack: Milliseconds;
-  /** Returns the storage key of a second record of a session, which a renewal may have left that was given up halfway. */
+  /** Returns the storage key of a second record of a session, which a move may have left that was given up halfway. */
   readonly secondOf: (at: SessionKey, deadline: Deadline) => Promise<SessionKey | undefined>;
 }
 
