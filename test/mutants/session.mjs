@@ -182,7 +182,8 @@ export const sessionMutants = [
     name: "second-record-of-a-login-outlives-an-expiry",
     file: "src/session/moved-keys.ts",
     find: "return (await this.find(at, deadline))?.at;",
-    replace: 'const found = await this.find(at, deadline);\n    return found?.reason === "renewed" ? found.at : undefined;',
+    replace:
+      'const found = await this.find(at, deadline);\n    return found?.reason === "renewed" ? found.at : undefined;',
     breaks: "A login does not join the second record of a session that has expired.",
     tests: ["src/session/failures.test.ts"],
   },
