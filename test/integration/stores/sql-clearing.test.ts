@@ -118,16 +118,17 @@ describeWithPostgres("clearExpired on PostgreSQL", () => {
     const { store } = await openEmpty(database);
     await insertExpired(database, 600, 1000);
     await sql`CREATE OR REPLACE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
-      $$ BEGIN PERFORM pg_sleep(0.003); RETURN OLD; END $$`.execute(database);
+      $$ BEGIN PERFORM pg_sleep(0.004); RETURN OLD; END $$`.execute(database);
     await sql`CREATE TRIGGER dawdle BEFORE DELETE ON django_session FOR EACH ROW EXECUTE FUNCTION dawdle()`.execute(
       database,
     );
-    const pool = new Pool({ ...server.settings, options: "-c statement_timeout=450" });
+    const pool = new Pool({ ...server.settings, options: "-c statement_timeout=900" });
+    pool.on("error", () => {});
     const bounded: Database = new Kysely({ dialect: new PostgresDialect({ pool: discardStalled(pool) }) });
     const context = { projectName: "test", redis: new RedisRegistry(), clock: systemClock };
     const counts: number[] = [];
     await sqlSessionStore({ database: bounded })(context).clearExpired(
-      () => new Deadline(500),
+      () => new Deadline(1000),
       ({ cleared }) => counts.push(cleared),
     );
     expect(counts.at(-1)).toBe(600);
