@@ -173,7 +173,7 @@ export const sessionMutants = [
   {
     name: "second-record-of-a-lost-login-left",
     file: "src/session/key-move.ts",
-    find: "await harmless(this.#writer.end(at, this.#deadline));",
+    find: "for (const { at } of this.#rivals) await harmless(this.#writer.end(at, this.#deadline));",
     replace: "",
     breaks: "A login does not join another one that has failed, whose record is out of date.",
     tests: ["src/session/failures.test.ts"],
@@ -189,8 +189,8 @@ export const sessionMutants = [
   {
     name: "lost-answer-taken-for-a-victory",
     file: "src/session/key-move.ts",
-    find: "if ((await moved.find(target.at, this.#deadline)) !== undefined) return false;",
-    replace: "",
+    find: "this.#writer.retire(at, version, () => this.#hasWon(), this.#deadline)",
+    replace: "this.#writer.retire(at, version, async () => true, this.#deadline)",
     breaks: "Of two moves of a session one comes about, also where an answer got lost.",
     tests: ["src/session/failures.test.ts"],
   },
