@@ -140,7 +140,11 @@ export class Sessions<Data extends object = UntypedData> {
     this.#isCarried = isCarried;
     this.#store = isCarried
       ? new CarriedRecords()
-      : makeSessionStore(store, { projectName, redis, clock, format: resolved.format }, "sessions.store");
+      : makeSessionStore(
+          store,
+          { projectName, redis, clock, format: resolved.format, timeZone: timeouts.zone },
+          "sessions.store",
+        );
     if (!isCarried) checkFormat(resolved, this.#store);
     this.policy = policyOf(resolved, this.#store);
     const moved = makeMovedKeys(this.#store, clock);
