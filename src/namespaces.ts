@@ -32,7 +32,8 @@ function problemWithSessions({ place, prefixes }: KeySpace, cache: CacheKeySpace
   const { path, keyPrefix, hasKeyFunction } = cache;
   if (hasKeyFunction) {
     if (!prefixes.some((prefix) => canMake(cache, prefix + SAMPLE_SESSION))) return undefined;
-    return `${path}.keyFunction can make the names of sessions: whoever chooses a key of the cache can reach them. Let what it makes begin with a text of the cache's own.`;
+    const advice = "Let what it makes begin with a text of the cache's own.";
+    return `${path}.keyFunction can make the names of sessions, so whoever chooses a key can reach them. ${advice}`;
   }
   if (prefixes.some((prefix) => isCacheKey(prefix, keyPrefix))) {
     return `the sessions lie under ${path}.keyPrefix, so ${path}.clear() ends them. Take another prefix for one of the two.`;

@@ -8,10 +8,10 @@ import { cookieSessionStore } from "../stores/cookie/index.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import type { SessionSettings } from "./session-settings.ts";
 
-const SECRETS = { secretKey: "a secret of the tests, long enough" };
+const SECRETS = { secretKey: "test-secret" };
 const TIME = 1_700_000_000;
 const LIMITS = { maxInflatedBytes: 1_000_000 };
-// Made with Django 5.2.17, SECRET_KEY "a secret of the tests, long enough", time 1700000000: a session {"foo": "bar"} of signed_cookies.
+// Made with Django 5.2.17, SECRET_KEY "test-secret", time 1700000000: a session {"foo": "bar"} of signed_cookies.
 const DJANGOS = "sessionid=eyJmb28iOiJiYXIifQ:1r31eq:226qcunpVRFbRb8JsIU20JTlES8WVPMJOuzt80OOScM";
 
 interface Options extends Omit<SessionSettings, "store"> {
@@ -224,14 +224,10 @@ describe("expiry counts from the signature", () => {
 
 describe("secrets", () => {
   test("one that was in use before still reads; the answer has the new one's signature", async () => {
-    const { sessions } = open({
-      secrets: { secretKey: "a new secret of the tests, as long", secretKeyFallbacks: [SECRETS.secretKey] },
-    });
+    const { sessions } = open({ secrets: { secretKey: "new-secret", secretKeyFallbacks: [SECRETS.secretKey] } });
     const browser = new Browser(sessions, DJANGOS);
     await browser.request((session) => session.data["foo"]);
-    expect(payloadOf(browser.cookie, { secretKey: "a new secret of the tests, as long" })).toMatchObject({
-      foo: "bar",
-    });
+    expect(payloadOf(browser.cookie, { secretKey: "new-secret" })).toMatchObject({ foo: "bar" });
   });
 
   test("encrypted, the visitor sees nothing of it, and it is good under the cookie's name only", async () => {
@@ -308,9 +304,7 @@ describe("where no cookie can be sent", () => {
   });
 
   test("once the headers are out, reading throws nothing, also long after the last signature", async () => {
-    const { sessions, clock } = open({
-      secrets: { secretKey: "a new secret of the tests, as long", secretKeyFallbacks: [SECRETS.secretKey] },
-    });
+    const { sessions, clock } = open({ secrets: { secretKey: "new", secretKeyFallbacks: [SECRETS.secretKey] } });
     const request = new Browser(sessions, DJANGOS).begin();
     clock.advance(3_600_000);
     expect((await request.session()).data["foo"]).toBe("bar");
@@ -409,11 +403,7 @@ describe("the warning at start", () => {
     const note = (warning: Error & { code?: string }) => codes.push(warning.code);
     process.on("warning", note);
     onTestFinished(() => void process.off("warning", note));
-    createSojourn({
-      projectName: "test",
-      secretKey: "a secret of the tests, long enough".repeat(32),
-      sessions: { store },
-    });
+    createSojourn({ projectName: "test", secretKey: "s".repeat(32), sessions: { store } });
     await new Promise(setImmediate);
     return codes;
   }

@@ -71,11 +71,7 @@ describe("sessions.restore says which of its demands is not met", () => {
 
   test("a store that keeps none", async () => {
     const store = cookieSessionStore({ acceptsLostUpdates: true });
-    const { sessions } = createSojourn({
-      projectName: "p",
-      secretKey: "a secret of the tests, long enough".repeat(32),
-      sessions: { store },
-    });
+    const { sessions } = createSojourn({ projectName: "p", secretKey: "s".repeat(32), sessions: { store } });
     await expect(sessions.restore(KEY, "{}", HOUR)).rejects.toThrow(
       "expected a store that keeps sessions, and here the cookies carry them. Take another one for sessions.store.",
     );

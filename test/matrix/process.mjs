@@ -8,7 +8,7 @@ const [task = "", url = "", keyPrefix = ""] = process.argv.slice(2);
 const client = await createClient({ url }).connect();
 const { caches, close } = createSojourn({
   projectName: "matrix",
-  secretKey: "a secret of the matrix",
+  secretKey: "a secret of the matrix, long enough",
   redis: { default: url },
   caches: { default: { keyPrefix, deadline: "20s" } },
 });

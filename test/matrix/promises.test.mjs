@@ -50,7 +50,7 @@ const deadline = "20s";
 function open(settings) {
   const opened = createSojourn({
     projectName: newName(),
-    secretKey: "a secret of the matrix",
+    secretKey: "a secret of the matrix, long enough",
     redis: { default: url },
     ...settings,
   });
