@@ -59,23 +59,59 @@ const sojournSchema = settingsObject({
   clock: v.optional(v.custom<Clock>(isClock, "an object with now() and monotonic()"), systemClock),
 });
 
-/**
- * Makes sessions, caches, and what they stand on, from one set of settings. It checks all of them and does no I/O:
- * connections open when they are first used.
- *
- * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
- * @example
- * ```ts
- * import { createSojourn } from "sojourn";
- *
- * const { sessions, close } = createSojourn<{ views?: number }>({
- *   projectName: "myproject",
- *   secretKey: process.env["SECRET_KEY"],
- *   redis: { default: process.env["REDIS_URL"] ?? "redis://localhost:6379/0" },
- * });
- * ```
- */
-export function createSojourn<Data extends JsonObject<Data> = UntypedData, const Names extends string = string>(
+/** What {@link createSojourn.withData} returns. */
+export type CreateSojournWithData<Data extends object> = <const Names extends string = "default">(
+  settings: SojournSettings<Data, Names>,
+) => Sojourn<Data, Names>;
+
+/** The type of {@link createSojourn}. */
+export interface CreateSojourn {
+  /**
+   * Makes sessions, caches, and what they stand on, from one set of settings. It checks all of them and does no I/O:
+   * connections open when they are first used.
+   *
+   * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
+   * @example
+   * ```ts
+   * import { createSojourn } from "sojourn";
+   *
+   * const { sessions, close } = createSojourn<{ views?: number }>({
+   *   projectName: "myproject",
+   *   secretKey: process.env["SECRET_KEY"],
+   *   redis: { default: process.env["REDIS_URL"] ?? "redis://localhost:6379/0" },
+   * });
+   * ```
+   */
+  <Data extends JsonObject<Data> = UntypedData, const Names extends string = string>(
+    settings: SojournSettings<Data, Names>,
+  ): Sojourn<Data, Names>;
+
+  /**
+   * {@link createSojourn} with a type for the data of the sessions, which still takes the names of the caches from the
+   * settings. TypeScript infers either all type parameters of a call or none, hence the two calls.
+   *
+   * @example
+   * ```ts
+   * import { createSojourn } from "sojourn";
+   *
+   * const { sessions, caches } = createSojourn.withData<{ views?: number }>()({
+   *   projectName: "myproject",
+   *   secretKey: process.env["SECRET_KEY"],
+   *   caches: { pages: { timeout: "1h" } },
+   * });
+   * ```
+   */
+  withData<Data extends JsonObject<Data>>(this: void): CreateSojournWithData<Data>;
+}
+
+/** Makes sessions, caches, and what they stand on, from one set of settings. */
+export const createSojourn: CreateSojourn = /* @__PURE__ */ Object.assign(makeSojourn, { withData });
+
+function withData<Data extends JsonObject<Data>>(): CreateSojournWithData<Data> {
+  return (settings) => makeSojourn<Data>(settings);
+}
+
+function makeSojourn<Data extends JsonObject<Data> = UntypedData, const Names extends string = string>(
   settings: SojournSettings<Data, Names>,
 ): Sojourn<Data, Names> {
   const isSites = settings?.[DJANGO_SITE] === true;
@@ -109,30 +145,6 @@ export function createSojourn<Data extends JsonObject<Data> = UntypedData, const
     },
   };
 }
-
-/** {@link createSojourn} of sessions whose data has a type, made by {@link createSojourn.withData}. */
-export type CreateSojournWithData<Data extends object> = <const Names extends string = "default">(
-  settings: SojournSettings<Data, Names>,
-) => Sojourn<Data, Names>;
-
-/**
- * {@link createSojourn} with a type for the data of the sessions, which still takes the names of the caches from the
- * settings. TypeScript infers either all type parameters of a call or none, hence the two calls.
- *
- * @example
- * ```ts
- * import { createSojourn } from "sojourn";
- *
- * const { sessions, caches } = createSojourn.withData<{ views?: number }>()({
- *   projectName: "myproject",
- *   secretKey: process.env["SECRET_KEY"],
- *   caches: { pages: { timeout: "1h" } },
- * });
- * ```
- */
-createSojourn.withData = function withData<Data extends JsonObject<Data>>(): CreateSojournWithData<Data> {
-  return (settings) => createSojourn<Data>(settings);
-};
 
 /** @throws {ImproperlyConfigured} */
 function parseSojournSettings(settings: SojournSettings, isSites: boolean) {

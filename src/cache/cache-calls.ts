@@ -3,7 +3,7 @@ import { describeKind } from "../core/descriptions.ts";
 import { CacheUsageError } from "../core/errors.ts";
 
 /** Options of a call that was given none: one object, so that the usual call is not checked. */
-export const NO_OPTIONS = Object.freeze({});
+export const NO_OPTIONS: object = Object.freeze({});
 
 const READ = ["tags", "version"];
 const WRITE = ["timeout", "tags", "version"];
@@ -14,8 +14,54 @@ const WAIT = ["blocking", "blockingTimeout", "sleep", "signal"];
 /** The names of what a call takes, and an example of it. */
 type CallOptions = readonly [names: readonly string[], example: string];
 
-/** What each call takes. */
-const CALLS = {
+/** Calls that take a version, and nothing else. */
+const VERSIONED = [
+  "delete",
+  "deleteMany",
+  "touch",
+  "touchMany",
+  "expire",
+  "expireAt",
+  "persist",
+  "persistMany",
+  "ttl",
+  "ttlMany",
+  "pttl",
+  "pttlMany",
+  "incr",
+  "incrMany",
+  "decr",
+  "decrMany",
+  "incrVersion",
+  "decrVersion",
+  "keys",
+  "iterKeys",
+  "deletePattern",
+  "invalidateTags",
+] as const;
+
+/** Calls that take more. */
+const OTHERS = [
+  "get",
+  "getMany",
+  "has",
+  "hasMany",
+  "peek",
+  "set",
+  "setMany",
+  "add",
+  "addMany",
+  "getOrSet",
+  "getOrSetMany",
+  "memoize",
+  "lock",
+  "lock().acquire",
+  "lock().run",
+  "clear",
+] as const;
+
+/** What each of the others takes. */
+const CALLS: Readonly<Record<(typeof OTHERS)[number], CallOptions>> = {
   get: [["default", ...READ], "{ default: 0 }"],
   getMany: [READ, '{ tags: ["prices"] }'],
   has: [READ, '{ tags: ["prices"] }'],
@@ -32,27 +78,22 @@ const CALLS = {
   "lock().acquire": [WAIT, "{ blockingTimeout: 5 }"],
   "lock().run": [WAIT, "{ blockingTimeout: 5 }"],
   clear: [["onProgress"], "{ onProgress }"],
-  ...takingVersion("delete", "deleteMany", "touch", "touchMany", "expire", "expireAt", "persist", "persistMany"),
-  ...takingVersion("ttl", "ttlMany", "pttl", "pttlMany", "incr", "incrMany", "decr", "decrMany"),
-  ...takingVersion("incrVersion", "decrVersion", "keys", "iterKeys", "deletePattern", "invalidateTags"),
-} as const satisfies Record<string, CallOptions>;
+};
 
-type Call = keyof typeof CALLS;
+/** A call that takes options. */
+type CacheCall = (typeof VERSIONED)[number] | (typeof OTHERS)[number];
 
-const KNOWN = Object.fromEntries(
-  Object.entries(CALLS).map(([call, [names, example]]) => [
-    call,
-    knownOptions(`cache.${call}()`, names, example, CacheUsageError),
-  ]),
-) as Readonly<Record<Call, KnownOptions>>;
+const KNOWN = Object.fromEntries([
+  ...VERSIONED.map((call) => [call, known(call, ["version"], "{ version: 2 }")] as const),
+  ...OTHERS.map((call) => [call, known(call, ...CALLS[call])] as const),
+]) as Readonly<Record<CacheCall, KnownOptions>>;
 
-function takingVersion<const Name extends string>(...names: readonly Name[]): Record<Name, CallOptions> {
-  const options: CallOptions = [["version"], "{ version: 2 }"];
-  return Object.fromEntries(names.map((name) => [name, options])) as Record<Name, CallOptions>;
+function known(call: string, names: readonly string[], example: string): KnownOptions {
+  return knownOptions(`cache.${call}()`, names, example, CacheUsageError);
 }
 
 /** Checks the options of a call, where it was given any. @throws {CacheUsageError} */
-export function checkCallOptions(options: object, call: Call): void {
+export function checkCallOptions(options: object, call: CacheCall): void {
   if (options !== NO_OPTIONS) checkOptions(options, KNOWN[call]);
 }
 

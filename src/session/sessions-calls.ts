@@ -3,16 +3,20 @@ import { describeKind, describeValue } from "../core/descriptions.ts";
 import { SessionUsageError } from "../core/errors.ts";
 import { isSessionKey } from "../core/ids.ts";
 
-export const FROM_OPTIONS = optionsOf("sessions.from()", ["onInvalid"], '{ onInvalid: "keep" }');
-export const OF_USER_OPTIONS = optionsOf("sessions.ofUser()", ["current"], "{ current: session }");
-export const PAGE_OPTIONS = optionsOf("sessions.pageOfUser()", ["cursor", "limit", "current"], "{ limit: 20 }");
-export const REVOKE_USER_OPTIONS = optionsOf(
+export const FROM_OPTIONS: KnownOptions = optionsOf("sessions.from()", ["onInvalid"], '{ onInvalid: "keep" }');
+export const OF_USER_OPTIONS: KnownOptions = optionsOf("sessions.ofUser()", ["current"], "{ current: session }");
+export const PAGE_OPTIONS: KnownOptions = optionsOf(
+  "sessions.pageOfUser()",
+  ["cursor", "limit", "current"],
+  "{ limit: 20 }",
+);
+export const REVOKE_USER_OPTIONS: KnownOptions = optionsOf(
   "sessions.revokeUser()",
   ["except", "scan", "onProgress"],
   "{ except: session }",
 );
-export const REVOKE_ALL_OPTIONS = optionsOf("sessions.revokeAll()", ["onProgress"], "{ onProgress }");
-export const CLEAR_OPTIONS = optionsOf("sessions.clearExpired()", ["onProgress"], "{ onProgress }");
+export const REVOKE_ALL_OPTIONS: KnownOptions = optionsOf("sessions.revokeAll()", ["onProgress"], "{ onProgress }");
+export const CLEAR_OPTIONS: KnownOptions = optionsOf("sessions.clearExpired()", ["onProgress"], "{ onProgress }");
 
 function optionsOf(call: string, names: readonly string[], example: string): KnownOptions {
   return knownOptions(call, names, example, SessionUsageError);
