@@ -1,4 +1,5 @@
 import { describeGiven } from "../core/calls.ts";
+import { describeKind } from "../core/descriptions.ts";
 import { type Duration, DURATION_EXPECTED, toMilliseconds } from "../core/durations.ts";
 import { SessionUsageError } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
@@ -121,6 +122,10 @@ export class SessionView<Data extends object> {
    * @param kind Such as `success` or `error`; the application's own.
    */
   flash(kind: string, message: string): void {
+    if (typeof kind !== "string" || typeof message !== "string") {
+      const got = `${describeKind(kind)} and ${describeKind(message)}`;
+      throw new SessionUsageError(`session.flash() expected a kind and a message, both texts, got ${got}.`);
+    }
     addFlash(this.data, kind, message);
   }
 

@@ -22,6 +22,20 @@ function optionsOf(call: string, names: readonly string[], example: string): Kno
   return knownOptions(call, names, example, SessionUsageError);
 }
 
+/** @throws {SessionUsageError} For what names no session. */
+export function checkRef(ref: unknown, call: string): asserts ref is string {
+  if (typeof ref === "string") return;
+  const expected = "the ref of a session, as session.ref and sessions.ofUser() tell it";
+  throw new SessionUsageError(`${call} expected ${expected}, got ${describeKind(ref)}.`);
+}
+
+/** The ref of a session that stays; none of one that is not stored. @throws {SessionUsageError} */
+export function refToExcept(except: unknown): string | undefined {
+  const ref = typeof except === "object" && except !== null && "ref" in except ? except.ref : except;
+  if (ref !== undefined) checkRef(ref, 'The option "except" of sessions.revokeUser()');
+  return ref;
+}
+
 /** A request, or a list of headers, is no Cookie header. @throws {SessionUsageError} */
 export function checkCookieHeader(header: unknown): void {
   if (header === undefined || header === null || typeof header === "string") return;

@@ -40,6 +40,7 @@ import { resolveSessionSettings, type SessionSettings, type UntypedData } from "
 import type { Session } from "./session.ts";
 import {
   checkCookieHeader,
+  checkRef,
   checkRestore,
   CLEAR_OPTIONS,
   describeUnseen,
@@ -47,6 +48,7 @@ import {
   OF_USER_OPTIONS,
   PAGE_OPTIONS,
   REVOKE_ALL_OPTIONS,
+  refToExcept,
   REVOKE_USER_OPTIONS,
 } from "./sessions-calls.ts";
 import { TouchThrottle } from "./touch-throttle.ts";
@@ -284,6 +286,7 @@ export class Sessions<Data extends object = UntypedData> {
    */
   async revoke(userId: UserId, ref: string): Promise<boolean> {
     const id = checkUserId(userId, "sessions.revoke");
+    checkRef(ref, "sessions.revoke()");
     const { records } = this.#services;
     const listed = await this.#demandUsers().revoke(id, ref, () => this.#deadline());
     // Another request may have given it a new key since it was listed.
@@ -312,7 +315,7 @@ export class Sessions<Data extends object = UntypedData> {
     checkOptions(options, REVOKE_USER_OPTIONS);
     const { except, scan = false, onProgress } = options;
     const id = checkUserId(userId, "sessions.revokeUser");
-    const exceptRef = typeof except === "object" ? except.ref : except;
+    const exceptRef = refToExcept(except);
     const users = this.#demandUsers();
     return this.#revokeInSteps(id, onProgress, async (steps) => {
       await users.revokeAll(id, exceptRef, steps);
