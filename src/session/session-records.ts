@@ -109,9 +109,14 @@ export class SessionRecords {
   /**
    * Returns the state of a key that has no session, after all renewals of it, and logins one after another.
    *
+   * @param live Storage key of a record that is known to be there.
    * @returns `undefined` when nothing is remembered of it, or it was revoked: then a request with it is not a late one.
    */
-  async departureOf(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
+  async departureOf(
+    key: SessionKey,
+    deadline: Deadline,
+    live?: SessionKey | undefined,
+  ): Promise<FollowedDeparture | undefined> {
     let followed: FollowedDeparture | undefined;
     let place: SessionPlace | undefined = { key, at: this.#storedKeyOf(key) };
     for (let hop = 0; place !== undefined && hop < MAX_HOPS; hop++) {
@@ -123,7 +128,7 @@ export class SessionRecords {
       followed = { reason, to, left: followed ? [...followed.left, place] : [place] };
       place = reason === "renewed" || reason === "login" ? to : undefined;
       // As long as there is a record, a renewal of its key is under way, or was given up.
-      if (await this.isStoredAt(place?.at, deadline)) break;
+      if (place?.at === live || (await this.isStoredAt(place?.at, deadline))) break;
     }
     return followed;
   }
