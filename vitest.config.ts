@@ -49,6 +49,7 @@ function project(name: string, include: string[], options: Options): TestProject
       exclude: [...defaultExclude, ...(options.exclude ?? [])],
       environment: "node",
       env: options.env ?? {},
+      setupFiles: process.env["SOJOURN_RUNTIME_NOTES"] === undefined ? [] : ["./test/matrix/note-runtime.ts"],
       execArgv: ["--conditions", SOURCE],
       testTimeout: timeout,
       hookTimeout: Math.max(timeout, MINUTE),

@@ -65,13 +65,18 @@ export const services = [
   {
     name: "postgresql",
     tools: [{ commands: ["postgres"], isDatabase: true, aptPackages: ["postgresql"] }],
-    projects: ["engines", "integration", "interop"],
+    projects: ["engines", "integration", "interop", "faults"],
   },
   {
     name: "mariadb-server",
     // Without the package mariadb-server, which starts a server of its own.
     tools: [{ commands: ["mariadbd"], isDatabase: true, aptPackages: ["mariadb-server-core"] }],
-    projects: ["engines", "integration"],
+    projects: ["engines", "integration", "interop", "faults"],
+  },
+  {
+    name: "pgbouncer",
+    tools: [{ commands: ["pgbouncer"], isDatabase: true, aptPackages: ["pgbouncer"] }],
+    projects: ["engines"],
   },
   {
     name: "apache2",

@@ -6,13 +6,11 @@
 // Runs the fast projects unless told otherwise: --all runs every project, --rest those that are left then, --project=NAME
 // one of them. The last line says "N passed, N failed, N skipped" from vitest's own counts; --tally adds them to those
 // that the file has, for the sum of several runs.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { installPackages } from "./lib/install.mjs";
-import { inProject, isCi, say } from "./lib/project.mjs";
+import { isCi, say } from "./lib/project.mjs";
 import { chooseProjects } from "./lib/projects.mjs";
-import { run } from "./lib/processes.mjs";
+import { runVitest } from "./lib/vitest.mjs";
 import { provideServices } from "./services.mjs";
 
 /** @typedef {import("./lib/tally-reporter.mjs").Tally} Tally */
@@ -29,7 +27,9 @@ process.exitCode = (await installPackages()) ? await test() : 1;
 
 async function test() {
   await provideServices(projects);
-  const { status, tally } = await runVitest();
+  /** @type {Record<string, string>} */
+  const env = options.includes("--soak") ? { SOJOURN_SOAK: "1" } : {};
+  const { status, tally } = await runVitest(vitestArguments, { env, inherit: true });
   if (tally === undefined) {
     say("vitest ended without a report.");
     close({ passed: 0, failed: 1, skipped: [] });
@@ -40,36 +40,6 @@ async function test() {
   if (verdict !== undefined) console.log(verdict);
   close(tally);
   return verdict === undefined ? status : status || 1;
-}
-
-async function runVitest() {
-  const folder = mkdtempSync(join(tmpdir(), "sojourn-tally-"));
-  const report = join(folder, "tally.json");
-  const vitest = inProject("node_modules", "vitest", "vitest.mjs");
-  const reporters = ["--reporter=default", `--reporter=${inProject("scripts", "lib", "tally-reporter.mjs")}`];
-  /** @type {Record<string, string>} */
-  const env = options.includes("--soak") ? { SOJOURN_TALLY: report, SOJOURN_SOAK: "1" } : { SOJOURN_TALLY: report };
-  try {
-    const { status } = await run(process.execPath, [vitest, "run", ...reporters, ...vitestArguments], {
-      env,
-      inherit: true,
-    });
-    return { status, tally: readTally(report) };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/**
- * @param {string} path
- * @returns {Tally | undefined}
- */
-function readTally(path) {
-  try {
-    return JSON.parse(readFileSync(path, "utf8"));
-  } catch {
-    return undefined;
-  }
 }
 
 /**

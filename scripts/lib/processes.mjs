@@ -14,15 +14,17 @@ import { root } from "./project.mjs";
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: Record<string, string>, inherit?: boolean }} [options] `cwd` is the
- *   project's folder unless told otherwise; `inherit` lets the command print by itself.
+ * @param {{ cwd?: string, env?: Record<string, string>, inherit?: boolean, timeout?: number }} [options] `cwd` is the
+ *   project's folder unless told otherwise; `inherit` lets the command print by itself; `timeout`, in milliseconds, ends it.
  * @returns {Promise<Finished>}
  */
-export function run(command, args, { cwd = root, env = {}, inherit = false } = {}) {
+export function run(command, args, { cwd = root, env = {}, inherit = false, timeout = 0 } = {}) {
   const child = spawn(command, args, {
     cwd,
     env: { ...process.env, ...env },
     stdio: inherit ? ["ignore", "inherit", "inherit"] : ["ignore", "pipe", "pipe"],
+    timeout,
+    killSignal: "SIGKILL",
   });
   const stopForwarding = forwardSignals(child);
   /** @type {Buffer[]} */
@@ -38,6 +40,24 @@ export function run(command, args, { cwd = root, env = {}, inherit = false } = {
     child.on("error", (error) => finish(127, `${error.message}\n`));
     child.on("close", (code, signal) => finish(code ?? 128 + constants.signals[signal ?? "SIGKILL"]));
   });
+}
+
+/**
+ * Runs a command that has nothing to say but what went wrong.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @returns {Promise<string | undefined>} Its last line about an error, when it failed.
+ */
+export async function failureOf(command, args) {
+  const { status, output } = await run(command, args);
+  if (status === 0) return undefined;
+  const line =
+    output
+      .trim()
+      .split("\n")
+      .findLast((each) => /error|not found/i.test(each)) ?? `status ${status}`;
+  return `${command.split("/").at(-1)}: ${line.trim()}`;
 }
 
 const ORPHAN_CHECK_INTERVAL = 100;

@@ -7,7 +7,7 @@ import { availableParallelism, homedir, tmpdir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { findCommand, isExecutable } from "./commands.mjs";
 import { inProject, say } from "./project.mjs";
-import { run } from "./processes.mjs";
+import { failureOf } from "./processes.mjs";
 
 /** The version that the package carries. */
 const VERSION = "8.10.2";
@@ -25,13 +25,19 @@ export const buildTools = [
 export function findRecentRedis() {
   const onPath = findCommand(["redis-server"]);
   if (onPath !== undefined && isRecent(onPath)) return onPath;
+  return findBuiltRedis();
+}
+
+/** @returns {string | undefined} Path of the redis-server that was built here. */
+export function findBuiltRedis() {
   return isExecutable(cachedServer()) ? cachedServer() : undefined;
 }
 
 /** @param {string} command */
 function isRecent(command) {
   const { stdout } = spawnSync(command, ["--version"], { encoding: "utf8" });
-  const [, major = 0, minor = 0] = (/v=(\d+)\.(\d+)/.exec(stdout ?? "") ?? []).map(Number);
+  // Not a Valkey: it makes hash tables of hashes whose fields expire, so buckets let nothing expire there.
+  const [, major = 0, minor = 0] = (/Redis server v=(\d+)\.(\d+)/.exec(stdout ?? "") ?? []).map(Number);
   return major > 7 || (major === 7 && minor >= 4);
 }
 
@@ -71,21 +77,6 @@ async function buildIn(folder) {
     (await failureOf("make", ["-C", join(source, "redis.submodule", "src"), ...flags, "redis-server"]));
   if (obstacle === undefined) keep(join(source, "redis.submodule", "src", "redis-server"));
   return obstacle;
-}
-
-/**
- * @param {string} command
- * @param {readonly string[]} args
- */
-async function failureOf(command, args) {
-  const { status, output } = await run(command, args);
-  if (status === 0) return undefined;
-  const line =
-    output
-      .trim()
-      .split("\n")
-      .findLast((each) => /error|not found/i.test(each)) ?? `status ${status}`;
-  return `${command.split("/").at(-1)}: ${line.trim()}`;
 }
 
 /** @param {string} folder */

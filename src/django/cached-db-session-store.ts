@@ -6,7 +6,7 @@ import type { Etag } from "../core/etag.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 import type { CacheStore, CacheStoreFactory } from "../stores/cache-store.ts";
-import { throwNotSent, throwUnknown } from "../stores/partial-failures.ts";
+import { harmless, throwNotSent, throwUnknown } from "../stores/partial-failures.ts";
 import { redisCacheStore } from "../stores/redis/index.ts";
 import type {
   ClearProgress,
@@ -102,9 +102,11 @@ class DjangoCachedDbSessionStore implements SessionStore {
     return this.#between(key, deadline, () => this.#database.commit(key, record, etag, ttl, deadline));
   }
 
-  /** The copy may end sooner than the session: Django reads the database then. */
-  touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
-    return this.#database.touch(key, etag, ttl, deadline);
+  /** The copy may end sooner than the session: Django reads the database then. One that is no longer true is taken away. */
+  async touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    const result = await this.#database.touch(key, etag, ttl, deadline);
+    if (result.status !== "committed") await harmless(this.#copies.deleteMany([this.#namespace + key], deadline));
+    return result;
   }
 
   delete(key: SessionKey, deadline: Deadline): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { runInNewContext } from "node:vm";
 import { Temporal } from "temporal-polyfill";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { scaled, seed } from "../../test/support/scale.ts";
 import { CacheUsageError, NotJsonError } from "../core/errors.ts";
 import { readTagged, writeJson, writeTagged } from "./index.ts";
@@ -114,7 +114,8 @@ describe("reads", () => {
   test("an object of Temporal only where there is Temporal", () => {
     const text = writeTagged(Temporal.PlainDate.from("2026-04-07"), "value");
     expect(text).toBe('{"$plainDate":"2026-04-07"}');
-    expect("Temporal" in globalThis).toBe(false);
+    vi.stubGlobal("Temporal", undefined);
+    onTestFinished(() => void vi.unstubAllGlobals());
     expect(() => readTagged(text)).toThrow(CacheUsageError);
     expect(() => readTagged(text)).toThrow("A Temporal.PlainDate was asked for");
   });

@@ -1,12 +1,19 @@
 import { describe, expect, test, vi } from "vitest";
 import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
-import { anyDeadline, Browser, openHarness, withoutTombstones } from "../../test/support/session-harness.ts";
+import { anyDeadline, Browser, type Data, openHarness, withoutTombstones } from "../../test/support/session-harness.ts";
 import type { SessionStore } from "../stores/session-store.ts";
+import type { SessionTombstones } from "../stores/session-tombstones.ts";
+import type { Session } from "./session.ts";
 
 type Method = "read" | "create" | "commit" | "touch" | "delete" | "deleteIfMatch";
 
 const LOST = () => new StoreConnectionError("The connection was lost.", { outcome: "unknown" });
 const OFFLINE = () => new StoreConnectionError("There is no connection.", { outcome: "not-sent" });
+
+class Signal {
+  give: () => void = () => {};
+  readonly given = new Promise<void>((resolve) => (this.give = resolve));
+}
 
 /** Fails the next call of one method: before it has reached the store, or after, when only the answer is lost. */
 class Faults {
@@ -153,6 +160,74 @@ describe("an answer that got lost", () => {
     };
     await expect(session.login(1)).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
   });
+});
+
+describe("an answer that got lost of the last step of a move, while another process moves the session", () => {
+  /** Another process acts before the step reaches the store, and the step is not executed. */
+  async function moveBeside(
+    act: (session: Session<Data>) => Promise<void>,
+    rival: (other: Browser) => Promise<unknown>,
+  ) {
+    const { browser, store, otherProcess, keys, clock } = await setUp({ renewEvery: "24h" });
+    const other = new Browser(otherProcess(), browser.cookie);
+    clock.advance(25 * 3_600_000);
+    const original = store.deleteIfMatch.bind(store);
+    store.deleteIfMatch = async () => {
+      store.deleteIfMatch = original;
+      await rival(other);
+      throw LOST();
+    };
+    const request = browser.begin();
+    const failure = act(await request.session());
+    await expect(failure).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
+    await request.finish(500);
+    return { other, keys };
+  }
+
+  test.each(["login", "cycleKey"] as const)(
+    "of a %s: unknown, and the session is the one that a login has moved",
+    async (how) => {
+      const { other, keys } = await moveBeside(
+        (session) => (how === "login" ? session.login(7) : session.cycleKey()),
+        async (browser) => {
+          await browser.request((session) => (session.data["n"] = 2));
+          await browser.request((session) => session.login(7));
+        },
+      );
+      await other.request(({ data, userId }) => expect([data["n"], userId]).toStrictEqual([2, "7"]));
+      expect(await keys()).toHaveLength(1);
+    },
+  );
+
+  test.each(["login", "cycleKey"] as const)(
+    "of a %s: unknown, and the session goes on as it was renewed",
+    async (how) => {
+      const { browser, store, otherProcess, keys, clock } = await setUp({ renewEvery: "24h" });
+      await browser.request((session) => session.login(7));
+      const other = new Browser(otherProcess(), browser.cookie);
+      clock.advance(25 * 3_600_000);
+      const original = store.deleteIfMatch.bind(store);
+      const [reached, released] = [new Signal(), new Signal()];
+      store.deleteIfMatch = async (...args) => {
+        store.deleteIfMatch = async () => {
+          store.deleteIfMatch = original;
+          released.give();
+          await renewal;
+          throw LOST();
+        };
+        reached.give();
+        await released.given;
+        return original(...args);
+      };
+      const renewal = other.request((session) => (session.data["n"] = 2));
+      await reached.given;
+      const session = await browser.begin().session();
+      const move = how === "login" ? session.login(7) : session.cycleKey();
+      await expect(move).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
+      await other.request(({ data }) => expect(data["n"]).toBe(2));
+      expect(await keys()).toHaveLength(1);
+    },
+  );
 });
 
 test("operations of one session that wait for their turn do so at the expense of their own deadline", async () => {
@@ -348,6 +423,25 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
     clock.advance(21_000);
     await browser.request(({ isNew }) => expect(isNew).toBe(true));
   });
+
+  test.each(["a write", "cycleKey"] as const)(
+    "which is not found once %s has ended the session, whose expiry has passed",
+    async (how) => {
+      const { browser, sessions, store } = await openHalfway();
+      const late = new Browser(sessions, browser.cookie).begin();
+      const session = await late.session();
+      // What follows the end can fail no more.
+      const add = vi.spyOn(store.tombstones as SessionTombstones, "add").mockRejectedValue(OFFLINE());
+      await browser.request(async (other) => {
+        other.setExpiry(new Date(0));
+        if (how === "cycleKey") await other.cycleKey();
+      });
+      add.mockRestore();
+      await expect(session.update((data) => (data["n"] += 1))).rejects.toMatchObject({
+        code: "ERR_SESSION_INTERRUPTED",
+      });
+    },
+  );
 
   test("which a late login with a key of before does not join", async () => {
     const { browser, sessions, clock, faults } = await setUp({ renewEvery: "30s" });

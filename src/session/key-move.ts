@@ -3,7 +3,7 @@ import { SessionInterrupted } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { harmless, throwUnknown } from "../stores/partial-failures.ts";
 import { userIdOf } from "./auth.ts";
-import { type Departure, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
+import { type Departure, MAX_HOPS, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
 import { isLost, type RecordWriter, type StoredSession } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
 import { type Creation, refOf } from "./user-sessions.ts";
@@ -51,6 +51,8 @@ export class KeyMove {
   #previous: Departure | undefined;
   #isSourceGone = false;
   #isTargetGone = false;
+  /** New records of other logins and new keys that are under way, or were given up halfway. */
+  readonly #rivals: SessionPlace[] = [];
 
   constructor(
     writer: RecordWriter,
@@ -72,6 +74,11 @@ export class KeyMove {
       if (result.status !== "moved") await this.#undo();
       return result;
     } catch (error) {
+      // The user was revoked while the new record was made. If the old one has ended, the next write tells.
+      if (this.#move.reason === "renewed" && error instanceof SessionInterrupted) {
+        await this.#undo();
+        return { status: "kept" };
+      }
       // The old record may be gone, and then its key leads to the new one. If it is not, the new one is found by nobody.
       if (this.#move.reason === "renewed" && isLost(error)) throw error;
       // Where a renewal had led the old key to the session, it may lead nowhere now.
@@ -87,18 +94,25 @@ export class KeyMove {
         return { status: "kept" };
       if (this.#isSourceGone) return await this.#meetAbsence();
       const { at, version } = this.#source;
-      const result = await this.#writer.retire(at, version, this.#ownTarget, this.#deadline);
+      if (this.#target === undefined) await this.#endSeconds(at);
+      const result = await this.#writer.retire(at, version, () => this.#hasWon(), this.#deadline);
       if (result.status === "committed") return this.#complete();
       if (result.status === "gone") return await this.#meetAbsence();
       this.#source = { ...this.#source, version: this.#writer.newest(at, result, this.#deadline) };
     }
   }
 
-  /** The storage key of the new record, where all processes know that the old key leads to it. */
-  get #ownTarget(): SessionKey | undefined {
-    const isOwn =
-      this.#previous === undefined || (this.#previous.reason === "renewed" && this.#move.reason !== "renewed");
-    return this.#isAnnounced && isOwn && this.#moved?.isShared === true ? this.#target?.at : undefined;
+  /**
+   * Whether it was this move that has deleted the old record, after an answer that got lost. Another move that can have done
+   * so is remembered by then: in the place of this one, or as what its new record leads on to. A logout has done no other thing.
+   */
+  async #hasWon(): Promise<boolean> {
+    const [moved, target] = [this.#moved, this.#target];
+    if (!this.#isAnnounced || this.#previous !== undefined || target === undefined || moved?.isShared !== true)
+      return false;
+    if ((await moved.find(this.#source.at, this.#deadline))?.at !== target.at) return false;
+    if ((await moved.find(target.at, this.#deadline)) !== undefined) return false;
+    return this.#writer.isStored(target.at, this.#deadline);
   }
 
   /** Makes the new record, or brings it up to date, and remembers the move. */
@@ -138,16 +152,53 @@ export class KeyMove {
     }
     this.#previous = await this.#moved?.add(this.#source, target, this.#move.reason, this.#deadline);
     this.#isAnnounced = true;
+    if (this.#previous === undefined || this.#move.reason === "renewed") return;
     // A login or a cycled key does not wait for a renewal that is under way: from here on the old key leads nowhere.
-    if (this.#previous?.reason === "renewed" && this.#move.reason !== "renewed")
-      await this.#moved?.replace(this.#source, target, this.#move.reason, this.#deadline);
+    await (this.#previous.reason === "renewed"
+      ? this.#moved?.replace(this.#source, target, this.#move.reason, this.#deadline)
+      : this.#linkFromRivals(target, this.#previous));
+  }
+
+  /**
+   * Lets the new records of other logins and new keys lead on to this one, before it may take the old record away from them. The
+   * move of the old key stays as it is, since a login may have taken its place.
+   */
+  async #linkFromRivals(target: StoredSession, first: Departure): Promise<void> {
+    let [from, departure]: [SessionPlace, Departure | undefined] = [this.#source, first];
+    for (let hop = 0; departure !== undefined && hop < MAX_HOPS; hop++) {
+      const rival: SessionPlace | undefined = placeOf(departure, from.key);
+      if (rival === undefined) {
+        // A logout has followed a rival; or what is remembered of the old key leads nowhere.
+        if (hop > 0) this.#isSourceGone = true;
+        return;
+      }
+      this.#rivals.push(rival);
+      from = rival;
+      departure = await this.#moved?.add(rival, target, this.#move.reason, this.#deadline);
+    }
   }
 
   async #complete(): Promise<MoveResult> {
     await this.#unlistSource();
     if (this.#target === undefined) return { status: "ended" };
-    const isOver = (await this.#linkFromLoser(this.#target)) === "ended";
-    return isOver ? { status: "gone" } : { status: "moved", stored: this.#target };
+    await this.#endRivals();
+    if (this.#previous !== undefined && this.#previous.reason !== "renewed" && this.#rivals.length === 0)
+      await harmless(this.#moved?.replace(this.#source, this.#target, this.#move.reason, this.#deadline));
+    return { status: "moved", stored: this.#target };
+  }
+
+  /**
+   * The records of those that have lost go, since a login with the old key would join them, and nothing that was written to this
+   * session since would be in them. The move itself has come about.
+   */
+  async #endRivals(): Promise<void> {
+    for (const { at } of this.#rivals) await harmless(this.#writer.end(at, this.#deadline));
+  }
+
+  /** Of a session that ends by its own expiry, nothing may be left of moves that were given up halfway. */
+  async #endSeconds(at: SessionKey): Promise<void> {
+    for (const second of (await this.#moved?.secondsOf(at, this.#deadline)) ?? [])
+      await this.#writer.end(second, this.#deadline);
   }
 
   async #unlistSource(): Promise<void> {
@@ -158,27 +209,6 @@ export class KeyMove {
     await (this.#target && this.#move.creation.takesPlace === true
       ? this.#writer.relist(at, this.#target.at, version.record, this.#deadline)
       : this.#writer.unlist(at, version.record, this.#deadline));
-  }
-
-  /**
-   * Another login or cycleKey was under way, or was given up halfway, and has lost: its new record is where the old key leads to,
-   * and leads on to this one. The move of the old key stays as it is, since a login may have taken its place. The other record
-   * goes: a login with the old key would join it, and nothing that was written here since would be in it.
-   *
-   * @returns What is remembered of the other record already.
-   */
-  async #linkFromLoser(target: StoredSession): Promise<Departure["reason"] | undefined> {
-    if (this.#previous === undefined || this.#previous.reason === "renewed") return undefined;
-    const loser = placeOf(this.#previous, this.#source.key);
-    let known: Departure | undefined;
-    const link = async (): Promise<void> => {
-      if (loser === undefined) return this.#moved?.replace(this.#source, target, this.#move.reason, this.#deadline);
-      known = await this.#moved?.add(loser, target, this.#move.reason, this.#deadline);
-      await this.#writer.end(loser.at, this.#deadline);
-    };
-    // The move itself has come about.
-    await harmless(link());
-    return known?.reason;
   }
 
   async #meetAbsence(): Promise<MoveResult | Renewed> {

@@ -48,8 +48,8 @@ export function makeUserSessions(
   moved: MovedKeys | undefined,
 ): UserSessions | undefined {
   const slack = (touchEvery ?? SEEN_EVERY) + LEAST_SLACK;
-  const secondOf: UserSessionsOptions["secondOf"] = async (at, deadline) => moved?.secondOf(at, deadline);
-  if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack, secondOf });
+  const secondsOf: UserSessionsOptions["secondsOf"] = async (at, deadline) => moved?.secondsOf(at, deadline) ?? [];
+  if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack, secondsOf });
   if (maxPerUser === undefined) return undefined;
   throw new ImproperlyConfigured("sessions.maxPerUser", noIndex(store));
 }

@@ -91,9 +91,15 @@ export class MovedKeys {
     return parse(await this.#tombstones.add(nameOf(refOf(from.at)), text, REMEMBERED_MS, deadline));
   }
 
-  /** Returns the storage key of the new record of a move that has not come about, of a key that has a record. */
-  async secondOf(at: SessionKey, deadline: Deadline): Promise<SessionKey | undefined> {
-    return (await this.find(at, deadline))?.at;
+  /** Returns the storage keys of new records, of moves that have not come about, of a key that has a record. */
+  async secondsOf(at: SessionKey, deadline: Deadline): Promise<readonly SessionKey[]> {
+    const seconds: SessionKey[] = [];
+    let next = (await this.find(at, deadline))?.at;
+    while (next !== undefined && seconds.length < MAX_HOPS) {
+      seconds.push(next);
+      next = (await this.find(next, deadline))?.at;
+    }
+    return seconds;
   }
 
   /** Remembers a move in the place of whatever is remembered of the old key. */

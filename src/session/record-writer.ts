@@ -96,14 +96,12 @@ export class RecordWriter {
   /**
    * Deletes the old record of a session that has moved, if it still is the version that was carried over.
    *
-   * @param target Storage key of the new record, where all processes know that the old key leads there. Then a record that is
-   *   gone after a lost answer was deleted by the lost command, by a logout that ends the new place as well, or by another move,
-   *   which has taken the new record away.
+   * @param hasWon Tells of a record that is gone after a lost answer whether no other move can have deleted it.
    */
   async retire(
     at: SessionKey,
     { etag }: Version,
-    target: SessionKey | undefined,
+    hasWon: () => Promise<boolean>,
     deadline: Deadline,
   ): Promise<CommitResult> {
     try {
@@ -113,8 +111,7 @@ export class RecordWriter {
       // Also when the second try could not even be sent, the first one may have been executed.
       const result = await this.#store.deleteIfMatch(at, etag, deadline).catch(() => throwFirst(error));
       if (result.status !== "gone") return result;
-      const hasMoved = target !== undefined && (await this.isStored(target, deadline).catch(() => throwFirst(error)));
-      if (hasMoved) return { status: "committed" };
+      if (await hasWon().catch(() => throwFirst(error))) return { status: "committed" };
       throw error;
     }
   }

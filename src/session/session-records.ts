@@ -191,12 +191,14 @@ export class SessionRecords {
           if (newest.at === stored.at) leave(newest.version);
           return { stored: newest, hasOthers, isWritten: false };
         }
+        if (this.#versions.timeToLive(record) <= 0) await this.#endSeconds(newest.at, deadline);
         const written = await this.#writer.replace(newest, record, deadline);
         if (written.status === "committed") {
           const { version } = written;
           if (newest.at === stored.at) leave(version);
           if (version === undefined) await this.#noteEnd(newest, deadline);
-          else if (this.#mayEndBefore(newest.version.record, record)) await this.#endSecond(newest.at, deadline);
+          else if (this.#mayEndBefore(newest.version.record, record))
+            await harmless(this.#endSeconds(newest.at, deadline));
           return { stored: version && { ...newest, version }, hasOthers, isWritten: true };
         }
         newest =
@@ -252,7 +254,7 @@ export class SessionRecords {
 
   /** Ends a session, and whatever it has moved to. */
   async delete({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
-    await this.#writer.delete(at, deadline);
+    await this.#deleteAll(at, deadline);
     await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
     await this.#writer.unlist(at, version.record, deadline);
   }
@@ -357,16 +359,21 @@ export class SessionRecords {
     return expiry !== old && this.#versions.timeToLive(after) < REMEMBERED_MS;
   }
 
+  /** Deletes a record, and before it those that a move has left halfway: its key would lead to them. */
+  async #deleteAll(at: SessionKey, deadline: Deadline): Promise<void> {
+    const seconds = (await this.#moved?.secondsOf(at, deadline)) ?? [];
+    for (const second of seconds) await this.#writer.end(second, deadline);
+    const deletion = this.#writer.delete(at, deadline);
+    // Such a move may have been under way, and have taken the record.
+    await (seconds.length > 0 ? deletion.catch(throwUnknown) : deletion);
+  }
+
   /**
    * Deletes the new record of a move that was given up halfway: once the old record ends, its key would lead there. The one of a
    * renewal that is under way goes as well, since this write came before its end; that session keeps its old key.
    */
-  async #endSecond(at: SessionKey, deadline: Deadline): Promise<void> {
-    const end = async (): Promise<void> => {
-      const second = await this.#moved?.secondOf(at, deadline);
-      if (second !== undefined) await this.#writer.end(second, deadline);
-    };
-    await harmless(end());
+  async #endSeconds(at: SessionKey, deadline: Deadline): Promise<void> {
+    for (const second of (await this.#moved?.secondsOf(at, deadline)) ?? []) await this.#writer.end(second, deadline);
   }
 
   /** The session has ended by its own expiry, which is acknowledged: what follows can fail no more. */

@@ -11,6 +11,7 @@ import type { CookieAttributes } from "./cookie.ts";
 import { type DataSchema, type Migration, ON_INVALID, type OnInvalid } from "./data-schema.ts";
 import type { OnInsecure } from "./plain-http.ts";
 import type { Timeouts } from "./timeouts.ts";
+import { timeZoneSchema } from "../core/time-zone.ts";
 
 /** Settings of the session cookie, with Django's names (`SESSION_COOKIE_*`). */
 export interface SessionCookieSettings {
@@ -119,6 +120,11 @@ export interface SessionSettings<Data extends object = UntypedData> {
   readonly migrate?: Readonly<Record<number, Migration>>;
   /** Most that a record, and the JSON in it, may have, in bytes. At least 256. @defaultValue `1048576` (1 MiB) */
   readonly maxBytes?: number;
+  /**
+   * The `TIME_ZONE` of a Django site with `USE_TZ = False`, such as `"America/New_York"`: the ends of sessions are written as
+   * that site writes them, as local time. @defaultValue none: as instants, as with `USE_TZ = True`
+   */
+  readonly timeZone?: string | undefined;
 }
 
 /** {@link SessionSettings}, checked and complete. */
@@ -192,6 +198,7 @@ const sessionSchema = settingsObject({
     v.pipe(v.number("a number of bytes"), v.integer("a whole number of bytes"), v.minValue(256, "at least 256 bytes")),
     1_048_576,
   ),
+  timeZone: v.optional(timeZoneSchema),
   hashKeys: v.optional(v.boolean("true or false"), false),
   encrypt: v.optional(v.boolean("true or false"), false),
   maxPerUser: v.optional(atLeastOne),
@@ -237,6 +244,7 @@ export function resolveSessionSettings(settings: SessionSettings): ResolvedSessi
     timeouts: {
       idle: age ?? 14 * DAY,
       absolute: parsed.absoluteTimeout,
+      zone: parsed.timeZone,
       expireAtBrowserClose: parsed.expireAtBrowserClose,
     },
     touchEvery,

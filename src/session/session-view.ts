@@ -105,7 +105,8 @@ export class SessionView<Data extends object> {
    * @throws {SessionUsageError} For anything else.
    */
   setExpiry(expiry: Expiry): void {
-    const member = toExpiryMember(expiry, this.#state.services.clock.now());
+    const { clock, timeouts } = this.#state.services;
+    const member = toExpiryMember(expiry, clock.now(), timeouts.zone);
     const data = this.data as Record<string, unknown>;
     if (member === undefined) delete data[EXPIRY_KEY];
     else data[EXPIRY_KEY] = member;

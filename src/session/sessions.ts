@@ -112,7 +112,9 @@ export class Sessions<Data extends object = UntypedData> {
     const { clock, redis, projectName, secretKey } = context;
     const isCarried = store instanceof SessionCarrier;
     this.#isCarried = isCarried;
-    this.#store = isCarried ? new CarriedRecords() : store({ projectName, redis, clock, format: resolved.format });
+    this.#store = isCarried
+      ? new CarriedRecords()
+      : store({ projectName, redis, clock, format: resolved.format, timeZone: timeouts.zone });
     if (!isCarried) checkFormat(resolved, this.#store);
     this.policy = policyOf(resolved, this.#store);
     const moved = makeMovedKeys(this.#store, clock);

@@ -197,6 +197,27 @@ describe("setExpiry, as in Django", () => {
     expect(session.data["_session_expiry"]).toBe(-1);
   });
 
+  test("with timeZone an instant is written as local time, as Django does with USE_TZ = False, and read as such", async () => {
+    const { sessions } = openHarness({ timeZone: "America/New_York" });
+    const session = await sessions.create();
+    const summer = new Date(Date.UTC(2030, 6, 2, 3, 4, 5, 6));
+    session.setExpiry(summer);
+    expect(session.data["_session_expiry"]).toBe("2030-07-01T23:04:05.006000");
+    expect(session.expiryDate).toEqual(summer);
+    for (const [text, instant] of [
+      ["2030-01-02T03:04:05", "2030-01-02T08:04:05Z"],
+      ["2030-01-02T03:04:05.250000", "2030-01-02T08:04:05.250Z"],
+      ["2030-01-02 03:04", "2030-01-02T08:04:00Z"],
+      ["2030-01-02", "2030-01-02T05:00:00Z"],
+      ["2030-01-02T03:04:05+00:00", "2030-01-02T03:04:05Z"],
+    ] as const) {
+      session.data["_session_expiry"] = text;
+      expect(session.expiryDate).toEqual(new Date(instant));
+    }
+    session.setExpiry(new Date("9999-12-31T23:59:59Z"));
+    expect(session.data["_session_expiry"]).toBe("9999-12-31T18:59:59.000000");
+  });
+
   test("an expiry that has passed ends the session at once", async () => {
     const { sessions, keys } = openHarness();
     const browser = new Browser(sessions);

@@ -2,6 +2,7 @@ import type { EpochMilliseconds, Milliseconds } from "../core/clock.ts";
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { SessionUsageError } from "../core/errors.ts";
 import { describeValue } from "../core/settings.ts";
+import type { TimeZone } from "../core/time-zone.ts";
 import { userIdOf } from "./auth.ts";
 import type { SessionRecord } from "./session-record.ts";
 
@@ -16,6 +17,8 @@ export interface Timeouts {
   readonly absolute: Milliseconds | null;
   /** Whether a session without an expiry of its own ends with the browser. */
   readonly expireAtBrowserClose: boolean;
+  /** Where ends are written as local time, without an offset (Django: `USE_TZ = False`). */
+  readonly zone?: TimeZone | undefined;
 }
 
 /** Argument of `session.setExpiry`. */
@@ -34,7 +37,11 @@ const LAST_SLIDING_INSTANT: EpochMilliseconds = Date.parse("9899-12-31T23:59:59.
  * @throws {SessionUsageError} For anything but whole seconds, a duration text, a date or `null`, and for an end that Django
  *   cannot read: outside the years 1 to 9999, for seconds 1 to 9899.
  */
-export function toExpiryMember(expiry: Expiry, now: EpochMilliseconds): number | string | undefined {
+export function toExpiryMember(
+  expiry: Expiry,
+  now: EpochMilliseconds,
+  zone: TimeZone | undefined,
+): number | string | undefined {
   if (expiry === null) return undefined;
   if (typeof expiry === "number" && Number.isSafeInteger(expiry)) {
     if (!isBetween(FIRST_INSTANT, now + expiry * 1000, LAST_SLIDING_INSTANT)) throw beyondPython(expiry, 9899);
@@ -44,7 +51,13 @@ export function toExpiryMember(expiry: Expiry, now: EpochMilliseconds): number |
   const instant = expiry instanceof Date ? expiry.getTime() : now + (textToMilliseconds(expiry) ?? Number.NaN);
   if (Number.isNaN(instant)) throw noExpiry(expiry);
   if (!isBetween(FIRST_INSTANT, instant, LAST_INSTANT)) throw beyondPython(expiry, 9999);
-  return new Date(instant).toISOString().replace("Z", "000+00:00");
+  return zone === undefined ? isoText(instant, "+00:00") : isoText(zone.toLocal(instant), "");
+}
+
+/** Python's `isoformat()`, with all six digits. A local time may lie just beyond the years that it has. */
+function isoText(instant: EpochMilliseconds, offset: string): string {
+  const within = Math.min(Math.max(instant, FIRST_INSTANT), LAST_INSTANT);
+  return new Date(within).toISOString().replace("Z", `000${offset}`);
 }
 
 function textToMilliseconds(expiry: unknown): Milliseconds | undefined {
@@ -87,9 +100,9 @@ export function timeToLive(record: SessionRecord, timeouts: Timeouts, now: Epoch
  * Django's `get_expiry_age`, in milliseconds: a missing or 0 expiry means the idle time, and so does one that is no expiry, at
  * which Django raises.
  */
-function expiryAge(record: SessionRecord, { idle }: Timeouts, now: EpochMilliseconds): Milliseconds {
+function expiryAge(record: SessionRecord, { idle, zone }: Timeouts, now: EpochMilliseconds): Milliseconds {
   const expiry = record.read(EXPIRY_KEY);
-  if (typeof expiry === "string") return toInstant(expiry, now + idle) - now;
+  if (typeof expiry === "string") return (toInstant(expiry, zone) ?? now + idle) - now;
   const seconds = typeof expiry === "bigint" ? fromBigint(expiry) : expiry;
   return typeof seconds === "number" && Number.isFinite(seconds) && seconds !== 0 ? seconds * 1000 : idle;
 }
@@ -105,10 +118,17 @@ const ISO_DATE = /^\d{4}-\d\d-\d\d/;
 /** Form of a year beyond 9999 (ECMA-262, "Expanded Years"), as older versions of Sojourn wrote it, and others may. */
 const LATE_YEAR = /^\+?0*[1-9]\d{4,}-\d\d-\d\d/;
 
-function toInstant(text: string, otherwise: EpochMilliseconds): EpochMilliseconds {
+/** A date, and a time without an offset if there is one: what Python calls naive. */
+const NAIVE = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?$/;
+
+/** @returns `undefined` for what is no instant. */
+function toInstant(text: string, zone: TimeZone | undefined): EpochMilliseconds | undefined {
   if (LATE_YEAR.test(text)) return LAST_INSTANT;
-  const instant = ISO_DATE.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(instant) ? otherwise : instant;
+  if (!ISO_DATE.test(text)) return undefined;
+  const isLocal = zone !== undefined && NAIVE.test(text);
+  const parsed = Date.parse(isLocal && text.length > "2026-01-31".length ? `${text}Z` : text);
+  if (Number.isNaN(parsed)) return undefined;
+  return isLocal ? zone.toInstant(parsed) : parsed;
 }
 
 /** How long a session lives after each activity, in milliseconds: its own expiry in seconds, else the idle time. */

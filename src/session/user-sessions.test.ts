@@ -432,8 +432,8 @@ describe("revokeUser", () => {
   test("a creation that began before it under an epoch of old does not outlive it, however late it goes on", async () => {
     const { store, clock } = openHarness();
     const index = store.users as UserIndex;
-    const secondOf = async () => undefined;
-    const users = new UserSessions({ store, index, clock, maxPerUser: undefined, slack: 1000, secondOf });
+    const secondsOf = async () => [];
+    const users = new UserSessions({ store, index, clock, maxPerUser: undefined, slack: 1000, secondsOf });
     const creation = { userAgent: undefined, epoch: users.epochOf("1", anyDeadline()) };
     await users.revokeAll("1", undefined, { pageDeadline: anyDeadline, onEnded: () => {} });
     const listing = { userId: "1", key: newSessionKey(), createdAt: undefined, ttl: 1000, userAgent: undefined };

@@ -12,6 +12,7 @@ import {
   type UserIndexRange,
 } from "../stores/user-index.ts";
 import { describeDevice } from "./device.ts";
+import { throwUnknown } from "../stores/partial-failures.ts";
 import { deleteRecords } from "./record-deletion.ts";
 import { inSteps } from "./steps.ts";
 
@@ -87,8 +88,8 @@ export interface UserSessionsOptions {
   readonly maxPerUser: number | undefined;
   /** How much longer than its record an entry is kept: more than the time between two notes of a session in use. */
   readonly slack: Milliseconds;
-  /** Returns the storage key of a second record of a session, which a move may have left that was given up halfway. */
-  readonly secondOf: (at: SessionKey, deadline: Deadline) => Promise<SessionKey | undefined>;
+  /** Returns the storage keys of records that moves of a session have left which were given up halfway. */
+  readonly secondsOf: (at: SessionKey, deadline: Deadline) => Promise<readonly SessionKey[]>;
 }
 
 // A creation ends with its deadline; an hour is longer than any that is sensible.
@@ -110,15 +111,15 @@ export class UserSessions {
   readonly #clock: Clock;
   readonly #maxPerUser: number | undefined;
   readonly #slack: Milliseconds;
-  readonly #secondOf: UserSessionsOptions["secondOf"];
+  readonly #secondsOf: UserSessionsOptions["secondsOf"];
 
-  constructor({ store, index, clock, maxPerUser, slack, secondOf }: UserSessionsOptions) {
+  constructor({ store, index, clock, maxPerUser, slack, secondsOf }: UserSessionsOptions) {
     this.#store = store;
     this.#index = index;
     this.#clock = clock;
     this.#maxPerUser = maxPerUser;
     this.#slack = slack;
-    this.#secondOf = secondOf;
+    this.#secondsOf = secondsOf;
   }
 
   /** The user's epoch, for {@link Creation}: a session that is created later under it does not outlive a revocation from now on. */
@@ -202,7 +203,7 @@ export class UserSessions {
       const key = sessions.find((session) => refOf(session.key) === ref)?.key;
       if (key === undefined) continue;
       const deadline = pageDeadline();
-      const wasThere = await this.#store.delete(key, deadline);
+      const wasThere = await this.#endSession(userId, key, deadline);
       await this.#unlist(userId, [key], deadline);
       // As of a revocation of all: a record may have been created in between.
       return wasThere || (await this.#store.delete(key, deadline)) ? [key] : [];
@@ -285,9 +286,7 @@ export class UserSessions {
   async #evict({ userId, key }: Listing, evicted: readonly SessionKey[], deadline: Deadline): Promise<void> {
     if (evicted.length === 0) return;
     try {
-      const absent = new Set(await deleteRecords(this.#store, evicted, () => deadline));
-      const ended = evicted.filter((each) => !absent.has(each));
-      await Promise.all(ended.map((each) => this.#endSecond(userId, each, deadline)));
+      await Promise.all(evicted.map((each) => this.#endSession(userId, each, deadline)));
     } catch (cause) {
       // There will be no record: left alone, the entry would take room until it ends.
       await this.#unlist(userId, [key], deadline);
@@ -296,10 +295,19 @@ export class UserSessions {
     await this.#unlist(userId, evicted, deadline);
   }
 
-  /** The key of a session that has ended would lead to its second record. */
-  async #endSecond(userId: string, key: SessionKey, deadline: Deadline): Promise<void> {
-    const second = await this.#secondOf(key, deadline);
-    if (second !== undefined) await this.#endRecord(userId, second, deadline);
+  /**
+   * Deletes a record, and before it those that a move has left halfway: its key would lead to them. Of a key without a record, the
+   * move has come about, and the session is listed under the new one.
+   *
+   * @returns Whether it was there.
+   */
+  async #endSession(userId: string, key: SessionKey, deadline: Deadline): Promise<boolean> {
+    if ((await this.#store.read(key, deadline)) === undefined) return false;
+    const seconds = await this.#secondsOf(key, deadline);
+    for (const second of seconds) await this.#endRecord(userId, second, deadline);
+    const deletion = this.#store.delete(key, deadline);
+    // Such a move may have been under way, and have taken the record.
+    return seconds.length > 0 ? deletion.catch(throwUnknown) : deletion;
   }
 
   async #undo({ userId, key }: Listing, deadline: Deadline): Promise<never> {

@@ -2,6 +2,7 @@ import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import type { Etag } from "../core/etag.ts";
 import type { SessionKey } from "../core/ids.ts";
+import type { TimeZone } from "../core/time-zone.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
 import type { SessionTombstones } from "./session-tombstones.ts";
 import type { UserIndex } from "./user-index.ts";
@@ -27,6 +28,8 @@ export interface RecordWithTtl {
 export interface ClearProgress {
   /** Records deleted so far. */
   readonly cleared: number;
+  /** Sessions moved so far, where the store is moving them into a cache. */
+  readonly moved?: number;
 }
 
 /** Answer of {@link SessionStore.create}. */
@@ -75,6 +78,14 @@ export interface SessionStore {
    */
   readWithTtl?(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined>;
 
+  /**
+   * Reads many, at most some hundreds, in fewer steps than {@link readWithTtl} would. Optional: moving sessions into a cache uses
+   * it.
+   *
+   * @returns In the order of the keys.
+   */
+  readManyWithTtl?(keys: readonly SessionKey[], deadline: Deadline): Promise<readonly (RecordWithTtl | undefined)[]>;
+
   /** Stores a record under a key that has none. An existing record and its time to live stay as they are. */
   create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult>;
 
@@ -88,7 +99,8 @@ export interface SessionStore {
   delete(key: SessionKey, deadline: Deadline): Promise<boolean>;
 
   /**
-   * Deletes many records, at most some dozens, in fewer steps than {@link delete} would. Optional: revocations use it.
+   * Deletes many records, at most some hundreds, in fewer steps than {@link delete} would. Optional: revocations use it, and
+   * moving sessions into a cache.
    *
    * @returns The keys of those that were live.
    */
@@ -131,6 +143,8 @@ export interface StoreContext {
   readonly clock: Clock;
   /** How records are written; `undefined` where the store is made for something else than sessions. */
   readonly format?: RecordFormat | undefined;
+  /** Where Django, with `USE_TZ = False`, has its clocks; `undefined`: `USE_TZ = True`. */
+  readonly timeZone?: TimeZone | undefined;
 }
 
 /** What `redisSessionStore()` and its like return: the store is made when the settings are complete. */

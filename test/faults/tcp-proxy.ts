@@ -8,28 +8,33 @@ export type Cut = "reset" | "truncate";
 // libuv takes a reset that it finds together with unread bytes for an orderly end, so the bytes go ahead.
 const RESET_GAP = 5;
 
-/** A TCP proxy between a client and a server on 127.0.0.1 that misbehaves as it is told. */
+/** A TCP proxy between a client and a server that misbehaves as it is told. */
 export class TcpProxy {
   readonly conditions: Conditions = { latency: 0, blackHole: false, bytesPerSecond: undefined };
-  readonly #target: number;
+  #target: number | string;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #connections = new Set<ProxiedConnection>();
   #accepted = 0;
   #port = 0;
 
-  private constructor(target: number, server: Server) {
+  private constructor(target: number | string, server: Server) {
     this.#target = target;
     this.#server = server;
     server.on("connection", (client: Socket) => this.#accept(client));
   }
 
-  /** @param target Port of the server. */
-  static async start(target: number): Promise<TcpProxy> {
+  /** @param target Port of the server on 127.0.0.1, or the path of its socket. */
+  static async start(target: number | string): Promise<TcpProxy> {
     const proxy = new TcpProxy(target, createServer({ allowHalfOpen: true }));
     await proxy.#listen(0);
     proxy.#port = (proxy.#server.address() as AddressInfo).port;
     return proxy;
+  }
+
+  /** New connections lead to another server. Open ones stay where they are. */
+  leadTo(target: number | string): void {
+    this.#target = target;
   }
 
   get port(): number {
@@ -87,12 +92,14 @@ export class TcpProxy {
 
   #accept(client: Socket): void {
     this.#accepted++;
-    const upstream = connect({ host: "127.0.0.1", port: this.#target, allowHalfOpen: true });
+    const target =
+      typeof this.#target === "string" ? { path: this.#target } : { host: "127.0.0.1", port: this.#target };
+    const upstream = connect({ ...target, allowHalfOpen: true });
     const connection = new ProxiedConnection(client, upstream, this.conditions);
     this.#connections.add(connection);
     for (const socket of [client, upstream]) this.#sockets.add(socket);
     for (const socket of [client, upstream]) {
-      socket.setNoDelay();
+      if (socket === client || typeof this.#target === "number") socket.setNoDelay();
       socket.on("close", () => {
         this.#sockets.delete(socket);
         if (!this.#sockets.has(client) && !this.#sockets.has(upstream)) this.#connections.delete(connection);

@@ -69,7 +69,7 @@ export const sessionMutants = [
   {
     name: "moved-sessions-stay-listed",
     file: "src/session/key-move.ts",
-    find: "await this.#writer.unlist(this.#source.at, this.#source.version.record, this.#deadline);",
+    find: "await this.#unlistSource();",
     replace: "",
     breaks: "A session with a new key is listed once, and counts once for maxPerUser.",
     tests: ["src/session/user-sessions.test.ts"],
@@ -149,7 +149,7 @@ export const sessionMutants = [
   {
     name: "second-record-of-an-evicted-session-left",
     file: "src/session/user-sessions.ts",
-    find: "await Promise.all(ended.map((each) => this.#endSecond(userId, each, deadline)));",
+    find: "for (const second of seconds) await this.#endRecord(userId, second, deadline);",
     replace: "",
     breaks: "A session that made room is not found in an older state.",
     tests: ["src/session/failures.test.ts"],
@@ -157,8 +157,8 @@ export const sessionMutants = [
   {
     name: "second-record-of-an-expiring-session-left",
     file: "src/session/session-records.ts",
-    find: "else if (this.#mayEndBefore(newest.version.record, record)) await this.#endSecond(newest.at, deadline);",
-    replace: "",
+    find: "await harmless(this.#endSeconds(newest.at, deadline));",
+    replace: ";",
     breaks: "A session that has expired is not found in an older state.",
     tests: ["src/session/failures.test.ts"],
   },
@@ -173,7 +173,7 @@ export const sessionMutants = [
   {
     name: "second-record-of-a-lost-login-left",
     file: "src/session/key-move.ts",
-    find: "await this.#writer.end(loser.at, this.#deadline);",
+    find: "for (const { at } of this.#rivals) await harmless(this.#writer.end(at, this.#deadline));",
     replace: "",
     breaks: "A login does not join another one that has failed, whose record is out of date.",
     tests: ["src/session/failures.test.ts"],
@@ -181,10 +181,17 @@ export const sessionMutants = [
   {
     name: "second-record-of-a-login-outlives-an-expiry",
     file: "src/session/moved-keys.ts",
-    find: "return (await this.find(at, deadline))?.at;",
-    replace:
-      'const found = await this.find(at, deadline);\n    return found?.reason === "renewed" ? found.at : undefined;',
+    find: "let next = (await this.find(at, deadline))?.at;",
+    replace: "let next: SessionKey | undefined;",
     breaks: "A login does not join the second record of a session that has expired.",
+    tests: ["src/session/failures.test.ts"],
+  },
+  {
+    name: "lost-answer-taken-for-a-victory",
+    file: "src/session/key-move.ts",
+    find: "this.#writer.retire(at, version, () => this.#hasWon(), this.#deadline)",
+    replace: "this.#writer.retire(at, version, async () => true, this.#deadline)",
+    breaks: "Of two moves of a session one comes about, also where an answer got lost.",
     tests: ["src/session/failures.test.ts"],
   },
   {

@@ -22,7 +22,7 @@ export const storeMutants = [
   {
     name: "moving-store-ignores-overruled-fill",
     file: "src/stores/cache/moving-session-store.ts",
-    find: 'if (filled.status === "overruled") return',
+    find: 'if (filled?.status === "overruled") return',
     replace: "if (false) return",
     breaks: "A mover does not delete what it could not store.",
     tests: ["src/stores/cache/moving-session-store.test.ts"],
@@ -89,9 +89,8 @@ export const storeMutants = [
   {
     name: "cached-reader-copies-without-claim",
     file: "src/stores/cached/cached-session-store.ts",
-    find: "await this.#cache.compareAndSet(at, claim, found && { value: found.record, ttl: found.ttl }, deadline);",
-    replace:
-      'if (found) await this.#cache.setMany([{ key: at, value: found.record, ttl: found.ttl }], "always", deadline);',
+    find: "await harmless(this.#cache.compareAndSet(at, claim, copy, deadline));",
+    replace: 'if (copy) await this.#cache.setMany([{ key: at, ...copy }], "always", deadline);',
     breaks: "A session that is deleted while it is read does not come back from the cache.",
     tests: [
       "src/stores/cached/cached-session-store.test.ts",
@@ -103,12 +102,14 @@ export const storeMutants = [
     name: "cached-writer-marks-too-late",
     file: "src/stores/cached/cached-session-store.ts",
     find: [
-      "    const mark = await this.#enter(at, writer, deadline).catch(throwNotSent);",
-      "    const result = await write();",
+      "    const entry = await this.#enter(key, newNonce(), deadline).catch(throwNotSent);",
+      "    try {",
+      "      const result = await write();",
     ].join("\n"),
     replace: [
       "    const result = await write();",
-      "    const mark = await this.#enter(at, writer, deadline).catch(throwNotSent);",
+      "    const entry = await this.#enter(key, newNonce(), deadline).catch(throwNotSent);",
+      "    try {",
     ].join("\n"),
     breaks: "A write whose last step fails leaves no old copy behind.",
     tests: [
@@ -140,6 +141,30 @@ export const storeMutants = [
       "src/stores/cached/late-copies.test.ts",
       "src/stores/cached/place.test.ts",
     ],
+  },
+  {
+    name: "cached-touch-keeps-a-dead-copy",
+    file: "src/stores/cached/cached-session-store.ts",
+    find: "this.#drop(key, result, deadline);",
+    replace: "undefined;",
+    breaks: "A copy that the database contradicts does not stay logged in.",
+    tests: ["src/stores/cached/cached-session-store.test.ts"],
+  },
+  {
+    name: "cached-refused-write-hides-the-copy",
+    file: "src/stores/cached/cached-session-store.ts",
+    find: "await this.#takeBack(entry, deadline);",
+    replace: "",
+    breaks: "A write that was refused leaves the session as readable as it was.",
+    tests: ["src/stores/cached/cached-session-store.test.ts"],
+  },
+  {
+    name: "bulk-move-deletes-what-it-could-not-store",
+    file: "src/stores/cache/bulk-move.ts",
+    find: 'results[index]?.status === "stored"',
+    replace: "results[index] !== undefined",
+    breaks: "A mover does not delete what it could not store.",
+    tests: ["src/stores/cache/moving-session-store.test.ts"],
   },
   {
     name: "cached-shared-mark-counts-as-alone",
@@ -216,6 +241,30 @@ export const storeMutants = [
     tests: ["src/stores/sql/timestamp.test.ts"],
   },
   {
+    name: "sql-clocks-are-never-put-back",
+    file: "src/stores/sql/timestamp.ts",
+    find: "this.#zone?.earliestFrom(now)",
+    replace: "this.#zone?.toLocal(now)",
+    breaks: "No live session reads as expired when clocks are put back.",
+    tests: ["src/stores/sql/timestamp.test.ts"],
+  },
+  {
+    name: "sql-text-by-backslashes",
+    file: "src/stores/sql/text-value.ts",
+    find: 'if (dialect !== "mysql" || PLAIN.test(text))',
+    replace: 'if (dialect !== "mysql" || text !== "")',
+    breaks: "No text of a visitor becomes SQL.",
+    tests: ["test/integration/stores/sql-modes.test.ts"],
+  },
+  {
+    name: "sql-stalled-connection-kept",
+    file: "src/stores/sql/pools/pool-health.ts",
+    find: "this.#connection.destroy();",
+    replace: "",
+    breaks: "A connection that has stalled keeps no place in the pool.",
+    tests: ["test/faults/silent-databases.test.ts"],
+  },
+  {
     name: "sql-table-name-unchecked",
     file: "src/stores/sql/table-name.ts",
     find: "if (TABLE_NAME.test(table)) return table;",
@@ -226,7 +275,7 @@ export const storeMutants = [
   {
     name: "sql-delete-leaves-expired",
     file: "src/stores/sql/sql-session-store.ts",
-    find: "await this.#database.run(this.#statements.deleteAnyway(key), deadline);",
+    find: "await this.#run(this.#statements.deleteAnyway(key), deadline);",
     replace: "",
     breaks: "A logout deletes a record that has expired by this clock alone.",
     tests: ["test/integration/stores/sql-session-store.test.ts"],

@@ -32,11 +32,12 @@ describe("the projects", () => {
     expect(groups.flatMap((name) => projectsOf(name)).toSorted()).toEqual([...FAST, ...OTHERS].toSorted());
   });
 
-  test("CI runs npm test, then the rest, then the gate without the tests", () => {
+  test("CI runs npm test, then the rest, then the short matrix, then the gate without the tests", () => {
     const calls = readFileSync(inProject(".ci", "run"), "utf8").match(/(?<=--kill-after=20 \d+ ).+(?= <)/g);
     expect(calls).toEqual([
       'npm test -- --tally="$scratch/tally"',
       'npm run test:all -- --rest --tally="$scratch/tally"',
+      "npm run matrix -- --short",
       "node scripts/check.mjs --without=tests",
     ]);
   });

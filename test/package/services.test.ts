@@ -159,6 +159,14 @@ describe("a Redis that expires fields of hashes", () => {
     expect(await machine.services("integration")).toEqual({ status: 0, output: "" });
   });
 
+  test("is not a Valkey, whatever its version", async () => {
+    const machine = new Machine();
+    await machine.hasServers();
+    await machine.has("redis-server", 'echo "Valkey server v=9.1.2 sha=00000000:0"');
+    await machine.hasBuildTools();
+    expect((await machine.services("integration")).output).toMatch(/^Building Redis /);
+  });
+
   test("that cannot be downloaded or built is named in one line with the reason", async () => {
     const machine = new Machine();
     await machine.hasServers();

@@ -34,7 +34,8 @@ export interface RedisServerOptions {
   readonly config?: readonly string[];
 }
 
-const isInstalled = spawnSync("redis-server", ["--version"]).status === 0;
+const version = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
+const isInstalled = version.status === 0;
 const running = new Set<ChildProcess>();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
@@ -51,6 +52,9 @@ export function describeWithRedis(title: string, define: () => void): void {
     define();
   });
 }
+
+/** Whether the `redis-server` on PATH is a Valkey, whose files no Redis reads. */
+export const isValkey: boolean = isInstalled && version.stdout.startsWith("Valkey");
 
 /** Path of a redis-server that is new enough to expire fields of hashes (7.4), if there is one. */
 export const recentRedis: string | undefined = findRecentRedis();
@@ -136,11 +140,16 @@ export class RedisServer {
 
   /** The server accepts connections, but does nothing (SIGSTOP). */
   freeze(): void {
-    this.#process?.kill("SIGSTOP");
+    this.#signal("SIGSTOP");
   }
 
   thaw(): void {
-    this.#process?.kill("SIGCONT");
+    this.#signal("SIGCONT");
+  }
+
+  /** Past the child itself: that of Deno takes a signal of any kind for its end. */
+  #signal(signal: NodeJS.Signals): void {
+    if (this.pid !== undefined) process.kill(this.pid, signal);
   }
 
   /** Ends it at once (SIGKILL), as a crash does. */

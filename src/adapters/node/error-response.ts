@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
 import { tellCallback } from "./held-calls.ts";
 import { applyHead } from "./response-head.ts";
@@ -6,6 +6,8 @@ import { putOver, type ResponseMethods, type ResponseWriter } from "./response-m
 
 /** Which error response the running code answers. */
 const answering = new AsyncLocalStorage<ErrorResponse>();
+
+type Listener = ((...args: unknown[]) => void) & { readonly listener?: unknown };
 
 /** How an {@link ErrorResponse} comes to be. */
 export interface ErrorResponseOptions {
@@ -37,7 +39,10 @@ export class ErrorResponse implements ResponseWriter {
     this.#isForAll = !options.isHandlerWriting;
     putOver(response, this);
     restoreOn(response, options.below);
-    if (options.isHandlerWriting) this.#watchHeaders();
+    if (options.isHandlerWriting) {
+      this.#watchHeaders();
+      this.#watchDrain();
+    }
   }
 
   /** Runs the error handler. */
@@ -99,6 +104,20 @@ export class ErrorResponse implements ResponseWriter {
       return setHeader(name, value);
     };
   }
+
+  /** Deno, and Bun with HTTP/2, emit `drain` outside of the context of the write that it ends. */
+  #watchDrain(): void {
+    const on = this.#response.on.bind(this.#response) as (name: string, listener: Listener) => ServerResponse;
+    const watch = (name: string, listener: Listener): ServerResponse =>
+      on(name, name === "drain" && this.#isAnswering ? bindListener(listener) : listener);
+    this.#response.on = watch as ServerResponse["on"];
+  }
+}
+
+/** A listener that runs in the present context. It is taken off by its own name, as one of `once` is. */
+function bindListener(listener: Listener): Listener {
+  const bound: Listener = AsyncResource.bind(listener);
+  return Object.assign(bound, { listener: listener.listener ?? listener });
 }
 
 // The prototype is the application's (Express sets one), so `on` is there without an own property.

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { PassThrough } from "node:stream";
 
 /** A call of a method of a response that has to wait. */
 export interface HeldCall {
@@ -60,6 +61,14 @@ export class HeldCalls {
   drop(error: unknown): void {
     for (const { args } of this.#calls.splice(0)) tellCallback(args, error);
   }
+}
+
+/**
+ * Throws what Node throws for a chunk that cannot be written. The response has no part in it: HTTP/2 and Bun send the head
+ * before they look at the chunk, and Bun takes `null` for none.
+ */
+export function refuseChunk(chunk: unknown): unknown {
+  return new PassThrough().write(chunk);
 }
 
 /** Calls the callback of a `write` or `end`, if it has one, on the next tick as Node does. */

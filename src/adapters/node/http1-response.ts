@@ -8,6 +8,7 @@ import type { ResponseProtocol } from "./response-protocol.ts";
  * `headersSent` is `Boolean(res._header)` since Node 0.x, and all that must not happen after the head (`setHeader`,
  * `removeHeader`, a second `writeHead` …) asks the same field: with a placeholder in it, Node itself refuses with
  * ERR_HTTP_HEADERS_SENT. Node puts the field on the wire from `write`, `end` and `flushHeaders` only, which are held.
+ * Bun does not ask the field but `headersSent`, which then gets a property of its own.
  *
  * `finished` is a field of its own, and Node derives from it that all bytes are out (`writableFinished`), which they are
  * not.
@@ -17,12 +18,15 @@ const HEADER = "_header";
 
 interface Internals {
   [HEADER]: string | null;
+  headersSent?: boolean;
   finished: boolean;
   writableEnded?: boolean;
   writableFinished?: boolean;
 }
 
 const PLACEHOLDER = "(held)";
+
+const IS_BUN = process.versions["bun"] !== undefined;
 
 /** Responses of HTTP/1.1 and 1.0. */
 export const http1: ResponseProtocol = {
@@ -39,16 +43,24 @@ export const http1: ResponseProtocol = {
   isBroken(connection, error: NodeJS.ErrnoException | undefined) {
     // An error of the operating system names the call that has failed.
     const isFailure = error?.syscall !== undefined;
-    return isFailure || (connection as Socket).readableEnded || (connection as Socket).writableEnded;
+    const socket = connection as Socket;
+    return isFailure || socket.readableEnded || socket.writableEnded || hasBunLost(socket);
+  },
+
+  beforeDestroy(response) {
+    // Bun answers with a bare 200 before it closes the connection.
+    if (IS_BUN) response.socket?.destroy();
   },
 
   showHeadSent(response) {
     internalsOf(response)[HEADER] = PLACEHOLDER;
+    if (!response.headersSent) Object.defineProperty(response, "headersSent", { value: true, configurable: true });
   },
 
   hideHeadSent(response) {
     const internals = internalsOf(response);
     if (internals[HEADER] === PLACEHOLDER) internals[HEADER] = null;
+    if (Object.hasOwn(response, "headersSent")) delete internals.headersSent;
   },
 
   showEnded(response, isDirect) {
@@ -69,10 +81,6 @@ export const http1: ResponseProtocol = {
     return isRequired || (Boolean(chunk) && typeof chunk !== "function");
   },
 
-  refuseChunk(response, method, args) {
-    return http1.native[method].apply(response, args);
-  },
-
   refuseHead(response, args) {
     // A shadow of the response: whatever Node does before it throws is of no effect.
     http1.native.writeHead.apply(Object.create(response) as ServerResponse, args as unknown[]);
@@ -86,6 +94,11 @@ export const http1: ResponseProtocol = {
     response.statusMessage = "";
   },
 };
+
+/** Bun destroys the socket of a client that has left without telling why, but its address is gone then. */
+function hasBunLost(socket: Socket): boolean {
+  return IS_BUN && socket.remoteAddress === undefined;
+}
 
 function internalsOf(response: ServerResponse): Internals {
   return response as unknown as Internals;

@@ -1,6 +1,5 @@
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse, ServerHttp2Stream } from "node:http2";
-import { PassThrough } from "node:stream";
 import { SessionUsageError } from "../../core/errors.ts";
 import { methodsOf, type ResponseMethods } from "./response-methods.ts";
 import type { ResponseProtocol } from "./response-protocol.ts";
@@ -32,12 +31,18 @@ export const http2: ResponseProtocol = {
     return isFailure || isOver(stream) || stream.session === undefined || stream.session.destroyed;
   },
 
+  beforeDestroy() {},
+
   showHeadSent(response) {
-    Object.defineProperty(streamOf(response), "headersSent", { value: true, configurable: true });
+    Object.defineProperty(streamOf(response), "headersSent", { get: shown, configurable: true });
   },
 
   hideHeadSent(response) {
-    delete (streamOf(response) as { headersSent?: boolean }).headersSent;
+    const stream = streamOf(response) as { headersSent?: boolean };
+    // On Bun it is no getter of the class, but a property of the stream.
+    if (Object.getOwnPropertyDescriptor(stream, "headersSent")?.get !== shown) return;
+    delete stream.headersSent;
+    stream.headersSent ??= false;
   },
 
   showEnded(response) {
@@ -51,11 +56,6 @@ export const http2: ResponseProtocol = {
   isRefusedChunk(chunk, isRequired) {
     if (typeof chunk === "string" || chunk instanceof Uint8Array) return false;
     return isRequired || (chunk !== null && chunk !== undefined && typeof chunk !== "function");
-  },
-
-  refuseChunk(_response, _method, args) {
-    // Node itself sends the head before it looks at the chunk.
-    return new PassThrough().write(args[0]);
   },
 
   refuseHead(response, args) {
@@ -76,6 +76,8 @@ export const http2: ResponseProtocol = {
     for (const name of Object.keys(trailers)) delete trailers[name];
   },
 };
+
+const shown = (): boolean => true;
 
 const ENDED = ["writableEnded", "finished"] as const;
 

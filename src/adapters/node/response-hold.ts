@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { ErrorResponse } from "./error-response.ts";
-import { goneError, type HeldCall, HeldCalls, tellCallback, withoutCallback } from "./held-calls.ts";
+import { goneError, type HeldCall, HeldCalls, refuseChunk, tellCallback, withoutCallback } from "./held-calls.ts";
 import { guardStream, isHttp2 } from "./http2-response.ts";
 import { KeptConnection } from "./kept-connection.ts";
 import { protocolOf } from "./protocols.ts";
@@ -94,7 +94,7 @@ class ResponseHold implements ResponseWriter {
 
   write(args: unknown[]): unknown {
     if (this.#phase === "failed") return this.#ignore(args, true);
-    if (this.#protocol.isRefusedChunk(args[0], true)) return this.#protocol.refuseChunk(this.#response, "write", args);
+    if (this.#protocol.isRefusedChunk(args[0], true)) return refuseChunk(args[0]);
     if (this.#mustSave) this.#beginImplicitly();
     if (!this.#isHolding) return this.#pass("write", args);
     return this.#held.write(args, this.#response.writableHighWaterMark);
@@ -102,7 +102,7 @@ class ResponseHold implements ResponseWriter {
 
   end(args: unknown[]): unknown {
     if (this.#phase === "failed") return this.#ignore(args, this.#response);
-    if (this.#protocol.isRefusedChunk(args[0], false)) return this.#protocol.refuseChunk(this.#response, "end", args);
+    if (this.#protocol.isRefusedChunk(args[0], false)) return refuseChunk(args[0]);
     if (this.#mustSave) this.#beginImplicitly({ isWhole: true });
     else if (!this.#isHolding) this.#finishLate();
     this.#noteOver();
@@ -138,6 +138,7 @@ class ResponseHold implements ResponseWriter {
     }
     if (error === undefined) this.noteHandlerDone({ isDestroyed: true });
     else if (!this.#protocol.isGone(this.#response)) this.#abandon();
+    this.#protocol.beforeDestroy(this.#response);
     return this.#below.destroy.apply(this.#response, args);
   }
 
@@ -351,6 +352,7 @@ class ResponseHold implements ResponseWriter {
   /** A clean end would tell the client that all is well. */
   #cut(error: unknown): void {
     const failure = error instanceof Error ? error : new Error("The session could not be saved.", { cause: error });
+    this.#protocol.beforeDestroy(this.#response);
     this.#protocol.native.destroy.call(this.#response, failure);
     this.#hooks.tell(error);
   }
@@ -374,6 +376,7 @@ class ResponseHold implements ResponseWriter {
     try {
       uncover(this.#response);
       if (this.#response.headersSent) {
+        this.#protocol.beforeDestroy(this.#response);
         this.#protocol.native.destroy.call(this.#response);
         return;
       }

@@ -19,6 +19,8 @@ export interface ResponseProtocol {
   isGone(response: ServerResponse): boolean;
   /** Whether a connection is beyond use, so that there is no sense in keeping it. */
   isBroken(connection: Connection, error: Error | undefined): boolean;
+  /** Ends the connection of a response that is about to be destroyed, where `destroy` itself would send something first. */
+  beforeDestroy(response: ServerResponse): void;
   /** Makes a response look as if its head were out: Node itself refuses what must not happen then. */
   showHeadSent(response: ServerResponse): void;
   hideHeadSent(response: ServerResponse): void;
@@ -31,8 +33,6 @@ export interface ResponseProtocol {
   hideEnded(response: ServerResponse): void;
   /** @param isRequired As for `write`; `end` may come without a chunk. */
   isRefusedChunk(chunk: unknown, isRequired: boolean): boolean;
-  /** Throws what Node throws for such a chunk, and leaves the response as it is. */
-  refuseChunk(response: ServerResponse, method: "write" | "end", args: unknown[]): unknown;
   /**
    * Throws what Node throws for such a status or status message.
    *

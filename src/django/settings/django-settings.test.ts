@@ -1,4 +1,4 @@
-import { createSojourn } from "sojourn";
+import { createSojourn, type SessionStoreFactory } from "sojourn";
 import { memorySessionStore } from "sojourn/stores/memory";
 import { describe, expect, test } from "vitest";
 
@@ -51,6 +51,32 @@ describe("the settings of the seed guide", () => {
     });
     expect(ratelimit).toStrictEqual({ cache: "default", prefix: "rl:", failOpen: false });
     expect(sessions.storeName).toBe("redis");
+  });
+
+  test.each([
+    [{}, undefined],
+    [{ USE_TZ: true, TIME_ZONE: "Asia/Tokyo" }, undefined],
+    [{ USE_TZ: null, TIME_ZONE: null }, undefined],
+    [{ USE_TZ: false, TIME_ZONE: "Asia/Tokyo" }, "Asia/Tokyo"],
+    [{ USE_TZ: false }, "America/Chicago"],
+  ])("%o: the local time of the sessions is that of %s", (given, expected) => {
+    expect(read(given).settings.sessions?.timeZone).toBe(expected);
+  });
+
+  test.each([
+    [{ DATABASES: { default: { TIME_ZONE: "Asia/Tokyo" } } }, "Asia/Tokyo"],
+    [{ DATABASES: { default: { TIME_ZONE: null } } }, undefined],
+    [{ DATABASES: { default: {} } }, undefined],
+    [{ USE_TZ: false, TIME_ZONE: "Asia/Tokyo" }, "Asia/Tokyo"],
+  ])("%o: the local time of the rows is that of %s", (given, expected) => {
+    const zones: (string | undefined)[] = [];
+    const probe: SessionStoreFactory = (context) => {
+      zones.push(context.timeZone?.name);
+      return database(context);
+    };
+    const dump = { SECRET_KEY: "s".repeat(50), SESSION_ENGINE: "django.contrib.sessions.backends.db", ...given };
+    createSojourn(djangoSettings(dump, { database: probe }).settings);
+    expect(zones).toEqual([expected]);
   });
 
   test("CODEX_SESSION_REDIS_URL is honoured, and it is said that codex-django does not read it", () => {
@@ -163,6 +189,15 @@ describe("session engines", () => {
     [{ RATELIMIT_USE_CACHE: "nope" }, "django.RATELIMIT_USE_CACHE: expected a name in CACHES"],
     [{ SECRET_KEY: "" }, "django.SECRET_KEY: expected a secret text"],
     [{ SESSION_COOKIE_AGE: 1.5 }, "django.SESSION_COOKIE_AGE: expected a whole number"],
+    [
+      { USE_TZ: false, TIME_ZONE: "Mars/Olympus" },
+      'TIME_ZONE: expected a time zone that Node knows, got "Mars/Olympus"',
+    ],
+    [{ USE_TZ: false, TIME_ZONE: null }, "TIME_ZONE: is None and USE_TZ is False"],
+    [
+      { DATABASES: { default: { TIME_ZONE: "Mars/Olympus" } } },
+      'DATABASES["default"]["TIME_ZONE"]: expected a time zone that Node knows',
+    ],
     [
       { SESSION_ENGINE: "redisession.backend", REDIS_SESSION_CONFIG: { SERVER: "nope" } },
       'REDIS_SESSION_CONFIG["SERVER"]: expected the arguments of redis.Redis()',

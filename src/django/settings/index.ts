@@ -6,6 +6,7 @@ import { type DjangoCache, toCaches } from "./caches.ts";
 import { cannotShare, checkDjangoSettings, type CheckedDjangoSettings, type DjangoSettings } from "./names.ts";
 import { DEFAULT_REDIS_URL } from "./redis-location.ts";
 import { toEngine, toSessionSettings } from "./sessions.ts";
+import { inDatabaseZone } from "./time-zone.ts";
 import { type UnsupportedSetting, UnsupportedSettings } from "./unsupported.ts";
 
 export type { DjangoCacheBackend, DjangoSettings } from "./names.ts";
@@ -50,7 +51,8 @@ export function djangoSettings(settings: DjangoSettings, { database }: DjangoSet
   const django = checkDjangoSettings(settings);
   const unsupported = new UnsupportedSettings();
   const caches = toCaches(django, unsupported);
-  const { settings: engine, connection } = toEngine({ django, caches, database, unsupported });
+  const sessions = database && inDatabaseZone(django, database);
+  const { settings: engine, connection } = toEngine({ django, caches, database: sessions, unsupported });
   return {
     settings: {
       projectName: django.PROJECT_NAME ?? "django",

@@ -63,6 +63,12 @@ export interface DjangoSettings {
   readonly RATELIMIT_CACHE_PREFIX?: string | null | undefined;
   readonly RATELIMIT_FAIL_OPEN?: boolean | null | undefined;
   readonly AUTHENTICATION_BACKENDS?: readonly string[] | null | undefined;
+  /** Only a `TIME_ZONE` of the database of the sessions, `default`, is of interest. */
+  readonly DATABASES?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | null | undefined;
+  /** `false`: the ends of sessions are local time. @defaultValue `true`, as in Django from 5.0 on */
+  readonly USE_TZ?: boolean | null | undefined;
+  /** Whose local time that is. @defaultValue `"America/Chicago"`, as in Django */
+  readonly TIME_ZONE?: string | null | undefined;
   readonly [name: string]: unknown;
 }
 
@@ -114,6 +120,9 @@ const schema = v.looseObject(
     RATELIMIT_CACHE_PREFIX: text,
     RATELIMIT_FAIL_OPEN: flag,
     AUTHENTICATION_BACKENDS: texts,
+    DATABASES: v.nullish(v.record(v.string(), record, "an object of databases by their names")),
+    USE_TZ: flag,
+    TIME_ZONE: text,
   },
   "an object with the names of a Django settings module",
 );

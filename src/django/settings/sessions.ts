@@ -9,6 +9,7 @@ import type { DjangoEngine, EngineContext } from "./engine.ts";
 import { cannotShare, type CheckedDjangoSettings } from "./names.ts";
 import { redisessionSettings } from "./redisession.ts";
 import { DEFAULT_REDIS_URL } from "./redis-location.ts";
+import { toTimeZone } from "./time-zone.ts";
 import type { UnsupportedSettings } from "./unsupported.ts";
 
 const TWO_WEEKS = 1_209_600;
@@ -52,6 +53,7 @@ export function toSessionSettings(django: CheckedDjangoSettings, unsupported: Un
   }
   return {
     ...(isExtending ? { touchEvery: 0 } : { profile: "django" as const }),
+    ...toTimeZone(django),
     expireAtBrowserClose: django.SESSION_EXPIRE_AT_BROWSER_CLOSE ?? false,
     cookie: {
       name: cookieName(django),

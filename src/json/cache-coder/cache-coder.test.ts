@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { scaled, seed } from "../../../test/support/scale.ts";
+import { withoutTemporal } from "../../../test/support/without-temporal.ts";
 import { CacheUsageError, NotJsonError } from "../../core/errors.ts";
 import { CacheCoder, parseJson, writeJson } from "../index.ts";
 
@@ -19,6 +20,8 @@ function stored<Value>(value: Value): Value {
 }
 
 describe("datetimes, without Temporal,", () => {
+  withoutTemporal();
+
   test.each([
     ["2026-04-17T12:30:45+00:00", "2026-04-17T12:30:45.000Z"],
     ["2026-04-17T12:30:45.120000+00:00", "2026-04-17T12:30:45.120Z"],
@@ -118,6 +121,8 @@ describe("datetimes, without Temporal,", () => {
 });
 
 describe("dates and times, without Temporal,", () => {
+  withoutTemporal();
+
   test("a date is the day in UTC, and comes back as its midnight", () => {
     expect(CacheCoder.dumpDate(new Date("2026-04-07T23:59:59.999Z"))).toBe("2026-04-07");
     expect(CacheCoder.loadDate("2026-04-07")).toEqual(new Date("2026-04-07T00:00:00Z"));

@@ -8,7 +8,7 @@ import { ManualClock } from "../../testing/manual-clock.ts";
 import { describeSessionStore } from "../../testing/session-store-contract/index.ts";
 import type { CacheStore } from "../cache-store.ts";
 import { memoryCacheStore, memorySessionStore } from "../memory/index.ts";
-import type { SessionStore } from "../session-store.ts";
+import type { ClearProgress, SessionStore } from "../session-store.ts";
 import type { SessionTombstones } from "../session-tombstones.ts";
 import { cacheSessionStore } from "./index.ts";
 import { withWriter } from "./writers-mark.ts";
@@ -174,7 +174,7 @@ describe("moving beside writers", () => {
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
     failOnce(from, "delete");
-    await expect(mover.read(key, later())).rejects.toThrow(StoreConnectionError);
+    expect(await mover.read(key, later())).toBe("one");
     expect(await from.read(key, later())).toBe("one");
     expect(await follower.commit(key, "two", etag("one"), 1000, later())).toEqual(COMMITTED);
     expect(await from.read(key, later())).toBeUndefined();
@@ -208,6 +208,29 @@ describe("moving beside writers", () => {
     failOnce(from, "delete");
     await expect(mover.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({ outcome: "not-sent" });
     expect(await mover.read(key, later())).toBe("one");
+  });
+});
+
+describe("a read that the other store has answered", () => {
+  it.each(["fill", "release"] as const)("succeeds, though the cache fails at its last step: %s", async (method) => {
+    const { from, mover, cache } = open();
+    const key = newSessionKey();
+    if (method === "fill") await from.create(key, "one", HOUR, later());
+    failOnce(cache, method);
+    expect(await mover.read(key, later())).toBe(method === "fill" ? "one" : undefined);
+  });
+
+  it("a write that was refused for certain leaves no mark: the next read moves the session", async () => {
+    const { from, follower, mover, held } = open();
+    const key = newSessionKey();
+    await from.create(key, "one", HOUR, later());
+    const fail = () => Promise.reject(new StoreConnectionError("away", { outcome: "not-sent" }));
+    around(from, "commit", { before: fail });
+    await expect(follower.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({
+      outcome: "not-sent",
+    });
+    expect(await mover.read(key, later())).toBe("one");
+    expect(await held(key)).toBe("one");
   });
 });
 
@@ -261,10 +284,71 @@ describe("clearExpired", () => {
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
     failOnce(from, "delete");
-    await expect(mover.read(key, later())).rejects.toThrow(StoreConnectionError);
+    expect(await mover.read(key, later())).toBe("one");
     await mover.clearExpired(later);
     expect(await keysOf(from)).toEqual([]);
     expect(await cacheAlone.read(key, later())).toBe("one");
+  });
+
+  it("tells of each step how many have been moved, and of the last how many expired ones are deleted", async () => {
+    const { from, mover, clock } = open();
+    await Promise.all(Array.from({ length: 250 }, () => from.create(newSessionKey(), "one", HOUR, later())));
+    await from.create(newSessionKey(), "short", 1000, later());
+    clock.advance(1000);
+    const steps: ClearProgress[] = [];
+    await mover.clearExpired(later, (progress) => steps.push(progress));
+    const moved = steps.map((step) => step.moved ?? 0);
+    expect(moved.length).toBeGreaterThanOrEqual(3);
+    expect(moved.toSorted((one, two) => one - two)).toEqual(moved);
+    expect(moved.at(-1)).toBe(250);
+  });
+
+  it("an error thrown in onProgress ends it; what has been moved stays so, and the next one goes on with the rest", async () => {
+    const { from, mover, cacheAlone } = open();
+    const keys = Array.from({ length: 1000 }, newSessionKey);
+    await Promise.all(keys.map((key) => from.create(key, key, HOUR, later())));
+    const stop = (): never => {
+      throw new Error("The time is up.");
+    };
+    await expect(mover.clearExpired(later, stop)).rejects.toThrow("The time is up.");
+    expect((await keysOf(from)).length).toBeLessThan(1000);
+    expect((await keysOf(from)).length).toBeGreaterThan(0);
+    await mover.clearExpired(later);
+    for (const key of keys) expect(await cacheAlone.read(key, later())).toBe(key);
+    expect(await keysOf(from)).toEqual([]);
+  });
+
+  it("leaves what is being written, beside all that is not, and loses no write that comes in between", async () => {
+    const { from, mover, follower, cache, cacheAlone, at } = open();
+    const keys = Array.from({ length: 300 }, newSessionKey);
+    await Promise.all(keys.map((key) => from.create(key, "one", HOUR, later())));
+    const [marked = "", written = "", deleted = ""] = keys;
+    await cache.setMany([{ key: at(marked), value: withWriter(undefined, "writer", 0), ttl: HOUR }], "always", later());
+    around(cache, "fill", {
+      before: async () => {
+        await follower.commit(written, "two", etag("one"), HOUR, later());
+        await follower.delete(deleted, later());
+      },
+    });
+    await mover.clearExpired(later);
+    const left = await keysOf(from);
+    expect(left).toContain(marked);
+    expect(left).not.toContain(deleted);
+    expect(left.length).toBeLessThanOrEqual(2);
+    expect(await mover.read(written, later())).toBe("two");
+    expect(await mover.read(deleted, later())).toBeUndefined();
+    for (const key of keys.slice(3)) expect(await cacheAlone.read(key, later())).toBe("one");
+  });
+
+  it("a cache that fails on the way ends it with the error, and loses nothing", async () => {
+    for (const method of ["getMany", "lease", "fill"] as const) {
+      const { from, mover, cache } = open();
+      const keys = Array.from({ length: 150 }, newSessionKey);
+      await Promise.all(keys.map((key) => from.create(key, key, HOUR, later())));
+      failOnce(cache, method);
+      await expect(mover.clearExpired(later)).rejects.toThrow(StoreConnectionError);
+      for (const key of keys) expect(await mover.read(key, later())).toBe(key);
+    }
   });
 
   it("moves nothing where moves is false", async () => {

@@ -4,17 +4,16 @@ import type { Etag } from "../../core/etag.ts";
 import { newNonce, type SessionKey } from "../../core/ids.ts";
 import type { CacheStore } from "../cache-store.ts";
 import type { CacheableSessionStore } from "../cached/cached-session-store.ts";
-import { harmless, throwNotSent } from "../partial-failures.ts";
+import { harmless, isNotSent, settled, throwNotSent } from "../partial-failures.ts";
 import type { ClearProgress, CommitResult, CreateResult, SessionStore } from "../session-store.ts";
 import type { SessionTombstones } from "../session-tombstones.ts";
+import { BulkMove } from "./bulk-move.ts";
 import { CacheSessionStore } from "./cache-session-store.ts";
+import { LEASE_TTL } from "./lease-ttl.ts";
 import { MovingTombstones } from "./moving-tombstones.ts";
 import { isMark, WRITER_TTL, withoutWriter, withWriter } from "./writers-mark.ts";
 
 const GONE: CommitResult = { status: "gone" };
-
-/** How long a reader has to move a session. */
-const LEASE_TTL: Milliseconds = 5000;
 
 /** Where sessions come from, where they go, and whether they go already. */
 export interface Move {
@@ -35,7 +34,7 @@ export interface Move {
  * - A session is where its record is in the cache: then the cache decides, and what the other store may still have of it is
  *   nothing any more. Else the other store decides.
  * - Who moves a session takes the lease on its place in the cache, and stores the record there only if nobody has written
- *   since. After that it is deleted in the other store.
+ *   since. After that it is deleted in the other store. `clearExpired` does the same with many at a time ({@link BulkMove}).
  * - Who writes in the other store first puts a mark into that place, which keeps the session from being moved until all who
  *   write are done.
  * - Who deletes does so in the other store first, then in the cache, which ends the lease: nobody moves what is deleted.
@@ -107,9 +106,11 @@ export class MovingSessionStore implements SessionStore {
 
   /** Also moves all sessions that nobody has asked for, if they are being moved. One that is being written stays. */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
-    const { from, isUnderWay } = this.#move;
-    if (isUnderWay) for await (const key of from.scan(pageDeadline)) await this.#bringOrClean(key, pageDeadline());
-    return from.clearExpired(pageDeadline, onProgress);
+    const { from, cache, isUnderWay } = this.#move;
+    if (!isUnderWay) return from.clearExpired(pageDeadline, onProgress);
+    const bulk = new BulkMove({ from, cache, at: (key) => this.#at(key) });
+    const moved = await bulk.moveAll(pageDeadline, (count) => onProgress?.({ cleared: 0, moved: count }));
+    return from.clearExpired(pageDeadline, onProgress && (({ cleared }) => onProgress({ cleared, moved })));
   }
 
   async close(): Promise<void> {
@@ -139,25 +140,19 @@ export class MovingSessionStore implements SessionStore {
     if (granted.status === "busy") return this.#readOther(key, deadline);
     const found = await from.readWithTtl(key, deadline);
     if (found === undefined) {
-      await cache.release(lease, deadline);
+      await harmless(cache.release(lease, deadline));
       return this.#readMoved(key, deadline);
     }
-    const filled = await cache.fill(lease, { value: found.record, ttl: found.ttl }, deadline);
-    if (filled.status === "unstored") throw filled.error;
-    if (filled.status === "overruled") return this.#readAt(key, filled.value?.toString(), deadline);
-    await from.delete(key, deadline);
+    const filled = await settled(cache.fill(lease, { value: found.record, ttl: found.ttl }, deadline));
+    if (filled?.status === "overruled") return this.#readAt(key, filled.value?.toString(), deadline);
+    // What stays there is nothing any more: a later write or clearExpired takes it away.
+    if (filled?.status === "stored") await harmless(from.delete(key, deadline));
     return found.record;
   }
 
   /** @param held What is in its place in the cache. */
   async #readAt(key: SessionKey, held: string | undefined, deadline: Deadline): Promise<string | undefined> {
     return held === undefined || isMark(held) ? this.#readOther(key, deadline) : held;
-  }
-
-  /** Moves a session, or takes away what somebody has left of it who did not come to the end. */
-  async #bringOrClean(key: SessionKey, deadline: Deadline): Promise<void> {
-    if ((await this.#readMoved(key, deadline)) === undefined) await this.#bring(key, deadline);
-    else await this.#move.from.delete(key, deadline);
   }
 
   async #write(
@@ -168,10 +163,15 @@ export class MovingSessionStore implements SessionStore {
     const writer = newNonce();
     const mark = await this.#enter(key, writer, deadline).catch(throwNotSent);
     if (mark === undefined) return this.#writeMoved(key, deadline, write);
-    const result = await write(this.#move.from);
-    // A mark that stays ends by itself. Until then the session is not moved.
-    await harmless(this.#leave(key, mark, writer, deadline));
-    return result;
+    try {
+      const result = await write(this.#move.from);
+      // A mark that stays ends by itself. Until then the session is not moved.
+      await harmless(this.#leave(key, mark, writer, deadline));
+      return result;
+    } catch (error) {
+      if (isNotSent(error)) await harmless(this.#leave(key, mark, writer, deadline));
+      throw error;
+    }
   }
 
   async #writeMoved(

@@ -279,3 +279,134 @@ it("a touch does not prolong the copy of a version that was written after it", a
   clock.advance(1000);
   expect(await store.read(key, later())).toBeUndefined();
 });
+
+describe("a touch that hears of something else than the copy tells", () => {
+  it("takes the copy away when the database says gone: a logout that came late does not stay logged in", async () => {
+    const { store, database, copyOf } = open();
+    const key = newSessionKey();
+    await database.create(key, "one", HOUR, later());
+    await store.read(key, later());
+    await database.delete(key, later());
+    expect(await copyOf(key)).toBe("one");
+    expect(await store.touch(key, etag("one"), HOUR, later())).toEqual({ status: "gone" });
+    expect(await store.read(key, later())).toBeUndefined();
+  });
+
+  it("takes it away on a conflict, unless it is what the database has", async () => {
+    const { store, database, copyOf } = open();
+    const key = newSessionKey();
+    await database.create(key, "one", HOUR, later());
+    await store.read(key, later());
+    await database.commit(key, "two", etag("one"), HOUR, later());
+    expect(await store.touch(key, etag("one"), HOUR, later())).toEqual({ status: "conflict", record: "two" });
+    expect(await store.read(key, later())).toBe("two");
+    expect(await store.touch(key, etag("old"), HOUR, later())).toEqual({ status: "conflict", record: "two" });
+    expect(await copyOf(key)).toBe("two");
+  });
+
+  it("leaves the mark of a writer, and succeeds when the cache is away", async () => {
+    const { store, cache, database, copyOf } = open();
+    const key = newSessionKey();
+    await cache.setMany([{ key: `shop:cached-sessions:${key}`, value: "!mark", ttl: HOUR }], "always", later());
+    expect(await store.touch(key, etag("one"), HOUR, later())).toEqual({ status: "gone" });
+    expect(await copyOf(key)).toBe("!mark");
+    await database.create(key, "two", HOUR, later());
+    failOnce(cache, "get");
+    expect((await store.touch(key, etag("one"), HOUR, later())).status).toBe("conflict");
+  });
+});
+
+describe("a write that the database has refused for certain", () => {
+  const refuse = (database: SessionStore, method: "commit" | "delete" | "deleteIfMatch") => {
+    const error = new StoreConnectionError("away", { outcome: "not-sent" });
+    const original = database[method];
+    Object.assign(database, {
+      [method]: () => (Object.assign(database, { [method]: original }), Promise.reject(error)),
+    });
+  };
+
+  it.each(["commit", "delete", "deleteIfMatch"] as const)(
+    "%s: the copy is there again, for as long as before",
+    async (method) => {
+      const { store, database, clock, copyOf } = open();
+      const key = newSessionKey();
+      await database.create(key, "one", HOUR, later());
+      await store.read(key, later());
+      refuse(database, method);
+      const writing = {
+        commit: () => store.commit(key, "two", etag("one"), HOUR, later()),
+        delete: () => store.delete(key, later()),
+        deleteIfMatch: () => store.deleteIfMatch(key, etag("one"), later()),
+      }[method];
+      await expect(writing()).rejects.toMatchObject({ outcome: "not-sent" });
+      failOnce(database, "read");
+      expect(await store.read(key, later())).toBe("one");
+      clock.advance(HOUR);
+      expect(await copyOf(key)).toBeUndefined();
+    },
+  );
+
+  it("leaves nothing behind where there was no copy, also when it has taken all its time", async () => {
+    const { store, database, copyOf } = open();
+    const key = newSessionKey();
+    await database.create(key, "one", HOUR, later());
+    refuse(database, "commit");
+    const late = new Deadline(1);
+    await store.commit(key, "two", etag("one"), HOUR, late).catch(() => {});
+    await expect.poll(() => copyOf(key)).toBeUndefined();
+    expect(await store.read(key, later())).toBe("one");
+  });
+
+  it("does not put its copy over what another writer has done meanwhile", async () => {
+    const { store, database } = open();
+    const key = newSessionKey();
+    await database.create(key, "one", HOUR, later());
+    await store.read(key, later());
+    const original = database.commit.bind(database);
+    Object.assign(database, {
+      async commit() {
+        Object.assign(database, { commit: original });
+        await store.commit(key, "two", etag("one"), HOUR, later());
+        throw new StoreConnectionError("away", { outcome: "not-sent" });
+      },
+    });
+    await expect(store.commit(key, "x", etag("one"), HOUR, later())).rejects.toThrow("away");
+    expect(await store.read(key, later())).toBe("two");
+  });
+
+  it("of an unknown outcome the mark stays, and all read the database", async () => {
+    const { store, database, copyOf } = open();
+    const key = newSessionKey();
+    await database.create(key, "one", HOUR, later());
+    await store.read(key, later());
+    failOnce(database, "commit");
+    await expect(store.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({ outcome: "unknown" });
+    expect(await copyOf(key)).toMatch(/^!/);
+  });
+});
+
+it("a read that the database has answered succeeds, though the cache fails at the copy", async () => {
+  const { store, cache, database } = open();
+  const key = newSessionKey();
+  await database.create(key, "one", HOUR, later());
+  failOnce(cache, "compareAndSet");
+  expect(await store.read(key, later())).toBe("one");
+  failOnce(cache, "compareAndSet");
+  expect(await store.read(newSessionKey(), later())).toBeUndefined();
+});
+
+it("a step before the write that got no answer is no write: the message says so, and does not guess", async () => {
+  const { store, cache, database } = open();
+  const key = newSessionKey();
+  await database.create(key, "one", HOUR, later());
+  after(cache, "get", () =>
+    Promise.reject(new StoreConnectionError("SET may or may not have been executed.", { outcome: "unknown" })),
+  );
+  const error: Error = await store.commit(key, "two", etag("one"), HOUR, later()).then(
+    () => new Error("It did not fail."),
+    (reason: unknown) => reason as Error,
+  );
+  expect(error).toMatchObject({ outcome: "not-sent" });
+  expect(error.message).toMatch(/^Nothing was written/);
+  expect((error.cause as Error).message).toContain("may or may not");
+});

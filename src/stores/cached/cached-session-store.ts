@@ -1,9 +1,10 @@
 import type { Clock, Milliseconds } from "../../core/clock.ts";
-import type { Deadline } from "../../core/deadlines.ts";
+import { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
 import { newNonce, type SessionKey } from "../../core/ids.ts";
+import { settleWithin } from "../../core/timers.ts";
 import type { CacheStore, NewValue } from "../cache-store.ts";
-import { harmless, throwNotSent } from "../partial-failures.ts";
+import { harmless, isNotSent, throwNotSent } from "../partial-failures.ts";
 import {
   type ClearProgress,
   type CommitResult,
@@ -18,6 +19,9 @@ import { isAlone, isCopy, newClaim, withoutWriter, withWriter, PLACE_TTL } from 
 
 /** A store that can stand behind a cache: it tells how long a record still has to live. */
 export type CacheableSessionStore = SessionStore & Required<Pick<SessionStore, "readWithTtl">>;
+
+/** How long a mark may take to go that has nothing to wait for. */
+const CLEANUP: Milliseconds = 1000;
 
 /** Whether a store tells how long its records still live. */
 export function isCacheable(store: SessionStore): store is CacheableSessionStore {
@@ -36,13 +40,21 @@ export interface CachedSessionStoreParts {
   readonly hasCopies: boolean;
 }
 
+/** What a writer has put into the place of a copy, and the copy that was there. */
+interface Entry {
+  readonly at: string;
+  readonly writer: string;
+  readonly mark: string;
+  readonly copy: NewValue | undefined;
+}
+
 /**
  * Sessions in a database, with copies in a cache in front of it (Django: `cached_db`).
  *
  * - The database decides everything. A copy is only ever what the database holds, or held while a write was under way that
  *   has not returned.
- * - A writer first puts its mark in the place of the copy, then writes to the database, then turns the mark into the new copy.
- *   While the mark is there all read from the database, so a write whose last step fails leaves no old copy behind. Of
+ * - A writer first puts its mark in the place of the copy, then writes to the database, then turns the mark into the new copy;
+ *   into the old one, when the database has certainly written nothing. While the mark is there all read from the database, so a write whose last step fails leaves no old copy behind. Of
  *   several writers at the same time none copies, and the mark stays until the last of them is done.
  * - A reader who finds nothing there puts a claim in the place, and turns it into a copy. Whoever writes in between takes the
  *   claim away. So a session that is deleted meanwhile does not come back from the cache.
@@ -50,6 +62,8 @@ export interface CachedSessionStoreParts {
  */
 export class CachedSessionStore implements SessionStore {
   readonly name = "cached";
+  readonly readManyWithTtl?: NonNullable<SessionStore["readManyWithTtl"]>;
+  readonly deleteMany?: NonNullable<SessionStore["deleteMany"]>;
   readonly #cache: CacheStore;
   readonly #database: CacheableSessionStore;
   readonly #namespace: string;
@@ -62,6 +76,9 @@ export class CachedSessionStore implements SessionStore {
     this.#namespace = namespace;
     this.#clock = clock;
     this.#hasCopies = hasCopies;
+    const [readMany, deleteMany] = [database.readManyWithTtl?.bind(database), database.deleteMany?.bind(database)];
+    if (readMany) this.readManyWithTtl = readMany;
+    if (deleteMany) this.deleteMany = (keys, deadline) => this.#deleteMany(keys, deleteMany, deadline);
   }
 
   get users(): UserIndex | undefined {
@@ -104,7 +121,9 @@ export class CachedSessionStore implements SessionStore {
 
   async touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
     const result = await this.#database.touch(key, etag, ttl, deadline);
-    if (result.status === "committed") await harmless(this.#prolong(key, etag, ttl, deadline));
+    const toCopy =
+      result.status === "committed" ? this.#prolong(key, etag, ttl, deadline) : this.#drop(key, result, deadline);
+    await harmless(toCopy);
     return result;
   }
 
@@ -155,7 +174,8 @@ export class CachedSessionStore implements SessionStore {
     const isClaimed = await this.#put(at, undefined, { value: claim, ttl: PLACE_TTL }, deadline);
     if (!isClaimed) return this.#database.read(key, deadline);
     const found = await this.#database.readWithTtl(key, deadline);
-    await this.#cache.compareAndSet(at, claim, found && { value: found.record, ttl: found.ttl }, deadline);
+    const copy = found && { value: found.record, ttl: found.ttl };
+    await harmless(this.#cache.compareAndSet(at, claim, copy, deadline));
     return found?.record;
   }
 
@@ -166,29 +186,54 @@ export class CachedSessionStore implements SessionStore {
     write: () => Promise<Result>,
     copyOf: (result: Result) => NewValue | undefined,
   ): Promise<Result> {
-    const [at, writer] = [this.#at(key), newNonce()];
-    const mark = await this.#enter(at, writer, deadline).catch(throwNotSent);
-    const result = await write();
-    // A mark that stays keeps old copies away until the last of them would have ended.
-    await harmless(this.#leave(at, writer, mark, copyOf(result), deadline));
-    return result;
-  }
-
-  async #enter(at: string, writer: string, deadline: Deadline): Promise<string> {
-    for (;;) {
-      const held = await this.#heldAt(at, deadline);
-      const mark = withWriter(held, writer, this.#clock.now());
-      if (await this.#put(at, held, { value: mark, ttl: PLACE_TTL }, deadline)) return mark;
+    const entry = await this.#enter(key, newNonce(), deadline).catch(throwNotSent);
+    try {
+      const result = await write();
+      // A mark that stays keeps old copies away until the last of them would have ended.
+      await harmless(this.#leave(entry, copyOf(result), deadline));
+      return result;
+    } catch (error) {
+      if (isNotSent(error)) await this.#takeBack(entry, deadline);
+      throw error;
     }
   }
 
-  async #leave(
-    at: string,
-    writer: string,
-    mark: string,
-    copy: NewValue | undefined,
+  async #deleteMany(
+    keys: readonly SessionKey[],
+    deleteInDatabase: NonNullable<SessionStore["deleteMany"]>,
     deadline: Deadline,
-  ): Promise<void> {
+  ): Promise<readonly SessionKey[]> {
+    const writer = newNonce();
+    const entering = await Promise.allSettled(keys.map((key) => this.#enter(key, writer, deadline)));
+    const entries = entering.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    try {
+      for (const each of entering) if (each.status === "rejected") throwNotSent(each.reason);
+      const deleted = await deleteInDatabase(keys, deadline);
+      await Promise.all(entries.map((entry) => harmless(this.#leave(entry, undefined, deadline))));
+      return deleted;
+    } catch (error) {
+      if (isNotSent(error)) await Promise.all(entries.map((entry) => this.#takeBack(entry, deadline)));
+      throw error;
+    }
+  }
+
+  async #enter(key: SessionKey, writer: string, deadline: Deadline): Promise<Entry> {
+    const at = this.#at(key);
+    for (;;) {
+      const [held, [ttl]] = await Promise.all([this.#heldAt(at, deadline), this.#cache.ttlMany([at], deadline)]);
+      const mark = withWriter(held, writer, this.#clock.now());
+      const copy = held !== undefined && isCopy(held) && ttl ? { value: held, ttl } : undefined;
+      if (await this.#put(at, held, { value: mark, ttl: PLACE_TTL }, deadline)) return { at, writer, mark, copy };
+    }
+  }
+
+  /** The mark of a write that was refused goes, also when that has taken all the time that the write had. */
+  async #takeBack(entry: Entry, { remaining }: Deadline): Promise<void> {
+    const leaving = harmless(this.#leave(entry, entry.copy, new Deadline(CLEANUP)));
+    await settleWithin<void, void>(leaving, remaining, (resolve) => resolve());
+  }
+
+  async #leave({ at, writer, mark }: Entry, copy: NewValue | undefined, deadline: Deadline): Promise<void> {
     if (isAlone(mark) && (await this.#cache.compareAndSet(at, mark, copy, deadline))) return;
     for (;;) {
       const held = await this.#heldAt(at, deadline);
@@ -204,6 +249,15 @@ export class CachedSessionStore implements SessionStore {
     if (held !== undefined) return this.#cache.compareAndSet(at, held, next, deadline);
     const [isFirst = false] = await this.#cache.setMany([{ key: at, ...next }], "if-absent", deadline);
     return isFirst;
+  }
+
+  /** Takes a copy away that is not what the database has told: a write that came late has left it. */
+  async #drop(key: SessionKey, result: CommitResult, deadline: Deadline): Promise<void> {
+    const at = this.#at(key);
+    const copy = await this.#heldAt(at, deadline);
+    if (copy === undefined || !isCopy(copy)) return;
+    if (result.status === "conflict" && result.record === copy) return;
+    await this.#cache.compareAndSet(at, copy, undefined, deadline);
   }
 
   /** Lets the copy of a record live as long as the record now does. */

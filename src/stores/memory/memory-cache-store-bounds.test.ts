@@ -1,7 +1,6 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 
+import { heapUsed } from "../../../test/support/heap.ts";
 import { Deadline } from "../../core/deadlines.ts";
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { RedisRegistry } from "../../redis/registry.ts";
@@ -20,15 +19,6 @@ const leaseOn = (key: string): Lease => ({ key, token: "t", seen: undefined });
 
 function open(maxBytes: number, values: "text" | "bytes" = "text"): MemoryCacheStore {
   return new MemoryCacheStore(new ManualClock(), { maxEntries: 1000, maxBytes }, values);
-}
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
-
-/** What is alive in the heap of this process, in bytes. */
-function heapUsed(): number {
-  collectGarbage();
-  return process.memoryUsage().heapUsed;
 }
 
 describe("the bound on bytes of the memory store", () => {

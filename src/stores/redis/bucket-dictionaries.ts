@@ -79,6 +79,17 @@ class SharedDictionary implements RecordCompressor {
   }
 }
 
+/** Something that deflate makes no smaller, but against itself. */
+const PROBE = createHash("sha512").digest();
+
+/**
+ * Whether the zlib of this runtime heeds preset dictionaries. That of Deno 2.9 ignores them without a word: it cannot
+ * inflate what was written elsewhere, and the records would be taken for broken ones.
+ */
+export function heedsDictionaries(): boolean {
+  return deflateRawSync(PROBE, { dictionary: PROBE }).length < PROBE.length;
+}
+
 function unreadable(dictionary: string, advice: string): StoreServiceError {
   return new StoreServiceError(
     `A session record cannot be read: it was compressed with ${dictionary} in redisBucketSessionStore.dictionaries. ` +

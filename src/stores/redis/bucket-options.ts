@@ -3,7 +3,12 @@ import * as v from "valibot";
 
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
-import { DICTIONARY_BYTES, LAST_DICTIONARY_ID, type SessionDictionary } from "./bucket-dictionaries.ts";
+import {
+  DICTIONARY_BYTES,
+  heedsDictionaries,
+  LAST_DICTIONARY_ID,
+  type SessionDictionary,
+} from "./bucket-dictionaries.ts";
 import type { BucketKeyGenerators } from "./bucket-keys.ts";
 import type { BucketCompression } from "./bucket-values.ts";
 import type { RecordCompressor } from "./record-compressor.ts";
@@ -100,6 +105,7 @@ export function parseBucketOptions(options: RedisBucketSessionStoreOptions): Buc
   const { hashKeyGenerator, keyGenerator, sessionKeyOf } = parsed;
   if (compressor) checkCompressor(compressor);
   checkIds(dictionaries);
+  if (dictionaries.length > 0) checkRuntime();
   return {
     connection,
     prefix,
@@ -116,6 +122,12 @@ function checkIds(dictionaries: readonly SessionDictionary[]): void {
   if (twice === -1) return;
   const problem = `expected a number that no other dictionary has, got ${ids[twice]} again.`;
   throw new ImproperlyConfigured(`${BUCKET_SETTING}.dictionaries[${twice}].id`, problem);
+}
+
+function checkRuntime(): void {
+  if (heedsDictionaries()) return;
+  const problem = "expected none on this runtime, whose zlib ignores them: it could not read the records.";
+  throw new ImproperlyConfigured(`${BUCKET_SETTING}.dictionaries`, problem);
 }
 
 function checkCompressor(compressor: RecordCompressor): void {

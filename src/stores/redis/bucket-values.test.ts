@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import { JsonCodec } from "../../codec/index.ts";
 import { StoreServiceError } from "../../core/errors.ts";
-import type { SessionDictionary } from "./bucket-dictionaries.ts";
+import { heedsDictionaries, type SessionDictionary } from "./bucket-dictionaries.ts";
 import { type BucketCompression, BucketValues, nonceOf } from "./bucket-values.ts";
 import type { RecordCompressor } from "./record-compressor.ts";
 
@@ -123,7 +123,7 @@ describe("the values of buckets", () => {
   });
 });
 
-describe("values with dictionaries", () => {
+describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
   const bytes = Buffer.from(`"},"text":"Žofie has a cart of oranges and lemons"}`);
   const other = Buffer.from('"},"text":"some other words altogether, as long as it"}');
   const withDictionaries = (...dictionaries: SessionDictionary[]) => valuesWith({ dictionaries });

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import { makeRecords } from "../../../bench/memory/records.mjs";
 import { hashSessionKey } from "../../core/ids.ts";
+import { heedsDictionaries } from "./bucket-dictionaries.ts";
 import { splitRecord } from "./bucket-values.ts";
 import { makeSessionDictionary } from "./index.ts";
 
@@ -18,14 +19,17 @@ const textOf = (records: readonly string[], options?: object) => makeSessionDict
 const shake = (seed: number) => createHash("shake256", { outputLength: 500 }).update(String(seed)).digest("hex");
 
 describe("makeSessionDictionary", () => {
-  it("makes less than a third of what zlib makes of records of 300 bytes, though it has not seen them", () => {
-    const dictionary = makeSessionDictionary(makeRecords(400, 2));
-    const bodies = makeRecords(100, 1).map(bodyOf);
-    const sizeBy = (compress: (body: Buffer) => Buffer) =>
-      bodies.reduce((sum, body) => sum + compress(body).length, 0) / bodies.length;
-    const size = sizeBy((body) => deflateRawSync(body, { dictionary }));
-    expect(sizeBy((body) => deflateSync(body)) / size).toBeGreaterThan(3);
-  });
+  it.skipIf(!heedsDictionaries())(
+    "makes less than a third of what zlib makes of records of 300 bytes, though it has not seen them",
+    () => {
+      const dictionary = makeSessionDictionary(makeRecords(400, 2));
+      const bodies = makeRecords(100, 1).map(bodyOf);
+      const sizeBy = (compress: (body: Buffer) => Buffer) =>
+        bodies.reduce((sum, body) => sum + compress(body).length, 0) / bodies.length;
+      const size = sizeBy((body) => deflateRawSync(body, { dictionary }));
+      expect(sizeBy((body) => deflateSync(body)) / size).toBeGreaterThan(3);
+    },
+  );
 
   it("gives the same for the same records", () => {
     const records = makeRecords(50, 3);

@@ -1,49 +1,115 @@
+import type { QueryResult } from "kysely";
+
+import type { Clock, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
-import type { Build, SqlDatabase } from "./database.ts";
+import { StoreConnectionError } from "../../core/errors.ts";
+import type { Build, Run, SqlDatabase } from "./database.ts";
+import { isTakenBack, tookTooLong } from "./store-errors.ts";
 
 /**
- * How many rows one statement deletes. On PostgreSQL, 200 000 rows took batches of 1000 a median of 14 ms each and 2.9 s in all;
- * with 100 it was 2 ms and 5.0 s, with 10 000 it was 116 ms and 2.4 s.
+ * How many rows one statement deletes at most. On PostgreSQL, 200 000 rows took batches of 1000 a median of 14 ms each and 2.9 s
+ * in all; with 100 it was 2 ms and 5.0 s, with 10 000 it was 116 ms and 2.4 s.
  */
-export const BATCH_SIZE = 1000;
+export const MOST_ROWS = 1000;
+
+/** How many rows the first statement deletes, and the smallest batch that is tried again. */
+const FIRST_ROWS = 250;
+const LEAST_ROWS = 50;
+
+/** A batch that took longer is followed by a smaller one, in milliseconds; one that took a quarter of it by a larger one. */
+const LONG_STEP: Milliseconds = 200;
 
 /** When a row has expired, in the form of the column. */
 export type Instant = string | number;
 
 /** The statements of a sweep. */
 export interface Clearing {
-  /** Reads when row number {@link BATCH_SIZE} from an instant on has expired. No answer when there are fewer. */
-  readonly batchEnd: (from: Instant | undefined) => Build<{ readonly batch_end: Instant }>;
-  /** Deletes {@link BATCH_SIZE} rows at most that have expired between two instants, both included. */
-  readonly deletion: (from: Instant | undefined, until: Instant | undefined) => Build;
+  /** Reads when the row of a number from an instant on has expired. No answer when there are fewer. */
+  readonly batchEnd: (from: Instant | undefined, rows: number) => Build<{ readonly batch_end: Instant }>;
+  /** Deletes so many rows at most that have expired between two instants, both included. */
+  readonly deletion: (from: Instant | undefined, until: Instant | undefined, rows: number) => Build;
+  /** The same for rows that are not counted. */
+  readonly uncounted?: (from: Instant | undefined, until: Instant | undefined, rows: number) => Build;
+}
+
+/** What a sweep is given. */
+export interface Sweep {
+  readonly database: SqlDatabase;
+  readonly clock: Clock;
+  readonly pageDeadline: () => Deadline;
+  /** Called after each batch, with how many it has deleted so far. */
+  readonly onBatch: (cleared: number) => void;
 }
 
 /**
  * Deletes what has expired, the oldest first.
  *
- * Each batch begins where the last one ended. If it began at the first row again, it would go through all that were deleted
- * before, as long as somebody's old transaction (a backup) makes the database keep them.
+ * - Each batch begins where the last one ended. If it began at the first row again, it would go through all that were deleted
+ *   before, as long as somebody's old transaction (a backup) makes the database keep them.
+ * - A batch is as large as the database can delete without holding others up. One that found no end within its deadline, or
+ *   that others have prevented, is tried again with a quarter of its rows.
  *
- * @param onBatch Called after each batch, with how many it has deleted so far.
  * @returns How many it has deleted.
  */
-export async function clearInBatches(
-  database: SqlDatabase,
-  { batchEnd, deletion }: Clearing,
-  pageDeadline: () => Deadline,
-  onBatch: (cleared: number) => void,
-): Promise<number> {
-  let cleared = 0;
+export async function clearInBatches(clearing: Clearing, sweep: Sweep): Promise<number> {
+  const { clock, onBatch } = sweep;
+  let [cleared, rows] = [0, FIRST_ROWS];
   let from: Instant | undefined;
   for (;;) {
-    const { rows } = await database.run(batchEnd(from), pageDeadline(), "reads");
-    const until = rows[0]?.batch_end;
-    const { numAffectedRows } = await database.run(deletion(from, until), pageDeadline());
-    const count = Number(numAffectedRows ?? 0n);
-    cleared += count;
+    const started = clock.monotonic();
+    const batch = await clearBatch(clearing, sweep, from, rows).catch((error: unknown) => {
+      if (rows === LEAST_ROWS || !asksForLess(error)) throw error;
+    });
+    if (batch === undefined) {
+      rows = Math.max(LEAST_ROWS, Math.floor(rows / 4));
+      continue;
+    }
+    cleared += batch.counted;
     onBatch(cleared);
     // A whole batch of one instant may be locked by others: it is left to the next sweep.
-    if (until === undefined || (until === from && count === 0)) return cleared;
-    from = until;
+    if (batch.until === undefined || (batch.until === from && batch.deleted === 0)) return cleared;
+    from = batch.until;
+    rows = nextSize(rows, clock.monotonic() - started);
   }
+}
+
+/** What a batch has deleted, those that are not counted included in `deleted`. */
+interface Batch {
+  readonly until: Instant | undefined;
+  readonly counted: number;
+  readonly deleted: number;
+}
+
+async function clearBatch(
+  { batchEnd, deletion, uncounted }: Clearing,
+  { database, pageDeadline }: Sweep,
+  from: Instant | undefined,
+  rows: number,
+): Promise<Batch> {
+  const end = await database.run(batchEnd(from, rows), pageDeadline(), "reads");
+  const until = end.rows[0]?.batch_end;
+  const deadline = pageDeadline();
+  const work = async (run: Run): Promise<Batch> => {
+    const others = uncounted && (await run(uncounted(from, until, rows)));
+    const counted = countOf(await run(deletion(from, until, rows)));
+    return { until, counted, deleted: counted + countOf(others) };
+  };
+  // Which rows have expired depends on no other row: where SERIALIZABLE is the default, it would only fail more often.
+  if (database.dialect === "postgres") return database.transact(work, deadline);
+  return work((build) => database.run(build, deadline));
+}
+
+function countOf(result: QueryResult<unknown> | undefined): number {
+  return Number(result?.numAffectedRows ?? 0n);
+}
+
+/** What was sent and not answered in time, and what others have prevented until then. */
+function asksForLess(error: unknown): boolean {
+  const isUnanswered = error instanceof StoreConnectionError && error.outcome === "unknown";
+  return isUnanswered || tookTooLong(error) || isTakenBack(error);
+}
+
+function nextSize(rows: number, took: Milliseconds): number {
+  if (took > LONG_STEP) return Math.max(LEAST_ROWS, Math.floor(rows / 2));
+  return took < LONG_STEP / 4 ? Math.min(MOST_ROWS, rows * 2) : rows;
 }

@@ -1,11 +1,13 @@
 import type { Kysely, QueryResult, RawBuilder, Sql } from "kysely";
 
+import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
-import { StoreConnectionError } from "../../core/errors.ts";
+import { type Outcome, StoreConnectionError } from "../../core/errors.ts";
 import { leaveToCaller } from "../../core/optional-packages.ts";
-import { settleWithin } from "../../core/timers.ts";
+import { pause, settleWithin } from "../../core/timers.ts";
 import type { SqlDialect } from "./dialect.ts";
-import { isRetryable, toStoreError } from "./store-errors.ts";
+import { type PoolCall, runCall } from "./pools/current-call.ts";
+import { isNewsOfConnection, isTakenBack, toStoreError } from "./store-errors.ts";
 
 /** A Kysely of any application: what its tables are is of no interest here. */
 export type AnyKysely = Kysely<unknown>;
@@ -21,11 +23,11 @@ type Act<Result> = (connection: AnyKysely) => Promise<Result>;
 /** Whether a statement can change anything. */
 export type Effect = "reads" | "writes";
 
-/** How often a statement is given to a database that ends it because of others (a deadlock), the first time included. */
-const MOST_ATTEMPTS = 5;
+/** Longest pause before a statement is sent again that the database has ended because of others, in milliseconds. */
+const LONGEST_BACKOFF: Milliseconds = 200;
 
 /** What one call has done so far. */
-interface Call {
+interface Call extends PoolCall {
   isSent: boolean;
   isAbandoned: boolean;
 }
@@ -34,7 +36,7 @@ interface Call {
  * Runs statements on a Kysely of the application, on connections of its pool, within deadlines.
  *
  * Kysely cannot take a statement back. One that still waits for a connection when its deadline passes is never sent;
- * one that was sent goes on, and its answer is dropped.
+ * one that was sent goes on, and its answer is dropped. A pool of `discardStalled` gives its connection up.
  */
 export class SqlDatabase {
   readonly dialect: SqlDialect;
@@ -73,28 +75,45 @@ export class SqlDatabase {
     return this.#tryRepeatedly(act, deadline, "writes");
   }
 
+  /**
+   * What others have prevented (a deadlock, a serialization failure) is tried until the deadline, with longer and longer
+   * pauses of random length. What a connection has prevented is tried once more, on another one.
+   */
   async #tryRepeatedly<Result>(act: Act<Result>, deadline: Deadline, effect: Effect): Promise<Result> {
-    for (let attempt = 1; ; attempt++) {
+    let hasMoved = false;
+    for (let attempt = 0; ; attempt++) {
       try {
         return await this.#attempt(act, deadline, effect);
       } catch (error) {
-        if (attempt === MOST_ATTEMPTS || !isRetryable(error)) throw error;
+        if (deadline.hasPassed) throw error;
+        if (isTakenBack(error)) await this.#backOff(attempt, deadline, error);
+        else if (hasMoved || !isNewsOfConnection(error)) throw error;
+        else hasMoved = true;
       }
     }
   }
 
+  /** @throws The error, when the pause would end after the deadline. */
+  async #backOff(attempt: number, deadline: Deadline, error: unknown): Promise<void> {
+    const span = Math.min(2 ** attempt, LONGEST_BACKOFF) * (0.5 + Math.random() / 2);
+    if (span >= deadline.remaining) throw error;
+    await pause(span);
+  }
+
   async #attempt<Result>(act: Act<Result>, deadline: Deadline, effect: Effect): Promise<Result> {
     if (deadline.hasPassed) throw tooLate(deadline, "not-sent");
-    const call: Call = { isSent: false, isAbandoned: false };
+    const call: Call = { deadline, isWatched: false, isSent: false, isAbandoned: false };
     try {
-      const sent = this.#send(act, call);
+      const sent = runCall(call, () => this.#send(act, call));
       const answer = await settleWithin<Result, typeof OVER>(sent, deadline.remaining, (resolve) => resolve(OVER));
       if (answer !== OVER) return answer;
     } catch (error) {
       throw toStoreError(error, { isSent: call.isSent, effect, dialect: this.dialect });
     }
     call.isAbandoned = true;
-    throw tooLate(deadline, call.isSent && effect === "writes" ? "unknown" : "not-sent");
+    if (!call.isSent) throw tooLate(deadline, "not-sent");
+    const advice = call.isWatched || this.dialect === "sqlite" ? "" : WATCH;
+    throw tooLate(deadline, effect === "writes" ? "unknown" : "not-sent", advice);
   }
 
   #send<Result>(act: Act<Result>, call: Call): Promise<Result> {
@@ -106,8 +125,10 @@ export class SqlDatabase {
   }
 }
 
-function tooLate({ total }: Deadline, outcome: "not-sent" | "unknown"): StoreConnectionError {
-  const advice = "Check the load of the database and the size of its pool, or allow more time.";
+const WATCH = " Its connection keeps its place in the pool: give the dialect discardStalled(pool).";
+
+function tooLate({ total }: Deadline, outcome: Outcome, more = ""): StoreConnectionError {
+  const advice = `Check the load of the database and the size of its pool, or allow more time.${more}`;
   return new StoreConnectionError(`The database gave no answer within the deadline of ${total} ms. ${advice}`, {
     outcome,
   });

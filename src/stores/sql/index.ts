@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import * as v from "valibot";
 
 import { parseSettings, settingsObject } from "../../core/settings.ts";
+import { timeZoneSchema } from "../../core/time-zone.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
 import { type AnyKysely, SqlDatabase } from "./database.ts";
 import { detectDialect } from "./dialect.ts";
@@ -9,6 +10,7 @@ import { SqlSessionStore } from "./sql-session-store.ts";
 import { SqlUserIndex } from "./sql-user-index.ts";
 import { checkTableName, DJANGO_TABLE } from "./table-name.ts";
 
+export { discardStalled, type DiscardStalledOptions } from "./pools/discard-stalled.ts";
 export { createSessionTable, type CreateSessionTableOptions } from "./session-table.ts";
 export { createUserTables } from "./user-tables.ts";
 
@@ -32,12 +34,20 @@ export interface SqlSessionStoreOptions<Database> {
    * @defaultValue `false`
    */
   readonly users?: boolean | undefined;
+  /**
+   * The time zone that Django writes local time in, such as `"America/New_York"`: its database's own `TIME_ZONE`. PostgreSQL,
+   * which keeps instants, does not need it.
+   *
+   * @defaultValue that of `sessions.timeZone`, else UTC
+   */
+  readonly timeZone?: string | undefined;
 }
 
 const optionsSchema = settingsObject({
   database: v.custom<AnyKysely>(isKysely, "a Kysely that is no transaction"),
   table: v.optional(v.string(), DJANGO_TABLE),
   users: v.optional(v.boolean(), false),
+  timeZone: v.optional(timeZoneSchema),
 });
 
 /**
@@ -49,11 +59,19 @@ export function sqlSessionStore<Database>(options: SqlSessionStoreOptions<Databa
   return (context) => openSqlSessionStore(options, context);
 }
 
-function openSqlSessionStore(options: unknown, { clock }: StoreContext): SessionStore {
-  const { database, table, users } = parseSettings(optionsSchema, options, "sqlSessionStore");
+function openSqlSessionStore(options: unknown, context: StoreContext): SessionStore {
+  const { clock } = context;
+  const { database, table, users, timeZone } = parseSettings(optionsSchema, options, "sqlSessionStore");
   const ours = new SqlDatabase(database, detectDialect(database, "sqlSessionStore.database"));
   const index = users ? new SqlUserIndex(ours, clock) : undefined;
-  return new SqlSessionStore(ours, checkTableName(table, "sqlSessionStore.table"), clock, index);
+  return new SqlSessionStore({
+    database: ours,
+    table: checkTableName(table, "sqlSessionStore.table"),
+    clock,
+    users: index,
+    timeZone: timeZone ?? context.timeZone,
+    hasAnyText: context.format !== undefined && context.format !== "django",
+  });
 }
 
 /** By what is used of it: the application's package may be another copy of Kysely. */

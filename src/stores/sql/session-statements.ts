@@ -6,7 +6,8 @@ import type { SessionKey } from "../../core/ids.ts";
 import type { Clearing, Instant } from "./clear-in-batches.ts";
 import type { Build } from "./database.ts";
 import type { SqlDialect } from "./dialect.ts";
-import { toTimestamp } from "./timestamp.ts";
+import { textValue } from "./text-value.ts";
+import type { Timestamps } from "./timestamp.ts";
 
 /** A row of a page of keys. `is_live` is 0 or 1, which some drivers give as text. */
 export interface KeyRow {
@@ -14,8 +15,9 @@ export interface KeyRow {
   readonly is_live: number | string;
 }
 
-/** A record and when it expires, as text in UTC. */
+/** A record and when it expires, as text in the form of the column. */
 export interface ExpiringRow {
+  readonly session_key: string;
   readonly session_data: string;
   readonly expiry: string;
 }
@@ -36,10 +38,12 @@ export const EXISTS = 2n;
 export class SessionStatements {
   readonly #table: string;
   readonly #dialect: SqlDialect;
+  readonly #times: Timestamps;
 
-  constructor(table: string, dialect: SqlDialect) {
+  constructor(table: string, dialect: SqlDialect, times: Timestamps) {
     this.#table = table;
     this.#dialect = dialect;
+    this.#times = times;
   }
 
   read(key: SessionKey, now: EpochMilliseconds): Build<{ readonly session_data: string }> {
@@ -48,8 +52,14 @@ export class SessionStatements {
 
   readWithExpiry(key: SessionKey, now: EpochMilliseconds): Build<ExpiringRow> {
     return (sql) => sql<ExpiringRow>`
-      SELECT session_data, ${this.#expiryText(sql)} AS expiry
+      SELECT session_key, session_data, ${this.#expiryText(sql)} AS expiry
       FROM ${this.#name(sql)} WHERE ${this.#isLive(sql, key, now)}`;
+  }
+
+  readManyWithExpiry(keys: readonly SessionKey[], now: EpochMilliseconds): Build<ExpiringRow> {
+    return (sql) => sql<ExpiringRow>`
+      SELECT session_key, session_data, ${this.#expiryText(sql)} AS expiry
+      FROM ${this.#name(sql)} WHERE session_key IN (${sql.join(keys)}) AND expire_date > ${this.#now(sql, now)}`;
   }
 
   /** Inserts a record, or replaces one that has expired. */
@@ -58,24 +68,24 @@ export class SessionStatements {
       ? this.#createOnMysql(key, record, expiry, now)
       : (sql) => sql`
           INSERT INTO ${this.#name(sql)} AS present (session_key, session_data, expire_date)
-          VALUES (${key}, ${record}, ${this.#time(sql, expiry)})
+          VALUES (${key}, ${this.#text(sql, record)}, ${this.#time(sql, expiry)})
           ON CONFLICT (session_key) DO UPDATE
           SET session_data = excluded.session_data, expire_date = excluded.expire_date
-          WHERE present.expire_date <= ${this.#time(sql, now)}`;
+          WHERE present.expire_date <= ${this.#now(sql, now)}`;
   }
 
   // Assignments run from left to right and see the ones before: the expiry comes last.
   #createOnMysql(key: SessionKey, record: string, expiry: EpochMilliseconds, now: EpochMilliseconds): Build {
     return (sql) => sql`
       INSERT INTO ${this.#name(sql)} (session_key, session_data, expire_date)
-      VALUES (${key}, ${record}, ${this.#time(sql, expiry)})
+      VALUES (${key}, ${this.#text(sql, record)}, ${this.#time(sql, expiry)})
       ON DUPLICATE KEY UPDATE
         session_data = IF(
-          LAST_INSERT_ID(IF(expire_date <= ${this.#time(sql, now)}, 1, ${sql.lit(Number(EXISTS))})) = 1,
+          LAST_INSERT_ID(IF(expire_date <= ${this.#now(sql, now)}, 1, ${sql.lit(Number(EXISTS))})) = 1,
           VALUES(session_data),
           session_data
         ),
-        expire_date = IF(expire_date <= ${this.#time(sql, now)}, VALUES(expire_date), expire_date)`;
+        expire_date = IF(expire_date <= ${this.#now(sql, now)}, VALUES(expire_date), expire_date)`;
   }
 
   /** Inserts a record, or replaces any other. */
@@ -83,7 +93,7 @@ export class SessionStatements {
     const isMysql = this.#dialect === "mysql";
     return (sql) => sql`
       INSERT INTO ${this.#name(sql)} (session_key, session_data, expire_date)
-      VALUES (${key}, ${record}, ${this.#time(sql, expiry)})
+      VALUES (${key}, ${this.#text(sql, record)}, ${this.#time(sql, expiry)})
       ${
         isMysql
           ? sql`ON DUPLICATE KEY UPDATE session_data = VALUES(session_data), expire_date = VALUES(expire_date)`
@@ -95,7 +105,7 @@ export class SessionStatements {
   commit(key: SessionKey, record: string, etag: Etag, expiry: EpochMilliseconds, now: EpochMilliseconds): Build {
     return (sql) => sql`
       UPDATE ${this.#name(sql)}
-      SET session_data = ${record}, expire_date = ${this.#noting(sql, expiry)}
+      SET session_data = ${this.#text(sql, record)}, expire_date = ${this.#noting(sql, expiry)}
       WHERE ${this.#isLive(sql, key, now)} AND ${this.#matches(sql, etag)}`;
   }
 
@@ -119,7 +129,7 @@ export class SessionStatements {
       const lock = this.#dialect === "sqlite" ? sql`` : sql` FOR UPDATE`;
       return sql<Pick<KeyRow, "session_key">>`
         SELECT session_key FROM ${this.#name(sql)}
-        WHERE session_key IN (${sql.join(keys)}) AND expire_date > ${this.#time(sql, now)} ORDER BY session_key${lock}`;
+        WHERE session_key IN (${sql.join(keys)}) AND expire_date > ${this.#now(sql, now)} ORDER BY session_key${lock}`;
     };
   }
 
@@ -135,27 +145,32 @@ export class SessionStatements {
   /** The next keys in the order of the primary key, expired ones too: so a page is a bounded step. */
   page(after: string, limit: number, now: EpochMilliseconds): Build<KeyRow> {
     return (sql) => sql<KeyRow>`
-      SELECT session_key, CASE WHEN expire_date > ${this.#time(sql, now)} THEN 1 ELSE 0 END AS is_live
+      SELECT session_key, CASE WHEN expire_date > ${this.#now(sql, now)} THEN 1 ELSE 0 END AS is_live
       FROM ${this.#name(sql)} WHERE session_key > ${after} ORDER BY session_key LIMIT ${sql.lit(limit)}`;
   }
 
-  /** Deletes records or tombstones that have expired, in batches. One that is renewed meanwhile stays. */
-  clearing(what: "records" | "tombstones", limit: number, now: EpochMilliseconds): Clearing {
-    const expired = (
-      sql: Sql,
-      from?: Instant,
-      until: Instant = toTimestamp(now, this.#dialect),
-    ): RawBuilder<unknown> => {
-      const isMeant = what === "tombstones" ? sql`LIKE` : sql`NOT LIKE`;
-      const isOver = sql`expire_date <= ${this.#cast(sql, until)} AND session_key ${isMeant} ${`${TOMBSTONE_PREFIX}%`}`;
+  /**
+   * Deletes records and tombstones that have expired, in batches. One that is renewed meanwhile stays. Both in one walk: a
+   * second one would go through the index entries of all that the first has deleted.
+   */
+  clearing(now: EpochMilliseconds): Clearing {
+    const expired = (sql: Sql, from?: Instant, until: Instant = this.#times.writeNow(now)): RawBuilder<unknown> => {
+      const isOver = sql`expire_date <= ${this.#cast(sql, until)}`;
       return from === undefined ? isOver : sql`expire_date >= ${this.#cast(sql, from)} AND ${isOver}`;
     };
+    const deletion = (from: Instant | undefined, until: Instant | undefined, limit: number, like: string): Build => {
+      return (sql) => {
+        const isMeant = sql`${expired(sql, from, until)} AND session_key ${sql.raw(like)} ${`${TOMBSTONE_PREFIX}%`}`;
+        return this.#delete(sql, isMeant, limit);
+      };
+    };
     return {
-      batchEnd: (from) => (sql) =>
+      batchEnd: (from, limit) => (sql) =>
         sql<{ readonly batch_end: Instant }>`
         SELECT ${this.#boundText(sql)} AS batch_end FROM ${this.#name(sql)} WHERE ${expired(sql, from)}
         ORDER BY expire_date LIMIT 1 OFFSET ${sql.lit(limit - 1)}`,
-      deletion: (from, until) => (sql) => this.#delete(sql, expired(sql, from, until), limit),
+      deletion: (from, until, limit) => deletion(from, until, limit, "NOT LIKE"),
+      uncounted: (from, until, limit) => deletion(from, until, limit, "LIKE"),
     };
   }
 
@@ -178,12 +193,20 @@ export class SessionStatements {
     return sql.table(this.#table);
   }
 
+  #text(sql: Sql, record: string): RawBuilder<unknown> {
+    return textValue(sql, record, this.#dialect, "text");
+  }
+
   #isLive(sql: Sql, key: SessionKey, now: EpochMilliseconds): RawBuilder<unknown> {
-    return sql`session_key = ${key} AND expire_date > ${this.#time(sql, now)}`;
+    return sql`session_key = ${key} AND expire_date > ${this.#now(sql, now)}`;
+  }
+
+  #now(sql: Sql, now: EpochMilliseconds): RawBuilder<unknown> {
+    return this.#cast(sql, this.#times.writeNow(now));
   }
 
   #time(sql: Sql, instant: EpochMilliseconds): RawBuilder<unknown> {
-    return this.#cast(sql, toTimestamp(instant, this.#dialect));
+    return this.#cast(sql, this.#times.write(instant));
   }
 
   #cast(sql: Sql, text: Instant): RawBuilder<unknown> {
@@ -209,7 +232,7 @@ export class SessionStatements {
     }
   }
 
-  /** As {@link toTimestamp} writes it. */
+  /** As {@link Timestamps} write it. */
   #boundText(sql: Sql): RawBuilder<unknown> {
     const text = this.#expiryText(sql);
     return this.#dialect === "postgres" ? sql`${text} || '+00'` : text;
@@ -226,8 +249,10 @@ export class SessionStatements {
     const length = sql.lit(text.length);
     const position = sql.lit(start < 0 ? start : start + 1);
     switch (this.#dialect) {
-      case "mysql":
-        return sql`SUBSTRING(CAST(session_data AS BINARY), ${position}, ${length}) = CAST(${text} AS BINARY)`;
+      case "mysql": {
+        const bytes = textValue(sql, text, "mysql", "bytes");
+        return sql`SUBSTRING(CAST(session_data AS BINARY), ${position}, ${length}) = CAST(${bytes} AS BINARY)`;
+      }
       case "postgres": {
         const bytes = sql`convert_to(session_data, 'UTF8')`;
         const from = start < 0 ? sql`length(${bytes}) + 1 + ${position}` : position;

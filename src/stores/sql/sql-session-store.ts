@@ -4,16 +4,30 @@ import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts
 import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
 import { hashSessionKey, isSessionKey, type SessionKey } from "../../core/ids.ts";
+import type { TimeZone } from "../../core/time-zone.ts";
 import { RecordTombstones } from "../record-tombstones.ts";
 import type { ClearProgress, CommitResult, CreateResult, RecordWithTtl, SessionStore } from "../session-store.ts";
-import { BATCH_SIZE, clearInBatches } from "./clear-in-batches.ts";
-import type { Build, SqlDatabase } from "./database.ts";
-import { EXISTS, SessionStatements, TOMBSTONE_PREFIX } from "./session-statements.ts";
+import { clearInBatches } from "./clear-in-batches.ts";
+import { CharacterCheck } from "./character-check.ts";
+import type { Build, Effect, SqlDatabase } from "./database.ts";
+import { EXISTS, type ExpiringRow, SessionStatements, TOMBSTONE_PREFIX } from "./session-statements.ts";
 import type { SqlUserIndex } from "./sql-user-index.ts";
-import { fromTimestamp } from "./timestamp.ts";
+import { Timestamps } from "./timestamp.ts";
 
 /** How many keys a page of a scan has. */
 const PAGE_SIZE = 1000;
+
+/** What {@link SqlSessionStore} needs. */
+export interface SqlSessionStoreParts {
+  readonly database: SqlDatabase;
+  readonly table: string;
+  readonly clock: Clock;
+  readonly users: SqlUserIndex | undefined;
+  /** Where Django has its clocks, if it writes local time. */
+  readonly timeZone: TimeZone | undefined;
+  /** Whether records have characters beyond ASCII. */
+  readonly hasAnyText: boolean;
+}
 
 /** The databases count microseconds. */
 const LEAST_TTL: Milliseconds = 0.001;
@@ -31,37 +45,51 @@ export class SqlSessionStore implements SessionStore {
   readonly tombstones: RecordTombstones = new RecordTombstones(this, tombstoneKey);
   readonly #database: SqlDatabase;
   readonly #statements: SessionStatements;
+  readonly #times: Timestamps;
+  readonly #characters: CharacterCheck | undefined;
   readonly #clock: Clock;
 
-  constructor(database: SqlDatabase, table: string, clock: Clock, users?: SqlUserIndex) {
+  constructor({ database, table, clock, users, timeZone, hasAnyText }: SqlSessionStoreParts) {
     this.users = users;
     this.#database = database;
-    this.#statements = new SessionStatements(table, database.dialect);
+    this.#times = new Timestamps(database.dialect, timeZone);
+    this.#statements = new SessionStatements(table, database.dialect, this.#times);
     this.#clock = clock;
+    if (hasAnyText && database.dialect === "mysql") this.#characters = new CharacterCheck(database, table);
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
-    const { rows } = await this.#database.run(this.#statements.read(key, this.#clock.now()), deadline, "reads");
+    const { rows } = await this.#run(this.#statements.read(key, this.#clock.now()), deadline, "reads");
     return rows[0]?.session_data;
   }
 
   async readWithTtl(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined> {
     const now = this.#clock.now();
-    const { rows } = await this.#database.run(this.#statements.readWithExpiry(key, now), deadline, "reads");
-    const row = rows[0];
-    return row && { record: row.session_data, ttl: Math.max(fromTimestamp(row.expiry) - now, LEAST_TTL) };
+    const { rows } = await this.#run(this.#statements.readWithExpiry(key, now), deadline, "reads");
+    return rows[0] && this.#withTtl(rows[0], now);
+  }
+
+  async readManyWithTtl(
+    keys: readonly SessionKey[],
+    deadline: Deadline,
+  ): Promise<readonly (RecordWithTtl | undefined)[]> {
+    if (keys.length === 0) return [];
+    const now = this.#clock.now();
+    const { rows } = await this.#run(this.#statements.readManyWithExpiry(keys, now), deadline, "reads");
+    const found = new Map(rows.map((row) => [row.session_key, this.#withTtl(row, now)]));
+    return keys.map((key) => found.get(key));
   }
 
   async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
     const now = this.#clock.now();
-    const result = await this.#database.run(this.#statements.create(key, record, now + ttl, now), deadline);
+    const result = await this.#run(this.#statements.create(key, record, now + ttl, now), deadline);
     const exists = this.#database.dialect === "mysql" ? result.insertId === EXISTS : !hasRows(result);
     return { status: exists ? "exists" : "created" };
   }
 
   /** Stores a record in the place of another, or of none. */
   async put(key: string, record: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
-    await this.#database.run(this.#statements.put(key, record, this.#clock.now() + ttl), deadline);
+    await this.#run(this.#statements.put(key, record, this.#clock.now() + ttl), deadline);
   }
 
   async commit(
@@ -79,9 +107,9 @@ export class SqlSessionStore implements SessionStore {
   }
 
   async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
-    if (hasRows(await this.#database.run(this.#statements.delete(key, this.#clock.now()), deadline))) return true;
+    if (hasRows(await this.#run(this.#statements.delete(key, this.#clock.now()), deadline))) return true;
     // What has expired by this clock may still live by another instance's, which could renew it.
-    await this.#database.run(this.#statements.deleteAnyway(key), deadline);
+    await this.#run(this.#statements.deleteAnyway(key), deadline);
     return false;
   }
 
@@ -97,7 +125,7 @@ export class SqlSessionStore implements SessionStore {
 
   async deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
     const deletion = this.#statements.deleteIfMatch(key, etag, this.#clock.now());
-    const isDone = hasRows(await this.#database.run(deletion, deadline));
+    const isDone = hasRows(await this.#run(deletion, deadline));
     return isDone ? { status: "committed" } : this.#whyNot(key, deadline);
   }
 
@@ -105,7 +133,7 @@ export class SqlSessionStore implements SessionStore {
     let after = "";
     for (;;) {
       const page = this.#statements.page(after, PAGE_SIZE, this.#clock.now());
-      const { rows } = await this.#database.run(page, pageDeadline(), "reads");
+      const { rows } = await this.#run(page, pageDeadline(), "reads");
       for (const { session_key: key, is_live: isLive } of rows)
         if (Number(isLive) === 1 && isSessionKey(key)) yield key;
       const last = rows.at(-1);
@@ -115,25 +143,32 @@ export class SqlSessionStore implements SessionStore {
   }
 
   async ping(deadline: Deadline): Promise<void> {
-    await this.#database.run((sql) => sql`SELECT 1`, deadline, "reads");
+    await this.#run((sql) => sql`SELECT 1`, deadline, "reads");
   }
 
-  /** A step is a batch. Those on the index of users come first, those on tombstones last, and count no records. */
+  /** A step is a batch. Those on the index of users come first, and count no records; nor do tombstones. */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     await this.users?.clearExpired(pageDeadline, () => onProgress?.({ cleared: 0 }));
-    const now = this.#clock.now();
-    const records = this.#statements.clearing("records", BATCH_SIZE, now);
-    const cleared = await clearInBatches(this.#database, records, pageDeadline, (count) =>
-      onProgress?.({ cleared: count }),
-    );
-    const tombstones = this.#statements.clearing("tombstones", BATCH_SIZE, now);
-    await clearInBatches(this.#database, tombstones, pageDeadline, () => onProgress?.({ cleared }));
-    return cleared;
+    return clearInBatches(this.#statements.clearing(this.#clock.now()), {
+      database: this.#database,
+      clock: this.#clock,
+      pageDeadline,
+      onBatch: (cleared) => onProgress?.({ cleared }),
+    });
   }
 
   /** The pool is the application's. */
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  async #run<Row>(build: Build<Row>, deadline: Deadline, effect: Effect = "writes"): Promise<QueryResult<Row>> {
+    if (this.#characters) await this.#characters.pass(deadline);
+    return this.#database.run(build, deadline, effect);
+  }
+
+  #withTtl({ session_data: record, expiry }: ExpiringRow, now: EpochMilliseconds): RecordWithTtl {
+    return { record, ttl: Math.max(this.#times.read(expiry) - now, LEAST_TTL) };
   }
 
   async #update(
@@ -143,7 +178,7 @@ export class SqlSessionStore implements SessionStore {
     build: (expiry: EpochMilliseconds, now: EpochMilliseconds) => Build,
   ): Promise<CommitResult> {
     const now = this.#clock.now();
-    const result = await this.#database.run(build(now + ttl, now), deadline);
+    const result = await this.#run(build(now + ttl, now), deadline);
     const isDone = this.#database.dialect === "mysql" ? result.insertId !== undefined : hasRows(result);
     return isDone ? { status: "committed" } : this.#whyNot(key, deadline);
   }

@@ -90,7 +90,7 @@ export class SqlUserIndex implements UserIndex {
    */
   async clearExpired(pageDeadline: () => Deadline, onBatch: () => void): Promise<void> {
     for (const clearing of this.#statements.clearings(this.#clock.now()))
-      await clearInBatches(this.#database, clearing, pageDeadline, onBatch);
+      await clearInBatches(clearing, { database: this.#database, clock: this.#clock, pageDeadline, onBatch });
   }
 
   async #addWithin(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { type Failure, isRetryable, toStoreError } from "./store-errors.ts";
+import { type Failure, isNewsOfConnection, isTakenBack, toStoreError } from "./store-errors.ts";
 
 const SENT: Failure = { isSent: true, effect: "writes", dialect: "postgres" };
 const errorWith = (properties: object, message = "it says"): Error => Object.assign(new Error(message), properties);
@@ -26,8 +26,36 @@ describe("toStoreError", () => {
     [{ code: "57014" }, "not-sent"],
     [{ code: "40003" }, "unknown"],
     [{ code: "ER_LOCK_WAIT_TIMEOUT", errno: 1205, sqlState: "HY000" }, "not-sent"],
+    [{ code: "ER_STATEMENT_TIMEOUT", errno: 1969, sqlState: "70100" }, "not-sent"],
+    [{ code: "ER_QUERY_INTERRUPTED", errno: 1317, sqlState: "70100" }, "not-sent"],
+    [{ code: "25006" }, "not-sent"],
+    [{ code: "ER_OPTION_PREVENTS_STATEMENT", errno: 1290, sqlState: "HY000" }, "not-sent"],
+    [{ code: "ER_UNKNOWN_COM_ERROR", errno: 1047, sqlState: "08S01" }, "not-sent"],
   ])("the answer %o of a server was an error, with the outcome %s", (properties, outcome) => {
     expect(toStoreError(errorWith(properties), SENT)).toMatchObject({ code: "ERR_STORE_SERVICE", outcome });
+  });
+
+  it.each([
+    [{ code: "ER_LOCK_WAIT_TIMEOUT", errno: 1205, sqlState: "HY000" }, "(HY000, 1205)"],
+    [{ code: "ER_STATEMENT_TIMEOUT", errno: 1969, sqlState: "70100" }, "another transaction may hold the row"],
+    [{ code: "57014" }, "(57014)"],
+    [
+      { code: "ER_OPTION_PREVENTS_STATEMENT", errno: 1290, sqlState: "HY000" },
+      "The server does not write: it is a standby",
+    ],
+    [{ code: "ER_SERVER_SHUTDOWN", errno: 1053, sqlState: "08S01" }, "(ER_SERVER_SHUTDOWN, 1053)"],
+    [{ code: "ECONNRESET", errno: -104 }, "(ECONNRESET)"],
+  ])("of %o the message says %s", (properties, expected) => {
+    expect(toStoreError(errorWith(properties), { ...SENT, dialect: "mysql" }).message).toContain(expected);
+  });
+
+  it("no message of what was not sent says that it may have been executed", () => {
+    for (const isSent of [true, false])
+      for (const properties of [{}, { code: "25006" }, { code: "ECONNRESET" }, { code: "57014" }]) {
+        const error = toStoreError(errorWith(properties), { ...SENT, isSent, effect: "reads" });
+        expect(error.outcome).toBe("not-sent");
+        expect(error.message).not.toMatch(/may (?:or may not )?have been/);
+      }
   });
 
   it("what SQLite says is an answer; that it was busy means that nothing was done", () => {
@@ -62,13 +90,43 @@ describe("toStoreError", () => {
   });
 });
 
-describe("isRetryable", () => {
+describe("isNewsOfConnection", () => {
+  it.each([
+    { code: "25006" },
+    { errno: 1290, sqlState: "HY000" },
+    { errno: 1836, sqlState: "HY000" },
+    { errno: 1047, sqlState: "08S01" },
+  ])("is the answer of a server that does not write: %o", (properties) => {
+    expect(isNewsOfConnection(toStoreError(errorWith(properties), SENT))).toBe(true);
+  });
+
+  it("is a connection that was lost during a read, and not during a write, whose outcome nobody knows", () => {
+    const lost = errorWith({ code: "ECONNRESET" });
+    expect(isNewsOfConnection(toStoreError(lost, { ...SENT, effect: "reads" }))).toBe(true);
+    expect(isNewsOfConnection(toStoreError(lost, SENT))).toBe(false);
+    expect(isNewsOfConnection(toStoreError(lost, { ...SENT, isSent: false }))).toBe(false);
+    expect(isNewsOfConnection(new Error("any"))).toBe(false);
+  });
+});
+
+describe("isTakenBack", () => {
   it.each(["40001", "40P01"])("is what was taken back because of others: %s", (code) => {
-    expect(isRetryable(toStoreError(errorWith({ code }), SENT))).toBe(true);
+    expect(isTakenBack(toStoreError(errorWith({ code }), SENT))).toBe(true);
+  });
+
+  it("so is 1020 of MariaDB, and a file of SQLite that another process writes to", () => {
+    const changed = errorWith({ code: "ER_CHECKREAD", errno: 1020, sqlState: "HY000" });
+    expect(isTakenBack(toStoreError(changed, { ...SENT, dialect: "mysql" }))).toBe(true);
+    const onSqlite: Failure = { ...SENT, dialect: "sqlite" };
+    for (const busy of [{ code: "SQLITE_BUSY" }, { code: "SQLITE_BUSY_SNAPSHOT" }, { code: "SQLITE_LOCKED" }])
+      expect(isTakenBack(toStoreError(errorWith(busy), onSqlite))).toBe(true);
+    expect(isTakenBack(toStoreError(errorWith({}, "database is locked"), onSqlite))).toBe(true);
+    expect(isTakenBack(toStoreError(errorWith({}, "disk I/O error"), onSqlite))).toBe(false);
+    expect(isTakenBack(toStoreError(errorWith({}, "database is locked"), { ...SENT, dialect: "mysql" }))).toBe(false);
   });
 
   it.each(["40003", "42P01", "57P01", undefined])("is nothing else: %s", (code) => {
-    expect(isRetryable(toStoreError(errorWith({ code }), SENT))).toBe(false);
-    expect(isRetryable(new Error("any"))).toBe(false);
+    expect(isTakenBack(toStoreError(errorWith({ code }), SENT))).toBe(false);
+    expect(isTakenBack(new Error("any"))).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 import { type Outcome, StoreConnectionError, StoreServiceError } from "../../core/errors.ts";
 import type { SqlDialect } from "./dialect.ts";
+import { type DriverError, isWrongServer, readDriverError } from "./driver-error.ts";
 
 /** How far a statement had come when it failed. */
 export interface Failure {
@@ -8,18 +9,13 @@ export interface Failure {
   readonly dialect: SqlDialect;
 }
 
-/** What drivers put on their errors: `pg` an SQLSTATE in `code`, `mysql2` one in `sqlState`. */
-interface DriverError {
-  readonly message: string;
-  readonly code: string | undefined;
-  readonly errno: number | undefined;
-  readonly sqlState: string | undefined;
-}
-
-/** The database has taken a statement back because of others: it may be tried again at once. */
-const TAKEN_BACK = new Set(["40001", "40P01"]);
-/** The connection is being ended: class 08, a shutdown or a crash of PostgreSQL, a KILL of MariaDB. */
-const ENDED_STATE = /^(?:08|57P0[1-3]|70100)/;
+/**
+ * The database has taken a statement back because of others: it may be tried again at once. 1020 is what MariaDB says with
+ * `innodb_snapshot_isolation`.
+ */
+const TAKEN_BACK: ReadonlySet<unknown> = new Set(["40001", "40P01", 1020]);
+/** The connection is being ended: class 08, a shutdown or a crash of PostgreSQL. */
+const ENDED_STATE = /^(?:08|57P0[1-3])/;
 /** ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED of MySQL and MariaDB. */
 const ENDED_ERRNOS: ReadonlySet<number | undefined> = new Set([1053, 1927]);
 /** "Statement completion unknown" of the SQL standard. */
@@ -28,7 +24,7 @@ const UNKNOWN_COMPLETION = "40003";
 /** Says for an error of a driver what it means for who asked. */
 export function toStoreError(error: unknown, failure: Failure): StoreConnectionError | StoreServiceError {
   if (!failure.isSent) return noConnection(error);
-  const details = readDetails(error);
+  const details = readDriverError(error);
   const cause = withoutStatement(details, failure.dialect);
   const unknown: Outcome = failure.effect === "reads" ? "not-sent" : "unknown";
   if (failure.dialect === "sqlite") return answered(details, cause, isBusy(details) ? "not-sent" : unknown);
@@ -36,66 +32,84 @@ export function toStoreError(error: unknown, failure: Failure): StoreConnectionE
   return answered(details, cause, details.sqlState === UNKNOWN_COMPLETION ? unknown : "not-sent");
 }
 
-/** Tells whether the database did nothing and asks to be asked again. */
-export function isRetryable(error: unknown): boolean {
-  const state = error instanceof StoreServiceError ? (error.cause as Partial<DriverError>).sqlState : undefined;
-  return state !== undefined && TAKEN_BACK.has(state);
+/** Tells whether the database did nothing because of others, and asks to be asked again. */
+export function isTakenBack(error: unknown): boolean {
+  if (!(error instanceof StoreServiceError) || error.outcome !== "not-sent") return false;
+  const { sqlState, errno, code, message } = error.cause as DriverError;
+  return TAKEN_BACK.has(sqlState) || TAKEN_BACK.has(errno) || isBusy({ code, message });
 }
 
-function readDetails(error: unknown): DriverError {
-  const { message, code, errno, sqlState } = (error ?? {}) as Record<string, unknown>;
-  const text = typeof code === "string" ? code : undefined;
-  return {
-    message: typeof message === "string" ? message : "",
-    code: text,
-    errno: typeof errno === "number" ? errno : undefined,
-    sqlState: typeof sqlState === "string" && sqlState !== "" ? sqlState : sqlStateOf(text),
-  };
+/** Tells whether the database has ended a statement after the time that it gives one. */
+export function tookTooLong(error: unknown): boolean {
+  return error instanceof StoreServiceError && isTooLong(error.cause as Partial<DriverError>);
 }
 
-/** Five characters; the codes of Node and of mysql2 are longer or have another first one. */
-function sqlStateOf(code: string | undefined): string | undefined {
-  return code !== undefined && /^(?!E[A-Z]{4}$)[0-9A-Z]{5}$/.test(code) ? code : undefined;
+/** Tells whether nothing was done because of the connection: on another one, the same statement may go well. */
+export function isNewsOfConnection(error: unknown): boolean {
+  if (error instanceof StoreServiceError) return isWrongServer(error.cause);
+  if (!(error instanceof StoreConnectionError)) return false;
+  return error.outcome === "not-sent" && error.cause instanceof LostConnection;
 }
 
-function isEnded({ sqlState, errno }: DriverError): boolean {
+function isEnded(details: DriverError): boolean {
+  const { sqlState, errno } = details;
+  if (isWrongServer(details)) return false;
   return sqlState === undefined || ENDED_STATE.test(sqlState) || ENDED_ERRNOS.has(errno);
 }
 
-function isBusy({ code, message }: DriverError): boolean {
-  return code === "SQLITE_BUSY" || code === "SQLITE_LOCKED" || message.startsWith("database is locked");
+/** Another process of SQLite writes. Drivers give its extended codes, such as `SQLITE_BUSY_SNAPSHOT`, or its message alone. */
+function isBusy({ code, message }: Pick<DriverError, "code" | "message">): boolean {
+  return /^SQLITE_(?:BUSY|LOCKED)/.test(code ?? "") || message.startsWith("database is locked");
 }
 
 function noConnection(cause: unknown): StoreConnectionError {
-  const { code } = readDetails(cause);
+  const { code, errno } = readDriverError(cause);
   const advice = "Check that the server runs, and the host, user and password that the Kysely was made with.";
-  return new StoreConnectionError(`There is no connection to the database${inBrackets(code)}. ${advice}`, {
+  return new StoreConnectionError(`There is no connection to the database${inBrackets(code, errno)}. ${advice}`, {
     outcome: "not-sent",
     cause,
   });
 }
 
-function lostConnection({ code }: DriverError, cause: Error, outcome: Outcome): StoreConnectionError {
-  const message = `The connection to the database was lost before it had answered${inBrackets(code)}.`;
-  return new StoreConnectionError(message, { outcome, cause });
+function lostConnection({ code, errno }: DriverError, cause: Error, outcome: Outcome): StoreConnectionError {
+  const message = `The connection to the database was lost before it had answered${inBrackets(code, errno)}.`;
+  return new StoreConnectionError(message, { outcome, cause: Object.assign(new LostConnection(cause.message), cause) });
 }
 
+class LostConnection extends Error {}
+
 function answered(details: DriverError, cause: Error, outcome: Outcome): StoreServiceError {
-  const code = inBrackets(details.sqlState ?? details.code);
+  const code = inBrackets(details.sqlState ?? details.code, details.errno);
   const message = `The database answered with an error${code}: ${cause.message.replace(/\.$/, "")}.${adviceFor(details)}`;
   return new StoreServiceError(message, { outcome, cause });
 }
 
-function adviceFor({ sqlState, message }: DriverError): string {
-  const hasNoTable = sqlState === "42P01" || sqlState === "42S02" || message.includes("no such table");
-  if (!hasNoTable) return "";
+/** Lock waits and bounds of statements: 55P03, 57014; ER_LOCK_WAIT_TIMEOUT, and what ends a statement after its time. */
+const TOOK_TOO_LONG: ReadonlySet<unknown> = new Set(["55P03", "57014", 1205, 1969, 3024]);
+
+function isTooLong({ sqlState, errno }: Partial<DriverError>): boolean {
+  return TOOK_TOO_LONG.has(sqlState) || TOOK_TOO_LONG.has(errno);
+}
+
+const TABLE_MISSING: ReadonlySet<unknown> = new Set(["42P01", "42S02"]);
+
+function adviceFor(details: DriverError): string {
+  const { sqlState, message } = details;
+  if (isWrongServer(details))
+    return " The server does not write: it is a standby, or was one. Check where the address leads.";
+  if (isTooLong(details)) return " It took longer than the database allows; another transaction may hold the row.";
+  if (!TABLE_MISSING.has(sqlState) && !message.includes("no such table")) return "";
   return message.includes("sojourn_user")
     ? " Call createUserTables(database)."
     : " Let Django migrate, or call createSessionTable(database).";
 }
 
-function inBrackets(code: string | undefined): string {
-  return code === undefined ? "" : ` (${code})`;
+/** ` (HY000, 1205)`: what is known of the two. Node's own errors have a negative number, which says nothing more. */
+function inBrackets(code: string | undefined, errno: number | undefined): string {
+  const known = [code, errno !== undefined && errno > 0 ? String(errno) : undefined].filter(
+    (each) => each !== undefined,
+  );
+  return known.length === 0 ? "" : ` (${known.join(", ")})`;
 }
 
 const WITHHELD = "its message is not shown, since it may quote the record";

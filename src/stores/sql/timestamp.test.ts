@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { fromTimestamp, toTimestamp } from "./timestamp.ts";
+import { TimeZone } from "../../core/time-zone.ts";
+import { fromTimestamp, Timestamps, toTimestamp } from "./timestamp.ts";
 
 const INSTANT = Date.UTC(2026, 0, 31, 9, 5, 0, 250);
 
@@ -38,5 +39,41 @@ describe("fromTimestamp", () => {
 
   it("takes a fraction with fewer digits", () => {
     expect(fromTimestamp("2026-01-31 09:05:00.25")).toBe(INSTANT);
+  });
+});
+
+describe("Timestamps of a site in New York with USE_TZ = False", () => {
+  const zone = new TimeZone("America/New_York");
+  const [sqlite, postgres] = [new Timestamps("sqlite", zone), new Timestamps("postgres", zone)];
+  const at = (text: string): number => Date.parse(`${text}Z`);
+
+  it("are local time on SQLite and MySQL, and instants on PostgreSQL", () => {
+    expect(sqlite.write(INSTANT)).toBe("2026-01-31 04:05:00.250000");
+    expect(new Timestamps("mysql", zone).write(INSTANT)).toBe("2026-01-31 04:05:00.250000");
+    expect(postgres.write(INSTANT)).toBe("2026-01-31 09:05:00.250000+00");
+    expect(sqlite.read("2026-01-31 04:05:00.250000")).toBe(INSTANT);
+    expect(postgres.read("2026-01-31 09:05:00.250000")).toBe(INSTANT);
+  });
+
+  it("end with the year 9999 in any zone", () => {
+    const tokyo = new Timestamps("mysql", new TimeZone("Asia/Tokyo"));
+    expect(tokyo.write(Number.POSITIVE_INFINITY)).toBe("9999-12-31 23:59:59.999000");
+    expect(sqlite.write(Number.POSITIVE_INFINITY)).toMatch(/^9999-12-31 1[89]:59:59/);
+  });
+
+  it("no session that begins or lives when clocks are put back reads as expired, however short it is", () => {
+    for (let now = at("2026-11-01T03:00:00"); now < at("2026-11-01T09:00:00"); now += 61_000) {
+      for (const ttl of [1, 60_000, 900_000, 3_599_000, 7_200_000]) {
+        expect(sqlite.write(now + ttl) > sqlite.writeNow(now)).toBe(true);
+        expect(sqlite.read(sqlite.write(now + ttl))).toBeGreaterThanOrEqual(now + ttl);
+      }
+    }
+  });
+
+  it("what has expired reads so, an hour later at most", () => {
+    for (let now = at("2026-11-01T03:00:00"); now < at("2026-11-01T09:00:00"); now += 61_000)
+      expect(sqlite.write(now - 3_600_000) <= sqlite.writeNow(now)).toBe(true);
+    const summer = at("2026-07-01T12:00:00");
+    expect(sqlite.write(summer) <= sqlite.writeNow(summer)).toBe(true);
   });
 });

@@ -1,4 +1,5 @@
 import type { EpochMilliseconds } from "../../core/clock.ts";
+import type { TimeZone } from "../../core/time-zone.ts";
 import type { SqlDialect } from "./dialect.ts";
 
 /** The last instant that all three databases can hold. */
@@ -24,4 +25,37 @@ export function toTimestamp(instant: EpochMilliseconds, dialect: SqlDialect): st
 export function fromTimestamp(text: string): EpochMilliseconds {
   const [, date, time, fraction = ""] = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?$/.exec(text) ?? [];
   return Date.parse(`${date}T${time}Z`) + Number(fraction.padEnd(6, "0")) / 1000;
+}
+
+/**
+ * The form of the times of one table.
+ *
+ * PostgreSQL keeps instants, and is given them in UTC. The other two keep what the clocks of a place show: those of UTC, or of
+ * the zone that Django writes in (`USE_TZ = False`, or the `TIME_ZONE` of its database).
+ */
+export class Timestamps {
+  readonly #dialect: SqlDialect;
+  readonly #zone: TimeZone | undefined;
+
+  constructor(dialect: SqlDialect, zone?: TimeZone) {
+    this.#dialect = dialect;
+    this.#zone = dialect === "postgres" ? undefined : zone;
+  }
+
+  write(instant: EpochMilliseconds): string {
+    return toTimestamp(this.#zone?.toLocal(Math.min(instant, LATEST)) ?? instant, this.#dialect);
+  }
+
+  /**
+   * The time up to which all has expired. In the hour before clocks are put back it is what they show then: ends after the
+   * change have such times, and a session that begins now would read as expired.
+   */
+  writeNow(now: EpochMilliseconds): string {
+    return toTimestamp(this.#zone?.earliestFrom(now) ?? now, this.#dialect);
+  }
+
+  read(text: string): EpochMilliseconds {
+    const local = fromTimestamp(text);
+    return this.#zone?.toInstant(local) ?? local;
+  }
 }

@@ -3,10 +3,11 @@ import type { RawBuilder, Sql } from "kysely";
 import type { EpochMilliseconds } from "../../core/clock.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import { type IndexedSession, type Unlisting, type UserIndexRange, WAITING } from "../user-index.ts";
-import { BATCH_SIZE, type Clearing, type Instant } from "./clear-in-batches.ts";
+import type { Clearing, Instant } from "./clear-in-batches.ts";
 import type { Build } from "./database.ts";
 import type { SqlDialect } from "./dialect.ts";
 import { EPOCH_TABLE, USER_SESSION_TABLE } from "./table-name.ts";
+import { textValue } from "./text-value.ts";
 
 /** Row of a session. Drivers give large numbers as text. */
 export interface UserSessionRow {
@@ -33,7 +34,7 @@ export class UserStatements {
   }
 
   readEpoch(userId: string): Build<{ readonly epoch: string }> {
-    return (sql) => sql`SELECT epoch FROM ${sql.table(EPOCH_TABLE)} WHERE user_id = ${userId}`;
+    return (sql) => sql`SELECT epoch FROM ${sql.table(EPOCH_TABLE)} WHERE user_id = ${this.#user(sql, userId)}`;
   }
 
   /** Makes sure that a user has a row, and locks it. */
@@ -71,16 +72,16 @@ export class UserStatements {
   check(userId: string, key: SessionKey): Build<{ readonly epoch: string | null; readonly listed: number | string }> {
     return (sql) => sql`
       SELECT
-        (SELECT epoch FROM ${sql.table(EPOCH_TABLE)} WHERE user_id = ${userId}) AS epoch,
+        (SELECT epoch FROM ${sql.table(EPOCH_TABLE)} WHERE user_id = ${this.#user(sql, userId)}) AS epoch,
         (SELECT count(*) FROM ${sql.table(USER_SESSION_TABLE)}
-          WHERE user_id = ${userId} AND session_key = ${key} AND expires_at >= 0) AS listed`;
+          WHERE user_id = ${this.#user(sql, userId)} AND session_key = ${key} AND expires_at >= 0) AS listed`;
   }
 
   /** Lets a row count that waits. */
   settle(userId: string, key: SessionKey): Build {
     return (sql) => sql`
       UPDATE ${sql.table(USER_SESSION_TABLE)} SET expires_at = expires_at - ${sql.lit(WAITING)}
-      WHERE user_id = ${userId} AND session_key = ${key} AND expires_at >= ${sql.lit(WAITING)}`;
+      WHERE user_id = ${this.#user(sql, userId)} AND session_key = ${key} AND expires_at >= ${sql.lit(WAITING)}`;
   }
 
   /** Counts the rows that end after an instant, up to a number. */
@@ -88,7 +89,7 @@ export class UserStatements {
     return (sql) => sql`
       SELECT count(*) AS count FROM (
         SELECT 1 AS one FROM ${sql.table(USER_SESSION_TABLE)}
-        WHERE user_id = ${userId} AND ${isCounted(sql, after)} LIMIT ${sql.lit(upTo)}) AS listed`;
+        WHERE user_id = ${this.#user(sql, userId)} AND ${isCounted(sql, after)} LIMIT ${sql.lit(upTo)}) AS listed`;
   }
 
   /** Reads the rows that end first after an instant. */
@@ -99,26 +100,26 @@ export class UserStatements {
   ): Build<Pick<UserSessionRow, "session_key" | "created_at">> {
     return (sql) => sql`
       SELECT session_key, created_at FROM ${sql.table(USER_SESSION_TABLE)}
-      WHERE user_id = ${userId} AND ${isCounted(sql, after)} ORDER BY expires_at LIMIT ${sql.lit(count)}`;
+      WHERE user_id = ${this.#user(sql, userId)} AND ${isCounted(sql, after)} ORDER BY expires_at LIMIT ${sql.lit(count)}`;
   }
 
   /** Marks sessions that have to make room. */
   doom(userId: string, keys: readonly SessionKey[]): Build {
     return (sql) => sql`
       UPDATE ${sql.table(USER_SESSION_TABLE)} SET expires_at = -expires_at
-      WHERE user_id = ${userId} AND session_key IN (${sql.join(keys)}) AND expires_at > 0`;
+      WHERE user_id = ${this.#user(sql, userId)} AND session_key IN (${sql.join(keys)}) AND expires_at > 0`;
   }
 
   doomed(userId: string, count: number): Build<Pick<UserSessionRow, "session_key">> {
     return (sql) => sql`
       SELECT session_key FROM ${sql.table(USER_SESSION_TABLE)}
-      WHERE user_id = ${userId} AND expires_at < 0 ORDER BY expires_at LIMIT ${sql.lit(count)}`;
+      WHERE user_id = ${this.#user(sql, userId)} AND expires_at < 0 ORDER BY expires_at LIMIT ${sql.lit(count)}`;
   }
 
   remove(userId: string, sessions: readonly Unlisting[]): Build {
     return (sql) => {
       const keys = sql.join(sessions.map(({ key }) => key));
-      const found = sql`user_id = ${userId} AND session_key IN (${keys})`;
+      const found = sql`user_id = ${this.#user(sql, userId)} AND session_key IN (${keys})`;
       const renewed = sessions.flatMap(({ key, keptUntil }) =>
         keptUntil === undefined
           ? []
@@ -135,7 +136,7 @@ export class UserStatements {
    */
   page(userId: string, { after, until, limit }: UserIndexRange): Build<UserSessionRow> {
     return (sql) => {
-      const parts = partsOf(sql, after, until).map((part) => pageWhere(sql, userId, limit, part));
+      const parts = partsOf(sql, after, until).map((part) => pageWhere(sql, this.#user(sql, userId), limit, part));
       const [only] = parts;
       if (only !== undefined && parts.length === 1) return only;
       const all = sql.join(
@@ -167,15 +168,12 @@ export class UserStatements {
     const expired = (sql: Sql, from: Instant = first, until: Instant = last): RawBuilder<unknown> =>
       sql`${sql.ref(column)} BETWEEN ${from} AND ${until}`;
     return {
-      batchEnd: (from) => (sql) =>
+      batchEnd: (from, limit) => (sql) =>
         sql<{ readonly batch_end: Instant }>`
         SELECT ${sql.ref(column)} AS batch_end FROM ${sql.table(table)} WHERE ${expired(sql, from)}
-        ORDER BY ${sql.ref(column)} LIMIT 1 OFFSET ${sql.lit(BATCH_SIZE - 1)}`,
-      deletion: (from, until) => (sql) => {
-        const [isOver, order] = [
-          expired(sql, from, until),
-          sql`ORDER BY ${sql.ref(column)} LIMIT ${sql.lit(BATCH_SIZE)}`,
-        ];
+        ORDER BY ${sql.ref(column)} LIMIT 1 OFFSET ${sql.lit(limit - 1)}`,
+      deletion: (from, until, limit) => (sql) => {
+        const [isOver, order] = [expired(sql, from, until), sql`ORDER BY ${sql.ref(column)} LIMIT ${sql.lit(limit)}`];
         if (this.#dialect === "mysql") return sql`DELETE FROM ${sql.table(table)} WHERE ${isOver} ${order}`;
         const chosen = sql`SELECT ${list(sql, key)} FROM ${sql.table(table)} WHERE ${isOver} ${order}`;
         return sql`DELETE FROM ${sql.table(table)} WHERE (${list(sql, key)}) IN (${chosen}) AND ${isOver}`;
@@ -190,7 +188,7 @@ export class UserStatements {
     columns: (sql: Sql) => readonly RawBuilder<unknown>[],
   ): Build {
     return (sql) => {
-      const values = sql.join([userId, epoch, Math.ceil(keepUntil)]);
+      const values = sql.join([this.#user(sql, userId), epoch, Math.ceil(keepUntil)]);
       const insert = sql`INSERT INTO ${sql.table(EPOCH_TABLE)} (user_id, epoch, keep_until) VALUES (${values})`;
       const [until, ...others] = columns(sql);
       const given = (column: RawBuilder<unknown>): RawBuilder<unknown> => this.#given(sql, column);
@@ -210,11 +208,20 @@ export class UserStatements {
     const order = entry.keepUntil + (isWaiting ? WAITING : 0);
     const times = [entry.createdAt, entry.lastSeenAt, order].map(Math.ceil);
     return (sql) => {
-      const values = sql.join([userId, key, ...times, entry.device]);
+      const values = sql.join([
+        this.#user(sql, userId),
+        key,
+        ...times,
+        textValue(sql, entry.device, this.#dialect, "text"),
+      ]);
       const insert = sql`INSERT INTO ${sql.table(USER_SESSION_TABLE)} (user_id, ${list(sql, FIELDS)}) VALUES (${values})`;
       const assignments = assign(sql, (field) => this.#given(sql, sql.ref(field)));
       return sql`${insert} ${this.#onConflict(sql, "user_id, session_key")} ${sql.join(assignments)}`;
     };
+  }
+
+  #user(sql: Sql, userId: string): RawBuilder<unknown> {
+    return textValue(sql, userId, this.#dialect, "bytes");
   }
 
   #onConflict(sql: Sql, key: string): RawBuilder<unknown> {
@@ -262,11 +269,11 @@ function parseCursor(cursor: string): [instant: number, key: SessionKey] {
 
 function pageWhere(
   sql: Sql,
-  userId: string,
+  user: RawBuilder<unknown>,
   limit: number,
   condition: RawBuilder<unknown>,
 ): RawBuilder<UserSessionRow> {
   return sql<UserSessionRow>`
-    SELECT ${list(sql, FIELDS)} FROM ${sql.table(USER_SESSION_TABLE)} WHERE user_id = ${userId}${condition}
+    SELECT ${list(sql, FIELDS)} FROM ${sql.table(USER_SESSION_TABLE)} WHERE user_id = ${user}${condition}
     ORDER BY expires_at DESC, session_key DESC LIMIT ${sql.lit(limit)}`;
 }

@@ -58,6 +58,8 @@ interface Look {
   readonly saw: Sight;
   readonly start: number;
   readonly end: number;
+  /** Whether it is what a login or a new key has carried over. */
+  readonly isMove: boolean;
 }
 
 function sightsOf(model: SessionModel, { operations, final }: History): Look[] {
@@ -68,11 +70,17 @@ function sightsOf(model: SessionModel, { operations, final }: History): Look[] {
     // A login that began a new session has nothing to show.
     if (saw === undefined || key === undefined || (newKey !== undefined && saw.lineage === undefined)) continue;
     if (isOfStranger(model, key)) continue;
-    looks.push({ what: describe(operation), key, saw, start: actAt, end });
+    looks.push({ what: describe(operation), key, saw, start: actAt, end, isMove: newKey !== undefined });
   }
   for (const [key, saw] of final)
-    if (saw && !isOfStranger(model, key)) looks.push({ what: "the end", key, saw, ...AT_THE_END });
+    if (saw && !isOfStranger(model, key)) looks.push({ what: "the end", key, saw, isMove: false, ...AT_THE_END });
   return looks;
+}
+
+/** Whether a logout or a revocation is under way: a login or a new key may be told to have come about, and is ended with it. */
+function isBeingEnded(model: SessionModel, { key, start, end }: Look): boolean {
+  const isEnd = ({ kind }: Operation) => ENDS.has(kind) || kind === "revokeUser";
+  return model.deaths(key).some(({ by }) => isEnd(by) && by.actAt < end && by.end > start);
 }
 
 /** A session that a request without one has begun has no beginning to compare it with. */
@@ -82,6 +90,7 @@ function isOfStranger(model: SessionModel, key: string): boolean {
 }
 
 function missing(model: SessionModel, look: Look): string[] {
+  if (look.isMove && isBeingEnded(model, look)) return [];
   const due = model.writes(look.key).filter(({ ending, end }) => ending === "ok" && end < look.start);
   const [log, ids] = [new Set(look.saw.log), new Set(look.saw.ids)];
   return due

@@ -297,12 +297,13 @@ export class SessionModel {
 function strandsOf({ operations, foundKeys }: History): Strands {
   const strands = new Strands();
   for (const [key, found] of foundKeys ?? []) strands.join(key, found);
-  for (const { kind, key, foundKey, setCookie, isStranger, newKey } of operations) {
+  for (const { kind, key, foundKey, setCookie, isStranger, newKey, ending } of operations) {
     // The new key may have been renewed before the response has left.
     if (newKey !== undefined && setCookie !== undefined && setCookie !== "") strands.join(newKey, setCookie);
     if (key === undefined || foundKey === undefined || isStranger) continue;
     strands.join(key, foundKey);
-    if (setCookie !== undefined && setCookie !== "" && !MAKES_KEY.has(kind)) strands.join(key, setCookie);
+    const isRenewal = !MAKES_KEY.has(kind) || (newKey === undefined && ending !== "ok");
+    if (setCookie !== undefined && setCookie !== "" && isRenewal) strands.join(key, setCookie);
   }
   return strands;
 }

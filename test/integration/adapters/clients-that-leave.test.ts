@@ -10,6 +10,7 @@ import { describe, expect, test, vi } from "vitest";
 import { expressSessions } from "../../../src/adapters/express/index.ts";
 import { nodeSessions } from "../../../src/adapters/node/index.ts";
 import type { Session, Sessions } from "../../../src/index.ts";
+import { pipelineRefusesClosed } from "../../support/runtime.ts";
 import { express4 } from "./support/express.ts";
 import { PATIENT, TestServer, turns } from "./support/http.ts";
 import { runnable } from "./support/protocol.ts";
@@ -58,6 +59,9 @@ const ANSWERS: Record<string, (response: ServerResponse) => unknown> = {
   destroy: (response) => response.destroy(),
 };
 
+/** Without a word to the response, and Express does not tell when its handler has returned. */
+const isUnseen = (name: string, how: string): boolean => name !== "node" && how === "pipeline" && pipelineRefusesClosed;
+
 const EXPRESS_ANSWERS: Record<string, (response: Response) => unknown> = {
   json: (response) => response.json("receipt"),
   redirect: (response) => response.redirect("/receipt"),
@@ -92,10 +96,13 @@ async function leave(start: Start, answer: (response: ServerResponse) => unknown
 describe.each(runnable(ADAPTERS))("the client leaves, and its handler comes to its end: %s", (name, start) => {
   const answers = name === "node" ? ANSWERS : { ...ANSWERS, ...EXPRESS_ANSWERS };
 
-  test.each(Object.entries(answers))("what it has changed is saved: %s", async (_how, answer) => {
-    const { stored } = await leave(start, answer as (response: ServerResponse) => unknown);
-    await expect.poll(stored, PATIENT).toBe(1);
-  });
+  test.each(Object.entries(answers).filter(([how]) => !isUnseen(name, how)))(
+    "what it has changed is saved: %s",
+    async (_how, answer) => {
+      const { stored } = await leave(start, answer as (response: ServerResponse) => unknown);
+      await expect.poll(stored, PATIENT).toBe(1);
+    },
+  );
 
   test("what it has changed is dropped when it fails: a visitor who leaves gets nothing saved that way", async () => {
     const { stored } = await leave(start, (response) => {

@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { type NodeErrorHandler, nodeSessions } from "sojourn/adapters/node";
+import { runtime } from "../../support/runtime.ts";
 import { PATIENT, TestServer, turns, watchProcess } from "./support/http.ts";
 import { isHttp11, isHttp2, protocol, testUnless } from "./support/protocol.ts";
 import { defer, saveError, StubSessions } from "./support/stub-sessions.ts";
@@ -307,7 +308,8 @@ describe("a handler that still writes when its session could not be saved", () =
     response.write("late");
     response.end("later");
     await turns();
-    expect(response.writableFinished).toBe(false);
+    // Deno takes the whole page at once.
+    expect(response.writableFinished).toBe(runtime === "deno" && !isHttp2);
     expect(crashes).toEqual([]);
   });
 

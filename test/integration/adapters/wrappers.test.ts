@@ -6,6 +6,7 @@ import express5 from "express";
 import onHeaders from "on-headers";
 import { describe, expect, test } from "vitest";
 import { expressSessions } from "sojourn/adapters/express";
+import { runtime } from "../../support/runtime.ts";
 import { express4 } from "./support/express.ts";
 import { PATIENT, TestServer, turns, watchProcess } from "./support/http.ts";
 import { saveError, StubSessions } from "./support/stub-sessions.ts";
@@ -307,7 +308,8 @@ describe.each([
       calls.length = 0;
       const server = await serve("after", spy, sessions, (response) => (response.write("a"), response.end("b")));
       await server.get();
-      expect(calls).toEqual(["write", "writeHead", "end"]);
+      // Bun's own write calls a writeHead that somebody has put there.
+      expect(runtime === "bun" ? [...new Set(calls)] : calls).toEqual(["write", "writeHead", "end"]);
     }
   });
 });

@@ -17,7 +17,7 @@ describe.each([...ENGINES, SQLITE].map((engine) => [engine.name, engine] as cons
         projectName: "test",
         secretKey: "test-secret",
         redis,
-        sessions: { store, format, deadline: "2s" },
+        sessions: { store, format, deadline: "10s" },
       });
       onTestFinished(() => sojourn.close());
       return sojourn.sessions;

@@ -5,6 +5,7 @@ import { systemClock } from "../../../src/core/clock.ts";
 import { StoreServiceError } from "../../../src/core/errors.ts";
 import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
+import { heedsDictionaries } from "../../../src/stores/redis/bucket-dictionaries.ts";
 import { redisBucketSessionStore, type RedisBucketSessionStoreOptions } from "../../../src/stores/redis/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
@@ -23,7 +24,9 @@ async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describeWithRedis("the Redis store of sessions in buckets, with dictionaries", () => {
+const describeWhereHeeded = heedsDictionaries() ? describeWithRedis : describe.skip;
+
+describeWhereHeeded("the Redis store of sessions in buckets, with dictionaries", () => {
   let server: RedisServer;
   let redis: RedisRegistry;
   let client: Client;

@@ -3,11 +3,12 @@ import { createPool } from "mysql2";
 import { Pool } from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
+import { systemClock } from "../../../src/core/clock.ts";
 import { Deadline } from "../../../src/core/deadlines.ts";
 import { newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
-import { createSessionTable, sqlSessionStore } from "../../../src/stores/sql/index.ts";
+import { createSessionTable, discardStalled, sqlSessionStore } from "../../../src/stores/sql/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { describeWithMariadb, MariadbServer } from "../../support/mariadb-server.ts";
 import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
@@ -88,6 +89,54 @@ describeWithPostgres("clearExpired on PostgreSQL", () => {
       expect(await store.clearExpired(later)).toBe(0);
     });
     expect(await store.clearExpired(later)).toBe(2500);
+  });
+
+  it("where SERIALIZABLE is the default: two sweeps beside visitors clear all, and no live session", async () => {
+    const pool = new Pool({ ...server.settings, options: "-c default_transaction_isolation=serializable" });
+    const strict: Database = new Kysely({ dialect: new PostgresDialect({ pool }) });
+    const { store, clock } = await openEmpty(strict);
+    await insertExpired(strict, 3000, 1000);
+    const keys = Array.from({ length: 20 }, newSessionKey);
+    await Promise.all(keys.map((key) => store.create(key, "record", 60_000, later())));
+    let isOver = false;
+    const visitors = keys.map(async (key) => {
+      while (!isOver) {
+        const touched = await store.touch(key, { start: 0, text: "record" }, 60_000, later());
+        expect(touched.status).toBe("committed");
+      }
+    });
+    const counts = await Promise.all([store.clearExpired(later), store.clearExpired(later)]);
+    isOver = true;
+    await Promise.all(visitors);
+    expect(counts[0] + counts[1] + (await store.clearExpired(later))).toBe(3000);
+    expect((await keysIn(strict)).toSorted()).toEqual(keys.toSorted());
+    expect(clock.now()).toBeGreaterThan(0);
+    await strict.destroy();
+  });
+
+  it("takes smaller batches where a deletion is slow, and ends though the first takes longer than its deadline", async () => {
+    const { store } = await openEmpty(database);
+    await insertExpired(database, 600, 1000);
+    await sql`CREATE OR REPLACE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_sleep(0.004); RETURN OLD; END $$`.execute(database);
+    await sql`CREATE TRIGGER dawdle BEFORE DELETE ON django_session FOR EACH ROW EXECUTE FUNCTION dawdle()`.execute(
+      database,
+    );
+    const pool = new Pool({ ...server.settings, options: "-c statement_timeout=900" });
+    pool.on("error", () => {});
+    const bounded: Database = new Kysely({ dialect: new PostgresDialect({ pool: discardStalled(pool) }) });
+    const context = { projectName: "test", redis: new RedisRegistry(), clock: systemClock };
+    const counts: number[] = [];
+    await sqlSessionStore({ database: bounded })(context).clearExpired(
+      () => new Deadline(1000),
+      ({ cleared }) => counts.push(cleared),
+    );
+    expect(counts.at(-1)).toBe(600);
+    const largest = Math.max(...counts.map((count, at) => count - (counts[at - 1] ?? 0)));
+    expect(largest).toBeLessThanOrEqual(150);
+    expect(await keysIn(database)).toEqual([]);
+    expect(await store.clearExpired(later)).toBe(0);
+    await bounded.destroy();
   });
 
   it("looks at each row a few times only, also where an old transaction keeps what was deleted", async () => {

@@ -17,6 +17,7 @@ import { describeWithMariadb, MariadbServer } from "../../support/mariadb-server
 import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
 import { Browser, type Data } from "../../support/session-harness.ts";
 import { openSqlite } from "../../support/sqlite-database.ts";
+import { deleteFolder, makeTemporaryFolder } from "../../support/temporary-folder.ts";
 
 type Database = Kysely<any>;
 
@@ -167,8 +168,8 @@ function describeDatabase(connect: () => Database): void {
       (progress) => counts.push(progress.cleared),
     );
     expect(cleared).toBe(2100);
-    // One for each table of the index of users, three for the sessions, one for tombstones; each is a read and a deletion.
-    expect(counts).toEqual([0, 0, 1000, 2000, 2100, 2100]);
+    // Three for the index of users, four for the sessions; each is a read and a deletion.
+    expect(counts).toEqual([0, 0, 0, 250, 750, 1750, 2100]);
     expect(deadlines).toBe(2 * counts.length);
     const rows = await one.selectFrom(table).select("session_key").execute();
     expect(rows.map(({ session_key: key }) => key as string).toSorted()).toEqual(living.toSorted());
@@ -201,7 +202,9 @@ function describeDatabase(connect: () => Database): void {
     clock.advance(1000);
     const counts: number[] = [];
     expect(await store.clearExpired(later, ({ cleared }) => counts.push(cleared))).toBe(1100);
-    expect(counts).toEqual([0, 0, 1000, 1100, 1100, 1100]);
+    expect(counts.toSorted((left, right) => left - right)).toEqual(counts);
+    expect(counts.length).toBeGreaterThanOrEqual(3 + 2200 / 1000);
+    expect(counts.at(-1)).toBe(1100);
     expect(await one.selectFrom(table).select("session_data").execute()).toEqual([{ session_data: "moved" }]);
     expect(await store.tombstones?.read("alive", later())).toBe("moved");
   });
@@ -652,6 +655,24 @@ describe("the SQL session store on SQLite", () => {
     await store.commit(key, "ab", etag, LONG_TTL, later());
     expect(statements).toEqual(["UPDATE", "SELECT"]);
     await logged.destroy();
+  });
+
+  it("a file that another process writes to is tried again until the deadline, and is not an unknown outcome then", async () => {
+    const folder = makeTemporaryFolder("sojourn-sqlite");
+    const [writer, waiting] = [openSqlite(`${folder}/db.sqlite3`), openSqlite(`${folder}/db.sqlite3`)];
+    await createSessionTable(writer);
+    const [store, key] = [openStore(waiting), newSessionKey()];
+    await writer.connection().execute(async (connection) => {
+      await sql`BEGIN IMMEDIATE`.execute(connection);
+      const error = await errorOf(store.create(key, "record", LONG_TTL, new Deadline(100)));
+      expect(error).toMatchObject({ code: "ERR_STORE_SERVICE", outcome: "not-sent" });
+      const creating = store.create(key, "record", LONG_TTL, later());
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sql`COMMIT`.execute(connection);
+      expect(await creating).toEqual({ status: "created" });
+    });
+    await Promise.all([writer.destroy(), waiting.destroy()]);
+    deleteFolder(folder);
   });
 
   it("the table is Django's, and so is the row: microseconds that are 0 are left out", async () => {

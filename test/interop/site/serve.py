@@ -11,6 +11,15 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import django
 
+try:
+    import pymysql
+except ImportError:
+    pass
+else:
+    # Django looks for mysqlclient, whose build needs a compiler, and for this version of it at least.
+    pymysql.version_info = (2, 2, 1, "final", 0)
+    pymysql.install_as_MySQLdb()
+
 
 class Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True

@@ -15,6 +15,10 @@ export interface SiteSettingsOptions {
   readonly cache?: "django-redis" | "codex";
   /** A PostgreSQL server instead of a file of SQLite. */
   readonly postgres?: { readonly host: string; readonly user: string; readonly database: string };
+  /** A MariaDB server instead of a file of SQLite. */
+  readonly mariadb?: { readonly socketPath: string; readonly user: string; readonly database: string };
+  /** `TIME_ZONE` of the database, which it has with `USE_TZ = True`. */
+  readonly databaseZone?: string;
   /** Further settings, by Django's names, and others than the defaults. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
@@ -39,14 +43,23 @@ export function siteSettings(options: SiteSettingsOptions): Record<string, unkno
     SESSION_ENGINE: ENGINES[engine],
     SESSION_SERIALIZER: "django.contrib.sessions.serializers.JSONSerializer",
     SESSION_FILE_PATH: folder,
-    DATABASES: { default: database(options) },
+    DATABASES: {
+      default: {
+        ...database(options),
+        ...(options.databaseZone === undefined ? {} : { TIME_ZONE: options.databaseZone }),
+      },
+    },
     CACHES: { default: cache(options) },
     ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
     ...settings,
   };
 }
 
-function database({ folder, postgres }: SiteSettingsOptions): Record<string, unknown> {
+function database({ folder, postgres, mariadb }: SiteSettingsOptions): Record<string, unknown> {
+  if (mariadb !== undefined) {
+    const { socketPath, user, database: name } = mariadb;
+    return { ENGINE: "django.db.backends.mysql", HOST: socketPath, USER: user, NAME: name };
+  }
   if (postgres === undefined) {
     return {
       ENGINE: "django.db.backends.sqlite3",

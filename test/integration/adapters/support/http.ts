@@ -94,9 +94,10 @@ export class TestServer {
     stream.on("trailers", (received: NodeJS.Dict<string>) =>
       Object.assign(trailers, Object.fromEntries(Object.entries(received))),
     );
-    const [received, , raw] = (await once(stream, "response")) as [Http2Headers, number, string[]];
     const chunks: Buffer[] = [];
-    for await (const chunk of stream) chunks.push(chunk as Buffer);
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    const [head] = await Promise.all([once(stream, "response"), once(stream, "end")]);
+    const [received, , raw] = head as [Http2Headers, number, string[]];
     session.close();
     const status = Number(received[":status"]);
     return {

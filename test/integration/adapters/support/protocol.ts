@@ -1,4 +1,5 @@
 import { test, type TestAPI } from "vitest";
+import { runtime } from "../../../support/runtime.ts";
 
 /** The versions of HTTP over which the adapters are tested. */
 export type Protocol = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
@@ -9,6 +10,8 @@ export type Protocol = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
 export let protocol: Protocol = "HTTP/1.1";
 export let isHttp2 = false;
 export let isHttp11 = true;
+/** Whether a client of the runtime waits for ever for the end of a response to HEAD: that of Deno 2.9 does, over HTTP/2. */
+export let hasNoHead = false;
 // oxlint-enable import/no-mutable-exports
 
 /** To be called before the suites are loaded. */
@@ -16,6 +19,7 @@ export function speak(spoken: Protocol): void {
   protocol = spoken;
   isHttp2 = spoken === "HTTP/2";
   isHttp11 = spoken === "HTTP/1.1";
+  hasNoHead = isHttp2 && runtime === "deno";
 }
 
 /** Of the adapters by name, those that run on what is spoken: Express does not run on HTTP/2. */

@@ -1,0 +1,52 @@
+// @ts-check
+// An application that has the package installed as npm would publish it.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { npm } from "./install.mjs";
+import { inProject, readJson, root } from "./project.mjs";
+
+const QUIET = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+
+/**
+ * Packs what would be published (and builds it first: the `prepack` script).
+ *
+ * @param {string} folder
+ * @returns {Promise<string>} Path of the tarball.
+ */
+export async function packTarball(folder) {
+  await succeed(npm(["pack", "--loglevel=error", "--pack-destination", folder], { cwd: root }));
+  const tarball = readdirSync(folder).find((file) => file.endsWith(".tgz"));
+  if (tarball === undefined) throw new Error(`npm pack left no tarball in ${folder}.`);
+  return join(folder, tarball);
+}
+
+/**
+ * Installs packages in the application of a folder.
+ *
+ * @param {string} folder
+ * @param {readonly string[]} specifiers
+ */
+export async function installInto(folder, specifiers) {
+  await succeed(npm(["install", ...QUIET, ...specifiers], { cwd: folder }));
+}
+
+/**
+ * The packages in the versions that the project itself is tested with.
+ *
+ * @param {readonly string[]} names
+ * @returns {string[]} Specifiers for {@link installInto}.
+ */
+export function testedVersions(names) {
+  const { devDependencies } = readJson(inProject("package.json"));
+  return names.map((name) => `${name}@${devDependencies[name] ?? "missing"}`);
+}
+
+/**
+ * @param {Promise<import("./processes.mjs").Finished>} finished
+ * @returns {Promise<string>} What it printed; throws when it failed.
+ */
+export async function succeed(finished) {
+  const { status, output } = await finished;
+  if (status !== 0) throw new Error(`Ended with status ${status}:\n${output}`);
+  return output;
+}

@@ -1,0 +1,41 @@
+import * as v from "valibot";
+
+import { describeValue } from "../../core/settings.ts";
+import { TimeZone, timeZoneSchema } from "../../core/time-zone.ts";
+import type { SessionSettings } from "../../session/session-settings.ts";
+import type { SessionStoreFactory } from "../../stores/session-store.ts";
+import { cannotShare, type CheckedDjangoSettings } from "./names.ts";
+
+/** Django's global default. */
+const DEFAULT_TIME_ZONE = "America/Chicago";
+
+/** With `USE_TZ = False` Django's own writing and reading of ends is in local time, whatever the engine. */
+export function toTimeZone({ USE_TZ, TIME_ZONE }: CheckedDjangoSettings): Pick<SessionSettings, "timeZone"> {
+  if (USE_TZ !== false) return {};
+  if (TIME_ZONE === null) {
+    throw cannotShare(
+      "TIME_ZONE",
+      "is None and USE_TZ is False: expected a name, since Node cannot know the system's.",
+    );
+  }
+  const timeZone = TIME_ZONE ?? DEFAULT_TIME_ZONE;
+  checkZone("TIME_ZONE", timeZone);
+  return { timeZone };
+}
+
+/** With `USE_TZ = True` a database that cannot keep instants has local time where its own `TIME_ZONE` says so. */
+export function inDatabaseZone(
+  { USE_TZ, DATABASES }: CheckedDjangoSettings,
+  database: SessionStoreFactory,
+): SessionStoreFactory {
+  const zone = DATABASES?.["default"]?.["TIME_ZONE"];
+  if (USE_TZ === false || zone === undefined || zone === null) return database;
+  checkZone('DATABASES["default"]["TIME_ZONE"]', zone);
+  const timeZone = new TimeZone(zone);
+  return (context) => database({ ...context, timeZone });
+}
+
+function checkZone(setting: string, zone: unknown): asserts zone is string {
+  if (v.safeParse(timeZoneSchema, zone).success) return;
+  throw cannotShare(setting, `expected a time zone that Node knows, got ${describeValue(zone)}.`);
+}
