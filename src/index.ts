@@ -71,6 +71,7 @@ export {
   NotJsonError,
   type Outcome,
   RedisConnectionError,
+  RedisQueueFullError,
   RedisServiceError,
   SessionConflictError,
   SessionInterrupted,

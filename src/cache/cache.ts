@@ -3,6 +3,7 @@ import { CacheUsageError, ImproperlyConfigured } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
 import { describeValue } from "../core/settings.ts";
 import type { CacheStoreCapabilities } from "../stores/cache-store.ts";
+import { writtenInPart } from "../stores/settle-writes.ts";
 import { type CacheContext, CacheCore } from "./cache-core.ts";
 import type { CacheEvents, CacheStats } from "./cache-events.ts";
 import type { ClearOptions, ReadOptions, VersionOption } from "./cache-options.ts";
@@ -211,9 +212,13 @@ export class Cache extends EntryOperations {
     loads.overruleAll();
     let count = 0;
     const pages = store.clear(settings.keyPrefix, () => this.core.newDeadline());
-    for await (const deleted of pages) {
-      count += deleted;
-      onProgress?.(count);
+    try {
+      for await (const deleted of pages) {
+        count += deleted;
+        onProgress?.(count);
+      }
+    } catch (error) {
+      throw count > 0 ? writtenInPart(error) : error;
     }
     return count;
   }

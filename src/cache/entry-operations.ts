@@ -1,4 +1,6 @@
 import { CacheKeyNotFoundError, CacheNotIntegerError } from "../core/errors.ts";
+import type { IncrementResult } from "../stores/cache-store.ts";
+import { throwWrittenInPart, writeInChunks, writtenInPart } from "../stores/settle-writes.ts";
 import type { VersionOption } from "./cache-options.ts";
 import { toDelta } from "./deltas.ts";
 import { ExpiryOperations } from "./expiry-operations.ts";
@@ -33,11 +35,25 @@ export abstract class EntryOperations extends ExpiryOperations {
     return typeof delta === "bigint" ? sum : Number(sum);
   }
 
-  /** {@link incr} of several keys, each in a step of its own. @returns The sums, by their keys. */
+  /**
+   * {@link incr} of several keys, each in a step of its own.
+   *
+   * @returns The sums, by their keys.
+   * @throws {CacheKeyNotFoundError} When one of them has no entry. All that have one are added to.
+   * @throws {CacheNotIntegerError} When one of them is no integer. All others are added to.
+   */
   async incrMany(keys: Iterable<string>, delta = 1, options: VersionOption = NO_OPTIONS): Promise<Map<string, number>> {
-    const given = [...this.core.keys.unique(keys)];
-    const sums = await Promise.all(given.map((key) => this.incr(key, delta, options)));
-    return new Map(given.map((key, index) => [key, sums[index] ?? 0]));
+    const { store, loads } = this.core;
+    const amount = toDelta(delta);
+    this.#checkCounts();
+    const [entries, results] = await this.core.writing(options, async (version) => {
+      const all = this.core.keys.ofMany(keys, version);
+      const deadline = this.core.newDeadline();
+      loads.overrule(all);
+      return [all, await writeInChunks(all, ({ whole }) => store.incr(whole, amount, deadline))] as const;
+    });
+    const sums = entries.map(({ given }, index) => [given, results[index]] as const);
+    return new Map(sums.map(([key, result]) => [key, Number(sumOf(key, result))]));
   }
 
   /** {@link decr} of several keys, each in a step of its own. @returns The sums, by their keys. */
@@ -67,7 +83,7 @@ export abstract class EntryOperations extends ExpiryOperations {
       this.core.loads.overrule([to]);
       // Failures are errors here, whatever the settings say: the entry is deleted where it was.
       await strictStore.setMany([{ key: to.whole, value: stored, ttl }], "always", this.core.newDeadline());
-      await this.core.deleteEntries([from]);
+      await this.core.deleteEntries([from]).catch(throwWrittenInPart);
       return version + delta;
     });
   }
@@ -111,29 +127,46 @@ export abstract class EntryOperations extends ExpiryOperations {
    */
   async deletePattern(pattern: string, options: VersionOption = NO_OPTIONS): Promise<number> {
     let count = 0;
-    let page: string[] = [];
-    for await (const key of this.iterKeys(pattern, options)) {
-      page.push(key);
-      if (page.length < DELETE_PAGE) continue;
-      count += await this.deleteMany(page, options);
-      page = [];
+    try {
+      for await (const page of pagesOf(this.iterKeys(pattern, options))) count += await this.deleteMany(page, options);
+    } catch (error) {
+      throw count > 0 ? writtenInPart(error) : error;
     }
-    return count + (await this.deleteMany(page, options));
+    return count;
   }
 
   async #incr(key: string, delta: bigint, options: VersionOption): Promise<bigint> {
-    const { store, path, keys, loads } = this.core;
-    requireCapability(store, "atomicIncrement", "incr() and decr()", path);
+    const { store, keys, loads } = this.core;
+    this.#checkCounts();
     const result = await this.core.writing(options, async (version) => {
       const entry = keys.of(key, version);
       loads.overrule([entry]);
       return store.incr(entry.whole, delta, this.core.newDeadline());
     });
-    if (result.status === "missing") throw new CacheKeyNotFoundError(key);
-    if (result.status === "not-integer") throw new CacheNotIntegerError(key);
-    return result.value;
+    return sumOf(key, result);
   }
+
+  #checkCounts(): void {
+    requireCapability(this.core.store, "atomicIncrement", "incr() and decr()", this.core.path);
+  }
+}
+
+function sumOf(key: string, result: IncrementResult = { status: "missing" }): bigint {
+  if (result.status === "missing") throw new CacheKeyNotFoundError(key);
+  if (result.status === "not-integer") throw new CacheNotIntegerError(key);
+  return result.value;
 }
 
 /** How many keys `deletePattern` collects before it deletes them. */
 const DELETE_PAGE = 1000;
+
+async function* pagesOf(keys: AsyncIterable<string>): AsyncGenerator<readonly string[], void, undefined> {
+  let page: string[] = [];
+  for await (const key of keys) {
+    page.push(key);
+    if (page.length < DELETE_PAGE) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}

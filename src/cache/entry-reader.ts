@@ -1,6 +1,7 @@
 import type { Deadline } from "../core/deadlines.ts";
 import { CacheCorruptError } from "../core/errors.ts";
 import type { CacheStore, StoredValue } from "../stores/cache-store.ts";
+import { chunksOf, KEYS_AT_ONCE } from "../stores/chunks.ts";
 import type { ReadOptions } from "./cache-options.ts";
 import type { CacheMonitor } from "./cache-monitor.ts";
 import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
@@ -61,61 +62,45 @@ export class EntryReader {
       .then((stored) => (stored === undefined ? MISSING : this.judge(key, stored, plan, deadline)));
   }
 
-  /** Reads entries, in the order of their keys, with one call. @throws {CacheCorruptError} */
+  /** Reads entries, in the order of their keys, a page at a time. @throws {CacheCorruptError} */
   async readMany(keys: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<Found[]> {
-    const { tags, version } = plan;
-    const tagKeys = tags.map((tag) => this.#tags.keyOf(tag, version));
-    const stored = await this.#store.getMany([...keys.map(({ whole }) => whole), ...tagKeys], deadline);
-    const known = this.#tags.tokensOf(tags, stored.slice(keys.length));
-    const found: (Found | Promise<Found>)[] = [];
-    for (const [index, key] of keys.entries()) {
-      const each = stored[index];
-      found.push(each === undefined ? MISSING : this.#judgeOne(key, each, plan, deadline, known));
+    const tagKeys = plan.tags.map((tag) => this.#tags.keyOf(tag, plan.version));
+    const pageSize = Math.max(KEYS_AT_ONCE / 2, KEYS_AT_ONCE - tagKeys.length);
+    const found: Found[] = [];
+    for (const page of chunksOf(keys, pageSize)) {
+      for (const each of await this.#readPage(page, tagKeys, plan, deadline)) found.push(each);
     }
-    return isReady(found) ? found : Promise.all(found.map(async (each) => each));
+    return found;
   }
 
   /** What a stored entry is good for: at once, but where tokens have to be read first. @throws {CacheCorruptError} */
-  judge(
-    key: EntryKey,
-    stored: StoredValue,
-    plan: ReadPlan,
-    deadline: Deadline,
-    known: TagTokens = NO_TOKENS,
-  ): Found | Promise<Found> {
+  judge(key: EntryKey, stored: StoredValue, plan: ReadPlan, deadline: Deadline): Found | Promise<Found> {
     const entry = this.#take(key, stored, plan);
     if (entry.status !== "entry" || entry.header?.tags === undefined) return entry;
-    const verdict = judgeTags(entry.header, known);
-    if (verdict === "valid") return entry;
-    if (verdict === "invalid") return { status: "dead", seen: entry.seen };
-    return this.#judgeWith(verdict, entry, plan, deadline, known);
+    return this.#judgeWith(unknownTagsOf([entry], NO_TOKENS), entry, plan, deadline);
   }
 
-  /** {@link judge} of one of many, whose error must not leave the others unheard. */
-  #judgeOne(
-    key: EntryKey,
-    stored: StoredValue,
+  async #readPage(
+    keys: readonly EntryKey[],
+    tagKeys: readonly string[],
     plan: ReadPlan,
     deadline: Deadline,
-    known: TagTokens,
-  ): Found | Promise<Found> {
-    try {
-      return this.judge(key, stored, plan, deadline, known);
-    } catch (error) {
-      return rejected(error);
-    }
+  ): Promise<Found[]> {
+    const stored = await this.#store.getMany([...keys.map(({ whole }) => whole), ...tagKeys], deadline);
+    const known = this.#tags.tokensOf(plan.tags, stored.slice(keys.length));
+    const entries = keys.map((key, index) => {
+      const each = stored[index];
+      return each === undefined ? MISSING : this.#take(key, each, plan);
+    });
+    const unknown = unknownTagsOf(entries, known);
+    if (unknown.size === 0) return entries.map((entry) => judged(entry, known));
+    const read = await this.#tags.read([...unknown], plan.version, deadline);
+    const all: TagTokens = new Map([...known, ...read]);
+    return entries.map((entry) => judged(entry, all));
   }
 
-  async #judgeWith(
-    missing: readonly string[],
-    entry: FoundEntry,
-    { version }: ReadPlan,
-    deadline: Deadline,
-    known: TagTokens,
-  ): Promise<Found> {
-    const read = await this.#tags.read(missing, version, deadline);
-    const verdict = judgeTags(entry.header, new Map([...known, ...read]));
-    return verdict === "valid" ? entry : { status: "dead", seen: entry.seen };
+  async #judgeWith(tags: ReadonlySet<string>, entry: Found, { version }: ReadPlan, deadline: Deadline): Promise<Found> {
+    return judged(entry, await this.#tags.read([...tags], version, deadline));
   }
 
   #take(key: EntryKey, stored: StoredValue, { corrupt }: ReadPlan): Found {
@@ -130,14 +115,21 @@ export class EntryReader {
   }
 }
 
-// An async function, since nothing says that what was caught is an Error.
-async function rejected(error: unknown): Promise<never> {
-  throw error;
+/** Tags of entries whose tokens decide and were not read yet. */
+function unknownTagsOf(entries: readonly Found[], known: TagTokens): ReadonlySet<string> {
+  const unknown = new Set<string>();
+  for (const entry of entries) {
+    if (entry.status !== "entry" || entry.header?.tags === undefined) continue;
+    const verdict = judgeTags(entry.header, known);
+    if (typeof verdict !== "string") for (const tag of verdict) unknown.add(tag);
+  }
+  return unknown;
 }
 
-/** A promise for each of many entries would be most of what reading them costs. */
-function isReady(found: readonly (Found | Promise<Found>)[]): found is Found[] {
-  return !found.some((each) => each instanceof Promise);
+/** An entry, or that one of its tags was invalidated. */
+function judged(found: Found, known: TagTokens): Found {
+  if (found.status !== "entry" || judgeTags(found.header, known) === "valid") return found;
+  return { status: "dead", seen: found.seen };
 }
 
 /** How an operation reads that gives errors to its caller. */

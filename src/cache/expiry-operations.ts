@@ -1,6 +1,8 @@
 import type { Milliseconds } from "../core/clock.ts";
 import { CacheUsageError } from "../core/errors.ts";
 import { describeValue } from "../core/settings.ts";
+import { COMMANDS_AT_ONCE } from "../stores/chunks.ts";
+import { writeInChunks } from "../stores/settle-writes.ts";
 import type { VersionOption } from "./cache-options.ts";
 import { type EntryKey, wholeKeys } from "./keys.ts";
 import { endsAtOnce, type Timeout } from "./timeouts.ts";
@@ -96,7 +98,15 @@ export abstract class ExpiryOperations extends ValueOperations {
   async #touch(entries: readonly EntryKey[], ttl: Milliseconds | null): Promise<readonly boolean[]> {
     const { store } = this.core;
     if (!endsAtOnce(ttl)) return store.touchMany(wholeKeys(entries), ttl, this.core.newDeadline());
-    return Promise.all(entries.map(async (entry) => (await this.core.deleteEntries([entry])) === 1));
+    const deadline = this.core.newDeadline();
+    this.core.loads.overrule(entries);
+    // Two commands each: the lease on an entry goes before it.
+    const counts = await writeInChunks(
+      entries,
+      ({ whole }) => store.deleteMany([whole], deadline),
+      COMMANDS_AT_ONCE / 2,
+    );
+    return counts.map((count) => count === 1);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
-import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { RedisQueueFullError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import type {
   CacheEntry,
   CacheStore,
@@ -24,6 +24,11 @@ export interface ForgivingStoreOptions {
   readonly pause: Milliseconds;
 }
 
+/** Whether an error says that the store cannot be reached. */
+export function isOutage(error: unknown): boolean {
+  return error instanceof StoreConnectionError && !(error instanceof RedisQueueFullError);
+}
+
 /** Most keys that are remembered for deletion. About 100 bytes each. */
 const MOST_OUTDATED = 10_000;
 
@@ -34,8 +39,8 @@ const MOST_OUTDATED = 10_000;
  * - What deletes throws all the same: to go on as if it had happened would leave a value that is known to be wrong.
  * - The keys of deletes and overwrites that failed are remembered. Until the store has deleted them they are misses for
  *   this process, and with the first call that gets through again they are deleted.
- * - After a failure the store is not asked for the time of one deadline, so that a page which reads many entries waits
- *   for one of them.
+ * - After a store could not be reached it is not asked for the time of one deadline, so that a page which reads many
+ *   entries waits for one of them. A command that the client did not take for its full queue says nothing of the store.
  */
 export class ForgivingStore implements CacheStore {
   readonly #store: CacheStore;
@@ -44,6 +49,7 @@ export class ForgivingStore implements CacheStore {
   readonly #pause: Milliseconds;
   readonly #outdated = new Set<string>();
   #pausedUntil: Milliseconds = Number.NEGATIVE_INFINITY;
+  #deletion: Promise<void> | undefined;
 
   constructor({ store, monitor, clock, pause }: ForgivingStoreOptions) {
     this.#store = store;
@@ -186,11 +192,17 @@ export class ForgivingStore implements CacheStore {
 
   #note(operation: string, error: unknown): void {
     if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
-    if (error instanceof StoreConnectionError) this.#pausedUntil = this.#clock.monotonic() + this.#pause;
+    if (isOutage(error)) this.#pausedUntil = this.#clock.monotonic() + this.#pause;
     this.#monitor.emit("storeError", { operation, error });
   }
 
-  async #deleteOutdated(deadline: Deadline): Promise<void> {
+  /** Once for all who come meanwhile. */
+  #deleteOutdated(deadline: Deadline): Promise<void> {
+    this.#deletion ??= this.#deleteRemembered(deadline).finally(() => void (this.#deletion = undefined));
+    return this.#deletion;
+  }
+
+  async #deleteRemembered(deadline: Deadline): Promise<void> {
     const keys = [...this.#outdated];
     await this.#store.deleteMany(keys, deadline);
     for (const key of keys) this.#outdated.delete(key);

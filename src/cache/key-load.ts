@@ -10,6 +10,7 @@ import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
 import type { EntryReader, Found } from "./entry-reader.ts";
 import { freshnessOf } from "./freshness.ts";
 import type { EntryKey } from "./keys.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { LoadPlan } from "./load-options.ts";
 import type { Flight } from "./single-flight.ts";
 import type { Tags } from "./tags.ts";
@@ -56,12 +57,20 @@ export interface Loaded {
   readonly isSkipped: boolean;
 }
 
+/** Whether what was loaded is to be stored. */
+export function isStorable({ value, ttl, isSkipped }: Loaded): boolean {
+  return value !== undefined && !isSkipped && !endsAtOnce(ttl);
+}
+
 /** How a load has ended. */
 export interface Finished {
   /** What the callers get, serialized. */
   readonly text: string | undefined;
-  /** Whether the entry was deleted or invalidated after the load had begun: who came later must not get it. */
-  readonly isOutdated: boolean;
+  /**
+   * Whether the entry was deleted, or invalidated by a tag, after the load had begun: who came later must not get it.
+   * `"if-invalidated"`: it was stored, so its tags decide.
+   */
+  readonly isOutdated: boolean | "if-invalidated";
 }
 
 /** The entry that a load is for. */
@@ -85,11 +94,18 @@ export class KeyLoad {
   #lease: Lease;
   /** Whether something lies under the key that cannot be compared with, and so not be replaced. */
   #isBlocked: boolean;
-  #renewal: NodeJS.Timeout | undefined;
+  readonly #keeper: LeaseKeeper;
 
   /** @param onFill Called when it is about to be stored. */
-  constructor(services: LoadServices, { key, found, flight }: KeyLoadSubject, plan: LoadPlan, onFill: () => void) {
+  constructor(
+    services: LoadServices,
+    { key, found, flight }: KeyLoadSubject,
+    plan: LoadPlan,
+    keeper: LeaseKeeper,
+    onFill: () => void,
+  ) {
     this.key = key;
+    this.#keeper = keeper;
     this.#onFill = onFill;
     this.#services = services;
     this.#plan = plan;
@@ -100,7 +116,8 @@ export class KeyLoad {
 
   /** Seeks to be the one, of all processes, who loads. */
   async acquire(patience: Patience): Promise<Acquired> {
-    const { store, leaseTtl, monitor, newDeadline } = this.#services;
+    const { store, monitor, newDeadline } = this.#services;
+    const { leaseTtl } = this.#keeper;
     if (leaseTtl === null) {
       if (this.#isBlocked) await this.#clearAway();
       return { status: "leased" };
@@ -109,7 +126,7 @@ export class KeyLoad {
       if (this.#isBlocked) await this.#clearAway();
       const result = await store.lease(this.#lease, leaseTtl, newDeadline());
       if (result.status === "leased") {
-        this.#keepLease(leaseTtl);
+        this.#keeper.add(this);
         return result;
       }
       if (result.status === "found") {
@@ -134,13 +151,13 @@ export class KeyLoad {
     const ttl = this.#jittered(loaded.ttl);
     const header = this.#headerOf(loaded, ttl, now);
     const { text, stored } = codec.write(loaded.value, loaded.path, header);
-    if (loaded.isSkipped || endsAtOnce(ttl)) {
+    if (!isStorable(loaded)) {
       await this.release();
       return { text, isOutdated: false };
     }
     const entry = { value: stored, ttl: ttl === null ? null : ttl + this.#grace };
-    const [newer, isInvalidated] = await Promise.all([this.#fill(entry), this.#isInvalidated(loaded.tags)]);
-    if (newer === "none") return { text, isOutdated: isInvalidated };
+    const newer = await this.#fill(entry);
+    if (newer === "none") return { text, isOutdated: "if-invalidated" };
     return { text: newer ?? text, isOutdated: newer === undefined };
   }
 
@@ -153,7 +170,7 @@ export class KeyLoad {
 
   /** Ends the renewal: the lease ends by itself. */
   stop(): void {
-    clearInterval(this.#renewal);
+    this.#keeper.delete(this);
   }
 
   get #grace(): Milliseconds {
@@ -186,6 +203,10 @@ export class KeyLoad {
     const result =
       leaseTtl === null ? await this.#fillUnleased(entry) : await store.fill(this.#lease, entry, newDeadline());
     if (result.status === "stored") return "none";
+    if (result.status === "unstored") {
+      monitor.emit("storeError", { operation: "fill", error: result.error });
+      return "none";
+    }
     monitor.emit("overruled", { key: this.key.given });
     return result.value === undefined ? undefined : this.#accept(result.value);
   }
@@ -200,14 +221,6 @@ export class KeyLoad {
       if (isStored) return { status: "stored" };
     }
     return { status: "overruled", value: await store.get(key, newDeadline()) };
-  }
-
-  /** Whether a tag was invalidated after the load began: then the entry is dead, and so is what others wait for. */
-  async #isInvalidated(tokens: EntryHeader["tags"]): Promise<boolean> {
-    if (tokens === undefined) return false;
-    const { tags, newDeadline, isStoreAway } = this.#services;
-    const now = await tags.read(Object.keys(tokens), this.#plan.version, newDeadline());
-    return !isStoreAway() && Object.entries(tokens).some(([tag, token]) => now.get(tag) !== token);
   }
 
   /** What is under the key now: of use to those who wait, or what is to be replaced. */
@@ -227,12 +240,8 @@ export class KeyLoad {
     this.#isBlocked = false;
   }
 
-  #keepLease(leaseTtl: Milliseconds): void {
-    this.#renewal = setInterval(() => void this.#renew(leaseTtl), leaseTtl / 3);
-    this.#renewal.unref();
-  }
-
-  async #renew(leaseTtl: Milliseconds): Promise<void> {
+  /** Lets the lease last for longer. */
+  async renew(leaseTtl: Milliseconds): Promise<void> {
     const { store, monitor, newDeadline } = this.#services;
     try {
       if (!(await store.renew(this.#lease, leaseTtl, newDeadline()))) this.stop();

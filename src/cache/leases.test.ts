@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 
 import { anyDeadline, gate, openCache, turn } from "../../test/support/cache-harness.ts";
+import type { Duration } from "../core/durations.ts";
 
 /** Waits, in real time, until something is so. */
 const until = (check: () => unknown) => vi.waitUntil(check, { timeout: 2000, interval: 5 });
@@ -152,5 +153,55 @@ describe("two processes that miss the same key", () => {
     open("old");
     expect(await old).toBe("old");
     expect(await cache.has("l")).toBe(false);
+  });
+});
+
+describe("the leases of a call of many keys", () => {
+  const COUNT = 20_000;
+  const keys = Array.from({ length: COUNT }, (_, index) => `key${index}`);
+
+  /** A cache on a store that takes some time for each hundred leases, and counts what was stored. */
+  function openBusy(took: number, lease: Duration) {
+    let leases = 0;
+    let stored = 0;
+    const pass = async (): Promise<void> => {
+      if (++leases % 100 > 0) return;
+      harness.clock.advance(took);
+      await vi.advanceTimersByTimeAsync(took);
+    };
+    const harness = openCache({
+      lease,
+      override: (store) => ({
+        lease: async (...args) => {
+          await pass();
+          return store.lease(...args);
+        },
+        renew: async (...args) => {
+          await pass();
+          return store.renew(...args);
+        },
+        fill: async (...args) => {
+          const result = await store.fill(...args);
+          if (result.status === "stored") stored++;
+          return result;
+        },
+      }),
+    });
+    return { ...harness, stored: () => stored };
+  }
+
+  test.each([
+    { took: 50, lease: "5s" },
+    { took: 10, lease: "1s" },
+  ] as const)("outlive its steps on a store that takes $took ms for a hundred: $lease", async ({ took, lease }) => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    try {
+      const { cache, stored } = openBusy(took, lease);
+      const found = await cache.getOrSetMany(keys, async (missing) => new Map(missing.map((key) => [key, 1])));
+      expect(found.size).toBe(COUNT);
+      expect(stored()).toBe(COUNT);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

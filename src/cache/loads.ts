@@ -1,17 +1,14 @@
 import type { Milliseconds } from "../core/clock.ts";
 import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { Slots } from "../core/slots.ts";
 import { settleWithin } from "../core/timers.ts";
+import { chunksOf, COMMANDS_AT_ONCE } from "../stores/chunks.ts";
 import type { Found, FoundEntry } from "./entry-reader.ts";
+import { isOutage } from "./forgiving-store.ts";
 import { freshnessOf } from "./freshness.ts";
-import {
-  type Finished,
-  KeyLoad,
-  type KeyLoadSubject,
-  type Loaded,
-  type LoadServices,
-  type Patience,
-} from "./key-load.ts";
+import { isStorable, KeyLoad, type KeyLoadSubject, type Loaded, type LoadServices, type Patience } from "./key-load.ts";
 import type { EntryKey } from "./keys.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
 import type { LoadContext, Loader, LoadPlan } from "./load-options.ts";
 import { LoaderFailure, type LoaderResult, runLoader } from "./loader-run.ts";
 import { type Flight, SingleFlight } from "./single-flight.ts";
@@ -20,7 +17,14 @@ import { type Flight, SingleFlight } from "./single-flight.ts";
 export type ManyLoader = (keys: readonly string[], context: LoadContext) => Promise<ReadonlyMap<string, unknown>>;
 
 /** How a flight has ended: with a value, or because another process is loading. */
-type Landing = ({ readonly status: "loaded" } & Finished) | { readonly status: "busy" };
+type Landing =
+  | { readonly status: "loaded"; readonly text: string | undefined; readonly isOutdated: boolean }
+  | { readonly status: "busy" };
+
+/** Runs a task when its turn has come. */
+type InTurn = <Result>(task: () => Promise<Result>) => Promise<Result>;
+
+const atOnce: InTurn = (task) => task();
 
 /** A key whose entry is to be loaded, and what a read has found there. */
 interface Wanted {
@@ -66,10 +70,12 @@ export class Loads {
     });
     this.#refresh(due, plan, load);
     const begun = this.#begin(missing, plan, load, "leave");
+    const slots = new Slots(COMMANDS_AT_ONCE);
+    const inTurn: InTurn = (task) => slots.run(task);
     const loaded = missing.map((wanted) => {
       const { given: name } = wanted.key;
       const own = { ...wanted, flight: begun.get(wanted.key) };
-      return this.#wait(own, plan, async (context) => (await load([name], context)).get(name));
+      return this.#wait(own, plan, async (context) => (await load([name], context)).get(name), inTurn);
     });
     const waiting = loaded[Symbol.iterator]();
     return Promise.all(given.map((gift) => (gift === undefined ? waiting.next().value : gift.value)));
@@ -98,15 +104,15 @@ export class Loads {
   }
 
   /** Waits for a load. Where the old entry may be given instead, for no longer than it has to. */
-  async #wait(wanted: Wanted, plan: LoadPlan, load: Loader<unknown>): Promise<unknown> {
+  async #wait(wanted: Wanted, plan: LoadPlan, load: Loader<unknown>, inTurn = atOnce): Promise<unknown> {
     const { key, spare } = wanted;
-    if (spare === undefined) return this.#parse(await this.#land(wanted, plan, load), key);
+    if (spare === undefined) return this.#parse(await this.#land(wanted, plan, load, inTurn), key);
     try {
       const { isOwn, landing } = this.#join(wanted, plan, load, "leave");
       const landed = await withinSoftTimeout(landing, plan.rules.softTimeout);
       if (landed?.status === "loaded") {
         const isUsable = isOwn || !landed.isOutdated;
-        return this.#parse(isUsable ? landed.text : await this.#land(wanted, plan, load), key);
+        return this.#parse(isUsable ? landed.text : await this.#land(wanted, plan, load, inTurn), key);
       }
     } catch (error) {
       if (!(error instanceof LoaderFailure)) throw error;
@@ -115,15 +121,32 @@ export class Loads {
     return spare.value;
   }
 
-  /** The value that is loaded, serialized, whoever loads it. */
-  async #land(wanted: Wanted, plan: LoadPlan, load: Loader<unknown>): Promise<string | undefined> {
-    for (;;) {
-      const { isOwn, landing } = this.#join(wanted, plan, load, "wait");
-      const landed = await landing.catch(throwCause);
-      // A load that began in the background does not wait for another process, but who has joined it has to. And who has
-      // joined one that was overruled by a delete may have come after that.
-      if (landed.status === "loaded" && (isOwn || !landed.isOutdated)) return landed.text;
-    }
+  /**
+   * The value that is loaded, serialized, whoever loads it.
+   *
+   * @param inTurn Bounds how many keys of one call ask the store again and again while another process loads them.
+   */
+  async #land(wanted: Wanted, plan: LoadPlan, load: Loader<unknown>, inTurn: InTurn): Promise<string | undefined> {
+    const landed = await this.#landOnce(wanted, plan, load);
+    if (landed !== undefined) return landed.text;
+    return inTurn(async () => {
+      for (;;) {
+        const again = await this.#landOnce(wanted, plan, load);
+        if (again !== undefined) return again.text;
+      }
+    });
+  }
+
+  async #landOnce(
+    wanted: Wanted,
+    plan: LoadPlan,
+    load: Loader<unknown>,
+  ): Promise<{ readonly text: string | undefined } | undefined> {
+    const { isOwn, landing } = this.#join(wanted, plan, load, "wait");
+    const landed = await landing.catch(throwCause);
+    // A load that began in the background does not wait for another process, but who has joined it has to. And who has
+    // joined one that was overruled by a delete may have come after that.
+    return landed.status === "loaded" && (isOwn || !landed.isOutdated) ? landed : undefined;
   }
 
   /** Joins the load of a key, or begins it. */
@@ -173,21 +196,23 @@ export class Loads {
     patience: Patience,
   ): Promise<Map<string, Landing>> {
     const landings = new Map<string, Landing>();
+    const keeper = new LeaseKeeper(this.#services.leaseTtl, begun.length, this.#services.clock);
     const loads = begun.map((each) => {
       const onFill = (): void => this.#flights.seal(each.key.whole, each.flight);
-      return new KeyLoad(this.#services, each, plan, onFill);
+      return new KeyLoad(this.#services, each, plan, keeper, onFill);
     });
     const own: KeyLoad[] = [];
-    const acquired = await Promise.allSettled(loads.map((each) => each.acquire(patience)));
-    for (const [index, each] of loads.entries()) {
-      const result = acquired[index];
-      if (result?.status !== "fulfilled") continue;
-      if (result.value.status === "leased") own.push(each);
-      else if (result.value.status === "busy") landings.set(each.key.whole, result.value);
-      else landings.set(each.key.whole, { ...result.value, isOutdated: false });
-    }
-    const failed = acquired.find((result) => result.status === "rejected");
-    if (failed !== undefined) {
+    for (const chunk of chunksOf(loads, COMMANDS_AT_ONCE)) {
+      const acquired = await Promise.allSettled(chunk.map((each) => each.acquire(patience)));
+      for (const [index, each] of chunk.entries()) {
+        const result = acquired[index];
+        if (result?.status !== "fulfilled") continue;
+        if (result.value.status === "leased") own.push(each);
+        else if (result.value.status === "busy") landings.set(each.key.whole, result.value);
+        else landings.set(each.key.whole, { ...result.value, isOutdated: false });
+      }
+      const failed = acquired.find((result) => result.status === "rejected");
+      if (failed === undefined) continue;
       await this.#giveUp(own, begun, failed.reason);
       throw failed.reason;
     }
@@ -208,11 +233,10 @@ export class Loads {
       const tokens = await tags.ensure(plan.tags, plan.version, ttl, newDeadline());
       const { value, ...result } = await this.#run(own, begun, plan, load);
       const values = value as ReadonlyMap<string, unknown>;
-      const finishing = own.map(async (each) => {
-        const finished = await each.finish(toLoaded(values, each.key, result, plan, tokens));
-        landings.set(each.key.whole, { status: "loaded", ...finished });
-      });
-      await Promise.all(finishing);
+      for (const chunk of chunksOf(own, COMMANDS_AT_ONCE)) {
+        const loaded = chunk.map((each) => [each, toLoaded(values, each.key, result, plan, tokens)] as const);
+        await this.#finish(loaded, plan, tokens, landings);
+      }
     } catch (error) {
       // What the loader gave could not be stored: in the background only the event tells of it.
       if (!(error instanceof LoaderFailure) && !isStoreError(error)) {
@@ -221,6 +245,34 @@ export class Loads {
       await this.#giveUp(own, begun, error);
       throw error;
     }
+  }
+
+  async #finish(
+    loaded: readonly (readonly [KeyLoad, Loaded])[],
+    plan: LoadPlan,
+    tokens: Loaded["tags"],
+    landings: Map<string, Landing>,
+  ): Promise<void> {
+    const finishing = Promise.allSettled(loaded.map(([each, value]) => each.finish(value)));
+    // After the fills have begun: from then on nobody joins who might have come after an invalidation.
+    const isRead = tokens !== undefined && loaded.some(([, value]) => isStorable(value));
+    const [results, isInvalidated] = await Promise.all([finishing, isRead && this.#isInvalidated(tokens, plan)]);
+    for (const [index, [{ key }]] of loaded.entries()) {
+      const result = results[index];
+      if (result?.status !== "fulfilled") continue;
+      const { text, isOutdated } = result.value;
+      const isOver = isOutdated === "if-invalidated" ? isInvalidated : isOutdated;
+      landings.set(key.whole, { status: "loaded", text, isOutdated: isOver });
+    }
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Whether a tag was invalidated after the load began: then the entry is dead, and so is what others wait for. */
+  async #isInvalidated(tokens: NonNullable<Loaded["tags"]>, plan: LoadPlan): Promise<boolean> {
+    const { tags, newDeadline, isStoreAway } = this.#services;
+    const now = await tags.read(Object.keys(tokens), plan.version, newDeadline());
+    return !isStoreAway() && Object.entries(tokens).some(([tag, token]) => now.get(tag) !== token);
   }
 
   #run(
@@ -243,12 +295,13 @@ export class Loads {
   async #giveUp(own: readonly KeyLoad[], begun: readonly KeyLoadSubject[], error: unknown): Promise<void> {
     for (const each of own) each.stop();
     // A store that cannot be reached would only let the callers wait for longer. The lease ends by itself.
-    if (error instanceof StoreConnectionError) return;
-    const isCovered = (each: KeyLoad): boolean =>
-      begun.some(({ key, found }) => key === each.key && found.status === "entry");
-    const released = own.filter((each) => !(error instanceof LoaderFailure && isCovered(each)));
-    const results = await Promise.allSettled(released.map((each) => each.release()));
-    for (const result of results) if (result.status === "rejected") tellStoreError(result.reason, this.#services);
+    if (isOutage(error)) return;
+    const covered = new Set(begun.filter(({ found }) => found.status === "entry").map(({ key }) => key));
+    const released = own.filter(({ key }) => !(error instanceof LoaderFailure && covered.has(key)));
+    for (const chunk of chunksOf(released, COMMANDS_AT_ONCE)) {
+      const results = await Promise.allSettled(chunk.map((each) => each.release()));
+      for (const result of results) if (result.status === "rejected") tellStoreError(result.reason, this.#services);
+    }
   }
 
   #parse(text: string | undefined, key: EntryKey): unknown {

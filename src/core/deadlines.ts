@@ -8,7 +8,7 @@ export class Deadline {
   /** What was allowed in all, for messages. */
   readonly total: Milliseconds;
   readonly #clock: Clock;
-  readonly #end: Milliseconds;
+  #end: Milliseconds;
 
   constructor(total: Milliseconds, clock: Clock = systemClock) {
     this.total = total;
@@ -19,6 +19,11 @@ export class Deadline {
   /** What is left; 0 when it has passed. */
   get remaining(): Milliseconds {
     return Math.max(0, this.#end - this.#clock.monotonic());
+  }
+
+  /** Begins again with all of its time: what has passed was not the store's. */
+  restart(): void {
+    this.#end = this.#clock.monotonic() + this.total;
   }
 
   get hasPassed(): boolean {

@@ -101,6 +101,13 @@ nameError(StoreServiceError, "StoreServiceError");
 export class RedisConnectionError extends StoreConnectionError {}
 nameError(RedisConnectionError, "RedisConnectionError");
 
+/**
+ * A command was not taken, since this process has as many under way on the connection as its client keeps: 5000, where
+ * Sojourn has made the client. `outcome` is `"not-sent"`. It says nothing of the server.
+ */
+export class RedisQueueFullError extends RedisConnectionError {}
+nameError(RedisQueueFullError, "RedisQueueFullError");
+
 /** {@link StoreServiceError} of the Redis engines. `cause` is the client's error with the server's reply. */
 export class RedisServiceError extends StoreServiceError {}
 nameError(RedisServiceError, "RedisServiceError");

@@ -125,11 +125,13 @@ it("timers of Node are used elsewhere only for spans that are constants, or boun
     .filter((name) => name.endsWith(".ts") && !/\.test(-d)?\.ts$/.test(name))
     .filter((name) => NODE_TIMER.test(readFileSync(new URL(name, folder), "utf8")));
   expect(files.toSorted()).toEqual([
-    // The renewal and the pauses of a lease: at most LONGEST_LEASE.
+    // The pauses and the renewal of a lease: at most LONGEST_LEASE.
     "cache/key-load.ts",
+    "cache/lease-keeper.ts",
     "core/timers.ts",
-    // The gap between two attempts on a cluster.
-    "redis/clients/node-redis-cluster.ts",
+    // The gaps between questions to two servers, and to sentinels.
+    "redis/clients/ask-in-turn.ts",
+    "redis/clients/node-redis-sentinel.ts",
     // Its tick.
     "redis/deadline-sweep.ts",
     // Pauses between attempts to lock.

@@ -1,13 +1,21 @@
 import { type Clock, type Milliseconds, systemClock } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { startTimer, type Timer } from "../core/timers.ts";
-import type { RedisArgument, RedisDriverFactory, RedisReply, ReplyForm, ReplyString } from "./commands.ts";
+import {
+  NOWHERE,
+  type RedisArgument,
+  type RedisDriverFactory,
+  type RedisReply,
+  type ReplyForm,
+  type ReplyString,
+} from "./commands.ts";
 import { RedisConnector } from "./connector.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
 import { closedError, deadlineError } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { RedisNode } from "./node.ts";
-import { OutstandingCommand, type Request } from "./outstanding-command.ts";
+import { type Dispatcher, OutstandingCommand, type Patience, type Request } from "./outstanding-command.ts";
+import type { WaitFor } from "./replication.ts";
 import type { RedisScript } from "./script.ts";
 
 /** Options of {@link RedisConnection}. */
@@ -21,8 +29,18 @@ export interface RedisConnectionOptions {
   readonly stallTimeout: Milliseconds;
   /** Whether the link leads to a cluster. @defaultValue `false` */
   readonly isCluster?: boolean;
+  /** Whether it is a client of the application. @defaultValue `false` */
+  readonly isGiven?: boolean;
+  /** What is waited for behind each command. @defaultValue nothing */
+  readonly waitFor?: WaitFor | undefined;
   readonly clock?: Clock;
 }
+
+/**
+ * For how long a link is kept that says that it leads to the wrong server, since it was opened: the server may go on saying
+ * so, and a link for each command would be more than it can bear.
+ */
+const LEAST_AGE: Milliseconds = 250;
 
 /**
  * A named connection to a Redis server or cluster, over one link that is opened when a command first needs it.
@@ -30,7 +48,11 @@ export interface RedisConnectionOptions {
  * - Every command ends by its deadline, whether it waits for a link, waits to be written or waits for its answer.
  * - A lost link is not reopened until a command needs one. Commands that need it share one attempt; when that fails,
  *   all of them fail at once with `outcome: "not-sent"`, but those that had joined it late share one more.
- * - A command is sent at most once. What was outstanding on a lost link fails with `outcome: "unknown"`.
+ * - A command is executed at most once. What was outstanding on a lost link fails with `outcome: "unknown"`. What the server
+ *   has refused without executing it, since it is the wrong server or busy with a slot, is sent again within its deadline.
+ * - A link to a server that says that it is the wrong one (`READONLY`, `LOADING`, `NOAUTH` and the like) is given up; on a
+ *   cluster, that node's connection is, and the slots are read again.
+ * - The client library is loaded outside of any deadline: one that has begun meanwhile begins again then.
  * - Nothing runs while nothing is outstanding. An open link keeps the process alive; {@link close} ends it.
  */
 export class RedisConnection {
@@ -38,22 +60,57 @@ export class RedisConnection {
   readonly name: string;
   /** Whether the link leads to a cluster, where the keys of one command have to lie in one slot. */
   readonly isCluster: boolean;
+  /** Whether it is a client of the application. */
+  readonly isGiven: boolean;
+  readonly #options: RedisConnectionOptions;
   readonly #stallTimeout: Milliseconds;
   readonly #clock: Clock;
   readonly #connector: RedisConnector;
+  readonly #driver: RedisDriverFactory;
   readonly #sweep: DeadlineSweep = new DeadlineSweep(() => this.#watchForStall());
+  readonly #dispatcher: Dispatcher = {
+    sweep: this.#sweep,
+    dispatch: (command) => this.#dispatch(command),
+    distrust: (link, node, code) => this.#distrust(link, node, code),
+  };
   #link: RedisLink | undefined;
   /** Links that were given up while nodes of them still owed answers. */
   readonly #retired = new Map<RedisLink, Timer>();
+  /** Connections for writes that wait. */
+  readonly #waiting: RedisConnection[] = [];
   #isClosed = false;
+  #isLoaded: boolean;
+  #loading: Promise<void> | undefined;
+  /** The same, where commands wait for it. */
+  #awaited: Promise<void> | undefined;
 
   constructor(options: RedisConnectionOptions) {
     const { name, driver, connectTimeout, stallTimeout, isCluster = false, clock = systemClock } = options;
     this.name = name;
     this.isCluster = isCluster;
+    this.isGiven = options.isGiven ?? false;
+    this.#options = options;
     this.#stallTimeout = stallTimeout;
     this.#clock = clock;
+    this.#driver = driver;
+    this.#isLoaded = driver.load === undefined;
     this.#connector = new RedisConnector({ driver, connectTimeout, clock });
+  }
+
+  /** Begins to load the client library. Should that fail, the first command tells. */
+  prepare(): void {
+    if (!this.#isLoaded) void this.#load();
+  }
+
+  /**
+   * Makes another connection to the same server, on which each command counts as done when enough replicas have it. What waits
+   * holds up all that is sent behind it, so reads and other writes are not for this one. It is closed with this one.
+   */
+  waitingFor(waitFor: WaitFor): RedisConnection {
+    const connection = new RedisConnection({ ...this.#options, waitFor });
+    this.#waiting.push(connection);
+    connection.prepare();
+    return connection;
   }
 
   /**
@@ -62,6 +119,7 @@ export class RedisConnection {
    * @param args The command's name and its arguments.
    * @param key The key that decides which node of a cluster is asked.
    * @param form Whether the strings of the reply are wanted as texts or as bytes.
+   * @param patience How long it waits while the slot of its keys is on its way to another node.
    * @throws {RedisConnectionError} No link, a lost link, or no answer before the deadline.
    * @throws {RedisServiceError} Redis answered with an error.
    * @throws {ImproperlyConfigured} The client library is not installed.
@@ -71,8 +129,10 @@ export class RedisConnection {
     deadline: Deadline,
     key?: string,
     form?: Form,
+    patience?: Patience,
   ): Promise<RedisReply<ReplyString<Form>>> {
-    return this.#issue({ command: args[0], connection: this.name, key, argsFor: () => args, form, deadline });
+    const request = { command: args[0], connection: this.name, key, argsFor: () => args, form, deadline, patience };
+    return this.#issue({ ...request, waitFor: this.#options.waitFor });
   }
 
   /** Runs a script, as {@link command} sends a command. The first of the keys decides the node. */
@@ -82,15 +142,18 @@ export class RedisConnection {
     args: readonly RedisArgument[],
     deadline: Deadline,
     form?: Form,
+    patience?: Patience,
   ): Promise<RedisReply<ReplyString<Form>>> {
     const argsFor = (node: RedisNode): readonly RedisArgument[] => node.scriptArgs(script, keys, args);
     const command = `script ${script.name}`;
-    return this.#issue({ command, connection: this.name, key: keys[0], argsFor, form, script, deadline });
+    const request = { command, connection: this.name, key: keys[0], argsFor, form, script, deadline, patience };
+    return this.#issue({ ...request, waitFor: this.#options.waitFor });
   }
 
   /**
    * Walks through the keys of all nodes, page by page, with SCAN. A page may be empty, and a key may come twice. Of a
-   * cluster, the nodes are those of the moment when the walk begins; keys that move meanwhile may be missed.
+   * cluster, the nodes are those of the moment when the walk begins; keys that move meanwhile may be missed. While the
+   * caller works on a page, the next one is on its way.
    *
    * @param pattern As for SCAN … MATCH.
    * @param count How many keys a node looks at for one page.
@@ -104,23 +167,32 @@ export class RedisConnection {
   ): AsyncGenerator<readonly string[], void, undefined> {
     let nodes: readonly string[] | undefined;
     for (let at = 0; nodes === undefined || at < nodes.length; at++) {
-      const chooseNode = (link: RedisLink): string => (nodes ??= link.nodes)[at] ?? "";
-      let cursor = "0";
-      do {
+      const chooseNode = (link: RedisLink): string => {
+        const node = (nodes ??= link.nodes)[at] ?? NOWHERE;
+        return link.nodes.includes(node) ? node : NOWHERE;
+      };
+      const read = async (cursor: string): Promise<[string, readonly string[]]> => {
         const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
         const request = { command: "SCAN", connection: this.name, key: undefined, chooseNode, argsFor: () => args };
         const reply = await this.#issue({ ...request, form: "text" as const, deadline: pageDeadline() });
-        const [next, keys] = reply as [string, string[]];
-        cursor = next;
+        return reply as [string, string[]];
+      };
+      let page: Promise<[string, readonly string[]]> | undefined = read("0");
+      while (page !== undefined) {
+        const [cursor, keys]: [string, readonly string[]] = await page;
+        page = cursor === "0" ? undefined : read(cursor);
+        // The caller may have enough before it comes.
+        page?.catch(() => {});
         yield keys;
-      } while (cursor !== "0");
+      }
     }
   }
 
   /** Lets outstanding commands end, each within its deadline, then closes the link. Later commands are refused. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#sweep.drained();
+    await this.#awaited;
+    await Promise.all([this.#sweep.drained(), ...this.#waiting.map((each) => each.close())]);
     this.#connector.close();
     this.#link?.destroy();
     this.#link = undefined;
@@ -129,11 +201,31 @@ export class RedisConnection {
 
   #issue<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
     if (this.#isClosed) return Promise.reject(closedError(request));
+    return this.#isLoaded ? this.#send(request) : this.#sendOnceLoaded(request);
+  }
+
+  async #sendOnceLoaded<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
+    this.#awaited = this.#load();
+    await this.#awaited;
+    request.deadline.restart();
+    return this.#send(request);
+  }
+
+  /** It never rejects: to make a driver fails with the same error. */
+  #load(): Promise<void> {
+    this.#loading ??= (async () => {
+      this.#isLoaded = await succeeds(this.#driver.load?.());
+      this.#loading = undefined;
+    })();
+    return this.#loading;
+  }
+
+  #send<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
     if (request.deadline.hasPassed) return Promise.reject(deadlineError(request, request.deadline, "not-sent"));
     return new Promise((resolve, reject) => {
       // The driver answers in the form that it is asked for.
       const settle = resolve as (reply: RedisReply<string | Buffer>) => void;
-      this.#dispatch(new OutstandingCommand(request, this.#sweep, settle, reject));
+      this.#dispatch(new OutstandingCommand(request, this.#dispatcher, settle, reject));
     });
   }
 
@@ -160,10 +252,20 @@ export class RedisConnection {
     return undefined;
   }
 
+  #distrust(link: RedisLink, node: string, code: string): void {
+    if (link !== this.#link || link.distrust(node, code) || link.age < LEAST_AGE) return;
+    this.#link = undefined;
+    this.#retire(link);
+  }
+
+  /** Ends a link when what is outstanding on it has been answered, or is not going to be. */
   #retire(link: RedisLink): void {
-    if (!link.owesAnswers) return link.destroy();
-    const timer = startTimer(this.#stallTimeout, () => this.#destroy(link));
-    this.#retired.set(link, timer);
+    this.#retired.delete(link);
+    if (!link.owesAnswers || link.isSuspect) return link.destroy();
+    this.#retired.set(
+      link,
+      startTimer(this.#stallTimeout, () => this.#retire(link)),
+    );
   }
 
   #destroy(retired: RedisLink): void {
@@ -176,4 +278,8 @@ export class RedisConnection {
     this.#link?.severStalled(this.#stallTimeout);
     return this.#link?.isSuspect ?? false;
   }
+}
+
+async function succeeds(task: Promise<void> | undefined): Promise<boolean> {
+  return (await Promise.allSettled([task])).every(({ status }) => status === "fulfilled");
 }

@@ -20,7 +20,7 @@ export interface RedisConnectorOptions {
 }
 
 /** How far the beginnings of two attempts are apart, if the first one failed. */
-const ATTEMPT_GAP: Milliseconds = 50;
+export const ATTEMPT_GAP: Milliseconds = 50;
 
 /** Opens links: one attempt at a time, on demand, and not in quick succession to a server that refuses them. */
 export class RedisConnector {

@@ -1,35 +1,59 @@
 import type { Deadline } from "../core/deadlines.ts";
-import { type Outcome, RedisConnectionError, RedisServiceError } from "../core/errors.ts";
+import { type Outcome, RedisConnectionError, RedisQueueFullError, RedisServiceError } from "../core/errors.ts";
 import type { DriverFailure } from "./commands.ts";
+import { denialOf } from "./denials.ts";
+import type { RedisScript } from "./script.ts";
 
 /** A command in messages: its own name and its connection's. Never keys or arguments, which are secrets. */
 export interface CommandLabel {
   readonly command: string;
   readonly connection: string;
+  readonly script?: RedisScript;
 }
 
 /** No link could be opened for a command, which therefore was not sent. */
 export function connectError(label: CommandLabel, failure: DriverFailure): RedisConnectionError | RedisServiceError {
   if (failure.kind === "reply") return serviceError(label, failure.cause, "not-sent");
   return new RedisConnectionError(
-    `${prefix(label)} no connection could be opened (${describeCause(failure.cause)}), so ${label.command} was not ` +
-      `sent. Check that the server runs and that redis.${label.connection} points to it.`,
+    `${prefixOf(label)} no connection could be opened (${describeCause(failure.cause)}), so ${label.command} was not ` +
+      `sent. ${adviceOnOpening(label, failure.cause)}`,
     { outcome: "not-sent", cause: failure.cause },
   );
 }
 
+/** Codes of Node for a certificate that was refused. Source: Node documentation, "X509 certificate error codes". */
+const CERTIFICATE_CODE = /^ERR_TLS_CERT|CERT|^SELF_SIGNED|^UNABLE_TO_(GET|VERIFY)/;
+
+function adviceOnOpening({ connection }: CommandLabel, cause: unknown): string {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+  if (typeof code !== "string" || !CERTIFICATE_CODE.test(code)) {
+    return `Check that the server runs and that redis.${connection} points to it.`;
+  }
+  return `Its certificate was refused. Check \`ca\` and \`servername\` of redis.${connection}.tls.`;
+}
+
 /** A command was handed to the client, and failed. */
 export function commandError(label: CommandLabel, failure: DriverFailure): RedisConnectionError | RedisServiceError {
+  if (failure.atOpening === true) return connectError(label, failure);
   if (failure.kind === "reply") return serviceError(label, failure.cause);
+  if (failure.kind === "full") return queueFullError(label, failure.cause);
   if (failure.kind === "refused") {
     const message = `the client did not take ${label.command} (${describeCause(failure.cause)}). Nothing was sent.`;
-    return new RedisConnectionError(`${prefix(label)} ${message}`, { outcome: "not-sent", cause: failure.cause });
+    return new RedisConnectionError(`${prefixOf(label)} ${message}`, { outcome: "not-sent", cause: failure.cause });
   }
   return new RedisConnectionError(
-    `${prefix(label)} the connection was lost before ${label.command} was answered (${describeCause(failure.cause)}). ` +
+    `${prefixOf(label)} the connection was lost before ${label.command} was answered (${describeCause(failure.cause)}). ` +
       "It may or may not have been executed.",
     { outcome: "unknown", cause: failure.cause },
   );
+}
+
+/** This process has too many commands under way. */
+function queueFullError(label: CommandLabel, cause: unknown): RedisQueueFullError {
+  const message =
+    `${label.command} was not sent, for this process has as many commands under way as the client takes ` +
+    `(${describeCause(cause)}). Do less at once, or use another connection for it; the server may be well.`;
+  return new RedisQueueFullError(`${prefixOf(label)} ${message}`, { outcome: "not-sent", cause });
 }
 
 /** The deadline passed before an answer came. */
@@ -39,12 +63,12 @@ export function deadlineError(label: CommandLabel, deadline: Deadline, outcome: 
     outcome === "not-sent"
       ? `${label.command} could not be sent ${within}.`
       : `${label.command} was not answered ${within}. It may or may not have been executed.`;
-  return new RedisConnectionError(`${prefix(label)} ${what} Check the server's load and the network.`, { outcome });
+  return new RedisConnectionError(`${prefixOf(label)} ${what} Check the server's load and the network.`, { outcome });
 }
 
 /** A command was issued after `close()`. */
 export function closedError(label: CommandLabel): RedisConnectionError {
-  const message = `${prefix(label)} it has been closed, so ${label.command} was not sent.`;
+  const message = `${prefixOf(label)} it has been closed, so ${label.command} was not sent.`;
   return new RedisConnectionError(message, { outcome: "not-sent" });
 }
 
@@ -79,18 +103,49 @@ const REFUSALS: Readonly<Record<string, string>> = {
 
 function serviceError(label: CommandLabel, cause: unknown, known?: Outcome): RedisServiceError {
   const reply = cause instanceof Error ? cause.message : "";
-  const code = replyCode(reply);
+  const denial = denialOf(reply, label.script);
+  const code = denial === undefined ? replyCode(reply) : "NOPERM";
   const isRefusal = Object.hasOwn(REFUSALS, code);
-  const advice = isRefusal ? REFUSALS[code] : "See `cause` for the server's words.";
-  return new RedisServiceError(`${prefix(label)} Redis answered ${label.command} with ${code}. ${advice}`, {
-    outcome: known ?? (isRefusal ? "not-sent" : "unknown"),
+  const advice = denial?.advice ?? (isRefusal ? REFUSALS[code] : "See `cause` for the server's words.");
+  return new RedisServiceError(`${prefixOf(label)} Redis answered ${label.command} with ${code}. ${advice}`, {
+    outcome: known ?? denial?.outcome ?? (isRefusal ? "not-sent" : "unknown"),
     cause: withoutArguments(cause, reply),
   });
 }
 
-/** First word of an error reply, by which Redis tells its errors apart. */
+/**
+ * First word of an error reply, by which Redis tells its errors apart. What failed inside a script has it further on:
+ * before Redis 7 in `ERR Error running script (call to f_…): @user_script:1: -READONLY You can't …`.
+ */
 export function replyCode(reply: string): string {
-  return /^[A-Z][A-Z0-9_]*(?= |$)/.exec(reply)?.[0] ?? "ERR";
+  const code = /^[A-Z][A-Z0-9_]*(?= |$)/.exec(reply)?.[0] ?? "ERR";
+  return code === "ERR" ? (/^ERR Error running script .*?: -([A-Z][A-Z0-9_]*) /.exec(reply)?.[1] ?? code) : code;
+}
+
+/**
+ * - `"elsewhere"`: the server is not, or not now, the one that executes commands; another one may be.
+ * - `"later"`: the server is the right one, but cannot execute the command for a moment.
+ */
+export type News = "elsewhere" | "later";
+
+const NEWS: Readonly<Record<string, News>> = {
+  CLUSTERDOWN: "elsewhere",
+  LOADING: "elsewhere",
+  MASTERDOWN: "elsewhere",
+  NOAUTH: "elsewhere",
+  READONLY: "elsewhere",
+  TRYAGAIN: "later",
+  WRONGPASS: "elsewhere",
+};
+
+/** What the code of an error reply says of the way to the data. None of these commands was executed. */
+export function newsOf(code: string): News | undefined {
+  return Object.hasOwn(NEWS, code) ? NEWS[code] : undefined;
+}
+
+/** Code of an error reply; `undefined` for a failure of another kind. */
+export function replyCodeOf({ kind, cause, atOpening }: DriverFailure): string | undefined {
+  return kind === "reply" && atOpening !== true && cause instanceof Error ? replyCode(cause.message) : undefined;
 }
 
 // "ERR unknown command 'EVALSHA', with args beginning with: …" (a renamed command) goes on with the session key.
@@ -100,7 +155,7 @@ function withoutArguments(cause: unknown, reply: string): unknown {
   return QUOTED_ARGUMENTS.test(reply) ? new Error(reply.replace(QUOTED_ARGUMENTS, "")) : cause;
 }
 
-function prefix(label: CommandLabel): string {
+export function prefixOf(label: CommandLabel): string {
   return `Redis connection "${label.connection}":`;
 }
 

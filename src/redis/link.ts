@@ -1,5 +1,5 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
-import type { RedisDriver } from "./commands.ts";
+import type { DriverFailure, RedisDriver, Redirection } from "./commands.ts";
 import { RedisNode } from "./node.ts";
 
 /** An open link to Redis: to one server, or to the nodes of a cluster. */
@@ -7,16 +7,22 @@ export class RedisLink {
   readonly #driver: RedisDriver;
   readonly #clock: Clock;
   readonly #nodes = new Map<string, RedisNode>();
-  #hasStalled = false;
+  readonly #openedAt: Milliseconds;
 
   constructor(driver: RedisDriver, clock: Clock) {
     this.#driver = driver;
     this.#clock = clock;
+    this.#openedAt = clock.monotonic();
   }
 
-  /** Whether commands can be sent on it. A link of which a node has stalled takes no more, also for the others. */
+  /** Whether commands can be sent on it. */
   get isReady(): boolean {
-    return !this.#hasStalled && this.#driver.isReady;
+    return this.#driver.isReady;
+  }
+
+  /** How long it has been open. */
+  get age(): Milliseconds {
+    return this.#clock.monotonic() - this.#openedAt;
   }
 
   /** Whether what was sent may still be answered. */
@@ -42,18 +48,26 @@ export class RedisLink {
     return this.node(this.#driver.nodeOf(key));
   }
 
-  /** Whether deadlines pass without answers: then either the node recovers, or {@link severStalled} ends it. */
-  get isSuspect(): boolean {
-    return !this.#hasStalled && this.#driver.isOwned && [...this.#nodes.values()].some((node) => node.isSuspect);
+  /** Where an error reply of a node sends a command, if anywhere. */
+  redirect({ cause }: DriverFailure, node: RedisNode): Redirection | undefined {
+    return cause instanceof Error ? this.#driver.redirect(cause.message, node.name) : undefined;
   }
 
-  /** Ends the connections to suspect nodes that have not answered for a time. To be called regularly. */
+  /** Heeds an error reply that says that a node is the wrong one now. Returns whether the link is still good. */
+  distrust(node: string, code: string): boolean {
+    return this.#driver.distrust(node, code);
+  }
+
+  /** Whether deadlines pass without answers: then either the node recovers, or {@link severStalled} ends it. */
+  get isSuspect(): boolean {
+    return this.#driver.isOwned && [...this.#nodes.values()].some((node) => node.isSuspect);
+  }
+
+  /** Looks after the link: ends the connections to suspect nodes that have not answered for a time. To be called regularly. */
   severStalled(timeout: Milliseconds): void {
-    const isLeftAlone = this.#hasStalled || !this.#driver.isOwned;
+    this.#driver.watch?.();
     for (const node of this.#nodes.values()) {
-      if (!node.hasStalled(timeout) || isLeftAlone) continue;
-      this.#hasStalled = true;
-      node.sever(timeout);
+      if (node.hasStalled(timeout) && this.#driver.isOwned) node.sever(timeout);
     }
   }
 

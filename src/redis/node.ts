@@ -1,19 +1,23 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { DriverFailure, RedisArgument, RedisDriver, RedisReply, ReplyForm } from "./commands.ts";
+import { type ReplicatedWrite, waitArgs } from "./replication.ts";
 import type { RedisScript } from "./script.ts";
 
-/** Who waits for the answer to a command. One of the two is called, once, however late. */
+/** Receiver of the answer to a command. One of the two is called, once, however late. */
 export interface Recipient {
+  readonly isSettled: boolean;
   onReply(reply: RedisReply<string | Buffer>): void;
   onFailure(failure: DriverFailure): void;
 }
 
 /** A server at the end of a link, and what is known of it: the scripts that it has loaded, and whether it answers. */
 export class RedisNode {
-  readonly #name: string;
+  readonly name: string;
   readonly #driver: RedisDriver;
   readonly #clock: Clock;
   readonly #scripts = new Set<RedisScript>();
+  /** Writes that no wait was sent behind yet. */
+  #replicated: ReplicatedWrite[] = [];
   #unanswered = 0;
   /** Counts what has been a sign of life: an answer, or a command to a node that owed none. */
   #signs = 0;
@@ -23,14 +27,35 @@ export class RedisNode {
 
   /** @param name By which the driver knows it. */
   constructor(name: string, driver: RedisDriver, clock: Clock) {
-    this.#name = name;
+    this.name = name;
     this.#driver = driver;
     this.#clock = clock;
   }
 
+  /**
+   * Opens the connection to it. The promise never rejects.
+   *
+   * @returns `undefined` when commands can be sent at once.
+   */
+  open(): Promise<DriverFailure | undefined> | undefined {
+    return this.#driver.open(this.name)?.then(
+      () => undefined,
+      (error: unknown) => ({ ...this.#driver.explain(error), atOpening: true }),
+    );
+  }
+
+  /** Lets the next command be executed although the slot is still on its way to this node. */
+  ask(): void {
+    // When it fails, the next command is answered with MOVED.
+    this.#driver.send(["ASKING"], this.name, undefined, "text").catch(() => {});
+  }
+
   send(args: readonly RedisArgument[], key: string | undefined, form: ReplyForm, recipient: Recipient): void {
-    if (this.#unanswered++ === 0) this.#signs++;
-    this.#driver.send(args, this.#name, key, form).then(
+    if (this.#unanswered++ === 0) {
+      this.#signs++;
+      this.#fate = undefined;
+    }
+    this.#driver.send(args, this.name, key, form, recipient).then(
       (reply) => {
         this.#noteAnswer();
         recipient.onReply(reply);
@@ -38,11 +63,26 @@ export class RedisNode {
       (error: unknown) => {
         const failure = this.#explain(error);
         // What the client did not take says nothing of the server: a frozen one would look alive by a full queue.
-        if (failure.kind === "refused") this.#unanswered--;
+        if (failure.kind === "refused" || failure.kind === "full") this.#unanswered--;
         else this.#noteAnswer();
         recipient.onFailure(failure);
       },
     );
+  }
+
+  /**
+   * Sends a write, and one command behind it and all others of this moment that waits until replicas have them: the server
+   * executes nothing more of this connection meanwhile.
+   */
+  sendReplicated(
+    args: readonly RedisArgument[],
+    key: string | undefined,
+    form: ReplyForm,
+    write: ReplicatedWrite,
+  ): void {
+    this.send(args, key, form, write);
+    // Before anything can happen to the connection, since a wait on another one knows nothing of these writes.
+    if (this.#replicated.push(write) === 1) queueMicrotask(() => this.#waitForReplicas());
   }
 
   /** The arguments that run a script: its text the first time on this node, which also loads it, then its hash. */
@@ -72,7 +112,7 @@ export class RedisNode {
     return this.#hasMissedDeadline && this.#unanswered > 0;
   }
 
-  /** Whether it is suspect and has not answered for a time, as far as one can tell who looks now and then. */
+  /** Whether it is suspect and has not answered for a time, as far as a look now and then can tell. */
   hasStalled(timeout: Milliseconds): boolean {
     // To read the clock at each answer instead would be a tenth of what a command costs.
     const now = this.#clock.monotonic();
@@ -83,7 +123,19 @@ export class RedisNode {
   /** Ends the connection to it, which {@link hasStalled}. */
   sever(timeout: Milliseconds): void {
     this.#fate = new Error(`Redis had not answered anything for ${timeout} ms, so the connection was closed`);
-    this.#driver.sever(this.#name);
+    this.#driver.sever(this.name);
+  }
+
+  #waitForReplicas(): void {
+    const [first, ...others] = this.#replicated;
+    this.#replicated = [];
+    if (first === undefined) return;
+    const writes: [ReplicatedWrite, ...ReplicatedWrite[]] = [first, ...others];
+    this.send(waitArgs(writes), undefined, "text", {
+      isSettled: false,
+      onReply: (reply) => writes.forEach((write) => write.onWaited(reply)),
+      onFailure: (failure) => writes.forEach((write) => write.onWaitFailure(failure)),
+    });
   }
 
   #noteAnswer(): void {

@@ -1,12 +1,22 @@
+import type { Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
+import { startTimer, type Timer } from "../core/timers.ts";
 import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "./commands.ts";
 import type { Attempt } from "./connector.ts";
 import type { DeadlineSweep, Expirable } from "./deadline-sweep.ts";
-import { type CommandLabel, commandError, connectError, deadlineError, replyCode } from "./errors.ts";
+import {
+  type CommandLabel,
+  commandError,
+  connectError,
+  deadlineError,
+  type News,
+  newsOf,
+  replyCodeOf,
+} from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { Recipient, RedisNode } from "./node.ts";
-import type { RedisScript } from "./script.ts";
+import { replicationError, type ReplicatedRecipient, ReplicatedWrite, type WaitFor } from "./replication.ts";
 
 /** What is to be sent. */
 export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabel {
@@ -18,34 +28,79 @@ export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabe
   readonly argsFor: (node: RedisNode) => readonly RedisArgument[];
   /** How the strings of the reply are read. @defaultValue `"text"` */
   readonly form?: Form | undefined;
-  readonly script?: RedisScript;
+  /** What is waited for behind it. */
+  readonly waitFor?: WaitFor | undefined;
+  /** How long it waits for a slot that is on its way. @defaultValue `"usual"` */
+  readonly patience?: Patience | undefined;
   readonly deadline: Deadline;
 }
 
-/** A command from its issue to its one answer: a reply, an error, or the deadline. What comes later is dropped. */
-export class OutstandingCommand implements Expirable, Recipient {
+/**
+ * How long a command of several keys waits while its slot is on its way to another node: until its deadline, or a moment
+ * only, since the caller has another way.
+ */
+export type Patience = "usual" | "brief";
+
+/** What a command needs of its connection. */
+export interface Dispatcher {
+  readonly sweep: DeadlineSweep;
+  /** Sends a command on the link, which is opened if need be. */
+  dispatch(command: OutstandingCommand): void;
+  /** Heeds an error reply that says that a node of a link is the wrong one now. */
+  distrust(link: RedisLink, node: string, code: string): void;
+}
+
+/** How many other nodes a command follows its key to. More is a cluster whose nodes disagree. */
+const MOST_REDIRECTIONS = 5;
+
+/**
+ * Pauses before a command is sent again that the wrong server has refused: 0.8 s in all. They are short at first, since a
+ * new connection often leads to the right server, and longer then, so that a failover in progress is left in peace.
+ */
+const PAUSES_ELSEWHERE: readonly Milliseconds[] = [20, 60, 180, 540];
+
+/** Longest pause before a command is sent again that the right server could not execute for the moment. */
+const LONGEST_PAUSE: Milliseconds = 200;
+
+/** After how many pauses a command of brief patience is given up: 140 ms in all. A slot of some hundred keys has arrived then. */
+const BRIEF_PAUSES = 3;
+
+/**
+ * A command from its issue to its one answer: a reply, an error, or the deadline. What comes later is dropped.
+ *
+ * It is sent again only when it was not sent at all, or when a reply proves that it was not executed: the key is elsewhere, the
+ * script is not loaded, or the server is the wrong one or not able to for the moment.
+ */
+export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecipient {
   readonly deadline: Deadline;
   slot = -1;
   readonly #request: Request;
-  readonly #sweep: DeadlineSweep;
+  readonly #dispatcher: Dispatcher;
   readonly #resolve: (reply: RedisReply<string | Buffer>) => void;
   readonly #reject: (error: Error) => void;
-  /** Where it was sent to. */
+  #link: RedisLink | undefined;
+  /** Where it was sent to, and is not answered yet. */
   #node: RedisNode | undefined;
+  #isAsking = false;
+  #redirections = 0;
+  #pauses = 0;
+  #pause: Timer | undefined;
+  /** What it was refused with the last time. */
+  #refusal: DriverFailure | undefined;
   #isSettled = false;
 
   constructor(
     request: Request,
-    sweep: DeadlineSweep,
+    dispatcher: Dispatcher,
     resolve: (reply: RedisReply<string | Buffer>) => void,
     reject: (error: Error) => void,
   ) {
     this.deadline = request.deadline;
     this.#request = request;
-    this.#sweep = sweep;
+    this.#dispatcher = dispatcher;
     this.#resolve = resolve;
     this.#reject = reject;
-    sweep.add(this);
+    dispatcher.sweep.add(this);
   }
 
   get isSettled(): boolean {
@@ -62,6 +117,8 @@ export class OutstandingCommand implements Expirable, Recipient {
 
   sendOn(link: RedisLink): void {
     const { key, chooseNode } = this.#request;
+    this.#link = link;
+    this.#isAsking = false;
     this.#sendTo(chooseNode === undefined ? link.nodeOf(key) : link.node(chooseNode(link)));
   }
 
@@ -70,25 +127,83 @@ export class OutstandingCommand implements Expirable, Recipient {
   }
 
   onFailure(failure: DriverFailure): void {
-    if (this.#isSettled) return;
-    const { script } = this.#request;
-    const node = this.#node;
-    if (script === undefined || node === undefined || !isMissingScript(failure)) {
-      return this.#fail(commandError(this.#request, failure));
-    }
-    node.forgetScript(script);
-    this.#sendTo(node);
+    if (!this.#isSettled && !this.#goesOn(failure)) this.#fail(commandError(this.#request, failure));
+  }
+
+  onShortage(shortage: string | DriverFailure): void {
+    this.#fail(replicationError(this.#request, shortage));
   }
 
   expire(): void {
-    const outcome = this.#node === undefined ? "not-sent" : "unknown";
     this.#node?.noteMissedDeadline();
-    this.#fail(deadlineError(this.#request, this.deadline, outcome));
+    if (this.#node !== undefined) this.#fail(deadlineError(this.#request, this.deadline, "unknown"));
+    else if (this.#refusal !== undefined) this.#fail(commandError(this.#request, this.#refusal));
+    else this.#fail(deadlineError(this.#request, this.deadline, "not-sent"));
+  }
+
+  /** Whether it goes on after a failure. */
+  #goesOn(failure: DriverFailure): boolean {
+    const code = replyCodeOf(failure);
+    if (code !== undefined) return this.#goesOnAfter(code, failure);
+    // The connection was given up between the choice of a node and the writing.
+    return failure.kind === "refused" && failure.atOpening !== true && this.#pauseFor("elsewhere", failure);
+  }
+
+  /** Whether it goes on after an error reply. */
+  #goesOnAfter(code: string, failure: DriverFailure): boolean {
+    const [link, node, { script }] = [this.#link, this.#node, this.#request];
+    if (link === undefined || node === undefined) return false;
+    if (code === "NOSCRIPT" && script !== undefined) {
+      node.forgetScript(script);
+      this.#sendTo(node);
+      return true;
+    }
+    const redirection = link.redirect(failure, node);
+    if (redirection !== undefined) {
+      if (++this.#redirections > MOST_REDIRECTIONS) return false;
+      this.#isAsking = redirection.isAsking;
+      this.#sendTo(link.node(redirection.node));
+      return true;
+    }
+    const news = newsOf(code);
+    if (news === undefined) return false;
+    if (news === "elsewhere") this.#dispatcher.distrust(link, node.name, code);
+    return this.#pauseFor(news, failure);
+  }
+
+  #pauseFor(news: News, refusal: DriverFailure): boolean {
+    const at = this.#pauses++;
+    const pause = news === "later" ? this.#pauseForSlot(at) : PAUSES_ELSEWHERE[at];
+    if (pause === undefined) return false;
+    this.#node = undefined;
+    this.#refusal = refusal;
+    this.#pause = startTimer(pause, () => this.#dispatcher.dispatch(this));
+    return true;
+  }
+
+  #pauseForSlot(at: number): Milliseconds | undefined {
+    if (this.#request.patience === "brief" && at >= BRIEF_PAUSES) return undefined;
+    return Math.min(20 * 2 ** at, LONGEST_PAUSE);
   }
 
   #sendTo(node: RedisNode): void {
+    this.#node = undefined;
+    const opening = node.open();
+    if (opening === undefined) return this.#write(node);
+    void opening.then((failure) => {
+      if (this.#isSettled) return;
+      if (failure === undefined) this.#write(node);
+      else this.onFailure(failure);
+    });
+  }
+
+  #write(node: RedisNode): void {
     this.#node = node;
-    node.send(this.#request.argsFor(node), this.#request.key, this.#request.form ?? "text", this);
+    if (this.#isAsking) node.ask();
+    const { key, form = "text", waitFor } = this.#request;
+    const args = this.#request.argsFor(node);
+    if (waitFor === undefined) node.send(args, key, form, this);
+    else node.sendReplicated(args, key, form, new ReplicatedWrite(this, waitFor, this.deadline));
   }
 
   #fail(error: Error): void {
@@ -98,11 +213,8 @@ export class OutstandingCommand implements Expirable, Recipient {
   #settle(): boolean {
     if (this.#isSettled) return false;
     this.#isSettled = true;
-    this.#sweep.delete(this);
+    this.#pause?.stop();
+    this.#dispatcher.sweep.delete(this);
     return true;
   }
-}
-
-function isMissingScript({ kind, cause }: DriverFailure): boolean {
-  return kind === "reply" && cause instanceof Error && replyCode(cause.message) === "NOSCRIPT";
 }

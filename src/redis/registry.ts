@@ -6,11 +6,13 @@ import {
   isNodeRedisCluster,
 } from "./clients/given-node-redis-cluster.ts";
 import { checkGivenClient, GivenNodeRedisDriver } from "./clients/given-node-redis.ts";
+import { GivenNodeRedisSentinelDriver, isNodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
 import { nodeRedisClusterDriver } from "./clients/node-redis-cluster.ts";
+import { nodeRedisSentinelDriver } from "./clients/node-redis-sentinel.ts";
 import { nodeRedisDriver } from "./clients/node-redis.ts";
 import type { RedisDriverFactory } from "./commands.ts";
 import { RedisConnection } from "./connection.ts";
-import type { RedisClusterEndpoint, RedisEndpoint } from "./endpoint.ts";
+import type { RedisClusterEndpoint, RedisEndpoint, RedisSentinelEndpoint } from "./endpoint.ts";
 import { parseConnectionSettings, type RedisConnectionSettings, type RedisGivenClient } from "./settings.ts";
 
 /** The named connections of an application. */
@@ -47,12 +49,13 @@ export class RedisRegistry {
   }
 
   /**
-   * The connection of a name. It opens when it is first used.
+   * The connection of a name. It opens when it is first used; the client library is loaded from now on.
    *
    * @throws {ImproperlyConfigured} When there is none of this name.
    */
   get(name = "default"): RedisConnection {
     const connection = this.#connections.get(name);
+    connection?.prepare();
     if (connection !== undefined) return connection;
     throw new ImproperlyConfigured(`redis.${name}`, describeUnknownName(name, this.names));
   }
@@ -77,20 +80,23 @@ function openLater(name: string, input: unknown): RedisConnection {
   const settings = parseConnectionSettings(input, setting);
   const { connectTimeout, stallTimeout } = settings;
   const isCluster = "cluster" in settings || ("client" in settings && isNodeRedisCluster(settings.client));
-  return new RedisConnection({ name, driver: driverFor(settings, setting), connectTimeout, stallTimeout, isCluster });
+  const driver = driverFor(settings, setting);
+  return new RedisConnection({ name, driver, connectTimeout, stallTimeout, isCluster, isGiven: "client" in settings });
 }
 
 function driverFor(
-  settings: RedisEndpoint | RedisClusterEndpoint | RedisGivenClient,
+  settings: RedisEndpoint | RedisClusterEndpoint | RedisSentinelEndpoint | RedisGivenClient,
   setting: string,
 ): RedisDriverFactory {
   if ("cluster" in settings) return nodeRedisClusterDriver(settings, setting);
+  if ("sentinels" in settings) return nodeRedisSentinelDriver(settings, setting);
   if (!("client" in settings)) return nodeRedisDriver(settings, setting);
   const { client } = settings;
   if (isNodeRedisCluster(client)) {
     checkGivenCluster(client, setting);
     return () => Promise.resolve(new GivenNodeRedisClusterDriver(client));
   }
+  if (isNodeRedisSentinel(client)) return () => Promise.resolve(new GivenNodeRedisSentinelDriver(client));
   checkGivenClient(client, setting);
   return () => Promise.resolve(new GivenNodeRedisDriver(client));
 }

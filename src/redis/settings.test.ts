@@ -1,7 +1,8 @@
-import { createClient, createClientPool, createCluster } from "@redis/client";
+import { createClient, createClientPool, createCluster, createSentinel } from "@redis/client";
 import { describe, expect, test } from "vitest";
 
 import { ImproperlyConfigured } from "../core/errors.ts";
+import type { RedisSentinelEndpoint } from "./endpoint.ts";
 import { parseConnectionSettings } from "./settings.ts";
 
 const DEFAULTS = {
@@ -51,11 +52,11 @@ describe("settings of a connection", () => {
   test.each<[unknown, string]>([
     [
       5,
-      'redis.session: expected a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path", "cluster" or "client", got 5 (number).',
+      'redis.session: expected a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path", "cluster", "sentinels" or "client", got 5 (number).',
     ],
     [
       undefined,
-      'redis.session: expected a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path", "cluster" or "client", got nothing.',
+      'redis.session: expected a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path", "cluster", "sentinels" or "client", got nothing.',
     ],
     [{ port: "6380" }, 'redis.session.port: expected a port from 1 to 65535, got "6380" (string).'],
     [{ port: 70_000 }, "redis.session.port: expected a port from 1 to 65535, got 70000 (number)."],
@@ -65,7 +66,7 @@ describe("settings of a connection", () => {
     [{ path: "/a", host: "h" }, 'redis.session: expected either "path" or "host", got both.'],
     [
       { client: {} },
-      "redis.session.client: expected a client that createClient() or createCluster() of @redis/client (5 or 6) made, got an object.",
+      "redis.session.client: expected a client that createClient(), createCluster() or createSentinel() of @redis/client (5 or 6) made, got an object.",
     ],
     [
       { connectTimeout: "1" },
@@ -104,11 +105,13 @@ describe("settings of a connection", () => {
     expect(parse).not.toThrow("hunter2");
   });
 
-  test("a client of one server and one of a cluster are taken, a pool is refused", () => {
+  test("a client of one server, of a cluster and of sentinels are taken, a pool is refused", () => {
     const client = createClient();
     expect(parseConnectionSettings({ client }, "redis.session")).toMatchObject({ client });
     const cluster = createCluster({ rootNodes: [{ url: "redis://h" }] });
     expect(parseConnectionSettings({ client: cluster }, "redis.session")).toMatchObject({ client: cluster });
+    const sentinel = createSentinel({ name: "m", sentinelRootNodes: [{ host: "h", port: 26_379 }] });
+    expect(parseConnectionSettings({ client: sentinel }, "redis.session")).toMatchObject({ client: sentinel });
     expect(() => parseConnectionSettings({ client: createClientPool() }, "redis.session")).toThrow(
       "redis.session.client: expected",
     );
@@ -121,7 +124,15 @@ describe("settings of a cluster", () => {
     { host: "two", port: 6379 },
   ];
   const timeouts = { connectTimeout: 1000, stallTimeout: 1000 };
-  const plain = { ...timeouts, cluster: nodes, tls: undefined, username: undefined, password: undefined };
+  const nodeAddressMap = expect.any(Function) as unknown;
+  const plain = {
+    ...timeouts,
+    cluster: nodes,
+    tls: undefined,
+    username: undefined,
+    password: undefined,
+    nodeAddressMap,
+  };
   const urls = ["redis://one:7000", "redis://two"];
   const secure = ["rediss://one:7000", "rediss://two"];
 
@@ -166,5 +177,55 @@ describe("settings of a cluster", () => {
     const parse = (): unknown => parseConnectionSettings({ cluster: ["redis://:hunter2@one"] }, "redis.session");
     expect(parse).toThrow("redis.session.cluster.0: expected no login in the URL of a node");
     expect(parse).not.toThrow("hunter2");
+  });
+});
+
+describe("settings of a master behind sentinels", () => {
+  const sentinels = [{ host: "one" }, { host: "two", port: 7000 }];
+  const plain = {
+    ...DEFAULTS,
+    sentinels: [
+      { host: "one", port: 26_379 },
+      { host: "two", port: 7000 },
+    ],
+    name: "m",
+    sentinelUsername: undefined,
+    sentinelPassword: undefined,
+    tls: undefined,
+    nodeAddressMap: expect.any(Function) as unknown,
+  };
+
+  test.each<[object, object]>([
+    [{ sentinels, name: "m" }, plain],
+    [
+      { sentinels, name: "m", tls: { ca: "pem" }, password: "a", database: 2 },
+      { ...plain, tls: { ca: "pem" }, password: "a", database: 2 },
+    ],
+    [
+      { sentinels, name: "m", sentinelUsername: "u", sentinelPassword: "b" },
+      { ...plain, sentinelUsername: "u", sentinelPassword: "b" },
+    ],
+  ])("%j is understood", (input, expected) => {
+    expect(parseConnectionSettings(input, "redis.session")).toStrictEqual(expected);
+  });
+
+  test.each<[object, string]>([
+    [{ sentinels: [], name: "m" }, "redis.session.sentinels: expected addresses of sentinels such as"],
+    [{ sentinels: ["redis://one"], name: "m" }, "redis.session.sentinels[0]: expected"],
+    [{ sentinels }, "redis.session.name: expected"],
+    [{ sentinels, name: "" }, "redis.session.name: expected a string that is not empty"],
+    [{ sentinels, name: "m", sentinelUsername: "u" }, "redis.session.sentinelPassword: expected a password beside"],
+    [{ sentinels, name: "m", host: "h" }, 'redis.session: expected either "sentinels" or "host", got both.'],
+    [{ sentinels, name: "m", nodeAddressMap: { "a:1": "b:2" } }, "redis.session.nodeAddressMap"],
+  ])("%j is refused, naming the setting", (input, expected) => {
+    const parse = (): unknown => parseConnectionSettings(input, "redis.session");
+    expect(parse).toThrow(ImproperlyConfigured);
+    expect(parse).toThrow(expected);
+  });
+
+  test("what a function for addresses gives is checked when it is asked", () => {
+    const nodeAddressMap = (() => "localhost:7000") as never;
+    const settings = parseConnectionSettings({ sentinels, name: "m", nodeAddressMap }, "redis.session");
+    expect(() => (settings as RedisSentinelEndpoint).nodeAddressMap("a:1")).toThrow(ImproperlyConfigured);
   });
 });

@@ -7,7 +7,15 @@ import { describeValue, parseSettings, settingsObject } from "../core/settings.t
 import type { NodeRedisCluster } from "./clients/cluster-nodes.ts";
 import { isNodeRedisCluster } from "./clients/given-node-redis-cluster.ts";
 import { isNodeRedisClient, type NodeRedisClient } from "./clients/given-node-redis.ts";
-import type { RedisClusterEndpoint, RedisEndpoint, RedisTimeouts } from "./endpoint.ts";
+import { isNodeRedisSentinel, type NodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
+import {
+  type NodeAddressMap,
+  type RedisAddress,
+  type RedisClusterEndpoint,
+  type RedisEndpoint,
+  type RedisSentinelEndpoint,
+  type RedisTimeouts,
+} from "./endpoint.ts";
 import { parseRedisUrl } from "./url.ts";
 
 interface RedisTimeoutSettings {
@@ -20,7 +28,7 @@ interface RedisTimeoutSettings {
    */
   readonly connectTimeout?: Duration | undefined;
   /**
-   * After how long without any answer a connection on which deadlines have passed is closed and opened anew.
+   * After how long without any answer a connection on which deadlines have passed is closed and opened again.
    *
    * Seconds, or text such as `"500ms"`; more than 0. It does not apply to a client of the application.
    *
@@ -79,12 +87,43 @@ export interface RedisClusterSettings extends RedisTimeoutSettings {
    * @defaultValue `true` for `rediss://` URLs, else `false`
    */
   readonly tls?: boolean | ConnectionOptions | undefined;
+  readonly nodeAddressMap?: RedisNodeAddressMap | undefined;
 }
+
+/** A master with replicas, by some of the sentinels that watch it. */
+export interface RedisSentinelSettings extends RedisLoginSettings {
+  /** Where sentinels are; at least one, better all. Whichever answers first tells where the master is. */
+  readonly sentinels: readonly RedisSentinelAddress[];
+  /** The name that the sentinels have for the master, such as `"mymaster"`. */
+  readonly name: string;
+  /** Name of an ACL user of the sentinels; it needs a password. @defaultValue their `default` user */
+  readonly sentinelUsername?: string | undefined;
+  /** Password of the sentinels; `password` is that of the servers. @defaultValue none */
+  readonly sentinelPassword?: string | undefined;
+  /** `true`, or options of `node:tls` `connect()`, such as `ca`, for servers and sentinels. @defaultValue `false` */
+  readonly tls?: boolean | ConnectionOptions | undefined;
+  readonly nodeAddressMap?: RedisNodeAddressMap | undefined;
+}
+
+/** Where a sentinel is. */
+export interface RedisSentinelAddress {
+  readonly host: string;
+  /** @defaultValue 26379 */
+  readonly port?: number | undefined;
+}
+
+/**
+ * Where servers are that announce addresses at which they cannot be reached, as behind NAT or in containers: an object by the
+ * announced `"host:port"`, or a function of it. What is not in it, or `undefined`, is reached as announced.
+ */
+export type RedisNodeAddressMap =
+  | Readonly<Record<string, { readonly host: string; readonly port: number }>>
+  | ((address: string) => { readonly host: string; readonly port: number } | undefined);
 
 /** A client that the application already has, connects and closes. */
 export interface RedisClientSettings extends RedisTimeoutSettings {
-  /** What `createClient()` or `createCluster()` of `redis` or `@redis/client` made. */
-  readonly client: NodeRedisClient | NodeRedisCluster;
+  /** What `createClient()`, `createCluster()` or `createSentinel()` of `redis` or `@redis/client` made. */
+  readonly client: NodeRedisClient | NodeRedisCluster | NodeRedisSentinel;
 }
 
 /** One named connection: a URL, the path of a unix socket, or an object. */
@@ -94,11 +133,12 @@ export type RedisConnectionSettings =
   | RedisServerSettings
   | RedisSocketSettings
   | RedisClusterSettings
+  | RedisSentinelSettings
   | RedisClientSettings;
 
 /** A client that the application already has. */
 export interface RedisGivenClient extends RedisTimeouts {
-  readonly client: NodeRedisClient | NodeRedisCluster;
+  readonly client: NodeRedisClient | NodeRedisCluster | NodeRedisSentinel;
 }
 
 const text = v.pipe(v.string(), v.nonEmpty("a string that is not empty"));
@@ -137,23 +177,45 @@ const serverSchema = settingsObject({
 const socketSchema = settingsObject({ ...login, path: text });
 const urlSchema = settingsObject({ ...login, url: text, tls: v.optional(tlsOptions) });
 const SOME_NODES = 'URLs of nodes such as ["redis://one:6379", "redis://two:6379"]';
+const portSetting = wholeNumber(1, 65_535, "a port from 1 to 65535");
+const address = settingsObject({ host, port: portSetting });
+const addressMap = v.optional(
+  v.union(
+    [v.record(v.string(), address), v.custom<(address: string) => RedisAddress | undefined>(isFunction)],
+    'an object such as { "10.0.0.1:6379": { host: "redis.example.com", port: 7001 } }, or a function',
+  ),
+);
 const clusterSchema = settingsObject({
   ...timeouts,
   ...user,
   cluster: v.pipe(v.array(v.string(SOME_NODES), SOME_NODES), v.nonEmpty(SOME_NODES)),
   tls: v.optional(tlsSetting),
+  nodeAddressMap: addressMap,
+});
+const SOME_SENTINELS = 'addresses of sentinels such as [{ host: "one", port: 26379 }]';
+const sentinelSchema = settingsObject({
+  ...login,
+  sentinels: v.pipe(
+    v.array(settingsObject({ host, port: v.optional(portSetting, 26_379) }), SOME_SENTINELS),
+    v.nonEmpty(SOME_SENTINELS),
+  ),
+  name: text,
+  sentinelUsername: v.optional(text),
+  sentinelPassword: v.optional(text),
+  tls: v.optional(tlsSetting, false),
+  nodeAddressMap: addressMap,
 });
 const clientSchema = settingsObject({
   ...timeouts,
-  client: v.custom<NodeRedisClient | NodeRedisCluster>(
-    (input) => isNodeRedisClient(input) || isNodeRedisCluster(input),
-    "a client that createClient() or createCluster() of @redis/client (5 or 6) made",
+  client: v.custom<NodeRedisClient | NodeRedisCluster | NodeRedisSentinel>(
+    (input) => isNodeRedisClient(input) || isNodeRedisCluster(input) || isNodeRedisSentinel(input),
+    "a client that createClient(), createCluster() or createSentinel() of @redis/client (5 or 6) made",
   ),
 });
 
 const EXPECTED =
-  'a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path", "cluster" or "client"';
-const KINDS = ["url", "client", "path", "cluster", "host"] as const;
+  'a URL such as "redis://localhost:6379/0", or an object with "url", "host", "path", "cluster", "sentinels" or "client"';
+const KINDS = ["url", "client", "path", "cluster", "sentinels", "host"] as const;
 
 /**
  * Checks the settings of one connection.
@@ -164,7 +226,7 @@ const KINDS = ["url", "client", "path", "cluster", "host"] as const;
 export function parseConnectionSettings(
   input: unknown,
   setting: string,
-): RedisEndpoint | RedisClusterEndpoint | RedisGivenClient {
+): RedisEndpoint | RedisClusterEndpoint | RedisSentinelEndpoint | RedisGivenClient {
   if (typeof input === "string") return parseText(input, {}, setting);
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
     throw new ImproperlyConfigured(setting, `expected ${EXPECTED}, got ${describeValue(input)}.`);
@@ -175,6 +237,7 @@ export function parseConnectionSettings(
   }
   if (kind === "client") return parseSettings(clientSchema, input, setting);
   if (kind === "cluster") return toClusterEndpoint(input, setting);
+  if (kind === "sentinels") return toSentinelEndpoint(input, setting);
   if (kind === "path") return toSocketEndpoint(input, setting);
   if (kind !== "url") return toServerEndpoint(input, setting);
   const { url, connectTimeout, stallTimeout, ...beside } = parseSettings(urlSchema, input, setting);
@@ -204,7 +267,7 @@ function toSocketEndpoint(input: object, setting: string): RedisEndpoint {
 }
 
 function toClusterEndpoint(input: object, setting: string): RedisClusterEndpoint {
-  const { cluster: urls, tls: given, ...rest } = parseSettings(clusterSchema, input, setting);
+  const { cluster: urls, tls: given, nodeAddressMap, ...rest } = parseSettings(clusterSchema, input, setting);
   checkLogin(rest, setting);
   const nodes = urls.map((url, index) => parseNodeUrl(url, `${setting}.cluster.${index}`));
   const isSecure = nodes[0]?.tls === true;
@@ -217,7 +280,41 @@ function toClusterEndpoint(input: object, setting: string): RedisClusterEndpoint
   const options = typeof given === "object" ? given : isSecure || given === true ? {} : undefined;
   const { username, password, ...timeoutsGiven } = rest;
   const cluster = nodes.map(({ host: name, port }) => ({ host: name, port }));
-  return { ...timeoutsGiven, cluster, tls: options, username, password };
+  const addresses = toAddressMap(nodeAddressMap, `${setting}.nodeAddressMap`);
+  return { ...timeoutsGiven, cluster, tls: options, username, password, nodeAddressMap: addresses };
+}
+
+function toSentinelEndpoint(input: object, setting: string): RedisSentinelEndpoint {
+  const { sentinels, name, tls, nodeAddressMap, sentinelUsername, sentinelPassword, ...rest } = parseSettings(
+    sentinelSchema,
+    input,
+    setting,
+  );
+  if (sentinelUsername !== undefined && sentinelPassword === undefined) {
+    throw new ImproperlyConfigured(`${setting}.sentinelPassword`, "expected a password beside the user name.");
+  }
+  return {
+    ...completeLogin(rest, setting),
+    sentinels,
+    name,
+    sentinelUsername,
+    sentinelPassword,
+    tls: tls === true ? {} : tls === false ? undefined : tls,
+    nodeAddressMap: toAddressMap(nodeAddressMap, `${setting}.nodeAddressMap`),
+  };
+}
+
+function toAddressMap(given: RedisNodeAddressMap | undefined, setting: string): NodeAddressMap {
+  if (typeof given === "function") return (announced) => checkAddress(given(announced), setting);
+  return (announced) => (given !== undefined && Object.hasOwn(given, announced) ? given[announced] : undefined);
+}
+
+function checkAddress(given: RedisAddress | undefined, setting: string): RedisAddress | undefined {
+  return given === undefined ? undefined : parseSettings(address, given, setting);
+}
+
+function isFunction(input: unknown): boolean {
+  return typeof input === "function";
 }
 
 function parseNodeUrl(url: string, setting: string): { host: string; port: number; tls: boolean } {

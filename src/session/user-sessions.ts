@@ -356,16 +356,24 @@ export function refOf(key: SessionKey): string {
 }
 
 /** Whatever became of the last step, some of those before it may have deleted sessions. */
-export function halfDone(cause: unknown): StoreConnectionError {
-  const message =
-    "Not all sessions could be ended; some may be gone already. Call it again: it goes on with what is left.";
-  return new StoreConnectionError(message, { outcome: "unknown", cause });
+export function halfDone(cause: unknown): StoreConnectionError | StoreServiceError {
+  return ofUnknownOutcome(
+    "Not all sessions could be ended; some may be gone already. Call it again: it goes on with what is left.",
+    cause,
+  );
 }
 
-function couldNotMakeRoom(cause: unknown): StoreConnectionError {
-  const message =
-    "No session was created, since an older one of the user, beyond sessions.maxPerUser, could not be ended before. Try it again.";
-  return new StoreConnectionError(message, { outcome: "unknown", cause });
+function couldNotMakeRoom(cause: unknown): StoreConnectionError | StoreServiceError {
+  return ofUnknownOutcome(
+    "No session was created, since an older one of the user, beyond sessions.maxPerUser, could not be ended before. Try it again.",
+    cause,
+  );
+}
+
+/** An error that says, as its cause does, whether the store was reached. */
+function ofUnknownOutcome(message: string, cause: unknown): StoreConnectionError | StoreServiceError {
+  const StoreError = cause instanceof StoreServiceError ? StoreServiceError : StoreConnectionError;
+  return new StoreError(message, { outcome: "unknown", cause });
 }
 
 function asServiceError(error: unknown): StoreServiceError {

@@ -1,5 +1,6 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
+import type { StoreServiceError } from "../core/errors.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
 
 /** What is kept under a key: text, or bytes where the cache compresses. */
@@ -68,7 +69,9 @@ export type LeaseResult =
 export type FillResult =
   | { readonly status: "stored" }
   /** The lease is gone, or the key was written to meanwhile. `value` is what is there now. */
-  | { readonly status: "overruled"; readonly value: StoredValue | undefined };
+  | { readonly status: "overruled"; readonly value: StoredValue | undefined }
+  /** The engine cannot store it for the moment, as `error` tells. The key is as it was, and the lease has ended. */
+  | { readonly status: "unstored"; readonly error: StoreServiceError };
 
 /** The longest that a lease can be asked for at once. */
 export const LONGEST_LEASE: Milliseconds = 30_000;

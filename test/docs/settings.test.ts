@@ -43,7 +43,14 @@ const GROUPS: readonly Group[] = [
   {
     path: "redis.NAME.",
     resolve: (settings) => parseConnectionSettings(settings, "redis.NAME"),
-    kinds: [{}, { url: "redis://localhost" }, { path: "/redis.sock" }, { cluster: ["redis://localhost"] }, { client }],
+    kinds: [
+      {},
+      { url: "redis://localhost" },
+      { path: "/redis.sock" },
+      { cluster: ["redis://localhost"] },
+      { sentinels: [{ host: "localhost" }], name: "mymaster" },
+      { client },
+    ],
   },
   {
     path: "redisSessionStore.",

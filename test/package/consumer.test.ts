@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../scripts/lib/processes.mjs";
@@ -75,13 +75,14 @@ describe("the packed tarball, installed in an empty application", () => {
     expect(files.filter((file) => !existsSync(join(installed, file)))).toEqual([]);
   });
 
-  test("has every Lua script beside the module that loads it", () => {
-    const scripts = (under: string): string[] =>
-      readdirSync(join(installed, under), { recursive: true, encoding: "utf8" }).filter((file) =>
-        file.endsWith(".lua"),
-      );
-    expect(scripts("dist").length).toBeGreaterThan(0);
-    expect(scripts("dist").toSorted()).toEqual(scripts("src").toSorted());
+  test("finds nothing by its own place on disk, which a bundled program has not", () => {
+    const modules = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" }).filter((file) =>
+      file.endsWith(".js"),
+    );
+    expect(modules.length).toBeGreaterThan(0);
+    const texts = modules.map((file) => [file, readFileSync(join(installed, "dist", file), "utf8")] as const);
+    const bound = texts.filter(([, text]) => /import\.meta|createRequire|__dirname|__filename/.test(text));
+    expect(bound.map(([file]) => file)).toEqual([]);
   });
 
   test("has no tests, and nothing but what is meant to be published", () => {

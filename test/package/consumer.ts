@@ -16,6 +16,6 @@ export async function installTested(folder: string, names: readonly string[]): P
 }
 
 /** Runs a script of the application. @returns What it printed; throws when it failed. */
-export function runScript(folder: string, file: string): Promise<string> {
-  return succeed(run(process.execPath, ["--no-warnings", file], { cwd: folder }));
+export function runScript(folder: string, file: string, args: readonly string[] = []): Promise<string> {
+  return succeed(run(process.execPath, ["--no-warnings", file, ...args], { cwd: folder }));
 }

@@ -22,10 +22,14 @@ export interface RedisServerOptions {
   readonly unixSocket?: boolean;
   /** Listens with TLS, with a certificate of its own making. */
   readonly tls?: boolean;
+  /** What its certificate is for. @defaultValue `"DNS:localhost,IP:127.0.0.1"` */
+  readonly certificateNames?: string;
   /** Password of the default user. */
   readonly password?: string;
   /** An ACL user besides the default one, who may do everything unless `rules` say otherwise. */
   readonly user?: { readonly name: string; readonly password: string; readonly rules?: string };
+  /** Makes it a sentinel that watches a master; two of them have to agree that it is down. */
+  readonly sentinelOf?: { readonly name: string; readonly port: number };
   /** Further lines of redis.conf. */
   readonly config?: readonly string[];
 }
@@ -89,7 +93,7 @@ export class RedisServer {
     const folder = makeTemporaryFolder("sojourn-redis");
     const port = options.unixSocket === true ? 0 : await freePort();
     const server = new RedisServer(folder, port, options);
-    if (options.tls === true) makeCertificate(folder);
+    if (options.tls === true) makeCertificate(folder, options.certificateNames);
     writeFileSync(server.#configFile, server.#config().join("\n"));
     await server.#launch();
     return server;
@@ -99,7 +103,9 @@ export class RedisServer {
   get settings(): RedisServerSettings | RedisSocketSettings {
     const login = this.#options.password === undefined ? {} : { password: this.#options.password };
     if (this.socketPath !== undefined) return { path: this.socketPath, ...login };
-    const tls = this.#options.tls === true ? { ca: readFileSync(this.certificate) } : false;
+    const { certificateNames } = this.#options;
+    const servername = certificateNames === undefined ? {} : { servername: certificateNames.replace("DNS:", "") };
+    const tls = this.#options.tls === true ? { ca: readFileSync(this.certificate), ...servername } : false;
     return { host: "127.0.0.1", port: this.port, tls, ...login };
   }
 
@@ -165,6 +171,12 @@ export class RedisServer {
     await this.#launch();
   }
 
+  /** Starts it again as {@link restart} does, but does not wait until it has loaded its data. */
+  async restartLoading(): Promise<void> {
+    await this.kill();
+    await this.#launch("server initialized");
+  }
+
   /** Ends it and deletes its folder. */
   async stop(): Promise<void> {
     await this.kill();
@@ -180,7 +192,8 @@ export class RedisServer {
   }
 
   #config(): string[] {
-    const { appendonly, password, user, tls, config = [] } = this.#options;
+    const { appendonly, password, user, tls, sentinelOf, config = [] } = this.#options;
+    if (sentinelOf !== undefined) return [...this.#sentinelConfig(sentinelOf), ...config];
     const lines = ["bind 127.0.0.1", `dir ${this.folder}`, 'save ""', "enable-debug-command yes", ...config];
     lines.push(tls === true ? "port 0" : `port ${this.port}`);
     if (tls === true) lines.push(`tls-port ${this.port}`, "tls-auth-clients no");
@@ -193,11 +206,26 @@ export class RedisServer {
     return lines;
   }
 
-  async #launch(): Promise<void> {
-    const child = spawn(this.#command, [this.#configFile], { stdio: ["ignore", "pipe", "inherit"] });
+  #sentinelConfig({ name, port }: { name: string; port: number }): string[] {
+    const login = this.#options.password === undefined ? [] : [`requirepass ${this.#options.password}`];
+    return [
+      "bind 127.0.0.1",
+      `dir ${this.folder}`,
+      `port ${this.port}`,
+      `sentinel monitor ${name} 127.0.0.1 ${port} 2`,
+      `sentinel down-after-milliseconds ${name} 1000`,
+      `sentinel failover-timeout ${name} 3000`,
+      ...login,
+    ];
+  }
+
+  async #launch(sign = "ready to accept connections"): Promise<void> {
+    const isSentinel = this.#options.sentinelOf !== undefined;
+    const args = isSentinel ? [this.#configFile, "--sentinel"] : [this.#configFile];
+    const child = spawn(this.#command, args, { stdio: ["ignore", "pipe", "inherit"] });
     this.#process = child;
     running.add(child);
-    await outputWith(child, "ready to accept connections");
+    await outputWith(child, isSentinel ? "sentinel id is" : sign);
   }
 }
 
@@ -223,9 +251,9 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-function makeCertificate(folder: string): void {
+function makeCertificate(folder: string, names = "DNS:localhost,IP:127.0.0.1"): void {
   const files = ["-keyout", join(folder, "key.pem"), "-out", join(folder, "certificate.pem")];
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+  const subject = ["-subj", "/CN=localhost", "-addext", `subjectAltName=${names}`];
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   execFileSync("openssl", ["req", "-x509", "-days", "1", ...key, ...files, ...subject], { stdio: "pipe" });
 }

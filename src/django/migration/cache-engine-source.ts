@@ -1,6 +1,7 @@
 import type { Deadline } from "../../core/deadlines.ts";
 import { isSessionKey } from "../../core/ids.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
+import { chunksOf, COMMANDS_AT_ONCE } from "../../stores/chunks.ts";
 import { escapeGlob } from "../../stores/redis/arguments.ts";
 import type { PickledRecord } from "./pickled-session.ts";
 
@@ -17,7 +18,9 @@ export async function* cacheEngineRecords(
   pageDeadline: () => Deadline,
 ): AsyncGenerator<PickledRecord, void, undefined> {
   for await (const names of connection.scanKeys(`${escapeGlob(namespace)}*`, SCAN_COUNT, pageDeadline)) {
-    yield* await Promise.all(names.map((name) => readEntry(connection, name, namespace.length, pageDeadline())));
+    for (const some of chunksOf(names, COMMANDS_AT_ONCE / 2)) {
+      yield* await Promise.all(some.map((name) => readEntry(connection, name, namespace.length, pageDeadline())));
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import { inflateSync } from "node:zlib";
 import type { Clock } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
+import { chunksOf, COMMANDS_AT_ONCE } from "../../stores/chunks.ts";
 import type { PickledRecord, UnreadableReason } from "./pickled-session.ts";
 
 /** How django-redisession was set up. */
@@ -73,7 +74,9 @@ class RedisessionSource {
       cursor = next.toString();
       // In a database of its own, every key is a session's; a foreign one is no 16 bytes long.
       const sessions = keys.filter((key) => key.length === KEY_BYTES);
-      yield* await Promise.all(sessions.map((key) => this.#readString(key)));
+      for (const some of chunksOf(sessions, COMMANDS_AT_ONCE / 2)) {
+        yield* await Promise.all(some.map((key) => this.#readString(key)));
+      }
     } while (cursor !== "0");
   }
 

@@ -1,4 +1,6 @@
-import type { RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
+import type { Milliseconds } from "../../core/clock.ts";
+import { settleWithin } from "../../core/timers.ts";
+import { NOWHERE, type RedisArgument, type RedisReply, type ReplyForm } from "../commands.ts";
 import { slotOf } from "../key-slot.ts";
 import { BYTES } from "./node-redis.ts";
 
@@ -37,15 +39,22 @@ export interface NodeRedisCluster {
 /** A command was not sent, for there is no node for it. */
 export class NoNodeError extends Error {}
 
-/** The name of no node. */
-const NOWHERE = "";
+/** The part of the client that is not public, by which it reads the slots again. */
+interface SlotsOfCluster {
+  rediscover?(startWith: undefined, excludedAddresses: ReadonlySet<string>): Promise<void>;
+}
 
-/** Which node of a cluster a command goes to. Nodes are named by their addresses. */
+/** How long commands to a node that is the wrong one wait while the client reads the slots: it may do so without end. */
+const LONGEST_REFRESH: Milliseconds = 250;
+
+/** Which node of a given cluster client a command goes to. Nodes are named by their addresses. */
 export class ClusterNodes {
   readonly #cluster: NodeRedisCluster;
   /** Options of each command, by the form of its reply. */
   readonly #options: Readonly<Record<ReplyForm, object>>;
   #turn = 0;
+  /** A node whose connection the client may end, since it reads the slots again. */
+  #doubted: { readonly address: string; readonly refreshed: Promise<void> } | undefined;
   /** Whether the client turned out to know too little of the cluster. */
   isOutdated = false;
 
@@ -70,6 +79,26 @@ export class ClusterNodes {
     return usable[this.#turn++ % usable.length]?.address ?? NOWHERE;
   }
 
+  /** Waits for the connection to a node that was not needed before, or that the client may be about to end. */
+  open(address: string): Promise<void> | undefined {
+    if (this.#doubted?.address !== address) return this.#open(address);
+    return this.#doubted.refreshed.then(() => this.#open(address));
+  }
+
+  /** Reads the slots again, if this version of the library can be asked to. */
+  refresh(excluded: string): void {
+    const { _slots: slots } = this.#cluster as { readonly _slots?: SlotsOfCluster };
+    const reading = slots?.rediscover?.(undefined, new Set([excluded]));
+    if (reading === undefined) return;
+    const refreshed = settleWithin<void, void>(reading, LONGEST_REFRESH, (resolve) => resolve())
+      // What is wrong shows in the commands.
+      .catch(() => {})
+      .then(() => {
+        if (this.#doubted?.refreshed === refreshed) this.#doubted = undefined;
+      });
+    this.#doubted = { address: excluded, refreshed };
+  }
+
   async send(
     args: readonly RedisArgument[],
     address: string,
@@ -89,6 +118,12 @@ export class ClusterNodes {
     }
     const client = await this.#cluster.nodeClient(node);
     return (await client.sendCommand(args, options)) as RedisReply<string | Buffer>;
+  }
+
+  #open(address: string): Promise<void> | undefined {
+    const node = this.#cluster.nodeByAddress.get(address);
+    if (node === undefined || (node.client !== undefined && node.connectPromise === undefined)) return undefined;
+    return Promise.resolve(this.#cluster.nodeClient(node)).then(() => {});
   }
 }
 

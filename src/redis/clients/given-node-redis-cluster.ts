@@ -1,4 +1,4 @@
-import type { DriverFailure, RedisArgument, RedisDriver, RedisReply, ReplyForm } from "../commands.ts";
+import type { DriverFailure, Redirection, RedisArgument, RedisDriver, RedisReply, ReplyForm } from "../commands.ts";
 import { ClusterNodes, NoNodeError, type NodeRedisCluster } from "./cluster-nodes.ts";
 import { COMMAND_OPTIONS, explainByForm, warnOfOfflineQueue } from "./given-node-redis.ts";
 
@@ -50,6 +50,10 @@ export class GivenNodeRedisClusterDriver implements RedisDriver {
     return this.#nodes.of(key);
   }
 
+  open(node: string): Promise<void> | undefined {
+    return this.#nodes.open(node);
+  }
+
   send(
     args: readonly RedisArgument[],
     node: string,
@@ -61,6 +65,16 @@ export class GivenNodeRedisClusterDriver implements RedisDriver {
 
   explain(error: unknown): DriverFailure {
     return error instanceof NoNodeError ? { kind: "refused", cause: error } : explainByForm(error);
+  }
+
+  /** The client follows keys itself. */
+  redirect(): Redirection | undefined {
+    return undefined;
+  }
+
+  distrust(node: string): boolean {
+    this.#nodes.refresh(node);
+    return true;
   }
 
   sever(): void {}

@@ -1,5 +1,6 @@
 import {
   type DriverFailure,
+  type Redirection,
   type RedisArgument,
   type RedisDriver,
   type RedisReply,
@@ -30,7 +31,7 @@ export function isNodeRedisClient(value: unknown): value is NodeRedisClient {
 // The client's own settings may say otherwise: its time-out would cost an AbortSignal a command, and its mapping of
 // types could turn texts into Buffers.
 export const COMMAND_OPTIONS = { timeout: 0, typeMapping: {} };
-const BYTES_OPTIONS = { ...COMMAND_OPTIONS, ...BYTES };
+export const BYTES_OPTIONS: object = { ...COMMAND_OPTIONS, ...BYTES };
 
 /** What ends the wait for a client that is connecting. */
 const CONNECT_EVENTS = ["ready", "error", "end", "terminated"];
@@ -64,6 +65,10 @@ export class GivenNodeRedisDriver implements RedisDriver {
     return SOLE_NODE;
   }
 
+  open(): undefined {
+    return undefined;
+  }
+
   async send(
     args: readonly RedisArgument[],
     _node: string,
@@ -76,6 +81,15 @@ export class GivenNodeRedisDriver implements RedisDriver {
 
   explain(error: unknown): DriverFailure {
     return explainByForm(error);
+  }
+
+  redirect(): Redirection | undefined {
+    return undefined;
+  }
+
+  /** The application's client is not closed from here. */
+  distrust(): boolean {
+    return true;
   }
 
   sever(): void {}
@@ -103,7 +117,8 @@ export class GivenNodeRedisDriver implements RedisDriver {
 export function explainByForm(error: unknown): DriverFailure {
   if (!(error instanceof Error)) return { kind: "lost", cause: error };
   if (/^[A-Z][A-Z0-9_]+( |$)/.test(error.message)) return { kind: "reply", cause: error };
-  const isRefusal = isFullQueue(error) || /^The client is (offline|closed)$/.test(error.message);
+  if (isFullQueue(error)) return { kind: "full", cause: error };
+  const isRefusal = /^The client is (offline|closed)$/.test(error.message);
   return { kind: isRefusal ? "refused" : "lost", cause: error };
 }
 

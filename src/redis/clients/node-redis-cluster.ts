@@ -1,30 +1,30 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
-import type { Milliseconds } from "../../core/clock.ts";
-import { LONGEST_TIMER } from "../../core/timers.ts";
-import type {
-  DriverFailure,
-  RedisArgument,
-  RedisDriver,
-  RedisDriverFactory,
-  RedisReply,
-  ReplyForm,
+import { type Clock, type Milliseconds, systemClock } from "../../core/clock.ts";
+import { settleWithin, startUnreferencedTimer } from "../../core/timers.ts";
+import {
+  type DriverFailure,
+  NOWHERE,
+  type Redirection,
+  type RedisArgument,
+  type RedisDriver,
+  type RedisDriverFactory,
+  type RedisReply,
+  type ReplyForm,
 } from "../commands.ts";
-import type { RedisClusterEndpoint } from "../endpoint.ts";
-import { ClusterNodes, NoNodeError } from "./cluster-nodes.ts";
-import { connectionOptions, isFullQueue, type Library, loadLibrary, NO_TIMEOUT, SHARED_CLASSES } from "./node-redis.ts";
+import { addressOf, parseAddress, type RedisClusterEndpoint, type RedisEndpoint } from "../endpoint.ts";
+import { askInTurn, shuffle } from "./ask-in-turn.ts";
+import { ClusterNode } from "./cluster-node.ts";
+import { NoNodeError } from "./cluster-nodes.ts";
+import { ClusterTopology } from "./cluster-topology.ts";
+import { explainByClass, importLibrary, type Library, loadLibrary, makeClientClass } from "./node-redis.ts";
 
-type Cluster = ReturnType<Library["createCluster"]>;
-type Client = NonNullable<Cluster["masters"][number]["client"]>;
+/** How far the questions for the slots are apart, and how old a connection is at least that is given up for an answer. */
+const REFRESH_GAP: Milliseconds = 250;
 
-/** How long after one node the next is asked for the others: the first may be frozen. */
-const SEED_GAP: Milliseconds = 50;
-
-/** How long a node may be away until the others are asked for its successor. */
-const TOPOLOGY_REFRESH: Milliseconds = 250;
+/** How long a node that holds no slots any more may still answer what was sent to it. */
+const RETIREMENT: Milliseconds = 10_000;
 
 /**
- * Drivers over a cluster client of node-redis 6 (`@redis/client`), which is loaded when the first link is opened.
+ * Drivers over clients of node-redis 6 (`@redis/client`), one a node.
  *
  * @param setting Path of the connection's settings, for messages.
  * @param load Loads the library.
@@ -32,162 +32,193 @@ const TOPOLOGY_REFRESH: Milliseconds = 250;
 export function nodeRedisClusterDriver(
   endpoint: RedisClusterEndpoint,
   setting: string,
-  load: () => Promise<Library> = () => import("@redis/client"),
+  load: () => Promise<Library> = importLibrary,
 ): RedisDriverFactory {
-  return async () => new NodeRedisClusterDriver(await loadLibrary(load, setting), endpoint);
+  const loadNamed = (): Promise<Library> => loadLibrary(load, setting);
+  return Object.assign(async () => new NodeRedisClusterDriver(await loadNamed(), endpoint, systemClock), {
+    load: async () => makeClientClass(await loadNamed()),
+  });
 }
 
 /**
- * The link is open as soon as one node has told of the others. These are connected when they are first needed, and
- * the library reconnects them; a command to a node that was lost fails at once meanwhile.
+ * The link is open as soon as one node has told of the others, and it stays so: each node has a connection of its own, which
+ * is opened when a command needs it. What is wrong with one node is answered to its own commands, at once.
+ *
+ * The library's own cluster client is not used: it waits without end for a node that cannot be connected or is frozen, also
+ * when it asks for the slots, and takes a node that has left the cluster for the cluster.
  */
 class NodeRedisClusterDriver implements RedisDriver {
   readonly isOwned = true;
   readonly #library: Library;
   readonly #endpoint: RedisClusterEndpoint;
-  /** One for each node that was asked; all but the first that was answered are destroyed. */
-  readonly #clusters: Cluster[] = [];
-  #cluster: Cluster | undefined;
-  #nodes: ClusterNodes | undefined;
+  readonly #clock: Clock;
+  readonly #nodes = new Map<string, ClusterNode>();
+  #topology: ClusterTopology | undefined;
+  #refreshing: Promise<void> | undefined;
+  #refreshedAt: Milliseconds = Number.NEGATIVE_INFINITY;
+  #turn = 0;
   #isDestroyed = false;
 
-  constructor(library: Library, endpoint: RedisClusterEndpoint) {
+  constructor(library: Library, endpoint: RedisClusterEndpoint, clock: Clock) {
     this.#library = library;
     this.#endpoint = endpoint;
+    this.#clock = clock;
   }
 
   get isReady(): boolean {
-    return !this.#isDestroyed && this.#nodes?.isUsable === true;
+    return !this.#isDestroyed && this.#topology !== undefined;
   }
 
   get nodes(): readonly string[] {
-    return this.#nodes?.masters ?? [];
+    return this.#topology?.masters ?? [];
   }
 
-  // The library asks the nodes of its settings one after the other, and without end when one is frozen.
-  async connect(): Promise<void> {
-    const seeds = shuffle(this.#endpoint.cluster);
-    const discoveries = seeds.map((seed, index) => this.#discover(seed, index * SEED_GAP));
+  connect(): Promise<void> {
+    return this.#refresh();
+  }
+
+  nodeOf(key: string | undefined): string {
+    if (key !== undefined) return this.#topology?.ownerOf(key) ?? NOWHERE;
+    const ready = this.nodes.filter((name) => this.#nodes.get(name)?.isReady);
+    const usable = ready.length > 0 ? ready : this.nodes;
+    return usable[this.#turn++ % usable.length] ?? NOWHERE;
+  }
+
+  open(name: string): Promise<void> | undefined {
+    if (name === NOWHERE) {
+      this.#refreshSoon();
+      return Promise.reject(new NoNodeError("no node of the cluster has the key, or the node has left it"));
+    }
+    let node: ClusterNode;
     try {
-      await Promise.any(discoveries);
+      node = this.#nodeNamed(name);
+    } catch (error) {
+      // From the application's `nodeAddressMap`.
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+    if (node.isReady) return undefined;
+    // Another node may have taken its place.
+    if (node.hasFailed || node.isLost) this.#refreshSoon(name);
+    const opening = node.open();
+    opening?.catch(() => this.#refreshSoon(name));
+    return opening;
+  }
+
+  send(
+    args: readonly RedisArgument[],
+    name: string,
+    _key: string | undefined,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>> {
+    return this.#nodeNamed(name).send(args, form);
+  }
+
+  explain(error: unknown): DriverFailure {
+    return error instanceof NoNodeError ? { kind: "refused", cause: error } : explainByClass(error, this.#library);
+  }
+
+  redirect(reply: string, from: string): Redirection | undefined {
+    const [, kind, slot, address = ""] = /^(MOVED|ASK) (\d+) (.*:\d+)$/.exec(reply) ?? [];
+    if (kind === undefined || this.#topology === undefined) return undefined;
+    // A node that does not know its own address leaves the host empty.
+    const node = address.startsWith(":") ? parseAddress(from).host + address : address;
+    if (kind === "ASK") return { node, isAsking: true };
+    this.#topology = this.#topology.with(Number(slot), node);
+    this.#refreshSoon(from);
+    return { node, isAsking: false };
+  }
+
+  distrust(name: string, code: string): boolean {
+    const node = this.#nodes.get(name);
+    // With CLUSTERDOWN, another connection to the same node is no better.
+    if (node !== undefined && code !== "CLUSTERDOWN" && node.age >= REFRESH_GAP) node.retire();
+    this.#refreshSoon(name);
+    return true;
+  }
+
+  sever(name: string): void {
+    this.#nodes.get(name)?.sever();
+    this.#refreshSoon(name);
+  }
+
+  destroy(): void {
+    this.#isDestroyed = true;
+    for (const node of this.#nodes.values()) node.destroy();
+  }
+
+  #nodeNamed(name: string): ClusterNode {
+    const known = this.#nodes.get(name);
+    if (known !== undefined) return known;
+    const node = new ClusterNode(this.#library, this.#endpointOf(name), this.#clock);
+    this.#nodes.set(name, node);
+    return node;
+  }
+
+  #endpointOf(name: string): RedisEndpoint {
+    const { nodeAddressMap, tls, connectTimeout, stallTimeout, username, password } = this.#endpoint;
+    const seed = this.#endpoint.cluster.find((each) => addressOf(each) === name);
+    const { host, port } = seed ?? nodeAddressMap(name) ?? parseAddress(name);
+    return { address: { host, port, tls }, database: 0, connectTimeout, stallTimeout, username, password };
+  }
+
+  /** Asks for the slots, unless that was done a moment ago. */
+  #refreshSoon(doubted?: string): void {
+    if (this.#isDestroyed || this.#clock.monotonic() - this.#refreshedAt < REFRESH_GAP) return;
+    // What is wrong shows in the commands.
+    this.#refresh(doubted).catch(() => {});
+  }
+
+  #refresh(doubted?: string): Promise<void> {
+    if (this.#refreshing !== undefined) return this.#refreshing;
+    this.#refreshedAt = this.#clock.monotonic();
+    this.#refreshing = this.#askAround(doubted).finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  /** @param doubted A node that is asked last: it may have left the cluster. */
+  async #askAround(doubted: string | undefined): Promise<void> {
+    try {
+      this.#settleOn(await askInTurn(this.#sources(doubted), (name) => this.#ask(name)));
     } catch (error) {
       throw this.#mostTelling((error as AggregateError).errors);
     }
   }
 
-  nodeOf(key: string | undefined): string {
-    return this.#known().of(key);
+  /** The nodes to ask, in this order: those that are connected, those of the settings, and the others. */
+  #sources(doubted: string | undefined): string[] {
+    const seeds = this.#endpoint.cluster.map(addressOf);
+    const ready = this.nodes.filter((name) => this.#nodes.get(name)?.isReady);
+    const sources = new Set([...shuffle(ready), ...shuffle(seeds), ...shuffle(this.nodes)]);
+    if (doubted !== undefined && sources.delete(doubted)) sources.add(doubted);
+    return [...sources];
   }
 
-  async send(
-    args: readonly RedisArgument[],
-    node: string,
-    key: string | undefined,
-    form: ReplyForm,
-  ): Promise<RedisReply<string | Buffer>> {
-    return this.#known().send(args, node, key, form);
+  async #ask(name: string): Promise<ClusterTopology> {
+    if (this.#isDestroyed) throw new this.#library.ClientClosedError();
+    const node = this.#nodeNamed(name);
+    await node.open();
+    const { connectTimeout } = this.#endpoint;
+    const reply = await settleWithin(node.send(["CLUSTER", "SLOTS"], "text"), connectTimeout, (_, reject) =>
+      reject(new Error(`${name} did not tell the slots within ${connectTimeout} ms`)),
+    );
+    const topology = ClusterTopology.of(reply, parseAddress(name).host);
+    if (topology.masters.length === 0) throw new Error(`${name} belongs to no cluster: it knows no master with slots`);
+    return topology;
   }
 
-  // Every error of node-redis has the name "Error": only the classes tell them apart.
-  explain(error: unknown): DriverFailure {
-    const { ErrorReply, ClientOfflineError, ClientClosedError, MaxCommandRedirectionsError } = this.#library;
-    const { RootNodesUnavailableError } = this.#library;
-    if (error instanceof ErrorReply) return { kind: "reply", cause: error };
-    // The last two come after a node has answered that the key is not there.
-    const refusals = [ClientOfflineError, ClientClosedError, MaxCommandRedirectionsError, RootNodesUnavailableError];
-    const isRefusal = error instanceof NoNodeError || refusals.some((each) => error instanceof each);
-    return { kind: isRefusal || isFullQueue(error) ? "refused" : "lost", cause: error };
-  }
-
-  sever(node: string): void {
-    const client = this.#cluster?.nodeByAddress.get(node)?.client;
-    if (client !== undefined) destroyClient(client);
-  }
-
-  destroy(): void {
-    this.#isDestroyed = true;
-    for (const cluster of this.#clusters.splice(0)) destroyCluster(cluster);
-  }
-
-  async #discover(seed: RedisClusterEndpoint["cluster"][number], delay: Milliseconds): Promise<void> {
-    if (delay > 0) await sleep(delay);
-    if (this.#isDestroyed || this.#cluster !== undefined) return;
-    const cluster = this.#library.createCluster(clusterOptions(this.#endpoint, seed));
-    this.#clusters.push(cluster);
-    let cause: unknown;
-    // Each command that is affected is rejected as well, and an "error" without a listener ends the process.
-    cluster.on("error", (error: unknown) => void (cause ??= error));
-    try {
-      await cluster.connect();
-    } catch (error) {
-      throw cause ?? error;
+  #settleOn(topology: ClusterTopology): void {
+    if (this.#isDestroyed) return;
+    this.#topology = topology;
+    for (const [name, node] of this.#nodes) {
+      if (topology.masters.includes(name)) continue;
+      this.#nodes.delete(name);
+      node.retire();
+      startUnreferencedTimer(RETIREMENT, () => node.destroy());
     }
-    if (!this.#isDestroyed) this.#settleOn(cluster);
-  }
-
-  #settleOn(cluster: Cluster): void {
-    if (this.#cluster !== undefined) return;
-    this.#cluster = cluster;
-    this.#nodes = new ClusterNodes(cluster, NO_TIMEOUT);
-    for (const other of this.#clusters.splice(0)) {
-      if (other !== cluster) destroyCluster(other);
-    }
-    this.#clusters.push(cluster);
   }
 
   /** An error reply, such as that of a wrong password, tells more than that another node is not there. */
   #mostTelling(errors: readonly unknown[]): unknown {
     return errors.find((error) => error instanceof this.#library.ErrorReply) ?? errors[0];
   }
-
-  #known(): ClusterNodes {
-    if (this.#nodes === undefined) throw new NoNodeError("the nodes of the cluster are not known yet");
-    return this.#nodes;
-  }
-}
-
-function destroyCluster(cluster: Cluster): void {
-  for (const { client } of cluster.nodeByAddress.values()) {
-    if (client !== undefined) destroyClient(client);
-  }
-  cluster.destroy();
-}
-
-// destroy() cannot reach a socket that is still connecting: it would shake hands for nobody.
-function destroyClient(client: Client): void {
-  client.once("connect", () => client.destroy());
-  client.destroy();
-}
-
-function shuffle<Item>(items: readonly Item[]): Item[] {
-  return items
-    .map((item) => ({ item, order: Math.random() }))
-    .toSorted((left, right) => left.order - right.order)
-    .map(({ item }) => item);
-}
-
-function clusterOptions(
-  endpoint: RedisClusterEndpoint,
-  seed: RedisClusterEndpoint["cluster"][number],
-): Parameters<Library["createCluster"]>[0] {
-  const { tls } = endpoint;
-  const connectTimeout = Math.min(endpoint.connectTimeout, LONGEST_TIMER);
-  const security = tls === undefined ? ({ tls: false } as const) : ({ ...tls, tls: true } as const);
-  const socket = { ...security, connectTimeout };
-  return {
-    ...SHARED_CLASSES,
-    RESP: 3,
-    // Only the connection that asks for the nodes: connectTimeout ends before the handshake, and destroy() does not
-    // reach it.
-    rootNodes: [{ socket: { ...socket, ...seed, socketTimeout: connectTimeout } }],
-    defaults: { ...connectionOptions(endpoint), socket: { ...socket, reconnectStrategy: reconnectDelay } },
-    commandOptions: NO_TIMEOUT,
-    // A node that is away must not hold up the others.
-    minimizeConnections: true,
-    topologyRefreshOnReconnectionAttemptStrategy: TOPOLOGY_REFRESH,
-  };
-}
-
-function reconnectDelay(retries: number): Milliseconds {
-  return Math.min(50 * 2 ** retries, 1000) + Math.random() * 50;
 }

@@ -3,12 +3,14 @@ import type { ConnectionOptions } from "node:tls";
 import type * as NodeRedis from "@redis/client";
 
 import { ImproperlyConfigured } from "../../core/errors.ts";
+import { isMissingPackage, leaveToCaller } from "../../core/optional-packages.ts";
 import { LONGEST_TIMER } from "../../core/timers.ts";
 import {
   type DriverFailure,
   type RedisArgument,
   type RedisDriver,
   type RedisDriverFactory,
+  type Redirection,
   type RedisReply,
   type ReplyForm,
   SOLE_NODE,
@@ -22,7 +24,7 @@ type Client = ReturnType<Library["createClient"]>;
 const LONGEST_QUEUE = 5000;
 
 /**
- * Drivers over node-redis 6 (`@redis/client`), which is loaded when the first link is opened.
+ * Drivers over node-redis 6 (`@redis/client`).
  *
  * @param setting Path of the connection's settings, for messages.
  * @param load Loads the library.
@@ -30,9 +32,16 @@ const LONGEST_QUEUE = 5000;
 export function nodeRedisDriver(
   endpoint: RedisEndpoint,
   setting: string,
-  load: () => Promise<Library> = () => import("@redis/client"),
+  load: () => Promise<Library> = importLibrary,
 ): RedisDriverFactory {
-  return async () => new NodeRedisDriver(await loadLibrary(load, setting), endpoint);
+  const loadNamed = (): Promise<Library> => loadLibrary(load, setting);
+  return Object.assign(async () => new NodeRedisDriver(await loadNamed(), endpoint), {
+    load: async () => makeClientClass(await loadNamed()),
+  });
+}
+
+export function importLibrary(): Promise<Library> {
+  return import("@redis/client").catch(leaveToCaller);
 }
 
 /** @throws {ImproperlyConfigured} When it is not installed. */
@@ -40,13 +49,14 @@ export async function loadLibrary(load: () => Promise<Library>, setting: string)
   try {
     return await load();
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
+    if (!isMissingPackage(cause)) throw cause;
     const message = "the Redis client is not installed. Install it with: npm install @redis/client";
     throw new ImproperlyConfigured(setting, message, { cause });
   }
 }
 
-class NodeRedisDriver implements RedisDriver {
+/** A driver over a client of one server. */
+export class NodeRedisDriver implements RedisDriver {
   readonly isOwned = true;
   readonly nodes: readonly string[] = [SOLE_NODE];
   readonly #library: Library;
@@ -76,6 +86,10 @@ class NodeRedisDriver implements RedisDriver {
     return SOLE_NODE;
   }
 
+  open(): undefined {
+    return undefined;
+  }
+
   send(
     args: readonly RedisArgument[],
     _node: string,
@@ -85,22 +99,43 @@ class NodeRedisDriver implements RedisDriver {
     return this.#client.sendCommand(args, form === "bytes" ? BYTES : undefined);
   }
 
-  // Every error of node-redis has the name "Error": only the classes tell them apart.
   explain(error: unknown): DriverFailure {
-    const { ErrorReply, ClientOfflineError, ClientClosedError } = this.#library;
-    if (error instanceof ErrorReply) return { kind: "reply", cause: error };
-    const isRefusal = error instanceof ClientOfflineError || error instanceof ClientClosedError || isFullQueue(error);
-    return { kind: isRefusal ? "refused" : "lost", cause: error };
+    return explainByClass(error, this.#library);
+  }
+
+  /** One server holds all keys. */
+  redirect(): Redirection | undefined {
+    return undefined;
+  }
+
+  /** Another connection may lead to another server. */
+  distrust(): boolean {
+    return false;
   }
 
   sever(): void {
     this.destroy();
   }
 
+  /** Sends nothing more, and ends the connection when what is outstanding has been answered. */
+  async drain(): Promise<void> {
+    if (this.isReady) await this.#client.close();
+    else this.destroy();
+  }
+
   destroy(): void {
     this.#isDestroyed = true;
     this.#client.destroy();
   }
+}
+
+/** Every error of node-redis has the name "Error": only the classes tell them apart. */
+export function explainByClass(error: unknown, library: Library): DriverFailure {
+  const { ErrorReply, ClientOfflineError, ClientClosedError } = library;
+  if (error instanceof ErrorReply) return { kind: "reply", cause: error };
+  if (isFullQueue(error)) return { kind: "full", cause: error };
+  const isRefusal = error instanceof ClientOfflineError || error instanceof ClientClosedError;
+  return { kind: isRefusal ? "refused" : "lost", cause: error };
 }
 
 /** A plain `Error` in node-redis (`commands-queue.js`), so only its message says what it is. */
@@ -121,11 +156,16 @@ export const BYTES: { readonly typeMapping: { readonly 36: typeof Buffer } } = {
 };
 
 /**
- * The library makes its classes anew when the JSON of the options differs from that of the last client (measured: 50
+ * The library makes its classes again when the JSON of the options differs from that of the last client (measured: 50
  * to 250 ms, in which the process does nothing else), though only their RESP, modules and scripts matter. So the
  * options of all clients made here have the same JSON.
  */
 export const SHARED_CLASSES: { readonly toJSON: () => string } = { toJSON: () => "sojourn" };
+
+/** Has the library make its class beforehand, which the first client would do within the deadline of a command. */
+export function makeClientClass(library: Library): void {
+  library.createClient({ ...SHARED_CLASSES, RESP: 3 });
+}
 
 interface ConnectionOptionsOfClient {
   readonly username?: string;

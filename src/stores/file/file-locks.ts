@@ -4,8 +4,9 @@ import type * as ProperLockfile from "proper-lockfile";
 
 import type { Milliseconds } from "../../core/clock.ts";
 import { ImproperlyConfigured, StoreConnectionError } from "../../core/errors.ts";
+import { isMissingPackage, leaveToCaller } from "../../core/optional-packages.ts";
+import { Slots } from "../../core/slots.ts";
 import { hasCode } from "./file-errors.ts";
-import { Slots } from "./slots.ts";
 import type { Turn } from "./turn.ts";
 
 export type LockLibrary = Pick<typeof ProperLockfile, "lock" | "check">;
@@ -37,7 +38,7 @@ export class FileLocks {
   readonly #tails = new Map<string, Promise<unknown>>();
   #library: LockLibrary | undefined;
 
-  constructor(load: () => Promise<LockLibrary> = () => import("proper-lockfile")) {
+  constructor(load: () => Promise<LockLibrary> = () => import("proper-lockfile").catch(leaveToCaller)) {
     this.#load = load;
   }
 
@@ -46,7 +47,7 @@ export class FileLocks {
     try {
       this.#library ??= await this.#load();
     } catch (cause) {
-      if (!hasCode(cause, "ERR_MODULE_NOT_FOUND")) throw cause;
+      if (!isMissingPackage(cause)) throw cause;
       const message = "the library that locks files is not installed. Install it with: npm install proper-lockfile";
       throw new ImproperlyConfigured("sessions.store", message, { cause });
     }

@@ -2,6 +2,7 @@ import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts
 import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
 import { hashSessionKey, type SessionKey } from "../../core/ids.ts";
+import { Slots } from "../../core/slots.ts";
 import { RecordTombstones } from "../record-tombstones.ts";
 import {
   type ClearProgress,
@@ -22,7 +23,6 @@ import {
   setModified,
 } from "./record-file.ts";
 import type { SessionFolder } from "./session-folder.ts";
-import { Slots } from "./slots.ts";
 import { Turn } from "./turn.ts";
 
 /** What {@link FileSessionStore} needs. */

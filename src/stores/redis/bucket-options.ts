@@ -13,6 +13,7 @@ import type { BucketKeyGenerators } from "./bucket-keys.ts";
 import type { BucketCompression } from "./bucket-values.ts";
 import type { RecordCompressor } from "./record-compressor.ts";
 import type { HashKeysCheckForExpiry } from "./bucket-walk.ts";
+import { type CheckedWaitFor, type RedisWaitFor, waitForSchema } from "./wait-for.ts";
 
 /** Options of {@link redisBucketSessionStore}. */
 export interface RedisBucketSessionStoreOptions extends BucketKeyGenerators {
@@ -30,6 +31,8 @@ export interface RedisBucketSessionStoreOptions extends BucketKeyGenerators {
    * @defaultValue `"session"`
    */
   readonly prefix?: string | undefined;
+  /** Which writes wait until replicas have them. @defaultValue none */
+  readonly waitFor?: RedisWaitFor | undefined;
   /** Which hashes `clearExpired` looks at. @defaultValue `"all"` */
   readonly hashKeysCheckForExpiry?: HashKeysCheckForExpiry | undefined;
   /** Makes larger records smaller; `null`: they stay as they are. @defaultValue zlib */
@@ -67,6 +70,7 @@ const dictionarySchema = settingsObject({
 const schema = settingsObject({
   connection: v.optional(v.string()),
   prefix: v.optional(v.string(), "session"),
+  waitFor: waitForSchema,
   hashKeyGenerator: v.optional(v.custom<(key: string) => string>(isFunction, "a function")),
   keyGenerator: v.optional(v.custom<(key: string) => string>(isFunction, "a function")),
   sessionKeyOf: v.optional(v.custom<(hashKey: string, field: string) => string>(isFunction, "a function")),
@@ -84,6 +88,7 @@ const schema = settingsObject({
 export interface BucketOptions {
   readonly connection: string | undefined;
   readonly prefix: string;
+  readonly waitFor: CheckedWaitFor | undefined;
   readonly generators: BucketKeyGenerators;
   readonly compression: BucketCompression;
   readonly hashKeysCheckForExpiry: HashKeysCheckForExpiry;
@@ -95,7 +100,7 @@ export const BUCKET_SETTING = "redisBucketSessionStore";
 /** @throws {ImproperlyConfigured} */
 export function parseBucketOptions(options: RedisBucketSessionStoreOptions): BucketOptions {
   const parsed = parseSettings(schema, options, BUCKET_SETTING);
-  const { connection, prefix, hashKeysCheckForExpiry } = parsed;
+  const { connection, prefix, waitFor, hashKeysCheckForExpiry } = parsed;
   const { compressor, dictionaries, minLength, maxInflatedBytes } = parsed;
   const { hashKeyGenerator, keyGenerator, sessionKeyOf } = parsed;
   if (compressor) checkCompressor(compressor);
@@ -104,6 +109,7 @@ export function parseBucketOptions(options: RedisBucketSessionStoreOptions): Buc
   return {
     connection,
     prefix,
+    waitFor,
     generators: { hashKeyGenerator, keyGenerator, sessionKeyOf },
     compression: { compressor, dictionaries, minLength, maxInflatedBytes },
     hashKeysCheckForExpiry,

@@ -4,7 +4,7 @@ import type { Etag } from "../../core/etag.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import type { RedisArgument, RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
-import { RedisScript } from "../../redis/script.ts";
+import type { RedisScript } from "../../redis/script.ts";
 import type { ClearProgress, CommitResult, CreateResult, SessionStore } from "../session-store.ts";
 import { luaRange, toRedisTtl } from "./arguments.ts";
 import type { BucketKeys } from "./bucket-keys.ts";
@@ -13,11 +13,8 @@ import { type BucketValues, nonceOf } from "./bucket-values.ts";
 import { BucketWalk, type HashKeysCheckForExpiry } from "./bucket-walk.ts";
 import { RedisTombstones } from "./redis-tombstones.ts";
 import { RedisUserIndex } from "./redis-user-index.ts";
-
-const READ = new RedisScript("bucket-read", new URL("../../redis/scripts/bucket-read.lua", import.meta.url));
-const CREATE = new RedisScript("bucket-create", new URL("../../redis/scripts/bucket-create.lua", import.meta.url));
-const CHANGE = new RedisScript("bucket-change", new URL("../../redis/scripts/bucket-change.lua", import.meta.url));
-const DELETE = new RedisScript("bucket-delete", new URL("../../redis/scripts/bucket-delete.lua", import.meta.url));
+import { BUCKET_CHANGE, BUCKET_CREATE, BUCKET_DELETE, BUCKET_READ } from "./scripts/scripts.ts";
+import type { StoreConnections } from "./wait-for.ts";
 
 /** What {@link BucketSessionStore} is made from. */
 export interface BucketSessionStoreOptions {
@@ -39,29 +36,35 @@ export class BucketSessionStore implements SessionStore {
   readonly users: RedisUserIndex;
   readonly tombstones: RedisTombstones;
   readonly #connection: RedisConnection;
+  readonly #vital: RedisConnection;
+  readonly #commits: RedisConnection;
   readonly #keys: BucketKeys;
   readonly #values: BucketValues;
   readonly #walk: BucketWalk;
   readonly #hashKeysCheckForExpiry: HashKeysCheckForExpiry;
   #hasCheckedLimits = false;
 
-  constructor(connection: RedisConnection, { keys, values, hashKeysCheckForExpiry }: BucketSessionStoreOptions) {
-    this.#connection = connection;
+  constructor(connections: StoreConnections, { keys, values, hashKeysCheckForExpiry }: BucketSessionStoreOptions) {
+    const { usual, vital, commits } = connections;
+    this.#connection = usual;
+    this.#vital = vital;
+    this.#commits = commits;
     this.#keys = keys;
     this.#values = values;
-    this.#walk = new BucketWalk(connection, keys);
+    this.#walk = new BucketWalk(usual, keys);
     this.#hashKeysCheckForExpiry = hashKeysCheckForExpiry;
-    this.users = new RedisUserIndex(connection, `${keys.namespace.slice(0, -1)}-users:`);
-    this.tombstones = new RedisTombstones(connection, `${keys.namespace.slice(0, -1)}-moved:`);
+    this.users = new RedisUserIndex(usual, vital, `${keys.namespace.slice(0, -1)}-users:`);
+    this.tombstones = new RedisTombstones(usual, `${keys.namespace.slice(0, -1)}-moved:`);
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
-    const reply = await this.#run(READ, key, [], deadline);
+    const reply = await this.#run(this.#connection, BUCKET_READ, key, [], deadline);
     return Buffer.isBuffer(reply) ? this.#values.decode(reply) : undefined;
   }
 
   async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
-    const reply = await this.#run(CREATE, key, [toRedisTtl(ttl), this.#values.encode(record)], deadline);
+    const args = [toRedisTtl(ttl), this.#values.encode(record)];
+    const reply = await this.#run(this.#vital, BUCKET_CREATE, key, args, deadline);
     this.#checkLimitsOnce(deadline);
     return { status: reply === 1 ? "created" : "exists" };
   }
@@ -73,19 +76,20 @@ export class BucketSessionStore implements SessionStore {
     ttl: Milliseconds,
     deadline: Deadline,
   ): Promise<CommitResult> {
-    return this.#change(key, etag, [toRedisTtl(ttl), this.#values.encode(record)], deadline);
+    const args = [toRedisTtl(ttl), this.#values.encode(record)];
+    return this.#change(this.#commits, key, etag, args, deadline);
   }
 
   touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
-    return this.#change(key, etag, [toRedisTtl(ttl)], deadline);
+    return this.#change(this.#connection, key, etag, [toRedisTtl(ttl)], deadline);
   }
 
   async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
-    return (await this.#run(DELETE, key, [], deadline)) === 1;
+    return (await this.#run(this.#vital, BUCKET_DELETE, key, [], deadline)) === 1;
   }
 
   deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
-    return this.#change(key, etag, [], deadline);
+    return this.#change(this.#vital, key, etag, [], deadline);
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
@@ -113,25 +117,28 @@ export class BucketSessionStore implements SessionStore {
   }
 
   async #change(
+    connection: RedisConnection,
     key: SessionKey,
     etag: Etag,
     args: readonly RedisArgument[],
     deadline: Deadline,
   ): Promise<CommitResult> {
-    const reply = await this.#run(CHANGE, key, [nonceOf(etag), ...luaRange(etag), etag.text, ...args], deadline);
+    const version = [nonceOf(etag), ...luaRange(etag), etag.text];
+    const reply = await this.#run(connection, BUCKET_CHANGE, key, [...version, ...args], deadline);
     if (reply === null) return { status: "gone" };
     if (!Buffer.isBuffer(reply)) return { status: "committed" };
     return { status: "conflict", record: this.#values.decode(reply) };
   }
 
   #run(
+    connection: RedisConnection,
     script: RedisScript,
     key: SessionKey,
     args: readonly RedisArgument[],
     deadline: Deadline,
   ): Promise<RedisReply<string | Buffer>> {
     const { hash, field } = this.#keys.placeOf(key);
-    return this.#connection.run(script, [hash], [field, ...args], deadline, "bytes");
+    return connection.run(script, [hash], [field, ...args], deadline, "bytes");
   }
 
   #checkLimitsOnce(deadline: Deadline): void {

@@ -2,14 +2,11 @@ import { newSessionKey } from "../../core/ids.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
-import { RedisScript } from "../../redis/script.ts";
 import type { ClearProgress } from "../session-store.ts";
 import { escapeGlob } from "./arguments.ts";
 import type { BucketKeys, BucketPlace } from "./bucket-keys.ts";
-import { settleWrites } from "./settle-writes.ts";
-
-const FIELDS = new RedisScript("bucket-fields", new URL("../../redis/scripts/bucket-fields.lua", import.meta.url));
-const SWEEP = new RedisScript("bucket-sweep", new URL("../../redis/scripts/bucket-sweep.lua", import.meta.url));
+import { settleWrites } from "../settle-writes.ts";
+import { BUCKET_FIELDS, BUCKET_SWEEP } from "./scripts/scripts.ts";
 
 /** How many keys Redis looks at for one page of a scan: some tenths of a millisecond of its time. */
 const SCAN_COUNT = 1000;
@@ -89,7 +86,7 @@ export class BucketWalk {
   #sweepPages(pages: readonly SweepPage[], pageDeadline: () => Deadline): Promise<SweptPage>[] {
     return pages.map(async ({ hash, cursor }) => {
       const args = [cursor, HSCAN_COUNT, String(this.#keys.fieldLength)];
-      const reply = await this.#connection.run(SWEEP, [hash], args, pageDeadline());
+      const reply = await this.#connection.run(BUCKET_SWEEP, [hash], args, pageDeadline());
       const [next, count] = reply as [string, number];
       return { hash, cursor: next, count };
     });
@@ -99,7 +96,7 @@ export class BucketWalk {
     const found: RedisReply[] = [];
     let cursor = "0";
     do {
-      const reply = await this.#connection.run(FIELDS, [hash], [cursor, HSCAN_COUNT], pageDeadline());
+      const reply = await this.#connection.run(BUCKET_FIELDS, [hash], [cursor, HSCAN_COUNT], pageDeadline());
       const [next, ...page] = reply as [string, ...RedisReply[]];
       for (const each of page) found.push(each);
       cursor = next;

@@ -12,7 +12,9 @@ import { BucketValues } from "./bucket-values.ts";
 import { RedisCacheStore } from "./redis-cache-store.ts";
 import { RedisSessionStore } from "./redis-session-store.ts";
 import { type StringKeyGenerators, StringKeys } from "./string-keys.ts";
+import { type RedisWaitFor, storeConnections, waitForSchema } from "./wait-for.ts";
 
+export type { RedisWaitFor } from "./wait-for.ts";
 export type { SessionDictionary } from "./bucket-dictionaries.ts";
 export type { RedisBucketSessionStoreOptions } from "./bucket-options.ts";
 export type { RecordCompressor } from "./record-compressor.ts";
@@ -36,6 +38,8 @@ export interface RedisSessionStoreOptions extends StringKeyGenerators {
    * @defaultValue `"session"`
    */
   readonly prefix?: string | undefined;
+  /** Which writes wait until replicas have them. @defaultValue none */
+  readonly waitFor?: RedisWaitFor | undefined;
 }
 
 const isFunction = (input: unknown): boolean => typeof input === "function";
@@ -43,6 +47,7 @@ const isFunction = (input: unknown): boolean => typeof input === "function";
 const optionsSchema = settingsObject({
   connection: v.optional(v.string()),
   prefix: v.optional(v.string(), "session"),
+  waitFor: waitForSchema,
   keyGenerator: v.optional(v.custom<(key: string) => string>(isFunction, "a function")),
   sessionKeyOf: v.optional(v.custom<(text: string) => string>(isFunction, "a function")),
 });
@@ -58,10 +63,11 @@ export function redisSessionStore(options: RedisSessionStoreOptions = {}): Sessi
 }
 
 function openRedisSessionStore(options: RedisSessionStoreOptions, context: StoreContext): SessionStore {
-  const { connection, prefix, ...generators } = parseSettings(optionsSchema, options, "redisSessionStore");
+  const { connection, prefix, waitFor, ...generators } = parseSettings(optionsSchema, options, "redisSessionStore");
   const namespace = sessionNamespace(context.projectName, prefix, "redisSessionStore");
   const keys = new StringKeys(namespace, generators, "redisSessionStore");
-  return new RedisSessionStore(sessionConnection(connection, context), keys);
+  const usual = sessionConnection(connection, context);
+  return new RedisSessionStore(storeConnections(usual, waitFor, "redisSessionStore"), keys);
 }
 
 /**
@@ -76,7 +82,7 @@ export function redisBucketSessionStore(options: RedisBucketSessionStoreOptions 
 }
 
 function openRedisBucketSessionStore(options: RedisBucketSessionStoreOptions, context: StoreContext): SessionStore {
-  const { connection, prefix, generators, compression, hashKeysCheckForExpiry } = parseBucketOptions(options);
+  const { connection, prefix, waitFor, generators, compression, hashKeysCheckForExpiry } = parseBucketOptions(options);
   if (context.format === "django") {
     throw new ImproperlyConfigured(
       "sessions.format",
@@ -85,7 +91,8 @@ function openRedisBucketSessionStore(options: RedisBucketSessionStoreOptions, co
     );
   }
   const namespace = sessionNamespace(context.projectName, prefix, BUCKET_SETTING);
-  return new BucketSessionStore(sessionConnection(connection, context), {
+  const usual = sessionConnection(connection, context);
+  return new BucketSessionStore(storeConnections(usual, waitFor, BUCKET_SETTING), {
     keys: new BucketKeys(namespace, generators, BUCKET_SETTING),
     values: new BucketValues(compression),
     hashKeysCheckForExpiry,

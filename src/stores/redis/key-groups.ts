@@ -1,25 +1,42 @@
 import { slotOf } from "../../redis/key-slot.ts";
-import { settleWrites } from "./settle-writes.ts";
+import { chunksOf, COMMANDS_AT_ONCE, KEYS_AT_ONCE } from "../chunks.ts";
 
-/** Most keys in one MGET or UNLINK, and most commands on their way at once: others wait for no longer than that. */
-const CHUNK = 500;
+/** The keys of commands that are sent together. */
+export type Round = readonly (readonly string[])[];
 
-export function* chunksOf<Item>(items: readonly Item[]): Generator<readonly Item[], void, undefined> {
-  for (let start = 0; start < items.length; start += CHUNK) yield items.slice(start, start + CHUNK);
+/**
+ * Divides the keys of one call into commands, and these into rounds that are sent one after the other, each within
+ * {@link COMMANDS_AT_ONCE} and {@link KEYS_AT_ONCE}.
+ *
+ * @param isSlotted Whether the keys of one command have to lie in one slot of a cluster.
+ */
+export function* roundsOf(keys: readonly string[], isSlotted: boolean): Generator<Round, void, undefined> {
+  if (!isSlotted) {
+    for (const chunk of chunksOf(keys, KEYS_AT_ONCE)) yield [chunk];
+    return;
+  }
+  let round: (readonly string[])[] = [];
+  let count = 0;
+  for (const group of groupBySlot(keys)) {
+    for (const chunk of chunksOf(group, KEYS_AT_ONCE)) {
+      if (round.length === COMMANDS_AT_ONCE || count + chunk.length > KEYS_AT_ONCE) {
+        if (round.length > 0) yield round;
+        round = [];
+        count = 0;
+      }
+      round.push(chunk);
+      count += chunk.length;
+    }
+  }
+  if (round.length > 0) yield round;
 }
 
-/** Writes something for each item, a chunk at once, and waits for all answers. */
-export async function writeInChunks<Item, Result>(
-  items: readonly Item[],
-  write: (item: Item) => Promise<Result>,
-): Promise<readonly Result[]> {
-  const results: Result[] = [];
-  for (const chunk of chunksOf(items)) results.push(...(await settleWrites(chunk.map(write), results.length > 0)));
-  return results;
+/** The keys of each command, for keys of one round. */
+export function commandsFor(keys: readonly string[], isSlotted: boolean): Round {
+  return isSlotted ? groupBySlot(keys) : [keys];
 }
 
-/** Keys of one slot of a cluster together. */
-export function groupBySlot(keys: readonly string[]): string[][] {
+function groupBySlot(keys: readonly string[]): string[][] {
   const groups = new Map<number, string[]>();
   for (const key of keys) {
     const slot = slotOf(key);

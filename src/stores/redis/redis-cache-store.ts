@@ -1,10 +1,9 @@
 import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
-import { RedisServiceError } from "../../core/errors.ts";
 import type { RedisArgument, RedisReply, ReplyForm } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
-import { replyCode } from "../../redis/errors.ts";
-import { RedisScript } from "../../redis/script.ts";
+import type { Patience } from "../../redis/outstanding-command.ts";
+import type { RedisScript } from "../../redis/script.ts";
 import {
   type CacheEntry,
   type CacheStore,
@@ -18,23 +17,23 @@ import {
   type SetCondition,
   type StoredValue,
 } from "../cache-store.ts";
+import { chunksOf, COMMANDS_AT_ONCE } from "../chunks.ts";
 import { endsLease } from "../ends-lease.ts";
+import { settleWrites, writeInChunks } from "../settle-writes.ts";
 import { asReply, escapeGlob, toArgument, toRedisTtl } from "./arguments.ts";
-import { chunksOf, groupBySlot, writeInChunks } from "./key-groups.ts";
+import { isReply, isSeen, unlessHalfMoved } from "./half-moved-slots.ts";
+import { commandsFor, type Round, roundsOf } from "./key-groups.ts";
 import { isLeaseKey, leaseKeyOf } from "./lease-key.ts";
-import { settleWrites } from "./settle-writes.ts";
-
-const COMPARE_AND_SET = new RedisScript(
-  "cache-compare-and-set",
-  new URL("../../redis/scripts/cache-compare-and-set.lua", import.meta.url),
-);
-const ENSURE = new RedisScript("cache-ensure", new URL("../../redis/scripts/cache-ensure.lua", import.meta.url));
-const FILL = new RedisScript("cache-fill", new URL("../../redis/scripts/cache-fill.lua", import.meta.url));
-const INCR = new RedisScript("cache-incr", new URL("../../redis/scripts/cache-incr.lua", import.meta.url));
-const LEASE = new RedisScript("cache-lease", new URL("../../redis/scripts/cache-lease.lua", import.meta.url));
-const PERSIST = new RedisScript("cache-persist", new URL("../../redis/scripts/cache-persist.lua", import.meta.url));
-const RENEW = new RedisScript("cache-renew", new URL("../../redis/scripts/cache-renew.lua", import.meta.url));
-const RELEASE = new RedisScript("cache-release", new URL("../../redis/scripts/cache-release.lua", import.meta.url));
+import {
+  CACHE_COMPARE_AND_SET,
+  CACHE_ENSURE,
+  CACHE_FILL,
+  CACHE_INCR,
+  CACHE_LEASE,
+  CACHE_PERSIST,
+  CACHE_RELEASE,
+  CACHE_RENEW,
+} from "./scripts/scripts.ts";
 
 /** How many keys Redis looks at for one page of a walk: some tenths of a millisecond of its time. */
 const SCAN_COUNT = 1000;
@@ -48,8 +47,8 @@ const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
 /**
  * Cache entries as Redis strings, one an entry, under the very keys that it is given.
  *
- * Reading up to 500 keys is one command, deleting them two, all else one an entry. A cluster gets them once for each
- * slot.
+ * Reading up to 500 keys is one command, deleting them two, all else one an entry; a cluster gets one for each slot, and one
+ * for each key of a slot that is half on its way. Of one call, at most 200 commands are under way at once.
  *
  * The lease on an entry is a string beside it, under `{key}~lease` when the key has a hash tag, else under
  * `{key}~` and the key again in braces; an entry of such a name is taken for a lease. On a cluster a key with braces that
@@ -81,9 +80,19 @@ export class RedisCacheStore implements CacheStore {
   async getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
     const [first] = keys;
     if (first !== undefined && keys.length === 1) return [await this.get(first, deadline)];
-    const values: (StoredValue | undefined)[] = [];
-    for (const chunk of chunksOf(keys)) values.push(...(await this.#mget(chunk, deadline)));
-    return values;
+    const answers = await this.#inRounds(keys, async (groups) => ({
+      groups,
+      replies: await this.#mget(groups, deadline),
+    }));
+    const [sole] = answers;
+    if (sole?.replies.length === 1 && answers.length === 1) return (sole.replies[0] ?? []).map(toValue);
+    const values = new Map<string, StoredValue | undefined>();
+    for (const { groups, replies } of answers) {
+      for (const [at, group] of groups.entries()) {
+        for (const [each, key] of group.entries()) values.set(key, toValue(replies[at]?.[each]));
+      }
+    }
+    return keys.map((key) => values.get(key));
   }
 
   async setMany(
@@ -96,9 +105,9 @@ export class RedisCacheStore implements CacheStore {
       return [await this.#set(sole, condition, deadline)];
     }
     const stored: boolean[] = [];
-    for (const chunk of chunksOf(entries)) {
+    for (const chunk of chunksOf(entries, COMMANDS_AT_ONCE)) {
       const leases = chunk.filter(({ ttl }) => endsLease(ttl)).map(({ key }) => leaseKeyOf(key));
-      const ended = leases.length > 0 ? [this.#unlink(leases, deadline)] : [];
+      const ended = leases.length > 0 ? [this.#unlinkAll(leases, deadline)] : [];
       const sets = chunk.map((entry) => this.#set(entry, condition, deadline));
       const results = await settleWrites<boolean | number>([...ended, ...sets], stored.length > 0);
       stored.push(...results.filter((result) => typeof result === "boolean"));
@@ -109,28 +118,26 @@ export class RedisCacheStore implements CacheStore {
   async ensureMany(entries: readonly CacheEntry[], deadline: Deadline): Promise<readonly StoredValue[]> {
     return writeInChunks(entries, async ({ key, value, ttl }) => {
       const args = [toArgument(value), toExpiry(ttl)];
-      const reply = await this.#connection.run(ENSURE, [key], args, deadline, this.#form);
+      const reply = await this.#connection.run(CACHE_ENSURE, [key], args, deadline, this.#form);
       return toValue(reply) ?? asReply(value, this.#form);
     });
   }
 
   async deleteMany(keys: readonly string[], deadline: Deadline): Promise<number> {
-    let count = 0;
-    let hasWritten = false;
-    for (const chunk of chunksOf(keys)) {
+    const counts = await this.#inRounds(keys, async (groups, hasWritten) => {
       // In this order: a load that ends between the two must not fill again what is then taken for deleted.
-      const writes = [this.#unlink(chunk.map(leaseKeyOf), deadline), this.#unlink(chunk, deadline)];
+      const leases = groups.flat().map(leaseKeyOf);
+      const writes = [this.#unlink(commandsFor(leases, this.#isSlotted), deadline), this.#unlink(groups, deadline)];
       const [, deleted = 0] = await settleWrites(writes, hasWritten);
-      count += deleted;
-      hasWritten = true;
-    }
-    return count;
+      return deleted;
+    });
+    return sumOf(counts);
   }
 
   async touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
     const replies = await writeInChunks(keys, (key) =>
       ttl === null
-        ? this.#connection.run(PERSIST, [key], [], deadline)
+        ? this.#connection.run(CACHE_PERSIST, [key], [], deadline)
         : this.#connection.command(["PEXPIRE", key, toRedisTtl(ttl)], deadline, key),
     );
     return replies.map((reply) => reply === 1);
@@ -138,14 +145,14 @@ export class RedisCacheStore implements CacheStore {
 
   async ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]> {
     const left: RedisReply[] = [];
-    for (const chunk of chunksOf(keys)) {
+    for (const chunk of chunksOf(keys, COMMANDS_AT_ONCE)) {
       left.push(...(await Promise.all(chunk.map((key) => this.#connection.command(["PTTL", key], deadline, key)))));
     }
     return left.map(toTtl);
   }
 
   async incr(key: string, delta: bigint, deadline: Deadline): Promise<IncrementResult> {
-    const reply = await this.#connection.run(INCR, [key], [String(delta)], deadline);
+    const reply = await this.#connection.run(CACHE_INCR, [key], [String(delta)], deadline);
     if (reply === null) return { status: "missing" };
     return typeof reply === "string" ? { status: "incremented", value: BigInt(reply) } : { status: "not-integer" };
   }
@@ -156,31 +163,47 @@ export class RedisCacheStore implements CacheStore {
     next: NewValue | undefined,
     deadline: Deadline,
   ): Promise<boolean> {
-    const keys = next === undefined || endsLease(next.ttl) ? [key, leaseKeyOf(key)] : [key];
     const args = [toArgument(expected)];
     if (next !== undefined) args.push(toArgument(next.value), toExpiry(next.ttl));
-    return (await this.#connection.run(COMPARE_AND_SET, keys, args, deadline)) === 1;
+    const run = async (keys: readonly string[], patience?: Patience): Promise<boolean> =>
+      (await this.#connection.run(CACHE_COMPARE_AND_SET, keys, args, deadline, "text", patience)) === 1;
+    if (next !== undefined && !endsLease(next.ttl)) return run([key]);
+    const leaseKey = leaseKeyOf(key);
+    return unlessHalfMoved(run([key, leaseKey], "brief"), async () => {
+      // In this order: see deleteMany.
+      await this.#connection.command(["UNLINK", leaseKey], deadline, leaseKey);
+      return run([key]);
+    });
   }
 
   async lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
-    const reply = await this.#runOnLease(LEASE, lease, [lease.token, toRedisTtl(ttl), ...seenBy(lease)], deadline);
-    if (reply === 1) return { status: "leased" };
-    return reply === 0 ? { status: "busy" } : { status: "found", value: reply as StoredValue };
+    const args = [lease.token, toRedisTtl(ttl), ...seenBy(lease)];
+    const leasing = this.#runOnLease(CACHE_LEASE, lease, args, deadline, "brief").then((reply): LeaseResult => {
+      if (reply === 1) return { status: "leased" };
+      return reply === 0 ? { status: "busy" } : { status: "found", value: reply as StoredValue };
+    });
+    return unlessHalfMoved(leasing, () => this.#leaseFirst(lease, ttl, deadline));
   }
 
   async renew(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
     const args = [lease.token, toRedisTtl(ttl), ...seenBy(lease)];
-    return (await this.#runOnLease(RENEW, lease, args, deadline)) === 1;
+    return (await this.#runOnLease(CACHE_RENEW, lease, args, deadline)) === 1;
   }
 
   async fill(lease: Lease, { value, ttl }: NewValue, deadline: Deadline): Promise<FillResult> {
     const args = [lease.token, toArgument(value), toExpiry(ttl), ...seenBy(lease)];
-    const reply = await this.#runOnLease(FILL, lease, args, deadline);
-    return reply === 1 ? { status: "stored" } : { status: "overruled", value: toValue(reply) };
+    const filling = this.#runOnLease(CACHE_FILL, lease, args, deadline, "brief").then((reply): FillResult =>
+      reply === 1 ? { status: "stored" } : { status: "overruled", value: toValue(reply) },
+    );
+    // Lease and entry have to be looked at together.
+    return unlessHalfMoved(filling, async (error) => {
+      await this.release(lease, deadline);
+      return { status: "unstored", error };
+    });
   }
 
-  async release(lease: Lease, deadline: Deadline): Promise<void> {
-    await this.#runOnLease(RELEASE, lease, [lease.token], deadline);
+  async release({ key, token }: Lease, deadline: Deadline): Promise<void> {
+    await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token], deadline);
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
@@ -225,49 +248,85 @@ export class RedisCacheStore implements CacheStore {
     { key }: Lease,
     args: readonly RedisArgument[],
     deadline: Deadline,
+    patience?: Patience,
   ): Promise<RedisReply<string | Buffer>> {
-    return this.#connection.run(script, [key, leaseKeyOf(key)], args, deadline, this.#form);
+    return this.#connection.run(script, [key, leaseKeyOf(key)], args, deadline, this.#form, patience);
+  }
+
+  /** Takes a lease, and looks at the entry then: one that is stored later is noticed when the lease is to be used. */
+  async #leaseFirst(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
+    const leaseKey = leaseKeyOf(lease.key);
+    const args = ["SET", leaseKey, lease.token, "NX", "PX", toRedisTtl(ttl)] as const;
+    if ((await this.#connection.command(args, deadline, leaseKey)) === null) return { status: "busy" };
+    const value = await this.get(lease.key, deadline);
+    if (value === undefined || isSeen(value, lease.seen)) return { status: "leased" };
+    await this.release(lease, deadline);
+    return { status: "found", value };
   }
 
   /** @param keys Also those of leases, which may be on entries that are not there. */
   async #deletePage(keys: readonly string[], deadline: Deadline): Promise<number> {
     const leases = keys.filter(isLeaseKey);
-    for (const chunk of chunksOf(leases)) await this.#unlink(chunk, deadline);
+    await this.#unlinkAll(leases, deadline);
     return this.deleteMany(leases.length === 0 ? keys : keys.filter((key) => !isLeaseKey(key)), deadline);
   }
 
-  async #mget(keys: readonly string[], deadline: Deadline): Promise<(StoredValue | undefined)[]> {
-    return this.#inGroups(keys, async (groups) => {
-      const sent = groups.map((group) => this.#connection.command(["MGET", ...group], deadline, group[0], this.#form));
-      const replies = (await Promise.all(sent)) as RedisReply<string | Buffer>[][];
-      const [only = []] = replies;
-      if (replies.length === 1) return only.map(toValue);
-      const values = new Map(groups.flatMap((group, at) => group.map((key, each) => [key, replies[at]?.[each]])));
-      return keys.map((key) => toValue(values.get(key)));
-    });
+  async #mget(groups: Round, deadline: Deadline): Promise<readonly (readonly RedisReply<string | Buffer>[])[]> {
+    const mget = async (keys: readonly string[], patience?: Patience): Promise<RedisReply<string | Buffer>[]> => {
+      const args = ["MGET", ...keys] as const;
+      const reply = await this.#connection.command(args, deadline, keys[0], this.#form, patience);
+      return reply as RedisReply<string | Buffer>[];
+    };
+    const oneByOne = async (keys: readonly string[]): Promise<RedisReply<string | Buffer>[]> => {
+      const values: RedisReply<string | Buffer>[] = [];
+      for (const key of keys) values.push(...(await mget([key])));
+      return values;
+    };
+    return Promise.all(groups.map((group) => unlessHalfMoved(mget(group, "brief"), () => oneByOne(group))));
   }
 
-  async #unlink(keys: readonly string[], deadline: Deadline): Promise<number> {
-    return this.#inGroups(keys, async (groups) => {
-      const sent = groups.map((group) => this.#connection.command(["UNLINK", ...group], deadline, group[0]));
-      return (await settleWrites(sent, false)).reduce((sum: number, count) => sum + Number(count), 0);
-    });
+  async #unlink(groups: Round, deadline: Deadline): Promise<number> {
+    const unlink = async (keys: readonly string[], patience?: Patience): Promise<number> =>
+      Number(await this.#connection.command(["UNLINK", ...keys], deadline, keys[0], "text", patience));
+    const oneByOne = async (keys: readonly string[]): Promise<number> =>
+      sumOf(await writeInChunks(keys, (key) => unlink([key]), 1));
+    const sent = groups.map((group) => unlessHalfMoved(unlink(group, "brief"), () => oneByOne(group)));
+    return sumOf(await settleWrites(sent, false));
   }
 
-  /** Sends commands for keys that have to be in one slot each: one for all where there are no slots. */
-  async #inGroups<Result>(
+  async #unlinkAll(keys: readonly string[], deadline: Deadline): Promise<number> {
+    return sumOf(await this.#inRounds(keys, (groups) => this.#unlink(groups, deadline)));
+  }
+
+  /**
+   * Sends commands for keys that have to be in one slot each: one for all where there are no slots.
+   *
+   * @param send Is given the keys of each command, and whether those of other rounds have been executed.
+   */
+  async #inRounds<Result>(
     keys: readonly string[],
-    send: (groups: readonly (readonly string[])[]) => Promise<Result>,
-  ): Promise<Result> {
-    if (this.#isSlotted) return send(groupBySlot(keys));
-    try {
-      return await send([keys]);
-    } catch (error) {
-      if (!isCrossSlot(error)) throw error;
-      this.#isSlotted = true;
-      return send(groupBySlot(keys));
+    send: (groups: Round, isLater: boolean) => Promise<Result>,
+    isLater = false,
+  ): Promise<readonly Result[]> {
+    const results: Result[] = [];
+    const isSlotted = this.#isSlotted;
+    for (const round of roundsOf(keys, isSlotted)) {
+      const hasBegun = isLater || results.length > 0;
+      try {
+        results.push(await send(round, hasBegun));
+      } catch (error) {
+        // A proxy or a node of a cluster makes itself known so, before anything has been done.
+        if (isSlotted || !isReply(error, "CROSSSLOT")) throw error;
+        this.#isSlotted = true;
+        results.push(...(await this.#inRounds(round.flat(), send, hasBegun)));
+      }
     }
+    return results;
   }
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** A reply that is a string, or none at all. */
@@ -288,11 +347,4 @@ function toExpiry(ttl: Milliseconds | null): string {
 
 function seenBy({ seen }: Lease): RedisArgument[] {
   return seen === undefined ? [] : [toArgument(seen)];
-}
-
-/** By this reply a server makes itself known as a proxy or node of a cluster. It comes before anything has been done. */
-function isCrossSlot(error: unknown): boolean {
-  return (
-    error instanceof RedisServiceError && error.cause instanceof Error && replyCode(error.cause.message) === "CROSSSLOT"
-  );
 }

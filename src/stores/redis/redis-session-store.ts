@@ -4,19 +4,14 @@ import type { Etag } from "../../core/etag.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
-import { RedisScript } from "../../redis/script.ts";
+import type { RedisScript } from "../../redis/script.ts";
 import type { CommitResult, CreateResult, SessionStore } from "../session-store.ts";
 import { escapeGlob, luaRange, toRedisTtl } from "./arguments.ts";
 import { RedisTombstones } from "./redis-tombstones.ts";
 import { RedisUserIndex } from "./redis-user-index.ts";
 import type { StringKeys } from "./string-keys.ts";
-
-const COMMIT = new RedisScript("session-commit", new URL("../../redis/scripts/session-commit.lua", import.meta.url));
-const TOUCH = new RedisScript("session-touch", new URL("../../redis/scripts/session-touch.lua", import.meta.url));
-const DELETE_IF_MATCH = new RedisScript(
-  "session-delete-if-match",
-  new URL("../../redis/scripts/session-delete-if-match.lua", import.meta.url),
-);
+import { SESSION_COMMIT, SESSION_DELETE_IF_MATCH, SESSION_TOUCH } from "./scripts/scripts.ts";
+import type { StoreConnections } from "./wait-for.ts";
 
 /** How many keys Redis looks at for one page of a scan: some tenths of a millisecond of its time. */
 const SCAN_COUNT = 1000;
@@ -33,13 +28,17 @@ export class RedisSessionStore implements SessionStore {
   readonly users: RedisUserIndex;
   readonly tombstones: RedisTombstones;
   readonly #connection: RedisConnection;
+  readonly #vital: RedisConnection;
+  readonly #commits: RedisConnection;
   readonly #keys: StringKeys;
 
-  constructor(connection: RedisConnection, keys: StringKeys) {
-    this.#connection = connection;
+  constructor({ usual, vital, commits }: StoreConnections, keys: StringKeys) {
+    this.#connection = usual;
+    this.#vital = vital;
+    this.#commits = commits;
     this.#keys = keys;
-    this.users = new RedisUserIndex(connection, `${keys.namespace.slice(0, -1)}-users:`);
-    this.tombstones = new RedisTombstones(connection, `${keys.namespace.slice(0, -1)}-moved:`);
+    this.users = new RedisUserIndex(usual, vital, `${keys.namespace.slice(0, -1)}-users:`);
+    this.tombstones = new RedisTombstones(usual, `${keys.namespace.slice(0, -1)}-moved:`);
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
@@ -51,25 +50,25 @@ export class RedisSessionStore implements SessionStore {
   async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
     const redisKey = this.#keys.redisKeyOf(key);
     const args = ["SET", redisKey, record, "NX", "PX", toRedisTtl(ttl)] as const;
-    const reply = await this.#connection.command(args, deadline, redisKey);
+    const reply = await this.#vital.command(args, deadline, redisKey);
     return { status: reply === null ? "exists" : "created" };
   }
 
   commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
-    return this.#runIfMatch(COMMIT, key, etag, [record, toRedisTtl(ttl)], deadline);
+    return this.#runIfMatch(this.#commits, SESSION_COMMIT, key, etag, [record, toRedisTtl(ttl)], deadline);
   }
 
   touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
-    return this.#runIfMatch(TOUCH, key, etag, [toRedisTtl(ttl)], deadline);
+    return this.#runIfMatch(this.#connection, SESSION_TOUCH, key, etag, [toRedisTtl(ttl)], deadline);
   }
 
   async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
     const redisKey = this.#keys.redisKeyOf(key);
-    return (await this.#connection.command(["DEL", redisKey], deadline, redisKey)) === 1;
+    return (await this.#vital.command(["DEL", redisKey], deadline, redisKey)) === 1;
   }
 
   deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
-    return this.#runIfMatch(DELETE_IF_MATCH, key, etag, [], deadline);
+    return this.#runIfMatch(this.#vital, SESSION_DELETE_IF_MATCH, key, etag, [], deadline);
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
@@ -99,6 +98,7 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async #runIfMatch(
+    connection: RedisConnection,
     script: RedisScript,
     key: SessionKey,
     etag: Etag,
@@ -106,7 +106,7 @@ export class RedisSessionStore implements SessionStore {
     deadline: Deadline,
   ): Promise<CommitResult> {
     const scriptArgs = [...luaRange(etag), etag.text, ...args];
-    return toCommitResult(await this.#connection.run(script, [this.#keys.redisKeyOf(key)], scriptArgs, deadline));
+    return toCommitResult(await connection.run(script, [this.#keys.redisKeyOf(key)], scriptArgs, deadline));
   }
 }
 

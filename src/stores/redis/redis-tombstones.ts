@@ -2,11 +2,9 @@ import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
-import { RedisScript } from "../../redis/script.ts";
 import type { SessionTombstones } from "../session-tombstones.ts";
 import { toRedisTtl } from "./arguments.ts";
-
-const ADD = new RedisScript("tombstone-add", new URL("../../redis/scripts/tombstone-add.lua", import.meta.url));
+import { TOMBSTONE_ADD } from "./scripts/scripts.ts";
 
 /** Tombstones as Redis strings, which expire by themselves: `{project name}:{prefix}-moved:{name}`. Each method is one command. */
 export class RedisTombstones implements SessionTombstones {
@@ -25,7 +23,9 @@ export class RedisTombstones implements SessionTombstones {
   }
 
   async add(name: string, text: string, ttl: Milliseconds, deadline: Deadline): Promise<string | undefined> {
-    return textOf(await this.#connection.run(ADD, [this.#namespace + name], [text, toRedisTtl(ttl)], deadline));
+    return textOf(
+      await this.#connection.run(TOMBSTONE_ADD, [this.#namespace + name], [text, toRedisTtl(ttl)], deadline),
+    );
   }
 
   async replace(name: string, text: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {

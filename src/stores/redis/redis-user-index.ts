@@ -4,7 +4,7 @@ import { ImproperlyConfigured } from "../../core/errors.ts";
 import { isSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
-import { RedisScript } from "../../redis/script.ts";
+import type { RedisScript } from "../../redis/script.ts";
 import {
   endOf,
   EVICTION_CANDIDATES,
@@ -20,23 +20,15 @@ import {
 } from "../user-index.ts";
 import { toRedisTtl } from "./arguments.ts";
 import { warnOfEviction } from "./eviction-warning.ts";
-
-const ADD = new RedisScript("user-index-add", new URL("../../redis/scripts/user-index-add.lua", import.meta.url));
-const PUT = new RedisScript("user-index-put", new URL("../../redis/scripts/user-index-put.lua", import.meta.url));
-const CHECK = new RedisScript("user-index-check", new URL("../../redis/scripts/user-index-check.lua", import.meta.url));
-const PAGE = new RedisScript("user-index-page", new URL("../../redis/scripts/user-index-page.lua", import.meta.url));
-const REMOVE = new RedisScript(
-  "user-index-remove",
-  new URL("../../redis/scripts/user-index-remove.lua", import.meta.url),
-);
-const REPLACE = new RedisScript(
-  "user-index-replace",
-  new URL("../../redis/scripts/user-index-replace.lua", import.meta.url),
-);
-const REVOKE = new RedisScript(
-  "user-index-revoke",
-  new URL("../../redis/scripts/user-index-revoke.lua", import.meta.url),
-);
+import {
+  USER_INDEX_ADD,
+  USER_INDEX_CHECK,
+  USER_INDEX_PAGE,
+  USER_INDEX_PUT,
+  USER_INDEX_REMOVE,
+  USER_INDEX_REPLACE,
+  USER_INDEX_REVOKE,
+} from "./scripts/scripts.ts";
 
 /** The field of the details that is no session: session keys have 32 characters. */
 const EPOCH_FIELD = "epoch";
@@ -50,15 +42,18 @@ const EPOCH_FIELD = "epoch";
  */
 export class RedisUserIndex implements UserIndex {
   readonly #connection: RedisConnection;
+  readonly #vital: RedisConnection;
   readonly #namespace: string;
   #hasCheckedEviction = false;
 
   /**
+   * @param vital The connection for revocations, whose writes may wait for replicas.
    * @param namespace What precedes the user's id, with its colon.
    * @throws {ImproperlyConfigured} On a cluster, when the namespace takes the meaning from later braces.
    */
-  constructor(connection: RedisConnection, namespace: string) {
+  constructor(connection: RedisConnection, vital: RedisConnection, namespace: string) {
     this.#connection = connection;
+    this.#vital = vital;
     this.#namespace = namespace;
     // Redis looks at the first "{" and the first "}" after it alone, and at the whole key when there is nothing between them.
     if (!connection.isCluster || !/^[^{]*\{\}/.test(namespace)) return;
@@ -91,30 +86,30 @@ export class RedisUserIndex implements UserIndex {
       String(EVICTION_CANDIDATES),
       isWaiting ? "1" : "",
     ];
-    const reply = await this.#run(ADD, userId, [key, details, whole(entry.keepUntil), ...limits], deadline);
+    const reply = await this.#run(USER_INDEX_ADD, userId, [key, details, whole(entry.keepUntil), ...limits], deadline);
     const [epoch = "", ...evicted] = reply as string[];
     return { epoch, evicted };
   }
 
   async check(userId: string, key: SessionKey, deadline: Deadline): Promise<UserIndexCheck> {
-    const [epoch, isListed] = (await this.#run(CHECK, userId, [key], deadline)) as [string, number];
+    const [epoch, isListed] = (await this.#run(USER_INDEX_CHECK, userId, [key], deadline)) as [string, number];
     return { epoch, isListed: isListed === 1 };
   }
 
   async put(userId: string, { key, entry }: IndexedSession, now: EpochMilliseconds, deadline: Deadline): Promise<void> {
     const { createdAt, lastSeenAt, keepUntil, device } = entry;
     const args = [key, whole(createdAt), whole(lastSeenAt), device, whole(keepUntil), whole(now)];
-    await this.#run(PUT, userId, args, deadline);
+    await this.#run(USER_INDEX_PUT, userId, args, deadline);
   }
 
   async replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void> {
-    await this.#run(REPLACE, userId, [old, by], deadline);
+    await this.#run(USER_INDEX_REPLACE, userId, [old, by], deadline);
   }
 
   async remove(userId: string, sessions: readonly Unlisting[], deadline: Deadline): Promise<void> {
     if (sessions.length === 0) return;
     const args = sessions.flatMap(({ key, keptUntil }) => [key, keptUntil === undefined ? "" : whole(keptUntil)]);
-    await this.#run(REMOVE, userId, args, deadline);
+    await this.#run(USER_INDEX_REMOVE, userId, args, deadline);
   }
 
   async page(
@@ -124,14 +119,14 @@ export class RedisUserIndex implements UserIndex {
   ): Promise<UserIndexPage> {
     this.#checkEvictionOnce(deadline);
     const args = [...after.split(":"), ...until.split(":"), String(limit)];
-    const fields = (await this.#run(PAGE, userId, args, deadline)) as string[];
+    const fields = (await this.#run(USER_INDEX_PAGE, userId, args, deadline)) as string[];
     const isLast = fields.length < 3 * limit;
     return { sessions: decodePage(fields), next: isLast ? undefined : `${fields.at(-2)}:${fields.at(-3)}` };
   }
 
   async revoke(userId: string, epoch: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
     this.#checkEvictionOnce(deadline);
-    await this.#connection.run(REVOKE, [this.#detailsOf(userId)], [epoch, toRedisTtl(ttl)], deadline);
+    await this.#vital.run(USER_INDEX_REVOKE, [this.#detailsOf(userId)], [epoch, toRedisTtl(ttl)], deadline);
   }
 
   #run(script: RedisScript, userId: string, args: readonly string[], deadline: Deadline): Promise<RedisReply> {

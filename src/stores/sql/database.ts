@@ -3,6 +3,7 @@ import type { Kysely, QueryResult, RawBuilder, Sql } from "kysely";
 import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { type Outcome, StoreConnectionError } from "../../core/errors.ts";
+import { leaveToCaller } from "../../core/optional-packages.ts";
 import { pause, settleWithin } from "../../core/timers.ts";
 import type { SqlDialect } from "./dialect.ts";
 import { type PoolCall, runCall } from "./pools/current-call.ts";
@@ -54,7 +55,7 @@ export class SqlDatabase {
    * @throws {StoreServiceError} When the database answers with an error.
    */
   async run<Row>(build: Build<Row>, deadline: Deadline, effect: Effect = "writes"): Promise<QueryResult<Row>> {
-    const { sql } = await import("kysely");
+    const { sql } = await import("kysely").catch(leaveToCaller);
     return this.#tryRepeatedly((connection) => build(sql).execute(connection), deadline, effect);
   }
 
@@ -65,7 +66,7 @@ export class SqlDatabase {
    * @throws The same errors as {@link run}.
    */
   async transact<Result>(work: (run: Run) => Promise<Result>, deadline: Deadline): Promise<Result> {
-    const { sql } = await import("kysely");
+    const { sql } = await import("kysely").catch(leaveToCaller);
     const act = (connection: AnyKysely): Promise<Result> =>
       connection
         .transaction()

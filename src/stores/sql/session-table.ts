@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Kysely, RawBuilder, Sql } from "kysely";
 
+import { leaveToCaller } from "../../core/optional-packages.ts";
 import { detectDialect } from "./dialect.ts";
 import { checkTableName, DJANGO_TABLE } from "./table-name.ts";
 
@@ -25,7 +26,7 @@ export async function createSessionTable<Database>(
   const plain = (database as unknown as Kysely<unknown>).withoutPlugins();
   const table = checkTableName(options.table ?? DJANGO_TABLE, "createSessionTable.table");
   const dialect = detectDialect(plain, "createSessionTable.database");
-  const { sql } = await import("kysely");
+  const { sql } = await import("kysely").catch(leaveToCaller);
   for (const statement of STATEMENTS[dialect](sql, table)) await statement.execute(plain);
 }
 

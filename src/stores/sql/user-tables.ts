@@ -1,5 +1,6 @@
 import type { Kysely, RawBuilder, Sql } from "kysely";
 
+import { leaveToCaller } from "../../core/optional-packages.ts";
 import { detectDialect, type SqlDialect } from "./dialect.ts";
 import { EPOCH_TABLE, USER_SESSION_TABLE } from "./table-name.ts";
 
@@ -25,7 +26,7 @@ const ORDER = ["user_id", "expires_at", "session_key"] as const;
 export async function createUserTables<Database>(database: Kysely<Database>): Promise<void> {
   const plain = (database as unknown as Kysely<unknown>).withoutPlugins();
   const dialect = detectDialect(plain, "createUserTables.database");
-  const { sql } = await import("kysely");
+  const { sql } = await import("kysely").catch(leaveToCaller);
   for (const statement of statements(sql, dialect)) await statement.execute(plain);
 }
 

@@ -63,9 +63,9 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     const users = indexOf(store);
     const [other, third] = [newSessionKey(), newSessionKey()];
     for (const each of [key, other, third])
-      await users.add("7", sessionOf(each, { keepUntil: NOW + 100 }), ANY, later());
-    await users.put("7", sessionOf(key, { keepUntil: NOW + 101 }), NOW, later());
-    const read = [key, other].map((each) => ({ key: each, keptUntil: NOW + 100 }));
+      await users.add("7", sessionOf(each, { keepUntil: NOW + LONG_TTL }), ANY, later());
+    await users.put("7", sessionOf(key, { keepUntil: NOW + LONG_TTL + 1 }), NOW, later());
+    const read = [key, other].map((each) => ({ key: each, keptUntil: NOW + LONG_TTL }));
     await users.remove("7", [...read, { key: third }], later());
     assert.deepEqual(await keysOf(users), [key]);
   },

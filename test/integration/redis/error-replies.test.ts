@@ -34,7 +34,7 @@ describeWithRedis("an error reply that refuses a command is a service error, not
     const server = await serverForTest({ user: { name: "reader", password: "pw", rules: "~* +@read +@connection" } });
     const connection = connectionForTest({ ...server.settings, username: "reader", password: "pw" });
     const error = await expectServiceError(connection.command(["SET", "key", "value"], within()), "not-sent");
-    expect(error.message).toContain("with NOPERM. The user's ACL does not allow this command or this key.");
+    expect(error.message).toContain("with NOPERM. The user's ACL does not allow SET: add +set to its rules.");
   });
 
   it("BUSY", async () => {

@@ -3,22 +3,14 @@ import { expect, it } from "vitest";
 import { RedisScript } from "../../../src/redis/script.ts";
 import { connectionForTest, expectServiceError, serverForTest, within } from "../../support/redis-connections.ts";
 import { describeWithRedis } from "../../support/redis-server.ts";
-import { temporaryFolder, writeFiles } from "../../support/temporary-folder.ts";
-import { pathToFileURL } from "node:url";
 
-async function scriptForTest(name: string, source: string): Promise<RedisScript> {
-  const folder = temporaryFolder();
-  await writeFiles(folder, { "script.lua": source });
-  return new RedisScript(name, new URL("script.lua", pathToFileURL(`${folder}/`)));
-}
-
-const incr = () => scriptForTest("incr", "return redis.call('INCR', KEYS[1]) .. ARGV[1]");
+const incr = (): RedisScript => new RedisScript("incr", "return redis.call('INCR', KEYS[1]) .. ARGV[1]");
 
 describeWithRedis("a script", () => {
   it("is sent as text once a connection and by its hash afterwards, also when many run at once", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
-    const script = await incr();
+    const script = incr();
     const monitor = await server.monitor();
     const run = () => connection.run(script, ["n"], ["é"], within());
     const replies = await Promise.all([run(), run(), run()]);
@@ -30,7 +22,7 @@ describeWithRedis("a script", () => {
   it("that Redis has forgotten (SCRIPT FLUSH) is loaded again; none of its runs is lost or doubled", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
-    const script = await incr();
+    const script = incr();
     await connection.run(script, ["n"], ["."], within());
     await server.command("SCRIPT", "FLUSH");
     const runs = Array.from({ length: 100 }, () => connection.run(script, ["n"], ["."], within()));
@@ -43,7 +35,7 @@ describeWithRedis("a script", () => {
   it("works on the new connection after a restart, which empties the server", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
-    const script = await incr();
+    const script = incr();
     await connection.run(script, ["n"], ["."], within());
     await server.restart();
     const replies: unknown[] = [];
@@ -60,18 +52,18 @@ describeWithRedis("a script", () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await connection.command(["RPUSH", "a-secret-key", "x"], within());
-    const script = await incr();
+    const script = incr();
     const error = await expectServiceError(connection.run(script, ["a-secret-key"], ["."], within()), "not-sent");
     expect(error.message).toContain("Redis answered script incr with WRONGTYPE.");
     expect(`${error.message} ${String(error.cause)}`).not.toContain("a-secret-key");
-    const broken = await scriptForTest("broken", "return nonsense.x");
+    const broken = new RedisScript("broken", "return nonsense.x");
     await expectServiceError(connection.run(broken, [], [], within()), "unknown");
   });
 
   it("that is refused for want of memory says so as a command does", async () => {
     const server = await serverForTest({ config: ["maxmemory 100kb", "maxmemory-policy noeviction"] });
     const connection = connectionForTest(server.settings);
-    const script = await incr();
+    const script = incr();
     const error = await expectServiceError(connection.run(script, ["n"], ["."], within()), "not-sent");
     expect(error.message).toContain("with OOM.");
   });

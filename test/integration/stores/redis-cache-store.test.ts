@@ -350,7 +350,7 @@ describeWithRedis("a cache store whose server fails", () => {
     await server.command("ACL", "SETUSER", "default", "resetkeys", "~a*");
     const mixed = [...entries("a", 500), ...entries("b", 1)];
     const error = await expectServiceError(store.setMany(mixed, "always", later()), "unknown");
-    expect(error.message).toMatch(/^Some of the keys were written, then it failed\. .*NOPERM/);
+    expect(error.message).toMatch(/^A part of the call was written, then it failed\. .*NOPERM/);
     expect(await server.command("GET", "a0")).toBe("1");
     await expectServiceError(store.setMany([...entries("a", 1), ...entries("b", 1)], "always", later()), "unknown");
     await expectServiceError(store.setMany(entries("b", 2), "always", later()), "not-sent");

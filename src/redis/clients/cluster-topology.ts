@@ -1,0 +1,46 @@
+import { NOWHERE } from "../commands.ts";
+import { addressOf } from "../endpoint.ts";
+import { slotOf } from "../key-slot.ts";
+
+const SLOTS = 16_384;
+
+/** Which node of a cluster holds which slots. Nodes are named by the addresses that the cluster gives them, `host:port`. */
+export class ClusterTopology {
+  readonly masters: readonly string[];
+  readonly #owners: string[];
+
+  private constructor(owners: string[]) {
+    this.#owners = owners;
+    this.masters = [...new Set(owners)].filter((owner) => owner !== NOWHERE);
+  }
+
+  /**
+   * Reads the reply to CLUSTER SLOTS.
+   *
+   * @param host The host that has answered: a node that does not know its own address leaves it empty.
+   */
+  static of(reply: unknown, host: string): ClusterTopology {
+    const owners = Array.from({ length: SLOTS }, () => NOWHERE);
+    for (const [from, to, master] of Array.isArray(reply) ? (reply as SlotRange[]) : []) {
+      const [name, port] = master;
+      owners.fill(addressOf({ host: name === null || name === "" ? host : name, port }), from, to + 1);
+    }
+    return new ClusterTopology(owners);
+  }
+
+  ownerOf(key: string): string {
+    return this.#owners[slotOf(key)] ?? NOWHERE;
+  }
+
+  /** The same with a slot that has moved. */
+  with(slot: number, owner: string): ClusterTopology {
+    if (this.masters.includes(owner)) {
+      this.#owners[slot] = owner;
+      return this;
+    }
+    return new ClusterTopology(this.#owners.with(slot, owner));
+  }
+}
+
+/** First and last slot, and the master: its host, port and more. */
+type SlotRange = readonly [number, number, readonly [string | null, number]];

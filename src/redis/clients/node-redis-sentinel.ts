@@ -1,0 +1,249 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { type Milliseconds, systemClock } from "../../core/clock.ts";
+import { settleWithin } from "../../core/timers.ts";
+import type {
+  DriverFailure,
+  Redirection,
+  RedisArgument,
+  RedisDriver,
+  RedisDriverFactory,
+  RedisReply,
+  ReplyForm,
+} from "../commands.ts";
+import { SOLE_NODE } from "../commands.ts";
+import { addressOf, type RedisAddress, type RedisEndpoint, type RedisSentinelEndpoint } from "../endpoint.ts";
+import { askInTurn, shuffle } from "./ask-in-turn.ts";
+import {
+  explainByClass,
+  importLibrary,
+  type Library,
+  loadLibrary,
+  makeClientClass,
+  NodeRedisDriver,
+} from "./node-redis.ts";
+
+/**
+ * How often the sentinels are asked, while commands are outstanding, whether the master is still the one. After a failover that
+ * nobody has told the old master of, it goes on taking writes for some ten seconds, which are lost then.
+ */
+const WATCH_GAP: Milliseconds = 500;
+
+/** How long after an answer that led to a replica the sentinels are asked again. */
+const FAILOVER_GAP: Milliseconds = 100;
+
+/**
+ * Drivers over a client of node-redis 6 (`@redis/client`) for the master that sentinels name.
+ *
+ * @param setting Path of the connection's settings, for messages.
+ * @param load Loads the library.
+ */
+export function nodeRedisSentinelDriver(
+  endpoint: RedisSentinelEndpoint,
+  setting: string,
+  load: () => Promise<Library> = importLibrary,
+): RedisDriverFactory {
+  const known = { epoch: 0 };
+  const loadNamed = (): Promise<Library> => loadLibrary(load, setting);
+  return Object.assign(async () => new NodeRedisSentinelDriver(await loadNamed(), endpoint, known), {
+    load: async () => makeClientClass(await loadNamed()),
+  });
+}
+
+/** Which master the sentinels name. */
+interface Master {
+  readonly address: RedisAddress;
+}
+
+interface KnownEpoch {
+  /** The highest that a sentinel has told; it rises with each failover. A sentinel that is behind it has not heard of one. */
+  epoch: number;
+}
+
+/**
+ * A link to the master of the moment. Each link begins with the question where the master is. A failover ends it: the old
+ * master is gone, closes its connections, answers READONLY, or the sentinels name another one.
+ *
+ * The library's own sentinel client is not used: it sends what was outstanding on a lost connection once more.
+ *
+ * Source: "Guidelines for Redis clients with support for Redis Sentinel".
+ */
+class NodeRedisSentinelDriver implements RedisDriver {
+  readonly isOwned = true;
+  readonly nodes: readonly string[] = [SOLE_NODE];
+  readonly #library: Library;
+  readonly #endpoint: RedisSentinelEndpoint;
+  readonly #opening = new Set<NodeRedisDriver>();
+  readonly #known: KnownEpoch;
+  /** Connections to sentinels. */
+  readonly #sentinels = new Map<RedisAddress, NodeRedisDriver>();
+  /** Sentinels that owe an answer. */
+  readonly #asked = new Set<RedisAddress>();
+  #master: NodeRedisDriver | undefined;
+  #address: RedisAddress | undefined;
+  #watchedAt: Milliseconds = Number.NEGATIVE_INFINITY;
+  #isSuperseded = false;
+  #isDestroyed = false;
+
+  constructor(library: Library, endpoint: RedisSentinelEndpoint, known: KnownEpoch) {
+    this.#library = library;
+    this.#endpoint = endpoint;
+    this.#known = known;
+  }
+
+  get isReady(): boolean {
+    return this.#master?.isReady === true && !this.#isSuperseded;
+  }
+
+  async connect(): Promise<void> {
+    while (!this.#isDestroyed) {
+      const { address } = await this.#findMaster();
+      const driver = await this.#opened({ ...this.#endpoint, address: { ...address, tls: this.#endpoint.tls } });
+      if (await isMaster(driver)) {
+        this.#master = driver;
+        this.#address = address;
+        this.#watchedAt = systemClock.monotonic();
+        return;
+      }
+      // A failover is under way: the sentinels do not know of it yet, or the new master does not.
+      driver.destroy();
+      await sleep(FAILOVER_GAP);
+    }
+    throw new this.#library.ClientClosedError();
+  }
+
+  nodeOf(): string {
+    return SOLE_NODE;
+  }
+
+  open(): undefined {
+    return undefined;
+  }
+
+  send(
+    args: readonly RedisArgument[],
+    node: string,
+    key: string | undefined,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>> {
+    if (this.#master === undefined) return Promise.reject(new this.#library.ClientOfflineError());
+    return this.#master.send(args, node, key, form);
+  }
+
+  /** Asks all of them: those that have not taken part in a failover hear of it seconds later. */
+  watch(): void {
+    const now = systemClock.monotonic();
+    if (this.#isDestroyed || now - this.#watchedAt < WATCH_GAP) return;
+    this.#watchedAt = now;
+    for (const sentinel of this.#endpoint.sentinels) {
+      // One that does not answer says nothing of the master.
+      if (!this.#asked.has(sentinel)) this.#compare(sentinel).catch(() => {});
+    }
+  }
+
+  explain(error: unknown): DriverFailure {
+    return explainByClass(error, this.#library);
+  }
+
+  redirect(): Redirection | undefined {
+    return undefined;
+  }
+
+  distrust(): boolean {
+    return false;
+  }
+
+  sever(): void {
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.#isDestroyed = true;
+    this.#master?.destroy();
+    for (const driver of [...this.#opening, ...this.#sentinels.values()]) driver.destroy();
+  }
+
+  async #compare(sentinel: RedisAddress): Promise<void> {
+    const { connectTimeout } = this.#endpoint;
+    this.#asked.add(sentinel);
+    try {
+      const { address } = await settleWithin(this.#ask(sentinel), connectTimeout, (_, reject) =>
+        reject(new Error(`no answer within ${connectTimeout} ms`)),
+      );
+      if (this.#address !== undefined && addressOf(address) !== addressOf(this.#address)) this.#isSuperseded = true;
+    } finally {
+      this.#asked.delete(sentinel);
+    }
+  }
+
+  async #findMaster(): Promise<Master> {
+    try {
+      return await askInTurn(shuffle(this.#endpoint.sentinels), (sentinel) => this.#ask(sentinel));
+    } catch (error) {
+      // Sentinels that were set up again begin with low epochs again.
+      this.#known.epoch = 0;
+      const [first, ...others] = (error as AggregateError).errors as unknown[];
+      throw others.find((each) => each instanceof this.#library.ErrorReply) ?? first;
+    }
+  }
+
+  async #ask(sentinel: RedisAddress): Promise<Master> {
+    const { name, nodeAddressMap } = this.#endpoint;
+    const driver = await this.#sentinelAt(sentinel);
+    const ask = (question: string): Promise<RedisReply<string | Buffer>> =>
+      driver.send(["SENTINEL", question, name], SOLE_NODE, undefined, "text");
+    const found = (await ask("GET-MASTER-ADDR-BY-NAME")) as [string, string] | null;
+    if (found === null) throw new Error(`the sentinel ${addressOf(sentinel)} knows no master named "${name}"`);
+    const epoch = Number(((await ask("MASTER")) as unknown as Record<string, string>)["config-epoch"]);
+    if (epoch < this.#known.epoch) throw new Error(`the sentinel ${addressOf(sentinel)} is behind the others`);
+    this.#known.epoch = epoch;
+    const announced = { host: found[0], port: Number(found[1]) };
+    return { address: nodeAddressMap(addressOf(announced)) ?? announced };
+  }
+
+  async #sentinelAt(sentinel: RedisAddress): Promise<NodeRedisDriver> {
+    const open = this.#sentinels.get(sentinel);
+    if (open?.isReady === true) return open;
+    open?.destroy();
+    const {
+      tls,
+      connectTimeout,
+      stallTimeout,
+      sentinelUsername: username,
+      sentinelPassword: password,
+    } = this.#endpoint;
+    const address = { ...sentinel, tls };
+    const driver = await this.#opened({ address, database: 0, connectTimeout, stallTimeout, username, password });
+    this.#sentinels.set(sentinel, driver);
+    return driver;
+  }
+
+  /** A driver that is open. It is destroyed with this one until then. */
+  async #opened(endpoint: RedisEndpoint): Promise<NodeRedisDriver> {
+    const driver = new NodeRedisDriver(this.#library, endpoint);
+    this.#opening.add(driver);
+    try {
+      await driver.connect();
+    } catch (error) {
+      driver.destroy();
+      throw error;
+    } finally {
+      this.#opening.delete(driver);
+    }
+    if (!this.#isDestroyed) return driver;
+    driver.destroy();
+    throw new this.#library.ClientClosedError();
+  }
+}
+
+/** Whether a server is a master. One that does not tell (ACL) is taken for one: its READONLY would show soon. */
+async function isMaster(driver: NodeRedisDriver): Promise<boolean> {
+  try {
+    const [role] = (await driver.send(["ROLE"], SOLE_NODE, undefined, "text")) as [string];
+    return role === "master";
+  } catch (error) {
+    const { kind } = driver.explain(error);
+    if (kind === "reply") return true;
+    throw error;
+  }
+}

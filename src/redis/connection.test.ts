@@ -1,0 +1,83 @@
+import { expect, test } from "vitest";
+
+import { Deadline } from "../core/deadlines.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { type RedisDriver, type RedisDriverFactory, SOLE_NODE } from "./commands.ts";
+import { RedisConnection } from "./connection.ts";
+
+const DRIVER: RedisDriver = {
+  isReady: true,
+  isOwned: true,
+  nodes: [SOLE_NODE],
+  connect: () => Promise.resolve(),
+  nodeOf: () => SOLE_NODE,
+  open: () => undefined,
+  send: () => Promise.resolve("PONG"),
+  explain: (cause) => ({ kind: "lost", cause }),
+  redirect: () => undefined,
+  distrust: () => true,
+  sever: () => {},
+  destroy: () => {},
+};
+
+/** A connection whose client library is loaded when the test says so. */
+function openSlowly(): { connection: RedisConnection; clock: ManualClock; finish: () => void; loads: () => number } {
+  const clock = new ManualClock();
+  let finish = (): void => {};
+  let loads = 0;
+  const loaded = new Promise<void>((resolve) => void (finish = resolve));
+  const driver: RedisDriverFactory = Object.assign(() => Promise.resolve(DRIVER), {
+    load: () => {
+      loads++;
+      return loaded;
+    },
+  });
+  const connection = new RedisConnection({ name: "default", driver, connectTimeout: 1000, stallTimeout: 1000, clock });
+  return { connection, clock, finish, loads: () => loads };
+}
+
+test("loading the client library takes nothing from a deadline, however long it takes", async () => {
+  const { connection, clock, finish, loads } = openSlowly();
+  const replies = [1, 2].map(() => connection.command(["PING"], new Deadline(100, clock)));
+  clock.advance(60_000);
+  finish();
+  expect(await Promise.all(replies)).toEqual(["PONG", "PONG"]);
+  expect(loads()).toBe(1);
+});
+
+test("a command that waits for the client library is answered before its connection closes", async () => {
+  const { connection, clock, finish } = openSlowly();
+  const reply = connection.command(["PING"], new Deadline(100, clock));
+  const closed = connection.close();
+  finish();
+  expect(await reply).toBe("PONG");
+  await closed;
+});
+
+test("a connection that is prepared loads the client library once, and before any command", async () => {
+  const { connection, clock, finish, loads } = openSlowly();
+  connection.prepare();
+  connection.prepare();
+  expect(loads()).toBe(1);
+  finish();
+  await connection.command(["PING"], new Deadline(100, clock));
+  expect(loads()).toBe(1);
+});
+
+test("a command that the client did not take, since a connection was given up in that moment, is sent again", async () => {
+  let refusals = 1;
+  const driver: RedisDriver = {
+    ...DRIVER,
+    send: () => (refusals-- > 0 ? Promise.reject(new Error("offline")) : Promise.resolve("PONG")),
+    explain: (cause) => ({ kind: "refused", cause }),
+  };
+  const connection = new RedisConnection({
+    name: "default",
+    driver: () => Promise.resolve(driver),
+    connectTimeout: 1000,
+    stallTimeout: 1000,
+  });
+  expect(await connection.command(["PING"], new Deadline(1000))).toBe("PONG");
+  refusals = Number.POSITIVE_INFINITY;
+  await expect(connection.command(["PING"], new Deadline(100))).rejects.toMatchObject({ outcome: "not-sent" });
+});

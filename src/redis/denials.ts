@@ -1,0 +1,75 @@
+import type { Outcome } from "../core/errors.ts";
+import type { RedisScript } from "./script.ts";
+
+/** A refusal by the rules (ACL) of the user with which a connection has logged in. */
+export interface Denial {
+  /** Whether anything can have been changed: a script may have written before the command that was refused. */
+  readonly outcome: Outcome;
+  /** What is missing. */
+  readonly advice: string;
+}
+
+/** How servers say it: Redis 7.0, newer ones and Valkey; inside of a script it has the code ERR. */
+const OF_COMMAND =
+  /^NOPERM .*to run the '|^ERR (The user executing the script can't run this|ACL failure in script: User )/;
+const OF_KEY =
+  /^NOPERM .*access .*key|^ERR (The user executing the script can't access|ACL failure in script: No permissions to access a key)/;
+const IN_SCRIPT = /^ERR /;
+const NAMED_COMMAND = /the '([\w|]+)' command/;
+const LINE_OF_SCRIPT = /@user_script:(\d+)/;
+
+const COMMENT = /--\[\[[\s\S]*?\]\]|--.*$/gm;
+const LOOP = /\b(?:for|while|repeat|function)\b/;
+
+/** Commands of scripts that change nothing. */
+const READS: ReadonlySet<string> = new Set(
+  "EXISTS GET HGET HMGET HSCAN PTTL TIME TYPE ZCOUNT ZRANGEBYSCORE ZREVRANGE ZSCORE".split(" "),
+);
+
+/** What an error reply says of missing rights; `undefined` when it says something else. */
+export function denialOf(reply: string, script: RedisScript | undefined): Denial | undefined {
+  const isOfKey = OF_KEY.test(reply);
+  if (!isOfKey && !OF_COMMAND.test(reply)) return undefined;
+  const call = IN_SCRIPT.test(reply) && script !== undefined ? callAt(reply, script, isOfKey) : undefined;
+  const command = NAMED_COMMAND.exec(reply)?.[1]?.toUpperCase() ?? call?.command;
+  const outcome = call === undefined || call.isFirstChange ? "not-sent" : "unknown";
+  return { outcome, advice: adviceFor(command, isOfKey) };
+}
+
+function adviceFor(command: string | undefined, isOfKey: boolean): string {
+  if (isOfKey) return `The user's ACL does not allow this key${command === undefined ? "" : ` for ${command}`}.`;
+  if (command === undefined) return "The user's ACL does not allow this command.";
+  return `The user's ACL does not allow ${command}: add +${command.toLowerCase()} to its rules.`;
+}
+
+interface Call {
+  readonly command: string;
+  readonly line: number;
+}
+
+/** The call of a script that was refused, and whether no other one can have changed anything before it. */
+function callAt(
+  reply: string,
+  { source }: RedisScript,
+  isOfKey: boolean,
+): { command: string | undefined; isFirstChange: boolean } {
+  const calls = callsOf(source);
+  const line = Number(LINE_OF_SCRIPT.exec(reply)?.[1] ?? Number.NaN);
+  // The error of a protected call (`pcall`), which the script hands on, has no line.
+  const refused = Number.isNaN(line) ? callsOf(source, "pcall") : calls.filter((call) => call.line === line);
+  const [first] = refused;
+  const isOne = first !== undefined && refused.every(({ command }) => command === first.command);
+  const command = NAMED_COMMAND.exec(reply)?.[1]?.toUpperCase() ?? (isOne ? first.command : undefined);
+  const isStraight = refused.length === 1 && !Number.isNaN(line) && !LOOP.test(source.replace(COMMENT, ""));
+  const before = isStraight ? calls.filter((call) => call.line < line) : calls;
+  // With another key, the same command may have been allowed.
+  const isHarmless = (call: Call): boolean => READS.has(call.command) || (!isOfKey && call.command === command);
+  return { command, isFirstChange: before.every(isHarmless) };
+}
+
+function callsOf(source: string, kind = "p?call"): Call[] {
+  const pattern = new RegExp(`redis\\.${kind}\\('(\\w+)'`, "g");
+  return source
+    .split("\n")
+    .flatMap((text, at) => [...text.matchAll(pattern)].map(([, command = ""]) => ({ command, line: at + 1 })));
+}

@@ -1,0 +1,680 @@
+// Made by `npm run lua` from the .lua files in this folder: change those.
+import { RedisScript } from "../../../redis/script.ts";
+
+export const BUCKET_CHANGE: RedisScript = /* @__PURE__ */ new RedisScript(
+  "bucket-change",
+  `--[[ bucket-change: replaces, touches or deletes a session record, if it still is the version that the caller has read.
+
+     KEYS[1]  the hash
+     ARGV[1]  the field
+     ARGV[2]  the nonce of that version, 8 bytes; empty when its etag is no nonce
+     ARGV[3]  first and ARGV[4] last position of the etag, as for string.sub: from 1, or negative from the end
+     ARGV[5]  the etag, for records that are kept whole (flag 2)
+     ARGV[6]  time to live, ms, at least 1; without it, the record is deleted
+     ARGV[7]  the new value without its expiry; without it, the record stays and gets the time to live alone
+
+     Result: 1 done; the stored value when it is another version; nil when there is none, or it has expired.
+     Keeps: no record is created (no resurrection), and none of another writer's is changed (no lost update). Redis 7.4
+     and newer deletes the field itself when its time is over, unless the user may not say so.
+     Cost: O(fields of the hash) while it is a listpack, else O(length of the record); one slot. ]]
+local stored = redis.call('HGET', KEYS[1], ARGV[1])
+if not stored then return false end
+local time = redis.call('TIME')
+if #stored >= 4 and struct.unpack('>I4', stored) <= tonumber(time[1]) then return false end
+
+local isMatch = #ARGV[2] == 8 and string.sub(stored, 6, 13) == ARGV[2]
+if string.byte(stored, 5) == 2 then
+  isMatch = string.sub(string.sub(stored, 6), ARGV[3], ARGV[4]) == ARGV[5]
+end
+if not isMatch then return stored end
+
+if not ARGV[6] then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+  return 1
+end
+local expiry = math.min(math.ceil((time[1] * 1e6 + time[2] + ARGV[6] * 1e3) / 1e6), 4294967295)
+redis.call('HSET', KEYS[1], ARGV[1], struct.pack('>I4', expiry) .. (ARGV[7] or string.sub(stored, 5)))
+-- An older server would count an error for each write. This asks each time: a server may be replaced by another.
+if (redis.REDIS_VERSION_NUM or 0) >= 0x00070400 then
+  -- HSET has ended the field's former time.
+  -- pcall: the record is written, and counts as written also where this is forbidden.
+  redis.pcall('HPEXPIREAT', KEYS[1], expiry * 1000, 'FIELDS', 1, ARGV[1])
+end
+return 1
+`,
+);
+
+export const BUCKET_CREATE: RedisScript = /* @__PURE__ */ new RedisScript(
+  "bucket-create",
+  `--[[ bucket-create: stores a session record in a field that has none, or an expired one.
+
+     KEYS[1]  the hash
+     ARGV[1]  the field
+     ARGV[2]  time to live, ms, at least 1
+     ARGV[3]  the value without its expiry: flag, nonce, body
+
+     Result: 1 created; 0 when there is a live record, or something foreign.
+     Keeps: a live record and its expiry stay as they are. The expiry is rounded up to a second, at most 2^32 - 1. Redis
+     7.4 and newer deletes the field itself then, unless the user may not say so.
+     Cost: O(fields of the hash) while it is a listpack, else O(1); one slot. ]]
+local time = redis.call('TIME')
+local stored = redis.call('HGET', KEYS[1], ARGV[1])
+if stored and (#stored < 4 or struct.unpack('>I4', stored) > tonumber(time[1])) then return 0 end
+local expiry = math.min(math.ceil((time[1] * 1e6 + time[2] + ARGV[2] * 1e3) / 1e6), 4294967295)
+redis.call('HSET', KEYS[1], ARGV[1], struct.pack('>I4', expiry) .. ARGV[3])
+-- An older server would count an error for each write. This asks each time: a server may be replaced by another.
+if (redis.REDIS_VERSION_NUM or 0) >= 0x00070400 then
+  -- pcall: the record is written, and counts as written also where this is forbidden.
+  redis.pcall('HPEXPIREAT', KEYS[1], expiry * 1000, 'FIELDS', 1, ARGV[1])
+end
+return 1
+`,
+);
+
+export const BUCKET_DELETE: RedisScript = /* @__PURE__ */ new RedisScript(
+  "bucket-delete",
+  `--[[ bucket-delete: deletes a session record.
+
+     KEYS[1]  the hash
+     ARGV[1]  the field
+
+     Result: 1 when there was a live record, else 0.
+     Keeps: an expired record is deleted too, but counts as none.
+     Cost: O(fields of the hash) while it is a listpack, else O(1); one slot. ]]
+local stored = redis.call('HGET', KEYS[1], ARGV[1])
+if not stored then return 0 end
+redis.call('HDEL', KEYS[1], ARGV[1])
+if #stored >= 4 and struct.unpack('>I4', stored) <= tonumber(redis.call('TIME')[1]) then return 0 end
+return 1
+`,
+);
+
+export const BUCKET_FIELDS: RedisScript = /* @__PURE__ */ new RedisScript(
+  "bucket-fields",
+  `--[[ bucket-fields: the fields of live session records, one page of a hash.
+
+     KEYS[1]  the hash
+     ARGV[1]  the cursor of the page, "0" at first
+     ARGV[2]  how many fields to look at
+
+     Result: the next cursor, "0" at the end, then the fields. A key of another type has none.
+     Keeps: every field that is there during the whole walk comes at least once, as HSCAN promises.
+     Cost: O(ARGV[2]), or O(fields of the hash) while it is a listpack; one slot. ]]
+if redis.call('TYPE', KEYS[1])['ok'] ~= 'hash' then return { '0' } end
+local now = tonumber(redis.call('TIME')[1])
+local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+local reply = { page[1] }
+for at = 1, #page[2], 2 do
+  local value = page[2][at + 1]
+  if #value >= 5 and struct.unpack('>I4', value) > now then reply[#reply + 1] = page[2][at] end
+end
+return reply
+`,
+);
+
+export const BUCKET_READ: RedisScript = /* @__PURE__ */ new RedisScript(
+  "bucket-read",
+  `--[[ bucket-read: a session record, if it has not expired.
+
+     KEYS[1]  the hash
+     ARGV[1]  the field
+
+     Result: the value of the field, expiry included; nil when there is none, or it has expired.
+     Keeps: what has expired is absent, whether or not it was swept. Redis's clock decides, as for keys that expire.
+     Cost: O(fields of the hash) while it is a listpack, else O(1); one slot. ]]
+local stored = redis.call('HGET', KEYS[1], ARGV[1])
+if not stored then return false end
+local now = tonumber(redis.call('TIME')[1])
+if #stored >= 4 and struct.unpack('>I4', stored) <= now then return false end
+return stored
+`,
+);
+
+export const BUCKET_SWEEP: RedisScript = /* @__PURE__ */ new RedisScript(
+  "bucket-sweep",
+  `--[[ bucket-sweep: deletes expired session records, one page of a hash.
+
+     KEYS[1]  the hash
+     ARGV[1]  the cursor of the page, "0" at first
+     ARGV[2]  how many fields to look at
+     ARGV[3]  length of the fields of sessions, in bytes; 0 when it varies
+
+     Result: the next cursor, "0" at the end, then how many were deleted. A key of another type has none.
+     Keeps: looking and deleting are one step, so no renewed record is deleted. What has not the form of a record (its
+     field's length, its flag, its least length) stays.
+     Cost: O(ARGV[2]), or O(fields of the hash) while it is a listpack; one slot. ]]
+if redis.call('TYPE', KEYS[1])['ok'] ~= 'hash' then return { '0', 0 } end
+local now = tonumber(redis.call('TIME')[1])
+local length = tonumber(ARGV[3])
+
+local function isRecord(field, value)
+  if length > 0 and #field ~= length then return false end
+  local flag = string.byte(value, 5)
+  return flag == 2 or (flag ~= nil and (flag <= 3 or flag > 128) and #value >= 13)
+end
+
+local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+local deleted = 0
+for at = 1, #page[2], 2 do
+  local field, value = page[2][at], page[2][at + 1]
+  if isRecord(field, value) and struct.unpack('>I4', value) <= now then
+    deleted = deleted + redis.call('HDEL', KEYS[1], field)
+  end
+end
+return { page[1], deleted }
+`,
+);
+
+export const CACHE_COMPARE_AND_SET: RedisScript = /* @__PURE__ */ new RedisScript(
+  "cache-compare-and-set",
+  `--[[ cache-compare-and-set: replaces or deletes an entry, if it has the value that is expected.
+
+     KEYS[1]  the entry, a string
+     KEYS[2]  its lease, which is to end; left out where it stays
+     ARGV[1]  the value that is expected
+     ARGV[2]  the new value; left out to delete
+     ARGV[3]  its time to live, ms, at least 1; empty for no expiry
+
+     Result: 1 done; 0 when the entry has another value, or there is none.
+     Keeps: an entry that somebody else has changed meanwhile stays theirs.
+     Cost: O(length of the values); one slot. ]]
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if not ARGV[2] then
+  redis.call('DEL', KEYS[1])
+elseif ARGV[3] == '' then
+  redis.call('SET', KEYS[1], ARGV[2])
+else
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+end
+if KEYS[2] then redis.call('DEL', KEYS[2]) end
+return 1
+`,
+);
+
+export const CACHE_ENSURE: RedisScript = /* @__PURE__ */ new RedisScript(
+  "cache-ensure",
+  `--[[ cache-ensure: stores a value where none is; what is there stays, and lives at least as long.
+
+     KEYS[1]  the entry, a string
+     ARGV[1]  the value
+     ARGV[2]  time to live, ms, at least 1; empty for no expiry
+
+     Result: the value that was there, or nil when the new one was stored.
+     Keeps: of all who do this at the same time, one stores, and the others get its value.
+     Cost: O(length of the values); one slot. ]]
+local stored = redis.call('GET', KEYS[1])
+if not stored then
+  if ARGV[2] == '' then
+    redis.call('SET', KEYS[1], ARGV[1])
+  else
+    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  end
+  return false
+end
+local left = redis.call('PTTL', KEYS[1])
+if left >= 0 and ARGV[2] == '' then
+  redis.call('PERSIST', KEYS[1])
+elseif left >= 0 and left < tonumber(ARGV[2]) then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return stored
+`,
+);
+
+export const CACHE_FILL: RedisScript = /* @__PURE__ */ new RedisScript(
+  "cache-fill",
+  `--[[ cache-fill: stores what the holder of the lease has loaded, and ends the lease.
+
+     KEYS[1]  the entry, a string
+     KEYS[2]  the lease; see cache-lease
+     ARGV[1]  the caller's token
+     ARGV[2]  the value
+     ARGV[3]  its time to live, ms, at least 1; empty for no expiry
+     ARGV[4]  what the caller has seen, or the beginning of it; left out where nothing was there
+
+     Result: 1 stored; else what is there, or nil.
+     Keeps: neither a delete nor a newer value is undone by a load that began before it.
+     Cost: O(length of the values); one slot. ]]
+local stored = redis.call('GET', KEYS[1])
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return stored end
+if stored and (not ARGV[4] or string.sub(stored, 1, #ARGV[4]) ~= ARGV[4]) then
+  redis.call('DEL', KEYS[2])
+  return stored
+end
+-- First of the writes, since it is the one that a server without memory refuses.
+if ARGV[3] == '' then
+  redis.call('SET', KEYS[1], ARGV[2])
+else
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+end
+redis.call('DEL', KEYS[2])
+return 1
+`,
+);
+
+export const CACHE_INCR: RedisScript = /* @__PURE__ */ new RedisScript(
+  "cache-incr",
+  `--[[ cache-incr: adds to an integer that is there.
+
+     KEYS[1]  the entry, a string
+     ARGV[1]  what to add, an integer of 64 bits in digits
+
+     Result: the sum, as text; 0 when the value is no integer or the sum leaves 64 bits; nil when there is no entry.
+     Keeps: a missing counter is not begun, and the time to live stays. The sum is read back as text since a number of
+     Lua is exact up to 2^53 only.
+     Cost: O(1); one slot. ]]
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+local result = redis.pcall('INCRBY', KEYS[1], ARGV[1])
+if type(result) == 'number' then return redis.call('GET', KEYS[1]) end
+if string.find(result.err, 'not an integer', 1, true) or string.find(result.err, 'overflow', 1, true) then return 0 end
+return result
+`,
+);
+
+export const CACHE_LEASE: RedisScript = /* @__PURE__ */ new RedisScript(
+  "cache-lease",
+  `--[[ cache-lease: takes the lease on an entry, or keeps it for longer.
+
+     KEYS[1]  the entry, a string
+     KEYS[2]  the lease, a string: the token of the one who loads
+     ARGV[1]  the caller's token
+     ARGV[2]  time to live of the lease, ms, at least 1
+     ARGV[3]  what the caller has seen, or the beginning of it; left out where nothing was there
+
+     Result: 1 leased; 0 somebody else has the lease; the stored value when it is another one than was seen.
+     Keeps: one lease at a time, and none of the caller's over a value that is newer than what it has seen.
+     Cost: O(length of the value); one slot. ]]
+local stored = redis.call('GET', KEYS[1])
+local holder = redis.call('GET', KEYS[2])
+if stored and (not ARGV[3] or string.sub(stored, 1, #ARGV[3]) ~= ARGV[3]) then
+  if holder == ARGV[1] then redis.call('DEL', KEYS[2]) end
+  return stored
+end
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+return 1
+`,
+);
+
+export const CACHE_PERSIST: RedisScript = /* @__PURE__ */ new RedisScript(
+  "cache-persist",
+  `--[[ cache-persist: takes the expiry off an entry.
+
+     KEYS[1]  the entry
+
+     Result: 1 when there is an entry, else 0. (PERSIST alone answers 0 for an entry that did not expire anyway.)
+     Cost: O(1); one slot. ]]
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('PERSIST', KEYS[1])
+return 1
+`,
+);
+
+export const CACHE_RELEASE: RedisScript = /* @__PURE__ */ new RedisScript(
+  "cache-release",
+  `--[[ cache-release: ends a lease without a value.
+
+     KEYS[1]  the lease; see cache-lease
+     ARGV[1]  the caller's token
+
+     Result: 1 ended; 0 when there was none of the caller's.
+     Keeps: nobody ends the lease of another.
+     Cost: O(1); one slot. ]]
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+`,
+);
+
+export const CACHE_RENEW: RedisScript = /* @__PURE__ */ new RedisScript(
+  "cache-renew",
+  `--[[ cache-renew: lets the lease on an entry last longer.
+
+     KEYS[1]  the entry, a string
+     KEYS[2]  the lease; see cache-lease
+     ARGV[1]  the caller's token
+     ARGV[2]  time to live of the lease from now, ms, at least 1
+     ARGV[3]  what the caller has seen, or the beginning of it; left out where nothing was there
+
+     Result: 1 while the caller has the lease; else 0.
+     Keeps: a lease that has ended is not taken again, and one on a value that is newer than what was seen ends.
+     Cost: O(length of the value); one slot. ]]
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+local stored = redis.call('GET', KEYS[1])
+if stored and (not ARGV[3] or string.sub(stored, 1, #ARGV[3]) ~= ARGV[3]) then
+  redis.call('DEL', KEYS[2])
+  return 0
+end
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+return 1
+`,
+);
+
+export const SESSION_COMMIT: RedisScript = /* @__PURE__ */ new RedisScript(
+  "session-commit",
+  `--[[ session-commit: replaces a session record, if it still is the version that the writer has read.
+
+     KEYS[1]  the record, a string
+     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative from the end
+     ARGV[3]  the etag
+     ARGV[4]  the new record
+     ARGV[5]  time to live, ms, at least 1
+
+     Result: 1 committed; the stored record when it is another version; nil when there is none.
+     Keeps: a commit never creates a record (no resurrection) and never overwrites another one's (no lost update).
+     Cost: O(length of the record); one slot. ]]
+local stored = redis.call('GET', KEYS[1])
+if not stored then return false end
+if string.sub(stored, ARGV[1], ARGV[2]) ~= ARGV[3] then return stored end
+redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
+return 1
+`,
+);
+
+export const SESSION_DELETE_IF_MATCH: RedisScript = /* @__PURE__ */ new RedisScript(
+  "session-delete-if-match",
+  `--[[ session-delete-if-match: deletes a session record, if it still is the version that the caller has read.
+
+     KEYS[1]  the record, a string
+     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative from the end
+     ARGV[3]  the etag
+
+     Result: 1 deleted; the stored record when it is another version; nil when there is none.
+     Keeps: undoing one's own record never deletes one that another writer has committed since.
+     Cost: O(length of the record); one slot. ]]
+local stored = redis.call('GET', KEYS[1])
+if not stored then return false end
+if string.sub(stored, ARGV[1], ARGV[2]) ~= ARGV[3] then return stored end
+redis.call('DEL', KEYS[1])
+return 1
+`,
+);
+
+export const SESSION_TOUCH: RedisScript = /* @__PURE__ */ new RedisScript(
+  "session-touch",
+  `--[[ session-touch: sets the time to live of a session record, if it still is the version that the caller has read.
+
+     KEYS[1]  the record, a string
+     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative from the end
+     ARGV[3]  the etag
+     ARGV[4]  time to live, ms, at least 1
+
+     Result: 1 done; the stored record when it is another version; nil when there is none.
+     Keeps: a touch never shortens or lengthens the life of a record that another writer has just committed.
+     Cost: O(length of the record); one slot. ]]
+local stored = redis.call('GET', KEYS[1])
+if not stored then return false end
+if string.sub(stored, ARGV[1], ARGV[2]) ~= ARGV[3] then return stored end
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+return 1
+`,
+);
+
+export const TOMBSTONE_ADD: RedisScript = /* @__PURE__ */ new RedisScript(
+  "tombstone-add",
+  `--[[ tombstone-add: stores a tombstone under a name that has none.
+
+     KEYS[1]  the tombstone, a string
+     ARGV[1]  its text
+     ARGV[2]  time to live, ms, at least 1
+
+     Result: the text that was there, or nil when the new one was stored.
+     Keeps: of all who do this at the same time, one stores, and the others get its text. What is there keeps its time to live.
+     Cost: O(1); one slot. ]]
+local stored = redis.call('GET', KEYS[1])
+if stored then return stored end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return false
+`,
+);
+
+export const USER_INDEX_ADD: RedisScript = /* @__PURE__ */ new RedisScript(
+  "user-index-add",
+  `--[[ user-index-add: lists a session of a user, and tells which others have to make room.
+
+     KEYS[1]  the user's list, a sorted set: session key -> when its entry ends, epoch ms; below zero when it has to make
+              room, and 1e15 more while it waits to take the place of another one
+     KEYS[2]  details, a hash: session key -> created|last seen|device (times in epoch ms), and epoch
+     ARGV[1]  the session's key and ARGV[2] its details
+     ARGV[3]  when its entry ends, epoch ms
+     ARGV[4]  now, epoch ms
+     ARGV[5]  how much later than its record an entry ends, ms
+     ARGV[6]  how many sessions the user may have, this one included; 0: any number
+     ARGV[7]  key of a session that goes once this one is there, or empty: it counts for nothing and stays
+     ARGV[8]  most sessions to tell to make room
+     ARGV[9]  among how many of those that end first the oldest are looked for
+     ARGV[10]  1 where the session waits to take the place of another one: it makes no other make room, nor room itself
+
+     Result: the user's epoch (empty until the first revocation), then the keys that have to make room.
+     Keeps: of all who add at the same time, no more than the allowed number count. What has to make room stays listed.
+     Cost: O(log(sessions of the user) + ARGV[9]), and 100 entries to drop at most; one slot. ]]
+local list, details = KEYS[1], KEYS[2]
+local key, replaces = ARGV[1], ARGV[7]
+local now, most = tonumber(ARGV[4]), tonumber(ARGV[6])
+local live = now + tonumber(ARGV[5])
+local range, waiting = '(' .. string.format('%.0f', live), 1e15
+local counted = '(' .. string.format('%.0f', waiting)
+
+local function drop(from, to)
+  local over = redis.call('ZRANGEBYSCORE', list, string.format('%.0f', from), string.format('%.0f', to), 'LIMIT', 0, 50)
+  if #over == 0 then return end
+  redis.call('ZREM', list, unpack(over))
+  redis.call('HDEL', details, unpack(over))
+end
+
+local function keep(name)
+  local ttl = math.max(1, tonumber(ARGV[3]) - now)
+  if redis.call('PTTL', name) < ttl then redis.call('PEXPIRE', name, string.format('%.0f', ttl)) end
+end
+
+local function isLive(member)
+  local score = redis.call('ZSCORE', list, member)
+  return score and tonumber(score) > live and tonumber(score) < waiting
+end
+
+local function excess()
+  local others = redis.call('ZCOUNT', list, range, counted)
+  if isLive(key) then others = others - 1 end
+  if replaces ~= '' and isLive(replaces) then others = others - 1 end
+  return others + 1 - most
+end
+
+local function candidates()
+  local found = {}
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', list, range, counted, 'LIMIT', 0, ARGV[9] + 2)) do
+    if member ~= key and member ~= replaces then found[#found + 1] = member end
+  end
+  if #found == 0 then return found end
+  local texts = redis.call('HMGET', details, unpack(found))
+  for at = 1, #found do
+    local created = texts[at] and string.match(texts[at], '^(%d+)|') or 0
+    found[at] = { key = found[at], created = tonumber(created) }
+  end
+  table.sort(found, function(left, right)
+    if left.created == right.created then return left.key < right.key end
+    return left.created < right.created
+  end)
+  return found
+end
+
+local isWaiting = ARGV[10] == '1'
+drop(0, now)
+drop(waiting, waiting + now)
+redis.call('ZADD', list, string.format('%.0f', tonumber(ARGV[3]) + (isWaiting and waiting or 0)), key)
+redis.call('HSET', details, key, ARGV[2])
+keep(list)
+keep(details)
+
+local surplus = most > 0 and not isWaiting and excess() or 0
+if surplus > 0 then
+  local oldest = candidates()
+  for at = 1, math.min(surplus, #oldest, tonumber(ARGV[8])) do
+    local score = redis.call('ZSCORE', list, oldest[at].key)
+    redis.call('ZADD', list, '-' .. score, oldest[at].key)
+  end
+end
+
+local result = { redis.call('HGET', details, 'epoch') or '' }
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', list, '-inf', '(0', 'LIMIT', 0, ARGV[8])) do
+  if member ~= replaces then result[#result + 1] = member end
+end
+return result
+`,
+);
+
+export const USER_INDEX_CHECK: RedisScript = /* @__PURE__ */ new RedisScript(
+  "user-index-check",
+  `--[[ user-index-check: tells what the creator of a session has to know once the record is there.
+
+     KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
+     ARGV[1]  the session's key
+
+     Result: the user's epoch, and 1 when the session is listed and has not been told to make room, else 0.
+     Cost: O(1); one slot. ]]
+local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
+local isListed = score and tonumber(score) >= 0
+return { redis.call('HGET', KEYS[2], 'epoch') or '', isListed and 1 or 0 }
+`,
+);
+
+export const USER_INDEX_PAGE: RedisScript = /* @__PURE__ */ new RedisScript(
+  "user-index-page",
+  `--[[ user-index-page: answers a part of a user's list, those whose entries end last first.
+
+     KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
+     ARGV[1]  when the last entry of the page before ends and ARGV[2] its key, or both empty: from the beginning
+     ARGV[3]  and ARGV[4]  the same of the entry with which the part ends, or both empty: at the end of the list
+     ARGV[5]  how many entries
+
+     Result: session key, when its entry ends, details (empty when they are not known), and so on.
+     Keeps: entries that are added, renewed or removed between two pages make no other entry come twice or not at all.
+     Cost: O(log(sessions of the user)^2 + ARGV[5]); one slot. ]]
+local list = KEYS[1]
+
+-- Where the entries begin that come after the last one of the page before. Of those that end together with it, those
+-- with greater keys have been answered; the last one itself may be gone.
+local function begin(score, member)
+  local first = redis.call('ZCOUNT', list, '(' .. score, '+inf')
+  local last = first + redis.call('ZCOUNT', list, score, score)
+  while first < last do
+    local middle = math.floor((first + last) / 2)
+    if redis.call('ZREVRANGE', list, middle, middle)[1] < member then
+      last = middle
+    else
+      first = middle + 1
+    end
+  end
+  return first
+end
+
+local first = ARGV[2] == '' and 0 or begin(ARGV[1], ARGV[2])
+local last = first + ARGV[5] - 1
+if ARGV[4] ~= '' then last = math.min(last, begin(ARGV[3], ARGV[4]) - 1) end
+if last < first then return {} end
+local found = redis.call('ZREVRANGE', list, first, last, 'WITHSCORES')
+if #found == 0 then return {} end
+
+local keys = {}
+for at = 1, #found, 2 do
+  keys[#keys + 1] = found[at]
+end
+local details = redis.call('HMGET', KEYS[2], unpack(keys))
+local result = {}
+for at = 1, #keys do
+  result[#result + 1] = keys[at]
+  result[#result + 1] = found[2 * at]
+  result[#result + 1] = details[at] or ''
+end
+return result
+`,
+);
+
+export const USER_INDEX_PUT: RedisScript = /* @__PURE__ */ new RedisScript(
+  "user-index-put",
+  `--[[ user-index-put: lists a session of a user, or renews its entry.
+
+     KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
+     ARGV[1]  the session's key
+     ARGV[2]  when it was created and ARGV[3] last seen, epoch ms
+     ARGV[4]  its device, or empty: the known one stays
+     ARGV[5]  when its entry ends, epoch ms
+     ARGV[6]  now, epoch ms
+
+     Result: 1.
+     Keeps: an entry never ends earlier than it would have without this. What had to make room, or waited, counts.
+     Cost: O(log(sessions of the user)); one slot. ]]
+local list, details = KEYS[1], KEYS[2]
+local created, device = tonumber(ARGV[2]), ARGV[4]
+local text = redis.call('HGET', details, ARGV[1])
+if text then
+  local old, label = string.match(text, '^(%d+)|%d+|(.*)$')
+  if old then created = math.min(created, tonumber(old)) end
+  if device == '' and label then device = label end
+end
+
+local score = redis.call('ZSCORE', list, ARGV[1])
+local ends = math.max(tonumber(ARGV[5]), score and math.abs(tonumber(score)) % 1e15 or 0)
+redis.call('ZADD', list, string.format('%.0f', ends), ARGV[1])
+redis.call('HSET', details, ARGV[1], string.format('%.0f', created) .. '|' .. ARGV[3] .. '|' .. device)
+
+local ttl = math.max(1, ends - tonumber(ARGV[6]))
+for _, name in ipairs(KEYS) do
+  if redis.call('PTTL', name) < ttl then redis.call('PEXPIRE', name, string.format('%.0f', ttl)) end
+end
+return 1
+`,
+);
+
+export const USER_INDEX_REMOVE: RedisScript = /* @__PURE__ */ new RedisScript(
+  "user-index-remove",
+  `--[[ user-index-remove: takes sessions off a user's list.
+
+     KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
+     ARGV     session key and when its entry ends, or empty for whenever that is, and so on
+
+     Result: 1.
+     Keeps: an entry that was renewed meanwhile stays.
+     Cost: O(sessions to remove * log(sessions of the user)); one slot. ]]
+for at = 1, #ARGV, 2 do
+  local key, ends = ARGV[at], ARGV[at + 1]
+  local score = redis.call('ZSCORE', KEYS[1], key)
+  if ends == '' or (score and math.abs(tonumber(score)) % 1e15 == tonumber(ends)) then
+    redis.call('ZREM', KEYS[1], key)
+    redis.call('HDEL', KEYS[2], key)
+  end
+end
+return 1
+`,
+);
+
+export const USER_INDEX_REPLACE: RedisScript = /* @__PURE__ */ new RedisScript(
+  "user-index-replace",
+  `--[[ user-index-replace: takes a session off a user's list, and lets the entry count that waits to take its place.
+
+     KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
+     ARGV[1]  the key of the session that goes and ARGV[2] of the one that takes its place
+
+     Result: 1.
+     Cost: O(log(sessions of the user)); one slot. ]]
+local score = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[2]) or 0)
+if score >= 1e15 then redis.call('ZADD', KEYS[1], string.format('%.0f', score - 1e15), ARGV[2]) end
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+return 1
+`,
+);
+
+export const USER_INDEX_REVOKE: RedisScript = /* @__PURE__ */ new RedisScript(
+  "user-index-revoke",
+  `--[[ user-index-revoke: gives a user another epoch.
+
+     KEYS[1]  details of the user's list; see user-index-add
+     ARGV[1]  the new epoch
+     ARGV[2]  how long it is kept at least, ms: longer than any creation of a session takes
+
+     Result: 1.
+     Cost: O(1); one slot. ]]
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1
+`,
+);

@@ -1,0 +1,52 @@
+import { RedisConnectionError, RedisServiceError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { chunksOf, COMMANDS_AT_ONCE } from "./chunks.ts";
+
+/** Most particular first. */
+const CLASSES = [RedisConnectionError, RedisServiceError, StoreConnectionError, StoreServiceError];
+
+/**
+ * Waits for all writes of one call. When some of them fail, the error does not claim that nothing was written.
+ *
+ * @param hasWritten Whether other parts of the same call have been written already.
+ */
+export async function settleWrites<Value>(writes: readonly Promise<Value>[], hasWritten: boolean): Promise<Value[]> {
+  const [only] = writes;
+  if (only !== undefined && writes.length === 1 && !hasWritten) return [await only];
+  const results = await Promise.allSettled(writes);
+  const failed = results.filter((result) => result.status === "rejected");
+  const [first] = failed;
+  if (first === undefined) return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const unknown = failed.find(({ reason }) => isStoreError(reason) && reason.outcome === "unknown");
+  if (unknown !== undefined) throw unknown.reason;
+  throw hasWritten || failed.length < results.length ? writtenInPart(first.reason) : first.reason;
+}
+
+/** Writes something for each item, a bounded number at once, and waits for all answers. */
+export async function writeInChunks<Item, Result>(
+  items: readonly Item[],
+  write: (item: Item) => Promise<Result>,
+  size: number = COMMANDS_AT_ONCE,
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  for (const chunk of chunksOf(items, size)) {
+    results.push(...(await settleWrites(chunk.map(write), results.length > 0)));
+  }
+  return results;
+}
+
+/** The error of a call that has failed after a part of it was written. */
+export function writtenInPart(cause: unknown): unknown {
+  if (!isStoreError(cause) || cause.outcome === "unknown") return cause;
+  const message = `A part of the call was written, then it failed. ${cause.message}`;
+  const StoreError = CLASSES.find((each) => cause instanceof each) ?? StoreConnectionError;
+  return new StoreError(message, { outcome: "unknown", cause });
+}
+
+/** Used with `catch`, for what fails after a part of the call was written. */
+export function throwWrittenInPart(cause: unknown): never {
+  throw writtenInPart(cause);
+}
+
+function isStoreError(error: unknown): error is StoreConnectionError | StoreServiceError {
+  return error instanceof StoreConnectionError || error instanceof StoreServiceError;
+}
