@@ -115,7 +115,7 @@ export class SessionRecords {
   async departureOf(
     key: SessionKey,
     deadline: Deadline,
-    live?: SessionKey | undefined,
+    live?: SessionKey,
   ): Promise<FollowedDeparture | undefined> {
     let followed: FollowedDeparture | undefined;
     let place: SessionPlace | undefined = { key, at: this.#storedKeyOf(key) };
