@@ -112,11 +112,7 @@ export class SessionRecords {
    * @param live Storage key of a record that is known to be there.
    * @returns `undefined` when nothing is remembered of it, or it was revoked: then a request with it is not a late one.
    */
-  async departureOf(
-    key: SessionKey,
-    deadline: Deadline,
-    live?: SessionKey,
-  ): Promise<FollowedDeparture | undefined> {
+  async departureOf(key: SessionKey, deadline: Deadline, live?: SessionKey): Promise<FollowedDeparture | undefined> {
     let followed: FollowedDeparture | undefined;
     let place: SessionPlace | undefined = { key, at: this.#storedKeyOf(key) };
     for (let hop = 0; place !== undefined && hop < MAX_HOPS; hop++) {
