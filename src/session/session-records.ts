@@ -192,7 +192,6 @@ export class SessionRecords {
           if (newest.at === stored.at) leave(newest.version);
           return { stored: newest, hasOthers, isWritten: false };
         }
-        if (this.#versions.timeToLive(record) <= 0) await this.#endSeconds(newest.at, deadline);
         const written = await this.#writer.replace(newest, record, deadline);
         if (written.status === "committed") {
           const { version } = written;
@@ -377,9 +376,9 @@ export class SessionRecords {
     for (const second of (await this.#moved?.secondsOf(at, deadline)) ?? []) await this.#writer.end(second, deadline);
   }
 
-  /** The session has ended by its own expiry, which is acknowledged: what follows can fail no more. */
+  /** The session has ended by its own expiry. Until what it has moved to has ended as well, it may be found there. */
   async #noteEnd({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
-    await harmless(this.endSuccessors(refOf(at), "ended", deadline));
+    await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
     await this.#writer.unlist(at, version.record, deadline);
   }
 }
