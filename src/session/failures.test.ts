@@ -427,21 +427,36 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
   test.each(["a write", "cycleKey"] as const)(
     "which is not found once %s has ended the session, whose expiry has passed",
     async (how) => {
-      const { browser, sessions, store } = await openHalfway();
-      const late = new Browser(sessions, browser.cookie).begin();
-      const session = await late.session();
-      // What follows the end can fail no more.
-      const add = vi.spyOn(store.tombstones as SessionTombstones, "add").mockRejectedValue(OFFLINE());
+      const { browser, sessions } = await openHalfway();
+      const late = await new Browser(sessions, browser.cookie).begin().session();
       await browser.request(async (other) => {
         other.setExpiry(new Date(0));
         if (how === "cycleKey") await other.cycleKey();
       });
-      add.mockRestore();
-      await expect(session.update((data) => (data["n"] += 1))).rejects.toMatchObject({
-        code: "ERR_SESSION_INTERRUPTED",
-      });
+      await expect(late.update((data) => (data["n"] += 1))).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
     },
   );
+
+  test.each(["a write", "cycleKey"] as const)(
+    "of which %s that ends the session tells when it could not be ended: unknown",
+    async (how) => {
+      const { browser, sessions, store } = await openHalfway();
+      const session = await new Browser(sessions, browser.cookie).begin().session();
+      session.setExpiry(new Date(0));
+      vi.spyOn(store.tombstones as SessionTombstones, "add").mockRejectedValue(OFFLINE());
+      const end = how === "cycleKey" ? session.cycleKey() : session.save();
+      await expect(end).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
+    },
+  );
+
+  test.each(["login", "cycleKey"] as const)("and a late expiry with the key before a %s ends nothing", async (how) => {
+    const { browser, sessions } = await setUp();
+    const late = await new Browser(sessions, browser.cookie).begin().session();
+    await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));
+    late.setExpiry(new Date(0));
+    await expect(late.save()).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
+    await browser.request(({ data }) => expect(data["n"]).toBe(1));
+  });
 
   test("which a late login with a key of before does not join", async () => {
     const { browser, sessions, clock, faults } = await setUp({ renewEvery: "30s" });

@@ -94,7 +94,6 @@ export class KeyMove {
         return { status: "kept" };
       if (this.#isSourceGone) return await this.#meetAbsence();
       const { at, version } = this.#source;
-      if (this.#target === undefined) await this.#endSeconds(at);
       const result = await this.#writer.retire(at, version, () => this.#hasWon(), this.#deadline);
       if (result.status === "committed") return this.#complete();
       if (result.status === "gone") return await this.#meetAbsence();
@@ -179,6 +178,7 @@ export class KeyMove {
   }
 
   async #complete(): Promise<MoveResult> {
+    if (this.#target === undefined) await this.#endSuccessors(this.#source.at).catch(throwUnknown);
     await this.#unlistSource();
     if (this.#target === undefined) return { status: "ended" };
     await this.#endRivals();
@@ -193,12 +193,6 @@ export class KeyMove {
    */
   async #endRivals(): Promise<void> {
     for (const { at } of this.#rivals) await harmless(this.#writer.end(at, this.#deadline));
-  }
-
-  /** Of a session that ends by its own expiry, nothing may be left of moves that were given up halfway. */
-  async #endSeconds(at: SessionKey): Promise<void> {
-    for (const second of (await this.#moved?.secondsOf(at, this.#deadline)) ?? [])
-      await this.#writer.end(second, this.#deadline);
   }
 
   async #unlistSource(): Promise<void> {
@@ -227,10 +221,14 @@ export class KeyMove {
     if (this.#target === undefined || this.#move.reason === "renewed") return true;
     const first = await this.#moved?.add(this.#target, to, "renewed", this.#deadline);
     if (first === undefined) return true;
-    const end = (at: SessionKey): Promise<void> => this.#writer.end(at, this.#deadline);
-    await end(to.at);
-    await this.#moved?.end(refOf(to.at), "ended", this.#deadline, end);
+    await this.#writer.end(to.at, this.#deadline);
+    await this.#endSuccessors(to.at);
     return false;
+  }
+
+  /** Remembers that a session has ended, and ends what it has moved to, or what a move has left halfway. */
+  async #endSuccessors(at: SessionKey): Promise<void> {
+    await this.#moved?.end(refOf(at), "ended", this.#deadline, (next) => this.#writer.end(next, this.#deadline));
   }
 
   /**

@@ -109,9 +109,10 @@ export class SessionRecords {
   /**
    * Returns the state of a key that has no session, after all renewals of it, and logins one after another.
    *
+   * @param live Storage key of a record that is known to be there.
    * @returns `undefined` when nothing is remembered of it, or it was revoked: then a request with it is not a late one.
    */
-  async departureOf(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
+  async departureOf(key: SessionKey, deadline: Deadline, live?: SessionKey): Promise<FollowedDeparture | undefined> {
     let followed: FollowedDeparture | undefined;
     let place: SessionPlace | undefined = { key, at: this.#storedKeyOf(key) };
     for (let hop = 0; place !== undefined && hop < MAX_HOPS; hop++) {
@@ -123,7 +124,7 @@ export class SessionRecords {
       followed = { reason, to, left: followed ? [...followed.left, place] : [place] };
       place = reason === "renewed" || reason === "login" ? to : undefined;
       // As long as there is a record, a renewal of its key is under way, or was given up.
-      if (await this.isStoredAt(place?.at, deadline)) break;
+      if (place?.at === live || (await this.isStoredAt(place?.at, deadline))) break;
     }
     return followed;
   }
@@ -191,7 +192,6 @@ export class SessionRecords {
           if (newest.at === stored.at) leave(newest.version);
           return { stored: newest, hasOthers, isWritten: false };
         }
-        if (this.#versions.timeToLive(record) <= 0) await this.#endSeconds(newest.at, deadline);
         const written = await this.#writer.replace(newest, record, deadline);
         if (written.status === "committed") {
           const { version } = written;
@@ -376,9 +376,9 @@ export class SessionRecords {
     for (const second of (await this.#moved?.secondsOf(at, deadline)) ?? []) await this.#writer.end(second, deadline);
   }
 
-  /** The session has ended by its own expiry, which is acknowledged: what follows can fail no more. */
+  /** The session has ended by its own expiry. Until what it has moved to has ended as well, it may be found there. */
   async #noteEnd({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
-    await harmless(this.endSuccessors(refOf(at), "ended", deadline));
+    await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
     await this.#writer.unlist(at, version.record, deadline);
   }
 }
