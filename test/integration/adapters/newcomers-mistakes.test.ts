@@ -216,11 +216,7 @@ describe("calls: an error that says what came", () => {
     ["revoke without a ref", ({ sessions }) => sessions.revoke(1, undefined as never), "expected the ref of a session"],
     ["except: true", ({ sessions }) => sessions.revokeUser(1, { except: true as never }), "got true or false."],
     ["except a promise", ({ sessions }) => sessions.revokeUser(1, { except: sessions.open("") as never }), "await"],
-    [
-      "a flash of one text",
-      withSession((session) => session.flash("saved" as never, undefined as never)),
-      "both texts",
-    ],
+    ["a flash of one text", withSession((session) => session.flash("saved", undefined as never)), "both texts"],
     ["a misspelt event", ({ sessions }) => sessions.on("logins" as never, () => {}), 'Did you mean "login"?'],
     [
       "options of revokeUser",
