@@ -375,6 +375,22 @@ describe("when others keep being first", () => {
   });
 });
 
+test("a cookie is not extended while the store cannot say whether another request has given the session a new key", async () => {
+  const { browser, sessions, store } = await setUp({ cookie: { age: "1h" } });
+  const late = new Browser(sessions, browser.cookie);
+  const request = late.begin();
+  const session = await request.session();
+  session.setExpiry("2h");
+  await session.save();
+  const read = store.read.bind(store);
+  store.read = () => Promise.reject(OFFLINE());
+  await request.finish();
+  expect(request.setCookie).toStrictEqual([]);
+  store.read = read;
+  await late.request((next) => next.setExpiry("3h"));
+  expect(late.cookie).toBe(browser.cookie);
+});
+
 test("a new key that another request has made is not told of while the store cannot say whether it is alive", async () => {
   const { browser, sessions, clock, store } = await setUp({ renewEvery: "24h" });
   await browser.request((session) => session.login(7));
