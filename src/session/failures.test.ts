@@ -120,6 +120,17 @@ describe("an answer that got lost", () => {
     expect(await keys()).toStrictEqual([]);
   });
 
+  test("of the end that a logout remembers: it is remembered once more", async () => {
+    const { browser, store } = await setUp();
+    await browser.request((session) => session.login(7));
+    const late = browser.begin();
+    const session = await late.session();
+    const tombstones = store.tombstones as SessionTombstones;
+    const add = vi.spyOn(tombstones, "add").mockRejectedValueOnce(LOST());
+    await session.logout();
+    expect(add).toHaveBeenCalledTimes(2);
+  });
+
   test("of a login whose last step was not executed: the step is tried once more", async () => {
     const { browser, faults, keys, calls } = await setUp();
     faults.next = { method: "deleteIfMatch", when: "before", error: LOST() };
