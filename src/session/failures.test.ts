@@ -120,6 +120,17 @@ describe("an answer that got lost", () => {
     expect(await keys()).toStrictEqual([]);
   });
 
+  test("of the end that a logout remembers: it is remembered once more", async () => {
+    const { browser, store } = await setUp();
+    await browser.request((session) => session.login(7));
+    const late = browser.begin();
+    const session = await late.session();
+    const tombstones = store.tombstones as SessionTombstones;
+    const add = vi.spyOn(tombstones, "add").mockRejectedValueOnce(LOST());
+    await session.logout();
+    expect(add).toHaveBeenCalledTimes(2);
+  });
+
   test("of a login whose last step was not executed: the step is tried once more", async () => {
     const { browser, faults, keys, calls } = await setUp();
     faults.next = { method: "deleteIfMatch", when: "before", error: LOST() };
@@ -373,6 +384,22 @@ describe("when others keep being first", () => {
       _auth_user_id: "1",
     });
   });
+});
+
+test("a cookie is not extended while the store cannot say whether another request has given the session a new key", async () => {
+  const { browser, sessions, store } = await setUp({ cookie: { age: "1h" } });
+  const late = new Browser(sessions, browser.cookie);
+  const request = late.begin();
+  const session = await request.session();
+  session.setExpiry("2h");
+  await session.save();
+  const read = store.read.bind(store);
+  store.read = () => Promise.reject(OFFLINE());
+  await request.finish();
+  expect(request.setCookie).toStrictEqual([]);
+  store.read = read;
+  await late.request((next) => next.setExpiry("3h"));
+  expect(late.cookie).toBe(browser.cookie);
 });
 
 test("a new key that another request has made is not told of while the store cannot say whether it is alive", async () => {

@@ -4,7 +4,7 @@ import type { SessionKey } from "../core/ids.ts";
 import { harmless, throwUnknown } from "../stores/partial-failures.ts";
 import { userIdOf } from "./auth.ts";
 import { type Departure, MAX_HOPS, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
-import { isLost, type RecordWriter, type StoredSession } from "./record-writer.ts";
+import { isLost, type RecordWriter, type StoredSession, untilAnswered } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
 import { type Creation, refOf } from "./user-sessions.ts";
 
@@ -228,7 +228,8 @@ export class KeyMove {
 
   /** Remembers that a session has ended, and ends what it has moved to, or what a move has left halfway. */
   async #endSuccessors(at: SessionKey): Promise<void> {
-    await this.#moved?.end(refOf(at), "ended", this.#deadline, (next) => this.#writer.end(next, this.#deadline));
+    const end = (next: SessionKey): Promise<void> => this.#writer.end(next, this.#deadline);
+    await untilAnswered(this.#deadline, async () => this.#moved?.end(refOf(at), "ended", this.#deadline, end));
   }
 
   /**

@@ -233,6 +233,17 @@ function mayOutliveEntry(before: SessionRecord, after: SessionRecord): boolean {
   return userId !== userIdOf(before) || after.members.get(EXPIRY_KEY)?.text !== before.members.get(EXPIRY_KEY)?.text;
 }
 
+/** Repeats steps that can be repeated, while an answer gets lost and there is time. */
+export async function untilAnswered<Result>(deadline: Deadline, steps: () => Promise<Result>): Promise<Result> {
+  for (;;) {
+    try {
+      return await steps();
+    } catch (error) {
+      if (!isLost(error) || deadline.hasPassed) throw error;
+    }
+  }
+}
+
 /** Whether the command of a failure may have been executed. */
 export function isLost(error: unknown): error is StoreConnectionError {
   return error instanceof StoreConnectionError && error.outcome === "unknown";

@@ -17,7 +17,7 @@ import {
   REMEMBERED_MS,
   type SessionPlace,
 } from "./moved-keys.ts";
-import { RecordWriter, type StoredSession } from "./record-writer.ts";
+import { RecordWriter, type StoredSession, untilAnswered } from "./record-writer.ts";
 import type { SessionRecord } from "./session-record.ts";
 import { EXPIRY_KEY } from "./timeouts.ts";
 import { type Creation, isRef, type ListedState, refOf, type UserSessions } from "./user-sessions.ts";
@@ -261,7 +261,8 @@ export class SessionRecords {
 
   /** Ends what a session has moved to whose record was deleted. @param ref Names that session; see `sessions.ofUser`. */
   async endSuccessors(ref: string, reason: EndReason, deadline: Deadline): Promise<void> {
-    await this.#moved?.end(ref, reason, deadline, (next) => this.#writer.end(next, deadline));
+    const end = (next: SessionKey): Promise<void> => this.#writer.end(next, deadline);
+    await untilAnswered(deadline, async () => this.#moved?.end(ref, reason, deadline, end));
   }
 
   /**

@@ -359,17 +359,16 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
         await this.#cookie.confirm(deadline);
         return true;
       });
-      // Without an answer, a renewal by another request is told of by the next response.
-      if (isAsked !== true && this.#isOnlyLedTo) this.#cookie.decide("none");
+      // Without an answer, a cookie whose key this request has not made is sent by the next response: it may be dead by now.
+      if (isAsked !== true && this.#hasOldKey) this.#cookie.decide("none");
       this.#cookie.noteConfirmed();
     });
   }
 
-  /** Whether the cookie is only to tell of a renewal by another request. */
-  get #isOnlyLedTo(): boolean {
+  /** Whether the cookie is to have the key that the request has found the session under. */
+  get #hasOldKey(): boolean {
     const { origin, stored } = this.#state;
-    const { change, keySource } = this.#cookie;
-    return change === "set" && keySource === "renewal" && stored?.key === origin.stored?.key;
+    return this.#cookie.change === "set" && stored !== undefined && stored.key === origin.stored?.key;
   }
 
   async #noteSeen(deadline: Deadline): Promise<void> {

@@ -716,6 +716,36 @@ describe("maxPerUser", () => {
     },
   );
 
+  test("revoke says that it has ended a session whose key is being renewed at the same time", async () => {
+    const harness = openHarness({ renewEvery: "1h" });
+    const { sessions, store, clock } = harness;
+    const browser = new Browser(sessions);
+    await browser.request((session) => session.login(1));
+    const { ref = "" } = await sessions.open(browser.cookie);
+    clock.advance(2 * 3_600_000);
+    const [retire, remove] = [store.deleteIfMatch.bind(store), store.delete.bind(store)];
+    let isEnded = false;
+    store.deleteIfMatch = async (...args) => {
+      store.deleteIfMatch = retire;
+      let retired = retire;
+      let deletions = 0;
+      // The new record goes first; before the old one does, the renewal takes it away.
+      store.delete = async (...others) => {
+        if (++deletions === 2) {
+          const result = await retire(...args);
+          retired = async () => result;
+        }
+        return remove(...others);
+      };
+      isEnded = await sessions.revoke(1, ref);
+      return retired(...args);
+    };
+    await browser.request(() => {});
+    expect(isEnded).toBe(true);
+    expect(await keysOf(harness)).toStrictEqual([]);
+    await browser.request(({ isNew }) => expect(isNew).toBe(true));
+  });
+
   test("a session whose deletion fails stays listed, the login fails and says why, and the next one ends it", async () => {
     const harness = openHarness({ maxPerUser: 1 });
     const { sessions, store, clock } = harness;

@@ -306,8 +306,10 @@ export class UserSessions {
     const seconds = await this.#secondsOf(key, deadline);
     for (const second of seconds) await this.#endRecord(userId, second, deadline);
     const deletion = this.#store.delete(key, deadline);
-    // Such a move may have been under way, and have taken the record.
-    return seconds.length > 0 ? deletion.catch(throwUnknown) : deletion;
+    if (seconds.length === 0) return deletion;
+    // Such a move may have been under way, and have taken the record meanwhile.
+    await deletion.catch(throwUnknown);
+    return true;
   }
 
   async #undo({ userId, key }: Listing, deadline: Deadline): Promise<never> {
