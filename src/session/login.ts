@@ -43,7 +43,8 @@ export async function logIn(services: SessionServices, login: Login): Promise<Lo
   const moved = login.stored && (await move(services, login, login.stored));
   if (moved) return { kind: "moved", stored: moved };
   const { presentedKey, deadline } = login;
-  const departure = presentedKey === undefined ? undefined : await services.records.departureOf(presentedKey, deadline);
+  const departure =
+    presentedKey === undefined ? undefined : await services.records.departureToRecord(presentedKey, deadline);
   const joined = departure && (await join(services, login, departure));
   if (joined) return { kind: "joined", stored: joined };
   return { kind: "begun", stored: await begin(services, login, departure) };

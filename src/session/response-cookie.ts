@@ -104,8 +104,7 @@ export class ResponseCookie {
   async #departures(stored: StoredSession | undefined, deadline: Deadline): Promise<FollowedDeparture[]> {
     const found: FollowedDeparture[] = [];
     for (const key of this.#state.origin.presentedKeys) {
-      if (key === stored?.key) continue;
-      const departure = await this.#state.services.records.departureOf(key, deadline, stored?.at);
+      const departure = key === stored?.key ? undefined : await this.#state.services.records.departureOf(key, deadline);
       if (departure) found.push(departure);
     }
     return found;

@@ -109,10 +109,22 @@ export class SessionRecords {
   /**
    * Returns the state of a key that has no session, after all renewals of it, and logins one after another.
    *
-   * @param live Storage key of a record that is known to be there.
    * @returns `undefined` when nothing is remembered of it, or it was revoked: then a request with it is not a late one.
    */
-  async departureOf(key: SessionKey, deadline: Deadline, live?: SessionKey): Promise<FollowedDeparture | undefined> {
+  departureOf(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
+    return this.#departureOf(key, deadline, async () => false);
+  }
+
+  /** Returns the same, but goes no further than the first record: a move away from it has not come about. */
+  departureToRecord(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
+    return this.#departureOf(key, deadline, (place) => this.isStoredAt(place?.at, deadline));
+  }
+
+  async #departureOf(
+    key: SessionKey,
+    deadline: Deadline,
+    isEnd: (place: SessionPlace | undefined) => Promise<boolean>,
+  ): Promise<FollowedDeparture | undefined> {
     let followed: FollowedDeparture | undefined;
     let place: SessionPlace | undefined = { key, at: this.#storedKeyOf(key) };
     for (let hop = 0; place !== undefined && hop < MAX_HOPS; hop++) {
@@ -123,8 +135,7 @@ export class SessionRecords {
       const reason: Departure["reason"] = isOfLogin ? "login" : departure.reason;
       followed = { reason, to, left: followed ? [...followed.left, place] : [place] };
       place = reason === "renewed" || reason === "login" ? to : undefined;
-      // As long as there is a record, a renewal of its key is under way, or was given up.
-      if (place?.at === live || (await this.isStoredAt(place?.at, deadline))) break;
+      if (await isEnd(place)) break;
     }
     return followed;
   }
