@@ -131,6 +131,15 @@ describe("an answer that got lost", () => {
     expect(add).toHaveBeenCalledTimes(2);
   });
 
+  test("of a write that has ended the session by its own expiry: unknown, and the session is gone", async () => {
+    const { browser, sessions, faults } = await setUp();
+    const session = await new Browser(sessions, browser.cookie).begin().session();
+    session.setExpiry(new Date(0));
+    faults.next = { method: "deleteIfMatch", when: "after", error: LOST() };
+    await expect(session.save()).rejects.toMatchObject({ outcome: "unknown" });
+    await browser.request(({ isNew }) => expect(isNew).toBe(true));
+  });
+
   test("of a login whose last step was not executed: the step is tried once more", async () => {
     const { browser, faults, keys, calls } = await setUp();
     faults.next = { method: "deleteIfMatch", when: "before", error: LOST() };
@@ -461,6 +470,20 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
         if (how === "cycleKey") await other.cycleKey();
       });
       await expect(late.update((data) => (data["n"] += 1))).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
+    },
+  );
+
+  test.each(["before", "after"] as const)(
+    "which is not found either once a write has ended the session whose first answer got lost: %s the store was reached",
+    async (when) => {
+      const { browser, faults } = await openHalfway();
+      await browser.request(async (session) => {
+        session.setExpiry(new Date(0));
+        faults.next = { method: "deleteIfMatch", when, error: LOST() };
+        await session.save();
+      });
+      expect(faults.next).toBeUndefined();
+      await browser.request(({ isNew }) => expect(isNew).toBe(true));
     },
   );
 

@@ -21,7 +21,10 @@ export type ReplaceResult =
   { readonly status: "committed"; readonly version: Version | undefined } | RefusedWrite;
 
 /** A conditional write that did not fit. */
-export type RefusedWrite = Exclude<CommitResult, { status: "committed" }>;
+export type RefusedWrite = Exclude<CommitResult, { status: "committed" }> & {
+  /** Failure of a try before, whose answer got lost: it may be why the record is gone. */
+  readonly lost?: StoreConnectionError | undefined;
+};
 
 /**
  * Single writes of session records, each settled: where the answer of a write got lost, one look at the store tells what
@@ -81,16 +84,28 @@ export class RecordWriter {
   async replace(newest: StoredSession, record: SessionRecord, deadline: Deadline): Promise<ReplaceResult> {
     const { at } = newest;
     const ttl = this.#versions.timeToLive(record);
-    if (ttl <= 0) {
-      const result = await this.#store.deleteIfMatch(at, newest.version.etag, deadline);
-      return result.status === "committed" ? { ...result, version: undefined } : result;
-    }
+    if (ttl <= 0) return this.#deleteExpired(at, newest.version, deadline);
     if (mayOutliveEntry(newest.version.record, record)) await this.list(newest, record, undefined, deadline);
     const { text, version } = this.#versions.encode(record, at);
     const result = await this.#settle({ ...newest, version }, deadline, () =>
       this.#store.commit(at, text, newest.version.etag, ttl, deadline),
     );
     return result.status === "committed" ? { ...result, version } : result;
+  }
+
+  async #deleteExpired(at: SessionKey, { etag }: Version, deadline: Deadline): Promise<ReplaceResult> {
+    let lost: StoreConnectionError | undefined;
+    const attempt = async (): Promise<CommitResult> => {
+      try {
+        return await this.#store.deleteIfMatch(at, etag, deadline);
+      } catch (error) {
+        if (isLost(error)) lost ??= error;
+        // Also when a later try could not even be sent, the first one may have been executed.
+        throw lost ?? error;
+      }
+    };
+    const result = await untilAnswered(deadline, attempt);
+    return result.status === "committed" ? { ...result, version: undefined } : { ...result, lost };
   }
 
   /**

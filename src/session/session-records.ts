@@ -214,7 +214,7 @@ export class SessionRecords {
         }
         newest =
           written.status === "gone"
-            ? await this.#follow(newest, deadline)
+            ? await this.#follow(newest, deadline, written.lost)
             : { ...newest, version: this.#writer.newest(newest.at, written, deadline) };
       }
     });
@@ -344,10 +344,15 @@ export class SessionRecords {
     return { status: "absent", at: place.at };
   }
 
-  /** Follows a session whose record is gone. @throws {SessionInterrupted} When it leads nowhere. */
-  async #follow(from: SessionPlace, deadline: Deadline): Promise<StoredSession> {
+  /**
+   * Follows a session whose record is gone.
+   *
+   * @param lost Failure that may be why it is gone.
+   * @throws {SessionInterrupted} When it leads nowhere.
+   */
+  async #follow(from: SessionPlace, deadline: Deadline, lost?: StoreConnectionError): Promise<StoredSession> {
     const loaded = await this.#loadRenewed(from, deadline);
-    if (loaded.status !== "live") throw new SessionInterrupted();
+    if (loaded.status !== "live") throw lost ?? new SessionInterrupted();
     return loaded.stored;
   }
 
