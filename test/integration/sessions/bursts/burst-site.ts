@@ -53,7 +53,7 @@ export class ShiftedClock implements Clock {
 }
 
 export const USER = { id: "7", password: "pbkdf2_sha256$1$salt$hash" };
-const SECRETS = ["the first secret", "the second secret"] as const;
+const SECRETS = ["the first secret of these bursts", "the second secret of these bursts"] as const;
 
 /** Two processes, by turns with one secret and with the other, on one store. */
 export class BurstSite {
