@@ -17,7 +17,7 @@ describe.each([...ENGINES, SQLITE].map((engine) => [engine.name, engine] as cons
         projectName: "test",
         secretKey: "a secret of the tests, long enough",
         redis,
-        sessions: { store, format, deadline: "10s" },
+        sessions: { store, format, deadline: "3s" },
       });
       onTestFinished(() => sojourn.close());
       return sojourn.sessions;
