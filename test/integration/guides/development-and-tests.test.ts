@@ -42,7 +42,11 @@ describeWithRedis("one application, two environments", () => {
   afterAll(() => server?.stop());
 
   test("with REDIS_URL the sessions are in Redis, and outlive a restart of the application", async () => {
-    const env = { NODE_ENV: "production", REDIS_URL: server.url, SECRET_KEY: "a key of this environment, as long as they are" };
+    const env = {
+      NODE_ENV: "production",
+      REDIS_URL: server.url,
+      SECRET_KEY: "a key of this environment, as long as they are",
+    };
     const first = await start(env);
     expect(first.storeName).toBe("redis");
     const { cookie } = await add(first.url, "tea");
