@@ -5,8 +5,8 @@ import {
   GivenNodeRedisClusterDriver,
   isNodeRedisCluster,
 } from "./clients/given-node-redis-cluster.ts";
-import { checkGivenClient, GivenNodeRedisDriver } from "./clients/given-node-redis.ts";
-import { GivenNodeRedisSentinelDriver, isNodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
+import { checkGivenClient, givenNodeRedisDriver } from "./clients/given-node-redis.ts";
+import { givenNodeRedisSentinelDriver, isNodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
 import { nodeRedisClusterDriver } from "./clients/node-redis-cluster.ts";
 import { nodeRedisSentinelDriver } from "./clients/node-redis-sentinel.ts";
 import { nodeRedisDriver } from "./clients/node-redis.ts";
@@ -121,7 +121,7 @@ function driverFor(
     checkGivenCluster(client, setting);
     return () => Promise.resolve(new GivenNodeRedisClusterDriver(client));
   }
-  if (isNodeRedisSentinel(client)) return () => Promise.resolve(new GivenNodeRedisSentinelDriver(client));
+  if (isNodeRedisSentinel(client)) return () => Promise.resolve(givenNodeRedisSentinelDriver(client));
   checkGivenClient(client, setting);
-  return () => Promise.resolve(new GivenNodeRedisDriver(client));
+  return () => Promise.resolve(givenNodeRedisDriver(client));
 }

@@ -1,6 +1,6 @@
 import type { DriverFailure, Redirection, RedisArgument, RedisDriver, RedisReply, ReplyForm } from "../commands.ts";
 import { ClusterNodes, NoNodeError, type NodeRedisCluster } from "./cluster-nodes.ts";
-import { COMMAND_OPTIONS, explainByForm, warnOfOfflineQueue } from "./given-node-redis.ts";
+import { COMMAND_OPTIONS, explainByForm, GivenConnection, warnOfOfflineQueue } from "./given-client.ts";
 
 /** Whether something looks like a cluster client of node-redis. */
 export function isNodeRedisCluster(value: unknown): value is NodeRedisCluster {
@@ -13,9 +13,6 @@ export function isNodeRedisCluster(value: unknown): value is NodeRedisCluster {
   );
 }
 
-/** What ends the wait for a cluster client that is connecting. */
-const CONNECT_EVENTS = ["connect", "disconnect"];
-
 /**
  * A driver over a cluster client that the application made, connects and closes. It is never closed from here, also
  * not when a node stalls: commands then end by their deadlines alone.
@@ -24,11 +21,12 @@ export class GivenNodeRedisClusterDriver implements RedisDriver {
   readonly isOwned = false;
   readonly #cluster: NodeRedisCluster;
   readonly #nodes: ClusterNodes;
-  #giveUp: (() => void) | undefined;
+  readonly #connection: GivenConnection;
 
   constructor(cluster: NodeRedisCluster) {
     this.#cluster = cluster;
     this.#nodes = new ClusterNodes(cluster, COMMAND_OPTIONS);
+    this.#connection = new GivenConnection(cluster, "cluster client", ["connect", "disconnect"]);
   }
 
   get isReady(): boolean {
@@ -39,11 +37,9 @@ export class GivenNodeRedisClusterDriver implements RedisDriver {
     return this.#nodes.masters;
   }
 
-  async connect(): Promise<void> {
-    if (this.isReady) return;
-    if (!this.#cluster.isOpen) throw new Error("the given cluster client is not connected: call its connect() first");
-    await this.#nextConnectEvent();
-    if (!this.isReady) throw new Error("the given cluster client could not connect");
+  connect(): Promise<void> {
+    const hasTried = (): boolean => this.#cluster.masters.length > 0;
+    return this.#connection.open(() => this.isReady, hasTried);
   }
 
   nodeOf(key: string | undefined): string {
@@ -80,19 +76,7 @@ export class GivenNodeRedisClusterDriver implements RedisDriver {
   sever(): void {}
 
   destroy(): void {
-    this.#giveUp?.();
-  }
-
-  #nextConnectEvent(): Promise<void> {
-    if (this.#cluster.masters.length > 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const finish = (): void => {
-        for (const event of CONNECT_EVENTS) this.#cluster.off(event, finish);
-        resolve();
-      };
-      for (const event of CONNECT_EVENTS) this.#cluster.on(event, finish);
-      this.#giveUp = finish;
-    });
+    this.#connection.giveUp();
   }
 }
 
