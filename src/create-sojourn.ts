@@ -59,7 +59,7 @@ const sojournSchema = settingsObject({
   clock: v.optional(v.custom<Clock>(isClock, "an object with now() and monotonic()"), systemClock),
 });
 
-/** What {@link createSojourn.withData} returns. */
+/** Result of {@link createSojourn.withData}. */
 export type CreateSojournWithData<Data extends object> = <const Names extends string = "default">(
   settings: SojournSettings<Data, Names>,
 ) => Sojourn<Data, Names>;

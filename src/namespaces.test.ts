@@ -11,7 +11,7 @@ import { redisBucketSessionStore, redisCacheStore, redisSessionStore } from "./s
 const secretKey = "a secret of the tests, long enough";
 let number = 0;
 
-/** What is told at start of such settings. Each project has another name, since the same is told once. */
+/** Warnings at start for such settings. Each project has another name, since a warning is emitted once. */
 async function toldOf(settings: (name: string) => Partial<SojournSettings>): Promise<string[]> {
   const seen: string[] = [];
   const note = (warning: Error & { code?: string }): void => {

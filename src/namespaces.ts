@@ -8,7 +8,7 @@ const SAMPLE_SESSION = "0".repeat(32);
 /** A key as an application could give it. */
 const SAMPLE_KEY = "sample";
 
-/** What has been told, so that it is told once. */
+/** Warnings that were emitted: each is emitted once a process. */
 const told = new Set<string>();
 
 /**

@@ -60,7 +60,7 @@ const OTHERS = [
   "clear",
 ] as const;
 
-/** What each of the others takes. */
+/** Options of each of the others. */
 const CALLS: Readonly<Record<(typeof OTHERS)[number], CallOptions>> = {
   get: [["default", ...READ], "{ default: 0 }"],
   getMany: [READ, '{ tags: ["prices"] }'],

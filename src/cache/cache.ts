@@ -314,7 +314,7 @@ function toMap(values: unknown): ReadonlyMap<string, unknown> {
   );
 }
 
-/** What stands in the place of a loader. @throws {CacheUsageError} */
+/** Refuses a value in the place of a loader. @throws {CacheUsageError} */
 function checkLoaded(valueOrLoader: unknown): void {
   if (typeof valueOrLoader === "function") return;
   if (valueOrLoader !== undefined && !(valueOrLoader instanceof Promise)) return;

@@ -68,7 +68,7 @@ function unknownOption(name: string, { call, names, error: UsageError }: KnownOp
   return new UsageError(`${call} has no option ${JSON.stringify(name)}. ${advice}${unit}`);
 }
 
-/** What came in a place where text may be a visitor's: text is shown where it is a duration alone. */
+/** Describes a value, for a message. Text may be a visitor's, so it is shown only where it is a duration. */
 export function describeGiven(value: unknown): string {
   if (typeof value !== "string") return describeValue(value);
   if (value === "") return "an empty text";

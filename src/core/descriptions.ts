@@ -1,4 +1,4 @@
-/** What came, for a message: the value where it is short and no secret, else its kind. */
+/** Describes a value, for a message: by itself where it is short and no secret, else by its kind. */
 export function describeValue(value: unknown, name = ""): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";
@@ -43,7 +43,7 @@ function describeObject(value: object): string {
   return name === undefined || name === "" || name === "Object" ? "an object" : `an object of class ${name}`;
 }
 
-/** What came in a place where nothing of it may be shown. */
+/** Describes a value by its kind alone, for a message that may show nothing of it. */
 export function describeKind(value: unknown): string {
   if (value === "") return "an empty text";
   if (typeof value === "string") return "a text";

@@ -31,7 +31,7 @@ export interface RedisConnectionOptions {
   readonly isCluster?: boolean;
   /** Whether it is a client of the application. @defaultValue `false` */
   readonly isGiven?: boolean;
-  /** What is waited for behind each command. @defaultValue nothing */
+  /** Replication that each command waits for. @defaultValue none */
   readonly waitFor?: WaitFor | undefined;
   readonly clock?: Clock;
 }

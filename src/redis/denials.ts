@@ -5,7 +5,7 @@ import type { RedisScript } from "./script.ts";
 export interface Denial {
   /** Whether anything can have been changed: a script may have written before the command that was refused. */
   readonly outcome: Outcome;
-  /** What is missing. */
+  /** Names the missing right, and the rule that gives it. */
   readonly advice: string;
 }
 
@@ -26,7 +26,7 @@ const READS: ReadonlySet<string> = new Set(
   "EXISTS GET HGET HMGET HSCAN PTTL TIME TYPE ZCOUNT ZRANGEBYSCORE ZREVRANGE ZSCORE".split(" "),
 );
 
-/** What an error reply says of missing rights; `undefined` when it says something else. */
+/** Reads a missing right from an error reply; `undefined` for another error. */
 export function denialOf(reply: string, script: RedisScript | undefined): Denial | undefined {
   const isOfKey = OF_KEY.test(reply);
   if (!isOfKey && !OF_COMMAND.test(reply)) return undefined;

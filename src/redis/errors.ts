@@ -138,7 +138,7 @@ const NEWS: Readonly<Record<string, News>> = {
   WRONGPASS: "elsewhere",
 };
 
-/** What the code of an error reply says of the way to the data. None of these commands was executed. */
+/** News about the link from the code of an error reply. None of these commands was executed. */
 export function newsOf(code: string): News | undefined {
   return Object.hasOwn(NEWS, code) ? NEWS[code] : undefined;
 }

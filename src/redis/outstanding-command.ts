@@ -28,7 +28,7 @@ export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabe
   readonly argsFor: (node: RedisNode) => readonly RedisArgument[];
   /** How the strings of the reply are read. @defaultValue `"text"` */
   readonly form?: Form | undefined;
-  /** What is waited for behind it. */
+  /** Replication that the command waits for. */
   readonly waitFor?: WaitFor | undefined;
   /** How long it waits for a slot that is on its way. @defaultValue `"usual"` */
   readonly patience?: Patience | undefined;
@@ -41,7 +41,7 @@ export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabe
  */
 export type Patience = "usual" | "brief";
 
-/** What a command needs of its connection. */
+/** The part of a connection that a command uses. */
 export interface Dispatcher {
   readonly sweep: DeadlineSweep;
   /** Sends a command on the link, which is opened if need be. */
@@ -85,7 +85,7 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
   #redirections = 0;
   #pauses = 0;
   #pause: Timer | undefined;
-  /** What it was refused with the last time. */
+  /** The last refusal. */
   #refusal: DriverFailure | undefined;
   #isSettled = false;
 

@@ -14,7 +14,7 @@ export interface WaitFor {
   readonly onDisk: boolean;
 }
 
-/** What is missing according to the reply to {@link waitArgs}; `undefined` when nothing is. */
+/** Shortage of replicas according to the reply to {@link waitArgs}; `undefined` when there is none. */
 function shortageOf(reply: RedisReply<string | Buffer>, { replicas, onDisk }: WaitFor): string | undefined {
   const [local, found] = onDisk ? (reply as readonly number[]) : [1, reply as number];
   if (local === 0) return "it was not in the file of this server in time";
@@ -52,7 +52,7 @@ export class ReplicatedWrite {
   readonly deadline: Deadline;
   readonly #recipient: ReplicatedRecipient;
   #reply: { readonly value: RedisReply<string | Buffer> } | undefined;
-  /** What became of the wait. */
+  /** Result of the wait. */
   #wait: { readonly shortage: string | DriverFailure | undefined } | undefined;
 
   constructor(recipient: ReplicatedRecipient, waitFor: WaitFor, deadline: Deadline) {

@@ -122,7 +122,7 @@ export type RedisNodeAddressMap =
 
 /** A client that the application already has, connects and closes. */
 export interface RedisClientSettings extends RedisTimeoutSettings {
-  /** What `createClient()`, `createCluster()` or `createSentinel()` of `redis` or `@redis/client` made. */
+  /** A client that `createClient()`, `createCluster()` or `createSentinel()` of `redis` or `@redis/client` has made. */
   readonly client: NodeRedisClient | NodeRedisCluster | NodeRedisSentinel;
 }
 

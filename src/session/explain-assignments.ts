@@ -20,7 +20,7 @@ export function explainAssignments(...classes: readonly { readonly prototype: ob
   if (base) Object.setPrototypeOf(base, new Proxy(foreignMembers(), { set: setUnknown }));
 }
 
-/** What express-session has in place of ours, by its names there. */
+/** Methods of express-session that have other names here, by their names there. */
 const FOREIGN_METHODS: Readonly<Record<string, string>> = {
   regenerate: "Await session.cycleKey(), or session.login(userId).",
   destroy: "Await session.logout(), or session.flush().",

@@ -197,7 +197,7 @@ export class KeyMove {
 
   async #unlistSource(): Promise<void> {
     const { at, version } = this.#source;
-    // Of a renewal that was given up halfway.
+    // A renewal that was given up halfway has left it.
     const second = this.#previous?.reason === "renewed" ? this.#previous.at : undefined;
     if (second !== undefined) await harmless(this.#writer.end(second, this.#deadline));
     await (this.#target && this.#move.creation.takesPlace === true

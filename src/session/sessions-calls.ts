@@ -49,7 +49,7 @@ const USE_ADAPTER =
   "Mount one before the handlers that use sessions, for example app.use(expressSessions(sessions)), and pass the request " +
   "object itself.";
 
-/** What is wrong with a request that no adapter knows. */
+/** Message for a request that no adapter knows. */
 export function describeUnseen(request: unknown): string {
   if (typeof request !== "object" || request === null) {
     return `sessions.from() expected a request, got ${describeKind(request)}. ${USE_ADAPTER}`;

@@ -1,10 +1,10 @@
 /** Where keys are: stores of the same place see each other's keys. Text for a server, or the client that was given. */
 export type KeyPlace = string | object;
 
-/** What a store keeps where. */
+/** Keys of a store, and the server that has them. */
 export interface KeySpace {
   readonly place: KeyPlace;
-  /** What its keys begin with; of a cache's store none, since the cache makes them. */
+  /** Prefixes of its keys. A cache's store has none, since the cache makes the keys. */
   readonly prefixes: readonly string[];
 }
 

@@ -28,7 +28,7 @@ const HOUR = 3_600_000;
 const ETAG = { start: 0, text: "record" };
 const later = () => new Deadline(5000);
 
-/** What holds of a pool whose connections lead to a standby, once the address leads to the primary again. */
+/** Tests of a pool whose connections lead to a standby, once the address leads to the primary again. */
 function describeStandby(start: () => Promise<Server>, standBy: string): void {
   let [standby, primary]: [Server | undefined, Server | undefined] = [undefined, undefined];
   let proxy: TcpProxy;

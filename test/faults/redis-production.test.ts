@@ -22,7 +22,7 @@ const ROWS = [
 const MESSAGES: string[] = [];
 afterAll(() => say([...ROWS.map((row) => `| ${row} |`), ...MESSAGES].join("\n")));
 
-/** What happens; when it has resolved, the servers have got over it. */
+/** An event. When it has resolved, the servers have recovered. */
 type Event<Servers> = (servers: Servers, replicas: number) => Promise<void>;
 
 interface Cluster {
@@ -173,7 +173,7 @@ function expectHeld(title: string, account: Ordeal, mayLose: boolean): void {
   expect(longestRequest).toBeLessThan(2500);
   // A server that is lost takes the release of a lock with it.
   expect(LOSING.test(title) ? 0 : locksLeft - account.uncertainLocks).toBeLessThanOrEqual(0);
-  // What no replica has may be lost; nothing else loses anything.
+  // A write that no replica has may be lost; no other.
   expect(mayLose ? 0 : lostUpdates + resurrections).toBe(0);
 }
 
@@ -187,7 +187,7 @@ async function startCluster(): Promise<Cluster> {
   return { cluster, bus };
 }
 
-/** What may lose what was acknowledged when no replica was waited for. */
+/** Events that may lose acknowledged writes for which no replica was waited. */
 const LOSING = /kill|STOP|TAKEOVER|cut off|SENTINEL/;
 
 describeWithRedis("a cluster of six under load", () => {

@@ -35,7 +35,7 @@ async function read(store: SessionStore, key: SessionKey, isOver: () => boolean)
   return answers;
 }
 
-/** What holds of a pool whose server goes silent, while its address serves others. */
+/** Tests of a pool whose server goes silent, while its address serves others. */
 function describeSilence(
   target: () => string,
   connect: (port: number) => Database,

@@ -6,7 +6,7 @@ import type { RedisConnectionSettings } from "../../src/redis/settings.ts";
 import { redisSessionStore, type RedisWaitFor } from "../../src/stores/redis/index.ts";
 import { Browser, type Data } from "../support/session-harness.ts";
 
-/** What became of the traffic while something happened to the servers. */
+/** Results of the traffic during an event. */
 export interface Account {
   /** Updates and logouts that were acknowledged. */
   readonly acknowledged: number;

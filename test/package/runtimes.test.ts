@@ -1,4 +1,4 @@
-// What docs/reference/runtimes.md says of CommonJS, TypeScript and test runners: each of its sections is a `describe` here.
+// The statements of docs/reference/runtimes.md on CommonJS, TypeScript and test runners: a `describe` for each section.
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -129,7 +129,7 @@ describe("TypeScript", () => {
   });
 });
 
-/** What the tests of fake-timers.mjs have of a test runner. */
+/** Names that the tests of fake-timers.mjs take from a test runner. */
 const RUNNERS = {
   Vitest: `
 import { afterEach, expect, test, vi } from "vitest";

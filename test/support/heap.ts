@@ -5,7 +5,7 @@ const { Bun } = globalThis as { readonly Bun?: { gc(isForced: true): void } };
 
 const collectGarbage: () => void = Bun === undefined ? exposeGc() : () => Bun.gc(true);
 
-/** What is alive in the heap of this process, in bytes. */
+/** Size of the live objects in the heap of this process, in bytes. */
 export function heapUsed(): number {
   collectGarbage();
   return process.memoryUsage().heapUsed;

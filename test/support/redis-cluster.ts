@@ -13,7 +13,7 @@ export interface RedisClusterOptions extends RedisServerOptions {
   readonly nodeTimeout?: number;
   /** Further lines of the redis.conf of one node. */
   readonly configOf?: (index: number) => readonly string[];
-  /** What stands between the nodes. @defaultValue nothing */
+  /** Network between the nodes. @defaultValue a direct one */
   readonly bus?: ClusterBus | undefined;
 }
 

@@ -29,7 +29,7 @@ export class RedisSentinels {
     return trio;
   }
 
-  /** What the setting `sentinels` is to be. */
+  /** Value for the setting `sentinels`. */
   get addresses(): { readonly host: string; readonly port: number }[] {
     return this.sentinels.map(({ port }) => ({ host: "127.0.0.1", port }));
   }

@@ -22,7 +22,7 @@ export interface RedisServerOptions {
   readonly unixSocket?: boolean;
   /** Listens with TLS, with a certificate of its own making. */
   readonly tls?: boolean;
-  /** What its certificate is for. @defaultValue `"DNS:localhost,IP:127.0.0.1"` */
+  /** Names in its certificate. @defaultValue `"DNS:localhost,IP:127.0.0.1"` */
   readonly certificateNames?: string;
   /** Password of the default user. */
   readonly password?: string;

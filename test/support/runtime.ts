@@ -1,4 +1,4 @@
-/** What runs the tests. */
+/** The runtime of the tests. */
 export const runtime: "node" | "bun" | "deno" =
   process.versions["bun"] === undefined ? (process.versions["deno"] === undefined ? "node" : "deno") : "bun";
 

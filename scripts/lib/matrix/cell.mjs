@@ -9,10 +9,10 @@ import { testPacked } from "./packed.mjs";
 /** Only ends what hangs, in milliseconds. */
 const TIMEOUT = 15 * 60_000;
 
-/** What needs no server: the units, and the adapters on stores in memory. */
+/** Tests that need no server: the units, and the adapters on stores in memory. */
 const WITHOUT_SERVER = [["--project=unit"], ["--project=promises", "test/integration/adapters"]];
 
-/** What speaks to the server: promises over HTTP, sessions, the cache with its loads, locks and limits, stores, scripts. */
+/** Tests on a server: promises over HTTP, sessions, the cache with its loads, locks and limits, stores, scripts. */
 const WITH_SERVER = [
   ["--project=promises", "test/integration/sessions"],
   [

@@ -91,7 +91,7 @@ function countIn(xml, status) {
   const failed = cases.filter((body) => /<(failure|error)\b/.test(body)).length;
   const skipped = cases.filter((body) => /<skipped\b/.test(body)).length;
   const passed = cases.length - failed - skipped;
-  // What fails outside of any test, and a run without one, counts as well.
+  // A failure outside of any test counts as one, and so does a run without tests.
   const isUntold = failed === 0 && (status !== 0 || passed === 0);
   return { passed, skipped, failed: failed + (isUntold ? 1 : 0) };
 }

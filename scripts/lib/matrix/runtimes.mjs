@@ -118,7 +118,7 @@ function missing({ name, version }, problem) {
   return undefined;
 }
 
-/** What a command says of its own version, such as "1.4.5". @param {string} command */
+/** Version that a command prints of itself, such as "1.4.5". @param {string} command */
 export async function versionOf(command) {
   const { output } = await run(command, ["--version"]);
   return /\d+\.\d+\.\d+/.exec(output)?.[0] ?? "unknown";

@@ -91,7 +91,7 @@ export class ClusterNodes {
     const reading = slots?.rediscover?.(undefined, new Set([excluded]));
     if (reading === undefined) return;
     const refreshed = settleWithin<void, void>(reading, LONGEST_REFRESH, (resolve) => resolve())
-      // What is wrong shows in the commands.
+      // The commands fail with the cause.
       .catch(() => {})
       .then(() => {
         if (this.#doubted?.refreshed === refreshed) this.#doubted = undefined;

@@ -164,7 +164,7 @@ class NodeRedisClusterDriver implements RedisDriver {
   /** Asks for the slots, unless that was done a moment ago. */
   #refreshSoon(doubted?: string): void {
     if (this.#isDestroyed || this.#clock.monotonic() - this.#refreshedAt < REFRESH_GAP) return;
-    // What is wrong shows in the commands.
+    // The commands fail with the cause.
     this.#refresh(doubted).catch(() => {});
   }
 

@@ -73,7 +73,7 @@ export class BulkMove {
     const { free, moved } = await this.#look(keys, deadline);
     const { leased, moved: overtaken } = await this.#lease(free, deadline);
     const filled = await this.#fill(leased, deadline);
-    // What somebody has moved who did not come to the end is left behind there.
+    // A mover that did not come to the end has left the old rows of sessions that it has moved.
     const over = [...moved, ...overtaken, ...filled];
     if (from.deleteMany !== undefined) await from.deleteMany(over, deadline);
     else await Promise.all(over.map((key) => from.delete(key, deadline)));

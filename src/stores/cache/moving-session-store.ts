@@ -145,7 +145,7 @@ export class MovingSessionStore implements SessionStore {
     }
     const filled = await settled(cache.fill(lease, { value: found.record, ttl: found.ttl }, deadline));
     if (filled?.status === "overruled") return this.#readAt(key, filled.value?.toString(), deadline);
-    // What stays there is nothing any more: a later write or clearExpired takes it away.
+    // An old row that stays has no effect: a later write or clearExpired deletes it.
     if (filled?.status === "stored") await harmless(from.delete(key, deadline));
     return found.record;
   }

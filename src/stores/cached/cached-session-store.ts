@@ -40,7 +40,7 @@ export interface CachedSessionStoreParts {
   readonly hasCopies: boolean;
 }
 
-/** What a writer has put into the place of a copy, and the copy that was there. */
+/** Mark that a writer has put into the place of a copy, and the copy that was there. */
 interface Entry {
   readonly at: string;
   readonly writer: string;

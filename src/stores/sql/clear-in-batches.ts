@@ -32,7 +32,7 @@ export interface Clearing {
   readonly uncounted?: (from: Instant | undefined, until: Instant | undefined, rows: number) => Build;
 }
 
-/** What a sweep is given. */
+/** Options of a sweep. */
 export interface Sweep {
   readonly database: SqlDatabase;
   readonly clock: Clock;
@@ -73,7 +73,7 @@ export async function clearInBatches(clearing: Clearing, sweep: Sweep): Promise<
   }
 }
 
-/** What a batch has deleted, those that are not counted included in `deleted`. */
+/** Result of a batch. `deleted` includes the rows that are not counted. */
 interface Batch {
   readonly until: Instant | undefined;
   readonly counted: number;
@@ -103,7 +103,7 @@ function countOf(result: QueryResult<unknown> | undefined): number {
   return Number(result?.numAffectedRows ?? 0n);
 }
 
-/** What was sent and not answered in time, and what others have prevented until then. */
+/** Whether a smaller batch may succeed: this one was not answered in time, or others have prevented it until then. */
 function asksForLess(error: unknown): boolean {
   const isUnanswered = error instanceof StoreConnectionError && error.outcome === "unknown";
   return isUnanswered || tookTooLong(error) || isTakenBack(error);

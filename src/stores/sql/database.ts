@@ -76,8 +76,8 @@ export class SqlDatabase {
   }
 
   /**
-   * What others have prevented (a deadlock, a serialization failure) is tried until the deadline, with longer and longer
-   * pauses of random length. What a connection has prevented is tried once more, on another one.
+   * Repeats a statement that others have prevented (a deadlock, a serialization failure) until the deadline, with longer and
+   * longer pauses of random length, and one that its connection has prevented once more, on another one.
    */
   async #tryRepeatedly<Result>(act: Act<Result>, deadline: Deadline, effect: Effect): Promise<Result> {
     let hasMoved = false;

@@ -1,4 +1,4 @@
-/** What drivers put on their errors: `pg` an SQLSTATE in `code`, `mysql2` one in `sqlState` and the server's number in `errno`. */
+/** Error of a driver: `pg` has an SQLSTATE in `code`, `mysql2` one in `sqlState` and the server's number in `errno`. */
 export interface DriverError {
   readonly message: string;
   readonly code: string | undefined;

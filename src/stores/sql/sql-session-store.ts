@@ -17,7 +17,7 @@ import { Timestamps } from "./timestamp.ts";
 /** How many keys a page of a scan has. */
 const PAGE_SIZE = 1000;
 
-/** What {@link SqlSessionStore} needs. */
+/** Options of {@link SqlSessionStore}. */
 export interface SqlSessionStoreParts {
   readonly database: SqlDatabase;
   readonly table: string;

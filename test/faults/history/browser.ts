@@ -88,7 +88,7 @@ export class Browser {
     if (isUsable && (!this.#dead.has(cookie) || random.next() < 0.3)) return true;
     await Promise.all(this.#busy.values());
     this.#cookie = undefined;
-    // What a login beside another one has left behind lives on, and is no old key of the session that begins now.
+    // A session that a login beside another one has left lives on, and is no old key of the one that begins now.
     this.#replaced = [];
     await this.#request(0, { kind: "create" });
     return this.#cookie !== undefined;

@@ -381,7 +381,7 @@ test("a session may be gone for a login of its user, where as many were there as
     check([login, ...more, elsewhere], end, [], maxPerUser).lost;
   expect(checkWith(1)).toStrictEqual([]);
   expect(checkWith(2)).toStrictEqual([expect.stringMatching(/gone at the end, but nothing has ended it/)]);
-  // Of a session whose key was being renewed, both are listed.
+  // A session whose key is being renewed is listed under both keys.
   expect(checkWith(2, [request("w", "renew", 29, { key: "B", setCookie: "B", saw: loggedIn })])).toStrictEqual([]);
   // A login that failed may be listed.
   expect(checkWith(2, [request("x", "login", 20, { key: undefined, user: "7", ending: "unknown" })])).toStrictEqual([]);

@@ -30,7 +30,7 @@ export interface RequestOperatorOptions extends OperatorOptions {
 /** What is saved when the response is about to leave. */
 const DEFERRED: ReadonlySet<Kind> = new Set<Kind>(["set", "append", "expire", "renew"]);
 
-/** What the events tell of a request. */
+/** Events of a request. */
 interface Notes {
   hasLoggedIn: boolean;
   isUnconfirmed: boolean;

@@ -29,7 +29,7 @@ function valuesOf(keys: readonly string[], value: (index: number) => number): Ma
   return new Map(keys.map((key, index) => [key, value(index)]));
 }
 
-/** What gets of another caller, on the same connection, meet with while a task runs. */
+/** Times of another caller's gets, on the same connection, while a task runs. */
 async function besides(
   cache: Cache,
   task: () => Promise<unknown>,

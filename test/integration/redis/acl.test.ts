@@ -77,7 +77,7 @@ async function useEverything(redis: RedisConnectionSettings, layout: keyof typeo
   await cache.clear();
 }
 
-/** What the ACL has denied to the user, as the server tells. */
+/** Commands that the ACL has denied to the user, from the server's log. */
 async function denialsOf(server: RedisServer): Promise<string[]> {
   const log = (await server.command("ACL", "LOG")) as Record<string, string>[];
   return [...new Set(log.filter(({ username }) => username === LOGIN.username).map(({ object }) => object ?? ""))];

@@ -49,8 +49,8 @@ describeWithRedis("commands that the client sends", () => {
     const login = ["GET", "HGET", "INFO", "EVAL", "SET", "EVAL", "EVAL", "EVAL", "GET"];
     expect(await monitor.take()).toStrictEqual(login);
     await browser.post("/logout");
-    // What a move has left halfway is looked for; deleted, the end remembered, unlisted; before the response clears the
-    // cookie, a login in between is looked for.
+    // A look for records that a move has left halfway; deleted, the end remembered, unlisted; before the response clears the
+    // cookie, a look for a login in between.
     expect(await monitor.take()).toStrictEqual(["GET", "GET", "DEL", "EVALSHA", "EVAL", "GET"]);
   });
 

@@ -17,7 +17,7 @@ type Database = Kysely<any>;
 const LONG_TTL = 60_000;
 const later = () => new Deadline(20_000);
 
-/** What ends a literal in one mode or the other, and what a character set may lack. */
+/** Characters that end a literal in one mode or the other, and that a character set may lack. */
 const TEXTS = [
   `it's "quoted"`,
   String.raw`\' OR 1=1; DROP TABLE django_session; -- `,

@@ -3,7 +3,7 @@ import type { MysqlPool, MysqlPoolConnection, MysqlQueryResult } from "kysely";
 import { currentCall } from "./current-call.ts";
 import type { ConnectionHealth, PoolHealth } from "./pool-health.ts";
 
-/** What is used of a connection of `mysql2`. */
+/** The part of a connection of `mysql2` that is used. */
 export interface Mysql2Connection {
   // oxlint-disable-next-line typescript/no-explicit-any -- the overloads of `mysql2`
   query(...args: any[]): any;
@@ -12,7 +12,7 @@ export interface Mysql2Connection {
   destroy(): void;
 }
 
-/** What is used of a pool of `mysql2`, the one with callbacks. */
+/** The part of a pool of `mysql2` with callbacks that is used. */
 export interface Mysql2Pool {
   // oxlint-disable-next-line typescript/no-explicit-any -- so that the pool's own, narrower callbacks fit
   getConnection(callback: (error: any, connection: any) => void): void;

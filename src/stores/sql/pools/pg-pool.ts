@@ -3,7 +3,7 @@ import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from "kyse
 import { currentCall } from "./current-call.ts";
 import type { ConnectionHealth, PoolHealth } from "./pool-health.ts";
 
-/** What is used of a client of `pg`. */
+/** The part of a client of `pg` that is used. */
 export interface PgClient {
   // oxlint-disable-next-line typescript/no-explicit-any -- the overloads of `pg` take cursors, too
   query(...args: any[]): any;
@@ -11,7 +11,7 @@ export interface PgClient {
   release(destroy?: boolean): void;
 }
 
-/** What is used of a pool of `pg`. */
+/** The part of a pool of `pg` that is used. */
 export interface PgPool {
   connect(): Promise<PgClient>;
   end(): Promise<void>;

@@ -18,7 +18,7 @@ export interface PooledConnection {
   destroy(): void;
 }
 
-/** What a pool knows of its connections: which of them can still be trusted. */
+/** Health of a pool's connections: which of them can still be trusted. */
 export class PoolHealth {
   readonly #clock: Clock;
   readonly #queryTimeout: Milliseconds | undefined;
@@ -125,7 +125,7 @@ export class ConnectionHealth {
 /** Called with an error, or with `undefined` and an answer. */
 export type Done<Answer> = (error: unknown, answer?: Answer) => void;
 
-/** What is thrown to whoever waits for an answer on a connection that is discarded. Without an SQLSTATE: it is lost. */
+/** Error of a statement whose connection was discarded before the answer. It has no SQLSTATE: the connection is lost. */
 class StalledConnection extends Error {
   readonly code = "CONNECTION_STALLED";
 
