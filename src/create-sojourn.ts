@@ -14,8 +14,8 @@ export interface SojournSettings<Data extends object = UntypedData, Names extend
   /** First segment of the Redis keys: `PROJECT_NAME` of codex-django. */
   readonly projectName: string;
   /**
-   * Signs the records: `SECRET_KEY` of Django. At least 32 characters that nobody can guess. It may be typed as `undefined`,
-   * as an environment variable is; one that is missing is an error all the same.
+   * Signs the records: `SECRET_KEY` of Django. At least 32 characters that nobody can guess. It may be typed
+   * as `undefined`, as an environment variable is; one that is missing is an error all the same.
    */
   readonly secretKey: string | undefined;
   /** Secrets that were in use before; they still verify. A short one is told by a warning. @defaultValue `[]` */
@@ -67,8 +67,8 @@ export type CreateSojournWithData<Data extends object> = <const Names extends st
 /** The type of {@link createSojourn}. */
 export interface CreateSojourn {
   /**
-   * Makes sessions, caches, and what they stand on, from one set of settings. It checks all of them and does no I/O:
-   * connections open when they are first used.
+   * Makes sessions, caches, and what they stand on, from one set of settings. It checks all of them and does
+   * no I/O: connections open when they are first used.
    *
    * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
    * @example
@@ -87,8 +87,8 @@ export interface CreateSojourn {
   ): Sojourn<Data, Names>;
 
   /**
-   * {@link createSojourn} with a type for the data of the sessions, which still takes the names of the caches from the
-   * settings. TypeScript infers either all type parameters of a call or none, hence the two calls.
+   * {@link createSojourn} with a type for the data of the sessions, which still takes the names of the caches
+   * from the settings. TypeScript infers either all type parameters of a call or none, hence the two calls.
    *
    * @example
    * ```ts

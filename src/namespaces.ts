@@ -12,9 +12,9 @@ const SAMPLE_KEY = "sample";
 const told = new Set<string>();
 
 /**
- * Warns where settings let sessions and caches, or two caches, have the same keys: one would read, overwrite or clear what is
- * the other's. Sharing can be meant, so it is no error; the sessions of the project in a cache's own namespace are one, see
- * `createCaches`.
+ * Warns where settings let sessions and caches, or two caches, have the same keys: one would read, overwrite
+ * or clear what is the other's. Sharing can be meant, so it is no error; the sessions of the project in a
+ * cache's own namespace are one, see `createCaches`.
  */
 export function warnOfSharedKeys(sessions: readonly KeySpace[], caches: readonly CacheKeySpace[]): void {
   for (const [index, cache] of caches.entries()) {
@@ -33,7 +33,7 @@ function problemWithSessions({ place, prefixes }: KeySpace, cache: CacheKeySpace
   if (hasKeyFunction) {
     if (!prefixes.some((prefix) => canMake(cache, prefix + SAMPLE_SESSION))) return undefined;
     const advice = "Let what it makes begin with a text of the cache's own.";
-    return `${path}.keyFunction can make the names of sessions, so whoever chooses a key can reach them. ${advice}`;
+    return `${path}.keyFunction can make the names of sessions, so a caller that chooses a key can reach them. ${advice}`;
   }
   if (prefixes.some((prefix) => isCacheKey(prefix, keyPrefix))) {
     return `the sessions lie under ${path}.keyPrefix, so ${path}.clear() ends them. Take another prefix for one of the two.`;

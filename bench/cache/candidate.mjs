@@ -2,14 +2,17 @@
 // What is compared, and the values that it is compared with.
 
 /**
- * The four operations of a cache, over the same keys and values for all. Each answers with what a user of it gets: a value
- * that belongs to the caller where the library gives one, parsed, and `undefined` or `null` on a miss.
+ * The four operations of a cache, over the same keys and values for all. Each answers with what a user of it
+ * gets: a value that belongs to the caller where the library gives one, parsed, and `undefined` or `null` on
+ * a miss.
  *
  * @typedef {object} Operations
  * @property {(key: string) => MaybePromise<Item | null | undefined>} get
  * @property {(key: string, value: Item) => unknown} set
- * @property {(key: string) => MaybePromise<Item | null | undefined>} getOrSet A hit. Its loader throws: see {@link noLoad}.
- * @property {(keys: readonly string[]) => MaybePromise<(Item | null | undefined)[]>} getMany In the order of the keys.
+ * @property {(key: string) => MaybePromise<Item | null | undefined>} getOrSet A hit. Its loader throws: see
+ *   {@link noLoad}.
+ * @property {(keys: readonly string[]) => MaybePromise<(Item | null | undefined)[]>} getMany In the order of
+ *   the keys.
  */
 
 /**
@@ -17,7 +20,8 @@
  * @property {string} name
  * @property {boolean} isLocal Whether its hits need no server.
  * @property {Operations} operations
- * @property {readonly Error[]} errors What it has told by events instead of throwing: any one makes its figures void.
+ * @property {readonly Error[]} errors What it has told by events instead of throwing: any one makes its
+ *   figures void.
  * @property {() => Promise<unknown>} close
  */
 
@@ -26,7 +30,10 @@
  * @typedef {Promise<Result> | Result} MaybePromise What `await` takes.
  */
 
-/** @typedef {{ readonly id: number, readonly version: number, readonly name: string, readonly [more: string]: unknown }} Item */
+/**
+ * @typedef {{ readonly id: number, readonly version: number, readonly name: string, readonly [more: string]:
+ * unknown }} Item
+ */
 
 /** @typedef {"get" | "set" | "getOrSet" | "getMany"} OperationName */
 

@@ -1,5 +1,6 @@
 // @ts-check
-// npm run bench:cache: Sojourn's cache beside the raw client and other libraries, in one process and in the same run.
+// npm run bench:cache: Sojourn's cache beside the raw client and other libraries, in one process and in the
+// same run.
 //
 //   npm run bench:cache -- [--quick] [--json] [--only=TEXT ...]
 //

@@ -1,5 +1,6 @@
 // @ts-check
-// The two ends of the scale, the Redis client and the map in memory without any cache around them, and Sojourn between.
+// The two ends of the scale, the Redis client and the map in memory without any cache around them, and
+// Sojourn between.
 import { createClient } from "@redis/client";
 import { LRUCache } from "lru-cache";
 import { createSojourn } from "sojourn";

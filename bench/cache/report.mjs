@@ -12,7 +12,8 @@ import { MANY } from "./candidate.mjs";
  * @property {string} operation
  * @property {number} concurrency
  * @property {number} rate Operations a second: the 80th percentile of the rounds.
- * @property {{ p20: number, p50: number, p80: number }} ratio Of its rate to that of the raw client in the same round.
+ * @property {{ p20: number, p50: number, p80: number }} ratio Of its rate to that of the raw client in the
+ *   same round.
  * @property {number} cpu Microseconds of processor time an operation: the 20th percentile of the rounds.
  */
 

@@ -1,5 +1,6 @@
 // @ts-check
-// Measures all candidates in turns, many short rounds after one another: what disturbs the machine disturbs all of them.
+// Measures all candidates in turns, many short rounds after one another: what disturbs the machine disturbs
+// all of them.
 import { expectNoErrors } from "./check.mjs";
 import { ITEMS, KEYS, makeItem, MANY } from "./candidate.mjs";
 
@@ -18,12 +19,13 @@ import { ITEMS, KEYS, makeItem, MANY } from "./candidate.mjs";
  *
  * @typedef {object} Sample
  * @property {number} rate Operations a second.
- * @property {number} cpu Microseconds of this process's processor time an operation, also of its garbage collection.
+ * @property {number} cpu Microseconds of this process's processor time an operation, also of its garbage
+ *   collection.
  */
 
 /**
- * An operation of a candidate, and what looks at its result. Apart, so that `await` stands between them and not another
- * asynchronous function, which would cost as much as a hit in memory.
+ * An operation of a candidate, and what looks at its result. Apart, so that `await` stands between them and
+ * not another asynchronous function, which would cost as much as a hit in memory.
  *
  * @typedef {{ readonly start: () => unknown, readonly check: (result: any) => void }} Run
  */

@@ -61,7 +61,11 @@ async function checkOne(store, records) {
   if ((await store.read(keyOf(last), deadline())) !== records[last]) throw new Error("A record was not stored.");
 }
 
-/** Redis makes its tables larger bit by bit, so this waits until nothing changes any more. @param {RedisServer} server */
+/**
+ * Redis makes its tables larger bit by bit, so this waits until nothing changes any more.
+ *
+ * @param {RedisServer} server
+ */
 async function usedMemory(server) {
   for (let before = -1; ;) {
     await new Promise((resolve) => setTimeout(resolve, 300));

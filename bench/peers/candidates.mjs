@@ -1,4 +1,5 @@
-// The other libraries. This file alone imports them; it is not type-checked, since they are not installed with the project.
+// The other libraries. This file alone imports them; it is not type-checked, since they are not installed
+// with the project.
 import KeyvRedis from "@keyv/redis";
 import { BentoCache, bentostore } from "bentocache";
 import { memoryDriver } from "bentocache/drivers/memory";

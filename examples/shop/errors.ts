@@ -14,8 +14,8 @@ export const notFoundPage: RequestHandler = (_req, res) => {
 };
 
 /**
- * What a visitor sees when a handler, or the saving of the session, has failed. It does not use the session: that may
- * be what has failed.
+ * What a visitor sees when a handler, or the saving of the session, has failed. It does not use the session:
+ * that may be what has failed.
  */
 export function errorPage(log: Log): ErrorRequestHandler {
   return (error, _req, res, next) => {
@@ -27,7 +27,10 @@ export function errorPage(log: Log): ErrorRequestHandler {
   };
 }
 
-/** Sojourn's errors, Express's and those of this shop say their status themselves, where the visitor has a part in it. */
+/**
+ * Sojourn's errors, Express's and those of this shop say their status themselves, where the visitor has a
+ * part in it.
+ */
 function statusOf(error: unknown): number {
   if (isPassing(error)) return 503;
   const { statusCode = 500 } = error as { statusCode?: number };

@@ -32,8 +32,9 @@ export function npm(args, options) {
 }
 
 /**
- * Compares the lock file with the one that npm leaves in node_modules when it has finished. Contents, not dates: a
- * checkout gives files new dates. Optional packages may be absent, since most belong to other platforms.
+ * Compares the lock file with the one that npm leaves in node_modules when it has finished. Contents, not
+ * dates: a checkout gives files new dates. Optional packages may be absent, since most belong to other
+ * platforms.
  */
 function packagesAreInstalled() {
   const installedLock = inProject("node_modules", ".package-lock.json");

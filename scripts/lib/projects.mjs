@@ -11,8 +11,8 @@ const PROJECT = /^--project=(.+)$/;
 /**
  * The vitest projects that a run is for.
  *
- * @param {readonly string[]} args Arguments of scripts/test.mjs: projects by name, else `--all`, else `--rest`, which
- *   leaves out what `npm test` runs; without any, those of `npm test`.
+ * @param {readonly string[]} args Arguments of scripts/test.mjs: projects by name, else `--all`, else
+ *   `--rest`, which leaves out what `npm test` runs; without any, those of `npm test`.
  * @returns {readonly string[]}
  */
 export function chooseProjects(args) {

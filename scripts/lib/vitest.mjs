@@ -18,7 +18,8 @@ import { run } from "./processes.mjs";
  * Runs vitest, and counts.
  *
  * @param {readonly string[]} args Of `vitest run`.
- * @param {Parameters<typeof run>[2] & { command?: string, script?: readonly string[] }} [options] `command` is the runtime, the present one unless told otherwise, and `script` what it wants before a script.
+ * @param {Parameters<typeof run>[2] & { command?: string, script?: readonly string[] }} [options] `command`
+ *   is the runtime, the present one unless told otherwise, and `script` what it wants before a script.
  * @returns {Promise<VitestRun>}
  */
 export async function runVitest(args, { command = process.execPath, script = [], env = {}, ...options } = {}) {

@@ -31,9 +31,15 @@ export interface CacheEvents {
     /** What is wrong with the entry, without any of it. */
     readonly problem: string;
   };
-  /** The store has failed, and `onStoreError: "miss"` let the caller go on, or a load in the background ended with it. */
+  /**
+   * The store has failed, and `onStoreError: "miss"` let the caller go on, or a load in the background ended
+   * with it.
+   */
   readonly storeError: { readonly operation: string; readonly error: StoreConnectionError | StoreServiceError };
-  /** So many entries that should be deleted, and could not be while the store was away, will not be: there were too many. */
+  /**
+   * So many entries that should be deleted, and could not be while the store was away, will not be: there
+   * were too many.
+   */
   readonly forgotten: { readonly count: number };
 }
 

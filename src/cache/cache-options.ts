@@ -9,8 +9,8 @@ export interface VersionOption {
 /** Options of operations that read. */
 export interface ReadOptions extends VersionOption {
   /**
-   * Tags that the entry may have. They are checked anyway; named here, they are read together with the entry, which saves
-   * a second round trip. @defaultValue none
+   * Tags that the entry may have. They are checked anyway; named here, they are read together with the entry,
+   * which saves a second round trip. @defaultValue none
    */
   readonly tags?: readonly string[] | undefined;
 }
@@ -25,7 +25,11 @@ export interface GetOptions<Default> extends ReadOptions {
 export interface SetOptions extends VersionOption {
   /** @defaultValue the `timeout` of the settings */
   readonly timeout?: Timeout | undefined;
-  /** `invalidateTags` of any of them makes the entry a miss. Django cannot read an entry that has tags. @defaultValue none */
+  /**
+   * `invalidateTags` of any of them makes the entry a miss. Django cannot read an entry that has tags.
+   *
+   * @defaultValue none
+   */
   readonly tags?: readonly string[] | undefined;
 }
 

@@ -14,7 +14,11 @@ import type { Timeout } from "./timeouts.ts";
 
 /** Settings of one cache, with the names and units of Django's `CACHES`. */
 export interface CacheSettings extends LoadDefaults {
-  /** Where entries are kept: `redisCacheStore()`, `memoryCacheStore()`, or a store of your own. @defaultValue `redisCacheStore()` */
+  /**
+   * Where entries are kept: `redisCacheStore()`, `memoryCacheStore()`, or a store of your own.
+   *
+   * @defaultValue `redisCacheStore()`
+   */
   readonly store?: CacheStoreFactory;
   /**
    * First part of the keys, `{keyPrefix}:{version}:{key}`. `clear()` needs one: it deletes what has it.
@@ -25,33 +29,41 @@ export interface CacheSettings extends LoadDefaults {
   /** Version of entries where the call gives none. An integer. @defaultValue `1` */
   readonly version?: number;
   /**
-   * Keeps the version in the store, under `{keyPrefix}:version`, so that `bumpVersion()` empties the cache at once for all
-   * processes. Each call then reads it as well. Django cannot know it. @defaultValue `false`
+   * Keeps the version in the store, under `{keyPrefix}:version`, so that `bumpVersion()` empties the cache at
+   * once for all processes. Each call then reads it as well. Django cannot know it. @defaultValue `false`
    */
   readonly sharedVersion?: boolean;
-  /** How long entries live where the call does not say. `null`: no expiry; 0 or less: nothing is stored. @defaultValue `300` */
+  /**
+   * How long entries live where the call does not say. `null`: no expiry; 0 or less: nothing is stored.
+   *
+   * @defaultValue `300`
+   */
   readonly timeout?: Timeout;
   /** Makes the whole keys in another way. `clear()` cannot be used then. @defaultValue none */
   readonly keyFunction?: KeyFunction;
-  /** Writes and reads values: `JsonSerializer`, `TaggedJsonSerializer`, or one of your own. @defaultValue `JsonSerializer` */
+  /**
+   * Writes and reads values: `JsonSerializer`, `TaggedJsonSerializer`, or one of your own.
+   *
+   * @defaultValue `JsonSerializer`
+   */
   readonly serializer?: CacheSerializer;
   /** Compresses what is long enough, as django-redis does. @defaultValue none */
   readonly compression?: CacheCompressor | CompressionSettings;
   /**
-   * Gives all callers of an entry the same value, frozen in depth, instead of building it anew for each: reads cost less.
-   * For `JsonSerializer` only. @defaultValue `false`
+   * Gives all callers of an entry the same value, frozen in depth, instead of building it anew for each:
+   * reads cost less. For `JsonSerializer` only. @defaultValue `false`
    */
   readonly frozen?: boolean;
   /** Most that one store operation may take. At least 10 ms. @defaultValue `"1s"` */
   readonly deadline?: Duration;
   /**
-   * How long the right of one process to load an entry lasts after the process has died; while it lives, it renews it. From
-   * 100 ms to 30 s; `null`: each process loads for itself. @defaultValue `"5s"`
+   * How long the right of one process to load an entry lasts after the process has died; while it lives, it
+   * renews it. From 100 ms to 30 s; `null`: each process loads for itself. @defaultValue `"5s"`
    */
   readonly lease?: Duration | null;
   /**
-   * What callers get when the store fails: its error, or a `"miss"`, which is counted and told by the event `storeError`.
-   * What deletes, counts or locks throws in any case. @defaultValue `"throw"`
+   * What callers get when the store fails: its error, or a `"miss"`, which is counted and told by the event
+   * `storeError`. What deletes, counts or locks throws in any case. @defaultValue `"throw"`
    */
   readonly onStoreError?: "throw" | "miss";
 }

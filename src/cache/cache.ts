@@ -51,18 +51,23 @@ export interface CacheKeySpace {
 
 /** Options of `cache.peek`. */
 export interface PeekOptions extends ReadOptions {
-  /** The timeout that the entry was stored with, from which its age follows. @defaultValue the `timeout` of the settings */
+  /**
+   * The timeout that the entry was stored with, from which its age follows.
+   *
+   * @defaultValue the `timeout` of the settings
+   */
   readonly timeout?: Timeout | undefined;
 }
 
 /**
- * A cache with Django's API in camelCase, and Django's key layout. Made by `createSojourn`, as `caches.default` and so on.
+ * A cache with Django's API in camelCase, and Django's key layout. Made by `createSojourn`, as
+ * `caches.default` and so on.
  *
- * - Values are JSON, unless the settings name another serializer. `undefined` is a miss, `null` a value like any other.
- *   What JSON cannot hold exactly is refused with `NotJsonError` before anything is written.
+ * - Values are JSON, unless the settings name another serializer. `undefined` is a miss, `null` a value like
+ *   any other. What JSON cannot hold exactly is refused with `NotJsonError` before anything is written.
  * - A timeout of a bare number is seconds; `null` is no expiry; with 0 or less an entry has expired at once.
- * - Failures of the store are thrown as they are: {@link StoreConnectionError} and {@link StoreServiceError}; or are misses,
- *   where the settings say so.
+ * - Failures of the store are thrown as they are: {@link StoreConnectionError} and {@link StoreServiceError};
+ *   or are misses, where the settings say so.
  * - An empty key, or one that is no text, is a {@link CacheUsageError}.
  */
 export class Cache extends EntryOperations {
@@ -98,11 +103,11 @@ export class Cache extends EntryOperations {
   /**
    * Reads a value; where there is none, stores what is given, or what the loader gives.
    *
-   * - Of all callers in all processes who miss the same key at the same time, one runs the loader: the others wait for its
-   *   result. In one process they also share its error, after which the next caller runs it again. Should the process that
-   *   loads die, another one takes over when its lease has ended.
-   * - A write to the key while the loader runs wins, whoever it comes from: the result is not stored. After a delete, or
-   *   `invalidateTags`, only the caller who began the load still gets it; all others load anew.
+   * - Of all callers in all processes who miss the same key at the same time, one runs the loader: the others
+   *   wait for its result. In one process they also share its error, after which the next caller runs it
+   *   again. Should the process that loads die, another one takes over when its lease has ended.
+   * - A write to the key while the loader runs wins, whoever it comes from: the result is not stored. After a
+   *   delete, or `invalidateTags`, only the caller who began the load still gets it; all others load anew.
    * - `undefined` from the loader is handed on and not stored.
    * - An entry that cannot be read is a miss and is overwritten; the event `corrupt` tells.
    * - A hit costs one GET.
@@ -127,9 +132,11 @@ export class Cache extends EntryOperations {
   }
 
   /**
-   * {@link getOrSet} of several keys: one read for all, one load of those that are missing, one round trip to store them.
+   * {@link getOrSet} of several keys: one read for all, one load of those that are missing, one round trip to
+   * store them.
    *
-   * @param load Is given the keys that are missing, and answers with their values; what it leaves out does not exist.
+   * @param load Is given the keys that are missing, and answers with their values; what it leaves out does
+   *   not exist.
    * @returns The values by their keys, in the order in which the keys were given.
    */
   async getOrSetMany<Value>(
@@ -158,7 +165,7 @@ export class Cache extends EntryOperations {
    * ```ts
    * import { createSojourn } from "sojourn";
    *
-   * const { caches } = createSojourn({ projectName: "shop", secretKey: "a secret of the tests, long enough" });
+   * const { caches } = createSojourn({ projectName: "shop", secretKey: process.env.SECRET_KEY });
    * const fetchQuote = async (symbol: string) => ({ symbol, price: 1 });
    * const quote = caches.default.memoize((symbol: string) => fetchQuote(symbol), {
    *   key: (symbol) => `quote:${symbol}`,
@@ -178,7 +185,11 @@ export class Cache extends EntryOperations {
     return memoize(this, load, options);
   }
 
-  /** Reads a value and tells where it comes from. It counts neither as a hit nor as a miss. @throws {CacheCorruptError} */
+  /**
+   * Reads a value and tells where it comes from. It counts neither as a hit nor as a miss.
+   *
+   * @throws {CacheCorruptError}
+   */
   async peek<Value = unknown>(key: string, options: PeekOptions = NO_OPTIONS): Promise<Peek<Value>> {
     checkCallOptions(options, "peek");
     const { keys, reader, store, clock } = this.core;
@@ -198,8 +209,8 @@ export class Cache extends EntryOperations {
   }
 
   /**
-   * Makes all entries with one of these tags misses: one command, however many there are. An entry that is being loaded now
-   * is a miss from the start.
+   * Makes all entries with one of these tags misses: one command, however many there are. An entry that is
+   * being loaded now is a miss from the start.
    */
   async invalidateTags(tags: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<void> {
     checkCallOptions(options, "invalidateTags");
@@ -222,8 +233,8 @@ export class Cache extends EntryOperations {
   }
 
   /**
-   * Empties the cache with one command: the entries of the version before stay until their time is over, and nobody reads
-   * them.
+   * Empties the cache with one command: the entries of the version before stay until their time is over, and
+   * nobody reads them.
    *
    * @returns The new version.
    * @throws {ImproperlyConfigured} Without the setting `sharedVersion`.
@@ -241,12 +252,13 @@ export class Cache extends EntryOperations {
   }
 
   /**
-   * Deletes all entries of this cache, of all versions: the keys `{keyPrefix}:{integer}:…`, and nothing else. It walks the
-   * store page by page, so what is written meanwhile may stay; each page has a deadline of its own.
+   * Deletes all entries of this cache, of all versions: the keys `{keyPrefix}:{integer}:…`, and nothing else.
+   * It walks the store page by page, so what is written meanwhile may stay; each page has a deadline of its
+   * own.
    *
    * @returns How many there were.
-   * @throws {ImproperlyConfigured} With an empty prefix or a key function of your own, which leave open which keys are this
-   *   cache's; and with a store that cannot walk its keys.
+   * @throws {ImproperlyConfigured} With an empty prefix or a key function of your own, which leave open which
+   *   keys are this cache's; and with a store that cannot walk its keys.
    */
   async clear(options: ClearOptions = NO_OPTIONS): Promise<number> {
     checkCallOptions(options, "clear");

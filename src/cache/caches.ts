@@ -59,7 +59,10 @@ function createCache(name: string, settings: CacheSettings, context: CachesConte
   return cache;
 }
 
-/** With a project named `shop:1`, the sessions would be entries of a cache with the prefix `shop`, and fall to its `clear()`. */
+/**
+ * With a project named `shop:1`, the sessions would be entries of a cache with the prefix `shop`, and fall to
+ * its `clear()`.
+ */
 function checkApartFromSessions(keyPrefix: string, path: string, projectName: string): void {
   if (!isCacheKey(`${projectName}:`, keyPrefix)) return;
   const message = `expected a text under which the sessions of the project ${JSON.stringify(projectName)} do not lie`;

@@ -6,23 +6,23 @@ import { CacheUsageError } from "../core/errors.ts";
 import { parseSettings, type SettingsSchema, settingsObject } from "../core/settings.ts";
 
 /**
- * Makes values smaller. Any library fits: zlib, snappy, zstd, lz4. Both methods are synchronous, and what one compresses the
- * other one restores.
+ * Makes values smaller. Any library fits: zlib, snappy, zstd, lz4. Both methods are synchronous, and what one
+ * compresses the other one restores.
  */
 export interface CacheCompressor {
   compress(bytes: Uint8Array): Uint8Array;
 
   /**
-   * @param maxBytes Most that the result may have. Where it would be more, an error with the code `ERR_BUFFER_TOO_LARGE` is
-   *   thrown, as Node's zlib does with `maxOutputLength`. A compressor that cannot stop there may return more: it is
-   *   refused afterwards.
+   * @param maxBytes Most that the result may have. Where it would be more, an error with the code
+   *   `ERR_BUFFER_TOO_LARGE` is thrown, as Node's zlib does with `maxOutputLength`. A compressor that cannot
+   *   stop there may return more: it is refused afterwards.
    * @throws Any other error when the bytes are not compressed: then they are taken as they are.
    */
   decompress(bytes: Uint8Array, maxBytes: number): Uint8Array;
 
   /**
-   * Whether the bytes may be compressed, by a look at the first of them. It saves a try: where it is false, `decompress` is
-   * not called.
+   * Whether the bytes may be compressed, by a look at the first of them. It saves a try: where it is false,
+   * `decompress` is not called.
    *
    * @defaultValue every value is tried
    */
@@ -115,9 +115,9 @@ export function isCacheCompressor(input: unknown): input is CacheCompressor {
 /**
  * Makes the bytes that are stored, by django-redis's rule: nothing marks what is compressed.
  *
- * Integers stay digits, so that `INCR` counts with them. A text below `minLength` stays as it is, as does one beyond
- * `maxInflatedBytes`, and one that compression does not make smaller. Only where such a text would itself be read as
- * compressed, it is compressed after all.
+ * Integers stay digits, so that `INCR` counts with them. A text below `minLength` stays as it is, as does one
+ * beyond `maxInflatedBytes`, and one that compression does not make smaller. Only where such a text would
+ * itself be read as compressed, it is compressed after all.
  *
  * @throws {CacheUsageError} When the compressor gives something else than bytes. What it throws is passed on.
  */
@@ -135,10 +135,12 @@ export function pack(text: string, compression: Compression): Uint8Array {
 /**
  * Reads what {@link pack} made, or django-redis with the same compressor.
  *
- * Bytes that the compressor cannot read are taken as they are: nothing tells a value that was not compressed from a broken
- * one. The broken one is noticed a step later: it is hardly ever UTF-8, and what is starts with no JSON.
+ * Bytes that the compressor cannot read are taken as they are: nothing tells a value that was not compressed
+ * from a broken one. The broken one is noticed a step later: it is hardly ever UTF-8, and what is starts with
+ * no JSON.
  *
- * @throws {SyntaxError} When the value would inflate beyond the cap, or is no text. The message shows nothing of it.
+ * @throws {SyntaxError} When the value would inflate beyond the cap, or is no text. The message shows nothing
+ *   of it.
  * @throws {CacheUsageError} When the compressor gives something else than bytes.
  */
 export function unpack(stored: Uint8Array, compression: Compression): string {

@@ -1,7 +1,11 @@
 import { CacheUsageError } from "../core/errors.ts";
 import { describeValue } from "../core/settings.ts";
 
-/** A step of a counter, checked: its negative, too, fits into the 64 bits that stores count with. @throws {CacheUsageError} */
+/**
+ * A step of a counter, checked: its negative, too, fits into the 64 bits that stores count with.
+ *
+ * @throws {CacheUsageError}
+ */
 export function toDelta(delta: unknown): bigint {
   if (typeof delta === "bigint" && BigInt.asIntN(64, delta) === delta && BigInt.asIntN(64, -delta) === -delta) {
     return delta;

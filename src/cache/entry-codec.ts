@@ -9,10 +9,11 @@ import type { EntryKey } from "./keys.ts";
 import { type CacheSerializer, JsonSerializer } from "./serializers.ts";
 
 /**
- * What an entry tells of itself, where it has to: when it stops being fresh, which tags it had, how long it took to load.
+ * What an entry tells of itself, where it has to: when it stops being fresh, which tags it had, how long it
+ * took to load.
  *
- * It stands as one line before the value: `~{"at":…}\n[1,2]`. An entry that needs none of this has no header, and is
- * what Django would have written.
+ * It stands as one line before the value: `~{"at":…}\n[1,2]`. An entry that needs none of this has no header,
+ * and is what Django would have written.
  */
 export interface EntryHeader {
   readonly at: EpochMilliseconds;

@@ -15,10 +15,12 @@ export abstract class EntryOperations extends ExpiryOperations {
   /**
    * Adds to an integer, in one step inside the store, and keeps its time to live.
    *
-   * @param delta An integer. For sums beyond 2^53 give a bigint: a number would be rounded (in the answer, not in the store).
+   * @param delta An integer. For sums beyond 2^53 give a bigint: a number would be rounded (in the answer,
+   *   not in the store).
    * @returns The sum, as a number or a bigint like `delta`.
    * @throws {CacheKeyNotFoundError} When there is no entry. None is created.
-   * @throws {CacheNotIntegerError} When it is no integer, or the sum would not fit into 64 bits. It stays as it is.
+   * @throws {CacheNotIntegerError} When it is no integer, or the sum would not fit into 64 bits. It stays as
+   *   it is.
    */
   incr(key: string, delta: bigint, options?: VersionOption): Promise<bigint>;
   incr(key: string, delta?: number, options?: VersionOption): Promise<number>;
@@ -108,8 +110,9 @@ export abstract class EntryOperations extends ExpiryOperations {
   }
 
   /**
-   * Walks the keys of this cache and version that match a pattern, page by page, as they were given. It looks at all keys
-   * of the store, so it is for maintenance, not for requests; each page has a deadline of its own.
+   * Walks the keys of this cache and version that match a pattern, page by page, as they were given. It looks
+   * at all keys of the store, so it is for maintenance, not for requests; each page has a deadline of its
+   * own.
    *
    * @param pattern In Redis's glob style: `*`, `?`, `[abc]`, `[^a]`, and `\` for the next character as it is.
    * @throws {ImproperlyConfigured} When the store cannot walk its keys.
@@ -129,8 +132,8 @@ export abstract class EntryOperations extends ExpiryOperations {
   }
 
   /**
-   * Deletes the entries whose keys match a pattern. See {@link iterKeys}. What is not there yet, because it is just being
-   * loaded, is not deleted.
+   * Deletes the entries whose keys match a pattern. See {@link iterKeys}. What is not there yet, because it
+   * is just being loaded, is not deleted.
    *
    * @returns How many there were.
    */

@@ -74,7 +74,11 @@ export class EntryReader {
     return found;
   }
 
-  /** What a stored entry is good for: at once, but where tokens have to be read first. @throws {CacheCorruptError} */
+  /**
+   * What a stored entry is good for: at once, but where tokens have to be read first.
+   *
+   * @throws {CacheCorruptError}
+   */
   judge(key: EntryKey, stored: StoredValue, plan: ReadPlan, deadline: Deadline): Found | Promise<Found> {
     const entry = this.#take(key, stored, plan);
     if (entry.status !== "entry" || entry.header?.tags === undefined) return entry;

@@ -36,7 +36,10 @@ export abstract class ExpiryOperations extends ValueOperations {
     });
   }
 
-  /** Lets an entry live for this time from now on: {@link touch} with a timeout that is said. django-redis: `expire`. */
+  /**
+   * Lets an entry live for this time from now on: {@link touch} with a timeout that is said. django-redis:
+   * `expire`.
+   */
   async expire(key: string, timeout: Timeout, options: VersionOption = NO_OPTIONS): Promise<boolean> {
     checkCallOptions(options, "expire");
     // Without a timeout it would be the one of the settings, as for touch().
@@ -44,7 +47,11 @@ export abstract class ExpiryOperations extends ValueOperations {
     return this.touch(key, timeout, options);
   }
 
-  /** Lets an entry live until an instant. One that is over deletes it. @returns Whether there is such an entry. */
+  /**
+   * Lets an entry live until an instant. One that is over deletes it.
+   *
+   * @returns Whether there is such an entry.
+   */
   async expireAt(key: string, at: Date, options: VersionOption = NO_OPTIONS): Promise<boolean> {
     checkCallOptions(options, "expireAt");
     if (!(at instanceof Date) || Number.isNaN(at.getTime())) {
@@ -66,8 +73,9 @@ export abstract class ExpiryOperations extends ValueOperations {
   }
 
   /**
-   * The time that an entry still has, in seconds, rounded up; `null` when it does not expire, `undefined` when there is
-   * none (django-redis: `None` and 0). The time for which `stale` and `staleIfError` keep it counts.
+   * The time that an entry still has, in seconds, rounded up; `null` when it does not expire, `undefined`
+   * when there is none (django-redis: `None` and 0). The time for which `stale` and `staleIfError` keep it
+   * counts.
    */
   async ttl(key: string, options: VersionOption = NO_OPTIONS): Promise<number | null | undefined> {
     checkCallOptions(options, "ttl");

@@ -33,14 +33,17 @@ export function isOutage(error: unknown): boolean {
 const MOST_OUTDATED = 10_000;
 
 /**
- * `onStoreError: "miss"`: a store that cannot be reached is a store that has nothing, and each failure is counted and told.
+ * `onStoreError: "miss"`: a store that cannot be reached is a store that has nothing, and each failure is
+ * counted and told.
  *
  * - Reads find nothing. Writes store nothing; counters and locks throw, since there is no sensible answer.
- * - What deletes throws all the same: to go on as if it had happened would leave a value that is known to be wrong.
- * - The keys of deletes and overwrites that failed are remembered. Until the store has deleted them they are misses for
- *   this process, and with the first call that gets through again they are deleted.
- * - After a store could not be reached it is not asked for the time of one deadline, so that a page which reads many
- *   entries waits for one of them. A command that the client did not take for its full queue says nothing of the store.
+ * - What deletes throws all the same: to go on as if it had happened would leave a value that is known to be
+ *   wrong.
+ * - The keys of deletes and overwrites that failed are remembered. Until the store has deleted them they are
+ *   misses for this process, and with the first call that gets through again they are deleted.
+ * - After a store could not be reached it is not asked for the time of one deadline, so that a page which
+ *   reads many entries waits for one of them. A command that the client did not take for its full queue says
+ *   nothing of the store.
  */
 export class ForgivingStore implements CacheStore {
   readonly #store: CacheStore;

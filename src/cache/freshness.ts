@@ -35,8 +35,8 @@ export function freshnessOf(
   return now < freshUntil + staleIfError ? "spare" : "over";
 }
 
-// XFetch (Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention, VLDB 2015): the closer the
-// end and the longer the load, the likelier. `1 - random()` is never 0.
+// XFetch (Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention, VLDB 2015): the
+// closer the end and the longer the load, the likelier. `1 - random()` is never 0.
 function headStart(took: Milliseconds, early: number, random: () => number): Milliseconds {
   return -took * early * Math.log(1 - random());
 }

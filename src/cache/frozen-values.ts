@@ -4,9 +4,11 @@ import { LRUCache } from "lru-cache";
 const MOST_CHARACTERS = 16 * 1024 * 1024;
 
 /**
- * Values by the text that they were read from: equal texts give the same value, frozen in depth, without parsing it again.
+ * Values by the text that they were read from: equal texts give the same value, frozen in depth, without
+ * parsing it again.
  *
- * A lookup costs little: V8 keeps the hash of a string with it, and a memory store gives the same string each time.
+ * A lookup costs little: V8 keeps the hash of a string with it, and a memory store gives the same string each
+ * time.
  */
 export class FrozenValues {
   readonly #values = new LRUCache<string, object>({

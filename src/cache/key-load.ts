@@ -67,8 +67,8 @@ export interface Finished {
   /** What the callers get, serialized. */
   readonly text: string | undefined;
   /**
-   * Whether the entry was deleted, or invalidated by a tag, after the load had begun: who came later must not get it.
-   * `"if-invalidated"`: it was stored, so its tags decide.
+   * Whether the entry was deleted, or invalidated by a tag, after the load had begun: who came later must not
+   * get it. `"if-invalidated"`: it was stored, so its tags decide.
    */
   readonly isOutdated: boolean | "if-invalidated";
 }
@@ -194,7 +194,10 @@ export class KeyLoad {
     };
   }
 
-  /** @returns What somebody else has stored meanwhile; `undefined` when that is of no use; `"none"` when nobody has. */
+  /**
+   * @returns What somebody else has stored meanwhile; `undefined` when that is of no use; `"none"` when
+   * nobody has.
+   */
   async #fill(entry: NewValue): Promise<string | undefined> {
     this.stop();
     const { store, leaseTtl, monitor, newDeadline } = this.#services;

@@ -1,6 +1,6 @@
 /**
- * A pattern of keys in Redis's glob style: `*` is any text, `?` any character, `[abc]`, `[a-z]` and `[^a]` a character
- * of those, `\` takes the next one as it is.
+ * A pattern of keys in Redis's glob style: `*` is any text, `?` any character, `[abc]`, `[a-z]` and `[^a]` a
+ * character of those, `\` takes the next one as it is.
  */
 export interface KeyPattern {
   /** What all keys that match begin with. */

@@ -56,7 +56,11 @@ export class CacheKeys {
     beforeFirst();
   }
 
-  /** What all keys of one version begin with. @throws {CacheUsageError} With a key function, which leaves that open. */
+  /**
+   * What all keys of one version begin with.
+   *
+   * @throws {CacheUsageError} With a key function, which leaves that open.
+   */
   prefixOf(version: number = this.#settings.version): string {
     checkVersion(version);
     const { keyFunction, keyPrefix } = this.#settings;
@@ -64,7 +68,11 @@ export class CacheKeys {
     throw new CacheUsageError("With a key function of your own, keys cannot be listed. Delete entries by their keys.");
   }
 
-  /** The keys of several entries, each once. @throws {CacheUsageError} As {@link of}, and for a text instead of a list. */
+  /**
+   * The keys of several entries, each once.
+   *
+   * @throws {CacheUsageError} As {@link of}, and for a text instead of a list.
+   */
   ofMany(given: Iterable<string>, version: number | undefined): EntryKey[] {
     return Array.from(this.unique(given), (key) => this.of(key, version));
   }

@@ -8,12 +8,15 @@ interface Held {
 }
 
 /**
- * How many leases of one call last as long as the setting says. With more, each lasts for as many times that, since taking or
- * renewing all of them takes longer: measured on a busy machine, 10 000 to 40 000 a second.
+ * How many leases of one call last as long as the setting says. With more, each lasts for as many times that,
+ * since taking or renewing all of them takes longer: measured on a busy machine, 10 000 to 40 000 a second.
  */
 const LEASES_A_TERM = 2000;
 
-/** Renews the leases of loads that have begun together, for as long as each of them takes: a quarter of its time after the last. */
+/**
+ * Renews the leases of loads that have begun together, for as long as each of them takes: a quarter of its
+ * time after the last.
+ */
 export class LeaseKeeper {
   /** How long each lease lasts from when it is taken or renewed; `null` where there are none. */
   readonly leaseTtl: Milliseconds | null;

@@ -24,36 +24,51 @@ export interface LoadContext<Value = unknown> {
 /**
  * Makes a value.
  *
- * The value that it replaces has a type of its own: what a function returns is inferred only where its arguments do not depend
- * on that.
+ * The value that it replaces has a type of its own: what a function returns is inferred only where its
+ * arguments do not depend on that.
  */
 export type Loader<Value, Stale = Value> = (context: LoadContext<Stale>) => Value | Promise<Value>;
 
 /** What is beside a timeout in the settings of a cache, and in a call of `getOrSet` instead of them. */
 export interface LoadDefaults {
   /**
-   * For how long after its timeout an entry is still given at once, while one process loads it anew in the background.
+   * For how long after its timeout an entry is still given at once, while one process loads it anew in the
+   * background.
    *
    * @defaultValue `0`
    */
   readonly stale?: Duration | undefined;
   /**
-   * For how long after its timeout an entry is given when its loader fails or takes too long, or another process is loading
-   * it. After a failure the source is not asked again for the time of a lease. @defaultValue `0`
+   * For how long after its timeout an entry is given when its loader fails or takes too long, or another
+   * process is loading it. After a failure the source is not asked again for the time of a lease.
+   * @defaultValue `0`
    */
   readonly staleIfError?: Duration | undefined;
   /**
-   * Loads an entry anew in the background shortly before its time is over: the longer its load took, the sooner (XFetch).
-   * `true` is 1, the number that is best for most; with 2 it is twice as early. @defaultValue `false`
+   * Loads an entry anew in the background shortly before its time is over: the longer its load took, the
+   * sooner (XFetch). `true` is 1, the number that is best for most; with 2 it is twice as early.
+   * @defaultValue `false`
    */
   readonly early?: number | boolean | undefined;
   /** How long a `null` from the loader lives: "there is no such thing". @defaultValue as any other value */
   readonly negativeTimeout?: Timeout | undefined;
-  /** After how long a caller gets the old entry, if one may still be given; the load goes on. @defaultValue none */
+  /**
+   * After how long a caller gets the old entry, if one may still be given; the load goes on.
+   *
+   * @defaultValue none
+   */
   readonly softTimeout?: Duration | undefined;
-  /** After how long a load has failed: its signal aborts, its callers get `CacheLoadTimeoutError`. @defaultValue none */
+  /**
+   * After how long a load has failed: its signal aborts, its callers get `CacheLoadTimeoutError`.
+   *
+   * @defaultValue none
+   */
   readonly hardTimeout?: Duration | undefined;
-  /** Which part of its timeout an entry may live shorter, at random, so that not all end at once: from 0 to 1. @defaultValue `0` */
+  /**
+   * Which part of its timeout an entry may live shorter, at random, so that not all end at once: from 0 to 1.
+   *
+   * @defaultValue `0`
+   */
   readonly jitter?: number | undefined;
 }
 
@@ -80,7 +95,11 @@ export interface LoadPlan {
 
 const NO_TAGS: readonly string[] = [];
 
-/** What the options of a call, and the settings beneath them, come to. @throws {CacheUsageError} Naming the option. */
+/**
+ * What the options of a call, and the settings beneath them, come to.
+ *
+ * @throws {CacheUsageError} Naming the option.
+ */
 export function toLoadPlan(
   options: LoadOptions,
   version: number | undefined,

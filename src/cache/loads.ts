@@ -55,7 +55,11 @@ export class Loads {
     return given.value;
   }
 
-  /** {@link getOrLoad} of several keys: one read, one load of what is missing. @returns In the order of the keys. */
+  /**
+   * {@link getOrLoad} of several keys: one read, one load of what is missing.
+   *
+   * @returns In the order of the keys.
+   */
   async getOrLoadMany(keys: readonly EntryKey[], plan: LoadPlan, load: ManyLoader): Promise<unknown[]> {
     const { reader, newDeadline } = this.#services;
     const found = await reader.readMany(keys, plan, newDeadline());
@@ -124,7 +128,8 @@ export class Loads {
   /**
    * The value that is loaded, serialized, whoever loads it.
    *
-   * @param inTurn Bounds how many keys of one call ask the store again and again while another process loads them.
+   * @param inTurn Bounds how many keys of one call ask the store again and again while another process loads
+   *   them.
    */
   async #land(wanted: Wanted, plan: LoadPlan, load: Loader<unknown>, inTurn: InTurn): Promise<string | undefined> {
     const landed = await this.#landOnce(wanted, plan, load);
@@ -144,8 +149,8 @@ export class Loads {
   ): Promise<{ readonly text: string | undefined } | undefined> {
     const { isOwn, landing } = this.#join(wanted, plan, load, "wait");
     const landed = await landing.catch(throwCause);
-    // A load that began in the background does not wait for another process, but who has joined it has to. And who has
-    // joined one that was overruled by a delete may have come after that.
+    // A load that began in the background does not wait for another process, but who has joined it has to.
+    // And who has joined one that was overruled by a delete may have come after that.
     return landed.status === "loaded" && (isOwn || !landed.isOutdated) ? landed : undefined;
   }
 
@@ -268,7 +273,10 @@ export class Loads {
     if (failed !== undefined) throw failed.reason;
   }
 
-  /** Whether a tag was invalidated after the load began: then the entry is dead, and so is what others wait for. */
+  /**
+   * Whether a tag was invalidated after the load began: then the entry is dead, and so is what others wait
+   * for.
+   */
   async #isInvalidated(tokens: NonNullable<Loaded["tags"]>, plan: LoadPlan): Promise<boolean> {
     const { tags, newDeadline, isStoreAway } = this.#services;
     const now = await tags.read(Object.keys(tokens), plan.version, newDeadline());
@@ -289,8 +297,8 @@ export class Loads {
   }
 
   /**
-   * After a failure others may load at once; but where an old entry can be given meanwhile, the lease stays until its time
-   * is over, so that a source that is down is not asked by every request.
+   * After a failure others may load at once; but where an old entry can be given meanwhile, the lease stays
+   * until its time is over, so that a source that is down is not asked by every request.
    */
   async #giveUp(own: readonly KeyLoad[], begun: readonly KeyLoadSubject[], error: unknown): Promise<void> {
     for (const each of own) each.stop();

@@ -10,7 +10,11 @@ export interface LockWaitOptions {
   readonly blocking?: boolean | undefined;
   /** Most time to wait; 0 tries once. `null`: as long as it takes. @defaultValue `null` */
   readonly blockingTimeout?: Duration | null | undefined;
-  /** Time between two tries, on average: each wait is between half of it and one and a half. At least 1 ms. @defaultValue `0.1` */
+  /**
+   * Time between two tries, on average: each wait is between half of it and one and a half. At least 1 ms.
+   *
+   * @defaultValue `0.1`
+   */
   readonly sleep?: Duration | undefined;
   /** Ends the waiting: `acquire` then throws its reason. @defaultValue none */
   readonly signal?: AbortSignal | undefined;
@@ -19,8 +23,9 @@ export interface LockWaitOptions {
 /** Options of `cache.lock`. */
 export interface LockOptions extends LockWaitOptions, VersionOption {
   /**
-   * The life of the lock: so long after it was acquired or extended it is free again, whatever has become of its holder. At
-   * least 1 ms. It has no default, as only the caller knows how long the work under the lock takes.
+   * The life of the lock: so long after it was acquired or extended it is free again, whatever has become of
+   * its holder. At least 1 ms. It has no default, as only the caller knows how long the work under the lock
+   * takes.
    */
   readonly timeout: Duration;
 }

@@ -30,12 +30,12 @@ export interface LockContext {
 /**
  * A lock that one caller of all processes holds. Made by `cache.lock`; one object is one holder.
  *
- * It speaks the protocol of redis-py's `Lock`: the entry under the key holds a random token while somebody has the lock,
- * ends with its timeout, and is deleted or extended only where it still has the holder's token. So it is shared with
- * django-redis's `cache.lock()` of the same key.
+ * It speaks the protocol of redis-py's `Lock`: the entry under the key holds a random token while somebody
+ * has the lock, ends with its timeout, and is deleted or extended only where it still has the holder's token.
+ * So it is shared with django-redis's `cache.lock()` of the same key.
  *
- * It saves work that is done twice; it does not make doing it twice impossible. A holder that was stopped for longer than
- * the timeout, or a failover of Redis, leaves two who both believe that they hold it.
+ * It saves work that is done twice; it does not make doing it twice impossible. A holder that was stopped for
+ * longer than the timeout, or a failover of Redis, leaves two who both believe that they hold it.
  */
 export class CacheLock {
   /** The key as the caller gave it. */
@@ -60,8 +60,8 @@ export class CacheLock {
   }
 
   /**
-   * Whether this object holds the lock, as far as it can tell without asking: it has acquired it, has not given it back,
-   * and the time is not over.
+   * Whether this object holds the lock, as far as it can tell without asking: it has acquired it, has not
+   * given it back, and the time is not over.
    */
   get isHeld(): boolean {
     return this.#hold !== undefined && !this.#hold.isOver;
@@ -73,8 +73,8 @@ export class CacheLock {
    * @param options In place of those of the lock.
    * @returns Whether it could be had within `blockingTimeout`.
    * @throws {CacheUsageError} When this object holds the lock already, or is acquiring it.
-   * @throws {StoreConnectionError} When its `outcome` is `"unknown"` the lock may have been stored. It is taken back as far
-   *   as the store can be reached, and ends by its timeout in any case.
+   * @throws {StoreConnectionError} When its `outcome` is `"unknown"` the lock may have been stored. It is
+   *   taken back as far as the store can be reached, and ends by its timeout in any case.
    */
   async acquire(options: LockWaitOptions = NO_OPTIONS): Promise<boolean> {
     checkCallOptions(options, "lock().acquire");
@@ -124,14 +124,15 @@ export class CacheLock {
   }
 
   /**
-   * Runs a function under the lock: acquires it, and gives it back when the function has ended, with a result or an error.
+   * Runs a function under the lock: acquires it, and gives it back when the function has ended, with a result
+   * or an error.
    *
-   * @param work Is given a signal that aborts when the lock's time is over, or `extend` or `isOwned` finds that it is lost.
-   *   It should stop then: others may begin.
+   * @param work Is given a signal that aborts when the lock's time is over, or `extend` or `isOwned` finds
+   *   that it is lost. It should stop then: others may begin.
    * @param options In place of those of the lock.
    * @returns What the function returns.
-   * @throws {CacheLockError} `"busy"`, when the lock could not be had, and the function was not run; `"lost"`, when it was
-   *   not held to the end. An error of the function comes first.
+   * @throws {CacheLockError} `"busy"`, when the lock could not be had, and the function was not run;
+   *   `"lost"`, when it was not held to the end. An error of the function comes first.
    */
   async run<Result>(
     work: (signal: AbortSignal) => Result | Promise<Result>,
@@ -157,7 +158,8 @@ export class CacheLock {
     try {
       return await work(hold.signal);
     } catch (error) {
-      // The function's error says more than that its lock was lost, or cannot be given back: then its timeout ends it.
+      // The function's error says more than that its lock was lost, or cannot be given back: then its timeout
+      // ends it.
       if (this.#hold === hold) await this.release().catch(() => {});
       throw error;
     }
@@ -207,7 +209,10 @@ export class CacheLock {
     }
   }
 
-  /** A lock that nobody knows of goes now, if the store can be reached, and else with its timeout. The caller has the error. */
+  /**
+   * A lock that nobody knows of goes now, if the store can be reached, and else with its timeout. The caller
+   * has the error.
+   */
   #takeBack({ token }: LockHold): void {
     const { store, newDeadline } = this.#context;
     store.compareAndSet(this.#wholeKey, token, undefined, newDeadline()).catch(() => {});

@@ -19,7 +19,11 @@ export function requireCapability(
   throw new ImproperlyConfigured(`${path}.store`, message);
 }
 
-/** Checks that it is known which keys are the cache's own, and that they can be found. @throws {ImproperlyConfigured} */
+/**
+ * Checks that it is known which keys are the cache's own, and that they can be found.
+ *
+ * @throws {ImproperlyConfigured}
+ */
 export function checkClearable({ keyPrefix, keyFunction }: CacheKeySettings, store: CacheStore, path: string): void {
   if (keyFunction !== undefined) {
     const message = "with a key function of your own, clear() cannot know which keys are this cache's.";

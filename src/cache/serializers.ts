@@ -16,8 +16,8 @@ export interface CacheSerializer {
   /**
    * Builds the value anew. `undefined` is no value: it means a miss everywhere else.
    *
-   * @throws When it cannot read the text: the entry is taken for corrupt. Only the message of a `SyntaxError` is shown, so
-   *   that should have nothing of the text in it.
+   * @throws When it cannot read the text: the entry is taken for corrupt. Only the message of a `SyntaxError`
+   *   is shown, so that should have nothing of the text in it.
    */
   load(stored: string): unknown;
 }
@@ -29,8 +29,8 @@ export interface NamingSerializer extends CacheSerializer {
 }
 
 /**
- * Strict JSON, the default. Python's `json` reads and writes the same: `NaN`, infinities and integers beyond 2^53 (as
- * bigint) are read; what JSON cannot hold exactly is refused with `NotJsonError`.
+ * Strict JSON, the default. Python's `json` reads and writes the same: `NaN`, infinities and integers beyond
+ * 2^53 (as bigint) are read; what JSON cannot hold exactly is refused with `NotJsonError`.
  */
 export const JsonSerializer: NamingSerializer = {
   dump: (value, path = "value") => writeJson(value, path),
@@ -38,9 +38,9 @@ export const JsonSerializer: NamingSerializer = {
 };
 
 /**
- * JSON in which `Date`, `Map`, `Set`, bigint, bytes, undefined inside of a value, `NaN`, -0 and the objects of Temporal
- * come back as they were. Other readers see them as objects with one key, such as `{"$date":"2026-04-17T12:30:45.120Z"}`;
- * what is plain JSON is written as such.
+ * JSON in which `Date`, `Map`, `Set`, bigint, bytes, undefined inside of a value, `NaN`, -0 and the objects
+ * of Temporal come back as they were. Other readers see them as objects with one key, such as
+ * `{"$date":"2026-04-17T12:30:45.120Z"}`; what is plain JSON is written as such.
  */
 export const TaggedJsonSerializer: NamingSerializer = {
   dump: (value, path = "value") => writeTagged(value, path),

@@ -5,7 +5,8 @@ import type { CacheStore, StoredValue } from "../stores/cache-store.ts";
 /**
  * The version of a cache, kept in the store for all processes, so that to raise it is to empty the cache.
  *
- * It begins with the time and goes up by one, so it is never one that was before, even when the store has lost it.
+ * It begins with the time and goes up by one, so it is never one that was before, even when the store has
+ * lost it.
  */
 export class SharedVersion {
   readonly #store: CacheStore;
@@ -28,8 +29,8 @@ export class SharedVersion {
   }
 
   /**
-   * Runs a read with the version as it is now. The read begins at once with the version as it was known last, so both take
-   * one round trip; if it has changed meanwhile, the read is done again.
+   * Runs a read with the version as it is now. The read begins at once with the version as it was known last,
+   * so both take one round trip; if it has changed meanwhile, the read is done again.
    */
   async with<Result>(read: (version: number) => Promise<Result>, deadline: Deadline): Promise<Result> {
     const guess = this.#latest;
@@ -53,7 +54,8 @@ export class SharedVersion {
     const version = toVersion(stored);
     if (version !== undefined) return version;
     if (stored !== undefined) await this.#store.setMany([entry], "always", deadline);
-    // Nothing stored and nothing there: the store is away, and its failures count as misses. What was is still so.
+    // Nothing stored and nothing there: the store is away, and its failures count as misses. What was is
+    // still so.
     return stored === undefined && this.#latest !== undefined ? this.#latest : Number(entry.value);
   }
 }

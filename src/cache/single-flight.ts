@@ -11,7 +11,8 @@ export interface RunningFlight<Result> {
 }
 
 /**
- * Knows the one task that runs for a key in this process, so that who comes meanwhile gets its result, or its error, too.
+ * Knows the one task that runs for a key in this process, so that who comes meanwhile gets its result, or its
+ * error, too.
  *
  * A key that is written to while its task runs lets later callers begin anew.
  */

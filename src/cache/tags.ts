@@ -14,9 +14,10 @@ const SLACK: Milliseconds = 3_600_000;
 export type TagTokens = ReadonlyMap<string, string | undefined>;
 
 /**
- * Tags: each has a random token in the store. An entry keeps the tokens that its tags had when its load began, and is of
- * use for as long as all of them are there unchanged. So to delete the token of a tag is to delete all that has the tag,
- * with one command and however much that is; and a token that the store had to drop makes entries misses, never wrong.
+ * Tags: each has a random token in the store. An entry keeps the tokens that its tags had when its load
+ * began, and is of use for as long as all of them are there unchanged. So to delete the token of a tag is to
+ * delete all that has the tag, with one command and however much that is; and a token that the store had to
+ * drop makes entries misses, never wrong.
  */
 export class Tags {
   readonly #store: CacheStore;
@@ -46,7 +47,11 @@ export class Tags {
     return new Map(tags.map((tag, index) => [tag, tokenOf(stored[index])]));
   }
 
-  /** Reads tokens, and makes those that are missing. @param ttl How long the entries live that shall have them. */
+  /**
+   * Reads tokens, and makes those that are missing.
+   *
+   * @param ttl How long the entries live that shall have them.
+   */
   async ensure(
     tags: readonly string[],
     version: number | undefined,
@@ -70,7 +75,11 @@ export class Tags {
   }
 }
 
-/** Whether an entry's tags are as they were. @returns The tags whose tokens are not known yet, if that decides. */
+/**
+ * Whether an entry's tags are as they were.
+ *
+ * @returns The tags whose tokens are not known yet, if that decides.
+ */
 export function judgeTags(header: EntryHeader | undefined, known: TagTokens): "valid" | "invalid" | readonly string[] {
   if (header?.tags === undefined) return "valid";
   const unknown: string[] = [];

@@ -4,8 +4,8 @@ import { CacheUsageError } from "../core/errors.ts";
 import { describeValue } from "../core/settings.ts";
 
 /**
- * How long an entry lives: seconds, or text with a unit such as `"10m"`. `null`: it does not expire. 0 and less: it has
- * expired at once, so nothing is stored.
+ * How long an entry lives: seconds, or text with a unit such as `"10m"`. `null`: it does not expire. 0 and
+ * less: it has expired at once, so nothing is stored.
  */
 export type Timeout = Duration | null;
 

@@ -5,8 +5,8 @@ import { nearestName } from "../core/settings.ts";
 const ASKED_OF_ANY = new Set(["then", "toJSON", "asymmetricMatch", "nodeType", "length"]);
 
 /**
- * Makes an object of caches refuse a name that the settings do not have, as Django's `caches` does: what is `undefined` would
- * fail at its first use, without saying what is missing.
+ * Makes an object of caches refuse a name that the settings do not have, as Django's `caches` does: what is
+ * `undefined` would fail at its first use, without saying what is missing.
  */
 export function refuseUnknownCaches<Caches extends object>(caches: Caches): Caches {
   const known = Object.keys(caches);

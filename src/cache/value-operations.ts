@@ -80,7 +80,8 @@ export abstract class ValueOperations {
    * Stores several values. All of them are checked before the first is written; then each is written for itself.
    *
    * @param values By their keys.
-   * @returns The keys that were not stored, as in Django: none, but with `nx` and `xx`, and where `onStoreError` is `"miss"`.
+   * @returns The keys that were not stored, as in Django: none, but with `nx` and `xx`, and where
+   *   `onStoreError` is `"miss"`.
    */
   async setMany(
     values: Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>,

@@ -4,8 +4,8 @@ import { isPlainObject, rawValue, readJson } from "../json/index.ts";
 import type { EntryKey } from "./keys.ts";
 
 /**
- * Reads what a cache has stored: JSON, Python's `NaN`, infinities and large integers included. Each call builds the value
- * anew.
+ * Reads what a cache has stored: JSON, Python's `NaN`, infinities and large integers included. Each call
+ * builds the value anew.
  *
  * @throws {CacheCorruptError} When it is not JSON.
  */
@@ -23,12 +23,17 @@ function parse(text: string): unknown {
   try {
     return readJson(raw);
   } catch {
-    // JSON.parse quotes the text in its message. The lossless reader finds the same fault and shows its place only.
+    // JSON.parse quotes the text in its message. The lossless reader finds the same fault and shows its place
+    // only.
     return readJson({ text, isPlain: false });
   }
 }
 
-/** The values that are to be stored, by their keys. @throws {CacheUsageError} When they are neither an object nor a Map. */
+/**
+ * The values that are to be stored, by their keys.
+ *
+ * @throws {CacheUsageError} When they are neither an object nor a Map.
+ */
 export function entriesOf(values: unknown): (readonly [string, unknown])[] {
   if (values instanceof Map) return [...(values as Map<string, unknown>)];
   if (isPlainObject(values)) return Object.entries(values);

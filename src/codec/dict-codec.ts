@@ -2,8 +2,9 @@ import type { Etag } from "../core/etag.ts";
 import type { DecodeResult, RecordCodec } from "./record-codec.ts";
 
 /**
- * Records that are the session's dictionary itself, as Django's engine `cache` keeps it with a JSON serializer: unsigned, and
- * whoever writes one keeps a nonce as it was. So the whole record is the etag: what is not equal to it is another version.
+ * Records that are the session's dictionary itself, as Django's engine `cache` keeps it with a JSON
+ * serializer: unsigned, and whoever writes one keeps a nonce as it was. So the whole record is the etag: what
+ * is not equal to it is another version.
  */
 export class DictCodec implements RecordCodec {
   readonly format = "dict";

@@ -5,12 +5,15 @@ import { type Secrets, SIGNATURE_LENGTH } from "./signer.ts";
 import { JsonSigner } from "./signing.ts";
 
 /**
- * The salt of the session engines db, cached_db, file, cache and codex-django's: `django.contrib.sessions.` and the
- * name of the class, which is `SessionStore` in all of them.
+ * The salt of the session engines db, cached_db, file, cache and codex-django's: `django.contrib.sessions.`
+ * and the name of the class, which is `SessionStore` in all of them.
  */
 export const SESSION_SALT = "django.contrib.sessions.SessionStore";
 
-/** The salt of the session engine signed_cookies: `django.contrib.sessions.backends.signed_cookies`, its module. */
+/**
+ * The salt of the session engine signed_cookies: `django.contrib.sessions.backends.signed_cookies`, its
+ * module.
+ */
 export const SIGNED_COOKIES_SALT = "django.contrib.sessions.backends.signed_cookies";
 
 /** Options of {@link DjangoCodec}. */

@@ -12,8 +12,8 @@ const IV_LENGTH = 16;
 const FORM = /^sojourn1\.[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]+$/;
 
 /**
- * Puts another format's records under AES-256-GCM (NIST SP 800-38D), with a key that HKDF-SHA-256 (RFC 5869) makes of
- * the secret and of the key under which the record is stored.
+ * Puts another format's records under AES-256-GCM (NIST SP 800-38D), with a key that HKDF-SHA-256 (RFC 5869)
+ * makes of the secret and of the key under which the record is stored.
  *
  * So a record that is put under another key does not decrypt, and no key encrypts so many records that random
  * initialisation vectors could meet (section 8.3 allows 2^32). The vector, new in every commit, is the etag.

@@ -14,7 +14,10 @@ export interface DecodedRecord {
   readonly isOutdated: boolean;
 }
 
-/** Answer of {@link RecordCodec.decode}. Records come from outside, so a bad one is an answer, not an exception. */
+/**
+ * Answer of {@link RecordCodec.decode}. Records come from outside, so a bad one is an answer, not an
+ * exception.
+ */
 export type DecodeResult =
   | { readonly ok: true; readonly value: DecodedRecord }
   | { readonly ok: false; readonly reason: UndecodableReason };

@@ -14,8 +14,8 @@ export interface JsonSignerOptions {
 }
 
 /**
- * `django.core.signing.dumps` and `loads`, on JSON text instead of on values: base64url, compressed with zlib where
- * that saves more than a byte (a leading `.` says so), then signed with a timestamp.
+ * `django.core.signing.dumps` and `loads`, on JSON text instead of on values: base64url, compressed with zlib
+ * where that saves more than a byte (a leading `.` says so), then signed with a timestamp.
  */
 export class JsonSigner {
   readonly #signer: TimestampSigner;
@@ -63,7 +63,10 @@ export class JsonSigner {
   }
 }
 
-/** Escapes what Python's `ensure_ascii` escapes: DEL and everything beyond ASCII, as lower-case `\uXXXX` units. */
+/**
+ * Escapes what Python's `ensure_ascii` escapes: DEL and everything beyond ASCII, as lower-case `\uXXXX`
+ * units.
+ */
 export function escapeNonAscii(json: string): string {
   return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

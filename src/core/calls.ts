@@ -21,8 +21,8 @@ export function knownOptions(call: string, names: readonly string[], example: st
 }
 
 /**
- * Checks the options of a call, which TypeScript checks for those who use it: an object, of known names. Values are
- * checked where they are used. It costs one look-up for each option.
+ * Checks the options of a call, which TypeScript checks for those who use it: an object, of known names.
+ * Values are checked where they are used. It costs one look-up for each option.
  */
 export function checkOptions(options: unknown, known: KnownOptions): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) throw notOptions(options, known);

@@ -56,8 +56,8 @@ export interface DurationBounds {
 }
 
 /**
- * The longest span of a setting that dates are made of. Python's end with the year 9999, and JavaScript's with the year
- * 275 760.
+ * The longest span of a setting that dates are made of. Python's end with the year 9999, and JavaScript's
+ * with the year 275 760.
  */
 export const LONGEST_SPAN = "1000y";
 

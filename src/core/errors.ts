@@ -102,8 +102,8 @@ export class RedisConnectionError extends StoreConnectionError {}
 nameError(RedisConnectionError, "RedisConnectionError");
 
 /**
- * A command was not taken, since this process has as many under way on the connection as its client keeps: 5000, where
- * Sojourn has made the client. `outcome` is `"not-sent"`. It says nothing of the server.
+ * A command was not taken, since this process has as many under way on the connection as its client keeps:
+ * 5000, where Sojourn has made the client. `outcome` is `"not-sent"`. It says nothing of the server.
  */
 export class RedisQueueFullError extends RedisConnectionError {}
 nameError(RedisQueueFullError, "RedisQueueFullError");
@@ -168,7 +168,10 @@ export class SessionTooLargeError extends SojournError {
 }
 nameError(SessionTooLargeError, "SessionTooLargeError");
 
-/** The data of a session does not fit `sessions.schema`, and `sessions.onInvalid` is `"throw"`. It is as it was. */
+/**
+ * The data of a session does not fit `sessions.schema`, and `sessions.onInvalid` is `"throw"`. It is as it
+ * was.
+ */
 export class SessionSchemaError extends SojournError {
   readonly code = "ERR_SESSION_SCHEMA";
   /** Where the data does not fit, such as `data.cart.count`; no values. */
@@ -185,7 +188,8 @@ export class SessionSchemaError extends SojournError {
 nameError(SessionSchemaError, "SessionSchemaError");
 
 /**
- * A request that changes something came from a page of another site, and the adapter was told to refuse such requests.
+ * A request that changes something came from a page of another site, and the adapter was told to refuse such
+ * requests.
  *
  * `statusCode` is 403.
  */
@@ -203,8 +207,8 @@ export class CrossSiteError extends SojournError {
 nameError(CrossSiteError, "CrossSiteError");
 
 /**
- * The session of a request was asked for that came over plain http, and `sessions.cookie.onInsecure` is `"refuse"`. Its
- * cookie was not taken, and none was set.
+ * The session of a request was asked for that came over plain http, and `sessions.cookie.onInsecure` is
+ * `"refuse"`. Its cookie was not taken, and none was set.
  *
  * `statusCode` is 403.
  */

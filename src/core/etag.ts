@@ -1,8 +1,8 @@
 /**
  * What identifies one version of a record: a piece of the record itself, so a store keeps nothing beside it.
  *
- * The signature that ends a signed record changes with every commit, so its 43 bytes are enough to compare and all
- * that is sent.
+ * The signature that ends a signed record changes with every commit, so its 43 bytes are enough to compare
+ * and all that is sent.
  */
 export interface Etag {
   /** Where the piece starts, in bytes, as for `String.prototype.slice`: a negative number counts from the end. */

@@ -32,8 +32,9 @@ export function newNonce(): string {
 }
 
 /**
- * The key under which a session is stored when the store is not to know the browser's: SHA-256 of it, in the same form.
- * A key has 165 bits, so nobody finds it by trying, and the hash needs no secret that could change.
+ * The key under which a session is stored when the store is not to know the browser's: SHA-256 of it, in the
+ * same form. A key has 165 bits, so nobody finds it by trying, and the hash needs no secret that could
+ * change.
  */
 export function hashSessionKey(key: SessionKey): SessionKey {
   const digest = BigInt(`0x${createHash("sha256").update(key).digest("hex")}`);

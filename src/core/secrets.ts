@@ -24,7 +24,8 @@ export function secretSchema(): SettingsSchema<string, string> {
 /**
  * Checks the secret that signs.
  *
- * @param isSites Whether it is a Django site's own, which cannot be changed for Node's sake: a short one is a warning then.
+ * @param isSites Whether it is a Django site's own, which cannot be changed for Node's sake: a short one is a
+ *   warning then.
  * @throws {ImproperlyConfigured} For one that is missing or short.
  */
 export function checkSecret(secret: string | null | undefined, setting: string, isSites: boolean): string {

@@ -45,8 +45,8 @@ export class TimeZone {
   }
 
   /**
-   * The instant of a local time. In the hour that is passed twice in autumn it is the later one; a time that is left out in
-   * spring is read by the clock before the change.
+   * The instant of a local time. In the hour that is passed twice in autumn it is the later one; a time that
+   * is left out in spring is read by the clock before the change.
    */
   toInstant(local: LocalMilliseconds): EpochMilliseconds {
     const [before, after] = [this.#offsetAt(local - DAY), this.#offsetAt(local + DAY)];

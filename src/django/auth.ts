@@ -9,8 +9,8 @@ import type { Session } from "../session/session.ts";
 import { constantTimeCompare } from "./constant-time-compare.ts";
 import { CSRF_KEY, hasCsrfSecret, rotateCsrfToken } from "./csrf.ts";
 
-// Names and default of django.contrib.auth (`SESSION_KEY`, `BACKEND_SESSION_KEY`, `HASH_SESSION_KEY`) and of the setting
-// `AUTHENTICATION_BACKENDS`.
+// Names and default of django.contrib.auth (`SESSION_KEY`, `BACKEND_SESSION_KEY`, `HASH_SESSION_KEY`) and of
+// the setting `AUTHENTICATION_BACKENDS`.
 const USER_ID_KEY = "_auth_user_id";
 const BACKEND_KEY = "_auth_user_backend";
 const HASH_KEY = "_auth_user_hash";
@@ -52,8 +52,8 @@ export interface DjangoAuthSettings<User extends DjangoUser> {
 /** Options of {@link DjangoAuth.getUser}. */
 export interface GetUserOptions {
   /**
-   * Whether a login under one of the fallback secrets gets a new key. `false` where no response can bring it to the browser:
-   * in sessions of `sessions.open()`.
+   * Whether a login under one of the fallback secrets gets a new key. `false` where no response can bring it
+   * to the browser: in sessions of `sessions.open()`.
    *
    * @defaultValue `true`
    */
@@ -97,9 +97,9 @@ export class DjangoAuth<User extends DjangoUser> {
   }
 
   /**
-   * Who is logged in, verified as Django's `get_user` does it: the backend is one of the settings', the user is there, and the
-   * password is the one of the login. A login under a fallback secret gets a new key and a hash under the current secret; a
-   * login with another hash, or without one, is ended by `session.flush()`.
+   * Who is logged in, verified as Django's `get_user` does it: the backend is one of the settings', the user
+   * is there, and the password is the one of the login. A login under a fallback secret gets a new key and a
+   * hash under the current secret; a login with another hash, or without one, is ended by `session.flush()`.
    *
    * @returns `undefined` for an anonymous visitor.
    * @throws What `findUser` throws, and what `session.cycleKey` and `session.flush` throw when the store fails.
@@ -121,11 +121,14 @@ export class DjangoAuth<User extends DjangoUser> {
   }
 
   /**
-   * Logs a user in, as Django's `login`: the session gets a new key, and its CSRF secret, where it has one, is another one.
-   * All data stays for an anonymous visitor, and for the same user with the same password; else nothing does.
+   * Logs a user in, as Django's `login`: the session gets a new key, and its CSRF secret, where it has one,
+   * is another one. All data stays for an anonymous visitor, and for the same user with the same password;
+   * else nothing does.
    *
-   * @throws {SessionUsageError} When the backend is none of the settings', or there are several and the user names none.
-   * @throws {ImproperlyConfigured} When the secret of the sessions is neither `secretKey` nor one of `secretKeyFallbacks`.
+   * @throws {SessionUsageError} When the backend is none of the settings', or there are several and the user
+   *   names none.
+   * @throws {ImproperlyConfigured} When the secret of the sessions is neither `secretKey` nor one of
+   *   `secretKeyFallbacks`.
    * @throws What `session.login` throws.
    */
   async login<Data extends object>(session: Session<Data>, user: AuthenticatedUser): Promise<void> {
@@ -147,8 +150,9 @@ export class DjangoAuth<User extends DjangoUser> {
   }
 
   /**
-   * Lets this session survive the change of its user's password, as Django's `update_session_auth_hash`: it gets a new key
-   * and the hash of the new password. The user's other sessions end when they are next looked at.
+   * Lets this session survive the change of its user's password, as Django's `update_session_auth_hash`: it
+   * gets a new key and the hash of the new password. The user's other sessions end when they are next looked
+   * at.
    *
    * @param user With the new stored hash. A session of anybody else gets a new key only.
    * @throws What `session.cycleKey` throws.
@@ -185,8 +189,8 @@ export class DjangoAuth<User extends DjangoUser> {
   }
 
   /**
-   * Where it cannot be done, the login is as good as before: of two requests at the same time the second one finds that the
-   * session has moved, and a response whose headers are out cannot take a new key along.
+   * Where it cannot be done, the login is as good as before: of two requests at the same time the second one
+   * finds that the session has moved, and a response whose headers are out cannot take a new key along.
    */
   async #rehash<Data extends object>(session: Session<Data>, user: DjangoUser): Promise<void> {
     try {
@@ -228,7 +232,10 @@ function readLogin<Data extends object>(session: Session<Data>): Login {
   return { userId: read(USER_ID_KEY), backend: read(BACKEND_KEY), hash: read(HASH_KEY) };
 }
 
-/** Where a cookie carries the session and none can be sent, nothing can be ended: the next request finds the same. */
+/**
+ * Where a cookie carries the session and none can be sent, nothing can be ended: the next request finds the
+ * same.
+ */
 async function endLogin<Data extends object>(session: Session<Data>): Promise<undefined> {
   try {
     await session.flush();

@@ -47,11 +47,11 @@ const optionsSchema = settingsObject({
 const DJANGO_PREFIX = "django.contrib.sessions.cached_db";
 
 /**
- * Shares the sessions of Django's engine `cached_db`: Node reads and writes the database, and takes away the copy that Django
- * may have in its cache, so that Django reads the database too.
+ * Shares the sessions of Django's engine `cached_db`: Node reads and writes the database, and takes away the
+ * copy that Django may have in its cache, so that Django reads the database too.
  *
- * The copies may be in any serializer, since Node never reads them. For Node alone, `cachedSessionStore()` has copies that
- * save the database the reading.
+ * The copies may be in any serializer, since Node never reads them. For Node alone, `cachedSessionStore()`
+ * has copies that save the database the reading.
  *
  * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option.
  */
@@ -66,8 +66,8 @@ export function djangoCachedDbSessionStore(options: DjangoCachedDbSessionStoreOp
 }
 
 /**
- * Each write goes to the database between two deletions of the copy. The first shows that the cache can be reached, before
- * anything is written; the second takes what Django has copied meanwhile.
+ * Each write goes to the database between two deletions of the copy. The first shows that the cache can be
+ * reached, before anything is written; the second takes what Django has copied meanwhile.
  */
 class DjangoCachedDbSessionStore implements SessionStore {
   readonly #database: SessionStore;
@@ -105,7 +105,10 @@ class DjangoCachedDbSessionStore implements SessionStore {
     return this.#between(key, deadline, () => this.#database.commit(key, record, etag, ttl, deadline));
   }
 
-  /** The copy may end sooner than the session: Django reads the database then. One that is no longer true is taken away. */
+  /**
+   * The copy may end sooner than the session: Django reads the database then. One that is no longer true is
+   * taken away.
+   */
   async touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
     const result = await this.#database.touch(key, etag, ttl, deadline);
     if (result.status !== "committed") await harmless(this.#copies.deleteMany([this.#namespace + key], deadline));

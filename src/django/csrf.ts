@@ -12,10 +12,12 @@ const CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 const SECRET_OR_TOKEN = /^(?:[a-zA-Z0-9]{32}){1,2}$/;
 
 /**
- * The token for the forms (`csrfmiddlewaretoken`) and headers (`X-CSRFToken`) of a page: Django's `get_token`. Each call
- * gives another text for the same secret, so that compression tells nothing of it (BREACH).
+ * The token for the forms (`csrfmiddlewaretoken`) and headers (`X-CSRFToken`) of a page: Django's
+ * `get_token`. Each call gives another text for the same secret, so that compression tells nothing of it
+ * (BREACH).
  *
- * A session without a secret is given one, which is saved with the session: an anonymous visitor's session begins with it.
+ * A session without a secret is given one, which is saved with the session: an anonymous visitor's session
+ * begins with it.
  *
  * @returns 64 letters and digits.
  */
@@ -25,8 +27,8 @@ export function csrfToken(session: HasData): string {
 
 /**
  * Whether a token that came with a request belongs to the session: Django's `CsrfViewMiddleware` with
- * `CSRF_USE_SESSIONS`, without its checks of the headers Origin and Referer. Masked tokens (64 characters) and bare ones
- * (32) are known. It changes nothing, and compares in constant time.
+ * `CSRF_USE_SESSIONS`, without its checks of the headers Origin and Referer. Masked tokens (64 characters)
+ * and bare ones (32) are known. It changes nothing, and compares in constant time.
  *
  * @param token What the form or the header has; anything that is no token is not valid.
  */
@@ -37,8 +39,8 @@ export function isCsrfTokenValid(session: HasData, token: unknown): boolean {
 }
 
 /**
- * Gives the session another secret, as Django does at each login (`rotate_token`): tokens of before are not valid any more.
- * `djangoAuth` does so by itself.
+ * Gives the session another secret, as Django does at each login (`rotate_token`): tokens of before are not
+ * valid any more. `djangoAuth` does so by itself.
  */
 export function rotateCsrfToken(session: HasData): void {
   rotateSecret(session);

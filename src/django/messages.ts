@@ -3,7 +3,10 @@ import { writeJson } from "../json/index.ts";
 import type { HasData } from "./has-data.ts";
 import { MESSAGES_KEY, readItems, splitItems, type StoredMessage, toItem, writeItems } from "./session-messages.ts";
 
-/** The levels of `django.contrib.messages.constants`. A level of the application's own is any other whole number. */
+/**
+ * The levels of `django.contrib.messages.constants`. A level of the application's own is any other whole
+ * number.
+ */
 export const MESSAGE_LEVELS = { DEBUG: 10, INFO: 20, SUCCESS: 25, WARNING: 30, ERROR: 40 } as const;
 
 // `DEFAULT_TAGS` of django.contrib.messages.constants.
@@ -47,8 +50,8 @@ export interface TakeMessagesOptions {
  * Leaves a message for the next page that shows them, of Node or of a Django site with
  * `MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"`: Django's `add_message`.
  *
- * An empty message, and one below `messageLevel`, is not kept. What is in the session and is no list of messages is replaced,
- * with a warning of the process (`SOJOURN_DJANGO_MESSAGES`).
+ * An empty message, and one below `messageLevel`, is not kept. What is in the session and is no list of
+ * messages is replaced, with a warning of the process (`SOJOURN_DJANGO_MESSAGES`).
  *
  * @param level A whole number, such as `MESSAGE_LEVELS.SUCCESS`.
  * @throws {SessionUsageError} When the level is no whole number.
@@ -71,8 +74,8 @@ export function addMessage(
 }
 
 /**
- * Takes the messages that were left, in their order. They are gone then. What is no message stays where it is, and so does
- * everything when it is no list at all.
+ * Takes the messages that were left, in their order. They are gone then. What is no message stays where it
+ * is, and so does everything when it is no list at all.
  */
 export function takeMessages({ data }: HasData, { messageTags = {} }: TakeMessagesOptions = {}): DjangoMessage[] {
   const members = data as Record<string, unknown>;

@@ -47,8 +47,8 @@ export function toItem({ level, message, extraTags, isSafe }: StoredMessage): un
 }
 
 /**
- * Takes the messages out of a list, also out of the lists and objects in it, as Django's `MessageDecoder` finds them. What is
- * no message stays.
+ * Takes the messages out of a list, also out of the lists and objects in it, as Django's `MessageDecoder`
+ * finds them. What is no message stays.
  */
 export function splitItems(items: readonly unknown[]): Split {
   const messages: StoredMessage[] = [];

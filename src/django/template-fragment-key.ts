@@ -5,7 +5,8 @@ import { createHash } from "node:crypto";
  * django/core/cache/utils.py): for `cache.delete()` when what it shows has changed.
  *
  * @param name The fragment's name in the tag.
- * @param varyOn What stands after the name, each as Python's `str()` has it: `None` as `"None"`, `True` as `"True"`.
+ * @param varyOn What stands after the name, each as Python's `str()` has it: `None` as `"None"`, `True` as
+ *   `"True"`.
  *   @defaultValue `[]`
  */
 export function makeTemplateFragmentKey(name: string, varyOn: readonly (string | number | bigint)[] = []): string {

@@ -2,12 +2,12 @@ import { MAX_DEPTH } from "./limits.ts";
 import { hasSymbolKeys, isPlainObject } from "./strict-writer.ts";
 
 /**
- * Copies a value of JSON, in depth: the objects and arrays of the result are new ones, in every place where the value
- * has one. Each property is read once.
+ * Copies a value of JSON, in depth: the objects and arrays of the result are new ones, in every place where
+ * the value has one. Each property is read once.
  *
  * @param onCopy Called with each new object and array.
- * @returns The value itself where {@link writeJson} refuses something in it (a Date, an instance, a hole in an array, a
- *   cycle, an object with symbols as keys), so that the writer refuses it by its path.
+ * @returns The value itself where {@link writeJson} refuses something in it (a Date, an instance, a hole in
+ *   an array, a cycle, an object with symbols as keys), so that the writer refuses it by its path.
  */
 export function copyJson(value: unknown, onCopy: (copy: object) => void = () => {}): unknown {
   const copier = new Copier(onCopy);

@@ -16,11 +16,11 @@ export interface RawMember extends RawValue {
 /**
  * Cuts a JSON object into one slice per key. The whole text is checked, no value is built.
  *
- * Python's `NaN`, `Infinity` and `-Infinity` are read. Where a key comes twice the last one counts, at the place of
- * the first (as in a Python `dict`).
+ * Python's `NaN`, `Infinity` and `-Infinity` are read. Where a key comes twice the last one counts, at the
+ * place of the first (as in a Python `dict`).
  *
- * @throws {SyntaxError} When the text is not a JSON object or nests more than {@link MAX_DEPTH} levels. The message
- *   has the position and nothing of the text.
+ * @throws {SyntaxError} When the text is not a JSON object or nests more than {@link MAX_DEPTH} levels. The
+ *   message has the position and nothing of the text.
  */
 export function readMembers(text: string): Map<string, RawMember> {
   return new LosslessReader(text).readMembers();

@@ -1,12 +1,13 @@
-// Deeper than data usually is; what nests more, or in a circle, goes the slow way, which says what is wrong with it.
+// Deeper than data usually is; what nests more, or in a circle, goes the slow way, which says what is wrong
+// with it.
 const MOST_LEVELS = 50;
 
 // An escaped surrogate is a lone one, or the text of one.
 const MAY_BE_LONE_SURROGATE = /\\ud[89a-f]/;
 
 /**
- * The JSON of a value in which there is nothing that `JSON.stringify` would change, leave out or write in another way than
- * {@link writeJson} does: it is three times as fast.
+ * The JSON of a value in which there is nothing that `JSON.stringify` would change, leave out or write in
+ * another way than {@link writeJson} does: it is three times as fast.
  *
  * @returns `undefined` for all other values, whether or not JSON can hold them.
  */

@@ -10,7 +10,8 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Python's NaN and infinities; or no JSON: JSON.parse quotes the text in its message, the lossless reader does not.
+    // Python's NaN and infinities; or no JSON: JSON.parse quotes the text in its message, the lossless reader
+    // does not.
     return readJson({ text, isPlain: false });
   }
 }
@@ -18,7 +19,10 @@ export function parseJson(text: string): unknown {
 // As many digits in a row may be an integer beyond 2^53.
 const LARGE = 16;
 
-/** Looks at every 16th character: a run of 16 digits cannot hide between them. (NaN is for JSON.parse to find.) */
+/**
+ * Looks at every 16th character: a run of 16 digits cannot hide between them. (NaN is for JSON.parse to
+ * find.)
+ */
 function mayHoldLargeInteger(text: string): boolean {
   for (let at = LARGE - 1; at < text.length; at += LARGE) {
     if (isDigit(text.charCodeAt(at)) && digitsAround(text, at) >= LARGE) return true;

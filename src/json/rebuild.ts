@@ -13,9 +13,9 @@ export interface RebuildRules {
 /**
  * Copies a value so that JSON can hold the copy.
  *
- * What JSON cannot hold is not refused here but left so that `writeJson` refuses the copy and names the place: a cycle
- * stays one, an object with symbols is not copied, a hole in an array stays undefined, and what lies deeper than may be
- * written ends in an empty array or object.
+ * What JSON cannot hold is not refused here but left so that `writeJson` refuses the copy and names the
+ * place: a cycle stays one, an object with symbols is not copied, a hole in an array stays undefined, and
+ * what lies deeper than may be written ends in an empty array or object.
  */
 export class Rebuilder {
   readonly #rules: RebuildRules;
@@ -34,7 +34,11 @@ export class Rebuilder {
     return this.#rules.wrapObject?.(copy) ?? copy;
   }
 
-  /** Fills the copy of a container. @returns The copy, or the one that is being filled when the container is in itself. */
+  /**
+   * Fills the copy of a container.
+   *
+   * @returns The copy, or the one that is being filled when the container is in itself.
+   */
   inside<Copy extends object>(container: object, copy: Copy, fill: (copy: Copy) => void): Copy {
     const unfinished = this.#ancestors.get(container);
     if (unfinished !== undefined) return unfinished as Copy;

@@ -7,8 +7,9 @@ import { MAX_DEPTH, MAX_INTEGER_DIGITS, MAX_WRITTEN_DEPTH } from "./limits.ts";
 export interface Written {
   readonly text: string;
   /**
-   * Set when the value holds what only Python's JSON has (`NaN`, an infinity or a lone surrogate), or nests more than
-   * {@link MAX_WRITTEN_DEPTH} levels. Such a value may stay in a record as Python wrote it, but is not written anew.
+   * Set when the value holds what only Python's JSON has (`NaN`, an infinity or a lone surrogate), or nests
+   * more than {@link MAX_WRITTEN_DEPTH} levels. Such a value may stay in a record as Python wrote it, but is
+   * not written anew.
    */
   readonly refusal: NotJsonError | undefined;
 }
@@ -16,14 +17,14 @@ export interface Written {
 /**
  * Writes a value as JSON, or says where it holds something that JSON cannot hold exactly.
  *
- * Keys keep their order, a property that is `undefined` is left out, a bigint is written as digits. Negative zero is
- * written `-0.0` and an integer beyond 2^53 that is a number with an exponent, so that Python, and
+ * Keys keep their order, a property that is `undefined` is left out, a bigint is written as digits. Negative
+ * zero is written `-0.0` and an integer beyond 2^53 that is a number with an exponent, so that Python, and
  * {@link readJson}, read them back as the floats they are.
  *
  * @param path How messages name the value, such as `data.cart`.
- * @throws {NotJsonError} Date, Map, Set, Buffer, NaN, an infinity, undefined in an array, a function, a symbol, a
- *   class instance, a lone surrogate, a cycle, a bigint of more than {@link MAX_INTEGER_DIGITS} digits, or more than
- *   {@link MAX_WRITTEN_DEPTH} levels.
+ * @throws {NotJsonError} Date, Map, Set, Buffer, NaN, an infinity, undefined in an array, a function, a
+ *   symbol, a class instance, a lone surrogate, a cycle, a bigint of more than {@link MAX_INTEGER_DIGITS}
+ *   digits, or more than {@link MAX_WRITTEN_DEPTH} levels.
  */
 export function writeJson(value: unknown, path: string): string {
   const { text, refusal } = writeForComparison(value, path);
@@ -31,7 +32,10 @@ export function writeJson(value: unknown, path: string): string {
   return text;
 }
 
-/** As {@link writeJson}, but reports what Python alone can write instead of throwing, to compare with what was read. */
+/**
+ * As {@link writeJson}, but reports what Python alone can write instead of throwing, to compare with what was
+ * read.
+ */
 export function writeForComparison(value: unknown, path: string): Written {
   const ordinary = stringifyOrdinary(value);
   if (ordinary !== undefined) return { text: ordinary, refusal: undefined };

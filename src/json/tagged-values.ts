@@ -7,15 +7,16 @@ import { isPlainObject, writeJson } from "./strict-writer.ts";
 import { newTemporal, temporalNameOf, type TemporalName } from "./temporal.ts";
 
 /**
- * Writes a value as JSON in which nothing is lost. What JSON has no type for becomes an object with one key, a tag:
- * `{"$date":"2026-04-17T12:30:45.120Z"}`, `{"$set":[1,2]}`. An object that looks like one is wrapped in `{"$object":…}`.
+ * Writes a value as JSON in which nothing is lost. What JSON has no type for becomes an object with one key,
+ * a tag: `{"$date":"2026-04-17T12:30:45.120Z"}`, `{"$set":[1,2]}`. An object that looks like one is wrapped
+ * in `{"$object":…}`.
  *
- * Beyond JSON it holds `Date`, `Map` (with any keys), `Set` (with its order), bigint, `Uint8Array`, `Buffer`, undefined
- * inside of a value, `NaN`, infinities, -0 and the objects of Temporal.
+ * Beyond JSON it holds `Date`, `Map` (with any keys), `Set` (with its order), bigint, `Uint8Array`, `Buffer`,
+ * undefined inside of a value, `NaN`, infinities, -0 and the objects of Temporal.
  *
  * @param path How messages name the value.
- * @throws {NotJsonError} A class instance, a function, a symbol, a hole in an array, a lone surrogate, a cycle, undefined
- *   as the whole value, or more than 500 levels (a tag has one or two of its own).
+ * @throws {NotJsonError} A class instance, a function, a symbol, a hole in an array, a lone surrogate, a
+ *   cycle, undefined as the whole value, or more than 500 levels (a tag has one or two of its own).
  */
 export function writeTagged(value: unknown, path: string): string {
   return writeJson(value === undefined ? value : new Rebuilder({ replace: tagged, wrapObject }).copy(value), path);
@@ -24,8 +25,8 @@ export function writeTagged(value: unknown, path: string): string {
 /**
  * Reads what {@link writeTagged} wrote. JSON without tags is read as what it is.
  *
- * @throws {SyntaxError} When it is not JSON, a tag is unknown, or what it holds is not what that tag has. The message
- *   shows nothing of the text.
+ * @throws {SyntaxError} When it is not JSON, a tag is unknown, or what it holds is not what that tag has. The
+ *   message shows nothing of the text.
  * @throws {CacheUsageError} When it holds an object of Temporal and this process has none.
  */
 export function readTagged(text: string): unknown {

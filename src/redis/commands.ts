@@ -4,7 +4,10 @@ export type RedisArgument = string | Buffer;
 /** What Redis answers to the commands that Sojourn sends: with texts, or with bytes where they were asked for. */
 export type RedisReply<Text = string> = Text | number | null | readonly RedisReply<Text>[];
 
-/** How the strings of a reply are read: as UTF-8, or not at all. Status replies such as `OK` are texts in any case. */
+/**
+ * How the strings of a reply are read: as UTF-8, or not at all. Status replies such as `OK` are texts in any
+ * case.
+ */
 export type ReplyForm = "text" | "bytes";
 
 /** What a string of a reply is in a form. */
@@ -38,11 +41,12 @@ export const SOLE_NODE = "server";
 export const NOWHERE = "";
 
 /**
- * One link to Redis through a client library: the small part of it that Sojourn needs. It leads to one server, or to
- * the masters of a cluster; each is a node with a name that is the driver's affair.
+ * One link to Redis through a client library: the small part of it that Sojourn needs. It leads to one
+ * server, or to the masters of a cluster; each is a node with a name that is the driver's affair.
  *
- * A driver neither sends a command twice nor limits its time, and does not reopen a lost link: {@link RedisConnection}
- * does. The connections to single nodes of a cluster are the driver's. Another library is another file in `clients/`.
+ * A driver neither sends a command twice nor limits its time, and does not reopen a lost link:
+ * {@link RedisConnection} does. The connections to single nodes of a cluster are the driver's. Another
+ * library is another file in `clients/`.
  */
 export interface RedisDriver {
   /** Whether commands can be sent now. On a cluster, to some node at least. */
@@ -68,7 +72,8 @@ export interface RedisDriver {
    * @param node What {@link nodeOf} said of the key, one of {@link nodes}, or what {@link redirect} said.
    * @param key The key that it is about, which is followed when it has moved; `undefined` when the node is meant.
    * @param form How the strings of the reply are read.
-   * @param recipient Receiver of the reply. A client that holds commands back does not send them after it is settled.
+   * @param recipient Receiver of the reply. A client that holds commands back does not send them after it is
+   *   settled.
    */
   send(
     args: readonly RedisArgument[],
@@ -88,8 +93,8 @@ export interface RedisDriver {
    */
   redirect(reply: string, node: string): Redirection | undefined;
   /**
-   * Heeds an error reply that says that the node is the wrong one now, such as `READONLY`. On a cluster, the node may be
-   * connected again, and the others are asked for the slots.
+   * Heeds an error reply that says that the node is the wrong one now, such as `READONLY`. On a cluster, the
+   * node may be connected again, and the others are asked for the slots.
    *
    * @param code The first word of the reply.
    * @returns Whether the link as a whole is still good.

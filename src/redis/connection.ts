@@ -37,8 +37,8 @@ export interface RedisConnectionOptions {
 }
 
 /**
- * For how long a link is kept that says that it leads to the wrong server, since it was opened: the server may go on saying
- * so, and a link for each command would be more than it can bear.
+ * For how long a link is kept that says that it leads to the wrong server, since it was opened: the server
+ * may go on saying so, and a link for each command would be more than it can bear.
  */
 const LEAST_AGE: Milliseconds = 250;
 
@@ -46,12 +46,14 @@ const LEAST_AGE: Milliseconds = 250;
  * A named connection to a Redis server or cluster, over one link that is opened when a command first needs it.
  *
  * - Every command ends by its deadline, whether it waits for a link, waits to be written or waits for its answer.
- * - A lost link is not reopened until a command needs one. Commands that need it share one attempt; when that fails,
- *   all of them fail at once with `outcome: "not-sent"`, but those that had joined it late share one more.
- * - A command is executed at most once. What was outstanding on a lost link fails with `outcome: "unknown"`. What the server
- *   has refused without executing it, since it is the wrong server or busy with a slot, is sent again within its deadline.
- * - A link to a server that says that it is the wrong one (`READONLY`, `LOADING`, `NOAUTH` and the like) is given up; on a
- *   cluster, that node's connection is, and the slots are read again.
+ * - A lost link is not reopened until a command needs one. Commands that need it share one attempt; when that
+ *   fails, all of them fail at once with `outcome: "not-sent"`, but those that had joined it late share one
+ *   more.
+ * - A command is executed at most once. What was outstanding on a lost link fails with `outcome: "unknown"`.
+ *   What the server has refused without executing it, since it is the wrong server or busy with a slot, is
+ *   sent again within its deadline.
+ * - A link to a server that says that it is the wrong one (`READONLY`, `LOADING`, `NOAUTH` and the like) is
+ *   given up; on a cluster, that node's connection is, and the slots are read again.
  * - The client library is loaded outside of any deadline: one that has begun meanwhile begins again then.
  * - Nothing runs while nothing is outstanding. An open link keeps the process alive; {@link close} ends it.
  */
@@ -103,8 +105,9 @@ export class RedisConnection {
   }
 
   /**
-   * Makes another connection to the same server, on which each command counts as done when enough replicas have it. What waits
-   * holds up all that is sent behind it, so reads and other writes are not for this one. It is closed with this one.
+   * Makes another connection to the same server, on which each command counts as done when enough replicas
+   * have it. What waits holds up all that is sent behind it, so reads and other writes are not for this one.
+   * It is closed with this one.
    */
   waitingFor(waitFor: WaitFor): RedisConnection {
     const connection = new RedisConnection({ ...this.#options, waitFor });
@@ -151,9 +154,9 @@ export class RedisConnection {
   }
 
   /**
-   * Walks through the keys of all nodes, page by page, with SCAN. A page may be empty, and a key may come twice. Of a
-   * cluster, the nodes are those of the moment when the walk begins; keys that move meanwhile may be missed. While the
-   * caller works on a page, the next one is on its way.
+   * Walks through the keys of all nodes, page by page, with SCAN. A page may be empty, and a key may come
+   * twice. Of a cluster, the nodes are those of the moment when the walk begins; keys that move meanwhile may
+   * be missed. While the caller works on a page, the next one is on its way.
    *
    * @param pattern As for SCAN … MATCH.
    * @param count How many keys a node looks at for one page.
@@ -188,7 +191,10 @@ export class RedisConnection {
     }
   }
 
-  /** Lets outstanding commands end, each within its deadline, then closes the link. Later commands are refused. */
+  /**
+   * Lets outstanding commands end, each within its deadline, then closes the link. Later commands are
+   * refused.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#awaited;

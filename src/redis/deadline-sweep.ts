@@ -13,11 +13,14 @@ export interface Expirable {
 const TICK: Milliseconds = 20;
 
 /**
- * Ends what has outlived its deadline. One timer serves all that is outstanding, and none runs when nothing is: an
- * `AbortSignal` for each command, the client's own way, was measured at 3.5 times less throughput.
+ * Ends what has outlived its deadline. One timer serves all that is outstanding, and none runs when nothing
+ * is: an `AbortSignal` for each command, the client's own way, was measured at 3.5 times less throughput.
  */
 export class DeadlineSweep {
-  /** In no order; each knows its place. A `Set` was measured at 2 us a command: it has to give each object a hash. */
+  /**
+   * In no order; each knows its place. A `Set` was measured at 2 us a command: it has to give each object a
+   * hash.
+   */
   readonly #entries: Expirable[] = [];
   readonly #afterSweep: () => boolean;
   #isArmed = false;
@@ -54,8 +57,8 @@ export class DeadlineSweep {
 
   #arm(): void {
     this.#isArmed = true;
-    // Timers run before the sockets are read. When the event loop was blocked, the answers are often there already;
-    // an immediate runs after they have been read.
+    // Timers run before the sockets are read. When the event loop was blocked, the answers are often there
+    // already; an immediate runs after they have been read.
     setTimeout(() => setImmediate(() => this.#sweep()), TICK);
   }
 

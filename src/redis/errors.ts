@@ -21,7 +21,10 @@ export function connectError(label: CommandLabel, failure: DriverFailure): Redis
   );
 }
 
-/** Codes of Node for a certificate that was refused. Source: Node documentation, "X509 certificate error codes". */
+/**
+ * Codes of Node for a certificate that was refused. Source: Node documentation, "X509 certificate error
+ * codes".
+ */
 const CERTIFICATE_CODE = /^ERR_TLS_CERT|CERT|^SELF_SIGNED|^UNABLE_TO_(GET|VERIFY)/;
 
 function adviceOnOpening({ connection }: CommandLabel, cause: unknown): string {
@@ -114,8 +117,9 @@ function serviceError(label: CommandLabel, cause: unknown, known?: Outcome): Red
 }
 
 /**
- * First word of an error reply, by which Redis tells its errors apart. What failed inside a script has it further on:
- * before Redis 7 in `ERR Error running script (call to f_…): @user_script:1: -READONLY You can't …`.
+ * First word of an error reply, by which Redis tells its errors apart. What failed inside a script has it
+ * further on: before Redis 7 in
+ * `ERR Error running script (call to f_…): @user_script:1: -READONLY You can't …`.
  */
 export function replyCode(reply: string): string {
   const code = /^[A-Z][A-Z0-9_]*(?= |$)/.exec(reply)?.[0] ?? "ERR";

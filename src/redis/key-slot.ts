@@ -1,6 +1,6 @@
 /**
- * The slot of a cluster that a key lies in, from 0 to 16383: CRC16 (XMODEM) of the key's UTF-8, or of its hash tag,
- * which is what stands in its first braces.
+ * The slot of a cluster that a key lies in, from 0 to 16383: CRC16 (XMODEM) of the key's UTF-8, or of its
+ * hash tag, which is what stands in its first braces.
  *
  * Source: Redis cluster specification, "Key distribution model" and "Hash tags".
  */

@@ -63,7 +63,10 @@ export class RedisLink {
     return this.#driver.isOwned && [...this.#nodes.values()].some((node) => node.isSuspect);
   }
 
-  /** Looks after the link: ends the connections to suspect nodes that have not answered for a time. To be called regularly. */
+  /**
+   * Looks after the link: ends the connections to suspect nodes that have not answered for a time. To be
+   * called regularly.
+   */
   severStalled(timeout: Milliseconds): void {
     this.#driver.watch?.();
     for (const node of this.#nodes.values()) {

@@ -10,7 +10,10 @@ export interface Recipient {
   onFailure(failure: DriverFailure): void;
 }
 
-/** A server at the end of a link, and what is known of it: the scripts that it has loaded, and whether it answers. */
+/**
+ * A server at the end of a link, and what is known of it: the scripts that it has loaded, and whether it
+ * answers.
+ */
 export class RedisNode {
   readonly name: string;
   readonly #driver: RedisDriver;
@@ -71,8 +74,8 @@ export class RedisNode {
   }
 
   /**
-   * Sends a write, and one command behind it and all others of this moment that waits until replicas have them: the server
-   * executes nothing more of this connection meanwhile.
+   * Sends a write, and one command behind it and all others of this moment that waits until replicas have
+   * them: the server executes nothing more of this connection meanwhile.
    */
   sendReplicated(
     args: readonly RedisArgument[],
@@ -85,7 +88,10 @@ export class RedisNode {
     if (this.#replicated.push(write) === 1) queueMicrotask(() => this.#waitForReplicas());
   }
 
-  /** The arguments that run a script: its text the first time on this node, which also loads it, then its hash. */
+  /**
+   * The arguments that run a script: its text the first time on this node, which also loads it, then its
+   * hash.
+   */
   scriptArgs(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): RedisArgument[] {
     const rest = [String(keys.length), ...keys, ...args];
     if (this.#scripts.has(script)) return ["EVALSHA", script.sha1, ...rest];

@@ -36,8 +36,8 @@ export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabe
 }
 
 /**
- * How long a command of several keys waits while its slot is on its way to another node: until its deadline, or a moment
- * only, since the caller has another way.
+ * How long a command of several keys waits while its slot is on its way to another node: until its deadline,
+ * or a moment only, since the caller has another way.
  */
 export type Patience = "usual" | "brief";
 
@@ -54,22 +54,26 @@ export interface Dispatcher {
 const MOST_REDIRECTIONS = 5;
 
 /**
- * Pauses before a command is sent again that the wrong server has refused: 0.8 s in all. They are short at first, since a
- * new connection often leads to the right server, and longer then, so that a failover in progress is left in peace.
+ * Pauses before a command is sent again that the wrong server has refused: 0.8 s in all. They are short at
+ * first, since a new connection often leads to the right server, and longer then, so that a failover in
+ * progress is left in peace.
  */
 const PAUSES_ELSEWHERE: readonly Milliseconds[] = [20, 60, 180, 540];
 
 /** Longest pause before a command is sent again that the right server could not execute for the moment. */
 const LONGEST_PAUSE: Milliseconds = 200;
 
-/** After how many pauses a command of brief patience is given up: 140 ms in all. A slot of some hundred keys has arrived then. */
+/**
+ * After how many pauses a command of brief patience is given up: 140 ms in all. A slot of some hundred keys
+ * has arrived then.
+ */
 const BRIEF_PAUSES = 3;
 
 /**
  * A command from its issue to its one answer: a reply, an error, or the deadline. What comes later is dropped.
  *
- * It is sent again only when it was not sent at all, or when a reply proves that it was not executed: the key is elsewhere, the
- * script is not loaded, or the server is the wrong one or not able to for the moment.
+ * It is sent again only when it was not sent at all, or when a reply proves that it was not executed: the key
+ * is elsewhere, the script is not loaded, or the server is the wrong one or not able to for the moment.
  */
 export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecipient {
   readonly deadline: Deadline;

@@ -64,8 +64,8 @@ export class RedisRegistry {
   }
 
   /**
-   * The place where a connection leads: equal for those that lead to the same keys. Text that names servers and database, or
-   * the client that the application has given.
+   * The place where a connection leads: equal for those that lead to the same keys. Text that names servers
+   * and database, or the client that the application has given.
    */
   placeOf(connection: RedisConnection): string | object {
     return this.#places.get(connection) ?? connection;

@@ -46,7 +46,10 @@ export interface ReplicatedRecipient {
   onShortage(shortage: string | DriverFailure): void;
 }
 
-/** A write that counts as done when enough replicas have it: brings its answer together with that to the wait behind it. */
+/**
+ * A write that counts as done when enough replicas have it: brings its answer together with that to the wait
+ * behind it.
+ */
 export class ReplicatedWrite {
   readonly waitFor: WaitFor;
   readonly deadline: Deadline;
@@ -92,7 +95,10 @@ export class ReplicatedWrite {
   }
 }
 
-/** The command that waits for writes, to be sent behind them on the same connection: at most until the last of their deadlines. */
+/**
+ * The command that waits for writes, to be sent behind them on the same connection: at most until the last of
+ * their deadlines.
+ */
 export function waitArgs(writes: readonly [ReplicatedWrite, ...ReplicatedWrite[]]): string[] {
   const { replicas, timeout, onDisk } = writes[0].waitFor;
   const remaining = Math.max(...writes.map(({ deadline }) => deadline.remaining));

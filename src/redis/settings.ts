@@ -46,8 +46,8 @@ interface RedisLoginSettings extends RedisTimeoutSettings {
 }
 
 /**
- * A server by its URL: `redis://`, `rediss://` for TLS, or `unix://`. What stands beside it, such as a password that is
- * kept apart, precedes what is in it.
+ * A server by its URL: `redis://`, `rediss://` for TLS, or `unix://`. What stands beside it, such as a
+ * password that is kept apart, precedes what is in it.
  */
 export interface RedisUrlSettings extends RedisLoginSettings {
   readonly url: string;
@@ -74,8 +74,8 @@ export interface RedisSocketSettings extends RedisLoginSettings {
 /** A Redis Cluster by some of its nodes. It has one database, 0. */
 export interface RedisClusterSettings extends RedisTimeoutSettings {
   /**
-   * URLs of nodes such as `redis://host:6379`, or `rediss://` for TLS; at least one, better three. Whichever answers
-   * first tells of all others. Logins stand beside them, since they hold for all nodes.
+   * URLs of nodes such as `redis://host:6379`, or `rediss://` for TLS; at least one, better three. Whichever
+   * answers first tells of all others. Logins stand beside them, since they hold for all nodes.
    */
   readonly cluster: readonly string[];
   /** Name of an ACL user on every node; it needs a password. @defaultValue Redis's `default` user */
@@ -100,7 +100,11 @@ export interface RedisSentinelSettings extends RedisLoginSettings {
   readonly sentinelUsername?: string | undefined;
   /** Password of the sentinels; `password` is that of the servers. @defaultValue none */
   readonly sentinelPassword?: string | undefined;
-  /** `true`, or options of `node:tls` `connect()`, such as `ca`, for servers and sentinels. @defaultValue `false` */
+  /**
+   * `true`, or options of `node:tls` `connect()`, such as `ca`, for servers and sentinels.
+   *
+   * @defaultValue `false`
+   */
   readonly tls?: boolean | ConnectionOptions | undefined;
   readonly nodeAddressMap?: RedisNodeAddressMap | undefined;
 }
@@ -113,8 +117,9 @@ export interface RedisSentinelAddress {
 }
 
 /**
- * Where servers are that announce addresses at which they cannot be reached, as behind NAT or in containers: an object by the
- * announced `"host:port"`, or a function of it. What is not in it, or `undefined`, is reached as announced.
+ * Where servers are that announce addresses at which they cannot be reached, as behind NAT or in containers:
+ * an object by the announced `"host:port"`, or a function of it. What is not in it, or `undefined`, is
+ * reached as announced.
  */
 export type RedisNodeAddressMap =
   | Readonly<Record<string, { readonly host: string; readonly port: number }>>
@@ -122,7 +127,10 @@ export type RedisNodeAddressMap =
 
 /** A client that the application already has, connects and closes. */
 export interface RedisClientSettings extends RedisTimeoutSettings {
-  /** A client that `createClient()`, `createCluster()` or `createSentinel()` of `redis` or `@redis/client` has made. */
+  /**
+   * A client that `createClient()`, `createCluster()` or `createSentinel()` of `redis` or `@redis/client` has
+   * made.
+   */
   readonly client: NodeRedisClient | NodeRedisCluster | NodeRedisSentinel;
 }
 

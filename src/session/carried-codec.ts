@@ -4,7 +4,10 @@ import { SessionTooLargeError } from "../core/errors.ts";
 import type { Etag } from "../core/etag.ts";
 import { type CookieAttributes, LONGEST_MAX_AGE, setCookieHeader } from "./cookie.ts";
 
-/** RFC 6265 section 6.1: what browsers keep at least, "the sum of the length of the cookie's name, value, and attributes". */
+/**
+ * RFC 6265 section 6.1: what browsers keep at least, "the sum of the length of the cookie's name, value, and
+ * attributes".
+ */
 const MOST_COOKIE_BYTES = 4096;
 
 /** Whether a cookie's value may be a record: a longer one is not looked at. */

@@ -5,8 +5,8 @@ import type { SessionKey } from "../core/ids.ts";
 import { type CommitResult, type CreateResult, hasEtag, type SessionStore } from "../stores/session-store.ts";
 
 /**
- * The records of one request whose cookie carries its session: one, and two while it gets a new key. So the code that all
- * engines share works on it; where a record ends, its signature's age tells.
+ * The records of one request whose cookie carries its session: one, and two while it gets a new key. So the
+ * code that all engines share works on it; where a record ends, its signature's age tells.
  */
 export class CarriedRecords implements SessionStore {
   readonly name = "cookie";

@@ -35,15 +35,19 @@ export interface CookieReading {
   readonly rejection: CookieRejection | undefined;
 }
 
-/** Each candidate may cost a command. Browsers send two where the attributes were changed, and more where some are planted. */
+/**
+ * Each candidate may cost a command. Browsers send two where the attributes were changed, and more where some
+ * are planted.
+ */
 export const MAX_CANDIDATES = 4;
 
 /**
- * Finds the values of the session's cookie in a Cookie header: its key, or the record that it carries. A value of another
- * form never gets any further.
+ * Finds the values of the session's cookie in a Cookie header: its key, or the record that it carries. A
+ * value of another form never gets any further.
  *
- * A browser sends several cookies of a name when they were set for different paths or domains, the one with the longest path
- * first, then the oldest (RFC 6265 section 5.4). Nothing tells which of them is the application's; the store does.
+ * A browser sends several cookies of a name when they were set for different paths or domains, the one with
+ * the longest path first, then the oldest (RFC 6265 section 5.4). Nothing tells which of them is the
+ * application's; the store does.
  *
  * @param hasForm Whether a value has the form that the session's cookie has.
  */
@@ -76,8 +80,8 @@ function unquote(value: string): string {
 }
 
 /**
- * 400 days. Browsers keep no cookie for longer, whatever it says (draft-ietf-httpbis-rfc6265bis sections 5.6.1 and 5.6.2,
- * "cookie age limit"; Chromium since version 104).
+ * 400 days. Browsers keep no cookie for longer, whatever it says (draft-ietf-httpbis-rfc6265bis sections
+ * 5.6.1 and 5.6.2, "cookie age limit"; Chromium since version 104).
  */
 export const LONGEST_MAX_AGE: Milliseconds = 400 * 86_400_000;
 
@@ -91,7 +95,8 @@ export interface CookieLifetime {
 /**
  * The value of a Set-Cookie header that gives the browser its session.
  *
- * @param value Characters that a cookie may have (RFC 6265 section 4.1.1): they go out as they are, as from Django.
+ * @param value Characters that a cookie may have (RFC 6265 section 4.1.1): they go out as they are, as from
+ *   Django.
  */
 export function setCookieHeader(cookie: CookieAttributes, value: string, lifetime: CookieLifetime): string {
   const { maxAge, now, isSecure } = lifetime;
@@ -105,7 +110,10 @@ export function setCookieHeader(cookie: CookieAttributes, value: string, lifetim
   });
 }
 
-/** The value of a Set-Cookie header that makes the browser forget its key. It has the attributes of the other one. */
+/**
+ * The value of a Set-Cookie header that makes the browser forget its key. It has the attributes of the other
+ * one.
+ */
 export function clearCookieHeader(cookie: CookieAttributes, isSecure: boolean): string {
   return stringifySetCookie(cookie.name, "", {
     ...serializeOptions(cookie, isSecure),

@@ -4,14 +4,14 @@ import { CrossSiteError } from "../core/errors.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 
 /**
- * Handling, by an adapter, of requests that change something and come from a page of another site (cross-site request
- * forgery).
+ * Handling, by an adapter, of requests that change something and come from a page of another site (cross-site
+ * request forgery).
  *
- * - `"interrupt"`: they are let through, but without the session's cookie they begin no session: the browser may have
- *   kept the cookie of a login to itself (`SameSite`), which the new one would replace. Such a write is a
- *   {@link SessionInterrupted} (400).
- * - `"refuse"`: those from another origin fail with a {@link CrossSiteError} (403). With `sameSite: "strict"`, a page that
- *   a link of another site has led to begins no session either.
+ * - `"interrupt"`: they are let through, but without the session's cookie they begin no session: the browser
+ *   may have kept the cookie of a login to itself (`SameSite`), which the new one would replace. Such a write
+ *   is a {@link SessionInterrupted} (400).
+ * - `"refuse"`: those from another origin fail with a {@link CrossSiteError} (403). With
+ *   `sameSite: "strict"`, a page that a link of another site has led to begins no session either.
  * - `{ trustedOrigins }`: the same, but for pages of these origins, such as `https://admin.example.com`.
  * - `"allow"`: nothing.
  */
@@ -79,12 +79,13 @@ export class CrossSiteRule {
   }
 
   /**
-   * Whether a request that came without the session's cookie may begin a session. A sibling host gets the cookie with
-   * `SameSite`, so one that does not send it has none.
+   * Whether a request that came without the session's cookie may begin a session. A sibling host gets the
+   * cookie with `SameSite`, so one that does not send it has none.
    */
   mayBegin(request: RequestSource, target: RequestTarget, sameSite: SameSite): boolean {
     if (this.#mode === "allow" || sameSite === "none" || this.#trusts(request)) return true;
-    // Lax lets the cookie come with links. With Strict nothing tells a new visitor from one whose login is hidden.
+    // Lax lets the cookie come with links. With Strict nothing tells a new visitor from one whose login is
+    // hidden.
     if (isSafe(request) && !(sameSite === "strict" && this.#mode === "refuse")) return true;
     return siteOf(request, target) !== "cross-site";
   }
@@ -101,9 +102,9 @@ function isSafe({ method }: RequestSource): boolean {
 }
 
 /**
- * Browsers since 2023 say in Sec-Fetch-Site where a request comes from, and no page can change it (W3C Fetch Metadata);
- * older ones send Origin with what is not safe. A client that sends neither is no browser, and has no cookies that
- * another page could make it send.
+ * Browsers since 2023 say in Sec-Fetch-Site where a request comes from, and no page can change it (W3C Fetch
+ * Metadata); older ones send Origin with what is not safe. A client that sends neither is no browser, and has
+ * no cookies that another page could make it send.
  */
 function siteOf({ headers }: RequestSource, target: RequestTarget): Site {
   const site = headers["sec-fetch-site"];

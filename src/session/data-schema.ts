@@ -24,9 +24,9 @@ export interface DataSchema {
 /**
  * Brings the data of a session that was just loaded into the application's form.
  *
- * Keys of Django and of Sojourn (`_auth_user_id`, `_flash`, `testcookie` …) are not the application's, and are left
- * alone. What a migration changes is saved with the request; what the schema converts, and its defaults, only when
- * their part is changed.
+ * Keys of Django and of Sojourn (`_auth_user_id`, `_flash`, `testcookie` …) are not the application's, and
+ * are left alone. What a migration changes is saved with the request; what the schema converts, and its
+ * defaults, only when their part is changed.
  *
  * @throws {SessionSchemaError} When the data does not fit, and is not to be kept or reset.
  */

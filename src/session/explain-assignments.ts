@@ -41,8 +41,9 @@ function foreignMembers(): object {
 }
 
 /**
- * Makes methods that return promises refuse a callback, which nobody would call: `session.save(next)` of express-session
- * would leave the request hanging. They throw at once, since whoever gives a callback looks at no promise.
+ * Makes methods that return promises refuse a callback, which nobody would call: `session.save(next)` of
+ * express-session would leave the request hanging. They throw at once, since whoever gives a callback looks
+ * at no promise.
  */
 export function refuseCallbacks(prototype: object, names: readonly string[]): void {
   const methods = prototype as Record<string, (...args: readonly unknown[]) => unknown>;

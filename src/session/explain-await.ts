@@ -11,8 +11,8 @@ function refuse(): never {
 const UNAWAITED = makePrototype();
 
 /**
- * Makes a promise of a session refuse to be taken for the session: without an `await`, `sessions.from(request).userId` would
- * be `undefined`, and everybody a stranger.
+ * Makes a promise of a session refuse to be taken for the session: without an `await`,
+ * `sessions.from(request).userId` would be `undefined`, and everybody a stranger.
  *
  * It stays a promise of the language, so awaiting it costs what it did.
  */

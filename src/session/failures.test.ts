@@ -429,7 +429,10 @@ test("a new key that another request has made is not told of while the store can
 });
 
 describe("a renewal that is given up halfway leaves a second record of the session behind", () => {
-  /** A login, a day later a renewal whose last step does not reach the store, and then a change of the session. */
+  /**
+   * A login, a day later a renewal whose last step does not reach the store, and then a change of the
+   * session.
+   */
   async function openHalfway(settings: Parameters<typeof setUp>[0] = {}) {
     const opened = await setUp({ renewEvery: "24h", ...settings });
     const { browser, clock, faults } = opened;

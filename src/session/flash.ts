@@ -11,8 +11,8 @@ export interface FlashMessage {
 export const FLASH_KEY = "_flash";
 
 /**
- * Leaves a message. Each has a key of its own, so that parallel requests each add theirs: in a list, the last one to
- * commit would win.
+ * Leaves a message. Each has a key of its own, so that parallel requests each add theirs: in a list, the last
+ * one to commit would win.
  */
 export function addFlash(data: object, kind: string, message: string): void {
   // A letter in front keeps the keys in the order in which they were added: all digits would be sorted.

@@ -2,8 +2,9 @@
 type NotJson<Advice extends string> = `JSON cannot hold it: ${Advice}`;
 
 /**
- * A type as JSON can hold it: itself where it can, and the advice where it cannot, which nothing but itself is assignable to.
- * `unknown` and `any` pass, and so do class instances without methods, which only the check at run time finds.
+ * A type as JSON can hold it: itself where it can, and the advice where it cannot, which nothing but itself
+ * is assignable to. `unknown` and `any` pass, and so do class instances without methods, which only the check
+ * at run time finds.
  */
 export type JsonData<Value> = 0 extends 1 & Value
   ? Value

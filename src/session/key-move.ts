@@ -22,7 +22,8 @@ export interface Move {
  * - `"moved"`: the session has a new key.
  * - `"ended"`: the session's own expiry has come, so the old record was deleted and no new one made.
  * - `"gone"`: there was no session any more.
- * - `"kept"`: the session keeps its key, since another request is renewing it or has just done so, or an expiry was set that is near.
+ * - `"kept"`: the session keeps its key, since another request is renewing it or has just done so, or an
+ *   expiry was set that is near.
  */
 export type MoveResult =
   | { readonly status: "moved"; readonly stored: StoredSession }
@@ -35,8 +36,9 @@ interface Renewed {
 }
 
 /**
- * One attempt to give a session a new key: creates the new record, remembers the move, then deletes the old record if it
- * still is the version that was carried over. What other requests have written meanwhile is carried over too.
+ * One attempt to give a session a new key: creates the new record, remembers the move, then deletes the old
+ * record if it still is the version that was carried over. What other requests have written meanwhile is
+ * carried over too.
  */
 export class KeyMove {
   readonly #writer: RecordWriter;
@@ -79,7 +81,8 @@ export class KeyMove {
         await this.#undo();
         return { status: "kept" };
       }
-      // The old record may be gone, and then its key leads to the new one. If it is not, the new one is found by nobody.
+      // The old record may be gone, and then its key leads to the new one. If it is not, the new one is found
+      // by nobody.
       if (this.#move.reason === "renewed" && isLost(error)) throw error;
       // Where a renewal had led the old key to the session, it may lead nowhere now.
       if (!(await this.#undo())) throwUnknown(error);
@@ -102,8 +105,9 @@ export class KeyMove {
   }
 
   /**
-   * Whether it was this move that has deleted the old record, after an answer that got lost. Another move that can have done
-   * so is remembered by then: in the place of this one, or as what its new record leads on to. A logout has done no other thing.
+   * Whether it was this move that has deleted the old record, after an answer that got lost. Another move
+   * that can have done so is remembered by then: in the place of this one, or as what its new record leads on
+   * to. A logout has done no other thing.
    */
   async #hasWon(): Promise<boolean> {
     const [moved, target] = [this.#moved, this.#target];
@@ -138,9 +142,9 @@ export class KeyMove {
   }
 
   /**
-   * The session of a user may have been revoked before its new record was listed. As long as the old record is there now, a
-   * revocation that deletes it finds the new one as well. If it is gone, the old key must not lead to the new record, not even
-   * until that is deleted.
+   * The session of a user may have been revoked before its new record was listed. As long as the old record
+   * is there now, a revocation that deletes it finds the new one as well. If it is gone, the old key must not
+   * lead to the new record, not even until that is deleted.
    */
   async #announce(target: StoredSession): Promise<void> {
     const { at, version } = this.#source;
@@ -152,15 +156,16 @@ export class KeyMove {
     this.#previous = await this.#moved?.add(this.#source, target, this.#move.reason, this.#deadline);
     this.#isAnnounced = true;
     if (this.#previous === undefined || this.#move.reason === "renewed") return;
-    // A login or a cycled key does not wait for a renewal that is under way: from here on the old key leads nowhere.
+    // A login or a cycled key does not wait for a renewal that is under way: from here on the old key leads
+    // nowhere.
     await (this.#previous.reason === "renewed"
       ? this.#moved?.replace(this.#source, target, this.#move.reason, this.#deadline)
       : this.#linkFromRivals(target, this.#previous));
   }
 
   /**
-   * Lets the new records of other logins and new keys lead on to this one, before it may take the old record away from them. The
-   * move of the old key stays as it is, since a login may have taken its place.
+   * Lets the new records of other logins and new keys lead on to this one, before it may take the old record
+   * away from them. The move of the old key stays as it is, since a login may have taken its place.
    */
   async #linkFromRivals(target: StoredSession, first: Departure): Promise<void> {
     let [from, departure]: [SessionPlace, Departure | undefined] = [this.#source, first];
@@ -188,8 +193,8 @@ export class KeyMove {
   }
 
   /**
-   * The records of those that have lost go, since a login with the old key would join them, and nothing that was written to this
-   * session since would be in them. The move itself has come about.
+   * The records of those that have lost go, since a login with the old key would join them, and nothing that
+   * was written to this session since would be in them. The move itself has come about.
    */
   async #endRivals(): Promise<void> {
     for (const { at } of this.#rivals) await harmless(this.#writer.end(at, this.#deadline));
@@ -212,8 +217,9 @@ export class KeyMove {
   }
 
   /**
-   * A logout may have followed this move, which has not come about, and has to find the session all the same: from the new
-   * record on, where it looks next. If it has been there before, it ends here what it would have ended.
+   * A logout may have followed this move, which has not come about, and has to find the session all the same:
+   * from the new record on, where it looks next. If it has been there before, it ends here what it would have
+   * ended.
    *
    * @returns Whether the session goes on.
    */

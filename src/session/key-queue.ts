@@ -7,9 +7,9 @@ interface Line<Version> {
 }
 
 /**
- * Lets the commits of one session that start in this process go one after another, and hands each the version that
- * the one before it has written. Without it, 100 parallel updates would send about 5000 commits, most to learn that
- * they are late. Other processes are not held up: the store decides, as ever.
+ * Lets the commits of one session that start in this process go one after another, and hands each the version
+ * that the one before it has written. Without it, 100 parallel updates would send about 5000 commits, most to
+ * learn that they are late. Other processes are not held up: the store decides, as ever.
  */
 export class KeyQueue<Version> {
   readonly #lines = new Map<SessionKey, Line<Version>>();

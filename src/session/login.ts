@@ -30,7 +30,8 @@ export interface Login {
  * How a login came about.
  *
  * - `"moved"`: the visitor's session has a new key; what was pending is saved.
- * - `"joined"`: a login of the same user for the same visitor was first (a double click); what was pending still is.
+ * - `"joined"`: a login of the same user for the same visitor was first (a double click); what was pending
+ *   still is.
  * - `"begun"`: the old record is gone, and stays gone; of the data there is what this request has set.
  */
 export interface LoginResult {
@@ -38,7 +39,10 @@ export interface LoginResult {
   readonly stored: StoredSession;
 }
 
-/** Gives the visitor a session that is the user's, under a key that nobody knew before (OWASP: session fixation). */
+/**
+ * Gives the visitor a session that is the user's, under a key that nobody knew before (OWASP: session
+ * fixation).
+ */
 export async function logIn(services: SessionServices, login: Login): Promise<LoginResult> {
   const moved = login.stored && (await move(services, login, login.stored));
   if (moved) return { kind: "moved", stored: moved };

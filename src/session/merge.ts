@@ -13,9 +13,9 @@ export type OnConflict = (path: readonly string[]) => void;
 /**
  * Merges two changes of one value, three-way.
  *
- * It goes into plain objects; arrays and single values are one part. Where only one side changed a part, that change
- * stands; where both did, `mine` does, and `onConflict` is told. An object that both sides have added is merged as if
- * it had been there, empty.
+ * It goes into plain objects; arrays and single values are one part. Where only one side changed a part, that
+ * change stands; where both did, `mine` does, and `onConflict` is told. An object that both sides have added
+ * is merged as if it had been there, empty.
  *
  * The result may hold objects of both sides.
  */
@@ -39,7 +39,8 @@ export interface ThreeSides {
 /** {@link mergeValues} of a top-level part. */
 export function mergeMembers(key: string, { base, mine, theirs }: ThreeSides, onConflict: OnConflict): unknown {
   if (key !== FLASH_KEY) return mergeValues(base, mine, theirs, onConflict, [key]);
-  // To take the last message is no conflict with one that comes in meanwhile, so for them none and {} are the same.
+  // To take the last message is no conflict with one that comes in meanwhile, so for them none and {} are the
+  // same.
   const merged = mergeValues(orEmpty(base), orEmpty(mine), orEmpty(theirs), onConflict, [key]);
   return isDeepStrictEqual(merged, {}) ? ABSENT : merged;
 }

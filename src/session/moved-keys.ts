@@ -26,8 +26,8 @@ export type MoveReason = "renewed" | "cycled" | "login";
 /**
  * How a session has ended.
  *
- * - `"ended"`: by the visitor, with a logout or a flush, or by its own expiry. The response has cleared the cookie, so a request
- *   with the key is a late one.
+ * - `"ended"`: by the visitor, with a logout or a flush, or by its own expiry. The response has cleared the
+ *   cookie, so a request with the key is a late one.
  * - `"revoked"`: from elsewhere. The visitor's browser still has the cookie, and may begin another session.
  */
 export type EndReason = "ended" | "revoked";
@@ -50,11 +50,13 @@ export const MAX_HOPS = 32;
 const FORM = /^(renewed|cycled|login|ended|revoked)(?: ([a-z0-9]{32})(?: ([A-Za-z0-9_-]{80}))?)?$/;
 
 /**
- * Remembers for a minute what became of a key: that its session has moved, why and where to, or that it has ended.
+ * Remembers for a minute what became of a key: that its session has moved, why and where to, or that it has
+ * ended.
  *
- * A move creates the new record, remembers the move, and then deletes the old record. An end deletes the record, and then
- * remembers the end, unless a move was first: then it ends the new place as well. So whichever comes first at the tombstone
- * decides, and no process that stops in between leaves a session that can be reached.
+ * A move creates the new record, remembers the move, and then deletes the old record. An end deletes the
+ * record, and then remembers the end, unless a move was first: then it ends the new place as well. So
+ * whichever comes first at the tombstone decides, and no process that stops in between leaves a session that
+ * can be reached.
  */
 export class MovedKeys {
   /** Whether all processes know what is remembered. */

@@ -19,7 +19,10 @@ class OperationPromise<Result> extends Promise<Result> {
   }
 }
 
-/** Runs the operations of one session one after another, and remembers failures that the handler has not asked for. */
+/**
+ * Runs the operations of one session one after another, and remembers failures that the handler has not asked
+ * for.
+ */
 export class OperationQueue {
   /** Whether there is no response that a failure could fail: then a failure that nothing awaits is a warning. */
   isUnattended = false;
@@ -84,7 +87,10 @@ export class OperationQueue {
   }
 }
 
-/** Of an error of the application's, and of data that is no JSON, the message may show what a visitor has typed. */
+/**
+ * Of an error of the application's, and of data that is no JSON, the message may show what a visitor has
+ * typed.
+ */
 function describeFailure(error: unknown): string {
   if (error instanceof SojournError && error.code !== "ERR_SESSION_SCHEMA") return error.message;
   return `${error instanceof Error ? error.name : "an unknown error"}.`;

@@ -149,7 +149,10 @@ class Play {
     expect([...session.sessionData.delta().keys()]).toStrictEqual([]);
   }
 
-  /** Takes what another session has and saves it: from then on it is not changed by what others write into that one. */
+  /**
+   * Takes what another session has and saves it: from then on it is not changed by what others write into
+   * that one.
+   */
   async #borrow(session: Session<Data>, lender: Session<Data>, { key: name, other, source }: Step): Promise<void> {
     if (lender === session) return;
     define(session.data, name, read(lender.data, other) ?? null);

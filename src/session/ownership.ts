@@ -6,11 +6,11 @@ const givenByApplications = new WeakSet<object>();
 /**
  * Ownership of the objects and arrays in the data of one session.
  *
- * The rule: what the library itself has made for this session (parsed from a record, or copied) it may change in place, so
- * that references which the application holds into it stay good. What came from the application, a schema, a migration or
- * a caller's function is never changed, and another session's objects neither: where it has to look different, a copy
- * takes its place. An object that stands in two places of the data counts as the application's: a change of one place
- * is none of the other.
+ * The rule: what the library itself has made for this session (parsed from a record, or copied) it may change
+ * in place, so that references which the application holds into it stay good. What came from the application,
+ * a schema, a migration or a caller's function is never changed, and another session's objects neither: where
+ * it has to look different, a copy takes its place. An object that stands in two places of the data counts as
+ * the application's: a change of one place is none of the other.
  */
 export class Ownership {
   readonly #made = new WeakSet<object>();
@@ -26,8 +26,8 @@ export class Ownership {
   }
 
   /**
-   * Notes that the application has put a value into this session: whatever session has made its objects, none changes
-   * them any more. It does not throw.
+   * Notes that the application has put a value into this session: whatever session has made its objects, none
+   * changes them any more. It does not throw.
    */
   noteGiven(value: unknown): void {
     const met = new Set<object>();
@@ -45,11 +45,12 @@ export class Ownership {
   }
 
   /**
-   * Makes the values of a session equal to others, in place where that is allowed and possible. It does not throw.
+   * Makes the values of a session equal to others, in place where that is allowed and possible. It does not
+   * throw.
    *
    * @param all Gives all values of the session.
-   * @returns What takes the place of a value: the value itself, changed or as it was, or `wanted`. `wanted` has to be
-   *   made for this call: it becomes the library's own.
+   * @returns What takes the place of a value: the value itself, changed or as it was, or `wanted`. `wanted`
+   *   has to be made for this call: it becomes the library's own.
    */
   reconciler(all: () => readonly unknown[]): (value: unknown, wanted: unknown) => unknown {
     let isInOnePlace: ((container: object) => boolean) | undefined;

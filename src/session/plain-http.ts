@@ -19,18 +19,27 @@ export class PlainHttp {
     this.#rules = rules;
   }
 
-  /** Whether a request is to get no session. Without a header that is trusted, a proxy's https is plain http too. */
+  /**
+   * Whether a request is to get no session. Without a header that is trusted, a proxy's https is plain http
+   * too.
+   */
   isRefused(facts: RequestFacts): boolean {
     return this.#rules.onInsecure === "refuse" && isInsecure(facts);
   }
 
-  /** Tells once of a cookie that browsers drop, and of one that goes out without the protection that it could have. */
+  /**
+   * Tells once of a cookie that browsers drop, and of one that goes out without the protection that it could
+   * have.
+   */
   warnOfCookie(facts: RequestFacts): void {
     this.#warnIfDropped(facts);
     this.#warnIfUnprotected(facts);
   }
 
-  /** Browsers drop a Secure cookie that comes over http, but for localhost, and say so in their console at best. */
+  /**
+   * Browsers drop a Secure cookie that comes over http, but for localhost, and say so in their console at
+   * best.
+   */
   #warnIfDropped(facts: RequestFacts): void {
     if (this.#hasWarned || this.#rules.secure !== true || !isInsecure(facts)) return;
     this.#hasWarned = true;
@@ -41,7 +50,10 @@ export class PlainHttp {
     );
   }
 
-  /** With `"auto"`, a proxy that ends TLS and is not trusted leaves an https site with a cookie for plain http. */
+  /**
+   * With `"auto"`, a proxy that ends TLS and is not trusted leaves an https site with a cookie for plain
+   * http.
+   */
   #warnIfUnprotected(facts: RequestFacts): void {
     if (this.#hasWarnedOfProxy || this.#rules.secure !== "auto") return;
     if (facts.isSecure() || facts.claimsHttps?.() !== true) return;

@@ -1,7 +1,10 @@
 import type { Milliseconds } from "../core/clock.ts";
 import type { ResolvedSessionSettings } from "./session-settings.ts";
 
-/** What the settings come to, as who has to document or audit them wants to know it (OWASP ASVS 5.0, 7.1). Times are in seconds. */
+/**
+ * What the settings come to, as who has to document or audit them wants to know it (OWASP ASVS 5.0, 7.1).
+ * Times are in seconds.
+ */
 export interface SessionPolicy {
   /** Engine that keeps the records. */
   readonly store: string;

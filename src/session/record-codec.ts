@@ -23,8 +23,8 @@ function makePlainCodec(
   return new DjangoCodec({ secretKey, secretKeyFallbacks, clock, salt, maxInflatedBytes: inflatedLimit(maxBytes) });
 }
 
-// Escaping makes at most six bytes of one (DEL: `\u007f`), so what was once accepted can always be read; 16 MiB let a
-// limit that was lowered, and larger records of Django, be read too.
+// Escaping makes at most six bytes of one (DEL: `\u007f`), so what was once accepted can always be read; 16
+// MiB let a limit that was lowered, and larger records of Django, be read too.
 function inflatedLimit(maxBytes: number): number {
   return Math.max(6 * maxBytes, 16 * 1024 * 1024);
 }

@@ -6,7 +6,8 @@ import { STEP_SIZE } from "./steps.ts";
 /**
  * Deletes records, some at a time, with a deadline for each step. After a failure no further step begins.
  *
- * @param onEnded Called after each step, also one that has failed in part, with the keys of the records that were there.
+ * @param onEnded Called after each step, also one that has failed in part, with the keys of the records that
+ *   were there.
  * @returns The keys of those that were not there.
  */
 export async function deleteRecords(

@@ -105,7 +105,10 @@ function change(bytes: Buffer, other: Buffer, random: Random): Buffer {
 const mutateText = (text: string, other: string, random: Random): string =>
   mutate(Buffer.from(text, "latin1"), Buffer.from(other, "latin1"), random).toString("latin1");
 
-/** What stands before the time and the signature: mutated somewhere, but of the form that a reader gets to see. */
+/**
+ * What stands before the time and the signature: mutated somewhere, but of the form that a reader gets to
+ * see.
+ */
 function mutatedBody(random: Random): string {
   const deflated = () => mutate(random.pick(DEFLATED), random.pick(DEFLATED), random).toString("base64url");
   const json = () => Buffer.from(mutateText(random.pick(JSONS), random.pick(JSONS), random), "latin1");

@@ -27,8 +27,9 @@ export type RefusedWrite = Exclude<CommitResult, { status: "committed" }> & {
 };
 
 /**
- * Single writes of session records, each settled: where the answer of a write got lost, one look at the store tells what
- * became of it. A session is listed among those of its user before its record is created or lives for longer.
+ * Single writes of session records, each settled: where the answer of a write got lost, one look at the store
+ * tells what became of it. A session is listed among those of its user before its record is created or lives
+ * for longer.
  */
 export class RecordWriter {
   readonly #store: SessionStore;
@@ -151,7 +152,10 @@ export class RecordWriter {
     }
   }
 
-  /** Deletes a record that is known by its key alone, and takes it off its user's list, where it would take room. */
+  /**
+   * Deletes a record that is known by its key alone, and takes it off its user's list, where it would take
+   * room.
+   */
   async end(at: SessionKey, deadline: Deadline): Promise<void> {
     const text = this.#users && (await this.#store.read(at, deadline));
     await this.delete(at, deadline);
@@ -187,7 +191,10 @@ export class RecordWriter {
     if (listing) await this.#users?.see(listing, deadline);
   }
 
-  /** Takes a session off its user's list. It may stay there, as each reader of the list looks: a failure undoes nothing. */
+  /**
+   * Takes a session off its user's list. It may stay there, as each reader of the list looks: a failure
+   * undoes nothing.
+   */
   async unlist(at: SessionKey, record: SessionRecord, deadline: Deadline): Promise<void> {
     const userId = userIdOf(record);
     if (userId !== undefined) await this.#users?.forget(userId, at, deadline).catch(() => {});
@@ -214,7 +221,10 @@ export class RecordWriter {
     return result.status === "exists" ? undefined : stored;
   }
 
-  /** Where the answer of a write got lost, looks once whether the record in the store has the nonce of that write. */
+  /**
+   * Where the answer of a write got lost, looks once whether the record in the store has the nonce of that
+   * write.
+   */
   async #settle<Result extends { status: string }>(
     written: StoredSession,
     deadline: Deadline,

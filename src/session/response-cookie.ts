@@ -16,8 +16,9 @@ export type CookieChange = "none" | "set" | "clear";
 export type KeySource = "renewal" | "login" | "other";
 
 /**
- * Decision of a request about the browser's cookie. It may be out of date when the response leaves: another request may
- * have ended the session, given it a new key, or logged the visitor in. {@link confirm} asks the store.
+ * Decision of a request about the browser's cookie. It may be out of date when the response leaves: another
+ * request may have ended the session, given it a new key, or logged the visitor in. {@link confirm} asks the
+ * store.
  */
 export class ResponseCookie {
   readonly #state: SessionState<object>;
@@ -71,14 +72,16 @@ export class ResponseCookie {
   async lookUp(deadline: Deadline): Promise<StoredSession | undefined> {
     const { stored, services } = this.#state;
     const found = stored && (await services.records.find(stored, deadline));
-    // The version stays the one that this session's data was read from: a write merges what others have changed since.
+    // The version stays the one that this session's data was read from: a write merges what others have
+    // changed since.
     if (found) this.#state.stored = { ...found, version: stored.version };
     return found;
   }
 
   /**
-   * No response brings back a key that is dead; one that was renewed meanwhile gives way to its successor, and any to another
-   * login. What became of the old key is asked last, since that is what other requests change first.
+   * No response brings back a key that is dead; one that was renewed meanwhile gives way to its successor,
+   * and any to another login. What became of the old key is asked last, since that is what other requests
+   * change first.
    */
   async #isKeyValid(deadline: Deadline): Promise<boolean> {
     for (let attempt = 0; attempt < MAX_HOPS; attempt++) {

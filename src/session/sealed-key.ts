@@ -6,8 +6,8 @@ const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 
 /**
- * Encrypts a session key under another one (AES-256-GCM, key by HKDF-SHA-256 of RFC 5869), so that only the browser that has
- * the old key gets at the new one. The store, and whoever reads it, does not.
+ * Encrypts a session key under another one (AES-256-GCM, key by HKDF-SHA-256 of RFC 5869), so that only the
+ * browser that has the old key gets at the new one. The store, and whoever reads it, does not.
  */
 export function sealKey(key: SessionKey, under: SessionKey): string {
   const iv = randomBytes(IV_BYTES);

@@ -32,9 +32,9 @@ const ignoreConflict: OnConflict = () => {};
 /**
  * The object behind `session.data`, and what has changed in it.
  *
- * Every part starts as an accessor over its text and becomes a value when it is first read. Changes are found by
- * writing the parts that were read or set and comparing the texts, so the object needs no proxy and any way to change
- * it counts.
+ * Every part starts as an accessor over its text and becomes a value when it is first read. Changes are found
+ * by writing the parts that were read or set and comparing the texts, so the object needs no proxy and any
+ * way to change it counts.
  */
 export class SessionData<Data extends object> implements SeenParts {
   #object = emptyObject() as Data;
@@ -59,8 +59,8 @@ export class SessionData<Data extends object> implements SeenParts {
   }
 
   /**
-   * Shows copies of values as if they had been in the store all along: what a schema has converted, and its defaults.
-   * They are no changes, and are written with the first change of their part.
+   * Shows copies of values as if they had been in the store all along: what a schema has converted, and its
+   * defaults. They are no changes, and are written with the first change of their part.
    */
   assume(values: object): void {
     for (const [key, value] of Object.entries(values)) {
@@ -100,7 +100,8 @@ export class SessionData<Data extends object> implements SeenParts {
   }
 
   /**
-   * Notes that a delta is in the store now. What was changed since the delta was taken stays a change. It does not throw.
+   * Notes that a delta is in the store now. What was changed since the delta was taken stays a change. It
+   * does not throw.
    */
   settle(delta: Delta): void {
     for (const [key, text] of delta) {
@@ -110,9 +111,10 @@ export class SessionData<Data extends object> implements SeenParts {
   }
 
   /**
-   * Takes over what others have written. Parts changed here since {@link settle} keep their change. Objects and
-   * arrays that were parsed here are changed in place, so references that the application holds stay good; those of the
-   * application are replaced. It does not throw, whatever the application has put into its data: a commit went before it.
+   * Takes over what others have written. Parts changed here since {@link settle} keep their change. Objects
+   * and arrays that were parsed here are changed in place, so references that the application holds stay
+   * good; those of the application are replaced. It does not throw, whatever the application has put into its
+   * data: a commit went before it.
    */
   absorb(record: SessionRecord): void {
     const reconcile = this.#ownership.reconciler(() => this.#readValues());
@@ -221,8 +223,8 @@ export class SessionData<Data extends object> implements SeenParts {
   /**
    * Puts what others have written into a part, around what was changed here meanwhile.
    *
-   * @returns `false` when the part is now something that is no JSON. It stays, and counts as if their version had not been
-   *   seen: the next save refuses it by its path, or merges once it is JSON again.
+   * @returns `false` when the part is now something that is no JSON. It stays, and counts as if their version
+   *   had not been seen: the next save refuses it by its path, or merges once it is JSON again.
    */
   #merge(key: string, theirs: unknown, reconcile: Reconcile): boolean {
     const seen = this.#seen.get(key);
@@ -231,7 +233,8 @@ export class SessionData<Data extends object> implements SeenParts {
       mine = this.#has(key) ? writeForComparison(this.#members[key], key).text : undefined;
     } catch (error) {
       if (error instanceof NotJsonError) return false;
-      // An accessor or a proxy that throws: it was read before the commit, and is no change that could ever be saved.
+      // An accessor or a proxy that throws: it was read before the commit, and is no change that could ever
+      // be saved.
     }
     const base = seen === undefined ? ABSENT : baseOf(seen);
     const isChanged = mine !== this.#canonicalOf(key);

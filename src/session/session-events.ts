@@ -13,17 +13,17 @@ import type { SessionKey } from "../core/ids.ts";
 import type { CookieRejection } from "./cookie.ts";
 
 /**
- * Why a session cookie was not honoured, or not alone: it has no form of ours; several came (then the first that has a live
- * session counts); its session is not there, has expired, or has a new key or was ended less than a minute ago; or the request
- * came over plain http and `sessions.cookie.onInsecure` is `"refuse"`.
+ * Why a session cookie was not honoured, or not alone: it has no form of ours; several came (then the first
+ * that has a live session counts); its session is not there, has expired, or has a new key or was ended less
+ * than a minute ago; or the request came over plain http and `sessions.cookie.onInsecure` is `"refuse"`.
  */
 export type RejectionReason = CookieRejection | "unknown" | "expired" | "moved" | "insecure";
 
 /** What most events tell. */
 export interface SessionEvent {
   /**
-   * Names the session in logs: an HMAC of the key under which it is stored, under the secret key. The same session has
-   * the same name in all processes; nobody gets from it to the session.
+   * Names the session in logs: an HMAC of the key under which it is stored, under the secret key. The same
+   * session has the same name in all processes; nobody gets from it to the session.
    */
   readonly session: string;
 }
@@ -42,9 +42,9 @@ export interface SessionEvents {
   /** A session has got a new key; `session` is the new name. */
   readonly cycled: SessionEvent & { readonly previous: string };
   /**
-   * Sessions were ended by `revoke`, `revokeUser` or `revokeAll`; `sessions` has the name of each, and `userId` is
-   * `undefined` for `revokeAll`. Of many sessions, each step of some 32 is an event of its own; where there was none, one
-   * event tells of 0.
+   * Sessions were ended by `revoke`, `revokeUser` or `revokeAll`; `sessions` has the name of each, and
+   * `userId` is `undefined` for `revokeAll`. Of many sessions, each step of some 32 is an event of its own;
+   * where there was none, one event tells of 0.
    */
   readonly revoked: {
     readonly userId: string | undefined;
@@ -56,20 +56,20 @@ export interface SessionEvents {
   /** Two requests changed the same part of a session; the change of the one that committed last stands. */
   readonly conflict: { readonly path: readonly string[] };
   /**
-   * A session cookie was not honoured. The visitor is anonymous, or refused when the reason is `insecure`. A session that
-   * is unknown or has expired has its name: that of the events of its life.
+   * A session cookie was not honoured. The visitor is anonymous, or refused when the reason is `insecure`. A
+   * session that is unknown or has expired has its name: that of the events of its life.
    */
   readonly rejected: { readonly reason: RejectionReason } & Partial<SessionEvent>;
   /** A record could not be read. It was left as it is; the visitor is anonymous. */
   readonly undecodable: { readonly reason: UndecodableReason };
   /**
-   * Data was changed after the response had ended, and nobody has saved it. The name is missing where the session was
-   * not stored.
+   * Data was changed after the response had ended, and nobody has saved it. The name is missing where the
+   * session was not stored.
    */
   readonly lateChange: Partial<SessionEvent>;
   /**
-   * The time to live of a session could not be extended, its key or its secret not be renewed, or its user's list not be kept.
-   * The request went on.
+   * The time to live of a session could not be extended, its key or its secret not be renewed, or its user's
+   * list not be kept. The request went on.
    */
   readonly touchFailed: {
     readonly error: StoreConnectionError | StoreServiceError | SessionTooLargeError | SessionConflictError;

@@ -43,7 +43,10 @@ export interface FollowedDeparture {
 
 /** What a commit has led to. */
 export interface Committed {
-  /** Where the session is now; `undefined` when its own expiry has ended it: then it is no longer in the store. */
+  /**
+   * Where the session is now; `undefined` when its own expiry has ended it: then it is no longer in the
+   * store.
+   */
   readonly stored: StoredSession | undefined;
   /** Whether the record holds changes of others that the caller has not seen. */
   readonly hasOthers: boolean;
@@ -109,7 +112,8 @@ export class SessionRecords {
   /**
    * Returns the state of a key that has no session, after all renewals of it, and logins one after another.
    *
-   * @returns `undefined` when nothing is remembered of it, or it was revoked: then a request with it is not a late one.
+   * @returns `undefined` when nothing is remembered of it, or it was revoked: then a request with it is not a
+   *   late one.
    */
   departureOf(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
     return this.#departureOf(key, deadline, async () => false);
@@ -143,7 +147,8 @@ export class SessionRecords {
   /**
    * Remembers that a login has begun a session for the browser of a key that had none.
    *
-   * @param departure What became of the old key. The login is remembered where all that is known of that key leads to.
+   * @param departure What became of the old key. The login is remembered where all that is known of that key
+   *   leads to.
    */
   async noteLogin(
     oldKey: SessionKey,
@@ -169,7 +174,8 @@ export class SessionRecords {
    * Stores a record that was kept elsewhere, under the key that its browser has. Each key is taken over once.
    *
    * @param ttl Time to live from now.
-   * @returns Whether it was stored: a session that is there stays, and one that was taken over before and has ended stays ended.
+   * @returns Whether it was stored: a session that is there stays, and one that was taken over before and has
+   *   ended stays ended.
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
   async restore(key: SessionKey, record: SessionRecord, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
@@ -179,8 +185,8 @@ export class SessionRecords {
       return await this.#writer.createAt(place, record, ttl, deadline);
     } catch (error) {
       const mayBeStored = error instanceof StoreConnectionError && error.outcome === "unknown";
-      // The next try is to find the key as this one did, unless the session was revoked meanwhile. Where that fails too, it
-      // stays out.
+      // The next try is to find the key as this one did, unless the session was revoked meanwhile. Where that
+      // fails too, it stays out.
       if (!mayBeStored && !(error instanceof SessionInterrupted))
         await this.#moved?.unclaim(place.at, deadline).catch(() => {});
       throw error;
@@ -221,11 +227,12 @@ export class SessionRecords {
   }
 
   /**
-   * Gives a session a new key: creates the new record, remembers the move, then deletes the old record if it still is the
-   * version that was carried over; changes that others have written meanwhile are carried over too.
+   * Gives a session a new key: creates the new record, remembers the move, then deletes the old record if it
+   * still is the version that was carried over; changes that others have written meanwhile are carried over
+   * too.
    *
-   * @throws {SessionInterrupted} When the new record was taken away meanwhile, such as by a revocation of the user; the old
-   *   one stays as it is.
+   * @throws {SessionInterrupted} When the new record was taken away meanwhile, such as by a revocation of the
+   *   user; the old one stays as it is.
    */
   async move(stored: StoredSession, move: Move, deadline: Deadline): Promise<MoveResult> {
     if (move.reason !== "renewed") return this.#moveFrom(stored, move, deadline);
@@ -251,7 +258,11 @@ export class SessionRecords {
     return at !== undefined && this.#writer.isStored(at, deadline);
   }
 
-  /** Finds a session at the place where it was, or to which its key was renewed. @returns `undefined` when it is over. */
+  /**
+   * Finds a session at the place where it was, or to which its key was renewed.
+   *
+   * @returns `undefined` when it is over.
+   */
   async find(place: SessionPlace, deadline: Deadline): Promise<StoredSession | undefined> {
     const found = await this.#loadAt(place, deadline);
     const loaded = found.status === "absent" ? await this.#loadRenewed(place, deadline) : found;
@@ -270,7 +281,11 @@ export class SessionRecords {
     await this.#writer.unlist(at, version.record, deadline);
   }
 
-  /** Ends what a session has moved to whose record was deleted. @param ref Names that session; see `sessions.ofUser`. */
+  /**
+   * Ends what a session has moved to whose record was deleted.
+   *
+   * @param ref Names that session; see `sessions.ofUser`.
+   */
   async endSuccessors(ref: string, reason: EndReason, deadline: Deadline): Promise<void> {
     const end = (next: SessionKey): Promise<void> => this.#writer.end(next, deadline);
     await untilAnswered(deadline, async () => this.#moved?.end(ref, reason, deadline, end));
@@ -296,7 +311,10 @@ export class SessionRecords {
     return undefined;
   }
 
-  /** Ends the session of a key that has no record, or none that can be read: if it has moved, at its new place. */
+  /**
+   * Ends the session of a key that has no record, or none that can be read: if it has moved, at its new
+   * place.
+   */
   async endKey(key: SessionKey, deadline: Deadline): Promise<void> {
     const at = this.#storedKeyOf(key);
     await this.#writer.delete(at, deadline);
@@ -386,14 +404,18 @@ export class SessionRecords {
   }
 
   /**
-   * Deletes the new record of a move that was given up halfway: once the old record ends, its key would lead there. The one of a
-   * renewal that is under way goes as well, since this write came before its end; that session keeps its old key.
+   * Deletes the new record of a move that was given up halfway: once the old record ends, its key would lead
+   * there. The one of a renewal that is under way goes as well, since this write came before its end; that
+   * session keeps its old key.
    */
   async #endSeconds(at: SessionKey, deadline: Deadline): Promise<void> {
     for (const second of (await this.#moved?.secondsOf(at, deadline)) ?? []) await this.#writer.end(second, deadline);
   }
 
-  /** The session has ended by its own expiry. Until what it has moved to has ended as well, it may be found there. */
+  /**
+   * The session has ended by its own expiry. Until what it has moved to has ended as well, it may be found
+   * there.
+   */
   async #noteEnd({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
     await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
     await this.#writer.unlist(at, version.record, deadline);

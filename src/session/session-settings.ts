@@ -16,13 +16,13 @@ import { timeZoneSchema } from "../core/time-zone.ts";
 /** Settings of the session cookie, with Django's names (`SESSION_COOKIE_*`). */
 export interface SessionCookieSettings {
   /**
-   * @defaultValue `"sessionid"`. A name that begins with `__Host-`, `__Secure-`, `__Http-` or `__Host-Http-`, in any
-   * case, is held to what it promises.
+   * @defaultValue `"sessionid"`. A name that begins with `__Host-`, `__Secure-`, `__Http-` or `__Host-Http-`,
+   *   in any case, is held to what it promises.
    */
   readonly name?: string;
   /**
-   * Longest time without a request. From 1 second to 400 days, the longest that browsers keep a cookie. It is sent again with
-   * each touch. @defaultValue `"14d"`
+   * Longest time without a request. From 1 second to 400 days, the longest that browsers keep a cookie. It is
+   * sent again with each touch. @defaultValue `"14d"`
    */
   readonly age?: Duration;
   /** @defaultValue `"/"` */
@@ -32,9 +32,9 @@ export interface SessionCookieSettings {
   /** Only over TLS. `"auto"` follows the request. @defaultValue `true` */
   readonly secure?: boolean | "auto";
   /**
-   * What happens when a session is asked for over plain http, to another host than localhost: `"warn"` once that browsers
-   * drop the cookie, or `"refuse"` with an {@link InsecureRequestError} (403). `"refuse"` needs `secure: true`, and behind
-   * a proxy an adapter that trusts it. @defaultValue `"warn"`
+   * What happens when a session is asked for over plain http, to another host than localhost: `"warn"` once
+   * that browsers drop the cookie, or `"refuse"` with an {@link InsecureRequestError} (403). `"refuse"` needs
+   * `secure: true`, and behind a proxy an adapter that trusts it. @defaultValue `"warn"`
    */
   readonly onInsecure?: OnInsecure;
   /** Out of reach of scripts. @defaultValue `true` */
@@ -46,9 +46,9 @@ export interface SessionCookieSettings {
   /** Which cookies Chromium drops last. @defaultValue none */
   readonly priority?: "low" | "medium" | "high";
   /**
-   * Paths and domains that the cookie had before they were changed. A browser that still sends such a cookie beside the new
-   * one is told to forget it, with the next response that sets the session's cookie; so is each that is logged out. Without
-   * `path` it is `"/"`, without `domain` the host itself. @defaultValue `[]`
+   * Paths and domains that the cookie had before they were changed. A browser that still sends such a cookie
+   * beside the new one is told to forget it, with the next response that sets the session's cookie; so is
+   * each that is logged out. Without `path` it is `"/"`, without `domain` the host itself. @defaultValue `[]`
    */
   readonly previous?: readonly { readonly path?: string; readonly domain?: string }[];
 }
@@ -58,8 +58,8 @@ export interface SessionCookieSettings {
 export type UntypedData = Record<string, any>;
 
 /**
- * Settings of sessions. Durations: a bare number is seconds, text has its unit (`"90s"`, `"14d"`); none is longer than 1000
- * years.
+ * Settings of sessions. Durations: a bare number is seconds, text has its unit (`"90s"`, `"14d"`); none is
+ * longer than 1000 years.
  */
 export interface SessionSettings<Data extends object = UntypedData> {
   /**
@@ -76,53 +76,67 @@ export interface SessionSettings<Data extends object = UntypedData> {
    */
   readonly profile?: "sojourn" | "django";
   /**
-   * How records are written: signed as Django does it; as plain JSON; or as the plain dictionary that Django's engine `cache`
-   * shares with Node, which needs `cacheSessionStore()`. @defaultValue `"django"`
+   * How records are written: signed as Django does it; as plain JSON; or as the plain dictionary that
+   * Django's engine `cache` shares with Node, which needs `cacheSessionStore()`. @defaultValue `"django"`
    */
   readonly format?: RecordFormat;
   /** Longest time since the login, however busy the session is. `null`: no limit. @defaultValue `null` */
   readonly absoluteTimeout?: Duration | null;
   /** Cookies without a Max-Age, unless `setExpiry` says otherwise. @defaultValue `false` */
   readonly expireAtBrowserClose?: boolean;
-  /** Shortest time between two extensions of one session by one process. `null`: reading extends nothing. @defaultValue `"60s"` */
+  /**
+   * Shortest time between two extensions of one session by one process. `null`: reading extends nothing.
+   *
+   * @defaultValue `"60s"`
+   */
   readonly touchEvery?: Duration | null;
   /**
-   * How old the key of a logged-in session may get: the first request after that gives it a new one, as `cycleKey` does.
-   * A parallel request that writes is interrupted then. At least 1 second. `null`: never. @defaultValue `null`
+   * How old the key of a logged-in session may get: the first request after that gives it a new one, as
+   * `cycleKey` does. A parallel request that writes is interrupted then. At least 1 second. `null`: never.
+   * @defaultValue `null`
    */
   readonly renewEvery?: Duration | null;
   /** Most that one operation may take, retries included. At least 10 ms. @defaultValue `"1s"` */
   readonly deadline?: Duration;
   /**
-   * Stores each session under the SHA-256 of its key, so that who reads the store does not get at live cookies. Django
-   * does not find such sessions, nor does Sojourn find those that were stored otherwise: turning it on or off logs
-   * everybody out. @defaultValue `false`
+   * Stores each session under the SHA-256 of its key, so that who reads the store does not get at live
+   * cookies. Django does not find such sessions, nor does Sojourn find those that were stored otherwise:
+   * turning it on or off logs everybody out. @defaultValue `false`
    */
   readonly hashKeys?: boolean;
   /**
-   * Encrypts the records with AES-256-GCM, each bound to its key, under a secret derived from `secretKey`. Django
-   * cannot read such records, nor can Sojourn read those that were stored otherwise: turning it on or off logs everybody
-   * out. @defaultValue `false`
+   * Encrypts the records with AES-256-GCM, each bound to its key, under a secret derived from `secretKey`.
+   * Django cannot read such records, nor can Sojourn read those that were stored otherwise: turning it on or
+   * off logs everybody out. @defaultValue `false`
    */
   readonly encrypt?: boolean;
   /** How many sessions a user may have; the oldest make room. At least 1. @defaultValue any number */
   readonly maxPerUser?: number;
-  /** Checks, converts and types the data: a schema of valibot, zod, arktype … (standardschema.dev). @defaultValue none */
+  /**
+   * Checks, converts and types the data: a schema of valibot, zod, arktype … (standardschema.dev).
+   *
+   * @defaultValue none
+   */
   readonly schema?: StandardSchemaV1<unknown, Data>;
   /**
-   * What happens to data that does not fit the schema: `"throw"` a {@link SessionSchemaError}, `"reset"` it (who is
-   * logged in stays), or `"keep"` it as it is. @defaultValue `"throw"`
+   * What happens to data that does not fit the schema: `"throw"` a {@link SessionSchemaError}, `"reset"` it
+   * (who is logged in stays), or `"keep"` it as it is. @defaultValue `"throw"`
    */
   readonly onInvalid?: OnInvalid;
   /** Version of the data that the application works with: a whole number from 1. @defaultValue `1` */
   readonly version?: number;
-  /** Steps by the version that they start from: `{ 1: (data) => … }` makes data of version 2. @defaultValue none */
+  /**
+   * Steps by the version that they start from: `{ 1: (data) => … }` makes data of version 2.
+   *
+   * @defaultValue none
+   */
   readonly migrate?: Readonly<Record<number, Migration>>;
   /** Most that a record, and the JSON in it, may have, in bytes. At least 256. @defaultValue `1048576` (1 MiB) */
   readonly maxBytes?: number;
   /**
-   * The `TIME_ZONE` of a Django site with `USE_TZ = False`, such as `"America/New_York"`: the ends of sessions are written as
-   * that site writes them, as local time. @defaultValue none: as instants, as with `USE_TZ = True`
+   * The `TIME_ZONE` of a Django site with `USE_TZ = False`, such as `"America/New_York"`: the ends of
+   * sessions are written as that site writes them, as local time. @defaultValue none: as instants, as with
+   * `USE_TZ = True`
    */
   readonly timeZone?: string | undefined;
 }

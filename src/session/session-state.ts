@@ -10,7 +10,10 @@ export interface SessionOrigin {
   readonly hasCookie: boolean;
   /** Whether several different cookies of the session's name came. */
   readonly hasDuplicates: boolean;
-  /** The keys that the request came with, the one of the session first: one, unless the browser has several such cookies. */
+  /**
+   * The keys that the request came with, the one of the session first: one, unless the browser has several
+   * such cookies.
+   */
   readonly presentedKeys: readonly SessionKey[];
   /** The session that was found, if there is one that can be read. */
   readonly stored: StoredSession | undefined;

@@ -25,7 +25,10 @@ export class SessionView<Data extends object> {
     this.#state = state;
   }
 
-  /** The visitor's data: a plain object, changed in place. JSON values only. Django's keys (`_auth_*`) are in it too. */
+  /**
+   * The visitor's data: a plain object, changed in place. JSON values only. Django's keys (`_auth_*`) are in
+   * it too.
+   */
   get data(): Data {
     this.#state.noteUse?.();
     return this.#state.data.object;
@@ -56,7 +59,10 @@ export class SessionView<Data extends object> {
     return this.userId !== undefined;
   }
 
-  /** When the user logged in; `undefined` for an anonymous visitor, and for a login by Django, which does not tell. */
+  /**
+   * When the user logged in; `undefined` for an anonymous visitor, and for a login by Django, which does not
+   * tell.
+   */
   get authenticatedAt(): Date | undefined {
     const { authenticated } = this.#state.record.facts;
     return this.isAuthenticated && authenticated !== undefined ? new Date(authenticated) : undefined;
@@ -93,8 +99,8 @@ export class SessionView<Data extends object> {
   }
 
   /**
-   * The Cookie header that a browser would send for this session, for tests and for jobs; `undefined` while it is not
-   * stored. It is a secret: who has it is the visitor.
+   * The Cookie header that a browser would send for this session, for tests and for jobs; `undefined` while
+   * it is not stored. It is a secret: who has it is the visitor.
    */
   get cookieHeader(): string | undefined {
     const value = this.#state.cookieValue;
@@ -102,9 +108,10 @@ export class SessionView<Data extends object> {
   }
 
   /**
-   * Sets when this session ends, in Django's forms: whole seconds without a request (0: with the browser), text such
-   * as `"30m"` from now, a date, or `null` for what the settings say. It is saved with the data. The session's end has to lie
-   * in the years 1 to 9999, that of seconds before 9900: Django can read no other.
+   * Sets when this session ends, in Django's forms: whole seconds without a request (0: with the browser),
+   * text such as `"30m"` from now, a date, or `null` for what the settings say. It is saved with the data.
+   * The session's end has to lie in the years 1 to 9999, that of seconds before 9900: Django can read no
+   * other.
    *
    * @throws {SessionUsageError} For anything else.
    */

@@ -30,12 +30,12 @@ import type { Creation } from "./user-sessions.ts";
 /**
  * One visitor's session, as one request sees it.
  *
- * Changes of {@link data} are saved when the response is about to leave, merged with what other requests have written
- * meanwhile. `update`, `save`, `cycleKey`, `flush`, `login` and `logout` act at once.
+ * Changes of {@link data} are saved when the response is about to leave, merged with what other requests have
+ * written meanwhile. `update`, `save`, `cycleKey`, `flush`, `login` and `logout` act at once.
  *
  * Each of these throws {@link StoreConnectionError} or {@link StoreServiceError} when the store fails, and
- * {@link SessionInterrupted} when the session was ended or given a new key meanwhile. A failure that the handler does not
- * await fails the response.
+ * {@link SessionInterrupted} when the session was ended or given a new key meanwhile. A failure that the
+ * handler does not await fails the response.
  */
 export class Session<Data extends object = UntypedData> extends SessionView<Data> {
   readonly #state: SessionState<Data>;
@@ -59,8 +59,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   /**
    * Changes the session's data atomically and saves it, with all changes made before, at once.
    *
-   * @param fn Changes the data it is given. It must be synchronous and pure: when another request was first it runs
-   *   again, on that request's data.
+   * @param fn Changes the data it is given. It must be synchronous and pure: when another request was first
+   *   it runs again, on that request's data.
    * @returns What `fn` returns. Nothing is saved when it throws, or changes nothing.
    * @throws {SessionConflictError} When other requests kept being first until the deadline.
    */
@@ -93,10 +93,11 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * Extends the session as a request does: for sockets, long streams and jobs, which send no cookie. The browser's cookie
-   * keeps its own age. It costs two commands, and one for the list of a logged-in user.
+   * Extends the session as a request does: for sockets, long streams and jobs, which send no cookie. The
+   * browser's cookie keeps its own age. It costs two commands, and one for the list of a logged-in user.
    *
-   * @returns Whether the session is still there, as {@link isAlive} tells it. `false` for a session that is not stored.
+   * @returns Whether the session is still there, as {@link isAlive} tells it. `false` for a session that is
+   *   not stored.
    */
   touch(): Promise<boolean> {
     return this.#enqueue(async (deadline) => {
@@ -108,9 +109,9 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * Asks the store whether the session is still there, and its user still logged in: for sockets and long streams, which
-   * outlive a logout or `sessions.revokeUser()`. A session whose key was renewed is still there, for whoever asks within a
-   * minute of it.
+   * Asks the store whether the session is still there, and its user still logged in: for sockets and long
+   * streams, which outlive a logout or `sessions.revokeUser()`. A session whose key was renewed is still
+   * there, for whoever asks within a minute of it.
    */
   isAlive(): Promise<boolean> {
     return this.#enqueue(async (deadline) => (await this.#cookie.lookUp(deadline)) !== undefined);
@@ -127,16 +128,17 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * @internal Gives the session a new key, as `sessions.renewEvery` does: the visitor's rights are the same, so requests with
-   * the old key find the session for a minute.
+   * @internal Gives the session a new key, as `sessions.renewEvery` does: the visitor's rights are the same,
+   *   so requests with
+   *   the old key find the session for a minute.
    */
   renewKey(): Promise<void> {
     return this.#enqueue((deadline) => this.#cycleKey("renewed", {}, this.#creation(), deadline));
   }
 
   /**
-   * Deletes the session and its data, also where another request has given it a new key. The browser's cookie is cleared.
-   * Data that is set afterwards begins a new session.
+   * Deletes the session and its data, also where another request has given it a new key. The browser's cookie
+   * is cleared. Data that is set afterwards begins a new session.
    */
   flush(): Promise<void> {
     return this.#enqueue(async (deadline) => {
@@ -163,8 +165,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * Notes who has logged in. The session gets a new key (an attacker may know the old one: session fixation), and the
-   * old one is dead once this returns.
+   * Notes who has logged in. The session gets a new key (an attacker may know the old one: session fixation),
+   * and the old one is dead once this returns.
    *
    * @param userId Kept as text. Check who the user is before.
    * @throws {SessionUsageError} When it is no id, or the response's headers are out.
@@ -359,7 +361,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
         await this.#cookie.confirm(deadline);
         return true;
       });
-      // Without an answer, a cookie whose key this request has not made is sent by the next response: it may be dead by now.
+      // Without an answer, a cookie whose key this request has not made is sent by the next response: it may
+      // be dead by now.
       if (isAsked !== true && this.#hasOldKey) this.#cookie.decide("none");
       this.#cookie.noteConfirmed();
     });
@@ -392,7 +395,10 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     }
   }
 
-  /** @param deadline Counts from the call on, so the time that an operation waits for those before it counts too. */
+  /**
+   * @param deadline Counts from the call on, so the time that an operation waits for those before it counts
+   * too.
+   */
   #enqueue<Result>(
     operation: (deadline: Deadline) => Promise<Result>,
     deadline: Deadline = this.#newDeadline(),
@@ -476,7 +482,10 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     events.emit("created", { session: events.nameOf(stored.at) });
   }
 
-  /** A late request with a key that was replaced or ended a moment ago begins no session: its cookie would take over. */
+  /**
+   * A late request with a key that was replaced or ended a moment ago begins no session: its cookie would
+   * take over.
+   */
   async #demandNoDeparture(deadline: Deadline): Promise<void> {
     if (this.#hasEnded) return;
     const { services, origin } = this.#state;
@@ -486,8 +495,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * @param userId Of a creation that may have to wait for other operations: it begins now, so a revocation of the user from
-   *   now on ends the session.
+   * @param userId Of a creation that may have to wait for other operations: it begins now, so a revocation of
+   *   the user from now on ends the session.
    */
   #creation(userId?: string, deadline?: Deadline): Creation {
     const { userAgent } = this.#state.origin;

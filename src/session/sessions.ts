@@ -184,15 +184,16 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * The session of a request. The first call in a request loads it, and nothing else does: a page that does not call
-   * this does not need the store.
+   * The session of a request. The first call in a request loads it, and nothing else does: a page that does
+   * not call this does not need the store.
    *
    * @param request The object that the adapter has seen: Express's `req`, Node's `IncomingMessage`.
-   * @param options.onInvalid Takes the place of `sessions.onInvalid` for this load: a logout, for example, has to work
-   *   with any data. A session that was loaded before in this request stays as it is.
+   * @param options.onInvalid Takes the place of `sessions.onInvalid` for this load: a logout, for example,
+   *   has to work with any data. A session that was loaded before in this request stays as it is.
    * @throws {SessionUsageError} When no adapter has seen the request.
    * @throws {SessionSchemaError} When the data does not fit the schema, and `onInvalid` is `"throw"`.
-   * @throws {InsecureRequestError} When the request came over plain http, and `sessions.cookie.onInsecure` is `"refuse"`.
+   * @throws {InsecureRequestError} When the request came over plain http, and `sessions.cookie.onInsecure` is
+   *   `"refuse"`.
    */
   from(request: object, options: FromOptions = NO_OPTIONS): Promise<Session<Data>> {
     const scope = this.#scopes.get(request);
@@ -201,25 +202,30 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * Opens the session of a Cookie header where there is no response to carry changes: WebSockets, jobs. Changes are
-   * saved by `session.save()` and `session.update()` only. Where there is no session, they begin none and throw a
-   * {@link SessionUsageError}: no browser could get its cookie. See {@link create}.
+   * Opens the session of a Cookie header where there is no response to carry changes: WebSockets, jobs.
+   * Changes are saved by `session.save()` and `session.update()` only. Where there is no session, they begin
+   * none and throw a {@link SessionUsageError}: no browser could get its cookie. See {@link create}.
    */
   open(cookieHeader: string | null | undefined): Promise<Session<Data>> {
     return explainAwait(this.#open(cookieHeader));
   }
 
-  /** Begins a session that belongs to no request, and saves it: for tests and jobs, with {@link Session.cookieHeader}. */
+  /**
+   * Begins a session that belongs to no request, and saves it: for tests and jobs, with
+   * {@link Session.cookieHeader}.
+   */
   create(data: Partial<Data> = {}): Promise<Session<Data>> {
     return explainAwait(this.#create(data));
   }
 
   /**
-   * Takes over a session that was kept elsewhere, under the key that its browser has: for those who move sessions here.
+   * Takes over a session that was kept elsewhere, under the key that its browser has: for those who move
+   * sessions here.
    *
    * @param key 32 characters of `[a-z0-9]`.
    * @param payload The data, as the text of a JSON object.
-   * @param ttl What is left of its time to live, in milliseconds; more than 0. Of more than 1000 years, 1000 count.
+   * @param ttl What is left of its time to live, in milliseconds; more than 0. Of more than 1000 years, 1000
+   *   count.
    * @returns Whether it was stored: a session that is there already stays.
    * @throws {SessionUsageError} For another key, text or time, or sessions that have no key.
    */
@@ -231,8 +237,9 @@ export class Sessions<Data extends object = UntypedData> {
   /**
    * The sessions of a user. Each is looked up, so none of them is gone already.
    *
-   * They are read page by page as the loop goes on, 100 at a time. The pages follow the expiry of the sessions, the latest
-   * first; within a page, the one seen last comes first. So it is for all of a user with up to 100 sessions.
+   * They are read page by page as the loop goes on, 100 at a time. The pages follow the expiry of the
+   * sessions, the latest first; within a page, the one seen last comes first. So it is for all of a user with
+   * up to 100 sessions.
    *
    * @param options.current Marks this one in the list.
    * @throws {ImproperlyConfigured} When the store has no index of users.
@@ -256,7 +263,8 @@ export class Sessions<Data extends object = UntypedData> {
    * A part of the sessions of a user, for lists that are shown page by page, in the order of {@link ofUser}.
    *
    * @param options.cursor `next` of the page before. @defaultValue the beginning
-   * @param options.limit How many sessions at most, from 1 to 200. A page has fewer where some of them are gone. @defaultValue 100
+   * @param options.limit How many sessions at most, from 1 to 200. A page has fewer where some of them are
+   *   gone. @defaultValue 100
    * @param options.current Marks this one in the list.
    * @throws {SessionUsageError} For another limit, or a cursor that this application has not made for this user.
    * @throws {ImproperlyConfigured} When the store has no index of users.
@@ -298,15 +306,17 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * Ends all sessions of a user: on a stolen password, when the account is closed, or because the user asks for it.
-   * Every session whose creation had begun before the call is dead once it returns, as long as the clocks of all processes are
-   * less than a minute apart. A session that begins while it runs may be ended too.
+   * Ends all sessions of a user: on a stolen password, when the account is closed, or because the user asks
+   * for it. Every session whose creation had begun before the call is dead once it returns, as long as the
+   * clocks of all processes are less than a minute apart. A session that begins while it runs may be ended
+   * too.
    *
-   * It works in steps, each with a deadline of its own. After a failure it can be called again, and goes on with what is left.
+   * It works in steps, each with a deadline of its own. After a failure it can be called again, and goes on
+   * with what is left.
    *
    * @param options.except A session that stays, or its `ref`.
-   * @param options.scan Also walks through all sessions, for those that are on no list: Django has made them and Node has not
-   *   seen them yet, or Redis has dropped the list. It takes as long as there are sessions.
+   * @param options.scan Also walks through all sessions, for those that are on no list: Django has made them
+   *   and Node has not seen them yet, or Redis has dropped the list. It takes as long as there are sessions.
    * @param options.onProgress Called after each step.
    * @returns How many there were.
    * @throws {StoreConnectionError} With the outcome `unknown` when a step has failed and some may have ended.
@@ -324,12 +334,14 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * Ends all sessions of everybody, anonymous ones too, on any engine but the one whose cookies carry the records. Every
-   * session whose creation had begun before the call is dead once it returns, as long as all processes have the same
-   * `sessions.deadline` and their clocks are less than a minute apart. A session that begins while it runs may be ended too.
+   * Ends all sessions of everybody, anonymous ones too, on any engine but the one whose cookies carry the
+   * records. Every session whose creation had begun before the call is dead once it returns, as long as all
+   * processes have the same `sessions.deadline` and their clocks are less than a minute apart. A session that
+   * begins while it runs may be ended too.
    *
-   * It walks through the store in steps, each with a deadline of its own, waits until `sessions.deadline` has passed since the
-   * call, for creations that were under way, and walks again. After a failure it can be called again.
+   * It walks through the store in steps, each with a deadline of its own, waits until `sessions.deadline` has
+   * passed since the call, for creations that were under way, and walks again. After a failure it can be
+   * called again.
    *
    * @param options.onProgress Called after each step.
    * @returns How many there were.

@@ -4,7 +4,8 @@ import type { Deadline } from "../core/deadlines.ts";
 export const STEP_SIZE = 32;
 
 /**
- * Does the same to each of many things, some at a time, with a deadline for each step. After a failure no further step begins.
+ * Does the same to each of many things, some at a time, with a deadline for each step. After a failure no
+ * further step begins.
  *
  * @returns The results, in order.
  */

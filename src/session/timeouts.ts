@@ -28,14 +28,17 @@ export type Expiry = Duration | Date | null;
 const FIRST_INSTANT: EpochMilliseconds = Date.parse("0001-01-01T00:00:00.000Z");
 const LAST_INSTANT: EpochMilliseconds = Date.parse("9999-12-31T23:59:59.999Z");
 
-/** Seconds count from every request anew, so they end before that: for a hundred years Django can add them to its time. */
+/**
+ * Seconds count from every request anew, so they end before that: for a hundred years Django can add them to
+ * its time.
+ */
 const LAST_SLIDING_INSTANT: EpochMilliseconds = Date.parse("9899-12-31T23:59:59.999Z");
 
 /**
  * The value of {@link EXPIRY_KEY} for an expiry, in Django's form; `undefined` removes the key.
  *
- * @throws {SessionUsageError} For anything but whole seconds, a duration text, a date or `null`, and for an end that Django
- *   cannot read: outside the years 1 to 9999, for seconds 1 to 9899.
+ * @throws {SessionUsageError} For anything but whole seconds, a duration text, a date or `null`, and for an
+ *   end that Django cannot read: outside the years 1 to 9999, for seconds 1 to 9899.
  */
 export function toExpiryMember(
   expiry: Expiry,
@@ -88,8 +91,8 @@ function describeExpiry(expiry: unknown): string {
 }
 
 /**
- * Time that is left of a session if nobody comes back, in milliseconds; 0 or less: it has ended. Its end is an instant of the
- * years 1 to 9999, whatever the record says.
+ * Time that is left of a session if nobody comes back, in milliseconds; 0 or less: it has ended. Its end is
+ * an instant of the years 1 to 9999, whatever the record says.
  */
 export function timeToLive(record: SessionRecord, timeouts: Timeouts, now: EpochMilliseconds): Milliseconds {
   const end = Math.min(now + expiryAge(record, timeouts, now), absoluteEnd(record, timeouts));
@@ -97,8 +100,8 @@ export function timeToLive(record: SessionRecord, timeouts: Timeouts, now: Epoch
 }
 
 /**
- * Django's `get_expiry_age`, in milliseconds: a missing or 0 expiry means the idle time, and so does one that is no expiry, at
- * which Django raises.
+ * Django's `get_expiry_age`, in milliseconds: a missing or 0 expiry means the idle time, and so does one that
+ * is no expiry, at which Django raises.
  */
 function expiryAge(record: SessionRecord, { idle, zone }: Timeouts, now: EpochMilliseconds): Milliseconds {
   const expiry = record.read(EXPIRY_KEY);
@@ -115,7 +118,10 @@ function fromBigint(integer: bigint): number {
 // `Date.parse` takes other texts as well, such as "1", which Python's `datetime.fromisoformat` does not.
 const ISO_DATE = /^\d{4}-\d\d-\d\d/;
 
-/** Form of a year beyond 9999 (ECMA-262, "Expanded Years"), as older versions of Sojourn wrote it, and others may. */
+/**
+ * Form of a year beyond 9999 (ECMA-262, "Expanded Years"), as older versions of Sojourn wrote it, and others
+ * may.
+ */
 const LATE_YEAR = /^\+?0*[1-9]\d{4,}-\d\d-\d\d/;
 
 /** A date, and a time without an offset if there is one: what Python calls naive. */
@@ -131,7 +137,10 @@ function toInstant(text: string, zone: TimeZone | undefined): EpochMilliseconds 
   return isLocal ? zone.toInstant(parsed) : parsed;
 }
 
-/** How long a session lives after each activity, in milliseconds: its own expiry in seconds, else the idle time. */
+/**
+ * How long a session lives after each activity, in milliseconds: its own expiry in seconds, else the idle
+ * time.
+ */
 export function activeAge(record: SessionRecord, { idle }: Timeouts): Milliseconds {
   const expiry = record.read(EXPIRY_KEY);
   return typeof expiry === "number" && expiry > 0 ? expiry * 1000 : idle;

@@ -11,8 +11,8 @@ const PLAIN: RecordCodec = {
 };
 
 /**
- * Cursors of the lists of users, as the application sees them. Those of the stores may hold session keys, so they are
- * encrypted; a cursor that was changed, or made for another user, does not open.
+ * Cursors of the lists of users, as the application sees them. Those of the stores may hold session keys, so
+ * they are encrypted; a cursor that was changed, or made for another user, does not open.
  */
 export class UserCursors {
   readonly #codec: EncryptedCodec;

@@ -44,8 +44,8 @@ export interface Listing {
 export interface Creation {
   readonly userAgent: string | undefined;
   /**
-   * The user's epoch when the request first set out to create a session, as {@link UserSessions.epochOf} tells it; if it
-   * fails, the next try must find the same.
+   * The user's epoch when the request first set out to create a session, as {@link UserSessions.epochOf}
+   * tells it; if it fails, the next try must find the same.
    *
    * @defaultValue the epoch when the session is listed
    */
@@ -53,8 +53,9 @@ export interface Creation {
   /** The key, in the store, of the session that goes once the new one is there. */
   replaces?: SessionKey;
   /**
-   * Whether that one is the same user's, so that none has to make room: the new one counts once the old one is gone. Two requests
-   * may give it a new key at the same time: then both new ones are listed for a moment, until one of them is taken away.
+   * Whether that one is the same user's, so that none has to make room: the new one counts once the old one
+   * is gone. Two requests may give it a new key at the same time: then both new ones are listed for a moment,
+   * until one of them is taken away.
    */
   takesPlace?: boolean;
 }
@@ -64,7 +65,8 @@ export interface Creation {
  *
  * - `"live"`: its record is there, and the user's.
  * - `"gone"`: there is no record, it has expired, or it is another user's.
- * - `"unknown"`: there is a record that cannot be read here, such as one with a secret that this process does not have.
+ * - `"unknown"`: there is a record that cannot be read here, such as one with a secret that this process does
+ *   not have.
  */
 export type ListedState = "live" | "gone" | "unknown";
 
@@ -86,7 +88,10 @@ export interface UserSessionsOptions {
   readonly clock: Clock;
   /** How many sessions a user may have; `undefined`: any number. */
   readonly maxPerUser: number | undefined;
-  /** How much longer than its record an entry is kept: more than the time between two notes of a session in use. */
+  /**
+   * How much longer than its record an entry is kept: more than the time between two notes of a session in
+   * use.
+   */
   readonly slack: Milliseconds;
   /** Returns the storage keys of records that moves of a session have left which were given up halfway. */
   readonly secondsOf: (at: SessionKey, deadline: Deadline) => Promise<readonly SessionKey[]>;
@@ -122,19 +127,22 @@ export class UserSessions {
     this.#secondsOf = secondsOf;
   }
 
-  /** The user's epoch, for {@link Creation}: a session that is created later under it does not outlive a revocation from now on. */
+  /**
+   * The user's epoch, for {@link Creation}: a session that is created later under it does not outlive a
+   * revocation from now on.
+   */
   epochOf(userId: string, deadline: Deadline): Promise<string> {
     return this.#index.epoch(userId, deadline);
   }
 
   /**
-   * Creates a record so that it cannot outlive a revocation of its user that has begun meanwhile: lists it first, and
-   * afterwards deletes it again if the user's epoch has moved or it has to make room for a later one. Before it is created,
-   * the sessions that have to make room for it end.
+   * Creates a record so that it cannot outlive a revocation of its user that has begun meanwhile: lists it
+   * first, and afterwards deletes it again if the user's epoch has moved or it has to make room for a later
+   * one. Before it is created, the sessions that have to make room for it end.
    *
    * @throws {SessionInterrupted} When it was deleted again.
-   * @throws {StoreConnectionError} When a session that has to make room could not be deleted. That one stays listed; the next
-   *   creation tries again.
+   * @throws {StoreConnectionError} When a session that has to make room could not be deleted. That one stays
+   *   listed; the next creation tries again.
    */
   async guardCreation<Result>(
     listing: Listing,
@@ -177,8 +185,8 @@ export class UserSessions {
   }
 
   /**
-   * A part of the sessions of a user, of these the one seen last first. Each is looked up. One that is gone is left out, and
-   * taken off the list unless its creation may be under way.
+   * A part of the sessions of a user, of these the one seen last first. Each is looked up. One that is gone
+   * is left out, and taken off the list unless its creation may be under way.
    */
   async page(
     userId: string,
@@ -212,8 +220,8 @@ export class UserSessions {
   }
 
   /**
-   * Deletes all sessions of a user, also those whose creation is under way, step by step. What has been deleted when a step
-   * fails stays deleted, and the next call goes on from there.
+   * Deletes all sessions of a user, also those whose creation is under way, step by step. What has been
+   * deleted when a step fails stays deleted, and the next call goes on from there.
    */
   async revokeAll(userId: string, exceptRef: string | undefined, steps: RevocationSteps): Promise<void> {
     const begin = this.#clock.now();
@@ -234,8 +242,9 @@ export class UserSessions {
   }
 
   /**
-   * Walks through the list until a whole walk finds nothing to end: a session may have got a new key before it was deleted.
-   * The new one is of the same age, and was listed first. One that was created later than the clocks may differ stays.
+   * Walks through the list until a whole walk finds nothing to end: a session may have got a new key before
+   * it was deleted. The new one is of the same age, and was listed first. One that was created later than the
+   * clocks may differ stays.
    */
   async #endListed(
     userId: string,
@@ -254,15 +263,17 @@ export class UserSessions {
         isClean = false;
         const absent = await deleteRecords(this.#store, doomed, pageDeadline, onEnded);
         await this.#index.remove(userId, doomed.map(toUnlisting), pageDeadline());
-        // A record may have been created in between. From now on its creator finds that it is not listed, and deletes it.
+        // A record may have been created in between. From now on its creator finds that it is not listed, and
+        // deletes it.
         await deleteRecords(this.#store, absent, pageDeadline, onEnded);
       }
     }
   }
 
   /**
-   * @param marks Where the pages of walks before have ended; those of this one take their place. Each page stays between two
-   *   of them, since a database may go through all rows that were deleted lately before it finds the next that is there.
+   * @param marks Where the pages of walks before have ended; those of this one take their place. Each page
+   *   stays between two of them, since a database may go through all rows that were deleted lately before it
+   *   finds the next that is there.
    */
   async *#pages(
     userId: string,
@@ -296,8 +307,8 @@ export class UserSessions {
   }
 
   /**
-   * Deletes a record, and before it those that a move has left halfway: its key would lead to them. Of a key without a record, the
-   * move has come about, and the session is listed under the new one.
+   * Deletes a record, and before it those that a move has left halfway: its key would lead to them. Of a key
+   * without a record, the move has come about, and the session is listed under the new one.
    *
    * @returns Whether it was there.
    */
@@ -330,7 +341,10 @@ export class UserSessions {
     await this.#index.remove(userId, dropped, deadline);
   }
 
-  /** Sessions that are gone may stay listed: the reader of a list looks. So the failure does not undo the deletion. */
+  /**
+   * Sessions that are gone may stay listed: the reader of a list looks. So the failure does not undo the
+   * deletion.
+   */
   async #unlist(userId: string, keys: readonly SessionKey[], deadline: Deadline): Promise<void> {
     await this.#index.remove(userId, keys.map(toUnlisting), deadline).catch(() => {});
   }

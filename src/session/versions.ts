@@ -26,8 +26,8 @@ export interface VersionsOptions {
   /** Version of the application's data, which is noted in what is written from 2 on. */
   readonly dataVersion: number;
   /**
-   * Whether a record ends so long after it was written, rather than where the store lets it end: a cookie that carries a
-   * record may be sent at any time. @defaultValue `false`
+   * Whether a record ends so long after it was written, rather than where the store lets it end: a cookie
+   * that carries a record may be sent at any time. @defaultValue `false`
    */
   readonly agesWithSignature?: boolean;
 }

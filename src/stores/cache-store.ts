@@ -7,8 +7,8 @@ import type { RedisRegistry } from "../redis/registry.ts";
 export type StoredValue = string | Uint8Array;
 
 /**
- * What a store can do beyond the rest of {@link CacheStore}. A cache feature that needs more than its store has is
- * refused with `ImproperlyConfigured`, and the method behind it is never called.
+ * What a store can do beyond the rest of {@link CacheStore}. A cache feature that needs more than its store
+ * has is refused with `ImproperlyConfigured`, and the method behind it is never called.
  */
 export interface CacheStoreCapabilities {
   /** `incr` is one step inside the engine. Needed by `incr` and `decr`, and by rate limits. */
@@ -50,8 +50,8 @@ export interface Lease {
   /** Names the one who loads: no other lease has it. */
   readonly token: string;
   /**
-   * What the one who loads has found under the key and is going to replace, whole or the beginning of it; `undefined`
-   * where nothing was. Any other value counts as newer.
+   * What the one who loads has found under the key and is going to replace, whole or the beginning of it;
+   * `undefined` where nothing was. Any other value counts as newer.
    */
   readonly seen: StoredValue | undefined;
 }
@@ -70,28 +70,32 @@ export type FillResult =
   | { readonly status: "stored" }
   /** The lease is gone, or the key was written to meanwhile. `value` is what is there now. */
   | { readonly status: "overruled"; readonly value: StoredValue | undefined }
-  /** The engine cannot store it for the moment, as `error` tells. The key is as it was, and the lease has ended. */
+  /**
+   * The engine cannot store it for the moment, as `error` tells. The key is as it was, and the lease has
+   * ended.
+   */
   | { readonly status: "unstored"; readonly error: StoreServiceError };
 
 /** The longest that a lease can be asked for at once. */
 export const LONGEST_LEASE: Milliseconds = 30_000;
 
 /**
- * Keeps the entries of caches. The store never looks into a value, but for the digits that `incr` counts with and for
- * comparing.
+ * Keeps the entries of caches. The store never looks into a value, but for the digits that `incr` counts with
+ * and for comparing.
  *
  * - Unknown, expired, evicted and deleted look the same: `undefined`, `false` or `"missing"`.
- * - Each key is decided at one instant inside the engine; a check followed by a write is not an implementation. The keys
- *   of one call are decided independently.
+ * - Each key is decided at one instant inside the engine; a check followed by a write is not an
+ *   implementation. The keys of one call are decided independently.
  * - A call takes any number of keys and splits them as its engine needs; none at all costs nothing.
- * - The deadline is absolute and holds for the whole call, however many keys it has. A method that cannot answer in time
- *   throws {@link StoreConnectionError}.
- * - Failures are {@link StoreConnectionError} and {@link StoreServiceError}. `outcome: "not-sent"` says that nothing of the
- *   call was written; when a part was, it is `"unknown"`. Nothing else is thrown, and no failure looks like a miss.
- * - Keys are well-formed text of at least one character, of any other form. A store may drop entries to stay within its
- *   bounds.
- * - Values that are read are all text, or all bytes, as {@link CacheStoreContext.values} asks, however they were written:
- *   text is kept as UTF-8.
+ * - The deadline is absolute and holds for the whole call, however many keys it has. A method that cannot
+ *   answer in time throws {@link StoreConnectionError}.
+ * - Failures are {@link StoreConnectionError} and {@link StoreServiceError}. `outcome: "not-sent"` says that
+ *   nothing of the call was written; when a part was, it is `"unknown"`. Nothing else is thrown, and no
+ *   failure looks like a miss.
+ * - Keys are well-formed text of at least one character, of any other form. A store may drop entries to stay
+ *   within its bounds.
+ * - Values that are read are all text, or all bytes, as {@link CacheStoreContext.values} asks, however they
+ *   were written: text is kept as UTF-8.
  *
  * `describeCacheStore` of `sojourn/testing` is this contract as a test suite.
  */
@@ -115,8 +119,8 @@ export interface CacheStore {
   setMany(entries: readonly CacheEntry[], condition: SetCondition, deadline: Deadline): Promise<readonly boolean[]>;
 
   /**
-   * Stores values where none is; what is there stays, and lives at least as long as its new value would have. It does not
-   * end leases.
+   * Stores values where none is; what is there stays, and lives at least as long as its new value would have.
+   * It does not end leases.
    *
    * @returns What is there then, in the order of the entries.
    */
@@ -128,7 +132,10 @@ export interface CacheStore {
   /** Sets the time to live of entries; `null` is no expiry. @returns Which of them are there, in their order. */
   touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]>;
 
-  /** What is left of the time to live of entries: `null` when one does not expire, `undefined` when there is none. */
+  /**
+   * What is left of the time to live of entries: `null` when one does not expire, `undefined` when there is
+   * none.
+   */
   ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]>;
 
   /**
@@ -149,15 +156,16 @@ export interface CacheStore {
   /**
    * Takes the lease on a key, or keeps it for longer when the caller has it already.
    *
-   * A lease says who of all processes loads an entry. It ends by `fill`, by `release`, when the key is deleted, and when
-   * its time is over.
+   * A lease says who of all processes loads an entry. It ends by `fill`, by `release`, when the key is
+   * deleted, and when its time is over.
    *
    * @param ttl From now, at most {@link LONGEST_LEASE}.
    */
   lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult>;
 
   /**
-   * Lets a lease last for longer. One that has ended is not taken again; one on a key that somebody has written to ends.
+   * Lets a lease last for longer. One that has ended is not taken again; one on a key that somebody has
+   * written to ends.
    *
    * @param ttl As for {@link lease}.
    * @returns Whether it is still the caller's.
@@ -165,8 +173,8 @@ export interface CacheStore {
   renew(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean>;
 
   /**
-   * Stores what was loaded, if the lease is still the caller's and nobody has written to the key since it was taken. The
-   * lease ends in any case.
+   * Stores what was loaded, if the lease is still the caller's and nobody has written to the key since it was
+   * taken. The lease ends in any case.
    */
   fill(lease: Lease, entry: NewValue, deadline: Deadline): Promise<FillResult>;
 
@@ -174,8 +182,8 @@ export interface CacheStore {
   release(lease: Lease, deadline: Deadline): Promise<void>;
 
   /**
-   * Walks all keys with a prefix that are in the store during the whole walk; others may or may not come. No key comes
-   * twice.
+   * Walks all keys with a prefix that are in the store during the whole walk; others may or may not come. No
+   * key comes twice.
    *
    * @param prefix Taken as it is, whatever characters it has.
    * @param pageDeadline Makes the deadline of each page, so that a long walk is bounded step by step.
@@ -183,9 +191,9 @@ export interface CacheStore {
   scan(prefix: string, pageDeadline: () => Deadline): AsyncIterable<string>;
 
   /**
-   * Deletes all entries of one cache, page by page, and ends the leases on their keys and on its missing ones: those with
-   * keys of the form `{keyPrefix}:{integer}:{anything}` ({@link isCacheKey}), and nothing else. What is written meanwhile
-   * may stay.
+   * Deletes all entries of one cache, page by page, and ends the leases on their keys and on its missing
+   * ones: those with keys of the form `{keyPrefix}:{integer}:{anything}` ({@link isCacheKey}), and nothing
+   * else. What is written meanwhile may stay.
    *
    * @param keyPrefix Taken as it is. Not empty.
    * @returns After each page, how many entries it has deleted.

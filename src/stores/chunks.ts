@@ -1,9 +1,12 @@
-/** Most keys in one command, such as MGET and UNLINK: for other callers, no longer than that does a server work on it. */
+/**
+ * Most keys in one command, such as MGET and UNLINK: for other callers, no longer than that does a server
+ * work on it.
+ */
 export const KEYS_AT_ONCE = 500;
 
 /**
- * Most commands of one call that are under way at once: a fiftieth of what the Redis client takes, so that many calls of
- * many keys, and other callers beside them, find room.
+ * Most commands of one call that are under way at once: a fiftieth of what the Redis client takes, so that
+ * many calls of many keys, and other callers beside them, find room.
  */
 export const COMMANDS_AT_ONCE = 100;
 

@@ -2,8 +2,8 @@ import type { Milliseconds } from "../core/clock.ts";
 import { LONGEST_LEASE } from "./cache-store.ts";
 
 /**
- * Whether writing a value with this time to live ends the lease on its key: it could be gone again before the one who
- * loads wants to fill, who would then find nothing that is newer.
+ * Whether writing a value with this time to live ends the lease on its key: it could be gone again before the
+ * one who loads wants to fill, who would then find nothing that is newer.
  */
 export function endsLease(ttl: Milliseconds | null): boolean {
   return ttl !== null && ttl < LONGEST_LEASE;

@@ -1,4 +1,7 @@
-/** Where keys are: stores of the same place see each other's keys. Text for a server, or the client that was given. */
+/**
+ * Where keys are: stores of the same place see each other's keys. Text for a server, or the client that was
+ * given.
+ */
 export type KeyPlace = string | object;
 
 /** Keys of a store, and the server that has them. */

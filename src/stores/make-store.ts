@@ -15,8 +15,8 @@ const CACHE_STORE_METHODS = [
 ] as const satisfies (keyof CacheStore)[];
 
 /**
- * Makes a session store, and checks that it is one: from plain JavaScript, it can be a class, or a function that was not
- * called.
+ * Makes a session store, and checks that it is one: from plain JavaScript, it can be a class, or a function
+ * that was not called.
  *
  * @param setting What it is called where the application names it, such as `sessions.store`.
  * @throws {ImproperlyConfigured}

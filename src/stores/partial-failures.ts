@@ -6,8 +6,8 @@ export function isNotSent(error: unknown): boolean {
 }
 
 /**
- * For what fails before the step that decides: nothing of the call has been written. Used with `catch`. The message is not
- * that of the step, which speaks of its own command.
+ * For what fails before the step that decides: nothing of the call has been written. Used with `catch`. The
+ * message is not that of the step, which speaks of its own command.
  */
 export function throwNotSent(error: unknown): never {
   if (!(error instanceof StoreConnectionError) || error.outcome === "not-sent") throw error;
@@ -30,7 +30,10 @@ export async function settled<Result>(step: Promise<Result> | undefined): Promis
   }
 }
 
-/** For what fails after the step that decides, and has to be known to be done: the call may have succeeded. Used with `catch`. */
+/**
+ * For what fails after the step that decides, and has to be known to be done: the call may have succeeded.
+ * Used with `catch`.
+ */
 export function throwUnknown(error: unknown): never {
   if (!(error instanceof StoreConnectionError) || error.outcome === "unknown") throw error;
   const message = "It may have been written in part: a step after the first failed, which its cause tells more of.";

@@ -4,7 +4,10 @@ import { throwNotSent } from "./partial-failures.ts";
 import type { CreateResult } from "./session-store.ts";
 import type { SessionTombstones } from "./session-tombstones.ts";
 
-/** Where tombstones are kept: records under keys that are no session's. The methods are those of a session store. */
+/**
+ * Where tombstones are kept: records under keys that are no session's. The methods are those of a session
+ * store.
+ */
 export interface TombstoneRecords {
   read(key: string, deadline: Deadline): Promise<string | undefined>;
   create(key: string, text: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult>;

@@ -1,6 +1,7 @@
 /**
- * An engine that keeps nothing: each visitor's cookie carries the whole record. It stands in the settings where a
- * {@link SessionStoreFactory} does, but is no {@link SessionStore}: nothing can be looked up, compared or deleted.
+ * An engine that keeps nothing: each visitor's cookie carries the whole record. It stands in the settings
+ * where a {@link SessionStoreFactory} does, but is no {@link SessionStore}: nothing can be looked up,
+ * compared or deleted.
  */
 export class SessionCarrier {
   /** The engine's name, as in `stores/<name>`. */

@@ -43,8 +43,8 @@ export type CreateResult = { readonly status: "created" } | { readonly status: "
  * - Every method decides at one instant inside the engine; a check followed by a write is not an implementation.
  * - `ttl` is the time to live from now, in milliseconds, and is at least 1: who wants a record gone deletes it.
  * - The deadline is absolute. A method that cannot answer in time throws {@link StoreConnectionError}.
- * - Failures are {@link StoreConnectionError} and {@link StoreServiceError}, whose `outcome` says whether the write
- *   may have happened. Nothing else is thrown, and no failure looks like an absent record.
+ * - Failures are {@link StoreConnectionError} and {@link StoreServiceError}, whose `outcome` says whether the
+ *   write may have happened. Nothing else is thrown, and no failure looks like an absent record.
  * - Keys have been checked: 32 characters of `[a-z0-9]`.
  *
  * `describeSessionStore` of `sojourn/testing` is this contract as a test suite.
@@ -73,14 +73,14 @@ export interface SessionStore {
   read(key: SessionKey, deadline: Deadline): Promise<string | undefined>;
 
   /**
-   * Reads a live record and what is left of its time to live. Optional: `cachedSessionStore()` needs it of the store that it
-   * makes copies of.
+   * Reads a live record and what is left of its time to live. Optional: `cachedSessionStore()` needs it of
+   * the store that it makes copies of.
    */
   readWithTtl?(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined>;
 
   /**
-   * Reads many, at most some hundreds, in fewer steps than {@link readWithTtl} would. Optional: moving sessions into a cache uses
-   * it.
+   * Reads many, at most some hundreds, in fewer steps than {@link readWithTtl} would. Optional: moving
+   * sessions into a cache uses it.
    *
    * @returns In the order of the keys.
    */
@@ -99,8 +99,8 @@ export interface SessionStore {
   delete(key: SessionKey, deadline: Deadline): Promise<boolean>;
 
   /**
-   * Deletes many records, at most some hundreds, in fewer steps than {@link delete} would. Optional: revocations use it, and
-   * moving sessions into a cache.
+   * Deletes many records, at most some hundreds, in fewer steps than {@link delete} would. Optional:
+   * revocations use it, and moving sessions into a cache.
    *
    * @returns The keys of those that were live.
    */
@@ -120,7 +120,8 @@ export interface SessionStore {
   ping(deadline: Deadline): Promise<void>;
 
   /**
-   * Deletes expired records where the engine does not do so itself, in steps that nobody else has to wait long for.
+   * Deletes expired records where the engine does not do so itself, in steps that nobody else has to wait
+   * long for.
    *
    * @param pageDeadline Makes the deadline of each step.
    * @param onProgress Called after each step.

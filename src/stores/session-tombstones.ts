@@ -2,14 +2,15 @@ import type { Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 
 /**
- * A store's short-lived memory of keys that have no record any more: that a session has moved, and where to, or that
- * it has ended. A tombstone is a short text beside the records, never under a key that a cookie can hold.
+ * A store's short-lived memory of keys that have no record any more: that a session has moved, and where to,
+ * or that it has ended. A tombstone is a short text beside the records, never under a key that a cookie can
+ * hold.
  *
  * - A name has at most 36 characters of `[A-Za-z0-9_.-]`, a text 1 to 512 characters of printable ASCII.
  * - Every method decides at one instant inside the engine, and touches one name only: on a cluster, one slot.
  * - `ttl` is the time to live from now, in milliseconds, and is at least 1. An expired tombstone is absent.
- * - Tombstones are seen by all processes, are no records (`read`, `scan` and `clearExpired` of the store do not count them),
- *   and stay when records are deleted.
+ * - Tombstones are seen by all processes, are no records (`read`, `scan` and `clearExpired` of the store do
+ *   not count them), and stay when records are deleted.
  * - Deadlines and failures are those of `SessionStore`.
  */
 export interface SessionTombstones {

@@ -28,8 +28,9 @@ export interface UserIndexLimits {
   /** A session that goes once the new one is there: it counts for nothing, and does not make room. */
   readonly replaces?: SessionKey | undefined;
   /**
-   * Whether the new entry waits for {@link UserIndex.replace}. Until then it counts for nothing, makes no other session make
-   * room, and does not make room itself, since the session is still counted under its old key.
+   * Whether the new entry waits for {@link UserIndex.replace}. Until then it counts for nothing, makes no
+   * other session make room, and does not make room itself, since the session is still counted under its old
+   * key.
    *
    * @defaultValue `false`
    */
@@ -41,8 +42,8 @@ export interface UserIndexAddition {
   /** The user's epoch at the moment of the addition; empty until the user is first revoked. */
   readonly epoch: string;
   /**
-   * Sessions that have to make room, at most {@link MOST_EVICTIONS}. They are still listed: the caller deletes their records,
-   * then takes them off the list. Until then each addition names them again.
+   * Sessions that have to make room, at most {@link MOST_EVICTIONS}. They are still listed: the caller
+   * deletes their records, then takes them off the list. Until then each addition names them again.
    */
   readonly evicted: readonly SessionKey[];
 }
@@ -58,7 +59,10 @@ export interface UserIndexCheck {
 export interface UserIndexRange {
   /** `next` of the page before; `undefined`: from the beginning. */
   readonly after: string | undefined;
-  /** `next` of a page: where the part ends, that page's last entry included; `undefined`: at the end of the list. */
+  /**
+   * `next` of a page: where the part ends, that page's last entry included; `undefined`: at the end of the
+   * list.
+   */
   readonly until?: string | undefined;
   /** How many entries, at most {@link LARGEST_PAGE}. */
   readonly limit: number;
@@ -83,8 +87,8 @@ export interface Unlisting {
 export const MOST_EVICTIONS = 20;
 
 /**
- * Among how many sessions the oldest is looked for. Of a user who has more, those that end first are looked at, so that an
- * addition costs the engine the same, however many there are.
+ * Among how many sessions the oldest is looked for. Of a user who has more, those that end first are looked
+ * at, so that an addition costs the engine the same, however many there are.
  */
 export const EVICTION_CANDIDATES = 128;
 
@@ -94,11 +98,12 @@ export const LARGEST_PAGE = 200;
 /**
  * Lists the sessions of each user, beside the records.
  *
- * It may list sessions that are gone: the reader of a list checks the records. It never misses a live session that Sojourn
- * has created, since an entry is there before its record, outlives it, and leaves the list after it. The creator of a
- * record reads the epoch, adds an entry, creates the record, and then checks: when the epoch has moved or the session has to
- * make room, the record is deleted again. A revocation sets another epoch, then walks the list and deletes the records.
- * So a session whose creation began before a revocation does not outlive it.
+ * It may list sessions that are gone: the reader of a list checks the records. It never misses a live session
+ * that Sojourn has created, since an entry is there before its record, outlives it, and leaves the list after
+ * it. The creator of a record reads the epoch, adds an entry, creates the record, and then checks: when the
+ * epoch has moved or the session has to make room, the record is deleted again. A revocation sets another
+ * epoch, then walks the list and deletes the records. So a session whose creation began before a revocation
+ * does not outlive it.
  *
  * - Each method decides at one instant, and touches one user only: on a cluster, one slot.
  * - Each method costs the engine a few milliseconds at most, also when a user has some 100 000 sessions.
@@ -110,8 +115,9 @@ export interface UserIndex {
   epoch(userId: string, deadline: Deadline): Promise<string>;
 
   /**
-   * Lists a session, and tells which others have to make room: while more than `most` have not expired, the oldest by
-   * `createdAt` of {@link EVICTION_CANDIDATES}. They count for nothing from then on, and stay listed.
+   * Lists a session, and tells which others have to make room: while more than `most` have not expired, the
+   * oldest by `createdAt` of {@link EVICTION_CANDIDATES}. They count for nothing from then on, and stay
+   * listed.
    */
   add(userId: string, session: IndexedSession, limits: UserIndexLimits, deadline: Deadline): Promise<UserIndexAddition>;
 
@@ -119,8 +125,8 @@ export interface UserIndex {
   check(userId: string, key: SessionKey, deadline: Deadline): Promise<UserIndexCheck>;
 
   /**
-   * Lists a session, or renews its entry: the earlier `createdAt` and the later `keepUntil` stay. It tells no session to make
-   * room. An entry that waits counts from then on.
+   * Lists a session, or renews its entry: the earlier `createdAt` and the later `keepUntil` stay. It tells no
+   * session to make room. An entry that waits counts from then on.
    */
   put(userId: string, session: IndexedSession, now: EpochMilliseconds, deadline: Deadline): Promise<void>;
 
@@ -131,7 +137,8 @@ export interface UserIndex {
   remove(userId: string, sessions: readonly Unlisting[], deadline: Deadline): Promise<void>;
 
   /**
-   * Part of the sessions of a user. Of the entries that stay as they are while the list is walked, each comes exactly once.
+   * Part of the sessions of a user. Of the entries that stay as they are while the list is walked, each comes
+   * exactly once.
    */
   page(userId: string, range: UserIndexRange, deadline: Deadline): Promise<UserIndexPage>;
 
@@ -144,8 +151,8 @@ export interface UserIndex {
 }
 
 /**
- * Distance from the end of an entry to the number by which an engine sorts it while it waits. Beyond any end, which are at
- * most those of Python's year 9999 (2.5e14 ms), and exact below 2^53.
+ * Distance from the end of an entry to the number by which an engine sorts it while it waits. Beyond any end,
+ * which are at most those of Python's year 9999 (2.5e14 ms), and exact below 2^53.
  */
 export const WAITING: number = 1e15;
 

@@ -8,8 +8,8 @@ export interface ShortLife {
   /** Measured from when it is read first: what fails in a test that does not read it is not for lack of time. */
   readonly ttl: Milliseconds;
   /**
-   * To be called before the test lets the life end. Throws when more than half of it has passed: then the steps before may
-   * have met what was over already, and prove nothing.
+   * To be called before the test lets the life end. Throws when more than half of it has passed: then the
+   * steps before may have met what was over already, and prove nothing.
    */
   readonly assertAlive: () => void;
   /** Measures another life of the same length, from now on. */
@@ -19,13 +19,15 @@ export interface ShortLife {
 class TooLate extends Error {}
 
 /**
- * Runs a test that needs something to be alive during its first steps, again with twice the time when the machine was too
- * slow for them: when {@link ShortLife.assertAlive} throws, or the test fails after more than half of the life.
+ * Runs a test that needs something to be alive during its first steps, again with twice the time when the
+ * machine was too slow for them: when {@link ShortLife.assertAlive} throws, or the test fails after more than
+ * half of the life.
  *
  * @param shortest Time to live in the first attempt.
  * @param attempt The test. Nothing that it leaves behind may disturb another attempt.
  * @param clock Measures the steps.
- * @throws What the attempt throws while the life lasts, or an error that tells how slow the steps were in the last attempt.
+ * @throws What the attempt throws while the life lasts, or an error that tells how slow the steps were in the
+ *   last attempt.
  */
 export async function whileAlive<Result>(
   shortest: Milliseconds,

@@ -63,7 +63,10 @@ export function headings(text: string): string[] {
   return [...withoutFences.matchAll(/^#{1,6} +(.+?) *#*$/gm)].map((match) => match[1] ?? "");
 }
 
-/** The anchor that a heading gets where the project is hosted: lower case, punctuation dropped, hyphens for spaces. */
+/**
+ * The anchor that a heading gets where the project is hosted: lower case, punctuation dropped, hyphens for
+ * spaces.
+ */
 export function anchorOf(heading: string): string {
   const text = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").replaceAll("`", "");
   return text

@@ -2,7 +2,10 @@
 export interface Conditions {
   /** How much later each byte arrives, each way, in milliseconds. */
   latency: number;
-  /** Swallows all bytes, both ways. A connection that has lost bytes stays mute: TCP never delivers a stream with a gap. */
+  /**
+   * Swallows all bytes, both ways. A connection that has lost bytes stays mute: TCP never delivers a stream
+   * with a gap.
+   */
   blackHole: boolean;
   /** How much goes through, each way and connection; `undefined`: any amount. */
   bytesPerSecond: number | undefined;
@@ -16,7 +19,10 @@ interface Item {
   readonly deliver: () => void;
 }
 
-/** Bytes on their way, in order. Without latency and limits they pass through at once. There is no back-pressure. */
+/**
+ * Bytes on their way, in order. Without latency and limits they pass through at once. There is no
+ * back-pressure.
+ */
 export class ByteQueue {
   readonly #conditions: Readonly<Conditions>;
   readonly #deliver: (bytes: Buffer) => void;

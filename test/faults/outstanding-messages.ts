@@ -8,7 +8,10 @@ export interface OutstandingReport extends Leaks {
   /** How many failed with which outcome. */
   readonly failed: Readonly<Record<string, number>>;
   readonly succeeded: number;
-  /** How late the latest request has ended, less the time in which the process stood still then, in milliseconds. */
+  /**
+   * How late the latest request has ended, less the time in which the process stood still then, in
+   * milliseconds.
+   */
   readonly latest: number;
   /** Whether the server could be reached again when the network was well. */
   readonly hasRecovered: boolean;

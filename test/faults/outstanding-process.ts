@@ -1,5 +1,5 @@
-// A process of its own (with --expose-gc) that has 10 000 requests outstanding at a server that answers nothing, and
-// tells what they cost. It says when it is ready, and goes on when it is told to.
+// A process of its own (with --expose-gc) that has 10 000 requests outstanding at a server that answers
+// nothing, and tells what they cost. It says when it is ready, and goes on when it is told to.
 import { setTimeout as pause } from "node:timers/promises";
 import "@redis/client";
 import { createSojourn, StoreConnectionError } from "sojourn";

@@ -161,7 +161,11 @@ const CASES: readonly Case[] = [
   },
 ];
 
-/** What Node makes of a record by one operation on its session. @returns The record then, and whether the key is new. */
+/**
+ * What Node makes of a record by one operation on its session.
+ *
+ * @returns The record then, and whether the key is new.
+ */
 async function change(record: string, act: (auth: DjangoAuth<User>, session: Session<Data>) => Promise<void>) {
   const node = site();
   const session = await node.open(record);

@@ -9,7 +9,10 @@ import { PROJECT } from "./support/site-settings.ts";
 
 type Data = Record<string, unknown>;
 
-/** As codex-django's guide sets them: sessions and cache of one project in one database, the same name in front. */
+/**
+ * As codex-django's guide sets them: sessions and cache of one project in one database, the same name in
+ * front.
+ */
 function openProject(url: string, deadline: `${number}s` = "20s"): Sojourn<Data, "default" | "starred" | "pages"> {
   return createSojourn({
     projectName: PROJECT,

@@ -105,7 +105,8 @@ for (const [name, engines] of Object.entries(ENGINES) as [DjangoName, SessionEng
             );
             await Promise.all([theirs, ours]);
             const overlooked = seen.filter((value, round) => value !== round).length;
-            // Django's file engine knows no lock: what it writes in the microseconds of Node's last look is overlooked.
+            // Django's file engine knows no lock: what it writes in the microseconds of Node's last look is
+            // overlooked.
             expect(overlooked).toBeLessThanOrEqual(engine === "file" ? 1 : 0);
             const { theirs: last, cart } = await site.visitor(cookies).get<{ theirs: number; cart: Cart }>("/session");
             expect(last).toBe(ROUNDS);

@@ -44,8 +44,8 @@ describeWithRedis("what other libraries have stored in Redis, byte by byte", () 
 
   beforeEach(async () => void (await client.flushAll()));
 
-  // Made with Python 2.7.18 and django-redisession 0.3.1: {'foo': 'bar'}, which expires at 1700000000; and {'k': 'x' * 500}
-  // with zlib as COMPRESS_LIB.
+  // Made with Python 2.7.18 and django-redisession 0.3.1: {'foo': 'bar'}, which expires at 1700000000; and
+  // {'k': 'x' * 500} with zlib as COMPRESS_LIB.
   describe("django-redisession", () => {
     const KEY = "0123456789abcdef0123456789abcdef";
     const HASH_VALUE = "6553f1000080027d71015503666f6f710255036261727103732e";

@@ -1,6 +1,7 @@
 // @ts-check
-// The promises of the package as npm installs it, on the runtime's own loader and test runner (`node:test`), on a real server
-// that REDIS_URL names. Plain JavaScript, since it runs on each of the runtimes as it stands: see scripts/matrix.mjs.
+// The promises of the package as npm installs it, on the runtime's own loader and test runner (`node:test`),
+// on a real server that REDIS_URL names. Plain JavaScript, since it runs on each of the runtimes as it
+// stands: see scripts/matrix.mjs.
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -144,7 +145,8 @@ class Gate {
 /**
  * An application over `node:http`, and a browser of a visitor whose session exists.
  *
- * @param {(app: { browser: Browser, url: string, gate: Gate, sessions: any, printed: unknown[] }) => Promise<void>} use
+ * @param {(app: { browser: Browser, url: string, gate: Gate, sessions: any, printed: unknown[] }) =>
+ *   Promise<void>} use
  * @param {import("sojourn").SessionSettings} [settings]
  */
 async function withApp(use, settings = { store: redisSessionStore() }) {

@@ -7,7 +7,10 @@ import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
 import { deleteFolder, makeTemporaryFolder, writeFiles } from "../support/temporary-folder.ts";
 import { installTested, makeConsumer, packTarball, runScript } from "./consumer.ts";
 
-/** Every kind of script that runs on Redis: sessions, their list, tombstones, cache, leases, locks and counters. */
+/**
+ * Every kind of script that runs on Redis: sessions, their list, tombstones, cache, leases, locks and
+ * counters.
+ */
 const PROGRAM = `
 import { createLimiter, createSojourn } from "sojourn";
 import { redisSessionStore } from "sojourn/stores/redis";
@@ -114,8 +117,8 @@ function vite(format: "es" | "cjs"): Bundle {
   };
 }
 
-// Packages of CommonJS ask for Node's own with require(), which esbuild leaves out of its ES modules; so that library
-// stays outside there.
+// Packages of CommonJS ask for Node's own with require(), which esbuild leaves out of its ES modules; so that
+// library stays outside there.
 const BUNDLES: readonly (readonly [string, string, Bundle])[] = [
   ["esbuild as an ES module", "esbuild.mjs", esbuild("esm", ["@redis/client"])],
   ["esbuild as CommonJS", "esbuild.cjs", esbuild("cjs")],

@@ -1,5 +1,5 @@
-// Tests of an application, as runtimes.test.ts runs them under Vitest and under Jest: what becomes of its sessions when the
-// timers are faked. runner.mjs has what the two call by other names.
+// Tests of an application, as runtimes.test.ts runs them under Vitest and under Jest: what becomes of its
+// sessions when the timers are faked. runner.mjs has what the two call by other names.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { once } from "node:events";

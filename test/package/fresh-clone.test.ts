@@ -136,7 +136,8 @@ describe("on a fresh clone, in a folder with spaces, called from elsewhere", () 
     });
   });
 
-  // A terminal sends Ctrl-C to all processes in the foreground; a supervisor sends SIGTERM to the one that it has started.
+  // A terminal sends Ctrl-C to all processes in the foreground; a supervisor sends SIGTERM to the one that it
+  // has started.
   const ways: readonly (readonly [string, (child: ChildProcess) => boolean])[] = [
     ["SIGTERM", (child) => child.kill("SIGTERM")],
     ["Ctrl-C", (child) => process.kill(-(child.pid ?? 0), "SIGINT")],

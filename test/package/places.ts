@@ -31,7 +31,10 @@ export function exportTargets(root: string): ReadonlyMap<string, ExportTarget> {
   return new Map(entries.filter((entry): entry is [string, ExportTarget] => typeof entry[1] !== "string"));
 }
 
-/** What is missing so that every export leads somewhere and every store, adapter and integration has its four places. */
+/**
+ * What is missing so that every export leads somewhere and every store, adapter and integration has its four
+ * places.
+ */
 export async function findGaps(root: string): Promise<string[]> {
   const perKind = await Promise.all(KINDS.map((kind) => gapsOfKind(root, kind)));
   return [...gapsOfExports(root), ...perKind.flat()];

@@ -1,4 +1,5 @@
-// The statements of docs/reference/runtimes.md on CommonJS, TypeScript and test runners: a `describe` for each section.
+// The statements of docs/reference/runtimes.md on CommonJS, TypeScript and test runners: a `describe` for
+// each section.
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

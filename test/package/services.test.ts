@@ -42,7 +42,10 @@ class Machine {
     for (const command of ["postgres", "mariadbd", "apache2"]) await this.has(command, "exit 0");
   }
 
-  /** Has what Redis is built with, as far as it is called here: `pip` downloads an archive, `make` makes a server. */
+  /**
+   * Has what Redis is built with, as far as it is called here: `pip` downloads an archive, `make` makes a
+   * server.
+   */
   async hasBuildTools({ pip = 'touch "$download/source.tar.gz"' } = {}): Promise<void> {
     const note = `echo "$*" >> "${join(this.#folder, "pip.log")}"`;
     const findFolder = 'for each in "$@"; do [ "$before" = -d ] && download=$each; before=$each; done';

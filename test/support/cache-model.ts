@@ -134,7 +134,10 @@ function call(cache: Cache, step: Exclude<Step, { name: "wait" }>): Promise<unkn
   }
 }
 
-/** Runs a sequence on a cache that is empty, and compares each answer, and all values after it, with the model's. */
+/**
+ * Runs a sequence on a cache that is empty, and compares each answer, and all values after it, with the
+ * model's.
+ */
 async function follow(cache: Cache, steps: readonly Step[], wait: () => void): Promise<void> {
   const model = new CacheModel();
   for (const step of steps) {

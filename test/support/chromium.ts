@@ -15,8 +15,8 @@ const FLAGS = [
 ];
 
 /**
- * `describe` for tests in a real browser. Without Chromium on PATH they are skipped, but fail in CI, where a test that did
- * not run must not pass.
+ * `describe` for tests in a real browser. Without Chromium on PATH they are skipped, but fail in CI, where a
+ * test that did not run must not pass.
  *
  * @param flags Further switches of its command line.
  */

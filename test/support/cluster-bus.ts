@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 /**
- * Where the name of the sending node is in the head of each message of the cluster's bus. Source: `clusterMsg` in Redis's
- * `cluster_legacy.h`.
+ * Where the name of the sending node is in the head of each message of the cluster's bus. Source:
+ * `clusterMsg` in Redis's `cluster_legacy.h`.
  */
 const SENDER = { from: 40, to: 80 };
 
@@ -14,7 +14,10 @@ interface Line {
   sender: string | undefined;
 }
 
-/** Stands between the nodes of a cluster, so that a test can cut one off from the others while clients still reach it. */
+/**
+ * Stands between the nodes of a cluster, so that a test can cut one off from the others while clients still
+ * reach it.
+ */
 export class ClusterBus {
   /** Where each node is to say that its bus is. */
   readonly ports: readonly number[];

@@ -10,7 +10,10 @@ export function describeWithMariadb(title: string, define: () => void): void {
   describeWithCommands(["mariadbd"], title, define);
 }
 
-/** A real MariaDB server of the test's own, in a temporary folder, on a socket there. Any user may do anything. */
+/**
+ * A real MariaDB server of the test's own, in a temporary folder, on a socket there. Any user may do
+ * anything.
+ */
 export class MariadbServer {
   readonly folder: string;
   #process: ChildProcess | undefined;

@@ -5,7 +5,10 @@ import { findDatabaseCommand } from "../../scripts/services.mjs";
 import { endServer, untilReady } from "./server-process.ts";
 import { deleteFolder, makeTemporaryFolder } from "./temporary-folder.ts";
 
-/** A PgBouncer of the test's own in transaction mode, before a PostgreSQL server, on a socket in a temporary folder. */
+/**
+ * A PgBouncer of the test's own in transaction mode, before a PostgreSQL server, on a socket in a temporary
+ * folder.
+ */
 export class PgBouncer {
   readonly folder: string;
   #process: ChildProcess | undefined;

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 
 /**
- * Puts a server, and whatever it starts afterwards, before all other processes, so that the time of a command is its own and
- * not that of others on a busy machine. Needs Linux and root; elsewhere nothing changes.
+ * Puts a server, and whatever it starts afterwards, before all other processes, so that the time of a command
+ * is its own and not that of others on a busy machine. Needs Linux and root; elsewhere nothing changes.
  *
  * @returns Whether it could.
  */

@@ -85,8 +85,8 @@ export class RedisCluster {
   }
 
   /**
-   * Lets a master leave as `redis-cli --cluster del-node` does, once its slots have gone to another one. It keeps running, and
-   * belongs to no cluster then. Its keys are lost.
+   * Lets a master leave as `redis-cli --cluster del-node` does, once its slots have gone to another one. It
+   * keeps running, and belongs to no cluster then. Its keys are lost.
    */
   async remove(leaving: RedisServer, heir: RedisServer): Promise<void> {
     const { first, last } = this.#rangeOf(this.nodes.indexOf(leaving));

@@ -1,6 +1,9 @@
 import type { ControlClient } from "./control-client.ts";
 
-/** What opens and names a link, and the mark that {@link RedisMonitor.take} waits for: nobody asked for their work. */
+/**
+ * What opens and names a link, and the mark that {@link RedisMonitor.take} waits for: nobody asked for their
+ * work.
+ */
 const NOT_COUNTED = new Set(["AUTH", "CLIENT", "ECHO", "HELLO", "MONITOR", "PING", "SELECT"]);
 
 /** Records the commands that clients send: neither those that scripts run nor those of the handshake. */

@@ -40,8 +40,8 @@ const running = new Set<ChildProcess>();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
 /**
- * `describe` for tests that need a Redis server. Without redis-server on PATH they are skipped, but fail in CI: there
- * a test that did not run must not look like one that passed.
+ * `describe` for tests that need a Redis server. Without redis-server on PATH they are skipped, but fail in
+ * CI: there a test that did not run must not look like one that passed.
  */
 export function describeWithRedis(title: string, define: () => void): void {
   if (!isInstalled && process.env["CI"] === "true") {
@@ -164,7 +164,10 @@ export class RedisServer {
     running.delete(child);
   }
 
-  /** Starts it again, on the same port or socket and with the same data directory; with a command, as another version. */
+  /**
+   * Starts it again, on the same port or socket and with the same data directory; with a command, as another
+   * version.
+   */
   async restart(command: string = this.#command): Promise<void> {
     await this.kill();
     this.#command = command;

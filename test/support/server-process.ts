@@ -6,7 +6,10 @@ import { findDatabaseCommand } from "../../scripts/services.mjs";
 const running = new Set<ChildProcess>();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
-/** Waits until a server has written a text on its error output, or fails with what it has written when it ends before. */
+/**
+ * Waits until a server has written a text on its error output, or fails with what it has written when it ends
+ * before.
+ */
 export async function untilReady(child: ChildProcess, expected: string): Promise<void> {
   running.add(child);
   let output = "";
@@ -29,8 +32,8 @@ export async function endServer(child: ChildProcess, signal: NodeJS.Signals): Pr
 }
 
 /**
- * `describe` for tests that need servers. Without them they are skipped, but fail in CI: there a test that did not run
- * must not look like one that passed.
+ * `describe` for tests that need servers. Without them they are skipped, but fail in CI: there a test that
+ * did not run must not look like one that passed.
  */
 export function describeWithCommands(commands: readonly string[], title: string, define: () => void): void {
   const missing = commands.filter((command) => findDatabaseCommand([command]) === undefined);

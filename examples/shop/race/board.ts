@@ -12,7 +12,10 @@ export function emptyBoard(): Board {
   return { notes: {}, count: 0 };
 }
 
-/** The way of a request that takes its time between reading its session and writing it, as those with a database do. */
+/**
+ * The way of a request that takes its time between reading its session and writing it, as those with a
+ * database do.
+ */
 export function think(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 40));
 }

@@ -22,7 +22,8 @@ export function cartPages(sessions: Sessions<ShopData>): Router {
     res.send(cartPage(visitor, session.data));
   });
 
-  // A form says what to change ("one more"), not what shall be there ("3"): so two tabs can both press the button.
+  // A form says what to change ("one more"), not what shall be there ("3"): so two tabs can both press the
+  // button.
   router.post("/cart/:id/add", async (req, res) => {
     const { product, session } = await change(req, 1);
     if (isPageLoad(req)) session.flash("success", `${product.name}: one more is in your cart.`);

@@ -7,7 +7,8 @@ async function pressTogether(...presses: readonly (readonly [tab: Page, selector
   await Promise.all(
     presses.map(async ([tab, selector]) => {
       const answered = tab.waitForResponse((response) => response.request().method() === "POST");
-      // A tab in the background paints once a second, and click() waits for two frames: that would not be together.
+      // A tab in the background paints once a second, and click() waits for two frames: that would not be
+      // together.
       await Promise.all([tab.dispatchEvent(selector, "click"), answered]);
     }),
   );

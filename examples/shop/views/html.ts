@@ -11,7 +11,10 @@ export class Html {
   }
 }
 
-/** What a template takes: text is escaped, markup is not, lists are joined, and `undefined` and `false` are nothing. */
+/**
+ * What a template takes: text is escaped, markup is not, lists are joined, and `undefined` and `false` are
+ * nothing.
+ */
 export type Part = Html | string | number | false | undefined | readonly Part[];
 
 /** Makes markup from a template literal. Only for text and for attribute values in quotes. */

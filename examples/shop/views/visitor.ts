@@ -22,7 +22,10 @@ export interface Visit {
   readonly visitor: Visitor;
 }
 
-/** The session of a request for a page, and what the page says of it. It takes the notices that wait for a page. */
+/**
+ * The session of a request for a page, and what the page says of it. It takes the notices that wait for a
+ * page.
+ */
 export async function visitOf(req: Request, sessions: Sessions<ShopData>): Promise<Visit> {
   const session = await sessions.from(req); // loads it; without a cookie the store is not asked
   const { userId, isNew, data } = session;

@@ -12,7 +12,10 @@ const TIMEOUT = 15 * 60_000;
 /** Tests that need no server: the units, and the adapters on stores in memory. */
 const WITHOUT_SERVER = [["--project=unit"], ["--project=promises", "test/integration/adapters"]];
 
-/** Tests on a server: promises over HTTP, sessions, the cache with its loads, locks and limits, stores, scripts. */
+/**
+ * Tests on a server: promises over HTTP, sessions, the cache with its loads, locks and limits, stores,
+ * scripts.
+ */
 const WITH_SERVER = [
   ["--project=promises", "test/integration/sessions"],
   [

@@ -43,7 +43,8 @@ export function parseMatrix(args) {
  * The cells, in the order in which they run. In the short form each runtime has one server, the next one in turn.
  *
  * @param {Wanted} wanted
- * @returns {{ runtime: import("./runtimes.mjs").Runtime, servers: readonly (import("./servers.mjs").Server | "none")[] }[]}
+ * @returns {{ runtime: import("./runtimes.mjs").Runtime, servers: readonly (import("./servers.mjs").Server |
+ *   "none")[] }[]}
  */
 export function cellsFor(wanted) {
   const all = wanted.withoutServer ? [/** @type {const} */ ("none"), ...wanted.servers] : wanted.servers;

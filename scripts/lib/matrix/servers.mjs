@@ -1,5 +1,6 @@
 // @ts-check
-// The servers of the matrix. Tests start `redis-server` from PATH: each of these is a folder with a command of that name.
+// The servers of the matrix. Tests start `redis-server` from PATH: each of these is a folder with a command
+// of that name.
 import {
   chmodSync,
   copyFileSync,
@@ -39,8 +40,8 @@ export const servers = [
  * Makes sure that a server is there.
  *
  * @param {Server} server
- * @returns {Promise<{ folder: string, version: string } | undefined>} What to put first on PATH; `undefined` when it cannot
- *   be had, which has been told in one line.
+ * @returns {Promise<{ folder: string, version: string } | undefined>} What to put first on PATH; `undefined`
+ *   when it cannot be had, which has been told in one line.
  */
 export async function provideServer({ name, label, major, provide }) {
   const provided = await provide();

@@ -17,9 +17,9 @@ const optionsSchema = settingsObject({
 });
 
 /**
- * Sessions for Express 5 and 4: `await sessions.from(req)` loads the session of a request, and its changes are saved
- * before the first byte of the response leaves. What cannot be saved goes to the error handlers, as an error of the
- * handler would, and the response that was meant does not go out.
+ * Sessions for Express 5 and 4: `await sessions.from(req)` loads the session of a request, and its changes
+ * are saved before the first byte of the response leaves. What cannot be saved goes to the error handlers, as
+ * an error of the handler would, and the response that was meant does not go out.
  *
  * @example
  * ```ts
@@ -76,8 +76,8 @@ class ExpressFacts extends HttpFacts<ExpressRequest> {
   }
 
   /**
-   * The host with its port. Express 5 has it as `req.host`, which in Express 4 is without the port; `req.hostname`, in
-   * both, follows `trust proxy`, and so tells which of the two headers is to be believed.
+   * The host with its port. Express 5 has it as `req.host`, which in Express 4 is without the port;
+   * `req.hostname`, in both, follows `trust proxy`, and so tells which of the two headers is to be believed.
    */
   authority(): string | undefined {
     const { headers, hostname } = this.request;

@@ -3,8 +3,9 @@ import type { ExpressRequest } from "./types.ts";
 let hasWarned = false;
 
 /**
- * The value of `req.session` while nothing has loaded it: `undefined`, as where there are no sessions. Other libraries look
- * whether it is there, and may put theirs in its place; who takes it for ours is told what to do.
+ * The value of `req.session` while nothing has loaded it: `undefined`, as where there are no sessions. Other
+ * libraries look whether it is there, and may put theirs in its place; who takes it for ours is told what to
+ * do.
  */
 const NOT_LOADED: PropertyDescriptor & ThisType<ExpressRequest> = {
   get() {

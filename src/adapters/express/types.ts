@@ -25,9 +25,10 @@ export interface ExpressSessionsOptions {
    */
   readonly eager?: boolean;
   /**
-   * Handling of requests that change something and come from a page of another site (cross-site request forgery):
-   * `"interrupt"`: without the session's cookie they begin no session; `"refuse"`: those of another origin fail with a
-   * {@link CrossSiteError} (403); `{ trustedOrigins }`: the same, but for those; `"allow"`: nothing.
+   * Handling of requests that change something and come from a page of another site (cross-site request
+   * forgery): `"interrupt"`: without the session's cookie they begin no session; `"refuse"`: those of another
+   * origin fail with a {@link CrossSiteError} (403); `{ trustedOrigins }`: the same, but for those;
+   * `"allow"`: nothing.
    *
    * @defaultValue `"interrupt"`: `SameSite=Lax` alone stands against forged requests.
    */

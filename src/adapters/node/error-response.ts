@@ -16,16 +16,20 @@ export interface ErrorResponseOptions {
   /** Called before the head goes out. */
   readonly editHead: () => void;
   readonly error: unknown;
-  /** Whether the handler was not done with the response that has failed: what it still writes has to go nowhere. */
+  /**
+   * Whether the handler was not done with the response that has failed: what it still writes has to go
+   * nowhere.
+   */
   readonly isHandlerWriting: boolean;
 }
 
 /**
- * The response that takes the place of one whose session could not be saved. Nothing of it is held: there is nothing
- * left to save.
+ * The response that takes the place of one whose session could not be saved. Nothing of it is held: there is
+ * nothing left to save.
  *
- * The error handler and a handler that still writes call the same methods of the same object. They are told apart by
- * where they come from: what the error handler has begun, also after an `await`, runs inside {@link answer}.
+ * The error handler and a handler that still writes call the same methods of the same object. They are told
+ * apart by where they come from: what the error handler has begun, also after an `await`, runs inside
+ * {@link answer}.
  */
 export class ErrorResponse implements ResponseWriter {
   readonly #response: ServerResponse;
@@ -94,8 +98,9 @@ export class ErrorResponse implements ResponseWriter {
   }
 
   /**
-   * A library may have lost the context of the error handler, and a response that never ends is worse than one with
-   * a stray chunk. Nobody sets headers of a response that he has begun already, so who sets one here is answering.
+   * A library may have lost the context of the error handler, and a response that never ends is worse than
+   * one with a stray chunk. Nobody sets headers of a response that he has begun already, so who sets one here
+   * is answering.
    */
   #watchHeaders(): void {
     const setHeader = this.#response.setHeader.bind(this.#response);

@@ -64,8 +64,8 @@ export class HeldCalls {
 }
 
 /**
- * Throws what Node throws for a chunk that cannot be written. The response has no part in it: HTTP/2 and Bun send the head
- * before they look at the chunk, and Bun takes `null` for none.
+ * Throws what Node throws for a chunk that cannot be written. The response has no part in it: HTTP/2 and Bun
+ * send the head before they look at the chunk, and Bun takes `null` for none.
  */
 export function refuseChunk(chunk: unknown): unknown {
   return new PassThrough().write(chunk);

@@ -5,13 +5,14 @@ import { methodsOf } from "./response-methods.ts";
 import type { ResponseProtocol } from "./response-protocol.ts";
 
 /*
- * `headersSent` is `Boolean(res._header)` since Node 0.x, and all that must not happen after the head (`setHeader`,
- * `removeHeader`, a second `writeHead` …) asks the same field: with a placeholder in it, Node itself refuses with
- * ERR_HTTP_HEADERS_SENT. Node puts the field on the wire from `write`, `end` and `flushHeaders` only, which are held.
- * Bun does not ask the field but `headersSent`, which then gets a property of its own.
+ * `headersSent` is `Boolean(res._header)` since Node 0.x, and all that must not happen after the head
+ * (`setHeader`, `removeHeader`, a second `writeHead` …) asks the same field: with a placeholder in it, Node
+ * itself refuses with ERR_HTTP_HEADERS_SENT. Node puts the field on the wire from `write`, `end` and
+ * `flushHeaders` only, which are held. Bun does not ask the field but `headersSent`, which then gets a
+ * property of its own.
  *
- * `finished` is a field of its own, and Node derives from it that all bytes are out (`writableFinished`), which they are
- * not.
+ * `finished` is a field of its own, and Node derives from it that all bytes are out (`writableFinished`),
+ * which they are not.
  */
 
 const HEADER = "_header";

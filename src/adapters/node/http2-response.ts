@@ -5,8 +5,9 @@ import { methodsOf, type ResponseMethods } from "./response-methods.ts";
 import type { ResponseProtocol } from "./response-protocol.ts";
 
 /*
- * The compatibility API of node:http2 asks its stream whether the head is out, for `headersSent` as for all that must
- * not happen then: with a property over the stream's getter, Node itself refuses with ERR_HTTP2_HEADERS_SENT.
+ * The compatibility API of node:http2 asks its stream whether the head is out, for `headersSent` as for all
+ * that must not happen then: with a property over the stream's getter, Node itself refuses with
+ * ERR_HTTP2_HEADERS_SENT.
  */
 
 let native: ResponseMethods | undefined;

@@ -34,8 +34,8 @@ const optionsSchema = settingsObject({
 });
 
 /**
- * Sessions for `http.createServer` and `http2.createServer`: `await sessions.from(request)` loads the session of a request, and its changes are
- * saved before the first byte of the response leaves.
+ * Sessions for `http.createServer` and `http2.createServer`: `await sessions.from(request)` loads the session
+ * of a request, and its changes are saved before the first byte of the response leaves.
  *
  * @param handler May be asynchronous; its errors go to `options.onError`.
  * @example
@@ -133,8 +133,8 @@ function answerWithStatus(error: unknown, _request: IncomingMessage, response: S
 }
 
 function report(error: unknown): void {
-  // Whoever starts with the plain adapter has no logger yet, and an error that nobody sees is worse than a line on
-  // stderr; Express does the same. `onError` replaces it.
+  // Whoever starts with the plain adapter has no logger yet, and an error that nobody sees is worse than a
+  // line on stderr; Express does the same. `onError` replaces it.
   // oxlint-disable-next-line no-console
   console.error(error);
 }

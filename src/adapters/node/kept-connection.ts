@@ -4,9 +4,9 @@ import type { Connection, ResponseProtocol } from "./response-protocol.ts";
 /**
  * Keeps the connection of a response that has been ended, and waits for its session, from being destroyed.
  *
- * Without a session, the bytes of a response are out when `end` returns, and what destroys its connection afterwards
- * cannot harm it: `server.close()`, which takes it for idle, or Express, for an error that is thrown after the answer.
- * Here the connection is destroyed when the bytes are out.
+ * Without a session, the bytes of a response are out when `end` returns, and what destroys its connection
+ * afterwards cannot harm it: `server.close()`, which takes it for idle, or Express, for an error that is
+ * thrown after the answer. Here the connection is destroyed when the bytes are out.
  */
 export class KeptConnection {
   readonly #response: ServerResponse;

@@ -4,7 +4,10 @@ import type { TLSSocket } from "node:tls";
 import type { CrossSiteRule, RequestTarget, SameSite } from "../../session/cross-site.ts";
 import type { RequestFacts } from "../../session/request-contract.ts";
 
-/** {@link RequestFacts} of Node's requests, over all versions of HTTP. Nothing is looked up before it is asked for. */
+/**
+ * {@link RequestFacts} of Node's requests, over all versions of HTTP. Nothing is looked up before it is asked
+ * for.
+ */
 export abstract class HttpFacts<Request extends IncomingMessage> implements RequestFacts, RequestTarget {
   protected readonly request: Request;
   readonly #response: ServerResponse;

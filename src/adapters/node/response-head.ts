@@ -34,8 +34,8 @@ const REPRESENTATION = new Set([
 ]);
 
 /**
- * Does to a response what `writeHead(...args)` would, but for writing: status, status message and headers are set on
- * it, so that more headers can join them. All of it, or nothing.
+ * Does to a response what `writeHead(...args)` would, but for writing: status, status message and headers are
+ * set on it, so that more headers can join them. All of it, or nothing.
  *
  * @throws Node's own errors for a status, a message or headers that Node refuses.
  */

@@ -37,8 +37,8 @@ export function holdResponse(response: ServerResponse, hook: ResponseHook): void
 }
 
 /**
- * Tells the hold of a response that its handler has come to its end, where that is known. What a handler has changed
- * whose client has left, and which has therefore not answered, is saved then.
+ * Tells the hold of a response that its handler has come to its end, where that is known. What a handler has
+ * changed whose client has left, and which has therefore not answered, is saved then.
  */
 export function noteHandlerDone(response: ServerResponse): void {
   (response as Partial<HeldResponse>)[HOLD]?.noteHandlerDone();
@@ -60,7 +60,10 @@ class ResponseHold implements ResponseWriter {
   readonly #below: ResponseMethods;
   readonly #hooks = new ResponseHooks();
   #phase: Phase = "open";
-  /** The head that waits. One that nobody wrote (`isImplicit`) is left to Node, which knows the length of the body. */
+  /**
+   * The head that waits. One that nobody wrote (`isImplicit`) is left to Node, which knows the length of the
+   * body.
+   */
   #head = { status: 0, isImplicit: false };
   #asking = EXPLICITLY;
   #hasFinishedLate = false;
@@ -126,9 +129,9 @@ class ResponseHold implements ResponseWriter {
   }
 
   /**
-   * A response that is destroyed without an error is complete, and changes of the session are saved. With an error the
-   * request has failed, as with a status of 500, unless the response is gone: Node itself then calls `destroy` with an
-   * error for each write that comes too late.
+   * A response that is destroyed without an error is complete, and changes of the session are saved. With an
+   * error the request has failed, as with a status of 500, unless the response is gone: Node itself then
+   * calls `destroy` with an error for each write that comes too late.
    */
   destroy(args: [error?: Error]): unknown {
     const [error] = args;
@@ -151,8 +154,9 @@ class ResponseHold implements ResponseWriter {
   }
 
   /**
-   * A pipeline or a file is an answer as well, though nothing of it may be written to a response that is gone. Nothing
-   * else is taken for the end of a handler, which may still fail: whoever leaves must not get saved what a 500 drops.
+   * A pipeline or a file is an answer as well, though nothing of it may be written to a response that is
+   * gone. Nothing else is taken for the end of a handler, which may still fail: whoever leaves must not get
+   * saved what a 500 drops.
    */
   #watchForAnswer(): void {
     this.#below.on.call(this.#response, "pipe", () => this.#answerNobody());
@@ -208,7 +212,8 @@ class ResponseHold implements ResponseWriter {
   }
 
   /**
-   * Begins a response by a call that needs a head, through all wrappers that stand over this one, as Node does it.
+   * Begins a response by a call that needs a head, through all wrappers that stand over this one, as Node
+   * does it.
    *
    * @param isWhole The call is `end`: one save covers all that the handler has done.
    */
@@ -286,8 +291,8 @@ class ResponseHold implements ResponseWriter {
       this.#phase = "passing";
       this.#replay();
     } catch (error) {
-      // Node refuses late what could not be foreseen (Trailer without chunks, strictContentLength). What lies beneath
-      // has begun a response that is not to be, so it is passed by.
+      // Node refuses late what could not be foreseen (Trailer without chunks, strictContentLength). What lies
+      // beneath has begun a response that is not to be, so it is passed by.
       this.#fail(error, this.#protocol.native);
     }
   }

@@ -6,8 +6,8 @@ import { editHead } from "./response-head.ts";
 export interface ResponseHook {
   readonly scope: SessionScope;
   /**
-   * Called when the session could not be saved. The response is a fresh one then, with the status of the error, unless
-   * its headers were out before: then its connection is cut already.
+   * Called when the session could not be saved. The response is a fresh one then, with the status of the
+   * error, unless its headers were out before: then its connection is cut already.
    */
   readonly onError: (error: unknown) => void;
 }
@@ -28,8 +28,8 @@ export class ResponseHooks {
   }
 
   /**
-   * Saves one session after the other: when the first cannot be saved, the second is not saved for a response that
-   * never was. A scope that throws has failed like one that rejects.
+   * Saves one session after the other: when the first cannot be saved, the second is not saved for a response
+   * that never was. A scope that throws has failed like one that rejects.
    *
    * @returns `undefined` when there is nothing to wait for.
    */

@@ -7,8 +7,8 @@ export interface Connection {
 }
 
 /**
- * Differences between protocols, for the hold of a response. A held response looks to its users as it would if nothing
- * were held: begun after `writeHead` or `write`, ended after `end`.
+ * Differences between protocols, for the hold of a response. A held response looks to its users as it would
+ * if nothing were held: begun after `writeHead` or `write`, ended after `end`.
  */
 export interface ResponseProtocol {
   /** Node's own methods. */
@@ -19,7 +19,10 @@ export interface ResponseProtocol {
   isGone(response: ServerResponse): boolean;
   /** Whether a connection is beyond use, so that there is no sense in keeping it. */
   isBroken(connection: Connection, error: Error | undefined): boolean;
-  /** Ends the connection of a response that is about to be destroyed, where `destroy` itself would send something first. */
+  /**
+   * Ends the connection of a response that is about to be destroyed, where `destroy` itself would send
+   * something first.
+   */
   beforeDestroy(response: ServerResponse): void;
   /** Makes a response look as if its head were out: Node itself refuses what must not happen then. */
   showHeadSent(response: ServerResponse): void;
@@ -27,7 +30,8 @@ export interface ResponseProtocol {
   /**
    * Makes a response look as if it were ended, though nothing of it is written.
    *
-   * @param isDirect Whether nothing stands between: `compression` beneath goes on writing, which Node has to allow.
+   * @param isDirect Whether nothing stands between: `compression` beneath goes on writing, which Node has to
+   *   allow.
    */
   showEnded(response: ServerResponse, isDirect: boolean): void;
   hideEnded(response: ServerResponse): void;

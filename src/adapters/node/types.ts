@@ -32,41 +32,46 @@ export type WithSession<Request, Data extends object = Record<string, unknown>> 
 export type NodeListener = RequestListener & ((request: Http2ServerRequest, response: Http2ServerResponse) => void);
 
 /**
- * A handler for `http.createServer`. With `http2.createServer`, request and response are those of Node's compatibility
- * API, which has the same methods. What it throws, and what its promise is rejected with, goes to `onError`. */
+ * A handler for `http.createServer`. With `http2.createServer`, request and response are those of Node's
+ * compatibility API, which has the same methods. What it throws, and what its promise is rejected with, goes
+ * to `onError`. */
 export type NodeHandler<Request = IncomingMessage> = (request: Request, response: ServerResponse) => unknown;
 
-/** Answers a request that has failed. The response is the handler's: unless its headers are out, nothing of it was sent. */
+/**
+ * Answers a request that has failed. The response is the handler's: unless its headers are out, nothing of it
+ * was sent.
+ */
 export type NodeErrorHandler = (error: unknown, request: IncomingMessage, response: ServerResponse) => unknown;
 
 /** Options of `nodeSessions`. */
 export interface NodeSessionsOptions {
   /**
-   * Loads the session before the handler runs and puts it on the request as `session`. Every request then needs the
-   * store, those without a session cookie aside.
+   * Loads the session before the handler runs and puts it on the request as `session`. Every request then
+   * needs the store, those without a session cookie aside.
    *
    * @defaultValue `false`
    */
   readonly eager?: boolean;
   /**
-   * Believes `X-Forwarded-Proto` and `X-Forwarded-Host`. Only behind a proxy that sets or removes both: otherwise a
-   * visitor can claim anything.
+   * Believes `X-Forwarded-Proto` and `X-Forwarded-Host`. Only behind a proxy that sets or removes both:
+   * otherwise a visitor can claim anything.
    *
    * @defaultValue `false`
    */
   readonly trustProxy?: boolean;
   /**
-   * Handling of requests that change something and come from a page of another site (cross-site request forgery):
-   * `"interrupt"`: without the session's cookie they begin no session; `"refuse"`: those of another origin fail with a
-   * {@link CrossSiteError} (403); `{ trustedOrigins }`: the same, but for those; `"allow"`: nothing.
+   * Handling of requests that change something and come from a page of another site (cross-site request
+   * forgery): `"interrupt"`: without the session's cookie they begin no session; `"refuse"`: those of another
+   * origin fail with a {@link CrossSiteError} (403); `{ trustedOrigins }`: the same, but for those;
+   * `"allow"`: nothing.
    *
    * @defaultValue `"interrupt"`: `SameSite=Lax` alone stands against forged requests.
    */
   readonly crossSite?: CrossSite;
   /**
-   * Called with what the handler has thrown, and with the error of a session that could not be loaded or saved. It
-   * has to answer: `response.statusCode` is set already, to `error.statusCode` or 500. With `response.headersSent`
-   * nothing more can be said to the client.
+   * Called with what the handler has thrown, and with the error of a session that could not be loaded or
+   * saved. It has to answer: `response.statusCode` is set already, to `error.statusCode` or 500. With
+   * `response.headersSent` nothing more can be said to the client.
    *
    * @defaultValue Prints the error with `console.error`, and answers with the status and its name as plain text.
    */

@@ -11,7 +11,10 @@ export function checkCountingCache(cache: unknown, call: string): void {
   throw new CacheUsageError(`${call}() expected a cache, such as caches.default, got ${describeKind(cache)}.`);
 }
 
-/** A counter that is not there when it is added to, but is when it is begun, keeps being evicted: this often is enough. */
+/**
+ * A counter that is not there when it is added to, but is when it is begun, keeps being evicted: this often
+ * is enough.
+ */
 const MOST_ATTEMPTS = 5;
 
 /** A counter of a window: its key, and how long it has to live from its first count on. */
@@ -22,8 +25,8 @@ export interface Counter {
 }
 
 /**
- * Adds to a counter, and begins it where there is none: one command for a counter that is there, two for a new one. Its
- * time to live is that of its beginning.
+ * Adds to a counter, and begins it where there is none: one command for a counter that is there, two for a
+ * new one. Its time to live is that of its beginning.
  *
  * @returns The sum. Of many at the same time, each sees another one.
  */

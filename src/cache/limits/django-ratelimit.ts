@@ -32,7 +32,11 @@ export interface DjangoRatelimitOptions extends Omit<DjangoRatelimitCounter, "ra
   readonly rate: RatelimitRate | null;
   /** Whether this call counts, or only looks. @defaultValue `false`, as in django-ratelimit */
   readonly increment?: boolean | undefined;
-  /** What a counter that gets lost means: no limit, or the limit reached. `RATELIMIT_FAIL_OPEN`. @defaultValue `false` */
+  /**
+   * What a counter that gets lost means: no limit, or the limit reached. `RATELIMIT_FAIL_OPEN`.
+   *
+   * @defaultValue `false`
+   */
   readonly failOpen?: boolean | undefined;
   /** Where times come from, for tests. @defaultValue the clock of the process */
   readonly clock?: Clock | undefined;
@@ -72,8 +76,9 @@ export function djangoRatelimitKey({ at, ...counter }: DjangoRatelimitKeyOptions
 }
 
 /**
- * Counts, or looks, as django-ratelimit 4 does (`get_usage`), with the same keys and the same three calls of the cache. So a
- * limit is shared with a Django site whose cache has the same server, `KEY_PREFIX` and `VERSION`, and keeps integers as digits.
+ * Counts, or looks, as django-ratelimit 4 does (`get_usage`), with the same keys and the same three calls of
+ * the cache. So a limit is shared with a Django site whose cache has the same server, `KEY_PREFIX` and
+ * `VERSION`, and keeps integers as digits.
  *
  * @returns `undefined` when there is no limit.
  * @throws {CacheUsageError} When one of the options is not what it has to be.

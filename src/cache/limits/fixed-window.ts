@@ -29,7 +29,8 @@ export class FixedWindowLimiter implements Limiter {
     const count = await addToCounter(this.#cache, counter, cost);
     if (count <= this.#settings.limit) return this.#status(true, count, times);
     const before = count - cost;
-    // As in django-ratelimit, what is refused counts on. But a large cost must not take what is left for small ones.
+    // As in django-ratelimit, what is refused counts on. But a large cost must not take what is left for
+    // small ones.
     if (before < this.#settings.limit) await addIfPresent(this.#cache, counter.key, -cost);
     return this.#status(false, before < this.#settings.limit ? before : count, times);
   }

@@ -20,17 +20,22 @@ export interface LimitStatus {
   readonly remaining: number;
   /** Time until nothing that is counted now counts any more. */
   readonly resetIn: Milliseconds;
-  /** Whole seconds until the same would be allowed if nobody else came, for the header `Retry-After`; 0 when it was allowed. */
+  /**
+   * Whole seconds until the same would be allowed if nobody else came, for the header `Retry-After`; 0 when
+   * it was allowed.
+   */
   readonly retryAfter: number;
 }
 
 /** Counts what ids do, and says who has done too much. Shared by all processes with the same cache. */
 export interface Limiter {
   /**
-   * Counts, and tells whether it was within the limit. Of any number at the same time, exactly the limit is allowed.
+   * Counts, and tells whether it was within the limit. Of any number at the same time, exactly the limit is
+   * allowed.
    *
    * @param id Who is limited: an address, a user's id. A text that is not empty.
-   * @throws {StoreConnectionError} {@link StoreServiceError} Whether to let through then is the caller's to decide.
+   * @throws {StoreConnectionError} {@link StoreServiceError} Whether to let through then is the caller's to
+   *   decide.
    */
   consume(id: string, options?: CostOption): Promise<LimitStatus>;
   /** Tells where an id stands, and counts nothing. */

@@ -15,14 +15,17 @@ export interface LimiterSettings {
   /** Length of a window. From 1 ms to 1000 years. */
   readonly window: Duration;
   /**
-   * - `"fixed"`: counts anew in each window, which begin at other times for each id, as in django-ratelimit. Two windows that
-   *   meet can let twice the limit through at once.
+   * - `"fixed"`: counts anew in each window, which begin at other times for each id, as in django-ratelimit.
+   *   Two windows that meet can let twice the limit through at once.
    * - `"sliding"`: counts the window before too, by the part of it that is less than one length ago.
    *
    * @defaultValue `"fixed"`
    */
   readonly algorithm?: "fixed" | "sliding";
-  /** Begins the keys in the cache, such as `"login:"`. Limiters with the same prefix, window and algorithm count together. */
+  /**
+   * Begins the keys in the cache, such as `"login:"`. Limiters with the same prefix, window and algorithm
+   * count together.
+   */
   readonly prefix: string;
   /** Where times come from, for tests. @defaultValue the clock of the process */
   readonly clock?: Clock;

@@ -2,8 +2,8 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
 
 /**
- * A rate as django-ratelimit writes it: a count and a period, such as `"5/m"`, `"100/h"`, `"10/30s"`, `"100/10m"`. Units are
- * `s`, `m`, `h` and `d`; without one it is seconds. `"0/s"` allows nothing.
+ * A rate as django-ratelimit writes it: a count and a period, such as `"5/m"`, `"100/h"`, `"10/30s"`,
+ * `"100/10m"`. Units are `s`, `m`, `h` and `d`; without one it is seconds. `"0/s"` allows nothing.
  */
 export type RatelimitRate = string;
 

@@ -27,11 +27,11 @@ interface Moment {
 }
 
 /**
- * Counts the current window, and of the window before the part that is less than one length ago, as if what was counted
- * there were spread evenly over it.
+ * Counts the current window, and of the window before the part that is less than one length ago, as if what
+ * was counted there were spread evenly over it.
  *
- * Only what was allowed is counted. It is looked first (one MGET), and added where there is room (one more command); what
- * others have added in between shows in the sum, and what does not fit then is taken back.
+ * Only what was allowed is counted. It is looked first (one MGET), and added where there is room (one more
+ * command); what others have added in between shows in the sum, and what does not fit then is taken back.
  */
 export class SlidingWindowLimiter implements Limiter {
   readonly #cache: CountingCache;
@@ -103,7 +103,10 @@ export class SlidingWindowLimiter implements Limiter {
     return toStatus(limit, { allowed, count: this.#weigh(counts, moment), resetIn, allowedIn });
   }
 
-  /** Time until a cost fits if nothing else comes: while the previous window fades, or else while the current one does. */
+  /**
+   * Time until a cost fits if nothing else comes: while the previous window fades, or else while the current
+   * one does.
+   */
   #timeUntil({ previous, current = 0 }: Counts, { left }: Moment, cost: number): Milliseconds {
     const { window, limit } = this.#settings;
     const room = limit - cost;

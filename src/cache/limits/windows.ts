@@ -25,8 +25,9 @@ export interface WindowSettings {
 const SPARE_SECONDS = 5;
 
 /**
- * Divides time into windows of one length. They follow from the time of day alone, so all processes have the same without
- * asking; and they are staggered by the CRC-32 of the id, as django-ratelimit's, so that not all ids start again at once.
+ * Divides time into windows of one length. They follow from the time of day alone, so all processes have the
+ * same without asking; and they are staggered by the CRC-32 of the id, as django-ratelimit's, so that not all
+ * ids start again at once.
  */
 export class StaggeredWindows {
   readonly length: Milliseconds;
@@ -43,7 +44,10 @@ export class StaggeredWindows {
     return { number, endsAt: (number + 1) * this.length + offset };
   }
 
-  /** The counter of a window. Its key shows no id: ids are addresses and names of people, and keys stand in logs. */
+  /**
+   * The counter of a window. Its key shows no id: ids are addresses and names of people, and keys stand in
+   * logs.
+   */
   counter(id: string, number: number): Counter {
     const { prefix, kind, length, isReadFor } = this.#settings;
     const digest = createHash("sha256").update(JSON.stringify([kind, length, number, id]));

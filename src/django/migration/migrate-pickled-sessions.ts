@@ -23,14 +23,15 @@ export type RestorableSessions = Pick<Sessions, "restore">;
 /** Options of {@link migratePickledSessions}. */
 export interface MigratePickledSessionsOptions {
   /**
-   * The settings of the site as it was: the engine `redisession.backend`, or `django.contrib.sessions.backends.cache` on a
-   * Redis cache with pickles.
+   * The settings of the site as it was: the engine `redisession.backend`, or
+   * `django.contrib.sessions.backends.cache` on a Redis cache with pickles.
    */
   readonly from: DjangoSettings;
   /** The sessions as they will be, on any store but `cookieSessionStore()`. `undefined`: nothing is written. */
   readonly to: RestorableSessions | undefined;
   /**
-   * Undoes `COMPRESS_LIB` of django-redisession, such as `uncompress` of the package `snappyjs` for `"snappy"`. zlib is known.
+   * Undoes `COMPRESS_LIB` of django-redisession, such as `uncompress` of the package `snappyjs` for
+   * `"snappy"`. zlib is known.
    */
   readonly decompress?: ((bytes: Uint8Array) => Uint8Array) | undefined;
   /** Called after each 1000 records. */
@@ -46,7 +47,10 @@ export interface MigrationCounts {
   readonly expired: number;
   /** Their pickles build, call or import something, or are broken. */
   readonly refused: number;
-  /** They have values that JSON cannot hold, or are larger than `sessions.maxBytes`. Nothing of them was stored. */
+  /**
+   * They have values that JSON cannot hold, or are larger than `sessions.maxBytes`. Nothing of them was
+   * stored.
+   */
   readonly unfit: number;
   /** Compressed by a library that is not known here. */
   readonly compressed: number;
@@ -69,13 +73,14 @@ type Counts = { -readonly [Name in keyof MigrationCounts]: number };
 type Outcome = keyof MigrationCounts;
 
 /**
- * Moves the sessions of a Django site that keeps pickles to where Node and Django share them as JSON, under the keys that the
- * browsers have, so nobody is logged out. The old ones are left as they are.
+ * Moves the sessions of a Django site that keeps pickles to where Node and Django share them as JSON, under
+ * the keys that the browsers have, so nobody is logged out. The old ones are left as they are.
  *
  * It can be run again: what is there already stays. Of what is not moved, each kind is counted.
  *
  * @throws {ImproperlyConfigured} For another engine.
- * @throws {StoreConnectionError} When the Redis of the site, or the store, cannot be reached; what was moved by then stays.
+ * @throws {StoreConnectionError} When the Redis of the site, or the store, cannot be reached; what was moved
+ *   by then stays.
  */
 export async function migratePickledSessions(options: MigratePickledSessionsOptions): Promise<Migration> {
   const counts: Counts = { moved: 0, present: 0, expired: 0, refused: 0, unfit: 0, compressed: 0, foreign: 0 };

@@ -28,8 +28,8 @@ const MOST_INFLATED = 16 * 1024 * 1024;
 export const inflate = (bytes: Uint8Array): Uint8Array => inflateSync(bytes, { maxOutputLength: MOST_INFLATED });
 
 /**
- * Walks through the sessions of django-redisession, with its default generators of keys: 16 bytes, the session key in
- * hexadecimal; in hash mode in 65 536 hashes, each named by the first two of them.
+ * Walks through the sessions of django-redisession, with its default generators of keys: 16 bytes, the
+ * session key in hexadecimal; in hash mode in 65 536 hashes, each named by the first two of them.
  */
 export function redisessionRecords(
   connection: RedisConnection,

@@ -44,7 +44,10 @@ export const OPCODES = {
   BYTEARRAY8: 0x96,
 } as const;
 
-/** The opcodes that name, import, build or call something, or take it from outside. They are never carried out. */
+/**
+ * The opcodes that name, import, build or call something, or take it from outside. They are never carried
+ * out.
+ */
 export const FORBIDDEN_OPCODES: ReadonlyMap<number, string> = new Map([
   [0x50, "PERSID"],
   [0x51, "BINPERSID"],

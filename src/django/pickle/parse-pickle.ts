@@ -14,15 +14,18 @@ const PROTOCOLS = { least: 2, most: 5 } as const;
 type Step = (machine: PickleMachine, bytes: PickleBytes) => void;
 
 /**
- * Reads a pickle of protocol 2 to 5 that holds plain data: dict, list, tuple, set, frozenset, str, bytes, bytearray, int,
- * float, bool and None. Nothing is ever imported, built or called: an opcode that would do so ends the reading.
+ * Reads a pickle of protocol 2 to 5 that holds plain data: dict, list, tuple, set, frozenset, str, bytes,
+ * bytearray, int, float, bool and None. Nothing is ever imported, built or called: an opcode that would do so
+ * ends the reading.
  *
- * Sets before protocol 4, bytes before protocol 3, dates, decimals and models are pickled as calls, so pickles with them are
- * refused. The byte strings of Python 2 (`str`) are read as text where they are UTF-8, else as bytes.
+ * Sets before protocol 4, bytes before protocol 3, dates, decimals and models are pickled as calls, so
+ * pickles with them are refused. The byte strings of Python 2 (`str`) are read as text where they are UTF-8,
+ * else as bytes.
  *
  * For moving old data over; a running system never reads a pickle.
  *
- * @param limits.maxBytes Bytes of the pickle, and of its texts and bytes when what is shared is counted each time.
+ * @param limits.maxBytes Bytes of the pickle, and of its texts and bytes when what is shared is counted each
+ *   time.
  *   @defaultValue 1 MiB
  * @param limits.maxDepth Levels of nesting, at most 1000. @defaultValue 500
  * @param limits.maxItems Values, shared ones each time, marks, and what the memo holds. @defaultValue 100 000

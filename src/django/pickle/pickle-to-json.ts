@@ -13,8 +13,8 @@ export interface UnfitValue {
 /** What a pickle comes to as JSON. */
 export interface PickleAsJson {
   /**
-   * As Django's `JSONSerializer` would write it: tuples are arrays, keys are texts, `1.0` stays `1.0`. What is unfit is left
-   * out; in arrays `null` takes its place.
+   * As Django's `JSONSerializer` would write it: tuples are arrays, keys are texts, `1.0` stays `1.0`. What
+   * is unfit is left out; in arrays `null` takes its place.
    */
   readonly text: string;
   /** The first 100 that are unfit. None: nothing was left out. */
@@ -30,8 +30,9 @@ const LONGEST_KEY = 40;
 const MOST_HEX_DIGITS = 3572;
 
 /**
- * Writes what {@link parsePickle} has read as JSON, and tells what JSON cannot hold: bytes, sets, integers of more than 4300
- * digits, keys of other types than str, int, float, bool and None, and keys that are the same text.
+ * Writes what {@link parsePickle} has read as JSON, and tells what JSON cannot hold: bytes, sets, integers of
+ * more than 4300 digits, keys of other types than str, int, float, bool and None, and keys that are the same
+ * text.
  *
  * @param root What paths begin with. @defaultValue `"data"`
  */

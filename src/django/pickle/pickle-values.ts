@@ -1,6 +1,7 @@
 /**
- * What a pickle holds, each type of Python in a form of its own: `None` is `null`, an `int` a number or, beyond the safe
- * range, a bigint, a `float` a {@link PickleFloat}, a `list` an array, `bytes` a `Uint8Array`.
+ * What a pickle holds, each type of Python in a form of its own: `None` is `null`, an `int` a number or,
+ * beyond the safe range, a bigint, a `float` a {@link PickleFloat}, a `list` an array, `bytes` a
+ * `Uint8Array`.
  *
  * What is shared in the pickle is shared here; there are no cycles.
  */
@@ -75,7 +76,11 @@ export class PickleDict {
     return this.#entries.values();
   }
 
-  /** As in Python, a key that is there keeps its place and its form. @returns `false` for a key that Python cannot hash. */
+  /**
+   * As in Python, a key that is there keeps its place and its form.
+   *
+   * @returns `false` for a key that Python cannot hash.
+   */
   set(key: PickleValue, value: PickleValue): boolean {
     if (!isHashable(key)) return false;
     const identity = identityOf(key);
@@ -92,8 +97,8 @@ function isHashable(value: PickleValue): boolean {
 }
 
 /**
- * What a Map takes for the same where Python does: a number is a bigint beyond the safe range only. Bytes, tuples and frozen
- * sets are only the same as themselves: no JSON has them for keys.
+ * What a Map takes for the same where Python does: a number is a bigint beyond the safe range only. Bytes,
+ * tuples and frozen sets are only the same as themselves: no JSON has them for keys.
  */
 function identityOf(key: PickleValue): unknown {
   if (typeof key === "boolean") return Number(key);

@@ -2,7 +2,8 @@
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Reads UTF-8 as Python's `surrogatepass` does: lone surrogates, which UTF-8 cannot hold, stand there in three bytes.
+ * Reads UTF-8 as Python's `surrogatepass` does: lone surrogates, which UTF-8 cannot hold, stand there in
+ * three bytes.
  *
  * @returns `undefined` when it is none.
  */

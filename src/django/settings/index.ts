@@ -30,9 +30,15 @@ export interface DjangoRatelimitSettings {
 
 /** What the settings of a Django site come to. */
 export interface FromDjangoSettings {
-  /** For `createSojourn`; it can be added to, as in `{ ...settings, sessions: { ...settings.sessions, schema } }`. */
+  /**
+   * For `createSojourn`; it can be added to, as in
+   * `{ ...settings, sessions: { ...settings.sessions, schema } }`.
+   */
   readonly settings: SojournSettings;
-  /** What Node does not keep to, each with what it does in its place: to be read once, when a site is connected. */
+  /**
+   * What Node does not keep to, each with what it does in its place: to be read once, when a site is
+   * connected.
+   */
   readonly unsupported: readonly UnsupportedSetting[];
   readonly ratelimit: DjangoRatelimitSettings;
   /** `AUTHENTICATION_BACKENDS`, for `djangoAuth`. */

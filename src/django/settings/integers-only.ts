@@ -4,10 +4,11 @@ import { type CacheSerializer, JsonSerializer } from "../../cache/serializers.ts
 const DIGITS = /^-?\d+$/;
 
 /**
- * For a cache whose other values are pickles: Django writes integers as digits, and reads digits as an integer. Anything else
- * that Node wrote would be no pickle, so Django could not read it.
+ * For a cache whose other values are pickles: Django writes integers as digits, and reads digits as an
+ * integer. Anything else that Node wrote would be no pickle, so Django could not read it.
  *
- * A pickle is an error for `getOrSet` too, so that it is not taken for a corrupt entry, which would be overwritten.
+ * A pickle is an error for `getOrSet` too, so that it is not taken for a corrupt entry, which would be
+ * overwritten.
  *
  * @param path How messages name the cache.
  */

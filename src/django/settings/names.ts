@@ -18,8 +18,9 @@ export interface DjangoCacheBackend {
 }
 
 /**
- * The settings of a Django site that concern sessions and caches, with Django's names and values: written by hand, or a dump
- * of the settings module as JSON. Names that concern neither are passed over. `null` is `None`.
+ * The settings of a Django site that concern sessions and caches, with Django's names and values: written by
+ * hand, or a dump of the settings module as JSON. Names that concern neither are passed over. `null` is
+ * `None`.
  */
 export interface DjangoSettings {
   readonly SECRET_KEY: string;
@@ -133,7 +134,10 @@ export type CheckedDjangoSettings = DjangoSettings;
 /** How messages name the settings of a site. */
 export const DJANGO = "django";
 
-/** @throws {ImproperlyConfigured} Naming the setting, what was expected and what came, but for secrets and URLs. */
+/**
+ * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came, but for secrets and
+ * URLs.
+ */
 export function checkDjangoSettings(settings: unknown): CheckedDjangoSettings {
   return parseSettings(schema, settings, DJANGO);
 }

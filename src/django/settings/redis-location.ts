@@ -13,8 +13,8 @@ interface Login {
 export const DEFAULT_REDIS_URL = "redis://localhost:6379/0";
 
 /**
- * A connection from `LOCATION` (a URL, `host:port`, or a list) and what stands about it in `OPTIONS`: `DB` or `db`, `USERNAME`
- * and `PASSWORD` in either case.
+ * A connection from `LOCATION` (a URL, `host:port`, or a list) and what stands about it in `OPTIONS`: `DB` or
+ * `db`, `USERNAME` and `PASSWORD` in either case.
  *
  * @param setting How messages name the location.
  * @throws {ImproperlyConfigured} For a location of another form. It is not shown: it may hold a password.

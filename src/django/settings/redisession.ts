@@ -15,8 +15,8 @@ const PYTHON_OPTIONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The layout of django-redisession, for the time after it: strings or hashes, with JSON in the place of its pickles, which are
- * moved over by `migratePickledSessions`.
+ * The layout of django-redisession, for the time after it: strings or hashes, with JSON in the place of its
+ * pickles, which are moved over by `migratePickledSessions`.
  */
 export function redisessionSettings({ django, unsupported }: EngineContext): DjangoEngine {
   const config = django.REDIS_SESSION_CONFIG ?? {};
@@ -32,7 +32,11 @@ export function redisessionSettings({ django, unsupported }: EngineContext): Dja
   return { settings: { store, format: "json" }, connection };
 }
 
-/** Where django-redisession has its sessions. @throws {ImproperlyConfigured} For a name that `REDIS_CONFIG` does not have. */
+/**
+ * Where django-redisession has its sessions.
+ *
+ * @throws {ImproperlyConfigured} For a name that `REDIS_CONFIG` does not have.
+ */
 export function redisessionConnection({
   REDIS_SESSION_CONFIG,
   REDIS_CONFIG,

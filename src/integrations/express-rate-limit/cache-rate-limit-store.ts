@@ -29,8 +29,8 @@ export interface RateLimitInfo {
 /**
  * Makes a store for express-rate-limit 8 on a cache, so that its limits hold over all processes and servers.
  *
- * Windows are those of the limiters of Sojourn: they follow from the time of day, staggered by client, and do not begin with a
- * client's first request. A hit is one command; the first of a window is two.
+ * Windows are those of the limiters of Sojourn: they follow from the time of day, staggered by client, and do
+ * not begin with a client's first request. A hit is one command; the first of a window is two.
  *
  * @example
  * ```ts
@@ -49,10 +49,11 @@ export function expressRateLimitStore(cache: CountingCache, options: RateLimitSt
 }
 
 /**
- * The `Store` of express-rate-limit on a cache. Failures of the cache are thrown: the library's `passOnStoreError` decides what
- * becomes of the request.
+ * The `Store` of express-rate-limit on a cache. Failures of the cache are thrown: the library's
+ * `passOnStoreError` decides what becomes of the request.
  *
- * It has no `resetAll`: the keys show no clients, and nothing but the prefix says whose they are. `cache.clear()` empties the cache.
+ * It has no `resetAll`: the keys show no clients, and nothing but the prefix says whose they are.
+ * `cache.clear()` empties the cache.
  */
 export class CacheRateLimitStore {
   /** Says to the library that other instances count with the same keys. */

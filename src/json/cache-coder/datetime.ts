@@ -39,10 +39,11 @@ const IN_RANGE = "from year 1 to 9999, with no more than microseconds";
 /**
  * Writes a moment as Python's `datetime.isoformat()` does: `2026-04-17T12:30:45.120000+00:00`.
  *
- * A `Date` and a `Temporal.Instant` are written in UTC, a `Temporal.ZonedDateTime` with its offset (the name of the zone
- * is dropped, as in Python), a `Temporal.PlainDateTime` without one, fields as they are.
+ * A `Date` and a `Temporal.Instant` are written in UTC, a `Temporal.ZonedDateTime` with its offset (the name
+ * of the zone is dropped, as in Python), a `Temporal.PlainDateTime` without one, fields as they are.
  *
- * @throws {CacheUsageError} An invalid `Date`, a year outside of 1 to 9999, nanoseconds: Python holds none of these.
+ * @throws {CacheUsageError} An invalid `Date`, a year outside of 1 to 9999, nanoseconds: Python holds none of
+ *   these.
  */
 export function dumpDatetime(moment: DatetimeInput): string {
   const fields = withoutNanoseconds(momentText(moment), parseDatetime);
@@ -53,14 +54,14 @@ export function dumpDatetime(moment: DatetimeInput): string {
 /**
  * Reads what {@link dumpDatetime} or Python's `isoformat()` wrote.
  *
- * - A `Date` (the default) has milliseconds: microseconds are cut off, the offset is applied. A text without an offset is
- *   refused, since nobody could say which moment it means, unless `naive: "utc"` does.
- * - `as: "temporal"` keeps everything: a `Temporal.ZonedDateTime` in the zone of its offset (`UTC` for `+00:00`), or a
- *   `Temporal.PlainDateTime` where there is no offset. It needs `globalThis.Temporal`.
+ * - A `Date` (the default) has milliseconds: microseconds are cut off, the offset is applied. A text without
+ *   an offset is refused, since nobody could say which moment it means, unless `naive: "utc"` does.
+ * - `as: "temporal"` keeps everything: a `Temporal.ZonedDateTime` in the zone of its offset (`UTC` for
+ *   `+00:00`), or a `Temporal.PlainDateTime` where there is no offset. It needs `globalThis.Temporal`.
  * - `as: "fields"` keeps everything and needs nothing. {@link dumpDatetime} takes fields as well.
  *
- * @throws {CacheUsageError} When it is no such text, or has no offset; with `as: "temporal"`, also when the offset has
- *   seconds, which no zone of Temporal has.
+ * @throws {CacheUsageError} When it is no such text, or has no offset; with `as: "temporal"`, also when the
+ *   offset has seconds, which no zone of Temporal has.
  */
 export function loadDatetime(text: string, options?: LoadDateOptions): Date;
 export function loadDatetime(
@@ -89,7 +90,8 @@ export function dumpDate(day: DateInput): string {
 }
 
 /**
- * Reads what {@link dumpDate} or Python's `isoformat()` wrote: as a `Date` at midnight UTC, unless told otherwise.
+ * Reads what {@link dumpDate} or Python's `isoformat()` wrote: as a `Date` at midnight UTC, unless told
+ * otherwise.
  *
  * @throws {CacheUsageError} When it is no such text.
  */
@@ -119,8 +121,8 @@ export function dumpTime(time: TimeInput): string {
 }
 
 /**
- * Reads what {@link dumpTime} or Python's `isoformat()` wrote: as fields, since JavaScript has no type for it, or as a
- * `Temporal.PlainTime`.
+ * Reads what {@link dumpTime} or Python's `isoformat()` wrote: as fields, since JavaScript has no type for
+ * it, or as a `Temporal.PlainTime`.
  *
  * @throws {CacheUsageError} When it is no such text; with `as: "temporal"`, also when it has an offset.
  */

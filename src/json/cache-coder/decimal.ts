@@ -5,8 +5,8 @@ const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,15}))?$/;
 const SPECIAL = /^([+-]?)(?:(inf(?:inity)?)|(s?)nan(\d*))$/i;
 
 /**
- * Writes a decimal number as Python's `str(Decimal(...))` does: `1.50`, `1E+5`, `0E-8`, `-0`, `NaN`, `Infinity`. Trailing
- * zeros are kept.
+ * Writes a decimal number as Python's `str(Decimal(...))` does: `1.50`, `1E+5`, `0E-8`, `-0`, `NaN`,
+ * `Infinity`. Trailing zeros are kept.
  *
  * @param decimal The number in text, as any library for decimals writes it, or a bigint.
  * @throws {CacheUsageError} What is no number in text. A JavaScript number is refused: it is no decimal.
@@ -17,7 +17,11 @@ export function dumpDecimal(decimal: string | bigint): string {
   return text;
 }
 
-/** Reads what {@link dumpDecimal} or Python wrote, as the same text. @throws {CacheUsageError} When it is no decimal. */
+/**
+ * Reads what {@link dumpDecimal} or Python wrote, as the same text.
+ *
+ * @throws {CacheUsageError} When it is no decimal.
+ */
 export function loadDecimal(text: string): string {
   const decimal = canonicalDecimal(text);
   if (decimal === undefined) throw refuse('a decimal such as "1.50"', text);

@@ -8,12 +8,12 @@ import { dumpBool, dumpBytes } from "./scalars.ts";
 import { dumpTimedelta, type TimedeltaInput } from "./timedelta.ts";
 
 /**
- * Converts a value and all that is in it, as Python's `CacheCoder.dump()` does: a boolean to `"1"` or `"0"`, null to
- * `""`, a `Date`, objects of Temporal and bytes to the texts of their own functions, a `Set` to a list, a `Map` with
- * texts or integers as keys to an object. Numbers, bigints and texts stay.
+ * Converts a value and all that is in it, as Python's `CacheCoder.dump()` does: a boolean to `"1"` or `"0"`,
+ * null to `""`, a `Date`, objects of Temporal and bytes to the texts of their own functions, a `Set` to a
+ * list, a `Map` with texts or integers as keys to an object. Numbers, bigints and texts stay.
  *
- * It loses: nobody can tell null, `""` and no bytes apart, or true and `"1"`, and the reader has to know which text is a
- * date. The tagged form (`TaggedJsonSerializer`) loses nothing.
+ * It loses: nobody can tell null, `""` and no bytes apart, or true and `"1"`, and the reader has to know
+ * which text is a date. The tagged form (`TaggedJsonSerializer`) loses nothing.
  *
  * @returns What JSON can hold.
  * @throws {NotJsonError} What neither JSON nor the above can hold, naming the place.

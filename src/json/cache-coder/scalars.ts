@@ -12,12 +12,20 @@ export function dumpUuid(uuid: string): string {
   return match.slice(1).join("-");
 }
 
-/** Reads what {@link dumpUuid} or Python wrote, as the same text. @throws {CacheUsageError} When it is no UUID. */
+/**
+ * Reads what {@link dumpUuid} or Python wrote, as the same text.
+ *
+ * @throws {CacheUsageError} When it is no UUID.
+ */
 export function loadUuid(text: string): string {
   return dumpUuid(text);
 }
 
-/** Writes a set as a list. Its members are left as they are; `dump` converts them too. @throws {CacheUsageError} */
+/**
+ * Writes a set as a list. Its members are left as they are; `dump` converts them too.
+ *
+ * @throws {CacheUsageError}
+ */
 export function dumpSet<Member>(set: ReadonlySet<Member>): Member[] {
   if (!types.isSet(set)) throw refuse("a Set", set);
   return [...set];

@@ -26,8 +26,8 @@ const MOST = 1_000_000_000n * 86_400n * SECOND - 1n;
 /**
  * Writes a span as the seconds that Python's `timedelta.total_seconds()` gives, rounded to microseconds.
  *
- * JSON gets `93780` where Python writes `93780.0`; its `load_timedelta` reads both alike. As in Python, microseconds of
- * spans beyond 270 years need not survive: a float has no room for them.
+ * JSON gets `93780` where Python writes `93780.0`; its `load_timedelta` reads both alike. As in Python,
+ * microseconds of spans beyond 270 years need not survive: a float has no room for them.
  *
  * @param span Seconds, or a `Temporal.Duration` without years, months and nanoseconds.
  * @throws {CacheUsageError} What is no such span, or one of a billion days or more.
@@ -37,7 +37,8 @@ export function dumpTimedelta(span: TimedeltaInput): number {
 }
 
 /**
- * Reads what {@link dumpTimedelta} or Python wrote: as seconds, or as a `Temporal.Duration` of seconds and microseconds.
+ * Reads what {@link dumpTimedelta} or Python wrote: as seconds, or as a `Temporal.Duration` of seconds and
+ * microseconds.
  *
  * @throws {CacheUsageError} When it is no number of seconds, or of a billion days or more.
  */

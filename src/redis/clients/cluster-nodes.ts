@@ -44,7 +44,10 @@ interface SlotsOfCluster {
   rediscover?(startWith: undefined, excludedAddresses: ReadonlySet<string>): Promise<void>;
 }
 
-/** How long commands to a node that is the wrong one wait while the client reads the slots: it may do so without end. */
+/**
+ * How long commands to a node that is the wrong one wait while the client reads the slots: it may do so
+ * without end.
+ */
 const LONGEST_REFRESH: Milliseconds = 250;
 
 /** Which node of a given cluster client a command goes to. Nodes are named by their addresses. */

@@ -4,7 +4,10 @@ import { slotOf } from "../key-slot.ts";
 
 const SLOTS = 16_384;
 
-/** Which node of a cluster holds which slots. Nodes are named by the addresses that the cluster gives them, `host:port`. */
+/**
+ * Which node of a cluster holds which slots. Nodes are named by the addresses that the cluster gives them,
+ * `host:port`.
+ */
 export class ClusterTopology {
   readonly masters: readonly string[];
   readonly #owners: string[];

@@ -8,8 +8,8 @@ export interface GivenClient {
   off(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 
-// The client's own settings may say otherwise: its time-out would cost an AbortSignal a command, and its mapping of
-// types could turn texts into Buffers.
+// The client's own settings may say otherwise: its time-out would cost an AbortSignal a command, and its
+// mapping of types could turn texts into Buffers.
 export const COMMAND_OPTIONS = { timeout: 0, typeMapping: {} };
 export const BYTES_OPTIONS: object = { ...COMMAND_OPTIONS, ...BYTES };
 
@@ -61,8 +61,8 @@ export class GivenConnection {
 }
 
 /**
- * Classifies an error of a given client. It may come from another copy of the library than ours, so its classes are
- * not known here: error replies are told by their form, a code in capitals.
+ * Classifies an error of a given client. It may come from another copy of the library than ours, so its
+ * classes are not known here: error replies are told by their form, a code in capitals.
  */
 export function explainByForm(error: unknown): DriverFailure {
   if (!(error instanceof Error)) return { kind: "lost", cause: error };

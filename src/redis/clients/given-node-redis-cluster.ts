@@ -14,8 +14,8 @@ export function isNodeRedisCluster(value: unknown): value is NodeRedisCluster {
 }
 
 /**
- * A driver over a cluster client that the application made, connects and closes. It is never closed from here, also
- * not when a node stalls: commands then end by their deadlines alone.
+ * A driver over a cluster client that the application made, connects and closes. It is never closed from
+ * here, also not when a node stalls: commands then end by their deadlines alone.
  */
 export class GivenNodeRedisClusterDriver implements RedisDriver {
   readonly isOwned = false;

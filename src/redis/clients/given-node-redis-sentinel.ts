@@ -7,7 +7,10 @@ interface ServerClient {
   sendCommand(args: readonly RedisArgument[], options?: object): Promise<unknown>;
 }
 
-/** The part of a node-redis sentinel client (`createSentinel()` of `redis` or `@redis/client`, 5 or 6) that is used. */
+/**
+ * The part of a node-redis sentinel client (`createSentinel()` of `redis` or `@redis/client`, 5 or 6) that is
+ * used.
+ */
 export interface NodeRedisSentinel extends GivenServerClient {
   sendCommand(isReadonly: boolean | undefined, args: RedisArgument[], options?: object): Promise<unknown>;
   acquire(): Promise<unknown>;
@@ -32,16 +35,17 @@ export function isNodeRedisSentinel(value: unknown): value is NodeRedisSentinel 
 }
 
 /**
- * A driver over a sentinel client that the application made, connects and closes. The client finds the master itself;
- * commands that come while it does so wait, up to their deadlines.
+ * A driver over a sentinel client that the application made, connects and closes. The client finds the master
+ * itself; commands that come while it does so wait, up to their deadlines.
  */
 export function givenNodeRedisSentinelDriver(client: NodeRedisSentinel): RedisDriver {
   return new GivenNodeRedisDriver(client, sendOnce(client), "sentinel client", ["ready", "end"]);
 }
 
 /**
- * Sends each command once. The client waits for the next master, and runs a function again when the connection was lost
- * meanwhile; a command that was sent, or whose caller does not wait any more, is not sent again.
+ * Sends each command once. The client waits for the next master, and runs a function again when the
+ * connection was lost meanwhile; a command that was sent, or whose caller does not wait any more, is not sent
+ * again.
  */
 function sendOnce(client: NodeRedisSentinel): GivenSend {
   return (args, options, recipient) => {

@@ -44,8 +44,8 @@ export function isNodeRedisClient(value: unknown): value is NodeRedisClient {
 }
 
 /**
- * A driver over a client that the application made, connects and closes. It is never closed from here, also not when
- * it stalls: its commands then end by their deadlines alone.
+ * A driver over a client that the application made, connects and closes. It is never closed from here, also
+ * not when it stalls: its commands then end by their deadlines alone.
  */
 export class GivenNodeRedisDriver implements RedisDriver {
   readonly isOwned = false;

@@ -17,7 +17,10 @@ import { NoNodeError } from "./cluster-nodes.ts";
 import { ClusterTopology } from "./cluster-topology.ts";
 import { explainByClass, importLibrary, type Library, loadLibrary, makeClientClass } from "./node-redis.ts";
 
-/** How far the questions for the slots are apart, and how old a connection is at least that is given up for an answer. */
+/**
+ * How far the questions for the slots are apart, and how old a connection is at least that is given up for an
+ * answer.
+ */
 const REFRESH_GAP: Milliseconds = 250;
 
 /** How long a node that holds no slots any more may still answer what was sent to it. */
@@ -41,11 +44,12 @@ export function nodeRedisClusterDriver(
 }
 
 /**
- * The link is open as soon as one node has told of the others, and it stays so: each node has a connection of its own, which
- * is opened when a command needs it. What is wrong with one node is answered to its own commands, at once.
+ * The link is open as soon as one node has told of the others, and it stays so: each node has a connection of
+ * its own, which is opened when a command needs it. What is wrong with one node is answered to its own
+ * commands, at once.
  *
- * The library's own cluster client is not used: it waits without end for a node that cannot be connected or is frozen, also
- * when it asks for the slots, and takes a node that has left the cluster for the cluster.
+ * The library's own cluster client is not used: it waits without end for a node that cannot be connected or
+ * is frozen, also when it asks for the slots, and takes a node that has left the cluster for the cluster.
  */
 class NodeRedisClusterDriver implements RedisDriver {
   readonly isOwned = true;

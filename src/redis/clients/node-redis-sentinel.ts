@@ -24,8 +24,9 @@ import {
 } from "./node-redis.ts";
 
 /**
- * How often the sentinels are asked, while commands are outstanding, whether the master is still the one. After a failover that
- * nobody has told the old master of, it goes on taking writes for some ten seconds, which are lost then.
+ * How often the sentinels are asked, while commands are outstanding, whether the master is still the one.
+ * After a failover that nobody has told the old master of, it goes on taking writes for some ten seconds,
+ * which are lost then.
  */
 const WATCH_GAP: Milliseconds = 500;
 
@@ -56,13 +57,16 @@ interface Master {
 }
 
 interface KnownEpoch {
-  /** The highest that a sentinel has told; it rises with each failover. A sentinel that is behind it has not heard of one. */
+  /**
+   * The highest that a sentinel has told; it rises with each failover. A sentinel that is behind it has not
+   * heard of one.
+   */
   epoch: number;
 }
 
 /**
- * A link to the master of the moment. Each link begins with the question where the master is. A failover ends it: the old
- * master is gone, closes its connections, answers READONLY, or the sentinels name another one.
+ * A link to the master of the moment. Each link begins with the question where the master is. A failover ends
+ * it: the old master is gone, closes its connections, answers READONLY, or the sentinels name another one.
  *
  * The library's own sentinel client is not used: it sends what was outstanding on a lost connection once more.
  *

@@ -144,25 +144,29 @@ export function isFullQueue(error: unknown): boolean {
 }
 
 /**
- * The default of 5 s costs one AbortSignal a command (measured: 3.5 times less throughput) and ends when the command
- * is written. RedisConnection keeps the deadlines.
+ * The default of 5 s costs one AbortSignal a command (measured: 3.5 times less throughput) and ends when the
+ * command is written. RedisConnection keeps the deadlines.
  */
 export const NO_TIMEOUT = { timeout: 0 };
 
 /** Options of a command, in addition to the client's, whose reply is wanted as bytes. */
 export const BYTES: { readonly typeMapping: { readonly 36: typeof Buffer } } = {
-  // RESP_TYPES.BLOB_STRING of the library, which is loaded later: the code of `$`, with which the protocol marks it.
+  // RESP_TYPES.BLOB_STRING of the library, which is loaded later: the code of `$`, with which the protocol
+  // marks it.
   typeMapping: { 36: Buffer },
 };
 
 /**
- * The library makes its classes again when the JSON of the options differs from that of the last client (measured: 50
- * to 250 ms, in which the process does nothing else), though only their RESP, modules and scripts matter. So the
- * options of all clients made here have the same JSON.
+ * The library makes its classes again when the JSON of the options differs from that of the last client
+ * (measured: 50 to 250 ms, in which the process does nothing else), though only their RESP, modules and
+ * scripts matter. So the options of all clients made here have the same JSON.
  */
 export const SHARED_CLASSES: { readonly toJSON: () => string } = { toJSON: () => "sojourn" };
 
-/** Has the library make its class beforehand, which the first client would do within the deadline of a command. */
+/**
+ * Has the library make its class beforehand, which the first client would do within the deadline of a
+ * command.
+ */
 export function makeClientClass(library: Library): void {
   library.createClient({ ...SHARED_CLASSES, RESP: 3 });
 }

@@ -27,8 +27,8 @@ interface Leased {
 }
 
 /**
- * Moves sessions that nobody has asked for, many at a time. To each happens what happens when it is asked for: a lease on its
- * place in the cache, the read, the fill, and the deletion where it was.
+ * Moves sessions that nobody has asked for, many at a time. To each happens what happens when it is asked
+ * for: a lease on its place in the cache, the read, the fill, and the deletion where it was.
  */
 export class BulkMove {
   readonly #parts: BulkMoveParts;

@@ -13,8 +13,8 @@ const GONE: CommitResult = { status: "gone" };
 /**
  * Sessions as entries of a cache, on any cache store that can compare and set.
  *
- * A conditional write reads the record, and replaces it if it still is what was read: two commands where a store of its own
- * takes one. A cache may drop entries to make room, and their sessions with them.
+ * A conditional write reads the record, and replaces it if it still is what was read: two commands where a
+ * store of its own takes one. A cache may drop entries to make room, and their sessions with them.
  */
 export class CacheSessionStore implements SessionStore {
   readonly name = "cache";

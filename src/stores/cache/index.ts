@@ -17,8 +17,8 @@ export interface CacheSessionStoreOptions {
   /** Where the entries are kept. It has to be able to compare and set. @defaultValue `redisCacheStore()` */
   readonly store?: CacheStoreFactory | undefined;
   /**
-   * First part of the keys, `{keyPrefix}:{version}:django.contrib.sessions.cache{session key}`. With the prefix of a cache,
-   * the `clear()` of that cache deletes the sessions too, as in Django.
+   * First part of the keys, `{keyPrefix}:{version}:django.contrib.sessions.cache{session key}`. With the
+   * prefix of a cache, the `clear()` of that cache deletes the sessions too, as in Django.
    *
    * @defaultValue `"{project name}:sessions"`
    */
@@ -26,13 +26,13 @@ export interface CacheSessionStoreOptions {
   /** Second part of the keys. An integer. @defaultValue `1` */
   readonly version?: number | undefined;
   /**
-   * Where sessions still are, such as `cachedSessionStore(…)`, until all have been moved into the cache. With it, `store` needs
-   * leases.
+   * Where sessions still are, such as `cachedSessionStore(…)`, until all have been moved into the cache. With
+   * it, `store` needs leases.
    */
   readonly from?: SessionStoreFactory | undefined;
   /**
-   * Whether sessions are moved: each when it is asked for, and all by `sessions.clearExpired()`. `false` only follows the
-   * instances that move, and has to be everywhere before the first one does.
+   * Whether sessions are moved: each when it is asked for, and all by `sessions.clearExpired()`. `false` only
+   * follows the instances that move, and has to be everywhere before the first one does.
    *
    * @defaultValue `false`
    */
@@ -61,7 +61,8 @@ const MOVED_PREFIX = "sojourn.moved.";
  *
  * Nothing can be listed or revoked by user, since a cache has no index of users.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or a store that cannot compare and set.
+ * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or a store that cannot
+ *   compare and set.
  */
 export function cacheSessionStore(options: CacheSessionStoreOptions = {}): SessionStoreFactory {
   return (context) => openCacheSessionStore(options, context);

@@ -31,16 +31,18 @@ export interface Move {
 /**
  * Sessions on their way from another store into a cache, one by one, while all is in use.
  *
- * - A session is where its record is in the cache: then the cache decides, and what the other store may still have of it is
- *   nothing any more. Else the other store decides.
- * - Who moves a session takes the lease on its place in the cache, and stores the record there only if nobody has written
- *   since. After that it is deleted in the other store. `clearExpired` does the same with many at a time ({@link BulkMove}).
- * - Who writes in the other store first puts a mark into that place, which keeps the session from being moved until all who
- *   write are done.
- * - Who deletes does so in the other store first, then in the cache, which ends the lease: nobody moves what is deleted.
+ * - A session is where its record is in the cache: then the cache decides, and what the other store may still
+ *   have of it is nothing any more. Else the other store decides.
+ * - Who moves a session takes the lease on its place in the cache, and stores the record there only if nobody
+ *   has written since. After that it is deleted in the other store. `clearExpired` does the same with many at
+ *   a time ({@link BulkMove}).
+ * - Who writes in the other store first puts a mark into that place, which keeps the session from being moved
+ *   until all who write are done.
+ * - Who deletes does so in the other store first, then in the cache, which ends the lease: nobody moves what
+ *   is deleted.
  *
- * Instances that only follow what others move (`isUnderWay: false`) can therefore run beside those that move, and beside those
- * that know the other store alone, as long as nobody moves.
+ * Instances that only follow what others move (`isUnderWay: false`) can therefore run beside those that move,
+ * and beside those that know the other store alone, as long as nobody moves.
  */
 export class MovingSessionStore implements SessionStore {
   readonly name = "cache";
@@ -104,7 +106,10 @@ export class MovingSessionStore implements SessionStore {
     await Promise.all([this.#to.ping(deadline), this.#move.from.ping(deadline)]);
   }
 
-  /** Also moves all sessions that nobody has asked for, if they are being moved. One that is being written stays. */
+  /**
+   * Also moves all sessions that nobody has asked for, if they are being moved. One that is being written
+   * stays.
+   */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     const { from, cache, isUnderWay } = this.#move;
     if (!isUnderWay) return from.clearExpired(pageDeadline, onProgress);

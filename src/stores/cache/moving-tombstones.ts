@@ -6,10 +6,11 @@ import type { SessionTombstones } from "../session-tombstones.ts";
 /**
  * Tombstones of sessions that are on their way from another store into a cache: written in both.
  *
- * - Who follows a move has neighbours that know the other store alone, and others that write in both: the other store decides.
- * - Who moves has neighbours that write in both, and others that know the cache alone: the cache decides. What is in the other
- *   store alone was written before the move began, and counts too. So a neighbour that deletes in the cache alone does not end
- *   a tombstone that a mover has written.
+ * - Who follows a move has neighbours that know the other store alone, and others that write in both: the
+ *   other store decides.
+ * - Who moves has neighbours that write in both, and others that know the cache alone: the cache decides.
+ *   What is in the other store alone was written before the move began, and counts too. So a neighbour that
+ *   deletes in the cache alone does not end a tombstone that a mover has written.
  */
 export class MovingTombstones implements SessionTombstones {
   readonly #from: SessionTombstones;

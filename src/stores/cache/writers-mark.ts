@@ -7,8 +7,8 @@ export const WRITER_TTL: Milliseconds = 30_000;
 const SIGN = "!";
 
 /**
- * A mark names the writers who are at a record in the store that sessions come from: `!{until}.{writer},…`. While it stands
- * in the place of the record, the record is not moved.
+ * A mark names the writers who are at a record in the store that sessions come from: `!{until}.{writer},…`.
+ * While it stands in the place of the record, the record is not moved.
  */
 export function isMark(value: string): boolean {
   return value.startsWith(SIGN);
@@ -20,7 +20,10 @@ export function withWriter(mark: string | undefined, writer: string, now: EpochM
   return SIGN + [...others, `${(now + WRITER_TTL).toString(36)}.${writer}`].join(",");
 }
 
-/** What is left of a mark without a writer: `undefined` when it was the last, the mark itself when it was not named. */
+/**
+ * What is left of a mark without a writer: `undefined` when it was the last, the mark itself when it was not
+ * named.
+ */
 export function withoutWriter(mark: string, writer: string): string | undefined {
   const others = writersIn(mark).filter((entry) => !entry.endsWith(`.${writer}`));
   return others.length === 0 ? undefined : SIGN + others.join(",");

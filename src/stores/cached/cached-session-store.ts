@@ -51,13 +51,14 @@ interface Entry {
 /**
  * Sessions in a database, with copies in a cache in front of it (Django: `cached_db`).
  *
- * - The database decides everything. A copy is only ever what the database holds, or held while a write was under way that
- *   has not returned.
- * - A writer first puts its mark in the place of the copy, then writes to the database, then turns the mark into the new copy;
- *   into the old one, when the database has certainly written nothing. While the mark is there all read from the database, so a write whose last step fails leaves no old copy behind. Of
- *   several writers at the same time none copies, and the mark stays until the last of them is done.
- * - A reader who finds nothing there puts a claim in the place, and turns it into a copy. Whoever writes in between takes the
- *   claim away. So a session that is deleted meanwhile does not come back from the cache.
+ * - The database decides everything. A copy is only ever what the database holds, or held while a write was
+ *   under way that has not returned.
+ * - A writer first puts its mark in the place of the copy, then writes to the database, then turns the mark
+ *   into the new copy; into the old one, when the database has certainly written nothing. While the mark is
+ *   there all read from the database, so a write whose last step fails leaves no old copy behind. Of several
+ *   writers at the same time none copies, and the mark stays until the last of them is done.
+ * - A reader who finds nothing there puts a claim in the place, and turns it into a copy. Whoever writes in
+ *   between takes the claim away. So a session that is deleted meanwhile does not come back from the cache.
  * - All of that is in the one place, so whatever a cache drops to make room takes the right to copy along.
  */
 export class CachedSessionStore implements SessionStore {
@@ -101,7 +102,10 @@ export class CachedSessionStore implements SessionStore {
     return this.#database.readWithTtl(key, deadline);
   }
 
-  /** The first read makes the copy: one that is made here could be older than what another writer has stored meanwhile. */
+  /**
+   * The first read makes the copy: one that is made here could be older than what another writer has stored
+   * meanwhile.
+   */
   create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
     return this.#database.create(key, record, ttl, deadline);
   }

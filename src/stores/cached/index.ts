@@ -18,8 +18,8 @@ export interface CachedSessionStoreOptions {
   /** First part of the keys of the copies. @defaultValue `"{project name}:cached-sessions"` */
   readonly keyPrefix?: string | undefined;
   /**
-   * Whether copies are made and read. `false` only keeps the copies of others from growing old: with it, instances can run
-   * beside those that use the database alone, and beside those with copies.
+   * Whether copies are made and read. `false` only keeps the copies of others from growing old: with it,
+   * instances can run beside those that use the database alone, and beside those with copies.
    *
    * @defaultValue `true`
    */
@@ -39,10 +39,11 @@ const optionsSchema = settingsObject({
 });
 
 /**
- * Keeps sessions in a database with copies of them in a cache, so that reading them costs the cache one command and the
- * database none. Django: `cached_db`, whose copies Django alone reads.
+ * Keeps sessions in a database with copies of them in a cache, so that reading them costs the cache one
+ * command and the database none. Django: `cached_db`, whose copies Django alone reads.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or a store that cannot do its part.
+ * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or a store that cannot do
+ *   its part.
  */
 export function cachedSessionStore(options: CachedSessionStoreOptions): SessionStoreFactory {
   return (context) => openCachedSessionStore(options, context);

@@ -13,9 +13,10 @@ const CLAIM = "!?";
 /**
  * What is in the place of a copy while there is none:
  *
- * - `!{until}.{writer}`: the mark of a writer who was alone from the beginning. Only who finds it unchanged may copy.
- * - `!{until}.{writer},{until}.{writer},`: several have written at the same time. The comma at the end stays when all but one
- *   are done: what that one has written may be older than what the others have.
+ * - `!{until}.{writer}`: the mark of a writer who was alone from the beginning. Only who finds it unchanged
+ *   may copy.
+ * - `!{until}.{writer},{until}.{writer},`: several have written at the same time. The comma at the end stays
+ *   when all but one are done: what that one has written may be older than what the others have.
  * - `!?{reader}`: the claim of a reader who is about to copy.
  */
 export function isCopy(held: string): boolean {
@@ -33,8 +34,8 @@ export function withWriter(held: string | undefined, writer: string, now: EpochM
 }
 
 /**
- * What may stay once a writer is done: the mark of the others; `undefined`: nothing. Where its own mark got lost, what is
- * there instead may be older than what it has written.
+ * What may stay once a writer is done: the mark of the others; `undefined`: nothing. Where its own mark got
+ * lost, what is there instead may be older than what it has written.
  */
 export function withoutWriter(held: string, writer: string): string | undefined {
   const writers = writersIn(held);

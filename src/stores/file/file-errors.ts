@@ -20,8 +20,8 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 }
 
 /**
- * The error of a failed file operation. Node's own one is not its cause: its message and its path hold the name of the
- * file, which is a session key.
+ * The error of a failed file operation. Node's own one is not its cause: its message and its path hold the
+ * name of the file, which is a session key.
  */
 export function toServiceError(
   { code = "", syscall = "a lock" }: NodeJS.ErrnoException,

@@ -30,8 +30,8 @@ export interface HeldLock {
 }
 
 /**
- * One lock a session, over all processes of this host: a folder `{file}.lock`, made by `proper-lockfile`, which is loaded
- * when the first lock is needed. Within a process, who comes first is first.
+ * One lock a session, over all processes of this host: a folder `{file}.lock`, made by `proper-lockfile`,
+ * which is loaded when the first lock is needed. Within a process, who comes first is first.
  */
 export class FileLocks {
   readonly #load: () => Promise<LockLibrary>;
@@ -132,7 +132,8 @@ async function releaseOnce(release: () => Promise<void>): Promise<void> {
   }
 }
 
-// Half of the time is left to write, and the library has renewed the lock, or has found that others have taken it.
+// Half of the time is left to write, and the library has renewed the lock, or has found that others have
+// taken it.
 function isOverdue(since: Milliseconds): boolean {
   return performance.now() - since >= STALE_AFTER / 2;
 }

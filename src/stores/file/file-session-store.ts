@@ -52,10 +52,11 @@ const PAGE_SIZE = 100;
 const LAST_TIME: EpochMilliseconds = Date.UTC(2400, 0, 1);
 
 /**
- * Sessions as files, as Django's file engine keeps them: `{folder}/{prefix}{session key}` holds the record, and ends an
- * age after its time of modification, which is set so that it ends when it has to.
+ * Sessions as files, as Django's file engine keeps them: `{folder}/{prefix}{session key}` holds the record,
+ * and ends an age after its time of modification, which is set so that it ends when it has to.
  *
- * Each method that writes holds the lock of the session, so it decides at one instant among the processes of one host.
+ * Each method that writes holds the lock of the session, so it decides at one instant among the processes of
+ * one host.
  */
 export class FileSessionStore implements SessionStore {
   readonly name = "file";
@@ -146,7 +147,10 @@ export class FileSessionStore implements SessionStore {
     });
   }
 
-  /** Deletes expired files, what processes that were killed have left beside them, and tombstones, which it does not count. */
+  /**
+   * Deletes expired files, what processes that were killed have left beside them, and tombstones, which it
+   * does not count.
+   */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     await Turn.run(pageDeadline(), () => this.#folder.prepare());
     const { keys, leftovers } = await this.#folder.list(pageDeadline);

@@ -76,7 +76,8 @@ export interface Replacement {
 }
 
 /**
- * Puts a new file in the place of another, or of none, in one step: whoever reads gets the old one or the new one, whole.
+ * Puts a new file in the place of another, or of none, in one step: whoever reads gets the old one or the new
+ * one, whole.
  *
  * @param read The file as it was read; `undefined` when there was none.
  * @param begin Is called just before; what it throws keeps the file as it is.
@@ -109,8 +110,9 @@ export async function deleteRead(path: string, read: RecordFile, begin: () => vo
 }
 
 /**
- * Looks and acts without a turn for others in between: Django takes no lock, and what it writes between the two is lost. With
- * the threads of the asynchronous calls it was a few milliseconds on a busy machine; so it is some 20 microseconds.
+ * Looks and acts without a turn for others in between: Django takes no lock, and what it writes between the
+ * two is lost. With the threads of the asynchronous calls it was a few milliseconds on a busy machine; so it
+ * is some 20 microseconds.
  *
  * @returns Whether the file still was the one that was read.
  */

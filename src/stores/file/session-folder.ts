@@ -61,8 +61,8 @@ export class SessionFolder {
   }
 
   /**
-   * To be called where a file was not found: without its folder, or with another file system in its place, no session is
-   * found, which is not to look as if there were none.
+   * To be called where a file was not found: without its folder, or with another file system in its place, no
+   * session is found, which is not to look as if there were none.
    *
    * @throws {StoreServiceError}
    */
@@ -75,8 +75,8 @@ export class SessionFolder {
   }
 
   /**
-   * Lists all that is there, before anybody looks at any of it: the shorter that takes, the less is replaced meanwhile,
-   * which some file systems leave out.
+   * Lists all that is there, before anybody looks at any of it: the shorter that takes, the less is replaced
+   * meanwhile, which some file systems leave out.
    */
   async list(pageDeadline: () => Deadline): Promise<FolderListing> {
     const names = new Set<string>();

@@ -4,8 +4,8 @@ import { settleWithin } from "../../core/timers.ts";
 import { isSystemError, toServiceError } from "./file-errors.ts";
 
 /**
- * One operation with its deadline. A file operation that hangs cannot be called back, so the caller gets its answer at
- * the deadline, and what goes on after that may read but not write.
+ * One operation with its deadline. A file operation that hangs cannot be called back, so the caller gets its
+ * answer at the deadline, and what goes on after that may read but not write.
  */
 export class Turn {
   readonly deadline: Deadline;
@@ -39,7 +39,11 @@ export class Turn {
     if (this.#isOver || this.deadline.hasPassed) throw this.#missed();
   }
 
-  /** To be called at the last moment before something is changed. @throws {StoreConnectionError} When it is too late. */
+  /**
+   * To be called at the last moment before something is changed.
+   *
+   * @throws {StoreConnectionError} When it is too late.
+   */
   beginWrite(): void {
     this.demandTime();
     this.#outcome = "unknown";

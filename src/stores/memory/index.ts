@@ -16,12 +16,16 @@ export function memorySessionStore(): SessionStoreFactory {
 
 /** Options of {@link memoryCacheStore}. */
 export interface MemoryCacheStoreOptions {
-  /** Most entries that it keeps: beyond them, what was not used for the longest time goes. @defaultValue `10_000` */
+  /**
+   * Most entries that it keeps: beyond them, what was not used for the longest time goes.
+   *
+   * @defaultValue `10_000`
+   */
   readonly maxEntries?: number | undefined;
   /**
-   * Most bytes that its entries take together, as far as `maxEntries` lets them: keys and values in UTF-8 (text that is
-   * not Latin-1 may take up to twice as much in the process) and 160 bytes an entry. Beyond them, what was not used for
-   * the longest time goes; an entry that is larger by itself is not kept.
+   * Most bytes that its entries take together, as far as `maxEntries` lets them: keys and values in UTF-8
+   * (text that is not Latin-1 may take up to twice as much in the process) and 160 bytes an entry. Beyond
+   * them, what was not used for the longest time goes; an entry that is larger by itself is not kept.
    *
    * @defaultValue no bound
    */
@@ -37,8 +41,8 @@ const cacheOptionsSchema = settingsObject({
 });
 
 /**
- * Keeps cache entries in the memory of this process, like Django's `LocMemCache`: other processes have caches of their
- * own. Each cache that uses it has its own entries.
+ * Keeps cache entries in the memory of this process, like Django's `LocMemCache`: other processes have caches
+ * of their own. Each cache that uses it has its own entries.
  *
  * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option.
  */

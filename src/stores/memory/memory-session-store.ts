@@ -31,7 +31,8 @@ const COMMITTED: CommitResult = { status: "committed" };
 const GONE: CommitResult = { status: "gone" };
 
 /**
- * Sessions in the memory of this process, for development and tests: they end with it and no other process sees them.
+ * Sessions in the memory of this process, for development and tests: they end with it and no other process
+ * sees them.
  *
  * It keeps at most twice as many records as were live at its last sweep.
  */

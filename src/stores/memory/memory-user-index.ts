@@ -23,7 +23,8 @@ interface Epoch {
   readonly keepUntil: EpochMilliseconds;
 }
 
-// Some 200 bytes each: 2 MB at most. A creation that is under way needs that of its user for the time of its deadline.
+// Some 200 bytes each: 2 MB at most. A creation that is under way needs that of its user for the time of its
+// deadline.
 const MAX_EPOCHS = 10_000;
 
 /** Below this many lists no sweep is worth its time. */
@@ -35,7 +36,8 @@ const STEP_SIZE = 10_000;
 /**
  * The sessions of each user, in the memory of this process.
  *
- * It keeps at most twice as many lists as there were after its last sweep, and the epochs of the last 10 000 revocations.
+ * It keeps at most twice as many lists as there were after its last sweep, and the epochs of the last 10 000
+ * revocations.
  */
 export class MemoryUserIndex implements UserIndex {
   readonly #clock: Clock;

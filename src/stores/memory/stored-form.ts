@@ -1,8 +1,8 @@
 import type { StoredValue } from "../cache-store.ts";
 
 /**
- * How values are kept in memory: as strings, since a string cannot be changed from outside and is no slice of one of
- * Node's pools, which would keep 8 KiB alive.
+ * How values are kept in memory: as strings, since a string cannot be changed from outside and is no slice of
+ * one of Node's pools, which would keep 8 KiB alive.
  */
 export interface StoredForm {
   readonly toStored: (value: StoredValue) => string;

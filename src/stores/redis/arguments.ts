@@ -4,8 +4,8 @@ import type { RedisArgument, ReplyForm } from "../../redis/commands.ts";
 import type { StoredValue } from "../cache-store.ts";
 
 /**
- * A time to live for `PX` and `PEXPIRE`, which take whole milliseconds, at least 1. With the time of the server it has to
- * fit into 64 bits, which 2^53 - 1 does: 285 000 years.
+ * A time to live for `PX` and `PEXPIRE`, which take whole milliseconds, at least 1. With the time of the
+ * server it has to fit into 64 bits, which 2^53 - 1 does: 285 000 years.
  */
 export function toRedisTtl(ttl: Milliseconds): string {
   return String(Math.min(Math.max(1, Math.ceil(ttl)), Number.MAX_SAFE_INTEGER));

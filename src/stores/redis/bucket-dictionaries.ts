@@ -37,8 +37,8 @@ export class BucketDictionaries {
   /**
    * The dictionary that some bytes were compressed with.
    *
-   * @throws {StoreServiceError} When it is not there, or has other bytes. The record would be readable with the right
-   *   settings, so it must not be taken for a broken one, nor its user for a stranger.
+   * @throws {StoreServiceError} When it is not there, or has other bytes. The record would be readable with
+   *   the right settings, so it must not be taken for a broken one, nor its user for a stranger.
    */
   readerOf(id: number, compressed: Uint8Array): SharedDictionary {
     const dictionary = this.#dictionaries.get(id);
@@ -83,8 +83,8 @@ class SharedDictionary implements RecordCompressor {
 const PROBE = createHash("sha512").digest();
 
 /**
- * Whether the zlib of this runtime heeds preset dictionaries. That of Deno 2.9 ignores them without a word: it cannot
- * inflate what was written elsewhere, and the records would be taken for broken ones.
+ * Whether the zlib of this runtime heeds preset dictionaries. That of Deno 2.9 ignores them without a word:
+ * it cannot inflate what was written elsewhere, and the records would be taken for broken ones.
  */
 export function heedsDictionaries(): boolean {
   return deflateRawSync(PROBE, { dictionary: PROBE }).length < PROBE.length;

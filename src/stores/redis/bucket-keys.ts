@@ -16,7 +16,8 @@ export interface BucketKeyGenerators {
    */
   readonly keyGenerator?: ((key: SessionKey) => string) | undefined;
   /**
-   * The way back: the session key that a hash's name and a field were made from. What is not its own may give anything.
+   * The way back: the session key that a hash's name and a field were made from. What is not its own may give
+   * anything.
    *
    * @defaultValue the field if it is a whole session key, else the hash's name and the field together
    */
@@ -30,7 +31,10 @@ export interface BucketPlace {
   readonly field: string;
 }
 
-/** 36^3 = 46 656 hashes: the power of 36 that is nearest to django-redisession's 65 536, two bytes of a hexadecimal key. */
+/**
+ * 36^3 = 46 656 hashes: the power of 36 that is nearest to django-redisession's 65 536, two bytes of a
+ * hexadecimal key.
+ */
 const HASH_KEY_LENGTH = 3;
 const FIELD_LENGTH = 29;
 

@@ -8,8 +8,8 @@ const LEAST = { entries: 128, value: 512 } as const;
 const NAME = /^hash-max-(?:listpack|ziplist)-(entries|value)$/;
 
 /**
- * Asks a server up to which size its hashes are listpacks, and warns when most sessions would not fit: then hashes
- * take no less memory than strings. On a cluster, one of the nodes is asked.
+ * Asks a server up to which size its hashes are listpacks, and warns when most sessions would not fit: then
+ * hashes take no less memory than strings. On a cluster, one of the nodes is asked.
  */
 export async function warnOfListpackLimits(connection: RedisConnection, deadline: Deadline): Promise<void> {
   const limits = await readLimits(connection, deadline);

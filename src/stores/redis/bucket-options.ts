@@ -38,8 +38,8 @@ export interface RedisBucketSessionStoreOptions extends BucketKeyGenerators {
   /** Makes larger records smaller; `null`: they stay as they are. @defaultValue zlib */
   readonly compressor?: RecordCompressor | null | undefined;
   /**
-   * What records are deflated against, in place of `compressor` and whatever their size: it makes small ones small, too.
-   * The first one writes, and all of them read.
+   * What records are deflated against, in place of `compressor` and whatever their size: it makes small ones
+   * small, too. The first one writes, and all of them read.
    *
    * @defaultValue `[]`, none
    */

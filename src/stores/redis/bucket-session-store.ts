@@ -25,9 +25,9 @@ export interface BucketSessionStoreOptions {
 }
 
 /**
- * Sessions as fields of Redis hashes, many a hash, as in django-redisession: small hashes take less memory than as many
- * strings. A field's value begins with the second in which it expires. Redis 7.4 and newer deletes it then by itself; what an
- * older one has left, `clearExpired` deletes.
+ * Sessions as fields of Redis hashes, many a hash, as in django-redisession: small hashes take less memory
+ * than as many strings. A field's value begins with the second in which it expires. Redis 7.4 and newer
+ * deletes it then by itself; what an older one has left, `clearExpired` deletes.
  *
  * Each method is one script, which Redis runs as a whole, on one key. Its clock says what has expired.
  */

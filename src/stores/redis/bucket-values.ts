@@ -113,7 +113,8 @@ export class BucketValues {
       if (!(body instanceof Uint8Array) || body.length > this.#maxInflatedBytes || !isUtf8(body)) return undefined;
       return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     } catch {
-      // Broken, too large, or of another compressor: whoever reads the session hears that its record is undecodable.
+      // Broken, too large, or of another compressor: whoever reads the session hears that its record is
+      // undecodable.
       return undefined;
     }
   }

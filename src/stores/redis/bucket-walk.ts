@@ -15,8 +15,8 @@ const SCAN_COUNT = 1000;
 const HSCAN_COUNT = "100";
 
 /**
- * How many hashes are looked at at once. Other commands wait for that long: 16 scripts on hashes of 42 records took 1.3 ms.
- * More at once made a sweep no faster.
+ * How many hashes are looked at at once. Other commands wait for that long: 16 scripts on hashes of 42
+ * records took 1.3 ms. More at once made a sweep no faster.
  */
 const HASHES_AT_ONCE = 16;
 

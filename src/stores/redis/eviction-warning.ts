@@ -5,8 +5,9 @@ import type { RedisConnection } from "../../redis/connection.ts";
 const POLICY = /^maxmemory_policy:((?:allkeys|volatile)-\w+)/m;
 
 /**
- * Asks a server what it does when its memory is full, and warns when it drops keys: lists of users are read less often
- * than sessions, so it drops them first, and what is not listed cannot be revoked. On a cluster, one of the nodes is asked.
+ * Asks a server what it does when its memory is full, and warns when it drops keys: lists of users are read
+ * less often than sessions, so it drops them first, and what is not listed cannot be revoked. On a cluster,
+ * one of the nodes is asked.
  *
  * @returns Whether the server has answered, if only that it does not tell.
  */

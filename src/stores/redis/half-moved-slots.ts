@@ -8,8 +8,9 @@ export function isReply(error: unknown, code: string): error is RedisServiceErro
 }
 
 /**
- * Goes another way when a command of several keys was not executed, since some of them have moved to another node of the
- * cluster and some have not. An interrupted resharding leaves a slot so for hours; commands of one key are executed.
+ * Goes another way when a command of several keys was not executed, since some of them have moved to another
+ * node of the cluster and some have not. An interrupted resharding leaves a slot so for hours; commands of
+ * one key are executed.
  */
 export async function unlessHalfMoved<Result>(
   command: Promise<Result>,

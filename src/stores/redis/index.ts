@@ -56,8 +56,8 @@ const optionsSchema = settingsObject({
 /**
  * Keeps sessions in Redis, in the layout of Django with codex-django.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option, an unknown connection or a generator that
- *   cannot work.
+ * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option, an unknown connection or
+ *   a generator that cannot work.
  */
 export function redisSessionStore(options: RedisSessionStoreOptions = {}): SessionStoreFactory {
   return (context) => openRedisSessionStore(options, context);
@@ -73,11 +73,12 @@ function openRedisSessionStore(options: RedisSessionStoreOptions, context: Store
 }
 
 /**
- * Keeps sessions in Redis hashes, many a hash, in the layout of django-redisession: it takes less memory. It needs
- * `sessions.format: "json"`, and before Redis 7.4 somebody has to call `sessions.clearExpired()` now and then.
+ * Keeps sessions in Redis hashes, many a hash, in the layout of django-redisession: it takes less memory. It
+ * needs `sessions.format: "json"`, and before Redis 7.4 somebody has to call `sessions.clearExpired()` now
+ * and then.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option, an unknown connection, generators that
- *   cannot work, or another format.
+ * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option, an unknown connection,
+ *   generators that cannot work, or another format.
  */
 export function redisBucketSessionStore(options: RedisBucketSessionStoreOptions = {}): SessionStoreFactory {
   return (context) => openRedisBucketSessionStore(options, context);
@@ -111,7 +112,8 @@ function sessionConnection(name: string | undefined, { redis }: StoreContext): R
   return redis.get(name ?? (redis.has("session") ? "session" : "default"));
 }
 
-// `{project name}:{integer}:*` is where the cache lives when its prefix is the project's name, and what clear() deletes.
+// `{project name}:{integer}:*` is where the cache lives when its prefix is the project's name, and what
+// clear() deletes.
 const BEGINS_WITH_INTEGER = /^-?\d+(:|$)/;
 
 /** Where a store keeps what is no session. */

@@ -5,8 +5,8 @@ import { chunksOf, COMMANDS_AT_ONCE, KEYS_AT_ONCE } from "../chunks.ts";
 export type Round = readonly (readonly string[])[];
 
 /**
- * Divides the keys of one call into commands, and these into rounds that are sent one after the other, each within
- * {@link COMMANDS_AT_ONCE} and {@link KEYS_AT_ONCE}.
+ * Divides the keys of one call into commands, and these into rounds that are sent one after the other, each
+ * within {@link COMMANDS_AT_ONCE} and {@link KEYS_AT_ONCE}.
  *
  * @param isSlotted Whether the keys of one command have to lie in one slot of a cluster.
  */

@@ -3,8 +3,8 @@ import { hasHashTag } from "../../redis/key-slot.ts";
 const TAGGED_END = "~lease";
 
 /**
- * Where the lease on an entry lies: in the slot of the entry's key, and under a key that begins with it, so that a walk
- * over a namespace finds it.
+ * Where the lease on an entry lies: in the slot of the entry's key, and under a key that begins with it, so
+ * that a walk over a namespace finds it.
  *
  * Only a key with braces that make no hash tag (`a}b`, `a{b`, `{}`) has its lease in another slot.
  */

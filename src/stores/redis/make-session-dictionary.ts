@@ -4,7 +4,11 @@ import { splitRecord } from "./bucket-values.ts";
 
 /** Options of {@link makeSessionDictionary}. */
 export interface MakeSessionDictionaryOptions {
-  /** Most that the dictionary may have, in bytes, from 1 to 32768. @defaultValue `32768`, all that deflate can use */
+  /**
+   * Most that the dictionary may have, in bytes, from 1 to 32768.
+   *
+   * @defaultValue `32768`, all that deflate can use
+   */
   readonly maxBytes?: number | undefined;
   /**
    * How many of the records have to share what is taken into it, at least 2. What fewer of them have, such as one
@@ -18,7 +22,10 @@ export interface MakeSessionDictionaryOptions {
 /** Length of what has to be shared, in bytes: shorter, and what is one user's would pass piece by piece. */
 const SHARED_BYTES = 6;
 
-/** Length of what is to be found again, in bytes. Of 6 to 48, 12 made made-up records smallest at each size of dictionary. */
+/**
+ * Length of what is to be found again, in bytes. Of 6 to 48, 12 made made-up records smallest at each size of
+ * dictionary.
+ */
 const FOUND_BYTES = 12;
 
 /** How much of the records is looked at, in bytes. To count this takes some seconds. */
@@ -34,12 +41,12 @@ interface Candidate {
 }
 
 /**
- * Makes a dictionary for `redisBucketSessionStore({ dictionaries })` from records: the parts of them that many records
- * share, the most frequent last, where deflate reaches it with the fewest bits. Any {@link SHARED_BYTES} bytes in a row
- * stand in `minRecords` of the records.
+ * Makes a dictionary for `redisBucketSessionStore({ dictionaries })` from records: the parts of them that
+ * many records share, the most frequent last, where deflate reaches it with the fewest bits. Any
+ * {@link SHARED_BYTES} bytes in a row stand in `minRecords` of the records.
  *
- * Some thousand records of the format `json` are enough; of more than 1 MiB, only the first are looked at. Those of
- * another form are left out.
+ * Some thousand records of the format `json` are enough; of more than 1 MiB, only the first are looked at.
+ * Those of another form are left out.
  *
  * @throws {ImproperlyConfigured} For a wrong option, or when too few records have the same in common.
  */

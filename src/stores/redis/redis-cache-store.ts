@@ -47,12 +47,14 @@ const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
 /**
  * Cache entries as Redis strings, one an entry, under the very keys that it is given.
  *
- * Reading up to 500 keys is one command, deleting them two, all else one an entry; a cluster gets one for each slot, and one
- * for each key of a slot that is half on its way. Of one call, at most 200 commands are under way at once.
+ * Reading up to 500 keys is one command, deleting them two, all else one an entry; a cluster gets one for
+ * each slot, and one for each key of a slot that is half on its way. Of one call, at most 200 commands are
+ * under way at once.
  *
  * The lease on an entry is a string beside it, under `{key}~lease` when the key has a hash tag, else under
- * `{key}~` and the key again in braces; an entry of such a name is taken for a lease. On a cluster a key with braces that
- * make no hash tag (`a}b`, `a{b`, `{}`) cannot be leased: Redis answers CROSSSLOT, also where `compareAndSet` deletes.
+ * `{key}~` and the key again in braces; an entry of such a name is taken for a lease. On a cluster a key with
+ * braces that make no hash tag (`a}b`, `a{b`, `{}`) cannot be leased: Redis answers CROSSSLOT, also where
+ * `compareAndSet` deletes.
  */
 export class RedisCacheStore implements CacheStore {
   readonly name = "redis";
@@ -253,7 +255,10 @@ export class RedisCacheStore implements CacheStore {
     return this.#connection.run(script, [key, leaseKeyOf(key)], args, deadline, this.#form, patience);
   }
 
-  /** Takes a lease, and looks at the entry then: one that is stored later is noticed when the lease is to be used. */
+  /**
+   * Takes a lease, and looks at the entry then: one that is stored later is noticed when the lease is to be
+   * used.
+   */
   async #leaseFirst(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
     const leaseKey = leaseKeyOf(lease.key);
     const args = ["SET", leaseKey, lease.token, "NX", "PX", toRedisTtl(ttl)] as const;

@@ -17,9 +17,9 @@ import type { StoreConnections } from "./wait-for.ts";
 const SCAN_COUNT = 1000;
 
 /**
- * Sessions as Redis strings, one a session: `{project name}:{prefix}:{session key}` holds the record and expires by
- * itself. It is the layout of Django with codex-django, byte for byte. A key generator may put another text in the place of
- * the session key.
+ * Sessions as Redis strings, one a session: `{project name}:{prefix}:{session key}` holds the record and
+ * expires by itself. It is the layout of Django with codex-django, byte for byte. A key generator may put
+ * another text in the place of the session key.
  *
  * Each method is one command: those with an etag are one script, which Redis runs as a whole.
  */

@@ -6,7 +6,10 @@ import type { SessionTombstones } from "../session-tombstones.ts";
 import { toRedisTtl } from "./arguments.ts";
 import { TOMBSTONE_ADD } from "./scripts/scripts.ts";
 
-/** Tombstones as Redis strings, which expire by themselves: `{project name}:{prefix}-moved:{name}`. Each method is one command. */
+/**
+ * Tombstones as Redis strings, which expire by themselves: `{project name}:{prefix}-moved:{name}`. Each
+ * method is one command.
+ */
 export class RedisTombstones implements SessionTombstones {
   readonly #connection: RedisConnection;
   readonly #namespace: string;

@@ -35,8 +35,9 @@ const EPOCH_FIELD = "epoch";
 
 /**
  * The sessions of each user: a sorted set of session keys by the end of their entries,
- * `{project name}:{prefix}-users:{id=user id}:list`, and a hash with the details and the epoch, `…:details`. In these names
- * the braces around the user's id are there: they put both keys into one slot of a cluster, so each method is one command.
+ * `{project name}:{prefix}-users:{id=user id}:list`, and a hash with the details and the epoch, `…:details`.
+ * In these names the braces around the user's id are there: they put both keys into one slot of a cluster, so
+ * each method is one command.
  *
  * The entries of a user whose sessions have all ended expire by themselves.
  */
@@ -55,7 +56,8 @@ export class RedisUserIndex implements UserIndex {
     this.#connection = connection;
     this.#vital = vital;
     this.#namespace = namespace;
-    // Redis looks at the first "{" and the first "}" after it alone, and at the whole key when there is nothing between them.
+    // Redis looks at the first "{" and the first "}" after it alone, and at the whole key when there is
+    // nothing between them.
     if (!connection.isCluster || !/^[^{]*\{\}/.test(namespace)) return;
     throw new ImproperlyConfigured(
       "projectName",

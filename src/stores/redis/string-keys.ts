@@ -10,7 +10,8 @@ export interface StringKeyGenerators {
    */
   readonly keyGenerator?: ((key: SessionKey) => string) | undefined;
   /**
-   * The way back: the session key that a text of `keyGenerator` was made from. What is not its own may give anything.
+   * The way back: the session key that a text of `keyGenerator` was made from. What is not its own may give
+   * anything.
    *
    * @defaultValue the last 32 characters
    */

@@ -23,13 +23,17 @@ export interface RedisWaitFor {
    */
   readonly timeout?: Duration | undefined;
   /**
-   * Whether the write has to be in the append-only files of the server and of the replicas, with WAITAOF. Needs Redis 7.2 and
-   * `appendonly yes`.
+   * Whether the write has to be in the append-only files of the server and of the replicas, with WAITAOF.
+   * Needs Redis 7.2 and `appendonly yes`.
    *
    * @defaultValue `false`
    */
   readonly onDisk?: boolean | undefined;
-  /** Whether commits wait too, and not only new, moved and ended sessions and revocations. @defaultValue `false` */
+  /**
+   * Whether commits wait too, and not only new, moved and ended sessions and revocations.
+   *
+   * @defaultValue `false`
+   */
   readonly commits?: boolean | undefined;
 }
 

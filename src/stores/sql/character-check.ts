@@ -13,8 +13,8 @@ interface Row {
 }
 
 /**
- * Whether a table of MySQL and a connection to it keep every character. Where they do not, and the `sql_mode` is not strict,
- * the server puts "?" in its place and says nothing.
+ * Whether a table of MySQL and a connection to it keep every character. Where they do not, and the `sql_mode`
+ * is not strict, the server puts "?" in its place and says nothing.
  */
 export class CharacterCheck {
   readonly #database: SqlDatabase;

@@ -7,8 +7,8 @@ import type { Build, Run, SqlDatabase } from "./database.ts";
 import { isTakenBack, tookTooLong } from "./store-errors.ts";
 
 /**
- * How many rows one statement deletes at most. On PostgreSQL, 200 000 rows took batches of 1000 a median of 14 ms each and 2.9 s
- * in all; with 100 it was 2 ms and 5.0 s, with 10 000 it was 116 ms and 2.4 s.
+ * How many rows one statement deletes at most. On PostgreSQL, 200 000 rows took batches of 1000 a median of
+ * 14 ms each and 2.9 s in all; with 100 it was 2 ms and 5.0 s, with 10 000 it was 116 ms and 2.4 s.
  */
 export const MOST_ROWS = 1000;
 
@@ -16,7 +16,10 @@ export const MOST_ROWS = 1000;
 const FIRST_ROWS = 250;
 const LEAST_ROWS = 50;
 
-/** A batch that took longer is followed by a smaller one, in milliseconds; one that took a quarter of it by a larger one. */
+/**
+ * A batch that took longer is followed by a smaller one, in milliseconds; one that took a quarter of it by a
+ * larger one.
+ */
 const LONG_STEP: Milliseconds = 200;
 
 /** When a row has expired, in the form of the column. */
@@ -44,10 +47,10 @@ export interface Sweep {
 /**
  * Deletes what has expired, the oldest first.
  *
- * - Each batch begins where the last one ended. If it began at the first row again, it would go through all that were deleted
- *   before, as long as somebody's old transaction (a backup) makes the database keep them.
- * - A batch is as large as the database can delete without holding others up. One that found no end within its deadline, or
- *   that others have prevented, is tried again with a quarter of its rows.
+ * - Each batch begins where the last one ended. If it began at the first row again, it would go through all
+ *   that were deleted before, as long as somebody's old transaction (a backup) makes the database keep them.
+ * - A batch is as large as the database can delete without holding others up. One that found no end within
+ *   its deadline, or that others have prevented, is tried again with a quarter of its rows.
  *
  * @returns How many it has deleted.
  */
@@ -94,7 +97,8 @@ async function clearBatch(
     const counted = countOf(await run(deletion(from, until, rows)));
     return { until, counted, deleted: counted + countOf(others) };
   };
-  // Which rows have expired depends on no other row: where SERIALIZABLE is the default, it would only fail more often.
+  // Which rows have expired depends on no other row: where SERIALIZABLE is the default, it would only fail
+  // more often.
   if (database.dialect === "postgres") return database.transact(work, deadline);
   return work((build) => database.run(build, deadline));
 }
@@ -103,7 +107,10 @@ function countOf(result: QueryResult<unknown> | undefined): number {
   return Number(result?.numAffectedRows ?? 0n);
 }
 
-/** Whether a smaller batch may succeed: this one was not answered in time, or others have prevented it until then. */
+/**
+ * Whether a smaller batch may succeed: this one was not answered in time, or others have prevented it until
+ * then.
+ */
 function asksForLess(error: unknown): boolean {
   const isUnanswered = error instanceof StoreConnectionError && error.outcome === "unknown";
   return isUnanswered || tookTooLong(error) || isTakenBack(error);

@@ -23,7 +23,10 @@ type Act<Result> = (connection: AnyKysely) => Promise<Result>;
 /** Whether a statement can change anything. */
 export type Effect = "reads" | "writes";
 
-/** Longest pause before a statement is sent again that the database has ended because of others, in milliseconds. */
+/**
+ * Longest pause before a statement is sent again that the database has ended because of others, in
+ * milliseconds.
+ */
 const LONGEST_BACKOFF: Milliseconds = 200;
 
 /** What one call has done so far. */
@@ -35,8 +38,9 @@ interface Call extends PoolCall {
 /**
  * Runs statements on a Kysely of the application, on connections of its pool, within deadlines.
  *
- * Kysely cannot take a statement back. One that still waits for a connection when its deadline passes is never sent;
- * one that was sent goes on, and its answer is dropped. A pool of `discardStalled` gives its connection up.
+ * Kysely cannot take a statement back. One that still waits for a connection when its deadline passes is
+ * never sent; one that was sent goes on, and its answer is dropped. A pool of `discardStalled` gives its
+ * connection up.
  */
 export class SqlDatabase {
   readonly dialect: SqlDialect;
@@ -60,8 +64,8 @@ export class SqlDatabase {
   }
 
   /**
-   * Runs several statements of which all are done or none. Locks decide who is first, so it needs no stricter isolation
-   * than "read committed". It may run again from the start.
+   * Runs several statements of which all are done or none. Locks decide who is first, so it needs no stricter
+   * isolation than "read committed". It may run again from the start.
    *
    * @throws The same errors as {@link run}.
    */
@@ -76,8 +80,9 @@ export class SqlDatabase {
   }
 
   /**
-   * Repeats a statement that others have prevented (a deadlock, a serialization failure) until the deadline, with longer and
-   * longer pauses of random length, and one that its connection has prevented once more, on another one.
+   * Repeats a statement that others have prevented (a deadlock, a serialization failure) until the deadline,
+   * with longer and longer pauses of random length, and one that its connection has prevented once more, on
+   * another one.
    */
   async #tryRepeatedly<Result>(act: Act<Result>, deadline: Deadline, effect: Effect): Promise<Result> {
     let hasMoved = false;

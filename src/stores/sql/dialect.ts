@@ -6,8 +6,8 @@ import { ImproperlyConfigured } from "../../core/errors.ts";
 export type SqlDialect = "mysql" | "postgres" | "sqlite";
 
 /**
- * Which SQL a Kysely writes, seen from how it quotes a name and marks a value: dialects of other packages have other
- * classes, but the same SQL.
+ * Which SQL a Kysely writes, seen from how it quotes a name and marks a value: dialects of other packages
+ * have other classes, but the same SQL.
  *
  * @throws {ImproperlyConfigured} When it is none of the three.
  */

@@ -1,4 +1,7 @@
-/** Error of a driver: `pg` has an SQLSTATE in `code`, `mysql2` one in `sqlState` and the server's number in `errno`. */
+/**
+ * Error of a driver: `pg` has an SQLSTATE in `code`, `mysql2` one in `sqlState` and the server's number in
+ * `errno`.
+ */
 export interface DriverError {
   readonly message: string;
   readonly code: string | undefined;
@@ -9,8 +12,8 @@ export interface DriverError {
 /** "read_only_sql_transaction": a standby, in PostgreSQL and, for a transaction, in MySQL. */
 const READ_ONLY_STATE = "25006";
 /**
- * ER_OPTION_PREVENTS_STATEMENT (`--read-only`), ER_READ_ONLY_MODE, and what Galera says of a node that has left its cluster
- * (ER_UNKNOWN_COM_ERROR, "WSREP has not yet prepared node for application use").
+ * ER_OPTION_PREVENTS_STATEMENT (`--read-only`), ER_READ_ONLY_MODE, and what Galera says of a node that has
+ * left its cluster (ER_UNKNOWN_COM_ERROR, "WSREP has not yet prepared node for application use").
  */
 const WRONG_SERVER_ERRNOS: ReadonlySet<number | undefined> = new Set([1290, 1836, 1047]);
 

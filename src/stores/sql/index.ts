@@ -17,26 +17,27 @@ export { createUserTables } from "./user-tables.ts";
 /** Options of {@link sqlSessionStore}. */
 export interface SqlSessionStoreOptions<Database> {
   /**
-   * The application's Kysely, with a dialect of PostgreSQL, MySQL, MariaDB or SQLite. Its plugins are passed by. The
-   * application closes it.
+   * The application's Kysely, with a dialect of PostgreSQL, MySQL, MariaDB or SQLite. Its plugins are passed
+   * by. The application closes it.
    */
   readonly database: Kysely<Database>;
   /**
-   * The table, with a schema and a dot before it if need be. {@link createSessionTable} makes it where Django does not.
+   * The table, with a schema and a dot before it if need be. {@link createSessionTable} makes it where Django
+   * does not.
    *
    * @defaultValue `"django_session"`
    */
   readonly table?: string | undefined;
   /**
-   * Whether the sessions of each user are listed, in tables that {@link createUserTables} makes. Without it, nothing can
-   * be listed or revoked by user.
+   * Whether the sessions of each user are listed, in tables that {@link createUserTables} makes. Without it,
+   * nothing can be listed or revoked by user.
    *
    * @defaultValue `false`
    */
   readonly users?: boolean | undefined;
   /**
-   * The time zone that Django writes local time in, such as `"America/New_York"`: its database's own `TIME_ZONE`. PostgreSQL,
-   * which keeps instants, does not need it.
+   * The time zone that Django writes local time in, such as `"America/New_York"`: its database's own
+   * `TIME_ZONE`. PostgreSQL, which keeps instants, does not need it.
    *
    * @defaultValue that of `sessions.timeZone`, else UTC
    */

@@ -22,7 +22,10 @@ export interface ExpiringRow {
   readonly expiry: string;
 }
 
-/** Begins the keys of rows that hold a tombstone. No key of a session has a colon, and nothing in it is special to LIKE. */
+/**
+ * Begins the keys of rows that hold a tombstone. No key of a session has a colon, and nothing in it is
+ * special to LIKE.
+ */
 export const TOMBSTONE_PREFIX = "moved:";
 
 /** In the answer of MySQL to {@link SessionStatements.create}: there is a live record. */
@@ -31,9 +34,9 @@ export const EXISTS = 2n;
 /**
  * The statements on Django's `django_session`. Each decides by itself: what it depends on stands in its `WHERE`.
  *
- * MySQL counts rows that were matched or rows that were changed, as a flag of the connection says. So there a statement
- * tells what it has done through `LAST_INSERT_ID(n)`, which is answered as the id of the inserted row (MySQL 8.4
- * Reference Manual, "Information Functions").
+ * MySQL counts rows that were matched or rows that were changed, as a flag of the connection says. So there a
+ * statement tells what it has done through `LAST_INSERT_ID(n)`, which is answered as the id of the inserted
+ * row (MySQL 8.4 Reference Manual, "Information Functions").
  */
 export class SessionStatements {
   readonly #table: string;
@@ -150,8 +153,8 @@ export class SessionStatements {
   }
 
   /**
-   * Deletes records and tombstones that have expired, in batches. One that is renewed meanwhile stays. Both in one walk: a
-   * second one would go through the index entries of all that the first has deleted.
+   * Deletes records and tombstones that have expired, in batches. One that is renewed meanwhile stays. Both
+   * in one walk: a second one would go through the index entries of all that the first has deleted.
    */
   clearing(now: EpochMilliseconds): Clearing {
     const expired = (sql: Sql, from?: Instant, until: Instant = this.#times.writeNow(now)): RawBuilder<unknown> => {

@@ -65,7 +65,10 @@ const STATEMENTS: Readonly<Record<"mysql" | "postgres" | "sqlite", Statements>> 
 /** PostgreSQL cuts longer names, MySQL refuses them from 65 characters on. */
 const LONGEST_NAME = 63;
 
-/** `django_session_expire_date_a5c62663`: Django's `_create_index_name`, with the start of an MD5 of the names. */
+/**
+ * `django_session_expire_date_a5c62663`: Django's `_create_index_name`, with the start of an MD5 of the
+ * names.
+ */
 function indexName(qualified: string, column: string, suffix = ""): string {
   const table = qualified.slice(qualified.indexOf(".") + 1);
   const digest = createHash("md5")

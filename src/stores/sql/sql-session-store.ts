@@ -33,11 +33,11 @@ export interface SqlSessionStoreParts {
 const LEAST_TTL: Milliseconds = 0.001;
 
 /**
- * Sessions in Django's table `django_session`: `session_key`, `session_data` with the record, `expire_date`. A tombstone is a
- * row whose key no session has.
+ * Sessions in Django's table `django_session`: `session_key`, `session_data` with the record, `expire_date`.
+ * A tombstone is a row whose key no session has.
  *
- * Each method is decided by one statement. When a write has matched nothing, one read tells whether another version
- * is there or none.
+ * Each method is decided by one statement. When a write has matched nothing, one read tells whether another
+ * version is there or none.
  */
 export class SqlSessionStore implements SessionStore {
   readonly name = "sql";

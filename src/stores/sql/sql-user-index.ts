@@ -22,7 +22,8 @@ import { type UserSessionRow, UserStatements } from "./user-statements.ts";
 /**
  * The sessions of each user, a row a session, and the epoch of each user, a row a user.
  *
- * An addition under a limit begins with the row of the epoch, whose lock lets one at a time through for each user.
+ * An addition under a limit begins with the row of the epoch, whose lock lets one at a time through for each
+ * user.
  */
 export class SqlUserIndex implements UserIndex {
   readonly #database: SqlDatabase;
@@ -64,7 +65,8 @@ export class SqlUserIndex implements UserIndex {
   }
 
   async replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void> {
-    // In this order: a failure in between leaves the session uncounted until it is seen again, and none is told to make room.
+    // In this order: a failure in between leaves the session uncounted until it is seen again, and none is
+    // told to make room.
     await this.#database.run(this.#statements.remove(userId, [{ key: old }]), deadline);
     await this.#database.run(this.#statements.settle(userId, by), deadline);
   }

@@ -10,8 +10,8 @@ export interface Failure {
 }
 
 /**
- * The database has taken a statement back because of others: it may be tried again at once. 1020 is what MariaDB says with
- * `innodb_snapshot_isolation`.
+ * The database has taken a statement back because of others: it may be tried again at once. 1020 is what
+ * MariaDB says with `innodb_snapshot_isolation`.
  */
 const TAKEN_BACK: ReadonlySet<unknown> = new Set(["40001", "40P01", 1020]);
 /** The connection is being ended: class 08, a shutdown or a crash of PostgreSQL. */
@@ -57,7 +57,10 @@ function isEnded(details: DriverError): boolean {
   return sqlState === undefined || ENDED_STATE.test(sqlState) || ENDED_ERRNOS.has(errno);
 }
 
-/** Another process of SQLite writes. Drivers give its extended codes, such as `SQLITE_BUSY_SNAPSHOT`, or its message alone. */
+/**
+ * Another process of SQLite writes. Drivers give its extended codes, such as `SQLITE_BUSY_SNAPSHOT`, or its
+ * message alone.
+ */
 function isBusy({ code, message }: Pick<DriverError, "code" | "message">): boolean {
   return /^SQLITE_(?:BUSY|LOCKED)/.test(code ?? "") || message.startsWith("database is locked");
 }
@@ -84,7 +87,10 @@ function answered(details: DriverError, cause: Error, outcome: Outcome): StoreSe
   return new StoreServiceError(message, { outcome, cause });
 }
 
-/** Lock waits and bounds of statements: 55P03, 57014; ER_LOCK_WAIT_TIMEOUT, and what ends a statement after its time. */
+/**
+ * Lock waits and bounds of statements: 55P03, 57014; ER_LOCK_WAIT_TIMEOUT, and what ends a statement after
+ * its time.
+ */
 const TOOK_TOO_LONG: ReadonlySet<unknown> = new Set(["55P03", "57014", 1205, 1969, 3024]);
 
 function isTooLong({ sqlState, errno }: Partial<DriverError>): boolean {
@@ -104,7 +110,10 @@ function adviceFor(details: DriverError): string {
     : " Let Django migrate, or call createSessionTable(database).";
 }
 
-/** ` (HY000, 1205)`: what is known of the two. Node's own errors have a negative number, which says nothing more. */
+/**
+ * ` (HY000, 1205)`: what is known of the two. Node's own errors have a negative number, which says nothing
+ * more.
+ */
 function inBrackets(code: string | undefined, errno: number | undefined): string {
   const known = [code, errno !== undefined && errno > 0 ? String(errno) : undefined].filter(
     (each) => each !== undefined,

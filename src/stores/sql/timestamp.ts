@@ -30,8 +30,8 @@ export function fromTimestamp(text: string): EpochMilliseconds {
 /**
  * The form of the times of one table.
  *
- * PostgreSQL keeps instants, and is given them in UTC. The other two keep what the clocks of a place show: those of UTC, or of
- * the zone that Django writes in (`USE_TZ = False`, or the `TIME_ZONE` of its database).
+ * PostgreSQL keeps instants, and is given them in UTC. The other two keep what the clocks of a place show:
+ * those of UTC, or of the zone that Django writes in (`USE_TZ = False`, or the `TIME_ZONE` of its database).
  */
 export class Timestamps {
   readonly #dialect: SqlDialect;
@@ -47,8 +47,8 @@ export class Timestamps {
   }
 
   /**
-   * The time up to which all has expired. In the hour before clocks are put back it is what they show then: ends after the
-   * change have such times, and a session that begins now would read as expired.
+   * The time up to which all has expired. In the hour before clocks are put back it is what they show then:
+   * ends after the change have such times, and a session that begins now would read as expired.
    */
   writeNow(now: EpochMilliseconds): string {
     return toTimestamp(this.#zone?.earliestFrom(now) ?? now, this.#dialect);

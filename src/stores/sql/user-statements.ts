@@ -15,8 +15,8 @@ export interface UserSessionRow {
   readonly created_at: number | string;
   readonly last_seen_at: number | string;
   /**
-   * When the row may be dropped, in milliseconds since 1970; below zero when the session has to make room, and {@link WAITING}
-   * more while it waits to take the place of another one.
+   * When the row may be dropped, in milliseconds since 1970; below zero when the session has to make room,
+   * and {@link WAITING} more while it waits to take the place of another one.
    */
   readonly expires_at: number | string;
   readonly device: string;
@@ -25,7 +25,10 @@ export interface UserSessionRow {
 const VALUE_FIELDS = ["created_at", "last_seen_at", "expires_at", "device"] as const;
 const FIELDS = ["session_key", ...VALUE_FIELDS] as const;
 
-/** The statements of the index of users. Each finds its rows by an index, and reads no more of them than it needs. */
+/**
+ * The statements of the index of users. Each finds its rows by an index, and reads no more of them than it
+ * needs.
+ */
 export class UserStatements {
   readonly #dialect: SqlDialect;
 
@@ -131,8 +134,9 @@ export class UserStatements {
   }
 
   /**
-   * A comparison of rows, `(expires_at, session_key) < (…)`, is not used: MySQL finds no rows by it, and PostgreSQL reads on
-   * beyond its end through all rows of the same instant, 100 000 of which `setExpiry(date)` can make.
+   * A comparison of rows, `(expires_at, session_key) < (…)`, is not used: MySQL finds no rows by it, and
+   * PostgreSQL reads on beyond its end through all rows of the same instant, 100 000 of which
+   * `setExpiry(date)` can make.
    */
   page(userId: string, { after, until, limit }: UserIndexRange): Build<UserSessionRow> {
     return (sql) => {

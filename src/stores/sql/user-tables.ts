@@ -16,8 +16,8 @@ const ORDER_INDEX = "sojourn_user_session_order";
 const ORDER = ["user_id", "expires_at", "session_key"] as const;
 
 /**
- * Creates the tables of the index of users, `sojourn_user_epoch` and `sojourn_user_session`, where they are missing. The
- * option `users` of `sqlSessionStore` needs them.
+ * Creates the tables of the index of users, `sojourn_user_epoch` and `sojourn_user_session`, where they are
+ * missing. The option `users` of `sqlSessionStore` needs them.
  *
  * Errors are those of the driver.
  *

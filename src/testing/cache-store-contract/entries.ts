@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 
 import { assertMissing, type CacheContractTest, collect, later, LONG_TTL, numbered, put, read } from "./support.ts";
 
-/** What reading, storing and deleting promise, of one entry and of many, and that keys and values are any text. */
+/**
+ * What reading, storing and deleting promise, of one entry and of many, and that keys and values are any
+ * text.
+ */
 export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
   async "an unknown key: every method finds nothing, and none creates it"({ store, key }) {
     await assertMissing(store, key);

@@ -20,7 +20,11 @@ import { BYTES, COMPARED_VALUES, LEASED_VALUES, VALUES } from "./values.ts";
 /** A store that was made for one test. It may share its engine with others: each test has keys of its own. */
 export interface OpenedCacheStore {
   readonly store: CacheStore;
-  /** Lets time pass for the store. Needed for stores that take the time from a manual clock. @defaultValue sleeping */
+  /**
+   * Lets time pass for the store. Needed for stores that take the time from a manual clock.
+   *
+   * @defaultValue sleeping
+   */
   readonly advance?: (span: Milliseconds) => Promise<void> | void;
   /** Called after the test. */
   readonly close?: () => Promise<void> | void;
@@ -35,8 +39,8 @@ export interface CacheStoreSuiteOptions {
   /** Tests, by their titles, that the store cannot pass, with the reason. */
   readonly skip?: readonly { readonly reason: string; readonly tests: readonly string[] }[];
   /**
-   * Time to live of entries that expire during a test, which waits a fifth longer. A test whose first calls take more than
-   * half of it runs again with twice the time, up to 16 times. In milliseconds.
+   * Time to live of entries that expire during a test, which waits a fifth longer. A test whose first calls
+   * take more than half of it runs again with twice the time, up to 16 times. In milliseconds.
    *
    * @defaultValue 400
    */
@@ -104,7 +108,10 @@ function skipReasons({ skip = [] }: CacheStoreSuiteOptions, contract: object): M
   return reasons;
 }
 
-/** Runs a test again, with a fresh store, where the machine was too slow for {@link CacheContractContext.shortTtl}. */
+/**
+ * Runs a test again, with a fresh store, where the machine was too slow for
+ * {@link CacheContractContext.shortTtl}.
+ */
 async function runWithStore(options: CacheStoreSuiteOptions, run: CacheContractTest): Promise<void> {
   const { shortTtl = 400, values = "text" } = options;
   await whileAlive(shortTtl, async (life) => {

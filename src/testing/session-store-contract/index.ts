@@ -25,7 +25,11 @@ export interface TestFramework {
 /** A store that was made for one test. */
 export interface OpenedStore {
   readonly store: SessionStore;
-  /** Lets time pass for the store. Needed for stores that take the time from a manual clock. @defaultValue sleeping */
+  /**
+   * Lets time pass for the store. Needed for stores that take the time from a manual clock.
+   *
+   * @defaultValue sleeping
+   */
   readonly advance?: (span: Milliseconds) => Promise<void> | void;
   /** Called after the test. */
   readonly close?: () => Promise<void> | void;
@@ -39,13 +43,17 @@ export interface SessionStoreSuiteOptions {
   readonly noUsers?: string;
   /** Why the store has no tombstones: one test that it has none then stands for those about them. */
   readonly noTombstones?: string;
-  /** Whether the store has `readWithTtl`. If not, one test that it has none stands for the one about it. @defaultValue `false` */
+  /**
+   * Whether the store has `readWithTtl`. If not, one test that it has none stands for the one about it.
+   *
+   * @defaultValue `false`
+   */
   readonly hasReadWithTtl?: boolean;
   /** Tests, by their titles, that the store cannot pass, with the reason. */
   readonly skip?: readonly { readonly reason: string; readonly tests: readonly string[] }[];
   /**
-   * Time to live of records that expire during a test, which waits a fifth longer. A test whose first calls take more than
-   * half of it runs again with twice the time, up to 16 times. In milliseconds.
+   * Time to live of records that expire during a test, which waits a fifth longer. A test whose first calls
+   * take more than half of it runs again with twice the time, up to 16 times. In milliseconds.
    *
    * @defaultValue 400
    */

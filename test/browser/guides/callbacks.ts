@@ -7,7 +7,10 @@ export interface WithPayment {
   payment?: string;
 }
 
-/** To be mounted before expressSessions(): the form comes from the provider's page, without the session's cookie. */
+/**
+ * To be mounted before expressSessions(): the form comes from the provider's page, without the session's
+ * cookie.
+ */
 export function mountCallback(app: Express, cache: Cache, leadOn: (res: Response, path: string) => void): void {
   app.post("/payment/callback", express.urlencoded({ extended: false }), async (req, res) => {
     const id = randomUUID();
@@ -50,7 +53,10 @@ export function redirect(res: Response, path: string): void {
   res.redirect(303, path);
 }
 
-/** For SameSite=Strict. A redirect still counts as the provider's; this page is of our own site, and so is where it leads. */
+/**
+ * For SameSite=Strict. A redirect still counts as the provider's; this page is of our own site, and so is
+ * where it leads.
+ */
 export function leadOnByPage(res: Response, path: string): void {
   res.send(`<!doctype html><title>One moment</title><meta http-equiv="refresh" content="0;url=${path}">`);
 }

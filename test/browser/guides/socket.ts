@@ -40,7 +40,10 @@ export class Sockets<Data extends WithCount> {
     });
   }
 
-  /** Keeps the session alive, and closes the socket of one that is over. While the store is away, the socket stays. */
+  /**
+   * Keeps the session alive, and closes the socket of one that is over. While the store is away, the socket
+   * stays.
+   */
   async check(socket: Socket): Promise<void> {
     const isAlive = await this.#open
       .get(socket)

@@ -15,7 +15,10 @@ import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 import { makeCertificate } from "./certificate.ts";
 import { Gates } from "./gates.ts";
 
-/** Hosts that lead to this machine in the browser of the tests. Each is a site of its own, but for those of shop.test. */
+/**
+ * Hosts that lead to this machine in the browser of the tests. Each is a site of its own, but for those of
+ * shop.test.
+ */
 export const HOSTS = ["shop.test", "www.shop.test", "evil.test", "provider.test"] as const;
 export type Host = (typeof HOSTS)[number];
 
@@ -50,8 +53,9 @@ export interface SiteOptions {
 }
 
 /**
- * A site with sessions, at a host and port of its own. `/login/USER`, `/logout`, `/cycle`, `/write/TEXT` and `/who` do what
- * they say; `?before=NAME` and `?after=NAME` let them wait at a gate before or after it, `?wire=NAME` keeps the answer back.
+ * A site with sessions, at a host and port of its own. `/login/USER`, `/logout`, `/cycle`, `/write/TEXT` and
+ * `/who` do what they say; `?before=NAME` and `?after=NAME` let them wait at a gate before or after it,
+ * `?wire=NAME` keeps the answer back.
  */
 export class Site {
   readonly url: string;

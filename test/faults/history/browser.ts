@@ -52,8 +52,9 @@ interface Replaced {
 }
 
 /**
- * A visitor's browser. It opens one page after another, each with parallel requests that carry the cookie of the moment they
- * are sent; each response sets its cookie when it arrives. Some pages are left before all of them have arrived.
+ * A visitor's browser. It opens one page after another, each with parallel requests that carry the cookie of
+ * the moment they are sent; each response sets its cookie when it arrives. Some pages are left before all of
+ * them have arrived.
  */
 export class Browser {
   readonly #options: BrowserOptions;

@@ -9,8 +9,9 @@ import { ENDS, isWrite, MAKES_KEY, mayHaveHappened, SessionModel } from "./sessi
 const MARGIN = 250;
 
 /**
- * Calls with several steps, each with a deadline of its own: the end of a response saves or renews the session, and asks what
- * the cookie has to be; a revocation notes it, then reads the list and ends what is there until it finds nothing.
+ * Calls with several steps, each with a deadline of its own: the end of a response saves or renews the
+ * session, and asks what the cookie has to be; a revocation notes it, then reads the list and ends what is
+ * there until it finds nothing.
  */
 const STEPS: Readonly<Record<string, number>> = { finish: 2, revoke: 4, revokeUser: 6 };
 
@@ -77,7 +78,10 @@ function sightsOf(model: SessionModel, { operations, final }: History): Look[] {
   return looks;
 }
 
-/** Whether a logout or a revocation is under way: a login or a new key may be told to have come about, and is ended with it. */
+/**
+ * Whether a logout or a revocation is under way: a login or a new key may be told to have come about, and is
+ * ended with it.
+ */
 function isBeingEnded(model: SessionModel, { key, start, end }: Look): boolean {
   const isEnd = ({ kind }: Operation) => ENDS.has(kind) || kind === "revokeUser";
   return model.deaths(key).some(({ by }) => isEnd(by) && by.actAt < end && by.end > start);
@@ -199,7 +203,10 @@ function mayBeSeenAgain(model: SessionModel, key: string, seenDead: Operation): 
   return model.mayBeRenewed(key, seenDead) || model.mayLinger(key, seenDead) || model.mayBeMoving(key, seenDead);
 }
 
-/** An expiry that is near may come before the record is in use that a renewal has made with it: the session goes on without. */
+/**
+ * An expiry that is near may come before the record is in use that a renewal has made with it: the session
+ * goes on without.
+ */
 function isInterruptedWrite(operation: Operation): boolean {
   return operation.ending === "interrupted" && isWrite(operation) && operation.kind !== "expire";
 }
@@ -209,7 +216,10 @@ function isSeenDead(operation: Operation): boolean {
   return operation.ending === "absent" || isInterruptedWrite(operation);
 }
 
-/** Whether an operation has read a session that was dead when it began, or has written to one that was dead by then. */
+/**
+ * Whether an operation has read a session that was dead when it began, or has written to one that was dead by
+ * then.
+ */
 function isAliveAfter(model: SessionModel, operation: Operation, death: Operation): boolean {
   const { start, actAt, ending, kind, newKey, saw } = operation;
   if (operation === death || kind === "evict" || ending === "absent" || ending === "unread") return false;

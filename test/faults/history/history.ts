@@ -1,6 +1,6 @@
 /**
- * What the lanes of the workers do. Each operation opens its session first, but for `create`, `revokeUser`, `sweep` and
- * `evict`.
+ * What the lanes of the workers do. Each operation opens its session first, but for `create`, `revokeUser`,
+ * `sweep` and `evict`.
  */
 export type Kind =
   | "create"
@@ -33,8 +33,8 @@ export type Kind =
  *
  * - `"ok"`: acknowledged. - `"absent"`: there was no session to open. - `"unread"`: it could not be opened.
  * - `"skipped"`: it was opened, and there was nothing to do.
- * - `"unknown"`: it failed, and may have happened. - `"not-sent"`, `"conflict"`, `"interrupted"`: it failed, and must
- *   not have happened. - `"other"`: an error that nobody expects.
+ * - `"unknown"`: it failed, and may have happened. - `"not-sent"`, `"conflict"`, `"interrupted"`: it failed,
+ *   and must not have happened. - `"other"`: an error that nobody expects.
  */
 export type Ending =
   | "ok"
@@ -62,7 +62,10 @@ export interface Sight {
   readonly user?: string | undefined;
 }
 
-/** One call of the library, which has one deadline. Times are `process.hrtime` in ms, the same for all processes. */
+/**
+ * One call of the library, which has one deadline. Times are `process.hrtime` in ms, the same for all
+ * processes.
+ */
 export interface Call {
   readonly name: string;
   readonly start: number;
@@ -107,7 +110,10 @@ export interface Operation {
   readonly error?: string | undefined;
   /** What a read found, or a login or `cycleKey` has carried over. */
   readonly saw?: Sight | undefined;
-  /** The cookie that `create`, `login` and `cycleKey` have made, and that of a session which another kind has begun. */
+  /**
+   * The cookie that `create`, `login` and `cycleKey` have made, and that of a session which another kind has
+   * begun.
+   */
   readonly newKey?: string | undefined;
   readonly calls: readonly Call[];
 }

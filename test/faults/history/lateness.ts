@@ -3,8 +3,9 @@ import type { Call, Pause } from "./history.ts";
 /**
  * How long after its deadline a call has ended, in milliseconds; negative: before it.
  *
- * A process that got no CPU, or collected garbage, cannot end a call. Such pauses are no fault of the library, so what
- * of them lies behind the deadline is taken off. Those before it are not: a deadline does not move.
+ * A process that got no CPU, or collected garbage, cannot end a call. Such pauses are no fault of the
+ * library, so what of them lies behind the deadline is taken off. Those before it are not: a deadline does
+ * not move.
  *
  * @param pauses Of the process of the call.
  */

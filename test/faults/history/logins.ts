@@ -22,8 +22,9 @@ export function logoutsOfNobody(model: SessionModel, { operations }: History): s
 }
 
 /**
- * A response sets no cookie of a session that had ended before it left, nor clears one that was not ended. Where the store
- * does not answer, a response keeps the key that its own request has given the session: nothing else might bring it.
+ * A response sets no cookie of a session that had ended before it left, nor clears one that was not ended.
+ * Where the store does not answer, a response keeps the key that its own request has given the session:
+ * nothing else might bring it.
  */
 function deadCookies(model: SessionModel, operation: Operation): string[] {
   const { key, kind, setCookie, headAt } = operation;
@@ -54,7 +55,10 @@ function freshSessions(model: SessionModel, operation: Operation): string[] {
   return departure ? [`${describe(operation)} has begun a session, after ${describe(departure.by)}`] : [];
 }
 
-/** Whoever has logged in is logged in until something ends that, whatever the keys and the cookies did meanwhile. */
+/**
+ * Whoever has logged in is logged in until something ends that, whatever the keys and the cookies did
+ * meanwhile.
+ */
 function brokenLogins(model: SessionModel, own: readonly Operation[], allEnds: readonly Operation[]): string[] {
   const logins = own.filter(
     ({ kind, ending, newKey, setCookie }) =>
@@ -96,7 +100,10 @@ function mayEnd(model: SessionModel, each: Operation, login: Operation): boolean
   return each.kind === "revokeUser" ? each.user === login.user : each.visitor === login.visitor;
 }
 
-/** Whether a response arrived after that of the login which had left, or was about to, before the login was done. */
+/**
+ * Whether a response arrived after that of the login which had left, or was about to, before the login was
+ * done.
+ */
 function isOvertaken(login: Operation, own: readonly Operation[]): boolean {
   const { arrivedAt = 0, end } = login;
   return own.some(

@@ -13,7 +13,10 @@ export interface OperatorOptions {
   readonly process: number;
   readonly lane: string;
   readonly record: (operation: Operation) => void;
-  /** Waits between the opening of a session and what is done to it, so that others get at it, as during a request. */
+  /**
+   * Waits between the opening of a session and what is done to it, so that others get at it, as during a
+   * request.
+   */
   readonly hesitate?: () => Promise<unknown>;
   /** The time of day, in milliseconds. @defaultValue that of the process */
   readonly now?: () => number;
@@ -146,7 +149,8 @@ export class Operator {
     if (kind === "set") data[`own:${this.options.lane}`] = id;
     else if (kind === "append") (data.log ??= {})[id] = 1;
     else if (kind === "expire") session.setExpiry(new Date(now + 1 + ((this.#turn * 7) % LONGEST_REST)));
-    // Never what is there already, which would not be written. Later than the end of a soak, whose days are short.
+    // Never what is there already, which would not be written. Later than the end of a soak, whose days are
+    // short.
     else if (kind === "renew") session.setExpiry(new Date(now + (30 + Math.random()) * DAY));
   }
 

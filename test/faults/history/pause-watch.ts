@@ -11,8 +11,8 @@ const TICK = 10;
 const LEAST = 25;
 
 /**
- * Notes when the event loop stood still: the process got no CPU, or was busy. `monitorEventLoopDelay` knows how long
- * such pauses are, but not when they were.
+ * Notes when the event loop stood still: the process got no CPU, or was busy. `monitorEventLoopDelay` knows
+ * how long such pauses are, but not when they were.
  */
 export class PauseWatch {
   readonly pauses: Pause[] = [];

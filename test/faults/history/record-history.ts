@@ -45,7 +45,10 @@ export interface Recording {
   readonly leakedSockets: number;
 }
 
-/** Records what several processes do to the same sessions while the network between them and Redis has a fault. */
+/**
+ * Records what several processes do to the same sessions while the network between them and Redis has a
+ * fault.
+ */
 export async function recordHistory(fault: Fault, redisPort: number, operations: number): Promise<Recording> {
   const projectName = fault.replaceAll(" ", "-");
   const proxy = await TcpProxy.start(redisPort);
@@ -82,7 +85,11 @@ interface Times {
   readonly arrivedAt: number;
 }
 
-/** Lets all visitors browse, until they have sent so many requests. @returns When each operation was sent and answered. */
+/**
+ * Lets all visitors browse, until they have sent so many requests.
+ *
+ * @returns When each operation was sent and answered.
+ */
 async function browse(workers: readonly Worker[], operations: number): Promise<ReadonlyMap<string, Times>> {
   const times = new Map<string, Times>();
   const crashed = Promise.race(workers.map((worker) => worker.crashed));

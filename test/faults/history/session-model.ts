@@ -33,18 +33,19 @@ export function isWrite({ kind }: Operation): boolean {
 }
 
 /**
- * Whether an operation with this ending may have had its effect. What ended `"unknown"` may have had it or not, once, and at
- * any later time until its commands have arrived: a write is there or is not; a login or a new key may have taken the session
- * away from the old key, while nobody has heard of the new one; a logout or a revocation may have ended the session, and what
- * it has led to. It may do no more than that.
+ * Whether an operation with this ending may have had its effect. What ended `"unknown"` may have had it or
+ * not, once, and at any later time until its commands have arrived: a write is there or is not; a login or a
+ * new key may have taken the session away from the old key, while nobody has heard of the new one; a logout
+ * or a revocation may have ended the session, and what it has led to. It may do no more than that.
  */
 export function mayHaveHappened(ending: Ending): boolean {
   return ending === "ok" || ending === "unknown";
 }
 
 /**
- * What the operations of a history mean for the sessions: which one came from which, and what has ended each. A session is named
- * by any of its keys: a renewal gives it another one, and the old one leads to the session all the same.
+ * What the operations of a history mean for the sessions: which one came from which, and what has ended each.
+ * A session is named by any of its keys: a renewal gives it another one, and the old one leads to the session
+ * all the same.
  */
 export class SessionModel {
   readonly operations: ReadonlyMap<string, Operation>;
@@ -118,7 +119,10 @@ export class SessionModel {
     return writes;
   }
 
-  /** The operation that created the session, under this key or one that it had before; `undefined`: a login did. */
+  /**
+   * The operation that created the session, under this key or one that it had before; `undefined`: a login
+   * did.
+   */
   lineageOf(key: string): string | undefined {
     const maker = this.makerOf(key);
     if (maker?.kind === "create") return maker.id;
@@ -181,8 +185,8 @@ export class SessionModel {
   }
 
   /**
-   * Whether a session that was found gone may be seen once more: as long as what ends it is under way, a cache that has
-   * dropped the mark of it may have an old copy.
+   * Whether a session that was found gone may be seen once more: as long as what ends it is under way, a
+   * cache that has dropped the mark of it may have an old copy.
    */
   mayLinger(key: string, { start, end }: Pick<Operation, "start" | "end">): boolean {
     const evictions = this.on(key).filter(({ kind }) => kind === "evict");
@@ -195,7 +199,10 @@ export class SessionModel {
     );
   }
 
-  /** Logouts and revocations of the sessions that this one came from: they follow each move, and end what it leads to. */
+  /**
+   * Logouts and revocations of the sessions that this one came from: they follow each move, and end what it
+   * leads to.
+   */
   #endsFollowed(strand: string): Death[] {
     const maker = this.makers.get(strand);
     const found: Death[] = [];
@@ -219,8 +226,8 @@ export class SessionModel {
   }
 
   /**
-   * Whether another login may have found the session gone and begun one of its own: the old key leads to that then. The one
-   * that it led to before ends by itself, and is on its user's list.
+   * Whether another login may have found the session gone and begun one of its own: the old key leads to that
+   * then. The one that it led to before ends by itself, and is on its user's list.
    */
   #isLeftBehind(strand: string): boolean {
     return this.on(strand).some(
@@ -235,9 +242,9 @@ export class SessionModel {
   }
 
   /**
-   * Whether a session that was found gone may be there all the same: while a login or a new key is under way, the old key leads
-   * nowhere already, and one that it was renewed to still leads to the session. Where the move fails, both do again, but the old
-   * one may not when the outcome is unknown.
+   * Whether a session that was found gone may be there all the same: while a login or a new key is under way,
+   * the old key leads nowhere already, and one that it was renewed to still leads to the session. Where the
+   * move fails, both do again, but the old one may not when the outcome is unknown.
    */
   mayBeMoving(key: string, { start, end }: Pick<Operation, "start" | "end">): boolean {
     const isMove = ({ kind }: Operation) => kind === "login" || kind === "cycleKey";
@@ -282,8 +289,8 @@ export class SessionModel {
       .map((by) => ({ by, isCertain: false, isCause: true }));
   }
 
-  // What a revocation and a login that overlap lead to depends on who was first in the store, which cannot be seen
-  // from here. (The user index has tests of its own that order the steps.)
+  // What a revocation and a login that overlap lead to depends on who was first in the store, which cannot be
+  // seen from here. (The user index has tests of its own that order the steps.)
   #revocationsOf(key: string): Death[] {
     const user = this.userOf(key);
     const maker = this.makerOf(key);

@@ -6,7 +6,8 @@ import { DEADLINE } from "./worker-messages.ts";
 /** A fault of the network. Changes it back before it returns. */
 type Strike = (proxy: TcpProxy, random: Random) => Promise<void>;
 
-// Latencies up to more than the deadline, so that commands arrive after their callers have been told that they failed.
+// Latencies up to more than the deadline, so that commands arrive after their callers have been told that
+// they failed.
 const LATENCIES = [5, 30, DEADLINE / 2, DEADLINE * 1.5];
 
 /** The faults that histories are recorded under, by name. */

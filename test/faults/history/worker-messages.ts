@@ -30,7 +30,10 @@ export interface Answer {
   readonly setCookie: string | undefined;
   readonly isOk: boolean;
   readonly isAbsent: boolean;
-  /** Whether the cookie leads to a session whose beginning nobody knows; it could not be told from one that was lost. */
+  /**
+   * Whether the cookie leads to a session whose beginning nobody knows; it could not be told from one that
+   * was lost.
+   */
   readonly isUseless: boolean;
 }
 

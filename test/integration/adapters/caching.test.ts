@@ -56,7 +56,8 @@ describe("Cache-Control of a response that sets the session's cookie", () => {
     expect(reply.headers["cache-control"]).toBe("private, max-age=600");
   });
 
-  // RFC 9213, the W3C's Edge Architecture and nginx: each of them goes before Cache-Control in the cache it is meant for.
+  // RFC 9213, the W3C's Edge Architecture and nginx: each of them goes before Cache-Control in the cache it
+  // is meant for.
   test("what invites one cache by name goes", async () => {
     const reply = await replyTo((response) => {
       for (const name of [

@@ -9,7 +9,10 @@ import { openCacheOn } from "./support.ts";
 
 const SECRET = "a secret of the tests, long enough";
 
-/** An application as in the seed guide: the cache has the project's name as prefix, and all is in one database. */
+/**
+ * An application as in the seed guide: the cache has the project's name as prefix, and all is in one
+ * database.
+ */
 function openApplication(server: RedisServer, projectName = "myproject") {
   const sojourn = createSojourn({ projectName, secretKey: SECRET, redis: { default: server.settings } });
   onTestFinished(() => sojourn.close());

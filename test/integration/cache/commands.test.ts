@@ -135,7 +135,8 @@ describeWithRedis("commands that a cache sends", () => {
     const values = await cache.getOrSetMany(keys, load);
     expect(missing).toEqual([keys.slice(250)]);
     expect([...values]).toEqual(keys.map((key, index) => [key, index < 250 ? "there" : "loaded"]));
-    // The read, the leases, the fills: three round trips, since each begins when all answers to the one before are there.
+    // The read, the leases, the fills: three round trips, since each begins when all answers to the one
+    // before are there.
     expect(await monitor.take()).toEqual(["MGET", ...Array.from({ length: 500 }, () => "EVALSHA")]);
     await cache.getOrSetMany(keys, load);
     expect(await monitor.take()).toEqual(["MGET"]);

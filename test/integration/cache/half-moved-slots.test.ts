@@ -35,7 +35,10 @@ interface HalfMoved {
   readonly arrive: () => Promise<void>;
 }
 
-/** Two caches whose keys all lie in one slot, half of whose keys have moved to another node when `prepare` is through. */
+/**
+ * Two caches whose keys all lie in one slot, half of whose keys have moved to another node when `prepare` is
+ * through.
+ */
 async function halfMoved(
   settingsFor: (typeof KINDS)[number][1],
   prepare: (cache: Cache) => Promise<unknown> = (cache) => cache.setMany(new Map(KEYS.map((key) => [key, 1]))),

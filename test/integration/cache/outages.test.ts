@@ -11,7 +11,10 @@ import { openCache, openCacheOn } from "./support.ts";
 const DEADLINE = 500;
 const MISS = { onStoreError: "miss", deadline: DEADLINE / 1000 } as const;
 
-/** A cache on a server that is well, and keeps its data over a kill. Redis has `k` and `l`, each with the value `"old"`. */
+/**
+ * A cache on a server that is well, and keeps its data over a kill. Redis has `k` and `l`, each with the
+ * value `"old"`.
+ */
 async function start(settings: CacheSettings): Promise<{ server: RedisServer; cache: Cache }> {
   const server = await serverForTest({ appendonly: true });
   const cache = openCache(server, { keyPrefix: "shop", ...settings });

@@ -236,7 +236,8 @@ describeWithRedis("a cluster that announces addresses at which it cannot be reac
 });
 
 describeWithRedis("a cluster of six", () => {
-  // A take-over does not ask the old master, which may go on for a moment: what it takes then is lost (see the guide).
+  // A take-over does not ask the old master, which may go on for a moment: what it takes then is lost (see
+  // the guide).
   it.each([
     { kind: "FAILOVER", options: [], most: 0 },
     { kind: "TAKEOVER", options: ["TAKEOVER"], most: 100 },

@@ -43,7 +43,10 @@ const KINDS = [
   ["with a client of the application", given],
 ] as const;
 
-/** Raises a counter without a pause. Tells how often that was acknowledged, and how often it may have been executed. */
+/**
+ * Raises a counter without a pause. Tells how often that was acknowledged, and how often it may have been
+ * executed.
+ */
 function countOn(connection: RedisConnection): { stop(): Promise<{ acknowledged: number; unknown: number }> } {
   let isOver = false;
   const counts = { acknowledged: 0, unknown: 0 };

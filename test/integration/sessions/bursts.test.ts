@@ -79,7 +79,8 @@ class BurstVisitor {
     const { status, setCookie } = await transport(errand, sent);
     if (setCookie === undefined) return { errand, status };
     this.#cookie = setCookie === "" ? undefined : setCookie;
-    // The key that it came with may have been replaced since its head has left: the response with the new one comes later.
+    // The key that it came with may have been replaced since its head has left: the response with the new one
+    // comes later.
     if (event.deed === "logout" || setCookie === sent) return { errand, status };
     const isLive = setCookie !== "" && !(await this.#site.sessions(turn).open(setCookie)).isNew;
     if (!isLive) this.findings.push(`burst ${burst}: ${errand.deed} has set the cookie of a dead session`);

@@ -43,14 +43,14 @@ describeWithRedis("commands that the client sends", () => {
     await browser.post("/increment");
     expect(await monitor.take()).toStrictEqual(["GET", "EVALSHA"]);
     await browser.post("/login/1");
-    // The user's epoch, listed among the user's sessions, created, checked against a revocation, the move remembered, the old
-    // record deleted and unlisted; before the response leaves, the new key is looked at once more. With the first one, the
-    // server is asked whether it evicts.
+    // The user's epoch, listed among the user's sessions, created, checked against a revocation, the move
+    // remembered, the old record deleted and unlisted; before the response leaves, the new key is looked at
+    // once more. With the first one, the server is asked whether it evicts.
     const login = ["GET", "HGET", "INFO", "EVAL", "SET", "EVAL", "EVAL", "EVAL", "GET"];
     expect(await monitor.take()).toStrictEqual(login);
     await browser.post("/logout");
-    // A look for records that a move has left halfway; deleted, the end remembered, unlisted; before the response clears the
-    // cookie, a look for a login in between.
+    // A look for records that a move has left halfway; deleted, the end remembered, unlisted; before the
+    // response clears the cookie, a look for a login in between.
     expect(await monitor.take()).toStrictEqual(["GET", "GET", "DEL", "EVALSHA", "EVAL", "GET"]);
   });
 

@@ -18,7 +18,10 @@ interface Counted {
   [own: `own${number}`]: number;
 }
 
-/** Two instances that share an engine, each of whose calls waits for a random number of turns before and after. */
+/**
+ * Two instances that share an engine, each of whose calls waits for a random number of turns before and
+ * after.
+ */
 interface Opened {
   readonly instances: readonly [SessionStoreFactory, SessionStoreFactory];
   /** What may happen to the engine at any time. */

@@ -70,7 +70,10 @@ describeWithPostgres("moving between engines by settings alone, under load, on P
       } satisfies Record<string, Settings>;
     }
 
-    /** A rolling deploy: one instance after the other, with load on each mixture. Then all who are logged out still are. */
+    /**
+     * A rolling deploy: one instance after the other, with load on each mixture. Then all who are logged out
+     * still are.
+     */
     async function deploy(fleet: Fleet, load: Load, settings: Settings): Promise<void> {
       for (let index = 0; index < INSTANCES; index++) {
         await fleet.replace(index, start(settings));

@@ -27,7 +27,10 @@ describeWithRedis("expiry of sessions in buckets", () => defineExpiryTests());
 
 describeWithRecentRedis("expiry of sessions in buckets, where Redis expires fields itself", defineExpiryTests);
 
-/** All records are as a Redis without expiry of fields leaves them: who sets their second ends the time of the field. */
+/**
+ * All records are as a Redis without expiry of fields leaves them: who sets their second ends the time of the
+ * field.
+ */
 function defineExpiryTests(program?: string): void {
   let server: RedisServer;
   let redis: RedisRegistry;

@@ -232,7 +232,8 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       hasShrunk = true;
       const kept = new Set(found.slice(-32));
       const hashes = keys.filter((key) => !kept.has(key)).map((key) => `shrinking:session:${key.slice(0, 3)}`);
-      // Commands that are sent later on this connection wait until Redis has had the time to make its table smaller.
+      // Commands that are sent later on this connection wait until Redis has had the time to make its table
+      // smaller.
       void registry.get().command(["DEL", ...hashes], later());
       void registry.get().command(["WAIT", "1", "500"], later());
       return later();

@@ -1,4 +1,5 @@
-// A process that commits a record for which there is no room, and prints the error: node file-full-process.ts <folder> <key>
+// A process that commits a record for which there is no room, and prints the error: node file-full-process.ts
+// <folder> <key>
 import { Deadline } from "../../../src/core/deadlines.ts";
 import { StoreServiceError } from "../../../src/core/errors.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";

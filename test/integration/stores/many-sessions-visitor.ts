@@ -1,5 +1,6 @@
-// A client beside a revocation, in a process of its own: forked with <engine as JSON>. It changes a session of another user
-// again and again. It says "ready" when it has begun, and how long that took when it is told to stop.
+// A client beside a revocation, in a process of its own: forked with <engine as JSON>. It changes a session
+// of another user again and again. It says "ready" when it has begun, and how long that took when it is told
+// to stop.
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSojourn } from "sojourn";
 

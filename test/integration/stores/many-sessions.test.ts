@@ -37,7 +37,10 @@ const LONGEST_WAIT = 20;
 interface Opened {
   readonly sessions: Sessions<Data>;
   readonly store: SessionStore;
-  /** The browser of a session of the user, whose record all others are copies of: a signed record is not bound to its key. */
+  /**
+   * The browser of a session of the user, whose record all others are copies of: a signed record is not bound
+   * to its key.
+   */
   readonly browser: Browser;
   readonly record: string;
 }
@@ -62,8 +65,9 @@ async function open(description: EngineDescription, settings: object = {}): Prom
 /**
  * Logs in, looks and revokes, beside another client.
  *
- * @param costOf Reads from the server what that has cost it. What the test looks at afterwards does not count: on PostgreSQL
- *   the first look after a revocation reads the dead rows of all pages, until the next VACUUM.
+ * @param costOf Reads from the server what that has cost it. What the test looks at afterwards does not
+ *   count: on PostgreSQL the first look after a revocation reads the dead rows of all pages, until the next
+ *   VACUUM.
  */
 async function useAndRevoke<Cost>(
   { sessions, store, browser }: Opened,

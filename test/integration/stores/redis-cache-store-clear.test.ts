@@ -34,7 +34,10 @@ async function clear(store: CacheStore): Promise<number[]> {
   return pages;
 }
 
-/** The commands of a walk since the log was emptied, and how long each has taken of the server's time, in microseconds. */
+/**
+ * The commands of a walk since the log was emptied, and how long each has taken of the server's time, in
+ * microseconds.
+ */
 async function commandsOf(server: RedisServer): Promise<{ command: string; time: number }[]> {
   const log = (await server.command("SLOWLOG", "GET", "-1")) as [number, number, number, string[]][];
   const commands = log.map(([, , time, [command = ""]]) => ({ command, time }));
@@ -57,7 +60,8 @@ describeWithRedis("clear of the Redis cache store", () => {
     expect(Math.max(...pages)).toBeLessThan(2000);
   });
 
-  // SLOWLOG counts the time in which a busy machine let the server wait, too. What a command costs comes in every round.
+  // SLOWLOG counts the time in which a busy machine let the server wait, too. What a command costs comes in
+  // every round.
   test(`occupies the server for no longer than ${LONGEST_COMMAND} us at once`, async () => {
     const { server, store } = await start();
     const longest: number[] = [];

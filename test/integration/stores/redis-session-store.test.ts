@@ -190,8 +190,9 @@ describeWithRedis("the Redis session store", () => {
     });
 
     /**
-     * Deletes all records but those of the keys that were found last, which lie where Redis goes on, and gives it the
-     * time to make its table smaller. Commands that are sent later on this connection wait until then.
+     * Deletes all records but those of the keys that were found last, which lie where Redis goes on, and
+     * gives it the time to make its table smaller. Commands that are sent later on this connection wait until
+     * then.
      */
     function shrinkTo(kept: readonly string[], all: readonly string[], registry: RedisRegistry): void {
       const redisKeys = all.filter((key) => !kept.includes(key)).map((key) => `shrinking:session:${key}`);

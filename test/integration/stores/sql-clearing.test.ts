@@ -154,7 +154,8 @@ describeWithPostgres("clearExpired on PostgreSQL", () => {
     await sweeper.destroy();
     const readDeletions = async (): Promise<number> => (await readStatistics(database)).deleted;
     await expect.poll(readDeletions, { timeout: 15_000 }).toBe(count);
-    // Once to find the end of a batch and once to delete it. From the first row on, it would be twenty times more.
+    // Once to find the end of a batch and once to delete it. From the first row on, it would be twenty times
+    // more.
     expect((await readStatistics(database)).read).toBeLessThan(4 * count);
   });
 });

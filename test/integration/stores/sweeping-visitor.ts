@@ -1,5 +1,5 @@
-// A client beside a sweep, in a process of its own: forked with <engine> <address as JSON> <how many of each kind> <seed>.
-// It says "ready" when it has begun, and what it has done and seen when it is told to stop.
+// A client beside a sweep, in a process of its own: forked with <engine> <address as JSON> <how many of each
+// kind> <seed>. It says "ready" when it has begun, and what it has done and seen when it is told to stop.
 import { Deadline } from "../../../src/core/deadlines.ts";
 import { Random } from "../../support/random.ts";
 import { type Kind, POPULATIONS, type SweptEngine } from "./sweeping-population.ts";

@@ -83,7 +83,8 @@ describeWithRedis("lists of users on a Redis that evicts", () => {
     });
     await browsers[0]?.request((session) => session.logout());
     expect(await browsers[0]?.request((session) => session.isAuthenticated)).toBe(false);
-    // The epoch needs memory that may not be there, also after the deletions: the caller hears of it, and nobody is left.
+    // The epoch needs memory that may not be there, also after the deletions: the caller hears of it, and
+    // nobody is left.
     const told = await sessions.revokeUser(7).then(
       () => "ended",
       (error: unknown) => [(error as { code: string }).code, (error as { outcome: string }).outcome].join(" "),

@@ -1,7 +1,7 @@
 /**
- * Writes a value so that two texts are equal only if the values are, in type, in bits and in the order of keys. The
- * same notation is written by `peer/describe.py`: `i1` an integer, `f3ff8000000000000` a float by its bits, `n…` a
- * bigint, the rest as in JSON.
+ * Writes a value so that two texts are equal only if the values are, in type, in bits and in the order of
+ * keys. The same notation is written by `peer/describe.py`: `i1` an integer, `f3ff8000000000000` a float by
+ * its bits, `n…` a bigint, the rest as in JSON.
  */
 function describeValue(value: unknown, describeNumber: (value: number | bigint) => string): string {
   if (typeof value === "number" || typeof value === "bigint") return describeNumber(value);

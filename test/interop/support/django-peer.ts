@@ -171,8 +171,8 @@ export class DjangoPeer {
 const environment = await prepareDjango();
 
 /**
- * `describe` for tests that need Django, with a process of their own. Where Django cannot be had they are skipped, but
- * fail in CI: there a test that did not run must not look like one that passed.
+ * `describe` for tests that need Django, with a process of their own. Where Django cannot be had they are
+ * skipped, but fail in CI: there a test that did not run must not look like one that passed.
  *
  * @param define Is given a function that returns the process, for use inside of tests.
  */

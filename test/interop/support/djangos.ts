@@ -21,9 +21,9 @@ export interface Django {
 }
 
 /**
- * `describe` for tests that need one of the environments. Without it they are skipped, and the title says why. In CI they
- * fail instead: there a test that did not run must not look like one that passed. Only a version of Python that the
- * machine does not have is no fault there: it is said, and the tests are left out.
+ * `describe` for tests that need one of the environments. Without it they are skipped, and the title says
+ * why. In CI they fail instead: there a test that did not run must not look like one that passed. Only a
+ * version of Python that the machine does not have is no fault there: it is said, and the tests are left out.
  *
  * @param define Is given the environment; it is called, for the titles, also where there is none.
  */

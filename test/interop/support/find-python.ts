@@ -26,7 +26,8 @@ const NAMES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"
 /**
  * Finds the first Python in a range of versions.
  *
- * @param commands In order of preference. One that is there need not run: pyenv has shims for versions that are off.
+ * @param commands In order of preference. One that is there need not run: pyenv has shims for versions that
+ *   are off.
  * @returns The Python, or why there is none.
  */
 export async function findPython(

@@ -17,7 +17,10 @@ export interface GuideProjectOptions {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** The folder of somebody who follows the guide for Django: a project of Django's, and programs of Node's beside it. */
+/**
+ * The folder of somebody who follows the guide for Django: a project of Django's, and programs of Node's
+ * beside it.
+ */
 export class GuideProject {
   readonly #folder: string;
   readonly #django: Django;

@@ -21,7 +21,10 @@ export interface NodeShopOptions {
   readonly postgres: { readonly host: string; readonly user: string; readonly database: string };
 }
 
-/** A Node service beside a Django site, with all settings from there: an Express application with the site's routes. */
+/**
+ * A Node service beside a Django site, with all settings from there: an Express application with the site's
+ * routes.
+ */
 export class NodeShop {
   readonly url: string;
   readonly sojourn: Sojourn<Data>;

@@ -9,8 +9,8 @@ export interface ProxyRoutes {
 }
 
 /**
- * Reads the locations of a configuration of nginx, by its rules: `=` wins, then the longest prefix. nginx itself is not
- * needed, and does not run.
+ * Reads the locations of a configuration of nginx, by its rules: `=` wins, then the longest prefix. nginx
+ * itself is not needed, and does not run.
  *
  * @throws {Error} For braces that do not match, lines of another form, and an upstream that is not defined.
  */

@@ -55,8 +55,8 @@ const PIP = [
 /**
  * Makes a virtual environment, unless the same one is there: same requirements, same Python.
  *
- * It is built beside its place and moved there when it is complete, so an interrupted build leaves nothing that looks
- * like an environment. One is built at a time: other calls, and other processes, wait.
+ * It is built beside its place and moved there when it is complete, so an interrupted build leaves nothing
+ * that looks like an environment. One is built at a time: other calls, and other processes, wait.
  */
 export async function prepareVirtualEnvironment(options: VirtualEnvironmentOptions): Promise<VirtualEnvironment> {
   const { requirements, cache, python, versions = VERSIONS } = options;

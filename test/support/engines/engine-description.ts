@@ -6,7 +6,10 @@ export type DatabaseDescription =
   | { readonly kind: "mariadb"; readonly settings: { socketPath: string; user: string; database: string } }
   | { readonly kind: "sqlite"; readonly path: string };
 
-/** A place for sessions, as JSON can carry it to another process: who opens the same one sees the same sessions. */
+/**
+ * A place for sessions, as JSON can carry it to another process: who opens the same one sees the same
+ * sessions.
+ */
 export type EngineDescription =
   | { readonly kind: "redis"; readonly url: string; readonly space: string; readonly format: "django" | "json" }
   | { readonly kind: "buckets"; readonly url: string; readonly space: string }

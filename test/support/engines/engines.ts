@@ -50,10 +50,16 @@ export const SQLITE: Engine = { name: "SQLite", commands: [], hasUsers: true, st
 
 const wanted = process.env["SOJOURN_ENGINES"];
 
-/** Whether the project that runs tries what needs no server, or Redis alone: `promises` does, `engines` the others. */
+/**
+ * Whether the project that runs tries what needs no server, or Redis alone: `promises` does, `engines` the
+ * others.
+ */
 const triesNear: boolean = wanted !== "far";
 
-/** Describes what is tried in memory, in the project that does; elsewhere there are no such tests, not skipped ones. */
+/**
+ * Describes what is tried in memory, in the project that does; elsewhere there are no such tests, not skipped
+ * ones.
+ */
 export function describeInMemory(title: string, define: () => void): void {
   if (triesNear) describe(title, define);
 }

@@ -10,8 +10,9 @@ export interface PoolCall {
 }
 
 /**
- * Kysely stands between the store and the pool, and hands nothing through but the statement. Made with the first pool that asks:
- * until Node 22 a storage in use makes every promise of the process slower, by some tenth of a microsecond.
+ * Kysely stands between the store and the pool, and hands nothing through but the statement. Made with the
+ * first pool that asks: until Node 22 a storage in use makes every promise of the process slower, by some
+ * tenth of a microsecond.
  */
 let storage: AsyncLocalStorage<PoolCall> | undefined;
 

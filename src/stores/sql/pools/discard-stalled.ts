@@ -13,8 +13,8 @@ import { PoolHealth } from "./pool-health.ts";
 /** Options of {@link discardStalled}. */
 export interface DiscardStalledOptions {
   /**
-   * How long a statement of the application itself may go without an answer, in seconds or text with a unit. Statements of
-   * sessions have their own deadline. At least 1 ms; absent: as long as it likes.
+   * How long a statement of the application itself may go without an answer, in seconds or text with a unit.
+   * Statements of sessions have their own deadline. At least 1 ms; absent: as long as it likes.
    */
   readonly queryTimeout?: Duration | undefined;
 }
@@ -22,15 +22,17 @@ export interface DiscardStalledOptions {
 const optionsSchema = settingsObject({ queryTimeout: v.optional(durationSchema({ least: "1ms" })) });
 
 /**
- * A pool for a dialect of Kysely that gives up connections which no longer answer. It takes those of the driver's pool.
+ * A pool for a dialect of Kysely that gives up connections which no longer answer. It takes those of the
+ * driver's pool.
  *
- * - A statement of a session that has no answer a second after its deadline: its connection is closed, and its place in the
- *   pool is free again. So are connections that have not answered since it was sent, when they are next asked for.
- * - A server that says it is read-only (SQLSTATE 25006; errors 1290, 1836 and 1047 of MySQL and MariaDB): connections that
- *   were open by then are closed when they are next asked for.
+ * - A statement of a session that has no answer a second after its deadline: its connection is closed, and
+ *   its place in the pool is free again. So are connections that have not answered since it was sent, when
+ *   they are next asked for.
+ * - A server that says it is read-only (SQLSTATE 25006; errors 1290, 1836 and 1047 of MySQL and MariaDB):
+ *   connections that were open by then are closed when they are next asked for.
  *
- * Without it a database that goes silent without closing its connections (a machine that loses its power or its network)
- * keeps the pool's places until the system gives the connections up, on Linux after 15 minutes.
+ * Without it a database that goes silent without closing its connections (a machine that loses its power or
+ * its network) keeps the pool's places until the system gives the connections up, on Linux after 15 minutes.
  *
  * @param pool Of `pg`, or of `mysql2` with callbacks. The application closes it, by the Kysely's `destroy()` too.
  * @throws {ImproperlyConfigured} For another pool, or a wrong option.

@@ -20,7 +20,10 @@ export interface Mysql2Pool {
   end(callback: (error: any) => void): void;
 }
 
-/** A pool of `mysql2` for Kysely's dialect, which discards connections that have stalled or lead to the wrong server. */
+/**
+ * A pool of `mysql2` for Kysely's dialect, which discards connections that have stalled or lead to the wrong
+ * server.
+ */
 export class WatchedMysqlPool implements MysqlPool {
   readonly #pool: Mysql2Pool;
   readonly #health: PoolHealth;
@@ -42,7 +45,10 @@ export class WatchedMysqlPool implements MysqlPool {
     this.#pool.end(callback);
   }
 
-  /** Each turn takes a connection out of the pool that is not trusted, so it ends with a new one at the latest. */
+  /**
+   * Each turn takes a connection out of the pool that is not trusted, so it ends with a new one at the
+   * latest.
+   */
   #take(callback: (error: unknown, connection: MysqlPoolConnection) => void): void {
     this.#pool.getConnection((error: unknown, connection: Mysql2Connection) => {
       if (error) return callback(error, connection);

@@ -17,7 +17,10 @@ export interface PgPool {
   end(): Promise<void>;
 }
 
-/** A pool of `pg` for Kysely's dialect, which discards connections that have stalled or lead to the wrong server. */
+/**
+ * A pool of `pg` for Kysely's dialect, which discards connections that have stalled or lead to the wrong
+ * server.
+ */
 export class WatchedPgPool implements PostgresPool {
   readonly #pool: PgPool;
   readonly #health: PoolHealth;
@@ -29,7 +32,10 @@ export class WatchedPgPool implements PostgresPool {
     this.#health = health;
   }
 
-  /** Each turn takes a connection out of the pool that is not trusted, so it ends with a new one at the latest. */
+  /**
+   * Each turn takes a connection out of the pool that is not trusted, so it ends with a new one at the
+   * latest.
+   */
   async connect(): Promise<PostgresPoolClient> {
     const call = currentCall();
     if (call !== undefined) call.isWatched = true;

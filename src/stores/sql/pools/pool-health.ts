@@ -4,8 +4,8 @@ import { isWrongServer } from "../driver-error.ts";
 import { currentCall } from "./current-call.ts";
 
 /**
- * How long a connection may stay silent after the deadline of a session's statement. A server that bounds its statements
- * itself answers within it, and keeps its connection.
+ * How long a connection may stay silent after the deadline of a session's statement. A server that bounds its
+ * statements itself answers within it, and keeps its connection.
  */
 export const GRACE: Milliseconds = 1000;
 
@@ -125,7 +125,10 @@ export class ConnectionHealth {
 /** Called with an error, or with `undefined` and an answer. */
 export type Done<Answer> = (error: unknown, answer?: Answer) => void;
 
-/** Error of a statement whose connection was discarded before the answer. It has no SQLSTATE: the connection is lost. */
+/**
+ * Error of a statement whose connection was discarded before the answer. It has no SQLSTATE: the connection
+ * is lost.
+ */
 class StalledConnection extends Error {
   readonly code = "CONNECTION_STALLED";
 

@@ -31,7 +31,10 @@ export interface Client {
   waitForClose(): Promise<string>;
 }
 
-/** A real server on a free port of the loopback address, closed when the test ends. It speaks {@link protocol}. */
+/**
+ * A real server on a free port of the loopback address, closed when the test ends. It speaks
+ * {@link protocol}.
+ */
 export class TestServer {
   readonly server: Server | Http2Server;
   readonly port: number;
@@ -260,7 +263,10 @@ class Http2Client extends WatchedClient implements Client {
   }
 }
 
-/** For `expect.poll`: a busy machine is no failure, and who waits for what never comes runs into the test's own limit. */
+/**
+ * For `expect.poll`: a busy machine is no failure, and who waits for what never comes runs into the test's
+ * own limit.
+ */
 export const PATIENT = { timeout: 25_000, interval: 5 };
 
 /** The event loop of client and server, which are one process, has gone through all its phases that often. */

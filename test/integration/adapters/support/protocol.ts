@@ -6,11 +6,17 @@ export type Protocol = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
 
 // Suites are loaded once a file, after it has said what it speaks.
 // oxlint-disable import/no-mutable-exports
-/** What servers and clients of the tests speak: the files of this folder by default, and other files for other versions. */
+/**
+ * What servers and clients of the tests speak: the files of this folder by default, and other files for other
+ * versions.
+ */
 export let protocol: Protocol = "HTTP/1.1";
 export let isHttp2 = false;
 export let isHttp11 = true;
-/** Whether a client of the runtime waits for ever for the end of a response to HEAD: that of Deno 2.9 does, over HTTP/2. */
+/**
+ * Whether a client of the runtime waits for ever for the end of a response to HEAD: that of Deno 2.9 does,
+ * over HTTP/2.
+ */
 export let hasNoHead = false;
 // oxlint-enable import/no-mutable-exports
 
@@ -28,8 +34,8 @@ export function runnable<Adapter>(adapters: Readonly<Record<string, Adapter>>): 
 }
 
 /**
- * Vitest's `test`, unless the subject does not exist in the protocol of the suite: then there is no test, which a skipped one
- * would be.
+ * Vitest's `test`, unless the subject does not exist in the protocol of the suite: then there is no test,
+ * which a skipped one would be.
  */
 export function testUnless(isAbsent: boolean): TestAPI {
   return isAbsent ? NO_TEST : test;

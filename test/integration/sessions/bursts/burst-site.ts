@@ -19,7 +19,10 @@ export interface BurstData {
 /** What one request of a burst does. */
 export type Deed = "read" | "write" | "update" | "login" | "cycleKey" | "logout" | "getUser";
 
-/** A request; its pauses, in milliseconds, are before the load, in the handler and before the end of the response. */
+/**
+ * A request; its pauses, in milliseconds, are before the load, in the handler and before the end of the
+ * response.
+ */
 export interface Errand {
   readonly deed: Deed;
   readonly number: number;

@@ -38,7 +38,10 @@ export interface Step {
   readonly cookieAge: number;
 }
 
-/** What happens in one run: process -> actor -> steps. The same seed makes the same plan; only who is first is open. */
+/**
+ * What happens in one run: process -> actor -> steps. The same seed makes the same plan; only who is first is
+ * open.
+ */
 export type Plan = readonly (readonly (readonly Step[])[])[];
 
 export interface Abilities {

@@ -11,10 +11,10 @@ const SOON = 50;
  * What is wrong with a store, to show that the checker finds it.
  *
  * - `"blind commit"`: it commits whatever version is stored. - `"undead commit"`: it commits also what is gone.
- * - `"late delete"`: it tells of a deletion before it is done. - `"blind refill"`: as Django's `cached_db`, it puts
- *   copies into a cache without asking whether they are still true. - `"greedy sweep"`: it looks for what expires first
- *   and deletes it afterwards, renewed or not (it reads JSON). - `"crossed reads"`: now and then it gives the record that it has read
- *   before.
+ * - `"late delete"`: it tells of a deletion before it is done. - `"blind refill"`: as Django's `cached_db`,
+ *   it puts copies into a cache without asking whether they are still true. - `"greedy sweep"`: it looks for
+ *   what expires first and deletes it afterwards, renewed or not (it reads JSON). - `"crossed reads"`: now
+ *   and then it gives the record that it has read before.
  */
 export type Spoil =
   | "blind commit"

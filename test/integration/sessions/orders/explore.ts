@@ -7,7 +7,8 @@ export type Choices = ReadonlyMap<number, WaitingCall>;
 /**
  * Decides who is next.
  *
- * @returns `undefined` when what is left of this order would come to the same as an order that was played already.
+ * @returns `undefined` when what is left of this order would come to the same as an order that was played
+ *   already.
  */
 export type Choose = (choices: Choices) => number | undefined;
 
@@ -36,9 +37,9 @@ export interface Bounds {
 /**
  * Plays a scenario in every order of its actors' calls, depth first.
  *
- * Without a bound of switches, orders that differ only in calls on different objects are played once (sleep sets:
- * Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996). With one, all orders with at most so
- * many switches are (Musuvathi and Qadeer, "Iterative context bounding", 2007).
+ * Without a bound of switches, orders that differ only in calls on different objects are played once (sleep
+ * sets: Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996). With one, all
+ * orders with at most so many switches are (Musuvathi and Qadeer, "Iterative context bounding", 2007).
  *
  * @returns How many orders were played, and whether these were all.
  */

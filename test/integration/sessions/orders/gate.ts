@@ -5,7 +5,10 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 export interface WaitingCall {
   /** Such as `tombstones.add`. */
   readonly method: string;
-  /** What it works on: a key, a name of a tombstone, a user. Calls on different objects come to the same in either order. */
+  /**
+   * What it works on: a key, a name of a tombstone, a user. Calls on different objects come to the same in
+   * either order.
+   */
   readonly object: string;
   readonly isRead: boolean;
   readonly pass: () => void;
@@ -14,7 +17,10 @@ export interface WaitingCall {
 const READS = new Set(["read", "readWithTtl", "users.check", "users.list", "tombstones.read"]);
 const ROOMS = new Set(["users", "tombstones"]);
 
-/** Holds every call that an actor makes of a store, so that a test decides which one is next. Other calls pass. */
+/**
+ * Holds every call that an actor makes of a store, so that a test decides which one is next. Other calls
+ * pass.
+ */
 export class Gate {
   readonly #actor = new AsyncLocalStorage<number>();
   readonly #waiting = new Map<number, WaitingCall[]>();
@@ -38,7 +44,10 @@ export class Gate {
     return next;
   }
 
-  /** Lets an actor's next call through. Its answer comes, and the actor goes on, before {@link settle} resolves. */
+  /**
+   * Lets an actor's next call through. Its answer comes, and the actor goes on, before {@link settle}
+   * resolves.
+   */
   pass(actor: number): void {
     this.#waiting.get(actor)?.shift()?.pass();
   }

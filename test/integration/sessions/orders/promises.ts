@@ -19,8 +19,8 @@ function interruptions({ outcomes }: Aftermath): string[] {
 }
 
 /**
- * A response brings the key of a live session, or clears the cookie after a logout. It may be late for the end of a session,
- * since one read cannot see both that it is there and that no other login is.
+ * A response brings the key of a live session, or clears the cookie after a logout. It may be late for the
+ * end of a session, since one read cannot see both that it is there and that no other login is.
  */
 function cookies({ setCookies, outcomes }: Aftermath): string[] {
   const mayHaveEnded = outcomes.some(({ act }) => act.ends);
@@ -31,8 +31,8 @@ function cookies({ setCookies, outcomes }: Aftermath): string[] {
 }
 
 /**
- * Whoever is logged in stays so until an end, and nobody is afterwards. A request that has come before an end has returned may
- * begin an empty session.
+ * Whoever is logged in stays so until an end, and nobody is afterwards. A request that has come before an end
+ * has returned may begin an empty session.
  */
 function end(aftermath: Aftermath): string[] {
   const { scenario, outcomes, sessions, key } = aftermath;
@@ -52,8 +52,9 @@ function end(aftermath: Aftermath): string[] {
 }
 
 /**
- * Whether there may be sessions that the browser has no cookie of: a login that finds its session gone begins one of its own,
- * beside the one that another login, or a new key, has led to. It ends by itself, and is on the user's list.
+ * Whether there may be sessions that the browser has no cookie of: a login that finds its session gone begins
+ * one of its own, beside the one that another login, or a new key, has led to. It ends by itself, and is on
+ * the user's list.
  */
 function mayLeaveOthers(done: readonly Act[]): boolean {
   const logins = done.filter(({ user }) => user !== undefined).length;
