@@ -129,8 +129,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   /**
    * @internal Gives the session a new key, as `sessions.renewEvery` does: the visitor's rights are the same,
-   *   so requests with
-   *   the old key find the session for a minute.
+   *   so requests with the old key find the session for a minute.
    */
   renewKey(): Promise<void> {
     return this.#enqueue((deadline) => this.#cycleKey("renewed", {}, this.#creation(), deadline));
