@@ -66,7 +66,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
    */
   update<Result>(fn: (data: Data) => Result): Promise<Result> {
     return this.#enqueue(async (deadline) => {
-      checkFunction(fn, "What session.update() is given", SessionUsageError);
+      checkFunction(fn, "The argument of session.update()", SessionUsageError);
       const pending = this.#state.data.delta();
       let result: Result | undefined;
       const change = (newest: SessionRecord, onConflict: OnConflict) => {
