@@ -1,10 +1,7 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { leadOnByPage, mountCallback, mountPayment, redirect } from "./guides/callbacks.ts";
-import { testThatGuideShows } from "./support/guide.ts";
 import { describeSites, Site, submit } from "./support/site.ts";
-
-const GUIDE = "callbacks.md";
 
 /** The page of a provider of payments or logins: it sends its visitors back with a form, or by a link. */
 function openProvider(): Promise<Site> {
@@ -126,5 +123,3 @@ describeSites("a provider that sends its visitor back by a link", (enter) => {
     expect(await visitor.who(site)).toBe("user 1");
   });
 });
-
-testThatGuideShows(GUIDE, "callbacks.ts");

@@ -1,10 +1,8 @@
 import { expect, test } from "vitest";
 import { acceptOldName } from "./guides/cookie-name.ts";
 import { cookie as widerCookie } from "./guides/cookie-scope.ts";
-import { testThatGuideShows } from "./support/guide.ts";
 import { describeSites, Site, type Visitor } from "./support/site.ts";
 
-const GUIDE = "cookies.md";
 const DAY_S = 86_400;
 
 /** The session cookies that the browser has: their domains and paths. */
@@ -111,6 +109,3 @@ describeSites("a page inside a page of another site", (enter) => {
     expect(await visitFrame(cookie)).toEqual(["nobody", inFrame, "user 1"]);
   });
 });
-
-testThatGuideShows(GUIDE, "cookie-scope.ts");
-testThatGuideShows(GUIDE, "cookie-name.ts");

@@ -2,7 +2,7 @@ import type { Express, RequestHandler } from "express";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { mountLogout, noStore } from "./guides/logout.ts";
-import { blocksOf, testThatGuideShows } from "./support/guide.ts";
+import { blocksOf } from "./support/guide.ts";
 import { describeSites, Site, submit, type Visitor } from "./support/site.ts";
 
 const GUIDE = "logout-in-browsers.md";
@@ -160,5 +160,3 @@ describeSites('after a logout, the button "back"', (enter) => {
       .toEqual({ title: "/account of nobody", isRestored: false });
   });
 });
-
-testThatGuideShows(GUIDE, "logout.ts");

@@ -3,7 +3,6 @@ import { type IncomingMessage, request } from "node:http";
 import type { Express, Request } from "express";
 import { expect, test } from "vitest";
 import { mountFor } from "./guides/front-end.ts";
-import { testThatGuideShows } from "./support/guide.ts";
 import { describeSites, Site } from "./support/site.ts";
 
 describeSites("two applications on one host and two ports", (enter) => {
@@ -76,5 +75,3 @@ async function forward({ url, method, headers }: Request, { port }: Site): Promi
   const [answer] = (await once(outgoing, "response")) as [IncomingMessage];
   return answer;
 }
-
-testThatGuideShows("cookies.md", "front-end.ts");

@@ -5,7 +5,6 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
 import { type Socket, Sockets } from "./guides/socket.ts";
 import { mountStream } from "./guides/stream.ts";
-import { testThatGuideShows } from "./support/guide.ts";
 import { describeSites, expectTitle, Site, type SiteData, type Visitor } from "./support/site.ts";
 import { onWebSocket } from "./support/web-socket.ts";
 
@@ -163,6 +162,3 @@ describe("sessions.open()", () => {
     expect(await session.isAlive()).toBe(false);
   });
 });
-
-testThatGuideShows("sockets.md", "stream.ts");
-testThatGuideShows("sockets.md", "socket.ts");

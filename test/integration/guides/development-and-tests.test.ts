@@ -1,14 +1,9 @@
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { inProject } from "../../../scripts/lib/project.mjs";
-import { codeBlocks } from "../../docs/markdown.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 import { makeApp } from "./development-and-tests/app.ts";
 import { openSojourn } from "./development-and-tests/settings.ts";
-
-const GUIDE = "docs/guides/development-and-tests.md";
 
 /** The application as one start of it runs, under an environment. */
 async function start(env: NodeJS.ProcessEnv) {
@@ -70,12 +65,4 @@ describeWithRedis("one application, two environments", () => {
 test("in production there is no silent way into memory", () => {
   expect(() => openSojourn({ NODE_ENV: "production" })).toThrow("Production needs REDIS_URL");
   expect(() => openSojourn({ NODE_ENV: "production", REDIS_URL: "redis://localhost" })).toThrow("SECRET_KEY");
-});
-
-test.each(["settings.ts", "app.ts", "cart.test.ts"])("the guide shows %s as it is tested here", (file) => {
-  const source = readFileSync(inProject("test/integration/guides/development-and-tests", file), "utf8");
-  // The blocks of the guide are one module where they are compiled.
-  const shown = source.replaceAll(/^import .* from "\.\/.*\n/gm, "");
-  const blocks = codeBlocks({ path: GUIDE, text: readFileSync(inProject(GUIDE), "utf8") });
-  expect(blocks.map(({ code }) => code)).toContain(shown);
 });
