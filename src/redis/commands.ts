@@ -58,7 +58,7 @@ export interface RedisDriver {
   /** Opens the link and shakes hands. Called once, before all else. */
   connect(): Promise<void>;
   /** The node that a key lies on; for `undefined`, any. When no node holds the key, it is {@link NOWHERE}. */
-  nodeOf(key: string | undefined): string;
+  nodeOf(key: RedisArgument | undefined): string;
   /**
    * Opens the connection to a node.
    *
@@ -78,7 +78,7 @@ export interface RedisDriver {
   send(
     args: readonly RedisArgument[],
     node: string,
-    key: string | undefined,
+    key: RedisArgument | undefined,
     form: ReplyForm,
     recipient?: { readonly isSettled: boolean },
   ): Promise<RedisReply<string | Buffer>>;

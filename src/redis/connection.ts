@@ -130,7 +130,7 @@ export class RedisConnection {
   command<Form extends ReplyForm = "text">(
     args: readonly [string, ...RedisArgument[]],
     deadline: Deadline,
-    key?: string,
+    key?: RedisArgument,
     form?: Form,
     patience?: Patience,
   ): Promise<RedisReply<ReplyString<Form>>> {
@@ -141,7 +141,7 @@ export class RedisConnection {
   /** Runs a script, as {@link command} sends a command. The first of the keys decides the node. */
   run<Form extends ReplyForm = "text">(
     script: RedisScript,
-    keys: readonly string[],
+    keys: readonly RedisArgument[],
     args: readonly RedisArgument[],
     deadline: Deadline,
     form?: Form,
@@ -161,28 +161,31 @@ export class RedisConnection {
    * @param pattern As for SCAN … MATCH.
    * @param count How many keys a node looks at for one page.
    * @param pageDeadline Makes the deadline of each page.
+   * @param form Whether the keys are wanted as texts or as bytes.
    * @throws As {@link command} does; also when a node leaves the cluster meanwhile.
    */
-  async *scanKeys(
+  async *scanKeys<Form extends ReplyForm = "text">(
     pattern: string,
     count: number,
     pageDeadline: () => Deadline,
-  ): AsyncGenerator<readonly string[], void, undefined> {
+    form?: Form,
+  ): AsyncGenerator<readonly ScannedKey<Form>[], void, undefined> {
     let nodes: readonly string[] | undefined;
     for (let at = 0; nodes === undefined || at < nodes.length; at++) {
       const chooseNode = (link: RedisLink): string => {
         const node = (nodes ??= link.nodes)[at] ?? NOWHERE;
         return link.nodes.includes(node) ? node : NOWHERE;
       };
-      const read = async (cursor: string): Promise<[string, readonly string[]]> => {
+      const read = async (cursor: string): Promise<Page<Form>> => {
         const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
         const request = { command: "SCAN", connection: this.name, key: undefined, chooseNode, argsFor: () => args };
-        const reply = await this.#issue({ ...request, form: "text" as const, deadline: pageDeadline() });
-        return reply as [string, string[]];
+        const reply = await this.#issue({ ...request, form: form ?? ("text" as const), deadline: pageDeadline() });
+        const [next, keys] = reply as [RedisArgument, ScannedKey<Form>[]];
+        return [String(next), keys];
       };
-      let page: Promise<[string, readonly string[]]> | undefined = read("0");
+      let page: Promise<Page<Form>> | undefined = read("0");
       while (page !== undefined) {
-        const [cursor, keys]: [string, readonly string[]] = await page;
+        const [cursor, keys]: Page<Form> = await page;
         page = cursor === "0" ? undefined : read(cursor);
         // The caller may have enough before it comes.
         page?.catch(() => {});
@@ -285,6 +288,12 @@ export class RedisConnection {
     return this.#link?.isSuspect ?? false;
   }
 }
+
+/** A key that SCAN has answered with, in the form that was asked for. */
+type ScannedKey<Form extends ReplyForm> = Form extends "bytes" ? Buffer : string;
+
+/** A page of SCAN: the cursor of the next one, "0" after the last, and its keys. */
+type Page<Form extends ReplyForm> = readonly [string, readonly ScannedKey<Form>[]];
 
 async function succeeds(task: Promise<void> | undefined): Promise<boolean> {
   return (await Promise.allSettled([task])).every(({ status }) => status === "fulfilled");

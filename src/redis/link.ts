@@ -1,5 +1,5 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
-import type { DriverFailure, RedisDriver, Redirection } from "./commands.ts";
+import type { DriverFailure, RedisArgument, RedisDriver, Redirection } from "./commands.ts";
 import { RedisNode } from "./node.ts";
 
 /** An open link to Redis: to one server, or to the nodes of a cluster. */
@@ -44,7 +44,7 @@ export class RedisLink {
   }
 
   /** The node that a key lies on; for `undefined`, any. */
-  nodeOf(key: string | undefined): RedisNode {
+  nodeOf(key: RedisArgument | undefined): RedisNode {
     return this.node(this.#driver.nodeOf(key));
   }
 

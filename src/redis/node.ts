@@ -53,7 +53,7 @@ export class RedisNode {
     this.#driver.send(["ASKING"], this.name, undefined, "text").catch(() => {});
   }
 
-  send(args: readonly RedisArgument[], key: string | undefined, form: ReplyForm, recipient: Recipient): void {
+  send(args: readonly RedisArgument[], key: RedisArgument | undefined, form: ReplyForm, recipient: Recipient): void {
     if (this.#unanswered++ === 0) {
       this.#signs++;
       this.#fate = undefined;
@@ -79,7 +79,7 @@ export class RedisNode {
    */
   sendReplicated(
     args: readonly RedisArgument[],
-    key: string | undefined,
+    key: RedisArgument | undefined,
     form: ReplyForm,
     write: ReplicatedWrite,
   ): void {
@@ -92,7 +92,7 @@ export class RedisNode {
    * The arguments that run a script: its text the first time on this node, which also loads it, then its
    * hash.
    */
-  scriptArgs(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): RedisArgument[] {
+  scriptArgs(script: RedisScript, keys: readonly RedisArgument[], args: readonly RedisArgument[]): RedisArgument[] {
     const rest = [String(keys.length), ...keys, ...args];
     if (this.#scripts.has(script)) return ["EVALSHA", script.sha1, ...rest];
     this.#scripts.add(script);

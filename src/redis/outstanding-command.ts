@@ -21,7 +21,7 @@ import { replicationError, type ReplicatedRecipient, ReplicatedWrite, type WaitF
 /** What is to be sent. */
 export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabel {
   /** The key that it is about, and that decides the node. */
-  readonly key: string | undefined;
+  readonly key: RedisArgument | undefined;
   /** Chooses the node where no key does. */
   readonly chooseNode?: (link: RedisLink) => string;
   /** The arguments, which for a script depend on what the node has loaded. */

@@ -60,8 +60,11 @@ export interface Lease {
 export type LeaseResult =
   /** The lease is the caller's, for the time that was asked for. */
   | { readonly status: "leased" }
-  /** Somebody else is loading. */
-  | { readonly status: "busy" }
+  /**
+   * Another caller is loading. `ended` grows with each load of the key that ends without a value while others
+   * wait for it.
+   */
+  | { readonly status: "busy"; readonly ended: number }
   /** The key has another value than the one that was seen; a lease with the caller's token has ended. */
   | { readonly status: "found"; readonly value: StoredValue };
 
@@ -78,6 +81,15 @@ export type FillResult =
 
 /** The longest that a lease can be asked for at once. */
 export const LONGEST_LEASE: Milliseconds = 30_000;
+
+/**
+ * For how long a lease whose time is over is still its holder's, as long as nobody else takes it: a loader
+ * that blocks the event loop keeps its lease from being renewed.
+ */
+export const LEASE_AFTERLIFE: Milliseconds = 30_000;
+
+/** For how long waiting callers can hear that a load has ended without a value: ten times as long as they sleep. */
+export const ENDED_TTL: Milliseconds = 2000;
 
 /**
  * Keeps the entries of caches. The store never looks into a value, but for the digits that `incr` counts with
@@ -156,16 +168,17 @@ export interface CacheStore {
   /**
    * Takes the lease on a key, or keeps it for longer when the caller has it already.
    *
-   * A lease says who of all processes loads an entry. It ends by `fill`, by `release`, when the key is
-   * deleted, and when its time is over.
+   * A lease says who of all processes loads an entry. It ends by `fill`, by `release` and when the key is
+   * deleted. When its time is over others can take it; until one does, it is still its holder's for
+   * {@link LEASE_AFTERLIFE}.
    *
    * @param ttl From now, at most {@link LONGEST_LEASE}.
    */
   lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult>;
 
   /**
-   * Lets a lease last for longer. One that has ended is not taken again; one on a key that somebody has
-   * written to ends.
+   * Lets a lease last for longer. One that has ended, or that another caller has taken, is not taken again;
+   * one on a key that somebody has written to ends.
    *
    * @param ttl As for {@link lease}.
    * @returns Whether it is still the caller's.
@@ -178,7 +191,7 @@ export interface CacheStore {
    */
   fill(lease: Lease, entry: NewValue, deadline: Deadline): Promise<FillResult>;
 
-  /** Ends a lease without a value, if it is still the caller's. */
+  /** Ends a lease without a value, if it is still the caller's. Those who wait for it hear of that. */
   release(lease: Lease, deadline: Deadline): Promise<void>;
 
   /**

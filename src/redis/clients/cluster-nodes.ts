@@ -27,7 +27,7 @@ export interface NodeRedisCluster {
   readonly nodeByAddress: ReadonlyMap<string, ClusterNode>;
   nodeClient(node: ClusterNode): NodeClient | Promise<NodeClient>;
   sendCommand(
-    firstKey: string | undefined,
+    firstKey: RedisArgument | undefined,
     isReadonly: boolean | undefined,
     args: RedisArgument[],
     options?: object,
@@ -76,7 +76,7 @@ export class ClusterNodes {
   }
 
   /** The master that a key lies on; for `undefined`, each of those that are connected in turn. */
-  of(key: string | undefined): string {
+  of(key: RedisArgument | undefined): string {
     if (key !== undefined) return this.#cluster.slots[slotOf(key)]?.master.address ?? NOWHERE;
     const usable = this.#cluster.masters.filter(isUsable);
     return usable[this.#turn++ % usable.length]?.address ?? NOWHERE;
@@ -105,7 +105,7 @@ export class ClusterNodes {
   async send(
     args: readonly RedisArgument[],
     address: string,
-    key: string | undefined,
+    key: RedisArgument | undefined,
     form: ReplyForm,
   ): Promise<RedisReply<string | Buffer>> {
     const options = this.#options[form];

@@ -1,8 +1,6 @@
-import { NOWHERE } from "../commands.ts";
+import { NOWHERE, type RedisArgument } from "../commands.ts";
 import { addressOf } from "../endpoint.ts";
-import { slotOf } from "../key-slot.ts";
-
-const SLOTS = 16_384;
+import { SLOTS, slotOf } from "../key-slot.ts";
 
 /**
  * Which node of a cluster holds which slots. Nodes are named by the addresses that the cluster gives them,
@@ -31,7 +29,7 @@ export class ClusterTopology {
     return new ClusterTopology(owners);
   }
 
-  ownerOf(key: string): string {
+  ownerOf(key: RedisArgument): string {
     return this.#owners[slotOf(key)] ?? NOWHERE;
   }
 

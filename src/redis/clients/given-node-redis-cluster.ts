@@ -42,7 +42,7 @@ export class GivenNodeRedisClusterDriver implements RedisDriver {
     return this.#connection.open(() => this.isReady, hasTried);
   }
 
-  nodeOf(key: string | undefined): string {
+  nodeOf(key: RedisArgument | undefined): string {
     return this.#nodes.of(key);
   }
 
@@ -53,7 +53,7 @@ export class GivenNodeRedisClusterDriver implements RedisDriver {
   send(
     args: readonly RedisArgument[],
     node: string,
-    key: string | undefined,
+    key: RedisArgument | undefined,
     form: ReplyForm,
   ): Promise<RedisReply<string | Buffer>> {
     return this.#nodes.send(args, node, key, form);

@@ -84,7 +84,7 @@ export class GivenNodeRedisDriver implements RedisDriver {
   async send(
     args: readonly RedisArgument[],
     _node: string,
-    _key: string | undefined,
+    _key: RedisArgument | undefined,
     form: ReplyForm,
     recipient?: { readonly isSettled: boolean },
   ): Promise<RedisReply<string | Buffer>> {

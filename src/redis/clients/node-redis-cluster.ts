@@ -81,7 +81,7 @@ class NodeRedisClusterDriver implements RedisDriver {
     return this.#refresh();
   }
 
-  nodeOf(key: string | undefined): string {
+  nodeOf(key: RedisArgument | undefined): string {
     if (key !== undefined) return this.#topology?.ownerOf(key) ?? NOWHERE;
     const ready = this.nodes.filter((name) => this.#nodes.get(name)?.isReady);
     const usable = ready.length > 0 ? ready : this.nodes;
@@ -111,7 +111,7 @@ class NodeRedisClusterDriver implements RedisDriver {
   send(
     args: readonly RedisArgument[],
     name: string,
-    _key: string | undefined,
+    _key: RedisArgument | undefined,
     form: ReplyForm,
   ): Promise<RedisReply<string | Buffer>> {
     return this.#nodeNamed(name).send(args, form);

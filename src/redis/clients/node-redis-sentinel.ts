@@ -127,7 +127,7 @@ class NodeRedisSentinelDriver implements RedisDriver {
   send(
     args: readonly RedisArgument[],
     node: string,
-    key: string | undefined,
+    key: RedisArgument | undefined,
     form: ReplyForm,
   ): Promise<RedisReply<string | Buffer>> {
     if (this.#master === undefined) return Promise.reject(new this.#library.ClientOfflineError());

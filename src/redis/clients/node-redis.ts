@@ -93,7 +93,7 @@ export class NodeRedisDriver implements RedisDriver {
   send(
     args: readonly RedisArgument[],
     _node: string,
-    _key: string | undefined,
+    _key: RedisArgument | undefined,
     form: ReplyForm,
   ): Promise<RedisReply<string | Buffer>> {
     return this.#client.sendCommand(args, form === "bytes" ? BYTES : undefined);

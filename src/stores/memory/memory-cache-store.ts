@@ -149,21 +149,21 @@ export class MemoryCacheStore implements CacheStore {
     checkDeadline(deadline);
     const newer = this.#newerThan(key, seen);
     if (newer !== undefined) {
-      this.#leases.release(key, token);
+      this.#leases.finish(key, token);
       return { status: "found", value: this.#form.fromStored(newer) };
     }
-    return { status: this.#leases.take(key, token, ttl) ? "leased" : "busy" };
+    return this.#leases.take(key, token, ttl);
   }
 
   async renew({ key, token, seen }: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
     checkDeadline(deadline);
-    if (this.#newerThan(key, seen) !== undefined) this.#leases.release(key, token);
+    if (this.#newerThan(key, seen) !== undefined) this.#leases.finish(key, token);
     return this.#leases.renew(key, token, ttl);
   }
 
   async fill({ key, token, seen }: Lease, { value, ttl }: NewValue, deadline: Deadline): Promise<FillResult> {
     checkDeadline(deadline);
-    const isHolder = this.#leases.release(key, token);
+    const isHolder = this.#leases.finish(key, token);
     if (!isHolder || this.#newerThan(key, seen) !== undefined) return { status: "overruled", value: this.#read(key) };
     this.#put(key, this.#form.toStored(value), ttl);
     return { status: "stored" };

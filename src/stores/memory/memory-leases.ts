@@ -1,8 +1,14 @@
 import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
+import { ENDED_TTL, LEASE_AFTERLIFE, type LeaseResult } from "../cache-store.ts";
 
 interface Held {
-  readonly token: string;
-  readonly expiresAt: EpochMilliseconds;
+  /** Of the one who loads; `undefined` for a moment after a load without a value. */
+  readonly token: string | undefined;
+  /** From then on others can take it. */
+  readonly endsAt: EpochMilliseconds;
+  /** How many loads have ended without a value of late. */
+  readonly ended: number;
+  hasWaiters: boolean;
 }
 
 /** Below this many leases no sweep is worth its time. */
@@ -18,27 +24,36 @@ export class MemoryLeases {
     this.#clock = clock;
   }
 
-  /** Takes a lease or keeps it for longer. @returns Whether nobody else has it. */
-  take(key: string, token: string, ttl: Milliseconds): boolean {
-    const held = this.#held.get(key);
-    if (held !== undefined && held.token !== token && !this.#isOver(held)) return false;
-    this.#held.set(key, { token, expiresAt: this.#clock.now() + ttl });
+  /** Takes a lease or keeps it for longer. */
+  take(key: string, token: string, ttl: Milliseconds): Exclude<LeaseResult, { status: "found" }> {
+    const held = this.#of(key);
+    if (held?.token !== undefined && held.token !== token && this.#clock.now() < held.endsAt) {
+      held.hasWaiters = true;
+      return { status: "busy", ended: held.ended };
+    }
+    const { ended, hasWaiters } = held ?? { ended: 0, hasWaiters: false };
+    this.#held.set(key, { token, endsAt: this.#clock.now() + ttl, ended, hasWaiters });
     if (this.#held.size >= this.#sweepSize) this.#sweep();
-    return true;
+    return { status: "leased" };
   }
 
   /** Keeps a lease for longer, if it is the token's. @returns Whether it is. */
   renew(key: string, token: string, ttl: Milliseconds): boolean {
-    const held = this.#held.get(key);
-    return held?.token === token && !this.#isOver(held) && this.take(key, token, ttl);
+    return this.#of(key)?.token === token && this.take(key, token, ttl).status === "leased";
+  }
+
+  /** Ends a lease without a value, if it is the token's. Those who wait hear of it. */
+  release(key: string, token: string): void {
+    const held = this.#of(key);
+    if (held?.token !== token) return;
+    const { ended, hasWaiters } = held;
+    if (!hasWaiters) this.#held.delete(key);
+    else this.#held.set(key, { token: undefined, endsAt: this.#clock.now() + ENDED_TTL, ended: ended + 1, hasWaiters });
   }
 
   /** Ends a lease, if it is the token's. @returns Whether it was. */
-  release(key: string, token: string): boolean {
-    const held = this.#held.get(key);
-    if (held?.token !== token) return false;
-    this.#held.delete(key);
-    return !this.#isOver(held);
+  finish(key: string, token: string): boolean {
+    return this.#of(key)?.token === token && this.#held.delete(key);
   }
 
   /** Ends the lease on a key, whoever has it. */
@@ -53,6 +68,11 @@ export class MemoryLeases {
     }
   }
 
+  #of(key: string): Held | undefined {
+    const held = this.#held.get(key);
+    return held === undefined || this.#isOver(held) ? undefined : held;
+  }
+
   #sweep(): void {
     for (const [key, held] of this.#held) {
       if (this.#isOver(held)) this.#held.delete(key);
@@ -60,7 +80,7 @@ export class MemoryLeases {
     this.#sweepSize = Math.max(LEAST_SWEEP_SIZE, 2 * this.#held.size);
   }
 
-  #isOver(held: Held): boolean {
-    return this.#clock.now() >= held.expiresAt;
+  #isOver({ token, endsAt }: Held): boolean {
+    return this.#clock.now() >= endsAt + (token === undefined ? 0 : LEASE_AFTERLIFE);
   }
 }

@@ -8,10 +8,12 @@ import {
   type CacheEntry,
   type CacheStore,
   type CacheStoreCapabilities,
+  ENDED_TTL,
   type FillResult,
   type IncrementResult,
   isCacheKey,
   type Lease,
+  LEASE_AFTERLIFE,
   type LeaseResult,
   type NewValue,
   type SetCondition,
@@ -23,7 +25,7 @@ import { settleWrites, writeInChunks } from "../settle-writes.ts";
 import { asReply, escapeGlob, toArgument, toRedisTtl } from "./arguments.ts";
 import { isReply, isSeen, unlessHalfMoved } from "./half-moved-slots.ts";
 import { commandsFor, type Round, roundsOf } from "./key-groups.ts";
-import { isLeaseKey, leaseKeyOf } from "./lease-key.ts";
+import { ownKeyOf, ownKindOf } from "./own-keys.ts";
 import {
   CACHE_COMPARE_AND_SET,
   CACHE_ENSURE,
@@ -51,10 +53,7 @@ const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
  * each slot, and one for each key of a slot that is half on its way. Of one call, at most 200 commands are
  * under way at once.
  *
- * The lease on an entry is a string beside it, under `{key}~lease` when the key has a hash tag, else under
- * `{key}~` and the key again in braces; an entry of such a name is taken for a lease. On a cluster a key with
- * braces that make no hash tag (`a}b`, `a{b`, `{}`) cannot be leased: Redis answers CROSSSLOT, also where
- * `compareAndSet` deletes.
+ * The lease on an entry is a string beside it, under a key that no text makes ({@link ownKeyOf}).
  */
 export class RedisCacheStore implements CacheStore {
   readonly name = "redis";
@@ -167,7 +166,7 @@ export class RedisCacheStore implements CacheStore {
   ): Promise<boolean> {
     const args = [toArgument(expected)];
     if (next !== undefined) args.push(toArgument(next.value), toExpiry(next.ttl));
-    const run = async (keys: readonly string[], patience?: Patience): Promise<boolean> =>
+    const run = async (keys: readonly RedisArgument[], patience?: Patience): Promise<boolean> =>
       (await this.#connection.run(CACHE_COMPARE_AND_SET, keys, args, deadline, "text", patience)) === 1;
     if (next !== undefined && !endsLease(next.ttl)) return run([key]);
     const leaseKey = leaseKeyOf(key);
@@ -179,16 +178,16 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
-    const args = [lease.token, toRedisTtl(ttl), ...seenBy(lease)];
+    const args = [lease.token, toRedisTtl(ttl + LEASE_AFTERLIFE), String(LEASE_AFTERLIFE), ...seenBy(lease)];
     const leasing = this.#runOnLease(CACHE_LEASE, lease, args, deadline, "brief").then((reply): LeaseResult => {
-      if (reply === 1) return { status: "leased" };
-      return reply === 0 ? { status: "busy" } : { status: "found", value: reply as StoredValue };
+      if (typeof reply !== "number") return { status: "found", value: reply as StoredValue };
+      return reply === -1 ? { status: "leased" } : { status: "busy", ended: reply };
     });
     return unlessHalfMoved(leasing, () => this.#leaseFirst(lease, ttl, deadline));
   }
 
   async renew(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
-    const args = [lease.token, toRedisTtl(ttl), ...seenBy(lease)];
+    const args = [lease.token, toRedisTtl(ttl + LEASE_AFTERLIFE), ...seenBy(lease)];
     return (await this.#runOnLease(CACHE_RENEW, lease, args, deadline)) === 1;
   }
 
@@ -205,15 +204,17 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async release({ key, token }: Lease, deadline: Deadline): Promise<void> {
-    await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token], deadline);
+    await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token, String(ENDED_TTL)], deadline);
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
   async *scan(prefix: string, pageDeadline: () => Deadline): AsyncGenerator<string, void, undefined> {
     const seen = new Set<string>();
-    for await (const keys of this.#connection.scanKeys(`${escapeGlob(prefix)}*`, SCAN_COUNT, pageDeadline)) {
-      for (const key of keys) {
-        if (isLeaseKey(key) || seen.has(key)) continue;
+    for await (const names of this.#connection.scanKeys(`${escapeGlob(prefix)}*`, SCAN_COUNT, pageDeadline, "bytes")) {
+      for (const name of names) {
+        if (ownKindOf(name) !== undefined) continue;
+        const key = name.toString();
+        if (seen.has(key)) continue;
         seen.add(key);
         yield key;
       }
@@ -221,8 +222,9 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async *clear(keyPrefix: string, pageDeadline: () => Deadline): AsyncGenerator<number, void, undefined> {
-    for await (const keys of this.#connection.scanKeys(`${escapeGlob(keyPrefix)}:*`, SCAN_COUNT, pageDeadline)) {
-      const own = keys.filter((key) => isCacheKey(key, keyPrefix));
+    const pattern = `${escapeGlob(keyPrefix)}:*`;
+    for await (const names of this.#connection.scanKeys(pattern, SCAN_COUNT, pageDeadline, "bytes")) {
+      const own = names.filter((name) => isCacheKey(name.toString(), keyPrefix));
       if (own.length > 0) yield await this.#deletePage(own, pageDeadline());
     }
   }
@@ -261,19 +263,26 @@ export class RedisCacheStore implements CacheStore {
    */
   async #leaseFirst(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
     const leaseKey = leaseKeyOf(lease.key);
-    const args = ["SET", leaseKey, lease.token, "NX", "PX", toRedisTtl(ttl)] as const;
-    if ((await this.#connection.command(args, deadline, leaseKey)) === null) return { status: "busy" };
+    const args = ["SET", leaseKey, `${lease.token} 0`, "NX", "PX", toRedisTtl(ttl + LEASE_AFTERLIFE)] as const;
+    if ((await this.#connection.command(args, deadline, leaseKey)) === null) return { status: "busy", ended: 0 };
     const value = await this.get(lease.key, deadline);
     if (value === undefined || isSeen(value, lease.seen)) return { status: "leased" };
     await this.release(lease, deadline);
     return { status: "found", value };
   }
 
-  /** @param keys Also those of leases, which may be on entries that are not there. */
-  async #deletePage(keys: readonly string[], deadline: Deadline): Promise<number> {
-    const leases = keys.filter(isLeaseKey);
-    await this.#unlinkAll(leases, deadline);
-    return this.deleteMany(leases.length === 0 ? keys : keys.filter((key) => !isLeaseKey(key)), deadline);
+  /** @param names Also those of leases, which may be on entries that are not there, and of locks, which stay. */
+  async #deletePage(names: readonly Buffer[], deadline: Deadline): Promise<number> {
+    const kinds = names.map(ownKindOf);
+    await this.#unlinkAll(
+      names.filter((_, at) => kinds[at] === "lease"),
+      deadline,
+    );
+    const entries = names.filter((_, at) => kinds[at] === undefined);
+    return this.deleteMany(
+      entries.map((name) => name.toString()),
+      deadline,
+    );
   }
 
   async #mget(groups: Round, deadline: Deadline): Promise<readonly (readonly RedisReply<string | Buffer>[])[]> {
@@ -290,16 +299,16 @@ export class RedisCacheStore implements CacheStore {
     return Promise.all(groups.map((group) => unlessHalfMoved(mget(group, "brief"), () => oneByOne(group))));
   }
 
-  async #unlink(groups: Round, deadline: Deadline): Promise<number> {
-    const unlink = async (keys: readonly string[], patience?: Patience): Promise<number> =>
+  async #unlink(groups: Round<RedisArgument>, deadline: Deadline): Promise<number> {
+    const unlink = async (keys: readonly RedisArgument[], patience?: Patience): Promise<number> =>
       Number(await this.#connection.command(["UNLINK", ...keys], deadline, keys[0], "text", patience));
-    const oneByOne = async (keys: readonly string[]): Promise<number> =>
+    const oneByOne = async (keys: readonly RedisArgument[]): Promise<number> =>
       sumOf(await writeInChunks(keys, (key) => unlink([key]), 1));
     const sent = groups.map((group) => unlessHalfMoved(unlink(group, "brief"), () => oneByOne(group)));
     return sumOf(await settleWrites(sent, false));
   }
 
-  async #unlinkAll(keys: readonly string[], deadline: Deadline): Promise<number> {
+  async #unlinkAll(keys: readonly RedisArgument[], deadline: Deadline): Promise<number> {
     return sumOf(await this.#inRounds(keys, (groups) => this.#unlink(groups, deadline)));
   }
 
@@ -308,9 +317,9 @@ export class RedisCacheStore implements CacheStore {
    *
    * @param send Is given the keys of each command, and whether those of other rounds have been executed.
    */
-  async #inRounds<Result>(
-    keys: readonly string[],
-    send: (groups: Round, isLater: boolean) => Promise<Result>,
+  async #inRounds<Key extends RedisArgument, Result>(
+    keys: readonly Key[],
+    send: (groups: Round<Key>, isLater: boolean) => Promise<Result>,
     isLater = false,
   ): Promise<readonly Result[]> {
     const results: Result[] = [];
@@ -328,6 +337,10 @@ export class RedisCacheStore implements CacheStore {
     }
     return results;
   }
+}
+
+function leaseKeyOf(key: string): Buffer {
+  return ownKeyOf(key, "lease");
 }
 
 function sumOf(counts: readonly number[]): number {

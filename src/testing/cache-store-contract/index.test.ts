@@ -107,7 +107,7 @@ const FAULTS: readonly Fault[] = [
   ],
   [
     "that says it has leases, and grants none",
-    () => ({ lease: () => Promise.resolve({ status: "busy" }) }),
+    () => ({ lease: () => Promise.resolve({ status: "busy", ended: 0 }) }),
     "no capability lies: what the store says it can do, it does",
   ],
   [

@@ -46,9 +46,17 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await take(store, leaseOf(key, "two")), "busy");
   },
 
-  async "renew does not take again a lease that a delete, a release or its time has ended"(context) {
+  async "renew does not take again a lease that a delete, a release or another caller has ended"(context) {
     const { store, key, expire, shortTtl } = context;
-    const endings = [() => store.deleteMany([key], later()), () => store.release(leaseOf(key, "one"), later()), expire];
+    const takeOver = async () => {
+      await expire();
+      assert.equal(await take(store, leaseOf(key, "two")), "leased");
+    };
+    const endings = [
+      () => store.deleteMany([key], later()),
+      () => store.release(leaseOf(key, "one"), later()),
+      takeOver,
+    ];
     for (const end of endings) {
       assert.equal(await take(store, leaseOf(key, "one"), shortTtl), "leased");
       await end();
@@ -71,6 +79,51 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     await take(store, leaseOf(key, "one", "seen"));
     assert.equal(await store.renew(leaseOf(key, "one", "seen"), LONG_LEASE, later()), true);
     assert.deepEqual(await fill(store, leaseOf(key, "one", "seen"), "loaded"), { status: "stored" });
+  },
+
+  async "a lease whose time is over stays its holder's until another caller takes it"(context) {
+    const { store, key, expire, shortTtl } = context;
+    await take(store, leaseOf(key, "one"), shortTtl);
+    await expire();
+    assert.equal(await store.renew(leaseOf(key, "one"), shortTtl, later()), true);
+    await expire();
+    assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), { status: "stored" });
+  },
+
+  async "a lease whose time is over is ended by a delete and by a newer value all the same"(context) {
+    const { store, key, expire, shortTtl } = context;
+    const writes = [() => store.deleteMany([key], later()), () => put(store, key, "newer")];
+    for (const write of writes) {
+      await take(store, leaseOf(key, "one"), shortTtl);
+      await expire();
+      await write();
+      assert.equal((await fill(store, leaseOf(key, "one"), "loaded")).status, "overruled");
+    }
+    assert.equal(await read(store, key), "newer");
+  },
+
+  async "who waits hears of each load that ends without a value, and of no other"({ store, key }) {
+    const wait = (token: string) => store.lease(leaseOf(key, token), LONG_LEASE, later());
+    await take(store, leaseOf(key, "one"));
+    assert.deepEqual(await wait("three"), { status: "busy", ended: 0 });
+    await store.renew(leaseOf(key, "one"), LONG_LEASE, later());
+    assert.deepEqual(await wait("three"), { status: "busy", ended: 0 });
+    await store.release(leaseOf(key, "one"), later());
+    assert.equal(await take(store, leaseOf(key, "two")), "leased");
+    assert.deepEqual(await wait("three"), { status: "busy", ended: 1 });
+    await store.release(leaseOf(key, "two"), later());
+    assert.equal(await take(store, leaseOf(key, "four")), "leased");
+    assert.deepEqual(await wait("five"), { status: "busy", ended: 2 });
+    await store.deleteMany([key], later());
+    assert.equal(await take(store, leaseOf(key, "six")), "leased");
+    assert.deepEqual(await wait("five"), { status: "busy", ended: 0 });
+  },
+
+  async "a load that ends without a value is forgotten where nobody waits"({ store, key }) {
+    await take(store, leaseOf(key, "one"));
+    await store.release(leaseOf(key, "one"), later());
+    await take(store, leaseOf(key, "two"));
+    assert.deepEqual(await store.lease(leaseOf(key, "three"), LONG_LEASE, later()), { status: "busy", ended: 0 });
   },
 
   async "a lease ends when its time is over"({ store, key, expire, shortTtl }) {

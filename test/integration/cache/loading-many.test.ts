@@ -40,7 +40,7 @@ describeWithRedis("getOrSetMany in several processes", () => {
     await pause(30);
     const { promise, open: finish } = gate<string>();
     expect(await other.getOrSet("a", () => promise)).toBe("old a");
-    await vi.waitUntil(async () => ((await server.command("KEYS", "*~{*a}")) as string[]).length === 1);
+    await vi.waitUntil(async () => ((await server.command("KEYS", "*lease{*a}")) as string[]).length === 1);
     const told = new Promise<unknown>((resolve) => {
       void one.getOrSetMany(["a", "b"], (keys, { stale }) => {
         resolve({ keys, stale });

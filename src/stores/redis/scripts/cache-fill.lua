@@ -11,7 +11,7 @@
      Keeps: neither a delete nor a newer value is undone by a load that began before it.
      Cost: O(length of the values); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return stored end
+if string.match(redis.call('GET', KEYS[2]) or '', '^%S*') ~= ARGV[1] then return stored end
 if stored and (not ARGV[4] or string.sub(stored, 1, #ARGV[4]) ~= ARGV[4]) then
   redis.call('DEL', KEYS[2])
   return stored

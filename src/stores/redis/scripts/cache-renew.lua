@@ -3,13 +3,13 @@
      KEYS[1]  the entry, a string
      KEYS[2]  the lease; see cache-lease
      ARGV[1]  the caller's token
-     ARGV[2]  time to live of the lease from now, ms, at least 1
+     ARGV[2]  time to live of the lease from now, ms, at least 1, its afterlife included
      ARGV[3]  what the caller has seen, or the beginning of it; left out where nothing was there
 
      Result: 1 while the caller has the lease; else 0.
      Keeps: a lease that has ended is not taken again, and one on a value that is newer than what was seen ends.
      Cost: O(length of the value); one slot. ]]
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+if string.match(redis.call('GET', KEYS[2]) or '', '^%S*') ~= ARGV[1] then return 0 end
 local stored = redis.call('GET', KEYS[1])
 if stored and (not ARGV[3] or string.sub(stored, 1, #ARGV[3]) ~= ARGV[3]) then
   redis.call('DEL', KEYS[2])

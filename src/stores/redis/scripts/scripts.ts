@@ -236,7 +236,7 @@ export const CACHE_FILL: RedisScript = /* @__PURE__ */ new RedisScript(
      Keeps: neither a delete nor a newer value is undone by a load that began before it.
      Cost: O(length of the values); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return stored end
+if string.match(redis.call('GET', KEYS[2]) or '', '^%S*') ~= ARGV[1] then return stored end
 if stored and (not ARGV[4] or string.sub(stored, 1, #ARGV[4]) ~= ARGV[4]) then
   redis.call('DEL', KEYS[2])
   return stored
@@ -276,23 +276,33 @@ export const CACHE_LEASE: RedisScript = /* @__PURE__ */ new RedisScript(
   `--[[ cache-lease: takes the lease on an entry, or keeps it for longer.
 
      KEYS[1]  the entry, a string
-     KEYS[2]  the lease, a string: the token of the one who loads
+     KEYS[2]  the lease, a string: the token of the one who loads, a space, how many loads have ended without a value
+              of late, and "w" when others wait. After such a load, for a moment, the token is empty.
      ARGV[1]  the caller's token
-     ARGV[2]  time to live of the lease, ms, at least 1
-     ARGV[3]  what the caller has seen, or the beginning of it; left out where nothing was there
+     ARGV[2]  time to live of the lease, ms, at least 1, its afterlife included
+     ARGV[3]  its afterlife, ms: when no more is left, others may take it
+     ARGV[4]  what the caller has seen, or the beginning of it; left out where nothing was there
 
-     Result: 1 leased; 0 somebody else has the lease; the stored value when it is another one than was seen.
+     Result: -1 leased; how many loads have ended without a value when another caller has the lease; the stored value
+     when it is another one than was seen.
      Keeps: one lease at a time, and none of the caller's over a value that is newer than what it has seen.
      Cost: O(length of the value); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
-local holder = redis.call('GET', KEYS[2])
-if stored and (not ARGV[3] or string.sub(stored, 1, #ARGV[3]) ~= ARGV[3]) then
+local lease = redis.call('GET', KEYS[2]) or ' 0'
+local holder, ended, waits = string.match(lease, '^(%S*) (%d+)(w?)$')
+if stored and (not ARGV[4] or string.sub(stored, 1, #ARGV[4]) ~= ARGV[4]) then
   if holder == ARGV[1] then redis.call('DEL', KEYS[2]) end
   return stored
 end
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-return 1
+if holder ~= '' and holder ~= ARGV[1] then
+  local left = redis.call('PTTL', KEYS[2])
+  if left > tonumber(ARGV[3]) then
+    if waits == '' then redis.call('SET', KEYS[2], lease .. 'w', 'PX', left) end
+    return tonumber(ended)
+  end
+end
+redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. ended .. waits, 'PX', ARGV[2])
+return -1
 `,
 );
 
@@ -316,12 +326,16 @@ export const CACHE_RELEASE: RedisScript = /* @__PURE__ */ new RedisScript(
 
      KEYS[1]  the lease; see cache-lease
      ARGV[1]  the caller's token
+     ARGV[2]  for how long those who wait can hear of it, ms, at least 1
 
      Result: 1 ended; 0 when there was none of the caller's.
-     Keeps: nobody ends the lease of another.
+     Keeps: nobody ends the lease of another. Where nobody waits, nothing is left.
      Cost: O(1); one slot. ]]
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])
+local holder, ended, waits = string.match(redis.call('GET', KEYS[1]) or ' 0', '^(%S*) (%d+)(w?)$')
+if holder ~= ARGV[1] then return 0 end
+if waits == '' then return redis.call('DEL', KEYS[1]) end
+redis.call('SET', KEYS[1], string.format(' %dw', ended + 1), 'PX', ARGV[2])
+return 1
 `,
 );
 
@@ -332,13 +346,13 @@ export const CACHE_RENEW: RedisScript = /* @__PURE__ */ new RedisScript(
      KEYS[1]  the entry, a string
      KEYS[2]  the lease; see cache-lease
      ARGV[1]  the caller's token
-     ARGV[2]  time to live of the lease from now, ms, at least 1
+     ARGV[2]  time to live of the lease from now, ms, at least 1, its afterlife included
      ARGV[3]  what the caller has seen, or the beginning of it; left out where nothing was there
 
      Result: 1 while the caller has the lease; else 0.
      Keeps: a lease that has ended is not taken again, and one on a value that is newer than what was seen ends.
      Cost: O(length of the value); one slot. ]]
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+if string.match(redis.call('GET', KEYS[2]) or '', '^%S*') ~= ARGV[1] then return 0 end
 local stored = redis.call('GET', KEYS[1])
 if stored and (not ARGV[3] or string.sub(stored, 1, #ARGV[3]) ~= ARGV[3]) then
   redis.call('DEL', KEYS[2])
