@@ -26,6 +26,9 @@ export interface CacheContext {
   readonly random?: () => number;
 }
 
+/** What a call does with the version and the deadline that it has. */
+type Step<Result> = (version: number | undefined, deadline: Deadline) => Promise<Result>;
+
 /** The parts of a cache, as its settings want them. */
 export class CacheCore {
   /** What its settings are called, such as `caches.default`. */
@@ -87,28 +90,30 @@ export class CacheCore {
     return timeout === undefined ? this.settings.timeout : toTtl(timeout);
   }
 
-  /** Runs a read with the version that it is to see. The read may run twice. */
-  reading<Result>({ version }: VersionOption, read: (version: number | undefined) => Promise<Result>): Promise<Result> {
-    if (this.sharedVersion === undefined || version !== undefined) return read(version);
-    return this.sharedVersion.with(read, this.newDeadline());
+  /**
+   * Runs a read with the version that it is to see, and the deadline that all its steps share. The read may
+   * run twice.
+   */
+  reading<Result>({ version }: VersionOption, read: Step<Result>): Promise<Result> {
+    const deadline = this.newDeadline();
+    if (this.sharedVersion === undefined || version !== undefined) return read(version, deadline);
+    return this.sharedVersion.with((shared) => read(shared, deadline), deadline);
   }
 
-  /** Runs what must not run twice with the version that it is to see. */
-  writing<Result>(
-    { version }: VersionOption,
-    write: (version: number | undefined) => Promise<Result>,
-  ): Promise<Result> {
-    if (this.sharedVersion === undefined || version !== undefined) return write(version);
-    return this.sharedVersion.current(this.newDeadline()).then(write);
+  /** Runs what must not run twice with the version that it is to see, and the deadline that all its steps share. */
+  writing<Result>({ version }: VersionOption, write: Step<Result>): Promise<Result> {
+    const deadline = this.newDeadline();
+    if (this.sharedVersion === undefined || version !== undefined) return write(version, deadline);
+    return this.sharedVersion.current(deadline).then((shared) => write(shared, deadline));
   }
 
-  read(key: string, options: ReadOptions, version: number | undefined): Promise<Found> {
-    return this.reader.read(this.keys.of(key, version), toReadPlan(options, version), this.newDeadline());
+  read(key: string, options: ReadOptions, version: number | undefined, deadline: Deadline): Promise<Found> {
+    return this.reader.read(this.keys.of(key, version), toReadPlan(options, version), deadline);
   }
 
-  deleteEntries(keys: readonly EntryKey[]): Promise<number> {
+  deleteEntries(keys: readonly EntryKey[], deadline: Deadline): Promise<number> {
     this.loads.overrule(keys);
-    return this.store.deleteMany(wholeKeys(keys), this.newDeadline());
+    return this.store.deleteMany(wholeKeys(keys), deadline);
   }
 
   #forgiving(store: CacheStore): CacheStore {

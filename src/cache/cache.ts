@@ -193,13 +193,10 @@ export class Cache extends EntryOperations {
   async peek<Value = unknown>(key: string, options: PeekOptions = NO_OPTIONS): Promise<Peek<Value>> {
     checkCallOptions(options, "peek");
     const { keys, reader, store, clock } = this.core;
-    const [found, [ttl]] = await this.core.reading(options, (version) => {
+    const [found, [ttl]] = await this.core.reading(options, (version, deadline) => {
       const entry = keys.of(key, version);
       const plan = toReadPlan(options, version);
-      return Promise.all([
-        reader.read(entry, plan, this.core.newDeadline()),
-        store.ttlMany([entry.whole], this.core.newDeadline()),
-      ]);
+      return Promise.all([reader.read(entry, plan, deadline), store.ttlMany([entry.whole], deadline)]);
     });
     if (found.status !== "entry" || ttl === undefined) return { hit: false };
     const { header, value } = found;
@@ -215,7 +212,7 @@ export class Cache extends EntryOperations {
   async invalidateTags(tags: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<void> {
     checkCallOptions(options, "invalidateTags");
     const names = [...this.core.keys.unique(tags, "tags")];
-    await this.core.writing(options, (version) => this.core.tags.invalidate(names, version, this.core.newDeadline()));
+    await this.core.writing(options, (version, deadline) => this.core.tags.invalidate(names, version, deadline));
   }
 
   /**

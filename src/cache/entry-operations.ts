@@ -51,9 +51,8 @@ export abstract class EntryOperations extends ExpiryOperations {
     const { store, loads } = this.core;
     const amount = toDelta(delta);
     this.#checkCounts();
-    const [entries, results] = await this.core.writing(options, async (version) => {
+    const [entries, results] = await this.core.writing(options, async (version, deadline) => {
       const all = this.core.keys.ofMany(keys, version);
-      const deadline = this.core.newDeadline();
       loads.overrule(all);
       return [all, await writeInChunks(all, ({ whole }) => store.incr(whole, amount, deadline))] as const;
     });
@@ -75,22 +74,22 @@ export abstract class EntryOperations extends ExpiryOperations {
    */
   async incrVersion(key: string, delta = 1, options: VersionOption = NO_OPTIONS): Promise<number> {
     checkCallOptions(options, "incrVersion");
-    return this.core.writing(options, async (version = this.core.settings.version) => {
+    return this.core.writing(options, async (version = this.core.settings.version, deadline) => {
       const { keys, store, strictStore, codec, tags } = this.core;
       const [from, to] = [keys.of(key, version), keys.of(key, version + delta)];
       const [found, [ttl]] = await Promise.all([
-        this.core.read(key, NO_OPTIONS, version),
-        store.ttlMany([from.whole], this.core.newDeadline()),
+        this.core.read(key, NO_OPTIONS, version, deadline),
+        store.ttlMany([from.whole], deadline),
       ]);
       if (found.status !== "entry" || ttl === undefined) throw new CacheKeyNotFoundError(key);
       const names = Object.keys(found.header?.tags ?? {});
-      const tokens = await tags.ensure(names, version + delta, ttl, this.core.newDeadline());
+      const tokens = await tags.ensure(names, version + delta, ttl, deadline);
       const header = found.header && { ...found.header, tags: tokens };
       const { stored } = codec.write(found.value, "value", header);
       this.core.loads.overrule([to]);
       // Failures are errors here, whatever the settings say: the entry is deleted where it was.
-      await strictStore.setMany([{ key: to.whole, value: stored, ttl }], "always", this.core.newDeadline());
-      await this.core.deleteEntries([from]).catch(throwWrittenInPart);
+      await strictStore.setMany([{ key: to.whole, value: stored, ttl }], "always", deadline);
+      await this.core.deleteEntries([from], deadline).catch(throwWrittenInPart);
       return version + delta;
     });
   }
@@ -151,10 +150,10 @@ export abstract class EntryOperations extends ExpiryOperations {
   async #incr(key: string, delta: bigint, options: VersionOption): Promise<bigint> {
     const { store, keys, loads } = this.core;
     this.#checkCounts();
-    const result = await this.core.writing(options, async (version) => {
+    const result = await this.core.writing(options, async (version, deadline) => {
       const entry = keys.of(key, version);
       loads.overrule([entry]);
-      return store.incr(entry.whole, delta, this.core.newDeadline());
+      return store.incr(entry.whole, delta, deadline);
     });
     return sumOf(key, result);
   }

@@ -1,4 +1,5 @@
 import type { Milliseconds } from "../core/clock.ts";
+import type { Deadline } from "../core/deadlines.ts";
 import { CacheUsageError } from "../core/errors.ts";
 import { describeValue } from "../core/settings.ts";
 import { COMMANDS_AT_ONCE } from "../stores/chunks.ts";
@@ -30,9 +31,9 @@ export abstract class ExpiryOperations extends ValueOperations {
   ): Promise<Set<string>> {
     checkCallOptions(options, "touchMany");
     const ttl = this.core.ttlOf(timeout);
-    return this.core.writing(options, async (version) => {
+    return this.core.writing(options, async (version, deadline) => {
       const entries = this.core.keys.ofMany(keys, version);
-      return pick(entries, await this.#touch(entries, ttl));
+      return pick(entries, await this.#touch(entries, ttl, deadline));
     });
   }
 
@@ -103,8 +104,8 @@ export abstract class ExpiryOperations extends ValueOperations {
   ): Promise<Map<string, Milliseconds | null>> {
     checkCallOptions(options, "pttlMany");
     const given = [...this.core.keys.unique(keys)];
-    const ttls = await this.core.reading(options, (version) =>
-      this.core.store.ttlMany(wholeKeys(this.core.keys.ofMany(given, version)), this.core.newDeadline()),
+    const ttls = await this.core.reading(options, (version, deadline) =>
+      this.core.store.ttlMany(wholeKeys(this.core.keys.ofMany(given, version)), deadline),
     );
     const left = new Map<string, Milliseconds | null>();
     for (const [index, key] of given.entries()) {
@@ -114,10 +115,13 @@ export abstract class ExpiryOperations extends ValueOperations {
     return left;
   }
 
-  async #touch(entries: readonly EntryKey[], ttl: Milliseconds | null): Promise<readonly boolean[]> {
+  async #touch(
+    entries: readonly EntryKey[],
+    ttl: Milliseconds | null,
+    deadline: Deadline,
+  ): Promise<readonly boolean[]> {
     const { store } = this.core;
-    if (!endsAtOnce(ttl)) return store.touchMany(wholeKeys(entries), ttl, this.core.newDeadline());
-    const deadline = this.core.newDeadline();
+    if (!endsAtOnce(ttl)) return store.touchMany(wholeKeys(entries), ttl, deadline);
     this.core.loads.overrule(entries);
     // Two commands each: the lease on an entry goes before it.
     const counts = await writeInChunks(

@@ -1,4 +1,5 @@
 import type { Milliseconds } from "../core/clock.ts";
+import type { Deadline } from "../core/deadlines.ts";
 import { CacheUsageError } from "../core/errors.ts";
 import { newNonce } from "../core/ids.ts";
 import type { SetCondition } from "../stores/cache-store.ts";
@@ -6,7 +7,7 @@ import { checkCallOptions, checkFlag, checkTags, NO_OPTIONS } from "./cache-call
 import type { CacheCore } from "./cache-core.ts";
 import type { ConditionalSetOptions, GetOptions, ReadOptions, SetOptions, VersionOption } from "./cache-options.ts";
 import type { EntryHeader } from "./entry-codec.ts";
-import { type Found, toReadPlan } from "./entry-reader.ts";
+import { type Found, type ReadPlan, toReadPlan } from "./entry-reader.ts";
 import { isFresh } from "./freshness.ts";
 import type { EntryKey } from "./keys.ts";
 import { endsAtOnce } from "./timeouts.ts";
@@ -36,8 +37,8 @@ export abstract class ValueOperations {
     // The usual case, without the detours of the others: it is the hot path.
     const found =
       core.sharedVersion === undefined
-        ? await core.read(key, options, options.version)
-        : await core.reading(options, (version) => core.read(key, options, version));
+        ? await core.read(key, options, options.version, core.newDeadline())
+        : await core.reading(options, (version, deadline) => core.read(key, options, version, deadline));
     return this.#valueOf(found, key, options.default);
   }
 
@@ -53,9 +54,9 @@ export abstract class ValueOperations {
   ): Promise<Map<string, Value>> {
     checkCallOptions(options, "getMany");
     const given = [...this.core.keys.unique(keys)];
-    const found = await this.core.reading(options, (version) => {
+    const found = await this.core.reading(options, (version, deadline) => {
       const entries = this.core.keys.ofMany(given, version);
-      return this.core.reader.readMany(entries, toReadPlan(options, version), this.core.newDeadline());
+      return this.core.reader.readMany(entries, toReadPlan(options, version), deadline);
     });
     const values = new Map<string, Value>();
     for (const [index, key] of given.entries()) {
@@ -124,7 +125,9 @@ export abstract class ValueOperations {
   /** Deletes several entries. @returns How many there were. */
   async deleteMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<number> {
     checkCallOptions(options, "deleteMany");
-    return this.core.writing(options, async (version) => this.core.deleteEntries(this.core.keys.ofMany(keys, version)));
+    return this.core.writing(options, async (version, deadline) =>
+      this.core.deleteEntries(this.core.keys.ofMany(keys, version), deadline),
+    );
   }
 
   /** Whether there is an entry, readable or not, whose time is not over. */
@@ -137,12 +140,17 @@ export abstract class ValueOperations {
   async hasMany(keys: Iterable<string>, options: ReadOptions = NO_OPTIONS): Promise<Set<string>> {
     checkCallOptions(options, "hasMany");
     const given = [...this.core.keys.unique(keys)];
-    const found = await this.core.reading(options, (version) => {
-      const plan = { ...toReadPlan(options, version), corrupt: "bury" } as const;
-      return this.core.reader.readMany(this.core.keys.ofMany(given, version), plan, this.core.newDeadline());
-    });
+    const isPresent = await this.core.reading(options, (version, deadline) =>
+      this.#arePresent(this.core.keys.ofMany(given, version), toReadPlan(options, version), deadline),
+    );
+    return new Set(given.filter((_, index) => isPresent[index]));
+  }
+
+  /** Which entries are there, in the order of their keys. */
+  async #arePresent(entries: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<boolean[]> {
+    const found = await this.core.reader.readMany(entries, { ...plan, corrupt: "bury" }, deadline);
     const now = this.core.clock.now();
-    return new Set(given.filter((_, index) => isThere(found[index], now)));
+    return found.map((each) => isThere(each, now));
   }
 
   #valueOf(found: Found, key: string, fallback: unknown): unknown {
@@ -163,15 +171,15 @@ export abstract class ValueOperations {
   ): Promise<readonly boolean[]> {
     const { keys, codec, store, loads } = this.core;
     const ttl = this.core.ttlOf(options.timeout);
-    return this.core.writing(options, async (version) => {
+    return this.core.writing(options, async (version, deadline) => {
       const entries = values.map(([key]) => keys.of(key, version));
       const header =
-        options.tags === undefined ? undefined : await this.#headerFor(checkTags(options.tags), version, ttl);
+        options.tags === undefined ? undefined : await this.#headerFor(checkTags(options.tags), version, ttl, deadline);
       const written = values.map(([key, value]) => codec.write(value, pathOf(key), header).stored);
-      if (endsAtOnce(ttl)) return this.#writeNothing(values, entries, condition, options);
+      if (endsAtOnce(ttl)) return this.#writeNothing(entries, condition, version, deadline);
       loads.overrule(entries);
       const records = entries.map(({ whole }, index) => ({ key: whole, value: written[index] ?? "", ttl }));
-      return store.setMany(records, condition, this.core.newDeadline());
+      return store.setMany(records, condition, deadline);
     });
   }
 
@@ -179,29 +187,25 @@ export abstract class ValueOperations {
     tags: readonly string[],
     version: number | undefined,
     ttl: Milliseconds | null,
+    deadline: Deadline,
   ): Promise<EntryHeader | undefined> {
     if (tags.length === 0 || endsAtOnce(ttl)) return undefined;
-    const tokens = await this.core.tags.ensure(tags, version, ttl, this.core.newDeadline());
+    const tokens = await this.core.tags.ensure(tags, version, ttl, deadline);
     return { at: this.core.clock.now(), nonce: newNonce(), tags: tokens };
   }
 
   /** What has expired at once leaves no entry where it may replace one, and needs no write where it may not. */
   async #writeNothing(
-    values: readonly (readonly [string, unknown])[],
     entries: readonly EntryKey[],
     condition: SetCondition,
-    { version }: VersionOption,
+    version: number | undefined,
+    deadline: Deadline,
   ): Promise<readonly boolean[]> {
     const present =
-      condition === "always"
-        ? undefined
-        : await this.hasMany(
-            values.map(([key]) => key),
-            { version },
-          );
-    if (condition === "if-absent") return values.map(([key]) => present?.has(key) !== true);
-    await this.core.deleteEntries(entries);
-    return values.map(([key]) => present === undefined || present.has(key));
+      condition === "always" ? undefined : await this.#arePresent(entries, toReadPlan(NO_OPTIONS, version), deadline);
+    if (condition === "if-absent") return entries.map((_, index) => present?.[index] !== true);
+    await this.core.deleteEntries(entries, deadline);
+    return entries.map((_, index) => present?.[index] !== false);
   }
 }
 
