@@ -113,9 +113,11 @@ export abstract class EntryOperations extends ExpiryOperations {
    * at all keys of the store, so it is for maintenance, not for requests; each page has a deadline of its
    * own.
    *
-   * @param pattern In Redis's glob style: `*`, `?`, `[abc]`, `[^a]`, and `\` for the next character as it is.
+   * @param pattern In Redis's glob style: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\` for the next character as
+   *   it is. As in Redis, it works on the bytes of UTF-8: `?` is one byte, and `é` has two. Every well-formed
+   *   text is a pattern; the time to match a key grows with its length times that of the pattern at most.
    * @throws {ImproperlyConfigured} When the store cannot walk its keys.
-   * @throws {CacheUsageError} With a key function of your own.
+   * @throws {CacheUsageError} With a key function of your own, and for a pattern with a lone surrogate.
    */
   async *iterKeys(pattern: string, options: VersionOption = NO_OPTIONS): AsyncGenerator<string, void, undefined> {
     checkCallOptions(options, "iterKeys");
@@ -126,7 +128,7 @@ export abstract class EntryOperations extends ExpiryOperations {
     const prefix = await this.core.writing(options, async (version) => keys.prefixOf(version));
     for await (const whole of store.scan(prefix + keyPattern.head, () => this.core.newDeadline())) {
       const key = whole.slice(prefix.length);
-      if (!key.startsWith(TAG_KEY) && keyPattern.matches(key)) yield key;
+      if (key !== "" && !key.startsWith(TAG_KEY) && keyPattern.matches(key)) yield key;
     }
   }
 
@@ -171,8 +173,12 @@ function sumOf(key: string, result: IncrementResult = { status: "missing" }): bi
 
 /** @throws {CacheUsageError} */
 function checkPattern(pattern: unknown): void {
-  if (typeof pattern === "string") return;
-  throw new CacheUsageError(`A pattern of keys has to be a text such as "product:*", got ${describeKind(pattern)}.`);
+  if (typeof pattern !== "string") {
+    throw new CacheUsageError(`A pattern of keys has to be a text such as "product:*", got ${describeKind(pattern)}.`);
+  }
+  // In UTF-8 every lone surrogate becomes U+FFFD: it would match keys that it is not part of.
+  if (pattern.isWellFormed()) return;
+  throw new CacheUsageError("A pattern of keys has a lone surrogate, which UTF-8 cannot hold.");
 }
 
 /** How many keys `deletePattern` collects before it deletes them. */
