@@ -12,6 +12,8 @@ type Call = (cache: Cache, options: never) => unknown;
 const CALLS: Readonly<Record<string, Call>> = {
   get: (cache, options) => cache.get("k", options),
   getMany: (cache, options) => cache.getMany(["k"], options),
+  take: (cache, options) => cache.take("k", options),
+  takeMany: (cache, options) => cache.takeMany(["k"], options),
   has: (cache, options) => cache.has("k", options),
   hasMany: (cache, options) => cache.hasMany(["k"], options),
   peek: (cache, options) => cache.peek("k", options),

@@ -44,6 +44,8 @@ const VERSIONED = [
 const OTHERS = [
   "get",
   "getMany",
+  "take",
+  "takeMany",
   "has",
   "hasMany",
   "peek",
@@ -64,6 +66,8 @@ const OTHERS = [
 const CALLS: Readonly<Record<(typeof OTHERS)[number], CallOptions>> = {
   get: [["default", ...READ], "{ default: 0 }"],
   getMany: [READ, '{ tags: ["prices"] }'],
+  take: [["default", ...READ], "{ default: 0 }"],
+  takeMany: [READ, '{ tags: ["prices"] }'],
   has: [READ, '{ tags: ["prices"] }'],
   hasMany: [READ, '{ tags: ["prices"] }'],
   peek: [["timeout", ...READ], "{ timeout: 60 }"],

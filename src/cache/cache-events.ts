@@ -26,7 +26,7 @@ export interface CacheEvents {
   readonly leaseWait: CacheEvent;
   /** Somebody has written to the key while its loader ran, so the result was not stored. */
   readonly overruled: CacheEvent;
-  /** `getOrSet` found an entry that it cannot read, and loads the value anew. */
+  /** `getOrSet` found an entry that it cannot read, and loads the value anew; or `takeMany` has deleted one. */
   readonly corrupt: CacheEvent & {
     /** What is wrong with the entry, without any of it. */
     readonly problem: string;

@@ -48,8 +48,17 @@ describe("Cache", () => {
     expectTypeOf(cache.decr("n", 2n)).resolves.toEqualTypeOf<bigint>();
   });
 
-  test("getMany gives a Map", () => {
+  test("take: as get", () => {
+    expectTypeOf(cache.take("k")).resolves.toEqualTypeOf<unknown>();
+    expectTypeOf(cache.take<number>("k", { tags: ["t"] })).resolves.toEqualTypeOf<number | undefined>();
+    expectTypeOf(cache.take<number>("k", { default: 0 })).resolves.toEqualTypeOf<number>();
+    // @ts-expect-error the default has another type
+    void cache.take<number>("k", { default: "none" });
+  });
+
+  test("getMany and takeMany give a Map", () => {
     expectTypeOf(cache.getMany<number>(["a"])).resolves.toEqualTypeOf<Map<string, number>>();
+    expectTypeOf(cache.takeMany<number>(["a"])).resolves.toEqualTypeOf<Map<string, number>>();
   });
 });
 

@@ -2,11 +2,12 @@ import type { Deadline } from "../core/deadlines.ts";
 import { CacheCorruptError } from "../core/errors.ts";
 import type { CacheStore, StoredValue } from "../stores/cache-store.ts";
 import { chunksOf, KEYS_AT_ONCE } from "../stores/chunks.ts";
+import { throwWrittenInPart } from "../stores/settle-writes.ts";
 import { checkTags } from "./cache-calls.ts";
 import type { ReadOptions } from "./cache-options.ts";
 import type { CacheMonitor } from "./cache-monitor.ts";
 import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
-import type { EntryKey } from "./keys.ts";
+import { type EntryKey, wholeKeys } from "./keys.ts";
 import { judgeTags, type TagTokens, type Tags } from "./tags.ts";
 
 /** What a read has found. */
@@ -75,6 +76,23 @@ export class EntryReader {
   }
 
   /**
+   * Takes entries out of the store, in the order of their keys.
+   *
+   * @throws {CacheCorruptError}
+   */
+  async takeMany(keys: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<Found[]> {
+    // First, since a wrong tag is an error, after which nothing may be gone.
+    const tagKeys = plan.tags.map((tag) => this.#tags.keyOf(tag, plan.version));
+    const taking = this.#store.takeMany(wholeKeys(keys), deadline);
+    const reading = this.#store.getMany(tagKeys, deadline);
+    // Of two failures, that of the delete is told.
+    reading.catch(() => {});
+    const stored = await taking;
+    const known = this.#tags.tokensOf(plan.tags, await reading.catch(throwWrittenInPart));
+    return this.#judgeAll(keys, stored, known, plan, deadline).catch(throwWrittenInPart);
+  }
+
+  /**
    * What a stored entry is good for: at once, but where tokens have to be read first.
    *
    * @throws {CacheCorruptError}
@@ -92,7 +110,17 @@ export class EntryReader {
     deadline: Deadline,
   ): Promise<Found[]> {
     const stored = await this.#store.getMany([...keys.map(({ whole }) => whole), ...tagKeys], deadline);
-    const known = this.#tags.tokensOf(plan.tags, stored.slice(keys.length));
+    return this.#judgeAll(keys, stored, this.#tags.tokensOf(plan.tags, stored.slice(keys.length)), plan, deadline);
+  }
+
+  /** @param stored What the store has under the keys. @param known Tokens that have come with it. */
+  async #judgeAll(
+    keys: readonly EntryKey[],
+    stored: readonly (StoredValue | undefined)[],
+    known: TagTokens,
+    plan: ReadPlan,
+    deadline: Deadline,
+  ): Promise<Found[]> {
     const entries = keys.map((key, index) => {
       const each = stored[index];
       return each === undefined ? MISSING : this.#take(key, each, plan);

@@ -64,6 +64,8 @@ describe('onStoreError: "miss"', () => {
     const calls = [
       () => cache.delete("a"),
       () => cache.deleteMany(["a"]),
+      () => cache.take("a"),
+      () => cache.takeMany(["a"]),
       () => cache.touch("a", 0),
       () => cache.set("a", 1, { timeout: 0 }),
       () => cache.invalidateTags(["red"]),
@@ -106,6 +108,20 @@ describe('onStoreError: "miss"', () => {
     expect(await raw("shop:1:a")).toBeUndefined();
     await cache.set("a", 3);
     expect(await cache.get("a")).toBe(3);
+  });
+
+  test("a key whose take has failed is a miss, also for take, and is deleted", async () => {
+    const { cache, state, raw, clock } = setUp();
+    await cache.setMany({ a: 1, b: 2 });
+    state.error = DOWN;
+    await expect(cache.take("a")).rejects.toBe(DOWN);
+    state.error = undefined;
+    expect(await cache.get("a")).toBeUndefined();
+    expect(await raw("shop:1:a")).toBe("1");
+    expect(await cache.take("a")).toBeUndefined();
+    expect(await raw("shop:1:a")).toBeUndefined();
+    clock.advance(PAUSE);
+    expect(await cache.takeMany(["a", "b"])).toEqual(new Map([["b", 2]]));
   });
 
   test("an overwrite that has failed leaves no old value behind", async () => {

@@ -103,16 +103,16 @@ export class ForgivingStore implements CacheStore {
     return this.#forgive("ensureMany", deadline, own, () => this.#store.ensureMany(entries, deadline));
   }
 
-  async deleteMany(keys: readonly string[], deadline: Deadline): Promise<number> {
-    try {
-      const count = await this.#store.deleteMany(keys, deadline);
-      for (const key of keys) this.#outdated.delete(key);
-      return count;
-    } catch (error) {
-      this.#note("deleteMany", error);
-      this.#remember(keys);
-      throw error;
-    }
+  deleteMany(keys: readonly string[], deadline: Deadline): Promise<number> {
+    return this.#delete("deleteMany", keys, () => this.#store.deleteMany(keys, deadline));
+  }
+
+  takeMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
+    const outdated = new Set(keys.filter((key) => this.#outdated.has(key)));
+    return this.#delete("takeMany", keys, async () => {
+      const values = await this.#store.takeMany(keys, deadline);
+      return values.map((value, at) => (outdated.has(keys[at] ?? "") ? undefined : value));
+    });
   }
 
   touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
@@ -180,6 +180,18 @@ export class ForgivingStore implements CacheStore {
     } catch (error) {
       this.#note(operation, error);
       return instead;
+    }
+  }
+
+  async #delete<Result>(operation: string, keys: readonly string[], task: () => Promise<Result>): Promise<Result> {
+    try {
+      const result = await task();
+      for (const key of keys) this.#outdated.delete(key);
+      return result;
+    } catch (error) {
+      this.#note(operation, error);
+      this.#remember(keys);
+      throw error;
     }
   }
 

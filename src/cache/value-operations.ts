@@ -13,6 +13,8 @@ import type { EntryKey } from "./keys.ts";
 import { endsAtOnce } from "./timeouts.ts";
 import { entriesOf } from "./values.ts";
 
+const MISSING = { status: "missing" } as const;
+
 /** Reads, stores and deletes values. */
 export abstract class ValueOperations {
   /** @internal */
@@ -58,12 +60,7 @@ export abstract class ValueOperations {
       const entries = this.core.keys.ofMany(given, version);
       return this.core.reader.readMany(entries, toReadPlan(options, version), deadline);
     });
-    const values = new Map<string, Value>();
-    for (const [index, key] of given.entries()) {
-      const value = this.#valueOf(found[index] ?? { status: "missing" }, key, undefined);
-      if (value !== undefined) values.set(key, value as Value);
-    }
-    return values;
+    return this.#valuesOf(given, found);
   }
 
   /**
@@ -116,6 +113,40 @@ export abstract class ValueOperations {
     return entries.filter((_, index) => added[index] === true).map(([key]) => key);
   }
 
+  /**
+   * Reads a value and deletes its entry in one step: of all callers who take it, in all processes, one gets
+   * it. For what may be used once, such as a token in a link. A load of the key that is under way is overruled
+   * as by {@link delete}.
+   *
+   * @returns The default where there is no entry, where its time is over, or where one of its tags was
+   *   invalidated: what lies there is deleted all the same.
+   * @throws {CacheCorruptError} When the entry cannot be read. It is deleted too.
+   * @throws {StoreConnectionError} As {@link delete} does, whatever `onStoreError` says. With
+   *   `outcome: "unknown"`, the entry may be gone, and its value with it.
+   */
+  take<Value = unknown>(key: string, options: GetOptions<Value> & { readonly default: Value }): Promise<Value>;
+  take<Value = unknown>(key: string, options?: GetOptions<Value>): Promise<Value | undefined>;
+  async take(key: string, options: GetOptions<unknown> = NO_OPTIONS): Promise<unknown> {
+    checkCallOptions(options, "take");
+    const [found = MISSING] = await this.#take([key], options, "throw");
+    return this.#valueOf(found, key, options.default);
+  }
+
+  /**
+   * {@link take} of several keys, each in a step of its own. An entry that cannot be read is left out and
+   * deleted, which the event `corrupt` tells: an error would lose the values of the others.
+   *
+   * @returns Those that were there, by their keys, in the order in which the keys were given.
+   */
+  async takeMany<Value = unknown>(
+    keys: Iterable<string>,
+    options: ReadOptions = NO_OPTIONS,
+  ): Promise<Map<string, Value>> {
+    checkCallOptions(options, "takeMany");
+    const given = [...this.core.keys.unique(keys)];
+    return this.#valuesOf(given, await this.#take(given, options, "bury"));
+  }
+
   /** Deletes an entry. @returns Whether there was one. */
   async delete(key: string, options: VersionOption = NO_OPTIONS): Promise<boolean> {
     checkCallOptions(options, "delete");
@@ -151,6 +182,26 @@ export abstract class ValueOperations {
     const found = await this.core.reader.readMany(entries, { ...plan, corrupt: "bury" }, deadline);
     const now = this.core.clock.now();
     return found.map((each) => isThere(each, now));
+  }
+
+  #take(given: readonly string[], options: ReadOptions, corrupt: ReadPlan["corrupt"]): Promise<Found[]> {
+    const { keys, loads, reader } = this.core;
+    return this.core.writing(options, async (version, deadline) => {
+      const entries = keys.ofMany(given, version);
+      const plan = { ...toReadPlan(options, version), corrupt };
+      loads.overrule(entries);
+      return reader.takeMany(entries, plan, deadline);
+    });
+  }
+
+  /** The values that are there, by their keys. */
+  #valuesOf<Value>(keys: readonly string[], found: readonly Found[]): Map<string, Value> {
+    const values = new Map<string, Value>();
+    for (const [index, key] of keys.entries()) {
+      const value = this.#valueOf(found[index] ?? MISSING, key, undefined);
+      if (value !== undefined) values.set(key, value as Value);
+    }
+    return values;
   }
 
   #valueOf(found: Found, key: string, fallback: unknown): unknown {

@@ -141,6 +141,14 @@ export interface CacheStore {
   /** Deletes entries, and ends the leases on their keys first. @returns How many live entries there were. */
   deleteMany(keys: readonly string[], deadline: Deadline): Promise<number>;
 
+  /**
+   * Reads and deletes entries, and ends the leases on their keys, each entry in one step: of all who take it,
+   * one gets it.
+   *
+   * @returns What was there, in the order of the keys.
+   */
+  takeMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]>;
+
   /** Sets the time to live of entries; `null` is no expiry. @returns Which of them are there, in their order. */
   touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]>;
 
@@ -169,7 +177,7 @@ export interface CacheStore {
    * Takes the lease on a key, or keeps it for longer when the caller has it already.
    *
    * A lease says who of all processes loads an entry. It ends by `fill`, by `release` and when the key is
-   * deleted. When its time is over others can take it; until one does, it is still its holder's for
+   * deleted or taken. When its time is over others can take it; until one does, it is still its holder's for
    * {@link LEASE_AFTERLIFE}.
    *
    * @param ttl From now, at most {@link LONGEST_LEASE}.

@@ -10,7 +10,7 @@ const SESSION_STORE_METHODS = [
 
 // Those that no capability has to announce.
 const CACHE_STORE_METHODS = [
-  ...(["get", "getMany", "setMany", "ensureMany", "deleteMany", "touchMany", "ttlMany", "ping"] as const),
+  ...(["get", "getMany", "setMany", "ensureMany", "deleteMany", "takeMany", "touchMany", "ttlMany", "ping"] as const),
   "close",
 ] as const satisfies (keyof CacheStore)[];
 

@@ -105,6 +105,15 @@ export class MemoryCacheStore implements CacheStore {
     return keys.filter((key) => this.#delete(key)).length;
   }
 
+  async takeMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
+    checkDeadline(deadline);
+    return keys.map((key) => {
+      const value = this.#read(key);
+      this.#delete(key);
+      return value;
+    });
+  }
+
   async touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
     checkDeadline(deadline);
     return keys.map((key) => {

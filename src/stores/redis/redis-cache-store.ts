@@ -35,6 +35,7 @@ import {
   CACHE_PERSIST,
   CACHE_RELEASE,
   CACHE_RENEW,
+  CACHE_TAKE,
 } from "./scripts/scripts.ts";
 
 /** How many keys Redis looks at for one page of a walk: some tenths of a millisecond of its time. */
@@ -133,6 +134,10 @@ export class RedisCacheStore implements CacheStore {
       return deleted;
     });
     return sumOf(counts);
+  }
+
+  takeMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
+    return writeInChunks(keys, (key) => this.#take(key, deadline));
   }
 
   async touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
@@ -245,6 +250,17 @@ export class RedisCacheStore implements CacheStore {
       key,
     );
     return reply !== null;
+  }
+
+  async #take(key: string, deadline: Deadline): Promise<StoredValue | undefined> {
+    const run = async (keys: readonly RedisArgument[], patience?: Patience): Promise<StoredValue | undefined> =>
+      toValue(await this.#connection.run(CACHE_TAKE, keys, [], deadline, this.#form, patience));
+    const leaseKey = leaseKeyOf(key);
+    return unlessHalfMoved(run([key, leaseKey], "brief"), async () => {
+      // In this order: see deleteMany.
+      await this.#connection.command(["UNLINK", leaseKey], deadline, leaseKey);
+      return run([key]);
+    });
   }
 
   #runOnLease(

@@ -30,10 +30,11 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await store.ensureMany([], later()), []);
     assert.deepEqual(await store.touchMany([], LONG_TTL, later()), []);
     assert.deepEqual(await store.ttlMany([], later()), []);
+    assert.deepEqual(await store.takeMany([], later()), []);
     assert.equal(await store.deleteMany([], later()), 0);
   },
 
-  async "1700 entries in one call are stored, read, touched, counted and deleted"({ store, prefix }) {
+  async "1700 entries in one call are stored, read, touched, counted, deleted and taken"({ store, prefix }) {
     const entries = numbered(prefix, 1700);
     const keys = entries.map(({ key }) => key);
     const values = entries.map(({ value }) => value);
@@ -52,6 +53,9 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await store.getMany(keys, later()), values);
     assert.equal(await store.deleteMany(keys.slice(1), later()), 1699);
     assert.deepEqual(await store.getMany(keys.slice(0, 2), later()), ["v0", undefined]);
+    await store.setMany(entries, "always", later());
+    assert.deepEqual(await store.takeMany(keys, later()), values);
+    assert.equal(await store.deleteMany(keys, later()), 0);
   },
 
   async "a second value replaces the first"({ store, key }) {

@@ -120,6 +120,7 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     await assertNotSent(store.getMany([key, key], passed));
     await assertNotSent(store.setMany(numbered(prefix, 2), "always", passed));
     await assertNotSent(store.deleteMany([key], passed));
+    await assertNotSent(store.takeMany([key], passed));
     await assertNotSent(store.ensureMany(numbered(prefix, 2), passed));
     await assertNotSent(store.touchMany([key], 1, passed));
     await assertNotSent(store.touchMany([key], null, passed));

@@ -132,6 +132,27 @@ const FAULTS: readonly Fault[] = [
     "20 concurrent ensureMany: all get the value of one",
   ],
   [
+    "whose takeMany reads, then deletes",
+    (store) => ({
+      takeMany: async (keys, deadline) => {
+        const values = await store.getMany(keys, deadline);
+        await store.deleteMany(keys, deadline);
+        return values;
+      },
+    }),
+    "20 concurrent takeMany of one entry: exactly one gets it",
+  ],
+  [
+    "whose takeMany leaves the lease of an entry that is not there",
+    (store) => ({
+      takeMany: async (keys, deadline) => {
+        const values = await store.getMany(keys, deadline);
+        return values.includes(undefined) ? values : store.takeMany(keys, deadline);
+      },
+    }),
+    "takeMany ends the leases on its keys, also where no entry is",
+  ],
+  [
     "whose compareAndSet reads, then writes",
     (store) => ({
       compareAndSet: async (key, expected, next, deadline) => {

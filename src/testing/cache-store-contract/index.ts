@@ -14,6 +14,7 @@ import { COMPARE_AND_SET_AND_LEASES, FILLS } from "./fills.ts";
 import { LEASES, LEASES_AND_NAMESPACES } from "./leases.ts";
 import { NAMESPACES } from "./namespaces.ts";
 import type { CacheContractTest } from "./support.ts";
+import { TAKES, TAKES_AND_LEASES } from "./takes.ts";
 import { withTexts } from "./texts.ts";
 import { BYTES, COMPARED_VALUES, LEASED_VALUES, VALUES } from "./values.ts";
 
@@ -50,11 +51,13 @@ export interface CacheStoreSuiteOptions {
 const CONTRACT: Readonly<Record<string, CacheContractTest>> = {
   ...ENTRIES,
   ...ENSURE,
+  ...TAKES,
   ...EXPIRY,
   ...COUNTERS,
   ...COMPARE_AND_SET,
   ...LEASES,
   ...ENSURE_AND_LEASES,
+  ...TAKES_AND_LEASES,
   ...FILLS,
   ...COMPARE_AND_SET_AND_LEASES,
   ...NAMESPACES,

@@ -100,6 +100,7 @@ export async function assertMissing(store: CacheStore, key: string): Promise<voi
   assert.equal(await ttlOf(store, key), undefined);
   assert.equal(await touch(store, key, LONG_TTL), false);
   assert.equal(await touch(store, key, null), false);
+  assert.deepEqual(await store.takeMany([key], later()), [undefined]);
   assert.deepEqual(await store.incr(key, 1n, later()), { status: "missing" });
   assert.deepEqual(await store.setMany([{ key, value: "1", ttl: LONG_TTL }], "if-present", later()), [false]);
   assert.equal(await store.deleteMany([key], later()), 0);

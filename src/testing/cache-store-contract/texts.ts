@@ -16,6 +16,7 @@ export function withTexts(store: CacheStore, values: "text" | "bytes"): CacheSto
   const texts: Partial<CacheStore> = {
     get: async (...args) => toTextIfThere(await store.get(...args)),
     getMany: async (...args) => (await store.getMany(...args)).map(toTextIfThere),
+    takeMany: async (...args) => (await store.takeMany(...args)).map(toTextIfThere),
     ensureMany: async (...args) => (await store.ensureMany(...args)).map(toText),
     async lease(...args) {
       const result = await store.lease(...args);

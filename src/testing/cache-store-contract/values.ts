@@ -68,6 +68,7 @@ export const BYTES: Readonly<Record<string, CacheContractTest>> = {
     await raw.deleteMany([key], later());
     assertAllBytes((await raw.ensureMany([{ key, value: ALL_BYTES, ttl: LONG_TTL }], later()))[0]);
     assertAllBytes(await raw.get(key, later()));
+    assertAllBytes((await raw.takeMany([key], later()))[0]);
   },
 
   async "bytes that are no UTF-8 are compared as they are"(context) {

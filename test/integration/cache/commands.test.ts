@@ -25,6 +25,7 @@ async function warm(server: RedisServer, cache: Cache): Promise<void> {
   await cache.set("warm", 1);
   await cache.incr("warm");
   await cache.persist("warm");
+  await cache.take("warm");
   await server.command("FLUSHDB");
 }
 
@@ -51,10 +52,12 @@ describeWithRedis("commands that a cache sends", () => {
     await expectCommands(cache.decr("k"), "EVALSHA");
     await expectCommands(cache.touch("k", 0), "UNLINK", "UNLINK");
     await expectCommands(cache.delete("k"), "UNLINK", "UNLINK");
+    await expectCommands(cache.take("k"), "EVALSHA");
+    await expectCommands(cache.take("k", { tags: ["t"] }), "EVALSHA", "GET");
     await expectCommands(cache.set("k", 1, { timeout: 0 }), "UNLINK", "UNLINK");
     // It could be gone again before a load ends.
-    await expectCommands(cache.set("k", 1, { timeout: 29 }), "UNLINK", "SET");
-    await expectCommands(cache.set("k", 1, { timeout: 30 }), "SET");
+    await expectCommands(cache.set("k", 1, { timeout: 59 }), "UNLINK", "SET");
+    await expectCommands(cache.set("k", 1, { timeout: 60 }), "SET");
   });
 
   test("a script that the server does not know is sent once", async () => {

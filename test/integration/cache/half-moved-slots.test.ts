@@ -73,6 +73,13 @@ describeWithRedis("a slot that is left half moved, as by an interrupted reshardi
       expect((await cache.touchMany(KEYS, 0)).size).toBe(20);
     });
 
+    test("gives each entry to one of those who take it", async () => {
+      const { cache, other } = await halfMoved(settingsFor);
+      const taken = await Promise.all([cache, other, cache, other].map((each) => each.takeMany([...KEYS, "missing"])));
+      expect(taken.flatMap((each) => [...each.keys()]).toSorted()).toEqual(KEYS.toSorted());
+      expect((await cache.getMany(KEYS)).size).toBe(0);
+    });
+
     test("gives what is loaded, once for all callers, and stores it when the slot has arrived", async () => {
       const { cache, other, arrive } = await halfMoved(settingsFor);
       const refused: string[] = [];

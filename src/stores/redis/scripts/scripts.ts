@@ -363,6 +363,23 @@ return 1
 `,
 );
 
+export const CACHE_TAKE: RedisScript = /* @__PURE__ */ new RedisScript(
+  "cache-take",
+  `--[[ cache-take: reads an entry and deletes it.
+
+     KEYS[1]  the entry, a string
+     KEYS[2]  its lease, which is to end; left out where that has been done
+
+     Result: the value, or nil when there is no entry.
+     Keeps: of all who take an entry, one gets it; and no load that began before is stored.
+     Cost: O(length of the value); one slot. ]]
+local stored = redis.call('GET', KEYS[1])
+if KEYS[2] then redis.call('DEL', KEYS[2]) end
+redis.call('DEL', KEYS[1])
+return stored
+`,
+);
+
 export const SESSION_COMMIT: RedisScript = /* @__PURE__ */ new RedisScript(
   "session-commit",
   `--[[ session-commit: replaces a session record, if it still is the version that the writer has read.

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+
+import { assertMissing, type CacheContractTest, fill, later, leaseOf, numbered, put, take } from "./support.ts";
+
+/** What `takeMany` promises. */
+export const TAKES: Readonly<Record<string, CacheContractTest>> = {
+  async "takeMany gives what is there, in the order of the keys, and deletes it"({ store, prefix }) {
+    await store.setMany(numbered(prefix, 3), "always", later());
+    const keys = [`${prefix}2`, `${prefix}none`, `${prefix}0`];
+    assert.deepEqual(await store.takeMany(keys, later()), ["v2", undefined, "v0"]);
+    assert.deepEqual(await store.takeMany(keys, later()), [undefined, undefined, undefined]);
+    assert.deepEqual(await store.getMany([`${prefix}0`, `${prefix}1`], later()), [undefined, "v1"]);
+    await assertMissing(store, `${prefix}2`);
+  },
+
+  async "takeMany of an expired entry gives nothing"({ store, key, expire, shortTtl }) {
+    await put(store, key, "value", shortTtl);
+    await expire();
+    assert.deepEqual(await store.takeMany([key], later()), [undefined]);
+    await assertMissing(store, key);
+  },
+
+  async "20 concurrent takeMany of one entry: exactly one gets it"({ store, key }) {
+    await put(store, key, "value");
+    const taken = await Promise.all(Array.from({ length: 20 }, () => store.takeMany([key], later())));
+    assert.deepEqual(
+      taken.flat().filter((value) => value !== undefined),
+      ["value"],
+    );
+  },
+
+  async "a key that comes twice is taken once"({ store, key }) {
+    await put(store, key, "value");
+    const taken = await store.takeMany([key, key], later());
+    assert.deepEqual(taken.toSorted(), ["value", undefined]);
+  },
+};
+
+/** What `takeMany` promises where there are leases. */
+export const TAKES_AND_LEASES: Readonly<Record<string, CacheContractTest>> = {
+  async "takeMany ends the leases on its keys, also where no entry is"({ store, prefix }) {
+    const [there, missing] = [`${prefix}there`, `${prefix}missing`];
+    await put(store, there, "old");
+    await take(store, leaseOf(there, "one", "old"));
+    await take(store, leaseOf(missing, "one"));
+    assert.deepEqual(await store.takeMany([there, missing], later()), ["old", undefined]);
+    for (const key of [there, missing]) {
+      assert.deepEqual(await fill(store, leaseOf(key, "one", "old"), "loaded"), {
+        status: "overruled",
+        value: undefined,
+      });
+      assert.equal(await take(store, leaseOf(key, "two")), "leased");
+    }
+  },
+};
