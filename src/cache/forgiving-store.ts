@@ -5,6 +5,7 @@ import type {
   CacheEntry,
   CacheStore,
   CacheStoreCapabilities,
+  EntryHead,
   FillResult,
   IncrementResult,
   Lease,
@@ -118,6 +119,19 @@ export class ForgivingStore implements CacheStore {
   touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
     const nothing = keys.map(() => false);
     return this.#forgive("touchMany", deadline, nothing, () => this.#store.touchMany(keys, ttl, deadline));
+  }
+
+  touchHeadless(
+    keys: readonly string[],
+    ttl: Milliseconds | null,
+    deadline: Deadline,
+  ): Promise<readonly (boolean | EntryHead)[]> {
+    const nothing = keys.map(() => false);
+    return this.#forgive("touchHeadless", deadline, nothing, () => this.#store.touchHeadless(keys, ttl, deadline));
+  }
+
+  replaceHead(key: string, head: StoredValue, next: NewValue, deadline: Deadline): Promise<boolean> {
+    return this.#forgive("replaceHead", deadline, false, () => this.#store.replaceHead(key, head, next, deadline));
   }
 
   ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]> {

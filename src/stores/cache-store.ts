@@ -33,6 +33,12 @@ export interface NewValue {
   readonly ttl: Milliseconds | null;
 }
 
+/** What an entry begins with, and what is left of its time to live; `null` when it does not expire. */
+export interface EntryHead {
+  readonly head: StoredValue;
+  readonly ttl: Milliseconds | null;
+}
+
 /** When an entry is stored: whatever is there, only where nothing is, or only over an entry. */
 export type SetCondition = "always" | "if-absent" | "if-present";
 
@@ -153,7 +159,28 @@ export interface CacheStore {
   touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]>;
 
   /**
-   * What is left of the time to live of entries: `null` when one does not expire, `undefined` when there is
+   * {@link touchMany} of those entries that have no head. A head is what an entry begins with: a `~` and all up
+   * to the first line end, that included. An entry with a head is left as it is.
+   *
+   * @returns Which of them are there, or their heads, in their order.
+   */
+  touchHeadless(
+    keys: readonly string[],
+    ttl: Milliseconds | null,
+    deadline: Deadline,
+  ): Promise<readonly (boolean | EntryHead)[]>;
+
+  /**
+   * Replaces the head of an entry, and sets its time to live, if it begins with the head that is expected. The
+   * rest of its value stays as it is. It does not end leases.
+   *
+   * @param next The new head, with the time to live of the entry.
+   * @returns Whether it had.
+   */
+  replaceHead(key: string, head: StoredValue, next: NewValue, deadline: Deadline): Promise<boolean>;
+
+  /**
+   * What is left of the time to live of entries, at least 1: `null` when one does not expire, `undefined` when there is
    * none.
    */
   ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]>;

@@ -10,8 +10,8 @@ const SESSION_STORE_METHODS = [
 
 // Those that no capability has to announce.
 const CACHE_STORE_METHODS = [
-  ...(["get", "getMany", "setMany", "ensureMany", "deleteMany", "takeMany", "touchMany", "ttlMany", "ping"] as const),
-  "close",
+  ...(["get", "getMany", "setMany", "ensureMany", "deleteMany", "takeMany", "touchMany"] as const),
+  ...(["touchHeadless", "replaceHead", "ttlMany", "ping", "close"] as const),
 ] as const satisfies (keyof CacheStore)[];
 
 /**

@@ -6,6 +6,7 @@ import {
   type CacheEntry,
   type CacheStore,
   type CacheStoreCapabilities,
+  type EntryHead,
   type FillResult,
   type IncrementResult,
   isCacheKey,
@@ -123,12 +124,35 @@ export class MemoryCacheStore implements CacheStore {
     });
   }
 
+  async touchHeadless(
+    keys: readonly string[],
+    ttl: Milliseconds | null,
+    deadline: Deadline,
+  ): Promise<readonly (boolean | EntryHead)[]> {
+    checkDeadline(deadline);
+    return keys.map((key) => {
+      const entry = this.#live(key);
+      if (entry === undefined) return false;
+      const end = entry.value.startsWith("~") ? entry.value.indexOf("\n") + 1 : 0;
+      if (end > 0) return { head: this.#form.fromStored(entry.value.slice(0, end)), ttl: this.#leftOf(entry) };
+      this.#put(key, entry.value, ttl);
+      return true;
+    });
+  }
+
+  async replaceHead(key: string, head: StoredValue, { value, ttl }: NewValue, deadline: Deadline): Promise<boolean> {
+    checkDeadline(deadline);
+    const [stored, expected] = [this.#live(key)?.value, this.#form.toStored(head)];
+    if (stored?.startsWith(expected) !== true) return false;
+    this.#put(key, this.#form.toStored(value) + stored.slice(expected.length), ttl);
+    return true;
+  }
+
   async ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]> {
     checkDeadline(deadline);
     return keys.map((key) => {
       const entry = this.#live(key);
-      if (entry === undefined) return undefined;
-      return entry.expiresAt === Number.POSITIVE_INFINITY ? null : entry.expiresAt - this.#clock.now();
+      return entry === undefined ? undefined : this.#leftOf(entry);
     });
   }
 
@@ -234,6 +258,11 @@ export class MemoryCacheStore implements CacheStore {
 
   #put(key: string, value: string, ttl: Milliseconds | null): void {
     this.#entries.set(key, { value, expiresAt: this.#expiryOf(ttl) });
+  }
+
+  #leftOf({ expiresAt }: Stored): Milliseconds | null {
+    if (expiresAt === Number.POSITIVE_INFINITY) return null;
+    return Math.max(1, Math.ceil(expiresAt - this.#clock.now()));
   }
 
   #expiryOf(ttl: Milliseconds | null): EpochMilliseconds {

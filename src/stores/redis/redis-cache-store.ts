@@ -9,6 +9,7 @@ import {
   type CacheStore,
   type CacheStoreCapabilities,
   ENDED_TTL,
+  type EntryHead,
   type FillResult,
   type IncrementResult,
   isCacheKey,
@@ -35,7 +36,9 @@ import {
   CACHE_PERSIST,
   CACHE_RELEASE,
   CACHE_RENEW,
+  CACHE_REPLACE_HEAD,
   CACHE_TAKE,
+  CACHE_TOUCH,
 } from "./scripts/scripts.ts";
 
 /** How many keys Redis looks at for one page of a walk: some tenths of a millisecond of its time. */
@@ -147,6 +150,24 @@ export class RedisCacheStore implements CacheStore {
         : this.#connection.command(["PEXPIRE", key, toRedisTtl(ttl)], deadline, key),
     );
     return replies.map((reply) => reply === 1);
+  }
+
+  touchHeadless(
+    keys: readonly string[],
+    ttl: Milliseconds | null,
+    deadline: Deadline,
+  ): Promise<readonly (boolean | EntryHead)[]> {
+    return writeInChunks(keys, async (key) => {
+      const reply = await this.#connection.run(CACHE_TOUCH, [key], [toExpiry(ttl)], deadline, this.#form);
+      if (!Array.isArray(reply)) return reply === 1;
+      const [head, left] = reply as [StoredValue, number];
+      return { head, ttl: toTtl(left) ?? null };
+    });
+  }
+
+  async replaceHead(key: string, head: StoredValue, { value, ttl }: NewValue, deadline: Deadline): Promise<boolean> {
+    const args = [toArgument(head), toArgument(value), toExpiry(ttl)];
+    return (await this.#connection.run(CACHE_REPLACE_HEAD, [key], args, deadline)) === 1;
   }
 
   async ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]> {
@@ -368,10 +389,10 @@ function toValue(reply: RedisReply<string | Buffer> | undefined): StoredValue | 
   return (reply ?? undefined) as StoredValue | undefined;
 }
 
-/** PTTL answers -1 where there is no expiry, and -2 where there is no entry. */
+/** PTTL answers -1 where there is no expiry, -2 where there is no entry, and 0 when less than 1 ms is left. */
 function toTtl(reply: RedisReply): Milliseconds | null | undefined {
   const left = Number(reply);
-  if (left >= 0) return left;
+  if (left >= 0) return Math.max(1, left);
   return left === -1 ? null : undefined;
 }
 

@@ -31,6 +31,7 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await store.touchMany([], LONG_TTL, later()), []);
     assert.deepEqual(await store.ttlMany([], later()), []);
     assert.deepEqual(await store.takeMany([], later()), []);
+    assert.deepEqual(await store.touchHeadless([], LONG_TTL, later()), []);
     assert.equal(await store.deleteMany([], later()), 0);
   },
 
@@ -42,6 +43,7 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
     const only = entries.slice(1).map(() => true);
     assert.deepEqual(await store.touchMany(keys, null, later()), [false, ...only]);
     assert.deepEqual(await store.ttlMany(keys, later()), [undefined, ...only.map(() => null)]);
+    assert.deepEqual(await store.touchHeadless(keys, LONG_TTL, later()), [false, ...only]);
     assert.deepEqual(await store.touchMany(keys, LONG_TTL, later()), [false, ...only]);
     assert.deepEqual(
       await store.ensureMany(

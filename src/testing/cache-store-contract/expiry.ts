@@ -26,6 +26,17 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     assert.ok(typeof left === "number" && left > 30_000 && left <= 60_001, `got ${String(left)}`);
   },
 
+  async "ttlMany is never less than 1, however little is left"({ store, key }) {
+    for (const ttl of [0.25, 1, 2, 3]) {
+      await put(store, key, "value", ttl);
+      for (let call = 0; call < 50; call++) {
+        const left = await ttlOf(store, key);
+        if (left === undefined) break;
+        assert.ok(typeof left === "number" && left >= 1 && left <= 4, `got ${String(left)}`);
+      }
+    }
+  },
+
   async "a time to live of null is no expiry"({ store, key, expire }) {
     await put(store, key, "value", null);
     await expire();
@@ -124,6 +135,8 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     await assertNotSent(store.ensureMany(numbered(prefix, 2), passed));
     await assertNotSent(store.touchMany([key], 1, passed));
     await assertNotSent(store.touchMany([key], null, passed));
+    await assertNotSent(store.touchHeadless([key], 1, passed));
+    await assertNotSent(store.replaceHead(key, "1", { value: "2", ttl: null }, passed));
     await assertNotSent(store.ttlMany([key], passed));
     await assertNotSent(store.incr(key, 1n, passed));
     await assertNotSent(store.ping(passed));

@@ -153,6 +153,35 @@ const FAULTS: readonly Fault[] = [
     "takeMany ends the leases on its keys, also where no entry is",
   ],
   [
+    "whose touchHeadless touches what has a head",
+    (store) => ({
+      touchHeadless: async (keys, ttl, deadline) => {
+        const answers = await store.touchHeadless(keys, ttl, deadline);
+        await store.touchMany(keys, ttl, deadline);
+        return answers;
+      },
+    }),
+    "touchHeadless tells a head, and what is left of the time to live, and changes neither",
+  ],
+  [
+    "whose replaceHead takes any head",
+    (store) => ({
+      replaceHead: async (key, _, next, deadline) => {
+        const [each] = await store.touchHeadless([key], null, deadline);
+        return typeof each === "object" && store.replaceHead(key, each.head, next, deadline);
+      },
+    }),
+    "replaceHead leaves an entry with another head as it is, and creates none",
+  ],
+  [
+    "whose ttlMany counts whole milliseconds that have passed",
+    (store) => ({
+      ttlMany: async (keys, deadline) =>
+        (await store.ttlMany(keys, deadline)).map((left) => (typeof left === "number" ? left - 1 : left)),
+    }),
+    "ttlMany is never less than 1, however little is left",
+  ],
+  [
     "whose compareAndSet reads, then writes",
     (store) => ({
       compareAndSet: async (key, expected, next, deadline) => {

@@ -11,6 +11,7 @@ import { ENSURE, ENSURE_AND_LEASES } from "./ensure.ts";
 import { ENTRIES } from "./entries.ts";
 import { EXPIRY } from "./expiry.ts";
 import { COMPARE_AND_SET_AND_LEASES, FILLS } from "./fills.ts";
+import { HEADS, HEADS_AND_LEASES } from "./heads.ts";
 import { LEASES, LEASES_AND_NAMESPACES } from "./leases.ts";
 import { NAMESPACES } from "./namespaces.ts";
 import type { CacheContractTest } from "./support.ts";
@@ -52,12 +53,14 @@ const CONTRACT: Readonly<Record<string, CacheContractTest>> = {
   ...ENTRIES,
   ...ENSURE,
   ...TAKES,
+  ...HEADS,
   ...EXPIRY,
   ...COUNTERS,
   ...COMPARE_AND_SET,
   ...LEASES,
   ...ENSURE_AND_LEASES,
   ...TAKES_AND_LEASES,
+  ...HEADS_AND_LEASES,
   ...FILLS,
   ...COMPARE_AND_SET_AND_LEASES,
   ...NAMESPACES,

@@ -101,6 +101,8 @@ export async function assertMissing(store: CacheStore, key: string): Promise<voi
   assert.equal(await touch(store, key, LONG_TTL), false);
   assert.equal(await touch(store, key, null), false);
   assert.deepEqual(await store.takeMany([key], later()), [undefined]);
+  assert.deepEqual(await store.touchHeadless([key], LONG_TTL, later()), [false]);
+  assert.deepEqual(await store.touchHeadless([key], null, later()), [false]);
   assert.deepEqual(await store.incr(key, 1n, later()), { status: "missing" });
   assert.deepEqual(await store.setMany([{ key, value: "1", ttl: LONG_TTL }], "if-present", later()), [false]);
   assert.equal(await store.deleteMany([key], later()), 0);

@@ -32,7 +32,10 @@ export const TAKES: Readonly<Record<string, CacheContractTest>> = {
   async "a key that comes twice is taken once"({ store, key }) {
     await put(store, key, "value");
     const taken = await store.takeMany([key, key], later());
-    assert.deepEqual(taken.toSorted(), ["value", undefined]);
+    assert.deepEqual(
+      taken.filter((value) => value !== undefined),
+      ["value"],
+    );
   },
 };
 

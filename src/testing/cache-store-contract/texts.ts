@@ -18,6 +18,10 @@ export function withTexts(store: CacheStore, values: "text" | "bytes"): CacheSto
     getMany: async (...args) => (await store.getMany(...args)).map(toTextIfThere),
     takeMany: async (...args) => (await store.takeMany(...args)).map(toTextIfThere),
     ensureMany: async (...args) => (await store.ensureMany(...args)).map(toText),
+    touchHeadless: async (...args) =>
+      (await store.touchHeadless(...args)).map((each) =>
+        typeof each === "boolean" ? each : { ...each, head: toText(each.head) },
+      ),
     async lease(...args) {
       const result = await store.lease(...args);
       return result.status === "found" ? { ...result, value: toText(result.value) } : result;

@@ -59,6 +59,15 @@ export const LEASED_VALUES: Readonly<Record<string, CacheContractTest>> = {
 
 /** What is promised where values are read as bytes. */
 export const BYTES: Readonly<Record<string, CacheContractTest>> = {
+  async "a head comes as bytes, and what follows it may be no UTF-8"({ raw, key }) {
+    const head = Buffer.from("~é\n");
+    await raw.setMany([{ key, value: Buffer.concat([head, ALL_BYTES]), ttl: LONG_TTL }], "always", later());
+    const [found] = await raw.touchHeadless([key], null, later());
+    assert.ok(typeof found === "object" && head.equals(found.head as Buffer));
+    assert.equal(await raw.replaceHead(key, found.head, { value: "", ttl: LONG_TTL }, later()), true);
+    assertAllBytes(await raw.get(key, later()));
+  },
+
   async "bytes that are no UTF-8 come back unchanged, from every method"(context) {
     const { raw, key } = context;
     await raw.setMany([{ key, value: ALL_BYTES, ttl: LONG_TTL }], "always", later());

@@ -363,6 +363,30 @@ return 1
 `,
 );
 
+export const CACHE_REPLACE_HEAD: RedisScript = /* @__PURE__ */ new RedisScript(
+  "cache-replace-head",
+  `--[[ cache-replace-head: replaces what an entry begins with, and sets its time to live.
+
+     KEYS[1]  the entry, a string
+     ARGV[1]  what it is expected to begin with
+     ARGV[2]  what takes its place
+     ARGV[3]  time to live, ms, at least 1; empty for no expiry
+
+     Result: 1 done; 0 when the entry begins in another way, or there is none.
+     Keeps: an entry that somebody else has changed meanwhile stays theirs; the rest of the value stays as it is.
+     Cost: O(length of the value); one slot. ]]
+local stored = redis.call('GET', KEYS[1])
+if not stored or string.sub(stored, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
+local value = ARGV[2] .. string.sub(stored, #ARGV[1] + 1)
+if ARGV[3] == '' then
+  redis.call('SET', KEYS[1], value)
+else
+  redis.call('SET', KEYS[1], value, 'PX', ARGV[3])
+end
+return 1
+`,
+);
+
 export const CACHE_TAKE: RedisScript = /* @__PURE__ */ new RedisScript(
   "cache-take",
   `--[[ cache-take: reads an entry and deletes it.
@@ -377,6 +401,29 @@ local stored = redis.call('GET', KEYS[1])
 if KEYS[2] then redis.call('DEL', KEYS[2]) end
 redis.call('DEL', KEYS[1])
 return stored
+`,
+);
+
+export const CACHE_TOUCH: RedisScript = /* @__PURE__ */ new RedisScript(
+  "cache-touch",
+  `--[[ cache-touch: sets the time to live of an entry that has no head, or tells the head.
+
+     KEYS[1]  the entry, a string
+     ARGV[1]  time to live, ms, at least 1; empty for no expiry
+
+     Result: 1 when there is such an entry, 0 when there is none; where it begins with "~" and has a line end, all up to
+     that, and what is left of its time to live as PTTL says it.
+     Keeps: an entry with a head is not changed; without one, nothing of its value leaves the server.
+     Cost: O(1), with a head O(length of the value); one slot. ]]
+if redis.call('GETRANGE', KEYS[1], 0, 0) == '~' then
+  local stored = redis.call('GET', KEYS[1])
+  local ending = string.find(stored, '\\n', 1, true)
+  if ending then return { string.sub(stored, 1, ending), redis.call('PTTL', KEYS[1]) } end
+end
+if ARGV[1] ~= '' then return redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+-- PERSIST alone answers 0 for an entry that did not expire anyway.
+redis.call('PERSIST', KEYS[1])
+return redis.call('EXISTS', KEYS[1])
 `,
 );
 
