@@ -21,6 +21,11 @@ export interface EntryHeader {
   readonly nonce: string;
   /** From then on it is stale. @defaultValue never */
   readonly freshUntil?: EpochMilliseconds | undefined;
+  /**
+   * For how long past its time the store keeps it: what a touch has found out. Where it is there, each touch
+   * sets {@link freshUntil}.
+   */
+  readonly grace?: Milliseconds | undefined;
   /** How long its load took. */
   readonly took?: Milliseconds | undefined;
   /** The token that each of its tags had when its load began. */
@@ -32,7 +37,7 @@ export interface ReadEntry {
   readonly header: EntryHeader | undefined;
   /** The value as the serializer wrote it. */
   readonly text: string;
-  /** What a store knows the entry by: its header, or all of it. */
+  /** What a store knows the entry by: the beginning of its header, with the nonce, or all of it. */
   readonly seen: StoredValue;
 }
 
@@ -71,7 +76,7 @@ export class EntryCodec {
     const text = this.#dump(value, path);
     const body = this.#compression === undefined ? text : pack(text, this.#compression);
     // What begins as a header does would be taken for one.
-    const line = header === undefined && !beginsAsHeader(body) ? "" : `~${JSON.stringify(header ?? {})}\n`;
+    const line = header === undefined && !beginsAsHeader(body) ? "" : writeHeader(header);
     if (typeof body === "string") return { text, stored: line + body };
     return { text, stored: line === "" ? body : Buffer.concat([Buffer.from(line), body]) };
   }
@@ -82,13 +87,18 @@ export class EntryCodec {
       if (stored.charCodeAt(0) !== TILDE) return { header: undefined, text: stored, seen: stored };
       const end = stored.indexOf("\n");
       const line = stored.slice(0, end + 1);
-      return { header: readHeader(line, key), text: stored.slice(end + 1), seen: line };
+      return { header: readHeader(line, key), text: stored.slice(end + 1), seen: nameOf(line) };
     }
     const end = stored[0] === TILDE ? stored.indexOf(LINE_END) : -1;
-    const line = stored.subarray(0, end + 1);
-    const header = stored[0] === TILDE ? readHeader(Buffer.from(line).toString(), key) : undefined;
+    const line = Buffer.from(stored.subarray(0, end + 1)).toString();
+    const header = stored[0] === TILDE ? readHeader(line, key) : undefined;
     const text = this.#unpack(stored.subarray(end + 1), key);
-    return { header, text, seen: header === undefined ? stored : line };
+    return { header, text, seen: header === undefined ? stored : nameOf(line) };
+  }
+
+  /** The header in the head of an entry; `undefined` for an empty one. @throws {CacheCorruptError} */
+  readHead(head: StoredValue, key: EntryKey): EntryHeader | undefined {
+    return readHeader(typeof head === "string" ? head : Buffer.from(head).toString(), key);
   }
 
   /** Builds the value anew, or gives the frozen one. @throws {CacheCorruptError} */
@@ -125,6 +135,19 @@ export class EntryCodec {
   }
 }
 
+/** What a touch of the entry leaves as it is. */
+const NAME = /^~\{"at":[^,]+,"nonce":"[^"\\]*"/;
+
+/** The beginning of a header that no other entry has. */
+function nameOf(line: string): string {
+  return NAME.exec(line)?.[0] ?? line;
+}
+
+/** The line before the value. */
+export function writeHeader(header: EntryHeader | undefined): string {
+  return `~${JSON.stringify(header ?? {})}\n`;
+}
+
 function beginsAsHeader(body: StoredValue): boolean {
   return typeof body === "string" ? body.charCodeAt(0) === TILDE : body[0] === TILDE;
 }
@@ -143,11 +166,12 @@ function readHeader(line: string, { given }: EntryKey): EntryHeader | undefined 
 
 function isHeader(input: unknown): input is EntryHeader {
   if (!isPlainObject(input)) return false;
-  const { at, nonce, freshUntil, took, tags } = input;
+  const { at, nonce, freshUntil, grace, took, tags } = input;
   return (
     typeof at === "number" &&
     typeof nonce === "string" &&
     isNumberOrAbsent(freshUntil) &&
+    isNumberOrAbsent(grace) &&
     isNumberOrAbsent(took) &&
     (tags === undefined || (isPlainObject(tags) && Object.values(tags).every((token) => typeof token === "string")))
   );

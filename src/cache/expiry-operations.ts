@@ -1,19 +1,23 @@
 import type { Milliseconds } from "../core/clock.ts";
-import type { Deadline } from "../core/deadlines.ts";
 import { CacheUsageError } from "../core/errors.ts";
 import { describeValue } from "../core/settings.ts";
-import { COMMANDS_AT_ONCE } from "../stores/chunks.ts";
-import { writeInChunks } from "../stores/settle-writes.ts";
 import { checkCallOptions, NO_OPTIONS } from "./cache-calls.ts";
 import type { VersionOption } from "./cache-options.ts";
+import { toReadPlan } from "./entry-reader.ts";
 import { type EntryKey, wholeKeys } from "./keys.ts";
 import { endsAtOnce, type Timeout } from "./timeouts.ts";
-import { ValueOperations } from "./value-operations.ts";
+import { type Touch, touchEntries } from "./touch-entries.ts";
+import { isThere, ValueOperations } from "./value-operations.ts";
 
 /** Tells and sets how long entries live. */
 export abstract class ExpiryOperations extends ValueOperations {
   /**
    * Sets the time that an entry still has. A timeout of 0 or less deletes it.
+   *
+   * - The time for which `stale` and `staleIfError` keep it comes on top, as it did when it was stored. The
+   *   tokens of its tags live for as long.
+   * - An entry whose time is over already, or one of whose tags was invalidated, is none.
+   * - When another caller writes the entry at the same time, what that says of its time holds.
    *
    * @param timeout As in {@link SetOptions.timeout}.
    * @returns Whether there is such an entry.
@@ -33,7 +37,7 @@ export abstract class ExpiryOperations extends ValueOperations {
     const ttl = this.core.ttlOf(timeout);
     return this.core.writing(options, async (version, deadline) => {
       const entries = this.core.keys.ofMany(keys, version);
-      return pick(entries, await this.#touch(entries, ttl, deadline));
+      return pick(entries, await this.#touch(entries, { ttl, version, deadline }));
     });
   }
 
@@ -61,7 +65,7 @@ export abstract class ExpiryOperations extends ValueOperations {
     return this.touch(key, (at.getTime() - this.core.clock.now()) / 1000, options);
   }
 
-  /** Takes the expiry off an entry. @returns Whether there is such an entry, also if it did not expire before. */
+  /** Takes the expiry off an entry, as {@link touch} with `null`. @returns Whether there is such an entry, also if it did not expire before. */
   async persist(key: string, options: VersionOption = NO_OPTIONS): Promise<boolean> {
     checkCallOptions(options, "persist");
     return this.touch(key, null, options);
@@ -115,21 +119,13 @@ export abstract class ExpiryOperations extends ValueOperations {
     return left;
   }
 
-  async #touch(
-    entries: readonly EntryKey[],
-    ttl: Milliseconds | null,
-    deadline: Deadline,
-  ): Promise<readonly boolean[]> {
-    const { store } = this.core;
-    if (!endsAtOnce(ttl)) return store.touchMany(wholeKeys(entries), ttl, deadline);
-    this.core.loads.overrule(entries);
-    // Two commands each: the lease on an entry goes before it.
-    const counts = await writeInChunks(
-      entries,
-      ({ whole }) => store.deleteMany([whole], deadline),
-      COMMANDS_AT_ONCE / 2,
-    );
-    return counts.map((count) => count === 1);
+  async #touch(entries: readonly EntryKey[], touch: Touch): Promise<readonly boolean[]> {
+    const { loads, reader, clock } = this.core;
+    if (!endsAtOnce(touch.ttl)) return touchEntries(this.core, entries, touch);
+    loads.overrule(entries);
+    const { version, deadline } = touch;
+    const found = await reader.takeMany(entries, { ...toReadPlan(NO_OPTIONS, version), corrupt: "bury" }, deadline);
+    return found.map((each) => isThere(each, clock.now()));
   }
 }
 

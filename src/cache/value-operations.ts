@@ -266,7 +266,7 @@ function isLive(found: Found, now: number): found is Found & { readonly status: 
 }
 
 /** Whether there is anything, readable or not, whose time is not over. */
-function isThere(found: Found | undefined, now: number): boolean {
+export function isThere(found: Found | undefined, now: number): boolean {
   return found?.status === "unreadable" || (found !== undefined && isLive(found, now));
 }
 

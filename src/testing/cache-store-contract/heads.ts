@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 
 import type { Milliseconds } from "../../core/clock.ts";
 import type { CacheStore, EntryHead } from "../../stores/cache-store.ts";
-import { assertMissing, type CacheContractTest, fill, later, leaseOf, LONG_TTL, put, read, take, ttlOf } from "./support.ts";
+import {
+  assertMissing,
+  type CacheContractTest,
+  fill,
+  later,
+  leaseOf,
+  LONG_TTL,
+  put,
+  read,
+  take,
+  ttlOf,
+} from "./support.ts";
 
 const HEAD = '~{"é":1}\n';
 const VALUE = `${HEAD}the value, and\nmore of it`;
@@ -46,7 +57,11 @@ export const HEADS: Readonly<Record<string, CacheContractTest>> = {
     await put(store, longer, VALUE, shortTtl);
     await put(store, shorter, VALUE, null);
     await put(store, never, HEAD, shortTtl);
-    for (const [key, ttl] of [[longer, LONG_TTL], [shorter, shortTtl], [never, null]] as const) {
+    for (const [key, ttl] of [
+      [longer, LONG_TTL],
+      [shorter, shortTtl],
+      [never, null],
+    ] as const) {
       assert.equal(await replace(store, key, ttl), true);
     }
     assert.equal(await read(store, shorter), "~{}\nthe value, and\nmore of it");

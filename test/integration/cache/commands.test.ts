@@ -46,11 +46,11 @@ describeWithRedis("commands that a cache sends", () => {
     await expectCommands(cache.peek("k"), "GET", "PTTL");
     await expectCommands(cache.add("k", 2), "SET");
     await expectCommands(cache.add("k", 2, { timeout: 0 }), "GET");
-    await expectCommands(cache.touch("k", 10), "PEXPIRE");
+    await expectCommands(cache.touch("k", 10), "EVALSHA");
     await expectCommands(cache.touch("k", null), "EVALSHA");
     await expectCommands(cache.incr("k"), "EVALSHA");
     await expectCommands(cache.decr("k"), "EVALSHA");
-    await expectCommands(cache.touch("k", 0), "UNLINK", "UNLINK");
+    await expectCommands(cache.touch("k", 0), "EVALSHA");
     await expectCommands(cache.delete("k"), "UNLINK", "UNLINK");
     await expectCommands(cache.take("k"), "EVALSHA");
     await expectCommands(cache.take("k", { tags: ["t"] }), "EVALSHA", "GET");
@@ -89,6 +89,17 @@ describeWithRedis("commands that a cache sends", () => {
     await expectCommands(cache.getOrSet("none", nothing), "GET", ...LEASED);
     await expectCommands(cache.getOrSet("none", 1, { timeout: 0 }), "GET", ...LEASED);
     await expectCommands(errorOf(cache.getOrSet("none", failing)), "GET", ...LEASED);
+  });
+
+  test("a touch of entries with a header: one more, and for tags the read of their tokens and one each", async () => {
+    const { cache, monitor, expectCommands } = await start({ stale: "1h" });
+    await cache.getOrSet("k", 1);
+    await cache.getOrSet("t", 1, { tags: ["t"] });
+    await cache.touch("k", 10);
+    await monitor.take();
+    await expectCommands(cache.touch("k", 10), "EVALSHA", "EVALSHA");
+    await expectCommands(cache.touch("t", 10), "EVALSHA", "GET", "EVALSHA", "EVALSHA");
+    await expectCommands(cache.persist("k"), "EVALSHA", "EVALSHA");
   });
 
   test("getOrSet of entries that may be stale: one GET on a hit as well", async () => {

@@ -70,6 +70,9 @@ describeWithRedis("a slot that is left half moved, as by an interrupted reshardi
       expect((await cache.getMany(KEYS)).size).toBe(20);
       await cache.invalidateTags(["t"]);
       expect((await cache.getMany(KEYS, { tags: ["t"] })).size).toBe(0);
+      expect((await cache.touchMany(KEYS, 60)).size).toBe(0);
+      await cache.setMany(new Map(KEYS.map((key) => [key, 4])), { tags: ["t"] });
+      expect((await cache.touchMany(KEYS, 60)).size).toBe(20);
       expect((await cache.touchMany(KEYS, 0)).size).toBe(20);
     });
 
