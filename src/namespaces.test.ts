@@ -43,6 +43,28 @@ const movedInPlace = cacheSessionStore({
   moves: true,
 });
 
+/** A store of the application's own, which it has once: nothing is noted of its keys. */
+function kept() {
+  let store: ReturnType<ReturnType<typeof memoryCacheStore>> | undefined;
+  return (context: Parameters<ReturnType<typeof memoryCacheStore>>[0]) => (store ??= memoryCacheStore()(context));
+}
+
+const twice = kept();
+
+const movedInPlaceInMemory = cacheSessionStore({
+  store: twice,
+  keyPrefix: "same",
+  from: cachedSessionStore({ database: memorySessionStore(), cache: twice, keyPrefix: "same:1" }),
+  moves: true,
+});
+
+const oneCacheTwice = kept();
+
+const copiesOfCopies = cachedSessionStore({
+  database: cachedSessionStore({ database: memorySessionStore(), cache: oneCacheTwice }),
+  cache: oneCacheTwice,
+});
+
 describe("settings whose keys could be the same are told at start", () => {
   test.each<[string, (name: string) => Partial<SojournSettings>, string]>([
     [
@@ -154,6 +176,16 @@ describe("what cannot be meant is refused", () => {
       "sessions that move to where they are",
       { sessions: { format: "dict", store: movedInPlace } },
       "cacheSessionStore.from: expected a store with other keys",
+    ],
+    [
+      "sessions that move to where they are, in a store of the application's own",
+      { sessions: { format: "dict", store: movedInPlaceInMemory } },
+      "cacheSessionStore.from: expected a store with other keys",
+    ],
+    [
+      "copies of sessions that lie where their copies do",
+      { sessions: { store: copiesOfCopies } },
+      "cachedSessionStore.keyPrefix: expected a prefix under which the sessions themselves do not lie",
     ],
     [
       "a project within the namespace of a cache",

@@ -130,6 +130,31 @@ describe("versions", () => {
     await expect(cache.incrVersion("a")).rejects.toThrow(CacheKeyNotFoundError);
   });
 
+  test.each<[string, Parameters<typeof openCache>[0], number]>([
+    ["a delta of 0", {}, 0],
+    ["a key function that leaves the version out", { keyFunction: (key) => `shop-${key}` }, 3],
+  ])("with %s, the entry stays where it is, with its time and its tags", async (_, settings, delta) => {
+    const { cache } = openCache(settings);
+    await cache.set("a", 1, { timeout: 10, tags: ["red"] });
+    expect([await cache.incrVersion("a", delta), await cache.decrVersion("a", delta)]).toEqual([1 + delta, 1 - delta]);
+    expect([await cache.get("a"), await cache.ttl("a")]).toEqual([1, 10]);
+    await cache.invalidateTags(["red"]);
+    expect(await cache.get("a")).toBeUndefined();
+    await expect(cache.incrVersion("none", delta)).rejects.toThrow(CacheKeyNotFoundError);
+  });
+
+  test("an entry that is moved keeps its tags: their tokens in the new version live for as long", async () => {
+    const { cache, clock } = openCache();
+    const day = 86_400;
+    await cache.set("a", 1, { timeout: day, tags: ["red"], version: 1 });
+    await cache.set("b", 1, { timeout: 1, tags: ["red"], version: 2 });
+    await cache.incrVersion("a");
+    clock.advance((day - 1) * 1000);
+    expect(await cache.get("a", { version: 2 })).toBe(1);
+    await cache.invalidateTags(["red"], { version: 2 });
+    expect(await cache.get("a", { version: 2 })).toBeUndefined();
+  });
+
   test("an entry without expiry stays without", async () => {
     const { cache } = openCache();
     await cache.set("a", 1, { timeout: null });

@@ -68,6 +68,7 @@ export abstract class EntryOperations extends ExpiryOperations {
 
   /**
    * Moves an entry to another version, with its time to live. It is read, written and deleted, not in one step.
+   * Where the two have one key, with a delta of 0 or a key function that leaves the version out, it stays.
    *
    * @returns The new version.
    * @throws {CacheKeyNotFoundError} When there is no entry.
@@ -82,6 +83,8 @@ export abstract class EntryOperations extends ExpiryOperations {
         store.ttlMany([from.whole], deadline),
       ]);
       if (found.status !== "entry" || ttl === undefined) throw new CacheKeyNotFoundError(key);
+      // With a delta of 0, or a key function that leaves the version out: the delete would take it away.
+      if (from.whole === to.whole) return version + delta;
       const names = Object.keys(found.header?.tags ?? {});
       const tokens = await tags.ensure(names, version + delta, ttl, deadline);
       const header = found.header && { ...found.header, tags: tokens };

@@ -24,9 +24,13 @@ export function keySpacesOf(store: object): readonly KeySpace[] {
   return SPACES.get(store) ?? [];
 }
 
-/** The key spaces of a store in a cache's store: the place of that, and these prefixes. */
+/**
+ * The key spaces of a store in a cache's store: the place of that, or the store itself where nothing is noted
+ * of it, and these prefixes.
+ */
 export function spacesWithin(store: object, prefixes: readonly string[]): readonly KeySpace[] {
-  return keySpacesOf(store).map(({ place }) => ({ place, prefixes }));
+  const places = keySpacesOf(store).map(({ place }) => place);
+  return (places.length > 0 ? places : [store]).map((place) => ({ place, prefixes }));
 }
 
 /** Whether two stores have keys that begin alike. */

@@ -46,6 +46,34 @@ describeWithRedis("sessions that were pickled", () => {
   });
   beforeEach(async () => void (await client.flushAll()));
 
+  test("to where they are already: each is counted as present, and stays as it is", async () => {
+    const at = (serializer?: string) => ({
+      PROJECT_NAME: "myproject",
+      SECRET_KEY: SECRET,
+      SESSION_ENGINE: "django.contrib.sessions.backends.cache",
+      CACHES: {
+        default: {
+          BACKEND: "django_redis.cache.RedisCache",
+          LOCATION: redis.url,
+          KEY_PREFIX: "myproject",
+          OPTIONS: serializer === undefined ? {} : { SERIALIZER: serializer },
+        },
+      },
+    });
+    const { sessions, close } = createSojourn(
+      djangoSettings(at("django_redis.serializers.json.JSONSerializer")).settings,
+    );
+    const name = `myproject:1:django.contrib.sessions.cache${KEY}`;
+    await client.set(name, FOO_BAR, { PX: HOUR * 1000 });
+    try {
+      expect(await migratePickledSessions({ from: at(), to: sessions })).toMatchObject({ moved: 0, present: 1 });
+    } finally {
+      await close();
+    }
+    expect(await client.withTypeMapping({ 36: Buffer }).get(name)).toEqual(FOO_BAR);
+    expect(await client.pTTL(name)).toBeGreaterThan((HOUR - 60) * 1000);
+  });
+
   function redisession(config: Data = {}) {
     const { port } = new URL(redis.url);
     return {
