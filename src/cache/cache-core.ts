@@ -7,6 +7,7 @@ import { makeCacheStore } from "../stores/make-store.ts";
 import { CacheMonitor } from "./cache-monitor.ts";
 import type { ReadOptions, VersionOption } from "./cache-options.ts";
 import { type CacheSettings, type ResolvedCacheSettings, resolveCacheSettings } from "./cache-settings.ts";
+import { ClockWatch } from "./clock-watch.ts";
 import { EntryCodec } from "./entry-codec.ts";
 import { EntryReader, type Found, toReadPlan } from "./entry-reader.ts";
 import { ForgivingStore } from "./forgiving-store.ts";
@@ -63,7 +64,7 @@ export class CacheCore {
     this.keys = new CacheKeys(this.settings, needsPrefix ? () => warnOfMissingPrefix(path) : undefined);
     this.codec = new EntryCodec(this.settings);
     this.tags = new Tags(this.store, this.keys);
-    this.reader = new EntryReader(this.store, this.codec, this.tags, this.monitor);
+    this.reader = new EntryReader(this.store, this.codec, this.tags, this.monitor, new ClockWatch(clock, path));
     const { store, codec, tags, reader, monitor } = this;
     const newDeadline = (): Deadline => this.newDeadline();
     const isStoreAway = (): boolean => store instanceof ForgivingStore && store.isPaused;

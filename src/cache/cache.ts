@@ -201,7 +201,8 @@ export class Cache extends EntryOperations {
     if (found.status !== "entry" || ttl === undefined) return { hit: false };
     const { header, value } = found;
     const state = isFresh(header, clock.now()) ? "fresh" : "stale";
-    const age = header === undefined ? this.#ageOf(ttl, options.timeout) : clock.now() - header.at;
+    // Where the clocks of two processes differ, an entry can come from the future.
+    const age = header === undefined ? this.#ageOf(ttl, options.timeout) : Math.max(0, clock.now() - header.at);
     return { hit: true, value: value as Value, source: store.name, state, age, ttl };
   }
 

@@ -6,6 +6,7 @@ import { throwWrittenInPart } from "../stores/settle-writes.ts";
 import { checkTags } from "./cache-calls.ts";
 import type { ReadOptions } from "./cache-options.ts";
 import type { CacheMonitor } from "./cache-monitor.ts";
+import type { ClockWatch } from "./clock-watch.ts";
 import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
 import { type EntryKey, wholeKeys } from "./keys.ts";
 import { judgeTags, type TagTokens, type Tags } from "./tags.ts";
@@ -48,12 +49,14 @@ export class EntryReader {
   readonly #codec: EntryCodec;
   readonly #tags: Tags;
   readonly #monitor: CacheMonitor;
+  readonly #clocks: ClockWatch;
 
-  constructor(store: CacheStore, codec: EntryCodec, tags: Tags, monitor: CacheMonitor) {
+  constructor(store: CacheStore, codec: EntryCodec, tags: Tags, monitor: CacheMonitor, clocks: ClockWatch) {
     this.#store = store;
     this.#codec = codec;
     this.#tags = tags;
     this.#monitor = monitor;
+    this.#clocks = clocks;
   }
 
   /** @throws {CacheCorruptError} */
@@ -139,6 +142,7 @@ export class EntryReader {
   #take(key: EntryKey, stored: StoredValue, { corrupt }: ReadPlan): Found {
     try {
       const { header, text, seen } = this.#codec.read(stored, key);
+      if (header !== undefined) this.#clocks.see(header.at);
       return { status: "entry", value: this.#codec.parse(text, key), text, header, seen };
     } catch (error) {
       if (corrupt === "throw" || !(error instanceof CacheCorruptError)) throw error;

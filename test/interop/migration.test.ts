@@ -64,7 +64,7 @@ describeWithRedis("sessions that were pickled", () => {
       djangoSettings(at("django_redis.serializers.json.JSONSerializer")).settings,
     );
     const name = `myproject:1:django.contrib.sessions.cache${KEY}`;
-    await client.set(name, FOO_BAR, { PX: HOUR * 1000 });
+    await client.pSetEx(name, HOUR * 1000, FOO_BAR);
     try {
       expect(await migratePickledSessions({ from: at(), to: sessions })).toMatchObject({ moved: 0, present: 1 });
     } finally {
