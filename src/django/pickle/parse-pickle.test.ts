@@ -27,6 +27,46 @@ function errorOf(hex: string, limits = {}): PickleError {
   throw new Error("it was read");
 }
 
+const numbers = (write: (index: number) => string): string =>
+  Array.from({ length: 20_000 }, (_, at) => write(at)).join("");
+
+function uint32(value: number): string {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes.toString("hex");
+}
+
+/** 12 bytes, of which V8 hashes the first 8. */
+function bigInteger(index: number, isHostile: boolean): string {
+  return isHostile ? `0100000000000000${uint32(index + 1)}` : `${uint32(index + 1)}0000000000000001`;
+}
+
+/** Integers whose hashes in V8 have the same lowest 15 bits. */
+const SAME_HASH = Array.from({ length: 2 ** 17 }, (_, index) => unhashed(index << 15))
+  .filter((each) => each < 2 ** 30)
+  .slice(0, 20_000);
+
+/** Undoes `ComputeUnseededHash` of V8 (src/utils/utils.h), step by step from its last. */
+function unhashed(hash: number): number {
+  const product = Math.imul(unshifted(hash, 16), inverseOf(2057));
+  const sum = Math.imul(unshifted(product, 4), inverseOf(5));
+  return Math.imul(unshifted(sum, 12) + 1, inverseOf(2 ** 15 - 1)) >>> 0;
+}
+
+/** Undoes `x ^= x >>> shift`. */
+function unshifted(value: number, shift: number): number {
+  let result = value;
+  for (let known = shift; known < 32; known += shift) result = value ^ (result >>> shift);
+  return result;
+}
+
+/** Inverse of an odd number modulo 2^32, by Newton's method. */
+function inverseOf(odd: number): number {
+  let inverse = odd;
+  for (let step = 0; step < 5; step++) inverse = Math.imul(inverse, 2 - Math.imul(odd, inverse));
+  return inverse;
+}
+
 const reasonOf = (hex: string, limits = {}): PickleRefusal => errorOf(hex, limits).reason;
 
 /** A text of ASCII as SHORT_BINUNICODE. */
@@ -262,6 +302,53 @@ describe("keeps within its limits", () => {
   test("an integer of a megabyte is read at once, and JSON is refused it", () => {
     const value = parse(`8004 8b00000f00${"ff".repeat(0x0f_00_00 - 1)}7f 2e`);
     expect(pickleToJson(value).unfit).toEqual([{ path: "data", found: "an integer of more than 4300 digits" }]);
+  });
+
+  test("keys that are one in Python are one, and texts that look like their identities are others", () => {
+    const big = "8a090000000000000080 00"; // 2**63
+    const keys = [
+      "4b01",
+      "88",
+      "473ff0000000000000",
+      big,
+      "4743e0000000000000",
+      text("\0i1"),
+      text("\0\0i1"),
+      "473fe0000000000000",
+    ];
+    const dict = parse(`8004 7d 28 ${keys.map((key) => `${key}4e`).join("")} 75 2e`) as PickleDict;
+    expect([...dict.entries].map(([key]) => key)).toEqual([1, 2n ** 63n, "\0i1", "\0\0i1", new PickleFloat(0.5)]);
+    const set = parse(`8004 8f 28 ${keys.join("")} 90 2e`) as PickleSet;
+    expect([...set.members]).toHaveLength(5);
+  });
+
+  /** Pickles of 20 000 keys or indices; `isHostile`: with one hash in V8. */
+  const HASHED: Readonly<Record<string, (isHostile: boolean) => string>> = {
+    "big integers, keys of a dict": (isHostile) =>
+      `8004 7d 28 ${numbers((each) => `8a0c${bigInteger(each, isHostile)}4e`)} 75 2e`,
+    "big integers in a set": (isHostile) =>
+      `8004 8f 28 ${numbers((each) => `8a0c${bigInteger(each, isHostile)}`)} 90 2e`,
+    "integers, keys of a dict": (isHostile) => {
+      const keys = isHostile ? SAME_HASH : SAME_HASH.map((_, index) => index * 1000);
+      return `8004 7d 28 ${keys.map((key) => `4a${uint32(key)}4e`).join("")} 75 2e`;
+    },
+    "indices of the memo": (isHostile) => {
+      const indices = isHostile ? SAME_HASH : SAME_HASH.map((_, index) => index * 1000);
+      return `8004 4e ${indices.map((index) => `72${uint32(index)}`).join("")} 2e`;
+    },
+  };
+
+  test.each(Object.entries(HASHED))("%s with one hash take no longer than others", (_, pickle) => {
+    const [others, hostile] = [false, true].map((isHostile) =>
+      Buffer.from(pickle(isHostile).replaceAll(" ", ""), "hex"),
+    );
+    const spanOf = (bytes: Buffer | undefined): number => {
+      const begun = performance.now();
+      parsePickle(bytes as Buffer);
+      return performance.now() - begun;
+    };
+    // They took 100 times as long.
+    expect(spanOf(hostile)).toBeLessThan(10 * spanOf(others) + 250);
   });
 
   test("limits that are none", () => {

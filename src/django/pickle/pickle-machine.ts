@@ -9,7 +9,8 @@ export class PickleMachine {
   readonly #limits: PickleLimits;
   readonly #stack: PickleValue[] = [];
   readonly #marks: number[] = [];
-  readonly #memo = new Map<number, PickleValue>();
+  /** By texts of its indices: see the identity of keys in `pickle-values.ts`. */
+  readonly #memo = new Map<string, PickleValue>();
   #pushed = 0;
   #keyBytes = 0;
 
@@ -56,12 +57,12 @@ export class PickleMachine {
   }
 
   memoize(index: number = this.#memo.size): void {
-    this.#memo.set(index, this.top());
+    this.#memo.set(`m${index}`, this.top());
     if (this.#memo.size > this.#limits.maxItems) throw tooLarge("maxItems", this.#limits, this.offset);
   }
 
   pushMemo(index: number): void {
-    const value = this.#memo.get(index);
+    const value = this.#memo.get(`m${index}`);
     this.push(value === undefined ? this.#fail("there is no such entry in the memo") : value);
   }
 

@@ -97,12 +97,26 @@ function isHashable(value: PickleValue): boolean {
 }
 
 /**
- * What a Map takes for the same where Python does: a number is a bigint beyond the safe range only. Bytes,
- * tuples and frozen sets are only the same as themselves: no JSON has them for keys.
+ * What a Map takes for the same where Python does. Bytes, tuples and frozen sets are only the same as
+ * themselves: no JSON has them for keys.
+ *
+ * Numbers become text: how V8 hashes them is known, and of a bigint it takes the lowest 64 bits alone, so
+ * whoever writes the pickle could choose thousands with one hash. Texts it hashes with a secret of the process.
  */
 function identityOf(key: PickleValue): unknown {
-  if (typeof key === "boolean") return Number(key);
+  if (typeof key === "string") return key.startsWith(NUMBER) ? `${NUMBER}${key}` : key;
+  if (typeof key === "boolean") return integerIdentity(Number(key));
+  if (typeof key === "number" || typeof key === "bigint") return integerIdentity(key);
   if (!(key instanceof PickleFloat) || Number.isNaN(key.value)) return key;
   const { value } = key;
-  return Number.isInteger(value) && !Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (!Number.isInteger(value)) return `${NUMBER}f${value}`;
+  return integerIdentity(Number.isSafeInteger(value) ? value : BigInt(value));
+}
+
+/** Begins the identity of a number; that of a text has it twice, or not. */
+const NUMBER = "\0";
+
+/** Hexadecimal, since that takes a bigint no longer than it is. */
+function integerIdentity(value: number | bigint): string {
+  return `${NUMBER}i${value.toString(16)}`;
 }
