@@ -14,6 +14,7 @@ urlpatterns = [
     path("csrf", session.csrf),
     path("protected", session.protected),
     path("cache", cache.operation),
+    path("cache-calls", cache.operations),
     path("fragment", cache.fragment),
     path("limited", limits.limited),
     path("usage", limits.usage),

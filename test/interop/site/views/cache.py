@@ -12,7 +12,16 @@ def operation(request):
 
     Calls a method of Django's cache. Answers what it gives, or {"error": the name of an exception}.
     """
-    call = body(request)
+    return call_method(body(request))
+
+
+@json_view
+def operations(request):
+    """POST {"calls": […]}: the same, one after another. Answers all that they give."""
+    return [call_method(call) for call in body(request)["calls"]]
+
+
+def call_method(call):
     method = getattr(caches[call.get("cache", "default")], call["operation"])
     try:
         return method(*call.get("arguments", []), **call.get("options", {}))
