@@ -130,6 +130,7 @@ export type {
   CacheStoreCapabilities,
   CacheStoreContext,
   CacheStoreFactory,
+  EntryHead,
   FillResult,
   IncrementResult,
   Lease,

@@ -15,7 +15,7 @@ export type Step =
     }
   | { readonly name: "setMany"; readonly values: Readonly<Record<string, unknown>>; readonly timeout: Timeout }
   | { readonly name: "touch"; readonly key: string; readonly timeout: Timeout }
-  | { readonly name: "delete" | "has"; readonly key: string }
+  | { readonly name: "delete" | "has" | "take" | "persist"; readonly key: string }
   | { readonly name: "deleteMany"; readonly keys: readonly string[] }
   | { readonly name: "incr" | "decr"; readonly key: string; readonly delta: number }
   | { readonly name: "clear" }
@@ -35,7 +35,7 @@ export function stepsOf(timeouts: readonly Timeout[], waits: boolean): fc.Arbitr
     fc.record({ name: fc.constantFrom("set" as const, "add" as const, "getOrSet" as const), key, value, timeout }),
     fc.record({ name: fc.constant("setMany" as const), values: fc.dictionary(key, value), timeout }),
     fc.record({ name: fc.constant("touch" as const), key, timeout }),
-    fc.record({ name: fc.constantFrom("delete" as const, "has" as const), key }),
+    fc.record({ name: fc.constantFrom("delete" as const, "has" as const, "take" as const, "persist" as const), key }),
     fc.record({ name: fc.constant("deleteMany" as const), keys: fc.array(key) }),
     fc.record({ name: fc.constantFrom("incr" as const, "decr" as const), key, delta: fc.integer({ min: -3, max: 3 }) }),
     fc.constant({ name: "clear" as const }),
@@ -64,6 +64,13 @@ class CacheModel {
         return step.value;
       case "touch":
         return this.#has(step.key) && (this.#put(step.key, this.get(step.key), step.timeout), true);
+      case "persist":
+        return this.#has(step.key) && (this.#put(step.key, this.get(step.key), null), true);
+      case "take": {
+        const taken = this.get(step.key);
+        this.#delete(step.key);
+        return taken;
+      }
       case "has":
         return this.#has(step.key);
       case "delete":
@@ -123,6 +130,8 @@ function call(cache: Cache, step: Exclude<Step, { name: "wait" }>): Promise<unkn
       return cache.touch(step.key, step.timeout);
     case "has":
     case "delete":
+    case "take":
+    case "persist":
       return cache[step.name](step.key);
     case "deleteMany":
       return cache.deleteMany(step.keys);
