@@ -108,6 +108,8 @@ describeWithRedis("calls of more keys than the client takes at once", () => {
       expect(await attempt("ttlMany", () => cache.ttlMany(KEYS))).toEqual(new Map(KEYS.map((key) => [key, null])));
       expect(await attempt("touchMany to 0", () => cache.touchMany(KEYS, 0))).toEqual(new Set(KEYS));
       expect(await attempt("addMany", () => cache.addMany(values))).toEqual(KEYS);
+      expect(await attempt("takeMany", () => cache.takeMany(KEYS))).toEqual(values);
+      await cache.setMany(values);
       expect(await attempt("incrMany", () => cache.incrMany(KEYS))).toEqual(valuesOf(KEYS, (index) => index + 2));
       expect(await attempt("keys", async () => (await cache.keys("*")).length)).toBe(COUNT);
       expect(await attempt("deleteMany", () => cache.deleteMany(KEYS))).toBe(COUNT);
@@ -163,6 +165,9 @@ describeWithRedis("of one call", () => {
     await cache.touchMany(keys, null);
     await cache.ttlMany(keys);
     await cache.touchMany(keys, 0);
+    await cache.setMany(values, { tags: ["b"] });
+    await cache.touchMany(keys, 60);
+    await cache.takeMany(keys);
     await cache.getOrSetMany(keys, () => Promise.reject(new Error("the source is down"))).catch(() => {});
     expect(most).toBeGreaterThan(1);
     expect(most).toBeLessThanOrEqual(5000 / 20);
