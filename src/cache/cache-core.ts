@@ -42,6 +42,7 @@ export class CacheCore {
   readonly keys: CacheKeys;
   readonly codec: EntryCodec;
   readonly tags: Tags;
+  readonly clocks: ClockWatch;
   readonly reader: EntryReader;
   readonly loads: Loads;
   readonly monitor: CacheMonitor;
@@ -64,7 +65,8 @@ export class CacheCore {
     this.keys = new CacheKeys(this.settings, needsPrefix ? () => warnOfMissingPrefix(path) : undefined);
     this.codec = new EntryCodec(this.settings);
     this.tags = new Tags(this.store, this.keys);
-    this.reader = new EntryReader(this.store, this.codec, this.tags, this.monitor, new ClockWatch(clock, path));
+    this.clocks = new ClockWatch(clock, path);
+    this.reader = new EntryReader(this.store, this.codec, this.tags, this.monitor, this.clocks);
     const { store, codec, tags, reader, monitor } = this;
     const newDeadline = (): Deadline => this.newDeadline();
     const isStoreAway = (): boolean => store instanceof ForgivingStore && store.isPaused;

@@ -48,14 +48,48 @@ test("an entry from the future is told once, with how far the clocks differ, and
   expect(seen[0]).not.toMatch(/pin|secret/);
 });
 
-test("such an entry is of use for no longer than the store keeps it, and its age is none", async () => {
+test("such an entry is fresh for no longer than it was to be, from when it was first read; its age is none", async () => {
   const { writer, reader, advance } = openTwo(1800 * SECOND, "bounded");
-  await writer.getOrSet("k", () => 1, { timeout: 60, staleIfError: 600 });
+  const options = { timeout: 60, staleIfError: 6000 };
+  await writer.getOrSet("k", () => "old", options);
   expect(await reader.peek("k")).toMatchObject({ age: 0, state: "fresh" });
+  advance(59 * SECOND);
+  expect(await reader.get("k")).toBe("old");
+  advance(2 * SECOND);
+  expect(await reader.get("k")).toBeUndefined();
+  expect([await reader.has("k"), await reader.touch("k", 60)]).toEqual([false, false]);
+  advance(1790 * SECOND); // it is not from the future any more
+  expect(await reader.get("k")).toBeUndefined();
+  expect(await reader.getOrSet("k", () => "new", options)).toBe("new");
+  expect(await reader.get("k")).toBe("new");
+});
+
+test("one that is touched by a process whose clock is right is fresh for as long as that says", async () => {
+  const { writer, reader, advance } = openTwo(1800 * SECOND, "touched");
+  await writer.getOrSet("k", () => 1, { timeout: 60, staleIfError: 6000 });
+  expect([await reader.get("k"), await reader.touch("k", 600)]).toEqual([1, true]);
+  advance(599 * SECOND);
+  expect(await reader.get("k")).toBe(1);
+  advance(2 * SECOND);
+  expect(await reader.get("k")).toBeUndefined();
+});
+
+test("one that was not read before is fresh for no longer than the store keeps it", async () => {
+  const { writer, reader, advance } = openTwo(1800 * SECOND, "unread");
+  await writer.getOrSet("k", () => 1, { timeout: 60, staleIfError: 600 });
   advance(659 * SECOND);
   expect(await reader.get("k")).toBe(1);
   advance(2 * SECOND);
   expect(await reader.get("k")).toBeUndefined();
+});
+
+test("a thousand such entries are remembered", async () => {
+  const { writer, reader, advance } = openTwo(1800 * SECOND, "many");
+  const keys = Array.from({ length: 1100 }, (_, index) => `k${index}`);
+  await writer.getOrSetMany(keys, () => new Map(keys.map((key) => [key, 1])), { timeout: 60, staleIfError: 6000 });
+  expect((await reader.getMany(keys)).size).toBe(1100);
+  advance(61 * SECOND);
+  expect((await reader.getMany(keys.slice(100))).size).toBe(0);
 });
 
 test.each([-1800 * SECOND, -5000, 0, 4999])("a writer that is %i ms ahead is not told", async (ahead) => {

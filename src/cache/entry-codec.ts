@@ -26,6 +26,8 @@ export interface EntryHeader {
    * sets {@link freshUntil}.
    */
   readonly grace?: Milliseconds | undefined;
+  /** When it was last touched. @defaultValue never */
+  readonly touched?: EpochMilliseconds | undefined;
   /** How long its load took. */
   readonly took?: Milliseconds | undefined;
   /** The token that each of its tags had when its load began. */
@@ -166,12 +168,13 @@ function readHeader(line: string, { given }: EntryKey): EntryHeader | undefined 
 
 function isHeader(input: unknown): input is EntryHeader {
   if (!isPlainObject(input)) return false;
-  const { at, nonce, freshUntil, grace, took, tags } = input;
+  const { at, nonce, freshUntil, grace, touched, took, tags } = input;
   return (
     typeof at === "number" &&
     typeof nonce === "string" &&
     isNumberOrAbsent(freshUntil) &&
     isNumberOrAbsent(grace) &&
+    isNumberOrAbsent(touched) &&
     isNumberOrAbsent(took) &&
     (tags === undefined || (isPlainObject(tags) && Object.values(tags).every((token) => typeof token === "string")))
   );

@@ -141,8 +141,8 @@ export class EntryReader {
 
   #take(key: EntryKey, stored: StoredValue, { corrupt }: ReadPlan): Found {
     try {
-      const { header, text, seen } = this.#codec.read(stored, key);
-      if (header !== undefined) this.#clocks.see(header.at);
+      const { header: written, text, seen } = this.#codec.read(stored, key);
+      const header = written && this.#clocks.adjust(written);
       return { status: "entry", value: this.#codec.parse(text, key), text, header, seen };
     } catch (error) {
       if (corrupt === "throw" || !(error instanceof CacheCorruptError)) throw error;

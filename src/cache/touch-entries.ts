@@ -3,6 +3,7 @@ import type { Deadline } from "../core/deadlines.ts";
 import { CacheCorruptError } from "../core/errors.ts";
 import type { CacheStore, EntryHead, StoredValue } from "../stores/cache-store.ts";
 import { writeInChunks } from "../stores/settle-writes.ts";
+import type { ClockWatch } from "./clock-watch.ts";
 import { type EntryCodec, type EntryHeader, writeHeader } from "./entry-codec.ts";
 import { isFresh } from "./freshness.ts";
 import { type EntryKey, wholeKeys } from "./keys.ts";
@@ -13,6 +14,7 @@ export interface TouchServices {
   readonly store: CacheStore;
   readonly codec: EntryCodec;
   readonly tags: Tags;
+  readonly clocks: ClockWatch;
   readonly clock: Clock;
 }
 
@@ -56,7 +58,7 @@ export async function touchEntries(
   for (const [index, key] of keys.entries()) {
     const found = answers[index];
     if (typeof found !== "object") continue;
-    const header = headerOf(found, key, services.codec);
+    const header = headerOf(found, key, services);
     if (header === undefined) plain.push(key);
     else if (isFresh(header, services.clock.now()))
       headed.push(prolong(key, found, header, touch, services.clock.now()));
@@ -69,9 +71,10 @@ export async function touchEntries(
 }
 
 /** `undefined` where the value only begins as a header does, and where the header cannot be read: as for `has`. */
-function headerOf({ head }: EntryHead, key: EntryKey, codec: EntryCodec): EntryHeader | undefined {
+function headerOf({ head }: EntryHead, key: EntryKey, { codec, clocks }: TouchServices): EntryHeader | undefined {
   try {
-    return codec.readHead(head, key);
+    const header = codec.readHead(head, key);
+    return header && clocks.adjust(header);
   } catch (error) {
     if (error instanceof CacheCorruptError) return undefined;
     throw error;
@@ -87,7 +90,12 @@ function prolong(
 ): Headed {
   const grace = graceOf(header, left, now);
   const freshUntil = ttl === null || grace === undefined ? undefined : now + ttl;
-  return { key, head, next: { ...header, freshUntil, grace }, ttl: ttl === null ? null : ttl + (grace ?? 0) };
+  return {
+    key,
+    head,
+    next: { ...header, freshUntil, grace, touched: now },
+    ttl: ttl === null ? null : ttl + (grace ?? 0),
+  };
 }
 
 /** For how long the store keeps an entry past its time; `undefined` where the store's time is the only one. */
