@@ -125,8 +125,8 @@ export class Cache extends EntryOperations {
     checkCallOptions(options, "getOrSet");
     checkLoaded(valueOrLoader);
     const load = typeof valueOrLoader === "function" ? (valueOrLoader as Loader<unknown>) : () => valueOrLoader;
-    const value = await this.core.writing(options, (version) =>
-      this.core.loads.getOrLoad(this.core.keys.of(key, version), this.#plan(options, version), load),
+    const value = await this.core.writing(options, (version, deadline) =>
+      this.core.loads.getOrLoad(this.core.keys.of(key, version), this.#plan(options, version), load, deadline),
     );
     return value as Loaded;
   }
@@ -147,10 +147,10 @@ export class Cache extends EntryOperations {
     checkCallOptions(options, "getOrSetMany");
     checkFunction(load, "The loader of getOrSetMany()", CacheUsageError);
     const given = [...this.core.keys.unique(keys)];
-    const values = await this.core.writing(options, (version) => {
+    const values = await this.core.writing(options, (version, deadline) => {
       const entries = this.core.keys.ofMany(given, version);
       const loadMap = async (missing: readonly string[], context: LoadContext) => toMap(await load(missing, context));
-      return this.core.loads.getOrLoadMany(entries, this.#plan(options, version), loadMap);
+      return this.core.loads.getOrLoadMany(entries, this.#plan(options, version), loadMap, deadline);
     });
     const found = given.map((key, index) => [key, values[index] as Value] as const);
     return new Map(found.filter(([, value]) => value !== undefined));
