@@ -158,16 +158,16 @@ export class LoadGroup {
    * After a failure others may load at once. But where an old entry can be given meanwhile, the lease stays
    * until its time is over, so that a source that is down is not asked by every request.
    */
-  async #giveUp(error: unknown): Promise<void> {
+  async #giveUp(failure: unknown): Promise<void> {
     const { subjects, deadline } = this.#options;
     const covered = new Set(subjects.filter(({ found }) => found.status === "entry").map(({ key }) => key));
-    const isCovered = (each: KeyLoad): boolean => error instanceof LoaderFailure && covered.has(each.key);
+    const isCovered = (each: KeyLoad): boolean => failure instanceof LoaderFailure && covered.has(each.key);
     for (const each of this.#loads) each.stop();
     const released = this.#loads.filter((each) => !isCovered(each));
-    if (!isOutage(error) && !deadline.hasPassed) return this.#releaseAll(released, deadline);
+    if (!isOutage(failure) && !deadline.hasPassed) return this.#releaseAll(released, deadline);
     // The callers have the error, and do not wait for a store that has not answered. A lease that it has granted
     // all the same ends now, if the store can be reached, and else by its time.
-    for (const each of released) each.release(this.#services.newDeadline()).catch(() => {});
+    void Promise.allSettled(released.map((each) => each.release(this.#services.newDeadline())));
   }
 
   async #releaseAll(loads: readonly KeyLoad[], deadline: Deadline): Promise<void> {

@@ -49,13 +49,10 @@ export class LoadScope {
     this.#keys.delete(whole);
   }
 
-  /** @throws {CacheReentranceError} When this loader, or one that waits for it, loads the entry. */
-  expectOutside(place: unknown, key: EntryKey): void {
-    let scope: LoadScope | undefined = this as LoadScope;
-    for (; scope !== undefined; scope = scope.#parent) {
-      const isLoading = scope.#isRunning && scope.#place === place && scope.#keys.has(key.whole);
-      if (isLoading) throw new CacheReentranceError(key.given);
-    }
+  /** Whether this loader, or one that waits for it, loads an entry. */
+  isLoading(place: unknown, key: EntryKey): boolean {
+    if (this.#isRunning && this.#place === place && this.#keys.has(key.whole)) return true;
+    return this.#parent?.isLoading(place, key) ?? false;
   }
 
   /**

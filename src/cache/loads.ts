@@ -1,5 +1,6 @@
 import type { Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
+import { CacheReentranceError } from "../core/errors.ts";
 import { Slots } from "../core/slots.ts";
 import { settleWithin } from "../core/timers.ts";
 import { COMMANDS_AT_ONCE } from "../stores/chunks.ts";
@@ -197,7 +198,7 @@ export class Loads {
   /** The loader that asks for an entry, if one does. @throws {CacheReentranceError} When it loads that entry. */
   #expectOutside(key: EntryKey): LoadScope | undefined {
     const asking = LoadScope.current();
-    asking?.expectOutside(this.#services.place, key);
+    if (asking?.isLoading(this.#services.place, key)) throw new CacheReentranceError(key.given);
     return asking;
   }
 
