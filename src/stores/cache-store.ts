@@ -189,8 +189,12 @@ export interface CacheStore {
    */
   fill(lease: Lease, entry: NewValue, deadline: Deadline): Promise<FillResult>;
 
-  /** Ends a lease without a value, if it is still the caller's. Those who wait for it hear of that. */
-  release(lease: Lease, deadline: Deadline): Promise<void>;
+  /**
+   * Ends a lease without a value, if it is still the caller's. Those who wait for it hear of that.
+   *
+   * @returns Whether it was: if not, the key may have been deleted since it was taken.
+   */
+  release(lease: Lease, deadline: Deadline): Promise<boolean>;
 
   /**
    * Walks all keys with a prefix that are in the store during the whole walk; others may or may not come. No

@@ -203,8 +203,8 @@ export class RedisCacheStore implements CacheStore {
     });
   }
 
-  async release({ key, token }: Lease, deadline: Deadline): Promise<void> {
-    await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token, String(ENDED_TTL)], deadline);
+  async release({ key, token }: Lease, deadline: Deadline): Promise<boolean> {
+    return (await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token, String(ENDED_TTL)], deadline)) === 1;
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
