@@ -60,6 +60,7 @@ export {
   CacheCorruptError,
   CacheKeyNotFoundError,
   CacheLoadTimeoutError,
+  CacheReentranceError,
   CacheLockError,
   type CacheLockProblem,
   CacheNotIntegerError,

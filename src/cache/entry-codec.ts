@@ -21,10 +21,7 @@ export interface EntryHeader {
   readonly nonce: string;
   /** From then on it is stale. @defaultValue never */
   readonly freshUntil?: EpochMilliseconds | undefined;
-  /**
-   * For how long past its time the store keeps it: what a touch has found out. Where it is there, each touch
-   * sets {@link freshUntil}.
-   */
+  /** For how long past its time the store keeps it. @defaultValue what a touch finds out */
   readonly grace?: Milliseconds | undefined;
   /** When it was last touched. @defaultValue never */
   readonly touched?: EpochMilliseconds | undefined;

@@ -181,6 +181,15 @@ describe("the tags of an entry that is touched", () => {
 });
 
 describe("a touch", () => {
+  test("gives a time, and what it is kept beyond it, to an entry that was stored without expiry", async () => {
+    const { cache, clock, store } = openCache();
+    await cache.getOrSet("k", () => 1, { timeout: null, stale: 30 });
+    expect(await cache.touch("k", 100)).toBe(true);
+    expect(await ttlOf(store, WHOLE)).toBe(130_000);
+    clock.advance(101 * SECOND);
+    expect(await cache.get("k")).toBeUndefined();
+  });
+
   test("of entries without headers is one call to the store, which does not answer with values", async () => {
     const { cache, calls } = openCache();
     await cache.setMany({ a: 1, b: 2 });

@@ -8,6 +8,7 @@ import {
   StoreConnectionError,
   StoreServiceError,
 } from "../core/errors.ts";
+import type { SessionKey } from "../core/ids.ts";
 import { throwUnknown } from "../stores/partial-failures.ts";
 import { checkLoginOptions, checkUserId, isUserId, type LoginOptions, type UserId } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
@@ -45,6 +46,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #whyNoCookie: string | undefined;
   #hasResponse = true;
   #isInterrupted = false;
+  /** The key that this request has given the session last. */
+  #ownKey: SessionKey | undefined;
   /** Whether this request itself has ended the session that it came with. */
   #hasEnded = false;
 
@@ -237,10 +240,9 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       : this.#confirmCookie();
   }
 
-  /** A failed save sets no cookie for the key that the request was led to; the next response does. */
+  /** A failed save sets no cookie for a key that another request has made; the next response does. */
   #fail(error: unknown): never {
-    const { origin, stored } = this.#state;
-    if (this.#cookie.change === "set" && stored?.key === origin.stored?.key) this.#cookie.decide("none");
+    if (this.#hasOthersKey) this.#cookie.decide("none");
     throw error;
   }
 
@@ -262,12 +264,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const conflicts = new Conflicts();
     const change = (newest: SessionRecord) => conflicts.merge(pending, this.#state.data, newest).withFacts(facts);
     const result = await records.move(stored, { reason, change, creation }, deadline);
-    if (result.status === "ended") {
-      this.#end();
-      // Its own expiry, unless that of another request has come in between.
-      if (pending.has(EXPIRY_KEY)) return;
-      throw new SessionInterrupted();
-    }
+    if (result.status === "ended") return this.#endByExpiry(pending);
     if (result.status === "gone" && reason !== "renewed") throw new SessionInterrupted();
     // Another request is renewing the key: the changes follow the session to its new place.
     if (result.status !== "moved") return this.#save(pending, deadline);
@@ -362,15 +359,15 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       });
       // Without an answer, a cookie whose key this request has not made is sent by the next response: it may
       // be dead by now.
-      if (isAsked !== true && this.#hasOldKey) this.#cookie.decide("none");
+      if (isAsked !== true && this.#hasOthersKey) this.#cookie.decide("none");
       this.#cookie.noteConfirmed();
     });
   }
 
-  /** Whether the cookie is to have the key that the request has found the session under. */
-  get #hasOldKey(): boolean {
-    const { origin, stored } = this.#state;
-    return this.#cookie.change === "set" && stored !== undefined && stored.key === origin.stored?.key;
+  /** Whether the cookie is to have a key that this request has not made, but found or was led to. */
+  get #hasOthersKey(): boolean {
+    const { stored } = this.#state;
+    return this.#cookie.change === "set" && stored !== undefined && stored.key !== this.#ownKey;
   }
 
   async #noteSeen(deadline: Deadline): Promise<void> {
@@ -442,7 +439,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const committed = await records.commit(stored, (newest) => conflicts.collect(newest, change), deadline);
     conflicts.emit(events);
     this.#state.data.settle(pending);
-    if (committed.stored === undefined) return this.#end();
+    if (committed.stored === undefined) return this.#endByExpiry(pending);
     this.#state.stored = committed.stored;
     const { record } = committed.stored.version;
     if (absorb || committed.hasOthers) this.#state.data.absorb(record);
@@ -508,15 +505,32 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   #adopt(stored: StoredSession, keySource: KeySource = "other"): void {
     this.#isInterrupted = false;
+    this.#ownKey = stored.key;
     this.#state.stored = stored;
     this.#state.data.absorb(stored.version.record);
     this.#cookie.take(keySource);
     this.#state.services.throttle.mark(stored.key);
   }
 
-  /** The session is over, and takes its cookie with it. */
-  #end(): void {
+  /**
+   * The session was over when it was to be written.
+   *
+   * @throws {SessionInterrupted} Unless this request has set that expiry: then it may begin another session.
+   */
+  #endByExpiry(pending: Delta): void {
+    this.#leave();
+    if (!pending.has(EXPIRY_KEY)) throw new SessionInterrupted();
     this.#hasEnded = true;
+  }
+
+  /** This request ends the session. */
+  #end(): void {
+    this.#leave();
+    this.#hasEnded = true;
+  }
+
+  /** The session is over, and takes its cookie with it. */
+  #leave(): void {
     this.#forget();
     if (this.#state.origin.hasCookie) this.#cookie.decide("clear");
   }

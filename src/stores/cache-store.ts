@@ -85,14 +85,12 @@ export type FillResult =
    */
   | { readonly status: "unstored"; readonly error: StoreServiceError };
 
-/** The longest that a lease can be asked for at once. */
-export const LONGEST_LEASE: Milliseconds = 30_000;
-
 /**
- * For how long a lease whose time is over is still its holder's, as long as nobody else takes it: a loader
- * that blocks the event loop keeps its lease from being renewed.
+ * The longest that a lease can be asked for at once. A store keeps each for so long: one whose time is over is
+ * still its holder's, as long as nobody else takes it, since a loader that blocks the event loop keeps its
+ * lease from being renewed.
  */
-export const LEASE_AFTERLIFE: Milliseconds = 30_000;
+export const LONGEST_LEASE: Milliseconds = 30_000;
 
 /** For how long waiting callers can hear that a load has ended without a value: ten times as long as they sleep. */
 export const ENDED_TTL: Milliseconds = 2000;
@@ -204,8 +202,8 @@ export interface CacheStore {
    * Takes the lease on a key, or keeps it for longer when the caller has it already.
    *
    * A lease says who of all processes loads an entry. It ends by `fill`, by `release` and when the key is
-   * deleted or taken. When its time is over others can take it; until one does, it is still its holder's for
-   * {@link LEASE_AFTERLIFE}.
+   * deleted or taken. When its time is over others can take it; until one does, it is still its holder's, for
+   * {@link LONGEST_LEASE} in all.
    *
    * @param ttl From now, at most {@link LONGEST_LEASE}.
    */
@@ -226,8 +224,12 @@ export interface CacheStore {
    */
   fill(lease: Lease, entry: NewValue, deadline: Deadline): Promise<FillResult>;
 
-  /** Ends a lease without a value, if it is still the caller's. Those who wait for it hear of that. */
-  release(lease: Lease, deadline: Deadline): Promise<void>;
+  /**
+   * Ends a lease without a value, if it is still the caller's. Those who wait for it hear of that.
+   *
+   * @returns Whether it was: if not, the key may have been deleted since it was taken.
+   */
+  release(lease: Lease, deadline: Deadline): Promise<boolean>;
 
   /**
    * Walks all keys with a prefix that are in the store during the whole walk; others may or may not come. No

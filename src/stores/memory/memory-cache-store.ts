@@ -202,9 +202,9 @@ export class MemoryCacheStore implements CacheStore {
     return { status: "stored" };
   }
 
-  async release({ key, token }: Lease, deadline: Deadline): Promise<void> {
+  async release({ key, token }: Lease, deadline: Deadline): Promise<boolean> {
     checkDeadline(deadline);
-    this.#leases.release(key, token);
+    return this.#leases.release(key, token);
   }
 
   async *scan(prefix: string, pageDeadline: () => Deadline): AsyncGenerator<string, void, undefined> {

@@ -14,8 +14,8 @@ import {
   type IncrementResult,
   isCacheKey,
   type Lease,
-  LEASE_AFTERLIFE,
   type LeaseResult,
+  LONGEST_LEASE,
   type NewValue,
   type SetCondition,
   type StoredValue,
@@ -204,7 +204,7 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
-    const args = [lease.token, toRedisTtl(ttl + LEASE_AFTERLIFE), String(LEASE_AFTERLIFE), ...seenBy(lease)];
+    const args = [lease.token, ...lifeOf(ttl), ...seenBy(lease)];
     const leasing = this.#runOnLease(CACHE_LEASE, lease, args, deadline, "brief").then((reply): LeaseResult => {
       if (typeof reply !== "number") return { status: "found", value: reply as StoredValue };
       return reply === -1 ? { status: "leased" } : { status: "busy", ended: reply };
@@ -213,7 +213,7 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async renew(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
-    const args = [lease.token, toRedisTtl(ttl + LEASE_AFTERLIFE), ...seenBy(lease)];
+    const args = [lease.token, ...lifeOf(ttl), ...seenBy(lease)];
     return (await this.#runOnLease(CACHE_RENEW, lease, args, deadline)) === 1;
   }
 
@@ -229,8 +229,8 @@ export class RedisCacheStore implements CacheStore {
     });
   }
 
-  async release({ key, token }: Lease, deadline: Deadline): Promise<void> {
-    await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token, String(ENDED_TTL)], deadline);
+  async release({ key, token }: Lease, deadline: Deadline): Promise<boolean> {
+    return (await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token, String(ENDED_TTL)], deadline)) === 1;
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
@@ -300,7 +300,8 @@ export class RedisCacheStore implements CacheStore {
    */
   async #leaseFirst(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
     const leaseKey = leaseKeyOf(lease.key);
-    const args = ["SET", leaseKey, `${lease.token} 0`, "NX", "PX", toRedisTtl(ttl + LEASE_AFTERLIFE)] as const;
+    const [life, afterlife] = lifeOf(ttl);
+    const args = ["SET", leaseKey, `${lease.token} 0 ${afterlife}`, "NX", "PX", life] as const;
     if ((await this.#connection.command(args, deadline, leaseKey)) === null) return { status: "busy", ended: 0 };
     const value = await this.get(lease.key, deadline);
     if (value === undefined || isSeen(value, lease.seen)) return { status: "leased" };
@@ -374,6 +375,11 @@ export class RedisCacheStore implements CacheStore {
     }
     return results;
   }
+}
+
+/** For how long a lease is kept, and for how long of that others may take it. */
+function lifeOf(ttl: Milliseconds): [life: string, afterlife: string] {
+  return [toRedisTtl(LONGEST_LEASE), String(Math.max(0, Math.floor(LONGEST_LEASE - ttl)))];
 }
 
 function leaseKeyOf(key: string): Buffer {
