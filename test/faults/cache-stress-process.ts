@@ -95,10 +95,18 @@ async function work(url: string): Promise<void> {
     ["getOrSetMany", 3, readMany],
     ["get", 4, get],
     ["delete", 3, () => remove(pick(KEYS))],
+    ["take", 2, take],
     ["touch", 2, () => cache.touch(pick(KEYS), Math.random() < 0.5 ? "20m" : null)],
     ["invalidateTags", 1, () => invalidate(pick(TAGS))],
     ["ttl", 1, () => cache.ttl(pick(KEYS))],
   ];
+
+  /** As a delete; and what it gives is of the time before it. */
+  async function take(): Promise<void> {
+    const key = pick(KEYS);
+    const [floor] = await floorsOf([key]);
+    await change([key], async () => check("take", key, await cache.take(key), floor));
+  }
 
   function remove(key: string): Promise<void> {
     return change([key], () => cache.delete(key));

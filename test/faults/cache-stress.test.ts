@@ -45,7 +45,7 @@ describeWithRedis("a cache under stress", () => {
       if (isSoak) process.stdout.write(`${JSON.stringify(reports.map(({ counts }) => counts))}\n`);
       expect(reports.flatMap(({ old }) => old)).toEqual([]);
       for (const { counts } of reports) {
-        for (const name of ["getOrSet", "getOrSetMany", "get", "delete", "touch", "invalidateTags"]) {
+        for (const name of ["getOrSet", "getOrSetMany", "get", "delete", "take", "touch", "invalidateTags"]) {
           expect(counts[name], name).toBeGreaterThan(0);
         }
       }
