@@ -9,7 +9,9 @@ import {
   type CacheStore,
   type CacheStoreCapabilities,
   ENDED_TTL,
+  FENCE_AFTERLIFE,
   type FillResult,
+  type IncrementOptions,
   type IncrementResult,
   isCacheKey,
   type Lease,
@@ -21,7 +23,7 @@ import {
 } from "../cache-store.ts";
 import { chunksOf, COMMANDS_AT_ONCE } from "../chunks.ts";
 import { endsLease } from "../ends-lease.ts";
-import { settleWrites, writeInChunks } from "../settle-writes.ts";
+import { settleWrites, throwWrittenInPart, writeInChunks } from "../settle-writes.ts";
 import { asReply, escapeGlob, toArgument, toRedisTtl } from "./arguments.ts";
 import { isReply, isSeen, unlessHalfMoved } from "./half-moved-slots.ts";
 import { commandsFor, type Round, roundsOf } from "./key-groups.ts";
@@ -32,6 +34,7 @@ import {
   CACHE_FILL,
   CACHE_INCR,
   CACHE_LEASE,
+  CACHE_LOCK,
   CACHE_PERSIST,
   CACHE_RELEASE,
   CACHE_RENEW,
@@ -53,7 +56,8 @@ const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
  * each slot, and one for each key of a slot that is half on its way. Of one call, at most 200 commands are
  * under way at once.
  *
- * The lease on an entry is a string beside it, under a key that no text makes ({@link ownKeyOf}).
+ * The lease on an entry, and the lock of its name, are strings beside it, under keys that no text makes
+ * ({@link ownKeyOf}).
  */
 export class RedisCacheStore implements CacheStore {
   readonly name = "redis";
@@ -62,15 +66,18 @@ export class RedisCacheStore implements CacheStore {
     scan: true,
     compareAndSet: true,
     leases: true,
+    locks: true,
   };
   readonly #connection: RedisConnection;
   readonly #form: ReplyForm;
+  readonly #locks: LockNames;
   /** Whether the keys of one command have to lie in one slot. */
   #isSlotted: boolean;
 
-  constructor(connection: RedisConnection, form: ReplyForm = "text") {
+  constructor(connection: RedisConnection, form: ReplyForm = "text", locks: LockNames = "own") {
     this.#connection = connection;
     this.#form = form;
+    this.#locks = locks;
     this.#isSlotted = connection.isCluster;
   }
 
@@ -152,10 +159,17 @@ export class RedisCacheStore implements CacheStore {
     return left.map(toTtl);
   }
 
-  async incr(key: string, delta: bigint, deadline: Deadline): Promise<IncrementResult> {
-    const reply = await this.#connection.run(CACHE_INCR, [key], [String(delta)], deadline);
-    if (reply === null) return { status: "missing" };
-    return typeof reply === "string" ? { status: "incremented", value: BigInt(reply) } : { status: "not-integer" };
+  async incr(
+    key: string,
+    delta: bigint,
+    deadline: Deadline,
+    { begin, least }: IncrementOptions = {},
+  ): Promise<IncrementResult> {
+    const args: RedisArgument[] = [String(delta), String(least ?? "")];
+    if (begin !== undefined) args.push(toArgument(begin.value), toExpiry(begin.ttl));
+    const run = async (keys: readonly RedisArgument[], patience?: Patience): Promise<IncrementResult> =>
+      toIncrement(await this.#connection.run(CACHE_INCR, keys, args, deadline, "text", patience));
+    return begin !== undefined && endsLease(begin.ttl) ? this.#endingLease(key, deadline, run) : run([key]);
   }
 
   async compareAndSet(
@@ -168,13 +182,7 @@ export class RedisCacheStore implements CacheStore {
     if (next !== undefined) args.push(toArgument(next.value), toExpiry(next.ttl));
     const run = async (keys: readonly RedisArgument[], patience?: Patience): Promise<boolean> =>
       (await this.#connection.run(CACHE_COMPARE_AND_SET, keys, args, deadline, "text", patience)) === 1;
-    if (next !== undefined && !endsLease(next.ttl)) return run([key]);
-    const leaseKey = leaseKeyOf(key);
-    return unlessHalfMoved(run([key, leaseKey], "brief"), async () => {
-      // In this order: see deleteMany.
-      await this.#connection.command(["UNLINK", leaseKey], deadline, leaseKey);
-      return run([key]);
-    });
+    return next !== undefined && !endsLease(next.ttl) ? run([key]) : this.#endingLease(key, deadline, run);
   }
 
   async lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
@@ -205,6 +213,35 @@ export class RedisCacheStore implements CacheStore {
 
   async release({ key, token }: Lease, deadline: Deadline): Promise<void> {
     await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token, String(ENDED_TTL)], deadline);
+  }
+
+  async acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {
+    const [lockKey, fenceKey] = [this.#lockKeyOf(key), ownKeyOf(key, "fence")];
+    const fenceTtl = toRedisTtl(ttl + FENCE_AFTERLIFE);
+    const args = [fenceTtl, token, toRedisTtl(ttl)];
+    const acquiring = this.#connection.run(CACHE_LOCK, [fenceKey, lockKey], args, deadline, "text", "brief");
+    const reply = await unlessHalfMoved(acquiring, async () => {
+      // In this order: whoever is kept from the lock takes no number, and a holder whose number comes after its
+      // life does not use it.
+      const set = ["SET", lockKey, token, "NX", "PX", toRedisTtl(ttl)] as const;
+      if ((await this.#connection.command(set, deadline, lockKey)) === null) return null;
+      return this.#connection.run(CACHE_LOCK, [fenceKey], [fenceTtl], deadline).catch(throwWrittenInPart);
+    });
+    return reply === null ? undefined : Number(reply);
+  }
+
+  async extendLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+    const args = [token, token, toRedisTtl(ttl)];
+    return (await this.#connection.run(CACHE_COMPARE_AND_SET, [this.#lockKeyOf(key)], args, deadline)) === 1;
+  }
+
+  async releaseLock(key: string, token: string, deadline: Deadline): Promise<boolean> {
+    return (await this.#connection.run(CACHE_COMPARE_AND_SET, [this.#lockKeyOf(key)], [token], deadline)) === 1;
+  }
+
+  async lockHolder(key: string, deadline: Deadline): Promise<string | undefined> {
+    const lockKey = this.#lockKeyOf(key);
+    return ((await this.#connection.command(["GET", lockKey], deadline, lockKey)) as string | null) ?? undefined;
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
@@ -245,6 +282,24 @@ export class RedisCacheStore implements CacheStore {
       key,
     );
     return reply !== null;
+  }
+
+  /** Runs a script on an entry, which ends the lease on it as well: `keys` are the entry's, and the lease's if both can be had. */
+  #endingLease<Result>(
+    key: string,
+    deadline: Deadline,
+    run: (keys: readonly RedisArgument[], patience?: Patience) => Promise<Result>,
+  ): Promise<Result> {
+    const leaseKey = leaseKeyOf(key);
+    return unlessHalfMoved(run([key, leaseKey], "brief"), async () => {
+      // In this order: see deleteMany.
+      await this.#connection.command(["UNLINK", leaseKey], deadline, leaseKey);
+      return run([key]);
+    });
+  }
+
+  #lockKeyOf(key: string): RedisArgument {
+    return this.#locks === "own" ? ownKeyOf(key, "lock") : key;
   }
 
   #runOnLease(
@@ -337,6 +392,14 @@ export class RedisCacheStore implements CacheStore {
     }
     return results;
   }
+}
+
+/** Where the locks are: beside the entries, or under the very keys, as redis-py's are. */
+export type LockNames = "own" | "django-redis";
+
+function toIncrement(reply: RedisReply): IncrementResult {
+  if (reply === null) return { status: "missing" };
+  return typeof reply === "string" ? { status: "incremented", value: BigInt(reply) } : { status: "not-integer" };
 }
 
 function leaseKeyOf(key: string): Buffer {
