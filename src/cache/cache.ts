@@ -216,13 +216,14 @@ export class Cache extends EntryOperations {
   }
 
   /**
-   * A lock that all processes share, under a key of this cache.
+   * A lock that all processes share. An entry of the same key has nothing to do with it, unless the store has
+   * the locks of django-redis.
    *
-   * @throws {ImproperlyConfigured} When the store cannot compare and set.
+   * @throws {ImproperlyConfigured} When the store has no locks.
    */
   lock(key: string, options: LockOptions): CacheLock {
     const { strictStore: store, clock, path, keys } = this.core;
-    requireCapability(store, "compareAndSet", "a lock", path);
+    requireCapability(store, "locks", "a lock", path);
     // Without any, the missing timeout is what is wrong.
     if (options !== undefined) checkCallOptions(options, "lock");
     const newDeadline = () => this.core.newDeadline();

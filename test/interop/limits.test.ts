@@ -8,6 +8,7 @@ import {
   type DjangoRatelimitUsage,
   type Sojourn,
 } from "sojourn";
+import { redisCacheStore } from "sojourn/stores/redis";
 import { run } from "../../scripts/lib/processes.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";
 import { errorOf } from "../support/redis-connections.ts";
@@ -36,7 +37,7 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
   describeWithRedis("rate limits and locks on one Redis", () => {
     let server: RedisServer;
     let site: DjangoSite;
-    let sojourn: Sojourn<object>;
+    let sojourn: Sojourn<object, "shared">;
 
     beforeAll(async () => {
       server = await RedisServer.start();
@@ -45,7 +46,14 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
         projectName: PROJECT,
         secretKey: "a secret of the tests, long enough",
         redis: { default: { url: server.url, connectTimeout: "20s" } },
-        caches: { default: { keyPrefix: PROJECT, deadline: "20s" } },
+        caches: {
+          default: { keyPrefix: PROJECT, deadline: "20s" },
+          shared: {
+            keyPrefix: PROJECT,
+            deadline: "20s",
+            store: redisCacheStore({ locks: "django-redis" }),
+          },
+        },
       });
     });
 
@@ -166,7 +174,7 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
     test("a lock of redis-py keeps Node out, also from releasing it, until it is given back", async () => {
       const theirs = { name: `${PROJECT}:1:job`, token: "theirs" };
       expect(await python3("acquire", { ...theirs, timeout: 60 })).toBe(true);
-      const lock = sojourn.caches.default.lock("job", { timeout: 60, blockingTimeout: "50ms" });
+      const lock = sojourn.caches.shared.lock("job", { timeout: 60, blockingTimeout: "50ms" });
       expect([await lock.acquire(), await lock.isLocked()]).toEqual([false, true]);
       expect(await python3("extend", { ...theirs, seconds: 100 })).toBe("done");
       expect(await python3("release", theirs)).toBe("done");
@@ -176,7 +184,7 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
 
     test("a lock of Node keeps redis-py out, also from releasing it, until it is given back", async () => {
       const theirs = { name: `${PROJECT}:1:task`, token: "theirs", timeout: 60 };
-      const lock = sojourn.caches.default.lock("task", { timeout: 60 });
+      const lock = sojourn.caches.shared.lock("task", { timeout: 60 });
       await lock.acquire();
       expect(await python3("acquire", theirs)).toBe(false);
       expect(await python3("release", { name: theirs.name, token: theirs.token })).toBe("LockNotOwnedError");
@@ -186,6 +194,27 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       await lock.release();
       expect(await waiting).toBe(true);
       expect(await errorOf(lock.release())).toMatchObject({ problem: "not-held" });
+    });
+
+    test("fencing tokens grow over holders of both sides", async () => {
+      const theirs = { name: `${PROJECT}:1:fenced`, token: "theirs" };
+      const lock = sojourn.caches.shared.lock("fenced", { timeout: 60 });
+      await lock.acquire();
+      const first = lock.fencingToken ?? Number.NaN;
+      await lock.release();
+      expect(await python3("acquire", { ...theirs, timeout: 60 })).toBe(true);
+      expect(await python3("release", theirs)).toBe("done");
+      expect(await lock.run((_, fencingToken) => fencingToken)).toBeGreaterThan(first);
+    });
+
+    test("where a site has no locks to share, an entry of a lock's name is left alone, and leaves the lock alone", async () => {
+      const { default: cache } = sojourn.caches;
+      await cache.set("apart", "value");
+      await cache.lock("apart", { timeout: 60 }).run(async () => {
+        expect(await site.visitor().post("/cache", { operation: "get", arguments: ["apart"] })).toBe("value");
+        expect(await site.visitor().post("/cache", { operation: "delete", arguments: ["apart"] })).toBe(true);
+        expect(await cache.lock("apart", { timeout: 60, blocking: false }).acquire()).toBe(false);
+      });
     });
   });
 });
