@@ -20,6 +20,7 @@ import { type Loader, type LoadContext, type LoadOptions, type LoadPlan, toLoadP
 import { CacheLock } from "./lock.ts";
 import type { LockOptions } from "./lock-options.ts";
 import { type Memoized, memoize, type MemoizeOptions } from "./memoize.ts";
+import { Counters } from "./counters.ts";
 import { checkClearable, requireCapability } from "./requirements.ts";
 import type { Timeout } from "./timeouts.ts";
 
@@ -84,6 +85,11 @@ export class Cache extends EntryOperations {
   /** What the store can do. */
   get capabilities(): CacheStoreCapabilities {
     return this.core.store.capabilities;
+  }
+
+  /** @internal For limits. */
+  get counters(): Counters {
+    return new Counters(this.core);
   }
 
   /** @internal */
