@@ -147,8 +147,8 @@ export const cacheMutants = [
   {
     name: "lock-after-its-time",
     file: "src/cache/lock.ts",
-    find: "return isStored && !hold.isOver ? hold",
-    replace: "return isStored ? hold",
+    find: "if (!hold.isOver) return hold;",
+    replace: "return hold;",
     breaks: "An answer that took longer than the lock lives brings none.",
     tests: ["src/cache/lock.test.ts"],
   },
