@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import {
   createSojourn,
   djangoRatelimit,
@@ -8,6 +8,7 @@ import {
   type DjangoRatelimitUsage,
   type Sojourn,
 } from "sojourn";
+import { djangoSettings } from "sojourn/django";
 import { redisCacheStore } from "sojourn/stores/redis";
 import { run } from "../../scripts/lib/processes.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";
@@ -194,6 +195,29 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       await lock.release();
       expect(await waiting).toBe(true);
       expect(await errorOf(lock.release())).toMatchObject({ problem: "not-held" });
+    });
+
+    test("cache.lock() of both sides excludes the other, with the settings of a site whose cache is django-redis", async () => {
+      const backend = {
+        BACKEND: "django_redis.cache.RedisCache",
+        LOCATION: server.url,
+        KEY_PREFIX: PROJECT,
+        OPTIONS: { SERIALIZER: "django_redis.serializers.json.JSONSerializer" },
+      };
+      const django = djangoSettings({
+        SECRET_KEY: "a secret of the tests, long enough",
+        SESSION_ENGINE: "django.contrib.sessions.backends.signed_cookies",
+        CACHES: { default: backend },
+      });
+      const { caches, close } = createSojourn(django.settings);
+      onTestFinished(close);
+      const lock = caches.default.lock("nightly", { timeout: 60, blocking: false });
+      const theirs = { prefix: PROJECT, key: "nightly" };
+      expect(await lock.acquire()).toBe(true);
+      expect(await python3("acquire_by_django", theirs)).toBe(false);
+      await lock.release();
+      expect(await python3("acquire_by_django", theirs)).toBe(true);
+      expect([await lock.acquire(), await lock.isLocked()]).toEqual([false, true]);
     });
 
     test("fencing tokens grow over holders of both sides", async () => {
