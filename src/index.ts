@@ -61,6 +61,7 @@ export {
   CacheCorruptError,
   CacheKeyNotFoundError,
   CacheLoadTimeoutError,
+  CacheReentranceError,
   CacheLockError,
   type CacheLockProblem,
   CacheNotIntegerError,

@@ -77,6 +77,7 @@ export class CacheCore {
       random,
       leaseTtl: lease,
       isStoreAway,
+      place: keySpacesOf(this.strictStore)[0]?.place ?? this.strictStore,
       newDeadline,
     });
     this.sharedVersion = sharedVersion ? new SharedVersion(store, clock, `${keyPrefix}:version`) : undefined;

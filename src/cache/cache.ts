@@ -12,6 +12,7 @@ import { type CacheContext, CacheCore } from "./cache-core.ts";
 import type { CacheEvents, CacheStats } from "./cache-events.ts";
 import type { ClearOptions, ReadOptions, VersionOption } from "./cache-options.ts";
 import type { CacheSettings } from "./cache-settings.ts";
+import { Counters } from "./counters.ts";
 import { EntryOperations } from "./entry-operations.ts";
 import { toReadPlan } from "./entry-reader.ts";
 import { isFresh } from "./freshness.ts";
@@ -19,8 +20,7 @@ import type { CacheKeySettings } from "./keys.ts";
 import { type Loader, type LoadContext, type LoadOptions, type LoadPlan, toLoadPlan } from "./load-options.ts";
 import { CacheLock } from "./lock.ts";
 import type { LockOptions } from "./lock-options.ts";
-import { type Memoized, memoize, type MemoizeOptions } from "./memoize.ts";
-import { Counters } from "./counters.ts";
+import { type Memoized, memoize, type MemoizedValue, type MemoizeOptions } from "./memoize.ts";
 import { checkClearable, requireCapability } from "./requirements.ts";
 import type { Timeout } from "./timeouts.ts";
 
@@ -131,8 +131,8 @@ export class Cache extends EntryOperations {
     checkCallOptions(options, "getOrSet");
     checkLoaded(valueOrLoader);
     const load = typeof valueOrLoader === "function" ? (valueOrLoader as Loader<unknown>) : () => valueOrLoader;
-    const value = await this.core.writing(options, (version) =>
-      this.core.loads.getOrLoad(this.core.keys.of(key, version), this.#plan(options, version), load),
+    const value = await this.core.writing(options, (version, deadline) =>
+      this.core.loads.getOrLoad(this.core.keys.of(key, version), this.#plan(options, version), load, deadline),
     );
     return value as Loaded;
   }
@@ -153,10 +153,10 @@ export class Cache extends EntryOperations {
     checkCallOptions(options, "getOrSetMany");
     checkFunction(load, "The loader of getOrSetMany()", CacheUsageError);
     const given = [...this.core.keys.unique(keys)];
-    const values = await this.core.writing(options, (version) => {
+    const values = await this.core.writing(options, (version, deadline) => {
       const entries = this.core.keys.ofMany(given, version);
       const loadMap = async (missing: readonly string[], context: LoadContext) => toMap(await load(missing, context));
-      return this.core.loads.getOrLoadMany(entries, this.#plan(options, version), loadMap);
+      return this.core.loads.getOrLoadMany(entries, this.#plan(options, version), loadMap, deadline);
     });
     const found = given.map((key, index) => [key, values[index] as Value] as const);
     return new Map(found.filter(([, value]) => value !== undefined));
@@ -165,7 +165,8 @@ export class Cache extends EntryOperations {
   /**
    * A function that keeps its results in this cache.
    *
-   * @param load Makes the value of given arguments.
+   * @param load Makes the value of given arguments. Where it needs the context of the load (`signal`, `stale`,
+   *   `setTimeout`, `skip`), it returns a function of that: `(id: number) => ({ signal }: LoadContext) => fetchProduct(id, signal)`.
    * @param options.key Names the entry of given arguments: write it so that no two things have the same name.
    * @example
    * ```ts
@@ -184,7 +185,7 @@ export class Cache extends EntryOperations {
   memoize<Load extends (...args: never) => unknown>(
     load: Load,
     options: MemoizeOptions<Parameters<Load>>,
-  ): Memoized<Parameters<Load>, Awaited<ReturnType<Load>>> {
+  ): Memoized<Parameters<Load>, MemoizedValue<Load>> {
     checkFunction(load, "The first argument of memoize()", CacheUsageError);
     checkCallOptions(options, "memoize");
     checkFunction(options.key, 'The option "key" of memoize()', CacheUsageError);

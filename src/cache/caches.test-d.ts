@@ -110,6 +110,19 @@ describe("a loader that uses its context", () => {
   });
 });
 
+describe("memoize hands on the context of the load", () => {
+  test("to a function that the loader returns, whose value is that of the memoized one", () => {
+    const memoized = cache.memoize(
+      (id: number, lang = "en") =>
+        async ({ signal }: LoadContext) => ({ id, lang, isLate: signal.aborted }),
+      { key: (id) => `p:${id}` },
+    );
+    expectTypeOf(memoized(1)).resolves.toEqualTypeOf<{ id: number; lang: string; isLate: boolean }>();
+    // @ts-expect-error The calls share loads, so none has a signal of its own.
+    cache.memoize(() => 1, { key: () => "k", signal: AbortSignal.timeout(1) });
+  });
+});
+
 describe("memoize takes its parameters from the function", () => {
   test("optional ones stay optional", () => {
     const memoized = cache.memoize(async (id: number, lang = "en") => ({ id, lang }), {

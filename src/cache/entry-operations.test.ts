@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { anyDeadline, openCache, ttlOf } from "../../test/support/cache-harness.ts";
 import { CacheKeyNotFoundError, CacheUsageError } from "../core/errors.ts";
 import { zlibCompressor } from "./compression.ts";
+import type { LoadContext } from "./load-options.ts";
 import { TaggedJsonSerializer } from "./serializers.ts";
 
 describe("set with nx and xx", () => {
@@ -300,6 +301,30 @@ test("memoize keeps the results of a function under keys of their arguments", as
   expect([await quote.delete("A", "X"), await quote.delete("A", "X")]).toEqual([true, false]);
   await quote("A", "X");
   expect(calls).toEqual(["A", "A"]);
+});
+
+test("memoize hands the context of the load on to a function that the loader returns", async () => {
+  const { cache, store } = openCache();
+  const contexts: LoadContext[] = [];
+  const rate = cache.memoize(
+    (currency: string, digits = 2) =>
+      async (context: LoadContext) => {
+        contexts.push(context);
+        if (currency === "none") context.skip();
+        context.setTimeout("20s");
+        return { currency, digits };
+      },
+    { key: (currency) => `rate:${currency}`, timeout: "1h" },
+  );
+  expect(await rate("EUR")).toEqual({ currency: "EUR", digits: 2 });
+  expect(await rate("EUR", 3)).toEqual({ currency: "EUR", digits: 2 });
+  expect(await ttlOf(store, "shop:1:rate:EUR")).toBe(20_000);
+  expect(await rate("none", 4)).toEqual({ currency: "none", digits: 4 });
+  expect(await cache.has("rate:none")).toBe(false);
+  expect(contexts.map(({ key, signal }) => [key, signal.aborted])).toEqual([
+    ["rate:EUR", false],
+    ["rate:none", false],
+  ]);
 });
 
 test("compressed bytes that begin like a header are told from one", async () => {

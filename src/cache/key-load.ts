@@ -4,7 +4,7 @@ import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import { newNonce } from "../core/ids.ts";
-import type { CacheStore, FillResult, Lease, NewValue, StoredValue } from "../stores/cache-store.ts";
+import type { CacheStore, FillResult, Lease, LeaseResult, NewValue, StoredValue } from "../stores/cache-store.ts";
 import type { CacheMonitor } from "./cache-monitor.ts";
 import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
 import type { EntryReader, Found } from "./entry-reader.ts";
@@ -30,6 +30,8 @@ export interface LoadServices {
   readonly leaseTtl: Milliseconds | null;
   /** Whether the store is being left alone after a failure. */
   readonly isStoreAway: () => boolean;
+  /** Where the entries are: caches of one place see each other's entries and leases. */
+  readonly place: unknown;
   /** Makes the deadline of one store operation. */
   readonly newDeadline: () => Deadline;
 }
@@ -40,8 +42,17 @@ export type Patience = "wait" | "leave";
 /** How the right to load was sought. */
 export type Acquired =
   | { readonly status: "leased" }
+  /** Another load, that this one has waited for, has ended without a value: it goes on, and stores nothing. */
+  | { readonly status: "alone" }
+  /** Another caller is loading, and this one does not wait, or not any more. */
   | { readonly status: "busy" }
   /** Somebody else has stored a value; `text` is how it was serialized. */
+  | { readonly status: "loaded"; readonly text: string };
+
+/** Answer of the store that a lease was sought of: `"found"` is a value that is of no use. */
+type Sought =
+  | Exclude<LeaseResult, { status: "found" }>
+  | { readonly status: "found" }
   | { readonly status: "loaded"; readonly text: string };
 
 /** What a loader has given. */
@@ -81,34 +92,38 @@ export interface KeyLoadSubject {
   readonly flight: Flight;
 }
 
-const FIRST_PAUSE: Milliseconds = 10;
+const SHORTEST_PAUSE: Milliseconds = 10;
 const LONGEST_PAUSE: Milliseconds = 150;
+
+/** Part of the time waited so far that a pause takes: so much longer than it has to is a wait, at most. */
+const PAUSE_SHARE = 1 / 8;
+
+/** What {@link KeyLoad} works with, beside the services of all loads. */
+export interface KeyLoadContext {
+  readonly plan: LoadPlan;
+  readonly keeper: LeaseKeeper;
+  /** Of all store steps of the load. It stands still while the loader runs, or another process loads. */
+  readonly deadline: Deadline;
+  /** Called when no caller may join any more who could have come after a write of another process. */
+  readonly onSeal: () => void;
+}
 
 /** The load of one entry: from the lease on its key to the fill. */
 export class KeyLoad {
   readonly key: EntryKey;
   readonly #services: LoadServices;
-  readonly #plan: LoadPlan;
+  readonly #context: KeyLoadContext;
   readonly #flight: Flight;
-  readonly #onFill: () => void;
   #lease: Lease;
   /** Whether something lies under the key that cannot be compared with, and so not be replaced. */
   #isBlocked: boolean;
-  readonly #keeper: LeaseKeeper;
+  /** Whether the store has, or may have, granted the lease. */
+  #mayHoldLease = false;
 
-  /** @param onFill Called when it is about to be stored. */
-  constructor(
-    services: LoadServices,
-    { key, found, flight }: KeyLoadSubject,
-    plan: LoadPlan,
-    keeper: LeaseKeeper,
-    onFill: () => void,
-  ) {
+  constructor(services: LoadServices, { key, found, flight }: KeyLoadSubject, context: KeyLoadContext) {
     this.key = key;
-    this.#keeper = keeper;
-    this.#onFill = onFill;
     this.#services = services;
-    this.#plan = plan;
+    this.#context = context;
     this.#flight = flight;
     this.#lease = { key: key.whole, token: newNonce(), seen: "seen" in found ? found.seen : undefined };
     this.#isBlocked = found.status === "unreadable";
@@ -116,27 +131,28 @@ export class KeyLoad {
 
   /** Seeks to be the one, of all processes, who loads. */
   async acquire(patience: Patience): Promise<Acquired> {
-    const { store, monitor, newDeadline } = this.#services;
-    const { leaseTtl } = this.#keeper;
-    if (leaseTtl === null) {
-      if (this.#isBlocked) await this.#clearAway();
-      return { status: "leased" };
-    }
-    for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE)) {
-      if (this.#isBlocked) await this.#clearAway();
-      const result = await store.lease(this.#lease, leaseTtl, newDeadline());
-      if (result.status === "leased") {
-        this.#keeper.add(this);
-        return result;
-      }
-      if (result.status === "found") {
-        const text = await this.#accept(result.value);
-        if (text !== undefined) return { status: "loaded", text };
-        continue;
-      }
+    const { monitor, clock, random } = this.#services;
+    const { deadline, onSeal } = this.#context;
+    const startedAt = clock.monotonic();
+    let ended: number | undefined;
+    for (;;) {
+      const result = await this.#seekLease();
+      if (result.status === "leased" || result.status === "loaded") return result;
+      if (result.status === "found") continue;
       if (patience === "leave") return { status: "busy" };
-      if (pause === FIRST_PAUSE) monitor.emit("leaseWait", { key: this.key.given });
-      await sleep(pause * (0.5 + this.#services.random()));
+      if (ended === undefined) monitor.emit("leaseWait", { key: this.key.given });
+      else if (result.ended > ended) {
+        // A write of another process that comes from now on is not heard of.
+        onSeal();
+        return { status: "alone" };
+      }
+      ended = Math.min(ended ?? result.ended, result.ended);
+      const waited = clock.monotonic() - startedAt;
+      const pause = Math.min(Math.max(waited * PAUSE_SHARE, SHORTEST_PAUSE), LONGEST_PAUSE);
+      await sleep(pause * (0.5 + random()));
+      if (this.#flight.isAbandoned) return { status: "busy" };
+      // What has passed was the time of another load.
+      deadline.restart();
     }
   }
 
@@ -151,7 +167,7 @@ export class KeyLoad {
     const ttl = this.#jittered(loaded.ttl);
     const header = this.#headerOf(loaded, ttl, now);
     const { text, stored } = codec.write(loaded.value, loaded.path, header);
-    if (!isStorable(loaded)) {
+    if (!isStorable(loaded) || !this.#canFill) {
       await this.release();
       return { text, isOutdated: false };
     }
@@ -161,29 +177,57 @@ export class KeyLoad {
     return { text: newer ?? text, isOutdated: newer === undefined };
   }
 
-  /** Lets others load. */
-  async release(): Promise<void> {
+  /** Lets others load. @param deadline In place of that of the load, which may have passed. */
+  async release(deadline: Deadline = this.#context.deadline): Promise<void> {
     this.stop();
-    const { store, leaseTtl, newDeadline } = this.#services;
-    if (leaseTtl !== null) await store.release(this.#lease, newDeadline());
+    if (!this.#mayHoldLease) return;
+    this.#mayHoldLease = false;
+    await this.#services.store.release(this.#lease, deadline);
   }
 
   /** Ends the renewal: the lease ends by itself. */
   stop(): void {
-    this.#keeper.delete(this);
+    this.#context.keeper.delete(this);
+  }
+
+  /** Asks the store for the lease once. */
+  async #seekLease(): Promise<Sought> {
+    const { store } = this.#services;
+    const { keeper, deadline } = this.#context;
+    const { leaseTtl } = keeper;
+    if (this.#isBlocked) await this.#clearAway();
+    if (leaseTtl === null) return { status: "leased" };
+    this.#mayHoldLease = true;
+    const result = await store.lease(this.#lease, leaseTtl, deadline).catch((error: unknown) => {
+      this.#mayHoldLease = !isNotSent(error);
+      throw error;
+    });
+    if (result.status === "leased") {
+      keeper.add(this);
+      return result;
+    }
+    this.#mayHoldLease = false;
+    if (result.status === "busy") return result;
+    const text = await this.#accept(result.value);
+    return text === undefined ? { status: "found" } : { status: "loaded", text };
+  }
+
+  /** Whether a value may be stored: with a lease, or where each process loads for itself. */
+  get #canFill(): boolean {
+    return this.#mayHoldLease || this.#context.keeper.leaseTtl === null;
   }
 
   get #grace(): Milliseconds {
-    return Math.max(this.#plan.rules.stale, this.#plan.rules.staleIfError);
+    return Math.max(this.#context.plan.rules.stale, this.#context.plan.rules.staleIfError);
   }
 
   #jittered(ttl: Milliseconds | null): Milliseconds | null {
-    if (ttl === null || ttl <= 0 || this.#plan.rules.jitter === 0) return ttl;
-    return Math.max(1, ttl * (1 - this.#plan.rules.jitter * this.#services.random()));
+    if (ttl === null || ttl <= 0 || this.#context.plan.rules.jitter === 0) return ttl;
+    return Math.max(1, ttl * (1 - this.#context.plan.rules.jitter * this.#services.random()));
   }
 
   #headerOf({ took, tags }: Loaded, ttl: Milliseconds | null, now: number): EntryHeader | undefined {
-    const isPlain = this.#grace === 0 && this.#plan.rules.early === 0 && tags === undefined;
+    const isPlain = this.#grace === 0 && this.#context.plan.rules.early === 0 && tags === undefined;
     if (isPlain) return undefined;
     return {
       at: now,
@@ -200,11 +244,13 @@ export class KeyLoad {
    */
   async #fill(entry: NewValue): Promise<string | undefined> {
     this.stop();
-    const { store, leaseTtl, monitor, newDeadline } = this.#services;
+    const { store, monitor } = this.#services;
+    const { keeper, deadline, onSeal } = this.#context;
     // Who comes from now on reads what the store says, or waits for the lease.
-    if (leaseTtl !== null) this.#onFill();
+    if (keeper.leaseTtl !== null) onSeal();
     const result =
-      leaseTtl === null ? await this.#fillUnleased(entry) : await store.fill(this.#lease, entry, newDeadline());
+      keeper.leaseTtl === null ? await this.#fillUnleased(entry) : await store.fill(this.#lease, entry, deadline);
+    this.#mayHoldLease = false;
     if (result.status === "stored") return "none";
     if (result.status === "unstored") {
       monitor.emit("storeError", { operation: "fill", error: result.error });
@@ -216,30 +262,31 @@ export class KeyLoad {
 
   /** Without leases only the writers of this process are known. */
   async #fillUnleased(entry: NewValue): Promise<FillResult> {
-    const { store, newDeadline } = this.#services;
+    const { store } = this.#services;
+    const { deadline } = this.#context;
     const { key, seen } = this.#lease;
     if (!this.#flight.isOverruled) {
       const condition = seen === undefined ? "if-absent" : "always";
-      const [isStored = false] = await store.setMany([{ key, ...entry }], condition, newDeadline());
+      const [isStored = false] = await store.setMany([{ key, ...entry }], condition, deadline);
       if (isStored) return { status: "stored" };
     }
-    return { status: "overruled", value: await store.get(key, newDeadline()) };
+    return { status: "overruled", value: await store.get(key, deadline) };
   }
 
   /** What is under the key now: of use to those who wait, or what is to be replaced. */
   async #accept(stored: StoredValue): Promise<string | undefined> {
-    const { reader, clock, random, newDeadline } = this.#services;
-    const found = await reader.judge(this.key, stored, this.#plan, newDeadline());
+    const { reader, clock, random } = this.#services;
+    const { plan, deadline } = this.#context;
+    const found = await reader.judge(this.key, stored, plan, deadline);
     this.#lease = { ...this.#lease, seen: "seen" in found ? found.seen : undefined };
     this.#isBlocked = found.status === "unreadable";
     if (found.status !== "entry") return undefined;
-    const freshness = freshnessOf(found.header, this.#plan.rules, clock.now(), random);
+    const freshness = freshnessOf(found.header, plan.rules, clock.now(), random);
     return freshness === "fresh" || freshness === "due" ? found.text : undefined;
   }
 
   async #clearAway(): Promise<void> {
-    const { store, newDeadline } = this.#services;
-    await store.deleteMany([this.key.whole], newDeadline());
+    await this.#services.store.deleteMany([this.key.whole], this.#context.deadline);
     this.#isBlocked = false;
   }
 
@@ -253,4 +300,9 @@ export class KeyLoad {
       monitor.emit("storeError", { operation: "renew", error });
     }
   }
+}
+
+function isNotSent(error: unknown): boolean {
+  const isStoreError = error instanceof StoreConnectionError || error instanceof StoreServiceError;
+  return isStoreError && error.outcome === "not-sent";
 }

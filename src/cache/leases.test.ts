@@ -171,6 +171,7 @@ describe("the leases of a call of many keys", () => {
     };
     const harness = openCache({
       lease,
+      deadline: "1m",
       override: (store) => ({
         lease: async (...args) => {
           await pass();

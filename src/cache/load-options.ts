@@ -59,7 +59,8 @@ export interface LoadDefaults {
    */
   readonly softTimeout?: Duration | undefined;
   /**
-   * After how long a load has failed: its signal aborts, its callers get `CacheLoadTimeoutError`.
+   * After how long a load has failed, and its signal aborts; also the longest that a caller waits, whichever
+   * process loads. It gets `CacheLoadTimeoutError` then, or the old entry, if one may still be given.
    *
    * @defaultValue none
    */
@@ -73,7 +74,15 @@ export interface LoadDefaults {
 }
 
 /** Options of `cache.getOrSet`. */
-export interface LoadOptions extends SetOptions, LoadDefaults {}
+export interface LoadOptions extends SetOptions, LoadDefaults {
+  /**
+   * Ends the caller's wait when it aborts: the call throws its reason. The load goes on for other callers, and
+   * for the cache; the loader has a signal of its own.
+   *
+   * @defaultValue none
+   */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** {@link LoadDefaults}, checked. */
 export interface ResolvedLoadDefaults extends Grace {
@@ -91,6 +100,8 @@ export interface LoadPlan {
   readonly tags: readonly string[];
   readonly version: number | undefined;
   readonly corrupt: "bury";
+  /** Ends the caller's wait. */
+  readonly signal: AbortSignal | undefined;
 }
 
 const NO_TAGS: readonly string[] = [];
@@ -107,7 +118,14 @@ export function toLoadPlan(
   defaults: ResolvedLoadDefaults,
 ): LoadPlan {
   const rules = isOverriding(options) ? overrideLoadDefaults(options, defaults) : defaults;
-  return { rules, ttl, tags: options.tags === undefined ? NO_TAGS : checkTags(options.tags), version, corrupt: "bury" };
+  const tags = options.tags === undefined ? NO_TAGS : checkTags(options.tags);
+  return { rules, ttl, tags, version, corrupt: "bury", signal: checkSignal(options.signal) };
+}
+
+/** @throws {CacheUsageError} */
+function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw new CacheUsageError(`"signal" has to be an AbortSignal, got ${describeValue(signal)}.`);
 }
 
 function isOverriding(options: LoadDefaults): boolean {

@@ -1,7 +1,29 @@
+import type { CallerWait } from "./caller-wait.ts";
+import type { LoadScope } from "./load-scope.ts";
+
 /** One run of a task that several callers wait for. */
-export interface Flight {
+export class Flight {
   /** Whether the key was written to after the run began: its result is then out of date. */
-  isOverruled: boolean;
+  isOverruled = false;
+  readonly scope: LoadScope;
+  readonly #waits: CallerWait[] = [];
+  #isAwaited = false;
+
+  /** @param scope The run of the loader that it is part of. */
+  constructor(scope: LoadScope) {
+    this.scope = scope;
+  }
+
+  /** Whether callers have waited for it, and all of them have given up. */
+  get isAbandoned(): boolean {
+    return !this.#isAwaited && this.#waits.length > 0 && this.#waits.every(({ isOver }) => isOver);
+  }
+
+  /** A caller begins to wait. @param wait `undefined` for one that waits as long as it takes. */
+  join(wait: CallerWait | undefined): void {
+    if (wait === undefined) this.#isAwaited = true;
+    else this.#waits.push(wait);
+  }
 }
 
 /** A flight that can be joined. */
@@ -11,10 +33,10 @@ export interface RunningFlight<Result> {
 }
 
 /**
- * Knows the one task that runs for a key in this process, so that who comes meanwhile gets its result, or its
- * error, too.
+ * Knows the one task that runs for a key in this process, so that callers who come meanwhile get its result,
+ * or its error, too.
  *
- * A key that is written to while its task runs lets later callers begin anew.
+ * A key that is written to while its task runs lets later callers begin another one.
  */
 export class SingleFlight<Result> {
   readonly #running = new Map<string, RunningFlight<Result>>();
@@ -27,7 +49,7 @@ export class SingleFlight<Result> {
     return this.#running.get(key);
   }
 
-  /** Nobody shall join this flight any more. */
+  /** No caller joins this flight from now on. */
   seal(key: string, flight: Flight): void {
     if (this.#running.get(key)?.flight === flight) this.#running.delete(key);
   }
@@ -47,6 +69,7 @@ export class SingleFlight<Result> {
     const running = this.#running.get(key);
     if (running === undefined) return;
     running.flight.isOverruled = true;
+    running.flight.scope.overrule(key);
     this.#running.delete(key);
   }
 

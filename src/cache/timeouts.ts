@@ -23,3 +23,8 @@ export function toTtl(timeout: Timeout): Milliseconds | null {
 export function endsAtOnce(ttl: Milliseconds | null): boolean {
   return ttl !== null && ttl <= 0;
 }
+
+/** Whether one time to live is longer than another; `null` is the longest. */
+export function isLonger(ttl: Milliseconds | null, than: Milliseconds | null): boolean {
+  return than !== null && (ttl === null || ttl > than);
+}

@@ -9,6 +9,8 @@ export class Deadline {
   readonly total: Milliseconds;
   readonly #clock: Clock;
   #end: Milliseconds;
+  /** What was left when it was paused. */
+  #paused: Milliseconds | undefined;
 
   constructor(total: Milliseconds, clock: Clock = systemClock) {
     this.total = total;
@@ -18,15 +20,28 @@ export class Deadline {
 
   /** What is left; 0 when it has passed. */
   get remaining(): Milliseconds {
-    return Math.max(0, this.#end - this.#clock.monotonic());
+    return this.#paused ?? Math.max(0, this.#end - this.#clock.monotonic());
+  }
+
+  get hasPassed(): boolean {
+    return this.#paused === undefined && this.#clock.monotonic() >= this.#end;
   }
 
   /** Begins again with all of its time: what has passed was not the store's. */
   restart(): void {
+    this.#paused = undefined;
     this.#end = this.#clock.monotonic() + this.total;
   }
 
-  get hasPassed(): boolean {
-    return this.#clock.monotonic() >= this.#end;
+  /** Stands still: what passes from now on is not the store's. */
+  pause(): void {
+    this.#paused ??= this.remaining;
+  }
+
+  /** Goes on after {@link pause}. */
+  resume(): void {
+    if (this.#paused === undefined) return;
+    this.#end = this.#clock.monotonic() + this.#paused;
+    this.#paused = undefined;
   }
 }

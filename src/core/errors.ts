@@ -6,6 +6,7 @@ export type SojournErrorCode =
   | "ERR_CACHE_CORRUPT"
   | "ERR_CACHE_KEY_NOT_FOUND"
   | "ERR_CACHE_LOAD_TIMEOUT"
+  | "ERR_CACHE_REENTRANCE"
   | "ERR_CACHE_LOCK"
   | "ERR_CACHE_NOT_INTEGER"
   | "ERR_CACHE_USAGE"
@@ -324,6 +325,22 @@ export class CacheLoadTimeoutError extends SojournError {
 }
 nameError(CacheLoadTimeoutError, "CacheLoadTimeoutError");
 
+/** A loader that waits for itself: it asks for its own entry, or for one whose loader does. */
+export class CacheReentranceError extends SojournError {
+  readonly code = "ERR_CACHE_REENTRANCE";
+  /** The key as the caller gave it. */
+  readonly key: string;
+
+  constructor(key: string) {
+    super(
+      `The loader of the cache entry ${quoteKey(key)} asks for the entry that it loads, directly or through another ` +
+        "loader, so it would wait for itself. Read it with get(), or load under another key.",
+    );
+    this.key = key;
+  }
+}
+nameError(CacheReentranceError, "CacheReentranceError");
+
 /** The cache API was used in a way that cannot work: an empty key, a timeout without a unit. Nothing was sent. */
 export class CacheUsageError extends SojournError {
   readonly code = "ERR_CACHE_USAGE";
@@ -342,6 +359,7 @@ export type AnySojournError =
   | CacheCorruptError
   | CacheKeyNotFoundError
   | CacheLoadTimeoutError
+  | CacheReentranceError
   | CacheLockError
   | CacheNotIntegerError
   | CacheUsageError

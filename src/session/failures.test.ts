@@ -594,3 +594,16 @@ describe("a login that is given up halfway leaves a second record of the session
     });
   });
 });
+
+test("nor is one that the request was led to while it ran", async () => {
+  const { browser, sessions, clock, store } = await setUp({ renewEvery: "24h" });
+  await browser.request((session) => session.login(7));
+  const late = new Browser(sessions, browser.cookie).begin();
+  const session = await late.session();
+  clock.advance(25 * 3_600_000);
+  await browser.request(() => {});
+  await session.update((data) => void (data["n"] = 2));
+  store.read = () => Promise.reject(OFFLINE());
+  await late.finish();
+  expect(late.setCookie).toStrictEqual([]);
+});

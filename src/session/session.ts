@@ -8,6 +8,7 @@ import {
   StoreConnectionError,
   StoreServiceError,
 } from "../core/errors.ts";
+import type { SessionKey } from "../core/ids.ts";
 import { throwUnknown } from "../stores/partial-failures.ts";
 import { checkLoginOptions, checkUserId, isUserId, type LoginOptions, type UserId } from "./auth.ts";
 import { Conflicts } from "./conflicts.ts";
@@ -45,6 +46,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #whyNoCookie: string | undefined;
   #hasResponse = true;
   #isInterrupted = false;
+  /** The key that this request has given the session last. */
+  #ownKey: SessionKey | undefined;
   /** Whether this request itself has ended the session that it came with. */
   #hasEnded = false;
 
@@ -237,10 +240,9 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       : this.#confirmCookie();
   }
 
-  /** A failed save sets no cookie for the key that the request was led to; the next response does. */
+  /** A failed save sets no cookie for a key that another request has made; the next response does. */
   #fail(error: unknown): never {
-    const { origin, stored } = this.#state;
-    if (this.#cookie.change === "set" && stored?.key === origin.stored?.key) this.#cookie.decide("none");
+    if (this.#hasOthersKey) this.#cookie.decide("none");
     throw error;
   }
 
@@ -362,15 +364,15 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       });
       // Without an answer, a cookie whose key this request has not made is sent by the next response: it may
       // be dead by now.
-      if (isAsked !== true && this.#hasOldKey) this.#cookie.decide("none");
+      if (isAsked !== true && this.#hasOthersKey) this.#cookie.decide("none");
       this.#cookie.noteConfirmed();
     });
   }
 
-  /** Whether the cookie is to have the key that the request has found the session under. */
-  get #hasOldKey(): boolean {
-    const { origin, stored } = this.#state;
-    return this.#cookie.change === "set" && stored !== undefined && stored.key === origin.stored?.key;
+  /** Whether the cookie is to have a key that this request has not made, but found or was led to. */
+  get #hasOthersKey(): boolean {
+    const { stored } = this.#state;
+    return this.#cookie.change === "set" && stored !== undefined && stored.key !== this.#ownKey;
   }
 
   async #noteSeen(deadline: Deadline): Promise<void> {
@@ -508,6 +510,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   #adopt(stored: StoredSession, keySource: KeySource = "other"): void {
     this.#isInterrupted = false;
+    this.#ownKey = stored.key;
     this.#state.stored = stored;
     this.#state.data.absorb(stored.version.record);
     this.#cookie.take(keySource);

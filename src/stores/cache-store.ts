@@ -98,14 +98,12 @@ export type FillResult =
  */
 export const FENCE_AFTERLIFE: Milliseconds = 3_600_000;
 
-/** The longest that a lease can be asked for at once. */
-export const LONGEST_LEASE: Milliseconds = 30_000;
-
 /**
- * For how long a lease whose time is over is still its holder's, as long as nobody else takes it: a loader
- * that blocks the event loop keeps its lease from being renewed.
+ * The longest that a lease can be asked for at once. A store keeps each for so long: one whose time is over is
+ * still its holder's, as long as nobody else takes it, since a loader that blocks the event loop keeps its
+ * lease from being renewed.
  */
-export const LEASE_AFTERLIFE: Milliseconds = 30_000;
+export const LONGEST_LEASE: Milliseconds = 30_000;
 
 /** For how long waiting callers can hear that a load has ended without a value: ten times as long as they sleep. */
 export const ENDED_TTL: Milliseconds = 2000;
@@ -192,8 +190,8 @@ export interface CacheStore {
    * Takes the lease on a key, or keeps it for longer when the caller has it already.
    *
    * A lease says who of all processes loads an entry. It ends by `fill`, by `release` and when the key is
-   * deleted. When its time is over others can take it; until one does, it is still its holder's for
-   * {@link LEASE_AFTERLIFE}.
+   * deleted. When its time is over others can take it; until one does, it is still its holder's, for
+   * {@link LONGEST_LEASE} in all.
    *
    * @param ttl From now, at most {@link LONGEST_LEASE}.
    */

@@ -1,10 +1,10 @@
 import type { Milliseconds } from "../core/clock.ts";
-import { LEASE_AFTERLIFE, LONGEST_LEASE } from "./cache-store.ts";
+import { LONGEST_LEASE } from "./cache-store.ts";
 
 /**
  * Whether writing a value with this time to live ends the lease on its key: it could be gone again before the
  * one who loads wants to fill, who would then find nothing that is newer.
  */
 export function endsLease(ttl: Milliseconds | null): boolean {
-  return ttl !== null && ttl < LONGEST_LEASE + LEASE_AFTERLIFE;
+  return ttl !== null && ttl < LONGEST_LEASE;
 }

@@ -1,11 +1,12 @@
 import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
-import { ENDED_TTL, LEASE_AFTERLIFE, type LeaseResult } from "../cache-store.ts";
+import { ENDED_TTL, type LeaseResult, LONGEST_LEASE } from "../cache-store.ts";
 
 interface Held {
   /** Of the one who loads; `undefined` for a moment after a load without a value. */
-  readonly token: string | undefined;
+  readonly token?: string;
   /** From then on others can take it. */
   readonly endsAt: EpochMilliseconds;
+  readonly forgottenAt: EpochMilliseconds;
   /** How many loads have ended without a value of late. */
   readonly ended: number;
   hasWaiters: boolean;
@@ -32,7 +33,8 @@ export class MemoryLeases {
       return { status: "busy", ended: held.ended };
     }
     const { ended, hasWaiters } = held ?? { ended: 0, hasWaiters: false };
-    this.#held.set(key, { token, endsAt: this.#clock.now() + ttl, ended, hasWaiters });
+    const now = this.#clock.now();
+    this.#held.set(key, { token, endsAt: now + ttl, forgottenAt: now + LONGEST_LEASE, ended, hasWaiters });
     if (this.#held.size >= this.#sweepSize) this.#sweep();
     return { status: "leased" };
   }
@@ -47,8 +49,9 @@ export class MemoryLeases {
     const held = this.#of(key);
     if (held?.token !== token) return;
     const { ended, hasWaiters } = held;
+    const now = this.#clock.now();
     if (!hasWaiters) this.#held.delete(key);
-    else this.#held.set(key, { token: undefined, endsAt: this.#clock.now() + ENDED_TTL, ended: ended + 1, hasWaiters });
+    else this.#held.set(key, { endsAt: now, forgottenAt: now + ENDED_TTL, ended: ended + 1, hasWaiters });
   }
 
   /** Ends a lease, if it is the token's. @returns Whether it was. */
@@ -80,7 +83,7 @@ export class MemoryLeases {
     this.#sweepSize = Math.max(LEAST_SWEEP_SIZE, 2 * this.#held.size);
   }
 
-  #isOver({ token, endsAt }: Held): boolean {
-    return this.#clock.now() >= endsAt + (token === undefined ? 0 : LEASE_AFTERLIFE);
+  #isOver({ forgottenAt }: Held): boolean {
+    return this.#clock.now() >= forgottenAt;
   }
 }

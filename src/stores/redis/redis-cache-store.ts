@@ -15,8 +15,8 @@ import {
   type IncrementResult,
   isCacheKey,
   type Lease,
-  LEASE_AFTERLIFE,
   type LeaseResult,
+  LONGEST_LEASE,
   type NewValue,
   type SetCondition,
   type StoredValue,
@@ -186,7 +186,7 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
-    const args = [lease.token, toRedisTtl(ttl + LEASE_AFTERLIFE), String(LEASE_AFTERLIFE), ...seenBy(lease)];
+    const args = [lease.token, ...lifeOf(ttl), ...seenBy(lease)];
     const leasing = this.#runOnLease(CACHE_LEASE, lease, args, deadline, "brief").then((reply): LeaseResult => {
       if (typeof reply !== "number") return { status: "found", value: reply as StoredValue };
       return reply === -1 ? { status: "leased" } : { status: "busy", ended: reply };
@@ -195,7 +195,7 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async renew(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
-    const args = [lease.token, toRedisTtl(ttl + LEASE_AFTERLIFE), ...seenBy(lease)];
+    const args = [lease.token, ...lifeOf(ttl), ...seenBy(lease)];
     return (await this.#runOnLease(CACHE_RENEW, lease, args, deadline)) === 1;
   }
 
@@ -318,7 +318,8 @@ export class RedisCacheStore implements CacheStore {
    */
   async #leaseFirst(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
     const leaseKey = leaseKeyOf(lease.key);
-    const args = ["SET", leaseKey, `${lease.token} 0`, "NX", "PX", toRedisTtl(ttl + LEASE_AFTERLIFE)] as const;
+    const [life, afterlife] = lifeOf(ttl);
+    const args = ["SET", leaseKey, `${lease.token} 0 ${afterlife}`, "NX", "PX", life] as const;
     if ((await this.#connection.command(args, deadline, leaseKey)) === null) return { status: "busy", ended: 0 };
     const value = await this.get(lease.key, deadline);
     if (value === undefined || isSeen(value, lease.seen)) return { status: "leased" };
@@ -400,6 +401,11 @@ export type LockNames = "own" | "django-redis";
 function toIncrement(reply: RedisReply): IncrementResult {
   if (reply === null) return { status: "missing" };
   return typeof reply === "string" ? { status: "incremented", value: BigInt(reply) } : { status: "not-integer" };
+}
+
+/** For how long a lease is kept, and for how long of that others may take it. */
+function lifeOf(ttl: Milliseconds): [life: string, afterlife: string] {
+  return [toRedisTtl(LONGEST_LEASE), String(Math.max(0, Math.floor(LONGEST_LEASE - ttl)))];
 }
 
 function leaseKeyOf(key: string): Buffer {

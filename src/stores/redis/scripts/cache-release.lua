@@ -7,8 +7,9 @@
      Result: 1 ended; 0 when there was none of the caller's.
      Keeps: nobody ends the lease of another. Where nobody waits, nothing is left.
      Cost: O(1); one slot. ]]
-local holder, ended, waits = string.match(redis.call('GET', KEYS[1]) or ' 0', '^(%S*) (%d+)(w?)$')
+local lease = redis.call('GET', KEYS[1]) or ' 0 0'
+local holder, ended, waits = string.match(lease, '^(%S*) (%d+) %d+(w?)$')
 if holder ~= ARGV[1] then return 0 end
 if waits == '' then return redis.call('DEL', KEYS[1]) end
-redis.call('SET', KEYS[1], string.format(' %dw', ended + 1), 'PX', ARGV[2])
+redis.call('SET', KEYS[1], string.format(' %d 0w', ended + 1), 'PX', ARGV[2])
 return 1

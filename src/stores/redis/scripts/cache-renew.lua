@@ -3,17 +3,20 @@
      KEYS[1]  the entry, a string
      KEYS[2]  the lease; see cache-lease
      ARGV[1]  the caller's token
-     ARGV[2]  time to live of the lease from now, ms, at least 1, its afterlife included
-     ARGV[3]  what the caller has seen, or the beginning of it; left out where nothing was there
+     ARGV[2]  for how long the lease is kept from now on, ms, at least 1
+     ARGV[3]  its afterlife, ms; see cache-lease
+     ARGV[4]  what the caller has seen, or the beginning of it; left out where nothing was there
 
      Result: 1 while the caller has the lease; else 0.
      Keeps: a lease that has ended is not taken again, and one on a value that is newer than what was seen ends.
      Cost: O(length of the value); one slot. ]]
-if string.match(redis.call('GET', KEYS[2]) or '', '^%S*') ~= ARGV[1] then return 0 end
+local lease = redis.call('GET', KEYS[2]) or ''
+if string.match(lease, '^%S*') ~= ARGV[1] then return 0 end
 local stored = redis.call('GET', KEYS[1])
-if stored and (not ARGV[3] or string.sub(stored, 1, #ARGV[3]) ~= ARGV[3]) then
+if stored and (not ARGV[4] or string.sub(stored, 1, #ARGV[4]) ~= ARGV[4]) then
   redis.call('DEL', KEYS[2])
   return 0
 end
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
+local renewed = string.gsub(lease, '%d+(w?)$', ARGV[3] .. '%1')
+redis.call('SET', KEYS[2], renewed, 'PX', ARGV[2])
 return 1
