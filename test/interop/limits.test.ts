@@ -204,12 +204,12 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
         KEY_PREFIX: PROJECT,
         OPTIONS: { SERIALIZER: "django_redis.serializers.json.JSONSerializer" },
       };
-      const django = djangoSettings({
+      const { settings } = djangoSettings({
         SECRET_KEY: "a secret of the tests, long enough",
         SESSION_ENGINE: "django.contrib.sessions.backends.signed_cookies",
         CACHES: { default: backend },
       });
-      const { caches, close } = createSojourn(django.settings);
+      const { caches, close } = createSojourn(settings);
       onTestFinished(close);
       const lock = caches.default.lock("nightly", { timeout: 60, blocking: false });
       const theirs = { prefix: PROJECT, key: "nightly" };

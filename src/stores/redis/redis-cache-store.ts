@@ -9,7 +9,6 @@ import {
   type CacheStore,
   type CacheStoreCapabilities,
   ENDED_TTL,
-  FENCE_AFTERLIFE,
   type FillResult,
   type IncrementOptions,
   type IncrementResult,
@@ -23,18 +22,18 @@ import {
 } from "../cache-store.ts";
 import { chunksOf, COMMANDS_AT_ONCE } from "../chunks.ts";
 import { endsLease } from "../ends-lease.ts";
-import { settleWrites, throwWrittenInPart, writeInChunks } from "../settle-writes.ts";
+import { settleWrites, writeInChunks } from "../settle-writes.ts";
 import { asReply, escapeGlob, toArgument, toRedisTtl } from "./arguments.ts";
 import { isReply, isSeen, unlessHalfMoved } from "./half-moved-slots.ts";
 import { commandsFor, type Round, roundsOf } from "./key-groups.ts";
 import { ownKeyOf, ownKindOf } from "./own-keys.ts";
+import { type LockNames, RedisLocks } from "./redis-locks.ts";
 import {
   CACHE_COMPARE_AND_SET,
   CACHE_ENSURE,
   CACHE_FILL,
   CACHE_INCR,
   CACHE_LEASE,
-  CACHE_LOCK,
   CACHE_PERSIST,
   CACHE_RELEASE,
   CACHE_RENEW,
@@ -70,14 +69,14 @@ export class RedisCacheStore implements CacheStore {
   };
   readonly #connection: RedisConnection;
   readonly #form: ReplyForm;
-  readonly #locks: LockNames;
+  readonly #locks: RedisLocks;
   /** Whether the keys of one command have to lie in one slot. */
   #isSlotted: boolean;
 
   constructor(connection: RedisConnection, form: ReplyForm = "text", locks: LockNames = "own") {
     this.#connection = connection;
     this.#form = form;
-    this.#locks = locks;
+    this.#locks = new RedisLocks(connection, locks);
     this.#isSlotted = connection.isCluster;
   }
 
@@ -215,33 +214,20 @@ export class RedisCacheStore implements CacheStore {
     await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token, String(ENDED_TTL)], deadline);
   }
 
-  async acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {
-    const [lockKey, fenceKey] = [this.#lockKeyOf(key), ownKeyOf(key, "fence")];
-    const fenceTtl = toRedisTtl(ttl + FENCE_AFTERLIFE);
-    const args = [fenceTtl, token, toRedisTtl(ttl)];
-    const acquiring = this.#connection.run(CACHE_LOCK, [fenceKey, lockKey], args, deadline, "text", "brief");
-    const reply = await unlessHalfMoved(acquiring, async () => {
-      // In this order: whoever is kept from the lock takes no number, and a holder whose number comes after its
-      // life does not use it.
-      const set = ["SET", lockKey, token, "NX", "PX", toRedisTtl(ttl)] as const;
-      if ((await this.#connection.command(set, deadline, lockKey)) === null) return null;
-      return this.#connection.run(CACHE_LOCK, [fenceKey], [fenceTtl], deadline).catch(throwWrittenInPart);
-    });
-    return reply === null ? undefined : Number(reply);
+  acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {
+    return this.#locks.acquire(key, token, ttl, deadline);
   }
 
-  async extendLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
-    const args = [token, token, toRedisTtl(ttl)];
-    return (await this.#connection.run(CACHE_COMPARE_AND_SET, [this.#lockKeyOf(key)], args, deadline)) === 1;
+  extendLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+    return this.#locks.extend(key, token, ttl, deadline);
   }
 
-  async releaseLock(key: string, token: string, deadline: Deadline): Promise<boolean> {
-    return (await this.#connection.run(CACHE_COMPARE_AND_SET, [this.#lockKeyOf(key)], [token], deadline)) === 1;
+  releaseLock(key: string, token: string, deadline: Deadline): Promise<boolean> {
+    return this.#locks.release(key, token, deadline);
   }
 
-  async lockHolder(key: string, deadline: Deadline): Promise<string | undefined> {
-    const lockKey = this.#lockKeyOf(key);
-    return ((await this.#connection.command(["GET", lockKey], deadline, lockKey)) as string | null) ?? undefined;
+  lockHolder(key: string, deadline: Deadline): Promise<string | undefined> {
+    return this.#locks.holder(key, deadline);
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
@@ -284,7 +270,7 @@ export class RedisCacheStore implements CacheStore {
     return reply !== null;
   }
 
-  /** Runs a script on an entry, which ends the lease on it as well: `keys` are the entry's, and the lease's if both can be had. */
+  /** Runs a script that writes an entry and ends the lease on it. @param run Is given the key, and that of the lease. */
   #endingLease<Result>(
     key: string,
     deadline: Deadline,
@@ -296,10 +282,6 @@ export class RedisCacheStore implements CacheStore {
       await this.#connection.command(["UNLINK", leaseKey], deadline, leaseKey);
       return run([key]);
     });
-  }
-
-  #lockKeyOf(key: string): RedisArgument {
-    return this.#locks === "own" ? ownKeyOf(key, "lock") : key;
   }
 
   #runOnLease(
@@ -394,9 +376,6 @@ export class RedisCacheStore implements CacheStore {
     return results;
   }
 }
-
-/** Where the locks are: beside the entries, or under the very keys, as redis-py's are. */
-export type LockNames = "own" | "django-redis";
 
 function toIncrement(reply: RedisReply): IncrementResult {
   if (reply === null) return { status: "missing" };

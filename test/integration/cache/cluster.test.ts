@@ -82,7 +82,9 @@ describeWithRedis("a cache on a cluster of three masters", () => {
         // A window of less than a minute, whose beginning ends a lease too.
         const settings = { algorithm, limit: 5, window: "20s", prefix, clock: new ManualClock() } as const;
         const limiters = caches.map((cache) => createLimiter(cache, settings));
-        const answers = await Promise.all(Array.from({ length: 15 }, (_, at) => limiters[at % 3]?.consume("a{b")));
+        const answers = await Promise.all(
+          Array.from({ length: 15 }, async (_, at) => limiters[at % 3]?.consume("a{b")),
+        );
         expect(answers.filter((answer) => answer?.allowed)).toHaveLength(5);
       }
     }
