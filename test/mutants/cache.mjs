@@ -211,8 +211,8 @@ export const cacheMutants = [
   {
     name: "refused-cost-is-kept",
     file: "src/cache/limits/fixed-window.ts",
-    find: "await addIfPresent(this.#cache, counter.key, -cost);",
-    replace: "void addIfPresent;",
+    find: "await takeBack(steps, counter.key, cost);",
+    replace: "void takeBack;",
     breaks: "A large cost that is refused takes nothing from small ones.",
     tests: ["src/cache/limits/limiter.test.ts"],
   },

@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
+import { expect, onTestFinished, test, vi } from "vitest";
 
-import { anyDeadline, openCache } from "../../../test/support/cache-harness.ts";
+import { anyDeadline, gate, openCache, turn } from "../../../test/support/cache-harness.ts";
 import { CacheUsageError } from "../../core/errors.ts";
 import { expressRateLimitStore, type RateLimitStoreOptions } from "./index.ts";
 
@@ -90,13 +91,69 @@ test("a hit whose window is over leaves the hits of other processes in the next 
   expect(await store.get("client")).toMatchObject({ totalHits: 3 });
 });
 
-test("hits that stay counted stand in for none that come more than a minute later", async () => {
+test("hits that stay counted stand in for none of other requests", async () => {
   const { store, clock } = open();
-  for (let hit = 0; hit < 5; hit++) await store.increment("client");
-  clock.advance(2 * MINUTE);
-  await store.increment("client");
-  await store.decrement("client");
+  const request = async (isTakenBack: boolean): Promise<void> => {
+    await turn();
+    await store.increment("client");
+    await turn();
+    if (isTakenBack) await store.decrement("client");
+  };
+  for (let hit = 0; hit < 20; hit++) await request(false);
+  clock.advance(MINUTE);
+  for (let hit = 0; hit < 20; hit++) await request(true);
   expect(await store.get("client")).toBeUndefined();
+});
+
+test("a slow request is taken back in its own window, among others that end before and after it", async () => {
+  const { store, clock } = open();
+  const isOver = gate();
+  const slow = async (): Promise<void> => {
+    await turn();
+    await store.increment("client");
+    await isOver.promise;
+    await store.decrement("client");
+  };
+  const slowOnes = [slow(), slow()];
+  await turn();
+  await turn();
+  clock.advance(MINUTE);
+  await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      await turn();
+      await store.increment("client");
+    }),
+  );
+  await Promise.all([slow(), slow()].map(async (each) => (await turn(), isOver.open(), each)));
+  await Promise.all(slowOnes);
+  expect(await store.get("client")).toMatchObject({ totalHits: 5 });
+});
+
+test("where the context of the request is lost, a hit of the present window is taken back, or else an older one", async () => {
+  const { store, clock } = open();
+  const outside = new AsyncResource("outside");
+  const decrement = () => outside.runInAsyncScope(() => store.decrement("client"));
+  await store.increment("client");
+  await store.increment("client");
+  clock.advance(MINUTE);
+  await store.increment("client");
+  await decrement();
+  expect(await store.get("client")).toBeUndefined();
+  await open().make().increment("client");
+  await decrement();
+  await decrement();
+  await store.increment("client");
+  expect(await store.get("client")).toMatchObject({ totalHits: 1 });
+});
+
+test("follows no request where the library takes none back", async () => {
+  const { cache } = openCache();
+  const enterWith = vi.spyOn(AsyncLocalStorage.prototype, "enterWith");
+  onTestFinished(() => enterWith.mockRestore());
+  const store = expressRateLimitStore(cache);
+  store.init({ windowMs: MINUTE, skipFailedRequests: false, skipSuccessfulRequests: false });
+  await store.increment("client");
+  expect(enterWith).not.toHaveBeenCalled();
 });
 
 test("a hit of which nothing is known is taken back in this window, and never makes a counter negative", async () => {

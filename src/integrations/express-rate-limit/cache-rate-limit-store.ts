@@ -22,6 +22,13 @@ export interface RateLimitStoreOptions {
 
 const OPTIONS = knownOptions("expressRateLimitStore()", ["prefix", "clock"], '{ prefix: "api:" }', CacheUsageError);
 
+/** What the store has to know of the options of express-rate-limit. */
+interface RateLimitOptions {
+  readonly windowMs: Milliseconds;
+  readonly skipFailedRequests?: boolean;
+  readonly skipSuccessfulRequests?: boolean;
+}
+
 /** What express-rate-limit is told of a client. */
 export interface RateLimitInfo {
   readonly totalHits: number;
@@ -63,7 +70,8 @@ export class CacheRateLimitStore {
   readonly prefix: string;
   readonly #counters: Counters;
   readonly #clock: Clock;
-  readonly #outstanding: OutstandingHits;
+  /** Where requests are taken back. */
+  #outstanding: OutstandingHits | undefined;
   #windows: StaggeredWindows | undefined;
 
   /** @internal Use {@link expressRateLimitStore}. */
@@ -71,15 +79,15 @@ export class CacheRateLimitStore {
     this.prefix = prefix;
     this.#counters = counters;
     this.#clock = clock;
-    this.#outstanding = new OutstandingHits(clock);
   }
 
   /** Called by the library with its options. */
-  init({ windowMs }: { readonly windowMs: Milliseconds }): void {
+  init({ windowMs, skipFailedRequests = true, skipSuccessfulRequests = true }: RateLimitOptions): void {
     if (!Number.isSafeInteger(windowMs) || windowMs < 1) {
       throw new CacheUsageError("windowMs has to be an integer of at least 1, in milliseconds.");
     }
     this.#windows = new StaggeredWindows({ prefix: this.prefix, kind: "express", length: windowMs, isReadFor: 1 });
+    this.#outstanding = skipFailedRequests || skipSuccessfulRequests ? new OutstandingHits() : undefined;
   }
 
   /** What a client has done in this window; `undefined` for nothing. */
@@ -92,8 +100,9 @@ export class CacheRateLimitStore {
   /** Counts a request. */
   async increment(client: string): Promise<RateLimitInfo> {
     const { window, counter, resetTime } = this.#now(client);
+    // First, as the context of the request is known here. A hit that fails is not taken back.
+    this.#outstanding?.add(client, window);
     const totalHits = await this.#counters.during((steps) => addToCounter(steps, counter, 1));
-    this.#outstanding.add(client, window);
     return { totalHits, resetTime };
   }
 
@@ -103,7 +112,7 @@ export class CacheRateLimitStore {
    */
   async decrement(client: string): Promise<void> {
     const { window, counter } = this.#now(client);
-    const counted = this.#outstanding.take(client) ?? window;
+    const counted = this.#outstanding?.take(client, window) ?? window;
     if (counted.number === window.number) {
       await this.#counters.during((steps) => takeBack(steps, counter.key, 1));
     }
@@ -111,7 +120,7 @@ export class CacheRateLimitStore {
 
   /** Forgets what a client has done. */
   async resetKey(client: string): Promise<void> {
-    this.#outstanding.forget(client);
+    this.#outstanding?.forget(client);
     await this.#counters.during((steps) => steps.deleteMany([this.#now(client).counter.key]));
   }
 

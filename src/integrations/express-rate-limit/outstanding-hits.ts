@@ -1,73 +1,71 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { LRUCache } from "lru-cache";
 
-import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Window } from "../../cache/limits/windows.ts";
 
-/** Hits of one client in one window that were not taken back. */
-interface WindowHits {
+/** A hit that can still be taken back. */
+interface Hit {
+  readonly client: string;
   readonly window: Window;
-  count: number;
-  lastAt: Milliseconds;
+  isTaken: boolean;
 }
 
-/** Most clients that are remembered, and most windows of each. About 250 bytes for a client. */
+/** How many hits of a client in one window were not taken back. */
+interface Counted {
+  readonly window: Window;
+  left: number;
+}
+
+/** Most clients that are remembered. About 250 bytes each. */
 const MOST_CLIENTS = 10_000;
-const MOST_WINDOWS = 10;
+
+/** Most hits that one asynchronous context has, and most windows of a client. A request has one of each. */
+const MOST_HITS = 10;
 
 /**
- * For how long after its window a hit may still be taken back: requests that proxies have not cut off by then
- * are rare (60 s is the default of nginx's `proxy_read_timeout`). What is older has failed, and stays counted; it
- * must not stand in for a hit of today.
- */
-const LONGEST_REQUEST: Milliseconds = 60_000;
-
-/**
- * In which windows the hits of clients were counted that this process has counted. The library says whose hit is
- * to be taken back, and not which one: it is the oldest one that can still be under way.
+ * In which windows the hits were counted that are to be taken back. The library says whose hit it is, and not which
+ * one. But it takes a hit back in the asynchronous context of the request in which it was counted, which is known
+ * here; of several hits in one context, it is the oldest one.
+ *
+ * Where the context is lost, a hit of the present window is taken back if this process has counted one there,
+ * and else one of the windows before.
  */
 export class OutstandingHits {
-  readonly #clock: Clock;
-  readonly #clients = new LRUCache<string, WindowHits[]>({ max: MOST_CLIENTS });
+  readonly #context = new AsyncLocalStorage<readonly Hit[]>();
+  readonly #clients = new LRUCache<string, readonly Counted[]>({ max: MOST_CLIENTS });
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** Remembers a hit. */
+  /** Remembers a hit. To be called before the caller's context is left, so before anything is awaited. */
   add(client: string, window: Window): void {
-    const recent = this.#recent(client);
-    const last = recent.at(-1);
-    if (last?.window.number === window.number) {
-      last.count++;
-      last.lastAt = this.#clock.monotonic();
-    } else {
-      recent.push({ window, count: 1, lastAt: this.#clock.monotonic() });
-    }
-    this.#clients.set(client, recent.slice(-MOST_WINDOWS));
+    const hits = this.#hits.filter(({ isTaken }) => !isTaken).slice(1 - MOST_HITS);
+    this.#context.enterWith([...hits, { client, window, isTaken: false }]);
+    const counted = this.#countedOf(client);
+    const last = counted.at(-1);
+    if (last?.window.number === window.number) last.left++;
+    else this.#clients.set(client, [...counted.slice(1 - MOST_HITS), { window, left: 1 }]);
   }
 
-  /** Forgets the oldest hit, which is to be taken back. @returns Its window; `undefined` when none is known. */
-  take(client: string): Window | undefined {
-    const recent = this.#recent(client);
-    const [oldest] = recent;
-    if (oldest === undefined) return undefined;
-    oldest.count--;
-    const left = oldest.count > 0 ? recent : recent.slice(1);
-    if (left.length > 0) this.#clients.set(client, left);
-    else this.#clients.delete(client);
-    return oldest.window;
+  /** Forgets a hit, which is to be taken back. @returns Its window; `undefined` when nothing is known of it. */
+  take(client: string, present: Window): Window | undefined {
+    const hit = this.#hits.find((each) => each.client === client && !each.isTaken);
+    if (hit !== undefined) hit.isTaken = true;
+    const left = this.#countedOf(client).filter((each) => each.left > 0);
+    const wanted = (hit?.window ?? present).number;
+    const counted = left.find(({ window }) => window.number === wanted) ?? (hit === undefined ? left[0] : undefined);
+    if (counted !== undefined) counted.left--;
+    return hit?.window ?? counted?.window;
   }
 
   /** Forgets the hits of a client. */
   forget(client: string): void {
     this.#clients.delete(client);
+    for (const hit of this.#hits) if (hit.client === client) hit.isTaken = true;
   }
 
-  /** The hits of a client that can still be taken back, the oldest first. */
-  #recent(client: string): WindowHits[] {
-    const now: EpochMilliseconds = this.#clock.now();
-    const since = this.#clock.monotonic() - LONGEST_REQUEST;
-    const hits = this.#clients.get(client) ?? [];
-    return hits.filter(({ window, lastAt }) => now < window.endsAt || lastAt >= since);
+  get #hits(): readonly Hit[] {
+    return this.#context.getStore() ?? [];
+  }
+
+  #countedOf(client: string): readonly Counted[] {
+    return this.#clients.get(client) ?? [];
   }
 }
