@@ -147,8 +147,8 @@ export class ForgivingStore implements CacheStore {
     return this.#forgive("fill", deadline, { status: "stored" }, () => this.#store.fill(lease, entry, deadline));
   }
 
-  release(lease: Lease, deadline: Deadline): Promise<void> {
-    return this.#forgive("release", deadline, undefined, () => this.#store.release(lease, deadline));
+  release(lease: Lease, deadline: Deadline): Promise<boolean> {
+    return this.#forgive("release", deadline, true, () => this.#store.release(lease, deadline));
   }
 
   acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {

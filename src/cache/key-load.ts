@@ -79,7 +79,7 @@ export interface Finished {
   readonly text: string | undefined;
   /**
    * Whether the entry was deleted, or invalidated by a tag, after the load had begun: who came later must not
-   * get it. `"if-invalidated"`: it was stored, so its tags decide.
+   * get it. `"if-invalidated"`: its tags decide.
    */
   readonly isOutdated: boolean | "if-invalidated";
 }
@@ -158,31 +158,30 @@ export class KeyLoad {
 
   /** Stores what was loaded, unless somebody has written to the key meanwhile. */
   async finish(loaded: Loaded): Promise<Finished> {
-    if (loaded.value === undefined) {
-      await this.release();
-      return { text: undefined, isOutdated: false };
-    }
+    if (loaded.value === undefined) return this.#finishWithout(undefined);
     const { codec, clock } = this.#services;
     const now = clock.now();
     const ttl = this.#jittered(loaded.ttl);
     const header = this.#headerOf(loaded, ttl, now);
     const { text, stored } = codec.write(loaded.value, loaded.path, header);
-    if (!isStorable(loaded) || !this.#canFill) {
-      await this.release();
-      return { text, isOutdated: false };
-    }
+    if (!isStorable(loaded) || !this.#canFill) return this.#finishWithout(text);
     const entry = { value: stored, ttl: ttl === null ? null : ttl + this.#grace };
     const newer = await this.#fill(entry);
     if (newer === "none") return { text, isOutdated: "if-invalidated" };
     return { text: newer ?? text, isOutdated: newer === undefined };
   }
 
-  /** Lets others load. @param deadline In place of that of the load, which may have passed. */
-  async release(deadline: Deadline = this.#context.deadline): Promise<void> {
+  /**
+   * Lets others load.
+   *
+   * @param deadline In place of that of the load, which may have passed.
+   * @returns Whether the lease was held to the end; `undefined` where there was none.
+   */
+  async release(deadline: Deadline = this.#context.deadline): Promise<boolean | undefined> {
     this.stop();
-    if (!this.#mayHoldLease) return;
+    if (!this.#mayHoldLease) return undefined;
     this.#mayHoldLease = false;
-    await this.#services.store.release(this.#lease, deadline);
+    return this.#services.store.release(this.#lease, deadline);
   }
 
   /** Ends the renewal: the lease ends by itself. */
@@ -190,10 +189,18 @@ export class KeyLoad {
     this.#context.keeper.delete(this);
   }
 
+  /** Gives the callers what is not stored. */
+  async #finishWithout(text: string | undefined): Promise<Finished> {
+    if (this.#mayHoldLease) this.#context.onSeal();
+    const isHeld = await this.release();
+    if (isHeld !== undefined) return { text, isOutdated: isHeld ? "if-invalidated" : true };
+    return { text, isOutdated: this.#flight.isOverruled };
+  }
+
   /** Asks the store for the lease once. */
   async #seekLease(): Promise<Sought> {
     const { store } = this.#services;
-    const { keeper, deadline } = this.#context;
+    const { keeper, deadline, onSeal } = this.#context;
     const { leaseTtl } = keeper;
     if (this.#isBlocked) await this.#clearAway();
     if (leaseTtl === null) return { status: "leased" };
@@ -208,6 +215,8 @@ export class KeyLoad {
     }
     this.#mayHoldLease = false;
     if (result.status === "busy") return result;
+    // The value may be deleted while the rest of the group loads.
+    onSeal();
     const text = await this.#accept(result.value);
     return text === undefined ? { status: "found" } : { status: "loaded", text };
   }

@@ -130,8 +130,10 @@ export class LoadGroup {
   async #finish(loaded: readonly (readonly [KeyLoad, Loaded])[], tokens: Loaded["tags"]): Promise<void> {
     const finishing = Promise.allSettled(loaded.map(([each, value]) => each.finish(value)));
     // After the fills have begun: from then on nobody joins who might have come after an invalidation.
-    const isRead = tokens !== undefined && loaded.some(([, value]) => isStorable(value));
-    const [results, isInvalidated] = await Promise.all([finishing, isRead && this.#isInvalidated(tokens)]);
+    const [results, isInvalidated] = await Promise.all([
+      finishing,
+      tokens !== undefined && this.#isInvalidated(tokens),
+    ]);
     for (const [index, [{ key }]] of loaded.entries()) {
       const result = results[index];
       if (result?.status !== "fulfilled") continue;

@@ -111,6 +111,63 @@ describe("callers in other processes who wait for a load that ends without a val
   });
 });
 
+describe("a caller who comes after a delete, or an invalidation, that has returned does not get what was before", () => {
+  const WRITES: readonly [string, (other: Cache) => Promise<unknown>][] = [
+    ["delete", (other) => other.delete("k")],
+    ["invalidateTags", (other) => other.invalidateTags(["a"])],
+  ];
+  const ENDINGS: readonly [string, (load: LoadContext) => unknown][] = [
+    ["skip()", (load: LoadContext) => (load.skip(), "old")],
+    ["a timeout of 0", (load: LoadContext) => (load.setTimeout(0), "old")],
+    ["undefined", () => undefined],
+  ];
+
+  test.each(WRITES.flatMap(([write, run]) => ENDINGS.map(([ending, end]) => ({ write, run, ending, end }))))(
+    "also of a load that stores nothing: $write, $ending",
+    async ({ run, end }) => {
+      const { cache, other } = openCache();
+      const { promise, open } = gate();
+      const early = cache.getOrSet<unknown>("k", (load: LoadContext) => promise.then(() => end(load)), { tags: ["a"] });
+      await turn();
+      await run(other());
+      const late = cache.getOrSet("k", () => "new", { tags: ["a"] });
+      await turn();
+      open();
+      expect(await early).not.toBe("new");
+      expect(await late).toBe("new");
+    },
+  );
+
+  test("also of a key that was stored meanwhile, while the rest of its group loads", async () => {
+    let isStored = false;
+    const harness = openCache({
+      override: (store) => ({
+        lease: async (lease, ...args) => {
+          if (!isStored) await second.set("k", "old");
+          isStored = true;
+          return store.lease(lease, ...args);
+        },
+      }),
+    });
+    const second = harness.other();
+    const { promise, open } = gate<Record<string, string>>();
+    const many = harness.cache.getOrSetMany(["k", "l"], () => promise);
+    await until(() => harness.cache.stats.misses === 2);
+    await turn();
+    await second.delete("k");
+    const late = harness.cache.getOrSet("k", () => "new");
+    await turn();
+    open({ l: "loaded" });
+    expect(await many).toEqual(
+      new Map([
+        ["k", "old"],
+        ["l", "loaded"],
+      ]),
+    );
+    expect(await late).toBe("new");
+  });
+});
+
 describe("the wait of a caller", () => {
   /** Another process has the lease, and does not end. */
   async function openHeld(settings = {}) {

@@ -1,11 +1,12 @@
 import { createSojourn } from "sojourn";
 import { cookieSessionStore } from "sojourn/stores/cookie";
 import { describe, expect, test } from "vitest";
-import { Browser, type Data, openHarness } from "../../test/support/session-harness.ts";
+import { Browser, type Data, openHarness, withMembers } from "../../test/support/session-harness.ts";
 import { sessionAuthHash } from "../codec/auth-hash.ts";
 import { ImproperlyConfigured, SessionInterrupted, SessionUsageError, StoreConnectionError } from "../core/errors.ts";
 import type { Session } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
+import type { SessionStore } from "../stores/session-store.ts";
 import { type FaultyMethod, faultySessionStore } from "../testing/faulty-session-store.ts";
 import { type DjangoAuth, djangoAuth, type DjangoAuthSettings, type DjangoUser } from "./auth.ts";
 import { csrfToken, isCsrfTokenValid } from "./csrf.ts";
@@ -49,6 +50,39 @@ describe("settings", () => {
 });
 
 describe("a login under a fallback secret", () => {
+  test.each(["by an expiry that is over", "by an expiry that comes while the key is renewed", "by a logout"])(
+    "begins no session in place of one that another request has ended meanwhile, %s",
+    async (how) => {
+      const { sessions, keys, clock } = openHarness({
+        wrap: (store) =>
+          withMembers(store, {
+            // After a conflict the record's time is over by this clock, and not yet by that of the store.
+            deleteIfMatch: async (...args: Parameters<SessionStore["deleteIfMatch"]>) => {
+              if (isOver) return { status: "committed" };
+              const result = await store.deleteIfMatch(...args);
+              isOver = result.status === "conflict";
+              if (isOver) clock.advance(20);
+              return result;
+            },
+          }),
+      });
+      let isOver = false;
+      const browser = await loggedIn(sessions, OLD_SECRET);
+      const request = new Browser(sessions, browser.cookie).begin();
+      const session = await request.session();
+      await browser.request(async (other) => {
+        if (how === "by a logout") await other.logout();
+        else other.setExpiry(new Date(clock.now() + (how.endsWith("over") ? -1 : 10)));
+      });
+      await authOf().getUser(session);
+      const [finished] = await Promise.allSettled([request.finish()]);
+      const error: unknown = finished.status === "rejected" ? finished.reason : undefined;
+      expect([undefined, SessionInterrupted]).toContain((error as Error | undefined)?.constructor);
+      expect(await keys()).toEqual([]);
+      expect(request.setCookie.filter((cookie) => !cookie.includes("Max-Age=0"))).toEqual([]);
+    },
+  );
+
   test.each([
     { first: 0, second: 1, processes: 1 },
     { first: 1, second: 0, processes: 1 },

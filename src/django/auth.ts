@@ -207,10 +207,13 @@ export class DjangoAuth<User extends DjangoUser> {
   ): Promise<void> {
     const data = session.data as Record<string, unknown>;
     const before = data[HASH_KEY];
-    data[HASH_KEY] = sessionAuthHash(password, this.#settings.secretKey);
+    const hash = sessionAuthHash(password, this.#settings.secretKey);
+    data[HASH_KEY] = hash;
     try {
       await cycle();
     } catch (error) {
+      // The session may have ended, and has nothing of it then.
+      if (data[HASH_KEY] !== hash) throw error;
       // The response would try to save it again.
       if (before === undefined) delete data[HASH_KEY];
       else data[HASH_KEY] = before;

@@ -264,12 +264,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const conflicts = new Conflicts();
     const change = (newest: SessionRecord) => conflicts.merge(pending, this.#state.data, newest).withFacts(facts);
     const result = await records.move(stored, { reason, change, creation }, deadline);
-    if (result.status === "ended") {
-      this.#end();
-      // Its own expiry, unless that of another request has come in between.
-      if (pending.has(EXPIRY_KEY)) return;
-      throw new SessionInterrupted();
-    }
+    if (result.status === "ended") return this.#endByExpiry(pending);
     if (result.status === "gone" && reason !== "renewed") throw new SessionInterrupted();
     // Another request is renewing the key: the changes follow the session to its new place.
     if (result.status !== "moved") return this.#save(pending, deadline);
@@ -444,7 +439,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const committed = await records.commit(stored, (newest) => conflicts.collect(newest, change), deadline);
     conflicts.emit(events);
     this.#state.data.settle(pending);
-    if (committed.stored === undefined) return this.#end();
+    if (committed.stored === undefined) return this.#endByExpiry(pending);
     this.#state.stored = committed.stored;
     const { record } = committed.stored.version;
     if (absorb || committed.hasOthers) this.#state.data.absorb(record);
@@ -517,9 +512,25 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#state.services.throttle.mark(stored.key);
   }
 
-  /** The session is over, and takes its cookie with it. */
-  #end(): void {
+  /**
+   * The session was over when it was to be written.
+   *
+   * @throws {SessionInterrupted} Unless this request has set that expiry: then it may begin another session.
+   */
+  #endByExpiry(pending: Delta): void {
+    this.#leave();
+    if (!pending.has(EXPIRY_KEY)) throw new SessionInterrupted();
     this.#hasEnded = true;
+  }
+
+  /** This request ends the session. */
+  #end(): void {
+    this.#leave();
+    this.#hasEnded = true;
+  }
+
+  /** The session is over, and takes its cookie with it. */
+  #leave(): void {
     this.#forget();
     if (this.#state.origin.hasCookie) this.#cookie.decide("clear");
   }

@@ -212,8 +212,12 @@ export interface CacheStore {
    */
   fill(lease: Lease, entry: NewValue, deadline: Deadline): Promise<FillResult>;
 
-  /** Ends a lease without a value, if it is still the caller's. Those who wait for it hear of that. */
-  release(lease: Lease, deadline: Deadline): Promise<void>;
+  /**
+   * Ends a lease without a value, if it is still the caller's. Those who wait for it hear of that.
+   *
+   * @returns Whether it was: if not, the key may have been deleted since it was taken.
+   */
+  release(lease: Lease, deadline: Deadline): Promise<boolean>;
 
   /**
    * Takes a lock that nobody has.

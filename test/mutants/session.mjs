@@ -3,6 +3,22 @@
 /** @type {readonly import("./mutant.mjs").Mutant[]} */
 export const sessionMutants = [
   {
+    name: "session-begun-after-the-expiry-of-another",
+    file: "src/session/session.ts",
+    find: "if (!pending.has(EXPIRY_KEY)) throw new SessionInterrupted();",
+    replace: "",
+    breaks: "A request begins no session in place of one that another request has ended.",
+    tests: ["src/django/auth.test.ts", "src/session/key-move.test.ts"],
+  },
+  {
+    name: "cookie-of-a-key-that-was-followed",
+    file: "src/session/session.ts",
+    find: "stored.key !== this.#ownKey;",
+    replace: "stored.key === this.#state.origin.stored?.key;",
+    breaks: "While the store is away, no response sets the key that another request has made.",
+    tests: ["src/session/failures.test.ts"],
+  },
+  {
     name: "merge-keeps-deleted-parts",
     file: "src/session/merge.ts",
     find: "if (part.value !== ABSENT) parts.set(key, part.value);",

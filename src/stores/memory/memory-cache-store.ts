@@ -185,9 +185,9 @@ export class MemoryCacheStore implements CacheStore {
     return { status: "stored" };
   }
 
-  async release({ key, token }: Lease, deadline: Deadline): Promise<void> {
+  async release({ key, token }: Lease, deadline: Deadline): Promise<boolean> {
     checkDeadline(deadline);
-    this.#leases.release(key, token);
+    return this.#leases.release(key, token);
   }
 
   async acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {

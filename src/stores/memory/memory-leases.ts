@@ -44,14 +44,15 @@ export class MemoryLeases {
     return this.#of(key)?.token === token && this.take(key, token, ttl).status === "leased";
   }
 
-  /** Ends a lease without a value, if it is the token's. Those who wait hear of it. */
-  release(key: string, token: string): void {
+  /** Ends a lease without a value, if it is the token's. Those who wait hear of it. @returns Whether it was. */
+  release(key: string, token: string): boolean {
     const held = this.#of(key);
-    if (held?.token !== token) return;
+    if (held?.token !== token) return false;
     const { ended, hasWaiters } = held;
     const now = this.#clock.now();
     if (!hasWaiters) this.#held.delete(key);
     else this.#held.set(key, { endsAt: now, forgottenAt: now + ENDED_TTL, ended: ended + 1, hasWaiters });
+    return true;
   }
 
   /** Ends a lease, if it is the token's. @returns Whether it was. */

@@ -210,8 +210,8 @@ export class RedisCacheStore implements CacheStore {
     });
   }
 
-  async release({ key, token }: Lease, deadline: Deadline): Promise<void> {
-    await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token, String(ENDED_TTL)], deadline);
+  async release({ key, token }: Lease, deadline: Deadline): Promise<boolean> {
+    return (await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token, String(ENDED_TTL)], deadline)) === 1;
   }
 
   acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {

@@ -75,7 +75,7 @@ const FAULTS: readonly Fault[] = [
   ],
   [
     "whose release ends the lease of anybody",
-    (store) => ({ release: async ({ key }, deadline) => void (await store.deleteMany([key], deadline)) }),
+    (store) => ({ release: async ({ key }, deadline) => (await store.deleteMany([key], deadline)) > 0 }),
     "a release by somebody else ends nothing, nor does one of no lease",
   ],
   [

@@ -133,16 +133,20 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await take(store, leaseOf(key, "two")), "leased");
   },
 
-  async "a lease ends by release"({ store, key }) {
+  async "a lease ends by release, which says whether it was held to the end"({ store, key }) {
     await take(store, leaseOf(key, "one"));
-    await store.release(leaseOf(key, "one"), later());
+    assert.equal(await store.release(leaseOf(key, "one"), later()), true);
+    assert.equal(await store.release(leaseOf(key, "one"), later()), false);
+    await take(store, leaseOf(key, "one"));
+    await store.deleteMany([key], later());
+    assert.equal(await store.release(leaseOf(key, "one"), later()), false);
     assert.equal(await take(store, leaseOf(key, "two")), "leased");
   },
 
   async "a release by somebody else ends nothing, nor does one of no lease"({ store, key }) {
-    await store.release(leaseOf(key, "two"), later());
+    assert.equal(await store.release(leaseOf(key, "two"), later()), false);
     await take(store, leaseOf(key, "one"));
-    await store.release(leaseOf(key, "two"), later());
+    assert.equal(await store.release(leaseOf(key, "two"), later()), false);
     assert.equal(await take(store, leaseOf(key, "two")), "busy");
     assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), { status: "stored" });
   },

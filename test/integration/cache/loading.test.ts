@@ -6,7 +6,7 @@ import { CacheLoadTimeoutError } from "../../../src/core/errors.ts";
 import { gate } from "../../support/cache-harness.ts";
 import { errorOf, MARGIN } from "../../support/redis-connections.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
-import { LOADER_ERROR, overlapsOf, runningOf, runsOf } from "./loading-messages.ts";
+import { LOADER_ERROR, type LoadRequest, overlapsOf, runningOf, runsOf } from "./loading-messages.ts";
 import { LoadingWorker } from "./loading-worker.ts";
 import { newPrefix, openCache } from "./support.ts";
 
@@ -61,6 +61,42 @@ describeWithRedis("getOrSet in several processes", () => {
     expect(performance.now() - killedAt).toBeLessThan(LEASE + request.takes + MARGIN);
     expect(outcomes).toStrictEqual(Array.from({ length: 15 }, () => ({ value: "of the living" })));
     expect(await numberAt(runsOf("killed"))).toBe(2);
+  });
+
+  /** How long each process takes for one caller each, in milliseconds. */
+  const timesOf = (requests: readonly Omit<LoadRequest, "id" | "callers">[]): Promise<number[]> =>
+    Promise.all(
+      requests.map(async (request, index) => {
+        const start = performance.now();
+        await workers[index]?.load({ ...request, callers: 1 });
+        return performance.now() - start;
+      }),
+    );
+
+  test.each<[string, Pick<LoadRequest, "gives" | "options">]>([
+    ["a timeout of 0", { gives: "value", options: { timeout: 0 } }],
+    ["null, which is not stored", { gives: null, options: { negativeTimeout: 0 } }],
+    ["an error", {}],
+  ])("six processes whose loader of 300 ms stores nothing wait for two loads at most: %s", async (name, rest) => {
+    const request = { settings: { keyPrefix: newPrefix() }, key: `line-${name}`, takes: 300, ...rest };
+    const times = await timesOf(Array.from({ length: 6 }, () => request));
+    expect(Math.max(...times)).toBeLessThan(2 * 300 + MARGIN);
+    expect(await numberAt(runsOf(request.key))).toBe(6);
+  });
+
+  test("no caller waits longer than its hardTimeout, whichever process has the load that hangs", async () => {
+    const request = { settings: { keyPrefix: newPrefix(), deadline: 10 }, key: "hanging", takes: 60_000, gives: 1 };
+    const bounded = { ...request, options: { hardTimeout: "1s" } } as const;
+    const times = await timesOf(Array.from({ length: 6 }, () => bounded));
+    expect(Math.max(...times)).toBeLessThan(1000 + MARGIN);
+    // Of a process that waits for ever.
+    const [patient] = await LoadingWorker.startMany(1, server.url);
+    onTestFinished(() => patient?.kill());
+    void patient?.load({ ...request, key: "held", callers: 1 });
+    await vi.waitUntil(async () => (await numberAt(runsOf("held"))) === 1, { interval: 5 });
+    const others = await timesOf(Array.from({ length: 6 }, () => ({ ...bounded, key: "held" })));
+    expect(Math.max(...others)).toBeLessThan(1000 + MARGIN);
+    expect(await numberAt(runsOf("held"))).toBe(1);
   });
 
   test("20 callers of a failing loader: one run, and each of them gets the loader's own error", async () => {
