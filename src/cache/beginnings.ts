@@ -36,8 +36,8 @@ export function toBeginning(
   if (initial === undefined) {
     if (timeout === undefined) return undefined;
     throw new CacheUsageError(
-      '"timeout" of incr() is that of an entry that it begins. Add "initial", such as { initial: 0, timeout: 60 }; what ' +
-        "is there keeps its time, which touch() sets.",
+      '"timeout" of incr() is that of an entry that it begins. Add "initial", such as { initial: 0, timeout: 60 }; ' +
+        "what is there keeps its time, which touch() sets.",
     );
   }
   const value = toInitial(initial) + delta;
@@ -56,7 +56,8 @@ function toInitial(initial: unknown): bigint {
   if (typeof initial === "number" && Number.isSafeInteger(initial)) return BigInt(initial);
   if (typeof initial === "bigint" && fits(initial)) return initial;
   throw new CacheUsageError(
-    `"initial" of a counter has to be an integer (as a number, up to 2^53; as a bigint, of 64 bits), got ${describeValue(initial)}.`,
+    '"initial" of a counter has to be an integer (as a number, up to 2^53; as a bigint, of 64 bits), got ' +
+      `${describeValue(initial)}.`,
   );
 }
 

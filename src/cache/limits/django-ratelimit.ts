@@ -77,9 +77,9 @@ export function djangoRatelimitKey({ at, ...counter }: DjangoRatelimitKeyOptions
 }
 
 /**
- * Counts, or looks, as django-ratelimit 4 does (`get_usage`), with the same keys, values and times to live; what
- * takes two calls of the cache there, to count, is one command. So a limit is shared with a Django site whose cache has the same server, `KEY_PREFIX` and
- * `VERSION`, and keeps integers as digits.
+ * Counts, or looks, as django-ratelimit 4 does (`get_usage`), with the same keys, values and times to live;
+ * counting is one command. So a limit is shared with a Django site whose cache has the same server,
+ * `KEY_PREFIX` and `VERSION`, and keeps integers as digits.
  *
  * @returns `undefined` when there is no limit.
  * @throws {CacheUsageError} When one of the options is not what it has to be.
