@@ -243,7 +243,7 @@ export const cacheMutants = [
   {
     name: "hit-taken-back-elsewhere",
     file: "src/integrations/express-rate-limit/cache-rate-limit-store.ts",
-    find: "this.#outstanding.take(client) ?? window",
+    find: "this.#outstanding?.take(client, window) ?? window",
     replace: "window",
     breaks: "A hit is taken back in the window in which it was counted.",
     tests: ["src/integrations/express-rate-limit/cache-rate-limit-store.test.ts"],
