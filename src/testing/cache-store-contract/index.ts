@@ -12,6 +12,7 @@ import { ENTRIES } from "./entries.ts";
 import { EXPIRY } from "./expiry.ts";
 import { COMPARE_AND_SET_AND_LEASES, FILLS } from "./fills.ts";
 import { LEASES, LEASES_AND_NAMESPACES } from "./leases.ts";
+import { LOCKS, LOCKS_AND_ENTRIES } from "./locks.ts";
 import { NAMESPACES } from "./namespaces.ts";
 import type { CacheContractTest } from "./support.ts";
 import { withTexts } from "./texts.ts";
@@ -57,6 +58,8 @@ const CONTRACT: Readonly<Record<string, CacheContractTest>> = {
   ...ENSURE_AND_LEASES,
   ...FILLS,
   ...COMPARE_AND_SET_AND_LEASES,
+  ...LOCKS,
+  ...LOCKS_AND_ENTRIES,
   ...NAMESPACES,
   ...LEASES_AND_NAMESPACES,
   ...VALUES,
