@@ -15,18 +15,51 @@ const DEADLINE = 500;
 /** Each way: an answer takes 400 ms, so that two steps one after the other are more than a deadline. */
 const LATENCY = 200;
 
-async function openSlow(): Promise<{ cache: Cache; proxy: TcpProxy }> {
+/** Calls on entries, most of which take two steps or more. */
+const CALLS: Readonly<Record<string, (cache: Cache) => Promise<unknown>>> = {
+  get: (cache) => cache.get("k"),
+  "get with tags": (cache) => cache.get("tagged"),
+  getMany: (cache) => cache.getMany(["k", "tagged", "none"]),
+  "set with tags": (cache) => cache.set("k", 1, { tags: ["a", "b"] }),
+  "add of what has expired": (cache) => cache.add("k", 1, { timeout: 0 }),
+  getOrSet: (cache) => cache.getOrSet("none", () => 1),
+  "getOrSet with tags": (cache) => cache.getOrSet("none", () => 1, { tags: ["a"] }),
+  getOrSetMany: (cache) => cache.getOrSetMany(["k", "none"], () => ({ none: 1 })),
+  incr: (cache) => cache.incr("k"),
+  incrVersion: (cache) => cache.incrVersion("k"),
+  touch: (cache) => cache.touch("tagged", 10),
+  persist: (cache) => cache.persist("tagged"),
+};
+
+async function openSlow(sharedVersion = true): Promise<{ cache: Cache; proxy: TcpProxy }> {
   const server = await serverForTest();
   const proxy = await TcpProxy.start(server.port);
   onTestFinished(() => proxy.close());
   const redis = new RedisRegistry({ default: { host: "127.0.0.1", port: proxy.port } });
   onTestFinished(() => redis.close());
-  const cache = openCacheOn(redis, { deadline: DEADLINE / 1000, sharedVersion: true });
+  const cache = openCacheOn(redis, { deadline: DEADLINE / 1000, sharedVersion });
   await cache.ping();
   return { cache, proxy };
 }
 
 describeWithRedis("a cache whose deadline is 500 ms, on a store that answers after 400 ms", () => {
+  test.each([false, true])("each call on entries ends within 750 ms (sharedVersion: %s)", async (sharedVersion) => {
+    const { cache, proxy } = await openSlow(sharedVersion);
+    await cache.set("k", 1);
+    await cache.set("tagged", 1, { tags: ["a"] });
+    proxy.conditions.latency = LATENCY;
+    const outcomes = await Promise.all(
+      Object.entries(CALLS).map(async ([name, call]) => {
+        const start = performance.now();
+        const [result] = await Promise.allSettled([call(cache)]);
+        const isLate = performance.now() - start >= DEADLINE + MARGIN;
+        const isUntyped = result.status === "rejected" && !(result.reason instanceof StoreConnectionError);
+        return { name, isLate, isUntyped };
+      }),
+    );
+    expect(outcomes.filter(({ isLate, isUntyped }) => isLate || isUntyped)).toEqual([]);
+  });
+
   test.each<[string, (cache: Cache) => () => Promise<unknown>]>([
     ["fixed limits", (cache) => limiting(cache, "fixed", 1)],
     ["fixed limits that take back", (cache) => limiting(cache, "fixed", 3)],
