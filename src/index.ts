@@ -9,6 +9,7 @@ export type {
   ClearOptions,
   ConditionalSetOptions,
   GetOptions,
+  IncrOptions,
   KeyFunction,
   LoadContext,
   LoadDefaults,
@@ -39,7 +40,7 @@ export {
   type LimitStatus,
   type RatelimitRate,
 } from "./cache/limits/index.ts";
-export type { CacheLock } from "./cache/lock.ts";
+export type { CacheLock, LockedWork } from "./cache/lock.ts";
 export type { LockOptions, LockWaitOptions } from "./cache/lock-options.ts";
 export {
   type CacheCompressor,
@@ -133,6 +134,7 @@ export type {
   CacheStoreFactory,
   EntryHead,
   FillResult,
+  IncrementOptions,
   IncrementResult,
   Lease,
   LeaseResult,

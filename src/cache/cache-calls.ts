@@ -9,6 +9,7 @@ const READ = ["tags", "version"];
 const WRITE = ["timeout", "tags", "version"];
 const GRACE = ["stale", "staleIfError", "early", "negativeTimeout", "softTimeout", "hardTimeout", "jitter"];
 const LOAD = [...WRITE, ...GRACE];
+const COUNT = ["initial", "timeout", "version"];
 const WAIT = ["blocking", "blockingTimeout", "sleep", "signal"];
 
 /** The names of what a call takes, and an example of it. */
@@ -28,10 +29,6 @@ const VERSIONED = [
   "ttlMany",
   "pttl",
   "pttlMany",
-  "incr",
-  "incrMany",
-  "decr",
-  "decrMany",
   "incrVersion",
   "decrVersion",
   "keys",
@@ -53,6 +50,10 @@ const OTHERS = [
   "setMany",
   "add",
   "addMany",
+  "incr",
+  "incrMany",
+  "decr",
+  "decrMany",
   "getOrSet",
   "getOrSetMany",
   "memoize",
@@ -75,6 +76,10 @@ const CALLS: Readonly<Record<(typeof OTHERS)[number], CallOptions>> = {
   setMany: [[...WRITE, "nx", "xx"], "{ timeout: 60 }"],
   add: [WRITE, "{ timeout: 60 }"],
   addMany: [WRITE, "{ timeout: 60 }"],
+  incr: [COUNT, "{ initial: 0, timeout: 60 }"],
+  incrMany: [COUNT, "{ initial: 0, timeout: 60 }"],
+  decr: [COUNT, "{ initial: 0, timeout: 60 }"],
+  decrMany: [COUNT, "{ initial: 0, timeout: 60 }"],
   getOrSet: [[...LOAD, "signal"], "{ timeout: 60 }"],
   getOrSetMany: [[...LOAD, "signal"], "{ timeout: 60 }"],
   memoize: [["key", ...LOAD], "{ key: (id) => `product:${id}`, timeout: 60 }"],

@@ -398,13 +398,15 @@ describe("clear", () => {
 test("what the store cannot do is refused with the name of the capability, and the store is not asked", async () => {
   const { cache, calls } = openCache({
     lease: null,
-    override: () => ({ capabilities: { atomicIncrement: false, scan: false, compareAndSet: false, leases: false } }),
+    override: () => ({
+      capabilities: { atomicIncrement: false, scan: false, compareAndSet: false, leases: false, locks: false },
+    }),
   });
   const needs = (capability: string) =>
     `caches.default.store: the store "memory" does not have the capability "${capability}"`;
   await expect(cache.incr("n")).rejects.toThrow(needs("atomicIncrement"));
   await expect(cache.clear()).rejects.toThrow(needs("scan"));
   await expect(cache.keys("*")).rejects.toThrow(needs("scan"));
-  expect(() => cache.lock("job", { timeout: 1 })).toThrow(needs("compareAndSet"));
+  expect(() => cache.lock("job", { timeout: 1 })).toThrow(needs("locks"));
   expect(calls).toEqual([]);
 });

@@ -12,6 +12,7 @@ import { type CacheContext, CacheCore } from "./cache-core.ts";
 import type { CacheEvents, CacheStats } from "./cache-events.ts";
 import type { ClearOptions, ReadOptions, VersionOption } from "./cache-options.ts";
 import type { CacheSettings } from "./cache-settings.ts";
+import { Counters } from "./counters.ts";
 import { EntryOperations } from "./entry-operations.ts";
 import { toReadPlan } from "./entry-reader.ts";
 import { isFresh } from "./freshness.ts";
@@ -84,6 +85,11 @@ export class Cache extends EntryOperations {
   /** What the store can do. */
   get capabilities(): CacheStoreCapabilities {
     return this.core.store.capabilities;
+  }
+
+  /** @internal For limits. */
+  get counters(): Counters {
+    return new Counters(this.core);
   }
 
   /** @internal */
@@ -218,13 +224,14 @@ export class Cache extends EntryOperations {
   }
 
   /**
-   * A lock that all processes share, under a key of this cache.
+   * A lock that all processes share. An entry of the same key has nothing to do with it, unless the store has
+   * the locks of django-redis.
    *
-   * @throws {ImproperlyConfigured} When the store cannot compare and set.
+   * @throws {ImproperlyConfigured} When the store has no locks.
    */
   lock(key: string, options: LockOptions): CacheLock {
     const { strictStore: store, clock, path, keys } = this.core;
-    requireCapability(store, "compareAndSet", "a lock", path);
+    requireCapability(store, "locks", "a lock", path);
     // Without any, the missing timeout is what is wrong.
     if (options !== undefined) checkCallOptions(options, "lock");
     const newDeadline = () => this.core.newDeadline();

@@ -21,6 +21,7 @@ describe("createCaches", () => {
       scan: true,
       compareAndSet: true,
       leases: true,
+      locks: true,
     });
   });
 

@@ -371,3 +371,42 @@ test.each([[5], [undefined], ["\ud800"]])(
     expect(await cache.ttl("a")).toBeUndefined();
   },
 );
+
+describe("counters that begin", () => {
+  test("incr and decr begin what is not there with initial and the delta, and keep the time of what is", async () => {
+    const { cache, calls, raw, store } = openCache();
+    expect(await cache.incr("hits", 2, { initial: 10, timeout: 60 })).toBe(12);
+    expect(await cache.incr("hits", 2, { initial: 10, timeout: 3600 })).toBe(14);
+    expect(await ttlOf(store, "shop:1:hits")).toBe(60_000);
+    expect(await cache.decr("left", 1, { initial: 5 })).toBe(4);
+    expect(await ttlOf(store, "shop:1:left")).toBe(300_000);
+    expect(await cache.incr("big", 2n ** 62n, { initial: 1n, timeout: null, version: 2 })).toBe(2n ** 62n + 1n);
+    expect(await raw("shop:2:big")).toBe(String(2n ** 62n + 1n));
+    expect(await cache.incrMany(["hits", "a"], 1, { initial: 0 })).toEqual(new Map(Object.entries({ hits: 15, a: 1 })));
+    expect(await cache.decrMany(["a", "b"], 1, { initial: 0 })).toEqual(new Map(Object.entries({ a: 0, b: -1 })));
+    expect(new Set(calls)).toEqual(new Set(["incr"]));
+  });
+
+  test("incr with a timeout of 0 stores nothing where nothing is, and counts what is there", async () => {
+    const { cache } = openCache();
+    expect(await cache.incr("n", 2, { initial: 1, timeout: 0 })).toBe(3);
+    expect(await cache.has("n")).toBe(false);
+    await cache.set("n", 5);
+    expect(await cache.incr("n", 2, { initial: 1, timeout: 0 })).toBe(7);
+  });
+
+  test.each<[string, object]>([
+    ["an initial that is no integer", { initial: 1.5 }],
+    ["an initial that is a text", { initial: "0" }],
+    ["an initial beyond 64 bits", { initial: 2n ** 63n }],
+    ["a timeout without an initial", { timeout: 60 }],
+    ["a timeout that is none", { initial: 0, timeout: "60" }],
+  ])("incr refuses %s, and counts nothing", async (_, options) => {
+    const { cache } = openCache();
+    await cache.set("n", 1);
+    for (const call of [cache.incr("n", 1, options), cache.incrMany(["n"], 1, options), cache.decr("n", 1, options)]) {
+      await expect(call).rejects.toThrow(CacheUsageError);
+    }
+    expect(await cache.get("n")).toBe(1);
+  });
+});

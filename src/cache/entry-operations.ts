@@ -2,12 +2,13 @@ import { describeKind } from "../core/descriptions.ts";
 import { CacheKeyNotFoundError, CacheNotIntegerError, CacheUsageError } from "../core/errors.ts";
 import type { IncrementResult } from "../stores/cache-store.ts";
 import { throwWrittenInPart, writeInChunks, writtenInPart } from "../stores/settle-writes.ts";
+import { type Beginning, type IncrOptions, toBeginning, unlessBegun } from "./beginnings.ts";
 import { checkCallOptions, NO_OPTIONS } from "./cache-calls.ts";
 import type { VersionOption } from "./cache-options.ts";
 import { toDelta } from "./deltas.ts";
 import { ExpiryOperations } from "./expiry-operations.ts";
 import { toKeyPattern } from "./key-patterns.ts";
-import { TAG_KEY } from "./keys.ts";
+import { type EntryKey, TAG_KEY } from "./keys.ts";
 import { requireCapability } from "./requirements.ts";
 
 /** The operations on entries of Django's cache API and of django-redis, each for one key and for many. */
@@ -18,22 +19,22 @@ export abstract class EntryOperations extends ExpiryOperations {
    * @param delta An integer. For sums beyond 2^53 give a bigint: a number would be rounded (in the answer,
    *   not in the store).
    * @returns The sum, as a number or a bigint like `delta`.
-   * @throws {CacheKeyNotFoundError} When there is no entry. None is created.
+   * @throws {CacheKeyNotFoundError} When there is no entry. None is created, but with `initial`.
    * @throws {CacheNotIntegerError} When it is no integer, or the sum would not fit into 64 bits. It stays as
    *   it is.
    */
-  incr(key: string, delta: bigint, options?: VersionOption): Promise<bigint>;
-  incr(key: string, delta?: number, options?: VersionOption): Promise<number>;
-  async incr(key: string, delta: number | bigint = 1, options: VersionOption = NO_OPTIONS): Promise<number | bigint> {
+  incr(key: string, delta: bigint, options?: IncrOptions): Promise<bigint>;
+  incr(key: string, delta?: number, options?: IncrOptions): Promise<number>;
+  async incr(key: string, delta: number | bigint = 1, options: IncrOptions = NO_OPTIONS): Promise<number | bigint> {
     checkCallOptions(options, "incr");
     const sum = await this.#incr(key, toDelta(delta), options);
     return typeof delta === "bigint" ? sum : Number(sum);
   }
 
   /** Subtracts from an integer, as {@link incr} adds. */
-  decr(key: string, delta: bigint, options?: VersionOption): Promise<bigint>;
-  decr(key: string, delta?: number, options?: VersionOption): Promise<number>;
-  async decr(key: string, delta: number | bigint = 1, options: VersionOption = NO_OPTIONS): Promise<number | bigint> {
+  decr(key: string, delta: bigint, options?: IncrOptions): Promise<bigint>;
+  decr(key: string, delta?: number, options?: IncrOptions): Promise<number>;
+  async decr(key: string, delta: number | bigint = 1, options: IncrOptions = NO_OPTIONS): Promise<number | bigint> {
     checkCallOptions(options, "decr");
     const sum = await this.#incr(key, -toDelta(delta), options);
     return typeof delta === "bigint" ? sum : Number(sum);
@@ -46,22 +47,24 @@ export abstract class EntryOperations extends ExpiryOperations {
    * @throws {CacheKeyNotFoundError} When one of them has no entry. All that have one are added to.
    * @throws {CacheNotIntegerError} When one of them is no integer. All others are added to.
    */
-  async incrMany(keys: Iterable<string>, delta = 1, options: VersionOption = NO_OPTIONS): Promise<Map<string, number>> {
+  async incrMany(keys: Iterable<string>, delta = 1, options: IncrOptions = NO_OPTIONS): Promise<Map<string, number>> {
     checkCallOptions(options, "incrMany");
     const { store, loads } = this.core;
     const amount = toDelta(delta);
     this.#checkCounts();
+    const beginning = toBeginning(options, amount, (timeout) => this.core.ttlOf(timeout));
     const [entries, results] = await this.core.writing(options, async (version, deadline) => {
       const all = this.core.keys.ofMany(keys, version);
       loads.overrule(all);
-      return [all, await writeInChunks(all, ({ whole }) => store.incr(whole, amount, deadline))] as const;
+      const count = ({ whole }: EntryKey) => store.incr(whole, amount, deadline, beginning?.options);
+      return [all, await writeInChunks(all, count)] as const;
     });
     const sums = entries.map(({ given }, index) => [given, results[index]] as const);
-    return new Map(sums.map(([key, result]) => [key, Number(sumOf(key, result))]));
+    return new Map(sums.map(([key, result]) => [key, Number(sumOf(key, result, beginning))]));
   }
 
   /** {@link decr} of several keys, each in a step of its own. @returns The sums, by their keys. */
-  async decrMany(keys: Iterable<string>, delta = 1, options: VersionOption = NO_OPTIONS): Promise<Map<string, number>> {
+  async decrMany(keys: Iterable<string>, delta = 1, options: IncrOptions = NO_OPTIONS): Promise<Map<string, number>> {
     checkCallOptions(options, "decrMany");
     return this.incrMany(keys, -delta, options);
   }
@@ -152,15 +155,16 @@ export abstract class EntryOperations extends ExpiryOperations {
     return count;
   }
 
-  async #incr(key: string, delta: bigint, options: VersionOption): Promise<bigint> {
+  async #incr(key: string, delta: bigint, options: IncrOptions): Promise<bigint> {
     const { store, keys, loads } = this.core;
     this.#checkCounts();
+    const beginning = toBeginning(options, delta, (timeout) => this.core.ttlOf(timeout));
     const result = await this.core.writing(options, async (version, deadline) => {
       const entry = keys.of(key, version);
       loads.overrule([entry]);
-      return store.incr(entry.whole, delta, deadline);
+      return store.incr(entry.whole, delta, deadline, beginning?.options);
     });
-    return sumOf(key, result);
+    return sumOf(key, result, beginning);
   }
 
   #checkCounts(): void {
@@ -168,7 +172,8 @@ export abstract class EntryOperations extends ExpiryOperations {
   }
 }
 
-function sumOf(key: string, result: IncrementResult = { status: "missing" }): bigint {
+function sumOf(key: string, given: IncrementResult | undefined, beginning: Beginning | undefined): bigint {
+  const result = unlessBegun(given ?? { status: "missing" }, beginning);
   if (result.status === "missing") throw new CacheKeyNotFoundError(key);
   if (result.status === "not-integer") throw new CacheNotIntegerError(key);
   return result.value;

@@ -7,6 +7,7 @@ import type {
   CacheStoreCapabilities,
   EntryHead,
   FillResult,
+  IncrementOptions,
   IncrementResult,
   Lease,
   LeaseResult,
@@ -139,8 +140,8 @@ export class ForgivingStore implements CacheStore {
     return this.#forgive("ttlMany", deadline, nothing, () => this.#store.ttlMany(keys, deadline));
   }
 
-  incr(key: string, delta: bigint, deadline: Deadline): Promise<IncrementResult> {
-    return this.#tell("incr", deadline, () => this.#store.incr(key, delta, deadline));
+  incr(key: string, delta: bigint, deadline: Deadline, options?: IncrementOptions): Promise<IncrementResult> {
+    return this.#tell("incr", deadline, () => this.#store.incr(key, delta, deadline, options));
   }
 
   compareAndSet(key: string, expected: StoredValue, next: NewValue | undefined, deadline: Deadline): Promise<boolean> {
@@ -162,6 +163,22 @@ export class ForgivingStore implements CacheStore {
 
   release(lease: Lease, deadline: Deadline): Promise<boolean> {
     return this.#forgive("release", deadline, true, () => this.#store.release(lease, deadline));
+  }
+
+  acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {
+    return this.#tell("acquireLock", deadline, () => this.#store.acquireLock(key, token, ttl, deadline));
+  }
+
+  extendLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+    return this.#tell("extendLock", deadline, () => this.#store.extendLock(key, token, ttl, deadline));
+  }
+
+  releaseLock(key: string, token: string, deadline: Deadline): Promise<boolean> {
+    return this.#tell("releaseLock", deadline, () => this.#store.releaseLock(key, token, deadline));
+  }
+
+  lockHolder(key: string, deadline: Deadline): Promise<string | undefined> {
+    return this.#tell("lockHolder", deadline, () => this.#store.lockHolder(key, deadline));
   }
 
   scan(prefix: string, pageDeadline: () => Deadline): AsyncIterable<string> {

@@ -1,3 +1,4 @@
+export type { IncrOptions } from "./beginnings.ts";
 export { Cache, type Peek, type PeekOptions, type ValuesByKey } from "./cache.ts";
 export type { CacheContext } from "./cache-core.ts";
 export type { CacheEvent, CacheEvents, CacheStats } from "./cache-events.ts";

@@ -36,9 +36,9 @@ interface Loaded {
 }
 
 /** One call: what it loads, and how long its caller waits. */
-interface Call {
+interface Call<Load = ManyLoader> {
   readonly plan: LoadPlan;
-  readonly load: ManyLoader;
+  readonly load: Load;
   /** Of the store steps up to the end of the first load. */
   readonly deadline: Deadline;
   /** `undefined` where the caller waits as long as it takes. */
@@ -56,7 +56,9 @@ export class Loads {
 
   /** The value of an entry; where there is none of use, what the loader gives, stored for the next. */
   getOrLoad(key: EntryKey, plan: LoadPlan, load: Loader<unknown>, deadline: Deadline): Promise<unknown> {
-    return bounded(plan, key, (wait) => this.#getOrLoad(key, { plan, load: loadEach(load), deadline, wait }));
+    // A hit is the usual case, and needs no more than this.
+    if (!isBounded(plan)) return this.#getOrLoad(key, { plan, load, deadline, wait: undefined });
+    return bounded(plan, key, (wait) => this.#getOrLoad(key, { plan, load, deadline, wait }));
   }
 
   /**
@@ -67,6 +69,7 @@ export class Loads {
   getOrLoadMany(keys: readonly EntryKey[], plan: LoadPlan, load: ManyLoader, deadline: Deadline): Promise<unknown[]> {
     const [first] = keys;
     if (first === undefined) return Promise.resolve([]);
+    if (!isBounded(plan)) return this.#getOrLoadMany(keys, { plan, load, deadline, wait: undefined });
     return bounded(plan, first, (wait) => this.#getOrLoadMany(keys, { plan, load, deadline, wait }));
   }
 
@@ -79,13 +82,15 @@ export class Loads {
     this.#flights.overruleAll();
   }
 
-  async #getOrLoad(key: EntryKey, call: Call): Promise<unknown> {
+  async #getOrLoad(key: EntryKey, call: Call<Loader<unknown>>): Promise<unknown> {
     const { plan, deadline, wait } = call;
     const reading = this.#services.reader.read(key, plan, deadline);
     const found = wait === undefined ? await reading : await wait.for(reading);
     const given = this.#give(key, found, plan);
-    if (given === undefined) return this.#wait(toWanted(key, found, plan, this.#services), call);
-    if (given.isDue) this.#refresh([{ key, found, spare: undefined }], call);
+    if (given?.isDue === false) return given.value;
+    const loading = { ...call, load: loadEach(call.load) };
+    if (given === undefined) return this.#wait(toWanted(key, found, plan, this.#services), loading);
+    this.#refresh([{ key, found, spare: undefined }], loading);
     return given.value;
   }
 
@@ -234,17 +239,17 @@ export class Loads {
   }
 }
 
-/**
- * Runs a call that is bounded by a hard timeout or a signal, if it is.
- *
- * @throws The reason of a signal that has aborted before.
- */
+/** Whether a hard timeout or a signal bounds the wait of a caller. */
+function isBounded({ rules, signal }: LoadPlan): boolean {
+  return rules.hardTimeout !== undefined || signal !== undefined;
+}
+
+/** Runs a call for as long as its caller waits. @throws The reason of a signal that has aborted before. */
 async function bounded<Result>(
   { rules, signal }: LoadPlan,
   { given }: EntryKey,
-  run: (wait: CallerWait | undefined) => Promise<Result>,
+  run: (wait: CallerWait) => Promise<Result>,
 ): Promise<Result> {
-  if (rules.hardTimeout === undefined && signal === undefined) return run(undefined);
   signal?.throwIfAborted();
   const wait = new CallerWait({ hardTimeout: rules.hardTimeout, signal }, given);
   try {

@@ -2,23 +2,33 @@ import type { Clock, Milliseconds } from "../core/clock.ts";
 import { CacheLockError } from "../core/errors.ts";
 import { startUnreferencedTimer, type Timer } from "../core/timers.ts";
 
+/** What is known of a {@link LockHold} from the beginning. */
+interface LockHoldFacts {
+  /** As the caller gave it, for messages. */
+  readonly key: string;
+  readonly token: string;
+  readonly fencingToken: number;
+  /** By the monotonic clock; counted from before the store was asked, so that it is never too late. */
+  readonly endsAt: Milliseconds;
+  readonly clock: Clock;
+}
+
 /** One time of holding a lock, from acquiring it until it is given back, lost or over. */
 export class LockHold {
-  /** What the lock's entry says while this holds it. */
+  /** What the store names the holder while this holds the lock. */
   readonly token: string;
+  /** Greater than that of each holder before. */
+  readonly fencingToken: number;
   readonly #key: string;
   readonly #clock: Clock;
   readonly #controller = new AbortController();
   #endsAt: Milliseconds;
   #timer: Timer | undefined;
 
-  /**
-   * @param key As the caller gave it, for messages.
-   * @param endsAt By the monotonic clock; counted from before the store was asked, so that it is never too late.
-   */
-  constructor(key: string, token: string, endsAt: Milliseconds, clock: Clock) {
+  constructor({ key, token, fencingToken, endsAt, clock }: LockHoldFacts) {
     this.#key = key;
     this.token = token;
+    this.fencingToken = fencingToken;
     this.#endsAt = endsAt;
     this.#clock = clock;
   }

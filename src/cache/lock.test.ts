@@ -20,9 +20,10 @@ function openLocks(override: (store: CacheStore) => Partial<CacheStore> = () => 
   const pauses: number[] = [];
   const overrides = override(store);
   const shown = {
-    get: overrides.get ?? store.get.bind(store),
-    setMany: overrides.setMany ?? store.setMany.bind(store),
-    compareAndSet: overrides.compareAndSet ?? store.compareAndSet.bind(store),
+    acquireLock: overrides.acquireLock ?? store.acquireLock.bind(store),
+    extendLock: overrides.extendLock ?? store.extendLock.bind(store),
+    releaseLock: overrides.releaseLock ?? store.releaseLock.bind(store),
+    lockHolder: overrides.lockHolder ?? store.lockHolder.bind(store),
   };
   const newDeadline = (): Deadline => new Deadline(1000, clock);
   const pause = async (span: number): Promise<void> => {
@@ -32,10 +33,13 @@ function openLocks(override: (store: CacheStore) => Partial<CacheStore> = () => 
   };
   const lock = (options: Partial<LockOptions> = {}): CacheLock =>
     new CacheLock(KEY, { timeout: 10, ...options }, { store: shown, clock, newDeadline, pause });
-  const entry = async (): Promise<unknown> => store.get(KEY.whole, newDeadline());
-  const put = async (value: string): Promise<void> =>
-    void (await store.setMany([{ key: KEY.whole, value, ttl: null }], "always", newDeadline()));
-  return { clock, store, pauses, lock, entry, put, newDeadline };
+  const holder = (): Promise<string | undefined> => store.lockHolder(KEY.whole, newDeadline());
+  /** Gives the lock to another holder, whoever has it. */
+  const giveTo = async (token: string): Promise<void> => {
+    await store.releaseLock(KEY.whole, (await holder()) ?? "", newDeadline());
+    await store.acquireLock(KEY.whole, token, 3_600_000, newDeadline());
+  };
+  return { clock, store, pauses, lock, holder, giveTo, newDeadline };
 }
 
 function expectLockError(error: unknown, problem: string): void {
@@ -74,15 +78,15 @@ describe("a lock", () => {
   });
 
   test("that somebody else holds by now is left to them: release, extend and isOwned find it lost", async () => {
-    const { lock, clock, entry } = openLocks();
+    const { lock, clock, holder } = openLocks();
     for (const call of [(late: CacheLock) => late.release(), (late: CacheLock) => late.extend()]) {
       const [late, other] = [lock({ timeout: 1 }), lock({ timeout: 100 })];
       await late.acquire();
       clock.advance(1000);
       await other.acquire();
-      const theirs = await entry();
+      const theirs = await holder();
       expectLockError(await errorOf(call(late)), "lost");
-      expect(await entry()).toBe(theirs);
+      expect(await holder()).toBe(theirs);
       expectLockError(await errorOf(late.release()), "not-held");
       await other.release();
     }
@@ -126,6 +130,25 @@ describe("a lock", () => {
     await expect(held.run(() => 1)).rejects.toThrow(CacheUsageError);
   });
 
+  test("has a fencing token that grows with each holder, and none while it is not held", async () => {
+    const { lock, clock } = openLocks();
+    const [first, second] = [lock({ timeout: 1 }), lock()];
+    expect(first.fencingToken).toBeUndefined();
+    await first.acquire();
+    const token = first.fencingToken ?? Number.NaN;
+    expect(Number.isSafeInteger(token)).toBe(true);
+    await first.extend();
+    expect(first.fencingToken).toBe(token);
+    clock.advance(1000);
+    expect(first.fencingToken).toBeUndefined();
+    await second.acquire();
+    expect(second.fencingToken).toBeGreaterThan(token);
+    const seen = second.fencingToken ?? Number.NaN;
+    await second.release();
+    expect(second.fencingToken).toBeUndefined();
+    expect(await lock().run((_, fencingToken) => fencingToken)).toBeGreaterThan(seen);
+  });
+
   test("disposing of it gives it back if it is held", async () => {
     const { lock } = openLocks();
     const held = lock();
@@ -151,8 +174,8 @@ describe("waiting for a lock", () => {
   });
 
   test("ends with blockingTimeout, after a last try at its end", async () => {
-    const { lock, clock, put } = openLocks();
-    await put("theirs");
+    const { lock, clock, giveTo } = openLocks();
+    await giveTo("theirs");
     const start = clock.monotonic();
     expect(await lock({ blockingTimeout: "1s", sleep: "300ms" }).acquire()).toBe(false);
     expect(clock.monotonic() - start).toBe(1000);
@@ -162,8 +185,8 @@ describe("waiting for a lock", () => {
   });
 
   test("ends with the reason of the signal", async () => {
-    const { lock, put } = openLocks();
-    await put("theirs");
+    const { lock, giveTo } = openLocks();
+    await giveTo("theirs");
     const controller = new AbortController();
     const waiting = lock({ signal: controller.signal }).acquire();
     controller.abort(new Error("enough"));
@@ -172,8 +195,8 @@ describe("waiting for a lock", () => {
   });
 
   test("also in the middle of a pause, and without the tests' own pause", async () => {
-    const { store, clock, newDeadline, put } = openLocks();
-    await put("theirs");
+    const { store, clock, newDeadline, giveTo } = openLocks();
+    await giveTo("theirs");
     const controller = new AbortController();
     const lock = new CacheLock(KEY, { timeout: 1, sleep: "1h" }, { store, clock, newDeadline });
     const waiting = lock.acquire({ signal: controller.signal });
@@ -185,39 +208,39 @@ describe("waiting for a lock", () => {
 
 describe("a store that fails", () => {
   test("an acquisition whose answer was lost throws, and its entry is taken back", async () => {
-    const { lock, entry } = openLocks((store) => ({
-      async setMany(...args) {
-        await store.setMany(...args);
+    const { lock, holder } = openLocks((store) => ({
+      async acquireLock(...args) {
+        await store.acquireLock(...args);
         throw lostAnswer("unknown");
       },
     }));
     const held = lock();
     await expect(held.acquire()).rejects.toMatchObject({ outcome: "unknown" });
     await turn();
-    expect(await entry()).toBeUndefined();
+    expect(await holder()).toBeUndefined();
     expect(held.isHeld).toBe(false);
   });
 
   test("where it cannot be taken back either, the first error is thrown, and the entry ends with its timeout", async () => {
-    const { lock, entry, clock } = openLocks((store) => ({
-      async setMany(...args) {
-        await store.setMany(...args);
+    const { lock, holder, clock } = openLocks((store) => ({
+      async acquireLock(...args) {
+        await store.acquireLock(...args);
         throw lostAnswer("unknown");
       },
-      compareAndSet: () => Promise.reject(lostAnswer("not-sent")),
+      releaseLock: () => Promise.reject(lostAnswer("not-sent")),
     }));
     await expect(lock({ timeout: "30s" }).acquire()).rejects.toMatchObject({ outcome: "unknown" });
     await turn();
-    expect(await entry()).toBeTypeOf("string");
+    expect(await holder()).toBeTypeOf("string");
     clock.advance(30_000);
-    expect(await entry()).toBeUndefined();
+    expect(await holder()).toBeUndefined();
   });
 
   test("what was not sent is not taken back", async () => {
-    const takeBack = vi.fn<CacheStore["compareAndSet"]>();
+    const takeBack = vi.fn<CacheStore["releaseLock"]>();
     const { lock } = openLocks(() => ({
-      setMany: () => Promise.reject(lostAnswer("not-sent")),
-      compareAndSet: takeBack,
+      acquireLock: () => Promise.reject(lostAnswer("not-sent")),
+      releaseLock: takeBack,
     }));
     await expect(lock().acquire()).rejects.toMatchObject({ outcome: "not-sent" });
     expect(takeBack).not.toHaveBeenCalled();
@@ -225,10 +248,10 @@ describe("a store that fails", () => {
 
   test("an answer that took longer than the lock lives brings no lock", async () => {
     const { lock, clock } = openLocks((store) => ({
-      async setMany(...args) {
-        const stored = await store.setMany(...args);
+      async acquireLock(...args) {
+        const fence = await store.acquireLock(...args);
         clock.advance(200);
-        return stored;
+        return fence;
       },
     }));
     const held = lock({ timeout: "200ms", blocking: false });
@@ -239,7 +262,7 @@ describe("a store that fails", () => {
   test("release can be called again after its answer was lost", async () => {
     let isDown = true;
     const { lock } = openLocks((store) => ({
-      compareAndSet: (...args) => (isDown ? Promise.reject(lostAnswer("not-sent")) : store.compareAndSet(...args)),
+      releaseLock: (...args) => (isDown ? Promise.reject(lostAnswer("not-sent")) : store.releaseLock(...args)),
     }));
     const held = lock();
     await held.acquire();
@@ -248,18 +271,6 @@ describe("a store that fails", () => {
     isDown = false;
     await held.release();
     expect(await held.isLocked()).toBe(false);
-  });
-
-  test("values that are read as bytes are compared all the same", async () => {
-    const { lock } = openLocks((store) => ({
-      async get(...args) {
-        const value = await store.get(...args);
-        return typeof value === "string" ? Buffer.from(value) : value;
-      },
-    }));
-    const held = lock();
-    await held.acquire();
-    expect(await held.isOwned()).toBe(true);
   });
 });
 
@@ -285,8 +296,8 @@ describe("run", () => {
   });
 
   test("does not run the function when the lock cannot be had", async () => {
-    const { lock, put } = openLocks();
-    await put("theirs");
+    const { lock, giveTo } = openLocks();
+    await giveTo("theirs");
     const work = vi.fn<() => void>();
     expectLockError(await errorOf(lock({ blockingTimeout: 1 }).run(work)), "busy");
     expect(work).not.toHaveBeenCalled();
@@ -300,18 +311,18 @@ describe("run", () => {
   });
 
   test("throws the function's error also when the lock was lost", async () => {
-    const { lock, put } = openLocks();
+    const { lock, giveTo } = openLocks();
     const failing = lock().run(async () => {
-      await put("theirs");
+      await giveTo("theirs");
       throw new Error("mine");
     });
     await expect(failing).rejects.toThrow("mine");
   });
 
   test("a lock that was lost while the function ran is an error, and stays with its new holder", async () => {
-    const { lock, put, entry } = openLocks();
-    expectLockError(await errorOf(lock().run(() => put("theirs"))), "lost");
-    expect(await entry()).toBe("theirs");
+    const { lock, giveTo, holder } = openLocks();
+    expectLockError(await errorOf(lock().run(() => giveTo("theirs"))), "lost");
+    expect(await holder()).toBe("theirs");
   });
 
   test("a function that gives the lock back itself is fine", async () => {
@@ -347,11 +358,11 @@ describe("run", () => {
     ["extend", (held) => held.extend().catch(() => {})],
     ["isOwned", (held) => held.isOwned()],
   ])("the signal aborts as soon as %s finds that the lock is lost", async (_, find) => {
-    const { lock, put } = openLocks();
+    const { lock, giveTo } = openLocks();
     const held = lock();
     let isAborted: boolean | undefined;
     const running = held.run(async (signal) => {
-      await put("theirs");
+      await giveTo("theirs");
       await find(held);
       isAborted = signal.aborted;
     });

@@ -20,22 +20,26 @@ import {
 
 /** What {@link CacheLock} needs of its cache. */
 export interface LockContext {
-  readonly store: Pick<CacheStore, "compareAndSet" | "get" | "setMany">;
+  readonly store: Pick<CacheStore, "acquireLock" | "extendLock" | "lockHolder" | "releaseLock">;
   readonly clock: Clock;
   readonly newDeadline: () => Deadline;
   /** Waits between two tries. @defaultValue a timer of Node.js */
   readonly pause?: (span: Milliseconds, signal: AbortSignal | undefined) => Promise<void>;
 }
 
+/** What runs under a lock. See {@link CacheLock.run}. */
+export type LockedWork<Result> = (signal: AbortSignal, fencingToken: number) => Result | Promise<Result>;
+
 /**
  * A lock that one caller of all processes holds. Made by `cache.lock`; one object is one holder.
  *
- * It speaks the protocol of redis-py's `Lock`: the entry under the key holds a random token while somebody
- * has the lock, ends with its timeout, and is deleted or extended only where it still has the holder's token.
- * So it is shared with django-redis's `cache.lock()` of the same key.
+ * Locks are no entries: an entry of the same key has nothing to do with it. Where the store is
+ * `redisCacheStore({ locks: "django-redis" })`, it is shared with django-redis's `cache.lock()` of the same key,
+ * and an entry of that key is in its way.
  *
  * It saves work that is done twice; it does not make doing it twice impossible. A holder that was stopped for
- * longer than the timeout, or a failover of Redis, leaves two who both believe that they hold it.
+ * longer than the timeout, or a failover of Redis, leaves two who both believe that they hold it. Where that does
+ * damage, let what they write to refuse a {@link fencingToken} that is smaller than one it has seen.
  */
 export class CacheLock {
   /** The key as the caller gave it. */
@@ -68,6 +72,16 @@ export class CacheLock {
   }
 
   /**
+   * A whole number below 2^53 that is greater than those of all holders of this lock before; `undefined` while
+   * it is not held, as {@link isHeld} tells. In the database or the service that the work under the lock writes
+   * to, refuse a smaller one than was seen before: it is that of a holder who does not know that its time is
+   * over. Numbers of two locks have nothing to do with each other.
+   */
+  get fencingToken(): number | undefined {
+    return this.isHeld ? this.#hold?.fencingToken : undefined;
+  }
+
+  /**
    * Takes the lock, and waits for it while somebody else holds it.
    *
    * @param options In place of those of the lock.
@@ -89,7 +103,7 @@ export class CacheLock {
   async release(): Promise<void> {
     const hold = this.#expectHold();
     this.#hold = undefined;
-    if (await this.#deleteEntry(hold)) hold.stopWatching();
+    if (await this.#releaseHold(hold)) hold.stopWatching();
     else throw hold.lose();
   }
 
@@ -104,8 +118,7 @@ export class CacheLock {
     const hold = this.#expectHold();
     const { store, clock, newDeadline } = this.#context;
     const startedAt = clock.monotonic();
-    const next = { value: hold.token, ttl };
-    if (!(await store.compareAndSet(this.#wholeKey, hold.token, next, newDeadline()))) throw this.#lose(hold);
+    if (!(await store.extendLock(this.#wholeKey, hold.token, ttl, newDeadline()))) throw this.#lose(hold);
     hold.moveEnd(startedAt + ttl);
   }
 
@@ -113,14 +126,14 @@ export class CacheLock {
   async isOwned(): Promise<boolean> {
     const hold = this.#hold;
     if (hold === undefined) return false;
-    const isOwned = (await this.#read()) === hold.token;
+    const isOwned = (await this.#holder()) === hold.token;
     if (!isOwned) this.#lose(hold);
     return isOwned;
   }
 
   /** Asks the store whether anybody has the lock. */
   async isLocked(): Promise<boolean> {
-    return (await this.#read()) !== undefined;
+    return (await this.#holder()) !== undefined;
   }
 
   /**
@@ -128,16 +141,13 @@ export class CacheLock {
    * or an error.
    *
    * @param work Is given a signal that aborts when the lock's time is over, or `extend` or `isOwned` finds
-   *   that it is lost. It should stop then: others may begin.
+   *   that it is lost: it should stop then, as others may begin. And it is given the {@link fencingToken}.
    * @param options In place of those of the lock.
    * @returns What the function returns.
    * @throws {CacheLockError} `"busy"`, when the lock could not be had, and the function was not run;
    *   `"lost"`, when it was not held to the end. An error of the function comes first.
    */
-  async run<Result>(
-    work: (signal: AbortSignal) => Result | Promise<Result>,
-    options: LockWaitOptions = NO_OPTIONS,
-  ): Promise<Result> {
+  async run<Result>(work: LockedWork<Result>, options: LockWaitOptions = NO_OPTIONS): Promise<Result> {
     checkCallOptions(options, "lock().run");
     checkFunction(work, "What lock().run() is given", CacheUsageError);
     const hold = await this.#acquire(options);
@@ -154,9 +164,9 @@ export class CacheLock {
     if (this.#hold !== undefined) await this.release();
   }
 
-  async #work<Result>(work: (signal: AbortSignal) => Result | Promise<Result>, hold: LockHold): Promise<Result> {
+  async #work<Result>(work: LockedWork<Result>, hold: LockHold): Promise<Result> {
     try {
-      return await work(hold.signal);
+      return await work(hold.signal, hold.fencingToken);
     } catch (error) {
       // The function's error says more than that its lock was lost, or cannot be given back: then its timeout
       // ends it.
@@ -197,14 +207,17 @@ export class CacheLock {
 
   async #try(): Promise<LockHold | undefined> {
     const { store, clock, newDeadline } = this.#context;
-    const entry = { key: this.#wholeKey, value: randomBytes(16).toString("hex"), ttl: this.#timeout };
-    const hold = new LockHold(this.key, entry.value, clock.monotonic() + entry.ttl, clock);
+    const [token, endsAt] = [randomBytes(16).toString("hex"), clock.monotonic() + this.#timeout];
     try {
-      const [isStored = false] = await store.setMany([entry], "if-absent", newDeadline());
+      const fencingToken = await store.acquireLock(this.#wholeKey, token, this.#timeout, newDeadline());
+      if (fencingToken === undefined) return undefined;
+      const hold = new LockHold({ key: this.key, token, fencingToken, endsAt, clock });
+      if (!hold.isOver) return hold;
       // An answer that took longer than the lock lives brings none.
-      return isStored && !hold.isOver ? hold : undefined;
+      this.#takeBack(token);
+      return undefined;
     } catch (error) {
-      if (mayHaveHappened(error)) this.#takeBack(hold);
+      if (mayHaveHappened(error)) this.#takeBack(token);
       throw error;
     }
   }
@@ -213,15 +226,15 @@ export class CacheLock {
    * A lock that nobody knows of goes now, if the store can be reached, and else with its timeout. The caller
    * has the error.
    */
-  #takeBack({ token }: LockHold): void {
+  #takeBack(token: string): void {
     const { store, newDeadline } = this.#context;
-    store.compareAndSet(this.#wholeKey, token, undefined, newDeadline()).catch(() => {});
+    store.releaseLock(this.#wholeKey, token, newDeadline()).catch(() => {});
   }
 
-  async #deleteEntry(hold: LockHold): Promise<boolean> {
+  async #releaseHold(hold: LockHold): Promise<boolean> {
     const { store, newDeadline } = this.#context;
     try {
-      return await store.compareAndSet(this.#wholeKey, hold.token, undefined, newDeadline());
+      return await store.releaseLock(this.#wholeKey, hold.token, newDeadline());
     } catch (error) {
       // It may still be there, so `release` can be called again.
       this.#hold ??= hold;
@@ -229,10 +242,9 @@ export class CacheLock {
     }
   }
 
-  async #read(): Promise<string | undefined> {
+  #holder(): Promise<string | undefined> {
     const { store, newDeadline } = this.#context;
-    const value = await store.get(this.#wholeKey, newDeadline());
-    return typeof value === "object" ? Buffer.from(value).toString() : value;
+    return store.lockHolder(this.#wholeKey, newDeadline());
   }
 
   #expectHold(): LockHold {

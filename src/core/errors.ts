@@ -259,7 +259,9 @@ export class CacheKeyNotFoundError extends SojournError {
   readonly key: string;
 
   constructor(key: string) {
-    super(`The cache has no entry ${quoteKey(key)} to count with. Create it first, for example with add(key, 0).`);
+    super(
+      `The cache has no entry ${quoteKey(key)} to count with. Create it first, for example with add(key, 0), or give incr() an initial value: { initial: 0 }.`,
+    );
     this.key = key;
   }
 }

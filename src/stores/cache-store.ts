@@ -15,10 +15,12 @@ export interface CacheStoreCapabilities {
   readonly atomicIncrement: boolean;
   /** Keys can be walked: `scan` and `clear` work. */
   readonly scan: boolean;
-  /** An entry can be replaced if it still has the value that was read. Needed by locks. */
+  /** An entry can be replaced if it still has the value that was read. Needed by sessions in a cache. */
   readonly compareAndSet: boolean;
   /** A missing entry can be leased to the one caller who loads it: `lease`, `fill` and `release` work. */
   readonly leases: boolean;
+  /** One caller of all can have a lock: `acquireLock` and its like work. Needed by locks. */
+  readonly locks: boolean;
 }
 
 /** What is stored under a key. */
@@ -42,10 +44,21 @@ export interface EntryHead {
 /** When an entry is stored: whatever is there, only where nothing is, or only over an entry. */
 export type SetCondition = "always" | "if-absent" | "if-present";
 
+/** How {@link CacheStore.incr} counts. */
+export interface IncrementOptions {
+  /**
+   * What is stored, in the same step, where there is no entry; nothing is added to it. An integer in canonical
+   * digits. @defaultValue nothing is stored
+   */
+  readonly begin?: NewValue | undefined;
+  /** The entry is not left with less than this, whatever is added. @defaultValue no bound */
+  readonly least?: bigint | undefined;
+}
+
 /** Answer of {@link CacheStore.incr}. Exactly one of the three is true at the moment the store decides. */
 export type IncrementResult =
   | { readonly status: "incremented"; readonly value: bigint }
-  /** There is no entry, or it has expired; none was created. */
+  /** There is no entry, or it has expired, and nothing was given to begin one with. */
   | { readonly status: "missing" }
   /** The value is no integer in canonical digits, or the sum leaves 64 bits; nothing was changed. */
   | { readonly status: "not-integer" };
@@ -86,6 +99,12 @@ export type FillResult =
   | { readonly status: "unstored"; readonly error: StoreServiceError };
 
 /**
+ * For how long after a lock's life the fencing token of its last holder is remembered, so that the next one is
+ * greater even where the clock of the server is behind by then: 1 hour.
+ */
+export const FENCE_AFTERLIFE: Milliseconds = 3_600_000;
+
+/**
  * The longest that a lease can be asked for at once. A store keeps each for so long: one whose time is over is
  * still its holder's, as long as nobody else takes it, since a loader that blocks the event loop keeps its
  * lease from being renewed.
@@ -109,7 +128,7 @@ export const ENDED_TTL: Milliseconds = 2000;
  *   nothing of the call was written; when a part was, it is `"unknown"`. Nothing else is thrown, and no
  *   failure looks like a miss.
  * - Keys are well-formed text of at least one character, of any other form. A store may drop entries to stay
- *   within its bounds.
+ *   within its bounds, but for counters and locks.
  * - Values that are read are all text, or all bytes, as {@link CacheStoreContext.values} asks, however they
  *   were written: text is kept as UTF-8.
  *
@@ -186,9 +205,13 @@ export interface CacheStore {
   /**
    * Adds to an integer and keeps its time to live.
    *
+   * What was counted is not dropped to make room for other entries, until its time is over or something else is
+   * stored under its key. A store whose room for counters is taken refuses another one with
+   * {@link StoreServiceError}.
+   *
    * @param delta Fits into 64 bits.
    */
-  incr(key: string, delta: bigint, deadline: Deadline): Promise<IncrementResult>;
+  incr(key: string, delta: bigint, deadline: Deadline, options?: IncrementOptions): Promise<IncrementResult>;
 
   /**
    * Replaces an entry, if it has the value that is expected.
@@ -230,6 +253,29 @@ export interface CacheStore {
    * @returns Whether it was: if not, the key may have been deleted since it was taken.
    */
   release(lease: Lease, deadline: Deadline): Promise<boolean>;
+
+  /**
+   * Takes a lock that nobody has.
+   *
+   * Locks are no entries: what is stored and deleted under the same key has nothing to do with them, no walk
+   * comes upon them, and nothing drops them to make room. A store whose room for locks is taken refuses another
+   * one with {@link StoreServiceError}.
+   *
+   * @param token Names the holder: no other one has it. Not empty.
+   * @param ttl Time from now until the lock is free again, more than 0.
+   * @returns The fencing token, a whole number below 2^53, greater than those of all holders of this lock before;
+   *   `undefined` when another caller has the lock.
+   */
+  acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined>;
+
+  /** Sets the time until a lock is free again, if the token is its holder's. @returns Whether it is. */
+  extendLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<boolean>;
+
+  /** Frees a lock, if the token is its holder's. @returns Whether it was. */
+  releaseLock(key: string, token: string, deadline: Deadline): Promise<boolean>;
+
+  /** The token of the one who has a lock; `undefined` when it is free. */
+  lockHolder(key: string, deadline: Deadline): Promise<string | undefined>;
 
   /**
    * Walks all keys with a prefix that are in the store during the whole walk; others may or may not come. No

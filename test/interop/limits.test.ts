@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import {
   createSojourn,
   djangoRatelimit,
@@ -8,6 +8,8 @@ import {
   type DjangoRatelimitUsage,
   type Sojourn,
 } from "sojourn";
+import { djangoSettings } from "sojourn/django";
+import { redisCacheStore } from "sojourn/stores/redis";
 import { run } from "../../scripts/lib/processes.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";
 import { errorOf } from "../support/redis-connections.ts";
@@ -36,7 +38,7 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
   describeWithRedis("rate limits and locks on one Redis", () => {
     let server: RedisServer;
     let site: DjangoSite;
-    let sojourn: Sojourn<object>;
+    let sojourn: Sojourn<object, "shared">;
 
     beforeAll(async () => {
       server = await RedisServer.start();
@@ -45,7 +47,14 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
         projectName: PROJECT,
         secretKey: "a secret of the tests, long enough",
         redis: { default: { url: server.url, connectTimeout: "20s" } },
-        caches: { default: { keyPrefix: PROJECT, deadline: "20s" } },
+        caches: {
+          default: { keyPrefix: PROJECT, deadline: "20s" },
+          shared: {
+            keyPrefix: PROJECT,
+            deadline: "20s",
+            store: redisCacheStore({ locks: "django-redis" }),
+          },
+        },
       });
     });
 
@@ -166,7 +175,7 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
     test("a lock of redis-py keeps Node out, also from releasing it, until it is given back", async () => {
       const theirs = { name: `${PROJECT}:1:job`, token: "theirs" };
       expect(await python3("acquire", { ...theirs, timeout: 60 })).toBe(true);
-      const lock = sojourn.caches.default.lock("job", { timeout: 60, blockingTimeout: "50ms" });
+      const lock = sojourn.caches.shared.lock("job", { timeout: 60, blockingTimeout: "50ms" });
       expect([await lock.acquire(), await lock.isLocked()]).toEqual([false, true]);
       expect(await python3("extend", { ...theirs, seconds: 100 })).toBe("done");
       expect(await python3("release", theirs)).toBe("done");
@@ -176,7 +185,7 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
 
     test("a lock of Node keeps redis-py out, also from releasing it, until it is given back", async () => {
       const theirs = { name: `${PROJECT}:1:task`, token: "theirs", timeout: 60 };
-      const lock = sojourn.caches.default.lock("task", { timeout: 60 });
+      const lock = sojourn.caches.shared.lock("task", { timeout: 60 });
       await lock.acquire();
       expect(await python3("acquire", theirs)).toBe(false);
       expect(await python3("release", { name: theirs.name, token: theirs.token })).toBe("LockNotOwnedError");
@@ -186,6 +195,50 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       await lock.release();
       expect(await waiting).toBe(true);
       expect(await errorOf(lock.release())).toMatchObject({ problem: "not-held" });
+    });
+
+    test("cache.lock() of both sides excludes the other, with the settings of a site whose cache is django-redis", async () => {
+      const backend = {
+        BACKEND: "django_redis.cache.RedisCache",
+        LOCATION: server.url,
+        KEY_PREFIX: PROJECT,
+        OPTIONS: { SERIALIZER: "django_redis.serializers.json.JSONSerializer" },
+      };
+      const { settings } = djangoSettings({
+        SECRET_KEY: "a secret of the tests, long enough",
+        SESSION_ENGINE: "django.contrib.sessions.backends.signed_cookies",
+        CACHES: { default: backend },
+      });
+      const { caches, close } = createSojourn(settings);
+      onTestFinished(close);
+      const lock = caches.default.lock("nightly", { timeout: 60, blocking: false });
+      const theirs = { prefix: PROJECT, key: "nightly" };
+      expect(await lock.acquire()).toBe(true);
+      expect(await python3("acquire_by_django", theirs)).toBe(false);
+      await lock.release();
+      expect(await python3("acquire_by_django", theirs)).toBe(true);
+      expect([await lock.acquire(), await lock.isLocked()]).toEqual([false, true]);
+    });
+
+    test("fencing tokens grow over holders of both sides", async () => {
+      const theirs = { name: `${PROJECT}:1:fenced`, token: "theirs" };
+      const lock = sojourn.caches.shared.lock("fenced", { timeout: 60 });
+      await lock.acquire();
+      const first = lock.fencingToken ?? Number.NaN;
+      await lock.release();
+      expect(await python3("acquire", { ...theirs, timeout: 60 })).toBe(true);
+      expect(await python3("release", theirs)).toBe("done");
+      expect(await lock.run((_, fencingToken) => fencingToken)).toBeGreaterThan(first);
+    });
+
+    test("where a site has no locks to share, an entry of a lock's name is left alone, and leaves the lock alone", async () => {
+      const { default: cache } = sojourn.caches;
+      await cache.set("apart", "value");
+      await cache.lock("apart", { timeout: 60 }).run(async () => {
+        expect(await site.visitor().post("/cache", { operation: "get", arguments: ["apart"] })).toBe("value");
+        expect(await site.visitor().post("/cache", { operation: "delete", arguments: ["apart"] })).toBe(true);
+        expect(await cache.lock("apart", { timeout: 60, blocking: false }).acquire()).toBe(false);
+      });
     });
   });
 });

@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 
 import { checkOptions, knownOptions } from "../../core/calls.ts";
-import { type Clock, type EpochMilliseconds, systemClock } from "../../core/clock.ts";
-import { CacheKeyNotFoundError, CacheUsageError } from "../../core/errors.ts";
+import type { Clock, EpochMilliseconds } from "../../core/clock.ts";
+import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
-import { checkCountingCache, type CountingCache } from "./counters.ts";
+import type { CountingSteps } from "../counters.ts";
+import { addToCounter, checkCountingCache, type Counter, type CountingCache } from "./counters.ts";
 import { type ParsedRate, parseRate, type RatelimitRate } from "./ratelimit-rate.ts";
 
 /** Names one counter of django-ratelimit, but for its window. */
@@ -38,7 +39,7 @@ export interface DjangoRatelimitOptions extends Omit<DjangoRatelimitCounter, "ra
    * @defaultValue `false`
    */
   readonly failOpen?: boolean | undefined;
-  /** Where times come from, for tests. @defaultValue the clock of the process */
+  /** Where times come from, for tests. @defaultValue the clock of the cache */
   readonly clock?: Clock | undefined;
 }
 
@@ -76,9 +77,9 @@ export function djangoRatelimitKey({ at, ...counter }: DjangoRatelimitKeyOptions
 }
 
 /**
- * Counts, or looks, as django-ratelimit 4 does (`get_usage`), with the same keys and the same three calls of
- * the cache. So a limit is shared with a Django site whose cache has the same server, `KEY_PREFIX` and
- * `VERSION`, and keeps integers as digits.
+ * Counts, or looks, as django-ratelimit 4 does (`get_usage`), with the same keys, values and times to live;
+ * counting is one command. So a limit is shared with a Django site whose cache has the same server,
+ * `KEY_PREFIX` and `VERSION`, and keeps integers as digits.
  *
  * @returns `undefined` when there is no limit.
  * @throws {CacheUsageError} When one of the options is not what it has to be.
@@ -97,42 +98,30 @@ export function djangoRatelimitKey({ at, ...counter }: DjangoRatelimitKeyOptions
  * ```
  */
 export async function djangoRatelimit(
-  cache: Pick<CountingCache, "add" | "get" | "incr">,
+  cache: CountingCache,
   options: DjangoRatelimitOptions,
 ): Promise<DjangoRatelimitUsage | undefined> {
   checkCountingCache(cache, "djangoRatelimit");
   checkOptions(options, OPTIONS);
   if (options.rate === null) return undefined;
-  const { increment = false, failOpen = false, clock = systemClock } = options;
+  const { increment = false, failOpen = false, clock = cache.counters.clock } = options;
   const { limit, period } = parseRate(options.rate);
   const window = windowEnd(options.value, period, toSeconds(clock.now()));
   const key = keyOf(options, { limit, period }, window);
-  const count = await countAt(cache, key, period + SPARE_SECONDS, increment);
+  const counter = { key, timeout: period + SPARE_SECONDS };
+  const count = await cache.counters.during((steps) =>
+    increment ? addToCounter(steps, counter, 1) : look(steps, counter),
+  );
   if (count === undefined) return failOpen ? undefined : LOST;
   return { count, limit, shouldLimit: count > limit, timeLeft: window - toSeconds(clock.now()) };
 }
 
-async function countAt(
-  cache: Pick<CountingCache, "add" | "get" | "incr">,
-  key: string,
-  timeout: number,
-  increment: boolean,
-): Promise<number | undefined> {
-  const first = increment ? 1 : 0;
-  if (await cache.add(key, first, { timeout })) return first;
-  if (increment) return incr(cache, key);
-  const count = await cache.get(key, { default: first });
+/** @returns `undefined` when what is there is no counter. */
+async function look(steps: CountingSteps, { key, timeout }: Counter): Promise<number | undefined> {
+  if (await steps.add(key, 0, timeout)) return 0;
+  const count = await steps.get(key);
+  if (count === undefined) return 0;
   return typeof count === "number" ? count : undefined;
-}
-
-/** @returns `undefined` when the counter has gone since it was there. */
-async function incr(cache: Pick<CountingCache, "incr">, key: string): Promise<number | undefined> {
-  try {
-    return await cache.incr(key);
-  } catch (error) {
-    if (error instanceof CacheKeyNotFoundError) return undefined;
-    throw error;
-  }
 }
 
 function keyOf(counter: Omit<DjangoRatelimitCounter, "rate">, { limit, period }: ParsedRate, window: number): string {

@@ -1,5 +1,6 @@
 import type { EpochMilliseconds } from "../../core/clock.ts";
-import { addToCounter, type CountingCache, addIfPresent, toCount } from "./counters.ts";
+import type { Counters } from "../counters.ts";
+import { addToCounter, takeBack, toCount } from "./counters.ts";
 import {
   checkCall,
   type CostOption,
@@ -10,14 +11,14 @@ import {
 } from "./limit-status.ts";
 import { StaggeredWindows } from "./windows.ts";
 
-/** Counts in each window for itself. One command in a window that has begun, two for the first one. */
+/** Counts in each window for itself: one command, and another one where a cost is taken back. */
 export class FixedWindowLimiter implements Limiter {
-  readonly #cache: CountingCache;
+  readonly #counters: Counters;
   readonly #settings: LimitSettings;
   readonly #windows: StaggeredWindows;
 
-  constructor(cache: CountingCache, settings: LimitSettings) {
-    this.#cache = cache;
+  constructor(counters: Counters, settings: LimitSettings) {
+    this.#counters = counters;
     this.#settings = settings;
     const { prefix, window: length } = settings;
     this.#windows = new StaggeredWindows({ prefix, kind: "fixed", length, isReadFor: 1 });
@@ -26,25 +27,31 @@ export class FixedWindowLimiter implements Limiter {
   async consume(id: string, options: CostOption = {}): Promise<LimitStatus> {
     const cost = checkCall(id, options);
     const { counter, ...times } = this.#now(id);
-    const count = await addToCounter(this.#cache, counter, cost);
-    if (count <= this.#settings.limit) return this.#status(true, count, times);
-    const before = count - cost;
-    // As in django-ratelimit, what is refused counts on. But a large cost must not take what is left for
-    // small ones.
-    if (before < this.#settings.limit) await addIfPresent(this.#cache, counter.key, -cost);
-    return this.#status(false, before < this.#settings.limit ? before : count, times);
+    const { limit } = this.#settings;
+    // What never fits is not counted, not even for an instant, in which it would keep others out.
+    if (cost > limit) return this.peek(id, options);
+    return this.#counters.during(async (steps) => {
+      const count = await addToCounter(steps, counter, cost);
+      if (count <= limit) return this.#status(true, count, times, cost);
+      const before = count - cost;
+      // As in django-ratelimit, what is refused counts on. But a large cost must not take what is left for
+      // small ones.
+      if (before < limit) await takeBack(steps, counter.key, cost);
+      return this.#status(false, before < limit ? before : count, times, cost);
+    });
   }
 
   async peek(id: string, options: CostOption = {}): Promise<LimitStatus> {
     const cost = checkCall(id, options);
     const { counter, ...times } = this.#now(id);
-    const count = toCount(counter.key, await this.#cache.get(counter.key));
-    return this.#status(count + cost <= this.#settings.limit, count, times);
+    const value = await this.#counters.during((steps) => steps.get(counter.key));
+    const count = toCount(counter.key, value);
+    return this.#status(count + cost <= this.#settings.limit, count, times, cost);
   }
 
   async reset(id: string): Promise<void> {
     checkCall(id, {});
-    await this.#cache.deleteMany([this.#now(id).counter.key]);
+    await this.#counters.during((steps) => steps.deleteMany([this.#now(id).counter.key]));
   }
 
   #now(id: string) {
@@ -53,8 +60,13 @@ export class FixedWindowLimiter implements Limiter {
     return { now, endsAt, counter: this.#windows.counter(id, number) };
   }
 
-  #status(allowed: boolean, count: number, times: { now: EpochMilliseconds; endsAt: EpochMilliseconds }): LimitStatus {
-    const left = times.endsAt - times.now;
-    return toStatus(this.#settings.limit, { allowed, count, resetIn: count > 0 ? left : 0, allowedIn: left });
+  #status(
+    allowed: boolean,
+    count: number,
+    { now, endsAt }: { now: EpochMilliseconds; endsAt: EpochMilliseconds },
+    cost: number,
+  ): LimitStatus {
+    const left = endsAt - now;
+    return toStatus(this.#settings.limit, cost, { allowed, count, resetIn: count > 0 ? left : 0, allowedIn: left });
   }
 }

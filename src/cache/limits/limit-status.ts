@@ -22,9 +22,10 @@ export interface LimitStatus {
   readonly resetIn: Milliseconds;
   /**
    * Whole seconds until the same would be allowed if nobody else came, for the header `Retry-After`; 0 when
-   * it was allowed.
+   * it was allowed, `undefined` when it never will be, as the cost is more than the limit: then leave the
+   * header out.
    */
-  readonly retryAfter: number;
+  readonly retryAfter: number | undefined;
 }
 
 /** Counts what ids do, and says who has done too much. Shared by all processes with the same cache. */
@@ -68,10 +69,11 @@ export function checkCall(id: unknown, options: CostOption): number {
 /** Puts together where an id stands. */
 export function toStatus(
   limit: number,
+  cost: number,
   facts: { allowed: boolean; count: number; resetIn: Milliseconds; allowedIn: Milliseconds },
 ): LimitStatus {
   const { allowed, resetIn, allowedIn } = facts;
   const count = Math.ceil(facts.count);
-  const retryAfter = allowed ? 0 : Math.max(1, Math.ceil(allowedIn / 1000));
+  const retryAfter = allowed ? 0 : cost > limit ? undefined : Math.max(1, Math.ceil(allowedIn / 1000));
   return { allowed, limit, count, remaining: Math.max(0, limit - count), resetIn, retryAfter };
 }

@@ -11,6 +11,8 @@ import {
   ImproperlyConfigured,
   StoreConnectionError,
 } from "../../core/errors.ts";
+import type { CacheStore } from "../../stores/cache-store.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
 import { createLimiter, type LimiterSettings } from "./limiter.ts";
 import { StaggeredWindows } from "./windows.ts";
 
@@ -25,6 +27,20 @@ function open(settings: Partial<LimiterSettings> = {}, override?: Parameters<typ
   const make = (others: Partial<LimiterSettings> = {}) =>
     createLimiter(cache, { limit: 10, window: "1m", prefix: "t:", clock, ...settings, ...others });
   return { ...harness, make, limiter: make() };
+}
+
+/** A store that notes the deadlines that its methods are given. */
+function notingDeadlines(store: CacheStore, deadlines: Set<Deadline>): Partial<CacheStore> {
+  return new Proxy(store, {
+    get: (target, name) => {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== "function") return method;
+      return (...args: unknown[]): unknown => {
+        for (const arg of args) if (arg instanceof Deadline) deadlines.add(arg);
+        return Reflect.apply(method, target, args);
+      };
+    },
+  });
 }
 
 const failure = () => Promise.reject(new StoreConnectionError("gone", { outcome: "not-sent" }));
@@ -72,6 +88,55 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     expect(await limiter.consume("ann")).toMatchObject({ allowed: false, remaining: 0 });
   });
 
+  test("retryAfter is there only where waiting helps: not for more than the limit, nor for a limit of 0", async () => {
+    const { limiter, make } = open({ algorithm });
+    expect(await limiter.consume("ann", { cost: 10 })).toMatchObject({ allowed: true, retryAfter: 0 });
+    expect((await limiter.consume("ann", { cost: 10 })).retryAfter).toBeGreaterThan(0);
+    expect((await limiter.peek("ann", { cost: 10 })).retryAfter).toBeGreaterThan(0);
+    for (const [each, cost] of [
+      [limiter, 11],
+      [make({ limit: 0 }), 1],
+    ] as const) {
+      for (const id of ["ann", "bob"]) {
+        expect(await each.consume(id, { cost })).toMatchObject({ allowed: false, retryAfter: undefined });
+        expect(await each.peek(id, { cost })).toMatchObject({ allowed: false, retryAfter: undefined });
+      }
+    }
+  });
+
+  test("a cost that never fits is not counted, and keeps nobody out meanwhile", async () => {
+    const { limiter } = open({ algorithm });
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, index) => limiter.consume("ann", { cost: index % 3 === 0 ? 1 : 11 })),
+    );
+    expect(answers.filter(({ allowed }) => allowed)).toHaveLength(10);
+  });
+
+  test("takes its clock from the cache, unless it is given one", async () => {
+    const { cache, clock } = openCache();
+    const limiter = createLimiter(cache, { algorithm, limit: 1, window: "1m", prefix: "t:" });
+    expect((await limiter.consume("ann")).resetIn).toBe((await limiter.peek("ann")).resetIn);
+    clock.advance(2 * MINUTE);
+    expect(await limiter.consume("ann")).toMatchObject({ allowed: true });
+    const still = new ManualClock(clock.now());
+    const other = createLimiter(cache, { algorithm, limit: 1, window: "1m", prefix: "o:", clock: still });
+    await other.consume("ann");
+    expect(await other.consume("ann")).toMatchObject({ allowed: false });
+    still.advance(2 * MINUTE);
+    expect(await other.consume("ann")).toMatchObject({ allowed: true });
+  });
+
+  test("all steps of a call share one deadline", async () => {
+    const deadlines = new Set<Deadline>();
+    const { limiter } = open({ algorithm }, { override: (store) => notingDeadlines(store, deadlines) });
+    // The second one is counted and taken back, or looked at and refused.
+    for (const cost of [8, 3, 2]) {
+      deadlines.clear();
+      await limiter.consume("ann", { cost });
+      expect(deadlines.size).toBe(1);
+    }
+  });
+
   test("after retryAfter the same is allowed, and not before", async () => {
     const amounts = fc.integer({ min: 1, max: 10 });
     const wait = fc.integer({ min: 0, max: 2 * MINUTE });
@@ -83,7 +148,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
           await limiter.consume("ann", { cost: each });
         }
         const { allowed, retryAfter } = await limiter.peek("ann", { cost });
-        if (allowed) return;
+        if (allowed || retryAfter === undefined) return;
         expect(retryAfter).toBeGreaterThanOrEqual(1);
         clock.advance((retryAfter - 1) * 1000);
         expect(await limiter.peek("ann", { cost })).toMatchObject({ allowed: false });
@@ -194,8 +259,8 @@ describe("fixed windows", () => {
     );
   });
 
-  test("a counter that is evicted again and again is an error after a few tries", async () => {
-    const { limiter } = open({}, { override: () => ({ setMany: async () => [false] }) });
+  test("a store that begins no counter is an error", async () => {
+    const { limiter } = open({}, { override: () => ({ incr: async () => ({ status: "missing" }) }) });
     await expect(limiter.consume("ann")).rejects.toThrow(CacheKeyNotFoundError);
   });
 });

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-import { type Clock, systemClock } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import { type Duration, durationSchema, LONGEST_SPAN } from "../../core/durations.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { checkCountingCache, type CountingCache } from "./counters.ts";
@@ -27,7 +27,7 @@ export interface LimiterSettings {
    * count together.
    */
   readonly prefix: string;
-  /** Where times come from, for tests. @defaultValue the clock of the process */
+  /** Where times come from, for tests. @defaultValue the clock of the cache */
   readonly clock?: Clock;
 }
 
@@ -41,7 +41,7 @@ const limiterSchema = settingsObject({
     v.string('a text such as "login:"'),
     v.check((text) => text !== "" && text.isWellFormed(), 'a text such as "login:"'),
   ),
-  clock: v.optional(v.custom<Clock>(isClock, "an object with now() and monotonic()"), systemClock),
+  clock: v.optional(v.custom<Clock>(isClock, "an object with now() and monotonic()")),
 });
 
 /**
@@ -60,8 +60,10 @@ const limiterSchema = settingsObject({
  */
 export function createLimiter(cache: CountingCache, settings: LimiterSettings): Limiter {
   checkCountingCache(cache, "createLimiter");
-  const { algorithm, ...rest } = parseSettings(limiterSchema, settings, "limiter");
-  return algorithm === "fixed" ? new FixedWindowLimiter(cache, rest) : new SlidingWindowLimiter(cache, rest);
+  const { counters } = cache;
+  const { algorithm, clock = counters.clock, ...rest } = parseSettings(limiterSchema, settings, "limiter");
+  const Algorithm = algorithm === "fixed" ? FixedWindowLimiter : SlidingWindowLimiter;
+  return new Algorithm(counters, { ...rest, clock });
 }
 
 function isClock(input: unknown): boolean {

@@ -1,5 +1,6 @@
 import type { Milliseconds } from "../../core/clock.ts";
-import { addToCounter, beginCounter, type Counter, type CountingCache, addIfPresent, toCount } from "./counters.ts";
+import type { Counters, CountingSteps } from "../counters.ts";
+import { addToCounter, type Counter, takeBack, toCount } from "./counters.ts";
 import {
   checkCall,
   type CostOption,
@@ -14,8 +15,8 @@ import { StaggeredWindows } from "./windows.ts";
 interface Counts {
   /** In the window before this one. */
   readonly previous: number;
-  /** In this window; `undefined` when its counter is not begun. */
-  readonly current: number | undefined;
+  /** In this window. */
+  readonly current: number;
 }
 
 /** The two windows that count at one moment. */
@@ -34,12 +35,12 @@ interface Moment {
  * command); what others have added in between shows in the sum, and what does not fit then is taken back.
  */
 export class SlidingWindowLimiter implements Limiter {
-  readonly #cache: CountingCache;
+  readonly #counters: Counters;
   readonly #settings: LimitSettings;
   readonly #windows: StaggeredWindows;
 
-  constructor(cache: CountingCache, settings: LimitSettings) {
-    this.#cache = cache;
+  constructor(counters: Counters, settings: LimitSettings) {
+    this.#counters = counters;
     this.#settings = settings;
     const { prefix, window: length } = settings;
     this.#windows = new StaggeredWindows({ prefix, kind: "sliding", length, isReadFor: 2 });
@@ -48,27 +49,28 @@ export class SlidingWindowLimiter implements Limiter {
   async consume(id: string, options: CostOption = {}): Promise<LimitStatus> {
     const cost = checkCall(id, options);
     const moment = this.#now(id);
-    const counts = await this.#read(moment);
-    if (!this.#fits(counts, moment, cost)) return this.#status(false, counts, moment, cost);
-    const add = counts.current === undefined ? beginCounter : addToCounter;
-    const sum = await add(this.#cache, moment.current, cost);
-    const before = { ...counts, current: sum - cost };
-    if (this.#fits(before, moment, cost)) return this.#status(true, { ...counts, current: sum }, moment, cost);
-    await addIfPresent(this.#cache, moment.current.key, -cost);
-    return this.#status(false, before, moment, cost);
+    return this.#counters.during(async (steps) => {
+      const counts = await this.#read(steps, moment);
+      if (!this.#fits(counts, moment, cost)) return this.#status(false, counts, moment, cost);
+      const sum = await addToCounter(steps, moment.current, cost);
+      const before = { ...counts, current: sum - cost };
+      if (this.#fits(before, moment, cost)) return this.#status(true, { ...counts, current: sum }, moment, cost);
+      await takeBack(steps, moment.current.key, cost);
+      return this.#status(false, before, moment, cost);
+    });
   }
 
   async peek(id: string, options: CostOption = {}): Promise<LimitStatus> {
     const cost = checkCall(id, options);
     const moment = this.#now(id);
-    const counts = await this.#read(moment);
+    const counts = await this.#counters.during((steps) => this.#read(steps, moment));
     return this.#status(this.#fits(counts, moment, cost), counts, moment, cost);
   }
 
   async reset(id: string): Promise<void> {
     checkCall(id, {});
     const { previous, current } = this.#now(id);
-    await this.#cache.deleteMany([previous.key, current.key]);
+    await this.#counters.during((steps) => steps.deleteMany([previous.key, current.key]));
   }
 
   #now(id: string): Moment {
@@ -78,16 +80,13 @@ export class SlidingWindowLimiter implements Limiter {
     return { previous, current: this.#windows.counter(id, number), left: endsAt - now };
   }
 
-  async #read({ previous, current }: Moment): Promise<Counts> {
-    const values = await this.#cache.getMany([previous.key, current.key]);
-    return {
-      previous: toCount(previous.key, values.get(previous.key)),
-      current: values.has(current.key) ? toCount(current.key, values.get(current.key)) : undefined,
-    };
+  async #read(steps: CountingSteps, { previous, current }: Moment): Promise<Counts> {
+    const [before, now] = await steps.getMany([previous.key, current.key]);
+    return { previous: toCount(previous.key, before), current: toCount(current.key, now) };
   }
 
   /** What counts at a moment. It need not be whole. */
-  #weigh({ previous, current = 0 }: Counts, { left }: Moment): number {
+  #weigh({ previous, current }: Counts, { left }: Moment): number {
     return current + previous * (left / this.#settings.window);
   }
 
@@ -96,18 +95,18 @@ export class SlidingWindowLimiter implements Limiter {
   }
 
   #status(allowed: boolean, counts: Counts, moment: Moment, cost: number): LimitStatus {
-    const { previous, current = 0 } = counts;
+    const { previous, current } = counts;
     const { window, limit } = this.#settings;
     const resetIn = current > 0 ? moment.left + window : previous > 0 ? moment.left : 0;
     const allowedIn = this.#timeUntil(counts, moment, cost);
-    return toStatus(limit, { allowed, count: this.#weigh(counts, moment), resetIn, allowedIn });
+    return toStatus(limit, cost, { allowed, count: this.#weigh(counts, moment), resetIn, allowedIn });
   }
 
   /**
    * Time until a cost fits if nothing else comes: while the previous window fades, or else while the current
    * one does.
    */
-  #timeUntil({ previous, current = 0 }: Counts, { left }: Moment, cost: number): Milliseconds {
+  #timeUntil({ previous, current }: Counts, { left }: Moment, cost: number): Milliseconds {
     const { window, limit } = this.#settings;
     const room = limit - cost;
     if (current <= room) return Math.max(0, left - (window * (room - current)) / Math.max(previous, 1));

@@ -116,7 +116,8 @@ function toRedisCache(alias: string, path: string, backend: DjangoCacheBackend, 
     settings: {
       ...keys,
       timeout: timeoutOf(backend),
-      store: redisCacheStore({ connection: alias }),
+      // django-redis has locks, and these are to keep each other out.
+      store: redisCacheStore({ connection: alias, ...(isDjangoRedis && { locks: "django-redis" as const }) }),
       ...(ignoresErrors && { onStoreError: "miss" as const }),
       ...(makeCompressor !== undefined && isJson && { compression: makeCompressor() }),
       ...(!isJson && { serializer: integersOnly(path) }),

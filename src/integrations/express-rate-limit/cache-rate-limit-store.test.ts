@@ -1,19 +1,25 @@
-import { expect, test } from "vitest";
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
+import { expect, onTestFinished, test, vi } from "vitest";
 
-import { openCache } from "../../../test/support/cache-harness.ts";
+import { anyDeadline, gate, openCache, turn } from "../../../test/support/cache-harness.ts";
 import { CacheUsageError } from "../../core/errors.ts";
 import { expressRateLimitStore, type RateLimitStoreOptions } from "./index.ts";
 
 const MINUTE = 60_000;
 
 function open(options: RateLimitStoreOptions = {}) {
-  const { cache, clock } = openCache();
+  const { cache, clock, store: entries, raw } = openCache();
+  const keys = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const key of entries.scan("shop:1:", anyDeadline)) found.push(key);
+    return found;
+  };
   const make = (windowMs = MINUTE) => {
     const store = expressRateLimitStore(cache, { clock, ...options });
     store.init({ windowMs });
     return store;
   };
-  return { cache, clock, make, store: make() };
+  return { cache, clock, make, raw, keys, store: make() };
 }
 
 test("counts hits until the window ends, which it tells, and then anew", async () => {
@@ -60,4 +66,123 @@ test("a store that was not given to express-rate-limit, or with no window, says 
   for (const windowMs of [0, -1, 0.5, Number.NaN, Infinity]) {
     expect(() => expressRateLimitStore(cache).init({ windowMs })).toThrow(CacheUsageError);
   }
+});
+
+test("a hit is taken back in the window in which it was counted, though others were counted since", async () => {
+  const { store, clock } = open();
+  const { resetTime } = await store.increment("client");
+  clock.advance(resetTime.getTime() - clock.now() - 1);
+  await store.increment("client");
+  clock.advance(2);
+  for (let hit = 0; hit < 3; hit++) await store.increment("client");
+  await store.decrement("client");
+  await store.decrement("client");
+  expect(await store.get("client")).toMatchObject({ totalHits: 3 });
+  await store.decrement("client");
+  expect(await store.get("client")).toMatchObject({ totalHits: 2 });
+});
+
+test("a hit whose window is over leaves the hits of other processes in the next one alone", async () => {
+  const { make, store, clock } = open();
+  await store.increment("client");
+  clock.advance(MINUTE);
+  for (let hit = 0; hit < 3; hit++) await make().increment("client");
+  await store.decrement("client");
+  expect(await store.get("client")).toMatchObject({ totalHits: 3 });
+});
+
+test("hits that stay counted stand in for none of other requests", async () => {
+  const { store, clock } = open();
+  const request = async (isTakenBack: boolean): Promise<void> => {
+    await turn();
+    await store.increment("client");
+    await turn();
+    if (isTakenBack) await store.decrement("client");
+  };
+  for (let hit = 0; hit < 20; hit++) await request(false);
+  clock.advance(MINUTE);
+  for (let hit = 0; hit < 20; hit++) await request(true);
+  expect(await store.get("client")).toBeUndefined();
+});
+
+test("a slow request is taken back in its own window, among others that end before and after it", async () => {
+  const { store, clock } = open();
+  const isOver = gate();
+  const slow = async (): Promise<void> => {
+    await turn();
+    await store.increment("client");
+    await isOver.promise;
+    await store.decrement("client");
+  };
+  const slowOnes = [slow(), slow()];
+  await turn();
+  await turn();
+  clock.advance(MINUTE);
+  await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      await turn();
+      await store.increment("client");
+    }),
+  );
+  await Promise.all([slow(), slow()].map(async (each) => (await turn(), isOver.open(), each)));
+  await Promise.all(slowOnes);
+  expect(await store.get("client")).toMatchObject({ totalHits: 5 });
+});
+
+test("where the context of the request is lost, a hit of the present window is taken back, or else an older one", async () => {
+  const { store, clock } = open();
+  const outside = new AsyncResource("outside");
+  const decrement = () => outside.runInAsyncScope(() => store.decrement("client"));
+  await store.increment("client");
+  await store.increment("client");
+  clock.advance(MINUTE);
+  await store.increment("client");
+  await decrement();
+  expect(await store.get("client")).toBeUndefined();
+  await open().make().increment("client");
+  await decrement();
+  await decrement();
+  await store.increment("client");
+  expect(await store.get("client")).toMatchObject({ totalHits: 1 });
+});
+
+test("follows no request where the library takes none back", async () => {
+  const { cache } = openCache();
+  const enterWith = vi.spyOn(AsyncLocalStorage.prototype, "enterWith");
+  onTestFinished(() => enterWith.mockRestore());
+  const store = expressRateLimitStore(cache);
+  store.init({ windowMs: MINUTE, skipFailedRequests: false, skipSuccessfulRequests: false });
+  await store.increment("client");
+  expect(enterWith).not.toHaveBeenCalled();
+});
+
+test("a hit of which nothing is known is taken back in this window, and never makes a counter negative", async () => {
+  const { make, store, raw, keys } = open();
+  await store.increment("client");
+  await make().decrement("client");
+  expect(await store.get("client")).toBeUndefined();
+  await Promise.all(Array.from({ length: 10 }, () => make().decrement("client")));
+  expect(await raw((await keys())[0] ?? "")).toBe("0");
+  await store.increment("client");
+  expect(await store.get("client")).toMatchObject({ totalHits: 1 });
+});
+
+test("takes its clock from the cache, unless it is given one", async () => {
+  const { cache, clock } = openCache();
+  const store = expressRateLimitStore(cache);
+  store.init({ windowMs: MINUTE });
+  const { resetTime } = await store.increment("client");
+  expect(resetTime.getTime() - clock.now()).toBeLessThanOrEqual(MINUTE);
+  clock.advance(MINUTE);
+  expect(await store.get("client")).toBeUndefined();
+});
+
+test("all steps of a call share one deadline, also with a shared version of the cache", async () => {
+  const { cache, calls } = openCache({ sharedVersion: true });
+  const store = expressRateLimitStore(cache);
+  store.init({ windowMs: MINUTE });
+  await store.increment("client");
+  calls.length = 0;
+  await store.increment("client");
+  expect(calls).toEqual(["get", "incr"]);
 });

@@ -1,24 +1,33 @@
 import { checkOptions, knownOptions } from "../../core/calls.ts";
-import { type Clock, type Milliseconds, systemClock } from "../../core/clock.ts";
+import type { Clock, Milliseconds } from "../../core/clock.ts";
 import { CacheUsageError } from "../../core/errors.ts";
+import type { Counters } from "../../cache/counters.ts";
 import {
-  addIfPresent,
   addToCounter,
   checkCountingCache,
   type CountingCache,
+  takeBack,
   toCount,
 } from "../../cache/limits/counters.ts";
 import { StaggeredWindows } from "../../cache/limits/windows.ts";
+import { OutstandingHits } from "./outstanding-hits.ts";
 
 /** Options of {@link expressRateLimitStore}. */
 export interface RateLimitStoreOptions {
   /** Begins the keys in the cache. Each limiter needs its own, or they count together. @defaultValue `"erl:"` */
   readonly prefix?: string | undefined;
-  /** Where times come from, for tests. @defaultValue the clock of the process */
+  /** Where times come from, for tests. @defaultValue the clock of the cache */
   readonly clock?: Clock | undefined;
 }
 
 const OPTIONS = knownOptions("expressRateLimitStore()", ["prefix", "clock"], '{ prefix: "api:" }', CacheUsageError);
+
+/** What the store has to know of the options of express-rate-limit. */
+interface RateLimitOptions {
+  readonly windowMs: Milliseconds;
+  readonly skipFailedRequests?: boolean;
+  readonly skipSuccessfulRequests?: boolean;
+}
 
 /** What express-rate-limit is told of a client. */
 export interface RateLimitInfo {
@@ -30,7 +39,7 @@ export interface RateLimitInfo {
  * Makes a store for express-rate-limit 8 on a cache, so that its limits hold over all processes and servers.
  *
  * Windows are those of the limiters of Sojourn: they follow from the time of day, staggered by client, and do
- * not begin with a client's first request. A hit is one command; the first of a window is two.
+ * not begin with a client's first request. A hit is one command.
  *
  * @example
  * ```ts
@@ -59,56 +68,67 @@ export class CacheRateLimitStore {
   /** Says to the library that other instances count with the same keys. */
   readonly localKeys = false;
   readonly prefix: string;
-  readonly #cache: CountingCache;
+  readonly #counters: Counters;
   readonly #clock: Clock;
+  /** Where requests are taken back. */
+  #outstanding: OutstandingHits | undefined;
   #windows: StaggeredWindows | undefined;
 
   /** @internal Use {@link expressRateLimitStore}. */
-  constructor(cache: CountingCache, { prefix = "erl:", clock = systemClock }: RateLimitStoreOptions) {
+  constructor({ counters }: CountingCache, { prefix = "erl:", clock = counters.clock }: RateLimitStoreOptions) {
     this.prefix = prefix;
-    this.#cache = cache;
+    this.#counters = counters;
     this.#clock = clock;
   }
 
   /** Called by the library with its options. */
-  init({ windowMs }: { readonly windowMs: Milliseconds }): void {
+  init({ windowMs, skipFailedRequests = true, skipSuccessfulRequests = true }: RateLimitOptions): void {
     if (!Number.isSafeInteger(windowMs) || windowMs < 1) {
       throw new CacheUsageError("windowMs has to be an integer of at least 1, in milliseconds.");
     }
     this.#windows = new StaggeredWindows({ prefix: this.prefix, kind: "express", length: windowMs, isReadFor: 1 });
+    this.#outstanding = skipFailedRequests || skipSuccessfulRequests ? new OutstandingHits() : undefined;
   }
 
   /** What a client has done in this window; `undefined` for nothing. */
   async get(client: string): Promise<RateLimitInfo | undefined> {
     const { counter, resetTime } = this.#now(client);
-    const totalHits = toCount(counter.key, await this.#cache.get(counter.key));
+    const totalHits = toCount(counter.key, await this.#counters.during((steps) => steps.get(counter.key)));
     return totalHits > 0 ? { totalHits, resetTime } : undefined;
   }
 
   /** Counts a request. */
   async increment(client: string): Promise<RateLimitInfo> {
-    const { counter, resetTime } = this.#now(client);
-    return { totalHits: await addToCounter(this.#cache, counter, 1), resetTime };
+    const { window, counter, resetTime } = this.#now(client);
+    // First, as the context of the request is known here. A hit that fails is not taken back.
+    this.#outstanding?.add(client, window);
+    const totalHits = await this.#counters.during((steps) => addToCounter(steps, counter, 1));
+    return { totalHits, resetTime };
   }
 
-  /** Takes a request back that shall not count, as with `skipSuccessfulRequests`. */
+  /**
+   * Takes a request back that does not count, as with `skipSuccessfulRequests`, in the window in which it was
+   * counted. Where that one is over, nothing is left to take back.
+   */
   async decrement(client: string): Promise<void> {
-    const { counter } = this.#now(client);
-    const left = await addIfPresent(this.#cache, counter.key, -1);
-    // The request was counted in the window before, or the client was reset meanwhile.
-    if (left !== undefined && left < 0) await addIfPresent(this.#cache, counter.key, 1);
+    const { window, counter } = this.#now(client);
+    const counted = this.#outstanding?.take(client, window) ?? window;
+    if (counted.number === window.number) {
+      await this.#counters.during((steps) => takeBack(steps, counter.key, 1));
+    }
   }
 
   /** Forgets what a client has done. */
   async resetKey(client: string): Promise<void> {
-    await this.#cache.deleteMany([this.#now(client).counter.key]);
+    this.#outstanding?.forget(client);
+    await this.#counters.during((steps) => steps.deleteMany([this.#now(client).counter.key]));
   }
 
   #now(client: string) {
     if (this.#windows === undefined) {
       throw new CacheUsageError("This store knows no window yet. Give it to express-rate-limit: rateLimit({ store }).");
     }
-    const { number, endsAt } = this.#windows.at(client, this.#clock.now());
-    return { counter: this.#windows.counter(client, number), resetTime: new Date(endsAt) };
+    const window = this.#windows.at(client, this.#clock.now());
+    return { window, counter: this.#windows.counter(client, window.number), resetTime: new Date(window.endsAt) };
   }
 }

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CacheStore, CacheStoreContext, CacheStoreFactory } from "../cache-store.ts";
 import type { SessionStoreFactory } from "../session-store.ts";
-import { MemoryCacheStore } from "./memory-cache-store.ts";
+import { MemoryCacheStore, MOST_COUNTERS } from "./memory-cache-store.ts";
 import { MemorySessionStore } from "./memory-session-store.ts";
 
 /**
@@ -30,13 +30,23 @@ export interface MemoryCacheStoreOptions {
    * @defaultValue no bound
    */
   readonly maxBytes?: number | undefined;
+  /**
+   * Most counters that it keeps beside the entries, with `maxBytes` of their own: what `incr` and `decr` have
+   * counted makes no room before its time is over, as limits would not hold then. Beyond them, counting with
+   * another key is a {@link StoreServiceError}.
+   *
+   * @defaultValue `100_000`
+   */
+  readonly maxCounters?: number | undefined;
 }
 
 const COUNT = "a whole number of entries, from 1";
+const COUNTERS = "a whole number of counters, from 1";
 const BYTES = "a whole number of bytes, from 1";
 
 const cacheOptionsSchema = settingsObject({
   maxEntries: v.optional(v.pipe(v.number(COUNT), v.safeInteger(COUNT), v.minValue(1, COUNT)), 10_000),
+  maxCounters: v.optional(v.pipe(v.number(COUNTERS), v.safeInteger(COUNTERS), v.minValue(1, COUNTERS)), MOST_COUNTERS),
   maxBytes: v.optional(v.pipe(v.number(BYTES), v.safeInteger(BYTES), v.minValue(1, BYTES))),
 });
 

@@ -1,5 +1,3 @@
-import { LRUCache } from "lru-cache";
-
 import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import {
@@ -8,6 +6,7 @@ import {
   type CacheStoreCapabilities,
   type EntryHead,
   type FillResult,
+  type IncrementOptions,
   type IncrementResult,
   isCacheKey,
   type Lease,
@@ -18,21 +17,25 @@ import {
 } from "../cache-store.ts";
 import { endsLease } from "../ends-lease.ts";
 import { checkDeadline } from "./check-deadline.ts";
+import { MemoryEntries, type Stored } from "./memory-entries.ts";
 import { MemoryLeases } from "./memory-leases.ts";
+import { MemoryLocks } from "./memory-locks.ts";
 import { BYTES_FORM, type StoredForm, TEXT_FORM } from "./stored-form.ts";
-
-interface Stored {
-  /** As the form of the store keeps it. */
-  readonly value: string;
-  readonly expiresAt: EpochMilliseconds;
-}
 
 /** What a {@link MemoryCacheStore} keeps at most. */
 export interface MemoryBounds {
   readonly maxEntries: number;
   /** Sum of the sizes of all entries. @defaultValue no bound */
   readonly maxBytes?: number | undefined;
+  /** Most counters, which are no entries here. @defaultValue `100_000` */
+  readonly maxCounters?: number | undefined;
 }
+
+/** Most locks that are held at once. About 200 bytes each. */
+const MOST_LOCKS = 100_000;
+
+/** Most counters unless the settings say otherwise. About 250 bytes each. */
+export const MOST_COUNTERS = 100_000;
 
 /**
  * What an entry takes beside the bytes of its key and value: an object, a number, the headers of two strings,
@@ -48,7 +51,8 @@ const CANONICAL_INTEGER = /^(?:0|-?[1-9]\d{0,18})$/;
  * Cache entries in the memory of this process. When it is full, what was not used for the longest time makes
  * room. An entry that is larger than all that may be kept is not kept, nor is what was under its key before.
  *
- * An entry that has expired takes its place until it is asked for, or makes room.
+ * An entry that has expired takes its place until it is asked for, or makes room. Counters and locks make no
+ * room: beyond a bound another one is refused.
  */
 export class MemoryCacheStore implements CacheStore {
   readonly name = "memory";
@@ -57,24 +61,30 @@ export class MemoryCacheStore implements CacheStore {
     scan: true,
     compareAndSet: true,
     leases: true,
+    locks: true,
   };
   readonly #clock: Clock;
-  readonly #entries: LRUCache<string, Stored>;
+  readonly #entries: MemoryEntries;
   readonly #leases: MemoryLeases;
+  readonly #locks: MemoryLocks;
   readonly #form: StoredForm;
 
-  constructor(clock: Clock, { maxEntries, maxBytes }: MemoryBounds, values: "text" | "bytes" = "text") {
+  constructor(
+    clock: Clock,
+    { maxEntries, maxBytes, maxCounters = MOST_COUNTERS }: MemoryBounds,
+    values: "text" | "bytes" = "text",
+  ) {
     this.#clock = clock;
     this.#leases = new MemoryLeases(clock);
+    this.#locks = new MemoryLocks(clock, MOST_LOCKS);
     this.#form = values === "bytes" ? BYTES_FORM : TEXT_FORM;
-    const sizeCalculation = ({ value }: Stored, key: string): number => this.#sizeOf(key, value);
-    const bound = maxBytes === undefined ? {} : { maxSize: maxBytes, sizeCalculation };
-    this.#entries = new LRUCache({ max: maxEntries, ...bound });
+    const sizeOf = (key: string, value: string): number => this.#sizeOf(key, value);
+    this.#entries = new MemoryEntries({ clock, maxEntries, maxCounters, maxBytes, sizeOf });
   }
 
   /** Sum of the sizes of all entries, where they are bounded; else 0. */
   get bytes(): number {
-    return this.#entries.calculatedSize;
+    return this.#entries.bytes;
   }
 
   async get(key: string, deadline: Deadline): Promise<StoredValue | undefined> {
@@ -118,8 +128,8 @@ export class MemoryCacheStore implements CacheStore {
   async touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
     checkDeadline(deadline);
     return keys.map((key) => {
-      const entry = this.#live(key);
-      if (entry !== undefined) this.#put(key, entry.value, ttl);
+      const entry = this.#entries.get(key);
+      if (entry !== undefined) this.#entries.setEnd(key, { ...entry, expiresAt: this.#expiryOf(ttl) });
       return entry !== undefined;
     });
   }
@@ -131,18 +141,18 @@ export class MemoryCacheStore implements CacheStore {
   ): Promise<readonly (boolean | EntryHead)[]> {
     checkDeadline(deadline);
     return keys.map((key) => {
-      const entry = this.#live(key);
+      const entry = this.#entries.get(key);
       if (entry === undefined) return false;
       const end = entry.value.startsWith("~") ? entry.value.indexOf("\n") + 1 : 0;
       if (end > 0) return { head: this.#form.fromStored(entry.value.slice(0, end)), ttl: this.#leftOf(entry) };
-      this.#put(key, entry.value, ttl);
+      this.#entries.setEnd(key, { ...entry, expiresAt: this.#expiryOf(ttl) });
       return true;
     });
   }
 
   async replaceHead(key: string, head: StoredValue, { value, ttl }: NewValue, deadline: Deadline): Promise<boolean> {
     checkDeadline(deadline);
-    const [stored, expected] = [this.#live(key)?.value, this.#form.toStored(head)];
+    const [stored, expected] = [this.#entries.get(key)?.value, this.#form.toStored(head)];
     if (stored?.startsWith(expected) !== true) return false;
     this.#put(key, this.#form.toStored(value) + stored.slice(expected.length), ttl);
     return true;
@@ -151,19 +161,25 @@ export class MemoryCacheStore implements CacheStore {
   async ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]> {
     checkDeadline(deadline);
     return keys.map((key) => {
-      const entry = this.#live(key);
+      const entry = this.#entries.get(key);
       return entry === undefined ? undefined : this.#leftOf(entry);
     });
   }
 
-  async incr(key: string, delta: bigint, deadline: Deadline): Promise<IncrementResult> {
+  async incr(
+    key: string,
+    delta: bigint,
+    deadline: Deadline,
+    { begin, least }: IncrementOptions = {},
+  ): Promise<IncrementResult> {
     checkDeadline(deadline);
-    const entry = this.#live(key);
-    if (entry === undefined) return { status: "missing" };
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return begin === undefined ? { status: "missing" } : this.#begin(key, begin);
     const sum = CANONICAL_INTEGER.test(entry.value) ? BigInt(entry.value) + delta : undefined;
     if (sum === undefined || !fits(BigInt(entry.value)) || !fits(sum)) return { status: "not-integer" };
-    this.#entries.set(key, { ...entry, value: String(sum) });
-    return { status: "incremented", value: sum };
+    const value = least !== undefined && sum < least ? least : sum;
+    this.#entries.setCounter(key, { ...entry, value: String(value) });
+    return { status: "incremented", value };
   }
 
   async compareAndSet(
@@ -173,7 +189,7 @@ export class MemoryCacheStore implements CacheStore {
     deadline: Deadline,
   ): Promise<boolean> {
     checkDeadline(deadline);
-    if (this.#live(key)?.value !== this.#form.toStored(expected)) return false;
+    if (this.#entries.get(key)?.value !== this.#form.toStored(expected)) return false;
     if (next === undefined) return this.#delete(key);
     return this.#set({ key, ...next }, "always");
   }
@@ -207,19 +223,38 @@ export class MemoryCacheStore implements CacheStore {
     return this.#leases.release(key, token);
   }
 
+  async acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {
+    checkDeadline(deadline);
+    return this.#locks.acquire(key, token, ttl);
+  }
+
+  async extendLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+    checkDeadline(deadline);
+    return this.#locks.extend(key, token, ttl);
+  }
+
+  async releaseLock(key: string, token: string, deadline: Deadline): Promise<boolean> {
+    checkDeadline(deadline);
+    return this.#locks.release(key, token);
+  }
+
+  async lockHolder(key: string, deadline: Deadline): Promise<string | undefined> {
+    checkDeadline(deadline);
+    return this.#locks.holder(key);
+  }
+
   async *scan(prefix: string, pageDeadline: () => Deadline): AsyncGenerator<string, void, undefined> {
     checkDeadline(pageDeadline());
     // A copy: in the map itself, a key that is deleted and set again during the walk would come twice.
-    const keys = [...this.#entries.keys()];
-    for (const key of keys) {
-      if (key.startsWith(prefix) && this.#peek(key) !== undefined) yield key;
+    for (const key of this.#entries.keys()) {
+      if (key.startsWith(prefix) && this.#entries.peek(key) !== undefined) yield key;
     }
   }
 
   async *clear(keyPrefix: string, pageDeadline: () => Deadline): AsyncGenerator<number, void, undefined> {
     checkDeadline(pageDeadline());
     this.#leases.endWhere((key) => isCacheKey(key, keyPrefix));
-    const own = [...this.#entries.keys()].filter((key) => isCacheKey(key, keyPrefix));
+    const own = this.#entries.keys().filter((key) => isCacheKey(key, keyPrefix));
     yield own.filter((key) => this.#delete(key)).length;
   }
 
@@ -230,6 +265,14 @@ export class MemoryCacheStore implements CacheStore {
   async close(): Promise<void> {
     this.#entries.clear();
     this.#leases.endWhere(() => true);
+    this.#locks.clear();
+  }
+
+  #begin(key: string, { value, ttl }: NewValue): IncrementResult {
+    const stored = this.#form.toStored(value);
+    this.#entries.setCounter(key, { value: stored, expiresAt: this.#expiryOf(ttl) });
+    if (endsLease(ttl)) this.#leases.end(key);
+    return { status: "incremented", value: BigInt(stored) };
   }
 
   #sizeOf(key: string, value: string): number {
@@ -237,12 +280,12 @@ export class MemoryCacheStore implements CacheStore {
   }
 
   #read(key: string): StoredValue | undefined {
-    const entry = this.#live(key);
+    const entry = this.#entries.get(key);
     return entry === undefined ? undefined : this.#form.fromStored(entry.value);
   }
 
   #set({ key, value, ttl }: CacheEntry, condition: SetCondition): boolean {
-    if (condition !== "always" && (this.#live(key) !== undefined) !== (condition === "if-present")) return false;
+    if (condition !== "always" && (this.#entries.get(key) !== undefined) !== (condition === "if-present")) return false;
     if (endsLease(ttl)) this.#leases.end(key);
     this.#put(key, this.#form.toStored(value), ttl);
     return true;
@@ -250,9 +293,10 @@ export class MemoryCacheStore implements CacheStore {
 
   /** @returns What is there then. */
   #ensure({ key, value, ttl }: CacheEntry): string {
-    const entry = this.#live(key);
+    const entry = this.#entries.get(key);
     const stored = entry?.value ?? this.#form.toStored(value);
-    if (entry === undefined || entry.expiresAt < this.#expiryOf(ttl)) this.#put(key, stored, ttl);
+    const expiresAt = this.#expiryOf(ttl);
+    if (entry === undefined || entry.expiresAt < expiresAt) this.#entries.setEnd(key, { value: stored, expiresAt });
     return stored;
   }
 
@@ -271,29 +315,14 @@ export class MemoryCacheStore implements CacheStore {
 
   #delete(key: string): boolean {
     this.#leases.end(key);
-    return this.#peek(key) !== undefined && this.#entries.delete(key);
+    return this.#entries.peek(key) !== undefined && this.#entries.delete(key);
   }
 
   /** What is stored, unless it is what somebody has seen or begins with it. */
   #newerThan(key: string, seen: StoredValue | undefined): string | undefined {
-    const stored = this.#live(key)?.value;
+    const stored = this.#entries.get(key)?.value;
     const isSeen = seen !== undefined && stored?.startsWith(this.#form.toStored(seen)) === true;
     return isSeen ? undefined : stored;
-  }
-
-  /** Reads an entry and counts it as used. */
-  #live(key: string): Stored | undefined {
-    return this.#unexpired(key, this.#entries.get(key));
-  }
-
-  #peek(key: string): Stored | undefined {
-    return this.#unexpired(key, this.#entries.peek(key));
-  }
-
-  #unexpired(key: string, entry: Stored | undefined): Stored | undefined {
-    if (entry === undefined || this.#clock.now() < entry.expiresAt) return entry;
-    this.#entries.delete(key);
-    return undefined;
   }
 }
 

@@ -11,6 +11,7 @@ import { BUCKET_SETTING, parseBucketOptions, type RedisBucketSessionStoreOptions
 import { BucketSessionStore } from "./bucket-session-store.ts";
 import { BucketValues } from "./bucket-values.ts";
 import { RedisCacheStore } from "./redis-cache-store.ts";
+import type { LockNames } from "./redis-locks.ts";
 import { RedisSessionStore } from "./redis-session-store.ts";
 import { type StringKeyGenerators, StringKeys } from "./string-keys.ts";
 import { type RedisWaitFor, storeConnections, waitForSchema } from "./wait-for.ts";
@@ -145,9 +146,24 @@ export interface RedisCacheStoreOptions {
    * @defaultValue `"cache"` if there is a connection of this name, else `"default"`
    */
   readonly connection?: string | undefined;
+  /**
+   * Where locks are.
+   *
+   * - `"own"`: under names of their own, which no key of an entry makes. A lock and an entry of the same key
+   *   have nothing to do with each other.
+   * - `"django-redis"`: under the very keys, as django-redis's `cache.lock()` has them, which these locks are
+   *   shared with. An entry of the same key stands in the way of the lock, and what stores or deletes the entry
+   *   ends the lock.
+   *
+   * @defaultValue `"own"`
+   */
+  readonly locks?: LockNames | undefined;
 }
 
-const cacheOptionsSchema = settingsObject({ connection: v.optional(v.string()) });
+const cacheOptionsSchema = settingsObject({
+  connection: v.optional(v.string()),
+  locks: v.optional(v.picklist(["own", "django-redis"], '"own" or "django-redis"'), "own"),
+});
 
 /**
  * Keeps cache entries in Redis, each under its whole key, as Django's Redis caches do.
@@ -159,7 +175,7 @@ export function redisCacheStore(options: RedisCacheStoreOptions = {}): CacheStor
 }
 
 function openRedisCacheStore(options: RedisCacheStoreOptions, { redis, values }: CacheStoreContext): CacheStore {
-  const { connection } = parseSettings(cacheOptionsSchema, options, "redisCacheStore");
+  const { connection, locks } = parseSettings(cacheOptionsSchema, options, "redisCacheStore");
   const used = redis.get(connection ?? (redis.has("cache") ? "cache" : "default"));
-  return withKeySpaces(new RedisCacheStore(used, values), [{ place: redis.placeOf(used), prefixes: [] }]);
+  return withKeySpaces(new RedisCacheStore(used, values, locks), [{ place: redis.placeOf(used), prefixes: [] }]);
 }

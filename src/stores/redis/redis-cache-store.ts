@@ -11,6 +11,7 @@ import {
   ENDED_TTL,
   type EntryHead,
   type FillResult,
+  type IncrementOptions,
   type IncrementResult,
   isCacheKey,
   type Lease,
@@ -24,9 +25,11 @@ import { chunksOf, COMMANDS_AT_ONCE } from "../chunks.ts";
 import { endsLease } from "../ends-lease.ts";
 import { settleWrites, writeInChunks } from "../settle-writes.ts";
 import { asReply, escapeGlob, toArgument, toRedisTtl } from "./arguments.ts";
+import { toExpiry, toIncrement, toTtl, toValue } from "./cache-replies.ts";
 import { isReply, isSeen, unlessHalfMoved } from "./half-moved-slots.ts";
 import { commandsFor, type Round, roundsOf } from "./key-groups.ts";
 import { ownKeyOf, ownKindOf } from "./own-keys.ts";
+import { type LockNames, RedisLocks } from "./redis-locks.ts";
 import {
   CACHE_COMPARE_AND_SET,
   CACHE_ENSURE,
@@ -57,7 +60,8 @@ const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
  * each slot, and one for each key of a slot that is half on its way. Of one call, at most 200 commands are
  * under way at once.
  *
- * The lease on an entry is a string beside it, under a key that no text makes ({@link ownKeyOf}).
+ * The lease on an entry, and the lock of its name, are strings beside it, under keys that no text makes
+ * ({@link ownKeyOf}).
  */
 export class RedisCacheStore implements CacheStore {
   readonly name = "redis";
@@ -66,15 +70,18 @@ export class RedisCacheStore implements CacheStore {
     scan: true,
     compareAndSet: true,
     leases: true,
+    locks: true,
   };
   readonly #connection: RedisConnection;
   readonly #form: ReplyForm;
+  readonly #locks: RedisLocks;
   /** Whether the keys of one command have to lie in one slot. */
   #isSlotted: boolean;
 
-  constructor(connection: RedisConnection, form: ReplyForm = "text") {
+  constructor(connection: RedisConnection, form: ReplyForm = "text", locks: LockNames = "own") {
     this.#connection = connection;
     this.#form = form;
+    this.#locks = new RedisLocks(connection, locks);
     this.#isSlotted = connection.isCluster;
   }
 
@@ -140,7 +147,11 @@ export class RedisCacheStore implements CacheStore {
   }
 
   takeMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
-    return writeInChunks(keys, (key) => this.#take(key, deadline));
+    return writeInChunks(keys, (key) =>
+      this.#endingLease(key, deadline, async (names, patience) =>
+        toValue(await this.#connection.run(CACHE_TAKE, names, [], deadline, this.#form, patience)),
+      ),
+    );
   }
 
   async touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
@@ -178,10 +189,17 @@ export class RedisCacheStore implements CacheStore {
     return left.map(toTtl);
   }
 
-  async incr(key: string, delta: bigint, deadline: Deadline): Promise<IncrementResult> {
-    const reply = await this.#connection.run(CACHE_INCR, [key], [String(delta)], deadline);
-    if (reply === null) return { status: "missing" };
-    return typeof reply === "string" ? { status: "incremented", value: BigInt(reply) } : { status: "not-integer" };
+  async incr(
+    key: string,
+    delta: bigint,
+    deadline: Deadline,
+    { begin, least }: IncrementOptions = {},
+  ): Promise<IncrementResult> {
+    const args: RedisArgument[] = [String(delta), String(least ?? "")];
+    if (begin !== undefined) args.push(toArgument(begin.value), toExpiry(begin.ttl));
+    const run = async (keys: readonly RedisArgument[], patience?: Patience): Promise<IncrementResult> =>
+      toIncrement(await this.#connection.run(CACHE_INCR, keys, args, deadline, "text", patience));
+    return begin !== undefined && endsLease(begin.ttl) ? this.#endingLease(key, deadline, run) : run([key]);
   }
 
   async compareAndSet(
@@ -194,13 +212,7 @@ export class RedisCacheStore implements CacheStore {
     if (next !== undefined) args.push(toArgument(next.value), toExpiry(next.ttl));
     const run = async (keys: readonly RedisArgument[], patience?: Patience): Promise<boolean> =>
       (await this.#connection.run(CACHE_COMPARE_AND_SET, keys, args, deadline, "text", patience)) === 1;
-    if (next !== undefined && !endsLease(next.ttl)) return run([key]);
-    const leaseKey = leaseKeyOf(key);
-    return unlessHalfMoved(run([key, leaseKey], "brief"), async () => {
-      // In this order: see deleteMany.
-      await this.#connection.command(["UNLINK", leaseKey], deadline, leaseKey);
-      return run([key]);
-    });
+    return next !== undefined && !endsLease(next.ttl) ? run([key]) : this.#endingLease(key, deadline, run);
   }
 
   async lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
@@ -231,6 +243,22 @@ export class RedisCacheStore implements CacheStore {
 
   async release({ key, token }: Lease, deadline: Deadline): Promise<boolean> {
     return (await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token, String(ENDED_TTL)], deadline)) === 1;
+  }
+
+  acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {
+    return this.#locks.acquire(key, token, ttl, deadline);
+  }
+
+  extendLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+    return this.#locks.extend(key, token, ttl, deadline);
+  }
+
+  releaseLock(key: string, token: string, deadline: Deadline): Promise<boolean> {
+    return this.#locks.release(key, token, deadline);
+  }
+
+  lockHolder(key: string, deadline: Deadline): Promise<string | undefined> {
+    return this.#locks.holder(key, deadline);
   }
 
   /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
@@ -273,9 +301,12 @@ export class RedisCacheStore implements CacheStore {
     return reply !== null;
   }
 
-  async #take(key: string, deadline: Deadline): Promise<StoredValue | undefined> {
-    const run = async (keys: readonly RedisArgument[], patience?: Patience): Promise<StoredValue | undefined> =>
-      toValue(await this.#connection.run(CACHE_TAKE, keys, [], deadline, this.#form, patience));
+  /** Runs a script that writes an entry and ends the lease on it. @param run Is given the key, and that of the lease. */
+  #endingLease<Result>(
+    key: string,
+    deadline: Deadline,
+    run: (keys: readonly RedisArgument[], patience?: Patience) => Promise<Result>,
+  ): Promise<Result> {
     const leaseKey = leaseKeyOf(key);
     return unlessHalfMoved(run([key, leaseKey], "brief"), async () => {
       // In this order: see deleteMany.
@@ -388,22 +419,6 @@ function leaseKeyOf(key: string): Buffer {
 
 function sumOf(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0);
-}
-
-/** A reply that is a string, or none at all. */
-function toValue(reply: RedisReply<string | Buffer> | undefined): StoredValue | undefined {
-  return (reply ?? undefined) as StoredValue | undefined;
-}
-
-/** PTTL answers -1 where there is no expiry, -2 where there is no entry, and 0 when less than 1 ms is left. */
-function toTtl(reply: RedisReply): Milliseconds | null | undefined {
-  const left = Number(reply);
-  if (left >= 0) return Math.max(1, left);
-  return left === -1 ? null : undefined;
-}
-
-function toExpiry(ttl: Milliseconds | null): string {
-  return ttl === null ? "" : toRedisTtl(ttl);
 }
 
 function seenBy({ seen }: Lease): RedisArgument[] {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { type CacheContractTest, later, put, read, ttlOf } from "./support.ts";
+import { type CacheContractTest, later, leaseOf, LONG_TTL, put, read, take, ttlOf } from "./support.ts";
 
 const MOST = 2n ** 63n - 1n;
 
@@ -53,5 +53,66 @@ export const COUNTERS: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await store.incr(key, -MOST, later()), { status: "incremented", value: -MOST - 1n });
     assert.deepEqual(await store.incr(key, -1n, later()), { status: "not-integer" });
     assert.equal(await read(store, key), String(-MOST - 1n));
+  },
+
+  async "incr with a beginning stores it where there is no entry, with its time to live"({
+    store,
+    prefix,
+    expire,
+    shortTtl,
+  }) {
+    const [short, long] = [`${prefix}short`, `${prefix}long`];
+    const begun = { status: "incremented", value: 7n };
+    assert.deepEqual(await store.incr(short, 5n, later(), { begin: { value: "7", ttl: shortTtl } }), begun);
+    assert.deepEqual(await store.incr(long, 5n, later(), { begin: { value: "7", ttl: null } }), begun);
+    assert.equal(await read(store, short), "7");
+    assert.equal(await ttlOf(store, long), null);
+    await expire();
+    assert.deepEqual(await store.getMany([short, long], later()), [undefined, "7"]);
+    assert.deepEqual(await store.incr(short, 5n, later(), { begin: { value: "1", ttl: LONG_TTL } }), {
+      status: "incremented",
+      value: 1n,
+    });
+  },
+
+  async "incr with a beginning adds to what is there, and keeps its time to live"({ store, key }) {
+    await put(store, key, "5", null);
+    const begin = { value: "0", ttl: LONG_TTL };
+    assert.deepEqual(await store.incr(key, 3n, later(), { begin }), { status: "incremented", value: 8n });
+    assert.equal(await ttlOf(store, key), null);
+    await put(store, key, "text");
+    assert.deepEqual(await store.incr(key, 3n, later(), { begin }), { status: "not-integer" });
+    assert.equal(await read(store, key), "text");
+  },
+
+  async "100 concurrent incr with a beginning: one begins, and together they are 100"({ store, key }) {
+    const begin = { value: "1", ttl: LONG_TTL };
+    const results = await Promise.all(Array.from({ length: 100 }, () => store.incr(key, 1n, later(), { begin })));
+    const sums = results.map((result) => (result.status === "incremented" ? Number(result.value) : result.status));
+    assert.deepEqual(new Set(sums), new Set(Array.from({ length: 100 }, (_, index) => index + 1)));
+  },
+
+  async "incr that begins an entry of a short life ends the lease on its key"({ store, key }) {
+    assert.equal(await take(store, leaseOf(key, "loads")), "leased");
+    await store.incr(key, 1n, later(), { begin: { value: "1", ttl: 1000 } });
+    await store.deleteMany([key], later());
+    assert.equal(await store.renew(leaseOf(key, "loads"), 1000, later()), false);
+  },
+
+  async "incr leaves no less than the least that it is given, whatever is subtracted"({ store, key }) {
+    const expectValue = async (delta: bigint, least: bigint, value: bigint): Promise<void> => {
+      assert.deepEqual(await store.incr(key, delta, later(), { least }), { status: "incremented", value });
+      assert.equal(await read(store, key), String(value));
+    };
+    await put(store, key, "2", null);
+    await expectValue(-1n, 0n, 1n);
+    await expectValue(-1n, 0n, 0n);
+    await expectValue(-1n, 0n, 0n);
+    await expectValue(-10n, -5n, -5n);
+    await expectValue(1n, -5n, -4n);
+    assert.equal(await ttlOf(store, key), null);
+    await store.deleteMany([key], later());
+    assert.deepEqual(await store.incr(key, -1n, later(), { least: 0n }), { status: "missing" });
+    assert.equal(await read(store, key), undefined);
   },
 };

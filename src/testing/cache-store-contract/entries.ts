@@ -130,7 +130,13 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
 
   async "no capability lies: what the store says it can do, it does"({ store, prefix }) {
     const { capabilities } = store;
-    assert.deepEqual(Object.keys(capabilities).toSorted(), ["atomicIncrement", "compareAndSet", "leases", "scan"]);
+    assert.deepEqual(Object.keys(capabilities).toSorted(), [
+      "atomicIncrement",
+      "compareAndSet",
+      "leases",
+      "locks",
+      "scan",
+    ]);
     const [key, free] = [`${prefix}:1:there`, `${prefix}:1:free`];
     await put(store, key, "1");
     const done = {
@@ -139,8 +145,9 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
       compareAndSet: () => store.compareAndSet(free, "none", undefined, later()).then((isDone) => !isDone),
       leases: async () =>
         (await store.lease({ key: free, token: "t", seen: undefined }, 1000, later())).status === "leased",
+      locks: async () => (await store.acquireLock(free, "t", 1000, later())) !== undefined,
     };
-    for (const name of ["atomicIncrement", "scan", "compareAndSet", "leases"] as const) {
+    for (const name of ["atomicIncrement", "scan", "compareAndSet", "leases", "locks"] as const) {
       assert.equal(typeof capabilities[name], "boolean");
       if (capabilities[name]) assert.ok(await done[name](), name);
     }

@@ -139,17 +139,28 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     await assertNotSent(store.replaceHead(key, "1", { value: "2", ttl: null }, passed));
     await assertNotSent(store.ttlMany([key], passed));
     await assertNotSent(store.incr(key, 1n, passed));
+    await assertNotSent(store.incr(`${prefix}0`, 1n, passed, { begin: { value: "1", ttl: null } }));
     await assertNotSent(store.ping(passed));
     if (store.capabilities.compareAndSet) {
       await assertNotSent(store.compareAndSet(key, "1", undefined, passed));
       await assertNotSent(store.compareAndSet(key, "1", { value: "2", ttl: null }, passed));
     }
     if (store.capabilities.leases) await assertLeasesNotSent(store, leaseOf(`${prefix}0`, "one"), passed);
+    if (store.capabilities.locks) await assertLocksNotSent(store, `${prefix}lock`, passed);
     if (store.capabilities.scan) await assertNotSent(collect(store.scan(prefix, () => passed)));
     if (store.capabilities.scan) await assertNotSent(collect(store.clear(prefix, () => passed)));
     assert.deepEqual(await store.getMany([key, `${prefix}0`], later()), ["1", undefined]);
   },
 };
+
+async function assertLocksNotSent(store: CacheStore, key: string, passed: Deadline): Promise<void> {
+  await assertNotSent(store.acquireLock(key, "late", 60_000, passed));
+  await store.acquireLock(key, "one", 60_000, later());
+  await assertNotSent(store.extendLock(key, "one", 1, passed));
+  await assertNotSent(store.releaseLock(key, "one", passed));
+  await assertNotSent(store.lockHolder(key, passed));
+  assert.equal(await store.lockHolder(key, later()), "one");
+}
 
 async function assertLeasesNotSent(store: CacheStore, lease: Lease, passed: Deadline): Promise<void> {
   await assertNotSent(store.lease(lease, 1000, passed));

@@ -193,6 +193,52 @@ const FAULTS: readonly Fault[] = [
     }),
     "20 concurrent compareAndSet of one value: exactly one replaces it",
   ],
+  [
+    "whose incr adds to what it begins",
+    (store) => ({
+      incr: async (key, delta, deadline, options) => {
+        const result = await store.incr(key, delta, deadline);
+        if (result.status !== "missing" || options?.begin === undefined) return result;
+        await store.setMany([{ key, ...options.begin }], "always", deadline);
+        return store.incr(key, delta, deadline);
+      },
+    }),
+    "incr with a beginning stores it where there is no entry, with its time to live",
+  ],
+  [
+    "whose incr looks for an entry, then begins one",
+    (store) => ({
+      incr: async (key, delta, deadline, options) => {
+        const result = await store.incr(key, delta, deadline);
+        if (result.status !== "missing" || options?.begin === undefined) return result;
+        await store.setMany([{ key, ...options.begin }], "always", deadline);
+        return { status: "incremented", value: BigInt(String(options.begin.value)) };
+      },
+    }),
+    "100 concurrent incr with a beginning: one begins, and together they are 100",
+  ],
+  [
+    "whose incr begins an entry anew with each call",
+    (store) => ({
+      incr: async (key, delta, deadline, options) => {
+        if (options?.begin !== undefined) await store.touchMany([key], options.begin.ttl, deadline);
+        return store.incr(key, delta, deadline, options);
+      },
+    }),
+    "incr with a beginning adds to what is there, and keeps its time to live",
+  ],
+  [
+    "whose incr knows no least",
+    (store) => ({
+      incr: (key, delta, deadline, options) => store.incr(key, delta, deadline, { ...options, least: undefined }),
+    }),
+    "incr leaves no less than the least that it is given, whatever is subtracted",
+  ],
+  [
+    "that says it has locks, and gives none",
+    () => ({ acquireLock: async () => undefined }),
+    "no capability lies: what the store says it can do, it does",
+  ],
 ];
 
 test.each(FAULTS)("a store %s fails", async (_, spoil, title) => {

@@ -13,6 +13,7 @@ import { EXPIRY } from "./expiry.ts";
 import { COMPARE_AND_SET_AND_LEASES, FILLS } from "./fills.ts";
 import { HEADS, HEADS_AND_LEASES } from "./heads.ts";
 import { LEASES, LEASES_AND_NAMESPACES } from "./leases.ts";
+import { LOCKS, LOCKS_AND_ENTRIES } from "./locks.ts";
 import { NAMESPACES } from "./namespaces.ts";
 import type { CacheContractTest } from "./support.ts";
 import { TAKES, TAKES_AND_LEASES } from "./takes.ts";
@@ -63,6 +64,8 @@ const CONTRACT: Readonly<Record<string, CacheContractTest>> = {
   ...HEADS_AND_LEASES,
   ...FILLS,
   ...COMPARE_AND_SET_AND_LEASES,
+  ...LOCKS,
+  ...LOCKS_AND_ENTRIES,
   ...NAMESPACES,
   ...LEASES_AND_NAMESPACES,
   ...VALUES,

@@ -2,7 +2,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 
 import type { Cache, CacheSettings } from "../../../src/cache/index.ts";
+import { createLimiter } from "../../../src/cache/limits/index.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
+import { redisCacheStore } from "../../../src/stores/redis/index.ts";
+import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import { gate } from "../../support/cache-harness.ts";
 import { RedisCluster } from "../../support/redis-cluster.ts";
 import { expectConnectionError } from "../../support/redis-connections.ts";
@@ -38,6 +41,54 @@ describeWithRedis("a cache on a cluster of three masters", () => {
   async function rawKeys(prefix: string): Promise<string[]> {
     return ((await cluster.onEach("KEYS", `${prefix}:*`)) as string[][]).flat();
   }
+
+  test.each(["own", "django-redis"] as const)(
+    "locks of any key are taken, extended and released: %s",
+    async (locks) => {
+      const {
+        caches: [one, other],
+        keyPrefix,
+      } = openMany(2, { store: redisCacheStore({ locks }) });
+      const names = [
+        "plain",
+        "with{tag}inside",
+        "a}b",
+        "a{b",
+        "{}",
+        "user:{id",
+        'json:{"a":1}',
+        "/users/{id}/posts/{post}",
+      ];
+      for (const name of names) {
+        const lock = one?.lock(name, { timeout: 10 });
+        await lock?.acquire();
+        expect(await other?.lock(name, { timeout: 10, blocking: false }).acquire()).toBe(false);
+        await lock?.extend("1m");
+        const token = lock?.fencingToken ?? Number.NaN;
+        await lock?.release();
+        const run = other?.lock(name, { timeout: "1m", blocking: false }).run((_, fencingToken) => fencingToken);
+        expect(await run).toBeGreaterThan(token);
+      }
+      // What is left are the fences, for an hour.
+      const left = (await rawKeys(keyPrefix)).filter((key) => !key.includes("fence"));
+      expect(left).toEqual([]);
+    },
+  );
+
+  test("limits hold over three processes, whatever braces prefixes and ids have", async () => {
+    for (const prefix of ["l:", "{", "a}b", "{x}"]) {
+      const { caches } = openMany(3);
+      for (const algorithm of ["fixed", "sliding"] as const) {
+        // A window of less than a minute, whose beginning ends a lease too.
+        const settings = { algorithm, limit: 5, window: "20s", prefix, clock: new ManualClock() } as const;
+        const limiters = caches.map((cache) => createLimiter(cache, settings));
+        const answers = await Promise.all(
+          Array.from({ length: 15 }, async (_, at) => limiters[at % 3]?.consume("a{b")),
+        );
+        expect(answers.filter((answer) => answer?.allowed)).toHaveLength(5);
+      }
+    }
+  });
 
   test("50 cold keys with four callers each in three processes are loaded once each, and no lease is left", async () => {
     const { caches, keyPrefix } = openMany(3);

@@ -11,6 +11,7 @@ import { StoreConnectionError } from "../../../src/core/errors.ts";
 import { expressRateLimitStore } from "../../../src/integrations/express-rate-limit/index.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
+import { gate } from "../../support/cache-harness.ts";
 import { describeWithRedis, freePort, RedisServer } from "../../support/redis-server.ts";
 import { express4 } from "../adapters/support/express.ts";
 import { newPrefix, openCache, openCacheOn } from "./support.ts";
@@ -29,11 +30,16 @@ function watchConsole(): { complaints: unknown[] } {
 }
 
 /** Serves an application that is limited, with all validations of the library on. @returns Sends one request. */
-async function serve(make: () => Express, options: Partial<Options>): Promise<(path?: string) => Promise<Response>> {
+async function serve(
+  make: () => Express,
+  options: Partial<Options>,
+  slowIsOver?: Promise<void>,
+): Promise<(path?: string) => Promise<Response>> {
   const app = make();
   app.use(rateLimit({ windowMs: WINDOW, limit: 3, standardHeaders: "draft-7", legacyHeaders: true, ...options }));
   app.get("/fail", (_, res) => void res.status(500).send("failed"));
   app.get("/", (_, res) => void res.send("served"));
+  app.get("/slow", async (_, res) => (await slowIsOver, void res.send("late")));
   app.use(((error: Error, _req, res, _next) => void res.status(503).send(error.name)) as express.ErrorRequestHandler);
   const server = createServer(app).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -143,14 +149,16 @@ describeWithRedis("express-rate-limit with a store on Redis", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("a hit is one command, the first of a window two", async () => {
+  test("a hit is one command, also the first of a window, and so is one that is taken back", async () => {
     const monitor = await server.monitor();
     onTestFinished(() => monitor.stop());
     const store = expressRateLimitStore(openCache(server));
     store.init({ windowMs: WINDOW });
-    await store.increment("client");
-    expect(await monitor.take()).toHaveLength(2);
-    expect((await store.increment("client")).totalHits).toBe(2);
+    for (const totalHits of [1, 2]) {
+      expect(await store.increment("client")).toMatchObject({ totalHits });
+      expect(await monitor.take()).toHaveLength(1);
+    }
+    await store.decrement("client");
     expect(await monitor.take()).toHaveLength(1);
   });
 
@@ -168,6 +176,36 @@ describeWithRedis("express-rate-limit with a store on Redis", () => {
     expect(await store.get("client")).toMatchObject({ totalHits: 1 });
     expect(complaints).toEqual([]);
   });
+
+  test.each([
+    ["Express 5", express],
+    ["Express 4", express4],
+  ])(
+    "a request that ends in a later window is taken back in its own, whatever else is counted: %s",
+    async (_, make) => {
+      const { complaints } = watchConsole();
+      // The library asks for nothing to be taken back that its own clock takes for over.
+      const clock = new ManualClock(Date.now() + WINDOW);
+      const store = expressRateLimitStore(openCache(server), { clock });
+      const isOver = gate();
+      const limiter = { store, limit: 20, skipSuccessfulRequests: true, keyGenerator: () => "client" };
+      const send = await serve(make, limiter, isOver.promise);
+      const hits = async (): Promise<number | undefined> => (await store.get("client"))?.totalHits;
+      for (let request = 0; request < 5; request++) await send("/fail");
+      const slow = [send("/slow"), send("/slow")];
+      await vi.waitFor(async () => expect(await hits()).toBe(7), 10_000);
+      clock.advance(WINDOW);
+      for (let request = 0; request < 3; request++) await send("/fail");
+      // Quick ones of this window are taken back here, though others stay counted in the one before.
+      for (let request = 0; request < 4; request++) await send("/");
+      await vi.waitFor(async () => expect(await hits()).toBe(3), 10_000);
+      isOver.open();
+      expect((await Promise.all(slow)).map(({ status }) => status)).toEqual([200, 200]);
+      await send("/fail");
+      expect(await hits()).toBe(4);
+      expect(complaints).toEqual([]);
+    },
+  );
 
   test("resetKey forgets one client, and all see the same end of the window", async () => {
     const clock = new ManualClock();

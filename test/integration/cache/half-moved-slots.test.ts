@@ -115,6 +115,11 @@ describeWithRedis("a slot that is left half moved, as by an interrupted reshardi
         await lock.release();
       }
       let runs = 0;
+      const fences: number[] = [];
+      for (const [cacheOf, name] of [cache, other, cache, other].map((each) => [each, "fenced"] as const)) {
+        await cacheOf.lock(name, { timeout: "1m" }).run((_, fencingToken) => fences.push(fencingToken));
+      }
+      expect(fences).toEqual([...new Set(fences)].toSorted((one, next) => one - next));
       for (const name of locks) {
         await other.lock(name, { timeout: "1m", blockingTimeout: 0 }).run(() => runs++);
         await cache.lock(name, { timeout: 20, blockingTimeout: 0 }).run(() => runs++);

@@ -4,8 +4,9 @@ import type { CacheLock } from "../../../src/cache/lock.ts";
 import type { LockOptions } from "../../../src/cache/lock-options.ts";
 import { CacheLockError, StoreConnectionError } from "../../../src/core/errors.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
+import { ownKeyOf } from "../../../src/stores/redis/own-keys.ts";
 import { whileAlive } from "../../../src/testing/while-alive.ts";
-import { errorOf, MARGIN, serverForTest, timeOf } from "../../support/redis-connections.ts";
+import { errorOf, MARGIN, serverForTest, timeOf, within } from "../../support/redis-connections.ts";
 import { describeWithRedis, freePort, RedisServer } from "../../support/redis-server.ts";
 import { openCacheOn } from "./support.ts";
 
@@ -14,6 +15,13 @@ function openLock(server: RedisServer, key: string, options: Partial<LockOptions
   const redis = new RedisRegistry({ default: server.settings });
   onTestFinished(() => redis.close());
   return openCacheOn(redis, { keyPrefix: "shop" }).lock(key, { timeout: "20s", ...options });
+}
+
+/** Asks for a number that tells of the lock of an entry's key. */
+async function askFor(server: RedisServer, command: string, key: string): Promise<number> {
+  const redis = new RedisRegistry({ default: server.settings });
+  onTestFinished(() => redis.close());
+  return Number(await redis.get().command([command, ownKeyOf(key, "lock")], within()));
 }
 
 describeWithRedis("a lock on Redis", () => {
@@ -30,8 +38,9 @@ describeWithRedis("a lock on Redis", () => {
     const monitor = await server.monitor();
     onTestFinished(() => monitor.stop());
     await lock.acquire();
-    expect(await monitor.take()).toEqual(["SET"]);
-    const life = async (): Promise<number> => Number(await server.command("PTTL", "shop:1:commands"));
+    expect(await monitor.take()).toHaveLength(1);
+    const ask = (command: string): Promise<number> => askFor(server, command, "shop:1:commands");
+    const life = (): Promise<number> => ask("PTTL");
     expect(await life()).toBeGreaterThan(40_000);
     expect(await life()).toBeLessThanOrEqual(60_000);
     await monitor.take();
@@ -41,7 +50,7 @@ describeWithRedis("a lock on Redis", () => {
     await monitor.take();
     await lock.release();
     expect(await monitor.take()).toHaveLength(1);
-    expect(await server.command("EXISTS", "shop:1:commands")).toBe(0);
+    expect(await ask("EXISTS")).toBe(0);
   });
 
   test("of four processes with five callers each, one works at a time, and all come to it", async () => {
@@ -57,6 +66,40 @@ describeWithRedis("a lock on Redis", () => {
     ).flat();
     await Promise.all(locks.map((lock) => lock.run(work)));
     expect({ most, done }).toEqual({ most: 1, done: 20 });
+  });
+
+  test("and an entry of its name leave each other alone, whatever is done to the entry", async () => {
+    const redis = new RedisRegistry({ default: server.settings });
+    onTestFinished(() => redis.close());
+    const cache = openCacheOn(redis, { keyPrefix: "apart" });
+    const lock = cache.lock("report", { timeout: "1m" });
+    await lock.acquire();
+    expect(await cache.has("report")).toBe(false);
+    expect(await cache.getOrSet("report", () => "made")).toBe("made");
+    await cache.getOrSet("other", () => undefined);
+    expect(await cache.keys("*")).toEqual(["report"]);
+    expect(await cache.touch("report", 1)).toBe(true);
+    await cache.set("report", 5, { timeout: 10 });
+    expect(await cache.incr("report")).toBe(6);
+    await cache.invalidateTags(["report"]);
+    expect(await cache.incrVersion("report")).toBe(2);
+    expect(await cache.deletePattern("*")).toBe(0);
+    await cache.delete("report");
+    await cache.clear();
+    expect(await cache.lock("report", { timeout: "1m", blocking: false }).acquire()).toBe(false);
+    expect(await lock.isOwned()).toBe(true);
+    await lock.release();
+    await lock.run(() => cache.set("report", "made under it"));
+    expect(await cache.get("report")).toBe("made under it");
+  });
+
+  test("on its server's clock, of 50 holders in turn each has a greater fencing token", async () => {
+    const tokens: number[] = [];
+    for (let holder = 0; holder < 50; holder++) {
+      const lock = openLock(server, "fenced");
+      tokens.push(await lock.run((_, fencingToken) => fencingToken));
+    }
+    expect(tokens).toEqual([...new Set(tokens)].toSorted((one, other) => one - other));
   });
 
   test("a holder that has crashed keeps it for its life, and no longer", async () => {
@@ -82,7 +125,7 @@ describeWithRedis("a lock on Redis", () => {
       (reason: unknown) => reason,
     );
     expect(error === undefined || error instanceof CacheLockError).toBe(true);
-    expect(await server.command("EXISTS", "shop:1:late")).toBe(0);
+    expect(await askFor(server, "EXISTS", "shop:1:late")).toBe(0);
   });
 });
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { systemClock } from "../../../src/core/clock.ts";
 import { RedisConnectionError } from "../../../src/core/errors.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import { type CacheStore, type Lease, LONGEST_LEASE } from "../../../src/stores/cache-store.ts";
+import { type CacheStore, FENCE_AFTERLIFE, type Lease, LONGEST_LEASE } from "../../../src/stores/cache-store.ts";
 import { redisCacheStore, type RedisCacheStoreOptions } from "../../../src/stores/redis/index.ts";
 import { ownKeyOf } from "../../../src/stores/redis/own-keys.ts";
 import { describeCacheStore } from "../../../src/testing/index.ts";
@@ -50,6 +50,19 @@ describeWithRedis("the Redis cache store", () => {
     open: () => ({ store: openStore({}, "bytes") }),
     values: "bytes",
   });
+  describeCacheStore(concurrently, "redis, with the locks of django-redis", {
+    open: () => ({ store: openStore({ locks: "django-redis" }) }),
+    skip: [
+      {
+        reason: "there, a lock is an entry",
+        tests: [
+          "a lock is no entry: every method finds nothing under its key, and leaves the lock",
+          "an entry is no lock: it can be held while the entry is there, stored and deleted",
+          "neither scan nor clear comes upon locks",
+        ],
+      },
+    ],
+  });
 
   describe("layout", () => {
     it("is a string under the very key, with a time to live in milliseconds", async () => {
@@ -75,6 +88,44 @@ describeWithRedis("the Redis cache store", () => {
         await store.fill(lease, { value: "v", ttl: 60_000 }, later());
         expect(await ask("EXISTS", leaseKey)).toBe(0);
       }
+    });
+
+    it("has locks beside the entries, under keys that no text makes, and forgets their fence an hour later", async () => {
+      const ask = (...args: [string, Buffer | string]) => redis.get().command(args, within());
+      for (const [locks, lockKeyOf] of [
+        ["own", (key: string) => ownKeyOf(key, "lock")],
+        ["django-redis", (key: string) => key],
+      ] as const) {
+        const store = openStore({ locks });
+        for (const name of ["k", "{user}k", "a}b"]) {
+          const key = `${locks}:1:${name}`;
+          const fence = await store.acquireLock(key, "t", 20_000.5, later());
+          expect(await ask("GET", lockKeyOf(key))).toBe("t");
+          expect(await ask("GET", ownKeyOf(key, "fence"))).toBe(String(fence));
+          const ttls = [await ask("PTTL", lockKeyOf(key)), await ask("PTTL", ownKeyOf(key, "fence"))].map(Number);
+          expect(ttls[0]).toBeGreaterThan(10_000);
+          expect(ttls[0]).toBeLessThanOrEqual(20_001);
+          expect(ttls[1]).toBeGreaterThan(FENCE_AFTERLIFE + 10_000);
+          expect(ttls[1]).toBeLessThanOrEqual(FENCE_AFTERLIFE + 20_001);
+          await store.releaseLock(key, "t", later());
+          expect(await ask("EXISTS", lockKeyOf(key))).toBe(0);
+        }
+      }
+    });
+
+    it("gives fencing tokens that grow when the server's clock was ahead, and when the fence is gone", async () => {
+      const store = openStore();
+      const take = async (): Promise<number> => {
+        const fence = await store.acquireLock("shop:1:fenced", "t", 20_000, later());
+        await store.releaseLock("shop:1:fenced", "t", later());
+        return fence ?? Number.NaN;
+      };
+      const first = await take();
+      const ahead = String(first + 60_000_000);
+      await redis.get().command(["SET", ownKeyOf("shop:1:fenced", "fence"), ahead], within());
+      expect(await take()).toBe(first + 60_000_001);
+      await redis.get().command(["DEL", ownKeyOf("shop:1:fenced", "fence")], within());
+      expect(await take()).toBeGreaterThan(first);
     });
 
     it("uses the connection named cache if there is one", async () => {
@@ -138,8 +189,18 @@ describeWithRedis("the Redis cache store", () => {
       await expectCommands(store.touchMany(["n", "m"], null, later()), ["EVAL", "EVALSHA"]);
       await expectCommands(store.touchMany([], null, later()), []);
       await expectCommands(store.incr("n", 1n, later()), ["EVAL"]);
+      await expectCommands(store.incr("m", 1n, later(), { begin: { value: "1", ttl: 1000 } }), ["EVALSHA"]);
       await expectCommands(store.compareAndSet("n", "1", undefined, later()), ["EVAL"]);
       await expectCommands(store.compareAndSet("n", "1", { value: "2", ttl: null }, later()), ["EVALSHA"]);
+    });
+
+    it("of locks are one each", async () => {
+      const { store, expectCommands } = await start();
+      await expectCommands(store.acquireLock("n", "t", 1000, later()), ["EVAL"]);
+      await expectCommands(store.acquireLock("n", "t", 1000, later()), ["EVALSHA"]);
+      await expectCommands(store.extendLock("n", "t", 1000, later()), ["EVAL"]);
+      await expectCommands(store.lockHolder("n", later()), ["GET"]);
+      await expectCommands(store.releaseLock("n", "t", later()), ["EVALSHA"]);
     });
 
     it("to delete are two for up to 500 keys: the leases first", async () => {

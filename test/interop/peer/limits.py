@@ -1,4 +1,4 @@
-"""The keys of the real django-ratelimit, and locks of redis-py: one call a process.
+"""The keys of the real django-ratelimit, and locks of redis-py and django-redis: one call a process.
 
 Arguments: the URL of a Redis, the name of an operation, and its arguments as JSON. Prints the result as JSON.
 """
@@ -49,6 +49,15 @@ def extend(client, name, token, seconds):
     return _outcome(lambda: _held(client, name, 1, token).extend(seconds, replace_ttl=True))
 
 
+def acquire_by_django(client, prefix, key):
+    """Whether django-redis's own `cache.lock()` can be had at once."""
+    backend = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": sys.argv[1], "KEY_PREFIX": prefix}
+    settings.configure(CACHES={"default": backend})
+    from django.core.cache import cache
+
+    return cache.lock(key, timeout=60).acquire(blocking=False)
+
+
 def _outcome(call):
     try:
         call()
@@ -57,7 +66,13 @@ def _outcome(call):
     return "done"
 
 
-OPERATIONS = {"keys": keys, "acquire": acquire, "release": release, "extend": extend}
+OPERATIONS = {
+    "keys": keys,
+    "acquire": acquire,
+    "release": release,
+    "extend": extend,
+    "acquire_by_django": acquire_by_django,
+}
 
 
 def main():

@@ -254,18 +254,35 @@ return 1
 
 export const CACHE_INCR: RedisScript = /* @__PURE__ */ new RedisScript(
   "cache-incr",
-  `--[[ cache-incr: adds to an integer that is there.
+  `--[[ cache-incr: adds to an integer.
 
      KEYS[1]  the entry, a string
+     KEYS[2]  its lease, which is to end when an entry is begun; left out where it stays
      ARGV[1]  what to add, an integer of 64 bits in digits
+     ARGV[2]  the least that is left, an integer in digits; empty for no bound
+     ARGV[3]  what to store where there is no entry, an integer in digits; left out where none is begun
+     ARGV[4]  its time to live, ms, at least 1; empty for no expiry
 
-     Result: the sum, as text; 0 when the value is no integer or the sum leaves 64 bits; nil when there is no entry.
-     Keeps: a missing counter is not begun, and the time to live stays. The sum is read back as text since a number of
-     Lua is exact up to 2^53 only.
+     Result: the sum, or what was begun, as text; 0 when the value is no integer or the sum leaves 64 bits; nil when
+     there is no entry.
+     Keeps: the time to live of what is there. The sum is read back as text since a number of Lua is exact up to 2^53
+     only.
      Cost: O(1); one slot. ]]
-if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  if not ARGV[3] then return false end
+  if ARGV[4] == '' then
+    redis.call('SET', KEYS[1], ARGV[3])
+  else
+    redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+  end
+  if KEYS[2] then redis.call('DEL', KEYS[2]) end
+  return ARGV[3]
+end
 local result = redis.pcall('INCRBY', KEYS[1], ARGV[1])
-if type(result) == 'number' then return redis.call('GET', KEYS[1]) end
+if type(result) == 'number' then
+  if ARGV[2] ~= '' and result < tonumber(ARGV[2]) then redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL') end
+  return redis.call('GET', KEYS[1])
+end
 if string.find(result.err, 'not an integer', 1, true) or string.find(result.err, 'overflow', 1, true) then return 0 end
 return result
 `,
@@ -304,6 +321,30 @@ if holder ~= '' and holder ~= ARGV[1] then
 end
 redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. ended .. ' ' .. ARGV[3] .. waits, 'PX', ARGV[2])
 return -1
+`,
+);
+
+export const CACHE_LOCK: RedisScript = /* @__PURE__ */ new RedisScript(
+  "cache-lock",
+  `--[[ cache-lock: takes a lock that nobody has, and a number for its holder.
+
+     KEYS[1]  the fence, a string: the number of the last holder
+     KEYS[2]  the lock, a string: the token of the holder; left out where it is the caller's already
+     ARGV[1]  time to live of the fence, ms, at least 1
+     ARGV[2]  the caller's token
+     ARGV[3]  time to live of the lock, ms, at least 1
+
+     Result: the number, as text; nil when another caller has the lock.
+     Keeps: numbers grow from holder to holder. They are microseconds of the server's clock, so they grow also when the
+     fence has expired or was evicted; where it is still there, also when the clock was put back.
+     Cost: O(1); one slot. ]]
+-- First of the writes, since it is the one that a server without memory refuses.
+if KEYS[2] and not redis.call('SET', KEYS[2], ARGV[2], 'NX', 'PX', ARGV[3]) then return false end
+local time = redis.call('TIME')
+local last = tonumber(redis.call('GET', KEYS[1]) or 0)
+local fence = string.format('%.0f', math.max(last + 1, time[1] * 1000000 + time[2]))
+redis.call('SET', KEYS[1], fence, 'PX', ARGV[1])
+return fence
 `,
 );
 

@@ -1,0 +1,101 @@
+import type { Clock } from "../core/clock.ts";
+import type { Deadline } from "../core/deadlines.ts";
+import { CacheNotIntegerError } from "../core/errors.ts";
+import { NO_OPTIONS } from "./cache-calls.ts";
+import type { CacheCore } from "./cache-core.ts";
+import { type Found, toReadPlan } from "./entry-reader.ts";
+import type { EntryKey } from "./keys.ts";
+import { requireCapability } from "./requirements.ts";
+import { type Timeout, toTtl } from "./timeouts.ts";
+
+/** How a counter is begun, and bounded. */
+export interface CountOptions {
+  /** How long a counter lives that is begun, with what is added. @defaultValue none is begun */
+  readonly timeout?: Timeout | undefined;
+  /** The counter is not left with less than this. @defaultValue no bound */
+  readonly least?: bigint | undefined;
+}
+
+/** @internal What limits count with: entries of a cache. The steps of one call share one deadline. */
+export class Counters {
+  readonly #core: CacheCore;
+
+  constructor(core: CacheCore) {
+    this.#core = core;
+  }
+
+  /** The clock of the cache. */
+  get clock(): Clock {
+    return this.#core.clock;
+  }
+
+  /** Runs the steps of one call. @throws {ImproperlyConfigured} When the store cannot count. */
+  during<Result>(call: (steps: CountingSteps) => Promise<Result>): Promise<Result> {
+    requireCapability(this.#core.store, "atomicIncrement", "a rate limit", this.#core.path);
+    return this.#core.writing(NO_OPTIONS, (version, deadline) =>
+      call(new CountingSteps(this.#core, version, deadline)),
+    );
+  }
+}
+
+/** The steps of a call that counts. They count neither as hits nor as misses. */
+export class CountingSteps {
+  readonly #core: CacheCore;
+  readonly #version: number | undefined;
+  readonly #deadline: Deadline;
+
+  constructor(core: CacheCore, version: number | undefined, deadline: Deadline) {
+    this.#core = core;
+    this.#version = version;
+    this.#deadline = deadline;
+  }
+
+  /** Reads a value, `undefined` where there is none. @throws {CacheCorruptError} */
+  async get(key: string): Promise<unknown> {
+    return valueOf(await this.#core.read(key, NO_OPTIONS, this.#version, this.#deadline));
+  }
+
+  /** Reads values, in the order of their keys. @throws {CacheCorruptError} */
+  async getMany(keys: readonly string[]): Promise<readonly unknown[]> {
+    const entries = this.#core.keys.ofMany(keys, this.#version);
+    const plan = toReadPlan(NO_OPTIONS, this.#version);
+    return (await this.#core.reader.readMany(entries, plan, this.#deadline)).map(valueOf);
+  }
+
+  /** Stores a number where there is no entry. @returns Whether there was none. */
+  async add(key: string, value: number, timeout: Timeout): Promise<boolean> {
+    const entry = this.#overruled(key);
+    const record = { key: entry.whole, value: String(value), ttl: toTtl(timeout) };
+    const [isAdded = false] = await this.#core.store.setMany([record], "if-absent", this.#deadline);
+    return isAdded;
+  }
+
+  /**
+   * Adds to a counter, in one step. What is there keeps its time to live.
+   *
+   * @returns The sum; `undefined` where there is no counter, and none is to be begun.
+   * @throws {CacheNotIntegerError} When the entry is no counter.
+   */
+  async incr(key: string, delta: number, { timeout, least }: CountOptions = {}): Promise<number | undefined> {
+    const { store } = this.#core;
+    const begin = timeout === undefined ? undefined : { value: String(delta), ttl: toTtl(timeout) };
+    const result = await store.incr(this.#overruled(key).whole, BigInt(delta), this.#deadline, { begin, least });
+    if (result.status === "not-integer") throw new CacheNotIntegerError(key);
+    return result.status === "missing" ? undefined : Number(result.value);
+  }
+
+  async deleteMany(keys: readonly string[]): Promise<void> {
+    await this.#core.deleteEntries(this.#core.keys.ofMany(keys, this.#version), this.#deadline);
+  }
+
+  /** The entry of a key, of which no load that has begun before may become the value. */
+  #overruled(key: string): EntryKey {
+    const entry = this.#core.keys.of(key, this.#version);
+    this.#core.loads.overrule([entry]);
+    return entry;
+  }
+}
+
+function valueOf(found: Found): unknown {
+  return found.status === "entry" ? found.value : undefined;
+}
