@@ -305,7 +305,7 @@ export class SessionRecords {
       next = refOf(at);
       if ((await this.listedState(at, userId, deadline)) !== "live") continue;
       await this.#writer.end(at, deadline);
-      await this.endSuccessors(next, "revoked", deadline);
+      await this.endSuccessors(next, "revoked", deadline).catch(throwUnknown);
       return at;
     }
     return undefined;

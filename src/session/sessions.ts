@@ -1,3 +1,4 @@
+import { throwUnknown } from "../stores/partial-failures.ts";
 import type { Secrets } from "../codec/index.ts";
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import { checkOptions, describeGiven } from "../core/calls.ts";
@@ -297,9 +298,11 @@ export class Sessions<Data extends object = UntypedData> {
     checkRef(ref, "sessions.revoke()");
     const { records } = this.#services;
     const listed = await this.#demandUsers().revoke(id, ref, () => this.#deadline());
+    const hasEnded = listed.length > 0;
     // Another request may have given it a new key since it was listed.
-    const moved = await records.endMoved(ref, id, this.#deadline());
-    if (listed.length > 0) await records.endSuccessors(ref, "revoked", this.#deadline());
+    const ending = records.endMoved(ref, id, this.#deadline());
+    const moved = await (hasEnded ? ending.catch(throwUnknown) : ending);
+    if (hasEnded) await records.endSuccessors(ref, "revoked", this.#deadline()).catch(throwUnknown);
     const ended = moved === undefined ? listed : [...listed, moved];
     if (ended.length > 0) this.#emitRevoked(id, ended);
     return ended.length > 0;

@@ -315,7 +315,10 @@ export class UserSessions {
   async #endSession(userId: string, key: SessionKey, deadline: Deadline): Promise<boolean> {
     if ((await this.#store.read(key, deadline)) === undefined) return false;
     const seconds = await this.#secondsOf(key, deadline);
-    for (const second of seconds) await this.#endRecord(userId, second, deadline);
+    for (const [at, second] of seconds.entries()) {
+      const ending = this.#endRecord(userId, second, deadline);
+      await (at === 0 ? ending : ending.catch(throwUnknown));
+    }
     const deletion = this.#store.delete(key, deadline);
     if (seconds.length === 0) return deletion;
     // Such a move may have been under way, and have taken the record meanwhile.

@@ -3,6 +3,14 @@
 /** @type {readonly import("./mutant.mjs").Mutant[]} */
 export const sessionMutants = [
   {
+    name: "revocation-said-to-be-not-sent",
+    file: "src/session/sessions.ts",
+    find: "(hasEnded ? ending.catch(throwUnknown) : ending)",
+    replace: "ending",
+    breaks: "An operation that says not-sent has changed no record.",
+    tests: ["src/session/outcomes.test.ts"],
+  },
+  {
     name: "session-begun-after-the-expiry-of-another",
     file: "src/session/session.ts",
     find: "if (!pending.has(EXPIRY_KEY)) throw new SessionInterrupted();",
