@@ -245,6 +245,47 @@ test("two logins may join in one new session, and one that comes too late may be
   expectNothing(check([first, joined, begun], { A: undefined, B: look({ user: "7" }), C: BEGUN }));
 });
 
+test("a login that joins one whose answer got lost shows what that one has carried over, from another key", () => {
+  const first = operation("f", "login", 10, { user: "7", newKey: "B", saw: look({ user: "7" }) });
+  const write = operation("w", "append", 20, { key: "B" });
+  const lost = operation("l", "login", 30, { key: "B", user: "7", ending: "unknown" });
+  const joined = operation("m", "login", 40, {
+    user: "7",
+    newKey: "C",
+    isJoined: true,
+    isStranger: true,
+    saw: look({ user: "7", log: ["w"] }),
+  });
+  const end = look({ user: "7", log: ["w"] });
+  expectNothing(check([first, write, lost, joined], { A: undefined, B: undefined, C: end }));
+  const other = operation("x", "append", 20, { key: "D" });
+  const mixed = check([first, write, other, lost, joined], {
+    A: undefined,
+    B: undefined,
+    C: { ...end, log: ["w", "x"] },
+  });
+  expect(mixed.phantom).toContainEqual(expect.stringMatching(/append x cannot be in/));
+});
+
+test("a write at the moment of a logout whose outcome is unknown may be missing, and no other", () => {
+  const write = operation("w", "append", 100);
+  const logout = operation("o", "logout", 102, { ending: "unknown" });
+  const read = operation("r", "read", 200, { saw: look() });
+  expectNothing(check([write, logout, read], { A: undefined }));
+  expectOnly(
+    check([write, { ...logout, ending: "ok", start: 300, actAt: 301, end: 305 }, read], { A: undefined }),
+    "lost",
+    /append w .* is missing/,
+  );
+  const early = check(
+    [write, { ...logout, start: 3000, actAt: 3001, end: 3005 }, { ...read, start: 4000, actAt: 4001, end: 4005 }],
+    {
+      A: undefined,
+    },
+  );
+  expectOnly(early, "lost", /append w .* is missing/);
+});
+
 test("a login that began anew though its session was there has lost it", () => {
   const begun = operation("n", "login", 11, { user: "7", newKey: "C", saw: BEGUN });
   const findings = check([begun], { A: undefined, C: BEGUN });

@@ -15,6 +15,9 @@ const MARGIN = 250;
  */
 const STEPS: Readonly<Record<string, number>> = { finish: 2, revoke: 4, revokeUser: 6 };
 
+/** How long a new key may take, to its last command in the store, in milliseconds. */
+const LONGEST_MOVE = 1000;
+
 const AT_THE_END = { start: Number.POSITIVE_INFINITY, end: Number.POSITIVE_INFINITY };
 
 /** What is wrong with a history: one line a finding. */
@@ -95,7 +98,9 @@ function isOfStranger(model: SessionModel, key: string): boolean {
 
 function missing(model: SessionModel, look: Look): string[] {
   if (look.isMove && isBeingEnded(model, look)) return [];
-  const due = model.writes(look.key).filter(({ ending, end }) => ending === "ok" && end < look.start);
+  const due = model
+    .writes(look.key)
+    .filter((write) => write.ending === "ok" && write.end < look.start && !isHalfEnded(model, write, look));
   const [log, ids] = [new Set(look.saw.log), new Set(look.saw.ids)];
   return due
     .filter((write) => {
@@ -105,6 +110,22 @@ function missing(model: SessionModel, look: Look): string[] {
       return turnOf(model, look.saw.own[write.lane]) < write.turn;
     })
     .map((write) => `${describe(write)} is missing in ${look.what}`);
+}
+
+/**
+ * Whether a logout or a revocation whose outcome is unknown came in between, at the moment of the write: where
+ * the answers of a new key get lost as well, the session is as the new key has read it (decision 11).
+ */
+function isHalfEnded(model: SessionModel, write: Operation, { key, start }: Look): boolean {
+  return model
+    .deaths(key)
+    .some(
+      ({ by }) =>
+        (ENDS.has(by.kind) || by.kind === "revokeUser") &&
+        by.ending === "unknown" &&
+        by.actAt < start &&
+        write.end > by.actAt - LONGEST_MOVE,
+    );
 }
 
 /** A lane's own part has no other writer, so what is there may only be what was set last, or later. */

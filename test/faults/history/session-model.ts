@@ -103,8 +103,26 @@ export class SessionModel {
   previous(key: string): string | undefined {
     const maker = this.makerOf(key);
     if (maker?.saw?.lineage === undefined || maker.key === undefined) return undefined;
+    const from = this.#joinedBy(maker)?.key ?? maker.key;
     // A login that has joined another one, of which nothing is known, may come with the key that it leads to.
-    return this.strandOf(maker.key) === this.strandOf(key) ? undefined : maker.key;
+    return this.strandOf(from) === this.strandOf(key) ? undefined : from;
+  }
+
+  /**
+   * The login that another one has joined, and whose own answer got lost: it has made the session, from a key
+   * that the other one need not have come with.
+   */
+  #joinedBy(joining: Operation): Operation | undefined {
+    if (joining.isJoined !== true) return undefined;
+    const lost = [...this.operations.values()].filter(
+      ({ kind, ending, user, visitor, start }) =>
+        kind === "login" &&
+        ending === "unknown" &&
+        user === joining.user &&
+        visitor === joining.visitor &&
+        start < joining.end,
+    );
+    return lost.toSorted((left, right) => left.start - right.start).at(-1);
   }
 
   /** Writes to the session, also under the keys that it had before. */
