@@ -5,7 +5,7 @@ import { checkFallbackSecrets, checkSecret, givenSecretSchema, secretSchema } fr
 import { parseSettings, settingsObject } from "./core/settings.ts";
 import { RedisRegistry, type RedisSettings } from "./redis/index.ts";
 import { warnOfSharedKeys } from "./namespaces.ts";
-import type { JsonObject } from "./session/json-data.ts";
+import type { JsonObject } from "./session/data/json-data.ts";
 import type { SessionSettings, UntypedData } from "./session/session-settings.ts";
 import { Sessions } from "./session/sessions.ts";
 

@@ -40,8 +40,8 @@ export {
   type LimitStatus,
   type RatelimitRate,
 } from "./cache/limits/index.ts";
-export type { CacheLock, LockedWork } from "./cache/lock.ts";
-export type { LockOptions, LockWaitOptions } from "./cache/lock-options.ts";
+export type { CacheLock, LockedWork } from "./cache/lock/lock.ts";
+export type { LockOptions, LockWaitOptions } from "./cache/lock/lock-options.ts";
 export {
   type CacheCompressor,
   type CacheSerializer,
@@ -86,15 +86,15 @@ export {
   StoreServiceError,
 } from "./core/errors.ts";
 export { createSojourn, type Sojourn, type SojournSettings } from "./create-sojourn.ts";
-export type { DjangoLogin, LoginOptions, UserId } from "./session/auth.ts";
-export type { CrossSite } from "./session/cross-site.ts";
-export type { Migration, OnInvalid } from "./session/data-schema.ts";
-export type { FlashMessage } from "./session/flash.ts";
-export type { OnInsecure } from "./session/plain-http.ts";
+export type { DjangoLogin, LoginOptions, UserId } from "./session/login/auth.ts";
+export type { CrossSite } from "./session/http/cross-site.ts";
+export type { Migration, OnInvalid } from "./session/data/data-schema.ts";
+export type { FlashMessage } from "./session/data/flash.ts";
+export type { OnInsecure } from "./session/http/plain-http.ts";
 export type { SessionPolicy } from "./session/policy.ts";
 export type { Session } from "./session/session.ts";
 export type { RejectionReason, SessionEvent, SessionEvents } from "./session/session-events.ts";
-export type { JsonData, JsonObject } from "./session/json-data.ts";
+export type { JsonData, JsonObject } from "./session/data/json-data.ts";
 export type { SessionCookieSettings, SessionSettings, UntypedData } from "./session/session-settings.ts";
 export type {
   RevokeOptions,
@@ -104,8 +104,8 @@ export type {
   UserPageOptions,
   UserSessionPage,
 } from "./session/sessions.ts";
-export type { Expiry } from "./session/timeouts.ts";
-export type { UserSession } from "./session/user-sessions.ts";
+export type { Expiry } from "./session/record/timeouts.ts";
+export type { UserSession } from "./session/users/user-sessions.ts";
 export type { SessionCarrier } from "./stores/session-carrier.ts";
 export type { Etag } from "./core/etag.ts";
 export type { Deadline } from "./core/deadlines.ts";

@@ -4,20 +4,20 @@ import type { RedisRegistry } from "../redis/registry.ts";
 import type { CacheStore } from "../stores/cache-store.ts";
 import { keySpacesOf } from "../stores/key-spaces.ts";
 import { makeCacheStore } from "../stores/make-store.ts";
-import { CacheMonitor } from "./cache-monitor.ts";
-import type { ReadOptions, VersionOption } from "./cache-options.ts";
+import { CacheMonitor } from "./monitor/cache-monitor.ts";
+import type { ReadOptions, VersionOption } from "./options/cache-options.ts";
 import { type CacheSettings, type ResolvedCacheSettings, resolveCacheSettings } from "./cache-settings.ts";
-import { ClockWatch } from "./clock-watch.ts";
-import { EntryCodec } from "./entry-codec.ts";
-import { EntryReader, type Found, toReadPlan } from "./entry-reader.ts";
+import { ClockWatch } from "./entry/clock-watch.ts";
+import { EntryCodec } from "./entry/entry-codec.ts";
+import { EntryReader, type Found, toReadPlan } from "./entry/entry-reader.ts";
 import { ForgivingStore } from "./forgiving-store.ts";
-import { warnOfMissingPrefix } from "./key-validation.ts";
-import { CacheKeys, type EntryKey, wholeKeys } from "./keys.ts";
-import { Loads } from "./loads.ts";
+import { warnOfMissingPrefix } from "./keys/key-validation.ts";
+import { CacheKeys, type EntryKey, wholeKeys } from "./keys/keys.ts";
+import { Loads } from "./load/loads.ts";
 import { requireCapability } from "./requirements.ts";
-import { SharedVersion } from "./shared-version.ts";
-import { Tags } from "./tags.ts";
-import { type Timeout, toTtl } from "./timeouts.ts";
+import { SharedVersion } from "./keys/shared-version.ts";
+import { Tags } from "./entry/tags.ts";
+import { type Timeout, toTtl } from "./options/timeouts.ts";
 
 /** What a cache shares with the rest of the application. */
 export interface CacheContext {

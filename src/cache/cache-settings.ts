@@ -6,11 +6,16 @@ import { ImproperlyConfigured } from "../core/errors.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 import { type CacheStoreFactory, LONGEST_LEASE } from "../stores/cache-store.ts";
 import { redisCacheStore } from "../stores/redis/index.ts";
-import { type CacheCompressor, type Compression, type CompressionSettings, compressionSchema } from "./compression.ts";
-import type { KeyFunction } from "./keys.ts";
-import type { LoadDefaults, ResolvedLoadDefaults } from "./load-options.ts";
-import { type CacheSerializer, isCacheSerializer, JsonSerializer } from "./serializers.ts";
-import type { Timeout } from "./timeouts.ts";
+import {
+  type CacheCompressor,
+  type Compression,
+  type CompressionSettings,
+  compressionSchema,
+} from "./entry/compression.ts";
+import type { KeyFunction } from "./keys/keys.ts";
+import type { LoadDefaults, ResolvedLoadDefaults } from "./load/load-options.ts";
+import { type CacheSerializer, isCacheSerializer, JsonSerializer } from "./entry/serializers.ts";
+import type { Timeout } from "./options/timeouts.ts";
 
 /** Settings of one cache, with the names and units of Django's `CACHES`. */
 export interface CacheSettings extends LoadDefaults {

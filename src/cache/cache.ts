@@ -7,22 +7,22 @@ import { isPlainObject } from "../json/index.ts";
 import type { CacheStoreCapabilities } from "../stores/cache-store.ts";
 import { type KeyPlace, keySpacesOf } from "../stores/key-spaces.ts";
 import { writtenInPart } from "../stores/settle-writes.ts";
-import { checkCallOptions, NO_OPTIONS } from "./cache-calls.ts";
+import { checkCallOptions, NO_OPTIONS } from "./options/cache-calls.ts";
 import { type CacheContext, CacheCore } from "./cache-core.ts";
-import type { CacheEvents, CacheStats } from "./cache-events.ts";
-import type { ClearOptions, ReadOptions, VersionOption } from "./cache-options.ts";
+import type { CacheEvents, CacheStats } from "./monitor/cache-events.ts";
+import type { ClearOptions, ReadOptions, VersionOption } from "./options/cache-options.ts";
 import type { CacheSettings } from "./cache-settings.ts";
 import { Counters } from "./counters.ts";
-import { EntryOperations } from "./entry-operations.ts";
-import { toReadPlan } from "./entry-reader.ts";
-import { isFresh } from "./freshness.ts";
-import type { CacheKeySettings } from "./keys.ts";
-import { type Loader, type LoadContext, type LoadOptions, type LoadPlan, toLoadPlan } from "./load-options.ts";
-import { CacheLock } from "./lock.ts";
-import type { LockOptions } from "./lock-options.ts";
-import { type Memoized, memoize, type MemoizedValue, type MemoizeOptions } from "./memoize.ts";
+import { EntryOperations } from "./operations/entry-operations.ts";
+import { toReadPlan } from "./entry/entry-reader.ts";
+import { isFresh } from "./entry/freshness.ts";
+import type { CacheKeySettings } from "./keys/keys.ts";
+import { type Loader, type LoadContext, type LoadOptions, type LoadPlan, toLoadPlan } from "./load/load-options.ts";
+import { CacheLock } from "./lock/lock.ts";
+import type { LockOptions } from "./lock/lock-options.ts";
+import { type Memoized, memoize, type MemoizedValue, type MemoizeOptions } from "./load/memoize.ts";
 import { checkClearable, requireCapability } from "./requirements.ts";
-import type { Timeout } from "./timeouts.ts";
+import type { Timeout } from "./options/timeouts.ts";
 
 /** What `cache.peek` tells. */
 export type Peek<Value = unknown> =

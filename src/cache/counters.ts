@@ -1,12 +1,12 @@
 import type { Clock } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { CacheNotIntegerError } from "../core/errors.ts";
-import { NO_OPTIONS } from "./cache-calls.ts";
+import { NO_OPTIONS } from "./options/cache-calls.ts";
 import type { CacheCore } from "./cache-core.ts";
-import { type Found, toReadPlan } from "./entry-reader.ts";
-import type { EntryKey } from "./keys.ts";
+import { type Found, toReadPlan } from "./entry/entry-reader.ts";
+import type { EntryKey } from "./keys/keys.ts";
 import { requireCapability } from "./requirements.ts";
-import { type Timeout, toTtl } from "./timeouts.ts";
+import { type Timeout, toTtl } from "./options/timeouts.ts";
 
 /** How a counter is begun, and bounded. */
 export interface CountOptions {

@@ -15,7 +15,7 @@ import type {
   SetCondition,
   StoredValue,
 } from "../stores/cache-store.ts";
-import type { CacheMonitor } from "./cache-monitor.ts";
+import type { CacheMonitor } from "./monitor/cache-monitor.ts";
 
 /** What {@link ForgivingStore} works with. */
 export interface ForgivingStoreOptions {

@@ -1,6 +1,6 @@
 import { ImproperlyConfigured } from "../core/errors.ts";
 import type { CacheStore, CacheStoreCapabilities } from "../stores/cache-store.ts";
-import type { CacheKeySettings } from "./keys.ts";
+import type { CacheKeySettings } from "./keys/keys.ts";
 
 /**
  * Checks that a store can do what a feature needs.

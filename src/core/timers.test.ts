@@ -126,8 +126,8 @@ it("timers of Node are used elsewhere only for spans that are constants, or boun
     .filter((name) => NODE_TIMER.test(readFileSync(new URL(name, folder), "utf8")));
   expect(files.toSorted()).toEqual([
     // The pauses and the renewal of a lease: at most LONGEST_LEASE.
-    "cache/key-load.ts",
-    "cache/lease-keeper.ts",
+    "cache/load/key-load.ts",
+    "cache/load/lease-keeper.ts",
     "core/timers.ts",
     // The gaps between questions to two servers, and to sentinels.
     "redis/clients/ask-in-turn.ts",

@@ -4,7 +4,7 @@ import { sessionAuthHash } from "../codec/auth-hash.ts";
 import { ImproperlyConfigured, SessionInterrupted, SessionUsageError } from "../core/errors.ts";
 import { demandSecret, givenSecretSchema, secretSchema } from "../core/secrets.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
-import type { UserId } from "../session/auth.ts";
+import type { UserId } from "../session/login/auth.ts";
 import type { Session } from "../session/session.ts";
 import { constantTimeCompare } from "./constant-time-compare.ts";
 import { CSRF_KEY, hasCsrfSecret, rotateCsrfToken } from "./csrf.ts";

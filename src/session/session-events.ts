@@ -10,7 +10,7 @@ import {
 } from "../core/errors.ts";
 import { checkListener, Events, type Listener } from "../core/events.ts";
 import type { SessionKey } from "../core/ids.ts";
-import type { CookieRejection } from "./cookie.ts";
+import type { CookieRejection } from "./http/cookie.ts";
 
 /**
  * Why a session cookie was not honoured, or not alone: it has no form of ours; several came (then the first

@@ -1,7 +1,7 @@
-import type { OnInvalid } from "./data-schema.ts";
+import type { OnInvalid } from "./data/data-schema.ts";
 import { explainAwait } from "./explain-await.ts";
-import { watchLateChanges } from "./late-changes.ts";
-import type { HeaderEdits, ResponseStart, SessionScope } from "./request-contract.ts";
+import { watchLateChanges } from "./http/late-changes.ts";
+import type { HeaderEdits, ResponseStart, SessionScope } from "./http/request-contract.ts";
 import type { Session } from "./session.ts";
 
 /** {@link SessionScope} over a session that is loaded when it is first asked for. */

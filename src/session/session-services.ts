@@ -1,9 +1,9 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
-import type { CarriedRecords } from "./carried-records.ts";
+import type { CarriedRecords } from "./in-cookie/carried-records.ts";
 import type { SessionEventEmitter } from "./session-events.ts";
-import type { SessionRecords } from "./session-records.ts";
-import type { Timeouts } from "./timeouts.ts";
-import type { Throttle } from "./touch-throttle.ts";
+import type { SessionRecords } from "./stored/session-records.ts";
+import type { Timeouts } from "./record/timeouts.ts";
+import type { Throttle } from "./stored/touch-throttle.ts";
 
 /** What all sessions of one `Sessions` share. */
 export interface SessionServices {

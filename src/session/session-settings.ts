@@ -7,10 +7,10 @@ import { parseSettings, settingsObject } from "../core/settings.ts";
 import { redisSessionStore } from "../stores/redis/index.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { RecordFormat, SessionStoreFactory } from "../stores/session-store.ts";
-import { type CookieAttributes, LONGEST_MAX_AGE } from "./cookie.ts";
-import { type DataSchema, type Migration, ON_INVALID, type OnInvalid } from "./data-schema.ts";
-import type { OnInsecure } from "./plain-http.ts";
-import type { Timeouts } from "./timeouts.ts";
+import { type CookieAttributes, LONGEST_MAX_AGE } from "./http/cookie.ts";
+import { type DataSchema, type Migration, ON_INVALID, type OnInvalid } from "./data/data-schema.ts";
+import type { OnInsecure } from "./http/plain-http.ts";
+import type { Timeouts } from "./record/timeouts.ts";
 import { timeZoneSchema } from "../core/time-zone.ts";
 
 /** Settings of the session cookie, with Django's names (`SESSION_COOKIE_*`). */

@@ -1,7 +1,7 @@
 import type { SessionKey } from "../core/ids.ts";
-import { SessionData } from "./session-data.ts";
-import { SessionRecord } from "./session-record.ts";
-import type { StoredSession } from "./record-writer.ts";
+import { SessionData } from "./data/session-data.ts";
+import { SessionRecord } from "./record/session-record.ts";
+import type { StoredSession } from "./stored/record-writer.ts";
 import type { SessionServices } from "./session-services.ts";
 
 /** What a session starts from. */

@@ -4,13 +4,13 @@ import { type Duration, DURATION_EXPECTED, toMilliseconds } from "../core/durati
 import { SessionUsageError } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { writeForComparison } from "../json/index.ts";
-import { userIdOf } from "./auth.ts";
-import { addFlash, type FlashMessage, takeFlash } from "./flash.ts";
-import type { SessionData } from "./session-data.ts";
-import type { SessionRecord } from "./session-record.ts";
+import { userIdOf } from "./login/auth.ts";
+import { addFlash, type FlashMessage, takeFlash } from "./data/flash.ts";
+import type { SessionData } from "./data/session-data.ts";
+import type { SessionRecord } from "./record/session-record.ts";
 import type { SessionState } from "./session-state.ts";
-import { type Expiry, EXPIRY_KEY, timeToLive, toExpiryMember } from "./timeouts.ts";
-import { refOf } from "./user-sessions.ts";
+import { type Expiry, EXPIRY_KEY, timeToLive, toExpiryMember } from "./record/timeouts.ts";
+import { refOf } from "./users/user-sessions.ts";
 
 // Django's names (`SessionBase.TEST_COOKIE_NAME` and `TEST_COOKIE_VALUE`).
 const TEST_COOKIE_KEY = "testcookie";

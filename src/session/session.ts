@@ -10,23 +10,23 @@ import {
 } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { throwUnknown } from "../stores/partial-failures.ts";
-import { checkLoginOptions, checkUserId, isUserId, type LoginOptions, type UserId } from "./auth.ts";
-import { Conflicts } from "./conflicts.ts";
+import { checkLoginOptions, checkUserId, isUserId, type LoginOptions, type UserId } from "./login/auth.ts";
+import { Conflicts } from "./data/conflicts.ts";
 import { explainAssignments, refuseCallbacks } from "./explain-assignments.ts";
-import { logIn } from "./login.ts";
-import { mergeDelta, type OnConflict } from "./merge.ts";
-import type { MoveReason } from "./moved-keys.ts";
+import { logIn } from "./login/login.ts";
+import { mergeDelta, type OnConflict } from "./data/merge.ts";
+import type { MoveReason } from "./stored/moved-keys.ts";
 import { OperationQueue } from "./operation-queue.ts";
-import type { StoredSession } from "./record-writer.ts";
-import type { ResponseStart } from "./request-contract.ts";
-import { type CookieChange, type KeySource, ResponseCookie } from "./response-cookie.ts";
-import { SessionData } from "./session-data.ts";
-import { type Delta, type Facts, SessionRecord } from "./session-record.ts";
+import type { StoredSession } from "./stored/record-writer.ts";
+import type { ResponseStart } from "./http/request-contract.ts";
+import { type CookieChange, type KeySource, ResponseCookie } from "./http/response-cookie.ts";
+import { SessionData } from "./data/session-data.ts";
+import { type Delta, type Facts, SessionRecord } from "./record/session-record.ts";
 import type { UntypedData } from "./session-settings.ts";
 import type { SessionState } from "./session-state.ts";
 import { SessionView } from "./session-view.ts";
-import { endsWithBrowser, EXPIRY_KEY } from "./timeouts.ts";
-import type { Creation } from "./user-sessions.ts";
+import { endsWithBrowser, EXPIRY_KEY } from "./record/timeouts.ts";
+import type { Creation } from "./users/user-sessions.ts";
 
 /**
  * One visitor's session, as one request sees it.

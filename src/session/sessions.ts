@@ -14,11 +14,11 @@ import { makeSessionStore } from "../stores/make-store.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { ClearProgress, SessionStore } from "../stores/session-store.ts";
 import { type IndexedSession, LARGEST_PAGE, type UserIndexPage, type UserIndexRange } from "../stores/user-index.ts";
-import { checkUserId, type UserId } from "./auth.ts";
-import { CarriedRecords } from "./carried-records.ts";
-import { CookieCarrier, warnOfLostUpdates } from "./cookie-carrier.ts";
-import { CookieWriter } from "./cookie-writer.ts";
-import { isOnInvalid, type OnInvalid } from "./data-schema.ts";
+import { checkUserId, type UserId } from "./login/auth.ts";
+import { CarriedRecords } from "./in-cookie/carried-records.ts";
+import { CookieCarrier, warnOfLostUpdates } from "./in-cookie/cookie-carrier.ts";
+import { CookieWriter } from "./http/cookie-writer.ts";
+import { isOnInvalid, type OnInvalid } from "./data/data-schema.ts";
 import { explainAwait } from "./explain-await.ts";
 import {
   checkFormat,
@@ -27,14 +27,14 @@ import {
   makeUserSessions,
   noIndex,
   SEEN_EVERY,
-} from "./make-session-records.ts";
-import { PlainHttp } from "./plain-http.ts";
+} from "./stored/make-session-records.ts";
+import { PlainHttp } from "./http/plain-http.ts";
 import { policyOf, type SessionPolicy } from "./policy.ts";
-import type { RequestFacts, SessionScope } from "./request-contract.ts";
-import { RevocationWalks } from "./revocation-walks.ts";
+import type { RequestFacts, SessionScope } from "./http/request-contract.ts";
+import { RevocationWalks } from "./users/revocation-walks.ts";
 import { SessionEventEmitter, type SessionEvents } from "./session-events.ts";
 import { SessionOpener } from "./session-opener.ts";
-import { SessionRecord } from "./session-record.ts";
+import { SessionRecord } from "./record/session-record.ts";
 import { LazySessionScope } from "./session-scope.ts";
 import type { SessionServices } from "./session-services.ts";
 import { resolveSessionSettings, type SessionSettings, type UntypedData } from "./session-settings.ts";
@@ -52,15 +52,15 @@ import {
   refToExcept,
   REVOKE_USER_OPTIONS,
 } from "./sessions-calls.ts";
-import { TouchThrottle } from "./touch-throttle.ts";
-import { UserCursors } from "./user-cursors.ts";
+import { TouchThrottle } from "./stored/touch-throttle.ts";
+import { UserCursors } from "./users/user-cursors.ts";
 import {
   type ListedStateOf,
   refOf,
   type RevocationSteps,
   type UserSession,
   type UserSessions,
-} from "./user-sessions.ts";
+} from "./users/user-sessions.ts";
 
 /** Of a restored session: 1000 years. Redis can tell of 285 000. */
 const LONGEST_TTL: Milliseconds = 1000 * 365.25 * 86_400_000;

@@ -9,7 +9,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { RedisRegistry } from "../../src/redis/registry.ts";
 import { parseConnectionSettings } from "../../src/redis/settings.ts";
 import { resolveSessionSettings } from "../../src/session/session-settings.ts";
-import { parseBucketOptions } from "../../src/stores/redis/bucket-options.ts";
+import { parseBucketOptions } from "../../src/stores/redis/buckets/bucket-options.ts";
 
 /** A row of the tables: the path of a setting, and its default as it is written. */
 interface Row {

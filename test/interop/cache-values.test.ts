@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { CacheCoder, JsonSerializer, zlibCompressor } from "sojourn";
 import { run } from "../../scripts/lib/processes.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";
-import { type Compression, pack, unpack } from "../../src/cache/compression.ts";
+import { type Compression, pack, unpack } from "../../src/cache/entry/compression.ts";
 import { scaled, seed } from "../support/scale.ts";
 import { type ControlClient, describeWithRedis, RedisServer } from "../support/redis-server.ts";
 import { arbitrarySession } from "./support/arbitrary-session.ts";

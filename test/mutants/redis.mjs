@@ -60,7 +60,7 @@ export const redisMutants = [
   },
   {
     name: "half-moved-slots-not-gone-around",
-    file: "src/stores/redis/half-moved-slots.ts",
+    file: "src/stores/redis/cache/half-moved-slots.ts",
     find: 'isReply(error, "TRYAGAIN")',
     replace: 'isReply(error, "NEVER")',
     breaks: "A cache works on slots that an interrupted resharding has left half moved.",

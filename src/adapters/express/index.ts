@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
-import { CrossSiteRule } from "../../session/cross-site.ts";
+import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { checkSessions } from "../node/check-mount.ts";
 import { firstOf, HttpFacts } from "../node/request-facts.ts";
 import { holdResponse } from "../node/response-hold.ts";

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { CrossSite } from "../../session/cross-site.ts";
+import type { CrossSite } from "../../session/http/cross-site.ts";
 
 /** What the adapter uses of Express's request, versions 4 and 5. */
 export interface ExpressRequest extends IncomingMessage {

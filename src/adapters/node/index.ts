@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { checkFunction } from "../../core/calls.ts";
 import { SessionUsageError } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
-import { CrossSiteRule } from "../../session/cross-site.ts";
+import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { checkSessions } from "./check-mount.ts";
 import { NodeFacts } from "./request-facts.ts";
 import { resetHead } from "./response-head.ts";

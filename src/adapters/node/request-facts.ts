@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, ServerHttp2Session } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import type { CrossSiteRule, RequestTarget, SameSite } from "../../session/cross-site.ts";
-import type { RequestFacts } from "../../session/request-contract.ts";
+import type { CrossSiteRule, RequestTarget, SameSite } from "../../session/http/cross-site.ts";
+import type { RequestFacts } from "../../session/http/request-contract.ts";
 
 /**
  * {@link RequestFacts} of Node's requests, over all versions of HTTP. Nothing is looked up before it is asked

@@ -1,5 +1,5 @@
 import { type ServerResponse, validateHeaderName, validateHeaderValue } from "node:http";
-import type { SessionScope } from "../../session/request-contract.ts";
+import type { SessionScope } from "../../session/http/request-contract.ts";
 import { keepFromSharedCaches } from "./response-caching.ts";
 import { protocolOf } from "./protocols.ts";
 

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { ResponseStart, SessionScope } from "../../session/request-contract.ts";
+import type { ResponseStart, SessionScope } from "../../session/http/request-contract.ts";
 import { editHead } from "./response-head.ts";
 
 /** Hooks that run before a response may go out. */

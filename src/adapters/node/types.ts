@@ -1,8 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import type { CrossSite } from "../../session/cross-site.ts";
+import type { CrossSite } from "../../session/http/cross-site.ts";
 import type { Session } from "../../session/session.ts";
-import type { RequestFacts, SessionScope } from "../../session/request-contract.ts";
+import type { RequestFacts, SessionScope } from "../../session/http/request-contract.ts";
 
 /** What the adapters of this folder and of Express need of `Sessions`. */
 export interface SessionSource<Data extends object> {

@@ -1,5 +1,5 @@
 import type { CacheSettings } from "../../cache/cache-settings.ts";
-import { type CacheCompressor, gzipCompressor, zlibCompressor } from "../../cache/compression.ts";
+import { type CacheCompressor, gzipCompressor, zlibCompressor } from "../../cache/entry/compression.ts";
 import { memoryCacheStore } from "../../stores/memory/index.ts";
 import { redisCacheStore } from "../../stores/redis/index.ts";
 import type { RedisConnectionSettings } from "../../redis/settings.ts";

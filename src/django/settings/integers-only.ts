@@ -1,5 +1,5 @@
 import { CacheUsageError } from "../../core/errors.ts";
-import { type CacheSerializer, JsonSerializer } from "../../cache/serializers.ts";
+import { type CacheSerializer, JsonSerializer } from "../../cache/entry/serializers.ts";
 
 const DIGITS = /^-?\d+$/;
 

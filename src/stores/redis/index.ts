@@ -6,23 +6,23 @@ import type { RedisConnection } from "../../redis/connection.ts";
 import type { CacheStore, CacheStoreContext, CacheStoreFactory } from "../cache-store.ts";
 import { type KeySpace, withKeySpaces } from "../key-spaces.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
-import { BucketKeys } from "./bucket-keys.ts";
-import { BUCKET_SETTING, parseBucketOptions, type RedisBucketSessionStoreOptions } from "./bucket-options.ts";
-import { BucketSessionStore } from "./bucket-session-store.ts";
-import { BucketValues } from "./bucket-values.ts";
-import { RedisCacheStore } from "./redis-cache-store.ts";
-import type { LockNames } from "./redis-locks.ts";
-import { RedisSessionStore } from "./redis-session-store.ts";
-import { type StringKeyGenerators, StringKeys } from "./string-keys.ts";
+import { BucketKeys } from "./buckets/bucket-keys.ts";
+import { BUCKET_SETTING, parseBucketOptions, type RedisBucketSessionStoreOptions } from "./buckets/bucket-options.ts";
+import { BucketSessionStore } from "./buckets/bucket-session-store.ts";
+import { BucketValues } from "./buckets/bucket-values.ts";
+import { RedisCacheStore } from "./cache/redis-cache-store.ts";
+import type { LockNames } from "./cache/redis-locks.ts";
+import { RedisSessionStore } from "./strings/redis-session-store.ts";
+import { type StringKeyGenerators, StringKeys } from "./strings/string-keys.ts";
 import { type RedisWaitFor, storeConnections, waitForSchema } from "./wait-for.ts";
 
 export type { RedisWaitFor } from "./wait-for.ts";
-export type { SessionDictionary } from "./bucket-dictionaries.ts";
-export type { RedisBucketSessionStoreOptions } from "./bucket-options.ts";
-export type { RecordCompressor } from "./record-compressor.ts";
-export type { HashKeysCheckForExpiry } from "./bucket-walk.ts";
-export { makeSessionDictionary, type MakeSessionDictionaryOptions } from "./make-session-dictionary.ts";
-export { sampleSessionRecords } from "./sample-session-records.ts";
+export type { SessionDictionary } from "./buckets/bucket-dictionaries.ts";
+export type { RedisBucketSessionStoreOptions } from "./buckets/bucket-options.ts";
+export type { RecordCompressor } from "./buckets/record-compressor.ts";
+export type { HashKeysCheckForExpiry } from "./buckets/bucket-walk.ts";
+export { makeSessionDictionary, type MakeSessionDictionaryOptions } from "./buckets/make-session-dictionary.ts";
+export { sampleSessionRecords } from "./buckets/sample-session-records.ts";
 
 /** Options of {@link redisSessionStore}. */
 export interface RedisSessionStoreOptions extends StringKeyGenerators {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { expressSessions } from "../../../src/adapters/express/index.ts";
 import { nodeSessions } from "../../../src/adapters/node/index.ts";
 import type { Session, Sessions } from "../../../src/index.ts";
-import type { CrossSite } from "../../../src/session/cross-site.ts";
+import type { CrossSite } from "../../../src/session/http/cross-site.ts";
 import { express4 } from "./support/express.ts";
 import { TestServer } from "./support/http.ts";
 import { runnable } from "./support/protocol.ts";

@@ -3,7 +3,7 @@ import express5 from "express";
 import { describe, expect, test } from "vitest";
 import { expressSessions } from "../../../src/adapters/express/index.ts";
 import { nodeSessions } from "../../../src/adapters/node/index.ts";
-import type { CrossSite } from "../../../src/session/cross-site.ts";
+import type { CrossSite } from "../../../src/session/http/cross-site.ts";
 import { express4 } from "./support/express.ts";
 import { TestServer } from "./support/http.ts";
 import { runnable } from "./support/protocol.ts";

@@ -1,5 +1,5 @@
 import type { CacheSettings } from "../../../src/cache/index.ts";
-import type { LoadOptions } from "../../../src/cache/load-options.ts";
+import type { LoadOptions } from "../../../src/cache/load/load-options.ts";
 
 /** What a loading process does: calls getOrSet for a key so many times at once. */
 export interface LoadRequest {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 
-import type { CacheLock } from "../../../src/cache/lock.ts";
-import type { LockOptions } from "../../../src/cache/lock-options.ts";
+import type { CacheLock } from "../../../src/cache/lock/lock.ts";
+import type { LockOptions } from "../../../src/cache/lock/lock-options.ts";
 import { CacheLockError, StoreConnectionError } from "../../../src/core/errors.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import { ownKeyOf } from "../../../src/stores/redis/own-keys.ts";
+import { ownKeyOf } from "../../../src/stores/redis/cache/own-keys.ts";
 import { whileAlive } from "../../../src/testing/while-alive.ts";
 import { errorOf, MARGIN, serverForTest, timeOf, within } from "../../support/redis-connections.ts";
 import { describeWithRedis, freePort, RedisServer } from "../../support/redis-server.ts";

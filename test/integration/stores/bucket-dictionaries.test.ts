@@ -5,7 +5,7 @@ import { systemClock } from "../../../src/core/clock.ts";
 import { StoreServiceError } from "../../../src/core/errors.ts";
 import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import { heedsDictionaries } from "../../../src/stores/redis/bucket-dictionaries.ts";
+import { heedsDictionaries } from "../../../src/stores/redis/buckets/bucket-dictionaries.ts";
 import { redisBucketSessionStore, type RedisBucketSessionStoreOptions } from "../../../src/stores/redis/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import { heedsDictionaries } from "../../../src/stores/redis/bucket-dictionaries.ts";
+import { heedsDictionaries } from "../../../src/stores/redis/buckets/bucket-dictionaries.ts";
 import { redisBucketSessionStore, type RedisBucketSessionStoreOptions } from "../../../src/stores/redis/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeWithRecentRedis, describeWithRedis, RedisServer } from "../../support/redis-server.ts";

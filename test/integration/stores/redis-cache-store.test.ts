@@ -6,7 +6,7 @@ import { RedisConnectionError } from "../../../src/core/errors.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { type CacheStore, FENCE_AFTERLIFE, type Lease, LONGEST_LEASE } from "../../../src/stores/cache-store.ts";
 import { redisCacheStore, type RedisCacheStoreOptions } from "../../../src/stores/redis/index.ts";
-import { ownKeyOf } from "../../../src/stores/redis/own-keys.ts";
+import { ownKeyOf } from "../../../src/stores/redis/cache/own-keys.ts";
 import { describeCacheStore } from "../../../src/testing/index.ts";
 import {
   errorOf,

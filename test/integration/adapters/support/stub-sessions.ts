@@ -5,7 +5,7 @@ import type {
   RequestFacts,
   ResponseStart,
   SessionScope,
-} from "../../../../src/session/request-contract.ts";
+} from "../../../../src/session/http/request-contract.ts";
 
 /** A promise that a test settles, so that nothing here waits for a clock. */
 export interface Deferred<Value = void> {

@@ -1,0 +1,175 @@
+import type { Deadline } from "../../core/deadlines.ts";
+import { CacheCorruptError } from "../../core/errors.ts";
+import type { CacheStore, StoredValue } from "../../stores/cache-store.ts";
+import { chunksOf, KEYS_AT_ONCE } from "../../stores/chunks.ts";
+import { throwWrittenInPart } from "../../stores/settle-writes.ts";
+import { checkTags } from "../options/cache-calls.ts";
+import type { ReadOptions } from "../options/cache-options.ts";
+import type { CacheMonitor } from "../monitor/cache-monitor.ts";
+import type { ClockWatch } from "./clock-watch.ts";
+import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
+import { type EntryKey, wholeKeys } from "../keys/keys.ts";
+import { judgeTags, type TagTokens, type Tags } from "./tags.ts";
+
+/** What a read has found. */
+export type Found =
+  | { readonly status: "missing" }
+  /** One of its tags was invalidated. */
+  | { readonly status: "dead"; readonly seen: StoredValue }
+  /** Something is there that cannot be read. */
+  | { readonly status: "unreadable" }
+  | FoundEntry;
+
+/** An entry that can be read, and whose tags are as they were. Its time may be over. */
+export interface FoundEntry {
+  readonly status: "entry";
+  readonly value: unknown;
+  /** The value as it was serialized. */
+  readonly text: string;
+  readonly header: EntryHeader | undefined;
+  readonly seen: StoredValue;
+}
+
+/** How to read. */
+export interface ReadPlan {
+  /** Tags that the entry may have: their tokens come with it. Those of other tags take another round trip. */
+  readonly tags: readonly string[];
+  readonly version: number | undefined;
+  /** Whether an entry that cannot be read is an error, or only told by the event `corrupt`. */
+  readonly corrupt: "throw" | "bury";
+}
+
+const NO_TAGS: readonly string[] = [];
+const NO_TOKENS: TagTokens = new Map();
+const MISSING = { status: "missing" } as const;
+
+/** Reads entries: from the store to a value that may be given. */
+export class EntryReader {
+  readonly #store: CacheStore;
+  readonly #codec: EntryCodec;
+  readonly #tags: Tags;
+  readonly #monitor: CacheMonitor;
+  readonly #clocks: ClockWatch;
+
+  constructor(store: CacheStore, codec: EntryCodec, tags: Tags, monitor: CacheMonitor, clocks: ClockWatch) {
+    this.#store = store;
+    this.#codec = codec;
+    this.#tags = tags;
+    this.#monitor = monitor;
+    this.#clocks = clocks;
+  }
+
+  /** @throws {CacheCorruptError} */
+  read(key: EntryKey, plan: ReadPlan, deadline: Deadline): Promise<Found> {
+    if (plan.tags.length > 0) return this.readMany([key], plan, deadline).then(([found = MISSING]) => found);
+    return this.#store
+      .get(key.whole, deadline)
+      .then((stored) => (stored === undefined ? MISSING : this.judge(key, stored, plan, deadline)));
+  }
+
+  /** Reads entries, in the order of their keys, a page at a time. @throws {CacheCorruptError} */
+  async readMany(keys: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<Found[]> {
+    const tagKeys = plan.tags.map((tag) => this.#tags.keyOf(tag, plan.version));
+    const pageSize = Math.max(KEYS_AT_ONCE / 2, KEYS_AT_ONCE - tagKeys.length);
+    const found: Found[] = [];
+    for (const page of chunksOf(keys, pageSize)) {
+      for (const each of await this.#readPage(page, tagKeys, plan, deadline)) found.push(each);
+    }
+    return found;
+  }
+
+  /**
+   * Takes entries out of the store, in the order of their keys.
+   *
+   * @throws {CacheCorruptError}
+   */
+  async takeMany(keys: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<Found[]> {
+    // First, since a wrong tag is an error, after which nothing may be gone.
+    const tagKeys = plan.tags.map((tag) => this.#tags.keyOf(tag, plan.version));
+    const taking = this.#store.takeMany(wholeKeys(keys), deadline);
+    const reading = this.#store.getMany(tagKeys, deadline);
+    // Of two failures, that of the delete is told.
+    reading.catch(() => {});
+    const stored = await taking;
+    const known = this.#tags.tokensOf(plan.tags, await reading.catch(throwWrittenInPart));
+    return this.#judgeAll(keys, stored, known, plan, deadline).catch(throwWrittenInPart);
+  }
+
+  /**
+   * What a stored entry is good for: at once, but where tokens have to be read first.
+   *
+   * @throws {CacheCorruptError}
+   */
+  judge(key: EntryKey, stored: StoredValue, plan: ReadPlan, deadline: Deadline): Found | Promise<Found> {
+    const entry = this.#take(key, stored, plan);
+    if (entry.status !== "entry" || entry.header?.tags === undefined) return entry;
+    return this.#judgeWith(unknownTagsOf([entry], NO_TOKENS), entry, plan, deadline);
+  }
+
+  async #readPage(
+    keys: readonly EntryKey[],
+    tagKeys: readonly string[],
+    plan: ReadPlan,
+    deadline: Deadline,
+  ): Promise<Found[]> {
+    const stored = await this.#store.getMany([...keys.map(({ whole }) => whole), ...tagKeys], deadline);
+    return this.#judgeAll(keys, stored, this.#tags.tokensOf(plan.tags, stored.slice(keys.length)), plan, deadline);
+  }
+
+  /** @param stored What the store has under the keys. @param known Tokens that have come with it. */
+  async #judgeAll(
+    keys: readonly EntryKey[],
+    stored: readonly (StoredValue | undefined)[],
+    known: TagTokens,
+    plan: ReadPlan,
+    deadline: Deadline,
+  ): Promise<Found[]> {
+    const entries = keys.map((key, index) => {
+      const each = stored[index];
+      return each === undefined ? MISSING : this.#take(key, each, plan);
+    });
+    const unknown = unknownTagsOf(entries, known);
+    if (unknown.size === 0) return entries.map((entry) => judged(entry, known));
+    const read = await this.#tags.read([...unknown], plan.version, deadline);
+    const all: TagTokens = new Map([...known, ...read]);
+    return entries.map((entry) => judged(entry, all));
+  }
+
+  async #judgeWith(tags: ReadonlySet<string>, entry: Found, { version }: ReadPlan, deadline: Deadline): Promise<Found> {
+    return judged(entry, await this.#tags.read([...tags], version, deadline));
+  }
+
+  #take(key: EntryKey, stored: StoredValue, { corrupt }: ReadPlan): Found {
+    try {
+      const { header: written, text, seen } = this.#codec.read(stored, key);
+      const header = written && this.#clocks.adjust(written);
+      return { status: "entry", value: this.#codec.parse(text, key), text, header, seen };
+    } catch (error) {
+      if (corrupt === "throw" || !(error instanceof CacheCorruptError)) throw error;
+      this.#monitor.emit("corrupt", { key: key.given, problem: error.problem });
+      return { status: "unreadable" };
+    }
+  }
+}
+
+/** Tags of entries whose tokens decide and were not read yet. */
+function unknownTagsOf(entries: readonly Found[], known: TagTokens): ReadonlySet<string> {
+  const unknown = new Set<string>();
+  for (const entry of entries) {
+    if (entry.status !== "entry" || entry.header?.tags === undefined) continue;
+    const verdict = judgeTags(entry.header, known);
+    if (typeof verdict !== "string") for (const tag of verdict) unknown.add(tag);
+  }
+  return unknown;
+}
+
+/** An entry, or that one of its tags was invalidated. */
+function judged(found: Found, known: TagTokens): Found {
+  if (found.status !== "entry" || judgeTags(found.header, known) === "valid") return found;
+  return { status: "dead", seen: found.seen };
+}
+
+/** How an operation reads that gives errors to its caller. */
+export function toReadPlan({ tags }: ReadOptions, version: number | undefined): ReadPlan {
+  return { tags: tags === undefined ? NO_TAGS : checkTags(tags), version, corrupt: "throw" };
+}

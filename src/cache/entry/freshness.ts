@@ -1,0 +1,47 @@
+import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
+import type { EntryHeader } from "./entry-codec.ts";
+
+/** For how long past its timeout an entry is still of use. */
+export interface Grace {
+  /** It is given at once while it is loaded anew. */
+  readonly stale: Milliseconds;
+  /** It is given when the load fails. */
+  readonly staleIfError: Milliseconds;
+  /** How eagerly an entry is loaded anew before its time is over; 0: not at all. */
+  readonly early: number;
+}
+
+/**
+ * - `"fresh"`: its time is not over.
+ * - `"due"`: neither, but it is time to load it anew.
+ * - `"stale"`: it is over; the entry may be given while it is loaded anew.
+ * - `"spare"`: it may be given only if the load fails.
+ * - `"over"`: it must not be given any more.
+ */
+export type Freshness = "fresh" | "due" | "stale" | "spare" | "over";
+
+/** What may be done with an entry now. @param random From 0 up to 1. */
+export function freshnessOf(
+  header: EntryHeader | undefined,
+  { stale, staleIfError, early }: Grace,
+  now: EpochMilliseconds,
+  random: () => number,
+): Freshness {
+  const freshUntil = header?.freshUntil;
+  if (freshUntil === undefined) return "fresh";
+  if (now < freshUntil)
+    return early > 0 && now + headStart(header?.took ?? 0, early, random) >= freshUntil ? "due" : "fresh";
+  if (now < freshUntil + stale) return "stale";
+  return now < freshUntil + staleIfError ? "spare" : "over";
+}
+
+// XFetch (Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention, VLDB 2015): the
+// closer the end and the longer the load, the likelier. `1 - random()` is never 0.
+function headStart(took: Milliseconds, early: number, random: () => number): Milliseconds {
+  return -took * early * Math.log(1 - random());
+}
+
+/** Whether the time of an entry is not over. */
+export function isFresh(header: EntryHeader | undefined, now: EpochMilliseconds): boolean {
+  return header?.freshUntil === undefined || now < header.freshUntil;
+}

@@ -1,0 +1,95 @@
+import type { Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import { CacheUsageError } from "../../core/errors.ts";
+import { newNonce } from "../../core/ids.ts";
+import { describeValue } from "../../core/settings.ts";
+import type { CacheStore, StoredValue } from "../../stores/cache-store.ts";
+import type { EntryHeader } from "./entry-codec.ts";
+import { type CacheKeys, TAG_KEY } from "../keys/keys.ts";
+
+// Tokens outlive the entries that have them, also when a load takes long or an entry is touched.
+const SLACK: Milliseconds = 3_600_000;
+
+/** The tokens of tags, by their names; `undefined` where a tag has none. */
+export type TagTokens = ReadonlyMap<string, string | undefined>;
+
+/**
+ * Tags: each has a random token in the store. An entry keeps the tokens that its tags had when its load
+ * began, and is of use for as long as all of them are there unchanged. So to delete the token of a tag is to
+ * delete all that has the tag, with one command and however much that is; and a token that the store had to
+ * drop makes entries misses, never wrong.
+ */
+export class Tags {
+  readonly #store: CacheStore;
+  readonly #keys: CacheKeys;
+
+  constructor(store: CacheStore, keys: CacheKeys) {
+    this.#store = store;
+    this.#keys = keys;
+  }
+
+  /** The key of a tag's token. @throws {CacheUsageError} */
+  keyOf(tag: string, version: number | undefined): string {
+    if (typeof tag !== "string" || tag === "") {
+      throw new CacheUsageError(`A tag has to be a text that is not empty, got ${describeValue(tag)}.`);
+    }
+    return this.#keys.ofOwn(TAG_KEY + tag, version).whole;
+  }
+
+  /** Reads tokens. */
+  async read(tags: readonly string[], version: number | undefined, deadline: Deadline): Promise<TagTokens> {
+    const keys = tags.map((tag) => this.keyOf(tag, version));
+    return this.tokensOf(tags, await this.#store.getMany(keys, deadline));
+  }
+
+  /** The tokens that were read under the keys of tags. */
+  tokensOf(tags: readonly string[], stored: readonly (StoredValue | undefined)[]): TagTokens {
+    return new Map(tags.map((tag, index) => [tag, tokenOf(stored[index])]));
+  }
+
+  /**
+   * Reads tokens, and makes those that are missing.
+   *
+   * @param ttl How long the entries live that shall have them.
+   */
+  async ensure(
+    tags: readonly string[],
+    version: number | undefined,
+    ttl: Milliseconds | null,
+    deadline: Deadline,
+  ): Promise<Readonly<Record<string, string>> | undefined> {
+    if (tags.length === 0) return undefined;
+    const entries = tags.map((tag) => ({
+      key: this.keyOf(tag, version),
+      value: newNonce(),
+      ttl: ttl === null ? null : ttl + SLACK,
+    }));
+    const tokens = await this.#store.ensureMany(entries, deadline);
+    return Object.fromEntries(tags.map((tag, index) => [tag, tokenOf(tokens[index]) ?? ""]));
+  }
+
+  /** Makes all entries with one of these tags misses. */
+  async invalidate(tags: readonly string[], version: number | undefined, deadline: Deadline): Promise<void> {
+    const keys = tags.map((tag) => this.keyOf(tag, version));
+    await this.#store.deleteMany(keys, deadline);
+  }
+}
+
+/**
+ * Whether an entry's tags are as they were.
+ *
+ * @returns The tags whose tokens are not known yet, if that decides.
+ */
+export function judgeTags(header: EntryHeader | undefined, known: TagTokens): "valid" | "invalid" | readonly string[] {
+  if (header?.tags === undefined) return "valid";
+  const unknown: string[] = [];
+  for (const [tag, token] of Object.entries(header.tags)) {
+    if (!known.has(tag)) unknown.push(tag);
+    else if (known.get(tag) !== token) return "invalid";
+  }
+  return unknown.length === 0 ? "valid" : unknown;
+}
+
+function tokenOf(stored: StoredValue | undefined): string | undefined {
+  return stored === undefined || typeof stored === "string" ? stored : Buffer.from(stored).toString("latin1");
+}

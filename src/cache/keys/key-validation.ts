@@ -1,0 +1,54 @@
+import { CacheUsageError } from "../../core/errors.ts";
+import { describeValue } from "../../core/settings.ts";
+
+/**
+ * Checks a key, as it was given or as a key function made it.
+ *
+ * @param name How messages call it.
+ * @throws {CacheUsageError}
+ */
+export function checkKey(key: unknown, name = "A cache key"): asserts key is string {
+  if (typeof key !== "string") {
+    throw new CacheUsageError(`${name} has to be a text that is not empty, got ${describeValue(key)}.`);
+  }
+  if (key === "") throw new CacheUsageError(`${name} has to be a text that is not empty.`);
+  // In UTF-8 every lone surrogate becomes U+FFFD: different keys would be one.
+  if (!key.isWellFormed()) throw new CacheUsageError(`${name} has a lone surrogate, which UTF-8 cannot hold.`);
+}
+
+// What memcached cannot take (Django: `memcache_key_warnings` in core/cache/backends/base.py).
+const LONGEST_KEY = 250;
+const CONTROL_OR_SPACE = /[\0-\u0020\u007f]/;
+
+let hasWarned = false;
+
+/** Warns, once a process, of a whole key that other stores, and Django with memcached, would refuse. */
+export function warnOfUnportableKey(key: string): void {
+  if (hasWarned) return;
+  const problem = describeProblem(key);
+  if (problem === undefined) return;
+  hasWarned = true;
+  process.emitWarning(
+    `A cache key ${problem}. It works here, but not with memcached. Hash or encode the variable part of such keys. This ` +
+      "warning comes once, and shows no key, since that may be a visitor's text; node --trace-warnings shows the call.",
+    { type: "CacheKeyWarning", code: "SOJOURN_CACHE_KEY" },
+  );
+}
+
+let hasWarnedOfPrefix = false;
+
+/** Warns, once a process, of a cache whose keys another application may have too. */
+export function warnOfMissingPrefix(path: string): void {
+  if (hasWarnedOfPrefix) return;
+  hasWarnedOfPrefix = true;
+  process.emitWarning(
+    `${path} has no keyPrefix: another application without one, on the same server, reads and overwrites its entries. Set ` +
+      'keyPrefix to a name of this application, or to "" to say that it is meant. This warning comes once.',
+    { type: "SojournWarning", code: "SOJOURN_NO_KEY_PREFIX" },
+  );
+}
+
+function describeProblem(key: string): string | undefined {
+  if (key.length > LONGEST_KEY) return `is longer than ${LONGEST_KEY} characters`;
+  return CONTROL_OR_SPACE.test(key) ? "has a space or a control character" : undefined;
+}

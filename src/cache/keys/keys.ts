@@ -1,0 +1,111 @@
+import { CacheUsageError } from "../../core/errors.ts";
+import { describeValue } from "../../core/settings.ts";
+import { checkKey, warnOfUnportableKey } from "./key-validation.ts";
+
+/** Makes the whole key that an entry is stored under. Django: `KEY_FUNCTION`, with the same three arguments. */
+export type KeyFunction = (key: string, keyPrefix: string, version: number) => string;
+
+/** The key of an entry: what the caller says, and what the store knows. */
+export interface EntryKey {
+  readonly given: string;
+  readonly whole: string;
+}
+
+/** Settings of {@link CacheKeys}. */
+export interface CacheKeySettings {
+  readonly keyPrefix: string;
+  readonly version: number;
+  readonly keyFunction: KeyFunction | undefined;
+}
+
+/** Makes the keys of a cache: `{keyPrefix}:{version}:{key}`, Django's layout, or what the key function says. */
+export class CacheKeys {
+  readonly #settings: CacheKeySettings;
+  #beforeFirst: (() => void) | undefined;
+
+  /** @param beforeFirst Called before the first key is made. */
+  constructor(settings: CacheKeySettings, beforeFirst?: () => void) {
+    this.#settings = settings;
+    this.#beforeFirst = beforeFirst;
+  }
+
+  /**
+   * @param version Overrides the one of the settings.
+   * @throws {CacheUsageError} When the key is empty or no text, or the version no integer.
+   */
+  of(given: string, version: number = this.#settings.version): EntryKey {
+    checkKey(given);
+    checkNotOwn(given);
+    return this.ofOwn(given, version);
+  }
+
+  /** The key of an entry that is Sojourn's own: a tag's token. */
+  ofOwn(given: string, version: number = this.#settings.version): EntryKey {
+    checkVersion(version);
+    if (this.#beforeFirst !== undefined) this.#begin(this.#beforeFirst);
+    const { keyFunction, keyPrefix } = this.#settings;
+    const whole =
+      keyFunction === undefined ? `${keyPrefix}:${version}:${given}` : keyFunction(given, keyPrefix, version);
+    if (keyFunction !== undefined) checkKey(whole, "What keyFunction returns");
+    warnOfUnportableKey(whole);
+    return { given, whole };
+  }
+
+  #begin(beforeFirst: () => void): void {
+    this.#beforeFirst = undefined;
+    beforeFirst();
+  }
+
+  /**
+   * What all keys of one version begin with.
+   *
+   * @throws {CacheUsageError} With a key function, which leaves that open.
+   */
+  prefixOf(version: number = this.#settings.version): string {
+    checkVersion(version);
+    const { keyFunction, keyPrefix } = this.#settings;
+    if (keyFunction === undefined) return `${keyPrefix}:${version}:`;
+    throw new CacheUsageError("With a key function of your own, keys cannot be listed. Delete entries by their keys.");
+  }
+
+  /**
+   * The keys of several entries, each once.
+   *
+   * @throws {CacheUsageError} As {@link of}, and for a text instead of a list.
+   */
+  ofMany(given: Iterable<string>, version: number | undefined): EntryKey[] {
+    return Array.from(this.unique(given), (key) => this.of(key, version));
+  }
+
+  /** Keys that were given, each once. @throws {CacheUsageError} When they are no list. */
+  unique(given: Iterable<string>, what = "keys"): ReadonlySet<string> {
+    // A text can be iterated too, into its characters.
+    if (
+      typeof given !== "string" &&
+      typeof (given as Partial<Iterable<string>> | null)?.[Symbol.iterator] === "function"
+    ) {
+      return new Set(given);
+    }
+    throw new CacheUsageError(`Expected an array of ${what}, or another iterable, got ${describeValue(given)}.`);
+  }
+}
+
+/** What the keys of Sojourn's own entries begin with. */
+export const TAG_KEY = "~tag:";
+
+function checkNotOwn(key: string): void {
+  if (!key.startsWith(TAG_KEY)) return;
+  throw new CacheUsageError(
+    `Cache keys that begin with ${JSON.stringify(TAG_KEY)} are those of tags. Take another one.`,
+  );
+}
+
+function checkVersion(version: unknown): void {
+  if (Number.isSafeInteger(version)) return;
+  throw new CacheUsageError(`The version of a cache key has to be an integer, got ${describeValue(version)}.`);
+}
+
+/** What the store knows entries by. */
+export function wholeKeys(keys: readonly EntryKey[]): string[] {
+  return keys.map(({ whole }) => whole);
+}

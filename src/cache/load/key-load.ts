@@ -1,0 +1,318 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { Clock, Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import { StoreConnectionError, StoreServiceError } from "../../core/errors.ts";
+import { newNonce } from "../../core/ids.ts";
+import type { CacheStore, FillResult, Lease, LeaseResult, NewValue, StoredValue } from "../../stores/cache-store.ts";
+import type { CacheMonitor } from "../monitor/cache-monitor.ts";
+import type { EntryCodec, EntryHeader } from "../entry/entry-codec.ts";
+import type { EntryReader, Found } from "../entry/entry-reader.ts";
+import { freshnessOf } from "../entry/freshness.ts";
+import type { EntryKey } from "../keys/keys.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
+import type { LoadPlan } from "./load-options.ts";
+import type { Flight } from "./single-flight.ts";
+import type { Tags } from "../entry/tags.ts";
+import { endsAtOnce } from "../options/timeouts.ts";
+
+/** What loads work with. */
+export interface LoadServices {
+  readonly store: CacheStore;
+  readonly codec: EntryCodec;
+  readonly reader: EntryReader;
+  readonly tags: Tags;
+  readonly monitor: CacheMonitor;
+  readonly clock: Clock;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  /** How long a lease lasts that is not renewed; `null`: no leases, each process loads for itself. */
+  readonly leaseTtl: Milliseconds | null;
+  /** Whether the store is being left alone after a failure. */
+  readonly isStoreAway: () => boolean;
+  /** Where the entries are: caches of one place see each other's entries and leases. */
+  readonly place: unknown;
+  /** Makes the deadline of one store operation. */
+  readonly newDeadline: () => Deadline;
+}
+
+/** Whether to wait when another process is loading, or to leave it at that. */
+export type Patience = "wait" | "leave";
+
+/** How the right to load was sought. */
+export type Acquired =
+  | { readonly status: "leased" }
+  /** Another load, that this one has waited for, has ended without a value: it goes on, and stores nothing. */
+  | { readonly status: "alone" }
+  /** Another caller is loading, and this one does not wait, or not any more. */
+  | { readonly status: "busy" }
+  /** Somebody else has stored a value; `text` is how it was serialized. */
+  | { readonly status: "loaded"; readonly text: string };
+
+/** Answer of the store that a lease was sought of: `"found"` is a value that is of no use. */
+type Sought =
+  | Exclude<LeaseResult, { status: "found" }>
+  | { readonly status: "found" }
+  | { readonly status: "loaded"; readonly text: string };
+
+/** What a loader has given. */
+export interface Loaded {
+  /** `undefined` is not stored. */
+  readonly value: unknown;
+  /** How messages name the value. */
+  readonly path: string;
+  readonly took: Milliseconds;
+  readonly ttl: Milliseconds | null;
+  /** The tokens that the tags had when the load began. */
+  readonly tags: EntryHeader["tags"];
+  readonly isSkipped: boolean;
+}
+
+/** Whether what was loaded is to be stored. */
+export function isStorable({ value, ttl, isSkipped }: Loaded): boolean {
+  return value !== undefined && !isSkipped && !endsAtOnce(ttl);
+}
+
+/** How a load has ended. */
+export interface Finished {
+  /** What the callers get, serialized. */
+  readonly text: string | undefined;
+  /**
+   * Whether the entry was deleted, or invalidated by a tag, after the load had begun: who came later must not
+   * get it. `"if-invalidated"`: its tags decide.
+   */
+  readonly isOutdated: boolean | "if-invalidated";
+}
+
+/** The entry that a load is for. */
+export interface KeyLoadSubject {
+  readonly key: EntryKey;
+  /** What a read has found there. */
+  readonly found: Found;
+  readonly flight: Flight;
+}
+
+const SHORTEST_PAUSE: Milliseconds = 10;
+const LONGEST_PAUSE: Milliseconds = 150;
+
+/** Part of the time waited so far that a pause takes: so much longer than it has to is a wait, at most. */
+const PAUSE_SHARE = 1 / 8;
+
+/** What {@link KeyLoad} works with, beside the services of all loads. */
+export interface KeyLoadContext {
+  readonly plan: LoadPlan;
+  readonly keeper: LeaseKeeper;
+  /** Of all store steps of the load. It stands still while the loader runs, or another process loads. */
+  readonly deadline: Deadline;
+  /** Called when no caller may join any more who could have come after a write of another process. */
+  readonly onSeal: () => void;
+}
+
+/** The load of one entry: from the lease on its key to the fill. */
+export class KeyLoad {
+  readonly key: EntryKey;
+  readonly #services: LoadServices;
+  readonly #context: KeyLoadContext;
+  readonly #flight: Flight;
+  #lease: Lease;
+  /** Whether something lies under the key that cannot be compared with, and so not be replaced. */
+  #isBlocked: boolean;
+  /** Whether the store has, or may have, granted the lease. */
+  #mayHoldLease = false;
+
+  constructor(services: LoadServices, { key, found, flight }: KeyLoadSubject, context: KeyLoadContext) {
+    this.key = key;
+    this.#services = services;
+    this.#context = context;
+    this.#flight = flight;
+    this.#lease = { key: key.whole, token: newNonce(), seen: "seen" in found ? found.seen : undefined };
+    this.#isBlocked = found.status === "unreadable";
+  }
+
+  /** Seeks to be the one, of all processes, who loads. */
+  async acquire(patience: Patience): Promise<Acquired> {
+    const { monitor, clock, random } = this.#services;
+    const { deadline, onSeal } = this.#context;
+    const startedAt = clock.monotonic();
+    let ended: number | undefined;
+    for (;;) {
+      const result = await this.#seekLease();
+      if (result.status === "leased" || result.status === "loaded") return result;
+      if (result.status === "found") continue;
+      if (patience === "leave") return { status: "busy" };
+      if (ended === undefined) monitor.emit("leaseWait", { key: this.key.given });
+      else if (result.ended > ended) {
+        // A write of another process that comes from now on is not heard of.
+        onSeal();
+        return { status: "alone" };
+      }
+      ended = Math.min(ended ?? result.ended, result.ended);
+      const waited = clock.monotonic() - startedAt;
+      const pause = Math.min(Math.max(waited * PAUSE_SHARE, SHORTEST_PAUSE), LONGEST_PAUSE);
+      await sleep(pause * (0.5 + random()));
+      if (this.#flight.isAbandoned) return { status: "busy" };
+      // What has passed was the time of another load.
+      deadline.restart();
+    }
+  }
+
+  /** Stores what was loaded, unless somebody has written to the key meanwhile. */
+  async finish(loaded: Loaded): Promise<Finished> {
+    if (loaded.value === undefined) return this.#finishWithout(undefined);
+    const { codec, clock } = this.#services;
+    const now = clock.now();
+    const ttl = this.#jittered(loaded.ttl);
+    const header = this.#headerOf(loaded, ttl, now);
+    const { text, stored } = codec.write(loaded.value, loaded.path, header);
+    if (!isStorable(loaded) || !this.#canFill) return this.#finishWithout(text);
+    const entry = { value: stored, ttl: ttl === null ? null : ttl + this.#grace };
+    const newer = await this.#fill(entry);
+    if (newer === "none") return { text, isOutdated: "if-invalidated" };
+    return { text: newer ?? text, isOutdated: newer === undefined };
+  }
+
+  /**
+   * Lets others load.
+   *
+   * @param deadline In place of that of the load, which may have passed.
+   * @returns Whether the lease was held to the end; `undefined` where there was none.
+   */
+  async release(deadline: Deadline = this.#context.deadline): Promise<boolean | undefined> {
+    this.stop();
+    if (!this.#mayHoldLease) return undefined;
+    this.#mayHoldLease = false;
+    return this.#services.store.release(this.#lease, deadline);
+  }
+
+  /** Ends the renewal: the lease ends by itself. */
+  stop(): void {
+    this.#context.keeper.delete(this);
+  }
+
+  /** Gives the callers what is not stored. */
+  async #finishWithout(text: string | undefined): Promise<Finished> {
+    if (this.#mayHoldLease) this.#context.onSeal();
+    const isHeld = await this.release();
+    if (isHeld !== undefined) return { text, isOutdated: isHeld ? "if-invalidated" : true };
+    return { text, isOutdated: this.#flight.isOverruled };
+  }
+
+  /** Asks the store for the lease once. */
+  async #seekLease(): Promise<Sought> {
+    const { store } = this.#services;
+    const { keeper, deadline, onSeal } = this.#context;
+    const { leaseTtl } = keeper;
+    if (this.#isBlocked) await this.#clearAway();
+    if (leaseTtl === null) return { status: "leased" };
+    this.#mayHoldLease = true;
+    const result = await store.lease(this.#lease, leaseTtl, deadline).catch((error: unknown) => {
+      this.#mayHoldLease = !isNotSent(error);
+      throw error;
+    });
+    if (result.status === "leased") {
+      keeper.add(this);
+      return result;
+    }
+    this.#mayHoldLease = false;
+    if (result.status === "busy") return result;
+    // The value may be deleted while the rest of the group loads.
+    onSeal();
+    const text = await this.#accept(result.value);
+    return text === undefined ? { status: "found" } : { status: "loaded", text };
+  }
+
+  /** Whether a value may be stored: with a lease, or where each process loads for itself. */
+  get #canFill(): boolean {
+    return this.#mayHoldLease || this.#context.keeper.leaseTtl === null;
+  }
+
+  get #grace(): Milliseconds {
+    return Math.max(this.#context.plan.rules.stale, this.#context.plan.rules.staleIfError);
+  }
+
+  #jittered(ttl: Milliseconds | null): Milliseconds | null {
+    if (ttl === null || ttl <= 0 || this.#context.plan.rules.jitter === 0) return ttl;
+    return Math.max(1, ttl * (1 - this.#context.plan.rules.jitter * this.#services.random()));
+  }
+
+  #headerOf({ took, tags }: Loaded, ttl: Milliseconds | null, now: number): EntryHeader | undefined {
+    const isPlain = this.#grace === 0 && this.#context.plan.rules.early === 0 && tags === undefined;
+    if (isPlain) return undefined;
+    return {
+      at: now,
+      nonce: newNonce(),
+      freshUntil: ttl === null ? undefined : now + ttl,
+      grace: this.#grace,
+      took: Math.round(took),
+      tags,
+    };
+  }
+
+  /**
+   * @returns What somebody else has stored meanwhile; `undefined` when that is of no use; `"none"` when
+   * nobody has.
+   */
+  async #fill(entry: NewValue): Promise<string | undefined> {
+    this.stop();
+    const { store, monitor } = this.#services;
+    const { keeper, deadline, onSeal } = this.#context;
+    // Who comes from now on reads what the store says, or waits for the lease.
+    if (keeper.leaseTtl !== null) onSeal();
+    const result =
+      keeper.leaseTtl === null ? await this.#fillUnleased(entry) : await store.fill(this.#lease, entry, deadline);
+    this.#mayHoldLease = false;
+    if (result.status === "stored") return "none";
+    if (result.status === "unstored") {
+      monitor.emit("storeError", { operation: "fill", error: result.error });
+      return "none";
+    }
+    monitor.emit("overruled", { key: this.key.given });
+    return result.value === undefined ? undefined : this.#accept(result.value);
+  }
+
+  /** Without leases only the writers of this process are known. */
+  async #fillUnleased(entry: NewValue): Promise<FillResult> {
+    const { store } = this.#services;
+    const { deadline } = this.#context;
+    const { key, seen } = this.#lease;
+    if (!this.#flight.isOverruled) {
+      const condition = seen === undefined ? "if-absent" : "always";
+      const [isStored = false] = await store.setMany([{ key, ...entry }], condition, deadline);
+      if (isStored) return { status: "stored" };
+    }
+    return { status: "overruled", value: await store.get(key, deadline) };
+  }
+
+  /** What is under the key now: of use to those who wait, or what is to be replaced. */
+  async #accept(stored: StoredValue): Promise<string | undefined> {
+    const { reader, clock, random } = this.#services;
+    const { plan, deadline } = this.#context;
+    const found = await reader.judge(this.key, stored, plan, deadline);
+    this.#lease = { ...this.#lease, seen: "seen" in found ? found.seen : undefined };
+    this.#isBlocked = found.status === "unreadable";
+    if (found.status !== "entry") return undefined;
+    const freshness = freshnessOf(found.header, plan.rules, clock.now(), random);
+    return freshness === "fresh" || freshness === "due" ? found.text : undefined;
+  }
+
+  async #clearAway(): Promise<void> {
+    await this.#services.store.deleteMany([this.key.whole], this.#context.deadline);
+    this.#isBlocked = false;
+  }
+
+  /** Lets the lease last for longer. */
+  async renew(leaseTtl: Milliseconds): Promise<void> {
+    const { store, monitor, newDeadline } = this.#services;
+    try {
+      if (!(await store.renew(this.#lease, leaseTtl, newDeadline()))) this.stop();
+    } catch (error) {
+      if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
+      monitor.emit("storeError", { operation: "renew", error });
+    }
+  }
+}
+
+function isNotSent(error: unknown): boolean {
+  const isStoreError = error instanceof StoreConnectionError || error instanceof StoreServiceError;
+  return isStoreError && error.outcome === "not-sent";
+}

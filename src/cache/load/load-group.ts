@@ -1,0 +1,206 @@
+import type { Deadline } from "../../core/deadlines.ts";
+import { StoreConnectionError, StoreServiceError } from "../../core/errors.ts";
+import { chunksOf, COMMANDS_AT_ONCE } from "../../stores/chunks.ts";
+import { isOutage } from "../forgiving-store.ts";
+import { isStorable, KeyLoad, type KeyLoadSubject, type Loaded, type LoadServices, type Patience } from "./key-load.ts";
+import type { EntryKey } from "../keys/keys.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import type { LoadContext, LoadPlan } from "./load-options.ts";
+import type { LoadScope } from "./load-scope.ts";
+import { LoaderFailure, type LoaderResult, runLoader } from "./loader-run.ts";
+import type { Flight } from "./single-flight.ts";
+import { isLonger } from "../options/timeouts.ts";
+
+/** Loads the values of several keys. What it leaves out does not exist. */
+export type ManyLoader = (keys: readonly string[], context: LoadContext) => Promise<ReadonlyMap<string, unknown>>;
+
+/** How a flight has ended: with a value, or because another process is loading. */
+export type Landing =
+  | { readonly status: "loaded"; readonly text: string | undefined; readonly isOutdated: boolean }
+  | { readonly status: "busy" };
+
+/** What a {@link LoadGroup} loads, and how. */
+export interface LoadGroupOptions {
+  readonly subjects: readonly KeyLoadSubject[];
+  readonly plan: LoadPlan;
+  readonly load: ManyLoader;
+  readonly patience: Patience;
+  readonly scope: LoadScope;
+  /** Of all store steps together. */
+  readonly deadline: Deadline;
+  /** Called for a flight that no caller may join any more. */
+  readonly seal: (key: string, flight: Flight) => void;
+}
+
+/** One run of a loader for one or several keys: leases, the loader, fills. */
+export class LoadGroup {
+  readonly #services: LoadServices;
+  readonly #options: LoadGroupOptions;
+  readonly #loads: readonly KeyLoad[];
+  /** Those that the loader is to run for. */
+  readonly #own: KeyLoad[] = [];
+  readonly #landings = new Map<string, Landing>();
+
+  constructor(services: LoadServices, options: LoadGroupOptions) {
+    const { subjects, plan, deadline, seal } = options;
+    this.#services = services;
+    this.#options = options;
+    const keeper = new LeaseKeeper(services.leaseTtl, subjects.length, services.clock);
+    this.#loads = subjects.map((subject) => {
+      const onSeal = (): void => seal(subject.key.whole, subject.flight);
+      return new KeyLoad(services, subject, { plan, keeper, deadline, onSeal });
+    });
+  }
+
+  /** @returns How each flight has ended, by the whole keys. */
+  async run(): Promise<ReadonlyMap<string, Landing>> {
+    try {
+      await this.#acquire();
+      if (this.#own.length > 0) await this.#load();
+    } catch (error) {
+      await this.#giveUp(error);
+      throw error;
+    }
+    return this.#landings;
+  }
+
+  async #acquire(): Promise<void> {
+    for (const chunk of chunksOf(this.#loads, COMMANDS_AT_ONCE)) {
+      const acquired = await Promise.allSettled(chunk.map((each) => each.acquire(this.#options.patience)));
+      for (const [index, each] of chunk.entries()) {
+        const result = acquired[index];
+        if (result?.status !== "fulfilled") continue;
+        const { value } = result;
+        if (value.status === "leased" || value.status === "alone") this.#own.push(each);
+        else this.#landings.set(each.key.whole, value.status === "busy" ? value : { ...value, isOutdated: false });
+      }
+      const failed = acquired.find((result) => result.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { plan, deadline, subjects } = this.#options;
+    const { tags } = this.#services;
+    if (subjects.every(({ flight }) => flight.isAbandoned)) return this.#releaseAll(this.#own, deadline);
+    const life = { ttl: plan.ttl, grace: graceOf(plan) };
+    const tokens = await tags.ensure(plan.tags, plan.version, lifeOf(life), deadline);
+    const result = await this.#runLoader();
+    try {
+      const loaded = this.#own.map((each) => [each, toLoaded(result, each.key, plan, tokens)] as const);
+      await this.#keepTokens(loaded.map(([, value]) => value));
+      for (const chunk of chunksOf(loaded, COMMANDS_AT_ONCE)) await this.#finish(chunk, tokens);
+    } catch (error) {
+      if (isStoreError(error)) throw error;
+      // What the loader gave cannot be stored: that is a failure of the loader.
+      this.#services.monitor.emit("loadFailed", { key: this.#own[0]?.key.given ?? "", error });
+      throw new LoaderFailure("the loader gave what cannot be stored", { cause: error });
+    }
+  }
+
+  async #runLoader(): Promise<LoaderResult> {
+    const { subjects, plan, load, scope, deadline } = this.#options;
+    const { clock, monitor } = this.#services;
+    const [first] = this.#own;
+    const found = this.#own.length === 1 ? subjects.find(({ key }) => key === first?.key)?.found : undefined;
+    const stale = found?.status === "entry" ? found.value : undefined;
+    const keys = this.#own.map(({ key }) => key.given);
+    // The loader's time is not the store's.
+    deadline.pause();
+    try {
+      return await scope.run(() =>
+        runLoader((context) => load(keys, context), { key: keys[0] ?? "", stale, plan, clock, monitor }),
+      );
+    } finally {
+      deadline.resume();
+    }
+  }
+
+  /** Where the loader has let an entry live for longer than the call said, the tokens of its tags do too. */
+  async #keepTokens(loaded: readonly Loaded[]): Promise<void> {
+    const { plan, deadline } = this.#options;
+    if (plan.tags.length === 0) return;
+    let longest = plan.ttl;
+    for (const each of loaded) if (isStorable(each) && isLonger(each.ttl, longest)) longest = each.ttl;
+    if (longest === plan.ttl) return;
+    // A token that was invalidated meanwhile is another one then, which leaves the entry as dead as it is.
+    await this.#services.tags.ensure(plan.tags, plan.version, lifeOf({ ttl: longest, grace: graceOf(plan) }), deadline);
+  }
+
+  async #finish(loaded: readonly (readonly [KeyLoad, Loaded])[], tokens: Loaded["tags"]): Promise<void> {
+    const finishing = Promise.allSettled(loaded.map(([each, value]) => each.finish(value)));
+    // After the fills have begun: from then on nobody joins who might have come after an invalidation.
+    const [results, isInvalidated] = await Promise.all([
+      finishing,
+      tokens !== undefined && this.#isInvalidated(tokens),
+    ]);
+    for (const [index, [{ key }]] of loaded.entries()) {
+      const result = results[index];
+      if (result?.status !== "fulfilled") continue;
+      const { text, isOutdated } = result.value;
+      const isOver = isOutdated === "if-invalidated" ? isInvalidated : isOutdated;
+      this.#landings.set(key.whole, { status: "loaded", text, isOutdated: isOver });
+    }
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /**
+   * Whether a tag was invalidated after the load began: then the entry is dead, and so is what others wait
+   * for.
+   */
+  async #isInvalidated(tokens: NonNullable<Loaded["tags"]>): Promise<boolean> {
+    const { tags, isStoreAway } = this.#services;
+    const { plan, deadline } = this.#options;
+    const now = await tags.read(Object.keys(tokens), plan.version, deadline);
+    return !isStoreAway() && Object.entries(tokens).some(([tag, token]) => now.get(tag) !== token);
+  }
+
+  /**
+   * After a failure others may load at once. But where an old entry can be given meanwhile, the lease stays
+   * until its time is over, so that a source that is down is not asked by every request.
+   */
+  async #giveUp(failure: unknown): Promise<void> {
+    const { subjects, deadline } = this.#options;
+    const covered = new Set(subjects.filter(({ found }) => found.status === "entry").map(({ key }) => key));
+    const isCovered = (each: KeyLoad): boolean => failure instanceof LoaderFailure && covered.has(each.key);
+    for (const each of this.#loads) each.stop();
+    const released = this.#loads.filter((each) => !isCovered(each));
+    if (!isOutage(failure) && !deadline.hasPassed) return this.#releaseAll(released, deadline);
+    // The callers have the error, and do not wait for a store that has not answered. A lease that it has granted
+    // all the same ends now, if the store can be reached, and else by its time.
+    void Promise.allSettled(released.map((each) => each.release(this.#services.newDeadline())));
+  }
+
+  async #releaseAll(loads: readonly KeyLoad[], deadline: Deadline): Promise<void> {
+    for (const chunk of chunksOf(loads, COMMANDS_AT_ONCE)) {
+      const results = await Promise.allSettled(chunk.map((each) => each.release(deadline)));
+      for (const result of results) if (result.status === "rejected") tellStoreError(result.reason, this.#services);
+    }
+  }
+}
+
+function graceOf({ rules }: LoadPlan): number {
+  return Math.max(rules.stale, rules.staleIfError);
+}
+
+/** How long the store keeps an entry. */
+function lifeOf({ ttl, grace }: { readonly ttl: number | null; readonly grace: number }): number | null {
+  return ttl === null ? null : ttl + grace;
+}
+
+function toLoaded(result: LoaderResult, { given }: EntryKey, plan: LoadPlan, tags: Loaded["tags"]): Loaded {
+  const { took, ttl, isSkipped } = result;
+  const value = (result.value as ReadonlyMap<string, unknown>).get(given);
+  const usual = value === null && plan.rules.negativeTtl !== undefined ? plan.rules.negativeTtl : plan.ttl;
+  return { value, path: "value", took, ttl: ttl === undefined ? usual : ttl, tags, isSkipped };
+}
+
+/** Tells of a failure of the store that no caller hears of. */
+export function tellStoreError(error: unknown, { monitor }: LoadServices): void {
+  if (isStoreError(error)) monitor.emit("storeError", { operation: "load", error });
+}
+
+function isStoreError(error: unknown): error is StoreConnectionError | StoreServiceError {
+  return error instanceof StoreConnectionError || error instanceof StoreServiceError;
+}

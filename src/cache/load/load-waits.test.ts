@@ -1,0 +1,516 @@
+import { describe, expect, test, vi } from "vitest";
+
+import { anyDeadline, type CacheHarness, gate, openCache, turn } from "../../../test/support/cache-harness.ts";
+import { CacheLoadTimeoutError, NotJsonError, StoreConnectionError } from "../../core/errors.ts";
+import type { Cache } from "../cache.ts";
+import type { LoadContext, LoadOptions } from "./load-options.ts";
+
+/** Waits, in real time, until something is so. */
+const until = (check: () => unknown) => vi.waitUntil(check, { timeout: 5000, interval: 5 });
+
+/** Loads that each wait for the test, in their order. */
+function loaders<Value>() {
+  const begun: { finish: (value: Value) => void; fail: (error: Error) => void; context: LoadContext }[] = [];
+  const load = (context: LoadContext): Promise<Value> => {
+    const { promise, open, fail } = gate<Value>();
+    begun.push({ finish: open, fail, context });
+    return promise;
+  };
+  return { begun, load };
+}
+
+/** Several processes, the first of which loads while all others wait for it. */
+async function queueUp(harness: CacheHarness, count: number, load: (context: LoadContext) => unknown) {
+  const caches = [harness.cache, ...Array.from({ length: count - 1 }, () => harness.other())];
+  const results: Promise<unknown>[] = [];
+  for (const cache of caches) {
+    results.push(cache.getOrSet("k", load));
+    await turn();
+  }
+  await until(() => caches.every(({ stats }, index) => index === 0 || stats.leaseWaits === 1));
+  return { caches, results };
+}
+
+describe("callers in other processes who wait for a load that ends without a value", () => {
+  const ENDINGS: readonly [name: string, end: (load: ReturnType<typeof loaders<unknown>>["begun"][number]) => void][] =
+    [
+      ["undefined", ({ finish }) => finish(undefined)],
+      ["skip()", ({ context, finish }) => (context.skip(), finish(1))],
+      ["a timeout of 0", ({ context, finish }) => (context.setTimeout(0), finish(1))],
+      ["an error", ({ fail }) => fail(new Error("down"))],
+      ["what JSON cannot hold", ({ finish }) => finish(Number.NaN)],
+    ];
+
+  test.each(ENDINGS)("go on at once, side by side: %s", async (_, end) => {
+    const { begun, load } = loaders<unknown>();
+    const { results } = await queueUp(openCache(), 6, load);
+    expect(begun).toHaveLength(1);
+    const settled = Promise.allSettled(results);
+    end(begun[0] as (typeof begun)[number]);
+    await until(() => begun.length === 6);
+    for (const each of begun.slice(1)) each.finish("own");
+    const values = (await settled).map((result) => (result.status === "fulfilled" ? result.value : "error"));
+    expect(values.slice(1)).toEqual(Array.from({ length: 5 }, () => "own"));
+  });
+
+  test("one of them stores its value, and a caller who comes then gets that", async () => {
+    const { begun, load } = loaders<unknown>();
+    const harness = openCache();
+    const { results } = await queueUp(harness, 3, load);
+    begun[0]?.finish(undefined);
+    await until(() => begun.length === 3);
+    for (const [index, each] of begun.slice(1).entries()) each.finish(index);
+    const values = await Promise.all(results);
+    expect(new Set(values.slice(1))).toEqual(new Set([0, 1]));
+    expect([0, 1]).toContain(await harness.other().get("k"));
+  });
+
+  test("store nothing without a lease: a delete while they load is not undone", async () => {
+    const { begun, load } = loaders<unknown>();
+    const harness = openCache();
+    const { caches, results } = await queueUp(harness, 3, load);
+    begun[0]?.finish(undefined);
+    await until(() => begun.length === 3);
+    await caches[0]?.delete("k");
+    for (const each of begun.slice(1)) each.finish("old");
+    expect(await Promise.all(results)).toEqual([undefined, "old", "old"]);
+    expect(await caches[0]?.get("k")).toBeUndefined();
+  });
+
+  test("a caller of the same process who comes while one loads without a lease does not get what was before", async () => {
+    const { begun, load } = loaders<unknown>();
+    const { caches, results } = await queueUp(openCache(), 3, load);
+    begun[0]?.finish(undefined);
+    await until(() => begun.length === 3);
+    const late = caches.map((cache) => cache.getOrSet("k", () => "new"));
+    await turn();
+    await caches[0]?.delete("k");
+    for (const each of begun.slice(1)) each.finish("old");
+    await Promise.all(results);
+    expect(await Promise.all(late)).toEqual(["new", "new", "new"]);
+  });
+
+  test("after a delete they wait on: one of them loads", async () => {
+    const { begun, load } = loaders<unknown>();
+    const { caches, results } = await queueUp(openCache(), 4, load);
+    await caches[0]?.delete("k");
+    await until(() => begun.length === 2);
+    begun[0]?.finish("first");
+    await new Promise((resolve) => void setTimeout(resolve, 100));
+    expect(begun).toHaveLength(2);
+    begun[1]?.finish("second");
+    expect(await Promise.all(results)).toEqual(["first", "second", "second", "second"]);
+  });
+
+  test("nothing is left in the store of loads that have ended while nobody waited", async () => {
+    const { cache, store } = openCache();
+    await cache.getOrSet("k", () => undefined);
+    const second = { key: "shop:1:k", token: "t", seen: undefined };
+    expect(await store.lease(second, 5000, anyDeadline())).toEqual({ status: "leased" });
+    expect(await store.lease({ ...second, token: "u" }, 5000, anyDeadline())).toEqual({ status: "busy", ended: 0 });
+  });
+});
+
+describe("a caller who comes after a delete, or an invalidation, that has returned does not get what was before", () => {
+  const WRITES: readonly [string, (other: Cache) => Promise<unknown>][] = [
+    ["delete", (other) => other.delete("k")],
+    ["invalidateTags", (other) => other.invalidateTags(["a"])],
+  ];
+  const ENDINGS: readonly [string, (load: LoadContext) => unknown][] = [
+    ["skip()", (load: LoadContext) => (load.skip(), "old")],
+    ["a timeout of 0", (load: LoadContext) => (load.setTimeout(0), "old")],
+    ["undefined", () => undefined],
+  ];
+
+  test.each(WRITES.flatMap(([write, run]) => ENDINGS.map(([ending, end]) => ({ write, run, ending, end }))))(
+    "also of a load that stores nothing: $write, $ending",
+    async ({ run, end }) => {
+      const { cache, other } = openCache();
+      const { promise, open } = gate();
+      const early = cache.getOrSet<unknown>("k", (load: LoadContext) => promise.then(() => end(load)), { tags: ["a"] });
+      await turn();
+      await run(other());
+      const late = cache.getOrSet("k", () => "new", { tags: ["a"] });
+      await turn();
+      open();
+      expect(await early).not.toBe("new");
+      expect(await late).toBe("new");
+    },
+  );
+
+  test("also of a key that was stored meanwhile, while the rest of its group loads", async () => {
+    let isStored = false;
+    const harness = openCache({
+      override: (store) => ({
+        lease: async (lease, ...args) => {
+          if (!isStored) await second.set("k", "old");
+          isStored = true;
+          return store.lease(lease, ...args);
+        },
+      }),
+    });
+    const second = harness.other();
+    const { promise, open } = gate<Record<string, string>>();
+    const many = harness.cache.getOrSetMany(["k", "l"], () => promise);
+    await until(() => harness.cache.stats.misses === 2);
+    await turn();
+    await second.delete("k");
+    const late = harness.cache.getOrSet("k", () => "new");
+    await turn();
+    open({ l: "loaded" });
+    expect(await many).toEqual(
+      new Map([
+        ["k", "old"],
+        ["l", "loaded"],
+      ]),
+    );
+    expect(await late).toBe("new");
+  });
+});
+
+describe("the wait of a caller", () => {
+  /** Another process has the lease, and does not end. */
+  async function openHeld(settings = {}) {
+    const harness = openCache({ lease: "30s", ...settings });
+    await harness.store.lease({ key: "shop:1:k", token: "hangs", seen: undefined }, 30_000, anyDeadline());
+    return harness;
+  }
+
+  const CALLS: readonly [string, (cache: Cache, options: LoadOptions) => Promise<unknown>][] = [
+    ["getOrSet", (cache, options) => cache.getOrSet("k", () => "own", options)],
+    ["getOrSetMany", (cache, options) => cache.getOrSetMany(["k", "l"], () => ({ l: 1 }), options)],
+    ["memoize", (cache, options) => cache.memoize(() => "own", { key: () => "k", hardTimeout: options.hardTimeout })()],
+  ];
+
+  test.each(CALLS)("%s ends with hardTimeout, whichever process loads", async (_, call) => {
+    const { cache } = await openHeld();
+    await expect(call(cache, { hardTimeout: "30ms" })).rejects.toThrow(CacheLoadTimeoutError);
+  });
+
+  test.each(CALLS.slice(0, 2))("%s ends when its signal aborts, with its reason", async (_, call) => {
+    const { cache } = await openHeld();
+    const abort = new AbortController();
+    const result = call(cache, { signal: abort.signal });
+    const reason = new Error("the client has gone");
+    setTimeout(() => abort.abort(reason), 10);
+    await expect(result).rejects.toBe(reason);
+  });
+
+  test.each(CALLS.slice(0, 2))("%s asks nothing of the store when its signal has aborted before", async (_, call) => {
+    const { cache, calls } = openCache();
+    const reason = new Error("gone");
+    await expect(call(cache, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(calls).toEqual([]);
+  });
+
+  test("ends while the store hangs, too", async () => {
+    const { cache } = openCache({ override: () => ({ get: () => new Promise(() => {}) }) });
+    await expect(cache.getOrSet("k", () => 1, { hardTimeout: "20ms" })).rejects.toThrow(CacheLoadTimeoutError);
+    await expect(cache.getOrSet("k", () => 1, { signal: AbortSignal.timeout(20) })).rejects.toThrow("timeout");
+  });
+
+  test("of a caller without bounds goes on beside one that has given up", async () => {
+    const { cache } = openCache();
+    const { begun, load } = loaders<string>();
+    const patient = cache.getOrSet("k", load);
+    await expect(cache.getOrSet("k", load, { hardTimeout: "20ms" })).rejects.toThrow(CacheLoadTimeoutError);
+    await expect(cache.getOrSet("k", load, { signal: AbortSignal.timeout(20) })).rejects.toThrow("timeout");
+    expect(begun).toHaveLength(1);
+    expect(begun[0]?.context.signal.aborted).toBe(false);
+    begun[0]?.finish("value");
+    expect(await patient).toBe("value");
+  });
+
+  test("leaves a load that it began to the cache: its value is stored", async () => {
+    const { cache } = openCache();
+    const { begun, load } = loaders<string>();
+    await expect(cache.getOrSet("k", load, { signal: AbortSignal.timeout(20) })).rejects.toThrow("timeout");
+    begun[0]?.finish("value");
+    await until(() => cache.has("k"));
+    expect(await cache.get("k")).toBe("value");
+  });
+
+  test("gives the old value after hardTimeout where staleIfError allows it, and the reason of a signal all the same", async () => {
+    const { cache, clock, other } = openCache();
+    const options = { timeout: 10, staleIfError: "1h" } as const;
+    await cache.getOrSet("k", () => "old", options);
+    clock.advance(11_000);
+    const { load } = loaders<string>();
+    const slow = cache.getOrSet("k", load);
+    await turn();
+    expect(await cache.getOrSet("k", load, { ...options, hardTimeout: "20ms" })).toBe("old");
+    expect(await other().getOrSet("k", load, { ...options, hardTimeout: "20ms" })).toBe("old");
+    await expect(cache.getOrSet("k", load, { ...options, signal: AbortSignal.timeout(20) })).rejects.toThrow("timeout");
+    void slow;
+  });
+
+  test("that all have given up asks the store no more", async () => {
+    const { cache, calls } = await openHeld();
+    const results = [1, 2].map(() => cache.getOrSet("k", () => "own", { hardTimeout: "30ms" }));
+    await Promise.allSettled(results);
+    // The pause that was under way.
+    await new Promise((resolve) => void setTimeout(resolve, 50));
+    calls.length = 0;
+    await new Promise((resolve) => void setTimeout(resolve, 100));
+    expect(calls).toEqual([]);
+  });
+
+  test.each([1, "a text", {}, null])("refuses a signal that is none: %j", async (signal) => {
+    const { cache, calls } = openCache();
+    const result = cache.getOrSet("k", () => 1, { signal: signal as never });
+    await expect(result).rejects.toThrow('"signal" has to be an AbortSignal');
+    expect(calls).toEqual([]);
+  });
+});
+
+describe("a loader that waits for itself is told at once", () => {
+  const REENTRANCE = expect.objectContaining({ code: "ERR_CACHE_REENTRANCE" }) as unknown;
+
+  test("by its own key", async () => {
+    const { cache } = openCache();
+    const result = cache.getOrSet("k", () => cache.getOrSet("k", () => 1));
+    await expect(result).rejects.toEqual(REENTRANCE);
+    expect(await cache.getOrSet("k", () => "later")).toBe("later");
+  });
+
+  test("also after it has waited for something else", async () => {
+    const { cache } = openCache();
+    const result = cache.getOrSet("k", async () => {
+      await turn();
+      return cache.getOrSetMany(["a", "k"], () => ({ a: 1, k: 1 }));
+    });
+    await expect(result).rejects.toEqual(REENTRANCE);
+  });
+
+  test("through another loader, and through a memoized function", async () => {
+    const { cache } = openCache();
+    const b = cache.memoize(() => cache.getOrSet("a", () => 1), { key: () => "b" });
+    await expect(cache.getOrSet("a", () => b())).rejects.toEqual(REENTRANCE);
+    await expect(cache.getOrSetMany(["a", "c"], async () => ({ a: await b(), c: 1 }))).rejects.toEqual(REENTRANCE);
+  });
+
+  test("through another cache object on the same store", async () => {
+    const { other } = openCache();
+    const [first, second] = [other(), other()];
+    await expect(first.getOrSet("k", () => second.getOrSet("k", () => 1))).rejects.toEqual(REENTRANCE);
+  });
+
+  test("when two loads that began apart ask for each other", async () => {
+    const { cache } = openCache();
+    const { promise: both, open } = gate();
+    const load = (other: string) => async () => {
+      await both;
+      return cache.getOrSet(other, () => "none");
+    };
+    const results = [cache.getOrSet("a", load("b")), cache.getOrSet("b", load("a"))];
+    await turn();
+    open();
+    for (const result of results) await expect(result).rejects.toEqual(REENTRANCE);
+  });
+
+  test("others are not: recursion over other keys, shared loads, other stores, get and set of the own key", async () => {
+    const { cache } = openCache();
+    const fibonacci = cache.memoize(
+      async (n: number): Promise<number> => {
+        if (n < 2) return n;
+        const [one, two] = await Promise.all([fibonacci(n - 1), fibonacci(n - 2)]);
+        return one + two;
+      },
+      { key: (n) => `fibonacci:${n}` },
+    );
+    expect(await fibonacci(20)).toBe(6765);
+    const elsewhere = openCache().cache;
+    expect(await cache.getOrSet("k", () => elsewhere.getOrSet("k", () => 1))).toBe(1);
+    expect(await cache.getOrSet("own", async () => (await cache.get("own")) ?? "none")).toBe("none");
+    await cache.getOrSet("written", () => cache.set("written", 2));
+    expect(await cache.get("written")).toBe(2);
+  });
+
+  test("what a loader has left behind is free to ask for the key", async () => {
+    const { cache } = openCache();
+    const { promise: later, open } = gate();
+    let left: Promise<unknown> | undefined;
+    await cache.getOrSet("k", () => {
+      left = later.then(() => cache.getOrSet("k", () => "again"));
+      return "first";
+    });
+    await cache.delete("k");
+    open();
+    expect(await left).toBe("again");
+  });
+
+  test("a loader that deletes its own key may load it", async () => {
+    const { cache } = openCache();
+    const result = cache.getOrSet("k", async () => {
+      await cache.delete("k");
+      return cache.getOrSet("k", () => "inner");
+    });
+    expect(await result).toBe("inner");
+  });
+});
+
+describe("one deadline for all store steps of a call", () => {
+  /** A store whose every step takes some time. */
+  function openSlow(took: number, settings = {}) {
+    const slowed = ["get", "getMany", "setMany", "ensureMany", "lease", "fill", "deleteMany", "ttlMany"] as const;
+    const harness = openCache({
+      deadline: "500ms",
+      ...settings,
+      override: (store) =>
+        Object.fromEntries(
+          slowed.map((name) => [
+            name,
+            async (...args: unknown[]) => {
+              harness.clock.advance(took);
+              return Reflect.apply(store[name] as (...args: unknown[]) => unknown, store, args);
+            },
+          ]),
+        ),
+    });
+    return harness;
+  }
+
+  const CALLS: readonly [string, (cache: Cache) => Promise<unknown>][] = [
+    ["getOrSet", (cache) => cache.getOrSet("k", () => 1)],
+    ["getOrSetMany", (cache) => cache.getOrSetMany(["k"], () => ({ k: 1 }))],
+    ["get with tags", (cache) => cache.get("k", { tags: ["a"] })],
+    ["set with tags", (cache) => cache.set("k", 1, { tags: ["a"] })],
+    ["touchMany", (cache) => cache.touchMany(["k"], 0)],
+    ["add of what has expired", (cache) => cache.add("k", 1, { timeout: 0 })],
+  ];
+
+  test.each(CALLS)("%s", async (_, call) => {
+    const { cache, clock } = openSlow(400);
+    const start = clock.monotonic();
+    const [result] = await Promise.allSettled([call(cache)]);
+    const error: unknown = result.status === "rejected" ? result.reason : undefined;
+    expect([undefined, StoreConnectionError]).toContain((error as Error | undefined)?.constructor);
+    // A step that has begun in time may end after it, since this store does not look at its deadline.
+    expect(clock.monotonic() - start).toBeLessThanOrEqual(800);
+  });
+
+  test("with a shared version too", async () => {
+    const { cache, clock } = openSlow(400, { sharedVersion: true });
+    const start = clock.monotonic();
+    await expect(cache.set("k", 1, { tags: ["a"] })).rejects.toThrow(StoreConnectionError);
+    expect(clock.monotonic() - start).toBeLessThanOrEqual(1200);
+  });
+
+  test("the time of the loader aside", async () => {
+    const { cache, clock } = openSlow(100);
+    const result = cache.getOrSet("k", () => {
+      clock.advance(20_000);
+      return "value";
+    });
+    expect(await result).toBe("value");
+    expect(await cache.get("k")).toBe("value");
+  });
+});
+
+describe("a call that fails leaves no lease behind", () => {
+  const AWAY = () => new StoreConnectionError("no answer in time", { outcome: "unknown" });
+
+  test("when the answer to the lease got lost", async () => {
+    const { cache, other } = openCache({
+      override: (store) => ({
+        lease: async (...args) => {
+          await store.lease(...args);
+          throw AWAY();
+        },
+      }),
+    });
+    await expect(cache.getOrSet("k", () => 1)).rejects.toThrow("no answer");
+    await turn();
+    const second = other();
+    expect(await second.getOrSet("k", () => 2)).toBe(2);
+    expect(second.stats.leaseWaits).toBe(0);
+  });
+
+  test.each(["ensureMany", "fill"] as const)("when %s fails", async (name) => {
+    const { cache, other } = openCache({ override: () => ({ [name]: () => Promise.reject(AWAY()) }) });
+    await expect(cache.getOrSet("k", () => 1, { tags: ["a"] })).rejects.toThrow("no answer");
+    await turn();
+    const second = other();
+    expect(await second.getOrSet("k", () => 2)).toBe(2);
+    expect(second.stats.leaseWaits).toBe(0);
+  });
+});
+
+describe("a loader that blocks the event loop for longer than its lease", () => {
+  /** Loads while the clock goes on without a renewal, and something happens to the key. */
+  async function block(meanwhile: (harness: CacheHarness) => unknown) {
+    const harness = openCache({ lease: "1s" });
+    const result = await harness.cache.getOrSet("k", async () => {
+      harness.clock.advance(5000);
+      await meanwhile(harness);
+      return "loaded";
+    });
+    return { ...harness, result };
+  }
+
+  test("stores its value if nobody else has written", async () => {
+    const { cache, result } = await block(() => {});
+    expect([result, await cache.get("k")]).toEqual(["loaded", "loaded"]);
+  });
+
+  test("does not after a delete, a newer value, or another load", async () => {
+    const afterDelete = await block(({ other }) => other().delete("k"));
+    expect(await afterDelete.cache.get("k")).toBeUndefined();
+    const afterSet = await block(({ other }) => other().set("k", "newer"));
+    expect([afterSet.result, await afterSet.cache.get("k")]).toEqual(["newer", "newer"]);
+    const lease = { key: "shop:1:k", token: "another", seen: undefined };
+    const afterLease = await block(({ store }) => store.lease(lease, 1000, anyDeadline()));
+    expect(await afterLease.cache.get("k")).toBeUndefined();
+  });
+});
+
+test("staleIfError covers a loader that gives what JSON cannot hold, which an event tells", async () => {
+  const { cache, clock } = openCache();
+  const options = { timeout: 10, staleIfError: "1h" } as const;
+  const failures: unknown[] = [];
+  cache.on("loadFailed", ({ error }) => failures.push(error));
+  await cache.getOrSet("k", () => "old", options);
+  clock.advance(11_000);
+  expect(await cache.getOrSet<unknown>("k", () => Number.NaN, options)).toBe("old");
+  expect(failures).toEqual([expect.any(NotJsonError)]);
+});
+
+describe("the tokens of tags live as long as an entry whose loader decides how long that is", () => {
+  test.each<[string, (load: LoadContext) => unknown, LoadOptions, number]>([
+    ["setTimeout", (load) => (load.setTimeout("24h"), 1), { timeout: 60 }, 24 * 3600],
+    ["negativeTimeout", () => null, { timeout: 60, negativeTimeout: "24h" }, 24 * 3600],
+    ["stale beyond both", (load) => (load.setTimeout("2h"), 1), { timeout: 60, stale: "48h" }, 2 * 3600],
+  ])("%s", async (_, load, options, fresh) => {
+    const { cache, clock } = openCache();
+    await cache.getOrSet("k", load, { ...options, tags: ["a"] });
+    clock.advance(fresh * 1000 - 1000);
+    expect(await cache.has("k")).toBe(true);
+    await cache.invalidateTags(["a"]);
+    expect(await cache.has("k")).toBe(false);
+  });
+
+  test("also for ever, and a shorter life costs no command", async () => {
+    const { cache, clock, calls } = openCache();
+    await cache.getOrSet("k", (load) => (load.setTimeout(null), 1), { tags: ["a"] });
+    clock.advance(10 * 365 * 86_400_000);
+    expect(await cache.get("k")).toBe(1);
+    calls.length = 0;
+    await cache.getOrSet("l", (load) => (load.setTimeout(1), 1), { tags: ["b"] });
+    expect(calls.filter((name) => name === "ensureMany")).toHaveLength(1);
+  });
+
+  test("an invalidation during such a load leaves a miss", async () => {
+    const { cache, other } = openCache();
+    const result = cache.getOrSet(
+      "k",
+      async (load) => {
+        await other().invalidateTags(["a"]);
+        load.setTimeout("24h");
+        return "old";
+      },
+      { tags: ["a"] },
+    );
+    expect(await result).toBe("old");
+    expect(await cache.get("k")).toBeUndefined();
+  });
+});

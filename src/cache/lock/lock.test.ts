@@ -1,0 +1,412 @@
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
+
+import { turn } from "../../../test/support/cache-harness.ts";
+import { errorOf } from "../../../test/support/redis-connections.ts";
+import { Deadline } from "../../core/deadlines.ts";
+import { CacheLockError, CacheUsageError, StoreConnectionError } from "../../core/errors.ts";
+import { RedisRegistry } from "../../redis/registry.ts";
+import type { CacheStore } from "../../stores/cache-store.ts";
+import { memoryCacheStore } from "../../stores/memory/index.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
+import { CacheLock } from "./lock.ts";
+import type { LockOptions } from "./lock-options.ts";
+
+const KEY = { given: "job", whole: "shop:1:job" };
+
+/** Locks of one key on one store. A pause lets its time pass at once, and whatever waits for its turn go on. */
+function openLocks(override: (store: CacheStore) => Partial<CacheStore> = () => ({})) {
+  const clock = new ManualClock();
+  const store = memoryCacheStore()({ redis: new RedisRegistry(), clock });
+  const pauses: number[] = [];
+  const overrides = override(store);
+  const shown = {
+    acquireLock: overrides.acquireLock ?? store.acquireLock.bind(store),
+    extendLock: overrides.extendLock ?? store.extendLock.bind(store),
+    releaseLock: overrides.releaseLock ?? store.releaseLock.bind(store),
+    lockHolder: overrides.lockHolder ?? store.lockHolder.bind(store),
+  };
+  const newDeadline = (): Deadline => new Deadline(1000, clock);
+  const pause = async (span: number): Promise<void> => {
+    pauses.push(span);
+    clock.advance(span);
+    await turn();
+  };
+  const lock = (options: Partial<LockOptions> = {}): CacheLock =>
+    new CacheLock(KEY, { timeout: 10, ...options }, { store: shown, clock, newDeadline, pause });
+  const holder = (): Promise<string | undefined> => store.lockHolder(KEY.whole, newDeadline());
+  /** Gives the lock to another holder, whoever has it. */
+  const giveTo = async (token: string): Promise<void> => {
+    await store.releaseLock(KEY.whole, (await holder()) ?? "", newDeadline());
+    await store.acquireLock(KEY.whole, token, 3_600_000, newDeadline());
+  };
+  return { clock, store, pauses, lock, holder, giveTo, newDeadline };
+}
+
+function expectLockError(error: unknown, problem: string): void {
+  expect(error).toBeInstanceOf(CacheLockError);
+  expect(error).toMatchObject({ code: "ERR_CACHE_LOCK", key: "job", problem });
+}
+
+const lostAnswer = (outcome: "not-sent" | "unknown") => new StoreConnectionError("gone", { outcome });
+
+afterEach(() => void vi.useRealTimers());
+
+describe("a lock", () => {
+  test("is held by one at a time; another gets it when it is given back", async () => {
+    const { lock } = openLocks();
+    const [first, second] = [lock(), lock({ blocking: false })];
+    expect(await first.acquire()).toBe(true);
+    expect(await second.acquire()).toBe(false);
+    expect([first.isHeld, second.isHeld]).toEqual([true, false]);
+    expect([await first.isOwned(), await second.isOwned(), await second.isLocked()]).toEqual([true, false, true]);
+    await first.release();
+    expect([first.isHeld, await first.isOwned(), await second.isLocked()]).toEqual([false, false, false]);
+    expect(await second.acquire()).toBe(true);
+  });
+
+  test("is free again when its time is over, and can be acquired again by whoever let it run out", async () => {
+    const { lock, clock } = openLocks();
+    const [first, second] = [lock({ timeout: "2s" }), lock({ blocking: false })];
+    await first.acquire();
+    clock.advance(1999);
+    expect(await second.acquire()).toBe(false);
+    clock.advance(1);
+    expect(first.isHeld).toBe(false);
+    expect(await second.acquire()).toBe(true);
+    await second.release();
+    expect(await first.acquire()).toBe(true);
+  });
+
+  test("that somebody else holds by now is left to them: release, extend and isOwned find it lost", async () => {
+    const { lock, clock, holder } = openLocks();
+    for (const call of [(late: CacheLock) => late.release(), (late: CacheLock) => late.extend()]) {
+      const [late, other] = [lock({ timeout: 1 }), lock({ timeout: 100 })];
+      await late.acquire();
+      clock.advance(1000);
+      await other.acquire();
+      const theirs = await holder();
+      expectLockError(await errorOf(call(late)), "lost");
+      expect(await holder()).toBe(theirs);
+      expectLockError(await errorOf(late.release()), "not-held");
+      await other.release();
+    }
+    const [late, other] = [lock({ timeout: 1 }), lock()];
+    await late.acquire();
+    clock.advance(1000);
+    await other.acquire();
+    expect(await late.isOwned()).toBe(false);
+    expect(await other.isOwned()).toBe(true);
+  });
+
+  test("lives from an extension on for the time that it says, by default the lock's own", async () => {
+    const { lock, clock } = openLocks();
+    const [held, other] = [lock({ timeout: 10 }), lock({ blocking: false })];
+    await held.acquire();
+    clock.advance(9000);
+    await held.extend();
+    clock.advance(9999);
+    expect([held.isHeld, await other.acquire()]).toEqual([true, false]);
+    await held.extend("2s");
+    clock.advance(2000);
+    expect([held.isHeld, await other.acquire()]).toEqual([false, true]);
+  });
+
+  test("given back, or never had, it can be neither given back nor extended", async () => {
+    const { lock } = openLocks();
+    const held = lock();
+    expectLockError(await errorOf(held.release()), "not-held");
+    await held.acquire();
+    await held.release();
+    expectLockError(await errorOf(held.release()), "not-held");
+    expectLockError(await errorOf(held.extend()), "not-held");
+  });
+
+  test("one object is one holder: it cannot acquire what it holds or is acquiring", async () => {
+    const { lock } = openLocks();
+    const held = lock();
+    const first = held.acquire();
+    await expect(held.acquire()).rejects.toThrow(CacheUsageError);
+    expect(await first).toBe(true);
+    await expect(held.run(() => 1)).rejects.toThrow(CacheUsageError);
+  });
+
+  test("has a fencing token that grows with each holder, and none while it is not held", async () => {
+    const { lock, clock } = openLocks();
+    const [first, second] = [lock({ timeout: 1 }), lock()];
+    expect(first.fencingToken).toBeUndefined();
+    await first.acquire();
+    const token = first.fencingToken ?? Number.NaN;
+    expect(Number.isSafeInteger(token)).toBe(true);
+    await first.extend();
+    expect(first.fencingToken).toBe(token);
+    clock.advance(1000);
+    expect(first.fencingToken).toBeUndefined();
+    await second.acquire();
+    expect(second.fencingToken).toBeGreaterThan(token);
+    const seen = second.fencingToken ?? Number.NaN;
+    await second.release();
+    expect(second.fencingToken).toBeUndefined();
+    expect(await lock().run((_, fencingToken) => fencingToken)).toBeGreaterThan(seen);
+  });
+
+  test("disposing of it gives it back if it is held", async () => {
+    const { lock } = openLocks();
+    const held = lock();
+    await held.acquire();
+    await held[Symbol.asyncDispose]();
+    expect(await held.isLocked()).toBe(false);
+    await expect(held[Symbol.asyncDispose]()).resolves.toBeUndefined();
+  });
+});
+
+describe("waiting for a lock", () => {
+  test("goes on until the holder gives it back, with pauses between half of sleep and one and a half", async () => {
+    const { lock, pauses } = openLocks();
+    const [first, second] = [lock({ timeout: "1h" }), lock({ sleep: "200ms" })];
+    await first.acquire();
+    const acquired = second.acquire();
+    while (pauses.length < 50) await turn();
+    await first.release();
+    expect(await acquired).toBe(true);
+    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(100);
+    expect(Math.max(...pauses)).toBeLessThan(300);
+    expect(new Set(pauses).size).toBeGreaterThan(10);
+  });
+
+  test("ends with blockingTimeout, after a last try at its end", async () => {
+    const { lock, clock, giveTo } = openLocks();
+    await giveTo("theirs");
+    const start = clock.monotonic();
+    expect(await lock({ blockingTimeout: "1s", sleep: "300ms" }).acquire()).toBe(false);
+    expect(clock.monotonic() - start).toBe(1000);
+    expect(await lock({ blockingTimeout: 0 }).acquire()).toBe(false);
+    expect(await lock({ blockingTimeout: 60 }).acquire({ blocking: false })).toBe(false);
+    expect(clock.monotonic() - start).toBe(1000);
+  });
+
+  test("ends with the reason of the signal", async () => {
+    const { lock, giveTo } = openLocks();
+    await giveTo("theirs");
+    const controller = new AbortController();
+    const waiting = lock({ signal: controller.signal }).acquire();
+    controller.abort(new Error("enough"));
+    await expect(waiting).rejects.toThrow("enough");
+    await expect(lock().acquire({ signal: controller.signal })).rejects.toThrow("enough");
+  });
+
+  test("also in the middle of a pause, and without the tests' own pause", async () => {
+    const { store, clock, newDeadline, giveTo } = openLocks();
+    await giveTo("theirs");
+    const controller = new AbortController();
+    const lock = new CacheLock(KEY, { timeout: 1, sleep: "1h" }, { store, clock, newDeadline });
+    const waiting = lock.acquire({ signal: controller.signal });
+    await turn();
+    controller.abort(new Error("enough"));
+    await expect(waiting).rejects.toThrow("enough");
+  });
+});
+
+describe("a store that fails", () => {
+  test("an acquisition whose answer was lost throws, and its entry is taken back", async () => {
+    const { lock, holder } = openLocks((store) => ({
+      async acquireLock(...args) {
+        await store.acquireLock(...args);
+        throw lostAnswer("unknown");
+      },
+    }));
+    const held = lock();
+    await expect(held.acquire()).rejects.toMatchObject({ outcome: "unknown" });
+    await turn();
+    expect(await holder()).toBeUndefined();
+    expect(held.isHeld).toBe(false);
+  });
+
+  test("where it cannot be taken back either, the first error is thrown, and the entry ends with its timeout", async () => {
+    const { lock, holder, clock } = openLocks((store) => ({
+      async acquireLock(...args) {
+        await store.acquireLock(...args);
+        throw lostAnswer("unknown");
+      },
+      releaseLock: () => Promise.reject(lostAnswer("not-sent")),
+    }));
+    await expect(lock({ timeout: "30s" }).acquire()).rejects.toMatchObject({ outcome: "unknown" });
+    await turn();
+    expect(await holder()).toBeTypeOf("string");
+    clock.advance(30_000);
+    expect(await holder()).toBeUndefined();
+  });
+
+  test("what was not sent is not taken back", async () => {
+    const takeBack = vi.fn<CacheStore["releaseLock"]>();
+    const { lock } = openLocks(() => ({
+      acquireLock: () => Promise.reject(lostAnswer("not-sent")),
+      releaseLock: takeBack,
+    }));
+    await expect(lock().acquire()).rejects.toMatchObject({ outcome: "not-sent" });
+    expect(takeBack).not.toHaveBeenCalled();
+  });
+
+  test("an answer that took longer than the lock lives brings no lock", async () => {
+    const { lock, clock } = openLocks((store) => ({
+      async acquireLock(...args) {
+        const fence = await store.acquireLock(...args);
+        clock.advance(200);
+        return fence;
+      },
+    }));
+    const held = lock({ timeout: "200ms", blocking: false });
+    expect(await held.acquire()).toBe(false);
+    expect(held.isHeld).toBe(false);
+  });
+
+  test("release can be called again after its answer was lost", async () => {
+    let isDown = true;
+    const { lock } = openLocks((store) => ({
+      releaseLock: (...args) => (isDown ? Promise.reject(lostAnswer("not-sent")) : store.releaseLock(...args)),
+    }));
+    const held = lock();
+    await held.acquire();
+    await expect(held.release()).rejects.toThrow(StoreConnectionError);
+    expect(held.isHeld).toBe(true);
+    isDown = false;
+    await held.release();
+    expect(await held.isLocked()).toBe(false);
+  });
+});
+
+describe("run", () => {
+  test("gives what the function gives, and gives the lock back", async () => {
+    const { lock } = openLocks();
+    const held = lock();
+    const result = await held.run(async (signal) => [await held.isOwned(), signal.aborted, held.isHeld]);
+    expect(result).toEqual([true, false, true]);
+    expect(await held.isLocked()).toBe(false);
+  });
+
+  test("runs one after the other, in one lock after the other", async () => {
+    const { lock } = openLocks();
+    let [running, most] = [0, 0];
+    const work = async (): Promise<void> => {
+      most = Math.max(most, ++running);
+      await turn();
+      running--;
+    };
+    await Promise.all(Array.from({ length: 10 }, () => lock({ timeout: "1h" }).run(work)));
+    expect(most).toBe(1);
+  });
+
+  test("does not run the function when the lock cannot be had", async () => {
+    const { lock, giveTo } = openLocks();
+    await giveTo("theirs");
+    const work = vi.fn<() => void>();
+    expectLockError(await errorOf(lock({ blockingTimeout: 1 }).run(work)), "busy");
+    expect(work).not.toHaveBeenCalled();
+  });
+
+  test("throws the function's error, having given the lock back", async () => {
+    const { lock } = openLocks();
+    const held = lock();
+    await expect(held.run(() => Promise.reject(new Error("mine")))).rejects.toThrow("mine");
+    expect(await held.isLocked()).toBe(false);
+  });
+
+  test("throws the function's error also when the lock was lost", async () => {
+    const { lock, giveTo } = openLocks();
+    const failing = lock().run(async () => {
+      await giveTo("theirs");
+      throw new Error("mine");
+    });
+    await expect(failing).rejects.toThrow("mine");
+  });
+
+  test("a lock that was lost while the function ran is an error, and stays with its new holder", async () => {
+    const { lock, giveTo, holder } = openLocks();
+    expectLockError(await errorOf(lock().run(() => giveTo("theirs"))), "lost");
+    expect(await holder()).toBe("theirs");
+  });
+
+  test("a function that gives the lock back itself is fine", async () => {
+    const { lock } = openLocks();
+    const held = lock();
+    expect(await held.run(async () => (await held.release(), "done"))).toBe("done");
+  });
+
+  test.each<[string, number, number, number[]]>([
+    ["as it was", 10, 10, [5000, 4999, 1]],
+    ["extended to more", 10, 20, [10_000, 9999, 1]],
+    ["extended to less", 100, 5, [1000, 3999, 1]],
+  ])("the signal aborts when the time is over: %s", async (_, timeout, extension, spans) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const { lock, clock } = openLocks();
+    const held = lock({ timeout });
+    const seen: boolean[] = [];
+    const running = held.run(async (signal) => {
+      await held.extend(extension);
+      for (const span of spans) {
+        clock.advance(span);
+        vi.advanceTimersByTime(span);
+        seen.push(signal.aborted);
+      }
+      expectLockError(signal.reason, "lost");
+    });
+    expectLockError(await errorOf(running), "lost");
+    expect(seen).toEqual([false, false, true]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test.each<[string, (held: CacheLock) => Promise<unknown>]>([
+    ["extend", (held) => held.extend().catch(() => {})],
+    ["isOwned", (held) => held.isOwned()],
+  ])("the signal aborts as soon as %s finds that the lock is lost", async (_, find) => {
+    const { lock, giveTo } = openLocks();
+    const held = lock();
+    let isAborted: boolean | undefined;
+    const running = held.run(async (signal) => {
+      await giveTo("theirs");
+      await find(held);
+      isAborted = signal.aborted;
+    });
+    expectLockError(await errorOf(running), "lost");
+    expect(isAborted).toBe(true);
+  });
+
+  test("a life that is longer than a timer can wait for is not cut short", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const { lock, clock } = openLocks();
+    const states: boolean[] = [];
+    const running = lock({ timeout: "31d" }).run((signal) => {
+      // Day by day, as a timer that comes early would wait by milliseconds for the clock to follow.
+      for (let day = 1; day <= 31; day++) {
+        clock.advance(86_400_000);
+        vi.advanceTimersByTime(86_400_000);
+        states.push(signal.aborted);
+      }
+    });
+    expectLockError(await errorOf(running), "lost");
+    expect(states.indexOf(true)).toBe(30);
+  });
+});
+
+describe("options that cannot work are refused when the lock is made", () => {
+  test.each<[string, object | undefined]>([
+    ["no options", undefined],
+    ["no timeout", {}],
+    ["a timeout of null", { timeout: null }],
+    ["a timeout of 0", { timeout: 0 }],
+    ["a timeout without a unit", { timeout: "10" }],
+    ["a negative sleep", { timeout: 1, sleep: -1 }],
+    ["a sleep of 0", { timeout: 1, sleep: 0 }],
+    ["a blockingTimeout that is no duration", { timeout: 1, blockingTimeout: "soon" }],
+  ])("%s", (_, options) => {
+    const { store, clock, newDeadline } = openLocks();
+    expect(() => new CacheLock(KEY, options as LockOptions, { store, clock, newDeadline })).toThrow(CacheUsageError);
+  });
+
+  test("an extension by no time", async () => {
+    const { lock } = openLocks();
+    const held = lock();
+    onTestFinished(() => held[Symbol.asyncDispose]());
+    await held.acquire();
+    await expect(held.extend(0)).rejects.toThrow(CacheUsageError);
+  });
+});

@@ -1,0 +1,85 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { SessionSchemaError } from "../../core/errors.ts";
+import type { SessionData } from "./session-data.ts";
+import type { SessionRecord } from "../record/session-record.ts";
+
+/** What happens to data that does not fit the schema. */
+export type OnInvalid = "throw" | "reset" | "keep";
+
+export const ON_INVALID: readonly OnInvalid[] = ["throw", "reset", "keep"];
+
+/** One step of a migration: from the data of one version to that of the next. Synchronous. */
+export type Migration = (data: Record<string, unknown>) => Record<string, unknown>;
+
+/** How the data of the sessions has to look, and how it came to look so. */
+export interface DataSchema {
+  readonly schema: StandardSchemaV1<unknown, object> | undefined;
+  readonly onInvalid: OnInvalid;
+  /** Version of the data that the application works with. */
+  readonly version: number;
+  /** Steps by the version that they start from. */
+  readonly migrate: Readonly<Record<number, Migration>>;
+}
+
+/**
+ * Brings the data of a session that was just loaded into the application's form.
+ *
+ * Keys of Django and of Sojourn (`_auth_user_id`, `_flash`, `testcookie` …) are not the application's, and
+ * are left alone. What a migration changes is saved with the request; what the schema converts, and its
+ * defaults, only when their part is changed.
+ *
+ * @throws {SessionSchemaError} When the data does not fit, and is not to be kept or reset.
+ */
+export async function applySchema(data: SessionData<object>, record: SessionRecord, rules: DataSchema): Promise<void> {
+  migrate(data, record, rules);
+  if (rules.schema === undefined) return;
+  const own = ownValues(data);
+  const result = await rules.schema["~standard"].validate(own);
+  if (result.issues === undefined) return data.assume(result.value);
+  // A visitor without data has nothing that could be wrong.
+  if (Object.keys(own).length === 0 || rules.onInvalid === "keep") return;
+  if (rules.onInvalid === "throw") throw new SessionSchemaError(result.issues.map(pathOf));
+  write(data, {});
+  const fresh = await rules.schema["~standard"].validate({});
+  if (fresh.issues === undefined) data.assume(fresh.value);
+}
+
+export function isOnInvalid(value: unknown): value is OnInvalid {
+  return (ON_INVALID as readonly unknown[]).includes(value);
+}
+
+function migrate(data: SessionData<object>, record: SessionRecord, { version, migrate: steps }: DataSchema): void {
+  if (record.isEmpty) return;
+  const { version: first = 1 } = record.facts;
+  // A copy reads every part, and so parses it.
+  if (first >= version) return;
+  let values = ownValues(data);
+  let hasChanged = false;
+  for (let step = first; step < version; step++) {
+    const migration = steps[step];
+    if (migration === undefined) continue;
+    values = migration(values);
+    hasChanged = true;
+  }
+  if (hasChanged) write(data, values);
+}
+
+/** Copies: a migration or a schema may change what it is given. */
+function ownValues({ object }: SessionData<object>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(structuredClone({ ...object })).filter(([key]) => isOwn(key)));
+}
+
+function write(data: SessionData<object>, values: Record<string, unknown>): void {
+  const object = data.object as Record<string, unknown>;
+  for (const key of Object.keys(object)) if (isOwn(key) && !Object.hasOwn(values, key)) delete object[key];
+  data.take(Object.fromEntries(Object.entries(values).filter(([key]) => isOwn(key))));
+}
+
+function isOwn(key: string): boolean {
+  return !key.startsWith("_") && key !== "testcookie";
+}
+
+function pathOf({ path = [] }: StandardSchemaV1.Issue): string {
+  const steps = path.map((step) => String(typeof step === "object" ? step.key : step));
+  return ["data", ...steps].join(".");
+}

@@ -1,0 +1,305 @@
+import { inspect } from "node:util";
+import { NotJsonError, SessionUsageError } from "../../core/errors.ts";
+import {
+  defineMember,
+  memberOf,
+  type RawValue,
+  rawValue,
+  readJson,
+  writeForComparison,
+  writeJson,
+} from "../../json/index.ts";
+import { ABSENT, mergeMembers, type OnConflict, type SeenParts } from "./merge.ts";
+import { attempt, Ownership } from "./ownership.ts";
+import { type Delta, FACTS_KEY, SessionRecord } from "../record/session-record.ts";
+
+/** A part as the session last saw it in the store. */
+interface Seen {
+  /** `undefined`: the part is not in the store, but was assumed. */
+  readonly text: string | undefined;
+  /** `write(parse(text))`: what the text would be, had this side written it. Made when it is first needed. */
+  canonical?: string | undefined;
+  /** The accessor that stands for the value until it is read. */
+  unread?: (() => unknown) | undefined;
+  /** Values that were read where the accessor cannot be replaced. */
+  frozenValue?: unknown;
+}
+
+type Reconcile = (value: unknown, wanted: unknown) => unknown;
+
+const ignoreConflict: OnConflict = () => {};
+
+/**
+ * The object behind `session.data`, and what has changed in it.
+ *
+ * Every part starts as an accessor over its text and becomes a value when it is first read. Changes are found
+ * by writing the parts that were read or set and comparing the texts, so the object needs no proxy and any
+ * way to change it counts.
+ */
+export class SessionData<Data extends object> implements SeenParts {
+  #object = emptyObject() as Data;
+  readonly #seen = new Map<string, Seen>();
+  readonly #ownership = new Ownership();
+
+  constructor(record: SessionRecord = SessionRecord.empty) {
+    this.#show(record);
+  }
+
+  /** The same one all the time, unless the application freezes it. */
+  get object(): Data {
+    return this.#object;
+  }
+
+  textOf(key: string): string | undefined {
+    return this.#seen.get(key)?.text;
+  }
+
+  get isEmpty(): boolean {
+    return Object.keys(this.#object).every((key) => this.#isAssumed(key));
+  }
+
+  /**
+   * Shows copies of values as if they had been in the store all along: what a schema has converted, and its
+   * defaults. They are no changes, and are written with the first change of their part.
+   */
+  assume(values: object): void {
+    for (const [key, value] of Object.entries(values)) {
+      if (value === undefined) continue;
+      const copy = this.#ownership.copy(value);
+      const { text } = writeForComparison(copy, `session.data.${key}`);
+      if (this.#canonicalOf(key) === text) continue;
+      this.#seen.set(key, { text: this.#seen.get(key)?.text, canonical: text });
+      this.#set(key, copy);
+    }
+  }
+
+  /** Sets parts to copies of values: what a migration has made, or the data that a session begins with. */
+  take(values: object): void {
+    for (const [key, value] of Object.entries(values)) this.#set(key, this.#ownership.copy(value));
+  }
+
+  /** What was assumed of parts that are not in the store. */
+  get assumptions(): Record<string, unknown> {
+    const assumed = [...this.#seen].filter(([, { text }]) => text === undefined);
+    return Object.fromEntries(assumed.map(([key, { canonical = "null" }]) => [key, readJson(rawValue(canonical))]));
+  }
+
+  /**
+   * What has changed since the object was last in step with the store.
+   *
+   * @throws {NotJsonError} Naming the part that JSON cannot hold.
+   */
+  delta(): Delta {
+    const delta = new Map<string, string | undefined>();
+    for (const key of Object.keys(this.#object)) {
+      const text = this.#changedText(key);
+      if (text !== undefined) delta.set(key, text);
+    }
+    for (const [key, { text }] of this.#seen) if (text !== undefined && !this.#has(key)) delta.set(key, undefined);
+    return delta;
+  }
+
+  /**
+   * Notes that a delta is in the store now. What was changed since the delta was taken stays a change. It
+   * does not throw.
+   */
+  settle(delta: Delta): void {
+    for (const [key, text] of delta) {
+      if (text === undefined) this.#seen.delete(key);
+      else this.#seen.set(key, { text, canonical: text });
+    }
+  }
+
+  /**
+   * Takes over what others have written. Parts changed here since {@link settle} keep their change. Objects
+   * and arrays that were parsed here are changed in place, so references that the application holds stay
+   * good; those of the application are replaced. It does not throw, whatever the application has put into its
+   * data: a commit went before it.
+   */
+  absorb(record: SessionRecord): void {
+    const reconcile = this.#ownership.reconciler(() => this.#readValues());
+    for (const [key, member] of record.members) this.#absorbMember(key, member, reconcile);
+    for (const key of this.#seen.keys()) if (!record.members.has(key)) this.#absorbAbsence(key, reconcile);
+  }
+
+  /** Shows another record instead: of what is here now, nothing stays. It does not throw. */
+  replace(record: SessionRecord): void {
+    for (const key of Object.keys(this.#object)) this.#delete(key);
+    this.#seen.clear();
+    this.#show(record);
+  }
+
+  #show(record: SessionRecord): void {
+    for (const [key, member] of record.members) this.#showMember(key, member);
+  }
+
+  #showMember(key: string, raw: RawValue): void {
+    const object = this.#object;
+    const ownership = this.#ownership;
+    const seen: Seen = { text: raw.text, canonical: undefined, unread: undefined };
+    const accessor = {
+      enumerable: true,
+      configurable: true,
+      get(this: void): unknown {
+        if (seen.unread === undefined) return seen.frozenValue;
+        seen.unread = undefined;
+        const value = ownership.parse(raw);
+        // An object that the application has frozen keeps the accessor.
+        if (!Reflect.defineProperty(object, key, memberOf(value))) seen.frozenValue = value;
+        return value;
+      },
+      set(value: unknown) {
+        defineMember(object, key, value);
+      },
+    };
+    seen.unread = accessor.get;
+    this.#seen.set(key, seen);
+    if (Reflect.defineProperty(object, key, accessor)) return;
+    this.#unfreeze();
+    this.#showMember(key, raw);
+  }
+
+  #changedText(key: string): string | undefined {
+    if (this.#isUnread(key)) return undefined;
+    const path = `session.data.${key}`;
+    const value = this.#members[key];
+    if (value === undefined) return undefined;
+    if (key === FACTS_KEY) {
+      throw new SessionUsageError(`session.data.${FACTS_KEY} is reserved for Sojourn itself. Use another key.`);
+    }
+    const { text, refusal } = writeForComparison(value, path);
+    const isChanged = text !== this.#canonicalOf(key);
+    if (isChanged || !this.#ownership.hasMade(value)) this.#ownership.noteGiven(value);
+    if (!isChanged) return undefined;
+    if (refusal) throw refusal;
+    // A key of Python's stays as it was written; writing an object of a new one alone checks it.
+    if (!this.#seen.has(key) && !key.isWellFormed()) writeJson({ [key]: null }, "session.data");
+    return text;
+  }
+
+  #canonicalOf(key: string): string | undefined {
+    const seen = this.#seen.get(key);
+    if (seen === undefined) return undefined;
+    seen.canonical ??= writeForComparison(readJson(rawValue(seen.text ?? "null")), key).text;
+    return seen.canonical;
+  }
+
+  #isAssumed(key: string): boolean {
+    const seen = this.#seen.get(key);
+    return seen !== undefined && seen.text === undefined && this.#changedText(key) === undefined;
+  }
+
+  /** A key with the value `undefined` is no part, as in `JSON.stringify`. */
+  #has(key: string): boolean {
+    if (!Object.hasOwn(this.#object, key)) return false;
+    return this.#isUnread(key) || this.#members[key] !== undefined;
+  }
+
+  #isUnread(key: string): boolean {
+    const unread = this.#seen.get(key)?.unread;
+    return unread !== undefined && Object.getOwnPropertyDescriptor(this.#object, key)?.get === unread;
+  }
+
+  #readValues(): unknown[] {
+    const read = Object.keys(this.#object).filter((key) => !this.#isUnread(key));
+    return read.map((key) => this.#members[key]);
+  }
+
+  #absorbMember(key: string, member: RawValue, reconcile: Reconcile): void {
+    const seen = this.#seen.get(key);
+    if (seen?.text === member.text) return;
+    const isUntouched = seen === undefined ? !Object.hasOwn(this.#object, key) : this.#isUnread(key);
+    if (isUntouched) return this.#showMember(key, member);
+    if (this.#merge(key, readJson(member), reconcile)) this.#seen.set(key, { text: member.text });
+  }
+
+  #absorbAbsence(key: string, reconcile: Reconcile): void {
+    if (this.#seen.get(key)?.text === undefined) return;
+    if (this.#isUnread(key)) this.#delete(key);
+    else if (!this.#merge(key, ABSENT, reconcile)) return;
+    this.#seen.delete(key);
+  }
+
+  /**
+   * Puts what others have written into a part, around what was changed here meanwhile.
+   *
+   * @returns `false` when the part is now something that is no JSON. It stays, and counts as if their version
+   *   had not been seen: the next save refuses it by its path, or merges once it is JSON again.
+   */
+  #merge(key: string, theirs: unknown, reconcile: Reconcile): boolean {
+    const seen = this.#seen.get(key);
+    let mine = this.#canonicalOf(key);
+    try {
+      mine = this.#has(key) ? writeForComparison(this.#members[key], key).text : undefined;
+    } catch (error) {
+      if (error instanceof NotJsonError) return false;
+      // An accessor or a proxy that throws: it was read before the commit, and is no change that could ever
+      // be saved.
+    }
+    const base = seen === undefined ? ABSENT : baseOf(seen);
+    const isChanged = mine !== this.#canonicalOf(key);
+    const mineValue = mine === undefined ? ABSENT : readJson(rawValue(mine));
+    this.#put(
+      key,
+      isChanged ? mergeMembers(key, { base, mine: mineValue, theirs }, ignoreConflict) : theirs,
+      reconcile,
+    );
+    return true;
+  }
+
+  #put(key: string, merged: unknown, reconcile: Reconcile): void {
+    if (merged === ABSENT) return this.#delete(key);
+    let value: unknown;
+    attempt(() => (value = this.#members[key]));
+    this.#set(key, reconcile(value, merged));
+  }
+
+  get #members(): Record<string, unknown> {
+    return this.#object as Record<string, unknown>;
+  }
+
+  #set(key: string, value: unknown): void {
+    if (Reflect.defineProperty(this.#object, key, memberOf(value))) return;
+    this.#unfreeze();
+    defineMember(this.#object, key, value);
+  }
+
+  #delete(key: string): void {
+    if (Reflect.deleteProperty(this.#object, key)) return;
+    this.#unfreeze();
+    delete this.#members[key];
+  }
+
+  /** Puts another object in the place of one that the application has frozen. */
+  #unfreeze(): void {
+    const frozen = this.#object;
+    const unread = new Set(Object.keys(frozen).filter((key) => this.#isUnread(key)));
+    this.#object = emptyObject() as Data;
+    for (const key of Object.keys(frozen)) {
+      const text = unread.has(key) ? this.#seen.get(key)?.text : undefined;
+      if (text !== undefined) this.#showMember(key, rawValue(text));
+      else this.#copyMember(frozen, key);
+    }
+  }
+
+  #copyMember(frozen: Data, key: string): void {
+    const isRead = attempt(() => defineMember(this.#object, key, (frozen as Record<string, unknown>)[key]));
+    if (isRead) return;
+    const accessor = Object.getOwnPropertyDescriptor(frozen, key);
+    Object.defineProperty(this.#object, key, { ...accessor, configurable: true });
+  }
+}
+
+function emptyObject(): object {
+  // Not enumerable: invisible to Object.keys, JSON and deep equality. Without it, a part that nobody has read yet
+  // is shown as [Getter/Setter].
+  return Object.defineProperty({}, inspect.custom, { value: showValues });
+}
+
+function baseOf({ canonical, text = "null" }: Seen): unknown {
+  return readJson(rawValue(canonical ?? text));
+}
+
+function showValues(this: object): object {
+  return { ...this };
+}

@@ -1,0 +1,34 @@
+import { clearCookieHeader, clearPreviousHeaders, type CookieAttributes, setCookieHeader } from "./cookie.ts";
+import type { PlainHttp } from "./plain-http.ts";
+import type { RequestFacts } from "./request-contract.ts";
+import type { SessionServices } from "../session-services.ts";
+import type { Session } from "../session.ts";
+import { endsWithBrowser, timeToLive } from "../record/timeouts.ts";
+
+/** Writes the Set-Cookie headers of responses. */
+export class CookieWriter {
+  readonly #cookie: CookieAttributes;
+  readonly #plainHttp: PlainHttp;
+  readonly #services: Pick<SessionServices, "clock" | "timeouts">;
+
+  constructor(cookie: CookieAttributes, plainHttp: PlainHttp, services: Pick<SessionServices, "clock" | "timeouts">) {
+    this.#cookie = cookie;
+    this.#plainHttp = plainHttp;
+    this.#services = services;
+  }
+
+  /** The values of the headers that a response gets for its session. */
+  headersFor(session: Session<object>, facts: RequestFacts): readonly string[] {
+    const { cookieChange, cookieValue, record, hasDuplicateCookies } = session;
+    const isSecure = facts.isSecure();
+    // Whoever is logged out may have come with an old cookie alone.
+    const others = hasDuplicateCookies || cookieChange === "clear" ? clearPreviousHeaders(this.#cookie, isSecure) : [];
+    if (cookieChange === "clear") return [...others, clearCookieHeader(this.#cookie, isSecure)];
+    if (cookieChange !== "set" || cookieValue === undefined) return [];
+    this.#plainHttp.warnOfCookie(facts);
+    const { clock, timeouts } = this.#services;
+    const now = clock.now();
+    const maxAge = endsWithBrowser(record, timeouts) ? undefined : timeToLive(record, timeouts, now);
+    return [...others, setCookieHeader(this.#cookie, cookieValue, { maxAge, now, isSecure })];
+  }
+}

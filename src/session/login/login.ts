@@ -1,0 +1,105 @@
+import type { Deadline } from "../../core/deadlines.ts";
+import { SessionInterrupted } from "../../core/errors.ts";
+import type { SessionKey } from "../../core/ids.ts";
+import { type LoginOptions, loginRecord, userIdOf } from "./auth.ts";
+import { Conflicts } from "../data/conflicts.ts";
+import type { SeenParts } from "../data/merge.ts";
+import type { StoredSession } from "../stored/record-writer.ts";
+import { type Delta, SessionRecord } from "../record/session-record.ts";
+import type { FollowedDeparture } from "../stored/session-records.ts";
+import type { SessionServices } from "../session-services.ts";
+import { EXPIRY_KEY, timeToLive } from "../record/timeouts.ts";
+import type { Creation } from "../users/user-sessions.ts";
+
+/** A login that is about to happen. */
+export interface Login {
+  readonly userId: string;
+  readonly options: LoginOptions;
+  /** The session that the visitor has. */
+  readonly stored: StoredSession | undefined;
+  /** The key that the request came with, whether or not there is a record. */
+  readonly presentedKey: SessionKey | undefined;
+  /** What this request has changed and not saved, and what it saw before. */
+  readonly pending: Delta;
+  readonly seen: SeenParts;
+  readonly creation: Creation;
+  readonly deadline: Deadline;
+}
+
+/**
+ * How a login came about.
+ *
+ * - `"moved"`: the visitor's session has a new key; what was pending is saved.
+ * - `"joined"`: a login of the same user for the same visitor was first (a double click); what was pending
+ *   still is.
+ * - `"begun"`: the old record is gone, and stays gone; of the data there is what this request has set.
+ */
+export interface LoginResult {
+  readonly kind: "moved" | "joined" | "begun";
+  readonly stored: StoredSession;
+}
+
+/**
+ * Gives the visitor a session that is the user's, under a key that nobody knew before (OWASP: session
+ * fixation).
+ */
+export async function logIn(services: SessionServices, login: Login): Promise<LoginResult> {
+  const moved = login.stored && (await move(services, login, login.stored));
+  if (moved) return { kind: "moved", stored: moved };
+  const { presentedKey, deadline } = login;
+  const departure =
+    presentedKey === undefined ? undefined : await services.records.departureToRecord(presentedKey, deadline);
+  const joined = departure && (await join(services, login, departure));
+  if (joined) return { kind: "joined", stored: joined };
+  return { kind: "begun", stored: await begin(services, login, departure) };
+}
+
+async function move(services: SessionServices, login: Login, stored: StoredSession) {
+  const { records, events, clock, timeouts } = services;
+  const { pending, seen, creation, deadline } = login;
+  const conflicts = new Conflicts();
+  const isOver = (record: SessionRecord) => timeToLive(record, timeouts, clock.now()) <= 0;
+  const change = (newest: SessionRecord) => {
+    const merged = conflicts.merge(pending, seen, newest);
+    // A session that has ended meanwhile is carried over by nothing but a new expiry.
+    return isOver(newest) && isOver(merged) ? merged : makeRecord(services, login, merged);
+  };
+  const result = await records.move(stored, { reason: "login", change, creation }, deadline);
+  if (result.status !== "moved") return undefined;
+  conflicts.emit(events);
+  return result.stored;
+}
+
+/** The second half of a double click finds the session of the first under the key that both came with. */
+async function join({ records }: SessionServices, { userId, deadline }: Login, { reason, to }: FollowedDeparture) {
+  if (reason !== "login" || to === undefined) return undefined;
+  const loaded = await records.load(to.key, deadline);
+  if (loaded.status !== "live" || userIdOf(loaded.stored.version.record) !== userId) return undefined;
+  return loaded.stored;
+}
+
+async function begin(
+  services: SessionServices,
+  login: Login,
+  departure: FollowedDeparture | undefined,
+): Promise<StoredSession> {
+  const { records } = services;
+  const { pending, presentedKey, creation, deadline } = login;
+  const own = new Map([...pending].filter(([, text]) => text !== undefined));
+  const record = makeRecord(services, login, SessionRecord.empty.with(own));
+  const stored = await records.create(record, creation, deadline);
+  if (stored === undefined) throw new SessionInterrupted();
+  if (presentedKey !== undefined) await records.noteLogin(presentedKey, departure, stored, deadline);
+  return stored;
+}
+
+/** An expiry of the visitor's that has passed would end the login at once. */
+function makeRecord(
+  { clock, secretKey, timeouts }: SessionServices,
+  { userId, options }: Login,
+  record: SessionRecord,
+): SessionRecord {
+  const now = clock.now();
+  const made = loginRecord(record, userId, options, secretKey).withFacts({ created: now, authenticated: now });
+  return timeToLive(made, timeouts, now) > 0 ? made : made.with(new Map([[EXPIRY_KEY, undefined]]));
+}

@@ -1,0 +1,101 @@
+import type { DecodedRecord, RecordCodec, UndecodableReason } from "../../codec/index.ts";
+import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
+import { SessionTooLargeError } from "../../core/errors.ts";
+import type { Etag } from "../../core/etag.ts";
+import { newNonce, type SessionKey } from "../../core/ids.ts";
+import { SessionRecord } from "./session-record.ts";
+import { type Timeouts, timeToLive } from "./timeouts.ts";
+
+/** A record as it is in the store, and the etag that a commit on top of it has to show. */
+export interface Version {
+  readonly record: SessionRecord;
+  readonly etag: Etag;
+  /** When it was written, where the format says so. */
+  readonly writtenAt: EpochMilliseconds | undefined;
+  /** Whether it was made with a secret that is in use no longer, and should be written anew. */
+  readonly isOutdated: boolean;
+}
+
+/** What {@link Versions} needs. */
+export interface VersionsOptions {
+  readonly codec: RecordCodec;
+  readonly clock: Clock;
+  readonly timeouts: Timeouts;
+  /** Most that a record and its payload may have, in bytes. */
+  readonly maxBytes: number;
+  /** Version of the application's data, which is noted in what is written from 2 on. */
+  readonly dataVersion: number;
+  /**
+   * Whether a record ends so long after it was written, rather than where the store lets it end: a cookie
+   * that carries a record may be sent at any time. @defaultValue `false`
+   */
+  readonly agesWithSignature?: boolean;
+}
+
+/** Makes versions of records from their text, and their text from records. */
+export class Versions {
+  readonly #codec: RecordCodec;
+  readonly #clock: Clock;
+  readonly #timeouts: Timeouts;
+  readonly #maxBytes: number;
+  readonly #dataVersion: number;
+  readonly #agesWithSignature: boolean;
+
+  constructor({ codec, clock, timeouts, maxBytes, dataVersion, agesWithSignature = false }: VersionsOptions) {
+    this.#codec = codec;
+    this.#clock = clock;
+    this.#timeouts = timeouts;
+    this.#maxBytes = maxBytes;
+    this.#dataVersion = dataVersion;
+    this.#agesWithSignature = agesWithSignature;
+  }
+
+  /**
+   * Makes a new version, with a nonce of its own.
+   *
+   * @param at The key under which it will be stored.
+   * @throws {SessionTooLargeError}
+   */
+  encode(record: SessionRecord, at: SessionKey): { text: string; version: Version } {
+    const now = this.#clock.now();
+    const created = record.facts.created ?? now;
+    const version = Math.max(this.#dataVersion, record.facts.version ?? 1);
+    const fresh = record.withFacts({ nonce: newNonce(), created, ...(version > 1 && { version }) });
+    const payload = fresh.toPayload(this.#codec.factsFirst);
+    const text = this.#codec.encode(payload, at);
+    const bytes = Math.max(Buffer.byteLength(payload), Buffer.byteLength(text));
+    if (bytes > this.#maxBytes) throw new SessionTooLargeError(bytes, this.#maxBytes);
+    return { text, version: { record: fresh, etag: this.#codec.etag(text), writtenAt: now, isOutdated: false } };
+  }
+
+  decode(text: string, at: SessionKey): Version | UndecodableReason {
+    const decoded = this.#codec.decode(text, at);
+    if (!decoded.ok) return decoded.reason;
+    try {
+      const { isOutdated, writtenAt } = decoded.value;
+      return { record: parseRecord(decoded.value), etag: this.#codec.etag(text), writtenAt, isOutdated };
+    } catch (error) {
+      if (error instanceof SyntaxError) return "malformed";
+      throw error;
+    }
+  }
+
+  /** Whether a record that was found has ended. */
+  hasEnded({ record, writtenAt }: Version): boolean {
+    const now = this.#clock.now();
+    const from = this.#agesWithSignature ? (writtenAt ?? now) : now;
+    return from + timeToLive(record, this.#timeouts, from) <= now;
+  }
+
+  /** What is left of a session if nobody comes back, in whole milliseconds; 0 or less: it has ended. */
+  timeToLive(record: SessionRecord): Milliseconds {
+    return Math.ceil(timeToLive(record, this.#timeouts, this.#clock.now()));
+  }
+}
+
+/** A record that Django made has no facts; the time when it was written stands in for its beginning. */
+function parseRecord({ payload, writtenAt }: DecodedRecord): SessionRecord {
+  const record = SessionRecord.parse(payload);
+  const { created = writtenAt } = record.facts;
+  return created === undefined ? record : record.withFacts({ created });
+}

@@ -1,0 +1,268 @@
+import type { Deadline } from "../../core/deadlines.ts";
+import { SessionInterrupted } from "../../core/errors.ts";
+import type { SessionKey } from "../../core/ids.ts";
+import { harmless, throwUnknown } from "../../stores/partial-failures.ts";
+import { userIdOf } from "../login/auth.ts";
+import { type Departure, MAX_HOPS, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
+import { isLost, type RecordWriter, type StoredSession, untilAnswered } from "./record-writer.ts";
+import type { SessionRecord } from "../record/session-record.ts";
+import { type Creation, refOf } from "../users/user-sessions.ts";
+
+/** A new key for a session. */
+export interface Move {
+  readonly reason: MoveReason;
+  /** Makes the new record from the newest old one. It is called again after each conflict. */
+  readonly change: (newest: SessionRecord) => SessionRecord;
+  readonly creation: Creation;
+}
+
+/**
+ * Result of a move.
+ *
+ * - `"moved"`: the session has a new key.
+ * - `"ended"`: the session's own expiry has come, so the old record was deleted and no new one made.
+ * - `"gone"`: there was no session any more.
+ * - `"kept"`: the session keeps its key, since another request is renewing it or has just done so, or an
+ *   expiry was set that is near.
+ */
+export type MoveResult =
+  | { readonly status: "moved"; readonly stored: StoredSession }
+  | { readonly status: "ended" | "gone" | "kept" };
+
+/** The old record was gone, since another request had renewed the key: the session is at another place. */
+interface Renewed {
+  readonly status: "renewed";
+  readonly to: SessionPlace;
+}
+
+/**
+ * One attempt to give a session a new key: creates the new record, remembers the move, then deletes the old
+ * record if it still is the version that was carried over. What other requests have written meanwhile is
+ * carried over too.
+ */
+export class KeyMove {
+  readonly #writer: RecordWriter;
+  readonly #moved: MovedKeys | undefined;
+  readonly #move: Move;
+  readonly #deadline: Deadline;
+  #source: StoredSession;
+  #target: StoredSession | undefined;
+  /** Whether the move is remembered, or is left to what was remembered before. */
+  #isAnnounced = false;
+  /** Tombstone of the old key before the move. */
+  #previous: Departure | undefined;
+  #isSourceGone = false;
+  #isTargetGone = false;
+  /** New records of other logins and new keys that are under way, or were given up halfway. */
+  readonly #rivals: SessionPlace[] = [];
+
+  constructor(
+    writer: RecordWriter,
+    moved: MovedKeys | undefined,
+    source: StoredSession,
+    move: Move,
+    deadline: Deadline,
+  ) {
+    this.#writer = writer;
+    this.#moved = moved;
+    this.#source = source;
+    this.#move = move;
+    this.#deadline = deadline;
+  }
+
+  async run(): Promise<MoveResult | Renewed> {
+    try {
+      const result = await this.#run();
+      if (result.status !== "moved") await this.#undo();
+      return result;
+    } catch (error) {
+      // The user was revoked while the new record was made. If the old one has ended, the next write tells.
+      if (this.#move.reason === "renewed" && error instanceof SessionInterrupted) {
+        await this.#undo();
+        return { status: "kept" };
+      }
+      // The old record may be gone, and then its key leads to the new one. If it is not, the new one is found
+      // by nobody.
+      if (this.#move.reason === "renewed" && isLost(error)) throw error;
+      // Where a renewal had led the old key to the session, it may lead nowhere now.
+      if (!(await this.#undo())) throwUnknown(error);
+      throw error;
+    }
+  }
+
+  async #run(): Promise<MoveResult | Renewed> {
+    for (;;) {
+      await this.#prepare();
+      if (this.#move.reason === "renewed" && (this.#previous !== undefined || this.#isTargetGone))
+        return { status: "kept" };
+      if (this.#isSourceGone) return await this.#meetAbsence();
+      const { at, version } = this.#source;
+      const result = await this.#writer.retire(at, version, () => this.#hasWon(), this.#deadline);
+      if (result.status === "committed") return this.#complete();
+      if (result.status === "gone") return await this.#meetAbsence();
+      this.#source = { ...this.#source, version: this.#writer.newest(at, result, this.#deadline) };
+    }
+  }
+
+  /**
+   * Whether it was this move that has deleted the old record, after an answer that got lost. Another move
+   * that can have done so is remembered by then: in the place of this one, or as what its new record leads on
+   * to. A logout has done no other thing.
+   */
+  async #hasWon(): Promise<boolean> {
+    const [moved, target] = [this.#moved, this.#target];
+    if (!this.#isAnnounced || this.#previous !== undefined || target === undefined || moved?.isShared !== true)
+      return false;
+    if ((await moved.find(this.#source.at, this.#deadline))?.at !== target.at) return false;
+    if ((await moved.find(target.at, this.#deadline)) !== undefined) return false;
+    return this.#writer.isStored(target.at, this.#deadline);
+  }
+
+  /** Makes the new record, or brings it up to date, and remembers the move. */
+  async #prepare(): Promise<void> {
+    const { change, creation } = this.#move;
+    const { at, version } = this.#source;
+    const record = change(version.record);
+    creation.replaces = at;
+    creation.takesPlace = userIdOf(record) === userIdOf(version.record);
+    // There is none where the version before had reached its own expiry; this one may have been renewed.
+    this.#target = await (this.#target
+      ? this.#rewrite(this.#target, record)
+      : this.#writer.create(record, creation, this.#deadline));
+    if (this.#target && !this.#isAnnounced) await this.#announce(this.#target);
+  }
+
+  /** Replaces the new record, which is not in use yet. */
+  async #rewrite(target: StoredSession, record: SessionRecord): Promise<StoredSession | undefined> {
+    const result = await this.#writer.replace(target, record, this.#deadline);
+    if (result.status === "committed") return result.version && { ...target, version: result.version };
+    if (this.#move.reason !== "renewed") throw new SessionInterrupted();
+    this.#isTargetGone = true;
+    return target;
+  }
+
+  /**
+   * The session of a user may have been revoked before its new record was listed. As long as the old record
+   * is there now, a revocation that deletes it finds the new one as well. If it is gone, the old key must not
+   * lead to the new record, not even until that is deleted.
+   */
+  async #announce(target: StoredSession): Promise<void> {
+    const { at, version } = this.#source;
+    if (userIdOf(version.record) !== undefined && !(await this.#writer.isStored(at, this.#deadline))) {
+      this.#isSourceGone = true;
+      this.#previous = await this.#moved?.find(at, this.#deadline);
+      return;
+    }
+    this.#previous = await this.#moved?.add(this.#source, target, this.#move.reason, this.#deadline);
+    this.#isAnnounced = true;
+    if (this.#previous === undefined || this.#move.reason === "renewed") return;
+    // A login or a cycled key does not wait for a renewal that is under way: from here on the old key leads
+    // nowhere.
+    await (this.#previous.reason === "renewed"
+      ? this.#moved?.replace(this.#source, target, this.#move.reason, this.#deadline)
+      : this.#linkFromRivals(target, this.#previous));
+  }
+
+  /**
+   * Lets the new records of other logins and new keys lead on to this one, before it may take the old record
+   * away from them. The move of the old key stays as it is, since a login may have taken its place.
+   */
+  async #linkFromRivals(target: StoredSession, first: Departure): Promise<void> {
+    let [from, departure]: [SessionPlace, Departure | undefined] = [this.#source, first];
+    for (let hop = 0; departure !== undefined && hop < MAX_HOPS; hop++) {
+      const rival: SessionPlace | undefined = placeOf(departure, from.key);
+      if (rival === undefined) {
+        // A logout has followed a rival; or what is remembered of the old key leads nowhere.
+        if (hop > 0) this.#isSourceGone = true;
+        return;
+      }
+      this.#rivals.push(rival);
+      from = rival;
+      departure = await this.#moved?.add(rival, target, this.#move.reason, this.#deadline);
+    }
+  }
+
+  async #complete(): Promise<MoveResult> {
+    if (this.#target === undefined) await this.#endSuccessors(this.#source.at).catch(throwUnknown);
+    await this.#unlistSource();
+    if (this.#target === undefined) return { status: "ended" };
+    await this.#endRivals();
+    if (this.#previous !== undefined && this.#previous.reason !== "renewed" && this.#rivals.length === 0)
+      await harmless(this.#moved?.replace(this.#source, this.#target, this.#move.reason, this.#deadline));
+    return { status: "moved", stored: this.#target };
+  }
+
+  /**
+   * The records of those that have lost go, since a login with the old key would join them, and nothing that
+   * was written to this session since would be in them. The move itself has come about.
+   */
+  async #endRivals(): Promise<void> {
+    for (const { at } of this.#rivals) await harmless(this.#writer.end(at, this.#deadline));
+  }
+
+  async #unlistSource(): Promise<void> {
+    const { at, version } = this.#source;
+    // A renewal that was given up halfway has left it.
+    const second = this.#previous?.reason === "renewed" ? this.#previous.at : undefined;
+    if (second !== undefined) await harmless(this.#writer.end(second, this.#deadline));
+    await (this.#target && this.#move.creation.takesPlace === true
+      ? this.#writer.relist(at, this.#target.at, version.record, this.#deadline)
+      : this.#writer.unlist(at, version.record, this.#deadline));
+  }
+
+  async #meetAbsence(): Promise<MoveResult | Renewed> {
+    const to = this.#previous?.reason === "renewed" ? placeOf(this.#previous, this.#source.key) : undefined;
+    if (to === undefined) return { status: "gone" };
+    return (await this.#passOn(to)) ? { status: "renewed", to } : { status: "gone" };
+  }
+
+  /**
+   * A logout may have followed this move, which has not come about, and has to find the session all the same:
+   * from the new record on, where it looks next. If it has been there before, it ends here what it would have
+   * ended.
+   *
+   * @returns Whether the session goes on.
+   */
+  async #passOn(to: SessionPlace): Promise<boolean> {
+    if (this.#target === undefined || this.#move.reason === "renewed") return true;
+    const first = await this.#moved?.add(this.#target, to, "renewed", this.#deadline);
+    if (first === undefined) return true;
+    await this.#writer.end(to.at, this.#deadline);
+    await this.#endSuccessors(to.at);
+    return false;
+  }
+
+  /** Remembers that a session has ended, and ends what it has moved to, or what a move has left halfway. */
+  async #endSuccessors(at: SessionKey): Promise<void> {
+    const end = (next: SessionKey): Promise<void> => this.#writer.end(next, this.#deadline);
+    await untilAnswered(this.#deadline, async () => this.#moved?.end(refOf(at), "ended", this.#deadline, end));
+  }
+
+  /**
+   * Takes the new record away again. Its key was given to nobody, so it would end by itself; sooner is better.
+   *
+   * @returns Whether the old key leads to where it has led before.
+   */
+  async #undo(): Promise<boolean> {
+    const target = this.#target;
+    if (target === undefined) return true;
+    await this.#takeAway(target).catch(() => {});
+    if (this.#previous?.reason !== "renewed" || this.#move.reason === "renewed") return true;
+    return this.#restore(target, this.#previous).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** It stays listed where it could not be deleted, so that a revocation of the user finds it. */
+  async #takeAway({ at, version }: StoredSession): Promise<void> {
+    await this.#writer.delete(at, this.#deadline);
+    await this.#writer.unlist(at, version.record, this.#deadline);
+  }
+
+  /** Whoever has begun a session meanwhile, or has ended it, is not forgotten. */
+  async #restore(target: StoredSession, previous: Departure): Promise<void> {
+    const present = await this.#moved?.find(this.#source.at, this.#deadline);
+    if (present?.at === target.at) await this.#moved?.restore(this.#source.at, previous, this.#deadline);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Deadline } from "../../core/deadlines.ts";
+import type { SessionKey } from "../../core/ids.ts";
+import type { SessionStore } from "../../stores/session-store.ts";
+import { STEP_SIZE } from "../users/steps.ts";
+
+/**
+ * Deletes records, some at a time, with a deadline for each step. After a failure no further step begins.
+ *
+ * @param onEnded Called after each step, also one that has failed in part, with the keys of the records that
+ *   were there.
+ * @returns The keys of those that were not there.
+ */
+export async function deleteRecords(
+  store: SessionStore,
+  keys: readonly SessionKey[],
+  stepDeadline: () => Deadline,
+  onEnded?: (keys: readonly SessionKey[]) => void,
+): Promise<readonly SessionKey[]> {
+  const absent: SessionKey[] = [];
+  for (let at = 0; at < keys.length; at += STEP_SIZE) {
+    const [step, deadline] = [keys.slice(at, at + STEP_SIZE), stepDeadline()];
+    const ended = new Set(await deleteStep(store, step, deadline, onEnded));
+    for (const key of step) if (!ended.has(key)) absent.push(key);
+  }
+  return absent;
+}
+
+async function deleteStep(
+  store: SessionStore,
+  keys: readonly SessionKey[],
+  deadline: Deadline,
+  onEnded?: (keys: readonly SessionKey[]) => void,
+): Promise<readonly SessionKey[]> {
+  if (store.deleteMany !== undefined) {
+    const ended = await store.deleteMany(keys, deadline);
+    onEnded?.(ended);
+    return ended;
+  }
+  const results = await Promise.allSettled(keys.map((key) => store.delete(key, deadline)));
+  const ended = keys.filter((_, index) => isTrue(results[index]));
+  onEnded?.(ended);
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  return ended;
+}
+
+function isTrue(result: PromiseSettledResult<boolean> | undefined): boolean {
+  return result?.status === "fulfilled" && result.value;
+}

@@ -1,0 +1,423 @@
+import type { UndecodableReason } from "../../codec/index.ts";
+import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import { SessionInterrupted, StoreConnectionError } from "../../core/errors.ts";
+import type { SessionKey } from "../../core/ids.ts";
+import { harmless, throwUnknown } from "../../stores/partial-failures.ts";
+import type { SessionStore } from "../../stores/session-store.ts";
+import { userIdOf } from "../login/auth.ts";
+import { KeyMove, type Move, type MoveResult } from "./key-move.ts";
+import { KeyQueue } from "./key-queue.ts";
+import {
+  type Departure,
+  type EndReason,
+  MAX_HOPS,
+  type MovedKeys,
+  placeOf,
+  REMEMBERED_MS,
+  type SessionPlace,
+} from "./moved-keys.ts";
+import { RecordWriter, type StoredSession, untilAnswered } from "./record-writer.ts";
+import type { SessionRecord } from "../record/session-record.ts";
+import { EXPIRY_KEY } from "../record/timeouts.ts";
+import { type Creation, isRef, type ListedState, refOf, type UserSessions } from "../users/user-sessions.ts";
+import type { Version, Versions } from "../record/versions.ts";
+
+/** Answer of {@link SessionRecords.load}. */
+export type LoadResult =
+  | { readonly status: "live"; readonly stored: StoredSession }
+  | { readonly status: "absent" | "expired"; readonly at: SessionKey }
+  /** The session has a new key, or was ended, a moment ago. */
+  | { readonly status: "moved"; readonly reason: Departure["reason"]; readonly at: SessionKey }
+  | { readonly status: "undecodable"; readonly reason: UndecodableReason };
+
+/** State of a key, and of those that a renewal or a login has led to. */
+export interface FollowedDeparture {
+  /** Why the last of them has no session; `"login"` also for one that was renewed since. */
+  readonly reason: Departure["reason"];
+  /** Where the session is then; `undefined` when it has ended. */
+  readonly to: SessionPlace | undefined;
+  /** The places that the session has left, one after another. */
+  readonly left: readonly [SessionPlace, ...SessionPlace[]];
+}
+
+/** What a commit has led to. */
+export interface Committed {
+  /**
+   * Where the session is now; `undefined` when its own expiry has ended it: then it is no longer in the
+   * store.
+   */
+  readonly stored: StoredSession | undefined;
+  /** Whether the record holds changes of others that the caller has not seen. */
+  readonly hasOthers: boolean;
+  /** `false` when the change wanted nothing written. */
+  readonly isWritten: boolean;
+}
+
+/**
+ * Makes the record to write from the newest one. It is called again after each conflict.
+ *
+ * @returns `undefined` to write nothing.
+ */
+export type Change = (newest: SessionRecord) => SessionRecord | undefined;
+
+/** What {@link SessionRecords} needs. */
+export interface SessionRecordsOptions {
+  readonly store: SessionStore;
+  readonly versions: Versions;
+  /** The index of users; `undefined` when the store has none. */
+  readonly users: UserSessions | undefined;
+  /** Memory of keys that have moved; `undefined` where a session has no key. */
+  readonly moved: MovedKeys | undefined;
+  /** The key under which the session of a cookie is stored. */
+  readonly storedKeyOf: (key: SessionKey) => SessionKey;
+}
+
+/**
+ * Session records in a store of text: commits by compare-and-set until it fits, finds out what became of a write
+ * whose answer got lost, and follows a session whose key was renewed.
+ */
+export class SessionRecords {
+  readonly #store: SessionStore;
+  readonly #versions: Versions;
+  readonly #users: UserSessions | undefined;
+  readonly #writer: RecordWriter;
+  readonly #moved: MovedKeys | undefined;
+  readonly #storedKeyOf: (key: SessionKey) => SessionKey;
+  readonly #queue = new KeyQueue<Version>();
+  /** Storage keys that this process is renewing. */
+  readonly #renewing = new Set<SessionKey>();
+
+  constructor({ store, versions, users, moved, storedKeyOf }: SessionRecordsOptions) {
+    this.#store = store;
+    this.#versions = versions;
+    this.#users = users;
+    this.#writer = new RecordWriter(store, versions, users, storedKeyOf);
+    this.#moved = moved;
+    this.#storedKeyOf = storedKeyOf;
+  }
+
+  /** Loads the session of a key, also where that key was renewed a moment ago. */
+  async load(key: SessionKey, deadline: Deadline): Promise<LoadResult> {
+    const place = { key, at: this.#storedKeyOf(key) };
+    const found = await this.#loadAt(place, deadline);
+    return found.status === "absent" ? this.#loadRenewed(place, deadline) : found;
+  }
+
+  /** The epoch of a user; `undefined` where there is no index of users. */
+  epochOf(userId: string, deadline: Deadline): Promise<string> | undefined {
+    return this.#users?.epochOf(userId, deadline);
+  }
+
+  /**
+   * Returns the state of a key that has no session, after all renewals of it, and logins one after another.
+   *
+   * @returns `undefined` when nothing is remembered of it, or it was revoked: then a request with it is not a
+   *   late one.
+   */
+  departureOf(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
+    return this.#departureOf(key, deadline, async () => false);
+  }
+
+  /** Returns the same, but goes no further than the first record: a move away from it has not come about. */
+  departureToRecord(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
+    return this.#departureOf(key, deadline, (place) => this.isStoredAt(place?.at, deadline));
+  }
+
+  async #departureOf(
+    key: SessionKey,
+    deadline: Deadline,
+    isEnd: (place: SessionPlace | undefined) => Promise<boolean>,
+  ): Promise<FollowedDeparture | undefined> {
+    let followed: FollowedDeparture | undefined;
+    let place: SessionPlace | undefined = { key, at: this.#storedKeyOf(key) };
+    for (let hop = 0; place !== undefined && hop < MAX_HOPS; hop++) {
+      const departure: Departure | undefined = await this.#moved?.find(place.at, deadline);
+      if (departure === undefined || departure.reason === "revoked") break;
+      const to: SessionPlace | undefined = placeOf(departure, place.key);
+      const isOfLogin: boolean = followed?.reason === "login" && departure.reason === "renewed";
+      const reason: Departure["reason"] = isOfLogin ? "login" : departure.reason;
+      followed = { reason, to, left: followed ? [...followed.left, place] : [place] };
+      place = reason === "renewed" || reason === "login" ? to : undefined;
+      if (await isEnd(place)) break;
+    }
+    return followed;
+  }
+
+  /**
+   * Remembers that a login has begun a session for the browser of a key that had none.
+   *
+   * @param departure What became of the old key. The login is remembered where all that is known of that key
+   *   leads to.
+   */
+  async noteLogin(
+    oldKey: SessionKey,
+    departure: FollowedDeparture | undefined,
+    to: SessionPlace,
+    deadline: Deadline,
+  ): Promise<void> {
+    const from = departure?.left.at(-1) ?? { key: oldKey, at: this.#storedKeyOf(oldKey) };
+    await harmless(this.#moved?.replace(from, to, "login", deadline));
+  }
+
+  /**
+   * Stores a record under a new key.
+   *
+   * @returns `undefined` when the session's own expiry has already passed.
+   * @throws {SessionInterrupted} When its user was revoked meanwhile.
+   */
+  create(record: SessionRecord, creation: Creation, deadline: Deadline): Promise<StoredSession | undefined> {
+    return this.#writer.create(record, creation, deadline);
+  }
+
+  /**
+   * Stores a record that was kept elsewhere, under the key that its browser has. Each key is taken over once.
+   *
+   * @param ttl Time to live from now.
+   * @returns Whether it was stored: a session that is there stays, and one that was taken over before and has
+   *   ended stays ended.
+   * @throws {SessionInterrupted} When its user was revoked meanwhile.
+   */
+  async restore(key: SessionKey, record: SessionRecord, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+    const place = { key, at: this.#storedKeyOf(key) };
+    if ((await this.#moved?.claim(place.at, ttl, deadline)) === false) return false;
+    try {
+      return await this.#writer.createAt(place, record, ttl, deadline);
+    } catch (error) {
+      const mayBeStored = error instanceof StoreConnectionError && error.outcome === "unknown";
+      // The next try is to find the key as this one did, unless the session was revoked meanwhile. Where that
+      // fails too, it stays out.
+      if (!mayBeStored && !(error instanceof SessionInterrupted))
+        await this.#moved?.unclaim(place.at, deadline).catch(() => {});
+      throw error;
+    }
+  }
+
+  /**
+   * Writes a change on top of the newest version, wherever the session is by now.
+   *
+   * @throws {SessionInterrupted} When the record is gone.
+   * @throws {SessionConflictError} When others kept being first until the deadline.
+   */
+  commit(stored: StoredSession, change: Change, deadline: Deadline): Promise<Committed> {
+    return this.#queue.run(stored.at, async (latest, leave) => {
+      let newest = latest ? { ...stored, version: latest } : stored;
+      for (;;) {
+        const hasOthers = newest.version !== stored.version;
+        const record = change(newest.version.record);
+        if (record === undefined) {
+          if (newest.at === stored.at) leave(newest.version);
+          return { stored: newest, hasOthers, isWritten: false };
+        }
+        const written = await this.#writer.replace(newest, record, deadline);
+        if (written.status === "committed") {
+          const { version } = written;
+          if (newest.at === stored.at) leave(version);
+          if (version === undefined) await this.#noteEnd(newest, deadline);
+          else if (this.#mayEndBefore(newest.version.record, record))
+            await harmless(this.#endSeconds(newest.at, deadline));
+          return { stored: version && { ...newest, version }, hasOthers, isWritten: true };
+        }
+        newest =
+          written.status === "gone"
+            ? await this.#follow(newest, deadline, written.lost)
+            : { ...newest, version: this.#writer.newest(newest.at, written, deadline) };
+      }
+    });
+  }
+
+  /**
+   * Gives a session a new key: creates the new record, remembers the move, then deletes the old record if it
+   * still is the version that was carried over; changes that others have written meanwhile are carried over
+   * too.
+   *
+   * @throws {SessionInterrupted} When the new record was taken away meanwhile, such as by a revocation of the
+   *   user; the old one stays as it is.
+   */
+  async move(stored: StoredSession, move: Move, deadline: Deadline): Promise<MoveResult> {
+    if (move.reason !== "renewed") return this.#moveFrom(stored, move, deadline);
+    if (this.#renewing.has(stored.at)) return { status: "kept" };
+    this.#renewing.add(stored.at);
+    try {
+      return await this.#moveFrom(stored, move, deadline);
+    } finally {
+      this.#renewing.delete(stored.at);
+    }
+  }
+
+  /** Extends the time to live. @returns Whether the session is still there. */
+  async touch(stored: StoredSession, deadline: Deadline): Promise<boolean> {
+    const ttl = this.#versions.timeToLive(stored.version.record);
+    if (ttl <= 0) return false;
+    // In a conflict another writer has just extended it.
+    return (await this.#store.touch(stored.at, stored.version.etag, ttl, deadline)).status !== "gone";
+  }
+
+  /** Whether there is a record under a storage key. */
+  async isStoredAt(at: SessionKey | undefined, deadline: Deadline): Promise<boolean> {
+    return at !== undefined && this.#writer.isStored(at, deadline);
+  }
+
+  /**
+   * Finds a session at the place where it was, or to which its key was renewed.
+   *
+   * @returns `undefined` when it is over.
+   */
+  async find(place: SessionPlace, deadline: Deadline): Promise<StoredSession | undefined> {
+    const found = await this.#loadAt(place, deadline);
+    const loaded = found.status === "absent" ? await this.#loadRenewed(place, deadline) : found;
+    return loaded.status === "live" ? loaded.stored : undefined;
+  }
+
+  /** Notes for the user's list of devices that the session was seen. */
+  async see(stored: StoredSession, userAgent: string | undefined, deadline: Deadline): Promise<void> {
+    await this.#writer.list(stored, stored.version.record, userAgent, deadline);
+  }
+
+  /** Ends a session, and whatever it has moved to. */
+  async delete({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
+    await this.#deleteAll(at, deadline);
+    await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
+    await this.#writer.unlist(at, version.record, deadline);
+  }
+
+  /**
+   * Ends what a session has moved to whose record was deleted.
+   *
+   * @param ref Names that session; see `sessions.ofUser`.
+   */
+  async endSuccessors(ref: string, reason: EndReason, deadline: Deadline): Promise<void> {
+    const end = (next: SessionKey): Promise<void> => this.#writer.end(next, deadline);
+    await untilAnswered(deadline, async () => this.#moved?.end(ref, reason, deadline, end));
+  }
+
+  /**
+   * Ends a session of a user at the place to which it has moved, if that is the user's as well.
+   *
+   * @param ref What the session was named by before; it may be any text.
+   * @returns The storage key of the session that was ended.
+   */
+  async endMoved(ref: string, userId: string, deadline: Deadline): Promise<SessionKey | undefined> {
+    let next = ref;
+    for (let hop = 0; hop < MAX_HOPS && isRef(next); hop++) {
+      const at: SessionKey | undefined = (await this.#moved?.findRef(next, deadline))?.at;
+      if (at === undefined) return undefined;
+      next = refOf(at);
+      if ((await this.listedState(at, userId, deadline)) !== "live") continue;
+      await this.#writer.end(at, deadline);
+      await this.endSuccessors(next, "revoked", deadline).catch(throwUnknown);
+      return at;
+    }
+    return undefined;
+  }
+
+  /**
+   * Ends the session of a key that has no record, or none that can be read: if it has moved, at its new
+   * place.
+   */
+  async endKey(key: SessionKey, deadline: Deadline): Promise<void> {
+    const at = this.#storedKeyOf(key);
+    await this.#writer.delete(at, deadline);
+    await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
+  }
+
+  /** Returns the state of a session that is listed for a user. */
+  async listedState(at: SessionKey, userId: string, deadline: Deadline): Promise<ListedState> {
+    const text = await this.#store.read(at, deadline);
+    if (text === undefined) return "gone";
+    const version = this.#versions.decode(text, at);
+    if (typeof version === "string") return "unknown";
+    return userIdOf(version.record) === userId && this.#versions.timeToLive(version.record) > 0 ? "live" : "gone";
+  }
+
+  /** When the session of a record began; `undefined` when there is none, or it does not tell. */
+  async createdAt(at: SessionKey, deadline: Deadline): Promise<EpochMilliseconds | undefined> {
+    const text = await this.#store.read(at, deadline);
+    const version = text === undefined ? "absent" : this.#versions.decode(text, at);
+    return typeof version === "string" ? undefined : version.record.facts.created;
+  }
+
+  async #loadAt(place: SessionPlace, deadline: Deadline): Promise<LoadResult> {
+    const { at } = place;
+    const text = await this.#store.read(at, deadline);
+    if (text === undefined) return { status: "absent", at };
+    const version = this.#versions.decode(text, at);
+    if (typeof version === "string") return { status: "undecodable", reason: version };
+    if (this.#versions.hasEnded(version)) return { status: "expired", at };
+    return { status: "live", stored: { ...place, version } };
+  }
+
+  /** Loads a session from the place that the key of an absent one was renewed to. */
+  async #loadRenewed(from: SessionPlace, deadline: Deadline): Promise<LoadResult> {
+    let place = from;
+    for (let hop = 0; hop < MAX_HOPS; hop++) {
+      const departure = await this.#moved?.find(place.at, deadline);
+      if (departure === undefined || departure.reason === "revoked") break;
+      const next = departure.reason === "renewed" ? placeOf(departure, place.key) : undefined;
+      if (next === undefined) return { status: "moved", reason: departure.reason, at: place.at };
+      const found = await this.#loadAt(next, deadline);
+      if (found.status !== "absent") return found;
+      place = next;
+    }
+    return { status: "absent", at: place.at };
+  }
+
+  /**
+   * Follows a session whose record is gone.
+   *
+   * @param lost Failure that may be why it is gone.
+   * @throws {SessionInterrupted} When it leads nowhere.
+   */
+  async #follow(from: SessionPlace, deadline: Deadline, lost?: StoreConnectionError): Promise<StoredSession> {
+    const loaded = await this.#loadRenewed(from, deadline);
+    if (loaded.status !== "live") throw lost ?? new SessionInterrupted();
+    return loaded.stored;
+  }
+
+  async #moveFrom(stored: StoredSession, move: Move, deadline: Deadline): Promise<MoveResult> {
+    return this.#queue.run(stored.at, async (latest) => {
+      let source = latest ? { ...stored, version: latest } : stored;
+      for (let hop = 0; hop < MAX_HOPS; hop++) {
+        const result = await new KeyMove(this.#writer, this.#moved, source, move, deadline).run();
+        if (result.status !== "renewed") return result;
+        const found = await this.find(result.to, deadline);
+        if (found === undefined) break;
+        source = found;
+      }
+      return { status: "gone" };
+    });
+  }
+
+  /** Whether an expiry was set that comes while a renewal from before may still be remembered. */
+  #mayEndBefore(before: SessionRecord, after: SessionRecord): boolean {
+    const [old, expiry] = [before, after].map(({ members }) => members.get(EXPIRY_KEY)?.text);
+    return expiry !== old && this.#versions.timeToLive(after) < REMEMBERED_MS;
+  }
+
+  /** Deletes a record, and before it those that a move has left halfway: its key would lead to them. */
+  async #deleteAll(at: SessionKey, deadline: Deadline): Promise<void> {
+    const seconds = (await this.#moved?.secondsOf(at, deadline)) ?? [];
+    for (const second of seconds) await this.#writer.end(second, deadline);
+    const deletion = this.#writer.delete(at, deadline);
+    // Such a move may have been under way, and have taken the record.
+    await (seconds.length > 0 ? deletion.catch(throwUnknown) : deletion);
+  }
+
+  /**
+   * Deletes the new record of a move that was given up halfway: once the old record ends, its key would lead
+   * there. The one of a renewal that is under way goes as well, since this write came before its end; that
+   * session keeps its old key.
+   */
+  async #endSeconds(at: SessionKey, deadline: Deadline): Promise<void> {
+    for (const second of (await this.#moved?.secondsOf(at, deadline)) ?? []) await this.#writer.end(second, deadline);
+  }
+
+  /**
+   * The session has ended by its own expiry. Until what it has moved to has ended as well, it may be found
+   * there.
+   */
+  async #noteEnd({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
+    await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
+    await this.#writer.unlist(at, version.record, deadline);
+  }
+}

@@ -1,0 +1,77 @@
+import { LRUCache } from "lru-cache";
+import type { Clock, Milliseconds } from "../../core/clock.ts";
+import type { SessionKey } from "../../core/ids.ts";
+import type { StoredSession } from "./record-writer.ts";
+import { activeAge, type Timeouts } from "../record/timeouts.ts";
+
+// At 32 characters a key this is some 15 MB at most. A session that falls out is touched once more than needed.
+const MOST_KEYS = 100_000;
+
+/** A session is extended when a quarter of its age has passed, if that is sooner than the settings say. */
+const MAX_FRACTION = 0.25;
+
+/** Says when a session is to be extended again. */
+export interface Throttle {
+  isDue(stored: StoredSession): boolean;
+  mark(key: SessionKey): void;
+  forget(key: SessionKey): void;
+}
+
+/** Remembers which sessions this process has extended lately. */
+export class TouchThrottle implements Throttle {
+  readonly #touchedAt: LRUCache<SessionKey, Milliseconds>;
+  readonly #every: Milliseconds;
+  readonly #timeouts: Timeouts;
+  readonly #clock: Clock;
+
+  /** @param every Shortest time between two touches of a session that lives for long. */
+  constructor(every: Milliseconds, timeouts: Timeouts, clock: Clock) {
+    this.#every = every;
+    this.#timeouts = timeouts;
+    this.#clock = clock;
+    this.#touchedAt = new LRUCache({ max: MOST_KEYS });
+  }
+
+  isDue({ key, version }: Pick<StoredSession, "key" | "version">): boolean {
+    const touchedAt = this.#touchedAt.get(key);
+    if (touchedAt === undefined) return true;
+    const every = Math.min(this.#every, MAX_FRACTION * activeAge(version.record, this.#timeouts));
+    return this.#clock.monotonic() - touchedAt >= every;
+  }
+
+  mark(key: SessionKey): void {
+    this.#touchedAt.set(key, this.#clock.monotonic());
+  }
+
+  forget(key: SessionKey): void {
+    this.#touchedAt.delete(key);
+  }
+}
+
+/** Goes by the time at which a record was written, where the visitor brings it along. */
+export class AgeThrottle implements Throttle {
+  readonly #every: Milliseconds;
+  readonly #timeouts: Timeouts;
+  readonly #clock: Clock;
+
+  /** @param every Maximum age of a record that is not extended, if it lives for long. */
+  constructor(every: Milliseconds, timeouts: Timeouts, clock: Clock) {
+    this.#every = every;
+    this.#timeouts = timeouts;
+    this.#clock = clock;
+  }
+
+  isDue({ version }: Pick<StoredSession, "version">): boolean {
+    const now = this.#clock.now();
+    const isExtended = Number.isFinite(this.#every);
+    const every = isExtended
+      ? Math.min(this.#every, MAX_FRACTION * activeAge(version.record, this.#timeouts))
+      : this.#every;
+    return now - (version.writtenAt ?? now) >= every;
+  }
+
+  /** What was written has a new time. */
+  mark(): void {}
+
+  forget(): void {}
+}

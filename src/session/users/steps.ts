@@ -1,0 +1,23 @@
+import type { Deadline } from "../../core/deadlines.ts";
+
+/** How many operations of a walk are under way at the same time: few enough for a small pool of connections. */
+export const STEP_SIZE = 32;
+
+/**
+ * Does the same to each of many things, some at a time, with a deadline for each step. After a failure no
+ * further step begins.
+ *
+ * @returns The results, in order.
+ */
+export async function inSteps<Item, Result>(
+  items: readonly Item[],
+  stepDeadline: () => Deadline,
+  act: (item: Item, deadline: Deadline) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (let at = 0; at < items.length; at += STEP_SIZE) {
+    const deadline = stepDeadline();
+    results.push(...(await Promise.all(items.slice(at, at + STEP_SIZE).map((item) => act(item, deadline)))));
+  }
+  return results;
+}

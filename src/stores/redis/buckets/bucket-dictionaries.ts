@@ -1,0 +1,99 @@
+import { createHash } from "node:crypto";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+
+import { StoreServiceError } from "../../../core/errors.ts";
+import type { RecordCompressor } from "./record-compressor.ts";
+
+/** Bytes that many records share, such as `makeSessionDictionary` finds. Records are compressed against them. */
+export interface SessionDictionary {
+  /** Its number, from 1 to 127. Other bytes need another number. */
+  readonly id: number;
+  /** From 1 byte to {@link DICTIONARY_BYTES}. */
+  readonly bytes: Uint8Array;
+}
+
+/** How far back deflate finds what it has seen (RFC 1951, section 2). */
+export const DICTIONARY_BYTES: number = 32 * 1024;
+
+/** One bit of the flag tells that there is a dictionary, the others which. */
+export const LAST_DICTIONARY_ID = 127;
+
+/** Raw deflate has no checksum: with other bytes under its number, a record would inflate to another one. */
+const MARK_BYTES = 2;
+
+/** Dictionaries by their numbers. */
+export class BucketDictionaries {
+  /** With which records are compressed; `undefined` when there is none. */
+  readonly writer: SharedDictionary | undefined;
+  readonly #dictionaries: ReadonlyMap<number, SharedDictionary>;
+
+  /** @param dictionaries The first one compresses, the others only read. */
+  constructor(dictionaries: readonly SessionDictionary[]) {
+    const shared = dictionaries.map((dictionary) => new SharedDictionary(dictionary));
+    this.writer = shared[0];
+    this.#dictionaries = new Map(shared.map((each) => [each.id, each]));
+  }
+
+  /**
+   * The dictionary that some bytes were compressed with.
+   *
+   * @throws {StoreServiceError} When it is not there, or has other bytes. The record would be readable with
+   *   the right settings, so it must not be taken for a broken one, nor its user for a stranger.
+   */
+  readerOf(id: number, compressed: Uint8Array): SharedDictionary {
+    const dictionary = this.#dictionaries.get(id);
+    if (dictionary === undefined) {
+      throw unreadable(`dictionary ${id}, which is not there`, "Put it back");
+    }
+    if (!dictionary.hasMade(compressed)) {
+      const advice = "Put the former bytes back, and give the new ones a number of their own";
+      throw unreadable(`dictionary ${id}, whose bytes were others then`, advice);
+    }
+    return dictionary;
+  }
+}
+
+/** Compresses by raw deflate with a preset dictionary, whose mark comes first. */
+class SharedDictionary implements RecordCompressor {
+  readonly id: number;
+  readonly #dictionary: Buffer;
+  readonly #mark: Buffer;
+
+  constructor({ id, bytes }: SessionDictionary) {
+    this.id = id;
+    this.#dictionary = Buffer.from(bytes);
+    this.#mark = createHash("sha256").update(bytes).digest().subarray(0, MARK_BYTES);
+  }
+
+  compress(bytes: Uint8Array): Buffer {
+    return Buffer.concat([this.#mark, deflateRawSync(bytes, { dictionary: this.#dictionary })]);
+  }
+
+  decompress(bytes: Uint8Array, maxBytes: number): Buffer {
+    const deflated = bytes.subarray(MARK_BYTES);
+    return inflateRawSync(deflated, { dictionary: this.#dictionary, maxOutputLength: maxBytes });
+  }
+
+  hasMade(compressed: Uint8Array): boolean {
+    return this.#mark.equals(compressed.subarray(0, MARK_BYTES));
+  }
+}
+
+/** Something that deflate makes no smaller, but against itself. */
+const PROBE = createHash("sha512").digest();
+
+/**
+ * Whether the zlib of this runtime heeds preset dictionaries. That of Deno 2.9 ignores them without a word:
+ * it cannot inflate what was written elsewhere, and the records would be taken for broken ones.
+ */
+export function heedsDictionaries(): boolean {
+  return deflateRawSync(PROBE, { dictionary: PROBE }).length < PROBE.length;
+}
+
+function unreadable(dictionary: string, advice: string): StoreServiceError {
+  return new StoreServiceError(
+    `A session record cannot be read: it was compressed with ${dictionary} in redisBucketSessionStore.dictionaries. ` +
+      `${advice}; the record stays as it is until then.`,
+    { outcome: "not-sent" },
+  );
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+
+import { SLOTS, slotOf } from "../../../redis/key-slot.ts";
+import { type OwnKind, ownKeyOf, ownKindOf } from "./own-keys.ts";
+
+const KEYS = [
+  "k",
+  "shop:1:k",
+  "shop:1:{user}:k",
+  "{a}",
+  "{a}{b}",
+  "é{ž}\n",
+  "x~lease",
+  "x~{x}",
+  "a\0lease{a}",
+  "a}b",
+  "a{b",
+  "a{}b",
+  "}{",
+  "{}{a}",
+  "a}{b}",
+  "\u{ff}lease",
+  "\u{fffd}lease",
+];
+const KINDS: readonly OwnKind[] = ["fence", "lease", "lock"];
+
+describe.each(KINDS)("the key of a %s", (kind) => {
+  it.each(KEYS)("begins with that of its entry, is known as one, and lies in its slot: %j", (key) => {
+    const own = ownKeyOf(key, kind);
+    expect(own.subarray(0, Buffer.byteLength(key)).toString()).toBe(key);
+    expect(ownKindOf(own)).toBe(kind);
+    expect(slotOf(own)).toBe(slotOf(key));
+  });
+
+  it("is no text in UTF-8, so no caller's key", () => {
+    for (const key of KEYS) expect(Buffer.from(ownKeyOf(key, kind).toString())).not.toEqual(ownKeyOf(key, kind));
+  });
+
+  it("is another one for each entry", () => {
+    expect(new Set(KEYS.map((key) => ownKeyOf(key, kind).toString("latin1"))).size).toBe(KEYS.length);
+  });
+});
+
+it("no key of an entry is taken for one of the library's own", () => {
+  for (const key of KEYS) expect(ownKindOf(Buffer.from(key))).toBeUndefined();
+});
+
+it("an ending leads into every slot", () => {
+  const slots = new Set<number>();
+  for (let at = 0; slots.size < 300; at++) {
+    const key = `}${at}`;
+    expect(slotOf(ownKeyOf(key, "lock"))).toBe(slotOf(key));
+    slots.add(slotOf(key));
+  }
+  expect(Math.max(...slots)).toBeLessThan(SLOTS);
+});
