@@ -31,21 +31,25 @@ export class EncryptedCodec implements RecordCodec {
     this.#secrets = [secretKey, ...secretKeyFallbacks];
   }
 
-  encode(payload: string, at: SessionKey): string {
+  encode(payload: string, storageKey: SessionKey): string {
     const iv = randomBytes(IV_BYTES);
-    const cipher = createCipheriv("aes-256-gcm", deriveKey(this.#secrets[0], at), iv);
-    const sealed = [cipher.update(this.#inner.encode(payload, at), "utf8"), cipher.final(), cipher.getAuthTag()];
+    const cipher = createCipheriv("aes-256-gcm", deriveKey(this.#secrets[0], storageKey), iv);
+    const sealed = [
+      cipher.update(this.#inner.encode(payload, storageKey), "utf8"),
+      cipher.final(),
+      cipher.getAuthTag(),
+    ];
     return `${HEAD}${iv.toString("base64url")}.${Buffer.concat(sealed).toString("base64url")}`;
   }
 
-  decode(record: string, at: SessionKey): DecodeResult {
+  decode(record: string, storageKey: SessionKey): DecodeResult {
     if (!FORM.test(record)) return { ok: false, reason: "malformed" };
     const iv = Buffer.from(record.slice(HEAD.length, HEAD.length + IV_LENGTH), "base64url");
     const sealed = Buffer.from(record.slice(HEAD.length + IV_LENGTH + 1), "base64url");
     if (sealed.length < TAG_BYTES) return { ok: false, reason: "malformed" };
     for (const [index, secret] of this.#secrets.entries()) {
-      const opened = open(deriveKey(secret, at), iv, sealed);
-      if (opened !== undefined) return outdatedIf(index > 0, this.#inner.decode(opened, at));
+      const opened = open(deriveKey(secret, storageKey), iv, sealed);
+      if (opened !== undefined) return outdatedIf(index > 0, this.#inner.decode(opened, storageKey));
     }
     return { ok: false, reason: "bad-signature" };
   }
@@ -55,8 +59,8 @@ export class EncryptedCodec implements RecordCodec {
   }
 }
 
-function deriveKey(secret: string, at: SessionKey): Buffer {
-  return Buffer.from(hkdfSync("sha256", secret, at, "sojourn session record, AES-256-GCM", 32));
+function deriveKey(secret: string, storageKey: SessionKey): Buffer {
+  return Buffer.from(hkdfSync("sha256", secret, storageKey, "sojourn session record, AES-256-GCM", 32));
 }
 
 function open(key: Buffer, iv: Buffer, sealed: Buffer): string | undefined {

@@ -28,9 +28,9 @@ export interface RecordCodec {
   readonly format: string;
   /** Whether the member `_sojourn` has to be the first of the payload, with the nonce as its first member. */
   readonly factsFirst: boolean;
-  /** @param at The key under which the record will be stored, for formats that bind it to its place. */
-  encode(payload: string, at: SessionKey): string;
-  decode(record: string, at: SessionKey): DecodeResult;
+  /** @param storageKey The key under which the record will be stored, for formats that bind it to its place. */
+  encode(payload: string, storageKey: SessionKey): string;
+  decode(record: string, storageKey: SessionKey): DecodeResult;
   /** The piece of an encoded record that is another one after every commit. */
   etag(record: string): Etag;
 }

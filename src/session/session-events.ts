@@ -111,8 +111,8 @@ export class SessionEventEmitter extends Events<SessionEvents> {
     if (diagnostics.hasSubscribers) diagnostics.publish(event);
   }
 
-  /** The name of a session in events. @param at The key under which it is stored. */
-  nameOf(at: SessionKey): string {
-    return createHmac("sha256", this.#secretKey).update(`sojourn.event:${at}`).digest("hex").slice(0, 16);
+  /** The name of a session in events. @param storageKey The key under which it is stored. */
+  nameOf(storageKey: SessionKey): string {
+    return createHmac("sha256", this.#secretKey).update(`sojourn.event:${storageKey}`).digest("hex").slice(0, 16);
   }
 }

@@ -130,7 +130,7 @@ export class SessionOpener<Data extends object> {
     if (loaded.status === "undecodable") events.emit("undecodable", { reason: loaded.reason });
     if (loaded.status === "live" || loaded.status === "undecodable") return;
     const reason = loaded.status === "absent" ? "unknown" : loaded.status;
-    events.emit("rejected", { reason, session: events.nameOf(loaded.at) });
+    events.emit("rejected", { reason, session: events.nameOf(loaded.storageKey) });
   }
 
   async #session(

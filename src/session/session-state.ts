@@ -46,7 +46,9 @@ export class SessionState<Data extends object> {
 
   /** The value of the session's cookie: its key, or the record itself where the cookie carries it. */
   get cookieValue(): string | undefined {
-    return this.stored && (this.services.carried ? this.services.carried.textAt(this.stored.at) : this.stored.key);
+    return (
+      this.stored && (this.services.carried ? this.services.carried.textAt(this.stored.storageKey) : this.stored.key)
+    );
   }
 
   /** The newest record that is known to be in the store. */

@@ -84,12 +84,12 @@ export class SessionView<Data extends object> {
 
   /** Names the session without being its key; see `sessions.ofUser`. `undefined` while it is not stored. */
   get ref(): string | undefined {
-    return this.#state.stored && refOf(this.#state.stored.at);
+    return this.#state.stored && refOf(this.#state.stored.storageKey);
   }
 
   /** Names the session in events, see `sessions.on`; `undefined` while it is not stored. */
   get eventName(): string | undefined {
-    return this.#state.stored && this.#state.services.events.nameOf(this.#state.stored.at);
+    return this.#state.stored && this.#state.services.events.nameOf(this.#state.stored.storageKey);
   }
 
   /** When the session ends if the visitor does not come back. Changes that are not saved yet count. */
@@ -163,7 +163,7 @@ export class SessionView<Data extends object> {
 
   /** @internal The key under which it is stored. A secret. */
   get storedAt(): SessionKey | undefined {
-    return this.#state.stored?.at;
+    return this.#state.stored?.storageKey;
   }
 
   /** @internal */

@@ -150,7 +150,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       if (stored) {
         await records.delete(stored, deadline);
         throttle.forget(stored.key);
-        events.emit("flushed", { session: events.nameOf(stored.at) });
+        events.emit("flushed", { session: events.nameOf(stored.storageKey) });
       }
       let isPartDone = stored !== undefined;
       for (const key of origin.presentedKeys.filter((each) => each !== stored?.key)) {
@@ -196,7 +196,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       if (kind === "moved") this.#state.data.settle(pending);
       this.#adopt(stored, "login");
       const { events } = this.#state.services;
-      if (kind !== "joined") events.emit("login", { session: events.nameOf(stored.at), userId: id });
+      if (kind !== "joined") events.emit("login", { session: events.nameOf(stored.storageKey), userId: id });
     }, deadline);
   }
 
@@ -270,7 +270,10 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (result.status !== "moved") return this.#save(pending, deadline);
     conflicts.emit(events);
     this.#state.data.settle(pending);
-    events.emit("cycled", { session: events.nameOf(result.stored.at), previous: events.nameOf(stored.at) });
+    events.emit("cycled", {
+      session: events.nameOf(result.stored.storageKey),
+      previous: events.nameOf(stored.storageKey),
+    });
     const isReachable = this.#cookie.keySource === "renewal" || stored.key === this.#state.origin.stored?.key;
     this.#adopt(result.stored, reason === "renewed" && isReachable ? "renewal" : "other");
   }
@@ -412,7 +415,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const { events } = this.#state.services;
     // Where the session was there is none any more.
     if (this.#cookie.change === "set") this.#cookie.decide("none");
-    if (this.#state.stored) events.emit("interrupted", { session: events.nameOf(this.#state.stored.at) });
+    if (this.#state.stored) events.emit("interrupted", { session: events.nameOf(this.#state.stored.storageKey) });
   }
 
   async #save(pending: Delta, deadline: Deadline): Promise<void> {
@@ -475,7 +478,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     // Only this response knows the key.
     if (this.#state.origin.presentedKeys.length === 0) this.#cookie.noteConfirmed();
     const { events } = this.#state.services;
-    events.emit("created", { session: events.nameOf(stored.at) });
+    events.emit("created", { session: events.nameOf(stored.storageKey) });
   }
 
   /**

@@ -90,9 +90,10 @@ export class ResponseCookie {
       // Of two logins at the same time either may be the last.
       if (this.#keySource === "login") return true;
       const departures = await this.#departures(found, deadline);
-      if (departures.some(({ left }) => left.some(({ at }) => at === found.at))) continue;
+      if (departures.some(({ left }) => left.some(({ storageKey }) => storageKey === found.storageKey))) continue;
       const isRenewed = this.#keySource === "renewal";
-      if (isRenewed && departures.some(({ reason, to }) => reason !== "renewed" && to?.at !== found.at)) return false;
+      if (isRenewed && departures.some(({ reason, to }) => reason !== "renewed" && to?.storageKey !== found.storageKey))
+        return false;
       return !(await this.#isLoginAmong(departures, deadline));
     }
     return false;
@@ -117,8 +118,8 @@ export class ResponseCookie {
   async #isLoginAmong(departures: readonly FollowedDeparture[], deadline: Deadline): Promise<boolean> {
     const { services, stored } = this.#state;
     for (const { reason, to } of departures) {
-      const isOther = reason === "login" && to?.at !== stored?.at;
-      if (isOther && (await services.records.isStoredAt(to?.at, deadline))) return true;
+      const isOther = reason === "login" && to?.storageKey !== stored?.storageKey;
+      if (isOther && (await services.records.isStoredAt(to?.storageKey, deadline))) return true;
     }
     return false;
   }

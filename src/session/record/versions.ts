@@ -53,23 +53,23 @@ export class Versions {
   /**
    * Makes a new version, with a nonce of its own.
    *
-   * @param at The key under which it will be stored.
+   * @param storageKey The key under which it will be stored.
    * @throws {SessionTooLargeError}
    */
-  encode(record: SessionRecord, at: SessionKey): { text: string; version: Version } {
+  encode(record: SessionRecord, storageKey: SessionKey): { text: string; version: Version } {
     const now = this.#clock.now();
     const created = record.facts.created ?? now;
     const version = Math.max(this.#dataVersion, record.facts.version ?? 1);
     const fresh = record.withFacts({ nonce: newNonce(), created, ...(version > 1 && { version }) });
     const payload = fresh.toPayload(this.#codec.factsFirst);
-    const text = this.#codec.encode(payload, at);
+    const text = this.#codec.encode(payload, storageKey);
     const bytes = Math.max(Buffer.byteLength(payload), Buffer.byteLength(text));
     if (bytes > this.#maxBytes) throw new SessionTooLargeError(bytes, this.#maxBytes);
     return { text, version: { record: fresh, etag: this.#codec.etag(text), writtenAt: now, isOutdated: false } };
   }
 
-  decode(text: string, at: SessionKey): Version | UndecodableReason {
-    const decoded = this.#codec.decode(text, at);
+  decode(text: string, storageKey: SessionKey): Version | UndecodableReason {
+    const decoded = this.#codec.decode(text, storageKey);
     if (!decoded.ok) return decoded.reason;
     try {
       const { isOutdated, writtenAt } = decoded.value;

@@ -96,11 +96,11 @@ export class KeyMove {
       if (this.#move.reason === "renewed" && (this.#previous !== undefined || this.#isTargetGone))
         return { status: "kept" };
       if (this.#isSourceGone) return await this.#meetAbsence();
-      const { at, version } = this.#source;
-      const result = await this.#writer.retire(at, version, () => this.#hasWon(), this.#deadline);
+      const { storageKey, version } = this.#source;
+      const result = await this.#writer.retire(storageKey, version, () => this.#hasWon(), this.#deadline);
       if (result.status === "committed") return this.#complete();
       if (result.status === "gone") return await this.#meetAbsence();
-      this.#source = { ...this.#source, version: this.#writer.newest(at, result, this.#deadline) };
+      this.#source = { ...this.#source, version: this.#writer.newest(storageKey, result, this.#deadline) };
     }
   }
 
@@ -113,17 +113,17 @@ export class KeyMove {
     const [moved, target] = [this.#moved, this.#target];
     if (!this.#isAnnounced || this.#previous !== undefined || target === undefined || moved?.isShared !== true)
       return false;
-    if ((await moved.find(this.#source.at, this.#deadline))?.at !== target.at) return false;
-    if ((await moved.find(target.at, this.#deadline)) !== undefined) return false;
-    return this.#writer.isStored(target.at, this.#deadline);
+    if ((await moved.find(this.#source.storageKey, this.#deadline))?.storageKey !== target.storageKey) return false;
+    if ((await moved.find(target.storageKey, this.#deadline)) !== undefined) return false;
+    return this.#writer.isStored(target.storageKey, this.#deadline);
   }
 
   /** Makes the new record, or brings it up to date, and remembers the move. */
   async #prepare(): Promise<void> {
     const { change, creation } = this.#move;
-    const { at, version } = this.#source;
+    const { storageKey, version } = this.#source;
     const record = change(version.record);
-    creation.replaces = at;
+    creation.replaces = storageKey;
     creation.takesPlace = userIdOf(record) === userIdOf(version.record);
     // There is none where the version before had reached its own expiry; this one may have been renewed.
     this.#target = await (this.#target
@@ -147,10 +147,10 @@ export class KeyMove {
    * lead to the new record, not even until that is deleted.
    */
   async #announce(target: StoredSession): Promise<void> {
-    const { at, version } = this.#source;
-    if (userIdOf(version.record) !== undefined && !(await this.#writer.isStored(at, this.#deadline))) {
+    const { storageKey, version } = this.#source;
+    if (userIdOf(version.record) !== undefined && !(await this.#writer.isStored(storageKey, this.#deadline))) {
       this.#isSourceGone = true;
-      this.#previous = await this.#moved?.find(at, this.#deadline);
+      this.#previous = await this.#moved?.find(storageKey, this.#deadline);
       return;
     }
     this.#previous = await this.#moved?.add(this.#source, target, this.#move.reason, this.#deadline);
@@ -183,7 +183,7 @@ export class KeyMove {
   }
 
   async #complete(): Promise<MoveResult> {
-    if (this.#target === undefined) await this.#endSuccessors(this.#source.at).catch(throwUnknown);
+    if (this.#target === undefined) await this.#endSuccessors(this.#source.storageKey).catch(throwUnknown);
     await this.#unlistSource();
     if (this.#target === undefined) return { status: "ended" };
     await this.#endRivals();
@@ -197,17 +197,17 @@ export class KeyMove {
    * was written to this session since would be in them. The move itself has come about.
    */
   async #endRivals(): Promise<void> {
-    for (const { at } of this.#rivals) await harmless(this.#writer.end(at, this.#deadline));
+    for (const { storageKey } of this.#rivals) await harmless(this.#writer.end(storageKey, this.#deadline));
   }
 
   async #unlistSource(): Promise<void> {
-    const { at, version } = this.#source;
+    const { storageKey, version } = this.#source;
     // A renewal that was given up halfway has left it.
-    const second = this.#previous?.reason === "renewed" ? this.#previous.at : undefined;
+    const second = this.#previous?.reason === "renewed" ? this.#previous.storageKey : undefined;
     if (second !== undefined) await harmless(this.#writer.end(second, this.#deadline));
     await (this.#target && this.#move.creation.takesPlace === true
-      ? this.#writer.relist(at, this.#target.at, version.record, this.#deadline)
-      : this.#writer.unlist(at, version.record, this.#deadline));
+      ? this.#writer.relist(storageKey, this.#target.storageKey, version.record, this.#deadline)
+      : this.#writer.unlist(storageKey, version.record, this.#deadline));
   }
 
   async #meetAbsence(): Promise<MoveResult | Renewed> {
@@ -227,15 +227,15 @@ export class KeyMove {
     if (this.#target === undefined || this.#move.reason === "renewed") return true;
     const first = await this.#moved?.add(this.#target, to, "renewed", this.#deadline);
     if (first === undefined) return true;
-    await this.#writer.end(to.at, this.#deadline);
-    await this.#endSuccessors(to.at);
+    await this.#writer.end(to.storageKey, this.#deadline);
+    await this.#endSuccessors(to.storageKey);
     return false;
   }
 
   /** Remembers that a session has ended, and ends what it has moved to, or what a move has left halfway. */
-  async #endSuccessors(at: SessionKey): Promise<void> {
+  async #endSuccessors(storageKey: SessionKey): Promise<void> {
     const end = (next: SessionKey): Promise<void> => this.#writer.end(next, this.#deadline);
-    await untilAnswered(this.#deadline, async () => this.#moved?.end(refOf(at), "ended", this.#deadline, end));
+    await untilAnswered(this.#deadline, async () => this.#moved?.end(refOf(storageKey), "ended", this.#deadline, end));
   }
 
   /**
@@ -255,14 +255,15 @@ export class KeyMove {
   }
 
   /** It stays listed where it could not be deleted, so that a revocation of the user finds it. */
-  async #takeAway({ at, version }: StoredSession): Promise<void> {
-    await this.#writer.delete(at, this.#deadline);
-    await this.#writer.unlist(at, version.record, this.#deadline);
+  async #takeAway({ storageKey, version }: StoredSession): Promise<void> {
+    await this.#writer.delete(storageKey, this.#deadline);
+    await this.#writer.unlist(storageKey, version.record, this.#deadline);
   }
 
   /** Whoever has begun a session meanwhile, or has ended it, is not forgotten. */
   async #restore(target: StoredSession, previous: Departure): Promise<void> {
-    const present = await this.#moved?.find(this.#source.at, this.#deadline);
-    if (present?.at === target.at) await this.#moved?.restore(this.#source.at, previous, this.#deadline);
+    const present = await this.#moved?.find(this.#source.storageKey, this.#deadline);
+    if (present?.storageKey === target.storageKey)
+      await this.#moved?.restore(this.#source.storageKey, previous, this.#deadline);
   }
 }

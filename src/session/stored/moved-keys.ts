@@ -11,7 +11,7 @@ export interface SessionPlace {
   /** The browser's key: a secret. */
   readonly key: SessionKey;
   /** The key under which the record is stored: the same, or a hash of it. */
-  readonly at: SessionKey;
+  readonly storageKey: SessionKey;
 }
 
 /**
@@ -36,7 +36,7 @@ export type EndReason = "ended" | "revoked";
 export interface Departure {
   readonly reason: MoveReason | EndReason;
   /** The storage key of the new record; `undefined` for a session that has ended. */
-  readonly at: SessionKey | undefined;
+  readonly storageKey: SessionKey | undefined;
   /** The new key of the browser, as {@link sealKey} made it, where it is not the storage key. */
   readonly sealedKey: string | undefined;
 }
@@ -69,8 +69,8 @@ export class MovedKeys {
   }
 
   /** Returns the tombstone of a storage key. */
-  find(at: SessionKey, deadline: Deadline): Promise<Departure | undefined> {
-    return this.findRef(refOf(at), deadline);
+  find(storageKey: SessionKey, deadline: Deadline): Promise<Departure | undefined> {
+    return this.findRef(refOf(storageKey), deadline);
   }
 
   /** Returns the tombstone of a session, by its `ref`. */
@@ -90,29 +90,29 @@ export class MovedKeys {
     deadline: Deadline,
   ): Promise<Departure | undefined> {
     const text = format(from, to, reason);
-    return parse(await this.#tombstones.add(nameOf(refOf(from.at)), text, REMEMBERED_MS, deadline));
+    return parse(await this.#tombstones.add(nameOf(refOf(from.storageKey)), text, REMEMBERED_MS, deadline));
   }
 
   /** Returns the storage keys of new records, of moves that have not come about, of a key that has a record. */
-  async secondsOf(at: SessionKey, deadline: Deadline): Promise<readonly SessionKey[]> {
+  async secondsOf(storageKey: SessionKey, deadline: Deadline): Promise<readonly SessionKey[]> {
     const seconds: SessionKey[] = [];
-    let next = (await this.find(at, deadline))?.at;
+    let next = (await this.find(storageKey, deadline))?.storageKey;
     while (next !== undefined && seconds.length < MAX_HOPS) {
       seconds.push(next);
-      next = (await this.find(next, deadline))?.at;
+      next = (await this.find(next, deadline))?.storageKey;
     }
     return seconds;
   }
 
   /** Remembers a move in the place of whatever is remembered of the old key. */
   replace(from: SessionPlace, to: SessionPlace, reason: MoveReason, deadline: Deadline): Promise<void> {
-    return this.#tombstones.replace(nameOf(refOf(from.at)), format(from, to, reason), REMEMBERED_MS, deadline);
+    return this.#tombstones.replace(nameOf(refOf(from.storageKey)), format(from, to, reason), REMEMBERED_MS, deadline);
   }
 
   /** Puts back what was remembered of a key before {@link replace}. */
-  restore(at: SessionKey, { reason, at: to, sealedKey }: Departure, deadline: Deadline): Promise<void> {
+  restore(storageKey: SessionKey, { reason, storageKey: to, sealedKey }: Departure, deadline: Deadline): Promise<void> {
     const text = [reason, to, sealedKey].filter((part) => part !== undefined).join(" ");
-    return this.#tombstones.replace(nameOf(refOf(at)), text, REMEMBERED_MS, deadline);
+    return this.#tombstones.replace(nameOf(refOf(storageKey)), text, REMEMBERED_MS, deadline);
   }
 
   /**
@@ -125,13 +125,13 @@ export class MovedKeys {
     ref: string,
     reason: EndReason,
     deadline: Deadline,
-    end: (at: SessionKey) => Promise<unknown>,
+    end: (storageKey: SessionKey) => Promise<unknown>,
   ): Promise<void> {
     let next: string | undefined = ref;
     for (let hop = 0; next !== undefined && hop < MAX_HOPS; hop++) {
-      const at: SessionKey | undefined = (await this.#addEnd(next, reason, deadline))?.at;
-      if (at !== undefined) await end(at);
-      next = at && refOf(at);
+      const storageKey: SessionKey | undefined = (await this.#addEnd(next, reason, deadline))?.storageKey;
+      if (storageKey !== undefined) await end(storageKey);
+      next = storageKey && refOf(storageKey);
     }
   }
 
@@ -140,8 +140,8 @@ export class MovedKeys {
    *
    * @returns Whether it was not claimed before.
    */
-  async claim(at: SessionKey, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
-    const name = `restored.${refOf(at)}`;
+  async claim(storageKey: SessionKey, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+    const name = `restored.${refOf(storageKey)}`;
     if ((await this.#tombstones.add(name, "restored", ttl, deadline)) === undefined) return true;
     // A source that is still in use lives for longer than when it was claimed.
     await this.#tombstones.replace(name, "restored", ttl, deadline);
@@ -149,8 +149,8 @@ export class MovedKeys {
   }
 
   /** Gives a claim back: nothing was taken over. */
-  unclaim(at: SessionKey, deadline: Deadline): Promise<void> {
-    return this.#tombstones.delete(`restored.${refOf(at)}`, deadline);
+  unclaim(storageKey: SessionKey, deadline: Deadline): Promise<void> {
+    return this.#tombstones.delete(`restored.${refOf(storageKey)}`, deadline);
   }
 
   async #addEnd(ref: string, reason: EndReason, deadline: Deadline): Promise<Departure | undefined> {
@@ -165,10 +165,10 @@ export class MovedKeys {
 }
 
 /** The place that a departure leads to, for the browser that has the old key. */
-export function placeOf({ at, sealedKey }: Departure, oldKey: SessionKey): SessionPlace | undefined {
-  if (at === undefined) return undefined;
-  const key = sealedKey === undefined ? at : openSealedKey(sealedKey, oldKey);
-  return key === undefined ? undefined : { key, at };
+export function placeOf({ storageKey, sealedKey }: Departure, oldKey: SessionKey): SessionPlace | undefined {
+  if (storageKey === undefined) return undefined;
+  const key = sealedKey === undefined ? storageKey : openSealedKey(sealedKey, oldKey);
+  return key === undefined ? undefined : { key, storageKey };
 }
 
 function nameOf(ref: string): string {
@@ -176,7 +176,9 @@ function nameOf(ref: string): string {
 }
 
 function format(from: SessionPlace, to: SessionPlace, reason: MoveReason): string {
-  return to.key === to.at ? `${reason} ${to.at}` : `${reason} ${to.at} ${sealKey(to.key, from.key)}`;
+  return to.key === to.storageKey
+    ? `${reason} ${to.storageKey}`
+    : `${reason} ${to.storageKey} ${sealKey(to.key, from.key)}`;
 }
 
 /** Another text than ours tells nothing: the store may hold anything. */
@@ -184,5 +186,5 @@ function parse(text: string | undefined): Departure | undefined {
   const [, reason, at, sealedKey] = FORM.exec(text ?? "") ?? [];
   const isEnd = reason === "ended" || reason === "revoked";
   if (reason === undefined || isEnd !== (at === undefined)) return undefined;
-  return { reason: reason as Departure["reason"], at, sealedKey };
+  return { reason: reason as Departure["reason"], storageKey: at, sealedKey };
 }

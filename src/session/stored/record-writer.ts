@@ -59,7 +59,7 @@ export class RecordWriter {
     if (this.#versions.timeToLive(record) <= 0) return undefined;
     for (;;) {
       const key = newSessionKey();
-      const place = { key, at: this.#storedKeyOf(key) };
+      const place = { key, storageKey: this.#storedKeyOf(key) };
       const listing = this.#listingOf(place, record, creation.userAgent);
       const write = () => this.#write(place, record, deadline);
       const created = await (listing ? this.#users?.guardCreation(listing, creation, deadline, write) : write());
@@ -74,8 +74,8 @@ export class RecordWriter {
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
   async createAt(place: SessionPlace, record: SessionRecord, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
-    const { text } = this.#versions.encode(record, place.at);
-    const write = async () => (await this.#store.create(place.at, text, ttl, deadline)).status === "created";
+    const { text } = this.#versions.encode(record, place.storageKey);
+    const write = async () => (await this.#store.create(place.storageKey, text, ttl, deadline)).status === "created";
     const listing = this.#listingOf(place, record, undefined);
     if (listing === undefined) return write();
     return (await this.#users?.guardCreation({ ...listing, ttl }, { userAgent: undefined }, deadline, write)) ?? false;
@@ -83,22 +83,22 @@ export class RecordWriter {
 
   /** Replaces a version, or deletes it when the new record's own expiry has passed. */
   async replace(newest: StoredSession, record: SessionRecord, deadline: Deadline): Promise<ReplaceResult> {
-    const { at } = newest;
+    const { storageKey } = newest;
     const ttl = this.#versions.timeToLive(record);
-    if (ttl <= 0) return this.#deleteExpired(at, newest.version, deadline);
+    if (ttl <= 0) return this.#deleteExpired(storageKey, newest.version, deadline);
     if (mayOutliveEntry(newest.version.record, record)) await this.list(newest, record, undefined, deadline);
-    const { text, version } = this.#versions.encode(record, at);
+    const { text, version } = this.#versions.encode(record, storageKey);
     const result = await this.#settle({ ...newest, version }, deadline, () =>
-      this.#store.commit(at, text, newest.version.etag, ttl, deadline),
+      this.#store.commit(storageKey, text, newest.version.etag, ttl, deadline),
     );
     return result.status === "committed" ? { ...result, version } : result;
   }
 
-  async #deleteExpired(at: SessionKey, { etag }: Version, deadline: Deadline): Promise<ReplaceResult> {
+  async #deleteExpired(storageKey: SessionKey, { etag }: Version, deadline: Deadline): Promise<ReplaceResult> {
     let lost: StoreConnectionError | undefined;
     const attempt = async (): Promise<CommitResult> => {
       try {
-        return await this.#store.deleteIfMatch(at, etag, deadline);
+        return await this.#store.deleteIfMatch(storageKey, etag, deadline);
       } catch (error) {
         if (isLost(error)) lost ??= error;
         // Also when a later try could not even be sent, the first one may have been executed.
@@ -115,17 +115,17 @@ export class RecordWriter {
    * @param hasWon Tells of a record that is gone after a lost answer whether no other move can have deleted it.
    */
   async retire(
-    at: SessionKey,
+    storageKey: SessionKey,
     { etag }: Version,
     hasWon: () => Promise<boolean>,
     deadline: Deadline,
   ): Promise<CommitResult> {
     try {
-      return await this.#store.deleteIfMatch(at, etag, deadline);
+      return await this.#store.deleteIfMatch(storageKey, etag, deadline);
     } catch (error) {
       if (!isLost(error) || deadline.hasPassed) throw error;
       // Also when the second try could not even be sent, the first one may have been executed.
-      const result = await this.#store.deleteIfMatch(at, etag, deadline).catch(() => throwFirst(error));
+      const result = await this.#store.deleteIfMatch(storageKey, etag, deadline).catch(() => throwFirst(error));
       if (result.status !== "gone") return result;
       if (await hasWon().catch(() => throwFirst(error))) return { status: "committed" };
       throw error;
@@ -133,16 +133,16 @@ export class RecordWriter {
   }
 
   /** Whether there is a record. */
-  async isStored(at: SessionKey, deadline: Deadline): Promise<boolean> {
-    return (await this.#store.read(at, deadline)) !== undefined;
+  async isStored(storageKey: SessionKey, deadline: Deadline): Promise<boolean> {
+    return (await this.#store.read(storageKey, deadline)) !== undefined;
   }
 
   /** Deletes a record, and tries again while it is not known to be gone and there is time. */
-  async delete(at: SessionKey, deadline: Deadline): Promise<void> {
+  async delete(storageKey: SessionKey, deadline: Deadline): Promise<void> {
     let first: unknown;
     for (;;) {
       try {
-        await this.#store.delete(at, deadline);
+        await this.#store.delete(storageKey, deadline);
         return;
       } catch (error) {
         // The first try may have deleted it, also when a later one could not be sent.
@@ -156,11 +156,11 @@ export class RecordWriter {
    * Deletes a record that is known by its key alone, and takes it off its user's list, where it would take
    * room.
    */
-  async end(at: SessionKey, deadline: Deadline): Promise<void> {
-    const text = this.#users && (await this.#store.read(at, deadline));
-    await this.delete(at, deadline);
-    const version = text === undefined ? "absent" : this.#versions.decode(text, at);
-    if (typeof version !== "string") await this.unlist(at, version.record, deadline);
+  async end(storageKey: SessionKey, deadline: Deadline): Promise<void> {
+    const text = this.#users && (await this.#store.read(storageKey, deadline));
+    await this.delete(storageKey, deadline);
+    const version = text === undefined ? "absent" : this.#versions.decode(text, storageKey);
+    if (typeof version !== "string") await this.unlist(storageKey, version.record, deadline);
   }
 
   /**
@@ -169,9 +169,9 @@ export class RecordWriter {
    * @throws {SessionInterrupted} When there is none that can be read: such a record is never overwritten.
    * @throws {SessionConflictError} When the deadline has passed.
    */
-  newest(at: SessionKey, result: RefusedWrite, deadline: Deadline): Version {
+  newest(storageKey: SessionKey, result: RefusedWrite, deadline: Deadline): Version {
     if (result.status === "gone") throw new SessionInterrupted();
-    const version = this.#versions.decode(result.record, at);
+    const version = this.#versions.decode(result.record, storageKey);
     if (typeof version === "string") throw new SessionInterrupted();
     if (!deadline.hasPassed) return version;
     throw new SessionConflictError(
@@ -195,9 +195,9 @@ export class RecordWriter {
    * Takes a session off its user's list. It may stay there, as each reader of the list looks: a failure
    * undoes nothing.
    */
-  async unlist(at: SessionKey, record: SessionRecord, deadline: Deadline): Promise<void> {
+  async unlist(storageKey: SessionKey, record: SessionRecord, deadline: Deadline): Promise<void> {
     const userId = userIdOf(record);
-    if (userId !== undefined) await this.#users?.forget(userId, at, deadline).catch(() => {});
+    if (userId !== undefined) await this.#users?.forget(userId, storageKey, deadline).catch(() => {});
   }
 
   /** Notes on the user's list that a session has a new key. A failure undoes nothing, as of {@link unlist}. */
@@ -206,18 +206,26 @@ export class RecordWriter {
     if (userId !== undefined) await this.#users?.replace(userId, old, by, deadline).catch(() => {});
   }
 
-  #listingOf({ at }: SessionPlace, record: SessionRecord, userAgent: string | undefined): Listing | undefined {
+  #listingOf({ storageKey }: SessionPlace, record: SessionRecord, userAgent: string | undefined): Listing | undefined {
     const userId = this.#users && userIdOf(record);
     if (userId === undefined) return undefined;
-    return { userId, key: at, createdAt: record.facts.created, ttl: this.#versions.timeToLive(record), userAgent };
+    return {
+      userId,
+      key: storageKey,
+      createdAt: record.facts.created,
+      ttl: this.#versions.timeToLive(record),
+      userAgent,
+    };
   }
 
   /** @returns `undefined` when the key is taken. */
   async #write(place: SessionPlace, record: SessionRecord, deadline: Deadline): Promise<StoredSession | undefined> {
-    const { text, version } = this.#versions.encode(record, place.at);
+    const { text, version } = this.#versions.encode(record, place.storageKey);
     const ttl = Math.max(1, this.#versions.timeToLive(record));
     const stored = { ...place, version };
-    const result = await this.#settle(stored, deadline, () => this.#store.create(place.at, text, ttl, deadline));
+    const result = await this.#settle(stored, deadline, () =>
+      this.#store.create(place.storageKey, text, ttl, deadline),
+    );
     return result.status === "exists" ? undefined : stored;
   }
 
@@ -239,10 +247,10 @@ export class RecordWriter {
     }
   }
 
-  async #isInStore({ at, version }: StoredSession, deadline: Deadline): Promise<boolean> {
+  async #isInStore({ storageKey, version }: StoredSession, deadline: Deadline): Promise<boolean> {
     try {
-      const text = await this.#store.read(at, deadline);
-      const found = text === undefined ? "absent" : this.#versions.decode(text, at);
+      const text = await this.#store.read(storageKey, deadline);
+      const found = text === undefined ? "absent" : this.#versions.decode(text, storageKey);
       return typeof found !== "string" && found.record.facts.nonce === version.record.facts.nonce;
     } catch {
       // The failure of the write is what the caller has to hear of.

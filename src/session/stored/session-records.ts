@@ -26,9 +26,9 @@ import type { Version, Versions } from "../record/versions.ts";
 /** Answer of {@link SessionRecords.load}. */
 export type LoadResult =
   | { readonly status: "live"; readonly stored: StoredSession }
-  | { readonly status: "absent" | "expired"; readonly at: SessionKey }
+  | { readonly status: "absent" | "expired"; readonly storageKey: SessionKey }
   /** The session has a new key, or was ended, a moment ago. */
-  | { readonly status: "moved"; readonly reason: Departure["reason"]; readonly at: SessionKey }
+  | { readonly status: "moved"; readonly reason: Departure["reason"]; readonly storageKey: SessionKey }
   | { readonly status: "undecodable"; readonly reason: UndecodableReason };
 
 /** State of a key, and of those that a renewal or a login has led to. */
@@ -99,7 +99,7 @@ export class SessionRecords {
 
   /** Loads the session of a key, also where that key was renewed a moment ago. */
   async load(key: SessionKey, deadline: Deadline): Promise<LoadResult> {
-    const place = { key, at: this.#storedKeyOf(key) };
+    const place = { key, storageKey: this.#storedKeyOf(key) };
     const found = await this.#loadAt(place, deadline);
     return found.status === "absent" ? this.#loadRenewed(place, deadline) : found;
   }
@@ -121,7 +121,7 @@ export class SessionRecords {
 
   /** Returns the same, but goes no further than the first record: a move away from it has not come about. */
   departureToRecord(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
-    return this.#departureOf(key, deadline, (place) => this.isStoredAt(place?.at, deadline));
+    return this.#departureOf(key, deadline, (place) => this.isStoredAt(place?.storageKey, deadline));
   }
 
   async #departureOf(
@@ -130,9 +130,9 @@ export class SessionRecords {
     isEnd: (place: SessionPlace | undefined) => Promise<boolean>,
   ): Promise<FollowedDeparture | undefined> {
     let followed: FollowedDeparture | undefined;
-    let place: SessionPlace | undefined = { key, at: this.#storedKeyOf(key) };
+    let place: SessionPlace | undefined = { key, storageKey: this.#storedKeyOf(key) };
     for (let hop = 0; place !== undefined && hop < MAX_HOPS; hop++) {
-      const departure: Departure | undefined = await this.#moved?.find(place.at, deadline);
+      const departure: Departure | undefined = await this.#moved?.find(place.storageKey, deadline);
       if (departure === undefined || departure.reason === "revoked") break;
       const to: SessionPlace | undefined = placeOf(departure, place.key);
       const isOfLogin: boolean = followed?.reason === "login" && departure.reason === "renewed";
@@ -156,7 +156,7 @@ export class SessionRecords {
     to: SessionPlace,
     deadline: Deadline,
   ): Promise<void> {
-    const from = departure?.left.at(-1) ?? { key: oldKey, at: this.#storedKeyOf(oldKey) };
+    const from = departure?.left.at(-1) ?? { key: oldKey, storageKey: this.#storedKeyOf(oldKey) };
     await harmless(this.#moved?.replace(from, to, "login", deadline));
   }
 
@@ -179,8 +179,8 @@ export class SessionRecords {
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
   async restore(key: SessionKey, record: SessionRecord, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
-    const place = { key, at: this.#storedKeyOf(key) };
-    if ((await this.#moved?.claim(place.at, ttl, deadline)) === false) return false;
+    const place = { key, storageKey: this.#storedKeyOf(key) };
+    if ((await this.#moved?.claim(place.storageKey, ttl, deadline)) === false) return false;
     try {
       return await this.#writer.createAt(place, record, ttl, deadline);
     } catch (error) {
@@ -188,7 +188,7 @@ export class SessionRecords {
       // The next try is to find the key as this one did, unless the session was revoked meanwhile. Where that
       // fails too, it stays out.
       if (!mayBeStored && !(error instanceof SessionInterrupted))
-        await this.#moved?.unclaim(place.at, deadline).catch(() => {});
+        await this.#moved?.unclaim(place.storageKey, deadline).catch(() => {});
       throw error;
     }
   }
@@ -200,28 +200,28 @@ export class SessionRecords {
    * @throws {SessionConflictError} When others kept being first until the deadline.
    */
   commit(stored: StoredSession, change: Change, deadline: Deadline): Promise<Committed> {
-    return this.#queue.run(stored.at, async (latest, leave) => {
+    return this.#queue.run(stored.storageKey, async (latest, leave) => {
       let newest = latest ? { ...stored, version: latest } : stored;
       for (;;) {
         const hasOthers = newest.version !== stored.version;
         const record = change(newest.version.record);
         if (record === undefined) {
-          if (newest.at === stored.at) leave(newest.version);
+          if (newest.storageKey === stored.storageKey) leave(newest.version);
           return { stored: newest, hasOthers, isWritten: false };
         }
         const written = await this.#writer.replace(newest, record, deadline);
         if (written.status === "committed") {
           const { version } = written;
-          if (newest.at === stored.at) leave(version);
+          if (newest.storageKey === stored.storageKey) leave(version);
           if (version === undefined) await this.#noteEnd(newest, deadline);
           else if (this.#mayEndBefore(newest.version.record, record))
-            await harmless(this.#endSeconds(newest.at, deadline));
+            await harmless(this.#endSeconds(newest.storageKey, deadline));
           return { stored: version && { ...newest, version }, hasOthers, isWritten: true };
         }
         newest =
           written.status === "gone"
             ? await this.#follow(newest, deadline, written.lost)
-            : { ...newest, version: this.#writer.newest(newest.at, written, deadline) };
+            : { ...newest, version: this.#writer.newest(newest.storageKey, written, deadline) };
       }
     });
   }
@@ -236,12 +236,12 @@ export class SessionRecords {
    */
   async move(stored: StoredSession, move: Move, deadline: Deadline): Promise<MoveResult> {
     if (move.reason !== "renewed") return this.#moveFrom(stored, move, deadline);
-    if (this.#renewing.has(stored.at)) return { status: "kept" };
-    this.#renewing.add(stored.at);
+    if (this.#renewing.has(stored.storageKey)) return { status: "kept" };
+    this.#renewing.add(stored.storageKey);
     try {
       return await this.#moveFrom(stored, move, deadline);
     } finally {
-      this.#renewing.delete(stored.at);
+      this.#renewing.delete(stored.storageKey);
     }
   }
 
@@ -250,12 +250,12 @@ export class SessionRecords {
     const ttl = this.#versions.timeToLive(stored.version.record);
     if (ttl <= 0) return false;
     // In a conflict another writer has just extended it.
-    return (await this.#store.touch(stored.at, stored.version.etag, ttl, deadline)).status !== "gone";
+    return (await this.#store.touch(stored.storageKey, stored.version.etag, ttl, deadline)).status !== "gone";
   }
 
   /** Whether there is a record under a storage key. */
-  async isStoredAt(at: SessionKey | undefined, deadline: Deadline): Promise<boolean> {
-    return at !== undefined && this.#writer.isStored(at, deadline);
+  async isStoredAt(storageKey: SessionKey | undefined, deadline: Deadline): Promise<boolean> {
+    return storageKey !== undefined && this.#writer.isStored(storageKey, deadline);
   }
 
   /**
@@ -275,10 +275,10 @@ export class SessionRecords {
   }
 
   /** Ends a session, and whatever it has moved to. */
-  async delete({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
-    await this.#deleteAll(at, deadline);
-    await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
-    await this.#writer.unlist(at, version.record, deadline);
+  async delete({ storageKey, version }: StoredSession, deadline: Deadline): Promise<void> {
+    await this.#deleteAll(storageKey, deadline);
+    await this.endSuccessors(refOf(storageKey), "ended", deadline).catch(throwUnknown);
+    await this.#writer.unlist(storageKey, version.record, deadline);
   }
 
   /**
@@ -300,13 +300,13 @@ export class SessionRecords {
   async endMoved(ref: string, userId: string, deadline: Deadline): Promise<SessionKey | undefined> {
     let next = ref;
     for (let hop = 0; hop < MAX_HOPS && isRef(next); hop++) {
-      const at: SessionKey | undefined = (await this.#moved?.findRef(next, deadline))?.at;
-      if (at === undefined) return undefined;
-      next = refOf(at);
-      if ((await this.listedState(at, userId, deadline)) !== "live") continue;
-      await this.#writer.end(at, deadline);
+      const storageKey: SessionKey | undefined = (await this.#moved?.findRef(next, deadline))?.storageKey;
+      if (storageKey === undefined) return undefined;
+      next = refOf(storageKey);
+      if ((await this.listedState(storageKey, userId, deadline)) !== "live") continue;
+      await this.#writer.end(storageKey, deadline);
       await this.endSuccessors(next, "revoked", deadline).catch(throwUnknown);
-      return at;
+      return storageKey;
     }
     return undefined;
   }
@@ -322,28 +322,28 @@ export class SessionRecords {
   }
 
   /** Returns the state of a session that is listed for a user. */
-  async listedState(at: SessionKey, userId: string, deadline: Deadline): Promise<ListedState> {
-    const text = await this.#store.read(at, deadline);
+  async listedState(storageKey: SessionKey, userId: string, deadline: Deadline): Promise<ListedState> {
+    const text = await this.#store.read(storageKey, deadline);
     if (text === undefined) return "gone";
-    const version = this.#versions.decode(text, at);
+    const version = this.#versions.decode(text, storageKey);
     if (typeof version === "string") return "unknown";
     return userIdOf(version.record) === userId && this.#versions.timeToLive(version.record) > 0 ? "live" : "gone";
   }
 
   /** When the session of a record began; `undefined` when there is none, or it does not tell. */
-  async createdAt(at: SessionKey, deadline: Deadline): Promise<EpochMilliseconds | undefined> {
-    const text = await this.#store.read(at, deadline);
-    const version = text === undefined ? "absent" : this.#versions.decode(text, at);
+  async createdAt(storageKey: SessionKey, deadline: Deadline): Promise<EpochMilliseconds | undefined> {
+    const text = await this.#store.read(storageKey, deadline);
+    const version = text === undefined ? "absent" : this.#versions.decode(text, storageKey);
     return typeof version === "string" ? undefined : version.record.facts.created;
   }
 
   async #loadAt(place: SessionPlace, deadline: Deadline): Promise<LoadResult> {
-    const { at } = place;
-    const text = await this.#store.read(at, deadline);
-    if (text === undefined) return { status: "absent", at };
-    const version = this.#versions.decode(text, at);
+    const { storageKey } = place;
+    const text = await this.#store.read(storageKey, deadline);
+    if (text === undefined) return { status: "absent", storageKey };
+    const version = this.#versions.decode(text, storageKey);
     if (typeof version === "string") return { status: "undecodable", reason: version };
-    if (this.#versions.hasEnded(version)) return { status: "expired", at };
+    if (this.#versions.hasEnded(version)) return { status: "expired", storageKey };
     return { status: "live", stored: { ...place, version } };
   }
 
@@ -351,15 +351,15 @@ export class SessionRecords {
   async #loadRenewed(from: SessionPlace, deadline: Deadline): Promise<LoadResult> {
     let place = from;
     for (let hop = 0; hop < MAX_HOPS; hop++) {
-      const departure = await this.#moved?.find(place.at, deadline);
+      const departure = await this.#moved?.find(place.storageKey, deadline);
       if (departure === undefined || departure.reason === "revoked") break;
       const next = departure.reason === "renewed" ? placeOf(departure, place.key) : undefined;
-      if (next === undefined) return { status: "moved", reason: departure.reason, at: place.at };
+      if (next === undefined) return { status: "moved", reason: departure.reason, storageKey: place.storageKey };
       const found = await this.#loadAt(next, deadline);
       if (found.status !== "absent") return found;
       place = next;
     }
-    return { status: "absent", at: place.at };
+    return { status: "absent", storageKey: place.storageKey };
   }
 
   /**
@@ -375,7 +375,7 @@ export class SessionRecords {
   }
 
   async #moveFrom(stored: StoredSession, move: Move, deadline: Deadline): Promise<MoveResult> {
-    return this.#queue.run(stored.at, async (latest) => {
+    return this.#queue.run(stored.storageKey, async (latest) => {
       let source = latest ? { ...stored, version: latest } : stored;
       for (let hop = 0; hop < MAX_HOPS; hop++) {
         const result = await new KeyMove(this.#writer, this.#moved, source, move, deadline).run();
@@ -395,10 +395,10 @@ export class SessionRecords {
   }
 
   /** Deletes a record, and before it those that a move has left halfway: its key would lead to them. */
-  async #deleteAll(at: SessionKey, deadline: Deadline): Promise<void> {
-    const seconds = (await this.#moved?.secondsOf(at, deadline)) ?? [];
+  async #deleteAll(storageKey: SessionKey, deadline: Deadline): Promise<void> {
+    const seconds = (await this.#moved?.secondsOf(storageKey, deadline)) ?? [];
     for (const second of seconds) await this.#writer.end(second, deadline);
-    const deletion = this.#writer.delete(at, deadline);
+    const deletion = this.#writer.delete(storageKey, deadline);
     // Such a move may have been under way, and have taken the record.
     await (seconds.length > 0 ? deletion.catch(throwUnknown) : deletion);
   }
@@ -408,16 +408,17 @@ export class SessionRecords {
    * there. The one of a renewal that is under way goes as well, since this write came before its end; that
    * session keeps its old key.
    */
-  async #endSeconds(at: SessionKey, deadline: Deadline): Promise<void> {
-    for (const second of (await this.#moved?.secondsOf(at, deadline)) ?? []) await this.#writer.end(second, deadline);
+  async #endSeconds(storageKey: SessionKey, deadline: Deadline): Promise<void> {
+    for (const second of (await this.#moved?.secondsOf(storageKey, deadline)) ?? [])
+      await this.#writer.end(second, deadline);
   }
 
   /**
    * The session has ended by its own expiry. Until what it has moved to has ended as well, it may be found
    * there.
    */
-  async #noteEnd({ at, version }: StoredSession, deadline: Deadline): Promise<void> {
-    await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
-    await this.#writer.unlist(at, version.record, deadline);
+  async #noteEnd({ storageKey, version }: StoredSession, deadline: Deadline): Promise<void> {
+    await this.endSuccessors(refOf(storageKey), "ended", deadline).catch(throwUnknown);
+    await this.#writer.unlist(storageKey, version.record, deadline);
   }
 }

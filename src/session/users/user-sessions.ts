@@ -94,7 +94,7 @@ export interface UserSessionsOptions {
    */
   readonly slack: Milliseconds;
   /** Returns the storage keys of records that moves of a session have left which were given up halfway. */
-  readonly secondsOf: (at: SessionKey, deadline: Deadline) => Promise<readonly SessionKey[]>;
+  readonly secondsOf: (storageKey: SessionKey, deadline: Deadline) => Promise<readonly SessionKey[]>;
 }
 
 // A creation ends with its deadline; an hour is longer than any that is sensible.
