@@ -20,7 +20,7 @@ import { inProject, root, say } from "./lib/project.mjs";
 
 // Folders that the tests do not read, or that are linked instead of copied.
 const LEFT_OUT = new Set([".git", "coverage", "dist", "node_modules", "tmp-examples"]);
-const MOST_MINUTES = 3;
+const MAX_MINUTES = 3;
 
 const { values } = parseArgs({ options: { only: { type: "string", multiple: true }, list: { type: "boolean" } } });
 const chosen = mutants.filter(({ name }) => values.only === undefined || values.only.includes(name));
@@ -106,7 +106,7 @@ async function runTests(folder, files) {
   rmSync(report, { force: true });
   const vitest = join(folder, "node_modules", "vitest", "vitest.mjs");
   const args = [vitest, "run", "--bail=1", "--retry=0", "--reporter=json", `--outputFile=${report}`, ...files];
-  const minutes = `${MOST_MINUTES * 60}`;
+  const minutes = `${MAX_MINUTES * 60}`;
   // A mutant may run for ever, and then vitest cannot end it: a loop lets no timer run.
   const { status, output } = await run("timeout", ["--kill-after=5", minutes, process.execPath, ...args], {
     cwd: folder,

@@ -39,7 +39,7 @@ const BATCHES = Array.from({ length: ITEMS / MANY }, (_, index) => KEYS.slice(in
 
 /** Operations between two looks at the clock take about so many milliseconds. */
 const BLOCK = 1;
-const MOST_IN_A_BLOCK = 500;
+const MAX_IN_A_BLOCK = 500;
 
 /**
  * @param {readonly Candidate[]} candidates
@@ -72,7 +72,7 @@ export async function measure(candidates, workload, { rounds, milliseconds }) {
 
 /** @param {number} rate Operations a second of one caller. */
 function blockFor(rate) {
-  return Math.max(1, Math.min(MOST_IN_A_BLOCK, Math.round((rate / 1000) * BLOCK)));
+  return Math.max(1, Math.min(MAX_IN_A_BLOCK, Math.round((rate / 1000) * BLOCK)));
 }
 
 /**

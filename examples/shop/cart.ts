@@ -1,12 +1,12 @@
 import { type Product, products } from "./products.ts";
 import type { ShopData } from "./session-data.ts";
 
-const MOST_OF_ONE = 99;
+const MAX_OF_ONE = 99;
 
 /** Puts more or fewer of a product into the cart; none is no line. To be called inside of `session.update`. */
 export function changeCart(data: ShopData, { id }: Product, by: number): void {
   const cart = (data.cart ??= {});
-  const quantity = Math.min(MOST_OF_ONE, (cart[id] ?? 0) + by);
+  const quantity = Math.min(MAX_OF_ONE, (cart[id] ?? 0) + by);
   if (quantity > 0) cart[id] = quantity;
   else delete cart[id];
 }

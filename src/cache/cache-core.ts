@@ -12,7 +12,7 @@ import { EntryCodec } from "./entry/entry-codec.ts";
 import { EntryReader, type Found, toReadPlan } from "./entry/entry-reader.ts";
 import { ForgivingStore } from "./forgiving-store.ts";
 import { warnOfMissingPrefix } from "./keys/key-validation.ts";
-import { CacheKeys, type EntryKey, wholeKeys } from "./keys/keys.ts";
+import { CacheKeys, type EntryKey, storageKeys } from "./keys/keys.ts";
 import { Loads } from "./load/loads.ts";
 import { requireCapability } from "./requirements.ts";
 import { SharedVersion } from "./keys/shared-version.ts";
@@ -116,8 +116,8 @@ export class CacheCore {
   }
 
   deleteEntries(keys: readonly EntryKey[], deadline: Deadline): Promise<number> {
-    this.loads.overrule(keys);
-    return this.store.deleteMany(wholeKeys(keys), deadline);
+    this.loads.supersede(keys);
+    return this.store.deleteMany(storageKeys(keys), deadline);
   }
 
   #forgiving(store: CacheStore): CacheStore {

@@ -4,7 +4,7 @@ import type { Milliseconds } from "../core/clock.ts";
 import { type Duration, durationSchema, expirySchema } from "../core/durations.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
-import { type CacheStoreFactory, LONGEST_LEASE } from "../stores/cache-store.ts";
+import { type CacheStoreFactory, MAX_LEASE } from "../stores/cache-store.ts";
 import { redisCacheStore } from "../stores/redis/index.ts";
 import {
   type CacheCompressor,
@@ -121,7 +121,7 @@ const cacheSchema = settingsObject({
   compression: v.optional(compressionSchema),
   frozen: v.optional(v.boolean("true or false"), false),
   deadline: v.optional(durationSchema({ least: "10ms" }), "1s"),
-  lease: v.optional(v.nullable(durationSchema({ least: "100ms", most: `${LONGEST_LEASE}ms` })), "5s"),
+  lease: v.optional(v.nullable(durationSchema({ least: "100ms", most: `${MAX_LEASE}ms` })), "5s"),
   onStoreError: v.optional(v.picklist(["throw", "miss"], '"throw" or "miss"'), "throw"),
   stale: span,
   staleIfError: span,

@@ -6,7 +6,7 @@ import type { Listener } from "../core/events.ts";
 import { isPlainObject } from "../json/index.ts";
 import type { CacheStoreCapabilities } from "../stores/cache-store.ts";
 import { type KeyPlace, keySpacesOf } from "../stores/key-spaces.ts";
-import { writtenInPart } from "../stores/settle-writes.ts";
+import { writtenInPart } from "../stores/await-writes.ts";
 import { checkCallOptions, NO_OPTIONS } from "./options/cache-calls.ts";
 import { type CacheContext, CacheCore } from "./cache-core.ts";
 import type { CacheEvents, CacheStats } from "./monitor/cache-events.ts";
@@ -203,7 +203,7 @@ export class Cache extends EntryOperations {
     const [found, [ttl]] = await this.core.reading(options, (version, deadline) => {
       const entry = keys.of(key, version);
       const plan = toReadPlan(options, version);
-      return Promise.all([reader.read(entry, plan, deadline), store.ttlMany([entry.whole], deadline)]);
+      return Promise.all([reader.read(entry, plan, deadline), store.ttlMany([entry.storageKey], deadline)]);
     });
     if (found.status !== "entry" || ttl === undefined) return { hit: false };
     const { header, value } = found;
@@ -253,7 +253,7 @@ export class Cache extends EntryOperations {
         "expected true: bumpVersion() raises the version for all.",
       );
     }
-    loads.overruleAll();
+    loads.supersedeAll();
     return sharedVersion.bump(this.core.newDeadline());
   }
 
@@ -271,7 +271,7 @@ export class Cache extends EntryOperations {
     const { onProgress } = options;
     const { settings, store, path, loads } = this.core;
     checkClearable(settings, store, path);
-    loads.overruleAll();
+    loads.supersedeAll();
     let count = 0;
     const pages = store.clear(settings.keyPrefix, () => this.core.newDeadline());
     try {

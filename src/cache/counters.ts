@@ -65,7 +65,7 @@ export class CountingSteps {
   /** Stores a number where there is no entry. @returns Whether there was none. */
   async add(key: string, value: number, timeout: Timeout): Promise<boolean> {
     const entry = this.#overruled(key);
-    const record = { key: entry.whole, value: String(value), ttl: toTtl(timeout) };
+    const record = { key: entry.storageKey, value: String(value), ttl: toTtl(timeout) };
     const [isAdded = false] = await this.#core.store.setMany([record], "if-absent", this.#deadline);
     return isAdded;
   }
@@ -79,7 +79,7 @@ export class CountingSteps {
   async incr(key: string, delta: number, { timeout, least }: CountOptions = {}): Promise<number | undefined> {
     const { store } = this.#core;
     const begin = timeout === undefined ? undefined : { value: String(delta), ttl: toTtl(timeout) };
-    const result = await store.incr(this.#overruled(key).whole, BigInt(delta), this.#deadline, { begin, least });
+    const result = await store.incr(this.#overruled(key).storageKey, BigInt(delta), this.#deadline, { begin, least });
     if (result.status === "not-integer") throw new CacheNotIntegerError(key);
     return result.status === "missing" ? undefined : Number(result.value);
   }
@@ -91,7 +91,7 @@ export class CountingSteps {
   /** The entry of a key, of which no load that has begun before may become the value. */
   #overruled(key: string): EntryKey {
     const entry = this.#core.keys.of(key, this.#version);
-    this.#core.loads.overrule([entry]);
+    this.#core.loads.supersede([entry]);
     return entry;
   }
 }

@@ -32,7 +32,7 @@ export function isOutage(error: unknown): boolean {
 }
 
 /** Most keys that are remembered for deletion. About 100 bytes each. */
-const MOST_OUTDATED = 10_000;
+const MAX_OUTDATED = 10_000;
 
 /**
  * `onStoreError: "miss"`: a store that cannot be reached is a store that has nothing, and each failure is
@@ -257,7 +257,7 @@ export class ForgivingStore implements CacheStore {
   /** Beyond the bound the oldest go, which an event tells: their entries may be given again. */
   #remember(keys: readonly string[]): void {
     for (const key of keys) this.#outdated.add(key);
-    const surplus = this.#outdated.size - MOST_OUTDATED;
+    const surplus = this.#outdated.size - MAX_OUTDATED;
     if (surplus <= 0) return;
     for (const key of [...this.#outdated].slice(0, surplus)) this.#outdated.delete(key);
     this.#monitor.emit("forgotten", { count: surplus });

@@ -13,10 +13,10 @@ export function describeValue(value: unknown, name = ""): string {
 
 const SECRET_NAME = /pass|secret|token|credential|url/i;
 const SECRET_TEXT = /@|:\/\//;
-const LONGEST_SHOWN = 60;
+const MAX_SHOWN = 60;
 
 function describeShown(shown: string, type: string, name: string): string {
-  const isShown = shown.length <= LONGEST_SHOWN && !SECRET_NAME.test(name) && !SECRET_TEXT.test(shown);
+  const isShown = shown.length <= MAX_SHOWN && !SECRET_NAME.test(name) && !SECRET_TEXT.test(shown);
   return isShown ? `${shown} (${type})` : `a ${type} that is not shown`;
 }
 

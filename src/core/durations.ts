@@ -59,7 +59,7 @@ export interface DurationBounds {
  * The longest span of a setting that dates are made of. Python's end with the year 9999, and JavaScript's
  * with the year 275 760.
  */
-export const LONGEST_SPAN = "1000y";
+export const MAX_SPAN = "1000y";
 
 /** Schema of a duration setting: from {@link Duration} to milliseconds. Without bounds, zero and less pass. */
 export function durationSchema(bounds: DurationBounds = {}): SettingsSchema<Duration, Milliseconds> {

@@ -350,10 +350,10 @@ export class CacheUsageError extends SojournError {
 nameError(CacheUsageError, "CacheUsageError");
 
 // Longer keys are cut: a message is one line.
-const LONGEST_QUOTED_KEY = 80;
+const MAX_QUOTED_KEY = 80;
 
 function quoteKey(key: string): string {
-  return JSON.stringify(key.length > LONGEST_QUOTED_KEY ? `${key.slice(0, LONGEST_QUOTED_KEY)}…` : key);
+  return JSON.stringify(key.length > MAX_QUOTED_KEY ? `${key.slice(0, MAX_QUOTED_KEY)}…` : key);
 }
 
 /** All errors that Sojourn throws; `error.code` discriminates. */

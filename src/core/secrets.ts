@@ -3,9 +3,9 @@ import { ImproperlyConfigured } from "./errors.ts";
 import type { SettingsSchema } from "./settings.ts";
 
 /** Fewest characters of a secret: those of 16 random bytes in hexadecimal digits. */
-const SHORTEST_SECRET = 32;
+const MIN_SECRET = 32;
 
-const EXPECTED = `a secret text of at least ${SHORTEST_SECRET} characters`;
+const EXPECTED = `a secret text of at least ${MIN_SECRET} characters`;
 
 const ADVICE =
   "Is the environment variable set that it comes from? A new secret is made by: " +
@@ -30,7 +30,7 @@ export function secretSchema(): SettingsSchema<string, string> {
  */
 export function checkSecret(secret: string | null | undefined, setting: string, isSites: boolean): string {
   const given = demandSecret(secret, setting);
-  if (given.length >= SHORTEST_SECRET) return given;
+  if (given.length >= MIN_SECRET) return given;
   if (!isSites) throw unfit(setting, `one of ${given.length}`);
   warnOfShortSecret("SECRET_KEY of the Django site", given.length);
   return given;
@@ -50,13 +50,13 @@ function unfit(setting: string, got: string): ImproperlyConfigured {
 /** Warns of secrets of old that are short: they still verify, and cannot be made longer. */
 export function checkFallbackSecrets(secrets: readonly string[], setting: string): void {
   for (const [index, { length }] of secrets.entries()) {
-    if (length < SHORTEST_SECRET) warnOfShortSecret(`${setting}[${index}]`, length);
+    if (length < MIN_SECRET) warnOfShortSecret(`${setting}[${index}]`, length);
   }
 }
 
 function warnOfShortSecret(what: string, length: number): void {
   process.emitWarning(
-    `${what} has ${length} characters. A caller that guesses it can forge sessions. Take one of at least ${SHORTEST_SECRET} random ` +
+    `${what} has ${length} characters. A caller that guesses it can forge sessions. Take one of at least ${MIN_SECRET} random ` +
       "characters, and keep the short one among the fallbacks only until its sessions have ended.",
     { type: "SojournWarning", code: "SOJOURN_SHORT_SECRET" },
   );

@@ -9,8 +9,8 @@ export type LocalMilliseconds = number;
 const QUARTER: Milliseconds = 900_000;
 const DAY: Milliseconds = 86_400_000;
 /** No clock of today's rules is put back by more. */
-const LONGEST_SETBACK: Milliseconds = 3 * 3_600_000;
-const MOST_OFFSETS = 256;
+const MAX_SETBACK: Milliseconds = 3 * 3_600_000;
+const MAX_OFFSETS = 256;
 
 /** The instants whose local time `Intl` gives in the years 1 to 9999. */
 const [FIRST, LAST] = [Date.parse("0001-01-03T00:00:00Z"), Date.parse("9999-12-29T00:00:00Z")];
@@ -57,7 +57,7 @@ export class TimeZone {
   /** The earliest local time of all instants from one on: less than its own when clocks are soon put back. */
   earliestFrom(instant: EpochMilliseconds): LocalMilliseconds {
     let earliest = this.toLocal(instant);
-    const last = instant + LONGEST_SETBACK;
+    const last = instant + MAX_SETBACK;
     for (let next = quarterOf(instant) + QUARTER; next <= last; next += QUARTER)
       earliest = Math.min(earliest, this.toLocal(next));
     return earliest;
@@ -68,7 +68,7 @@ export class TimeZone {
     const known = this.#offsets.get(quarter);
     if (known !== undefined) return known;
     const offset = this.#read(quarter) - quarter;
-    if (this.#offsets.size === MOST_OFFSETS) this.#offsets.clear();
+    if (this.#offsets.size === MAX_OFFSETS) this.#offsets.clear();
     this.#offsets.set(quarter, offset);
     return offset;
   }

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { LONGEST_TIMER, pause, settleWithin, startTimer, startUnreferencedTimer } from "./timers.ts";
+import { MAX_TIMER, pause, settleWithin, startTimer, startUnreferencedTimer } from "./timers.ts";
 
 const DAY = 86_400_000;
-const SPANS = [1, 1000, LONGEST_TIMER, LONGEST_TIMER + 1, 25 * DAY, 30 * DAY, 400 * DAY];
+const SPANS = [1, 1000, MAX_TIMER, MAX_TIMER + 1, 25 * DAY, 30 * DAY, 400 * DAY];
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -125,7 +125,7 @@ it("timers of Node are used elsewhere only for spans that are constants, or boun
     .filter((name) => name.endsWith(".ts") && !/\.test(-d)?\.ts$/.test(name))
     .filter((name) => NODE_TIMER.test(readFileSync(new URL(name, folder), "utf8")));
   expect(files.toSorted()).toEqual([
-    // The pauses and the renewal of a lease: at most LONGEST_LEASE.
+    // The pauses and the renewal of a lease: at most MAX_LEASE.
     "cache/load/key-load.ts",
     "cache/load/lease-keeper.ts",
     "core/timers.ts",

@@ -1,7 +1,7 @@
 import type { Milliseconds } from "./clock.ts";
 
 /** Longest delay of a Node timer, in ms; a longer one becomes 1 ms (Node documentation, `setTimeout`). */
-export const LONGEST_TIMER: Milliseconds = 2 ** 31 - 1;
+export const MAX_TIMER: Milliseconds = 2 ** 31 - 1;
 
 /** A call that is to come. */
 export interface Timer {
@@ -37,7 +37,7 @@ class SplitTimer implements Timer {
   }
 
   #wait(): void {
-    const part = Math.min(this.#left, LONGEST_TIMER);
+    const part = Math.min(this.#left, MAX_TIMER);
     this.#left -= part;
     this.#timeout = setTimeout(() => (this.#left > 0 ? this.#wait() : this.#call()), part);
     if (this.#isUnreferenced) this.#timeout.unref();

@@ -7,7 +7,7 @@ import type { SessionKey } from "../core/ids.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 import type { CacheStore, CacheStoreFactory } from "../stores/cache-store.ts";
 import { makeCacheStore, makeSessionStore } from "../stores/make-store.ts";
-import { harmless, throwNotSent, throwUnknown } from "../stores/partial-failures.ts";
+import { ignoreStoreError, throwNotSent, throwUnknown } from "../stores/partial-failures.ts";
 import { redisCacheStore } from "../stores/redis/index.ts";
 import type {
   ClearProgress,
@@ -111,7 +111,8 @@ class DjangoCachedDbSessionStore implements SessionStore {
    */
   async touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
     const result = await this.#database.touch(key, etag, ttl, deadline);
-    if (result.status !== "committed") await harmless(this.#copies.deleteMany([this.#namespace + key], deadline));
+    if (result.status !== "committed")
+      await ignoreStoreError(this.#copies.deleteMany([this.#namespace + key], deadline));
     return result;
   }
 

@@ -1,6 +1,6 @@
 // Deeper than data usually is; what nests more, or in a circle, goes the slow way, which says what is wrong
 // with it.
-const MOST_LEVELS = 50;
+const MAX_LEVELS = 50;
 
 // An escaped surrogate is a lone one, or the text of one.
 const MAY_BE_LONE_SURROGATE = /\\ud[89a-f]/;
@@ -25,7 +25,7 @@ function isOrdinary(value: unknown, level: number): boolean {
     case "number":
       return Number.isInteger(value) ? Number.isSafeInteger(value) && !Object.is(value, -0) : Number.isFinite(value);
     case "object":
-      return value === null || (level < MOST_LEVELS && isOrdinaryObject(value, level));
+      return value === null || (level < MAX_LEVELS && isOrdinaryObject(value, level));
     default:
       return false;
   }

@@ -40,7 +40,7 @@ export interface RedisConnectionOptions {
  * For how long a link is kept that says that it leads to the wrong server, since it was opened: the server
  * may go on saying so, and a link for each command would be more than it can bear.
  */
-const LEAST_AGE: Milliseconds = 250;
+const MIN_AGE: Milliseconds = 250;
 
 /**
  * A named connection to a Redis server or cluster, over one link that is opened when a command first needs it.
@@ -262,7 +262,7 @@ export class RedisConnection {
   }
 
   #distrust(link: RedisLink, node: string, code: string): void {
-    if (link !== this.#link || link.distrust(node, code) || link.age < LEAST_AGE) return;
+    if (link !== this.#link || link.distrust(node, code) || link.age < MIN_AGE) return;
     this.#link = undefined;
     this.#retire(link);
   }

@@ -51,7 +51,7 @@ export interface Dispatcher {
 }
 
 /** How many other nodes a command follows its key to. More is a cluster whose nodes disagree. */
-const MOST_REDIRECTIONS = 5;
+const MAX_REDIRECTIONS = 5;
 
 /**
  * Pauses before a command is sent again that the wrong server has refused: 0.8 s in all. They are short at
@@ -61,7 +61,7 @@ const MOST_REDIRECTIONS = 5;
 const PAUSES_ELSEWHERE: readonly Milliseconds[] = [20, 60, 180, 540];
 
 /** Longest pause before a command is sent again that the right server could not execute for the moment. */
-const LONGEST_PAUSE: Milliseconds = 200;
+const MAX_PAUSE: Milliseconds = 200;
 
 /**
  * After how many pauses a command of brief patience is given up: 140 ms in all. A slot of some hundred keys
@@ -164,7 +164,7 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
     }
     const redirection = link.redirect(failure, node);
     if (redirection !== undefined) {
-      if (++this.#redirections > MOST_REDIRECTIONS) return false;
+      if (++this.#redirections > MAX_REDIRECTIONS) return false;
       this.#isAsking = redirection.isAsking;
       this.#sendTo(link.node(redirection.node));
       return true;
@@ -187,7 +187,7 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
 
   #pauseForSlot(at: number): Milliseconds | undefined {
     if (this.#request.patience === "brief" && at >= BRIEF_PAUSES) return undefined;
-    return Math.min(20 * 2 ** at, LONGEST_PAUSE);
+    return Math.min(20 * 2 ** at, MAX_PAUSE);
   }
 
   #sendTo(node: RedisNode): void {

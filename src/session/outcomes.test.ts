@@ -7,7 +7,7 @@ import type { SessionStore } from "../stores/session-store.ts";
 const DAY = 86_400_000;
 
 /** Most steps that an operation can have; the tests see that none has more. */
-const MOST_STEPS = 60;
+const MAX_STEPS = 60;
 
 /** Lets the calls of a store and of its parts fail from one on: they are not sent. */
 function failing(store: SessionStore) {
@@ -84,7 +84,7 @@ async function recordsOf({ store, keys }: Setting): Promise<Record<string, unkno
 describe.each([false, true])("an operation on a session that has a new key (%s) says not-sent", (isMoved) => {
   test.each(Object.entries(OPERATIONS))("only where no record has changed: %s", async (_, operate) => {
     let steps = 0;
-    for (; steps < MOST_STEPS; steps++) {
+    for (; steps < MAX_STEPS; steps++) {
       const setting = await open(isMoved);
       const before = await recordsOf(setting);
       setting.fail(steps);
@@ -96,6 +96,6 @@ describe.each([false, true])("an operation on a session that has a new key (%s) 
       // A new record whose key was given to nobody, and that could not be deleted again, ends by itself.
       expect(await recordsOf(setting), `failed from step ${steps} on`).toMatchObject(before);
     }
-    expect(steps).toBeLessThan(MOST_STEPS);
+    expect(steps).toBeLessThan(MAX_STEPS);
   });
 });

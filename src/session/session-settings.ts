@@ -1,13 +1,13 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import * as v from "valibot";
 import type { Milliseconds } from "../core/clock.ts";
-import { type Duration, durationSchema, expirySchema, LONGEST_SPAN, toMilliseconds } from "../core/durations.ts";
+import { type Duration, durationSchema, expirySchema, MAX_SPAN, toMilliseconds } from "../core/durations.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 import { redisSessionStore } from "../stores/redis/index.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { RecordFormat, SessionStoreFactory } from "../stores/session-store.ts";
-import { type CookieAttributes, LONGEST_MAX_AGE } from "./http/cookie.ts";
+import { type CookieAttributes, MAX_MAX_AGE } from "./http/cookie.ts";
 import { type DataSchema, type Migration, ON_INVALID, type OnInvalid } from "./data/data-schema.ts";
 import type { OnInsecure } from "./http/plain-http.ts";
 import type { Timeouts } from "./record/timeouts.ts";
@@ -175,7 +175,7 @@ const cookieSchema = settingsObject({
     v.pipe(v.string('a name such as "sessionid"'), v.regex(TOKEN, 'a name such as "sessionid"')),
     "sessionid",
   ),
-  age: v.optional(durationSchema({ least: 1, most: LONGEST_SPAN })),
+  age: v.optional(durationSchema({ least: 1, most: MAX_SPAN })),
   ...scopeEntries,
   secure: v.optional(v.union([v.boolean(), v.literal("auto")], 'true, false or "auto"'), true),
   onInsecure: v.optional(v.picklist(["warn", "refuse"], '"warn" or "refuse"'), "warn"),
@@ -203,11 +203,11 @@ const sessionSchema = settingsObject({
   cookie: v.optional(cookieSchema, {}),
   profile: v.optional(v.picklist(["sojourn", "django"], '"sojourn" or "django"'), "sojourn"),
   format: v.optional(v.picklist(["django", "json", "dict"], '"django", "json" or "dict"'), "django"),
-  absoluteTimeout: v.optional(expirySchema({ least: 1, most: LONGEST_SPAN }), null),
+  absoluteTimeout: v.optional(expirySchema({ least: 1, most: MAX_SPAN }), null),
   expireAtBrowserClose: v.optional(v.boolean("true or false"), false),
-  touchEvery: v.optional(expirySchema({ least: 0, most: LONGEST_SPAN })),
-  renewEvery: v.optional(expirySchema({ least: 1, most: LONGEST_SPAN }), null),
-  deadline: v.optional(durationSchema({ least: "10ms", most: LONGEST_SPAN }), "1s"),
+  touchEvery: v.optional(expirySchema({ least: 0, most: MAX_SPAN })),
+  renewEvery: v.optional(expirySchema({ least: 1, most: MAX_SPAN }), null),
+  deadline: v.optional(durationSchema({ least: "10ms", most: MAX_SPAN }), "1s"),
   maxBytes: v.optional(
     v.pipe(v.number("a number of bytes"), v.integer("a whole number of bytes"), v.minValue(256, "at least 256 bytes")),
     1_048_576,
@@ -296,7 +296,7 @@ function isMigrations(input: unknown): boolean {
 
 /** More is most often milliseconds, as other libraries have them: 14 days of those are 38 years of seconds. */
 function checkAge(age: Milliseconds | undefined): void {
-  if (age === undefined || age <= LONGEST_MAX_AGE) return;
+  if (age === undefined || age <= MAX_MAX_AGE) return;
   const days = Math.round(age / DAY);
   throw new ImproperlyConfigured(
     "sessions.cookie.age",

@@ -75,7 +75,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       const change = (newest: SessionRecord, onConflict: OnConflict) => {
         const base = mergeDelta(pending, this.#state.data, newest, onConflict);
         const draft = new SessionData<Data>(base);
-        draft.assume(withoutKeysOf(base, this.#state.data.assumptions));
+        draft.applyDefaults(withoutKeysOf(base, this.#state.data.defaults));
         result = fn(draft.object);
         if (isThenable(result)) {
           throw new SessionUsageError(
@@ -193,7 +193,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
         deadline,
       });
       if (kind === "begun") this.#forget();
-      if (kind === "moved") this.#state.data.settle(pending);
+      if (kind === "moved") this.#state.data.markSaved(pending);
       this.#adopt(stored, "login");
       const { events } = this.#state.services;
       if (kind !== "joined") events.emit("login", { session: events.nameOf(stored.storageKey), userId: id });
@@ -269,7 +269,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     // Another request is renewing the key: the changes follow the session to its new place.
     if (result.status !== "moved") return this.#save(pending, deadline);
     conflicts.emit(events);
-    this.#state.data.settle(pending);
+    this.#state.data.markSaved(pending);
     events.emit("cycled", {
       session: events.nameOf(result.stored.storageKey),
       previous: events.nameOf(stored.storageKey),
@@ -376,7 +376,9 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   async #noteSeen(deadline: Deadline): Promise<void> {
     const stored = this.#state.stored;
     if (stored)
-      await this.#tolerate(() => this.#state.services.records.see(stored, this.#state.origin.userAgent, deadline));
+      await this.#tolerate(() =>
+        this.#state.services.records.recordActivity(stored, this.#state.origin.userAgent, deadline),
+      );
   }
 
   /** What only keeps a session fresh may fail without failing the request. */
@@ -441,11 +443,11 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const conflicts = new Conflicts();
     const committed = await records.commit(stored, (newest) => conflicts.collect(newest, change), deadline);
     conflicts.emit(events);
-    this.#state.data.settle(pending);
+    this.#state.data.markSaved(pending);
     if (committed.stored === undefined) return this.#endByExpiry(pending);
     this.#state.stored = committed.stored;
     const { record } = committed.stored.version;
-    if (absorb || committed.hasOthers) this.#state.data.absorb(record);
+    if (absorb || committed.hasOthers) this.#state.data.rebaseOnto(record);
     if (!committed.isWritten) return;
     const isCookieOutdated = committed.stored.key !== stored.key || hasOtherExpiry(stored.version.record, record);
     if (this.#state.services.carried || isCookieOutdated) this.#cookie.decide("set");
@@ -472,7 +474,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#demandBeginning();
     await this.#demandNoDeparture(deadline);
     const stored = await this.#state.services.records.create(record, this.#creation(), deadline);
-    this.#state.data.settle(pending);
+    this.#state.data.markSaved(pending);
     if (stored === undefined) return this.#forget();
     this.#adopt(stored);
     // Only this response knows the key.
@@ -510,7 +512,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#isInterrupted = false;
     this.#ownKey = stored.key;
     this.#state.stored = stored;
-    this.#state.data.absorb(stored.version.record);
+    this.#state.data.rebaseOnto(stored.version.record);
     this.#cookie.take(keySource);
     this.#state.services.throttle.mark(stored.key);
   }

@@ -13,7 +13,7 @@ import { type KeySpace, keySpacesOf } from "../stores/key-spaces.ts";
 import { makeSessionStore } from "../stores/make-store.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { ClearProgress, SessionStore } from "../stores/session-store.ts";
-import { type IndexedSession, LARGEST_PAGE, type UserIndexPage, type UserIndexRange } from "../stores/user-index.ts";
+import { type IndexedSession, MAX_PAGE, type UserIndexPage, type UserIndexRange } from "../stores/user-index.ts";
 import { checkUserId, type UserId } from "./login/auth.ts";
 import { CarriedRecords } from "./in-cookie/carried-records.ts";
 import { CookieCarrier, warnOfLostUpdates } from "./in-cookie/cookie-carrier.ts";
@@ -63,7 +63,7 @@ import {
 } from "./users/user-sessions.ts";
 
 /** Of a restored session: 1000 years. Redis can tell of 285 000. */
-const LONGEST_TTL: Milliseconds = 1000 * 365.25 * 86_400_000;
+const MAX_TTL: Milliseconds = 1000 * 365.25 * 86_400_000;
 
 /** How many sessions of a user are looked up for one page. */
 const PAGE_SIZE = 100;
@@ -232,7 +232,7 @@ export class Sessions<Data extends object = UntypedData> {
    */
   async restore(key: string, payload: string, ttl: Milliseconds): Promise<boolean> {
     checkRestore(key, payload, ttl, this.#isCarried);
-    return this.#services.records.restore(key, parsePayload(payload), Math.min(ttl, LONGEST_TTL), this.#deadline());
+    return this.#services.records.restore(key, parsePayload(payload), Math.min(ttl, MAX_TTL), this.#deadline());
   }
 
   /**
@@ -274,9 +274,9 @@ export class Sessions<Data extends object = UntypedData> {
     checkOptions(options, PAGE_OPTIONS);
     const { cursor, limit = PAGE_SIZE, current } = options;
     const id = checkUserId(userId, "sessions.pageOfUser");
-    if (!Number.isInteger(limit) || limit < 1 || limit > LARGEST_PAGE) {
+    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
       throw new SessionUsageError(
-        `sessions.pageOfUser() expected a limit from 1 to ${LARGEST_PAGE}, got ${describeGiven(limit)}.`,
+        `sessions.pageOfUser() expected a limit from 1 to ${MAX_PAGE}, got ${describeGiven(limit)}.`,
       );
     }
     const after = cursor === undefined ? undefined : this.#cursors.open(id, cursor);

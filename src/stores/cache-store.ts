@@ -72,7 +72,7 @@ export interface Lease {
    * What the one who loads has found under the key and is going to replace, whole or the beginning of it;
    * `undefined` where nothing was. Any other value counts as newer.
    */
-  readonly seen: StoredValue | undefined;
+  readonly expected: StoredValue | undefined;
 }
 
 /** Answer of {@link CacheStore.lease}. */
@@ -109,7 +109,7 @@ export const FENCE_AFTERLIFE: Milliseconds = 3_600_000;
  * still its holder's, as long as nobody else takes it, since a loader that blocks the event loop keeps its
  * lease from being renewed.
  */
-export const LONGEST_LEASE: Milliseconds = 30_000;
+export const MAX_LEASE: Milliseconds = 30_000;
 
 /** For how long waiting callers can hear that a load has ended without a value: ten times as long as they sleep. */
 export const ENDED_TTL: Milliseconds = 2000;
@@ -226,9 +226,9 @@ export interface CacheStore {
    *
    * A lease says who of all processes loads an entry. It ends by `fill`, by `release` and when the key is
    * deleted or taken. When its time is over others can take it; until one does, it is still its holder's, for
-   * {@link LONGEST_LEASE} in all.
+   * {@link MAX_LEASE} in all.
    *
-   * @param ttl From now, at most {@link LONGEST_LEASE}.
+   * @param ttl From now, at most {@link MAX_LEASE}.
    */
   lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult>;
 

@@ -16,7 +16,7 @@ export function throwNotSent(error: unknown): never {
 }
 
 /** For what follows the step that decides: the call has succeeded, whatever becomes of this. */
-export async function harmless(step: Promise<unknown> | undefined): Promise<void> {
+export async function ignoreStoreError(step: Promise<unknown> | undefined): Promise<void> {
   await settled(step);
 }
 

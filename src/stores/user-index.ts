@@ -42,7 +42,7 @@ export interface UserIndexAddition {
   /** The user's epoch at the moment of the addition; empty until the user is first revoked. */
   readonly epoch: string;
   /**
-   * Sessions that have to make room, at most {@link MOST_EVICTIONS}. They are still listed: the caller
+   * Sessions that have to make room, at most {@link MAX_EVICTIONS}. They are still listed: the caller
    * deletes their records, then takes them off the list. Until then each addition names them again.
    */
   readonly evicted: readonly SessionKey[];
@@ -64,7 +64,7 @@ export interface UserIndexRange {
    * list.
    */
   readonly until?: string | undefined;
-  /** How many entries, at most {@link LARGEST_PAGE}. */
+  /** How many entries, at most {@link MAX_PAGE}. */
   readonly limit: number;
 }
 
@@ -84,7 +84,7 @@ export interface Unlisting {
 }
 
 /** Most sessions that one addition tells to make room. A list that is far too long shrinks with each login. */
-export const MOST_EVICTIONS = 20;
+export const MAX_EVICTIONS = 20;
 
 /**
  * Among how many sessions the oldest is looked for. Of a user who has more, those that end first are looked
@@ -93,7 +93,7 @@ export const MOST_EVICTIONS = 20;
 export const EVICTION_CANDIDATES = 128;
 
 /** Most entries of a page: some tenths of a millisecond of Redis's time. */
-export const LARGEST_PAGE = 200;
+export const MAX_PAGE = 200;
 
 /**
  * Lists the sessions of each user, beside the records.
@@ -133,7 +133,7 @@ export interface UserIndex {
   /** Takes a session off the list, and lets the entry count that waits to take its place. */
   replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void>;
 
-  /** Takes sessions off the list, at most {@link LARGEST_PAGE}. */
+  /** Takes sessions off the list, at most {@link MAX_PAGE}. */
   remove(userId: string, sessions: readonly Unlisting[], deadline: Deadline): Promise<void>;
 
   /**
@@ -171,6 +171,6 @@ export interface EvictionCandidate {
 export function oldestOf(candidates: readonly EvictionCandidate[], count: number): SessionKey[] {
   return candidates
     .toSorted((left, right) => left.createdAt - right.createdAt || (left.key < right.key ? -1 : 1))
-    .slice(0, Math.max(0, Math.min(count, MOST_EVICTIONS)))
+    .slice(0, Math.max(0, Math.min(count, MAX_EVICTIONS)))
     .map(({ key }) => key);
 }

@@ -1,7 +1,7 @@
 import { type Clock, type Milliseconds, systemClock } from "../core/clock.ts";
 
 /** Attempts of {@link whileAlive}, the last of them with 16 times the first life. */
-const MOST_ATTEMPTS = 5;
+const MAX_ATTEMPTS = 5;
 
 /** A short life of an entry, a record or a lease, in one attempt of a test. */
 export interface ShortLife {
@@ -40,7 +40,7 @@ export async function whileAlive<Result>(
       return await attempt(life);
     } catch (error) {
       if (!life.isInDoubt(error)) throw error;
-      if (count === MOST_ATTEMPTS) throw slownessOf(life.describeSteps(), error);
+      if (count === MAX_ATTEMPTS) throw slownessOf(life.describeSteps(), error);
     }
   }
 }

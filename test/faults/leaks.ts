@@ -18,13 +18,13 @@ export function takeInventory(): Inventory {
 }
 
 // A closed socket is gone after a turn of the event loop, the last tick of the deadline sweep after 20 ms.
-const MOST_ROUNDS = 50;
+const MAX_ROUNDS = 50;
 const ROUND = 20;
 
 /** What is there that was not there before, after a second at most for what is about to go. */
 export async function leaksSince(before: Inventory): Promise<Leaks> {
   let leaks = compare(before, takeInventory());
-  for (let round = 0; round < MOST_ROUNDS && leaks.leakedResources.length > 0; round++) {
+  for (let round = 0; round < MAX_ROUNDS && leaks.leakedResources.length > 0; round++) {
     await pause(ROUND);
     leaks = compare(before, takeInventory());
   }

@@ -99,7 +99,7 @@ export const cacheMutants = [
   {
     name: "touch-revives-dead-entries",
     file: "src/cache/operations/touch-entries.ts",
-    find: 'judgeTags(next, tokens) === "valid"',
+    find: 'validateTags(next, tokens) === "valid"',
     replace: "next !== undefined",
     breaks: "An entry whose tag was invalidated is none for a touch.",
     tests: ["src/cache/operations/touch.test.ts"],
@@ -107,7 +107,7 @@ export const cacheMutants = [
   {
     name: "move-in-place-deletes",
     file: "src/cache/operations/entry-operations.ts",
-    find: "if (from.whole === to.whole) return version + delta;",
+    find: "if (from.storageKey === to.storageKey) return version + delta;",
     replace: "",
     breaks: "incrVersion() of an entry to where it is leaves it there.",
     tests: ["src/cache/operations/entry-operations.test.ts"],
@@ -115,9 +115,9 @@ export const cacheMutants = [
   {
     name: "take-after-wrong-tag",
     file: "src/cache/entry/entry-reader.ts",
-    find: "const tagKeys = plan.tags.map((tag) => this.#tags.keyOf(tag, plan.version));\n    const taking = this.#store.takeMany(wholeKeys(keys), deadline);",
+    find: "const tagKeys = plan.tags.map((tag) => this.#tags.keyOf(tag, plan.version));\n    const taking = this.#store.takeMany(storageKeys(keys), deadline);",
     replace:
-      "const taking = this.#store.takeMany(wholeKeys(keys), deadline);\n    const tagKeys = plan.tags.map((tag) => this.#tags.keyOf(tag, plan.version));",
+      "const taking = this.#store.takeMany(storageKeys(keys), deadline);\n    const tagKeys = plan.tags.map((tag) => this.#tags.keyOf(tag, plan.version));",
     breaks: "take() with a wrong tag takes nothing.",
     tests: ["src/cache/operations/take.test.ts"],
   },
@@ -148,7 +148,7 @@ export const cacheMutants = [
   {
     name: "fill-ignores-newer-writes",
     file: "src/cache/load/key-load.ts",
-    find: "if (!this.#flight.isOverruled) {",
+    find: "if (!this.#flight.isSuperseded) {",
     replace: "{",
     breaks: "A delete during a load wins, also where the cache has no leases.",
     tests: ["src/cache/load/leases.test.ts", "src/cache/load/loads.test.ts"],
@@ -240,7 +240,7 @@ export const cacheMutants = [
   {
     name: "loader-waits-for-itself",
     file: "src/cache/load/load-scope.ts",
-    find: "if (load.#reaches(this)) throw new CacheReentranceError(key.given);",
+    find: "if (load.#reaches(this)) throw new CacheReentranceError(key.key);",
     replace: "",
     breaks: "Loaders that ask for each other are told.",
     tests: ["src/cache/load/load-waits.test.ts"],
@@ -328,8 +328,8 @@ export const cacheMutants = [
   {
     name: "overrule-keeps-the-flight",
     file: "src/cache/load/single-flight.ts",
-    find: ["running.flight.scope.overrule(key);", "    this.#running.delete(key);"].join("\n"),
-    replace: "running.flight.scope.overrule(key);",
+    find: ["running.flight.scope.supersede(key);", "    this.#running.delete(key);"].join("\n"),
+    replace: "running.flight.scope.supersede(key);",
     breaks: "Who comes after a write begins a load of its own.",
     tests: ["src/cache/load/loads.test.ts", "src/cache/load/leases.test.ts"],
   },

@@ -53,7 +53,7 @@ export const codecMutants = [
   {
     name: "encryption-not-bound-to-its-key",
     file: "src/codec/encrypted-codec.ts",
-    find: 'hkdfSync("sha256", secret, at,',
+    find: 'hkdfSync("sha256", secret, storageKey,',
     replace: 'hkdfSync("sha256", secret, "",',
     breaks: "An encrypted record cannot be put under another key.",
     tests: ["src/codec/codec.test.ts"],

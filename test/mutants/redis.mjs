@@ -37,7 +37,7 @@ export const redisMutants = [
   {
     name: "links-to-wrong-servers-kept",
     file: "src/redis/connection.ts",
-    find: "|| link.age < LEAST_AGE) return;",
+    find: "|| link.age < MIN_AGE) return;",
     replace: "|| link.age >= 0) return;",
     breaks: "A failover that leaves the connection open heals without a restart.",
     tests: ["test/integration/redis/wrong-server.test.ts"],

@@ -101,7 +101,7 @@ export const sessionMutants = [
   {
     name: "logout-does-not-follow",
     file: "src/session/stored/moved-keys.ts",
-    find: "if (at !== undefined) await end(at);",
+    find: "if (storageKey !== undefined) await end(storageKey);",
     replace: "",
     breaks: "A logout ends the session wherever it has moved.",
     tests: ["src/session/stored/moved-keys.test.ts"],
@@ -157,7 +157,7 @@ export const sessionMutants = [
   {
     name: "restore-brings-back",
     file: "src/session/stored/session-records.ts",
-    find: "if ((await this.#moved?.claim(place.at, ttl, deadline)) === false) return false;",
+    find: "if ((await this.#moved?.claim(place.storageKey, ttl, deadline)) === false) return false;",
     replace: "",
     breaks: "A session that was restored and has ended is not restored again.",
     tests: ["src/session/restore.test.ts"],
@@ -181,7 +181,7 @@ export const sessionMutants = [
   {
     name: "second-record-of-an-expiring-session-left",
     file: "src/session/stored/session-records.ts",
-    find: "await harmless(this.#endSeconds(newest.at, deadline));",
+    find: "await ignoreStoreError(this.#endSeconds(newest.storageKey, deadline));",
     replace: ";",
     breaks: "A session that has expired is not found in an older state.",
     tests: ["src/session/failures.test.ts"],
@@ -197,7 +197,7 @@ export const sessionMutants = [
   {
     name: "second-record-of-a-lost-login-left",
     file: "src/session/stored/key-move.ts",
-    find: "for (const { at } of this.#rivals) await harmless(this.#writer.end(at, this.#deadline));",
+    find: "for (const { storageKey } of this.#rivals) await ignoreStoreError(this.#writer.end(storageKey, this.#deadline));",
     replace: "",
     breaks: "A login does not join another one that has failed, whose record is out of date.",
     tests: ["src/session/failures.test.ts"],
@@ -205,7 +205,7 @@ export const sessionMutants = [
   {
     name: "second-record-of-a-login-outlives-an-expiry",
     file: "src/session/stored/moved-keys.ts",
-    find: "let next = (await this.find(at, deadline))?.at;",
+    find: "let next = (await this.find(storageKey, deadline))?.storageKey;",
     replace: "let next: SessionKey | undefined;",
     breaks: "A login does not join the second record of a session that has expired.",
     tests: ["src/session/failures.test.ts"],
@@ -213,15 +213,15 @@ export const sessionMutants = [
   {
     name: "lost-answer-taken-for-a-victory",
     file: "src/session/stored/key-move.ts",
-    find: "this.#writer.retire(at, version, () => this.#hasWon(), this.#deadline)",
-    replace: "this.#writer.retire(at, version, async () => true, this.#deadline)",
+    find: "this.#writer.retire(storageKey, version, () => this.#hasWon(), this.#deadline)",
+    replace: "this.#writer.retire(storageKey, version, async () => true, this.#deadline)",
     breaks: "Of two moves of a session one comes about, also where an answer got lost.",
     tests: ["src/session/failures.test.ts"],
   },
   {
     name: "ended-successors-stay-listed",
     file: "src/session/stored/record-writer.ts",
-    find: 'if (typeof version !== "string") await this.unlist(at, version.record, deadline);',
+    find: 'if (typeof version !== "string") await this.unlist(storageKey, version.record, deadline);',
     replace: "void version;",
     breaks: "A session that has ended under another key takes no room on its user's list.",
     tests: ["src/session/users/user-sessions.test.ts"],

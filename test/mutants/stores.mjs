@@ -89,7 +89,7 @@ export const storeMutants = [
   {
     name: "cached-reader-copies-without-claim",
     file: "src/stores/cached/cached-session-store.ts",
-    find: "await harmless(this.#cache.compareAndSet(at, claim, copy, deadline));",
+    find: "await ignoreStoreError(this.#cache.compareAndSet(at, claim, copy, deadline));",
     replace: 'if (copy) await this.#cache.setMany([{ key: at, ...copy }], "always", deadline);',
     breaks: "A session that is deleted while it is read does not come back from the cache.",
     tests: [

@@ -7,7 +7,7 @@ export interface Records {
   close(): Promise<void>;
 }
 
-const MOST_RECORDS = 1000;
+const MAX_RECORDS = 1000;
 const TTL_SECONDS = 3600;
 
 export function recordsInMemory(): Records {
@@ -17,7 +17,7 @@ export function recordsInMemory(): Records {
     save(id, text) {
       records.set(id, text);
       const [oldest] = records.keys();
-      if (records.size > MOST_RECORDS && oldest !== undefined) records.delete(oldest);
+      if (records.size > MAX_RECORDS && oldest !== undefined) records.delete(oldest);
       return Promise.resolve();
     },
     close: () => Promise.resolve(),

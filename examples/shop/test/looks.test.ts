@@ -6,7 +6,7 @@ import { OpenShop, SCREENS, Visitor } from "./support.ts";
 
 const PAGES = ["/", "/cart", "/login", "/account", "/race", "/news", "/record"];
 // WCAG 2.2, success criterion 1.4.3, for text of normal size.
-const LEAST_CONTRAST = 4.5;
+const MIN_CONTRAST = 4.5;
 
 describeInBrowser("the pages", (browser) => {
   let shop: OpenShop;
@@ -109,7 +109,7 @@ describe("the colours", () => {
     for (const [text, ground] of pairs) {
       expect
         .soft(contrast(colours.get(text), colours.get(ground)), `${text} on ${ground}`)
-        .toBeGreaterThan(LEAST_CONTRAST);
+        .toBeGreaterThan(MIN_CONTRAST);
     }
   });
 });

@@ -5,7 +5,7 @@ import type { EntryHeader } from "./entry-codec.ts";
 const TOLERANCE: Milliseconds = 5000;
 
 /** Most entries from the future that are remembered; about 150 bytes each. */
-const MOST_SEEN = 1000;
+const MAX_SEEN = 1000;
 
 /** Caches whose process was warned. */
 const told = new Set<string>();
@@ -46,7 +46,7 @@ export class ClockWatch {
     if (this.#firstSeen.has(name)) return;
     this.#firstSeen.set(name, now);
     const [oldest = ""] = this.#firstSeen.keys();
-    if (this.#firstSeen.size > MOST_SEEN) this.#firstSeen.delete(oldest);
+    if (this.#firstSeen.size > MAX_SEEN) this.#firstSeen.delete(oldest);
     if (told.has(this.#path)) return;
     told.add(this.#path);
     process.emitWarning(

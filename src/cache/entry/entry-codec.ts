@@ -37,7 +37,7 @@ export interface ReadEntry {
   /** The value as the serializer wrote it. */
   readonly text: string;
   /** What a store knows the entry by: the beginning of its header, with the nonce, or all of it. */
-  readonly seen: StoredValue;
+  readonly expected: StoredValue;
 }
 
 /** An entry, ready to be stored. */
@@ -83,16 +83,16 @@ export class EntryCodec {
   /** @throws {CacheCorruptError} When it cannot be unpacked, or its header cannot be read. */
   read(stored: StoredValue, key: EntryKey): ReadEntry {
     if (typeof stored === "string") {
-      if (stored.charCodeAt(0) !== TILDE) return { header: undefined, text: stored, seen: stored };
+      if (stored.charCodeAt(0) !== TILDE) return { header: undefined, text: stored, expected: stored };
       const end = stored.indexOf("\n");
       const line = stored.slice(0, end + 1);
-      return { header: readHeader(line, key), text: stored.slice(end + 1), seen: nameOf(line) };
+      return { header: readHeader(line, key), text: stored.slice(end + 1), expected: nameOf(line) };
     }
     const end = stored[0] === TILDE ? stored.indexOf(LINE_END) : -1;
     const line = Buffer.from(stored.subarray(0, end + 1)).toString();
     const header = stored[0] === TILDE ? readHeader(line, key) : undefined;
     const text = this.#unpack(stored.subarray(end + 1), key);
-    return { header, text, seen: header === undefined ? stored : nameOf(line) };
+    return { header, text, expected: header === undefined ? stored : nameOf(line) };
   }
 
   /** The header in the head of an entry; `undefined` for an empty one. @throws {CacheCorruptError} */
@@ -105,23 +105,23 @@ export class EntryCodec {
     return this.#frozen === undefined ? this.#load(text, key) : this.#frozen.get(text, () => this.#load(text, key));
   }
 
-  #load(text: string, { given }: EntryKey): unknown {
+  #load(text: string, { key }: EntryKey): unknown {
     try {
       return this.#serializer === undefined ? JsonSerializer.load(text) : this.#serializer.load(text);
     } catch (cause) {
       if (cause instanceof CacheUsageError) throw cause;
-      throw new CacheCorruptError(given, cause instanceof SyntaxError ? cause.message : "the serializer refuses it", {
+      throw new CacheCorruptError(key, cause instanceof SyntaxError ? cause.message : "the serializer refuses it", {
         cause,
       });
     }
   }
 
-  #unpack(bytes: Uint8Array, { given }: EntryKey): string {
+  #unpack(bytes: Uint8Array, { key }: EntryKey): string {
     try {
       return this.#compression === undefined ? Buffer.from(bytes).toString() : unpack(bytes, this.#compression);
     } catch (cause) {
       if (!(cause instanceof SyntaxError)) throw cause;
-      throw new CacheCorruptError(given, cause.message, { cause });
+      throw new CacheCorruptError(key, cause.message, { cause });
     }
   }
 
@@ -151,7 +151,7 @@ function beginsAsHeader(body: StoredValue): boolean {
   return typeof body === "string" ? body.charCodeAt(0) === TILDE : body[0] === TILDE;
 }
 
-function readHeader(line: string, { given }: EntryKey): EntryHeader | undefined {
+function readHeader(line: string, { key }: EntryKey): EntryHeader | undefined {
   try {
     const header: unknown = JSON.parse(line.slice(1));
     // An empty one only says that the value begins as a header does.
@@ -160,7 +160,7 @@ function readHeader(line: string, { given }: EntryKey): EntryHeader | undefined 
   } catch {
     // What cannot be parsed is as wrong as what has another form.
   }
-  throw new CacheCorruptError(given, "its header is not one that Sojourn has written");
+  throw new CacheCorruptError(key, "its header is not one that Sojourn has written");
 }
 
 function isHeader(input: unknown): input is EntryHeader {

@@ -2,20 +2,20 @@ import type { Deadline } from "../../core/deadlines.ts";
 import { CacheCorruptError } from "../../core/errors.ts";
 import type { CacheStore, StoredValue } from "../../stores/cache-store.ts";
 import { chunksOf, KEYS_AT_ONCE } from "../../stores/chunks.ts";
-import { throwWrittenInPart } from "../../stores/settle-writes.ts";
+import { throwWrittenInPart } from "../../stores/await-writes.ts";
 import { checkTags } from "../options/cache-calls.ts";
 import type { ReadOptions } from "../options/cache-options.ts";
 import type { CacheMonitor } from "../monitor/cache-monitor.ts";
 import type { ClockWatch } from "./clock-watch.ts";
 import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
-import { type EntryKey, wholeKeys } from "../keys/keys.ts";
-import { judgeTags, type TagTokens, type Tags } from "./tags.ts";
+import { type EntryKey, storageKeys } from "../keys/keys.ts";
+import { validateTags, type TagTokens, type Tags } from "./tags.ts";
 
 /** What a read has found. */
 export type Found =
   | { readonly status: "missing" }
   /** One of its tags was invalidated. */
-  | { readonly status: "dead"; readonly seen: StoredValue }
+  | { readonly status: "invalidated"; readonly expected: StoredValue }
   /** Something is there that cannot be read. */
   | { readonly status: "unreadable" }
   | FoundEntry;
@@ -27,7 +27,7 @@ export interface FoundEntry {
   /** The value as it was serialized. */
   readonly text: string;
   readonly header: EntryHeader | undefined;
-  readonly seen: StoredValue;
+  readonly expected: StoredValue;
 }
 
 /** How to read. */
@@ -36,7 +36,7 @@ export interface ReadPlan {
   readonly tags: readonly string[];
   readonly version: number | undefined;
   /** Whether an entry that cannot be read is an error, or only told by the event `corrupt`. */
-  readonly corrupt: "throw" | "bury";
+  readonly onCorrupt: "throw" | "miss";
 }
 
 const NO_TAGS: readonly string[] = [];
@@ -63,8 +63,8 @@ export class EntryReader {
   read(key: EntryKey, plan: ReadPlan, deadline: Deadline): Promise<Found> {
     if (plan.tags.length > 0) return this.readMany([key], plan, deadline).then(([found = MISSING]) => found);
     return this.#store
-      .get(key.whole, deadline)
-      .then((stored) => (stored === undefined ? MISSING : this.judge(key, stored, plan, deadline)));
+      .get(key.storageKey, deadline)
+      .then((stored) => (stored === undefined ? MISSING : this.validate(key, stored, plan, deadline)));
   }
 
   /** Reads entries, in the order of their keys, a page at a time. @throws {CacheCorruptError} */
@@ -86,13 +86,13 @@ export class EntryReader {
   async takeMany(keys: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<Found[]> {
     // First, since a wrong tag is an error, after which nothing may be gone.
     const tagKeys = plan.tags.map((tag) => this.#tags.keyOf(tag, plan.version));
-    const taking = this.#store.takeMany(wholeKeys(keys), deadline);
+    const taking = this.#store.takeMany(storageKeys(keys), deadline);
     const reading = this.#store.getMany(tagKeys, deadline);
     // Of two failures, that of the delete is told.
     reading.catch(() => {});
     const stored = await taking;
     const known = this.#tags.tokensOf(plan.tags, await reading.catch(throwWrittenInPart));
-    return this.#judgeAll(keys, stored, known, plan, deadline).catch(throwWrittenInPart);
+    return this.#validateAll(keys, stored, known, plan, deadline).catch(throwWrittenInPart);
   }
 
   /**
@@ -100,10 +100,10 @@ export class EntryReader {
    *
    * @throws {CacheCorruptError}
    */
-  judge(key: EntryKey, stored: StoredValue, plan: ReadPlan, deadline: Deadline): Found | Promise<Found> {
-    const entry = this.#take(key, stored, plan);
+  validate(key: EntryKey, stored: StoredValue, plan: ReadPlan, deadline: Deadline): Found | Promise<Found> {
+    const entry = this.#decode(key, stored, plan);
     if (entry.status !== "entry" || entry.header?.tags === undefined) return entry;
-    return this.#judgeWith(unknownTagsOf([entry], NO_TOKENS), entry, plan, deadline);
+    return this.#validateWith(unknownTagsOf([entry], NO_TOKENS), entry, plan, deadline);
   }
 
   async #readPage(
@@ -112,12 +112,12 @@ export class EntryReader {
     plan: ReadPlan,
     deadline: Deadline,
   ): Promise<Found[]> {
-    const stored = await this.#store.getMany([...keys.map(({ whole }) => whole), ...tagKeys], deadline);
-    return this.#judgeAll(keys, stored, this.#tags.tokensOf(plan.tags, stored.slice(keys.length)), plan, deadline);
+    const stored = await this.#store.getMany([...keys.map(({ storageKey }) => storageKey), ...tagKeys], deadline);
+    return this.#validateAll(keys, stored, this.#tags.tokensOf(plan.tags, stored.slice(keys.length)), plan, deadline);
   }
 
   /** @param stored What the store has under the keys. @param known Tokens that have come with it. */
-  async #judgeAll(
+  async #validateAll(
     keys: readonly EntryKey[],
     stored: readonly (StoredValue | undefined)[],
     known: TagTokens,
@@ -126,27 +126,32 @@ export class EntryReader {
   ): Promise<Found[]> {
     const entries = keys.map((key, index) => {
       const each = stored[index];
-      return each === undefined ? MISSING : this.#take(key, each, plan);
+      return each === undefined ? MISSING : this.#decode(key, each, plan);
     });
     const unknown = unknownTagsOf(entries, known);
-    if (unknown.size === 0) return entries.map((entry) => judged(entry, known));
+    if (unknown.size === 0) return entries.map((entry) => validated(entry, known));
     const read = await this.#tags.read([...unknown], plan.version, deadline);
     const all: TagTokens = new Map([...known, ...read]);
-    return entries.map((entry) => judged(entry, all));
+    return entries.map((entry) => validated(entry, all));
   }
 
-  async #judgeWith(tags: ReadonlySet<string>, entry: Found, { version }: ReadPlan, deadline: Deadline): Promise<Found> {
-    return judged(entry, await this.#tags.read([...tags], version, deadline));
+  async #validateWith(
+    tags: ReadonlySet<string>,
+    entry: Found,
+    { version }: ReadPlan,
+    deadline: Deadline,
+  ): Promise<Found> {
+    return validated(entry, await this.#tags.read([...tags], version, deadline));
   }
 
-  #take(key: EntryKey, stored: StoredValue, { corrupt }: ReadPlan): Found {
+  #decode(key: EntryKey, stored: StoredValue, { onCorrupt }: ReadPlan): Found {
     try {
-      const { header: written, text, seen } = this.#codec.read(stored, key);
+      const { header: written, text, expected } = this.#codec.read(stored, key);
       const header = written && this.#clocks.adjust(written);
-      return { status: "entry", value: this.#codec.parse(text, key), text, header, seen };
+      return { status: "entry", value: this.#codec.parse(text, key), text, header, expected };
     } catch (error) {
-      if (corrupt === "throw" || !(error instanceof CacheCorruptError)) throw error;
-      this.#monitor.emit("corrupt", { key: key.given, problem: error.problem });
+      if (onCorrupt === "throw" || !(error instanceof CacheCorruptError)) throw error;
+      this.#monitor.emit("corrupt", { key: key.key, problem: error.problem });
       return { status: "unreadable" };
     }
   }
@@ -157,19 +162,19 @@ function unknownTagsOf(entries: readonly Found[], known: TagTokens): ReadonlySet
   const unknown = new Set<string>();
   for (const entry of entries) {
     if (entry.status !== "entry" || entry.header?.tags === undefined) continue;
-    const verdict = judgeTags(entry.header, known);
+    const verdict = validateTags(entry.header, known);
     if (typeof verdict !== "string") for (const tag of verdict) unknown.add(tag);
   }
   return unknown;
 }
 
 /** An entry, or that one of its tags was invalidated. */
-function judged(found: Found, known: TagTokens): Found {
-  if (found.status !== "entry" || judgeTags(found.header, known) === "valid") return found;
-  return { status: "dead", seen: found.seen };
+function validated(found: Found, known: TagTokens): Found {
+  if (found.status !== "entry" || validateTags(found.header, known) === "valid") return found;
+  return { status: "invalidated", expected: found.expected };
 }
 
 /** How an operation reads that gives errors to its caller. */
 export function toReadPlan({ tags }: ReadOptions, version: number | undefined): ReadPlan {
-  return { tags: tags === undefined ? NO_TAGS : checkTags(tags), version, corrupt: "throw" };
+  return { tags: tags === undefined ? NO_TAGS : checkTags(tags), version, onCorrupt: "throw" };
 }

@@ -13,12 +13,12 @@ export interface Grace {
 
 /**
  * - `"fresh"`: its time is not over.
- * - `"due"`: neither, but it is time to load it anew.
+ * - `"refresh"`: neither, but it is time to load it anew.
  * - `"stale"`: it is over; the entry may be given while it is loaded anew.
- * - `"spare"`: it may be given only if the load fails.
- * - `"over"`: it must not be given any more.
+ * - `"stale-if-error"`: it may be given only if the load fails.
+ * - `"expired"`: it must not be given any more.
  */
-export type Freshness = "fresh" | "due" | "stale" | "spare" | "over";
+export type Freshness = "fresh" | "refresh" | "stale" | "stale-if-error" | "expired";
 
 /** What may be done with an entry now. @param random From 0 up to 1. */
 export function freshnessOf(
@@ -30,9 +30,9 @@ export function freshnessOf(
   const freshUntil = header?.freshUntil;
   if (freshUntil === undefined) return "fresh";
   if (now < freshUntil)
-    return early > 0 && now + headStart(header?.took ?? 0, early, random) >= freshUntil ? "due" : "fresh";
+    return early > 0 && now + headStart(header?.took ?? 0, early, random) >= freshUntil ? "refresh" : "fresh";
   if (now < freshUntil + stale) return "stale";
-  return now < freshUntil + staleIfError ? "spare" : "over";
+  return now < freshUntil + staleIfError ? "stale-if-error" : "expired";
 }
 
 // XFetch (Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention, VLDB 2015): the

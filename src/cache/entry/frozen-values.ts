@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 
 /** Characters of text that are kept with their values. */
-const MOST_CHARACTERS = 16 * 1024 * 1024;
+const MAX_CHARACTERS = 16 * 1024 * 1024;
 
 /**
  * Values by the text that they were read from: equal texts give the same value, frozen in depth, without
@@ -12,7 +12,7 @@ const MOST_CHARACTERS = 16 * 1024 * 1024;
  */
 export class FrozenValues {
   readonly #values = new LRUCache<string, object>({
-    maxSize: MOST_CHARACTERS,
+    maxSize: MAX_CHARACTERS,
     sizeCalculation: (_, text) => text.length,
   });
 

@@ -33,7 +33,7 @@ export class Tags {
     if (typeof tag !== "string" || tag === "") {
       throw new CacheUsageError(`A tag has to be a text that is not empty, got ${describeValue(tag)}.`);
     }
-    return this.#keys.ofOwn(TAG_KEY + tag, version).whole;
+    return this.#keys.ofOwn(TAG_KEY + tag, version).storageKey;
   }
 
   /** Reads tokens. */
@@ -80,7 +80,10 @@ export class Tags {
  *
  * @returns The tags whose tokens are not known yet, if that decides.
  */
-export function judgeTags(header: EntryHeader | undefined, known: TagTokens): "valid" | "invalid" | readonly string[] {
+export function validateTags(
+  header: EntryHeader | undefined,
+  known: TagTokens,
+): "valid" | "invalid" | readonly string[] {
   if (header?.tags === undefined) return "valid";
   const unknown: string[] = [];
   for (const [tag, token] of Object.entries(header.tags)) {

@@ -17,7 +17,7 @@ export function checkKey(key: unknown, name = "A cache key"): asserts key is str
 }
 
 // What memcached cannot take (Django: `memcache_key_warnings` in core/cache/backends/base.py).
-const LONGEST_KEY = 250;
+const MAX_KEY = 250;
 const CONTROL_OR_SPACE = /[\0-\u0020\u007f]/;
 
 let hasWarned = false;
@@ -49,6 +49,6 @@ export function warnOfMissingPrefix(path: string): void {
 }
 
 function describeProblem(key: string): string | undefined {
-  if (key.length > LONGEST_KEY) return `is longer than ${LONGEST_KEY} characters`;
+  if (key.length > MAX_KEY) return `is longer than ${MAX_KEY} characters`;
   return CONTROL_OR_SPACE.test(key) ? "has a space or a control character" : undefined;
 }

@@ -17,15 +17,15 @@ describe("the key of an entry", () => {
     ["myapp", 7, "k", "myapp:7:k"],
     ["", 1, "django.contrib.sessions.cachesk", ":1:django.contrib.sessions.cachesk"],
     ["a:b", -3, "é", "a:b:-3:é"],
-  ])("with the prefix %j and version %j, %j is %j", (prefix, version, key, whole) => {
-    expect(keysOf(prefix, version).of(key)).toEqual({ given: key, whole });
-    expect(keysOf(prefix).of(key, version).whole).toBe(whole);
+  ])("with the prefix %j and version %j, %j is %j", (prefix, version, key, storageKey) => {
+    expect(keysOf(prefix, version).of(key)).toEqual({ key, storageKey });
+    expect(keysOf(prefix).of(key, version).storageKey).toBe(storageKey);
   });
 
   test("comes from the key function, with Django's three arguments, if there is one", () => {
     const keyFunction = vi.fn<KeyFunction>((key, prefix, version) => `${version}/${prefix}/${key}`);
     const keys = new CacheKeys({ keyPrefix: "shop", version: 1, keyFunction });
-    expect(keys.of("k", 2)).toEqual({ given: "k", whole: "2/shop/k" });
+    expect(keys.of("k", 2)).toEqual({ key: "k", storageKey: "2/shop/k" });
     expect(keyFunction).toHaveBeenCalledExactlyOnceWith("k", "shop", 2);
   });
 
@@ -39,7 +39,7 @@ describe("the key of an entry", () => {
     expect(() => keysOf().ofMany(["good", key as string], undefined)).toThrow(CacheUsageError);
   });
 
-  test("two different keys or versions never have one whole key, and it is in the namespace of clear()", () => {
+  test("two different keys or versions never have one storageKey key, and it is in the namespace of clear()", () => {
     vi.spyOn(process, "emitWarning").mockReturnValue();
     onTestFinished(() => void vi.restoreAllMocks());
     const text = fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ unit: "binary-ascii" }));
@@ -48,7 +48,7 @@ describe("the key of an entry", () => {
     const version = fc.oneof(fc.maxSafeInteger(), fc.constantFrom(-1, 0, 1));
     fc.assert(
       fc.property(prefix, key, version, key, version, (ours, key1, version1, key2, version2) => {
-        const [one, two] = [keysOf(ours).of(key1, version1).whole, keysOf(ours).of(key2, version2).whole];
+        const [one, two] = [keysOf(ours).of(key1, version1).storageKey, keysOf(ours).of(key2, version2).storageKey];
         return (one === two) === (key1 === key2 && version1 === version2) && isCacheKey(one, ours);
       }),
       { seed, numRuns: scaled(500, 50_000) },
@@ -68,7 +68,7 @@ describe("a key that memcached would refuse", () => {
 
   test.each(["with space", "tab\t", "line\nend", "nul\0", "del\u007f"])("is used, with a warning: %j", async (key) => {
     const { keys, warn } = await freshWarnings();
-    expect(keys.of(key).whole).toBe(`shop:1:${key}`);
+    expect(keys.of(key).storageKey).toBe(`shop:1:${key}`);
     expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("has a space or a control character"), {
       type: "CacheKeyWarning",
       code: "SOJOURN_CACHE_KEY",

@@ -7,8 +7,8 @@ export type KeyFunction = (key: string, keyPrefix: string, version: number) => s
 
 /** The key of an entry: what the caller says, and what the store knows. */
 export interface EntryKey {
-  readonly given: string;
-  readonly whole: string;
+  readonly key: string;
+  readonly storageKey: string;
 }
 
 /** Settings of {@link CacheKeys}. */
@@ -33,22 +33,22 @@ export class CacheKeys {
    * @param version Overrides the one of the settings.
    * @throws {CacheUsageError} When the key is empty or no text, or the version no integer.
    */
-  of(given: string, version: number = this.#settings.version): EntryKey {
-    checkKey(given);
-    checkNotOwn(given);
-    return this.ofOwn(given, version);
+  of(key: string, version: number = this.#settings.version): EntryKey {
+    checkKey(key);
+    checkNotOwn(key);
+    return this.ofOwn(key, version);
   }
 
   /** The key of an entry that is Sojourn's own: a tag's token. */
-  ofOwn(given: string, version: number = this.#settings.version): EntryKey {
+  ofOwn(key: string, version: number = this.#settings.version): EntryKey {
     checkVersion(version);
     if (this.#beforeFirst !== undefined) this.#begin(this.#beforeFirst);
     const { keyFunction, keyPrefix } = this.#settings;
-    const whole =
-      keyFunction === undefined ? `${keyPrefix}:${version}:${given}` : keyFunction(given, keyPrefix, version);
-    if (keyFunction !== undefined) checkKey(whole, "What keyFunction returns");
-    warnOfUnportableKey(whole);
-    return { given, whole };
+    const storageKey =
+      keyFunction === undefined ? `${keyPrefix}:${version}:${key}` : keyFunction(key, keyPrefix, version);
+    if (keyFunction !== undefined) checkKey(storageKey, "What keyFunction returns");
+    warnOfUnportableKey(storageKey);
+    return { key, storageKey };
   }
 
   #begin(beforeFirst: () => void): void {
@@ -106,6 +106,6 @@ function checkVersion(version: unknown): void {
 }
 
 /** What the store knows entries by. */
-export function wholeKeys(keys: readonly EntryKey[]): string[] {
-  return keys.map(({ whole }) => whole);
+export function storageKeys(keys: readonly EntryKey[]): string[] {
+  return keys.map(({ storageKey }) => storageKey);
 }

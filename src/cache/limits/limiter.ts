@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
 import type { Clock } from "../../core/clock.ts";
-import { type Duration, durationSchema, LONGEST_SPAN } from "../../core/durations.ts";
+import { type Duration, durationSchema, MAX_SPAN } from "../../core/durations.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { checkCountingCache, type CountingCache } from "./counters.ts";
 import { FixedWindowLimiter } from "./fixed-window.ts";
@@ -35,7 +35,7 @@ const INTEGER = "an integer of at least 0";
 
 const limiterSchema = settingsObject({
   limit: v.pipe(v.number(INTEGER), v.safeInteger(INTEGER), v.minValue(0, INTEGER)),
-  window: durationSchema({ least: "1ms", most: LONGEST_SPAN }),
+  window: durationSchema({ least: "1ms", most: MAX_SPAN }),
   algorithm: v.optional(v.picklist(["fixed", "sliding"]), "fixed"),
   prefix: v.pipe(
     v.string('a text such as "login:"'),

@@ -37,7 +37,7 @@ export interface LoadServices {
 }
 
 /** Whether to wait when another process is loading, or to leave it at that. */
-export type Patience = "wait" | "leave";
+export type OnBusy = "wait" | "skip";
 
 /** How the right to load was sought. */
 export type Acquired =
@@ -92,8 +92,8 @@ export interface KeyLoadSubject {
   readonly flight: Flight;
 }
 
-const SHORTEST_PAUSE: Milliseconds = 10;
-const LONGEST_PAUSE: Milliseconds = 150;
+const MIN_PAUSE: Milliseconds = 10;
+const MAX_PAUSE: Milliseconds = 150;
 
 /** Part of the time waited so far that a pause takes: so much longer than it has to is a wait, at most. */
 const PAUSE_SHARE = 1 / 8;
@@ -125,12 +125,16 @@ export class KeyLoad {
     this.#services = services;
     this.#context = context;
     this.#flight = flight;
-    this.#lease = { key: key.whole, token: newNonce(), seen: "seen" in found ? found.seen : undefined };
+    this.#lease = {
+      key: key.storageKey,
+      token: newNonce(),
+      expected: "expected" in found ? found.expected : undefined,
+    };
     this.#isBlocked = found.status === "unreadable";
   }
 
   /** Seeks to be the one, of all processes, who loads. */
-  async acquire(patience: Patience): Promise<Acquired> {
+  async acquire(onBusy: OnBusy): Promise<Acquired> {
     const { monitor, clock, random } = this.#services;
     const { deadline, onSeal } = this.#context;
     const startedAt = clock.monotonic();
@@ -139,8 +143,8 @@ export class KeyLoad {
       const result = await this.#seekLease();
       if (result.status === "leased" || result.status === "loaded") return result;
       if (result.status === "found") continue;
-      if (patience === "leave") return { status: "busy" };
-      if (ended === undefined) monitor.emit("leaseWait", { key: this.key.given });
+      if (onBusy === "skip") return { status: "busy" };
+      if (ended === undefined) monitor.emit("leaseWait", { key: this.key.key });
       else if (result.ended > ended) {
         // A write of another process that comes from now on is not heard of.
         onSeal();
@@ -148,7 +152,7 @@ export class KeyLoad {
       }
       ended = Math.min(ended ?? result.ended, result.ended);
       const waited = clock.monotonic() - startedAt;
-      const pause = Math.min(Math.max(waited * PAUSE_SHARE, SHORTEST_PAUSE), LONGEST_PAUSE);
+      const pause = Math.min(Math.max(waited * PAUSE_SHARE, MIN_PAUSE), MAX_PAUSE);
       await sleep(pause * (0.5 + random()));
       if (this.#flight.isAbandoned) return { status: "busy" };
       // What has passed was the time of another load.
@@ -194,7 +198,7 @@ export class KeyLoad {
     if (this.#mayHoldLease) this.#context.onSeal();
     const isHeld = await this.release();
     if (isHeld !== undefined) return { text, isOutdated: isHeld ? "if-invalidated" : true };
-    return { text, isOutdated: this.#flight.isOverruled };
+    return { text, isOutdated: this.#flight.isSuperseded };
   }
 
   /** Asks the store for the lease once. */
@@ -266,7 +270,7 @@ export class KeyLoad {
       monitor.emit("storeError", { operation: "fill", error: result.error });
       return "none";
     }
-    monitor.emit("overruled", { key: this.key.given });
+    monitor.emit("overruled", { key: this.key.key });
     return result.value === undefined ? undefined : this.#accept(result.value);
   }
 
@@ -274,9 +278,9 @@ export class KeyLoad {
   async #fillUnleased(entry: NewValue): Promise<FillResult> {
     const { store } = this.#services;
     const { deadline } = this.#context;
-    const { key, seen } = this.#lease;
-    if (!this.#flight.isOverruled) {
-      const condition = seen === undefined ? "if-absent" : "always";
+    const { key, expected } = this.#lease;
+    if (!this.#flight.isSuperseded) {
+      const condition = expected === undefined ? "if-absent" : "always";
       const [isStored = false] = await store.setMany([{ key, ...entry }], condition, deadline);
       if (isStored) return { status: "stored" };
     }
@@ -287,16 +291,16 @@ export class KeyLoad {
   async #accept(stored: StoredValue): Promise<string | undefined> {
     const { reader, clock, random } = this.#services;
     const { plan, deadline } = this.#context;
-    const found = await reader.judge(this.key, stored, plan, deadline);
-    this.#lease = { ...this.#lease, seen: "seen" in found ? found.seen : undefined };
+    const found = await reader.validate(this.key, stored, plan, deadline);
+    this.#lease = { ...this.#lease, expected: "expected" in found ? found.expected : undefined };
     this.#isBlocked = found.status === "unreadable";
     if (found.status !== "entry") return undefined;
     const freshness = freshnessOf(found.header, plan.rules, clock.now(), random);
-    return freshness === "fresh" || freshness === "due" ? found.text : undefined;
+    return freshness === "fresh" || freshness === "refresh" ? found.text : undefined;
   }
 
   async #clearAway(): Promise<void> {
-    await this.#services.store.deleteMany([this.key.whole], this.#context.deadline);
+    await this.#services.store.deleteMany([this.key.storageKey], this.#context.deadline);
     this.#isBlocked = false;
   }
 

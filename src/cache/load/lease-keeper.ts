@@ -1,5 +1,5 @@
 import type { Clock, Milliseconds } from "../../core/clock.ts";
-import { LONGEST_LEASE } from "../../stores/cache-store.ts";
+import { MAX_LEASE } from "../../stores/cache-store.ts";
 import { COMMANDS_AT_ONCE } from "../../stores/chunks.ts";
 
 /** A load that holds a lease. */
@@ -32,7 +32,7 @@ export class LeaseKeeper {
    */
   constructor(leaseTtl: Milliseconds | null, count: number, clock: Clock) {
     const terms = Math.ceil(count / LEASES_A_TERM);
-    this.leaseTtl = leaseTtl === null ? null : Math.min(leaseTtl * terms, LONGEST_LEASE);
+    this.leaseTtl = leaseTtl === null ? null : Math.min(leaseTtl * terms, MAX_LEASE);
     this.#clock = clock;
   }
 

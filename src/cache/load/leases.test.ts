@@ -38,7 +38,7 @@ describe("two processes that miss the same key", () => {
     const { cache, other, clock, store } = openCache({ lease: "5s" });
     const second = other({ lease: "5s" });
     // It takes the lease, and is never heard of again.
-    await store.lease({ key: "shop:1:k", token: "dead", seen: undefined }, 5000, anyDeadline());
+    await store.lease({ key: "shop:1:k", token: "dead", expected: undefined }, 5000, anyDeadline());
     const result = second.getOrSet("k", () => "second");
     await until(() => second.stats.leaseWaits === 1);
     clock.advance(4999);

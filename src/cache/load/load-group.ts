@@ -2,7 +2,7 @@ import type { Deadline } from "../../core/deadlines.ts";
 import { StoreConnectionError, StoreServiceError } from "../../core/errors.ts";
 import { chunksOf, COMMANDS_AT_ONCE } from "../../stores/chunks.ts";
 import { isOutage } from "../forgiving-store.ts";
-import { isStorable, KeyLoad, type KeyLoadSubject, type Loaded, type LoadServices, type Patience } from "./key-load.ts";
+import { isStorable, KeyLoad, type KeyLoadSubject, type Loaded, type LoadServices, type OnBusy } from "./key-load.ts";
 import type { EntryKey } from "../keys/keys.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { LoadContext, LoadPlan } from "./load-options.ts";
@@ -15,7 +15,7 @@ import { isLonger } from "../options/timeouts.ts";
 export type ManyLoader = (keys: readonly string[], context: LoadContext) => Promise<ReadonlyMap<string, unknown>>;
 
 /** How a flight has ended: with a value, or because another process is loading. */
-export type Landing =
+export type LoadOutcome =
   | { readonly status: "loaded"; readonly text: string | undefined; readonly isOutdated: boolean }
   | { readonly status: "busy" };
 
@@ -24,7 +24,7 @@ export interface LoadGroupOptions {
   readonly subjects: readonly KeyLoadSubject[];
   readonly plan: LoadPlan;
   readonly load: ManyLoader;
-  readonly patience: Patience;
+  readonly onBusy: OnBusy;
   readonly scope: LoadScope;
   /** Of all store steps together. */
   readonly deadline: Deadline;
@@ -39,7 +39,7 @@ export class LoadGroup {
   readonly #loads: readonly KeyLoad[];
   /** Those that the loader is to run for. */
   readonly #own: KeyLoad[] = [];
-  readonly #landings = new Map<string, Landing>();
+  readonly #outcomes = new Map<string, LoadOutcome>();
 
   constructor(services: LoadServices, options: LoadGroupOptions) {
     const { subjects, plan, deadline, seal } = options;
@@ -47,13 +47,13 @@ export class LoadGroup {
     this.#options = options;
     const keeper = new LeaseKeeper(services.leaseTtl, subjects.length, services.clock);
     this.#loads = subjects.map((subject) => {
-      const onSeal = (): void => seal(subject.key.whole, subject.flight);
+      const onSeal = (): void => seal(subject.key.storageKey, subject.flight);
       return new KeyLoad(services, subject, { plan, keeper, deadline, onSeal });
     });
   }
 
   /** @returns How each flight has ended, by the whole keys. */
-  async run(): Promise<ReadonlyMap<string, Landing>> {
+  async run(): Promise<ReadonlyMap<string, LoadOutcome>> {
     try {
       await this.#acquire();
       if (this.#own.length > 0) await this.#load();
@@ -61,18 +61,18 @@ export class LoadGroup {
       await this.#giveUp(error);
       throw error;
     }
-    return this.#landings;
+    return this.#outcomes;
   }
 
   async #acquire(): Promise<void> {
     for (const chunk of chunksOf(this.#loads, COMMANDS_AT_ONCE)) {
-      const acquired = await Promise.allSettled(chunk.map((each) => each.acquire(this.#options.patience)));
+      const acquired = await Promise.allSettled(chunk.map((each) => each.acquire(this.#options.onBusy)));
       for (const [index, each] of chunk.entries()) {
         const result = acquired[index];
         if (result?.status !== "fulfilled") continue;
         const { value } = result;
         if (value.status === "leased" || value.status === "alone") this.#own.push(each);
-        else this.#landings.set(each.key.whole, value.status === "busy" ? value : { ...value, isOutdated: false });
+        else this.#outcomes.set(each.key.storageKey, value.status === "busy" ? value : { ...value, isOutdated: false });
       }
       const failed = acquired.find((result) => result.status === "rejected");
       if (failed !== undefined) throw failed.reason;
@@ -93,7 +93,7 @@ export class LoadGroup {
     } catch (error) {
       if (isStoreError(error)) throw error;
       // What the loader gave cannot be stored: that is a failure of the loader.
-      this.#services.monitor.emit("loadFailed", { key: this.#own[0]?.key.given ?? "", error });
+      this.#services.monitor.emit("loadFailed", { key: this.#own[0]?.key.key ?? "", error });
       throw new LoaderFailure("the loader gave what cannot be stored", { cause: error });
     }
   }
@@ -104,7 +104,7 @@ export class LoadGroup {
     const [first] = this.#own;
     const found = this.#own.length === 1 ? subjects.find(({ key }) => key === first?.key)?.found : undefined;
     const stale = found?.status === "entry" ? found.value : undefined;
-    const keys = this.#own.map(({ key }) => key.given);
+    const keys = this.#own.map(({ key }) => key.key);
     // The loader's time is not the store's.
     deadline.pause();
     try {
@@ -139,7 +139,7 @@ export class LoadGroup {
       if (result?.status !== "fulfilled") continue;
       const { text, isOutdated } = result.value;
       const isOver = isOutdated === "if-invalidated" ? isInvalidated : isOutdated;
-      this.#landings.set(key.whole, { status: "loaded", text, isOutdated: isOver });
+      this.#outcomes.set(key.storageKey, { status: "loaded", text, isOutdated: isOver });
     }
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
@@ -189,9 +189,9 @@ function lifeOf({ ttl, grace }: { readonly ttl: number | null; readonly grace: n
   return ttl === null ? null : ttl + grace;
 }
 
-function toLoaded(result: LoaderResult, { given }: EntryKey, plan: LoadPlan, tags: Loaded["tags"]): Loaded {
+function toLoaded(result: LoaderResult, { key }: EntryKey, plan: LoadPlan, tags: Loaded["tags"]): Loaded {
   const { took, ttl, isSkipped } = result;
-  const value = (result.value as ReadonlyMap<string, unknown>).get(given);
+  const value = (result.value as ReadonlyMap<string, unknown>).get(key);
   const usual = value === null && plan.rules.negativeTtl !== undefined ? plan.rules.negativeTtl : plan.ttl;
   return { value, path: "value", took, ttl: ttl === undefined ? usual : ttl, tags, isSkipped };
 }

@@ -99,7 +99,7 @@ export interface LoadPlan {
   readonly ttl: Milliseconds | null;
   readonly tags: readonly string[];
   readonly version: number | undefined;
-  readonly corrupt: "bury";
+  readonly onCorrupt: "miss";
   /** Ends the caller's wait. */
   readonly signal: AbortSignal | undefined;
 }
@@ -119,7 +119,7 @@ export function toLoadPlan(
 ): LoadPlan {
   const rules = isOverriding(options) ? overrideLoadDefaults(options, defaults) : defaults;
   const tags = options.tags === undefined ? NO_TAGS : checkTags(options.tags);
-  return { rules, ttl, tags, version, corrupt: "bury", signal: checkSignal(options.signal) };
+  return { rules, ttl, tags, version, onCorrupt: "miss", signal: checkSignal(options.signal) };
 }
 
 /** @throws {CacheUsageError} */

@@ -23,7 +23,7 @@ export class LoadScope {
    */
   constructor(place: unknown, keys: readonly EntryKey[]) {
     this.#place = place;
-    this.#keys = new Set(keys.map(({ whole }) => whole));
+    this.#keys = new Set(keys.map(({ storageKey }) => storageKey));
   }
 
   /** The loader that the present code runs for. One that has ended may have left timers and listeners behind. */
@@ -45,13 +45,13 @@ export class LoadScope {
   }
 
   /** A key is written to: nobody who comes later waits for this load of it. */
-  overrule(whole: string): void {
+  supersede(whole: string): void {
     this.#keys.delete(whole);
   }
 
   /** Whether this loader, or one that waits for it, loads an entry. */
   isLoading(place: unknown, key: EntryKey): boolean {
-    if (this.#isRunning && this.#place === place && this.#keys.has(key.whole)) return true;
+    if (this.#isRunning && this.#place === place && this.#keys.has(key.storageKey)) return true;
     return this.#parent?.isLoading(place, key) ?? false;
   }
 
@@ -61,7 +61,7 @@ export class LoadScope {
    * @throws {CacheReentranceError} When that load waits for this one.
    */
   async waitFor<Result>(load: LoadScope, key: EntryKey, result: Promise<Result>): Promise<Result> {
-    if (load.#reaches(this)) throw new CacheReentranceError(key.given);
+    if (load.#reaches(this)) throw new CacheReentranceError(key.key);
     this.#waitsFor.add(load);
     try {
       return await result;

@@ -105,7 +105,7 @@ describe("callers in other processes who wait for a load that ends without a val
   test("nothing is left in the store of loads that have ended while nobody waited", async () => {
     const { cache, store } = openCache();
     await cache.getOrSet("k", () => undefined);
-    const second = { key: "shop:1:k", token: "t", seen: undefined };
+    const second = { key: "shop:1:k", token: "t", expected: undefined };
     expect(await store.lease(second, 5000, anyDeadline())).toEqual({ status: "leased" });
     expect(await store.lease({ ...second, token: "u" }, 5000, anyDeadline())).toEqual({ status: "busy", ended: 0 });
   });
@@ -172,7 +172,7 @@ describe("the wait of a caller", () => {
   /** Another process has the lease, and does not end. */
   async function openHeld(settings = {}) {
     const harness = openCache({ lease: "30s", ...settings });
-    await harness.store.lease({ key: "shop:1:k", token: "hangs", seen: undefined }, 30_000, anyDeadline());
+    await harness.store.lease({ key: "shop:1:k", token: "hangs", expected: undefined }, 30_000, anyDeadline());
     return harness;
   }
 
@@ -458,7 +458,7 @@ describe("a loader that blocks the event loop for longer than its lease", () => 
     expect(await afterDelete.cache.get("k")).toBeUndefined();
     const afterSet = await block(({ other }) => other().set("k", "newer"));
     expect([afterSet.result, await afterSet.cache.get("k")]).toEqual(["newer", "newer"]);
-    const lease = { key: "shop:1:k", token: "another", seen: undefined };
+    const lease = { key: "shop:1:k", token: "another", expected: undefined };
     const afterLease = await block(({ store }) => store.lease(lease, 1000, anyDeadline()));
     expect(await afterLease.cache.get("k")).toBeUndefined();
   });

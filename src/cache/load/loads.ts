@@ -1,15 +1,15 @@
 import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { CacheReentranceError } from "../../core/errors.ts";
-import { Slots } from "../../core/slots.ts";
+import { Semaphore } from "../../core/semaphore.ts";
 import { settleWithin } from "../../core/timers.ts";
 import { COMMANDS_AT_ONCE } from "../../stores/chunks.ts";
 import { CallerWait } from "./caller-wait.ts";
 import type { Found, FoundEntry } from "../entry/entry-reader.ts";
 import { freshnessOf } from "../entry/freshness.ts";
-import type { LoadServices, Patience } from "./key-load.ts";
+import type { LoadServices, OnBusy } from "./key-load.ts";
 import type { EntryKey } from "../keys/keys.ts";
-import { type Landing, LoadGroup, type ManyLoader, tellStoreError } from "./load-group.ts";
+import { type LoadOutcome, LoadGroup, type ManyLoader, tellStoreError } from "./load-group.ts";
 import type { Loader, LoadPlan } from "./load-options.ts";
 import { LoadScope } from "./load-scope.ts";
 import { LoaderFailure } from "./loader-run.ts";
@@ -21,11 +21,11 @@ type InTurn = <Result>(task: () => Promise<Result>) => Promise<Result>;
 const atOnce: InTurn = (task) => task();
 
 /** A key whose entry is to be loaded, and what a read has found there. */
-interface Wanted {
+interface LoadTarget {
   readonly key: EntryKey;
   readonly found: Found;
   /** The old entry, which may be given if the load fails. */
-  readonly spare: FoundEntry | undefined;
+  readonly fallback: FoundEntry | undefined;
   /** The load that was begun for it. */
   readonly flight?: Flight | undefined;
 }
@@ -48,7 +48,7 @@ interface Call<Load = ManyLoader> {
 /** Reads entries and loads what is missing: one load at a time for a key, of all processes. */
 export class Loads {
   readonly #services: LoadServices;
-  readonly #flights = new SingleFlight<Landing>();
+  readonly #flights = new SingleFlight<LoadOutcome>();
 
   constructor(services: LoadServices) {
     this.#services = services;
@@ -74,23 +74,23 @@ export class Loads {
   }
 
   /** A write to these keys begins in this process, so what is being loaded for them now is out of date. */
-  overrule(keys: readonly EntryKey[]): void {
-    for (const { whole } of keys) this.#flights.overrule(whole);
+  supersede(keys: readonly EntryKey[]): void {
+    for (const { storageKey } of keys) this.#flights.supersede(storageKey);
   }
 
-  overruleAll(): void {
-    this.#flights.overruleAll();
+  supersedeAll(): void {
+    this.#flights.supersedeAll();
   }
 
   async #getOrLoad(key: EntryKey, call: Call<Loader<unknown>>): Promise<unknown> {
     const { plan, deadline, wait } = call;
     const reading = this.#services.reader.read(key, plan, deadline);
     const found = wait === undefined ? await reading : await wait.for(reading);
-    const given = this.#give(key, found, plan);
+    const given = this.#serve(key, found, plan);
     if (given?.isDue === false) return given.value;
     const loading = { ...call, load: loadEach(call.load) };
-    if (given === undefined) return this.#wait(toWanted(key, found, plan, this.#services), loading);
-    this.#refresh([{ key, found, spare: undefined }], loading);
+    if (given === undefined) return this.#wait(toTarget(key, found, plan, this.#services), loading);
+    this.#refresh([{ key, found, fallback: undefined }], loading);
     return given.value;
   }
 
@@ -98,60 +98,61 @@ export class Loads {
     const { plan, deadline, wait } = call;
     const reading = this.#services.reader.readMany(keys, plan, deadline);
     const found = wait === undefined ? await reading : await wait.for(reading);
-    const due: Wanted[] = [];
-    const missing: Wanted[] = [];
+    const due: LoadTarget[] = [];
+    const missing: LoadTarget[] = [];
     const given = keys.map((key, index) => {
       const each = found[index] ?? { status: "missing" };
-      const gift = this.#give(key, each, plan);
-      if (gift === undefined) missing.push(toWanted(key, each, plan, this.#services));
-      else if (gift.isDue) due.push({ key, found: each, spare: undefined });
-      return gift;
+      const served = this.#serve(key, each, plan);
+      if (served === undefined) missing.push(toTarget(key, each, plan, this.#services));
+      else if (served.isDue) due.push({ key, found: each, fallback: undefined });
+      return served;
     });
     this.#refresh(due, call);
     for (const { key } of missing) this.#expectOutside(key);
-    const begun = this.#begin(missing, call, "leave");
-    const slots = new Slots(COMMANDS_AT_ONCE);
+    const begun = this.#begin(missing, call, "skip");
+    const slots = new Semaphore(COMMANDS_AT_ONCE);
     const inTurn: InTurn = (task) => slots.run(task);
-    const loaded = missing.map((wanted) => this.#wait({ ...wanted, flight: begun.get(wanted.key) }, call, inTurn));
+    const loaded = missing.map((target) => this.#wait({ ...target, flight: begun.get(target.key) }, call, inTurn));
     const waiting = loaded[Symbol.iterator]();
-    return Promise.all(given.map((gift) => (gift === undefined ? waiting.next().value : gift.value)));
+    return Promise.all(given.map((served) => (served === undefined ? waiting.next().value : served.value)));
   }
 
   /** What can be given at once. */
-  #give({ given }: EntryKey, found: Found, plan: LoadPlan): { value: unknown; isDue: boolean } | undefined {
+  #serve({ key }: EntryKey, found: Found, plan: LoadPlan): { value: unknown; isDue: boolean } | undefined {
     const { monitor, clock, random } = this.#services;
-    const freshness = found.status === "entry" ? freshnessOf(found.header, plan.rules, clock.now(), random) : "over";
-    if (found.status !== "entry" || freshness === "spare" || freshness === "over") {
-      monitor.emit("miss", { key: given });
+    const freshness = found.status === "entry" ? freshnessOf(found.header, plan.rules, clock.now(), random) : "expired";
+    if (found.status !== "entry" || freshness === "stale-if-error" || freshness === "expired") {
+      monitor.emit("miss", { key });
       return undefined;
     }
-    if (freshness === "stale") monitor.emit("stale", { key: given });
-    else monitor.hit(given);
+    if (freshness === "stale") monitor.emit("stale", { key });
+    else monitor.hit(key);
     return { value: found.value, isDue: freshness !== "fresh" };
   }
 
   /** Waits for a load. Where the old entry may be given instead, for no longer than it has to. */
-  async #wait(wanted: Wanted, call: Call, inTurn = atOnce): Promise<unknown> {
-    const { key, spare } = wanted;
+  async #wait(target: LoadTarget, call: Call, inTurn = atOnce): Promise<unknown> {
+    const { key, fallback: spare } = target;
     const { wait } = call;
-    const loading = spare === undefined ? this.#land(wanted, call, inTurn) : this.#landInTime(wanted, call, inTurn);
+    const loading =
+      spare === undefined ? this.#awaitLoad(target, call, inTurn) : this.#awaitInTime(target, call, inTurn);
     try {
-      const landed = await (wait === undefined ? loading : wait.for(loading));
-      if (landed !== undefined) return this.#parse(landed.text, key);
+      const outcome = await (wait === undefined ? loading : wait.for(loading));
+      if (outcome !== undefined) return this.#parse(outcome.text, key);
     } catch (error) {
       if (spare === undefined) throw throwable(error);
       if (!(error instanceof LoaderFailure) && wait?.isTimeout(error) !== true) throw error;
     }
-    this.#services.monitor.emit("stale", { key: key.given });
+    this.#services.monitor.emit("stale", { key: key.key });
     return spare?.value;
   }
 
   /** @returns `undefined` when another process is loading, or the load takes longer than `softTimeout`. */
-  async #landInTime(wanted: Wanted, call: Call, inTurn: InTurn): Promise<Loaded | undefined> {
-    const { isOwn, landing } = this.#join(wanted, call, "leave");
-    const landed = await withinSoftTimeout(landing, call.plan.rules.softTimeout);
-    if (landed?.status !== "loaded") return undefined;
-    return isOwn || !landed.isOutdated ? landed : this.#land(wanted, call, inTurn);
+  async #awaitInTime(target: LoadTarget, call: Call, inTurn: InTurn): Promise<Loaded | undefined> {
+    const { isOwn, outcome } = this.#join(target, call, "skip");
+    const loaded = await withinSoftTimeout(outcome, call.plan.rules.softTimeout);
+    if (loaded?.status !== "loaded") return undefined;
+    return isOwn || !loaded.isOutdated ? loaded : this.#awaitLoad(target, call, inTurn);
   }
 
   /**
@@ -160,13 +161,13 @@ export class Loads {
    * @param inTurn Bounds how many keys of one call ask the store again and again while another process loads
    *   them.
    */
-  async #land(wanted: Wanted, call: Call, inTurn: InTurn): Promise<Loaded> {
-    const landed = await this.#landOnce(wanted, call);
-    if (landed !== undefined) return landed;
+  async #awaitLoad(target: LoadTarget, call: Call, inTurn: InTurn): Promise<Loaded> {
+    const outcome = await this.#awaitOnce(target, call);
+    if (outcome !== undefined) return outcome;
     return inTurn(async () => {
       while (call.wait?.isOver !== true) {
         // What has passed was the time of another load.
-        const again = await this.#landOnce(wanted, { ...call, deadline: this.#services.newDeadline() });
+        const again = await this.#awaitOnce(target, { ...call, deadline: this.#services.newDeadline() });
         if (again !== undefined) return again;
       }
       // The caller has its error already.
@@ -174,62 +175,62 @@ export class Loads {
     });
   }
 
-  async #landOnce(wanted: Wanted, call: Call): Promise<Loaded | undefined> {
-    const { isOwn, landing } = this.#join(wanted, call, "wait");
-    const landed = await landing;
+  async #awaitOnce(target: LoadTarget, call: Call): Promise<Loaded | undefined> {
+    const { isOwn, outcome } = this.#join(target, call, "wait");
+    const loaded = await outcome;
     // A load that began in the background does not wait for another process, but who has joined it has to.
     // And who has joined one that was overruled by a delete may have come after that.
-    return landed.status === "loaded" && (isOwn || !landed.isOutdated) ? landed : undefined;
+    return loaded.status === "loaded" && (isOwn || !loaded.isOutdated) ? loaded : undefined;
   }
 
   /** Joins the load of a key, or begins it. */
   #join(
-    wanted: Wanted,
+    target: LoadTarget,
     call: Call,
-    patience: Patience,
-  ): { readonly isOwn: boolean; readonly landing: Promise<Landing> } {
-    const { key } = wanted;
+    onBusy: OnBusy,
+  ): { readonly isOwn: boolean; readonly outcome: Promise<LoadOutcome> } {
+    const { key } = target;
     const asking = this.#expectOutside(key);
-    const isRunning = this.#flights.isRunning(key.whole);
-    if (!isRunning) this.#begin([wanted], call, patience);
-    const running = this.#flights.running(key.whole);
-    if (running === undefined) return { isOwn: true, landing: Promise.resolve({ status: "busy" }) };
+    const isRunning = this.#flights.isRunning(key.storageKey);
+    if (!isRunning) this.#begin([target], call, onBusy);
+    const running = this.#flights.running(key.storageKey);
+    if (running === undefined) return { isOwn: true, outcome: Promise.resolve({ status: "busy" }) };
     const { flight, result } = running;
     flight.join(call.wait);
-    const landing = asking === undefined ? result : asking.waitFor(flight.scope, key, result);
-    return { isOwn: !isRunning || flight === wanted.flight, landing };
+    const outcome = asking === undefined ? result : asking.waitFor(flight.scope, key, result);
+    return { isOwn: !isRunning || flight === target.flight, outcome };
   }
 
   /** The loader that asks for an entry, if one does. @throws {CacheReentranceError} When it loads that entry. */
   #expectOutside(key: EntryKey): LoadScope | undefined {
     const asking = LoadScope.current();
-    if (asking?.isLoading(this.#services.place, key)) throw new CacheReentranceError(key.given);
+    if (asking?.isLoading(this.#services.place, key)) throw new CacheReentranceError(key.key);
     return asking;
   }
 
   /** Loads in the background. Failures are told by events. */
-  #refresh(wanted: readonly Wanted[], call: Call): void {
-    if (wanted.length === 0) return;
-    this.#begin(wanted, { ...call, deadline: this.#services.newDeadline() }, "leave");
+  #refresh(target: readonly LoadTarget[], call: Call): void {
+    if (target.length === 0) return;
+    this.#begin(target, { ...call, deadline: this.#services.newDeadline() }, "skip");
   }
 
   /** Begins the load of those keys that are not being loaded in this process. */
-  #begin(wanted: readonly Wanted[], call: Call, patience: Patience): ReadonlyMap<EntryKey, Flight> {
+  #begin(target: readonly LoadTarget[], call: Call, onBusy: OnBusy): ReadonlyMap<EntryKey, Flight> {
     const flights = this.#flights;
-    const free = wanted.filter(({ key }) => !flights.isRunning(key.whole));
+    const free = target.filter(({ key }) => !flights.isRunning(key.storageKey));
     if (free.length === 0) return new Map();
     const { plan, load, deadline } = call;
     const keys = free.map(({ key }) => key);
     const scope = new LoadScope(this.#services.place, keys);
     const subjects = free.map(({ key, found }) => ({ key, found, flight: new Flight(scope) }));
     const seal = (key: string, flight: Flight): void => flights.seal(key, flight);
-    const options = { subjects, plan, load, patience, scope, deadline, seal };
+    const options = { subjects, plan, load, onBusy, scope, deadline, seal };
     const group = Promise.resolve().then(() => new LoadGroup(this.#services, options).run());
     for (const { key, flight } of subjects) {
-      const landing = group.then((landings) => landings.get(key.whole) ?? { status: "busy" as const });
+      const outcome = group.then((outcomes) => outcomes.get(key.storageKey) ?? { status: "busy" as const });
       // Whoever waits hears of the failure; where nobody does, the events have told.
-      landing.catch((error: unknown) => tellStoreError(error, this.#services));
-      flights.track(key.whole, flight, landing);
+      outcome.catch((error: unknown) => tellStoreError(error, this.#services));
+      flights.track(key.storageKey, flight, outcome);
     }
     return new Map(subjects.map(({ key, flight }) => [key, flight]));
   }
@@ -247,11 +248,11 @@ function isBounded({ rules, signal }: LoadPlan): boolean {
 /** Runs a call for as long as its caller waits. @throws The reason of a signal that has aborted before. */
 async function bounded<Result>(
   { rules, signal }: LoadPlan,
-  { given }: EntryKey,
+  { key }: EntryKey,
   run: (wait: CallerWait) => Promise<Result>,
 ): Promise<Result> {
   signal?.throwIfAborted();
-  const wait = new CallerWait({ hardTimeout: rules.hardTimeout, signal }, given);
+  const wait = new CallerWait({ hardTimeout: rules.hardTimeout, signal }, key);
   try {
     return await run(wait);
   } finally {
@@ -259,9 +260,10 @@ async function bounded<Result>(
   }
 }
 
-function toWanted(key: EntryKey, found: Found, plan: LoadPlan, { clock, random }: LoadServices): Wanted {
-  const isSpare = found.status === "entry" && freshnessOf(found.header, plan.rules, clock.now(), random) === "spare";
-  return { key, found, spare: isSpare ? found : undefined };
+function toTarget(key: EntryKey, found: Found, plan: LoadPlan, { clock, random }: LoadServices): LoadTarget {
+  const isSpare =
+    found.status === "entry" && freshnessOf(found.header, plan.rules, clock.now(), random) === "stale-if-error";
+  return { key, found, fallback: isSpare ? found : undefined };
 }
 
 /** The loader of one key as a loader of many: it is given one. */

@@ -4,7 +4,7 @@ import type { LoadScope } from "./load-scope.ts";
 /** One run of a task that several callers wait for. */
 export class Flight {
   /** Whether the key was written to after the run began: its result is then out of date. */
-  isOverruled = false;
+  isSuperseded = false;
   readonly scope: LoadScope;
   readonly #waits: CallerWait[] = [];
   #isAwaited = false;
@@ -65,16 +65,16 @@ export class SingleFlight<Result> {
   }
 
   /** The key is being written to. */
-  overrule(key: string): void {
+  supersede(key: string): void {
     const running = this.#running.get(key);
     if (running === undefined) return;
-    running.flight.isOverruled = true;
-    running.flight.scope.overrule(key);
+    running.flight.isSuperseded = true;
+    running.flight.scope.supersede(key);
     this.#running.delete(key);
   }
 
   /** All keys are. */
-  overruleAll(): void {
-    for (const key of this.#running.keys()) this.overrule(key);
+  supersedeAll(): void {
+    for (const key of this.#running.keys()) this.supersede(key);
   }
 }

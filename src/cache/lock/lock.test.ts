@@ -11,7 +11,7 @@ import { ManualClock } from "../../testing/manual-clock.ts";
 import { CacheLock } from "./lock.ts";
 import type { LockOptions } from "./lock-options.ts";
 
-const KEY = { given: "job", whole: "shop:1:job" };
+const KEY = { key: "job", storageKey: "shop:1:job" };
 
 /** Locks of one key on one store. A pause lets its time pass at once, and whatever waits for its turn go on. */
 function openLocks(override: (store: CacheStore) => Partial<CacheStore> = () => ({})) {
@@ -33,11 +33,11 @@ function openLocks(override: (store: CacheStore) => Partial<CacheStore> = () => 
   };
   const lock = (options: Partial<LockOptions> = {}): CacheLock =>
     new CacheLock(KEY, { timeout: 10, ...options }, { store: shown, clock, newDeadline, pause });
-  const holder = (): Promise<string | undefined> => store.lockHolder(KEY.whole, newDeadline());
+  const holder = (): Promise<string | undefined> => store.lockHolder(KEY.storageKey, newDeadline());
   /** Gives the lock to another holder, whoever has it. */
   const giveTo = async (token: string): Promise<void> => {
-    await store.releaseLock(KEY.whole, (await holder()) ?? "", newDeadline());
-    await store.acquireLock(KEY.whole, token, 3_600_000, newDeadline());
+    await store.releaseLock(KEY.storageKey, (await holder()) ?? "", newDeadline());
+    await store.acquireLock(KEY.storageKey, token, 3_600_000, newDeadline());
   };
   return { clock, store, pauses, lock, holder, giveTo, newDeadline };
 }

@@ -55,8 +55,8 @@ export class CacheLock {
   constructor(key: EntryKey, options: LockOptions, context: LockContext) {
     // From JavaScript, the options can be missing.
     const { timeout, version: _version, ...wait } = (options as LockOptions | undefined) ?? { timeout: undefined };
-    this.key = key.given;
-    this.#wholeKey = key.whole;
+    this.key = key.key;
+    this.#wholeKey = key.storageKey;
     this.#timeout = toLockTimeout(timeout);
     this.#wait = wait;
     this.#context = context;

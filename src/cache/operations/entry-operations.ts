@@ -1,7 +1,7 @@
 import { describeKind } from "../../core/descriptions.ts";
 import { CacheKeyNotFoundError, CacheNotIntegerError, CacheUsageError } from "../../core/errors.ts";
 import type { IncrementResult } from "../../stores/cache-store.ts";
-import { throwWrittenInPart, writeInChunks, writtenInPart } from "../../stores/settle-writes.ts";
+import { throwWrittenInPart, writeInChunks, writtenInPart } from "../../stores/await-writes.ts";
 import { type Beginning, type IncrOptions, toBeginning, unlessBegun } from "./beginnings.ts";
 import { checkCallOptions, NO_OPTIONS } from "../options/cache-calls.ts";
 import type { VersionOption } from "../options/cache-options.ts";
@@ -55,11 +55,11 @@ export abstract class EntryOperations extends ExpiryOperations {
     const beginning = toBeginning(options, amount, (timeout) => this.core.ttlOf(timeout));
     const [entries, results] = await this.core.writing(options, async (version, deadline) => {
       const all = this.core.keys.ofMany(keys, version);
-      loads.overrule(all);
-      const count = ({ whole }: EntryKey) => store.incr(whole, amount, deadline, beginning?.options);
+      loads.supersede(all);
+      const count = ({ storageKey }: EntryKey) => store.incr(storageKey, amount, deadline, beginning?.options);
       return [all, await writeInChunks(all, count)] as const;
     });
-    const sums = entries.map(({ given }, index) => [given, results[index]] as const);
+    const sums = entries.map(({ key }, index) => [key, results[index]] as const);
     return new Map(sums.map(([key, result]) => [key, Number(sumOf(key, result, beginning))]));
   }
 
@@ -83,18 +83,18 @@ export abstract class EntryOperations extends ExpiryOperations {
       const [from, to] = [keys.of(key, version), keys.of(key, version + delta)];
       const [found, [ttl]] = await Promise.all([
         this.core.read(key, NO_OPTIONS, version, deadline),
-        store.ttlMany([from.whole], deadline),
+        store.ttlMany([from.storageKey], deadline),
       ]);
       if (found.status !== "entry" || ttl === undefined) throw new CacheKeyNotFoundError(key);
       // With a delta of 0, or a key function that leaves the version out: the delete would take it away.
-      if (from.whole === to.whole) return version + delta;
+      if (from.storageKey === to.storageKey) return version + delta;
       const names = Object.keys(found.header?.tags ?? {});
       const tokens = await tags.ensure(names, version + delta, ttl, deadline);
       const header = found.header && { ...found.header, tags: tokens };
       const { stored } = codec.write(found.value, "value", header);
-      this.core.loads.overrule([to]);
+      this.core.loads.supersede([to]);
       // Failures are errors here, whatever the settings say: the entry is deleted where it was.
-      await strictStore.setMany([{ key: to.whole, value: stored, ttl }], "always", deadline);
+      await strictStore.setMany([{ key: to.storageKey, value: stored, ttl }], "always", deadline);
       await this.core.deleteEntries([from], deadline).catch(throwWrittenInPart);
       return version + delta;
     });
@@ -161,8 +161,8 @@ export abstract class EntryOperations extends ExpiryOperations {
     const beginning = toBeginning(options, delta, (timeout) => this.core.ttlOf(timeout));
     const result = await this.core.writing(options, async (version, deadline) => {
       const entry = keys.of(key, version);
-      loads.overrule([entry]);
-      return store.incr(entry.whole, delta, deadline, beginning?.options);
+      loads.supersede([entry]);
+      return store.incr(entry.storageKey, delta, deadline, beginning?.options);
     });
     return sumOf(key, result, beginning);
   }

@@ -4,7 +4,7 @@ import { describeValue } from "../../core/settings.ts";
 import { checkCallOptions, NO_OPTIONS } from "../options/cache-calls.ts";
 import type { VersionOption } from "../options/cache-options.ts";
 import { toReadPlan } from "../entry/entry-reader.ts";
-import { type EntryKey, wholeKeys } from "../keys/keys.ts";
+import { type EntryKey, storageKeys } from "../keys/keys.ts";
 import { endsAtOnce, type Timeout } from "../options/timeouts.ts";
 import { type Touch, touchEntries } from "./touch-entries.ts";
 import { isThere, ValueOperations } from "./value-operations.ts";
@@ -109,7 +109,7 @@ export abstract class ExpiryOperations extends ValueOperations {
     checkCallOptions(options, "pttlMany");
     const given = [...this.core.keys.unique(keys)];
     const ttls = await this.core.reading(options, (version, deadline) =>
-      this.core.store.ttlMany(wholeKeys(this.core.keys.ofMany(given, version)), deadline),
+      this.core.store.ttlMany(storageKeys(this.core.keys.ofMany(given, version)), deadline),
     );
     const left = new Map<string, Milliseconds | null>();
     for (const [index, key] of given.entries()) {
@@ -122,14 +122,14 @@ export abstract class ExpiryOperations extends ValueOperations {
   async #touch(entries: readonly EntryKey[], touch: Touch): Promise<readonly boolean[]> {
     const { loads, reader, clock } = this.core;
     if (!endsAtOnce(touch.ttl)) return touchEntries(this.core, entries, touch);
-    loads.overrule(entries);
+    loads.supersede(entries);
     const { version, deadline } = touch;
-    const found = await reader.takeMany(entries, { ...toReadPlan(NO_OPTIONS, version), corrupt: "bury" }, deadline);
+    const found = await reader.takeMany(entries, { ...toReadPlan(NO_OPTIONS, version), onCorrupt: "miss" }, deadline);
     return found.map((each) => isThere(each, clock.now()));
   }
 }
 
 /** The keys, as they were given, for which something is true. */
 function pick(entries: readonly EntryKey[], isTrue: readonly boolean[]): Set<string> {
-  return new Set(entries.filter((_, index) => isTrue[index]).map(({ given }) => given));
+  return new Set(entries.filter((_, index) => isTrue[index]).map(({ key }) => key));
 }

@@ -2,12 +2,12 @@ import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts
 import type { Deadline } from "../../core/deadlines.ts";
 import { CacheCorruptError } from "../../core/errors.ts";
 import type { CacheStore, EntryHead, StoredValue } from "../../stores/cache-store.ts";
-import { writeInChunks } from "../../stores/settle-writes.ts";
+import { writeInChunks } from "../../stores/await-writes.ts";
 import type { ClockWatch } from "../entry/clock-watch.ts";
 import { type EntryCodec, type EntryHeader, writeHeader } from "../entry/entry-codec.ts";
 import { isFresh } from "../entry/freshness.ts";
-import { type EntryKey, wholeKeys } from "../keys/keys.ts";
-import { judgeTags, type TagTokens, type Tags } from "../entry/tags.ts";
+import { type EntryKey, storageKeys } from "../keys/keys.ts";
+import { validateTags, type TagTokens, type Tags } from "../entry/tags.ts";
 
 /** What {@link touchEntries} works with. */
 export interface TouchServices {
@@ -50,7 +50,7 @@ export async function touchEntries(
   touch: Touch,
 ): Promise<readonly boolean[]> {
   const { store } = services;
-  const answers = await store.touchHeadless(wholeKeys(keys), touch.ttl, touch.deadline);
+  const answers = await store.touchHeadless(storageKeys(keys), touch.ttl, touch.deadline);
   if (answers.every((each) => typeof each === "boolean")) return answers;
   const touched = new Set(keys.filter((_, index) => answers[index] === true));
   const plain: EntryKey[] = [];
@@ -63,7 +63,7 @@ export async function touchEntries(
     else if (isFresh(header, services.clock.now()))
       headed.push(prolong(key, found, header, touch, services.clock.now()));
   }
-  const arePlain = await store.touchMany(wholeKeys(plain), touch.ttl, touch.deadline);
+  const arePlain = await store.touchMany(storageKeys(plain), touch.ttl, touch.deadline);
   for (const [index, key] of plain.entries()) if (arePlain[index] === true) touched.add(key);
   const living = await ensureTags(services, headed, touch);
   for (const key of await replaceHeads(store, living, touch)) touched.add(key);
@@ -130,17 +130,17 @@ function tagsOf(headed: readonly Headed[]): string[] {
 }
 
 function alive(headed: readonly Headed[], tokens: TagTokens): readonly Headed[] {
-  return headed.filter(({ next }) => judgeTags(next, tokens) === "valid");
+  return headed.filter(({ next }) => validateTags(next, tokens) === "valid");
 }
 
 /** @returns The keys of the entries that are touched. */
 async function replaceHeads(store: CacheStore, headed: readonly Headed[], touch: Touch): Promise<readonly EntryKey[]> {
   const areReplaced = await writeInChunks(headed, ({ key, head, next, ttl }) =>
-    store.replaceHead(key.whole, head, { value: writeHeader(next), ttl }, touch.deadline),
+    store.replaceHead(key.storageKey, head, { value: writeHeader(next), ttl }, touch.deadline),
   );
   const refused = headed.filter((_, index) => areReplaced[index] !== true);
   const answers = await store.touchHeadless(
-    refused.map(({ key }) => key.whole),
+    refused.map(({ key }) => key.storageKey),
     touch.ttl,
     touch.deadline,
   );

@@ -150,7 +150,7 @@ export abstract class ValueOperations {
   ): Promise<Map<string, Value>> {
     checkCallOptions(options, "takeMany");
     const given = [...this.core.keys.unique(keys)];
-    return this.#valuesOf(given, await this.#take(given, options, "bury"));
+    return this.#valuesOf(given, await this.#take(given, options, "miss"));
   }
 
   /** Deletes an entry. @returns Whether there was one. */
@@ -185,17 +185,17 @@ export abstract class ValueOperations {
 
   /** Which entries are there, in the order of their keys. */
   async #arePresent(entries: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<boolean[]> {
-    const found = await this.core.reader.readMany(entries, { ...plan, corrupt: "bury" }, deadline);
+    const found = await this.core.reader.readMany(entries, { ...plan, onCorrupt: "miss" }, deadline);
     const now = this.core.clock.now();
     return found.map((each) => isThere(each, now));
   }
 
-  #take(given: readonly string[], options: ReadOptions, corrupt: ReadPlan["corrupt"]): Promise<Found[]> {
+  #take(given: readonly string[], options: ReadOptions, onCorrupt: ReadPlan["onCorrupt"]): Promise<Found[]> {
     const { keys, loads, reader } = this.core;
     return this.core.writing(options, async (version, deadline) => {
       const entries = keys.ofMany(given, version);
-      const plan = { ...toReadPlan(options, version), corrupt };
-      loads.overrule(entries);
+      const plan = { ...toReadPlan(options, version), onCorrupt };
+      loads.supersede(entries);
       return reader.takeMany(entries, plan, deadline);
     });
   }
@@ -234,8 +234,8 @@ export abstract class ValueOperations {
         options.tags === undefined ? undefined : await this.#headerFor(checkTags(options.tags), version, ttl, deadline);
       const written = values.map(([key, value]) => codec.write(value, pathOf(key), header).stored);
       if (endsAtOnce(ttl)) return this.#writeNothing(entries, condition, version, deadline);
-      loads.overrule(entries);
-      const records = entries.map(({ whole }, index) => ({ key: whole, value: written[index] ?? "", ttl }));
+      loads.supersede(entries);
+      const records = entries.map(({ storageKey }, index) => ({ key: storageKey, value: written[index] ?? "", ttl }));
       return store.setMany(records, condition, deadline);
     });
   }

@@ -6,7 +6,7 @@ import { CacheCorruptError } from "../../core/errors.ts";
 import { writeJson } from "../../json/index.ts";
 import { readValue } from "./values.ts";
 
-const KEY = { given: "k", whole: "shop:1:k" };
+const KEY = { key: "k", storageKey: "shop:1:k" };
 const runs = { seed, numRuns: scaled(300, 20_000) };
 const ANY_TEXT = fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ unit: "binary-ascii" }));
 const SAFE_PROBLEM = /^JSON (is malformed (at position \d+|at its end)|nests more|has an integer)/;

@@ -9,11 +9,11 @@ import type { EntryKey } from "../keys/keys.ts";
  *
  * @throws {CacheCorruptError} When it is not JSON.
  */
-export function readValue(text: string, { given }: EntryKey): unknown {
+export function readValue(text: string, { key }: EntryKey): unknown {
   try {
     return parse(text);
   } catch (cause) {
-    throw new CacheCorruptError(given, cause instanceof SyntaxError ? cause.message : "it is not JSON", { cause });
+    throw new CacheCorruptError(key, cause instanceof SyntaxError ? cause.message : "it is not JSON", { cause });
   }
 }
 

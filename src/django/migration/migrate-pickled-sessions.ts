@@ -67,7 +67,7 @@ export interface Migration extends MigrationCounts {
 const STEP_MS = 5000;
 const REPORT_EVERY = 1000;
 const AT_ONCE = 50;
-const MOST_UNFIT = 100;
+const MAX_UNFIT = 100;
 
 type Counts = { -readonly [Name in keyof MigrationCounts]: number };
 type Outcome = keyof MigrationCounts;
@@ -132,7 +132,7 @@ function toPayload(
 }
 
 function note(noted: UnfitValue[], more: readonly UnfitValue[]): void {
-  noted.push(...more.slice(0, Math.max(0, MOST_UNFIT - noted.length)));
+  noted.push(...more.slice(0, Math.max(0, MAX_UNFIT - noted.length)));
 }
 
 interface Source {

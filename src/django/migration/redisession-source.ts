@@ -22,10 +22,10 @@ const AT_ONCE = 64;
 const SCAN_COUNT = "1000";
 
 /** Most that a session may inflate to. */
-const MOST_INFLATED = 16 * 1024 * 1024;
+const MAX_INFLATED = 16 * 1024 * 1024;
 
 /** `COMPRESS_LIB = "zlib"` */
-export const inflate = (bytes: Uint8Array): Uint8Array => inflateSync(bytes, { maxOutputLength: MOST_INFLATED });
+export const inflate = (bytes: Uint8Array): Uint8Array => inflateSync(bytes, { maxOutputLength: MAX_INFLATED });
 
 /**
  * Walks through the sessions of django-redisession, with its default generators of keys: 16 bytes, the

@@ -3,7 +3,7 @@ import { PickleError } from "./pickle-error.ts";
 const NEWLINE = 0x0a;
 
 /** The longest decimal integer of 64 bits, with its sign. */
-const LONGEST_LINE = 20;
+const MAX_LINE = 20;
 
 /** Takes a pickle apart from its beginning to its end, and never reads beyond it. */
 export class PickleBytes {
@@ -53,7 +53,7 @@ export class PickleBytes {
 
   /** The text up to the end of the line, which is taken too. */
   shortLine(): string {
-    const end = this.#bytes.subarray(0, this.#at + LONGEST_LINE + 1).indexOf(NEWLINE, this.#at);
+    const end = this.#bytes.subarray(0, this.#at + MAX_LINE + 1).indexOf(NEWLINE, this.#at);
     if (end === -1) throw new PickleError("malformed", "A line has no end", this.#at);
     const line = this.take(end - this.#at).toString("latin1");
     this.#at++;

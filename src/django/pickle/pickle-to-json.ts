@@ -23,11 +23,11 @@ export interface PickleAsJson {
   readonly unfitCount: number;
 }
 
-const MOST_LISTED = 100;
-const LONGEST_KEY = 40;
+const MAX_LISTED = 100;
+const MAX_KEY = 40;
 
 // 4300 digits have at most 14 285 bits.
-const MOST_HEX_DIGITS = 3572;
+const MAX_HEX_DIGITS = 3572;
 
 /**
  * Writes what {@link parsePickle} has read as JSON, and tells what JSON cannot hold: bytes, sets, integers of
@@ -67,7 +67,7 @@ class JsonWriter {
   #writeBigint(value: bigint): string | undefined {
     const found = `an integer of more than ${MAX_INTEGER_DIGITS} digits`;
     // Decimal digits of an integer without end would take without end.
-    if (value.toString(16).length > MOST_HEX_DIGITS + 1) return this.#refuse(found);
+    if (value.toString(16).length > MAX_HEX_DIGITS + 1) return this.#refuse(found);
     const text = value.toString();
     return text.replace("-", "").length > MAX_INTEGER_DIGITS ? this.#refuse(found) : text;
   }
@@ -109,7 +109,7 @@ class JsonWriter {
 
   #refuse(found: string): undefined {
     this.unfitCount++;
-    if (this.unfit.length < MOST_LISTED) this.unfit.push({ path: this.#path(), found });
+    if (this.unfit.length < MAX_LISTED) this.unfit.push({ path: this.#path(), found });
   }
 
   #path(): string {
@@ -119,7 +119,7 @@ class JsonWriter {
 
 function pathOf(key: string): string {
   if (/^[a-z_$][\w$]{0,39}$/i.test(key)) return `.${key}`;
-  const shown = key.length > LONGEST_KEY ? `${key.slice(0, LONGEST_KEY)}…` : key;
+  const shown = key.length > MAX_KEY ? `${key.slice(0, MAX_KEY)}…` : key;
   return `[${JSON.stringify(shown)}]`;
 }
 

@@ -13,7 +13,7 @@ import { toTimeZone } from "./time-zone.ts";
 import type { UnsupportedSettings } from "./unsupported.ts";
 
 const TWO_WEEKS = 1_209_600;
-const LONGEST_COOKIE = 400 * 86_400;
+const MAX_COOKIE = 400 * 86_400;
 const DEFAULT_ENGINE = "django.contrib.sessions.backends.db";
 const JSON_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer";
 
@@ -52,7 +52,7 @@ export function toSessionSettings(django: CheckedDjangoSettings, unsupported: Un
       "extends a session in Node on pages that ask for it; mount the adapter with eager: true for all pages";
     unsupported.add("SESSION_SAVE_EVERY_REQUEST", reason);
   }
-  if (cookieAge(django) > LONGEST_COOKIE) {
+  if (cookieAge(django) > MAX_COOKIE) {
     const reason = "is more than 400 days, for which browsers keep a cookie; each save in Node sends it again";
     unsupported.add("SESSION_COOKIE_AGE", reason);
   }

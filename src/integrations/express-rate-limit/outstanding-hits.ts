@@ -17,10 +17,10 @@ interface Counted {
 }
 
 /** Most clients that are remembered. About 250 bytes each. */
-const MOST_CLIENTS = 10_000;
+const MAX_CLIENTS = 10_000;
 
 /** Most hits that one asynchronous context has, and most windows of a client. A request has one of each. */
-const MOST_HITS = 10;
+const MAX_HITS = 10;
 
 /**
  * In which windows the hits were counted that are to be taken back. The library says whose hit it is, and not which
@@ -32,16 +32,16 @@ const MOST_HITS = 10;
  */
 export class OutstandingHits {
   readonly #context = new AsyncLocalStorage<readonly Hit[]>();
-  readonly #clients = new LRUCache<string, readonly Counted[]>({ max: MOST_CLIENTS });
+  readonly #clients = new LRUCache<string, readonly Counted[]>({ max: MAX_CLIENTS });
 
   /** Remembers a hit. To be called before the caller's context is left, so before anything is awaited. */
   add(client: string, window: Window): void {
-    const hits = this.#hits.filter(({ isTaken }) => !isTaken).slice(1 - MOST_HITS);
+    const hits = this.#hits.filter(({ isTaken }) => !isTaken).slice(1 - MAX_HITS);
     this.#context.enterWith([...hits, { client, window, isTaken: false }]);
     const counted = this.#countedOf(client);
     const last = counted.at(-1);
     if (last?.window.number === window.number) last.left++;
-    else this.#clients.set(client, [...counted.slice(1 - MOST_HITS), { window, left: 1 }]);
+    else this.#clients.set(client, [...counted.slice(1 - MAX_HITS), { window, left: 1 }]);
   }
 
   /** Forgets a hit, which is to be taken back. @returns Its window; `undefined` when nothing is known of it. */

@@ -48,7 +48,7 @@ interface SlotsOfCluster {
  * How long commands to a node that is the wrong one wait while the client reads the slots: it may do so
  * without end.
  */
-const LONGEST_REFRESH: Milliseconds = 250;
+const MAX_REFRESH: Milliseconds = 250;
 
 /** Which node of a given cluster client a command goes to. Nodes are named by their addresses. */
 export class ClusterNodes {
@@ -93,7 +93,7 @@ export class ClusterNodes {
     const { _slots: slots } = this.#cluster as { readonly _slots?: SlotsOfCluster };
     const reading = slots?.rediscover?.(undefined, new Set([excluded]));
     if (reading === undefined) return;
-    const refreshed = settleWithin<void, void>(reading, LONGEST_REFRESH, (resolve) => resolve())
+    const refreshed = settleWithin<void, void>(reading, MAX_REFRESH, (resolve) => resolve())
       // The commands fail with the cause.
       .catch(() => {})
       .then(() => {

@@ -4,7 +4,7 @@ import type * as NodeRedis from "@redis/client";
 
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { isMissingPackage, leaveToCaller } from "../../core/optional-packages.ts";
-import { LONGEST_TIMER } from "../../core/timers.ts";
+import { MAX_TIMER } from "../../core/timers.ts";
 import {
   type DriverFailure,
   type RedisArgument,
@@ -21,7 +21,7 @@ export type Library = typeof NodeRedis;
 type Client = ReturnType<Library["createClient"]>;
 
 /** More outstanding commands than this on one link are refused: the server is then far behind already. */
-const LONGEST_QUEUE = 5000;
+const MAX_QUEUE = 5000;
 
 /**
  * Drivers over node-redis 6 (`@redis/client`).
@@ -188,7 +188,7 @@ export function connectionOptions({
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     disableOfflineQueue: true,
-    commandsQueueMaxLength: LONGEST_QUEUE,
+    commandsQueueMaxLength: MAX_QUEUE,
     maintNotifications: "disabled",
   };
 }
@@ -203,7 +203,7 @@ function clientOptions(endpoint: RedisEndpoint): NonNullable<Parameters<Library[
     commandOptions: NO_TIMEOUT,
     socket: {
       ...socketAddress(endpoint),
-      connectTimeout: Math.min(connectTimeout, LONGEST_TIMER),
+      connectTimeout: Math.min(connectTimeout, MAX_TIMER),
       reconnectStrategy: false,
     },
   };

@@ -1,5 +1,5 @@
 import type { Events } from "../../core/events.ts";
-import { mergeDelta, type OnConflict, type SeenParts } from "./merge.ts";
+import { mergeDelta, type OnConflict, type BaseSnapshot } from "./merge.ts";
 import type { SessionEvents } from "../session-events.ts";
 import type { Delta, SessionRecord } from "../record/session-record.ts";
 
@@ -14,7 +14,7 @@ export class Conflicts {
   }
 
   /** Begins an attempt that puts a delta on top of the newest record. */
-  merge(delta: Delta, seen: SeenParts, newest: SessionRecord): SessionRecord {
+  merge(delta: Delta, seen: BaseSnapshot, newest: SessionRecord): SessionRecord {
     return this.collect(newest, (record, onConflict) => mergeDelta(delta, seen, record, onConflict));
   }
 

@@ -35,13 +35,13 @@ export async function applySchema(data: SessionData<object>, record: SessionReco
   if (rules.schema === undefined) return;
   const own = ownValues(data);
   const result = await rules.schema["~standard"].validate(own);
-  if (result.issues === undefined) return data.assume(result.value);
+  if (result.issues === undefined) return data.applyDefaults(result.value);
   // A visitor without data has nothing that could be wrong.
   if (Object.keys(own).length === 0 || rules.onInvalid === "keep") return;
   if (rules.onInvalid === "throw") throw new SessionSchemaError(result.issues.map(pathOf));
   write(data, {});
   const fresh = await rules.schema["~standard"].validate({});
-  if (fresh.issues === undefined) data.assume(fresh.value);
+  if (fresh.issues === undefined) data.applyDefaults(fresh.value);
 }
 
 export function isOnInvalid(value: unknown): value is OnInvalid {

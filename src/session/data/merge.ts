@@ -101,7 +101,7 @@ function own(object: Record<string, unknown>, key: string): unknown {
 }
 
 /** What a session saw of a record when it made its changes. */
-export interface SeenParts {
+export interface BaseSnapshot {
   /** The text of a part as it was seen, or `undefined` when there was none. */
   textOf(key: string): string | undefined;
 }
@@ -113,7 +113,7 @@ export interface SeenParts {
  */
 export function mergeDelta(
   delta: Delta,
-  seen: SeenParts,
+  seen: BaseSnapshot,
   theirs: SessionRecord,
   onConflict: OnConflict,
 ): SessionRecord {
@@ -141,7 +141,7 @@ function mergeTexts(
 
 function mergeAuth(
   delta: Delta,
-  seen: SeenParts,
+  seen: BaseSnapshot,
   theirs: SessionRecord,
   onConflict: OnConflict,
   merged: Map<string, string | undefined>,

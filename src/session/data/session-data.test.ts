@@ -78,7 +78,7 @@ describe("what has changed", () => {
     data.object["n"] = 2;
     const delta = data.delta();
     data.object["n"] = 3;
-    data.settle(delta);
+    data.markSaved(delta);
     expect([...data.delta()]).toStrictEqual([["n", "3"]]);
   });
 });
@@ -105,7 +105,7 @@ describe("the object", () => {
 describe("absorbing what others have written", () => {
   test("parts nobody has read here are simply shown anew", () => {
     const data = dataOf('{"a":1,"b":2}');
-    data.absorb(SessionRecord.parse('{"a":5,"c":3}'));
+    data.rebaseOnto(SessionRecord.parse('{"a":5,"c":3}'));
     expect(data.delta().size).toBe(0);
     expect({ ...data.object }).toStrictEqual({ a: 5, c: 3 });
   });
@@ -114,7 +114,7 @@ describe("absorbing what others have written", () => {
     const data = dataOf('{"cart":{"items":[1],"note":"x"}}');
     const { cart } = data.object;
     const { items } = cart;
-    data.absorb(SessionRecord.parse('{"cart":{"items":[1,2],"by":"them"}}'));
+    data.rebaseOnto(SessionRecord.parse('{"cart":{"items":[1,2],"by":"them"}}'));
     expect(data.object["cart"]).toBe(cart);
     expect(cart).toStrictEqual({ items: [1, 2], by: "them" });
     expect(cart.items).toBe(items);
@@ -125,7 +125,7 @@ describe("absorbing what others have written", () => {
   test("what they have put in front of other keys is no change of this side", () => {
     const data = dataOf('{"o":{"a":1,"b":2}}');
     expect(data.object["o"].a).toBe(1);
-    data.absorb(SessionRecord.parse('{"o":{"new":0,"b":2,"a":1}}'));
+    data.rebaseOnto(SessionRecord.parse('{"o":{"new":0,"b":2,"a":1}}'));
     expect(data.delta().size).toBe(0);
   });
 
@@ -133,7 +133,7 @@ describe("absorbing what others have written", () => {
     const data = dataOf('{"o":{"a":1},"gone":1}');
     data.object["o"].mine = 1;
     data.object["gone"] = 2;
-    data.absorb(SessionRecord.parse('{"o":{"a":1,"theirs":2}}'));
+    data.rebaseOnto(SessionRecord.parse('{"o":{"a":1,"theirs":2}}'));
     expect(data.object).toStrictEqual({ o: { a: 1, theirs: 2, mine: 1 }, gone: 2 });
     expect([...data.delta()]).toStrictEqual([
       ["o", '{"a":1,"theirs":2,"mine":1}'],
@@ -145,7 +145,7 @@ describe("absorbing what others have written", () => {
     const data = dataOf('{"_flash":{"m1":1}}');
     delete data.object["_flash"].m1;
     delete data.object["_flash"];
-    data.absorb(SessionRecord.parse('{"_flash":{"m1":1,"m2":2}}'));
+    data.rebaseOnto(SessionRecord.parse('{"_flash":{"m1":1,"m2":2}}'));
     expect(data.object).toStrictEqual({ _flash: { m2: 2 } });
     expect([...data.delta()]).toStrictEqual([["_flash", '{"m2":2}']]);
   });
@@ -153,7 +153,7 @@ describe("absorbing what others have written", () => {
   test("a message that was left while others took the last one is alone", () => {
     const data = dataOf('{"_flash":{"m1":1}}');
     data.object["_flash"].m2 = 2;
-    data.absorb(SessionRecord.parse("{}"));
+    data.rebaseOnto(SessionRecord.parse("{}"));
     expect(data.object).toStrictEqual({ _flash: { m2: 2 } });
   });
 });

@@ -9,12 +9,12 @@ import {
   writeForComparison,
   writeJson,
 } from "../../json/index.ts";
-import { ABSENT, mergeMembers, type OnConflict, type SeenParts } from "./merge.ts";
+import { ABSENT, mergeMembers, type OnConflict, type BaseSnapshot } from "./merge.ts";
 import { attempt, Ownership } from "./ownership.ts";
 import { type Delta, FACTS_KEY, SessionRecord } from "../record/session-record.ts";
 
 /** A part as the session last saw it in the store. */
-interface Seen {
+interface BasePart {
   /** `undefined`: the part is not in the store, but was assumed. */
   readonly text: string | undefined;
   /** `write(parse(text))`: what the text would be, had this side written it. Made when it is first needed. */
@@ -36,9 +36,9 @@ const ignoreConflict: OnConflict = () => {};
  * by writing the parts that were read or set and comparing the texts, so the object needs no proxy and any
  * way to change it counts.
  */
-export class SessionData<Data extends object> implements SeenParts {
+export class SessionData<Data extends object> implements BaseSnapshot {
   #object = emptyObject() as Data;
-  readonly #seen = new Map<string, Seen>();
+  readonly #base = new Map<string, BasePart>();
   readonly #ownership = new Ownership();
 
   constructor(record: SessionRecord = SessionRecord.empty) {
@@ -51,7 +51,7 @@ export class SessionData<Data extends object> implements SeenParts {
   }
 
   textOf(key: string): string | undefined {
-    return this.#seen.get(key)?.text;
+    return this.#base.get(key)?.text;
   }
 
   get isEmpty(): boolean {
@@ -62,13 +62,13 @@ export class SessionData<Data extends object> implements SeenParts {
    * Shows copies of values as if they had been in the store all along: what a schema has converted, and its
    * defaults. They are no changes, and are written with the first change of their part.
    */
-  assume(values: object): void {
+  applyDefaults(values: object): void {
     for (const [key, value] of Object.entries(values)) {
       if (value === undefined) continue;
       const copy = this.#ownership.copy(value);
       const { text } = writeForComparison(copy, `session.data.${key}`);
       if (this.#canonicalOf(key) === text) continue;
-      this.#seen.set(key, { text: this.#seen.get(key)?.text, canonical: text });
+      this.#base.set(key, { text: this.#base.get(key)?.text, canonical: text });
       this.#set(key, copy);
     }
   }
@@ -79,8 +79,8 @@ export class SessionData<Data extends object> implements SeenParts {
   }
 
   /** What was assumed of parts that are not in the store. */
-  get assumptions(): Record<string, unknown> {
-    const assumed = [...this.#seen].filter(([, { text }]) => text === undefined);
+  get defaults(): Record<string, unknown> {
+    const assumed = [...this.#base].filter(([, { text }]) => text === undefined);
     return Object.fromEntries(assumed.map(([key, { canonical = "null" }]) => [key, readJson(rawValue(canonical))]));
   }
 
@@ -95,7 +95,7 @@ export class SessionData<Data extends object> implements SeenParts {
       const text = this.#changedText(key);
       if (text !== undefined) delta.set(key, text);
     }
-    for (const [key, { text }] of this.#seen) if (text !== undefined && !this.#has(key)) delta.set(key, undefined);
+    for (const [key, { text }] of this.#base) if (text !== undefined && !this.#has(key)) delta.set(key, undefined);
     return delta;
   }
 
@@ -103,29 +103,29 @@ export class SessionData<Data extends object> implements SeenParts {
    * Notes that a delta is in the store now. What was changed since the delta was taken stays a change. It
    * does not throw.
    */
-  settle(delta: Delta): void {
+  markSaved(delta: Delta): void {
     for (const [key, text] of delta) {
-      if (text === undefined) this.#seen.delete(key);
-      else this.#seen.set(key, { text, canonical: text });
+      if (text === undefined) this.#base.delete(key);
+      else this.#base.set(key, { text, canonical: text });
     }
   }
 
   /**
-   * Takes over what others have written. Parts changed here since {@link settle} keep their change. Objects
+   * Takes over what others have written. Parts changed here since {@link markSaved} keep their change. Objects
    * and arrays that were parsed here are changed in place, so references that the application holds stay
    * good; those of the application are replaced. It does not throw, whatever the application has put into its
    * data: a commit went before it.
    */
-  absorb(record: SessionRecord): void {
+  rebaseOnto(record: SessionRecord): void {
     const reconcile = this.#ownership.reconciler(() => this.#readValues());
     for (const [key, member] of record.members) this.#absorbMember(key, member, reconcile);
-    for (const key of this.#seen.keys()) if (!record.members.has(key)) this.#absorbAbsence(key, reconcile);
+    for (const key of this.#base.keys()) if (!record.members.has(key)) this.#absorbAbsence(key, reconcile);
   }
 
   /** Shows another record instead: of what is here now, nothing stays. It does not throw. */
   replace(record: SessionRecord): void {
     for (const key of Object.keys(this.#object)) this.#delete(key);
-    this.#seen.clear();
+    this.#base.clear();
     this.#show(record);
   }
 
@@ -136,7 +136,7 @@ export class SessionData<Data extends object> implements SeenParts {
   #showMember(key: string, raw: RawValue): void {
     const object = this.#object;
     const ownership = this.#ownership;
-    const seen: Seen = { text: raw.text, canonical: undefined, unread: undefined };
+    const seen: BasePart = { text: raw.text, canonical: undefined, unread: undefined };
     const accessor = {
       enumerable: true,
       configurable: true,
@@ -153,7 +153,7 @@ export class SessionData<Data extends object> implements SeenParts {
       },
     };
     seen.unread = accessor.get;
-    this.#seen.set(key, seen);
+    this.#base.set(key, seen);
     if (Reflect.defineProperty(object, key, accessor)) return;
     this.#unfreeze();
     this.#showMember(key, raw);
@@ -173,19 +173,19 @@ export class SessionData<Data extends object> implements SeenParts {
     if (!isChanged) return undefined;
     if (refusal) throw refusal;
     // A key of Python's stays as it was written; writing an object of a new one alone checks it.
-    if (!this.#seen.has(key) && !key.isWellFormed()) writeJson({ [key]: null }, "session.data");
+    if (!this.#base.has(key) && !key.isWellFormed()) writeJson({ [key]: null }, "session.data");
     return text;
   }
 
   #canonicalOf(key: string): string | undefined {
-    const seen = this.#seen.get(key);
+    const seen = this.#base.get(key);
     if (seen === undefined) return undefined;
     seen.canonical ??= writeForComparison(readJson(rawValue(seen.text ?? "null")), key).text;
     return seen.canonical;
   }
 
   #isAssumed(key: string): boolean {
-    const seen = this.#seen.get(key);
+    const seen = this.#base.get(key);
     return seen !== undefined && seen.text === undefined && this.#changedText(key) === undefined;
   }
 
@@ -196,7 +196,7 @@ export class SessionData<Data extends object> implements SeenParts {
   }
 
   #isUnread(key: string): boolean {
-    const unread = this.#seen.get(key)?.unread;
+    const unread = this.#base.get(key)?.unread;
     return unread !== undefined && Object.getOwnPropertyDescriptor(this.#object, key)?.get === unread;
   }
 
@@ -206,18 +206,18 @@ export class SessionData<Data extends object> implements SeenParts {
   }
 
   #absorbMember(key: string, member: RawValue, reconcile: Reconcile): void {
-    const seen = this.#seen.get(key);
+    const seen = this.#base.get(key);
     if (seen?.text === member.text) return;
     const isUntouched = seen === undefined ? !Object.hasOwn(this.#object, key) : this.#isUnread(key);
     if (isUntouched) return this.#showMember(key, member);
-    if (this.#merge(key, readJson(member), reconcile)) this.#seen.set(key, { text: member.text });
+    if (this.#merge(key, readJson(member), reconcile)) this.#base.set(key, { text: member.text });
   }
 
   #absorbAbsence(key: string, reconcile: Reconcile): void {
-    if (this.#seen.get(key)?.text === undefined) return;
+    if (this.#base.get(key)?.text === undefined) return;
     if (this.#isUnread(key)) this.#delete(key);
     else if (!this.#merge(key, ABSENT, reconcile)) return;
-    this.#seen.delete(key);
+    this.#base.delete(key);
   }
 
   /**
@@ -227,7 +227,7 @@ export class SessionData<Data extends object> implements SeenParts {
    *   had not been seen: the next save refuses it by its path, or merges once it is JSON again.
    */
   #merge(key: string, theirs: unknown, reconcile: Reconcile): boolean {
-    const seen = this.#seen.get(key);
+    const seen = this.#base.get(key);
     let mine = this.#canonicalOf(key);
     try {
       mine = this.#has(key) ? writeForComparison(this.#members[key], key).text : undefined;
@@ -276,7 +276,7 @@ export class SessionData<Data extends object> implements SeenParts {
     const unread = new Set(Object.keys(frozen).filter((key) => this.#isUnread(key)));
     this.#object = emptyObject() as Data;
     for (const key of Object.keys(frozen)) {
-      const text = unread.has(key) ? this.#seen.get(key)?.text : undefined;
+      const text = unread.has(key) ? this.#base.get(key)?.text : undefined;
       if (text !== undefined) this.#showMember(key, rawValue(text));
       else this.#copyMember(frozen, key);
     }
@@ -296,7 +296,7 @@ function emptyObject(): object {
   return Object.defineProperty({}, inspect.custom, { value: showValues });
 }
 
-function baseOf({ canonical, text = "null" }: Seen): unknown {
+function baseOf({ canonical, text = "null" }: BasePart): unknown {
   return readJson(rawValue(canonical ?? text));
 }
 

@@ -83,7 +83,7 @@ function unquote(value: string): string {
  * 400 days. Browsers keep no cookie for longer, whatever it says (draft-ietf-httpbis-rfc6265bis sections
  * 5.6.1 and 5.6.2, "cookie age limit"; Chromium since version 104).
  */
-export const LONGEST_MAX_AGE: Milliseconds = 400 * 86_400_000;
+export const MAX_MAX_AGE: Milliseconds = 400 * 86_400_000;
 
 /** How long a browser keeps the cookie; `undefined`: until it is closed. */
 export interface CookieLifetime {
@@ -102,7 +102,7 @@ export function setCookieHeader(cookie: CookieAttributes, value: string, lifetim
   const { maxAge, now, isSecure } = lifetime;
   const options = serializeOptions(cookie, isSecure);
   if (maxAge === undefined) return stringifySetCookie(cookie.name, value, options);
-  const kept = Math.min(Math.max(0, maxAge), LONGEST_MAX_AGE);
+  const kept = Math.min(Math.max(0, maxAge), MAX_MAX_AGE);
   return stringifySetCookie(cookie.name, value, {
     ...options,
     maxAge: Math.floor(kept / 1000),

@@ -2,17 +2,17 @@ import type { DecodeResult, RecordCodec } from "../../codec/index.ts";
 import type { Clock } from "../../core/clock.ts";
 import { SessionTooLargeError } from "../../core/errors.ts";
 import type { Etag } from "../../core/etag.ts";
-import { type CookieAttributes, LONGEST_MAX_AGE, setCookieHeader } from "../http/cookie.ts";
+import { type CookieAttributes, MAX_MAX_AGE, setCookieHeader } from "../http/cookie.ts";
 
 /**
  * RFC 6265 section 6.1: what browsers keep at least, "the sum of the length of the cookie's name, value, and
  * attributes".
  */
-const MOST_COOKIE_BYTES = 4096;
+const MAX_COOKIE_BYTES = 4096;
 
 /** Whether a cookie's value may be a record: a longer one is not looked at. */
 export function isShortEnough(value: string): boolean {
-  return value.length <= MOST_COOKIE_BYTES;
+  return value.length <= MAX_COOKIE_BYTES;
 }
 
 /** Records that a cookie carries: they are bound to its name instead of to a key, and have to fit into it. */
@@ -28,7 +28,7 @@ export class CarriedCodec implements RecordCodec {
     this.factsFirst = inner.factsFirst;
     this.#inner = inner;
     this.#name = cookie.name;
-    const lifetime = { maxAge: LONGEST_MAX_AGE, now: clock.now(), isSecure: true };
+    const lifetime = { maxAge: MAX_MAX_AGE, now: clock.now(), isSecure: true };
     this.#bytesAround = Buffer.byteLength(setCookieHeader(cookie, "", lifetime));
   }
 
@@ -36,7 +36,7 @@ export class CarriedCodec implements RecordCodec {
   encode(payload: string): string {
     const text = this.#inner.encode(payload, this.#name);
     const bytes = this.#bytesAround + Buffer.byteLength(text);
-    if (bytes > MOST_COOKIE_BYTES) throw new SessionTooLargeError(bytes, MOST_COOKIE_BYTES, "cookie");
+    if (bytes > MAX_COOKIE_BYTES) throw new SessionTooLargeError(bytes, MAX_COOKIE_BYTES, "cookie");
     return text;
   }
 

@@ -3,7 +3,7 @@ import { SessionInterrupted } from "../../core/errors.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import { type LoginOptions, loginRecord, userIdOf } from "./auth.ts";
 import { Conflicts } from "../data/conflicts.ts";
-import type { SeenParts } from "../data/merge.ts";
+import type { BaseSnapshot } from "../data/merge.ts";
 import type { StoredSession } from "../stored/record-writer.ts";
 import { type Delta, SessionRecord } from "../record/session-record.ts";
 import type { FollowedDeparture } from "../stored/session-records.ts";
@@ -21,7 +21,7 @@ export interface Login {
   readonly presentedKey: SessionKey | undefined;
   /** What this request has changed and not saved, and what it saw before. */
   readonly pending: Delta;
-  readonly seen: SeenParts;
+  readonly seen: BaseSnapshot;
   readonly creation: Creation;
   readonly deadline: Deadline;
 }

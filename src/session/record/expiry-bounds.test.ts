@@ -13,7 +13,7 @@ const KEY = "k".repeat(32);
 const DAY = 86_400_000;
 const IDLE = 14 * DAY;
 const LAST = Date.parse("9999-12-31T23:59:59.999Z");
-const LONGEST_MAX_AGE = 400 * 86_400;
+const MAX_MAX_AGE = 400 * 86_400;
 
 /** An instant that Python's `datetime.fromisoformat` reads: one of the years 1 to 9999. */
 const PYTHON_INSTANT = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/;
@@ -36,7 +36,7 @@ function checkSetCookie(lines: readonly string[]): void {
     expect(maxAge === undefined, line).toBe(expires === undefined);
     if (maxAge === undefined || expires === undefined) continue;
     expect(maxAge).toMatch(/^\d+$/);
-    expect(Number(maxAge)).toBeLessThanOrEqual(LONGEST_MAX_AGE);
+    expect(Number(maxAge)).toBeLessThanOrEqual(MAX_MAX_AGE);
     expect(Date.parse(expires)).toBeGreaterThanOrEqual(0);
   }
 }

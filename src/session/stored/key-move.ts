@@ -1,7 +1,7 @@
 import type { Deadline } from "../../core/deadlines.ts";
 import { SessionInterrupted } from "../../core/errors.ts";
 import type { SessionKey } from "../../core/ids.ts";
-import { harmless, throwUnknown } from "../../stores/partial-failures.ts";
+import { ignoreStoreError, throwUnknown } from "../../stores/partial-failures.ts";
 import { userIdOf } from "../login/auth.ts";
 import { type Departure, MAX_HOPS, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
 import { isLost, type RecordWriter, type StoredSession, untilAnswered } from "./record-writer.ts";
@@ -188,7 +188,7 @@ export class KeyMove {
     if (this.#target === undefined) return { status: "ended" };
     await this.#endRivals();
     if (this.#previous !== undefined && this.#previous.reason !== "renewed" && this.#rivals.length === 0)
-      await harmless(this.#moved?.replace(this.#source, this.#target, this.#move.reason, this.#deadline));
+      await ignoreStoreError(this.#moved?.replace(this.#source, this.#target, this.#move.reason, this.#deadline));
     return { status: "moved", stored: this.#target };
   }
 
@@ -197,14 +197,14 @@ export class KeyMove {
    * was written to this session since would be in them. The move itself has come about.
    */
   async #endRivals(): Promise<void> {
-    for (const { storageKey } of this.#rivals) await harmless(this.#writer.end(storageKey, this.#deadline));
+    for (const { storageKey } of this.#rivals) await ignoreStoreError(this.#writer.end(storageKey, this.#deadline));
   }
 
   async #unlistSource(): Promise<void> {
     const { storageKey, version } = this.#source;
     // A renewal that was given up halfway has left it.
     const second = this.#previous?.reason === "renewed" ? this.#previous.storageKey : undefined;
-    if (second !== undefined) await harmless(this.#writer.end(second, this.#deadline));
+    if (second !== undefined) await ignoreStoreError(this.#writer.end(second, this.#deadline));
     await (this.#target && this.#move.creation.takesPlace === true
       ? this.#writer.relist(storageKey, this.#target.storageKey, version.record, this.#deadline)
       : this.#writer.unlist(storageKey, version.record, this.#deadline));

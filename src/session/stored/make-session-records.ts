@@ -16,7 +16,7 @@ import { Versions } from "../record/versions.ts";
 export const SEEN_EVERY: Milliseconds = 3_600_000;
 
 /** How much longer than a record its entry in a list is kept, besides the time between two notes. */
-const LEAST_SLACK: Milliseconds = 3_600_000;
+const MIN_SLACK: Milliseconds = 3_600_000;
 
 export function checkFormat(
   { format }: ResolvedSessionSettings,
@@ -47,7 +47,7 @@ export function makeUserSessions(
   { maxPerUser, touchEvery }: ResolvedSessionSettings,
   moved: MovedKeys | undefined,
 ): UserSessions | undefined {
-  const slack = (touchEvery ?? SEEN_EVERY) + LEAST_SLACK;
+  const slack = (touchEvery ?? SEEN_EVERY) + MIN_SLACK;
   const secondsOf: UserSessionsOptions["secondsOf"] = async (at, deadline) => moved?.secondsOf(at, deadline) ?? [];
   if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack, secondsOf });
   if (maxPerUser === undefined) return undefined;

@@ -188,7 +188,7 @@ export class RecordWriter {
     deadline: Deadline,
   ): Promise<void> {
     const listing = this.#listingOf(place, record, userAgent);
-    if (listing) await this.#users?.see(listing, deadline);
+    if (listing) await this.#users?.recordActivity(listing, deadline);
   }
 
   /**

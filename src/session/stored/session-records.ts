@@ -3,7 +3,7 @@ import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { SessionInterrupted, StoreConnectionError } from "../../core/errors.ts";
 import type { SessionKey } from "../../core/ids.ts";
-import { harmless, throwUnknown } from "../../stores/partial-failures.ts";
+import { ignoreStoreError, throwUnknown } from "../../stores/partial-failures.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
 import { userIdOf } from "../login/auth.ts";
 import { KeyMove, type Move, type MoveResult } from "./key-move.ts";
@@ -157,7 +157,7 @@ export class SessionRecords {
     deadline: Deadline,
   ): Promise<void> {
     const from = departure?.left.at(-1) ?? { key: oldKey, storageKey: this.#storedKeyOf(oldKey) };
-    await harmless(this.#moved?.replace(from, to, "login", deadline));
+    await ignoreStoreError(this.#moved?.replace(from, to, "login", deadline));
   }
 
   /**
@@ -215,7 +215,7 @@ export class SessionRecords {
           if (newest.storageKey === stored.storageKey) leave(version);
           if (version === undefined) await this.#noteEnd(newest, deadline);
           else if (this.#mayEndBefore(newest.version.record, record))
-            await harmless(this.#endSeconds(newest.storageKey, deadline));
+            await ignoreStoreError(this.#endSeconds(newest.storageKey, deadline));
           return { stored: version && { ...newest, version }, hasOthers, isWritten: true };
         }
         newest =
@@ -270,7 +270,7 @@ export class SessionRecords {
   }
 
   /** Notes for the user's list of devices that the session was seen. */
-  async see(stored: StoredSession, userAgent: string | undefined, deadline: Deadline): Promise<void> {
+  async recordActivity(stored: StoredSession, userAgent: string | undefined, deadline: Deadline): Promise<void> {
     await this.#writer.list(stored, stored.version.record, userAgent, deadline);
   }
 

@@ -5,7 +5,7 @@ import type { StoredSession } from "./record-writer.ts";
 import { activeAge, type Timeouts } from "../record/timeouts.ts";
 
 // At 32 characters a key this is some 15 MB at most. A session that falls out is touched once more than needed.
-const MOST_KEYS = 100_000;
+const MAX_KEYS = 100_000;
 
 /** A session is extended when a quarter of its age has passed, if that is sooner than the settings say. */
 const MAX_FRACTION = 0.25;
@@ -29,7 +29,7 @@ export class TouchThrottle implements Throttle {
     this.#every = every;
     this.#timeouts = timeouts;
     this.#clock = clock;
-    this.#touchedAt = new LRUCache({ max: MOST_KEYS });
+    this.#touchedAt = new LRUCache({ max: MAX_KEYS });
   }
 
   isDue({ key, version }: Pick<StoredSession, "key" | "version">): boolean {

@@ -1,7 +1,7 @@
 import Bowser from "bowser";
 
 // Long enough for any browser; what a client sends is not to be trusted with more.
-const LONGEST_USER_AGENT = 512;
+const MAX_USER_AGENT = 512;
 
 /**
  * Names that a label may contain. The parser knows many patterns, but of a browser that fits none of them it
@@ -19,7 +19,7 @@ const SYSTEMS: ReadonlySet<string> = new Set(Object.values(Bowser.OS_MAP));
  */
 export function describeDevice(userAgent: string | undefined): string | undefined {
   if (userAgent === undefined || userAgent === "") return undefined;
-  const { browser, os } = Bowser.parse(userAgent.slice(0, LONGEST_USER_AGENT));
+  const { browser, os } = Bowser.parse(userAgent.slice(0, MAX_USER_AGENT));
   if (browser.name === undefined || !BROWSERS.has(browser.name)) return undefined;
   return os.name === undefined || !SYSTEMS.has(os.name) ? browser.name : `${browser.name} on ${os.name}`;
 }

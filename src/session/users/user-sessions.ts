@@ -170,7 +170,7 @@ export class UserSessions {
   }
 
   /** Notes that a session was seen, and lists it if it is not listed yet: Django's are not. */
-  async see(listing: Listing, deadline: Deadline): Promise<void> {
+  async recordActivity(listing: Listing, deadline: Deadline): Promise<void> {
     await this.#index.put(listing.userId, this.#entryOf(listing), this.#clock.now(), deadline);
   }
 

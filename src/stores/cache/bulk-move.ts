@@ -2,7 +2,7 @@ import type { Deadline } from "../../core/deadlines.ts";
 import { newNonce, type SessionKey } from "../../core/ids.ts";
 import type { CacheStore, Lease } from "../cache-store.ts";
 import type { CacheableSessionStore } from "../cached/cached-session-store.ts";
-import { harmless } from "../partial-failures.ts";
+import { ignoreStoreError } from "../partial-failures.ts";
 import type { RecordWithTtl } from "../session-store.ts";
 import { LEASE_TTL } from "./lease-ttl.ts";
 import { isMark } from "./writers-mark.ts";
@@ -91,7 +91,10 @@ export class BulkMove {
 
   async #lease(keys: readonly SessionKey[], deadline: Deadline) {
     const { cache, at } = this.#parts;
-    const leases = keys.map((key): Leased => ({ key, lease: { key: at(key), token: newNonce(), seen: undefined } }));
+    const leases = keys.map((key): Leased => ({
+      key,
+      lease: { key: at(key), token: newNonce(), expected: undefined },
+    }));
     const answers = await Promise.all(leases.map(({ lease }) => cache.lease(lease, LEASE_TTL, deadline)));
     return {
       leased: leases.filter((_, index) => answers[index]?.status === "leased"),
@@ -111,7 +114,7 @@ export class BulkMove {
       leased.map(async ({ lease }, index) => {
         const read = found[index];
         if (read !== undefined) return cache.fill(lease, { value: read.record, ttl: read.ttl }, deadline);
-        await harmless(cache.release(lease, deadline));
+        await ignoreStoreError(cache.release(lease, deadline));
         return undefined;
       }),
     );

@@ -4,7 +4,7 @@ import type { Etag } from "../../core/etag.ts";
 import { newNonce, type SessionKey } from "../../core/ids.ts";
 import type { CacheStore } from "../cache-store.ts";
 import type { CacheableSessionStore } from "../cached/cached-session-store.ts";
-import { harmless, isNotSent, settled, throwNotSent } from "../partial-failures.ts";
+import { ignoreStoreError, isNotSent, settled, throwNotSent } from "../partial-failures.ts";
 import type { ClearProgress, CommitResult, CreateResult, SessionStore } from "../session-store.ts";
 import type { SessionTombstones } from "../session-tombstones.ts";
 import { BulkMove } from "./bulk-move.ts";
@@ -139,19 +139,19 @@ export class MovingSessionStore implements SessionStore {
   /** Reads a session and moves it, if nobody else is at it. */
   async #bring(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
     const { cache, from } = this.#move;
-    const lease = { key: this.#at(key), token: newNonce(), seen: undefined };
+    const lease = { key: this.#at(key), token: newNonce(), expected: undefined };
     const granted = await cache.lease(lease, LEASE_TTL, deadline);
     if (granted.status === "found") return this.#readAt(key, granted.value.toString(), deadline);
     if (granted.status === "busy") return this.#readOther(key, deadline);
     const found = await from.readWithTtl(key, deadline);
     if (found === undefined) {
-      await harmless(cache.release(lease, deadline));
+      await ignoreStoreError(cache.release(lease, deadline));
       return this.#readMoved(key, deadline);
     }
     const filled = await settled(cache.fill(lease, { value: found.record, ttl: found.ttl }, deadline));
     if (filled?.status === "overruled") return this.#readAt(key, filled.value?.toString(), deadline);
     // An old row that stays has no effect: a later write or clearExpired deletes it.
-    if (filled?.status === "stored") await harmless(from.delete(key, deadline));
+    if (filled?.status === "stored") await ignoreStoreError(from.delete(key, deadline));
     return found.record;
   }
 
@@ -171,10 +171,10 @@ export class MovingSessionStore implements SessionStore {
     try {
       const result = await write(this.#move.from);
       // A mark that stays ends by itself. Until then the session is not moved.
-      await harmless(this.#leave(key, mark, writer, deadline));
+      await ignoreStoreError(this.#leave(key, mark, writer, deadline));
       return result;
     } catch (error) {
-      if (isNotSent(error)) await harmless(this.#leave(key, mark, writer, deadline));
+      if (isNotSent(error)) await ignoreStoreError(this.#leave(key, mark, writer, deadline));
       throw error;
     }
   }

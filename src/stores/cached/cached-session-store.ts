@@ -4,7 +4,7 @@ import type { Etag } from "../../core/etag.ts";
 import { newNonce, type SessionKey } from "../../core/ids.ts";
 import { settleWithin } from "../../core/timers.ts";
 import type { CacheStore, NewValue } from "../cache-store.ts";
-import { harmless, isNotSent, throwNotSent } from "../partial-failures.ts";
+import { ignoreStoreError, isNotSent, throwNotSent } from "../partial-failures.ts";
 import {
   type ClearProgress,
   type CommitResult,
@@ -127,7 +127,7 @@ export class CachedSessionStore implements SessionStore {
     const result = await this.#database.touch(key, etag, ttl, deadline);
     const toCopy =
       result.status === "committed" ? this.#prolong(key, etag, ttl, deadline) : this.#drop(key, result, deadline);
-    await harmless(toCopy);
+    await ignoreStoreError(toCopy);
     return result;
   }
 
@@ -179,7 +179,7 @@ export class CachedSessionStore implements SessionStore {
     if (!isClaimed) return this.#database.read(key, deadline);
     const found = await this.#database.readWithTtl(key, deadline);
     const copy = found && { value: found.record, ttl: found.ttl };
-    await harmless(this.#cache.compareAndSet(at, claim, copy, deadline));
+    await ignoreStoreError(this.#cache.compareAndSet(at, claim, copy, deadline));
     return found?.record;
   }
 
@@ -194,7 +194,7 @@ export class CachedSessionStore implements SessionStore {
     try {
       const result = await write();
       // A mark that stays keeps old copies away until the last of them would have ended.
-      await harmless(this.#leave(entry, copyOf(result), deadline));
+      await ignoreStoreError(this.#leave(entry, copyOf(result), deadline));
       return result;
     } catch (error) {
       if (isNotSent(error)) await this.#takeBack(entry, deadline);
@@ -213,7 +213,7 @@ export class CachedSessionStore implements SessionStore {
     try {
       for (const each of entering) if (each.status === "rejected") throwNotSent(each.reason);
       const deleted = await deleteInDatabase(keys, deadline);
-      await Promise.all(entries.map((entry) => harmless(this.#leave(entry, undefined, deadline))));
+      await Promise.all(entries.map((entry) => ignoreStoreError(this.#leave(entry, undefined, deadline))));
       return deleted;
     } catch (error) {
       if (isNotSent(error)) await Promise.all(entries.map((entry) => this.#takeBack(entry, deadline)));
@@ -233,7 +233,7 @@ export class CachedSessionStore implements SessionStore {
 
   /** The mark of a write that was refused goes, also when that has taken all the time that the write had. */
   async #takeBack(entry: Entry, { remaining }: Deadline): Promise<void> {
-    const leaving = harmless(this.#leave(entry, entry.copy, new Deadline(CLEANUP)));
+    const leaving = ignoreStoreError(this.#leave(entry, entry.copy, new Deadline(CLEANUP)));
     await settleWithin<void, void>(leaving, remaining, (resolve) => resolve());
   }
 

@@ -5,7 +5,7 @@ import type * as ProperLockfile from "proper-lockfile";
 import type { Milliseconds } from "../../core/clock.ts";
 import { ImproperlyConfigured, StoreConnectionError } from "../../core/errors.ts";
 import { isMissingPackage, leaveToCaller } from "../../core/optional-packages.ts";
-import { Slots } from "../../core/slots.ts";
+import { Semaphore } from "../../core/semaphore.ts";
 import { hasCode } from "./file-errors.ts";
 import type { Turn } from "./turn.ts";
 
@@ -15,13 +15,13 @@ export type LockLibrary = Pick<typeof ProperLockfile, "lock" | "check">;
 export const STALE_AFTER: Milliseconds = 10_000;
 
 /** Longest pause between two tries to get a lock that another process has: a write takes about one. */
-const LONGEST_PAUSE: Milliseconds = 6;
+const MAX_PAUSE: Milliseconds = 6;
 
 /** How long the library may take to look at a lock, once its timer is due. */
 const TIME_TO_LOOK: Milliseconds = 100;
 
 // Node works on files with four threads: were thousands of locks held at once, each would be held for seconds.
-const attempts = new Slots(16);
+const attempts = new Semaphore(16);
 
 /** A lock that is held. */
 export interface HeldLock {
@@ -84,7 +84,7 @@ export class FileLocks {
     for (;;) {
       const done = await attempts.run(() => this.#attempt(file, turn, task));
       if (done) return done.result;
-      await sleep(Math.random() * LONGEST_PAUSE);
+      await sleep(Math.random() * MAX_PAUSE);
     }
   }
 

@@ -2,7 +2,7 @@ import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts
 import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
 import { hashSessionKey, type SessionKey } from "../../core/ids.ts";
-import { Slots } from "../../core/slots.ts";
+import { Semaphore } from "../../core/semaphore.ts";
 import { RecordTombstones } from "../record-tombstones.ts";
 import {
   type ClearProgress,
@@ -43,7 +43,7 @@ const COMMITTED: CommitResult = { status: "committed" };
 const GONE: CommitResult = { status: "gone" };
 
 // Node works on files with four threads, so more gain nothing; and a process may have few files open.
-const readings = new Slots(16);
+const readings = new Semaphore(16);
 
 /** How many files are looked at for one page of a walk. */
 const PAGE_SIZE = 100;

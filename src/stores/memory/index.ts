@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CacheStore, CacheStoreContext, CacheStoreFactory } from "../cache-store.ts";
 import type { SessionStoreFactory } from "../session-store.ts";
-import { MemoryCacheStore, MOST_COUNTERS } from "./memory-cache-store.ts";
+import { MemoryCacheStore, MAX_COUNTERS } from "./memory-cache-store.ts";
 import { MemorySessionStore } from "./memory-session-store.ts";
 
 /**
@@ -46,7 +46,7 @@ const BYTES = "a whole number of bytes, from 1";
 
 const cacheOptionsSchema = settingsObject({
   maxEntries: v.optional(v.pipe(v.number(COUNT), v.safeInteger(COUNT), v.minValue(1, COUNT)), 10_000),
-  maxCounters: v.optional(v.pipe(v.number(COUNTERS), v.safeInteger(COUNTERS), v.minValue(1, COUNTERS)), MOST_COUNTERS),
+  maxCounters: v.optional(v.pipe(v.number(COUNTERS), v.safeInteger(COUNTERS), v.minValue(1, COUNTERS)), MAX_COUNTERS),
   maxBytes: v.optional(v.pipe(v.number(BYTES), v.safeInteger(BYTES), v.minValue(1, BYTES))),
 });
 

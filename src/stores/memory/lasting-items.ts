@@ -22,7 +22,7 @@ export interface LastingItemsOptions<Item> {
 }
 
 /** Below this many items no sweep is worth its time. */
-const LEAST_SWEEP_SIZE = 1000;
+const MIN_SWEEP_SIZE = 1000;
 
 /** A sweep of 100 000 items takes some milliseconds, so that not each refusal can begin with one. */
 const SWEEP_EVERY: Milliseconds = 1000;
@@ -40,7 +40,7 @@ export class LastingItems<Item extends LastingItem> {
 
   constructor(options: LastingItemsOptions<Item>) {
     this.#options = options;
-    this.#sweepSize = Math.min(LEAST_SWEEP_SIZE, options.most);
+    this.#sweepSize = Math.min(MIN_SWEEP_SIZE, options.most);
   }
 
   /** Sum of the sizes; 0 where they have no bound. */
@@ -115,6 +115,6 @@ export class LastingItems<Item extends LastingItem> {
     for (const [key, item] of this.#items) {
       if (isOver(item)) this.delete(key);
     }
-    this.#sweepSize = Math.min(Math.max(LEAST_SWEEP_SIZE, 2 * this.#items.size), most);
+    this.#sweepSize = Math.min(Math.max(MIN_SWEEP_SIZE, 2 * this.#items.size), most);
   }
 }

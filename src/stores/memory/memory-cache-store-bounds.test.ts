@@ -15,7 +15,7 @@ const MIB = 1024 * 1024;
 const put = (store: CacheStore, key: string, value: StoredValue) =>
   store.setMany([{ key, value, ttl: null }], "always", later());
 
-const leaseOn = (key: string): Lease => ({ key, token: "t", seen: undefined });
+const leaseOn = (key: string): Lease => ({ key, token: "t", expected: undefined });
 
 function open(maxBytes: number, values: "text" | "bytes" = "text"): MemoryCacheStore {
   return new MemoryCacheStore(new ManualClock(), { maxEntries: 1000, maxBytes }, values);

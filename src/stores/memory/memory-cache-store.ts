@@ -32,10 +32,10 @@ export interface MemoryBounds {
 }
 
 /** Most locks that are held at once. About 200 bytes each. */
-const MOST_LOCKS = 100_000;
+const MAX_LOCKS = 100_000;
 
 /** Most counters unless the settings say otherwise. About 250 bytes each. */
-export const MOST_COUNTERS = 100_000;
+export const MAX_COUNTERS = 100_000;
 
 /**
  * What an entry takes beside the bytes of its key and value: an object, a number, the headers of two strings,
@@ -71,12 +71,12 @@ export class MemoryCacheStore implements CacheStore {
 
   constructor(
     clock: Clock,
-    { maxEntries, maxBytes, maxCounters = MOST_COUNTERS }: MemoryBounds,
+    { maxEntries, maxBytes, maxCounters = MAX_COUNTERS }: MemoryBounds,
     values: "text" | "bytes" = "text",
   ) {
     this.#clock = clock;
     this.#leases = new MemoryLeases(clock);
-    this.#locks = new MemoryLocks(clock, MOST_LOCKS);
+    this.#locks = new MemoryLocks(clock, MAX_LOCKS);
     this.#form = values === "bytes" ? BYTES_FORM : TEXT_FORM;
     const sizeOf = (key: string, value: string): number => this.#sizeOf(key, value);
     this.#entries = new MemoryEntries({ clock, maxEntries, maxCounters, maxBytes, sizeOf });
@@ -194,9 +194,9 @@ export class MemoryCacheStore implements CacheStore {
     return this.#set({ key, ...next }, "always");
   }
 
-  async lease({ key, token, seen }: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
+  async lease({ key, token, expected }: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
     checkDeadline(deadline);
-    const newer = this.#newerThan(key, seen);
+    const newer = this.#newerThan(key, expected);
     if (newer !== undefined) {
       this.#leases.finish(key, token);
       return { status: "found", value: this.#form.fromStored(newer) };
@@ -204,16 +204,17 @@ export class MemoryCacheStore implements CacheStore {
     return this.#leases.take(key, token, ttl);
   }
 
-  async renew({ key, token, seen }: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+  async renew({ key, token, expected }: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
     checkDeadline(deadline);
-    if (this.#newerThan(key, seen) !== undefined) this.#leases.finish(key, token);
+    if (this.#newerThan(key, expected) !== undefined) this.#leases.finish(key, token);
     return this.#leases.renew(key, token, ttl);
   }
 
-  async fill({ key, token, seen }: Lease, { value, ttl }: NewValue, deadline: Deadline): Promise<FillResult> {
+  async fill({ key, token, expected }: Lease, { value, ttl }: NewValue, deadline: Deadline): Promise<FillResult> {
     checkDeadline(deadline);
     const isHolder = this.#leases.finish(key, token);
-    if (!isHolder || this.#newerThan(key, seen) !== undefined) return { status: "overruled", value: this.#read(key) };
+    if (!isHolder || this.#newerThan(key, expected) !== undefined)
+      return { status: "overruled", value: this.#read(key) };
     this.#put(key, this.#form.toStored(value), ttl);
     return { status: "stored" };
   }

@@ -1,5 +1,5 @@
 import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
-import { ENDED_TTL, type LeaseResult, LONGEST_LEASE } from "../cache-store.ts";
+import { ENDED_TTL, type LeaseResult, MAX_LEASE } from "../cache-store.ts";
 
 interface Held {
   /** Of the one who loads; `undefined` for a moment after a load without a value. */
@@ -13,13 +13,13 @@ interface Held {
 }
 
 /** Below this many leases no sweep is worth its time. */
-const LEAST_SWEEP_SIZE = 1000;
+const MIN_SWEEP_SIZE = 1000;
 
 /** Who loads which entry. It keeps at most twice as many leases as were held at its last sweep. */
 export class MemoryLeases {
   readonly #clock: Clock;
   readonly #held = new Map<string, Held>();
-  #sweepSize = LEAST_SWEEP_SIZE;
+  #sweepSize = MIN_SWEEP_SIZE;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -34,7 +34,7 @@ export class MemoryLeases {
     }
     const { ended, hasWaiters } = held ?? { ended: 0, hasWaiters: false };
     const now = this.#clock.now();
-    this.#held.set(key, { token, endsAt: now + ttl, forgottenAt: now + LONGEST_LEASE, ended, hasWaiters });
+    this.#held.set(key, { token, endsAt: now + ttl, forgottenAt: now + MAX_LEASE, ended, hasWaiters });
     if (this.#held.size >= this.#sweepSize) this.#sweep();
     return { status: "leased" };
   }
@@ -81,7 +81,7 @@ export class MemoryLeases {
     for (const [key, held] of this.#held) {
       if (this.#isOver(held)) this.#held.delete(key);
     }
-    this.#sweepSize = Math.max(LEAST_SWEEP_SIZE, 2 * this.#held.size);
+    this.#sweepSize = Math.max(MIN_SWEEP_SIZE, 2 * this.#held.size);
   }
 
   #isOver({ forgottenAt }: Held): boolean {

@@ -22,7 +22,7 @@ interface Entry {
 }
 
 /** Below this many records no sweep is worth its time. */
-const LEAST_SWEEP_SIZE = 1000;
+const MIN_SWEEP_SIZE = 1000;
 
 /** How many records a step of clearExpired looks at, while all else in the process waits: about 1 ms. */
 const STEP_SIZE = 10_000;
@@ -43,7 +43,7 @@ export class MemorySessionStore implements SessionStore {
   readonly tombstones: MemoryTombstones;
   readonly #clock: Clock;
   readonly #entries = new Map<SessionKey, Entry>();
-  #sweepSize = LEAST_SWEEP_SIZE;
+  #sweepSize = MIN_SWEEP_SIZE;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -150,7 +150,7 @@ export class MemorySessionStore implements SessionStore {
   #sweepWhenLarge(): void {
     if (this.#entries.size < this.#sweepSize) return;
     this.#sweep();
-    this.#sweepSize = Math.max(LEAST_SWEEP_SIZE, 2 * this.#entries.size);
+    this.#sweepSize = Math.max(MIN_SWEEP_SIZE, 2 * this.#entries.size);
   }
 
   #sweep(): void {

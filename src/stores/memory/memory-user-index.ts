@@ -4,7 +4,7 @@ import type { Deadline } from "../../core/deadlines.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import {
   type IndexedSession,
-  MOST_EVICTIONS,
+  MAX_EVICTIONS,
   oldestOf,
   type Unlisting,
   type UserIndex,
@@ -28,7 +28,7 @@ interface Epoch {
 const MAX_EPOCHS = 10_000;
 
 /** Below this many lists no sweep is worth its time. */
-const LEAST_SWEEP_SIZE = 1000;
+const MIN_SWEEP_SIZE = 1000;
 
 /** How many lists a step of clearExpired looks at, while all else in the process waits: about 1 ms. */
 const STEP_SIZE = 10_000;
@@ -43,7 +43,7 @@ export class MemoryUserIndex implements UserIndex {
   readonly #clock: Clock;
   readonly #lists = new Map<string, UserList>();
   readonly #epochs = new LRUCache<string, Epoch>({ max: MAX_EPOCHS });
-  #sweepSize = LEAST_SWEEP_SIZE;
+  #sweepSize = MIN_SWEEP_SIZE;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -66,7 +66,7 @@ export class MemoryUserIndex implements UserIndex {
     list.dropUntil(limits.now);
     list.set(key, entry, limits.isWaiting);
     if (limits.most !== undefined && limits.isWaiting !== true) evict(list, key, limits, limits.most);
-    const evicted = [...list.doomed].filter((each) => each !== limits.replaces).slice(0, MOST_EVICTIONS);
+    const evicted = [...list.doomed].filter((each) => each !== limits.replaces).slice(0, MAX_EVICTIONS);
     return { epoch: this.#epochOf(userId), evicted };
   }
 
@@ -135,7 +135,7 @@ export class MemoryUserIndex implements UserIndex {
   #sweepWhenLarge(): void {
     if (this.#lists.size < this.#sweepSize) return;
     for (const userId of this.#lists.keys()) this.#dropExpired(userId);
-    this.#sweepSize = Math.max(LEAST_SWEEP_SIZE, 2 * this.#lists.size);
+    this.#sweepSize = Math.max(MIN_SWEEP_SIZE, 2 * this.#lists.size);
   }
 
   #dropExpired(userId: string): void {

@@ -25,10 +25,10 @@ interface Sample {
 const SPREAD_SAMPLES = 4096;
 
 /** Fewest hashes over which so many keys have to spread: 36 are what one character of the key gives. */
-const LEAST_HASHES = 16;
+const MIN_HASHES = 16;
 
 /** Largest share of the keys that one hash may get. */
-const LARGEST_SHARE = 1 / 8;
+const MAX_SHARE = 1 / 8;
 
 /**
  * Tries generators on sample keys, always the same ones.
@@ -140,10 +140,10 @@ function checkSpread(samples: readonly Sample[], setting: string): void {
   const sizes = new Map<string, number>();
   for (const { hashKey } of samples) sizes.set(hashKey, (sizes.get(hashKey) ?? 0) + 1);
   const largest = Math.max(...sizes.values()) / samples.length;
-  if (sizes.size < LEAST_HASHES || largest > LARGEST_SHARE) {
+  if (sizes.size < MIN_HASHES || largest > MAX_SHARE) {
     throw new ImproperlyConfigured(
       `${setting}.hashKeyGenerator`,
-      `expected it to spread keys evenly over at least ${LEAST_HASHES} hashes, but ${samples.length} keys got ${sizes.size}, ` +
+      `expected it to spread keys evenly over at least ${MIN_HASHES} hashes, but ${samples.length} keys got ${sizes.size}, ` +
         `the largest with ${Math.round(largest * 100)} % of them. Use more of the session key.`,
     );
   }

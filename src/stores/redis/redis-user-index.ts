@@ -9,7 +9,7 @@ import {
   endOf,
   EVICTION_CANDIDATES,
   type IndexedSession,
-  MOST_EVICTIONS,
+  MAX_EVICTIONS,
   type Unlisting,
   type UserIndex,
   type UserIndexAddition,
@@ -84,7 +84,7 @@ export class RedisUserIndex implements UserIndex {
       whole(slack),
       String(most),
       replaces,
-      String(MOST_EVICTIONS),
+      String(MAX_EVICTIONS),
       String(EVICTION_CANDIDATES),
       isWaiting ? "1" : "",
     ];

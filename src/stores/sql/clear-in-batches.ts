@@ -10,11 +10,11 @@ import { isTakenBack, tookTooLong } from "./store-errors.ts";
  * How many rows one statement deletes at most. On PostgreSQL, 200 000 rows took batches of 1000 a median of
  * 14 ms each and 2.9 s in all; with 100 it was 2 ms and 5.0 s, with 10 000 it was 116 ms and 2.4 s.
  */
-export const MOST_ROWS = 1000;
+export const MAX_ROWS = 1000;
 
 /** How many rows the first statement deletes, and the smallest batch that is tried again. */
 const FIRST_ROWS = 250;
-const LEAST_ROWS = 50;
+const MIN_ROWS = 50;
 
 /**
  * A batch that took longer is followed by a smaller one, in milliseconds; one that took a quarter of it by a
@@ -61,10 +61,10 @@ export async function clearInBatches(clearing: Clearing, sweep: Sweep): Promise<
   for (;;) {
     const started = clock.monotonic();
     const batch = await clearBatch(clearing, sweep, from, rows).catch((error: unknown) => {
-      if (rows === LEAST_ROWS || !asksForLess(error)) throw error;
+      if (rows === MIN_ROWS || !asksForLess(error)) throw error;
     });
     if (batch === undefined) {
-      rows = Math.max(LEAST_ROWS, Math.floor(rows / 4));
+      rows = Math.max(MIN_ROWS, Math.floor(rows / 4));
       continue;
     }
     cleared += batch.counted;
@@ -117,6 +117,6 @@ function asksForLess(error: unknown): boolean {
 }
 
 function nextSize(rows: number, took: Milliseconds): number {
-  if (took > LONG_STEP) return Math.max(LEAST_ROWS, Math.floor(rows / 2));
-  return took < LONG_STEP / 4 ? Math.min(MOST_ROWS, rows * 2) : rows;
+  if (took > LONG_STEP) return Math.max(MIN_ROWS, Math.floor(rows / 2));
+  return took < LONG_STEP / 4 ? Math.min(MAX_ROWS, rows * 2) : rows;
 }

@@ -27,7 +27,7 @@ export type Effect = "reads" | "writes";
  * Longest pause before a statement is sent again that the database has ended because of others, in
  * milliseconds.
  */
-const LONGEST_BACKOFF: Milliseconds = 200;
+const MAX_BACKOFF: Milliseconds = 200;
 
 /** What one call has done so far. */
 interface Call extends PoolCall {
@@ -100,7 +100,7 @@ export class SqlDatabase {
 
   /** @throws The error, when the pause would end after the deadline. */
   async #backOff(attempt: number, deadline: Deadline, error: unknown): Promise<void> {
-    const span = Math.min(2 ** attempt, LONGEST_BACKOFF) * (0.5 + Math.random() / 2);
+    const span = Math.min(2 ** attempt, MAX_BACKOFF) * (0.5 + Math.random() / 2);
     if (span >= deadline.remaining) throw error;
     await pause(span);
   }

@@ -63,7 +63,7 @@ const STATEMENTS: Readonly<Record<"mysql" | "postgres" | "sqlite", Statements>> 
 };
 
 /** PostgreSQL cuts longer names, MySQL refuses them from 65 characters on. */
-const LONGEST_NAME = 63;
+const MAX_NAME = 63;
 
 /**
  * `django_session_expire_date_a5c62663`: Django's `_create_index_name`, with the start of an MD5 of the
@@ -76,5 +76,5 @@ function indexName(qualified: string, column: string, suffix = ""): string {
     .digest("hex")
     .slice(0, 8);
   const end = `_${column}_${digest}${suffix}`;
-  return table.slice(0, LONGEST_NAME - end.length) + end;
+  return table.slice(0, MAX_NAME - end.length) + end;
 }

@@ -30,7 +30,7 @@ export interface SqlSessionStoreParts {
 }
 
 /** The databases count microseconds. */
-const LEAST_TTL: Milliseconds = 0.001;
+const MIN_TTL: Milliseconds = 0.001;
 
 /**
  * Sessions in Django's table `django_session`: `session_key`, `session_data` with the record, `expire_date`.
@@ -168,7 +168,7 @@ export class SqlSessionStore implements SessionStore {
   }
 
   #withTtl({ session_data: record, expiry }: ExpiringRow, now: EpochMilliseconds): RecordWithTtl {
-    return { record, ttl: Math.max(this.#times.read(expiry) - now, LEAST_TTL) };
+    return { record, ttl: Math.max(this.#times.read(expiry) - now, MIN_TTL) };
   }
 
   async #update(

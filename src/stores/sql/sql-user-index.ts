@@ -5,7 +5,7 @@ import {
   endOf,
   EVICTION_CANDIDATES,
   type IndexedSession,
-  MOST_EVICTIONS,
+  MAX_EVICTIONS,
   oldestOf,
   type Unlisting,
   type UserIndex,
@@ -106,10 +106,10 @@ export class SqlUserIndex implements UserIndex {
     await run(this.#statements.add(userId, session));
     const spared = [session.key, replaces];
     // The two spared sessions count as well.
-    const upTo = most + MOST_EVICTIONS + spared.length;
+    const upTo = most + MAX_EVICTIONS + spared.length;
     const { rows: counts } = await run(this.#statements.count(userId, now + slack, upTo));
     if (Number(counts[0]?.count) > most) await this.#doomOldest(run, userId, now + slack, most, spared, upTo);
-    const { rows: doomed } = await run(this.#statements.doomed(userId, MOST_EVICTIONS));
+    const { rows: doomed } = await run(this.#statements.doomed(userId, MAX_EVICTIONS));
     const evicted = doomed.map((row) => row.session_key).filter((key) => !spared.includes(key));
     return { epoch: epochs[0]?.epoch ?? "", evicted };
   }

@@ -144,7 +144,7 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
       scan: async () => (await collect(store.scan(prefix, later))).length === 1,
       compareAndSet: () => store.compareAndSet(free, "none", undefined, later()).then((isDone) => !isDone),
       leases: async () =>
-        (await store.lease({ key: free, token: "t", seen: undefined }, 1000, later())).status === "leased",
+        (await store.lease({ key: free, token: "t", expected: undefined }, 1000, later())).status === "leased",
       locks: async () => (await store.acquireLock(free, "t", 1000, later())) !== undefined,
     };
     for (const name of ["atomicIncrement", "scan", "compareAndSet", "leases", "locks"] as const) {

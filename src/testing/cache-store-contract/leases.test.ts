@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 
 import { type Fault, runCacheStoreSuite } from "../../../test/support/spoilt-cache-store.ts";
-import { type Lease, LONGEST_LEASE } from "../../stores/cache-store.ts";
+import { type Lease, MAX_LEASE } from "../../stores/cache-store.ts";
 
 /** A lease that replaces whatever is there: each value begins with the empty one. */
-const overlooking = (lease: Lease): Lease => ({ ...lease, seen: "" });
+const overlooking = (lease: Lease): Lease => ({ ...lease, expected: "" });
 
 const FAULTS: readonly Fault[] = [
   [
@@ -28,7 +28,7 @@ const FAULTS: readonly Fault[] = [
     (store) => ({
       fill: async (lease, entry, deadline) => {
         const value = await store.get(lease.key, deadline);
-        if (value !== undefined && value !== lease.seen) return { status: "overruled", value };
+        if (value !== undefined && value !== lease.expected) return { status: "overruled", value };
         return store.fill(lease, entry, deadline);
       },
     }),
@@ -70,7 +70,7 @@ const FAULTS: readonly Fault[] = [
   ],
   [
     "whose leases never end",
-    (store) => ({ lease: (lease, _, deadline) => store.lease(lease, LONGEST_LEASE, deadline) }),
+    (store) => ({ lease: (lease, _, deadline) => store.lease(lease, MAX_LEASE, deadline) }),
     "a lease ends when its time is over",
   ],
   [

@@ -9,7 +9,7 @@ import {
   type FillResult,
   type Lease,
   type LeaseResult,
-  LONGEST_LEASE,
+  MAX_LEASE,
   type StoredValue,
 } from "../../stores/cache-store.ts";
 
@@ -70,16 +70,16 @@ export async function touch(store: CacheStore, key: string, ttl: Milliseconds | 
   return touched[0];
 }
 
-/** A lease of somebody, who has seen nothing unless told otherwise. */
-export function leaseOf(key: string, token: string, seen?: string): Lease {
-  return { key, token, seen };
+/** A lease of somebody, who has expected nothing unless told otherwise. */
+export function leaseOf(key: string, token: string, expected?: string): Lease {
+  return { key, token, expected };
 }
 
 /** Asks for a lease, for as long as no test lasts. */
 export async function take(
   store: CacheStore,
   lease: Lease,
-  ttl: Milliseconds = LONGEST_LEASE,
+  ttl: Milliseconds = MAX_LEASE,
 ): Promise<LeaseResult["status"]> {
   return (await store.lease(lease, ttl, later())).status;
 }

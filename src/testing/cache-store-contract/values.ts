@@ -42,15 +42,15 @@ export const COMPARED_VALUES: Readonly<Record<string, CacheContractTest>> = {
 
 /** What is promised of the values that leases are about. */
 export const LEASED_VALUES: Readonly<Record<string, CacheContractTest>> = {
-  async "what was seen and what is filled in may be text or bytes"({ store, key }) {
+  async "what was expected and what is filled in may be text or bytes"({ store, key }) {
     await store.setMany([{ key, value: TEXT, ttl: LONG_TTL }], "always", later());
-    const lease = { key, token: "one", seen: new Uint8Array(Buffer.from(TEXT).subarray(0, 2)) };
+    const lease = { key, token: "one", expected: new Uint8Array(Buffer.from(TEXT).subarray(0, 2)) };
     assert.deepEqual(await store.lease(lease, 1000, later()), { status: "leased" });
     const value = new Uint8Array(Buffer.from("Ž2"));
     assert.deepEqual(await fill(store, lease, value), { status: "stored" });
     assert.deepEqual(await fill(store, lease, value), { status: "overruled", value: "Ž2" });
     assert.deepEqual(await store.lease(lease, 1000, later()), { status: "leased" });
-    assert.deepEqual(await store.lease({ ...lease, seen: Buffer.from("Z") }, 1000, later()), {
+    assert.deepEqual(await store.lease({ ...lease, expected: Buffer.from("Z") }, 1000, later()), {
       status: "found",
       value: "Ž2",
     });
@@ -108,8 +108,8 @@ async function assertCompared(raw: CacheStore, key: string, other: Uint8Array): 
 }
 
 async function assertLeased({ raw, key }: CacheContractContext, other: Uint8Array): Promise<void> {
-  const lease = { key, token: "one", seen: ALL_BYTES.subarray(0, 201) };
-  const found = await raw.lease({ ...lease, seen: other }, 1000, later());
+  const lease = { key, token: "one", expected: ALL_BYTES.subarray(0, 201) };
+  const found = await raw.lease({ ...lease, expected: other }, 1000, later());
   assertAllBytes(found.status === "found" ? found.value : found.status);
   assert.deepEqual(await raw.lease(lease, 1000, later()), { status: "leased" });
   assert.deepEqual(await fill(raw, lease, ALL_BYTES), { status: "stored" });

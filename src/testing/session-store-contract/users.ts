@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { newSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
-import { type IndexedSession, MOST_EVICTIONS, type UserIndex, type UserIndexLimits } from "../../stores/user-index.ts";
+import { type IndexedSession, MAX_EVICTIONS, type UserIndex, type UserIndexLimits } from "../../stores/user-index.ts";
 import { type ContractTest, later, LONG_TTL } from "./support.ts";
 
 const NOW = 1_700_000_000_000;
@@ -192,7 +192,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
         later(),
       );
     }
-    assert.deepEqual(sizes, [MOST_EVICTIONS, MOST_EVICTIONS, 11, 1]);
+    assert.deepEqual(sizes, [MAX_EVICTIONS, MAX_EVICTIONS, 11, 1]);
     assert.equal((await keysOf(users)).length, 2);
   },
 

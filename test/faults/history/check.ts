@@ -16,7 +16,7 @@ const MARGIN = 250;
 const STEPS: Readonly<Record<string, number>> = { finish: 2, revoke: 4, revokeUser: 6 };
 
 /** How long a new key may take, to its last command in the store, in milliseconds. */
-const LONGEST_MOVE = 1000;
+const MAX_MOVE = 1000;
 
 const AT_THE_END = { start: Number.POSITIVE_INFINITY, end: Number.POSITIVE_INFINITY };
 
@@ -124,7 +124,7 @@ function isHalfEnded(model: SessionModel, write: Operation, { key, start }: Look
         (ENDS.has(by.kind) || by.kind === "revokeUser") &&
         by.ending === "unknown" &&
         by.actAt < start &&
-        write.end > by.actAt - LONGEST_MOVE,
+        write.end > by.actAt - MAX_MOVE,
     );
 }
 

@@ -4,7 +4,7 @@ import { monotonic } from "./pause-watch.ts";
 import { sightOf, type VisitorData } from "./visitor-data.ts";
 
 /** How long a session that is to expire soon still lives, at most, in milliseconds. */
-export const LONGEST_REST = 50;
+export const MAX_REST = 50;
 
 const DAY = 86_400_000;
 
@@ -148,7 +148,7 @@ export class Operator {
     const now = this.options.now?.() ?? Date.now();
     if (kind === "set") data[`own:${this.options.lane}`] = id;
     else if (kind === "append") (data.log ??= {})[id] = 1;
-    else if (kind === "expire") session.setExpiry(new Date(now + 1 + ((this.#turn * 7) % LONGEST_REST)));
+    else if (kind === "expire") session.setExpiry(new Date(now + 1 + ((this.#turn * 7) % MAX_REST)));
     // Never what is there already, which would not be written. Later than the end of a soak, whose days are
     // short.
     else if (kind === "renew") session.setExpiry(new Date(now + (30 + Math.random()) * DAY));

@@ -9,7 +9,7 @@ import { World } from "./orders/world.ts";
 
 /** Interruptions of a request by the other one. The soak plays all orders, but for the longest scenarios. */
 const SWITCHES = isSoak ? undefined : 1;
-const MOST_ORDERS = 20_000;
+const MAX_ORDERS = 20_000;
 const TRIPLES = scaled(400, 100_000);
 const TIMEOUT = isSoak ? 7_200_000 : 120_000;
 
@@ -37,7 +37,7 @@ describe.each(acts.map((act) => [act.name, act] as const))("a browser that sends
       for (const scenario of scenariosOf([first, second])) {
         const { played } = await explore(
           async (choose) => expect(await world.play(scenario, choose, judge)).toStrictEqual([]),
-          { orders: MOST_ORDERS, ...(SWITCHES !== undefined && { switches: SWITCHES }) },
+          { orders: MAX_ORDERS, ...(SWITCHES !== undefined && { switches: SWITCHES }) },
         );
         if (isSoak) process.stdout.write(`${titleOf(scenario)}: ${played} orders\n`);
       }

@@ -6,7 +6,7 @@ import { ACTS, type Act, USER } from "./orders/scenario.ts";
 import { type Aftermath, World } from "./orders/world.ts";
 
 /** More than any of the requests needs. */
-const MOST_CALLS = 40;
+const MAX_CALLS = 40;
 const KINDS = ["not-sent", "unknown-before", "unknown-after"] as const satisfies readonly Fault["fail"][];
 const CALLERS = [0];
 
@@ -20,7 +20,7 @@ describe.each(KINDS)("a request of which one call of the store fails (%s)", (fai
     ["logout", ACTS.logout],
   ] as [string, Act][])("and that is a %s: logs nobody out, nor in again, whichever call it is", async (_, act) => {
     let failed = 0;
-    for (let failing = 0; failing < MOST_CALLS; failing++) {
+    for (let failing = 0; failing < MAX_CALLS; failing++) {
       let [count, method] = [0, ""];
       const world = new World((store, process) =>
         CALLERS.includes(process)
@@ -41,7 +41,7 @@ describe.each(KINDS)("a request of which one call of the store fails (%s)", (fai
       }
     }
     expect(failed).toBeGreaterThan(5);
-    expect(failed).toBeLessThan(MOST_CALLS * 2);
+    expect(failed).toBeLessThan(MAX_CALLS * 2);
   });
 });
 

@@ -9,7 +9,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { newSessionKey } from "../../../src/core/ids.ts";
 import type { Sessions } from "../../../src/session/sessions.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
-import { MOST_EVICTIONS } from "../../../src/stores/user-index.ts";
+import { MAX_EVICTIONS } from "../../../src/stores/user-index.ts";
 import type { EngineDescription } from "../../support/engines/engine-description.ts";
 import { openDatabase, openEngine } from "../../support/engines/open-engine.ts";
 import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
@@ -26,13 +26,13 @@ const USER = "bot";
 const DAY = 86_400_000;
 
 /** What a step may cost the server, in milliseconds. */
-const LONGEST_STEP = 5;
+const MAX_STEP = 5;
 
 /** The gate's machines are busy, and the time of other processes counts too: only a soak checks times. */
 const measured = (limit: number): number => (isSoak ? limit : Number.POSITIVE_INFINITY);
 
 /** How long 99 of 100 operations of another client may take meanwhile, in milliseconds. */
-const LONGEST_WAIT = 20;
+const MAX_WAIT = 20;
 
 interface Opened {
   readonly sessions: Sessions<Data>;
@@ -90,7 +90,7 @@ async function useAndRevoke<Cost>(
   const cost = await costOf();
   visitor.send("stop");
   const [report] = (await once(visitor, "message")) as [LatencyReport];
-  expect(ended).toBe(COUNT + LOGINS + LOGINS * (1 - MOST_EVICTIONS));
+  expect(ended).toBe(COUNT + LOGINS + LOGINS * (1 - MAX_EVICTIONS));
   expect(counts.at(-1)).toBe(ended);
   expect(counts.length).toBeGreaterThan(COUNT / 50);
   expect(report.failures).toEqual([]);
@@ -124,7 +124,7 @@ function tell(
   const revocation = `${COUNT} sessions of one user ended in ${seconds.toFixed(1)} s and ${steps} steps`;
   const other = `another client: ${report.operations} writes, 99 % within ${report.p99.toFixed(1)} ms, the longest ${report.longest.toFixed(1)} ms`;
   process.stdout.write(`${engine}: ${revocation}; ${cost}; ${other}\n`);
-  expect(report.p99).toBeLessThan(measured(LONGEST_WAIT));
+  expect(report.p99).toBeLessThan(measured(MAX_WAIT));
 }
 
 describeWithRedis("many sessions of one user on Redis", () => {
@@ -146,8 +146,8 @@ describeWithRedis("many sessions of one user on Redis", () => {
     const { slow, mean } = use.cost;
     const longest = Math.max(0, ...slow.map(([, , micros]) => micros / 1000));
     tell("Redis", `a script took ${mean.toFixed(2)} ms on average, the longest command ${longest.toFixed(1)} ms`, use);
-    expect(mean).toBeLessThan(measured(LONGEST_STEP));
-    expect(longest).toBeLessThan(measured(LONGEST_STEP));
+    expect(mean).toBeLessThan(measured(MAX_STEP));
+    expect(longest).toBeLessThan(measured(MAX_STEP));
   });
 });
 
@@ -204,8 +204,8 @@ describeWithPostgres("many sessions of one user on PostgreSQL", () => {
       use,
     );
     expect(rows.length).toBeGreaterThan(5);
-    expect(mean).toBeLessThan(measured(LONGEST_STEP));
-    expect(longest).toBeLessThan(measured(LONGEST_STEP));
+    expect(mean).toBeLessThan(measured(MAX_STEP));
+    expect(longest).toBeLessThan(measured(MAX_STEP));
   });
 });
 

@@ -13,9 +13,9 @@ import { scaled } from "../../support/scale.ts";
 const COUNT = scaled(20_000, 200_000);
 
 /** What a command of `clear` may take of the server's time, in microseconds: others wait for that long. */
-const LONGEST_COMMAND = 5000;
+const MAX_COMMAND = 5000;
 
-const MOST_ROUNDS = 10;
+const MAX_ROUNDS = 10;
 
 /** A server that logs the time of every command, with `COUNT` entries of `shop`, and as many other keys. */
 async function start(): Promise<{ server: RedisServer; store: CacheStore }> {
@@ -62,10 +62,10 @@ describeWithRedis("clear of the Redis cache store", () => {
 
   // SLOWLOG counts the time in which a busy machine let the server wait, too. What a command costs comes in
   // every round.
-  test(`occupies the server for no longer than ${LONGEST_COMMAND} us at once`, async () => {
+  test(`occupies the server for no longer than ${MAX_COMMAND} us at once`, async () => {
     const { server, store } = await start();
     const longest: number[] = [];
-    while (longest.length < MOST_ROUNDS && !(Math.min(...longest) < LONGEST_COMMAND)) {
+    while (longest.length < MAX_ROUNDS && !(Math.min(...longest) < MAX_COMMAND)) {
       await server.command("DEBUG", "POPULATE", String(COUNT), "shop:1", "100");
       await server.command("SLOWLOG", "RESET");
       await clear(store);
@@ -77,13 +77,13 @@ describeWithRedis("clear of the Redis cache store", () => {
       );
       longest.push(time);
     }
-    expect(Math.min(...longest)).toBeLessThan(LONGEST_COMMAND);
+    expect(Math.min(...longest)).toBeLessThan(MAX_COMMAND);
   });
 
   test("ends the leases on missing entries too, however many, and counts none of them", async () => {
     const { server, store } = await start();
     const leases = Array.from({ length: 3000 }, (_, index) => ({ key: `shop:1:none${index}`, token: "t" }));
-    await Promise.all(leases.map((lease) => store.lease({ ...lease, seen: undefined }, 30_000, within())));
+    await Promise.all(leases.map((lease) => store.lease({ ...lease, expected: undefined }, 30_000, within())));
     const pages = await clear(store);
     expect(sum(pages)).toBe(COUNT);
     expect(await server.command("DBSIZE")).toBe(COUNT);
@@ -98,7 +98,7 @@ describeWithRedis("clear of the Redis cache store", () => {
     const entries = (prefix: string) =>
       Array.from({ length: 3000 }, (_, index) => ({ key: `${prefix}:${index}`, value: "1", ttl: 60_000 }));
     await store.setMany([...entries("shop:1"), ...entries("shop:session")], "always", within());
-    await store.lease({ key: "shop:1:none", token: "t", seen: undefined }, 30_000, within());
+    await store.lease({ key: "shop:1:none", token: "t", expected: undefined }, 30_000, within());
     expect(sum(await clear(store))).toBe(3000);
     expect(sum(await cluster.onEach("DBSIZE"))).toBe(3000);
   });

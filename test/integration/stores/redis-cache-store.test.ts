@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { systemClock } from "../../../src/core/clock.ts";
 import { RedisConnectionError } from "../../../src/core/errors.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import { type CacheStore, FENCE_AFTERLIFE, type Lease, LONGEST_LEASE } from "../../../src/stores/cache-store.ts";
+import { type CacheStore, FENCE_AFTERLIFE, type Lease, MAX_LEASE } from "../../../src/stores/cache-store.ts";
 import { redisCacheStore, type RedisCacheStoreOptions } from "../../../src/stores/redis/index.ts";
 import { ownKeyOf } from "../../../src/stores/redis/cache/own-keys.ts";
 import { describeCacheStore } from "../../../src/testing/index.ts";
@@ -24,7 +24,7 @@ import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 const concurrently = { describe, it: it.concurrent };
 
 const later = () => within();
-const leaseOn = (key: string): Lease => ({ key, token: "t", seen: undefined });
+const leaseOn = (key: string): Lease => ({ key, token: "t", expected: undefined });
 const entries = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, index) => ({ key: `${prefix}${index}`, value: "1", ttl: 60_000 }));
 
@@ -84,7 +84,7 @@ describeWithRedis("the Redis cache store", () => {
         expect(await ask("GET", leaseKey)).toBe("t 0 9999");
         const ttl = Number(await ask("PTTL", leaseKey));
         expect(ttl).toBeGreaterThan(20_000);
-        expect(ttl).toBeLessThanOrEqual(LONGEST_LEASE);
+        expect(ttl).toBeLessThanOrEqual(MAX_LEASE);
         await store.fill(lease, { value: "v", ttl: 60_000 }, later());
         expect(await ask("EXISTS", leaseKey)).toBe(0);
       }

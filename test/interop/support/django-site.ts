@@ -16,7 +16,7 @@ export interface DjangoSiteOptions extends Omit<SiteSettingsOptions, "folder"> {
   readonly django: Django;
 }
 
-const MOST_OUTPUT = 8000;
+const MAX_OUTPUT = 8000;
 
 const running = new Set<ChildProcessWithoutNullStreams>();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
@@ -80,7 +80,7 @@ class ErrorOutput {
 
   constructor(child: ChildProcessWithoutNullStreams) {
     this.child = child;
-    child.stderr.on("data", (chunk: Buffer) => (this.text = (this.text + chunk.toString()).slice(-MOST_OUTPUT)));
+    child.stderr.on("data", (chunk: Buffer) => (this.text = (this.text + chunk.toString()).slice(-MAX_OUTPUT)));
     // A process that has ended is noticed by its end.
     child.stdin.on("error", () => {});
     running.add(child);

@@ -5,7 +5,7 @@ import type { RedisConnection } from "../../../redis/connection.ts";
 import type { ClearProgress } from "../../session-store.ts";
 import { escapeGlob } from "../arguments.ts";
 import type { BucketKeys, BucketPlace } from "./bucket-keys.ts";
-import { settleWrites } from "../../settle-writes.ts";
+import { awaitWrites } from "../../await-writes.ts";
 import { BUCKET_FIELDS, BUCKET_SWEEP } from "../scripts/scripts.ts";
 
 /** How many keys Redis looks at for one page of a scan: some tenths of a millisecond of its time. */
@@ -74,7 +74,7 @@ export class BucketWalk {
     for await (const group of groupsOf(this.#hashes(which, pageDeadline))) {
       let pages: readonly SweepPage[] = group.map((hash) => ({ hash, cursor: "0" }));
       while (pages.length > 0) {
-        const swept = await settleWrites(this.#sweepPages(pages, pageDeadline), cleared > 0);
+        const swept = await awaitWrites(this.#sweepPages(pages, pageDeadline), cleared > 0);
         for (const { count } of swept) cleared += count;
         onProgress?.({ cleared });
         pages = swept.filter(({ cursor }) => cursor !== "0");

@@ -29,7 +29,7 @@ const SHARED_BYTES = 6;
 const FOUND_BYTES = 12;
 
 /** How much of the records is looked at, in bytes. To count this takes some seconds. */
-const MOST_SAMPLED_BYTES = 1024 * 1024;
+const MAX_SAMPLED_BYTES = 1024 * 1024;
 
 /** A record without what is its own. */
 interface Candidate {
@@ -79,7 +79,7 @@ function bodiesOf(records: Iterable<string>): string[] {
     if (parts === undefined) continue;
     const body = Buffer.from(parts.body).toString("latin1");
     bytes += body.length;
-    if (bytes > MOST_SAMPLED_BYTES) break;
+    if (bytes > MAX_SAMPLED_BYTES) break;
     bodies.push(body);
   }
   return bodies;

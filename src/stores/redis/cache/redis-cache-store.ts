@@ -16,14 +16,14 @@ import {
   isCacheKey,
   type Lease,
   type LeaseResult,
-  LONGEST_LEASE,
+  MAX_LEASE,
   type NewValue,
   type SetCondition,
   type StoredValue,
 } from "../../cache-store.ts";
 import { chunksOf, COMMANDS_AT_ONCE } from "../../chunks.ts";
 import { endsLease } from "../../ends-lease.ts";
-import { settleWrites, writeInChunks } from "../../settle-writes.ts";
+import { awaitWrites, writeInChunks } from "../../await-writes.ts";
 import { asReply, escapeGlob, toArgument, toRedisTtl } from "../arguments.ts";
 import { toExpiry, toIncrement, toTtl, toValue } from "./cache-replies.ts";
 import { isReply, isSeen, unlessHalfMoved } from "./half-moved-slots.ts";
@@ -121,7 +121,7 @@ export class RedisCacheStore implements CacheStore {
       const leases = chunk.filter(({ ttl }) => endsLease(ttl)).map(({ key }) => leaseKeyOf(key));
       const ended = leases.length > 0 ? [this.#unlinkAll(leases, deadline)] : [];
       const sets = chunk.map((entry) => this.#set(entry, condition, deadline));
-      const results = await settleWrites<boolean | number>([...ended, ...sets], stored.length > 0);
+      const results = await awaitWrites<boolean | number>([...ended, ...sets], stored.length > 0);
       stored.push(...results.filter((result) => typeof result === "boolean"));
     }
     return stored;
@@ -140,7 +140,7 @@ export class RedisCacheStore implements CacheStore {
       // In this order: a load that ends between the two must not fill again what is then taken for deleted.
       const leases = groups.flat().map(leaseKeyOf);
       const writes = [this.#unlink(commandsFor(leases, this.#isSlotted), deadline), this.#unlink(groups, deadline)];
-      const [, deleted = 0] = await settleWrites(writes, hasWritten);
+      const [, deleted = 0] = await awaitWrites(writes, hasWritten);
       return deleted;
     });
     return sumOf(counts);
@@ -335,7 +335,7 @@ export class RedisCacheStore implements CacheStore {
     const args = ["SET", leaseKey, `${lease.token} 0 ${afterlife}`, "NX", "PX", life] as const;
     if ((await this.#connection.command(args, deadline, leaseKey)) === null) return { status: "busy", ended: 0 };
     const value = await this.get(lease.key, deadline);
-    if (value === undefined || isSeen(value, lease.seen)) return { status: "leased" };
+    if (value === undefined || isSeen(value, lease.expected)) return { status: "leased" };
     await this.release(lease, deadline);
     return { status: "found", value };
   }
@@ -374,7 +374,7 @@ export class RedisCacheStore implements CacheStore {
     const oneByOne = async (keys: readonly RedisArgument[]): Promise<number> =>
       sumOf(await writeInChunks(keys, (key) => unlink([key]), 1));
     const sent = groups.map((group) => unlessHalfMoved(unlink(group, "brief"), () => oneByOne(group)));
-    return sumOf(await settleWrites(sent, false));
+    return sumOf(await awaitWrites(sent, false));
   }
 
   async #unlinkAll(keys: readonly RedisArgument[], deadline: Deadline): Promise<number> {
@@ -410,7 +410,7 @@ export class RedisCacheStore implements CacheStore {
 
 /** For how long a lease is kept, and for how long of that others may take it. */
 function lifeOf(ttl: Milliseconds): [life: string, afterlife: string] {
-  return [toRedisTtl(LONGEST_LEASE), String(Math.max(0, Math.floor(LONGEST_LEASE - ttl)))];
+  return [toRedisTtl(MAX_LEASE), String(Math.max(0, Math.floor(MAX_LEASE - ttl)))];
 }
 
 function leaseKeyOf(key: string): Buffer {
@@ -421,6 +421,6 @@ function sumOf(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-function seenBy({ seen }: Lease): RedisArgument[] {
-  return seen === undefined ? [] : [toArgument(seen)];
+function seenBy({ expected }: Lease): RedisArgument[] {
+  return expected === undefined ? [] : [toArgument(expected)];
 }

@@ -3,7 +3,7 @@ import type { Deadline } from "../../../core/deadlines.ts";
 import type { RedisArgument } from "../../../redis/commands.ts";
 import type { RedisConnection } from "../../../redis/connection.ts";
 import { FENCE_AFTERLIFE } from "../../cache-store.ts";
-import { throwWrittenInPart } from "../../settle-writes.ts";
+import { throwWrittenInPart } from "../../await-writes.ts";
 import { toRedisTtl } from "../arguments.ts";
 import { unlessHalfMoved } from "./half-moved-slots.ts";
 import { ownKeyOf } from "./own-keys.ts";

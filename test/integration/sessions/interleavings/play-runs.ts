@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { checkHistory, type Findings } from "../../../faults/history/check.ts";
 import type { Operation, Sight } from "../../../faults/history/history.ts";
-import { LONGEST_REST, Operator } from "../../../faults/history/operator.ts";
+import { MAX_REST, Operator } from "../../../faults/history/operator.ts";
 import { sightOf } from "../../../faults/history/visitor-data.ts";
 import type { ActorProcesses } from "./actor-processes.ts";
 import type { Stage } from "./messages.ts";
@@ -57,7 +57,7 @@ async function playRun(processes: ActorProcesses, stage: Stage, opened: OpenedSt
   const created = await createSessions(opened, seed);
   const cookies = created.map(({ newKey }) => newKey ?? "");
   const operations = [...created, ...(await processes.play(stage, seed, cookies))];
-  if (operations.some(({ kind }) => kind === "expire")) await pause(LONGEST_REST + 1);
+  if (operations.some(({ kind }) => kind === "expire")) await pause(MAX_REST + 1);
   const final = await lookAtTheEnd(opened, operations);
   const findings = Object.entries(checkHistory({ operations, pauses: [], final }, Number.POSITIVE_INFINITY));
   const found = findings.filter(([, list]) => list.length > 0);

@@ -9,7 +9,7 @@ const CLASSES = [RedisConnectionError, RedisServiceError, StoreConnectionError, 
  *
  * @param hasWritten Whether other parts of the same call have been written already.
  */
-export async function settleWrites<Value>(writes: readonly Promise<Value>[], hasWritten: boolean): Promise<Value[]> {
+export async function awaitWrites<Value>(writes: readonly Promise<Value>[], hasWritten: boolean): Promise<Value[]> {
   const [only] = writes;
   if (only !== undefined && writes.length === 1 && !hasWritten) return [await only];
   const results = await Promise.allSettled(writes);
@@ -29,7 +29,7 @@ export async function writeInChunks<Item, Result>(
 ): Promise<readonly Result[]> {
   const results: Result[] = [];
   for (const chunk of chunksOf(items, size)) {
-    results.push(...(await settleWrites(chunk.map(write), results.length > 0)));
+    results.push(...(await awaitWrites(chunk.map(write), results.length > 0)));
   }
   return results;
 }

@@ -1,5 +1,5 @@
 /** Lets so many tasks run at once; others wait, first come, first served. */
-export class Slots {
+export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
