@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../scripts/lib/processes.mjs";
 import { inProject, root } from "../../scripts/lib/project.mjs";
 import { deleteFolder, makeTemporaryFolder, writeFiles } from "../support/temporary-folder.ts";
+import { readPages, relativeLinks } from "../docs/markdown.ts";
 import { installTested, makeConsumer, packTarball, runScript } from "./consumer.ts";
 import { exportTargets } from "./places.ts";
 
@@ -89,7 +90,15 @@ describe("the packed tarball, installed in an empty application", () => {
     const files = readdirSync(installed, { recursive: true, encoding: "utf8" });
     expect(files.filter((file) => /\.test(-d)?\./.test(file))).toEqual([]);
     const top = readdirSync(installed).toSorted();
-    expect(top).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist", "package.json", "src"]);
+    const pages = ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"];
+    expect(top).toEqual([...pages, "dist", "docs", "package.json", "src"]);
+  });
+
+  test("has every file that its README and its documentation link to", () => {
+    const pages = readPages().filter(({ path }) => existsSync(join(installed, path)));
+    expect(pages.map(({ path }) => path)).toContain("docs/guides/first-session.md");
+    const links = pages.flatMap((page) => relativeLinks(page).map((link) => ({ page: page.path, path: link.path })));
+    expect(links.filter(({ path }) => !existsSync(join(installed, path)))).toEqual([]);
   });
 
   test.for(specifiers)("import %s works without the optional peers", async (specifier) => {
