@@ -85,12 +85,12 @@ describe("settings whose keys could be the same are told at start", () => {
     [
       "a prefix within another one",
       (name) => ({ caches: { e: { keyPrefix: name }, f: { keyPrefix: `${name}:1` } } }),
-      "caches.e and caches.f have prefixes of which one lies within the other",
+      "caches.e and caches.f have nested prefixes, so some keys belong to both",
     ],
     [
       "a prefix within the empty one",
       () => ({ caches: { g: { keyPrefix: "" }, h: { keyPrefix: ":1" } } }),
-      "caches.g and caches.h have prefixes of which one lies within the other",
+      "caches.g and caches.h have nested prefixes, so some keys belong to both",
     ],
     [
       "two names of one server",
@@ -111,12 +111,12 @@ describe("settings whose keys could be the same are told at start", () => {
     [
       "a key function that can name sessions",
       () => ({ caches: { m: { keyFunction: (key) => key } } }),
-      "caches.m.keyFunction can make the names of sessions",
+      "caches.m.keyFunction can return the keys of sessions",
     ],
     [
       "a key function that can name sessions, after the project's name",
       (name) => ({ caches: { n: { keyPrefix: name, keyFunction: (key, prefix) => `${prefix}:${key}` } } }),
-      "caches.n.keyFunction can make the names of sessions",
+      "caches.n.keyFunction can return the keys of sessions",
     ],
     [
       "a key function that can name the users' lists of sessions in buckets",
@@ -124,12 +124,12 @@ describe("settings whose keys could be the same are told at start", () => {
         sessions: { format: "json", store: redisBucketSessionStore() },
         caches: { o: { keyFunction: (key) => `${name}:session-users:${key}` } },
       }),
-      "caches.o.keyFunction can make the names of sessions",
+      "caches.o.keyFunction can return the keys of sessions",
     ],
     [
       "a prefix among the names of sessions",
       (name) => ({ caches: { p: { keyPrefix: `${name}:session:p` } } }),
-      "caches.p.keyPrefix lies among the names of sessions",
+      "caches.p.keyPrefix lies within the keys of sessions",
     ],
     [
       "sessions in the namespace of a cache",
@@ -137,7 +137,7 @@ describe("settings whose keys could be the same are told at start", () => {
         sessions: { format: "dict", store: cacheSessionStore({ keyPrefix: "q", version: 3 }) },
         caches: { q: { keyPrefix: "q" } },
       }),
-      "the sessions lie under caches.q.keyPrefix, so caches.q.clear() ends them",
+      "sessions are stored under caches.q.keyPrefix, so caches.q.clear() ends them",
     ],
   ])("%s", async (_name, settings, message) => {
     expect(await toldOf(settings)).toContainEqual(expect.stringContaining(message));
