@@ -15,7 +15,10 @@ class Signal {
   readonly given = new Promise<void>((resolve) => (this.give = resolve));
 }
 
-/** Fails the next call of one method: before it has reached the store, or after, when only the answer is lost. */
+/**
+ * Fails the next call of one method: before it has reached the store, or after, when only the
+ * answer is lost.
+ */
 class Faults {
   next: { method: Method; when: "before" | "after"; error: Error; times?: number } | undefined;
 
@@ -430,8 +433,8 @@ test("a new key that another request has made is not told of while the store can
 
 describe("a renewal that is given up halfway leaves a second record of the session behind", () => {
   /**
-   * A login, a day later a renewal whose last step does not reach the store, and then a change of the
-   * session.
+   * A login, a day later a renewal whose last step does not reach the store, and then a change of
+   * the session.
    */
   async function openHalfway(settings: Parameters<typeof setUp>[0] = {}) {
     const opened = await setUp({ renewEvery: "24h", ...settings });

@@ -93,7 +93,8 @@ describe.each([false, true])("an operation on a session that has a new key (%s) 
       if (result.status === "fulfilled") break;
       const error: unknown = result.reason;
       if (!(error instanceof StoreConnectionError) || error.outcome !== "not-sent") continue;
-      // A new record whose key was given to nobody, and that could not be deleted again, ends by itself.
+      // A new record whose key was given to nobody, and that could not be deleted again, ends by
+      // itself.
       expect(await recordsOf(setting), `failed from step ${steps} on`).toMatchObject(before);
     }
     expect(steps).toBeLessThan(MAX_STEPS);

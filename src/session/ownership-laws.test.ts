@@ -110,7 +110,9 @@ class Play {
     expect(textOf(this.#own)).toBe(this.#ownText);
   }
 
-  /** No two sessions have an object in common, but for those that the application has given to both. */
+  /**
+   * No two sessions have an object in common, but for those that the application has given to both.
+   */
   checkSharing(): void {
     const met = new Set<object>();
     for (const { data } of this.#sessions) {
@@ -150,8 +152,8 @@ class Play {
   }
 
   /**
-   * Takes what another session has and saves it: from then on it is not changed by what others write into
-   * that one.
+   * Takes what another session has and saves it: from then on it is not changed by what others
+   * write into that one.
    */
   async #borrow(session: Session<Data>, lender: Session<Data>, { key: name, other, source }: Step): Promise<void> {
     if (lender === session) return;

@@ -543,7 +543,7 @@ describe("a response whose headers are out", () => {
     const session = await request.session();
     await request.finish(200, true);
     session.data["a"] = 1;
-    await expect(session.save()).rejects.toThrow("the response's headers are out already");
+    await expect(session.save()).rejects.toThrow("the response headers were already sent");
     await expect(session.update((data) => (data["b"] = 1))).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
     await expect(session.login(1)).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
     await expect(request.finish(200, true)).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
@@ -570,7 +570,7 @@ describe("a response whose headers are out", () => {
     };
     const visitor = await open();
     visitor.data["a"] = 1;
-    await expect(visitor.save()).rejects.toThrow("the response's headers are out already");
+    await expect(visitor.save()).rejects.toThrow("the response headers were already sent");
     await expect(visitor.login(1)).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
     expect(await keys()).toStrictEqual([]);
 
