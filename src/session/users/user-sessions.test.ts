@@ -483,7 +483,7 @@ describe("revokeUser", () => {
     await new Browser(sessions).request((session) => session.login(1));
     const original = store.delete.bind(store);
     store.delete = () => Promise.reject(new StoreConnectionError("the store is away", { outcome: "not-sent" }));
-    await expect(sessions.revokeUser(1)).rejects.toThrow("goes on with what is left");
+    await expect(sessions.revokeUser(1)).rejects.toThrow("continues with the remaining ones");
     store.delete = original;
     expect(await listOf(sessions, "1")).toHaveLength(1);
   });
@@ -881,7 +881,8 @@ test("a record that is created while a revocation deletes those of the list is f
     await mayCreate.opened;
     return create(...args);
   };
-  // … and creates its record, and retires the old one, after the revocation has found nothing under the new key.
+  // … and creates its record, and retires the old one, after the revocation has found nothing under
+  // the new key.
   store.delete = async (...args) => {
     store.delete = async (...others) => {
       await retired.opened;
