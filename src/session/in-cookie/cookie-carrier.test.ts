@@ -11,7 +11,8 @@ import type { SessionSettings } from "../session-settings.ts";
 const SECRETS = { secretKey: "test-secret" };
 const TIME = 1_700_000_000;
 const LIMITS = { maxInflatedBytes: 1_000_000 };
-// Made with Django 5.2.17, SECRET_KEY "test-secret", time 1700000000: a session {"foo": "bar"} of signed_cookies.
+// Made with Django 5.2.17, SECRET_KEY "test-secret", time 1700000000: a session {"foo": "bar"} of
+// signed_cookies.
 const DJANGOS = "sessionid=eyJmb28iOiJiYXIifQ:1r31eq:226qcunpVRFbRb8JsIU20JTlES8WVPMJOuzt80OOScM";
 
 interface Options extends Omit<SessionSettings, "store"> {
@@ -45,7 +46,9 @@ function payloadOf(cookie: string | undefined, secrets = SECRETS): Data {
 const signed = (json: string, salt = SIGNED_COOKIES_SALT) =>
   `sessionid=${new JsonSigner(SECRETS, salt, LIMITS).dumps(json, TIME, { compress: true })}`;
 
-/** Text of which zlib saves as much as base64 adds, so that a character takes a byte of the cookie. */
+/**
+ * Text of which zlib saves as much as base64 adds, so that a character takes a byte of the cookie.
+ */
 function incompressible(length: number): string {
   const hashes = Array.from({ length: Math.ceil(length / 86) }, (_, at) => createHash("sha512").update(String(at)));
   return hashes
@@ -298,7 +301,7 @@ describe("where no cookie can be sent", () => {
     const session = await request.session();
     await request.finish(200, true);
     await expect(session.logout()).rejects.toThrow(SessionUsageError);
-    await expect(session.update((data) => (data["a"] = 1))).rejects.toThrow("headers are out already");
+    await expect(session.update((data) => (data["a"] = 1))).rejects.toThrow("headers were already sent");
     session.data["a"] = 1;
     await expect(request.finish(200, true)).rejects.toThrow(SessionUsageError);
   });

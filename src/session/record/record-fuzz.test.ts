@@ -106,8 +106,8 @@ const mutateText = (text: string, other: string, random: Random): string =>
   mutate(Buffer.from(text, "latin1"), Buffer.from(other, "latin1"), random).toString("latin1");
 
 /**
- * What stands before the time and the signature: mutated somewhere, but of the form that a reader gets to
- * see.
+ * What stands before the time and the signature: mutated somewhere, but of the form that a reader
+ * gets to see.
  */
 function mutatedBody(random: Random): string {
   const deflated = () => mutate(random.pick(DEFLATED), random.pick(DEFLATED), random).toString("base64url");
@@ -151,7 +151,10 @@ function openForged(random: Random): Outcome {
   return outcome;
 }
 
-/** The last character of base64 may have bits that mean nothing: the same sealed bytes have several spellings. */
+/**
+ * The last character of base64 may have bits that mean nothing: the same sealed bytes have several
+ * spellings.
+ */
 function canonical(record: string): string {
   const [, head, rest = ""] = /^(sojourn1\.[^.]*\.)(.*)$/.exec(record) ?? [];
   return head === undefined ? record : head + Buffer.from(rest, "base64url").toString("base64url");

@@ -15,7 +15,10 @@ function beforeRetiring({ store }: Harness, act: () => Promise<unknown>): void {
   };
 }
 
-/** Times to live begin when they arrive at the store, so that a record may be there for longer than it says. */
+/**
+ * Times to live begin when they arrive at the store, so that a record may be there for longer than
+ * it says.
+ */
 function keepLonger(store: SessionStore): SessionStore {
   const [create, commit] = [store.create.bind(store), store.commit.bind(store)];
   store.create = (key, record, ttl, deadline) => create(key, record, ttl + 1000, deadline);
