@@ -11,7 +11,7 @@ import { redisBucketSessionStore, redisCacheStore, redisSessionStore } from "./s
 const secretKey = "a secret of the tests, long enough";
 let number = 0;
 
-/** Warnings at start for such settings. Each project has another name, since a warning is emitted once. */
+/** Returns the warnings at start. Each project has a new name, since a warning is emitted once. */
 async function toldOf(settings: (name: string) => Partial<SojournSettings>): Promise<string[]> {
   const seen: string[] = [];
   const note = (warning: Error & { code?: string }): void => {
@@ -43,7 +43,7 @@ const movedInPlace = cacheSessionStore({
   moves: true,
 });
 
-/** A store of the application's own, which it has once: nothing is noted of its keys. */
+/** Makes a store of the application's own, one for all: its keys are unknown. */
 function kept() {
   let store: ReturnType<ReturnType<typeof memoryCacheStore>> | undefined;
   return (context: Parameters<ReturnType<typeof memoryCacheStore>>[0]) => (store ??= memoryCacheStore()(context));
@@ -65,7 +65,7 @@ const copiesOfCopies = cachedSessionStore({
   cache: oneCacheTwice,
 });
 
-describe("settings whose keys could be the same are told at start", () => {
+describe("settings that share keys cause a warning at start", () => {
   test.each<[string, (name: string) => Partial<SojournSettings>, string]>([
     [
       "two caches without a prefix",
@@ -109,7 +109,7 @@ describe("settings whose keys could be the same are told at start", () => {
       "caches.k and caches.l have the same keys",
     ],
     [
-      "a key function that can name sessions",
+      "a key function that can return the keys of sessions",
       () => ({ caches: { m: { keyFunction: (key) => key } } }),
       "caches.m.keyFunction can return the keys of sessions",
     ],
@@ -127,7 +127,7 @@ describe("settings whose keys could be the same are told at start", () => {
       "caches.o.keyFunction can return the keys of sessions",
     ],
     [
-      "a prefix among the names of sessions",
+      "a prefix within the keys of sessions",
       (name) => ({ caches: { p: { keyPrefix: `${name}:session:p` } } }),
       "caches.p.keyPrefix lies within the keys of sessions",
     ],
@@ -151,13 +151,13 @@ describe("settings whose keys could be the same are told at start", () => {
     ["memory", () => ({ sessions: { store: memorySessionStore() }, caches: { default: inMemory, y: inMemory } })],
     ["the project's name as the prefix", (name) => ({ caches: { default: { keyPrefix: name } } })],
     ["another session prefix", () => ({ sessions: { store: redisSessionStore({ prefix: "s2" }) } })],
-    ["a key function with a text of its own", () => ({ caches: { z: { keyFunction: (key) => `mine:${key}` } } })],
+    ["a key function with its own prefix", () => ({ caches: { z: { keyFunction: (key) => `mine:${key}` } } })],
     ["a key function that throws", () => ({ caches: { z: { keyPrefix: "z", keyFunction: refuse } } })],
-  ])("%s: nothing is told", async (_name, settings) => {
+  ])("%s: no warning", async (_name, settings) => {
     expect(await toldOf((name) => ({ ...settings(name) }))).toEqual([]);
   });
 
-  test("a Django site has its keys as it has them", async () => {
+  test("a Django site, which cannot change its keys, gets no warning", async () => {
     const BACKEND = "django_redis.cache.RedisCache";
     const options = { LOCATION: "redis://localhost:6379/0", OPTIONS: { SERIALIZER: JSON_SERIALIZER } };
     const { settings } = djangoSettings({
@@ -170,20 +170,20 @@ describe("settings whose keys could be the same are told at start", () => {
   });
 });
 
-describe("what cannot be meant is refused", () => {
+describe("unusable settings are refused", () => {
   test.each<[string, Partial<SojournSettings>, string]>([
     [
-      "sessions that move to where they are",
+      "sessions that move to their present keys",
       { sessions: { format: "dict", store: movedInPlace } },
       "cacheSessionStore.from: expected a store with other keys",
     ],
     [
-      "sessions that move to where they are, in a store of the application's own",
+      "sessions that move to their present keys, in a custom store",
       { sessions: { format: "dict", store: movedInPlaceInMemory } },
       "cacheSessionStore.from: expected a store with other keys",
     ],
     [
-      "copies of sessions that lie where their copies do",
+      "sessions and their copies under the same keys",
       { sessions: { store: copiesOfCopies } },
       "cachedSessionStore.keyPrefix: expected a prefix under which the sessions themselves do not lie",
     ],

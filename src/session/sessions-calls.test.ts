@@ -21,7 +21,7 @@ describe("a session that was not awaited", () => {
     "cookieHeader",
   ];
 
-  test.each(names)("says so when %s is read or set", async (name) => {
+  test.each(names)("throws when %s is read or set", async (name) => {
     const { sessions } = openHarness();
     for (const promise of [sessions.create({ a: 1 }), sessions.open(undefined)]) {
       const session = promise as unknown as Record<string, unknown>;
@@ -32,14 +32,14 @@ describe("a session that was not awaited", () => {
     }
   });
 
-  test("refuses what would be lost on it", async () => {
+  test("refuses assignments that would be lost", async () => {
     const promise = openHarness().sessions.open(undefined);
     expect(() => Object.assign(promise, { views: 1 })).toThrow(SessionUsageError);
     expect(() => Object.assign(promise, { [Symbol("mark")]: 1 })).not.toThrow();
     await promise;
   });
 
-  test("is a promise like others", async () => {
+  test("is otherwise an ordinary promise", async () => {
     const { sessions } = openHarness();
     const promise = sessions.create({ a: 1 });
     expect(promise instanceof Promise).toBe(true);
@@ -52,7 +52,7 @@ describe("a session that was not awaited", () => {
   });
 });
 
-describe("sessions.restore says which of its demands is not met", () => {
+describe("sessions.restore names the unmet requirement", () => {
   test.each<[unknown, unknown, unknown, string]>([
     ["abc", "{}", HOUR, "expected a session key, 32 characters of [a-z0-9], got a text of 3 characters"],
     [undefined, "{}", HOUR, "expected a session key, 32 characters of [a-z0-9], got nothing."],
@@ -69,7 +69,7 @@ describe("sessions.restore says which of its demands is not met", () => {
     await expect(restore).rejects.not.toThrow("abc");
   });
 
-  test("a store that keeps none", async () => {
+  test("a store that keeps no sessions", async () => {
     const store = cookieSessionStore({ acceptsLostUpdates: true });
     const { sessions } = createSojourn({ projectName: "p", secretKey: "s".repeat(32), sessions: { store } });
     await expect(sessions.restore(KEY, "{}", HOUR)).rejects.toThrow(

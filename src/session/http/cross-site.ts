@@ -33,7 +33,9 @@ export interface RequestTarget {
 /** Values of `sessions.cookie.sameSite`. */
 export type SameSite = "lax" | "strict" | "none";
 
-/** Origin of a request. `unknown`: not from a browser, or from an old one that need not state it. */
+/**
+ * Origin of a request. `unknown`: not from a browser, or from an old one that need not state it.
+ */
 type Site = "none" | "same-origin" | "same-site" | "cross-site" | "unknown";
 
 const crossSiteSchema = settingsObject({

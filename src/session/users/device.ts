@@ -11,8 +11,8 @@ const BROWSERS: ReadonlySet<string> = new Set([...Object.values(Bowser.BROWSER_M
 const SYSTEMS: ReadonlySet<string> = new Set(Object.values(Bowser.OS_MAP));
 
 /**
- * Returns a label for the device of a User-Agent header, such as `Firefox on Windows` or `Safari
- * on iOS`, by which users recognise their devices. It consists of names that the parser knows, never
+ * Returns a label for the device of a User-Agent header, such as `Firefox on Windows` or `Safari on
+ * iOS`, by which users recognise their devices. It consists of names that the parser knows, never
  * of the visitor's text, and has at most 64 ASCII characters.
  *
  * @returns `undefined` without a header or a known browser.
