@@ -36,11 +36,11 @@ const FOREIGN_METHODS: Readonly<Record<string, string>> = {
 function foreignMembers(): object {
   const methods = Object.entries(FOREIGN_METHODS).map(([name, advice]) => {
     const value = (): never => {
-      throw new SessionUsageError(`session.${name}() is express-session's, and not here. ${advice}`);
+      throw new SessionUsageError(`session.${name}() belongs to express-session and does not exist here. ${advice}`);
     };
     return [name, { value, configurable: true, writable: true }] as const;
   });
-  const cookie = (): never => refuse("cookie", "session.cookie is express-session's, and not here.");
+  const cookie = (): never => refuse("cookie", "session.cookie belongs to express-session and does not exist here.");
   return Object.defineProperties({}, { ...Object.fromEntries(methods), cookie: { get: cookie, configurable: true } });
 }
 

@@ -1,7 +1,7 @@
 import { SessionUsageError } from "../core/errors.ts";
 import { Session } from "./session.ts";
 
-const MISSING_AWAIT = 'The session is not there yet: an "await" is missing, as in `await sessions.from(request)`.';
+const MISSING_AWAIT = 'The session is not loaded yet: an "await" is missing, as in `await sessions.from(request)`.';
 
 function refuse(): never {
   throw new SessionUsageError(MISSING_AWAIT);

@@ -58,8 +58,8 @@ describe("sessions.restore names the unmet requirement", () => {
     [undefined, "{}", HOUR, "expected a session key, 32 characters of [a-z0-9], got nothing."],
     [KEY, { a: 1 }, HOUR, "expected the text of a JSON object, got an object. Give JSON.stringify(data)."],
     [KEY, "[1]", HOUR, "expected the text of a JSON object."],
-    [KEY, "{}", 0, "expected what is left of its time to live, in milliseconds and more than 0, got 0 (number)."],
-    [KEY, "{}", undefined, "expected what is left of its time to live, in milliseconds and more than 0, got nothing."],
+    [KEY, "{}", 0, "expected the remaining time to live, in milliseconds and more than 0, got 0 (number)."],
+    [KEY, "{}", undefined, "expected the remaining time to live, in milliseconds and more than 0, got nothing."],
     [KEY, "{}", "1h", 'got "1h" (string).'],
   ])("%j, %j, %j", async (key, payload, ttl, message) => {
     const { sessions } = openHarness();
@@ -78,7 +78,7 @@ describe("sessions.restore names the unmet requirement", () => {
   });
 });
 
-describe("idioms of express-session say what to call", () => {
+describe("idioms of express-session throw with advice", () => {
   test.each(["save", "flush", "logout", "cycleKey", "touch"])("session.%s(callback)", async (name) => {
     const session = (await openHarness().sessions.create({ a: 1 })) as unknown as Record<
       string,
@@ -91,7 +91,7 @@ describe("idioms of express-session say what to call", () => {
   test.each(["regenerate", "destroy", "reload", "resetMaxAge"])("session.%s()", async (name) => {
     const session = (await openHarness().sessions.create({ a: 1 })) as unknown as Record<string, () => unknown>;
     expect(() => session[name]?.()).toThrow(SessionUsageError);
-    expect(() => session[name]?.()).toThrow(`session.${name}() is express-session's, and not here.`);
+    expect(() => session[name]?.()).toThrow(`session.${name}() belongs to express-session and does not exist here.`);
   });
 
   test("session.cookie", async () => {

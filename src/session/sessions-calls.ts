@@ -25,7 +25,7 @@ function optionsOf(call: string, names: readonly string[], example: string): Kno
 /** @throws {SessionUsageError} Unless it is a text. */
 export function checkRef(ref: unknown, call: string): asserts ref is string {
   if (typeof ref === "string") return;
-  const expected = "the ref of a session, as session.ref and sessions.ofUser() tell it";
+  const expected = "the ref of a session, from session.ref or sessions.ofUser()";
   throw new SessionUsageError(`${call} expected ${expected}, got ${describeKind(ref)}.`);
 }
 
@@ -77,16 +77,16 @@ export function checkRestore(key: unknown, payload: unknown, ttl: unknown, isCar
     throw unfit("a store that keeps sessions, and here the cookies carry them", "Take another one for sessions.store");
   }
   if (typeof key !== "string" || !isSessionKey(key)) {
-    const got = typeof key === "string" ? `a text of ${key.length} characters that is none` : describeKind(key);
-    const advice = "A session whose key has another form is begun by sessions.create()";
+    const got = typeof key === "string" ? `a text of ${key.length} characters that is not one` : describeKind(key);
+    const advice = "For a session with another kind of key, call sessions.create()";
     throw unfit(`a session key, 32 characters of [a-z0-9], got ${got}`, advice);
   }
   if (typeof payload !== "string") {
     throw unfit(`the text of a JSON object, got ${describeKind(payload)}`, "Give JSON.stringify(data)");
   }
   if (typeof ttl === "number" && Number.isFinite(ttl) && ttl > 0) return;
-  const expected = "what is left of its time to live, in milliseconds and more than 0";
-  throw unfit(`${expected}, got ${describeValue(ttl)}`, "A session whose time is over is not restored");
+  const expected = "the remaining time to live, in milliseconds and more than 0";
+  throw unfit(`${expected}, got ${describeValue(ttl)}`, "An expired session is not restored");
 }
 
 function unfit(expected: string, advice: string): SessionUsageError {

@@ -69,7 +69,7 @@ const MAX_TTL: Milliseconds = 1000 * 365.25 * 86_400_000;
 const PAGE_SIZE = 100;
 
 const CARRIED =
-  "the cookies carry the records, and no server knows of them. To end all sessions, replace secretKey and take the old one out " +
+  "the cookies carry the records, so no server can end them. To end all sessions, replace secretKey and take the old one out " +
   "of secretKeyFallbacks.";
 
 /** Options of {@link Sessions.from}. */
