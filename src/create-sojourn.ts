@@ -14,41 +14,41 @@ export interface SojournSettings<Data extends object = UntypedData, Names extend
   /** First segment of the Redis keys: `PROJECT_NAME` of codex-django. */
   readonly projectName: string;
   /**
-   * Signs the records: `SECRET_KEY` of Django. At least 32 characters that nobody can guess. It may be typed
-   * as `undefined`, as an environment variable is; one that is missing is an error all the same.
+   * Secret that signs the records: `SECRET_KEY` of Django. At least 32 unguessable characters. The
+   * type allows `undefined`, as for an environment variable, but a missing secret is an error.
    */
   readonly secretKey: string | undefined;
-  /** Secrets that were in use before; they still verify. A short one is told by a warning. @defaultValue `[]` */
+  /** Earlier secrets, which are still accepted. A short one causes a warning. @defaultValue `[]` */
   readonly secretKeyFallbacks?: readonly string[];
   /** Named connections. @defaultValue `{ default: "redis://localhost:6379/0" }` */
   readonly redis?: RedisSettings;
   readonly sessions?: SessionSettings<Data>;
-  /** Caches by their names. @defaultValue `{ default: {} }` */
+  /** Caches by name. @defaultValue `{ default: {} }` */
   readonly caches?: CachesSettings<Names>;
-  /** Where times come from, for tests. @defaultValue the clock of the process */
+  /** Clock, for tests. @defaultValue the clock of the process */
   readonly clock?: Clock;
-  /** @internal Whether these are settings of a Django site, which cannot be changed for Node's sake. */
+  /** @internal The settings come from a Django site, and cannot be changed for Node. */
   readonly [DJANGO_SITE]?: boolean;
 }
 
-/** @internal Marks settings that `djangoSettings` has made: what is weak in them is a warning, and no error. */
+/** @internal Marks settings made by `djangoSettings`, whose weaknesses are only warnings. */
 export const DJANGO_SITE: unique symbol = Symbol("sojourn.djangoSite");
 
-/** What {@link createSojourn} returns. */
+/** Result of {@link createSojourn}. */
 export interface Sojourn<Data extends object, Names extends string = string> {
   readonly sessions: Sessions<Data>;
-  /** The caches by their names; `caches.default` is always there. */
+  /** The caches by name; `caches.default` always exists. */
   readonly caches: Caches<Names> & { readonly default: Cache };
-  /** The named connections, for commands of the application's own. */
+  /** The named connections, for the application's own commands. */
   readonly redis: RedisRegistry;
-  /** Closes the stores and the connections that were opened here. */
+  /** Closes the stores and connections. */
   readonly close: () => Promise<void>;
 }
 
 const sojournSchema = settingsObject({
   projectName: v.pipe(
     v.string('a name such as "myproject"'),
-    // Visible ASCII: the name becomes part of keys that people read in redis-cli.
+    // Visible ASCII: the name becomes part of keys shown in redis-cli.
     v.regex(/^[\u0021-\u007e]+$/, 'a name such as "myproject", without spaces'),
   ),
   secretKey: givenSecretSchema(),
@@ -67,10 +67,10 @@ export type CreateSojournWithData<Data extends object> = <const Names extends st
 /** The type of {@link createSojourn}. */
 export interface CreateSojourn {
   /**
-   * Makes sessions, caches, and what they stand on, from one set of settings. It checks all of them and does
-   * no I/O: connections open when they are first used.
+   * Makes sessions, caches and their connections from one set of settings. Checks all settings and
+   * does no I/O: connections open on first use.
    *
-   * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
+   * @throws {ImproperlyConfigured} Naming the setting, the expected and the given value.
    * @example
    * ```ts
    * import { createSojourn } from "sojourn";
@@ -87,8 +87,9 @@ export interface CreateSojourn {
   ): Sojourn<Data, Names>;
 
   /**
-   * {@link createSojourn} with a type for the data of the sessions, which still takes the names of the caches
-   * from the settings. TypeScript infers either all type parameters of a call or none, hence the two calls.
+   * {@link createSojourn} with a type for the session data, which still infers the names of the
+   * caches from the settings. TypeScript infers either all type parameters of a call or none, hence
+   * the two calls.
    *
    * @example
    * ```ts
@@ -104,7 +105,7 @@ export interface CreateSojourn {
   withData<Data extends JsonObject<Data>>(this: void): CreateSojournWithData<Data>;
 }
 
-/** Makes sessions, caches, and what they stand on, from one set of settings. */
+/** Makes sessions, caches and their connections from one set of settings. */
 export const createSojourn: CreateSojourn = /* @__PURE__ */ Object.assign(makeSojourn, { withData });
 
 function withData<Data extends JsonObject<Data>>(): CreateSojournWithData<Data> {
@@ -127,7 +128,7 @@ function makeSojourn<Data extends JsonObject<Data> = UntypedData, const Names ex
     isSites,
   });
   const caches = createCaches(settings.caches, { projectName, redis, clock });
-  // A Django site has its keys as it has them.
+  // A Django site cannot change its keys.
   if (!isSites) {
     const all: readonly Cache[] = Object.values(caches);
     warnOfSharedKeys(

@@ -11,7 +11,7 @@ import { redisBucketSessionStore, redisCacheStore, redisSessionStore } from "./s
 const secretKey = "a secret of the tests, long enough";
 let number = 0;
 
-/** Warnings at start for such settings. Each project has another name, since a warning is emitted once. */
+/** Returns the warnings at start. Each project has a new name, since a warning is emitted once. */
 async function toldOf(settings: (name: string) => Partial<SojournSettings>): Promise<string[]> {
   const seen: string[] = [];
   const note = (warning: Error & { code?: string }): void => {
@@ -43,7 +43,7 @@ const movedInPlace = cacheSessionStore({
   moves: true,
 });
 
-/** A store of the application's own, which it has once: nothing is noted of its keys. */
+/** Makes a store of the application's own, one for all: its keys are unknown. */
 function kept() {
   let store: ReturnType<ReturnType<typeof memoryCacheStore>> | undefined;
   return (context: Parameters<ReturnType<typeof memoryCacheStore>>[0]) => (store ??= memoryCacheStore()(context));
@@ -65,7 +65,7 @@ const copiesOfCopies = cachedSessionStore({
   cache: oneCacheTwice,
 });
 
-describe("settings whose keys could be the same are told at start", () => {
+describe("settings that share keys cause a warning at start", () => {
   test.each<[string, (name: string) => Partial<SojournSettings>, string]>([
     [
       "two caches without a prefix",
@@ -85,12 +85,12 @@ describe("settings whose keys could be the same are told at start", () => {
     [
       "a prefix within another one",
       (name) => ({ caches: { e: { keyPrefix: name }, f: { keyPrefix: `${name}:1` } } }),
-      "caches.e and caches.f have prefixes of which one lies within the other",
+      "caches.e and caches.f have nested prefixes, so some keys belong to both",
     ],
     [
       "a prefix within the empty one",
       () => ({ caches: { g: { keyPrefix: "" }, h: { keyPrefix: ":1" } } }),
-      "caches.g and caches.h have prefixes of which one lies within the other",
+      "caches.g and caches.h have nested prefixes, so some keys belong to both",
     ],
     [
       "two names of one server",
@@ -109,14 +109,14 @@ describe("settings whose keys could be the same are told at start", () => {
       "caches.k and caches.l have the same keys",
     ],
     [
-      "a key function that can name sessions",
+      "a key function that can return the keys of sessions",
       () => ({ caches: { m: { keyFunction: (key) => key } } }),
-      "caches.m.keyFunction can make the names of sessions",
+      "caches.m.keyFunction can return the keys of sessions",
     ],
     [
       "a key function that can name sessions, after the project's name",
       (name) => ({ caches: { n: { keyPrefix: name, keyFunction: (key, prefix) => `${prefix}:${key}` } } }),
-      "caches.n.keyFunction can make the names of sessions",
+      "caches.n.keyFunction can return the keys of sessions",
     ],
     [
       "a key function that can name the users' lists of sessions in buckets",
@@ -124,12 +124,12 @@ describe("settings whose keys could be the same are told at start", () => {
         sessions: { format: "json", store: redisBucketSessionStore() },
         caches: { o: { keyFunction: (key) => `${name}:session-users:${key}` } },
       }),
-      "caches.o.keyFunction can make the names of sessions",
+      "caches.o.keyFunction can return the keys of sessions",
     ],
     [
-      "a prefix among the names of sessions",
+      "a prefix within the keys of sessions",
       (name) => ({ caches: { p: { keyPrefix: `${name}:session:p` } } }),
-      "caches.p.keyPrefix lies among the names of sessions",
+      "caches.p.keyPrefix lies within the keys of sessions",
     ],
     [
       "sessions in the namespace of a cache",
@@ -137,7 +137,7 @@ describe("settings whose keys could be the same are told at start", () => {
         sessions: { format: "dict", store: cacheSessionStore({ keyPrefix: "q", version: 3 }) },
         caches: { q: { keyPrefix: "q" } },
       }),
-      "the sessions lie under caches.q.keyPrefix, so caches.q.clear() ends them",
+      "sessions are stored under caches.q.keyPrefix, so caches.q.clear() ends them",
     ],
   ])("%s", async (_name, settings, message) => {
     expect(await toldOf(settings)).toContainEqual(expect.stringContaining(message));
@@ -151,13 +151,13 @@ describe("settings whose keys could be the same are told at start", () => {
     ["memory", () => ({ sessions: { store: memorySessionStore() }, caches: { default: inMemory, y: inMemory } })],
     ["the project's name as the prefix", (name) => ({ caches: { default: { keyPrefix: name } } })],
     ["another session prefix", () => ({ sessions: { store: redisSessionStore({ prefix: "s2" }) } })],
-    ["a key function with a text of its own", () => ({ caches: { z: { keyFunction: (key) => `mine:${key}` } } })],
+    ["a key function with its own prefix", () => ({ caches: { z: { keyFunction: (key) => `mine:${key}` } } })],
     ["a key function that throws", () => ({ caches: { z: { keyPrefix: "z", keyFunction: refuse } } })],
-  ])("%s: nothing is told", async (_name, settings) => {
+  ])("%s: no warning", async (_name, settings) => {
     expect(await toldOf((name) => ({ ...settings(name) }))).toEqual([]);
   });
 
-  test("a Django site has its keys as it has them", async () => {
+  test("a Django site, which cannot change its keys, gets no warning", async () => {
     const BACKEND = "django_redis.cache.RedisCache";
     const options = { LOCATION: "redis://localhost:6379/0", OPTIONS: { SERIALIZER: JSON_SERIALIZER } };
     const { settings } = djangoSettings({
@@ -170,20 +170,20 @@ describe("settings whose keys could be the same are told at start", () => {
   });
 });
 
-describe("what cannot be meant is refused", () => {
+describe("unusable settings are refused", () => {
   test.each<[string, Partial<SojournSettings>, string]>([
     [
-      "sessions that move to where they are",
+      "sessions that move to their present keys",
       { sessions: { format: "dict", store: movedInPlace } },
       "cacheSessionStore.from: expected a store with other keys",
     ],
     [
-      "sessions that move to where they are, in a store of the application's own",
+      "sessions that move to their present keys, in a custom store",
       { sessions: { format: "dict", store: movedInPlaceInMemory } },
       "cacheSessionStore.from: expected a store with other keys",
     ],
     [
-      "copies of sessions that lie where their copies do",
+      "sessions and their copies under the same keys",
       { sessions: { store: copiesOfCopies } },
       "cachedSessionStore.keyPrefix: expected a prefix under which the sessions themselves do not lie",
     ],

@@ -2,19 +2,19 @@ import type { CacheKeySpace } from "./cache/cache.ts";
 import { isCacheKey } from "./stores/cache-store.ts";
 import type { KeySpace } from "./stores/key-spaces.ts";
 
-/** A session key as it could be. */
+/** Example of a session key. */
 const SAMPLE_SESSION = "0".repeat(32);
 
-/** A key as an application could give it. */
+/** Example of an application's cache key. */
 const SAMPLE_KEY = "sample";
 
-/** Warnings that were emitted: each is emitted once a process. */
+/** Warnings emitted so far: each is emitted once per process. */
 const told = new Set<string>();
 
 /**
- * Warns where settings let sessions and caches, or two caches, have the same keys: one would read, overwrite
- * or clear what is the other's. Sharing can be meant, so it is no error; the sessions of the project in a
- * cache's own namespace are one, see `createCaches`.
+ * Warns when settings let sessions and caches, or two caches, share keys: each would read,
+ * overwrite or clear the other's entries. Sharing can be intended, so it is no error, except for
+ * the project's sessions in a cache's own namespace, see `createCaches`.
  */
 export function warnOfSharedKeys(sessions: readonly KeySpace[], caches: readonly CacheKeySpace[]): void {
   for (const [index, cache] of caches.entries()) {
@@ -32,17 +32,17 @@ function problemWithSessions({ place, prefixes }: KeySpace, cache: CacheKeySpace
   const { path, keyPrefix, hasKeyFunction } = cache;
   if (hasKeyFunction) {
     if (!prefixes.some((prefix) => canMake(cache, prefix + SAMPLE_SESSION))) return undefined;
-    const advice = "Let what it makes begin with a text of the cache's own.";
-    return `${path}.keyFunction can make the names of sessions, so a caller that chooses a key can reach them. ${advice}`;
+    const advice = "Let its result begin with a prefix of the cache's own.";
+    return `${path}.keyFunction can return the keys of sessions, so a caller that chooses a key can reach them. ${advice}`;
   }
   if (prefixes.some((prefix) => isCacheKey(prefix, keyPrefix))) {
-    return `the sessions lie under ${path}.keyPrefix, so ${path}.clear() ends them. Take another prefix for one of the two.`;
+    return `sessions are stored under ${path}.keyPrefix, so ${path}.clear() ends them. Use another prefix for one of the two.`;
   }
   if (!prefixes.some((prefix) => `${keyPrefix}:`.startsWith(prefix))) return undefined;
-  return `${path}.keyPrefix lies among the names of sessions. Take another one.`;
+  return `${path}.keyPrefix lies within the keys of sessions. Use another prefix.`;
 }
 
-/** Whether some key of a cache has this whole key. */
+/** Returns whether some key of a cache has this storage key. */
 function canMake({ wholeOf }: CacheKeySpace, whole: string): boolean {
   const starts = [...whole.matchAll(/:/g)].map(({ index }) => index + 1);
   return [0, ...starts].some((start) => wholeOf(whole.slice(start)) === whole);
@@ -61,7 +61,7 @@ function problemBetween(left: CacheKeySpace, right: CacheKeySpace): string | und
     return `${both} have the same keyPrefix, so clear() of one deletes the other's entries. ${advice}`;
   }
   if (!liesWithin(left.keyPrefix, right.keyPrefix) && !liesWithin(right.keyPrefix, left.keyPrefix)) return undefined;
-  return `${both} have prefixes of which one lies within the other, so some keys are entries of both. ${advice}`;
+  return `${both} have nested prefixes, so some keys belong to both. ${advice}`;
 }
 
 function liesWithin(inner: string, outer: string): boolean {

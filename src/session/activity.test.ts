@@ -47,7 +47,7 @@ const USES: readonly (readonly [string, Use])[] = [
 ];
 
 describe.each(PROFILES)("%s", (profile, settings) => {
-  // Django's profile extends what is written, not what is read.
+  // Django's profile extends a session on writes, not on reads.
   const uses = profile === "django" ? USES.filter(([use]) => use !== "only read") : USES;
 
   test.each(uses)(
@@ -73,7 +73,7 @@ describe.each(PROFILES)("%s", (profile, settings) => {
   );
 });
 
-test("a session is listed for longer before its record is", async () => {
+test("a session's list entry is extended before its record", async () => {
   const { sessions, calls, store, clock } = openHarness({ cookie: { age: "30m" } });
   const put = store.users?.put.bind(store.users);
   if (store.users && put) {

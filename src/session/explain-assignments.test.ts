@@ -12,14 +12,14 @@ async function makeSession(): Promise<Session<Record<string, unknown>>> {
   return sessions.create({ views: 1 });
 }
 
-// As in a script that is not in strict mode, where a failed assignment says nothing.
+// As in a sloppy-mode script, where a failed assignment throws nothing.
 const assign = runInThisContext("(object, name, value) => { object[name] = value; }") as (
   object: object,
   name: string | symbol,
   value: unknown,
 ) => void;
 
-describe("what is set on a session, and not in its data, is refused with advice, in scripts of any kind", () => {
+describe("an assignment to a session instead of its data is refused with advice, in scripts of any kind", () => {
   test.each([
     ["cart", /session\.cart would not be saved.*session\.data\.cart/],
     ["_theirs", /session\.data\._theirs/],
@@ -35,7 +35,7 @@ describe("what is set on a session, and not in its data, is refused with advice,
     expect(session.data).toStrictEqual({ views: 1 });
   });
 
-  test("symbols, which nobody takes for data, may be set, and methods replaced, as spies do", async () => {
+  test("symbols, which are not mistaken for data, may be set, and methods replaced, as spies do", async () => {
     const session = await makeSession();
     const mark = Symbol("theirs");
     assign(session, mark, 1);
@@ -45,7 +45,7 @@ describe("what is set on a session, and not in its data, is refused with advice,
     expect(session.save).toBe(save);
   });
 
-  test("a session is an object like others to who only looks", async () => {
+  test("a session looks like an ordinary object to inspection", async () => {
     const session = await makeSession();
     expect(session instanceof Object).toBe(true);
     expect("cart" in session).toBe(false);

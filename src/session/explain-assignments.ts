@@ -7,12 +7,14 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /**
- * Makes a session object refuse what would be lost: `session.x = 1` is not the visitor's data, which is in
- * `session.data`. Symbols may be set: libraries mark objects with them, and nobody takes them for data.
+ * Makes a session object refuse assignments that would be lost: `session.x = 1` does not set the
+ * visitor's data, which is in `session.data`. Symbols may be set: libraries mark objects with them,
+ * and they are not mistaken for data.
  *
- * A Proxy at the end of the prototype chain sees what no class knows, and costs nothing where a name is known.
+ * A Proxy at the end of the prototype chain catches unknown names only, so known names cost
+ * nothing.
  *
- * @param classes From the base class on.
+ * @param classes The base class first.
  */
 export function explainAssignments(...classes: readonly { readonly prototype: object }[]): void {
   for (const { prototype } of classes) refuseReadOnly(prototype);
@@ -20,7 +22,7 @@ export function explainAssignments(...classes: readonly { readonly prototype: ob
   if (base) Object.setPrototypeOf(base, new Proxy(foreignMembers(), { set: setUnknown }));
 }
 
-/** Methods of express-session that have other names here, by their names there. */
+/** Methods of express-session with other names here, by their original names. */
 const FOREIGN_METHODS: Readonly<Record<string, string>> = {
   regenerate: "Await session.cycleKey(), or session.login(userId).",
   destroy: "Await session.logout(), or session.flush().",
@@ -28,22 +30,24 @@ const FOREIGN_METHODS: Readonly<Record<string, string>> = {
   resetMaxAge: "Each request extends its session; how long this one lasts is session.setExpiry().",
 };
 
-/** Members that say what to call. Looking whether they are there is harmless. */
+/**
+ * Returns members that throw with advice on what to call. Testing for their existence is harmless.
+ */
 function foreignMembers(): object {
   const methods = Object.entries(FOREIGN_METHODS).map(([name, advice]) => {
     const value = (): never => {
-      throw new SessionUsageError(`session.${name}() is express-session's, and not here. ${advice}`);
+      throw new SessionUsageError(`session.${name}() belongs to express-session and does not exist here. ${advice}`);
     };
     return [name, { value, configurable: true, writable: true }] as const;
   });
-  const cookie = (): never => refuse("cookie", "session.cookie is express-session's, and not here.");
+  const cookie = (): never => refuse("cookie", "session.cookie belongs to express-session and does not exist here.");
   return Object.defineProperties({}, { ...Object.fromEntries(methods), cookie: { get: cookie, configurable: true } });
 }
 
 /**
- * Makes methods that return promises refuse a callback, which nobody would call: `session.save(next)` of
- * express-session would leave the request hanging. They throw at once, since whoever gives a callback looks
- * at no promise.
+ * Makes methods that return promises refuse a callback, which would never be called:
+ * `session.save(next)` of express-session would leave the request hanging. They throw at once,
+ * since a caller that passes a callback ignores the promise.
  */
 export function refuseCallbacks(prototype: object, names: readonly string[]): void {
   const methods = prototype as Record<string, (...args: readonly unknown[]) => unknown>;
@@ -59,7 +63,9 @@ export function refuseCallbacks(prototype: object, names: readonly string[]): vo
   }
 }
 
-/** Plain scripts that are not in strict mode would not hear of it. */
+/**
+ * Adds throwing setters to read-only accessors: sloppy-mode scripts would get no error otherwise.
+ */
 function refuseReadOnly(prototype: object): void {
   for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
     if (descriptor.get === undefined || descriptor.set !== undefined) continue;

@@ -1,20 +1,22 @@
 import { SessionUsageError } from "../core/errors.ts";
 import { Session } from "./session.ts";
 
-const MISSING_AWAIT = 'The session is not there yet: an "await" is missing, as in `await sessions.from(request)`.';
+const MISSING_AWAIT = 'The session is not loaded yet: an "await" is missing, as in `await sessions.from(request)`.';
 
 function refuse(): never {
   throw new SessionUsageError(MISSING_AWAIT);
 }
 
-/** Prototype of promises of sessions: what a session has, and a promise has not, says that it was not awaited. */
+/**
+ * Prototype for promises of sessions. Members that only a session has throw: an `await` is missing.
+ */
 const UNAWAITED = makePrototype();
 
 /**
- * Makes a promise of a session refuse to be taken for the session: without an `await`,
- * `sessions.from(request).userId` would be `undefined`, and everybody a stranger.
+ * Makes a promise of a session throw when it is used as the session: without an `await`,
+ * `sessions.from(request).userId` would be `undefined`, and every visitor anonymous.
  *
- * It stays a promise of the language, so awaiting it costs what it did.
+ * It remains a native promise, so awaiting it costs no more.
  */
 export function explainAwait<Data extends object>(promise: Promise<Session<Data>>): Promise<Session<Data>> {
   return Object.setPrototypeOf(promise, UNAWAITED) as Promise<Session<Data>>;
@@ -32,7 +34,7 @@ function makePrototype(): object {
   return prototype;
 }
 
-/** The names that a session has, those of its base class included. */
+/** Returns the names of a session's members, including those of its base class. */
 function namesOf(prototype: object): string[] {
   const names: string[] = [];
   for (let each = prototype; Object.hasOwn(each, "constructor"); each = Object.getPrototypeOf(each) as object) {
@@ -41,7 +43,9 @@ function namesOf(prototype: object): string[] {
   return names;
 }
 
-/** `sessions.from(request).views = 1`. Symbols may be set: libraries mark promises with them. */
+/**
+ * Refuses `sessions.from(request).views = 1`. Allows symbols, with which libraries mark promises.
+ */
 function refuseUnknown(target: object, name: string | symbol, value: unknown, promise: object): boolean {
   return typeof name === "symbol" ? Reflect.set(target, name, value, promise) : refuse();
 }

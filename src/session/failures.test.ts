@@ -15,7 +15,10 @@ class Signal {
   readonly given = new Promise<void>((resolve) => (this.give = resolve));
 }
 
-/** Fails the next call of one method: before it has reached the store, or after, when only the answer is lost. */
+/**
+ * Fails the next call of one method: before it reaches the store, or after, so that only the answer
+ * is lost.
+ */
 class Faults {
   next: { method: Method; when: "before" | "after"; error: Error; times?: number } | undefined;
 
@@ -49,7 +52,7 @@ async function setUp({
   return { ...harness, faults, browser };
 }
 
-describe("an answer that got lost", () => {
+describe("a lost answer", () => {
   test("of a commit that was executed: found by its nonce, and not done twice", async () => {
     const { browser, faults, calls } = await setUp();
     let runs = 0;
@@ -63,7 +66,7 @@ describe("an answer that got lost", () => {
     expect(await browser.request((next) => next.data["n"])).toBe(2);
   });
 
-  test("of a commit that was not: the outcome is unknown, and fn does not run again", async () => {
+  test("of a commit that was not executed: the outcome is unknown, and fn does not run again", async () => {
     const { browser, faults } = await setUp();
     let runs = 0;
     const session = await browser.begin().session();
@@ -76,7 +79,7 @@ describe("an answer that got lost", () => {
     expect(await browser.request((next) => next.data["n"])).toBe(1);
   });
 
-  test("of a commit, when another one came on top: unknown", async () => {
+  test("of a commit that another one followed: unknown", async () => {
     const { browser, sessions, faults, store } = await setUp();
     const session = await sessions.open(browser.cookie);
     const original = store.commit.bind(store);
@@ -93,7 +96,7 @@ describe("an answer that got lost", () => {
     expect(faults.next).toBeUndefined();
   });
 
-  test("of a commit, and the store cannot be read either: the first failure is told", async () => {
+  test("of a commit, when the store cannot be read either: the first failure is reported", async () => {
     const { browser, faults, store } = await setUp();
     const session = await browser.begin().session();
     const error = LOST();
@@ -120,7 +123,7 @@ describe("an answer that got lost", () => {
     expect(await keys()).toStrictEqual([]);
   });
 
-  test("of the end that a logout remembers: it is remembered once more", async () => {
+  test("of the tombstone of a logout: it is written again", async () => {
     const { browser, store } = await setUp();
     await browser.request((session) => session.login(7));
     const late = browser.begin();
@@ -131,7 +134,7 @@ describe("an answer that got lost", () => {
     expect(add).toHaveBeenCalledTimes(2);
   });
 
-  test("of a write that has ended the session by its own expiry: unknown, and the session is gone", async () => {
+  test("of a write that ended the session by its own expiry: unknown, and the session is gone", async () => {
     const { browser, sessions, faults } = await setUp();
     const session = await new Browser(sessions, browser.cookie).begin().session();
     session.setExpiry(new Date(0));
@@ -140,7 +143,7 @@ describe("an answer that got lost", () => {
     await browser.request(({ isNew }) => expect(isNew).toBe(true));
   });
 
-  test("of a login whose last step was not executed: the step is tried once more", async () => {
+  test("of a login whose last step was not executed: the step is tried again", async () => {
     const { browser, faults, keys, calls } = await setUp();
     faults.next = { method: "deleteIfMatch", when: "before", error: LOST() };
     await browser.request((session) => session.login(1));
@@ -157,7 +160,7 @@ describe("an answer that got lost", () => {
     expect(await keys()).toHaveLength(1);
   });
 
-  test("of a login whose last step was executed, on a store without tombstones: unknown, no cookie, and no key is left behind", async () => {
+  test("of a login whose last step was executed, on a store without tombstones: unknown, no cookie, and no leftover key", async () => {
     const { browser, faults, keys } = await setUp({ hasTombstones: false });
     const request = browser.begin();
     const session = await request.session();
@@ -168,7 +171,7 @@ describe("an answer that got lost", () => {
     expect(await keys()).toStrictEqual([]);
   });
 
-  test("of a login whose last step was executed, and the next try cannot be sent: unknown, not not-sent", async () => {
+  test("of a login whose last step was executed and whose next attempt cannot be sent: unknown, not not-sent", async () => {
     const { browser, faults, store } = await setUp();
     const request = browser.begin();
     const session = await request.session();
@@ -182,7 +185,7 @@ describe("an answer that got lost", () => {
   });
 });
 
-describe("an answer that got lost of the last step of a move, while another process moves the session", () => {
+describe("a lost answer of the last step of a move, while another process moves the session", () => {
   /** Another process acts before the step reaches the store, and the step is not executed. */
   async function moveBeside(
     act: (session: Session<Data>) => Promise<void>,
@@ -205,7 +208,7 @@ describe("an answer that got lost of the last step of a move, while another proc
   }
 
   test.each(["login", "cycleKey"] as const)(
-    "of a %s: unknown, and the session is the one that a login has moved",
+    "of a %s: unknown, and the session is the one moved by a login",
     async (how) => {
       const { other, keys } = await moveBeside(
         (session) => (how === "login" ? session.login(7) : session.cycleKey()),
@@ -219,38 +222,35 @@ describe("an answer that got lost of the last step of a move, while another proc
     },
   );
 
-  test.each(["login", "cycleKey"] as const)(
-    "of a %s: unknown, and the session goes on as it was renewed",
-    async (how) => {
-      const { browser, store, otherProcess, keys, clock } = await setUp({ renewEvery: "24h" });
-      await browser.request((session) => session.login(7));
-      const other = new Browser(otherProcess(), browser.cookie);
-      clock.advance(25 * 3_600_000);
-      const original = store.deleteIfMatch.bind(store);
-      const [reached, released] = [new Signal(), new Signal()];
-      store.deleteIfMatch = async (...args) => {
-        store.deleteIfMatch = async () => {
-          store.deleteIfMatch = original;
-          released.give();
-          await renewal;
-          throw LOST();
-        };
-        reached.give();
-        await released.given;
-        return original(...args);
+  test.each(["login", "cycleKey"] as const)("of a %s: unknown, and the session continues as renewed", async (how) => {
+    const { browser, store, otherProcess, keys, clock } = await setUp({ renewEvery: "24h" });
+    await browser.request((session) => session.login(7));
+    const other = new Browser(otherProcess(), browser.cookie);
+    clock.advance(25 * 3_600_000);
+    const original = store.deleteIfMatch.bind(store);
+    const [reached, released] = [new Signal(), new Signal()];
+    store.deleteIfMatch = async (...args) => {
+      store.deleteIfMatch = async () => {
+        store.deleteIfMatch = original;
+        released.give();
+        await renewal;
+        throw LOST();
       };
-      const renewal = other.request((session) => (session.data["n"] = 2));
-      await reached.given;
-      const session = await browser.begin().session();
-      const move = how === "login" ? session.login(7) : session.cycleKey();
-      await expect(move).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
-      await other.request(({ data }) => expect(data["n"]).toBe(2));
-      expect(await keys()).toHaveLength(1);
-    },
-  );
+      reached.give();
+      await released.given;
+      return original(...args);
+    };
+    const renewal = other.request((session) => (session.data["n"] = 2));
+    await reached.given;
+    const session = await browser.begin().session();
+    const move = how === "login" ? session.login(7) : session.cycleKey();
+    await expect(move).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
+    await other.request(({ data }) => expect(data["n"]).toBe(2));
+    expect(await keys()).toHaveLength(1);
+  });
 });
 
-test("operations of one session that wait for their turn do so at the expense of their own deadline", async () => {
+test("the time that an operation waits in its session's queue counts towards its deadline", async () => {
   const { browser, sessions, store, clock } = await setUp({ deadline: "1s" });
   const session = await sessions.open(browser.cookie);
   const original = store.commit.bind(store);
@@ -262,7 +262,7 @@ test("operations of one session that wait for their turn do so at the expense of
     return original(...args);
   };
   const [first, second] = [1, 2].map(() => session.update((data) => (data["n"] += 1)));
-  // The first one is in the store's hands.
+  // The store has received the first one.
   await vi.waitFor(() => expect(store.commit).toBe(original));
   clock.advance(999);
   release();
@@ -271,8 +271,8 @@ test("operations of one session that wait for their turn do so at the expense of
   await expect(second).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "not-sent" });
 });
 
-describe("a store that fails", () => {
-  test("before anything was sent: nothing is tried again and the outcome says so", async () => {
+describe("a failing store", () => {
+  test("before anything was sent: nothing is retried, and the outcome is not-sent", async () => {
     const { browser, faults, calls } = await setUp();
     const session = await browser.begin().session();
     faults.next = { method: "commit", when: "before", error: OFFLINE() };
@@ -281,7 +281,7 @@ describe("a store that fails", () => {
     expect(calls).toStrictEqual(["read", "commit"]);
   });
 
-  test("on a read: no empty session, but the error; the next request is not disturbed", async () => {
+  test("on a read: the error instead of an empty session; the next request is unaffected", async () => {
     const { browser, faults } = await setUp();
     faults.next = { method: "read", when: "before", error: OFFLINE() };
     const request = browser.begin();
@@ -291,7 +291,7 @@ describe("a store that fails", () => {
     expect(await browser.request((session) => session.data["n"])).toBe(1);
   });
 
-  test("on a read: the same request may ask again", async () => {
+  test("on a read: the same request may try again", async () => {
     const { browser, faults } = await setUp();
     faults.next = { method: "read", when: "before", error: OFFLINE() };
     const request = browser.begin();
@@ -299,7 +299,7 @@ describe("a store that fails", () => {
     expect((await request.session()).data["n"]).toBe(1);
   });
 
-  test("on a logout: the error, and the session and its cookie are as they were", async () => {
+  test("on a logout: the error, and the session and its cookie are unchanged", async () => {
     const { browser, faults, keys } = await setUp();
     faults.next = { method: "delete", when: "before", error: OFFLINE() };
     const request = browser.begin();
@@ -334,7 +334,7 @@ describe("a store that fails", () => {
   });
 });
 
-describe("when others keep being first", () => {
+describe("when other requests keep writing first", () => {
   test("until the deadline: SessionConflictError, and nothing of this commit is written", async () => {
     const { browser, sessions, store, clock, otherProcess } = await setUp({ deadline: "1s" });
     const session = await sessions.open(browser.cookie);
@@ -360,7 +360,7 @@ describe("when others keep being first", () => {
     expect(await browser.request((next) => ({ ...next.data }))).toStrictEqual({ n: 1, theirs: 4 });
   });
 
-  test("now and then: merged, and tried again", async () => {
+  test("occasionally: merged, and tried again", async () => {
     const { browser, sessions, store, otherProcess, calls } = await setUp();
     const session = await sessions.open(browser.cookie);
     const other = await otherProcess().open(browser.cookie);
@@ -376,7 +376,7 @@ describe("when others keep being first", () => {
     expect(session.data).toStrictEqual({ n: 2, theirs: true });
   });
 
-  test("during a login: what they wrote is carried over to the new key", async () => {
+  test("during a login: their writes are copied to the new key", async () => {
     const { browser, store, otherProcess, keys } = await setUp();
     const other = await otherProcess().open(browser.cookie);
     const original = store.deleteIfMatch.bind(store);
@@ -395,7 +395,7 @@ describe("when others keep being first", () => {
   });
 });
 
-test("a cookie is not extended while the store cannot say whether another request has given the session a new key", async () => {
+test("a cookie is not extended while it is unknown whether another request has given the session a new key", async () => {
   const { browser, sessions, store } = await setUp({ cookie: { age: "1h" } });
   const late = new Browser(sessions, browser.cookie);
   const request = late.begin();
@@ -411,7 +411,7 @@ test("a cookie is not extended while the store cannot say whether another reques
   expect(late.cookie).toBe(browser.cookie);
 });
 
-test("a new key that another request has made is not told of while the store cannot say whether it is alive", async () => {
+test("a new key made by another request is not sent while it is unknown whether it is alive", async () => {
   const { browser, sessions, clock, store } = await setUp({ renewEvery: "24h" });
   await browser.request((session) => session.login(7));
   const late = new Browser(sessions, browser.cookie);
@@ -428,10 +428,10 @@ test("a new key that another request has made is not told of while the store can
   expect(late.cookie).toBe(browser.cookie);
 });
 
-describe("a renewal that is given up halfway leaves a second record of the session behind", () => {
+describe("an abandoned renewal leaves a second record of the session", () => {
   /**
-   * A login, a day later a renewal whose last step does not reach the store, and then a change of the
-   * session.
+   * A login, a day later a renewal whose last step does not reach the store, and then a change of
+   * the session.
    */
   async function openHalfway(settings: Parameters<typeof setUp>[0] = {}) {
     const opened = await setUp({ renewEvery: "24h", ...settings });
@@ -448,14 +448,14 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
     return opened;
   }
 
-  test("which is not found once the session has made room for another one", async () => {
+  test("which is not found after the session was evicted for another one", async () => {
     const { browser, sessions } = await openHalfway({ maxPerUser: 1 });
     await new Browser(sessions).request((session) => session.login(7));
     await browser.request(({ isNew }) => expect(isNew).toBe(true));
     expect(await sessions.revokeUser(7)).toBe(1);
   });
 
-  test("which is not found once the session has ended by its own expiry, set afterwards", async () => {
+  test("which is not found after the session has ended by its own expiry, set afterwards", async () => {
     const { browser, clock } = await openHalfway();
     await browser.request((session) => session.setExpiry(20));
     await browser.request(({ data }) => expect(data["n"]).toBe(2));
@@ -464,7 +464,7 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
   });
 
   test.each(["a write", "cycleKey"] as const)(
-    "which is not found once %s has ended the session, whose expiry has passed",
+    "which is not found after %s has ended the expired session",
     async (how) => {
       const { browser, sessions } = await openHalfway();
       const late = await new Browser(sessions, browser.cookie).begin().session();
@@ -477,7 +477,7 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
   );
 
   test.each(["before", "after"] as const)(
-    "which is not found either once a write has ended the session whose first answer got lost: %s the store was reached",
+    "which is not found after a write with a lost first answer has ended the session: %s the store was reached",
     async (when) => {
       const { browser, faults } = await openHalfway();
       await browser.request(async (session) => {
@@ -491,7 +491,7 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
   );
 
   test.each(["a write", "cycleKey"] as const)(
-    "of which %s that ends the session tells when it could not be ended: unknown",
+    "of which %s that ends the session reports when it could not be ended: unknown",
     async (how) => {
       const { browser, sessions, store } = await openHalfway();
       const session = await new Browser(sessions, browser.cookie).begin().session();
@@ -502,7 +502,7 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
     },
   );
 
-  test.each(["login", "cycleKey"] as const)("and a late expiry with the key before a %s ends nothing", async (how) => {
+  test.each(["login", "cycleKey"] as const)("and a late expiry under the key before a %s ends nothing", async (how) => {
     const { browser, sessions } = await setUp();
     const late = await new Browser(sessions, browser.cookie).begin().session();
     await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));
@@ -511,7 +511,7 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
     await browser.request(({ data }) => expect(data["n"]).toBe(1));
   });
 
-  test("which a late login with a key of before does not join", async () => {
+  test("which a late login with an earlier key does not join", async () => {
     const { browser, sessions, clock, faults } = await setUp({ renewEvery: "30s" });
     const late = new Browser(sessions, browser.cookie);
     await browser.request((session) => session.login(7));
@@ -526,14 +526,14 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
     expect(late.cookie).toBe(browser.cookie);
   });
 
-  test.each(["login", "cycleKey"] as const)("which goes once the session has another key by %s", async (how) => {
+  test.each(["login", "cycleKey"] as const)("which is deleted once the session has another key by %s", async (how) => {
     const { browser, sessions } = await openHalfway();
     await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));
     await browser.request(({ data }) => expect(data["n"]).toBe(2));
     expect(await sessions.revokeUser(7)).toBe(1);
   });
 
-  test("and a session goes on for which another renewal was under way when its expiry was set", async () => {
+  test("and a session continues whose other renewal was in progress when its expiry was set", async () => {
     const { browser, sessions, clock, store, otherProcess } = await setUp({ renewEvery: "24h" });
     await browser.request((session) => session.login(7));
     clock.advance(25 * 3_600_000);
@@ -541,7 +541,7 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
     const original = store.deleteIfMatch.bind(store);
     store.deleteIfMatch = async (...args) => {
       store.deleteIfMatch = original;
-      // While the new record is there and the old one is not yet gone.
+      // The new record exists, and the old one is not yet deleted.
       const session = await otherProcess().open(browser.cookie);
       session.setExpiry(20);
       await session.save();
@@ -554,13 +554,13 @@ describe("a renewal that is given up halfway leaves a second record of the sessi
   });
 });
 
-describe("a login that is given up halfway leaves a second record of the session behind", () => {
+describe("an abandoned login leaves a second record of the session", () => {
   async function openHalfway(settings: Parameters<typeof setUp>[0] = {}) {
     const opened = await setUp(settings);
     const { browser, faults } = opened;
     const old = browser.cookie;
     faults.next = { method: "deleteIfMatch", when: "before", error: LOST(), times: 2 };
-    // The time to take the second record away has passed.
+    // The deadline for deleting the second record has passed.
     opened.store.delete = () => Promise.reject(OFFLINE());
     await expect(browser.request((session) => session.login(7))).rejects.toMatchObject({ outcome: "unknown" });
     expect(faults.next).toBeUndefined();
@@ -570,7 +570,7 @@ describe("a login that is given up halfway leaves a second record of the session
     return opened;
   }
 
-  test.each(["login", "cycleKey"] as const)("which goes once the session has another key by %s", async (how) => {
+  test.each(["login", "cycleKey"] as const)("which is deleted once the session has another key by %s", async (how) => {
     const { browser, sessions, keys } = await openHalfway();
     const late = new Browser(sessions, browser.cookie);
     await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));
@@ -584,7 +584,7 @@ describe("a login that is given up halfway leaves a second record of the session
     expect(await sessions.revokeUser(7)).toBe(1);
   });
 
-  test("which a login does not join once the session has ended by its own expiry", async () => {
+  test("which a login does not join after the session has ended by its own expiry", async () => {
     const { browser, clock } = await openHalfway();
     await browser.request((session) => session.setExpiry(20));
     clock.advance(21_000);
@@ -595,7 +595,7 @@ describe("a login that is given up halfway leaves a second record of the session
   });
 });
 
-test("nor is one that the request was led to while it ran", async () => {
+test("nor is a new key that the request was led to while it ran", async () => {
   const { browser, sessions, clock, store } = await setUp({ renewEvery: "24h" });
   await browser.request((session) => session.login(7));
   const late = new Browser(sessions, browser.cookie).begin();

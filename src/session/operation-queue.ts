@@ -1,6 +1,6 @@
 import { SessionInterrupted, SojournError } from "../core/errors.ts";
 
-/** A promise that knows whether anything has asked for its result. */
+/** A promise that records whether any code has asked for its result. */
 class OperationPromise<Result> extends Promise<Result> {
   isObserved = false;
 
@@ -20,11 +20,11 @@ class OperationPromise<Result> extends Promise<Result> {
 }
 
 /**
- * Runs the operations of one session one after another, and remembers failures that the handler has not asked
- * for.
+ * Runs the operations of one session in sequence, and keeps failures whose promises the handler has
+ * not observed.
  */
 export class OperationQueue {
-  /** Whether there is no response that a failure could fail: then a failure that nothing awaits is a warning. */
+  /** There is no response to fail, so an unawaited failure becomes a warning. */
   isUnattended = false;
   readonly #onInterrupted: () => void;
   #tail: Promise<unknown> = Promise.resolve();
@@ -40,12 +40,12 @@ export class OperationQueue {
     return this.#running > 0;
   }
 
-  /** Resolves when the operations so far have ended, however they ended. */
+  /** Resolves when all operations so far have settled. */
   get idle(): Promise<unknown> {
     return this.#tail;
   }
 
-  /** Runs an operation after those before it. */
+  /** Runs an operation after all earlier ones. */
   run<Result>(operation: () => Promise<Result>): Promise<Result> {
     this.#running++;
     const result = this.#tail.then(async () => {
@@ -61,7 +61,7 @@ export class OperationQueue {
     const promise = new OperationPromise<Result>((resolve, reject) => {
       result.then(resolve, reject);
     });
-    // Those behind it only wait. A failure that nobody asks for is told by takeFailure.
+    // Later operations only wait. takeFailure reports a failure that the handler does not observe.
     this.#tail = Promise.prototype.then.call(promise, undefined, () => {
       this.#failures.push(promise);
       if (this.isUnattended) setImmediate(() => void this.#warn());
@@ -69,7 +69,7 @@ export class OperationQueue {
     return promise;
   }
 
-  /** Takes the first operation that has failed and whose result nothing has asked for. */
+  /** Removes all failures and returns the first unobserved one. */
   takeFailure(): Promise<unknown> | undefined {
     const failed = this.#failures;
     this.#failures = [];
@@ -88,8 +88,8 @@ export class OperationQueue {
 }
 
 /**
- * Of an error of the application's, and of data that is no JSON, the message may show what a visitor has
- * typed.
+ * Describes a failure. Messages of application errors and schema errors may contain visitors'
+ * input, so only the error's name is shown.
  */
 function describeFailure(error: unknown): string {
   if (error instanceof SojournError && error.code !== "ERR_SESSION_SCHEMA") return error.message;

@@ -6,10 +6,10 @@ import type { SessionStore } from "../stores/session-store.ts";
 
 const DAY = 86_400_000;
 
-/** Most steps that an operation can have; the tests see that none has more. */
+/** Maximum number of steps of an operation; the tests check that none has more. */
 const MAX_STEPS = 60;
 
-/** Lets the calls of a store and of its parts fail from one on: they are not sent. */
+/** Fails the calls of a store and of its parts from a given one on: they are not sent. */
 function failing(store: SessionStore) {
   let left = Number.POSITIVE_INFINITY;
   const wrap = <Part extends object>(part: Part): Part =>
@@ -81,8 +81,8 @@ async function recordsOf({ store, keys }: Setting): Promise<Record<string, unkno
   return records;
 }
 
-describe.each([false, true])("an operation on a session that has a new key (%s) says not-sent", (isMoved) => {
-  test.each(Object.entries(OPERATIONS))("only where no record has changed: %s", async (_, operate) => {
+describe.each([false, true])("an operation on a session that has a new key (%s) reports not-sent", (isMoved) => {
+  test.each(Object.entries(OPERATIONS))("only if no record has changed: %s", async (_, operate) => {
     let steps = 0;
     for (; steps < MAX_STEPS; steps++) {
       const setting = await open(isMoved);
@@ -93,7 +93,7 @@ describe.each([false, true])("an operation on a session that has a new key (%s) 
       if (result.status === "fulfilled") break;
       const error: unknown = result.reason;
       if (!(error instanceof StoreConnectionError) || error.outcome !== "not-sent") continue;
-      // A new record whose key was given to nobody, and that could not be deleted again, ends by itself.
+      // A new record whose key was never sent, and that could not be deleted again, expires.
       expect(await recordsOf(setting), `failed from step ${steps} on`).toMatchObject(before);
     }
     expect(steps).toBeLessThan(MAX_STEPS);

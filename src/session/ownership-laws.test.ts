@@ -15,7 +15,7 @@ interface Step {
   readonly act: (typeof ACTS)[number];
   readonly key: string;
   readonly other: string;
-  /** Which of its own objects it takes, or which other request. */
+  /** Index of its own object, or of another request. */
   readonly source: number;
 }
 
@@ -58,7 +58,7 @@ function freezeDeep<Value extends object>(value: Value): Value {
   return value;
 }
 
-/** Every object and array in some values. */
+/** Returns every object and array in some values. */
 function containersIn(values: readonly unknown[]): Set<object> {
   const found = new Set<object>();
   const pending = [...values];
@@ -89,7 +89,7 @@ class Play {
   readonly #ownContainers: ReadonlySet<object>;
   readonly #ownText: string;
   readonly #sessions: readonly Session<Data>[];
-  /** Whether all data is read at each step; else parts stay unread until a step needs them. */
+  /** All data is read at each step; else parts stay unread until a step needs them. */
   readonly #isWatched: boolean;
 
   constructor(own: readonly object[], sessions: readonly Session<Data>[], isWatched: boolean) {
@@ -110,7 +110,9 @@ class Play {
     expect(textOf(this.#own)).toBe(this.#ownText);
   }
 
-  /** No two sessions have an object in common, but for those that the application has given to both. */
+  /**
+   * Checks that no two sessions share an object, except those that the application put into both.
+   */
   checkSharing(): void {
     const met = new Set<object>();
     for (const { data } of this.#sessions) {
@@ -143,15 +145,15 @@ class Play {
     if (act === "save") await this.#save(session);
   }
 
-  /** A save leaves nothing to be saved. */
+  /** Checks that a save leaves no changes. */
   async #save(session: Session<Data>): Promise<void> {
     await session.save();
     expect([...session.sessionData.delta().keys()]).toStrictEqual([]);
   }
 
   /**
-   * Takes what another session has and saves it: from then on it is not changed by what others write into
-   * that one.
+   * Takes the data of another session and saves it: from then on, writes to that session do not
+   * change it.
    */
   async #borrow(session: Session<Data>, lender: Session<Data>, { key: name, other, source }: Step): Promise<void> {
     if (lender === session) return;
@@ -171,7 +173,7 @@ class Play {
 
 test(
   "law: whatever is merged in whatever order, the application's objects stay as they are, sessions share none, " +
-    "nothing is written that nobody has changed, and nothing throws",
+    "no unchanged part is written, and nothing throws",
   async () => {
     await fc.assert(
       fc.asyncProperty(ownObjects, steps, fc.boolean(), async (own, taken, isWatched) => {
@@ -183,7 +185,7 @@ test(
         for (const step of taken) await play.run(step);
         play.checkSharing();
       }),
-      // A busy machine tries fewer cases rather than failing.
+      // A busy machine tries fewer cases instead of failing.
       { seed, numRuns: scaled(60, 2000), plugins: [fc.interruptAfterTimeLimit(scaled(4000, 240_000))] },
     );
   },

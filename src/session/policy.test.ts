@@ -6,7 +6,7 @@ import { memoryCacheStore, memorySessionStore } from "../stores/memory/index.ts"
 
 const base = { projectName: "shop", secretKey: "a secret of the tests, long enough" };
 
-test("the policy says what the settings come to, defaults included", () => {
+test("the policy has the effective settings, including defaults", () => {
   const { sessions } = createSojourn({ ...base, sessions: { store: memorySessionStore() } });
   expect(sessions.policy).toStrictEqual({
     store: "memory",
@@ -23,7 +23,7 @@ test("the policy says what the settings come to, defaults included", () => {
   });
 });
 
-test("it follows the settings, and tells an engine that cannot revoke", () => {
+test("it follows the settings, and reports an engine that cannot revoke", () => {
   const { sessions } = createSojourn({
     ...base,
     sessions: {

@@ -2,23 +2,23 @@ import type { Milliseconds } from "../core/clock.ts";
 import type { ResolvedSessionSettings } from "./session-settings.ts";
 
 /**
- * What the settings come to, as who has to document or audit them wants to know it (OWASP ASVS 5.0, 7.1).
- * Times are in seconds.
+ * The effective session policy, for documentation and audits (OWASP ASVS 5.0, 7.1). Times are in
+ * seconds.
  */
 export interface SessionPolicy {
   /** Engine that keeps the records. */
   readonly store: string;
-  /** A session without a request ends after this time. */
+  /** Maximum time between requests. */
   readonly idleTimeout: number;
-  /** After the login, however busy; `null`: never. */
+  /** Maximum time since the login, regardless of activity; `null`: no limit. */
   readonly absoluteTimeout: number | null;
-  /** How old a key may get; `null`: any age. */
+  /** Maximum age of a key; `null`: no limit. */
   readonly renewEvery: number | null;
-  /** Sessions that one user may have; `null`: any number. */
+  /** Maximum number of sessions per user; `null`: no limit. */
   readonly maxPerUser: number | null;
-  /** Whether browsers keep the cookie when they are closed, unless `setExpiry` says otherwise. */
+  /** Whether the cookie outlives a closed browser, unless `setExpiry` says otherwise. */
   readonly isPersistent: boolean;
-  /** Whether sessions of a user can be listed and ended. */
+  /** Whether a user's sessions can be listed and ended. */
   readonly isRevocable: boolean;
   readonly hashKeys: boolean;
   readonly encrypt: boolean;
@@ -33,7 +33,7 @@ export interface SessionPolicy {
   };
 }
 
-/** What is known of the store. */
+/** Part of a store that the policy describes. */
 export interface PolicyStore {
   readonly name: string;
   readonly users?: unknown;

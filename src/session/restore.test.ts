@@ -9,7 +9,7 @@ const COOKIE = `sessionid=${KEY}`;
 const HOUR = 3_600_000;
 
 describe("sessions.restore", () => {
-  test("stores a session under the key that its browser has, for the time that is left", async () => {
+  test("stores a session under its browser's key for the remaining time", async () => {
     const { sessions, clock } = openHarness();
     expect(await sessions.restore(KEY, '{"cart":{"tea":1.0}}', HOUR)).toBe(true);
     clock.advance(HOUR - 1);
@@ -18,7 +18,7 @@ describe("sessions.restore", () => {
     expect((await sessions.open(COOKIE)).isNew).toBe(true);
   });
 
-  test("leaves a session that is there already", async () => {
+  test("leaves an existing session unchanged", async () => {
     const { sessions } = openHarness();
     await sessions.restore(KEY, '{"a":1}', HOUR);
     expect(await sessions.restore(KEY, '{"a":2}', HOUR)).toBe(false);
@@ -32,7 +32,7 @@ describe("sessions.restore", () => {
     ["was ended with all others", ({ sessions }) => sessions.revokeAll()],
     ["has another key", (_, browser) => browser.request((session) => session.cycleKey())],
   ])(
-    "takes each key over once: a session that %s stays as it is, also days later and in another process",
+    "imports each key once: a session that %s stays as it is, even days later and in another process",
     async (_, end) => {
       const harness = openHarness({ deadline: "10ms" });
       const { sessions, clock, keys } = harness;
@@ -49,7 +49,7 @@ describe("sessions.restore", () => {
     },
   );
 
-  test("a failed one can be tried again, unless its user was revoked meanwhile", async () => {
+  test("a failed import can be tried again, unless its user was revoked meanwhile", async () => {
     const harness = openHarness();
     const { sessions, store } = harness;
     const create = store.create.bind(store);
@@ -68,14 +68,14 @@ describe("sessions.restore", () => {
     expect(await sessions.restore(other, '{"_auth_user_id":"7"}', HOUR)).toBe(false);
   });
 
-  test("with a user in it, it is listed and can be revoked", async () => {
+  test("a session with a user is listed and can be revoked", async () => {
     const { sessions } = openHarness();
     await sessions.restore(KEY, '{"_auth_user_id":"7"}', HOUR);
     expect(await sessions.revokeUser(7)).toBe(1);
     expect((await sessions.open(COOKIE)).isNew).toBe(true);
   });
 
-  test("with hashed keys, the store does not learn the browser's", async () => {
+  test("with hashed keys, the store does not get the browser's key", async () => {
     const { sessions, store } = openHarness({ hashKeys: true });
     await sessions.restore(KEY, '{"a":1}', HOUR);
     expect(await store.read(KEY, anyDeadline())).toBeUndefined();

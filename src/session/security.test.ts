@@ -20,7 +20,7 @@ describe("session keys", () => {
   });
 });
 
-describe("a store that is read by others, with hashKeys and encrypt", () => {
+describe("a store read by others, with hashKeys and encrypt", () => {
   test("holds no cookie value and no payload", async () => {
     const { sessions, store, keys } = openHarness(OPEN);
     const browser = new Browser(sessions);
@@ -32,7 +32,7 @@ describe("a store that is read by others, with hashKeys and encrypt", () => {
     const record = (await store.read(key, anyDeadline())) ?? "";
     expect(browser.cookie).not.toContain(key);
     expect(Buffer.from(record, "base64url").toString("latin1") + record).not.toMatch(/hunter2|ada@example/);
-    // What was read from the store is no cookie.
+    // A value read from the store is no cookie.
     expect((await sessions.open(`sessionid=${key}`)).isNew).toBe(true);
     expect(await browser.request((session) => session.data["secret"])).toBe("hunter2");
   });
@@ -51,7 +51,7 @@ describe("a store that is read by others, with hashKeys and encrypt", () => {
   });
 
   test.each([OPEN, { encrypt: true }, { hashKeys: true }, { format: "json", ...OPEN }] as const)(
-    "everything else works as ever: %o",
+    "everything else works as usual: %o",
     async (settings) => {
       const { sessions } = openHarness(settings);
       const browser = new Browser(sessions);
@@ -71,7 +71,7 @@ describe("a store that is read by others, with hashKeys and encrypt", () => {
 
 describe("rotation of the secret", () => {
   test.each([{}, { encrypt: true }, OPEN] as const)(
-    "logs nobody out, and rewrites the record: %o",
+    "logs no visitor out, and rewrites the record: %o",
     async (settings) => {
       const old = openHarness({ ...settings, secretKey: "an old secret of the tests, as long" });
       const browser = new Browser(old.sessions);
@@ -85,7 +85,7 @@ describe("rotation of the secret", () => {
       const before = await old.store.read(key, anyDeadline());
       expect(await visitor.request((session) => session.userId)).toBe("1");
       expect(await old.store.read(key, anyDeadline())).not.toBe(before);
-      // The old secret may go now.
+      // The old secret may now be removed.
       const later = old.otherProcess({ secretKey: "a new secret of the tests, as long" });
       expect(await new Browser(later, visitor.cookie).request((session) => session.userId)).toBe("1");
       expect((await old.sessions.open(visitor.cookie)).isNew).toBe(true);
@@ -109,7 +109,7 @@ test("a rewrite under the new secret fails no request that only reads", async ()
 });
 
 test.each(["a rewrite under the new secret", "a renewed key"])(
-  "%s that other requests keep from being written until the deadline fails no request that only reads",
+  "%s that other requests prevent until the deadline fails no request that only reads",
   async (what) => {
     const harness = openHarness({
       secretKey: "an old secret of the tests, as long",
@@ -161,7 +161,7 @@ describe("renewEvery", () => {
     }
   });
 
-  test("saves what the request has changed, and fails no parallel request that only reads", async () => {
+  test("saves the request's changes, and fails no parallel request that only reads", async () => {
     const { sessions, clock } = openHarness({ renewEvery: "4h" });
     const browser = new Browser(sessions);
     await browser.request((session) => session.login(1));
@@ -175,7 +175,7 @@ describe("renewEvery", () => {
     expect(await browser.request((session) => session.data["a"])).toBe(1);
   });
 
-  test("leaves visitors alone, and is off by default", async () => {
+  test("does not apply to anonymous visitors, and is off by default", async () => {
     for (const settings of [{ renewEvery: "4h" } as const, {}]) {
       const { sessions, clock } = openHarness(settings);
       const browser = new Browser(sessions);
@@ -190,7 +190,7 @@ describe("renewEvery", () => {
 });
 
 describe("isFresh", () => {
-  test("tells whether the login was lately", async () => {
+  test("returns whether the login was recent", async () => {
     const { sessions, clock } = openHarness();
     const browser = new Browser(sessions);
     await browser.request(async (session) => {
@@ -211,7 +211,7 @@ describe("isFresh", () => {
 });
 
 describe("flash messages", () => {
-  test("wait for the page that takes them, in order, and are gone then", async () => {
+  test("wait in order for the page that takes them, and are then gone", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => {
@@ -232,7 +232,7 @@ describe("flash messages", () => {
     expect(await browser.request((session) => session.takeFlash())).toStrictEqual([]);
   });
 
-  test("of parallel requests all arrive, also while others are taken", async () => {
+  test("of parallel requests all arrive, even while others are taken", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => session.flash("info", "first"));
@@ -265,7 +265,7 @@ describe("flash messages", () => {
     expect((await sessions.open(browser.cookie)).data).toStrictEqual({ a: 1 });
   });
 
-  test("that come in while the last is taken are no conflict, and wait", async () => {
+  test("that are added while the last is taken do not conflict, and wait", async () => {
     const { sessions, events } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => session.flash("info", "first"));

@@ -18,7 +18,7 @@ const NAMES = [
 
 const NAME = expect.stringMatching(/^[0-9a-f]{16}$/) as string;
 
-/** What is told on the channels until the test ends. */
+/** Events published on the channels until the test ends. */
 function listen(): [string, unknown][] {
   const told: [string, unknown][] = [];
   for (const name of NAMES) {
@@ -30,7 +30,7 @@ function listen(): [string, unknown][] {
 }
 
 describe.each([{}, { hashKeys: true }])("with the settings %o", (settings) => {
-  test("the life of a session is told on node:diagnostics_channel, and no key with it", async () => {
+  test("the events of a session are published on node:diagnostics_channel, without any key", async () => {
     const { sessions, keys, clock, store } = openHarness({
       absoluteTimeout: "1h",
       renewEvery: "10m",
@@ -39,7 +39,7 @@ describe.each([{}, { hashKeys: true }])("with the settings %o", (settings) => {
     const told = listen();
     const browser = new Browser(sessions);
     const seen = new Set<string>();
-    /** Notes the keys in the store and in the cookie. */
+    /** Records the keys in the store and in the cookie. */
     const remember = async () => {
       for (const key of [...(await keys()), browser.cookie?.split("=")[1] ?? ""]) if (key !== "") seen.add(key);
     };
@@ -106,7 +106,7 @@ describe.each([{}, { hashKeys: true }])("with the settings %o", (settings) => {
   });
 });
 
-test("a listener that throws does not disturb the request", async () => {
+test("a listener that throws does not affect the request", async () => {
   const { sessions } = openHarness();
   const uncaught: unknown[] = [];
   const original = process.listeners("uncaughtException");

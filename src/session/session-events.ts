@@ -13,23 +13,24 @@ import type { SessionKey } from "../core/ids.ts";
 import type { CookieRejection } from "./http/cookie.ts";
 
 /**
- * Why a session cookie was not honoured, or not alone: it has no form of ours; several came (then the first
- * that has a live session counts); its session is not there, has expired, or has a new key or was ended less
- * than a minute ago; or the request came over plain http and `sessions.cookie.onInsecure` is `"refuse"`.
+ * Reason for rejecting a session cookie, or one of several: its form is invalid; several came (then
+ * the first that has a live session counts); its session does not exist, has expired, or was given
+ * a new key or ended less than a minute ago; or the request came over plain http and
+ * `sessions.cookie.onInsecure` is `"refuse"`.
  */
 export type RejectionReason = CookieRejection | "unknown" | "expired" | "moved" | "insecure";
 
-/** What most events tell. */
+/** Common payload of session events. */
 export interface SessionEvent {
   /**
-   * Names the session in logs: an HMAC of the key under which it is stored, under the secret key. The same
-   * session has the same name in all processes; nobody gets from it to the session.
+   * Name of the session in logs: an HMAC of its storage key under the secret key. A session has the
+   * same name in all processes; the name gives no access to it.
    */
   readonly session: string;
 }
 
 /**
- * What can be listened to with `sessions.on`, or process-wide with `node:diagnostics_channel` on the channel
+ * Events for `sessions.on`, published process-wide with `node:diagnostics_channel` on the channel
  * `sojourn:session:<name>`. No event carries a session key, a cookie or data.
  */
 export interface SessionEvents {
@@ -42,9 +43,9 @@ export interface SessionEvents {
   /** A session has got a new key; `session` is the new name. */
   readonly cycled: SessionEvent & { readonly previous: string };
   /**
-   * Sessions were ended by `revoke`, `revokeUser` or `revokeAll`; `sessions` has the name of each, and
-   * `userId` is `undefined` for `revokeAll`. Of many sessions, each step of some 32 is an event of its own;
-   * where there was none, one event tells of 0.
+   * Sessions were ended by `revoke`, `revokeUser` or `revokeAll`; `sessions` has the name of each,
+   * and `userId` is `undefined` for `revokeAll`. Many sessions are reported in steps of about 32,
+   * one event each; if there were none, one event has the count 0.
    */
   readonly revoked: {
     readonly userId: string | undefined;
@@ -53,23 +54,23 @@ export interface SessionEvents {
   };
   /** A write was refused because the session was ended or given a new key meanwhile. */
   readonly interrupted: SessionEvent;
-  /** Two requests changed the same part of a session; the change of the one that committed last stands. */
+  /** Two requests changed the same part of a session; the change that was committed last wins. */
   readonly conflict: { readonly path: readonly string[] };
   /**
-   * A session cookie was not honoured. The visitor is anonymous, or refused when the reason is `insecure`. A
-   * session that is unknown or has expired has its name: that of the events of its life.
+   * A session cookie was rejected. The visitor is anonymous, or refused when the reason is
+   * `insecure`. An unknown or expired session keeps the name of its earlier events.
    */
   readonly rejected: { readonly reason: RejectionReason } & Partial<SessionEvent>;
-  /** A record could not be read. It was left as it is; the visitor is anonymous. */
+  /** A record could not be read. It is left unchanged; the visitor is anonymous. */
   readonly undecodable: { readonly reason: UndecodableReason };
   /**
-   * Data was changed after the response had ended, and nobody has saved it. The name is missing where the
+   * Data was changed after the response had ended, and was not saved. The name is missing if the
    * session was not stored.
    */
   readonly lateChange: Partial<SessionEvent>;
   /**
-   * The time to live of a session could not be extended, its key or its secret not be renewed, or its user's
-   * list not be kept. The request went on.
+   * Extending a session, renewing its key, rewriting its record under the current secret, or
+   * updating its user's list failed. The request continued.
    */
   readonly touchFailed: {
     readonly error: StoreConnectionError | StoreServiceError | SessionTooLargeError | SessionConflictError;
@@ -90,7 +91,7 @@ const NAMES = Object.keys({
   touchFailed: true,
 } satisfies Record<keyof SessionEvents, true>);
 
-/** Tells what happens to sessions. */
+/** Emits the events of sessions. */
 export class SessionEventEmitter extends Events<SessionEvents> {
   readonly #secretKey: string;
 
@@ -99,7 +100,7 @@ export class SessionEventEmitter extends Events<SessionEvents> {
     this.#secretKey = secretKey;
   }
 
-  /** @throws {SessionUsageError} For an event that there is not. */
+  /** @throws {SessionUsageError} For an unknown event. */
   override on<Name extends keyof SessionEvents>(name: Name, listener: Listener<SessionEvents[Name]>): () => void {
     checkListener(name, listener, NAMES, SessionUsageError);
     return super.on(name, listener);
@@ -111,7 +112,7 @@ export class SessionEventEmitter extends Events<SessionEvents> {
     if (diagnostics.hasSubscribers) diagnostics.publish(event);
   }
 
-  /** The name of a session in events. @param storageKey The key under which it is stored. */
+  /** Returns the name of a session in events. */
   nameOf(storageKey: SessionKey): string {
     return createHmac("sha256", this.#secretKey).update(`sojourn.event:${storageKey}`).digest("hex").slice(0, 16);
   }

@@ -33,14 +33,14 @@ interface FoundSession {
 /** Dependencies of {@link SessionOpener}. */
 export interface SessionOpenerOptions {
   readonly services: SessionServices;
-  /** Where the cookies carry the records themselves. */
+  /** Set if the cookies carry the records themselves. */
   readonly carrier: CookieCarrier | undefined;
   readonly cookie: CookieAttributes;
   readonly plainHttp: PlainHttp;
   readonly dataSchema: DataSchema;
 }
 
-/** Finds the session that a request comes with, or begins one. */
+/** Finds the session of a request, or begins one. */
 export class SessionOpener<Data extends object> {
   readonly #services: SessionServices;
   readonly #carrier: CookieCarrier | undefined;
@@ -66,7 +66,7 @@ export class SessionOpener<Data extends object> {
   /** Loads the session of a request. */
   async openFor(facts: RequestFacts, onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
     if (this.#plainHttp.isRefused(facts)) this.#refuse(facts);
-    // Asked for before loading: while it loads, the response waits for it.
+    // Read before loading: the response waits during the load.
     const areHeadersSent = facts.areHeadersSent?.() ?? false;
     const session = await this.open(facts, onInvalid);
     if (areHeadersSent) session.noteHeadersSent();
@@ -104,7 +104,7 @@ export class SessionOpener<Data extends object> {
     return this.#session(services, origin, onInvalid);
   }
 
-  /** Looks for the session of each value in turn. @returns The first that is live, else the first. */
+  /** Looks up the session of each value in turn. @returns The first live one, else the first. */
   async #find(values: readonly string[]): Promise<FoundSession | undefined> {
     let first: FoundSession | undefined;
     for (const value of values) {
@@ -144,7 +144,7 @@ export class SessionOpener<Data extends object> {
   }
 }
 
-/** Tells once that browsers send several session cookies, and how to get rid of the others. */
+/** Warns once that browsers send several session cookies, and explains how to remove the others. */
 class DuplicateCookies {
   readonly #cookie: CookieAttributes;
   #hasWarned = false;

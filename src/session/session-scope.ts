@@ -4,7 +4,7 @@ import { watchLateChanges } from "./http/late-changes.ts";
 import type { HeaderEdits, ResponseStart, SessionScope } from "./http/request-contract.ts";
 import type { Session } from "./session.ts";
 
-/** {@link SessionScope} over a session that is loaded when it is first asked for. */
+/** {@link SessionScope} over a session that is loaded on first use. */
 export class LazySessionScope<Data extends object> implements SessionScope {
   readonly #open: (onInvalid: OnInvalid | undefined) => Promise<Session<Data>>;
   readonly #cookieFor: (session: Session<Data>) => readonly string[];
@@ -13,7 +13,7 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   #hasFailed = false;
   readonly #onLateChange: (session: Session<Data>) => void;
   #isResponseOver = false;
-  /** Whether the response has a status with which changes are not saved. */
+  /** The response's status prevents changes from being saved. */
   #isDropping = false;
 
   constructor(
@@ -30,7 +30,7 @@ export class LazySessionScope<Data extends object> implements SessionScope {
     return this.#opening !== undefined;
   }
 
-  /** Loads the session on the first call. A failed load is tried again by the next call. */
+  /** Loads the session on the first call. The next call retries a failed load. */
   load(onInvalid?: OnInvalid): Promise<Session<Data>> {
     this.#opening ??= explainAwait(
       this.#open(onInvalid).then(
@@ -73,12 +73,12 @@ export class LazySessionScope<Data extends object> implements SessionScope {
     });
   }
 
-  /** The handler did not wait for its session, but may have asked for more once it comes. */
+  /** Finishes a session that the handler did not await, but may use once it is loaded. */
   async #finishLoading(opening: Promise<unknown>, response: ResponseStart): Promise<void> {
     try {
       await opening;
     } catch {
-      // Whoever asked for the session has been told; the response does not depend on it.
+      // The caller that asked for the session got the error; the response does not depend on it.
       return;
     }
     await this.#finish(response);

@@ -5,20 +5,23 @@ import type { SessionRecords } from "./stored/session-records.ts";
 import type { Timeouts } from "./record/timeouts.ts";
 import type { Throttle } from "./stored/touch-throttle.ts";
 
-/** What all sessions of one `Sessions` share. */
+/** Dependencies shared by all sessions of one `Sessions`. */
 export interface SessionServices {
   readonly records: SessionRecords;
   readonly clock: Clock;
   readonly timeouts: Timeouts;
   readonly deadline: Milliseconds;
-  /** How old the key of a logged-in session may get; `null`: any age. */
+  /** Maximum age of the key of a logged-in session; `null`: no limit. */
   readonly renewEvery: Milliseconds | null;
   readonly cookieName: string;
   readonly secretKey: string;
-  /** Whether reading extends a session. If not, the throttle only says when to note that it was seen. */
+  /**
+   * Whether reading extends a session. If not, the throttle only spaces updates of its last
+   * activity.
+   */
   readonly extendsOnRead: boolean;
   readonly throttle: Throttle;
-  /** The records of this request, where the cookie carries them; `undefined` where it has a key. */
+  /** Records of this request if the cookie carries them; `undefined` if it has a key. */
   readonly carried?: CarriedRecords;
   readonly events: SessionEventEmitter;
 }

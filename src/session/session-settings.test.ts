@@ -9,7 +9,7 @@ function configure(settings: Record<string, unknown>): void {
   createSojourn({ ...BASE, ...settings });
 }
 
-describe("wrong settings throw at start, naming the setting, what was expected and what came", () => {
+describe("invalid settings throw at start, naming the setting, the expected and the given value", () => {
   test.each<[Record<string, unknown>, string]>([
     [{ projectName: undefined }, 'sojourn.projectName: expected a name such as "myproject", got nothing.'],
     [{ projectName: "" }, "sojourn.projectName: expected a name"],
@@ -106,7 +106,7 @@ test("only a project name and a secret are needed, and no connection is opened",
   await close();
 });
 
-test("the store of development and tests is a setting", async () => {
+test("the memory store for development and tests is a setting", async () => {
   const { sessions, close } = createSojourn({ ...BASE, sessions: { store: memorySessionStore() } });
   expect((await sessions.create({ a: 1 })).data).toStrictEqual({ a: 1 });
   await close();

@@ -16,126 +16,132 @@ import { timeZoneSchema } from "../core/time-zone.ts";
 /** Settings of the session cookie, with Django's names (`SESSION_COOKIE_*`). */
 export interface SessionCookieSettings {
   /**
-   * @defaultValue `"sessionid"`. A name that begins with `__Host-`, `__Secure-`, `__Http-` or `__Host-Http-`,
-   *   in any case, is held to what it promises.
+   * @defaultValue `"sessionid"`. A name with the prefix `__Host-`, `__Secure-`, `__Http-` or
+   *   `__Host-Http-`, in any case, has to meet the requirements of its prefix.
    */
   readonly name?: string;
   /**
-   * Longest time without a request. From 1 second to 400 days, the longest that browsers keep a cookie. It is
-   * sent again with each touch. @defaultValue `"14d"`
+   * Maximum time between requests, from 1 second to 400 days, the longest that browsers keep a
+   * cookie. The cookie is sent again with each touch. @defaultValue `"14d"`
    */
   readonly age?: Duration;
   /** @defaultValue `"/"` */
   readonly path?: string;
-  /** @defaultValue none: the cookie goes to the host that has set it, and to no other. */
+  /** @defaultValue none: the cookie is sent only to the host that set it. */
   readonly domain?: string;
-  /** Only over TLS. `"auto"` follows the request. @defaultValue `true` */
+  /** Sends the cookie only over TLS. `"auto"` follows the request. @defaultValue `true` */
   readonly secure?: boolean | "auto";
   /**
-   * What happens when a session is asked for over plain http, to another host than localhost: `"warn"` once
-   * that browsers drop the cookie, or `"refuse"` with an {@link InsecureRequestError} (403). `"refuse"` needs
-   * `secure: true`, and behind a proxy an adapter that trusts it. @defaultValue `"warn"`
+   * Reaction to a session requested over plain http, except on localhost: `"warn"` once that
+   * browsers drop the cookie, or `"refuse"` with an {@link InsecureRequestError} (403). `"refuse"`
+   * needs `secure: true`, and behind a proxy an adapter that trusts it. @defaultValue `"warn"`
    */
   readonly onInsecure?: OnInsecure;
-  /** Out of reach of scripts. @defaultValue `true` */
+  /** Hides the cookie from scripts. @defaultValue `true` */
   readonly httpOnly?: boolean;
   /** @defaultValue `"lax"` */
   readonly sameSite?: "lax" | "strict" | "none";
-  /** CHIPS: one cookie a top-level site. @defaultValue `false` */
+  /** CHIPS: one cookie per top-level site. @defaultValue `false` */
   readonly partitioned?: boolean;
-  /** Which cookies Chromium drops last. @defaultValue none */
+  /** Priority when Chromium evicts cookies: `"high"` goes last. @defaultValue none */
   readonly priority?: "low" | "medium" | "high";
   /**
-   * Paths and domains that the cookie had before they were changed. A browser that still sends such a cookie
-   * beside the new one is told to forget it, with the next response that sets the session's cookie; so is
-   * each that is logged out. Without `path` it is `"/"`, without `domain` the host itself. @defaultValue `[]`
+   * Earlier paths and domains of the cookie. If a browser still sends such a cookie beside the new
+   * one, the next response that sets the session's cookie deletes it; so does each logout. `path`
+   * defaults to `"/"`, `domain` to the host itself. @defaultValue `[]`
    */
   readonly previous?: readonly { readonly path?: string; readonly domain?: string }[];
 }
 
-/** The data of sessions that nobody has given a type: anything goes, as in JavaScript. */
+/** Data of sessions without a type: any values, as in JavaScript. */
 // oxlint-disable-next-line typescript/no-explicit-any -- with `unknown`, `session.data.views + 1` would need a cast
 export type UntypedData = Record<string, any>;
 
 /**
- * Settings of sessions. Durations: a bare number is seconds, text has its unit (`"90s"`, `"14d"`); none is
- * longer than 1000 years.
+ * Settings of sessions. Durations: a bare number is seconds, text has a unit (`"90s"`, `"14d"`);
+ * the maximum is 1000 years.
  */
 export interface SessionSettings<Data extends object = UntypedData> {
   /**
-   * Where records are kept: `redisSessionStore()`, `memorySessionStore()`, or a store of your own; or
-   * `cookieSessionStore()`, which keeps none.
+   * Store of the records: `redisSessionStore()`, `memorySessionStore()`, or a custom store; or
+   * `cookieSessionStore()`, which stores none.
    *
    * @defaultValue `redisSessionStore()`
    */
   readonly store?: SessionStoreFactory | SessionCarrier;
   readonly cookie?: SessionCookieSettings;
   /**
-   * `"django"` follows Django: the expiry counts from the last save, and reading extends nothing
-   * (`touchEvery: null`). @defaultValue `"sojourn"`
+   * Rule for extending sessions. `"django"` follows Django: the expiry counts from the last save,
+   * and reading extends nothing (`touchEvery: null`). @defaultValue `"sojourn"`
    */
   readonly profile?: "sojourn" | "django";
   /**
-   * How records are written: signed as Django does it; as plain JSON; or as the plain dictionary that
-   * Django's engine `cache` shares with Node, which needs `cacheSessionStore()`. @defaultValue `"django"`
+   * Format of records: signed like Django's; plain JSON; or the plain dictionary that Django's
+   * engine `cache` shares with Node, which needs `cacheSessionStore()`. @defaultValue `"django"`
    */
   readonly format?: RecordFormat;
-  /** Longest time since the login, however busy the session is. `null`: no limit. @defaultValue `null` */
+  /** Maximum time since the login, despite activity. `null`: no limit. @defaultValue `null` */
   readonly absoluteTimeout?: Duration | null;
-  /** Cookies without a Max-Age, unless `setExpiry` says otherwise. @defaultValue `false` */
+  /** Sends cookies without a Max-Age, unless `setExpiry` says otherwise. @defaultValue `false` */
   readonly expireAtBrowserClose?: boolean;
   /**
-   * Shortest time between two extensions of one session by one process. `null`: reading extends nothing.
+   * Minimum time between two extensions of a session by one process. `null`: reading extends
+   * nothing.
    *
    * @defaultValue `"60s"`
    */
   readonly touchEvery?: Duration | null;
   /**
-   * How old the key of a logged-in session may get: the first request after that gives it a new one, as
-   * `cycleKey` does. A parallel request that writes is interrupted then. At least 1 second. `null`: never.
-   * @defaultValue `null`
+   * Maximum age of the key of a logged-in session: the first request after that gives it a new one,
+   * as `cycleKey` does. A parallel request that writes is then interrupted. At least 1 second.
+   * `null`: never. @defaultValue `null`
    */
   readonly renewEvery?: Duration | null;
-  /** Most that one operation may take, retries included. At least 10 ms. @defaultValue `"1s"` */
+  /** Maximum duration of one operation, including retries. At least 10 ms. @defaultValue `"1s"` */
   readonly deadline?: Duration;
   /**
-   * Stores each session under the SHA-256 of its key, so that who reads the store does not get at live
-   * cookies. Django does not find such sessions, nor does Sojourn find those that were stored otherwise:
-   * turning it on or off logs everybody out. @defaultValue `false`
+   * Stores each session under the SHA-256 of its key, so that a reader of the store gets no live
+   * cookies. Django does not find such sessions, and Sojourn does not find those stored otherwise:
+   * a change logs all users out. @defaultValue `false`
    */
   readonly hashKeys?: boolean;
   /**
-   * Encrypts the records with AES-256-GCM, each bound to its key, under a secret derived from `secretKey`.
-   * Django cannot read such records, nor can Sojourn read those that were stored otherwise: turning it on or
-   * off logs everybody out. @defaultValue `false`
+   * Encrypts the records with AES-256-GCM, each bound to its key, under a secret derived from
+   * `secretKey`. Django cannot read such records, and Sojourn cannot read those stored otherwise: a
+   * change logs all users out. @defaultValue `false`
    */
   readonly encrypt?: boolean;
-  /** How many sessions a user may have; the oldest make room. At least 1. @defaultValue any number */
+  /** Maximum sessions per user; the oldest are ended. At least 1. @defaultValue no limit */
   readonly maxPerUser?: number;
   /**
-   * Checks, converts and types the data: a schema of valibot, zod, arktype … (standardschema.dev).
+   * Schema that checks, converts and types the data, of valibot, zod, arktype …
+   * (standardschema.dev).
    *
    * @defaultValue none
    */
   readonly schema?: StandardSchemaV1<unknown, Data>;
   /**
-   * What happens to data that does not fit the schema: `"throw"` a {@link SessionSchemaError}, `"reset"` it
-   * (who is logged in stays), or `"keep"` it as it is. @defaultValue `"throw"`
+   * Handling of data that does not match the schema: `"throw"` a {@link SessionSchemaError},
+   * `"reset"` the data (the login stays), or `"keep"` it unchanged. @defaultValue `"throw"`
    */
   readonly onInvalid?: OnInvalid;
-  /** Version of the data that the application works with: a whole number from 1. @defaultValue `1` */
+  /** Version of the application's data: a whole number from 1. @defaultValue `1` */
   readonly version?: number;
   /**
-   * Steps by the version that they start from: `{ 1: (data) => … }` makes data of version 2.
+   * Migration steps by their start version: `{ 1: (data) => … }` makes data of version 2.
    *
    * @defaultValue none
    */
   readonly migrate?: Readonly<Record<number, Migration>>;
-  /** Most that a record, and the JSON in it, may have, in bytes. At least 256. @defaultValue `1048576` (1 MiB) */
+  /**
+   * Maximum size of a record and of its JSON, in bytes. At least 256.
+   *
+   * @defaultValue `1048576` (1 MiB)
+   */
   readonly maxBytes?: number;
   /**
-   * The `TIME_ZONE` of a Django site with `USE_TZ = False`, such as `"America/New_York"`: the ends of
-   * sessions are written as that site writes them, as local time. @defaultValue none: as instants, as with
+   * The `TIME_ZONE` of a Django site with `USE_TZ = False`, such as `"America/New_York"`: expiry
+   * dates are written as local time, as that site does. @defaultValue none: instants, as with
    * `USE_TZ = True`
    */
   readonly timeZone?: string | undefined;
@@ -231,8 +237,8 @@ const sessionSchema = settingsObject({
 });
 
 /**
- * @param context.isSites Whether they are a Django site's, whose cookies may be older.
- * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
+ * @param context.isSites The settings come from a Django site, whose cookies may live for longer.
+ * @throws {ImproperlyConfigured} Naming the setting, the expected and the given value.
  */
 export function resolveSessionSettings(
   settings: SessionSettings,
@@ -254,7 +260,7 @@ export function resolveSessionSettings(
   if (parsed.format === "dict" && parsed.encrypt) {
     throw new ImproperlyConfigured(
       "sessions.encrypt",
-      'expected false with the format "dict", which Django is to read.',
+      'expected false with the format "dict", which Django has to read.',
     );
   }
   return {
@@ -294,7 +300,10 @@ function isMigrations(input: unknown): boolean {
   return Object.entries(input).every(([version, step]) => /^[1-9]\d*$/.test(version) && typeof step === "function");
 }
 
-/** More is most often milliseconds, as other libraries have them: 14 days of those are 38 years of seconds. */
+/**
+ * Refuses more than 400 days, usually milliseconds as in other libraries: 14 days in ms are 38
+ * years in seconds.
+ */
 function checkAge(age: Milliseconds | undefined): void {
   if (age === undefined || age <= MAX_MAX_AGE) return;
   const days = Math.round(age / DAY);
@@ -309,8 +318,8 @@ function defaultTouchEvery(profile: "sojourn" | "django"): Milliseconds | null {
   return profile === "django" ? null : (toMilliseconds("60s") ?? 0);
 }
 
-// draft-ietf-httpbis-rfc6265bis section 4.1.3 (prefixes) and 5.7 (SameSite=None and Partitioned need Secure):
-// browsers drop a cookie that breaks these without a word.
+// draft-ietf-httpbis-rfc6265bis section 4.1.3 (prefixes) and 5.7 (SameSite=None and Partitioned
+// need Secure): browsers silently drop a cookie that violates these.
 function checkCookie(
   { name, secure, httpOnly, path, domain, sameSite, partitioned }: CookieAttributes,
   onInsecure: OnInsecure,

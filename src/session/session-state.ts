@@ -4,36 +4,36 @@ import { SessionRecord } from "./record/session-record.ts";
 import type { StoredSession } from "./stored/record-writer.ts";
 import type { SessionServices } from "./session-services.ts";
 
-/** What a session starts from. */
+/** Initial state of a session, taken from its request. */
 export interface SessionOrigin {
-  /** Whether the request had a session cookie at all. */
+  /** The request had a session cookie, valid or not. */
   readonly hasCookie: boolean;
-  /** Whether several different cookies of the session's name came. */
+  /** The request had several different cookies of the session's name. */
   readonly hasDuplicates: boolean;
   /**
-   * The keys that the request came with, the one of the session first: one, unless the browser has several
+   * Keys that the request presented, the session's own first: one, unless the browser has several
    * such cookies.
    */
   readonly presentedKeys: readonly SessionKey[];
-  /** The session that was found, if there is one that can be read. */
+  /** The stored session, if one was found and can be read. */
   readonly stored: StoredSession | undefined;
-  /** Whether the session was found under another key than the presented one, which was renewed. */
+  /** The presented key was renewed, and the session found under its new key. */
   readonly isRenewed: boolean;
-  /** Whether the session of the presented key has a new key, or was ended, a moment ago. */
+  /** The session of the presented key was just ended or given a new key. */
   readonly hasDeparted: boolean;
   readonly userAgent: string | undefined;
-  /** Whether the request may begin a session where it has no cookie. Without it, it may. */
+  /** Returns whether the request may begin a session without a cookie. @defaultValue always */
   readonly mayBegin?: () => boolean;
 }
 
-/** What a session knows of itself. */
+/** State of a session during a request. */
 export class SessionState<Data extends object> {
   readonly services: SessionServices;
   readonly origin: SessionOrigin;
   readonly data: SessionData<Data>;
   stored: StoredSession | undefined;
   isNew: boolean;
-  /** Called when somebody takes the data in hand. */
+  /** Called on each access to the data. */
   noteUse: (() => void) | undefined;
 
   constructor(services: SessionServices, origin: SessionOrigin) {
@@ -44,14 +44,14 @@ export class SessionState<Data extends object> {
     this.data = new SessionData<Data>(this.record);
   }
 
-  /** The value of the session's cookie: its key, or the record itself where the cookie carries it. */
+  /** Value of the session's cookie: its key, or the record itself if the cookie carries it. */
   get cookieValue(): string | undefined {
     return (
       this.stored && (this.services.carried ? this.services.carried.textAt(this.stored.storageKey) : this.stored.key)
     );
   }
 
-  /** The newest record that is known to be in the store. */
+  /** The newest record known to be stored. */
   get record(): SessionRecord {
     return this.stored?.version.record ?? SessionRecord.empty;
   }

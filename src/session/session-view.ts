@@ -16,7 +16,7 @@ import { refOf } from "./users/user-sessions.ts";
 const TEST_COOKIE_KEY = "testcookie";
 const TEST_COOKIE_VALUE = "worked";
 
-/** The part of a session that needs no store: its data, and what is known of it. */
+/** Part of a session that needs no store: its data and metadata. */
 export class SessionView<Data extends object> {
   readonly #state: SessionState<Data>;
 
@@ -26,8 +26,8 @@ export class SessionView<Data extends object> {
   }
 
   /**
-   * The visitor's data: a plain object, changed in place. JSON values only. Django's keys (`_auth_*`) are in
-   * it too.
+   * The visitor's data: a plain object, changed in place. JSON values only. It includes Django's
+   * keys (`_auth_*`).
    */
   get data(): Data {
     this.#state.noteUse?.();
@@ -40,17 +40,17 @@ export class SessionView<Data extends object> {
     );
   }
 
-  /** Whether the request came without a session that is still there. */
+  /** Whether the request came without a session that still exists. */
   get isNew(): boolean {
     return this.#state.isNew;
   }
 
-  /** Whether there is no data. */
+  /** Whether the session has no data. */
   get isEmpty(): boolean {
     return this.#state.data.isEmpty;
   }
 
-  /** The id that was given to {@link login}, as text, or `undefined` for an anonymous visitor. */
+  /** The id given to {@link login}, as text; `undefined` for an anonymous visitor. */
   get userId(): string | undefined {
     return userIdOf(this.#state.record);
   }
@@ -60,8 +60,8 @@ export class SessionView<Data extends object> {
   }
 
   /**
-   * When the user logged in; `undefined` for an anonymous visitor, and for a login by Django, which does not
-   * tell.
+   * Time of the login; `undefined` for an anonymous visitor, and for a login by Django, which
+   * records no time.
    */
   get authenticatedAt(): Date | undefined {
     const { authenticated } = this.#state.record.facts;
@@ -69,9 +69,10 @@ export class SessionView<Data extends object> {
   }
 
   /**
-   * Whether the user logged in not longer ago than this: ask for the password again before what matters most.
+   * Returns whether the login is at most this old: ask for the password again before critical
+   * actions.
    *
-   * @throws {SessionUsageError} When it is no duration.
+   * @throws {SessionUsageError} For an invalid duration.
    */
   isFresh(maxAge: Duration): boolean {
     const span = toMilliseconds(maxAge);
@@ -82,25 +83,28 @@ export class SessionView<Data extends object> {
     return this.#state.services.clock.now() - at <= span;
   }
 
-  /** Names the session without being its key; see `sessions.ofUser`. `undefined` while it is not stored. */
+  /**
+   * Public name of the session, not its key; see `sessions.ofUser`. `undefined` while it is not
+   * stored.
+   */
   get ref(): string | undefined {
     return this.#state.stored && refOf(this.#state.stored.storageKey);
   }
 
-  /** Names the session in events, see `sessions.on`; `undefined` while it is not stored. */
+  /** Name of the session in events, see `sessions.on`; `undefined` while it is not stored. */
   get eventName(): string | undefined {
     return this.#state.stored && this.#state.services.events.nameOf(this.#state.stored.storageKey);
   }
 
-  /** When the session ends if the visitor does not come back. Changes that are not saved yet count. */
+  /** End of the session if the visitor does not return. Unsaved changes count. */
   get expiryDate(): Date {
     const now = this.#state.services.clock.now();
     return new Date(now + timeToLive(this.#pendingRecord(), this.#state.services.timeouts, now));
   }
 
   /**
-   * The Cookie header that a browser would send for this session, for tests and for jobs; `undefined` while
-   * it is not stored. It is a secret: who has it is the visitor.
+   * The Cookie header that a browser would send for this session, for tests and jobs; `undefined`
+   * while it is not stored. It is a secret: its holder is treated as the visitor.
    */
   get cookieHeader(): string | undefined {
     const value = this.#state.cookieValue;
@@ -108,12 +112,12 @@ export class SessionView<Data extends object> {
   }
 
   /**
-   * Sets when this session ends, in Django's forms: whole seconds without a request (0: with the browser),
-   * text such as `"30m"` from now, a date, or `null` for what the settings say. It is saved with the data.
-   * The session's end has to lie in the years 1 to 9999, that of seconds before 9900: Django can read no
-   * other.
+   * Sets the end of this session, in Django's forms: whole seconds without a request (0: when the
+   * browser closes), text such as `"30m"` from now, a date, or `null` for the settings' default. It
+   * is saved with the data. The end has to lie in the years 1 to 9999, or before 9900 for seconds:
+   * Django cannot read others.
    *
-   * @throws {SessionUsageError} For anything else.
+   * @throws {SessionUsageError} For any other value.
    */
   setExpiry(expiry: Expiry): void {
     const { clock, timeouts } = this.#state.services;
@@ -126,7 +130,7 @@ export class SessionView<Data extends object> {
   /**
    * Leaves a message for the next page that takes it.
    *
-   * @param kind Such as `success` or `error`; the application's own.
+   * @param kind Chosen by the application, such as `success` or `error`.
    */
   flash(kind: string, message: string): void {
     if (typeof kind !== "string" || typeof message !== "string") {
@@ -136,12 +140,12 @@ export class SessionView<Data extends object> {
     addFlash(this.data, kind, message);
   }
 
-  /** Takes the messages that were left, of one kind or of all, in their order. They are gone then. */
+  /** Returns and removes the messages of one kind, or of all, in the order they were added. */
   takeFlash(kind?: string): FlashMessage[] {
     return takeFlash(this.data, kind);
   }
 
-  /** Django's `set_test_cookie`: whether the browser keeps cookies shows in its next request. */
+  /** Django's `set_test_cookie`: the next request shows whether the browser keeps cookies. */
   setTestCookie(): void {
     (this.data as Record<string, unknown>)[TEST_COOKIE_KEY] = TEST_COOKIE_VALUE;
   }
@@ -156,12 +160,12 @@ export class SessionView<Data extends object> {
     delete (this.data as Record<string, unknown>)[TEST_COOKIE_KEY];
   }
 
-  /** @internal What the cookie has to have. A secret. */
+  /** @internal Value of the cookie. A secret. */
   get cookieValue(): string | undefined {
     return this.#state.cookieValue;
   }
 
-  /** @internal The key under which it is stored. A secret. */
+  /** @internal Key under which the session is stored. A secret. */
   get storedAt(): SessionKey | undefined {
     return this.#state.stored?.storageKey;
   }
@@ -176,12 +180,12 @@ export class SessionView<Data extends object> {
     return this.#state.record;
   }
 
-  /** @internal Calls a function each time that somebody takes the data in hand. */
+  /** @internal Calls a function on each access to the data. */
   watchUse(note: () => void): void {
     this.#state.noteUse = note;
   }
 
-  /** @internal Whether there are changes that are not saved. What cannot be saved counts. */
+  /** @internal Whether there are unsaved changes. Changes that cannot be saved count. */
   get hasChanges(): boolean {
     try {
       return this.#state.data.delta().size > 0;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { anyDeadline, Browser, openHarness } from "../../test/support/session-harness.ts";
 
 describe("data", () => {
-  test("what one request sets, the next one reads", async () => {
+  test("the next request reads the data that one has set", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["views"] = 1));
@@ -11,7 +11,7 @@ describe("data", () => {
     expect(await browser.request((session) => session.data["views"])).toBe(1);
   });
 
-  test("is loaded when it is first asked for, once a request", async () => {
+  test("is loaded on first use, once per request", async () => {
     const { sessions, calls } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["a"] = 1));
@@ -25,7 +25,7 @@ describe("data", () => {
     expect(calls).toStrictEqual(["read"]);
   });
 
-  test("a part that nobody reads is not parsed", async () => {
+  test("an unread part is not parsed", async () => {
     const { sessions } = openHarness();
     const { cookieHeader } = await sessions.create({ cart: [1], name: "ada" });
     const { data } = await sessions.open(cookieHeader);
@@ -42,7 +42,7 @@ describe("data", () => {
     }).toThrow("session.data cannot be replaced. Assign to its properties, or call session.flush()");
   });
 
-  test("a visitor without data costs nothing, and nothing is stored", async () => {
+  test("a visitor without data causes no store call, and nothing is stored", async () => {
     const { sessions, calls, keys } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => expect(session.isEmpty).toBe(true));
@@ -62,7 +62,7 @@ describe("data", () => {
     await browser.request((session) => expect(session).toMatchObject({ isNew: false, isEmpty: false }));
   });
 
-  test("a session that was emptied by hand stays, empty", async () => {
+  test("a session whose data was deleted stays, empty", async () => {
     const { sessions, keys } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["a"] = 1));
@@ -82,7 +82,7 @@ describe("data", () => {
     expect(calls.splice(0)).toStrictEqual(["read"]);
   });
 
-  test("what JSON cannot hold fails the request before anything is written", async () => {
+  test("data that JSON cannot represent fails the request before anything is written", async () => {
     const { sessions, calls } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["a"] = 1));
@@ -93,7 +93,7 @@ describe("data", () => {
     expect(calls).toStrictEqual(["read"]);
   });
 
-  test("a record over maxBytes is refused before anything is written, also when it compresses well", async () => {
+  test("a record over maxBytes is refused before anything is written, even if it compresses well", async () => {
     const { sessions, keys, calls } = openHarness({ maxBytes: 1000 });
     const browser = new Browser(sessions);
     await expect(browser.request((session) => (session.data["a"] = "x".repeat(2000)))).rejects.toMatchObject({
@@ -118,7 +118,7 @@ describe("parallel requests", () => {
     expect(keys).toHaveLength(21);
   });
 
-  test("20 requests that change 20 parts of one object, which was not there before: 20 survive", async () => {
+  test("20 requests that change 20 parts of one new object: 20 survive", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["start"] = 0));
@@ -141,11 +141,11 @@ describe("parallel requests", () => {
       Array.from({ length: 100 }, () => browser.request((session) => session.update((data) => ++data["n"]))),
     );
     expect(await browser.request((session) => session.data["n"])).toBe(100);
-    // Each reads, and commits on top of the version that the one before it has left.
+    // Each reads, and commits on top of the version that the previous one left.
     expect(calls.filter((call) => call === "commit")).toHaveLength(100);
   });
 
-  test("when both change the same part, the last committer wins and the conflict is told", async () => {
+  test("when both change the same part, the last committer wins and the conflict is reported", async () => {
     const { sessions, events } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["cart"] = { items: [1] }));
@@ -171,7 +171,7 @@ describe("parallel requests", () => {
 });
 
 describe("update", () => {
-  test("sees the changes made before it, commits at once and returns what fn returns", async () => {
+  test("sees earlier changes, commits at once and returns the result of fn", async () => {
     const { sessions, store, calls } = openHarness();
     const session = await sessions.create({ n: 1 });
     calls.length = 0;
@@ -184,7 +184,7 @@ describe("update", () => {
     expect(store.name).toBe("memory");
   });
 
-  test("runs again on what another request has written", async () => {
+  test("runs again on data written by another request", async () => {
     const { sessions } = openHarness();
     const [mine, other] = await twoViews(sessions, { n: 1 });
     await other.update((data) => (data["n"] = 10));
@@ -217,14 +217,14 @@ describe("update", () => {
     expect((await sessions.open(session.cookieHeader)).data["n"]).toBe(1);
   });
 
-  test("begins a session for a visitor who had none", async () => {
+  test("begins a session for a visitor without one", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => session.update((data) => (data["n"] = 1)));
     expect(await browser.request((session) => session.data["n"])).toBe(1);
   });
 
-  test("parallel updates of one session object run one after another", async () => {
+  test("parallel updates of one session object run in sequence", async () => {
     const { sessions } = openHarness();
     const session = await sessions.create({ n: 0 });
     await Promise.all(Array.from({ length: 10 }, () => session.update((data) => data["n"]++)));
@@ -233,7 +233,7 @@ describe("update", () => {
 });
 
 describe("save", () => {
-  test("writes at once, and the end of the request writes only what came after", async () => {
+  test("writes at once, and the end of the request writes only later changes", async () => {
     const { sessions, calls } = openHarness();
     const browser = new Browser(sessions);
     await browser.request(async (session) => {
@@ -244,7 +244,7 @@ describe("save", () => {
     expect(calls).toStrictEqual([]);
   });
 
-  test("keeps references good, and what others wrote comes in", async () => {
+  test("keeps references valid, and includes changes of others", async () => {
     const { sessions } = openHarness();
     const [mine, other] = await twoViews(sessions, { cart: { items: [1] } });
     const { cart } = mine.data;
@@ -275,7 +275,7 @@ describe("logout and flush", () => {
     expect(await thief.request((session) => session.isAuthenticated)).toBe(false);
   });
 
-  test("a slow writer and a slow reader do not bring the session back; the writer is told", async () => {
+  test("a slow writer and a slow reader do not bring the session back; the writer gets an error", async () => {
     const { sessions, keys, clock } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => session.login(7));
@@ -294,7 +294,7 @@ describe("logout and flush", () => {
     for (const { setCookie } of [writer, reader]) expect(setCookie).toStrictEqual([]);
   });
 
-  test("what is set after logout begins another session", async () => {
+  test("data set after logout begins another session", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => session.login(7));
@@ -307,7 +307,7 @@ describe("logout and flush", () => {
     expect(await browser.request((session) => ({ ...session.data }))).toStrictEqual({ bye: true });
   });
 
-  test("the cookie of a visitor who had none is left alone", async () => {
+  test("a flush without a session sends no cookie", async () => {
     const { sessions } = openHarness();
     const request = new Browser(sessions).begin();
     await (await request.session()).flush();
@@ -393,7 +393,7 @@ describe("login", () => {
     });
   });
 
-  test("what another request writes between the read and the login is carried over", async () => {
+  test("changes of another request between the read and the login are copied", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["cart"] = { a: 1 }));
@@ -406,7 +406,7 @@ describe("login", () => {
     expect(await browser.request((next) => next.data["cart"])).toStrictEqual({ a: 1, b: 2, c: 3 });
   });
 
-  test("a request that races it is interrupted, and its cookie is left alone", async () => {
+  test("a concurrent request is interrupted, and its cookie is unchanged", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["a"] = 1));
@@ -417,7 +417,7 @@ describe("login", () => {
     expect(slow.setCookie).toStrictEqual([]);
   });
 
-  test("where the old record is gone it starts a fresh one, with what this request has set", async () => {
+  test("when the old record is gone, it begins a new one with this request's changes", async () => {
     const { sessions, keys } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["secret"] = "of the old session"));
@@ -454,7 +454,7 @@ describe("login", () => {
     },
   );
 
-  test("a click of another user, or one after a minute, joins nobody's session", async () => {
+  test("a click of another user, or one after a minute, joins no session", async () => {
     const { sessions, clock } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["cart"] = [1]));
@@ -499,7 +499,7 @@ describe("login", () => {
 });
 
 describe("cycleKey", () => {
-  test("gives a new key, keeps the data and who is logged in, and the old key is dead", async () => {
+  test("gives a new key, keeps the data and the login, and the old key is dead", async () => {
     const { sessions, keys } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => session.login(1));
@@ -518,7 +518,7 @@ describe("cycleKey", () => {
     expect(await new Browser(sessions, before).request((session) => session.isNew)).toBe(true);
   });
 
-  test("undoes itself when the session was ended meanwhile", async () => {
+  test("is undone when the session was ended meanwhile", async () => {
     const { sessions, keys } = openHarness();
     const [mine, other] = await twoViews(sessions, { a: 1 });
     await other.flush();
@@ -526,7 +526,7 @@ describe("cycleKey", () => {
     expect(await keys()).toStrictEqual([]);
   });
 
-  test("carries over what others write meanwhile", async () => {
+  test("copies concurrent changes of others", async () => {
     const { sessions } = openHarness();
     const [mine, other] = await twoViews(sessions, { a: 1 });
     other.data["b"] = 2;
@@ -536,31 +536,31 @@ describe("cycleKey", () => {
   });
 });
 
-describe("a response whose headers are out", () => {
-  test("a new session can no longer be begun, nor a key changed", async () => {
+describe("a response whose headers were sent", () => {
+  test("no longer allows a new session or a new key", async () => {
     const { sessions, keys } = openHarness();
     const request = new Browser(sessions).begin();
     const session = await request.session();
     await request.finish(200, true);
     session.data["a"] = 1;
-    await expect(session.save()).rejects.toThrow("the response's headers are out already");
+    await expect(session.save()).rejects.toThrow("the response headers were already sent");
     await expect(session.update((data) => (data["b"] = 1))).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
     await expect(session.login(1)).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
     await expect(request.finish(200, true)).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
     expect(await keys()).toStrictEqual([]);
   });
 
-  test("that goes for a stream from its first byte on, not only at its end", async () => {
+  test("this applies to a stream from its first byte on, not only at its end", async () => {
     const { sessions, keys } = openHarness();
     const request = new Browser(sessions).begin();
     const session = await request.session();
-    // The first byte is about to leave.
+    // The first byte is about to be sent.
     await request.finish(200);
     await expect(session.login(1)).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
     expect(await keys()).toStrictEqual([]);
   });
 
-  test("that goes for a session, too, that is first asked for in the middle of a stream", async () => {
+  test("this applies to a session that is first used in the middle of a stream too", async () => {
     const { sessions, keys } = openHarness();
     const open = (cookieHeader?: string) => {
       const request = {};
@@ -570,7 +570,7 @@ describe("a response whose headers are out", () => {
     };
     const visitor = await open();
     visitor.data["a"] = 1;
-    await expect(visitor.save()).rejects.toThrow("the response's headers are out already");
+    await expect(visitor.save()).rejects.toThrow("the response headers were already sent");
     await expect(visitor.login(1)).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
     expect(await keys()).toStrictEqual([]);
 
@@ -584,7 +584,7 @@ describe("a response whose headers are out", () => {
     expect(await keys()).toStrictEqual([]);
   });
 
-  test("an existing session is still saved, and can still be ended", async () => {
+  test("still saves an existing session, and allows its end", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["a"] = 1));
@@ -599,8 +599,8 @@ describe("a response whose headers are out", () => {
   });
 });
 
-describe("a handler that does not wait", () => {
-  test("for its session: what it sets once it comes is saved before the response", async () => {
+describe("a handler that does not await", () => {
+  test("its session: its later changes are saved before the response", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     const request = browser.begin();
@@ -609,7 +609,7 @@ describe("a handler that does not wait", () => {
     expect(await browser.request((session) => session.data["a"])).toBe(1);
   });
 
-  test("for update: the response does", async () => {
+  test("update: the response waits for it", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     const request = browser.begin();
@@ -619,14 +619,14 @@ describe("a handler that does not wait", () => {
   });
 });
 
-test("a request that no adapter has seen is refused with advice", async () => {
+test("a request unknown to all adapters is refused with advice", async () => {
   const { sessions } = openHarness();
   await expect(sessions.from({})).rejects.toThrow(
     "sessions.from() was given a request that no adapter has seen. Mount one before the handlers that use sessions",
   );
 });
 
-test("create takes a key named __proto__ for a key", async () => {
+test("create treats a key named __proto__ as a key", async () => {
   const { sessions } = openHarness();
   const session = await sessions.create(JSON.parse('{"__proto__":{"admin":true},"cart":1}') as object);
   expect(session.data["admin"]).toBeUndefined();

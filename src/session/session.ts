@@ -29,26 +29,27 @@ import { endsWithBrowser, EXPIRY_KEY } from "./record/timeouts.ts";
 import type { Creation } from "./users/user-sessions.ts";
 
 /**
- * One visitor's session, as one request sees it.
+ * A visitor's session, as one request sees it.
  *
- * Changes of {@link data} are saved when the response is about to leave, merged with what other requests have
- * written meanwhile. `update`, `save`, `cycleKey`, `flush`, `login` and `logout` act at once.
+ * Changes to {@link data} are saved just before the response is sent, merged with concurrent
+ * changes of other requests. `update`, `save`, `cycleKey`, `flush`, `login` and `logout` act at
+ * once.
  *
- * Each of these throws {@link StoreConnectionError} or {@link StoreServiceError} when the store fails, and
- * {@link SessionInterrupted} when the session was ended or given a new key meanwhile. A failure that the
- * handler does not await fails the response.
+ * Each of these throws {@link StoreConnectionError} or {@link StoreServiceError} when the store
+ * fails, and {@link SessionInterrupted} when the session was ended or given a new key meanwhile. A
+ * failure that the handler does not await fails the response.
  */
 export class Session<Data extends object = UntypedData> extends SessionView<Data> {
   readonly #state: SessionState<Data>;
   readonly #queue: OperationQueue;
   readonly #cookie: ResponseCookie;
-  /** Why the browser's cookie cannot be set any more; `undefined` while it can. */
+  /** Reason why the browser's cookie can no longer be set; `undefined` while it can. */
   #whyNoCookie: string | undefined;
   #hasResponse = true;
   #isInterrupted = false;
-  /** The key that this request has given the session last. */
+  /** The last key that this request gave the session. */
   #ownKey: SessionKey | undefined;
-  /** Whether this request itself has ended the session that it came with. */
+  /** This request itself has ended the session that it came with. */
   #hasEnded = false;
 
   /** @internal */
@@ -60,12 +61,12 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * Changes the session's data atomically and saves it, with all changes made before, at once.
+   * Changes the session's data atomically and saves it at once, with all earlier changes.
    *
-   * @param fn Changes the data it is given. It must be synchronous and pure: when another request was first
-   *   it runs again, on that request's data.
-   * @returns What `fn` returns. Nothing is saved when it throws, or changes nothing.
-   * @throws {SessionConflictError} When other requests kept being first until the deadline.
+   * @param fn Changes the given data. It must be synchronous and pure: when another request wrote
+   *   first, it runs again on that request's data.
+   * @returns The result of `fn`. Nothing is saved when it throws or changes nothing.
+   * @throws {SessionConflictError} When other requests kept writing first until the deadline.
    */
   update<Result>(fn: (data: Data) => Result): Promise<Result> {
     return this.#enqueue(async (deadline) => {
@@ -90,17 +91,21 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     });
   }
 
-  /** Saves the changes made so far at once; the response does it otherwise. Without changes it does nothing. */
+  /**
+   * Saves the changes made so far at once instead of with the response. Does nothing without
+   * changes.
+   */
   save(): Promise<void> {
     return this.#enqueue((deadline) => this.#save(this.#state.data.delta(), deadline));
   }
 
   /**
-   * Extends the session as a request does: for sockets, long streams and jobs, which send no cookie. The
-   * browser's cookie keeps its own age. It costs two commands, and one for the list of a logged-in user.
+   * Extends the session as a request does: for sockets, long streams and jobs, which send no
+   * cookie. The browser's cookie keeps its own age. It costs two commands, and one for the list of
+   * a logged-in user.
    *
-   * @returns Whether the session is still there, as {@link isAlive} tells it. `false` for a session that is
-   *   not stored.
+   * @returns Whether the session still exists, as {@link isAlive} reports it. `false` for a session
+   *   that is not stored.
    */
   touch(): Promise<boolean> {
     return this.#enqueue(async (deadline) => {
@@ -112,17 +117,18 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * Asks the store whether the session is still there, and its user still logged in: for sockets and long
-   * streams, which outlive a logout or `sessions.revokeUser()`. A session whose key was renewed is still
-   * there, for whoever asks within a minute of it.
+   * Asks the store whether the session still exists and its user is still logged in: for sockets
+   * and long streams, which outlive a logout or `sessions.revokeUser()`. A session whose key was
+   * renewed still exists for callers that ask within a minute.
    */
   isAlive(): Promise<boolean> {
     return this.#enqueue(async (deadline) => (await this.#cookie.lookUp(deadline)) !== undefined);
   }
 
   /**
-   * Gives the session a new key and keeps its data. Call it when the visitor's rights change. The old key is dead
-   * once it returns; changes made so far are saved. A late request with the old key reads as a stranger's.
+   * Gives the session a new key and keeps its data. Call it when the visitor's rights change. The
+   * old key is dead once it returns; changes made so far are saved. A late request with the old key
+   * is treated as anonymous.
    */
   cycleKey(): Promise<void> {
     const deadline = this.#newDeadline();
@@ -131,16 +137,16 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * @internal Gives the session a new key, as `sessions.renewEvery` does: the visitor's rights are the same,
-   *   so requests with the old key find the session for a minute.
+   * @internal Gives the session a new key, as `sessions.renewEvery` does. The visitor's rights are
+   *   unchanged, so requests with the old key find the session for a minute.
    */
   renewKey(): Promise<void> {
     return this.#enqueue((deadline) => this.#cycleKey("renewed", {}, this.#creation(), deadline));
   }
 
   /**
-   * Deletes the session and its data, also where another request has given it a new key. The browser's cookie
-   * is cleared. Data that is set afterwards begins a new session.
+   * Deletes the session and its data, even if another request has given it a new key. The browser's
+   * cookie is cleared. Data that is set afterwards begins a new session.
    */
   flush(): Promise<void> {
     return this.#enqueue(async (deadline) => {
@@ -167,11 +173,11 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * Notes who has logged in. The session gets a new key (an attacker may know the old one: session fixation),
-   * and the old one is dead once this returns.
+   * Logs the user in. The session gets a new key (an attacker may know the old one: session
+   * fixation); the old one is dead once this returns.
    *
-   * @param userId Kept as text. Check who the user is before.
-   * @throws {SessionUsageError} When it is no id, or the response's headers are out.
+   * @param userId Stored as text. Authenticate the user first.
+   * @throws {SessionUsageError} For an invalid id, or when the response headers were already sent.
    */
   login(userId: UserId, options: LoginOptions = NO_OPTIONS): Promise<void> {
     const deadline = this.#newDeadline();
@@ -205,17 +211,20 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     return this.#cookie.change;
   }
 
-  /** @internal Resolves when the operations that were called so far have come to their end. */
+  /** @internal Resolves when all operations called so far have settled. */
   get settled(): Promise<unknown> {
     return this.#queue.idle;
   }
 
-  /** @internal What needs a cookie is refused from now on. */
+  /** @internal From here on, operations that need a cookie are refused. */
   noteHeadersSent(): void {
     this.#whyNoCookie ??= HEADERS_SENT;
   }
 
-  /** @internal There is no response: no session begins, and none changes that a cookie carries. */
+  /**
+   * @internal Without a response no session begins, and none whose cookie carries the record
+   *   changes.
+   */
   noteNoResponse(): void {
     this.#hasResponse = false;
     if (this.#state.services.carried) this.#whyNoCookie = NO_RESPONSE;
@@ -224,7 +233,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
 
   /**
    * @internal Saves deferred changes, or extends the session, before the response leaves.
-   * @returns `undefined` when there is nothing to wait for. It rejects when the response has to become an error.
+   * @returns `undefined` when there is nothing to wait for. Rejects when the response has to become
+   *   an error.
    */
   finish(response: ResponseStart): Promise<void> | undefined {
     if (response.headersSent) this.noteHeadersSent();
@@ -240,16 +250,17 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       : this.#confirmCookie();
   }
 
-  /** A failed save sets no cookie for a key that another request has made; the next response does. */
+  /** A failed save sets no cookie for a key made by another request; the next response sets it. */
   #fail(error: unknown): never {
     if (this.#hasOthersKey) this.#cookie.decide("none");
     throw error;
   }
 
   #finishData({ status, isClientGone = false }: ResponseStart): Promise<void> | undefined {
-    // RFC 9110 section 15.6: the server has failed, so what the handler meant to keep is not to be relied on.
+    // RFC 9110 section 15.6: the server has failed, so the handler's changes cannot be relied on.
     if (status >= 500) return undefined;
-    // The error page of an interruption that the handler knows of: what was interrupted once is so again.
+    // The error page of an interruption that the handler has handled: another save would be
+    // interrupted too.
     if (status >= 400 && this.#isInterrupted) return undefined;
     const renewal = isClientGone ? undefined : this.#finishRenewal();
     return renewal ?? this.#finishChanges() ?? this.#finishRewrite() ?? this.#finishTouch();
@@ -266,7 +277,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const result = await records.move(stored, { reason, change, creation }, deadline);
     if (result.status === "ended") return this.#endByExpiry(pending);
     if (result.status === "gone" && reason !== "renewed") throw new SessionInterrupted();
-    // Another request is renewing the key: the changes follow the session to its new place.
+    // Another request is renewing the key: the changes follow the session to its new key.
     if (result.status !== "moved") return this.#save(pending, deadline);
     conflicts.emit(events);
     this.#state.data.markSaved(pending);
@@ -286,7 +297,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (now - (renewed ?? authenticated ?? created ?? now) < renewEvery) return undefined;
     return this.#enqueue(async (deadline) => {
       const renew = () => this.#cycleKey("renewed", { renewed: now }, this.#creation(), deadline);
-      // A request that has only read may go without: another one has renewed the key.
+      // A request that has only read does not need the renewal: another one has renewed the key.
       if (this.#state.data.delta().size > 0) await renew();
       else await this.#tolerate(renew);
     });
@@ -311,7 +322,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     });
   }
 
-  /** A record that was made with a secret of old is written anew, while that secret can still be read. */
+  /** Rewrites a record made with a fallback secret while that secret is still accepted. */
   #finishRewrite(): Promise<void> | undefined {
     if (this.#state.stored?.version.isOutdated !== true || !this.#canWrite) return undefined;
     return this.#rewrite();
@@ -323,12 +334,12 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     });
   }
 
-  /** Whether what is written can get to where it is kept. */
+  /** Whether a write can reach its store: a record in the cookie needs a cookie. */
   get #canWrite(): boolean {
     return this.#state.services.carried === undefined || this.#whyNoCookie === undefined;
   }
 
-  /** Whether this request is to extend the session, renew its cookie and note that it was seen. */
+  /** Whether this request has to extend the session, renew its cookie and record its activity. */
   get #isActivityDue(): boolean {
     const { stored } = this.#state;
     return stored !== undefined && this.#state.services.throttle.isDue(stored);
@@ -341,7 +352,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (carried) return this.#canWrite ? this.#rewrite() : undefined;
     if (!extendsOnRead && !this.isAuthenticated) return undefined;
     const hasCookie = this.#whyNoCookie === undefined;
-    // Without a cookie the next request is due as well: the browser's copy has to live as long as the record.
+    // Without a cookie the next request is due as well: the browser's copy has to live as long as
+    // the record.
     if (hasCookie) throttle.mark(stored.key);
     return this.#enqueue(async (deadline) => {
       await this.#noteSeen(deadline);
@@ -360,14 +372,17 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
         await this.#cookie.confirm(deadline);
         return true;
       });
-      // Without an answer, a cookie whose key this request has not made is sent by the next response: it may
-      // be dead by now.
+      // Without an answer, a key that this request did not make may be dead by now: the next
+      // response sends its cookie.
       if (isAsked !== true && this.#hasOthersKey) this.#cookie.decide("none");
       this.#cookie.noteConfirmed();
     });
   }
 
-  /** Whether the cookie is to have a key that this request has not made, but found or was led to. */
+  /**
+   * Whether the new cookie has a key that this request did not make but found, directly or by
+   * following a move.
+   */
   get #hasOthersKey(): boolean {
     const { stored } = this.#state;
     return this.#cookie.change === "set" && stored !== undefined && stored.key !== this.#ownKey;
@@ -381,14 +396,14 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       );
   }
 
-  /** What only keeps a session fresh may fail without failing the request. */
+  /** Runs an operation that only keeps the session fresh: its failure does not fail the request. */
   async #tolerate<Result>(operation: () => Promise<Result>): Promise<Result | undefined> {
     const { throttle, events } = this.#state.services;
     try {
       return await operation();
     } catch (error) {
       if (this.#state.stored) throttle.forget(this.#state.stored.key);
-      // The session has ended meanwhile; a request that has only read it does not depend on it.
+      // The session has ended meanwhile; a request that has only read does not depend on it.
       if (error instanceof SessionInterrupted) return undefined;
       if (!isTolerable(error)) throw error;
       events.emit("touchFailed", { error });
@@ -396,10 +411,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     }
   }
 
-  /**
-   * @param deadline Counts from the call on, so the time that an operation waits for those before it counts
-   * too.
-   */
+  /** @param deadline Starts at the call: time spent in the queue counts. */
   #enqueue<Result>(
     operation: (deadline: Deadline) => Promise<Result>,
     deadline: Deadline = this.#newDeadline(),
@@ -415,7 +427,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   #noteInterruption(): void {
     this.#isInterrupted = true;
     const { events } = this.#state.services;
-    // Where the session was there is none any more.
+    // The session no longer exists under its key.
     if (this.#cookie.change === "set") this.#cookie.decide("none");
     if (this.#state.stored) events.emit("interrupted", { session: events.nameOf(this.#state.stored.storageKey) });
   }
@@ -429,7 +441,7 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     );
   }
 
-  /** Writes on top of what is stored, or begins a session. */
+  /** Writes on top of the stored record, or begins a session. */
   async #commit(
     pending: Delta,
     change: (newest: SessionRecord, onConflict: OnConflict) => SessionRecord | undefined,
@@ -451,11 +463,11 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (!committed.isWritten) return;
     const isCookieOutdated = committed.stored.key !== stored.key || hasOtherExpiry(stored.version.record, record);
     if (this.#state.services.carried || isCookieOutdated) this.#cookie.decide("set");
-    // As Django does it: each save extends the session, and nothing else.
+    // As in Django: each save extends the session, and nothing else does.
     else if (!this.#state.services.extendsOnRead) this.#renewCookie();
   }
 
-  /** Lets a cookie that has a Max-Age live as long as the session. */
+  /** Sends a cookie that has a Max-Age again, so that it lives as long as the session. */
   #renewCookie(): void {
     const { stored, services } = this.#state;
     if (stored && !endsWithBrowser(stored.version.record, services.timeouts)) this.#cookie.decide("set");
@@ -484,8 +496,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * A late request with a key that was replaced or ended a moment ago begins no session: its cookie would
-   * take over.
+   * Refuses to begin a session for a late request with a key that was just replaced or ended: its
+   * cookie would replace the newer one.
    */
   async #demandNoDeparture(deadline: Deadline): Promise<void> {
     if (this.#hasEnded) return;
@@ -496,14 +508,14 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * @param userId Of a creation that may have to wait for other operations: it begins now, so a revocation of
-   *   the user from now on ends the session.
+   * @param userId User of a creation that may have to wait in the queue. The creation begins now,
+   *   so a later revocation of the user ends the session.
    */
   #creation(userId?: string, deadline?: Deadline): Creation {
     const { userAgent } = this.#state.origin;
     if (userId === undefined || deadline === undefined) return { userAgent };
     const epoch = this.#state.services.records.epochOf(userId, deadline);
-    // Its failure is that of the creation, which may not come to it.
+    // The creation reports its failure, if it gets that far.
     epoch?.catch(() => {});
     return epoch ? { userAgent, epoch } : { userAgent };
   }
@@ -518,9 +530,10 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   /**
-   * The session was over when it was to be written.
+   * Leaves a session that had expired when it was to be written.
    *
-   * @throws {SessionInterrupted} Unless this request has set that expiry: then it may begin another session.
+   * @throws {SessionInterrupted} Unless this request set that expiry: then it may begin another
+   *   session.
    */
   #endByExpiry(pending: Delta): void {
     this.#leave();
@@ -528,13 +541,13 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#hasEnded = true;
   }
 
-  /** This request ends the session. */
+  /** Marks the session as ended by this request. */
   #end(): void {
     this.#leave();
     this.#hasEnded = true;
   }
 
-  /** The session is over, and takes its cookie with it. */
+  /** Forgets an ended session and clears its cookie. */
   #leave(): void {
     this.#forget();
     if (this.#state.origin.hasCookie) this.#cookie.decide("clear");
@@ -547,13 +560,13 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     this.#state.data.replace(SessionRecord.empty);
   }
 
-  /** No session begins in the place of one whose cookie the browser has not sent. */
+  /** Refuses to begin a session that would replace one whose cookie the browser withheld. */
   #demandBeginning(): void {
     const { hasCookie, mayBegin } = this.#state.origin;
     if (!hasCookie && mayBegin?.() === false) throw new SessionInterrupted(FROM_OTHER_SITE);
   }
 
-  /** Where the cookie carries the record, every write has to send it. */
+  /** Demands a cookie if it carries the record: then every write has to send it. */
   #demandCookieToCarry(action: string): void {
     if (this.#state.services.carried) this.#demandCookie(action);
   }
@@ -570,21 +583,21 @@ refuseCallbacks(Session.prototype, ["save", "touch", "isAlive", "cycleKey", "flu
 const NO_OPTIONS: LoginOptions = {};
 
 const HEADERS_SENT =
-  "the response's headers are out already. " +
-  "Do it before the response is begun (before writeHead, write, flushHeaders or the first chunk of a stream).";
+  "the response headers were already sent. " +
+  "Do it before the response starts (before writeHead, write, flushHeaders or the first chunk of a stream).";
 
 const FROM_OTHER_SITE =
-  "A page of another site has sent this request, and it came without the session's cookie: the browser may have kept " +
-  "that of a login to itself (SameSite), and a new session would replace it. Nothing was saved. If that site may do so " +
-  "(a login or a payment that comes back by POST), name it in the adapter's crossSite: { trustedOrigins }.";
+  "A page of another site sent this request, without the session's cookie: the browser may have withheld the cookie of " +
+  "a login (SameSite), and a new session would replace it. Nothing was saved. If that site may begin sessions " +
+  "(a login or a payment that returns by POST), name it in the adapter's crossSite: { trustedOrigins }.";
 
 const NO_RESPONSE =
-  "sessions.open() has no response to send it with. Change the session in a request; a session that belongs to no browser " +
-  "is made by sessions.create().";
+  "sessions.open() has no response to send it with. Change the session in a request, or make a session without a browser " +
+  "by sessions.create().";
 
 type Tolerable = StoreConnectionError | StoreServiceError | SessionTooLargeError | SessionConflictError;
 
-/** What must not fail a request that has changed nothing. */
+/** Returns whether an error must not fail a request that has changed nothing. */
 function isTolerable(error: unknown): error is Tolerable {
   return (
     error instanceof StoreConnectionError ||
@@ -594,7 +607,7 @@ function isTolerable(error: unknown): error is Tolerable {
   );
 }
 
-/** Assumptions hold for what is not there. */
+/** Defaults apply to missing keys only. */
 function withoutKeysOf(record: SessionRecord, assumptions: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(assumptions).filter(([key]) => !record.members.has(key)));
 }

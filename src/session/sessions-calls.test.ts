@@ -21,7 +21,7 @@ describe("a session that was not awaited", () => {
     "cookieHeader",
   ];
 
-  test.each(names)("says so when %s is read or set", async (name) => {
+  test.each(names)("throws when %s is read or set", async (name) => {
     const { sessions } = openHarness();
     for (const promise of [sessions.create({ a: 1 }), sessions.open(undefined)]) {
       const session = promise as unknown as Record<string, unknown>;
@@ -32,14 +32,14 @@ describe("a session that was not awaited", () => {
     }
   });
 
-  test("refuses what would be lost on it", async () => {
+  test("refuses assignments that would be lost", async () => {
     const promise = openHarness().sessions.open(undefined);
     expect(() => Object.assign(promise, { views: 1 })).toThrow(SessionUsageError);
     expect(() => Object.assign(promise, { [Symbol("mark")]: 1 })).not.toThrow();
     await promise;
   });
 
-  test("is a promise like others", async () => {
+  test("is otherwise an ordinary promise", async () => {
     const { sessions } = openHarness();
     const promise = sessions.create({ a: 1 });
     expect(promise instanceof Promise).toBe(true);
@@ -52,14 +52,14 @@ describe("a session that was not awaited", () => {
   });
 });
 
-describe("sessions.restore says which of its demands is not met", () => {
+describe("sessions.restore names the unmet requirement", () => {
   test.each<[unknown, unknown, unknown, string]>([
     ["abc", "{}", HOUR, "expected a session key, 32 characters of [a-z0-9], got a text of 3 characters"],
     [undefined, "{}", HOUR, "expected a session key, 32 characters of [a-z0-9], got nothing."],
     [KEY, { a: 1 }, HOUR, "expected the text of a JSON object, got an object. Give JSON.stringify(data)."],
     [KEY, "[1]", HOUR, "expected the text of a JSON object."],
-    [KEY, "{}", 0, "expected what is left of its time to live, in milliseconds and more than 0, got 0 (number)."],
-    [KEY, "{}", undefined, "expected what is left of its time to live, in milliseconds and more than 0, got nothing."],
+    [KEY, "{}", 0, "expected the remaining time to live, in milliseconds and more than 0, got 0 (number)."],
+    [KEY, "{}", undefined, "expected the remaining time to live, in milliseconds and more than 0, got nothing."],
     [KEY, "{}", "1h", 'got "1h" (string).'],
   ])("%j, %j, %j", async (key, payload, ttl, message) => {
     const { sessions } = openHarness();
@@ -69,7 +69,7 @@ describe("sessions.restore says which of its demands is not met", () => {
     await expect(restore).rejects.not.toThrow("abc");
   });
 
-  test("a store that keeps none", async () => {
+  test("a store that keeps no sessions", async () => {
     const store = cookieSessionStore({ acceptsLostUpdates: true });
     const { sessions } = createSojourn({ projectName: "p", secretKey: "s".repeat(32), sessions: { store } });
     await expect(sessions.restore(KEY, "{}", HOUR)).rejects.toThrow(
@@ -78,7 +78,7 @@ describe("sessions.restore says which of its demands is not met", () => {
   });
 });
 
-describe("idioms of express-session say what to call", () => {
+describe("idioms of express-session throw with advice", () => {
   test.each(["save", "flush", "logout", "cycleKey", "touch"])("session.%s(callback)", async (name) => {
     const session = (await openHarness().sessions.create({ a: 1 })) as unknown as Record<
       string,
@@ -91,7 +91,7 @@ describe("idioms of express-session say what to call", () => {
   test.each(["regenerate", "destroy", "reload", "resetMaxAge"])("session.%s()", async (name) => {
     const session = (await openHarness().sessions.create({ a: 1 })) as unknown as Record<string, () => unknown>;
     expect(() => session[name]?.()).toThrow(SessionUsageError);
-    expect(() => session[name]?.()).toThrow(`session.${name}() is express-session's, and not here.`);
+    expect(() => session[name]?.()).toThrow(`session.${name}() belongs to express-session and does not exist here.`);
   });
 
   test("session.cookie", async () => {

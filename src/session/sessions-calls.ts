@@ -22,21 +22,29 @@ function optionsOf(call: string, names: readonly string[], example: string): Kno
   return knownOptions(call, names, example, SessionUsageError);
 }
 
-/** @throws {SessionUsageError} For what names no session. */
+/** @throws {SessionUsageError} Unless it is a text. */
 export function checkRef(ref: unknown, call: string): asserts ref is string {
   if (typeof ref === "string") return;
-  const expected = "the ref of a session, as session.ref and sessions.ofUser() tell it";
+  const expected = "the ref of a session, from session.ref or sessions.ofUser()";
   throw new SessionUsageError(`${call} expected ${expected}, got ${describeKind(ref)}.`);
 }
 
-/** The ref of a session that stays; none of one that is not stored. @throws {SessionUsageError} */
+/**
+ * Returns the ref of the session to keep; `undefined` if it is not stored.
+ *
+ * @throws {SessionUsageError}
+ */
 export function refToExcept(except: unknown): string | undefined {
   const ref = typeof except === "object" && except !== null && "ref" in except ? except.ref : except;
   if (ref !== undefined) checkRef(ref, 'The option "except" of sessions.revokeUser()');
   return ref;
 }
 
-/** A request, or a list of headers, is no Cookie header. @throws {SessionUsageError} */
+/**
+ * Refuses a request or a list of headers instead of a Cookie header.
+ *
+ * @throws {SessionUsageError}
+ */
 export function checkCookieHeader(header: unknown): void {
   if (header === undefined || header === null || typeof header === "string") return;
   throw new SessionUsageError(
@@ -49,7 +57,7 @@ const USE_ADAPTER =
   "Mount one before the handlers that use sessions, for example app.use(expressSessions(sessions)), and pass the request " +
   "object itself.";
 
-/** Message for a request that no adapter knows. */
+/** Returns the message for a request unknown to all adapters. */
 export function describeUnseen(request: unknown): string {
   if (typeof request !== "object" || request === null) {
     return `sessions.from() expected a request, got ${describeKind(request)}. ${USE_ADAPTER}`;
@@ -63,22 +71,22 @@ export function describeUnseen(request: unknown): string {
   return `sessions.from() was given a request that no adapter has seen. ${USE_ADAPTER}`;
 }
 
-/** @throws {SessionUsageError} Naming the demand of `sessions.restore()` that is not met. */
+/** @throws {SessionUsageError} Naming the unmet requirement of `sessions.restore()`. */
 export function checkRestore(key: unknown, payload: unknown, ttl: unknown, isCarried: boolean): void {
   if (isCarried) {
     throw unfit("a store that keeps sessions, and here the cookies carry them", "Take another one for sessions.store");
   }
   if (typeof key !== "string" || !isSessionKey(key)) {
-    const got = typeof key === "string" ? `a text of ${key.length} characters that is none` : describeKind(key);
-    const advice = "A session whose key has another form is begun by sessions.create()";
+    const got = typeof key === "string" ? `a text of ${key.length} characters that is not one` : describeKind(key);
+    const advice = "For a session with another kind of key, call sessions.create()";
     throw unfit(`a session key, 32 characters of [a-z0-9], got ${got}`, advice);
   }
   if (typeof payload !== "string") {
     throw unfit(`the text of a JSON object, got ${describeKind(payload)}`, "Give JSON.stringify(data)");
   }
   if (typeof ttl === "number" && Number.isFinite(ttl) && ttl > 0) return;
-  const expected = "what is left of its time to live, in milliseconds and more than 0";
-  throw unfit(`${expected}, got ${describeValue(ttl)}`, "A session whose time is over is not restored");
+  const expected = "the remaining time to live, in milliseconds and more than 0";
+  throw unfit(`${expected}, got ${describeValue(ttl)}`, "An expired session is not restored");
 }
 
 function unfit(expected: string, advice: string): SessionUsageError {

@@ -62,14 +62,14 @@ import {
   type UserSessions,
 } from "./users/user-sessions.ts";
 
-/** Of a restored session: 1000 years. Redis can tell of 285 000. */
+/** Maximum time to live of a restored session: 1000 years. Redis can represent 285 000. */
 const MAX_TTL: Milliseconds = 1000 * 365.25 * 86_400_000;
 
-/** How many sessions of a user are looked up for one page. */
+/** Default number of sessions in a page. */
 const PAGE_SIZE = 100;
 
 const CARRIED =
-  "the cookies carry the records, and no server knows of them. To end all sessions, replace secretKey and take the old one out " +
+  "the cookies carry the records, so no server can end them. To end all sessions, replace secretKey and take the old one out " +
   "of secretKeyFallbacks.";
 
 /** Options of {@link Sessions.from}. */
@@ -79,7 +79,7 @@ interface FromOptions {
 
 const NO_OPTIONS: FromOptions = {};
 
-/** How far a revocation has come. */
+/** Progress of a revocation. */
 export interface RevokeProgress {
   /** Sessions ended so far. */
   readonly ended: number;
@@ -103,26 +103,29 @@ export interface UserPageOptions<Data extends object = UntypedData> {
   readonly current?: Session<Data> | undefined;
 }
 
-/** A part of the sessions of a user. */
+/** A page of a user's sessions. */
 export interface UserSessionPage {
   readonly sessions: readonly UserSession[];
-  /** Leads to the next page; `undefined` after the last one. It tells nothing, and may be shown to the user. */
+  /**
+   * Cursor of the next page; `undefined` on the last one. It reveals nothing and may be shown to
+   * the user.
+   */
   readonly next: string | undefined;
 }
 
-/** What {@link Sessions} shares with the rest of the application. */
+/** Dependencies that {@link Sessions} shares with the rest of the application. */
 export interface SessionsContext extends Secrets {
   readonly projectName: string;
   readonly redis: RedisRegistry;
   readonly clock: Clock;
-  /** Whether the settings are those of a Django site; see `DJANGO_SITE`. @defaultValue `false` */
+  /** The settings come from a Django site; see `DJANGO_SITE`. @defaultValue `false` */
   readonly isSites?: boolean;
 }
 
-/** The sessions of an application. Made by `createSojourn`; it is the same for all requests. */
+/** The sessions of an application. Made by `createSojourn`; all requests share it. */
 export class Sessions<Data extends object = UntypedData> {
   readonly #store: SessionStore;
-  /** Whether the cookies carry the records themselves. */
+  /** The cookies carry the records themselves. */
   readonly #isCarried: boolean;
   readonly #services: SessionServices;
   readonly #opener: SessionOpener<Data>;
@@ -130,7 +133,7 @@ export class Sessions<Data extends object = UntypedData> {
   readonly #users: UserSessions | undefined;
   readonly #cursors: UserCursors;
   readonly #walks: RevocationWalks;
-  /** What the settings come to, to document it. */
+  /** The effective session policy, for documentation and audits. */
   readonly policy: SessionPolicy;
   readonly #scopes = new WeakMap<object, LazySessionScope<Data>>();
 
@@ -174,7 +177,7 @@ export class Sessions<Data extends object = UntypedData> {
     if (isCarried) warnOfLostUpdates(store);
   }
 
-  /** @internal Where the store keeps its keys. */
+  /** @internal Key spaces of the store. */
   get keySpaces(): readonly KeySpace[] {
     return keySpacesOf(this.#store);
   }
@@ -185,16 +188,18 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * The session of a request. The first call in a request loads it, and nothing else does: a page that does
-   * not call this does not need the store.
+   * Returns the session of a request. Only the first call in a request loads it: a page without
+   * this call does not use the store.
    *
-   * @param request The object that the adapter has seen: Express's `req`, Node's `IncomingMessage`.
-   * @param options.onInvalid Takes the place of `sessions.onInvalid` for this load: a logout, for example,
-   *   has to work with any data. A session that was loaded before in this request stays as it is.
+   * @param request The object that the adapter was given: Express's `req`, Node's
+   *   `IncomingMessage`.
+   * @param options.onInvalid Replaces `sessions.onInvalid` for this load: a logout, for example,
+   *   has to work with any data. It does not affect a session that this request has already loaded.
    * @throws {SessionUsageError} When no adapter has seen the request.
-   * @throws {SessionSchemaError} When the data does not fit the schema, and `onInvalid` is `"throw"`.
-   * @throws {InsecureRequestError} When the request came over plain http, and `sessions.cookie.onInsecure` is
-   *   `"refuse"`.
+   * @throws {SessionSchemaError} When the data does not fit the schema, and `onInvalid` is
+   *   `"throw"`.
+   * @throws {InsecureRequestError} When the request came over plain http, and
+   *   `sessions.cookie.onInsecure` is `"refuse"`.
    */
   from(request: object, options: FromOptions = NO_OPTIONS): Promise<Session<Data>> {
     const scope = this.#scopes.get(request);
@@ -203,9 +208,9 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * Opens the session of a Cookie header where there is no response to carry changes: WebSockets, jobs.
-   * Changes are saved by `session.save()` and `session.update()` only. Where there is no session, they begin
-   * none and throw a {@link SessionUsageError}: no browser could get its cookie. See {@link create}.
+   * Opens the session of a Cookie header without a response: for WebSockets and jobs. Only
+   * `session.save()` and `session.update()` save changes. Without a session they begin none and
+   * throw a {@link SessionUsageError}, since no browser could get its cookie. See {@link create}.
    */
   open(cookieHeader: string | null | undefined): Promise<Session<Data>> {
     return explainAwait(this.#open(cookieHeader));
@@ -220,15 +225,13 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * Takes over a session that was kept elsewhere, under the key that its browser has: for those who move
-   * sessions here.
+   * Imports a session from another session store under the key that its browser has.
    *
    * @param key 32 characters of `[a-z0-9]`.
    * @param payload The data, as the text of a JSON object.
-   * @param ttl What is left of its time to live, in milliseconds; more than 0. Of more than 1000 years, 1000
-   *   count.
-   * @returns Whether it was stored: a session that is there already stays.
-   * @throws {SessionUsageError} For another key, text or time, or sessions that have no key.
+   * @param ttl Remaining time to live, in milliseconds; more than 0, capped at 1000 years.
+   * @returns Whether it was stored: an existing session is not replaced.
+   * @throws {SessionUsageError} For an invalid key, text or time, or sessions that have no key.
    */
   async restore(key: string, payload: string, ttl: Milliseconds): Promise<boolean> {
     checkRestore(key, payload, ttl, this.#isCarried);
@@ -236,13 +239,14 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * The sessions of a user. Each is looked up, so none of them is gone already.
+   * Iterates over the sessions of a user. Each is looked up, so no session that has already ended
+   * is listed.
    *
-   * They are read page by page as the loop goes on, 100 at a time. The pages follow the expiry of the
-   * sessions, the latest first; within a page, the one seen last comes first. So it is for all of a user with
-   * up to 100 sessions.
+   * They are read in pages of 100 as the loop proceeds. Pages are ordered by expiry, the latest
+   * first; sessions within a page by last activity, the most recent first. Up to 100 sessions are
+   * therefore ordered by activity alone.
    *
-   * @param options.current Marks this one in the list.
+   * @param options.current The session to mark in the list.
    * @throws {ImproperlyConfigured} When the store has no index of users.
    */
   async *ofUser(
@@ -261,13 +265,14 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * A part of the sessions of a user, for lists that are shown page by page, in the order of {@link ofUser}.
+   * Returns one page of the sessions of a user, in the order of {@link ofUser}.
    *
-   * @param options.cursor `next` of the page before. @defaultValue the beginning
-   * @param options.limit How many sessions at most, from 1 to 200. A page has fewer where some of them are
-   *   gone. @defaultValue 100
-   * @param options.current Marks this one in the list.
-   * @throws {SessionUsageError} For another limit, or a cursor that this application has not made for this user.
+   * @param options.cursor `next` of the previous page. @defaultValue the beginning
+   * @param options.limit Maximum number of sessions, from 1 to 200. A page has fewer if some have
+   *   ended. @defaultValue 100
+   * @param options.current The session to mark in the list.
+   * @throws {SessionUsageError} For an invalid limit, or a cursor that this application did not
+   *   make for this user.
    * @throws {ImproperlyConfigured} When the store has no index of users.
    */
   async pageOfUser(userId: UserId, options: UserPageOptions<Data> = {}): Promise<UserSessionPage> {
@@ -290,8 +295,8 @@ export class Sessions<Data extends object = UntypedData> {
   /**
    * Ends one session of a user. It is dead once this returns.
    *
-   * @param ref As `ofUser` tells it, or `session.ref`.
-   * @returns Whether there was such a session.
+   * @param ref As returned by `ofUser`, or `session.ref`.
+   * @returns Whether the session existed.
    */
   async revoke(userId: UserId, ref: string): Promise<boolean> {
     const id = checkUserId(userId, "sessions.revoke");
@@ -299,7 +304,7 @@ export class Sessions<Data extends object = UntypedData> {
     const { records } = this.#services;
     const listed = await this.#demandUsers().revoke(id, ref, () => this.#deadline());
     const hasEnded = listed.length > 0;
-    // Another request may have given it a new key since it was listed.
+    // Another request may have given it a new key after it was listed.
     const ending = records.endMoved(ref, id, this.#deadline());
     const moved = await (hasEnded ? ending.catch(throwUnknown) : ending);
     if (hasEnded) await records.endSuccessors(ref, "revoked", this.#deadline()).catch(throwUnknown);
@@ -309,20 +314,22 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * Ends all sessions of a user: on a stolen password, when the account is closed, or because the user asks
-   * for it. Every session whose creation had begun before the call is dead once it returns, as long as the
-   * clocks of all processes are less than a minute apart. A session that begins while it runs may be ended
-   * too.
+   * Ends all sessions of a user: after a stolen password, when the account is closed, or at the
+   * user's request. Every session whose creation had begun before the call is dead once it returns,
+   * as long as the clocks of all processes are less than a minute apart. A session that begins
+   * while it runs may be ended too.
    *
-   * It works in steps, each with a deadline of its own. After a failure it can be called again, and goes on
-   * with what is left.
+   * It works in steps, each with its own deadline. After a failure, another call continues with the
+   * remaining sessions.
    *
-   * @param options.except A session that stays, or its `ref`.
-   * @param options.scan Also walks through all sessions, for those that are on no list: Django has made them
-   *   and Node has not seen them yet, or Redis has dropped the list. It takes as long as there are sessions.
+   * @param options.except A session to keep, or its `ref`.
+   * @param options.scan Also scans the whole store for sessions that are on no list: made by Django
+   *   and not yet seen by Node, or dropped from the list by Redis. The time grows with the number
+   *   of all sessions.
    * @param options.onProgress Called after each step.
-   * @returns How many there were.
-   * @throws {StoreConnectionError} With the outcome `unknown` when a step has failed and some may have ended.
+   * @returns The number of ended sessions.
+   * @throws {StoreConnectionError} With the outcome `unknown` when a step has failed and some may
+   *   have ended.
    */
   async revokeUser(userId: UserId, options: RevokeUserOptions<Data> = {}): Promise<number> {
     checkOptions(options, REVOKE_USER_OPTIONS);
@@ -337,19 +344,21 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * Ends all sessions of everybody, anonymous ones too, on any engine but the one whose cookies carry the
-   * records. Every session whose creation had begun before the call is dead once it returns, as long as all
-   * processes have the same `sessions.deadline` and their clocks are less than a minute apart. A session that
-   * begins while it runs may be ended too.
+   * Ends all sessions of all users, anonymous ones included, on any store except the one whose
+   * cookies carry the records. Every session whose creation had begun before the call is dead once
+   * it returns, as long as all processes have the same `sessions.deadline` and their clocks are
+   * less than a minute apart. A session that begins while it runs may be ended too.
    *
-   * It walks through the store in steps, each with a deadline of its own, waits until `sessions.deadline` has
-   * passed since the call, for creations that were under way, and walks again. After a failure it can be
-   * called again.
+   * It scans the store in steps, each with its own deadline, waits until `sessions.deadline` has
+   * passed since the call, for creations that were in progress, and scans again. After a failure it
+   * can be called again.
    *
    * @param options.onProgress Called after each step.
-   * @returns How many there were.
-   * @throws {ImproperlyConfigured} When the cookies carry the records: take the secret key out instead.
-   * @throws {StoreConnectionError} With the outcome `unknown` when a step has failed and some may have ended.
+   * @returns The number of ended sessions.
+   * @throws {ImproperlyConfigured} When the cookies carry the records: replace the secret key
+   *   instead.
+   * @throws {StoreConnectionError} With the outcome `unknown` when a step has failed and some may
+   *   have ended.
    */
   async revokeAll(options: RevokeOptions = {}): Promise<number> {
     checkOptions(options, REVOKE_ALL_OPTIONS);
@@ -359,10 +368,11 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   /**
-   * Deletes expired records where the engine does not do so itself (Redis does, but for buckets), in short steps.
+   * Deletes expired records, in short steps, if the engine does not do so itself (Redis does,
+   * except in buckets).
    *
-   * @param options.onProgress Called after each step, with how many there were so far.
-   * @returns How many there were.
+   * @param options.onProgress Called after each step, with the number of records deleted so far.
+   * @returns The number of deleted records.
    */
   async clearExpired(options: { readonly onProgress?: (progress: ClearProgress) => void } = {}): Promise<number> {
     checkOptions(options, CLEAR_OPTIONS);
@@ -375,17 +385,17 @@ export class Sessions<Data extends object = UntypedData> {
     return this.#store.ping(this.#deadline());
   }
 
-  /** Calls a listener on each event of a kind. @returns A function that removes it. */
+  /** Adds a listener for events of a kind. @returns A function that removes it. */
   on<Name extends keyof SessionEvents>(name: Name, listener: Listener<SessionEvents[Name]>): () => void {
     return this.#services.events.on(name, listener);
   }
 
-  /** Lets go of what the store has opened. Connections belong to the registry. */
+  /** Closes the resources that the store has opened. Connections belong to the registry. */
   close(): Promise<void> {
     return this.#store.close();
   }
 
-  /** For adapters: makes the scope of a request, or finds the one that was made already. */
+  /** For adapters: returns the scope of a request, and makes it on the first call. */
   scope(request: object, facts: RequestFacts): SessionScope {
     const known = this.#scopes.get(request);
     if (known) return known;
@@ -433,7 +443,11 @@ export class Sessions<Data extends object = UntypedData> {
     return this.#demandUsers().page(userId, range, () => this.#deadline(), stateOf);
   }
 
-  /** Counts and tells what each step ends. @param userId `undefined`: everybody. */
+  /**
+   * Counts the sessions that each step ends, and emits them.
+   *
+   * @param userId `undefined`: all users.
+   */
   async #revokeInSteps(
     userId: string | undefined,
     onProgress: RevokeOptions["onProgress"],

@@ -3,7 +3,7 @@ import { Browser, openHarness } from "../../test/support/session-harness.ts";
 
 const DAY = 86_400_000;
 
-/** A member, and the session of a socket that the member's browser has opened. */
+/** A member, and the session of a socket opened by the member's browser. */
 async function openSocket(settings: Parameters<typeof openHarness>[0] = {}) {
   const harness = openHarness(settings);
   const browser = new Browser(harness.sessions);
@@ -12,7 +12,7 @@ async function openSocket(settings: Parameters<typeof openHarness>[0] = {}) {
 }
 
 describe("session.touch(), for a socket", () => {
-  test("keeps a session that only the socket uses, also after another request has written to it", async () => {
+  test("keeps a session that only the socket uses, even after another request has written to it", async () => {
     const { sessions, browser, socket, clock } = await openSocket();
     await browser.request((session) => void (session.data["page"] = 1));
     for (let day = 0; day < 60; day++) {
@@ -39,7 +39,7 @@ describe("session.touch(), for a socket", () => {
     expect(await socket.touch()).toBe(true);
   });
 
-  test("lists the session as seen under the key that it has by now", async () => {
+  test("lists the session's activity under its present key", async () => {
     const { sessions, browser, socket, clock } = await openSocket({ renewEvery: "1h" });
     clock.advance(3_700_000);
     await browser.request(() => {});
@@ -51,7 +51,7 @@ describe("session.touch(), for a socket", () => {
     expect(socket.ref).toBe(refs[0]);
   });
 
-  test.each(["logout", "revokeUser", "cycleKey", "login"] as const)("and isAlive() tell of %s", async (end) => {
+  test.each(["logout", "revokeUser", "cycleKey", "login"] as const)("and isAlive() report %s", async (end) => {
     const { sessions, browser, socket } = await openSocket();
     if (end === "revokeUser") await sessions.revokeUser(7);
     else await browser.request((session) => (end === "login" ? session.login(8) : session[end]()));

@@ -3,7 +3,9 @@ import { mergeDelta, type OnConflict, type BaseSnapshot } from "./merge.ts";
 import type { SessionEvents } from "../session-events.ts";
 import type { Delta, SessionRecord } from "../record/session-record.ts";
 
-/** Collects the conflicts of an attempt to commit; only those of the attempt that was written are told. */
+/**
+ * Collects merge conflicts per commit attempt. Only those of the successful attempt are emitted.
+ */
 export class Conflicts {
   #paths: (readonly string[])[] = [];
 
@@ -13,7 +15,7 @@ export class Conflicts {
     return change(newest, (path) => this.#paths.push(path));
   }
 
-  /** Begins an attempt that puts a delta on top of the newest record. */
+  /** Begins an attempt that merges a delta into the newest record. */
   merge(delta: Delta, seen: BaseSnapshot, newest: SessionRecord): SessionRecord {
     return this.collect(newest, (record, onConflict) => mergeDelta(delta, seen, record, onConflict));
   }

@@ -4,7 +4,7 @@ import { Browser, openHarness } from "../../../test/support/session-harness.ts";
 
 const schema = v.object({ theme: v.optional(v.picklist(["light", "dark"]), "light"), n: v.optional(v.number(), 0) });
 
-/** A visitor whose data was written before there was a schema. */
+/** A visitor with data from before the schema. */
 async function visitorWith(data: Record<string, unknown>, settings: Parameters<typeof openHarness>[0]) {
   const harness = openHarness(settings);
   const session = await harness.withoutSchema().create(data);
@@ -26,20 +26,20 @@ describe("schema", () => {
     expect((await openRaw(sessions, browser)).data).toStrictEqual({ theme: "dark", n: 0 });
   });
 
-  test("update sees defaults too, also when it has to begin a session", async () => {
+  test("update sees defaults, even when it has to begin a session", async () => {
     const { sessions } = openHarness({ schema });
     const browser = new Browser(sessions);
     expect(await browser.request((session) => session.update((data) => ++data["n"]))).toBe(1);
     expect(await browser.request((session) => session.update((data) => ++data["n"]))).toBe(2);
   });
 
-  test("reading what fits writes nothing", async () => {
+  test("reading valid data writes nothing", async () => {
     const { browser, calls } = await visitorWith({ theme: "dark", n: 1 }, { schema });
     await browser.request((session) => expect(session.data).toStrictEqual({ theme: "dark", n: 1 }));
     expect(calls).toStrictEqual(["read", "touch"]);
   });
 
-  test("what does not fit throws by default, names the place and shows no value", async () => {
+  test("invalid data throws by default, with its path and without its value", async () => {
     const { browser, keys } = await visitorWith({ theme: "hunter2" }, { schema });
     const failure = await browser
       .begin()
@@ -50,7 +50,7 @@ describe("schema", () => {
     expect(await keys()).toHaveLength(1);
   });
 
-  test('onInvalid: "reset" begins with empty data, and who is logged in stays', async () => {
+  test('onInvalid: "reset" begins with empty data and keeps the login', async () => {
     const { browser, otherProcess } = await visitorWith({ theme: 1, other: 2 }, { schema, onInvalid: "reset" });
     await browser.request((session) => session.login(7));
     await browser.request((session) => {
@@ -61,12 +61,12 @@ describe("schema", () => {
     expect(Object.keys(raw.data)).not.toContain("other");
   });
 
-  test('onInvalid: "keep" leaves the data as it is', async () => {
+  test('onInvalid: "keep" leaves the data unchanged', async () => {
     const { browser } = await visitorWith({ theme: 1 }, { schema, onInvalid: "keep" });
     expect(await browser.request((session) => ({ ...session.data }))).toStrictEqual({ theme: 1 });
   });
 
-  test("onInvalid of one call lets a visitor log out, whatever the data is", async () => {
+  test("onInvalid of one call lets a visitor log out with any data", async () => {
     const { sessions, browser, keys } = await visitorWith({ theme: 1 }, { schema });
     const request = requestOf(sessions, browser);
     await expect(sessions.from(request)).rejects.toMatchObject({ code: "ERR_SESSION_SCHEMA" });
@@ -76,7 +76,7 @@ describe("schema", () => {
     expect(await keys()).toStrictEqual([]);
   });
 
-  test("onInvalid of one call says nothing about the next request", async () => {
+  test("onInvalid of one call does not affect the next request", async () => {
     const { sessions, browser } = await visitorWith({ theme: 1 }, { schema, onInvalid: "keep" });
     await expect(sessions.from(requestOf(sessions, browser), { onInvalid: "throw" })).rejects.toMatchObject({
       code: "ERR_SESSION_SCHEMA",
@@ -86,14 +86,14 @@ describe("schema", () => {
     expect(reset.data).toStrictEqual({ theme: "light", n: 0 });
   });
 
-  test("a misspelt onInvalid empties nothing", async () => {
+  test("a misspelt onInvalid resets nothing", async () => {
     const { sessions, browser, calls } = await visitorWith({ theme: 1 }, { schema });
     const load = sessions.from(requestOf(sessions, browser), { onInvalid: "Keep" as never });
     await expect(load).rejects.toThrow('sessions.from() expected onInvalid "throw", "reset" or "keep", got a text.');
     expect(calls).toStrictEqual([]);
   });
 
-  test("keys of Django and of Sojourn are none of its business", async () => {
+  test("keys of Django and of Sojourn are skipped", async () => {
     const { sessions } = openHarness({ schema: v.strictObject({ n: v.optional(v.number()) }) });
     const browser = new Browser(sessions);
     await browser.request(async (session) => {
@@ -112,7 +112,7 @@ describe("migrate", () => {
     2: (data: Record<string, unknown>) => ({ ...data, count: (data["names"] as unknown[]).length }),
   };
 
-  test("takes data of old through every step, once, and saves it with the request", async () => {
+  test("takes old data through every step, once, and saves it with the request", async () => {
     const { browser, calls } = await visitorWith({ name: "Ada", kept: 1 }, { version: 3, migrate });
     expect(await browser.request((session) => ({ ...session.data }))).toStrictEqual({
       kept: 1,
@@ -129,7 +129,7 @@ describe("migrate", () => {
     expect(calls).toStrictEqual(["read"]);
   });
 
-  test("leaves data alone that a newer application has written", async () => {
+  test("leaves data of a newer application unchanged", async () => {
     const { sessions, withoutSchema } = openHarness({ version: 3, migrate });
     const session = await sessions.create({ names: ["Ada"] });
     const older = await withoutSchema().open(session.cookieHeader);
@@ -138,7 +138,7 @@ describe("migrate", () => {
     expect((await sessions.open(session.cookieHeader)).data).toStrictEqual({ names: ["Ada"], seen: true });
   });
 
-  test("what it makes has to fit the schema", async () => {
+  test("its result has to match the schema", async () => {
     const { browser } = await visitorWith(
       { name: 1 },
       { version: 2, migrate, schema: v.object({ names: v.array(v.string()) }) },
@@ -147,7 +147,7 @@ describe("migrate", () => {
   });
 });
 
-/** A request that the test itself hands to `sessions.from`. */
+/** A request that the test itself passes to `sessions.from`. */
 function requestOf(sessions: ReturnType<typeof openHarness>["sessions"], { cookie: cookieHeader }: Browser): object {
   const request = {};
   sessions.scope(request, { cookieHeader, isSecure: () => true, host: () => "shop.example" });

@@ -3,32 +3,32 @@ import { SessionSchemaError } from "../../core/errors.ts";
 import type { SessionData } from "./session-data.ts";
 import type { SessionRecord } from "../record/session-record.ts";
 
-/** What happens to data that does not fit the schema. */
+/** Handling of data that does not match the schema. */
 export type OnInvalid = "throw" | "reset" | "keep";
 
 export const ON_INVALID: readonly OnInvalid[] = ["throw", "reset", "keep"];
 
-/** One step of a migration: from the data of one version to that of the next. Synchronous. */
+/** One migration step, from the data of one version to that of the next. Synchronous. */
 export type Migration = (data: Record<string, unknown>) => Record<string, unknown>;
 
-/** How the data of the sessions has to look, and how it came to look so. */
+/** Schema and migrations of session data. */
 export interface DataSchema {
   readonly schema: StandardSchemaV1<unknown, object> | undefined;
   readonly onInvalid: OnInvalid;
-  /** Version of the data that the application works with. */
+  /** Version of the application's data. */
   readonly version: number;
   /** Steps by the version that they start from. */
   readonly migrate: Readonly<Record<number, Migration>>;
 }
 
 /**
- * Brings the data of a session that was just loaded into the application's form.
+ * Migrates and validates the data of a session that was just loaded.
  *
- * Keys of Django and of Sojourn (`_auth_user_id`, `_flash`, `testcookie` …) are not the application's, and
- * are left alone. What a migration changes is saved with the request; what the schema converts, and its
- * defaults, only when their part is changed.
+ * Keys of Django and of Sojourn (`_auth_user_id`, `_flash`, `testcookie` …) are skipped. Changes of
+ * a migration are saved with the request; converted values and defaults of the schema only when
+ * their part is changed.
  *
- * @throws {SessionSchemaError} When the data does not fit, and is not to be kept or reset.
+ * @throws {SessionSchemaError} When the data does not match, and `onInvalid` is `"throw"`.
  */
 export async function applySchema(data: SessionData<object>, record: SessionRecord, rules: DataSchema): Promise<void> {
   migrate(data, record, rules);
@@ -36,7 +36,7 @@ export async function applySchema(data: SessionData<object>, record: SessionReco
   const own = ownValues(data);
   const result = await rules.schema["~standard"].validate(own);
   if (result.issues === undefined) return data.applyDefaults(result.value);
-  // A visitor without data has nothing that could be wrong.
+  // A visitor without data has nothing invalid.
   if (Object.keys(own).length === 0 || rules.onInvalid === "keep") return;
   if (rules.onInvalid === "throw") throw new SessionSchemaError(result.issues.map(pathOf));
   write(data, {});
@@ -64,7 +64,7 @@ function migrate(data: SessionData<object>, record: SessionRecord, { version, mi
   if (hasChanged) write(data, values);
 }
 
-/** Copies: a migration or a schema may change what it is given. */
+/** Returns copies, since a migration or a schema may change its argument. */
 function ownValues({ object }: SessionData<object>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(structuredClone({ ...object })).filter(([key]) => isOwn(key)));
 }

@@ -7,15 +7,15 @@ export interface FlashMessage {
   readonly message: string;
 }
 
-/** The part of the data that holds the messages; without any it is not there. */
+/** Key of the messages in the data; missing if there are none. */
 export const FLASH_KEY = "_flash";
 
 /**
- * Leaves a message. Each has a key of its own, so that parallel requests each add theirs: in a list, the last
- * one to commit would win.
+ * Adds a message. Each has its own key, so that parallel requests can all add theirs: in a list,
+ * the last commit would win.
  */
 export function addFlash(data: object, kind: string, message: string): void {
-  // A letter in front keeps the keys in the order in which they were added: all digits would be sorted.
+  // The leading letter keeps the keys in insertion order: keys of digits would be sorted.
   setMessages(data, { ...messagesIn(data), [`m${newNonce()}`]: { kind, message } });
 }
 
@@ -34,7 +34,7 @@ export function takeFlash(data: object, kind: string | undefined): FlashMessage[
   return taken;
 }
 
-/** In another object: the one that is there may be the application's. */
+/** Sets a new object: the existing one may belong to the application. */
 function setMessages(data: object, messages: Record<string, unknown>): void {
   (data as Record<string, unknown>)[FLASH_KEY] = messages;
 }

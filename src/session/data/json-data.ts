@@ -1,10 +1,10 @@
-/** Says in a compiler's message what to do with what JSON cannot hold. */
+/** Shows advice in the compiler's message for a type that JSON cannot represent. */
 type NotJson<Advice extends string> = `JSON cannot hold it: ${Advice}`;
 
 /**
- * A type as JSON can hold it: itself where it can, and the advice where it cannot, which nothing but itself
- * is assignable to. `unknown` and `any` pass, and so do class instances without methods, which only the check
- * at run time finds.
+ * The type itself if JSON can represent it, else the advice, to which no other type is assignable.
+ * `unknown` and `any` pass, and so do class instances without methods, which only the run-time
+ * check finds.
  */
 export type JsonData<Value> = 0 extends 1 & Value
   ? Value
@@ -26,5 +26,5 @@ export type JsonData<Value> = 0 extends 1 & Value
                   ? { [Name in keyof Value]: JsonData<Value[Name]> }
                   : Value;
 
-/** The data of a session, of which each part is {@link JsonData}. */
+/** Data of a session, whose parts are all {@link JsonData}. */
 export type JsonObject<Data> = object & { [Name in keyof Data]: JsonData<Data[Name]> };

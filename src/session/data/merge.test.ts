@@ -10,40 +10,40 @@ function merge(base: unknown, mine: unknown, theirs: unknown): { merged: unknown
 }
 
 describe("mergeValues", () => {
-  test("a change of one side stands", () => {
+  test("a change of one side wins", () => {
     expect(merge(1, 2, 1)).toStrictEqual({ merged: 2, conflicts: [] });
     expect(merge(1, 1, 2)).toStrictEqual({ merged: 2, conflicts: [] });
     expect(merge(1, ABSENT, 1)).toStrictEqual({ merged: ABSENT, conflicts: [] });
     expect(merge(1, 1, ABSENT)).toStrictEqual({ merged: ABSENT, conflicts: [] });
   });
 
-  test("what one side alone has changed keeps the order of its keys", () => {
+  test("an object that only one side changed keeps the order of its keys", () => {
     const [base, changed] = [{ o: { a: 1, b: 2 } }, { o: { c: 3, b: 2, a: 1 } }];
     for (const { merged } of [merge(base, changed, base), merge(base, base, changed)]) {
       expect(JSON.stringify(merged)).toBe('{"o":{"c":3,"b":2,"a":1}}');
     }
   });
 
-  test("the same change of both sides is no conflict", () => {
+  test("the same change on both sides is not a conflict", () => {
     expect(merge(1, { a: [2] }, { a: [2] })).toStrictEqual({ merged: { a: [2] }, conflicts: [] });
     expect(merge(1, ABSENT, ABSENT)).toStrictEqual({ merged: ABSENT, conflicts: [] });
   });
 
-  test("goes into plain objects, to any depth", () => {
+  test("merges plain objects, at any depth", () => {
     const base = { cart: { a: 1, b: 2 }, keep: { x: 1 } };
     const mine = { cart: { a: 9, b: 2 }, keep: { x: 1 } };
     const theirs = { cart: { a: 1, b: 2, c: 3 } };
     expect(merge(base, mine, theirs)).toStrictEqual({ merged: { cart: { a: 9, b: 2, c: 3 } }, conflicts: [] });
   });
 
-  test("an object that both have added is merged as if it had been there, empty", () => {
+  test("an object that both sides added is merged as if it had been empty before", () => {
     expect(merge(ABSENT, { a: { x: 1 } }, { a: { y: 2 } })).toStrictEqual({
       merged: { a: { y: 2, x: 1 } },
       conflicts: [],
     });
   });
 
-  test("arrays and single values are one part: the last committer wins, and the conflict is told", () => {
+  test("arrays and single values are one part: the last committer wins, and the conflict is reported", () => {
     expect(merge([1], [1, 2], [1, 3])).toStrictEqual({ merged: [1, 2], conflicts: [""] });
     expect(merge({ n: 1, l: [] }, { n: 2, l: [1] }, { n: 3, l: [] })).toStrictEqual({
       merged: { n: 2, l: [1] },
@@ -64,12 +64,12 @@ describe("mergeValues", () => {
     expect((merged as Record<string, unknown>)["polluted"]).toBeUndefined();
   });
 
-  test("law: changes of different keys all survive, in whatever order they are merged", () => {
+  test("law: changes of different keys all survive, in any merge order", () => {
     const value = fc.jsonValue({ maxDepth: 2 });
     const part = fc.dictionary(fc.constantFrom("a", "b", "c"), value, { noNullPrototype: true });
     fc.assert(
       fc.property(part, part, part, (base, ours, others) => {
-        // Each side changes keys of its own only.
+        // Each side changes its own keys only.
         const mine: Record<string, unknown> = { ...base };
         const theirs: Record<string, unknown> = { ...base };
         for (const [key, changed] of Object.entries(ours)) mine[`mine-${key}`] = changed;
@@ -83,7 +83,7 @@ describe("mergeValues", () => {
     );
   });
 
-  test("law: merging with a side that has changed nothing gives the other side", () => {
+  test("law: merging with an unchanged side gives the other side", () => {
     const value = fc.jsonValue({ maxDepth: 3 });
     fc.assert(
       fc.property(value, value, (base, changed) => {
@@ -108,14 +108,14 @@ describe("mergeDelta", () => {
     return { payload: Object.fromEntries([...merged.members].map(([key, { text }]) => [key, text])), conflicts };
   }
 
-  test("keeps the text of what only they have changed", () => {
+  test("keeps the text of parts that only they changed", () => {
     expect(mergeRecords('{"a":1}', new Map([["b", "2"]]), '{"a":1.0,"c":1e+16}')).toStrictEqual({
       payload: { a: "1.0", c: "1e+16", b: "2" },
       conflicts: [],
     });
   });
 
-  test("what Python alone can write survives a merge of the object around it", () => {
+  test("values that only Python can write survive a merge of their object", () => {
     const delta = new Map([["o", '{"n":NaN,"mine":1}']]);
     expect(mergeRecords('{"o":{"n":NaN}}', delta, '{"o":{"n":NaN,"theirs":2}}')).toStrictEqual({
       payload: { o: '{"n":NaN,"theirs":2,"mine":1}' },
@@ -132,7 +132,7 @@ describe("mergeDelta", () => {
     });
   });
 
-  test("_auth_* keys that only one side has changed are no conflict", () => {
+  test("_auth_* keys that only one side changed are not a conflict", () => {
     const seen = '{"_auth_user_id":"1"}';
     expect(
       mergeRecords(seen, new Map([["_auth_user_id", '"2"']]), '{"_auth_user_id":"1","a":1}').conflicts,

@@ -4,20 +4,20 @@ import { isAuthKey } from "../login/auth.ts";
 import { FLASH_KEY } from "./flash.ts";
 import type { Delta, SessionRecord } from "../record/session-record.ts";
 
-/** Stands for a part that is not there: JSON has no value for it. */
+/** Represents a missing part, for which JSON has no value. */
 export const ABSENT: unique symbol = Symbol("absent");
 
-/** Called with the path of a part that both sides changed; the last committer's change stands. */
+/** Called with the path of a part that both sides changed; the change committed last wins. */
 export type OnConflict = (path: readonly string[]) => void;
 
 /**
  * Merges two changes of one value, three-way.
  *
- * It goes into plain objects; arrays and single values are one part. Where only one side changed a part, that
- * change stands; where both did, `mine` does, and `onConflict` is told. An object that both sides have added
- * is merged as if it had been there, empty.
+ * Plain objects are merged member by member; arrays and single values are one part. If only one
+ * side changed a part, its change wins; if both did, `mine` wins, and `onConflict` is called. An
+ * object that both sides added is merged as if it had been empty before.
  *
- * The result may hold objects of both sides.
+ * The result may contain objects of both sides.
  */
 export function mergeValues(
   base: unknown,
@@ -29,7 +29,7 @@ export function mergeValues(
   return merge({ base, mine, theirs }, onConflict, [...path]).value;
 }
 
-/** The three sides of a merge; {@link ABSENT} where there is none. */
+/** The three sides of a merge; {@link ABSENT} for a missing part. */
 export interface ThreeSides {
   readonly base: unknown;
   readonly mine: unknown;
@@ -39,8 +39,8 @@ export interface ThreeSides {
 /** {@link mergeValues} of a top-level part. */
 export function mergeMembers(key: string, { base, mine, theirs }: ThreeSides, onConflict: OnConflict): unknown {
   if (key !== FLASH_KEY) return mergeValues(base, mine, theirs, onConflict, [key]);
-  // To take the last message is no conflict with one that comes in meanwhile, so for them none and {} are the
-  // same.
+  // Taking the last message does not conflict with adding another, so for messages, absence equals
+  // {}.
   const merged = mergeValues(orEmpty(base), orEmpty(mine), orEmpty(theirs), onConflict, [key]);
   return isDeepStrictEqual(merged, {}) ? ABSENT : merged;
 }
@@ -49,14 +49,14 @@ function orEmpty(value: unknown): unknown {
   return value === ABSENT ? {} : value;
 }
 
-/** A merged part, and who has changed it. */
+/** A merged part, and the sides that changed it. */
 interface Merged {
   readonly value: unknown;
   readonly isMineChanged: boolean;
   readonly isTheirsChanged: boolean;
 }
 
-/** Looks at each part once: in deep data, comparing on every level would be quadratic. */
+/** Compares each part once: in deep data, comparing on every level would be quadratic. */
 function merge(sides: ThreeSides, onConflict: OnConflict, path: string[]): Merged {
   const { base, mine, theirs } = sides;
   if (isPlainObject(mine) && isPlainObject(theirs)) {
@@ -89,7 +89,7 @@ function mergeObjects(
     isTheirsChanged ||= part.isTheirsChanged;
     if (part.value !== ABSENT) parts.set(key, part.value);
   }
-  // As it is, with the order of its keys.
+  // Unchanged, with the order of its keys.
   if (!isMineChanged) return { value: theirs, isMineChanged, isTheirsChanged };
   if (!isTheirsChanged) return { value: mine, isMineChanged, isTheirsChanged };
   // fromEntries defines its properties, so a key named __proto__ stays a key.
@@ -100,16 +100,16 @@ function own(object: Record<string, unknown>, key: string): unknown {
   return Object.hasOwn(object, key) && object[key] !== undefined ? object[key] : ABSENT;
 }
 
-/** What a session saw of a record when it made its changes. */
+/** The record that a session's changes are based on. */
 export interface BaseSnapshot {
-  /** The text of a part as it was seen, or `undefined` when there was none. */
+  /** Returns the base text of a part; `undefined` if there was none. */
   textOf(key: string): string | undefined;
 }
 
 /**
- * Puts the changes of a session on top of a record that others may have changed since the session saw it.
+ * Applies a session's changes to a record that others may have changed since the session read it.
  *
- * `_auth_*` keys are one part: who is logged in is never mixed from two writers.
+ * The `_auth_*` keys are one part: a login is never mixed from two writers.
  */
 export function mergeDelta(
   delta: Delta,
@@ -135,7 +135,7 @@ function mergeTexts(
 ): string | undefined {
   if (theirs === base || theirs === mine) return mine;
   const value = mergeMembers(key, { base: parse(base), mine: parse(mine), theirs: parse(theirs) }, onConflict);
-  // What Python alone can write was in one of the three already; it is carried, not written anew.
+  // Values that only Python can write come from one of the three sides and are kept as they are.
   return value === ABSENT ? undefined : writeForComparison(value, key).text;
 }
 
@@ -154,7 +154,7 @@ function mergeAuth(
   );
   if (isTheirsChanged) {
     onConflict(["_auth_*"]);
-    // Mine as a whole: what I saw of the keys that I did not change, and none that only they have.
+    // Mine as a whole: the base of the keys that I did not change, and no key that only they have.
     for (const key of theirKeys) if (!delta.has(key)) merged.set(key, seen.textOf(key));
   }
   for (const [key, text] of mine) merged.set(key, text);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type Data, openHarness } from "../../../test/support/session-harness.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
 
-/** Two requests of one visitor, who has this data already. */
+/** Two requests of one visitor with existing data. */
 async function openTwo(stored: Data, settings: Parameters<typeof openHarness>[0] = {}) {
   const harness = openHarness(settings);
   const { cookieHeader } = await harness.sessions.create(stored);
@@ -53,7 +53,7 @@ const OWN_OBJECTS: readonly [string, () => Data][] = [
 ];
 
 describe("an object of the application is never changed", () => {
-  test.each(OWN_OBJECTS)("that it has set as a part, %s", async (_, make) => {
+  test.each(OWN_OBJECTS)("when it was set as a part, %s", async (_, make) => {
     const { mine, theirs, open } = await openTwo({ n: 1 });
     const own = make();
     const before = snapshot(own);
@@ -67,7 +67,7 @@ describe("an object of the application is never changed", () => {
     expect((await open()).data["cart"]).toStrictEqual(structuredClone(mine.data["cart"]));
   });
 
-  test.each(OWN_OBJECTS)("that it has put into an object of the session, %s", async (_, make) => {
+  test.each(OWN_OBJECTS)("when it was put into an object of the session, %s", async (_, make) => {
     const { mine, theirs, open } = await openTwo({ page: { title: "x", inner: { n: 1 } } });
     const own = make();
     const before = snapshot(own);
@@ -83,7 +83,7 @@ describe("an object of the application is never changed", () => {
     expect((await open()).data["page"]).toStrictEqual(structuredClone(mine.data["page"]));
   });
 
-  test.each(OWN_OBJECTS)("that it has put into a list, %s", async (_, make) => {
+  test.each(OWN_OBJECTS)("when it was put into a list, %s", async (_, make) => {
     const { mine, open } = await openTwo({ list: [{ n: 1 }] });
     const own = make();
     const before = snapshot(own);
@@ -97,7 +97,7 @@ describe("an object of the application is never changed", () => {
     expect((await open()).data["list"][1].items).toStrictEqual({ c: 3 });
   });
 
-  test.each(OWN_OBJECTS)("that an update has given back or put in, %s", async (_, make) => {
+  test.each(OWN_OBJECTS)("when an update returned it or put it in, %s", async (_, make) => {
     const { mine } = await openTwo({ cart: { items: {} } });
     const own = make();
     const before = snapshot(own);
@@ -107,7 +107,7 @@ describe("an object of the application is never changed", () => {
     expect(snapshot(own)).toBe(before);
   });
 
-  test.each(OWN_OBJECTS)("that a session has begun with, %s", async (_, make) => {
+  test.each(OWN_OBJECTS)("when a session began with it, %s", async (_, make) => {
     const { sessions } = openHarness();
     const own = { cart: make() };
     const before = snapshot(own);
@@ -118,7 +118,7 @@ describe("an object of the application is never changed", () => {
     expect(other.data["cart"].items).not.toHaveProperty("changed");
   });
 
-  test("that it has put in while a save was under way", async () => {
+  test("when it was put in during a save", async () => {
     const { mine, theirs, open } = await openTwo({ cart: { n: 1 } });
     theirs.data["cart"].own = { theirs: 1 };
     await theirs.save();
@@ -135,7 +135,7 @@ describe("an object of the application is never changed", () => {
     expect((await open()).data["cart"]).toStrictEqual({ n: 1, own: { theirs: 1, late: 1 }, mine: 1 });
   });
 
-  test("that stands where the messages of flash() do", async () => {
+  test("when it replaces the messages of flash()", async () => {
     const { mine, theirs, open } = await openTwo({ n: 1 });
     const own = fixed({ first: fixed({ kind: "info", message: "hello" }) });
     mine.data["_flash"] = own;
@@ -159,7 +159,7 @@ describe("an object of the application is never changed", () => {
 });
 
 describe("an object in two places", () => {
-  test("of one session: a change of others to one place is none of the other", async () => {
+  test("of one session: a change of others at one place does not apply to the other", async () => {
     const { mine, theirs, open } = await openTwo({ shipping: { street: "A", geo: { lat: 1 } } });
     mine.data["billing"] = mine.data["shipping"];
     mine.data["nested"] = { geo: mine.data["shipping"].geo };
@@ -193,7 +193,7 @@ describe("an object in two places", () => {
     });
   });
 
-  test("of two sessions: neither sees what is written into the other", async () => {
+  test("of two sessions: neither sees writes to the other", async () => {
     const { mine, theirs, sessions } = await openTwo({ cart: { items: { a: 1 } } });
     const friend = await sessions.create({});
     friend.data["cart"] = mine.data["cart"];
@@ -223,8 +223,8 @@ describe("an object in two places", () => {
   });
 });
 
-describe("what the session has parsed is changed in place", () => {
-  test("so references stay good, also beside objects of the application", async () => {
+describe("parsed data is changed in place", () => {
+  test("so references stay valid, even beside objects of the application", async () => {
     const { mine, theirs, open } = await openTwo({ cart: { items: [{ n: 1 }], note: { text: "x" } } });
     const { cart } = mine.data;
     const { items, note } = cart;
@@ -239,14 +239,14 @@ describe("what the session has parsed is changed in place", () => {
     expect(cart).toStrictEqual({ items: [{ n: 2 }], note: { text: "theirs" }, own: { by: "me" } });
     expect([cart.items, cart.note, cart.items[0]]).toStrictEqual([items, note, item]);
     expect(cart.note).toBe(note);
-    // Nobody has changed it, so it may stay.
+    // It is unchanged, so it may stay.
     expect(cart.own).toBe(own);
     items.push("later");
     await mine.save();
     expect((await open()).data["cart"].items).toStrictEqual([{ n: 2 }, "later"]);
   });
 
-  test("and replaced where the application has frozen it", async () => {
+  test("and replaced if the application has frozen it", async () => {
     const { mine, theirs } = await openTwo({ cart: { items: [1], note: { n: 1 } }, list: [{ n: 1 }] });
     Object.freeze(mine.data["cart"].items);
     Object.freeze(mine.data["list"][0]);
@@ -270,7 +270,7 @@ describe("what the session has parsed is changed in place", () => {
 });
 
 describe("after a commit nothing throws", () => {
-  test("for an array of 150 000 items, whoever has changed it", async () => {
+  test("for an array of 150 000 items, whichever side changed it", async () => {
     const list = Array.from({ length: 150_000 }, (_, index) => index % 10);
     const { mine, theirs } = await openTwo({ list });
     expect(mine.data["list"]).toHaveLength(150_000);
@@ -337,7 +337,7 @@ describe("after a commit nothing throws", () => {
     expect(cart).toStrictEqual({ n: 5 });
   });
 
-  test("for what can be read before the commit only", async () => {
+  test("for values that can be read before the commit only", async () => {
     let isOver = false;
     const wrap = (store: SessionStore) =>
       new Proxy(store, {
@@ -383,7 +383,7 @@ describe("after a commit nothing throws", () => {
     expect(mine.data["proxy"]).toStrictEqual(expected.proxy);
   });
 
-  test("for what became no JSON meanwhile: the next save refuses it, and merges once it is JSON again", async () => {
+  test("for a part that is no longer JSON: the next save refuses it, and merges it once it is JSON again", async () => {
     const { mine, theirs, open } = await openTwo({ cart: { n: 1 } });
     theirs.data["cart"].theirs = 1;
     await theirs.save();
@@ -402,7 +402,7 @@ describe("after a commit nothing throws", () => {
   });
 });
 
-describe("what a schema or a migration returns", () => {
+describe("the result of a schema or a migration", () => {
   const DEFAULTS = { items: {}, list: [{}] };
   const own = v.object({
     cart: v.fallback(v.record(v.string(), v.number()), {}),
@@ -423,7 +423,7 @@ describe("what a schema or a migration returns", () => {
     expect(DEFAULTS).toStrictEqual({ items: {}, list: [{}] });
   });
 
-  test("comes as it is: bigint, undefined and what Python alone can write", async () => {
+  test("is unchanged: bigint, undefined and values that only Python can write", async () => {
     const schema = v.object({
       big: v.optional(v.any(), 5n),
       some: v.optional(v.any(), { none: undefined, zero: -0, nan: Number.NaN }),
@@ -433,7 +433,7 @@ describe("what a schema or a migration returns", () => {
     expect(data).toStrictEqual({ big: 5n, some: { none: undefined, zero: -0, nan: Number.NaN } });
   });
 
-  test("is refused by its path where it is no JSON", async () => {
+  test("is refused by its path if it is not JSON", async () => {
     const { sessions } = openHarness({ schema: v.object({ a: v.optional(v.any(), { at: new Date(0) }) }) });
     await expect(sessions.open(undefined)).rejects.toThrow("session.data.a.at is a Date");
     const circle: Data = {};

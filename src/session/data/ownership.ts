@@ -1,33 +1,33 @@
 import { copyJson, defineMember, type RawValue, readJson, writeForComparison } from "../../json/index.ts";
 
-/** Objects and arrays that an application has put into a session, its own ones and those of another session. */
+/** Objects and arrays that an application has put into a session, its own or another session's. */
 const givenByApplications = new WeakSet<object>();
 
 /**
  * Ownership of the objects and arrays in the data of one session.
  *
- * The rule: what the library itself has made for this session (parsed from a record, or copied) it may change
- * in place, so that references which the application holds into it stay good. What came from the application,
- * a schema, a migration or a caller's function is never changed, and another session's objects neither: where
- * it has to look different, a copy takes its place. An object that stands in two places of the data counts as
- * the application's: a change of one place is none of the other.
+ * The rule: objects that the library made for this session (parsed from a record, or copied) may be
+ * changed in place, so that the application's references into them stay valid. Objects from the
+ * application, a schema, a migration or a caller's function are never changed, nor are another
+ * session's: they are replaced by a changed copy. An object at two places of the data counts as the
+ * application's, since a change at one place does not apply to the other.
  */
 export class Ownership {
   readonly #made = new WeakSet<object>();
 
-  /** Parses a value, which is the library's own. */
+  /** Parses a value; the result is the library's own. */
   parse(raw: RawValue): unknown {
     return this.#claim(readJson(raw));
   }
 
-  /** Copies what somebody else has made; see {@link copyJson}. The copy is the library's own. */
+  /** Copies a foreign value; see {@link copyJson}. The copy is the library's own. */
   copy(value: unknown): unknown {
     return copyJson(value, (copy) => this.#made.add(copy));
   }
 
   /**
-   * Notes that the application has put a value into this session: whatever session has made its objects, none
-   * changes them any more. It does not throw.
+   * Marks a value that the application has put into this session: no session changes its objects
+   * any more, whichever made them. Does not throw.
    */
   noteGiven(value: unknown): void {
     const met = new Set<object>();
@@ -39,18 +39,18 @@ export class Ownership {
     });
   }
 
-  /** Whether the library has made an object itself. */
+  /** Returns whether the library made an object for this session. */
   hasMade(value: unknown): boolean {
     return !isContainer(value) || this.#made.has(value);
   }
 
   /**
-   * Makes the values of a session equal to others, in place where that is allowed and possible. It does not
-   * throw.
+   * Returns a function that makes values of the session equal to others, in place if allowed and
+   * possible. Does not throw.
    *
-   * @param all Gives all values of the session.
-   * @returns What takes the place of a value: the value itself, changed or as it was, or `wanted`. `wanted`
-   *   has to be made for this call: it becomes the library's own.
+   * @param all Returns all values of the session.
+   * @returns A function that returns the new value: the old one, changed or unchanged, or `wanted`.
+   *   `wanted` has to be made for the call: it becomes the library's own.
    */
   reconciler(all: () => readonly unknown[]): (value: unknown, wanted: unknown) => unknown {
     let isInOnePlace: ((container: object) => boolean) | undefined;
@@ -59,7 +59,8 @@ export class Ownership {
       if (Array.isArray(value) !== Array.isArray(wanted)) return wanted;
       isInOnePlace ??= findSinglePlaces(all);
       if (!this.#mayChange(value) || !isInOnePlace(value)) return hasSameText(value, wanted) ? value : wanted;
-      // An object that cannot be changed (the application has made a property read-only) is replaced.
+      // An object that cannot be changed (with a property made read-only by the application) is
+      // replaced.
       const isDone = attempt(() =>
         Array.isArray(value)
           ? changeArray(value, wanted as readonly unknown[], reconcile)
@@ -85,7 +86,7 @@ type Reconcile = (value: unknown, wanted: unknown) => unknown;
 
 function changeArray(array: unknown[], wanted: readonly unknown[], reconcile: Reconcile): void {
   const items = wanted.map((item, index) => reconcile(array[index], item));
-  // Empty first: then no index is an accessor, and none is missing.
+  // Emptied first, so that no index is an accessor or missing.
   array.length = 0;
   for (let index = 0; index < items.length; index++) array[index] = items[index];
 }
@@ -93,7 +94,7 @@ function changeArray(array: unknown[], wanted: readonly unknown[], reconcile: Re
 function changeObject(object: Members, wanted: Members, reconcile: Reconcile): void {
   const before = new Map(Object.entries(object));
   const members = Object.entries(wanted).map(([key, value]) => [key, reconcile(before.get(key), value)] as const);
-  // Another order of the keys would be another text, and so a change.
+  // A different key order would give a different text, and so a change.
   const isSameOrder = isEqualList([...before.keys()], Object.keys(wanted));
   if (!isSameOrder) for (const key of before.keys()) delete object[key];
   for (const [key, value] of members) if (!isSameOrder || value !== before.get(key)) defineMember(object, key, value);
@@ -103,7 +104,10 @@ function isEqualList(one: readonly string[], other: readonly string[]): boolean 
   return one.length === other.length && one.every((item, index) => item === other[index]);
 }
 
-/** Tells of containers whether they stand in one place only; of none when the values cannot be looked through. */
+/**
+ * Returns a test for containers at a single place; it fails for all when the values cannot be
+ * traversed.
+ */
 function findSinglePlaces(all: () => readonly unknown[]): (container: object) => boolean {
   const met = new Set<object>();
   const metAgain = new Set<object>();
@@ -127,9 +131,9 @@ function hasSameText(value: unknown, wanted: unknown): boolean {
 }
 
 /**
- * Calls a function with each object and array in a value, and with the value itself.
+ * Calls a function with each object and array in a value, including the value itself.
  *
- * @param enter Returns whether to look into it.
+ * @param enter Returns whether to visit its members.
  */
 function walk(value: unknown, enter: (container: object) => boolean): void {
   const pending = [value];
@@ -146,7 +150,10 @@ function isNew(container: object, met: Set<object>): boolean {
   return true;
 }
 
-/** Objects of the application may throw when read (accessors, proxies), and that must not fail a commit. */
+/**
+ * Returns whether an action succeeds: reading application objects (accessors, proxies) may throw,
+ * which must not fail a commit.
+ */
 export function attempt(action: () => void): boolean {
   try {
     action();

@@ -9,8 +9,8 @@ function dataOf(payload: string): SessionData<Data> {
   return new SessionData<Data>(SessionRecord.parse(payload));
 }
 
-describe("what has changed", () => {
-  test("nothing, while parts are only read", () => {
+describe("the changes", () => {
+  test("none, while parts are only read", () => {
     const data = dataOf('{"f":1.0,"n":NaN,"o":{"2":1,"1":2},"s":"\\u00e9","big":12345678901234567890}');
     expect(data.delta().size).toBe(0);
     expect(data.object).toMatchObject({ f: 1, n: Number.NaN, o: { 1: 2, 2: 1 }, s: "é", big: 12345678901234567890n });
@@ -34,7 +34,7 @@ describe("what has changed", () => {
     ]);
   });
 
-  test("a part that was put back is no change", () => {
+  test("a part that was restored is not a change", () => {
     const data = dataOf('{"a":[1]}');
     data.object["a"].push(2);
     data.object["a"].pop();
@@ -47,7 +47,7 @@ describe("what has changed", () => {
     expect(() => data.delta()).toThrow("session.data.cart.items[0].addedAt is a Date");
   });
 
-  test("NaN of Python stays while its part is not changed, and is refused when it is", () => {
+  test("Python's NaN stays while its part is unchanged, and is refused when it changes", () => {
     const data = dataOf('{"o":{"n":NaN}}');
     expect(data.object["o"].n).toBeNaN();
     expect(data.delta().size).toBe(0);
@@ -73,7 +73,7 @@ describe("what has changed", () => {
     expect(() => data.delta()).toThrow("session.data._sojourn is reserved");
   });
 
-  test("a change while a commit is under way is a change of the next one", () => {
+  test("a change during a commit belongs to the next one", () => {
     const data = dataOf('{"n":1}');
     data.object["n"] = 2;
     const delta = data.delta();
@@ -102,15 +102,15 @@ describe("the object", () => {
   });
 });
 
-describe("absorbing what others have written", () => {
-  test("parts nobody has read here are simply shown anew", () => {
+describe("rebasing onto changes of others", () => {
+  test("unread parts are replaced", () => {
     const data = dataOf('{"a":1,"b":2}');
     data.rebaseOnto(SessionRecord.parse('{"a":5,"c":3}'));
     expect(data.delta().size).toBe(0);
     expect({ ...data.object }).toStrictEqual({ a: 5, c: 3 });
   });
 
-  test("references that the application holds stay good", () => {
+  test("the application's references stay valid", () => {
     const data = dataOf('{"cart":{"items":[1],"note":"x"}}');
     const { cart } = data.object;
     const { items } = cart;
@@ -122,7 +122,7 @@ describe("absorbing what others have written", () => {
     expect([...data.delta()]).toStrictEqual([["cart", '{"items":[1,2,3],"by":"them"}']]);
   });
 
-  test("what they have put in front of other keys is no change of this side", () => {
+  test("keys that they inserted before others are not a change of this side", () => {
     const data = dataOf('{"o":{"a":1,"b":2}}');
     expect(data.object["o"].a).toBe(1);
     data.rebaseOnto(SessionRecord.parse('{"o":{"new":0,"b":2,"a":1}}'));
@@ -141,7 +141,7 @@ describe("absorbing what others have written", () => {
     ]);
   });
 
-  test("a message that came in while the last one was taken is shown, and stays in the store", () => {
+  test("a message that was added while the last one was taken is shown, and stays in the store", () => {
     const data = dataOf('{"_flash":{"m1":1}}');
     delete data.object["_flash"].m1;
     delete data.object["_flash"];

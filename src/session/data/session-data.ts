@@ -13,15 +13,15 @@ import { ABSENT, mergeMembers, type OnConflict, type BaseSnapshot } from "./merg
 import { attempt, Ownership } from "./ownership.ts";
 import { type Delta, FACTS_KEY, SessionRecord } from "../record/session-record.ts";
 
-/** A part as the session last saw it in the store. */
+/** A part as this session last read or saved it: the base of a merge. */
 interface BasePart {
-  /** `undefined`: the part is not in the store, but was assumed. */
+  /** `undefined`: the part is a default that is not in the store. */
   readonly text: string | undefined;
-  /** `write(parse(text))`: what the text would be, had this side written it. Made when it is first needed. */
+  /** `write(parse(text))`: the text in this side's own form. Made on first use. */
   canonical?: string | undefined;
-  /** The accessor that stands for the value until it is read. */
+  /** Accessor that represents the value until it is read. */
   unread?: (() => unknown) | undefined;
-  /** Values that were read where the accessor cannot be replaced. */
+  /** The read value, if the accessor cannot be replaced. */
   frozenValue?: unknown;
 }
 
@@ -30,11 +30,11 @@ type Reconcile = (value: unknown, wanted: unknown) => unknown;
 const ignoreConflict: OnConflict = () => {};
 
 /**
- * The object behind `session.data`, and what has changed in it.
+ * The object behind `session.data`, and its changes.
  *
- * Every part starts as an accessor over its text and becomes a value when it is first read. Changes are found
- * by writing the parts that were read or set and comparing the texts, so the object needs no proxy and any
- * way to change it counts.
+ * Every part starts as an accessor over its text and becomes a value on first read. Changes are
+ * found by writing the parts that were read or set and comparing the texts, so the object needs no
+ * proxy, and changes of any kind count.
  */
 export class SessionData<Data extends object> implements BaseSnapshot {
   #object = emptyObject() as Data;
@@ -45,7 +45,7 @@ export class SessionData<Data extends object> implements BaseSnapshot {
     this.#show(record);
   }
 
-  /** The same one all the time, unless the application freezes it. */
+  /** Always the same object, unless the application freezes it. */
   get object(): Data {
     return this.#object;
   }
@@ -59,8 +59,8 @@ export class SessionData<Data extends object> implements BaseSnapshot {
   }
 
   /**
-   * Shows copies of values as if they had been in the store all along: what a schema has converted, and its
-   * defaults. They are no changes, and are written with the first change of their part.
+   * Adds copies of a schema's converted values and defaults as if they were stored already. They
+   * are no changes, and are written with the first change of their part.
    */
   applyDefaults(values: object): void {
     for (const [key, value] of Object.entries(values)) {
@@ -73,21 +73,23 @@ export class SessionData<Data extends object> implements BaseSnapshot {
     }
   }
 
-  /** Sets parts to copies of values: what a migration has made, or the data that a session begins with. */
+  /**
+   * Sets parts to copies of values: the result of a migration, or the initial data of a session.
+   */
   take(values: object): void {
     for (const [key, value] of Object.entries(values)) this.#set(key, this.#ownership.copy(value));
   }
 
-  /** What was assumed of parts that are not in the store. */
+  /** Defaults of parts that are not in the store. */
   get defaults(): Record<string, unknown> {
     const assumed = [...this.#base].filter(([, { text }]) => text === undefined);
     return Object.fromEntries(assumed.map(([key, { canonical = "null" }]) => [key, readJson(rawValue(canonical))]));
   }
 
   /**
-   * What has changed since the object was last in step with the store.
+   * Returns the changes since the object last matched the store.
    *
-   * @throws {NotJsonError} Naming the part that JSON cannot hold.
+   * @throws {NotJsonError} Naming the part that JSON cannot represent.
    */
   delta(): Delta {
     const delta = new Map<string, string | undefined>();
@@ -99,10 +101,7 @@ export class SessionData<Data extends object> implements BaseSnapshot {
     return delta;
   }
 
-  /**
-   * Notes that a delta is in the store now. What was changed since the delta was taken stays a change. It
-   * does not throw.
-   */
+  /** Marks a delta as stored. Later changes remain changes. Does not throw. */
   markSaved(delta: Delta): void {
     for (const [key, text] of delta) {
       if (text === undefined) this.#base.delete(key);
@@ -111,10 +110,10 @@ export class SessionData<Data extends object> implements BaseSnapshot {
   }
 
   /**
-   * Takes over what others have written. Parts changed here since {@link markSaved} keep their change. Objects
-   * and arrays that were parsed here are changed in place, so references that the application holds stay
-   * good; those of the application are replaced. It does not throw, whatever the application has put into its
-   * data: a commit went before it.
+   * Rebases the data onto a newer record. Parts changed here since {@link markSaved} keep their
+   * change. Objects and arrays that were parsed here are changed in place, so the application's
+   * references to them stay valid; the application's own are replaced. Never throws, whatever the
+   * data contains, since it follows a commit.
    */
   rebaseOnto(record: SessionRecord): void {
     const reconcile = this.#ownership.reconciler(() => this.#readValues());
@@ -122,7 +121,7 @@ export class SessionData<Data extends object> implements BaseSnapshot {
     for (const key of this.#base.keys()) if (!record.members.has(key)) this.#absorbAbsence(key, reconcile);
   }
 
-  /** Shows another record instead: of what is here now, nothing stays. It does not throw. */
+  /** Replaces all data by that of another record. Does not throw. */
   replace(record: SessionRecord): void {
     for (const key of Object.keys(this.#object)) this.#delete(key);
     this.#base.clear();
@@ -172,7 +171,8 @@ export class SessionData<Data extends object> implements BaseSnapshot {
     if (isChanged || !this.#ownership.hasMade(value)) this.#ownership.noteGiven(value);
     if (!isChanged) return undefined;
     if (refusal) throw refusal;
-    // A key of Python's stays as it was written; writing an object of a new one alone checks it.
+    // A key written by Python stays as it is; a new one is checked by writing an object of it
+    // alone.
     if (!this.#base.has(key) && !key.isWellFormed()) writeJson({ [key]: null }, "session.data");
     return text;
   }
@@ -221,10 +221,10 @@ export class SessionData<Data extends object> implements BaseSnapshot {
   }
 
   /**
-   * Puts what others have written into a part, around what was changed here meanwhile.
+   * Merges the changes of others into a part that may have been changed here.
    *
-   * @returns `false` when the part is now something that is no JSON. It stays, and counts as if their version
-   *   had not been seen: the next save refuses it by its path, or merges once it is JSON again.
+   * @returns `false` when the part is no longer JSON. It stays, with its old base: the next save
+   *   refuses it by its path, or merges it if it is JSON again.
    */
   #merge(key: string, theirs: unknown, reconcile: Reconcile): boolean {
     const seen = this.#base.get(key);
@@ -233,8 +233,7 @@ export class SessionData<Data extends object> implements BaseSnapshot {
       mine = this.#has(key) ? writeForComparison(this.#members[key], key).text : undefined;
     } catch (error) {
       if (error instanceof NotJsonError) return false;
-      // An accessor or a proxy that throws: it was read before the commit, and is no change that could ever
-      // be saved.
+      // An accessor or a proxy that throws: it was read before the commit, and can never be saved.
     }
     const base = seen === undefined ? ABSENT : baseOf(seen);
     const isChanged = mine !== this.#canonicalOf(key);
@@ -270,7 +269,7 @@ export class SessionData<Data extends object> implements BaseSnapshot {
     delete this.#members[key];
   }
 
-  /** Puts another object in the place of one that the application has frozen. */
+  /** Replaces an object that the application has frozen. */
   #unfreeze(): void {
     const frozen = this.#object;
     const unread = new Set(Object.keys(frozen).filter((key) => this.#isUnread(key)));
@@ -291,8 +290,8 @@ export class SessionData<Data extends object> implements BaseSnapshot {
 }
 
 function emptyObject(): object {
-  // Not enumerable: invisible to Object.keys, JSON and deep equality. Without it, a part that nobody has read yet
-  // is shown as [Getter/Setter].
+  // Not enumerable: invisible to Object.keys, JSON and deep equality. Without it, an unread part is
+  // shown as [Getter/Setter].
   return Object.defineProperty({}, inspect.custom, { value: showValues });
 }
 

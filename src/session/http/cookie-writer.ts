@@ -17,11 +17,11 @@ export class CookieWriter {
     this.#services = services;
   }
 
-  /** The values of the headers that a response gets for its session. */
+  /** Returns the header values that a response gets for its session. */
   headersFor(session: Session<object>, facts: RequestFacts): readonly string[] {
     const { cookieChange, cookieValue, record, hasDuplicateCookies } = session;
     const isSecure = facts.isSecure();
-    // Whoever is logged out may have come with an old cookie alone.
+    // A request that is logged out may have sent an old cookie only.
     const others = hasDuplicateCookies || cookieChange === "clear" ? clearPreviousHeaders(this.#cookie, isSecure) : [];
     if (cookieChange === "clear") return [...others, clearCookieHeader(this.#cookie, isSecure)];
     if (cookieChange !== "set" || cookieValue === undefined) return [];

@@ -36,15 +36,12 @@ describe("readCookie", () => {
     [`sessionid=x; sessionid=${A}`, [A], "duplicate"],
     ["sessionid=x; sessionid=y", [], "malformed"],
     [[E, D, C, B, A].map((key) => `sessionid=${key}`).join("; "), [E, D, C, B], "duplicate"],
-  ])(
-    "several in %s: the distinct ones of the right form, in their order, four at most",
-    (header, values, rejection) => {
-      expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({ isPresent: true, values, rejection });
-    },
-  );
+  ])("several in %s: the distinct ones of the right form, in order, at most four", (header, values, rejection) => {
+    expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({ isPresent: true, values, rejection });
+  });
 });
 
-describe("a cookie that is no session key: a fresh visitor, no store call, an event", () => {
+describe("a cookie that is not a session key: a new visitor, no store call, an event", () => {
   test.each([
     ["empty", "sessionid="],
     ["too short", `sessionid=${KEY.slice(1)}`],
@@ -66,7 +63,7 @@ describe("a cookie that is no session key: a fresh visitor, no store call, an ev
   });
 });
 
-describe("a session key that means nothing is never adopted", () => {
+describe("an unknown session key is never adopted", () => {
   test("unknown", async () => {
     const { sessions, events, keys } = openHarness();
     const browser = new Browser(sessions, `sessionid=${KEY}`);
@@ -76,7 +73,7 @@ describe("a session key that means nothing is never adopted", () => {
     expect(await keys()).not.toContain(KEY);
   });
 
-  test("unknown, when nothing is written: the cookie is left alone", async () => {
+  test("unknown, when nothing is written: the cookie is unchanged", async () => {
     const { sessions, keys } = openHarness();
     const request = new Browser(sessions, `sessionid=${KEY}`).begin();
     await request.session();
@@ -138,7 +135,7 @@ describe("Set-Cookie", () => {
     );
   });
 
-  test("as the settings want it", async () => {
+  test("as configured", async () => {
     const cookie = {
       name: "__Host-sid",
       age: "1h",
@@ -178,7 +175,7 @@ describe("Set-Cookie", () => {
       await scope.finish({ status: 200, headersSent: false });
       expect(scope.headers().setCookie[0]).toContain("Secure");
     }
-    // emitWarning tells its listeners on the next tick.
+    // emitWarning calls its listeners on the next tick.
     await new Promise(setImmediate);
     process.off("warning", collect);
     expect(warnings.map(({ message }) => message)).toHaveLength(times);
@@ -188,7 +185,7 @@ describe("Set-Cookie", () => {
 describe("sessions.cookie.previous", () => {
   const settings = { cookie: { domain: "shop.example", previous: [{}, { path: "/old" }] } };
 
-  test("is cleared beside the session's cookie where the browser sends several, and not otherwise", async () => {
+  test("is cleared beside the session's cookie only when the browser sends several", async () => {
     const { sessions } = openHarness(settings);
     const browser = new Browser(sessions);
     const login = browser.begin();
@@ -206,7 +203,7 @@ describe("sessions.cookie.previous", () => {
     expect(both.setCookie.slice(0, 2).join()).not.toContain("Domain");
   });
 
-  test("is cleared by every logout: the browser may have come with an old cookie alone", async () => {
+  test("is cleared by every logout: the browser may have sent an old cookie only", async () => {
     const { sessions } = openHarness(settings);
     const browser = new Browser(sessions);
     await browser.request((session) => session.login(7));

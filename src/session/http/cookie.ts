@@ -1,55 +1,57 @@
 import { type SerializeOptions, stringifySetCookie } from "cookie";
 import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 
-/** The session cookie, as the settings want it. */
+/** Attributes of the session cookie, from the settings. */
 export interface CookieAttributes {
   readonly name: string;
   readonly path: string;
   readonly domain: string | undefined;
-  /** `"auto"` follows the request: Secure where it came over TLS. */
+  /** `"auto"` follows the request: Secure if it came over TLS. */
   readonly secure: boolean | "auto";
   readonly httpOnly: boolean;
   readonly sameSite: "lax" | "strict" | "none";
   readonly partitioned: boolean;
   readonly priority: "low" | "medium" | "high" | undefined;
-  /** Paths and domains that the cookie had before; see `sessions.cookie.previous`. */
+  /** Earlier paths and domains of the cookie; see `sessions.cookie.previous`. */
   readonly previous: readonly CookieScope[];
 }
 
-/** Where a cookie is sent. */
+/** Paths and hosts to which a cookie is sent. */
 export interface CookieScope {
   readonly path: string;
   readonly domain: string | undefined;
 }
 
-/** Why a cookie was not taken for a session's, or not alone. */
+/** Reason for rejecting a cookie, or one of several. */
 export type CookieRejection = "malformed" | "duplicate";
 
-/** What a Cookie header says of the session. */
+/** Result of reading a Cookie header. */
 export interface CookieReading {
-  /** Whether a cookie of the name came at all. */
+  /** The header has a cookie of the name, valid or not. */
   readonly isPresent: boolean;
-  /** Distinct values of the right form, in the order of the header: at most {@link MAX_CANDIDATES}. */
+  /** Distinct values of the right form, in header order: at most {@link MAX_CANDIDATES}. */
   readonly values: readonly string[];
-  /** `"malformed"`: none has the right form. `"duplicate"`: several different values came. */
+  /**
+   * `"malformed"`: no value has the right form. `"duplicate"`: there are several different values.
+   */
   readonly rejection: CookieRejection | undefined;
 }
 
 /**
- * Each candidate may cost a command. Browsers send two where the attributes were changed, and more where some
- * are planted.
+ * Maximum number of values to look up: each may cost a command. Browsers send two after a change of
+ * the attributes, and more if some were planted.
  */
 export const MAX_CANDIDATES = 4;
 
 /**
- * Finds the values of the session's cookie in a Cookie header: its key, or the record that it carries. A
- * value of another form never gets any further.
+ * Finds the values of the session's cookie in a Cookie header: its key, or the record that it
+ * carries. Values of another form are dropped.
  *
- * A browser sends several cookies of a name when they were set for different paths or domains, the one with
- * the longest path first, then the oldest (RFC 6265 section 5.4). Nothing tells which of them is the
- * application's; the store does.
+ * A browser sends several cookies of a name when they were set for different paths or domains, the
+ * one with the longest path first, then the oldest (RFC 6265 section 5.4). Only the store shows
+ * which one belongs to the application.
  *
- * @param hasForm Whether a value has the form that the session's cookie has.
+ * @param hasForm Returns whether a value has the form of the session's cookie.
  */
 export function readCookie(
   header: string | undefined,
@@ -64,7 +66,7 @@ export function readCookie(
   return { isPresent, values, rejection: distinct.length > 1 ? "duplicate" : undefined };
 }
 
-// The package `cookie` keeps the first of several values, so duplicates could not be seen with it.
+// The package `cookie` keeps only the first of several values, which would hide duplicates.
 function valuesOf(header: string, name: string): string[] {
   const values: string[] = [];
   for (const pair of header.split(";")) {
@@ -80,12 +82,13 @@ function unquote(value: string): string {
 }
 
 /**
- * 400 days. Browsers keep no cookie for longer, whatever it says (draft-ietf-httpbis-rfc6265bis sections
- * 5.6.1 and 5.6.2, "cookie age limit"; Chromium since version 104).
+ * 400 days. Browsers keep no cookie for longer, regardless of its attributes
+ * (draft-ietf-httpbis-rfc6265bis sections 5.6.1 and 5.6.2, "cookie age limit"; Chromium since
+ * version 104).
  */
 export const MAX_MAX_AGE: Milliseconds = 400 * 86_400_000;
 
-/** How long a browser keeps the cookie; `undefined`: until it is closed. */
+/** Lifetime of the cookie in the browser. A `maxAge` of `undefined`: until the browser closes. */
 export interface CookieLifetime {
   readonly maxAge: Milliseconds | undefined;
   readonly now: EpochMilliseconds;
@@ -93,10 +96,10 @@ export interface CookieLifetime {
 }
 
 /**
- * The value of a Set-Cookie header that gives the browser its session.
+ * Returns the value of a Set-Cookie header that gives the browser its session.
  *
- * @param value Characters that a cookie may have (RFC 6265 section 4.1.1): they go out as they are, as from
- *   Django.
+ * @param value Characters allowed in a cookie (RFC 6265 section 4.1.1), sent without encoding, as
+ *   by Django.
  */
 export function setCookieHeader(cookie: CookieAttributes, value: string, lifetime: CookieLifetime): string {
   const { maxAge, now, isSecure } = lifetime;
@@ -111,8 +114,8 @@ export function setCookieHeader(cookie: CookieAttributes, value: string, lifetim
 }
 
 /**
- * The value of a Set-Cookie header that makes the browser forget its key. It has the attributes of the other
- * one.
+ * Returns the value of a Set-Cookie header that deletes the session's cookie. It has the same
+ * attributes.
  */
 export function clearCookieHeader(cookie: CookieAttributes, isSecure: boolean): string {
   return stringifySetCookie(cookie.name, "", {
@@ -122,7 +125,9 @@ export function clearCookieHeader(cookie: CookieAttributes, isSecure: boolean): 
   });
 }
 
-/** Values of Set-Cookie headers that make the browser forget the cookies of the paths and domains of before. */
+/**
+ * Returns the values of Set-Cookie headers that delete the cookies of earlier paths and domains.
+ */
 export function clearPreviousHeaders(cookie: CookieAttributes, isSecure: boolean): readonly string[] {
   return cookie.previous.map((scope) => clearCookieHeader({ ...cookie, ...scope }, isSecure));
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { CrossSiteError } from "../../core/errors.ts";
 import { type CrossSite, CrossSiteRule, type RequestSource, type RequestTarget, type SameSite } from "./cross-site.ts";
 
-/** A URL as its visitor sees it. */
+/** A URL as the visitor sees it. */
 const at = (url: string): RequestTarget => ({
   isSecure: () => url.startsWith("https:"),
   authority: () => url.split("://")[1],
@@ -33,7 +33,7 @@ describe("crossSite", () => {
     ["of a sandboxed page", post({ origin: "null" }), true],
     ["of a client that is no browser", post({}), false],
     [
-      "where Origin and Sec-Fetch-Site differ",
+      "with different Origin and Sec-Fetch-Site",
       post({ origin: "https://shop.example:8443", "sec-fetch-site": "cross-site" }),
       true,
     ],
@@ -41,28 +41,28 @@ describe("crossSite", () => {
     expect(isRefused(request)).toBe(refused);
   });
 
-  test.each(["GET", "HEAD", "OPTIONS", "TRACE"])("%s changes nothing, and is let through", (method) => {
+  test.each(["GET", "HEAD", "OPTIONS", "TRACE"])("%s changes nothing, and passes", (method) => {
     expect(isRefused({ method, headers: { "sec-fetch-site": "cross-site" } })).toBe(false);
   });
 
-  test.each(["POST", "PUT", "PATCH", "DELETE", "PURGE", undefined])("%s is not", (method) => {
+  test.each(["POST", "PUT", "PATCH", "DELETE", "PURGE", undefined])("%s does not pass", (method) => {
     expect(isRefused({ method, headers: { "sec-fetch-site": "cross-site" } })).toBe(true);
   });
 
-  test("trusted origins are let through, and no others", () => {
+  test("only trusted origins pass", () => {
     const rule = { trustedOrigins: ["https://admin.example"] };
     const headers = { origin: "https://admin.example", "sec-fetch-site": "cross-site" };
     expect(isRefused(post(headers), rule)).toBe(false);
     expect(isRefused(post({ ...headers, origin: "https://evil.example" }), rule)).toBe(true);
   });
 
-  test("by default everything is let through", () => {
+  test("by default every request passes", () => {
     const forged = post({ "sec-fetch-site": "cross-site" });
     expect(() => new CrossSiteRule(undefined, "expressSessions").check(forged, at(SHOP))).not.toThrow();
     for (const rule of ["interrupt", "allow"] as const) expect(isRefused(forged, rule)).toBe(false);
   });
 
-  // RFC 6454 section 4: an origin is scheme, host and port, and the port may be that of the scheme.
+  // RFC 6454 section 4: an origin is scheme, host and port, which may be the scheme's default.
   test.each([
     ["https://shop.example", "https://shop.example", false],
     ["http://shop.example", "http://shop.example", false],
@@ -85,7 +85,7 @@ describe("crossSite", () => {
     expect(isRefused(post({ origin }), "refuse", url)).toBe(refused);
   });
 
-  test("what is said twice, or not as browsers say it, counts as another site", () => {
+  test("a header that is repeated, or not in the form of browsers, counts as another site", () => {
     for (const site of ["", "none, cross-site", "Same-Origin", "other"]) {
       expect(isRefused(post({ "sec-fetch-site": site, origin: SHOP }))).toBe(true);
     }
@@ -124,7 +124,7 @@ describe("a request that came without the session's cookie may begin a session",
       ],
     ],
     [
-      "the same, where the cookie comes from any site",
+      "the same, when the cookie is sent from any site",
       form,
       "none",
       [
@@ -133,7 +133,7 @@ describe("a request that came without the session's cookie may begin a session",
       ],
     ],
     [
-      "the same, of an older browser",
+      "the same, from an older browser",
       post({ origin: "https://evil.example" }),
       "lax",
       [
@@ -153,7 +153,7 @@ describe("a request that came without the session's cookie may begin a session",
     ],
     ["a callback whose origin is hidden", cross("POST", { origin: "null" }), "lax", [[TRUSTING, false]]],
     [
-      "a link of another site, with which Lax lets the cookie come",
+      "a link from another site, with which Lax sends the cookie",
       link,
       "lax",
       [
@@ -162,7 +162,7 @@ describe("a request that came without the session's cookie may begin a session",
       ],
     ],
     [
-      "a link of another site, where Strict hides a login",
+      "a link from another site, where Strict withholds a login",
       link,
       "strict",
       [
@@ -173,24 +173,19 @@ describe("a request that came without the session's cookie may begin a session",
       ],
     ],
     [
-      "a link of a site that is trusted",
+      "a link from a trusted site",
       cross("GET", { referer: "https://login.example/done?code=1" }),
       "strict",
       [[TRUSTING, true]],
     ],
     [
-      "a form of a sibling host, with which the cookie comes",
+      "a form of a sibling host, with which the cookie is sent",
       post({ "sec-fetch-site": "same-site" }),
       "lax",
       [[undefined, true]],
     ],
     ["a form of its own", post({ "sec-fetch-site": "same-origin", origin: SHOP }), "strict", [[undefined, true]]],
-    [
-      "an address that was typed",
-      { method: "GET", headers: { "sec-fetch-site": "none" } },
-      "strict",
-      [["refuse", true]],
-    ],
+    ["a typed address", { method: "GET", headers: { "sec-fetch-site": "none" } }, "strict", [["refuse", true]]],
     ["a client that is no browser", post({}), "lax", [[undefined, true]]],
   ])("%s", (_name, request, sameSite, cases) => {
     for (const [crossSite, expected] of cases) {

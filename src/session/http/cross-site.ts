@@ -4,36 +4,38 @@ import { CrossSiteError } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 
 /**
- * Handling, by an adapter, of requests that change something and come from a page of another site (cross-site
- * request forgery).
+ * An adapter's handling of unsafe requests from pages of other sites (cross-site request forgery).
  *
- * - `"interrupt"`: they are let through, but without the session's cookie they begin no session: the browser
- *   may have kept the cookie of a login to itself (`SameSite`), which the new one would replace. Such a write
- *   is a {@link SessionInterrupted} (400).
+ * - `"interrupt"`: they pass, but without the session's cookie they begin no session: the browser
+ *   may have withheld the cookie of a login (`SameSite`), which the new one would replace. Such a
+ *   write throws {@link SessionInterrupted} (400).
  * - `"refuse"`: those from another origin fail with a {@link CrossSiteError} (403). With
- *   `sameSite: "strict"`, a page that a link of another site has led to begins no session either.
- * - `{ trustedOrigins }`: the same, but for pages of these origins, such as `https://admin.example.com`.
- * - `"allow"`: nothing.
+ *   `sameSite: "strict"`, a page reached by a link from another site begins no session either.
+ * - `{ trustedOrigins }`: as `"refuse"`, except for pages of these origins, such as
+ *   `https://admin.example.com`.
+ * - `"allow"`: no restriction.
  */
 export type CrossSite = "interrupt" | "allow" | "refuse" | { readonly trustedOrigins: readonly string[] };
 
-/** The part of a request that tells where it comes from. */
+/** Part of a request that shows its origin. */
 export interface RequestSource {
   readonly method?: string | undefined;
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Where a request was sent, as far as the application trusts what it is told. */
+/** Target of a request, from sources that the application trusts. */
 export interface RequestTarget {
   isSecure(): boolean;
-  /** The host that the visitor has asked for, with its port. */
+  /** Returns the requested host, with its port. */
   authority(): string | undefined;
 }
 
 /** Values of `sessions.cookie.sameSite`. */
 export type SameSite = "lax" | "strict" | "none";
 
-/** Where a request comes from. `unknown`: from no browser, or from an old one without need to say it. */
+/**
+ * Origin of a request. `unknown`: not from a browser, or from an old one that need not state it.
+ */
 type Site = "none" | "same-origin" | "same-site" | "cross-site" | "unknown";
 
 const crossSiteSchema = settingsObject({
@@ -62,8 +64,8 @@ export class CrossSiteRule {
   readonly #trustedOrigins: ReadonlySet<string>;
 
   /**
-   * @param setting What the options are called, for messages.
-   * @throws {ImproperlyConfigured} When the option has another form.
+   * @param setting Name of the options, for messages.
+   * @throws {ImproperlyConfigured} For an invalid option.
    */
   constructor(crossSite: CrossSite | undefined, setting: string) {
     const { crossSite: rule } = parseSettings(crossSiteSchema, { crossSite }, setting);
@@ -71,7 +73,7 @@ export class CrossSiteRule {
     this.#trustedOrigins = new Set(typeof rule === "string" ? [] : rule.trustedOrigins);
   }
 
-  /** @throws {CrossSiteError} For a request that is to be refused. */
+  /** @throws {CrossSiteError} For a request that has to be refused. */
   check(request: RequestSource, target: RequestTarget): void {
     if (this.#mode !== "refuse" || isSafe(request) || this.#trusts(request)) return;
     const site = siteOf(request, target);
@@ -79,13 +81,13 @@ export class CrossSiteRule {
   }
 
   /**
-   * Whether a request that came without the session's cookie may begin a session. A sibling host gets the
-   * cookie with `SameSite`, so one that does not send it has none.
+   * Returns whether a request without the session's cookie may begin a session. `SameSite` does not
+   * withhold the cookie from requests of sibling hosts, so one without it has none.
    */
   mayBegin(request: RequestSource, target: RequestTarget, sameSite: SameSite): boolean {
     if (this.#mode === "allow" || sameSite === "none" || this.#trusts(request)) return true;
-    // Lax lets the cookie come with links. With Strict nothing tells a new visitor from one whose login is
-    // hidden.
+    // Lax sends the cookie with links. With Strict, a new visitor cannot be told from one whose
+    // login is withheld.
     if (isSafe(request) && !(sameSite === "strict" && this.#mode === "refuse")) return true;
     return siteOf(request, target) !== "cross-site";
   }
@@ -102,9 +104,9 @@ function isSafe({ method }: RequestSource): boolean {
 }
 
 /**
- * Browsers since 2023 say in Sec-Fetch-Site where a request comes from, and no page can change it (W3C Fetch
- * Metadata); older ones send Origin with what is not safe. A client that sends neither is no browser, and has
- * no cookies that another page could make it send.
+ * Returns the site that a request comes from. Browsers since 2023 send it in Sec-Fetch-Site, which
+ * no page can change (W3C Fetch Metadata); older ones send Origin with unsafe requests. A client
+ * that sends neither is not a browser, and no page can make it send cookies.
  */
 function siteOf({ headers }: RequestSource, target: RequestTarget): Site {
   const site = headers["sec-fetch-site"];
@@ -114,7 +116,7 @@ function siteOf({ headers }: RequestSource, target: RequestTarget): Site {
   return headers.origin === ownOrigin(target) ? "same-origin" : "cross-site";
 }
 
-/** RFC 6454: scheme, host and port, the port of the scheme left out. */
+/** RFC 6454: scheme, host and port, without the scheme's default port. */
 function ownOrigin(target: RequestTarget): string | undefined {
   const authority = target.authority();
   return authority && originOf(`${target.isSecure() ? "https" : "http"}://${authority}`);

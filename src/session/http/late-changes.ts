@@ -4,15 +4,15 @@ let hasWarned = false;
 
 /** Handling of late changes. */
 export interface LateChangeHandling {
-  /** Whether the changes of this response are dropped anyway, as with a status of 500. */
+  /** Returns whether the changes of this response are dropped anyway, as with a status of 500. */
   isDropping(): boolean;
-  /** Called once for each time that changes are left behind. */
+  /** Called each time that changes are left unsaved. */
   tell(): void;
 }
 
 /**
- * Watches a session whose response is over, and tells when somebody still changes its data: nobody saves that.
- * `update` and `save` do, at once, so what they take with them is not told.
+ * Watches a session whose response has ended, and reports later changes of its data, which are not
+ * saved. Changes that `update` or `save` writes are not reported.
  */
 export function watchLateChanges(session: Session<object>, handling: LateChangeHandling): void {
   let isWatching = false;
@@ -26,7 +26,7 @@ export function watchLateChanges(session: Session<object>, handling: LateChangeH
   session.watchUse(() => {
     if (isWatching) return;
     isWatching = true;
-    // Changes to the data in this turn, and an `update` or `save` that follows at once, come first.
+    // Waits for changes in this turn of the event loop, and an `update` or `save` right after them.
     setImmediate(() => void look());
   });
 }
@@ -36,7 +36,7 @@ function warnOnce(): void {
   hasWarned = true;
   process.emitWarning(
     "Session data was changed after the response had ended, and was not saved. Change it before the answer, or " +
-      "call `await session.save()` (or session.update) after the change. The event lateChange tells of each.",
+      "call `await session.save()` (or session.update) after the change. The event lateChange reports each.",
     { type: "SojournWarning", code: "SOJOURN_LATE_CHANGE" },
   );
 }

@@ -33,7 +33,7 @@ describe('onInsecure: "refuse"', () => {
     expect(scope.headers()).toStrictEqual({ setCookie: [], varyCookie: false });
   });
 
-  test("asking again, as an error page may, is refused too", async () => {
+  test("a second attempt, as by an error page, is refused too", async () => {
     const { load, calls } = receive({ cookieHeader: COOKIE });
     await expect(load()).rejects.toMatchObject({ code: "ERR_INSECURE_REQUEST" });
     await expect(load()).rejects.toMatchObject({ code: "ERR_INSECURE_REQUEST" });
@@ -46,7 +46,7 @@ describe('onInsecure: "refuse"', () => {
     expect(events).toStrictEqual([]);
   });
 
-  test("a request that does not use its session is none of its business", () => {
+  test("a request that does not use its session is not refused", () => {
     const { scope, events } = receive({ cookieHeader: COOKIE });
     expect(scope.finish({ status: 200, headersSent: false })).toBeUndefined();
     expect(events).toStrictEqual([]);
@@ -66,14 +66,14 @@ describe('onInsecure: "refuse"', () => {
     },
   );
 
-  test("what opens a session without a request goes on working", async () => {
+  test("opening a session without a request still works", async () => {
     const { sessions } = receive({});
     const session = await sessions.create({ a: 1 });
     expect((await sessions.open(session.cookieHeader)).data).toStrictEqual({ a: 1 });
   });
 });
 
-test("by default a session is opened over http all the same, as behind a proxy of Django's that sends no header", async () => {
+test("by default a session is opened over http too, as behind Django's proxy that sends no header", async () => {
   const { load, calls } = receive({ cookieHeader: COOKIE }, {});
   expect((await load()).isNew).toBe(true);
   expect(calls).toStrictEqual(["read"]);
@@ -91,7 +91,7 @@ describe('secure: "auto" behind a proxy that ends TLS', () => {
     return codes;
   }
 
-  test("that is not trusted is told once: the cookie of an https site went out without Secure", () => {
+  test("that is not trusted warns once: the cookie of an https site was sent without Secure", () => {
     expect(warningsOf({ secure: "auto", onInsecure: "warn" }, {}, {}, {})).toEqual(["SOJOURN_UNTRUSTED_PROXY"]);
   });
 
@@ -99,11 +99,11 @@ describe('secure: "auto" behind a proxy that ends TLS', () => {
     ["is trusted", { isSecure: () => true }],
     ["says nothing", { claimsHttps: () => false }],
     ["cannot be asked about", { claimsHttps: undefined }],
-  ])("is not, where it %s", (_how, came) => {
+  ])("does not warn when it %s", (_how, came) => {
     expect(warningsOf({ secure: "auto", onInsecure: "warn" }, came)).toEqual([]);
   });
 
-  test("does not matter where the setting says what to do", () => {
+  test("does not matter when the setting is explicit", () => {
     expect(warningsOf({ secure: false, onInsecure: "warn" }, {})).toEqual([]);
     expect(warningsOf({ secure: true, onInsecure: "warn" }, {})).toEqual(["SOJOURN_SECURE_COOKIE"]);
   });

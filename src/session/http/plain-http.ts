@@ -1,15 +1,15 @@
 import type { RequestFacts } from "./request-contract.ts";
 
-/** What is done about a session that is asked for over plain http, where a Secure cookie has no business. */
+/** Reaction to a session requested over plain http, where a Secure cookie is not sent. */
 export type OnInsecure = "warn" | "refuse";
 
-/** How the session cookie stands to plain http. */
+/** Policy for session cookies over plain http. */
 export interface PlainHttpRules {
   readonly secure: boolean | "auto";
   readonly onInsecure: OnInsecure;
 }
 
-/** Keeps sessions off plain http, or tells that browsers keep them off. */
+/** Refuses sessions over plain http, or warns that browsers drop their cookies. */
 export class PlainHttp {
   readonly #rules: PlainHttpRules;
   #hasWarned = false;
@@ -20,16 +20,16 @@ export class PlainHttp {
   }
 
   /**
-   * Whether a request is to get no session. Without a header that is trusted, a proxy's https is plain http
-   * too.
+   * Returns whether a request must not get a session. Without a trusted header, a proxy's https
+   * counts as plain http.
    */
   isRefused(facts: RequestFacts): boolean {
     return this.#rules.onInsecure === "refuse" && isInsecure(facts);
   }
 
   /**
-   * Tells once of a cookie that browsers drop, and of one that goes out without the protection that it could
-   * have.
+   * Warns once of a cookie that browsers drop, and once of one that is sent without the protection
+   * it could have.
    */
   warnOfCookie(facts: RequestFacts): void {
     this.#warnIfDropped(facts);
@@ -37,8 +37,8 @@ export class PlainHttp {
   }
 
   /**
-   * Browsers drop a Secure cookie that comes over http, but for localhost, and say so in their console at
-   * best.
+   * Browsers drop a Secure cookie set over http, except from localhost, with a message in their
+   * console at best.
    */
   #warnIfDropped(facts: RequestFacts): void {
     if (this.#hasWarned || this.#rules.secure !== true || !isInsecure(facts)) return;
@@ -51,8 +51,8 @@ export class PlainHttp {
   }
 
   /**
-   * With `"auto"`, a proxy that ends TLS and is not trusted leaves an https site with a cookie for plain
-   * http.
+   * With `"auto"`, an untrusted proxy that terminates TLS leaves an https site with a cookie for
+   * plain http.
    */
   #warnIfUnprotected(facts: RequestFacts): void {
     if (this.#hasWarnedOfProxy || this.#rules.secure !== "auto") return;
@@ -60,7 +60,7 @@ export class PlainHttp {
     this.#hasWarnedOfProxy = true;
     process.emitWarning(
       'A session cookie was sent without Secure, since sessions.cookie.secure is "auto" and the request counts as plain ' +
-        "http, though X-Forwarded-Proto or Forwarded says https. Behind a proxy that sets that header, let the adapter " +
+        "http, although X-Forwarded-Proto or Forwarded says https. Behind a proxy that sets that header, let the adapter " +
         "trust it (trustProxy, or Express's trust proxy); or set sessions.cookie.secure to true.",
       { type: "SojournWarning", code: "SOJOURN_UNTRUSTED_PROXY" },
     );
@@ -71,7 +71,8 @@ function isInsecure(facts: RequestFacts): boolean {
   return !facts.isSecure() && !isLocalhost(facts.host());
 }
 
-// RFC 6761 section 6.3: localhost and the names under it. Browsers count the loopback addresses as secure too.
+// RFC 6761 section 6.3: localhost and its subdomains. Browsers treat the loopback addresses as
+// secure too.
 function isLocalhost(host: string | undefined): boolean {
   const name = host?.replace(/:\d+$/, "").toLowerCase() ?? "";
   return name === "localhost" || name.endsWith(".localhost") || /^127(?:\.\d+){3}$/.test(name) || name === "[::1]";

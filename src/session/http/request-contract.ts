@@ -1,66 +1,69 @@
 import type { SameSite } from "./cross-site.ts";
 
-/** Request, as an adapter describes it. */
+/** An adapter's description of a request. */
 export interface RequestFacts {
   /** The Cookie header. */
   readonly cookieHeader: string | undefined;
   /** The User-Agent header, for the user's list of devices. */
   readonly userAgent?: string | undefined;
-  /** Whether the request came over TLS, as far as the application trusts what it is told. */
+  /** Returns whether the request came over TLS, from sources that the application trusts. */
   isSecure(): boolean;
-  /** The host that the visitor has asked for, with or without a port. */
+  /** Returns the requested host, with or without a port. */
   host(): string | undefined;
   /**
-   * Whether the request says that the visitor has come over TLS, whether or not that is to be trusted: a sign
-   * of a proxy that has not been made known.
+   * Returns whether the request claims that the visitor came over TLS, trusted or not: a sign of a
+   * proxy that is not configured.
    */
   claimsHttps?(): boolean;
   /**
-   * Whether a session may begin in this request, which came without the session's cookie: the browser may
-   * have kept that of a login to itself. Without it, it may.
+   * Returns whether a session may begin in this request, which came without the session's cookie:
+   * the browser may have withheld the cookie of a login. @defaultValue it may
    */
   mayBeginSession?(sameSite: SameSite): boolean;
-  /** Whether the headers of the response are out, so that no cookie goes with them. Without it, they are not. */
+  /**
+   * Returns whether the response headers were already sent, too late for a cookie.
+   * @defaultValue they were not
+   */
   areHeadersSent?(): boolean;
 }
 
-/** Changes to the headers of the response, for an adapter to make. */
+/** Changes that an adapter has to make to the response headers. */
 export interface HeaderEdits {
   /** Values to append as Set-Cookie. */
   readonly setCookie: readonly string[];
-  /** Whether `Vary` has to name `Cookie`: the response may depend on the session. */
+  /** `Vary` has to name `Cookie`: the response may depend on the session. */
   readonly varyCookie: boolean;
 }
 
-/** The end of a request, as {@link SessionScope.finish} needs it. */
+/** State of the response, for {@link SessionScope.finish}. */
 export interface ResponseStart {
-  /** The status that is about to go out, or has gone out. */
+  /** Status of the response, sent or about to be sent. */
   readonly status: number;
-  /** Whether the headers are out: the end of a stream. */
+  /** The headers were already sent: the end of a stream. */
   readonly headersSent: boolean;
   /**
-   * Whether the client has left: what was changed is saved all the same, but no cookie can arrive. Without
-   * it, it is there.
+   * The client has disconnected: changes are still saved, but no cookie can arrive.
+   * @defaultValue `false`
    */
   readonly isClientGone?: boolean;
 }
 
-/** The session of one request, as an adapter sees it. */
+/** An adapter's view of the session of one request. */
 export interface SessionScope {
-  /** Whether anything has asked for the session. While not, the response goes through untouched. */
+  /** Whether the session was requested. Until then, the response passes unchanged. */
   readonly isUsed: boolean;
   /**
-   * Saves what is pending. To be called before the first header byte, and once more at the end of a response
-   * whose headers were out before.
+   * Saves pending changes. To be called before the first header byte, and again at the end of a
+   * response whose headers were already sent.
    *
-   * @returns `undefined` when there is nothing to wait for. It rejects when the response has to become an error.
+   * @returns `undefined` when there is nothing to wait for. Rejects when the response has to become
+   *   an error.
    */
   finish(response: ResponseStart): Promise<void> | undefined;
-  /** Edits for the response that is about to leave; to be asked for after {@link finish}. */
+  /** Returns the edits for the response headers; to be called after {@link finish}. */
   headers(): HeaderEdits;
   /**
-   * To be called when the handler has ended its response, or given it up: nobody saves what is changed after
-   * that.
+   * To be called when the handler has ended or abandoned its response: later changes are not saved.
    */
   noteResponseOver?(): void;
 }

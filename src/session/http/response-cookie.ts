@@ -4,21 +4,21 @@ import type { StoredSession } from "../stored/record-writer.ts";
 import type { FollowedDeparture } from "../stored/session-records.ts";
 import type { SessionState } from "../session-state.ts";
 
-/** Change of the browser's cookie that the response has to make. */
+/** Change that the response has to make to the browser's cookie. */
 export type CookieChange = "none" | "set" | "clear";
 
 /**
- * Where the key of the session comes from that the cookie is to have.
+ * Source of the cookie's new session key.
  *
- * - `"renewal"`: all requests with the old key get at it.
+ * - `"renewal"`: all requests with the old key can get it.
  * - `"login"`: a login in this request.
  */
 export type KeySource = "renewal" | "login" | "other";
 
 /**
- * Decision of a request about the browser's cookie. It may be out of date when the response leaves: another
- * request may have ended the session, given it a new key, or logged the visitor in. {@link confirm} asks the
- * store.
+ * A request's decision about the browser's cookie. It may be outdated when the response is sent:
+ * another request may have ended the session, given it a new key, or logged the visitor in.
+ * {@link confirm} asks the store.
  */
 export class ResponseCookie {
   readonly #state: SessionState<object>;
@@ -30,7 +30,8 @@ export class ResponseCookie {
     const { isRenewed } = state.origin;
     this.#state = state;
     this.#keySource = isRenewed ? "renewal" : "other";
-    // The response that has brought the renewed key may be lost: each request with the old one brings it again.
+    // A response with the renewed key may get lost, so each request with the old key sends it
+    // again.
     this.#change = isRenewed ? "set" : "none";
   }
 
@@ -42,7 +43,7 @@ export class ResponseCookie {
     return this.#keySource;
   }
 
-  /** Whether the store has to be asked before the response leaves. */
+  /** Whether the store has to be asked before the response is sent. */
   get isUncertain(): boolean {
     return this.#change !== "none" && !this.#isConfirmed;
   }
@@ -52,13 +53,13 @@ export class ResponseCookie {
     this.#isConfirmed = false;
   }
 
-  /** The session has got a key, which the cookie is to have. */
+  /** Sets the cookie to the session's new key. */
   take(keySource: KeySource): void {
     this.#keySource = keySource;
     this.decide("set");
   }
 
-  /** The decision is as old as the answer of the store that it follows from. */
+  /** Marks the decision as confirmed by the store's latest answer. */
   noteConfirmed(): void {
     this.#isConfirmed = true;
   }
@@ -68,26 +69,28 @@ export class ResponseCookie {
     if (!isValid) this.#change = "none";
   }
 
-  /** Finds the session in the store. Its place is remembered, since the way to it is forgotten after a minute. */
+  /**
+   * Finds the session in the store and remembers its keys: tombstones lead there for a minute only.
+   */
   async lookUp(deadline: Deadline): Promise<StoredSession | undefined> {
     const { stored, services } = this.#state;
     const found = stored && (await services.records.find(stored, deadline));
-    // The version stays the one that this session's data was read from: a write merges what others have
-    // changed since.
+    // The version remains the one that this session's data is based on: a write merges later
+    // changes of others.
     if (found) this.#state.stored = { ...found, version: stored.version };
     return found;
   }
 
   /**
-   * No response brings back a key that is dead; one that was renewed meanwhile gives way to its successor,
-   * and any to another login. What became of the old key is asked last, since that is what other requests
-   * change first.
+   * Returns whether the cookie may still be set. A dead key is not sent; a key renewed meanwhile is
+   * replaced by its successor, and any key yields to another login. The old key's tombstone is read
+   * last, since other requests write it first.
    */
   async #isKeyValid(deadline: Deadline): Promise<boolean> {
     for (let attempt = 0; attempt < MAX_HOPS; attempt++) {
       const found = await this.lookUp(deadline);
       if (found === undefined) return false;
-      // Of two logins at the same time either may be the last.
+      // Either of two concurrent logins may be the last.
       if (this.#keySource === "login") return true;
       const departures = await this.#departures(found, deadline);
       if (departures.some(({ left }) => left.some(({ storageKey }) => storageKey === found.storageKey))) continue;
@@ -99,12 +102,15 @@ export class ResponseCookie {
     return false;
   }
 
-  /** A cookie that is on its way, from a login with the same key, must not be cleared. */
+  /**
+   * Returns whether the cookie may be cleared: not one that a login with the same key is just
+   * setting.
+   */
   async #isEndValid(deadline: Deadline): Promise<boolean> {
     return !(await this.#isLoginAmong(await this.#departures(undefined, deadline), deadline));
   }
 
-  /** State of the keys that the request came with, other than that of its session. */
+  /** Returns the departures of the presented keys, except the session's own. */
   async #departures(stored: StoredSession | undefined, deadline: Deadline): Promise<FollowedDeparture[]> {
     const found: FollowedDeparture[] = [];
     for (const key of this.#state.origin.presentedKeys) {
@@ -114,7 +120,7 @@ export class ResponseCookie {
     return found;
   }
 
-  /** Whether a login of another request is among them, which is still there. */
+  /** Returns whether they include a login of another request that still exists. */
   async #isLoginAmong(departures: readonly FollowedDeparture[], deadline: Deadline): Promise<boolean> {
     const { services, stored } = this.#state;
     for (const { reason, to } of departures) {

@@ -5,17 +5,20 @@ import type { Etag } from "../../core/etag.ts";
 import { type CookieAttributes, MAX_MAX_AGE, setCookieHeader } from "../http/cookie.ts";
 
 /**
- * RFC 6265 section 6.1: what browsers keep at least, "the sum of the length of the cookie's name, value, and
- * attributes".
+ * RFC 6265 section 6.1: minimum size that browsers support, "the sum of the length of the cookie's
+ * name, value, and attributes".
  */
 const MAX_COOKIE_BYTES = 4096;
 
-/** Whether a cookie's value may be a record: a longer one is not looked at. */
+/** Returns whether a cookie's value may be a record: a longer one is not decoded. */
 export function isShortEnough(value: string): boolean {
   return value.length <= MAX_COOKIE_BYTES;
 }
 
-/** Records that a cookie carries: they are bound to its name instead of to a key, and have to fit into it. */
+/**
+ * Codec for records in a cookie: they are bound to its name instead of a key, and have to fit into
+ * it.
+ */
 export class CarriedCodec implements RecordCodec {
   readonly format: string;
   readonly factsFirst: boolean;

@@ -5,19 +5,20 @@ import type { SessionKey } from "../../core/ids.ts";
 import { type CommitResult, type CreateResult, hasEtag, type SessionStore } from "../../stores/session-store.ts";
 
 /**
- * The records of one request whose cookie carries its session: one, and two while it gets a new key. So the
- * code that all engines share works on it; where a record ends, its signature's age tells.
+ * Store for one request whose cookie carries its session: holds one record, and two while it gets a
+ * new key. The code shared by all engines works on it; the age of the signature determines the
+ * expiry.
  */
 export class CarriedRecords implements SessionStore {
   readonly name = "cookie";
   readonly #texts = new Map<SessionKey, string>();
 
-  /** Puts in what the request has brought. */
+  /** Adds the record of the request's cookie. */
   put(key: SessionKey, text: string): void {
     this.#texts.set(key, text);
   }
 
-  /** What the cookie has to carry; `undefined` for a key that has no record. */
+  /** Returns the record for the cookie to carry; `undefined` for a key without one. */
   textAt(key: SessionKey): string | undefined {
     return this.#texts.get(key);
   }
@@ -48,7 +49,7 @@ export class CarriedRecords implements SessionStore {
     return this.#ifMatch(key, etag, () => this.#texts.delete(key));
   }
 
-  /** Nobody but the browsers knows which sessions there are. */
+  /** Yields nothing: only the browsers have the sessions. */
   async *scan(): AsyncGenerator<SessionKey, void, undefined> {}
 
   async ping(_deadline: Deadline): Promise<void> {}

@@ -11,7 +11,8 @@ import type { SessionSettings } from "../session-settings.ts";
 const SECRETS = { secretKey: "test-secret" };
 const TIME = 1_700_000_000;
 const LIMITS = { maxInflatedBytes: 1_000_000 };
-// Made with Django 5.2.17, SECRET_KEY "test-secret", time 1700000000: a session {"foo": "bar"} of signed_cookies.
+// Made with Django 5.2.17, SECRET_KEY "test-secret", time 1700000000: a session {"foo": "bar"} of
+// signed_cookies.
 const DJANGOS = "sessionid=eyJmb28iOiJiYXIifQ:1r31eq:226qcunpVRFbRb8JsIU20JTlES8WVPMJOuzt80OOScM";
 
 interface Options extends Omit<SessionSettings, "store"> {
@@ -45,7 +46,9 @@ function payloadOf(cookie: string | undefined, secrets = SECRETS): Data {
 const signed = (json: string, salt = SIGNED_COOKIES_SALT) =>
   `sessionid=${new JsonSigner(SECRETS, salt, LIMITS).dumps(json, TIME, { compress: true })}`;
 
-/** Text of which zlib saves as much as base64 adds, so that a character takes a byte of the cookie. */
+/**
+ * Text that zlib shrinks by as much as base64 adds, so that a character takes a byte of the cookie.
+ */
 function incompressible(length: number): string {
   const hashes = Array.from({ length: Math.ceil(length / 86) }, (_, at) => createHash("sha512").update(String(at)));
   return hashes
@@ -54,8 +57,8 @@ function incompressible(length: number): string {
     .slice(0, length);
 }
 
-describe("what the cookie carries", () => {
-  test("Django's session is read, and what Node adds stands beside it", async () => {
+describe("the record in the cookie", () => {
+  test("Django's session is read, and Node's additions are kept beside it", async () => {
     const { sessions, clock } = open();
     const browser = new Browser(sessions, DJANGOS);
     clock.advance(1000);
@@ -69,7 +72,7 @@ describe("what the cookie carries", () => {
     });
   });
 
-  test("goes out as Django writes it: not percent-encoded, with the cookie's attributes", async () => {
+  test("is sent as Django writes it: not percent-encoded, with the cookie's attributes", async () => {
     const { sessions } = open();
     const request = new Browser(sessions).begin();
     (await request.session()).data["a"] = 1;
@@ -81,7 +84,7 @@ describe("what the cookie carries", () => {
     ]);
   });
 
-  test("update(), flash and login go out also with a response that has failed; deferred changes do not", async () => {
+  test("update(), flash and login are sent even with a failed response; deferred changes are not", async () => {
     const { browser } = open();
     await browser.request((session) => session.update((data) => (data["n"] = 1)), 500);
     expect(await browser.request((session) => session.data["n"])).toBe(1);
@@ -89,7 +92,7 @@ describe("what the cookie carries", () => {
     expect(await browser.request((session) => session.data["n"])).toBe(1);
   });
 
-  test("several changes of one request are all in it", async () => {
+  test("contains all changes of one request", async () => {
     const { browser } = open();
     await browser.request(async (session) => {
       session.data["a"] = 1;
@@ -107,7 +110,7 @@ describe("what the cookie carries", () => {
   });
 });
 
-describe("what is not honoured", () => {
+describe("a rejected cookie", () => {
   test.each([
     ["one with a changed character", DJANGOS.replace("eyJ", "eyK")],
     ["the record of an engine with keys", signed('{"foo":"bar"}', SESSION_SALT)],
@@ -118,7 +121,7 @@ describe("what is not honoured", () => {
     expect(events).toStrictEqual([{ name: "undecodable", reason: "bad-signature" }]);
   });
 
-  test("a value of more than 4096 characters is not even verified", async () => {
+  test("a value of more than 4096 characters is not verified", async () => {
     const { sessions, events } = open();
     const long = signed(JSON.stringify({ text: incompressible(8000) }));
     expect(long.length).toBeGreaterThan(4096 + "sessionid=".length);
@@ -126,7 +129,7 @@ describe("what is not honoured", () => {
     expect(events).toStrictEqual([{ name: "rejected", reason: "malformed" }]);
   });
 
-  test("another one beside it: the first that can be read counts", async () => {
+  test("several cookies: the first readable one counts", async () => {
     const { sessions, events } = open();
     expect((await sessions.open(`${DJANGOS}; ${DJANGOS}`)).isNew).toBe(false);
     expect(events).toStrictEqual([]);
@@ -139,7 +142,7 @@ describe("what is not honoured", () => {
 });
 
 describe("expiry counts from the signature", () => {
-  test("a cookie is good until its age is over, also one that Django made", async () => {
+  test("a cookie is valid until it expires, including one made by Django", async () => {
     const { sessions, clock, events } = open({ cookie: { age: "1h" } });
     clock.advance(3_599_000);
     expect((await sessions.open(DJANGOS)).isNew).toBe(false);
@@ -164,7 +167,7 @@ describe("expiry counts from the signature", () => {
   });
 
   test.each([-1, new Date((TIME - 60) * 1000)])(
-    "setExpiry(%s) ends the session and takes the cookie along",
+    "setExpiry(%s) ends the session and clears the cookie",
     async (expiry) => {
       const { browser } = open();
       await browser.request((session) => session.login(7));
@@ -176,7 +179,7 @@ describe("expiry counts from the signature", () => {
     },
   );
 
-  test("the absolute time-out counts from the login, however busy", async () => {
+  test("the absolute timeout counts from the login, regardless of activity", async () => {
     const { clock, browser } = open({ absoluteTimeout: "1h" });
     await browser.request((session) => session.login(7));
     for (let minutes = 10; minutes < 60; minutes += 10) {
@@ -187,7 +190,7 @@ describe("expiry counts from the signature", () => {
     expect(await browser.request((session) => session.userId)).toBeUndefined();
   });
 
-  test("reading signs it anew after touchEvery, not sooner", async () => {
+  test("reading signs it again after touchEvery, not sooner", async () => {
     const { clock, browser } = open();
     await browser.request((session) => (session.data["a"] = 1));
     const first = browser.cookie;
@@ -210,7 +213,7 @@ describe("expiry counts from the signature", () => {
     expect(browser.cookie).toBe(first);
   });
 
-  test("a session that ends with the browser is signed anew too, without a Max-Age", async () => {
+  test("a session that ends when the browser closes is signed again too, without a Max-Age", async () => {
     const { sessions, clock, browser } = open({ expireAtBrowserClose: true });
     await browser.request((session) => (session.data["a"] = 1));
     clock.advance(60_000);
@@ -223,14 +226,14 @@ describe("expiry counts from the signature", () => {
 });
 
 describe("secrets", () => {
-  test("one that was in use before still reads; the answer has the new one's signature", async () => {
+  test("a fallback secret is accepted; the response is signed with the new secret", async () => {
     const { sessions } = open({ secrets: { secretKey: "new-secret", secretKeyFallbacks: [SECRETS.secretKey] } });
     const browser = new Browser(sessions, DJANGOS);
     await browser.request((session) => session.data["foo"]);
     expect(payloadOf(browser.cookie, { secretKey: "new-secret" })).toMatchObject({ foo: "bar" });
   });
 
-  test("encrypted, the visitor sees nothing of it, and it is good under the cookie's name only", async () => {
+  test("an encrypted record hides its content, and is valid under the cookie's name only", async () => {
     const { sessions, browser, events } = open({ encrypt: true });
     await browser.request((session) => (session.data["secret"] = "hunter2"));
     expect(browser.cookie).toMatch(/^sessionid=sojourn1\.[\w-]{16}\.[\w-]+$/);
@@ -245,7 +248,7 @@ describe("secrets", () => {
 });
 
 describe("size", () => {
-  test("up to 4096 bytes with name and attributes are sent; a byte more throws, and nothing changes", async () => {
+  test("a cookie of up to 4096 bytes with name and attributes is sent; one more byte throws, and nothing changes", async () => {
     const { sessions } = open();
     const sent: number[] = [];
     let refused: unknown;
@@ -266,7 +269,7 @@ describe("size", () => {
     expect(message).toContain(`${bytes} bytes`);
   });
 
-  test("it is told while the response can still be an error, and the cookie stays", async () => {
+  test("an oversized cookie throws while the response can still be an error, and the cookie stays", async () => {
     const { browser } = open();
     await browser.request((session) => (session.data["a"] = 1));
     const before = browser.cookie;
@@ -277,7 +280,7 @@ describe("size", () => {
     expect(browser.cookie).toBe(before);
   });
 
-  test("a cookie that would not fit with a new signature does not fail who only reads", async () => {
+  test("a cookie that would not fit with a new signature does not fail a request that only reads", async () => {
     const { sessions, clock, events } = open();
     let cookie = "";
     for (let length = 3500; cookie.length < 4070; length++)
@@ -290,20 +293,20 @@ describe("size", () => {
   });
 });
 
-describe("where no cookie can be sent", () => {
-  test("once the headers are out, changes and the logout throw", async () => {
+describe("when no cookie can be sent", () => {
+  test("after the headers were sent, changes and the logout throw", async () => {
     const { sessions, browser } = open();
     await browser.request((session) => session.login(7));
     const request = new Browser(sessions, browser.cookie).begin();
     const session = await request.session();
     await request.finish(200, true);
     await expect(session.logout()).rejects.toThrow(SessionUsageError);
-    await expect(session.update((data) => (data["a"] = 1))).rejects.toThrow("headers are out already");
+    await expect(session.update((data) => (data["a"] = 1))).rejects.toThrow("headers were already sent");
     session.data["a"] = 1;
     await expect(request.finish(200, true)).rejects.toThrow(SessionUsageError);
   });
 
-  test("once the headers are out, reading throws nothing, also long after the last signature", async () => {
+  test("after the headers were sent, reading does not throw, even long after the last signature", async () => {
     const { sessions, clock } = open({ secrets: { secretKey: "new", secretKeyFallbacks: [SECRETS.secretKey] } });
     const request = new Browser(sessions, DJANGOS).begin();
     clock.advance(3_600_000);
@@ -311,7 +314,7 @@ describe("where no cookie can be sent", () => {
     await request.finish(200, true);
   });
 
-  test("a session that sessions.open() gave can be read, not changed", async () => {
+  test("a session opened by sessions.open() can be read, not changed", async () => {
     const { sessions } = open();
     const session = await sessions.open(DJANGOS);
     expect(session.data["foo"]).toBe("bar");
@@ -324,7 +327,7 @@ describe("where no cookie can be sent", () => {
 });
 
 describe("login and logout", () => {
-  test("the login keeps the data and makes the visitor the user; the logout clears the cookie", async () => {
+  test("the login keeps the data and sets the user; the logout clears the cookie", async () => {
     const { sessions, browser } = open();
     await browser.request((session) => (session.data["cart"] = [1]));
     await browser.request((session) => session.login(7));
@@ -336,7 +339,7 @@ describe("login and logout", () => {
     expect(request.setCookie).toStrictEqual([expect.stringMatching(/^sessionid=; Max-Age=0; Path=\/; /)]);
   });
 
-  test("known limit: a copy of the cookie works after the logout, until its age is over", async () => {
+  test("known limit: a copy of the cookie works after the logout, until it expires", async () => {
     const { sessions, clock, browser } = open();
     await browser.request((session) => session.login(7));
     const copy = browser.cookie;
@@ -347,7 +350,7 @@ describe("login and logout", () => {
     expect((await sessions.open(copy)).userId).toBeUndefined();
   });
 
-  test("known limit: of two parallel requests, the browser keeps what the one that ended last has sent", async () => {
+  test("known limit: the browser keeps the cookie of the last of two parallel requests to end", async () => {
     const { sessions } = open();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["n"] = 0));
@@ -360,7 +363,7 @@ describe("login and logout", () => {
   });
 });
 
-describe("what cannot work is refused", () => {
+describe("unsupported settings and calls are refused", () => {
   test.each<[Record<string, unknown>, string]>([
     [{ hashKeys: true }, "sessions.hashKeys: expected false with cookieSessionStore()"],
     [{ renewEvery: "1h" }, "sessions.renewEvery: expected null with cookieSessionStore()"],
@@ -372,7 +375,7 @@ describe("what cannot work is refused", () => {
     expect(() => open(settings)).toThrow(message);
   });
 
-  test("an option that there is not", () => {
+  test("an unknown option", () => {
     // @ts-expect-error -- what JavaScript may pass
     expect(() => cookieSessionStore({ age: "1d" })).toThrow("cookieSessionStore.age: is not a setting");
   });
@@ -385,7 +388,7 @@ describe("what cannot work is refused", () => {
     await expect(sessions.revokeUser(7)).rejects.toThrow(refusal);
   });
 
-  test("what a server would have to do is nothing, and says so", async () => {
+  test("operations of a server-side store do nothing", async () => {
     const { sessions } = open();
     expect(await sessions.clearExpired()).toBe(0);
     await sessions.ping();
@@ -398,7 +401,7 @@ describe("what cannot work is refused", () => {
 describe("the warning at start", () => {
   async function warningsOf(store: ReturnType<typeof cookieSessionStore>): Promise<(string | undefined)[]> {
     const codes: (string | undefined)[] = [];
-    // Warnings of the tests before may still be on their way.
+    // Warnings of earlier tests may still be pending.
     await new Promise(setImmediate);
     const note = (warning: Error & { code?: string }) => codes.push(warning.code);
     process.on("warning", note);
@@ -408,11 +411,11 @@ describe("the warning at start", () => {
     return codes;
   }
 
-  test("says what is lost", async () => {
+  test("names the limits", async () => {
     expect(await warningsOf(cookieSessionStore())).toStrictEqual(["SOJOURN_COOKIE_SESSIONS"]);
   });
 
-  test("is turned off by saying that this is accepted", async () => {
+  test("is turned off by accepting them", async () => {
     expect(await warningsOf(cookieSessionStore({ acceptsLostUpdates: true }))).toStrictEqual([]);
   });
 });

@@ -12,21 +12,21 @@ import type { ResolvedSessionSettings } from "../session-settings.ts";
 import { AgeThrottle } from "../stored/touch-throttle.ts";
 import { Versions } from "../record/versions.ts";
 
-/** What one request's session works with. */
+/** Dependencies of one request's session. */
 export interface Carried {
   readonly services: SessionServices;
-  /** Under which the record of the cookie stands in `services.records`; the browser never sees it. */
+  /** Key of the cookie's record within `services.records`. Never sent to the browser. */
   readonly key: SessionKey;
 }
 
-/** Makes for each request the records that its cookie carries. */
+/** Makes the store of each request's cookie record. */
 export class CookieCarrier {
   readonly #shared: SessionServices;
   readonly #versions: Versions;
   readonly #throttle: AgeThrottle;
 
   /**
-   * @param shared What all requests share.
+   * @param shared Dependencies shared by all requests.
    * @throws {ImproperlyConfigured} For settings that need a key.
    */
   constructor(
@@ -50,7 +50,7 @@ export class CookieCarrier {
     this.#throttle = new AgeThrottle(touchEvery ?? Number.POSITIVE_INFINITY, timeouts, clock);
   }
 
-  /** @param value The cookie's; `undefined` where the request has none. */
+  /** @param value Value of the cookie; `undefined` if the request has none. */
   begin(value: string | undefined): Carried {
     const carried = new CarriedRecords();
     const key = newSessionKey();
@@ -66,12 +66,14 @@ export class CookieCarrier {
   }
 }
 
-/** Says at start what sessions in cookies cannot do, unless the application has said that it knows. */
+/**
+ * Warns at start of the limits of sessions in cookies, unless the application has accepted them.
+ */
 export function warnOfLostUpdates({ acceptsLostUpdates }: SessionCarrier): void {
   if (acceptsLostUpdates) return;
   process.emitWarning(
     "sessions.store is cookieSessionStore(): parallel requests overwrite each other's changes, and after a logout a copy " +
-      "of the cookie works until its age is over. If the application can live with that, say so with " +
+      "of the cookie works until it expires. If the application can accept that, confirm it with " +
       "cookieSessionStore({ acceptsLostUpdates: true }); if not, use fileSessionStore() or redisSessionStore().",
     { code: "SOJOURN_COOKIE_SESSIONS" },
   );
@@ -82,7 +84,7 @@ function checkSettings({ format, hashKeys, renewEvery }: ResolvedSessionSettings
     throw new ImproperlyConfigured(`sessions.${setting}`, message);
   };
   if (format !== "django") {
-    refuse("format", 'expected "django" with cookieSessionStore(): other records have no signature and no time.');
+    refuse("format", 'expected "django" with cookieSessionStore(): other formats have no signature and no time.');
   }
   const noKey = "with cookieSessionStore(): such a session has no key on a server.";
   if (hashKeys) refuse("hashKeys", `expected false ${noKey}`);

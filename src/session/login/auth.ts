@@ -5,27 +5,31 @@ import { SessionUsageError } from "../../core/errors.ts";
 import { writeJson } from "../../json/index.ts";
 import type { SessionRecord } from "../record/session-record.ts";
 
-/** Where every record has its user, as text: Django's name (`contrib.auth.SESSION_KEY`). */
+/** Key of the user id, as text, in every record: Django's name (`contrib.auth.SESSION_KEY`). */
 export const USER_ID_KEY = "_auth_user_id";
 
 /** Django's default, `AUTHENTICATION_BACKENDS[0]`. */
 const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
 
-/** Names a user. Numbers and bigints are kept as text, as Django keeps primary keys. */
+/** Id of a user. Numbers and bigints are stored as text, like Django's primary keys. */
 export type UserId = string | number | bigint;
 
-/** What Django needs to accept a login that was made here. */
+/** Data that Django needs to accept a login made here. */
 export interface DjangoLogin {
-  /** `user.password` in Django: the stored password hash. It is not kept; its HMAC is. */
+  /** `user.password` in Django: the stored password hash. Only its HMAC is kept. */
   readonly password: string;
-  /** Dotted path out of `AUTHENTICATION_BACKENDS`. @defaultValue `"django.contrib.auth.backends.ModelBackend"` */
+  /**
+   * Dotted path from `AUTHENTICATION_BACKENDS`.
+   *
+   * @defaultValue `"django.contrib.auth.backends.ModelBackend"`
+   */
   readonly backend?: string;
 }
 
 /** Options of `session.login`. */
 export interface LoginOptions {
   /**
-   * Which data stays: `true` all, `false` nothing, or the names of the keys.
+   * Data to keep: `true` for all, `false` for none, or the names of the keys.
    *
    * @defaultValue All for an anonymous visitor and for the same user, nothing for another user.
    */
@@ -36,7 +40,7 @@ export interface LoginOptions {
 
 const LOGIN_OPTIONS = knownOptions("session.login()", ["keep", "django"], "{ keep: true }", SessionUsageError);
 
-/** @throws {SessionUsageError} For options that are none. */
+/** @throws {SessionUsageError} For invalid options. */
 export function checkLoginOptions(options: unknown): void {
   checkOptions(options, LOGIN_OPTIONS);
   const { keep, django } = options as { readonly keep?: unknown; readonly django?: Partial<DjangoLogin> | null };
@@ -53,12 +57,12 @@ export function checkLoginOptions(options: unknown): void {
   );
 }
 
-/** Tells whether a key says who is logged in. These keys are one part. */
+/** Returns whether a key belongs to the login. These keys are merged as one part. */
 export function isAuthKey(key: string): boolean {
   return key.startsWith("_auth_");
 }
 
-/** The user of a record, or `undefined` for an anonymous visitor. */
+/** Returns the user of a record; `undefined` for an anonymous visitor. */
 export function userIdOf(record: SessionRecord): string | undefined {
   const id = record.read(USER_ID_KEY);
   return typeof id === "string" && id !== "" ? id : undefined;
@@ -70,8 +74,8 @@ export function isUserId(userId: unknown): boolean {
 }
 
 /**
- * @param method Who was given the id, for the message.
- * @throws {SessionUsageError} For an empty text, NaN and what is no id at all.
+ * @param method Called method, for the message.
+ * @throws {SessionUsageError} For an empty text, NaN or a value of another type.
  */
 export function checkUserId(userId: UserId, method: string): string {
   if (isUserId(userId)) return String(userId);
@@ -81,10 +85,7 @@ export function checkUserId(userId: UserId, method: string): string {
   );
 }
 
-/**
- * The record of a login: the data that is kept, and the user.
- *
- */
+/** Returns the record of a login: the data to keep, and the user. */
 export function loginRecord(
   record: SessionRecord,
   userId: string,

@@ -11,15 +11,15 @@ import type { SessionServices } from "../session-services.ts";
 import { EXPIRY_KEY, timeToLive } from "../record/timeouts.ts";
 import type { Creation } from "../users/user-sessions.ts";
 
-/** A login that is about to happen. */
+/** Parameters of a login. */
 export interface Login {
   readonly userId: string;
   readonly options: LoginOptions;
-  /** The session that the visitor has. */
+  /** The visitor's present session. */
   readonly stored: StoredSession | undefined;
-  /** The key that the request came with, whether or not there is a record. */
+  /** Key presented by the request, with or without a record. */
   readonly presentedKey: SessionKey | undefined;
-  /** What this request has changed and not saved, and what it saw before. */
+  /** Unsaved changes of this request, and the snapshot that they are based on. */
   readonly pending: Delta;
   readonly seen: BaseSnapshot;
   readonly creation: Creation;
@@ -27,12 +27,12 @@ export interface Login {
 }
 
 /**
- * How a login came about.
+ * Result of a login.
  *
- * - `"moved"`: the visitor's session has a new key; what was pending is saved.
- * - `"joined"`: a login of the same user for the same visitor was first (a double click); what was pending
- *   still is.
- * - `"begun"`: the old record is gone, and stays gone; of the data there is what this request has set.
+ * - `"moved"`: the visitor's session has a new key; pending changes are saved.
+ * - `"joined"`: a login of the same user for the same visitor was first (a double click); pending
+ *   changes are still unsaved.
+ * - `"begun"`: the old record is gone, and stays gone; the data consists of this request's changes.
  */
 export interface LoginResult {
   readonly kind: "moved" | "joined" | "begun";
@@ -40,7 +40,7 @@ export interface LoginResult {
 }
 
 /**
- * Gives the visitor a session that is the user's, under a key that nobody knew before (OWASP: session
+ * Gives the visitor a session of the user, under a key that no one knew before (OWASP: session
  * fixation).
  */
 export async function logIn(services: SessionServices, login: Login): Promise<LoginResult> {
@@ -61,7 +61,7 @@ async function move(services: SessionServices, login: Login, stored: StoredSessi
   const isOver = (record: SessionRecord) => timeToLive(record, timeouts, clock.now()) <= 0;
   const change = (newest: SessionRecord) => {
     const merged = conflicts.merge(pending, seen, newest);
-    // A session that has ended meanwhile is carried over by nothing but a new expiry.
+    // A session that has expired meanwhile is carried over only if this request sets a new expiry.
     return isOver(newest) && isOver(merged) ? merged : makeRecord(services, login, merged);
   };
   const result = await records.move(stored, { reason: "login", change, creation }, deadline);
@@ -70,7 +70,7 @@ async function move(services: SessionServices, login: Login, stored: StoredSessi
   return result.stored;
 }
 
-/** The second half of a double click finds the session of the first under the key that both came with. */
+/** Joins the session of the first half of a double click, which both halves' key leads to. */
 async function join({ records }: SessionServices, { userId, deadline }: Login, { reason, to }: FollowedDeparture) {
   if (reason !== "login" || to === undefined) return undefined;
   const loaded = await records.load(to.key, deadline);
@@ -93,7 +93,7 @@ async function begin(
   return stored;
 }
 
-/** An expiry of the visitor's that has passed would end the login at once. */
+/** Makes the record, without an expiry that has passed: it would end the login at once. */
 function makeRecord(
   { clock, secretKey, timeouts }: SessionServices,
   { userId, options }: Login,

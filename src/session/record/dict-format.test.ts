@@ -16,7 +16,7 @@ function open() {
 }
 
 describe("records that Django's cache engine writes: the dictionary itself", () => {
-  test("are read, and what Node does not change keeps its text and its place", async () => {
+  test("are read, and unchanged parts keep their text and position", async () => {
     const { sessions, put, record } = open();
     await put('{"z": 1.0, "a": {"é": "ü😀"}, "big": 12345678901234567890}');
     const session = await sessions.open(COOKIE);
@@ -28,7 +28,7 @@ describe("records that Django's cache engine writes: the dictionary itself", () 
     );
   });
 
-  test("a write of Django's that keeps Node's nonce is another version all the same: nothing is lost", async () => {
+  test("a write by Django that keeps Node's nonce is another version: nothing is lost", async () => {
     const { sessions, put, record } = open();
     await put('{"cart": 1}');
     const session = await sessions.open(COOKIE);
@@ -50,16 +50,19 @@ describe("records that Django's cache engine writes: the dictionary itself", () 
     await expect(session.save()).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
   });
 
-  test.each([[""], ["[1]"], ["1"], ['"text"'], ['{"a":1'], ["\u0080\u0005}"]])("%j is no dictionary", async (text) => {
-    const { sessions, put, record, events } = open();
-    await put(text);
-    await new Browser(sessions, COOKIE).request((session) => {
-      expect(session.isNew).toBe(true);
-      session.data["a"] = 1;
-    });
-    expect(events).toStrictEqual([{ name: "undecodable", event: { reason: "malformed" } }]);
-    expect(await record()).toBe(text);
-  });
+  test.each([[""], ["[1]"], ["1"], ['"text"'], ['{"a":1'], ["\u0080\u0005}"]])(
+    "%j is not a dictionary",
+    async (text) => {
+      const { sessions, put, record, events } = open();
+      await put(text);
+      await new Browser(sessions, COOKIE).request((session) => {
+        expect(session.isNew).toBe(true);
+        session.data["a"] = 1;
+      });
+      expect(events).toStrictEqual([{ name: "undecodable", event: { reason: "malformed" } }]);
+      expect(await record()).toBe(text);
+    },
+  );
 });
 
 test.each<[Record<string, unknown>, string]>([

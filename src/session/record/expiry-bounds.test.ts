@@ -15,7 +15,7 @@ const IDLE = 14 * DAY;
 const LAST = Date.parse("9999-12-31T23:59:59.999Z");
 const MAX_MAX_AGE = 400 * 86_400;
 
-/** An instant that Python's `datetime.fromisoformat` reads: one of the years 1 to 9999. */
+/** An instant that Python's `datetime.fromisoformat` reads: in the years 1 to 9999. */
 const PYTHON_INSTANT = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/;
 
 const anyNumber = fc.oneof(fc.double(), fc.maxSafeInteger(), fc.integer(), fc.double({ noInteger: true }));
@@ -41,7 +41,7 @@ function checkSetCookie(lines: readonly string[]): void {
   }
 }
 
-/** Whether Python adds the seconds to the time, or reads the text. */
+/** Returns whether Python can add the seconds to the time, or read the text. */
 function isReadByPython(member: unknown, now: number): boolean {
   if (member === undefined) return true;
   if (typeof member === "string") return PYTHON_INSTANT.test(member);
@@ -66,7 +66,7 @@ async function checkVisit(harness: Harness, act: (session: { setExpiry(expiry: E
 }
 
 describe("session.setExpiry", () => {
-  test("any number, text or date is refused, or makes a record that Django reads and a cookie that browsers do", async () => {
+  test("any number, text or date is refused, or gives a record that Django reads and a cookie that browsers accept", async () => {
     const harness = openHarness();
     await fc.assert(
       fc.asyncProperty(fc.oneof(anyNumber, anyText, anyDate), async (expiry) => {
@@ -114,7 +114,7 @@ describe("session.setExpiry", () => {
     ["an endless time", Number.POSITIVE_INFINITY, "got Infinity (number)"],
     ["an invalid date", new Date(Number.NaN), "got an invalid Date"],
     ["a bigint", 5n, "got 5 (bigint)"],
-  ])("refuses %s, and says what came", async (_name, expiry, message) => {
+  ])("refuses %s, and names the given value", async (_name, expiry, message) => {
     const { sessions } = openHarness();
     const session = await sessions.create();
     expect(() => session.setExpiry(expiry as Expiry)).toThrow(SessionUsageError);
@@ -123,7 +123,7 @@ describe("session.setExpiry", () => {
   });
 });
 
-describe("an expiry that is in a record already", () => {
+describe("an expiry already in a record", () => {
   async function openWith(text: string) {
     const harness = openHarness({ format: "json" });
     const again = async (next: string) => {
@@ -175,7 +175,7 @@ describe("an expiry that is in a record already", () => {
     },
   );
 
-  test("any JSON value: reading and writing never throw, and the cookie is one that browsers read", async () => {
+  test("any JSON value: reading and writing never throw, and browsers accept the cookie", async () => {
     const opened = await openWith("1");
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.jsonValue(), anyNumber, anyText), async (value) => {
@@ -192,11 +192,11 @@ describe("an expiry that is in a record already", () => {
   });
 });
 
-describe("an expiry that the application puts into the data by itself, on an engine", () => {
+describe("an expiry that the application itself puts into the data, on an engine", () => {
   test.each([
     ["that keeps records", memorySessionStore()],
     ["of cookies", cookieSessionStore({ acceptsLostUpdates: true })],
-  ])("%s: the response leaves, and the next visit finds the session", async (_name, store) => {
+  ])("%s: the response is sent, and the next visit finds the session", async (_name, store) => {
     for (const expiry of [9e12, Number.MAX_VALUE, "+275760-09-13T00:00:00.000000+00:00", "soon", [1], true]) {
       const { sessions } = createSojourn({
         projectName: "test",
@@ -214,14 +214,14 @@ describe("an expiry that the application puts into the data by itself, on an eng
   });
 });
 
-describe("settings of time", () => {
+describe("duration settings", () => {
   const names = ["cookie.age", "absoluteTimeout", "touchEvery", "renewEvery", "deadline"] as const;
 
   function settingsOf(name: (typeof names)[number], value: never): SessionSettings {
     return name === "cookie.age" ? { cookie: { age: value } } : { [name]: value };
   }
 
-  test("any number or text is refused at start, or serves sessions", async () => {
+  test("any number or text is refused at start, or works", async () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...names), fc.oneof(anyNumber, anyText), async (name, value) => {
         let harness: Harness;
@@ -247,7 +247,7 @@ describe("settings of time", () => {
 });
 
 describe("the cookie", () => {
-  test("says 400 days at most, as browsers keep none for longer; the session lives on", async () => {
+  test("has a Max-Age of at most 400 days, since browsers keep none for longer; the session continues", async () => {
     const { sessions, clock } = openHarness();
     const browser = new Browser(sessions);
     const request = browser.begin();
@@ -265,7 +265,7 @@ describe("the cookie", () => {
   });
 });
 
-test("sessions.restore refuses an endless time to live, and takes 1000 years of a longer one", async () => {
+test("sessions.restore refuses an endless time to live, and caps a longer one at 1000 years", async () => {
   const { sessions, clock } = openHarness();
   await expect(sessions.restore(KEY, "{}", Number.POSITIVE_INFINITY)).rejects.toBeInstanceOf(SessionUsageError);
   await expect(sessions.restore(KEY, "{}", "1" as never)).rejects.toBeInstanceOf(SessionUsageError);

@@ -9,13 +9,13 @@ import {
 import type { Clock } from "../../core/clock.ts";
 import type { ResolvedSessionSettings } from "../session-settings.ts";
 
-/** The settings that say how records are written. */
+/** Settings for the format of records. */
 export type CodecSettings = Pick<ResolvedSessionSettings, "format" | "maxBytes" | "encrypt"> & {
-  /** Of Django's signature. @defaultValue that of the engines with a key */
+  /** Salt of Django's signature. @defaultValue that of the engines with a key */
   readonly salt?: string;
 };
 
-/** The codec of the records, as the settings want them written. */
+/** Makes the codec of the records from the settings. */
 export function makeCodec(settings: CodecSettings, context: Secrets & { readonly clock: Clock }): RecordCodec {
   const plain = makePlainCodec(settings, context);
   return settings.encrypt ? new EncryptedCodec(plain, context) : plain;
@@ -30,8 +30,8 @@ function makePlainCodec(
   return new DjangoCodec({ secretKey, secretKeyFallbacks, clock, salt, maxInflatedBytes: inflatedLimit(maxBytes) });
 }
 
-// Escaping makes at most six bytes of one (DEL: `\u007f`), so what was once accepted can always be read; 16
-// MiB let a limit that was lowered, and larger records of Django, be read too.
+// Escaping turns one byte into at most six (DEL: `\u007f`), so an accepted record can always be
+// read; 16 MiB allow for records written under a higher limit, and larger ones of Django.
 function inflatedLimit(maxBytes: number): number {
   return Math.max(6 * maxBytes, 16 * 1024 * 1024);
 }

@@ -31,7 +31,7 @@ const MAX_INFLATED = 8192;
 const MEBIBYTE = 2 ** 20;
 const LIMIT_REACHED = /nests more than|too many digits/;
 
-/** Must not be seen in an error. */
+/** Text that must not appear in an error. */
 const CONFIDENTIAL = "hunter2";
 
 const JSONS = [
@@ -48,7 +48,7 @@ const JSONS = [
 
 const DEFLATED = [...JSONS.map((json) => deflateSync(json)), deflateSync(Buffer.alloc(MEBIBYTE, "[")), Buffer.alloc(0)];
 
-/** Pieces that mean something to one of the readers. */
+/** Fragments with a meaning for one of the readers. */
 const PIECES = [
   ...Array.from('"\\{}[]:,.-=_0aZ\0\u007fÿ'),
   "NaN",
@@ -106,8 +106,8 @@ const mutateText = (text: string, other: string, random: Random): string =>
   mutate(Buffer.from(text, "latin1"), Buffer.from(other, "latin1"), random).toString("latin1");
 
 /**
- * What stands before the time and the signature: mutated somewhere, but of the form that a reader gets to
- * see.
+ * Returns the text before the time and the signature: mutated somewhere, but in a form that reaches
+ * a reader.
  */
 function mutatedBody(random: Random): string {
   const deflated = () => mutate(random.pick(DEFLATED), random.pick(DEFLATED), random).toString("base64url");
@@ -121,7 +121,7 @@ function mutatedBody(random: Random): string {
   return makers[random.weighted({ plain: 4, compressed: 3, deflated: 3, base64: 1 })]();
 }
 
-/** As somebody signs who knows a secret, and nothing of the format. */
+/** Signs like an attacker who knows a secret, but not the format. */
 function signed(body: string, salt: string, random: Random): string {
   const secretKey = random.pick([SECRETS.secretKey, SECRETS.secretKey, ...SECRETS.secretKeyFallbacks]);
   const time = random.next() < 0.05 ? mutateText("1r31eq", "-zzzzzzzzzz", random) : "1r31eq";
@@ -130,7 +130,7 @@ function signed(body: string, salt: string, random: Random): string {
 
 const sealed = (text: string): string => new EncryptedCodec(new DictCodec(), SECRETS).encode(text, AT);
 
-/** Tells with an error how to have it again. */
+/** Adds to an error the seed that reproduces it. */
 function repeatable<Result>(run: number, task: () => Result): Result {
   try {
     return task();
@@ -141,7 +141,7 @@ function repeatable<Result>(run: number, task: () => Result): Result {
 
 type Outcome = UndecodableReason | "no JSON object" | "read";
 
-/** A record that nobody has signed must not be opened at all. */
+/** Checks that an unsigned record is not opened. */
 function openForged(random: Random): Outcome {
   const { name, record } = random.pick(GENUINE);
   const forged = mutateText(record, random.pick(GENUINE).record, random);
@@ -151,7 +151,9 @@ function openForged(random: Random): Outcome {
   return outcome;
 }
 
-/** The last character of base64 may have bits that mean nothing: the same sealed bytes have several spellings. */
+/**
+ * The last character of base64 may have unused bits: the same sealed bytes have several spellings.
+ */
 function canonical(record: string): string {
   const [, head, rest = ""] = /^(sojourn1\.[^.]*\.)(.*)$/.exec(record) ?? [];
   return head === undefined ? record : head + Buffer.from(rest, "base64url").toString("base64url");
@@ -173,7 +175,7 @@ function outcomeOf(codec: RecordCodec, record: string): Outcome {
   return readAll(payload) ? "read" : "no JSON object";
 }
 
-/** Reads every value, and agrees with `JSON.parse` about what is JSON. */
+/** Reads every value, and checks that `JSON.parse` accepts the same texts. */
 function readAll(payload: string): boolean {
   let session: SessionRecord;
   try {
@@ -201,7 +203,7 @@ function isJsonObject(text: string): boolean {
 }
 
 test(
-  `of ${COUNT} mutated records none is read that nobody signed, and none that somebody signed does any harm`,
+  `of ${COUNT} mutated records, no unsigned one is read, and no signed one does any harm`,
   { timeout: scaled(60_000, 1_800_000) },
   () => {
     const seen: Record<Outcome, number> = {
@@ -222,7 +224,7 @@ test(
 );
 
 test(
-  `of ${COUNT / 10} cookies with mutated records each gives a session, and an empty one where nobody signed it`,
+  `${COUNT / 10} cookies with mutated records each give a session, an empty one if unsigned`,
   { timeout: scaled(60_000, 1_800_000) },
   async () => {
     const { sessions } = createSojourn<Record<string, unknown>>({
@@ -241,7 +243,7 @@ test(
       const session = await sessions.open(`sessionid=${value}`);
       const { length } = Object.keys(structuredClone(session.data));
       assert.equal(session.isEmpty, length === 0);
-      // What stands after a semicolon is another cookie.
+      // The text after a semicolon is another cookie.
       const isSame = value.split(";", 1)[0] === genuine;
       assert(length === 0 || !isForged || isSame, `seed ${seed + run}`);
       seen[length === 0 ? "empty" : "full"]++;

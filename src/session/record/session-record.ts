@@ -1,18 +1,18 @@
 import type { EpochMilliseconds } from "../../core/clock.ts";
 import { isPlainObject, type RawMember, rawValue, readJson, readMembers, writeJson } from "../../json/index.ts";
 
-/** The one key inside a record that belongs to Sojourn. Django keeps it like any other key. */
+/** The only key in a record that belongs to Sojourn. Django keeps it like any other key. */
 export const FACTS_KEY = "_sojourn";
 
-/** What Sojourn itself notes in a record. Facts of later versions are kept as they are. */
+/** Sojourn's metadata in a record. Facts of later versions are kept unchanged. */
 export interface Facts {
-  /** A random 64-bit number, another one in every commit, as 16 hexadecimal digits. */
+  /** A random 64-bit number, new in every commit, as 16 hexadecimal digits. */
   readonly nonce?: string;
-  /** When the session began. */
+  /** Time when the session began. */
   readonly created?: EpochMilliseconds;
-  /** When its user logged in. */
+  /** Time of the user's login. */
   readonly authenticated?: EpochMilliseconds;
-  /** When its key was last renewed by itself; see `sessions.renewEvery`. */
+  /** Time of the key's last automatic renewal; see `sessions.renewEvery`. */
   readonly renewed?: EpochMilliseconds;
   /** Version of the application's data; see `sessions.version`. */
   readonly version?: number;
@@ -23,17 +23,18 @@ export interface Facts {
 export type Delta = ReadonlyMap<string, string | undefined>;
 
 /**
- * The content of one version of a record: every top-level key with the text of its value, and the facts.
+ * Content of one version of a record: every top-level key with the text of its value, and the
+ * facts.
  *
- * Immutable. What is not changed keeps its text, byte for byte.
+ * Immutable. Unchanged parts keep their text, byte for byte.
  */
 export class SessionRecord {
   static readonly empty: SessionRecord = new SessionRecord(new Map(), {});
 
-  /** All keys but the one of the facts. */
+  /** All keys except that of the facts. */
   readonly members: ReadonlyMap<string, RawMember>;
   readonly facts: Facts;
-  /** Place of the facts among the members when they came with the payload; they are written at the same place. */
+  /** Index of the facts among the members of the payload, where they are written again. */
   readonly #factsIndex: number | undefined;
 
   private constructor(members: ReadonlyMap<string, RawMember>, facts: Facts, factsIndex?: number) {
@@ -56,13 +57,13 @@ export class SessionRecord {
     return this.members.size === 0;
   }
 
-  /** Reads one value; `undefined` when there is none. */
+  /** Reads a value; `undefined` when there is none. */
   read(key: string): unknown {
     const member = this.members.get(key);
     return member && readJson(member);
   }
 
-  /** A record with some parts changed. New keys come last. */
+  /** Returns a record with some parts changed. New keys come last. */
   with(delta: Delta): SessionRecord {
     if (delta.size === 0) return this;
     const members = new Map(this.members);
@@ -73,12 +74,12 @@ export class SessionRecord {
     return new SessionRecord(members, this.facts, this.#factsIndex);
   }
 
-  /** A record with some facts changed. */
+  /** Returns a record with some facts changed. */
   withFacts(facts: Facts): SessionRecord {
     return new SessionRecord(this.members, { ...this.facts, ...facts }, this.#factsIndex);
   }
 
-  /** The payload that a codec encodes. */
+  /** Returns the payload for a codec to encode. */
   toPayload(factsFirst: boolean): string {
     const parts = Array.from(this.members.values(), ({ keyText, text }) => `${keyText}:${text}`);
     const { nonce, ...others } = this.facts;
@@ -102,7 +103,10 @@ function parseFacts(value: unknown): Facts {
   };
 }
 
-/** A fact that could not be written back would keep the whole session from being written. */
+/**
+ * Returns whether a fact can be written back: one that cannot would prevent every write of the
+ * session.
+ */
 function isWritable(fact: [name: string, value: unknown]): boolean {
   try {
     writeJson(fact, FACTS_KEY);

@@ -5,7 +5,7 @@ const MINUTE = 60_000;
 const DAY = 86_400_000;
 
 describe("idle", () => {
-  test("14 days without a request end a session; a request in between starts them anew", async () => {
+  test("14 days without a request end a session; a request in between restarts them", async () => {
     const { sessions, clock } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["a"] = 1));
@@ -38,7 +38,7 @@ describe("idle", () => {
     await new Browser(otherProcess(), browser.cookie).request((session) => session.data["a"]);
   });
 
-  test("a touch sends the cookie again, and so does a write, but no more often", async () => {
+  test("a touch sends the cookie again, and so does a write, but not more often", async () => {
     const { sessions, clock } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["a"] = 1));
@@ -52,7 +52,7 @@ describe("idle", () => {
     expect(await setCookieOf(browser, "read")).toStrictEqual([]);
   });
 
-  test("a browser-length cookie is not sent again, though the session is touched", async () => {
+  test("a browser-length cookie is not sent again, although the session is touched", async () => {
     const { sessions, clock, calls } = openHarness({ expireAtBrowserClose: true });
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["a"] = 1));
@@ -79,7 +79,7 @@ describe("idle", () => {
 });
 
 describe("absolute", () => {
-  test("counts from the login, however busy the session is, and is told", async () => {
+  test("counts from the login, regardless of activity, and is reported", async () => {
     const { sessions, clock, events, keys } = openHarness({ absoluteTimeout: "12h", cookie: { age: "1h" } });
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["a"] = 1));
@@ -95,7 +95,7 @@ describe("absolute", () => {
     expect(events.at(-1)).toMatchObject({ name: "rejected", event: { reason: "unknown" } });
   });
 
-  test("is enforced where the store still has the record: a shorter limit holds for sessions that are there", async () => {
+  test("is enforced while the store still has the record: a shorter limit applies to existing sessions", async () => {
     const { clock, otherProcess, store } = openHarness();
     const session = await otherProcess().create();
     await session.login(1);
@@ -109,7 +109,7 @@ describe("absolute", () => {
     expect(clock.now()).toBeLessThan(strict.clock.now());
   });
 
-  test("does not touch visitors who are not logged in", async () => {
+  test("does not affect anonymous visitors", async () => {
     const { sessions, clock } = openHarness({ absoluteTimeout: "1h" });
     const browser = new Browser(sessions);
     await browser.request((session) => (session.data["a"] = 1));
@@ -117,7 +117,7 @@ describe("absolute", () => {
     expect(await browser.request((session) => session.isNew)).toBe(false);
   });
 
-  test("a login starts it anew", async () => {
+  test("a login restarts it", async () => {
     const { sessions, clock } = openHarness({ absoluteTimeout: "1h" });
     const browser = new Browser(sessions);
     await browser.request((session) => session.login(1));
@@ -149,7 +149,7 @@ describe("setExpiry, as in Django", () => {
     expect((await sessions.open(browser.cookie)).isNew).toBe(true);
   });
 
-  test("0 makes a cookie that ends with the browser, null goes back to the settings", async () => {
+  test("0 makes a cookie that ends when the browser closes, null restores the settings' default", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     const first = browser.begin();
@@ -188,7 +188,7 @@ describe("setExpiry, as in Django", () => {
     expect(await browser.request((session) => session.isNew)).toBe(true);
   });
 
-  test("is kept in Django's key and form", async () => {
+  test("is stored under Django's key and in its form", async () => {
     const { sessions } = openHarness();
     const session = await sessions.create();
     session.setExpiry(new Date(Date.UTC(2030, 0, 2, 3, 4, 5, 6)));
@@ -197,7 +197,7 @@ describe("setExpiry, as in Django", () => {
     expect(session.data["_session_expiry"]).toBe(-1);
   });
 
-  test("with timeZone an instant is written as local time, as Django does with USE_TZ = False, and read as such", async () => {
+  test("with timeZone an instant is written and read as local time, as by Django with USE_TZ = False", async () => {
     const { sessions } = openHarness({ timeZone: "America/New_York" });
     const session = await sessions.create();
     const summer = new Date(Date.UTC(2030, 6, 2, 3, 4, 5, 6));
@@ -236,7 +236,7 @@ describe("setExpiry, as in Django", () => {
     expect(() => session.setExpiry(expiry as never)).toThrow("session.setExpiry() expected whole seconds");
   });
 
-  test.each(["nonsense", "[1]", "true", "1e999", '""'])("%s in a record is no expiry", async (text) => {
+  test.each(["nonsense", "[1]", "true", "1e999", '""'])("%s in a record is not an expiry", async (text) => {
     const { sessions, store, clock } = openHarness({ format: "json" });
     const key = "k".repeat(32);
     const record = `{"_sojourn":{"nonce":"0123456789abcdef"},"_session_expiry":${text === "nonsense" ? '"nonsense"' : text}}`;

@@ -6,39 +6,45 @@ import type { TimeZone } from "../../core/time-zone.ts";
 import { userIdOf } from "../login/auth.ts";
 import type { SessionRecord } from "./session-record.ts";
 
-/** Where Django keeps what `set_expiry` was given: seconds, or an instant as ISO 8601 text. */
+/**
+ * Key under which Django stores the argument of `set_expiry`: seconds, or an instant as ISO 8601
+ * text.
+ */
 export const EXPIRY_KEY = "_session_expiry";
 
-/** How long sessions last. */
+/** Time limits of sessions. */
 export interface Timeouts {
-  /** Longest time without a request. */
+  /** Maximum time between requests. */
   readonly idle: Milliseconds;
-  /** Longest time since the login, however busy; `null` is no limit. */
+  /** Maximum time since the login, regardless of activity; `null`: no limit. */
   readonly absolute: Milliseconds | null;
-  /** Whether a session without an expiry of its own ends with the browser. */
+  /** A session without its own expiry ends when the browser closes. */
   readonly expireAtBrowserClose: boolean;
-  /** Where ends are written as local time, without an offset (Django: `USE_TZ = False`). */
+  /**
+   * Time zone for expiry dates written as local time, without an offset (Django: `USE_TZ = False`).
+   */
   readonly zone?: TimeZone | undefined;
 }
 
 /** Argument of `session.setExpiry`. */
 export type Expiry = Duration | Date | null;
 
-/** The instants that Python's `datetime` has, and so Django: those of the years 1 to 9999, in UTC. */
+/** Range of Python's `datetime`, and so of Django: the years 1 to 9999, in UTC. */
 const FIRST_INSTANT: EpochMilliseconds = Date.parse("0001-01-01T00:00:00.000Z");
 const LAST_INSTANT: EpochMilliseconds = Date.parse("9999-12-31T23:59:59.999Z");
 
 /**
- * Seconds count from every request anew, so they end before that: for a hundred years Django can add them to
- * its time.
+ * Limit for an expiry in seconds. These count again from every request, so it is lower: Django can
+ * add them to its time for another hundred years.
  */
 const LAST_SLIDING_INSTANT: EpochMilliseconds = Date.parse("9899-12-31T23:59:59.999Z");
 
 /**
- * The value of {@link EXPIRY_KEY} for an expiry, in Django's form; `undefined` removes the key.
+ * Returns the value of {@link EXPIRY_KEY} for an expiry, in Django's form; `undefined` removes the
+ * key.
  *
- * @throws {SessionUsageError} For anything but whole seconds, a duration text, a date or `null`, and for an
- *   end that Django cannot read: outside the years 1 to 9999, for seconds 1 to 9899.
+ * @throws {SessionUsageError} For anything but whole seconds, a duration text, a date or `null`,
+ *   and for an end that Django cannot read: outside the years 1 to 9999, for seconds 1 to 9899.
  */
 export function toExpiryMember(
   expiry: Expiry,
@@ -57,7 +63,10 @@ export function toExpiryMember(
   return zone === undefined ? isoText(instant, "+00:00") : isoText(zone.toLocal(instant), "");
 }
 
-/** Python's `isoformat()`, with all six digits. A local time may lie just beyond the years that it has. */
+/**
+ * Python's `isoformat()`, with all six digits. A local time just beyond its range of years is
+ * clamped.
+ */
 function isoText(instant: EpochMilliseconds, offset: string): string {
   const within = Math.min(Math.max(instant, FIRST_INSTANT), LAST_INSTANT);
   return new Date(within).toISOString().replace("Z", `000${offset}`);
@@ -74,7 +83,7 @@ function isBetween(first: number, value: number, last: number): boolean {
 function noExpiry(expiry: unknown): SessionUsageError {
   return new SessionUsageError(
     'session.setExpiry() expected whole seconds, text such as "30m", a valid Date or null, ' +
-      `got ${describeExpiry(expiry)}. 0 ends the session with the browser; null goes back to the settings.`,
+      `got ${describeExpiry(expiry)}. 0 ends the session when the browser closes; null restores the settings' default.`,
   );
 }
 
@@ -91,8 +100,8 @@ function describeExpiry(expiry: unknown): string {
 }
 
 /**
- * Time that is left of a session if nobody comes back, in milliseconds; 0 or less: it has ended. Its end is
- * an instant of the years 1 to 9999, whatever the record says.
+ * Returns the remaining time of a session without further requests, in milliseconds; 0 or less: it
+ * has ended. Its end is clamped to the years 1 to 9999.
  */
 export function timeToLive(record: SessionRecord, timeouts: Timeouts, now: EpochMilliseconds): Milliseconds {
   const end = Math.min(now + expiryAge(record, timeouts, now), absoluteEnd(record, timeouts));
@@ -100,8 +109,8 @@ export function timeToLive(record: SessionRecord, timeouts: Timeouts, now: Epoch
 }
 
 /**
- * Django's `get_expiry_age`, in milliseconds: a missing or 0 expiry means the idle time, and so does one that
- * is no expiry, at which Django raises.
+ * Django's `get_expiry_age`, in milliseconds: a missing or 0 expiry means the idle time, and so
+ * does an invalid one, for which Django raises.
  */
 function expiryAge(record: SessionRecord, { idle, zone }: Timeouts, now: EpochMilliseconds): Milliseconds {
   const expiry = record.read(EXPIRY_KEY);
@@ -110,24 +119,24 @@ function expiryAge(record: SessionRecord, { idle, zone }: Timeouts, now: EpochMi
   return typeof seconds === "number" && Number.isFinite(seconds) && seconds !== 0 ? seconds * 1000 : idle;
 }
 
-/** An integer beyond 2^53 is beyond the years of Python, too: its sign alone counts. */
+/** An integer beyond 2^53 is also beyond Python's range of years: only its sign counts. */
 function fromBigint(integer: bigint): number {
   return integer > 0n ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER;
 }
 
-// `Date.parse` takes other texts as well, such as "1", which Python's `datetime.fromisoformat` does not.
+// `Date.parse` accepts other texts too, such as "1", unlike Python's `datetime.fromisoformat`.
 const ISO_DATE = /^\d{4}-\d\d-\d\d/;
 
 /**
- * Form of a year beyond 9999 (ECMA-262, "Expanded Years"), as older versions of Sojourn wrote it, and others
- * may.
+ * Form of a year beyond 9999 (ECMA-262, "Expanded Years"), written by older versions of Sojourn and
+ * possibly others.
  */
 const LATE_YEAR = /^\+?0*[1-9]\d{4,}-\d\d-\d\d/;
 
-/** A date, and a time without an offset if there is one: what Python calls naive. */
+/** A date, with or without a time, and without an offset: "naive" in Python. */
 const NAIVE = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?$/;
 
-/** @returns `undefined` for what is no instant. */
+/** @returns `undefined` for a text that is no instant. */
 function toInstant(text: string, zone: TimeZone | undefined): EpochMilliseconds | undefined {
   if (LATE_YEAR.test(text)) return LAST_INSTANT;
   if (!ISO_DATE.test(text)) return undefined;
@@ -138,15 +147,15 @@ function toInstant(text: string, zone: TimeZone | undefined): EpochMilliseconds 
 }
 
 /**
- * How long a session lives after each activity, in milliseconds: its own expiry in seconds, else the idle
- * time.
+ * Returns a session's lifetime after each activity, in milliseconds: its own expiry in seconds,
+ * else the idle time.
  */
 export function activeAge(record: SessionRecord, { idle }: Timeouts): Milliseconds {
   const expiry = record.read(EXPIRY_KEY);
   return typeof expiry === "number" && expiry > 0 ? expiry * 1000 : idle;
 }
 
-/** Of a login by Django it is not known when it was; the beginning of the session stands in for it. */
+/** Django records no login time, so the session's creation time is used. */
 function absoluteEnd(record: SessionRecord, { absolute }: Timeouts): EpochMilliseconds {
   const { authenticated, created } = record.facts;
   const begin = authenticated ?? created;
@@ -154,7 +163,7 @@ function absoluteEnd(record: SessionRecord, { absolute }: Timeouts): EpochMillis
   return begin + absolute;
 }
 
-/** Django's `get_expire_at_browser_close`: whether the cookie goes without a Max-Age. */
+/** Django's `get_expire_at_browser_close`: returns whether the cookie is sent without a Max-Age. */
 export function endsWithBrowser(record: SessionRecord, { expireAtBrowserClose }: Timeouts): boolean {
   const expiry = record.read(EXPIRY_KEY);
   // Python's False is equal to 0.

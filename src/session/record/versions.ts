@@ -6,33 +6,33 @@ import { newNonce, type SessionKey } from "../../core/ids.ts";
 import { SessionRecord } from "./session-record.ts";
 import { type Timeouts, timeToLive } from "./timeouts.ts";
 
-/** A record as it is in the store, and the etag that a commit on top of it has to show. */
+/** A stored record, and the etag that a commit on top of it has to present. */
 export interface Version {
   readonly record: SessionRecord;
   readonly etag: Etag;
-  /** When it was written, where the format says so. */
+  /** Time of the write, if the format records it. */
   readonly writtenAt: EpochMilliseconds | undefined;
-  /** Whether it was made with a secret that is in use no longer, and should be written anew. */
+  /** The record was made with a fallback secret and should be rewritten. */
   readonly isOutdated: boolean;
 }
 
-/** What {@link Versions} needs. */
+/** Dependencies of {@link Versions}. */
 export interface VersionsOptions {
   readonly codec: RecordCodec;
   readonly clock: Clock;
   readonly timeouts: Timeouts;
-  /** Most that a record and its payload may have, in bytes. */
+  /** Maximum size of a record and of its payload, in bytes. */
   readonly maxBytes: number;
-  /** Version of the application's data, which is noted in what is written from 2 on. */
+  /** Version of the application's data, written into records from 2 on. */
   readonly dataVersion: number;
   /**
-   * Whether a record ends so long after it was written, rather than where the store lets it end: a cookie
-   * that carries a record may be sent at any time. @defaultValue `false`
+   * A record expires by the time of its signature instead of the store's expiry: a cookie that
+   * carries a record may be sent at any time. @defaultValue `false`
    */
   readonly agesWithSignature?: boolean;
 }
 
-/** Makes versions of records from their text, and their text from records. */
+/** Encodes and decodes versions of records. */
 export class Versions {
   readonly #codec: RecordCodec;
   readonly #clock: Clock;
@@ -51,9 +51,8 @@ export class Versions {
   }
 
   /**
-   * Makes a new version, with a nonce of its own.
+   * Makes a new version, with a new nonce.
    *
-   * @param storageKey The key under which it will be stored.
    * @throws {SessionTooLargeError}
    */
   encode(record: SessionRecord, storageKey: SessionKey): { text: string; version: Version } {
@@ -80,20 +79,23 @@ export class Versions {
     }
   }
 
-  /** Whether a record that was found has ended. */
+  /** Returns whether a record has expired. */
   hasEnded({ record, writtenAt }: Version): boolean {
     const now = this.#clock.now();
     const from = this.#agesWithSignature ? (writtenAt ?? now) : now;
     return from + timeToLive(record, this.#timeouts, from) <= now;
   }
 
-  /** What is left of a session if nobody comes back, in whole milliseconds; 0 or less: it has ended. */
+  /**
+   * Returns the remaining time of a session without further requests, in whole milliseconds; 0 or
+   * less: it has ended.
+   */
   timeToLive(record: SessionRecord): Milliseconds {
     return Math.ceil(timeToLive(record, this.#timeouts, this.#clock.now()));
   }
 }
 
-/** A record that Django made has no facts; the time when it was written stands in for its beginning. */
+/** Parses a record. Django's have no facts, so the write time is used as the creation time. */
 function parseRecord({ payload, writtenAt }: DecodedRecord): SessionRecord {
   const record = SessionRecord.parse(payload);
   const { created = writtenAt } = record.facts;

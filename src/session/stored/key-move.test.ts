@@ -5,7 +5,7 @@ import { StoreConnectionError } from "../../core/errors.ts";
 import { type FaultScript, faultySessionStore } from "../../testing/faulty-session-store.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
 
-/** Lets something happen right before a session's old record is deleted, once. */
+/** Runs an action once, right before a session's old record is deleted. */
 function beforeRetiring({ store }: Harness, act: () => Promise<unknown>): void {
   const original = store.deleteIfMatch.bind(store);
   store.deleteIfMatch = async (...args) => {
@@ -15,7 +15,9 @@ function beforeRetiring({ store }: Harness, act: () => Promise<unknown>): void {
   };
 }
 
-/** Times to live begin when they arrive at the store, so that a record may be there for longer than it says. */
+/**
+ * Times to live begin when they arrive at the store, so a record may exist for longer than it says.
+ */
 function keepLonger(store: SessionStore): SessionStore {
   const [create, commit] = [store.create.bind(store), store.commit.bind(store)];
   store.create = (key, record, ttl, deadline) => create(key, record, ttl + 1000, deadline);
@@ -25,7 +27,7 @@ function keepLonger(store: SessionStore): SessionStore {
 
 describe("a session that gets a new key while others write to it", () => {
   test.each(["login", "cycleKey"] as const)(
-    "and whose new record is taken away meanwhile: %s is interrupted, and the session is as it was",
+    "and whose new record is deleted meanwhile: %s is interrupted, and the session is unchanged",
     async (act) => {
       const harness = openHarness();
       const browser = new Browser(harness.sessions);
@@ -51,7 +53,7 @@ describe("a session that gets a new key while others write to it", () => {
   );
 
   test.each(["login", "cycleKey"] as const)(
-    "and which they renew though its expiry has come: it goes on under the key that %s makes",
+    "and which they extend although it has expired: it continues under the key that %s makes",
     async (act) => {
       const harness = openHarness({ wrap: keepLonger });
       const { sessions, clock } = harness;
@@ -77,7 +79,7 @@ describe("a session that gets a new key while others write to it", () => {
   );
 });
 
-describe("a session whose expiry comes while it gets a new key", () => {
+describe("a session that expires while it gets a new key", () => {
   async function expire() {
     const harness = openHarness({ wrap: keepLonger });
     const browser = new Browser(harness.sessions);
@@ -91,7 +93,7 @@ describe("a session whose expiry comes while it gets a new key", () => {
     return { ...harness, browser, request, session };
   }
 
-  test("is over for a login: its data stays behind", async () => {
+  test("has ended for a login: its data is not copied", async () => {
     const { browser, request, session, keys } = await expire();
     await session.login(7);
     await request.finish();
@@ -99,7 +101,7 @@ describe("a session whose expiry comes while it gets a new key", () => {
     expect(await keys()).toHaveLength(1);
   });
 
-  test("is over for cycleKey, which is interrupted", async () => {
+  test("has ended for cycleKey, which is interrupted", async () => {
     const { browser, request, session, keys } = await expire();
     await expect(session.cycleKey()).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
     await request.finish(400);
@@ -110,7 +112,7 @@ describe("a session whose expiry comes while it gets a new key", () => {
 
 describe("a new key that could not be given", () => {
   test.each(["login", "cycleKey"] as const)(
-    "to a session that was being renewed, whose old key leads nowhere now: the outcome of %s is unknown",
+    "to a session in renewal, whose old key now leads nowhere: the outcome of %s is unknown",
     async (act) => {
       let fault: "not-sent" | undefined;
       const script: FaultScript = ({ method }) => {
@@ -120,7 +122,7 @@ describe("a new key that could not be given", () => {
       const { sessions, otherProcess, store } = openHarness({ wrap: (inner) => faultySessionStore(inner, script) });
       const browser = new Browser(sessions);
       await browser.request((session) => (session.data["a"] = 1));
-      // Another process is renewing the key; its last command is still under way.
+      // Another process is renewing the key; its last command is still in progress.
       const renewing = await new Browser(otherProcess(), browser.cookie).begin().session();
       store.deleteIfMatch = () => new Promise(() => {});
       void renewing.renewKey();
@@ -132,7 +134,7 @@ describe("a new key that could not be given", () => {
   );
 
   test.each(["renewKey", "cycleKey"] as const)(
-    "leaves no record behind that a revocation of the user misses: %s",
+    "leaves no record that a revocation of the user misses: %s",
     async (act) => {
       let isDown = false;
       const script: FaultScript = ({ method }) =>

@@ -11,7 +11,7 @@ import { type Creation, refOf } from "../users/user-sessions.ts";
 /** A new key for a session. */
 export interface Move {
   readonly reason: MoveReason;
-  /** Makes the new record from the newest old one. It is called again after each conflict. */
+  /** Makes the new record from the newest old one. Called again after each conflict. */
   readonly change: (newest: SessionRecord) => SessionRecord;
   readonly creation: Creation;
 }
@@ -20,25 +20,25 @@ export interface Move {
  * Result of a move.
  *
  * - `"moved"`: the session has a new key.
- * - `"ended"`: the session's own expiry has come, so the old record was deleted and no new one made.
- * - `"gone"`: there was no session any more.
- * - `"kept"`: the session keeps its key, since another request is renewing it or has just done so, or an
- *   expiry was set that is near.
+ * - `"ended"`: the session has expired, so the old record was deleted and no new one made.
+ * - `"gone"`: the session no longer existed.
+ * - `"kept"`: the session keeps its key, since another request is renewing it or has just done so,
+ *   or its new expiry is near.
  */
 export type MoveResult =
   | { readonly status: "moved"; readonly stored: StoredSession }
   | { readonly status: "ended" | "gone" | "kept" };
 
-/** The old record was gone, since another request had renewed the key: the session is at another place. */
+/** The old record was gone, since another request had renewed the key. */
 interface Renewed {
   readonly status: "renewed";
   readonly to: SessionPlace;
 }
 
 /**
- * One attempt to give a session a new key: creates the new record, remembers the move, then deletes the old
- * record if it still is the version that was carried over. What other requests have written meanwhile is
- * carried over too.
+ * One attempt to give a session a new key: creates the new record, remembers the move, then deletes
+ * the old record if it is still the copied version. Concurrent writes of other requests are copied
+ * too.
  */
 export class KeyMove {
   readonly #writer: RecordWriter;
@@ -47,13 +47,13 @@ export class KeyMove {
   readonly #deadline: Deadline;
   #source: StoredSession;
   #target: StoredSession | undefined;
-  /** Whether the move is remembered, or is left to what was remembered before. */
+  /** The move is remembered, or yields to an earlier tombstone. */
   #isAnnounced = false;
   /** Tombstone of the old key before the move. */
   #previous: Departure | undefined;
   #isSourceGone = false;
   #isTargetGone = false;
-  /** New records of other logins and new keys that are under way, or were given up halfway. */
+  /** New records of other logins and new keys that are in progress or were abandoned. */
   readonly #rivals: SessionPlace[] = [];
 
   constructor(
@@ -76,15 +76,16 @@ export class KeyMove {
       if (result.status !== "moved") await this.#undo();
       return result;
     } catch (error) {
-      // The user was revoked while the new record was made. If the old one has ended, the next write tells.
+      // The user was revoked while the new record was made. The next write shows whether the old
+      // one has ended.
       if (this.#move.reason === "renewed" && error instanceof SessionInterrupted) {
         await this.#undo();
         return { status: "kept" };
       }
-      // The old record may be gone, and then its key leads to the new one. If it is not, the new one is found
-      // by nobody.
+      // If the old record is gone, its key leads to the new one. If not, the new one cannot be
+      // reached.
       if (this.#move.reason === "renewed" && isLost(error)) throw error;
-      // Where a renewal had led the old key to the session, it may lead nowhere now.
+      // If a renewal had led the old key to the session, it may lead nowhere now.
       if (!(await this.#undo())) throwUnknown(error);
       throw error;
     }
@@ -105,9 +106,9 @@ export class KeyMove {
   }
 
   /**
-   * Whether it was this move that has deleted the old record, after an answer that got lost. Another move
-   * that can have done so is remembered by then: in the place of this one, or as what its new record leads on
-   * to. A logout has done no other thing.
+   * Returns whether this move deleted the old record, after a lost answer. Any other move that can
+   * have done so is remembered by then, instead of this one or as the successor of its new record.
+   * A logout has the same effect.
    */
   async #hasWon(): Promise<boolean> {
     const [moved, target] = [this.#moved, this.#target];
@@ -118,21 +119,21 @@ export class KeyMove {
     return this.#writer.isStored(target.storageKey, this.#deadline);
   }
 
-  /** Makes the new record, or brings it up to date, and remembers the move. */
+  /** Makes or updates the new record, and remembers the move. */
   async #prepare(): Promise<void> {
     const { change, creation } = this.#move;
     const { storageKey, version } = this.#source;
     const record = change(version.record);
     creation.replaces = storageKey;
     creation.takesPlace = userIdOf(record) === userIdOf(version.record);
-    // There is none where the version before had reached its own expiry; this one may have been renewed.
+    // It is missing if the previous version had expired; this version may have a later expiry.
     this.#target = await (this.#target
       ? this.#rewrite(this.#target, record)
       : this.#writer.create(record, creation, this.#deadline));
     if (this.#target && !this.#isAnnounced) await this.#announce(this.#target);
   }
 
-  /** Replaces the new record, which is not in use yet. */
+  /** Replaces the new record, which is not yet in use. */
   async #rewrite(target: StoredSession, record: SessionRecord): Promise<StoredSession | undefined> {
     const result = await this.#writer.replace(target, record, this.#deadline);
     if (result.status === "committed") return result.version && { ...target, version: result.version };
@@ -142,9 +143,9 @@ export class KeyMove {
   }
 
   /**
-   * The session of a user may have been revoked before its new record was listed. As long as the old record
-   * is there now, a revocation that deletes it finds the new one as well. If it is gone, the old key must not
-   * lead to the new record, not even until that is deleted.
+   * Remembers the move. The user's session may have been revoked before its new record was listed.
+   * If the old record still exists, a revocation that deletes it also finds the new one. If it is
+   * gone, the old key must not lead to the new record, not even until that is deleted.
    */
   async #announce(target: StoredSession): Promise<void> {
     const { storageKey, version } = this.#source;
@@ -156,23 +157,23 @@ export class KeyMove {
     this.#previous = await this.#moved?.add(this.#source, target, this.#move.reason, this.#deadline);
     this.#isAnnounced = true;
     if (this.#previous === undefined || this.#move.reason === "renewed") return;
-    // A login or a cycled key does not wait for a renewal that is under way: from here on the old key leads
-    // nowhere.
+    // A login or a cycled key does not wait for a renewal in progress: from here on, the old key
+    // leads to no session.
     await (this.#previous.reason === "renewed"
       ? this.#moved?.replace(this.#source, target, this.#move.reason, this.#deadline)
       : this.#linkFromRivals(target, this.#previous));
   }
 
   /**
-   * Lets the new records of other logins and new keys lead on to this one, before it may take the old record
-   * away from them. The move of the old key stays as it is, since a login may have taken its place.
+   * Links the new records of other logins and new keys to this one, before this move may delete the
+   * old record. The tombstone of the old key is unchanged, since a login may have replaced it.
    */
   async #linkFromRivals(target: StoredSession, first: Departure): Promise<void> {
     let [from, departure]: [SessionPlace, Departure | undefined] = [this.#source, first];
     for (let hop = 0; departure !== undefined && hop < MAX_HOPS; hop++) {
       const rival: SessionPlace | undefined = placeOf(departure, from.key);
       if (rival === undefined) {
-        // A logout has followed a rival; or what is remembered of the old key leads nowhere.
+        // A logout has followed a rival; or the tombstone of the old key leads nowhere.
         if (hop > 0) this.#isSourceGone = true;
         return;
       }
@@ -193,8 +194,8 @@ export class KeyMove {
   }
 
   /**
-   * The records of those that have lost go, since a login with the old key would join them, and nothing that
-   * was written to this session since would be in them. The move itself has come about.
+   * Deletes the records of rivals that have lost: a login with the old key would join them, without
+   * later writes to this session. The move itself is complete.
    */
   async #endRivals(): Promise<void> {
     for (const { storageKey } of this.#rivals) await ignoreStoreError(this.#writer.end(storageKey, this.#deadline));
@@ -202,7 +203,7 @@ export class KeyMove {
 
   async #unlistSource(): Promise<void> {
     const { storageKey, version } = this.#source;
-    // A renewal that was given up halfway has left it.
+    // Left by an abandoned renewal.
     const second = this.#previous?.reason === "renewed" ? this.#previous.storageKey : undefined;
     if (second !== undefined) await ignoreStoreError(this.#writer.end(second, this.#deadline));
     await (this.#target && this.#move.creation.takesPlace === true
@@ -217,11 +218,10 @@ export class KeyMove {
   }
 
   /**
-   * A logout may have followed this move, which has not come about, and has to find the session all the same:
-   * from the new record on, where it looks next. If it has been there before, it ends here what it would have
-   * ended.
+   * Links the new record of this failed move to the session, for a logout that has followed the
+   * move and looks there next. If the logout was there first, ends the session in its stead.
    *
-   * @returns Whether the session goes on.
+   * @returns Whether the session continues.
    */
   async #passOn(to: SessionPlace): Promise<boolean> {
     if (this.#target === undefined || this.#move.reason === "renewed") return true;
@@ -232,16 +232,16 @@ export class KeyMove {
     return false;
   }
 
-  /** Remembers that a session has ended, and ends what it has moved to, or what a move has left halfway. */
+  /** Remembers the end of a session, and ends its successors and the records of abandoned moves. */
   async #endSuccessors(storageKey: SessionKey): Promise<void> {
     const end = (next: SessionKey): Promise<void> => this.#writer.end(next, this.#deadline);
     await untilAnswered(this.#deadline, async () => this.#moved?.end(refOf(storageKey), "ended", this.#deadline, end));
   }
 
   /**
-   * Takes the new record away again. Its key was given to nobody, so it would end by itself; sooner is better.
+   * Deletes the new record. Its key was never sent, so it would expire anyway; sooner is better.
    *
-   * @returns Whether the old key leads to where it has led before.
+   * @returns Whether the old key leads where it led before.
    */
   async #undo(): Promise<boolean> {
     const target = this.#target;
@@ -254,13 +254,18 @@ export class KeyMove {
     );
   }
 
-  /** It stays listed where it could not be deleted, so that a revocation of the user finds it. */
+  /**
+   * Deletes and unlists a record. One that could not be deleted stays listed, so that a revocation
+   * finds it.
+   */
   async #takeAway({ storageKey, version }: StoredSession): Promise<void> {
     await this.#writer.delete(storageKey, this.#deadline);
     await this.#writer.unlist(storageKey, version.record, this.#deadline);
   }
 
-  /** Whoever has begun a session meanwhile, or has ended it, is not forgotten. */
+  /**
+   * Restores the previous tombstone, unless another request has begun or ended a session meanwhile.
+   */
   async #restore(target: StoredSession, previous: Departure): Promise<void> {
     const present = await this.#moved?.find(this.#source.storageKey, this.#deadline);
     if (present?.storageKey === target.storageKey)

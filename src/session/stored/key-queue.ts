@@ -7,17 +7,17 @@ interface Line<Version> {
 }
 
 /**
- * Lets the commits of one session that start in this process go one after another, and hands each the version
- * that the one before it has written. Without it, 100 parallel updates would send about 5000 commits, most to
- * learn that they are late. Other processes are not held up: the store decides, as ever.
+ * Runs the commits of one session in this process in sequence, and passes each the version that the
+ * previous one wrote. Without it, 100 parallel updates would send about 5000 commits, most of them
+ * rejected. Other processes are not blocked: conflicts with them are resolved by the store.
  */
 export class KeyQueue<Version> {
   readonly #lines = new Map<SessionKey, Line<Version>>();
 
   /**
-   * Runs a task when those before it have ended, however they ended.
+   * Runs a task when all earlier ones have settled.
    *
-   * @param task Gets the newest version known in this process, if any task before it has left one.
+   * @param task Gets the newest version known in this process, if an earlier task has left one.
    */
   async run<Result>(
     key: SessionKey,
@@ -40,7 +40,7 @@ export class KeyQueue<Version> {
     task: (latest: Version | undefined, leave: (version: Version | undefined) => void) => Promise<Result>,
   ): Promise<Result> {
     const { latest } = line;
-    // What a failed task has left in the store is unknown.
+    // The version that a failed task leaves in the store is unknown.
     line.latest = undefined;
     return task(latest, (version) => (line.latest = version));
   }

@@ -12,10 +12,13 @@ import type { ResolvedSessionSettings } from "../session-settings.ts";
 import { UserSessions, type UserSessionsOptions } from "../users/user-sessions.ts";
 import { Versions } from "../record/versions.ts";
 
-// Where reading does not extend a session, this is how often the list of devices hears that it was seen.
+/** Interval of activity updates for sessions that reads do not extend. */
 export const SEEN_EVERY: Milliseconds = 3_600_000;
 
-/** How much longer than a record its entry in a list is kept, besides the time between two notes. */
+/**
+ * Minimum time that a list entry outlives its record, in addition to the interval of activity
+ * updates.
+ */
 const MIN_SLACK: Milliseconds = 3_600_000;
 
 export function checkFormat(
@@ -59,7 +62,7 @@ export function makeMovedKeys(store: SessionStore, clock: Clock): MovedKeys | un
   if (store.tombstones) return new MovedKeys(store.tombstones, true);
   process.emitWarning(
     `The store "${store.name}" cannot remember which keys have moved or ended, so each process remembers its own: a request ` +
-      "that another process is serving during a login, a renewal or a logout may be taken for a stranger's.",
+      "that another process serves during a login, a renewal or a logout may be treated as anonymous.",
     { type: "SojournWarning", code: "SOJOURN_NO_TOMBSTONES" },
   );
   return new MovedKeys(new MemoryTombstones(clock), false);

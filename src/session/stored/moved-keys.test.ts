@@ -18,7 +18,7 @@ const MOVES: Readonly<Record<"login" | "cycleKey", Act>> = {
   cycleKey: (session) => session.cycleKey(),
 };
 
-/** Both forms of storage keys, and both halves of the work in one process or in two. */
+/** Both forms of storage keys, and both requests in one process or in two. */
 const SETTINGS = [
   { hashKeys: false, processes: 1 },
   { hashKeys: true, processes: 1 },
@@ -28,7 +28,7 @@ const SETTINGS = [
 
 interface Scene extends Harness {
   readonly browser: Browser;
-  /** Requests that reach another process, with the cookie that the browser has now. */
+  /** Requests that reach another process, with the browser's present cookie. */
   elsewhere(): Browser;
 }
 
@@ -48,7 +48,7 @@ async function loggedIn(scene: Scene): Promise<void> {
 
 describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings) => {
   describe("a key that was renewed", () => {
-    test("finds the session for a minute, and its response brings the new key once more", async () => {
+    test("finds the session for a minute, and its response sends the new key again", async () => {
       const scene = await open(settings);
       await loggedIn(scene);
       const late = scene.elsewhere();
@@ -67,7 +67,7 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     });
 
     test.each(["loaded before the renewal", "loaded after it"])(
-      "takes writes of requests that were %s",
+      "accepts writes of requests that were %s",
       async (order) => {
         const scene = await open(settings);
         await loggedIn(scene);
@@ -93,7 +93,7 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
       },
     );
 
-    test("of six parallel requests is renewed once, whatever they do, and nobody is logged out", async () => {
+    test("of six parallel requests is renewed once, whatever they do, and no visitor is logged out", async () => {
       const scene = await open(settings);
       await loggedIn(scene);
       scene.clock.advance(25 * HOUR);
@@ -119,7 +119,7 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
       expect(await scene.keys()).toHaveLength(1);
     });
 
-    test("is not renewed for a client that has left: the new key would reach nobody", async () => {
+    test("is not renewed for a client that has disconnected: the new key would not arrive", async () => {
       const scene = await open(settings);
       await loggedIn(scene);
       scene.clock.advance(25 * HOUR);
@@ -161,7 +161,7 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
       await expect(late.save()).rejects.toThrow("The session was ended");
     });
 
-    test("leads a logout to the session, in whatever request it comes", async () => {
+    test("leads a logout to the session, in any request", async () => {
       const scene = await open(settings);
       await loggedIn(scene);
       const [loaded, fresh] = [scene.elsewhere().begin(), scene.elsewhere().begin()];
@@ -196,7 +196,7 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     expect(await scene.sessions.revoke(7, "no ref of ours")).toBe(false);
   });
 
-  test("revokeUser ends a session whatever keys it has had", async () => {
+  test("revokeUser ends a session under any of its keys", async () => {
     const scene = await open(settings);
     await loggedIn(scene);
     const late = scene.elsewhere();
@@ -208,7 +208,7 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     expect(await scene.keys()).toStrictEqual([]);
   });
 
-  test("a logout follows a session over several keys, however it got them", async () => {
+  test("a logout follows a session over several keys of any origin", async () => {
     const scene = await open(settings);
     await scene.browser.request((session) => (session.data["cart"] = 1));
     const late = scene.elsewhere().begin();
@@ -248,7 +248,7 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     },
   );
 
-  test("a late response of a logout leaves the cookie of a login that was made meanwhile", async () => {
+  test("a late response of a logout leaves the cookie of a concurrent login", async () => {
     const scene = await open(settings);
     await loggedIn(scene);
     const [logout, login] = [scene.browser.begin(), scene.elsewhere().begin()];
@@ -260,7 +260,7 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     expect(login.setCookie).toHaveLength(1);
   });
 
-  test("a late first write of a dead key does not replace a login that was made meanwhile", async () => {
+  test("a late first write under a dead key does not replace a concurrent login", async () => {
     const scene = await open(settings);
     await loggedIn(scene);
     scene.clock.advance(15 * 24 * HOUR);
@@ -297,7 +297,7 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     expect([await last.isAlive(), await last.touch()]).toStrictEqual([false, false]);
   });
 
-  test("a second click of a login joins the first also where the key was renewed in between", async () => {
+  test("a second click of a login joins the first even if the key was renewed in between", async () => {
     const scene = await open(settings);
     await loggedIn(scene);
     scene.clock.advance(25 * HOUR);
@@ -325,7 +325,7 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     expect(first.setCookie[0]?.split(";")[0]).toBe(second.setCookie[0]?.split(";")[0]);
   });
 
-  test("of a session that has ended by its own expiry, nothing is left either", async () => {
+  test("a session that has ended by its own expiry leaves nothing either", async () => {
     const scene = await open(settings);
     await loggedIn(scene);
     const late = scene.elsewhere().begin();
@@ -358,7 +358,7 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
 });
 
 describe("several cookies of the name", () => {
-  test("the first with a live session counts; a logout ends all of them and clears those of before", async () => {
+  test("the first with a live session counts; a logout ends all of them and clears earlier ones", async () => {
     const { sessions, keys, events } = openHarness({
       cookie: { domain: "shop.example", previous: [{}, { path: "/shop", domain: "www.shop.example" }] },
     });
@@ -379,7 +379,7 @@ describe("several cookies of the name", () => {
     expect(events.map(({ event }) => event)).toMatchObject([{ reason: "duplicate" }, { reason: "unknown" }]);
   });
 
-  test("cookies of before are cleared with the next cookie that is set, and not without need", async () => {
+  test("earlier cookies are cleared with the next cookie that is set, and only if needed", async () => {
     const { sessions } = openHarness({ cookie: { domain: "shop.example", previous: [{}] } });
     const one = new Browser(sessions).begin();
     await (await one.session()).login(7);

@@ -6,60 +6,64 @@ import type { SessionTombstones } from "../../stores/session-tombstones.ts";
 import { openSealedKey, sealKey } from "./sealed-key.ts";
 import { refOf } from "../users/user-sessions.ts";
 
-/** Where a session is: the key that the browser has, and the one under which the store has its record. */
+/** Keys of a session: the browser's, and the one under which its record is stored. */
 export interface SessionPlace {
   /** The browser's key: a secret. */
   readonly key: SessionKey;
-  /** The key under which the record is stored: the same, or a hash of it. */
+  /** Key under which the record is stored: the browser's key, or a hash of it. */
   readonly storageKey: SessionKey;
 }
 
 /**
- * Why a session has a new key.
+ * Reason for a session's new key.
  *
- * - `"renewed"`: the key was old, and the visitor's rights are the same (`renewEvery`, a rotated secret).
+ * - `"renewed"`: the key was old, and the visitor's rights are unchanged (`renewEvery`, a rotated
+ *   secret).
  * - `"cycled"`: by `cycleKey`, since the visitor's rights have changed.
  * - `"login"`: by `login`.
  */
 export type MoveReason = "renewed" | "cycled" | "login";
 
 /**
- * How a session has ended.
+ * Cause of a session's end.
  *
- * - `"ended"`: by the visitor, with a logout or a flush, or by its own expiry. The response has cleared the
- *   cookie, so a request with the key is a late one.
- * - `"revoked"`: from elsewhere. The visitor's browser still has the cookie, and may begin another session.
+ * - `"ended"`: by the visitor, with a logout or a flush, or by its own expiry. The response has
+ *   cleared the cookie, so a request with the key is a late one.
+ * - `"revoked"`: from elsewhere. The visitor's browser still has the cookie, and may begin another
+ *   session.
  */
 export type EndReason = "ended" | "revoked";
 
-/** Tombstone of a key that has no record any more. */
+/** Tombstone of a key that no longer has a record. */
 export interface Departure {
   readonly reason: MoveReason | EndReason;
   /** The storage key of the new record; `undefined` for a session that has ended. */
   readonly storageKey: SessionKey | undefined;
-  /** The new key of the browser, as {@link sealKey} made it, where it is not the storage key. */
+  /** The browser's new key, encrypted by {@link sealKey}, if it is not the storage key. */
   readonly sealedKey: string | undefined;
 }
 
-/** How long a moved or ended key is remembered: longer than a request with it can still be under way. */
+/**
+ * Lifetime of the tombstone of a moved or ended key: longer than a request with the key may last.
+ */
 export const REMEMBERED_MS: Milliseconds = 60_000;
 
-/** Maximum number of keys that are followed from one to the next. */
+/** Maximum number of successive keys to follow. */
 export const MAX_HOPS = 32;
 
 const FORM = /^(renewed|cycled|login|ended|revoked)(?: ([a-z0-9]{32})(?: ([A-Za-z0-9_-]{80}))?)?$/;
 
 /**
- * Remembers for a minute what became of a key: that its session has moved, why and where to, or that it has
- * ended.
+ * Remembers the fate of a key for a minute: the move of its session, with reason and new key, or
+ * its end.
  *
- * A move creates the new record, remembers the move, and then deletes the old record. An end deletes the
- * record, and then remembers the end, unless a move was first: then it ends the new place as well. So
- * whichever comes first at the tombstone decides, and no process that stops in between leaves a session that
- * can be reached.
+ * A move creates the new record, remembers the move, and then deletes the old record. An end
+ * deletes the record, and then remembers the end, unless a move was first: then it ends the new
+ * session as well. The first to write the tombstone decides, and a process that stops in between
+ * leaves no reachable session.
  */
 export class MovedKeys {
-  /** Whether all processes know what is remembered. */
+  /** All processes share the tombstones. */
   readonly isShared: boolean;
   readonly #tombstones: SessionTombstones;
 
@@ -79,9 +83,9 @@ export class MovedKeys {
   }
 
   /**
-   * Remembers a move, unless something is remembered of the old key already.
+   * Remembers a move, unless the old key already has a tombstone.
    *
-   * @returns What is remembered instead; `undefined` when it is this move.
+   * @returns The existing tombstone; `undefined` when the move was remembered.
    */
   async add(
     from: SessionPlace,
@@ -93,7 +97,9 @@ export class MovedKeys {
     return parse(await this.#tombstones.add(nameOf(refOf(from.storageKey)), text, REMEMBERED_MS, deadline));
   }
 
-  /** Returns the storage keys of new records, of moves that have not come about, of a key that has a record. */
+  /**
+   * Returns the storage keys of the new records that incomplete moves made for a key with a record.
+   */
   async secondsOf(storageKey: SessionKey, deadline: Deadline): Promise<readonly SessionKey[]> {
     const seconds: SessionKey[] = [];
     let next = (await this.find(storageKey, deadline))?.storageKey;
@@ -104,22 +110,22 @@ export class MovedKeys {
     return seconds;
   }
 
-  /** Remembers a move in the place of whatever is remembered of the old key. */
+  /** Remembers a move instead of any existing tombstone of the old key. */
   replace(from: SessionPlace, to: SessionPlace, reason: MoveReason, deadline: Deadline): Promise<void> {
     return this.#tombstones.replace(nameOf(refOf(from.storageKey)), format(from, to, reason), REMEMBERED_MS, deadline);
   }
 
-  /** Puts back what was remembered of a key before {@link replace}. */
+  /** Restores the tombstone that a key had before {@link replace}. */
   restore(storageKey: SessionKey, { reason, storageKey: to, sealedKey }: Departure, deadline: Deadline): Promise<void> {
     const text = [reason, to, sealedKey].filter((part) => part !== undefined).join(" ");
     return this.#tombstones.replace(nameOf(refOf(storageKey)), text, REMEMBERED_MS, deadline);
   }
 
   /**
-   * Remembers that sessions have ended, and ends those that they have moved to.
+   * Remembers the end of a session, and ends its successors.
    *
-   * @param ref Names the session; see `sessions.ofUser`.
-   * @param end Deletes the record of a storage key that the session has moved to.
+   * @param ref Public name of the session; see `sessions.ofUser`.
+   * @param end Deletes the record of a successor.
    */
   async end(
     ref: string,
@@ -136,19 +142,19 @@ export class MovedKeys {
   }
 
   /**
-   * Claims a key for {@link SessionRecords.restore}: each key can be taken over once.
+   * Claims a key for {@link SessionRecords.restore}: each key can be imported once.
    *
-   * @returns Whether it was not claimed before.
+   * @returns Whether the key was unclaimed.
    */
   async claim(storageKey: SessionKey, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
     const name = `restored.${refOf(storageKey)}`;
     if ((await this.#tombstones.add(name, "restored", ttl, deadline)) === undefined) return true;
-    // A source that is still in use lives for longer than when it was claimed.
+    // A source still in use may have a longer time to live than when it was claimed.
     await this.#tombstones.replace(name, "restored", ttl, deadline);
     return false;
   }
 
-  /** Gives a claim back: nothing was taken over. */
+  /** Releases a claim: nothing was imported. */
   unclaim(storageKey: SessionKey, deadline: Deadline): Promise<void> {
     return this.#tombstones.delete(`restored.${refOf(storageKey)}`, deadline);
   }
@@ -157,14 +163,15 @@ export class MovedKeys {
     try {
       return parse(await this.#tombstones.add(nameOf(ref), reason, REMEMBERED_MS, deadline));
     } catch (error) {
-      // A store that has no memory left deletes and reads, but remembers nothing new: no other move either.
+      // A store without free memory deletes and reads, but adds no tombstones, of other moves
+      // neither.
       if (!(error instanceof StoreServiceError)) throw error;
       return parse(await this.#tombstones.read(nameOf(ref), deadline));
     }
   }
 }
 
-/** The place that a departure leads to, for the browser that has the old key. */
+/** Returns the keys that a departure leads to, for a browser with the old key. */
 export function placeOf({ storageKey, sealedKey }: Departure, oldKey: SessionKey): SessionPlace | undefined {
   if (storageKey === undefined) return undefined;
   const key = sealedKey === undefined ? storageKey : openSealedKey(sealedKey, oldKey);
@@ -181,7 +188,7 @@ function format(from: SessionPlace, to: SessionPlace, reason: MoveReason): strin
     : `${reason} ${to.storageKey} ${sealKey(to.key, from.key)}`;
 }
 
-/** Another text than ours tells nothing: the store may hold anything. */
+/** Parses a tombstone. Unknown text is ignored: the store may hold anything. */
 function parse(text: string | undefined): Departure | undefined {
   const [, reason, at, sealedKey] = FORM.exec(text ?? "") ?? [];
   const isEnd = reason === "ended" || reason === "revoked";

@@ -4,11 +4,12 @@ import type { SessionStore } from "../../stores/session-store.ts";
 import { STEP_SIZE } from "../users/steps.ts";
 
 /**
- * Deletes records, some at a time, with a deadline for each step. After a failure no further step begins.
+ * Deletes records, {@link STEP_SIZE} at a time, with a deadline for each step. After a failure no
+ * further step begins.
  *
- * @param onEnded Called after each step, also one that has failed in part, with the keys of the records that
- *   were there.
- * @returns The keys of those that were not there.
+ * @param onEnded Called after each step, even if it failed in part, with the keys of the deleted
+ *   records.
+ * @returns The keys without a record.
  */
 export async function deleteRecords(
   store: SessionStore,

@@ -10,26 +10,26 @@ import { EXPIRY_KEY } from "../record/timeouts.ts";
 import type { Creation, Listing, UserSessions } from "../users/user-sessions.ts";
 import type { Version, Versions } from "../record/versions.ts";
 
-/** A version at its place. */
+/** A version with its keys. */
 export interface StoredSession extends SessionPlace {
   readonly version: Version;
 }
 
 /** Answer of {@link RecordWriter.replace}. */
 export type ReplaceResult =
-  /** Without a version, the session's own expiry has ended it: it is no longer in the store. */
+  /** Without a version, the session has ended by its own expiry and is no longer in the store. */
   { readonly status: "committed"; readonly version: Version | undefined } | RefusedWrite;
 
-/** A conditional write that did not fit. */
+/** A conditional write that met another version or none. */
 export type RefusedWrite = Exclude<CommitResult, { status: "committed" }> & {
-  /** Failure of a try before, whose answer got lost: it may be why the record is gone. */
+  /** Failure of an earlier attempt whose answer got lost: it may have deleted the record. */
   readonly lost?: StoreConnectionError | undefined;
 };
 
 /**
- * Single writes of session records, each settled: where the answer of a write got lost, one look at the store
- * tells what became of it. A session is listed among those of its user before its record is created or lives
- * for longer.
+ * Single writes of session records, each with a known outcome: when the answer of a write got lost,
+ * one read determines it. A session is added to its user's list before its record is created or
+ * extended.
  */
 export class RecordWriter {
   readonly #store: SessionStore;
@@ -70,7 +70,7 @@ export class RecordWriter {
   /**
    * Stores a record under a given key.
    *
-   * @returns `false` when there is a session already.
+   * @returns `false` when a session already exists.
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
   async createAt(place: SessionPlace, record: SessionRecord, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
@@ -81,7 +81,7 @@ export class RecordWriter {
     return (await this.#users?.guardCreation({ ...listing, ttl }, { userAgent: undefined }, deadline, write)) ?? false;
   }
 
-  /** Replaces a version, or deletes it when the new record's own expiry has passed. */
+  /** Replaces a version, or deletes it when the new record has expired. */
   async replace(newest: StoredSession, record: SessionRecord, deadline: Deadline): Promise<ReplaceResult> {
     const { storageKey } = newest;
     const ttl = this.#versions.timeToLive(record);
@@ -101,7 +101,7 @@ export class RecordWriter {
         return await this.#store.deleteIfMatch(storageKey, etag, deadline);
       } catch (error) {
         if (isLost(error)) lost ??= error;
-        // Also when a later try could not even be sent, the first one may have been executed.
+        // The first attempt may have been executed, even if a later one was not sent.
         throw lost ?? error;
       }
     };
@@ -110,9 +110,10 @@ export class RecordWriter {
   }
 
   /**
-   * Deletes the old record of a session that has moved, if it still is the version that was carried over.
+   * Deletes the old record of a moved session, if it is still the copied version.
    *
-   * @param hasWon Tells of a record that is gone after a lost answer whether no other move can have deleted it.
+   * @param hasWon Returns, for a record that is gone after a lost answer, whether no other move can
+   *   have deleted it.
    */
   async retire(
     storageKey: SessionKey,
@@ -124,7 +125,7 @@ export class RecordWriter {
       return await this.#store.deleteIfMatch(storageKey, etag, deadline);
     } catch (error) {
       if (!isLost(error) || deadline.hasPassed) throw error;
-      // Also when the second try could not even be sent, the first one may have been executed.
+      // The first attempt may have been executed, even if the second one was not sent.
       const result = await this.#store.deleteIfMatch(storageKey, etag, deadline).catch(() => throwFirst(error));
       if (result.status !== "gone") return result;
       if (await hasWon().catch(() => throwFirst(error))) return { status: "committed" };
@@ -132,12 +133,12 @@ export class RecordWriter {
     }
   }
 
-  /** Whether there is a record. */
+  /** Returns whether the record exists. */
   async isStored(storageKey: SessionKey, deadline: Deadline): Promise<boolean> {
     return (await this.#store.read(storageKey, deadline)) !== undefined;
   }
 
-  /** Deletes a record, and tries again while it is not known to be gone and there is time. */
+  /** Deletes a record, with retries until it is known to be gone or the deadline has passed. */
   async delete(storageKey: SessionKey, deadline: Deadline): Promise<void> {
     let first: unknown;
     for (;;) {
@@ -145,7 +146,7 @@ export class RecordWriter {
         await this.#store.delete(storageKey, deadline);
         return;
       } catch (error) {
-        // The first try may have deleted it, also when a later one could not be sent.
+        // The first attempt may have deleted it, even if a later one was not sent.
         first ??= error;
         if (!isLost(error) || deadline.hasPassed) throw first;
       }
@@ -153,8 +154,8 @@ export class RecordWriter {
   }
 
   /**
-   * Deletes a record that is known by its key alone, and takes it off its user's list, where it would take
-   * room.
+   * Deletes a record by its key, and its entry in the user's list, which would count against the
+   * limit.
    */
   async end(storageKey: SessionKey, deadline: Deadline): Promise<void> {
     const text = this.#users && (await this.#store.read(storageKey, deadline));
@@ -164,9 +165,9 @@ export class RecordWriter {
   }
 
   /**
-   * The version to try next after a write that met another version.
+   * Returns the version to try next after a write that met another version.
    *
-   * @throws {SessionInterrupted} When there is none that can be read: such a record is never overwritten.
+   * @throws {SessionInterrupted} When it cannot be read: such a record is never overwritten.
    * @throws {SessionConflictError} When the deadline has passed.
    */
   newest(storageKey: SessionKey, result: RefusedWrite, deadline: Deadline): Version {
@@ -180,7 +181,7 @@ export class RecordWriter {
     );
   }
 
-  /** Lists a session among those of its user, or renews its entry there. */
+  /** Adds a session to its user's list, or renews its entry. */
   async list(
     place: SessionPlace,
     record: SessionRecord,
@@ -192,15 +193,15 @@ export class RecordWriter {
   }
 
   /**
-   * Takes a session off its user's list. It may stay there, as each reader of the list looks: a failure
-   * undoes nothing.
+   * Removes a session from its user's list. A failure is ignored, since each reader of the list
+   * looks sessions up.
    */
   async unlist(storageKey: SessionKey, record: SessionRecord, deadline: Deadline): Promise<void> {
     const userId = userIdOf(record);
     if (userId !== undefined) await this.#users?.forget(userId, storageKey, deadline).catch(() => {});
   }
 
-  /** Notes on the user's list that a session has a new key. A failure undoes nothing, as of {@link unlist}. */
+  /** Replaces a session's key in its user's list. A failure is ignored, as in {@link unlist}. */
   async relist(old: SessionKey, by: SessionKey, record: SessionRecord, deadline: Deadline): Promise<void> {
     const userId = userIdOf(record);
     if (userId !== undefined) await this.#users?.replace(userId, old, by, deadline).catch(() => {});
@@ -229,10 +230,7 @@ export class RecordWriter {
     return result.status === "exists" ? undefined : stored;
   }
 
-  /**
-   * Where the answer of a write got lost, looks once whether the record in the store has the nonce of that
-   * write.
-   */
+  /** Runs a write. If its answer got lost, checks once whether the stored record has its nonce. */
   async #settle<Result extends { status: string }>(
     written: StoredSession,
     deadline: Deadline,
@@ -253,20 +251,20 @@ export class RecordWriter {
       const found = text === undefined ? "absent" : this.#versions.decode(text, storageKey);
       return typeof found !== "string" && found.record.facts.nonce === version.record.facts.nonce;
     } catch {
-      // The failure of the write is what the caller has to hear of.
+      // The caller gets the failure of the write instead.
       return false;
     }
   }
 }
 
-/** Whether the new record may live for longer than its entry in the user's list, or has none there yet. */
+/** Returns whether the new record may outlive its entry in the user's list, or has none yet. */
 function mayOutliveEntry(before: SessionRecord, after: SessionRecord): boolean {
   const userId = userIdOf(after);
   if (userId === undefined) return false;
   return userId !== userIdOf(before) || after.members.get(EXPIRY_KEY)?.text !== before.members.get(EXPIRY_KEY)?.text;
 }
 
-/** Repeats steps that can be repeated, while an answer gets lost and there is time. */
+/** Repeats idempotent steps while answers get lost, until the deadline has passed. */
 export async function untilAnswered<Result>(deadline: Deadline, steps: () => Promise<Result>): Promise<Result> {
   for (;;) {
     try {
@@ -277,7 +275,7 @@ export async function untilAnswered<Result>(deadline: Deadline, steps: () => Pro
   }
 }
 
-/** Whether the command of a failure may have been executed. */
+/** Returns whether the command of a failure may have been executed. */
 export function isLost(error: unknown): error is StoreConnectionError {
   return error instanceof StoreConnectionError && error.outcome === "unknown";
 }

@@ -6,8 +6,8 @@ const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 
 /**
- * Encrypts a session key under another one (AES-256-GCM, key by HKDF-SHA-256 of RFC 5869), so that only the
- * browser that has the old key gets at the new one. The store, and whoever reads it, does not.
+ * Encrypts a session key under another one (AES-256-GCM, key by HKDF-SHA-256 of RFC 5869), so that
+ * only the browser with the old key can read the new one, not the store or its readers.
  */
 export function sealKey(key: SessionKey, under: SessionKey): string {
   const iv = randomBytes(IV_BYTES);
@@ -15,7 +15,7 @@ export function sealKey(key: SessionKey, under: SessionKey): string {
   return Buffer.concat([iv, cipher.update(key, "latin1"), cipher.final(), cipher.getAuthTag()]).toString("base64url");
 }
 
-/** @returns `undefined` for what was not sealed under this key. */
+/** @returns `undefined` for a text that was not sealed under this key. */
 export function openSealedKey(sealed: string, under: SessionKey): SessionKey | undefined {
   const bytes = Buffer.from(sealed, "base64url");
   if (bytes.length !== IV_BYTES + KEY_BYTES + TAG_BYTES) return undefined;
@@ -25,7 +25,7 @@ export function openSealedKey(sealed: string, under: SessionKey): SessionKey | u
     const key = decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES), undefined, "latin1") + decipher.final("latin1");
     return isSessionKey(key) ? key : undefined;
   } catch {
-    // The tag does not fit: another key, or a text that was not written here.
+    // The tag does not match: another key, or a foreign text.
     return undefined;
   }
 }

@@ -27,55 +27,55 @@ import type { Version, Versions } from "../record/versions.ts";
 export type LoadResult =
   | { readonly status: "live"; readonly stored: StoredSession }
   | { readonly status: "absent" | "expired"; readonly storageKey: SessionKey }
-  /** The session has a new key, or was ended, a moment ago. */
+  /** The session was just ended or given a new key. */
   | { readonly status: "moved"; readonly reason: Departure["reason"]; readonly storageKey: SessionKey }
   | { readonly status: "undecodable"; readonly reason: UndecodableReason };
 
-/** State of a key, and of those that a renewal or a login has led to. */
+/** Departure of a key, followed through renewals and logins. */
 export interface FollowedDeparture {
-  /** Why the last of them has no session; `"login"` also for one that was renewed since. */
+  /** Reason of the last departure; `"login"` also for a login that was renewed since. */
   readonly reason: Departure["reason"];
-  /** Where the session is then; `undefined` when it has ended. */
+  /** Final keys of the session; `undefined` when it has ended. */
   readonly to: SessionPlace | undefined;
-  /** The places that the session has left, one after another. */
+  /** Keys that the session has left, in order. */
   readonly left: readonly [SessionPlace, ...SessionPlace[]];
 }
 
-/** What a commit has led to. */
+/** Result of a commit. */
 export interface Committed {
   /**
-   * Where the session is now; `undefined` when its own expiry has ended it: then it is no longer in the
-   * store.
+   * The session as now stored; `undefined` when its own expiry has ended it: then it is no longer
+   * in the store.
    */
   readonly stored: StoredSession | undefined;
-  /** Whether the record holds changes of others that the caller has not seen. */
+  /** The record holds changes of other requests that the caller has not seen. */
   readonly hasOthers: boolean;
-  /** `false` when the change wanted nothing written. */
+  /** `false` when there was nothing to write. */
   readonly isWritten: boolean;
 }
 
 /**
- * Makes the record to write from the newest one. It is called again after each conflict.
+ * Makes the record to write from the newest one. Called again after each conflict.
  *
  * @returns `undefined` to write nothing.
  */
 export type Change = (newest: SessionRecord) => SessionRecord | undefined;
 
-/** What {@link SessionRecords} needs. */
+/** Dependencies of {@link SessionRecords}. */
 export interface SessionRecordsOptions {
   readonly store: SessionStore;
   readonly versions: Versions;
   /** The index of users; `undefined` when the store has none. */
   readonly users: UserSessions | undefined;
-  /** Memory of keys that have moved; `undefined` where a session has no key. */
+  /** Tombstones of moved keys; `undefined` if sessions have no key. */
   readonly moved: MovedKeys | undefined;
-  /** The key under which the session of a cookie is stored. */
+  /** Returns the storage key for a browser's key. */
   readonly storedKeyOf: (key: SessionKey) => SessionKey;
 }
 
 /**
- * Session records in a store of text: commits by compare-and-set until it fits, finds out what became of a write
- * whose answer got lost, and follows a session whose key was renewed.
+ * Session records in a store of text: retries compare-and-set commits, determines the outcome of
+ * writes whose answer got lost, and follows sessions whose key was renewed.
  */
 export class SessionRecords {
   readonly #store: SessionStore;
@@ -97,29 +97,31 @@ export class SessionRecords {
     this.#storedKeyOf = storedKeyOf;
   }
 
-  /** Loads the session of a key, also where that key was renewed a moment ago. */
+  /** Loads the session of a key, even if the key was just renewed. */
   async load(key: SessionKey, deadline: Deadline): Promise<LoadResult> {
     const place = { key, storageKey: this.#storedKeyOf(key) };
     const found = await this.#loadAt(place, deadline);
     return found.status === "absent" ? this.#loadRenewed(place, deadline) : found;
   }
 
-  /** The epoch of a user; `undefined` where there is no index of users. */
+  /** Returns the epoch of a user; `undefined` without an index of users. */
   epochOf(userId: string, deadline: Deadline): Promise<string> | undefined {
     return this.#users?.epochOf(userId, deadline);
   }
 
   /**
-   * Returns the state of a key that has no session, after all renewals of it, and logins one after another.
+   * Returns the departure of a key that has no session, followed through all renewals and logins.
    *
-   * @returns `undefined` when nothing is remembered of it, or it was revoked: then a request with it is not a
+   * @returns `undefined` when it has no tombstone, or was revoked: then a request with it is not a
    *   late one.
    */
   departureOf(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
     return this.#departureOf(key, deadline, async () => false);
   }
 
-  /** Returns the same, but goes no further than the first record: a move away from it has not come about. */
+  /**
+   * Like {@link departureOf}, but stops at the first record: a move away from it is not complete.
+   */
   departureToRecord(key: SessionKey, deadline: Deadline): Promise<FollowedDeparture | undefined> {
     return this.#departureOf(key, deadline, (place) => this.isStoredAt(place?.storageKey, deadline));
   }
@@ -145,9 +147,9 @@ export class SessionRecords {
   }
 
   /**
-   * Remembers that a login has begun a session for the browser of a key that had none.
+   * Remembers that a login has begun a session for the browser of a key without one.
    *
-   * @param departure What became of the old key. The login is remembered where all that is known of that key
+   * @param departure Departure of the old key. The login is remembered at the last key that it
    *   leads to.
    */
   async noteLogin(
@@ -171,11 +173,11 @@ export class SessionRecords {
   }
 
   /**
-   * Stores a record that was kept elsewhere, under the key that its browser has. Each key is taken over once.
+   * Imports a record under the key that its browser has. Each key is imported once.
    *
    * @param ttl Time to live from now.
-   * @returns Whether it was stored: a session that is there stays, and one that was taken over before and has
-   *   ended stays ended.
+   * @returns Whether it was stored: an existing session stays, and one that was imported before and
+   *   has ended stays ended.
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
   async restore(key: SessionKey, record: SessionRecord, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
@@ -185,8 +187,8 @@ export class SessionRecords {
       return await this.#writer.createAt(place, record, ttl, deadline);
     } catch (error) {
       const mayBeStored = error instanceof StoreConnectionError && error.outcome === "unknown";
-      // The next try is to find the key as this one did, unless the session was revoked meanwhile. Where that
-      // fails too, it stays out.
+      // A retry has to find the key unclaimed, unless the session was revoked meanwhile. If this
+      // fails too, the session is not imported.
       if (!mayBeStored && !(error instanceof SessionInterrupted))
         await this.#moved?.unclaim(place.storageKey, deadline).catch(() => {});
       throw error;
@@ -194,10 +196,10 @@ export class SessionRecords {
   }
 
   /**
-   * Writes a change on top of the newest version, wherever the session is by now.
+   * Writes a change on top of the newest version, under the session's present key.
    *
    * @throws {SessionInterrupted} When the record is gone.
-   * @throws {SessionConflictError} When others kept being first until the deadline.
+   * @throws {SessionConflictError} When other requests kept writing first until the deadline.
    */
   commit(stored: StoredSession, change: Change, deadline: Deadline): Promise<Committed> {
     return this.#queue.run(stored.storageKey, async (latest, leave) => {
@@ -227,12 +229,11 @@ export class SessionRecords {
   }
 
   /**
-   * Gives a session a new key: creates the new record, remembers the move, then deletes the old record if it
-   * still is the version that was carried over; changes that others have written meanwhile are carried over
-   * too.
+   * Gives a session a new key: creates the new record, remembers the move, then deletes the old
+   * record if it is still the copied version; concurrent changes are copied too.
    *
-   * @throws {SessionInterrupted} When the new record was taken away meanwhile, such as by a revocation of the
-   *   user; the old one stays as it is.
+   * @throws {SessionInterrupted} When the new record was deleted meanwhile, for example by a
+   *   revocation of the user; the old one is unchanged.
    */
   async move(stored: StoredSession, move: Move, deadline: Deadline): Promise<MoveResult> {
     if (move.reason !== "renewed") return this.#moveFrom(stored, move, deadline);
@@ -245,7 +246,7 @@ export class SessionRecords {
     }
   }
 
-  /** Extends the time to live. @returns Whether the session is still there. */
+  /** Extends the time to live. @returns Whether the session still exists. */
   async touch(stored: StoredSession, deadline: Deadline): Promise<boolean> {
     const ttl = this.#versions.timeToLive(stored.version.record);
     if (ttl <= 0) return false;
@@ -253,15 +254,15 @@ export class SessionRecords {
     return (await this.#store.touch(stored.storageKey, stored.version.etag, ttl, deadline)).status !== "gone";
   }
 
-  /** Whether there is a record under a storage key. */
+  /** Returns whether a record exists under a storage key. */
   async isStoredAt(storageKey: SessionKey | undefined, deadline: Deadline): Promise<boolean> {
     return storageKey !== undefined && this.#writer.isStored(storageKey, deadline);
   }
 
   /**
-   * Finds a session at the place where it was, or to which its key was renewed.
+   * Finds a session under its key, or the key that it was renewed to.
    *
-   * @returns `undefined` when it is over.
+   * @returns `undefined` when it has ended.
    */
   async find(place: SessionPlace, deadline: Deadline): Promise<StoredSession | undefined> {
     const found = await this.#loadAt(place, deadline);
@@ -269,12 +270,12 @@ export class SessionRecords {
     return loaded.status === "live" ? loaded.stored : undefined;
   }
 
-  /** Notes for the user's list of devices that the session was seen. */
+  /** Records the session's activity in its user's list of devices. */
   async recordActivity(stored: StoredSession, userAgent: string | undefined, deadline: Deadline): Promise<void> {
     await this.#writer.list(stored, stored.version.record, userAgent, deadline);
   }
 
-  /** Ends a session, and whatever it has moved to. */
+  /** Ends a session and its successors. */
   async delete({ storageKey, version }: StoredSession, deadline: Deadline): Promise<void> {
     await this.#deleteAll(storageKey, deadline);
     await this.endSuccessors(refOf(storageKey), "ended", deadline).catch(throwUnknown);
@@ -282,9 +283,9 @@ export class SessionRecords {
   }
 
   /**
-   * Ends what a session has moved to whose record was deleted.
+   * Ends the successors of a session whose record was deleted.
    *
-   * @param ref Names that session; see `sessions.ofUser`.
+   * @param ref Public name of that session; see `sessions.ofUser`.
    */
   async endSuccessors(ref: string, reason: EndReason, deadline: Deadline): Promise<void> {
     const end = (next: SessionKey): Promise<void> => this.#writer.end(next, deadline);
@@ -292,9 +293,9 @@ export class SessionRecords {
   }
 
   /**
-   * Ends a session of a user at the place to which it has moved, if that is the user's as well.
+   * Ends the successor of a user's session, if it belongs to the same user.
    *
-   * @param ref What the session was named by before; it may be any text.
+   * @param ref Earlier public name of the session; any text.
    * @returns The storage key of the session that was ended.
    */
   async endMoved(ref: string, userId: string, deadline: Deadline): Promise<SessionKey | undefined> {
@@ -311,17 +312,14 @@ export class SessionRecords {
     return undefined;
   }
 
-  /**
-   * Ends the session of a key that has no record, or none that can be read: if it has moved, at its new
-   * place.
-   */
+  /** Ends the session of a key without a readable record, and its successors. */
   async endKey(key: SessionKey, deadline: Deadline): Promise<void> {
     const at = this.#storedKeyOf(key);
     await this.#writer.delete(at, deadline);
     await this.endSuccessors(refOf(at), "ended", deadline).catch(throwUnknown);
   }
 
-  /** Returns the state of a session that is listed for a user. */
+  /** Returns the state of a session listed for a user. */
   async listedState(storageKey: SessionKey, userId: string, deadline: Deadline): Promise<ListedState> {
     const text = await this.#store.read(storageKey, deadline);
     if (text === undefined) return "gone";
@@ -330,7 +328,9 @@ export class SessionRecords {
     return userIdOf(version.record) === userId && this.#versions.timeToLive(version.record) > 0 ? "live" : "gone";
   }
 
-  /** When the session of a record began; `undefined` when there is none, or it does not tell. */
+  /**
+   * Returns the creation time of a session; `undefined` without a record, or one that records none.
+   */
   async createdAt(storageKey: SessionKey, deadline: Deadline): Promise<EpochMilliseconds | undefined> {
     const text = await this.#store.read(storageKey, deadline);
     const version = text === undefined ? "absent" : this.#versions.decode(text, storageKey);
@@ -347,7 +347,7 @@ export class SessionRecords {
     return { status: "live", stored: { ...place, version } };
   }
 
-  /** Loads a session from the place that the key of an absent one was renewed to. */
+  /** Loads an absent session under the key that it was renewed to. */
   async #loadRenewed(from: SessionPlace, deadline: Deadline): Promise<LoadResult> {
     let place = from;
     for (let hop = 0; hop < MAX_HOPS; hop++) {
@@ -365,8 +365,8 @@ export class SessionRecords {
   /**
    * Follows a session whose record is gone.
    *
-   * @param lost Failure that may be why it is gone.
-   * @throws {SessionInterrupted} When it leads nowhere.
+   * @param lost Failure that may have deleted it.
+   * @throws {SessionInterrupted} When no session is found.
    */
   async #follow(from: SessionPlace, deadline: Deadline, lost?: StoreConnectionError): Promise<StoredSession> {
     const loaded = await this.#loadRenewed(from, deadline);
@@ -388,35 +388,32 @@ export class SessionRecords {
     });
   }
 
-  /** Whether an expiry was set that comes while a renewal from before may still be remembered. */
+  /** Returns whether a new expiry comes before the tombstone of an earlier renewal is forgotten. */
   #mayEndBefore(before: SessionRecord, after: SessionRecord): boolean {
     const [old, expiry] = [before, after].map(({ members }) => members.get(EXPIRY_KEY)?.text);
     return expiry !== old && this.#versions.timeToLive(after) < REMEMBERED_MS;
   }
 
-  /** Deletes a record, and before it those that a move has left halfway: its key would lead to them. */
+  /** Deletes a record, and before it those left by abandoned moves, to which its key would lead. */
   async #deleteAll(storageKey: SessionKey, deadline: Deadline): Promise<void> {
     const seconds = (await this.#moved?.secondsOf(storageKey, deadline)) ?? [];
     for (const second of seconds) await this.#writer.end(second, deadline);
     const deletion = this.#writer.delete(storageKey, deadline);
-    // Such a move may have been under way, and have taken the record.
+    // Such a move may have been in progress, and have deleted the record.
     await (seconds.length > 0 ? deletion.catch(throwUnknown) : deletion);
   }
 
   /**
-   * Deletes the new record of a move that was given up halfway: once the old record ends, its key would lead
-   * there. The one of a renewal that is under way goes as well, since this write came before its end; that
-   * session keeps its old key.
+   * Deletes the new record of an abandoned move: once the old record ends, its key would lead
+   * there. The new record of a renewal in progress is deleted too, since this write came first;
+   * that session keeps its old key.
    */
   async #endSeconds(storageKey: SessionKey, deadline: Deadline): Promise<void> {
     for (const second of (await this.#moved?.secondsOf(storageKey, deadline)) ?? [])
       await this.#writer.end(second, deadline);
   }
 
-  /**
-   * The session has ended by its own expiry. Until what it has moved to has ended as well, it may be found
-   * there.
-   */
+  /** Ends the successors of an expired session: it may be found there until they have ended. */
   async #noteEnd({ storageKey, version }: StoredSession, deadline: Deadline): Promise<void> {
     await this.endSuccessors(refOf(storageKey), "ended", deadline).catch(throwUnknown);
     await this.#writer.unlist(storageKey, version.record, deadline);

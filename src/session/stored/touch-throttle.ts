@@ -4,27 +4,28 @@ import type { SessionKey } from "../../core/ids.ts";
 import type { StoredSession } from "./record-writer.ts";
 import { activeAge, type Timeouts } from "../record/timeouts.ts";
 
-// At 32 characters a key this is some 15 MB at most. A session that falls out is touched once more than needed.
+// About 15 MB at most, at 32 characters a key. A session that is evicted is touched once more than
+// needed.
 const MAX_KEYS = 100_000;
 
-/** A session is extended when a quarter of its age has passed, if that is sooner than the settings say. */
+/** Fraction of a session's age after which it is extended, if that is sooner than the setting. */
 const MAX_FRACTION = 0.25;
 
-/** Says when a session is to be extended again. */
+/** Decides when a session has to be extended again. */
 export interface Throttle {
   isDue(stored: StoredSession): boolean;
   mark(key: SessionKey): void;
   forget(key: SessionKey): void;
 }
 
-/** Remembers which sessions this process has extended lately. */
+/** Remembers which sessions this process has extended recently. */
 export class TouchThrottle implements Throttle {
   readonly #touchedAt: LRUCache<SessionKey, Milliseconds>;
   readonly #every: Milliseconds;
   readonly #timeouts: Timeouts;
   readonly #clock: Clock;
 
-  /** @param every Shortest time between two touches of a session that lives for long. */
+  /** @param every Minimum time between two touches of a long-lived session. */
   constructor(every: Milliseconds, timeouts: Timeouts, clock: Clock) {
     this.#every = every;
     this.#timeouts = timeouts;
@@ -48,13 +49,13 @@ export class TouchThrottle implements Throttle {
   }
 }
 
-/** Goes by the time at which a record was written, where the visitor brings it along. */
+/** Decides by the write time of a record that the cookie carries. */
 export class AgeThrottle implements Throttle {
   readonly #every: Milliseconds;
   readonly #timeouts: Timeouts;
   readonly #clock: Clock;
 
-  /** @param every Maximum age of a record that is not extended, if it lives for long. */
+  /** @param every Maximum age of a long-lived record before it is extended. */
   constructor(every: Milliseconds, timeouts: Timeouts, clock: Clock) {
     this.#every = every;
     this.#timeouts = timeouts;
@@ -70,7 +71,7 @@ export class AgeThrottle implements Throttle {
     return now - (version.writtenAt ?? now) >= every;
   }
 
-  /** What was written has a new time. */
+  /** Does nothing: a written record has a new time. */
   mark(): void {}
 
   forget(): void {}

@@ -19,7 +19,7 @@ describe("describeDevice", () => {
       "Microsoft Edge on Linux",
     ],
     ["Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "Googlebot"],
-  ])("names what it knows: %s", (userAgent, label) => {
+  ])("returns known names: %s", (userAgent, label) => {
     expect(describeDevice(userAgent)).toBe(label);
   });
 
@@ -31,12 +31,12 @@ describe("describeDevice", () => {
     "Opera\u202etxt/9.80 (Windows NT 6.1)",
     "\0",
     "",
-  ])("never gives back the visitor's own text: %j", (userAgent) => {
+  ])("never returns the visitor's own text: %j", (userAgent) => {
     expect(describeDevice(userAgent) ?? "Firefox").toMatch(LABEL);
     expect(describeDevice(userAgent) ?? "").not.toMatch(/script|Own|curl|[^ -~]/);
   });
 
-  test("whatever a visitor sends, a label has at most 64 characters, made of known names", () => {
+  test("a label has at most 64 characters, made of known names, for any User-Agent", () => {
     const pieces = fc.constantFrom(
       ..."Mozilla/5.0 |(Windows NT 10.0)|; rv:|Firefox/|Chrome/|Safari/|Version/|<b>|'\"|\u202e|😀|/|(|)| |OPR/|; wv|Android|é".split(
         "|",

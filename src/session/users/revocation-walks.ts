@@ -7,7 +7,7 @@ import type { SessionRecords } from "../stored/session-records.ts";
 import { inSteps, STEP_SIZE } from "./steps.ts";
 import { CLOCK_SKEW, halfDone, refOf, type RevocationSteps } from "./user-sessions.ts";
 
-/** Revocations that walk through all sessions of a store. */
+/** Revocations that scan all sessions of a store. */
 export class RevocationWalks {
   readonly #store: SessionStore;
   readonly #records: SessionRecords;
@@ -33,24 +33,28 @@ export class RevocationWalks {
   /**
    * Ends all sessions.
    *
-   * @param longestCreation After this time, what was being created when it was called is there.
+   * @param longestCreation Maximum duration of a creation that is in progress at the call.
    */
   async endAll(longestCreation: Milliseconds, steps: RevocationSteps): Promise<void> {
     const [begin, started] = [this.#clock.now(), this.#clock.monotonic()];
     await this.#walk(steps, (keys) => deleteRecords(this.#store, keys, steps.pageDeadline, steps.onEnded));
     const left = longestCreation - (this.#clock.monotonic() - started);
     if (left > 0) await pause(left);
-    // A session may have got a new key behind the walk. The new one is of the same age.
+    // A session may have been given a new key behind the walk. The new one has the same age.
     while (await this.#endOlder(begin, steps));
   }
 
-  /** Ends the sessions that are older than the revocation. @returns Whether there were any that say so. */
+  /**
+   * Ends sessions older than the revocation.
+   *
+   * @returns Whether any recorded an older creation time.
+   */
   async #endOlder(begin: EpochMilliseconds, steps: RevocationSteps): Promise<boolean> {
     let hasOlder = false;
     await this.#walk(steps, async (keys) => {
       const created = await inSteps(keys, steps.pageDeadline, (at, deadline) => this.#records.createdAt(at, deadline));
       const doomed = keys.filter((_, index) => (created[index] ?? begin) <= begin + CLOCK_SKEW);
-      // Django's do not say when they were created, so new ones would make it go on for ever.
+      // Django's sessions record no creation time, so new ones would prolong the walk for ever.
       hasOlder ||= created.some((instant) => instant !== undefined && instant <= begin);
       await deleteRecords(this.#store, doomed, steps.pageDeadline, steps.onEnded);
     });

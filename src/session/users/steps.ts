@@ -1,11 +1,11 @@
 import type { Deadline } from "../../core/deadlines.ts";
 
-/** How many operations of a walk are under way at the same time: few enough for a small pool of connections. */
+/** Maximum number of concurrent operations of a walk: few enough for a small connection pool. */
 export const STEP_SIZE = 32;
 
 /**
- * Does the same to each of many things, some at a time, with a deadline for each step. After a failure no
- * further step begins.
+ * Runs an operation on each item, {@link STEP_SIZE} at a time, with a deadline for each step. After
+ * a failure no further step begins.
  *
  * @returns The results, in order.
  */

@@ -1,7 +1,7 @@
 import { EncryptedCodec, type RecordCodec, type Secrets } from "../../codec/index.ts";
 import { SessionUsageError } from "../../core/errors.ts";
 
-/** Gives any text to the encryption. */
+/** Passes any text to the encryption unchanged. */
 const PLAIN: RecordCodec = {
   format: "cursor",
   factsFirst: false,
@@ -11,8 +11,8 @@ const PLAIN: RecordCodec = {
 };
 
 /**
- * Cursors of the lists of users, as the application sees them. Those of the stores may hold session keys, so
- * they are encrypted; a cursor that was changed, or made for another user, does not open.
+ * Encrypts the cursors of user lists for the application, since the stores' cursors may contain
+ * session keys. A cursor that was changed, or made for another user, is refused.
  */
 export class UserCursors {
   readonly #codec: EncryptedCodec;
@@ -25,17 +25,17 @@ export class UserCursors {
     return this.#codec.encode(cursor, placeOf(userId));
   }
 
-  /** @throws {SessionUsageError} For what {@link seal} has not made for this user. */
+  /** @throws {SessionUsageError} For a cursor that {@link seal} did not make for this user. */
   open(userId: string, sealed: string): string {
     const opened = typeof sealed === "string" ? this.#codec.decode(sealed, placeOf(userId)) : undefined;
     if (opened?.ok === true) return opened.value.payload;
     throw new SessionUsageError(
-      "sessions.pageOfUser() expected a cursor that it has answered as `next` for the same user. Begin without one.",
+      "sessions.pageOfUser() expected a cursor that it returned as `next` for the same user. Begin without one.",
     );
   }
 }
 
-/** Takes the place of a session key, of which it has not the form. */
+/** Returns a substitute for the session key, in a form that no key has. */
 function placeOf(userId: string): string {
   return `cursor of user ${userId}`;
 }

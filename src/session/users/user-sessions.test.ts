@@ -27,7 +27,7 @@ async function listOf(sessions: Sessions<any>, userId: string): Promise<UserSess
   return listed;
 }
 
-/** Holds a step of the index until the test lets it go. */
+/** Holds a step of the index until the test releases it. */
 function holdSteps(index: UserIndex, name: "add" | "check"): { arrived: () => number; release: () => void } {
   const original = index[name].bind(index) as (...args: any[]) => Promise<any>;
   const waiting: (() => void)[] = [];
@@ -53,7 +53,7 @@ async function keysOf(harness: Harness, userId = "1"): Promise<SessionKey[]> {
   return sessions.map(({ key }) => key);
 }
 
-/** Longer than the creation of a session can be under way. */
+/** Longer than the creation of a session may take. */
 const AN_HOUR = 3_600_000;
 
 function hideUsers(store: SessionStore): SessionStore {
@@ -70,7 +70,7 @@ function indexOf({ store }: Harness): UserIndex {
   return store.users;
 }
 
-describe("a session that has moved", () => {
+describe("a moved session", () => {
   test("is in its user's list once, under its new key", async () => {
     const harness = openHarness();
     const browser = new Browser(harness.sessions);
@@ -82,7 +82,7 @@ describe("a session that has moved", () => {
     expect(listed.sessions.map(({ key }) => refOf(key))).toStrictEqual([ref]);
   });
 
-  test("counts once for maxPerUser: no other session has to make room for its old keys", async () => {
+  test("counts once for maxPerUser: its old keys evict no other session", async () => {
     const { sessions, clock } = openHarness({ maxPerUser: 2 });
     const [desk, phone] = [new Browser(sessions), new Browser(sessions)];
     await phone.request((session) => session.login(1));
@@ -97,7 +97,7 @@ describe("a session that has moved", () => {
 });
 
 describe("ofUser", () => {
-  test("lists the sessions of a user, the one seen last first, with their devices", async () => {
+  test("lists the sessions of a user, the most recently active first, with their devices", async () => {
     const { sessions, clock } = openHarness();
     const [desk, phone, other] = [
       new Browser(sessions, undefined, FIREFOX),
@@ -131,7 +131,7 @@ describe("ofUser", () => {
     expect(await listOf(sessions, "3")).toStrictEqual([]);
   });
 
-  test("marks the current session, and its ref is no key", async () => {
+  test("marks the current session, and its ref is not its key", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     await new Browser(sessions).request((session) => session.login(1));
@@ -147,7 +147,7 @@ describe("ofUser", () => {
     });
   });
 
-  test("does not list what was logged out, has expired, or is somebody else's now", async () => {
+  test("does not list sessions that were logged out, have expired, or now belong to another user", async () => {
     const { sessions, clock } = openHarness({ cookie: { age: "1h" } });
     const [gone, expired, other, stays] = Array.from({ length: 4 }, () => new Browser(sessions));
     await expired?.request((session) => session.login(1));
@@ -158,7 +158,7 @@ describe("ofUser", () => {
     expect(await listOf(sessions, "1")).toHaveLength(1);
   });
 
-  test("checks at the listing: a record that went away by itself is not listed", async () => {
+  test("looks sessions up: one whose record has disappeared is not listed", async () => {
     const harness = openHarness();
     const { sessions, store, keys } = harness;
     await new Browser(sessions).request((session) => session.login(1));
@@ -171,7 +171,7 @@ describe("ofUser", () => {
     expect(await keysOf(harness)).toStrictEqual([]);
   });
 
-  test("a session that Django has made is listed when Node first sees it", async () => {
+  test("a session made by Django is listed when Node first sees it", async () => {
     const harness = openHarness();
     const browser = new Browser(harness.sessions);
     await browser.request((session) => session.login(1));
@@ -183,8 +183,8 @@ describe("ofUser", () => {
   });
 });
 
-describe("a session that is listed", () => {
-  test("is left alone by a look between two steps of its login", async () => {
+describe("a listed session", () => {
+  test("is not affected by a listing between two steps of its login", async () => {
     const harness = openHarness();
     const { sessions, clock } = harness;
     const held = holdSteps(indexOf(harness), "add");
@@ -199,7 +199,7 @@ describe("a session that is listed", () => {
     expect(await listOf(sessions, "1")).toHaveLength(1);
   });
 
-  test("stays listed, and is shown, where its record cannot be read: it may be live elsewhere", async () => {
+  test("stays listed and is shown when its record cannot be read: it may be live elsewhere", async () => {
     const harness = openHarness();
     const browser = new Browser(harness.sessions);
     await browser.request((session) => session.login(1));
@@ -211,14 +211,14 @@ describe("a session that is listed", () => {
     expect(await browser.request((session) => session.isAuthenticated)).toBe(false);
   });
 
-  test("stays listed for longer than its record: past its expiry, the time between two notes and an hour", async () => {
+  test("stays listed for longer than its record: for the interval of activity updates and an hour", async () => {
     const harness = openHarness({ cookie: { age: "1h" } });
     await new Browser(harness.sessions).request((session) => session.login(1));
     const { sessions } = await indexOf(harness).page("1", { after: undefined, limit: 1 }, anyDeadline());
     expect(sessions[0]?.entry.keepUntil).toBe(harness.clock.now() + AN_HOUR + 60_000 + AN_HOUR);
   });
 
-  test("is not taken off the list when it was stored again while somebody looked", async () => {
+  test("is not unlisted when it was stored again during the listing", async () => {
     const harness = openHarness();
     const { sessions, store, clock } = harness;
     const browser = new Browser(sessions);
@@ -240,7 +240,7 @@ describe("a session that is listed", () => {
     expect(await listOf(sessions, "1")).toHaveLength(1);
   });
 
-  test("leaves the list with its key when it gets a new one", async () => {
+  test("is no longer listed under its old key when it gets a new one", async () => {
     const harness = openHarness({ maxPerUser: 2 });
     const browser = new Browser(harness.sessions);
     await browser.request((session) => session.login(1));
@@ -262,7 +262,7 @@ describe("pageOfUser", () => {
     return harness;
   }
 
-  test("answers page by page, the one seen last first, with a cursor for the next", async () => {
+  test("returns pages, the most recently active session first, with a cursor for the next", async () => {
     const { sessions } = await openWith(7);
     const all = await listOf(sessions, "1");
     const first = await sessions.pageOfUser(1, { limit: 3 });
@@ -279,7 +279,7 @@ describe("pageOfUser", () => {
     );
   });
 
-  test("its cursor holds no key, works in another process, and no other one is taken", async () => {
+  test("its cursor contains no key and works in another process, and any other cursor is refused", async () => {
     const harness = await openWith(3);
     const { sessions } = harness;
     const { next = "" } = await sessions.pageOfUser(1, { limit: 1 });
@@ -331,7 +331,7 @@ describe("revoke", () => {
 });
 
 describe("revokeUser", () => {
-  test("ends all sessions of a user and nobody else's", async () => {
+  test("ends all sessions of a user and of no other user", async () => {
     const { sessions } = openHarness();
     const browsers = Array.from({ length: 5 }, () => new Browser(sessions));
     for (const browser of browsers) await browser.request((session) => session.login(1));
@@ -343,7 +343,7 @@ describe("revokeUser", () => {
     expect(await sessions.revokeUser(1)).toBe(0);
   });
 
-  test("may leave one session", async () => {
+  test("can keep one session", async () => {
     const { sessions } = openHarness();
     const [mine, lost] = [new Browser(sessions), new Browser(sessions)];
     await lost.request((session) => session.login(1));
@@ -374,7 +374,7 @@ describe("revokeUser", () => {
     ["check", "login"],
     ["add", "cycleKey"],
     ["check", "cycleKey"],
-  ] as const)("20 creations that wait after %s (%s) when it is called are dead after it", async (step, act) => {
+  ] as const)("20 creations that are waiting after %s (%s) at the call are dead after it", async (step, act) => {
     const harness = openHarness();
     const { sessions, keys } = harness;
     const browsers = Array.from({ length: 20 }, () => new Browser(sessions));
@@ -397,7 +397,7 @@ describe("revokeUser", () => {
     expect(new Set((await outcomes).map(({ status }) => status))).toStrictEqual(new Set(["rejected"]));
     await Promise.all(requests.map((request) => request.finish(500)));
     expect(await listOf(sessions, "1")).toStrictEqual([]);
-    // A login that was undone leaves the visitor as he was.
+    // An undone login leaves the visitor unchanged.
     expect(await keys()).toHaveLength(act === "login" ? 20 : 0);
     for (const browser of browsers) expect(await browser.request((session) => session.isAuthenticated)).toBe(false);
   });
@@ -422,7 +422,7 @@ describe("revokeUser", () => {
     expect(await browser.request((next) => next.isAuthenticated)).toBe(false);
   });
 
-  test("what fails after sessions were deleted is not told as if nothing had happened", async () => {
+  test("a failure after sessions were deleted has an unknown outcome", async () => {
     const harness = openHarness();
     const { sessions } = harness;
     await new Browser(sessions).request((session) => session.login(1));
@@ -436,7 +436,7 @@ describe("revokeUser", () => {
     expect(await harness.keys()).toStrictEqual([]);
   });
 
-  test("a creation that began before it under an epoch of old does not outlive it, however late it goes on", async () => {
+  test("a creation that began earlier under an old epoch does not outlive it, however late it continues", async () => {
     const { store, clock } = openHarness();
     const index = store.users as UserIndex;
     const secondsOf = async () => [];
@@ -452,7 +452,7 @@ describe("revokeUser", () => {
     expect(sessions).toStrictEqual([]);
   });
 
-  test("works in steps, each told and with a deadline of its own, and goes on with what is left after a failure", async () => {
+  test("works in steps, each reported and with its own deadline, and continues with the remaining sessions after a failure", async () => {
     const harness = openHarness();
     const { sessions, store } = harness;
     await Promise.all(Array.from({ length: 300 }, () => new Browser(sessions).request((session) => session.login(1))));
@@ -483,12 +483,12 @@ describe("revokeUser", () => {
     await new Browser(sessions).request((session) => session.login(1));
     const original = store.delete.bind(store);
     store.delete = () => Promise.reject(new StoreConnectionError("the store is away", { outcome: "not-sent" }));
-    await expect(sessions.revokeUser(1)).rejects.toThrow("goes on with what is left");
+    await expect(sessions.revokeUser(1)).rejects.toThrow("continues with the remaining ones");
     store.delete = original;
     expect(await listOf(sessions, "1")).toHaveLength(1);
   });
 
-  test("where the epoch is refused (a full memory), it ends the sessions first, then sets it", async () => {
+  test("when the epoch is refused (a full memory), it ends the sessions first, then sets it", async () => {
     const harness = openHarness();
     const { sessions } = harness;
     await new Browser(sessions).request((session) => session.login(1));
@@ -502,7 +502,7 @@ describe("revokeUser", () => {
     expect(await index.epoch("1", anyDeadline())).not.toBe("");
   });
 
-  test("a login that begins after it lives", async () => {
+  test("a login that begins after it succeeds", async () => {
     const { sessions } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => session.login(1));
@@ -511,7 +511,7 @@ describe("revokeUser", () => {
     expect(await browser.request((session) => session.isAuthenticated)).toBe(true);
   });
 
-  test("a login on top of a session that it ends does not begin afresh behind its back", async () => {
+  test("a login on top of a session that it ends does not begin a new one unnoticed", async () => {
     const harness = openHarness();
     const { sessions } = harness;
     const browser = new Browser(sessions);
@@ -530,7 +530,7 @@ describe("revokeUser", () => {
 });
 
 describe("revokeAll", () => {
-  test("ends the sessions of everybody, anonymous ones and those that cannot be read here too", async () => {
+  test("ends the sessions of all users, including anonymous and unreadable ones", async () => {
     const harness = openHarness({ deadline: "50ms" });
     const { sessions } = harness;
     const browsers = Array.from({ length: 100 }, () => new Browser(sessions));
@@ -555,7 +555,7 @@ describe("revokeAll", () => {
   });
 
   test.each(["login", "a first write", "cycleKey"])(
-    "what was under way in %s when it was called is dead after it",
+    "a session that is in %s at the call is dead after it",
     async (act) => {
       const harness = openHarness({ deadline: "200ms" });
       const { sessions, store } = harness;
@@ -603,7 +603,7 @@ describe("revokeAll", () => {
     expect(await harness.keys()).toStrictEqual([]);
   });
 
-  test("what fails half way is told, and another call finishes", async () => {
+  test("a partial failure is reported, and another call finishes", async () => {
     const harness = openHarness({ deadline: "20ms" });
     const { sessions, store } = harness;
     for (let at = 0; at < 40; at++) await new Browser(sessions).request((session) => session.login(at));
@@ -618,7 +618,7 @@ describe("revokeAll", () => {
     expect(await sessions.revokeAll()).toBe(1);
   });
 
-  test("needs no index of users, but a store that keeps the records", async () => {
+  test("needs no index of users, only a store that keeps the records", async () => {
     const wrap = (store: SessionStore) => hideUsers(store);
     const { sessions } = openHarness({ wrap, deadline: "20ms" });
     await new Browser(sessions).request((session) => session.login(1));
@@ -635,7 +635,7 @@ describe("revokeAll", () => {
 
 describe("maxPerUser", () => {
   test.each(["renewal", "login again", "cycleKey"] as const)(
-    "ends no other session for a new key that two requests give the same one: %s",
+    "ends no other session when two requests give one session a new key: %s",
     async (act) => {
       const harness = openHarness({ maxPerUser: 2, ...(act === "renewal" && { renewEvery: "1h" }) });
       const { sessions, store, clock } = harness;
@@ -664,7 +664,7 @@ describe("maxPerUser", () => {
   );
 
   test.each(["deleteIfMatch", "read"] as const)(
-    "counts a session once while its key is being renewed: a login elsewhere before its %s ends neither it nor another one",
+    "counts a session once during its renewal: a login elsewhere before its %s ends neither it nor another one",
     async (method) => {
       const harness = openHarness({ maxPerUser: 3, renewEvery: "1h" });
       const { sessions, store, clock } = harness;
@@ -697,7 +697,7 @@ describe("maxPerUser", () => {
   );
 
   test.each(["logout", "revoke", "logout of a late request"] as const)(
-    "counts no session that has ended under a key which it got meanwhile: %s",
+    "does not count a session that has ended under a newer key: %s",
     async (how) => {
       const harness = openHarness({ renewEvery: "1h" });
       const { sessions, clock } = harness;
@@ -716,7 +716,7 @@ describe("maxPerUser", () => {
     },
   );
 
-  test("revoke says that it has ended a session whose key is being renewed at the same time", async () => {
+  test("revoke reports that it ended a session whose key is being renewed concurrently", async () => {
     const harness = openHarness({ renewEvery: "1h" });
     const { sessions, store, clock } = harness;
     const browser = new Browser(sessions);
@@ -729,7 +729,8 @@ describe("maxPerUser", () => {
       store.deleteIfMatch = retire;
       let retired = retire;
       let deletions = 0;
-      // The new record goes first; before the old one does, the renewal takes it away.
+      // The new record is deleted first; the renewal deletes the old one before the revocation
+      // does.
       store.delete = async (...others) => {
         if (++deletions === 2) {
           const result = await retire(...args);
@@ -746,7 +747,7 @@ describe("maxPerUser", () => {
     await browser.request(({ isNew }) => expect(isNew).toBe(true));
   });
 
-  test("a session whose deletion fails stays listed, the login fails and says why, and the next one ends it", async () => {
+  test("a session whose deletion fails stays listed, the login fails with the reason, and the next login ends it", async () => {
     const harness = openHarness({ maxPerUser: 1 });
     const { sessions, store, clock } = harness;
     const [old, next] = [new Browser(sessions), new Browser(sessions)];
@@ -783,7 +784,7 @@ describe("maxPerUser", () => {
     expect(lengths).toStrictEqual([31, 12, 3, 3]);
   });
 
-  test("the oldest sessions make room", async () => {
+  test("the oldest sessions are ended", async () => {
     const { sessions, clock } = openHarness({ maxPerUser: 2 });
     const browsers = Array.from({ length: 3 }, () => new Browser(sessions));
     for (const browser of browsers) {
@@ -807,7 +808,7 @@ describe("maxPerUser", () => {
     for (const reason of reasons) expect(reason).toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
   });
 
-  test("a session that gets a new key keeps its place, and costs nobody else theirs", async () => {
+  test("a session that gets a new key keeps its place and evicts no other", async () => {
     const { sessions, clock } = openHarness({ maxPerUser: 2 });
     const [one, two] = [new Browser(sessions), new Browser(sessions)];
     for (const browser of [one, two]) {
@@ -831,7 +832,7 @@ describe("maxPerUser", () => {
     expect(await alone.request((session) => session.data["cart"])).toBe(1);
   });
 
-  test("expired sessions take no room", async () => {
+  test("expired sessions do not count", async () => {
     const { sessions, clock } = openHarness({ maxPerUser: 2, cookie: { age: "1h" } });
     const [old, ...young] = Array.from({ length: 3 }, () => new Browser(sessions));
     await old?.request((session) => session.login(1));
@@ -850,7 +851,7 @@ describe("maxPerUser", () => {
   });
 });
 
-test("a record that is created while a revocation deletes those of the list is found by it", async () => {
+test("a revocation finds a record that is created while it deletes the listed ones", async () => {
   const harness = openHarness({ renewEvery: "24h" });
   const { store, sessions, clock } = harness;
   const browser = new Browser(sessions);
@@ -881,7 +882,8 @@ test("a record that is created while a revocation deletes those of the list is f
     await mayCreate.opened;
     return create(...args);
   };
-  // … and creates its record, and retires the old one, after the revocation has found nothing under the new key.
+  // … and creates its record, and retires the old one, after the revocation has found nothing under
+  // the new key.
   store.delete = async (...args) => {
     store.delete = async (...others) => {
       await retired.opened;

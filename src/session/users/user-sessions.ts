@@ -18,21 +18,21 @@ import { inSteps } from "./steps.ts";
 
 /** A session of a user, as `sessions.ofUser` lists it. */
 export interface UserSession {
-  /** Names the session without being its key: it may be shown, and given to `sessions.revoke`. */
+  /** Public name of the session, not its key: it may be shown, and passed to `sessions.revoke`. */
   readonly ref: string;
   readonly createdAt: Date;
-  /** To within `sessions.touchEvery`. */
+  /** Accurate to within `sessions.touchEvery`. */
   readonly lastSeenAt: Date;
-  /** Label such as `Firefox on Windows`, of names that the library knows; `undefined` when there is none. */
+  /** Label such as `Firefox on Windows`, made of known names only; `undefined` if there is none. */
   readonly device: string | undefined;
-  /** Whether it is the session that was given as the current one. */
+  /** Whether it is the session given as the current one. */
   readonly current: boolean;
 }
 
-/** A session that is about to be listed. */
+/** A session to be listed. */
 export interface Listing {
   readonly userId: string;
-  /** Under which it is stored. */
+  /** Storage key of the session. */
   readonly key: SessionKey;
   /** @defaultValue now */
   readonly createdAt: EpochMilliseconds | undefined;
@@ -40,22 +40,22 @@ export interface Listing {
   readonly userAgent: string | undefined;
 }
 
-/** What a request brings to the creation of a session. */
+/** Request data for the creation of a session. */
 export interface Creation {
   readonly userAgent: string | undefined;
   /**
-   * The user's epoch when the request first set out to create a session, as {@link UserSessions.epochOf}
-   * tells it; if it fails, the next try must find the same.
+   * The user's epoch, as {@link UserSessions.epochOf} returns it, when the request first began to
+   * create a session; a retry has to find the same epoch.
    *
    * @defaultValue the epoch when the session is listed
    */
   epoch?: string | Promise<string>;
-  /** The key, in the store, of the session that goes once the new one is there. */
+  /** Storage key of the session that is deleted once the new one exists. */
   replaces?: SessionKey;
   /**
-   * Whether that one is the same user's, so that none has to make room: the new one counts once the old one
-   * is gone. Two requests may give it a new key at the same time: then both new ones are listed for a moment,
-   * until one of them is taken away.
+   * The replaced session belongs to the same user, so none has to make room: the new one counts
+   * once the old one is gone. If two requests give it a new key at the same time, both new ones are
+   * listed briefly, until one of them is deleted.
    */
   takesPlace?: boolean;
 }
@@ -63,53 +63,57 @@ export interface Creation {
 /**
  * State of a listed session:
  *
- * - `"live"`: its record is there, and the user's.
- * - `"gone"`: there is no record, it has expired, or it is another user's.
- * - `"unknown"`: there is a record that cannot be read here, such as one with a secret that this process does
- *   not have.
+ * - `"live"`: its record exists and belongs to the user.
+ * - `"gone"`: there is no record, it has expired, or it belongs to another user.
+ * - `"unknown"`: the record cannot be read here, for example because this process lacks its secret.
  */
 export type ListedState = "live" | "gone" | "unknown";
 
-/** Finds out what a session is found to be. */
+/** Returns the state of a listed session. */
 export type ListedStateOf = (key: SessionKey, deadline: Deadline) => Promise<ListedState>;
 
-/** How a walk through the sessions of a user is bounded, and heard of. */
+/** Deadlines and progress of a revocation that works in steps. */
 export interface RevocationSteps {
   /** Makes the deadline of each step. */
   readonly pageDeadline: () => Deadline;
-  /** Called after each step, with the keys of the sessions that it has ended. */
+  /** Called after each step with the keys of the sessions that it ended. */
   readonly onEnded: (keys: readonly SessionKey[]) => void;
 }
 
-/** What {@link UserSessions} needs. */
+/** Dependencies of {@link UserSessions}. */
 export interface UserSessionsOptions {
   readonly store: SessionStore;
   readonly index: UserIndex;
   readonly clock: Clock;
-  /** How many sessions a user may have; `undefined`: any number. */
+  /** Maximum number of sessions per user; `undefined`: no limit. */
   readonly maxPerUser: number | undefined;
   /**
-   * How much longer than its record an entry is kept: more than the time between two notes of a session in
-   * use.
+   * Time that an entry outlives its record: more than the interval between two activity updates.
    */
   readonly slack: Milliseconds;
-  /** Returns the storage keys of records that moves of a session have left which were given up halfway. */
+  /** Returns the storage keys of new records left behind by abandoned moves of a session. */
   readonly secondsOf: (storageKey: SessionKey, deadline: Deadline) => Promise<readonly SessionKey[]>;
 }
 
 // A creation ends with its deadline; an hour is longer than any that is sensible.
 const EPOCH_TTL = 3_600_000;
 
-/** How many sessions a revocation reads, and takes off the list, at a time: about 1 ms of PostgreSQL's time. */
+/**
+ * Number of sessions that a revocation reads and unlists at a time: about 1 ms of PostgreSQL's
+ * time.
+ */
 const WALK_PAGE = 100;
 
-/** How far the clocks of two processes may be apart. */
+/** Maximum difference between the clocks of two processes. */
 export const CLOCK_SKEW: Milliseconds = 60_000;
 
-/** How long a session may be listed without a record, besides the deadline of its creation. */
+/**
+ * Maximum time that a session is listed without a record, in addition to the deadline of its
+ * creation.
+ */
 const CREATION_MARGIN: Milliseconds = 5 * CLOCK_SKEW;
 
-/** The sessions of each user: which are listed, and that none outlives a revocation. */
+/** Lists the sessions of each user, and ensures that none outlives a revocation. */
 export class UserSessions {
   readonly #store: SessionStore;
   readonly #index: UserIndex;
@@ -128,21 +132,21 @@ export class UserSessions {
   }
 
   /**
-   * The user's epoch, for {@link Creation}: a session that is created later under it does not outlive a
-   * revocation from now on.
+   * Returns the user's epoch, for {@link Creation}: a session created later under it does not
+   * outlive a revocation that begins from now on.
    */
   epochOf(userId: string, deadline: Deadline): Promise<string> {
     return this.#index.epoch(userId, deadline);
   }
 
   /**
-   * Creates a record so that it cannot outlive a revocation of its user that has begun meanwhile: lists it
-   * first, and afterwards deletes it again if the user's epoch has moved or it has to make room for a later
-   * one. Before it is created, the sessions that have to make room for it end.
+   * Creates a record that cannot outlive a concurrent revocation of its user: lists it first, and
+   * deletes it again if the user's epoch has changed meanwhile or a later session has evicted it.
+   * The sessions that it evicts end before it is created.
    *
    * @throws {SessionInterrupted} When it was deleted again.
-   * @throws {StoreConnectionError} When a session that has to make room could not be deleted. That one stays
-   *   listed; the next creation tries again.
+   * @throws {StoreConnectionError} When an evicted session could not be deleted. It stays listed;
+   *   the next creation tries again.
    */
   async guardCreation<Result>(
     listing: Listing,
@@ -169,24 +173,26 @@ export class UserSessions {
     return now.epoch === epoch && now.isListed ? result : this.#undo(listing, deadline);
   }
 
-  /** Notes that a session was seen, and lists it if it is not listed yet: Django's are not. */
+  /**
+   * Records the activity of a session, and lists it if needed: Django's sessions are not listed.
+   */
   async recordActivity(listing: Listing, deadline: Deadline): Promise<void> {
     await this.#index.put(listing.userId, this.#entryOf(listing), this.#clock.now(), deadline);
   }
 
-  /** Notes that a session has a new key, under which it is listed: the old record is deleted. */
+  /** Unlists the old key of a session whose new key is listed: the old record is deleted. */
   replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void> {
     return this.#index.replace(userId, old, by, deadline);
   }
 
-  /** Takes a session off the list, whose record is deleted. */
+  /** Unlists a session whose record is deleted. */
   forget(userId: string, key: SessionKey, deadline: Deadline): Promise<void> {
     return this.#index.remove(userId, [{ key }], deadline);
   }
 
   /**
-   * A part of the sessions of a user, of these the one seen last first. Each is looked up. One that is gone
-   * is left out, and taken off the list unless its creation may be under way.
+   * Returns a page of a user's sessions, the most recently active first. Each is looked up.
+   * Sessions that have ended are left out, and unlisted unless their creation may be in progress.
    */
   async page(
     userId: string,
@@ -205,7 +211,7 @@ export class UserSessions {
     return { sessions: found.toSorted((left, right) => right.entry.lastSeenAt - left.entry.lastSeenAt), next };
   }
 
-  /** Deletes one session. @returns The key under which it was stored, if it was there. */
+  /** Deletes one session. @returns Its storage key, if it existed. */
   async revoke(userId: string, ref: string, pageDeadline: () => Deadline): Promise<readonly SessionKey[]> {
     for await (const sessions of this.#pages(userId, pageDeadline)) {
       const key = sessions.find((session) => refOf(session.key) === ref)?.key;
@@ -213,15 +219,15 @@ export class UserSessions {
       const deadline = pageDeadline();
       const wasThere = await this.#endSession(userId, key, deadline);
       await this.#unlist(userId, [key], deadline);
-      // As of a revocation of all: a record may have been created in between.
+      // As in a revocation of all sessions: a record may have been created in between.
       return wasThere || (await this.#store.delete(key, deadline)) ? [key] : [];
     }
     return [];
   }
 
   /**
-   * Deletes all sessions of a user, also those whose creation is under way, step by step. What has been
-   * deleted when a step fails stays deleted, and the next call goes on from there.
+   * Deletes all sessions of a user in steps, including those whose creation is in progress. When a
+   * step fails, earlier deletions remain, and the next call continues from there.
    */
   async revokeAll(userId: string, exceptRef: string | undefined, steps: RevocationSteps): Promise<void> {
     const begin = this.#clock.now();
@@ -229,7 +235,7 @@ export class UserSessions {
     try {
       await this.#endListed(userId, exceptRef, begin, steps);
       if (refusal === undefined) return;
-      // A server whose memory is full refuses to write, but not to delete; then it has room.
+      // A server whose memory is full refuses writes but not deletes; after those it has room.
       await this.#setEpoch(userId, steps.pageDeadline());
       await this.#endListed(userId, exceptRef, begin, steps);
     } catch (cause) {
@@ -242,9 +248,9 @@ export class UserSessions {
   }
 
   /**
-   * Walks through the list until a whole walk finds nothing to end: a session may have got a new key before
-   * it was deleted. The new one is of the same age, and was listed first. One that was created later than the
-   * clocks may differ stays.
+   * Repeats the walk through the list until it finds nothing to end: a session may have been given
+   * a new key before it was deleted. The new one has the same age, and was listed first. Sessions
+   * created later than the clock skew allows stay.
    */
   async #endListed(
     userId: string,
@@ -263,17 +269,17 @@ export class UserSessions {
         isClean = false;
         const absent = await deleteRecords(this.#store, doomed, pageDeadline, onEnded);
         await this.#index.remove(userId, doomed.map(toUnlisting), pageDeadline());
-        // A record may have been created in between. From now on its creator finds that it is not listed, and
-        // deletes it.
+        // A record may have been created in between. From here on, its creator finds it unlisted
+        // and deletes it.
         await deleteRecords(this.#store, absent, pageDeadline, onEnded);
       }
     }
   }
 
   /**
-   * @param marks Where the pages of walks before have ended; those of this one take their place. Each page
-   *   stays between two of them, since a database may go through all rows that were deleted lately before it
-   *   finds the next that is there.
+   * @param marks Page ends of earlier walks, replaced by those of this one. Each page stays between
+   *   two of them, since a database may have to skip all recently deleted rows to find the next
+   *   existing one.
    */
   async *#pages(
     userId: string,
@@ -293,13 +299,13 @@ export class UserSessions {
     }
   }
 
-  /** Ends sessions that have to make room: first their records, then their entries. */
+  /** Ends evicted sessions: first their records, then their entries. */
   async #evict({ userId, key }: Listing, evicted: readonly SessionKey[], deadline: Deadline): Promise<void> {
     if (evicted.length === 0) return;
     try {
       await Promise.all(evicted.map((each) => this.#endSession(userId, each, deadline)));
     } catch (cause) {
-      // There will be no record: left alone, the entry would take room until it ends.
+      // The record will not be created: its entry would count against the limit until it expires.
       await this.#unlist(userId, [key], deadline);
       throw couldNotMakeRoom(cause);
     }
@@ -307,10 +313,10 @@ export class UserSessions {
   }
 
   /**
-   * Deletes a record, and before it those that a move has left halfway: its key would lead to them. Of a key
-   * without a record, the move has come about, and the session is listed under the new one.
+   * Deletes a record, and before it those left by abandoned moves, to which its key would lead. If
+   * a key has no record, its move is complete, and the session is listed under the new key.
    *
-   * @returns Whether it was there.
+   * @returns Whether the record existed.
    */
   async #endSession(userId: string, key: SessionKey, deadline: Deadline): Promise<boolean> {
     if ((await this.#store.read(key, deadline)) === undefined) return false;
@@ -321,7 +327,7 @@ export class UserSessions {
     }
     const deletion = this.#store.delete(key, deadline);
     if (seconds.length === 0) return deletion;
-    // Such a move may have been under way, and have taken the record meanwhile.
+    // Such a move may have been in progress, and have deleted the record meanwhile.
     await deletion.catch(throwUnknown);
     return true;
   }
@@ -345,8 +351,8 @@ export class UserSessions {
   }
 
   /**
-   * Sessions that are gone may stay listed: the reader of a list looks. So the failure does not undo the
-   * deletion.
+   * Unlists deleted sessions. A failure is ignored, since each reader of the list looks sessions
+   * up.
    */
   async #unlist(userId: string, keys: readonly SessionKey[], deadline: Deadline): Promise<void> {
     await this.#index.remove(userId, keys.map(toUnlisting), deadline).catch(() => {});
@@ -364,32 +370,34 @@ export class UserSessions {
   }
 }
 
-/** Whether a text has the form of a {@link refOf}. */
+/** Returns whether a text has the form of a {@link refOf}. */
 export function isRef(text: string): boolean {
   return /^[A-Za-z0-9_-]{22}$/.test(text);
 }
 
-/** Names a session by a hash of the key under which it is stored: nobody gets from it to the key. */
+/**
+ * Returns the public name of a session: a hash of its storage key, which cannot be derived from it.
+ */
 export function refOf(key: SessionKey): string {
   return createHash("sha256").update(`sojourn.ref:${key}`).digest("base64url").slice(0, 22);
 }
 
-/** Whatever became of the last step, some of those before it may have deleted sessions. */
+/** Earlier steps may already have deleted sessions, so the outcome is unknown. */
 export function halfDone(cause: unknown): StoreConnectionError | StoreServiceError {
   return ofUnknownOutcome(
-    "Not all sessions could be ended; some may be gone already. Call it again: it goes on with what is left.",
+    "Not all sessions could be ended; some may have ended already. Call it again: it continues with the remaining ones.",
     cause,
   );
 }
 
 function couldNotMakeRoom(cause: unknown): StoreConnectionError | StoreServiceError {
   return ofUnknownOutcome(
-    "No session was created, since an older one of the user, beyond sessions.maxPerUser, could not be ended before. Try it again.",
+    "No session was created: an older session of the user, beyond sessions.maxPerUser, could not be ended first. Try again.",
     cause,
   );
 }
 
-/** An error that says, as its cause does, whether the store was reached. */
+/** Returns an error of the same class as its cause, which shows whether the store was reached. */
 function ofUnknownOutcome(message: string, cause: unknown): StoreConnectionError | StoreServiceError {
   const StoreError = cause instanceof StoreServiceError ? StoreServiceError : StoreConnectionError;
   return new StoreError(message, { outcome: "unknown", cause });

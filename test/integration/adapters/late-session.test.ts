@@ -75,7 +75,7 @@ describe.each(runnable(ADAPTERS))("a session that is first asked for in a stream
   test.each(NEEDS_A_COOKIE)("%s throws, since its cookie cannot be sent any more", async (name, act) => {
     const { failure } = await askLate(act, { hasSession: name.startsWith("cycleKey") });
     expect(failure).toMatchObject({ code: "ERR_SESSION_USAGE" });
-    expect(String(failure)).toContain("needs to send a cookie, but the response's headers are out already");
+    expect(String(failure)).toContain("needs to send a cookie, but the response headers were already sent");
   });
 
   test.each(BEGIN)("begun by %s", async (_how, begin) => {

@@ -271,7 +271,7 @@ describe("in a request: the error handlers are told", () => {
           await session.login(1);
         },
       ],
-      "the response's headers are out already",
+      "the response headers were already sent",
     ],
   ])("%s", async (_mistake, handler, message) => {
     const sojourn = inMemory();
@@ -286,7 +286,7 @@ describe("in a request: the error handlers are told", () => {
     });
     const server = await TestServer.start(app);
     const { status } = await server.get("/");
-    expect(status).toBe(message.includes("headers are out") ? 200 : 500);
+    expect(status).toBe(message.includes("headers were already sent") ? 200 : 500);
     await vi.waitFor(() => expectTold(told, message));
   });
 });
