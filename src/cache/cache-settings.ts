@@ -65,14 +65,14 @@ export interface CacheSettings extends LoadDefaults {
   readonly deadline?: Duration;
   /**
    * Time after which the right to load an entry expires when the process that holds it has died; a
-   * live process renews it. From 100 ms to 30 s;
-   * `null`: each process loads for itself. @defaultValue `"5s"`
+   * live process renews it. From 100 ms to 30 s; `null`: each process loads for itself.
+   * @defaultValue `"5s"`
    */
   readonly lease?: Duration | null;
   /**
-   * Result of a call when the store fails: the store's error, or a
-   * `"miss"`, which is counted and emitted as the event `storeError`. Deletes, counters and locks
-   * throw in any case. @defaultValue `"throw"`
+   * Result of a call when the store fails: the store's error, or a `"miss"`, which is counted and
+   * emitted as the event `storeError`. Deletes, counters and locks throw in any case.
+   * @defaultValue `"throw"`
    */
   readonly onStoreError?: "throw" | "miss";
 }

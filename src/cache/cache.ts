@@ -61,8 +61,8 @@ export interface PeekOptions extends ReadOptions {
 }
 
 /**
- * A cache with Django's API in camelCase and Django's key layout.
- * `createSojourn` makes it, as `caches.default` and so on.
+ * A cache with Django's API in camelCase and Django's key layout. `createSojourn` makes it, as
+ * `caches.default` and so on.
  *
  * - Values are JSON, unless the settings name another serializer. `undefined` is a miss, `null` a
  *   value like any other. A value that JSON cannot hold exactly is refused with `NotJsonError`
@@ -171,8 +171,8 @@ export class Cache extends EntryOperations {
   /**
    * Returns a function that keeps its results in this cache.
    *
-   * @param load Makes the value of given arguments. To use the context of the load
-   *   (`signal`, `stale`, `setTimeout`, `skip`), it returns a function that takes it:
+   * @param load Makes the value of given arguments. To use the context of the load (`signal`,
+   *   `stale`, `setTimeout`, `skip`), it returns a function that takes it:
    *   `(id: number) => ({ signal }: LoadContext) => fetchProduct(id, signal)`.
    * @param options.key Names the entry of given arguments. Different results need different keys.
    * @example

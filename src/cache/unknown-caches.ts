@@ -5,9 +5,8 @@ import { nearestName } from "../core/settings.ts";
 const ASKED_OF_ANY = new Set(["then", "toJSON", "asymmetricMatch", "nodeType", "length"]);
 
 /**
- * Makes an object of caches refuse unknown names, as Django's
- * `caches` does. Without this, an `undefined` cache fails at its first use, without naming the
- * missing setting.
+ * Makes an object of caches refuse unknown names, as Django's `caches` does. Without this, an
+ * `undefined` cache fails at its first use, without naming the missing setting.
  */
 export function refuseUnknownCaches<Caches extends object>(caches: Caches): Caches {
   const known = Object.keys(caches);

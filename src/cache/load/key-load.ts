@@ -262,8 +262,8 @@ export class KeyLoad {
   }
 
   /**
-   * @returns The value that another writer has stored meanwhile;
-   *   `undefined` when it is not usable; `"none"` when there was no such write.
+   * @returns The value that another writer has stored meanwhile; `undefined` when it is not usable;
+   *   `"none"` when there was no such write.
    */
   async #fill(entry: NewValue): Promise<string | undefined> {
     this.stop();

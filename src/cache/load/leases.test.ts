@@ -160,7 +160,9 @@ describe("the leases of a call of many keys", () => {
   const COUNT = 20_000;
   const keys = Array.from({ length: COUNT }, (_, index) => `key${index}`);
 
-  /** A cache on a store that takes some time for each hundred leases, and counts what was stored. */
+  /**
+   * A cache on a store that takes some time for each hundred leases, and counts what was stored.
+   */
   function openBusy(took: number, lease: Duration) {
     let leases = 0;
     let stored = 0;

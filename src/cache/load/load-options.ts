@@ -46,8 +46,8 @@ export interface LoadDefaults {
   readonly staleIfError?: Duration | undefined;
   /**
    * Reloads an entry in the background shortly before it expires: the longer its load took, the
-   * sooner (XFetch).
-   * `true` is 1, the best number for most; with 2 it is twice as early. @defaultValue `false`
+   * sooner (XFetch). `true` is 1, the best number for most; with 2 it is twice as early.
+   * @defaultValue `false`
    */
   readonly early?: number | boolean | undefined;
   /**

@@ -385,7 +385,8 @@ describe("one deadline for all store steps of a call", () => {
     const [result] = await Promise.allSettled([call(cache)]);
     const error: unknown = result.status === "rejected" ? result.reason : undefined;
     expect([undefined, StoreConnectionError]).toContain((error as Error | undefined)?.constructor);
-    // A step that has begun in time may end after it, since this store does not look at its deadline.
+    // A step that has begun in time may end after it, since this store does not look at its
+    // deadline.
     expect(clock.monotonic() - start).toBeLessThanOrEqual(800);
   });
 

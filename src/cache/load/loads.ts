@@ -147,7 +147,10 @@ export class Loads {
     return spare?.value;
   }
 
-  /** @returns `undefined` when another process is loading, or the load takes longer than `softTimeout`. */
+  /**
+   * @returns `undefined` when another process is loading, or the load takes longer than
+   *   `softTimeout`.
+   */
   async #awaitInTime(target: LoadTarget, call: Call, inTurn: InTurn): Promise<Loaded | undefined> {
     const { isOwn, outcome } = this.#join(target, call, "skip");
     const loaded = await withinSoftTimeout(outcome, call.plan.rules.softTimeout);
@@ -202,8 +205,9 @@ export class Loads {
   }
 
   /**
-   * Returns the loader that requests an entry, if any. @throws {CacheReentranceError} When it loads
-   * that entry.
+   * Returns the loader that requests an entry, if any.
+   *
+   * @throws {CacheReentranceError} When it loads that entry.
    */
   #expectOutside(key: EntryKey): LoadScope | undefined {
     const asking = LoadScope.current();

@@ -13,7 +13,10 @@ import type { LockOptions } from "./lock-options.ts";
 
 const KEY = { key: "job", storageKey: "shop:1:job" };
 
-/** Locks of one key on one store. A pause lets its time pass at once, and whatever waits for its turn go on. */
+/**
+ * Locks of one key on one store. A pause lets its time pass at once, and whatever waits for its
+ * turn go on.
+ */
 function openLocks(override: (store: CacheStore) => Partial<CacheStore> = () => ({})) {
   const clock = new ManualClock();
   const store = memoryCacheStore()({ redis: new RedisRegistry(), clock });

@@ -2,7 +2,7 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
 
 /**
- * A step of a counter, checked: its negative, too, fits into the 64 bits that stores count with.
+ * Returns a checked delta: its negative, too, fits into the 64 bits of the stores' counters.
  *
  * @throws {CacheUsageError}
  */
