@@ -51,8 +51,8 @@ export class ClockWatch {
     told.add(this.#path);
     process.emitWarning(
       `${this.#path} has an entry that was written ${Math.round(ahead / 1000)} s in the future: the clocks of two processes ` +
-        "differ by that, or by more. An entry with stale, staleIfError, early or tags may count as fresh for as much too long, at " +
-        "most until the store drops it, or as much too short. Keep the clocks of all servers in time, by NTP. This warning comes once.",
+        "differ by at least that. An entry with stale, staleIfError, early or tags may count as fresh for that much too long, at " +
+        "most until the store drops it, or that much too short. Synchronise the clocks of all servers, by NTP. This warning comes once.",
       { type: "SojournWarning", code: "SOJOURN_CLOCKS_DIFFER" },
     );
   }

@@ -103,7 +103,7 @@ export const TAG_KEY = "~tag:";
 function checkNotOwn(key: string): void {
   if (!key.startsWith(TAG_KEY)) return;
   throw new CacheUsageError(
-    `Cache keys that begin with ${JSON.stringify(TAG_KEY)} are those of tags. Take another one.`,
+    `Cache keys that begin with ${JSON.stringify(TAG_KEY)} are reserved for tags. Use another one.`,
   );
 }
 

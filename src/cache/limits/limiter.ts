@@ -17,7 +17,7 @@ export interface LimiterSettings {
   /**
    * Algorithm of the limiter.
    *
-   * - `"fixed"`: each window starts at 0. Windows begin at different times for each id, as in
+   * - `"fixed"`: counts each window from 0. Windows begin at different times for each id, as in
    *   django-ratelimit. Two adjacent windows can let twice the limit through at once.
    * - `"sliding"`: counts the previous window too, by the part of it that is less than one length
    *   ago.
