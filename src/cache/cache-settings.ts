@@ -180,6 +180,6 @@ function checkSharedVersion(
   path: string,
 ): void {
   if (!sharedVersion || keyPrefix !== "") return;
-  const message = "expected a text that is not empty with sharedVersion: the version lies under it.";
+  const message = "expected a text that is not empty with sharedVersion: the key of the version begins with it.";
   throw new ImproperlyConfigured(`${path}.keyPrefix`, message);
 }

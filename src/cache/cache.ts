@@ -335,7 +335,7 @@ function toMap(values: unknown): ReadonlyMap<string, unknown> {
   if (values instanceof Map) return values as Map<string, unknown>;
   if (isPlainObject(values)) return new Map(Object.entries(values));
   throw new CacheUsageError(
-    `The loader of getOrSetMany() has to give a Map, or an object, of values by their keys, got ${describeKind(values)}.`,
+    `The loader of getOrSetMany() has to return a Map, or an object, of values by their keys, got ${describeKind(values)}.`,
   );
 }
 

@@ -65,6 +65,6 @@ function createCache(name: string, settings: CacheSettings, context: CachesConte
  */
 function checkApartFromSessions(keyPrefix: string, path: string, projectName: string): void {
   if (!isCacheKey(`${projectName}:`, keyPrefix)) return;
-  const message = `expected a text under which the sessions of the project ${JSON.stringify(projectName)} do not lie`;
+  const message = `expected a prefix that does not cover the sessions of the project ${JSON.stringify(projectName)}`;
   throw new ImproperlyConfigured(`${path}.keyPrefix`, `${message}, got ${JSON.stringify(keyPrefix)}.`);
 }

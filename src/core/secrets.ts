@@ -56,7 +56,7 @@ export function checkFallbackSecrets(secrets: readonly string[], setting: string
 
 function warnOfShortSecret(what: string, length: number): void {
   process.emitWarning(
-    `${what} has ${length} characters. A caller that guesses it can forge sessions. Take one of at least ${MIN_SECRET} random ` +
+    `${what} has ${length} characters. A caller that guesses it can forge sessions. Use one of at least ${MIN_SECRET} random ` +
       "characters, and keep the short one among the fallbacks only until its sessions have ended.",
     { type: "SojournWarning", code: "SOJOURN_SHORT_SECRET" },
   );

@@ -54,7 +54,7 @@ export function newTemporal<Name extends TemporalName>(name: Name, input: unknow
   const { Temporal } = globalThis as { readonly Temporal?: Readonly<Record<TemporalName, TemporalClass>> };
   if (Temporal === undefined) {
     throw new CacheUsageError(
-      `A Temporal.${name} was asked for, and this Node has no Temporal. Import a polyfill that sets globalThis.Temporal first.`,
+      `A Temporal.${name} was requested, but this Node has no Temporal. Import a polyfill that sets globalThis.Temporal first.`,
     );
   }
   return Temporal[name].from(input) as TemporalValue<Name>;

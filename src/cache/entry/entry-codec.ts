@@ -138,7 +138,7 @@ export class EntryCodec {
     const text: unknown = this.#serializer.dump(value, path);
     if (typeof text === "string" && text.isWellFormed()) return text;
     const found = typeof text === "string" ? "text with a lone surrogate" : describeValue(text);
-    throw new CacheUsageError(`The serializer of a cache has to give well-formed text for ${path}, got ${found}.`);
+    throw new CacheUsageError(`The serializer of a cache has to return well-formed text for ${path}, got ${found}.`);
   }
 }
 

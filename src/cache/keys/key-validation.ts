@@ -43,7 +43,7 @@ export function warnOfMissingPrefix(path: string): void {
   hasWarnedOfPrefix = true;
   process.emitWarning(
     `${path} has no keyPrefix: another application without one, on the same server, reads and overwrites its entries. Set ` +
-      'keyPrefix to a name of this application, or to "" to say that it is meant. This warning comes once.',
+      'keyPrefix to a name of this application, or to "" if that is intended. This warning comes once.',
     { type: "SojournWarning", code: "SOJOURN_NO_KEY_PREFIX" },
   );
 }

@@ -12,6 +12,6 @@ export function toDelta(delta: unknown): bigint {
   }
   if (typeof delta === "number" && Number.isSafeInteger(delta)) return BigInt(delta);
   throw new CacheUsageError(
-    `A counter goes on by an integer (as a number, up to 2^53; as a bigint, of 64 bits), got ${describeValue(delta)}.`,
+    `The delta of a counter has to be an integer (as a number, up to 2^53; as a bigint, of 64 bits), got ${describeValue(delta)}.`,
   );
 }

@@ -285,7 +285,7 @@ function toCondition(options: ConditionalSetOptions): SetCondition {
   if (options === NO_OPTIONS) return "always";
   const [nx, xx] = [checkFlag(options.nx, "nx"), checkFlag(options.xx, "xx")];
   if (nx && xx) {
-    throw new CacheUsageError("A value is stored only where nothing is (nx) or only over an entry (xx), not both.");
+    throw new CacheUsageError("A value is stored only where no entry exists (nx) or only over one (xx), not both.");
   }
   if (nx) return "if-absent";
   return xx ? "if-present" : "always";

@@ -186,7 +186,7 @@ function toDate(fields: DatetimeFields, naive: "utc" | undefined): Date {
   const offset = fields.offset ?? (naive === "utc" ? "+00:00" : undefined);
   if (offset === undefined) {
     throw new CacheUsageError(
-      'The datetime has no offset, so it is no moment yet. Set naive: "utc" if it is in UTC, or load it with ' +
+      'The datetime has no offset, so its moment is ambiguous. Set naive: "utc" if it is in UTC, or load it with ' +
         'as: "temporal" or as: "fields".',
     );
   }
