@@ -190,12 +190,12 @@ describe("unusable settings are refused", () => {
     [
       "a project within the namespace of a cache",
       { projectName: "shop:1", caches: { default: { keyPrefix: "shop" } } },
-      "caches.default.keyPrefix: expected a text under which the sessions",
+      "caches.default.keyPrefix: expected a prefix that does not cover the sessions",
     ],
     [
       "a project within the empty prefix",
       { projectName: ":1" },
-      "caches.default.keyPrefix: expected a text under which",
+      "caches.default.keyPrefix: expected a prefix that does not cover",
     ],
   ])("%s", (_name, settings, message) => {
     const make = () => createSojourn({ projectName: "shop", secretKey, ...settings });

@@ -19,25 +19,25 @@ import { SharedVersion } from "./keys/shared-version.ts";
 import { Tags } from "./entry/tags.ts";
 import { type Timeout, toTtl } from "./options/timeouts.ts";
 
-/** What a cache shares with the rest of the application. */
+/** Parts of the application that a cache uses. */
 export interface CacheContext {
   readonly redis: RedisRegistry;
   readonly clock: Clock;
-  /** From 0 up to 1, for jitter and early loads. @defaultValue `Math.random` */
+  /** A number from 0 up to 1, for jitter and early loads. @defaultValue `Math.random` */
   readonly random?: () => number;
 }
 
-/** What a call does with the version and the deadline that it has. */
+/** One call, run with its version and its deadline. */
 type Step<Result> = (version: number | undefined, deadline: Deadline) => Promise<Result>;
 
-/** The parts of a cache, as its settings want them. */
+/** The parts of a cache, made from its settings. */
 export class CacheCore {
-  /** What its settings are called, such as `caches.default`. */
+  /** Path of the cache's settings, such as `caches.default`. */
   readonly path: string;
   readonly settings: ResolvedCacheSettings;
   readonly clock: Clock;
   readonly store: CacheStore;
-  /** The same one, whose failures are errors whatever the settings say. */
+  /** The same store, which throws its failures whatever the settings say. */
   readonly strictStore: CacheStore;
   readonly keys: CacheKeys;
   readonly codec: EntryCodec;
@@ -59,7 +59,7 @@ export class CacheCore {
     this.strictStore = makeCacheStore(this.settings.store, { redis, clock, values }, `${path}.store`);
     this.store = this.#forgiving(this.strictStore);
     if (lease !== null) requireCapability(this.store, "leases", "a lease (set it to null to do without)", path);
-    // Where nobody else has the keys, as in memory, a prefix is not missed.
+    // A store that no other application shares, such as memory, needs no prefix.
     const isShared = keySpacesOf(this.strictStore).length > 0;
     const needsPrefix = isShared && settings.keyPrefix === undefined && settings.keyFunction === undefined;
     this.keys = new CacheKeys(this.settings, needsPrefix ? () => warnOfMissingPrefix(path) : undefined);
@@ -94,17 +94,14 @@ export class CacheCore {
     return timeout === undefined ? this.settings.timeout : toTtl(timeout);
   }
 
-  /**
-   * Runs a read with the version that it is to see, and the deadline that all its steps share. The read may
-   * run twice.
-   */
+  /** Runs a read with its version, and one deadline for all steps. The read may run twice. */
   reading<Result>({ version }: VersionOption, read: Step<Result>): Promise<Result> {
     const deadline = this.newDeadline();
     if (this.sharedVersion === undefined || version !== undefined) return read(version, deadline);
     return this.sharedVersion.with((shared) => read(shared, deadline), deadline);
   }
 
-  /** Runs what must not run twice with the version that it is to see, and the deadline that all its steps share. */
+  /** Runs a call with its version, and one deadline for all steps. The call runs once. */
   writing<Result>({ version }: VersionOption, write: Step<Result>): Promise<Result> {
     const deadline = this.newDeadline();
     if (this.sharedVersion === undefined || version !== undefined) return write(version, deadline);

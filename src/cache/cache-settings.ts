@@ -20,31 +20,33 @@ import type { Timeout } from "./options/timeouts.ts";
 /** Settings of one cache, with the names and units of Django's `CACHES`. */
 export interface CacheSettings extends LoadDefaults {
   /**
-   * Where entries are kept: `redisCacheStore()`, `memoryCacheStore()`, or a store of your own.
+   * Store of the entries: `redisCacheStore()`, `memoryCacheStore()`, or your own.
    *
    * @defaultValue `redisCacheStore()`
    */
   readonly store?: CacheStoreFactory;
   /**
-   * First part of the keys, `{keyPrefix}:{version}:{key}`. `clear()` needs one: it deletes what has it.
+   * First part of the keys, `{keyPrefix}:{version}:{key}`. `clear()` needs one, since it deletes
+   * all keys with this prefix.
    *
    * A cache with the prefix `a:1` lies inside the one with the prefix `a`. @defaultValue `""`
    */
   readonly keyPrefix?: string;
-  /** Version of entries where the call gives none. An integer. @defaultValue `1` */
+  /** Default version of entries. An integer. @defaultValue `1` */
   readonly version?: number;
   /**
-   * Keeps the version in the store, under `{keyPrefix}:version`, so that `bumpVersion()` empties the cache at
-   * once for all processes. Each call then reads it as well. Django cannot know it. @defaultValue `false`
+   * Keeps the version in the store, under `{keyPrefix}:version`, so that `bumpVersion()` empties
+   * the cache at once for all processes. Each call then reads it as well. Django does not read it.
+   * @defaultValue `false`
    */
   readonly sharedVersion?: boolean;
   /**
-   * How long entries live where the call does not say. `null`: no expiry; 0 or less: nothing is stored.
+   * Default time to live of an entry. `null`: no expiry; 0 or less: nothing is stored.
    *
    * @defaultValue `300`
    */
   readonly timeout?: Timeout;
-  /** Makes the whole keys in another way. `clear()` cannot be used then. @defaultValue none */
+  /** Makes the storage keys in another way; `clear()` does not work then. @defaultValue none */
   readonly keyFunction?: KeyFunction;
   /**
    * Writes and reads values: `JsonSerializer`, `TaggedJsonSerializer`, or one of your own.
@@ -52,23 +54,25 @@ export interface CacheSettings extends LoadDefaults {
    * @defaultValue `JsonSerializer`
    */
   readonly serializer?: CacheSerializer;
-  /** Compresses what is long enough, as django-redis does. @defaultValue none */
+  /** Compresses values of sufficient length, as django-redis does. @defaultValue none */
   readonly compression?: CacheCompressor | CompressionSettings;
   /**
-   * Gives all callers of an entry the same value, frozen in depth, instead of building it anew for each:
+   * Gives all callers of an entry the same value, deeply frozen, instead of building it for each:
    * reads cost less. For `JsonSerializer` only. @defaultValue `false`
    */
   readonly frozen?: boolean;
-  /** Most that one store operation may take. At least 10 ms. @defaultValue `"1s"` */
+  /** Maximum duration of one store operation. At least 10 ms. @defaultValue `"1s"` */
   readonly deadline?: Duration;
   /**
-   * How long the right of one process to load an entry lasts after the process has died; while it lives, it
-   * renews it. From 100 ms to 30 s; `null`: each process loads for itself. @defaultValue `"5s"`
+   * Time after which the right to load an entry expires when the process that holds it has died; a
+   * live process renews it. From 100 ms to 30 s; `null`: each process loads for itself.
+   * @defaultValue `"5s"`
    */
   readonly lease?: Duration | null;
   /**
-   * What callers get when the store fails: its error, or a `"miss"`, which is counted and told by the event
-   * `storeError`. What deletes, counts or locks throws in any case. @defaultValue `"throw"`
+   * Result of a call when the store fails: the store's error, or a `"miss"`, which is counted and
+   * emitted as the event `storeError`. Deletes, counters and locks throw in any case.
+   * @defaultValue `"throw"`
    */
   readonly onStoreError?: "throw" | "miss";
 }
@@ -133,8 +137,8 @@ const cacheSchema = settingsObject({
 });
 
 /**
- * @param path What the settings are called where the user writes them, such as `caches.default`.
- * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
+ * @param path Path of the settings in the application's code, such as `caches.default`.
+ * @throws {ImproperlyConfigured} Naming the setting, the expected form and the given value.
  */
 export function resolveCacheSettings(settings: CacheSettings, path: string): ResolvedCacheSettings {
   const parsed = parseSettings(cacheSchema, settings, path);
@@ -162,7 +166,7 @@ function isEarly(input: unknown): boolean {
   return typeof input === "boolean" || (typeof input === "number" && Number.isFinite(input) && input >= 0);
 }
 
-/** What other serializers give, such as dates, cannot be frozen. */
+/** Refuses `frozen` with other serializers: values such as dates cannot be frozen. */
 function checkFrozen(
   { frozen, serializer }: { readonly frozen: boolean; readonly serializer?: CacheSerializer | undefined },
   path: string,
@@ -176,6 +180,6 @@ function checkSharedVersion(
   path: string,
 ): void {
   if (!sharedVersion || keyPrefix !== "") return;
-  const message = "expected a text that is not empty with sharedVersion: the version lies under it.";
+  const message = "expected a text that is not empty with sharedVersion: the key of the version begins with it.";
   throw new ImproperlyConfigured(`${path}.keyPrefix`, message);
 }

@@ -20,7 +20,7 @@ describe("get", () => {
     expect(await cache.get("null", { default: 7 })).toBeNull();
   });
 
-  test("gives a fresh value each time: changing it changes nothing in the cache", async () => {
+  test("returns a new value each time: changing it changes nothing in the cache", async () => {
     const { cache } = openCache();
     const given = { list: [1] };
     await cache.set("k", given);
@@ -75,7 +75,7 @@ describe("set", () => {
     }
   });
 
-  test("refuses what JSON cannot hold, naming the place, and writes nothing", async () => {
+  test("refuses a value that JSON cannot hold, naming its path, and writes nothing", async () => {
     const { cache, calls } = openCache();
     const values: [unknown, string][] = [
       [{ at: [new Date()] }, "value.at[0]"],
@@ -108,7 +108,7 @@ describe("set", () => {
     }
   });
 
-  test.each([0, -1, "-5s", 0.0001] as const)("with the timeout %j deletes what is there", async (timeout) => {
+  test.each([0, -1, "-5s", 0.0001] as const)("with the timeout %j deletes an existing entry", async (timeout) => {
     const { cache } = openCache();
     await cache.set("k", "old");
     await cache.set("k", "new", { timeout });
@@ -130,7 +130,7 @@ describe("set", () => {
     },
   );
 
-  test("an entry ends with its timeout, and not before", async () => {
+  test("an entry expires after its timeout, and not before", async () => {
     const { cache, clock } = openCache();
     await cache.set("k", 1, { timeout: 10 });
     clock.advance(9999);
@@ -141,7 +141,7 @@ describe("set", () => {
 });
 
 describe("add", () => {
-  test("stores where nothing is and says so; leaves what is there, with its timeout", async () => {
+  test("stores where no entry exists and reports it; leaves an existing entry with its timeout", async () => {
     const { cache, clock } = openCache();
     expect(await cache.add("k", 1, { timeout: 10 })).toBe(true);
     expect(await cache.add("k", 2, { timeout: 100 })).toBe(false);
@@ -150,13 +150,13 @@ describe("add", () => {
     expect(await cache.add("k", 3)).toBe(true);
   });
 
-  test("a stored null is there", async () => {
+  test("a stored null exists", async () => {
     const { cache } = openCache();
     await cache.set("k", null);
     expect(await cache.add("k", 1)).toBe(false);
   });
 
-  test("with a timeout of 0 or less: true where nothing is, and stores nothing", async () => {
+  test("with a timeout of 0 or less: true where no entry exists, and stores nothing", async () => {
     const { cache } = openCache();
     expect(await cache.add("k", 1, { timeout: 0 })).toBe(true);
     expect(await cache.has("k")).toBe(false);
@@ -167,7 +167,7 @@ describe("add", () => {
 });
 
 describe("touch", () => {
-  test("sets the time that is left; without a timeout, to the default", async () => {
+  test("sets the remaining time; without a timeout, to the default", async () => {
     const { cache, store } = openCache();
     await cache.set("k", 1, { timeout: 10 });
     expect(await cache.touch("k", 20)).toBe(true);
@@ -176,7 +176,7 @@ describe("touch", () => {
     expect(await ttlOf(store, "shop:1:k")).toBe(300_000);
   });
 
-  test("null takes the expiry off, and is true for an entry that has none already", async () => {
+  test("null removes the expiry, and is true for an entry that has none already", async () => {
     const { cache, store } = openCache();
     await cache.set("k", 1);
     expect(await cache.touch("k", null)).toBe(true);
@@ -184,7 +184,7 @@ describe("touch", () => {
     expect(await ttlOf(store, "shop:1:k")).toBeNull();
   });
 
-  test("0 and less delete, and say whether there was an entry", async () => {
+  test("0 and less delete, and report whether there was an entry", async () => {
     const { cache } = openCache();
     await cache.set("k", 1);
     expect(await cache.touch("k", 0)).toBe(true);
@@ -201,7 +201,7 @@ describe("touch", () => {
 });
 
 describe("delete and has", () => {
-  test("say whether there was an entry, also one that is null or not JSON", async () => {
+  test("report whether there was an entry, even one that is null or not JSON", async () => {
     const { cache, putRaw } = openCache();
     await cache.set("null", null);
     await putRaw("shop:1:corrupt", "hello");
@@ -215,7 +215,7 @@ describe("delete and has", () => {
 });
 
 describe("getMany, setMany and deleteMany", () => {
-  test("getMany gives what is there, in the order of the keys, each once, also a null", async () => {
+  test("getMany returns the existing entries, in the order of the keys, each once, also a null", async () => {
     const { cache } = openCache();
     expect(await cache.setMany({ a: 1, b: null, c: [3] })).toEqual([]);
     expect([...(await cache.getMany(["c", "none", "b", "c", "a"]))]).toEqual([
@@ -233,7 +233,7 @@ describe("getMany, setMany and deleteMany", () => {
     expect(await cache.deleteMany([])).toBe(0);
   });
 
-  test("take keys from any iterable, and the names of Object.prototype are keys like others", async () => {
+  test("take keys from any iterable, and treat the names of Object.prototype as ordinary keys", async () => {
     const { cache } = openCache();
     const values = new Map([
       ["__proto__", 1],
@@ -264,7 +264,7 @@ describe("getMany, setMany and deleteMany", () => {
     expect(calls).toEqual([]);
   });
 
-  test("deleteMany says how many there were", async () => {
+  test("deleteMany returns the number of deleted entries", async () => {
     const { cache } = openCache();
     await cache.setMany({ a: 1, b: 2, c: 3 });
     expect(await cache.deleteMany(["a", "b", "a", "none"])).toBe(2);
@@ -278,7 +278,7 @@ describe("getMany, setMany and deleteMany", () => {
     await expect(cache.getMany(["a", "b"])).rejects.toMatchObject({ code: "ERR_CACHE_CORRUPT", key: "b" });
   });
 
-  test("refuse a text for a list of keys, and a list for an object of values", async () => {
+  test("refuse a string for a list of keys, and a list for an object of values", async () => {
     const { cache } = openCache();
     await expect(cache.getMany("abc")).rejects.toThrow('Expected an array of keys, or another iterable, got "abc"');
     await expect(cache.deleteMany(undefined as never)).rejects.toThrow(CacheUsageError);
@@ -306,7 +306,7 @@ describe("incr and decr", () => {
     expect(await cache.has("n")).toBe(false);
   });
 
-  test.each([1.5, "1", null, true, [1], -0])("of %j is a typed error, and it stays", async (value) => {
+  test.each([1.5, "1", null, true, [1], -0])("of %j is a typed error, and the value stays", async (value) => {
     const { cache } = openCache();
     await cache.set("n", value);
     await expect(cache.incr("n")).rejects.toThrow(CacheNotIntegerError);
@@ -323,9 +323,9 @@ describe("incr and decr", () => {
     await expect(cache.incr("n", 2n ** 62n + 1n)).rejects.toThrow(CacheNotIntegerError);
   });
 
-  test.each([1.5, Number.NaN, 2 ** 53, 2n ** 63n, -(2n ** 63n), "1", null])("refuse the step %s", async (delta) => {
+  test.each([1.5, Number.NaN, 2 ** 53, 2n ** 63n, -(2n ** 63n), "1", null])("refuse the delta %s", async (delta) => {
     const { cache, calls } = openCache();
-    await expect(cache.incr("n", delta as number)).rejects.toThrow("A counter goes on by an integer");
+    await expect(cache.incr("n", delta as number)).rejects.toThrow("The delta of a counter has to be an integer");
     await expect(cache.decr("n", delta as number)).rejects.toThrow(CacheUsageError);
     expect(calls).toEqual([]);
   });
@@ -339,7 +339,7 @@ describe("incr and decr", () => {
 });
 
 describe("versions", () => {
-  test("are part of the key, in every operation; the default is that of the settings", async () => {
+  test("are part of the key, in every operation; the settings have the default", async () => {
     const { cache, raw } = openCache({ version: 7 });
     await cache.set("k", 1);
     await cache.set("k", 2, { version: 8 });
@@ -369,7 +369,7 @@ describe("versions", () => {
 });
 
 describe("clear", () => {
-  test("deletes the entries of every version, and says how many", async () => {
+  test("deletes the entries of every version, and returns their number", async () => {
     const { cache, other, putRaw, raw } = openCache();
     await cache.setMany({ a: 1, b: 2 });
     await cache.set("a", 3, { version: -2 });
@@ -381,7 +381,7 @@ describe("clear", () => {
     expect(await raw("shop:session:x")).toBe("session");
   });
 
-  test("throws without a prefix and with a key function, where all else works", async () => {
+  test("throws without a prefix and with a key function, while the other operations work", async () => {
     const unprefixed = openCache({ keyPrefix: "" });
     await unprefixed.cache.set("k", 1);
     expect(await unprefixed.raw(":1:k")).toBe("1");
@@ -395,7 +395,7 @@ describe("clear", () => {
   });
 });
 
-test("what the store cannot do is refused with the name of the capability, and the store is not asked", async () => {
+test("a missing capability of the store is refused by its name, and the store is not called", async () => {
   const { cache, calls } = openCache({
     lease: null,
     override: () => ({

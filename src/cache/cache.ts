@@ -24,36 +24,36 @@ import { type Memoized, memoize, type MemoizedValue, type MemoizeOptions } from 
 import { checkClearable, requireCapability } from "./requirements.ts";
 import type { Timeout } from "./options/timeouts.ts";
 
-/** What `cache.peek` tells. */
+/** Result of `cache.peek`. */
 export type Peek<Value = unknown> =
   | { readonly hit: false }
   | {
       readonly hit: true;
       readonly value: Value;
-      /** Name of the store that has it, such as `redis`. */
+      /** Name of the store that has the entry, such as `redis`. */
       readonly source: string;
-      /** `"stale"`: its time is over, and only `getOrSet` may still give it. */
+      /** `"stale"`: the entry has expired, and only `getOrSet` may still return it. */
       readonly state: "fresh" | "stale";
-      /** How long it has been there; `undefined` when nothing tells. */
+      /** Time since the entry was written; `undefined` when unknown. */
       readonly age: Milliseconds | undefined;
-      /** How long the store keeps it; `null`: for ever. */
+      /** Remaining time in the store; `null`: no expiry. */
       readonly ttl: Milliseconds | null;
     };
 
-/** Which keys a cache has, for the check that no settings share them. */
+/** Keys of a cache, for the check that no two settings share keys. */
 export interface CacheKeySpace {
   readonly path: string;
   readonly places: readonly KeyPlace[];
   readonly keyPrefix: string;
   readonly hasKeyFunction: boolean;
-  /** The whole key of an entry; `undefined` where the key function has none for it. */
+  /** Returns the storage key of an entry; `undefined` where the key function makes none. */
   readonly wholeOf: (key: string) => string | undefined;
 }
 
 /** Options of `cache.peek`. */
 export interface PeekOptions extends ReadOptions {
   /**
-   * The timeout that the entry was stored with, from which its age follows.
+   * Timeout that the entry was stored with; its age follows from it.
    *
    * @defaultValue the `timeout` of the settings
    */
@@ -61,15 +61,17 @@ export interface PeekOptions extends ReadOptions {
 }
 
 /**
- * A cache with Django's API in camelCase, and Django's key layout. Made by `createSojourn`, as
+ * A cache with Django's API in camelCase and Django's key layout. `createSojourn` makes it, as
  * `caches.default` and so on.
  *
- * - Values are JSON, unless the settings name another serializer. `undefined` is a miss, `null` a value like
- *   any other. What JSON cannot hold exactly is refused with `NotJsonError` before anything is written.
- * - A timeout of a bare number is seconds; `null` is no expiry; with 0 or less an entry has expired at once.
- * - Failures of the store are thrown as they are: {@link StoreConnectionError} and {@link StoreServiceError};
- *   or are misses, where the settings say so.
- * - An empty key, or one that is no text, is a {@link CacheUsageError}.
+ * - Values are JSON, unless the settings name another serializer. `undefined` is a miss, `null` a
+ *   value like any other. A value that JSON cannot hold exactly is refused with `NotJsonError`
+ *   before anything is written.
+ * - A timeout that is a bare number is in seconds; `null` is no expiry; with 0 or less an entry
+ *   expires at once.
+ * - Failures of the store are thrown unchanged, as {@link StoreConnectionError} and
+ *   {@link StoreServiceError}, or are misses if the settings say so.
+ * - A key that is empty or not a string is a {@link CacheUsageError}.
  */
 export class Cache extends EntryOperations {
   /** @internal Use `createSojourn`. */
@@ -82,12 +84,12 @@ export class Cache extends EntryOperations {
     return this.core.store.name;
   }
 
-  /** What the store can do. */
+  /** Capabilities of the store. */
   get capabilities(): CacheStoreCapabilities {
     return this.core.store.capabilities;
   }
 
-  /** @internal For limits. */
+  /** @internal For rate limits. */
   get counters(): Counters {
     return new Counters(this.core);
   }
@@ -101,27 +103,31 @@ export class Cache extends EntryOperations {
     return { path, places, keyPrefix, hasKeyFunction: keyFunction !== undefined, wholeOf };
   }
 
-  /** What has happened in this process so far. */
+  /** Counts of this process so far. */
   get stats(): CacheStats {
     return this.core.monitor.stats;
   }
 
   /**
-   * Reads a value; where there is none, stores what is given, or what the loader gives.
+   * Reads a value; on a miss, stores the given value or the loader's result.
    *
-   * - Of all callers in all processes who miss the same key at the same time, one runs the loader: the others
-   *   wait for its result. In one process they also share its error, after which the next caller runs it
-   *   again. Should the process that loads die, another one takes over when its lease has ended.
-   * - A write to the key while the loader runs wins, whoever it comes from: the result is not stored. After a
-   *   delete, or `invalidateTags`, only the caller who began the load still gets it; all others load anew.
-   * - `undefined` from the loader is handed on and not stored.
-   * - An entry that cannot be read is a miss and is overwritten; the event `corrupt` tells.
+   * - Among all callers in all processes that miss the same key at the same time, one runs the
+   *   loader, and the others wait for its result. In one process they also share its error, after
+   *   which the next caller runs the loader again. If the loading process dies, another one takes
+   *   over when its lease has expired.
+   * - A write to the key while the loader runs wins, whichever process it comes from: the result is
+   *   not stored. After a delete, or `invalidateTags`, only the caller that started the load still
+   *   gets the result; all others load again.
+   * - `undefined` from the loader is returned and not stored.
+   * - An unreadable entry is a miss and is overwritten; the event `corrupt` reports it.
    * - A hit costs one GET.
    *
-   * @typeParam Value Type of the value, and of `stale`, where the call says it.
-   * @typeParam Loaded Type of what is given. @defaultValue that of the loader's result
-   * @param valueOrLoader A value, or a function that makes it. It must not itself ask for the same key.
-   * @throws {CacheLoadTimeoutError} After `hardTimeout`. What else the loader throws is thrown as it is.
+   * @typeParam Value Type of the value, and of `stale`, if the call states it.
+   * @typeParam Loaded Type of the given value. @defaultValue that of the loader's result
+   * @param valueOrLoader A value, or a function that makes it. It must not itself request the same
+   *   key.
+   * @throws {CacheLoadTimeoutError} After `hardTimeout`. Other errors of the loader are thrown
+   *   unchanged.
    */
   async getOrSet<Value, Loaded = Value>(
     key: string,
@@ -138,12 +144,12 @@ export class Cache extends EntryOperations {
   }
 
   /**
-   * {@link getOrSet} of several keys: one read for all, one load of those that are missing, one round trip to
-   * store them.
+   * {@link getOrSet} of several keys: one read for all, one load of the missing ones, one round
+   * trip to store them.
    *
-   * @param load Is given the keys that are missing, and answers with their values; what it leaves out does
-   *   not exist.
-   * @returns The values by their keys, in the order in which the keys were given.
+   * @param load Gets the missing keys and returns their values; a key without a value does not
+   *   exist.
+   * @returns The values by their keys, in the order of the given keys.
    */
   async getOrSetMany<Value>(
     keys: Iterable<string>,
@@ -163,11 +169,12 @@ export class Cache extends EntryOperations {
   }
 
   /**
-   * A function that keeps its results in this cache.
+   * Returns a function that keeps its results in this cache.
    *
-   * @param load Makes the value of given arguments. Where it needs the context of the load (`signal`, `stale`,
-   *   `setTimeout`, `skip`), it returns a function of that: `(id: number) => ({ signal }: LoadContext) => fetchProduct(id, signal)`.
-   * @param options.key Names the entry of given arguments: write it so that no two things have the same name.
+   * @param load Makes the value of given arguments. To use the context of the load (`signal`,
+   *   `stale`, `setTimeout`, `skip`), it returns a function that takes it:
+   *   `(id: number) => ({ signal }: LoadContext) => fetchProduct(id, signal)`.
+   * @param options.key Names the entry of given arguments. Different results need different keys.
    * @example
    * ```ts
    * import { createSojourn } from "sojourn";
@@ -193,7 +200,7 @@ export class Cache extends EntryOperations {
   }
 
   /**
-   * Reads a value and tells where it comes from. It counts neither as a hit nor as a miss.
+   * Reads a value and reports where it comes from. The read counts neither as a hit nor as a miss.
    *
    * @throws {CacheCorruptError}
    */
@@ -208,14 +215,14 @@ export class Cache extends EntryOperations {
     if (found.status !== "entry" || ttl === undefined) return { hit: false };
     const { header, value } = found;
     const state = isFresh(header, clock.now()) ? "fresh" : "stale";
-    // Where the clocks of two processes differ, an entry can come from the future.
+    // With clocks that differ between processes, an entry can come from the future.
     const age = header === undefined ? this.#ageOf(ttl, options.timeout) : Math.max(0, clock.now() - header.at);
     return { hit: true, value: value as Value, source: store.name, state, age, ttl };
   }
 
   /**
-   * Makes all entries with one of these tags misses: one command, however many there are. An entry that is
-   * being loaded now is a miss from the start.
+   * Makes all entries with one of these tags misses, with one command for any number of entries. An
+   * entry that is being loaded at the time is a miss from the start.
    */
   async invalidateTags(tags: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<void> {
     checkCallOptions(options, "invalidateTags");
@@ -224,23 +231,23 @@ export class Cache extends EntryOperations {
   }
 
   /**
-   * A lock that all processes share. An entry of the same key has nothing to do with it, unless the store has
-   * the locks of django-redis.
+   * Returns a lock that all processes share. It is independent of the entry with the same key,
+   * unless the store has the locks of django-redis.
    *
    * @throws {ImproperlyConfigured} When the store has no locks.
    */
   lock(key: string, options: LockOptions): CacheLock {
     const { strictStore: store, clock, path, keys } = this.core;
     requireCapability(store, "locks", "a lock", path);
-    // Without any, the missing timeout is what is wrong.
+    // Without options, the error is the missing timeout.
     if (options !== undefined) checkCallOptions(options, "lock");
     const newDeadline = () => this.core.newDeadline();
     return new CacheLock(keys.of(key, options?.version), options, { store, clock, newDeadline });
   }
 
   /**
-   * Empties the cache with one command: the entries of the version before stay until their time is over, and
-   * nobody reads them.
+   * Empties the cache with one command. Entries of the previous version stay unread until they
+   * expire.
    *
    * @returns The new version.
    * @throws {ImproperlyConfigured} Without the setting `sharedVersion`.
@@ -250,7 +257,7 @@ export class Cache extends EntryOperations {
     if (sharedVersion === undefined) {
       throw new ImproperlyConfigured(
         `${path}.sharedVersion`,
-        "expected true: bumpVersion() raises the version for all.",
+        "expected true: bumpVersion() raises the version for all processes.",
       );
     }
     loads.supersedeAll();
@@ -258,13 +265,13 @@ export class Cache extends EntryOperations {
   }
 
   /**
-   * Deletes all entries of this cache, of all versions: the keys `{keyPrefix}:{integer}:…`, and nothing else.
-   * It walks the store page by page, so what is written meanwhile may stay; each page has a deadline of its
-   * own.
+   * Deletes all entries of this cache, of all versions: the keys `{keyPrefix}:{integer}:…`, and no
+   * others. The call walks the store page by page, so entries written meanwhile may stay; each page
+   * has its own deadline.
    *
-   * @returns How many there were.
-   * @throws {ImproperlyConfigured} With an empty prefix or a key function of your own, which leave open which
-   *   keys are this cache's; and with a store that cannot walk its keys.
+   * @returns Number of entries deleted.
+   * @throws {ImproperlyConfigured} With an empty prefix or a key function of your own, which do not
+   *   determine the cache's keys; and with a store that cannot walk its keys.
    */
   async clear(options: ClearOptions = NO_OPTIONS): Promise<number> {
     checkCallOptions(options, "clear");
@@ -290,12 +297,12 @@ export class Cache extends EntryOperations {
     return this.core.store.ping(this.core.newDeadline());
   }
 
-  /** Calls a listener on each event of a kind. @returns A function that removes it. */
+  /** Calls a listener on each event of a kind. @returns A function that removes the listener. */
   on<Name extends keyof CacheEvents>(name: Name, listener: Listener<CacheEvents[Name]>): () => void {
     return this.core.monitor.on(name, listener);
   }
 
-  /** Lets go of what the store has opened. Connections belong to the registry. */
+  /** Releases the store's resources. Connections belong to the registry. */
   close(): Promise<void> {
     return this.core.store.close();
   }
@@ -304,7 +311,7 @@ export class Cache extends EntryOperations {
     return toLoadPlan(options, version, this.core.ttlOf(options.timeout), this.core.settings.loads);
   }
 
-  /** Of an entry that tells nothing of itself: what is over of its timeout. */
+  /** Returns the age of an entry without a header: its timeout minus the remaining time. */
   #ageOf(left: Milliseconds | null, timeout: Timeout | undefined): Milliseconds | undefined {
     const whole = this.core.ttlOf(timeout);
     return whole === null || left === null || left > whole ? undefined : whole - left;
@@ -316,7 +323,7 @@ function wholeKeyOf(key: string, { keyPrefix, keyFunction, version }: CacheKeySe
   try {
     return keyFunction(key, keyPrefix, version);
   } catch {
-    // It is the application's, and may take keys of its own alone.
+    // The application's key function may accept its own keys only.
     return undefined;
   }
 }
@@ -328,7 +335,7 @@ function toMap(values: unknown): ReadonlyMap<string, unknown> {
   if (values instanceof Map) return values as Map<string, unknown>;
   if (isPlainObject(values)) return new Map(Object.entries(values));
   throw new CacheUsageError(
-    `The loader of getOrSetMany() has to give a Map, or an object, of values by their keys, got ${describeKind(values)}.`,
+    `The loader of getOrSetMany() has to return a Map, or an object, of values by their keys, got ${describeKind(values)}.`,
   );
 }
 
@@ -336,7 +343,7 @@ function toMap(values: unknown): ReadonlyMap<string, unknown> {
 function checkLoaded(valueOrLoader: unknown): void {
   if (typeof valueOrLoader === "function") return;
   if (valueOrLoader !== undefined && !(valueOrLoader instanceof Promise)) return;
-  // It would run on a hit too, and nobody would hear of its failure.
+  // A promise would run on a hit too, with its failure unhandled.
   if (valueOrLoader instanceof Promise) valueOrLoader.catch(() => {});
   throw new CacheUsageError(
     `getOrSet() expected a function that makes the value, or the value, got ${describeKind(valueOrLoader)}. Write ` +

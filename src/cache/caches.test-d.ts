@@ -7,14 +7,14 @@ declare const context: CachesContext;
 declare const cache: Cache;
 
 describe("createCaches", () => {
-  test("keeps the names of the settings, and knows no other", () => {
+  test("has the names of the settings only", () => {
     const caches = createCaches({ default: {}, pages: { timeout: "1h" } }, context);
     expectTypeOf(caches).toEqualTypeOf<{ readonly default: Cache; readonly pages: Cache }>();
     // @ts-expect-error a misspelt name
     expectTypeOf(caches.pags).not.toBeNullable();
   });
 
-  test("has a default cache, also where the settings name none", () => {
+  test("has a default cache, even if the settings name none", () => {
     expectTypeOf(createCaches(undefined, context)).toEqualTypeOf<{ readonly default: Cache }>();
     expectTypeOf(createCaches({}, context)).toEqualTypeOf<{ readonly default: Cache }>();
     expectTypeOf(createCaches({ pages: {} }, context)).toHaveProperty("default");
@@ -29,20 +29,20 @@ describe("createCaches", () => {
 });
 
 describe("Cache", () => {
-  test("get: the caller says what it expects; a miss is part of it, unless there is a default", () => {
+  test("get: the call names the type; it includes a miss, unless there is a default", () => {
     expectTypeOf(cache.get("k")).resolves.toBeUnknown();
     expectTypeOf(cache.get<number>("k")).resolves.toEqualTypeOf<number | undefined>();
     expectTypeOf(cache.get("k", { default: 7 })).resolves.toEqualTypeOf<number>();
     expectTypeOf(cache.get<string | null>("k", { default: null })).resolves.toEqualTypeOf<string | null>();
   });
 
-  test("getOrSet gives what the loader gives", () => {
+  test("getOrSet returns the type of the loader", () => {
     expectTypeOf(cache.getOrSet("k", () => Promise.resolve({ n: 1 }))).resolves.toEqualTypeOf<{ n: number }>();
     expectTypeOf(cache.getOrSet("k", () => "text")).resolves.toEqualTypeOf<string>();
     expectTypeOf(cache.getOrSet<number | undefined>("k", () => undefined)).resolves.toEqualTypeOf<number | undefined>();
   });
 
-  test("incr: a bigint counts in bigints", () => {
+  test("incr: a bigint gives a bigint", () => {
     expectTypeOf(cache.incr("n")).resolves.toEqualTypeOf<number>();
     expectTypeOf(cache.incr("n", 2)).resolves.toEqualTypeOf<number>();
     expectTypeOf(cache.decr("n", 2n)).resolves.toEqualTypeOf<bigint>();
@@ -56,7 +56,7 @@ describe("Cache", () => {
     void cache.take<number>("k", { default: "none" });
   });
 
-  test("getMany and takeMany give a Map", () => {
+  test("getMany and takeMany return a Map", () => {
     expectTypeOf(cache.getMany<number>(["a"])).resolves.toEqualTypeOf<Map<string, number>>();
     expectTypeOf(cache.takeMany<number>(["a"])).resolves.toEqualTypeOf<Map<string, number>>();
   });
@@ -80,7 +80,7 @@ describe("a loader that uses its context", () => {
     expectTypeOf(token).resolves.toEqualTypeOf<string>();
   });
 
-  test("also where it may skip, or gives a value at once", () => {
+  test("even if it may skip, or returns a value at once", () => {
     const maybe = cache.getOrSet("k", (load) => {
       if (Math.random() > 0.5) return 1;
       load.skip();
@@ -91,7 +91,7 @@ describe("a loader that uses its context", () => {
     expectTypeOf(cache.getOrSet("k", 7)).resolves.toEqualTypeOf<number>();
   });
 
-  test("knows the type of the stale value where the call, or the loader, says it", () => {
+  test("has the type of the stale value if the call, or the loader, states it", () => {
     void cache.getOrSet<Product | null>("k", ({ stale }) => {
       expectTypeOf(stale).toEqualTypeOf<Product | null | undefined>();
       return stale ?? null;
@@ -106,7 +106,7 @@ describe("a loader that uses its context", () => {
     void cache.getOrSet<number>("k", ({ key }) => key);
   });
 
-  test("of many keys too", () => {
+  test("also for many keys", () => {
     const map = cache.getOrSetMany(["a"], (missing, { signal }) => {
       expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
       return new Map(missing.map((key) => [key, key.length]));
@@ -119,7 +119,7 @@ describe("a loader that uses its context", () => {
   });
 });
 
-describe("memoize hands on the context of the load", () => {
+describe("memoize passes on the context of the load", () => {
   test("to a function that the loader returns, whose value is that of the memoized one", () => {
     const memoized = cache.memoize(
       (id: number, lang = "en") =>
@@ -153,7 +153,7 @@ describe("memoize takes its parameters from the function", () => {
   });
 });
 
-test("calls refuse what they refuse at run time", () => {
+test("calls refuse the same arguments as at run time", () => {
   // @ts-expect-error seconds in the place of the options
   expectTypeOf(cache.set("k", 1, 60)).toBeObject();
   // @ts-expect-error another library's name

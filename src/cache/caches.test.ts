@@ -11,7 +11,7 @@ import { type CacheSettings, closeCaches, createCaches } from "./index.ts";
 const context = { projectName: "shop", redis: new RedisRegistry(), clock: systemClock };
 
 describe("createCaches", () => {
-  test("makes a cache for each name, and always a default one, on Redis unless told otherwise", () => {
+  test("makes a cache for each name, and always a default one, on Redis by default", () => {
     expect(Object.keys(createCaches(undefined, context))).toEqual(["default"]);
     const caches = createCaches({ pages: { store: memoryCacheStore() } }, context);
     expect(Object.keys(caches).toSorted()).toEqual(["default", "pages"]);
@@ -25,7 +25,7 @@ describe("createCaches", () => {
     });
   });
 
-  test("caches have settings of their own, and memory stores entries of their own", async () => {
+  test("each cache has its own settings, and each memory store its own entries", async () => {
     const store = memoryCacheStore();
     const caches = createCaches({ default: { store, timeout: 0 }, pages: { store, version: 3 } }, context);
     await caches.default.set("k", 1);
@@ -35,7 +35,7 @@ describe("createCaches", () => {
     expect(await caches.default.get("k", { version: 3 })).toBeUndefined();
   });
 
-  test("closeCaches closes the store of each", async () => {
+  test("closeCaches closes the store of each cache", async () => {
     const closed: string[] = [];
     const named =
       (name: string): CacheStoreFactory =>
@@ -68,20 +68,20 @@ describe("createCaches", () => {
     expect(() => createCaches({ default: settings }, context)).toThrow(message);
   });
 
-  test.each([[[]], [null], ["default"]])("refuses %j for the caches", (settings) => {
+  test.each([[[]], [null], ["default"]])("refuses %j as the caches", (settings) => {
     expect(() => createCaches(settings as never, context)).toThrow(
       "caches: expected an object of caches by their names",
     );
   });
 
-  test("refuses names that are none", () => {
+  test("refuses invalid names", () => {
     expect(() => createCaches({ "my pages": {} }, context)).toThrow("caches: expected names of caches to be letters");
   });
 
-  test("refuses a prefix under which the sessions of the project lie: clear() would delete them", () => {
+  test("refuses a prefix that covers the sessions of the project: clear() would delete them", () => {
     const shop1 = { ...context, projectName: "shop:1" };
     expect(() => createCaches({ default: { keyPrefix: "shop" } }, shop1)).toThrow(
-      'caches.default.keyPrefix: expected a text under which the sessions of the project "shop:1" do not lie, got "shop".',
+      'caches.default.keyPrefix: expected a prefix that does not cover the sessions of the project "shop:1", got "shop".',
     );
     for (const keyPrefix of ["shop:1", "shop:", "sho", ""]) createCaches({ default: { keyPrefix } }, shop1);
   });

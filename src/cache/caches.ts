@@ -13,16 +13,16 @@ export type CachesSettings<Names extends string = string> = { readonly [Name in 
 /** The caches of an application, by their names; `default` is always among them. */
 export type Caches<Names extends string = "default"> = { readonly [Name in Names | "default"]: Cache };
 
-/** What caches share with the rest of the application. */
+/** Parts of the application that its caches use. */
 export interface CachesContext extends CacheContext {
-  /** What the keys of sessions begin with. */
+  /** Prefix of the session keys. */
   readonly projectName: string;
 }
 
 const NAME_FORM = /^[a-z][\w-]*$/i;
 
 /**
- * Makes the caches of an application. It checks all settings and does no I/O.
+ * Makes the caches of an application. Checks all settings and does no I/O.
  *
  * @throws {ImproperlyConfigured} Naming the setting, such as `caches.default.timeout`.
  */
@@ -37,7 +37,7 @@ export function createCaches<const Names extends string = "default">(
   return refuseUnknownCaches(caches) as Caches<Names>;
 }
 
-/** Closes what the stores of the caches have opened. */
+/** Closes the stores of the caches. */
 export async function closeCaches(caches: Caches<string>): Promise<void> {
   await Promise.all(Object.values(caches).map((cache) => cache.close()));
 }
@@ -60,11 +60,11 @@ function createCache(name: string, settings: CacheSettings, context: CachesConte
 }
 
 /**
- * With a project named `shop:1`, the sessions would be entries of a cache with the prefix `shop`, and fall to
- * its `clear()`.
+ * With a project named `shop:1`, the sessions would be entries of a cache with the prefix `shop`,
+ * and its `clear()` would delete them.
  */
 function checkApartFromSessions(keyPrefix: string, path: string, projectName: string): void {
   if (!isCacheKey(`${projectName}:`, keyPrefix)) return;
-  const message = `expected a text under which the sessions of the project ${JSON.stringify(projectName)} do not lie`;
+  const message = `expected a prefix that does not cover the sessions of the project ${JSON.stringify(projectName)}`;
   throw new ImproperlyConfigured(`${path}.keyPrefix`, `${message}, got ${JSON.stringify(keyPrefix)}.`);
 }

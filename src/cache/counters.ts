@@ -8,15 +8,19 @@ import type { EntryKey } from "./keys/keys.ts";
 import { requireCapability } from "./requirements.ts";
 import { type Timeout, toTtl } from "./options/timeouts.ts";
 
-/** How a counter is begun, and bounded. */
+/** Start and bound of a counter. */
 export interface CountOptions {
-  /** How long a counter lives that is begun, with what is added. @defaultValue none is begun */
+  /**
+   * Time to live of a new counter, which starts at the delta. @defaultValue no counter is started
+   */
   readonly timeout?: Timeout | undefined;
-  /** The counter is not left with less than this. @defaultValue no bound */
+  /** Minimum left in the counter. @defaultValue no bound */
   readonly least?: bigint | undefined;
 }
 
-/** @internal What limits count with: entries of a cache. The steps of one call share one deadline. */
+/**
+ * @internal Counters of rate limits: entries of a cache. The steps of one call share one deadline.
+ */
 export class Counters {
   readonly #core: CacheCore;
 
@@ -24,7 +28,6 @@ export class Counters {
     this.#core = core;
   }
 
-  /** The clock of the cache. */
   get clock(): Clock {
     return this.#core.clock;
   }
@@ -38,7 +41,7 @@ export class Counters {
   }
 }
 
-/** The steps of a call that counts. They count neither as hits nor as misses. */
+/** The steps of a counting call. They count neither as hits nor as misses. */
 export class CountingSteps {
   readonly #core: CacheCore;
   readonly #version: number | undefined;
@@ -50,7 +53,7 @@ export class CountingSteps {
     this.#deadline = deadline;
   }
 
-  /** Reads a value, `undefined` where there is none. @throws {CacheCorruptError} */
+  /** Reads a value; `undefined` if there is none. @throws {CacheCorruptError} */
   async get(key: string): Promise<unknown> {
     return valueOf(await this.#core.read(key, NO_OPTIONS, this.#version, this.#deadline));
   }
@@ -62,7 +65,7 @@ export class CountingSteps {
     return (await this.#core.reader.readMany(entries, plan, this.#deadline)).map(valueOf);
   }
 
-  /** Stores a number where there is no entry. @returns Whether there was none. */
+  /** Stores a number if there is no entry. @returns Whether the number was stored. */
   async add(key: string, value: number, timeout: Timeout): Promise<boolean> {
     const entry = this.#overruled(key);
     const record = { key: entry.storageKey, value: String(value), ttl: toTtl(timeout) };
@@ -71,9 +74,9 @@ export class CountingSteps {
   }
 
   /**
-   * Adds to a counter, in one step. What is there keeps its time to live.
+   * Adds to a counter, in one step. An existing counter keeps its time to live.
    *
-   * @returns The sum; `undefined` where there is no counter, and none is to be begun.
+   * @returns The sum; `undefined` if there is no counter and no `timeout`.
    * @throws {CacheNotIntegerError} When the entry is no counter.
    */
   async incr(key: string, delta: number, { timeout, least }: CountOptions = {}): Promise<number | undefined> {
@@ -88,7 +91,7 @@ export class CountingSteps {
     await this.#core.deleteEntries(this.#core.keys.ofMany(keys, this.#version), this.#deadline);
   }
 
-  /** The entry of a key, of which no load that has begun before may become the value. */
+  /** Returns the entry of a key, and keeps earlier loads from storing their values in it. */
   #overruled(key: string): EntryKey {
     const entry = this.#core.keys.of(key, this.#version);
     this.#core.loads.supersede([entry]);

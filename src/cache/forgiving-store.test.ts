@@ -32,11 +32,11 @@ async function* failingPages({ error }: { readonly error: Error | undefined }): 
 }
 
 const DOWN = new StoreConnectionError("down", { outcome: "unknown" });
-/** The deadline of the harness, for which the store is left alone. */
+/** The deadline of the harness, during which the store is not called. */
 const PAUSE = 1000;
 
 describe('onStoreError: "miss"', () => {
-  test("reads find nothing, writes say that nothing was stored, getOrSet gives what is loaded", async () => {
+  test("reads find nothing, writes report that nothing was stored, getOrSet returns the loaded value", async () => {
     const { cache, state } = setUp();
     await cache.set("a", 1);
     state.error = DOWN;
@@ -58,7 +58,7 @@ describe('onStoreError: "miss"', () => {
     );
   });
 
-  test("what deletes, counts or locks throws all the same", async () => {
+  test("deletes, counters and locks still throw", async () => {
     const { cache, state } = setUp();
     state.error = DOWN;
     const calls = [
@@ -77,7 +77,7 @@ describe('onStoreError: "miss"', () => {
     for (const call of calls) await expect(call()).rejects.toBe(DOWN);
   });
 
-  test("each failure is counted and told; then the store is left alone for a deadline", async () => {
+  test("each failure is counted and emitted; then the store is not called for one deadline", async () => {
     const { cache, state, told, clock } = setUp();
     state.error = DOWN;
     for (let round = 0; round < 5; round++) await cache.get("a");
@@ -87,7 +87,7 @@ describe('onStoreError: "miss"', () => {
     expect([state.asked, told, cache.stats.storeErrors]).toEqual([2, ["get", "get"], 2]);
   });
 
-  test("an answer that is an error is told as well, and the store is asked again at once", async () => {
+  test("an error answer is emitted as well, and the store is called again at once", async () => {
     const { cache, state, told } = setUp();
     state.error = new StoreServiceError("OOM", { outcome: "not-sent" });
     expect(await cache.set("a", 1)).toBe(false);
@@ -95,7 +95,7 @@ describe('onStoreError: "miss"', () => {
     expect(told).toEqual(["setMany", "setMany"]);
   });
 
-  test("a key whose delete has failed is a miss, and is deleted with the next call that gets through", async () => {
+  test("a key whose delete has failed is a miss, and the next successful call deletes it", async () => {
     const { cache, state, raw, clock } = setUp();
     await cache.setMany({ a: 1, b: 2 });
     state.error = DOWN;
@@ -124,7 +124,7 @@ describe('onStoreError: "miss"', () => {
     expect(await cache.takeMany(["a", "b"])).toEqual(new Map([["b", 2]]));
   });
 
-  test("an overwrite that has failed leaves no old value behind", async () => {
+  test("a failed overwrite leaves no old value behind", async () => {
     const { cache, state, raw, clock } = setUp();
     await cache.set("a", "old");
     state.error = DOWN;
@@ -135,7 +135,7 @@ describe('onStoreError: "miss"', () => {
     expect(await raw("shop:1:a")).toBeUndefined();
   });
 
-  test("an add that has failed deletes nothing", async () => {
+  test("a failed add deletes nothing", async () => {
     const { cache, state, clock } = setUp();
     await cache.set("a", "old");
     state.error = DOWN;
@@ -145,7 +145,7 @@ describe('onStoreError: "miss"', () => {
     expect(await cache.get("a")).toBe("old");
   });
 
-  test("more than 10 000 keys are not remembered, which an event tells", async () => {
+  test("at most 10 000 keys are remembered, and an event reports the rest", async () => {
     const { cache, state } = setUp();
     const forgotten: number[] = [];
     cache.on("forgotten", ({ count }) => forgotten.push(count));
@@ -155,7 +155,7 @@ describe('onStoreError: "miss"', () => {
     expect([forgotten, cache.stats.forgotten]).toEqual([[3], 1]);
   });
 
-  test("errors of the caller are errors", async () => {
+  test("usage errors still throw", async () => {
     const { cache } = setUp();
     await expect(cache.set("a", new Date())).rejects.toThrow(TypeError);
     await expect(cache.get("")).rejects.toThrow("not empty");

@@ -17,35 +17,36 @@ import type {
 } from "../stores/cache-store.ts";
 import type { CacheMonitor } from "./monitor/cache-monitor.ts";
 
-/** What {@link ForgivingStore} works with. */
+/** Parts and settings of a {@link ForgivingStore}. */
 export interface ForgivingStoreOptions {
   readonly store: CacheStore;
   readonly monitor: CacheMonitor;
   readonly clock: Clock;
-  /** For how long the store is left alone after it could not be reached. */
+  /** Time for which the store is not called after it could not be reached. */
   readonly pause: Milliseconds;
 }
 
-/** Whether an error says that the store cannot be reached. */
+/** Returns whether an error means that the store cannot be reached. */
 export function isOutage(error: unknown): boolean {
   return error instanceof StoreConnectionError && !(error instanceof RedisQueueFullError);
 }
 
-/** Most keys that are remembered for deletion. About 100 bytes each. */
+/** Maximum number of keys remembered for deletion. About 100 bytes each. */
 const MAX_OUTDATED = 10_000;
 
 /**
- * `onStoreError: "miss"`: a store that cannot be reached is a store that has nothing, and each failure is
- * counted and told.
+ * Store for `onStoreError: "miss"`: an unreachable store acts as an empty one, and each failure is
+ * counted and emitted.
  *
- * - Reads find nothing. Writes store nothing; counters and locks throw, since there is no sensible answer.
- * - What deletes throws all the same: to go on as if it had happened would leave a value that is known to be
+ * - Reads find nothing. Writes store nothing. Counters and locks throw, since there is no sensible
+ *   result.
+ * - Deletes throw too: continuing as if they had succeeded would leave a value that is known to be
  *   wrong.
- * - The keys of deletes and overwrites that failed are remembered. Until the store has deleted them they are
- *   misses for this process, and with the first call that gets through again they are deleted.
- * - After a store could not be reached it is not asked for the time of one deadline, so that a page which
- *   reads many entries waits for one of them. A command that the client did not take for its full queue says
- *   nothing of the store.
+ * - The keys of failed deletes and overwrites are remembered. Until the store has deleted them they
+ *   are misses for this process; the first call that succeeds again deletes them.
+ * - After the store could not be reached, it is not called for the time of one deadline, so that a
+ *   page which reads many entries waits for one of them. A command that the client refused because
+ *   of its full queue says nothing about the store.
  */
 export class ForgivingStore implements CacheStore {
   readonly #store: CacheStore;
@@ -67,7 +68,7 @@ export class ForgivingStore implements CacheStore {
     return this.#store.name;
   }
 
-  /** Whether the store is being left alone after a failure. */
+  /** Whether the store is not called after a failure. */
   get isPaused(): boolean {
     return this.#clock.monotonic() < this.#pausedUntil;
   }
@@ -157,7 +158,7 @@ export class ForgivingStore implements CacheStore {
   }
 
   fill(lease: Lease, entry: NewValue, deadline: Deadline): Promise<FillResult> {
-    // Nobody has overruled it, and it was told that it could not be stored.
+    // No other writer has superseded the load; the failure was reported.
     return this.#forgive("fill", deadline, { status: "stored" }, () => this.#store.fill(lease, entry, deadline));
   }
 
@@ -197,7 +198,7 @@ export class ForgivingStore implements CacheStore {
     return this.#store.close();
   }
 
-  /** What a task answers, or what is given instead when the store fails or is left alone. */
+  /** Returns the result of a task, or a substitute when the store fails or is paused. */
   async #forgive<Result, Instead>(
     operation: string,
     deadline: Deadline,
@@ -242,7 +243,7 @@ export class ForgivingStore implements CacheStore {
     this.#monitor.emit("storeError", { operation, error });
   }
 
-  /** Once for all who come meanwhile. */
+  /** Deletes the remembered keys once for all concurrent callers. */
   #deleteOutdated(deadline: Deadline): Promise<void> {
     this.#deletion ??= this.#deleteRemembered(deadline).finally(() => void (this.#deletion = undefined));
     return this.#deletion;
@@ -254,7 +255,10 @@ export class ForgivingStore implements CacheStore {
     for (const key of keys) this.#outdated.delete(key);
   }
 
-  /** Beyond the bound the oldest go, which an event tells: their entries may be given again. */
+  /**
+   * Remembers keys for deletion. Beyond the bound the oldest are dropped and may be served again;
+   * the event `forgotten` reports it.
+   */
   #remember(keys: readonly string[]): void {
     for (const key of keys) this.#outdated.add(key);
     const surplus = this.#outdated.size - MAX_OUTDATED;

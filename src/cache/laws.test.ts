@@ -4,7 +4,7 @@ import { openCache } from "../../test/support/cache-harness.ts";
 import { checkAgainstModel, stepsOf } from "../../test/support/cache-model.ts";
 import { scaled } from "../../test/support/scale.ts";
 
-test("any sequence of calls answers as a plain Map with expiry would, and getMany agrees with get", async () => {
+test("any sequence of calls returns the results of a plain Map with expiry, and getMany agrees with get", async () => {
   const open = () => {
     const { cache, clock } = openCache();
     return { cache, wait: () => clock.advance(1000) };

@@ -3,9 +3,9 @@ import type { CacheStore, CacheStoreCapabilities } from "../stores/cache-store.t
 import type { CacheKeySettings } from "./keys/keys.ts";
 
 /**
- * Checks that a store can do what a feature needs.
+ * Checks that a store has a capability.
  *
- * @param path What the settings of the cache are called, such as `caches.default`.
+ * @param path Path of the cache's settings, such as `caches.default`.
  * @throws {ImproperlyConfigured}
  */
 export function requireCapability(
@@ -20,7 +20,7 @@ export function requireCapability(
 }
 
 /**
- * Checks that it is known which keys are the cache's own, and that they can be found.
+ * Checks that the keys of the cache are known and can be found.
  *
  * @throws {ImproperlyConfigured}
  */
@@ -30,7 +30,7 @@ export function checkClearable({ keyPrefix, keyFunction }: CacheKeySettings, sto
     throw new ImproperlyConfigured(`${path}.keyFunction`, `${message} Delete entries by their keys.`);
   }
   if (keyPrefix === "") {
-    const message = "clear() deletes what has the prefix of the cache, so it needs one that is not empty.";
+    const message = "clear() deletes all keys with the prefix of the cache, so the prefix must not be empty.";
     throw new ImproperlyConfigured(`${path}.keyPrefix`, message);
   }
   requireCapability(store, "scan", "clear()", path);

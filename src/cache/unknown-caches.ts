@@ -1,12 +1,12 @@
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { nearestName } from "../core/settings.ts";
 
-/** Names that the language, and what prints or compares objects, asks any object for. */
+/** Names that the language, and code that prints or compares objects, reads from any object. */
 const ASKED_OF_ANY = new Set(["then", "toJSON", "asymmetricMatch", "nodeType", "length"]);
 
 /**
- * Makes an object of caches refuse a name that the settings do not have, as Django's `caches` does: what is
- * `undefined` would fail at its first use, without saying what is missing.
+ * Makes an object of caches refuse unknown names, as Django's `caches` does. Without this, an
+ * `undefined` cache fails at its first use, without naming the missing setting.
  */
 export function refuseUnknownCaches<Caches extends object>(caches: Caches): Caches {
   const known = Object.keys(caches);

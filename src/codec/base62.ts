@@ -1,7 +1,7 @@
 // Digits, upper case, lower case: Django's order (`django.core.signing.BASE62_ALPHABET`).
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/** Writes an integer in base 62, as Django's `b62_encode`. */
+/** Encodes an integer in base 62, as Django's `b62_encode`. */
 export function encodeBase62(integer: number): string {
   if (integer < 0) return `-${encodeBase62(-integer)}`;
   let rest = integer;
@@ -13,7 +13,7 @@ export function encodeBase62(integer: number): string {
   return text;
 }
 
-/** Reads an integer in base 62. @returns `undefined` for any other text, and beyond 2^53. */
+/** Decodes an integer in base 62. @returns `undefined` for any other text, and beyond 2^53. */
 export function decodeBase62(text: string): number | undefined {
   const [, sign, digits] = /^(-?)([0-9A-Za-z]{1,9})$/.exec(text) ?? [];
   if (digits === undefined) return undefined;

@@ -18,7 +18,7 @@ import {
 // Vectors made with Django 3.2.25 and 5.2.17 (the same), SECRET_KEY "test-secret", time 1700000000.
 const SECRETS = { secretKey: "test-secret" };
 const TIME = 1_700_000_000;
-/** The key under which a record is stored; only encryption makes something of it. */
+/** Key under which a record is stored; only encryption uses it. */
 const AT = "k".repeat(32);
 const LIMITS = { maxInflatedBytes: 1_000_000 };
 const B = `{"cart":[${Array.from({ length: 39 }, (_, index) => index + 1).join(",")}],"name":"${"x".repeat(60)}"}`;
@@ -71,7 +71,7 @@ describe("signs as Django", () => {
     });
   });
 
-  test("dumps(compress=True): not where it saves too little, readable where it does", () => {
+  test("dumps(compress=True) compresses only where it saves enough, and stays readable", () => {
     const signer = new JsonSigner(SECRETS, "django.core.signing", LIMITS);
     expect(signer.dumps('{"a":1}', TIME, { compress: true })).toBe(
       "eyJhIjoxfQ:1r31eq:VJPjlIQA3VicNpud60sw5IuBX_6zi5iUM_TGsAyGek8",
@@ -84,7 +84,7 @@ describe("signs as Django", () => {
     expect(signer.loads(ours)).toStrictEqual({ ok: true, json: B, timestamp: TIME, isOutdated: false });
   });
 
-  test("what Python's ensure_ascii escapes, from DEL on, is escaped", () => {
+  test("the characters that Python's ensure_ascii escapes, from DEL on, are escaped", () => {
     expect(escapeNonAscii('"~\u007f\u0080\u00e9\u{1f600}"')).toBe('"~\\u007f\\u0080\\u00e9\\ud83d\\ude00"');
   });
 
@@ -137,7 +137,7 @@ describe("DjangoCodec", () => {
     expect(decoded).toMatchObject({ ok: true, value: { payload } });
   });
 
-  test("verifies with a secret that was in use before, and not without it", () => {
+  test("verifies with an earlier secret, and not without it", () => {
     const old = "eyJmb28iOiJiYXIifQ:1r31eq:Hg0twc5J724Lt8sISCRnezGp2CTJ1YyPvGDrOkNHuUo";
     const rotated: RecordCodec = new DjangoCodec({
       ...SECRETS,
@@ -171,7 +171,7 @@ describe("DjangoCodec", () => {
     },
   );
 
-  test("what inflates beyond the cap, and what does not inflate, is refused although its signature fits", () => {
+  test("a record that inflates beyond the limit, or does not inflate, is refused despite its valid signature", () => {
     const signer = new TimestampSigner(SECRETS, "django.contrib.sessions.SessionStore");
     const bomb = deflateSync(Buffer.alloc(1_000_001, "0")).toString("base64url");
     expect(codec.decode(signer.sign(`.${bomb}`, TIME), AT)).toStrictEqual({ ok: false, reason: "too-large" });
@@ -220,7 +220,7 @@ describe("EncryptedCodec", () => {
   describe.each(["django", "json"] as const)("over %s", (format) => {
     const codec = new EncryptedCodec(inner[format], SECRETS);
 
-    test("reads what it has written, and shows nothing of it", () => {
+    test("reads its own records, and shows nothing of them", () => {
       const record = codec.encode(payload, AT);
       expect(record).toMatch(/^sojourn1\.[\w-]{16}\.[\w-]+$/);
       expect(Buffer.from(record, "base64url").toString("latin1")).not.toContain("hunter2");
@@ -241,7 +241,7 @@ describe("EncryptedCodec", () => {
       expect(codec.decode(codec.encode(payload, AT), other)).toStrictEqual({ ok: false, reason: "bad-signature" });
     });
 
-    test("a secret that was in use before still reads, and says that the record is outdated", () => {
+    test("an earlier secret still reads, and reports the record as outdated", () => {
       const old = new EncryptedCodec(new JsonCodec(), { secretKey: "old-secret" }).encode(payload, AT);
       const rotated = new EncryptedCodec(new JsonCodec(), { ...SECRETS, secretKeyFallbacks: ["older", "old-secret"] });
       expect(rotated.decode(old, AT)).toStrictEqual({

@@ -3,8 +3,8 @@ import type { DecodeResult, RecordCodec } from "./record-codec.ts";
 
 /**
  * Records that are the session's dictionary itself, as Django's engine `cache` keeps it with a JSON
- * serializer: unsigned, and whoever writes one keeps a nonce as it was. So the whole record is the etag: what
- * is not equal to it is another version.
+ * serializer: unsigned, and other writers leave a nonce unchanged. The whole record is therefore
+ * the etag: every different record is another version.
  */
 export class DictCodec implements RecordCodec {
   readonly format = "dict";
@@ -18,7 +18,10 @@ export class DictCodec implements RecordCodec {
     return { ok: true, value: { payload: record, writtenAt: undefined, isOutdated: false } };
   }
 
-  /** No JSON object is the beginning of another one, so comparing the beginning is comparing all. */
+  /**
+   * No JSON object is the beginning of another one, so comparing the beginning compares the whole
+   * record.
+   */
   etag(record: string): Etag {
     return { start: 0, text: Buffer.from(record).toString("latin1") };
   }

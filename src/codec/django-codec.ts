@@ -5,13 +5,13 @@ import { type Secrets, SIGNATURE_LENGTH } from "./signer.ts";
 import { JsonSigner } from "./signing.ts";
 
 /**
- * The salt of the session engines db, cached_db, file, cache and codex-django's: `django.contrib.sessions.`
- * and the name of the class, which is `SessionStore` in all of them.
+ * Salt of the session engines db, cached_db, file, cache and codex-django's:
+ * `django.contrib.sessions.` and the name of the class, which is `SessionStore` in all of them.
  */
 export const SESSION_SALT = "django.contrib.sessions.SessionStore";
 
 /**
- * The salt of the session engine signed_cookies: `django.contrib.sessions.backends.signed_cookies`, its
+ * Salt of the session engine signed_cookies: `django.contrib.sessions.backends.signed_cookies`, its
  * module.
  */
 export const SIGNED_COOKIES_SALT = "django.contrib.sessions.backends.signed_cookies";
@@ -21,11 +21,14 @@ export interface DjangoCodecOptions extends Secrets {
   readonly clock: Clock;
   /** @defaultValue {@link SESSION_SALT} */
   readonly salt?: string | undefined;
-  /** Most that a compressed record may inflate to, in bytes. */
+  /** Maximum inflated size of a compressed record, in bytes. */
   readonly maxInflatedBytes: number;
 }
 
-/** Records as `SessionBase.encode()` of Django 3.1 and newer writes them: signed, compressed, ASCII. */
+/**
+ * Records in the format of `SessionBase.encode()` of Django 3.1 and newer: signed, compressed,
+ * ASCII.
+ */
 export class DjangoCodec implements RecordCodec {
   readonly format = "django";
   readonly factsFirst = false;

@@ -4,7 +4,7 @@ import type { SessionKey } from "../core/ids.ts";
 import type { DecodeResult, RecordCodec } from "./record-codec.ts";
 import type { Secrets } from "./signer.ts";
 
-// The format's version; another one can be told from it.
+// Version of the format.
 const HEAD = "sojourn1.";
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
@@ -12,11 +12,12 @@ const IV_LENGTH = 16;
 const FORM = /^sojourn1\.[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]+$/;
 
 /**
- * Puts another format's records under AES-256-GCM (NIST SP 800-38D), with a key that HKDF-SHA-256 (RFC 5869)
- * makes of the secret and of the key under which the record is stored.
+ * Encrypts records of another format with AES-256-GCM (NIST SP 800-38D), under a key that
+ * HKDF-SHA-256 (RFC 5869) derives from the secret and the storage key of the record.
  *
- * So a record that is put under another key does not decrypt, and no key encrypts so many records that random
- * initialisation vectors could meet (section 8.3 allows 2^32). The vector, new in every commit, is the etag.
+ * A record that is moved to another storage key therefore does not decrypt, and no encryption key
+ * is used for enough records to make random initialisation vectors collide (section 8.3 allows
+ * 2^32). The vector, new in every commit, is the etag.
  */
 export class EncryptedCodec implements RecordCodec {
   readonly format: string;
@@ -69,7 +70,7 @@ function open(key: Buffer, iv: Buffer, sealed: Buffer): string | undefined {
   try {
     return decipher.update(sealed.subarray(0, -TAG_BYTES), undefined, "utf8") + decipher.final("utf8");
   } catch {
-    // Another secret, another place, or a forgery: they look the same.
+    // Another secret, another storage key and a forgery cannot be told apart.
     return undefined;
   }
 }

@@ -6,8 +6,9 @@ const NONCE_LENGTH = 16;
 const FORM = /^\{"_sojourn":\{"nonce":"[0-9a-f]{16}"/;
 
 /**
- * Records that are the payload itself: strict JSON, unsigned, with the nonce at a fixed place in front. Who
- * can write to the store can forge them; the `django` format does not have that weakness.
+ * Records that are the payload itself: strict JSON, unsigned, with the nonce at a fixed place in
+ * front. Any process that can write to the store can forge them; the `django` format does not have
+ * that weakness.
  */
 export class JsonCodec implements RecordCodec {
   readonly format = "json";

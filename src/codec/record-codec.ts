@@ -2,35 +2,40 @@ import type { EpochMilliseconds } from "../core/clock.ts";
 import type { Etag } from "../core/etag.ts";
 import type { SessionKey } from "../core/ids.ts";
 
-/** Why a record could not be read. */
+/** Reason why a record could not be read. */
 export type UndecodableReason = "bad-signature" | "malformed" | "too-large";
 
-/** A record that was read: the payload, and when the record was written, where the format says so. */
+/** A decoded record: the payload, and its time of writing if the format has it. */
 export interface DecodedRecord {
   /** A JSON object as text. */
   readonly payload: string;
   readonly writtenAt: EpochMilliseconds | undefined;
-  /** Whether a fallback secret was needed to read it: it should be written anew. */
+  /** Whether a fallback secret was needed to read it: the record should be rewritten. */
   readonly isOutdated: boolean;
 }
 
 /**
- * Answer of {@link RecordCodec.decode}. Records come from outside, so a bad one is an answer, not an
+ * Result of {@link RecordCodec.decode}. Records come from outside, so a bad one is a result, not an
  * exception.
  */
 export type DecodeResult =
   | { readonly ok: true; readonly value: DecodedRecord }
   | { readonly ok: false; readonly reason: UndecodableReason };
 
-/** Turns the payload of a session (a JSON object as text) into a record (text) and back. */
+/** Converts the payload of a session (a JSON object as text) to a record (text) and back. */
 export interface RecordCodec {
-  /** The format's name in the settings. */
+  /** Name of the format in the settings. */
   readonly format: string;
-  /** Whether the member `_sojourn` has to be the first of the payload, with the nonce as its first member. */
+  /**
+   * Whether the payload has to begin with the member `_sojourn`, whose first member is the nonce.
+   */
   readonly factsFirst: boolean;
-  /** @param storageKey The key under which the record will be stored, for formats that bind it to its place. */
+  /**
+   * @param storageKey Key under which the record will be stored, for formats that bind it to its
+   *   place.
+   */
   encode(payload: string, storageKey: SessionKey): string;
   decode(record: string, storageKey: SessionKey): DecodeResult;
-  /** The piece of an encoded record that is another one after every commit. */
+  /** Returns the part of an encoded record that changes with every commit. */
   etag(record: string): Etag;
 }

@@ -1,7 +1,7 @@
 import { createHash, createHmac, type KeyObject, createSecretKey, timingSafeEqual } from "node:crypto";
 import { decodeBase62, encodeBase62 } from "./base62.ts";
 
-/** Secrets in Django's terms. */
+/** Secrets of a Django site. */
 export interface Secrets {
   /** `SECRET_KEY`: signs and verifies. */
   readonly secretKey: string;
@@ -9,10 +9,10 @@ export interface Secrets {
   readonly secretKeyFallbacks?: readonly string[] | undefined;
 }
 
-/** A value whose signature fits. */
+/** A value with a valid signature. */
 export interface Unsigned {
   readonly value: string;
-  /** Whether it is signed with a fallback secret. */
+  /** Whether a fallback secret has signed it. */
   readonly isOutdated: boolean;
 }
 
@@ -20,8 +20,8 @@ export interface Unsigned {
 export const SIGNATURE_LENGTH = 43;
 
 /**
- * `django.core.signing.Signer` with SHA-256 (Django 3.1 and newer): `value:signature`, where the signature is an
- * unpadded base64url HMAC-SHA256 under the key SHA-256(salt + "signer" + secret).
+ * `django.core.signing.Signer` with SHA-256 (Django 3.1 and newer): `value:signature`, where the
+ * signature is an unpadded base64url HMAC-SHA256 under the key SHA-256(salt + "signer" + secret).
  */
 export class Signer {
   readonly #signingKey: KeyObject;
@@ -41,7 +41,7 @@ export class Signer {
     const separator = signed.lastIndexOf(":");
     if (separator < 0 || signed.length - separator - 1 !== SIGNATURE_LENGTH) return undefined;
     const value = signed.slice(0, separator);
-    // The texts are compared, not what they decode to: the last character has two bits that decode to nothing.
+    // Compares the texts, not the decoded bytes: two bits of the last character decode to nothing.
     const given = Buffer.from(signed.slice(separator + 1), "latin1");
     const fits = (key: KeyObject) => timingSafeEqual(given, Buffer.from(signature(key, value), "latin1"));
     const index = this.#verifyingKeys.findIndex(fits);
@@ -49,7 +49,10 @@ export class Signer {
   }
 }
 
-/** `django.core.signing.TimestampSigner`: `value:timestamp:signature`, the time in whole seconds in base 62. */
+/**
+ * `django.core.signing.TimestampSigner`: `value:timestamp:signature`, the time in whole seconds in
+ * base 62.
+ */
 export class TimestampSigner {
   readonly #signer: Signer;
 
@@ -62,7 +65,7 @@ export class TimestampSigner {
     return this.#signer.sign(`${value}:${encodeBase62(timestamp)}`);
   }
 
-  /** @returns The value and its time in seconds, or `undefined` when the signature does not fit. */
+  /** @returns The value and its time in seconds; `undefined` when the signature is invalid. */
   unsign(signed: string): (Unsigned & { readonly timestamp: number }) | undefined {
     const unsigned = this.#signer.unsign(signed);
     const separator = unsigned?.value.lastIndexOf(":") ?? -1;

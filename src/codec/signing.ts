@@ -2,20 +2,20 @@ import { constants, deflateSync, inflateSync } from "node:zlib";
 import type { UndecodableReason } from "./record-codec.ts";
 import { type Secrets, TimestampSigner } from "./signer.ts";
 
-/** Answer of {@link JsonSigner.loads}. */
+/** Result of {@link JsonSigner.loads}. */
 export type LoadsResult =
   | { readonly ok: true; readonly json: string; readonly timestamp: number; readonly isOutdated: boolean }
   | { readonly ok: false; readonly reason: UndecodableReason };
 
 /** Options of {@link JsonSigner}. */
 export interface JsonSignerOptions {
-  /** Most that a compressed value may inflate to, in bytes. */
+  /** Maximum inflated size of a compressed value, in bytes. */
   readonly maxInflatedBytes: number;
 }
 
 /**
- * `django.core.signing.dumps` and `loads`, on JSON text instead of on values: base64url, compressed with zlib
- * where that saves more than a byte (a leading `.` says so), then signed with a timestamp.
+ * `django.core.signing.dumps` and `loads`, on JSON text instead of values: base64url, compressed
+ * with zlib if that saves more than a byte (marked by a leading `.`), then signed with a timestamp.
  */
 export class JsonSigner {
   readonly #signer: TimestampSigner;
@@ -28,7 +28,8 @@ export class JsonSigner {
   }
 
   /**
-   * @param json JSON text; characters outside of ASCII are escaped, as Python's `ensure_ascii` does.
+   * @param json JSON text; characters outside of ASCII are escaped, as Python's `ensure_ascii`
+   *   does.
    * @param timestamp Seconds since the epoch.
    */
   dumps(json: string, timestamp: number, { compress = false }: { readonly compress?: boolean } = {}): string {
@@ -41,7 +42,7 @@ export class JsonSigner {
     return this.#signer.sign(body, timestamp);
   }
 
-  /** Verifies and unpacks. The JSON text itself is not checked. */
+  /** Verifies and unpacks a text. The JSON itself is not checked. */
   loads(signed: string): LoadsResult {
     const unsigned = this.#signer.unsign(signed);
     if (unsigned === undefined) return { ok: false, reason: "bad-signature" };
@@ -64,8 +65,8 @@ export class JsonSigner {
 }
 
 /**
- * Escapes what Python's `ensure_ascii` escapes: DEL and everything beyond ASCII, as lower-case `\uXXXX`
- * units.
+ * Escapes the characters that Python's `ensure_ascii` escapes: DEL and everything beyond ASCII, as
+ * lower-case `\uXXXX` units.
  */
 export function escapeNonAscii(json: string): string {
   return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);

@@ -39,11 +39,11 @@ describe("checkOptions", () => {
     [new Map([["timeout", 1]]), "got an object of class Map."],
     [() => {}, "got a function."],
     [Promise.resolve({}), 'got a promise (an "await" is missing).'],
-  ])("%o: says what came and what was expected", (options, message) => {
+  ])("%o: names the given value and the expected form", (options, message) => {
     expect(messageOf(options)).toContain(message);
   });
 
-  test("what a library has put on the prototype of all objects is no option", () => {
+  test("a property that a library has put on the prototype of all objects is no option", () => {
     const prototype = Object.prototype as unknown as Record<string, unknown>;
     prototype["planted"] = true;
     try {

@@ -2,27 +2,27 @@ import { describeValue } from "./descriptions.ts";
 import { toMilliseconds } from "./durations.ts";
 import { nearestName } from "./settings.ts";
 
-/** Class of the error that a wrong call is answered with. */
+/** Class of the error for a wrong call. */
 export type UsageError = new (message: string) => Error;
 
-/** The options of a call, for {@link checkOptions}. Made once for each call, not at each call. */
+/** Options of a call, for {@link checkOptions}. Made once for each method, not at each call. */
 export interface KnownOptions {
-  /** The call in messages, such as `cache.set()`. */
+  /** Name of the call in messages, such as `cache.set()`. */
   readonly call: string;
   readonly names: ReadonlySet<string>;
-  /** The options in messages, such as `{ timeout: 60 }`. */
+  /** Example of the options in messages, such as `{ timeout: 60 }`. */
   readonly example: string;
   readonly error: UsageError;
 }
 
-/** Makes the list of options of a call. */
+/** Returns the known options of a call. */
 export function knownOptions(call: string, names: readonly string[], example: string, error: UsageError): KnownOptions {
   return { call, names: new Set(names), example, error };
 }
 
 /**
- * Checks the options of a call, which TypeScript checks for those who use it: an object, of known names.
- * Values are checked where they are used. It costs one look-up for each option.
+ * Checks the options of a call at runtime, as TypeScript does at compile time: an object, with
+ * known names. Values are checked where they are used. The check costs one look-up for each option.
  */
 export function checkOptions(options: unknown, known: KnownOptions): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) throw notOptions(options, known);
@@ -31,7 +31,7 @@ export function checkOptions(options: unknown, known: KnownOptions): void {
     if (!known.names.has(name) && Object.hasOwn(options, name)) throw unknownOption(name, known);
     isEmpty = false;
   }
-  // A Date, or a Map: it has no names, and would count as no options at all.
+  // A Date or a Map has no names, and would count as no options at all.
   if (isEmpty && !isPlain(options)) throw notOptions(options, known);
 }
 
@@ -44,7 +44,7 @@ function notOptions(options: unknown, { call, example, error: UsageError }: Know
   return new UsageError(`${call} expected its options as an object such as ${example}, got ${describeGiven(options)}.`);
 }
 
-/** Names that other libraries have for options of ours, in lower case. */
+/** Option names of other libraries, in lower case, and their names here. */
 const FOREIGN_NAMES: ReadonlyMap<string, string> = new Map([
   ...["ttl", "ex", "px", "expire", "expires", "expiresin", "expiry", "maxage", "seconds", "age"].map(isTimeout),
   ["swr", "stale"],
@@ -68,14 +68,14 @@ function unknownOption(name: string, { call, names, error: UsageError }: KnownOp
   return new UsageError(`${call} has no option ${JSON.stringify(name)}. ${advice}${unit}`);
 }
 
-/** Describes a value, for a message. Text may be a visitor's, so it is shown only where it is a duration. */
+/** Describes a value, for a message. Text may come from a visitor, so only a duration is shown. */
 export function describeGiven(value: unknown): string {
   if (typeof value !== "string") return describeValue(value);
   if (value === "") return "an empty text";
   return toMilliseconds(value) === undefined ? "a text" : `${JSON.stringify(value)} (a text)`;
 }
 
-/** Checks a function that a call is given. */
+/** Checks a function argument of a call. */
 export function checkFunction(given: unknown, what: string, UsageErrorClass: UsageError): void {
   if (typeof given === "function") return;
   throw new UsageErrorClass(`${what} has to be a function, got ${describeGiven(given)}.`);

@@ -4,11 +4,11 @@ export type Milliseconds = number;
 /** An instant: milliseconds since 1970-01-01T00:00:00Z. */
 export type EpochMilliseconds = number;
 
-/** Where all times come from. Tests hand in a manual clock (`sojourn/testing`) instead of sleeping. */
+/** Source of all times. Tests pass a manual clock (`sojourn/testing`) instead of sleeping. */
 export interface Clock {
-  /** The time of day, for expiry and for what is written into records. */
+  /** Returns the time of day, for expiry and for the times in records. */
   now(): EpochMilliseconds;
-  /** A time that never jumps, for deadlines; its zero has no meaning. */
+  /** Returns a time that never jumps, for deadlines; its zero has no meaning. */
   monotonic(): Milliseconds;
 }
 

@@ -1,15 +1,15 @@
 import { type Clock, type Milliseconds, systemClock } from "./clock.ts";
 
 /**
- * The one absolute end of a store operation. It is made when the operation starts and handed down through
- * retries and settlement, so that together they end in time.
+ * Absolute end of a store operation. It is made when the operation starts and passed on to retries
+ * and settlement, so that they share it.
  */
 export class Deadline {
-  /** What was allowed in all, for messages. */
+  /** Total time allowed, for messages. */
   readonly total: Milliseconds;
   readonly #clock: Clock;
   #end: Milliseconds;
-  /** What was left when it was paused. */
+  /** Remaining time when the deadline was paused. */
   #paused: Milliseconds | undefined;
 
   constructor(total: Milliseconds, clock: Clock = systemClock) {
@@ -18,7 +18,7 @@ export class Deadline {
     this.#end = clock.monotonic() + total;
   }
 
-  /** What is left; 0 when it has passed. */
+  /** Remaining time; 0 when the deadline has passed. */
   get remaining(): Milliseconds {
     return this.#paused ?? Math.max(0, this.#end - this.#clock.monotonic());
   }
@@ -27,18 +27,18 @@ export class Deadline {
     return this.#paused === undefined && this.#clock.monotonic() >= this.#end;
   }
 
-  /** Begins again with all of its time: what has passed was not the store's. */
+  /** Restarts the deadline with its full time: the time that has passed was not the store's. */
   restart(): void {
     this.#paused = undefined;
     this.#end = this.#clock.monotonic() + this.total;
   }
 
-  /** Stands still: what passes from now on is not the store's. */
+  /** Pauses the deadline: the time from now on is not the store's. */
   pause(): void {
     this.#paused ??= this.remaining;
   }
 
-  /** Goes on after {@link pause}. */
+  /** Continues after {@link pause}. */
   resume(): void {
     if (this.#paused === undefined) return;
     this.#end = this.#clock.monotonic() + this.#paused;

@@ -1,4 +1,6 @@
-/** Describes a value, for a message: by itself where it is short and no secret, else by its kind. */
+/**
+ * Describes a value, for a message: by itself if it is short and no secret, otherwise by its kind.
+ */
 export function describeValue(value: unknown, name = ""): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";
@@ -20,7 +22,7 @@ function describeShown(shown: string, type: string, name: string): string {
   return isShown ? `${shown} (${type})` : `a ${type} that is not shown`;
 }
 
-/** A name with its article: `an ArrayBuffer`, `a Uint8Array`. */
+/** Returns a name with its article: `an ArrayBuffer`, `a Uint8Array`. */
 export function withArticle(name: string): string {
   return /^(?:[aeio]|un[^i])/i.test(name) ? `an ${name}` : `a ${name}`;
 }
@@ -32,7 +34,7 @@ function describeFunction(value: unknown): string {
   return isClass(value) ? "a class" : "a function";
 }
 
-/** Whether a function is a class, which cannot be called. */
+/** Returns whether a function is a class, which cannot be called. */
 export function isClass(value: unknown): boolean {
   return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 }

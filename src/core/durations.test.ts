@@ -29,7 +29,7 @@ describe("toMilliseconds", () => {
 });
 
 describe("durationSchema", () => {
-  test("refuses text without a unit and says what to write", () => {
+  test("refuses text without a unit and names the expected form", () => {
     expect(() => parseSettings(durationSchema(), "14", "sessions.cookie.age")).toThrow(
       'sessions.cookie.age: expected seconds or text such as "14d", got "14" (string).',
     );

@@ -19,20 +19,21 @@ export type DurationUnit =
 export type DurationText = `${number}${"" | " "}${DurationUnit}`;
 
 /**
- * A span of time in a setting, in Django's units: a bare number is **seconds**; text carries its own unit.
+ * A span of time in a setting, in Django's units: a bare number is **seconds**; text carries its
+ * own unit.
  *
  * Text without a unit is refused. It is kept in whole milliseconds.
  */
 export type Duration = number | DurationText;
 
-/** What a duration may be, for messages. */
+/** Expected form of a duration, for messages. */
 export const DURATION_EXPECTED = 'seconds or text such as "14d"';
 
 // `ms` reads a text without a unit as milliseconds, where Django's settings would mean seconds.
 const ENDS_IN_UNIT = /[a-z]$/i;
 
 /**
- * Turns a duration into milliseconds. Zero and less pass: what they mean is the setting's business.
+ * Converts a duration to milliseconds. Zero and less pass: each setting gives them its own meaning.
  *
  * @returns `undefined` when it is not a duration, or not finite.
  */
@@ -56,12 +57,15 @@ export interface DurationBounds {
 }
 
 /**
- * The longest span of a setting that dates are made of. Python's end with the year 9999, and JavaScript's
- * with the year 275 760.
+ * Maximum span of settings that dates are computed from. Python's dates end with the year 9999,
+ * JavaScript's with the year 275 760.
  */
 export const MAX_SPAN = "1000y";
 
-/** Schema of a duration setting: from {@link Duration} to milliseconds. Without bounds, zero and less pass. */
+/**
+ * Schema of a duration setting: from {@link Duration} to milliseconds. Without bounds, zero and
+ * less pass.
+ */
 export function durationSchema(bounds: DurationBounds = {}): SettingsSchema<Duration, Milliseconds> {
   const expected = DURATION_EXPECTED + describeBounds(bounds);
   return v.pipe(

@@ -1,6 +1,6 @@
 /**
- * Every code that an error of Sojourn carries. The union is closed: `switch (error.code)` narrows, and
- * `docs/reference/errors.md` has one heading a code (a test compares both directions).
+ * Every code that an error of Sojourn carries. The union is closed: `switch (error.code)` narrows,
+ * and `docs/reference/errors.md` has one heading a code (a test compares both directions).
  */
 export type SojournErrorCode =
   | "ERR_CACHE_CORRUPT"
@@ -23,20 +23,21 @@ export type SojournErrorCode =
   | "ERR_STORE_SERVICE";
 
 /**
- * What is known of a write that failed.
+ * Outcome of a failed write.
  *
  * - `"not-sent"`: the store has not executed it. Trying again is safe.
  * - `"unknown"`: it may have been executed. Read before trying again.
  */
 export type Outcome = "not-sent" | "unknown";
 
-/** Base of all errors of Sojourn but {@link NotJsonError}, which has to be a `TypeError`. */
+/** Base of all errors of Sojourn except {@link NotJsonError}, which has to be a `TypeError`. */
 export abstract class SojournError extends Error {
   /** Names the condition; stable across releases. */
   abstract readonly code: SojournErrorCode;
 }
 
-// On the prototype, as the built-in errors have it: an own property would show up in every log line.
+// On the prototype, as the built-in errors have it: an own property would show up in every log
+// line.
 function nameError(constructor: { prototype: Error }, name: string): void {
   Object.defineProperty(constructor.prototype, "name", { value: name, configurable: true, writable: true });
 }
@@ -57,11 +58,12 @@ nameError(ImproperlyConfigured, "ImproperlyConfigured");
 /**
  * A value that JSON cannot hold exactly, found before anything was written.
  *
- * It is a `TypeError`, as for Python's `json.dumps` and for `JSON.stringify`; {@link isSojournError} knows it.
+ * It is a `TypeError`, as for Python's `json.dumps` and for `JSON.stringify`;
+ * {@link isSojournError} recognises it.
  */
 export class NotJsonError extends TypeError {
   readonly code = "ERR_NOT_JSON";
-  /** Where the value stands, such as `data.cart[2].addedAt`. */
+  /** Location of the value, such as `data.cart[2].addedAt`. */
   readonly path: string;
 
   constructor(path: string, found: string, advice: string) {
@@ -77,7 +79,7 @@ export interface StoreErrorOptions extends ErrorOptions {
 }
 
 abstract class StoreError extends SojournError {
-  /** Says whether the write may have happened. For a read it is of no interest. */
+  /** Whether the write may have happened. Irrelevant for a read. */
   readonly outcome: Outcome;
 
   constructor(message: string, options: StoreErrorOptions) {
@@ -103,21 +105,26 @@ export class RedisConnectionError extends StoreConnectionError {}
 nameError(RedisConnectionError, "RedisConnectionError");
 
 /**
- * A command was not taken, since this process has as many under way on the connection as its client keeps:
- * 5000, where Sojourn has made the client. `outcome` is `"not-sent"`. It says nothing of the server.
+ * The client refused a command, since this process has as many pending on the connection as the
+ * client allows: 5000 if Sojourn has made the client. `outcome` is `"not-sent"`. It says nothing
+ * about the server.
  */
 export class RedisQueueFullError extends RedisConnectionError {}
 nameError(RedisQueueFullError, "RedisQueueFullError");
 
-/** {@link StoreServiceError} of the Redis engines. `cause` is the client's error with the server's reply. */
+/**
+ * {@link StoreServiceError} of the Redis engines. `cause` is the client's error with the server's
+ * reply.
+ */
 export class RedisServiceError extends StoreServiceError {}
 nameError(RedisServiceError, "RedisServiceError");
 
 /**
- * The session ended (logout, revoke, expiry, or a new key by login or `cycleKey`) while the request that wanted
- * to write to it was under way. Nothing was written and the cookie was left alone.
+ * The session ended (logout, revoke, expiry, or a new key by login or `cycleKey`) during a request
+ * that tried to write to it. Nothing was written and the cookie was left alone.
  *
- * `statusCode` is 400, as for the exception of the same name in Django (`contrib/sessions/exceptions.py`).
+ * `statusCode` is 400, as for the exception of the same name in Django
+ * (`contrib/sessions/exceptions.py`).
  */
 export class SessionInterrupted extends SojournError {
   readonly code = "ERR_SESSION_INTERRUPTED";
@@ -134,14 +141,16 @@ export class SessionInterrupted extends SojournError {
 }
 nameError(SessionInterrupted, "SessionInterrupted");
 
-/** Other writers kept changing the session until the deadline. Nothing of this commit was written. */
+/**
+ * Other writers kept changing the session until the deadline. Nothing of this commit was written.
+ */
 export class SessionConflictError extends SojournError {
   readonly code = "ERR_SESSION_CONFLICT";
   readonly outcome: Outcome = "not-sent";
 }
 nameError(SessionConflictError, "SessionConflictError");
 
-/** Why a session is too large: for `sessions.maxBytes`, or for the cookie that carries it. */
+/** Limit that a session exceeds: `sessions.maxBytes`, or the size of the cookie that holds it. */
 export type SizeLimit = "record" | "cookie";
 
 const SIZE_ADVICE: Readonly<Record<SizeLimit, (bytes: number, maxBytes: number) => string>> = {
@@ -149,14 +158,16 @@ const SIZE_ADVICE: Readonly<Record<SizeLimit, (bytes: number, maxBytes: number) 
     `The session record is ${bytes} bytes long, more than sessions.maxBytes allows (${maxBytes}). ` +
     "Keep large data elsewhere and only its id in the session, or raise sessions.maxBytes.",
   cookie: (bytes, maxBytes) =>
-    `The session's cookie would be ${bytes} bytes long with its name and attributes, and browsers drop what has more ` +
+    `The session's cookie would be ${bytes} bytes long with its name and attributes, and browsers drop cookies of more ` +
     `than ${maxBytes}. Keep large data elsewhere and only its id in the session, or keep the sessions on a server.`,
 };
 
-/** The record is larger than `sessions.maxBytes`, or its cookie than browsers keep. Nothing was written. */
+/**
+ * The record exceeds `sessions.maxBytes`, or its cookie the limit of browsers. Nothing was written.
+ */
 export class SessionTooLargeError extends SojournError {
   readonly code = "ERR_SESSION_TOO_LARGE";
-  /** Size of the record, or of the cookie, that was refused, in bytes. */
+  /** Size of the refused record or cookie, in bytes. */
   readonly bytes: number;
   /** The limit, in bytes. */
   readonly maxBytes: number;
@@ -170,18 +181,18 @@ export class SessionTooLargeError extends SojournError {
 nameError(SessionTooLargeError, "SessionTooLargeError");
 
 /**
- * The data of a session does not fit `sessions.schema`, and `sessions.onInvalid` is `"throw"`. It is as it
- * was.
+ * The data of a session does not fit `sessions.schema`, and `sessions.onInvalid` is `"throw"`. The
+ * data is unchanged.
  */
 export class SessionSchemaError extends SojournError {
   readonly code = "ERR_SESSION_SCHEMA";
-  /** Where the data does not fit, such as `data.cart.count`; no values. */
+  /** Locations of the data that does not fit, such as `data.cart.count`; no values. */
   readonly paths: readonly string[];
 
   constructor(paths: readonly string[]) {
     super(
       `The session's data does not fit sessions.schema at ${paths.join(", ")}. ` +
-        'Give sessions.migrate a step for records of old, or set sessions.onInvalid to "reset" or "keep".',
+        'Add a step for old records to sessions.migrate, or set sessions.onInvalid to "reset" or "keep".',
     );
     this.paths = paths;
   }
@@ -189,8 +200,8 @@ export class SessionSchemaError extends SojournError {
 nameError(SessionSchemaError, "SessionSchemaError");
 
 /**
- * A request that changes something came from a page of another site, and the adapter was told to refuse such
- * requests.
+ * A request that changes something came from a page of another site, and the adapter is set to
+ * refuse such requests.
  *
  * `statusCode` is 403.
  */
@@ -200,7 +211,7 @@ export class CrossSiteError extends SojournError {
 
   constructor() {
     super(
-      "The request was refused because another site's page has sent it. " +
+      "The request was refused because a page of another site has sent it. " +
         "If that page is one of yours, add its origin to the adapter's crossSite.trustedOrigins.",
     );
   }
@@ -208,8 +219,8 @@ export class CrossSiteError extends SojournError {
 nameError(CrossSiteError, "CrossSiteError");
 
 /**
- * The session of a request was asked for that came over plain http, and `sessions.cookie.onInsecure` is
- * `"refuse"`. Its cookie was not taken, and none was set.
+ * A handler requested the session of a request over plain http, and `sessions.cookie.onInsecure` is
+ * `"refuse"`. Its cookie was ignored, and none was set.
  *
  * `statusCode` is 403.
  */
@@ -219,30 +230,30 @@ export class InsecureRequestError extends SojournError {
 
   constructor() {
     super(
-      'The request came over plain http, where sessions.cookie.onInsecure: "refuse" opens no session. Serve https; ' +
+      'The request came over plain http, for which sessions.cookie.onInsecure: "refuse" opens no session. Serve https; ' +
         'behind a proxy that does, let the adapter trust it: Express\'s setting "trust proxy", or trustProxy of nodeSessions.',
     );
   }
 }
 nameError(InsecureRequestError, "InsecureRequestError");
 
-/** The session API was used in a way that cannot work: a forgotten middleware, a cookie needed too late. */
+/** Wrong use of the session API: a forgotten middleware, a cookie needed too late. */
 export class SessionUsageError extends SojournError {
   readonly code = "ERR_SESSION_USAGE";
 }
 nameError(SessionUsageError, "SessionUsageError");
 
-/** What a cache has under a key is not JSON, so it has no value. It was left as it is. */
+/** The entry under a key is not JSON, so it has no value. It was left unchanged. */
 export class CacheCorruptError extends SojournError {
   readonly code = "ERR_CACHE_CORRUPT";
   /** The key as the caller gave it. */
   readonly key: string;
-  /** What is wrong with the text, without any of it. */
+  /** Problem of the text, without any of it. */
   readonly problem: string;
 
   constructor(key: string, problem: string, options?: ErrorOptions) {
     super(
-      `The cache entry ${quoteKey(key)} cannot be read: ${problem}. Check what else writes under this prefix (Django's own ` +
+      `The cache entry ${quoteKey(key)} cannot be read: ${problem}. Check which other programs write under this prefix (Django's own ` +
         "Redis cache writes pickles), and delete or overwrite the entry.",
       options,
     );
@@ -252,7 +263,7 @@ export class CacheCorruptError extends SojournError {
 }
 nameError(CacheCorruptError, "CacheCorruptError");
 
-/** `incr` or `decr` of a key that the cache does not have. Nothing was written. Django: `ValueError`. */
+/** `incr` or `decr` of a key without an entry. Nothing was written. Django: `ValueError`. */
 export class CacheKeyNotFoundError extends SojournError {
   readonly code = "ERR_CACHE_KEY_NOT_FOUND";
   /** The key as the caller gave it. */
@@ -267,20 +278,22 @@ export class CacheKeyNotFoundError extends SojournError {
 }
 nameError(CacheKeyNotFoundError, "CacheKeyNotFoundError");
 
-/** Why a lock could not be had, or kept. */
+/** Reason why a lock was not acquired, or not kept. */
 export type CacheLockProblem = "busy" | "not-held" | "lost";
 
 const LOCK_PROBLEMS: Readonly<Record<CacheLockProblem, string>> = {
   busy:
-    "could not be had: somebody else has held it for as long as this call was to wait. Try again later, or give " +
+    "could not be acquired: another caller held it for as long as this call could wait. Try again later, or give " +
     "blockingTimeout more time.",
-  "not-held": "is not held here: it was not acquired, or was given back or lost already. Acquire it first.",
+  "not-held": "is not held here: it was not acquired, or was released or lost already. Acquire it first.",
   lost:
-    "is no longer held here: its timeout is over, or somebody has deleted it, so others may hold it. Stop the work that it " +
+    "is no longer held here: it has expired, or was deleted, so others may hold it. Stop the work that it " +
     "was for; give such work a longer timeout, or extend the lock in time.",
 };
 
-/** A lock could not be had (`"busy"`), was not held (`"not-held"`), or was not held to the end (`"lost"`). */
+/**
+ * A lock was not acquired (`"busy"`), not held (`"not-held"`), or not held to the end (`"lost"`).
+ */
 export class CacheLockError extends SojournError {
   readonly code = "ERR_CACHE_LOCK";
   /** The key as the caller gave it. */
@@ -295,7 +308,9 @@ export class CacheLockError extends SojournError {
 }
 nameError(CacheLockError, "CacheLockError");
 
-/** `incr` or `decr` of a value that is not an integer, or would leave the 64 bits. Nothing was written. */
+/**
+ * `incr` or `decr` of a value that is not an integer, or would exceed 64 bits. Nothing was written.
+ */
 export class CacheNotIntegerError extends SojournError {
   readonly code = "ERR_CACHE_NOT_INTEGER";
   /** The key as the caller gave it. */
@@ -311,7 +326,7 @@ export class CacheNotIntegerError extends SojournError {
 }
 nameError(CacheNotIntegerError, "CacheNotIntegerError");
 
-/** A loader has taken longer than `hardTimeout`. Its signal was aborted; what it may still give is not stored. */
+/** A loader exceeded `hardTimeout`. Its signal was aborted; a later result is not stored. */
 export class CacheLoadTimeoutError extends SojournError {
   readonly code = "ERR_CACHE_LOAD_TIMEOUT";
   /** The key as the caller gave it. */
@@ -319,15 +334,15 @@ export class CacheLoadTimeoutError extends SojournError {
 
   constructor(key: string, hardTimeout: number) {
     super(
-      `The loader of the cache entry ${quoteKey(key)} had not finished after ${hardTimeout} ms. Raise hardTimeout, hand ` +
-        "the loader's signal on to what it waits for, or set staleIfError, so that the old value is given meanwhile.",
+      `The loader of the cache entry ${quoteKey(key)} had not finished after ${hardTimeout} ms. Raise hardTimeout, pass ` +
+        "the loader's signal to the calls that it makes, or set staleIfError, so that callers get the old value meanwhile.",
     );
     this.key = key;
   }
 }
 nameError(CacheLoadTimeoutError, "CacheLoadTimeoutError");
 
-/** A loader that waits for itself: it asks for its own entry, or for one whose loader does. */
+/** A loader that waits for itself: it requests its own entry, or one whose loader requests it. */
 export class CacheReentranceError extends SojournError {
   readonly code = "ERR_CACHE_REENTRANCE";
   /** The key as the caller gave it. */
@@ -335,7 +350,7 @@ export class CacheReentranceError extends SojournError {
 
   constructor(key: string) {
     super(
-      `The loader of the cache entry ${quoteKey(key)} asks for the entry that it loads, directly or through another ` +
+      `The loader of the cache entry ${quoteKey(key)} requests the entry that it loads, directly or through another ` +
         "loader, so it would wait for itself. Read it with get(), or load under another key.",
     );
     this.key = key;
@@ -343,7 +358,7 @@ export class CacheReentranceError extends SojournError {
 }
 nameError(CacheReentranceError, "CacheReentranceError");
 
-/** The cache API was used in a way that cannot work: an empty key, a timeout without a unit. Nothing was sent. */
+/** Wrong use of the cache API: an empty key, a timeout without a unit. Nothing was sent. */
 export class CacheUsageError extends SojournError {
   readonly code = "ERR_CACHE_USAGE";
 }
@@ -377,7 +392,7 @@ export type AnySojournError =
   | StoreConnectionError
   | StoreServiceError;
 
-/** Tells whether an error came from Sojourn. */
+/** Returns whether an error came from Sojourn. */
 export function isSojournError(error: unknown): error is AnySojournError {
   return error instanceof SojournError || error instanceof NotJsonError;
 }

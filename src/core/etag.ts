@@ -1,17 +1,21 @@
 /**
- * What identifies one version of a record: a piece of the record itself, so a store keeps nothing beside it.
+ * Identifies one version of a record by a part of the record itself, so that a store keeps no
+ * separate field.
  *
- * The signature that ends a signed record changes with every commit, so its 43 bytes are enough to compare
- * and all that is sent.
+ * The signature that ends a signed record changes with every commit, so its 43 bytes are enough to
+ * compare, and nothing else is sent.
  */
 export interface Etag {
-  /** Where the piece starts, in bytes, as for `String.prototype.slice`: a negative number counts from the end. */
+  /**
+   * Start of the part, in bytes, as for `String.prototype.slice`: a negative number counts from the
+   * end.
+   */
   readonly start: number;
-  /** The piece: ASCII, or one character a byte of UTF-8 where the store compares whole records. */
+  /** The part: ASCII, or one character a byte of UTF-8 if the store compares whole records. */
   readonly text: string;
 }
 
-/** Tells whether a record is the version that an etag stands for. */
+/** Returns whether a record is the version that an etag identifies. */
 export function hasEtag(record: string, etag: Etag): boolean {
   const bytes = asBytes(record);
   const from = etag.start < 0 ? bytes.length + etag.start : etag.start;

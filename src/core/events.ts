@@ -5,9 +5,9 @@ import { nearestName } from "./settings.ts";
 export type Listener<Payload> = (event: Payload) => void;
 
 /**
- * Checks what a listener is added with: a misspelt event is never heard.
+ * Checks the arguments of a call that adds a listener: a misspelt event would never be heard.
  *
- * @param known The names of the events.
+ * @param known Names of the events.
  * @throws An error of the class, naming the nearest event.
  */
 export function checkListener(name: unknown, listener: unknown, known: readonly string[], Fault: UsageError): void {
@@ -19,8 +19,9 @@ export function checkListener(name: unknown, listener: unknown, known: readonly 
 }
 
 /**
- * A small typed emitter. A listener that throws does not disturb the request that emitted the event: its error
- * is thrown again on the next tick, where Node treats it as an uncaught exception (as `EventTarget` does).
+ * A small typed emitter. A listener that throws does not disturb the request that emitted the
+ * event: its error is thrown again on the next tick, as an uncaught exception (as `EventTarget`
+ * does).
  */
 export class Events<EventMap extends object> {
   readonly #listeners = new Map<keyof EventMap, Set<Listener<never>>>();
@@ -32,7 +33,7 @@ export class Events<EventMap extends object> {
     return () => void listeners.delete(listener);
   }
 
-  /** Whether anybody listens to an event. */
+  /** Returns whether an event has listeners. */
   has(name: keyof EventMap): boolean {
     return (this.#listeners.get(name)?.size ?? 0) > 0;
   }

@@ -1,16 +1,22 @@
 import { createHash, randomBytes } from "node:crypto";
 
-/** A session key in Django's form: 32 characters of `[a-z0-9]`, 165 bits. It is a secret: never log it. */
+/**
+ * A session key in Django's form: 32 characters of `[a-z0-9]`, 165 bits. It is a secret: never log
+ * it.
+ */
 export type SessionKey = string;
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 const KEY_LENGTH = 32;
 const KEY_FORM = /^[a-z0-9]{32}$/;
 
-// 252 is the largest multiple of 36 that fits in a byte: bytes above it would favour the first four characters.
+// 252 is the largest multiple of 36 that fits in a byte: bytes above it would favour the first four
+// characters.
 const CUTOFF = 252;
 
-/** Makes a session key from the system's random source (Django: `SessionBase._get_new_session_key`). */
+/**
+ * Makes a session key from the system's random source (Django: `SessionBase._get_new_session_key`).
+ */
 export function newSessionKey(): SessionKey {
   let key = "";
   while (key.length < KEY_LENGTH) {
@@ -21,20 +27,20 @@ export function newSessionKey(): SessionKey {
   return key;
 }
 
-/** Tells whether a text has the form of a session key. Only such a text ever reaches a store. */
+/** Returns whether a text has the form of a session key. Only such a text ever reaches a store. */
 export function isSessionKey(text: string): text is SessionKey {
   return KEY_FORM.test(text);
 }
 
-/** A fresh 64-bit nonce, as 16 hexadecimal digits. Each commit puts one into the record. */
+/** Returns a new 64-bit nonce, as 16 hexadecimal digits. Each commit puts one into the record. */
 export function newNonce(): string {
   return randomBytes(8).toString("hex");
 }
 
 /**
- * The key under which a session is stored when the store is not to know the browser's: SHA-256 of it, in the
- * same form. A key has 165 bits, so nobody finds it by trying, and the hash needs no secret that could
- * change.
+ * Returns the storage key of a session for a store that must not know the browser's key: its
+ * SHA-256, in the same form. A key has 165 bits, so it cannot be found by trying, and the hash
+ * needs no secret that could change.
  */
 export function hashSessionKey(key: SessionKey): SessionKey {
   const digest = BigInt(`0x${createHash("sha256").update(key).digest("hex")}`);

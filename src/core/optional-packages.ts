@@ -1,13 +1,16 @@
 /**
- * Codes of a package that is not installed: of Node.js for `import()`, and for the `require()` that bundlers
- * make of it.
+ * Error codes of a package that is not installed: from Node.js for `import()`, and for the
+ * `require()` that bundlers turn it into.
  */
 const CODES: readonly unknown[] = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"];
 
-/** Text by which Vite replaces an optional package that is not installed when it builds. */
+/**
+ * Beginning of the error that Vite puts in place of an optional package that is missing at build
+ * time.
+ */
 const BUNDLED_WITHOUT = /^Could not resolve "/;
 
-/** Whether an import failed because the package is not installed, now or when the program was bundled. */
+/** Returns whether an import failed because the package is not installed, now or at bundling. */
 export function isMissingPackage(error: unknown): boolean {
   return (
     error instanceof Error &&
@@ -16,8 +19,8 @@ export function isMissingPackage(error: unknown): boolean {
 }
 
 /**
- * For the `catch` of an `import()` of an optional package, with which bundlers leave one that they do not
- * find to the running program; without it esbuild refuses to build.
+ * For the `catch` of an `import()` of an optional package. With it, bundlers leave a missing
+ * package to the running program; without it, esbuild refuses to build.
  */
 export function leaveToCaller(error: unknown): never {
   throw error;

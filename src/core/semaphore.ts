@@ -1,4 +1,4 @@
-/** Lets so many tasks run at once; others wait, first come, first served. */
+/** Runs a limited number of tasks at once; the others wait, first come, first served. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];

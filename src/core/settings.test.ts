@@ -54,7 +54,7 @@ describe("parseSettings", () => {
     ],
     [{ cookie: {} }, "sessions.projectName: expected a string, got nothing."],
     [undefined, "sessions: expected an object, got nothing."],
-  ])("%j: names the setting, what was expected and what came", (input, expected) => {
+  ])("%j: names the setting, the expected form and the given value", (input, expected) => {
     expect(messageOf(input)).toBe(expected);
   });
 

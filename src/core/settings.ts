@@ -5,18 +5,19 @@ import { ImproperlyConfigured } from "./errors.ts";
 
 export { describeValue } from "./descriptions.ts";
 
-/** A schema of settings, and what {@link parseSettings} accepts. */
+/** A schema of settings, as {@link parseSettings} takes it. */
 export type SettingsSchema<Input, Output> = v.GenericSchema<Input, Output>;
 
 /**
  * Checks settings and returns them in their inner form.
  *
- * A message in a schema says what was expected (`"a port from 1 to 65535"`); what came is added here. Values of
- * settings whose name speaks of a secret, and texts that look like a URL, are never shown.
+ * A message in a schema states the expected form (`"a port from 1 to 65535"`); the given value is
+ * added here. Values of settings whose name indicates a secret, and texts that look like a URL, are
+ * never shown.
  *
- * @param path What the settings are called where the user writes them, such as `redis.session`.
- * @throws {ImproperlyConfigured} For the first setting that is wrong; an unknown name comes before a missing one,
- *   since it is often the same one, misspelt.
+ * @param path Path of the settings in the application's code, such as `redis.session`.
+ * @throws {ImproperlyConfigured} For the first wrong setting; an unknown name comes before a
+ *   missing one, since it is often the same one, misspelt.
  */
 export function parseSettings<const Schema extends v.GenericSchema>(
   schema: Schema,
@@ -29,7 +30,7 @@ export function parseSettings<const Schema extends v.GenericSchema>(
 }
 
 /**
- * An object of settings. A name that is not among the entries is an error that proposes the nearest one.
+ * Schema of an object of settings. An unknown name is an error that proposes the nearest known one.
  *
  * Use it for every object of a schema that {@link parseSettings} reads.
  */
@@ -43,7 +44,7 @@ export function settingsObject<const Entries extends v.ObjectEntries>(
   });
 }
 
-/** A setting was given a name that nobody knows: what to say, with the nearest known name. */
+/** Returns the message for an unknown setting, with the nearest known name. */
 export function describeUnknownName(name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
   if (nearest !== undefined) return `is not a setting; did you mean "${nearest}"?`;
@@ -92,7 +93,7 @@ function expectationOf(schema: (v.GenericSchema & { message?: unknown }) | undef
   return describeExpected(schema?.expects ?? "a value");
 }
 
-/** The known name that needs the fewest edits, if that is few enough to be a slip. */
+/** Returns the known name that needs the fewest edits, if they are few enough for a slip. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   // Two, since a transposition ("prot") is two; but not all letters of the name.
   const allowed = Math.min(name.length - 1, Math.max(2, Math.floor(name.length / 3)));
@@ -103,7 +104,7 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return best !== undefined && best.edits <= allowed ? best.each : undefined;
 }
 
-/** Levenshtein's distance: insertions, deletions and replacements of one character. */
+/** Returns Levenshtein's distance: insertions, deletions and replacements of one character. */
 function countEdits(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let line = 1; line <= from.length; line++) {

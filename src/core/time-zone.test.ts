@@ -14,12 +14,12 @@ describe("TimeZone", () => {
     [new TimeZone("Asia/Kathmandu"), "2026-07-15T20:00:00", "2026-07-16T01:45:00"],
     [new TimeZone("Australia/Lord_Howe"), "2026-07-15T12:00:00", "2026-07-15T22:30:00"],
     [new TimeZone("UTC"), "2026-07-15T12:00:00", "2026-07-15T12:00:00"],
-  ])("of %o: %s is %s on its clocks, and back", (zone, instant, local) => {
+  ])("of %o: %s is the local time %s, and back", (zone, instant, local) => {
     expect(zone.toLocal(at(instant))).toBe(at(local));
     expect(zone.toInstant(at(local))).toBe(at(instant));
   });
 
-  it("the hour that is passed twice in autumn is read as the later one", () => {
+  it("the hour that occurs twice in autumn is read as the later one", () => {
     expect(newYork.toLocal(at("2026-11-01T05:30:00"))).toBe(at("2026-11-01T01:30:00"));
     expect(newYork.toLocal(at("2026-11-01T06:30:00"))).toBe(at("2026-11-01T01:30:00"));
     expect(newYork.toInstant(at("2026-11-01T01:30:00"))).toBe(at("2026-11-01T06:30:00"));
@@ -27,20 +27,20 @@ describe("TimeZone", () => {
     expect(newYork.toInstant(at("2026-11-01T02:00:00"))).toBe(at("2026-11-01T07:00:00"));
   });
 
-  it("a time that is left out in spring is read by the clock before the change", () => {
+  it("a time that is skipped in spring is read by the clock before the change", () => {
     expect(newYork.toInstant(at("2026-03-08T02:30:00"))).toBe(at("2026-03-08T07:30:00"));
     expect(newYork.toInstant(at("2026-03-08T01:59:59"))).toBe(at("2026-03-08T06:59:59"));
     expect(newYork.toInstant(at("2026-03-08T03:00:00"))).toBe(at("2026-03-08T07:00:00"));
   });
 
-  it("earliestFrom is the time on the clocks, and less when they are soon put back", () => {
+  it("earliestFrom is the local time, and less when clocks are soon put back", () => {
     expect(newYork.earliestFrom(at("2026-07-15T12:00:00"))).toBe(at("2026-07-15T08:00:00"));
     expect(newYork.earliestFrom(at("2026-11-01T04:30:00"))).toBe(at("2026-11-01T00:30:00"));
     expect(newYork.earliestFrom(at("2026-11-01T05:50:00"))).toBe(at("2026-11-01T01:00:00"));
     expect(newYork.earliestFrom(at("2026-11-01T06:10:00"))).toBe(at("2026-11-01T01:10:00"));
   });
 
-  it("no instant after one has an earlier time than earliestFrom says, in any zone that changes its clocks", () => {
+  it("no later instant has a local time before earliestFrom, in any zone that changes its clocks", () => {
     for (const name of ["America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Europe/London"]) {
       const zone = new TimeZone(name);
       for (let instant = at("2026-01-01T00:07:00"); instant < at("2027-01-01T00:00:00"); instant += 1_700_000) {
@@ -58,7 +58,7 @@ describe("TimeZone", () => {
     }
   });
 
-  it("refuses a name that is none", () => {
+  it("refuses an unknown name", () => {
     expect(() => new TimeZone("America/Nowhere")).toThrow(RangeError);
   });
 });

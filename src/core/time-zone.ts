@@ -3,29 +3,29 @@ import * as v from "valibot";
 import type { EpochMilliseconds, Milliseconds } from "./clock.ts";
 import type { SettingsSchema } from "./settings.ts";
 
-/** The time on the clocks of a place, as if it were that of UTC: milliseconds since 1970-01-01T00:00:00 there. */
+/** Local time of a place, as if it were UTC: milliseconds since 1970-01-01T00:00:00 there. */
 export type LocalMilliseconds = number;
 
 const QUARTER: Milliseconds = 900_000;
 const DAY: Milliseconds = 86_400_000;
-/** No clock of today's rules is put back by more. */
+/** Maximum by which a clock is put back under today's rules. */
 const MAX_SETBACK: Milliseconds = 3 * 3_600_000;
 const MAX_OFFSETS = 256;
 
-/** The instants whose local time `Intl` gives in the years 1 to 9999. */
+/** Range of the instants whose local time `Intl` gives in the years 1 to 9999. */
 const [FIRST, LAST] = [Date.parse("0001-01-03T00:00:00Z"), Date.parse("9999-12-29T00:00:00Z")];
 
 /**
  * A time zone by its name in the IANA database, as Node has it.
  *
- * Offsets are taken for a quarter of an hour each: all of today's clocks change at one.
+ * Each offset is computed for a quarter of an hour: all of today's clocks change at one.
  */
 export class TimeZone {
   readonly name: string;
   readonly #format: Intl.DateTimeFormat;
   readonly #offsets = new Map<EpochMilliseconds, Milliseconds>();
 
-  /** @throws {RangeError} For a name that is none. */
+  /** @throws {RangeError} For an unknown name. */
   constructor(name: string) {
     this.name = name;
     this.#format = new Intl.DateTimeFormat("en-US", {
@@ -45,8 +45,8 @@ export class TimeZone {
   }
 
   /**
-   * The instant of a local time. In the hour that is passed twice in autumn it is the later one; a time that
-   * is left out in spring is read by the clock before the change.
+   * Returns the instant of a local time. Of the hour that occurs twice in autumn it is the later
+   * one; a time that is skipped in spring is read by the clock before the change.
    */
   toInstant(local: LocalMilliseconds): EpochMilliseconds {
     const [before, after] = [this.#offsetAt(local - DAY), this.#offsetAt(local + DAY)];
@@ -54,7 +54,10 @@ export class TimeZone {
     return fitting.length === 0 ? local - before : Math.max(...fitting);
   }
 
-  /** The earliest local time of all instants from one on: less than its own when clocks are soon put back. */
+  /**
+   * Returns the earliest local time of all instants from one on: less than its own when clocks are
+   * soon put back.
+   */
   earliestFrom(instant: EpochMilliseconds): LocalMilliseconds {
     let earliest = this.toLocal(instant);
     const last = instant + MAX_SETBACK;
@@ -92,7 +95,7 @@ export const timeZoneSchema: SettingsSchema<string, TimeZone> = v.pipe(
   v.transform((name) => new TimeZone(name)),
 );
 
-/** @returns `undefined` for a name that is none. */
+/** @returns `undefined` for an unknown name. */
 function tryTimeZone(name: string): TimeZone | undefined {
   try {
     return new TimeZone(name);

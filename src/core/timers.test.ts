@@ -22,7 +22,7 @@ describe("startTimer", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("never calls after an endless span, and at once after none", () => {
+  it("never calls after an endless span, and calls at once after 0", () => {
     const [never, atOnce] = [vi.fn<() => void>(), vi.fn<() => void>()];
     const timer = startTimer(Number.POSITIVE_INFINITY, never);
     startTimer(-5, atOnce);
@@ -33,7 +33,7 @@ describe("startTimer", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("is called off at any time, also in its second part", () => {
+  it("is cancelled at any time, also in its second part", () => {
     const call = vi.fn<() => void>();
     const timer = startTimer(30 * DAY, call);
     vi.advanceTimersByTime(26 * DAY);
@@ -77,13 +77,13 @@ describe("settleWithin", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("answers as the promise does, and leaves no timer", async () => {
+  it("settles as the promise does, and leaves no timer", async () => {
     expect(await within(Promise.resolve("in time"), 30 * DAY)).toBe("in time");
     await expect(within(Promise.reject(new Error("failed")), 30 * DAY)).rejects.toThrow("failed");
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("rejects where the time-out does, whatever the promise does because of it", async () => {
+  it("rejects if the time-out does, whatever the promise does because of it", async () => {
     const controller = new AbortController();
     const aborted = new Promise<string>((_, reject) => {
       controller.signal.addEventListener("abort", () => reject(new Error("aborted")));
@@ -129,14 +129,14 @@ it("timers of Node are used elsewhere only for spans that are constants, or boun
     "cache/load/key-load.ts",
     "cache/load/lease-keeper.ts",
     "core/timers.ts",
-    // The gaps between questions to two servers, and to sentinels.
+    // The gaps between queries to two servers, and to sentinels.
     "redis/clients/ask-in-turn.ts",
     "redis/clients/node-redis-sentinel.ts",
-    // Its tick.
+    // The tick of the sweep.
     "redis/deadline-sweep.ts",
     // Pauses between attempts to lock.
     "stores/file/file-locks.ts",
-    // A limit that the author of a store gives the suite.
+    // A limit that the author of a store passes to the suite.
     "testing/cache-store-contract/index.ts",
     "testing/session-store-contract/index.ts",
   ]);

@@ -1,20 +1,23 @@
 import type { Milliseconds } from "./clock.ts";
 
-/** Longest delay of a Node timer, in ms; a longer one becomes 1 ms (Node documentation, `setTimeout`). */
+/**
+ * Maximum delay of a Node timer, in ms; a longer one becomes 1 ms (Node documentation,
+ * `setTimeout`).
+ */
 export const MAX_TIMER: Milliseconds = 2 ** 31 - 1;
 
-/** A call that is to come. */
+/** A pending call. */
 export interface Timer {
-  /** Calls it off. May be called again, and after the call. */
+  /** Cancels the call. May be called again, and after the call. */
   stop(): void;
 }
 
-/** Calls once, after a span of any length. */
+/** Schedules one call, after a span of any length. */
 export function startTimer(span: Milliseconds, call: () => void): Timer {
   return new SplitTimer(span, call);
 }
 
-/** {@link startTimer}, which does not keep the process alive. */
+/** {@link startTimer} that does not keep the process alive. */
 export function startUnreferencedTimer(span: Milliseconds, call: () => void): Timer {
   return new SplitTimer(span, call, { isUnreferenced: true });
 }
@@ -44,10 +47,10 @@ class SplitTimer implements Timer {
   }
 }
 
-/** Callbacks for a promise that has not settled in time: one of the two settles the wait. */
+/** Called when a promise has not settled in time: settles the wait by one of its two arguments. */
 export type AtTimeout<Late> = (resolve: (value: Late) => void, reject: (error: Error) => void) => void;
 
-/** Waits for a promise, but no longer than for a span of any length. */
+/** Waits for a promise, for at most a span of any length. */
 export async function settleWithin<Result, Late = never>(
   promise: Promise<Result>,
   span: Milliseconds,

@@ -1,5 +1,5 @@
 /**
- * Texts and numbers for what JSON has no type for, in the encodings of codex-django's class of the same name:
- * what either side dumps, the other one loads.
+ * Texts and numbers for types that JSON lacks, in the encodings of codex-django's class of the same
+ * name, compatible in both directions.
  */
 export * as CacheCoder from "./cache-coder/index.ts";

@@ -18,7 +18,7 @@ test("a key named __proto__ is a key", () => {
   expect(copy["polluted"]).toBeUndefined();
 });
 
-test("what the writer refuses comes back itself: the path in its message is the value's own", () => {
+test("a value that the writer refuses is returned itself: the path in the message is the value's own", () => {
   const circle: Record<string, unknown> = { inner: {} };
   circle["self"] = circle;
   let deep: unknown = {};

@@ -2,12 +2,13 @@ import { MAX_DEPTH } from "./limits.ts";
 import { hasSymbolKeys, isPlainObject } from "./strict-writer.ts";
 
 /**
- * Copies a value of JSON, in depth: the objects and arrays of the result are new ones, in every place where
- * the value has one. Each property is read once.
+ * Copies a JSON value, in depth: every object and array of the value becomes a new one at each
+ * place where it occurs. Each property is read once.
  *
  * @param onCopy Called with each new object and array.
- * @returns The value itself where {@link writeJson} refuses something in it (a Date, an instance, a hole in
- *   an array, a cycle, an object with symbols as keys), so that the writer refuses it by its path.
+ * @returns The value itself if {@link writeJson} refuses a part of it (a Date, an instance, a hole
+ *   in an array, a cycle, an object with symbols as keys), so that the writer refuses it by its
+ *   path.
  */
 export function copyJson(value: unknown, onCopy: (copy: object) => void = () => {}): unknown {
   const copier = new Copier(onCopy);
@@ -16,7 +17,7 @@ export function copyJson(value: unknown, onCopy: (copy: object) => void = () => 
 }
 
 class Copier {
-  /** Whether there is something that JSON cannot hold. */
+  /** Whether the value has a part that JSON cannot hold. */
   isRefused = false;
   readonly #onCopy: (copy: object) => void;
   readonly #ancestors: object[] = [];
@@ -39,7 +40,7 @@ class Copier {
     this.#onCopy(copy);
     for (let index = 0; index < array.length && !this.isRefused; index++) {
       const item = array[index];
-      // A hole, perhaps: an array may have 2^32 of them.
+      // It may be a hole: an array may have 2^32 of them.
       copy.push(item === undefined ? this.#refuse() : this.copy(item));
     }
     return copy;

@@ -94,21 +94,21 @@ describe("readJson", () => {
     },
   );
 
-  test("law: reads whatever JSON.parse reads, with the same result", () => {
+  test("law: reads every text that JSON.parse reads, with the same result", () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 6 }), (text) => {
-        // JSON.parse loses these, we do not.
+        // JSON.parse loses these, the reader does not.
         fc.pre(!/\d{16}/.test(text));
         const padded = `{"v":${text},"n":NaN}`;
         expect(readJson(readMembers(padded).get("v") ?? rawValue("0"))).toStrictEqual(JSON.parse(text));
-        // The slow way too.
+        // The same, read the slow way.
         expect((readJson({ text: padded, isPlain: false }) as { v: unknown }).v).toStrictEqual(JSON.parse(text));
       }),
       { seed: 1, numRuns: 500 },
     );
   });
 
-  test("law: refuses whatever JSON.parse refuses, unless Python writes it", () => {
+  test("law: refuses every text that JSON.parse refuses, unless Python writes it", () => {
     fc.assert(
       fc.property(fc.json(), fc.nat(), fc.string({ maxLength: 1 }), (text, at, piece) => {
         const start = at % (text.length + 1);

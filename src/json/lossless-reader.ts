@@ -1,33 +1,34 @@
 import { MAX_DEPTH, MAX_INTEGER_DIGITS } from "./limits.ts";
 
-/** A value as it stands in the text: nothing of it is lost until somebody asks for the value. */
+/** A value as it is in the text, without loss until it is parsed. */
 export interface RawValue {
   readonly text: string;
   /** Whether `JSON.parse` reads it without loss. */
   readonly isPlain: boolean;
 }
 
-/** A member of an object, as it stands in the text. */
+/** A member of an object, as it is in the text. */
 export interface RawMember extends RawValue {
   /** The key with its quotes and escapes. */
   readonly keyText: string;
 }
 
 /**
- * Cuts a JSON object into one slice per key. The whole text is checked, no value is built.
+ * Cuts a JSON object into one slice per key. Checks the whole text, and builds no values.
  *
- * Python's `NaN`, `Infinity` and `-Infinity` are read. Where a key comes twice the last one counts, at the
- * place of the first (as in a Python `dict`).
+ * Python's `NaN`, `Infinity` and `-Infinity` are read. Of a repeated key the last value counts, at
+ * the place of the first (as in a Python `dict`).
  *
- * @throws {SyntaxError} When the text is not a JSON object or nests more than {@link MAX_DEPTH} levels. The
- *   message has the position and nothing of the text.
+ * @throws {SyntaxError} When the text is not a JSON object or nests more than {@link MAX_DEPTH}
+ *   levels. The message has the position and nothing of the text.
  */
 export function readMembers(text: string): Map<string, RawMember> {
   return new LosslessReader(text).readMembers();
 }
 
 /**
- * Reads one value. Integers beyond 2^53 come as bigint; `-0`, and Python's `NaN` and infinities, as numbers.
+ * Reads one value. Integers beyond 2^53 become bigint; `-0`, and Python's `NaN` and infinities,
+ * numbers.
  *
  * @throws {SyntaxError} As {@link readMembers}.
  */
@@ -35,17 +36,18 @@ export function readJson(raw: RawValue): unknown {
   return raw.isPlain ? JSON.parse(raw.text) : new LosslessReader(raw.text).readDocument();
 }
 
-/** Makes a {@link RawValue} of a text that {@link writeJson} has written. */
+/** Makes a {@link RawValue} of the output of {@link writeJson}. */
 export function rawValue(text: string): RawValue {
   return { text, isPlain: !MAY_LOSE.test(text) };
 }
 
-// Sixteen digits in a row may be an integer beyond 2^53; the letters are of NaN and Infinity. A string that looks
-// like either is read the slow way, with the same result.
+// Sixteen digits in a row may be an integer beyond 2^53; the letters are of NaN and Infinity. A
+// string that looks like either is read the slow way, with the same result.
 const MAY_LOSE = /\d{16}|NaN|Infinity/;
 
 const NUMBER = /-?(?:(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|Infinity)|NaN/y;
-// What may stand in a string without a closer look: all but the quote, the backslash and control characters.
+// Characters of a string without special meaning: all but the quote, the backslash and control
+// characters.
 const STRING_RUN = /[^"\\\u0000-\u001f]*/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
@@ -78,7 +80,7 @@ class LosslessReader {
     return value;
   }
 
-  /** Reads the value at the cursor; builds it only when asked to. */
+  /** Reads the value at the cursor, and builds it on request. */
   #value(build: boolean): unknown {
     switch (this.#text[this.#at]) {
       case "{":
@@ -209,12 +211,14 @@ function digitsIn(integer: string): number {
   return integer.startsWith("-") ? integer.length - 1 : integer.length;
 }
 
-/** Sets an own property, also when its name is `__proto__` (assignment would change the prototype). */
+/**
+ * Defines an own property, even with the name `__proto__` (assignment would change the prototype).
+ */
 export function defineMember(object: object, key: string, value: unknown): void {
   Object.defineProperty(object, key, memberOf(value));
 }
 
-/** The property that {@link defineMember} defines. */
+/** Returns the property that {@link defineMember} defines. */
 export function memberOf(value: unknown): PropertyDescriptor {
   return { value, enumerable: true, configurable: true, writable: true };
 }

@@ -5,7 +5,7 @@ import { scaled } from "../../test/support/scale.ts";
 import { stringifyOrdinary } from "./ordinary.ts";
 import { writeJson } from "./strict-writer.ts";
 
-/** The text, or the message of the error. */
+/** Returns the text, or the message of the error. */
 function outcome(write: () => string): string {
   try {
     return write();
@@ -16,14 +16,14 @@ function outcome(write: () => string): string {
 
 const LEVELS = 60;
 
-/** Written inside of so many arrays that it is no ordinary value any more. */
+/** Writes a value inside of so many arrays that it is not ordinary any more. */
 function writeSlowly(value: unknown): string {
   let nested = value;
   for (let level = 0; level < LEVELS; level++) nested = [nested];
   return writeJson(nested, "value").slice(LEVELS, -LEVELS);
 }
 
-test("law: what is written the quick way is what the strict writer writes", () => {
+test("law: the quick way writes the same as the strict writer", () => {
   const anything = fc.anything({
     withBigInt: true,
     withDate: true,
@@ -39,7 +39,7 @@ test("law: what is written the quick way is what the strict writer writes", () =
   fc.assert(check, { numRuns: scaled(2000, 200_000) });
 });
 
-describe("what is not ordinary goes the strict way", () => {
+describe("a value that is not ordinary goes the strict way", () => {
   class Item {
     n = 1;
   }
@@ -61,7 +61,7 @@ describe("what is not ordinary goes the strict way", () => {
     ["a date", new Date(0)],
     ["a map", new Map()],
     ["an instance", new Item()],
-    ["an array of a class of its own", new (class extends Array {})()],
+    ["an array of a subclass", new (class extends Array {})()],
     ["no prototype", Object.create(null)],
     ["a symbol key", { [Symbol("a")]: 1 }],
     ["a lone surrogate", "\ud800"],
@@ -82,6 +82,6 @@ test.each([
   [[1.5, "é\u2028\u007f", null, true, -3, 1e-7]],
   [{ __proto__: null }],
   ["\ud83c\udf6a"],
-])("%j is written as ever", (value) => {
+])("%j is written alike", (value) => {
   expect(outcome(() => writeJson(value, "value"))).toBe(outcome(() => writeSlowly(value)));
 });

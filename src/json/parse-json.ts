@@ -1,7 +1,8 @@
 import { readJson } from "./lossless-reader.ts";
 
 /**
- * Reads JSON text, with what Python's `json` writes besides: `NaN`, infinities, integers beyond 2^53 (as bigint).
+ * Parses JSON text, including Python's extensions: `NaN`, infinities, integers beyond 2^53 (as
+ * bigint).
  *
  * @throws {SyntaxError} When it is not JSON. The message has the position and nothing of the text.
  */
@@ -10,8 +11,8 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Python's NaN and infinities; or no JSON: JSON.parse quotes the text in its message, the lossless reader
-    // does not.
+    // Python's NaN and infinities, or no JSON: JSON.parse quotes the text in its message, the
+    // lossless reader does not.
     return readJson({ text, isPlain: false });
   }
 }
@@ -20,8 +21,7 @@ export function parseJson(text: string): unknown {
 const LARGE = 16;
 
 /**
- * Looks at every 16th character: a run of 16 digits cannot hide between them. (NaN is for JSON.parse to
- * find.)
+ * Checks every 16th character: a run of 16 digits cannot hide between them. (JSON.parse finds NaN.)
  */
 function mayHoldLargeInteger(text: string): boolean {
   for (let at = LARGE - 1; at < text.length; at += LARGE) {
@@ -37,7 +37,7 @@ function digitsAround(text: string, at: number): number {
   return end - start;
 }
 
-/** Outside of a text `charCodeAt` gives NaN, which is none. */
+/** Beyond the end of the text `charCodeAt` returns NaN, which is no digit. */
 function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }

@@ -2,20 +2,20 @@ import { MAX_WRITTEN_DEPTH } from "./limits.ts";
 import { defineMember } from "./lossless-reader.ts";
 import { isPlainObject } from "./strict-writer.ts";
 
-/** What {@link Rebuilder} leaves to its user. */
+/** Callbacks of a {@link Rebuilder}. */
 export interface RebuildRules {
-  /** What takes the place of a value that is neither an array nor a plain object. */
+  /** Returns the replacement of a value that is neither an array nor a plain object. */
   readonly replace: (value: unknown, rebuilder: Rebuilder) => unknown;
-  /** What takes the place of the copy of a plain object. @defaultValue the copy itself */
+  /** Returns the replacement of the copy of a plain object. @defaultValue the copy itself */
   readonly wrapObject?: (copy: Record<string, unknown>) => unknown;
 }
 
 /**
  * Copies a value so that JSON can hold the copy.
  *
- * What JSON cannot hold is not refused here but left so that `writeJson` refuses the copy and names the
- * place: a cycle stays one, an object with symbols is not copied, a hole in an array stays undefined, and
- * what lies deeper than may be written ends in an empty array or object.
+ * The copy keeps the values that JSON cannot hold in a form that `writeJson` refuses with their
+ * path: a cycle stays one, an object with symbols is not copied, a hole in an array stays
+ * undefined, and values nested too deeply end in an empty array or object.
  */
 export class Rebuilder {
   readonly #rules: RebuildRules;
@@ -37,7 +37,7 @@ export class Rebuilder {
   /**
    * Fills the copy of a container.
    *
-   * @returns The copy, or the one that is being filled when the container is in itself.
+   * @returns The copy, or the unfinished one when the container contains itself.
    */
   inside<Copy extends object>(container: object, copy: Copy, fill: (copy: Copy) => void): Copy {
     const unfinished = this.#ancestors.get(container);

@@ -45,14 +45,14 @@ describe("writes", () => {
     expect(() => writeJson(nested(501), "data")).toThrow(/nested more than 500 levels deep/);
   });
 
-  test("for comparison, twice as many: what is in a record may stay there", () => {
+  test("for comparison, twice as many: a value in a record may stay there", () => {
     const { text, refusal } = writeForComparison(nested(1000), "data");
     expect(text).toHaveLength(2001);
     expect(refusal?.message).toContain("nested more than 500 levels deep");
     expect(() => writeForComparison(nested(1001), "data")).toThrow(NotJsonError);
   });
 
-  test("integers of 4300 digits and no more: longer ones nobody could read", () => {
+  test("integers of 4300 digits and no more: longer ones could not be read", () => {
     for (const integer of [10n ** 4299n, -(10n ** 4299n)]) {
       const text = writeJson(integer, "data");
       expect(readJson(rawValue(text))).toBe(integer);
@@ -97,13 +97,13 @@ describe("refuses, naming the path and what to do,", () => {
   });
 });
 
-test("what Python alone can write is reported, not thrown, when texts are compared", () => {
+test("a value that only Python can write is reported, not thrown, when texts are compared", () => {
   const written = writeForComparison({ a: [Number.NaN, Number.NEGATIVE_INFINITY], s: "\ud800" }, "data");
   expect(written.text).toBe('{"a":[NaN,-Infinity],"s":"\\ud800"}');
   expect(written.refusal).toMatchObject({ code: "ERR_NOT_JSON", path: "data.a[0]" });
 });
 
-test("law: what was written is read back as it was", () => {
+test("law: a written value is read back equal", () => {
   const value = fc.anything({
     maxDepth: 4,
     withBigInt: true,
@@ -114,7 +114,7 @@ test("law: what was written is read back as it was", () => {
       fc.maxSafeInteger(),
       fc.boolean(),
       fc.constant(null),
-      // A bigint within 2^53 comes back as a number: JSON has no other sign for it.
+      // A bigint within 2^53 comes back as a number: JSON does not distinguish them.
       fc.bigInt({ min: 2n ** 53n, max: 2n ** 70n }),
     ],
   });

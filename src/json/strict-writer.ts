@@ -3,28 +3,28 @@ import { NotJsonError } from "../core/errors.ts";
 import { stringifyOrdinary } from "./ordinary.ts";
 import { MAX_DEPTH, MAX_INTEGER_DIGITS, MAX_WRITTEN_DEPTH } from "./limits.ts";
 
-/** What {@link writeForComparison} found. */
+/** Result of {@link writeForComparison}. */
 export interface Written {
   readonly text: string;
   /**
-   * Set when the value holds what only Python's JSON has (`NaN`, an infinity or a lone surrogate), or nests
-   * more than {@link MAX_WRITTEN_DEPTH} levels. Such a value may stay in a record as Python wrote it, but is
-   * not written anew.
+   * Set when the value has a part that only Python's JSON can hold (`NaN`, an infinity or a lone
+   * surrogate), or nests more than {@link MAX_WRITTEN_DEPTH} levels. Such a value may stay in a
+   * record as Python wrote it, but is not rewritten.
    */
   readonly refusal: NotJsonError | undefined;
 }
 
 /**
- * Writes a value as JSON, or says where it holds something that JSON cannot hold exactly.
+ * Writes a value as JSON, or throws with the path of a part that JSON cannot hold exactly.
  *
- * Keys keep their order, a property that is `undefined` is left out, a bigint is written as digits. Negative
- * zero is written `-0.0` and an integer beyond 2^53 that is a number with an exponent, so that Python, and
- * {@link readJson}, read them back as the floats they are.
+ * Keys keep their order, a property that is `undefined` is left out, a bigint is written as digits.
+ * Negative zero is written as `-0.0`, and a number that is an integer beyond 2^53 with an exponent,
+ * so that Python, and {@link readJson}, read them as floats.
  *
- * @param path How messages name the value, such as `data.cart`.
- * @throws {NotJsonError} Date, Map, Set, Buffer, NaN, an infinity, undefined in an array, a function, a
- *   symbol, a class instance, a lone surrogate, a cycle, a bigint of more than {@link MAX_INTEGER_DIGITS}
- *   digits, or more than {@link MAX_WRITTEN_DEPTH} levels.
+ * @param path Name of the value in messages, such as `data.cart`.
+ * @throws {NotJsonError} Date, Map, Set, Buffer, NaN, an infinity, undefined in an array, a
+ *   function, a symbol, a class instance, a lone surrogate, a cycle, a bigint of more than
+ *   {@link MAX_INTEGER_DIGITS} digits, or more than {@link MAX_WRITTEN_DEPTH} levels.
  */
 export function writeJson(value: unknown, path: string): string {
   const { text, refusal } = writeForComparison(value, path);
@@ -33,8 +33,8 @@ export function writeJson(value: unknown, path: string): string {
 }
 
 /**
- * As {@link writeJson}, but reports what Python alone can write instead of throwing, to compare with what was
- * read.
+ * Writes like {@link writeJson}, but reports values that only Python can write instead of throwing,
+ * for a comparison with the text that was read.
  */
 export function writeForComparison(value: unknown, path: string): Written {
   const ordinary = stringifyOrdinary(value);
@@ -144,7 +144,7 @@ class StrictWriter {
   }
 }
 
-/** Tells whether an object has enumerable properties whose keys are symbols. */
+/** Returns whether an object has enumerable properties whose keys are symbols. */
 export function hasSymbolKeys(object: object): boolean {
   return Object.getOwnPropertySymbols(object).some((symbol) =>
     Object.prototype.propertyIsEnumerable.call(object, symbol),
@@ -156,12 +156,15 @@ function pathStep(key: string | number): string {
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 }
 
-/** Tells whether a value is an object literal or its like (of any realm), not an array or an instance. */
+/**
+ * Returns whether a value is an object literal or similar (of any realm), not an array or an
+ * instance.
+ */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   if (Symbol.toStringTag in value || Symbol.iterator in value) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Another realm's Object.prototype is not ours, but has no prototype either.
+  // Another realm's Object.prototype is a different object, but has no prototype either.
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
 }
 
@@ -173,7 +176,7 @@ function describeInstance(object: object): string {
 }
 
 function adviceFor(object: object): string {
-  if (object instanceof Promise) return "Await it first, and store what it gives.";
+  if (object instanceof Promise) return "Await it first, and store its result.";
   if (object instanceof Date) return "Store toISOString() or getTime().";
   if (object instanceof Map) return "Store Object.fromEntries(map) or [...map].";
   if (object instanceof Set) return "Store [...set].";

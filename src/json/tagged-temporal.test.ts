@@ -23,7 +23,7 @@ test.each<[string, { toString(): string }]>([
   ['{"$plainMonthDay":"02-29"}', Temporal.PlainMonthDay.from("02-29")],
   ['{"$duration":{"days":-1,"milliseconds":-1500}}', Temporal.Duration.from({ days: -1, milliseconds: -1500 })],
   ['{"$duration":{"seconds":0}}', new Temporal.Duration()],
-])("%s comes back equal", (text, value) => {
+])("%s is read back equal", (text, value) => {
   expect(writeTagged(value, "value")).toBe(text);
   const back = readTagged(text) as typeof value;
   expect(back).toBeInstanceOf(value.constructor);

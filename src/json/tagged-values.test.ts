@@ -51,7 +51,7 @@ describe("writes", () => {
     expect(thereAndBack(value)).toStrictEqual([new Date(0), new Map([[1, 2]]), new Set([1]), new Uint8Array([7])]);
   });
 
-  test("undefined as a value of its own not at all: it is a miss", () => {
+  test("nothing for undefined as the whole value: it is a miss", () => {
     expect(() => writeTagged(undefined, "value")).toThrow("value is undefined");
   });
 
@@ -66,9 +66,9 @@ describe("writes", () => {
     ["a hole in an array", sparse, "value[1] is undefined"],
     ["a cycle through a Map", cycle, "is a reference to one of its own parents"],
     ["a lone surrogate", ["\ud800"], "value[0] is a string with a lone surrogate"],
-    ["what is far too deep", nested(100_000), "nested more than 500 levels deep"],
+    ["excessive nesting", nested(100_000), "nested more than 500 levels deep"],
     ["a RegExp", /x/, "value is a RegExp"],
-  ])("%s not at all, and says where it is", (_name, value, message) => {
+  ])("nothing for %s, and names its path", (_name, value, message) => {
     expect(() => writeTagged(value, "value")).toThrow(NotJsonError);
     expect(() => writeTagged(value, "value")).toThrow(message);
   });
@@ -100,7 +100,7 @@ describe("reads", () => {
     expect(() => readTagged(text)).not.toThrow(/hunter2|2026/);
   });
 
-  test("plain JSON, and what Python adds to it, as what it is", () => {
+  test("plain JSON, and Python's additions to it, unchanged", () => {
     const text = '{"n": NaN, "big": 12345678901234567890, "__proto__": {"$set": [1]}}';
     const expected = [Number.NaN, 12345678901234567890n, new Set([1])];
     expect(Object.entries(readTagged(text) as object).map(([, value]: [string, unknown]) => value)).toEqual(expected);
@@ -117,7 +117,7 @@ describe("reads", () => {
     vi.stubGlobal("Temporal", undefined);
     onTestFinished(() => void vi.unstubAllGlobals());
     expect(() => readTagged(text)).toThrow(CacheUsageError);
-    expect(() => readTagged(text)).toThrow("A Temporal.PlainDate was asked for");
+    expect(() => readTagged(text)).toThrow("A Temporal.PlainDate was requested");
   });
 });
 
@@ -150,7 +150,7 @@ describe("laws", () => {
     ),
   }));
 
-  test("whatever is written is read back equal, in type and in order", () => {
+  test("any written value is read back equal, in type and in order", () => {
     fc.assert(
       fc.property(anyValue, (value) => {
         fc.pre(value !== undefined);
@@ -175,7 +175,10 @@ describe("laws", () => {
   });
 });
 
-/** What equality of tests overlooks: the order of a Set and a Map, and which kind of bytes it is. */
+/**
+ * Details that the equality of tests overlooks: the order of a Set and a Map, and the kind of
+ * bytes.
+ */
 function shape(value: unknown): string {
   if (value instanceof Map) return `Map(${[...value].map(([key, item]) => `${shape(key)}:${shape(item)}`).join()})`;
   if (value instanceof Set) return `Set(${[...value].map(shape).join()})`;

@@ -7,26 +7,27 @@ import { isPlainObject, writeJson } from "./strict-writer.ts";
 import { newTemporal, temporalNameOf, type TemporalName } from "./temporal.ts";
 
 /**
- * Writes a value as JSON in which nothing is lost. What JSON has no type for becomes an object with one key,
- * a tag: `{"$date":"2026-04-17T12:30:45.120Z"}`, `{"$set":[1,2]}`. An object that looks like one is wrapped
- * in `{"$object":…}`.
+ * Writes a value as JSON without loss. A value of a type that JSON lacks becomes an object with one
+ * key, a tag: `{"$date":"2026-04-17T12:30:45.120Z"}`, `{"$set":[1,2]}`. An object that looks like
+ * one is wrapped in `{"$object":…}`.
  *
- * Beyond JSON it holds `Date`, `Map` (with any keys), `Set` (with its order), bigint, `Uint8Array`, `Buffer`,
- * undefined inside of a value, `NaN`, infinities, -0 and the objects of Temporal.
+ * Beyond JSON it holds `Date`, `Map` (with any keys), `Set` (with its order), bigint, `Uint8Array`,
+ * `Buffer`, undefined inside of a value, `NaN`, infinities, -0 and the objects of Temporal.
  *
- * @param path How messages name the value.
- * @throws {NotJsonError} A class instance, a function, a symbol, a hole in an array, a lone surrogate, a
- *   cycle, undefined as the whole value, or more than 500 levels (a tag has one or two of its own).
+ * @param path Name of the value in messages.
+ * @throws {NotJsonError} A class instance, a function, a symbol, a hole in an array, a lone
+ *   surrogate, a cycle, undefined as the whole value, or more than 500 levels (a tag takes one or
+ *   two).
  */
 export function writeTagged(value: unknown, path: string): string {
   return writeJson(value === undefined ? value : new Rebuilder({ replace: tagged, wrapObject }).copy(value), path);
 }
 
 /**
- * Reads what {@link writeTagged} wrote. JSON without tags is read as what it is.
+ * Reads the output of {@link writeTagged}. JSON without tags is read unchanged.
  *
- * @throws {SyntaxError} When it is not JSON, a tag is unknown, or what it holds is not what that tag has. The
- *   message shows nothing of the text.
+ * @throws {SyntaxError} When it is not JSON, a tag is unknown, or its payload does not fit the tag.
+ *   The message shows nothing of the text.
  * @throws {CacheUsageError} When it holds an object of Temporal and this process has none.
  */
 export function readTagged(text: string): unknown {
@@ -89,7 +90,7 @@ function taggedTemporal(value: object): unknown {
   return { [tagOf(name)]: payload };
 }
 
-/** The parts of a duration as they are: its text would turn 1500 milliseconds into 1.5 seconds. */
+/** Returns the parts of a duration: its text would turn 1500 milliseconds into 1.5 seconds. */
 function durationParts(value: object): Record<string, number> {
   const duration = value as Readonly<Record<(typeof DURATION_UNITS)[number], number>>;
   const units = DURATION_UNITS.filter((unit) => duration[unit] !== 0);
@@ -100,7 +101,7 @@ function tagOf(name: TemporalName): string {
   return `$${name.charAt(0).toLowerCase()}${name.slice(1)}`;
 }
 
-/** An object that would be read as a tag is put into one. */
+/** Wraps an object that would be read as a tag. */
 function wrapObject(copy: Record<string, unknown>): unknown {
   return tagIn(copy) === undefined ? copy : { $object: copy };
 }
@@ -173,7 +174,7 @@ function temporal(name: TemporalName, payload: unknown): object {
   try {
     return newTemporal(name, payload);
   } catch (error) {
-    // What Temporal says of a text that it cannot read quotes it.
+    // Temporal's error for a text that it cannot read quotes the text.
     throw error instanceof RangeError || error instanceof TypeError ? wrongPayload() : error;
   }
 }

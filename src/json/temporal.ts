@@ -1,6 +1,6 @@
 import { CacheUsageError } from "../core/errors.ts";
 
-/** The classes of Temporal that are a value. */
+/** Classes of Temporal that are values. */
 export type TemporalName =
   | "Duration"
   | "Instant"
@@ -19,14 +19,17 @@ export interface TemporalObject<Name extends TemporalName> {
 
 type GlobalTemporal = typeof globalThis extends { readonly Temporal: infer Temporal } ? Temporal : unknown;
 
-/** The global class itself where the project's types know Temporal, else what is known of its objects here. */
+/**
+ * The global class itself if the project's types know Temporal, else the members of its objects
+ * known here.
+ */
 export type TemporalValue<Name extends TemporalName> = Name extends TemporalName
   ? GlobalTemporal extends Readonly<Record<Name, new (...args: never) => infer Value>>
     ? Value
     : TemporalObject<Name>
   : never;
 
-/** What is used of a class of Temporal. */
+/** Used part of a class of Temporal. */
 interface TemporalClass {
   from(input: unknown): object;
 }
@@ -34,7 +37,7 @@ interface TemporalClass {
 const NAME =
   /^Temporal\.(Duration|Instant|PlainDate|PlainDateTime|PlainMonthDay|PlainTime|PlainYearMonth|ZonedDateTime)$/;
 
-/** Which class of Temporal a value is of, if any. */
+/** Returns the class of Temporal that a value belongs to, if any. */
 export function temporalNameOf(value: unknown): TemporalName | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const tag = (value as { readonly [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
@@ -45,13 +48,13 @@ export function temporalNameOf(value: unknown): TemporalName | undefined {
  * Makes an object of Temporal.
  *
  * @throws {CacheUsageError} When this process has no `globalThis.Temporal`.
- * @throws {RangeError} When the input is not one that the class knows.
+ * @throws {RangeError} When the class does not accept the input.
  */
 export function newTemporal<Name extends TemporalName>(name: Name, input: unknown): TemporalValue<Name> {
   const { Temporal } = globalThis as { readonly Temporal?: Readonly<Record<TemporalName, TemporalClass>> };
   if (Temporal === undefined) {
     throw new CacheUsageError(
-      `A Temporal.${name} was asked for, and this Node has no Temporal. Import a polyfill that sets globalThis.Temporal first.`,
+      `A Temporal.${name} was requested, but this Node has no Temporal. Import a polyfill that sets globalThis.Temporal first.`,
     );
   }
   return Temporal[name].from(input) as TemporalValue<Name>;

@@ -8,12 +8,12 @@ import { ManualClock } from "../../testing/manual-clock.ts";
 
 const SECOND = 1000;
 
-/** Two processes with one cache, the clock of the first of which is ahead. */
+/** Two processes with one cache; the clock of the first is ahead. */
 function openTwo(ahead: number, name: string) {
   const now = Date.UTC(2026, 0, 1);
   const [first, second] = [new ManualClock(now + ahead), new ManualClock(now)];
   const redis = new RedisRegistry();
-  // The store has a clock of its own, as Redis does.
+  // The store has its own clock, as Redis does.
   const store = memoryCacheStore()({ redis, clock: second });
   const open = (clock: ManualClock) =>
     createCaches({ [name]: { keyPrefix: "shop", store: () => store } }, { projectName: "shop", redis, clock })[
@@ -30,7 +30,7 @@ function openTwo(ahead: number, name: string) {
   return { writer: open(first), reader: open(second), advance, seen };
 }
 
-test("an entry from the future is told once, with how far the clocks differ, and no key of it", async () => {
+test("an entry from the future is reported once, with the difference of the clocks and without its key", async () => {
   const { writer, reader, seen } = openTwo(1800 * SECOND, "ahead");
   await writer.set("plain", 1);
   await reader.get("plain");
@@ -48,7 +48,7 @@ test("an entry from the future is told once, with how far the clocks differ, and
   expect(seen[0]).not.toMatch(/pin|secret/);
 });
 
-test("such an entry is fresh for no longer than it was to be, from when it was first read; its age is none", async () => {
+test("such an entry is fresh for no longer than its timeout from the first read, and its age is 0", async () => {
   const { writer, reader, advance } = openTwo(1800 * SECOND, "bounded");
   const options = { timeout: 60, staleIfError: 6000 };
   await writer.getOrSet("k", () => "old", options);
@@ -64,7 +64,7 @@ test("such an entry is fresh for no longer than it was to be, from when it was f
   expect(await reader.get("k")).toBe("new");
 });
 
-test("one that is touched by a process whose clock is right is fresh for as long as that says", async () => {
+test("an entry touched by a process with a correct clock is fresh for the time of the touch", async () => {
   const { writer, reader, advance } = openTwo(1800 * SECOND, "touched");
   await writer.getOrSet("k", () => 1, { timeout: 60, staleIfError: 6000 });
   expect([await reader.get("k"), await reader.touch("k", 600)]).toEqual([1, true]);
@@ -74,7 +74,7 @@ test("one that is touched by a process whose clock is right is fresh for as long
   expect(await reader.get("k")).toBeUndefined();
 });
 
-test("one that was not read before is fresh for no longer than the store keeps it", async () => {
+test("an entry that was not read before is fresh for no longer than the store keeps it", async () => {
   const { writer, reader, advance } = openTwo(1800 * SECOND, "unread");
   await writer.getOrSet("k", () => 1, { timeout: 60, staleIfError: 600 });
   advance(659 * SECOND);
@@ -92,7 +92,7 @@ test("a thousand such entries are remembered", async () => {
   expect((await reader.getMany(keys.slice(100))).size).toBe(0);
 });
 
-test.each([-1800 * SECOND, -5000, 0, 4999])("a writer that is %i ms ahead is not told", async (ahead) => {
+test.each([-1800 * SECOND, -5000, 0, 4999])("a writer that is %i ms ahead is not reported", async (ahead) => {
   const { writer, reader, seen } = openTwo(ahead, `near${ahead}`);
   await writer.getOrSet("k", () => 1, { timeout: 3600, stale: 3600 });
   await reader.get("k");

@@ -1,35 +1,35 @@
 import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { EntryHeader } from "./entry-codec.ts";
 
-/** How far an entry may seem to come from the future: clocks that are kept in time differ by far less. */
+/** Tolerated lead of an entry's time: synchronised clocks differ by far less. */
 const TOLERANCE: Milliseconds = 5000;
 
-/** Most entries from the future that are remembered; about 150 bytes each. */
+/** Maximum number of entries from the future that are remembered; about 150 bytes each. */
 const MAX_SEEN = 1000;
 
 /** Caches whose process was warned. */
 const told = new Set<string>();
 
 /**
- * Sees to entries whose writer has another time of day than this process.
+ * Corrects entries whose writer has another time of day than this process.
  *
- * An entry from the future would count as fresh for as much too long. It has been there since this process has
- * first read it, if not for longer: from then on it is fresh for no longer than it was to be. And the process
- * is warned, once for a cache.
+ * An entry from the future would count as fresh for too long. Its age is counted from the first
+ * read in this process instead, and it is fresh for no longer than its timeout from then on. The
+ * process is warned once for each cache.
  */
 export class ClockWatch {
   readonly #clock: Clock;
   readonly #path: string;
-  /** When entries from the future were first read, by what tells them from others. */
+  /** Time of the first read of each entry from the future, by its name. */
   readonly #firstSeen = new Map<string, EpochMilliseconds>();
 
-  /** @param path What the settings of the cache are called, such as `caches.default`. */
+  /** @param path Path of the cache's settings, such as `caches.default`. */
   constructor(clock: Clock, path: string) {
     this.#clock = clock;
     this.#path = path;
   }
 
-  /** The header of an entry, with its time as it is by the clock of this process. */
+  /** Returns the header of an entry, with its expiry on the clock of this process. */
   adjust(header: EntryHeader): EntryHeader {
     const { nonce, freshUntil, at, touched = at } = header;
     const now = this.#clock.now();
@@ -51,8 +51,8 @@ export class ClockWatch {
     told.add(this.#path);
     process.emitWarning(
       `${this.#path} has an entry that was written ${Math.round(ahead / 1000)} s in the future: the clocks of two processes ` +
-        "differ by that, or by more. An entry with stale, staleIfError, early or tags may count as fresh for as much too long, at " +
-        "most until the store drops it, or as much too short. Keep the clocks of all servers in time, by NTP. This warning comes once.",
+        "differ by at least that. An entry with stale, staleIfError, early or tags may count as fresh for that much too long, at " +
+        "most until the store drops it, or that much too short. Synchronise the clocks of all servers, by NTP. This warning comes once.",
       { type: "SojournWarning", code: "SOJOURN_CLOCKS_DIFFER" },
     );
   }

@@ -18,7 +18,7 @@ import {
 const runs = { seed, numRuns: scaled(300, 20_000) };
 const MIB = 1024 * 1024;
 
-/** Of somebody else: it knows neither a cap nor a look at the first bytes. */
+/** A foreign compressor, without a limit or a check of the first bytes. */
 const rawDeflate: CacheCompressor = {
   compress: (bytes) => deflateRawSync(bytes),
   decompress: (bytes) => inflateRawSync(bytes),
@@ -34,7 +34,7 @@ const settings = (compressor: CacheCompressor, rest: Partial<Compression> = {}):
 describe.each([
   ["zlib", zlibCompressor()],
   ["gzip", gzipCompressor()],
-  ["a compressor of somebody else", rawDeflate],
+  ["a foreign compressor", rawDeflate],
 ])("with %s", (_name, compressor) => {
   const compression = settings(compressor);
   const compressedText = (text: string): Uint8Array => compressor.compress(Buffer.from(text));
@@ -49,15 +49,15 @@ describe.each([
 
   test.each([
     ["15 bytes", JSON.stringify("x".repeat(13))],
-    ["what does not get smaller", '"k7Qp2ZsW9xLmV4tB"'],
+    ["a text that does not get smaller", '"k7Qp2ZsW9xLmV4tB"'],
     ["an integer of any length", "1".repeat(500)],
     ["a negative integer", `-${"1".repeat(500)}`],
-  ])("%s stays as it is", (_title, text) => {
+  ])("%s stays uncompressed", (_title, text) => {
     expect(Buffer.from(pack(text, compression)).toString()).toBe(text);
     expect(unpack(Buffer.from(text), compression)).toBe(text);
   });
 
-  test("what has minLength bytes is compressed: the length counts in bytes, not in characters", () => {
+  test("a value of minLength bytes is compressed: the length counts in bytes, not in characters", () => {
     const text = JSON.stringify("x".repeat(40));
     expect(pack(text, settings(compressor, { minLength: 42 }))).toEqual(compressedText(text));
     expect(Buffer.from(pack(text, settings(compressor, { minLength: 43 }))).toString()).toBe(text);
@@ -65,7 +65,7 @@ describe.each([
     expect(pack(umlauts, settings(compressor, { minLength: 42 }))).toEqual(compressedText(umlauts));
   });
 
-  test("what inflates beyond the cap is refused with the cap, and not taken as it is", () => {
+  test("a value that inflates beyond the limit is refused with the limit, and not used unchanged", () => {
     const bomb = compressedText(JSON.stringify("x".repeat(MIB)));
     const capped = settings(compressor, { maxInflatedBytes: MIB });
     expect(() => unpack(bomb, capped)).toThrow(SyntaxError);
@@ -73,7 +73,7 @@ describe.each([
     expect(unpack(bomb, settings(compressor, { maxInflatedBytes: MIB + 2 }))).toHaveLength(MIB + 2);
   });
 
-  test("what would not be read again because of the cap is not compressed", () => {
+  test("a value that the limit would keep from being read is not compressed", () => {
     const text = JSON.stringify("x".repeat(MIB));
     const capped = settings(compressor, { maxInflatedBytes: MIB });
     expect(unpack(pack(text, capped), capped)).toBe(text);
@@ -84,7 +84,7 @@ describe.each([
     expect(() => unpack(pickle, compression)).toThrow("it is neither text nor compressed text");
   });
 
-  test("law: any text comes back, also one that looks compressed", () => {
+  test("law: any text survives a round trip, even one that looks compressed", () => {
     const looksCompressed = fc
       .string({ unit: "binary-ascii", maxLength: 8 })
       .map((text) => Buffer.from(compressedText(text)).toString("latin1"));
@@ -104,7 +104,7 @@ describe.each([
     );
   });
 
-  test("law: any bytes are text, or a SyntaxError that shows nothing", () => {
+  test("law: any bytes give text, or a SyntaxError that shows nothing of them", () => {
     const damaged = fc
       .tuple(fc.string(), fc.nat(), fc.nat(255))
       .map(([text, at, byte]) => Uint8Array.from(compressedText(text)).with(at % compressedText(text).length, byte));
@@ -122,7 +122,7 @@ describe.each([
 test.each([
   ["zlib", zlibCompressor()],
   ["gzip", gzipCompressor()],
-])("a value of %s that is cut off or damaged is no text, and is refused as such", (_name, compressor) => {
+])("a truncated or damaged value of %s is no text, and is refused as such", (_name, compressor) => {
   const whole = compressor.compress(Buffer.from(JSON.stringify(`${"long ".repeat(100)}é`)));
   const damaged = Uint8Array.from(whole).with(whole.length - 1, (whole.at(-1) ?? 0) ^ 1);
   for (const broken of [whole.subarray(0, -3), whole.subarray(0, 12), damaged]) {
@@ -130,7 +130,7 @@ test.each([
   }
 });
 
-test("digits are never given to the compressor, not even to one that would read them", () => {
+test("digits are never passed to the compressor, not even to one that would read them", () => {
   const reverse = (bytes: Uint8Array): Uint8Array => Uint8Array.from(bytes).toReversed();
   const compression = settings({ compress: reverse, decompress: reverse }, { minLength: 0 });
   for (const text of ["42", "-17", "0"]) {
@@ -141,7 +141,7 @@ test("digits are never given to the compressor, not even to one that would read 
   expect(unpack(pack('"ab"', compression), compression)).toBe('"ab"');
 });
 
-test("a text that is itself a compressed one is compressed once more, so that it comes back", () => {
+test("a text that is compressed already is compressed once more, so that it survives a round trip", () => {
   const compressor: CacheCompressor = {
     compress: (bytes) => Buffer.concat([Buffer.from("z:"), bytes]),
     decompress: (bytes) => {
@@ -155,13 +155,13 @@ test("a text that is itself a compressed one is compressed once more, so that it
   expect(Buffer.from(pack("short", compression)).toString()).toBe("short");
 });
 
-test("zlib is asked only for what begins as zlib does, so that other values cost no failed try", () => {
+test("zlib is tried only for bytes that begin like zlib, so that other values cost no failed try", () => {
   const { recognizes = () => true } = zlibCompressor();
   for (const level of [1, 5, 6, 9]) expect(recognizes(deflateSync("x", { level }))).toBe(true);
   for (const text of ["{}", '"x"', "[1]", "1.5", "-1", "true", "null", "", "NaN"]) {
     expect(recognizes(Buffer.from(text))).toBe(false);
   }
-  // A number may look like zlib by its first two digits. It is tried then, and taken as it is.
+  // A number may look like zlib by its first two digits. It is then tried, and used unchanged.
   expect(recognizes(Buffer.from("80.5"))).toBe(true);
   expect(unpack(Buffer.from("80.5"), settings(zlibCompressor()))).toBe("80.5");
   expect(unpack(pack("80.5", settings(zlibCompressor())), settings(zlibCompressor()))).toBe("80.5");
@@ -180,7 +180,7 @@ test("the level is passed on", () => {
   }
 });
 
-test("an asynchronous compressor is named as what is wrong", () => {
+test("the error for an asynchronous compressor names the problem", () => {
   const compression = settings({
     compress: (bytes) => Promise.resolve(bytes) as unknown as Uint8Array,
     decompress: (bytes) => Promise.resolve(bytes) as unknown as Uint8Array,
@@ -237,7 +237,7 @@ function attempt(act: () => unknown): unknown {
 test.each([
   ["zlib", zlibCompressor()],
   ["gzip", gzipCompressor()],
-])("%s stops at the cap, and does not inflate what it is going to refuse", (_name, compressor) => {
+])("%s stops at the limit, and does not inflate a value that it refuses", (_name, compressor) => {
   const bomb = compressor.compress(Buffer.alloc(1_000_001));
   expect(() => compressor.decompress(bomb, 1_000_000)).toThrow(
     expect.objectContaining({ code: "ERR_BUFFER_TOO_LARGE" }) as Error,

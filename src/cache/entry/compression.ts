@@ -6,49 +6,49 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { parseSettings, type SettingsSchema, settingsObject } from "../../core/settings.ts";
 
 /**
- * Makes values smaller. Any library fits: zlib, snappy, zstd, lz4. Both methods are synchronous, and what one
- * compresses the other one restores.
+ * Compresses values. Any library fits: zlib, snappy, zstd, lz4. Both methods are synchronous, and
+ * `decompress` restores the input of `compress`.
  */
 export interface CacheCompressor {
   compress(bytes: Uint8Array): Uint8Array;
 
   /**
-   * @param maxBytes Most that the result may have. Where it would be more, an error with the code
-   *   `ERR_BUFFER_TOO_LARGE` is thrown, as Node's zlib does with `maxOutputLength`. A compressor that cannot
-   *   stop there may return more: it is refused afterwards.
-   * @throws Any other error when the bytes are not compressed: then they are taken as they are.
+   * @param maxBytes Maximum size of the result. Beyond it, an error with the code
+   *   `ERR_BUFFER_TOO_LARGE` is thrown, as Node's zlib does with `maxOutputLength`. A compressor
+   *   that cannot stop there may return more, which is refused afterwards.
+   * @throws Any other error for bytes that are not compressed, which are then used unchanged.
    */
   decompress(bytes: Uint8Array, maxBytes: number): Uint8Array;
 
   /**
-   * Whether the bytes may be compressed, by a look at the first of them. It saves a try: where it is false,
-   * `decompress` is not called.
+   * Returns whether the bytes may be compressed, judged by the first of them. It saves a try: if
+   * false, `decompress` is not called.
    *
    * @defaultValue every value is tried
    */
   recognizes?(bytes: Uint8Array): boolean;
 }
 
-/** How a cache compresses. */
+/** Compression of a cache. */
 export interface CompressionSettings {
-  /** Such as `zlibCompressor()`. */
+  /** A compressor, such as `zlibCompressor()`. */
   readonly compressor: CacheCompressor;
-  /** Least size that is compressed, in bytes. @defaultValue `16`, as in django-redis */
+  /** Minimum size for compression, in bytes. @defaultValue `16`, as in django-redis */
   readonly minLength?: number;
-  /** Most that a value may inflate to, in bytes. @defaultValue 64 MiB */
+  /** Maximum inflated size of a value, in bytes. @defaultValue 64 MiB */
   readonly maxInflatedBytes?: number;
 }
 
 /** {@link CompressionSettings}, checked and complete. */
 export type Compression = Required<CompressionSettings>;
 
-/** How hard to compress. */
+/** Options of the compressors. */
 export interface DeflateOptions {
   /** 1 (fast) to 9 (small). @defaultValue `6`, as in django-redis */
   readonly level?: number;
 }
 
-/** What django-redis leaves as it is: values of up to 15 bytes. */
+/** Minimum size in django-redis, which leaves values of up to 15 bytes uncompressed. */
 const MIN_LENGTH = 16;
 const MAX_INFLATED_BYTES = 64 * 1024 * 1024;
 const COMPRESSOR = "a compressor such as zlibCompressor(), with compress and decompress";
@@ -64,7 +64,7 @@ const settingsSchema = settingsObject({
 
 const levelSchema = settingsObject({ level: v.optional(wholeNumber(1, 9, "a level from 1 to 9"), 6) });
 
-/** Takes settings, or a compressor alone. */
+/** Schema of settings, or of a compressor alone. */
 export const compressionSchema: SettingsSchema<CacheCompressor | CompressionSettings, Compression> = v.lazy((input) =>
   isCacheCompressor(input)
     ? v.pipe(
@@ -75,7 +75,8 @@ export const compressionSchema: SettingsSchema<CacheCompressor | CompressionSett
 ) as SettingsSchema<CacheCompressor | CompressionSettings, Compression>;
 
 /**
- * zlib, as `zlib.compress` in Python and django-redis's `ZlibCompressor`. Either side reads the other one's.
+ * zlib, compatible with Python's `zlib.compress` and django-redis's `ZlibCompressor` in both
+ * directions.
  *
  * @throws {ImproperlyConfigured} When the level is not from 1 to 9.
  */
@@ -90,7 +91,8 @@ export function zlibCompressor(options: DeflateOptions = {}): CacheCompressor {
 }
 
 /**
- * gzip, as `gzip.compress` in Python and django-redis's `GzipCompressor`. Either side reads the other one's.
+ * gzip, compatible with Python's `gzip.compress` and django-redis's `GzipCompressor` in both
+ * directions.
  *
  * @throws {ImproperlyConfigured} When the level is not from 1 to 9.
  */
@@ -104,7 +106,7 @@ export function gzipCompressor(options: DeflateOptions = {}): CacheCompressor {
   };
 }
 
-/** Whether something has the form of a {@link CacheCompressor}, for checks of settings. */
+/** Returns whether a value has the form of a {@link CacheCompressor}, for checks of settings. */
 export function isCacheCompressor(input: unknown): input is CacheCompressor {
   if (typeof input !== "object" || input === null) return false;
   const { compress, decompress, recognizes } = input as Partial<CacheCompressor>;
@@ -113,13 +115,14 @@ export function isCacheCompressor(input: unknown): input is CacheCompressor {
 }
 
 /**
- * Makes the bytes that are stored, by django-redis's rule: nothing marks what is compressed.
+ * Compresses a text for the store, by django-redis's rule: compressed bytes carry no mark.
  *
- * Integers stay digits, so that `INCR` counts with them. A text below `minLength` stays as it is, as does one
- * beyond `maxInflatedBytes`, and one that compression does not make smaller. Only where such a text would
- * itself be read as compressed, it is compressed after all.
+ * Integers stay digits, so that `INCR` counts with them. A text stays uncompressed if it is shorter
+ * than `minLength`, longer than `maxInflatedBytes`, or not made smaller by compression. If such a
+ * text would be read as compressed, it is compressed anyway.
  *
- * @throws {CacheUsageError} When the compressor gives something else than bytes. What it throws is passed on.
+ * @throws {CacheUsageError} When the compressor does not return bytes. Its own errors are passed
+ *   on.
  */
 export function pack(text: string, compression: Compression): Uint8Array {
   const { minLength, maxInflatedBytes } = compression;
@@ -133,15 +136,15 @@ export function pack(text: string, compression: Compression): Uint8Array {
 }
 
 /**
- * Reads what {@link pack} made, or django-redis with the same compressor.
+ * Reads the output of {@link pack}, or of django-redis with the same compressor.
  *
- * Bytes that the compressor cannot read are taken as they are: nothing tells a value that was not compressed
- * from a broken one. The broken one is noticed a step later: it is hardly ever UTF-8, and what is starts with
- * no JSON.
+ * Bytes that the compressor cannot read are used unchanged, since an uncompressed value cannot be
+ * told from a broken one. A broken one fails in the next step: it is hardly ever UTF-8, and such
+ * bytes do not start like JSON.
  *
- * @throws {SyntaxError} When the value would inflate beyond the cap, or is no text. The message shows nothing
- *   of it.
- * @throws {CacheUsageError} When the compressor gives something else than bytes.
+ * @throws {SyntaxError} When the value would inflate beyond the limit, or is no text. The message
+ *   shows nothing of it.
+ * @throws {CacheUsageError} When the compressor does not return bytes.
  */
 export function unpack(stored: Uint8Array, compression: Compression): string {
   const bytes = inflated(stored, compression) ?? stored;
@@ -153,7 +156,7 @@ function deflated(bytes: Uint8Array, { compressor }: Compression): Uint8Array {
   return checked(compressor.compress(bytes), "compress");
 }
 
-/** @returns undefined when it is not compressed. */
+/** @returns `undefined` when it is not compressed. */
 function inflated(stored: Uint8Array, { compressor, maxInflatedBytes }: Compression): Uint8Array | undefined {
   if (isInteger(stored) || compressor.recognizes?.(stored) === false) return undefined;
   let bytes: Uint8Array;
@@ -171,7 +174,7 @@ function isTakenForCompressed(bytes: Uint8Array, compression: Compression): bool
   try {
     return inflated(bytes, compression) !== undefined;
   } catch (error) {
-    // It would inflate beyond the cap.
+    // It would inflate beyond the limit.
     if (error instanceof SyntaxError) return true;
     throw error;
   }
@@ -190,7 +193,7 @@ function checked(bytes: unknown, method: string): Uint8Array {
 
 const MINUS = 0x2d;
 
-/** Whether bytes are the digits of an integer. */
+/** Returns whether bytes are the digits of an integer. */
 function isInteger(bytes: Uint8Array): boolean {
   const start = bytes[0] === MINUS ? 1 : 0;
   return bytes.length > start && bytes.subarray(start).every((byte) => byte >= 0x30 && byte <= 0x39);

@@ -9,34 +9,35 @@ import type { EntryKey } from "../keys/keys.ts";
 import { type CacheSerializer, JsonSerializer } from "./serializers.ts";
 
 /**
- * What an entry tells of itself, where it has to: when it stops being fresh, which tags it had, how long it
- * took to load.
+ * Metadata of an entry, where needed: its expiry, its tags, the duration of its load.
  *
- * It stands as one line before the value: `~{"at":…}\n[1,2]`. An entry that needs none of this has no header,
- * and is what Django would have written.
+ * It is one line before the value: `~{"at":…}\n[1,2]`. An entry that needs no metadata has no
+ * header, and has the form that Django writes.
  */
 export interface EntryHeader {
   readonly at: EpochMilliseconds;
-  /** Tells this entry from any other that the key had, or will have. */
+  /** Distinguishes this entry from all other entries of the key. */
   readonly nonce: string;
-  /** From then on it is stale. @defaultValue never */
+  /** Time from which it is stale. @defaultValue never */
   readonly freshUntil?: EpochMilliseconds | undefined;
-  /** For how long past its time the store keeps it. @defaultValue what a touch finds out */
+  /** Time for which the store keeps it after it has expired. @defaultValue computed by a touch */
   readonly grace?: Milliseconds | undefined;
-  /** When it was last touched. @defaultValue never */
+  /** Time of its last touch. @defaultValue never */
   readonly touched?: EpochMilliseconds | undefined;
-  /** How long its load took. */
+  /** Duration of its load. */
   readonly took?: Milliseconds | undefined;
-  /** The token that each of its tags had when its load began. */
+  /** Tokens of its tags when its load began. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
-/** An entry, taken apart. */
+/** Parts of an entry. */
 export interface ReadEntry {
   readonly header: EntryHeader | undefined;
   /** The value as the serializer wrote it. */
   readonly text: string;
-  /** What a store knows the entry by: the beginning of its header, with the nonce, or all of it. */
+  /**
+   * Identifies the entry in the store: the beginning of its header, with the nonce, or all of it.
+   */
   readonly expected: StoredValue;
 }
 
@@ -46,19 +47,19 @@ export interface WrittenEntry {
   readonly stored: StoredValue;
 }
 
-/** How a cache writes and reads its values. */
+/** Format of a cache's values. */
 export interface EntryForm {
   /** @defaultValue JSON */
   readonly serializer: CacheSerializer | undefined;
   readonly compression: Compression | undefined;
-  /** Whether equal entries give the same value, which nobody can change. */
+  /** Whether equal entries share one immutable value. */
   readonly frozen: boolean;
 }
 
 const TILDE = 0x7e;
 const LINE_END = 0x0a;
 
-/** Between values and what a store keeps: serializer, compression, header. */
+/** Converts between values and their stored form: serializer, compression, header. */
 export class EntryCodec {
   readonly #serializer: CacheSerializer | undefined;
   readonly #compression: Compression | undefined;
@@ -70,11 +71,14 @@ export class EntryCodec {
     this.#frozen = frozen ? new FrozenValues() : undefined;
   }
 
-  /** @param path How messages name the value. @throws {NotJsonError} When the serializer cannot hold it. */
+  /**
+   * @param path Name of the value in messages.
+   * @throws {NotJsonError} When the serializer cannot hold it.
+   */
   write(value: unknown, path: string, header?: EntryHeader): WrittenEntry {
     const text = this.#dump(value, path);
     const body = this.#compression === undefined ? text : pack(text, this.#compression);
-    // What begins as a header does would be taken for one.
+    // Without a header, a value that begins like one would be read as one.
     const line = header === undefined && !beginsAsHeader(body) ? "" : writeHeader(header);
     if (typeof body === "string") return { text, stored: line + body };
     return { text, stored: line === "" ? body : Buffer.concat([Buffer.from(line), body]) };
@@ -95,12 +99,16 @@ export class EntryCodec {
     return { header, text, expected: header === undefined ? stored : nameOf(line) };
   }
 
-  /** The header in the head of an entry; `undefined` for an empty one. @throws {CacheCorruptError} */
+  /**
+   * Returns the header in the head of an entry; `undefined` for an empty one.
+   *
+   * @throws {CacheCorruptError}
+   */
   readHead(head: StoredValue, key: EntryKey): EntryHeader | undefined {
     return readHeader(typeof head === "string" ? head : Buffer.from(head).toString(), key);
   }
 
-  /** Builds the value anew, or gives the frozen one. @throws {CacheCorruptError} */
+  /** Builds the value, or returns the frozen one. @throws {CacheCorruptError} */
   parse(text: string, key: EntryKey): unknown {
     return this.#frozen === undefined ? this.#load(text, key) : this.#frozen.get(text, () => this.#load(text, key));
   }
@@ -130,19 +138,19 @@ export class EntryCodec {
     const text: unknown = this.#serializer.dump(value, path);
     if (typeof text === "string" && text.isWellFormed()) return text;
     const found = typeof text === "string" ? "text with a lone surrogate" : describeValue(text);
-    throw new CacheUsageError(`The serializer of a cache has to give well-formed text for ${path}, got ${found}.`);
+    throw new CacheUsageError(`The serializer of a cache has to return well-formed text for ${path}, got ${found}.`);
   }
 }
 
-/** What a touch of the entry leaves as it is. */
+/** The part of a header that a touch leaves unchanged. */
 const NAME = /^~\{"at":[^,]+,"nonce":"[^"\\]*"/;
 
-/** The beginning of a header that no other entry has. */
+/** Returns the unique beginning of a header. */
 function nameOf(line: string): string {
   return NAME.exec(line)?.[0] ?? line;
 }
 
-/** The line before the value. */
+/** Returns the line before the value. */
 export function writeHeader(header: EntryHeader | undefined): string {
   return `~${JSON.stringify(header ?? {})}\n`;
 }
@@ -154,11 +162,11 @@ function beginsAsHeader(body: StoredValue): boolean {
 function readHeader(line: string, { key }: EntryKey): EntryHeader | undefined {
   try {
     const header: unknown = JSON.parse(line.slice(1));
-    // An empty one only says that the value begins as a header does.
+    // An empty header only marks a value that begins like a header.
     if (isPlainObject(header) && Object.keys(header).length === 0) return undefined;
     if (isHeader(header)) return header;
   } catch {
-    // What cannot be parsed is as wrong as what has another form.
+    // A header that cannot be parsed is as wrong as one of another form.
   }
   throw new CacheCorruptError(key, "its header is not one that Sojourn has written");
 }

@@ -11,16 +11,16 @@ import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
 import { type EntryKey, storageKeys } from "../keys/keys.ts";
 import { validateTags, type TagTokens, type Tags } from "./tags.ts";
 
-/** What a read has found. */
+/** Result of a read. */
 export type Found =
   | { readonly status: "missing" }
   /** One of its tags was invalidated. */
   | { readonly status: "invalidated"; readonly expected: StoredValue }
-  /** Something is there that cannot be read. */
+  /** The key has an entry that cannot be read. */
   | { readonly status: "unreadable" }
   | FoundEntry;
 
-/** An entry that can be read, and whose tags are as they were. Its time may be over. */
+/** A readable entry with unchanged tags. It may have expired. */
 export interface FoundEntry {
   readonly status: "entry";
   readonly value: unknown;
@@ -30,12 +30,15 @@ export interface FoundEntry {
   readonly expected: StoredValue;
 }
 
-/** How to read. */
+/** Settings of a read. */
 export interface ReadPlan {
-  /** Tags that the entry may have: their tokens come with it. Those of other tags take another round trip. */
+  /**
+   * Tags that the entry may have: their tokens are read with it. Other tags take another round
+   * trip.
+   */
   readonly tags: readonly string[];
   readonly version: number | undefined;
-  /** Whether an entry that cannot be read is an error, or only told by the event `corrupt`. */
+  /** Whether an unreadable entry is an error, or is only reported by the event `corrupt`. */
   readonly onCorrupt: "throw" | "miss";
 }
 
@@ -43,7 +46,7 @@ const NO_TAGS: readonly string[] = [];
 const NO_TOKENS: TagTokens = new Map();
 const MISSING = { status: "missing" } as const;
 
-/** Reads entries: from the store to a value that may be given. */
+/** Reads entries: from the store to a checked value. */
 export class EntryReader {
   readonly #store: CacheStore;
   readonly #codec: EntryCodec;
@@ -84,11 +87,11 @@ export class EntryReader {
    * @throws {CacheCorruptError}
    */
   async takeMany(keys: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<Found[]> {
-    // First, since a wrong tag is an error, after which nothing may be gone.
+    // First, since a wrong tag is an error, after which no entry may be deleted.
     const tagKeys = plan.tags.map((tag) => this.#tags.keyOf(tag, plan.version));
     const taking = this.#store.takeMany(storageKeys(keys), deadline);
     const reading = this.#store.getMany(tagKeys, deadline);
-    // Of two failures, that of the delete is told.
+    // If both fail, the error of the delete is reported.
     reading.catch(() => {});
     const stored = await taking;
     const known = this.#tags.tokensOf(plan.tags, await reading.catch(throwWrittenInPart));
@@ -96,7 +99,7 @@ export class EntryReader {
   }
 
   /**
-   * What a stored entry is good for: at once, but where tokens have to be read first.
+   * Validates a stored entry: at once, unless tokens have to be read first.
    *
    * @throws {CacheCorruptError}
    */
@@ -116,7 +119,7 @@ export class EntryReader {
     return this.#validateAll(keys, stored, this.#tags.tokensOf(plan.tags, stored.slice(keys.length)), plan, deadline);
   }
 
-  /** @param stored What the store has under the keys. @param known Tokens that have come with it. */
+  /** @param stored Values that the store has under the keys. @param known Tokens read with them. */
   async #validateAll(
     keys: readonly EntryKey[],
     stored: readonly (StoredValue | undefined)[],
@@ -157,7 +160,7 @@ export class EntryReader {
   }
 }
 
-/** Tags of entries whose tokens decide and were not read yet. */
+/** Returns the tags of entries whose unread tokens decide. */
 function unknownTagsOf(entries: readonly Found[], known: TagTokens): ReadonlySet<string> {
   const unknown = new Set<string>();
   for (const entry of entries) {
@@ -168,13 +171,13 @@ function unknownTagsOf(entries: readonly Found[], known: TagTokens): ReadonlySet
   return unknown;
 }
 
-/** An entry, or that one of its tags was invalidated. */
+/** Returns an entry, or that one of its tags was invalidated. */
 function validated(found: Found, known: TagTokens): Found {
   if (found.status !== "entry" || validateTags(found.header, known) === "valid") return found;
   return { status: "invalidated", expected: found.expected };
 }
 
-/** How an operation reads that gives errors to its caller. */
+/** Returns the plan of an operation that throws errors to its caller. */
 export function toReadPlan({ tags }: ReadOptions, version: number | undefined): ReadPlan {
   return { tags: tags === undefined ? NO_TAGS : checkTags(tags), version, onCorrupt: "throw" };
 }

@@ -1,26 +1,26 @@
 import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { EntryHeader } from "./entry-codec.ts";
 
-/** For how long past its timeout an entry is still of use. */
+/** Times after its timeout during which an entry is still usable. */
 export interface Grace {
-  /** It is given at once while it is loaded anew. */
+  /** The entry is served at once while it is reloaded. */
   readonly stale: Milliseconds;
-  /** It is given when the load fails. */
+  /** The entry is served when the load fails. */
   readonly staleIfError: Milliseconds;
-  /** How eagerly an entry is loaded anew before its time is over; 0: not at all. */
+  /** Factor of early reloads before the entry expires; 0: none. */
   readonly early: number;
 }
 
 /**
- * - `"fresh"`: its time is not over.
- * - `"refresh"`: neither, but it is time to load it anew.
- * - `"stale"`: it is over; the entry may be given while it is loaded anew.
- * - `"stale-if-error"`: it may be given only if the load fails.
- * - `"expired"`: it must not be given any more.
+ * - `"fresh"`: it has not expired.
+ * - `"refresh"`: it has not expired, but is due for an early reload.
+ * - `"stale"`: it has expired, and may be served while it is reloaded.
+ * - `"stale-if-error"`: it may be served only if the load fails.
+ * - `"expired"`: it must not be served any more.
  */
 export type Freshness = "fresh" | "refresh" | "stale" | "stale-if-error" | "expired";
 
-/** What may be done with an entry now. @param random From 0 up to 1. */
+/** Returns the freshness of an entry. @param random Returns a number from 0 up to 1. */
 export function freshnessOf(
   header: EntryHeader | undefined,
   { stale, staleIfError, early }: Grace,
@@ -35,13 +35,13 @@ export function freshnessOf(
   return now < freshUntil + staleIfError ? "stale-if-error" : "expired";
 }
 
-// XFetch (Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention, VLDB 2015): the
-// closer the end and the longer the load, the likelier. `1 - random()` is never 0.
+// XFetch (Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention, VLDB
+// 2015): the closer the end and the longer the load, the likelier. `1 - random()` is never 0.
 function headStart(took: Milliseconds, early: number, random: () => number): Milliseconds {
   return -took * early * Math.log(1 - random());
 }
 
-/** Whether the time of an entry is not over. */
+/** Returns whether an entry has not expired. */
 export function isFresh(header: EntryHeader | undefined, now: EpochMilliseconds): boolean {
   return header?.freshUntil === undefined || now < header.freshUntil;
 }

@@ -1,14 +1,13 @@
 import { LRUCache } from "lru-cache";
 
-/** Characters of text that are kept with their values. */
+/** Maximum number of characters of text that are kept with their values. */
 const MAX_CHARACTERS = 16 * 1024 * 1024;
 
 /**
- * Values by the text that they were read from: equal texts give the same value, frozen in depth, without
- * parsing it again.
+ * Values by their text: equal texts give the same deeply frozen value, without parsing it again.
  *
- * A lookup costs little: V8 keeps the hash of a string with it, and a memory store gives the same string each
- * time.
+ * A lookup is cheap: V8 keeps the hash of a string with it, and a memory store returns the same
+ * string each time.
  */
 export class FrozenValues {
   readonly #values = new LRUCache<string, object>({
@@ -25,13 +24,13 @@ export class FrozenValues {
   }
 }
 
-/** Not recursive: how deep a value may be is for the reader to say, not for the stack. */
+/** Not recursive: the reader limits the depth of a value, not the stack. */
 function freeze(value: unknown): unknown {
   const pending = [value];
   while (pending.length > 0) {
     const each = pending.pop();
     if (typeof each !== "object" || each === null) continue;
-    // One by one: spread into arguments, a long array is too much for the stack.
+    // One by one: a long array spread into arguments overflows the stack.
     for (const inner of Object.values(Object.freeze(each)) as unknown[]) pending.push(inner);
   }
   return value;

@@ -5,14 +5,14 @@ import { isCacheSerializer, JsonSerializer, TaggedJsonSerializer } from "./seria
 const MOMENT = new Date("2026-04-17T12:30:45.12Z");
 
 describe("JsonSerializer", () => {
-  test("writes strict JSON, and names the place of what it cannot hold", () => {
+  test("writes strict JSON, and names the path of a value that it cannot hold", () => {
     expect(JsonSerializer.dump({ a: [1, 12n, "é"] })).toBe('{"a":[1,12,"é"]}');
     expect(() => JsonSerializer.dump({ at: MOMENT }, "values.x")).toThrow(NotJsonError);
     expect(() => JsonSerializer.dump({ at: MOMENT }, "values.x")).toThrow("values.x.at is a Date");
     expect(() => JsonSerializer.dump(Number.NaN)).toThrow("value is NaN");
   });
 
-  test("reads what Python writes, and shows nothing of what it cannot read", () => {
+  test("reads JSON of Python, and shows nothing of a text that it cannot read", () => {
     expect(JsonSerializer.load('{"n": NaN, "i": 12345678901234567890}')).toEqual({
       n: Number.NaN,
       i: 12345678901234567890n,
@@ -24,7 +24,7 @@ describe("JsonSerializer", () => {
 });
 
 describe("TaggedJsonSerializer", () => {
-  test("brings back what JSON cannot hold", () => {
+  test("restores values that JSON cannot hold", () => {
     const value = { at: MOMENT, none: null, flag: true, empty: "", bytes: new Uint8Array(), ids: new Set([3n, 1n]) };
     const text = TaggedJsonSerializer.dump(value);
     expect(TaggedJsonSerializer.load(text)).toStrictEqual(value);
@@ -43,7 +43,7 @@ describe("TaggedJsonSerializer", () => {
     expect(TaggedJsonSerializer.load("42")).toBe(42);
   });
 
-  test("names the place of what it cannot hold", () => {
+  test("names the path of a value that it cannot hold", () => {
     expect(() => TaggedJsonSerializer.dump([/x/], "values.x")).toThrow("values.x[0] is a RegExp");
     expect(() => TaggedJsonSerializer.dump(undefined)).toThrow("value is undefined");
   });

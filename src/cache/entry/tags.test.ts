@@ -4,7 +4,7 @@ import { anyDeadline, gate, openCache, turn } from "../../../test/support/cache-
 import { CacheUsageError } from "../../core/errors.ts";
 
 describe("tags", () => {
-  test("to invalidate one makes all entries that have it misses, and leaves the others", async () => {
+  test("invalidating one makes all entries with it misses, and leaves the others", async () => {
     const { cache } = openCache();
     await cache.set("a", 1, { tags: ["red", "round"] });
     await cache.setMany({ b: 2, c: 3 }, { tags: ["red"] });
@@ -20,14 +20,14 @@ describe("tags", () => {
     expect(await cache.hasMany(["a", "d"])).toEqual(new Set(["d"]));
   });
 
-  test("a tag of one version is none of another", async () => {
+  test("a tag of one version is independent of other versions", async () => {
     const { cache } = openCache();
     for (const version of [1, 2]) await cache.set("a", version, { tags: ["red"], version });
     await cache.invalidateTags(["red"], { version: 2 });
     expect([await cache.get("a", { version: 1 }), await cache.get("a", { version: 2 })]).toEqual([1, undefined]);
   });
 
-  test("what is stored after it is valid again", async () => {
+  test("an entry stored after an invalidation is valid", async () => {
     const { cache } = openCache();
     await cache.set("a", 1, { tags: ["red"] });
     await cache.invalidateTags(["red"]);
@@ -35,7 +35,7 @@ describe("tags", () => {
     expect(await cache.get("a")).toBe(2);
   });
 
-  test("named with the read, their tokens come with the entry; else they take a read more", async () => {
+  test("their tokens are read with the entry if the call names them; otherwise they take another read", async () => {
     const { cache, calls } = openCache();
     await cache.set("a", 1, { tags: ["red", "round"] });
     calls.length = 0;
@@ -47,7 +47,7 @@ describe("tags", () => {
     expect(calls).toEqual(["getMany", "getMany", "get", "getMany"]);
   });
 
-  test("invalidated during a load: the callers who waited get the value, later ones load anew", async () => {
+  test("invalidated during a load: waiting callers get the value, later ones load again", async () => {
     const { cache, other } = openCache();
     const options = { tags: ["red"] } as const;
     const { promise, open } = gate<string>();
@@ -61,7 +61,7 @@ describe("tags", () => {
     expect(await cache.get("k")).toBe("new");
   });
 
-  test("invalidated during a load: who comes after that and joins the load does not get its value", async () => {
+  test("invalidated during a load: a caller that joins the load afterwards does not get its value", async () => {
     const { cache } = openCache();
     const options = { tags: ["red"] } as const;
     const { promise, open } = gate<string>();
@@ -75,7 +75,7 @@ describe("tags", () => {
     expect(await first).toBe("old");
   });
 
-  test("invalidated after one load and before the next: nothing of the first is given", async () => {
+  test("invalidated after one load and before the next: the value of the first is not returned", async () => {
     const { cache } = openCache();
     const load = vi.fn<() => number>().mockReturnValueOnce(1).mockReturnValueOnce(2);
     const options = { tags: ["red"], staleIfError: "1h", stale: "1h" } as const;
@@ -84,7 +84,7 @@ describe("tags", () => {
     expect(await cache.getOrSet("k", load, options)).toBe(2);
   });
 
-  test("a token that the store has dropped makes a miss", async () => {
+  test("a token that the store has evicted makes a miss", async () => {
     const { cache, store } = openCache();
     await cache.set("a", 1, { tags: ["red"] });
     expect(await store.deleteMany(["shop:1:~tag:red"], anyDeadline())).toBe(1);
@@ -104,7 +104,7 @@ describe("tags", () => {
     expect(await cache.get("c")).toBe(1);
   });
 
-  test("any text is a tag, __proto__ too", async () => {
+  test("any string is a tag, even __proto__", async () => {
     const { cache } = openCache();
     const tags = ["__proto__", "constructor", "a b", "é", "\n"];
     await cache.set("a", 1, { tags });
@@ -122,14 +122,14 @@ describe("tags", () => {
     expect(await cache.get("a", { version: 2 })).toBeUndefined();
   });
 
-  test("their keys are not the caller's to use", async () => {
+  test("callers cannot use their keys", async () => {
     const { cache } = openCache();
     await expect(cache.set("~tag:red", 1)).rejects.toThrow(CacheUsageError);
     await cache.set("a", 1, { tags: ["red"] });
     expect(await cache.keys("*")).toEqual(["a"]);
   });
 
-  test("an entry without tags lies in the store as Django writes it, one with tags behind a line that begins with ~", async () => {
+  test("an entry without tags is stored as Django writes it, one with tags behind a line that begins with ~", async () => {
     const { cache, raw } = openCache();
     await cache.set("a", { n: 1 });
     await cache.set("b", { n: 1 }, { tags: ["red"] });
@@ -140,7 +140,7 @@ describe("tags", () => {
   });
 
   test.each(["~{}", '~{"at":1}\n1', "~\n1", "~[]\n1", '~{"at":"1","nonce":"a"}\n1'])(
-    "a header that Sojourn has not written: an error for get, a miss for getOrSet: %j",
+    "a header that Sojourn has not written is an error for get, and a miss for getOrSet: %j",
     async (text) => {
       const { cache, putRaw } = openCache();
       await putRaw("shop:1:k", text);

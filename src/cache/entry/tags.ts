@@ -10,14 +10,14 @@ import { type CacheKeys, TAG_KEY } from "../keys/keys.ts";
 // Tokens outlive the entries that have them, also when a load takes long or an entry is touched.
 const SLACK: Milliseconds = 3_600_000;
 
-/** The tokens of tags, by their names; `undefined` where a tag has none. */
+/** Tokens of tags, by their names; `undefined` for a tag without one. */
 export type TagTokens = ReadonlyMap<string, string | undefined>;
 
 /**
- * Tags: each has a random token in the store. An entry keeps the tokens that its tags had when its load
- * began, and is of use for as long as all of them are there unchanged. So to delete the token of a tag is to
- * delete all that has the tag, with one command and however much that is; and a token that the store had to
- * drop makes entries misses, never wrong.
+ * Each tag has a random token in the store. An entry keeps the tokens that its tags had when its
+ * load began, and is valid while all of them are unchanged. Deleting the token of a tag thus
+ * invalidates all entries with the tag, with one command for any number of entries; and a token
+ * that the store evicts makes entries misses, never wrong.
  */
 export class Tags {
   readonly #store: CacheStore;
@@ -28,7 +28,7 @@ export class Tags {
     this.#keys = keys;
   }
 
-  /** The key of a tag's token. @throws {CacheUsageError} */
+  /** Returns the key of a tag's token. @throws {CacheUsageError} */
   keyOf(tag: string, version: number | undefined): string {
     if (typeof tag !== "string" || tag === "") {
       throw new CacheUsageError(`A tag has to be a text that is not empty, got ${describeValue(tag)}.`);
@@ -36,21 +36,20 @@ export class Tags {
     return this.#keys.ofOwn(TAG_KEY + tag, version).storageKey;
   }
 
-  /** Reads tokens. */
   async read(tags: readonly string[], version: number | undefined, deadline: Deadline): Promise<TagTokens> {
     const keys = tags.map((tag) => this.keyOf(tag, version));
     return this.tokensOf(tags, await this.#store.getMany(keys, deadline));
   }
 
-  /** The tokens that were read under the keys of tags. */
+  /** Returns the tokens of tags, from the values under their keys. */
   tokensOf(tags: readonly string[], stored: readonly (StoredValue | undefined)[]): TagTokens {
     return new Map(tags.map((tag, index) => [tag, tokenOf(stored[index])]));
   }
 
   /**
-   * Reads tokens, and makes those that are missing.
+   * Reads tokens, and makes the missing ones.
    *
-   * @param ttl How long the entries live that shall have them.
+   * @param ttl Time to live of the entries that get them.
    */
   async ensure(
     tags: readonly string[],
@@ -76,9 +75,9 @@ export class Tags {
 }
 
 /**
- * Whether an entry's tags are as they were.
+ * Returns whether an entry's tags are unchanged.
  *
- * @returns The tags whose tokens are not known yet, if that decides.
+ * @returns The tags whose tokens are not known yet, if they decide.
  */
 export function validateTags(
   header: EntryHeader | undefined,

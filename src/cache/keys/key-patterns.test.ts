@@ -36,16 +36,16 @@ describe("patterns of keys, as Redis reads them", () => {
   });
 
   test.each<[string, string, string, boolean]>([
-    ["a range that is the wrong way round is turned", "[z-a]", "m", true],
-    ["a bracket that is not closed is a set to the end", "a[bc", "ac", true],
-    ["so it is no bracket of its own", "a[b", "a[b", false],
+    ["a reversed range is turned round", "[z-a]", "m", true],
+    ["an unclosed bracket is a set to the end", "a[bc", "ac", true],
+    ["it is no literal bracket", "a[b", "a[b", false],
     ["a range may end in the bracket", "[a-]", "]", true],
     ["an empty set is no byte", "[]a]", "a", false],
     ["an empty set with ^ is any byte", "[^]", "a", true],
-    ["nor is a bracket at the end a byte", "a[", "a[", false],
+    ["a bracket at the end is no literal", "a[", "a[", false],
     ["a backslash at the end is itself", "a\\", "a\\", true],
-    ["in a set too", "[\\", "\\", true],
-    ["a backslash may begin a range no more than any escaped byte", "[\\a-\\c]", "b", false],
+    ["a backslash at the end of a set is itself too", "[\\", "\\", true],
+    ["an escaped byte does not begin a range", "[\\a-\\c]", "b", false],
     ["a hyphen at the beginning is itself", "[-a]", "-", true],
     ["a question mark is a byte, and é two", "a?c", "aéc", false],
     ["two of them are é", "a??c", "aéc", true],
@@ -63,7 +63,7 @@ describe("patterns of keys, as Redis reads them", () => {
     expect(toKeyPattern(pattern).head).toBe(head);
   });
 
-  test("no text is refused, but one that UTF-8 cannot hold", async () => {
+  test("only a string that UTF-8 cannot hold is refused", async () => {
     const { cache } = openCache();
     for (const pattern of ["", "[z-a]", "[", "\\", "(?", "[[:alpha:]]", "[\u{1F36A}-a]"]) {
       expect(await cache.keys(pattern)).toEqual([]);
@@ -71,7 +71,7 @@ describe("patterns of keys, as Redis reads them", () => {
     expect(await errorOf(cache.keys("\ud83d*"))).toBeInstanceOf(CacheUsageError);
   });
 
-  test("an entry of another program's under the bare prefix is not among the keys, which have one character", async () => {
+  test("another program's entry under the bare prefix is not among the keys, which have at least one character", async () => {
     const { cache, putRaw, raw } = openCache();
     await putRaw("shop:1:", "1");
     await cache.set("a", 1);
@@ -80,7 +80,7 @@ describe("patterns of keys, as Redis reads them", () => {
     expect(await raw("shop:1:")).toBe("1");
   });
 
-  // 250 ms beside the promise, which is "at once": an expression took a minute for 400 characters.
+  // 250 ms stand for the promised "at once": an expression took a minute for 400 characters.
   test.each([
     ["stars", "*a".repeat(30) + "*b", "a".repeat(100_000)],
     ["sets", "*[a-c]".repeat(30) + "*[xyz]", "abc".repeat(33_000)],

@@ -1,14 +1,15 @@
 /**
- * A pattern of keys in Redis's glob style, which works on the bytes of UTF-8: `*` is any bytes, `?` any one
- * byte, `[abc]`, `[a-z]` and `[^a]` a byte of those, `\` takes the next one as it is.
+ * A pattern of keys in Redis's glob style, which works on the bytes of UTF-8: `*` matches any
+ * bytes, `?` any one byte, `[abc]`, `[a-z]` and `[^a]` one byte of a set; `\` escapes the next
+ * byte.
  */
 export interface KeyPattern {
-  /** What all keys that match begin with. */
+  /** Common beginning of all matching keys. */
   readonly head: string;
   matches(key: string): boolean;
 }
 
-/** What one byte of a key has to be; a bit for each byte that it may be. Or {@link STAR}. */
+/** Matcher of one byte: a bit for each byte that it accepts. Or {@link STAR}. */
 type Part = Uint8Array | typeof STAR;
 
 const STAR = "*";
@@ -18,7 +19,7 @@ const [ASTERISK, QUESTION_MARK, OPENING, CLOSING, BACKSLASH, CARET, HYPHEN] = [
   0x2a, 0x3f, 0x5b, 0x5d, 0x5c, 0x5e, 0x2d,
 ];
 
-/** Reads a pattern. Every text is one. */
+/** Parses a pattern. Every text is one. */
 export function toKeyPattern(pattern: string): KeyPattern {
   const special = pattern.search(SPECIAL);
   const head = special === -1 ? pattern : pattern.slice(0, special);
@@ -26,7 +27,10 @@ export function toKeyPattern(pattern: string): KeyPattern {
   return { head, matches: (key) => isMatch(parts, Buffer.from(key)) };
 }
 
-/** Takes no more steps than parts times bytes: only the last star can have to cover more than it did at first. */
+/**
+ * Takes at most parts times bytes steps: only the last star can have to cover more than it did at
+ * first.
+ */
 function isMatch(parts: readonly Part[], key: Uint8Array): boolean {
   let [part, byte] = [0, 0];
   let star = -1;
@@ -49,7 +53,7 @@ function isMatch(parts: readonly Part[], key: Uint8Array): boolean {
   return part === parts.length;
 }
 
-/** Takes a pattern apart as `stringmatchlen` of Redis 7 does (`src/util.c`). */
+/** Parses a pattern as `stringmatchlen` of Redis 7 does (`src/util.c`). */
 class PatternReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -75,7 +79,7 @@ class PatternReader {
     return setOf(byte === BACKSLASH && this.#left > 0 ? this.#next() : byte);
   }
 
-  /** A set that is not closed goes on to the end. */
+  /** Reads a set. An unclosed one extends to the end. */
   #readSet(): Uint8Array {
     const isNegated = this.#peek(0) === CARET;
     if (isNegated) this.#at++;
@@ -128,7 +132,10 @@ function add(set: Uint8Array, byte: number): void {
   set[byte >> 3] = (set[byte >> 3] as number) | (1 << (byte & 7));
 }
 
-/** Both ends are in it, in either order. Bytes have a sign, as `char` has on x86: 0x80 to 0xff come before 0. */
+/**
+ * Adds a range. Both ends are included, in either order. Bytes have a sign, as `char` has on x86:
+ * 0x80 to 0xff come before 0.
+ */
 function addRange(set: Uint8Array, first: number, last: number): void {
   const [start, end] = [signed(first), signed(last)].toSorted((left, right) => left - right) as [number, number];
   for (let byte = start; byte <= end; byte++) add(set, byte & 0xff);

@@ -2,9 +2,9 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
 
 /**
- * Checks a key, as it was given or as a key function made it.
+ * Checks a key, from the caller or from a key function.
  *
- * @param name How messages call it.
+ * @param name Name of the key in messages.
  * @throws {CacheUsageError}
  */
 export function checkKey(key: unknown, name = "A cache key"): asserts key is string {
@@ -16,13 +16,13 @@ export function checkKey(key: unknown, name = "A cache key"): asserts key is str
   if (!key.isWellFormed()) throw new CacheUsageError(`${name} has a lone surrogate, which UTF-8 cannot hold.`);
 }
 
-// What memcached cannot take (Django: `memcache_key_warnings` in core/cache/backends/base.py).
+// Limits of memcached (Django: `memcache_key_warnings` in core/cache/backends/base.py).
 const MAX_KEY = 250;
 const CONTROL_OR_SPACE = /[\0-\u0020\u007f]/;
 
 let hasWarned = false;
 
-/** Warns, once a process, of a whole key that other stores, and Django with memcached, would refuse. */
+/** Warns, once a process, of a storage key that other stores, and Django with memcached, refuse. */
 export function warnOfUnportableKey(key: string): void {
   if (hasWarned) return;
   const problem = describeProblem(key);
@@ -37,13 +37,13 @@ export function warnOfUnportableKey(key: string): void {
 
 let hasWarnedOfPrefix = false;
 
-/** Warns, once a process, of a cache whose keys another application may have too. */
+/** Warns, once a process, of a cache whose keys another application may share. */
 export function warnOfMissingPrefix(path: string): void {
   if (hasWarnedOfPrefix) return;
   hasWarnedOfPrefix = true;
   process.emitWarning(
     `${path} has no keyPrefix: another application without one, on the same server, reads and overwrites its entries. Set ` +
-      'keyPrefix to a name of this application, or to "" to say that it is meant. This warning comes once.',
+      'keyPrefix to a name of this application, or to "" if that is intended. This warning comes once.',
     { type: "SojournWarning", code: "SOJOURN_NO_KEY_PREFIX" },
   );
 }

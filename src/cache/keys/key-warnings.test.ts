@@ -7,12 +7,12 @@ import type { CacheSettings } from "../index.ts";
 function openLock(settings: CacheSettings | undefined, key = "l"): void {
   const caches = settings === undefined ? undefined : { default: settings };
   const base = { projectName: "shop", secretKey: "s".repeat(32) };
-  // It makes a key, and asks no store.
+  // Makes a key without calling the store.
   createSojourn({ ...base, ...(caches && { caches }) }).caches.default.lock(key, { timeout: 1 });
 }
 
-// Each warning comes once a process, so what gives none comes first, in this one test.
-test("warnings of keys come once, where others may have the same, and show no key", async () => {
+// Each warning comes once a process, so the cases without one come first, in this one test.
+test("warnings of keys come once, where other applications may share them, and show no key", async () => {
   const seen: Error[] = [];
   const note = (warning: Error): void => void seen.push(warning);
   process.on("warning", note);

@@ -39,7 +39,7 @@ describe("the key of an entry", () => {
     expect(() => keysOf().ofMany(["good", key as string], undefined)).toThrow(CacheUsageError);
   });
 
-  test("two different keys or versions never have one storageKey key, and it is in the namespace of clear()", () => {
+  test("different keys or versions never share a storage key, and each is in the namespace of clear()", () => {
     vi.spyOn(process, "emitWarning").mockReturnValue();
     onTestFinished(() => void vi.restoreAllMocks());
     const text = fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ unit: "binary-ascii" }));
@@ -57,7 +57,7 @@ describe("the key of an entry", () => {
 });
 
 describe("a key that memcached would refuse", () => {
-  // The process remembers that it has warned, so each test has a module of its own.
+  // The process warns once, so each test has its own module.
   async function freshWarnings() {
     vi.resetModules();
     const { CacheKeys: Fresh } = await import("./keys.ts");
@@ -86,13 +86,13 @@ describe("a key that memcached would refuse", () => {
     );
   });
 
-  test("is warned of once a process", async () => {
+  test("is reported once per process", async () => {
     const { keys, warn } = await freshWarnings();
     for (const key of ["a b", "a b", "c d", "k".repeat(300)]) keys.of(key);
     expect(warn).toHaveBeenCalledTimes(1);
   });
 
-  test("is not one with other letters, colons and quotes", async () => {
+  test("is not a key of other letters, colons and quotes", async () => {
     const { keys, warn } = await freshWarnings();
     keys.of('é\u{1F36A}:"*?[]\\');
     expect(warn).not.toHaveBeenCalled();

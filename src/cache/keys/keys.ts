@@ -2,10 +2,10 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
 import { checkKey, warnOfUnportableKey } from "./key-validation.ts";
 
-/** Makes the whole key that an entry is stored under. Django: `KEY_FUNCTION`, with the same three arguments. */
+/** Makes the storage key of an entry. Django: `KEY_FUNCTION`, with the same three arguments. */
 export type KeyFunction = (key: string, keyPrefix: string, version: number) => string;
 
-/** The key of an entry: what the caller says, and what the store knows. */
+/** Key of an entry: the caller's, and the one in the store. */
 export interface EntryKey {
   readonly key: string;
   readonly storageKey: string;
@@ -18,7 +18,10 @@ export interface CacheKeySettings {
   readonly keyFunction: KeyFunction | undefined;
 }
 
-/** Makes the keys of a cache: `{keyPrefix}:{version}:{key}`, Django's layout, or what the key function says. */
+/**
+ * Makes the keys of a cache: `{keyPrefix}:{version}:{key}`, Django's layout, or with the key
+ * function.
+ */
 export class CacheKeys {
   readonly #settings: CacheKeySettings;
   #beforeFirst: (() => void) | undefined;
@@ -30,8 +33,8 @@ export class CacheKeys {
   }
 
   /**
-   * @param version Overrides the one of the settings.
-   * @throws {CacheUsageError} When the key is empty or no text, or the version no integer.
+   * @param version Overrides the version of the settings.
+   * @throws {CacheUsageError} When the key is empty or no string, or the version no integer.
    */
   of(key: string, version: number = this.#settings.version): EntryKey {
     checkKey(key);
@@ -39,7 +42,7 @@ export class CacheKeys {
     return this.ofOwn(key, version);
   }
 
-  /** The key of an entry that is Sojourn's own: a tag's token. */
+  /** Returns the key of one of Sojourn's own entries: a tag's token. */
   ofOwn(key: string, version: number = this.#settings.version): EntryKey {
     checkVersion(version);
     if (this.#beforeFirst !== undefined) this.#begin(this.#beforeFirst);
@@ -57,9 +60,9 @@ export class CacheKeys {
   }
 
   /**
-   * What all keys of one version begin with.
+   * Returns the common beginning of all keys of a version.
    *
-   * @throws {CacheUsageError} With a key function, which leaves that open.
+   * @throws {CacheUsageError} With a key function, which does not determine it.
    */
   prefixOf(version: number = this.#settings.version): string {
     checkVersion(version);
@@ -69,17 +72,21 @@ export class CacheKeys {
   }
 
   /**
-   * The keys of several entries, each once.
+   * Returns the keys of several entries, without duplicates.
    *
-   * @throws {CacheUsageError} As {@link of}, and for a text instead of a list.
+   * @throws {CacheUsageError} As {@link of}, and for a string instead of a list.
    */
   ofMany(given: Iterable<string>, version: number | undefined): EntryKey[] {
     return Array.from(this.unique(given), (key) => this.of(key, version));
   }
 
-  /** Keys that were given, each once. @throws {CacheUsageError} When they are no list. */
+  /**
+   * Returns the given keys, without duplicates.
+   *
+   * @throws {CacheUsageError} When they are no list.
+   */
   unique(given: Iterable<string>, what = "keys"): ReadonlySet<string> {
-    // A text can be iterated too, into its characters.
+    // A string is iterable too, by its characters.
     if (
       typeof given !== "string" &&
       typeof (given as Partial<Iterable<string>> | null)?.[Symbol.iterator] === "function"
@@ -90,13 +97,13 @@ export class CacheKeys {
   }
 }
 
-/** What the keys of Sojourn's own entries begin with. */
+/** Prefix of the keys of Sojourn's own entries. */
 export const TAG_KEY = "~tag:";
 
 function checkNotOwn(key: string): void {
   if (!key.startsWith(TAG_KEY)) return;
   throw new CacheUsageError(
-    `Cache keys that begin with ${JSON.stringify(TAG_KEY)} are those of tags. Take another one.`,
+    `Cache keys that begin with ${JSON.stringify(TAG_KEY)} are reserved for tags. Use another one.`,
   );
 }
 
@@ -105,7 +112,7 @@ function checkVersion(version: unknown): void {
   throw new CacheUsageError(`The version of a cache key has to be an integer, got ${describeValue(version)}.`);
 }
 
-/** What the store knows entries by. */
+/** Returns the storage keys of entries. */
 export function storageKeys(keys: readonly EntryKey[]): string[] {
   return keys.map(({ storageKey }) => storageKey);
 }

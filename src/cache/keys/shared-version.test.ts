@@ -20,7 +20,7 @@ describe("bumpVersion", () => {
     expect(await cache.get("a", { version })).toBe(3);
   });
 
-  test("a process that has not heard of it deletes, counts and touches the entries of now", async () => {
+  test("another process deletes, counts and touches entries of the new version", async () => {
     const { cache, other } = openCache(settings);
     const second = other(settings);
     expect(await second.get("a")).toBeUndefined();
@@ -32,7 +32,7 @@ describe("bumpVersion", () => {
     expect(await cache.getMany(["a", "n"])).toEqual(new Map([["n", 2]]));
   });
 
-  test("during a load: the value is not given to later callers", async () => {
+  test("during a load: later callers do not get the value", async () => {
     const { cache } = openCache(settings);
     const { promise, open } = gate<string>();
     const first = cache.getOrSet("k", () => promise);
@@ -44,7 +44,7 @@ describe("bumpVersion", () => {
     expect(await cache.get("k")).toBeUndefined();
   });
 
-  test("a version that the store has dropped never comes back", async () => {
+  test("a version that the store has lost never comes back", async () => {
     const { cache, store, clock } = openCache(settings);
     await cache.bumpVersion();
     await cache.set("a", 1);

@@ -3,10 +3,11 @@ import type { Deadline } from "../../core/deadlines.ts";
 import type { CacheStore, StoredValue } from "../../stores/cache-store.ts";
 
 /**
- * The version of a cache, kept in the store for all processes, so that to raise it is to empty the cache.
+ * The version of a cache, kept in the store for all processes, so that raising it empties the
+ * cache.
  *
- * It begins with the time and goes up by one, so it is never one that was before, even when the store has
- * lost it.
+ * It begins with the time and goes up by one, so it is never an earlier one, even after the store
+ * has lost it.
  */
 export class SharedVersion {
   readonly #store: CacheStore;
@@ -14,14 +15,14 @@ export class SharedVersion {
   readonly #key: string;
   #latest: number | undefined;
 
-  /** @param key Under which the store keeps it. */
+  /** @param key Key of the version in the store. */
   constructor(store: CacheStore, clock: Clock, key: string) {
     this.#store = store;
     this.#clock = clock;
     this.#key = key;
   }
 
-  /** The version as it is now. */
+  /** Reads the current version. */
   async current(deadline: Deadline): Promise<number> {
     const stored = toVersion(await this.#store.get(this.#key, deadline));
     this.#latest = stored ?? (await this.#begin(deadline));
@@ -29,8 +30,8 @@ export class SharedVersion {
   }
 
   /**
-   * Runs a read with the version as it is now. The read begins at once with the version as it was known last,
-   * so both take one round trip; if it has changed meanwhile, the read is done again.
+   * Runs a read with the current version. The read begins at once with the last known version, so
+   * both take one round trip; if the version has changed meanwhile, the read runs again.
    */
   async with<Result>(read: (version: number) => Promise<Result>, deadline: Deadline): Promise<Result> {
     const guess = this.#latest;
@@ -54,8 +55,8 @@ export class SharedVersion {
     const version = toVersion(stored);
     if (version !== undefined) return version;
     if (stored !== undefined) await this.#store.setMany([entry], "always", deadline);
-    // Nothing stored and nothing there: the store is away, and its failures count as misses. What was is
-    // still so.
+    // Neither the write nor the read succeeded: the store is unreachable, and its failures count as
+    // misses. The last known version still holds.
     return stored === undefined && this.#latest !== undefined ? this.#latest : Number(entry.value);
   }
 }

@@ -18,7 +18,7 @@ describe("the key", () => {
     expect(djangoRatelimitKey({ ...LOGIN, at: AT, methods: "GETPOST" })).toBe(METHODS_KEY);
   });
 
-  test("stays until the window's last second is over, and is another one after it", () => {
+  test("stays until the end of the window's last second, and changes after it", () => {
     // The CRC-32 of the value is 3619153832, so the window ends at 1700000012.
     const at = (seconds: number) => djangoRatelimitKey({ ...LOGIN, at: seconds * 1000 + 999 });
     expect(at(1_700_000_012)).toBe(KEY);
@@ -27,7 +27,7 @@ describe("the key", () => {
     expect(at(1_699_999_952)).not.toBe(KEY);
   });
 
-  test("is the same for rates that mean the same, and another one for each other part", () => {
+  test("is the same for equivalent rates, and differs for each other part", () => {
     expect(djangoRatelimitKey({ ...LOGIN, rate: "5/60s", at: AT })).toBe(KEY);
     expect(djangoRatelimitKey({ ...LOGIN, rate: "05/60", at: AT })).toBe(KEY);
     const others = [{ group: "other" }, { rate: "6/m" }, { rate: "5/h" }, { value: "127.0.0.2" }, { methods: "GET" }];
@@ -103,7 +103,7 @@ describe("usage", () => {
     expect(await raw(`shop:1:${KEY}`)).toBe("6");
   });
 
-  test("without increment it looks, and begins the counter with 0", async () => {
+  test("without increment reads, and starts the counter at 0", async () => {
     const { use, raw } = open();
     expect(await use()).toEqual({ count: 0, limit: 5, shouldLimit: false, timeLeft: 12 });
     expect(await raw(`shop:1:${KEY}`)).toBe("0");
@@ -126,14 +126,14 @@ describe("usage", () => {
     expect(await use({ rate: "0/s", increment: true })).toMatchObject({ count: 1, shouldLimit: true });
   });
 
-  test("what is no counter is the limit reached where it is looked at, or no limit with failOpen", async () => {
+  test("an entry that is no counter means the limit reached on a read, or no limit with failOpen", async () => {
     const { use, putRaw } = open();
     await putRaw(`shop:1:${KEY}`, "null");
     expect(await use()).toEqual({ count: 0, limit: 0, shouldLimit: true, timeLeft: -1 });
     expect(await use({ failOpen: true })).toBeUndefined();
   });
 
-  test("takes its clock from the cache, unless it is given one", async () => {
+  test("uses the clock of the cache by default", async () => {
     const { cache, clock } = open();
     const hit = () => djangoRatelimit(cache, { ...LOGIN, rate: "1/m", increment: true });
     await hit();

@@ -9,14 +9,22 @@ import type { CountingSteps } from "../counters.ts";
 import { addToCounter, checkCountingCache, type Counter, type CountingCache } from "./counters.ts";
 import { type ParsedRate, parseRate, type RatelimitRate } from "./ratelimit-rate.ts";
 
-/** Names one counter of django-ratelimit, but for its window. */
+/** Identifies one counter of django-ratelimit, without its window. */
 export interface DjangoRatelimitCounter {
-  /** The `group` of the decorator; where it has none, module and name of the view: `"myapp.views.login"`. */
+  /**
+   * The `group` of the decorator; its default is the module and name of the view:
+   * `"myapp.views.login"`.
+   */
   readonly group: string;
   readonly rate: RatelimitRate;
-  /** What the decorator's `key` gives: an address, a user's id, a field of the form. It can be empty. */
+  /**
+   * Value of the decorator's `key`: an address, a user's id, a field of the form. It can be empty.
+   */
   readonly value: string;
-  /** The decorator's `method`, if it is not `ALL`: a list, in any order, or one text. @defaultValue `ALL` */
+  /**
+   * The decorator's `method`, if it is not `ALL`: a list, in any order, or one string.
+   * @defaultValue `ALL`
+   */
   readonly methods?: string | readonly string[] | undefined;
   /** `RATELIMIT_CACHE_PREFIX` of the site. @defaultValue `"rl:"` */
   readonly prefix?: string | undefined;
@@ -29,25 +37,25 @@ export interface DjangoRatelimitKeyOptions extends DjangoRatelimitCounter {
 
 /** Options of {@link djangoRatelimit}. */
 export interface DjangoRatelimitOptions extends Omit<DjangoRatelimitCounter, "rate"> {
-  /** `null`: there is no limit. */
+  /** `null`: no limit. */
   readonly rate: RatelimitRate | null;
-  /** Whether this call counts, or only looks. @defaultValue `false`, as in django-ratelimit */
+  /** Whether this call counts, or only reads. @defaultValue `false`, as in django-ratelimit */
   readonly increment?: boolean | undefined;
   /**
-   * What a counter that gets lost means: no limit, or the limit reached. `RATELIMIT_FAIL_OPEN`.
+   * Meaning of a lost counter: no limit if true, else the limit reached. `RATELIMIT_FAIL_OPEN`.
    *
    * @defaultValue `false`
    */
   readonly failOpen?: boolean | undefined;
-  /** Where times come from, for tests. @defaultValue the clock of the cache */
+  /** Source of times, for tests. @defaultValue the clock of the cache */
   readonly clock?: Clock | undefined;
 }
 
-/** What is used of a limit: the dictionary of django-ratelimit's `get_usage`. */
+/** Usage of a limit: the dictionary of django-ratelimit's `get_usage`. */
 export interface DjangoRatelimitUsage {
   readonly count: number;
   readonly limit: number;
-  /** `count` is greater than `limit`. */
+  /** Whether `count` is greater than `limit`. */
   readonly shouldLimit: boolean;
   /** Whole seconds until the window ends; -1 when the counter was lost. */
   readonly timeLeft: number;
@@ -60,16 +68,16 @@ const OPTIONS = knownOptions(
   CacheUsageError,
 );
 
-/** As django-ratelimit's EXPIRATION_FUDGE: seconds that a counter lives longer than a window. */
+/** Seconds that a counter outlives its window, as django-ratelimit's EXPIRATION_FUDGE. */
 const SPARE_SECONDS = 5;
 
 const LOST: DjangoRatelimitUsage = { count: 0, limit: 0, shouldLimit: true, timeLeft: -1 };
 
 /**
- * The key in Django's cache under which django-ratelimit 4 counts at a moment (`_make_cache_key` of
- * django_ratelimit/core.py), with SHA-256, its default.
+ * Returns the key in Django's cache under which django-ratelimit 4 counts at an instant
+ * (`_make_cache_key` of django_ratelimit/core.py), with SHA-256, its default.
  *
- * @throws {CacheUsageError} When one of the options is not what it has to be.
+ * @throws {CacheUsageError} When one of the options is invalid.
  */
 export function djangoRatelimitKey({ at, ...counter }: DjangoRatelimitKeyOptions): string {
   const rate = parseRate(counter.rate);
@@ -77,13 +85,13 @@ export function djangoRatelimitKey({ at, ...counter }: DjangoRatelimitKeyOptions
 }
 
 /**
- * Counts, or looks, as django-ratelimit 4 does (`get_usage`), with the same keys, values and times to live;
- * counting is one command. So a limit is shared with a Django site whose cache has the same server,
- * `KEY_PREFIX` and `VERSION`, and keeps integers as digits.
+ * Counts, or only reads, as django-ratelimit 4 does (`get_usage`), with the same keys, values and
+ * times to live; counting is one command. A limit is thus shared with a Django site whose cache has
+ * the same server, `KEY_PREFIX` and `VERSION`, and keeps integers as digits.
  *
  * @returns `undefined` when there is no limit.
- * @throws {CacheUsageError} When one of the options is not what it has to be.
- * @throws {StoreConnectionError} {@link StoreServiceError} `failOpen` is not about these.
+ * @throws {CacheUsageError} When one of the options is invalid.
+ * @throws {StoreConnectionError} {@link StoreServiceError} Whatever `failOpen` says.
  * @example
  * ```ts
  * import { createSojourn, djangoRatelimit } from "sojourn";
@@ -116,7 +124,7 @@ export async function djangoRatelimit(
   return { count, limit, shouldLimit: count > limit, timeLeft: window - toSeconds(clock.now()) };
 }
 
-/** @returns `undefined` when what is there is no counter. */
+/** Reads a counter. @returns `undefined` when the entry is no counter. */
 async function look(steps: CountingSteps, { key, timeout }: Counter): Promise<number | undefined> {
   if (await steps.add(key, 0, timeout)) return 0;
   const count = await steps.get(key);
@@ -131,7 +139,7 @@ function keyOf(counter: Omit<DjangoRatelimitCounter, "rate">, { limit, period }:
   return prefix + createHash("sha256").update(parts.join("")).digest("hex");
 }
 
-/** A list is put in order; one text is taken as it is, as there. */
+/** Sorts a list; a single string is used unchanged, as in django-ratelimit. */
 function methodsOf(methods: string | readonly string[]): string {
   if (typeof methods === "string") return methods;
   return methods
@@ -140,7 +148,7 @@ function methodsOf(methods: string | readonly string[]): string {
     .join("");
 }
 
-/** The last second of the window, in seconds since 1970 (`_get_window`). */
+/** Returns the last second of the window, in seconds since 1970 (`_get_window`). */
 function windowEnd(value: string, period: number, now: number): number {
   checkText("value", value);
   if (period === 1) return now;

@@ -11,7 +11,7 @@ import {
 } from "./limit-status.ts";
 import { StaggeredWindows } from "./windows.ts";
 
-/** Counts in each window for itself: one command, and another one where a cost is taken back. */
+/** Counts each window separately: one command, and another one where a cost is subtracted again. */
 export class FixedWindowLimiter implements Limiter {
   readonly #counters: Counters;
   readonly #settings: LimitSettings;
@@ -28,14 +28,14 @@ export class FixedWindowLimiter implements Limiter {
     const cost = checkCall(id, options);
     const { counter, ...times } = this.#now(id);
     const { limit } = this.#settings;
-    // What never fits is not counted, not even for an instant, in which it would keep others out.
+    // A cost above the limit is not counted, not even briefly, since it would block other calls.
     if (cost > limit) return this.peek(id, options);
     return this.#counters.during(async (steps) => {
       const count = await addToCounter(steps, counter, cost);
       if (count <= limit) return this.#status(true, count, times, cost);
       const before = count - cost;
-      // As in django-ratelimit, what is refused counts on. But a large cost must not take what is left for
-      // small ones.
+      // As in django-ratelimit, refused calls count too. But a large cost must not use up the rest
+      // of the limit for small ones.
       if (before < limit) await takeBack(steps, counter.key, cost);
       return this.#status(false, before < limit ? before : count, times, cost);
     });

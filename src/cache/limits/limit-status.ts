@@ -5,47 +5,53 @@ import { describeValue } from "../../core/settings.ts";
 
 /** Options of {@link Limiter.consume} and {@link Limiter.peek}. */
 export interface CostOption {
-  /** How much it counts. An integer of at least 1. @defaultValue `1` */
+  /** Cost of the call. An integer of at least 1. @defaultValue `1` */
   readonly cost?: number | undefined;
 }
 
-/** Where an id stands. */
+/** State of a limit for one id. */
 export interface LimitStatus {
-  /** Whether it was within the limit; of {@link Limiter.peek}, whether it would be. */
+  /** Whether the call was within the limit; for {@link Limiter.peek}, whether it would be. */
   readonly allowed: boolean;
   readonly limit: number;
-  /** What is counted, rounded up. With fixed windows it can be more than the limit: what is refused counts on. */
+  /**
+   * Current count, rounded up. With fixed windows it can exceed the limit, since refused calls
+   * count too.
+   */
   readonly count: number;
-  /** What is left of the limit. */
+  /** Rest of the limit. */
   readonly remaining: number;
-  /** Time until nothing that is counted now counts any more. */
+  /** Time until none of the current counts applies any more. */
   readonly resetIn: Milliseconds;
   /**
-   * Whole seconds until the same would be allowed if nobody else came, for the header `Retry-After`; 0 when
-   * it was allowed, `undefined` when it never will be, as the cost is more than the limit: then leave the
-   * header out.
+   * Whole seconds until the same call would be allowed without other calls, for the header
+   * `Retry-After`; 0 when it was allowed, `undefined` when it never will be, as the cost is more
+   * than the limit: then omit the header.
    */
   readonly retryAfter: number | undefined;
 }
 
-/** Counts what ids do, and says who has done too much. Shared by all processes with the same cache. */
+/**
+ * Counts the calls of ids, and refuses those beyond a limit. All processes with the same cache
+ * share the counts.
+ */
 export interface Limiter {
   /**
-   * Counts, and tells whether it was within the limit. Of any number at the same time, exactly the limit is
-   * allowed.
+   * Counts a call, and returns whether it was within the limit. Of any number of concurrent calls,
+   * exactly the limit is allowed.
    *
-   * @param id Who is limited: an address, a user's id. A text that is not empty.
-   * @throws {StoreConnectionError} {@link StoreServiceError} Whether to let through then is the caller's to
-   *   decide.
+   * @param id Identifies the caller: an address, a user's id. A string that is not empty.
+   * @throws {StoreConnectionError} {@link StoreServiceError} The application decides whether to
+   *   allow the call then.
    */
   consume(id: string, options?: CostOption): Promise<LimitStatus>;
-  /** Tells where an id stands, and counts nothing. */
+  /** Returns the state of an id, without counting. */
   peek(id: string, options?: CostOption): Promise<LimitStatus>;
-  /** Forgets what is counted of an id. */
+  /** Deletes the counts of an id. */
   reset(id: string): Promise<void>;
 }
 
-/** What both algorithms are set to. */
+/** Settings of both algorithms. */
 export interface LimitSettings {
   readonly limit: number;
   readonly window: Milliseconds;
@@ -55,18 +61,18 @@ export interface LimitSettings {
 
 const COST_OPTION = knownOptions("A call of a limiter", ["cost"], "{ cost: 2 }", CacheUsageError);
 
-/** The cost of a call. @throws {CacheUsageError} When it, or the id, is not what it has to be. */
+/** Returns the cost of a call. @throws {CacheUsageError} When the cost or the id is invalid. */
 export function checkCall(id: unknown, options: CostOption): number {
   checkOptions(options, COST_OPTION);
   const { cost = 1 } = options;
   if (typeof id !== "string" || id === "" || !id.isWellFormed()) {
-    throw new CacheUsageError(`Who is limited has to be a text that is not empty, got ${describeValue(id)}.`);
+    throw new CacheUsageError(`The id of a limit has to be a text that is not empty, got ${describeValue(id)}.`);
   }
   if (Number.isSafeInteger(cost) && cost >= 1) return cost;
-  throw new CacheUsageError(`What a call costs has to be an integer of at least 1, got ${describeValue(cost)}.`);
+  throw new CacheUsageError(`The cost of a call has to be an integer of at least 1, got ${describeValue(cost)}.`);
 }
 
-/** Puts together where an id stands. */
+/** Builds the status of an id. */
 export function toStatus(
   limit: number,
   cost: number,

@@ -29,7 +29,7 @@ function open(settings: Partial<LimiterSettings> = {}, override?: Parameters<typ
   return { ...harness, make, limiter: make() };
 }
 
-/** A store that notes the deadlines that its methods are given. */
+/** A store that records the deadlines passed to its methods. */
 function notingDeadlines(store: CacheStore, deadlines: Set<Deadline>): Partial<CacheStore> {
   return new Proxy(store, {
     get: (target, name) => {
@@ -46,14 +46,14 @@ function notingDeadlines(store: CacheStore, deadlines: Set<Deadline>): Partial<C
 const failure = () => Promise.reject(new StoreConnectionError("gone", { outcome: "not-sent" }));
 
 describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algorithm) => {
-  test("allows exactly the limit, of any number at the same time", async () => {
+  test("allows exactly the limit of any number of concurrent calls", async () => {
     const { limiter } = open({ algorithm });
     const answers = await Promise.all(Array.from({ length: 50 }, () => limiter.consume("ann")));
     expect(answers.filter(({ allowed }) => allowed)).toHaveLength(10);
     expect(await limiter.peek("ann")).toMatchObject({ allowed: false, remaining: 0 });
   });
 
-  test("tells what is counted and what is left", async () => {
+  test("returns the count and the rest of the limit", async () => {
     const { limiter, clock } = open({ algorithm });
     clock.advance(15_000);
     const first = await limiter.consume("ann");
@@ -63,7 +63,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     expect(await limiter.peek("ann", { cost: 6 })).toMatchObject({ allowed: false, count: 5, remaining: 5 });
   });
 
-  test("counts each id for itself, and for all limiters with the same prefix and window", async () => {
+  test("counts each id separately, and together for all limiters with the same prefix and window", async () => {
     const { make, limiter } = open({ algorithm });
     await limiter.consume("ann", { cost: 10 });
     expect(await make({ limit: 11 }).consume("ann")).toMatchObject({ allowed: true, count: 11 });
@@ -75,7 +75,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     });
   });
 
-  test("a cost that does not fit leaves what is left to smaller ones", async () => {
+  test("a cost that does not fit leaves the rest of the limit to smaller ones", async () => {
     const { limiter } = open({ algorithm });
     await limiter.consume("ann", { cost: 8 });
     expect(await limiter.consume("ann", { cost: 3 })).toMatchObject({ allowed: false, count: 8, remaining: 2 });
@@ -88,7 +88,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     expect(await limiter.consume("ann")).toMatchObject({ allowed: false, remaining: 0 });
   });
 
-  test("retryAfter is there only where waiting helps: not for more than the limit, nor for a limit of 0", async () => {
+  test("retryAfter is set only if waiting helps: not for more than the limit, nor for a limit of 0", async () => {
     const { limiter, make } = open({ algorithm });
     expect(await limiter.consume("ann", { cost: 10 })).toMatchObject({ allowed: true, retryAfter: 0 });
     expect((await limiter.consume("ann", { cost: 10 })).retryAfter).toBeGreaterThan(0);
@@ -104,7 +104,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     }
   });
 
-  test("a cost that never fits is not counted, and keeps nobody out meanwhile", async () => {
+  test("a cost that never fits is not counted, and blocks no other call meanwhile", async () => {
     const { limiter } = open({ algorithm });
     const answers = await Promise.all(
       Array.from({ length: 30 }, (_, index) => limiter.consume("ann", { cost: index % 3 === 0 ? 1 : 11 })),
@@ -112,7 +112,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     expect(answers.filter(({ allowed }) => allowed)).toHaveLength(10);
   });
 
-  test("takes its clock from the cache, unless it is given one", async () => {
+  test("uses the clock of the cache by default", async () => {
     const { cache, clock } = openCache();
     const limiter = createLimiter(cache, { algorithm, limit: 1, window: "1m", prefix: "t:" });
     expect((await limiter.consume("ann")).resetIn).toBe((await limiter.peek("ann")).resetIn);
@@ -129,7 +129,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
   test("all steps of a call share one deadline", async () => {
     const deadlines = new Set<Deadline>();
     const { limiter } = open({ algorithm }, { override: (store) => notingDeadlines(store, deadlines) });
-    // The second one is counted and taken back, or looked at and refused.
+    // The second call is counted and taken back, or read and refused.
     for (const cost of [8, 3, 2]) {
       deadlines.clear();
       await limiter.consume("ann", { cost });
@@ -137,7 +137,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     }
   });
 
-  test("after retryAfter the same is allowed, and not before", async () => {
+  test("after retryAfter the same call is allowed, and not before", async () => {
     const amounts = fc.integer({ min: 1, max: 10 });
     const wait = fc.integer({ min: 0, max: 2 * MINUTE });
     await fc.assert(
@@ -159,7 +159,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     );
   });
 
-  test("after resetIn nothing counts any more, and not before", async () => {
+  test("after resetIn the count is 0, and not before", async () => {
     const { limiter, clock } = open({ algorithm });
     clock.advance(20_000);
     expect(await limiter.peek("ann")).toMatchObject({ resetIn: 0 });
@@ -170,7 +170,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     expect(await limiter.peek("ann")).toMatchObject({ count: 0, resetIn: 0 });
   });
 
-  test("reset forgets what was counted, of this id only", async () => {
+  test("reset deletes the counts of this id only", async () => {
     const { limiter, clock } = open({ algorithm });
     await limiter.consume("ann", { cost: 10 });
     await limiter.consume("bob", { cost: 10 });
@@ -180,7 +180,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     expect(await limiter.peek("ann", { cost: 10 })).toMatchObject({ allowed: true, count: 0 });
   });
 
-  test("counting does not change when the counter ends, and its time is long enough", async () => {
+  test("counting does not change the expiry of a counter, which lives long enough", async () => {
     const { limiter, clock, store } = open({ algorithm });
     const keys = async (): Promise<string[]> => {
       const found = [];
@@ -197,12 +197,12 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     expect(await store.ttlMany([key], deadline())).toEqual([life - 59_000]);
   });
 
-  test("a store that fails is an error, and nobody is let through by it", async () => {
+  test("a failing store is an error, and allows no call", async () => {
     const { limiter } = open({ algorithm }, { override: () => ({ incr: failure, setMany: failure }) });
     await expect(limiter.consume("ann")).rejects.toThrow(StoreConnectionError);
   });
 
-  test("what is no counter under its key is an error, and stays", async () => {
+  test("an entry under its key that is no counter is an error, and stays", async () => {
     const { limiter, store, putRaw, raw } = open({ algorithm });
     await limiter.consume("ann");
     let key = "";
@@ -230,7 +230,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
 });
 
 describe("fixed windows", () => {
-  test("begin anew with the window", async () => {
+  test("start again with each window", async () => {
     const { limiter, clock } = open();
     await limiter.consume("ann", { cost: 10 });
     clock.advance(MINUTE - 1);
@@ -239,14 +239,14 @@ describe("fixed windows", () => {
     expect(await limiter.consume("ann", { cost: 10 })).toMatchObject({ allowed: true, count: 10, resetIn: MINUTE });
   });
 
-  test("what is refused when the limit is reached counts on, as in django-ratelimit", async () => {
+  test("calls refused at the limit still count, as in django-ratelimit", async () => {
     const { limiter } = open({ limit: 1 });
     await limiter.consume("ann");
     await limiter.consume("ann");
     expect(await limiter.consume("ann")).toMatchObject({ allowed: false, count: 3, remaining: 0 });
   });
 
-  test("of different costs at the same time, never more than the limit is allowed in all", async () => {
+  test("allow at most the limit in total for concurrent calls of different costs", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 20 }), async (costs) => {
         const { limiter } = open();
@@ -259,14 +259,14 @@ describe("fixed windows", () => {
     );
   });
 
-  test("a store that begins no counter is an error", async () => {
+  test("a store that starts no counter is an error", async () => {
     const { limiter } = open({}, { override: () => ({ incr: async () => ({ status: "missing" }) }) });
     await expect(limiter.consume("ann")).rejects.toThrow(CacheKeyNotFoundError);
   });
 });
 
 describe("sliding windows", () => {
-  test("the window before counts by the part of it that is less than one length ago", async () => {
+  test("the previous window counts by the part of it that is less than one length ago", async () => {
     const { limiter, clock } = open({ algorithm: "sliding" });
     await limiter.consume("ann", { cost: 10 });
     clock.advance(MINUTE);
@@ -278,14 +278,16 @@ describe("sliding windows", () => {
     expect(await limiter.peek("ann")).toMatchObject({ count: 5, remaining: 5 });
   });
 
-  test("who does not stop is not shut out for ever: what is refused does not count", async () => {
+  test("a caller that does not stop is not blocked for ever: refused calls do not count", async () => {
     const { limiter, clock } = open({ algorithm: "sliding" });
     let allowed = 0;
     for (let second = 0; second < 600; second++) {
       if ((await limiter.consume("ann")).allowed) allowed++;
       clock.advance(1000);
     }
-    // 9 or 10 a minute: the part of the window before is seldom whole, and what is left over is less than one.
+    // 9 or 10 a minute: the weight of the previous window is seldom whole, and the rest is less
+    // than one.
+    // than one.
     expect(allowed).toBeGreaterThanOrEqual(90);
     expect(allowed).toBeLessThanOrEqual(110);
   });
@@ -311,7 +313,7 @@ describe("sliding windows", () => {
     );
   });
 
-  test("what others add between looking and adding is seen, and what does not fit then is taken back", async () => {
+  test("concurrent additions after the read are noticed, and a call that no longer fits is taken back", async () => {
     const { limiter, raw, store } = open(
       { algorithm: "sliding" },
       {

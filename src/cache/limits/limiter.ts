@@ -10,24 +10,27 @@ import { SlidingWindowLimiter } from "./sliding-window.ts";
 
 /** Settings of {@link createLimiter}. */
 export interface LimiterSettings {
-  /** How much is allowed in a window. An integer; 0 allows nothing. */
+  /** Maximum count in a window. An integer; 0 allows nothing. */
   readonly limit: number;
   /** Length of a window. From 1 ms to 1000 years. */
   readonly window: Duration;
   /**
-   * - `"fixed"`: counts anew in each window, which begin at other times for each id, as in django-ratelimit.
-   *   Two windows that meet can let twice the limit through at once.
-   * - `"sliding"`: counts the window before too, by the part of it that is less than one length ago.
+   * Algorithm of the limiter.
+   *
+   * - `"fixed"`: counts each window from 0. Windows begin at different times for each id, as in
+   *   django-ratelimit. Two adjacent windows can let twice the limit through at once.
+   * - `"sliding"`: counts the previous window too, by the part of it that is less than one length
+   *   ago.
    *
    * @defaultValue `"fixed"`
    */
   readonly algorithm?: "fixed" | "sliding";
   /**
-   * Begins the keys in the cache, such as `"login:"`. Limiters with the same prefix, window and algorithm
-   * count together.
+   * First part of the keys in the cache, such as `"login:"`. Limiters with the same prefix, window
+   * and algorithm share their counts.
    */
   readonly prefix: string;
-  /** Where times come from, for tests. @defaultValue the clock of the cache */
+  /** Source of times, for tests. @defaultValue the clock of the cache */
   readonly clock?: Clock;
 }
 

@@ -2,12 +2,13 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
 
 /**
- * A rate as django-ratelimit writes it: a count and a period, such as `"5/m"`, `"100/h"`, `"10/30s"`,
- * `"100/10m"`. Units are `s`, `m`, `h` and `d`; without one it is seconds. `"0/s"` allows nothing.
+ * A rate in django-ratelimit's notation: a count and a period, such as `"5/m"`, `"100/h"`,
+ * `"10/30s"`, `"100/10m"`. Units are `s`, `m`, `h` and `d`; the default is seconds. `"0/s"` allows
+ * nothing.
  */
 export type RatelimitRate = string;
 
-/** A rate taken apart. */
+/** Parts of a rate. */
 export interface ParsedRate {
   readonly limit: number;
   /** In seconds. */

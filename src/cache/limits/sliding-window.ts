@@ -11,15 +11,15 @@ import {
 } from "./limit-status.ts";
 import { StaggeredWindows } from "./windows.ts";
 
-/** What is counted of an id at one moment. */
+/** Counts of an id at one moment. */
 interface Counts {
-  /** In the window before this one. */
+  /** Count of the previous window. */
   readonly previous: number;
-  /** In this window. */
+  /** Count of the current window. */
   readonly current: number;
 }
 
-/** The two windows that count at one moment. */
+/** The two windows that apply at one moment. */
 interface Moment {
   readonly previous: Counter;
   readonly current: Counter;
@@ -28,11 +28,12 @@ interface Moment {
 }
 
 /**
- * Counts the current window, and of the window before the part that is less than one length ago, as if what
- * was counted there were spread evenly over it.
+ * Counts the current window, and the part of the previous window that is less than one length ago,
+ * as if its counts were spread evenly over it.
  *
- * Only what was allowed is counted. It is looked first (one MGET), and added where there is room (one more
- * command); what others have added in between shows in the sum, and what does not fit then is taken back.
+ * Only allowed calls are counted. The limiter reads first (one MGET), and adds where there is room
+ * (one more command). Concurrent additions show in the sum, and a call that no longer fits is
+ * subtracted again.
  */
 export class SlidingWindowLimiter implements Limiter {
   readonly #counters: Counters;
@@ -85,7 +86,7 @@ export class SlidingWindowLimiter implements Limiter {
     return { previous: toCount(previous.key, before), current: toCount(current.key, now) };
   }
 
-  /** What counts at a moment. It need not be whole. */
+  /** Returns the weighted count at a moment, which may be a fraction. */
   #weigh({ previous, current }: Counts, { left }: Moment): number {
     return current + previous * (left / this.#settings.window);
   }
@@ -103,8 +104,8 @@ export class SlidingWindowLimiter implements Limiter {
   }
 
   /**
-   * Time until a cost fits if nothing else comes: while the previous window fades, or else while the current
-   * one does.
+   * Returns the time until a cost fits without other calls: while the previous window fades, or
+   * else while the current one does.
    */
   #timeUntil({ previous, current }: Counts, { left }: Moment, cost: number): Milliseconds {
     const { window, limit } = this.#settings;

@@ -6,28 +6,29 @@ import type { Counter } from "./counters.ts";
 
 /** One window of one id. It includes its beginning, not its end. */
 export interface Window {
-  /** Counts up by one from window to window. */
+  /** Increases by one from window to window. */
   readonly number: number;
   readonly endsAt: EpochMilliseconds;
 }
 
-/** How counters of windows are named, and how long they are needed. */
+/** Names of window counters, and the time for which they are needed. */
 export interface WindowSettings {
   readonly prefix: string;
-  /** Keeps apart what counts in different ways. */
+  /** Separates limiters that count differently. */
   readonly kind: string;
   readonly length: Milliseconds;
-  /** For how many windows a counter is read, its own included. */
+  /** Number of windows for which a counter is read, its own included. */
   readonly isReadFor: number;
 }
 
-// As django-ratelimit (EXPIRATION_FUDGE): clocks differ a little, and a counter must not end before its window.
+// As django-ratelimit (EXPIRATION_FUDGE): clocks differ a little, and a counter must not expire
+// before its window ends.
 const SPARE_SECONDS = 5;
 
 /**
- * Divides time into windows of one length. They follow from the time of day alone, so all processes have the
- * same without asking; and they are staggered by the CRC-32 of the id, as django-ratelimit's, so that not all
- * ids start again at once.
+ * Divides time into windows of one length. The windows follow from the time of day alone, so all
+ * processes agree without communication; they are staggered by the CRC-32 of the id, as in
+ * django-ratelimit, so that the windows of different ids do not start together.
  */
 export class StaggeredWindows {
   readonly length: Milliseconds;
@@ -45,8 +46,8 @@ export class StaggeredWindows {
   }
 
   /**
-   * The counter of a window. Its key shows no id: ids are addresses and names of people, and keys stand in
-   * logs.
+   * Returns the counter of a window. Its key shows no id: ids are addresses and names of people,
+   * and keys appear in logs.
    */
   counter(id: string, number: number): Counter {
     const { prefix, kind, length, isReadFor } = this.#settings;

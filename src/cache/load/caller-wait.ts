@@ -2,13 +2,13 @@ import type { Milliseconds } from "../../core/clock.ts";
 import { CacheLoadTimeoutError } from "../../core/errors.ts";
 import { startTimer, type Timer } from "../../core/timers.ts";
 
-/** What bounds the wait of one caller, whoever loads. */
+/** Bounds of one caller's wait, whichever caller loads. */
 export interface WaitBounds {
   readonly hardTimeout: Milliseconds | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
-/** The wait of one caller for what it has asked for: it ends with the hard timeout, or when the signal aborts. */
+/** One caller's wait for its result. It ends with the hard timeout, or when the signal aborts. */
 export class CallerWait {
   readonly #signal: AbortSignal | undefined;
   readonly #timer: Timer | undefined;
@@ -21,7 +21,7 @@ export class CallerWait {
   constructor({ hardTimeout, signal }: WaitBounds, key: string) {
     let fail: (reason: unknown) => void = () => {};
     this.#end = new Promise<never>((_, reject) => (fail = reject));
-    // Where nothing is waited for at that moment.
+    // No task may be waiting at that moment.
     this.#end.catch(() => {});
     this.#signal = signal;
     this.#abort = () => {
@@ -37,18 +37,18 @@ export class CallerWait {
     });
   }
 
-  /** Whether the caller has its answer, or has given up. */
+  /** Whether the caller has its result, or has given up. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Whether an error is that of this wait's hard timeout. */
+  /** Returns whether an error is the hard timeout of this wait. */
   isTimeout(error: unknown): boolean {
     return error !== undefined && error === this.#timeout;
   }
 
   /**
-   * Waits for a task, up to the end of the wait.
+   * Waits for a task until the wait ends.
    *
    * @throws {CacheLoadTimeoutError} After the hard timeout.
    * @throws The reason of the signal, when it aborts.
@@ -57,7 +57,7 @@ export class CallerWait {
     return Promise.race([task, this.#end]);
   }
 
-  /** The caller has its answer. */
+  /** Ends the wait: the caller has its result. */
   stop(): void {
     this.#isOver = true;
     this.#timer?.stop();

@@ -6,7 +6,7 @@ import { CacheUsageError } from "../../core/errors.ts";
 const double = (missing: readonly string[]) => new Map(missing.map((key) => [key, key + key]));
 
 describe("getOrSetMany", () => {
-  test("one read, one load of what is missing, in the order of the keys", async () => {
+  test("one read, one load of the missing keys, in the order of the keys", async () => {
     const { cache, calls } = openCache();
     await cache.set("b", "there");
     calls.length = 0;
@@ -28,7 +28,7 @@ describe("getOrSetMany", () => {
     );
   });
 
-  test("all there: the loader does not run; no keys: nothing is asked", async () => {
+  test("the loader does not run if all entries exist, and the store is not called without keys", async () => {
     const { cache, calls } = openCache();
     await cache.set("a", 1);
     const load = vi.fn(double);
@@ -38,7 +38,7 @@ describe("getOrSetMany", () => {
     expect(load).not.toHaveBeenCalled();
   });
 
-  test("what the loader leaves out is not there, and is not stored; null is a value", async () => {
+  test("a key that the loader leaves out has no value, and is not stored; null is a value", async () => {
     const { cache } = openCache();
     expect(await cache.getOrSetMany(["a", "b"], () => ({ a: null }))).toEqual(new Map([["a", null]]));
     expect(await cache.hasMany(["a", "b"])).toEqual(new Set(["a"]));
@@ -91,7 +91,7 @@ describe("getOrSetMany", () => {
     expect(load.mock.calls.map(([keys]) => keys)).toEqual([["a", "b"], ["c"]]);
   });
 
-  test("its error is everybody's, and the next call loads again", async () => {
+  test("all callers get its error, and the next call loads again", async () => {
     const { cache } = openCache();
     const fail = vi.fn(() => Promise.reject(new Error("down")));
     const results = [cache.getOrSetMany(["a", "b"], fail), cache.getOrSetMany(["b"], fail)];
@@ -105,7 +105,7 @@ describe("getOrSetMany", () => {
     );
   });
 
-  test("stale entries are given at once, and loaded anew together", async () => {
+  test("stale entries are returned at once, and reloaded together", async () => {
     const { cache, clock } = openCache();
     const options = { timeout: 10, stale: 60 } as const;
     await cache.getOrSetMany(["a", "b"], double, options);
@@ -143,7 +143,7 @@ describe("getOrSetMany", () => {
     expect(await cache.hasMany(["a", "b"])).toEqual(new Set(["b"]));
   });
 
-  test.each([[undefined], ["text"], [null]])("a loader that gives %j is refused", async (given) => {
+  test.each([[undefined], ["text"], [null]])("a loader that returns %j is refused", async (given) => {
     const { cache } = openCache();
     await expect(cache.getOrSetMany(["a"], () => given as never)).rejects.toThrow(CacheUsageError);
   });

@@ -15,7 +15,7 @@ async function loadOld(harness: CacheHarness, options: Parameters<CacheHarness["
 describe("stale", () => {
   const options = { timeout: 10, stale: "1h" } as const;
 
-  test("past its timeout the old value is given at once, while one load in the background replaces it", async () => {
+  test("after its timeout the old value is returned at once, while one load in the background replaces it", async () => {
     const harness = openCache();
     const { cache } = harness;
     await loadOld(harness, options, 11 * SECOND);
@@ -32,7 +32,7 @@ describe("stale", () => {
     expect(cache.stats).toMatchObject({ stale: 5, hits: 1, loads: 2, misses: 1 });
   });
 
-  test("is for getOrSet only: get, has and getMany see nothing, and peek tells", async () => {
+  test("is for getOrSet only: get, has and getMany find nothing, and peek reports it", async () => {
     const harness = openCache();
     const { cache } = harness;
     await loadOld(harness, options, 11 * SECOND);
@@ -50,13 +50,13 @@ describe("stale", () => {
     });
   });
 
-  test("ends: after it the loader runs first", async () => {
+  test("ends, and then the loader runs first", async () => {
     const harness = openCache();
     await loadOld(harness, options, 10 * SECOND + 3_600 * SECOND);
     expect(await harness.cache.getOrSet("k", () => "new", options)).toBe("new");
   });
 
-  test("a failing load in the background is told by an event, and asked again only when its lease is over", async () => {
+  test("an event reports a failing load in the background, which runs again only after its lease has expired", async () => {
     const harness = openCache({ lease: "5s" });
     const { cache, clock } = harness;
     const failures: unknown[] = [];
@@ -75,7 +75,7 @@ describe("stale", () => {
     expect(load).toHaveBeenCalledTimes(2);
   });
 
-  test("a load in the background that gives what cannot be stored is told by an event", async () => {
+  test("an event reports a load in the background whose result cannot be stored", async () => {
     const harness = openCache();
     const { cache } = harness;
     const failures: unknown[] = [];
@@ -103,14 +103,14 @@ describe("stale", () => {
 describe("staleIfError", () => {
   const options = { timeout: 10, staleIfError: "1h" } as const;
 
-  test("past the time of stale, what is kept for errors is not given while the load succeeds", async () => {
+  test("after the time of stale, the entry kept for errors is not returned while the load succeeds", async () => {
     const harness = openCache();
     const both = { timeout: 10, stale: 10, staleIfError: "1h" } as const;
     await loadOld(harness, both, 21 * SECOND);
     expect(await harness.cache.getOrSet("k", () => "new", both)).toBe("new");
   });
 
-  test("gives the old value when the loader fails, and not before", async () => {
+  test("returns the old value when the loader fails, and not before", async () => {
     const harness = openCache();
     const { cache } = harness;
     await loadOld(harness, options, 11 * SECOND);
@@ -121,7 +121,7 @@ describe("staleIfError", () => {
     expect(await cache.getOrSet("k", () => "new", options)).toBe("new");
   });
 
-  test("for the time of a lease after a failure it is given at once, in all processes, and the source is not asked", async () => {
+  test("for the duration of a lease after a failure it is returned at once, in all processes, and the source is not called", async () => {
     const harness = openCache();
     await loadOld(harness, options, 11 * SECOND);
     const load = vi.fn<() => Promise<never>>(() => Promise.reject(new Error("down")));
@@ -132,13 +132,13 @@ describe("staleIfError", () => {
     expect(harness.cache.stats.leaseWaits).toBe(0);
   });
 
-  test("ends: after it the caller gets the error", async () => {
+  test("ends, and then the caller gets the error", async () => {
     const harness = openCache();
     await loadOld(harness, options, 3_611 * SECOND);
     await expect(harness.cache.getOrSet("k", () => Promise.reject(new Error("down")), options)).rejects.toThrow("down");
   });
 
-  test("an invalidated entry is not given, however its loader fails", async () => {
+  test("an invalidated entry is not returned, however its loader fails", async () => {
     const harness = openCache();
     const { cache } = harness;
     await loadOld(harness, { ...options, tags: ["a"] }, 11 * SECOND);
@@ -148,7 +148,7 @@ describe("staleIfError", () => {
 });
 
 describe("soft and hard timeouts", () => {
-  test("softTimeout gives the old value while the load goes on", async () => {
+  test("softTimeout returns the old value while the load goes on", async () => {
     const harness = openCache();
     const { cache } = harness;
     const options = { timeout: 10, staleIfError: "1h", softTimeout: "1ms" } as const;
@@ -160,7 +160,7 @@ describe("soft and hard timeouts", () => {
     expect(await cache.get("k")).toBe("new");
   });
 
-  test("hardTimeout: the signal aborts, the callers get a typed error, and what comes too late is not stored", async () => {
+  test("hardTimeout: the signal aborts, the callers get a typed error, and a late result is not stored", async () => {
     const { cache } = openCache();
     const { promise, open } = gate<string>();
     const signals: AbortSignal[] = [];
@@ -189,8 +189,8 @@ describe("soft and hard timeouts", () => {
   });
 });
 
-describe("what the loader is told, and says", () => {
-  test("the key, and the value that it replaces", async () => {
+describe("the context of a load", () => {
+  test("has the key, and the value to be replaced", async () => {
     const harness = openCache();
     const options = { timeout: 10, staleIfError: "1h" } as const;
     await loadOld(harness, options, 11 * SECOND);
@@ -199,7 +199,7 @@ describe("what the loader is told, and says", () => {
     expect(load.mock.calls[0]?.[0]).toMatchObject({ key: "k", stale: "old" });
   });
 
-  test("setTimeout() decides how long the value lives, skip() that it is not stored", async () => {
+  test("setTimeout() sets the time to live of the value, skip() keeps it from being stored", async () => {
     const { cache } = openCache();
     await cache.getOrSet("a", (context) => (context.setTimeout("1m"), 1));
     await cache.getOrSet("b", (context) => (context.skip(), 1));
@@ -208,7 +208,7 @@ describe("what the loader is told, and says", () => {
 });
 
 describe("negativeTimeout, jitter and early", () => {
-  test("null lives for negativeTimeout, other values as ever", async () => {
+  test("null lives for negativeTimeout, other values for their timeout", async () => {
     const { cache } = openCache({ negativeTimeout: "5s" });
     await cache.getOrSet("none", () => null);
     await cache.getOrSet("some", () => 0);
@@ -216,7 +216,7 @@ describe("negativeTimeout, jitter and early", () => {
     expect([await cache.ttl("none"), await cache.ttl("some"), await cache.ttl("own")]).toEqual([5, 300, null]);
   });
 
-  test("jitter takes up to its part off the time, and leaves the value as Django would have written it", async () => {
+  test("jitter shortens the time by up to its part, and leaves the value as Django writes it", async () => {
     const { cache, raw } = openCache({ random: () => 0.5 });
     await cache.getOrSet("k", () => 1, { timeout: 100, jitter: 0.2 });
     expect(await cache.ttl("k")).toBe(90);

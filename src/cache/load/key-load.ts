@@ -16,7 +16,7 @@ import type { Flight } from "./single-flight.ts";
 import type { Tags } from "../entry/tags.ts";
 import { endsAtOnce } from "../options/timeouts.ts";
 
-/** What loads work with. */
+/** Parts that loads use. */
 export interface LoadServices {
   readonly store: CacheStore;
   readonly codec: EntryCodec;
@@ -24,62 +24,64 @@ export interface LoadServices {
   readonly tags: Tags;
   readonly monitor: CacheMonitor;
   readonly clock: Clock;
-  /** From 0 up to 1. */
+  /** Returns a number from 0 up to 1. */
   readonly random: () => number;
-  /** How long a lease lasts that is not renewed; `null`: no leases, each process loads for itself. */
+  /** Duration of a lease that is not renewed; `null`: no leases, each process loads for itself. */
   readonly leaseTtl: Milliseconds | null;
-  /** Whether the store is being left alone after a failure. */
+  /** Returns whether the store is paused after a failure. */
   readonly isStoreAway: () => boolean;
-  /** Where the entries are: caches of one place see each other's entries and leases. */
+  /** Location of the entries: caches with the same place see each other's entries and leases. */
   readonly place: unknown;
   /** Makes the deadline of one store operation. */
   readonly newDeadline: () => Deadline;
 }
 
-/** Whether to wait when another process is loading, or to leave it at that. */
+/** Behaviour when another process is loading: wait for it, or return. */
 export type OnBusy = "wait" | "skip";
 
-/** How the right to load was sought. */
+/** Result of an attempt to acquire the right to load. */
 export type Acquired =
   | { readonly status: "leased" }
-  /** Another load, that this one has waited for, has ended without a value: it goes on, and stores nothing. */
+  /**
+   * The load that this one waited for ended without a value: this one goes on, and stores nothing.
+   */
   | { readonly status: "alone" }
-  /** Another caller is loading, and this one does not wait, or not any more. */
+  /** Another caller is loading, and this one does not wait, or has stopped waiting. */
   | { readonly status: "busy" }
-  /** Somebody else has stored a value; `text` is how it was serialized. */
+  /** Another caller has stored a value; `text` is its serialized form. */
   | { readonly status: "loaded"; readonly text: string };
 
-/** Answer of the store that a lease was sought of: `"found"` is a value that is of no use. */
+/** Answer of the store to a request for a lease. `"found"`: the value there is not usable. */
 type Sought =
   | Exclude<LeaseResult, { status: "found" }>
   | { readonly status: "found" }
   | { readonly status: "loaded"; readonly text: string };
 
-/** What a loader has given. */
+/** Result of a loader. */
 export interface Loaded {
   /** `undefined` is not stored. */
   readonly value: unknown;
-  /** How messages name the value. */
+  /** Name of the value in messages. */
   readonly path: string;
   readonly took: Milliseconds;
   readonly ttl: Milliseconds | null;
-  /** The tokens that the tags had when the load began. */
+  /** Tokens of the tags when the load began. */
   readonly tags: EntryHeader["tags"];
   readonly isSkipped: boolean;
 }
 
-/** Whether what was loaded is to be stored. */
+/** Returns whether a loaded value is to be stored. */
 export function isStorable({ value, ttl, isSkipped }: Loaded): boolean {
   return value !== undefined && !isSkipped && !endsAtOnce(ttl);
 }
 
-/** How a load has ended. */
+/** Outcome of a load. */
 export interface Finished {
-  /** What the callers get, serialized. */
+  /** Serialized value for the callers. */
   readonly text: string | undefined;
   /**
-   * Whether the entry was deleted, or invalidated by a tag, after the load had begun: who came later must not
-   * get it. `"if-invalidated"`: its tags decide.
+   * Whether the entry was deleted, or invalidated by a tag, after the load began: later callers
+   * must not get the value. `"if-invalidated"`: the tags decide.
    */
   readonly isOutdated: boolean | "if-invalidated";
 }
@@ -87,7 +89,7 @@ export interface Finished {
 /** The entry that a load is for. */
 export interface KeyLoadSubject {
   readonly key: EntryKey;
-  /** What a read has found there. */
+  /** Result of the read. */
   readonly found: Found;
   readonly flight: Flight;
 }
@@ -95,29 +97,36 @@ export interface KeyLoadSubject {
 const MIN_PAUSE: Milliseconds = 10;
 const MAX_PAUSE: Milliseconds = 150;
 
-/** Part of the time waited so far that a pause takes: so much longer than it has to is a wait, at most. */
+/**
+ * A pause takes this part of the time waited so far, which bounds the excess wait to the same part.
+ */
 const PAUSE_SHARE = 1 / 8;
 
-/** What {@link KeyLoad} works with, beside the services of all loads. */
+/** Parts of a {@link KeyLoad} beside the services of all loads. */
 export interface KeyLoadContext {
   readonly plan: LoadPlan;
   readonly keeper: LeaseKeeper;
-  /** Of all store steps of the load. It stands still while the loader runs, or another process loads. */
+  /**
+   * Deadline of all store steps of the load. It is paused while the loader runs, or another process
+   * loads.
+   */
   readonly deadline: Deadline;
-  /** Called when no caller may join any more who could have come after a write of another process. */
+  /**
+   * Called when no caller may join any more that could have come after a write of another process.
+   */
   readonly onSeal: () => void;
 }
 
-/** The load of one entry: from the lease on its key to the fill. */
+/** Load of one entry: from the lease on its key to the fill. */
 export class KeyLoad {
   readonly key: EntryKey;
   readonly #services: LoadServices;
   readonly #context: KeyLoadContext;
   readonly #flight: Flight;
   #lease: Lease;
-  /** Whether something lies under the key that cannot be compared with, and so not be replaced. */
+  /** Whether the key holds a value that cannot be compared, and so cannot be replaced. */
   #isBlocked: boolean;
-  /** Whether the store has, or may have, granted the lease. */
+  /** Whether the store has granted the lease, or may have. */
   #mayHoldLease = false;
 
   constructor(services: LoadServices, { key, found, flight }: KeyLoadSubject, context: KeyLoadContext) {
@@ -133,7 +142,7 @@ export class KeyLoad {
     this.#isBlocked = found.status === "unreadable";
   }
 
-  /** Seeks to be the one, of all processes, who loads. */
+  /** Tries to acquire the right to load, which one process has at a time. */
   async acquire(onBusy: OnBusy): Promise<Acquired> {
     const { monitor, clock, random } = this.#services;
     const { deadline, onSeal } = this.#context;
@@ -146,7 +155,7 @@ export class KeyLoad {
       if (onBusy === "skip") return { status: "busy" };
       if (ended === undefined) monitor.emit("leaseWait", { key: this.key.key });
       else if (result.ended > ended) {
-        // A write of another process that comes from now on is not heard of.
+        // From here on, a write of another process goes unnoticed.
         onSeal();
         return { status: "alone" };
       }
@@ -155,12 +164,12 @@ export class KeyLoad {
       const pause = Math.min(Math.max(waited * PAUSE_SHARE, MIN_PAUSE), MAX_PAUSE);
       await sleep(pause * (0.5 + random()));
       if (this.#flight.isAbandoned) return { status: "busy" };
-      // What has passed was the time of another load.
+      // The time that has passed belongs to another load.
       deadline.restart();
     }
   }
 
-  /** Stores what was loaded, unless somebody has written to the key meanwhile. */
+  /** Stores the loaded value, unless another writer has written to the key meanwhile. */
   async finish(loaded: Loaded): Promise<Finished> {
     if (loaded.value === undefined) return this.#finishWithout(undefined);
     const { codec, clock } = this.#services;
@@ -176,10 +185,10 @@ export class KeyLoad {
   }
 
   /**
-   * Lets others load.
+   * Releases the lease, so that others can load.
    *
-   * @param deadline In place of that of the load, which may have passed.
-   * @returns Whether the lease was held to the end; `undefined` where there was none.
+   * @param deadline Replaces the deadline of the load, which may have passed.
+   * @returns Whether the lease was held to the end; `undefined` if there was none.
    */
   async release(deadline: Deadline = this.#context.deadline): Promise<boolean | undefined> {
     this.stop();
@@ -188,12 +197,12 @@ export class KeyLoad {
     return this.#services.store.release(this.#lease, deadline);
   }
 
-  /** Ends the renewal: the lease ends by itself. */
+  /** Stops the renewal, so that the lease expires. */
   stop(): void {
     this.#context.keeper.delete(this);
   }
 
-  /** Gives the callers what is not stored. */
+  /** Returns a value to the callers without storing it. */
   async #finishWithout(text: string | undefined): Promise<Finished> {
     if (this.#mayHoldLease) this.#context.onSeal();
     const isHeld = await this.release();
@@ -201,7 +210,7 @@ export class KeyLoad {
     return { text, isOutdated: this.#flight.isSuperseded };
   }
 
-  /** Asks the store for the lease once. */
+  /** Requests the lease from the store once. */
   async #seekLease(): Promise<Sought> {
     const { store } = this.#services;
     const { keeper, deadline, onSeal } = this.#context;
@@ -225,7 +234,7 @@ export class KeyLoad {
     return text === undefined ? { status: "found" } : { status: "loaded", text };
   }
 
-  /** Whether a value may be stored: with a lease, or where each process loads for itself. */
+  /** Whether a value may be stored: with a lease, or when each process loads for itself. */
   get #canFill(): boolean {
     return this.#mayHoldLease || this.#context.keeper.leaseTtl === null;
   }
@@ -253,14 +262,14 @@ export class KeyLoad {
   }
 
   /**
-   * @returns What somebody else has stored meanwhile; `undefined` when that is of no use; `"none"` when
-   * nobody has.
+   * @returns The value that another writer has stored meanwhile; `undefined` when it is not usable;
+   *   `"none"` when there was no such write.
    */
   async #fill(entry: NewValue): Promise<string | undefined> {
     this.stop();
     const { store, monitor } = this.#services;
     const { keeper, deadline, onSeal } = this.#context;
-    // Who comes from now on reads what the store says, or waits for the lease.
+    // From here on, new callers read from the store or wait for the lease.
     if (keeper.leaseTtl !== null) onSeal();
     const result =
       keeper.leaseTtl === null ? await this.#fillUnleased(entry) : await store.fill(this.#lease, entry, deadline);
@@ -274,7 +283,7 @@ export class KeyLoad {
     return result.value === undefined ? undefined : this.#accept(result.value);
   }
 
-  /** Without leases only the writers of this process are known. */
+  /** Stores the value without a lease, which detects writers of this process only. */
   async #fillUnleased(entry: NewValue): Promise<FillResult> {
     const { store } = this.#services;
     const { deadline } = this.#context;
@@ -287,7 +296,7 @@ export class KeyLoad {
     return { status: "overruled", value: await store.get(key, deadline) };
   }
 
-  /** What is under the key now: of use to those who wait, or what is to be replaced. */
+  /** Reads the entry that is now under the key. @returns Its text, if it is fresh. */
   async #accept(stored: StoredValue): Promise<string | undefined> {
     const { reader, clock, random } = this.#services;
     const { plan, deadline } = this.#context;
@@ -304,7 +313,7 @@ export class KeyLoad {
     this.#isBlocked = false;
   }
 
-  /** Lets the lease last for longer. */
+  /** Extends the lease. */
   async renew(leaseTtl: Milliseconds): Promise<void> {
     const { store, monitor, newDeadline } = this.#services;
     try {

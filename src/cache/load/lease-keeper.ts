@@ -8,27 +8,29 @@ interface Held {
 }
 
 /**
- * How many leases of one call last as long as the setting says. With more, each lasts for as many times that,
- * since taking or renewing all of them takes longer: measured on a busy machine, 10 000 to 40 000 a second.
+ * Maximum number of leases of one call that last as long as the setting says. With more, each lasts
+ * for as many times that, since taking or renewing all of them takes longer: measured on a busy
+ * machine, 10 000 to 40 000 a second.
  */
 const LEASES_A_TERM = 2000;
 
 /**
- * Renews the leases of loads that have begun together, for as long as each of them takes: a quarter of its
- * time after the last.
+ * Renews the leases of loads that began together while the loads run, each a quarter of its
+ * duration after the last renewal.
  */
 export class LeaseKeeper {
-  /** How long each lease lasts from when it is taken or renewed; `null` where there are none. */
+  /** Duration of a lease from its start or renewal; `null` if there are no leases. */
   readonly leaseTtl: Milliseconds | null;
   readonly #clock: Clock;
-  /** When each was taken or renewed, the oldest first. */
+  /** Time of the start or renewal of each lease, the oldest first. */
   readonly #held = new Map<Held, Milliseconds>();
   #timer: NodeJS.Timeout | undefined;
   #isRenewing = false;
 
   /**
-   * @param leaseTtl How long a lease lasts that is not renewed, if it is one of few; `null` where there are none.
-   * @param count How many leases there may be.
+   * @param leaseTtl Duration of a lease that is not renewed, if there are few; `null` if there are
+   *   no leases.
+   * @param count Maximum number of leases.
    */
   constructor(leaseTtl: Milliseconds | null, count: number, clock: Clock) {
     const terms = Math.ceil(count / LEASES_A_TERM);

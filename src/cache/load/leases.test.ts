@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { anyDeadline, gate, openCache, turn } from "../../../test/support/cache-harness.ts";
 import type { Duration } from "../../core/durations.ts";
 
-/** Waits, in real time, until something is so. */
+/** Waits, in real time, until a condition holds. */
 const until = (check: () => unknown) => vi.waitUntil(check, { timeout: 2000, interval: 5 });
 
 describe("two processes that miss the same key", () => {
@@ -34,10 +34,10 @@ describe("two processes that miss the same key", () => {
     expect(await result).toBe("second");
   });
 
-  test("when the first has died, the second loads as soon as the lease is over", async () => {
+  test("when the first has died, the second loads as soon as the lease has expired", async () => {
     const { cache, other, clock, store } = openCache({ lease: "5s" });
     const second = other({ lease: "5s" });
-    // It takes the lease, and is never heard of again.
+    // A process that takes the lease and dies.
     await store.lease({ key: "shop:1:k", token: "dead", expected: undefined }, 5000, anyDeadline());
     const result = second.getOrSet("k", () => "second");
     await until(() => second.stats.leaseWaits === 1);
@@ -86,7 +86,7 @@ describe("two processes that miss the same key", () => {
     expect(cache.stats.overruled).toBe(1);
   });
 
-  test("who comes after a value was stored, and deleted again by the other process, loads anew", async () => {
+  test("a caller that comes after the other process has stored and deleted a value loads again", async () => {
     const stored = gate();
     const { cache, other } = openCache({
       override: (store) => ({
@@ -107,7 +107,7 @@ describe("two processes that miss the same key", () => {
     expect(await Promise.all([first, late])).toEqual(["old", "new"]);
   });
 
-  test("who loads in the background leaves it to the process that is loading already", async () => {
+  test("a load in the background is left to a process that is loading already", async () => {
     const { cache, other, clock } = openCache();
     const options = { timeout: 10, stale: 60 } as const;
     await cache.getOrSet("k", () => "old", options);
@@ -122,7 +122,7 @@ describe("two processes that miss the same key", () => {
     open("new");
   });
 
-  test("who joins a load in the background that was left to another process waits for it", async () => {
+  test("a caller that joins a background load which was left to another process waits for it", async () => {
     const { cache, other, clock } = openCache();
     const second = other();
     const options = { timeout: 10, stale: 60 } as const;
@@ -141,7 +141,7 @@ describe("two processes that miss the same key", () => {
     expect(await results[1]).toBe("new");
   });
 
-  test("without leases each loads for itself, and a delete of its own still wins", async () => {
+  test("without leases each process loads for itself, and its own delete still wins", async () => {
     const { cache, other } = openCache({ lease: null });
     const load = vi.fn<() => Promise<string>>(async () => "value");
     await Promise.all([cache.getOrSet("k", load), other({ lease: null }).getOrSet("k", load)]);
@@ -160,7 +160,9 @@ describe("the leases of a call of many keys", () => {
   const COUNT = 20_000;
   const keys = Array.from({ length: COUNT }, (_, index) => `key${index}`);
 
-  /** A cache on a store that takes some time for each hundred leases, and counts what was stored. */
+  /**
+   * A cache on a store that takes some time for each hundred leases, and counts the stored entries.
+   */
   function openBusy(took: number, lease: Duration) {
     let leases = 0;
     let stored = 0;

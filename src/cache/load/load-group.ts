@@ -11,22 +11,22 @@ import { LoaderFailure, type LoaderResult, runLoader } from "./loader-run.ts";
 import type { Flight } from "./single-flight.ts";
 import { isLonger } from "../options/timeouts.ts";
 
-/** Loads the values of several keys. What it leaves out does not exist. */
+/** Loads the values of several keys. A key without a value does not exist. */
 export type ManyLoader = (keys: readonly string[], context: LoadContext) => Promise<ReadonlyMap<string, unknown>>;
 
-/** How a flight has ended: with a value, or because another process is loading. */
+/** Outcome of a flight: a value, or another process is loading. */
 export type LoadOutcome =
   | { readonly status: "loaded"; readonly text: string | undefined; readonly isOutdated: boolean }
   | { readonly status: "busy" };
 
-/** What a {@link LoadGroup} loads, and how. */
+/** Targets and settings of a {@link LoadGroup}. */
 export interface LoadGroupOptions {
   readonly subjects: readonly KeyLoadSubject[];
   readonly plan: LoadPlan;
   readonly load: ManyLoader;
   readonly onBusy: OnBusy;
   readonly scope: LoadScope;
-  /** Of all store steps together. */
+  /** Deadline of all store steps together. */
   readonly deadline: Deadline;
   /** Called for a flight that no caller may join any more. */
   readonly seal: (key: string, flight: Flight) => void;
@@ -37,7 +37,7 @@ export class LoadGroup {
   readonly #services: LoadServices;
   readonly #options: LoadGroupOptions;
   readonly #loads: readonly KeyLoad[];
-  /** Those that the loader is to run for. */
+  /** Loads that the loader runs for. */
   readonly #own: KeyLoad[] = [];
   readonly #outcomes = new Map<string, LoadOutcome>();
 
@@ -52,7 +52,7 @@ export class LoadGroup {
     });
   }
 
-  /** @returns How each flight has ended, by the whole keys. */
+  /** @returns The outcome of each flight, by the storage keys. */
   async run(): Promise<ReadonlyMap<string, LoadOutcome>> {
     try {
       await this.#acquire();
@@ -92,9 +92,9 @@ export class LoadGroup {
       for (const chunk of chunksOf(loaded, COMMANDS_AT_ONCE)) await this.#finish(chunk, tokens);
     } catch (error) {
       if (isStoreError(error)) throw error;
-      // What the loader gave cannot be stored: that is a failure of the loader.
+      // A result that cannot be stored is a failure of the loader.
       this.#services.monitor.emit("loadFailed", { key: this.#own[0]?.key.key ?? "", error });
-      throw new LoaderFailure("the loader gave what cannot be stored", { cause: error });
+      throw new LoaderFailure("the result of the loader cannot be stored", { cause: error });
     }
   }
 
@@ -105,7 +105,7 @@ export class LoadGroup {
     const found = this.#own.length === 1 ? subjects.find(({ key }) => key === first?.key)?.found : undefined;
     const stale = found?.status === "entry" ? found.value : undefined;
     const keys = this.#own.map(({ key }) => key.key);
-    // The loader's time is not the store's.
+    // The deadline does not count the time of the loader.
     deadline.pause();
     try {
       return await scope.run(() =>
@@ -116,20 +116,21 @@ export class LoadGroup {
     }
   }
 
-  /** Where the loader has let an entry live for longer than the call said, the tokens of its tags do too. */
+  /** Extends the tokens of the tags where the loader has set a timeout longer than the call's. */
   async #keepTokens(loaded: readonly Loaded[]): Promise<void> {
     const { plan, deadline } = this.#options;
     if (plan.tags.length === 0) return;
     let longest = plan.ttl;
     for (const each of loaded) if (isStorable(each) && isLonger(each.ttl, longest)) longest = each.ttl;
     if (longest === plan.ttl) return;
-    // A token that was invalidated meanwhile is another one then, which leaves the entry as dead as it is.
+    // A token invalidated meanwhile is replaced, and the entry stays invalid.
     await this.#services.tags.ensure(plan.tags, plan.version, lifeOf({ ttl: longest, grace: graceOf(plan) }), deadline);
   }
 
   async #finish(loaded: readonly (readonly [KeyLoad, Loaded])[], tokens: Loaded["tags"]): Promise<void> {
     const finishing = Promise.allSettled(loaded.map(([each, value]) => each.finish(value)));
-    // After the fills have begun: from then on nobody joins who might have come after an invalidation.
+    // After the fills have begun: from here on, no caller joins that might have come after an
+    // invalidation.
     const [results, isInvalidated] = await Promise.all([
       finishing,
       tokens !== undefined && this.#isInvalidated(tokens),
@@ -146,8 +147,8 @@ export class LoadGroup {
   }
 
   /**
-   * Whether a tag was invalidated after the load began: then the entry is dead, and so is what others wait
-   * for.
+   * Returns whether a tag was invalidated after the load began: then the entry is invalid, and so
+   * is the value that others wait for.
    */
   async #isInvalidated(tokens: NonNullable<Loaded["tags"]>): Promise<boolean> {
     const { tags, isStoreAway } = this.#services;
@@ -157,8 +158,9 @@ export class LoadGroup {
   }
 
   /**
-   * After a failure others may load at once. But where an old entry can be given meanwhile, the lease stays
-   * until its time is over, so that a source that is down is not asked by every request.
+   * Releases the leases after a failure, so that others can load at once. Where an old entry can be
+   * served meanwhile, the lease stays until it expires, so that not every request calls a failing
+   * source.
    */
   async #giveUp(failure: unknown): Promise<void> {
     const { subjects, deadline } = this.#options;
@@ -167,8 +169,8 @@ export class LoadGroup {
     for (const each of this.#loads) each.stop();
     const released = this.#loads.filter((each) => !isCovered(each));
     if (!isOutage(failure) && !deadline.hasPassed) return this.#releaseAll(released, deadline);
-    // The callers have the error, and do not wait for a store that has not answered. A lease that it has granted
-    // all the same ends now, if the store can be reached, and else by its time.
+    // The callers have the error, and do not wait for a store that has not answered. A lease that
+    // it has granted all the same is released if the store can be reached, and expires otherwise.
     void Promise.allSettled(released.map((each) => each.release(this.#services.newDeadline())));
   }
 
@@ -184,7 +186,7 @@ function graceOf({ rules }: LoadPlan): number {
   return Math.max(rules.stale, rules.staleIfError);
 }
 
-/** How long the store keeps an entry. */
+/** Returns the time for which the store keeps an entry. */
 function lifeOf({ ttl, grace }: { readonly ttl: number | null; readonly grace: number }): number | null {
   return ttl === null ? null : ttl + grace;
 }
@@ -196,7 +198,7 @@ function toLoaded(result: LoaderResult, { key }: EntryKey, plan: LoadPlan, tags:
   return { value, path: "value", took, ttl: ttl === undefined ? usual : ttl, tags, isSkipped };
 }
 
-/** Tells of a failure of the store that no caller hears of. */
+/** Emits a failure of the store that no caller gets. */
 export function tellStoreError(error: unknown, { monitor }: LoadServices): void {
   if (isStoreError(error)) monitor.emit("storeError", { operation: "load", error });
 }

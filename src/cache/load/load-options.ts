@@ -7,66 +7,70 @@ import type { SetOptions } from "../options/cache-options.ts";
 import type { Grace } from "../entry/freshness.ts";
 import { type Timeout, toTtl } from "../options/timeouts.ts";
 
-/** What a loader is told, and may say. */
+/** Context of a load, given to the loader. */
 export interface LoadContext<Value = unknown> {
-  /** As the caller gave it; with `getOrSetMany` the first of those that are loaded. */
+  /** The key as the caller gave it; with `getOrSetMany`, the first of the loaded keys. */
   readonly key: string;
-  /** Aborts when `hardTimeout` has passed: hand it to `fetch` or to the database. */
+  /** Aborts when `hardTimeout` has passed. Pass it to `fetch` or to the database. */
   readonly signal: AbortSignal;
-  /** The value that is replaced, where its time is over and it is still there. */
+  /** The value to be replaced, if it has expired and is still stored. */
   readonly stale: Value | undefined;
-  /** How long this value lives, instead of what the call said. */
+  /** Sets the timeout of this value in place of the call's. */
   setTimeout(timeout: Timeout): void;
-  /** The value goes to those who wait for it and is not stored. */
+  /** Returns the value to the waiting callers without storing it. */
   skip(): void;
 }
 
 /**
  * Makes a value.
  *
- * The value that it replaces has a type of its own: what a function returns is inferred only where its
- * arguments do not depend on that.
+ * The replaced value has its own type: TypeScript infers the result of a function only if its
+ * arguments do not depend on that type.
  */
 export type Loader<Value, Stale = Value> = (context: LoadContext<Stale>) => Value | Promise<Value>;
 
-/** What is beside a timeout in the settings of a cache, and in a call of `getOrSet` instead of them. */
+/** Settings of a cache beside the timeout; a call of `getOrSet` can override them. */
 export interface LoadDefaults {
   /**
-   * For how long after its timeout an entry is still given at once, while one process loads it anew in the
-   * background.
+   * Time after its timeout during which an entry is still returned at once, while one process
+   * reloads it in the background.
    *
    * @defaultValue `0`
    */
   readonly stale?: Duration | undefined;
   /**
-   * For how long after its timeout an entry is given when its loader fails or takes too long, or another
-   * process is loading it. After a failure the source is not asked again for the time of a lease.
-   * @defaultValue `0`
+   * Time after its timeout during which an entry is returned when its loader fails or takes too
+   * long, or another process is loading it. After a failure, the source is not called again for the
+   * duration of a lease. @defaultValue `0`
    */
   readonly staleIfError?: Duration | undefined;
   /**
-   * Loads an entry anew in the background shortly before its time is over: the longer its load took, the
-   * sooner (XFetch). `true` is 1, the number that is best for most; with 2 it is twice as early.
+   * Reloads an entry in the background shortly before it expires: the longer its load took, the
+   * sooner (XFetch). `true` is 1, the best number for most; with 2 it is twice as early.
    * @defaultValue `false`
    */
   readonly early?: number | boolean | undefined;
-  /** How long a `null` from the loader lives: "there is no such thing". @defaultValue as any other value */
+  /**
+   * Timeout of a `null` from the loader: "there is no such thing". @defaultValue as any other value
+   */
   readonly negativeTimeout?: Timeout | undefined;
   /**
-   * After how long a caller gets the old entry, if one may still be given; the load goes on.
+   * Time after which a caller gets the old entry, if it may still be returned; the load goes on.
    *
    * @defaultValue none
    */
   readonly softTimeout?: Duration | undefined;
   /**
-   * After how long a load has failed, and its signal aborts; also the longest that a caller waits, whichever
-   * process loads. It gets `CacheLoadTimeoutError` then, or the old entry, if one may still be given.
+   * Time after which a load has failed and its signal aborts; also the maximum wait of a caller,
+   * whichever process loads. The caller then gets `CacheLoadTimeoutError`, or the old entry if it
+   * may still be returned.
    *
    * @defaultValue none
    */
   readonly hardTimeout?: Duration | undefined;
   /**
-   * Which part of its timeout an entry may live shorter, at random, so that not all end at once: from 0 to 1.
+   * Maximum part of its timeout by which an entry's life is shortened, at random, so that entries
+   * do not expire together: from 0 to 1.
    *
    * @defaultValue `0`
    */
@@ -76,8 +80,8 @@ export interface LoadDefaults {
 /** Options of `cache.getOrSet`. */
 export interface LoadOptions extends SetOptions, LoadDefaults {
   /**
-   * Ends the caller's wait when it aborts: the call throws its reason. The load goes on for other callers, and
-   * for the cache; the loader has a signal of its own.
+   * Ends the caller's wait when it aborts: the call throws its reason. The load goes on for other
+   * callers and for the cache; the loader has its own signal.
    *
    * @defaultValue none
    */
@@ -86,7 +90,7 @@ export interface LoadOptions extends SetOptions, LoadDefaults {
 
 /** {@link LoadDefaults}, checked. */
 export interface ResolvedLoadDefaults extends Grace {
-  /** `undefined`: as any other value. */
+  /** `undefined`: as for any other value. */
   readonly negativeTtl: Milliseconds | null | undefined;
   readonly softTimeout: Milliseconds | undefined;
   readonly hardTimeout: Milliseconds | undefined;
@@ -107,7 +111,7 @@ export interface LoadPlan {
 const NO_TAGS: readonly string[] = [];
 
 /**
- * What the options of a call, and the settings beneath them, come to.
+ * Combines the options of a call with the settings.
  *
  * @throws {CacheUsageError} Naming the option.
  */
@@ -153,7 +157,7 @@ function overrideLoadDefaults(options: LoadDefaults, defaults: ResolvedLoadDefau
   };
 }
 
-/** How early an entry is loaded anew, as a factor. @throws {CacheUsageError} */
+/** Returns the factor of early reloads. @throws {CacheUsageError} */
 function toEarly(early: number | boolean): number {
   const factor = Number(early);
   if (Number.isFinite(factor) && factor >= 0 && typeof early !== "string") return factor;

@@ -5,7 +5,7 @@ import { CacheLoadTimeoutError, NotJsonError, StoreConnectionError } from "../..
 import type { Cache } from "../cache.ts";
 import type { LoadContext, LoadOptions } from "./load-options.ts";
 
-/** Waits, in real time, until something is so. */
+/** Waits, in real time, until a condition holds. */
 const until = (check: () => unknown) => vi.waitUntil(check, { timeout: 5000, interval: 5 });
 
 /** Loads that each wait for the test, in their order. */
@@ -19,7 +19,7 @@ function loaders<Value>() {
   return { begun, load };
 }
 
-/** Several processes, the first of which loads while all others wait for it. */
+/** Several processes: the first one loads, and all others wait for it. */
 async function queueUp(harness: CacheHarness, count: number, load: (context: LoadContext) => unknown) {
   const caches = [harness.cache, ...Array.from({ length: count - 1 }, () => harness.other())];
   const results: Promise<unknown>[] = [];
@@ -31,7 +31,7 @@ async function queueUp(harness: CacheHarness, count: number, load: (context: Loa
   return { caches, results };
 }
 
-describe("callers in other processes who wait for a load that ends without a value", () => {
+describe("callers in other processes that wait for a load without a value", () => {
   const ENDINGS: readonly [name: string, end: (load: ReturnType<typeof loaders<unknown>>["begun"][number]) => void][] =
     [
       ["undefined", ({ finish }) => finish(undefined)],
@@ -53,7 +53,7 @@ describe("callers in other processes who wait for a load that ends without a val
     expect(values.slice(1)).toEqual(Array.from({ length: 5 }, () => "own"));
   });
 
-  test("one of them stores its value, and a caller who comes then gets that", async () => {
+  test("one of them stores its value, and a later caller gets it", async () => {
     const { begun, load } = loaders<unknown>();
     const harness = openCache();
     const { results } = await queueUp(harness, 3, load);
@@ -77,7 +77,7 @@ describe("callers in other processes who wait for a load that ends without a val
     expect(await caches[0]?.get("k")).toBeUndefined();
   });
 
-  test("a caller of the same process who comes while one loads without a lease does not get what was before", async () => {
+  test("a later caller of a process that loads without a lease does not get the value from before", async () => {
     const { begun, load } = loaders<unknown>();
     const { caches, results } = await queueUp(openCache(), 3, load);
     begun[0]?.finish(undefined);
@@ -90,7 +90,7 @@ describe("callers in other processes who wait for a load that ends without a val
     expect(await Promise.all(late)).toEqual(["new", "new", "new"]);
   });
 
-  test("after a delete they wait on: one of them loads", async () => {
+  test("after a delete they go on waiting: one of them loads", async () => {
     const { begun, load } = loaders<unknown>();
     const { caches, results } = await queueUp(openCache(), 4, load);
     await caches[0]?.delete("k");
@@ -102,7 +102,7 @@ describe("callers in other processes who wait for a load that ends without a val
     expect(await Promise.all(results)).toEqual(["first", "second", "second", "second"]);
   });
 
-  test("nothing is left in the store of loads that have ended while nobody waited", async () => {
+  test("loads that end without waiting callers leave nothing in the store", async () => {
     const { cache, store } = openCache();
     await cache.getOrSet("k", () => undefined);
     const second = { key: "shop:1:k", token: "t", expected: undefined };
@@ -111,7 +111,7 @@ describe("callers in other processes who wait for a load that ends without a val
   });
 });
 
-describe("a caller who comes after a delete, or an invalidation, that has returned does not get what was before", () => {
+describe("a caller after a completed delete, or invalidation, does not get the value from before", () => {
   const WRITES: readonly [string, (other: Cache) => Promise<unknown>][] = [
     ["delete", (other) => other.delete("k")],
     ["invalidateTags", (other) => other.invalidateTags(["a"])],
@@ -123,7 +123,7 @@ describe("a caller who comes after a delete, or an invalidation, that has return
   ];
 
   test.each(WRITES.flatMap(([write, run]) => ENDINGS.map(([ending, end]) => ({ write, run, ending, end }))))(
-    "also of a load that stores nothing: $write, $ending",
+    "from a load that stores nothing: $write, $ending",
     async ({ run, end }) => {
       const { cache, other } = openCache();
       const { promise, open } = gate();
@@ -138,7 +138,7 @@ describe("a caller who comes after a delete, or an invalidation, that has return
     },
   );
 
-  test("also of a key that was stored meanwhile, while the rest of its group loads", async () => {
+  test("of a key that was stored meanwhile, while the rest of its group loads", async () => {
     let isStored = false;
     const harness = openCache({
       override: (store) => ({
@@ -196,7 +196,7 @@ describe("the wait of a caller", () => {
     await expect(result).rejects.toBe(reason);
   });
 
-  test.each(CALLS.slice(0, 2))("%s asks nothing of the store when its signal has aborted before", async (_, call) => {
+  test.each(CALLS.slice(0, 2))("%s does not call the store when its signal has aborted before", async (_, call) => {
     const { cache, calls } = openCache();
     const reason = new Error("gone");
     await expect(call(cache, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
@@ -209,7 +209,7 @@ describe("the wait of a caller", () => {
     await expect(cache.getOrSet("k", () => 1, { signal: AbortSignal.timeout(20) })).rejects.toThrow("timeout");
   });
 
-  test("of a caller without bounds goes on beside one that has given up", async () => {
+  test("without bounds goes on beside that of a caller which has given up", async () => {
     const { cache } = openCache();
     const { begun, load } = loaders<string>();
     const patient = cache.getOrSet("k", load);
@@ -221,7 +221,7 @@ describe("the wait of a caller", () => {
     expect(await patient).toBe("value");
   });
 
-  test("leaves a load that it began to the cache: its value is stored", async () => {
+  test("leaves a load that it has started to the cache: its value is stored", async () => {
     const { cache } = openCache();
     const { begun, load } = loaders<string>();
     await expect(cache.getOrSet("k", load, { signal: AbortSignal.timeout(20) })).rejects.toThrow("timeout");
@@ -230,7 +230,7 @@ describe("the wait of a caller", () => {
     expect(await cache.get("k")).toBe("value");
   });
 
-  test("gives the old value after hardTimeout where staleIfError allows it, and the reason of a signal all the same", async () => {
+  test("returns the old value after hardTimeout if staleIfError allows it, but still throws the reason of a signal", async () => {
     const { cache, clock, other } = openCache();
     const options = { timeout: 10, staleIfError: "1h" } as const;
     await cache.getOrSet("k", () => "old", options);
@@ -244,18 +244,18 @@ describe("the wait of a caller", () => {
     void slow;
   });
 
-  test("that all have given up asks the store no more", async () => {
+  test("that all callers have given up causes no more calls to the store", async () => {
     const { cache, calls } = await openHeld();
     const results = [1, 2].map(() => cache.getOrSet("k", () => "own", { hardTimeout: "30ms" }));
     await Promise.allSettled(results);
-    // The pause that was under way.
+    // The pending pause.
     await new Promise((resolve) => void setTimeout(resolve, 50));
     calls.length = 0;
     await new Promise((resolve) => void setTimeout(resolve, 100));
     expect(calls).toEqual([]);
   });
 
-  test.each([1, "a text", {}, null])("refuses a signal that is none: %j", async (signal) => {
+  test.each([1, "a text", {}, null])("refuses an invalid signal: %j", async (signal) => {
     const { cache, calls } = openCache();
     const result = cache.getOrSet("k", () => 1, { signal: signal as never });
     await expect(result).rejects.toThrow('"signal" has to be an AbortSignal');
@@ -263,7 +263,7 @@ describe("the wait of a caller", () => {
   });
 });
 
-describe("a loader that waits for itself is told at once", () => {
+describe("a loader that waits for itself gets an error at once", () => {
   const REENTRANCE = expect.objectContaining({ code: "ERR_CACHE_REENTRANCE" }) as unknown;
 
   test("by its own key", async () => {
@@ -295,7 +295,7 @@ describe("a loader that waits for itself is told at once", () => {
     await expect(first.getOrSet("k", () => second.getOrSet("k", () => 1))).rejects.toEqual(REENTRANCE);
   });
 
-  test("when two loads that began apart ask for each other", async () => {
+  test("when two separate loads request each other", async () => {
     const { cache } = openCache();
     const { promise: both, open } = gate();
     const load = (other: string) => async () => {
@@ -308,7 +308,7 @@ describe("a loader that waits for itself is told at once", () => {
     for (const result of results) await expect(result).rejects.toEqual(REENTRANCE);
   });
 
-  test("others are not: recursion over other keys, shared loads, other stores, get and set of the own key", async () => {
+  test("other cases work: recursion over other keys, shared loads, other stores, get and set of its own key", async () => {
     const { cache } = openCache();
     const fibonacci = cache.memoize(
       async (n: number): Promise<number> => {
@@ -326,7 +326,7 @@ describe("a loader that waits for itself is told at once", () => {
     expect(await cache.get("written")).toBe(2);
   });
 
-  test("what a loader has left behind is free to ask for the key", async () => {
+  test("code that a loader has left behind may request the key", async () => {
     const { cache } = openCache();
     const { promise: later, open } = gate();
     let left: Promise<unknown> | undefined;
@@ -350,7 +350,7 @@ describe("a loader that waits for itself is told at once", () => {
 });
 
 describe("one deadline for all store steps of a call", () => {
-  /** A store whose every step takes some time. */
+  /** A store with slow steps. */
   function openSlow(took: number, settings = {}) {
     const slowed = ["get", "getMany", "setMany", "ensureMany", "lease", "fill", "deleteMany", "ttlMany"] as const;
     const harness = openCache({
@@ -376,7 +376,7 @@ describe("one deadline for all store steps of a call", () => {
     ["get with tags", (cache) => cache.get("k", { tags: ["a"] })],
     ["set with tags", (cache) => cache.set("k", 1, { tags: ["a"] })],
     ["touchMany", (cache) => cache.touchMany(["k"], 0)],
-    ["add of what has expired", (cache) => cache.add("k", 1, { timeout: 0 })],
+    ["add of an expired value", (cache) => cache.add("k", 1, { timeout: 0 })],
   ];
 
   test.each(CALLS)("%s", async (_, call) => {
@@ -385,7 +385,7 @@ describe("one deadline for all store steps of a call", () => {
     const [result] = await Promise.allSettled([call(cache)]);
     const error: unknown = result.status === "rejected" ? result.reason : undefined;
     expect([undefined, StoreConnectionError]).toContain((error as Error | undefined)?.constructor);
-    // A step that has begun in time may end after it, since this store does not look at its deadline.
+    // A step that has begun in time may end after the deadline, since this store ignores it.
     expect(clock.monotonic() - start).toBeLessThanOrEqual(800);
   });
 
@@ -396,7 +396,7 @@ describe("one deadline for all store steps of a call", () => {
     expect(clock.monotonic() - start).toBeLessThanOrEqual(1200);
   });
 
-  test("the time of the loader aside", async () => {
+  test("without the time of the loader", async () => {
     const { cache, clock } = openSlow(100);
     const result = cache.getOrSet("k", () => {
       clock.advance(20_000);
@@ -437,7 +437,7 @@ describe("a call that fails leaves no lease behind", () => {
 });
 
 describe("a loader that blocks the event loop for longer than its lease", () => {
-  /** Loads while the clock goes on without a renewal, and something happens to the key. */
+  /** Loads while the clock goes on without a renewal, and runs a change of the key meanwhile. */
   async function block(meanwhile: (harness: CacheHarness) => unknown) {
     const harness = openCache({ lease: "1s" });
     const result = await harness.cache.getOrSet("k", async () => {
@@ -448,12 +448,12 @@ describe("a loader that blocks the event loop for longer than its lease", () => 
     return { ...harness, result };
   }
 
-  test("stores its value if nobody else has written", async () => {
+  test("stores its value if no other caller has written", async () => {
     const { cache, result } = await block(() => {});
     expect([result, await cache.get("k")]).toEqual(["loaded", "loaded"]);
   });
 
-  test("does not after a delete, a newer value, or another load", async () => {
+  test("does not store it after a delete, a newer value, or another load", async () => {
     const afterDelete = await block(({ other }) => other().delete("k"));
     expect(await afterDelete.cache.get("k")).toBeUndefined();
     const afterSet = await block(({ other }) => other().set("k", "newer"));
@@ -464,7 +464,7 @@ describe("a loader that blocks the event loop for longer than its lease", () => 
   });
 });
 
-test("staleIfError covers a loader that gives what JSON cannot hold, which an event tells", async () => {
+test("staleIfError covers a loader whose result JSON cannot hold, and an event reports it", async () => {
   const { cache, clock } = openCache();
   const options = { timeout: 10, staleIfError: "1h" } as const;
   const failures: unknown[] = [];
@@ -475,7 +475,7 @@ test("staleIfError covers a loader that gives what JSON cannot hold, which an ev
   expect(failures).toEqual([expect.any(NotJsonError)]);
 });
 
-describe("the tokens of tags live as long as an entry whose loader decides how long that is", () => {
+describe("the tokens of tags live as long as an entry whose loader sets its timeout", () => {
   test.each<[string, (load: LoadContext) => unknown, LoadOptions, number]>([
     ["setTimeout", (load) => (load.setTimeout("24h"), 1), { timeout: 60 }, 24 * 3600],
     ["negativeTimeout", () => null, { timeout: 60, negativeTimeout: "24h" }, 24 * 3600],
@@ -489,7 +489,7 @@ describe("the tokens of tags live as long as an entry whose loader decides how l
     expect(await cache.has("k")).toBe(false);
   });
 
-  test("also for ever, and a shorter life costs no command", async () => {
+  test("also without expiry, and a shorter timeout costs no command", async () => {
     const { cache, clock, calls } = openCache();
     await cache.getOrSet("k", (load) => (load.setTimeout(null), 1), { tags: ["a"] });
     clock.advance(10 * 365 * 86_400_000);

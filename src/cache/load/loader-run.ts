@@ -5,19 +5,19 @@ import type { CacheMonitor } from "../monitor/cache-monitor.ts";
 import type { LoadContext, LoadPlan } from "./load-options.ts";
 import { type Timeout, toTtl } from "../options/timeouts.ts";
 
-/** What a loader has given, and said of it. */
+/** Value of a loader, and the settings it has made. */
 export interface LoaderResult {
   readonly value: unknown;
   readonly took: Milliseconds;
-  /** What the loader has said in place of the call. */
+  /** Timeout set by the loader in place of the call's. */
   readonly ttl: Milliseconds | null | undefined;
   readonly isSkipped: boolean;
 }
 
-/** Tells the failure of a loader, which callers may be spared of, from that of the store. */
+/** Distinguishes a failure of the loader, which callers may be spared, from one of the store. */
 export class LoaderFailure extends Error {}
 
-/** What {@link runLoader} needs. */
+/** Arguments of {@link runLoader}. */
 export interface LoaderRun {
   readonly key: string;
   readonly stale: unknown;
@@ -27,9 +27,9 @@ export interface LoaderRun {
 }
 
 /**
- * Runs a loader, for as long as its hard timeout allows.
+ * Runs a loader, up to its hard timeout.
  *
- * @throws {LoaderFailure} Whose cause is what the loader has thrown, or that it has taken too long.
+ * @throws {LoaderFailure} With the loader's error, or the timeout, as its cause.
  */
 export async function runLoader(
   load: (context: LoadContext) => unknown,

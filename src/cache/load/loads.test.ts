@@ -9,7 +9,7 @@ function slowLoader<Value>() {
   return { load: vi.fn<() => Promise<Value>>(() => promise), open, fail };
 }
 
-/** Begins a getOrSet and waits until its loader runs. */
+/** Starts a getOrSet and waits until its loader runs. */
 async function beginLoad(cache: CacheHarness["cache"], key = "k") {
   const loader = slowLoader<unknown>();
   const result = cache.getOrSet(key, loader.load);
@@ -19,7 +19,7 @@ async function beginLoad(cache: CacheHarness["cache"], key = "k") {
 }
 
 describe("getOrSet", () => {
-  test("runs the loader on a miss only, and stores what it gives with the timeout", async () => {
+  test("runs the loader on a miss only, and stores its result with the timeout", async () => {
     const { cache, store } = openCache();
     const load = vi.fn<() => Promise<{ n: number }>>(() => Promise.resolve({ n: 1 }));
     expect(await cache.getOrSet("k", load, { timeout: 10 })).toEqual({ n: 1 });
@@ -48,13 +48,13 @@ describe("getOrSet", () => {
     expect(calls).toEqual(["get"]);
   });
 
-  test("a stored null is there: the loader does not run", async () => {
+  test("a stored null is a hit: the loader does not run", async () => {
     const { cache } = openCache();
     await cache.set("k", null);
     expect(await cache.getOrSet("k", () => Promise.reject(new Error("not to be run")))).toBeNull();
   });
 
-  test("undefined from the loader is handed on and not stored", async () => {
+  test("undefined from the loader is returned and not stored", async () => {
     const { cache, calls } = openCache();
     const load = vi.fn<() => undefined>(() => undefined);
     expect(await cache.getOrSet("k", load)).toBeUndefined();
@@ -63,27 +63,27 @@ describe("getOrSet", () => {
     expect(calls).not.toContain("fill");
   });
 
-  test("with a timeout of 0 or less nothing is stored, and the loaded value is given", async () => {
+  test("with a timeout of 0 or less nothing is stored, and the loaded value is returned", async () => {
     const { cache, calls } = openCache();
     expect(await cache.getOrSet("k", () => 1, { timeout: 0 })).toBe(1);
     expect(await cache.getOrSet("k", () => 2, { timeout: -5 })).toBe(2);
     expect(calls).toEqual(["get", "lease", "release", "get", "lease", "release"]);
   });
 
-  test("gives on a miss what it will give on a hit", async () => {
+  test("returns the same value on a miss as on a hit", async () => {
     const { cache } = openCache();
     const load = () => ({ gone: undefined, big: 5n });
     expect(await cache.getOrSet<unknown>("k", load)).toStrictEqual({ big: 5 });
     expect(await cache.get("k")).toStrictEqual({ big: 5 });
   });
 
-  test("a loader that gives what JSON cannot hold: its error, and nothing is stored", async () => {
+  test("a result that JSON cannot hold is an error, and nothing is stored", async () => {
     const { cache } = openCache();
     await expect(cache.getOrSet("k", () => ({ at: new Date() }))).rejects.toThrow(NotJsonError);
     expect(await cache.has("k")).toBe(false);
   });
 
-  test("an entry that is not JSON is a miss, is overwritten, and an event tells", async () => {
+  test("an entry that is not JSON is a miss, is overwritten, and an event reports it", async () => {
     const { cache, putRaw, raw, events } = openCache();
     await putRaw("shop:1:k", "hello");
     expect(await cache.getOrSet("k", () => 1)).toBe(1);
@@ -91,7 +91,7 @@ describe("getOrSet", () => {
     expect(events).toEqual([{ key: "k", problem: "JSON is malformed at position 0" }]);
   });
 
-  test("a failing store fails the call: before the load, without running it; after it, in spite of it", async () => {
+  test("a failing store fails the call: without a load if it fails before, in spite of the load if it fails after", async () => {
     const failure = new StoreConnectionError("gone", { outcome: "not-sent" });
     const fail = () => Promise.reject(failure);
     const load = vi.fn<() => number>(() => 1);
@@ -101,8 +101,8 @@ describe("getOrSet", () => {
   });
 });
 
-describe("callers who miss the same key at the same time", () => {
-  test("share one run of the loader, each with a copy of its own", async () => {
+describe("callers that miss the same key at the same time", () => {
+  test("share one run of the loader, each with its own copy", async () => {
     const { cache } = openCache();
     const { load, open } = slowLoader<{ list: number[] }>();
     const results = Array.from({ length: 20 }, () => cache.getOrSet("k", load));
@@ -137,7 +137,7 @@ describe("callers who miss the same key at the same time", () => {
     expect(load).toHaveBeenCalledTimes(1);
   });
 
-  test("of different keys or versions have loads of their own", async () => {
+  test("with different keys or versions have separate loads", async () => {
     const { cache } = openCache();
     const load = vi.fn<() => Promise<number>>(() => Promise.resolve(1));
     await Promise.all([
@@ -148,7 +148,7 @@ describe("callers who miss the same key at the same time", () => {
     expect(load).toHaveBeenCalledTimes(3);
   });
 
-  test("one who comes while the result is being stored does not load again", async () => {
+  test("a caller that comes while the result is being stored does not load again", async () => {
     const held = gate();
     const { cache } = openCache({
       override: (store) => ({
@@ -178,7 +178,7 @@ describe("while a loader runs", () => {
     ["clear", ({ cache }) => cache.clear()],
   ];
 
-  test.each(deletes)("%s wins: the old value is not stored, and later callers load anew", async (_, remove) => {
+  test.each(deletes)("%s wins: the old value is not stored, and later callers load again", async (_, remove) => {
     const harness = openCache();
     const { cache } = harness;
     const { result, open } = await beginLoad(cache);
@@ -199,7 +199,7 @@ describe("while a loader runs", () => {
     expect(await cache.has("k")).toBe(false);
   });
 
-  test("a delete that is still on its way wins as well", async () => {
+  test("a pending delete wins as well", async () => {
     const { cache } = openCache();
     const { result, open } = await beginLoad(cache);
     const deletion = cache.delete("k");
@@ -215,7 +215,7 @@ describe("while a loader runs", () => {
     ["a set of another process", ({ other }) => other().set("k", "new")],
   ];
 
-  test.each(writes)("%s wins, and is what the callers get", async (_, write) => {
+  test.each(writes)("%s wins, and the callers get its value", async (_, write) => {
     const harness = openCache();
     const { result, open } = await beginLoad(harness.cache);
     await write(harness);
@@ -247,7 +247,7 @@ describe("while a loader runs", () => {
     expect(await cache.get("k")).toBe("second");
   });
 
-  test("one that was overruled does not part later callers from the load that they share", async () => {
+  test("a superseded load does not separate later callers from the load that they share", async () => {
     const { cache } = openCache();
     const first = await beginLoad(cache);
     await cache.delete("k");
@@ -260,7 +260,7 @@ describe("while a loader runs", () => {
     expect(await Promise.all([second.result, third])).toEqual(["second", "second"]);
   });
 
-  test("a set wins also where it replaces what cannot be read", async () => {
+  test("a set wins even if it replaces an unreadable entry", async () => {
     const { cache, putRaw } = openCache();
     await putRaw("shop:1:k", "hello");
     const { result, open } = await beginLoad(cache);
@@ -286,7 +286,7 @@ describe("while a loader runs", () => {
     expect(await result).toBe("inner");
   });
 
-  test("a write that ends unread text leaves the callers with what was loaded", async () => {
+  test("a write that leaves an unreadable entry leaves the loaded value to the callers", async () => {
     const { cache, putRaw, events } = openCache();
     const { result, open } = await beginLoad(cache);
     await putRaw("shop:1:k", "hello");
@@ -295,7 +295,7 @@ describe("while a loader runs", () => {
     expect(events).toHaveLength(1);
   });
 
-  test("nothing is kept of loads that have ended", async () => {
+  test("finished loads leave nothing in memory", async () => {
     const { cache } = openCache();
     const load = vi.fn<() => undefined>(() => undefined);
     for (let round = 0; round < 3; round++) await cache.getOrSet("k", load);

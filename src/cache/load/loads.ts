@@ -20,32 +20,32 @@ type InTurn = <Result>(task: () => Promise<Result>) => Promise<Result>;
 
 const atOnce: InTurn = (task) => task();
 
-/** A key whose entry is to be loaded, and what a read has found there. */
+/** A key whose entry is to be loaded, and the result of its read. */
 interface LoadTarget {
   readonly key: EntryKey;
   readonly found: Found;
-  /** The old entry, which may be given if the load fails. */
+  /** The old entry, which may be returned if the load fails. */
   readonly fallback: FoundEntry | undefined;
-  /** The load that was begun for it. */
+  /** The load that was started for the key. */
   readonly flight?: Flight | undefined;
 }
 
-/** What a load has brought, serialized; `undefined` is no value. */
+/** Serialized result of a load; `undefined` is no value. */
 interface Loaded {
   readonly text: string | undefined;
 }
 
-/** One call: what it loads, and how long its caller waits. */
+/** One call: its loader, and the wait of its caller. */
 interface Call<Load = ManyLoader> {
   readonly plan: LoadPlan;
   readonly load: Load;
-  /** Of the store steps up to the end of the first load. */
+  /** Deadline of the store steps up to the end of the first load. */
   readonly deadline: Deadline;
-  /** `undefined` where the caller waits as long as it takes. */
+  /** `undefined` if the wait has no bound. */
   readonly wait: CallerWait | undefined;
 }
 
-/** Reads entries and loads what is missing: one load at a time for a key, of all processes. */
+/** Reads entries and loads missing ones: one load of a key at a time, across all processes. */
 export class Loads {
   readonly #services: LoadServices;
   readonly #flights = new SingleFlight<LoadOutcome>();
@@ -54,7 +54,7 @@ export class Loads {
     this.#services = services;
   }
 
-  /** The value of an entry; where there is none of use, what the loader gives, stored for the next. */
+  /** Returns the value of an entry; if none is usable, loads and stores it. */
   getOrLoad(key: EntryKey, plan: LoadPlan, load: Loader<unknown>, deadline: Deadline): Promise<unknown> {
     // A hit is the usual case, and needs no more than this.
     if (!isBounded(plan)) return this.#getOrLoad(key, { plan, load, deadline, wait: undefined });
@@ -62,9 +62,9 @@ export class Loads {
   }
 
   /**
-   * {@link getOrLoad} of several keys: one read, one load of what is missing.
+   * {@link getOrLoad} of several keys: one read, one load of the missing ones.
    *
-   * @returns In the order of the keys.
+   * @returns The values, in the order of the keys.
    */
   getOrLoadMany(keys: readonly EntryKey[], plan: LoadPlan, load: ManyLoader, deadline: Deadline): Promise<unknown[]> {
     const [first] = keys;
@@ -73,7 +73,7 @@ export class Loads {
     return bounded(plan, first, (wait) => this.#getOrLoadMany(keys, { plan, load, deadline, wait }));
   }
 
-  /** A write to these keys begins in this process, so what is being loaded for them now is out of date. */
+  /** Marks the running loads of these keys as outdated, since a write begins in this process. */
   supersede(keys: readonly EntryKey[]): void {
     for (const { storageKey } of keys) this.#flights.supersede(storageKey);
   }
@@ -117,7 +117,7 @@ export class Loads {
     return Promise.all(given.map((served) => (served === undefined ? waiting.next().value : served.value)));
   }
 
-  /** What can be given at once. */
+  /** Returns the value that can be served at once. */
   #serve({ key }: EntryKey, found: Found, plan: LoadPlan): { value: unknown; isDue: boolean } | undefined {
     const { monitor, clock, random } = this.#services;
     const freshness = found.status === "entry" ? freshnessOf(found.header, plan.rules, clock.now(), random) : "expired";
@@ -130,7 +130,7 @@ export class Loads {
     return { value: found.value, isDue: freshness !== "fresh" };
   }
 
-  /** Waits for a load. Where the old entry may be given instead, for no longer than it has to. */
+  /** Waits for a load; where the old entry may be served instead, only as long as needed. */
   async #wait(target: LoadTarget, call: Call, inTurn = atOnce): Promise<unknown> {
     const { key, fallback: spare } = target;
     const { wait } = call;
@@ -147,7 +147,10 @@ export class Loads {
     return spare?.value;
   }
 
-  /** @returns `undefined` when another process is loading, or the load takes longer than `softTimeout`. */
+  /**
+   * @returns `undefined` when another process is loading, or the load takes longer than
+   *   `softTimeout`.
+   */
   async #awaitInTime(target: LoadTarget, call: Call, inTurn: InTurn): Promise<Loaded | undefined> {
     const { isOwn, outcome } = this.#join(target, call, "skip");
     const loaded = await withinSoftTimeout(outcome, call.plan.rules.softTimeout);
@@ -156,17 +159,16 @@ export class Loads {
   }
 
   /**
-   * The value that is loaded, serialized, whoever loads it.
+   * Returns the loaded value, serialized, whichever caller loads it.
    *
-   * @param inTurn Bounds how many keys of one call ask the store again and again while another process loads
-   *   them.
+   * @param inTurn Bounds how many keys of one call poll the store while another process loads them.
    */
   async #awaitLoad(target: LoadTarget, call: Call, inTurn: InTurn): Promise<Loaded> {
     const outcome = await this.#awaitOnce(target, call);
     if (outcome !== undefined) return outcome;
     return inTurn(async () => {
       while (call.wait?.isOver !== true) {
-        // What has passed was the time of another load.
+        // The time that has passed belongs to another load.
         const again = await this.#awaitOnce(target, { ...call, deadline: this.#services.newDeadline() });
         if (again !== undefined) return again;
       }
@@ -178,12 +180,13 @@ export class Loads {
   async #awaitOnce(target: LoadTarget, call: Call): Promise<Loaded | undefined> {
     const { isOwn, outcome } = this.#join(target, call, "wait");
     const loaded = await outcome;
-    // A load that began in the background does not wait for another process, but who has joined it has to.
-    // And who has joined one that was overruled by a delete may have come after that.
+    // A load that began in the background does not wait for another process, but a caller that
+    // joined it has to. And a caller that joined a load superseded by a delete may have come after
+    // the delete.
     return loaded.status === "loaded" && (isOwn || !loaded.isOutdated) ? loaded : undefined;
   }
 
-  /** Joins the load of a key, or begins it. */
+  /** Joins the load of a key, or starts it. */
   #join(
     target: LoadTarget,
     call: Call,
@@ -201,20 +204,24 @@ export class Loads {
     return { isOwn: !isRunning || flight === target.flight, outcome };
   }
 
-  /** The loader that asks for an entry, if one does. @throws {CacheReentranceError} When it loads that entry. */
+  /**
+   * Returns the loader that requests an entry, if any.
+   *
+   * @throws {CacheReentranceError} When it loads that entry.
+   */
   #expectOutside(key: EntryKey): LoadScope | undefined {
     const asking = LoadScope.current();
     if (asking?.isLoading(this.#services.place, key)) throw new CacheReentranceError(key.key);
     return asking;
   }
 
-  /** Loads in the background. Failures are told by events. */
+  /** Loads in the background. Events report failures. */
   #refresh(target: readonly LoadTarget[], call: Call): void {
     if (target.length === 0) return;
     this.#begin(target, { ...call, deadline: this.#services.newDeadline() }, "skip");
   }
 
-  /** Begins the load of those keys that are not being loaded in this process. */
+  /** Starts the load of the keys that are not being loaded in this process. */
   #begin(target: readonly LoadTarget[], call: Call, onBusy: OnBusy): ReadonlyMap<EntryKey, Flight> {
     const flights = this.#flights;
     const free = target.filter(({ key }) => !flights.isRunning(key.storageKey));
@@ -228,7 +235,7 @@ export class Loads {
     const group = Promise.resolve().then(() => new LoadGroup(this.#services, options).run());
     for (const { key, flight } of subjects) {
       const outcome = group.then((outcomes) => outcomes.get(key.storageKey) ?? { status: "busy" as const });
-      // Whoever waits hears of the failure; where nobody does, the events have told.
+      // Waiting callers get the failure; without any, the events have reported it.
       outcome.catch((error: unknown) => tellStoreError(error, this.#services));
       flights.track(key.storageKey, flight, outcome);
     }
@@ -240,12 +247,12 @@ export class Loads {
   }
 }
 
-/** Whether a hard timeout or a signal bounds the wait of a caller. */
+/** Returns whether a hard timeout or a signal bounds the caller's wait. */
 function isBounded({ rules, signal }: LoadPlan): boolean {
   return rules.hardTimeout !== undefined || signal !== undefined;
 }
 
-/** Runs a call for as long as its caller waits. @throws The reason of a signal that has aborted before. */
+/** Runs a call while its caller waits. @throws The reason of a signal that has aborted before. */
 async function bounded<Result>(
   { rules, signal }: LoadPlan,
   { key }: EntryKey,
@@ -266,12 +273,12 @@ function toTarget(key: EntryKey, found: Found, plan: LoadPlan, { clock, random }
   return { key, found, fallback: isSpare ? found : undefined };
 }
 
-/** The loader of one key as a loader of many: it is given one. */
+/** Turns the loader of one key into a loader of many. */
 function loadEach(load: Loader<unknown>): ManyLoader {
   return async ([key = ""], context) => new Map([[key, await load(context)]]);
 }
 
-/** @returns `undefined` when it takes longer. */
+/** @returns `undefined` after `softTimeout`. */
 async function withinSoftTimeout<Result>(
   result: Promise<Result>,
   softTimeout: Milliseconds | undefined,
@@ -280,7 +287,7 @@ async function withinSoftTimeout<Result>(
   return settleWithin<Result, undefined>(result, softTimeout, (resolve) => resolve(undefined));
 }
 
-/** Callers get what their loader has thrown, not what was made of it here. */
+/** Returns the original error of a loader, without the wrapper. */
 function throwable(error: unknown): unknown {
   return error instanceof LoaderFailure ? error.cause : error;
 }

@@ -3,27 +3,27 @@ import type { LoadContext, LoadOptions } from "./load-options.ts";
 
 /** Options of `cache.memoize`. A memoized function has no `signal`, since its calls share loads. */
 export interface MemoizeOptions<Args extends readonly unknown[]> extends Omit<LoadOptions, "signal"> {
-  /** The key of the entry with the result of these arguments. */
+  /** Returns the key of the entry with the result of these arguments. */
   readonly key: (...args: Args) => string;
 }
 
 /** A function that keeps its results in a cache. */
 export interface Memoized<Args extends readonly unknown[], Value> {
   (...args: Args): Promise<Value>;
-  /** The key under which the result of these arguments is kept. */
+  /** Returns the key under which the result of these arguments is kept. */
   key(...args: Args): string;
-  /** Forgets the result of these arguments. @returns Whether there was one. */
+  /** Deletes the result of these arguments. @returns Whether there was one. */
   delete(...args: Args): Promise<boolean>;
 }
 
-/** A function of the load's context that a memoized function returns in place of a value. */
+/** A function of the load's context, which a memoized function returns in place of a value. */
 export type ContextLoader<Value = unknown> = (context: LoadContext) => Value | Promise<Value>;
 
-/** The value that a function makes, at once or with the load's context. */
+/** Value of a function, returned directly or by a function of the load's context. */
 export type MemoizedValue<Load extends (...args: never) => unknown> =
   Awaited<ReturnType<Load>> extends ContextLoader<infer Value> ? Awaited<Value> : Awaited<ReturnType<Load>>;
 
-/** What {@link memoize} needs of a cache. */
+/** Methods of a cache that {@link memoize} uses. */
 export interface MemoizingCache {
   getOrSet<Value>(key: string, load: (context: LoadContext) => Promise<Value>, options: LoadOptions): Promise<Value>;
   delete(key: string, options: VersionOption): Promise<boolean>;

@@ -3,7 +3,7 @@ import type { LoadScope } from "./load-scope.ts";
 
 /** One run of a task that several callers wait for. */
 export class Flight {
-  /** Whether the key was written to after the run began: its result is then out of date. */
+  /** Whether the key was written to after the run began: its result is then outdated. */
   isSuperseded = false;
   readonly scope: LoadScope;
   readonly #waits: CallerWait[] = [];
@@ -19,7 +19,7 @@ export class Flight {
     return !this.#isAwaited && this.#waits.length > 0 && this.#waits.every(({ isOver }) => isOver);
   }
 
-  /** A caller begins to wait. @param wait `undefined` for one that waits as long as it takes. */
+  /** Adds a waiting caller. @param wait `undefined` for a wait without a bound. */
   join(wait: CallerWait | undefined): void {
     if (wait === undefined) this.#isAwaited = true;
     else this.#waits.push(wait);
@@ -33,10 +33,10 @@ export interface RunningFlight<Result> {
 }
 
 /**
- * Knows the one task that runs for a key in this process, so that callers who come meanwhile get its result,
- * or its error, too.
+ * Tracks the one task that runs for a key in this process, so that concurrent callers share its
+ * result or its error.
  *
- * A key that is written to while its task runs lets later callers begin another one.
+ * After a write to the key, later callers start another task.
  */
 export class SingleFlight<Result> {
   readonly #running = new Map<string, RunningFlight<Result>>();
@@ -49,12 +49,12 @@ export class SingleFlight<Result> {
     return this.#running.get(key);
   }
 
-  /** No caller joins this flight from now on. */
+  /** Stops callers from joining this flight. */
   seal(key: string, flight: Flight): void {
     if (this.#running.get(key)?.flight === flight) this.#running.delete(key);
   }
 
-  /** A task has begun. */
+  /** Adds a running task. */
   track(key: string, flight: Flight, result: Promise<Result>): void {
     const running = { flight, result };
     this.#running.set(key, running);
@@ -64,7 +64,7 @@ export class SingleFlight<Result> {
     result.then(forget, forget);
   }
 
-  /** The key is being written to. */
+  /** Marks the task of a key as outdated, since the key is being written to. */
   supersede(key: string): void {
     const running = this.#running.get(key);
     if (running === undefined) return;
@@ -73,7 +73,7 @@ export class SingleFlight<Result> {
     this.#running.delete(key);
   }
 
-  /** All keys are. */
+  /** Marks all tasks as outdated. */
   supersedeAll(): void {
     for (const key of this.#running.keys()) this.supersede(key);
   }

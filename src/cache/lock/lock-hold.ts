@@ -2,22 +2,22 @@ import type { Clock, Milliseconds } from "../../core/clock.ts";
 import { CacheLockError } from "../../core/errors.ts";
 import { startUnreferencedTimer, type Timer } from "../../core/timers.ts";
 
-/** What is known of a {@link LockHold} from the beginning. */
+/** Initial facts of a {@link LockHold}. */
 interface LockHoldFacts {
-  /** As the caller gave it, for messages. */
+  /** The key as the caller gave it, for messages. */
   readonly key: string;
   readonly token: string;
   readonly fencingToken: number;
-  /** By the monotonic clock; counted from before the store was asked, so that it is never too late. */
+  /** On the monotonic clock, counted from before the request to the store, so never too late. */
   readonly endsAt: Milliseconds;
   readonly clock: Clock;
 }
 
-/** One time of holding a lock, from acquiring it until it is given back, lost or over. */
+/** One period of holding a lock, from acquiring it until it is released, lost or expired. */
 export class LockHold {
-  /** What the store names the holder while this holds the lock. */
+  /** Name of this holder in the store. */
   readonly token: string;
-  /** Greater than that of each holder before. */
+  /** Greater than the token of each earlier holder. */
   readonly fencingToken: number;
   readonly #key: string;
   readonly #clock: Clock;
@@ -33,17 +33,17 @@ export class LockHold {
     this.#clock = clock;
   }
 
-  /** Whether its time is over. */
+  /** Whether the hold has expired. */
   get isOver(): boolean {
     return this.#clock.monotonic() >= this.#endsAt;
   }
 
-  /** Aborts when the lock is lost, and after {@link watch} also when its time is over. */
+  /** Aborts when the lock is lost; after {@link watch}, also when it expires. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** From now on the signal aborts when the time is over. */
+  /** Makes the signal abort when the lock expires. */
   watch(): void {
     this.#timer?.stop();
     const left = this.#endsAt - this.#clock.monotonic();
@@ -51,17 +51,17 @@ export class LockHold {
       this.lose();
       return;
     }
-    // Unreferenced: the work under the lock keeps the process alive, not the watch over it.
+    // Unreferenced: the work under the lock keeps the process alive, not this timer.
     this.#timer = startUnreferencedTimer(left, () => this.watch());
   }
 
-  /** Sets another end of its time. */
+  /** Changes the time at which the hold expires. */
   moveEnd(endsAt: Milliseconds): void {
     this.#endsAt = endsAt;
     if (this.#timer !== undefined && !this.signal.aborted) this.watch();
   }
 
-  /** Tells who works under the lock that it is theirs no longer. */
+  /** Aborts the signal: the lock is no longer held. @returns The error for the caller. */
   lose(): CacheLockError {
     this.stopWatching();
     const error = new CacheLockError(this.#key, "lost");

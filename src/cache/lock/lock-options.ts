@@ -4,28 +4,28 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
 import type { VersionOption } from "../options/cache-options.ts";
 
-/** How long to wait for a lock that somebody else holds. The names are those of redis-py and django-redis. */
+/** Wait for a lock that another caller holds. The names are those of redis-py and django-redis. */
 export interface LockWaitOptions {
-  /** `false`: try once, and do not wait. @defaultValue `true` */
+  /** `false`: try once, without waiting. @defaultValue `true` */
   readonly blocking?: boolean | undefined;
-  /** Most time to wait; 0 tries once. `null`: as long as it takes. @defaultValue `null` */
+  /** Maximum wait; 0 tries once. `null`: no bound. @defaultValue `null` */
   readonly blockingTimeout?: Duration | null | undefined;
   /**
-   * Time between two tries, on average: each wait is between half of it and one and a half. At least 1 ms.
+   * Average time between two tries: each wait is between 0.5 and 1.5 times as long. At least 1 ms.
    *
    * @defaultValue `0.1`
    */
   readonly sleep?: Duration | undefined;
-  /** Ends the waiting: `acquire` then throws its reason. @defaultValue none */
+  /** Ends the wait: `acquire` then throws the signal's reason. @defaultValue none */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of `cache.lock`. */
 export interface LockOptions extends LockWaitOptions, VersionOption {
   /**
-   * The life of the lock: so long after it was acquired or extended it is free again, whatever has become of
-   * its holder. At least 1 ms. It has no default, as only the caller knows how long the work under the lock
-   * takes.
+   * Time to live of the lock: the lock expires this long after it was acquired or extended,
+   * whatever its holder does. At least 1 ms. Without a default, as only the caller knows how long
+   * the work under the lock takes.
    */
   readonly timeout: Duration;
 }
@@ -44,7 +44,7 @@ export function resolveLockWait(options: LockWaitOptions): LockWait {
   return { blockingTimeout: blocking ? longest : 0, sleep: toPositive("sleep", sleep), signal };
 }
 
-/** The life of a lock in milliseconds. @throws {CacheUsageError} */
+/** Returns the time to live of a lock, in milliseconds. @throws {CacheUsageError} */
 export function toLockTimeout(timeout: unknown): Milliseconds {
   return toPositive("timeout", timeout);
 }

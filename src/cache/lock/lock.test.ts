@@ -13,7 +13,9 @@ import type { LockOptions } from "./lock-options.ts";
 
 const KEY = { key: "job", storageKey: "shop:1:job" };
 
-/** Locks of one key on one store. A pause lets its time pass at once, and whatever waits for its turn go on. */
+/**
+ * Locks of one key on one store. A pause advances the clock at once, and lets waiting tasks go on.
+ */
 function openLocks(override: (store: CacheStore) => Partial<CacheStore> = () => ({})) {
   const clock = new ManualClock();
   const store = memoryCacheStore()({ redis: new RedisRegistry(), clock });
@@ -34,7 +36,7 @@ function openLocks(override: (store: CacheStore) => Partial<CacheStore> = () => 
   const lock = (options: Partial<LockOptions> = {}): CacheLock =>
     new CacheLock(KEY, { timeout: 10, ...options }, { store: shown, clock, newDeadline, pause });
   const holder = (): Promise<string | undefined> => store.lockHolder(KEY.storageKey, newDeadline());
-  /** Gives the lock to another holder, whoever has it. */
+  /** Gives the lock to another holder, whichever has it. */
   const giveTo = async (token: string): Promise<void> => {
     await store.releaseLock(KEY.storageKey, (await holder()) ?? "", newDeadline());
     await store.acquireLock(KEY.storageKey, token, 3_600_000, newDeadline());
@@ -52,7 +54,7 @@ const lostAnswer = (outcome: "not-sent" | "unknown") => new StoreConnectionError
 afterEach(() => void vi.useRealTimers());
 
 describe("a lock", () => {
-  test("is held by one at a time; another gets it when it is given back", async () => {
+  test("is held by one caller at a time; another gets it when it is released", async () => {
     const { lock } = openLocks();
     const [first, second] = [lock(), lock({ blocking: false })];
     expect(await first.acquire()).toBe(true);
@@ -64,7 +66,7 @@ describe("a lock", () => {
     expect(await second.acquire()).toBe(true);
   });
 
-  test("is free again when its time is over, and can be acquired again by whoever let it run out", async () => {
+  test("is free again when it has expired, and its former holder can acquire it again", async () => {
     const { lock, clock } = openLocks();
     const [first, second] = [lock({ timeout: "2s" }), lock({ blocking: false })];
     await first.acquire();
@@ -77,7 +79,7 @@ describe("a lock", () => {
     expect(await first.acquire()).toBe(true);
   });
 
-  test("that somebody else holds by now is left to them: release, extend and isOwned find it lost", async () => {
+  test("that another caller holds by now stays: release, extend and isOwned find it lost", async () => {
     const { lock, clock, holder } = openLocks();
     for (const call of [(late: CacheLock) => late.release(), (late: CacheLock) => late.extend()]) {
       const [late, other] = [lock({ timeout: 1 }), lock({ timeout: 100 })];
@@ -98,7 +100,7 @@ describe("a lock", () => {
     expect(await other.isOwned()).toBe(true);
   });
 
-  test("lives from an extension on for the time that it says, by default the lock's own", async () => {
+  test("lives from an extension on for the given time, by default the lock's own", async () => {
     const { lock, clock } = openLocks();
     const [held, other] = [lock({ timeout: 10 }), lock({ blocking: false })];
     await held.acquire();
@@ -111,7 +113,7 @@ describe("a lock", () => {
     expect([held.isHeld, await other.acquire()]).toEqual([false, true]);
   });
 
-  test("given back, or never had, it can be neither given back nor extended", async () => {
+  test("released, or never acquired, it can be neither released nor extended", async () => {
     const { lock } = openLocks();
     const held = lock();
     expectLockError(await errorOf(held.release()), "not-held");
@@ -121,7 +123,7 @@ describe("a lock", () => {
     expectLockError(await errorOf(held.extend()), "not-held");
   });
 
-  test("one object is one holder: it cannot acquire what it holds or is acquiring", async () => {
+  test("one object is one holder: it cannot acquire a lock that it holds or is acquiring", async () => {
     const { lock } = openLocks();
     const held = lock();
     const first = held.acquire();
@@ -149,7 +151,7 @@ describe("a lock", () => {
     expect(await lock().run((_, fencingToken) => fencingToken)).toBeGreaterThan(seen);
   });
 
-  test("disposing of it gives it back if it is held", async () => {
+  test("disposing of it releases it if it is held", async () => {
     const { lock } = openLocks();
     const held = lock();
     await held.acquire();
@@ -160,7 +162,7 @@ describe("a lock", () => {
 });
 
 describe("waiting for a lock", () => {
-  test("goes on until the holder gives it back, with pauses between half of sleep and one and a half", async () => {
+  test("goes on until the holder releases it, with pauses of 0.5 to 1.5 times sleep", async () => {
     const { lock, pauses } = openLocks();
     const [first, second] = [lock({ timeout: "1h" }), lock({ sleep: "200ms" })];
     await first.acquire();
@@ -194,7 +196,7 @@ describe("waiting for a lock", () => {
     await expect(lock().acquire({ signal: controller.signal })).rejects.toThrow("enough");
   });
 
-  test("also in the middle of a pause, and without the tests' own pause", async () => {
+  test("also ends in the middle of a pause, and without the tests' own pause", async () => {
     const { store, clock, newDeadline, giveTo } = openLocks();
     await giveTo("theirs");
     const controller = new AbortController();
@@ -207,7 +209,7 @@ describe("waiting for a lock", () => {
 });
 
 describe("a store that fails", () => {
-  test("an acquisition whose answer was lost throws, and its entry is taken back", async () => {
+  test("an acquisition whose answer was lost throws, and its entry is released", async () => {
     const { lock, holder } = openLocks((store) => ({
       async acquireLock(...args) {
         await store.acquireLock(...args);
@@ -221,7 +223,7 @@ describe("a store that fails", () => {
     expect(held.isHeld).toBe(false);
   });
 
-  test("where it cannot be taken back either, the first error is thrown, and the entry ends with its timeout", async () => {
+  test("if the release fails too, the first error is thrown, and the entry expires by its timeout", async () => {
     const { lock, holder, clock } = openLocks((store) => ({
       async acquireLock(...args) {
         await store.acquireLock(...args);
@@ -236,7 +238,7 @@ describe("a store that fails", () => {
     expect(await holder()).toBeUndefined();
   });
 
-  test("what was not sent is not taken back", async () => {
+  test("an acquisition that was not sent is not released", async () => {
     const takeBack = vi.fn<CacheStore["releaseLock"]>();
     const { lock } = openLocks(() => ({
       acquireLock: () => Promise.reject(lostAnswer("not-sent")),
@@ -246,7 +248,7 @@ describe("a store that fails", () => {
     expect(takeBack).not.toHaveBeenCalled();
   });
 
-  test("an answer that took longer than the lock lives brings no lock", async () => {
+  test("an answer that took longer than the lock's time to live grants no lock", async () => {
     const { lock, clock } = openLocks((store) => ({
       async acquireLock(...args) {
         const fence = await store.acquireLock(...args);
@@ -275,7 +277,7 @@ describe("a store that fails", () => {
 });
 
 describe("run", () => {
-  test("gives what the function gives, and gives the lock back", async () => {
+  test("returns the function's result, and releases the lock", async () => {
     const { lock } = openLocks();
     const held = lock();
     const result = await held.run(async (signal) => [await held.isOwned(), signal.aborted, held.isHeld]);
@@ -283,7 +285,7 @@ describe("run", () => {
     expect(await held.isLocked()).toBe(false);
   });
 
-  test("runs one after the other, in one lock after the other", async () => {
+  test("runs functions one after the other, each under its own lock", async () => {
     const { lock } = openLocks();
     let [running, most] = [0, 0];
     const work = async (): Promise<void> => {
@@ -295,7 +297,7 @@ describe("run", () => {
     expect(most).toBe(1);
   });
 
-  test("does not run the function when the lock cannot be had", async () => {
+  test("does not run the function when the lock cannot be acquired", async () => {
     const { lock, giveTo } = openLocks();
     await giveTo("theirs");
     const work = vi.fn<() => void>();
@@ -303,14 +305,14 @@ describe("run", () => {
     expect(work).not.toHaveBeenCalled();
   });
 
-  test("throws the function's error, having given the lock back", async () => {
+  test("throws the function's error after releasing the lock", async () => {
     const { lock } = openLocks();
     const held = lock();
     await expect(held.run(() => Promise.reject(new Error("mine")))).rejects.toThrow("mine");
     expect(await held.isLocked()).toBe(false);
   });
 
-  test("throws the function's error also when the lock was lost", async () => {
+  test("throws the function's error even when the lock was lost", async () => {
     const { lock, giveTo } = openLocks();
     const failing = lock().run(async () => {
       await giveTo("theirs");
@@ -325,7 +327,7 @@ describe("run", () => {
     expect(await holder()).toBe("theirs");
   });
 
-  test("a function that gives the lock back itself is fine", async () => {
+  test("a function may release the lock itself", async () => {
     const { lock } = openLocks();
     const held = lock();
     expect(await held.run(async () => (await held.release(), "done"))).toBe("done");
@@ -335,7 +337,7 @@ describe("run", () => {
     ["as it was", 10, 10, [5000, 4999, 1]],
     ["extended to more", 10, 20, [10_000, 9999, 1]],
     ["extended to less", 100, 5, [1000, 3999, 1]],
-  ])("the signal aborts when the time is over: %s", async (_, timeout, extension, spans) => {
+  ])("the signal aborts when the lock expires: %s", async (_, timeout, extension, spans) => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const { lock, clock } = openLocks();
     const held = lock({ timeout });
@@ -370,12 +372,12 @@ describe("run", () => {
     expect(isAborted).toBe(true);
   });
 
-  test("a life that is longer than a timer can wait for is not cut short", async () => {
+  test("a timeout longer than a timer's maximum is not cut short", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const { lock, clock } = openLocks();
     const states: boolean[] = [];
     const running = lock({ timeout: "31d" }).run((signal) => {
-      // Day by day, as a timer that comes early would wait by milliseconds for the clock to follow.
+      // Day by day, as a timer that comes early waits by milliseconds for the clock to follow.
       for (let day = 1; day <= 31; day++) {
         clock.advance(86_400_000);
         vi.advanceTimersByTime(86_400_000);
@@ -402,7 +404,7 @@ describe("options that cannot work are refused when the lock is made", () => {
     expect(() => new CacheLock(KEY, options as LockOptions, { store, clock, newDeadline })).toThrow(CacheUsageError);
   });
 
-  test("an extension by no time", async () => {
+  test("an extension by 0", async () => {
     const { lock } = openLocks();
     const held = lock();
     onTestFinished(() => held[Symbol.asyncDispose]());

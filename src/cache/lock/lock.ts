@@ -18,7 +18,7 @@ import {
   toLockTimeout,
 } from "./lock-options.ts";
 
-/** What {@link CacheLock} needs of its cache. */
+/** Parts of its cache that a {@link CacheLock} uses. */
 export interface LockContext {
   readonly store: Pick<CacheStore, "acquireLock" | "extendLock" | "lockHolder" | "releaseLock">;
   readonly clock: Clock;
@@ -27,19 +27,21 @@ export interface LockContext {
   readonly pause?: (span: Milliseconds, signal: AbortSignal | undefined) => Promise<void>;
 }
 
-/** What runs under a lock. See {@link CacheLock.run}. */
+/** Function that runs under a lock. See {@link CacheLock.run}. */
 export type LockedWork<Result> = (signal: AbortSignal, fencingToken: number) => Result | Promise<Result>;
 
 /**
- * A lock that one caller of all processes holds. Made by `cache.lock`; one object is one holder.
+ * A lock that one caller among all processes holds. `cache.lock` makes it; one object is one
+ * holder.
  *
- * Locks are no entries: an entry of the same key has nothing to do with it. Where the store is
- * `redisCacheStore({ locks: "django-redis" })`, it is shared with django-redis's `cache.lock()` of the same key,
- * and an entry of that key is in its way.
+ * Locks are not entries: the entry with the same key is independent of the lock. With
+ * `redisCacheStore({ locks: "django-redis" })` as the store, the lock is shared with django-redis's
+ * `cache.lock()` of the same key, and an entry with that key blocks it.
  *
- * It saves work that is done twice; it does not make doing it twice impossible. A holder that was stopped for
- * longer than the timeout, or a failover of Redis, leaves two who both believe that they hold it. Where that does
- * damage, let what they write to refuse a {@link fencingToken} that is smaller than one it has seen.
+ * A lock avoids duplicate work; it does not make it impossible. After a holder was stopped for
+ * longer than the timeout, or after a failover of Redis, two callers can both believe that they
+ * hold it. Where that does damage, let the system they write to refuse a {@link fencingToken}
+ * smaller than one it has seen.
  */
 export class CacheLock {
   /** The key as the caller gave it. */
@@ -53,7 +55,7 @@ export class CacheLock {
 
   /** @internal Use `cache.lock`. @throws {CacheUsageError} */
   constructor(key: EntryKey, options: LockOptions, context: LockContext) {
-    // From JavaScript, the options can be missing.
+    // JavaScript callers may omit the options.
     const { timeout, version: _version, ...wait } = (options as LockOptions | undefined) ?? { timeout: undefined };
     this.key = key.key;
     this.#wholeKey = key.storageKey;
@@ -64,31 +66,31 @@ export class CacheLock {
   }
 
   /**
-   * Whether this object holds the lock, as far as it can tell without asking: it has acquired it, has not
-   * given it back, and the time is not over.
+   * Whether this object holds the lock, as far as known without calling the store: acquired, not
+   * released and not expired.
    */
   get isHeld(): boolean {
     return this.#hold !== undefined && !this.#hold.isOver;
   }
 
   /**
-   * A whole number below 2^53 that is greater than those of all holders of this lock before; `undefined` while
-   * it is not held, as {@link isHeld} tells. In the database or the service that the work under the lock writes
-   * to, refuse a smaller one than was seen before: it is that of a holder who does not know that its time is
-   * over. Numbers of two locks have nothing to do with each other.
+   * A whole number below 2^53, greater than the tokens of all earlier holders of this lock;
+   * `undefined` while {@link isHeld} is false. In the database or the service that the work under
+   * the lock writes to, refuse a token smaller than one seen before: its holder does not know that
+   * the lock has expired. Tokens of different locks are unrelated.
    */
   get fencingToken(): number | undefined {
     return this.isHeld ? this.#hold?.fencingToken : undefined;
   }
 
   /**
-   * Takes the lock, and waits for it while somebody else holds it.
+   * Acquires the lock, and waits while another caller holds it.
    *
-   * @param options In place of those of the lock.
-   * @returns Whether it could be had within `blockingTimeout`.
+   * @param options Replace the options of the lock.
+   * @returns Whether the lock was acquired within `blockingTimeout`.
    * @throws {CacheUsageError} When this object holds the lock already, or is acquiring it.
-   * @throws {StoreConnectionError} When its `outcome` is `"unknown"` the lock may have been stored. It is
-   *   taken back as far as the store can be reached, and ends by its timeout in any case.
+   * @throws {StoreConnectionError} With the `outcome` `"unknown"`, the lock may have been stored.
+   *   It is released if the store can be reached, and expires by its timeout in any case.
    */
   async acquire(options: LockWaitOptions = NO_OPTIONS): Promise<boolean> {
     checkCallOptions(options, "lock().acquire");
@@ -96,9 +98,10 @@ export class CacheLock {
   }
 
   /**
-   * Gives the lock back.
+   * Releases the lock.
    *
-   * @throws {CacheLockError} When it is not held, or was lost meanwhile. What others hold by now is left to them.
+   * @throws {CacheLockError} When it is not held, or was lost meanwhile. A lock that another caller
+   *   holds by now stays.
    */
   async release(): Promise<void> {
     const hold = this.#expectHold();
@@ -108,7 +111,7 @@ export class CacheLock {
   }
 
   /**
-   * Lets the lock live for this time from now on, whatever was left of it.
+   * Sets the remaining time to live of the lock, whatever was left of it.
    *
    * @param timeout At least 1 ms. @defaultValue the lock's `timeout`
    * @throws {CacheLockError} When it is not held, or was lost meanwhile.
@@ -122,7 +125,7 @@ export class CacheLock {
     hold.moveEnd(startedAt + ttl);
   }
 
-  /** Asks the store whether the lock is this object's. */
+  /** Reads from the store whether this object holds the lock. */
   async isOwned(): Promise<boolean> {
     const hold = this.#hold;
     if (hold === undefined) return false;
@@ -131,25 +134,26 @@ export class CacheLock {
     return isOwned;
   }
 
-  /** Asks the store whether anybody has the lock. */
+  /** Reads from the store whether any caller holds the lock. */
   async isLocked(): Promise<boolean> {
     return (await this.#holder()) !== undefined;
   }
 
   /**
-   * Runs a function under the lock: acquires it, and gives it back when the function has ended, with a result
-   * or an error.
+   * Runs a function under the lock: acquires the lock, and releases it when the function has
+   * returned or thrown.
    *
-   * @param work Is given a signal that aborts when the lock's time is over, or `extend` or `isOwned` finds
-   *   that it is lost: it should stop then, as others may begin. And it is given the {@link fencingToken}.
-   * @param options In place of those of the lock.
-   * @returns What the function returns.
-   * @throws {CacheLockError} `"busy"`, when the lock could not be had, and the function was not run;
-   *   `"lost"`, when it was not held to the end. An error of the function comes first.
+   * @param work Gets a signal that aborts when the lock expires, or when `extend` or `isOwned`
+   *   finds it lost: the work should stop then, as others may begin. Also gets the
+   *   {@link fencingToken}.
+   * @param options Replace the options of the lock.
+   * @returns The result of the function.
+   * @throws {CacheLockError} `"busy"`, when the lock was not acquired, and the function not run;
+   *   `"lost"`, when it was not held to the end. An error of the function takes precedence.
    */
   async run<Result>(work: LockedWork<Result>, options: LockWaitOptions = NO_OPTIONS): Promise<Result> {
     checkCallOptions(options, "lock().run");
-    checkFunction(work, "What lock().run() is given", CacheUsageError);
+    checkFunction(work, "The first argument of lock().run()", CacheUsageError);
     const hold = await this.#acquire(options);
     if (hold === undefined) throw new CacheLockError(this.key, "busy");
     hold.watch();
@@ -159,7 +163,7 @@ export class CacheLock {
     return result;
   }
 
-  /** Gives the lock back if it is held, so that `await using` can have it. */
+  /** Releases the lock if it is held, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#hold !== undefined) await this.release();
   }
@@ -168,8 +172,8 @@ export class CacheLock {
     try {
       return await work(hold.signal, hold.fencingToken);
     } catch (error) {
-      // The function's error says more than that its lock was lost, or cannot be given back: then its timeout
-      // ends it.
+      // The function's error says more than a lost lock, or a failed release, after which the lock
+      // expires.
       if (this.#hold === hold) await this.release().catch(() => {});
       throw error;
     }
@@ -200,7 +204,7 @@ export class CacheLock {
       if (hold !== undefined) return hold;
       const left = end - clock.monotonic();
       if (left <= 0) return undefined;
-      // Callers who have begun to wait together shall not come back together.
+      // Jitter, so that waiters do not retry in lockstep.
       await pause(Math.min(left, span * (0.5 + Math.random())), signal);
     }
   }
@@ -213,7 +217,7 @@ export class CacheLock {
       if (fencingToken === undefined) return undefined;
       const hold = new LockHold({ key: this.key, token, fencingToken, endsAt, clock });
       if (!hold.isOver) return hold;
-      // An answer that took longer than the lock lives brings none.
+      // An answer that took longer than the lock's time to live grants nothing.
       this.#takeBack(token);
       return undefined;
     } catch (error) {
@@ -223,7 +227,7 @@ export class CacheLock {
   }
 
   /**
-   * A lock that nobody knows of goes now, if the store can be reached, and else with its timeout. The caller
+   * Releases a lock without a holder if the store can be reached; otherwise it expires. The caller
    * has the error.
    */
   #takeBack(token: string): void {
@@ -236,7 +240,7 @@ export class CacheLock {
     try {
       return await store.releaseLock(this.#wholeKey, hold.token, newDeadline());
     } catch (error) {
-      // It may still be there, so `release` can be called again.
+      // The lock may still be stored, so `release` can be called again.
       this.#hold ??= hold;
       throw error;
     }

@@ -6,7 +6,7 @@ import type { CacheEvents } from "../index.ts";
 
 const NAMES: readonly (keyof CacheEvents)[] = ["hit", "miss", "stale", "load", "loadFailed", "overruled", "corrupt"];
 
-/** Whatever is published about caches, as `name key`. */
+/** Records the published events of caches, as `name key`. */
 function listen(): string[] {
   const published: string[] = [];
   for (const name of NAMES) {
@@ -20,7 +20,7 @@ function listen(): string[] {
   return published;
 }
 
-test("what a cache does is published on node:diagnostics_channel, told to listeners, and counted", async () => {
+test("events of a cache are published on node:diagnostics_channel, emitted to listeners, and counted", async () => {
   const published = listen();
   const { cache, clock, putRaw } = openCache();
   const told: string[] = [];
@@ -68,7 +68,7 @@ test("what a cache does is published on node:diagnostics_channel, told to listen
   });
 });
 
-test("stats are a picture of the moment", async () => {
+test("stats are a snapshot", async () => {
   const { cache } = openCache();
   const before = cache.stats;
   await cache.get("a");

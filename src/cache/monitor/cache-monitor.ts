@@ -6,7 +6,7 @@ import type { CacheEvents, CacheStats } from "./cache-events.ts";
 
 type Counts = { -readonly [Name in keyof CacheStats]: number };
 
-// Kept here: Node forgets a channel that nobody holds.
+// Kept here: Node forgets a channel without references.
 const CHANNELS = {
   hit: channel("sojourn:cache:hit"),
   miss: channel("sojourn:cache:miss"),
@@ -35,7 +35,7 @@ const COUNTERS = {
 
 const NAMES = Object.keys(CHANNELS);
 
-/** Counts what a cache does, and tells it. */
+/** Counts and emits the events of a cache. */
 export class CacheMonitor extends Events<CacheEvents> {
   readonly #cache: string;
   readonly #counts: Counts = {
@@ -52,18 +52,18 @@ export class CacheMonitor extends Events<CacheEvents> {
     forgotten: 0,
   };
 
-  /** @param cache Its name in the settings. */
+  /** @param cache Name of the cache in the settings. */
   constructor(cache: string) {
     super();
     this.#cache = cache;
   }
 
-  /** As it is now. */
+  /** Current counts. */
   get stats(): CacheStats {
     return { ...this.#counts };
   }
 
-  /** @throws {CacheUsageError} For an event that there is not. */
+  /** @throws {CacheUsageError} For an unknown event. */
   override on<Name extends keyof CacheEvents>(name: Name, listener: Listener<CacheEvents[Name]>): () => void {
     checkListener(name, listener, NAMES, CacheUsageError);
     return super.on(name, listener);
@@ -75,7 +75,7 @@ export class CacheMonitor extends Events<CacheEvents> {
     if (CHANNELS[name].hasSubscribers) CHANNELS[name].publish({ cache: this.#cache, ...event });
   }
 
-  /** A read has found something. The hot path: no event is made where nobody listens. */
+  /** Reports a hit. The hot path: no event is made without listeners. */
   hit(key: string): void {
     if (this.has("hit") || CHANNELS.hit.hasSubscribers) this.emit("hit", { key });
     else this.#counts.hits++;

@@ -8,22 +8,22 @@ import { endsAtOnce, type Timeout } from "../options/timeouts.ts";
 /** Options of `cache.incr`, `cache.decr` and their forms for many keys. */
 export interface IncrOptions extends VersionOption {
   /**
-   * What an entry counts from that is not there: it is begun, in the same step, with this and the `delta`. An
-   * integer. @defaultValue none: a missing entry is a {@link CacheKeyNotFoundError}
+   * Initial value of a missing counter, which is started with this and the `delta` in the same
+   * step. An integer. @defaultValue none: a missing entry is a {@link CacheKeyNotFoundError}
    */
   readonly initial?: number | bigint | undefined;
   /**
-   * How long an entry lives that is begun; one that is there keeps its time. Only with `initial`.
+   * Timeout of a new counter; an existing one keeps its time to live. Only with `initial`.
    *
    * @defaultValue the `timeout` of the settings
    */
   readonly timeout?: Timeout | undefined;
 }
 
-/** What a counter is begun with, where it is not there. */
+/** Start of a missing counter. */
 export interface Beginning {
   readonly value: bigint;
-  /** For the store: nothing to begin, when it would have ended at once. */
+  /** Options for the store: no counter to start, if it would expire at once. */
   readonly options: IncrementOptions;
 }
 
@@ -36,8 +36,8 @@ export function toBeginning(
   if (initial === undefined) {
     if (timeout === undefined) return undefined;
     throw new CacheUsageError(
-      '"timeout" of incr() is that of an entry that it begins. Add "initial", such as { initial: 0, timeout: 60 }; ' +
-        "what is there keeps its time, which touch() sets.",
+      '"timeout" of incr() applies to an entry that it creates. Add "initial", such as { initial: 0, timeout: 60 }; ' +
+        "an existing entry keeps its time to live, which touch() sets.",
     );
   }
   const value = toInitial(initial) + delta;
@@ -46,7 +46,7 @@ export function toBeginning(
   return { value, options: endsAtOnce(ttl) ? {} : { begin: { value: String(value), ttl } } };
 }
 
-/** A counter that was to begin, and to end at once, has counted all the same. */
+/** Returns the sum of a counter that would start and expire at once. */
 export function unlessBegun(result: IncrementResult, beginning: Beginning | undefined): IncrementResult {
   if (result.status !== "missing" || beginning === undefined) return result;
   return { status: "incremented", value: beginning.value };

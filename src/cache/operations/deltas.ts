@@ -2,7 +2,7 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
 
 /**
- * A step of a counter, checked: its negative, too, fits into the 64 bits that stores count with.
+ * Returns a checked delta: its negative, too, fits into the 64 bits of the stores' counters.
  *
  * @throws {CacheUsageError}
  */
@@ -12,6 +12,6 @@ export function toDelta(delta: unknown): bigint {
   }
   if (typeof delta === "number" && Number.isSafeInteger(delta)) return BigInt(delta);
   throw new CacheUsageError(
-    `A counter goes on by an integer (as a number, up to 2^53; as a bigint, of 64 bits), got ${describeValue(delta)}.`,
+    `The delta of a counter has to be an integer (as a number, up to 2^53; as a bigint, of 64 bits), got ${describeValue(delta)}.`,
   );
 }

@@ -7,7 +7,7 @@ import type { LoadContext } from "../load/load-options.ts";
 import { TaggedJsonSerializer } from "../entry/serializers.ts";
 
 describe("set with nx and xx", () => {
-  test("nx stores where nothing is, xx over an entry, and both say whether they did", async () => {
+  test("nx stores where no entry exists, xx over an entry, and both report whether they did", async () => {
     const { cache } = openCache();
     expect(await cache.set("a", 1, { xx: true })).toBe(false);
     expect(await cache.set("a", 1, { nx: true })).toBe(true);
@@ -22,7 +22,7 @@ describe("set with nx and xx", () => {
     );
   });
 
-  test("with a timeout of 0 they delete or do nothing, and say what they would have", async () => {
+  test("with a timeout of 0 they delete or do nothing, and return the result of a write", async () => {
     const { cache } = openCache();
     expect(await cache.set("a", 1, { nx: true, timeout: 0 })).toBe(true);
     expect(await cache.set("a", 1, { xx: true, timeout: 0 })).toBe(false);
@@ -55,7 +55,7 @@ describe("times to live", () => {
     expect(await cache.pttlMany([])).toEqual(new Map());
   });
 
-  test("persist takes the expiry off: true for an entry, whether or not it had one", async () => {
+  test("persist removes the expiry: true for an entry, whether or not it had one", async () => {
     const { cache } = openCache();
     await cache.set("a", 1);
     expect([await cache.persist("a"), await cache.persist("a"), await cache.persist("b")]).toEqual([true, true, false]);
@@ -63,7 +63,7 @@ describe("times to live", () => {
     expect(await cache.persistMany(["a", "b"])).toEqual(new Set(["a"]));
   });
 
-  test("expire and expireAt set them; an instant that is over deletes", async () => {
+  test("expire and expireAt set them; an instant in the past deletes", async () => {
     const { cache, clock } = openCache();
     await cache.setMany({ a: 1, b: 1 });
     expect(await cache.expire("a", "10s")).toBe(true);
@@ -75,7 +75,7 @@ describe("times to live", () => {
       await expect(cache.expireAt("a", at as Date)).rejects.toThrow("a valid Date");
   });
 
-  test("touchMany tells which entries are there", async () => {
+  test("touchMany returns the keys of existing entries", async () => {
     const { cache } = openCache();
     await cache.setMany({ a: 1, b: 1 });
     expect(await cache.touchMany(["a", "c"], 7)).toEqual(new Set(["a"]));
@@ -86,7 +86,7 @@ describe("times to live", () => {
 });
 
 describe("many at once", () => {
-  test("addMany tells which keys had no value", async () => {
+  test("addMany returns the keys that had no value", async () => {
     const { cache } = openCache();
     await cache.set("a", 1);
     expect(await cache.addMany({ a: 2, b: 2 })).toEqual(["b"]);
@@ -106,7 +106,7 @@ describe("many at once", () => {
     await expect(cache.incrMany(["a", "c"])).rejects.toThrow(CacheKeyNotFoundError);
   });
 
-  test("a text is no list of keys", async () => {
+  test("a string is no list of keys", async () => {
     const { cache } = openCache();
     const calls = [
       () => cache.hasMany("ab"),
@@ -121,7 +121,7 @@ describe("many at once", () => {
 });
 
 describe("versions", () => {
-  test("incrVersion and decrVersion move an entry with its time to live, and answer the new version", async () => {
+  test("incrVersion and decrVersion move an entry with its time to live, and return the new version", async () => {
     const { cache } = openCache();
     await cache.set("a", { n: 1 }, { timeout: 10 });
     expect(await cache.incrVersion("a", 2)).toBe(3);
@@ -133,8 +133,8 @@ describe("versions", () => {
 
   test.each<[string, Parameters<typeof openCache>[0], number]>([
     ["a delta of 0", {}, 0],
-    ["a key function that leaves the version out", { keyFunction: (key) => `shop-${key}` }, 3],
-  ])("with %s, the entry stays where it is, with its time and its tags", async (_, settings, delta) => {
+    ["a key function without the version", { keyFunction: (key) => `shop-${key}` }, 3],
+  ])("with %s, the entry stays, with its time and its tags", async (_, settings, delta) => {
     const { cache } = openCache(settings);
     await cache.set("a", 1, { timeout: 10, tags: ["red"] });
     expect([await cache.incrVersion("a", delta), await cache.decrVersion("a", delta)]).toEqual([1 + delta, 1 - delta]);
@@ -165,7 +165,7 @@ describe("versions", () => {
 });
 
 describe("keys", () => {
-  test("keys and iterKeys give those of this cache and version that match, as they were given", async () => {
+  test("keys and iterKeys return the matching keys of this cache and version, as they were given", async () => {
     const { cache, other } = openCache();
     await cache.setMany({ "user:1": 1, "user:2": 1, "page:1": 1, "user*": 1 });
     await cache.set("user:9", 1, { version: 2 });
@@ -178,7 +178,7 @@ describe("keys", () => {
     expect(walked.toSorted()).toEqual(["page:1", "user:1"]);
   });
 
-  test("deletePattern deletes those, however many, and counts them", async () => {
+  test("deletePattern deletes the matching keys, in any number, and counts them", async () => {
     const { cache } = openCache();
     await cache.setMany(Object.fromEntries(Array.from({ length: 2500 }, (_, index) => [`user:${index}`, index])));
     await cache.set("page:1", 1);
@@ -187,14 +187,14 @@ describe("keys", () => {
     expect(await cache.deletePattern("none")).toBe(0);
   });
 
-  test("with a key function of one's own they cannot be listed", async () => {
+  test("with a custom key function they cannot be listed", async () => {
     const { cache } = openCache({ keyFunction: (key) => key });
     await expect(cache.keys("*")).rejects.toThrow(CacheUsageError);
   });
 });
 
 describe("serializer and compression", () => {
-  test("a serializer decides how values lie in the store", async () => {
+  test("a serializer decides the stored form of values", async () => {
     const { cache, raw } = openCache({ serializer: TaggedJsonSerializer });
     const at = new Date(0);
     await cache.set("a", { at, tags: new Set(["x"]) });
@@ -203,14 +203,14 @@ describe("serializer and compression", () => {
     expect(await cache.getOrSet("b", () => at)).toEqual(at);
   });
 
-  test("one of the caller's own that gives what begins like a header is read back all the same", async () => {
+  test("a value of a custom serializer that begins like a header is still read back", async () => {
     const serializer = { dump: (value: unknown) => `~{${String(value)}`, load: (text: string) => text.slice(2) };
     const { cache } = openCache({ serializer });
     await cache.set("a", "b}\nc");
     expect(await cache.get("a")).toBe("b}\nc");
   });
 
-  test("one that throws on what is there: a corrupt entry", async () => {
+  test("an entry that the serializer cannot read is corrupt", async () => {
     const serializer = {
       dump: String,
       load: () => {
@@ -222,7 +222,7 @@ describe("serializer and compression", () => {
     await expect(cache.get("a")).rejects.toThrow("the serializer refuses it");
   });
 
-  test("compression makes long values short, keeps integers as digits, and reads what is not compressed", async () => {
+  test("compression shortens long values, keeps integers as digits, and reads uncompressed values", async () => {
     const { cache, store, putRaw } = openCache({ compression: zlibCompressor() });
     const long = "abc".repeat(1000);
     await cache.set("a", long);
@@ -245,7 +245,7 @@ describe("serializer and compression", () => {
 });
 
 describe("frozen", () => {
-  test("equal entries give the same value, frozen in depth; a change of the entry gives another", async () => {
+  test("equal entries give the same deeply frozen value; a changed entry gives another", async () => {
     const { cache, other } = openCache({ frozen: true });
     await cache.set("a", { list: [{ n: 1 }] });
     const value = await cache.get<{ list: { n: number }[] }>("a");
@@ -278,7 +278,7 @@ describe("frozen", () => {
 });
 
 describe("peek", () => {
-  test("tells a miss, or value, source, age and time to live, and counts as neither hit nor miss", async () => {
+  test("returns a miss, or value, source, age and time to live, and counts as neither hit nor miss", async () => {
     const { cache, clock } = openCache();
     expect(await cache.peek("a")).toEqual({ hit: false });
     await cache.set("a", null);
@@ -294,7 +294,7 @@ describe("peek", () => {
     expect(cache.stats).toMatchObject({ hits: 0, misses: 0 });
   });
 
-  test("knows the age of an entry with a header, and of a plain one by the timeout that it was stored with", async () => {
+  test("returns the age of an entry with a header, and of a plain one by its timeout", async () => {
     const { cache, clock } = openCache();
     await cache.set("tagged", 1, { tags: ["red"], timeout: null });
     await cache.set("plain", 1, { timeout: 900 });
@@ -328,7 +328,7 @@ test("memoize keeps the results of a function under keys of their arguments", as
   expect(calls).toEqual(["A", "A"]);
 });
 
-test("memoize hands the context of the load on to a function that the loader returns", async () => {
+test("memoize passes the context of the load to a function that the loader returns", async () => {
   const { cache, store } = openCache();
   const contexts: LoadContext[] = [];
   const rate = cache.memoize(
@@ -352,7 +352,7 @@ test("memoize hands the context of the load on to a function that the loader ret
   ]);
 });
 
-test("compressed bytes that begin like a header are told from one", async () => {
+test("compressed bytes that begin like a header are distinguished from one", async () => {
   const compressor = {
     compress: (bytes: Uint8Array) => Buffer.concat([Buffer.from("~{"), bytes.subarray(0, 5)]),
     decompress: (bytes: Uint8Array) => Buffer.from(`"${"x".repeat(bytes.length * 10)}"`),
@@ -364,7 +364,7 @@ test("compressed bytes that begin like a header are told from one", async () => 
 });
 
 test.each([[5], [undefined], ["\ud800"]])(
-  "a serializer that gives %j is refused, and nothing is stored",
+  "a serializer that returns %j is refused, and nothing is stored",
   async (given) => {
     const { cache } = openCache({ serializer: { dump: () => given as string, load: String } });
     await expect(cache.set("a", 1)).rejects.toThrow(CacheUsageError);
@@ -372,8 +372,8 @@ test.each([[5], [undefined], ["\ud800"]])(
   },
 );
 
-describe("counters that begin", () => {
-  test("incr and decr begin what is not there with initial and the delta, and keep the time of what is", async () => {
+describe("counters with an initial value", () => {
+  test("incr and decr start a missing counter with initial and the delta, and keep the time of an existing one", async () => {
     const { cache, calls, raw, store } = openCache();
     expect(await cache.incr("hits", 2, { initial: 10, timeout: 60 })).toBe(12);
     expect(await cache.incr("hits", 2, { initial: 10, timeout: 3600 })).toBe(14);
@@ -387,7 +387,7 @@ describe("counters that begin", () => {
     expect(new Set(calls)).toEqual(new Set(["incr"]));
   });
 
-  test("incr with a timeout of 0 stores nothing where nothing is, and counts what is there", async () => {
+  test("incr with a timeout of 0 stores no missing counter, and counts on an existing one", async () => {
     const { cache } = openCache();
     expect(await cache.incr("n", 2, { initial: 1, timeout: 0 })).toBe(3);
     expect(await cache.has("n")).toBe(false);
@@ -400,7 +400,7 @@ describe("counters that begin", () => {
     ["an initial that is a text", { initial: "0" }],
     ["an initial beyond 64 bits", { initial: 2n ** 63n }],
     ["a timeout without an initial", { timeout: 60 }],
-    ["a timeout that is none", { initial: 0, timeout: "60" }],
+    ["an invalid timeout", { initial: 0, timeout: "60" }],
   ])("incr refuses %s, and counts nothing", async (_, options) => {
     const { cache } = openCache();
     await cache.set("n", 1);

@@ -11,17 +11,19 @@ import { toKeyPattern } from "../keys/key-patterns.ts";
 import { type EntryKey, TAG_KEY } from "../keys/keys.ts";
 import { requireCapability } from "../requirements.ts";
 
-/** The operations on entries of Django's cache API and of django-redis, each for one key and for many. */
+/**
+ * Operations on entries of Django's cache API and of django-redis, each for one key and for many.
+ */
 export abstract class EntryOperations extends ExpiryOperations {
   /**
    * Adds to an integer, in one step inside the store, and keeps its time to live.
    *
-   * @param delta An integer. For sums beyond 2^53 give a bigint: a number would be rounded (in the answer,
-   *   not in the store).
+   * @param delta An integer. For sums beyond 2^53 use a bigint: a number would be rounded (in the
+   *   result, not in the store).
    * @returns The sum, as a number or a bigint like `delta`.
-   * @throws {CacheKeyNotFoundError} When there is no entry. None is created, but with `initial`.
-   * @throws {CacheNotIntegerError} When it is no integer, or the sum would not fit into 64 bits. It stays as
-   *   it is.
+   * @throws {CacheKeyNotFoundError} When there is no entry. None is created without `initial`.
+   * @throws {CacheNotIntegerError} When the entry is no integer, or the sum exceeds 64 bits. The
+   *   entry is unchanged.
    */
   incr(key: string, delta: bigint, options?: IncrOptions): Promise<bigint>;
   incr(key: string, delta?: number, options?: IncrOptions): Promise<number>;
@@ -41,11 +43,11 @@ export abstract class EntryOperations extends ExpiryOperations {
   }
 
   /**
-   * {@link incr} of several keys, each in a step of its own.
+   * {@link incr} of several keys, each in its own step.
    *
    * @returns The sums, by their keys.
-   * @throws {CacheKeyNotFoundError} When one of them has no entry. All that have one are added to.
-   * @throws {CacheNotIntegerError} When one of them is no integer. All others are added to.
+   * @throws {CacheKeyNotFoundError} When one of them has no entry. The others are increased.
+   * @throws {CacheNotIntegerError} When one of them is no integer. The others are increased.
    */
   async incrMany(keys: Iterable<string>, delta = 1, options: IncrOptions = NO_OPTIONS): Promise<Map<string, number>> {
     checkCallOptions(options, "incrMany");
@@ -63,15 +65,16 @@ export abstract class EntryOperations extends ExpiryOperations {
     return new Map(sums.map(([key, result]) => [key, Number(sumOf(key, result, beginning))]));
   }
 
-  /** {@link decr} of several keys, each in a step of its own. @returns The sums, by their keys. */
+  /** {@link decr} of several keys, each in its own step. @returns The sums, by their keys. */
   async decrMany(keys: Iterable<string>, delta = 1, options: IncrOptions = NO_OPTIONS): Promise<Map<string, number>> {
     checkCallOptions(options, "decrMany");
     return this.incrMany(keys, -delta, options);
   }
 
   /**
-   * Moves an entry to another version, with its time to live. It is read, written and deleted, not in one step.
-   * Where the two have one key, with a delta of 0 or a key function that leaves the version out, it stays.
+   * Moves an entry to another version, with its time to live. The entry is read, written and
+   * deleted in separate steps. If both versions have the same key, because of a delta of 0 or a key
+   * function without the version, the entry stays.
    *
    * @returns The new version.
    * @throws {CacheKeyNotFoundError} When there is no entry.
@@ -86,27 +89,31 @@ export abstract class EntryOperations extends ExpiryOperations {
         store.ttlMany([from.storageKey], deadline),
       ]);
       if (found.status !== "entry" || ttl === undefined) throw new CacheKeyNotFoundError(key);
-      // With a delta of 0, or a key function that leaves the version out: the delete would take it away.
+      // With a delta of 0, or a key function without the version, the delete would remove the
+      // entry.
       if (from.storageKey === to.storageKey) return version + delta;
       const names = Object.keys(found.header?.tags ?? {});
       const tokens = await tags.ensure(names, version + delta, ttl, deadline);
       const header = found.header && { ...found.header, tags: tokens };
       const { stored } = codec.write(found.value, "value", header);
       this.core.loads.supersede([to]);
-      // Failures are errors here, whatever the settings say: the entry is deleted where it was.
+      // Failures throw here, whatever the settings say: the entry is deleted from its old key.
       await strictStore.setMany([{ key: to.storageKey, value: stored, ttl }], "always", deadline);
       await this.core.deleteEntries([from], deadline).catch(throwWrittenInPart);
       return version + delta;
     });
   }
 
-  /** {@link incrVersion} the other way. */
+  /** {@link incrVersion} in the other direction. */
   async decrVersion(key: string, delta = 1, options: VersionOption = NO_OPTIONS): Promise<number> {
     checkCallOptions(options, "decrVersion");
     return this.incrVersion(key, -delta, options);
   }
 
-  /** The keys of this cache and version that match a pattern, as they were given. See {@link iterKeys}. */
+  /**
+   * Returns the keys of this cache and version that match a pattern, as they were given. See
+   * {@link iterKeys}.
+   */
   async keys(pattern: string, options: VersionOption = NO_OPTIONS): Promise<string[]> {
     checkCallOptions(options, "keys");
     const keys: string[] = [];
@@ -115,15 +122,17 @@ export abstract class EntryOperations extends ExpiryOperations {
   }
 
   /**
-   * Walks the keys of this cache and version that match a pattern, page by page, as they were given. It looks
-   * at all keys of the store, so it is for maintenance, not for requests; each page has a deadline of its
-   * own.
+   * Iterates over the keys of this cache and version that match a pattern, page by page, as they
+   * were given. It visits all keys of the store, so it is for maintenance, not for requests; each
+   * page has its own deadline.
    *
-   * @param pattern In Redis's glob style: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\` for the next character as
-   *   it is. As in Redis, it works on the bytes of UTF-8: `?` is one byte, and `é` has two. Every well-formed
-   *   text is a pattern; the time to match a key grows with its length times that of the pattern at most.
+   * @param pattern In Redis's glob style: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\` to escape the
+   *   next character. As in Redis, it works on the bytes of UTF-8: `?` is one byte, and `é` has
+   *   two. Every well-formed string is a pattern; the time to match a key is at most proportional
+   *   to its length times that of the pattern.
    * @throws {ImproperlyConfigured} When the store cannot walk its keys.
-   * @throws {CacheUsageError} With a key function of your own, and for a pattern with a lone surrogate.
+   * @throws {CacheUsageError} With a key function of your own, and for a pattern with a lone
+   *   surrogate.
    */
   async *iterKeys(pattern: string, options: VersionOption = NO_OPTIONS): AsyncGenerator<string, void, undefined> {
     checkCallOptions(options, "iterKeys");
@@ -139,10 +148,10 @@ export abstract class EntryOperations extends ExpiryOperations {
   }
 
   /**
-   * Deletes the entries whose keys match a pattern. See {@link iterKeys}. What is not there yet, because it
-   * is just being loaded, is not deleted.
+   * Deletes the entries whose keys match a pattern. See {@link iterKeys}. An entry that is still
+   * being loaded is not deleted.
    *
-   * @returns How many there were.
+   * @returns Number of entries deleted.
    */
   async deletePattern(pattern: string, options: VersionOption = NO_OPTIONS): Promise<number> {
     checkCallOptions(options, "deletePattern");
@@ -189,7 +198,7 @@ function checkPattern(pattern: unknown): void {
   throw new CacheUsageError("A pattern of keys has a lone surrogate, which UTF-8 cannot hold.");
 }
 
-/** How many keys `deletePattern` collects before it deletes them. */
+/** Number of keys that `deletePattern` collects before it deletes them. */
 const DELETE_PAGE = 1000;
 
 async function* pagesOf(keys: AsyncIterable<string>): AsyncGenerator<readonly string[], void, undefined> {

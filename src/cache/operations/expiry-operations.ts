@@ -9,15 +9,15 @@ import { endsAtOnce, type Timeout } from "../options/timeouts.ts";
 import { type Touch, touchEntries } from "./touch-entries.ts";
 import { isThere, ValueOperations } from "./value-operations.ts";
 
-/** Tells and sets how long entries live. */
+/** Reads and sets the expiry of entries. */
 export abstract class ExpiryOperations extends ValueOperations {
   /**
-   * Sets the time that an entry still has. A timeout of 0 or less deletes it.
+   * Sets the remaining time of an entry. A timeout of 0 or less deletes it.
    *
-   * - The time for which `stale` and `staleIfError` keep it comes on top, as it did when it was stored. The
-   *   tokens of its tags live for as long.
-   * - An entry whose time is over already, or one of whose tags was invalidated, is none.
-   * - When another caller writes the entry at the same time, what that says of its time holds.
+   * - The time for which `stale` and `staleIfError` keep the entry is added, as when it was stored.
+   *   The tokens of its tags live as long.
+   * - An entry that has expired, or one of whose tags was invalidated, counts as missing.
+   * - If another caller writes the entry at the same time, the expiry of that write holds.
    *
    * @param timeout As in {@link SetOptions.timeout}.
    * @returns Whether there is such an entry.
@@ -27,7 +27,7 @@ export abstract class ExpiryOperations extends ValueOperations {
     return (await this.touchMany([key], timeout, options)).has(key);
   }
 
-  /** {@link touch} of several entries. @returns The keys of those that are there. */
+  /** {@link touch} of several entries. @returns The keys of the existing ones. */
   async touchMany(
     keys: Iterable<string>,
     timeout?: Timeout,
@@ -42,18 +42,18 @@ export abstract class ExpiryOperations extends ValueOperations {
   }
 
   /**
-   * Lets an entry live for this time from now on: {@link touch} with a timeout that is said. django-redis:
+   * Sets the remaining time of an entry: {@link touch} with a required timeout. django-redis:
    * `expire`.
    */
   async expire(key: string, timeout: Timeout, options: VersionOption = NO_OPTIONS): Promise<boolean> {
     checkCallOptions(options, "expire");
-    // Without a timeout it would be the one of the settings, as for touch().
+    // Without a timeout, touch() would use the one of the settings.
     if (timeout === undefined) throw new CacheUsageError("expire() takes a timeout, got nothing.");
     return this.touch(key, timeout, options);
   }
 
   /**
-   * Lets an entry live until an instant. One that is over deletes it.
+   * Sets the instant at which an entry expires. An instant in the past deletes it.
    *
    * @returns Whether there is such an entry.
    */
@@ -65,22 +65,26 @@ export abstract class ExpiryOperations extends ValueOperations {
     return this.touch(key, (at.getTime() - this.core.clock.now()) / 1000, options);
   }
 
-  /** Takes the expiry off an entry, as {@link touch} with `null`. @returns Whether there is such an entry, also if it did not expire before. */
+  /**
+   * Removes the expiry of an entry, as {@link touch} with `null`.
+   *
+   * @returns Whether there is such an entry, even without an expiry before.
+   */
   async persist(key: string, options: VersionOption = NO_OPTIONS): Promise<boolean> {
     checkCallOptions(options, "persist");
     return this.touch(key, null, options);
   }
 
-  /** {@link persist} of several entries. @returns The keys of those that are there. */
+  /** {@link persist} of several entries. @returns The keys of the existing ones. */
   async persistMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<Set<string>> {
     checkCallOptions(options, "persistMany");
     return this.touchMany(keys, null, options);
   }
 
   /**
-   * The time that an entry still has, in seconds, rounded up; `null` when it does not expire, `undefined`
-   * when there is none (django-redis: `None` and 0). The time for which `stale` and `staleIfError` keep it
-   * counts.
+   * Returns the remaining time of an entry, in seconds, rounded up; `null` without an expiry,
+   * `undefined` without an entry (django-redis: `None` and 0). Includes the time for which `stale`
+   * and `staleIfError` keep the entry.
    */
   async ttl(key: string, options: VersionOption = NO_OPTIONS): Promise<number | null | undefined> {
     checkCallOptions(options, "ttl");
@@ -94,7 +98,7 @@ export abstract class ExpiryOperations extends ValueOperations {
     return (await this.pttlMany([key], options)).get(key);
   }
 
-  /** {@link ttl} of several entries, by their keys; those that are not there are left out. */
+  /** {@link ttl} of several entries, by their keys, without the missing ones. */
   async ttlMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<Map<string, number | null>> {
     checkCallOptions(options, "ttlMany");
     const left = await this.pttlMany(keys, options);
@@ -129,7 +133,7 @@ export abstract class ExpiryOperations extends ValueOperations {
   }
 }
 
-/** The keys, as they were given, for which something is true. */
+/** Returns the keys, as they were given, whose flag is true. */
 function pick(entries: readonly EntryKey[], isTrue: readonly boolean[]): Set<string> {
   return new Set(entries.filter((_, index) => isTrue[index]).map(({ key }) => key));
 }

@@ -7,7 +7,7 @@ import { zlibCompressor } from "../entry/compression.ts";
 import { TaggedJsonSerializer } from "../entry/serializers.ts";
 
 describe("take", () => {
-  test("gives a value once, then the default", async () => {
+  test("returns a value once, then the default", async () => {
     const { cache } = openCache();
     await cache.setMany({ a: { x: 1 }, b: null });
     expect([await cache.take("a"), await cache.take("a")]).toEqual([{ x: 1 }, undefined]);
@@ -15,7 +15,7 @@ describe("take", () => {
     expect(cache.stats).toMatchObject({ hits: 2, misses: 2 });
   });
 
-  test("takeMany gives those that are there, each once, in the order of their keys", async () => {
+  test("takeMany returns the existing entries, each once, in the order of their keys", async () => {
     const { cache } = openCache();
     await cache.setMany({ a: 1, b: 2, c: 3 });
     expect([...(await cache.takeMany(["c", "none", "a", "c"]))]).toEqual([
@@ -52,7 +52,7 @@ describe("take", () => {
     expect([await cache.take("a"), await cache.take("a")]).toEqual([value, undefined]);
   });
 
-  test("an entry whose time is over, or whose tag was invalidated, is missing, and gone", async () => {
+  test("an entry that has expired, or whose tag was invalidated, is missing, and is deleted", async () => {
     const { cache, clock, raw } = openCache();
     await cache.getOrSet("old", () => 1, { timeout: 10, staleIfError: 60 });
     await cache.setMany({ dead: 1, alive: 2 }, { tags: ["red"] });
@@ -78,7 +78,7 @@ describe("take", () => {
     expect(calls).toEqual(["takeMany", "getMany", "getMany"]);
   });
 
-  test("an entry that cannot be read is an error and gone; takeMany gives the others, and an event tells", async () => {
+  test("an unreadable entry is an error and is deleted; takeMany returns the others, and an event reports it", async () => {
     const { cache, putRaw, raw, events } = openCache();
     await putRaw("shop:1:a", "{");
     expect(await errorOf(cache.take("a"))).toBeInstanceOf(CacheCorruptError);
@@ -90,7 +90,7 @@ describe("take", () => {
     expect(await raw("shop:1:a")).toBeUndefined();
   });
 
-  test("a wrong key, tag or version is an error after which nothing is gone", async () => {
+  test("a wrong key, tag or version is an error and deletes nothing", async () => {
     const { cache } = openCache();
     await cache.set("a", 1);
     const wrong = [
@@ -104,7 +104,7 @@ describe("take", () => {
     expect(await cache.get("a")).toBe(1);
   });
 
-  test("when the tokens cannot be read after it, the error says that it may be gone", async () => {
+  test("when the tokens cannot be read after it, the error says that the entry may be deleted", async () => {
     const error = new StoreConnectionError("down", { outcome: "not-sent" });
     const state = { isDown: false };
     const { cache, other } = openCache({
@@ -120,7 +120,7 @@ describe("take", () => {
     }
   });
 
-  test("overrules a load of the key: what it gives is not stored", async () => {
+  test("supersedes a load of the key: its result is not stored", async () => {
     const { cache, other } = openCache();
     for (const taker of [cache, other()]) {
       const { promise, open } = gate<string>();

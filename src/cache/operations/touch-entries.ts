@@ -9,7 +9,7 @@ import { isFresh } from "../entry/freshness.ts";
 import { type EntryKey, storageKeys } from "../keys/keys.ts";
 import { validateTags, type TagTokens, type Tags } from "../entry/tags.ts";
 
-/** What {@link touchEntries} works with. */
+/** Parts that {@link touchEntries} uses. */
 export interface TouchServices {
   readonly store: CacheStore;
   readonly codec: EntryCodec;
@@ -18,31 +18,31 @@ export interface TouchServices {
   readonly clock: Clock;
 }
 
-/** How long the entries are to live from now on, and where their tags are. */
+/** New time to live of the entries, and the version of their tags. */
 export interface Touch {
-  /** `null` is no expiry. */
+  /** `null`: no expiry. */
   readonly ttl: Milliseconds | null;
   readonly version: number | undefined;
   readonly deadline: Deadline;
 }
 
-/** An entry with a header, and what is to take the place of that. */
+/** An entry with a header, and its new header. */
 interface Headed {
   readonly key: EntryKey;
   readonly head: StoredValue;
   readonly next: EntryHeader;
-  /** For how long the store is to keep it. */
+  /** Time for which the store keeps the entry. */
   readonly ttl: Milliseconds | null;
 }
 
 /**
- * Lets entries live for a time from now on, in the store and by their headers, and the tokens of their tags for
- * at least as long.
+ * Sets the remaining time of entries, in the store and in their headers; the tokens of their tags
+ * live at least as long.
  *
- * An entry without a header takes one command, and its value stays where it is; of others the header alone
- * is read and written.
+ * An entry without a header takes one command, and its value is not transferred; of other entries
+ * only the header is read and written.
  *
- * @returns Which of them are there, fresh and with their tags as they were, in their order.
+ * @returns Whether each of them exists, fresh and with unchanged tags, in their order.
  */
 export async function touchEntries(
   services: TouchServices,
@@ -70,7 +70,10 @@ export async function touchEntries(
   return keys.map((key) => touched.has(key));
 }
 
-/** `undefined` where the value only begins as a header does, and where the header cannot be read: as for `has`. */
+/**
+ * Returns `undefined` for a value that only begins like a header, and for an unreadable header, as
+ * `has` does.
+ */
 function headerOf({ head }: EntryHead, key: EntryKey, { codec, clocks }: TouchServices): EntryHeader | undefined {
   try {
     const header = codec.readHead(head, key);
@@ -98,7 +101,10 @@ function prolong(
   };
 }
 
-/** For how long the store keeps an entry past its time; `undefined` where the store's time is the only one. */
+/**
+ * Returns the time for which the store keeps an entry after it has expired; `undefined` if only the
+ * store's expiry applies.
+ */
 function graceOf(
   { freshUntil, grace }: EntryHeader,
   left: Milliseconds | null,
@@ -108,7 +114,7 @@ function graceOf(
   return left === null ? 0 : Math.max(0, Math.round(left - (freshUntil - now)));
 }
 
-/** Lets the tokens of tags live for long enough. @returns The entries whose tokens have not changed. */
+/** Extends the tokens of tags. @returns The entries with unchanged tokens. */
 async function ensureTags(
   { tags }: TouchServices,
   headed: readonly Headed[],
@@ -116,7 +122,7 @@ async function ensureTags(
 ): Promise<readonly Headed[]> {
   const names = tagsOf(headed);
   if (names.length === 0) return headed;
-  // First, so that no token is made for what is dead anyway.
+  // First, so that no token is made for an invalid entry.
   const living = alive(headed, await tags.read(names, touch.version, touch.deadline));
   const ttls = living.map(({ ttl }) => ttl ?? Number.POSITIVE_INFINITY);
   const longest = Math.max(0, ...ttls);
@@ -133,7 +139,7 @@ function alive(headed: readonly Headed[], tokens: TagTokens): readonly Headed[] 
   return headed.filter(({ next }) => validateTags(next, tokens) === "valid");
 }
 
-/** @returns The keys of the entries that are touched. */
+/** @returns The keys of the touched entries. */
 async function replaceHeads(store: CacheStore, headed: readonly Headed[], touch: Touch): Promise<readonly EntryKey[]> {
   const areReplaced = await writeInChunks(headed, ({ key, head, next, ttl }) =>
     store.replaceHead(key.storageKey, head, { value: writeHeader(next), ttl }, touch.deadline),
@@ -144,8 +150,8 @@ async function replaceHeads(store: CacheStore, headed: readonly Headed[], touch:
     touch.ttl,
     touch.deadline,
   );
-  // Another caller has written since, which is as if it had done so after this one; what it wrote may also be
-  // without a head, or gone. A head that is still the same says that the store has not written.
+  // Another caller has written since, which counts as a write after this one; its entry may also
+  // have no header, or be deleted. An unchanged header means that the store has not written.
   const others = refused.filter(({ head }, index) => {
     const found = answers[index];
     return typeof found === "object" ? !Buffer.from(found.head).equals(Buffer.from(head)) : found;

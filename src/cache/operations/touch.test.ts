@@ -23,7 +23,10 @@ const CACHES: Readonly<Record<string, Omit<CacheSettings, "store">>> = {
   },
 };
 
-/** Entries by what makes them have a header, with how long the store keeps them past their time. */
+/**
+ * Entries by the reason for their header, with the time for which the store keeps them after
+ * expiry.
+ */
 const ENTRIES: Readonly<Record<string, { readonly options: LoadOptions; readonly grace: number }>> = {
   "without options": { options: {}, grace: 0 },
   "with stale": { options: { stale: 30 }, grace: 30 },
@@ -38,7 +41,7 @@ const VALUE = { text: "a text that is long enough to be worth compressing ".repe
 
 type Prolong = (cache: Cache, harness: CacheHarness) => Promise<unknown>;
 
-/** Calls that let `k` live for 100 seconds from now on. */
+/** Calls that set the remaining time of `k` to 100 seconds. */
 const CALLS: Readonly<Record<string, Prolong>> = {
   touch: (cache) => cache.touch("k", 100),
   touchMany: async (cache) => (await cache.touchMany(["none", "k"], 100)).has("k"),
@@ -74,7 +77,7 @@ describe.each(Object.keys(CACHES))("touch in a cache %s", (kind) => {
       expect(await ttlOf(store, WHOLE)).toBeUndefined();
     });
 
-    test("also to less", async () => {
+    test("also to a shorter one", async () => {
       const { cache, clock } = open();
       await load(cache);
       expect(await cache.touch("k", 1)).toBe(true);
@@ -82,7 +85,7 @@ describe.each(Object.keys(CACHES))("touch in a cache %s", (kind) => {
       expect(await cache.get("k")).toBeUndefined();
     });
 
-    test("persist lets it live for ever, and a touch after that gives it a time again", async () => {
+    test("persist removes its expiry, and a later touch sets it again", async () => {
       const { cache, clock, store } = open();
       await load(cache);
       expect([await cache.persist("k"), await cache.persist("k")]).toEqual([true, true]);
@@ -95,7 +98,7 @@ describe.each(Object.keys(CACHES))("touch in a cache %s", (kind) => {
       expect(await cache.get("k")).toBeUndefined();
     });
 
-    test("one whose time is over is none: it stays as it is, and a timeout of 0 takes it away", async () => {
+    test("an expired one counts as missing: it is unchanged, and a timeout of 0 deletes it", async () => {
       const { cache, clock, store, raw } = open();
       await load(cache);
       clock.advance(10 * SECOND);
@@ -128,7 +131,7 @@ describe.each(Object.keys(CACHES))("touch in a cache %s", (kind) => {
 });
 
 describe("the tags of an entry that is touched", () => {
-  test("live for as long as it does, also for ever", async () => {
+  test("live as long as it does, also without expiry", async () => {
     const { cache, clock, store } = openCache();
     const week = 7 * 86_400;
     await cache.getOrSet("k", () => 1, { timeout: 10, stale: 30, tags: ["red", "round"] });
@@ -145,7 +148,7 @@ describe("the tags of an entry that is touched", () => {
     expect(await cache.get("k")).toBeUndefined();
   });
 
-  test("one of which was invalidated makes it none, and no token is made for it", async () => {
+  test("make it missing when one was invalidated, and no token is made for it", async () => {
     const { cache, raw, clock, store } = openCache();
     await cache.setMany({ dead: 1, alive: 2 }, { tags: ["red"], timeout: 10 });
     await cache.invalidateTags(["red"]);
@@ -158,7 +161,7 @@ describe("the tags of an entry that is touched", () => {
     expect(await cache.getMany(["dead", "alive"])).toEqual(new Map([["alive", 2]]));
   });
 
-  test("invalidated between the check and the write, they make it none", async () => {
+  test("make it missing when they are invalidated between the check and the write", async () => {
     const harness: CacheHarness = openCache({
       override: (store) => ({
         ensureMany: async (...args) => {
@@ -181,7 +184,7 @@ describe("the tags of an entry that is touched", () => {
 });
 
 describe("a touch", () => {
-  test("gives a time, and what it is kept beyond it, to an entry that was stored without expiry", async () => {
+  test("sets the expiry, and the time kept beyond it, of an entry that was stored without expiry", async () => {
     const { cache, clock, store } = openCache();
     await cache.getOrSet("k", () => 1, { timeout: null, stale: 30 });
     expect(await cache.touch("k", 100)).toBe(true);
@@ -190,7 +193,7 @@ describe("a touch", () => {
     expect(await cache.get("k")).toBeUndefined();
   });
 
-  test("of entries without headers is one call to the store, which does not answer with values", async () => {
+  test("of entries without headers is one call to the store, which returns no values", async () => {
     const { cache, calls } = openCache();
     await cache.setMany({ a: 1, b: 2 });
     calls.length = 0;
@@ -214,7 +217,7 @@ describe("a touch", () => {
     expect(await cache.persist("k")).toBe(true);
     clock.advance(1e9);
     expect(await cache.get("k")).toBe(1);
-    await putRaw(WHOLE, "~a header of nobody's\n1");
+    await putRaw(WHOLE, "~an unknown header\n1");
     expect(await cache.touch("k", 60)).toBe(true);
     expect(await ttlOf(store, WHOLE)).toBe(60_000);
   });
@@ -257,7 +260,7 @@ describe("a touch", () => {
     expect(await cache.get("k")).toBe(1);
   });
 
-  test("does not overrule an early load: what that gives is stored", async () => {
+  test("does not supersede an early load: its result is stored", async () => {
     const { cache, clock } = openCache({ random: () => 0.999 });
     const { promise, open } = gate<string>();
     const load = async () => (clock.advance(1000), "old");

@@ -32,7 +32,7 @@ export abstract class ValueOperations {
   }
 
   /**
-   * Reads a value, built anew for each call.
+   * Reads a value, built for each call.
    *
    * @returns The default on a miss. A stored `null` is no miss.
    * @throws {CacheCorruptError} When the entry cannot be read.
@@ -42,7 +42,7 @@ export abstract class ValueOperations {
   async get(key: string, options: GetOptions<unknown> = NO_OPTIONS): Promise<unknown> {
     checkCallOptions(options, "get");
     const { core } = this;
-    // The usual case, without the detours of the others: it is the hot path.
+    // The hot path, without the detours of the other calls.
     const found =
       core.sharedVersion === undefined
         ? await core.read(key, options, options.version, core.newDeadline())
@@ -53,7 +53,7 @@ export abstract class ValueOperations {
   /**
    * Reads several values.
    *
-   * @returns Those that are there, by their keys, in the order in which the keys were given.
+   * @returns The existing values by their keys, in the order of the given keys.
    * @throws {CacheCorruptError} When one of the entries cannot be read.
    */
   async getMany<Value = unknown>(
@@ -72,7 +72,8 @@ export abstract class ValueOperations {
   /**
    * Stores a value. A timeout of 0 or less deletes.
    *
-   * @returns Whether it was stored: always, but with `nx` and `xx`, and where `onStoreError` is `"miss"`.
+   * @returns Whether it was stored: always, except with `nx` or `xx`, or if `onStoreError` is
+   *   `"miss"`.
    */
   async set(key: string, value: unknown, options: ConditionalSetOptions = NO_OPTIONS): Promise<boolean> {
     checkCallOptions(options, "set");
@@ -81,10 +82,11 @@ export abstract class ValueOperations {
   }
 
   /**
-   * Stores several values. All of them are checked before the first is written; then each is written for itself.
+   * Stores several values. All are checked before the first is written; then each is written
+   * separately.
    *
    * @param values By their keys.
-   * @returns The keys that were not stored, as in Django: none, but with `nx` and `xx`, and where
+   * @returns The keys that were not stored, as in Django: none, except with `nx` or `xx`, or if
    *   `onStoreError` is `"miss"`.
    */
   async setMany(
@@ -100,7 +102,7 @@ export abstract class ValueOperations {
   /**
    * Stores a value if there is none.
    *
-   * @returns Whether there was none: with a timeout of 0 or less too, which stores nothing.
+   * @returns Whether there was none, even with a timeout of 0 or less, which stores nothing.
    */
   async add(key: string, value: unknown, options: SetOptions = NO_OPTIONS): Promise<boolean> {
     checkCallOptions(options, "add");
@@ -108,7 +110,7 @@ export abstract class ValueOperations {
     return isAdded;
   }
 
-  /** Stores those values whose keys have none. @returns The keys that had none. */
+  /** Stores the values whose keys have none. @returns The keys that had none. */
   async addMany(
     values: Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>,
     options: SetOptions = NO_OPTIONS,
@@ -120,15 +122,15 @@ export abstract class ValueOperations {
   }
 
   /**
-   * Reads a value and deletes its entry in one step: of all callers who take it, in all processes, one gets
-   * it. For what may be used once, such as a token in a link. A load of the key that is under way is overruled
-   * as by {@link delete}.
+   * Reads a value and deletes its entry in one step: of all concurrent callers, in all processes,
+   * one gets it. For values used once, such as a token in a link. A running load of the key is
+   * superseded, as by {@link delete}.
    *
-   * @returns The default where there is no entry, where its time is over, or where one of its tags was
-   *   invalidated: what lies there is deleted all the same.
+   * @returns The default if there is no entry, or if it has expired or one of its tags was
+   *   invalidated; such an entry is deleted too.
    * @throws {CacheCorruptError} When the entry cannot be read. It is deleted too.
    * @throws {StoreConnectionError} As {@link delete} does, whatever `onStoreError` says. With
-   *   `outcome: "unknown"`, the entry may be gone, and its value with it.
+   *   `outcome: "unknown"`, the entry may be deleted, and its value lost.
    */
   take<Value = unknown>(key: string, options: GetOptions<Value> & { readonly default: Value }): Promise<Value>;
   take<Value = unknown>(key: string, options?: GetOptions<Value>): Promise<Value | undefined>;
@@ -139,10 +141,10 @@ export abstract class ValueOperations {
   }
 
   /**
-   * {@link take} of several keys, each in a step of its own. An entry that cannot be read is left out and
-   * deleted, which the event `corrupt` tells: an error would lose the values of the others.
+   * {@link take} of several keys, each in its own step. An unreadable entry is left out and
+   * deleted, and the event `corrupt` reports it: an error would lose the other values.
    *
-   * @returns Those that were there, by their keys, in the order in which the keys were given.
+   * @returns The values by their keys, in the order of the given keys.
    */
   async takeMany<Value = unknown>(
     keys: Iterable<string>,
@@ -159,7 +161,7 @@ export abstract class ValueOperations {
     return (await this.deleteMany([key], options)) === 1;
   }
 
-  /** Deletes several entries. @returns How many there were. */
+  /** Deletes several entries. @returns Number of entries deleted. */
   async deleteMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<number> {
     checkCallOptions(options, "deleteMany");
     return this.core.writing(options, async (version, deadline) =>
@@ -167,13 +169,13 @@ export abstract class ValueOperations {
     );
   }
 
-  /** Whether there is an entry, readable or not, whose time is not over. */
+  /** Returns whether an entry exists that has not expired, readable or not. */
   async has(key: string, options: ReadOptions = NO_OPTIONS): Promise<boolean> {
     checkCallOptions(options, "has");
     return (await this.hasMany([key], options)).has(key);
   }
 
-  /** {@link has} of several keys. @returns The keys of those that are there. */
+  /** {@link has} of several keys. @returns The keys of the existing entries. */
   async hasMany(keys: Iterable<string>, options: ReadOptions = NO_OPTIONS): Promise<Set<string>> {
     checkCallOptions(options, "hasMany");
     const given = [...this.core.keys.unique(keys)];
@@ -183,7 +185,7 @@ export abstract class ValueOperations {
     return new Set(given.filter((_, index) => isPresent[index]));
   }
 
-  /** Which entries are there, in the order of their keys. */
+  /** Returns whether each entry exists, in the order of their keys. */
   async #arePresent(entries: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<boolean[]> {
     const found = await this.core.reader.readMany(entries, { ...plan, onCorrupt: "miss" }, deadline);
     const now = this.core.clock.now();
@@ -200,7 +202,7 @@ export abstract class ValueOperations {
     });
   }
 
-  /** The values that are there, by their keys. */
+  /** Returns the existing values by their keys. */
   #valuesOf<Value>(keys: readonly string[], found: readonly Found[]): Map<string, Value> {
     const values = new Map<string, Value>();
     for (const [index, key] of keys.entries()) {
@@ -251,7 +253,10 @@ export abstract class ValueOperations {
     return { at: this.core.clock.now(), nonce: newNonce(), tags: tokens };
   }
 
-  /** What has expired at once leaves no entry where it may replace one, and needs no write where it may not. */
+  /**
+   * Handles a write that expires at once: deletes the entry where the condition allows it to be
+   * replaced, and otherwise writes nothing.
+   */
   async #writeNothing(
     entries: readonly EntryKey[],
     condition: SetCondition,
@@ -266,12 +271,12 @@ export abstract class ValueOperations {
   }
 }
 
-/** Whether there is a value whose time is not over. */
+/** Returns whether there is a value that has not expired. */
 function isLive(found: Found, now: number): found is Found & { readonly status: "entry" } {
   return found.status === "entry" && isFresh(found.header, now);
 }
 
-/** Whether there is anything, readable or not, whose time is not over. */
+/** Returns whether an entry exists that has not expired, readable or not. */
 export function isThere(found: Found | undefined, now: number): boolean {
   return found?.status === "unreadable" || (found !== undefined && isLive(found, now));
 }
@@ -280,7 +285,7 @@ function toCondition(options: ConditionalSetOptions): SetCondition {
   if (options === NO_OPTIONS) return "always";
   const [nx, xx] = [checkFlag(options.nx, "nx"), checkFlag(options.xx, "xx")];
   if (nx && xx) {
-    throw new CacheUsageError("A value is stored only where nothing is (nx) or only over an entry (xx), not both.");
+    throw new CacheUsageError("A value is stored only where no entry exists (nx) or only over one (xx), not both.");
   }
   if (nx) return "if-absent";
   return xx ? "if-present" : "always";

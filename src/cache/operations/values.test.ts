@@ -22,7 +22,7 @@ test("any text is either read, or a typed error that shows nothing of it", () =>
   );
 });
 
-test("what was written is read back equal, integers of any size included", () => {
+test("written values are read back equal, integers of any size included", () => {
   const float = fc.double({ noNaN: true, noDefaultInfinity: true });
   fc.assert(
     fc.property(

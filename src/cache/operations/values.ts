@@ -4,8 +4,8 @@ import { isPlainObject, rawValue, readJson } from "../../json/index.ts";
 import type { EntryKey } from "../keys/keys.ts";
 
 /**
- * Reads what a cache has stored: JSON, Python's `NaN`, infinities and large integers included. Each call
- * builds the value anew.
+ * Parses a stored text: JSON, including Python's `NaN`, infinities and large integers. Each call
+ * builds a new value.
  *
  * @throws {CacheCorruptError} When it is not JSON.
  */
@@ -23,14 +23,13 @@ function parse(text: string): unknown {
   try {
     return readJson(raw);
   } catch {
-    // JSON.parse quotes the text in its message. The lossless reader finds the same fault and shows its place
-    // only.
+    // JSON.parse quotes the text in its message. The lossless reader reports the position only.
     return readJson({ text, isPlain: false });
   }
 }
 
 /**
- * The values that are to be stored, by their keys.
+ * Returns the values to store, by their keys.
  *
  * @throws {CacheUsageError} When they are neither an object nor a Map.
  */

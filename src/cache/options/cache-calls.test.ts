@@ -8,7 +8,7 @@ import type { Cache } from "../index.ts";
 
 type Call = (cache: Cache, options: never) => unknown;
 
-/** Every call that takes options, by its name in messages. */
+/** All calls with options, by their names in messages. */
 const CALLS: Readonly<Record<string, Call>> = {
   get: (cache, options) => cache.get("k", options),
   getMany: (cache, options) => cache.getMany(["k"], options),
@@ -59,7 +59,7 @@ const call = (name: string, options: unknown): (() => Promise<unknown>) => {
 
 describe.each(Object.keys(CALLS))("cache.%s()", (name) => {
   test.each([60, "10m", null, ["t"], true, new Date(0), () => 1, Promise.resolve({})])(
-    "refuses %o in the place of its options",
+    "refuses %o in place of its options",
     async (options) => {
       await expect(call(name, options)()).rejects.toBeInstanceOf(CacheUsageError);
       await expect(call(name, options)()).rejects.toThrow(
@@ -146,7 +146,7 @@ describe("values of options and arguments", () => {
     await expect((async () => run(cache))()).rejects.toThrow(message);
   });
 
-  test("memoize forgets with the options that it was given", async () => {
+  test("memoize deletes with the options that it was given", async () => {
     const { cache } = openCache();
     const twice = cache.memoize((n: number) => 2 * n, { key: (n) => `n:${n}`, timeout: 60, tags: ["n"], version: 2 });
     expect(await twice(2)).toBe(4);
@@ -161,13 +161,13 @@ describe("a cache that is not configured", () => {
     return createSojourn({ projectName: "p", secretKey, caches }).caches as Record<string, Cache>;
   };
 
-  test("is an error that names those that are", () => {
+  test("is an error that names the configured ones", () => {
     expect(() => make()["page"]?.get("k")).toThrow(ImproperlyConfigured);
     expect(() => make()["page"]?.get("k")).toThrow('caches.page: is not configured; did you mean "pages"?');
     expect(() => make()["sessions"]).toThrow('caches.sessions: is not configured; there are "default", "pages".');
   });
 
-  test("is nothing to who only looks", async () => {
+  test("is undefined to code that only inspects the object", async () => {
     const caches = make();
     expect(Object.keys(caches)).toEqual(["default", "pages"]);
     expect("page" in caches).toBe(false);

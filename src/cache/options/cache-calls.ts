@@ -2,7 +2,7 @@ import { checkOptions, type KnownOptions, knownOptions } from "../../core/calls.
 import { describeKind } from "../../core/descriptions.ts";
 import { CacheUsageError } from "../../core/errors.ts";
 
-/** Options of a call that was given none: one object, so that the usual call is not checked. */
+/** Options of a call without any: one object, so that the usual call is not checked. */
 export const NO_OPTIONS: object = Object.freeze({});
 
 const READ = ["tags", "version"];
@@ -12,10 +12,10 @@ const LOAD = [...WRITE, ...GRACE];
 const COUNT = ["initial", "timeout", "version"];
 const WAIT = ["blocking", "blockingTimeout", "sleep", "signal"];
 
-/** The names of what a call takes, and an example of it. */
+/** Names of a call's options, and an example of them. */
 type CallOptions = readonly [names: readonly string[], example: string];
 
-/** Calls that take a version, and nothing else. */
+/** Calls whose only option is a version. */
 const VERSIONED = [
   "delete",
   "deleteMany",
@@ -37,7 +37,7 @@ const VERSIONED = [
   "invalidateTags",
 ] as const;
 
-/** Calls that take more. */
+/** Calls with more options. */
 const OTHERS = [
   "get",
   "getMany",
@@ -63,7 +63,7 @@ const OTHERS = [
   "clear",
 ] as const;
 
-/** Options of each of the others. */
+/** Options of each of these. */
 const CALLS: Readonly<Record<(typeof OTHERS)[number], CallOptions>> = {
   get: [["default", ...READ], "{ default: 0 }"],
   getMany: [READ, '{ tags: ["prices"] }'],
@@ -89,7 +89,7 @@ const CALLS: Readonly<Record<(typeof OTHERS)[number], CallOptions>> = {
   clear: [["onProgress"], "{ onProgress }"],
 };
 
-/** A call that takes options. */
+/** A call with options. */
 type CacheCall = (typeof VERSIONED)[number] | (typeof OTHERS)[number];
 
 const KNOWN = Object.fromEntries([
@@ -101,12 +101,12 @@ function known(call: string, names: readonly string[], example: string): KnownOp
   return knownOptions(`cache.${call}()`, names, example, CacheUsageError);
 }
 
-/** Checks the options of a call, where it was given any. @throws {CacheUsageError} */
+/** Checks the options of a call, if there are any. @throws {CacheUsageError} */
 export function checkCallOptions(options: object, call: CacheCall): void {
   if (options !== NO_OPTIONS) checkOptions(options, KNOWN[call]);
 }
 
-/** Checks the tags of a call. A text has a length and characters too. @throws {CacheUsageError} */
+/** Checks the tags of a call. A string has a length and elements too. @throws {CacheUsageError} */
 export function checkTags(tags: readonly string[]): readonly string[] {
   if (Array.isArray(tags)) return tags as readonly string[];
   const advice = typeof tags === "string" ? " Write one tag as [tag]." : "";

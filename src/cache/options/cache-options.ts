@@ -9,15 +9,15 @@ export interface VersionOption {
 /** Options of operations that read. */
 export interface ReadOptions extends VersionOption {
   /**
-   * Tags that the entry may have. They are checked anyway; named here, they are read together with the entry,
-   * which saves a second round trip. @defaultValue none
+   * Tags that the entry may have. They are checked anyway; those named here are read together with
+   * the entry, which saves a second round trip. @defaultValue none
    */
   readonly tags?: readonly string[] | undefined;
 }
 
 /** Options of `cache.get`. */
 export interface GetOptions<Default> extends ReadOptions {
-  /** What a miss gives. @defaultValue `undefined` */
+  /** Result of a miss. @defaultValue `undefined` */
   readonly default?: Default;
 }
 
@@ -26,7 +26,7 @@ export interface SetOptions extends VersionOption {
   /** @defaultValue the `timeout` of the settings */
   readonly timeout?: Timeout | undefined;
   /**
-   * `invalidateTags` of any of them makes the entry a miss. Django cannot read an entry that has tags.
+   * `invalidateTags` of any of them makes the entry a miss. Django cannot read an entry with tags.
    *
    * @defaultValue none
    */
@@ -35,14 +35,14 @@ export interface SetOptions extends VersionOption {
 
 /** Options of `cache.set`. */
 export interface ConditionalSetOptions extends SetOptions {
-  /** Only where nothing is, as `add` does. @defaultValue `false` */
+  /** Stores only where no entry exists, as `add` does. @defaultValue `false` */
   readonly nx?: boolean | undefined;
-  /** Only over an entry. @defaultValue `false` */
+  /** Stores only where an entry exists. @defaultValue `false` */
   readonly xx?: boolean | undefined;
 }
 
 /** Options of `cache.clear`. */
 export interface ClearOptions {
-  /** Is told after each page how many entries are deleted so far. */
+  /** Called after each page with the number of entries deleted so far. */
   readonly onProgress?: ((deleted: number) => void) | undefined;
 }

@@ -4,12 +4,12 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
 
 /**
- * How long an entry lives: seconds, or text with a unit such as `"10m"`. `null`: it does not expire. 0 and
- * less: it has expired at once, so nothing is stored.
+ * Time to live of an entry: seconds, or text with a unit such as `"10m"`. `null`: no expiry. 0 or
+ * less: the entry expires at once, so nothing is stored.
  */
 export type Timeout = Duration | null;
 
-/** A timeout in milliseconds, `null` for no expiry. @throws {CacheUsageError} */
+/** Returns a timeout in milliseconds, `null` for no expiry. @throws {CacheUsageError} */
 export function toTtl(timeout: Timeout): Milliseconds | null {
   if (timeout === null) return null;
   const ttl = toMilliseconds(timeout);
@@ -19,12 +19,12 @@ export function toTtl(timeout: Timeout): Milliseconds | null {
   );
 }
 
-/** Whether an entry with this time to live has expired at once. */
+/** Returns whether an entry with this time to live expires at once. */
 export function endsAtOnce(ttl: Milliseconds | null): boolean {
   return ttl !== null && ttl <= 0;
 }
 
-/** Whether one time to live is longer than another; `null` is the longest. */
+/** Returns whether one time to live is longer than another; `null` is the longest. */
 export function isLonger(ttl: Milliseconds | null, than: Milliseconds | null): boolean {
   return than !== null && (ttl === null || ttl > than);
 }

@@ -22,7 +22,7 @@ function open(options: RateLimitStoreOptions = {}) {
   return { cache, clock, make, raw, keys, store: make() };
 }
 
-test("counts hits until the window ends, which it tells, and then anew", async () => {
+test("counts hits until the reported end of the window, and then starts again", async () => {
   const { store, clock } = open();
   const { resetTime } = await store.increment("client");
   const left = resetTime.getTime() - clock.now();
@@ -35,7 +35,7 @@ test("counts hits until the window ends, which it tells, and then anew", async (
   expect(await store.increment("client")).toEqual({ totalHits: 1, resetTime: new Date(clock.now() + MINUTE) });
 });
 
-test("stores with the same prefix and window count together, others for themselves", async () => {
+test("stores with the same prefix and window count together, others separately", async () => {
   const { cache, clock, make, store } = open();
   await store.increment("client");
   expect(await make().increment("client")).toMatchObject({ totalHits: 2 });
@@ -45,7 +45,7 @@ test("stores with the same prefix and window count together, others for themselv
   expect(await other.increment("client")).toMatchObject({ totalHits: 1 });
 });
 
-test("what is taken back once too often does not become negative, and begins no counter", async () => {
+test("a hit taken back once too often makes no count negative, and starts no counter", async () => {
   const { store } = open();
   await store.decrement("client");
   expect(await store.get("client")).toBeUndefined();
@@ -55,12 +55,12 @@ test("what is taken back once too often does not become negative, and begins no 
   expect(await store.increment("client")).toMatchObject({ totalHits: 1 });
 });
 
-test("says to the library that others count with it, and under which prefix", () => {
+test("tells the library that others count with it, and under which prefix", () => {
   expect(open().store).toMatchObject({ localKeys: false, prefix: "erl:" });
   expect(open({ prefix: "api:" }).store.prefix).toBe("api:");
 });
 
-test("a store that was not given to express-rate-limit, or with no window, says so", async () => {
+test("a store that was not passed to express-rate-limit, or has no window, throws", async () => {
   const { cache } = open();
   await expect(expressRateLimitStore(cache).increment("client")).rejects.toThrow(CacheUsageError);
   for (const windowMs of [0, -1, 0.5, Number.NaN, Infinity]) {
@@ -82,7 +82,7 @@ test("a hit is taken back in the window in which it was counted, though others w
   expect(await store.get("client")).toMatchObject({ totalHits: 2 });
 });
 
-test("a hit whose window is over leaves the hits of other processes in the next one alone", async () => {
+test("a hit whose window is over does not affect the hits of other processes in the next one", async () => {
   const { make, store, clock } = open();
   await store.increment("client");
   clock.advance(MINUTE);
@@ -91,7 +91,7 @@ test("a hit whose window is over leaves the hits of other processes in the next 
   expect(await store.get("client")).toMatchObject({ totalHits: 3 });
 });
 
-test("hits that stay counted stand in for none of other requests", async () => {
+test("hits that stay counted are not taken back for other requests", async () => {
   const { store, clock } = open();
   const request = async (isTakenBack: boolean): Promise<void> => {
     await turn();
@@ -129,7 +129,7 @@ test("a slow request is taken back in its own window, among others that end befo
   expect(await store.get("client")).toMatchObject({ totalHits: 5 });
 });
 
-test("where the context of the request is lost, a hit of the present window is taken back, or else an older one", async () => {
+test("without the context of the request, a hit of the present window is taken back, or else an older one", async () => {
   const { store, clock } = open();
   const outside = new AsyncResource("outside");
   const decrement = () => outside.runInAsyncScope(() => store.decrement("client"));
@@ -146,7 +146,7 @@ test("where the context of the request is lost, a hit of the present window is t
   expect(await store.get("client")).toMatchObject({ totalHits: 1 });
 });
 
-test("follows no request where the library takes none back", async () => {
+test("tracks no requests if the library takes none back", async () => {
   const { cache } = openCache();
   const enterWith = vi.spyOn(AsyncLocalStorage.prototype, "enterWith");
   onTestFinished(() => enterWith.mockRestore());
@@ -156,7 +156,7 @@ test("follows no request where the library takes none back", async () => {
   expect(enterWith).not.toHaveBeenCalled();
 });
 
-test("a hit of which nothing is known is taken back in this window, and never makes a counter negative", async () => {
+test("an unknown hit is taken back in this window, and never makes a counter negative", async () => {
   const { make, store, raw, keys } = open();
   await store.increment("client");
   await make().decrement("client");
@@ -167,7 +167,7 @@ test("a hit of which nothing is known is taken back in this window, and never ma
   expect(await store.get("client")).toMatchObject({ totalHits: 1 });
 });
 
-test("takes its clock from the cache, unless it is given one", async () => {
+test("uses the clock of the cache by default", async () => {
   const { cache, clock } = openCache();
   const store = expressRateLimitStore(cache);
   store.init({ windowMs: MINUTE });

@@ -14,32 +14,36 @@ import { OutstandingHits } from "./outstanding-hits.ts";
 
 /** Options of {@link expressRateLimitStore}. */
 export interface RateLimitStoreOptions {
-  /** Begins the keys in the cache. Each limiter needs its own, or they count together. @defaultValue `"erl:"` */
+  /**
+   * First part of the keys in the cache. Limiters with the same prefix share their counts.
+   * @defaultValue `"erl:"`
+   */
   readonly prefix?: string | undefined;
-  /** Where times come from, for tests. @defaultValue the clock of the cache */
+  /** Source of times, for tests. @defaultValue the clock of the cache */
   readonly clock?: Clock | undefined;
 }
 
 const OPTIONS = knownOptions("expressRateLimitStore()", ["prefix", "clock"], '{ prefix: "api:" }', CacheUsageError);
 
-/** What the store has to know of the options of express-rate-limit. */
+/** Options of express-rate-limit that the store uses. */
 interface RateLimitOptions {
   readonly windowMs: Milliseconds;
   readonly skipFailedRequests?: boolean;
   readonly skipSuccessfulRequests?: boolean;
 }
 
-/** What express-rate-limit is told of a client. */
+/** Counts of a client, for express-rate-limit. */
 export interface RateLimitInfo {
   readonly totalHits: number;
   readonly resetTime: Date;
 }
 
 /**
- * Makes a store for express-rate-limit 8 on a cache, so that its limits hold over all processes and servers.
+ * Makes a store for express-rate-limit 8 on a cache, so that its limits hold across all processes
+ * and servers.
  *
- * Windows are those of the limiters of Sojourn: they follow from the time of day, staggered by client, and do
- * not begin with a client's first request. A hit is one command.
+ * The windows are those of Sojourn's limiters: they follow from the time of day, staggered by
+ * client, and do not begin with a client's first request. A hit is one command.
  *
  * @example
  * ```ts
@@ -59,18 +63,18 @@ export function expressRateLimitStore(cache: CountingCache, options: RateLimitSt
 
 /**
  * The `Store` of express-rate-limit on a cache. Failures of the cache are thrown: the library's
- * `passOnStoreError` decides what becomes of the request.
+ * `passOnStoreError` decides what happens to the request.
  *
- * It has no `resetAll`: the keys show no clients, and nothing but the prefix says whose they are.
+ * There is no `resetAll`: the keys show no clients, and only the prefix identifies their limiter.
  * `cache.clear()` empties the cache.
  */
 export class CacheRateLimitStore {
-  /** Says to the library that other instances count with the same keys. */
+  /** Tells the library that other instances count with the same keys. */
   readonly localKeys = false;
   readonly prefix: string;
   readonly #counters: Counters;
   readonly #clock: Clock;
-  /** Where requests are taken back. */
+  /** Hits that can be taken back, if the options need them. */
   #outstanding: OutstandingHits | undefined;
   #windows: StaggeredWindows | undefined;
 
@@ -90,7 +94,7 @@ export class CacheRateLimitStore {
     this.#outstanding = skipFailedRequests || skipSuccessfulRequests ? new OutstandingHits() : undefined;
   }
 
-  /** What a client has done in this window; `undefined` for nothing. */
+  /** Returns the counts of a client in this window; `undefined` without any. */
   async get(client: string): Promise<RateLimitInfo | undefined> {
     const { counter, resetTime } = this.#now(client);
     const totalHits = toCount(counter.key, await this.#counters.during((steps) => steps.get(counter.key)));
@@ -100,15 +104,15 @@ export class CacheRateLimitStore {
   /** Counts a request. */
   async increment(client: string): Promise<RateLimitInfo> {
     const { window, counter, resetTime } = this.#now(client);
-    // First, as the context of the request is known here. A hit that fails is not taken back.
+    // First, while the context of the request is known. A hit that fails is not taken back.
     this.#outstanding?.add(client, window);
     const totalHits = await this.#counters.during((steps) => addToCounter(steps, counter, 1));
     return { totalHits, resetTime };
   }
 
   /**
-   * Takes a request back that does not count, as with `skipSuccessfulRequests`, in the window in which it was
-   * counted. Where that one is over, nothing is left to take back.
+   * Subtracts a request that does not count, as with `skipSuccessfulRequests`, from the window in
+   * which it was counted, unless that window is over.
    */
   async decrement(client: string): Promise<void> {
     const { window, counter } = this.#now(client);
@@ -118,7 +122,7 @@ export class CacheRateLimitStore {
     }
   }
 
-  /** Forgets what a client has done. */
+  /** Deletes the counts of a client. */
   async resetKey(client: string): Promise<void> {
     this.#outstanding?.forget(client);
     await this.#counters.during((steps) => steps.deleteMany([this.#now(client).counter.key]));

@@ -10,31 +10,34 @@ interface Hit {
   isTaken: boolean;
 }
 
-/** How many hits of a client in one window were not taken back. */
+/** Number of hits of a client in one window that were not taken back. */
 interface Counted {
   readonly window: Window;
   left: number;
 }
 
-/** Most clients that are remembered. About 250 bytes each. */
+/** Maximum number of clients that are remembered. About 250 bytes each. */
 const MAX_CLIENTS = 10_000;
 
-/** Most hits that one asynchronous context has, and most windows of a client. A request has one of each. */
+/**
+ * Maximum number of hits of one asynchronous context, and of windows of a client. A request has one
+ * of each.
+ */
 const MAX_HITS = 10;
 
 /**
- * In which windows the hits were counted that are to be taken back. The library says whose hit it is, and not which
- * one. But it takes a hit back in the asynchronous context of the request in which it was counted, which is known
- * here; of several hits in one context, it is the oldest one.
+ * Windows of the hits that may be taken back. The library names the client of a hit, not the hit.
+ * But it takes a hit back in the asynchronous context of its request, which is known here; of
+ * several hits in one context, the oldest is used.
  *
- * Where the context is lost, a hit of the present window is taken back if this process has counted one there,
- * and else one of the windows before.
+ * If the context is lost, the hit is taken from the present window if this process has counted one
+ * there, and otherwise from one of the previous windows.
  */
 export class OutstandingHits {
   readonly #context = new AsyncLocalStorage<readonly Hit[]>();
   readonly #clients = new LRUCache<string, readonly Counted[]>({ max: MAX_CLIENTS });
 
-  /** Remembers a hit. To be called before the caller's context is left, so before anything is awaited. */
+  /** Remembers a hit. Call it before the caller's context is left, so before any `await`. */
   add(client: string, window: Window): void {
     const hits = this.#hits.filter(({ isTaken }) => !isTaken).slice(1 - MAX_HITS);
     this.#context.enterWith([...hits, { client, window, isTaken: false }]);
@@ -44,7 +47,7 @@ export class OutstandingHits {
     else this.#clients.set(client, [...counted.slice(1 - MAX_HITS), { window, left: 1 }]);
   }
 
-  /** Forgets a hit, which is to be taken back. @returns Its window; `undefined` when nothing is known of it. */
+  /** Removes a hit that is to be taken back. @returns Its window; `undefined` when unknown. */
   take(client: string, present: Window): Window | undefined {
     const hit = this.#hits.find((each) => each.client === client && !each.isTaken);
     if (hit !== undefined) hit.isTaken = true;
@@ -55,7 +58,7 @@ export class OutstandingHits {
     return hit?.window ?? counted?.window;
   }
 
-  /** Forgets the hits of a client. */
+  /** Removes the hits of a client. */
   forget(client: string): void {
     this.#clients.delete(client);
     for (const hit of this.#hits) if (hit.client === client) hit.isTaken = true;

@@ -7,14 +7,14 @@ import { CacheCoder, parseJson, writeJson } from "../index.ts";
 
 const runs = { seed, numRuns: scaled(300, 20_000) };
 
-/** From year 1 to 9999: what Python can hold. */
+/** From year 1 to 9999: the range of Python's dates. */
 const pythonDate = fc.date({
   min: new Date("0001-01-01T00:00:00Z"),
   max: new Date("9999-12-31T23:59:59.999Z"),
   noInvalidDate: true,
 });
 
-/** Through JSON, as a cache does. */
+/** Returns a value after a round trip through JSON, as in a cache. */
 function stored<Value>(value: Value): Value {
   return parseJson(writeJson(value, "value")) as Value;
 }
@@ -45,8 +45,8 @@ describe("datetimes, without Temporal,", () => {
     expect(CacheCoder.loadDatetime(text)).toEqual(new Date(iso));
   });
 
-  test("a naive one is refused as a Date, unless it is said to be UTC", () => {
-    expect(() => CacheCoder.loadDatetime("2026-04-17T12:30:45")).toThrow('Say naive: "utc"');
+  test("a naive one is refused as a Date, unless the call sets UTC", () => {
+    expect(() => CacheCoder.loadDatetime("2026-04-17T12:30:45")).toThrow('Set naive: "utc"');
     expect(CacheCoder.loadDatetime("2026-04-17T12:30:45", { naive: "utc" })).toEqual(new Date("2026-04-17T12:30:45Z"));
   });
 
@@ -62,7 +62,7 @@ describe("datetimes, without Temporal,", () => {
     expect(CacheCoder.dumpDatetime(fields)).toBe(text);
   });
 
-  test("offsets that mean the same are written alike, and digits after the sixth are dropped, as in Python", () => {
+  test("equivalent offsets are written alike, and digits after the sixth are dropped, as in Python", () => {
     const load = (text: string) => CacheCoder.dumpDatetime(CacheCoder.loadDatetime(text, { as: "fields" }));
     expect(load("2026-04-17T12:30:45-00:00")).toBe("2026-04-17T12:30:45+00:00");
     expect(load("2026-04-17T12:30:45+02:00:00")).toBe("2026-04-17T12:30:45+02:00");
@@ -113,9 +113,9 @@ describe("datetimes, without Temporal,", () => {
     expect(() => CacheCoder.dumpDatetime(value as Date)).toThrow(CacheUsageError);
   });
 
-  test("without Temporal, what asks for it is told so", () => {
+  test("without Temporal, a request for it is an error", () => {
     expect(() => CacheCoder.loadDatetime("2026-04-17T12:30:45+00:00", { as: "temporal" })).toThrow(
-      "A Temporal.ZonedDateTime was asked for, and this Node has no Temporal.",
+      "A Temporal.ZonedDateTime was requested, but this Node has no Temporal.",
     );
   });
 });
@@ -132,7 +132,7 @@ describe("dates and times, without Temporal,", () => {
   });
 
   test.each(["12:30:00", "01:02:03.000004", "23:59:59.999999", "00:00:00+02:00", "12:00:00.100000-03:30:15"])(
-    "the time %s comes back as it was",
+    "the time %s survives a round trip",
     (text) => {
       expect(CacheCoder.dumpTime(CacheCoder.loadTime(text))).toBe(text);
     },
@@ -156,7 +156,7 @@ describe("dates and times, without Temporal,", () => {
     );
   });
 
-  test("what is neither is refused", () => {
+  test("other values are refused", () => {
     expect(() => CacheCoder.loadDate("2026-02-30")).toThrow("Expected a date such as");
     expect(() => CacheCoder.loadTime("25:00:00")).toThrow("Expected a time such as");
     expect(() => CacheCoder.dumpDate(new Date(Number.NaN))).toThrow(CacheUsageError);
@@ -320,7 +320,7 @@ describe("UUIDs, bytes, sets and booleans", () => {
 });
 
 describe("dump", () => {
-  test("converts what is inside, as Python's does", () => {
+  test("converts nested values, as Python's does", () => {
     const value = {
       flag: true,
       none: null,
@@ -340,11 +340,11 @@ describe("dump", () => {
     );
   });
 
-  test("loses what Python's loses: null, an empty text and no bytes are one", () => {
+  test("loses the same as Python's: null, an empty text and empty bytes become equal", () => {
     expect(CacheCoder.dump([null, "", new Uint8Array()])).toEqual(["", "", ""]);
   });
 
-  test("does not change what it is given, and keeps __proto__ an ordinary key", () => {
+  test("does not change its argument, and keeps __proto__ an ordinary key", () => {
     const value = JSON.parse('{"__proto__":{"a":true}}') as object;
     expect(JSON.stringify(CacheCoder.dump(value))).toBe('{"__proto__":{"a":"1"}}');
     expect(JSON.stringify(value)).toBe('{"__proto__":{"a":true}}');
@@ -370,12 +370,12 @@ describe("dump", () => {
     ["an object with symbols as keys", { s: { [key]: 1 } }, "value.s is an object with symbols as keys"],
     ["what is too deep", nested(501), "nested more than 500 levels deep"],
     ["what is far too deep", nested(100_000), "nested more than 500 levels deep"],
-  ])("refuses %s, naming the place", (_name, value, message) => {
+  ])("refuses %s, naming its path", (_name, value, message) => {
     expect(() => CacheCoder.dump(value)).toThrow(NotJsonError);
     expect(() => CacheCoder.dump(value)).toThrow(message);
   });
 
-  test("law: what it gives is JSON, whatever it is given; the rest are typed errors", () => {
+  test("law: any value gives JSON or a typed error", () => {
     const anything = fc.anything({
       withBigInt: true,
       withDate: true,

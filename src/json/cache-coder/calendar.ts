@@ -1,4 +1,4 @@
-/** A day, in the calendar that Python's `date` has. */
+/** A day, in the calendar of Python's `date`. */
 export interface DateFields {
   /** 1 to 9999. */
   readonly year: number;
@@ -15,11 +15,16 @@ export interface TimeFields {
   readonly second: number;
   /** 0 to 999999. */
   readonly microsecond: number;
-  /** From UTC, such as `+02:00` or `-03:30:15`; undefined where Python's object is naive. Less than 24 hours. */
+  /**
+   * Offset from UTC, such as `+02:00` or `-03:30:15`; undefined if Python's object is naive. Less
+   * than 24 hours.
+   */
   readonly offset?: string | undefined;
 }
 
-/** Everything that a Python `datetime` holds, but for the name of its zone, which `isoformat()` drops as well. */
+/**
+ * Fields of a Python `datetime`, without the name of its zone, which `isoformat()` drops as well.
+ */
 export interface DatetimeFields extends DateFields, TimeFields {}
 
 const DATE = String.raw`(\d{4})-(\d{2})-(\d{2})`;
@@ -33,19 +38,22 @@ const MINUTE = 60_000_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Reads Python's `date.isoformat()`. @returns undefined when it is none. */
+/** Reads Python's `date.isoformat()`. @returns `undefined` for any other text. */
 export function parseDate(text: string): DateFields | undefined {
   const match = DATE_FORM.exec(text);
   return match === null ? undefined : dateFields(match.slice(1, 4));
 }
 
-/** Reads Python's `time.isoformat()`, and `Z`. Digits after the sixth are dropped, as `fromisoformat` does. */
+/**
+ * Reads Python's `time.isoformat()`, and `Z`. Digits after the sixth are dropped, as
+ * `fromisoformat` does.
+ */
 export function parseTime(text: string): TimeFields | undefined {
   const match = TIME_FORM.exec(text);
   return match === null ? undefined : timeFields(match.slice(1, 6));
 }
 
-/** Reads Python's `datetime.isoformat()`, and what {@link parseTime} reads besides. */
+/** Reads Python's `datetime.isoformat()`, and the additional forms of {@link parseTime}. */
 export function parseDatetime(text: string): DatetimeFields | undefined {
   const match = DATETIME_FORM.exec(text);
   if (match === null) return undefined;
@@ -54,22 +62,25 @@ export function parseDatetime(text: string): DatetimeFields | undefined {
   return date && time && { ...date, ...time };
 }
 
-/** As Python's `date.isoformat()`. What is no date gives a text that {@link parseDate} does not read. */
+/**
+ * Writes Python's `date.isoformat()`. An invalid date gives a text that {@link parseDate} does not
+ * read.
+ */
 export function formatDate({ year, month, day }: DateFields): string {
   return `${digits(year, 4)}-${digits(month, 2)}-${digits(day, 2)}`;
 }
 
-/** As Python's `time.isoformat()`: microseconds only if there are any, and then six digits. */
+/** Writes Python's `time.isoformat()`: six digits of microseconds if there are any, else none. */
 export function formatTime({ hour, minute, second, microsecond, offset = "" }: TimeFields): string {
   return `${digits(hour, 2)}:${digits(minute, 2)}:${digits(second, 2)}${fraction(microsecond)}${offset}`;
 }
 
-/** As Python's `datetime.isoformat()`. */
+/** Writes Python's `datetime.isoformat()`. */
 export function formatDatetime(fields: DatetimeFields): string {
   return `${formatDate(fields)}T${formatTime(fields)}`;
 }
 
-/** The offset of a text that has been read, in microseconds. */
+/** Returns the offset of a parsed text, in microseconds. */
 export function offsetMicroseconds(offset: string): number {
   const [, sign, ...parts] = OFFSET_FORM.exec(offset) ?? [];
   const [hours = 0, minutes = 0, seconds = 0] = parts.slice(0, 3).map((part) => Number(part ?? 0));
@@ -113,7 +124,7 @@ function fraction(microsecond: number): string {
 
 function digits(number: number, count: number): string {
   const text = String(number);
-  // Too many would be cut when they are read.
+  // Excess digits would be cut off on reading.
   return text.length > count ? "?" : text.padStart(count, "0");
 }
 

@@ -15,19 +15,19 @@ import {
 } from "./calendar.ts";
 import { refuse } from "./refusal.ts";
 
-/** What {@link dumpDatetime} takes. */
+/** Input of {@link dumpDatetime}. */
 export type DatetimeInput = Date | DatetimeFields | TemporalObject<"Instant" | "PlainDateTime" | "ZonedDateTime">;
 
-/** What {@link dumpDate} takes. */
+/** Input of {@link dumpDate}. */
 export type DateInput = Date | DateFields | TemporalObject<"PlainDate">;
 
-/** What {@link dumpTime} takes. */
+/** Input of {@link dumpTime}. */
 export type TimeInput = TimeFields | TemporalObject<"PlainTime">;
 
-/** How {@link loadDatetime} makes a `Date`. */
+/** Options of {@link loadDatetime} for a `Date`. */
 export interface LoadDateOptions {
   readonly as?: "date";
-  /** What a datetime without an offset is taken for. @defaultValue it is refused */
+  /** Zone of a datetime without an offset. @defaultValue it is refused */
   readonly naive?: "utc";
 }
 
@@ -39,11 +39,12 @@ const IN_RANGE = "from year 1 to 9999, with no more than microseconds";
 /**
  * Writes a moment as Python's `datetime.isoformat()` does: `2026-04-17T12:30:45.120000+00:00`.
  *
- * A `Date` and a `Temporal.Instant` are written in UTC, a `Temporal.ZonedDateTime` with its offset (the name
- * of the zone is dropped, as in Python), a `Temporal.PlainDateTime` without one, fields as they are.
+ * A `Date` and a `Temporal.Instant` are written in UTC, a `Temporal.ZonedDateTime` with its offset
+ * (the name of the zone is dropped, as in Python), a `Temporal.PlainDateTime` without one, fields
+ * unchanged.
  *
- * @throws {CacheUsageError} An invalid `Date`, a year outside of 1 to 9999, nanoseconds: Python holds none of
- *   these.
+ * @throws {CacheUsageError} An invalid `Date`, a year outside of 1 to 9999, nanoseconds: Python
+ *   supports none of these.
  */
 export function dumpDatetime(moment: DatetimeInput): string {
   const fields = withoutNanoseconds(momentText(moment), parseDatetime);
@@ -52,16 +53,17 @@ export function dumpDatetime(moment: DatetimeInput): string {
 }
 
 /**
- * Reads what {@link dumpDatetime} or Python's `isoformat()` wrote.
+ * Reads a text of {@link dumpDatetime} or of Python's `isoformat()`.
  *
- * - A `Date` (the default) has milliseconds: microseconds are cut off, the offset is applied. A text without
- *   an offset is refused, since nobody could say which moment it means, unless `naive: "utc"` does.
- * - `as: "temporal"` keeps everything: a `Temporal.ZonedDateTime` in the zone of its offset (`UTC` for
- *   `+00:00`), or a `Temporal.PlainDateTime` where there is no offset. It needs `globalThis.Temporal`.
+ * - A `Date` (the default) has milliseconds: microseconds are cut off, the offset is applied. A
+ *   text without an offset is refused, since its moment is ambiguous, unless `naive: "utc"` is set.
+ * - `as: "temporal"` keeps everything: a `Temporal.ZonedDateTime` in the zone of its offset (`UTC`
+ *   for `+00:00`), or a `Temporal.PlainDateTime` if there is no offset. It needs
+ *   `globalThis.Temporal`.
  * - `as: "fields"` keeps everything and needs nothing. {@link dumpDatetime} takes fields as well.
  *
- * @throws {CacheUsageError} When it is no such text, or has no offset; with `as: "temporal"`, also when the
- *   offset has seconds, which no zone of Temporal has.
+ * @throws {CacheUsageError} For any other text, or without an offset; with `as: "temporal"`, also
+ *   when the offset has seconds, which no zone of Temporal has.
  */
 export function loadDatetime(text: string, options?: LoadDateOptions): Date;
 export function loadDatetime(
@@ -79,7 +81,7 @@ export function loadDatetime(
 }
 
 /**
- * Writes a day as Python's `date.isoformat()` does: `2026-04-07`. Of a `Date` it is the day in UTC.
+ * Writes a day as Python's `date.isoformat()` does: `2026-04-07`. A `Date` gives its day in UTC.
  *
  * @throws {CacheUsageError} An invalid `Date`, or a year outside of 1 to 9999.
  */
@@ -90,10 +92,10 @@ export function dumpDate(day: DateInput): string {
 }
 
 /**
- * Reads what {@link dumpDate} or Python's `isoformat()` wrote: as a `Date` at midnight UTC, unless told
- * otherwise.
+ * Reads a text of {@link dumpDate} or of Python's `isoformat()`, by default as a `Date` at midnight
+ * UTC.
  *
- * @throws {CacheUsageError} When it is no such text.
+ * @throws {CacheUsageError} For any other text.
  */
 export function loadDate(text: string, options?: { readonly as?: "date" }): Date;
 export function loadDate(text: string, options: { readonly as: "temporal" }): TemporalValue<"PlainDate">;
@@ -110,7 +112,7 @@ export function loadDate(
 /**
  * Writes a time of day as Python's `time.isoformat()` does: `12:30:00`, `01:02:03.000004`.
  *
- * @throws {CacheUsageError} What is no time of day, or has nanoseconds.
+ * @throws {CacheUsageError} A value that is no time of day, or has nanoseconds.
  */
 export function dumpTime(time: TimeInput): string {
   const text = isTemporal(time) ? temporalText(time) : formatTime(fieldsOf(time));
@@ -121,10 +123,10 @@ export function dumpTime(time: TimeInput): string {
 }
 
 /**
- * Reads what {@link dumpTime} or Python's `isoformat()` wrote: as fields, since JavaScript has no type for
- * it, or as a `Temporal.PlainTime`.
+ * Reads a text of {@link dumpTime} or of Python's `isoformat()`: as fields, since JavaScript has no
+ * type for it, or as a `Temporal.PlainTime`.
  *
- * @throws {CacheUsageError} When it is no such text; with `as: "temporal"`, also when it has an offset.
+ * @throws {CacheUsageError} For any other text; with `as: "temporal"`, also when it has an offset.
  */
 export function loadTime(text: string, options?: { readonly as?: "fields" }): TimeFields;
 export function loadTime(text: string, options: { readonly as: "temporal" }): TemporalValue<"PlainTime">;
@@ -153,7 +155,7 @@ function momentText(moment: DatetimeInput): string {
   if (types.isDate(moment)) return isoText(moment);
   if (!isTemporal(moment)) return formatDatetime(fieldsOf(moment));
   if (temporalNameOf(moment) !== "ZonedDateTime") return temporalText(moment);
-  // Its own text has the offset rounded to the minute.
+  // The object's own text has the offset rounded to the minute.
   const { offset, toPlainDateTime } = moment as unknown as { offset: string; toPlainDateTime: () => object };
   return temporalText(toPlainDateTime.call(moment)) + offset;
 }
@@ -175,7 +177,7 @@ function temporalText(value: object): string {
   return (value as { toString(options: object): string }).toString({ calendarName: "never" });
 }
 
-/** Fields as a caller gave them, who need not have used TypeScript. */
+/** Checks fields from a caller that may not use TypeScript. */
 function fieldsOf<Fields extends object>(input: Fields): Fields {
   return typeof input === "object" && input !== null ? input : ({} as Fields);
 }
@@ -184,7 +186,7 @@ function toDate(fields: DatetimeFields, naive: "utc" | undefined): Date {
   const offset = fields.offset ?? (naive === "utc" ? "+00:00" : undefined);
   if (offset === undefined) {
     throw new CacheUsageError(
-      'The datetime has no offset, so it is no moment yet. Say naive: "utc" if that is what it means, or load it with ' +
+      'The datetime has no offset, so its moment is ambiguous. Set naive: "utc" if it is in UTC, or load it with ' +
         'as: "temporal" or as: "fields".',
     );
   }

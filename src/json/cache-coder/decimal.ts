@@ -1,15 +1,16 @@
 import { refuse } from "./refusal.ts";
 
-// Exponents of up to 15 digits are exact here; Python's end at 18.
+// Exponents of up to 15 digits are exact here; Python allows 18.
 const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,15}))?$/;
 const SPECIAL = /^([+-]?)(?:(inf(?:inity)?)|(s?)nan(\d*))$/i;
 
 /**
- * Writes a decimal number as Python's `str(Decimal(...))` does: `1.50`, `1E+5`, `0E-8`, `-0`, `NaN`,
- * `Infinity`. Trailing zeros are kept.
+ * Writes a decimal number as Python's `str(Decimal(...))` does: `1.50`, `1E+5`, `0E-8`, `-0`,
+ * `NaN`, `Infinity`. Trailing zeros are kept.
  *
- * @param decimal The number in text, as any library for decimals writes it, or a bigint.
- * @throws {CacheUsageError} What is no number in text. A JavaScript number is refused: it is no decimal.
+ * @param decimal The number as text, from any library for decimals, or a bigint.
+ * @throws {CacheUsageError} A text that is no number. A JavaScript number is refused: it is no
+ *   decimal.
  */
 export function dumpDecimal(decimal: string | bigint): string {
   const text = typeof decimal === "bigint" ? decimal.toString() : canonicalDecimal(decimal);
@@ -18,7 +19,7 @@ export function dumpDecimal(decimal: string | bigint): string {
 }
 
 /**
- * Reads what {@link dumpDecimal} or Python wrote, as the same text.
+ * Reads a text of {@link dumpDecimal} or of Python, and returns it unchanged.
  *
  * @throws {CacheUsageError} When it is no decimal.
  */
@@ -45,14 +46,19 @@ function canonicalSpecial(text: string): string | undefined {
   return (sign === "-" ? "-" : "") + name;
 }
 
-/** "to-scientific-string" of the General Decimal Arithmetic Specification, which Python's `str` follows. */
+/**
+ * "to-scientific-string" of the General Decimal Arithmetic Specification, which Python's `str`
+ * follows.
+ */
 function scientificText(coefficient: string, exponent: number): string {
   const adjusted = exponent + coefficient.length - 1;
   if (exponent <= 0 && adjusted >= -6) return pointed(coefficient, coefficient.length + exponent);
   return `${pointed(coefficient, 1)}E${adjusted < 0 ? "" : "+"}${adjusted}`;
 }
 
-/** Digits with a point after the first `count` of them, or with zeros in front where that is less than one. */
+/**
+ * Inserts a point after the first `count` digits, with leading zeros if `count` is less than one.
+ */
 function pointed(digits: string, count: number): string {
   if (count <= 0) return `0.${"0".repeat(-count)}${digits}`;
   return count === digits.length ? digits : `${digits.slice(0, count)}.${digits.slice(count)}`;

@@ -8,15 +8,17 @@ import { dumpBool, dumpBytes } from "./scalars.ts";
 import { dumpTimedelta, type TimedeltaInput } from "./timedelta.ts";
 
 /**
- * Converts a value and all that is in it, as Python's `CacheCoder.dump()` does: a boolean to `"1"` or `"0"`,
- * null to `""`, a `Date`, objects of Temporal and bytes to the texts of their own functions, a `Set` to a
- * list, a `Map` with texts or integers as keys to an object. Numbers, bigints and texts stay.
+ * Converts a value in depth, as Python's `CacheCoder.dump()` does: a boolean to `"1"` or `"0"`,
+ * null to `""`, a `Date`, objects of Temporal and bytes to the texts of their own functions, a
+ * `Set` to a list, a `Map` with texts or integers as keys to an object. Numbers, bigints and texts
+ * stay.
  *
- * It loses: nobody can tell null, `""` and no bytes apart, or true and `"1"`, and the reader has to know
- * which text is a date. The tagged form (`TaggedJsonSerializer`) loses nothing.
+ * The conversion loses information: null, `""` and empty bytes become equal, as do true and `"1"`,
+ * and the reader has to know which text is a date. The tagged form (`TaggedJsonSerializer`) loses
+ * nothing.
  *
- * @returns What JSON can hold.
- * @throws {NotJsonError} What neither JSON nor the above can hold, naming the place.
+ * @returns A value that JSON can hold.
+ * @throws {NotJsonError} For any other value, naming its path.
  * @throws {CacheUsageError} A `Date` or an object of Temporal that Python cannot hold.
  */
 export function dump(value: unknown): unknown {
@@ -49,7 +51,7 @@ function dumpTemporal(value: object): unknown {
     case "Duration":
       return dumpTimedelta(value as TimedeltaInput);
     default:
-      // The writer says what it is, and where.
+      // The writer reports the problem and its path.
       return value;
   }
 }
@@ -62,14 +64,14 @@ function dumpMembers(set: ReadonlySet<unknown>, rebuilder: Rebuilder): unknown[]
 
 function dumpMap(map: ReadonlyMap<unknown, unknown>, rebuilder: Rebuilder): object {
   const names = new Set([...map.keys()].map(nameOf));
-  // Keys that are no names, or give the same one: the map stays, and the writer refuses it.
+  // If a key has no name, or two keys have the same, the map stays, and the writer refuses it.
   if (names.size < map.size || names.has(undefined)) return map;
   return rebuilder.inside(map, {}, (object) => {
     for (const [key, value] of map) defineMember(object, nameOf(key) ?? "", rebuilder.copy(value));
   });
 }
 
-/** The key that Python's `json` writes for a text or an integer. */
+/** Returns the key that Python's `json` writes for a text or an integer. */
 function nameOf(key: unknown): string | undefined {
   if (typeof key === "string") return key;
   return typeof key === "bigint" || Number.isSafeInteger(key) ? String(key) : undefined;

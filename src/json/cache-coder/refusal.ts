@@ -1,6 +1,6 @@
 import { CacheUsageError } from "../../core/errors.ts";
 
-/** The error of a value that is not what was expected: says what it is of kind, and never shows it. */
+/** Makes the error for an unexpected value: names its kind, and never shows it. */
 export function refuse(expected: string, value: unknown): CacheUsageError {
   return new CacheUsageError(`Expected ${expected}, got ${kindOf(value)}.`);
 }

@@ -2,10 +2,15 @@ import { types } from "node:util";
 import { refuse } from "./refusal.ts";
 
 const UUID = /^([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})$/;
-// What Python's bytes.fromhex takes: white space of ASCII between the bytes, not inside of one.
+// Input of Python's bytes.fromhex: ASCII white space is allowed between the bytes, not inside of
+// one.
 const HEX = /^(?:[ \t-\r]*[0-9a-fA-F]{2})*[ \t-\r]*$/;
 
-/** Writes a UUID as Python's `str(UUID(...))` does: 36 characters in lower case. @throws {CacheUsageError} */
+/**
+ * Writes a UUID as Python's `str(UUID(...))` does: 36 characters in lower case.
+ *
+ * @throws {CacheUsageError}
+ */
 export function dumpUuid(uuid: string): string {
   const match = typeof uuid === "string" ? UUID.exec(uuid.toLowerCase()) : null;
   if (match === null) throw refuse("a UUID, with or without hyphens", uuid);
@@ -13,7 +18,7 @@ export function dumpUuid(uuid: string): string {
 }
 
 /**
- * Reads what {@link dumpUuid} or Python wrote, as the same text.
+ * Reads a text of {@link dumpUuid} or of Python, and returns it unchanged.
  *
  * @throws {CacheUsageError} When it is no UUID.
  */
@@ -22,7 +27,7 @@ export function loadUuid(text: string): string {
 }
 
 /**
- * Writes a set as a list. Its members are left as they are; `dump` converts them too.
+ * Writes a set as a list. Its members stay unchanged; `dump` converts them too.
  *
  * @throws {CacheUsageError}
  */
@@ -32,7 +37,7 @@ export function dumpSet<Member>(set: ReadonlySet<Member>): Member[] {
 }
 
 /**
- * Reads a list as a set. Python writes its sets in an order of its own.
+ * Reads a list as a set. Python writes its sets in an arbitrary order.
  *
  * @throws {CacheUsageError} When it is no list.
  */
@@ -48,19 +53,27 @@ export function dumpBytes(bytes: Uint8Array | ArrayBuffer): string {
   throw refuse("a Uint8Array, a Buffer or an ArrayBuffer", bytes);
 }
 
-/** Reads what {@link dumpBytes} or Python wrote, upper case and spaces included. @throws {CacheUsageError} */
+/**
+ * Reads a text of {@link dumpBytes} or of Python, including upper case and spaces.
+ *
+ * @throws {CacheUsageError}
+ */
 export function loadBytes(hex: string): Uint8Array {
   if (typeof hex !== "string" || !HEX.test(hex)) throw refuse("bytes in hexadecimal digits", hex);
   return new Uint8Array(Buffer.from(hex.replaceAll(/[ \t-\r]+/g, ""), "hex"));
 }
 
-/** Writes `"1"` or `"0"`, as Python does in `dump`. @throws {CacheUsageError} When it is no boolean. */
+/**
+ * Writes `"1"` or `"0"`, as Python does in `dump`.
+ *
+ * @throws {CacheUsageError} When it is no boolean.
+ */
 export function dumpBool(flag: boolean): "0" | "1" {
   if (typeof flag !== "boolean") throw refuse("true or false", flag);
   return flag ? "1" : "0";
 }
 
-/** Reads what {@link dumpBool} wrote. As in Python, `"1"` is true and everything else is false. */
+/** Reads a text of {@link dumpBool}. As in Python, `"1"` is true and everything else is false. */
 export function loadBool(text: unknown): boolean {
   return text === "1";
 }

@@ -30,7 +30,7 @@ describe("with Temporal", () => {
     expect(CacheCoder.dumpDatetime(value)).toBe(text);
   });
 
-  test("what Temporal or Python cannot hold is refused, and what to do is said", () => {
+  test("a value that Temporal or Python cannot hold is refused, with advice", () => {
     expect(() => CacheCoder.loadDatetime("2026-04-17T12:30:45-03:30:15", { as: "temporal" })).toThrow(
       "an offset with seconds, which no zone of Temporal has",
     );
@@ -46,7 +46,7 @@ describe("with Temporal", () => {
     expect(() => CacheCoder.dumpTimedelta(Temporal.Duration.from("PT0.000000001S"))).toThrow(CacheUsageError);
   });
 
-  test("dates, times and durations come back", () => {
+  test("dates, times and durations survive a round trip", () => {
     const date = Temporal.PlainDate.from("2026-04-07");
     expect(CacheCoder.dumpDate(date)).toBe("2026-04-07");
     expect(String(CacheCoder.loadDate("2026-04-07", { as: "temporal" }))).toBe("2026-04-07");

@@ -1,13 +1,13 @@
 import { newTemporal, temporalNameOf, type TemporalObject, type TemporalValue } from "../temporal.ts";
 import { refuse } from "./refusal.ts";
 
-/** What {@link dumpTimedelta} takes: seconds, or a duration. */
+/** Input of {@link dumpTimedelta}: seconds, or a duration. */
 export type TimedeltaInput = number | TemporalObject<"Duration">;
 
-/** What is used of a `Temporal.Duration`: whole numbers of one sign. */
+/** Fields of a `Temporal.Duration`: whole numbers of one sign. */
 type DurationFields = Readonly<Record<(typeof UNITS)[number][0] | "years" | "months" | "nanoseconds", number>>;
 
-// In microseconds. Python's timedelta has weeks of 7 days, and days of 24 hours, too.
+// In microseconds. Python's timedelta, too, has weeks of 7 days and days of 24 hours.
 const UNITS = [
   ["weeks", 604_800_000_000n],
   ["days", 86_400_000_000n],
@@ -19,26 +19,27 @@ const UNITS = [
 ] as const;
 
 const SECOND = 1_000_000n;
-// Python: timedelta.min and timedelta.max.
+// Python's timedelta.min and timedelta.max.
 const LEAST = -999_999_999n * 86_400n * SECOND;
 const MOST = 1_000_000_000n * 86_400n * SECOND - 1n;
 
 /**
- * Writes a span as the seconds that Python's `timedelta.total_seconds()` gives, rounded to microseconds.
+ * Writes a span as the seconds that Python's `timedelta.total_seconds()` returns, rounded to
+ * microseconds.
  *
- * JSON gets `93780` where Python writes `93780.0`; its `load_timedelta` reads both alike. As in Python,
- * microseconds of spans beyond 270 years need not survive: a float has no room for them.
+ * JSON has `93780` where Python writes `93780.0`; its `load_timedelta` reads both alike. As in
+ * Python, spans beyond 270 years may lose their microseconds: a float has no room for them.
  *
  * @param span Seconds, or a `Temporal.Duration` without years, months and nanoseconds.
- * @throws {CacheUsageError} What is no such span, or one of a billion days or more.
+ * @throws {CacheUsageError} For any other value, or a span of a billion days or more.
  */
 export function dumpTimedelta(span: TimedeltaInput): number {
   return toSeconds(checked(typeof span === "number" ? toMicroseconds(span) : durationMicroseconds(span), span));
 }
 
 /**
- * Reads what {@link dumpTimedelta} or Python wrote: as seconds, or as a `Temporal.Duration` of seconds and
- * microseconds.
+ * Reads a value of {@link dumpTimedelta} or of Python: as seconds, or as a `Temporal.Duration` of
+ * seconds and microseconds.
  *
  * @throws {CacheUsageError} When it is no number of seconds, or of a billion days or more.
  */
@@ -66,7 +67,9 @@ function durationMicroseconds(span: unknown): bigint | undefined {
   return UNITS.reduce((sum, [unit, size]) => sum + BigInt(fields[unit]) * size, 0n);
 }
 
-/** As Python's `timedelta(seconds=...)`: to the nearest microsecond, ties to the even one. */
+/**
+ * Rounds like Python's `timedelta(seconds=...)`: to the nearest microsecond, ties to the even one.
+ */
 function toMicroseconds(seconds: number): bigint | undefined {
   if (!Number.isFinite(seconds)) return undefined;
   const whole = Math.trunc(seconds);
@@ -76,7 +79,7 @@ function toMicroseconds(seconds: number): bigint | undefined {
   return BigInt(whole) * SECOND + BigInt(below) + (isUp ? 1n : 0n);
 }
 
-/** As `total_seconds()`: the float that is nearest to the quotient. */
+/** Divides like `total_seconds()`: returns the float that is nearest to the quotient. */
 function toSeconds(microseconds: bigint): number {
   const size = microseconds < 0n ? -microseconds : microseconds;
   const seconds = Number(`${size / SECOND}.${String(size % SECOND).padStart(6, "0")}`);
