@@ -186,11 +186,11 @@ function unlessReplica(error: unknown): void {
   if (!String(error).includes("SETSLOT only with masters")) throw error;
 }
 
-async function keysIn(slot: number, node: RedisServer): Promise<string[]> {
-  return (await node.command("CLUSTER", "GETKEYSINSLOT", String(slot), "100")) as string[];
+async function keysIn(slot: number, node: RedisServer): Promise<Buffer[]> {
+  return (await node.commandInBytes("CLUSTER", "GETKEYSINSLOT", String(slot), "100")) as Buffer[];
 }
 
-async function migrate(keys: readonly string[], from: RedisServer, to: RedisServer): Promise<void> {
+async function migrate(keys: readonly Buffer[], from: RedisServer, to: RedisServer): Promise<void> {
   await from.command("MIGRATE", "127.0.0.1", String(to.port), "", "0", "5000", "REPLACE", "KEYS", ...keys);
 }
 

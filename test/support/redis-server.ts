@@ -1,3 +1,4 @@
+import { BYTES } from "../../src/redis/clients/node-redis.ts";
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -128,9 +129,15 @@ export class RedisServer {
   }
 
   /** Sends a command through a connection of the test's own. */
-  async command(...args: string[]): Promise<unknown> {
+  async command(...args: (string | Buffer)[]): Promise<unknown> {
     if (this.#control?.isReady !== true) this.#control = await this.client();
     return this.#control.sendCommand(args);
+  }
+
+  /** {@link command}, whose reply has bytes in place of strings: keys need not be UTF-8. */
+  async commandInBytes(...args: (string | Buffer)[]): Promise<unknown> {
+    if (this.#control?.isReady !== true) this.#control = await this.client();
+    return this.#control.sendCommand(args, BYTES);
   }
 
   /** Records the commands that clients send from now on. */
