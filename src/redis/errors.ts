@@ -4,14 +4,16 @@ import type { DriverFailure } from "./commands.ts";
 import { denialOf } from "./denials.ts";
 import type { RedisScript } from "./script.ts";
 
-/** A command in messages: its own name and its connection's. Never keys or arguments, which are secrets. */
+/**
+ * Names of a command and its connection in messages. Never keys or arguments, which are secrets.
+ */
 export interface CommandLabel {
   readonly command: string;
   readonly connection: string;
   readonly script?: RedisScript;
 }
 
-/** No link could be opened for a command, which therefore was not sent. */
+/** No link could be opened for a command, so it was not sent. */
 export function connectError(label: CommandLabel, failure: DriverFailure): RedisConnectionError | RedisServiceError {
   if (failure.kind === "reply") return serviceError(label, failure.cause, "not-sent");
   return new RedisConnectionError(
@@ -22,8 +24,8 @@ export function connectError(label: CommandLabel, failure: DriverFailure): Redis
 }
 
 /**
- * Codes of Node for a certificate that was refused. Source: Node documentation, "X509 certificate error
- * codes".
+ * Codes of Node for a certificate that was refused. Source: Node documentation, "X509 certificate
+ * error codes".
  */
 const CERTIFICATE_CODE = /^ERR_TLS_CERT|CERT|^SELF_SIGNED|^UNABLE_TO_(GET|VERIFY)/;
 
@@ -76,8 +78,9 @@ export function closedError(label: CommandLabel): RedisConnectionError {
 }
 
 /**
- * Codes by which Redis refuses a command before it does anything, and what to do about them. In the scripts here
- * they come from the first access to the key or from the one write, so nothing has been changed either.
+ * Codes by which Redis refuses a command before it does anything, with advice. In the scripts here
+ * they come from the first access to the key or from the one write, so nothing has been changed
+ * either.
  *
  * Source: `shared` in Redis's `server.c`, `processCommand`, and `cluster.c`.
  */
@@ -109,7 +112,7 @@ function serviceError(label: CommandLabel, cause: unknown, known?: Outcome): Red
   const denial = denialOf(reply, label.script);
   const code = denial === undefined ? replyCode(reply) : "NOPERM";
   const isRefusal = Object.hasOwn(REFUSALS, code);
-  const advice = denial?.advice ?? (isRefusal ? REFUSALS[code] : "See `cause` for the server's words.");
+  const advice = denial?.advice ?? (isRefusal ? REFUSALS[code] : "See `cause` for the server's message.");
   return new RedisServiceError(`${prefixOf(label)} Redis answered ${label.command} with ${code}. ${advice}`, {
     outcome: known ?? denial?.outcome ?? (isRefusal ? "not-sent" : "unknown"),
     cause: withoutArguments(cause, reply),
@@ -117,8 +120,8 @@ function serviceError(label: CommandLabel, cause: unknown, known?: Outcome): Red
 }
 
 /**
- * First word of an error reply, by which Redis tells its errors apart. What failed inside a script has it
- * further on: before Redis 7 in
+ * Returns the first word of an error reply, which identifies the error. For errors inside a script
+ * it is further on: before Redis 7 in
  * `ERR Error running script (call to f_…): @user_script:1: -READONLY You can't …`.
  */
 export function replyCode(reply: string): string {
@@ -127,7 +130,7 @@ export function replyCode(reply: string): string {
 }
 
 /**
- * - `"elsewhere"`: the server is not, or not now, the one that executes commands; another one may be.
+ * - `"elsewhere"`: the server does not execute commands, or not now; another one may.
  * - `"later"`: the server is the right one, but cannot execute the command for a moment.
  */
 export type News = "elsewhere" | "later";
@@ -142,17 +145,20 @@ const NEWS: Readonly<Record<string, News>> = {
   WRONGPASS: "elsewhere",
 };
 
-/** News about the link from the code of an error reply. None of these commands was executed. */
+/**
+ * Reads news about the link from the code of an error reply. None of these commands was executed.
+ */
 export function newsOf(code: string): News | undefined {
   return Object.hasOwn(NEWS, code) ? NEWS[code] : undefined;
 }
 
-/** Code of an error reply; `undefined` for a failure of another kind. */
+/** Returns the code of an error reply; `undefined` for a failure of another kind. */
 export function replyCodeOf({ kind, cause, atOpening }: DriverFailure): string | undefined {
   return kind === "reply" && atOpening !== true && cause instanceof Error ? replyCode(cause.message) : undefined;
 }
 
-// "ERR unknown command 'EVALSHA', with args beginning with: …" (a renamed command) goes on with the session key.
+// "ERR unknown command 'EVALSHA', with args beginning with: …" (a renamed command) continues with
+// the session key.
 const QUOTED_ARGUMENTS = /,? with args beginning with:.*$/s;
 
 function withoutArguments(cause: unknown, reply: string): unknown {

@@ -6,7 +6,8 @@ const EXPECTED =
 /**
  * Reads a URL, in the forms of redis-py (which Django uses): the database is the path, or `?db=`.
  *
- * @param setting Path of the setting, for messages, which never show the URL: it may hold a password.
+ * @param setting Path of the setting, for messages, which never show the URL: it may hold a
+ * password.
  * @throws {ImproperlyConfigured}
  */
 export function parseRedisUrl(text: string, setting: string): RedisUrl {

@@ -3,7 +3,7 @@ import { addressOf } from "../endpoint.ts";
 import { SLOTS, slotOf } from "../key-slot.ts";
 
 /**
- * Which node of a cluster holds which slots. Nodes are named by the addresses that the cluster gives them,
+ * Slots of each node of a cluster. Nodes are named by the addresses that the cluster gives them,
  * `host:port`.
  */
 export class ClusterTopology {
@@ -18,7 +18,7 @@ export class ClusterTopology {
   /**
    * Reads the reply to CLUSTER SLOTS.
    *
-   * @param host The host that has answered: a node that does not know its own address leaves it empty.
+   * @param host The host that answered: a node that does not know its own address leaves it empty.
    */
   static of(reply: unknown, host: string): ClusterTopology {
     const owners = Array.from({ length: SLOTS }, () => NOWHERE);
@@ -33,7 +33,7 @@ export class ClusterTopology {
     return this.#owners[slotOf(key)] ?? NOWHERE;
   }
 
-  /** The same with a slot that has moved. */
+  /** Returns a copy with one slot moved. */
   with(slot: number, owner: string): ClusterTopology {
     if (this.masters.includes(owner)) {
       this.#owners[slot] = owner;
