@@ -14,11 +14,11 @@ import { MovingSessionStore } from "./moving-session-store.ts";
 
 /** Options of {@link cacheSessionStore}. */
 export interface CacheSessionStoreOptions {
-  /** Where the entries are kept. It has to be able to compare and set. @defaultValue `redisCacheStore()` */
+  /** Store of the entries. It must be able to compare and set. @defaultValue `redisCacheStore()` */
   readonly store?: CacheStoreFactory | undefined;
   /**
-   * First part of the keys, `{keyPrefix}:{version}:django.contrib.sessions.cache{session key}`. With the
-   * prefix of a cache, the `clear()` of that cache deletes the sessions too, as in Django.
+   * First part of the keys, `{keyPrefix}:{version}:django.contrib.sessions.cache{session key}`.
+   * With the prefix of a cache, the `clear()` of that cache deletes the sessions too, as in Django.
    *
    * @defaultValue `"{project name}:sessions"`
    */
@@ -26,13 +26,14 @@ export interface CacheSessionStoreOptions {
   /** Second part of the keys. An integer. @defaultValue `1` */
   readonly version?: number | undefined;
   /**
-   * Where sessions still are, such as `cachedSessionStore(…)`, until all have been moved into the cache. With
-   * it, `store` needs leases.
+   * Store that still has the sessions, such as `cachedSessionStore(…)`, until all have been moved
+   * into the cache. With it, `store` needs leases.
    */
   readonly from?: SessionStoreFactory | undefined;
   /**
-   * Whether sessions are moved: each when it is asked for, and all by `sessions.clearExpired()`. `false` only
-   * follows the instances that move, and has to be everywhere before the first one does.
+   * Whether sessions are moved: each when it is read, and all by `sessions.clearExpired()`. `false`
+   * only follows the instances that move, and has to be deployed everywhere before the first one
+   * moves.
    *
    * @defaultValue `false`
    */
@@ -53,16 +54,16 @@ const optionsSchema = settingsObject({
 // Django: `KEY_PREFIX` in contrib/sessions/backends/cache.py.
 const DJANGO_PREFIX = "django.contrib.sessions.cache";
 
-/** Begins the keys of tombstones. */
+/** Prefix of the keys of tombstones. */
 const MOVED_PREFIX = "sojourn.moved.";
 
 /**
  * Keeps sessions in a cache, under the keys of Django's `cache` engine.
  *
- * Nothing can be listed or revoked by user, since a cache has no index of users.
+ * Sessions cannot be listed or revoked by user, since a cache has no index of users.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or a store that cannot
- *   compare and set.
+ * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option or a store that
+ * cannot compare and set.
  */
 export function cacheSessionStore(options: CacheSessionStoreOptions = {}): SessionStoreFactory {
   return (context) => openCacheSessionStore(options, context);

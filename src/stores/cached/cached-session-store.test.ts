@@ -49,7 +49,10 @@ function naive(cache: CacheStore, database: SessionStore): Pick<SessionStore, "c
   };
 }
 
-/** Lets something happen right after a method of a store has answered, once, before its caller hears of it. */
+/**
+ * Lets something happen right after a method of a store has answered, once, before its caller hears
+ * of it.
+ */
 function after<Store extends object>(store: Store, method: keyof Store, act: () => Promise<unknown>): void {
   const original = store[method] as (...args: unknown[]) => Promise<unknown>;
   Object.assign(store, {

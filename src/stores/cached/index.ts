@@ -11,15 +11,15 @@ import { CachedSessionStore, isCacheable } from "./cached-session-store.ts";
 
 /** Options of {@link cachedSessionStore}. */
 export interface CachedSessionStoreOptions {
-  /** Where sessions are kept, such as `sqlSessionStore(…)`. */
+  /** Store of the sessions, such as `sqlSessionStore(…)`. */
   readonly database: SessionStoreFactory;
-  /** Where copies of them are kept. It has to be able to compare and set. @defaultValue `redisCacheStore()` */
+  /** Store of the copies. It must be able to compare and set. @defaultValue `redisCacheStore()` */
   readonly cache?: CacheStoreFactory | undefined;
   /** First part of the keys of the copies. @defaultValue `"{project name}:cached-sessions"` */
   readonly keyPrefix?: string | undefined;
   /**
-   * Whether copies are made and read. `false` only keeps the copies of others from growing old: with it,
-   * instances can run beside those that use the database alone, and beside those with copies.
+   * Whether copies are made and read. `false` only keeps the copies of others from growing stale:
+   * such instances can run beside those that use the database alone, and beside those with copies.
    *
    * @defaultValue `true`
    */
@@ -39,11 +39,11 @@ const optionsSchema = settingsObject({
 });
 
 /**
- * Keeps sessions in a database with copies of them in a cache, so that reading them costs the cache one
- * command and the database none. Django: `cached_db`, whose copies Django alone reads.
+ * Keeps sessions in a database with copies of them in a cache, so that reading them costs the cache
+ * one command and the database none. Django: `cached_db`, whose copies Django alone reads.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or a store that cannot do
- *   its part.
+ * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option or an
+ * unsuitable store.
  */
 export function cachedSessionStore(options: CachedSessionStoreOptions): SessionStoreFactory {
   return (context) => openCachedSessionStore(options, context);

@@ -72,7 +72,8 @@ test("a writer who was first in the database does not copy what another one has 
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());
   let commit: Awaited<ReturnType<typeof beginCommit>> | undefined;
-  // The deleting one has put its mark. The other one comes, writes, and is held up before it copies.
+  // The deleting one has put its mark. The other one comes, writes, and is held up before it
+  // copies.
   around(database, "delete", {
     before: async () => {
       commit = await beginCommit(opened, key, "two", "one");

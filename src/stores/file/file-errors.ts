@@ -14,14 +14,17 @@ const ADVICE: Readonly<Record<string, string>> = {
   EROFS: "The file system is mounted for reading alone. Mount it for writing.",
 };
 
-/** Tells whether an error is the system's, or the locking library's, and no fault in the program. */
+/**
+ * Returns whether an error is the system's, or the locking library's, and not a fault in the
+ * program.
+ */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && /^E[A-Z0-9]+$/.test((error as NodeJS.ErrnoException).code ?? "");
 }
 
 /**
- * The error of a failed file operation. Node's own one is not its cause: its message and its path hold the
- * name of the file, which is a session key.
+ * Makes the error of a failed file operation. Node's error is not its cause: its message and its
+ * path contain the name of the file, which is a session key.
  */
 export function toServiceError(
   { code = "", syscall = "a lock" }: NodeJS.ErrnoException,
@@ -31,7 +34,7 @@ export function toServiceError(
   return new StoreServiceError(`The file session store failed at ${syscall} with ${code}. ${advice}`, { outcome });
 }
 
-/** Tells whether an error is the system's, with one of these codes. */
+/** Returns whether an error is the system's, with one of these codes. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? "");
 }

@@ -50,7 +50,7 @@ describe("the options of redisBucketSessionStore", () => {
     ["bytes: expected a Uint8Array of 1 to 32768 bytes", withDictionaries({ id: 1, bytes: Buffer.alloc(0) })],
     ["bytes: expected a Uint8Array of 1 to 32768 bytes", withDictionaries({ id: 1, bytes: Buffer.alloc(32_769) })],
     ['dictionaries[0].byte: is not a setting; did you mean "bytes"', withDictionaries({ id: 1, byte: 1 })],
-    ["but it gave other bytes", compressingWith(deflateSync)],
+    ["but it returned other bytes", compressingWith(deflateSync)],
     ["but it did not return a Uint8Array", compressingWith(async () => Buffer.alloc(0))],
     ["but it threw", compressingWith(() => JSON.parse("}"))],
   ])("what is wrong is refused at start: %s", (message, options) => {

@@ -10,8 +10,8 @@
      Cost: O(log(sessions of the user)^2 + ARGV[5]); one slot. ]]
 local list = KEYS[1]
 
--- Where the entries begin that come after the last one of the page before. Of those that end together with it, those
--- with greater keys have been answered; the last one itself may be gone.
+-- Returns where the entries after the last one of the previous page begin. Of those that expire
+-- together with it, those with greater keys have been returned; the last one itself may be gone.
 local function begin(score, member)
   local first = redis.call('ZCOUNT', list, '(' .. score, '+inf')
   local last = first + redis.call('ZCOUNT', list, score, score)
