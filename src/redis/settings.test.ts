@@ -105,7 +105,7 @@ describe("settings of a connection", () => {
     expect(parse).not.toThrow("hunter2");
   });
 
-  test("a client of one server, of a cluster and of sentinels are taken, a pool is refused", () => {
+  test("accepts a client of one server, of a cluster and of sentinels, and refuses a pool", () => {
     const client = createClient();
     expect(parseConnectionSettings({ client }, "redis.session")).toMatchObject({ client });
     const cluster = createCluster({ rootNodes: [{ url: "redis://h" }] });
@@ -223,7 +223,7 @@ describe("settings of a master behind sentinels", () => {
     expect(parse).toThrow(expected);
   });
 
-  test("what a function for addresses gives is checked when it is asked", () => {
+  test("the result of a function for addresses is checked when it is called", () => {
     const nodeAddressMap = (() => "localhost:7000") as never;
     const settings = parseConnectionSettings({ sentinels, name: "m", nodeAddressMap }, "redis.session");
     expect(() => (settings as RedisSentinelEndpoint).nodeAddressMap("a:1")).toThrow(ImproperlyConfigured);

@@ -63,17 +63,17 @@ function notCalled({ name }: { readonly name: string }, place: Place): Improperl
 
 function checkMethods(store: unknown, methods: readonly string[], place: Place): void {
   if (typeof store !== "object" || store === null || store instanceof Promise) {
-    throw unfit(place, `a function that gives ${describeValue(store)}`, "It must return the store itself, synchronously.");
+    throw unfit(
+      place,
+      `a function that gives ${describeValue(store)}`,
+      "It must return the store itself, synchronously.",
+    );
   }
   const missing = methods.find((name) => typeof (store as Record<string, unknown>)[name] !== "function");
   if (missing === undefined) return;
   const { name } = store as { readonly name?: unknown };
   const what = typeof name === "string" ? `the store "${name}"` : describeValue(store);
-  throw unfit(
-    place,
-    `${what}, which has no ${missing}()`,
-    "Session stores and cache stores are not interchangeable.",
-  );
+  throw unfit(place, `${what}, which has no ${missing}()`, "Session stores and cache stores are not interchangeable.");
 }
 
 function unfit({ setting, example }: Place, got: string, advice: string): ImproperlyConfigured {

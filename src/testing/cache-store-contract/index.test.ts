@@ -23,7 +23,7 @@ const FAULTS: readonly Fault[] = [
         return store.incr(key, delta, deadline);
       },
     }),
-    "an unknown key: every method finds nothing, and none creates it",
+    "every method finds nothing under an unknown key, and none creates it",
   ],
   [
     "whose incr reads, then writes",
@@ -46,7 +46,7 @@ const FAULTS: readonly Fault[] = [
         return store.setMany(longer, condition, deadline);
       },
     }),
-    "ttlMany tells what is left, in milliseconds",
+    "ttlMany returns the remaining time, in milliseconds",
   ],
   [
     "whose touch with null wants an expiry to take off",
@@ -57,7 +57,7 @@ const FAULTS: readonly Fault[] = [
         return touched.map((isThere, index) => isThere && !(ttl === null && before[index] === null));
       },
     }),
-    "touchMany with null takes the expiry off, and is true for an entry without one",
+    "touchMany with null removes the expiry, and is true for an entry without one",
   ],
   [
     "whose clear takes the prefix for a pattern",
@@ -72,7 +72,7 @@ const FAULTS: readonly Fault[] = [
         }
       },
     }),
-    "clear takes the prefix as it is: `a*` deletes nothing of `abc`",
+    "clear takes the prefix literally: `a*` deletes nothing of `abc`",
   ],
   [
     "whose clear deletes all that has the prefix",
@@ -108,7 +108,7 @@ const FAULTS: readonly Fault[] = [
   [
     "that says it has leases, and grants none",
     () => ({ lease: () => Promise.resolve({ status: "busy", ended: 0 }) }),
-    "no capability lies: what the store says it can do, it does",
+    "the store can do what its capabilities say",
   ],
   [
     "whose ensureMany sets the time to live of what is there",
@@ -119,7 +119,7 @@ const FAULTS: readonly Fault[] = [
         return values;
       },
     }),
-    "ensureMany shortens no life",
+    "ensureMany does not shorten a time to live",
   ],
   [
     "whose ensureMany answers what it was given",
@@ -150,7 +150,7 @@ const FAULTS: readonly Fault[] = [
         return values.includes(undefined) ? values : store.takeMany(keys, deadline);
       },
     }),
-    "takeMany ends the leases on its keys, also where no entry is",
+    "takeMany ends the leases on its keys, even without an entry",
   ],
   [
     "whose touchHeadless touches what has a head",
@@ -161,7 +161,7 @@ const FAULTS: readonly Fault[] = [
         return answers;
       },
     }),
-    "touchHeadless tells a head, and what is left of the time to live, and changes neither",
+    "touchHeadless returns a head and the remaining time to live, and changes neither",
   ],
   [
     "whose replaceHead takes any head",
@@ -203,7 +203,7 @@ const FAULTS: readonly Fault[] = [
         return store.incr(key, delta, deadline);
       },
     }),
-    "incr with a beginning stores it where there is no entry, with its time to live",
+    "incr with a beginning stores it if there is no entry, with its time to live",
   ],
   [
     "whose incr looks for an entry, then begins one",
@@ -225,19 +225,19 @@ const FAULTS: readonly Fault[] = [
         return store.incr(key, delta, deadline, options);
       },
     }),
-    "incr with a beginning adds to what is there, and keeps its time to live",
+    "incr with a beginning adds to an existing entry, and keeps its time to live",
   ],
   [
     "whose incr knows no least",
     (store) => ({
       incr: (key, delta, deadline, options) => store.incr(key, delta, deadline, { ...options, least: undefined }),
     }),
-    "incr leaves no less than the least that it is given, whatever is subtracted",
+    "incr does not go below its lower bound, whatever is subtracted",
   ],
   [
     "that says it has locks, and gives none",
     () => ({ acquireLock: async () => undefined }),
-    "no capability lies: what the store says it can do, it does",
+    "the store can do what its capabilities say",
   ],
 ];
 
@@ -252,9 +252,9 @@ test("a store whose calls take half of the short time to live passes: the tests 
   const open = () => ({ store: slowed(make({ redis: new RedisRegistry(), clock: systemClock }), 20) });
   describeCacheStore({ describe: (_, define) => define(), it }, "slow", { open, shortTtl: 40 });
   for (const title of [
-    "ensureMany: what is there lives at least as long as its new value would have",
-    "touchMany sets the time to live, to longer and to shorter, and leaves the value",
-    "the one who has a lease keeps it for longer",
+    "ensureMany: an existing entry lives at least as long as its new value would have",
+    "touchMany lengthens or shortens the time to live, and leaves the value",
+    "the holder of a lease can extend it",
   ]) {
     await expect(tests.get(title)?.(), title).resolves.toBeUndefined();
   }

@@ -14,7 +14,10 @@ import type { ContractContext, ContractTest } from "./support.ts";
 import { TOMBSTONES, withoutTombstones } from "./tombstones.ts";
 import { USERS } from "./users.ts";
 
-/** The functions of a test framework that the suite needs: those of Vitest, Jest, Mocha or `node:test` fit. */
+/**
+ * Functions of a test framework that the suite needs: those of Vitest, Jest, Mocha or `node:test`
+ * fit.
+ */
 export interface TestFramework {
   readonly describe: (title: string, define: () => void) => unknown;
   readonly it: ((title: string, run: () => Promise<void>) => unknown) & {
@@ -22,7 +25,7 @@ export interface TestFramework {
   };
 }
 
-/** A store that was made for one test. */
+/** A store made for one test. */
 export interface OpenedStore {
   readonly store: SessionStore;
   /**
@@ -39,21 +42,29 @@ export interface OpenedStore {
 export interface SessionStoreSuiteOptions {
   /** Makes a store that shares no records with any other. */
   readonly open: () => Promise<OpenedStore> | OpenedStore;
-  /** Why the store has no index of users: one test that it has none then stands for those about the index. */
+  /**
+   * Reason why the store has no index of users: one test that it has none then replaces those about
+   * the index.
+   */
   readonly noUsers?: string;
-  /** Why the store has no tombstones: one test that it has none then stands for those about them. */
+  /**
+   * Reason why the store has no tombstones: one test that it has none then replaces those about
+   * them.
+   */
   readonly noTombstones?: string;
   /**
-   * Whether the store has `readWithTtl`. If not, one test that it has none stands for the one about it.
+   * Whether the store has `readWithTtl`. If not, one test that it has none replaces the one about
+   * it.
    *
    * @defaultValue `false`
    */
   readonly hasReadWithTtl?: boolean;
-  /** Tests, by their titles, that the store cannot pass, with the reason. */
+  /** Titles of tests that the store cannot pass, with the reason. */
   readonly skip?: readonly { readonly reason: string; readonly tests: readonly string[] }[];
   /**
-   * Time to live of records that expire during a test, which waits a fifth longer. A test whose first calls
-   * take more than half of it runs again with twice the time, up to 16 times. In milliseconds.
+   * Time to live of records that expire during a test, which waits a fifth longer. A test whose
+   * first calls take more than half of it runs again with twice the time, up to 16 times. In
+   * milliseconds.
    *
    * @defaultValue 400
    */
@@ -141,7 +152,10 @@ function skipReasons({ skip = [] }: SessionStoreSuiteOptions): Map<string, strin
   return reasons;
 }
 
-/** Runs a test again, with a fresh store, where the machine was too slow for {@link ContractContext.shortTtl}. */
+/**
+ * Runs a test again, with a fresh store, if the machine was too slow for
+ * {@link ContractContext.shortTtl}.
+ */
 async function runWithStore(options: SessionStoreSuiteOptions, run: ContractTest): Promise<void> {
   await whileAlive(options.shortTtl ?? 400, async (life) => {
     const { store, advance = sleepFor, close } = await options.open();

@@ -24,7 +24,7 @@ describe("the keys of buckets", () => {
     expect(keysWith().placeOf(KEY)).toEqual({ hash: "shop:session:abc", field: KEY.slice(3) });
   });
 
-  it("the defaults pass the check of generators, and their fields have the length that is built in", () => {
+  it("the defaults pass the check of generators, and their fields have the built-in length", () => {
     expect(checkBucketKeys(DEFAULT_GENERATORS, "store")).toBe(keysWith().fieldLength);
   });
 
@@ -55,7 +55,7 @@ describe("the keys of buckets", () => {
     expect(keysWith().keyAt(place)).toBeUndefined();
   });
 
-  it("a way back that throws of a foreign field takes it for foreign", () => {
+  it("a field whose inverse throws is treated as foreign", () => {
     const sessionKeyOf = (hashKey: string, field: string) => {
       if (field.length !== 29) throw new RangeError("not mine");
       return hashKey + field;
@@ -63,7 +63,7 @@ describe("the keys of buckets", () => {
     expect(keysWith({ sessionKeyOf }).keyAt({ hash: "shop:session:abc", field: "x" })).toBeUndefined();
   });
 
-  it("the length of fields is 0 where it varies", () => {
+  it("the length of fields is 0 if it varies", () => {
     const keyGenerator = (key: string) => (key.startsWith("a") ? key : `x${key}`);
     const sessionKeyOf = (_: string, field: string) => field.slice(-32);
     expect(keysWith({ keyGenerator, sessionKeyOf }).fieldLength).toBe(0);

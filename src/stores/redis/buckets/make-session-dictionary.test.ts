@@ -15,7 +15,7 @@ const many = (count: number, dataOf: (at: number) => object) =>
   Array.from({ length: count }, (_, at) => recordOf(dataOf(at)));
 const textOf = (records: readonly string[], options?: object) => makeSessionDictionary(records, options).toString();
 
-/** A text of 1000 digits that nothing else has. */
+/** A unique text of 1000 digits. */
 const shake = (seed: number) => createHash("shake256", { outputLength: 500 }).update(String(seed)).digest("hex");
 
 describe("makeSessionDictionary", () => {
@@ -31,19 +31,19 @@ describe("makeSessionDictionary", () => {
     },
   );
 
-  it("gives the same for the same records", () => {
+  it("returns the same for the same records", () => {
     const records = makeRecords(50, 3);
     expect(makeSessionDictionary(records)).toEqual(makeSessionDictionary(records));
   });
 
-  it("takes what records share, and nothing that only one of them has", () => {
+  it("takes parts that records share, and nothing of only one record", () => {
     const secrets = Array.from({ length: 100 }, (_, at) => hashSessionKey(`secret ${at}`));
     const text = textOf(secrets.map((secret) => recordOf({ greeting: "good morning", secret })));
     expect(text).toContain('"greeting":"good morning","secret":"');
     for (const secret of secrets) expect(text).not.toContain(secret.slice(0, 6));
   });
 
-  it("takes what minRecords share: 3 at least, or one in a hundred", () => {
+  it("takes parts shared by minRecords: at least 3, or one in a hundred", () => {
     const withRare = (count: number, rare: number) =>
       many(count, (at) => (at < rare ? { common: "all have it", rare: "xylophone" } : { common: "all have it" }));
     expect(textOf(withRare(100, 3))).toContain("xylophone");
@@ -62,7 +62,7 @@ describe("makeSessionDictionary", () => {
     expect(text.indexOf("an everyday thing")).toBeGreaterThan(text.indexOf("a thing of its own"));
   });
 
-  it("is no longer than maxBytes, and takes the most frequent then", () => {
+  it("is no longer than maxBytes, and then takes the most frequent", () => {
     const records = many(300, (at) =>
       at % 10 === 0 ? { seldom: "a thing of its own" } : { often: "an everyday thing" },
     );

@@ -65,7 +65,7 @@ describe("key generators of redisSessionStore are tried at start", () => {
     expect(() => open(options)).toThrow(message);
   });
 
-  it("those that work are taken", () => {
+  it("generators that work are accepted", () => {
     expect(open({ keyGenerator: (key) => `s:${key}` }).name).toBe("redis");
   });
 });
