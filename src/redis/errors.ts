@@ -56,7 +56,7 @@ export function commandError(label: CommandLabel, failure: DriverFailure): Redis
 /** This process has too many commands under way. */
 function queueFullError(label: CommandLabel, cause: unknown): RedisQueueFullError {
   const message =
-    `${label.command} was not sent, for this process has as many commands under way as the client takes ` +
+    `${label.command} was not sent, since this process has as many commands under way as the client takes ` +
     `(${describeCause(cause)}). Do less at once, or use another connection for it; the server may be well.`;
   return new RedisQueueFullError(`${prefixOf(label)} ${message}`, { outcome: "not-sent", cause });
 }
@@ -90,18 +90,18 @@ const REFUSALS: Readonly<Record<string, string>> = {
   CLUSTERDOWN: "The cluster does not serve this key now. Try again later.",
   CROSSSLOT: "The keys lie in different slots of the cluster.",
   DENIED: "The server runs in protected mode. Give it a password, or bind it to an address.",
-  LOADING: "The server still loads its data. Try again soon.",
+  LOADING: "The server is still loading its data. Try again soon.",
   MASTERDOWN: "The replica has lost its primary. Try again later, or connect to the primary.",
-  MISCONF: "The server cannot write to its disk. Look into its log.",
+  MISCONF: "The server cannot write to its disk. Check its log.",
   MOVED: "The server belongs to a cluster, and another node holds the key.",
-  NOAUTH: "The server wants a password. Set `password`, and `username` if it has users.",
+  NOAUTH: "The server requires a password. Set `password`, and `username` if it has users.",
   NOPERM: "The user's ACL does not allow this command or this key.",
   NOPROTO: "The server does not speak RESP 3. Redis 6 or newer is needed.",
   NOREPLICAS: "Too few replicas are in sync. Try again later.",
   NOSCRIPT: "The script is not loaded.",
   OOM: "The server has used up its memory. Raise `maxmemory`, or set an eviction policy.",
   READONLY: "The server is a replica. Connect to the primary.",
-  TRYAGAIN: "The cluster moves this slot. Try again soon.",
+  TRYAGAIN: "The cluster is moving this slot. Try again soon.",
   UNKILLABLE: "A script occupies the server. Try again later.",
   WRONGPASS: "Check `username` and `password`, and that the user is enabled.",
   WRONGTYPE: "The key holds other data. Check that no other application uses this prefix.",

@@ -132,7 +132,7 @@ export class RedisNode {
 
   /** Ends the connection to a node that {@link hasStalled}. */
   sever(timeout: Milliseconds): void {
-    this.#fate = new Error(`Redis had not answered anything for ${timeout} ms, so the connection was closed`);
+    this.#fate = new Error(`Redis had not answered for ${timeout} ms, so the connection was closed`);
     this.#driver.sever(this.name);
   }
 

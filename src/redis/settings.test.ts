@@ -99,7 +99,7 @@ describe("settings of a connection", () => {
     [{ password: ["hunter2"] }],
     [{ password: { hunter2: 1 } }],
     [{ pasword: "hunter2" }],
-  ])("what is wrong with %j is said without its password", (input) => {
+  ])("an error about %j does not show its password", (input) => {
     const parse = (): unknown => parseConnectionSettings(input, "redis.session");
     expect(parse).toThrow(ImproperlyConfigured);
     expect(parse).not.toThrow("hunter2");
@@ -160,7 +160,7 @@ describe("settings of a cluster", () => {
     [{ cluster: [] }, `redis.session.cluster: expected ${some}, got an array.`],
     [{ cluster: "redis://one" }, `redis.session.cluster: expected ${some}, got a string that is not shown.`],
     [{ cluster: urls, database: 1 }, "redis.session.database: is not a setting; expected one of"],
-    [{ cluster: ["redis://one/1"] }, "redis.session.cluster.0: a cluster has no other database than 0."],
+    [{ cluster: ["redis://one/1"] }, "redis.session.cluster.0: a cluster has only database 0."],
     [{ cluster: ["unix:///a"] }, 'redis.session.cluster.0: expected a URL such as "redis://host:6379".'],
     [{ cluster: ["redis://one", "two"] }, "redis.session.cluster.1: expected a URL such as"],
     [{ cluster: ["redis://one", "rediss://two"] }, "redis.session.cluster: expected either redis:// or rediss:// URLs"],

@@ -334,7 +334,7 @@ function isFunction(input: unknown): boolean {
 function parseNodeUrl(url: string, setting: string): { host: string; port: number; tls: boolean } {
   const { database = 0, ...node } = parseRedisUrl(url, setting);
   if (!("host" in node)) throw new ImproperlyConfigured(setting, 'expected a URL such as "redis://host:6379".');
-  if (database !== 0) throw new ImproperlyConfigured(setting, "a cluster has no other database than 0.");
+  if (database !== 0) throw new ImproperlyConfigured(setting, "a cluster has only database 0.");
   if (node.username !== undefined || node.password !== undefined) {
     const message = "expected no login in the URL of a node: set `username` and `password` beside `cluster`.";
     throw new ImproperlyConfigured(setting, message);

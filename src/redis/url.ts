@@ -60,7 +60,7 @@ function decode(text: string, setting: string): string {
   try {
     return decodeURIComponent(text);
   } catch (cause) {
-    const message = "the URL has a % that begins no escape. Write % as %25 in user names and passwords.";
+    const message = "the URL has a % that does not begin an escape. Write % as %25 in user names and passwords.";
     throw new ImproperlyConfigured(setting, message, { cause });
   }
 }

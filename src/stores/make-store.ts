@@ -65,7 +65,7 @@ function checkMethods(store: unknown, methods: readonly string[], place: Place):
   if (typeof store !== "object" || store === null || store instanceof Promise) {
     throw unfit(
       place,
-      `a function that gives ${describeValue(store)}`,
+      `a function that returns ${describeValue(store)}`,
       "It must return the store itself, synchronously.",
     );
   }

@@ -74,7 +74,7 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
   const { projectName, redis, clock } = context;
   const cache = makeCacheStore(store, { redis, clock }, "cacheSessionStore.store");
   if (!cache.capabilities.compareAndSet || !cache.capabilities.scan) {
-    const message = `the store "${cache.name}" cannot compare and set, or not walk its keys, which sessions need.`;
+    const message = `the store "${cache.name}" cannot compare and set, or cannot walk its keys; sessions need both.`;
     throw new ImproperlyConfigured("cacheSessionStore.store", message);
   }
   const versioned = `${keyPrefix ?? `${projectName}:sessions`}:${version}:`;
@@ -86,7 +86,7 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
     if (shareKeys(keySpacesOf(other), spaces)) {
       throw new ImproperlyConfigured(
         "cacheSessionStore.from",
-        "expected a store with other keys than these sessions have.",
+        "expected a store with keys other than those of these sessions.",
       );
     }
     const moving = new MovingSessionStore({ from: other, cache, namespace, tombstones, isUnderWay: moves, clock });
@@ -98,10 +98,10 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
 
 function checkMove(cache: CacheStore, from: SessionStore): CacheableSessionStore {
   if (!cache.capabilities.leases) {
-    const message = `the store "${cache.name}" has no leases, which moving sessions into it needs.`;
+    const message = `the store "${cache.name}" has no leases, which are needed to move sessions into it.`;
     throw new ImproperlyConfigured("cacheSessionStore.store", message);
   }
   if (isCacheable(from)) return from;
-  const message = `the store "${from.name}" does not tell how long a record still lives (readWithTtl), so nothing can be moved from it.`;
+  const message = `the store "${from.name}" does not report the remaining time to live of a record (readWithTtl), so nothing can be moved from it.`;
   throw new ImproperlyConfigured("cacheSessionStore.from", message);
 }

@@ -211,7 +211,7 @@ describe("moving beside writers", () => {
   });
 });
 
-describe("a read that the other store has answered succeeds although the cache fails", () => {
+describe("a read that the other store has answered", () => {
   it.each(["fill", "release"] as const)("succeeds, though the cache fails at its last step: %s", async (method) => {
     const { from, mover, cache } = open();
     const key = newSessionKey();
@@ -381,7 +381,7 @@ describe("tombstones during a move", () => {
     it.each([
       ["there", one, two],
       ["back", two, one],
-    ])("what one adds or replaces the other reads: %s", async (_way, writer, reader) => {
+    ])("an addition or a replacement by one is read by the other: %s", async (_way, writer, reader) => {
       const opened = open();
       const [{ tombstones: written }, { tombstones: read }] = [writer(opened), reader(opened)];
       expect(await written?.add("name", "moved", MINUTE, later())).toBeUndefined();
@@ -393,7 +393,7 @@ describe("tombstones during a move", () => {
       expect(await written?.add("name", "later", MINUTE, later())).toBe("ended");
     });
 
-    it("what the first deletes both miss", async () => {
+    it("a deletion by the first is visible to both", async () => {
       const opened = open();
       const [{ tombstones: deleting }, { tombstones: other }] = [one(opened), two(opened)];
       await other?.add("name", "moved", MINUTE, later());
@@ -454,7 +454,7 @@ it("stores that sessions cannot be moved from or into are refused at start, and 
   );
   const mute = withMembers<SessionStore>(from, { name: "mute", readWithTtl: undefined });
   expect(() => cacheSessionStore({ store: () => cache, from: () => mute })(context)).toThrow(
-    'cacheSessionStore.from: the store "mute" does not tell how long a record still lives',
+    'cacheSessionStore.from: the store "mute" does not report the remaining time to live of a record',
   );
   expect(() => cacheSessionStore({ store: () => cache, moves: true })(context)).toThrow("cacheSessionStore.moves");
 });

@@ -268,7 +268,7 @@ describe("cachedSessionStore", () => {
     );
     const mute = withMembers<SessionStore>(database, { name: "mute", readWithTtl: undefined });
     expect(() => cachedSessionStore({ cache: () => cache, database: () => mute })(context)).toThrow(
-      'cachedSessionStore.database: the store "mute" does not tell how long a record still lives',
+      'cachedSessionStore.database: the store "mute" does not report the remaining time to live of a record',
     );
     expect(() => cachedSessionStore({} as never)(context)).toThrow("cachedSessionStore.database: expected a store");
   });
@@ -332,7 +332,7 @@ describe("a write that the database has certainly refused", () => {
   };
 
   it.each(["commit", "delete", "deleteIfMatch"] as const)(
-    "%s: the copy is there again, for as long as before",
+    "%s: the copy is restored, with the same expiry",
     async (method) => {
       const { store, database, clock, copyOf } = open();
       const key = newSessionKey();

@@ -59,13 +59,13 @@ function openCachedSessionStore(options: CachedSessionStoreOptions, context: Sto
     throw new ImproperlyConfigured("cachedSessionStore.cache", message);
   }
   if (!isCacheable(sessionStore)) {
-    const message = `the store "${sessionStore.name}" does not tell how long a record still lives (readWithTtl), so nothing can be copied from it.`;
+    const message = `the store "${sessionStore.name}" does not report the remaining time to live of a record (readWithTtl), so nothing can be copied from it.`;
     throw new ImproperlyConfigured("cachedSessionStore.database", message);
   }
   const namespace = `${keyPrefix ?? `${projectName}:cached-sessions`}:`;
   const spaces = spacesWithin(cacheStore, [namespace]);
   if (shareKeys(keySpacesOf(sessionStore), spaces)) {
-    const message = "expected a prefix under which the sessions themselves do not lie.";
+    const message = "expected a prefix other than that of the sessions themselves.";
     throw new ImproperlyConfigured("cachedSessionStore.keyPrefix", message);
   }
   const parts = { cache: cacheStore, database: sessionStore, namespace, clock, hasCopies: copies };

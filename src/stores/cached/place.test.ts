@@ -10,7 +10,7 @@ test("a record is a copy; claims and marks are not", () => {
   expect(isCopy(withWriter(undefined, "a", NOW))).toBe(false);
 });
 
-test.each([undefined, "a copy", newClaim()])("a writer who finds %s is alone, and leaves nothing", (held) => {
+test.each([undefined, "a copy", newClaim()])("a writer that finds %s is alone, and leaves nothing", (held) => {
   const mark = withWriter(held, "a", NOW);
   expect(mark).toBe(withWriter(undefined, "a", NOW));
   expect(isAlone(mark)).toBe(true);
@@ -35,7 +35,7 @@ test("a writer that is done leaves the mark of the others", () => {
 });
 
 test.each(["a copy", newClaim(), withWriter(undefined, "b", NOW)])(
-  "a writer who finds %s in place of its mark lets nothing of it stay",
+  "a writer that finds %s instead of its mark removes it",
   (held) => expect(withoutWriter(held, "a")).toBeUndefined(),
 );
 

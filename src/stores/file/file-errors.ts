@@ -5,13 +5,13 @@ const ADVICE: Readonly<Record<string, string>> = {
   EDQUOT: "The user's quota is used up. Make room.",
   EFBIG: "The process may not write files of that size. Raise its limit.",
   EISDIR: "There is a folder where a session's file belongs. Remove it.",
-  ELOOP: "There is a symbolic link where a session's file belongs, and none is followed. Remove it.",
+  ELOOP: "There is a symbolic link where a session's file belongs, and links are not followed. Remove it.",
   EMFILE: "The process has too many files open. Raise its limit.",
-  ENOENT: "The folder is not there any more. Bring it back.",
+  ENOENT: "The folder no longer exists. Restore it.",
   ENOSPC: "The disk is full. Make room.",
-  ENOTDIR: "The folder is not there any more. Bring it back.",
+  ENOTDIR: "The folder no longer exists. Restore it.",
   EPERM: "Let the user of this process own the files; Django has to run as the same user.",
-  EROFS: "The file system is mounted for reading alone. Mount it for writing.",
+  EROFS: "The file system is mounted read-only. Mount it for writing.",
 };
 
 /**

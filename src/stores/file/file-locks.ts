@@ -152,6 +152,6 @@ function isOverdue(since: Milliseconds): boolean {
 function demandHeldSince(since: Milliseconds): void {
   if (!isOverdue(since)) return;
   const held = Math.round(performance.now() - since);
-  const message = `This process stood still for ${held} ms while it held a session's lock, so nothing was written.`;
+  const message = `This process was blocked for ${held} ms while it held a session's lock, so nothing was written.`;
   throw new StoreConnectionError(message, { outcome: "not-sent" });
 }

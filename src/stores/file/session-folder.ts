@@ -49,7 +49,7 @@ export class SessionFolder {
   async prepare(): Promise<void> {
     if (this.#device !== undefined) return;
     const stats = await stat(this.#path).catch((error: unknown) => refuse(describeMissing(error)));
-    if (!stats.isDirectory()) refuse("there is something else of that name");
+    if (!stats.isDirectory()) refuse("something else has that name");
     if ((stats.mode & LISTABLE_BY_OTHERS) !== 0) {
       refuse(
         "every user of this host can read or write it, and the names of its files are session keys: chmod 700 helps",
@@ -118,7 +118,7 @@ const PAGE_SIZE = 1000;
 function describeMissing(error: unknown): string {
   return hasCode(error, "ENOENT")
     ? "there is none"
-    : `it cannot be looked at (${String((error as { code?: unknown }).code)})`;
+    : `it cannot be examined (${String((error as { code?: unknown }).code)})`;
 }
 
 function refuse(problem: string): never {

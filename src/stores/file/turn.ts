@@ -52,7 +52,7 @@ export class Turn {
 
   #missed(): StoreConnectionError {
     const message =
-      `The file session store was not done within ${this.deadline.total} ms. Either the disk is slow, or others on this ` +
+      `The file session store did not finish within ${this.deadline.total} ms. Either the disk is slow, or others on this ` +
       "host hold the session's lock. Raise sessions.deadline, or use a store with a server.";
     return new StoreConnectionError(message, { outcome: this.#outcome });
   }

@@ -164,6 +164,6 @@ function parsePlace(cursor: string): Place {
 }
 
 function demand<Value>(value: Value | undefined): Value {
-  if (value === undefined) throw new Error("The places and the entries of a list differ.");
+  if (value === undefined) throw new Error("The order and the entries of a list differ.");
   return value;
 }

@@ -133,7 +133,7 @@ function sessionNamespace(projectName: string, prefix: string, setting: string):
   }
   for (const [suffix, what] of Object.entries(TAKEN_SUFFIXES)) {
     if (!prefix.endsWith(suffix)) continue;
-    const expected = `expected a text that does not end in "${suffix}": that is where ${what} lie`;
+    const expected = `expected a text that does not end in "${suffix}": ${what} are stored there`;
     throw new ImproperlyConfigured(`${setting}.prefix`, `${expected}, got ${JSON.stringify(prefix)}.`);
   }
   return `${projectName}:${prefix}:`;

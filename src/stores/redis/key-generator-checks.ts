@@ -61,7 +61,7 @@ export function checkStringKeys({ keyGenerator, sessionKeyOf }: CheckedStringGen
   if (new Set(texts).size < texts.length) {
     throw new ImproperlyConfigured(
       `${setting}.keyGenerator`,
-      "expected another text for each session key, but different ones got the same. Keep every character of the key.",
+      "expected a different text for each session key, but two keys got the same. Keep every character of the key.",
     );
   }
   if (texts.every((text, at) => call(() => sessionKeyOf(text), `${setting}.sessionKeyOf`) === keys[at])) return;
@@ -128,7 +128,7 @@ function checkCollisions(samples: readonly Sample[], setting: string): void {
   if (places.size === samples.length) return;
   throw new ImproperlyConfigured(
     `${setting}.keyGenerator`,
-    "expected another field for each key of a hash, but different session keys got the same hash and field. " +
+    "expected a different field for each key of a hash, but two session keys got the same hash and field. " +
       "Keep every character that hashKeyGenerator leaves out.",
   );
 }

@@ -52,10 +52,10 @@ function settings(table: string): Build<Row> {
 
 function troubleWith({ mode, results, stored }: Row, table: string): string | undefined {
   if (results !== null && !COMPLETE.has(results))
-    return `The connection gives text as ${results}, which has not all characters of JSON: expected the charset utf8mb4 of the pool.`;
+    return `The connection returns text as ${results}, which lacks characters of JSON: expected the charset utf8mb4 of the pool.`;
   if (stored === null || COMPLETE.has(stored) || mode.includes("STRICT_")) return undefined;
   return (
-    `The column session_data of ${table} is ${stored} and the sql_mode is not strict, so the server would put "?" for what it ` +
-    `has not: ALTER TABLE ${table} MODIFY session_data longtext CHARACTER SET utf8mb4 NOT NULL, or take the format "django".`
+    `The column session_data of ${table} is ${stored} and the sql_mode is not strict, so the server would replace characters that it ` +
+    `lacks by "?": ALTER TABLE ${table} MODIFY session_data longtext CHARACTER SET utf8mb4 NOT NULL, or use the format "django".`
   );
 }

@@ -131,7 +131,7 @@ const WATCH = " Its connection keeps its place in the pool: give the dialect dis
 
 function tooLate({ total }: Deadline, outcome: Outcome, more = ""): StoreConnectionError {
   const advice = `Check the load of the database and the size of its pool, or allow more time.${more}`;
-  return new StoreConnectionError(`The database gave no answer within the deadline of ${total} ms. ${advice}`, {
+  return new StoreConnectionError(`The database did not answer within the deadline of ${total} ms. ${advice}`, {
     outcome,
   });
 }

@@ -15,7 +15,7 @@ describe("toStoreError", () => {
     ["a shutdown of PostgreSQL", { code: "57P01" }],
     ["a shutdown of MariaDB", { code: "ER_SERVER_SHUTDOWN", errno: 1053, sqlState: "08S01" }],
     ["a KILL of MariaDB", { code: "ER_CONNECTION_KILLED", errno: 1927, sqlState: "70100" }],
-  ])("%s: the connection was lost, and what came of a write is unknown", (_, properties) => {
+  ])("%s: the connection was lost, and the outcome of a write is unknown", (_, properties) => {
     const error = toStoreError(errorWith(properties), SENT);
     expect(error).toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
     expect(toStoreError(errorWith(properties), { ...SENT, effect: "reads" }).outcome).toBe("not-sent");
@@ -110,7 +110,7 @@ describe("isNewsOfConnection", () => {
 });
 
 describe("isTakenBack", () => {
-  it.each(["40001", "40P01"])("is what was taken back because of others: %s", (code) => {
+  it.each(["40001", "40P01"])("includes what was rolled back because of others: %s", (code) => {
     expect(isTakenBack(toStoreError(errorWith({ code }), SENT))).toBe(true);
   });
 
@@ -125,7 +125,7 @@ describe("isTakenBack", () => {
     expect(isTakenBack(toStoreError(errorWith({}, "database is locked"), { ...SENT, dialect: "mysql" }))).toBe(false);
   });
 
-  it.each(["40003", "42P01", "57P01", undefined])("is nothing else: %s", (code) => {
+  it.each(["40003", "42P01", "57P01", undefined])("includes nothing else: %s", (code) => {
     expect(isTakenBack(toStoreError(errorWith({ code }), SENT))).toBe(false);
     expect(isTakenBack(new Error("any"))).toBe(false);
   });

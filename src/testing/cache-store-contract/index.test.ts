@@ -39,7 +39,7 @@ const FAULTS: readonly Fault[] = [
     "100 concurrent incr: each sees another sum, and together they are 100",
   ],
   [
-    "that takes a time to live for seconds",
+    "that treats a time to live as seconds",
     (store) => ({
       setMany: (entries, condition, deadline) => {
         const longer = entries.map((entry) => ({ ...entry, ttl: entry.ttl === null ? null : entry.ttl * 1000 }));
@@ -49,7 +49,7 @@ const FAULTS: readonly Fault[] = [
     "ttlMany returns the remaining time, in milliseconds",
   ],
   [
-    "whose touch with null wants an expiry to take off",
+    "whose touch with null requires an expiry",
     (store) => ({
       touchMany: async (keys, ttl, deadline) => {
         const before = await store.ttlMany(keys, deadline);
@@ -60,7 +60,7 @@ const FAULTS: readonly Fault[] = [
     "touchMany with null removes the expiry, and is true for an entry without one",
   ],
   [
-    "whose clear takes the prefix for a pattern",
+    "whose clear treats the prefix as a pattern",
     (store) => ({
       async *clear(keyPrefix, pageDeadline) {
         const pattern = new RegExp(
@@ -75,7 +75,7 @@ const FAULTS: readonly Fault[] = [
     "clear takes the prefix literally: `a*` deletes nothing of `abc`",
   ],
   [
-    "whose clear deletes all that has the prefix",
+    "whose clear deletes all keys with the prefix",
     (store) => ({
       async *clear(keyPrefix, pageDeadline) {
         for await (const key of store.scan(`${keyPrefix}:`, pageDeadline)) {
@@ -101,17 +101,17 @@ const FAULTS: readonly Fault[] = [
     "a deadline that has passed: every method fails as not sent, and nothing is written",
   ],
   [
-    "that answers bytes where it was told to answer text",
+    "that returns bytes instead of text",
     (store) => ({ get: async (key, deadline) => Buffer.from(String((await store.get(key, deadline)) ?? "")) }),
     "get reads a value, and nothing but its own",
   ],
   [
-    "that says it has leases, and grants none",
+    "that claims to have leases, and grants none",
     () => ({ lease: () => Promise.resolve({ status: "busy", ended: 0 }) }),
     "the store can do what its capabilities say",
   ],
   [
-    "whose ensureMany sets the time to live of what is there",
+    "whose ensureMany sets the time to live of existing entries",
     (store) => ({
       ensureMany: async (entries, deadline) => {
         const values = await store.ensureMany(entries, deadline);
@@ -122,7 +122,7 @@ const FAULTS: readonly Fault[] = [
     "ensureMany does not shorten a time to live",
   ],
   [
-    "whose ensureMany answers what it was given",
+    "whose ensureMany returns its arguments",
     (store) => ({
       ensureMany: async (entries, deadline) => {
         await store.ensureMany(entries, deadline);
@@ -143,7 +143,7 @@ const FAULTS: readonly Fault[] = [
     "20 concurrent takeMany of one entry: exactly one gets it",
   ],
   [
-    "whose takeMany leaves the lease of an entry that is not there",
+    "whose takeMany leaves the lease of a missing entry",
     (store) => ({
       takeMany: async (keys, deadline) => {
         const values = await store.getMany(keys, deadline);
@@ -153,7 +153,7 @@ const FAULTS: readonly Fault[] = [
     "takeMany ends the leases on its keys, even without an entry",
   ],
   [
-    "whose touchHeadless touches what has a head",
+    "whose touchHeadless touches entries with a head",
     (store) => ({
       touchHeadless: async (keys, ttl, deadline) => {
         const answers = await store.touchHeadless(keys, ttl, deadline);
@@ -164,7 +164,7 @@ const FAULTS: readonly Fault[] = [
     "touchHeadless returns a head and the remaining time to live, and changes neither",
   ],
   [
-    "whose replaceHead takes any head",
+    "whose replaceHead accepts any head",
     (store) => ({
       replaceHead: async (key, _, next, deadline) => {
         const [each] = await store.touchHeadless([key], null, deadline);
@@ -206,7 +206,7 @@ const FAULTS: readonly Fault[] = [
     "incr with a beginning stores it if there is no entry, with its time to live",
   ],
   [
-    "whose incr looks for an entry, then begins one",
+    "whose incr checks for an entry, then begins one",
     (store) => ({
       incr: async (key, delta, deadline, options) => {
         const result = await store.incr(key, delta, deadline);
@@ -218,7 +218,7 @@ const FAULTS: readonly Fault[] = [
     "100 concurrent incr with a beginning: one begins, and together they are 100",
   ],
   [
-    "whose incr begins an entry anew with each call",
+    "whose incr restarts the time to live with each call",
     (store) => ({
       incr: async (key, delta, deadline, options) => {
         if (options?.begin !== undefined) await store.touchMany([key], options.begin.ttl, deadline);
@@ -228,14 +228,14 @@ const FAULTS: readonly Fault[] = [
     "incr with a beginning adds to an existing entry, and keeps its time to live",
   ],
   [
-    "whose incr knows no least",
+    "whose incr ignores the lower bound",
     (store) => ({
       incr: (key, delta, deadline, options) => store.incr(key, delta, deadline, { ...options, least: undefined }),
     }),
     "incr does not go below its lower bound, whatever is subtracted",
   ],
   [
-    "that says it has locks, and gives none",
+    "that claims to have locks, and grants none",
     () => ({ acquireLock: async () => undefined }),
     "the store can do what its capabilities say",
   ],

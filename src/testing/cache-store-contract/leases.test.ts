@@ -19,12 +19,12 @@ const FAULTS: readonly Fault[] = [
     "fill with another caller's token is overruled, and the owner keeps the lease",
   ],
   [
-    "whose fill ignores what was written meanwhile",
+    "whose fill ignores concurrent writes",
     (store) => ({ fill: (lease, entry, deadline) => store.fill(overlooking(lease), entry, deadline) }),
     "fill after a set is overruled by the new value, whatever its time to live",
   ],
   [
-    "whose fill leaves the lease of a load that is overruled",
+    "whose fill leaves the lease of an overruled load",
     (store) => ({
       fill: async (lease, entry, deadline) => {
         const value = await store.get(lease.key, deadline);
@@ -45,7 +45,7 @@ const FAULTS: readonly Fault[] = [
     "fill after a delete is overruled, whether or not a value was expected",
   ],
   [
-    "that takes a value which has expired again for one that never was",
+    "that treats an expired value as one that was never stored",
     (store) => ({
       setMany: async (entries, condition, deadline) => {
         const lasting = entries.map((entry) => ({ ...entry, ttl: null }));
@@ -59,12 +59,12 @@ const FAULTS: readonly Fault[] = [
     "fill after a set is overruled even if the new value has expired again",
   ],
   [
-    "that leases a key to all who ask",
+    "that leases a key to every caller",
     () => ({ lease: () => Promise.resolve({ status: "leased" }) }),
     "20 concurrent callers ask for a lease: exactly one gets it, for the others it is busy",
   ],
   [
-    "whose leases do not look for a value",
+    "whose leases do not check for a value",
     (store) => ({ lease: (lease, ttl, deadline) => store.lease(overlooking(lease), ttl, deadline) }),
     "a value is found if none was expected",
   ],
@@ -74,7 +74,7 @@ const FAULTS: readonly Fault[] = [
     "a lease ends when it expires",
   ],
   [
-    "whose release ends the lease of anybody",
+    "whose release ends any caller's lease",
     (store) => ({ release: async ({ key }, deadline) => (await store.deleteMany([key], deadline)) > 0 }),
     "a release by another caller or without a lease ends nothing",
   ],

@@ -4,7 +4,7 @@ import { type Fault, runCacheStoreSuite } from "../../../test/support/spoilt-cac
 
 const FAULTS: readonly Fault[] = [
   [
-    "whose lock is whoever's who asks for it again",
+    "whose lock is given to any caller that asks again",
     (store) => ({
       acquireLock: async (key, token, ttl, deadline) => {
         await store.releaseLock(key, token, deadline);
@@ -14,7 +14,7 @@ const FAULTS: readonly Fault[] = [
     "a lock is one caller's until it is released, and only by its token",
   ],
   [
-    "that releases the lock of whoever has it",
+    "that releases the lock of any holder",
     (store) => ({
       releaseLock: async (key, _, deadline) =>
         store.releaseLock(key, (await store.lockHolder(key, deadline)) ?? "", deadline),
@@ -22,7 +22,7 @@ const FAULTS: readonly Fault[] = [
     "a lock is one caller's until it is released, and only by its token",
   ],
   [
-    "whose lock is looked at, then taken",
+    "whose lock is checked, then taken",
     (store) => ({
       acquireLock: async (key, token, ttl, deadline) => {
         if ((await store.lockHolder(key, deadline)) !== undefined) return undefined;
@@ -32,7 +32,7 @@ const FAULTS: readonly Fault[] = [
     "20 concurrent acquireLock: exactly one gets it",
   ],
   [
-    "whose lock lives on when its time is over",
+    "whose lock outlives its expiry",
     (store) => ({
       acquireLock: (key, token, ttl, deadline) => store.acquireLock(key, token, ttl * 1000, deadline),
     }),

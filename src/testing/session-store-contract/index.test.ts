@@ -54,7 +54,7 @@ test("a sound store passes every test", async () => {
 
 const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][] = [
   [
-    "that commits without looking at the etag",
+    "that commits without checking the etag",
     (store) => ({
       commit: async (key, record, _etag, ttl, deadline) => {
         const stored = (await store.read(key, deadline)) ?? "";
@@ -64,7 +64,7 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
     "commit of another version changes nothing and returns the record",
   ],
   [
-    "whose commit creates what is gone",
+    "whose commit creates a record that is gone",
     (store) => ({
       commit: async (key, record, etag, ttl, deadline) => {
         const result = await store.commit(key, record, etag, ttl, deadline);
@@ -75,7 +75,7 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
     "commit after delete is gone and creates nothing",
   ],
   [
-    "that takes a time to live for seconds",
+    "that treats a time to live as seconds",
     (store) => ({ create: (key, record, ttl, deadline) => store.create(key, record, ttl * 1000, deadline) }),
     "a time to live is in milliseconds, and need not be a whole number",
   ],
@@ -101,7 +101,7 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
     "scan yields every key once",
   ],
   [
-    "that does not tell how far clearExpired has come",
+    "whose clearExpired reports no progress",
     (store) => ({ clearExpired: (pageDeadline) => store.clearExpired(pageDeadline) }),
     "clearExpired reports its progress: never less than before, and finally its result",
   ],
@@ -117,7 +117,7 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
     "clearExpired reports its progress: never less than before, and finally its result",
   ],
   [
-    "whose clearExpired goes on after an error where it tells how far it has come",
+    "whose clearExpired continues after an error of onProgress",
     (store) => ({
       clearExpired: async (pageDeadline, onProgress) => {
         const cleared = await store.clearExpired(pageDeadline);
@@ -137,7 +137,7 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
     "a deadline that has passed: every method fails as not sent, and nothing is written",
   ],
   [
-    "whose tombstones look, then write",
+    "whose tombstones check, then write",
     ({ tombstones }) => ({
       tombstones: tombstones && {
         ...methodsOf(tombstones),

@@ -52,11 +52,11 @@ export class BucketDictionaries {
   readerOf(id: number, compressed: Uint8Array): SharedDictionary {
     const dictionary = this.#dictionaries.get(id);
     if (dictionary === undefined) {
-      throw unreadable(`dictionary ${id}, which is not there`, "Put it back");
+      throw unreadable(`dictionary ${id}, which is missing`, "Put it back");
     }
     if (!dictionary.hasMade(compressed)) {
       const advice = "Put the former bytes back, and give the new ones a number of their own";
-      throw unreadable(`dictionary ${id}, whose bytes were others then`, advice);
+      throw unreadable(`dictionary ${id}, which now has other bytes`, advice);
     }
     return dictionary;
   }

@@ -40,7 +40,7 @@ describe("the keys of buckets", () => {
         sessionKeyOf: (hashKey, field) => hashKey.slice(1) + field.slice(2),
       },
     ],
-  ])("the key is found again from its place: %s", (_, generators) => {
+  ])("the key is restored from its place: %s", (_, generators) => {
     const keys = keysWith(generators);
     const key = newSessionKey();
     expect(keys.keyAt(keys.placeOf(key))).toBe(key);
@@ -51,7 +51,7 @@ describe("the keys of buckets", () => {
     ["another cut of the same key", { hash: "shop:session:ab", field: KEY.slice(2) }],
     ["a whole key", { hash: "shop:session:abc", field: KEY }],
     ["characters that no key has", { hash: "shop:session:abc", field: KEY.slice(3).toUpperCase() }],
-  ])("what is not of ours has no key: %s", (_, place) => {
+  ])("a foreign place has no key: %s", (_, place) => {
     expect(keysWith().keyAt(place)).toBeUndefined();
   });
 
@@ -86,13 +86,13 @@ describe("generators that cannot work are refused, by name", () => {
       { hashKeyGenerator: whole, keyGenerator: whole },
     ],
     [
-      "a character that is left out",
-      "store.keyGenerator: expected another field",
+      "an omitted character",
+      "store.keyGenerator: expected a different field",
       { hashKeyGenerator: (key: string) => key.slice(0, 2) },
     ],
     [
       "a field that is cut",
-      "store.keyGenerator: expected another field",
+      "store.keyGenerator: expected a different field",
       { keyGenerator: (key: string) => key.slice(3, -1) },
     ],
     ["no way back", "store.sessionKeyOf: expected the session key", { keyGenerator: (key: string) => `s:${key}` }],

@@ -62,7 +62,7 @@ export interface RedisBucketSessionStoreOptions extends BucketKeyGenerators {
 const HASHES = '"all", a whole number of hashes from 1, or a function that gives their names';
 const COMPRESSOR = "a compressor such as zlibCompressor(), with compress and decompress, or null";
 const DICTIONARY_ID = `a whole number from 1 to ${LAST_DICTIONARY_ID}`;
-const DICTIONARY = `a Uint8Array of 1 to ${DICTIONARY_BYTES} bytes, such as makeSessionDictionary() gives`;
+const DICTIONARY = `a Uint8Array of 1 to ${DICTIONARY_BYTES} bytes, such as the result of makeSessionDictionary()`;
 const BYTES = "a whole number of bytes";
 const BYTES_FROM_1 = "a whole number of bytes, from 1";
 

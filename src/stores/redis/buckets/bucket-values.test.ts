@@ -47,7 +47,7 @@ describe("the values of buckets", () => {
   });
 
   it.each([recordOf(""), recordOf("Žofie \u{1F36A}"), recordOf("x".repeat(5000)), "no JSON \0 é", ""])(
-    "give the record back: %.30j",
+    "decode to the same record: %.30j",
     (record) => {
       expect(throughRedis(valuesWith(), record)).toBe(record);
       expect(throughRedis(valuesWith({ compressor: null }), record)).toBe(record);
@@ -94,11 +94,11 @@ describe("the values of buckets", () => {
     ["an unknown flag", stored(Buffer.concat([Buffer.from([9]), Buffer.alloc(20)]))],
     ["what does not inflate", stored(Buffer.concat([Buffer.from([1]), Buffer.alloc(20)]))],
     [
-      "what inflates to no text",
+      "bytes that inflate to no text",
       stored(Buffer.concat([Buffer.from([1]), Buffer.alloc(8), deflateSync(Buffer.of(0xff))])),
     ],
     ["a bomb", stored(Buffer.concat([Buffer.from([1]), Buffer.alloc(8), deflateSync(Buffer.alloc(100_001, 0x20))]))],
-  ])("that are broken give a text that is no record: %s", (_, value) => {
+  ])("that are broken decode to a text that is not a record: %s", (_, value) => {
     const text = valuesWith().decode(value);
     expect(new JsonCodec().decode(text)).toEqual({ ok: false, reason: "malformed" });
   });
@@ -187,7 +187,7 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     const written = stored(withDictionaries({ id: 3, bytes }).encode(record));
     for (const values of [valuesWith(), withDictionaries({ id: 4, bytes })]) {
       expect(() => values.decode(written)).toThrow(StoreServiceError);
-      expect(() => values.decode(written)).toThrow(/dictionary 3, which is not there.*Put it back; the record stays/);
+      expect(() => values.decode(written)).toThrow(/dictionary 3, which is missing.*Put it back; the record stays/);
     }
   });
 
@@ -195,7 +195,7 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     const written = stored(withDictionaries({ id: 3, bytes }).encode(record));
     const values = withDictionaries({ id: 3, bytes: other });
     expect(() => values.decode(written)).toThrow(StoreServiceError);
-    expect(() => values.decode(written)).toThrow("dictionary 3, whose bytes were others then");
+    expect(() => values.decode(written)).toThrow("dictionary 3, which now has other bytes");
   });
 
   it.each([
@@ -203,7 +203,7 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     ["what is cut off", deflateRawSync(Buffer.alloc(5000, "ab"), { dictionary: bytes }).subarray(0, -3)],
     ["no text", deflateRawSync(Buffer.of(0xff), { dictionary: bytes })],
     ["a bomb", deflateRawSync(Buffer.alloc(100_001, 0x20), { dictionary: bytes })],
-  ])("that are broken give a text that is no record: %s", (_, deflated) => {
+  ])("that are broken decode to a text that is not a record: %s", (_, deflated) => {
     const value = stored(Buffer.concat([Buffer.of(129), Buffer.alloc(8), markOf(bytes), deflated]));
     expect(withDictionaries({ id: 1, bytes }).decode(value)).toBe("");
   });

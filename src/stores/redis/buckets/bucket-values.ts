@@ -154,7 +154,7 @@ function compress(compressor: RecordCompressor, body: Buffer): Uint8Array {
     throw compressorError("it threw", cause);
   }
   if (compressed instanceof Uint8Array) return compressed;
-  throw compressorError("it has to return a Uint8Array, and not a promise of one");
+  throw compressorError("it has to return a Uint8Array, not a promise of one");
 }
 
 function compressorError(problem: string, cause?: unknown): StoreServiceError {

@@ -61,8 +61,8 @@ export function makeSessionDictionary(records: Iterable<string>, options: MakeSe
   if (dictionary.length > 0) return dictionary;
   throw new ImproperlyConfigured(
     "makeSessionDictionary.records",
-    `expected records of the format "json" that have something in common, but of ${bodies.length} such records too few ` +
-      "have the same. Give some thousands, as the store keeps them.",
+    `expected records of the format "json" that have something in common, but too few of ${bodies.length} such records ` +
+      "share anything. Give some thousands, as the store keeps them.",
   );
 }
 
