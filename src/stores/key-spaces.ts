@@ -24,8 +24,7 @@ export function withKeySpaces<Store extends object>(store: Store, spaces: readon
 }
 
 /**
- * Returns where a store keeps its keys; nothing for a store without a record, such as one in
- * memory.
+ * Returns where a store keeps its keys; an empty list if nothing is recorded, as for memory.
  */
 export function keySpacesOf(store: object): readonly KeySpace[] {
   return SPACES.get(store) ?? [];

@@ -43,7 +43,7 @@ export class UserList {
     return this.#entries.get(key);
   }
 
-  /** Counts a session that had to make room again, and one that waits, unless `isWaiting`. */
+  /** Sets an entry. One that had to make room or was waiting counts again, unless `isWaiting`. */
   set(key: SessionKey, entry: UserIndexEntry, isWaiting: boolean = false): void {
     this.delete([key]);
     this.#entries.set(key, entry);

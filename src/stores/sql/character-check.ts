@@ -27,7 +27,7 @@ export class CharacterCheck {
   }
 
   /**
-   * @throws {StoreServiceError} If characters would be lost. Repeats its queries until none would.
+   * @throws {StoreServiceError} If characters would be lost. Queries on each call until none would.
    */
   async pass(deadline: Deadline): Promise<void> {
     if (this.#isPassed) return;

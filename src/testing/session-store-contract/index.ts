@@ -124,7 +124,8 @@ function withoutIndex(reason: string): Readonly<Record<string, ContractTest>> {
  *   hasReadWithTtl: true,
  *   open: () => {
  *     const clock = new ManualClock();
- *     const store = memorySessionStore()({ projectName: "shop", redis: new RedisRegistry(), clock });
+ *     const context = { projectName: "shop", redis: new RedisRegistry(), clock };
+ *     const store = memorySessionStore()(context);
  *     return { store, advance: (span) => clock.advance(span) };
  *   },
  * });

@@ -38,8 +38,8 @@ const DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 /**
  * Appends characters that bring a name into a slot. For keys with braces that make no hash tag
- * (`a}b`, `a{b`, `{}`), of which all bytes count. One ending of 36^4 in 16 384 leads there: 0.1 ms
- * to find.
+ * (`a}b`, `a{b`, `{}`), of which all bytes count. One in 16 384 of the 36^4 endings leads there:
+ * 0.1 ms to find.
  */
 function withinSlot(name: Buffer, slot: number): Buffer {
   const before = crc16(name);
