@@ -110,10 +110,7 @@ export interface RedisDriver {
   distrust(node: string, code: string): boolean;
   /** Ends the connection to one node and rejects its outstanding commands. */
   sever(node: string): void;
-  /**
-   * Ends the link, or an attempt to open one, and rejects outstanding commands. May be called
-   * again.
-   */
+  /** Ends the link, or an attempt to open one, and rejects outstanding commands. Repeatable. */
   destroy(): void;
 }
 
@@ -121,8 +118,7 @@ export interface RedisDriver {
 export interface RedisDriverFactory {
   (): Promise<RedisDriver>;
   /**
-   * Loads the client library beforehand: on a busy machine that can take a command's whole
-   * deadline.
+   * Loads the client library beforehand: on a busy machine it can take a command's whole deadline.
    */
   readonly load?: () => Promise<void>;
 }

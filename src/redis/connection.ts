@@ -198,10 +198,7 @@ export class RedisConnection {
     }
   }
 
-  /**
-   * Waits for outstanding commands, each within its deadline, then closes the link. Later commands
-   * are refused.
-   */
+  /** Closes the link once outstanding commands have ended. Later commands are refused. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#awaited;

@@ -22,10 +22,7 @@ export interface RedisConnectorOptions {
 /** Minimum time between the starts of two attempts, if the first one failed. */
 export const ATTEMPT_GAP: Milliseconds = 50;
 
-/**
- * Opens links: one attempt at a time, on demand, and not in quick succession to a server that
- * refuses them.
- */
+/** Opens links: one attempt at a time, on demand, and with gaps to a server that refuses them. */
 export class RedisConnector {
   readonly #options: RedisConnectorOptions;
   #running: Promise<Attempt> | undefined;

@@ -23,10 +23,7 @@ export function connectError(label: CommandLabel, failure: DriverFailure): Redis
   );
 }
 
-/**
- * Codes of Node for a certificate that was refused. Source: Node documentation, "X509 certificate
- * error codes".
- */
+/** Codes for a refused certificate. Source: Node documentation, "X509 certificate error codes". */
 const CERTIFICATE_CODE = /^ERR_TLS_CERT|CERT|^SELF_SIGNED|^UNABLE_TO_(GET|VERIFY)/;
 
 function adviceOnOpening({ connection }: CommandLabel, cause: unknown): string {

@@ -70,8 +70,7 @@ export class RedisLink {
   }
 
   /**
-   * Ends the connections to suspect nodes that have not answered for a time. To be called
-   * regularly.
+   * Ends connections to suspect nodes that have not answered for a time. To be called regularly.
    */
   severStalled(timeout: Milliseconds): void {
     this.#driver.watch?.();

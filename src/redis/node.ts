@@ -119,10 +119,7 @@ export class RedisNode {
     return this.#hasMissedDeadline && this.#unanswered > 0;
   }
 
-  /**
-   * Returns whether it is suspect and has not answered for a time, as far as occasional calls can
-   * tell.
-   */
+  /** Returns whether it is suspect and has not answered for a time, judged at occasional calls. */
   hasStalled(timeout: Milliseconds): boolean {
     // Reading the clock at each answer instead would cost a tenth of a command.
     const now = this.#clock.monotonic();

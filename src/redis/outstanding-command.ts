@@ -62,10 +62,7 @@ const MAX_REDIRECTIONS = 5;
  */
 const PAUSES_ELSEWHERE: readonly Milliseconds[] = [20, 60, 180, 540];
 
-/**
- * Maximum pause before a command is sent again that the right server could not execute for the
- * moment.
- */
+/** Maximum pause before a command is sent again to the right server, which could not execute it. */
 const MAX_PAUSE: Milliseconds = 200;
 
 /**

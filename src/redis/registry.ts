@@ -70,10 +70,7 @@ export class RedisRegistry {
     return this.#places.get(connection) ?? connection;
   }
 
-  /**
-   * Closes all connections, once outstanding commands have ended. A client of the application stays
-   * open.
-   */
+  /** Closes all connections once outstanding commands have ended. Given clients stay open. */
   async close(): Promise<void> {
     await Promise.all([...this.#connections.values()].map((connection) => connection.close()));
   }

@@ -18,8 +18,7 @@ export interface WaitFor {
 }
 
 /**
- * Reads a shortage of replicas from the reply to {@link waitArgs}; returns `undefined` if there is
- * none.
+ * Reads a shortage of replicas from the reply to {@link waitArgs}; `undefined` if there is none.
  */
 function shortageOf(reply: RedisReply<string | Buffer>, { replicas, onDisk }: WaitFor): string | undefined {
   const [local, found] = onDisk ? (reply as readonly number[]) : [1, reply as number];
@@ -52,10 +51,7 @@ export interface ReplicatedRecipient {
   onShortage(shortage: string | DriverFailure): void;
 }
 
-/**
- * A write that counts as done when enough replicas have it. Combines its answer with that of the
- * wait after it.
- */
+/** A write that is done when enough replicas have it. Combines its answer with that of the wait. */
 export class ReplicatedWrite {
   readonly waitFor: WaitFor;
   readonly deadline: Deadline;

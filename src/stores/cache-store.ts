@@ -15,10 +15,7 @@ export interface CacheStoreCapabilities {
   readonly atomicIncrement: boolean;
   /** Keys can be walked: `scan` and `clear` work. */
   readonly scan: boolean;
-  /**
-   * An entry can be replaced if it still has the value that was read. Needed by sessions in a
-   * cache.
-   */
+  /** An entry can be replaced if it has the value that was read. Needed by sessions in a cache. */
   readonly compareAndSet: boolean;
   /** A missing entry can be leased to one loading caller: `lease`, `fill` and `release` work. */
   readonly leases: boolean;
@@ -62,10 +59,7 @@ export interface IncrementOptions {
   readonly least?: bigint | undefined;
 }
 
-/**
- * Answer of {@link CacheStore.incr}. Exactly one of the three is true at the moment the store
- * decides.
- */
+/** Answer of {@link CacheStore.incr}. Exactly one of them is true at the moment of decision. */
 export type IncrementResult =
   | { readonly status: "incremented"; readonly value: bigint }
   /** There is no entry, or it has expired, and no `begin` was given. */
@@ -123,10 +117,7 @@ export const FENCE_AFTERLIFE: Milliseconds = 3_600_000;
  */
 export const MAX_LEASE: Milliseconds = 30_000;
 
-/**
- * Time for which waiting callers can learn that a load has ended without a value: ten times their
- * sleep.
- */
+/** Time for which waiting callers learn of a load without a value: ten times their sleep. */
 export const ENDED_TTL: Milliseconds = 2000;
 
 /**

@@ -31,8 +31,7 @@ export async function settled<Result>(step: Promise<Result> | undefined): Promis
 }
 
 /**
- * Handler for `catch`: a required step after the deciding one failed, so the call may have
- * succeeded.
+ * Handler for `catch`: a required step after the deciding one failed; the call may have succeeded.
  */
 export function throwUnknown(error: unknown): never {
   if (!(error instanceof StoreConnectionError) || error.outcome === "unknown") throw error;

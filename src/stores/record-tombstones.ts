@@ -4,10 +4,7 @@ import { throwNotSent } from "./partial-failures.ts";
 import type { CreateResult } from "./session-store.ts";
 import type { SessionTombstones } from "./session-tombstones.ts";
 
-/**
- * Storage of tombstones: records under keys that are not session keys. The methods are those of a
- * session store.
- */
+/** Storage of tombstones: records under keys that are not session keys. */
 export interface TombstoneRecords {
   read(key: string, deadline: Deadline): Promise<string | undefined>;
   create(key: string, text: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult>;

@@ -6,10 +6,7 @@
 export class SessionCarrier {
   /** The engine's name, as in `stores/<name>`. */
   readonly name = "cookie";
-  /**
-   * Whether the application accepts that parallel requests overwrite each other and logouts are not
-   * final.
-   */
+  /** Whether the application accepts lost updates and logouts that are not final. */
   readonly acceptsLostUpdates: boolean;
 
   constructor({ acceptsLostUpdates }: { readonly acceptsLostUpdates: boolean }) {

@@ -67,10 +67,7 @@ export interface SessionStore {
    */
   readonly comparesWholeRecords?: boolean;
 
-  /**
-   * Index of users, if the engine can keep one. Without it sessions cannot be listed or revoked by
-   * user.
-   */
+  /** Index of users, if the engine can keep one: sessions can be listed and revoked by user. */
   readonly users?: UserIndex | undefined;
 
   /**
@@ -96,10 +93,7 @@ export interface SessionStore {
    */
   readManyWithTtl?(keys: readonly SessionKey[], deadline: Deadline): Promise<readonly (RecordWithTtl | undefined)[]>;
 
-  /**
-   * Stores a record under a key that has none. An existing record and its time to live stay as they
-   * are.
-   */
+  /** Stores a record under a key that has none. An existing record stays, with its time to live. */
   create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult>;
 
   /**
@@ -107,10 +101,7 @@ export interface SessionStore {
    */
   commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult>;
 
-  /**
-   * Sets the time to live, if the stored record is still the version of the etag. The record stays
-   * as it is.
-   */
+  /** Sets only the time to live, if the stored record is still the version of the etag. */
   touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult>;
 
   /** Deletes a record. @returns Whether there was a live one. */

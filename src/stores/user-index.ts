@@ -60,10 +60,7 @@ export interface UserIndexCheck {
 export interface UserIndexRange {
   /** `next` of the previous page; `undefined`: from the beginning. */
   readonly after: string | undefined;
-  /**
-   * `next` of a page: the part ends with that page's last entry; `undefined`: at the end of the
-   * list.
-   */
+  /** `next` of a page, whose last entry ends the part; `undefined`: at the end of the list. */
   readonly until?: string | undefined;
   /** Maximum number of entries, at most {@link MAX_PAGE}. */
   readonly limit: number;
@@ -75,10 +72,7 @@ export interface UserIndexPage {
    * Entries that wait for {@link UserIndex.replace} come first, then those that are kept longest.
    */
   readonly sessions: readonly IndexedSession[];
-  /**
-   * Position of the next page of the part; `undefined` after the last one. It may hold a session
-   * key.
-   */
+  /** Position of the next page; `undefined` after the last one. It may hold a session key. */
   readonly next: string | undefined;
 }
 

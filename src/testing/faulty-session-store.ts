@@ -4,20 +4,14 @@ import { pause } from "../core/timers.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import type { SessionTombstones } from "../stores/session-tombstones.ts";
 
-/**
- * Methods of a store that can be made faulty; those of its tombstones are `tombstones.read` and so
- * on.
- */
+/** Methods that can be made faulty; those of tombstones are `tombstones.read` and so on. */
 export type FaultyMethod =
   | Exclude<keyof SessionStore, "name" | "users" | "tombstones" | "comparesWholeRecords" | "close">
   | `tombstones.${keyof SessionTombstones}`;
 
 /** Fault of one call. */
 export interface Fault {
-  /**
-   * Waits first: for a number of milliseconds, or until a promise resolves. Then continues as
-   * without it.
-   */
+  /** Waits first, for milliseconds or until a promise resolves, then continues as without it. */
   readonly delay?: Milliseconds | Promise<unknown>;
   /**
    * Fails with a {@link StoreConnectionError}.

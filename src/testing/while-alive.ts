@@ -1,9 +1,6 @@
 import { type Clock, type Milliseconds, systemClock } from "../core/clock.ts";
 
-/**
- * Maximum number of attempts of {@link whileAlive}, the last one with 16 times the first time to
- * live.
- */
+/** Attempts of {@link whileAlive}, the last one with 16 times the first time to live. */
 const MAX_ATTEMPTS = 5;
 
 /** A short life of an entry, a record or a lease, in one attempt of a test. */

@@ -45,10 +45,7 @@ export class ClusterNode {
     return this.#clock.monotonic() - this.#openedAt;
   }
 
-  /**
-   * Opens the connection: one attempt at a time, and not in quick succession. Returns `undefined`
-   * if it is open.
-   */
+  /** Opens the connection: one attempt at a time, with gaps. Returns `undefined` if it is open. */
   open(): Promise<void> | undefined {
     if (this.isReady) return undefined;
     if (this.#opening !== undefined) return this.#opening;

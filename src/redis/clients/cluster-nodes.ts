@@ -46,10 +46,7 @@ interface SlotsOfCluster {
   rediscover?(startWith: undefined, excludedAddresses: ReadonlySet<string>): Promise<void>;
 }
 
-/**
- * Maximum wait of commands to a wrong node while the client reads the slots, which may take
- * forever.
- */
+/** Maximum wait of commands to a wrong node while the client reads the slots, maybe forever. */
 const MAX_REFRESH: Milliseconds = 250;
 
 /**
@@ -86,10 +83,7 @@ export class ClusterNodes {
     return usable[this.#turn++ % usable.length]?.address ?? NOWHERE;
   }
 
-  /**
-   * Waits for the connection to a node that was not needed before, or that the client may be about
-   * to end.
-   */
+  /** Waits for the connection to a node that is new, or that the client may be about to end. */
   open(address: string): Promise<void> | undefined {
     if (this.#doubted?.address !== address) return this.#open(address);
     return this.#doubted.refreshed.then(() => this.#open(address));

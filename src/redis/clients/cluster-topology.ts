@@ -2,10 +2,7 @@ import { NOWHERE, type RedisArgument } from "../commands.ts";
 import { addressOf } from "../endpoint.ts";
 import { SLOTS, slotOf } from "../key-slot.ts";
 
-/**
- * Slots of each node of a cluster. Nodes are named by the addresses that the cluster gives them,
- * `host:port`.
- */
+/** Slots of each node of a cluster. Nodes are named by their announced addresses, `host:port`. */
 export class ClusterTopology {
   readonly masters: readonly string[];
   readonly #owners: string[];

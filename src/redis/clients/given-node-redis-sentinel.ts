@@ -8,8 +8,7 @@ interface ServerClient {
 }
 
 /**
- * The used part of a node-redis sentinel client (`createSentinel()` of `redis` or `@redis/client`,
- * 5 or 6).
+ * The used part of a sentinel client (`createSentinel()` of `redis` or `@redis/client`, 5 or 6).
  */
 export interface NodeRedisSentinel extends GivenServerClient {
   sendCommand(isReadonly: boolean | undefined, args: RedisArgument[], options?: object): Promise<unknown>;

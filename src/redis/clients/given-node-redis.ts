@@ -37,10 +37,7 @@ export interface NodeRedisClient extends GivenServerClient {
   ref(): void;
 }
 
-/**
- * Returns whether a value looks like a node-redis client of one server, not of a cluster, a pool or
- * a sentinel.
- */
+/** Returns whether a value looks like a node-redis client of one server (no cluster or pool). */
 export function isNodeRedisClient(value: unknown): value is NodeRedisClient {
   const client = value as Partial<NodeRedisClient> | null | undefined;
   return (
@@ -106,8 +103,7 @@ export class GivenNodeRedisDriver implements RedisDriver {
   }
 
   /**
-   * The application's client is not closed from here. A sentinel client looks for the master
-   * itself.
+   * The application's client is not closed from here. Sentinel clients find the master themselves.
    */
   distrust(): boolean {
     return true;

@@ -189,10 +189,7 @@ class NodeRedisClusterDriver implements RedisDriver {
     }
   }
 
-  /**
-   * Returns the nodes to ask, in this order: the connected ones, those of the settings, and the
-   * others.
-   */
+  /** Returns the nodes to ask, in this order: connected ones, those of the settings, and others. */
   #sources(doubted: string | undefined): string[] {
     const seeds = this.#endpoint.cluster.map(addressOf);
     const ready = this.nodes.filter((name) => this.#nodes.get(name)?.isReady);
@@ -225,10 +222,7 @@ class NodeRedisClusterDriver implements RedisDriver {
     }
   }
 
-  /**
-   * Prefers an error reply, such as that of a wrong password, to a report that another node is
-   * unreachable.
-   */
+  /** Prefers an error reply, such as that of a wrong password, to an unreachable node. */
   #mostTelling(errors: readonly unknown[]): unknown {
     return errors.find((error) => error instanceof this.#library.ErrorReply) ?? errors[0];
   }

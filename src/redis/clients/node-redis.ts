@@ -68,8 +68,7 @@ export class NodeRedisDriver implements RedisDriver {
     this.#client = library.createClient(clientOptions(endpoint));
     // Affected commands are rejected as well, and an "error" without a listener ends the process.
     this.#client.on("error", () => {});
-    // destroy() cannot reach a socket that is still connecting: its handshake would serve no
-    // caller.
+    // destroy() cannot reach a socket that is still connecting: its handshake would serve nothing.
     this.#client.on("connect", () => {
       if (this.#isDestroyed) this.#client.destroy();
     });

@@ -7,10 +7,7 @@ import type { RecordWithTtl } from "../session-store.ts";
 import { LEASE_TTL } from "./lease-ttl.ts";
 import { isMark } from "./writers-mark.ts";
 
-/**
- * Number of sessions moved together. Each is at most two commands in the queue of the cache's
- * connection.
- */
+/** Number of sessions moved together. Each is at most two commands in the cache's queue. */
 export const BATCH_SIZE = 100;
 
 /**

@@ -1,9 +1,6 @@
 import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 
-/**
- * Time for which a writer counts that does not report its end: longer than a write can be under
- * way.
- */
+/** Time for which a silent writer counts: longer than a write can be under way. */
 export const WRITER_TTL: Milliseconds = 30_000;
 
 /** Prefix of a mark. No record begins with it. */
@@ -23,10 +20,7 @@ export function withWriter(mark: string | undefined, writer: string, now: EpochM
   return SIGN + [...others, `${(now + WRITER_TTL).toString(36)}.${writer}`].join(",");
 }
 
-/**
- * Removes a writer from a mark: `undefined` if it was the last, the mark itself if it was not
- * named.
- */
+/** Removes a writer from a mark: `undefined` if it was the last, the same if it was not named. */
 export function withoutWriter(mark: string, writer: string): string | undefined {
   const others = writersIn(mark).filter((entry) => !entry.endsWith(`.${writer}`));
   return others.length === 0 ? undefined : SIGN + others.join(",");

@@ -25,10 +25,7 @@ function open({ copies }: { copies?: boolean } = {}) {
   return { clock, context, cache, database, store, copyOf };
 }
 
-/**
- * The behaviour of Django's cached_db: it copies without checking whether the record is still
- * current.
- */
+/** The behaviour of Django's cached_db: it copies without checking that the record is current. */
 function naive(cache: CacheStore, database: SessionStore): Pick<SessionStore, "commit" | "delete" | "read"> {
   const put = (key: string, value: string, ttl: number) => cache.setMany([{ key, value, ttl }], "always", later());
   return {
@@ -52,10 +49,7 @@ function naive(cache: CacheStore, database: SessionStore): Pick<SessionStore, "c
   };
 }
 
-/**
- * Runs an action right after a method of a store has answered, once, before its caller gets the
- * answer.
- */
+/** Runs an action once, after a method of a store has answered and before its caller knows. */
 function after<Store extends object>(store: Store, method: keyof Store, act: () => Promise<unknown>): void {
   const original = store[method] as (...args: unknown[]) => Promise<unknown>;
   Object.assign(store, {

@@ -1,10 +1,7 @@
 import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import { newNonce } from "../../core/ids.ts";
 
-/**
- * Time to live of marks and claims, in case their owner has failed: longer than a write can be
- * under way.
- */
+/** Time to live of marks and claims of failed owners: longer than a write can be under way. */
 export const PLACE_TTL: Milliseconds = 30_000;
 
 /** Prefix of marks and claims. No record begins with it. */

@@ -15,8 +15,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /**
- * Returns whether an error is the system's, or the locking library's, and not a fault in the
- * program.
+ * Returns whether an error is the system's or the locking library's, not a fault in the program.
  */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && /^E[A-Z0-9]+$/.test((error as NodeJS.ErrnoException).code ?? "");

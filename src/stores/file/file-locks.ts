@@ -16,17 +16,13 @@ export type LockLibrary = Pick<typeof ProperLockfile, "lock" | "check">;
  */
 export const STALE_AFTER: Milliseconds = 10_000;
 
-/**
- * Maximum pause between two attempts to get a lock that another process has: about the time of a
- * write.
- */
+/** Maximum pause between attempts to get another process's lock: about the time of a write. */
 const MAX_PAUSE: Milliseconds = 6;
 
 /** Time that the library may take to examine a lock, once its timer is due. */
 const TIME_TO_LOOK: Milliseconds = 100;
 
-// Node works on files with four threads: with thousands of locks at once, each would be held for
-// seconds.
+// Node works on files with four threads: thousands of locks at once would each last seconds.
 const attempts = new Semaphore(16);
 
 /** A lock that is held. */

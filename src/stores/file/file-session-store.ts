@@ -42,8 +42,7 @@ type FileChange = (file: string, read: RecordFile, begin: () => void) => Promise
 const COMMITTED: CommitResult = { status: "committed" };
 const GONE: CommitResult = { status: "gone" };
 
-// Node works on files with four threads, so more gain nothing; and a process may have few files
-// open.
+// Node works on files with four threads, so more gain nothing; a process may have few files open.
 const readings = new Semaphore(16);
 
 /** Number of files examined for one page of a walk. */
@@ -148,10 +147,7 @@ export class FileSessionStore implements SessionStore {
     });
   }
 
-  /**
-   * Deletes expired files, leftovers of processes that were killed, and tombstones, which it does
-   * not count.
-   */
+  /** Deletes expired files, leftovers of killed processes, and (uncounted) tombstones. */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     await Turn.run(pageDeadline(), () => this.#folder.prepare());
     const { keys, leftovers } = await this.#folder.list(pageDeadline);

@@ -60,10 +60,7 @@ function openFileSessionStore(options: FileSessionStoreOptions, { clock }: Store
   return new FileSessionStore({ folder: new SessionFolder(path, prefix), age, clock, locks, tombstones });
 }
 
-/**
- * No cookie's name has an `@`, so Django ignores these files. They expire at their time of
- * modification.
- */
+/** No cookie's name has an `@`, so Django ignores them. They expire at their modification time. */
 function tombstonePrefix(prefix: string): string {
   return `@${prefix}.`;
 }

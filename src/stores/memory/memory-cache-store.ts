@@ -247,8 +247,7 @@ export class MemoryCacheStore implements CacheStore {
 
   async *scan(prefix: string, pageDeadline: () => Deadline): AsyncGenerator<string, void, undefined> {
     checkDeadline(pageDeadline());
-    // A copy: in the map itself, a key that is deleted and set again during the walk would come
-    // twice.
+    // A copy: in the map itself, a key deleted and set again during the walk would come twice.
     for (const key of this.#entries.keys()) {
       if (key.startsWith(prefix) && this.#entries.peek(key) !== undefined) yield key;
     }

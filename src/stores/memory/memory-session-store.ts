@@ -97,8 +97,7 @@ export class MemorySessionStore implements SessionStore {
 
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
     checkDeadline(pageDeadline());
-    // A copy: in the map itself, a key that is deleted and created again during the walk would come
-    // twice.
+    // A copy: in the map itself, a key deleted and created again during the walk would come twice.
     const keys = [...this.#entries.keys()];
     for (const key of keys) {
       if (this.#live(key) !== undefined) yield key;

@@ -21,10 +21,7 @@ interface Sample {
   readonly field: string;
 }
 
-/**
- * Number of samples that shows whether hashes are shared: of 46 656 hashes, 4096 keys share about
- * 180.
- */
+/** Number of samples that shows sharing: of 46 656 hashes, 4096 keys share about 180. */
 const SPREAD_SAMPLES = 4096;
 
 /** Minimum number of hashes over which so many keys spread: one character of the key makes 36. */
@@ -80,8 +77,7 @@ function spreadSamples(): readonly SessionKey[] {
 }
 
 /**
- * Keys that differ in one character each: a generator that leaves out a character confuses some of
- * them.
+ * Keys that differ in one character each: a generator that leaves one out confuses some of them.
  */
 function neighbours(): SessionKey[] {
   const base = "a".repeat(32);

@@ -17,10 +17,7 @@ export const MAX_ROWS = 1000;
 const FIRST_ROWS = 250;
 const MIN_ROWS = 50;
 
-/**
- * Duration above which the next batch is smaller; one that took a quarter of it is followed by a
- * larger one.
- */
+/** Duration above which the next batch is smaller; below a quarter of it, it is larger. */
 const LONG_STEP: Milliseconds = 200;
 
 /** Time at which a row expires, in the form of the column. */
@@ -108,10 +105,7 @@ function countOf(result: QueryResult<unknown> | undefined): number {
   return Number(result?.numAffectedRows ?? 0n);
 }
 
-/**
- * Returns whether a smaller batch may succeed: this one missed its deadline, or others prevented it
- * until then.
- */
+/** Returns whether a smaller batch may succeed: this one missed its deadline or was prevented. */
 function asksForLess(error: unknown): boolean {
   const isUnanswered = error instanceof StoreConnectionError && error.outcome === "unknown";
   return isUnanswered || tookTooLong(error) || isTakenBack(error);

@@ -35,10 +35,7 @@ export function isWrongServer(error: unknown): boolean {
   return sqlState === READ_ONLY_STATE || WRONG_SERVER_ERRNOS.has(errno);
 }
 
-/**
- * An SQLSTATE has five characters; the codes of Node and of mysql2 are longer or have another first
- * one.
- */
+/** An SQLSTATE has five characters; codes of Node and mysql2 are longer or begin otherwise. */
 function sqlStateOf(code: string | undefined): string | undefined {
   return code !== undefined && /^(?!E[A-Z]{4}$)[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }

@@ -146,10 +146,7 @@ export class SessionStatements {
       DELETE FROM ${this.#name(sql)} WHERE ${this.#isLive(sql, key, now)} AND ${this.#matches(sql, etag)}`;
   }
 
-  /**
-   * Reads the next keys in the order of the primary key, expired ones too: so a page is a bounded
-   * step.
-   */
+  /** Reads the next keys by primary key, expired ones too: so a page is a bounded step. */
   page(after: string, limit: number, now: EpochMilliseconds): Build<KeyRow> {
     return (sql) => sql<KeyRow>`
       SELECT session_key, CASE WHEN expire_date > ${this.#now(sql, now)} THEN 1 ELSE 0 END AS is_live

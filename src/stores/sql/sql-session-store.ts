@@ -108,16 +108,12 @@ export class SqlSessionStore implements SessionStore {
 
   async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
     if (hasRows(await this.#run(this.#statements.delete(key, this.#clock.now()), deadline))) return true;
-    // A record that has expired by this clock may still live by another instance's, which could
-    // renew it.
+    // A record that has expired by this clock may still live by another, and could be renewed.
     await this.#run(this.#statements.deleteAnyway(key), deadline);
     return false;
   }
 
-  /**
-   * One transaction, so that a revocation of many takes one connection of the pool and one commit
-   * per step.
-   */
+  /** One transaction: a revocation of many takes one pooled connection and one commit per step. */
   async deleteMany(keys: readonly SessionKey[], deadline: Deadline): Promise<readonly SessionKey[]> {
     if (keys.length === 0) return [];
     return this.#database.transact(async (run) => {
@@ -151,8 +147,7 @@ export class SqlSessionStore implements SessionStore {
   }
 
   /**
-   * A step is a batch. Those on the index of users come first, and count no records; nor do
-   * tombstones.
+   * A step is a batch. Those on the index of users come first; only session records are counted.
    */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     await this.users?.clearExpired(pageDeadline, () => onProgress?.({ cleared: 0 }));

@@ -44,10 +44,7 @@ export function tookTooLong(error: unknown): boolean {
   return error instanceof StoreServiceError && isTooLong(error.cause as Partial<DriverError>);
 }
 
-/**
- * Returns whether nothing was done because of the connection: on another one, the same statement
- * may succeed.
- */
+/** Returns whether nothing was done because of the connection: another one may succeed. */
 export function isNewsOfConnection(error: unknown): boolean {
   if (error instanceof StoreServiceError) return isWrongServer(error.cause);
   if (!(error instanceof StoreConnectionError)) return false;
@@ -114,8 +111,7 @@ function adviceFor(details: DriverError): string {
 }
 
 /**
- * ` (HY000, 1205)`: the known ones of the two. Node's own errors have a negative number, which adds
- * nothing.
+ * ` (HY000, 1205)`: the known ones. Node's own errors have a negative number, which adds nothing.
  */
 function inBrackets(code: string | undefined, errno: number | undefined): string {
   const known = [code, errno !== undefined && errno > 0 ? String(errno) : undefined].filter(
@@ -126,10 +122,7 @@ function inBrackets(code: string | undefined, errno: number | undefined): string
 
 const WITHHELD = "its message is not shown, since it may quote the record";
 
-/**
- * Copies a driver's error without the statement and its values, which mysql2 and others attach to
- * it.
- */
+/** Copies a driver's error without the statement and its values, which drivers attach to it. */
 function withoutStatement(details: DriverError, dialect: SqlDialect): Error {
   const { code, errno, sqlState } = details;
   const cause = new Error(quotesNoValue(details, dialect) ? details.message : WITHHELD);

@@ -25,10 +25,7 @@ export interface UserSessionRow {
 const VALUE_FIELDS = ["created_at", "last_seen_at", "expires_at", "device"] as const;
 const FIELDS = ["session_key", ...VALUE_FIELDS] as const;
 
-/**
- * Statements of the index of users. Each finds its rows by an index, and reads no more of them than
- * it needs.
- */
+/** Statements of the index of users. Each finds its rows by an index, and reads only those. */
 export class UserStatements {
   readonly #dialect: SqlDialect;
 
@@ -252,10 +249,7 @@ function list(sql: Sql, columns: readonly string[]): RawBuilder<unknown> {
   return sql.join(columns.map((column) => sql.ref(column)));
 }
 
-/**
- * Conditions of the rows between two cursors, the second one included. Each is one range of the
- * index.
- */
+/** Conditions of the rows between two cursors, the second included. Each is one index range. */
 function partsOf(sql: Sql, after: string | undefined, until: string | undefined): readonly RawBuilder<unknown>[] {
   const [from, end] = [after, until].map((cursor) => (cursor === undefined ? undefined : parseCursor(cursor)));
   const isBefore = from && sql` AND session_key < ${from[1]}`;

@@ -14,10 +14,7 @@ import type { ContractContext, ContractTest } from "./support.ts";
 import { TOMBSTONES, withoutTombstones } from "./tombstones.ts";
 import { USERS } from "./users.ts";
 
-/**
- * Functions of a test framework that the suite needs: those of Vitest, Jest, Mocha or `node:test`
- * fit.
- */
+/** Functions of a test framework: those of Vitest, Jest, Mocha or `node:test` fit. */
 export interface TestFramework {
   readonly describe: (title: string, define: () => void) => unknown;
   readonly it: ((title: string, run: () => Promise<void>) => unknown) & {
@@ -42,15 +39,9 @@ export interface OpenedStore {
 export interface SessionStoreSuiteOptions {
   /** Makes a store that shares no records with any other. */
   readonly open: () => Promise<OpenedStore> | OpenedStore;
-  /**
-   * Reason why the store has no index of users: one test that it has none then replaces those about
-   * the index.
-   */
+  /** Reason for having no index of users: one test of its absence then replaces those about it. */
   readonly noUsers?: string;
-  /**
-   * Reason why the store has no tombstones: one test that it has none then replaces those about
-   * them.
-   */
+  /** Reason for having no tombstones: one test of their absence then replaces those about them. */
   readonly noTombstones?: string;
   /**
    * Whether the store has `readWithTtl`. If not, one test that it has none replaces the one about

@@ -4,10 +4,7 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { StoreServiceError } from "../../../core/errors.ts";
 import type { RecordCompressor } from "./record-compressor.ts";
 
-/**
- * Bytes shared by many records, such as those from `makeSessionDictionary`. Records are compressed
- * against them.
- */
+/** Bytes shared by many records, which are compressed against them. See `makeSessionDictionary`. */
 export interface SessionDictionary {
   /** Number of the dictionary, from 1 to 127. Other bytes need another number. */
   readonly id: number;
@@ -18,10 +15,7 @@ export interface SessionDictionary {
 /** Maximum distance of a back reference in deflate (RFC 1951, section 2). */
 export const DICTIONARY_BYTES: number = 32 * 1024;
 
-/**
- * Maximum number of a dictionary: one bit of the flag marks a dictionary, the others are its
- * number.
- */
+/** Maximum number of a dictionary: one bit of the flag marks a dictionary, the rest number it. */
 export const LAST_DICTIONARY_ID = 127;
 
 /**

@@ -2,8 +2,7 @@ import type { Deadline } from "../../../core/deadlines.ts";
 import type { RedisConnection } from "../../../redis/connection.ts";
 
 /**
- * Minimum limits at which hashes of sessions stay listpacks. Redis's own default for values is 64
- * bytes.
+ * Minimum limits that keep hashes of sessions listpacks. Redis's default for values is 64 bytes.
  */
 const LEAST = { entries: 128, value: 512 } as const;
 

@@ -93,10 +93,7 @@ export class BucketSessionStore implements SessionStore {
     return this.#change(this.#vital, key, etag, [], deadline);
   }
 
-  /**
-   * Remembers its yielded keys until it ends, since SCAN may return one twice: about 100 bytes
-   * each.
-   */
+  /** Remembers all yielded keys, since SCAN may return one twice: about 100 bytes each. */
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
     const seen = new Set<SessionKey>();
     for await (const place of this.#walk.places(pageDeadline)) {

@@ -33,10 +33,7 @@ const EXPIRY_BYTES = 4;
 const NONCE_BYTES = 8;
 const BODY_AT = EXPIRY_BYTES + 1 + NONCE_BYTES;
 
-/**
- * Records of the format `json` begin with this, then the nonce and a quotation mark. The flag
- * replaces it.
- */
+/** Beginning of a record of the format `json`, before the nonce and a quotation mark. */
 const HEAD = '{"_sojourn":{"nonce":"';
 const NONCE_DIGITS = 2 * NONCE_BYTES;
 const JSON_RECORD = /^\{"_sojourn":\{"nonce":"([0-9a-f]{16})"/;
@@ -51,8 +48,7 @@ const ZLIB: RecordCompressor = {
 };
 
 /**
- * Converts records to the part of a field's value after the expiry, and whole values back to
- * records.
+ * Converts records to the part of a field's value after the expiry, and whole values to records.
  */
 export class BucketValues {
   readonly #compressor: RecordCompressor | undefined;

@@ -8,10 +8,7 @@ import type { BucketKeys, BucketPlace } from "./bucket-keys.ts";
 import { awaitWrites } from "../../await-writes.ts";
 import { BUCKET_FIELDS, BUCKET_SWEEP } from "../scripts/scripts.ts";
 
-/**
- * Number of keys that Redis examines for one page of a scan: some tenths of a millisecond of its
- * time.
- */
+/** Number of keys examined for one page of a scan: some tenths of a millisecond of Redis's time. */
 const SCAN_COUNT = 1000;
 
 /**

@@ -119,10 +119,7 @@ function countIn(sets: Iterable<Iterable<string>>): Map<string, number> {
   return counts;
 }
 
-/**
- * Takes the part that saves most per byte, again and again: a part already taken saves nothing a
- * second time.
- */
+/** Takes the part that saves most per byte, again and again: a taken part saves nothing more. */
 function choose(records: readonly (readonly string[])[], maxBytes: number): Buffer {
   const found = records.map((pieces) => [...new Set(pieces.flatMap((piece) => [...gramsOf(piece, FOUND_BYTES)]))]);
   const savings = countIn(found);

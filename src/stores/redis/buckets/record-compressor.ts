@@ -1,7 +1,4 @@
-/**
- * Compresses records: `zlibCompressor()`, or a wrapper of snappy, zstd or lz4. Both methods are
- * synchronous.
- */
+/** Compresses records synchronously: `zlibCompressor()`, or a wrapper of snappy, zstd or lz4. */
 export interface RecordCompressor {
   compress(bytes: Uint8Array): Uint8Array;
   /**

@@ -44,10 +44,7 @@ import {
   CACHE_TOUCH,
 } from "../scripts/scripts.ts";
 
-/**
- * Number of keys that Redis examines for one page of a walk: some tenths of a millisecond of its
- * time.
- */
+/** Number of keys examined for one page of a walk: some tenths of a millisecond of Redis's time. */
 const SCAN_COUNT = 1000;
 
 const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
@@ -140,8 +137,7 @@ export class RedisCacheStore implements CacheStore {
 
   async deleteMany(keys: readonly string[], deadline: Deadline): Promise<number> {
     const counts = await this.#inRounds(keys, async (groups, hasWritten) => {
-      // In this order: a load that ends between the two must not refill an entry that then counts
-      // as deleted.
+      // In this order: a load that ends between the two must not refill a deleted entry.
       const leases = groups.flat().map(leaseKeyOf);
       const writes = [this.#unlink(commandsFor(leases, this.#isSlotted), deadline), this.#unlink(groups, deadline)];
       const [, deleted = 0] = await awaitWrites(writes, hasWritten);
@@ -265,10 +261,7 @@ export class RedisCacheStore implements CacheStore {
     return this.#locks.holder(key, deadline);
   }
 
-  /**
-   * Remembers its yielded keys until it ends, since SCAN may return one twice: about 100 bytes
-   * each.
-   */
+  /** Remembers all yielded keys, since SCAN may return one twice: about 100 bytes each. */
   async *scan(prefix: string, pageDeadline: () => Deadline): AsyncGenerator<string, void, undefined> {
     const seen = new Set<string>();
     for await (const names of this.#connection.scanKeys(`${escapeGlob(prefix)}*`, SCAN_COUNT, pageDeadline, "bytes")) {
@@ -336,10 +329,7 @@ export class RedisCacheStore implements CacheStore {
     return this.#connection.run(script, [key, leaseKeyOf(key)], args, deadline, this.#form, patience);
   }
 
-  /**
-   * Takes a lease, and reads the entry then: one that is stored later is noticed when the lease is
-   * used.
-   */
+  /** Takes a lease, then reads the entry: one that is stored later is noticed when it is used. */
   async #leaseFirst(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
     const leaseKey = leaseKeyOf(lease.key);
     const [life, afterlife] = lifeOf(ttl);

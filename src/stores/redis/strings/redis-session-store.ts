@@ -13,10 +13,7 @@ import type { StringKeys } from "./string-keys.ts";
 import { SESSION_COMMIT, SESSION_DELETE_IF_MATCH, SESSION_TOUCH } from "../scripts/scripts.ts";
 import type { StoreConnections } from "../wait-for.ts";
 
-/**
- * Number of keys that Redis examines for one page of a scan: some tenths of a millisecond of its
- * time.
- */
+/** Number of keys examined for one page of a scan: some tenths of a millisecond of Redis's time. */
 const SCAN_COUNT = 1000;
 
 /**
@@ -74,10 +71,7 @@ export class RedisSessionStore implements SessionStore {
     return this.#runIfMatch(this.#vital, SESSION_DELETE_IF_MATCH, key, etag, [], deadline);
   }
 
-  /**
-   * Remembers its yielded keys until it ends, since SCAN may return one twice: about 100 bytes
-   * each.
-   */
+  /** Remembers all yielded keys, since SCAN may return one twice: about 100 bytes each. */
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
     const seen = new Set<SessionKey>();
     const pattern = `${escapeGlob(this.#keys.namespace)}*`;

@@ -45,10 +45,7 @@ export class WatchedMysqlPool implements MysqlPool {
     this.#pool.end(callback);
   }
 
-  /**
-   * Each iteration removes an untrusted connection from the pool, so it ends with a new one at the
-   * latest.
-   */
+  /** Each iteration removes an untrusted connection, so it ends with a new one at the latest. */
   #take(callback: (error: unknown, connection: MysqlPoolConnection) => void): void {
     this.#pool.getConnection((error: unknown, connection: Mysql2Connection) => {
       if (error) return callback(error, connection);
@@ -92,10 +89,7 @@ class WatchedMysqlConnection implements MysqlPoolConnection {
   }
 }
 
-/**
- * `destroy` of mysql2 (3.24) says goodbye and waits for the answer, which never comes on a silent
- * connection.
- */
+/** `destroy` of mysql2 (3.24) says goodbye and waits for an answer, in vain if it is silent. */
 function destroyConnection(connection: Mysql2Connection): void {
   connection.destroy();
   const { stream } = connection as { stream?: { destroy?: () => void } };

@@ -17,10 +17,7 @@ export interface PgPool {
   end(): Promise<void>;
 }
 
-/**
- * A pool of `pg` for Kysely's dialect, which discards connections that have stalled or lead to the
- * wrong server.
- */
+/** A pool of `pg` for Kysely's dialect that discards stalled or misdirected connections. */
 export class WatchedPgPool implements PostgresPool {
   readonly #pool: PgPool;
   readonly #health: PoolHealth;
@@ -32,10 +29,7 @@ export class WatchedPgPool implements PostgresPool {
     this.#health = health;
   }
 
-  /**
-   * Each iteration removes an untrusted connection from the pool, so it ends with a new one at the
-   * latest.
-   */
+  /** Each iteration removes an untrusted connection, so it ends with a new one at the latest. */
   async connect(): Promise<PostgresPoolClient> {
     const call = currentCall();
     if (call !== undefined) call.isWatched = true;
