@@ -20,7 +20,7 @@ const DRIVER: RedisDriver = {
   destroy: () => {},
 };
 
-/** A connection whose client library is loaded when the test says so. */
+/** A connection whose client library is loaded on the test's signal. */
 function openSlowly(): { connection: RedisConnection; clock: ManualClock; finish: () => void; loads: () => number } {
   const clock = new ManualClock();
   let finish = (): void => {};
@@ -36,7 +36,7 @@ function openSlowly(): { connection: RedisConnection; clock: ManualClock; finish
   return { connection, clock, finish, loads: () => loads };
 }
 
-test("loading the client library takes nothing from a deadline, however long it takes", async () => {
+test("loading the client library does not count towards a deadline, however long it takes", async () => {
   const { connection, clock, finish, loads } = openSlowly();
   const replies = [1, 2].map(() => connection.command(["PING"], new Deadline(100, clock)));
   clock.advance(60_000);
@@ -54,7 +54,7 @@ test("a command that waits for the client library is answered before its connect
   await closed;
 });
 
-test("a connection that is prepared loads the client library once, and before any command", async () => {
+test("a prepared connection loads the client library once, and before any command", async () => {
   const { connection, clock, finish, loads } = openSlowly();
   connection.prepare();
   connection.prepare();
@@ -64,7 +64,7 @@ test("a connection that is prepared loads the client library once, and before an
   expect(loads()).toBe(1);
 });
 
-test("a command that the client did not take, since a connection was given up in that moment, is sent again", async () => {
+test("a command that the client refused, since its connection was being given up, is sent again", async () => {
   let refusals = 1;
   const driver: RedisDriver = {
     ...DRIVER,

@@ -20,16 +20,16 @@ import type { RedisScript } from "./script.ts";
 
 /** Options of {@link RedisConnection}. */
 export interface RedisConnectionOptions {
-  /** As in the settings, for messages. */
+  /** Name in the settings, for messages. */
   readonly name: string;
   readonly driver: RedisDriverFactory;
-  /** How long opening a link may take, the handshake included. */
+  /** Maximum time to open a link, the handshake included. */
   readonly connectTimeout: Milliseconds;
-  /** After how long without any answer a link on which deadlines have passed is given up. */
+  /** Time without any answer after which a link with missed deadlines is given up. */
   readonly stallTimeout: Milliseconds;
   /** Whether the link leads to a cluster. @defaultValue `false` */
   readonly isCluster?: boolean;
-  /** Whether it is a client of the application. @defaultValue `false` */
+  /** Whether the client belongs to the application. @defaultValue `false` */
   readonly isGiven?: boolean;
   /** Replication that each command waits for. @defaultValue none */
   readonly waitFor?: WaitFor | undefined;
@@ -37,32 +37,36 @@ export interface RedisConnectionOptions {
 }
 
 /**
- * For how long a link is kept that says that it leads to the wrong server, since it was opened: the server
- * may go on saying so, and a link for each command would be more than it can bear.
+ * Minimum age of a link that is given up for leading to the wrong server. The server may keep
+ * refusing, and a link for each command would overload it.
  */
 const MIN_AGE: Milliseconds = 250;
 
 /**
- * A named connection to a Redis server or cluster, over one link that is opened when a command first needs it.
+ * A named connection to a Redis server or cluster, over one link that is opened when a command
+ * first needs it.
  *
- * - Every command ends by its deadline, whether it waits for a link, waits to be written or waits for its answer.
- * - A lost link is not reopened until a command needs one. Commands that need it share one attempt; when that
- *   fails, all of them fail at once with `outcome: "not-sent"`, but those that had joined it late share one
- *   more.
- * - A command is executed at most once. What was outstanding on a lost link fails with `outcome: "unknown"`.
- *   What the server has refused without executing it, since it is the wrong server or busy with a slot, is
- *   sent again within its deadline.
- * - A link to a server that says that it is the wrong one (`READONLY`, `LOADING`, `NOAUTH` and the like) is
- *   given up; on a cluster, that node's connection is, and the slots are read again.
- * - The client library is loaded outside of any deadline: one that has begun meanwhile begins again then.
- * - Nothing runs while nothing is outstanding. An open link keeps the process alive; {@link close} ends it.
+ * - Every command ends by its deadline, whether it waits for a link, waits to be written or waits
+ *   for its answer.
+ * - A lost link is not reopened until a command needs one. Commands that need it share one attempt;
+ *   when that fails, all of them fail at once with `outcome: "not-sent"`, but those that had joined
+ *   it late share one more.
+ * - A command is executed at most once. Outstanding commands of a lost link fail with
+ *   `outcome: "unknown"`. A command that the server has refused without executing it, since it is
+ *   the wrong server or busy with a slot, is sent again within its deadline.
+ * - A link to a server that says that it is the wrong one (`READONLY`, `LOADING`, `NOAUTH` and the
+ *   like) is given up; on a cluster, that node's connection is, and the slots are read again.
+ * - The client library is loaded outside of any deadline: a deadline that began before restarts
+ *   then.
+ * - Nothing runs while nothing is outstanding. An open link keeps the process alive; {@link close}
+ *   ends it.
  */
 export class RedisConnection {
-  /** As in the settings. */
+  /** Name in the settings. */
   readonly name: string;
-  /** Whether the link leads to a cluster, where the keys of one command have to lie in one slot. */
+  /** Whether the link leads to a cluster, where the keys of one command must lie in one slot. */
   readonly isCluster: boolean;
-  /** Whether it is a client of the application. */
+  /** Whether the client belongs to the application. */
   readonly isGiven: boolean;
   readonly #options: RedisConnectionOptions;
   readonly #stallTimeout: Milliseconds;
@@ -76,14 +80,14 @@ export class RedisConnection {
     distrust: (link, node, code) => this.#distrust(link, node, code),
   };
   #link: RedisLink | undefined;
-  /** Links that were given up while nodes of them still owed answers. */
+  /** Links that were given up while their nodes still owed answers. */
   readonly #retired = new Map<RedisLink, Timer>();
-  /** Connections for writes that wait. */
+  /** Connections for writes that wait for replicas. */
   readonly #waiting: RedisConnection[] = [];
   #isClosed = false;
   #isLoaded: boolean;
   #loading: Promise<void> | undefined;
-  /** The same, where commands wait for it. */
+  /** The same promise, if commands wait for it. */
   #awaited: Promise<void> | undefined;
 
   constructor(options: RedisConnectionOptions) {
@@ -99,15 +103,15 @@ export class RedisConnection {
     this.#connector = new RedisConnector({ driver, connectTimeout, clock });
   }
 
-  /** Begins to load the client library. Should that fail, the first command tells. */
+  /** Begins to load the client library. If that fails, the first command reports it. */
   prepare(): void {
     if (!this.#isLoaded) void this.#load();
   }
 
   /**
-   * Makes another connection to the same server, on which each command counts as done when enough replicas
-   * have it. What waits holds up all that is sent behind it, so reads and other writes are not for this one.
-   * It is closed with this one.
+   * Makes another connection to the same server, on which each command counts as done when enough
+   * replicas have it. A waiting command delays everything sent after it, so reads and other writes
+   * do not use this one. It is closed with this connection.
    */
   waitingFor(waitFor: WaitFor): RedisConnection {
     const connection = new RedisConnection({ ...this.#options, waitFor });
@@ -121,8 +125,8 @@ export class RedisConnection {
    *
    * @param args The command's name and its arguments.
    * @param key The key that decides which node of a cluster is asked.
-   * @param form Whether the strings of the reply are wanted as texts or as bytes.
-   * @param patience How long it waits while the slot of its keys is on its way to another node.
+   * @param form Whether the strings of the reply are read as texts or as bytes.
+   * @param patience How long it waits while the slot of its keys is migrated to another node.
    * @throws {RedisConnectionError} No link, a lost link, or no answer before the deadline.
    * @throws {RedisServiceError} Redis answered with an error.
    * @throws {ImproperlyConfigured} The client library is not installed.
@@ -154,14 +158,14 @@ export class RedisConnection {
   }
 
   /**
-   * Walks through the keys of all nodes, page by page, with SCAN. A page may be empty, and a key may come
-   * twice. Of a cluster, the nodes are those of the moment when the walk begins; keys that move meanwhile may
-   * be missed. While the caller works on a page, the next one is on its way.
+   * Walks the keys of all nodes, page by page, with SCAN. A page may be empty, and a key may come
+   * twice. On a cluster, the nodes are those known when the walk begins; keys that move meanwhile
+   * may be missed. The next page is fetched while the caller works on one.
    *
    * @param pattern As for SCAN … MATCH.
-   * @param count How many keys a node looks at for one page.
+   * @param count Number of keys that a node examines for one page.
    * @param pageDeadline Makes the deadline of each page.
-   * @param form Whether the keys are wanted as texts or as bytes.
+   * @param form Whether the keys are read as texts or as bytes.
    * @throws As {@link command} does; also when a node leaves the cluster meanwhile.
    */
   async *scanKeys<Form extends ReplyForm = "text">(
@@ -187,17 +191,14 @@ export class RedisConnection {
       while (page !== undefined) {
         const [cursor, keys]: Page<Form> = await page;
         page = cursor === "0" ? undefined : read(cursor);
-        // The caller may have enough before it comes.
+        // The caller may stop before it arrives.
         page?.catch(() => {});
         yield keys;
       }
     }
   }
 
-  /**
-   * Lets outstanding commands end, each within its deadline, then closes the link. Later commands are
-   * refused.
-   */
+  /** Closes the link once outstanding commands have ended. Later commands are refused. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#awaited;
@@ -220,7 +221,7 @@ export class RedisConnection {
     return this.#send(request);
   }
 
-  /** It never rejects: to make a driver fails with the same error. */
+  /** Never rejects: making a driver fails with the same error. */
   #load(): Promise<void> {
     this.#loading ??= (async () => {
       this.#isLoaded = await succeeds(this.#driver.load?.());
@@ -232,7 +233,7 @@ export class RedisConnection {
   #send<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
     if (request.deadline.hasPassed) return Promise.reject(deadlineError(request, request.deadline, "not-sent"));
     return new Promise((resolve, reject) => {
-      // The driver answers in the form that it is asked for.
+      // The driver answers in the requested form.
       const settle = resolve as (reply: RedisReply<string | Buffer>) => void;
       this.#dispatch(new OutstandingCommand(request, this.#dispatcher, settle, reject));
     });
@@ -247,7 +248,7 @@ export class RedisConnection {
   async #openLinkFor(command: OutstandingCommand): Promise<void> {
     const issuedAt = this.#clock.monotonic();
     let attempt = await this.#connector.connect();
-    // An attempt that was under way before may have failed with a server that is back by now.
+    // An earlier attempt may have failed with a server that has recovered by now.
     const isStale = attempt.link === undefined && attempt.startedAt < issuedAt;
     if (isStale && !command.isSettled) attempt = await this.#connector.connect();
     if (attempt.link !== undefined) this.#link = attempt.link;
@@ -267,7 +268,7 @@ export class RedisConnection {
     this.#retire(link);
   }
 
-  /** Ends a link when what is outstanding on it has been answered, or is not going to be. */
+  /** Ends a link once its outstanding commands have been answered, or never will be. */
   #retire(link: RedisLink): void {
     this.#retired.delete(link);
     if (!link.owesAnswers || link.isSuspect) return link.destroy();
@@ -289,7 +290,7 @@ export class RedisConnection {
   }
 }
 
-/** A key that SCAN has answered with, in the form that was asked for. */
+/** A key in a SCAN reply, in the requested form. */
 type ScannedKey<Form extends ReplyForm> = Form extends "bytes" ? Buffer : string;
 
 /** A page of SCAN: the cursor of the next one, "0" after the last, and its keys. */

@@ -8,21 +8,21 @@ type Ending =
   | { readonly link: RedisLink; readonly failure?: never }
   | { readonly link?: never; readonly failure: DriverFailure | ImproperlyConfigured };
 
-/** When an attempt to open a link began, on the monotonic clock, and how it ended. */
+/** An attempt to open a link: its start on the monotonic clock, and its result. */
 export type Attempt = Ending & { readonly startedAt: Milliseconds };
 
 /** Options of {@link RedisConnector}. */
 export interface RedisConnectorOptions {
   readonly driver: RedisDriverFactory;
-  /** How long opening a link may take, the handshake included. */
+  /** Maximum time to open a link, the handshake included. */
   readonly connectTimeout: Milliseconds;
   readonly clock: Clock;
 }
 
-/** How far the beginnings of two attempts are apart, if the first one failed. */
+/** Minimum time between the starts of two attempts, if the first one failed. */
 export const ATTEMPT_GAP: Milliseconds = 50;
 
-/** Opens links: one attempt at a time, on demand, and not in quick succession to a server that refuses them. */
+/** Opens links: one attempt at a time, on demand, and with gaps to a server that refuses them. */
 export class RedisConnector {
   readonly #options: RedisConnectorOptions;
   #running: Promise<Attempt> | undefined;
@@ -34,7 +34,9 @@ export class RedisConnector {
     this.#options = options;
   }
 
-  /** The attempt that is under way, else the one that failed a moment ago, else a new one. It never rejects. */
+  /**
+   * Returns the current attempt, else one that failed a moment ago, else a new one. Never rejects.
+   */
   connect(): Promise<Attempt> {
     if (this.#running !== undefined) return this.#running;
     const now = this.#options.clock.monotonic();
@@ -45,7 +47,7 @@ export class RedisConnector {
     return this.#running;
   }
 
-  /** Gives up the attempt that is under way. */
+  /** Aborts the current attempt. */
   close(): void {
     this.#isClosed = true;
     this.#driver?.destroy();

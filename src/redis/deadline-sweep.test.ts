@@ -5,7 +5,7 @@ import { Deadline } from "../core/deadlines.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { DeadlineSweep, type Expirable } from "./deadline-sweep.ts";
 
-/** For a busy machine. */
+/** Long enough for a busy machine. */
 const PATIENTLY = { timeout: 8000 };
 
 class Entry implements Expirable {
@@ -32,7 +32,7 @@ class Entry implements Expirable {
   }
 }
 
-test("ends what has outlived its deadline, whatever the order, and nothing else", async () => {
+test("expires only entries whose deadline has passed, in any order", async () => {
   const clock = new ManualClock();
   const sweep = new DeadlineSweep(() => false);
   const [long, short] = [new Entry(sweep, new Deadline(200, clock)), new Entry(sweep, new Deadline(100, clock))];
@@ -43,7 +43,7 @@ test("ends what has outlived its deadline, whatever the order, and nothing else"
   await long.expired;
 });
 
-test("what is taken off, in any order, does not end, and takes nothing else off", async () => {
+test("a removed entry does not expire, in any order of removal, and removes no other", async () => {
   const clock = new ManualClock();
   const sweep = new DeadlineSweep(() => false);
   const [first, second, third, fourth] = Array.from({ length: 4 }, () => new Entry(sweep, new Deadline(100, clock)));
@@ -66,7 +66,7 @@ test("drained() resolves when nothing is outstanding", async () => {
   await drained;
 });
 
-test("ticks once for all that is outstanding, and not at all when nothing is", async () => {
+test("ticks once for all outstanding entries, and not at all without any", async () => {
   let ticks = 0;
   const sweep = new DeadlineSweep(() => ++ticks < 0);
   const entries = Array.from({ length: 1000 }, () => new Entry(sweep, new Deadline(60_000)));
@@ -82,7 +82,7 @@ test("ticks once for all that is outstanding, and not at all when nothing is", a
   }, PATIENTLY);
 });
 
-test("goes on after its entries for as long as it is asked to", async () => {
+test("continues after its entries as long as afterSweep asks for it", async () => {
   let ticks = 0;
   const sweep = new DeadlineSweep(() => ++ticks < 3);
   sweep.delete(new Entry(sweep, new Deadline(60_000)));

@@ -1,15 +1,17 @@
 import type { Outcome } from "../core/errors.ts";
 import type { RedisScript } from "./script.ts";
 
-/** A refusal by the rules (ACL) of the user with which a connection has logged in. */
+/** A refusal by the access rules (ACL) of the connection's user. */
 export interface Denial {
-  /** Whether anything can have been changed: a script may have written before the command that was refused. */
+  /**
+   * Whether anything can have been changed: a script may have written before the refused command.
+   */
   readonly outcome: Outcome;
   /** Names the missing right, and the rule that gives it. */
   readonly advice: string;
 }
 
-/** How servers say it: Redis 7.0, newer ones and Valkey; inside of a script it has the code ERR. */
+/** Wording of the servers: Redis 7.0, newer ones and Valkey; inside a script the code is ERR. */
 const OF_COMMAND =
   /^NOPERM .*to run the '|^ERR (The user executing the script can't run this|ACL failure in script: User )/;
 const OF_KEY =
@@ -26,7 +28,7 @@ const READS: ReadonlySet<string> = new Set(
   "EXISTS GET HGET HMGET HSCAN PTTL TIME TYPE ZCOUNT ZRANGEBYSCORE ZREVRANGE ZSCORE".split(" "),
 );
 
-/** Reads a missing right from an error reply; `undefined` for another error. */
+/** Reads a missing right from an error reply; returns `undefined` for another error. */
 export function denialOf(reply: string, script: RedisScript | undefined): Denial | undefined {
   const isOfKey = OF_KEY.test(reply);
   if (!isOfKey && !OF_COMMAND.test(reply)) return undefined;
@@ -47,7 +49,9 @@ interface Call {
   readonly line: number;
 }
 
-/** The call of a script that was refused, and whether no other one can have changed anything before it. */
+/**
+ * Returns the refused call of a script, and whether no call before it can have changed anything.
+ */
 function callAt(
   reply: string,
   { source }: RedisScript,
@@ -55,14 +59,14 @@ function callAt(
 ): { command: string | undefined; isFirstChange: boolean } {
   const calls = callsOf(source);
   const line = Number(LINE_OF_SCRIPT.exec(reply)?.[1] ?? Number.NaN);
-  // The error of a protected call (`pcall`), which the script hands on, has no line.
+  // The error of a protected call (`pcall`), which the script passes on, has no line.
   const refused = Number.isNaN(line) ? callsOf(source, "pcall") : calls.filter((call) => call.line === line);
   const [first] = refused;
   const isOne = first !== undefined && refused.every(({ command }) => command === first.command);
   const command = NAMED_COMMAND.exec(reply)?.[1]?.toUpperCase() ?? (isOne ? first.command : undefined);
   const isStraight = refused.length === 1 && !Number.isNaN(line) && !LOOP.test(source.replace(COMMENT, ""));
   const before = isStraight ? calls.filter((call) => call.line < line) : calls;
-  // With another key, the same command may have been allowed.
+  // The same command may have been allowed for another key.
   const isHarmless = (call: Call): boolean => READS.has(call.command) || (!isOfKey && call.command === command);
   return { command, isFirstChange: before.every(isHarmless) };
 }

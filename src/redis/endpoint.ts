@@ -2,13 +2,13 @@ import type { ConnectionOptions } from "node:tls";
 
 import type { Milliseconds } from "../core/clock.ts";
 
-/** How long to wait for a server. */
+/** Time limits for a server. */
 export interface RedisTimeouts {
   readonly connectTimeout: Milliseconds;
   readonly stallTimeout: Milliseconds;
 }
 
-/** A server and how to log in. */
+/** A server and its login. */
 export interface RedisEndpoint extends RedisTimeouts {
   readonly address:
     | { readonly host: string; readonly port: number; readonly tls: ConnectionOptions | undefined }
@@ -18,39 +18,39 @@ export interface RedisEndpoint extends RedisTimeouts {
   readonly password: string | undefined;
 }
 
-/** Where a server is. */
+/** Host and port of a server. */
 export interface RedisAddress {
   readonly host: string;
   readonly port: number;
 }
 
-/** Where the server is that others call by an address, if it is somewhere else. */
+/** Returns the real address of a server that others call by the given one, if it differs. */
 export type NodeAddressMap = (address: string) => RedisAddress | undefined;
 
-/** `host:port`, as nodes of a cluster name each other. */
+/** Returns `host:port`, as nodes of a cluster name each other. */
 export function addressOf({ host, port }: RedisAddress): string {
   return `${host}:${port}`;
 }
 
-/** The way back from {@link addressOf}. An IPv6 address has colons of its own. */
+/** Inverse of {@link addressOf}. An IPv6 address has colons of its own. */
 export function parseAddress(address: string): RedisAddress {
   const at = address.lastIndexOf(":");
   return { host: address.slice(0, at), port: Number(address.slice(at + 1)) };
 }
 
-/** A master that sentinels watch, and how to log in to it and to them. */
+/** A master that sentinels watch, and the logins for it and for them. */
 export interface RedisSentinelEndpoint extends Omit<RedisEndpoint, "address"> {
   readonly sentinels: readonly RedisAddress[];
   /** The master's name. */
   readonly name: string;
   readonly sentinelUsername: string | undefined;
   readonly sentinelPassword: string | undefined;
-  /** Of the servers and of the sentinels. */
+  /** For the servers and the sentinels. */
   readonly tls: ConnectionOptions | undefined;
   readonly nodeAddressMap: NodeAddressMap;
 }
 
-/** A cluster and how to log in. */
+/** A cluster and its login. */
 export interface RedisClusterEndpoint extends RedisTimeouts {
   readonly cluster: readonly RedisAddress[];
   readonly nodeAddressMap: NodeAddressMap;

@@ -4,14 +4,16 @@ import type { DriverFailure } from "./commands.ts";
 import { denialOf } from "./denials.ts";
 import type { RedisScript } from "./script.ts";
 
-/** A command in messages: its own name and its connection's. Never keys or arguments, which are secrets. */
+/**
+ * Names of a command and its connection in messages. Never keys or arguments, which are secrets.
+ */
 export interface CommandLabel {
   readonly command: string;
   readonly connection: string;
   readonly script?: RedisScript;
 }
 
-/** No link could be opened for a command, which therefore was not sent. */
+/** No link could be opened for a command, so it was not sent. */
 export function connectError(label: CommandLabel, failure: DriverFailure): RedisConnectionError | RedisServiceError {
   if (failure.kind === "reply") return serviceError(label, failure.cause, "not-sent");
   return new RedisConnectionError(
@@ -21,10 +23,7 @@ export function connectError(label: CommandLabel, failure: DriverFailure): Redis
   );
 }
 
-/**
- * Codes of Node for a certificate that was refused. Source: Node documentation, "X509 certificate error
- * codes".
- */
+/** Codes for a refused certificate. Source: Node documentation, "X509 certificate error codes". */
 const CERTIFICATE_CODE = /^ERR_TLS_CERT|CERT|^SELF_SIGNED|^UNABLE_TO_(GET|VERIFY)/;
 
 function adviceOnOpening({ connection }: CommandLabel, cause: unknown): string {
@@ -54,7 +53,7 @@ export function commandError(label: CommandLabel, failure: DriverFailure): Redis
 /** This process has too many commands under way. */
 function queueFullError(label: CommandLabel, cause: unknown): RedisQueueFullError {
   const message =
-    `${label.command} was not sent, for this process has as many commands under way as the client takes ` +
+    `${label.command} was not sent, since this process has as many commands under way as the client takes ` +
     `(${describeCause(cause)}). Do less at once, or use another connection for it; the server may be well.`;
   return new RedisQueueFullError(`${prefixOf(label)} ${message}`, { outcome: "not-sent", cause });
 }
@@ -76,8 +75,9 @@ export function closedError(label: CommandLabel): RedisConnectionError {
 }
 
 /**
- * Codes by which Redis refuses a command before it does anything, and what to do about them. In the scripts here
- * they come from the first access to the key or from the one write, so nothing has been changed either.
+ * Codes by which Redis refuses a command before it does anything, with advice. In the scripts here
+ * they come from the first access to the key or from the one write, so nothing has been changed
+ * either.
  *
  * Source: `shared` in Redis's `server.c`, `processCommand`, and `cluster.c`.
  */
@@ -87,18 +87,18 @@ const REFUSALS: Readonly<Record<string, string>> = {
   CLUSTERDOWN: "The cluster does not serve this key now. Try again later.",
   CROSSSLOT: "The keys lie in different slots of the cluster.",
   DENIED: "The server runs in protected mode. Give it a password, or bind it to an address.",
-  LOADING: "The server still loads its data. Try again soon.",
+  LOADING: "The server is still loading its data. Try again soon.",
   MASTERDOWN: "The replica has lost its primary. Try again later, or connect to the primary.",
-  MISCONF: "The server cannot write to its disk. Look into its log.",
+  MISCONF: "The server cannot write to its disk. Check its log.",
   MOVED: "The server belongs to a cluster, and another node holds the key.",
-  NOAUTH: "The server wants a password. Set `password`, and `username` if it has users.",
+  NOAUTH: "The server requires a password. Set `password`, and `username` if it has users.",
   NOPERM: "The user's ACL does not allow this command or this key.",
   NOPROTO: "The server does not speak RESP 3. Redis 6 or newer is needed.",
   NOREPLICAS: "Too few replicas are in sync. Try again later.",
   NOSCRIPT: "The script is not loaded.",
   OOM: "The server has used up its memory. Raise `maxmemory`, or set an eviction policy.",
   READONLY: "The server is a replica. Connect to the primary.",
-  TRYAGAIN: "The cluster moves this slot. Try again soon.",
+  TRYAGAIN: "The cluster is moving this slot. Try again soon.",
   UNKILLABLE: "A script occupies the server. Try again later.",
   WRONGPASS: "Check `username` and `password`, and that the user is enabled.",
   WRONGTYPE: "The key holds other data. Check that no other application uses this prefix.",
@@ -109,7 +109,7 @@ function serviceError(label: CommandLabel, cause: unknown, known?: Outcome): Red
   const denial = denialOf(reply, label.script);
   const code = denial === undefined ? replyCode(reply) : "NOPERM";
   const isRefusal = Object.hasOwn(REFUSALS, code);
-  const advice = denial?.advice ?? (isRefusal ? REFUSALS[code] : "See `cause` for the server's words.");
+  const advice = denial?.advice ?? (isRefusal ? REFUSALS[code] : "See `cause` for the server's message.");
   return new RedisServiceError(`${prefixOf(label)} Redis answered ${label.command} with ${code}. ${advice}`, {
     outcome: known ?? denial?.outcome ?? (isRefusal ? "not-sent" : "unknown"),
     cause: withoutArguments(cause, reply),
@@ -117,8 +117,8 @@ function serviceError(label: CommandLabel, cause: unknown, known?: Outcome): Red
 }
 
 /**
- * First word of an error reply, by which Redis tells its errors apart. What failed inside a script has it
- * further on: before Redis 7 in
+ * Returns the first word of an error reply, which identifies the error. For errors inside a script
+ * it is further on: before Redis 7 in
  * `ERR Error running script (call to f_…): @user_script:1: -READONLY You can't …`.
  */
 export function replyCode(reply: string): string {
@@ -127,7 +127,7 @@ export function replyCode(reply: string): string {
 }
 
 /**
- * - `"elsewhere"`: the server is not, or not now, the one that executes commands; another one may be.
+ * - `"elsewhere"`: the server does not execute commands, or not now; another one may.
  * - `"later"`: the server is the right one, but cannot execute the command for a moment.
  */
 export type News = "elsewhere" | "later";
@@ -142,17 +142,20 @@ const NEWS: Readonly<Record<string, News>> = {
   WRONGPASS: "elsewhere",
 };
 
-/** News about the link from the code of an error reply. None of these commands was executed. */
+/**
+ * Reads news about the link from the code of an error reply. None of these commands was executed.
+ */
 export function newsOf(code: string): News | undefined {
   return Object.hasOwn(NEWS, code) ? NEWS[code] : undefined;
 }
 
-/** Code of an error reply; `undefined` for a failure of another kind. */
+/** Returns the code of an error reply; `undefined` for a failure of another kind. */
 export function replyCodeOf({ kind, cause, atOpening }: DriverFailure): string | undefined {
   return kind === "reply" && atOpening !== true && cause instanceof Error ? replyCode(cause.message) : undefined;
 }
 
-// "ERR unknown command 'EVALSHA', with args beginning with: …" (a renamed command) goes on with the session key.
+// "ERR unknown command 'EVALSHA', with args beginning with: …" (a renamed command) continues with
+// the session key.
 const QUOTED_ARGUMENTS = /,? with args beginning with:.*$/s;
 
 function withoutArguments(cause: unknown, reply: string): unknown {

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 
 import { slotOf } from "./key-slot.ts";
 
-// The first is the example of the cluster specification; the others are what CLUSTER KEYSLOT of Redis 7.0
-// answers.
+// The first is the example of the cluster specification; the others are replies of CLUSTER KEYSLOT
+// in Redis 7.0.
 test.each([
   ["123456789", 12_739],
   ["", 0],

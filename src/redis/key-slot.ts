@@ -1,8 +1,8 @@
 import type { RedisArgument } from "./commands.ts";
 
 /**
- * The slot of a cluster that a key lies in, from 0 to 16383: CRC16 (XMODEM) of the key's bytes, or of its
- * hash tag, which is what stands in its first braces.
+ * Returns the slot of a key in a cluster, from 0 to 16383: CRC16 (XMODEM) of the key's bytes, or of
+ * its hash tag, the part within its first braces.
  *
  * Source: Redis cluster specification, "Key distribution model" and "Hash tags".
  */
@@ -10,15 +10,15 @@ export function slotOf(key: RedisArgument): number {
   return crc16(bytesOf(hashTagOf(key))) % SLOTS;
 }
 
-/** Whether a part of the key alone decides its slot. */
+/** Returns whether only a part of the key decides its slot. */
 export function hasHashTag(key: string): boolean {
   return hashTagOf(key) !== key;
 }
 
-/** How many slots a cluster has. */
+/** Number of slots of a cluster. */
 export const SLOTS = 16_384;
 
-/** CRC16 (XMODEM) of bytes, continued from those before them. */
+/** Returns the CRC16 (XMODEM) of bytes, continued from those before them. */
 export function crc16(bytes: Uint8Array, before = 0): number {
   let crc = before;
   for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ (TABLE[(crc >> 8) ^ byte] ?? 0);

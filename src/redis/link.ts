@@ -20,12 +20,12 @@ export class RedisLink {
     return this.#driver.isReady;
   }
 
-  /** How long it has been open. */
+  /** Time since it was opened. */
   get age(): Milliseconds {
     return this.#clock.monotonic() - this.#openedAt;
   }
 
-  /** Whether what was sent may still be answered. */
+  /** Whether answers may still arrive. */
   get owesAnswers(): boolean {
     return this.#driver.isReady && [...this.#nodes.values()].some((node) => node.owesAnswers);
   }
@@ -43,29 +43,34 @@ export class RedisLink {
     return node;
   }
 
-  /** The node that a key lies on; for `undefined`, any. */
+  /** Returns the node that holds a key; for `undefined`, any. */
   nodeOf(key: RedisArgument | undefined): RedisNode {
     return this.node(this.#driver.nodeOf(key));
   }
 
-  /** Where an error reply of a node sends a command, if anywhere. */
+  /** Returns the redirection in an error reply of a node, if any. */
   redirect({ cause }: DriverFailure, node: RedisNode): Redirection | undefined {
     return cause instanceof Error ? this.#driver.redirect(cause.message, node.name) : undefined;
   }
 
-  /** Heeds an error reply that says that a node is the wrong one now. Returns whether the link is still good. */
+  /**
+   * Handles an error reply that says that a node is now the wrong one. Returns whether the link is
+   * still good.
+   */
   distrust(node: string, code: string): boolean {
     return this.#driver.distrust(node, code);
   }
 
-  /** Whether deadlines pass without answers: then either the node recovers, or {@link severStalled} ends it. */
+  /**
+   * Whether deadlines pass without answers: either the node recovers, or {@link severStalled} ends
+   * it.
+   */
   get isSuspect(): boolean {
     return this.#driver.isOwned && [...this.#nodes.values()].some((node) => node.isSuspect);
   }
 
   /**
-   * Looks after the link: ends the connections to suspect nodes that have not answered for a time. To be
-   * called regularly.
+   * Ends connections to suspect nodes that have not answered for a time. To be called regularly.
    */
   severStalled(timeout: Milliseconds): void {
     this.#driver.watch?.();

@@ -10,25 +10,22 @@ export interface Recipient {
   onFailure(failure: DriverFailure): void;
 }
 
-/**
- * A server at the end of a link, and what is known of it: the scripts that it has loaded, and whether it
- * answers.
- */
+/** A server at the end of a link, with its loaded scripts and its signs of life. */
 export class RedisNode {
   readonly name: string;
   readonly #driver: RedisDriver;
   readonly #clock: Clock;
   readonly #scripts = new Set<RedisScript>();
-  /** Writes that no wait was sent behind yet. */
+  /** Writes that no wait has been sent after yet. */
   #replicated: ReplicatedWrite[] = [];
   #unanswered = 0;
-  /** Counts what has been a sign of life: an answer, or a command to a node that owed none. */
+  /** Counts signs of life: answers, and commands to a node that owed none. */
   #signs = 0;
   #lastSeen = { signs: -1, at: 0 };
   #hasMissedDeadline = false;
   #fate: Error | undefined;
 
-  /** @param name By which the driver knows it. */
+  /** @param name The driver's name for it. */
   constructor(name: string, driver: RedisDriver, clock: Clock) {
     this.name = name;
     this.#driver = driver;
@@ -36,9 +33,9 @@ export class RedisNode {
   }
 
   /**
-   * Opens the connection to it. The promise never rejects.
+   * Opens the connection to the node. The promise never rejects.
    *
-   * @returns `undefined` when commands can be sent at once.
+   * @returns `undefined` if commands can be sent at once.
    */
   open(): Promise<DriverFailure | undefined> | undefined {
     return this.#driver.open(this.name)?.then(
@@ -47,9 +44,9 @@ export class RedisNode {
     );
   }
 
-  /** Lets the next command be executed although the slot is still on its way to this node. */
+  /** Lets the next command be executed although the slot is still being migrated to this node. */
   ask(): void {
-    // When it fails, the next command is answered with MOVED.
+    // If it fails, the next command is answered with MOVED.
     this.#driver.send(["ASKING"], this.name, undefined, "text").catch(() => {});
   }
 
@@ -65,7 +62,8 @@ export class RedisNode {
       },
       (error: unknown) => {
         const failure = this.#explain(error);
-        // What the client did not take says nothing of the server: a frozen one would look alive by a full queue.
+        // A command that the client did not take says nothing about the server: with a full queue,
+        // a frozen server would look alive.
         if (failure.kind === "refused" || failure.kind === "full") this.#unanswered--;
         else this.#noteAnswer();
         recipient.onFailure(failure);
@@ -74,8 +72,8 @@ export class RedisNode {
   }
 
   /**
-   * Sends a write, and one command behind it and all others of this moment that waits until replicas have
-   * them: the server executes nothing more of this connection meanwhile.
+   * Sends a write, and one command after it and all others of this moment that waits until replicas
+   * have them: the server executes nothing more of this connection meanwhile.
    */
   sendReplicated(
     args: readonly RedisArgument[],
@@ -84,13 +82,14 @@ export class RedisNode {
     write: ReplicatedWrite,
   ): void {
     this.send(args, key, form, write);
-    // Before anything can happen to the connection, since a wait on another one knows nothing of these writes.
+    // Registered before anything can happen to the connection, since a wait on another one does not
+    // cover these writes.
     if (this.#replicated.push(write) === 1) queueMicrotask(() => this.#waitForReplicas());
   }
 
   /**
-   * The arguments that run a script: its text the first time on this node, which also loads it, then its
-   * hash.
+   * Returns the arguments that run a script: its text the first time on this node, which also loads
+   * it, then its hash.
    */
   scriptArgs(script: RedisScript, keys: readonly RedisArgument[], args: readonly RedisArgument[]): RedisArgument[] {
     const rest = [String(keys.length), ...keys, ...args];
@@ -99,12 +98,14 @@ export class RedisNode {
     return ["EVAL", script.source, ...rest];
   }
 
-  /** Redis has lost a script (SCRIPT FLUSH, restart, failover): load it again with the next run. */
+  /**
+   * Marks a script as lost by Redis (SCRIPT FLUSH, restart, failover): the next run loads it again.
+   */
   forgetScript(script: RedisScript): void {
     this.#scripts.delete(script);
   }
 
-  /** A command was not answered before its deadline. */
+  /** Notes that a command was not answered before its deadline. */
   noteMissedDeadline(): void {
     this.#hasMissedDeadline = true;
   }
@@ -113,22 +114,22 @@ export class RedisNode {
     return this.#unanswered > 0;
   }
 
-  /** Whether deadlines pass without answers: then either the node recovers, or it {@link hasStalled}. */
+  /** Whether deadlines pass without answers: either the node recovers, or it {@link hasStalled}. */
   get isSuspect(): boolean {
     return this.#hasMissedDeadline && this.#unanswered > 0;
   }
 
-  /** Whether it is suspect and has not answered for a time, as far as a look now and then can tell. */
+  /** Returns whether it is suspect and has not answered for a time, judged at occasional calls. */
   hasStalled(timeout: Milliseconds): boolean {
-    // To read the clock at each answer instead would be a tenth of what a command costs.
+    // Reading the clock at each answer instead would cost a tenth of a command.
     const now = this.#clock.monotonic();
     if (this.#signs !== this.#lastSeen.signs) this.#lastSeen = { signs: this.#signs, at: now };
     return this.isSuspect && now - this.#lastSeen.at >= timeout;
   }
 
-  /** Ends the connection to it, which {@link hasStalled}. */
+  /** Ends the connection to a node that {@link hasStalled}. */
   sever(timeout: Milliseconds): void {
-    this.#fate = new Error(`Redis had not answered anything for ${timeout} ms, so the connection was closed`);
+    this.#fate = new Error(`Redis had not answered for ${timeout} ms, so the connection was closed`);
     this.#driver.sever(this.name);
   }
 

@@ -18,26 +18,26 @@ import type { RedisLink } from "./link.ts";
 import type { Recipient, RedisNode } from "./node.ts";
 import { replicationError, type ReplicatedRecipient, ReplicatedWrite, type WaitFor } from "./replication.ts";
 
-/** What is to be sent. */
+/** A command to be sent. */
 export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabel {
-  /** The key that it is about, and that decides the node. */
+  /** Key of the command, which decides the node. */
   readonly key: RedisArgument | undefined;
-  /** Chooses the node where no key does. */
+  /** Chooses the node of a command without a key. */
   readonly chooseNode?: (link: RedisLink) => string;
-  /** The arguments, which for a script depend on what the node has loaded. */
+  /** Returns the arguments, which for a script depend on the scripts that the node has loaded. */
   readonly argsFor: (node: RedisNode) => readonly RedisArgument[];
-  /** How the strings of the reply are read. @defaultValue `"text"` */
+  /** Form in which the strings of the reply are read. @defaultValue `"text"` */
   readonly form?: Form | undefined;
   /** Replication that the command waits for. */
   readonly waitFor?: WaitFor | undefined;
-  /** How long it waits for a slot that is on its way. @defaultValue `"usual"` */
+  /** How long it waits for a slot that is being migrated. @defaultValue `"usual"` */
   readonly patience?: Patience | undefined;
   readonly deadline: Deadline;
 }
 
 /**
- * How long a command of several keys waits while its slot is on its way to another node: until its deadline,
- * or a moment only, since the caller has another way.
+ * How long a command of several keys waits while its slot is migrated to another node: until its
+ * deadline, or only a moment, if the caller has an alternative.
  */
 export type Patience = "usual" | "brief";
 
@@ -46,34 +46,38 @@ export interface Dispatcher {
   readonly sweep: DeadlineSweep;
   /** Sends a command on the link, which is opened if need be. */
   dispatch(command: OutstandingCommand): void;
-  /** Heeds an error reply that says that a node of a link is the wrong one now. */
+  /** Handles an error reply that says that a node of a link is now the wrong one. */
   distrust(link: RedisLink, node: string, code: string): void;
 }
 
-/** How many other nodes a command follows its key to. More is a cluster whose nodes disagree. */
+/**
+ * Maximum number of redirections that a command follows. More means a cluster whose nodes disagree.
+ */
 const MAX_REDIRECTIONS = 5;
 
 /**
- * Pauses before a command is sent again that the wrong server has refused: 0.8 s in all. They are short at
- * first, since a new connection often leads to the right server, and longer then, so that a failover in
- * progress is left in peace.
+ * Pauses before a command that the wrong server has refused is sent again: 0.8 s in all. They are
+ * short at first, since a new connection often leads to the right server, and longer later, so as
+ * not to disturb a failover in progress.
  */
 const PAUSES_ELSEWHERE: readonly Milliseconds[] = [20, 60, 180, 540];
 
-/** Longest pause before a command is sent again that the right server could not execute for the moment. */
+/** Maximum pause before a command is sent again to the right server, which could not execute it. */
 const MAX_PAUSE: Milliseconds = 200;
 
 /**
- * After how many pauses a command of brief patience is given up: 140 ms in all. A slot of some hundred keys
- * has arrived then.
+ * Number of pauses after which a command of brief patience is given up: 140 ms in all. A slot of
+ * some hundred keys has arrived by then.
  */
 const BRIEF_PAUSES = 3;
 
 /**
- * A command from its issue to its one answer: a reply, an error, or the deadline. What comes later is dropped.
+ * A command from its issue to its one answer: a reply, an error, or the deadline. Anything later is
+ * dropped.
  *
- * It is sent again only when it was not sent at all, or when a reply proves that it was not executed: the key
- * is elsewhere, the script is not loaded, or the server is the wrong one or not able to for the moment.
+ * It is sent again only if it was not sent at all, or if a reply proves that it was not executed:
+ * the key is elsewhere, the script is not loaded, or the server is the wrong one or not able to for
+ * the moment.
  */
 export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecipient {
   readonly deadline: Deadline;
@@ -83,7 +87,7 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
   readonly #resolve: (reply: RedisReply<string | Buffer>) => void;
   readonly #reject: (error: Error) => void;
   #link: RedisLink | undefined;
-  /** Where it was sent to, and is not answered yet. */
+  /** Node that the command was sent to and that has not answered yet. */
   #node: RedisNode | undefined;
   #isAsking = false;
   #redirections = 0;
@@ -111,7 +115,7 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
     return this.#isSettled;
   }
 
-  /** Goes on when an attempt to open a link has ended. */
+  /** Continues when an attempt to open a link has ended. */
   continueAfter({ link, failure }: Attempt): void {
     if (this.#isSettled) return;
     if (link !== undefined) this.sendOn(link);
@@ -145,7 +149,7 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
     else this.#fail(deadlineError(this.#request, this.deadline, "not-sent"));
   }
 
-  /** Whether it goes on after a failure. */
+  /** Returns whether it continues after a failure. */
   #goesOn(failure: DriverFailure): boolean {
     const code = replyCodeOf(failure);
     if (code !== undefined) return this.#goesOnAfter(code, failure);
@@ -153,7 +157,7 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
     return failure.kind === "refused" && failure.atOpening !== true && this.#pauseFor("elsewhere", failure);
   }
 
-  /** Whether it goes on after an error reply. */
+  /** Returns whether it continues after an error reply. */
   #goesOnAfter(code: string, failure: DriverFailure): boolean {
     const [link, node, { script }] = [this.#link, this.#node, this.#request];
     if (link === undefined || node === undefined) return false;

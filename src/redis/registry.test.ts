@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { RedisRegistry, type RedisSettings } from "./registry.ts";
 
 describe("RedisRegistry", () => {
-  test("has a default connection, also when its URL is not set", () => {
+  test("has a default connection, even if its URL is not set", () => {
     expect(new RedisRegistry().names).toEqual(["default"]);
     expect(new RedisRegistry({ default: undefined, session: "redis://h" }).names).toEqual(["default", "session"]);
     expect(new RedisRegistry().get().name).toBe("default");
@@ -18,7 +18,7 @@ describe("RedisRegistry", () => {
     expect(registry.get("session")).not.toBe(registry.get("default"));
   });
 
-  test("says which connection was probably meant", () => {
+  test("suggests the connection that was probably meant", () => {
     expect(() => new RedisRegistry({ session: "redis://h" }).get("sesion")).toThrow(
       'redis.sesion: is not a setting; did you mean "session"?',
     );

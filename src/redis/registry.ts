@@ -15,9 +15,9 @@ import { RedisConnection } from "./connection.ts";
 import { addressOf, type RedisClusterEndpoint, type RedisEndpoint, type RedisSentinelEndpoint } from "./endpoint.ts";
 import { parseConnectionSettings, type RedisConnectionSettings, type RedisGivenClient } from "./settings.ts";
 
-/** The named connections of an application. */
+/** Named connections of an application. */
 export interface RedisSettings {
-  /** What is used where no other name is given. @defaultValue `"redis://localhost:6379/0"` */
+  /** Connection used if no other name is given. @defaultValue `"redis://localhost:6379/0"` */
   readonly default?: RedisConnectionSettings | undefined;
   readonly [name: string]: RedisConnectionSettings | undefined;
 }
@@ -25,14 +25,12 @@ export interface RedisSettings {
 const DEFAULT_URL = "redis://localhost:6379/0";
 const NAME_FORM = /^[a-z][\w-]*$/i;
 
-/** The named connections to Redis. Making it checks the settings and opens nothing. */
+/** Named connections to Redis. The constructor checks the settings and opens nothing. */
 export class RedisRegistry {
   readonly #connections = new Map<string, RedisConnection>();
   readonly #places = new Map<RedisConnection, string | object>();
 
-  /**
-   * @throws {ImproperlyConfigured} Naming the setting, such as `redis.session.port`.
-   */
+  /** @throws {ImproperlyConfigured} Naming the setting, such as `redis.session.port`. */
   constructor(settings: RedisSettings = {}) {
     checkIsObject(settings);
     for (const [name, each] of Object.entries({ ...settings, default: settings.default ?? DEFAULT_URL })) {
@@ -42,7 +40,7 @@ export class RedisRegistry {
     }
   }
 
-  /** The names of the connections; `default` is always among them. */
+  /** Names of the connections; always includes `default`. */
   get names(): readonly string[] {
     return [...this.#connections.keys()];
   }
@@ -52,9 +50,10 @@ export class RedisRegistry {
   }
 
   /**
-   * The connection of a name. It opens when it is first used; the client library is loaded from now on.
+   * Returns the connection of a name. It opens when it is first used; the client library is loaded
+   * from now on.
    *
-   * @throws {ImproperlyConfigured} When there is none of this name.
+   * @throws {ImproperlyConfigured} If there is none of this name.
    */
   get(name = "default"): RedisConnection {
     const connection = this.#connections.get(name);
@@ -64,14 +63,14 @@ export class RedisRegistry {
   }
 
   /**
-   * The place where a connection leads: equal for those that lead to the same keys. Text that names servers
-   * and database, or the client that the application has given.
+   * Returns the place to which a connection leads, equal for connections to the same keys: text
+   * that names servers and database, or the client given by the application.
    */
   placeOf(connection: RedisConnection): string | object {
     return this.#places.get(connection) ?? connection;
   }
 
-  /** Closes all connections, once what is outstanding has ended. A client of the application stays open. */
+  /** Closes all connections once outstanding commands have ended. Given clients stay open. */
   async close(): Promise<void> {
     await Promise.all([...this.#connections.values()].map((connection) => connection.close()));
   }

@@ -4,24 +4,29 @@ import { RedisServiceError } from "../core/errors.ts";
 import type { DriverFailure, RedisReply } from "./commands.ts";
 import { type CommandLabel, prefixOf, replyCodeOf } from "./errors.ts";
 
-/** How many copies of a write there have to be before it counts as done. */
+/** Number of copies that a write must have before it counts as done. */
 export interface WaitFor {
   /** Replicas that have the write. */
   readonly replicas: number;
-  /** How long to wait for them. */
+  /** Maximum wait for them. */
   readonly timeout: Milliseconds;
-  /** Whether the write has to be in the append-only files, not only in memory (WAITAOF, Redis 7.2 or newer). */
+  /**
+   * Whether the write must be in the append-only files, not only in memory (WAITAOF, Redis 7.2 or
+   * newer).
+   */
   readonly onDisk: boolean;
 }
 
-/** Shortage of replicas according to the reply to {@link waitArgs}; `undefined` when there is none. */
+/**
+ * Reads a shortage of replicas from the reply to {@link waitArgs}; `undefined` if there is none.
+ */
 function shortageOf(reply: RedisReply<string | Buffer>, { replicas, onDisk }: WaitFor): string | undefined {
   const [local, found] = onDisk ? (reply as readonly number[]) : [1, reply as number];
   if (local === 0) return "it was not in the file of this server in time";
   return Number(found) >= replicas ? undefined : `${found} of ${replicas} replicas had it in time`;
 }
 
-/** A write was executed, and is not known to be where it has to be. */
+/** A write was executed, but is not known to have enough copies. */
 export function replicationError(label: CommandLabel, shortage: string | DriverFailure): RedisServiceError {
   const what = typeof shortage === "string" ? shortage : `the wait for it failed (${describe(shortage)})`;
   return new RedisServiceError(
@@ -37,19 +42,16 @@ function describe(failure: DriverFailure): string {
   return failure.cause instanceof Error ? failure.cause.message : String(failure.cause);
 }
 
-/** Receiver of the answer to a write, which gets it when the wait has been answered too. */
+/** Receiver of the answer to a write, called after the wait has been answered too. */
 export interface ReplicatedRecipient {
   readonly isSettled: boolean;
   onReply(reply: RedisReply<string | Buffer>): void;
   onFailure(failure: DriverFailure): void;
-  /** The write was executed. */
+  /** The write was executed, but has too few copies. */
   onShortage(shortage: string | DriverFailure): void;
 }
 
-/**
- * A write that counts as done when enough replicas have it: brings its answer together with that to the wait
- * behind it.
- */
+/** A write that is done when enough replicas have it. Combines its answer with that of the wait. */
 export class ReplicatedWrite {
   readonly waitFor: WaitFor;
   readonly deadline: Deadline;
@@ -96,13 +98,13 @@ export class ReplicatedWrite {
 }
 
 /**
- * The command that waits for writes, to be sent behind them on the same connection: at most until the last of
- * their deadlines.
+ * Returns the command that waits for writes, to be sent after them on the same connection: at most
+ * until the last of their deadlines.
  */
 export function waitArgs(writes: readonly [ReplicatedWrite, ...ReplicatedWrite[]]): string[] {
   const { replicas, timeout, onDisk } = writes[0].waitFor;
   const remaining = Math.max(...writes.map(({ deadline }) => deadline.remaining));
-  // Redis takes 0 for "without end".
+  // Redis takes 0 for "forever".
   const milliseconds = String(Math.max(1, Math.floor(Math.min(timeout, remaining))));
   return onDisk ? ["WAITAOF", "1", String(replicas), milliseconds] : ["WAIT", String(replicas), milliseconds];
 }

@@ -99,13 +99,13 @@ describe("settings of a connection", () => {
     [{ password: ["hunter2"] }],
     [{ password: { hunter2: 1 } }],
     [{ pasword: "hunter2" }],
-  ])("what is wrong with %j is said without its password", (input) => {
+  ])("an error about %j does not show its password", (input) => {
     const parse = (): unknown => parseConnectionSettings(input, "redis.session");
     expect(parse).toThrow(ImproperlyConfigured);
     expect(parse).not.toThrow("hunter2");
   });
 
-  test("a client of one server, of a cluster and of sentinels are taken, a pool is refused", () => {
+  test("accepts a client of one server, of a cluster and of sentinels, and refuses a pool", () => {
     const client = createClient();
     expect(parseConnectionSettings({ client }, "redis.session")).toMatchObject({ client });
     const cluster = createCluster({ rootNodes: [{ url: "redis://h" }] });
@@ -160,7 +160,7 @@ describe("settings of a cluster", () => {
     [{ cluster: [] }, `redis.session.cluster: expected ${some}, got an array.`],
     [{ cluster: "redis://one" }, `redis.session.cluster: expected ${some}, got a string that is not shown.`],
     [{ cluster: urls, database: 1 }, "redis.session.database: is not a setting; expected one of"],
-    [{ cluster: ["redis://one/1"] }, "redis.session.cluster.0: a cluster has no other database than 0."],
+    [{ cluster: ["redis://one/1"] }, "redis.session.cluster.0: a cluster has only database 0."],
     [{ cluster: ["unix:///a"] }, 'redis.session.cluster.0: expected a URL such as "redis://host:6379".'],
     [{ cluster: ["redis://one", "two"] }, "redis.session.cluster.1: expected a URL such as"],
     [{ cluster: ["redis://one", "rediss://two"] }, "redis.session.cluster: expected either redis:// or rediss:// URLs"],
@@ -223,7 +223,7 @@ describe("settings of a master behind sentinels", () => {
     expect(parse).toThrow(expected);
   });
 
-  test("what a function for addresses gives is checked when it is asked", () => {
+  test("the result of a function for addresses is checked when it is called", () => {
     const nodeAddressMap = (() => "localhost:7000") as never;
     const settings = parseConnectionSettings({ sentinels, name: "m", nodeAddressMap }, "redis.session");
     expect(() => (settings as RedisSentinelEndpoint).nodeAddressMap("a:1")).toThrow(ImproperlyConfigured);

@@ -20,7 +20,7 @@ import { parseRedisUrl } from "./url.ts";
 
 interface RedisTimeoutSettings {
   /**
-   * How long opening a connection may take, the handshake included.
+   * Maximum time to open a connection, the handshake included.
    *
    * Seconds, or text such as `"500ms"`; more than 0.
    *
@@ -28,9 +28,10 @@ interface RedisTimeoutSettings {
    */
   readonly connectTimeout?: Duration | undefined;
   /**
-   * After how long without any answer a connection on which deadlines have passed is closed and opened again.
+   * Time without any answer after which a connection with missed deadlines is closed and reopened.
    *
-   * Seconds, or text such as `"500ms"`; more than 0. It does not apply to a client of the application.
+   * Seconds, or text such as `"500ms"`; more than 0. It does not apply to a client of the
+   * application.
    *
    * @defaultValue `"1s"`
    */
@@ -46,8 +47,8 @@ interface RedisLoginSettings extends RedisTimeoutSettings {
 }
 
 /**
- * A server by its URL: `redis://`, `rediss://` for TLS, or `unix://`. What stands beside it, such as a
- * password that is kept apart, precedes what is in it.
+ * A server by its URL: `redis://`, `rediss://` for TLS, or `unix://`. Settings beside it, such as a
+ * password that is kept apart, override those in it.
  */
 export interface RedisUrlSettings extends RedisLoginSettings {
   readonly url: string;
@@ -74,11 +75,14 @@ export interface RedisSocketSettings extends RedisLoginSettings {
 /** A Redis Cluster by some of its nodes. It has one database, 0. */
 export interface RedisClusterSettings extends RedisTimeoutSettings {
   /**
-   * URLs of nodes such as `redis://host:6379`, or `rediss://` for TLS; at least one, better three. Whichever
-   * answers first tells of all others. Logins stand beside them, since they hold for all nodes.
+   * URLs of nodes such as `redis://host:6379`, or `rediss://` for TLS; at least one, better three.
+   * The first to answer reports all others. Logins stand beside them, since they hold for all
+   * nodes.
    */
   readonly cluster: readonly string[];
-  /** Name of an ACL user on every node; it needs a password. @defaultValue Redis's `default` user */
+  /**
+   * Name of an ACL user on every node; it needs a password. @defaultValue Redis's `default` user
+   */
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   /**
@@ -92,11 +96,13 @@ export interface RedisClusterSettings extends RedisTimeoutSettings {
 
 /** A master with replicas, by some of the sentinels that watch it. */
 export interface RedisSentinelSettings extends RedisLoginSettings {
-  /** Where sentinels are; at least one, better all. Whichever answers first tells where the master is. */
+  /** Addresses of sentinels; at least one, better all. The first to answer reports the master. */
   readonly sentinels: readonly RedisSentinelAddress[];
-  /** The name that the sentinels have for the master, such as `"mymaster"`. */
+  /** The sentinels' name for the master, such as `"mymaster"`. */
   readonly name: string;
-  /** Name of an ACL user of the sentinels; it needs a password. @defaultValue their `default` user */
+  /**
+   * Name of an ACL user of the sentinels; it needs a password. @defaultValue their `default` user
+   */
   readonly sentinelUsername?: string | undefined;
   /** Password of the sentinels; `password` is that of the servers. @defaultValue none */
   readonly sentinelPassword?: string | undefined;
@@ -109,7 +115,7 @@ export interface RedisSentinelSettings extends RedisLoginSettings {
   readonly nodeAddressMap?: RedisNodeAddressMap | undefined;
 }
 
-/** Where a sentinel is. */
+/** Address of a sentinel. */
 export interface RedisSentinelAddress {
   readonly host: string;
   /** @defaultValue 26379 */
@@ -117,9 +123,9 @@ export interface RedisSentinelAddress {
 }
 
 /**
- * Where servers are that announce addresses at which they cannot be reached, as behind NAT or in containers:
- * an object by the announced `"host:port"`, or a function of it. What is not in it, or `undefined`, is
- * reached as announced.
+ * Real addresses of servers that announce unreachable ones, as behind NAT or in containers: an
+ * object by the announced `"host:port"`, or a function of it. An address that is missing, or
+ * `undefined`, is used as announced.
  */
 export type RedisNodeAddressMap =
   | Readonly<Record<string, { readonly host: string; readonly port: number }>>
@@ -128,8 +134,8 @@ export type RedisNodeAddressMap =
 /** A client that the application already has, connects and closes. */
 export interface RedisClientSettings extends RedisTimeoutSettings {
   /**
-   * A client that `createClient()`, `createCluster()` or `createSentinel()` of `redis` or `@redis/client` has
-   * made.
+   * A client made by `createClient()`, `createCluster()` or `createSentinel()` of `redis` or
+   * `@redis/client`.
    */
   readonly client: NodeRedisClient | NodeRedisCluster | NodeRedisSentinel;
 }
@@ -328,7 +334,7 @@ function isFunction(input: unknown): boolean {
 function parseNodeUrl(url: string, setting: string): { host: string; port: number; tls: boolean } {
   const { database = 0, ...node } = parseRedisUrl(url, setting);
   if (!("host" in node)) throw new ImproperlyConfigured(setting, 'expected a URL such as "redis://host:6379".');
-  if (database !== 0) throw new ImproperlyConfigured(setting, "a cluster has no other database than 0.");
+  if (database !== 0) throw new ImproperlyConfigured(setting, "a cluster has only database 0.");
   if (node.username !== undefined || node.password !== undefined) {
     const message = "expected no login in the URL of a node: set `username` and `password` beside `cluster`.";
     throw new ImproperlyConfigured(setting, message);

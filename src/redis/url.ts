@@ -6,7 +6,8 @@ const EXPECTED =
 /**
  * Reads a URL, in the forms of redis-py (which Django uses): the database is the path, or `?db=`.
  *
- * @param setting Path of the setting, for messages, which never show the URL: it may hold a password.
+ * @param setting Path of the setting, for messages, which never show the URL: it may hold a
+ * password.
  * @throws {ImproperlyConfigured}
  */
 export function parseRedisUrl(text: string, setting: string): RedisUrl {
@@ -59,7 +60,7 @@ function decode(text: string, setting: string): string {
   try {
     return decodeURIComponent(text);
   } catch (cause) {
-    const message = "the URL has a % that begins no escape. Write % as %25 in user names and passwords.";
+    const message = "the URL has a % that does not begin an escape. Write % as %25 in user names and passwords.";
     throw new ImproperlyConfigured(setting, message, { cause });
   }
 }

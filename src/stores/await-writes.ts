@@ -1,13 +1,14 @@
 import { RedisConnectionError, RedisServiceError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 import { chunksOf, COMMANDS_AT_ONCE } from "./chunks.ts";
 
-/** Most particular first. */
+/** Most specific first. */
 const CLASSES = [RedisConnectionError, RedisServiceError, StoreConnectionError, StoreServiceError];
 
 /**
- * Waits for all writes of one call. When some of them fail, the error does not claim that nothing was written.
+ * Waits for all writes of one call. If only some fail, the error does not claim that nothing was
+ * written.
  *
- * @param hasWritten Whether other parts of the same call have been written already.
+ * @param hasWritten Whether other parts of the same call have already been written.
  */
 export async function awaitWrites<Value>(writes: readonly Promise<Value>[], hasWritten: boolean): Promise<Value[]> {
   const [only] = writes;
@@ -21,7 +22,7 @@ export async function awaitWrites<Value>(writes: readonly Promise<Value>[], hasW
   throw hasWritten || failed.length < results.length ? writtenInPart(first.reason) : first.reason;
 }
 
-/** Writes something for each item, a bounded number at once, and waits for all answers. */
+/** Writes each item, a bounded number at a time, and waits for all answers. */
 export async function writeInChunks<Item, Result>(
   items: readonly Item[],
   write: (item: Item) => Promise<Result>,
@@ -34,7 +35,7 @@ export async function writeInChunks<Item, Result>(
   return results;
 }
 
-/** The error of a call that has failed after a part of it was written. */
+/** Returns the error of a call that failed after a part of it was written. */
 export function writtenInPart(cause: unknown): unknown {
   if (!isStoreError(cause) || cause.outcome === "unknown") return cause;
   const message = `A part of the call was written, then it failed. ${cause.message}`;
@@ -42,7 +43,7 @@ export function writtenInPart(cause: unknown): unknown {
   return new StoreError(message, { outcome: "unknown", cause });
 }
 
-/** Used with `catch`, for what fails after a part of the call was written. */
+/** Handler for `catch`: a step failed after a part of the call was written. */
 export function throwWrittenInPart(cause: unknown): never {
   throw writtenInPart(cause);
 }

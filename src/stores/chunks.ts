@@ -1,12 +1,12 @@
 /**
- * Most keys in one command, such as MGET and UNLINK: for other callers, no longer than that does a server
- * work on it.
+ * Maximum number of keys in one command, such as MGET and UNLINK: a server serves no other callers
+ * while it works on one.
  */
 export const KEYS_AT_ONCE = 500;
 
 /**
- * Most commands of one call that are under way at once: a fiftieth of what the Redis client takes, so that
- * many calls of many keys, and other callers beside them, find room.
+ * Maximum number of commands of one call under way at once: a fiftieth of the Redis client's limit,
+ * which leaves room for many calls of many keys and for other callers.
  */
 export const COMMANDS_AT_ONCE = 100;
 

@@ -8,17 +8,17 @@ const SESSION_STORE_METHODS = [
   "close",
 ] as const satisfies (keyof SessionStore)[];
 
-// Those that no capability has to announce.
+// Methods that every store has, whatever its capabilities.
 const CACHE_STORE_METHODS = [
   ...(["get", "getMany", "setMany", "ensureMany", "deleteMany", "takeMany", "touchMany"] as const),
   ...(["touchHeadless", "replaceHead", "ttlMany", "ping", "close"] as const),
 ] as const satisfies (keyof CacheStore)[];
 
 /**
- * Makes a session store, and checks that it is one: from plain JavaScript, it can be a class, or a function
- * that was not called.
+ * Makes a session store, and checks that it is one: plain JavaScript may pass a class, or a
+ * function that was not called.
  *
- * @param setting What it is called where the application names it, such as `sessions.store`.
+ * @param setting Name of the setting in the application, such as `sessions.store`.
  * @throws {ImproperlyConfigured}
  */
 export function makeSessionStore(factory: SessionStoreFactory, context: StoreContext, setting: string): SessionStore {
@@ -27,7 +27,7 @@ export function makeSessionStore(factory: SessionStoreFactory, context: StoreCon
   return store;
 }
 
-/** {@link makeSessionStore} of a cache. */
+/** {@link makeSessionStore} for a cache. */
 export function makeCacheStore(factory: CacheStoreFactory, context: CacheStoreContext, setting: string): CacheStore {
   const store = make(factory, context, { setting, example: "redisCacheStore()" });
   checkMethods(store, CACHE_STORE_METHODS, { setting, example: "redisCacheStore()" });
@@ -36,7 +36,7 @@ export function makeCacheStore(factory: CacheStoreFactory, context: CacheStoreCo
 
 interface Place {
   readonly setting: string;
-  /** Of what is expected there. */
+  /** Example of an expected value. */
   readonly example: string;
 }
 
@@ -50,7 +50,7 @@ function make<Store, Context>(factory: (context: Context) => Store, context: Con
     if (typeof store === "function") throw notCalled(factory, place);
     return store;
   } catch (error) {
-    // A function of ours that was not called takes the context for its options.
+    // One of our own functions, passed uncalled, takes the context for its options.
     const isNotCalled = error instanceof ImproperlyConfigured && error.setting.startsWith(`${factory.name}.`);
     throw isNotCalled ? notCalled(factory, place) : error;
   }
@@ -63,17 +63,17 @@ function notCalled({ name }: { readonly name: string }, place: Place): Improperl
 
 function checkMethods(store: unknown, methods: readonly string[], place: Place): void {
   if (typeof store !== "object" || store === null || store instanceof Promise) {
-    throw unfit(place, `a function that gives ${describeValue(store)}`, "It has to give the store itself, at once.");
+    throw unfit(
+      place,
+      `a function that returns ${describeValue(store)}`,
+      "It must return the store itself, synchronously.",
+    );
   }
   const missing = methods.find((name) => typeof (store as Record<string, unknown>)[name] !== "function");
   if (missing === undefined) return;
   const { name } = store as { readonly name?: unknown };
   const what = typeof name === "string" ? `the store "${name}"` : describeValue(store);
-  throw unfit(
-    place,
-    `${what}, which has no ${missing}()`,
-    "Stores of sessions and stores of caches are different ones.",
-  );
+  throw unfit(place, `${what}, which has no ${missing}()`, "Session stores and cache stores are not interchangeable.");
 }
 
 function unfit({ setting, example }: Place, got: string, advice: string): ImproperlyConfigured {

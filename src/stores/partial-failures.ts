@@ -1,26 +1,26 @@
 import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 
-/** Whether an error says that nothing of the call was written. */
+/** Returns whether an error says that nothing of the call was written. */
 export function isNotSent(error: unknown): boolean {
   return (error instanceof StoreConnectionError || error instanceof StoreServiceError) && error.outcome === "not-sent";
 }
 
 /**
- * For what fails before the step that decides: nothing of the call has been written. Used with `catch`. The
- * message is not that of the step, which speaks of its own command.
+ * Handler for `catch`: a step before the deciding one failed, so nothing of the call was written.
+ * The message replaces that of the step, which speaks of its own command.
  */
 export function throwNotSent(error: unknown): never {
   if (!(error instanceof StoreConnectionError) || error.outcome === "not-sent") throw error;
-  const message = "Nothing was written: a step before the write got no answer, which its cause tells more of.";
+  const message = "Nothing was written: a step before the write got no answer. See `cause`.";
   throw new StoreConnectionError(message, { outcome: "not-sent", cause: error });
 }
 
-/** For what follows the step that decides: the call has succeeded, whatever becomes of this. */
+/** Awaits a step after the deciding one: the call has succeeded, whether or not this step does. */
 export async function ignoreStoreError(step: Promise<unknown> | undefined): Promise<void> {
   await settled(step);
 }
 
-/** The answer of such a step; `undefined` when it has failed. */
+/** Returns the answer of a step after the deciding one; `undefined` if it failed. */
 export async function settled<Result>(step: Promise<Result> | undefined): Promise<Result | undefined> {
   try {
     return await step;
@@ -31,11 +31,10 @@ export async function settled<Result>(step: Promise<Result> | undefined): Promis
 }
 
 /**
- * For what fails after the step that decides, and has to be known to be done: the call may have succeeded.
- * Used with `catch`.
+ * Handler for `catch`: a required step after the deciding one failed; the call may have succeeded.
  */
 export function throwUnknown(error: unknown): never {
   if (!(error instanceof StoreConnectionError) || error.outcome === "unknown") throw error;
-  const message = "It may have been written in part: a step after the first failed, which its cause tells more of.";
+  const message = "It may have been written in part: a step after the first failed. See `cause`.";
   throw new StoreConnectionError(message, { outcome: "unknown", cause: error });
 }

@@ -4,24 +4,21 @@ import { throwNotSent } from "./partial-failures.ts";
 import type { CreateResult } from "./session-store.ts";
 import type { SessionTombstones } from "./session-tombstones.ts";
 
-/**
- * Where tombstones are kept: records under keys that are no session's. The methods are those of a session
- * store.
- */
+/** Storage of tombstones: records under keys that are not session keys. */
 export interface TombstoneRecords {
   read(key: string, deadline: Deadline): Promise<string | undefined>;
   create(key: string, text: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult>;
-  /** Stores a record in the place of another, or of none. */
+  /** Stores a record, replacing an existing one. */
   put(key: string, text: string, ttl: Milliseconds, deadline: Deadline): Promise<void>;
   delete(key: string, deadline: Deadline): Promise<boolean>;
 }
 
-/** Tombstones of an engine that keeps them as it keeps its records, apart from those. */
+/** Tombstones of an engine that keeps them like its records, but apart from those. */
 export class RecordTombstones implements SessionTombstones {
   readonly #records: TombstoneRecords;
   readonly #keyOf: (name: string) => string;
 
-  /** @param keyOf Makes the key of a name: another one for every other name. */
+  /** @param keyOf Makes the key of a name, a different one for each name. */
   constructor(records: TombstoneRecords, keyOf: (name: string) => string) {
     this.#records = records;
     this.#keyOf = keyOf;
@@ -37,7 +34,7 @@ export class RecordTombstones implements SessionTombstones {
       const { status } = await this.#records.create(key, text, ttl, deadline);
       if (status === "created") return undefined;
       const present = await this.#records.read(key, deadline).catch(throwNotSent);
-      // It expired or was deleted in between: the name can have another.
+      // Otherwise it expired or was deleted in between: the name is free again.
       if (present !== undefined) return present;
     }
   }

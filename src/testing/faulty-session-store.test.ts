@@ -35,7 +35,7 @@ describe("faultySessionStore", () => {
     expect(await inner.read(key, later())).toBe(isStored ? "record" : undefined);
   });
 
-  it("the script sees the method and how often it was called before", async () => {
+  it("the script gets the method and the number of its earlier calls", async () => {
     const calls: StoreCall[] = [];
     const store = faultySessionStore(inner, (call) => void calls.push(call));
     await store.ping(later());
@@ -48,7 +48,7 @@ describe("faultySessionStore", () => {
     ]);
   });
 
-  it("the methods of tombstones are faulty under names of their own", async () => {
+  it("the methods of tombstones have names of their own for faults", async () => {
     const [name, methods] = [newSessionKey(), [] as string[]];
     const store = faultySessionStore(inner, ({ method }) => (methods.push(method), { fail: "unknown-after" }));
     const error: unknown = await store.tombstones?.add(name, "moved", 1000, later()).catch((caught: unknown) => caught);
@@ -60,7 +60,7 @@ describe("faultySessionStore", () => {
     expect(methods).toEqual(["tombstones.add", "tombstones.read", "tombstones.replace", "tombstones.delete"]);
   });
 
-  it("a delay that is a promise holds the call until it resolves", async () => {
+  it("a promise as delay holds the call until it resolves", async () => {
     const [key, order] = [newSessionKey(), [] as string[]];
     let release = (): void => {};
     const delay = new Promise<void>((resolve) => (release = resolve));

@@ -4,21 +4,22 @@ import { pause } from "../core/timers.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import type { SessionTombstones } from "../stores/session-tombstones.ts";
 
-/** The methods of a store that a fault can befall; those of its tombstones are `tombstones.read` and so on. */
+/** Methods that can be made faulty; those of tombstones are `tombstones.read` and so on. */
 export type FaultyMethod =
   | Exclude<keyof SessionStore, "name" | "users" | "tombstones" | "comparesWholeRecords" | "close">
   | `tombstones.${keyof SessionTombstones}`;
 
-/** What goes wrong with one call. */
+/** Fault of one call. */
 export interface Fault {
-  /** Waits first: for a number of milliseconds, or until a promise resolves. Then goes on as without it. */
+  /** Waits first, for milliseconds or until a promise resolves, then continues as without it. */
   readonly delay?: Milliseconds | Promise<unknown>;
   /**
    * Fails with a {@link StoreConnectionError}.
    *
    * - `"not-sent"`: it is not executed, and the error says so.
    * - `"unknown-before"`: it is not executed, but the error says that this is unknown.
-   * - `"unknown-after"`: it is executed, then the answer is lost: the error says that this is unknown.
+   * - `"unknown-after"`: it is executed, then the answer is lost: the error says that this is
+   *   unknown.
    */
   readonly fail?: "not-sent" | "unknown-before" | "unknown-after";
 }
@@ -26,11 +27,11 @@ export interface Fault {
 /** One call, as a script sees it. */
 export interface StoreCall {
   readonly method: FaultyMethod;
-  /** How often this method has been called before. */
+  /** Number of earlier calls of this method. */
   readonly index: number;
 }
 
-/** Decides for each call what goes wrong with it; `undefined` is nothing. */
+/** Chooses the fault of each call; `undefined` is none. */
 export type FaultScript = (call: StoreCall) => Fault | undefined;
 
 /**
@@ -80,7 +81,7 @@ export function faultySessionStore(store: SessionStore, script: FaultScript): Se
   };
 }
 
-/** Executes a method with the fault that the script has for it. */
+/** Executes a method with the fault that the script chooses for it. */
 type Call = <Result>(method: FaultyMethod, execute: () => Promise<Result>) => Promise<Result>;
 
 function faultyTombstones(tombstones: SessionTombstones, call: Call): SessionTombstones {
@@ -97,5 +98,5 @@ async function suffer<Result>(fault: Fault, method: FaultyMethod, execute: () =>
   if (fault.fail === undefined) return execute();
   if (fault.fail === "unknown-after") await execute();
   const outcome = fault.fail === "not-sent" ? "not-sent" : "unknown";
-  throw new StoreConnectionError(`${method} failed, as the test wants it (${fault.fail}).`, { outcome });
+  throw new StoreConnectionError(`${method} failed, as the test asked (${fault.fail}).`, { outcome });
 }

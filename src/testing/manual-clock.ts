@@ -5,7 +5,7 @@ export class ManualClock implements Clock {
   readonly #start: EpochMilliseconds;
   #now: EpochMilliseconds;
 
-  /** @param now The time of day that it begins with. Its monotonic time begins with 0. */
+  /** @param now Initial time of day. The monotonic time begins with 0. */
   constructor(now: EpochMilliseconds = Date.UTC(2026, 0, 1)) {
     this.#start = now;
     this.#now = now;

@@ -4,7 +4,7 @@ import { ManualClock } from "./manual-clock.ts";
 import { type ShortLife, whileAlive } from "./while-alive.ts";
 
 let clock: ManualClock;
-/** The times to live of the attempts so far. */
+/** Times to live of the attempts so far. */
 let ttls: number[];
 
 beforeEach(() => {
@@ -78,7 +78,7 @@ test("a failure of a test that does not read its time to live is its own, howeve
   expect(attempts).toBe(1);
 });
 
-test("another life is measured from where it is restarted", async () => {
+test("restart() measures another life from then on", async () => {
   await run(({ assertAlive, restart }) => {
     assertAlive();
     clock.advance(480);

@@ -1,33 +1,33 @@
 import { type Clock, type Milliseconds, systemClock } from "../core/clock.ts";
 
-/** Attempts of {@link whileAlive}, the last of them with 16 times the first life. */
+/** Attempts of {@link whileAlive}, the last one with 16 times the first time to live. */
 const MAX_ATTEMPTS = 5;
 
 /** A short life of an entry, a record or a lease, in one attempt of a test. */
 export interface ShortLife {
-  /** Measured from when it is read first: what fails in a test that does not read it is not for lack of time. */
+  /** Measured from the first read: a test that does not read it never fails for lack of time. */
   readonly ttl: Milliseconds;
   /**
-   * To be called before the test lets the life end. Throws when more than half of it has passed: then the
-   * steps before may have met what was over already, and prove nothing.
+   * To be called before the test lets the life end. Throws if more than half of it has passed: then
+   * the entry may have expired during the steps before, which prove nothing.
    */
   readonly assertAlive: () => void;
-  /** Measures another life of the same length, from now on. */
+  /** Starts another life of the same length. */
   readonly restart: () => void;
 }
 
 class TooLate extends Error {}
 
 /**
- * Runs a test that needs something to be alive during its first steps, again with twice the time when the
- * machine was too slow for them: when {@link ShortLife.assertAlive} throws, or the test fails after more than
- * half of the life.
+ * Runs a test that needs an entry to be alive during its first steps, again with twice the time if
+ * the machine was too slow for them: if {@link ShortLife.assertAlive} throws, or the test fails
+ * after more than half of the life.
  *
  * @param shortest Time to live in the first attempt.
- * @param attempt The test. Nothing that it leaves behind may disturb another attempt.
+ * @param attempt The test. It must leave nothing behind that disturbs another attempt.
  * @param clock Measures the steps.
- * @throws What the attempt throws while the life lasts, or an error that tells how slow the steps were in the
- *   last attempt.
+ * @throws The error of the attempt while the life lasts, or one that reports how slow the steps
+ * were in the last attempt.
  */
 export async function whileAlive<Result>(
   shortest: Milliseconds,
@@ -45,7 +45,7 @@ export async function whileAlive<Result>(
   }
 }
 
-/** Lets a life end, a fifth later than its time to live. */
+/** Waits until a life has ended: a fifth longer than its time to live. */
 export async function letEnd(life: ShortLife, advance: (span: Milliseconds) => unknown): Promise<void> {
   life.assertAlive();
   await advance(life.ttl * 1.2);

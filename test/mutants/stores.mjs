@@ -8,7 +8,7 @@ export const storeMutants = [
     find: [
       "    const wasInOther = await this.#move.from.delete(key, deadline);",
       "    const moved = await this.#readMoved(key, deadline);",
-      "    // Also when there was nothing to see: it ends the lease of one who is about to move.",
+      "    // Even if there is nothing to read: the delete ends the lease of a mover.",
       "    const hadEntry = await this.#to.delete(key, deadline);",
     ].join("\n"),
     replace: [

@@ -2,11 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Milliseconds } from "../../core/clock.ts";
 
-/** How long after one server the next is asked: the first may be frozen. */
+/** Delay after which the next server is asked: the one before may be frozen. */
 const GAP: Milliseconds = 50;
 
 /**
- * Asks one server after the other, each a moment after the one before, and gives the first answer.
+ * Asks the servers one after the other, each a moment after the one before, and returns the first
+ * answer.
  *
  * @throws {AggregateError} With the error of each, when all have failed.
  */
@@ -16,7 +17,7 @@ export async function askInTurn<Server, Answer>(
 ): Promise<Answer> {
   let isAnswered = false;
   const questions = servers.map(async (server, index) => {
-    // The deadline of what waits for the answer keeps the process alive.
+    // The deadline of the waiting caller keeps the process alive.
     if (index > 0) await sleep(index * GAP, undefined, { ref: false });
     if (isAnswered) throw new Error("another server has answered");
     const answer = await ask(server);

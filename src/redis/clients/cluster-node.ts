@@ -5,10 +5,10 @@ import { ATTEMPT_GAP } from "../connector.ts";
 import type { RedisEndpoint } from "../endpoint.ts";
 import { type Library, NodeRedisDriver } from "./node-redis.ts";
 
-/** How long what is outstanding on a connection that is given up may still be answered. */
+/** Time that a connection which is given up has to answer outstanding commands. */
 const RETIREMENT: Milliseconds = 10_000;
 
-/** A connection to one node of a cluster, which is opened when it is first needed, and again when it was lost. */
+/** A connection to one node of a cluster, opened when first needed and reopened after a loss. */
 export class ClusterNode {
   readonly #library: Library;
   readonly #endpoint: RedisEndpoint;
@@ -30,22 +30,22 @@ export class ClusterNode {
     return this.#driver?.isReady === true;
   }
 
-  /** Whether the last attempt to connect has failed. */
+  /** Whether the last attempt to connect failed. */
   get hasFailed(): boolean {
     return this.#failure !== undefined;
   }
 
-  /** Whether it was connected and is not any more. */
+  /** Whether it was connected and no longer is. */
   get isLost(): boolean {
     return this.#driver !== undefined && !this.#driver.isReady;
   }
 
-  /** How long the connection has been open. */
+  /** Time since the connection was opened. */
   get age(): Milliseconds {
     return this.#clock.monotonic() - this.#openedAt;
   }
 
-  /** Opens the connection: one attempt at a time, and not in quick succession. `undefined` when it is open. */
+  /** Opens the connection: one attempt at a time, with gaps. Returns `undefined` if it is open. */
   open(): Promise<void> | undefined {
     if (this.isReady) return undefined;
     if (this.#opening !== undefined) return this.#opening;
@@ -63,7 +63,7 @@ export class ClusterNode {
     return driver.send(args, SOLE_NODE, undefined, form);
   }
 
-  /** Gives the connection up, once what is outstanding on it has been answered. */
+  /** Closes the connection once its outstanding commands have been answered. */
   retire(): void {
     const driver = this.#driver;
     this.#driver = undefined;
@@ -73,7 +73,7 @@ export class ClusterNode {
     startUnreferencedTimer(RETIREMENT, () => driver.destroy());
   }
 
-  /** Ends the connection, and rejects what is outstanding. */
+  /** Ends the connection, and rejects its outstanding commands. */
   sever(): void {
     this.#driver?.destroy();
     for (const driver of this.#retired) driver.destroy();
@@ -88,7 +88,7 @@ export class ClusterNode {
   async #connect(startedAt: Milliseconds): Promise<void> {
     const { connectTimeout } = this.#endpoint;
     const driver = new NodeRedisDriver(this.#library, this.#endpoint);
-    // destroy() reaches it, too.
+    // Keeps it within reach of destroy().
     this.#retired.add(driver);
     try {
       await settleWithin(driver.connect(), connectTimeout, (_, reject) => reject(this.#lateError()));

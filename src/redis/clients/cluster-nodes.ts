@@ -4,13 +4,13 @@ import { NOWHERE, type RedisArgument, type RedisReply, type ReplyForm } from "..
 import { slotOf } from "../key-slot.ts";
 import { BYTES } from "./node-redis.ts";
 
-/** The part of a client of one node that is used. */
+/** The used part of a client of one node. */
 interface NodeClient {
   readonly isReady: boolean;
   sendCommand(args: readonly RedisArgument[], options?: object): Promise<unknown>;
 }
 
-/** A node of a cluster, which has a client once it was needed. */
+/** A node of a cluster, with a client once it was needed. */
 interface ClusterNode {
   /** `host:port` */
   readonly address: string;
@@ -19,7 +19,9 @@ interface ClusterNode {
   readonly connectPromise?: unknown;
 }
 
-/** The part of a node-redis cluster (`createCluster()` of `redis` or `@redis/client`, 5 or 6) that is used. */
+/**
+ * The used part of a node-redis cluster (`createCluster()` of `redis` or `@redis/client`, 5 or 6).
+ */
 export interface NodeRedisCluster {
   readonly isOpen: boolean;
   readonly slots: readonly ({ readonly master: ClusterNode } | undefined)[];
@@ -36,29 +38,28 @@ export interface NodeRedisCluster {
   off(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 
-/** A command was not sent, for there is no node for it. */
+/** A command was not sent, since there is no node for it. */
 export class NoNodeError extends Error {}
 
-/** The part of the client that is not public, by which it reads the slots again. */
+/** The private part of the client that reads the slots again. */
 interface SlotsOfCluster {
   rediscover?(startWith: undefined, excludedAddresses: ReadonlySet<string>): Promise<void>;
 }
 
-/**
- * How long commands to a node that is the wrong one wait while the client reads the slots: it may do so
- * without end.
- */
+/** Maximum wait of commands to a wrong node while the client reads the slots, maybe forever. */
 const MAX_REFRESH: Milliseconds = 250;
 
-/** Which node of a given cluster client a command goes to. Nodes are named by their addresses. */
+/**
+ * Chooses the node of a given cluster client for each command. Nodes are named by their addresses.
+ */
 export class ClusterNodes {
   readonly #cluster: NodeRedisCluster;
   /** Options of each command, by the form of its reply. */
   readonly #options: Readonly<Record<ReplyForm, object>>;
   #turn = 0;
-  /** A node whose connection the client may end, since it reads the slots again. */
+  /** Node whose connection the client may end, since it is reading the slots again. */
   #doubted: { readonly address: string; readonly refreshed: Promise<void> } | undefined;
-  /** Whether the client turned out to know too little of the cluster. */
+  /** Whether the client's view of the cluster proved outdated. */
   isOutdated = false;
 
   constructor(cluster: NodeRedisCluster, options: object) {
@@ -70,25 +71,25 @@ export class ClusterNodes {
     return this.#cluster.masters.map(({ address }) => address);
   }
 
-  /** Whether the nodes are known, and one at least is connected or was not needed yet. */
+  /** Whether the nodes are known, and at least one is connected or was not needed yet. */
   get isUsable(): boolean {
     return this.#cluster.isOpen && !this.isOutdated && this.#cluster.masters.some(isUsable);
   }
 
-  /** The master that a key lies on; for `undefined`, each of those that are connected in turn. */
+  /** Returns the master that holds a key; for `undefined`, the connected ones in turn. */
   of(key: RedisArgument | undefined): string {
     if (key !== undefined) return this.#cluster.slots[slotOf(key)]?.master.address ?? NOWHERE;
     const usable = this.#cluster.masters.filter(isUsable);
     return usable[this.#turn++ % usable.length]?.address ?? NOWHERE;
   }
 
-  /** Waits for the connection to a node that was not needed before, or that the client may be about to end. */
+  /** Waits for the connection to a node that is new, or that the client may be about to end. */
   open(address: string): Promise<void> | undefined {
     if (this.#doubted?.address !== address) return this.#open(address);
     return this.#doubted.refreshed.then(() => this.#open(address));
   }
 
-  /** Reads the slots again, if this version of the library can be asked to. */
+  /** Reads the slots again, if this version of the library supports it. */
   refresh(excluded: string): void {
     const { _slots: slots } = this.#cluster as { readonly _slots?: SlotsOfCluster };
     const reading = slots?.rediscover?.(undefined, new Set([excluded]));

@@ -2,10 +2,7 @@ import { NOWHERE, type RedisArgument } from "../commands.ts";
 import { addressOf } from "../endpoint.ts";
 import { SLOTS, slotOf } from "../key-slot.ts";
 
-/**
- * Which node of a cluster holds which slots. Nodes are named by the addresses that the cluster gives them,
- * `host:port`.
- */
+/** Slots of each node of a cluster. Nodes are named by their announced addresses, `host:port`. */
 export class ClusterTopology {
   readonly masters: readonly string[];
   readonly #owners: string[];
@@ -18,7 +15,7 @@ export class ClusterTopology {
   /**
    * Reads the reply to CLUSTER SLOTS.
    *
-   * @param host The host that has answered: a node that does not know its own address leaves it empty.
+   * @param host The host that answered: a node that does not know its own address leaves it empty.
    */
   static of(reply: unknown, host: string): ClusterTopology {
     const owners = Array.from({ length: SLOTS }, () => NOWHERE);
@@ -33,7 +30,7 @@ export class ClusterTopology {
     return this.#owners[slotOf(key)] ?? NOWHERE;
   }
 
-  /** The same with a slot that has moved. */
+  /** Returns a copy with one slot moved. */
   with(slot: number, owner: string): ClusterTopology {
     if (this.masters.includes(owner)) {
       this.#owners[slot] = owner;

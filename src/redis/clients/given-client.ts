@@ -1,19 +1,19 @@
 import type { DriverFailure } from "../commands.ts";
 import { BYTES, isFullQueue } from "./node-redis.ts";
 
-/** The part of a client of the application's that tells of its connection. */
+/** The part of an application's client that reports its connection state. */
 export interface GivenClient {
   readonly isOpen: boolean;
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   off(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 
-// The client's own settings may say otherwise: its time-out would cost an AbortSignal a command, and its
+// Overrides the client's own settings: its time-out would cost an AbortSignal a command, and its
 // mapping of types could turn texts into Buffers.
 export const COMMAND_OPTIONS = { timeout: 0, typeMapping: {} };
 export const BYTES_OPTIONS: object = { ...COMMAND_OPTIONS, ...BYTES };
 
-/** The wait for a client that the application connects. */
+/** Waits for a client that the application connects. */
 export class GivenConnection {
   readonly #client: GivenClient;
   readonly #name: string;
@@ -21,7 +21,7 @@ export class GivenConnection {
   #giveUp: (() => void) | undefined;
 
   /**
-   * @param name Name of the kind of client, for messages.
+   * @param name Kind of client, for messages.
    * @param events Events that end the wait.
    */
   constructor(client: GivenClient, name: string, events: readonly string[]) {
@@ -34,7 +34,7 @@ export class GivenConnection {
    * Waits until the client is connected.
    *
    * @param hasTried Whether its connecting has ended, so that there is no event to wait for.
-   * @throws {Error} When the client is not open, or could not connect.
+   * @throws {Error} If the client is not open, or could not connect.
    */
   async open(isReady: () => boolean, hasTried: () => boolean = () => false): Promise<void> {
     if (isReady()) return;
@@ -61,8 +61,8 @@ export class GivenConnection {
 }
 
 /**
- * Classifies an error of a given client. It may come from another copy of the library than ours, so its
- * classes are not known here: error replies are told by their form, a code in capitals.
+ * Classifies an error of a given client. It may come from another copy of the library than ours, so
+ * its classes are not known here: error replies are recognised by their form, a code in capitals.
  */
 export function explainByForm(error: unknown): DriverFailure {
   if (!(error instanceof Error)) return { kind: "lost", cause: error };
@@ -72,7 +72,7 @@ export function explainByForm(error: unknown): DriverFailure {
   return { kind: isRefusal ? "refused" : "lost", cause: error };
 }
 
-/** @param remedy The option that ends it. */
+/** @param remedy The option that turns the queue off. */
 export function warnOfOfflineQueue(setting: string, remedy: string): void {
   process.emitWarning(
     `${setting}: the given client keeps commands while it is offline and sends them when it is back, maybe long after ` +

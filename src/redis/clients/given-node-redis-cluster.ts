@@ -2,7 +2,7 @@ import type { DriverFailure, Redirection, RedisArgument, RedisDriver, RedisReply
 import { ClusterNodes, NoNodeError, type NodeRedisCluster } from "./cluster-nodes.ts";
 import { COMMAND_OPTIONS, explainByForm, GivenConnection, warnOfOfflineQueue } from "./given-client.ts";
 
-/** Whether something looks like a cluster client of node-redis. */
+/** Returns whether a value looks like a cluster client of node-redis. */
 export function isNodeRedisCluster(value: unknown): value is NodeRedisCluster {
   const cluster = value as Partial<NodeRedisCluster> | null | undefined;
   return (
@@ -14,8 +14,8 @@ export function isNodeRedisCluster(value: unknown): value is NodeRedisCluster {
 }
 
 /**
- * A driver over a cluster client that the application made, connects and closes. It is never closed from
- * here, also not when a node stalls: commands then end by their deadlines alone.
+ * A driver over a cluster client that the application makes, connects and closes. It is never
+ * closed from here, not even when a node stalls: commands then end by their deadlines alone.
  */
 export class GivenNodeRedisClusterDriver implements RedisDriver {
   readonly isOwned = false;
@@ -80,7 +80,7 @@ export class GivenNodeRedisClusterDriver implements RedisDriver {
   }
 }
 
-/** Warns of settings of a given cluster client that weaken what Sojourn promises. */
+/** Warns about settings of a given cluster client that weaken Sojourn's guarantees. */
 export function checkGivenCluster(cluster: NodeRedisCluster, setting: string): void {
   const { _options: options } = cluster as { _options?: { defaults?: { disableOfflineQueue?: boolean } } };
   if (options?.defaults?.disableOfflineQueue === true) return;

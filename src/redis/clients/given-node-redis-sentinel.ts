@@ -2,28 +2,27 @@ import type { RedisArgument, RedisDriver } from "../commands.ts";
 import { explainByForm } from "./given-client.ts";
 import { GivenNodeRedisDriver, type GivenSend, type GivenServerClient } from "./given-node-redis.ts";
 
-/** The part of a client of one server, which a sentinel client has within it, that is used. */
+/** The used part of the client of one server inside a sentinel client. */
 interface ServerClient {
   sendCommand(args: readonly RedisArgument[], options?: object): Promise<unknown>;
 }
 
 /**
- * The part of a node-redis sentinel client (`createSentinel()` of `redis` or `@redis/client`, 5 or 6) that is
- * used.
+ * The used part of a sentinel client (`createSentinel()` of `redis` or `@redis/client`, 5 or 6).
  */
 export interface NodeRedisSentinel extends GivenServerClient {
   sendCommand(isReadonly: boolean | undefined, args: RedisArgument[], options?: object): Promise<unknown>;
   acquire(): Promise<unknown>;
 }
 
-/** A method that is not public: it runs a function with the master's client, also a second time. */
+/** A private method: it runs a function with the master's client, if need be twice. */
 const EXECUTE = "_execute";
 
 interface Executor {
   [EXECUTE](isReadonly: boolean, run: (client: ServerClient) => Promise<unknown>): Promise<unknown>;
 }
 
-/** Whether something looks like a sentinel client of node-redis. */
+/** Returns whether a value looks like a sentinel client of node-redis. */
 export function isNodeRedisSentinel(value: unknown): value is NodeRedisSentinel {
   const client = value as Partial<NodeRedisSentinel> | null | undefined;
   return (
@@ -35,17 +34,17 @@ export function isNodeRedisSentinel(value: unknown): value is NodeRedisSentinel 
 }
 
 /**
- * A driver over a sentinel client that the application made, connects and closes. The client finds the master
- * itself; commands that come while it does so wait, up to their deadlines.
+ * A driver over a sentinel client that the application makes, connects and closes. The client finds
+ * the master itself; meanwhile commands wait, up to their deadlines.
  */
 export function givenNodeRedisSentinelDriver(client: NodeRedisSentinel): RedisDriver {
   return new GivenNodeRedisDriver(client, sendOnce(client), "sentinel client", ["ready", "end"]);
 }
 
 /**
- * Sends each command once. The client waits for the next master, and runs a function again when the
- * connection was lost meanwhile; a command that was sent, or whose caller does not wait any more, is not sent
- * again.
+ * Sends each command once. The client waits for the next master, and runs a function again if the
+ * connection was lost meanwhile; a command that was sent, or whose caller no longer waits, is not
+ * sent again.
  */
 function sendOnce(client: NodeRedisSentinel): GivenSend {
   return (args, options, recipient) => {

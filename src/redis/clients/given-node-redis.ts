@@ -16,26 +16,28 @@ import {
   warnOfOfflineQueue,
 } from "./given-client.ts";
 
-/** A client of the application's that leads to one server. */
+/** An application's client of one server. */
 export interface GivenServerClient extends GivenClient {
   readonly isReady: boolean;
 }
 
-/** Sends a command. `recipient` tells whether its caller still waits. */
+/** Sends a command. `recipient` knows whether its caller still waits. */
 export type GivenSend = (
   args: readonly RedisArgument[],
   options: object,
   recipient: { readonly isSettled: boolean } | undefined,
 ) => Promise<unknown>;
 
-/** The part of a node-redis client (`createClient()` of `redis` or `@redis/client`, 5 or 6) that is used. */
+/**
+ * The used part of a node-redis client (`createClient()` of `redis` or `@redis/client`, 5 or 6).
+ */
 export interface NodeRedisClient extends GivenServerClient {
   readonly options?: { readonly disableOfflineQueue?: boolean | undefined } | undefined;
   sendCommand(args: readonly RedisArgument[], options?: object): Promise<unknown>;
   ref(): void;
 }
 
-/** Whether something looks like a node-redis client of one server; a cluster, a pool or a sentinel does not. */
+/** Returns whether a value looks like a node-redis client of one server (no cluster or pool). */
 export function isNodeRedisClient(value: unknown): value is NodeRedisClient {
   const client = value as Partial<NodeRedisClient> | null | undefined;
   return (
@@ -44,8 +46,8 @@ export function isNodeRedisClient(value: unknown): value is NodeRedisClient {
 }
 
 /**
- * A driver over a client that the application made, connects and closes. It is never closed from here, also
- * not when it stalls: its commands then end by their deadlines alone.
+ * A driver over a client that the application makes, connects and closes. It is never closed from
+ * here, not even when it stalls: its commands then end by their deadlines alone.
  */
 export class GivenNodeRedisDriver implements RedisDriver {
   readonly isOwned = false;
@@ -56,7 +58,7 @@ export class GivenNodeRedisDriver implements RedisDriver {
 
   /**
    * @param send Sends a command with the client.
-   * @param name Name of the kind of client, for messages.
+   * @param name Kind of client, for messages.
    * @param connectEvents Events that end the wait for a client that is connecting.
    */
   constructor(client: GivenServerClient, send: GivenSend, name: string, connectEvents: readonly string[]) {
@@ -100,7 +102,9 @@ export class GivenNodeRedisDriver implements RedisDriver {
     return undefined;
   }
 
-  /** The application's client is not closed from here. One of sentinels looks for the master itself. */
+  /**
+   * The application's client is not closed from here. Sentinel clients find the master themselves.
+   */
   distrust(): boolean {
     return true;
   }
@@ -118,7 +122,7 @@ export function givenNodeRedisDriver(client: NodeRedisClient): RedisDriver {
   return new GivenNodeRedisDriver(client, send, "client", ["ready", "error", "end", "terminated"]);
 }
 
-/** Warns of settings of a given client that weaken what Sojourn promises. */
+/** Warns about settings of a given client that weaken Sojourn's guarantees. */
 export function checkGivenClient(client: NodeRedisClient, setting: string): void {
   if (client.options?.disableOfflineQueue !== true) warnOfOfflineQueue(setting, "`disableOfflineQueue: true`");
 }

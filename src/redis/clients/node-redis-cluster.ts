@@ -18,12 +18,12 @@ import { ClusterTopology } from "./cluster-topology.ts";
 import { explainByClass, importLibrary, type Library, loadLibrary, makeClientClass } from "./node-redis.ts";
 
 /**
- * How far the questions for the slots are apart, and how old a connection is at least that is given up for an
- * answer.
+ * Minimum time between questions for the slots, and minimum age of a connection that is given up
+ * because of an answer.
  */
 const REFRESH_GAP: Milliseconds = 250;
 
-/** How long a node that holds no slots any more may still answer what was sent to it. */
+/** Time that a node without slots has to answer outstanding commands. */
 const RETIREMENT: Milliseconds = 10_000;
 
 /**
@@ -44,12 +44,13 @@ export function nodeRedisClusterDriver(
 }
 
 /**
- * The link is open as soon as one node has told of the others, and it stays so: each node has a connection of
- * its own, which is opened when a command needs it. What is wrong with one node is answered to its own
+ * The link is open as soon as one node has reported the others, and stays open: each node has a
+ * connection of its own, opened when a command needs it. A fault of one node fails its own
  * commands, at once.
  *
- * The library's own cluster client is not used: it waits without end for a node that cannot be connected or
- * is frozen, also when it asks for the slots, and takes a node that has left the cluster for the cluster.
+ * The library's own cluster client is not used: it waits forever for a node that cannot be
+ * connected or is frozen, also when it asks for the slots, and takes a node that has left the
+ * cluster for the cluster.
  */
 class NodeRedisClusterDriver implements RedisDriver {
   readonly isOwned = true;
@@ -97,11 +98,11 @@ class NodeRedisClusterDriver implements RedisDriver {
     try {
       node = this.#nodeNamed(name);
     } catch (error) {
-      // From the application's `nodeAddressMap`.
+      // Thrown by the application's `nodeAddressMap`.
       return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
     if (node.isReady) return undefined;
-    // Another node may have taken its place.
+    // Another node may have replaced it.
     if (node.hasFailed || node.isLost) this.#refreshSoon(name);
     const opening = node.open();
     opening?.catch(() => this.#refreshSoon(name));
@@ -165,7 +166,7 @@ class NodeRedisClusterDriver implements RedisDriver {
     return { address: { host, port, tls }, database: 0, connectTimeout, stallTimeout, username, password };
   }
 
-  /** Asks for the slots, unless that was done a moment ago. */
+  /** Asks for the slots, unless they were asked for a moment ago. */
   #refreshSoon(doubted?: string): void {
     if (this.#isDestroyed || this.#clock.monotonic() - this.#refreshedAt < REFRESH_GAP) return;
     // The commands fail with the cause.
@@ -188,7 +189,7 @@ class NodeRedisClusterDriver implements RedisDriver {
     }
   }
 
-  /** The nodes to ask, in this order: those that are connected, those of the settings, and the others. */
+  /** Returns the nodes to ask, in this order: connected ones, those of the settings, and others. */
   #sources(doubted: string | undefined): string[] {
     const seeds = this.#endpoint.cluster.map(addressOf);
     const ready = this.nodes.filter((name) => this.#nodes.get(name)?.isReady);
@@ -203,7 +204,7 @@ class NodeRedisClusterDriver implements RedisDriver {
     await node.open();
     const { connectTimeout } = this.#endpoint;
     const reply = await settleWithin(node.send(["CLUSTER", "SLOTS"], "text"), connectTimeout, (_, reject) =>
-      reject(new Error(`${name} did not tell the slots within ${connectTimeout} ms`)),
+      reject(new Error(`${name} did not report the slots within ${connectTimeout} ms`)),
     );
     const topology = ClusterTopology.of(reply, parseAddress(name).host);
     if (topology.masters.length === 0) throw new Error(`${name} belongs to no cluster: it knows no master with slots`);
@@ -221,7 +222,7 @@ class NodeRedisClusterDriver implements RedisDriver {
     }
   }
 
-  /** An error reply, such as that of a wrong password, tells more than that another node is not there. */
+  /** Prefers an error reply, such as that of a wrong password, to an unreachable node. */
   #mostTelling(errors: readonly unknown[]): unknown {
     return errors.find((error) => error instanceof this.#library.ErrorReply) ?? errors[0];
   }

@@ -24,13 +24,13 @@ import {
 } from "./node-redis.ts";
 
 /**
- * How often the sentinels are asked, while commands are outstanding, whether the master is still the one.
- * After a failover that nobody has told the old master of, it goes on taking writes for some ten seconds,
- * which are lost then.
+ * Interval at which the sentinels are asked, while commands are outstanding, whether the master is
+ * still the same. After a failover that the old master has not heard of, it goes on taking writes
+ * for some ten seconds, and these are lost.
  */
 const WATCH_GAP: Milliseconds = 500;
 
-/** How long after an answer that led to a replica the sentinels are asked again. */
+/** Delay after an answer that led to a replica before the sentinels are asked again. */
 const FAILOVER_GAP: Milliseconds = 100;
 
 /**
@@ -51,24 +51,25 @@ export function nodeRedisSentinelDriver(
   });
 }
 
-/** Which master the sentinels name. */
+/** Master named by the sentinels. */
 interface Master {
   readonly address: RedisAddress;
 }
 
 interface KnownEpoch {
   /**
-   * The highest that a sentinel has told; it rises with each failover. A sentinel that is behind it has not
-   * heard of one.
+   * The highest epoch reported by a sentinel; it rises with each failover. A sentinel with a lower
+   * one has missed a failover.
    */
   epoch: number;
 }
 
 /**
- * A link to the master of the moment. Each link begins with the question where the master is. A failover ends
- * it: the old master is gone, closes its connections, answers READONLY, or the sentinels name another one.
+ * A link to the current master. Each link begins by asking for the master. A failover ends it: the
+ * old master is gone, closes its connections, answers READONLY, or the sentinels name another one.
  *
- * The library's own sentinel client is not used: it sends what was outstanding on a lost connection once more.
+ * The library's own sentinel client is not used: it sends outstanding commands of a lost connection
+ * once more.
  *
  * Source: "Guidelines for Redis clients with support for Redis Sentinel".
  */
@@ -109,7 +110,7 @@ class NodeRedisSentinelDriver implements RedisDriver {
         this.#watchedAt = systemClock.monotonic();
         return;
       }
-      // A failover is under way: the sentinels do not know of it yet, or the new master does not.
+      // A failover is under way: the sentinels or the new master have not heard of it yet.
       driver.destroy();
       await sleep(FAILOVER_GAP);
     }
@@ -134,13 +135,13 @@ class NodeRedisSentinelDriver implements RedisDriver {
     return this.#master.send(args, node, key, form);
   }
 
-  /** Asks all of them: those that have not taken part in a failover hear of it seconds later. */
+  /** Asks all sentinels: those that took no part in a failover hear of it seconds later. */
   watch(): void {
     const now = systemClock.monotonic();
     if (this.#isDestroyed || now - this.#watchedAt < WATCH_GAP) return;
     this.#watchedAt = now;
     for (const sentinel of this.#endpoint.sentinels) {
-      // One that does not answer says nothing of the master.
+      // A sentinel that does not answer says nothing about the master.
       if (!this.#asked.has(sentinel)) this.#compare(sentinel).catch(() => {});
     }
   }
@@ -184,7 +185,7 @@ class NodeRedisSentinelDriver implements RedisDriver {
     try {
       return await askInTurn(shuffle(this.#endpoint.sentinels), (sentinel) => this.#ask(sentinel));
     } catch (error) {
-      // Sentinels that were set up again begin with low epochs again.
+      // Sentinels that were set up again restart with low epochs.
       this.#known.epoch = 0;
       const [first, ...others] = (error as AggregateError).errors as unknown[];
       throw others.find((each) => each instanceof this.#library.ErrorReply) ?? first;
@@ -222,7 +223,7 @@ class NodeRedisSentinelDriver implements RedisDriver {
     return driver;
   }
 
-  /** A driver that is open. It is destroyed with this one until then. */
+  /** Opens a driver, which is destroyed with this one if that ends first. */
   async #opened(endpoint: RedisEndpoint): Promise<NodeRedisDriver> {
     const driver = new NodeRedisDriver(this.#library, endpoint);
     this.#opening.add(driver);
@@ -240,7 +241,10 @@ class NodeRedisSentinelDriver implements RedisDriver {
   }
 }
 
-/** Whether a server is a master. One that does not tell (ACL) is taken for one: its READONLY would show soon. */
+/**
+ * Returns whether a server is a master. One that may not say (ACL) counts as one: its READONLY
+ * would show soon.
+ */
 async function isMaster(driver: NodeRedisDriver): Promise<boolean> {
   try {
     const [role] = (await driver.send(["ROLE"], SOLE_NODE, undefined, "text")) as [string];

@@ -22,7 +22,7 @@ test("without the client library, the first command says how to install it", asy
   });
 });
 
-test("a client library that fails to load is reported as it is", async () => {
+test("a client library that fails to load is reported with its own error", async () => {
   const connection = connectionWith(() => Promise.reject(new SyntaxError("broken file")));
   await expect(connection.command(["PING"], new Deadline(5000))).rejects.toMatchObject({
     code: "ERR_STORE_CONNECTION",

@@ -20,7 +20,7 @@ import type { RedisEndpoint } from "../endpoint.ts";
 export type Library = typeof NodeRedis;
 type Client = ReturnType<Library["createClient"]>;
 
-/** More outstanding commands than this on one link are refused: the server is then far behind already. */
+/** Maximum number of outstanding commands on one link. A server with more is far behind already. */
 const MAX_QUEUE = 5000;
 
 /**
@@ -44,7 +44,7 @@ export function importLibrary(): Promise<Library> {
   return import("@redis/client").catch(leaveToCaller);
 }
 
-/** @throws {ImproperlyConfigured} When it is not installed. */
+/** @throws {ImproperlyConfigured} If it is not installed. */
 export async function loadLibrary(load: () => Promise<Library>, setting: string): Promise<Library> {
   try {
     return await load();
@@ -66,9 +66,9 @@ export class NodeRedisDriver implements RedisDriver {
   constructor(library: Library, endpoint: RedisEndpoint) {
     this.#library = library;
     this.#client = library.createClient(clientOptions(endpoint));
-    // Each command that is affected is rejected as well, and an "error" without a listener ends the process.
+    // Affected commands are rejected as well, and an "error" without a listener ends the process.
     this.#client.on("error", () => {});
-    // destroy() cannot reach a socket that is still connecting: it would shake hands for nobody.
+    // destroy() cannot reach a socket that is still connecting: its handshake would serve nothing.
     this.#client.on("connect", () => {
       if (this.#isDestroyed) this.#client.destroy();
     });
@@ -117,7 +117,7 @@ export class NodeRedisDriver implements RedisDriver {
     this.destroy();
   }
 
-  /** Sends nothing more, and ends the connection when what is outstanding has been answered. */
+  /** Sends nothing more, and ends the connection once outstanding commands have been answered. */
   async drain(): Promise<void> {
     if (this.isReady) await this.#client.close();
     else this.destroy();
@@ -129,7 +129,7 @@ export class NodeRedisDriver implements RedisDriver {
   }
 }
 
-/** Every error of node-redis has the name "Error": only the classes tell them apart. */
+/** Every error of node-redis has the name "Error": only the classes distinguish them. */
 export function explainByClass(error: unknown, library: Library): DriverFailure {
   const { ErrorReply, ClientOfflineError, ClientClosedError } = library;
   if (error instanceof ErrorReply) return { kind: "reply", cause: error };
@@ -138,34 +138,34 @@ export function explainByClass(error: unknown, library: Library): DriverFailure 
   return { kind: isRefusal ? "refused" : "lost", cause: error };
 }
 
-/** A plain `Error` in node-redis (`commands-queue.js`), so only its message says what it is. */
+/** A plain `Error` in node-redis (`commands-queue.js`), so only its message identifies it. */
 export function isFullQueue(error: unknown): boolean {
   return error instanceof Error && error.message === "The queue is full";
 }
 
 /**
- * The default of 5 s costs one AbortSignal a command (measured: 3.5 times less throughput) and ends when the
- * command is written. RedisConnection keeps the deadlines.
+ * The default of 5 s costs one AbortSignal a command (measured: 3.5 times less throughput) and ends
+ * when the command is written. RedisConnection keeps the deadlines.
  */
 export const NO_TIMEOUT = { timeout: 0 };
 
-/** Options of a command, in addition to the client's, whose reply is wanted as bytes. */
+/** Options of a command whose reply is read as bytes, in addition to the client's. */
 export const BYTES: { readonly typeMapping: { readonly 36: typeof Buffer } } = {
-  // RESP_TYPES.BLOB_STRING of the library, which is loaded later: the code of `$`, with which the protocol
-  // marks it.
+  // RESP_TYPES.BLOB_STRING of the library, which is loaded later: the code of `$`, with which the
+  // protocol marks it.
   typeMapping: { 36: Buffer },
 };
 
 /**
- * The library makes its classes again when the JSON of the options differs from that of the last client
- * (measured: 50 to 250 ms, in which the process does nothing else), though only their RESP, modules and
+ * The library makes its classes again when the JSON of the options differs from that of the last
+ * client (measured: 50 to 250 ms, which block the process), though only their RESP, modules and
  * scripts matter. So the options of all clients made here have the same JSON.
  */
 export const SHARED_CLASSES: { readonly toJSON: () => string } = { toJSON: () => "sojourn" };
 
 /**
- * Has the library make its class beforehand, which the first client would do within the deadline of a
- * command.
+ * Has the library make its class beforehand; otherwise the first client makes it within the
+ * deadline of a command.
  */
 export function makeClientClass(library: Library): void {
   library.createClient({ ...SHARED_CLASSES, RESP: 3 });
@@ -179,7 +179,7 @@ interface ConnectionOptionsOfClient {
   readonly maintNotifications: "disabled";
 }
 
-/** Options of a client of one server, also of one that is a node of a cluster. */
+/** Options of a client of one server, which may be a node of a cluster. */
 export function connectionOptions({
   username,
   password,

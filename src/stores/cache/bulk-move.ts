@@ -7,17 +7,19 @@ import type { RecordWithTtl } from "../session-store.ts";
 import { LEASE_TTL } from "./lease-ttl.ts";
 import { isMark } from "./writers-mark.ts";
 
-/** How many sessions are moved together. Each is at most two commands in the queue of the cache's connection. */
+/** Number of sessions moved together. Each is at most two commands in the cache's queue. */
 export const BATCH_SIZE = 100;
 
-/** How many batches are under way at a time: while one waits for the database, others have the cache. */
+/**
+ * Number of batches under way at a time: while one waits for the database, others use the cache.
+ */
 const LANES = 4;
 
-/** Where sessions go from and to. */
+/** Source and target of the sessions. */
 export interface BulkMoveParts {
   readonly from: CacheableSessionStore;
   readonly cache: CacheStore;
-  /** Place of a session in the cache. */
+  /** Returns the key of a session in the cache. */
   readonly at: (key: SessionKey) => string;
 }
 
@@ -27,8 +29,8 @@ interface Leased {
 }
 
 /**
- * Moves sessions that nobody has asked for, many at a time. To each happens what happens when it is asked
- * for: a lease on its place in the cache, the read, the fill, and the deletion where it was.
+ * Moves sessions that no request has read, many at a time. Each is moved as by a read: a lease on
+ * its place in the cache, the read, the fill, and the deletion in the other store.
  */
 export class BulkMove {
   readonly #parts: BulkMoveParts;
@@ -41,8 +43,8 @@ export class BulkMove {
    * Moves all sessions of the other store. One that is being written stays.
    *
    * @param pageDeadline Makes the deadline of each batch.
-   * @param onBatch Called after each batch, with how many have been moved so far.
-   * @returns How many.
+   * @param onBatch Called after each batch, with the number moved so far.
+   * @returns Number of moved sessions.
    */
   async moveAll(pageDeadline: () => Deadline, onBatch: (moved: number) => void): Promise<number> {
     const running = new Set<Promise<void>>();
@@ -73,7 +75,7 @@ export class BulkMove {
     const { free, moved } = await this.#look(keys, deadline);
     const { leased, moved: overtaken } = await this.#lease(free, deadline);
     const filled = await this.#fill(leased, deadline);
-    // A mover that did not come to the end has left the old rows of sessions that it has moved.
+    // A mover that was interrupted has left the old rows of sessions that it had moved.
     const over = [...moved, ...overtaken, ...filled];
     if (from.deleteMany !== undefined) await from.deleteMany(over, deadline);
     else await Promise.all(over.map((key) => from.delete(key, deadline)));

@@ -39,13 +39,13 @@ describe("cacheSessionStore", () => {
     expect(await cacheStore.get(`:2:django.contrib.sessions.cache${key}`, later())).toBe("record");
   });
 
-  it("keeps tombstones beside them, where neither Django nor a scan looks", async () => {
+  it("keeps tombstones beside them, where neither Django nor a scan finds them", async () => {
     const { store, cacheStore } = open();
     await store.tombstones?.add("name", "moved", 1000, later());
     expect(await cacheStore.get("shop:sessions:1:sojourn.moved.name", later())).toBe("moved");
   });
 
-  it("a commit on a record that somebody replaces in between is a conflict with the newer one", async () => {
+  it("a commit on a record that another writer replaces in between is a conflict with the newer one", async () => {
     const { store, cacheStore } = open();
     const key = newSessionKey();
     await store.create(key, "one", 10_000, later());

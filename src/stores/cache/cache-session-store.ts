@@ -13,7 +13,7 @@ const GONE: CommitResult = { status: "gone" };
 /**
  * Sessions as entries of a cache, on any cache store that can compare and set.
  *
- * A conditional write reads the record, and replaces it if it still is what was read: two commands where a
+ * A conditional write reads the record, and replaces it if it is unchanged: two commands where a
  * store of its own takes one. A cache may drop entries to make room, and their sessions with them.
  */
 export class CacheSessionStore implements SessionStore {
@@ -23,7 +23,7 @@ export class CacheSessionStore implements SessionStore {
   readonly #store: CacheStore;
   readonly #namespace: string;
 
-  /** @param namespace What the keys begin with. */
+  /** @param namespace Prefix of the keys. */
   constructor(store: CacheStore, namespace: string, tombstones?: SessionTombstones) {
     this.tombstones = tombstones;
     this.#store = store;
@@ -40,7 +40,7 @@ export class CacheSessionStore implements SessionStore {
     return { status: isStored ? "created" : "exists" };
   }
 
-  /** Stores a record in the place of another, or of none. */
+  /** Stores a record, replacing an existing one. */
   async put(key: string, record: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
     await this.#store.setMany([{ key: this.#at(key), value: record, ttl }], "always", deadline);
   }
@@ -69,7 +69,7 @@ export class CacheSessionStore implements SessionStore {
     return this.#store.ping(deadline);
   }
 
-  /** Caches drop what has expired themselves. */
+  /** Caches drop expired entries themselves. */
   clearExpired(): Promise<number> {
     return Promise.resolve(0);
   }
@@ -92,7 +92,7 @@ export class CacheSessionStore implements SessionStore {
       const stored = await this.read(key, deadline).catch(throwNotSent);
       if (stored === undefined) return GONE;
       if (!hasEtag(stored, etag)) return { status: "conflict", record: stored };
-      // When it fails, somebody was faster: the next look tells what there is now.
+      // On failure another writer was faster: the next iteration reads the current state.
       if (await this.#store.compareAndSet(this.#at(key), stored, next(stored), deadline)) return COMMITTED;
     }
   }

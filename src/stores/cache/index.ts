@@ -14,11 +14,11 @@ import { MovingSessionStore } from "./moving-session-store.ts";
 
 /** Options of {@link cacheSessionStore}. */
 export interface CacheSessionStoreOptions {
-  /** Where the entries are kept. It has to be able to compare and set. @defaultValue `redisCacheStore()` */
+  /** Store of the entries. It must be able to compare and set. @defaultValue `redisCacheStore()` */
   readonly store?: CacheStoreFactory | undefined;
   /**
-   * First part of the keys, `{keyPrefix}:{version}:django.contrib.sessions.cache{session key}`. With the
-   * prefix of a cache, the `clear()` of that cache deletes the sessions too, as in Django.
+   * First part of the keys, `{keyPrefix}:{version}:django.contrib.sessions.cache{session key}`.
+   * With the prefix of a cache, the `clear()` of that cache deletes the sessions too, as in Django.
    *
    * @defaultValue `"{project name}:sessions"`
    */
@@ -26,13 +26,14 @@ export interface CacheSessionStoreOptions {
   /** Second part of the keys. An integer. @defaultValue `1` */
   readonly version?: number | undefined;
   /**
-   * Where sessions still are, such as `cachedSessionStore(…)`, until all have been moved into the cache. With
-   * it, `store` needs leases.
+   * Store that still has the sessions, such as `cachedSessionStore(…)`, until all have been moved
+   * into the cache. With it, `store` needs leases.
    */
   readonly from?: SessionStoreFactory | undefined;
   /**
-   * Whether sessions are moved: each when it is asked for, and all by `sessions.clearExpired()`. `false` only
-   * follows the instances that move, and has to be everywhere before the first one does.
+   * Whether sessions are moved: each when it is read, and all by `sessions.clearExpired()`. `false`
+   * only follows the instances that move, and has to be deployed everywhere before the first one
+   * moves.
    *
    * @defaultValue `false`
    */
@@ -53,16 +54,16 @@ const optionsSchema = settingsObject({
 // Django: `KEY_PREFIX` in contrib/sessions/backends/cache.py.
 const DJANGO_PREFIX = "django.contrib.sessions.cache";
 
-/** Begins the keys of tombstones. */
+/** Prefix of the keys of tombstones. */
 const MOVED_PREFIX = "sojourn.moved.";
 
 /**
  * Keeps sessions in a cache, under the keys of Django's `cache` engine.
  *
- * Nothing can be listed or revoked by user, since a cache has no index of users.
+ * Sessions cannot be listed or revoked by user, since a cache has no index of users.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or a store that cannot
- *   compare and set.
+ * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option or a store that
+ * cannot compare and set.
  */
 export function cacheSessionStore(options: CacheSessionStoreOptions = {}): SessionStoreFactory {
   return (context) => openCacheSessionStore(options, context);
@@ -73,7 +74,7 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
   const { projectName, redis, clock } = context;
   const cache = makeCacheStore(store, { redis, clock }, "cacheSessionStore.store");
   if (!cache.capabilities.compareAndSet || !cache.capabilities.scan) {
-    const message = `the store "${cache.name}" cannot compare and set, or not walk its keys, which sessions need.`;
+    const message = `the store "${cache.name}" cannot compare and set, or cannot walk its keys; sessions need both.`;
     throw new ImproperlyConfigured("cacheSessionStore.store", message);
   }
   const versioned = `${keyPrefix ?? `${projectName}:sessions`}:${version}:`;
@@ -85,7 +86,7 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
     if (shareKeys(keySpacesOf(other), spaces)) {
       throw new ImproperlyConfigured(
         "cacheSessionStore.from",
-        "expected a store with other keys than these sessions have.",
+        "expected a store with keys other than those of these sessions.",
       );
     }
     const moving = new MovingSessionStore({ from: other, cache, namespace, tombstones, isUnderWay: moves, clock });
@@ -97,10 +98,10 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
 
 function checkMove(cache: CacheStore, from: SessionStore): CacheableSessionStore {
   if (!cache.capabilities.leases) {
-    const message = `the store "${cache.name}" has no leases, which moving sessions into it needs.`;
+    const message = `the store "${cache.name}" has no leases, which are needed to move sessions into it.`;
     throw new ImproperlyConfigured("cacheSessionStore.store", message);
   }
   if (isCacheable(from)) return from;
-  const message = `the store "${from.name}" does not tell how long a record still lives (readWithTtl), so nothing can be moved from it.`;
+  const message = `the store "${from.name}" does not report the remaining time to live of a record (readWithTtl), so nothing can be moved from it.`;
   throw new ImproperlyConfigured("cacheSessionStore.from", message);
 }

@@ -29,7 +29,7 @@ function open() {
   return { clock, context, cache, from, follower: store(false), mover: store(true), cacheAlone, at, held };
 }
 
-/** Lets something happen before or after a method of a store, once. */
+/** Runs an action before or after a method of a store, once. */
 function around<Store extends object>(
   store: Store,
   method: keyof Store,
@@ -66,7 +66,7 @@ describe.each([
 });
 
 describe("a session that is moved", () => {
-  it("is in the cache with the rest of its life once it was read, and in the other store no more", async () => {
+  it("is in the cache with its remaining time to live after the first read, and no longer in the other store", async () => {
     const { from, mover, follower, cacheAlone, clock } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -78,7 +78,7 @@ describe("a session that is moved", () => {
     for (const store of [mover, follower, cacheAlone]) expect(await store.read(key, later())).toBeUndefined();
   });
 
-  it("stays where it is as long as instances only follow, and is found there by those that know nothing else", async () => {
+  it("stays where it is as long as instances only follow, and is found there by instances that know only the other store", async () => {
     const { from, follower, held } = open();
     const key = newSessionKey();
     await follower.create(key, "one", HOUR, later());
@@ -88,7 +88,7 @@ describe("a session that is moved", () => {
     expect(await held(key)).toBeUndefined();
   });
 
-  it("is written to by all where it now is", async () => {
+  it("is written to by all instances in its current place", async () => {
     const { from, mover, follower, cacheAlone } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -101,7 +101,7 @@ describe("a session that is moved", () => {
     expect(await mover.read(key, later())).toBeUndefined();
   });
 
-  it("a reader who has looked for it in the cache just before it came there finds it", async () => {
+  it("is found by a reader that has looked in the cache just before it arrived there", async () => {
     const { from, mover, follower } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -109,7 +109,7 @@ describe("a session that is moved", () => {
     expect(await follower.read(key, later())).toBe("one");
   });
 
-  it("new sessions of one who moves are made in the cache, none over one that is elsewhere", async () => {
+  it("is created in the cache by an instance that moves, and not over one in the other store", async () => {
     const { from, mover, cacheAlone } = open();
     const [key, old] = [newSessionKey(), newSessionKey()];
     await from.create(old, "old", HOUR, later());
@@ -132,7 +132,7 @@ describe("moving beside writers", () => {
     expect(await held(key)).toBe("two");
   });
 
-  it("a session is not moved while someone writes, also when a second writer is done sooner", async () => {
+  it("a session is not moved during a write, even if a second writer is done sooner", async () => {
     const { from, mover, follower, held } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -160,7 +160,7 @@ describe("moving beside writers", () => {
     }
   });
 
-  it("nor one that is deleted after it was moved and before it was deleted where it came from", async () => {
+  it("a session that is deleted after it was moved and before it was deleted in the other store does not come back", async () => {
     const { from, mover, follower } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -169,7 +169,7 @@ describe("moving beside writers", () => {
     for (const store of [mover, follower, from]) expect(await store.read(key, later())).toBeUndefined();
   });
 
-  it("what a mover left behind that did not come to the end is nothing any more, and gone after the next write", async () => {
+  it("leftovers of an interrupted mover have no effect, and are gone after the next write", async () => {
     const { from, mover, follower, clock } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -182,7 +182,7 @@ describe("moving beside writers", () => {
     for (const store of [mover, follower]) expect(await store.read(key, later())).toBeUndefined();
   });
 
-  it("a writer that never says that it is done keeps the session where it is for 30 seconds", async () => {
+  it("a writer that never reports its end keeps the session where it is for 30 seconds", async () => {
     const { from, mover, follower, clock, held } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -196,7 +196,7 @@ describe("moving beside writers", () => {
     expect(await held(key)).toBe("two");
   });
 
-  it("a cache that is away before anything was written: not-sent", async () => {
+  it("a cache that is unavailable before anything was written makes the write fail as not sent", async () => {
     const { from, cache, follower, mover } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -220,7 +220,7 @@ describe("a read that the other store has answered", () => {
     expect(await mover.read(key, later())).toBe(method === "fill" ? "one" : undefined);
   });
 
-  it("a write that was refused for certain leaves no mark: the next read moves the session", async () => {
+  it("a write that was certainly refused leaves no mark: the next read moves the session", async () => {
     const { from, follower, mover, held } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -247,7 +247,7 @@ describe("a session that is deleted", () => {
     }
   });
 
-  it("is gone for who writes to it, also where others have put their mark in its place", async () => {
+  it("is gone for writers, even if others have put their mark in its place", async () => {
     const { from, cache, mover, at } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -257,7 +257,7 @@ describe("a session that is deleted", () => {
     expect(await mover.commit(key, "two", etag("one"), HOUR, later())).toEqual({ status: "gone" });
   });
 
-  it("stays dead when another instance has begun to move it", async () => {
+  it("stays dead if another instance has begun to move it", async () => {
     const { from, cache, mover } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -268,7 +268,7 @@ describe("a session that is deleted", () => {
 });
 
 describe("clearExpired", () => {
-  it("moves all that nobody has asked for, and tells how many expired ones it has deleted", async () => {
+  it("moves all sessions that no request has read, and returns the number of expired ones it has deleted", async () => {
     const { from, mover, cacheAlone, clock } = open();
     const keys = Array.from({ length: 50 }, newSessionKey);
     await Promise.all(keys.map((key) => from.create(key, `record ${key}`, HOUR, later())));
@@ -279,7 +279,7 @@ describe("clearExpired", () => {
     for (const key of keys) expect(await cacheAlone.read(key, later())).toBe(`record ${key}`);
   });
 
-  it("takes away what a mover has left behind", async () => {
+  it("removes leftovers of movers", async () => {
     const { from, mover, cacheAlone } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -290,7 +290,7 @@ describe("clearExpired", () => {
     expect(await cacheAlone.read(key, later())).toBe("one");
   });
 
-  it("tells of each step how many have been moved, and of the last how many expired ones are deleted", async () => {
+  it("reports after each step the number of moved sessions, and after the last one the deleted ones", async () => {
     const { from, mover, clock } = open();
     await Promise.all(Array.from({ length: 250 }, () => from.create(newSessionKey(), "one", HOUR, later())));
     await from.create(newSessionKey(), "short", 1000, later());
@@ -303,7 +303,7 @@ describe("clearExpired", () => {
     expect(moved.at(-1)).toBe(250);
   });
 
-  it("an error thrown in onProgress ends it; what has been moved stays so, and the next one goes on with the rest", async () => {
+  it("ends with an error thrown in onProgress; moved sessions stay moved, and the next run moves the rest", async () => {
     const { from, mover, cacheAlone } = open();
     const keys = Array.from({ length: 1000 }, newSessionKey);
     await Promise.all(keys.map((key) => from.create(key, key, HOUR, later())));
@@ -318,7 +318,7 @@ describe("clearExpired", () => {
     expect(await keysOf(from)).toEqual([]);
   });
 
-  it("leaves what is being written, beside all that is not, and loses no write that comes in between", async () => {
+  it("leaves sessions that are being written, and loses no write that comes in between", async () => {
     const { from, mover, follower, cache, cacheAlone, at } = open();
     const keys = Array.from({ length: 300 }, newSessionKey);
     await Promise.all(keys.map((key) => from.create(key, "one", HOUR, later())));
@@ -340,7 +340,7 @@ describe("clearExpired", () => {
     for (const key of keys.slice(3)) expect(await cacheAlone.read(key, later())).toBe("one");
   });
 
-  it("a cache that fails on the way ends it with the error, and loses nothing", async () => {
+  it("ends with the error of a cache that fails on the way, and loses nothing", async () => {
     for (const method of ["getMany", "lease", "fill"] as const) {
       const { from, mover, cache } = open();
       const keys = Array.from({ length: 150 }, newSessionKey);
@@ -351,7 +351,7 @@ describe("clearExpired", () => {
     }
   });
 
-  it("moves nothing where moves is false", async () => {
+  it("moves nothing with moves: false", async () => {
     const { from, follower, held } = open();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -381,7 +381,7 @@ describe("tombstones during a move", () => {
     it.each([
       ["there", one, two],
       ["back", two, one],
-    ])("what one adds or replaces the other reads: %s", async (_way, writer, reader) => {
+    ])("an addition or a replacement by one is read by the other: %s", async (_way, writer, reader) => {
       const opened = open();
       const [{ tombstones: written }, { tombstones: read }] = [writer(opened), reader(opened)];
       expect(await written?.add("name", "moved", MINUTE, later())).toBeUndefined();
@@ -393,7 +393,7 @@ describe("tombstones during a move", () => {
       expect(await written?.add("name", "later", MINUTE, later())).toBe("ended");
     });
 
-    it("what the first deletes both miss", async () => {
+    it("a deletion by the first is visible to both", async () => {
       const opened = open();
       const [{ tombstones: deleting }, { tombstones: other }] = [one(opened), two(opened)];
       await other?.add("name", "moved", MINUTE, later());
@@ -401,7 +401,7 @@ describe("tombstones during a move", () => {
       for (const tombstones of [deleting, other]) expect(await tombstones?.read("name", later())).toBeUndefined();
     });
 
-    it("of 20 parallel additions exactly one is stored, and all answer it", async () => {
+    it("of 20 parallel additions exactly one is stored, and all return it", async () => {
       const opened = open();
       const texts = Array.from({ length: 20 }, (__, index) => `addition ${index}`);
       const answers = await Promise.all(
@@ -427,7 +427,7 @@ describe("tombstones during a move", () => {
     }
   });
 
-  it("one that another has begun in the store that sessions come from is brought to its end", async () => {
+  it("an addition that another instance has begun in the other store is completed", async () => {
     const { from, follower, mover, cacheAlone } = open();
     await from.tombstones?.add("name", "begun", MINUTE, later());
     expect(await mover.tombstones?.add("name", "late", MINUTE, later())).toBe("begun");
@@ -435,7 +435,7 @@ describe("tombstones during a move", () => {
     expect(await cacheAlone.tombstones?.read("name", later())).toBe("begun");
   });
 
-  it("are those of the cache where the other store has none", async () => {
+  it("are those of the cache if the other store has none", async () => {
     const { context, cache, from, cacheAlone } = open();
     const bare = new Proxy(from, {
       get: (target, name): unknown => (name === "tombstones" ? undefined : Reflect.get(target, name)),
@@ -446,7 +446,7 @@ describe("tombstones during a move", () => {
   });
 });
 
-it("refuses at start what cannot be moved from or into, and moves without from", () => {
+it("stores that sessions cannot be moved from or into are refused at start, and so is moves without from", () => {
   const { context, cache, from } = open();
   const weak = withMembers(cache, { name: "weak", capabilities: { ...cache.capabilities, leases: false } });
   expect(() => cacheSessionStore({ store: () => weak, from: () => from })(context)).toThrow(
@@ -454,7 +454,7 @@ it("refuses at start what cannot be moved from or into, and moves without from",
   );
   const mute = withMembers<SessionStore>(from, { name: "mute", readWithTtl: undefined });
   expect(() => cacheSessionStore({ store: () => cache, from: () => mute })(context)).toThrow(
-    'cacheSessionStore.from: the store "mute" does not tell how long a record still lives',
+    'cacheSessionStore.from: the store "mute" does not report the remaining time to live of a record',
   );
   expect(() => cacheSessionStore({ store: () => cache, moves: true })(context)).toThrow("cacheSessionStore.moves");
 });

@@ -15,34 +15,34 @@ import { isMark, WRITER_TTL, withoutWriter, withWriter } from "./writers-mark.ts
 
 const GONE: CommitResult = { status: "gone" };
 
-/** Where sessions come from, where they go, and whether they go already. */
+/** Source and target of a move, and whether it has begun. */
 export interface Move {
   readonly from: CacheableSessionStore;
-  /** It has leases, and can compare and set. */
+  /** Must have leases, and be able to compare and set. */
   readonly cache: CacheStore;
-  /** What the keys in the cache begin with. */
+  /** Prefix of the keys in the cache. */
   readonly namespace: string;
-  /** Those of the cache. */
+  /** Tombstones of the cache. */
   readonly tombstones: SessionTombstones;
   readonly isUnderWay: boolean;
   readonly clock: Clock;
 }
 
 /**
- * Sessions on their way from another store into a cache, one by one, while all is in use.
+ * Moves sessions from another store into a cache, one by one, while both are in use.
  *
- * - A session is where its record is in the cache: then the cache decides, and what the other store may still
- *   have of it is nothing any more. Else the other store decides.
- * - Who moves a session takes the lease on its place in the cache, and stores the record there only if nobody
- *   has written since. After that it is deleted in the other store. `clearExpired` does the same with many at
- *   a time ({@link BulkMove}).
- * - Who writes in the other store first puts a mark into that place, which keeps the session from being moved
- *   until all who write are done.
- * - Who deletes does so in the other store first, then in the cache, which ends the lease: nobody moves what
- *   is deleted.
+ * - If the record of a session is in the cache, the cache decides, and anything left in the other
+ *   store no longer counts. Otherwise the other store decides.
+ * - A mover takes the lease on the session's place in the cache, and stores the record there only
+ *   if the place has not been written to since. Then it deletes the record in the other store.
+ *   `clearExpired` does the same with many at a time ({@link BulkMove}).
+ * - A writer in the other store first puts a mark into that place, which keeps the session from
+ *   being moved until all writers are done.
+ * - A deletion goes to the other store first, then to the cache, where it ends the lease: a deleted
+ *   session is not moved.
  *
- * Instances that only follow what others move (`isUnderWay: false`) can therefore run beside those that move,
- * and beside those that know the other store alone, as long as nobody moves.
+ * Instances that only follow the moves of others (`isUnderWay: false`) can therefore run beside
+ * those that move, and, while none moves, beside those that know only the other store.
  */
 export class MovingSessionStore implements SessionStore {
   readonly name = "cache";
@@ -81,7 +81,7 @@ export class MovingSessionStore implements SessionStore {
   async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
     const wasInOther = await this.#move.from.delete(key, deadline);
     const moved = await this.#readMoved(key, deadline);
-    // Also when there was nothing to see: it ends the lease of one who is about to move.
+    // Even if there is nothing to read: the delete ends the lease of a mover.
     const hadEntry = await this.#to.delete(key, deadline);
     return wasInOther || (moved !== undefined && hadEntry);
   }
@@ -90,7 +90,7 @@ export class MovingSessionStore implements SessionStore {
     return this.#write(key, deadline, (store) => store.deleteIfMatch(key, etag, deadline));
   }
 
-  /** First where sessions leave, then where they arrive: so none is missed that is moved meanwhile. */
+  /** First the source, then the target: so none is missed that is moved meanwhile. */
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
     const seen = new Set<SessionKey>();
     for (const store of [this.#move.from, this.#to]) {
@@ -107,7 +107,7 @@ export class MovingSessionStore implements SessionStore {
   }
 
   /**
-   * Also moves all sessions that nobody has asked for, if they are being moved. One that is being written
+   * Also moves all sessions that no request has read, if moves are on. One that is being written
    * stays.
    */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
@@ -136,7 +136,7 @@ export class MovingSessionStore implements SessionStore {
     return (await this.#move.from.read(key, deadline)) ?? this.#readMoved(key, deadline);
   }
 
-  /** Reads a session and moves it, if nobody else is at it. */
+  /** Reads a session and moves it, if no other instance is doing so. */
   async #bring(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
     const { cache, from } = this.#move;
     const lease = { key: this.#at(key), token: newNonce(), expected: undefined };
@@ -155,7 +155,7 @@ export class MovingSessionStore implements SessionStore {
     return found.record;
   }
 
-  /** @param held What is in its place in the cache. */
+  /** @param held Content of its place in the cache. */
   async #readAt(key: SessionKey, held: string | undefined, deadline: Deadline): Promise<string | undefined> {
     return held === undefined || isMark(held) ? this.#readOther(key, deadline) : held;
   }
@@ -170,7 +170,7 @@ export class MovingSessionStore implements SessionStore {
     if (mark === undefined) return this.#writeMoved(key, deadline, write);
     try {
       const result = await write(this.#move.from);
-      // A mark that stays ends by itself. Until then the session is not moved.
+      // A leftover mark expires by itself. Until then the session is not moved.
       await ignoreStoreError(this.#leave(key, mark, writer, deadline));
       return result;
     } catch (error) {
@@ -184,14 +184,14 @@ export class MovingSessionStore implements SessionStore {
     deadline: Deadline,
     write: (store: SessionStore) => Promise<CommitResult>,
   ): Promise<CommitResult> {
-    // What is left there by one who moved it and did not come to the end must not outlive the new record.
+    // A row left by an interrupted mover must not outlive the new record.
     await this.#move.from.delete(key, deadline).catch(throwNotSent);
     const result = await write(this.#to);
-    // It was deleted in between, and somebody else is at what is no longer there.
+    // The record was deleted in between, and others are writing to the empty place.
     return result.status === "conflict" && isMark(result.record) ? GONE : result;
   }
 
-  /** @returns The mark, or `undefined` when the session has been moved. */
+  /** @returns The mark, or `undefined` if the session has been moved. */
   async #enter(key: SessionKey, writer: string, deadline: Deadline): Promise<string | undefined> {
     const { cache, clock } = this.#move;
     for (;;) {

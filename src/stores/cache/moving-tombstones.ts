@@ -4,13 +4,13 @@ import { throwUnknown } from "../partial-failures.ts";
 import type { SessionTombstones } from "../session-tombstones.ts";
 
 /**
- * Tombstones of sessions that are on their way from another store into a cache: written in both.
+ * Tombstones of sessions that are being moved from another store into a cache: written in both.
  *
- * - Who follows a move has neighbours that know the other store alone, and others that write in both: the
- *   other store decides.
- * - Who moves has neighbours that write in both, and others that know the cache alone: the cache decides.
- *   What is in the other store alone was written before the move began, and counts too. So a neighbour that
- *   deletes in the cache alone does not end a tombstone that a mover has written.
+ * - A follower of a move runs beside instances that know only the other store, and others that
+ *   write in both: the other store decides.
+ * - A mover runs beside instances that write in both, and others that know only the cache: the
+ *   cache decides. Tombstones only in the other store were written before the move began, and count
+ *   too. So deleting in the cache alone does not end a tombstone written by a mover.
  */
 export class MovingTombstones implements SessionTombstones {
   readonly #from: SessionTombstones;
@@ -28,12 +28,12 @@ export class MovingTombstones implements SessionTombstones {
     return moved ?? this.#from.read(name, deadline);
   }
 
-  /** Both kinds begin in the other store, so that of followers and movers one is first. */
+  /** Both kinds begin in the other store, so one of a follower and a mover is first. */
   async add(name: string, text: string, ttl: Milliseconds, deadline: Deadline): Promise<string | undefined> {
     const before = await this.#from.add(name, text, ttl, deadline);
     if (before !== undefined && !this.#isUnderWay) return before;
     const candidate = before ?? text;
-    // Also for another: it may not have come so far yet.
+    // Also if another text is there: its writer may not have reached the cache yet.
     const held = await this.#to.add(name, candidate, ttl, deadline).catch(throwUnknown);
     if (held === undefined || held === candidate || !this.#isUnderWay) return before;
     await this.#from.replace(name, held, ttl, deadline).catch(throwUnknown);

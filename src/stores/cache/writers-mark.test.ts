@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { isMark, WRITER_TTL, withoutWriter, withWriter } from "./writers-mark.ts";
 
 describe("the mark of writers", () => {
-  it("names each writer until it is done; the last one takes the mark away", () => {
+  it("names each writer until it is done; the last one removes the mark", () => {
     const one = withWriter(undefined, "one", 1000);
     const both = withWriter(one, "two", 2000);
     expect(isMark(one) && isMark(both)).toBe(true);
@@ -16,13 +16,13 @@ describe("the mark of writers", () => {
     expect(withoutWriter(mark, "two")).toBe(mark);
   });
 
-  it("forgets a writer who should have been done long ago when another one comes", () => {
+  it("forgets a writer that should have been done long ago when another one comes", () => {
     const old = withWriter(undefined, "one", 1000);
     expect(withWriter(old, "two", 1000 + WRITER_TTL)).toBe(withWriter(undefined, "two", 1000 + WRITER_TTL));
     expect(withoutWriter(withWriter(old, "two", 999 + WRITER_TTL), "two")).toBe(old);
   });
 
-  it("is no record of any format", () => {
+  it("is not a record of any format", () => {
     for (const record of ["eyJ9:1r31eq:x", ".eJy:1r31eq:x", '{"a":1}', ""]) expect(isMark(record)).toBe(false);
   });
 });

@@ -25,7 +25,7 @@ function open({ copies }: { copies?: boolean } = {}) {
   return { clock, context, cache, database, store, copyOf };
 }
 
-/** What cached_db does: copies without asking whether they are still true. */
+/** The behaviour of Django's cached_db: it copies without checking that the record is current. */
 function naive(cache: CacheStore, database: SessionStore): Pick<SessionStore, "commit" | "delete" | "read"> {
   const put = (key: string, value: string, ttl: number) => cache.setMany([{ key, value, ttl }], "always", later());
   return {
@@ -49,7 +49,7 @@ function naive(cache: CacheStore, database: SessionStore): Pick<SessionStore, "c
   };
 }
 
-/** Lets something happen right after a method of a store has answered, once, before its caller hears of it. */
+/** Runs an action once, after a method of a store has answered and before its caller knows. */
 function after<Store extends object>(store: Store, method: keyof Store, act: () => Promise<unknown>): void {
   const original = store[method] as (...args: unknown[]) => Promise<unknown>;
   Object.assign(store, {
@@ -92,8 +92,8 @@ describe.each([
 });
 
 describe("the races of cached_db", () => {
-  // Each is played on the naive form as well, to show that it is a race.
-  it("(a) a reader who fills the cache does not bring a session back that is deleted meanwhile", async () => {
+  // Each race is also run on the naive form, to show that it is a race.
+  it("(a) a reader that fills the cache does not bring back a session that is deleted meanwhile", async () => {
     for (const isNaive of [true, false]) {
       const { store, cache, database } = open();
       const subject = isNaive ? naive(cache, database) : store;
@@ -105,7 +105,7 @@ describe("the races of cached_db", () => {
     }
   });
 
-  it("(b) nor one that is changed meanwhile: the next reader sees the change", async () => {
+  it("(b) a reader that fills the cache does not hide a change made meanwhile: the next reader sees it", async () => {
     for (const isNaive of [true, false]) {
       const { store, cache, database } = open();
       const subject = isNaive ? naive(cache, database) : store;
@@ -131,7 +131,7 @@ describe("the races of cached_db", () => {
     }
   });
 
-  it("(c) the same for a logout", async () => {
+  it("(c) a cache that fails after a logout leaves no old copy", async () => {
     const { store, cache, database, clock } = open();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -143,7 +143,7 @@ describe("the races of cached_db", () => {
     expect(await store.read(key, later())).toBeUndefined();
   });
 
-  it("(d) two writers of one version: one commits, the other hears of a conflict with what is in the database", async () => {
+  it("(d) of two writers of one version one commits, and the other gets a conflict with the record in the database", async () => {
     const { store, database } = open();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -157,7 +157,7 @@ describe("the races of cached_db", () => {
     expect(await store.read(key, later())).toBe(record);
   });
 
-  it("a writer whose mark is gone does not leave what was copied meanwhile", async () => {
+  it("a writer whose mark is gone does not leave a copy that was made meanwhile", async () => {
     const { store, cache, database, copyOf } = open();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -172,7 +172,7 @@ describe("the races of cached_db", () => {
 });
 
 describe("cachedSessionStore, with a cache that forgets", () => {
-  it("a copy that was begun while the mark of a writer was gone is not finished after the write", async () => {
+  it("a copy that was begun while a writer's mark was gone is not finished after the write", async () => {
     const { store, cache, database } = open();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -195,7 +195,7 @@ describe("cachedSessionStore, with a cache that forgets", () => {
 });
 
 describe("cachedSessionStore without copies, for a while beside others", () => {
-  it("reads from the database, so that it sees what those write who know the database alone", async () => {
+  it("reads from the database, and so sees the writes of instances that know only the database", async () => {
     const { store, database, copyOf } = open({ copies: false });
     const key = newSessionKey();
     await store.create(key, "one", HOUR, later());
@@ -206,7 +206,7 @@ describe("cachedSessionStore without copies, for a while beside others", () => {
     expect(await store.read(key, later())).toBe("three");
   });
 
-  it("what it writes and deletes, those with copies see at once", async () => {
+  it("its writes and deletes are visible to instances with copies at once", async () => {
     const { store, cache, database, context } = open();
     const key = newSessionKey();
     const other = cachedSessionStore({ cache: () => cache, database: () => database, copies: false })(context);
@@ -220,7 +220,7 @@ describe("cachedSessionStore without copies, for a while beside others", () => {
 });
 
 describe("cachedSessionStore", () => {
-  it("reads from the cache alone once there is a copy, which lives as long as the record", async () => {
+  it("reads only from the cache once there is a copy, which lives as long as the record", async () => {
     const { store, database, clock, copyOf } = open();
     const key = newSessionKey();
     await store.create(key, "one", HOUR, later());
@@ -242,7 +242,7 @@ describe("cachedSessionStore", () => {
     expect(await copyOf(key)).toBe("one");
   });
 
-  it("a cache that is away before the database is asked: not-sent, and nothing is written", async () => {
+  it("a cache that is unavailable before the database is called: not-sent, and nothing is written", async () => {
     const { store, cache, database } = open();
     const key = newSessionKey();
     await store.create(key, "one", HOUR, later());
@@ -251,7 +251,7 @@ describe("cachedSessionStore", () => {
     expect(await database.read(key, later())).toBe("one");
   });
 
-  it("refuses stores that cannot do their part", () => {
+  it("refuses unsuitable stores", () => {
     const { context, cache, database } = open();
     const weak = withMembers(cache, {
       name: "weak",
@@ -262,7 +262,7 @@ describe("cachedSessionStore", () => {
     );
     const mute = withMembers<SessionStore>(database, { name: "mute", readWithTtl: undefined });
     expect(() => cachedSessionStore({ cache: () => cache, database: () => mute })(context)).toThrow(
-      'cachedSessionStore.database: the store "mute" does not tell how long a record still lives',
+      'cachedSessionStore.database: the store "mute" does not report the remaining time to live of a record',
     );
     expect(() => cachedSessionStore({} as never)(context)).toThrow("cachedSessionStore.database: expected a store");
   });
@@ -280,8 +280,8 @@ it("a touch does not prolong the copy of a version that was written after it", a
   expect(await store.read(key, later())).toBeUndefined();
 });
 
-describe("a touch that hears of something else than the copy tells", () => {
-  it("takes the copy away when the database says gone: a logout that came late does not stay logged in", async () => {
+describe("a touch whose answer differs from the copy", () => {
+  it("removes the copy if the database says gone: a session with a late logout does not stay logged in", async () => {
     const { store, database, copyOf } = open();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -292,7 +292,7 @@ describe("a touch that hears of something else than the copy tells", () => {
     expect(await store.read(key, later())).toBeUndefined();
   });
 
-  it("takes it away on a conflict, unless it is what the database has", async () => {
+  it("removes it on a conflict, unless it is the record in the database", async () => {
     const { store, database, copyOf } = open();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -304,7 +304,7 @@ describe("a touch that hears of something else than the copy tells", () => {
     expect(await copyOf(key)).toBe("two");
   });
 
-  it("leaves the mark of a writer, and succeeds when the cache is away", async () => {
+  it("leaves the mark of a writer, and succeeds when the cache is unavailable", async () => {
     const { store, cache, database, copyOf } = open();
     const key = newSessionKey();
     await cache.setMany([{ key: `shop:cached-sessions:${key}`, value: "!mark", ttl: HOUR }], "always", later());
@@ -316,7 +316,7 @@ describe("a touch that hears of something else than the copy tells", () => {
   });
 });
 
-describe("a write that the database has refused for certain", () => {
+describe("a write that the database has certainly refused", () => {
   const refuse = (database: SessionStore, method: "commit" | "delete" | "deleteIfMatch") => {
     const error = new StoreConnectionError("away", { outcome: "not-sent" });
     const original = database[method];
@@ -326,7 +326,7 @@ describe("a write that the database has refused for certain", () => {
   };
 
   it.each(["commit", "delete", "deleteIfMatch"] as const)(
-    "%s: the copy is there again, for as long as before",
+    "%s: the copy is restored, with the same expiry",
     async (method) => {
       const { store, database, clock, copyOf } = open();
       const key = newSessionKey();
@@ -346,7 +346,7 @@ describe("a write that the database has refused for certain", () => {
     },
   );
 
-  it("leaves nothing behind where there was no copy, also when it has taken all its time", async () => {
+  it("leaves nothing behind if there was no copy, even if it has used up its time", async () => {
     const { store, database, copyOf } = open();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -357,7 +357,7 @@ describe("a write that the database has refused for certain", () => {
     expect(await store.read(key, later())).toBe("one");
   });
 
-  it("does not put its copy over what another writer has done meanwhile", async () => {
+  it("does not put its copy over another writer's entry", async () => {
     const { store, database } = open();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -374,7 +374,7 @@ describe("a write that the database has refused for certain", () => {
     expect(await store.read(key, later())).toBe("two");
   });
 
-  it("of an unknown outcome the mark stays, and all read the database", async () => {
+  it("after a write of unknown outcome the mark stays, and all reads go to the database", async () => {
     const { store, database, copyOf } = open();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -385,7 +385,7 @@ describe("a write that the database has refused for certain", () => {
   });
 });
 
-it("a read that the database has answered succeeds, though the cache fails at the copy", async () => {
+it("a read that the database has answered succeeds even if the cache fails at the copy", async () => {
   const { store, cache, database } = open();
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());
@@ -395,7 +395,7 @@ it("a read that the database has answered succeeds, though the cache fails at th
   expect(await store.read(newSessionKey(), later())).toBeUndefined();
 });
 
-it("a step before the write that got no answer is no write: the message says so, and does not guess", async () => {
+it("a step before the write that got no answer is not a write: the message says so, and does not guess", async () => {
   const { store, cache, database } = open();
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());

@@ -17,30 +17,30 @@ import type { SessionTombstones } from "../session-tombstones.ts";
 import type { UserIndex } from "../user-index.ts";
 import { isAlone, isCopy, newClaim, withoutWriter, withWriter, PLACE_TTL } from "./place.ts";
 
-/** A store that can stand behind a cache: it tells how long a record still has to live. */
+/** A store that can stand behind a cache: it reports the remaining time to live of a record. */
 export type CacheableSessionStore = SessionStore & Required<Pick<SessionStore, "readWithTtl">>;
 
-/** How long a mark may take to go that has nothing to wait for. */
+/** Maximum time to remove a mark that no write needs. */
 const CLEANUP: Milliseconds = 1000;
 
-/** Whether a store tells how long its records still live. */
+/** Returns whether a store reports the remaining time to live of its records. */
 export function isCacheable(store: SessionStore): store is CacheableSessionStore {
   return store.readWithTtl !== undefined;
 }
 
-/** What {@link CachedSessionStore} needs. */
+/** Dependencies of {@link CachedSessionStore}. */
 export interface CachedSessionStoreParts {
-  /** It can compare and set. */
+  /** Must be able to compare and set. */
   readonly cache: CacheStore;
   readonly database: CacheableSessionStore;
-  /** What the keys of the copies begin with. */
+  /** Prefix of the keys of the copies. */
   readonly namespace: string;
   readonly clock: Clock;
-  /** `false`: none is made or read, and those of others are only kept from growing old. */
+  /** `false`: copies are not made or read; those of others are only kept from growing stale. */
   readonly hasCopies: boolean;
 }
 
-/** Mark that a writer has put into the place of a copy, and the copy that was there. */
+/** A writer's mark in the place of a copy, and the copy that was there. */
 interface Entry {
   readonly at: string;
   readonly writer: string;
@@ -51,15 +51,18 @@ interface Entry {
 /**
  * Sessions in a database, with copies in a cache in front of it (Django: `cached_db`).
  *
- * - The database decides everything. A copy is only ever what the database holds, or held while a write was
- *   under way that has not returned.
- * - A writer first puts its mark in the place of the copy, then writes to the database, then turns the mark
- *   into the new copy; into the old one, when the database has certainly written nothing. While the mark is
- *   there all read from the database, so a write whose last step fails leaves no old copy behind. Of several
- *   writers at the same time none copies, and the mark stays until the last of them is done.
- * - A reader who finds nothing there puts a claim in the place, and turns it into a copy. Whoever writes in
- *   between takes the claim away. So a session that is deleted meanwhile does not come back from the cache.
- * - All of that is in the one place, so whatever a cache drops to make room takes the right to copy along.
+ * - The database decides everything. A copy is only ever a record that the database holds, or held
+ *   while a write was under way that has not returned.
+ * - A writer first puts its mark in the place of the copy, then writes to the database, then turns
+ *   the mark into the new copy, or into the old one if the database has certainly written nothing.
+ *   While the mark is there all reads go to the database, so a write whose last step fails leaves
+ *   no old copy behind. Of several concurrent writers none copies, and the mark stays until the
+ *   last of them is done.
+ * - A reader that finds the place empty puts a claim there, and turns it into a copy. A writer in
+ *   between removes the claim. So a session that is deleted meanwhile does not come back from the
+ *   cache.
+ * - All of that is in the one place, so a cache that drops it to make room drops the right to copy
+ *   along.
  */
 export class CachedSessionStore implements SessionStore {
   readonly name = "cached";
@@ -103,8 +106,8 @@ export class CachedSessionStore implements SessionStore {
   }
 
   /**
-   * The first read makes the copy: one that is made here could be older than what another writer has stored
-   * meanwhile.
+   * The first read makes the copy: one made here could be older than a record that another writer
+   * has stored meanwhile.
    */
   create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
     return this.#database.create(key, record, ttl, deadline);
@@ -183,7 +186,7 @@ export class CachedSessionStore implements SessionStore {
     return found?.record;
   }
 
-  /** @param copyOf What is to be the copy after the write; `undefined`: none. */
+  /** @param copyOf Returns the copy to store after the write; `undefined`: none. */
   async #write<Result>(
     key: SessionKey,
     deadline: Deadline,
@@ -193,7 +196,7 @@ export class CachedSessionStore implements SessionStore {
     const entry = await this.#enter(key, newNonce(), deadline).catch(throwNotSent);
     try {
       const result = await write();
-      // A mark that stays keeps old copies away until the last of them would have ended.
+      // A leftover mark blocks old copies until the last of them would have expired.
       await ignoreStoreError(this.#leave(entry, copyOf(result), deadline));
       return result;
     } catch (error) {
@@ -231,7 +234,7 @@ export class CachedSessionStore implements SessionStore {
     }
   }
 
-  /** The mark of a write that was refused goes, also when that has taken all the time that the write had. */
+  /** Removes the mark of a refused write, also if that write has used up its time. */
   async #takeBack(entry: Entry, { remaining }: Deadline): Promise<void> {
     const leaving = ignoreStoreError(this.#leave(entry, entry.copy, new Deadline(CLEANUP)));
     await settleWithin<void, void>(leaving, remaining, (resolve) => resolve());
@@ -248,14 +251,14 @@ export class CachedSessionStore implements SessionStore {
     }
   }
 
-  /** @returns Whether it was done: not when something else is there than was `held`. */
+  /** @returns Whether it was stored: not if the place no longer contains `held`. */
   async #put(at: string, held: string | undefined, next: NewValue, deadline: Deadline): Promise<boolean> {
     if (held !== undefined) return this.#cache.compareAndSet(at, held, next, deadline);
     const [isFirst = false] = await this.#cache.setMany([{ key: at, ...next }], "if-absent", deadline);
     return isFirst;
   }
 
-  /** Takes a copy away that is not what the database has told: a write that came late has left it. */
+  /** Removes a copy that differs from the answer of the database: a late write has left it. */
   async #drop(key: SessionKey, result: CommitResult, deadline: Deadline): Promise<void> {
     const at = this.#at(key);
     const copy = await this.#heldAt(at, deadline);
@@ -264,7 +267,7 @@ export class CachedSessionStore implements SessionStore {
     await this.#cache.compareAndSet(at, copy, undefined, deadline);
   }
 
-  /** Lets the copy of a record live as long as the record now does. */
+  /** Gives the copy of a record the record's new time to live. */
   async #prolong(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<void> {
     const at = this.#at(key);
     const copy = await this.#heldAt(at, deadline);

@@ -11,15 +11,15 @@ import { CachedSessionStore, isCacheable } from "./cached-session-store.ts";
 
 /** Options of {@link cachedSessionStore}. */
 export interface CachedSessionStoreOptions {
-  /** Where sessions are kept, such as `sqlSessionStore(…)`. */
+  /** Store of the sessions, such as `sqlSessionStore(…)`. */
   readonly database: SessionStoreFactory;
-  /** Where copies of them are kept. It has to be able to compare and set. @defaultValue `redisCacheStore()` */
+  /** Store of the copies. It must be able to compare and set. @defaultValue `redisCacheStore()` */
   readonly cache?: CacheStoreFactory | undefined;
   /** First part of the keys of the copies. @defaultValue `"{project name}:cached-sessions"` */
   readonly keyPrefix?: string | undefined;
   /**
-   * Whether copies are made and read. `false` only keeps the copies of others from growing old: with it,
-   * instances can run beside those that use the database alone, and beside those with copies.
+   * Whether copies are made and read. `false` only keeps the copies of others from growing stale:
+   * such instances can run beside those that use the database alone, and beside those with copies.
    *
    * @defaultValue `true`
    */
@@ -39,11 +39,11 @@ const optionsSchema = settingsObject({
 });
 
 /**
- * Keeps sessions in a database with copies of them in a cache, so that reading them costs the cache one
- * command and the database none. Django: `cached_db`, whose copies Django alone reads.
+ * Keeps sessions in a database with copies of them in a cache, so that reading them costs the cache
+ * one command and the database none. Django: `cached_db`, whose copies Django alone reads.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or a store that cannot do
- *   its part.
+ * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option or an
+ * unsuitable store.
  */
 export function cachedSessionStore(options: CachedSessionStoreOptions): SessionStoreFactory {
   return (context) => openCachedSessionStore(options, context);
@@ -59,13 +59,13 @@ function openCachedSessionStore(options: CachedSessionStoreOptions, context: Sto
     throw new ImproperlyConfigured("cachedSessionStore.cache", message);
   }
   if (!isCacheable(sessionStore)) {
-    const message = `the store "${sessionStore.name}" does not tell how long a record still lives (readWithTtl), so nothing can be copied from it.`;
+    const message = `the store "${sessionStore.name}" does not report the remaining time to live of a record (readWithTtl), so nothing can be copied from it.`;
     throw new ImproperlyConfigured("cachedSessionStore.database", message);
   }
   const namespace = `${keyPrefix ?? `${projectName}:cached-sessions`}:`;
   const spaces = spacesWithin(cacheStore, [namespace]);
   if (shareKeys(keySpacesOf(sessionStore), spaces)) {
-    const message = "expected a prefix under which the sessions themselves do not lie.";
+    const message = "expected a prefix other than that of the sessions themselves.";
     throw new ImproperlyConfigured("cachedSessionStore.keyPrefix", message);
   }
   const parts = { cache: cacheStore, database: sessionStore, namespace, clock, hasCopies: copies };

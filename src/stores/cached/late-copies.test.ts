@@ -22,7 +22,7 @@ function open() {
   return { cache, clock: context.clock, database, store, evict };
 }
 
-/** Lets something happen once, right before or after a method of a store has done its work. */
+/** Runs an action once, right before or after a method of a store has done its work. */
 function around<Store extends object>(
   store: Store,
   method: keyof Store,
@@ -50,7 +50,7 @@ function signal() {
   return { give: () => give(), given };
 }
 
-/** Begins a commit that writes to the database, and is held up before its last step. */
+/** Begins a commit that writes to the database, and stops before its last step. */
 async function beginCommit(
   { cache, database, store }: ReturnType<typeof open>,
   key: string,
@@ -66,13 +66,13 @@ async function beginCommit(
   return { goOn: () => goOn.give(), committed };
 }
 
-test("a writer who was first in the database does not copy what another one has deleted since", async () => {
+test("a writer that was first in the database does not copy a record that another one has deleted since", async () => {
   const opened = open();
   const { database, store } = opened;
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());
   let commit: Awaited<ReturnType<typeof beginCommit>> | undefined;
-  // The deleting one has put its mark. The other one comes, writes, and is held up before it copies.
+  // The deletion has put its mark. The other writer comes, writes, and stops before it copies.
   around(database, "delete", {
     before: async () => {
       commit = await beginCommit(opened, key, "two", "one");
@@ -84,7 +84,7 @@ test("a writer who was first in the database does not copy what another one has 
   expect(await store.read(key, later())).toBeUndefined();
 });
 
-test("nor while the other one is not done yet: a session that was seen gone is not seen again", async () => {
+test("a copy is not served after a concurrent delete was observed", async () => {
   const opened = open();
   const { database, store } = opened;
   const key = newSessionKey();
@@ -106,7 +106,7 @@ test("nor while the other one is not done yet: a session that was seen gone is n
   expect(seen).toStrictEqual([undefined, undefined]);
 });
 
-test("nor when the cache was away in the last step of the other one", async () => {
+test("a copy is not served after a concurrent delete whose last step found the cache unavailable", async () => {
   const opened = open();
   const { cache, database, store } = opened;
   const key = newSessionKey();
@@ -124,7 +124,7 @@ test("nor when the cache was away in the last step of the other one", async () =
   expect(await store.read(key, later())).toBeUndefined();
 });
 
-test("a writer does not copy what another one has written over since, and who has told of it", async () => {
+test("a writer does not copy a record that another one has acknowledged to have overwritten since", async () => {
   const opened = open();
   const { database, store } = opened;
   const key = newSessionKey();
@@ -136,7 +136,7 @@ test("a writer does not copy what another one has written over since, and who ha
   expect(await store.read(key, later())).toBe("three");
 });
 
-test("a reader does not copy what was written over meanwhile, also when the cache has dropped the new copy", async () => {
+test("a reader does not copy a record that was overwritten meanwhile, even if the cache has dropped the new copy", async () => {
   const { database, store, evict } = open();
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());
@@ -150,7 +150,7 @@ test("a reader does not copy what was written over meanwhile, also when the cach
   expect(await store.read(key, later())).toBe("two");
 });
 
-test("nor when it has dropped the mark of another writer, who is not done yet", async () => {
+test("a reader does not copy a record if the cache has dropped the mark of a writer that is not done yet", async () => {
   const { database, store, evict } = open();
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());
@@ -176,7 +176,7 @@ test("nor when it has dropped the mark of another writer, who is not done yet", 
   expect(await store.read(key, later())).toBe("two");
 });
 
-test("what a writer has left who did not come to the end keeps copies away for 30 seconds, not for as long as others write", async () => {
+test("the mark of an interrupted writer blocks copies for 30 seconds, not for as long as others write", async () => {
   const { cache, clock, database, store } = open();
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());

@@ -1,23 +1,23 @@
 import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import { newNonce } from "../../core/ids.ts";
 
-/** How long marks and claims stay whose owner has failed: longer than a write can still be under way. */
+/** Time to live of marks and claims of failed owners: longer than a write can be under way. */
 export const PLACE_TTL: Milliseconds = 30_000;
 
-/** Begins what is in the place of a copy and is none. No record begins with it. */
+/** Prefix of marks and claims. No record begins with it. */
 const SIGN = "!";
 
-/** Begins the claim of a reader. */
+/** Prefix of the claim of a reader. */
 const CLAIM = "!?";
 
 /**
- * What is in the place of a copy while there is none:
+ * Returns whether the place of a copy holds a copy, rather than one of these:
  *
- * - `!{until}.{writer}`: the mark of a writer who was alone from the beginning. Only who finds it unchanged
- *   may copy.
- * - `!{until}.{writer},{until}.{writer},`: several have written at the same time. The comma at the end stays
- *   when all but one are done: what that one has written may be older than what the others have.
- * - `!?{reader}`: the claim of a reader who is about to copy.
+ * - `!{until}.{writer}`: the mark of a writer that has been the only one so far. Only a writer that
+ *   finds it unchanged may copy.
+ * - `!{until}.{writer},{until}.{writer},`: the mark of several concurrent writers. The comma at the
+ *   end stays when all but one are done: its record may be older than those of the others.
+ * - `!?{reader}`: the claim of a reader that is about to copy.
  */
 export function isCopy(held: string): boolean {
   return !held.startsWith(SIGN);
@@ -27,15 +27,15 @@ export function newClaim(): string {
   return CLAIM + newNonce();
 }
 
-/** The mark of a writer, beside those who are under way already. It takes the place of copies and claims. */
+/** Adds a writer to a mark, replacing copies and claims. */
 export function withWriter(held: string | undefined, writer: string, now: EpochMilliseconds): string {
   const others = writersIn(held).filter((entry) => Number.parseInt(entry, 36) > now);
   return markOf([...others, `${Math.ceil(now + PLACE_TTL).toString(36)}.${writer}`], others.length > 0);
 }
 
 /**
- * What may stay once a writer is done: the mark of the others; `undefined`: nothing. Where its own mark got
- * lost, what is there instead may be older than what it has written.
+ * Returns the content of the place once a writer is done: the mark of the others; `undefined`:
+ * nothing. If its own mark was evicted, the current content may predate its write, so it must go.
  */
 export function withoutWriter(held: string, writer: string): string | undefined {
   const writers = writersIn(held);
@@ -43,7 +43,7 @@ export function withoutWriter(held: string, writer: string): string | undefined 
   return others.length === 0 || others.length === writers.length ? undefined : markOf(others, true);
 }
 
-/** Whether a mark names one writer, and has never named another. */
+/** Returns whether a mark names one writer, and has never named another. */
 export function isAlone(mark: string): boolean {
   return !mark.includes(",");
 }

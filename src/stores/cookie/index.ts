@@ -6,9 +6,9 @@ import { SessionCarrier } from "../session-carrier.ts";
 /** Options of {@link cookieSessionStore}. */
 export interface CookieSessionStoreOptions {
   /**
-   * Says that the application can live with what cookies cannot do, and turns off the warning at start
-   * (`SOJOURN_COOKIE_SESSIONS`): of two parallel requests the changes of one are lost, and a copy of a cookie
-   * works after the logout until its age is over.
+   * Accepts the limits of cookies, and turns off the warning at start (`SOJOURN_COOKIE_SESSIONS`):
+   * of two parallel requests the changes of one are lost, and a copy of a cookie works after the
+   * logout until it expires.
    *
    * @defaultValue `false`
    */
@@ -20,15 +20,16 @@ const optionsSchema = settingsObject({
 });
 
 /**
- * Keeps each session in its cookie, signed as Django's engine `signed_cookies` does it: nothing is on the
- * server, so nothing can be listed, revoked or merged. Visitors can read their own data unless
- * `sessions.encrypt` is set.
+ * Keeps each session in its cookie, signed like those of Django's engine `signed_cookies`: the
+ * server stores nothing, so nothing can be listed, revoked or merged. Visitors can read their own
+ * data unless `sessions.encrypt` is set.
  *
- * A cookie of more than 4096 bytes, with its name and attributes, throws {@link SessionTooLargeError} when it
- * is saved.
+ * A cookie of more than 4096 bytes, with its name and attributes, throws
+ * {@link SessionTooLargeError} when it is saved.
  *
- * @throws {ImproperlyConfigured} For a wrong option; and when the settings are complete, for `sessions.hashKeys`,
- *   `sessions.maxPerUser`, `sessions.renewEvery` and `sessions.format: "json"`, which cannot work with it.
+ * @throws {ImproperlyConfigured} For a wrong option; and once the settings are complete, for
+ * `sessions.hashKeys`, `sessions.maxPerUser`, `sessions.renewEvery` and `sessions.format: "json"`,
+ * which cannot work with it.
  */
 export function cookieSessionStore(options: CookieSessionStoreOptions = {}): SessionCarrier {
   return new SessionCarrier(parseSettings(optionsSchema, options, "cookieSessionStore"));

@@ -5,23 +5,25 @@ const ADVICE: Readonly<Record<string, string>> = {
   EDQUOT: "The user's quota is used up. Make room.",
   EFBIG: "The process may not write files of that size. Raise its limit.",
   EISDIR: "There is a folder where a session's file belongs. Remove it.",
-  ELOOP: "There is a symbolic link where a session's file belongs, and none is followed. Remove it.",
+  ELOOP: "There is a symbolic link where a session's file belongs, and links are not followed. Remove it.",
   EMFILE: "The process has too many files open. Raise its limit.",
-  ENOENT: "The folder is not there any more. Bring it back.",
+  ENOENT: "The folder no longer exists. Restore it.",
   ENOSPC: "The disk is full. Make room.",
-  ENOTDIR: "The folder is not there any more. Bring it back.",
+  ENOTDIR: "The folder no longer exists. Restore it.",
   EPERM: "Let the user of this process own the files; Django has to run as the same user.",
-  EROFS: "The file system is mounted for reading alone. Mount it for writing.",
+  EROFS: "The file system is mounted read-only. Mount it for writing.",
 };
 
-/** Tells whether an error is the system's, or the locking library's, and no fault in the program. */
+/**
+ * Returns whether an error is the system's or the locking library's, not a fault in the program.
+ */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && /^E[A-Z0-9]+$/.test((error as NodeJS.ErrnoException).code ?? "");
 }
 
 /**
- * The error of a failed file operation. Node's own one is not its cause: its message and its path hold the
- * name of the file, which is a session key.
+ * Makes the error of a failed file operation. Node's error is not its cause: its message and its
+ * path contain the name of the file, which is a session key.
  */
 export function toServiceError(
   { code = "", syscall = "a lock" }: NodeJS.ErrnoException,
@@ -31,7 +33,7 @@ export function toServiceError(
   return new StoreServiceError(`The file session store failed at ${syscall} with ${code}. ${advice}`, { outcome });
 }
 
-/** Tells whether an error is the system's, with one of these codes. */
+/** Returns whether an error is the system's, with one of these codes. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? "");
 }

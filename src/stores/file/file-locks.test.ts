@@ -20,7 +20,7 @@ function hold<Result>(
   return Turn.run(deadline, (turn) => locks.hold(file, turn, task));
 }
 
-test("one at a time, also among two that know nothing of each other, and nothing stays behind", async () => {
+test("a lock is held by one task at a time, also among independent instances, and nothing stays behind", async () => {
   const file = join(temporaryFolder(), "file");
   const [one, other] = [new FileLocks(), new FileLocks()];
   let inside = 0;
@@ -35,7 +35,7 @@ test("one at a time, also among two that know nothing of each other, and nothing
   expect(existsSync(`${file}.lock`)).toBe(false);
 });
 
-test("a lock that is not to be had before the deadline: not sent, the task is never run, the next ones go on", async () => {
+test("a lock that is not free before the deadline: not sent, the task never runs, and the next ones do", async () => {
   const file = join(temporaryFolder(), "file");
   const locks = new FileLocks();
   await mkdir(`${file}.lock`);
@@ -47,7 +47,7 @@ test("a lock that is not to be had before the deadline: not sent, the task is ne
   expect(await hold(locks, file, task)).toBe(1);
 });
 
-test("a task that fails gives the lock back", async () => {
+test("a task that fails releases the lock", async () => {
   const file = join(temporaryFolder(), "file");
   const locks = new FileLocks();
   await expect(hold(locks, file, () => Promise.reject(new TypeError("failed")))).rejects.toThrow("failed");
@@ -62,7 +62,7 @@ test("the lock of a process that has ended is taken once it is stale", async () 
   expect(await hold(new FileLocks(), file, async () => "taken", new Deadline(2000))).toBe("taken");
 });
 
-test("who stood still while holding a lock, so that others may take it, does not write", async () => {
+test("a process that was suspended while holding a lock, so that others may take it, does not write", async () => {
   const file = join(temporaryFolder(), "file");
   const locks = new FileLocks();
   const clock = vi.spyOn(performance, "now");
@@ -79,7 +79,7 @@ test("who stood still while holding a lock, so that others may take it, does not
   await expect(operation).rejects.toThrow("so nothing was written");
 });
 
-test("who stood still while holding a lock that others have taken meanwhile leaves theirs alone", async () => {
+test("a process that was suspended while holding a lock that others have taken leaves theirs alone", async () => {
   const file = join(temporaryFolder(), "file");
   const locks = new FileLocks();
   await locks.prepare();
@@ -94,7 +94,7 @@ test("who stood still while holding a lock that others have taken meanwhile leav
   expect(await locks.isHeld(file)).toBe(true);
 });
 
-test("without proper-lockfile it says what to install", async () => {
+test("without proper-lockfile the error says what to install", async () => {
   const missing = Object.assign(new Error("Cannot find package"), { code: "ERR_MODULE_NOT_FOUND" });
   const locks = new FileLocks(() => Promise.reject(missing));
   await expect(locks.prepare()).rejects.toBeInstanceOf(ImproperlyConfigured);

@@ -11,27 +11,33 @@ import type { Turn } from "./turn.ts";
 
 export type LockLibrary = Pick<typeof ProperLockfile, "lock" | "check">;
 
-/** A lock that was not renewed for so long belongs to a process that has ended, and others take it. */
+/**
+ * A lock that was not renewed for so long belongs to a process that has ended, and others take it.
+ */
 export const STALE_AFTER: Milliseconds = 10_000;
 
-/** Longest pause between two tries to get a lock that another process has: a write takes about one. */
+/** Maximum pause between attempts to get another process's lock: about the time of a write. */
 const MAX_PAUSE: Milliseconds = 6;
 
-/** How long the library may take to look at a lock, once its timer is due. */
+/** Time that the library may take to examine a lock, once its timer is due. */
 const TIME_TO_LOOK: Milliseconds = 100;
 
-// Node works on files with four threads: were thousands of locks held at once, each would be held for seconds.
+// Node works on files with four threads: thousands of locks at once would each last seconds.
 const attempts = new Semaphore(16);
 
 /** A lock that is held. */
 export interface HeldLock {
-  /** @throws {StoreConnectionError} When it was held for so long that another process may soon take it. */
+  /**
+   * @throws {StoreConnectionError} If it was held for so long that another process may soon take
+   * it.
+   */
   readonly demandHeld: () => void;
 }
 
 /**
- * One lock a session, over all processes of this host: a folder `{file}.lock`, made by `proper-lockfile`,
- * which is loaded when the first lock is needed. Within a process, who comes first is first.
+ * One lock per session, over all processes of this host: a folder `{file}.lock`, made by
+ * `proper-lockfile`, which is loaded when the first lock is needed. Within a process, locks are
+ * granted in the order of requests.
  */
 export class FileLocks {
   readonly #load: () => Promise<LockLibrary>;
@@ -42,7 +48,7 @@ export class FileLocks {
     this.#load = load;
   }
 
-  /** @throws {ImproperlyConfigured} When the library is not installed. */
+  /** @throws {ImproperlyConfigured} If the library is not installed. */
   async prepare(): Promise<void> {
     try {
       this.#library ??= await this.#load();
@@ -54,9 +60,10 @@ export class FileLocks {
   }
 
   /**
-   * Runs a task while nobody else holds the lock of a file.
+   * Runs a task under the lock of a file.
    *
-   * @throws {StoreConnectionError} When the lock is not to be had before the deadline; the task was not run then.
+   * @throws {StoreConnectionError} If the lock is not free before the deadline; the task was not
+   * run then.
    */
   async hold<Result>(file: string, turn: Turn, task: (lock: HeldLock) => Promise<Result>): Promise<Result> {
     const before = this.#tails.get(file) ?? Promise.resolve();
@@ -70,7 +77,7 @@ export class FileLocks {
     }
   }
 
-  /** Tells whether anybody holds the lock of a file; a stale one is held by nobody. */
+  /** Returns whether the lock of a file is held; a stale one is not. */
   async isHeld(file: string): Promise<boolean> {
     await this.prepare();
     return (await this.#library?.check(file, { realpath: false, stale: STALE_AFTER })) ?? false;
@@ -88,7 +95,7 @@ export class FileLocks {
     }
   }
 
-  /** @returns `undefined` when another process holds the lock. */
+  /** @returns `undefined` if another process holds the lock. */
   async #attempt<Result>(
     file: string,
     turn: Turn,
@@ -102,7 +109,7 @@ export class FileLocks {
       turn.demandTime();
       return { result: await task({ demandHeld: () => demandHeldSince(since) }) };
     } finally {
-      // Its library then sees whether others have taken it; to give it back would end theirs.
+      // The library then detects whether others have taken it; releasing it would end theirs.
       if (isOverdue(since)) await sleep(TIME_TO_LOOK);
       await release();
     }
@@ -111,7 +118,7 @@ export class FileLocks {
   async #tryLock(file: string): Promise<(() => Promise<void>) | undefined> {
     await this.prepare();
     try {
-      // Whoever holds it looks at the time before it writes, so nothing more is to be done when it is lost.
+      // Holders check the time before they write, so nothing more is to be done when it is lost.
       const options = { realpath: false, stale: STALE_AFTER, update: STALE_AFTER / 2, onCompromised: () => {} };
       const release = await this.#library?.lock(file, options);
       return release && (() => releaseOnce(release));
@@ -127,13 +134,13 @@ async function releaseOnce(release: () => Promise<void>): Promise<void> {
   try {
     await release();
   } catch (error) {
-    // It was taken by others, as they may after STALE_AFTER.
+    // Others have taken it, as they may after STALE_AFTER.
     if (!hasCode(error, "ERELEASED", "ENOTACQUIRED")) throw error;
   }
 }
 
-// Half of the time is left to write, and the library has renewed the lock, or has found that others have
-// taken it.
+// Half of the time is left to write, and the library has renewed the lock, or has found that others
+// have taken it.
 function isOverdue(since: Milliseconds): boolean {
   return performance.now() - since >= STALE_AFTER / 2;
 }
@@ -141,6 +148,6 @@ function isOverdue(since: Milliseconds): boolean {
 function demandHeldSince(since: Milliseconds): void {
   if (!isOverdue(since)) return;
   const held = Math.round(performance.now() - since);
-  const message = `This process stood still for ${held} ms while it held a session's lock, so nothing was written.`;
+  const message = `This process was blocked for ${held} ms while it held a session's lock, so nothing was written.`;
   throw new StoreConnectionError(message, { outcome: "not-sent" });
 }

@@ -13,7 +13,7 @@ const later = (): Deadline => new Deadline(30_000);
 const etag = { start: 0, text: "one" };
 const HOUR = 3_600_000;
 
-/** Locks that are lost as soon as they are had, from a moment on. */
+/** Locks that are lost as soon as they are taken, from a moment on. */
 class LostLocks extends FileLocks {
   areLost = false;
 

@@ -25,10 +25,10 @@ import {
 import type { SessionFolder } from "./session-folder.ts";
 import { Turn } from "./turn.ts";
 
-/** What {@link FileSessionStore} needs. */
+/** Options of {@link FileSessionStore}. */
 export interface FileSessionStoreOptions {
   readonly folder: SessionFolder;
-  /** A file expires so long after its time of modification. In milliseconds. */
+  /** Time from a file's modification to its expiry, in milliseconds. */
   readonly age: Milliseconds;
   readonly clock: Clock;
   readonly locks: FileLocks;
@@ -36,27 +36,27 @@ export interface FileSessionStoreOptions {
   readonly tombstones?: FileSessionStore;
 }
 
-/** Changes a file that was read; answers `false` when somebody without a lock (Django) was faster. */
+/** Changes a file that was read; returns `false` if a writer without a lock (Django) was faster. */
 type FileChange = (file: string, read: RecordFile, begin: () => void) => Promise<boolean>;
 
 const COMMITTED: CommitResult = { status: "committed" };
 const GONE: CommitResult = { status: "gone" };
 
-// Node works on files with four threads, so more gain nothing; and a process may have few files open.
+// Node works on files with four threads, so more gain nothing; a process may have few files open.
 const readings = new Semaphore(16);
 
-/** How many files are looked at for one page of a walk. */
+/** Number of files examined for one page of a walk. */
 const PAGE_SIZE = 100;
 
-/** No file system's times end before, and Python's end with the year 9999. */
+/** All file systems can store it, and Python's times end with the year 9999. */
 const LAST_TIME: EpochMilliseconds = Date.UTC(2400, 0, 1);
 
 /**
- * Sessions as files, as Django's file engine keeps them: `{folder}/{prefix}{session key}` holds the record,
- * and ends an age after its time of modification, which is set so that it ends when it has to.
+ * Sessions as files, as Django's file engine keeps them: `{folder}/{prefix}{session key}` holds the
+ * record, and expires an age after its time of modification, which is set accordingly.
  *
- * Each method that writes holds the lock of the session, so it decides at one instant among the processes of
- * one host.
+ * Each method that writes holds the lock of the session, so it decides at one instant among the
+ * processes of one host.
  */
 export class FileSessionStore implements SessionStore {
   readonly name = "file";
@@ -96,7 +96,7 @@ export class FileSessionStore implements SessionStore {
     });
   }
 
-  /** Stores a record in the place of another, or of none. */
+  /** Stores a record, replacing an existing one. */
   async put(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
     await this.#withLock<true>(key, deadline, async (begin) => {
       const read = await this.#read(key);
@@ -130,7 +130,7 @@ export class FileSessionStore implements SessionStore {
     return this.#ifMatch(key, etag, deadline, deleteRead);
   }
 
-  /** Keeps the keys that are in the folder until it ends: about 100 bytes each. */
+  /** Remembers the keys in the folder until it ends: about 100 bytes each. */
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
     await Turn.run(pageDeadline(), () => this.#folder.prepare());
     const { keys } = await this.#folder.list(pageDeadline);
@@ -147,10 +147,7 @@ export class FileSessionStore implements SessionStore {
     });
   }
 
-  /**
-   * Deletes expired files, what processes that were killed have left beside them, and tombstones, which it
-   * does not count.
-   */
+  /** Deletes expired files, leftovers of killed processes, and (uncounted) tombstones. */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     await Turn.run(pageDeadline(), () => this.#folder.prepare());
     const { keys, leftovers } = await this.#folder.list(pageDeadline);
@@ -170,7 +167,7 @@ export class FileSessionStore implements SessionStore {
     return Promise.resolve();
   }
 
-  /** Runs a change until it says what has become of it, under the lock of the session. */
+  /** Runs a change under the lock of the session until it returns a result. */
   #withLock<Result>(
     key: SessionKey,
     deadline: Deadline,
@@ -210,7 +207,8 @@ export class FileSessionStore implements SessionStore {
     });
   }
 
-  // A lock of a process that has ended is taken, and given back. What is written under a lock is no leftover.
+  // Takes and releases the lock of a process that has ended. A file being written under a lock is
+  // not a leftover.
   async #deleteLeftovers(key: SessionKey, paths: readonly string[], pageDeadline: () => Deadline): Promise<void> {
     if (await this.#isHeld(key, pageDeadline)) return;
     await this.#withLock(key, pageDeadline(), async (begin) => {
@@ -220,7 +218,9 @@ export class FileSessionStore implements SessionStore {
     });
   }
 
-  /** The lock of a process that was killed is held until it is stale; a walk does not wait for that. */
+  /**
+   * The lock of a process that was killed is held until it is stale; a walk does not wait for that.
+   */
   #isHeld(key: SessionKey, pageDeadline: () => Deadline): Promise<boolean> {
     return Turn.run(pageDeadline(), () => this.#locks.isHeld(this.#folder.fileOf(key)));
   }
@@ -235,7 +235,7 @@ export class FileSessionStore implements SessionStore {
     }
   }
 
-  /** `isExpired` is `undefined` where there is no file. */
+  /** `isExpired` is `undefined` if there is no file. */
   async #lookAt(key: SessionKey): Promise<{ key: SessionKey; isExpired: boolean | undefined }> {
     const modifiedAt = await findModified(this.#folder.fileOf(key));
     return { key, isExpired: modifiedAt === undefined ? undefined : this.#isExpired(modifiedAt) };

@@ -10,15 +10,15 @@ import { SessionFolder } from "./session-folder.ts";
 /** Options of {@link fileSessionStore}. */
 export interface FileSessionStoreOptions {
   /**
-   * The folder; Django's `SESSION_FILE_PATH`. It has to exist, to be on a disk of this host, and to be closed
-   * to other users (mode 0700): the names of the files are session keys.
+   * Folder of the files; Django's `SESSION_FILE_PATH`. It must exist, be on a disk of this host,
+   * and be closed to other users (mode 0700): the names of the files are session keys.
    */
   readonly path: string;
-  /** What the files' names begin with; Django's `SESSION_COOKIE_NAME`. @defaultValue `"sessionid"` */
+  /** Prefix of the files' names; Django's `SESSION_COOKIE_NAME`. @defaultValue `"sessionid"` */
   readonly prefix?: string | undefined;
   /**
-   * A file ends so long after its time of modification; Django's `SESSION_COOKIE_AGE`. All that use the
-   * folder have to agree on it. It is no limit: sessions may live shorter and longer.
+   * Time from a file's modification to its expiry; Django's `SESSION_COOKIE_AGE`. All users of the
+   * folder must agree on it. It is not a limit: sessions may live shorter and longer.
    *
    * @defaultValue `"14d"`
    */
@@ -26,8 +26,8 @@ export interface FileSessionStoreOptions {
 }
 
 const PATH = "the path of a folder";
-// The characters of a cookie's name (RFC 9110, token). A file's name may have 255 bytes, of which the longest
-// suffix, with the key, takes 53, and two more characters mark a tombstone.
+// The characters of a cookie's name (RFC 9110, token). A file's name may have 255 bytes: the
+// longest suffix, with the key, takes 53, and two more characters mark a tombstone.
 const PREFIX = "1 to 200 characters of a cookie's name";
 const PREFIX_FORM = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,200}$/;
 
@@ -38,11 +38,11 @@ const optionsSchema = settingsObject({
 });
 
 /**
- * Keeps sessions in files of one folder, as Django's file engine does. For the processes of one host; it
- * needs the package `proper-lockfile`.
+ * Keeps sessions in files of one folder, as Django's file engine does. For the processes of one
+ * host; it needs the package `proper-lockfile`.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option; on first use, for a
- *   wrong folder.
+ * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option; on first use,
+ * for a wrong folder.
  */
 export function fileSessionStore(options: FileSessionStoreOptions): SessionStoreFactory {
   return (context) => openFileSessionStore(options, context);
@@ -60,7 +60,7 @@ function openFileSessionStore(options: FileSessionStoreOptions, { clock }: Store
   return new FileSessionStore({ folder: new SessionFolder(path, prefix), age, clock, locks, tombstones });
 }
 
-/** No cookie's name has an `@`, so Django passes these files by. They are over at their time of modification. */
+/** No cookie's name has an `@`, so Django ignores them. They expire at their modification time. */
 function tombstonePrefix(prefix: string): string {
   return `@${prefix}.`;
 }

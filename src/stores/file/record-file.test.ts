@@ -24,13 +24,15 @@ async function open(record = "one"): Promise<Opened> {
   return { folder, path, read };
 }
 
-/** As Django writes, who knows no locks: a new file is renamed. */
+/** Writes like Django, which takes no locks: a new file is renamed. */
 async function writeAsDjango({ folder, path }: Opened, record: string): Promise<void> {
   await writeFile(join(folder, "out"), record);
   await rename(join(folder, "out"), path);
 }
 
-/** Digits of a millisecond that a file's time keeps. Deno 2.9 rounds it down to a whole one. */
+/**
+ * Fractional digits of a millisecond that a file's time keeps. Deno 2.9 rounds down to a whole one.
+ */
 const TIME_DIGITS = "Deno" in globalThis ? 0 : 2;
 
 test("a file has the record, its time within a hundredth of a millisecond and mode 0600, and nothing is left beside it", async () => {
@@ -64,13 +66,13 @@ test("a file that Django has created since none was found is not replaced", asyn
   expect(await readFile(opened.path)).toMatchObject({ record: "one" });
 });
 
-test("a file whose time alone was changed is another one", async () => {
+test("a file whose time was changed counts as another one", async () => {
   const { path, read } = await open();
   await utimes(path, AT / 1000 + 5, AT / 1000 + 5);
   expect(await replaceFile(path, read, { record: "two", modifiedAt: AT }, nothing)).toBe(false);
 });
 
-test("what begin() throws keeps the file as it is, and nothing is left beside it", async () => {
+test("an error thrown by begin() keeps the file as it is, and nothing is left beside it", async () => {
   const { folder, path, read } = await open();
   const tooLate = (): never => {
     throw new Error("too late");
@@ -82,7 +84,7 @@ test("what begin() throws keeps the file as it is, and nothing is left beside it
   expect(readdirSync(folder)).toEqual(["record"]);
 });
 
-test("a link is not followed, also where it leads nowhere", async () => {
+test("a link is not followed, even if it leads nowhere", async () => {
   const { folder, path } = await open();
   for (const [name, target] of [
     ["link", path],

@@ -5,20 +5,24 @@ import { type FileHandle, lstat, open, unlink } from "node:fs/promises";
 import type { EpochMilliseconds } from "../../core/clock.ts";
 import { hasCode } from "./file-errors.ts";
 
-/** What is in a file, and which file it was. */
+/** Content and identity of a file. */
 export interface RecordFile {
   readonly record: string;
   readonly modifiedAt: EpochMilliseconds;
   readonly identity: string;
 }
 
-/** Ends what {@link replaceFile} writes beside the file before it takes the file's place. */
+/** Suffix of the file that {@link replaceFile} writes before it renames it. */
 export const TEMPORARY_SUFFIX = ".tmp";
 
 // A link is not followed, and opening a pipe does not wait for a writer.
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Reads a file in one version: files are replaced as a whole. @returns `undefined` when there is none. */
+/**
+ * Reads a file in one version: files are replaced as a whole.
+ *
+ * @returns `undefined` if there is none.
+ */
 export async function readFile(path: string): Promise<RecordFile | undefined> {
   return withHandle(path, async (handle) => {
     const stats = await handle.stat({ bigint: true });
@@ -29,7 +33,7 @@ export async function readFile(path: string): Promise<RecordFile | undefined> {
 /**
  * Sets the time of modification of a file.
  *
- * @param begin Is called just before; what it throws keeps the file as it is.
+ * @param begin Called just before; if it throws, the file stays as it is.
  * @returns Whether the file still was the one that was read. If not, it stays as it is.
  */
 export async function setModified(
@@ -47,7 +51,9 @@ export async function setModified(
   return isSet ?? false;
 }
 
-/** When a file was modified; `undefined` when there is none, or something else under its name. */
+/**
+ * Returns when a file was modified; `undefined` if there is none, or something else under its name.
+ */
 export async function findModified(path: string): Promise<EpochMilliseconds | undefined> {
   try {
     const stats = await lstat(path, { bigint: true });
@@ -69,18 +75,17 @@ export async function deleteFile(path: string): Promise<boolean> {
   }
 }
 
-/** What {@link replaceFile} puts in a file's place. */
+/** New file for {@link replaceFile}. */
 export interface Replacement {
   readonly record: string;
   readonly modifiedAt: EpochMilliseconds;
 }
 
 /**
- * Puts a new file in the place of another, or of none, in one step: whoever reads gets the old one or the new
- * one, whole.
+ * Replaces a file, or creates it, in one step: readers get the old one or the new one, whole.
  *
- * @param read The file as it was read; `undefined` when there was none.
- * @param begin Is called just before; what it throws keeps the file as it is.
+ * @param read The file as it was read; `undefined` if there was none.
+ * @param begin Called just before; if it throws, the file stays as it is.
  * @returns Whether the file still was the one that was read. If not, it stays as it is.
  */
 export async function replaceFile(
@@ -101,7 +106,9 @@ export async function replaceFile(
   }
 }
 
-/** Deletes a file. @returns Whether it still was the one that was read. If not, it stays as it is. */
+/**
+ * Deletes a file. @returns Whether it still was the one that was read. If not, it stays as it is.
+ */
 export async function deleteRead(path: string, read: RecordFile, begin: () => void): Promise<boolean> {
   return ifUnchanged(path, read, () => {
     begin();
@@ -110,9 +117,9 @@ export async function deleteRead(path: string, read: RecordFile, begin: () => vo
 }
 
 /**
- * Looks and acts without a turn for others in between: Django takes no lock, and what it writes between the
- * two is lost. With the threads of the asynchronous calls it was a few milliseconds on a busy machine; so it
- * is some 20 microseconds.
+ * Checks and acts synchronously: Django takes no lock, and anything it writes between the two is
+ * lost. With asynchronous calls the gap was a few milliseconds on a busy machine; this way it is
+ * some 20 microseconds.
  *
  * @returns Whether the file still was the one that was read.
  */
@@ -132,7 +139,7 @@ function ifUnchanged(path: string, read: RecordFile | undefined, act: () => void
 async function writeWhole(path: string, { record, modifiedAt }: Replacement): Promise<void> {
   const handle = await open(path, "wx", 0o600);
   try {
-    // It goes on after a short write, as on a disk that is nearly full, and so finds the error.
+    // It continues after a short write, as on a disk that is nearly full, and so finds the error.
     await handle.writeFile(record);
     await handle.utimes(modifiedAt / 1000, modifiedAt / 1000);
   } finally {
@@ -162,7 +169,7 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
   }
 }
 
-/** Another one for every file that was ever under a name, and after every change of its time. */
+/** Differs for every file that was ever under a name, and after every change of its time. */
 function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }

@@ -9,10 +9,10 @@ import { hasCode } from "./file-errors.ts";
 import { TEMPORARY_SUFFIX } from "./record-file.ts";
 import { Turn } from "./turn.ts";
 
-/** What is in the folder, by what it is. */
+/** Files of the folder by kind. */
 export interface FolderListing {
   readonly keys: readonly SessionKey[];
-  /** What processes that were killed may have left: paths by the session that they belong to. */
+  /** Possible leftovers of processes that were killed: paths by their sessions. */
   readonly leftovers: ReadonlyMap<SessionKey, readonly string[]>;
 }
 
@@ -21,7 +21,7 @@ const LISTABLE_BY_OTHERS = 0o006;
 
 const LEFTOVER = new RegExp(`^(?<key>[a-z0-9]{32})\\.(?:lock|[0-9a-f]{16}\\${TEMPORARY_SUFFIX})$`);
 
-/** The folder with the files of the sessions: what is called how, and whether it is as it has to be. */
+/** The folder of the session files: their names, and the checks of the folder. */
 export class SessionFolder {
   readonly #path: string;
   readonly #prefix: string;
@@ -32,10 +32,10 @@ export class SessionFolder {
     this.#prefix = prefix;
   }
 
-  /** Path of a session's file. */
+  /** Returns the path of a session's file. */
   fileOf(key: SessionKey): string {
     if (isSessionKey(key)) return join(this.#path, this.#prefix + key);
-    // The port promises it; but what is no key could be a path.
+    // The port guarantees it; but anything else could be a path.
     const message = "The file session store was given a key that is not 32 characters of [a-z0-9]. Check it before.";
     throw new StoreServiceError(message, { outcome: "not-sent" });
   }
@@ -43,12 +43,13 @@ export class SessionFolder {
   /**
    * Checks the folder, once.
    *
-   * @throws {ImproperlyConfigured} When it is missing, is no folder, cannot be written to, or others can read it.
+   * @throws {ImproperlyConfigured} If it is missing, is not a folder, cannot be written to, or
+   * others can read it.
    */
   async prepare(): Promise<void> {
     if (this.#device !== undefined) return;
     const stats = await stat(this.#path).catch((error: unknown) => refuse(describeMissing(error)));
-    if (!stats.isDirectory()) refuse("there is something else of that name");
+    if (!stats.isDirectory()) refuse("something else has that name");
     if ((stats.mode & LISTABLE_BY_OTHERS) !== 0) {
       refuse(
         "every user of this host can read or write it, and the names of its files are session keys: chmod 700 helps",
@@ -61,8 +62,8 @@ export class SessionFolder {
   }
 
   /**
-   * To be called where a file was not found: without its folder, or with another file system in its place, no
-   * session is found, which is not to look as if there were none.
+   * To be called if a file was not found: without its folder, or with another file system in its
+   * place, sessions are not found either, which must not look as if they did not exist.
    *
    * @throws {StoreServiceError}
    */
@@ -75,8 +76,8 @@ export class SessionFolder {
   }
 
   /**
-   * Lists all that is there, before anybody looks at any of it: the shorter that takes, the less is replaced
-   * meanwhile, which some file systems leave out.
+   * Lists the whole folder before any file is examined: the shorter that takes, the less is
+   * replaced meanwhile, and some file systems leave out replaced files.
    */
   async list(pageDeadline: () => Deadline): Promise<FolderListing> {
     const names = new Set<string>();
@@ -111,13 +112,13 @@ export class SessionFolder {
   }
 }
 
-/** How many names are read at once. */
+/** Number of names read at once. */
 const PAGE_SIZE = 1000;
 
 function describeMissing(error: unknown): string {
   return hasCode(error, "ENOENT")
     ? "there is none"
-    : `it cannot be looked at (${String((error as { code?: unknown }).code)})`;
+    : `it cannot be examined (${String((error as { code?: unknown }).code)})`;
 }
 
 function refuse(problem: string): never {

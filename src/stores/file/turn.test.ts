@@ -28,7 +28,7 @@ test("an operation that hangs fails at its deadline: not sent before it writes, 
   expect(writing).toMatchObject({ outcome: "unknown" });
 });
 
-test("what was told to be not sent is not written later", async () => {
+test("an operation reported as not sent is not written later", async () => {
   let resume = (): void => {};
   const hanging = new Promise<void>((resolve) => (resume = resolve));
   let late: unknown;
@@ -46,7 +46,7 @@ test("what was told to be not sent is not written later", async () => {
   expect(late).toBeInstanceOf(StoreConnectionError);
 });
 
-test("a deadline that has passed on the clock begins no write, though no timer has fired", async () => {
+test("a deadline that has passed on the clock prevents a write, even if no timer has fired", async () => {
   const clock = new ManualClock();
   const operation = Turn.run(new Deadline(60_000, clock), async (turn) => {
     clock.advance(60_000);
@@ -59,7 +59,7 @@ test("a deadline that has passed on the clock begins no write, though no timer h
   expect(isRun).toBe(false);
 });
 
-test("an error of the system is a StoreServiceError with its code and an advice, without the name of the file", async () => {
+test("an error of the system becomes a StoreServiceError with its code and advice, without the name of the file", async () => {
   const error = Object.assign(new Error("ENOSPC: no space left on device, write '/sessions/sessionidsecret'"), {
     code: "ENOSPC",
     syscall: "write",
@@ -84,7 +84,7 @@ test("a fault in the program is not taken for a failure of the disk", async () =
   await expect(Turn.run(new Deadline(1000), () => Promise.reject(fault))).rejects.toBe(fault);
 });
 
-test("a deadline beyond what a timer can count is no deadline of 1 ms", async () => {
+test("a deadline beyond the maximum of a timer is not a deadline of 1 ms", async () => {
   const day = 86_400_000;
   const pause = new Promise((resolve) => setTimeout(() => resolve("done"), 20));
   expect(await Turn.run(new Deadline(50 * day), () => pause)).toBe("done");

@@ -4,8 +4,8 @@ import { settleWithin } from "../../core/timers.ts";
 import { isSystemError, toServiceError } from "./file-errors.ts";
 
 /**
- * One operation with its deadline. A file operation that hangs cannot be called back, so the caller gets its
- * answer at the deadline, and what goes on after that may read but not write.
+ * One operation with its deadline. A file operation that hangs cannot be cancelled, so the caller
+ * gets its answer at the deadline, and the operation may go on reading but not writing.
  */
 export class Turn {
   readonly deadline: Deadline;
@@ -19,7 +19,8 @@ export class Turn {
   /**
    * Runs an operation.
    *
-   * @throws {StoreConnectionError} At the deadline. The outcome is `"unknown"` from {@link beginWrite} on.
+   * @throws {StoreConnectionError} At the deadline. The outcome is `"unknown"` from
+   * {@link beginWrite} on.
    * @throws {StoreServiceError} For any error of the system.
    */
   static async run<Result>(deadline: Deadline, operate: (turn: Turn) => Promise<Result>): Promise<Result> {
@@ -34,15 +35,15 @@ export class Turn {
     }
   }
 
-  /** @throws {StoreConnectionError} When the deadline has passed. */
+  /** @throws {StoreConnectionError} If the deadline has passed. */
   demandTime(): void {
     if (this.#isOver || this.deadline.hasPassed) throw this.#missed();
   }
 
   /**
-   * To be called at the last moment before something is changed.
+   * To be called at the last moment before a change.
    *
-   * @throws {StoreConnectionError} When it is too late.
+   * @throws {StoreConnectionError} If it is too late.
    */
   beginWrite(): void {
     this.demandTime();
@@ -51,7 +52,7 @@ export class Turn {
 
   #missed(): StoreConnectionError {
     const message =
-      `The file session store was not done within ${this.deadline.total} ms. Either the disk is slow, or others on this ` +
+      `The file session store did not finish within ${this.deadline.total} ms. Either the disk is slow, or others on this ` +
       "host hold the session's lock. Raise sessions.deadline, or use a store with a server.";
     return new StoreConnectionError(message, { outcome: this.#outcome });
   }

@@ -7,8 +7,8 @@ import { MemoryCacheStore, MAX_COUNTERS } from "./memory-cache-store.ts";
 import { MemorySessionStore } from "./memory-session-store.ts";
 
 /**
- * Keeps sessions in the memory of this process, for development and tests: they end with it and no other process
- * sees them.
+ * Keeps sessions in the memory of this process, for development and tests: they end with it and are
+ * invisible to other processes.
  */
 export function memorySessionStore(): SessionStoreFactory {
   return (context) => new MemorySessionStore(context.clock);
@@ -17,23 +17,24 @@ export function memorySessionStore(): SessionStoreFactory {
 /** Options of {@link memoryCacheStore}. */
 export interface MemoryCacheStoreOptions {
   /**
-   * Most entries that it keeps: beyond them, what was not used for the longest time goes.
+   * Maximum number of entries: beyond it, the least recently used one is dropped.
    *
    * @defaultValue `10_000`
    */
   readonly maxEntries?: number | undefined;
   /**
-   * Most bytes that its entries take together, as far as `maxEntries` lets them: keys and values in UTF-8
-   * (text that is not Latin-1 may take up to twice as much in the process) and 160 bytes an entry. Beyond
-   * them, what was not used for the longest time goes; an entry that is larger by itself is not kept.
+   * Maximum total size of the entries, in bytes, within `maxEntries`: keys and values in UTF-8
+   * (text that is not Latin-1 may take up to twice as much in the process) and 160 bytes an entry.
+   * Beyond it, the least recently used one is dropped; an entry that is larger by itself is not
+   * kept.
    *
    * @defaultValue no bound
    */
   readonly maxBytes?: number | undefined;
   /**
-   * Most counters that it keeps beside the entries, with `maxBytes` of their own: what `incr` and `decr` have
-   * counted makes no room before its time is over, as limits would not hold then. Beyond them, counting with
-   * another key is a {@link StoreServiceError}.
+   * Maximum number of counters beside the entries, with `maxBytes` of their own: counters of `incr`
+   * and `decr` are not dropped before they expire, since limits would not hold then. Beyond it,
+   * counting with another key is a {@link StoreServiceError}.
    *
    * @defaultValue `100_000`
    */
@@ -51,10 +52,10 @@ const cacheOptionsSchema = settingsObject({
 });
 
 /**
- * Keeps cache entries in the memory of this process, like Django's `LocMemCache`: other processes have caches
- * of their own. Each cache that uses it has its own entries.
+ * Keeps cache entries in the memory of this process, like Django's `LocMemCache`: other processes
+ * have caches of their own. Each cache that uses it has its own entries.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option.
+ * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option.
  */
 export function memoryCacheStore(options: MemoryCacheStoreOptions = {}): CacheStoreFactory {
   return (context) => openMemoryCacheStore(options, context);

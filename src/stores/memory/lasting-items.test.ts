@@ -36,7 +36,7 @@ test("neither locks nor counters make room for entries, however many come", asyn
   expect(await store.getMany(["begun", "counted", "page0", "page999"], later())).toEqual(["1", "6", undefined, "v"]);
 });
 
-test("a counter that is stored over is an entry again, and makes room like one", async () => {
+test("a counter that is overwritten is an entry again, and makes room like one", async () => {
   const { store, count } = open({ maxEntries: 10 });
   await count("a");
   await store.setMany([{ key: "a", value: "1", ttl: null }], "always", later());
@@ -45,7 +45,7 @@ test("a counter that is stored over is an entry again, and makes room like one",
   expect(await store.getMany(["a"], later())).toEqual([undefined]);
 });
 
-test("a counter ends with its time, is deleted, walked and cleared like any entry", async () => {
+test("a counter expires, is deleted, walked and cleared like any entry", async () => {
   const { store, clock, count } = open();
   for (const key of ["shop:1:short", "shop:1:deleted", "shop:1:cleared"]) await count(key, 1000);
   await count("shop:1:cleared");
@@ -61,7 +61,7 @@ test("a counter ends with its time, is deleted, walked and cleared like any entr
   expect(await store.get("shop:1:cleared", later())).toBeUndefined();
 });
 
-test("beyond maxCounters another one is refused as not sent, until the time of others is over", async () => {
+test("beyond maxCounters another one is refused as not sent, until others have expired", async () => {
   const { store, clock, count } = open({ maxCounters: 3 });
   for (const key of ["a", "b", "c"]) await count(key);
   await store.setMany([{ key: "entry", value: "1", ttl: null }], "always", later());
@@ -86,7 +86,7 @@ test("with maxBytes, counters have as many bytes of their own", async () => {
   expect(await count(key(3))).toMatchObject({ value: 1n });
 });
 
-test("counters and locks whose time is over are swept away, also when nobody asks for them again", () => {
+test("expired counters and locks are swept away, even if they are never read again", () => {
   const clock = new ManualClock();
   const locks = new MemoryLocks(clock, 5000);
   for (let index = 0; index < 50_000; index++) {
@@ -95,7 +95,7 @@ test("counters and locks whose time is over are swept away, also when nobody ask
   }
 });
 
-test("beyond their bound a lock is refused, and nobody loses one", () => {
+test("beyond their bound a lock is refused, and no holder loses one", () => {
   const clock = new ManualClock();
   const locks = new MemoryLocks(clock, 3);
   for (const key of ["a", "b", "c"]) locks.acquire(key, "one", 60_000);
@@ -105,7 +105,7 @@ test("beyond their bound a lock is refused, and nobody loses one", () => {
   expect(locks.acquire("d", "two", 60_000)).toBeTypeOf("number");
 });
 
-test("fencing tokens grow also when the clock is put back", () => {
+test("fencing tokens grow even if the clock is put back", () => {
   const clock = new ManualClock();
   const locks = new MemoryLocks(clock, 3);
   const first = locks.acquire("a", "one", 60_000) ?? Number.NaN;

@@ -1,35 +1,35 @@
 import type { Clock, Milliseconds } from "../../core/clock.ts";
 import { StoreServiceError } from "../../core/errors.ts";
 
-/** What nothing displaces. */
+/** An item that is never displaced. */
 interface LastingItem {
-  /** By the clock that the items are kept by; `Infinity` for no end. */
+  /** On the clock of the items; `Infinity` for no expiry. */
   readonly expiresAt: number;
 }
 
-/** How {@link LastingItems} are kept. */
+/** Options of {@link LastingItems}. */
 export interface LastingItemsOptions<Item> {
-  /** What they are, for messages, such as `"locks"`. */
+  /** Plural noun for messages, such as `"locks"`. */
   readonly name: string;
   readonly clock: Clock;
   readonly isOver: (item: Item) => boolean;
-  /** Most of them that live at once. */
+  /** Maximum number of live items. */
   readonly most: number;
-  /** The size of an item, where their sum has a bound. */
+  /** Returns the size of an item, if the sum is bounded. */
   readonly sizeOf?: ((key: string, item: Item) => number) | undefined;
-  /** Most that the sizes of all may come to. @defaultValue no bound */
+  /** Maximum sum of the sizes. @defaultValue no bound */
   readonly mostBytes?: number | undefined;
 }
 
-/** Below this many items no sweep is worth its time. */
+/** Minimum number of items that is worth a sweep. */
 const MIN_SWEEP_SIZE = 1000;
 
-/** A sweep of 100 000 items takes some milliseconds, so that not each refusal can begin with one. */
+/** A sweep of 100 000 items takes some milliseconds, so not every refusal can begin with one. */
 const SWEEP_EVERY: Milliseconds = 1000;
 
 /**
- * Items by their keys, which stay until their time is over: beyond a bound, another one is refused. What is over
- * is swept away when there are twice as many as lived at the last sweep.
+ * Items by their keys, which stay until they expire: beyond a bound, another one is refused.
+ * Expired ones are swept when there are twice as many items as lived at the last sweep.
  */
 export class LastingItems<Item extends LastingItem> {
   readonly #options: LastingItemsOptions<Item>;
@@ -43,12 +43,12 @@ export class LastingItems<Item extends LastingItem> {
     this.#sweepSize = Math.min(MIN_SWEEP_SIZE, options.most);
   }
 
-  /** Sum of the sizes; 0 where they have no bound. */
+  /** Sum of the sizes; 0 if they have no bound. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** An item whose time is not over. */
+  /** Returns an item that has not expired. */
   get(key: string): Item | undefined {
     const item = this.#items.get(key);
     if (item === undefined || !this.#options.isOver(item)) return item;
@@ -56,7 +56,7 @@ export class LastingItems<Item extends LastingItem> {
     return undefined;
   }
 
-  /** @throws {StoreServiceError} When there is no room for it: then nothing has changed. */
+  /** @throws {StoreServiceError} If there is no room for it: then nothing has changed. */
   set(key: string, item: Item): void {
     const before = this.#items.get(key);
     const size = this.#sizeOf(key, item) - (before === undefined ? 0 : this.#sizeOf(key, before));
@@ -102,7 +102,7 @@ export class LastingItems<Item extends LastingItem> {
   }
 
   #refusal(bound: string): StoreServiceError {
-    const message = `The cache store in memory has its ${bound}, none of which makes room for another one.`;
+    const message = `The cache store in memory has its ${bound}, and none makes room for another one.`;
     const advice = "Let them live for less time, raise the bound of memoryCacheStore(), or use a store such as Redis.";
     return new StoreServiceError(`${message} ${advice}`, { outcome: "not-sent" });
   }

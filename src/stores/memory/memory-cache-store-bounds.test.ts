@@ -22,7 +22,7 @@ function open(maxBytes: number, values: "text" | "bytes" = "text"): MemoryCacheS
 }
 
 describe("the bound on bytes of the memory store", () => {
-  it("holds over a million distinct keys, in what is counted and in what is alive", { timeout: 120_000 }, async () => {
+  it("holds over a million distinct keys, both as counted and in memory", { timeout: 120_000 }, async () => {
     const maxBytes = 16 * MIB;
     const before = heapUsed();
     const store = new MemoryCacheStore(new ManualClock(), { maxEntries: 100_000, maxBytes });
@@ -53,14 +53,14 @@ describe("the bound on bytes of the memory store", () => {
     expect(store.bytes).toBe(0);
   });
 
-  it("counts bytes as what they are", async () => {
+  it("counts bytes by their number", async () => {
     const store = open(MIB, "bytes");
     await put(store, "k", Buffer.from([0, 128, 255]));
     await put(store, "l", "é");
     expect(store.bytes).toBe(1 + 3 + 1 + 2 + 2 * ENTRY_OVERHEAD);
   });
 
-  it("makes room by what was not used for the longest time", async () => {
+  it("drops the least recently used entry to make room", async () => {
     const store = open(3 * (ENTRY_OVERHEAD + 101));
     for (const key of ["a", "b", "c"]) await put(store, key, "x".repeat(100));
     await store.get("a", later());
@@ -73,7 +73,7 @@ describe("the bound on bytes of the memory store", () => {
     ]);
   });
 
-  it("does not keep an entry that is larger by itself, nor what was there before; all others stay", async () => {
+  it("does not keep an entry that is larger by itself, nor its predecessor; all others stay", async () => {
     const store = open(1000);
     await put(store, "large", "small");
     await put(store, "other", "value");
@@ -85,7 +85,7 @@ describe("the bound on bytes of the memory store", () => {
     expect(await store.get("large", later())).toBeUndefined();
   });
 
-  it("there is none unless it is set", async () => {
+  it("does not exist unless it is set", async () => {
     const store = new MemoryCacheStore(new ManualClock(), { maxEntries: 10 });
     for (let index = 0; index < 10; index++) await put(store, `k${index}`, "x".repeat(MIB));
     expect(await store.get("k0", later())).toHaveLength(MIB);
@@ -114,7 +114,7 @@ describe("values in memory", () => {
     expect(String(await store.get("k", later()))).toBe("value");
   });
 
-  it("leases that are over go when many have gathered", async () => {
+  it("expired leases are removed once many have gathered", async () => {
     const clock = new ManualClock();
     const store = new MemoryCacheStore(clock, { maxEntries: 10 });
     const before = heapUsed();

@@ -31,7 +31,7 @@ for (const values of ["text", "bytes"] as const) {
 describe("memoryCacheStore", () => {
   const put = (store: CacheStore, key: string) => store.setMany([{ key, value: key, ttl: null }], "always", later());
 
-  it("keeps at most maxEntries: what was not used for the longest time goes", async () => {
+  it("keeps at most maxEntries: the least recently used one is dropped", async () => {
     const { store } = open({ maxEntries: 3 });
     for (const key of ["a", "b", "c"]) await put(store, key);
     await store.getMany(["a"], later());
@@ -39,13 +39,13 @@ describe("memoryCacheStore", () => {
     expect(await store.getMany(["a", "b", "c", "d"], later())).toEqual(["a", undefined, "c", "d"]);
   });
 
-  it("keeps 10 000 entries unless told otherwise", async () => {
+  it("keeps 10 000 entries by default", async () => {
     const { store } = open();
     for (let index = 0; index <= 10_000; index++) await put(store, `k${index}`);
     expect(await store.getMany(["k0", "k1", "k10000"], later())).toEqual([undefined, "k1", "k10000"]);
   });
 
-  it("looking at an entry's key only, by scan, is no use of it", async () => {
+  it("reading only an entry's key, by scan, does not count as use", async () => {
     const { store } = open({ maxEntries: 2 });
     for (const key of ["a", "b"]) await put(store, key);
     for await (const key of store.scan("a", later)) expect(key).toBe("a");

@@ -22,36 +22,37 @@ import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryLocks } from "./memory-locks.ts";
 import { BYTES_FORM, type StoredForm, TEXT_FORM } from "./stored-form.ts";
 
-/** What a {@link MemoryCacheStore} keeps at most. */
+/** Limits of a {@link MemoryCacheStore}. */
 export interface MemoryBounds {
   readonly maxEntries: number;
   /** Sum of the sizes of all entries. @defaultValue no bound */
   readonly maxBytes?: number | undefined;
-  /** Most counters, which are no entries here. @defaultValue `100_000` */
+  /** Maximum number of counters, which are not entries here. @defaultValue `100_000` */
   readonly maxCounters?: number | undefined;
 }
 
-/** Most locks that are held at once. About 200 bytes each. */
+/** Maximum number of locks held at once. About 200 bytes each. */
 const MAX_LOCKS = 100_000;
 
-/** Most counters unless the settings say otherwise. About 250 bytes each. */
+/** Default of the maximum number of counters. About 250 bytes each. */
 export const MAX_COUNTERS = 100_000;
 
 /**
- * What an entry takes beside the bytes of its key and value: an object, a number, the headers of two strings,
- * a place in a map (120 bytes together) and one in the lists of lru-cache (36). Measured over 10^6 entries
- * with Node 20.
+ * Size of an entry beside the bytes of its key and value: an object, a number, the headers of two
+ * strings, a place in a map (120 bytes together) and one in the lists of lru-cache (36). Measured
+ * over 10^6 entries with Node 20.
  */
 export const ENTRY_OVERHEAD = 160;
 
-/** What Redis counts with: digits without leading zeros, within 64 bits. */
+/** Integers that Redis counts with: digits without leading zeros, within 64 bits. */
 const CANONICAL_INTEGER = /^(?:0|-?[1-9]\d{0,18})$/;
 
 /**
- * Cache entries in the memory of this process. When it is full, what was not used for the longest time makes
- * room. An entry that is larger than all that may be kept is not kept, nor is what was under its key before.
+ * Cache entries in the memory of this process. When it is full, the least recently used one makes
+ * room. An entry that exceeds the whole bound is not kept, nor is the entry that was under its key
+ * before.
  *
- * An entry that has expired takes its place until it is asked for, or makes room. Counters and locks make no
+ * An expired entry keeps its place until it is read, or makes room. Counters and locks make no
  * room: beyond a bound another one is refused.
  */
 export class MemoryCacheStore implements CacheStore {
@@ -82,7 +83,7 @@ export class MemoryCacheStore implements CacheStore {
     this.#entries = new MemoryEntries({ clock, maxEntries, maxCounters, maxBytes, sizeOf });
   }
 
-  /** Sum of the sizes of all entries, where they are bounded; else 0. */
+  /** Sum of the sizes of all entries, if they are bounded; else 0. */
   get bytes(): number {
     return this.#entries.bytes;
   }
@@ -246,7 +247,7 @@ export class MemoryCacheStore implements CacheStore {
 
   async *scan(prefix: string, pageDeadline: () => Deadline): AsyncGenerator<string, void, undefined> {
     checkDeadline(pageDeadline());
-    // A copy: in the map itself, a key that is deleted and set again during the walk would come twice.
+    // A copy: in the map itself, a key deleted and set again during the walk would come twice.
     for (const key of this.#entries.keys()) {
       if (key.startsWith(prefix) && this.#entries.peek(key) !== undefined) yield key;
     }
@@ -292,7 +293,7 @@ export class MemoryCacheStore implements CacheStore {
     return true;
   }
 
-  /** @returns What is there then. */
+  /** @returns The value stored then. */
   #ensure({ key, value, ttl }: CacheEntry): string {
     const entry = this.#entries.get(key);
     const stored = entry?.value ?? this.#form.toStored(value);
@@ -319,7 +320,7 @@ export class MemoryCacheStore implements CacheStore {
     return this.#entries.peek(key) !== undefined && this.#entries.delete(key);
   }
 
-  /** What is stored, unless it is what somebody has seen or begins with it. */
+  /** Returns the stored value, unless it is the one that the caller has seen or begins with it. */
   #newerThan(key: string, seen: StoredValue | undefined): string | undefined {
     const stored = this.#entries.get(key)?.value;
     const isSeen = seen !== undefined && stored?.startsWith(this.#form.toStored(seen)) === true;

@@ -3,14 +3,14 @@ import { LRUCache } from "lru-cache";
 import type { Clock, EpochMilliseconds } from "../../core/clock.ts";
 import { LastingItems } from "./lasting-items.ts";
 
-/** What is kept under a key. */
+/** Value and expiry of a key. */
 export interface Stored {
-  /** As the form of the store keeps it. */
+  /** In the stored form of the store. */
   readonly value: string;
   readonly expiresAt: EpochMilliseconds;
 }
 
-/** What a {@link MemoryEntries} keeps at most. */
+/** Limits of a {@link MemoryEntries}. */
 export interface MemoryEntriesOptions {
   readonly clock: Clock;
   readonly maxEntries: number;
@@ -20,8 +20,8 @@ export interface MemoryEntriesOptions {
 }
 
 /**
- * Entries, of which the one that was not used for the longest time makes room, and counters beside them, which
- * do not. A key is in one of the two places.
+ * Entries, of which the least recently used one makes room, and counters beside them, which make
+ * none. A key is in one of the two places.
  */
 export class MemoryEntries {
   readonly #clock: Clock;
@@ -42,17 +42,17 @@ export class MemoryEntries {
     });
   }
 
-  /** Sum of the sizes of all entries, where they are bounded; else 0. */
+  /** Sum of the sizes of all entries, if they are bounded; else 0. */
   get bytes(): number {
     return this.#entries.calculatedSize + this.#counters.bytes;
   }
 
-  /** Reads a live entry and counts it as used. */
+  /** Reads a live entry and marks it as used. */
   get(key: string): Stored | undefined {
     return this.#counters.get(key) ?? this.#unexpired(key, this.#entries.get(key));
   }
 
-  /** Reads a live entry. */
+  /** Reads a live entry without marking it as used. */
   peek(key: string): Stored | undefined {
     return this.#counters.get(key) ?? this.#unexpired(key, this.#entries.peek(key));
   }
@@ -63,13 +63,17 @@ export class MemoryEntries {
     this.#entries.set(key, entry);
   }
 
-  /** Stores a counter, which makes no room for others. @throws {StoreServiceError} When there is no room for it. */
+  /**
+   * Stores a counter, which makes no room for others.
+   *
+   * @throws {StoreServiceError} If there is no room for it.
+   */
   setCounter(key: string, entry: Stored): void {
     this.#counters.set(key, entry);
     this.#entries.delete(key);
   }
 
-  /** Stores what is there with another end: a counter stays one. */
+  /** Gives an existing entry another expiry: a counter stays one. */
   setEnd(key: string, entry: Stored): void {
     if (this.#counters.get(key) === undefined) this.set(key, entry);
     else this.#counters.set(key, entry);
@@ -79,7 +83,9 @@ export class MemoryEntries {
     return this.#counters.delete(key) || this.#entries.delete(key);
   }
 
-  /** All keys, also of entries that have expired. A copy: entries can be stored and deleted meanwhile. */
+  /**
+   * Returns all keys, also of expired entries. A copy: entries can be stored and deleted meanwhile.
+   */
   keys(): readonly string[] {
     return [...this.#entries.keys(), ...this.#counters.keys()];
   }

@@ -2,20 +2,20 @@ import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts
 import { ENDED_TTL, type LeaseResult, MAX_LEASE } from "../cache-store.ts";
 
 interface Held {
-  /** Of the one who loads; `undefined` for a moment after a load without a value. */
+  /** Token of the loading caller; `undefined` for a moment after a load without a value. */
   readonly token?: string;
-  /** From then on others can take it. */
+  /** Time from which others can take it. */
   readonly endsAt: EpochMilliseconds;
   readonly forgottenAt: EpochMilliseconds;
-  /** How many loads have ended without a value of late. */
+  /** Number of recent loads that ended without a value. */
   readonly ended: number;
   hasWaiters: boolean;
 }
 
-/** Below this many leases no sweep is worth its time. */
+/** Minimum number of leases that is worth a sweep. */
 const MIN_SWEEP_SIZE = 1000;
 
-/** Who loads which entry. It keeps at most twice as many leases as were held at its last sweep. */
+/** The leases on entries. It keeps at most twice as many leases as were held at its last sweep. */
 export class MemoryLeases {
   readonly #clock: Clock;
   readonly #held = new Map<string, Held>();
@@ -25,7 +25,7 @@ export class MemoryLeases {
     this.#clock = clock;
   }
 
-  /** Takes a lease or keeps it for longer. */
+  /** Takes a lease or extends it. */
   take(key: string, token: string, ttl: Milliseconds): Exclude<LeaseResult, { status: "found" }> {
     const held = this.#of(key);
     if (held?.token !== undefined && held.token !== token && this.#clock.now() < held.endsAt) {
@@ -39,12 +39,16 @@ export class MemoryLeases {
     return { status: "leased" };
   }
 
-  /** Keeps a lease for longer, if it is the token's. @returns Whether it is. */
+  /** Extends a lease, if it is the token's. @returns Whether it is. */
   renew(key: string, token: string, ttl: Milliseconds): boolean {
     return this.#of(key)?.token === token && this.take(key, token, ttl).status === "leased";
   }
 
-  /** Ends a lease without a value, if it is the token's. Those who wait hear of it. @returns Whether it was. */
+  /**
+   * Ends a lease without a value, if it is the token's. Waiting callers learn of it.
+   *
+   * @returns Whether it was.
+   */
   release(key: string, token: string): boolean {
     const held = this.#of(key);
     if (held?.token !== token) return false;
@@ -60,7 +64,7 @@ export class MemoryLeases {
     return this.#of(key)?.token === token && this.#held.delete(key);
   }
 
-  /** Ends the lease on a key, whoever has it. */
+  /** Ends the lease on a key, whatever its holder. */
   end(key: string): void {
     this.#held.delete(key);
   }

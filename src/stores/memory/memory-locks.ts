@@ -3,24 +3,24 @@ import { LastingItems } from "./lasting-items.ts";
 
 interface Held {
   readonly token: string;
-  /** By the monotonic clock: a clock that is put back makes no lock live longer. */
+  /** On the monotonic clock: a clock that is put back does not prolong a lock. */
   readonly expiresAt: Milliseconds;
 }
 
-/** Who has which lock. */
+/** The holders of locks. */
 export class MemoryLocks {
   readonly #clock: Clock;
   readonly #held: LastingItems<Held>;
   #lastFence = 0;
 
-  /** @param most Most locks that are held at once. */
+  /** @param most Maximum number of locks held at once. */
   constructor(clock: Clock, most: number) {
     this.#clock = clock;
     const isOver = ({ expiresAt }: Held): boolean => clock.monotonic() >= expiresAt;
     this.#held = new LastingItems({ name: "locks", clock, isOver, most });
   }
 
-  /** @returns The fencing token; `undefined` when another one has the lock. */
+  /** @returns The fencing token; `undefined` if another caller has the lock. */
   acquire(key: string, token: string, ttl: Milliseconds): number | undefined {
     if (this.#held.get(key) !== undefined) return undefined;
     this.#held.set(key, { token, expiresAt: this.#clock.monotonic() + ttl });

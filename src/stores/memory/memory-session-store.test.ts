@@ -24,11 +24,11 @@ describe("MemorySessionStore", () => {
       await store.create(newSessionKey(), "record", 1000, later());
       clock.advance(1);
     }
-    // 1000 are live. What clearExpired() still finds beyond them was kept in vain.
+    // 1000 are live. Any others that clearExpired() still finds were kept in vain.
     expect(await store.clearExpired(later)).toBeLessThanOrEqual(1000);
   });
 
-  it("clearExpired() tells how many it has deleted", async () => {
+  it("clearExpired() returns the number of deleted records", async () => {
     const clock = new ManualClock();
     const store = new MemorySessionStore(clock);
     await store.create(newSessionKey(), "record", 1000, later());
@@ -39,7 +39,7 @@ describe("MemorySessionStore", () => {
     expect(await store.clearExpired(later)).toBe(0);
   });
 
-  it("clearExpired() lets others run between its steps, and leaves what they renew", async () => {
+  it("clearExpired() yields between its steps, and leaves records that are renewed then", async () => {
     const [clock, counts]: [ManualClock, number[]] = [new ManualClock(), []];
     const store = new MemorySessionStore(clock);
     const keys = Array.from({ length: 25_000 }, newSessionKey);

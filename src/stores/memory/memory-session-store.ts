@@ -21,18 +21,20 @@ interface Entry {
   readonly expiresAt: EpochMilliseconds;
 }
 
-/** Below this many records no sweep is worth its time. */
+/** Minimum number of records that is worth a sweep. */
 const MIN_SWEEP_SIZE = 1000;
 
-/** How many records a step of clearExpired looks at, while all else in the process waits: about 1 ms. */
+/**
+ * Number of records that a step of clearExpired examines while it blocks the process: about 1 ms.
+ */
 const STEP_SIZE = 10_000;
 
 const COMMITTED: CommitResult = { status: "committed" };
 const GONE: CommitResult = { status: "gone" };
 
 /**
- * Sessions in the memory of this process, for development and tests: they end with it and no other process
- * sees them.
+ * Sessions in the memory of this process, for development and tests: they end with it and are
+ * invisible to other processes.
  *
  * It keeps at most twice as many records as were live at its last sweep.
  */
@@ -95,7 +97,7 @@ export class MemorySessionStore implements SessionStore {
 
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
     checkDeadline(pageDeadline());
-    // A copy: in the map itself, a key that is deleted and created again during the walk would come twice.
+    // A copy: in the map itself, a key deleted and created again during the walk would come twice.
     const keys = [...this.#entries.keys()];
     for (const key of keys) {
       if (this.#live(key) !== undefined) yield key;

@@ -12,10 +12,13 @@ interface Tombstone {
 // Some 200 bytes each: 20 MB at most.
 const MAX_TOMBSTONES = 100_000;
 
-// With `max`, lru-cache makes its lists at once: 31 ms and 3 MB for a store that may never have a tombstone.
+// With `max`, lru-cache makes its lists at once: 31 ms and 3 MB for a store that may never have a
+// tombstone.
 const BOUND = { maxSize: MAX_TOMBSTONES, sizeCalculation: () => 1 };
 
-/** Tombstones in the memory of this process. Beyond 100 000, the one that was used longest ago is dropped. */
+/**
+ * Tombstones in the memory of this process. Beyond 100 000, the least recently used one is dropped.
+ */
 export class MemoryTombstones implements SessionTombstones {
   readonly #clock: Clock;
   readonly #tombstones = new LRUCache<string, Tombstone>(BOUND);

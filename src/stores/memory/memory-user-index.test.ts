@@ -13,7 +13,7 @@ function open() {
   return { clock, store: new MemorySessionStore(clock) };
 }
 
-test("an epoch is kept as long as it was asked for, and no longer", async () => {
+test("an epoch is kept for the requested time, and no longer", async () => {
   const { clock, store } = open();
   await store.users.revoke("7", "a", HOUR, later());
   clock.advance(HOUR - 1);
@@ -22,14 +22,14 @@ test("an epoch is kept as long as it was asked for, and no longer", async () => 
   expect(await store.users.epoch("7", later())).toBe("");
 });
 
-test("of more revocations than 10 000, the last ones are remembered", async () => {
+test("the last 10 000 revocations are remembered", async () => {
   const { store } = open();
   for (let user = 0; user <= 10_000; user++) await store.users.revoke(String(user), "a", HOUR, later());
   expect(await store.users.epoch("0", later())).toBe("");
   expect(await store.users.epoch("1", later())).toBe("a");
 });
 
-test("clearExpired drops what has been kept long enough, and so do additions before there is twice as much", async () => {
+test("clearExpired drops entries that have been kept long enough, and so do additions before there are twice as many", async () => {
   const { clock, store } = open();
   const list = async (user: number) => {
     const now = clock.now();

@@ -23,21 +23,21 @@ interface Epoch {
   readonly keepUntil: EpochMilliseconds;
 }
 
-// Some 200 bytes each: 2 MB at most. A creation that is under way needs that of its user for the time of its
-// deadline.
+// Some 200 bytes each: 2 MB at most. A creation under way needs that of its user for the time of
+// its deadline.
 const MAX_EPOCHS = 10_000;
 
-/** Below this many lists no sweep is worth its time. */
+/** Minimum number of lists that is worth a sweep. */
 const MIN_SWEEP_SIZE = 1000;
 
-/** How many lists a step of clearExpired looks at, while all else in the process waits: about 1 ms. */
+/** Number of lists that a step of clearExpired examines while it blocks the process: about 1 ms. */
 const STEP_SIZE = 10_000;
 
 /**
  * The sessions of each user, in the memory of this process.
  *
- * It keeps at most twice as many lists as there were after its last sweep, and the epochs of the last 10 000
- * revocations.
+ * It keeps at most twice as many lists as there were after its last sweep, and the epochs of the
+ * last 10 000 revocations.
  */
 export class MemoryUserIndex implements UserIndex {
   readonly #clock: Clock;
@@ -168,7 +168,7 @@ function merge(old: UserIndexEntry | undefined, entry: UserIndexEntry): UserInde
   };
 }
 
-/** Neither the newcomer nor the session that it replaces makes room. */
+/** Neither the new session nor the one that it replaces makes room. */
 function evict(list: UserList, newcomer: SessionKey, { now, slack, replaces }: UserIndexLimits, most: number): void {
   const spared = replaces === undefined ? [newcomer] : [newcomer, replaces];
   const excess = list.countAfter(now + slack, spared) + 1 - most;

@@ -1,13 +1,13 @@
 import type { StoredValue } from "../cache-store.ts";
 
 /**
- * How values are kept in memory: as strings, since a string cannot be changed from outside and is no slice of
- * one of Node's pools, which would keep 8 KiB alive.
+ * Form of values in memory: strings, since a string cannot be changed from outside and is not a
+ * slice of one of Node's pools, which would keep 8 KiB alive.
  */
 export interface StoredForm {
   readonly toStored: (value: StoredValue) => string;
   readonly fromStored: (stored: string) => StoredValue;
-  /** How many bytes of UTF-8 or of data it is. */
+  /** Returns the number of bytes, of UTF-8 or of data. */
   readonly sizeOf: (stored: string) => number;
 }
 

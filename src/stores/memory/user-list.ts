@@ -9,25 +9,28 @@ import {
   WAITING,
 } from "../user-index.ts";
 
-/** Place of an entry in the order of a list. */
+/** Position of an entry in the order of a list. */
 interface Place {
-  /** When the entry ends, and {@link WAITING} more while it waits. */
+  /** Expiry of the entry, and {@link WAITING} more while it waits. */
   readonly order: number;
   readonly key: SessionKey;
 }
 
-/** From this many deletions on, one pass through the list is cheaper than moving its end each time. */
+/**
+ * From this many deletions on, one pass through the list is cheaper than moving its end each time.
+ */
 const MANY = 16;
 
 /**
- * The sessions of one user, sorted by the end of their entries. An insertion moves the places behind it: some
- * tenths of a millisecond among 100 000, and nothing for a session that ends last.
+ * The sessions of one user, sorted by the expiry of their entries. An insertion moves the places
+ * behind it: some tenths of a millisecond among 100 000, and nothing for a session that expires
+ * last.
  */
 export class UserList {
   readonly #entries = new Map<SessionKey, UserIndexEntry>();
-  /** Sessions that have to make room. They stay listed, and count for nothing. */
+  /** Sessions that have to make room. They stay listed, but are not counted. */
   readonly doomed: Set<SessionKey> = new Set();
-  /** Sessions that wait to take the place of another one. */
+  /** Sessions that wait to replace another one. */
   readonly #waiting = new Set<SessionKey>();
   /** Ascending. */
   #places: Place[] = [];
@@ -40,7 +43,7 @@ export class UserList {
     return this.#entries.get(key);
   }
 
-  /** A session that had to make room counts again, and one that waits is counted, unless it is said to wait. */
+  /** Sets an entry. One that had to make room or was waiting counts again, unless `isWaiting`. */
   set(key: SessionKey, entry: UserIndexEntry, isWaiting: boolean = false): void {
     this.delete([key]);
     this.#entries.set(key, entry);
@@ -49,7 +52,7 @@ export class UserList {
     this.#places.splice(this.#indexOf(place), 0, place);
   }
 
-  /** Lets an entry count that waits. */
+  /** Makes a waiting entry count. */
   settle(key: SessionKey): void {
     if (this.#waiting.has(key)) this.set(key, this.#entryOf(key));
   }
@@ -75,14 +78,18 @@ export class UserList {
     this.#dropBetween(0, this.#firstAfter(now));
   }
 
-  /** How many entries end after an instant, without those that make room or are spared. */
+  /**
+   * Counts the entries that expire after an instant, without those that make room or are spared.
+   */
   countAfter(instant: EpochMilliseconds, spared: readonly SessionKey[]): number {
     const uncounted = new Set([...this.doomed, ...spared].filter((key) => !this.#waiting.has(key)));
     const live = [...uncounted].filter((key) => (this.#entries.get(key)?.keepUntil ?? 0) > instant);
     return this.#places.length - this.#waiting.size - this.#firstAfter(instant) - live.length;
   }
 
-  /** Those that end first after an instant, without those that make room or are spared. */
+  /**
+   * Returns those that expire first after an instant, without those that make room or are spared.
+   */
   candidatesAfter(instant: EpochMilliseconds, spared: readonly SessionKey[]): readonly EvictionCandidate[] {
     const found: EvictionCandidate[] = [];
     for (let at = this.#firstAfter(instant); at < this.#places.length - this.#waiting.size; at++) {
@@ -94,7 +101,7 @@ export class UserList {
     return found;
   }
 
-  /** A page from the end backwards. */
+  /** Returns a page from the end backwards. */
   page({ after, until, limit }: UserIndexRange): UserIndexPage {
     const end = after === undefined ? this.#places.length : this.#indexOf(parsePlace(after));
     const first = until === undefined ? 0 : this.#indexOf(parsePlace(until));
@@ -120,7 +127,7 @@ export class UserList {
     return this.#indexOf({ order: instant, key: AFTER_ALL });
   }
 
-  /** The index of the first place that is not before another: a binary search. */
+  /** Returns the index of the first place that is not before another, by binary search. */
   #indexOf(place: Place): number {
     let [low, high] = [0, this.#places.length];
     while (low < high) {
@@ -144,7 +151,7 @@ export class UserList {
   }
 }
 
-/** Behind all keys, whose characters are `[a-z0-9]`. */
+/** Greater than all keys, whose characters are `[a-z0-9]`. */
 const AFTER_ALL = "~";
 
 function isBefore(left: Place, right: Place): boolean {
@@ -157,6 +164,6 @@ function parsePlace(cursor: string): Place {
 }
 
 function demand<Value>(value: Value | undefined): Value {
-  if (value === undefined) throw new Error("The places and the entries of a list differ.");
+  if (value === undefined) throw new Error("The order and the entries of a list differ.");
   return value;
 }

@@ -5,18 +5,18 @@ import type { RedisConnection } from "../../redis/connection.ts";
 const POLICY = /^maxmemory_policy:((?:allkeys|volatile)-\w+)/m;
 
 /**
- * Asks a server what it does when its memory is full, and warns when it drops keys: lists of users are read
- * less often than sessions, so it drops them first, and what is not listed cannot be revoked. On a cluster,
- * one of the nodes is asked.
+ * Reads a server's policy for full memory, and warns if it drops keys: lists of users are read less
+ * often than sessions, so it drops them first, and sessions that are not listed cannot be revoked.
+ * On a cluster, one of the nodes is asked.
  *
- * @returns Whether the server has answered, if only that it does not tell.
+ * @returns Whether the server has answered, even if only with a refusal.
  */
 export async function warnOfEviction(connection: RedisConnection, deadline: Deadline): Promise<boolean> {
   let reply: unknown;
   try {
     reply = await connection.command(["INFO", "memory"], deadline);
   } catch (error) {
-    // Advice alone depends on it, and what is wrong with the connection shows in the operations.
+    // Only advice depends on it; faults of the connection show in the operations.
     return !(error instanceof StoreConnectionError);
   }
   const policy = POLICY.exec(String(reply))?.[1];

@@ -35,12 +35,13 @@ export interface RedisSessionStoreOptions extends StringKeyGenerators {
   /**
    * Middle part of the keys, `{project name}:{prefix}:{session key}`.
    *
-   * It must not begin with an integer, as in `1` or `1:a`: there the cache keeps its entries, and clears them.
+   * It must not begin with an integer, as in `1` or `1:a`: the cache keeps its entries there, and
+   * clears them.
    *
    * @defaultValue `"session"`
    */
   readonly prefix?: string | undefined;
-  /** Which writes wait until replicas have them. @defaultValue none */
+  /** Makes writes wait for replicas. @defaultValue none */
   readonly waitFor?: RedisWaitFor | undefined;
 }
 
@@ -57,8 +58,8 @@ const optionsSchema = settingsObject({
 /**
  * Keeps sessions in Redis, in the layout of Django with codex-django.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option, an unknown connection or
- *   a generator that cannot work.
+ * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option, an unknown
+ * connection or a generator that cannot work.
  */
 export function redisSessionStore(options: RedisSessionStoreOptions = {}): SessionStoreFactory {
   return (context) => openRedisSessionStore(options, context);
@@ -74,12 +75,12 @@ function openRedisSessionStore(options: RedisSessionStoreOptions, context: Store
 }
 
 /**
- * Keeps sessions in Redis hashes, many a hash, in the layout of django-redisession: it takes less memory. It
- * needs `sessions.format: "json"`, and before Redis 7.4 somebody has to call `sessions.clearExpired()` now
- * and then.
+ * Keeps sessions in Redis hashes, many per hash, in the layout of django-redisession: it takes less
+ * memory. It needs `sessions.format: "json"`, and before Redis 7.4 the application has to call
+ * `sessions.clearExpired()` now and then.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option, an unknown connection,
- *   generators that cannot work, or another format.
+ * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option, an unknown
+ * connection, generators that cannot work, or another format.
  */
 export function redisBucketSessionStore(options: RedisBucketSessionStoreOptions = {}): SessionStoreFactory {
   return (context) => openRedisBucketSessionStore(options, context);
@@ -113,11 +114,11 @@ function sessionConnection(name: string | undefined, { redis }: StoreContext): R
   return redis.get(name ?? (redis.has("session") ? "session" : "default"));
 }
 
-// `{project name}:{integer}:*` is where the cache lives when its prefix is the project's name, and what
-// clear() deletes.
+// The cache keeps its entries at `{project name}:{integer}:*` if its prefix is the project's name,
+// and clear() deletes them.
 const BEGINS_WITH_INTEGER = /^-?\d+(:|$)/;
 
-/** Where a store keeps what is no session. */
+/** Suffixes of keys other than those of sessions. */
 const TAKEN_SUFFIXES = {
   "-user": "the lists of users",
   "-users": "the lists of users",
@@ -132,7 +133,7 @@ function sessionNamespace(projectName: string, prefix: string, setting: string):
   }
   for (const [suffix, what] of Object.entries(TAKEN_SUFFIXES)) {
     if (!prefix.endsWith(suffix)) continue;
-    const expected = `expected a text that does not end in "${suffix}": that is where ${what} lie`;
+    const expected = `expected a text that does not end in "${suffix}": ${what} are stored there`;
     throw new ImproperlyConfigured(`${setting}.prefix`, `${expected}, got ${JSON.stringify(prefix)}.`);
   }
   return `${projectName}:${prefix}:`;
@@ -147,12 +148,12 @@ export interface RedisCacheStoreOptions {
    */
   readonly connection?: string | undefined;
   /**
-   * Where locks are.
+   * Names of locks.
    *
-   * - `"own"`: under names of their own, which no key of an entry makes. A lock and an entry of the same key
-   *   have nothing to do with each other.
-   * - `"django-redis"`: under the very keys, as django-redis's `cache.lock()` has them, which these locks are
-   *   shared with. An entry of the same key stands in the way of the lock, and what stores or deletes the entry
+   * - `"own"`: names of their own, which no key of an entry makes. A lock and an entry of the same
+   *   key are independent.
+   * - `"django-redis"`: the keys themselves, as in django-redis's `cache.lock()`, with which these
+   *   locks are shared. An entry of the same key blocks the lock, and storing or deleting the entry
    *   ends the lock.
    *
    * @defaultValue `"own"`
@@ -168,7 +169,8 @@ const cacheOptionsSchema = settingsObject({
 /**
  * Keeps cache entries in Redis, each under its whole key, as Django's Redis caches do.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option or an unknown connection.
+ * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option or an unknown
+ * connection.
  */
 export function redisCacheStore(options: RedisCacheStoreOptions = {}): CacheStoreFactory {
   return (context) => openRedisCacheStore(options, context);

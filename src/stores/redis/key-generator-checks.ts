@@ -2,14 +2,14 @@ import { ImproperlyConfigured } from "../../core/errors.ts";
 import { hashSessionKey, type SessionKey } from "../../core/ids.ts";
 import { describeValue } from "../../core/settings.ts";
 
-/** The generators to check. */
+/** Generators to check. */
 export interface CheckedGenerators {
   readonly hashKeyGenerator: (key: SessionKey) => string;
   readonly keyGenerator: (key: SessionKey) => string;
   readonly sessionKeyOf: (hashKey: string, field: string) => SessionKey;
 }
 
-/** The generators of strings to check. */
+/** Generators of strings to check. */
 export interface CheckedStringGenerators {
   readonly keyGenerator: (key: SessionKey) => string;
   readonly sessionKeyOf: (text: string) => SessionKey;
@@ -21,19 +21,19 @@ interface Sample {
   readonly field: string;
 }
 
-/** As many as show whether hashes are shared: of 46 656 hashes, 4096 keys share about 180. */
+/** Number of samples that shows sharing: of 46 656 hashes, 4096 keys share about 180. */
 const SPREAD_SAMPLES = 4096;
 
-/** Fewest hashes over which so many keys have to spread: 36 are what one character of the key gives. */
+/** Minimum number of hashes over which so many keys spread: one character of the key makes 36. */
 const MIN_HASHES = 16;
 
-/** Largest share of the keys that one hash may get. */
+/** Maximum share of the keys in one hash. */
 const MAX_SHARE = 1 / 8;
 
 /**
  * Tries generators on sample keys, always the same ones.
  *
- * @returns The length of all fields, in bytes; 0 when it varies.
+ * @returns The length of all fields, in bytes; 0 if it varies.
  * @throws {ImproperlyConfigured} Naming the generator.
  */
 export function checkBucketKeys(generators: CheckedGenerators, setting: string): number {
@@ -58,7 +58,7 @@ export function checkStringKeys({ keyGenerator, sessionKeyOf }: CheckedStringGen
   if (new Set(texts).size < texts.length) {
     throw new ImproperlyConfigured(
       `${setting}.keyGenerator`,
-      "expected another text for each session key, but different ones got the same. Keep every character of the key.",
+      "expected a different text for each session key, but two keys got the same. Keep every character of the key.",
     );
   }
   if (texts.every((text, at) => call(() => sessionKeyOf(text), `${setting}.sessionKeyOf`) === keys[at])) return;
@@ -76,7 +76,9 @@ function spreadSamples(): readonly SessionKey[] {
   return cachedSamples;
 }
 
-/** Keys that differ in one character each: who leaves out a character takes some of them for one. */
+/**
+ * Keys that differ in one character each: a generator that leaves one out confuses some of them.
+ */
 function neighbours(): SessionKey[] {
   const base = "a".repeat(32);
   return [base, ...Array.from(base, (_, at) => `${base.slice(0, at)}7${base.slice(at + 1)}`)];
@@ -98,7 +100,7 @@ function generate(generator: (key: SessionKey) => string, key: SessionKey, setti
   return first;
 }
 
-/** What it returns may be made of the sample key, and need not be shown. */
+/** The value may contain the sample key, so the message describes it only. */
 function describe(value: unknown): string {
   return typeof value === "string" && value !== "" ? "a text with a lone surrogate" : describeValue(value);
 }
@@ -122,7 +124,7 @@ function checkCollisions(samples: readonly Sample[], setting: string): void {
   if (places.size === samples.length) return;
   throw new ImproperlyConfigured(
     `${setting}.keyGenerator`,
-    "expected another field for each key of a hash, but different session keys got the same hash and field. " +
+    "expected a different field for each key of a hash, but two session keys got the same hash and field. " +
       "Keep every character that hashKeyGenerator leaves out.",
   );
 }

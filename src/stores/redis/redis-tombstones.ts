@@ -7,14 +7,14 @@ import { toRedisTtl } from "./arguments.ts";
 import { TOMBSTONE_ADD } from "./scripts/scripts.ts";
 
 /**
- * Tombstones as Redis strings, which expire by themselves: `{project name}:{prefix}-moved:{name}`. Each
- * method is one command.
+ * Tombstones as Redis strings, which expire by themselves: `{project name}:{prefix}-moved:{name}`.
+ * Each method is one command.
  */
 export class RedisTombstones implements SessionTombstones {
   readonly #connection: RedisConnection;
   readonly #namespace: string;
 
-  /** @param namespace What precedes the name, with its colon. */
+  /** @param namespace Prefix of the names, with its colon. */
   constructor(connection: RedisConnection, namespace: string) {
     this.#connection = connection;
     this.#namespace = namespace;

@@ -30,16 +30,16 @@ import {
   USER_INDEX_REVOKE,
 } from "./scripts/scripts.ts";
 
-/** The field of the details that is no session: session keys have 32 characters. */
+/** Field of the details that is not a session: session keys have 32 characters. */
 const EPOCH_FIELD = "epoch";
 
 /**
- * The sessions of each user: a sorted set of session keys by the end of their entries,
- * `{project name}:{prefix}-users:{id=user id}:list`, and a hash with the details and the epoch, `…:details`.
- * In these names the braces around the user's id are there: they put both keys into one slot of a cluster, so
- * each method is one command.
+ * The sessions of each user: a sorted set of session keys by the expiry of their entries,
+ * `{project name}:{prefix}-users:{id=user id}:list`, and a hash with the details and the epoch,
+ * `…:details`. The braces around the user's id are part of these names: they put both keys into one
+ * slot of a cluster, so each method is one command.
  *
- * The entries of a user whose sessions have all ended expire by themselves.
+ * The entries of a user whose sessions have all expired expire by themselves.
  */
 export class RedisUserIndex implements UserIndex {
   readonly #connection: RedisConnection;
@@ -48,16 +48,16 @@ export class RedisUserIndex implements UserIndex {
   #hasCheckedEviction = false;
 
   /**
-   * @param vital The connection for revocations, whose writes may wait for replicas.
-   * @param namespace What precedes the user's id, with its colon.
-   * @throws {ImproperlyConfigured} On a cluster, when the namespace takes the meaning from later braces.
+   * @param vital Connection for revocations, whose writes may wait for replicas.
+   * @param namespace Prefix of the user's id, with its colon.
+   * @throws {ImproperlyConfigured} On a cluster, if the namespace makes Redis ignore later braces.
    */
   constructor(connection: RedisConnection, vital: RedisConnection, namespace: string) {
     this.#connection = connection;
     this.#vital = vital;
     this.#namespace = namespace;
-    // Redis looks at the first "{" and the first "}" after it alone, and at the whole key when there is
-    // nothing between them.
+    // Redis considers only the first "{" and the first "}" after it, and the whole key if nothing
+    // is between them.
     if (!connection.isCluster || !/^[^{]*\{\}/.test(namespace)) return;
     throw new ImproperlyConfigured(
       "projectName",
@@ -154,7 +154,7 @@ function whole(number: number): string {
   return String(Math.ceil(number));
 }
 
-/** What is not of our making is not listed: the store may hold anything. */
+/** Foreign entries are not listed: the store may hold anything. */
 function decodePage(fields: readonly string[]): IndexedSession[] {
   const sessions: IndexedSession[] = [];
   for (let at = 0; at + 2 < fields.length; at += 3) {

@@ -6,16 +6,16 @@ import { settingsObject } from "../../core/settings.ts";
 import type { WaitFor } from "../../redis/replication.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 
-/** Which writes of sessions wait until other servers have them, and for how long. */
+/** Session writes that wait for other servers, and for how long. */
 export interface RedisWaitFor {
   /**
-   * Replicas that have to have the write. A whole number from 1; with `onDisk` from 0.
+   * Number of replicas that must have the write. A whole number from 1; with `onDisk` from 0.
    *
    * @defaultValue 1
    */
   readonly replicas?: number | undefined;
   /**
-   * How long to wait for them, at most until the operation's deadline.
+   * Maximum wait for them, within the operation's deadline.
    *
    * Seconds, or text such as `"200ms"`; more than 0.
    *
@@ -23,8 +23,8 @@ export interface RedisWaitFor {
    */
   readonly timeout?: Duration | undefined;
   /**
-   * Whether the write has to be in the append-only files of the server and of the replicas, with WAITAOF.
-   * Needs Redis 7.2 and `appendonly yes`.
+   * Whether the write must be in the append-only files of the server and of the replicas, with
+   * WAITAOF. Needs Redis 7.2 and `appendonly yes`.
    *
    * @defaultValue `false`
    */
@@ -53,18 +53,18 @@ export const waitForSchema: v.GenericSchema<RedisWaitFor | undefined, CheckedWai
   }),
 );
 
-/** The connections that a store of sessions uses. */
+/** Connections of a session store. */
 export interface StoreConnections {
-  /** For reads, and for all that is not said below. */
+  /** For reads, and for all other commands. */
   readonly usual: RedisConnection;
-  /** For what begins and ends sessions. */
+  /** For the creation and the end of sessions. */
   readonly vital: RedisConnection;
   /** For commits. */
   readonly commits: RedisConnection;
 }
 
 /**
- * @param setting What the store's options are called in messages.
+ * @param setting Name of the store's options in messages.
  * @throws {ImproperlyConfigured}
  */
 export function storeConnections(

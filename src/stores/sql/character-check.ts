@@ -2,19 +2,19 @@ import type { Deadline } from "../../core/deadlines.ts";
 import { StoreServiceError } from "../../core/errors.ts";
 import type { Build, SqlDatabase } from "./database.ts";
 
-/** Character sets of MySQL that have all characters. */
+/** Character sets of MySQL that contain all characters. */
 const COMPLETE: ReadonlySet<string> = new Set(["utf8mb4", "utf16", "utf16le", "utf32"]);
 
 interface Row {
   readonly mode: string;
   readonly results: string | null;
-  /** `null` where there is no such table. */
+  /** `null` if there is no such table. */
   readonly stored: string | null;
 }
 
 /**
- * Whether a table of MySQL and a connection to it keep every character. Where they do not, and the `sql_mode`
- * is not strict, the server puts "?" in its place and says nothing.
+ * Checks whether a table of MySQL and a connection to it keep every character. If they do not, and
+ * the `sql_mode` is not strict, the server silently replaces it by "?".
  */
 export class CharacterCheck {
   readonly #database: SqlDatabase;
@@ -26,7 +26,9 @@ export class CharacterCheck {
     this.#table = table;
   }
 
-  /** @throws {StoreServiceError} When characters would be lost. It asks until the answer is that none would. */
+  /**
+   * @throws {StoreServiceError} If characters would be lost. Queries on each call until none would.
+   */
   async pass(deadline: Deadline): Promise<void> {
     if (this.#isPassed) return;
     const { rows } = await this.#database.run(settings(this.#table), deadline, "reads");
@@ -50,10 +52,10 @@ function settings(table: string): Build<Row> {
 
 function troubleWith({ mode, results, stored }: Row, table: string): string | undefined {
   if (results !== null && !COMPLETE.has(results))
-    return `The connection gives text as ${results}, which has not all characters of JSON: expected the charset utf8mb4 of the pool.`;
+    return `The connection returns text as ${results}, which lacks characters of JSON: expected the charset utf8mb4 of the pool.`;
   if (stored === null || COMPLETE.has(stored) || mode.includes("STRICT_")) return undefined;
   return (
-    `The column session_data of ${table} is ${stored} and the sql_mode is not strict, so the server would put "?" for what it ` +
-    `has not: ALTER TABLE ${table} MODIFY session_data longtext CHARACTER SET utf8mb4 NOT NULL, or take the format "django".`
+    `The column session_data of ${table} is ${stored} and the sql_mode is not strict, so the server would replace characters that it ` +
+    `lacks by "?": ALTER TABLE ${table} MODIFY session_data longtext CHARACTER SET utf8mb4 NOT NULL, or use the format "django".`
   );
 }

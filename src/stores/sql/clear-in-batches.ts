@@ -7,29 +7,27 @@ import type { Build, Run, SqlDatabase } from "./database.ts";
 import { isTakenBack, tookTooLong } from "./store-errors.ts";
 
 /**
- * How many rows one statement deletes at most. On PostgreSQL, 200 000 rows took batches of 1000 a median of
- * 14 ms each and 2.9 s in all; with 100 it was 2 ms and 5.0 s, with 10 000 it was 116 ms and 2.4 s.
+ * Maximum number of rows that one statement deletes. On PostgreSQL, 200 000 rows took batches of
+ * 1000 a median of 14 ms each and 2.9 s in all; with 100 it was 2 ms and 5.0 s, with 10 000 it was
+ * 116 ms and 2.4 s.
  */
 export const MAX_ROWS = 1000;
 
-/** How many rows the first statement deletes, and the smallest batch that is tried again. */
+/** Number of rows that the first statement deletes, and the smallest batch that is tried again. */
 const FIRST_ROWS = 250;
 const MIN_ROWS = 50;
 
-/**
- * A batch that took longer is followed by a smaller one, in milliseconds; one that took a quarter of it by a
- * larger one.
- */
+/** Duration above which the next batch is smaller; below a quarter of it, it is larger. */
 const LONG_STEP: Milliseconds = 200;
 
-/** When a row has expired, in the form of the column. */
+/** Time at which a row expires, in the form of the column. */
 export type Instant = string | number;
 
 /** The statements of a sweep. */
 export interface Clearing {
-  /** Reads when the row of a number from an instant on has expired. No answer when there are fewer. */
+  /** Reads the expiry of the n-th row from an instant on. No answer if there are fewer. */
   readonly batchEnd: (from: Instant | undefined, rows: number) => Build<{ readonly batch_end: Instant }>;
-  /** Deletes so many rows at most that have expired between two instants, both included. */
+  /** Deletes rows that expired between two instants, both included, up to a number. */
   readonly deletion: (from: Instant | undefined, until: Instant | undefined, rows: number) => Build;
   /** The same for rows that are not counted. */
   readonly uncounted?: (from: Instant | undefined, until: Instant | undefined, rows: number) => Build;
@@ -40,19 +38,19 @@ export interface Sweep {
   readonly database: SqlDatabase;
   readonly clock: Clock;
   readonly pageDeadline: () => Deadline;
-  /** Called after each batch, with how many it has deleted so far. */
+  /** Called after each batch, with the number of rows deleted so far. */
   readonly onBatch: (cleared: number) => void;
 }
 
 /**
- * Deletes what has expired, the oldest first.
+ * Deletes expired rows, the oldest first.
  *
- * - Each batch begins where the last one ended. If it began at the first row again, it would go through all
- *   that were deleted before, as long as somebody's old transaction (a backup) makes the database keep them.
- * - A batch is as large as the database can delete without holding others up. One that found no end within
- *   its deadline, or that others have prevented, is tried again with a quarter of its rows.
+ * - Each batch begins where the last one ended. If it began at the first row again, it would read
+ *   all rows deleted before, as long as an old transaction (a backup) makes the database keep them.
+ * - A batch is as large as the database can delete without delaying others. One that found no end
+ *   within its deadline, or that others have prevented, is tried again with a quarter of its rows.
  *
- * @returns How many it has deleted.
+ * @returns Number of deleted rows.
  */
 export async function clearInBatches(clearing: Clearing, sweep: Sweep): Promise<number> {
   const { clock, onBatch } = sweep;
@@ -97,8 +95,8 @@ async function clearBatch(
     const counted = countOf(await run(deletion(from, until, rows)));
     return { until, counted, deleted: counted + countOf(others) };
   };
-  // Which rows have expired depends on no other row: where SERIALIZABLE is the default, it would only fail
-  // more often.
+  // The expiry of a row depends on no other row: where SERIALIZABLE is the default, it would only
+  // fail more often.
   if (database.dialect === "postgres") return database.transact(work, deadline);
   return work((build) => database.run(build, deadline));
 }
@@ -107,10 +105,7 @@ function countOf(result: QueryResult<unknown> | undefined): number {
   return Number(result?.numAffectedRows ?? 0n);
 }
 
-/**
- * Whether a smaller batch may succeed: this one was not answered in time, or others have prevented it until
- * then.
- */
+/** Returns whether a smaller batch may succeed: this one missed its deadline or was prevented. */
 function asksForLess(error: unknown): boolean {
   const isUnanswered = error instanceof StoreConnectionError && error.outcome === "unknown";
   return isUnanswered || tookTooLong(error) || isTakenBack(error);

@@ -9,10 +9,10 @@ import type { SqlDialect } from "./dialect.ts";
 import { type PoolCall, runCall } from "./pools/current-call.ts";
 import { isNewsOfConnection, isTakenBack, toStoreError } from "./store-errors.ts";
 
-/** A Kysely of any application: what its tables are is of no interest here. */
+/** A Kysely of any application, whatever its tables. */
 export type AnyKysely = Kysely<unknown>;
 
-/** What a statement is made with: the tag of the application's own Kysely. */
+/** Builds a statement with the tag of the application's own Kysely. */
 export type Build<Row = unknown> = (sql: Sql) => RawBuilder<Row>;
 
 /** Runs a statement of a transaction. */
@@ -23,13 +23,10 @@ type Act<Result> = (connection: AnyKysely) => Promise<Result>;
 /** Whether a statement can change anything. */
 export type Effect = "reads" | "writes";
 
-/**
- * Longest pause before a statement is sent again that the database has ended because of others, in
- * milliseconds.
- */
+/** Maximum pause before a statement that the database has ended because of others is sent again. */
 const MAX_BACKOFF: Milliseconds = 200;
 
-/** What one call has done so far. */
+/** Progress of one call. */
 interface Call extends PoolCall {
   isSent: boolean;
   isAbandoned: boolean;
@@ -38,9 +35,9 @@ interface Call extends PoolCall {
 /**
  * Runs statements on a Kysely of the application, on connections of its pool, within deadlines.
  *
- * Kysely cannot take a statement back. One that still waits for a connection when its deadline passes is
- * never sent; one that was sent goes on, and its answer is dropped. A pool of `discardStalled` gives its
- * connection up.
+ * Kysely cannot take a statement back. A statement that still waits for a connection when its
+ * deadline passes is never sent; a sent one continues, and its answer is dropped. A pool of
+ * `discardStalled` gives its connection up.
  */
 export class SqlDatabase {
   readonly dialect: SqlDialect;
@@ -55,8 +52,8 @@ export class SqlDatabase {
   /**
    * Runs one statement.
    *
-   * @throws {StoreConnectionError} When there is no connection, or no answer before the deadline.
-   * @throws {StoreServiceError} When the database answers with an error.
+   * @throws {StoreConnectionError} If there is no connection, or no answer before the deadline.
+   * @throws {StoreServiceError} If the database answers with an error.
    */
   async run<Row>(build: Build<Row>, deadline: Deadline, effect: Effect = "writes"): Promise<QueryResult<Row>> {
     const { sql } = await import("kysely").catch(leaveToCaller);
@@ -64,8 +61,8 @@ export class SqlDatabase {
   }
 
   /**
-   * Runs several statements of which all are done or none. Locks decide who is first, so it needs no stricter
-   * isolation than "read committed". It may run again from the start.
+   * Runs several statements, all or none. Locks decide the order, so it needs no stricter isolation
+   * than "read committed". It may run again from the start.
    *
    * @throws The same errors as {@link run}.
    */
@@ -80,9 +77,9 @@ export class SqlDatabase {
   }
 
   /**
-   * Repeats a statement that others have prevented (a deadlock, a serialization failure) until the deadline,
-   * with longer and longer pauses of random length, and one that its connection has prevented once more, on
-   * another one.
+   * Repeats a statement that others have prevented (a deadlock, a serialization failure) until the
+   * deadline, with longer and longer pauses of random length. One that its connection has prevented
+   * is repeated once, on another connection.
    */
   async #tryRepeatedly<Result>(act: Act<Result>, deadline: Deadline, effect: Effect): Promise<Result> {
     let hasMoved = false;
@@ -98,7 +95,7 @@ export class SqlDatabase {
     }
   }
 
-  /** @throws The error, when the pause would end after the deadline. */
+  /** @throws The error, if the pause would end after the deadline. */
   async #backOff(attempt: number, deadline: Deadline, error: unknown): Promise<void> {
     const span = Math.min(2 ** attempt, MAX_BACKOFF) * (0.5 + Math.random() / 2);
     if (span >= deadline.remaining) throw error;
@@ -134,7 +131,7 @@ const WATCH = " Its connection keeps its place in the pool: give the dialect dis
 
 function tooLate({ total }: Deadline, outcome: Outcome, more = ""): StoreConnectionError {
   const advice = `Check the load of the database and the size of its pool, or allow more time.${more}`;
-  return new StoreConnectionError(`The database gave no answer within the deadline of ${total} ms. ${advice}`, {
+  return new StoreConnectionError(`The database did not answer within the deadline of ${total} ms. ${advice}`, {
     outcome,
   });
 }

@@ -2,14 +2,14 @@ import type { Kysely } from "kysely";
 
 import { ImproperlyConfigured } from "../../core/errors.ts";
 
-/** What SQL the statements are written in. MariaDB's is that of MySQL. */
+/** SQL dialect of the statements. MariaDB's is that of MySQL. */
 export type SqlDialect = "mysql" | "postgres" | "sqlite";
 
 /**
- * Which SQL a Kysely writes, seen from how it quotes a name and marks a value: dialects of other packages
- * have other classes, but the same SQL.
+ * Detects the SQL dialect of a Kysely from the way it quotes a name and marks a value: dialects of
+ * other packages have other classes, but the same SQL.
  *
- * @throws {ImproperlyConfigured} When it is none of the three.
+ * @throws {ImproperlyConfigured} If it is none of the three.
  */
 export function detectDialect(database: Kysely<unknown>, setting: string): SqlDialect {
   const { sql } = (database as unknown as Kysely<{ name: { column: string } }>)

@@ -46,7 +46,7 @@ const open = (options: object) =>
   sqlSessionStore(options as never)({ projectName: "p", redis: new RedisRegistry(), clock: new ManualClock() });
 
 describe("sqlSessionStore", () => {
-  it.each(["mysql", "postgres", "sqlite"] as const)("knows a Kysely for %s by its SQL", (name) => {
+  it.each(["mysql", "postgres", "sqlite"] as const)("recognises a Kysely for %s by its SQL", (name) => {
     expect(detectDialect(kyselyOf(name), "database")).toBe(name);
     expect(open({ database: kyselyOf(name) }).name).toBe("sql");
   });
@@ -77,7 +77,7 @@ describe("sqlSessionStore", () => {
     },
   );
 
-  it.each(["django_session", "Visits2", "shop.visits"])("takes the table %j", (table) => {
+  it.each(["django_session", "Visits2", "shop.visits"])("accepts the table %j", (table) => {
     expect(open({ database: kyselyOf("postgres"), table }).name).toBe("sql");
   });
 

@@ -17,26 +17,26 @@ export { createUserTables } from "./user-tables.ts";
 /** Options of {@link sqlSessionStore}. */
 export interface SqlSessionStoreOptions<Database> {
   /**
-   * The application's Kysely, with a dialect of PostgreSQL, MySQL, MariaDB or SQLite. Its plugins are passed
-   * by. The application closes it.
+   * The application's Kysely, with a dialect of PostgreSQL, MySQL, MariaDB or SQLite. Its plugins
+   * are bypassed. The application closes it.
    */
   readonly database: Kysely<Database>;
   /**
-   * The table, with a schema and a dot before it if need be. {@link createSessionTable} makes it where Django
+   * The table, after a schema and a dot if need be. {@link createSessionTable} creates it if Django
    * does not.
    *
    * @defaultValue `"django_session"`
    */
   readonly table?: string | undefined;
   /**
-   * Whether the sessions of each user are listed, in tables that {@link createUserTables} makes. Without it,
-   * nothing can be listed or revoked by user.
+   * Whether the sessions of each user are listed, in tables created by {@link createUserTables}.
+   * Without it, sessions cannot be listed or revoked by user.
    *
    * @defaultValue `false`
    */
   readonly users?: boolean | undefined;
   /**
-   * The time zone that Django writes local time in, such as `"America/New_York"`: its database's own
+   * Time zone of Django's local times, such as `"America/New_York"`: its database's own
    * `TIME_ZONE`. PostgreSQL, which keeps instants, does not need it.
    *
    * @defaultValue that of `sessions.timeZone`, else UTC
@@ -54,7 +54,7 @@ const optionsSchema = settingsObject({
 /**
  * Keeps sessions in a database, in the table of Django's `db` engine.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option.
+ * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option.
  */
 export function sqlSessionStore<Database>(options: SqlSessionStoreOptions<Database>): SessionStoreFactory {
   return (context) => openSqlSessionStore(options, context);
@@ -75,7 +75,7 @@ function openSqlSessionStore(options: unknown, context: StoreContext): SessionSt
   });
 }
 
-/** By what is used of it: the application's package may be another copy of Kysely. */
+/** Checks the used part: the application's package may be another copy of Kysely. */
 function isKysely(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const { withoutPlugins, connection, isTransaction } = value as Partial<AnyKysely>;

@@ -15,7 +15,7 @@ export interface KeyRow {
   readonly is_live: number | string;
 }
 
-/** A record and when it expires, as text in the form of the column. */
+/** A record and its expiry, as text in the form of the column. */
 export interface ExpiringRow {
   readonly session_key: string;
   readonly session_data: string;
@@ -23,20 +23,21 @@ export interface ExpiringRow {
 }
 
 /**
- * Begins the keys of rows that hold a tombstone. No key of a session has a colon, and nothing in it is
- * special to LIKE.
+ * Prefix of the keys of rows that hold a tombstone. No session key has a colon, and no character of
+ * it is special to LIKE.
  */
 export const TOMBSTONE_PREFIX = "moved:";
 
-/** In the answer of MySQL to {@link SessionStatements.create}: there is a live record. */
+/** Answer of MySQL to {@link SessionStatements.create} if there is a live record. */
 export const EXISTS = 2n;
 
 /**
- * The statements on Django's `django_session`. Each decides by itself: what it depends on stands in its `WHERE`.
+ * Statements on Django's `django_session`. Each decides by itself: its conditions are in its
+ * `WHERE`.
  *
- * MySQL counts rows that were matched or rows that were changed, as a flag of the connection says. So there a
- * statement tells what it has done through `LAST_INSERT_ID(n)`, which is answered as the id of the inserted
- * row (MySQL 8.4 Reference Manual, "Information Functions").
+ * MySQL counts matched rows or changed rows, depending on a flag of the connection. So there a
+ * statement reports its result through `LAST_INSERT_ID(n)`, which is answered as the id of the
+ * inserted row (MySQL 8.4 Reference Manual, "Information Functions").
  */
 export class SessionStatements {
   readonly #table: string;
@@ -126,7 +127,7 @@ export class SessionStatements {
     return (sql) => sql`DELETE FROM ${this.#name(sql)} WHERE session_key = ${key}`;
   }
 
-  /** Locks live records and tells which there are, in an order in which no two wait for each other. */
+  /** Locks live records and returns their keys, in an order in which no two wait for each other. */
   lockMany(keys: readonly SessionKey[], now: EpochMilliseconds): Build<Pick<KeyRow, "session_key">> {
     return (sql) => {
       const lock = this.#dialect === "sqlite" ? sql`` : sql` FOR UPDATE`;
@@ -145,7 +146,7 @@ export class SessionStatements {
       DELETE FROM ${this.#name(sql)} WHERE ${this.#isLive(sql, key, now)} AND ${this.#matches(sql, etag)}`;
   }
 
-  /** The next keys in the order of the primary key, expired ones too: so a page is a bounded step. */
+  /** Reads the next keys by primary key, expired ones too: so a page is a bounded step. */
   page(after: string, limit: number, now: EpochMilliseconds): Build<KeyRow> {
     return (sql) => sql<KeyRow>`
       SELECT session_key, CASE WHEN expire_date > ${this.#now(sql, now)} THEN 1 ELSE 0 END AS is_live
@@ -153,8 +154,8 @@ export class SessionStatements {
   }
 
   /**
-   * Deletes records and tombstones that have expired, in batches. One that is renewed meanwhile stays. Both
-   * in one walk: a second one would go through the index entries of all that the first has deleted.
+   * Deletes expired records and tombstones, in batches. One that is renewed meanwhile stays. Both
+   * in one walk: a second one would read the index entries of all rows that the first has deleted.
    */
   clearing(now: EpochMilliseconds): Clearing {
     const expired = (sql: Sql, from?: Instant, until: Instant = this.#times.writeNow(now)): RawBuilder<unknown> => {
@@ -235,7 +236,7 @@ export class SessionStatements {
     }
   }
 
-  /** As {@link Timestamps} write it. */
+  /** In the form of {@link Timestamps}. */
   #boundText(sql: Sql): RawBuilder<unknown> {
     const text = this.#expiryText(sql);
     return this.#dialect === "postgres" ? sql`${text} || '+00'` : text;
@@ -247,7 +248,7 @@ export class SessionStatements {
     return this.#dialect === "mysql" ? sql`IF(LAST_INSERT_ID(LENGTH(session_key)), ${time}, expire_date)` : time;
   }
 
-  /** Compares bytes. A record that is too short gives fewer of them, which are not equal. */
+  /** Compares bytes. A record that is too short yields fewer of them, which are not equal. */
   #matches(sql: Sql, { start, text }: Etag): RawBuilder<unknown> {
     const length = sql.lit(text.length);
     const position = sql.lit(start < 0 ? start : start + 1);

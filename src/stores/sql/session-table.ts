@@ -12,12 +12,12 @@ export interface CreateSessionTableOptions {
 }
 
 /**
- * Creates the table of sessions and its indexes where they are missing, in the form that Django's `migrate` gives
- * them, for applications without Django. What is there stays as it is.
+ * Creates the table of sessions and its indexes if they are missing, in the form that Django's
+ * `migrate` gives them, for applications without Django. Existing ones stay as they are.
  *
  * Errors are those of the driver.
  *
- * @throws {ImproperlyConfigured} For a name that is none, or a database that is none of the three.
+ * @throws {ImproperlyConfigured} For an invalid name, or a database that is none of the three.
  */
 export async function createSessionTable<Database>(
   database: Kysely<Database>,
@@ -62,12 +62,12 @@ const STATEMENTS: Readonly<Record<"mysql" | "postgres" | "sqlite", Statements>> 
   ],
 };
 
-/** PostgreSQL cuts longer names, MySQL refuses them from 65 characters on. */
+/** PostgreSQL truncates longer names, MySQL refuses them from 65 characters on. */
 const MAX_NAME = 63;
 
 /**
- * `django_session_expire_date_a5c62663`: Django's `_create_index_name`, with the start of an MD5 of the
- * names.
+ * `django_session_expire_date_a5c62663`: Django's `_create_index_name`, with the start of an MD5 of
+ * the names.
  */
 function indexName(qualified: string, column: string, suffix = ""): string {
   const table = qualified.slice(qualified.indexOf(".") + 1);

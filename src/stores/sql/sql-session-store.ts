@@ -14,7 +14,7 @@ import { EXISTS, type ExpiringRow, SessionStatements, TOMBSTONE_PREFIX } from ".
 import type { SqlUserIndex } from "./sql-user-index.ts";
 import { Timestamps } from "./timestamp.ts";
 
-/** How many keys a page of a scan has. */
+/** Number of keys of a page of a scan. */
 const PAGE_SIZE = 1000;
 
 /** Options of {@link SqlSessionStore}. */
@@ -23,21 +23,21 @@ export interface SqlSessionStoreParts {
   readonly table: string;
   readonly clock: Clock;
   readonly users: SqlUserIndex | undefined;
-  /** Where Django has its clocks, if it writes local time. */
+  /** Time zone of Django, if it writes local time. */
   readonly timeZone: TimeZone | undefined;
   /** Whether records have characters beyond ASCII. */
   readonly hasAnyText: boolean;
 }
 
-/** The databases count microseconds. */
+/** One microsecond, the unit of the databases. */
 const MIN_TTL: Milliseconds = 0.001;
 
 /**
- * Sessions in Django's table `django_session`: `session_key`, `session_data` with the record, `expire_date`.
- * A tombstone is a row whose key no session has.
+ * Sessions in Django's table `django_session`: `session_key`, `session_data` with the record,
+ * `expire_date`. A tombstone is a row under a key that is not a session key.
  *
- * Each method is decided by one statement. When a write has matched nothing, one read tells whether another
- * version is there or none.
+ * Each method is decided by one statement. If a write has matched nothing, one read distinguishes
+ * another version from none.
  */
 export class SqlSessionStore implements SessionStore {
   readonly name = "sql";
@@ -87,7 +87,7 @@ export class SqlSessionStore implements SessionStore {
     return { status: exists ? "exists" : "created" };
   }
 
-  /** Stores a record in the place of another, or of none. */
+  /** Stores a record, replacing an existing one. */
   async put(key: string, record: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
     await this.#run(this.#statements.put(key, record, this.#clock.now() + ttl), deadline);
   }
@@ -108,12 +108,12 @@ export class SqlSessionStore implements SessionStore {
 
   async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
     if (hasRows(await this.#run(this.#statements.delete(key, this.#clock.now()), deadline))) return true;
-    // What has expired by this clock may still live by another instance's, which could renew it.
+    // A record that has expired by this clock may still live by another, and could be renewed.
     await this.#run(this.#statements.deleteAnyway(key), deadline);
     return false;
   }
 
-  /** One transaction, so that a revocation of many takes one connection of the pool and one commit a step. */
+  /** One transaction: a revocation of many takes one pooled connection and one commit per step. */
   async deleteMany(keys: readonly SessionKey[], deadline: Deadline): Promise<readonly SessionKey[]> {
     if (keys.length === 0) return [];
     return this.#database.transact(async (run) => {
@@ -146,7 +146,9 @@ export class SqlSessionStore implements SessionStore {
     await this.#run((sql) => sql`SELECT 1`, deadline, "reads");
   }
 
-  /** A step is a batch. Those on the index of users come first, and count no records; nor do tombstones. */
+  /**
+   * A step is a batch. Those on the index of users come first; only session records are counted.
+   */
   async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     await this.users?.clearExpired(pageDeadline, () => onProgress?.({ cleared: 0 }));
     return clearInBatches(this.#statements.clearing(this.#clock.now()), {
@@ -157,7 +159,7 @@ export class SqlSessionStore implements SessionStore {
     });
   }
 
-  /** The pool is the application's. */
+  /** The pool belongs to the application. */
   close(): Promise<void> {
     return Promise.resolve();
   }
@@ -189,7 +191,7 @@ export class SqlSessionStore implements SessionStore {
   }
 }
 
-/** 38 characters, of which the collation of the column may fold the case. */
+/** 38 characters, whose case the collation of the column may fold. */
 function tombstoneKey(name: string): string {
   return TOMBSTONE_PREFIX + hashSessionKey(name);
 }

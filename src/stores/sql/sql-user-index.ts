@@ -20,10 +20,10 @@ import type { Run, SqlDatabase } from "./database.ts";
 import { type UserSessionRow, UserStatements } from "./user-statements.ts";
 
 /**
- * The sessions of each user, a row a session, and the epoch of each user, a row a user.
+ * The sessions of each user, one row per session, and the epoch of each user, one row per user.
  *
- * An addition under a limit begins with the row of the epoch, whose lock lets one at a time through for each
- * user.
+ * An addition under a limit begins with the row of the epoch, whose lock admits one at a time for
+ * each user.
  */
 export class SqlUserIndex implements UserIndex {
   readonly #database: SqlDatabase;
@@ -65,8 +65,8 @@ export class SqlUserIndex implements UserIndex {
   }
 
   async replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void> {
-    // In this order: a failure in between leaves the session uncounted until it is seen again, and none is
-    // told to make room.
+    // In this order: a failure in between leaves the session uncounted until its next activity, and
+    // no session has to make room.
     await this.#database.run(this.#statements.remove(userId, [{ key: old }]), deadline);
     await this.#database.run(this.#statements.settle(userId, by), deadline);
   }
@@ -86,7 +86,7 @@ export class SqlUserIndex implements UserIndex {
   }
 
   /**
-   * Deletes what has expired: entries of sessions, and epochs that nobody can ask for any more.
+   * Deletes expired entries of sessions, and epochs that are no longer needed.
    *
    * @param onBatch Called after each batch.
    */

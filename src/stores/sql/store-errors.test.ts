@@ -15,7 +15,7 @@ describe("toStoreError", () => {
     ["a shutdown of PostgreSQL", { code: "57P01" }],
     ["a shutdown of MariaDB", { code: "ER_SERVER_SHUTDOWN", errno: 1053, sqlState: "08S01" }],
     ["a KILL of MariaDB", { code: "ER_CONNECTION_KILLED", errno: 1927, sqlState: "70100" }],
-  ])("%s: the connection was lost, and what came of a write is unknown", (_, properties) => {
+  ])("%s: the connection was lost, and the outcome of a write is unknown", (_, properties) => {
     const error = toStoreError(errorWith(properties), SENT);
     expect(error).toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
     expect(toStoreError(errorWith(properties), { ...SENT, effect: "reads" }).outcome).toBe("not-sent");
@@ -49,7 +49,7 @@ describe("toStoreError", () => {
     expect(toStoreError(errorWith(properties), { ...SENT, dialect: "mysql" }).message).toContain(expected);
   });
 
-  it("no message of what was not sent says that it may have been executed", () => {
+  it("no message about an unsent statement says that it may have been executed", () => {
     for (const isSent of [true, false])
       for (const properties of [{}, { code: "25006" }, { code: "ECONNRESET" }, { code: "57014" }]) {
         const error = toStoreError(errorWith(properties), { ...SENT, isSent, effect: "reads" });
@@ -58,7 +58,7 @@ describe("toStoreError", () => {
       }
   });
 
-  it("what SQLite says is an answer; that it was busy means that nothing was done", () => {
+  it("an error of SQLite is an answer; a busy database means that nothing was done", () => {
     const onSqlite: Failure = { ...SENT, dialect: "sqlite" };
     const busy = toStoreError(errorWith({ code: "SQLITE_BUSY" }), onSqlite);
     expect(busy).toMatchObject({ code: "ERR_STORE_SERVICE", outcome: "not-sent" });
@@ -100,7 +100,7 @@ describe("isNewsOfConnection", () => {
     expect(isNewsOfConnection(toStoreError(errorWith(properties), SENT))).toBe(true);
   });
 
-  it("is a connection that was lost during a read, and not during a write, whose outcome nobody knows", () => {
+  it("is a connection that was lost during a read, and not during a write, whose outcome is unknown", () => {
     const lost = errorWith({ code: "ECONNRESET" });
     expect(isNewsOfConnection(toStoreError(lost, { ...SENT, effect: "reads" }))).toBe(true);
     expect(isNewsOfConnection(toStoreError(lost, SENT))).toBe(false);
@@ -110,11 +110,11 @@ describe("isNewsOfConnection", () => {
 });
 
 describe("isTakenBack", () => {
-  it.each(["40001", "40P01"])("is what was taken back because of others: %s", (code) => {
+  it.each(["40001", "40P01"])("includes what was rolled back because of others: %s", (code) => {
     expect(isTakenBack(toStoreError(errorWith({ code }), SENT))).toBe(true);
   });
 
-  it("so is 1020 of MariaDB, and a file of SQLite that another process writes to", () => {
+  it("includes 1020 of MariaDB, and a file of SQLite that another process writes to", () => {
     const changed = errorWith({ code: "ER_CHECKREAD", errno: 1020, sqlState: "HY000" });
     expect(isTakenBack(toStoreError(changed, { ...SENT, dialect: "mysql" }))).toBe(true);
     const onSqlite: Failure = { ...SENT, dialect: "sqlite" };
@@ -125,7 +125,7 @@ describe("isTakenBack", () => {
     expect(isTakenBack(toStoreError(errorWith({}, "database is locked"), { ...SENT, dialect: "mysql" }))).toBe(false);
   });
 
-  it.each(["40003", "42P01", "57P01", undefined])("is nothing else: %s", (code) => {
+  it.each(["40003", "42P01", "57P01", undefined])("includes nothing else: %s", (code) => {
     expect(isTakenBack(toStoreError(errorWith({ code }), SENT))).toBe(false);
     expect(isTakenBack(new Error("any"))).toBe(false);
   });

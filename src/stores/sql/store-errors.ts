@@ -2,7 +2,7 @@ import { type Outcome, StoreConnectionError, StoreServiceError } from "../../cor
 import type { SqlDialect } from "./dialect.ts";
 import { type DriverError, isWrongServer, readDriverError } from "./driver-error.ts";
 
-/** How far a statement had come when it failed. */
+/** Progress of a statement when it failed. */
 export interface Failure {
   readonly isSent: boolean;
   readonly effect: "reads" | "writes";
@@ -10,8 +10,8 @@ export interface Failure {
 }
 
 /**
- * The database has taken a statement back because of others: it may be tried again at once. 1020 is what
- * MariaDB says with `innodb_snapshot_isolation`.
+ * The database has rolled a statement back because of others: it may be tried again at once. 1020
+ * is MariaDB's code with `innodb_snapshot_isolation`.
  */
 const TAKEN_BACK: ReadonlySet<unknown> = new Set(["40001", "40P01", 1020]);
 /** The connection is being ended: class 08, a shutdown or a crash of PostgreSQL. */
@@ -21,7 +21,7 @@ const ENDED_ERRNOS: ReadonlySet<number | undefined> = new Set([1053, 1927]);
 /** "Statement completion unknown" of the SQL standard. */
 const UNKNOWN_COMPLETION = "40003";
 
-/** Says for an error of a driver what it means for who asked. */
+/** Converts an error of a driver to one of the store. */
 export function toStoreError(error: unknown, failure: Failure): StoreConnectionError | StoreServiceError {
   if (!failure.isSent) return noConnection(error);
   const details = readDriverError(error);
@@ -32,19 +32,19 @@ export function toStoreError(error: unknown, failure: Failure): StoreConnectionE
   return answered(details, cause, details.sqlState === UNKNOWN_COMPLETION ? unknown : "not-sent");
 }
 
-/** Tells whether the database did nothing because of others, and asks to be asked again. */
+/** Returns whether the database did nothing because of others, and asks for a retry. */
 export function isTakenBack(error: unknown): boolean {
   if (!(error instanceof StoreServiceError) || error.outcome !== "not-sent") return false;
   const { sqlState, errno, code, message } = error.cause as DriverError;
   return TAKEN_BACK.has(sqlState) || TAKEN_BACK.has(errno) || isBusy({ code, message });
 }
 
-/** Tells whether the database has ended a statement after the time that it gives one. */
+/** Returns whether the database has ended a statement that exceeded its time limit. */
 export function tookTooLong(error: unknown): boolean {
   return error instanceof StoreServiceError && isTooLong(error.cause as Partial<DriverError>);
 }
 
-/** Tells whether nothing was done because of the connection: on another one, the same statement may go well. */
+/** Returns whether nothing was done because of the connection: another one may succeed. */
 export function isNewsOfConnection(error: unknown): boolean {
   if (error instanceof StoreServiceError) return isWrongServer(error.cause);
   if (!(error instanceof StoreConnectionError)) return false;
@@ -58,8 +58,8 @@ function isEnded(details: DriverError): boolean {
 }
 
 /**
- * Another process of SQLite writes. Drivers give its extended codes, such as `SQLITE_BUSY_SNAPSHOT`, or its
- * message alone.
+ * Another process is writing to SQLite. Drivers give its extended codes, such as
+ * `SQLITE_BUSY_SNAPSHOT`, or only its message.
  */
 function isBusy({ code, message }: Pick<DriverError, "code" | "message">): boolean {
   return /^SQLITE_(?:BUSY|LOCKED)/.test(code ?? "") || message.startsWith("database is locked");
@@ -88,8 +88,8 @@ function answered(details: DriverError, cause: Error, outcome: Outcome): StoreSe
 }
 
 /**
- * Lock waits and bounds of statements: 55P03, 57014; ER_LOCK_WAIT_TIMEOUT, and what ends a statement after
- * its time.
+ * Lock waits and time limits of statements: 55P03, 57014; ER_LOCK_WAIT_TIMEOUT, and errors of
+ * statements that exceeded their time.
  */
 const TOOK_TOO_LONG: ReadonlySet<unknown> = new Set(["55P03", "57014", 1205, 1969, 3024]);
 
@@ -111,8 +111,7 @@ function adviceFor(details: DriverError): string {
 }
 
 /**
- * ` (HY000, 1205)`: what is known of the two. Node's own errors have a negative number, which says nothing
- * more.
+ * ` (HY000, 1205)`: the known ones. Node's own errors have a negative number, which adds nothing.
  */
 function inBrackets(code: string | undefined, errno: number | undefined): string {
   const known = [code, errno !== undefined && errno > 0 ? String(errno) : undefined].filter(
@@ -123,7 +122,7 @@ function inBrackets(code: string | undefined, errno: number | undefined): string
 
 const WITHHELD = "its message is not shown, since it may quote the record";
 
-/** What a driver's error says, without the statement and its values, which mysql2 and others put on it. */
+/** Copies a driver's error without the statement and its values, which drivers attach to it. */
 function withoutStatement(details: DriverError, dialect: SqlDialect): Error {
   const { code, errno, sqlState } = details;
   const cause = new Error(quotesNoValue(details, dialect) ? details.message : WITHHELD);

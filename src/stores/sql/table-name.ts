@@ -1,13 +1,13 @@
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
 
-/** The table of Django's `db` engine. */
+/** Table of Django's `db` engine. */
 export const DJANGO_TABLE = "django_session";
 
-/** Names that no database has to quote, and that are short enough for all of them. */
+/** Names that need no quotes in any database, and that are short enough for all of them. */
 const TABLE_NAME = /^(?:[A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,62}$/;
 
-/** @throws {ImproperlyConfigured} For what is no name of a table. */
+/** @throws {ImproperlyConfigured} For an invalid table name. */
 export function checkTableName(table: string, setting: string): string {
   if (TABLE_NAME.test(table)) return table;
   const expected = 'expected letters, digits and "_", at most 63, and before them a schema and a dot if need be';

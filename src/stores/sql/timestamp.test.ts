@@ -25,19 +25,19 @@ describe("toTimestamp", () => {
     expect(new Set(texts).size).toBe(texts.length);
   });
 
-  it("ends with the year 9999, which the databases end with", () => {
+  it("ends with the year 9999, the last of the databases", () => {
     expect(toTimestamp(8.64e15, "mysql")).toBe("9999-12-31 23:59:59.999000");
     expect(toTimestamp(Number.POSITIVE_INFINITY, "sqlite")).toBe("9999-12-31 23:59:59.999000");
   });
 });
 
 describe("fromTimestamp", () => {
-  it.each([0, 0.5, 1, 250, 750.125])("gives back what was written, with %d ms", (span) => {
+  it.each([0, 0.5, 1, 250, 750.125])("returns the written time, with %d ms", (span) => {
     expect(fromTimestamp(toTimestamp(INSTANT + span, "sqlite"))).toBe(INSTANT + span);
     expect(fromTimestamp(toTimestamp(INSTANT + span, "mysql"))).toBe(INSTANT + span);
   });
 
-  it("takes a fraction with fewer digits", () => {
+  it("accepts a fraction with fewer digits", () => {
     expect(fromTimestamp("2026-01-31 09:05:00.25")).toBe(INSTANT);
   });
 });
@@ -61,7 +61,7 @@ describe("Timestamps of a site in New York with USE_TZ = False", () => {
     expect(sqlite.write(Number.POSITIVE_INFINITY)).toMatch(/^9999-12-31 1[89]:59:59/);
   });
 
-  it("no session that begins or lives when clocks are put back reads as expired, however short it is", () => {
+  it("no session that begins or lives when clocks are put back reads as expired, however short its life", () => {
     for (let now = at("2026-11-01T03:00:00"); now < at("2026-11-01T09:00:00"); now += 61_000) {
       for (const ttl of [1, 60_000, 900_000, 3_599_000, 7_200_000]) {
         expect(sqlite.write(now + ttl) > sqlite.writeNow(now)).toBe(true);
@@ -70,7 +70,7 @@ describe("Timestamps of a site in New York with USE_TZ = False", () => {
     }
   });
 
-  it("what has expired reads so, an hour later at most", () => {
+  it("expired records read as expired, an hour later at most", () => {
     for (let now = at("2026-11-01T03:00:00"); now < at("2026-11-01T09:00:00"); now += 61_000)
       expect(sqlite.write(now - 3_600_000) <= sqlite.writeNow(now)).toBe(true);
     const summer = at("2026-07-01T12:00:00");

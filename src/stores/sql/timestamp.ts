@@ -6,7 +6,8 @@ import type { SqlDialect } from "./dialect.ts";
 const LATEST: EpochMilliseconds = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /**
- * An instant as Django writes it into `expire_date`, in UTC with microseconds: `2026-01-31 09:05:00.250000`.
+ * Formats an instant as Django writes it into `expire_date`, in UTC with microseconds:
+ * `2026-01-31 09:05:00.250000`.
  *
  * - SQLite: microseconds that are 0 are left out. Such texts compare as strings.
  * - PostgreSQL: with `+00`, whatever the connection's time zone is.
@@ -21,17 +22,18 @@ export function toTimestamp(instant: EpochMilliseconds, dialect: SqlDialect): st
   return dialect === "sqlite" ? text.replace(/\.000000$/, "") : text;
 }
 
-/** Reads what {@link toTimestamp} and Django write, without a time zone: UTC is understood. */
+/** Reads a time written by {@link toTimestamp} or Django, without a time zone: UTC is assumed. */
 export function fromTimestamp(text: string): EpochMilliseconds {
   const [, date, time, fraction = ""] = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?$/.exec(text) ?? [];
   return Date.parse(`${date}T${time}Z`) + Number(fraction.padEnd(6, "0")) / 1000;
 }
 
 /**
- * The form of the times of one table.
+ * Form of the times of one table.
  *
- * PostgreSQL keeps instants, and is given them in UTC. The other two keep what the clocks of a place show:
- * those of UTC, or of the zone that Django writes in (`USE_TZ = False`, or the `TIME_ZONE` of its database).
+ * PostgreSQL keeps instants, and receives them in UTC. The other two keep local times: those of
+ * UTC, or of the zone in which Django writes (`USE_TZ = False`, or the `TIME_ZONE` of its
+ * database).
  */
 export class Timestamps {
   readonly #dialect: SqlDialect;
@@ -47,8 +49,9 @@ export class Timestamps {
   }
 
   /**
-   * The time up to which all has expired. In the hour before clocks are put back it is what they show then:
-   * ends after the change have such times, and a session that begins now would read as expired.
+   * Returns the time up to which all records have expired. In the hour before clocks are put back
+   * it is the earlier local time: expiries after the change have such times, and a session that
+   * begins now would read as expired.
    */
   writeNow(now: EpochMilliseconds): string {
     return toTimestamp(this.#zone?.earliestFrom(now) ?? now, this.#dialect);

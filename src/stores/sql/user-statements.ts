@@ -15,8 +15,8 @@ export interface UserSessionRow {
   readonly created_at: number | string;
   readonly last_seen_at: number | string;
   /**
-   * When the row may be dropped, in milliseconds since 1970; below zero when the session has to make room,
-   * and {@link WAITING} more while it waits to take the place of another one.
+   * Time after which the row may be dropped, in milliseconds since 1970; below zero if the session
+   * has to make room, and {@link WAITING} more while it waits to replace another one.
    */
   readonly expires_at: number | string;
   readonly device: string;
@@ -25,10 +25,7 @@ export interface UserSessionRow {
 const VALUE_FIELDS = ["created_at", "last_seen_at", "expires_at", "device"] as const;
 const FIELDS = ["session_key", ...VALUE_FIELDS] as const;
 
-/**
- * The statements of the index of users. Each finds its rows by an index, and reads no more of them than it
- * needs.
- */
+/** Statements of the index of users. Each finds its rows by an index, and reads only those. */
 export class UserStatements {
   readonly #dialect: SqlDialect;
 
@@ -56,7 +53,7 @@ export class UserStatements {
     );
   }
 
-  /** Keeps the earlier creation, the later end and a known device. */
+  /** Keeps the earlier creation, the later expiry and a known device. */
   put(userId: string, session: IndexedSession): Build {
     return this.#insert(userId, session, false, (sql, given) => {
       const own = (field: string): RawBuilder<unknown> => sql.ref(`${USER_SESSION_TABLE}.${field}`);
@@ -80,14 +77,14 @@ export class UserStatements {
           WHERE user_id = ${this.#user(sql, userId)} AND session_key = ${key} AND expires_at >= 0) AS listed`;
   }
 
-  /** Lets a row count that waits. */
+  /** Makes a waiting row count. */
   settle(userId: string, key: SessionKey): Build {
     return (sql) => sql`
       UPDATE ${sql.table(USER_SESSION_TABLE)} SET expires_at = expires_at - ${sql.lit(WAITING)}
       WHERE user_id = ${this.#user(sql, userId)} AND session_key = ${key} AND expires_at >= ${sql.lit(WAITING)}`;
   }
 
-  /** Counts the rows that end after an instant, up to a number. */
+  /** Counts the rows that expire after an instant, up to a number. */
   count(userId: string, after: EpochMilliseconds, upTo: number): Build<{ readonly count: number | string }> {
     return (sql) => sql`
       SELECT count(*) AS count FROM (
@@ -95,7 +92,7 @@ export class UserStatements {
         WHERE user_id = ${this.#user(sql, userId)} AND ${isCounted(sql, after)} LIMIT ${sql.lit(upTo)}) AS listed`;
   }
 
-  /** Reads the rows that end first after an instant. */
+  /** Reads the rows that expire first after an instant. */
   endingFirst(
     userId: string,
     after: EpochMilliseconds,
@@ -134,9 +131,9 @@ export class UserStatements {
   }
 
   /**
-   * A comparison of rows, `(expires_at, session_key) < (…)`, is not used: MySQL finds no rows by it, and
-   * PostgreSQL reads on beyond its end through all rows of the same instant, 100 000 of which
-   * `setExpiry(date)` can make.
+   * A comparison of rows, `(expires_at, session_key) < (…)`, is not used: MySQL finds no rows by
+   * it, and PostgreSQL reads on beyond its end through all rows of the same instant, 100 000 of
+   * which `setExpiry(date)` can make.
    */
   page(userId: string, { after, until, limit }: UserIndexRange): Build<UserSessionRow> {
     return (sql) => {
@@ -152,11 +149,11 @@ export class UserStatements {
     };
   }
 
-  /** The sweeps of both tables. */
+  /** Sweeps of both tables. */
   clearings(now: EpochMilliseconds): readonly Clearing[] {
     const end = Math.floor(now);
     return [
-      // An entry that has to make room has its end below zero.
+      // An entry that has to make room has its expiry below zero.
       this.#clearing(USER_SESSION_TABLE, ["user_id", "session_key"], "expires_at", [-end, end]),
       this.#clearing(USER_SESSION_TABLE, ["user_id", "session_key"], "expires_at", [WAITING, WAITING + end]),
       this.#clearing(EPOCH_TABLE, ["user_id"], "keep_until", [0, end]),
@@ -232,18 +229,18 @@ export class UserStatements {
     return this.#dialect === "mysql" ? sql`ON DUPLICATE KEY UPDATE` : sql`ON CONFLICT (${sql.raw(key)}) DO UPDATE SET`;
   }
 
-  /** Value that an insertion wanted to put into a column. */
+  /** Value for a column from the insertion that conflicted. */
   #given(sql: Sql, column: RawBuilder<unknown>): RawBuilder<unknown> {
     return this.#dialect === "mysql" ? sql`VALUES(${column})` : sql`excluded.${column}`;
   }
 }
 
-/** When a row ends, by its `expires_at`. */
+/** Expiry of a row, from its `expires_at`. */
 function endOf(sql: Sql, order: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`(ABS(${order}) % ${sql.lit(WAITING)})`;
 }
 
-/** The condition of rows that count after an instant. */
+/** Condition of rows that count after an instant. */
 function isCounted(sql: Sql, after: EpochMilliseconds): RawBuilder<unknown> {
   return sql`expires_at > ${Math.floor(after)} AND expires_at < ${sql.lit(WAITING)}`;
 }
@@ -252,7 +249,7 @@ function list(sql: Sql, columns: readonly string[]): RawBuilder<unknown> {
   return sql.join(columns.map((column) => sql.ref(column)));
 }
 
-/** Conditions of the rows between two cursors, the second one included. Each is one range of the index. */
+/** Conditions of the rows between two cursors, the second included. Each is one index range. */
 function partsOf(sql: Sql, after: string | undefined, until: string | undefined): readonly RawBuilder<unknown>[] {
   const [from, end] = [after, until].map((cursor) => (cursor === undefined ? undefined : parseCursor(cursor)));
   const isBefore = from && sql` AND session_key < ${from[1]}`;

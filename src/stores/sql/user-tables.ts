@@ -4,20 +4,20 @@ import { leaveToCaller } from "../../core/optional-packages.ts";
 import { detectDialect, type SqlDialect } from "./dialect.ts";
 import { EPOCH_TABLE, USER_SESSION_TABLE } from "./table-name.ts";
 
-/** Ids of users are compared byte by byte, trailing spaces included, which no text of MySQL is. */
+/** Ids of users are compared byte by byte, trailing spaces included, unlike any text of MySQL. */
 const TYPES: Readonly<Record<SqlDialect, { readonly userId: string; readonly text: string }>> = {
   mysql: { userId: "varbinary(255)", text: "varchar(255) CHARACTER SET utf8mb4" },
   postgres: { userId: "text", text: "text" },
   sqlite: { userId: "text", text: "text" },
 };
 
-/** By which the sessions of a user are read page by page. */
+/** Index by which the sessions of a user are read page by page. */
 const ORDER_INDEX = "sojourn_user_session_order";
 const ORDER = ["user_id", "expires_at", "session_key"] as const;
 
 /**
- * Creates the tables of the index of users, `sojourn_user_epoch` and `sojourn_user_session`, where they are
- * missing. The option `users` of `sqlSessionStore` needs them.
+ * Creates the tables of the index of users, `sojourn_user_epoch` and `sojourn_user_session`, if
+ * they are missing. The option `users` of `sqlSessionStore` needs them.
  *
  * Errors are those of the driver.
  *

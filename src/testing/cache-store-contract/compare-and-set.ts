@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 
 import { assertMissing, type CacheContractTest, later, LONG_TTL, put, read, ttlOf } from "./support.ts";
 
-/** What `compareAndSet` promises. */
+/** Tests of `compareAndSet`. */
 export const COMPARE_AND_SET: Readonly<Record<string, CacheContractTest>> = {
-  async "compareAndSet replaces an entry that has the value that is expected"({ store, key }) {
+  async "compareAndSet replaces an entry that has the expected value"({ store, key }) {
     await put(store, key, "old");
     assert.equal(await store.compareAndSet(key, "old", { value: "new", ttl: LONG_TTL }, later()), true);
     assert.equal(await read(store, key), "new");

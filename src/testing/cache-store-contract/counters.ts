@@ -4,7 +4,7 @@ import { type CacheContractTest, later, leaseOf, LONG_TTL, put, read, take, ttlO
 
 const MOST = 2n ** 63n - 1n;
 
-/** What `incr` promises. */
+/** Tests of `incr`. */
 export const COUNTERS: Readonly<Record<string, CacheContractTest>> = {
   async "incr adds to an integer, up and down, through zero"({ store, key }) {
     await put(store, key, "5");
@@ -36,7 +36,7 @@ export const COUNTERS: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await ttlOf(store, key), null);
   },
 
-  async "incr of what is no integer in canonical digits changes nothing"({ store, key }) {
+  async "incr of a value that is no integer in canonical digits changes nothing"({ store, key }) {
     const values = ["", "abc", "1.0", "1e3", '"1"', "null", "01", "+1", "-0", " 1", "1 ", "9223372036854775808"];
     for (const value of values) {
       await put(store, key, value);
@@ -55,7 +55,7 @@ export const COUNTERS: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await read(store, key), String(-MOST - 1n));
   },
 
-  async "incr with a beginning stores it where there is no entry, with its time to live"({
+  async "incr with a beginning stores it if there is no entry, with its time to live"({
     store,
     prefix,
     expire,
@@ -75,7 +75,7 @@ export const COUNTERS: Readonly<Record<string, CacheContractTest>> = {
     });
   },
 
-  async "incr with a beginning adds to what is there, and keeps its time to live"({ store, key }) {
+  async "incr with a beginning adds to an existing entry, and keeps its time to live"({ store, key }) {
     await put(store, key, "5", null);
     const begin = { value: "0", ttl: LONG_TTL };
     assert.deepEqual(await store.incr(key, 3n, later(), { begin }), { status: "incremented", value: 8n });
@@ -99,7 +99,7 @@ export const COUNTERS: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await store.renew(leaseOf(key, "loads"), 1000, later()), false);
   },
 
-  async "incr leaves no less than the least that it is given, whatever is subtracted"({ store, key }) {
+  async "incr does not go below its lower bound, whatever is subtracted"({ store, key }) {
     const expectValue = async (delta: bigint, least: bigint, value: bigint): Promise<void> => {
       assert.deepEqual(await store.incr(key, delta, later(), { least }), { status: "incremented", value });
       assert.equal(await read(store, key), String(value));

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 
 import { type CacheContractTest, later, leaseOf, LONG_TTL, put, read, take, ttlOf } from "./support.ts";
 
-/** What `ensureMany` promises. */
+/** Tests of `ensureMany`. */
 export const ENSURE: Readonly<Record<string, CacheContractTest>> = {
-  async "ensureMany stores where nothing is, and answers what is there then, in order"({ store, prefix }) {
+  async "ensureMany stores missing values, and returns the values stored then, in order"({ store, prefix }) {
     const keys = [`${prefix}free`, `${prefix}taken`, `${prefix}also-free`];
     await put(store, `${prefix}taken`, "theirs");
     const entries = keys.map((key, index) => ({ key, value: `mine${index}`, ttl: LONG_TTL }));
@@ -12,7 +12,7 @@ export const ENSURE: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await store.getMany(keys, later()), ["mine0", "theirs", "mine2"]);
   },
 
-  async "ensureMany lets what it stores expire, or not"({ store, prefix, expire, shortTtl }) {
+  async "entries stored by ensureMany expire, or not"({ store, prefix, expire, shortTtl }) {
     const [short, never] = [`${prefix}short`, `${prefix}never`];
     const entries = [
       { key: short, value: "a", ttl: shortTtl },
@@ -24,7 +24,7 @@ export const ENSURE: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await ttlOf(store, never), null);
   },
 
-  async "ensureMany: what is there lives at least as long as its new value would have"({
+  async "ensureMany: an existing entry lives at least as long as its new value would have"({
     store,
     prefix,
     expire,
@@ -44,7 +44,7 @@ export const ENSURE: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await ttlOf(store, forever), null);
   },
 
-  async "ensureMany shortens no life"({ store, prefix, expire, shortTtl }) {
+  async "ensureMany does not shorten a time to live"({ store, prefix, expire, shortTtl }) {
     const [long, forever] = [`${prefix}long`, `${prefix}forever`];
     await put(store, long, "a", LONG_TTL);
     await put(store, forever, "b", null);
@@ -69,7 +69,7 @@ export const ENSURE: Readonly<Record<string, CacheContractTest>> = {
   },
 };
 
-/** What `ensureMany` promises where there are leases. */
+/** Tests of `ensureMany` with leases. */
 export const ENSURE_AND_LEASES: Readonly<Record<string, CacheContractTest>> = {
   async "ensureMany does not end leases"({ store, key, expire, shortTtl }) {
     assert.equal(await take(store, leaseOf(key, "one")), "leased");

@@ -3,11 +3,10 @@ import assert from "node:assert/strict";
 import { assertMissing, type CacheContractTest, collect, later, LONG_TTL, numbered, put, read } from "./support.ts";
 
 /**
- * What reading, storing and deleting promise, of one entry and of many, and that keys and values are any
- * text.
+ * Tests of reading, storing and deleting one entry and many, and of any text as keys and values.
  */
 export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
-  async "an unknown key: every method finds nothing, and none creates it"({ store, key }) {
+  async "every method finds nothing under an unknown key, and none creates it"({ store, key }) {
     await assertMissing(store, key);
   },
 
@@ -17,14 +16,14 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await store.get(`${prefix}none`, later()), undefined);
   },
 
-  async "setMany stores values that getMany gives back, in the order of its keys"({ store, prefix }) {
+  async "setMany stores values that getMany returns, in the order of its keys"({ store, prefix }) {
     const entries = numbered(prefix, 3);
     assert.deepEqual(await store.setMany(entries, "always", later()), [true, true, true]);
     const keys = [`${prefix}2`, `${prefix}none`, `${prefix}0`, `${prefix}2`];
     assert.deepEqual(await store.getMany(keys, later()), ["v2", undefined, "v0", "v2"]);
   },
 
-  async "no keys and no entries: nothing comes back"({ store }) {
+  async "calls without keys or entries return nothing"({ store }) {
     assert.deepEqual(await store.getMany([], later()), []);
     assert.deepEqual(await store.setMany([], "always", later()), []);
     assert.deepEqual(await store.ensureMany([], later()), []);
@@ -66,7 +65,7 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await read(store, key), "second");
   },
 
-  async "if-absent stores where nothing is, and leaves what is there"({ store, key, prefix }) {
+  async "if-absent stores a missing entry, and leaves an existing one"({ store, key, prefix }) {
     await put(store, key, "mine");
     const entries = [
       { key, value: "theirs", ttl: LONG_TTL },
@@ -76,7 +75,7 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await store.getMany([key, `${prefix}free`], later()), ["mine", "theirs"]);
   },
 
-  async "if-present replaces what is there, and creates nothing"({ store, key, prefix }) {
+  async "if-present replaces an existing entry, and creates none"({ store, key, prefix }) {
     await put(store, key, "old");
     const entries = [
       { key, value: "new", ttl: LONG_TTL },
@@ -86,7 +85,7 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await store.getMany([key, `${prefix}free`], later()), ["new", undefined]);
   },
 
-  async "deleteMany says how many there were, a key that comes twice being one"({ store, prefix }) {
+  async "deleteMany returns the number of entries, a repeated key being one"({ store, prefix }) {
     await store.setMany(numbered(prefix, 2), "always", later());
     const keys = [`${prefix}0`, `${prefix}1`, `${prefix}0`, `${prefix}none`];
     assert.equal(await store.deleteMany(keys, later()), 2);
@@ -110,7 +109,7 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
     }
   },
 
-  async "a key is any text, and no two of them mix"({ store, prefix }) {
+  async "a key is any text, and different keys are independent"({ store, prefix }) {
     const ends = ["", " ", "\n", "\0", "a*", "ab", "A*", "[a]", "{a}", "?", "\\", ":1:", "é", "e\u0301", "\u{1F36A}"];
     const entries = ends.map((end, index) => ({ key: prefix + end, value: String(index), ttl: LONG_TTL }));
     await store.setMany(entries, "always", later());
@@ -128,7 +127,7 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
     assert.match(store.name, /^[a-z][a-z-]*$/);
   },
 
-  async "no capability lies: what the store says it can do, it does"({ store, prefix }) {
+  async "the store can do what its capabilities say"({ store, prefix }) {
     const { capabilities } = store;
     assert.deepEqual(Object.keys(capabilities).toSorted(), [
       "atomicIncrement",

@@ -18,9 +18,9 @@ import {
   ttlOf,
 } from "./support.ts";
 
-/** What a time to live and a deadline promise. */
+/** Tests of times to live and deadlines. */
 export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
-  async "ttlMany tells what is left, in milliseconds"({ store, key }) {
+  async "ttlMany returns the remaining time, in milliseconds"({ store, key }) {
     await put(store, key, "value", 60_000.5);
     const left = await ttlOf(store, key);
     assert.ok(typeof left === "number" && left > 30_000 && left <= 60_001, `got ${String(left)}`);
@@ -79,19 +79,14 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await ttlOf(store, never), null);
   },
 
-  async "a write that its condition forbids leaves the time to live as it is"({ store, key, expire, shortTtl }) {
+  async "a write that its condition prevents leaves the time to live as it is"({ store, key, expire, shortTtl }) {
     await put(store, key, "value", shortTtl);
     await store.setMany([{ key, value: "other", ttl: LONG_TTL }], "if-absent", later());
     await expire();
     assert.equal(await read(store, key), undefined);
   },
 
-  async "touchMany sets the time to live, to longer and to shorter, and leaves the value"({
-    store,
-    prefix,
-    expire,
-    shortTtl,
-  }) {
+  async "touchMany lengthens or shortens the time to live, and leaves the value"({ store, prefix, expire, shortTtl }) {
     const [longer, shorter] = [`${prefix}longer`, `${prefix}shorter`];
     await put(store, longer, "a", shortTtl);
     await put(store, shorter, "b", null);
@@ -103,7 +98,7 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await read(store, shorter), undefined);
   },
 
-  async "touchMany with null takes the expiry off, and is true for an entry without one"({
+  async "touchMany with null removes the expiry, and is true for an entry without one"({
     store,
     key,
     expire,
@@ -117,7 +112,7 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await ttlOf(store, key), null);
   },
 
-  async "a time to live of 1 ms, or of less, is accepted and ends"({ store, key, expire }) {
+  async "a time to live of 1 ms, or of less, is accepted and expires"({ store, key, expire }) {
     await put(store, key, "value", 0.25);
     await expire();
     await assertMissing(store, key);

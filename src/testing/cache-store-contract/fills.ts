@@ -4,12 +4,12 @@ import { type CacheContractTest, fill, later, leaseOf, LONG_TTL, put, read, take
 
 const STORED = { status: "stored" };
 
-/** The lease is gone or something newer is there, which the answer tells. */
+/** Answer of `fill` if the lease is gone or there is a newer value. */
 const overruledBy = (value: string | undefined) => ({ status: "overruled", value });
 
-/** What `fill` promises. */
+/** Tests of `fill`. */
 export const FILLS: Readonly<Record<string, CacheContractTest>> = {
-  async "fill stores what was loaded, and ends the lease"({ store, key }) {
+  async "fill stores the loaded value, and ends the lease"({ store, key }) {
     const lease = leaseOf(key, "one");
     await take(store, lease);
     assert.deepEqual(await fill(store, lease, "loaded"), STORED);
@@ -18,7 +18,7 @@ export const FILLS: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await fill(store, lease, "again"), overruledBy("loaded"));
   },
 
-  async "what fill stores expires, or not"({ store, prefix, expire, shortTtl }) {
+  async "entries stored by fill expire, or not"({ store, prefix, expire, shortTtl }) {
     const [short, never] = [`${prefix}short`, `${prefix}never`];
     for (const [key, ttl] of [[short, shortTtl] as const, [never, null] as const]) {
       await take(store, leaseOf(key, "one"));
@@ -29,7 +29,7 @@ export const FILLS: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await ttlOf(store, never), null);
   },
 
-  async "fill replaces what was seen, whole or the beginning of it, and its time to live"({
+  async "fill replaces the expected value, given whole or by its beginning, and its time to live"({
     store,
     key,
     expire,
@@ -45,7 +45,7 @@ export const FILLS: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await read(store, key), "loaded");
   },
 
-  async "fill stores where what was seen has expired"({ store, key, expire, shortTtl }) {
+  async "fill stores if the expected value has expired"({ store, key, expire, shortTtl }) {
     const lease = leaseOf(key, "one", "value");
     await put(store, key, "value", shortTtl);
     await take(store, lease);
@@ -61,7 +61,7 @@ export const FILLS: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await read(store, key), "value");
   },
 
-  async "fill with the token of another is overruled, and the lease stays that of its owner"({ store, key }) {
+  async "fill with another caller's token is overruled, and the owner keeps the lease"({ store, key }) {
     await take(store, leaseOf(key, "one"));
     assert.deepEqual(await fill(store, leaseOf(key, "two"), "stolen"), overruledBy(undefined));
     assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), STORED);
@@ -81,7 +81,7 @@ export const FILLS: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), overruledBy(undefined));
   },
 
-  async "fill after a delete is overruled, whether something was seen or not"({ store, key }) {
+  async "fill after a delete is overruled, whether or not a value was expected"({ store, key }) {
     for (const seen of [undefined, "value"]) {
       if (seen !== undefined) await put(store, key, seen);
       await take(store, leaseOf(key, "one", seen));
@@ -91,7 +91,7 @@ export const FILLS: Readonly<Record<string, CacheContractTest>> = {
     }
   },
 
-  async "fill after a delete is overruled, also when another loads meanwhile"({ store, key }) {
+  async "fill after a delete is overruled, even if another caller loads meanwhile"({ store, key }) {
     await take(store, leaseOf(key, "one"));
     await store.deleteMany([key], later());
     await take(store, leaseOf(key, "two"));
@@ -99,7 +99,7 @@ export const FILLS: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await fill(store, leaseOf(key, "two"), "loaded"), STORED);
   },
 
-  async "fill after a set is overruled by what was set, whatever its time to live"({ store, prefix }) {
+  async "fill after a set is overruled by the new value, whatever its time to live"({ store, prefix }) {
     for (const ttl of [LONG_TTL, 20_000, null]) {
       for (const seen of [undefined, "value"]) {
         const key = `${prefix}${String(ttl)}${String(seen)}`;
@@ -112,7 +112,7 @@ export const FILLS: Readonly<Record<string, CacheContractTest>> = {
     }
   },
 
-  async "fill after a set is overruled also when what was set has expired again"({ store, prefix, expire, shortTtl }) {
+  async "fill after a set is overruled even if the new value has expired again"({ store, prefix, expire, shortTtl }) {
     const [empty, seen] = [leaseOf(`${prefix}empty`, "one"), leaseOf(`${prefix}seen`, "one", "value")];
     await put(store, seen.key, "value");
     for (const lease of [empty, seen]) {
@@ -145,7 +145,7 @@ export const FILLS: Readonly<Record<string, CacheContractTest>> = {
   },
 };
 
-/** What `compareAndSet` promises where there are leases. */
+/** Tests of `compareAndSet` with leases. */
 export const COMPARE_AND_SET_AND_LEASES: Readonly<Record<string, CacheContractTest>> = {
   async "fill after a compareAndSet that deletes is overruled"({ store, key }) {
     const lease = leaseOf(key, "one", "value");
@@ -155,7 +155,7 @@ export const COMPARE_AND_SET_AND_LEASES: Readonly<Record<string, CacheContractTe
     assert.deepEqual(await fill(store, lease, "stale"), overruledBy(undefined));
   },
 
-  async "fill after a compareAndSet is overruled by the new value, also when it has expired again"({
+  async "fill after a compareAndSet is overruled by the new value, even if it has expired again"({
     store,
     key,
     expire,

@@ -18,9 +18,9 @@ import {
 const HEAD = '~{"é":1}\n';
 const VALUE = `${HEAD}the value, and\nmore of it`;
 
-/** What `touchHeadless` and `replaceHead` promise. */
+/** Tests of `touchHeadless` and `replaceHead`. */
 export const HEADS: Readonly<Record<string, CacheContractTest>> = {
-  async "touchHeadless sets the time to live of what has no head, to longer, shorter and none"(context) {
+  async "touchHeadless sets the time to live of an entry without a head, to longer, shorter and none"(context) {
     const { store, prefix, expire, shortTtl } = context;
     for (const [index, value] of ["", "1", "a~\n", "~", "~ without a line end", "\n~\n"].entries()) {
       const [longer, shorter, never] = [`${prefix}l${index}`, `${prefix}s${index}`, `${prefix}n${index}`];
@@ -36,7 +36,7 @@ export const HEADS: Readonly<Record<string, CacheContractTest>> = {
     }
   },
 
-  async "touchHeadless tells a head, and what is left of the time to live, and changes neither"({ store, prefix }) {
+  async "touchHeadless returns a head and the remaining time to live, and changes neither"({ store, prefix }) {
     const [ends, never, plain] = [`${prefix}ends`, `${prefix}never`, `${prefix}plain`];
     await put(store, ends, VALUE);
     await put(store, never, HEAD, null);
@@ -51,7 +51,7 @@ export const HEADS: Readonly<Record<string, CacheContractTest>> = {
     assert.ok(Number(await ttlOf(store, ends)) > LONG_TTL / 2);
   },
 
-  async "replaceHead replaces the head that is expected, keeps the rest, and sets the time to live"(context) {
+  async "replaceHead replaces the expected head, keeps the rest, and sets the time to live"(context) {
     const { store, prefix, expire, shortTtl } = context;
     const [longer, shorter, never] = [`${prefix}longer`, `${prefix}shorter`, `${prefix}never`];
     await put(store, longer, VALUE, shortTtl);
@@ -94,7 +94,7 @@ export const HEADS: Readonly<Record<string, CacheContractTest>> = {
   },
 };
 
-/** What they promise where there are leases. */
+/** Tests of `touchHeadless` and `replaceHead` with leases. */
 export const HEADS_AND_LEASES: Readonly<Record<string, CacheContractTest>> = {
   async "neither touchHeadless nor replaceHead ends a lease"({ store, prefix, shortTtl }) {
     const [plain, headed] = [`${prefix}plain`, `${prefix}headed`];

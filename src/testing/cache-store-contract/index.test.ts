@@ -23,7 +23,7 @@ const FAULTS: readonly Fault[] = [
         return store.incr(key, delta, deadline);
       },
     }),
-    "an unknown key: every method finds nothing, and none creates it",
+    "every method finds nothing under an unknown key, and none creates it",
   ],
   [
     "whose incr reads, then writes",
@@ -39,17 +39,17 @@ const FAULTS: readonly Fault[] = [
     "100 concurrent incr: each sees another sum, and together they are 100",
   ],
   [
-    "that takes a time to live for seconds",
+    "that treats a time to live as seconds",
     (store) => ({
       setMany: (entries, condition, deadline) => {
         const longer = entries.map((entry) => ({ ...entry, ttl: entry.ttl === null ? null : entry.ttl * 1000 }));
         return store.setMany(longer, condition, deadline);
       },
     }),
-    "ttlMany tells what is left, in milliseconds",
+    "ttlMany returns the remaining time, in milliseconds",
   ],
   [
-    "whose touch with null wants an expiry to take off",
+    "whose touch with null requires an expiry",
     (store) => ({
       touchMany: async (keys, ttl, deadline) => {
         const before = await store.ttlMany(keys, deadline);
@@ -57,10 +57,10 @@ const FAULTS: readonly Fault[] = [
         return touched.map((isThere, index) => isThere && !(ttl === null && before[index] === null));
       },
     }),
-    "touchMany with null takes the expiry off, and is true for an entry without one",
+    "touchMany with null removes the expiry, and is true for an entry without one",
   ],
   [
-    "whose clear takes the prefix for a pattern",
+    "whose clear treats the prefix as a pattern",
     (store) => ({
       async *clear(keyPrefix, pageDeadline) {
         const pattern = new RegExp(
@@ -72,10 +72,10 @@ const FAULTS: readonly Fault[] = [
         }
       },
     }),
-    "clear takes the prefix as it is: `a*` deletes nothing of `abc`",
+    "clear takes the prefix literally: `a*` deletes nothing of `abc`",
   ],
   [
-    "whose clear deletes all that has the prefix",
+    "whose clear deletes all keys with the prefix",
     (store) => ({
       async *clear(keyPrefix, pageDeadline) {
         for await (const key of store.scan(`${keyPrefix}:`, pageDeadline)) {
@@ -101,17 +101,17 @@ const FAULTS: readonly Fault[] = [
     "a deadline that has passed: every method fails as not sent, and nothing is written",
   ],
   [
-    "that answers bytes where it was told to answer text",
+    "that returns bytes instead of text",
     (store) => ({ get: async (key, deadline) => Buffer.from(String((await store.get(key, deadline)) ?? "")) }),
     "get reads a value, and nothing but its own",
   ],
   [
-    "that says it has leases, and grants none",
+    "that claims to have leases, and grants none",
     () => ({ lease: () => Promise.resolve({ status: "busy", ended: 0 }) }),
-    "no capability lies: what the store says it can do, it does",
+    "the store can do what its capabilities say",
   ],
   [
-    "whose ensureMany sets the time to live of what is there",
+    "whose ensureMany sets the time to live of existing entries",
     (store) => ({
       ensureMany: async (entries, deadline) => {
         const values = await store.ensureMany(entries, deadline);
@@ -119,10 +119,10 @@ const FAULTS: readonly Fault[] = [
         return values;
       },
     }),
-    "ensureMany shortens no life",
+    "ensureMany does not shorten a time to live",
   ],
   [
-    "whose ensureMany answers what it was given",
+    "whose ensureMany returns its arguments",
     (store) => ({
       ensureMany: async (entries, deadline) => {
         await store.ensureMany(entries, deadline);
@@ -143,17 +143,17 @@ const FAULTS: readonly Fault[] = [
     "20 concurrent takeMany of one entry: exactly one gets it",
   ],
   [
-    "whose takeMany leaves the lease of an entry that is not there",
+    "whose takeMany leaves the lease of a missing entry",
     (store) => ({
       takeMany: async (keys, deadline) => {
         const values = await store.getMany(keys, deadline);
         return values.includes(undefined) ? values : store.takeMany(keys, deadline);
       },
     }),
-    "takeMany ends the leases on its keys, also where no entry is",
+    "takeMany ends the leases on its keys, even without an entry",
   ],
   [
-    "whose touchHeadless touches what has a head",
+    "whose touchHeadless touches entries with a head",
     (store) => ({
       touchHeadless: async (keys, ttl, deadline) => {
         const answers = await store.touchHeadless(keys, ttl, deadline);
@@ -161,10 +161,10 @@ const FAULTS: readonly Fault[] = [
         return answers;
       },
     }),
-    "touchHeadless tells a head, and what is left of the time to live, and changes neither",
+    "touchHeadless returns a head and the remaining time to live, and changes neither",
   ],
   [
-    "whose replaceHead takes any head",
+    "whose replaceHead accepts any head",
     (store) => ({
       replaceHead: async (key, _, next, deadline) => {
         const [each] = await store.touchHeadless([key], null, deadline);
@@ -203,10 +203,10 @@ const FAULTS: readonly Fault[] = [
         return store.incr(key, delta, deadline);
       },
     }),
-    "incr with a beginning stores it where there is no entry, with its time to live",
+    "incr with a beginning stores it if there is no entry, with its time to live",
   ],
   [
-    "whose incr looks for an entry, then begins one",
+    "whose incr checks for an entry, then begins one",
     (store) => ({
       incr: async (key, delta, deadline, options) => {
         const result = await store.incr(key, delta, deadline);
@@ -218,26 +218,26 @@ const FAULTS: readonly Fault[] = [
     "100 concurrent incr with a beginning: one begins, and together they are 100",
   ],
   [
-    "whose incr begins an entry anew with each call",
+    "whose incr restarts the time to live with each call",
     (store) => ({
       incr: async (key, delta, deadline, options) => {
         if (options?.begin !== undefined) await store.touchMany([key], options.begin.ttl, deadline);
         return store.incr(key, delta, deadline, options);
       },
     }),
-    "incr with a beginning adds to what is there, and keeps its time to live",
+    "incr with a beginning adds to an existing entry, and keeps its time to live",
   ],
   [
-    "whose incr knows no least",
+    "whose incr ignores the lower bound",
     (store) => ({
       incr: (key, delta, deadline, options) => store.incr(key, delta, deadline, { ...options, least: undefined }),
     }),
-    "incr leaves no less than the least that it is given, whatever is subtracted",
+    "incr does not go below its lower bound, whatever is subtracted",
   ],
   [
-    "that says it has locks, and gives none",
+    "that claims to have locks, and grants none",
     () => ({ acquireLock: async () => undefined }),
-    "no capability lies: what the store says it can do, it does",
+    "the store can do what its capabilities say",
   ],
 ];
 
@@ -252,9 +252,9 @@ test("a store whose calls take half of the short time to live passes: the tests 
   const open = () => ({ store: slowed(make({ redis: new RedisRegistry(), clock: systemClock }), 20) });
   describeCacheStore({ describe: (_, define) => define(), it }, "slow", { open, shortTtl: 40 });
   for (const title of [
-    "ensureMany: what is there lives at least as long as its new value would have",
-    "touchMany sets the time to live, to longer and to shorter, and leaves the value",
-    "the one who has a lease keeps it for longer",
+    "ensureMany: an existing entry lives at least as long as its new value would have",
+    "touchMany lengthens or shortens the time to live, and leaves the value",
+    "the holder of a lease can extend it",
   ]) {
     await expect(tests.get(title)?.(), title).resolves.toBeUndefined();
   }

@@ -20,7 +20,9 @@ import { TAKES, TAKES_AND_LEASES } from "./takes.ts";
 import { withTexts } from "./texts.ts";
 import { BYTES, COMPARED_VALUES, LEASED_VALUES, VALUES } from "./values.ts";
 
-/** A store that was made for one test. It may share its engine with others: each test has keys of its own. */
+/**
+ * A store made for one test. It may share its engine with others: each test has keys of its own.
+ */
 export interface OpenedCacheStore {
   readonly store: CacheStore;
   /**
@@ -37,13 +39,18 @@ export interface OpenedCacheStore {
 export interface CacheStoreSuiteOptions {
   /** Makes a store that has room for 6000 entries. */
   readonly open: () => Promise<OpenedCacheStore> | OpenedCacheStore;
-  /** How the store was told to read values, by {@link CacheStoreContext.values}. @defaultValue `"text"` */
+  /**
+   * Form in which the store reads values, as in {@link CacheStoreContext.values}.
+   *
+   * @defaultValue `"text"`
+   */
   readonly values?: "text" | "bytes";
-  /** Tests, by their titles, that the store cannot pass, with the reason. */
+  /** Titles of tests that the store cannot pass, with the reason. */
   readonly skip?: readonly { readonly reason: string; readonly tests: readonly string[] }[];
   /**
-   * Time to live of entries that expire during a test, which waits a fifth longer. A test whose first calls
-   * take more than half of it runs again with twice the time, up to 16 times. In milliseconds.
+   * Time to live of entries that expire during a test, which waits a fifth longer. A test whose
+   * first calls take more than half of it runs again with twice the time, up to 16 times. In
+   * milliseconds.
    *
    * @defaultValue 400
    */
@@ -118,14 +125,14 @@ function skipReasons({ skip = [] }: CacheStoreSuiteOptions, contract: object): M
 }
 
 /**
- * Runs a test again, with a fresh store, where the machine was too slow for
+ * Runs a test again, with a fresh store, if the machine was too slow for
  * {@link CacheContractContext.shortTtl}.
  */
 async function runWithStore(options: CacheStoreSuiteOptions, run: CacheContractTest): Promise<void> {
   const { shortTtl = 400, values = "text" } = options;
   await whileAlive(shortTtl, async (life) => {
     const { store: raw, advance = sleepFor, close } = await options.open();
-    // The last letter is one that no nonce ends in, so no prefix begins another one.
+    // Ends in a letter in which no nonce ends, so that no prefix begins with another.
     const prefix = `sojourn-contract-${newNonce()}z`;
     try {
       await run({

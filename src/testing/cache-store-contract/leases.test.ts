@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { type Fault, runCacheStoreSuite } from "../../../test/support/spoilt-cache-store.ts";
 import { type Lease, MAX_LEASE } from "../../stores/cache-store.ts";
 
-/** A lease that replaces whatever is there: each value begins with the empty one. */
+/** A lease that replaces any value: each value begins with the empty one. */
 const overlooking = (lease: Lease): Lease => ({ ...lease, expected: "" });
 
 const FAULTS: readonly Fault[] = [
@@ -16,15 +16,15 @@ const FAULTS: readonly Fault[] = [
         return { status: "stored" };
       },
     }),
-    "fill with the token of another is overruled, and the lease stays that of its owner",
+    "fill with another caller's token is overruled, and the owner keeps the lease",
   ],
   [
-    "whose fill ignores what was written meanwhile",
+    "whose fill ignores concurrent writes",
     (store) => ({ fill: (lease, entry, deadline) => store.fill(overlooking(lease), entry, deadline) }),
-    "fill after a set is overruled by what was set, whatever its time to live",
+    "fill after a set is overruled by the new value, whatever its time to live",
   ],
   [
-    "whose fill leaves the lease of a load that is overruled",
+    "whose fill leaves the lease of an overruled load",
     (store) => ({
       fill: async (lease, entry, deadline) => {
         const value = await store.get(lease.key, deadline);
@@ -42,10 +42,10 @@ const FAULTS: readonly Fault[] = [
         return touched.filter(Boolean).length;
       },
     }),
-    "fill after a delete is overruled, whether something was seen or not",
+    "fill after a delete is overruled, whether or not a value was expected",
   ],
   [
-    "that takes a value which has expired again for one that never was",
+    "that treats an expired value as one that was never stored",
     (store) => ({
       setMany: async (entries, condition, deadline) => {
         const lasting = entries.map((entry) => ({ ...entry, ttl: null }));
@@ -56,27 +56,27 @@ const FAULTS: readonly Fault[] = [
         return stored;
       },
     }),
-    "fill after a set is overruled also when what was set has expired again",
+    "fill after a set is overruled even if the new value has expired again",
   ],
   [
-    "that leases a key to all who ask",
+    "that leases a key to every caller",
     () => ({ lease: () => Promise.resolve({ status: "leased" }) }),
-    "20 concurrent callers ask for a lease: exactly one gets it, the others hear that it is busy",
+    "20 concurrent callers ask for a lease: exactly one gets it, for the others it is busy",
   ],
   [
-    "whose leases do not look for a value",
+    "whose leases do not check for a value",
     (store) => ({ lease: (lease, ttl, deadline) => store.lease(overlooking(lease), ttl, deadline) }),
-    "where a value is, and nothing was seen, it is found",
+    "a value is found if none was expected",
   ],
   [
     "whose leases never end",
     (store) => ({ lease: (lease, _, deadline) => store.lease(lease, MAX_LEASE, deadline) }),
-    "a lease ends when its time is over",
+    "a lease ends when it expires",
   ],
   [
-    "whose release ends the lease of anybody",
+    "whose release ends any caller's lease",
     (store) => ({ release: async ({ key }, deadline) => (await store.deleteMany([key], deadline)) > 0 }),
-    "a release by somebody else ends nothing, nor does one of no lease",
+    "a release by another caller or without a lease ends nothing",
   ],
   [
     "whose clear leaves the leases on missing entries",

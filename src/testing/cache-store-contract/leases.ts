@@ -13,12 +13,12 @@ import {
   take,
 } from "./support.ts";
 
-/** A lease that no test outlasts. */
+/** Time of a lease that outlasts every test. */
 const LONG_LEASE = 20_000;
 
-/** What `lease`, `renew` and `release` promise. */
+/** Tests of `lease`, `renew` and `release`. */
 export const LEASES: Readonly<Record<string, CacheContractTest>> = {
-  async "20 concurrent callers ask for a lease: exactly one gets it, the others hear that it is busy"({ store, key }) {
+  async "20 concurrent callers ask for a lease: exactly one gets it, for the others it is busy"({ store, key }) {
     const tokens = Array.from({ length: 20 }, (_, index) => `t${index}`);
     const answers = await Promise.all(tokens.map((token) => take(store, leaseOf(key, token))));
     assert.deepEqual(answers.toSorted(), [...Array.from({ length: 19 }, () => "busy"), "leased"]);
@@ -31,14 +31,14 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await take(store, leaseOf(`${prefix}a`, `${prefix}b`)), "busy");
   },
 
-  async "the one who has a lease keeps it for longer"({ store, key, expire, shortTtl }) {
+  async "the holder of a lease can extend it"({ store, key, expire, shortTtl }) {
     assert.equal(await take(store, leaseOf(key, "one"), shortTtl), "leased");
     assert.equal(await take(store, leaseOf(key, "one")), "leased");
     await expire();
     assert.equal(await take(store, leaseOf(key, "two")), "busy");
   },
 
-  async "renew lets the lease of its owner last longer, and nobody else's"({ store, key, expire, shortTtl }) {
+  async "renew extends the lease of its owner only"({ store, key, expire, shortTtl }) {
     assert.equal(await take(store, leaseOf(key, "one"), shortTtl), "leased");
     assert.equal(await store.renew(leaseOf(key, "two"), LONG_LEASE, later()), false);
     assert.equal(await store.renew(leaseOf(key, "one"), LONG_LEASE, later()), true);
@@ -66,7 +66,7 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await read(store, key), undefined);
   },
 
-  async "renew ends a lease on a key that was written to, also when the value goes again"({ store, key }) {
+  async "renew ends a lease on a key that was written to, even if the value is gone again"({ store, key }) {
     await take(store, leaseOf(key, "one"));
     await put(store, key, "newer");
     assert.equal(await store.renew(leaseOf(key, "one"), LONG_LEASE, later()), false);
@@ -74,14 +74,14 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), { status: "overruled", value: undefined });
   },
 
-  async "renew keeps a lease on what was seen"({ store, key }) {
+  async "renew keeps a lease on an unchanged value"({ store, key }) {
     await put(store, key, "seen and more");
     await take(store, leaseOf(key, "one", "seen"));
     assert.equal(await store.renew(leaseOf(key, "one", "seen"), LONG_LEASE, later()), true);
     assert.deepEqual(await fill(store, leaseOf(key, "one", "seen"), "loaded"), { status: "stored" });
   },
 
-  async "a lease whose time is over stays its holder's until another caller takes it"(context) {
+  async "an expired lease stays its holder's until another caller takes it"(context) {
     const { store, key, expire, shortTtl } = context;
     await take(store, leaseOf(key, "one"), shortTtl);
     await expire();
@@ -90,7 +90,7 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), { status: "stored" });
   },
 
-  async "a lease whose time is over is ended by a delete and by a newer value all the same"(context) {
+  async "an expired lease is still ended by a delete and by a newer value"(context) {
     const { store, key, expire, shortTtl } = context;
     const writes = [() => store.deleteMany([key], later()), () => put(store, key, "newer")];
     for (const write of writes) {
@@ -102,7 +102,7 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await read(store, key), "newer");
   },
 
-  async "who waits hears of each load that ends without a value, and of no other"({ store, key }) {
+  async "waiting callers learn of each load that ends without a value, and of no other"({ store, key }) {
     const wait = (token: string) => store.lease(leaseOf(key, token), LONG_LEASE, later());
     await take(store, leaseOf(key, "one"));
     assert.deepEqual(await wait("three"), { status: "busy", ended: 0 });
@@ -119,21 +119,21 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await wait("five"), { status: "busy", ended: 0 });
   },
 
-  async "a load that ends without a value is forgotten where nobody waits"({ store, key }) {
+  async "a load that ends without a value is forgotten if no caller waits"({ store, key }) {
     await take(store, leaseOf(key, "one"));
     await store.release(leaseOf(key, "one"), later());
     await take(store, leaseOf(key, "two"));
     assert.deepEqual(await store.lease(leaseOf(key, "three"), LONG_LEASE, later()), { status: "busy", ended: 0 });
   },
 
-  async "a lease ends when its time is over"({ store, key, expire, shortTtl }) {
+  async "a lease ends when it expires"({ store, key, expire, shortTtl }) {
     assert.equal(await take(store, leaseOf(key, "one"), shortTtl), "leased");
     assert.equal(await take(store, leaseOf(key, "two")), "busy");
     await expire();
     assert.equal(await take(store, leaseOf(key, "two")), "leased");
   },
 
-  async "a lease ends by release, which says whether it was held to the end"({ store, key }) {
+  async "a lease ends by release, which returns whether it was held until then"({ store, key }) {
     await take(store, leaseOf(key, "one"));
     assert.equal(await store.release(leaseOf(key, "one"), later()), true);
     assert.equal(await store.release(leaseOf(key, "one"), later()), false);
@@ -143,7 +143,7 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await take(store, leaseOf(key, "two")), "leased");
   },
 
-  async "a release by somebody else ends nothing, nor does one of no lease"({ store, key }) {
+  async "a release by another caller or without a lease ends nothing"({ store, key }) {
     assert.equal(await store.release(leaseOf(key, "two"), later()), false);
     await take(store, leaseOf(key, "one"));
     assert.equal(await store.release(leaseOf(key, "two"), later()), false);
@@ -161,12 +161,12 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     }
   },
 
-  async "where a value is, and nothing was seen, it is found"({ store, key }) {
+  async "a value is found if none was expected"({ store, key }) {
     await put(store, key, "value");
     assert.deepEqual(await store.lease(leaseOf(key, "one"), 1000, later()), { status: "found", value: "value" });
   },
 
-  async "another value than was seen is found"({ store, key }) {
+  async "a value other than the expected one is found"({ store, key }) {
     await put(store, key, "value");
     for (const seen of ["value2", "VALUE", "alue"]) {
       const found = await store.lease(leaseOf(key, "one", seen), 1000, later());
@@ -174,7 +174,7 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     }
   },
 
-  async "what was seen, whole or the beginning of it, is leased, to one"({ store, key }) {
+  async "the expected value, given whole or by its beginning, is leased to one caller"({ store, key }) {
     await put(store, key, "value");
     for (const seen of ["value", "val", ""]) {
       assert.equal(await take(store, leaseOf(key, "one", seen)), "leased");
@@ -184,12 +184,12 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await read(store, key), "value");
   },
 
-  async "what was seen and is gone is leased"({ store, key }) {
+  async "an expected value that is gone is leased"({ store, key }) {
     assert.equal(await take(store, leaseOf(key, "one", "value")), "leased");
     assert.equal(await take(store, leaseOf(key, "two", "value")), "busy");
   },
 
-  async "a caller who finds another value has no lease any more"({ store, key, expire, shortTtl }) {
+  async "a caller that finds another value loses its lease"({ store, key, expire, shortTtl }) {
     await take(store, leaseOf(key, "one"));
     await store.ensureMany([{ key, value: "value", ttl: shortTtl }], later());
     assert.equal(await take(store, leaseOf(key, "one")), "found");
@@ -197,14 +197,14 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await take(store, leaseOf(key, "two")), "leased");
   },
 
-  async "a caller who finds a value ends nobody else's lease"({ store, key }) {
+  async "a caller that finds a value does not end another caller's lease"({ store, key }) {
     await put(store, key, "value");
     await take(store, leaseOf(key, "one", "value"));
     assert.equal(await take(store, leaseOf(key, "two")), "found");
     assert.equal(await take(store, leaseOf(key, "three", "value")), "busy");
   },
 
-  async "a lease is no entry: it is neither read, counted, nor in the way of a write"({ store, key }) {
+  async "a lease is not an entry: it is neither read nor counted, and blocks no write"({ store, key }) {
     await take(store, leaseOf(key, "one"));
     assert.equal(await read(store, key), undefined);
     assert.equal(await store.deleteMany([key], later()), 0);
@@ -214,9 +214,9 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
   },
 };
 
-/** What is promised of leases where keys can be walked. */
+/** Tests of leases in stores whose keys can be walked. */
 export const LEASES_AND_NAMESPACES: Readonly<Record<string, CacheContractTest>> = {
-  async "scan yields no lease, of entries that are there and of missing ones"({ store, prefix }) {
+  async "scan yields no lease, whether on existing or on missing entries"({ store, prefix }) {
     const keys = [`${prefix}:1:there`, `${prefix}:1:{tag}there`];
     for (const key of keys) {
       await put(store, key, "value");

@@ -4,7 +4,7 @@ import { type Fault, runCacheStoreSuite } from "../../../test/support/spoilt-cac
 
 const FAULTS: readonly Fault[] = [
   [
-    "whose lock is whoever's who asks for it again",
+    "whose lock is given to any caller that asks again",
     (store) => ({
       acquireLock: async (key, token, ttl, deadline) => {
         await store.releaseLock(key, token, deadline);
@@ -14,7 +14,7 @@ const FAULTS: readonly Fault[] = [
     "a lock is one caller's until it is released, and only by its token",
   ],
   [
-    "that releases the lock of whoever has it",
+    "that releases the lock of any holder",
     (store) => ({
       releaseLock: async (key, _, deadline) =>
         store.releaseLock(key, (await store.lockHolder(key, deadline)) ?? "", deadline),
@@ -22,35 +22,35 @@ const FAULTS: readonly Fault[] = [
     "a lock is one caller's until it is released, and only by its token",
   ],
   [
-    "whose lock is looked at, then taken",
+    "whose lock is checked, then taken",
     (store) => ({
       acquireLock: async (key, token, ttl, deadline) => {
         if ((await store.lockHolder(key, deadline)) !== undefined) return undefined;
         return (await store.acquireLock(key, token, ttl, deadline)) ?? 1;
       },
     }),
-    "20 concurrent acquireLock: exactly one has it",
+    "20 concurrent acquireLock: exactly one gets it",
   ],
   [
-    "whose lock lives on when its time is over",
+    "whose lock outlives its expiry",
     (store) => ({
       acquireLock: (key, token, ttl, deadline) => store.acquireLock(key, token, ttl * 1000, deadline),
     }),
-    "a lock is free when its time is over, and neither extended nor released by its holder then",
+    "an expired lock is free, and its holder can neither extend nor release it",
   ],
   [
     "whose extension only ever lengthens a lock",
     (store) => ({
       extendLock: (key, token, ttl, deadline) => store.extendLock(key, token, Math.max(ttl, 60_000), deadline),
     }),
-    "extendLock sets the time that is left, to longer and to shorter, for the holder alone",
+    "extendLock lengthens or shortens the remaining time, for the holder only",
   ],
   [
     "whose fencing token is a time of day",
     (store) => ({
       acquireLock: async (...args) => ((await store.acquireLock(...args)) === undefined ? undefined : 1_800_000_000),
     }),
-    "the fencing token is a whole number that grows with each holder, also when a lock ended by its time",
+    "the fencing token is a whole number that grows with each holder, even if a lock has expired",
   ],
   [
     "that keeps its locks as entries",
@@ -60,7 +60,7 @@ const FAULTS: readonly Fault[] = [
         return store.acquireLock(key, token, ttl, deadline);
       },
     }),
-    "a lock is no entry: every method finds nothing under its key, and leaves the lock",
+    "a lock is not an entry: every method finds nothing under its key, and leaves the lock",
   ],
   [
     "that deletes the lock with the entry",
@@ -72,7 +72,7 @@ const FAULTS: readonly Fault[] = [
         return store.deleteMany(keys, deadline);
       },
     }),
-    "an entry is no lock: it can be held while the entry is there, stored and deleted",
+    "an entry is not a lock: the lock can be held while the entry exists, is stored and deleted",
   ],
   [
     "whose clear frees locks",
@@ -82,14 +82,14 @@ const FAULTS: readonly Fault[] = [
         await store.releaseLock(`${keyPrefix}:1:job`, "one", pageDeadline());
       },
     }),
-    "neither scan nor clear comes upon locks",
+    "neither scan nor clear includes locks",
   ],
   [
     "whose locks are mixed up by braces",
     (store) => ({
       acquireLock: (key, ...rest) => store.acquireLock(/\{(.+)\}/.exec(key)?.[1] ?? key.replace(/[{}]/g, ""), ...rest),
     }),
-    "locks are apart from each other, whatever text their keys are",
+    "locks are independent of each other, whatever text their keys are",
   ],
 ];
 

@@ -14,7 +14,7 @@ import {
   take,
 } from "./support.ts";
 
-/** What locks promise. */
+/** Tests of locks. */
 export const LOCKS: Readonly<Record<string, CacheContractTest>> = {
   async "a lock is one caller's until it is released, and only by its token"({ store, key }) {
     assert.equal(await store.lockHolder(key, later()), undefined);
@@ -30,12 +30,7 @@ export const LOCKS: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(typeof (await store.acquireLock(key, "two", LONG_TTL, later())), "number");
   },
 
-  async "a lock is free when its time is over, and neither extended nor released by its holder then"({
-    store,
-    key,
-    expire,
-    shortTtl,
-  }) {
+  async "an expired lock is free, and its holder can neither extend nor release it"({ store, key, expire, shortTtl }) {
     await store.acquireLock(key, "one", shortTtl, later());
     await expire();
     assert.equal(await store.lockHolder(key, later()), undefined);
@@ -46,7 +41,7 @@ export const LOCKS: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await store.lockHolder(key, later()), "two");
   },
 
-  async "extendLock sets the time that is left, to longer and to shorter, for the holder alone"({
+  async "extendLock lengthens or shortens the remaining time, for the holder only"({
     store,
     prefix,
     expire,
@@ -67,14 +62,14 @@ export const LOCKS: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await store.lockHolder(`${prefix}free`, later()), undefined);
   },
 
-  async "20 concurrent acquireLock: exactly one has it"({ store, key }) {
+  async "20 concurrent acquireLock: exactly one gets it"({ store, key }) {
     const tokens = Array.from({ length: 20 }, (_, index) => `t${index}`);
     const fences = await Promise.all(tokens.map((token) => store.acquireLock(key, token, LONG_TTL, later())));
     const winners = tokens.filter((_, index) => fences[index] !== undefined);
     assert.deepEqual(winners, [await store.lockHolder(key, later())]);
   },
 
-  async "the fencing token is a whole number that grows with each holder, also when a lock ended by its time"({
+  async "the fencing token is a whole number that grows with each holder, even if a lock has expired"({
     store,
     key,
     expire,
@@ -101,7 +96,7 @@ export const LOCKS: Readonly<Record<string, CacheContractTest>> = {
     );
   },
 
-  async "locks are apart from each other, whatever text their keys are"({ store, prefix }) {
+  async "locks are independent of each other, whatever text their keys are"({ store, prefix }) {
     const keys = ["", " ", "a*", "{a}", "a}b", "a{b", "{}", "\0", "é", "\u{1F36A}", ":lock", "lock"].map(
       (end) => prefix + end,
     );
@@ -119,15 +114,15 @@ export const LOCKS: Readonly<Record<string, CacheContractTest>> = {
   },
 };
 
-/** That locks and entries of the same key have nothing to do with each other. */
+/** Tests that locks and entries of the same key are independent. */
 export const LOCKS_AND_ENTRIES: Readonly<Record<string, CacheContractTest>> = {
-  async "a lock is no entry: every method finds nothing under its key, and leaves the lock"({ store, key }) {
+  async "a lock is not an entry: every method finds nothing under its key, and leaves the lock"({ store, key }) {
     await store.acquireLock(key, "one", LONG_TTL, later());
     await assertMissing(store, key);
     assert.equal(await store.lockHolder(key, later()), "one");
   },
 
-  async "an entry is no lock: it can be held while the entry is there, stored and deleted"({ store, key }) {
+  async "an entry is not a lock: the lock can be held while the entry exists, is stored and deleted"({ store, key }) {
     await put(store, key, "value");
     assert.equal(await store.lockHolder(key, later()), undefined);
     assert.equal(typeof (await store.acquireLock(key, "one", LONG_TTL, later())), "number");
@@ -144,7 +139,7 @@ export const LOCKS_AND_ENTRIES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await read(store, key), "loaded");
   },
 
-  async "neither scan nor clear comes upon locks"({ store, prefix }) {
+  async "neither scan nor clear includes locks"({ store, prefix }) {
     const keys = ["job", "a}b", "{x}"].map((end) => `${prefix}:1:${end}`);
     for (const key of keys) await store.acquireLock(key, "one", LONG_TTL, later());
     await put(store, `${prefix}:1:entry`, "value");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { CacheStore } from "../../stores/cache-store.ts";
 import { type CacheContractTest, collect, countCleared, later, LONG_TTL, numbered } from "./support.ts";
 
-/** What `scan` and `clear` promise. */
+/** Tests of `scan` and `clear`. */
 export const NAMESPACES: Readonly<Record<string, CacheContractTest>> = {
   async "scan yields every key with the prefix once, and no other"({ store, prefix }) {
     const entries = numbered(`${prefix}:`, 2500);
@@ -12,7 +12,7 @@ export const NAMESPACES: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual((await collect(store.scan(`${prefix}:`, later))).toSorted(), keys.toSorted());
   },
 
-  async "scan takes the prefix as it is, whatever characters it has"({ store, prefix }) {
+  async "scan takes the prefix literally, whatever characters it has"({ store, prefix }) {
     for (const part of ["a*", "a?", "[ab]", "a\\", "[^x]", "a\n", "é"]) {
       const own = `${prefix}:${part}:1`;
       await putAll(store, [own, `${prefix}:abc:1`, `${prefix}:a:1`, `${prefix}:b:1`]);
@@ -27,7 +27,7 @@ export const NAMESPACES: Readonly<Record<string, CacheContractTest>> = {
     assert.ok(pages >= 1);
   },
 
-  async "scan while others write: all that stays is found, nothing twice"({ store, prefix }) {
+  async "scan during concurrent writes yields every key that stays, and none twice"({ store, prefix }) {
     const [staying, leaving] = [numbered(`${prefix}s`, 1500), numbered(`${prefix}l`, 500)];
     await store.setMany([...staying, ...leaving], "always", later());
     const found: string[] = [];
@@ -78,7 +78,7 @@ export const NAMESPACES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await countCleared(store, prefix), 0);
   },
 
-  async "clear takes the prefix as it is: `a*` deletes nothing of `abc`"({ store, prefix }) {
+  async "clear takes the prefix literally: `a*` deletes nothing of `abc`"({ store, prefix }) {
     for (const part of ["a*", "a?c", "[ab]bc", "a.c", "a\\", "[^x]bc", "(abc|x)", "$", "^a"]) {
       const [own, foreign] = [`${prefix}${part}:1:k`, `${prefix}abc:1:k`];
       await putAll(store, [own, foreign]);

@@ -13,15 +13,15 @@ import {
   type StoredValue,
 } from "../../stores/cache-store.ts";
 
-/** What a test of the contract works with. */
+/** Store, keys and times for a test of the contract. */
 export interface CacheContractContext {
-  /** The store, whose values are turned into texts: see {@link withTexts}. */
+  /** The store with values converted to texts: see {@link withTexts}. */
   readonly store: CacheStore;
   /** The store itself. */
   readonly raw: CacheStore;
-  /** How its values are read. */
+  /** Form in which its values are read. */
   readonly values: "text" | "bytes";
-  /** What the keys of this test begin with: no other test has it. It ends in a letter. */
+  /** Prefix of the keys of this test, which no other test has. It ends in a letter. */
   readonly prefix: string;
   /** A fresh key. */
   readonly key: string;
@@ -30,16 +30,16 @@ export interface CacheContractContext {
   readonly expire: () => Promise<void>;
 }
 
-/** One promise of the contract. */
+/** One guarantee of the contract. */
 export type CacheContractTest = (context: CacheContractContext) => Promise<void>;
 
-/** A time to live that no test outlasts. */
+/** Time to live that outlasts every test. */
 export const LONG_TTL: Milliseconds = 60_000;
 
-/** A deadline that no test reaches. */
+/** Returns a deadline that no test reaches. */
 export const later = (): Deadline => new Deadline(30_000);
 
-/** Stores one entry, whatever is there. */
+/** Stores one entry unconditionally. */
 export async function put(
   store: CacheStore,
   key: string,
@@ -56,7 +56,7 @@ export async function read(store: CacheStore, key: string): Promise<string | und
   return value as string | undefined;
 }
 
-/** What is left of the time to live of one entry. */
+/** Returns the remaining time to live of one entry. */
 export async function ttlOf(store: CacheStore, key: string): Promise<Milliseconds | null | undefined> {
   const ttls = await store.ttlMany([key], later());
   assert.equal(ttls.length, 1);
@@ -70,12 +70,12 @@ export async function touch(store: CacheStore, key: string, ttl: Milliseconds | 
   return touched[0];
 }
 
-/** A lease of somebody, who has expected nothing unless told otherwise. */
+/** Makes a lease for a token, with no expected value by default. */
 export function leaseOf(key: string, token: string, expected?: string): Lease {
   return { key, token, expected };
 }
 
-/** Asks for a lease, for as long as no test lasts. */
+/** Asks for a lease that outlasts every test. */
 export async function take(
   store: CacheStore,
   lease: Lease,
@@ -94,7 +94,7 @@ export function fill(
   return store.fill(lease, { value, ttl }, later());
 }
 
-/** Every method sees no entry under the key, and creates none. */
+/** Asserts that no method sees an entry under the key, or creates one. */
 export async function assertMissing(store: CacheStore, key: string): Promise<void> {
   assert.equal(await read(store, key), undefined);
   assert.equal(await ttlOf(store, key), undefined);
@@ -109,7 +109,7 @@ export async function assertMissing(store: CacheStore, key: string): Promise<voi
   assert.equal(await read(store, key), undefined);
 }
 
-/** It fails with an error that says that nothing was sent. */
+/** Asserts that an operation fails with an error that says that nothing was sent. */
 export async function assertNotSent(operation: Promise<unknown>): Promise<void> {
   await assert.rejects(operation, (error: unknown) => {
     assert.ok(error instanceof StoreConnectionError, `expected a StoreConnectionError, got ${String(error)}`);
@@ -118,19 +118,19 @@ export async function assertNotSent(operation: Promise<unknown>): Promise<void> 
   });
 }
 
-/** Entries `{prefix}0` and so on, with their number as value. */
+/** Makes entries `{prefix}0` and so on, with their number as value. */
 export function numbered(prefix: string, count: number): CacheEntry[] {
   return Array.from({ length: count }, (_, index) => ({ key: prefix + index, value: `v${index}`, ttl: LONG_TTL }));
 }
 
-/** All that an iterable yields. */
+/** Collects the items of an iterable. */
 export async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   const collected: Item[] = [];
   for await (const item of items) collected.push(item);
   return collected;
 }
 
-/** How many entries `clear` says it has deleted. */
+/** Returns the number of entries that `clear` reports as deleted. */
 export async function countCleared(store: CacheStore, keyPrefix: string): Promise<number> {
   const pages = await collect(store.clear(keyPrefix, later));
   return pages.reduce((sum, deleted) => sum + deleted, 0);

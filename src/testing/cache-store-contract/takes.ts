@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 
 import { assertMissing, type CacheContractTest, fill, later, leaseOf, numbered, put, take } from "./support.ts";
 
-/** What `takeMany` promises. */
+/** Tests of `takeMany`. */
 export const TAKES: Readonly<Record<string, CacheContractTest>> = {
-  async "takeMany gives what is there, in the order of the keys, and deletes it"({ store, prefix }) {
+  async "takeMany returns entries, in the order of the keys, and deletes them"({ store, prefix }) {
     await store.setMany(numbered(prefix, 3), "always", later());
     const keys = [`${prefix}2`, `${prefix}none`, `${prefix}0`];
     assert.deepEqual(await store.takeMany(keys, later()), ["v2", undefined, "v0"]);
@@ -13,7 +13,7 @@ export const TAKES: Readonly<Record<string, CacheContractTest>> = {
     await assertMissing(store, `${prefix}2`);
   },
 
-  async "takeMany of an expired entry gives nothing"({ store, key, expire, shortTtl }) {
+  async "takeMany of an expired entry returns nothing"({ store, key, expire, shortTtl }) {
     await put(store, key, "value", shortTtl);
     await expire();
     assert.deepEqual(await store.takeMany([key], later()), [undefined]);
@@ -29,7 +29,7 @@ export const TAKES: Readonly<Record<string, CacheContractTest>> = {
     );
   },
 
-  async "a key that comes twice is taken once"({ store, key }) {
+  async "a repeated key is taken once"({ store, key }) {
     await put(store, key, "value");
     const taken = await store.takeMany([key, key], later());
     assert.deepEqual(
@@ -39,9 +39,9 @@ export const TAKES: Readonly<Record<string, CacheContractTest>> = {
   },
 };
 
-/** What `takeMany` promises where there are leases. */
+/** Tests of `takeMany` with leases. */
 export const TAKES_AND_LEASES: Readonly<Record<string, CacheContractTest>> = {
-  async "takeMany ends the leases on its keys, also where no entry is"({ store, prefix }) {
+  async "takeMany ends the leases on its keys, even without an entry"({ store, prefix }) {
     const [there, missing] = [`${prefix}there`, `${prefix}missing`];
     await put(store, there, "old");
     await take(store, leaseOf(there, "one", "old"));

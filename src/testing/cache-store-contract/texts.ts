@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import type { CacheStore, StoredValue } from "../../stores/cache-store.ts";
 
 /**
- * A store whose values are read as texts, so that the same tests serve for stores of texts and of bytes. It
- * fails when a value has not the form that the store is said to read values in.
+ * Wraps a store so that its values are read as texts: the same tests then serve for stores of texts
+ * and of bytes. Fails if a value is not in the form in which the store should read values.
  */
 export function withTexts(store: CacheStore, values: "text" | "bytes"): CacheStore {
   const toText = (value: StoredValue): string => {

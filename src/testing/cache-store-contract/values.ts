@@ -5,10 +5,13 @@ import { type CacheContractContext, type CacheContractTest, fill, later, LONG_TT
 
 const TEXT = "Žofie \u{1F36A} \0";
 
-/** Every byte, most of them no UTF-8, in the middle of a larger buffer and no `Buffer` of Node. */
+/**
+ * Every byte, mostly invalid as UTF-8, in the middle of a larger buffer that is not a `Buffer` of
+ * Node.
+ */
 const ALL_BYTES = new Uint8Array(300).map((_, index) => index - 20).subarray(20, 276);
 
-/** What is promised of values as text and as bytes. */
+/** Tests of values as text and as bytes. */
 export const VALUES: Readonly<Record<string, CacheContractTest>> = {
   async "a value may be written as text or as the bytes of its UTF-8, and is read in one form"(context) {
     const { store, key } = context;
@@ -22,14 +25,14 @@ export const VALUES: Readonly<Record<string, CacheContractTest>> = {
     }
   },
 
-  async "incr counts digits that were written as bytes, and leaves what is read in one form"({ store, key }) {
+  async "incr counts digits that were written as bytes, and the result is read in one form"({ store, key }) {
     await store.setMany([{ key, value: Buffer.from("41"), ttl: LONG_TTL }], "always", later());
     assert.deepEqual(await store.incr(key, 1n, later()), { status: "incremented", value: 42n });
     assert.equal(await read(store, key), "42");
   },
 };
 
-/** What is promised of the values that `compareAndSet` gets. */
+/** Tests of the values given to `compareAndSet`. */
 export const COMPARED_VALUES: Readonly<Record<string, CacheContractTest>> = {
   async "compareAndSet takes text and bytes"({ store, key }) {
     await store.setMany([{ key, value: TEXT, ttl: LONG_TTL }], "always", later());
@@ -40,9 +43,9 @@ export const COMPARED_VALUES: Readonly<Record<string, CacheContractTest>> = {
   },
 };
 
-/** What is promised of the values that leases are about. */
+/** Tests of the values given to leases. */
 export const LEASED_VALUES: Readonly<Record<string, CacheContractTest>> = {
-  async "what was expected and what is filled in may be text or bytes"({ store, key }) {
+  async "the expected and the filled value may be text or bytes"({ store, key }) {
     await store.setMany([{ key, value: TEXT, ttl: LONG_TTL }], "always", later());
     const lease = { key, token: "one", expected: new Uint8Array(Buffer.from(TEXT).subarray(0, 2)) };
     assert.deepEqual(await store.lease(lease, 1000, later()), { status: "leased" });
@@ -57,9 +60,9 @@ export const LEASED_VALUES: Readonly<Record<string, CacheContractTest>> = {
   },
 };
 
-/** What is promised where values are read as bytes. */
+/** Tests of values read as bytes. */
 export const BYTES: Readonly<Record<string, CacheContractTest>> = {
-  async "a head comes as bytes, and what follows it may be no UTF-8"({ raw, key }) {
+  async "a head is returned as bytes, and the rest need not be UTF-8"({ raw, key }) {
     const head = Buffer.from("~é\n");
     await raw.setMany([{ key, value: Buffer.concat([head, ALL_BYTES]), ttl: LONG_TTL }], "always", later());
     const [found] = await raw.touchHeadless([key], null, later());

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 
 import { A_ETAG, A_RECORD, assertAbsent, B_RECORD, type ContractTest, later, LONG_TTL } from "./support.ts";
 
-/** What holds when many write at once. */
+/** Tests of concurrent writes. */
 export const CONCURRENCY: Readonly<Record<string, ContractTest>> = {
-  async "20 concurrent commits with one etag: exactly one is committed, the others see it"({ store, key }) {
+  async "20 concurrent commits with one etag: exactly one is committed, and the others get its record"({ store, key }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
     const records = Array.from({ length: 20 }, (_, index) => `record ${index} ${B_RECORD}`);
     const results = await Promise.all(records.map((record) => store.commit(key, record, A_ETAG, LONG_TTL, later())));

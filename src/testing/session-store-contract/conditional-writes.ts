@@ -13,7 +13,7 @@ import {
   LONG_TTL,
 } from "./support.ts";
 
-/** What the methods with an etag promise. */
+/** Tests of the methods with an etag. */
 export const CONDITIONAL_WRITES: Readonly<Record<string, ContractTest>> = {
   async "commit replaces the version of the etag"({ store, key }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
@@ -21,7 +21,7 @@ export const CONDITIONAL_WRITES: Readonly<Record<string, ContractTest>> = {
     assert.equal(await store.read(key, later()), B_RECORD);
   },
 
-  async "commit of another version changes nothing and answers with the record"({ store, key }) {
+  async "commit of another version changes nothing and returns the record"({ store, key }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
     const result = await store.commit(key, B_RECORD, B_ETAG, LONG_TTL, later());
     assert.deepEqual(result, { status: "conflict", record: A_RECORD });
@@ -35,7 +35,7 @@ export const CONDITIONAL_WRITES: Readonly<Record<string, ContractTest>> = {
     assert.equal(await store.read(key, later()), undefined);
   },
 
-  async "touch of another version changes nothing and answers with the record"({ store, key, expire, shortTtl }) {
+  async "touch of another version changes nothing and returns the record"({ store, key, expire, shortTtl }) {
     await store.create(key, A_RECORD, shortTtl, later());
     const result = await store.touch(key, B_ETAG, LONG_TTL, later());
     assert.deepEqual(result, { status: "conflict", record: A_RECORD });
@@ -56,18 +56,18 @@ export const CONDITIONAL_WRITES: Readonly<Record<string, ContractTest>> = {
     await assertAbsent(store, key);
   },
 
-  async "deleteIfMatch of another version changes nothing and answers with the record"({ store, key }) {
+  async "deleteIfMatch of another version changes nothing and returns the record"({ store, key }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
     assert.deepEqual(await store.deleteIfMatch(key, B_ETAG, later()), { status: "conflict", record: A_RECORD });
     assert.equal(await store.read(key, later()), A_RECORD);
   },
 
-  async "an etag at the end of a record of non-ASCII text"({ store, key }) {
+  async "an etag may be at the end of a record of non-ASCII text"({ store, key }) {
     const record = `{"name":"Žofie \u{1F36A} ąć"}${A_RECORD}`;
     await assertEtagWorks(store, key, record, { start: -43, text: record.slice(-43) });
   },
 
-  async "an etag counts bytes, also behind non-ASCII text and before it"({ store, key }) {
+  async "an etag counts bytes, both after and before non-ASCII text"({ store, key }) {
     const [before, etag, behind] = ['"\u{1F36A}é"', "0123456789abcdef", '"ąć"'];
     const record = before + etag + behind;
     await assertEtagWorks(store, key, record, { start: Buffer.byteLength(before), text: etag });
@@ -75,11 +75,11 @@ export const CONDITIONAL_WRITES: Readonly<Record<string, ContractTest>> = {
     await assertEtagWorks(store, newSessionKey(), record, { start: fromEnd, text: etag });
   },
 
-  async "an etag at the very beginning of a record"({ store, key }) {
+  async "an etag may be at the very beginning of a record"({ store, key }) {
     await assertEtagWorks(store, key, A_RECORD, { start: 0, text: A_RECORD.slice(0, 10) });
   },
 
-  async "a record that is too short for the etag's place is another version"({ store, key }) {
+  async "a record too short for the etag's place is another version"({ store, key }) {
     await store.create(key, "short", LONG_TTL, later());
     const conflict = { status: "conflict", record: "short" };
     assert.deepEqual(await store.commit(key, A_RECORD, A_ETAG, LONG_TTL, later()), conflict);

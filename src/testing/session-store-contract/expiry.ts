@@ -16,12 +16,12 @@ import {
   LONG_TTL,
 } from "./support.ts";
 
-/** To the end of the year 9999 from 1970 on, beyond which Django knows no time. */
+/** From 1970 to the end of the year 9999, the last that Django can represent. */
 const MAX_OF_PYTHON: Milliseconds = Date.UTC(9999, 11, 31);
 
-/** What `readWithTtl` promises, where there is one. */
+/** Tests of `readWithTtl`, if implemented. */
 export const READ_WITH_TTL: Readonly<Record<string, ContractTest>> = {
-  async "readWithTtl tells the record and what is left of its time to live"({ store, key, expire, shortTtl }) {
+  async "readWithTtl returns the record and its remaining time to live"({ store, key, expire, shortTtl }) {
     if (store.readWithTtl === undefined) assert.fail("the store has no readWithTtl: leave hasReadWithTtl out");
     assert.equal(await store.readWithTtl(key, later()), undefined);
     await store.create(key, A_RECORD, LONG_TTL, later());
@@ -34,7 +34,7 @@ export const READ_WITH_TTL: Readonly<Record<string, ContractTest>> = {
   },
 };
 
-/** What a time to live and a deadline promise. */
+/** Tests of times to live and deadlines. */
 export const EXPIRY: Readonly<Record<string, ContractTest>> = {
   async "create leaves the time to live of an existing record as it is"({ store, key, expire, shortTtl }) {
     const other = newSessionKey();
@@ -54,7 +54,7 @@ export const EXPIRY: Readonly<Record<string, ContractTest>> = {
     assert.equal(await store.read(key, later()), undefined);
   },
 
-  async "commit sets the time to live, to longer and to shorter"({ store, key, expire, shortTtl }) {
+  async "commit lengthens or shortens the time to live"({ store, key, expire, shortTtl }) {
     const other = newSessionKey();
     await store.create(key, A_RECORD, shortTtl, later());
     await store.create(other, A_RECORD, LONG_TTL, later());
@@ -65,12 +65,7 @@ export const EXPIRY: Readonly<Record<string, ContractTest>> = {
     assert.equal(await store.read(other, later()), undefined);
   },
 
-  async "touch sets the time to live, to longer and to shorter, and leaves the record"({
-    store,
-    key,
-    expire,
-    shortTtl,
-  }) {
+  async "touch lengthens or shortens the time to live, and leaves the record"({ store, key, expire, shortTtl }) {
     const other = newSessionKey();
     await store.create(key, A_RECORD, shortTtl, later());
     await store.create(other, A_RECORD, LONG_TTL, later());
@@ -96,7 +91,7 @@ export const EXPIRY: Readonly<Record<string, ContractTest>> = {
     assert.equal(await store.read(key, later()), B_RECORD);
   },
 
-  async "a time to live is in milliseconds, also where it is no whole number"({ store, key, expire, shortTtl }) {
+  async "a time to live is in milliseconds, and need not be a whole number"({ store, key, expire, shortTtl }) {
     const other = newSessionKey();
     await store.create(key, A_RECORD, shortTtl - 0.5, later());
     await store.create(other, A_RECORD, shortTtl * 100, later());
@@ -105,13 +100,13 @@ export const EXPIRY: Readonly<Record<string, ContractTest>> = {
     assert.equal(await store.read(other, later()), A_RECORD);
   },
 
-  async "a time to live of 1 ms is accepted and ends"({ store, key, expire }) {
+  async "a time to live of 1 ms is accepted and expires"({ store, key, expire }) {
     assert.deepEqual(await store.create(key, A_RECORD, 1, later()), { status: "created" });
     await expire();
     await assertAbsent(store, key);
   },
 
-  async "a time to live of any length is accepted, and what has it lives"({ store, key }) {
+  async "a time to live of any length is accepted, and the record lives"({ store, key }) {
     for (const ttl of [MAX_OF_PYTHON, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE]) {
       const fresh = newSessionKey();
       assert.deepEqual(await store.create(fresh, A_RECORD, ttl, later()), { status: "created" });
@@ -133,7 +128,7 @@ export const EXPIRY: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await collectKeys(store), [key]);
   },
 
-  async "clearExpired tells how far it has come: never less than before, and at last what it answers"({
+  async "clearExpired reports its progress: never less than before, and finally its result"({
     store,
     expire,
     shortTtl,
@@ -146,16 +141,11 @@ export const EXPIRY: Readonly<Record<string, ContractTest>> = {
       counts,
       counts.toSorted((left, right) => left - right),
     );
-    // An engine that deletes by itself has nothing to tell.
+    // An engine that deletes by itself has nothing to report.
     assert.equal(counts.at(-1) ?? 0, cleared);
   },
 
-  async "clearExpired ends with the error that is thrown where it tells how far it has come"({
-    store,
-    key,
-    expire,
-    shortTtl,
-  }) {
+  async "clearExpired ends with the error that onProgress throws"({ store, key, expire, shortTtl }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
     await store.create(newSessionKey(), A_RECORD, shortTtl, later());
     await expire();

@@ -11,7 +11,7 @@ import { describeSessionStore, type SessionStoreSuiteOptions, type TestFramework
 /**
  * Runs the suite without a test framework.
  *
- * @param only The title of the one test to run; all when it is left out.
+ * @param only Title of the one test to run; all if omitted.
  * @returns The titles that passed, failed and were skipped.
  */
 async function runSuite(
@@ -54,17 +54,17 @@ test("a sound store passes every test", async () => {
 
 const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][] = [
   [
-    "that commits without looking at the etag",
+    "that commits without checking the etag",
     (store) => ({
       commit: async (key, record, _etag, ttl, deadline) => {
         const stored = (await store.read(key, deadline)) ?? "";
         return store.commit(key, record, { start: 0, text: stored }, ttl, deadline);
       },
     }),
-    "commit of another version changes nothing and answers with the record",
+    "commit of another version changes nothing and returns the record",
   ],
   [
-    "whose commit creates what is gone",
+    "whose commit creates a record that is gone",
     (store) => ({
       commit: async (key, record, etag, ttl, deadline) => {
         const result = await store.commit(key, record, etag, ttl, deadline);
@@ -75,9 +75,9 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
     "commit after delete is gone and creates nothing",
   ],
   [
-    "that takes a time to live for seconds",
+    "that treats a time to live as seconds",
     (store) => ({ create: (key, record, ttl, deadline) => store.create(key, record, ttl * 1000, deadline) }),
-    "a time to live is in milliseconds, also where it is no whole number",
+    "a time to live is in milliseconds, and need not be a whole number",
   ],
   [
     "that checks, then writes",
@@ -101,9 +101,9 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
     "scan yields every key once",
   ],
   [
-    "that does not tell how far clearExpired has come",
+    "whose clearExpired reports no progress",
     (store) => ({ clearExpired: (pageDeadline) => store.clearExpired(pageDeadline) }),
-    "clearExpired tells how far it has come: never less than before, and at last what it answers",
+    "clearExpired reports its progress: never less than before, and finally its result",
   ],
   [
     "whose clearExpired starts counting again",
@@ -114,22 +114,22 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
         return cleared;
       },
     }),
-    "clearExpired tells how far it has come: never less than before, and at last what it answers",
+    "clearExpired reports its progress: never less than before, and finally its result",
   ],
   [
-    "whose clearExpired goes on after an error where it tells how far it has come",
+    "whose clearExpired continues after an error of onProgress",
     (store) => ({
       clearExpired: async (pageDeadline, onProgress) => {
         const cleared = await store.clearExpired(pageDeadline);
         try {
           onProgress?.({ cleared });
         } catch {
-          // What it has cleared is cleared.
+          // The records deleted so far stay deleted.
         }
         return cleared;
       },
     }),
-    "clearExpired ends with the error that is thrown where it tells how far it has come",
+    "clearExpired ends with the error that onProgress throws",
   ],
   [
     "that answers after its deadline",
@@ -137,7 +137,7 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
     "a deadline that has passed: every method fails as not sent, and nothing is written",
   ],
   [
-    "whose tombstones look, then write",
+    "whose tombstones check, then write",
     ({ tombstones }) => ({
       tombstones: tombstones && {
         ...methodsOf(tombstones),
@@ -148,7 +148,7 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
         },
       },
     }),
-    "of 20 parallel additions to one name exactly one is stored, and the others answer its text",
+    "of 20 parallel additions to one name exactly one is stored, and the others return its text",
   ],
   [
     "that folds the case of its tombstones' names",
@@ -159,7 +159,7 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
         read: (name, deadline) => tombstones.read(name.toLowerCase(), deadline),
       },
     }),
-    "names that differ in case or in one character alone do not meet",
+    "names that differ only in case or in one character are independent",
   ],
   [
     "that keeps its tombstones among its records",
@@ -175,7 +175,7 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
         delete: async (name, deadline) => void (await store.delete(name, deadline)),
       },
     }),
-    "a tombstone is no record: it takes no place of one, and scan and the index do not see it",
+    "a tombstone is not a record: it does not replace one, and scan and the index ignore it",
   ],
 ];
 
@@ -198,9 +198,9 @@ test("a store whose calls take half of the short time to live passes: the tests 
   const open = () => ({ store: slowed(new MemorySessionStore(systemClock), 20) });
   describeSessionStore({ describe: (_, define) => define(), it }, "slow", { open, shortTtl: 40, hasReadWithTtl: true });
   for (const title of [
-    "touch sets the time to live, to longer and to shorter, and leaves the record",
-    "commit sets the time to live, to longer and to shorter",
-    "touch of another version changes nothing and answers with the record",
+    "touch lengthens or shortens the time to live, and leaves the record",
+    "commit lengthens or shortens the time to live",
+    "touch of another version changes nothing and returns the record",
   ]) {
     await expect(tests.get(title)?.(), title).resolves.toBeUndefined();
   }

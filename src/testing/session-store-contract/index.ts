@@ -14,7 +14,7 @@ import type { ContractContext, ContractTest } from "./support.ts";
 import { TOMBSTONES, withoutTombstones } from "./tombstones.ts";
 import { USERS } from "./users.ts";
 
-/** The functions of a test framework that the suite needs: those of Vitest, Jest, Mocha or `node:test` fit. */
+/** Functions of a test framework: those of Vitest, Jest, Mocha or `node:test` fit. */
 export interface TestFramework {
   readonly describe: (title: string, define: () => void) => unknown;
   readonly it: ((title: string, run: () => Promise<void>) => unknown) & {
@@ -22,7 +22,7 @@ export interface TestFramework {
   };
 }
 
-/** A store that was made for one test. */
+/** A store made for one test. */
 export interface OpenedStore {
   readonly store: SessionStore;
   /**
@@ -39,21 +39,23 @@ export interface OpenedStore {
 export interface SessionStoreSuiteOptions {
   /** Makes a store that shares no records with any other. */
   readonly open: () => Promise<OpenedStore> | OpenedStore;
-  /** Why the store has no index of users: one test that it has none then stands for those about the index. */
+  /** Reason for having no index of users: one test of its absence then replaces those about it. */
   readonly noUsers?: string;
-  /** Why the store has no tombstones: one test that it has none then stands for those about them. */
+  /** Reason for having no tombstones: one test of their absence then replaces those about them. */
   readonly noTombstones?: string;
   /**
-   * Whether the store has `readWithTtl`. If not, one test that it has none stands for the one about it.
+   * Whether the store has `readWithTtl`. If not, one test that it has none replaces the one about
+   * it.
    *
    * @defaultValue `false`
    */
   readonly hasReadWithTtl?: boolean;
-  /** Tests, by their titles, that the store cannot pass, with the reason. */
+  /** Titles of tests that the store cannot pass, with the reason. */
   readonly skip?: readonly { readonly reason: string; readonly tests: readonly string[] }[];
   /**
-   * Time to live of records that expire during a test, which waits a fifth longer. A test whose first calls
-   * take more than half of it runs again with twice the time, up to 16 times. In milliseconds.
+   * Time to live of records that expire during a test, which waits a fifth longer. A test whose
+   * first calls take more than half of it runs again with twice the time, up to 16 times. In
+   * milliseconds.
    *
    * @defaultValue 400
    */
@@ -113,7 +115,8 @@ function withoutIndex(reason: string): Readonly<Record<string, ContractTest>> {
  *   hasReadWithTtl: true,
  *   open: () => {
  *     const clock = new ManualClock();
- *     const store = memorySessionStore()({ projectName: "shop", redis: new RedisRegistry(), clock });
+ *     const context = { projectName: "shop", redis: new RedisRegistry(), clock };
+ *     const store = memorySessionStore()(context);
  *     return { store, advance: (span) => clock.advance(span) };
  *   },
  * });
@@ -141,7 +144,10 @@ function skipReasons({ skip = [] }: SessionStoreSuiteOptions): Map<string, strin
   return reasons;
 }
 
-/** Runs a test again, with a fresh store, where the machine was too slow for {@link ContractContext.shortTtl}. */
+/**
+ * Runs a test again, with a fresh store, if the machine was too slow for
+ * {@link ContractContext.shortTtl}.
+ */
 async function runWithStore(options: SessionStoreSuiteOptions, run: ContractTest): Promise<void> {
   await whileAlive(options.shortTtl ?? 400, async (life) => {
     const { store, advance = sleepFor, close } = await options.open();

@@ -4,13 +4,13 @@ import { newSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
 import { A_ETAG, A_RECORD, assertAbsent, B_ETAG, B_RECORD, type ContractTest, later, LONG_TTL } from "./support.ts";
 
-/** What `create`, `read` and `delete` promise, and that a record is any text. */
+/** Tests of `create`, `read` and `delete`, and of any text as a record. */
 export const RECORDS: Readonly<Record<string, ContractTest>> = {
   async "an unknown key: read finds nothing, writes are gone, delete finds nothing"({ store, key }) {
     await assertAbsent(store, key);
   },
 
-  async "create stores a record that read gives back"({ store, key }) {
+  async "create stores a record that read returns"({ store, key }) {
     assert.deepEqual(await store.create(key, A_RECORD, LONG_TTL, later()), { status: "created" });
     assert.equal(await store.read(key, later()), A_RECORD);
   },
@@ -21,7 +21,7 @@ export const RECORDS: Readonly<Record<string, ContractTest>> = {
     assert.equal(await store.read(key, later()), A_RECORD);
   },
 
-  async "records do not mix: each key has its own"({ store, key }) {
+  async "each key has a record of its own"({ store, key }) {
     const other = newSessionKey();
     await store.create(key, A_RECORD, LONG_TTL, later());
     await store.create(other, B_RECORD, LONG_TTL, later());
@@ -30,14 +30,14 @@ export const RECORDS: Readonly<Record<string, ContractTest>> = {
     assert.equal(await store.read(other, later()), undefined);
   },
 
-  async "delete removes a record and says whether there was one"({ store, key }) {
+  async "delete removes a record and returns whether there was one"({ store, key }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
     assert.equal(await store.delete(key, later()), true);
     assert.equal(await store.delete(key, later()), false);
     await assertAbsent(store, key);
   },
 
-  async "deleteMany, where there is one, removes records and tells which were there"({ store, key, expire, shortTtl }) {
+  async "deleteMany, if implemented, removes records and returns which existed"({ store, key, expire, shortTtl }) {
     if (store.deleteMany === undefined) return;
     const [other, expired, stays] = [newSessionKey(), newSessionKey(), newSessionKey()];
     await store.create(expired, A_RECORD, shortTtl, later());
@@ -83,7 +83,7 @@ export const RECORDS: Readonly<Record<string, ContractTest>> = {
   },
 };
 
-/** When it is created, and when it is committed with something more at its end. */
+/** Asserts that a record is read as created, and as committed with something more at its end. */
 async function assertComesBack(store: SessionStore, key: SessionKey, record: string, end: string): Promise<void> {
   await store.create(key, record, LONG_TTL, later());
   assert.equal(await store.read(key, later()), record);

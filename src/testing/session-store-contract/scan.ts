@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { SessionKey } from "../../core/ids.ts";
 import { collectKeys, type ContractTest, createMany, later, rewriteSome } from "./support.ts";
 
-/** What `scan` promises. */
+/** Tests of `scan`. */
 export const SCAN: Readonly<Record<string, ContractTest>> = {
   async "scan yields every key once"({ store }) {
     const keys = await createMany(store, 2500);
@@ -21,7 +21,7 @@ export const SCAN: Readonly<Record<string, ContractTest>> = {
     assert.ok(pages >= 1);
   },
 
-  async "scan while others write: all that stays is found, nothing twice"({ store }) {
+  async "scan during concurrent writes yields every key that stays, and none twice"({ store }) {
     const [staying, leaving] = [await createMany(store, 1500), await createMany(store, 500)];
     const found: SessionKey[] = [];
     for await (const key of store.scan(later)) {

@@ -7,7 +7,7 @@ import type { Etag } from "../../core/etag.ts";
 import { newSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
 
-/** What a test of the contract works with. */
+/** Store, key and times for a test of the contract. */
 export interface ContractContext {
   readonly store: SessionStore;
   /** A fresh key. */
@@ -17,10 +17,10 @@ export interface ContractContext {
   readonly expire: () => Promise<void>;
 }
 
-/** One promise of the contract. */
+/** One guarantee of the contract. */
 export type ContractTest = (context: ContractContext) => Promise<void>;
 
-/** A time to live that no test outlasts. */
+/** Time to live that outlasts every test. */
 export const LONG_TTL: Milliseconds = 60_000;
 
 /** Two records with the form of signed ones, and their etags: the last 43 bytes. */
@@ -29,10 +29,10 @@ export const B_RECORD = "eyJhIjoyfQ:1tJ8Zr:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB
 export const A_ETAG: Etag = { start: -43, text: A_RECORD.slice(-43) };
 export const B_ETAG: Etag = { start: -43, text: B_RECORD.slice(-43) };
 
-/** A deadline that no test reaches. */
+/** Returns a deadline that no test reaches. */
 export const later = (): Deadline => new Deadline(30_000);
 
-/** Every method sees no record under the key. */
+/** Asserts that no method sees a record under the key. */
 export async function assertAbsent(store: SessionStore, key: SessionKey): Promise<void> {
   assert.equal(await store.read(key, later()), undefined);
   assert.deepEqual(await store.commit(key, B_RECORD, A_ETAG, LONG_TTL, later()), { status: "gone" });
@@ -42,7 +42,10 @@ export async function assertAbsent(store: SessionStore, key: SessionKey): Promis
   assert.equal(await store.read(key, later()), undefined);
 }
 
-/** The etag matches the record in each method, and one that differs in its last character does not. */
+/**
+ * Asserts that the etag matches the record in each method, and that one with another last character
+ * does not.
+ */
 export async function assertEtagWorks(store: SessionStore, key: SessionKey, record: string, etag: Etag): Promise<void> {
   const wrong = { start: etag.start, text: `${etag.text.slice(0, -1)}#` };
   const conflict = { status: "conflict", record };
@@ -56,7 +59,7 @@ export async function assertEtagWorks(store: SessionStore, key: SessionKey, reco
   assert.deepEqual(await store.deleteIfMatch(key, etag, later()), committed);
 }
 
-/** It fails with an error that says that nothing was sent. */
+/** Asserts that an operation fails with an error that says that nothing was sent. */
 export async function assertNotSent(operation: Promise<unknown>): Promise<void> {
   await assert.rejects(operation, (error: unknown) => {
     assert.ok(error instanceof StoreConnectionError, `expected a StoreConnectionError, got ${String(error)}`);
@@ -79,7 +82,7 @@ export async function rewriteSome(store: SessionStore, keys: readonly SessionKey
   await createMany(store, 20);
 }
 
-/** The keys that a scan yields, in its order. */
+/** Collects the keys that a scan yields, in its order. */
 export async function collectKeys(store: SessionStore, pageDeadline: () => Deadline = later): Promise<SessionKey[]> {
   const keys: SessionKey[] = [];
   for await (const key of store.scan(pageDeadline)) keys.push(key);

@@ -6,9 +6,9 @@ import type { SessionStore } from "../../stores/session-store.ts";
 import type { SessionTombstones } from "../../stores/session-tombstones.ts";
 import { A_RECORD, assertNotSent, collectKeys, type ContractTest, createMany, later, LONG_TTL } from "./support.ts";
 
-/** Promises of tombstones. A store without them skips these, with that reason. */
+/** Tests of tombstones. A store without them skips these, with its reason. */
 export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
-  async "a tombstone is read as it was added, and an unknown name has none"({ store, key }) {
+  async "a tombstone is read as added, and an unknown name has none"({ store, key }) {
     const tombstones = tombstonesOf(store);
     assert.equal(await tombstones.read(key, later()), undefined);
     assert.equal(await tombstones.add(key, "login 1", LONG_TTL, later()), undefined);
@@ -16,7 +16,7 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
     assert.equal(await tombstones.read(newSessionKey(), later()), undefined);
   },
 
-  async "an addition to a name that has a tombstone answers its text, and changes neither text nor time to live"({
+  async "an addition to a name with a tombstone returns its text, and changes neither text nor time to live"({
     store,
     key,
     expire,
@@ -33,7 +33,7 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
     assert.equal(await tombstones.read(other, later()), undefined);
   },
 
-  async "of 20 parallel additions to one name exactly one is stored, and the others answer its text"({ store, key }) {
+  async "of 20 parallel additions to one name exactly one is stored, and the others return its text"({ store, key }) {
     const tombstones = tombstonesOf(store);
     const texts = Array.from({ length: 20 }, (_, index) => `addition ${index}`);
     const answers = await Promise.all(texts.map((text) => tombstones.add(key, text, LONG_TTL, later())));
@@ -63,12 +63,7 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
     );
   },
 
-  async "replace stores text and time to live in the place of another tombstone, or of none"({
-    store,
-    key,
-    expire,
-    shortTtl,
-  }) {
+  async "replace stores text and time to live, whether or not there is a tombstone"({ store, key, expire, shortTtl }) {
     const [tombstones, other] = [tombstonesOf(store), newSessionKey()];
     await tombstones.add(key, "moved", shortTtl, later());
     await tombstones.replace(key, "ended", LONG_TTL, later());
@@ -102,7 +97,7 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
     assert.equal(await tombstones.read(key, later()), "second");
   },
 
-  async "a time to live of 1 ms or of no whole number is accepted and ends, and the name can have another"({
+  async "a time to live of 1 ms or with a fraction is accepted and expires, and the name can have another"({
     store,
     key,
     expire,
@@ -119,7 +114,7 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
     }
   },
 
-  async "names that differ in case or in one character alone do not meet"({ store }) {
+  async "names that differ only in case or in one character are independent"({ store }) {
     const tombstones = tombstonesOf(store);
     for (const name of NAMES) assert.equal(await tombstones.add(name, `of ${name}`, LONG_TTL, later()), undefined);
     for (const name of NAMES) assert.equal(await tombstones.read(name, later()), `of ${name}`);
@@ -144,7 +139,7 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
     }
   },
 
-  async "a tombstone is no record: it takes no place of one, and scan and the index do not see it"({ store, key }) {
+  async "a tombstone is not a record: it does not replace one, and scan and the index ignore it"({ store, key }) {
     const tombstones = tombstonesOf(store);
     await tombstones.add(key, "moved", LONG_TTL, later());
     await tombstones.add(newSessionKey(), "moved", LONG_TTL, later());
@@ -159,7 +154,7 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(page?.sessions ?? [], []);
   },
 
-  async "the deletion of a record leaves its tombstone, and the other way round"({ store, key }) {
+  async "the deletion of a record leaves its tombstone, and vice versa"({ store, key }) {
     const [tombstones, other] = [tombstonesOf(store), newSessionKey()];
     for (const each of [key, other]) {
       await store.create(each, A_RECORD, LONG_TTL, later());
@@ -171,7 +166,7 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
     assert.equal(await store.read(other, later()), A_RECORD);
   },
 
-  async "clearExpired leaves live tombstones, and counts none that have expired"({ store, key, expire, shortTtl }) {
+  async "clearExpired leaves live tombstones, and does not count expired ones"({ store, key, expire, shortTtl }) {
     const tombstones = tombstonesOf(store);
     await tombstones.add(key, "moved", LONG_TTL, later());
     await createMany(store, 3);
@@ -199,7 +194,7 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
   },
 };
 
-/** For a store that has none. */
+/** Tests of a store without tombstones. */
 export function withoutTombstones(reason: string): Readonly<Record<string, ContractTest>> {
   return {
     async [`has no tombstones (${reason}), and does not claim to`]({ store }) {

@@ -9,9 +9,9 @@ const NOW = 1_700_000_000_000;
 const SLACK = 10_000;
 const ANY: UserIndexLimits = { most: undefined, slack: SLACK, now: NOW };
 
-/** What the index of users promises. A store without one skips these, with that reason. */
+/** Tests of the index of users. A store without one skips these, with its reason. */
 export const USERS: Readonly<Record<string, ContractTest>> = {
-  async "the index lists what was added, with its entry"({ store, key }) {
+  async "the index lists added sessions, with their entries"({ store, key }) {
     const users = indexOf(store);
     const session = sessionOf(key, { device: "Safari on iOS | 17" });
     assert.deepEqual(await users.add("7", session, ANY, later()), { epoch: "", evicted: [] });
@@ -21,7 +21,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await users.check("8", key, later()), { epoch: "", isListed: false });
   },
 
-  async "the index keeps users apart, whatever their ids are"({ store }) {
+  async "the index separates users, whatever their ids are"({ store }) {
     const users = indexOf(store);
     const ids = ["7", "7:8", "*", "", "é", "a b", "__proto__", "epoch", "{7}", "}", "{", "}:list", "{}7"];
     for (const id of ids) await users.add(id, sessionOf(newSessionKey()), ANY, later());
@@ -37,7 +37,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await listOf(users), [sessionOf(key, { device: "b", lastSeenAt: NOW + 5 })]);
   },
 
-  async "put keeps the earlier creation, the later end and a known device"({ store, key }) {
+  async "put keeps the earlier creation, the later expiry and a known device"({ store, key }) {
     const users = indexOf(store);
     const known = { createdAt: NOW - 9, keepUntil: NOW + 2 * LONG_TTL, device: "a" };
     await users.add("7", sessionOf(key, known), ANY, later());
@@ -48,7 +48,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await listOf(users), [sessionOf(key, renewed)]);
   },
 
-  async "remove takes sessions off the list, and no others"({ store, key }) {
+  async "remove removes the given sessions from the list, and no others"({ store, key }) {
     const users = indexOf(store);
     const other = newSessionKey();
     for (const each of [key, other]) await users.add("7", sessionOf(each), ANY, later());
@@ -59,7 +59,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await users.check("7", key, later()), { epoch: "", isListed: false });
   },
 
-  async "remove leaves an entry that was renewed since it was read"({ store, key }) {
+  async "remove leaves an entry that has been renewed since it was read"({ store, key }) {
     const users = indexOf(store);
     const [other, third] = [newSessionKey(), newSessionKey()];
     for (const each of [key, other, third])
@@ -70,7 +70,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await keysOf(users), [key]);
   },
 
-  async "a list is read page by page, what is kept longest first, each entry once"({ store }) {
+  async "a list is read page by page, the entries kept longest first, each once"({ store }) {
     const users = indexOf(store);
     const sessions = Array.from({ length: 25 }, (_, age) => sessionOf(newSessionKey(), { keepUntil: NOW + 1e6 - age }));
     for (const session of sessions.toReversed()) await users.add("7", session, ANY, later());
@@ -79,7 +79,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await pagesOf(users, 26), [sessions]);
   },
 
-  async "entries that end together are read page by page too, each once"({ store }) {
+  async "entries that expire together are read page by page too, each once"({ store }) {
     const users = indexOf(store);
     const keys = Array.from({ length: 25 }, newSessionKey);
     for (const key of keys) await users.add("7", sessionOf(key), ANY, later());
@@ -94,7 +94,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     );
   },
 
-  async "a part of a list ends with the entry that it is given"({ store }) {
+  async "a part of a list ends with the given entry"({ store }) {
     const users = indexOf(store);
     const keys = Array.from({ length: 20 }, newSessionKey);
     for (const [at, key] of keys.entries()) {
@@ -114,9 +114,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual((await users.page("7", { ...part, until: undefined }, later())).sessions, all.slice(11, 16));
   },
 
-  async "what is added, renewed or removed while a list is read makes no other entry come twice or not at all"({
-    store,
-  }) {
+  async "additions, renewals and removals while a list is read neither duplicate nor hide any other entry"({ store }) {
     const users = indexOf(store);
     const keys = Array.from({ length: 30 }, newSessionKey);
     for (const [at, key] of keys.entries()) {
@@ -139,11 +137,11 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.ok(Math.max(...seen.values()) === 1);
   },
 
-  async "beyond the allowed number the oldest make room, oldest first, and never the newcomer"({ store }) {
+  async "beyond the allowed number the oldest make room, oldest first, and never the new session"({ store }) {
     const users = indexOf(store);
     const keys = Array.from({ length: 4 }, newSessionKey);
     for (const [age, key] of keys.entries()) {
-      // Those that are the oldest end last.
+      // The oldest expire last.
       const entry = { createdAt: NOW + 10 - age, keepUntil: NOW + LONG_TTL + age };
       await users.add("7", sessionOf(key, entry), ANY, later());
     }
@@ -154,7 +152,10 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await uncounted(users, [...keys, newcomer]), keys.slice(1));
   },
 
-  async "a session that makes room stays listed and is named again, until it is taken off the list"({ store, key }) {
+  async "a session that makes room stays listed and is returned again, until it is removed from the list"({
+    store,
+    key,
+  }) {
     const users = indexOf(store);
     const [old, third, fourth] = [newSessionKey(), newSessionKey(), newSessionKey()];
     const limits = { ...ANY, most: 1 };
@@ -170,7 +171,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(next.evicted, []);
   },
 
-  async "of equally old sessions as many make room as have to"({ store, key }) {
+  async "of equally old sessions only as many make room as necessary"({ store, key }) {
     const users = indexOf(store);
     for (let count = 0; count < 5; count++) await users.add("7", sessionOf(newSessionKey()), ANY, later());
     const { evicted } = await users.add("7", sessionOf(key), { ...ANY, most: 3 }, later());
@@ -178,7 +179,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.ok(!evicted.includes(key));
   },
 
-  async "of a list that is far too long, a bounded number makes room at a time, until it fits"({ store }) {
+  async "in a list that is far too long, a bounded number makes room at a time, until it fits"({ store }) {
     const users = indexOf(store);
     for (let count = 0; count < 50; count++) await users.add("7", sessionOf(newSessionKey()), ANY, later());
     const sizes: number[] = [];
@@ -196,7 +197,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.equal((await keysOf(users)).length, 2);
   },
 
-  async "a session that is being replaced takes no room, and does not make room"({ store, key }) {
+  async "a session that is being replaced is not counted, and does not make room"({ store, key }) {
     const users = indexOf(store);
     const [old, other] = [newSessionKey(), newSessionKey()];
     await users.add("7", sessionOf(old, { createdAt: NOW - 2 }), ANY, later());
@@ -206,7 +207,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await uncounted(users, [old, other, key]), []);
   },
 
-  async "of a session that gets a new key, one entry counts, and none has to make room for the other"({ store, key }) {
+  async "a session that gets a new key is counted once, and neither entry makes room for the other"({ store, key }) {
     const users = indexOf(store);
     const [old, other, third] = [newSessionKey(), newSessionKey(), newSessionKey()];
     const limits = { ...ANY, most: 2 };
@@ -225,7 +226,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(next.evicted, [key]);
   },
 
-  async "an entry that waits counts once it is seen, and ends and is removed as others are"({ store, key }) {
+  async "a waiting entry counts once the session is active, and expires and is removed like others"({ store, key }) {
     const users = indexOf(store);
     const [seen, removed, ended] = [newSessionKey(), newSessionKey(), newSessionKey()];
     const waiting = { ...ANY, isWaiting: true };
@@ -251,7 +252,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await endsOf(users), new Map(left));
   },
 
-  async "pages go through entries that wait and that do not, each once"({ store }) {
+  async "pages include entries that wait and that do not, each once"({ store }) {
     const users = indexOf(store);
     const keys = Array.from({ length: 20 }, newSessionKey);
     for (const [at, key] of keys.entries()) {
@@ -267,7 +268,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     );
   },
 
-  async "an entry whose session has expired stays for the slack, takes no room and makes none"({ store, key }) {
+  async "the entry of an expired session stays for the slack, is not counted and does not make room"({ store, key }) {
     const users = indexOf(store);
     const [expired, live] = [newSessionKey(), newSessionKey()];
     await users.add("7", sessionOf(expired, { createdAt: NOW - 9, keepUntil: NOW + SLACK }), ANY, later());
@@ -301,7 +302,7 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await users.check("8", key, later()), { epoch: "", isListed: false });
   },
 
-  async "revoke of a user without sessions is remembered, also when the list is empty again"({ store, key }) {
+  async "the revocation of a user without sessions is remembered, even if the list is empty again"({ store, key }) {
     const users = indexOf(store);
     await users.revoke("7", "epoch1", LONG_TTL, later());
     await users.add("7", sessionOf(key), ANY, later());
@@ -343,7 +344,7 @@ async function endsOf(users: UserIndex): Promise<Map<SessionKey, number>> {
   return new Map((await listOf(users)).map(({ key, entry }) => [key, entry.keepUntil]));
 }
 
-/** Those that have to make room, or are not listed. */
+/** Returns those that have to make room, or are not listed. */
 async function uncounted(users: UserIndex, keys: readonly SessionKey[]): Promise<SessionKey[]> {
   const checks = await Promise.all(keys.map((key) => users.check("7", key, later())));
   return keys.filter((_, at) => checks[at]?.isListed === false);

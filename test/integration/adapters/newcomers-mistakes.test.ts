@@ -345,7 +345,7 @@ describeWithRedis("with servers: an error of the store", () => {
     const { port } = server;
     const cases: [Anything, string][] = [
       [{ default: { host: "127.0.0.1", port: 1 } }, "ECONNREFUSED"],
-      [{ default: { host: "127.0.0.1", port } }, "NOAUTH. The server wants a password."],
+      [{ default: { host: "127.0.0.1", port } }, "NOAUTH. The server requires a password."],
       [{ default: { host: "127.0.0.1", port, password: "wrong" } }, "WRONGPASS. Check `username` and `password`"],
       [{ default: `rediss://127.0.0.1:${port}` }, 'Redis connection "default"'],
     ];

@@ -214,7 +214,7 @@ describeWithRedis("more commands at once than the client takes", () => {
       code: "ERR_STORE_CONNECTION",
       outcome: "not-sent",
       message:
-        'Redis connection "default": GET was not sent, for this process has as many commands under way as the client ' +
+        'Redis connection "default": GET was not sent, since this process has as many commands under way as the client ' +
         "takes (The queue is full). Do less at once, or use another connection for it; the server may be well.",
     });
     expect(await cache.get("k")).toBe(1);

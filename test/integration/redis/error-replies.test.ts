@@ -74,13 +74,13 @@ describeWithRedis("an error reply that refuses a command is a service error, not
 });
 
 describeWithRedis("any other error reply", () => {
-  it("is a service error of unknown outcome, with the server's words as its cause", async () => {
+  it("is a service error of unknown outcome, with the server's message as its cause", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await connection.command(["SET", "key", "text"], within());
     const error = await expectServiceError(connection.command(["INCR", "key"], within()), "unknown");
     expect(error.message).toBe(
-      'Redis connection "default": Redis answered INCR with ERR. See `cause` for the server\'s words.',
+      'Redis connection "default": Redis answered INCR with ERR. See `cause` for the server\'s message.',
     );
     expect(error.cause).toMatchObject({ message: "ERR value is not an integer or out of range" });
   });

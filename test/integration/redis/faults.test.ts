@@ -107,7 +107,7 @@ describeWithRedis("a frozen server", () => {
     server.freeze();
     const patient = connection.command(["PING"], within(20_000));
     await expectConnectionError(connection.command(["PING"], within(100)), "unknown");
-    expect((await expectConnectionError(patient, "unknown")).message).toContain("had not answered anything for 200 ms");
+    expect((await expectConnectionError(patient, "unknown")).message).toContain("had not answered for 200 ms");
     server.thaw();
     expect(await connection.command(["CLIENT", "ID"], within())).not.toBe(id);
   });

@@ -186,7 +186,7 @@ describe("clearExpired()", () => {
 describe("the folder", () => {
   const problems: readonly [string, (path: string) => void][] = [
     ["there is none", (path) => rmSync(path, { recursive: true })],
-    ["there is something else of that name", (path) => (rmSync(path, { recursive: true }), writeFileSync(path, ""))],
+    ["something else has that name", (path) => (rmSync(path, { recursive: true }), writeFileSync(path, ""))],
     ["every user of this host can read or write it", (path) => chmodSync(path, 0o755)],
     ["every user of this host can read or write it", (path) => chmodSync(path, 0o1772)],
   ];

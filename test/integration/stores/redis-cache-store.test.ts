@@ -56,9 +56,9 @@ describeWithRedis("the Redis cache store", () => {
       {
         reason: "there, a lock is an entry",
         tests: [
-          "a lock is no entry: every method finds nothing under its key, and leaves the lock",
-          "an entry is no lock: it can be held while the entry is there, stored and deleted",
-          "neither scan nor clear comes upon locks",
+          "a lock is not an entry: every method finds nothing under its key, and leaves the lock",
+          "an entry is not a lock: the lock can be held while the entry exists, is stored and deleted",
+          "neither scan nor clear includes locks",
         ],
       },
     ],

@@ -157,7 +157,7 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
 
   it("a connection that gives text in a smaller character set is refused for the format json", async () => {
     const store = open(await connect("STRICT_TRANS_TABLES", "latin1"), "json");
-    await expect(store.read(newSessionKey(), later())).rejects.toThrow("The connection gives text as latin1");
+    await expect(store.read(newSessionKey(), later())).rejects.toThrow("The connection returns text as latin1");
   });
 
   it("a table that is not there is said as such", async () => {

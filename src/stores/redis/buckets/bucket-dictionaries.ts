@@ -4,26 +4,29 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { StoreServiceError } from "../../../core/errors.ts";
 import type { RecordCompressor } from "./record-compressor.ts";
 
-/** Bytes that many records share, such as `makeSessionDictionary` finds. Records are compressed against them. */
+/** Bytes shared by many records, which are compressed against them. See `makeSessionDictionary`. */
 export interface SessionDictionary {
-  /** Its number, from 1 to 127. Other bytes need another number. */
+  /** Number of the dictionary, from 1 to 127. Other bytes need another number. */
   readonly id: number;
-  /** From 1 byte to {@link DICTIONARY_BYTES}. */
+  /** Content, from 1 byte to {@link DICTIONARY_BYTES}. */
   readonly bytes: Uint8Array;
 }
 
-/** How far back deflate finds what it has seen (RFC 1951, section 2). */
+/** Maximum distance of a back reference in deflate (RFC 1951, section 2). */
 export const DICTIONARY_BYTES: number = 32 * 1024;
 
-/** One bit of the flag tells that there is a dictionary, the others which. */
+/** Maximum number of a dictionary: one bit of the flag marks a dictionary, the rest number it. */
 export const LAST_DICTIONARY_ID = 127;
 
-/** Raw deflate has no checksum: with other bytes under its number, a record would inflate to another one. */
+/**
+ * Length of the mark. Raw deflate has no checksum: with other bytes under its number, a record
+ * would inflate to another one.
+ */
 const MARK_BYTES = 2;
 
 /** Dictionaries by their numbers. */
 export class BucketDictionaries {
-  /** With which records are compressed; `undefined` when there is none. */
+  /** Compresses records; `undefined` if there is no dictionary. */
   readonly writer: SharedDictionary | undefined;
   readonly #dictionaries: ReadonlyMap<number, SharedDictionary>;
 
@@ -35,19 +38,19 @@ export class BucketDictionaries {
   }
 
   /**
-   * The dictionary that some bytes were compressed with.
+   * Returns the dictionary with which some bytes were compressed.
    *
-   * @throws {StoreServiceError} When it is not there, or has other bytes. The record would be readable with
-   *   the right settings, so it must not be taken for a broken one, nor its user for a stranger.
+   * @throws {StoreServiceError} If it is missing, or has other bytes. The record would be readable
+   * with the right settings, so it must not be treated as broken, nor its user as anonymous.
    */
   readerOf(id: number, compressed: Uint8Array): SharedDictionary {
     const dictionary = this.#dictionaries.get(id);
     if (dictionary === undefined) {
-      throw unreadable(`dictionary ${id}, which is not there`, "Put it back");
+      throw unreadable(`dictionary ${id}, which is missing`, "Put it back");
     }
     if (!dictionary.hasMade(compressed)) {
       const advice = "Put the former bytes back, and give the new ones a number of their own";
-      throw unreadable(`dictionary ${id}, whose bytes were others then`, advice);
+      throw unreadable(`dictionary ${id}, which now has other bytes`, advice);
     }
     return dictionary;
   }
@@ -79,12 +82,12 @@ class SharedDictionary implements RecordCompressor {
   }
 }
 
-/** Something that deflate makes no smaller, but against itself. */
+/** Bytes that deflate can shrink only against themselves. */
 const PROBE = createHash("sha512").digest();
 
 /**
- * Whether the zlib of this runtime heeds preset dictionaries. That of Deno 2.9 ignores them without a word:
- * it cannot inflate what was written elsewhere, and the records would be taken for broken ones.
+ * Returns whether the zlib of this runtime supports preset dictionaries. Deno 2.9 ignores them
+ * silently: it cannot inflate records written elsewhere, and they would be treated as broken.
  */
 export function heedsDictionaries(): boolean {
   return deflateRawSync(PROBE, { dictionary: PROBE }).length < PROBE.length;

@@ -24,7 +24,7 @@ describe("the keys of buckets", () => {
     expect(keysWith().placeOf(KEY)).toEqual({ hash: "shop:session:abc", field: KEY.slice(3) });
   });
 
-  it("the defaults pass the check of generators, and their fields have the length that is built in", () => {
+  it("the defaults pass the check of generators, and their fields have the built-in length", () => {
     expect(checkBucketKeys(DEFAULT_GENERATORS, "store")).toBe(keysWith().fieldLength);
   });
 
@@ -40,7 +40,7 @@ describe("the keys of buckets", () => {
         sessionKeyOf: (hashKey, field) => hashKey.slice(1) + field.slice(2),
       },
     ],
-  ])("the key is found again from its place: %s", (_, generators) => {
+  ])("the key is restored from its place: %s", (_, generators) => {
     const keys = keysWith(generators);
     const key = newSessionKey();
     expect(keys.keyAt(keys.placeOf(key))).toBe(key);
@@ -51,11 +51,11 @@ describe("the keys of buckets", () => {
     ["another cut of the same key", { hash: "shop:session:ab", field: KEY.slice(2) }],
     ["a whole key", { hash: "shop:session:abc", field: KEY }],
     ["characters that no key has", { hash: "shop:session:abc", field: KEY.slice(3).toUpperCase() }],
-  ])("what is not of ours has no key: %s", (_, place) => {
+  ])("a foreign place has no key: %s", (_, place) => {
     expect(keysWith().keyAt(place)).toBeUndefined();
   });
 
-  it("a way back that throws of a foreign field takes it for foreign", () => {
+  it("a field whose inverse throws is treated as foreign", () => {
     const sessionKeyOf = (hashKey: string, field: string) => {
       if (field.length !== 29) throw new RangeError("not mine");
       return hashKey + field;
@@ -63,7 +63,7 @@ describe("the keys of buckets", () => {
     expect(keysWith({ sessionKeyOf }).keyAt({ hash: "shop:session:abc", field: "x" })).toBeUndefined();
   });
 
-  it("the length of fields is 0 where it varies", () => {
+  it("the length of fields is 0 if it varies", () => {
     const keyGenerator = (key: string) => (key.startsWith("a") ? key : `x${key}`);
     const sessionKeyOf = (_: string, field: string) => field.slice(-32);
     expect(keysWith({ keyGenerator, sessionKeyOf }).fieldLength).toBe(0);
@@ -86,13 +86,13 @@ describe("generators that cannot work are refused, by name", () => {
       { hashKeyGenerator: whole, keyGenerator: whole },
     ],
     [
-      "a character that is left out",
-      "store.keyGenerator: expected another field",
+      "an omitted character",
+      "store.keyGenerator: expected a different field",
       { hashKeyGenerator: (key: string) => key.slice(0, 2) },
     ],
     [
       "a field that is cut",
-      "store.keyGenerator: expected another field",
+      "store.keyGenerator: expected a different field",
       { keyGenerator: (key: string) => key.slice(3, -1) },
     ],
     ["no way back", "store.sessionKeyOf: expected the session key", { keyGenerator: (key: string) => `s:${key}` }],

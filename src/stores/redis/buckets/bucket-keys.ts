@@ -1,30 +1,31 @@
 import { isSessionKey, type SessionKey } from "../../../core/ids.ts";
 import { checkBucketKeys } from "../key-generator-checks.ts";
 
-/** How session keys are dealt out to hashes and their fields. */
+/** Mapping of session keys to hashes and their fields. */
 export interface BucketKeyGenerators {
   /**
-   * Name of the hash of a session, which comes after the prefix.
+   * Returns the name of a session's hash, which comes after the prefix.
    *
    * @defaultValue the first three characters of the session key: 36^3 = 46 656 hashes
    */
   readonly hashKeyGenerator?: ((key: SessionKey) => string) | undefined;
   /**
-   * Field of a session in its hash.
+   * Returns the field of a session in its hash.
    *
    * @defaultValue the session key without its first three characters
    */
   readonly keyGenerator?: ((key: SessionKey) => string) | undefined;
   /**
-   * The way back: the session key that a hash's name and a field were made from. What is not its own may give
-   * anything.
+   * Inverse: returns the session key from which a hash's name and a field were made. For foreign
+   * ones it may return anything.
    *
-   * @defaultValue the field if it is a whole session key, else the hash's name and the field together
+   * @defaultValue the field if it is a whole session key, else the hash's name and the field
+   * together
    */
   readonly sessionKeyOf?: ((hashKey: string, field: string) => SessionKey) | undefined;
 }
 
-/** Where a session lies. */
+/** Hash and field of a session. */
 export interface BucketPlace {
   /** The whole Redis key. */
   readonly hash: string;
@@ -32,13 +33,13 @@ export interface BucketPlace {
 }
 
 /**
- * 36^3 = 46 656 hashes: the power of 36 that is nearest to django-redisession's 65 536, two bytes of a
- * hexadecimal key.
+ * 36^3 = 46 656 hashes: the power of 36 that is nearest to django-redisession's 65 536, two bytes
+ * of a hexadecimal key.
  */
 const HASH_KEY_LENGTH = 3;
 const FIELD_LENGTH = 29;
 
-/** Generators that are all given. */
+/** Complete set of generators. */
 type Generators = { readonly [Name in keyof BucketKeyGenerators]-?: NonNullable<BucketKeyGenerators[Name]> };
 
 export const DEFAULT_GENERATORS: Generators = {
@@ -47,23 +48,23 @@ export const DEFAULT_GENERATORS: Generators = {
   sessionKeyOf: (hashKey, field) => (isSessionKey(field) ? field : hashKey + field),
 };
 
-/** The hashes and fields of sessions in one namespace. */
+/** Maps session keys of one namespace to hashes and fields. */
 export class BucketKeys {
-  /** What precedes the names of the hashes, with its colon. */
+  /** Prefix of the names of the hashes, with its colon. */
   readonly namespace: string;
-  /** Length of all fields, in bytes; 0 when it varies. */
+  /** Length of all fields, in bytes; 0 if it varies. */
   readonly fieldLength: number;
   readonly #generators: Generators;
 
   /**
-   * @param setting What the options are called, for messages.
-   * @throws {ImproperlyConfigured} When sample keys show that the generators cannot work.
+   * @param setting Name of the options, for messages.
+   * @throws {ImproperlyConfigured} If sample keys show that the generators cannot work.
    */
   constructor(namespace: string, generators: BucketKeyGenerators, setting: string) {
     const given = Object.entries(generators).filter(([, generator]) => generator !== undefined);
     this.namespace = namespace;
     this.#generators = { ...DEFAULT_GENERATORS, ...(Object.fromEntries(given) as Partial<Generators>) };
-    // Those that are built in need no check at each start: tests make it.
+    // The built-in generators need no check at each start: tests check them.
     this.fieldLength = given.length === 0 ? FIELD_LENGTH : checkBucketKeys(this.#generators, setting);
   }
 
@@ -75,7 +76,7 @@ export class BucketKeys {
     return this.namespace + this.#generators.hashKeyGenerator(key);
   }
 
-  /** @returns `undefined` for what is no session of this namespace. */
+  /** @returns `undefined` for anything but a session of this namespace. */
   keyAt({ hash, field }: BucketPlace): SessionKey | undefined {
     const key = this.#readKey(hash.slice(this.namespace.length), field);
     if (key === undefined || !isSessionKey(key)) return undefined;
@@ -87,7 +88,7 @@ export class BucketKeys {
     try {
       return this.#generators.sessionKeyOf(hashKey, field);
     } catch {
-      // It reads all keys of ours: that was checked. So this one is foreign.
+      // It reads all keys of ours, as was checked, so this one is foreign.
       return undefined;
     }
   }

@@ -1,15 +1,17 @@
 import type { Deadline } from "../../../core/deadlines.ts";
 import type { RedisConnection } from "../../../redis/connection.ts";
 
-/** What a hash may have at least and still be a listpack. Redis's own default for values is 64 bytes. */
+/**
+ * Minimum limits that keep hashes of sessions listpacks. Redis's default for values is 64 bytes.
+ */
 const LEAST = { entries: 128, value: 512 } as const;
 
-/** By their names since Redis 7, and before it. */
+/** Names of the limits, since Redis 7 and before it. */
 const NAME = /^hash-max-(?:listpack|ziplist)-(entries|value)$/;
 
 /**
- * Asks a server up to which size its hashes are listpacks, and warns when most sessions would not fit: then
- * hashes take no less memory than strings. On a cluster, one of the nodes is asked.
+ * Reads up to which size a server keeps hashes as listpacks, and warns if most sessions would not
+ * fit: then hashes save no memory over strings. On a cluster, one of the nodes is asked.
  */
 export async function warnOfListpackLimits(connection: RedisConnection, deadline: Deadline): Promise<void> {
   const limits = await readLimits(connection, deadline);
@@ -26,14 +28,14 @@ export async function warnOfListpackLimits(connection: RedisConnection, deadline
   );
 }
 
-/** @returns nothing of what the server does not tell: many hosts forbid CONFIG. */
+/** @returns Only those limits that the server reports: many hosts forbid CONFIG. */
 async function readLimits(connection: RedisConnection, deadline: Deadline): Promise<Map<string, number>> {
   const limits = new Map<string, number>();
   let reply: unknown;
   try {
     reply = await connection.command(["CONFIG", "GET", "hash-max-*"], deadline);
   } catch {
-    // Advice alone depends on it, and what is wrong with the connection shows in the operations.
+    // Only advice depends on it; faults of the connection show in the operations.
     return limits;
   }
   for (const [name, value] of entriesOf(reply)) {
@@ -43,7 +45,7 @@ async function readLimits(connection: RedisConnection, deadline: Deadline): Prom
   return limits;
 }
 
-/** CONFIG GET answers a map, which a client gives as an object, or as a flat array with RESP 2. */
+/** CONFIG GET answers with a map: a client returns an object, or a flat array with RESP 2. */
 function entriesOf(reply: unknown): [string, unknown][] {
   if (!Array.isArray(reply)) return Object.entries(reply ?? {});
   return reply.flatMap((name, at): [string, unknown][] => (at % 2 === 0 ? [[String(name), reply[at + 1]]] : []));

@@ -16,17 +16,17 @@ const open = (options: object = {}, format?: "django" | "json") =>
   });
 
 describe("the options of redisBucketSessionStore", () => {
-  it("may all be left out, and it takes the format json", () => {
+  it("may all be omitted, and the format is json", () => {
     expect(open({}, "json").name).toBe("redis");
   });
 
-  it("do not go with the format django; the message names what to use", () => {
+  it("do not work with the format django; the message names the alternative", () => {
     expect(() => open({}, "django")).toThrow(
       'sessions.format: expected "json" with redisBucketSessionStore(), got "django"',
     );
   });
 
-  it("may have a compressor of the cache", () => {
+  it("may include a compressor of the cache", () => {
     expect(open({ compressor: zlibCompressor({ level: 9 }) }).name).toBe("redis");
   });
 
@@ -50,14 +50,14 @@ describe("the options of redisBucketSessionStore", () => {
     ["bytes: expected a Uint8Array of 1 to 32768 bytes", withDictionaries({ id: 1, bytes: Buffer.alloc(0) })],
     ["bytes: expected a Uint8Array of 1 to 32768 bytes", withDictionaries({ id: 1, bytes: Buffer.alloc(32_769) })],
     ['dictionaries[0].byte: is not a setting; did you mean "bytes"', withDictionaries({ id: 1, byte: 1 })],
-    ["but it gave other bytes", compressingWith(deflateSync)],
+    ["but it returned other bytes", compressingWith(deflateSync)],
     ["but it did not return a Uint8Array", compressingWith(async () => Buffer.alloc(0))],
     ["but it threw", compressingWith(() => JSON.parse("}"))],
-  ])("what is wrong is refused at start: %s", (message, options) => {
+  ])("a wrong option is refused at start: %s", (message, options) => {
     expect(() => open(options)).toThrow(message);
   });
 
-  it.skipIf(!heedsDictionaries())("may name dictionaries from 1 to 127, each of up to 32 KiB", () => {
+  it.skipIf(!heedsDictionaries())("may include dictionaries from 1 to 127, each of up to 32 KiB", () => {
     const bytes = Buffer.alloc(32_768);
     expect(open(withDictionaries({ id: 127, bytes }, { id: 1, bytes: new Uint8Array(1) })).name).toBe("redis");
   });

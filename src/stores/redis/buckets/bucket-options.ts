@@ -26,34 +26,43 @@ export interface RedisBucketSessionStoreOptions extends BucketKeyGenerators {
   /**
    * Middle part of the keys of the hashes, `{project name}:{prefix}:{hash key}`.
    *
-   * It must not begin with an integer, as in `1` or `1:a`: there the cache keeps its entries, and clears them.
+   * It must not begin with an integer, as in `1` or `1:a`: there the cache keeps its entries, and
+   * clears them.
    *
    * @defaultValue `"session"`
    */
   readonly prefix?: string | undefined;
-  /** Which writes wait until replicas have them. @defaultValue none */
+  /** Makes writes wait for replicas. @defaultValue none */
   readonly waitFor?: RedisWaitFor | undefined;
-  /** Which hashes `clearExpired` looks at. @defaultValue `"all"` */
+  /** Hashes that `clearExpired` examines. @defaultValue `"all"` */
   readonly hashKeysCheckForExpiry?: HashKeysCheckForExpiry | undefined;
-  /** Makes larger records smaller; `null`: they stay as they are. @defaultValue zlib */
+  /** Compresses larger records; `null`: no compression. @defaultValue zlib */
   readonly compressor?: RecordCompressor | null | undefined;
   /**
-   * What records are deflated against, in place of `compressor` and whatever their size: it makes small ones
-   * small, too. The first one writes, and all of them read.
+   * Preset dictionaries for deflate, used instead of `compressor` for records of any size: small
+   * ones shrink, too. The first one writes, and all of them read.
    *
    * @defaultValue `[]`, none
    */
   readonly dictionaries?: readonly SessionDictionary[] | undefined;
-  /** Least size of a record that `compressor` compresses, in bytes, without its nonce. @defaultValue `400` */
+  /**
+   * Minimum size of a record that `compressor` compresses, in bytes, without its nonce.
+   *
+   * @defaultValue `400`
+   */
   readonly minLength?: number | undefined;
-  /** Most that a record may inflate to, in bytes; larger ones are not compressed. @defaultValue 16 MiB */
+  /**
+   * Maximum size of an inflated record, in bytes; larger ones are not compressed.
+   *
+   * @defaultValue 16 MiB
+   */
   readonly maxInflatedBytes?: number | undefined;
 }
 
 const HASHES = '"all", a whole number of hashes from 1, or a function that gives their names';
 const COMPRESSOR = "a compressor such as zlibCompressor(), with compress and decompress, or null";
 const DICTIONARY_ID = `a whole number from 1 to ${LAST_DICTIONARY_ID}`;
-const DICTIONARY = `a Uint8Array of 1 to ${DICTIONARY_BYTES} bytes, such as makeSessionDictionary() gives`;
+const DICTIONARY = `a Uint8Array of 1 to ${DICTIONARY_BYTES} bytes, such as the result of makeSessionDictionary()`;
 const BYTES = "a whole number of bytes";
 const BYTES_FROM_1 = "a whole number of bytes, from 1";
 
@@ -94,7 +103,7 @@ export interface BucketOptions {
   readonly hashKeysCheckForExpiry: HashKeysCheckForExpiry;
 }
 
-/** What the options are called in messages. */
+/** Name of the options in messages. */
 export const BUCKET_SETTING = "redisBucketSessionStore";
 
 /** @throws {ImproperlyConfigured} */
@@ -131,7 +140,7 @@ function checkRuntime(): void {
 }
 
 function checkCompressor(compressor: RecordCompressor): void {
-  // Half of it can be made smaller.
+  // Half of it is compressible.
   const sample = Buffer.concat([randomBytes(500), Buffer.alloc(500)]);
   let restored: unknown;
   try {
@@ -140,11 +149,11 @@ function checkCompressor(compressor: RecordCompressor): void {
     throw compressorError("it threw", cause);
   }
   if (!(restored instanceof Uint8Array)) throw compressorError("it did not return a Uint8Array");
-  if (!sample.equals(restored)) throw compressorError("it gave other bytes");
+  if (!sample.equals(restored)) throw compressorError("it returned other bytes");
 }
 
 function compressorError(problem: string, cause?: unknown): ImproperlyConfigured {
-  const expected = "expected decompress to restore at once what compress has made of some bytes";
+  const expected = "expected decompress to restore the bytes that compress was given, synchronously";
   return new ImproperlyConfigured(`${BUCKET_SETTING}.compressor`, `${expected}, but ${problem}.`, { cause });
 }
 

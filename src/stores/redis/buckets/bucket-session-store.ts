@@ -16,20 +16,21 @@ import { RedisUserIndex } from "../redis-user-index.ts";
 import { BUCKET_CHANGE, BUCKET_CREATE, BUCKET_DELETE, BUCKET_READ } from "../scripts/scripts.ts";
 import type { StoreConnections } from "../wait-for.ts";
 
-/** What {@link BucketSessionStore} is made from. */
+/** Options of {@link BucketSessionStore}. */
 export interface BucketSessionStoreOptions {
   readonly keys: BucketKeys;
   readonly values: BucketValues;
-  /** Which hashes `clearExpired` looks at. */
+  /** Hashes that `clearExpired` examines. */
   readonly hashKeysCheckForExpiry: HashKeysCheckForExpiry;
 }
 
 /**
- * Sessions as fields of Redis hashes, many a hash, as in django-redisession: small hashes take less memory
- * than as many strings. A field's value begins with the second in which it expires. Redis 7.4 and newer
- * deletes it then by itself; what an older one has left, `clearExpired` deletes.
+ * Sessions as fields of Redis hashes, many per hash, as in django-redisession: small hashes take
+ * less memory than as many strings. A field's value begins with the second in which it expires.
+ * Redis 7.4 and newer deletes it then by itself; with older versions `clearExpired` deletes it.
  *
- * Each method is one script, which Redis runs as a whole, on one key. Its clock says what has expired.
+ * Each method is one script on one key, executed atomically by Redis. The server's clock decides
+ * about expiry.
  */
 export class BucketSessionStore implements SessionStore {
   readonly name = "redis";
@@ -92,7 +93,7 @@ export class BucketSessionStore implements SessionStore {
     return this.#change(this.#vital, key, etag, [], deadline);
   }
 
-  /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
+  /** Remembers all yielded keys, since SCAN may return one twice: about 100 bytes each. */
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
     const seen = new Set<SessionKey>();
     for await (const place of this.#walk.places(pageDeadline)) {
@@ -107,7 +108,7 @@ export class BucketSessionStore implements SessionStore {
     await this.#connection.command(["PING"], deadline);
   }
 
-  /** Looks through the hashes that `hashKeysCheckForExpiry` names, step by step. */
+  /** Examines the hashes that `hashKeysCheckForExpiry` names, step by step. */
   clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
     return this.#walk.sweep(this.#hashKeysCheckForExpiry, pageDeadline, onProgress);
   }

@@ -22,11 +22,11 @@ const valuesWith = (compression: Partial<BucketCompression> = {}) =>
     ...compression,
   });
 
-/** As it is in Redis, with an expiry in front. */
+/** The form in Redis, with an expiry in front. */
 const stored = (encoded: Buffer) => Buffer.concat([Buffer.from([0x70, 0, 0, 0]), encoded]);
 const throughRedis = (values: BucketValues, record: string) => values.decode(stored(values.encode(record)));
 
-/** For what consists of the same half twice. */
+/** Compresses bytes that consist of the same half twice. */
 const halving: RecordCompressor = {
   compress: (bytes) => bytes.subarray(0, bytes.length / 2),
   decompress: (bytes) => Buffer.concat([bytes, bytes]),
@@ -40,14 +40,14 @@ describe("the values of buckets", () => {
     );
   });
 
-  it("are a flag and the whole record where it has another form", () => {
+  it("are a flag and the whole record if it has another form", () => {
     for (const record of ["sojourn1.AAAA.BBBB", "", "short", recordOf("é").replace("0123", "012G")]) {
       expect(valuesWith().encode(record)).toEqual(Buffer.concat([Buffer.from([2]), Buffer.from(record)]));
     }
   });
 
   it.each([recordOf(""), recordOf("Žofie \u{1F36A}"), recordOf("x".repeat(5000)), "no JSON \0 é", ""])(
-    "give the record back: %.30j",
+    "decode to the same record: %.30j",
     (record) => {
       expect(throughRedis(valuesWith(), record)).toBe(record);
       expect(throughRedis(valuesWith({ compressor: null }), record)).toBe(record);
@@ -61,12 +61,12 @@ describe("the values of buckets", () => {
     expect(valuesWith().encode(recordWithBodyOf(400)).length).toBeLessThan(60);
   });
 
-  it("are compressed only where that makes them smaller", () => {
+  it("are compressed only if that makes them smaller", () => {
     const record = recordOf(randomBytes(12).toString("base64"));
     expect(valuesWith({ minLength: 0 }).encode(record)[0]).toBe(0);
   });
 
-  it("are not compressed without a compressor, nor beyond what may inflate", () => {
+  it("are not compressed without a compressor, nor beyond the inflation limit", () => {
     expect(valuesWith({ compressor: null }).encode(recordWithBodyOf(4000))[0]).toBe(0);
     expect(valuesWith({ maxInflatedBytes: 999 }).encode(recordWithBodyOf(999))[0]).toBe(1);
     const record = recordWithBodyOf(1000);
@@ -74,7 +74,7 @@ describe("the values of buckets", () => {
     expect(throughRedis(valuesWith({ maxInflatedBytes: 999 }), record)).toBe(record);
   });
 
-  it("what zlib has compressed is read by every store, what another compressor has, by those that have it", () => {
+  it("are read by every store if compressed by zlib, and by stores with the same compressor otherwise", () => {
     const record = recordWithBodyOf(1000);
     const byZlib = stored(valuesWith().encode(record));
     expect(valuesWith({ compressor: halving }).decode(byZlib)).toBe(record);
@@ -94,11 +94,11 @@ describe("the values of buckets", () => {
     ["an unknown flag", stored(Buffer.concat([Buffer.from([9]), Buffer.alloc(20)]))],
     ["what does not inflate", stored(Buffer.concat([Buffer.from([1]), Buffer.alloc(20)]))],
     [
-      "what inflates to no text",
+      "bytes that inflate to no text",
       stored(Buffer.concat([Buffer.from([1]), Buffer.alloc(8), deflateSync(Buffer.of(0xff))])),
     ],
     ["a bomb", stored(Buffer.concat([Buffer.from([1]), Buffer.alloc(8), deflateSync(Buffer.alloc(100_001, 0x20))]))],
-  ])("that are broken give a text that is no record: %s", (_, value) => {
+  ])("that are broken decode to a text that is not a record: %s", (_, value) => {
     const text = valuesWith().decode(value);
     expect(new JsonCodec().decode(text)).toEqual({ ok: false, reason: "malformed" });
   });
@@ -136,13 +136,13 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     expect(inflateRawSync(encoded.subarray(11), { dictionary: bytes }).toString()).toBe(record.slice(38));
   });
 
-  it("make a small record small, also below minLength, and give it back", () => {
+  it("make a small record small, even below minLength, and restore it", () => {
     const values = withDictionaries({ id: 127, bytes });
     expect(values.encode(record).length).toBeLessThan(valuesWith().encode(record).length / 2);
     expect(throughRedis(values, record)).toBe(record);
   });
 
-  it("the first one writes, and all read: also with another order, and beside a compressor", () => {
+  it("are written with the first dictionary and read with all: also in another order, and beside a compressor", () => {
     const [first, second] = [{ id: 1, bytes } as const, { id: 2, bytes: other } as const];
     const byFirst = withDictionaries(first, second).encode(record);
     const bySecond = withDictionaries(second, first).encode(recordOf("some other words as long as it"));
@@ -153,7 +153,7 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     expect(both.encode(recordWithBodyOf(1000))[0]).toBe(129);
   });
 
-  it("what was stored without a dictionary stays readable: plain, by zlib, by a compressor, whole", () => {
+  it("stay readable if stored without a dictionary: plain, by zlib, by a compressor, whole", () => {
     const values = valuesWith({ dictionaries: [{ id: 1, bytes }], compressor: halving });
     const twice = `{"_sojourn":{"nonce":"${NONCE}"${"ab".repeat(300)}"${"ab".repeat(300)}`;
     const older: [BucketValues, string][] = [
@@ -166,7 +166,7 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     for (const [writer, text] of older) expect(values.decode(stored(writer.encode(text)))).toBe(text);
   });
 
-  it("are plain where that is no larger, and beyond what may inflate", () => {
+  it("are plain if that is no larger, and beyond the inflation limit", () => {
     const values = valuesWith({
       dictionaries: [{ id: 1, bytes: Buffer.from("nothing in common") }],
       maxInflatedBytes: 999,
@@ -176,26 +176,26 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     expect(values.encode(recordWithBodyOf(1000))[0]).toBe(0);
   });
 
-  it("the bytes of an option that are changed afterwards change nothing", () => {
+  it("do not change if the bytes of an option are changed afterwards", () => {
     const changing = Buffer.from(bytes);
     const values = withDictionaries({ id: 1, bytes: changing });
     changing.fill(0);
     expect(values.encode(record)).toEqual(withDictionaries({ id: 1, bytes }).encode(record));
   });
 
-  it("a number that is not there is an error that names it, not a broken record: its user is no stranger", () => {
+  it("report a missing dictionary by its number, not as a broken record: its user is not anonymous", () => {
     const written = stored(withDictionaries({ id: 3, bytes }).encode(record));
     for (const values of [valuesWith(), withDictionaries({ id: 4, bytes })]) {
       expect(() => values.decode(written)).toThrow(StoreServiceError);
-      expect(() => values.decode(written)).toThrow(/dictionary 3, which is not there.*Put it back; the record stays/);
+      expect(() => values.decode(written)).toThrow(/dictionary 3, which is missing.*Put it back; the record stays/);
     }
   });
 
-  it("a number that has other bytes now is an error, and never another record", () => {
+  it("report a dictionary whose bytes have changed, and never another record", () => {
     const written = stored(withDictionaries({ id: 3, bytes }).encode(record));
     const values = withDictionaries({ id: 3, bytes: other });
     expect(() => values.decode(written)).toThrow(StoreServiceError);
-    expect(() => values.decode(written)).toThrow("dictionary 3, whose bytes were others then");
+    expect(() => values.decode(written)).toThrow("dictionary 3, which now has other bytes");
   });
 
   it.each([
@@ -203,14 +203,14 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     ["what is cut off", deflateRawSync(Buffer.alloc(5000, "ab"), { dictionary: bytes }).subarray(0, -3)],
     ["no text", deflateRawSync(Buffer.of(0xff), { dictionary: bytes })],
     ["a bomb", deflateRawSync(Buffer.alloc(100_001, 0x20), { dictionary: bytes })],
-  ])("that are broken give a text that is no record: %s", (_, deflated) => {
+  ])("that are broken decode to a text that is not a record: %s", (_, deflated) => {
     const value = stored(Buffer.concat([Buffer.of(129), Buffer.alloc(8), markOf(bytes), deflated]));
     expect(withDictionaries({ id: 1, bytes }).decode(value)).toBe("");
   });
 });
 
 describe("the nonce of an etag", () => {
-  it("is found where the codec says it is", () => {
+  it("is found in the place that the codec gives", () => {
     expect(nonceOf(new JsonCodec().etag(recordOf("a")))).toEqual(Buffer.from(NONCE, "hex"));
   });
 

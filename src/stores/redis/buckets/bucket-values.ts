@@ -5,20 +5,21 @@ import { StoreServiceError } from "../../../core/errors.ts";
 import { BucketDictionaries, type SessionDictionary } from "./bucket-dictionaries.ts";
 import type { RecordCompressor } from "./record-compressor.ts";
 
-/** How records are compressed. */
+/** Compression of records. */
 export interface BucketCompression {
   /** `undefined`: zlib. `null`: none. */
   readonly compressor: RecordCompressor | null | undefined;
-  /** Where there are any, the first one compresses all records, in place of the compressor. */
+  /** If not empty, the first one compresses all records, instead of the compressor. */
   readonly dictionaries: readonly SessionDictionary[];
-  /** Least size of a body that the compressor compresses, in bytes. */
+  /** Minimum size of a body that the compressor compresses, in bytes. */
   readonly minLength: number;
-  /** Most that a body may inflate to, in bytes. Larger ones are stored as they are. */
+  /** Maximum size of an inflated body, in bytes. Larger ones are stored as they are. */
   readonly maxInflatedBytes: number;
 }
 
 /**
- * The byte behind the expiry, which says what follows. The scripts know 2 and which there are.
+ * The byte after the expiry, which gives the form of the rest. The scripts know 2 and the valid
+ * values.
  *
  * - 0: nonce and body
  * - 1: nonce and body, deflated with zlib
@@ -32,13 +33,13 @@ const EXPIRY_BYTES = 4;
 const NONCE_BYTES = 8;
 const BODY_AT = EXPIRY_BYTES + 1 + NONCE_BYTES;
 
-/** Records of the format `json` begin with this, then the nonce and a quotation mark. The flag stands for it. */
+/** Beginning of a record of the format `json`, before the nonce and a quotation mark. */
 const HEAD = '{"_sojourn":{"nonce":"';
 const NONCE_DIGITS = 2 * NONCE_BYTES;
 const JSON_RECORD = /^\{"_sojourn":\{"nonce":"([0-9a-f]{16})"/;
 const NONCE = /^[0-9a-f]{16}$/;
 
-/** A record that no codec reads: it is there, but has to be taken for broken. */
+/** A record that no codec reads: it exists, but counts as broken. */
 const BROKEN = "";
 
 const ZLIB: RecordCompressor = {
@@ -46,7 +47,9 @@ const ZLIB: RecordCompressor = {
   decompress: (bytes, maxBytes) => inflateSync(bytes, { maxOutputLength: maxBytes }),
 };
 
-/** Turns records into what follows the expiry in a field, and whole values of fields into records. */
+/**
+ * Converts records to the part of a field's value after the expiry, and whole values to records.
+ */
 export class BucketValues {
   readonly #compressor: RecordCompressor | undefined;
   readonly #compressedFlag: number;
@@ -62,7 +65,7 @@ export class BucketValues {
     this.#maxInflatedBytes = maxInflatedBytes;
   }
 
-  /** @throws {StoreServiceError} When the compressor fails. */
+  /** @throws {StoreServiceError} If the compressor fails. */
   encode(record: string): Buffer {
     const parts = splitRecord(record);
     if (parts === undefined) return Buffer.concat([Buffer.of(FLAG.whole), Buffer.from(record)]);
@@ -74,9 +77,9 @@ export class BucketValues {
   }
 
   /**
-   * What cannot be read gives a text that is no record of any format.
+   * Returns a text that is not a record of any format if the value cannot be read.
    *
-   * @throws {StoreServiceError} When it was compressed with a dictionary that is not in the options.
+   * @throws {StoreServiceError} If it was compressed with a dictionary that is not in the options.
    */
   decode(value: Buffer): string {
     const flag = value[EXPIRY_BYTES];
@@ -113,18 +116,18 @@ export class BucketValues {
       if (!(body instanceof Uint8Array) || body.length > this.#maxInflatedBytes || !isUtf8(body)) return undefined;
       return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     } catch {
-      // Broken, too large, or of another compressor: whoever reads the session hears that its record is
-      // undecodable.
+      // Broken, too large, or of another compressor: readers of the session learn that its record
+      // is undecodable.
       return undefined;
     }
   }
 }
 
-/** What a value consists of. */
+/** Nonce and body of a record. */
 export interface RecordParts {
-  /** As digits. */
+  /** Decimal digits. */
   readonly nonce: string;
-  /** What follows the nonce. */
+  /** The rest, after the nonce. */
   readonly body: string;
 }
 
@@ -134,7 +137,7 @@ export function splitRecord(record: string): RecordParts | undefined {
   return nonce === undefined ? undefined : { nonce, body: record.slice(HEAD.length + NONCE_DIGITS) };
 }
 
-/** The nonce that an etag is, as bytes; none when it is another piece of a record. */
+/** Returns an etag's nonce as bytes; none if the etag is another piece of a record. */
 export function nonceOf({ start, text }: { readonly start: number; readonly text: string }): Buffer {
   return start === HEAD.length && NONCE.test(text) ? Buffer.from(text, "hex") : Buffer.alloc(0);
 }
@@ -147,7 +150,7 @@ function compress(compressor: RecordCompressor, body: Buffer): Uint8Array {
     throw compressorError("it threw", cause);
   }
   if (compressed instanceof Uint8Array) return compressed;
-  throw compressorError("it has to return a Uint8Array, and not a promise of one");
+  throw compressorError("it has to return a Uint8Array, not a promise of one");
 }
 
 function compressorError(problem: string, cause?: unknown): StoreServiceError {

@@ -8,38 +8,40 @@ import type { BucketKeys, BucketPlace } from "./bucket-keys.ts";
 import { awaitWrites } from "../../await-writes.ts";
 import { BUCKET_FIELDS, BUCKET_SWEEP } from "../scripts/scripts.ts";
 
-/** How many keys Redis looks at for one page of a scan: some tenths of a millisecond of its time. */
+/** Number of keys examined for one page of a scan: some tenths of a millisecond of Redis's time. */
 const SCAN_COUNT = 1000;
 
-/** How many fields a script looks at: with records of 1 KB some tenths of a millisecond, too. */
+/**
+ * Number of fields that a script examines: with records of 1 KB some tenths of a millisecond, too.
+ */
 const HSCAN_COUNT = "100";
 
 /**
- * How many hashes are looked at at once. Other commands wait for that long: 16 scripts on hashes of 42
+ * Number of hashes examined at once. Other commands wait for that long: 16 scripts on hashes of 42
  * records took 1.3 ms. More at once made a sweep no faster.
  */
 const HASHES_AT_ONCE = 16;
 
 /**
- * Which hashes a sweep looks at: `"all"`, that many at random, or those whose names the function gives.
+ * Hashes that a sweep examines: `"all"`, a number of random ones, or those named by the function.
  *
- * The names are those that `hashKeyGenerator` makes, without the prefix.
+ * Names are those made by `hashKeyGenerator`, without the prefix.
  */
 export type HashKeysCheckForExpiry = "all" | number | (() => Iterable<string> | AsyncIterable<string>);
 
-/** Where a sweep goes on in a hash. */
+/** Position of a sweep in a hash. */
 interface SweepPage {
   readonly hash: string;
   /** "0" at first. */
   readonly cursor: string;
 }
 
-/** The next page, "0" when there is none, and how many records were deleted on this one. */
+/** The next page, "0" if there is none, and the number of records deleted on this one. */
 interface SweptPage extends SweepPage {
   readonly count: number;
 }
 
-/** Walks through the hashes of a namespace and their fields, in steps that Redis does not feel. */
+/** Walks the hashes of a namespace and their fields, in steps short enough for Redis. */
 export class BucketWalk {
   readonly #connection: RedisConnection;
   readonly #keys: BucketKeys;
@@ -49,7 +51,7 @@ export class BucketWalk {
     this.#keys = keys;
   }
 
-  /** Places of live records. One may come twice, as may what is foreign. */
+  /** Yields the places of live records. One may come twice, and foreign ones may be included. */
   async *places(pageDeadline: () => Deadline): AsyncGenerator<BucketPlace, void, undefined> {
     for await (const group of groupsOf(this.#allHashes(pageDeadline))) {
       const lists = await Promise.all(group.map((hash) => this.#fieldsOf(hash, pageDeadline)));
@@ -63,7 +65,7 @@ export class BucketWalk {
    * Deletes expired records. A step is one page of each hash of a group.
    *
    * @param onProgress Called after each step, while nothing is under way.
-   * @returns How many.
+   * @returns Number of deleted records.
    */
   async sweep(
     which: HashKeysCheckForExpiry,

@@ -15,12 +15,12 @@ const many = (count: number, dataOf: (at: number) => object) =>
   Array.from({ length: count }, (_, at) => recordOf(dataOf(at)));
 const textOf = (records: readonly string[], options?: object) => makeSessionDictionary(records, options).toString();
 
-/** A text of 1000 digits that nothing else has. */
+/** A unique text of 1000 digits. */
 const shake = (seed: number) => createHash("shake256", { outputLength: 500 }).update(String(seed)).digest("hex");
 
 describe("makeSessionDictionary", () => {
   it.skipIf(!heedsDictionaries())(
-    "makes less than a third of what zlib makes of records of 300 bytes, though it has not seen them",
+    "compresses unseen records of 300 bytes to less than a third of zlib's result",
     () => {
       const dictionary = makeSessionDictionary(makeRecords(400, 2));
       const bodies = makeRecords(100, 1).map(bodyOf);
@@ -31,19 +31,19 @@ describe("makeSessionDictionary", () => {
     },
   );
 
-  it("gives the same for the same records", () => {
+  it("returns the same for the same records", () => {
     const records = makeRecords(50, 3);
     expect(makeSessionDictionary(records)).toEqual(makeSessionDictionary(records));
   });
 
-  it("takes what records share, and nothing that only one of them has", () => {
+  it("takes parts that records share, and nothing of only one record", () => {
     const secrets = Array.from({ length: 100 }, (_, at) => hashSessionKey(`secret ${at}`));
     const text = textOf(secrets.map((secret) => recordOf({ greeting: "good morning", secret })));
     expect(text).toContain('"greeting":"good morning","secret":"');
     for (const secret of secrets) expect(text).not.toContain(secret.slice(0, 6));
   });
 
-  it("takes what minRecords share: 3 at least, or one in a hundred", () => {
+  it("takes parts shared by minRecords: at least 3, or one in a hundred", () => {
     const withRare = (count: number, rare: number) =>
       many(count, (at) => (at < rare ? { common: "all have it", rare: "xylophone" } : { common: "all have it" }));
     expect(textOf(withRare(100, 3))).toContain("xylophone");
@@ -62,7 +62,7 @@ describe("makeSessionDictionary", () => {
     expect(text.indexOf("an everyday thing")).toBeGreaterThan(text.indexOf("a thing of its own"));
   });
 
-  it("is no longer than maxBytes, and takes the most frequent then", () => {
+  it("is no longer than maxBytes, and then takes the most frequent", () => {
     const records = many(300, (at) =>
       at % 10 === 0 ? { seldom: "a thing of its own" } : { often: "an everyday thing" },
     );
@@ -89,7 +89,7 @@ describe("makeSessionDictionary", () => {
   it("leaves out records of another form, such as encrypted ones", () => {
     const whole = Array.from({ length: 50 }, () => "sojourn1.all of them begin like this");
     expect(textOf([...whole, ...many(10, () => ({ common: "all have it" }))])).not.toContain("begin");
-    expect(() => makeSessionDictionary(whole)).toThrow("but of 0 such records too few have the same");
+    expect(() => makeSessionDictionary(whole)).toThrow("but too few of 0 such records share anything");
   });
 
   it.each([[], [recordOf({ a: 1 }), recordOf({ a: 1 })]])(

@@ -5,50 +5,52 @@ import { splitRecord } from "./bucket-values.ts";
 /** Options of {@link makeSessionDictionary}. */
 export interface MakeSessionDictionaryOptions {
   /**
-   * Most that the dictionary may have, in bytes, from 1 to 32768.
+   * Maximum size of the dictionary, in bytes, from 1 to 32768.
    *
    * @defaultValue `32768`, all that deflate can use
    */
   readonly maxBytes?: number | undefined;
   /**
-   * How many of the records have to share what is taken into it, at least 2. What fewer of them have, such as one
-   * user's data, is left out.
+   * Minimum number of records that share each part of the dictionary, at least 2. Parts of fewer
+   * records, such as one user's data, are left out.
    *
    * @defaultValue one in a hundred, but at least 3
    */
   readonly minRecords?: number | undefined;
 }
 
-/** Length of what has to be shared, in bytes: shorter, and what is one user's would pass piece by piece. */
+/**
+ * Minimum length of a shared part, in bytes: with less, one user's data would pass piece by piece.
+ */
 const SHARED_BYTES = 6;
 
 /**
- * Length of what is to be found again, in bytes. Of 6 to 48, 12 made made-up records smallest at each size of
- * dictionary.
+ * Length of the pieces by which parts are rated, in bytes. Of 6 to 48, 12 made made-up records
+ * smallest at each size of dictionary.
  */
 const FOUND_BYTES = 12;
 
-/** How much of the records is looked at, in bytes. To count this takes some seconds. */
+/** Maximum size of the examined records, in bytes. Counting them takes some seconds. */
 const MAX_SAMPLED_BYTES = 1024 * 1024;
 
-/** A record without what is its own. */
+/** A record reduced to its shared parts. */
 interface Candidate {
   readonly text: string;
-  /** The pieces of it that are to be found again. */
+  /** Pieces of it by which it is rated. */
   readonly grams: readonly string[];
-  /** What a byte of it saves; it gets less as others are chosen. */
+  /** Bytes saved per byte; decreases as others are chosen. */
   readonly worth: number;
 }
 
 /**
- * Makes a dictionary for `redisBucketSessionStore({ dictionaries })` from records: the parts of them that
- * many records share, the most frequent last, where deflate reaches it with the fewest bits. Any
- * {@link SHARED_BYTES} bytes in a row stand in `minRecords` of the records.
+ * Makes a dictionary for `redisBucketSessionStore({ dictionaries })` from records: the parts that
+ * many records share, the most frequent last, where deflate reaches them with the fewest bits. Any
+ * {@link SHARED_BYTES} consecutive bytes occur in `minRecords` of the records.
  *
- * Some thousand records of the format `json` are enough; of more than 1 MiB, only the first are looked at.
- * Those of another form are left out.
+ * Some thousand records of the format `json` are enough; of more than 1 MiB, only the first are
+ * examined. Records of another form are skipped.
  *
- * @throws {ImproperlyConfigured} For a wrong option, or when too few records have the same in common.
+ * @throws {ImproperlyConfigured} For a wrong option, or if the records have too little in common.
  */
 export function makeSessionDictionary(records: Iterable<string>, options: MakeSessionDictionaryOptions = {}): Buffer {
   const maxBytes = wholeNumber("maxBytes", options.maxBytes, 1, DICTIONARY_BYTES) ?? DICTIONARY_BYTES;
@@ -59,8 +61,8 @@ export function makeSessionDictionary(records: Iterable<string>, options: MakeSe
   if (dictionary.length > 0) return dictionary;
   throw new ImproperlyConfigured(
     "makeSessionDictionary.records",
-    `expected records of the format "json" that have something in common, but of ${bodies.length} such records too few ` +
-      "have the same. Give some thousands, as the store keeps them.",
+    `expected records of the format "json" that have something in common, but too few of ${bodies.length} such records ` +
+      "share anything. Give some thousands, as the store keeps them.",
   );
 }
 
@@ -70,7 +72,7 @@ function wholeNumber(name: string, value: number | undefined, least: number, mos
   throw new ImproperlyConfigured(`makeSessionDictionary.${name}`, `expected a whole number ${range}, got ${value}.`);
 }
 
-/** What is compressed of the records; a character stands for a byte. */
+/** Returns the compressed parts of the records; a character stands for a byte. */
 function bodiesOf(records: Iterable<string>): string[] {
   const bodies: string[] = [];
   let bytes = 0;
@@ -85,14 +87,14 @@ function bodiesOf(records: Iterable<string>): string[] {
   return bodies;
 }
 
-/** The bodies without the parts that fewer than `minRecords` of them have. */
+/** Returns the bodies without the parts that fewer than `minRecords` of them have. */
 function sharedPartsOf(bodies: readonly string[], minRecords: number): readonly (readonly string[])[] {
   const counts = countIn(bodies.map((body) => new Set(gramsOf(body, SHARED_BYTES))));
   const isShared = (gram: string): boolean => (counts.get(gram) ?? 0) >= minRecords;
   return bodies.map((body) => [...piecesOf(body, isShared)]);
 }
 
-/** The longest pieces of a text in which all grams are shared. */
+/** Yields the longest pieces of a text in which all grams are shared. */
 function* piecesOf(text: string, isShared: (gram: string) => boolean): Generator<string, void, undefined> {
   let start = 0;
   // One step more than there are grams ends the last piece.
@@ -104,20 +106,20 @@ function* piecesOf(text: string, isShared: (gram: string) => boolean): Generator
   }
 }
 
-/** All parts of a text with this length; a shorter text is one. */
+/** Yields all parts of a text with this length; a shorter text is one. */
 function* gramsOf(text: string, length: number): Generator<string, void, undefined> {
   if (text.length < length) yield text;
   for (let at = 0; at + length <= text.length; at++) yield text.slice(at, at + length);
 }
 
-/** In how many of the sets each text is. */
+/** Counts the sets that contain each text. */
 function countIn(sets: Iterable<Iterable<string>>): Map<string, number> {
   const counts = new Map<string, number>();
   for (const set of sets) for (const text of set) counts.set(text, (counts.get(text) ?? 0) + 1);
   return counts;
 }
 
-/** Takes what saves most by the byte, again and again: what has been taken saves nothing a second time. */
+/** Takes the part that saves most per byte, again and again: a taken part saves nothing more. */
 function choose(records: readonly (readonly string[])[], maxBytes: number): Buffer {
   const found = records.map((pieces) => [...new Set(pieces.flatMap((piece) => [...gramsOf(piece, FOUND_BYTES)]))]);
   const savings = countIn(found);
@@ -145,7 +147,7 @@ function candidateOf(text: string, grams: readonly string[], savings: ReadonlyMa
   return { text, grams, worth: sum / Math.max(1, text.length) };
 }
 
-/** Into a queue with the best at its end. */
+/** Inserts into a queue with the best at its end. */
 function putBack(queue: Candidate[], candidate: Candidate): void {
   const after = queue.findLastIndex(({ worth }) => worth <= candidate.worth);
   queue.splice(after + 1, 0, candidate);

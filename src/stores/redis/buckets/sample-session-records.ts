@@ -2,13 +2,15 @@ import type { Milliseconds } from "../../../core/clock.ts";
 import { Deadline } from "../../../core/deadlines.ts";
 import type { SessionStore } from "../../session-store.ts";
 
-/** How long one page of the walk, and one record, may take. */
+/** Deadline of one page of the walk, and of one record. */
 const DEADLINE: Milliseconds = 1000;
 
 /**
- * Reads some of a store's records, in the order in which it walks through them: of Redis, that is by chance.
+ * Reads some of a store's records, in the order of its walk: in Redis, that is random.
  *
- * @param count Most that it reads, from 0. @defaultValue 3000
+ * @param count Maximum number of records, from 0.
+ *
+ * @defaultValue 3000
  * @throws {StoreConnectionError} No connection, or a page or record took longer than a second.
  * @throws {StoreServiceError} The store answered with an error.
  */

@@ -2,14 +2,14 @@ import { RedisServiceError } from "../../../core/errors.ts";
 import { replyCode } from "../../../redis/errors.ts";
 import type { StoredValue } from "../../cache-store.ts";
 
-/** Whether an error is an error reply of Redis that begins with this code. */
+/** Returns whether an error is an error reply of Redis that begins with this code. */
 export function isReply(error: unknown, code: string): error is RedisServiceError {
   return error instanceof RedisServiceError && error.cause instanceof Error && replyCode(error.cause.message) === code;
 }
 
 /**
- * Goes another way when a command of several keys was not executed, since some of them have moved to another
- * node of the cluster and some have not. An interrupted resharding leaves a slot so for hours; commands of
+ * Falls back if a command of several keys was not executed, since only some of them have moved to
+ * another node of the cluster. An interrupted resharding leaves a slot so for hours; commands of
  * one key are executed.
  */
 export async function unlessHalfMoved<Result>(
@@ -24,7 +24,7 @@ export async function unlessHalfMoved<Result>(
   }
 }
 
-/** Whether a value is the one that was seen, or begins with what was seen of it. */
+/** Returns whether a value equals the seen one, or begins with it. */
 export function isSeen(value: StoredValue, seen: StoredValue | undefined): boolean {
   if (seen === undefined) return false;
   const beginning = Buffer.from(seen);

@@ -2,12 +2,12 @@ import type { RedisArgument } from "../../../redis/commands.ts";
 import { slotOf } from "../../../redis/key-slot.ts";
 import { chunksOf, COMMANDS_AT_ONCE, KEYS_AT_ONCE } from "../../chunks.ts";
 
-/** The keys of commands that are sent together. */
+/** Keys of the commands that are sent together. */
 export type Round<Key extends RedisArgument = string> = readonly (readonly Key[])[];
 
 /**
- * Divides the keys of one call into commands, and these into rounds that are sent one after the other, each
- * within {@link COMMANDS_AT_ONCE} and {@link KEYS_AT_ONCE}.
+ * Divides the keys of one call into commands, and these into rounds that are sent one after the
+ * other, each within {@link COMMANDS_AT_ONCE} and {@link KEYS_AT_ONCE}.
  *
  * @param isSlotted Whether the keys of one command have to lie in one slot of a cluster.
  */
@@ -35,7 +35,7 @@ export function* roundsOf<Key extends RedisArgument>(
   if (round.length > 0) yield round;
 }
 
-/** The keys of each command, for keys of one round. */
+/** Divides the keys of one round into those of each command. */
 export function commandsFor<Key extends RedisArgument>(keys: readonly Key[], isSlotted: boolean): Round<Key> {
   return isSlotted ? groupBySlot(keys) : [keys];
 }

@@ -25,23 +25,23 @@ const KEYS = [
 const KINDS: readonly OwnKind[] = ["fence", "lease", "lock"];
 
 describe.each(KINDS)("the key of a %s", (kind) => {
-  it.each(KEYS)("begins with that of its entry, is known as one, and lies in its slot: %j", (key) => {
+  it.each(KEYS)("begins with that of its entry, is recognised, and lies in its slot: %j", (key) => {
     const own = ownKeyOf(key, kind);
     expect(own.subarray(0, Buffer.byteLength(key)).toString()).toBe(key);
     expect(ownKindOf(own)).toBe(kind);
     expect(slotOf(own)).toBe(slotOf(key));
   });
 
-  it("is no text in UTF-8, so no caller's key", () => {
+  it("is invalid as UTF-8, so it is not a caller's key", () => {
     for (const key of KEYS) expect(Buffer.from(ownKeyOf(key, kind).toString())).not.toEqual(ownKeyOf(key, kind));
   });
 
-  it("is another one for each entry", () => {
+  it("differs for each entry", () => {
     expect(new Set(KEYS.map((key) => ownKeyOf(key, kind).toString("latin1"))).size).toBe(KEYS.length);
   });
 });
 
-it("no key of an entry is taken for one of the library's own", () => {
+it("no key of an entry counts as one of the library's own", () => {
   for (const key of KEYS) expect(ownKindOf(Buffer.from(key))).toBeUndefined();
 });
 

@@ -1,20 +1,21 @@
 import { crc16, hasHashTag, SLOTS, slotOf } from "../../../redis/key-slot.ts";
 
 /**
- * What a key of the library's own, beside that of an entry, is for:
+ * Purpose of a key of the library's own, beside that of an entry:
  *
- * - `"lease"`: who loads the entry.
- * - `"lock"`: who holds the lock of the entry's name.
+ * - `"lease"`: token of the caller that loads the entry.
+ * - `"lock"`: token of the holder of the lock with the entry's name.
  * - `"fence"`: the fencing token of the last holder of that lock.
  */
 export type OwnKind = "fence" | "lease" | "lock";
 
-/** A byte that UTF-8 never has, so no text of a caller, in whatever language, makes a key with it (RFC 3629). */
+/** A byte that UTF-8 never contains, so no text of a caller makes such a key (RFC 3629). */
 const MARK = 0xff;
 
 /**
- * The key of the library's own that belongs to an entry. It begins with the entry's key, so that a walk over
- * a namespace finds it and rights to the namespace hold for it, and lies in the same slot of a cluster.
+ * Returns the key of the library's own that belongs to an entry. It begins with the entry's key, so
+ * that a walk over a namespace finds it and rights to the namespace cover it, and lies in the same
+ * slot of a cluster.
  */
 export function ownKeyOf(key: string, kind: OwnKind): Buffer {
   const isPlain = !key.includes("{") && !key.includes("}");
@@ -23,7 +24,7 @@ export function ownKeyOf(key: string, kind: OwnKind): Buffer {
   return isPlain || hasHashTag(key) ? name : withinSlot(name, slotOf(key));
 }
 
-/** Whether a key is one of the library's own. @returns Its kind; `undefined` for that of an entry. */
+/** Returns the kind of a key of the library's own; `undefined` for the key of an entry. */
 export function ownKindOf(key: Buffer): OwnKind | undefined {
   const at = key.indexOf(MARK);
   if (at === -1) return undefined;
@@ -36,8 +37,9 @@ const KINDS: readonly OwnKind[] = ["fence", "lease", "lock"];
 const DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 /**
- * A name, with digits at its end that bring it into a slot. For keys with braces that make no hash tag
- * (`a}b`, `a{b`, `{}`), of which all bytes count. Of 36^4 endings one in 16 384 leads there: 0.1 ms to find.
+ * Appends characters that bring a name into a slot. For keys with braces that make no hash tag
+ * (`a}b`, `a{b`, `{}`), of which all bytes count. One in 16 384 of the 36^4 endings leads there:
+ * 0.1 ms to find.
  */
 function withinSlot(name: Buffer, slot: number): Buffer {
   const before = crc16(name);

@@ -44,7 +44,7 @@ import {
   CACHE_TOUCH,
 } from "../scripts/scripts.ts";
 
-/** How many keys Redis looks at for one page of a walk: some tenths of a millisecond of its time. */
+/** Number of keys examined for one page of a walk: some tenths of a millisecond of Redis's time. */
 const SCAN_COUNT = 1000;
 
 const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
@@ -54,14 +54,14 @@ const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
 };
 
 /**
- * Cache entries as Redis strings, one an entry, under the very keys that it is given.
+ * Cache entries as Redis strings, one per entry, under exactly the given keys.
  *
- * Reading up to 500 keys is one command, deleting them two, all else one an entry; a cluster gets one for
- * each slot, and one for each key of a slot that is half on its way. Of one call, at most 200 commands are
- * under way at once.
+ * Reading up to 500 keys is one command, deleting them two, anything else one per entry; a cluster
+ * gets one for each slot, and one for each key of a slot that is half moved. One call has at most
+ * 200 commands under way at once.
  *
- * The lease on an entry, and the lock of its name, are strings beside it, under keys that no text makes
- * ({@link ownKeyOf}).
+ * The lease on an entry, and the lock of its name, are strings beside it, under keys that no text
+ * makes ({@link ownKeyOf}).
  */
 export class RedisCacheStore implements CacheStore {
   readonly name = "redis";
@@ -137,7 +137,7 @@ export class RedisCacheStore implements CacheStore {
 
   async deleteMany(keys: readonly string[], deadline: Deadline): Promise<number> {
     const counts = await this.#inRounds(keys, async (groups, hasWritten) => {
-      // In this order: a load that ends between the two must not fill again what is then taken for deleted.
+      // In this order: a load that ends between the two must not refill a deleted entry.
       const leases = groups.flat().map(leaseKeyOf);
       const writes = [this.#unlink(commandsFor(leases, this.#isSlotted), deadline), this.#unlink(groups, deadline)];
       const [, deleted = 0] = await awaitWrites(writes, hasWritten);
@@ -234,7 +234,7 @@ export class RedisCacheStore implements CacheStore {
     const filling = this.#runOnLease(CACHE_FILL, lease, args, deadline, "brief").then((reply): FillResult =>
       reply === 1 ? { status: "stored" } : { status: "overruled", value: toValue(reply) },
     );
-    // Lease and entry have to be looked at together.
+    // Lease and entry have to be examined together.
     return unlessHalfMoved(filling, async (error) => {
       await this.release(lease, deadline);
       return { status: "unstored", error };
@@ -261,7 +261,7 @@ export class RedisCacheStore implements CacheStore {
     return this.#locks.holder(key, deadline);
   }
 
-  /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
+  /** Remembers all yielded keys, since SCAN may return one twice: about 100 bytes each. */
   async *scan(prefix: string, pageDeadline: () => Deadline): AsyncGenerator<string, void, undefined> {
     const seen = new Set<string>();
     for await (const names of this.#connection.scanKeys(`${escapeGlob(prefix)}*`, SCAN_COUNT, pageDeadline, "bytes")) {
@@ -301,7 +301,11 @@ export class RedisCacheStore implements CacheStore {
     return reply !== null;
   }
 
-  /** Runs a script that writes an entry and ends the lease on it. @param run Is given the key, and that of the lease. */
+  /**
+   * Runs a script that writes an entry and ends the lease on it.
+   *
+   * @param run Receives the key, and that of the lease.
+   */
   #endingLease<Result>(
     key: string,
     deadline: Deadline,
@@ -325,10 +329,7 @@ export class RedisCacheStore implements CacheStore {
     return this.#connection.run(script, [key, leaseKeyOf(key)], args, deadline, this.#form, patience);
   }
 
-  /**
-   * Takes a lease, and looks at the entry then: one that is stored later is noticed when the lease is to be
-   * used.
-   */
+  /** Takes a lease, then reads the entry: one that is stored later is noticed when it is used. */
   async #leaseFirst(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
     const leaseKey = leaseKeyOf(lease.key);
     const [life, afterlife] = lifeOf(ttl);
@@ -340,7 +341,10 @@ export class RedisCacheStore implements CacheStore {
     return { status: "found", value };
   }
 
-  /** @param names Also those of leases, which may be on entries that are not there, and of locks, which stay. */
+  /**
+   * @param names May include those of leases, possibly on missing entries, and of locks, which
+   * stay.
+   */
   async #deletePage(names: readonly Buffer[], deadline: Deadline): Promise<number> {
     const kinds = names.map(ownKindOf);
     await this.#unlinkAll(
@@ -382,9 +386,10 @@ export class RedisCacheStore implements CacheStore {
   }
 
   /**
-   * Sends commands for keys that have to be in one slot each: one for all where there are no slots.
+   * Sends commands for keys, grouped by slot: one for all if there are no slots.
    *
-   * @param send Is given the keys of each command, and whether those of other rounds have been executed.
+   * @param send Receives the keys of each command, and whether those of other rounds have been
+   * executed.
    */
   async #inRounds<Key extends RedisArgument, Result>(
     keys: readonly Key[],
@@ -398,7 +403,7 @@ export class RedisCacheStore implements CacheStore {
       try {
         results.push(await send(round, hasBegun));
       } catch (error) {
-        // A proxy or a node of a cluster makes itself known so, before anything has been done.
+        // A proxy or a node of a cluster reveals itself by this, before anything has been done.
         if (isSlotted || !isReply(error, "CROSSSLOT")) throw error;
         this.#isSlotted = true;
         results.push(...(await this.#inRounds(round.flat(), send, hasBegun)));
@@ -408,7 +413,7 @@ export class RedisCacheStore implements CacheStore {
   }
 }
 
-/** For how long a lease is kept, and for how long of that others may take it. */
+/** Returns how long a lease is kept, and how long of that others may take it. */
 function lifeOf(ttl: Milliseconds): [life: string, afterlife: string] {
   return [toRedisTtl(MAX_LEASE), String(Math.max(0, Math.floor(MAX_LEASE - ttl)))];
 }

@@ -9,12 +9,13 @@ import { unlessHalfMoved } from "./half-moved-slots.ts";
 import { ownKeyOf } from "./own-keys.ts";
 import { CACHE_COMPARE_AND_SET, CACHE_LOCK } from "../scripts/scripts.ts";
 
-/** Where locks are: beside the entries, or under their very keys, as those of redis-py are. */
+/** Names of locks: keys of their own beside the entries, or the keys of entries, as in redis-py. */
 export type LockNames = "own" | "django-redis";
 
 /**
- * Locks as Redis strings, one a lock, which hold the token of the holder, and beside it the fencing token of the
- * last holder, which outlives the lock by an hour. Each operation is one command.
+ * Locks as Redis strings, one per lock, which hold the token of the holder, and beside it the
+ * fencing token of the last holder, which outlives the lock by an hour. Each operation is one
+ * command.
  */
 export class RedisLocks {
   readonly #connection: RedisConnection;
@@ -25,15 +26,15 @@ export class RedisLocks {
     this.#names = names;
   }
 
-  /** See {@link CacheStore.acquireLock}. In a slot that is half moved, two commands. */
+  /** See {@link CacheStore.acquireLock}. Two commands in a half-moved slot. */
   async acquire(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {
     const [lockKey, fenceKey] = [this.#keyOf(key), ownKeyOf(key, "fence")];
     const fenceTtl = toRedisTtl(ttl + FENCE_AFTERLIFE);
     const args = [fenceTtl, token, toRedisTtl(ttl)];
     const acquiring = this.#connection.run(CACHE_LOCK, [fenceKey, lockKey], args, deadline, "text", "brief");
     const reply = await unlessHalfMoved(acquiring, async () => {
-      // In this order: whoever is kept from the lock takes no number, and a holder whose number comes after its
-      // life does not use it.
+      // In this order: a caller that is refused the lock takes no number, and a holder whose number
+      // arrives after the lock's expiry does not use it.
       const set = ["SET", lockKey, token, "NX", "PX", toRedisTtl(ttl)] as const;
       if ((await this.#connection.command(set, deadline, lockKey)) === null) return null;
       return this.#connection.run(CACHE_LOCK, [fenceKey], [fenceTtl], deadline).catch(throwWrittenInPart);

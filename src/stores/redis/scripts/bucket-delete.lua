@@ -3,8 +3,8 @@
      KEYS[1]  the hash
      ARGV[1]  the field
 
-     Result: 1 when there was a live record, else 0.
-     Keeps: an expired record is deleted too, but counts as none.
+     Result: 1 if there was a live record, else 0.
+     Keeps: an expired record is deleted too, but is not counted.
      Cost: O(fields of the hash) while it is a listpack, else O(1); one slot. ]]
 local stored = redis.call('HGET', KEYS[1], ARGV[1])
 if not stored then return 0 end

@@ -1,11 +1,11 @@
---[[ bucket-fields: the fields of live session records, one page of a hash.
+--[[ bucket-fields: returns the fields of live session records, one page of a hash.
 
      KEYS[1]  the hash
      ARGV[1]  the cursor of the page, "0" at first
-     ARGV[2]  how many fields to look at
+     ARGV[2]  number of fields to examine
 
      Result: the next cursor, "0" at the end, then the fields. A key of another type has none.
-     Keeps: every field that is there during the whole walk comes at least once, as HSCAN promises.
+     Keeps: every field that exists during the whole walk comes at least once, as HSCAN promises.
      Cost: O(ARGV[2]), or O(fields of the hash) while it is a listpack; one slot. ]]
 if redis.call('TYPE', KEYS[1])['ok'] ~= 'hash' then return { '0' } end
 local now = tonumber(redis.call('TIME')[1])

@@ -2,12 +2,13 @@
 
      KEYS[1]  the hash
      ARGV[1]  the cursor of the page, "0" at first
-     ARGV[2]  how many fields to look at
-     ARGV[3]  length of the fields of sessions, in bytes; 0 when it varies
+     ARGV[2]  number of fields to examine
+     ARGV[3]  length of the fields of sessions, in bytes; 0 if it varies
 
-     Result: the next cursor, "0" at the end, then how many were deleted. A key of another type has none.
-     Keeps: looking and deleting are one step, so no renewed record is deleted. What has not the form of a record (its
-     field's length, its flag, its least length) stays.
+     Result: the next cursor, "0" at the end, then the number of deleted records. A key of another
+     type has none.
+     Keeps: check and deletion are one step, so no renewed record is deleted. Values without the
+     form of a record (its field's length, its flag, its minimum length) stay.
      Cost: O(ARGV[2]), or O(fields of the hash) while it is a listpack; one slot. ]]
 if redis.call('TYPE', KEYS[1])['ok'] ~= 'hash' then return { '0', 0 } end
 local now = tonumber(redis.call('TIME')[1])

@@ -1,13 +1,13 @@
---[[ cache-compare-and-set: replaces or deletes an entry, if it has the value that is expected.
+--[[ cache-compare-and-set: replaces or deletes an entry, if it has the expected value.
 
      KEYS[1]  the entry, a string
-     KEYS[2]  its lease, which is to end; left out where it stays
-     ARGV[1]  the value that is expected
-     ARGV[2]  the new value; left out to delete
+     KEYS[2]  its lease, to be ended; omitted if it stays
+     ARGV[1]  the expected value
+     ARGV[2]  the new value; omitted to delete
      ARGV[3]  its time to live, ms, at least 1; empty for no expiry
 
-     Result: 1 done; 0 when the entry has another value, or there is none.
-     Keeps: an entry that somebody else has changed meanwhile stays theirs.
+     Result: 1 done; 0 if the entry has another value, or there is none.
+     Keeps: an entry that another caller has changed meanwhile stays as it is.
      Cost: O(length of the values); one slot. ]]
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if not ARGV[2] then

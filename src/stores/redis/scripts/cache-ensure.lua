@@ -1,11 +1,12 @@
---[[ cache-ensure: stores a value where none is; what is there stays, and lives at least as long.
+--[[ cache-ensure: stores a value if there is none; an existing one stays, and lives at least as
+     long.
 
      KEYS[1]  the entry, a string
      ARGV[1]  the value
      ARGV[2]  time to live, ms, at least 1; empty for no expiry
 
-     Result: the value that was there, or nil when the new one was stored.
-     Keeps: of all who do this at the same time, one stores, and the others get its value.
+     Result: the existing value, or nil if the new one was stored.
+     Keeps: of concurrent callers, one stores, and the others get its value.
      Cost: O(length of the values); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 if not stored then

@@ -1,16 +1,16 @@
 --[[ cache-incr: adds to an integer.
 
      KEYS[1]  the entry, a string
-     KEYS[2]  its lease, which is to end when an entry is begun; left out where it stays
-     ARGV[1]  what to add, an integer of 64 bits in digits
-     ARGV[2]  the least that is left, an integer in digits; empty for no bound
-     ARGV[3]  what to store where there is no entry, an integer in digits; left out where none is begun
+     KEYS[2]  its lease, to be ended when an entry is begun; omitted if it stays
+     ARGV[1]  the addend, an integer of 64 bits in digits
+     ARGV[2]  lower bound of the result, an integer in digits; empty for no bound
+     ARGV[3]  value to store if there is no entry, an integer in digits; omitted if none is begun
      ARGV[4]  its time to live, ms, at least 1; empty for no expiry
 
-     Result: the sum, or what was begun, as text; 0 when the value is no integer or the sum leaves 64 bits; nil when
-     there is no entry.
-     Keeps: the time to live of what is there. The sum is read back as text since a number of Lua is exact up to 2^53
-     only.
+     Result: the sum, or the value begun with, as text; 0 if the value is no integer or the sum
+     leaves 64 bits; nil if there is no entry.
+     Keeps: the time to live of an existing entry. The sum is read back as text since a number of
+     Lua is exact up to 2^53 only.
      Cost: O(1); one slot. ]]
 if redis.call('EXISTS', KEYS[1]) == 0 then
   if not ARGV[3] then return false end

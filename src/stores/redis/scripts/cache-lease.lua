@@ -1,17 +1,18 @@
---[[ cache-lease: takes the lease on an entry, or keeps it for longer.
+--[[ cache-lease: takes the lease on an entry, or extends it.
 
      KEYS[1]  the entry, a string
-     KEYS[2]  the lease, a string of three words: the token of the one who loads; how many loads have ended without a
-              value of late; its afterlife, ms, and "w" when others wait. After such a load, for a moment, the token is
-              empty.
+     KEYS[2]  the lease, a string of three words: the token of the loading caller; the number of
+              recent loads that ended without a value; its afterlife, ms, and "w" if others wait.
+              After such a load, for a moment, the token is empty.
      ARGV[1]  the caller's token
-     ARGV[2]  for how long the lease is kept, ms, at least 1
-     ARGV[3]  its afterlife, ms: when no more is left, others may take it
-     ARGV[4]  what the caller has seen, or the beginning of it; left out where nothing was there
+     ARGV[2]  time for which the lease is kept, ms, at least 1
+     ARGV[3]  its afterlife, ms: once no more than that is left, others may take it
+     ARGV[4]  the value that the caller has seen, or its beginning; omitted if there was none
 
-     Result: -1 leased; how many loads have ended without a value when another caller has the lease; the stored value
-     when it is another one than was seen.
-     Keeps: one lease at a time, and none of the caller's over a value that is newer than what it has seen.
+     Result: -1 leased; the number of loads that ended without a value if another caller has the
+     lease; the stored value if it is not the seen one.
+     Keeps: one lease at a time, and none of the caller's over a value that is newer than the seen
+     one.
      Cost: O(length of the value); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 local lease = redis.call('GET', KEYS[2]) or ' 0 0'

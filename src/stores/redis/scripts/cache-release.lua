@@ -2,10 +2,10 @@
 
      KEYS[1]  the lease; see cache-lease
      ARGV[1]  the caller's token
-     ARGV[2]  for how long those who wait can hear of it, ms, at least 1
+     ARGV[2]  time for which waiting callers can learn of it, ms, at least 1
 
-     Result: 1 ended; 0 when there was none of the caller's.
-     Keeps: nobody ends the lease of another. Where nobody waits, nothing is left.
+     Result: 1 ended; 0 if the caller held none.
+     Keeps: no caller ends the lease of another. Nothing is left if no caller waits.
      Cost: O(1); one slot. ]]
 local lease = redis.call('GET', KEYS[1]) or ' 0 0'
 local holder, ended, waits = string.match(lease, '^(%S*) (%d+) %d+(w?)$')

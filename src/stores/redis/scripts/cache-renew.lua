@@ -1,14 +1,15 @@
---[[ cache-renew: lets the lease on an entry last longer.
+--[[ cache-renew: extends the lease on an entry.
 
      KEYS[1]  the entry, a string
      KEYS[2]  the lease; see cache-lease
      ARGV[1]  the caller's token
-     ARGV[2]  for how long the lease is kept from now on, ms, at least 1
+     ARGV[2]  time for which the lease is kept from now on, ms, at least 1
      ARGV[3]  its afterlife, ms; see cache-lease
-     ARGV[4]  what the caller has seen, or the beginning of it; left out where nothing was there
+     ARGV[4]  the value that the caller has seen, or its beginning; omitted if there was none
 
      Result: 1 while the caller has the lease; else 0.
-     Keeps: a lease that has ended is not taken again, and one on a value that is newer than what was seen ends.
+     Keeps: a lease that has ended is not taken again, and one on a value that is newer than the
+     seen one ends.
      Cost: O(length of the value); one slot. ]]
 local lease = redis.call('GET', KEYS[2]) or ''
 if string.match(lease, '^%S*') ~= ARGV[1] then return 0 end

@@ -1,10 +1,10 @@
 --[[ cache-take: reads an entry and deletes it.
 
      KEYS[1]  the entry, a string
-     KEYS[2]  its lease, which is to end; left out where that has been done
+     KEYS[2]  its lease, to be ended; omitted if that has been done
 
-     Result: the value, or nil when there is no entry.
-     Keeps: of all who take an entry, one gets it; and no load that began before is stored.
+     Result: the value, or nil if there is no entry.
+     Keeps: of concurrent callers, one gets the entry; no load that began before is stored.
      Cost: O(length of the value); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 if KEYS[2] then redis.call('DEL', KEYS[2]) end

@@ -1,11 +1,12 @@
---[[ cache-touch: sets the time to live of an entry that has no head, or tells the head.
+--[[ cache-touch: sets the time to live of an entry that has no head, or returns the head.
 
      KEYS[1]  the entry, a string
      ARGV[1]  time to live, ms, at least 1; empty for no expiry
 
-     Result: 1 when there is such an entry, 0 when there is none; where it begins with "~" and has a line end, all up to
-     that, and what is left of its time to live as PTTL says it.
-     Keeps: an entry with a head is not changed; without one, nothing of its value leaves the server.
+     Result: 1 if there is such an entry, 0 if there is none; if it begins with "~" and has a line
+     end, everything up to that, and its remaining time to live in the form of PTTL.
+     Keeps: an entry with a head is not changed; without one, nothing of its value leaves the
+     server.
      Cost: O(1), with a head O(length of the value); one slot. ]]
 if redis.call('GETRANGE', KEYS[1], 0, 0) == '~' then
   local stored = redis.call('GET', KEYS[1])

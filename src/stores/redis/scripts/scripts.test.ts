@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { luaModule, luaModuleText } from "../../../../scripts/embed-lua.mjs";
 import * as scripts from "./scripts.ts";
 
-test("the module of scripts is what `npm run lua` makes of the .lua files", () => {
+test("the module of scripts is the output of `npm run lua` for the .lua files", () => {
   expect(readFileSync(luaModule, "utf8")).toBe(luaModuleText());
 });
 

@@ -3,19 +3,24 @@ import { RedisScript } from "../../../redis/script.ts";
 
 export const BUCKET_CHANGE: RedisScript = /* @__PURE__ */ new RedisScript(
   "bucket-change",
-  `--[[ bucket-change: replaces, touches or deletes a session record, if it still is the version that the caller has read.
+  `--[[ bucket-change: replaces, touches or deletes a session record, if it is still the version that
+     the caller has read.
 
      KEYS[1]  the hash
      ARGV[1]  the field
-     ARGV[2]  the nonce of that version, 8 bytes; empty when its etag is no nonce
-     ARGV[3]  first and ARGV[4] last position of the etag, as for string.sub: from 1, or negative from the end
+     ARGV[2]  the nonce of that version, 8 bytes; empty if its etag is not a nonce
+     ARGV[3]  first and ARGV[4] last position of the etag, as for string.sub: from 1, or negative
+              from the end
      ARGV[5]  the etag, for records that are kept whole (flag 2)
      ARGV[6]  time to live, ms, at least 1; without it, the record is deleted
-     ARGV[7]  the new value without its expiry; without it, the record stays and gets the time to live alone
+     ARGV[7]  the new value without its expiry; without it, the record stays and only gets the time
+              to live
 
-     Result: 1 done; the stored value when it is another version; nil when there is none, or it has expired.
-     Keeps: no record is created (no resurrection), and none of another writer's is changed (no lost update). Redis 7.4
-     and newer deletes the field itself when its time is over, unless the user may not say so.
+     Result: 1 done; the stored value if it is another version; nil if there is none, or it has
+     expired.
+     Keeps: no record is created (no resurrection), and another writer's is not changed (no lost
+     update). Redis 7.4 and newer deletes the field itself when it expires, if the user may set
+     that.
      Cost: O(fields of the hash) while it is a listpack, else O(length of the record); one slot. ]]
 local stored = redis.call('HGET', KEYS[1], ARGV[1])
 if not stored then return false end
@@ -34,10 +39,11 @@ if not ARGV[6] then
 end
 local expiry = math.min(math.ceil((time[1] * 1e6 + time[2] + ARGV[6] * 1e3) / 1e6), 4294967295)
 redis.call('HSET', KEYS[1], ARGV[1], struct.pack('>I4', expiry) .. (ARGV[7] or string.sub(stored, 5)))
--- An older server would count an error for each write. This asks each time: a server may be replaced by another.
+-- An older server would count an error for each write. Checked each time, since the server may be
+-- replaced by another.
 if (redis.REDIS_VERSION_NUM or 0) >= 0x00070400 then
-  -- HSET has ended the field's former time.
-  -- pcall: the record is written, and counts as written also where this is forbidden.
+  -- HSET has removed the field's expiry.
+  -- pcall: the record is written, and counts as written even if this is forbidden.
   redis.pcall('HPEXPIREAT', KEYS[1], expiry * 1000, 'FIELDS', 1, ARGV[1])
 end
 return 1
@@ -53,18 +59,19 @@ export const BUCKET_CREATE: RedisScript = /* @__PURE__ */ new RedisScript(
      ARGV[2]  time to live, ms, at least 1
      ARGV[3]  the value without its expiry: flag, nonce, body
 
-     Result: 1 created; 0 when there is a live record, or something foreign.
-     Keeps: a live record and its expiry stay as they are. The expiry is rounded up to a second, at most 2^32 - 1. Redis
-     7.4 and newer deletes the field itself then, unless the user may not say so.
+     Result: 1 created; 0 if there is a live record, or a foreign value.
+     Keeps: a live record and its expiry stay as they are. The expiry is rounded up to a second, at
+     most 2^32 - 1. Redis 7.4 and newer deletes the field itself then, if the user may set that.
      Cost: O(fields of the hash) while it is a listpack, else O(1); one slot. ]]
 local time = redis.call('TIME')
 local stored = redis.call('HGET', KEYS[1], ARGV[1])
 if stored and (#stored < 4 or struct.unpack('>I4', stored) > tonumber(time[1])) then return 0 end
 local expiry = math.min(math.ceil((time[1] * 1e6 + time[2] + ARGV[2] * 1e3) / 1e6), 4294967295)
 redis.call('HSET', KEYS[1], ARGV[1], struct.pack('>I4', expiry) .. ARGV[3])
--- An older server would count an error for each write. This asks each time: a server may be replaced by another.
+-- An older server would count an error for each write. Checked each time, since the server may be
+-- replaced by another.
 if (redis.REDIS_VERSION_NUM or 0) >= 0x00070400 then
-  -- pcall: the record is written, and counts as written also where this is forbidden.
+  -- pcall: the record is written, and counts as written even if this is forbidden.
   redis.pcall('HPEXPIREAT', KEYS[1], expiry * 1000, 'FIELDS', 1, ARGV[1])
 end
 return 1
@@ -78,8 +85,8 @@ export const BUCKET_DELETE: RedisScript = /* @__PURE__ */ new RedisScript(
      KEYS[1]  the hash
      ARGV[1]  the field
 
-     Result: 1 when there was a live record, else 0.
-     Keeps: an expired record is deleted too, but counts as none.
+     Result: 1 if there was a live record, else 0.
+     Keeps: an expired record is deleted too, but is not counted.
      Cost: O(fields of the hash) while it is a listpack, else O(1); one slot. ]]
 local stored = redis.call('HGET', KEYS[1], ARGV[1])
 if not stored then return 0 end
@@ -91,14 +98,14 @@ return 1
 
 export const BUCKET_FIELDS: RedisScript = /* @__PURE__ */ new RedisScript(
   "bucket-fields",
-  `--[[ bucket-fields: the fields of live session records, one page of a hash.
+  `--[[ bucket-fields: returns the fields of live session records, one page of a hash.
 
      KEYS[1]  the hash
      ARGV[1]  the cursor of the page, "0" at first
-     ARGV[2]  how many fields to look at
+     ARGV[2]  number of fields to examine
 
      Result: the next cursor, "0" at the end, then the fields. A key of another type has none.
-     Keeps: every field that is there during the whole walk comes at least once, as HSCAN promises.
+     Keeps: every field that exists during the whole walk comes at least once, as HSCAN promises.
      Cost: O(ARGV[2]), or O(fields of the hash) while it is a listpack; one slot. ]]
 if redis.call('TYPE', KEYS[1])['ok'] ~= 'hash' then return { '0' } end
 local now = tonumber(redis.call('TIME')[1])
@@ -114,13 +121,14 @@ return reply
 
 export const BUCKET_READ: RedisScript = /* @__PURE__ */ new RedisScript(
   "bucket-read",
-  `--[[ bucket-read: a session record, if it has not expired.
+  `--[[ bucket-read: returns a session record, if it has not expired.
 
      KEYS[1]  the hash
      ARGV[1]  the field
 
-     Result: the value of the field, expiry included; nil when there is none, or it has expired.
-     Keeps: what has expired is absent, whether or not it was swept. Redis's clock decides, as for keys that expire.
+     Result: the value of the field, expiry included; nil if there is none, or it has expired.
+     Keeps: an expired record is absent, whether or not it was swept. Redis's clock decides, as for
+     keys that expire.
      Cost: O(fields of the hash) while it is a listpack, else O(1); one slot. ]]
 local stored = redis.call('HGET', KEYS[1], ARGV[1])
 if not stored then return false end
@@ -136,12 +144,13 @@ export const BUCKET_SWEEP: RedisScript = /* @__PURE__ */ new RedisScript(
 
      KEYS[1]  the hash
      ARGV[1]  the cursor of the page, "0" at first
-     ARGV[2]  how many fields to look at
-     ARGV[3]  length of the fields of sessions, in bytes; 0 when it varies
+     ARGV[2]  number of fields to examine
+     ARGV[3]  length of the fields of sessions, in bytes; 0 if it varies
 
-     Result: the next cursor, "0" at the end, then how many were deleted. A key of another type has none.
-     Keeps: looking and deleting are one step, so no renewed record is deleted. What has not the form of a record (its
-     field's length, its flag, its least length) stays.
+     Result: the next cursor, "0" at the end, then the number of deleted records. A key of another
+     type has none.
+     Keeps: check and deletion are one step, so no renewed record is deleted. Values without the
+     form of a record (its field's length, its flag, its minimum length) stay.
      Cost: O(ARGV[2]), or O(fields of the hash) while it is a listpack; one slot. ]]
 if redis.call('TYPE', KEYS[1])['ok'] ~= 'hash' then return { '0', 0 } end
 local now = tonumber(redis.call('TIME')[1])
@@ -167,16 +176,16 @@ return { page[1], deleted }
 
 export const CACHE_COMPARE_AND_SET: RedisScript = /* @__PURE__ */ new RedisScript(
   "cache-compare-and-set",
-  `--[[ cache-compare-and-set: replaces or deletes an entry, if it has the value that is expected.
+  `--[[ cache-compare-and-set: replaces or deletes an entry, if it has the expected value.
 
      KEYS[1]  the entry, a string
-     KEYS[2]  its lease, which is to end; left out where it stays
-     ARGV[1]  the value that is expected
-     ARGV[2]  the new value; left out to delete
+     KEYS[2]  its lease, to be ended; omitted if it stays
+     ARGV[1]  the expected value
+     ARGV[2]  the new value; omitted to delete
      ARGV[3]  its time to live, ms, at least 1; empty for no expiry
 
-     Result: 1 done; 0 when the entry has another value, or there is none.
-     Keeps: an entry that somebody else has changed meanwhile stays theirs.
+     Result: 1 done; 0 if the entry has another value, or there is none.
+     Keeps: an entry that another caller has changed meanwhile stays as it is.
      Cost: O(length of the values); one slot. ]]
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if not ARGV[2] then
@@ -193,14 +202,15 @@ return 1
 
 export const CACHE_ENSURE: RedisScript = /* @__PURE__ */ new RedisScript(
   "cache-ensure",
-  `--[[ cache-ensure: stores a value where none is; what is there stays, and lives at least as long.
+  `--[[ cache-ensure: stores a value if there is none; an existing one stays, and lives at least as
+     long.
 
      KEYS[1]  the entry, a string
      ARGV[1]  the value
      ARGV[2]  time to live, ms, at least 1; empty for no expiry
 
-     Result: the value that was there, or nil when the new one was stored.
-     Keeps: of all who do this at the same time, one stores, and the others get its value.
+     Result: the existing value, or nil if the new one was stored.
+     Keeps: of concurrent callers, one stores, and the others get its value.
      Cost: O(length of the values); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 if not stored then
@@ -223,16 +233,16 @@ return stored
 
 export const CACHE_FILL: RedisScript = /* @__PURE__ */ new RedisScript(
   "cache-fill",
-  `--[[ cache-fill: stores what the holder of the lease has loaded, and ends the lease.
+  `--[[ cache-fill: stores the value that the holder of the lease has loaded, and ends the lease.
 
      KEYS[1]  the entry, a string
      KEYS[2]  the lease; see cache-lease
      ARGV[1]  the caller's token
      ARGV[2]  the value
      ARGV[3]  its time to live, ms, at least 1; empty for no expiry
-     ARGV[4]  what the caller has seen, or the beginning of it; left out where nothing was there
+     ARGV[4]  the value that the caller has seen, or its beginning; omitted if there was none
 
-     Result: 1 stored; else what is there, or nil.
+     Result: 1 stored; else the existing value, or nil.
      Keeps: neither a delete nor a newer value is undone by a load that began before it.
      Cost: O(length of the values); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
@@ -241,7 +251,7 @@ if stored and (not ARGV[4] or string.sub(stored, 1, #ARGV[4]) ~= ARGV[4]) then
   redis.call('DEL', KEYS[2])
   return stored
 end
--- First of the writes, since it is the one that a server without memory refuses.
+-- First of the writes, since a server without memory refuses it.
 if ARGV[3] == '' then
   redis.call('SET', KEYS[1], ARGV[2])
 else
@@ -257,16 +267,16 @@ export const CACHE_INCR: RedisScript = /* @__PURE__ */ new RedisScript(
   `--[[ cache-incr: adds to an integer.
 
      KEYS[1]  the entry, a string
-     KEYS[2]  its lease, which is to end when an entry is begun; left out where it stays
-     ARGV[1]  what to add, an integer of 64 bits in digits
-     ARGV[2]  the least that is left, an integer in digits; empty for no bound
-     ARGV[3]  what to store where there is no entry, an integer in digits; left out where none is begun
+     KEYS[2]  its lease, to be ended when an entry is begun; omitted if it stays
+     ARGV[1]  the addend, an integer of 64 bits in digits
+     ARGV[2]  lower bound of the result, an integer in digits; empty for no bound
+     ARGV[3]  value to store if there is no entry, an integer in digits; omitted if none is begun
      ARGV[4]  its time to live, ms, at least 1; empty for no expiry
 
-     Result: the sum, or what was begun, as text; 0 when the value is no integer or the sum leaves 64 bits; nil when
-     there is no entry.
-     Keeps: the time to live of what is there. The sum is read back as text since a number of Lua is exact up to 2^53
-     only.
+     Result: the sum, or the value begun with, as text; 0 if the value is no integer or the sum
+     leaves 64 bits; nil if there is no entry.
+     Keeps: the time to live of an existing entry. The sum is read back as text since a number of
+     Lua is exact up to 2^53 only.
      Cost: O(1); one slot. ]]
 if redis.call('EXISTS', KEYS[1]) == 0 then
   if not ARGV[3] then return false end
@@ -290,20 +300,21 @@ return result
 
 export const CACHE_LEASE: RedisScript = /* @__PURE__ */ new RedisScript(
   "cache-lease",
-  `--[[ cache-lease: takes the lease on an entry, or keeps it for longer.
+  `--[[ cache-lease: takes the lease on an entry, or extends it.
 
      KEYS[1]  the entry, a string
-     KEYS[2]  the lease, a string of three words: the token of the one who loads; how many loads have ended without a
-              value of late; its afterlife, ms, and "w" when others wait. After such a load, for a moment, the token is
-              empty.
+     KEYS[2]  the lease, a string of three words: the token of the loading caller; the number of
+              recent loads that ended without a value; its afterlife, ms, and "w" if others wait.
+              After such a load, for a moment, the token is empty.
      ARGV[1]  the caller's token
-     ARGV[2]  for how long the lease is kept, ms, at least 1
-     ARGV[3]  its afterlife, ms: when no more is left, others may take it
-     ARGV[4]  what the caller has seen, or the beginning of it; left out where nothing was there
+     ARGV[2]  time for which the lease is kept, ms, at least 1
+     ARGV[3]  its afterlife, ms: once no more than that is left, others may take it
+     ARGV[4]  the value that the caller has seen, or its beginning; omitted if there was none
 
-     Result: -1 leased; how many loads have ended without a value when another caller has the lease; the stored value
-     when it is another one than was seen.
-     Keeps: one lease at a time, and none of the caller's over a value that is newer than what it has seen.
+     Result: -1 leased; the number of loads that ended without a value if another caller has the
+     lease; the stored value if it is not the seen one.
+     Keeps: one lease at a time, and none of the caller's over a value that is newer than the seen
+     one.
      Cost: O(length of the value); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 local lease = redis.call('GET', KEYS[2]) or ' 0 0'
@@ -326,19 +337,20 @@ return -1
 
 export const CACHE_LOCK: RedisScript = /* @__PURE__ */ new RedisScript(
   "cache-lock",
-  `--[[ cache-lock: takes a lock that nobody has, and a number for its holder.
+  `--[[ cache-lock: takes a lock that is free, and a number for its holder.
 
      KEYS[1]  the fence, a string: the number of the last holder
-     KEYS[2]  the lock, a string: the token of the holder; left out where it is the caller's already
+     KEYS[2]  the lock, a string: the token of the holder; omitted if the caller holds it already
      ARGV[1]  time to live of the fence, ms, at least 1
      ARGV[2]  the caller's token
      ARGV[3]  time to live of the lock, ms, at least 1
 
-     Result: the number, as text; nil when another caller has the lock.
-     Keeps: numbers grow from holder to holder. They are microseconds of the server's clock, so they grow also when the
-     fence has expired or was evicted; where it is still there, also when the clock was put back.
+     Result: the number, as text; nil if another caller has the lock.
+     Keeps: numbers grow from holder to holder. They are microseconds of the server's clock, so they
+     grow even if the fence has expired or was evicted, and, while it exists, even if the clock was
+     put back.
      Cost: O(1); one slot. ]]
--- First of the writes, since it is the one that a server without memory refuses.
+-- First of the writes, since a server without memory refuses it.
 if KEYS[2] and not redis.call('SET', KEYS[2], ARGV[2], 'NX', 'PX', ARGV[3]) then return false end
 local time = redis.call('TIME')
 local last = tonumber(redis.call('GET', KEYS[1]) or 0)
@@ -350,11 +362,12 @@ return fence
 
 export const CACHE_PERSIST: RedisScript = /* @__PURE__ */ new RedisScript(
   "cache-persist",
-  `--[[ cache-persist: takes the expiry off an entry.
+  `--[[ cache-persist: removes the expiry of an entry.
 
      KEYS[1]  the entry
 
-     Result: 1 when there is an entry, else 0. (PERSIST alone answers 0 for an entry that did not expire anyway.)
+     Result: 1 if there is an entry, else 0. (PERSIST alone answers 0 for an entry that did not
+     expire anyway.)
      Cost: O(1); one slot. ]]
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('PERSIST', KEYS[1])
@@ -368,10 +381,10 @@ export const CACHE_RELEASE: RedisScript = /* @__PURE__ */ new RedisScript(
 
      KEYS[1]  the lease; see cache-lease
      ARGV[1]  the caller's token
-     ARGV[2]  for how long those who wait can hear of it, ms, at least 1
+     ARGV[2]  time for which waiting callers can learn of it, ms, at least 1
 
-     Result: 1 ended; 0 when there was none of the caller's.
-     Keeps: nobody ends the lease of another. Where nobody waits, nothing is left.
+     Result: 1 ended; 0 if the caller held none.
+     Keeps: no caller ends the lease of another. Nothing is left if no caller waits.
      Cost: O(1); one slot. ]]
 local lease = redis.call('GET', KEYS[1]) or ' 0 0'
 local holder, ended, waits = string.match(lease, '^(%S*) (%d+) %d+(w?)$')
@@ -384,17 +397,18 @@ return 1
 
 export const CACHE_RENEW: RedisScript = /* @__PURE__ */ new RedisScript(
   "cache-renew",
-  `--[[ cache-renew: lets the lease on an entry last longer.
+  `--[[ cache-renew: extends the lease on an entry.
 
      KEYS[1]  the entry, a string
      KEYS[2]  the lease; see cache-lease
      ARGV[1]  the caller's token
-     ARGV[2]  for how long the lease is kept from now on, ms, at least 1
+     ARGV[2]  time for which the lease is kept from now on, ms, at least 1
      ARGV[3]  its afterlife, ms; see cache-lease
-     ARGV[4]  what the caller has seen, or the beginning of it; left out where nothing was there
+     ARGV[4]  the value that the caller has seen, or its beginning; omitted if there was none
 
      Result: 1 while the caller has the lease; else 0.
-     Keeps: a lease that has ended is not taken again, and one on a value that is newer than what was seen ends.
+     Keeps: a lease that has ended is not taken again, and one on a value that is newer than the
+     seen one ends.
      Cost: O(length of the value); one slot. ]]
 local lease = redis.call('GET', KEYS[2]) or ''
 if string.match(lease, '^%S*') ~= ARGV[1] then return 0 end
@@ -411,15 +425,16 @@ return 1
 
 export const CACHE_REPLACE_HEAD: RedisScript = /* @__PURE__ */ new RedisScript(
   "cache-replace-head",
-  `--[[ cache-replace-head: replaces what an entry begins with, and sets its time to live.
+  `--[[ cache-replace-head: replaces the beginning of an entry, and sets its time to live.
 
      KEYS[1]  the entry, a string
-     ARGV[1]  what it is expected to begin with
-     ARGV[2]  what takes its place
+     ARGV[1]  its expected beginning
+     ARGV[2]  the new beginning
      ARGV[3]  time to live, ms, at least 1; empty for no expiry
 
-     Result: 1 done; 0 when the entry begins in another way, or there is none.
-     Keeps: an entry that somebody else has changed meanwhile stays theirs; the rest of the value stays as it is.
+     Result: 1 done; 0 if the entry begins in another way, or there is none.
+     Keeps: an entry that another caller has changed meanwhile stays as it is; the rest of the value
+     stays as it is.
      Cost: O(length of the value); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 if not stored or string.sub(stored, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
@@ -438,10 +453,10 @@ export const CACHE_TAKE: RedisScript = /* @__PURE__ */ new RedisScript(
   `--[[ cache-take: reads an entry and deletes it.
 
      KEYS[1]  the entry, a string
-     KEYS[2]  its lease, which is to end; left out where that has been done
+     KEYS[2]  its lease, to be ended; omitted if that has been done
 
-     Result: the value, or nil when there is no entry.
-     Keeps: of all who take an entry, one gets it; and no load that began before is stored.
+     Result: the value, or nil if there is no entry.
+     Keeps: of concurrent callers, one gets the entry; no load that began before is stored.
      Cost: O(length of the value); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 if KEYS[2] then redis.call('DEL', KEYS[2]) end
@@ -452,14 +467,15 @@ return stored
 
 export const CACHE_TOUCH: RedisScript = /* @__PURE__ */ new RedisScript(
   "cache-touch",
-  `--[[ cache-touch: sets the time to live of an entry that has no head, or tells the head.
+  `--[[ cache-touch: sets the time to live of an entry that has no head, or returns the head.
 
      KEYS[1]  the entry, a string
      ARGV[1]  time to live, ms, at least 1; empty for no expiry
 
-     Result: 1 when there is such an entry, 0 when there is none; where it begins with "~" and has a line end, all up to
-     that, and what is left of its time to live as PTTL says it.
-     Keeps: an entry with a head is not changed; without one, nothing of its value leaves the server.
+     Result: 1 if there is such an entry, 0 if there is none; if it begins with "~" and has a line
+     end, everything up to that, and its remaining time to live in the form of PTTL.
+     Keeps: an entry with a head is not changed; without one, nothing of its value leaves the
+     server.
      Cost: O(1), with a head O(length of the value); one slot. ]]
 if redis.call('GETRANGE', KEYS[1], 0, 0) == '~' then
   local stored = redis.call('GET', KEYS[1])
@@ -475,16 +491,18 @@ return redis.call('EXISTS', KEYS[1])
 
 export const SESSION_COMMIT: RedisScript = /* @__PURE__ */ new RedisScript(
   "session-commit",
-  `--[[ session-commit: replaces a session record, if it still is the version that the writer has read.
+  `--[[ session-commit: replaces a session record, if it is still the version that the writer has read.
 
      KEYS[1]  the record, a string
-     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative from the end
+     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative
+              from the end
      ARGV[3]  the etag
      ARGV[4]  the new record
      ARGV[5]  time to live, ms, at least 1
 
-     Result: 1 committed; the stored record when it is another version; nil when there is none.
-     Keeps: a commit never creates a record (no resurrection) and never overwrites another one's (no lost update).
+     Result: 1 committed; the stored record if it is another version; nil if there is none.
+     Keeps: a commit never creates a record (no resurrection) and never overwrites another writer's
+     (no lost update).
      Cost: O(length of the record); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 if not stored then return false end
@@ -496,14 +514,16 @@ return 1
 
 export const SESSION_DELETE_IF_MATCH: RedisScript = /* @__PURE__ */ new RedisScript(
   "session-delete-if-match",
-  `--[[ session-delete-if-match: deletes a session record, if it still is the version that the caller has read.
+  `--[[ session-delete-if-match: deletes a session record, if it is still the version that the caller
+     has read.
 
      KEYS[1]  the record, a string
-     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative from the end
+     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative
+              from the end
      ARGV[3]  the etag
 
-     Result: 1 deleted; the stored record when it is another version; nil when there is none.
-     Keeps: undoing one's own record never deletes one that another writer has committed since.
+     Result: 1 deleted; the stored record if it is another version; nil if there is none.
+     Keeps: a writer that undoes its own record never deletes one that another has committed since.
      Cost: O(length of the record); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 if not stored then return false end
@@ -515,15 +535,18 @@ return 1
 
 export const SESSION_TOUCH: RedisScript = /* @__PURE__ */ new RedisScript(
   "session-touch",
-  `--[[ session-touch: sets the time to live of a session record, if it still is the version that the caller has read.
+  `--[[ session-touch: sets the time to live of a session record, if it is still the version that the
+     caller has read.
 
      KEYS[1]  the record, a string
-     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative from the end
+     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative
+              from the end
      ARGV[3]  the etag
      ARGV[4]  time to live, ms, at least 1
 
-     Result: 1 done; the stored record when it is another version; nil when there is none.
-     Keeps: a touch never shortens or lengthens the life of a record that another writer has just committed.
+     Result: 1 done; the stored record if it is another version; nil if there is none.
+     Keeps: a touch never shortens or lengthens the life of a record that another writer has just
+     committed.
      Cost: O(length of the record); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 if not stored then return false end
@@ -541,8 +564,9 @@ export const TOMBSTONE_ADD: RedisScript = /* @__PURE__ */ new RedisScript(
      ARGV[1]  its text
      ARGV[2]  time to live, ms, at least 1
 
-     Result: the text that was there, or nil when the new one was stored.
-     Keeps: of all who do this at the same time, one stores, and the others get its text. What is there keeps its time to live.
+     Result: the existing text, or nil if the new one was stored.
+     Keeps: of concurrent callers, one stores, and the others get its text. An existing tombstone
+     keeps its time to live.
      Cost: O(1); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 if stored then return stored end
@@ -553,23 +577,28 @@ return false
 
 export const USER_INDEX_ADD: RedisScript = /* @__PURE__ */ new RedisScript(
   "user-index-add",
-  `--[[ user-index-add: lists a session of a user, and tells which others have to make room.
+  `--[[ user-index-add: lists a session of a user, and returns which others have to make room.
 
-     KEYS[1]  the user's list, a sorted set: session key -> when its entry ends, epoch ms; below zero when it has to make
-              room, and 1e15 more while it waits to take the place of another one
-     KEYS[2]  details, a hash: session key -> created|last seen|device (times in epoch ms), and epoch
+     KEYS[1]  the user's list, a sorted set: session key -> expiry of its entry, epoch ms; below
+              zero if it has to make room, and 1e15 more while it waits to replace another one
+     KEYS[2]  details, a hash: session key -> created|last seen|device (times in epoch ms), and
+              epoch
      ARGV[1]  the session's key and ARGV[2] its details
-     ARGV[3]  when its entry ends, epoch ms
+     ARGV[3]  expiry of its entry, epoch ms
      ARGV[4]  now, epoch ms
-     ARGV[5]  how much later than its record an entry ends, ms
-     ARGV[6]  how many sessions the user may have, this one included; 0: any number
-     ARGV[7]  key of a session that goes once this one is there, or empty: it counts for nothing and stays
-     ARGV[8]  most sessions to tell to make room
-     ARGV[9]  among how many of those that end first the oldest are looked for
-     ARGV[10]  1 where the session waits to take the place of another one: it makes no other make room, nor room itself
+     ARGV[5]  time by which an entry outlives its record, ms
+     ARGV[6]  maximum number of sessions of the user, this one included; 0: no limit
+     ARGV[7]  key of the session that this one replaces, or empty: it is not counted, and does not
+              make room
+     ARGV[8]  maximum number of sessions that have to make room
+     ARGV[9]  number of those expiring first among which the oldest are looked for
+     ARGV[10]  1 if the session waits to replace another one: it makes no other make room, nor does
+               so itself
 
-     Result: the user's epoch (empty until the first revocation), then the keys that have to make room.
-     Keeps: of all who add at the same time, no more than the allowed number count. What has to make room stays listed.
+     Result: the user's epoch (empty until the first revocation), then the keys that have to make
+     room.
+     Keeps: of concurrent additions, no more than the allowed number count. Sessions that have to
+     make room stay listed.
      Cost: O(log(sessions of the user) + ARGV[9]), and 100 entries to drop at most; one slot. ]]
 local list, details = KEYS[1], KEYS[2]
 local key, replaces = ARGV[1], ARGV[7]
@@ -647,12 +676,14 @@ return result
 
 export const USER_INDEX_CHECK: RedisScript = /* @__PURE__ */ new RedisScript(
   "user-index-check",
-  `--[[ user-index-check: tells what the creator of a session has to know once the record is there.
+  `--[[ user-index-check: returns the facts that the creator of a session checks once the record is
+     there.
 
      KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
      ARGV[1]  the session's key
 
-     Result: the user's epoch, and 1 when the session is listed and has not been told to make room, else 0.
+     Result: the user's epoch, and 1 if the session is listed and does not have to make room, else
+     0.
      Cost: O(1); one slot. ]]
 local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
 local isListed = score and tonumber(score) >= 0
@@ -662,20 +693,23 @@ return { redis.call('HGET', KEYS[2], 'epoch') or '', isListed and 1 or 0 }
 
 export const USER_INDEX_PAGE: RedisScript = /* @__PURE__ */ new RedisScript(
   "user-index-page",
-  `--[[ user-index-page: answers a part of a user's list, those whose entries end last first.
+  `--[[ user-index-page: returns a part of a user's list, those that expire last first.
 
      KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
-     ARGV[1]  when the last entry of the page before ends and ARGV[2] its key, or both empty: from the beginning
-     ARGV[3]  and ARGV[4]  the same of the entry with which the part ends, or both empty: at the end of the list
-     ARGV[5]  how many entries
+     ARGV[1]  expiry of the last entry of the previous page and ARGV[2] its key, or both empty: from
+              the beginning
+     ARGV[3]  and ARGV[4]  the same of the last entry of the part, or both empty: up to the end of
+              the list
+     ARGV[5]  number of entries
 
-     Result: session key, when its entry ends, details (empty when they are not known), and so on.
-     Keeps: entries that are added, renewed or removed between two pages make no other entry come twice or not at all.
+     Result: session key, expiry of its entry, details (empty if they are not known), and so on.
+     Keeps: entries that are added, renewed or removed between two pages do not duplicate or hide
+     any other.
      Cost: O(log(sessions of the user)^2 + ARGV[5]); one slot. ]]
 local list = KEYS[1]
 
--- Where the entries begin that come after the last one of the page before. Of those that end together with it, those
--- with greater keys have been answered; the last one itself may be gone.
+-- Returns where the entries after the last one of the previous page begin. Of those that expire
+-- together with it, those with greater keys have been returned; the last one itself may be gone.
 local function begin(score, member)
   local first = redis.call('ZCOUNT', list, '(' .. score, '+inf')
   local last = first + redis.call('ZCOUNT', list, score, score)
@@ -718,13 +752,14 @@ export const USER_INDEX_PUT: RedisScript = /* @__PURE__ */ new RedisScript(
 
      KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
      ARGV[1]  the session's key
-     ARGV[2]  when it was created and ARGV[3] last seen, epoch ms
+     ARGV[2]  time of its creation and ARGV[3] of its last activity, epoch ms
      ARGV[4]  its device, or empty: the known one stays
-     ARGV[5]  when its entry ends, epoch ms
+     ARGV[5]  expiry of its entry, epoch ms
      ARGV[6]  now, epoch ms
 
      Result: 1.
-     Keeps: an entry never ends earlier than it would have without this. What had to make room, or waited, counts.
+     Keeps: an entry never expires earlier than without this. A session that had to make room, or
+     waited, is counted.
      Cost: O(log(sessions of the user)); one slot. ]]
 local list, details = KEYS[1], KEYS[2]
 local created, device = tonumber(ARGV[2]), ARGV[4]
@@ -750,10 +785,10 @@ return 1
 
 export const USER_INDEX_REMOVE: RedisScript = /* @__PURE__ */ new RedisScript(
   "user-index-remove",
-  `--[[ user-index-remove: takes sessions off a user's list.
+  `--[[ user-index-remove: removes sessions from a user's list.
 
      KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
-     ARGV     session key and when its entry ends, or empty for whenever that is, and so on
+     ARGV     session key and expiry of its entry, or empty for any expiry, and so on
 
      Result: 1.
      Keeps: an entry that was renewed meanwhile stays.
@@ -772,10 +807,11 @@ return 1
 
 export const USER_INDEX_REPLACE: RedisScript = /* @__PURE__ */ new RedisScript(
   "user-index-replace",
-  `--[[ user-index-replace: takes a session off a user's list, and lets the entry count that waits to take its place.
+  `--[[ user-index-replace: removes a session from a user's list, and counts the entry that waits to
+     replace it.
 
      KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
-     ARGV[1]  the key of the session that goes and ARGV[2] of the one that takes its place
+     ARGV[1]  the key of the replaced session and ARGV[2] of the one that replaces it
 
      Result: 1.
      Cost: O(log(sessions of the user)); one slot. ]]
@@ -793,7 +829,7 @@ export const USER_INDEX_REVOKE: RedisScript = /* @__PURE__ */ new RedisScript(
 
      KEYS[1]  details of the user's list; see user-index-add
      ARGV[1]  the new epoch
-     ARGV[2]  how long it is kept at least, ms: longer than any creation of a session takes
+     ARGV[2]  minimum time for which it is kept, ms: longer than any creation of a session takes
 
      Result: 1.
      Cost: O(1); one slot. ]]

@@ -1,13 +1,15 @@
---[[ session-commit: replaces a session record, if it still is the version that the writer has read.
+--[[ session-commit: replaces a session record, if it is still the version that the writer has read.
 
      KEYS[1]  the record, a string
-     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative from the end
+     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative
+              from the end
      ARGV[3]  the etag
      ARGV[4]  the new record
      ARGV[5]  time to live, ms, at least 1
 
-     Result: 1 committed; the stored record when it is another version; nil when there is none.
-     Keeps: a commit never creates a record (no resurrection) and never overwrites another one's (no lost update).
+     Result: 1 committed; the stored record if it is another version; nil if there is none.
+     Keeps: a commit never creates a record (no resurrection) and never overwrites another writer's
+     (no lost update).
      Cost: O(length of the record); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 if not stored then return false end

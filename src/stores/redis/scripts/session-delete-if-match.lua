@@ -1,11 +1,13 @@
---[[ session-delete-if-match: deletes a session record, if it still is the version that the caller has read.
+--[[ session-delete-if-match: deletes a session record, if it is still the version that the caller
+     has read.
 
      KEYS[1]  the record, a string
-     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative from the end
+     ARGV[1]  first and ARGV[2] last position of the etag, as for string.sub: from 1, or negative
+              from the end
      ARGV[3]  the etag
 
-     Result: 1 deleted; the stored record when it is another version; nil when there is none.
-     Keeps: undoing one's own record never deletes one that another writer has committed since.
+     Result: 1 deleted; the stored record if it is another version; nil if there is none.
+     Keeps: a writer that undoes its own record never deletes one that another has committed since.
      Cost: O(length of the record); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 if not stored then return false end

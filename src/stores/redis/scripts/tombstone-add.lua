@@ -4,8 +4,9 @@
      ARGV[1]  its text
      ARGV[2]  time to live, ms, at least 1
 
-     Result: the text that was there, or nil when the new one was stored.
-     Keeps: of all who do this at the same time, one stores, and the others get its text. What is there keeps its time to live.
+     Result: the existing text, or nil if the new one was stored.
+     Keeps: of concurrent callers, one stores, and the others get its text. An existing tombstone
+     keeps its time to live.
      Cost: O(1); one slot. ]]
 local stored = redis.call('GET', KEYS[1])
 if stored then return stored end

@@ -1,20 +1,25 @@
---[[ user-index-add: lists a session of a user, and tells which others have to make room.
+--[[ user-index-add: lists a session of a user, and returns which others have to make room.
 
-     KEYS[1]  the user's list, a sorted set: session key -> when its entry ends, epoch ms; below zero when it has to make
-              room, and 1e15 more while it waits to take the place of another one
-     KEYS[2]  details, a hash: session key -> created|last seen|device (times in epoch ms), and epoch
+     KEYS[1]  the user's list, a sorted set: session key -> expiry of its entry, epoch ms; below
+              zero if it has to make room, and 1e15 more while it waits to replace another one
+     KEYS[2]  details, a hash: session key -> created|last seen|device (times in epoch ms), and
+              epoch
      ARGV[1]  the session's key and ARGV[2] its details
-     ARGV[3]  when its entry ends, epoch ms
+     ARGV[3]  expiry of its entry, epoch ms
      ARGV[4]  now, epoch ms
-     ARGV[5]  how much later than its record an entry ends, ms
-     ARGV[6]  how many sessions the user may have, this one included; 0: any number
-     ARGV[7]  key of a session that goes once this one is there, or empty: it counts for nothing and stays
-     ARGV[8]  most sessions to tell to make room
-     ARGV[9]  among how many of those that end first the oldest are looked for
-     ARGV[10]  1 where the session waits to take the place of another one: it makes no other make room, nor room itself
+     ARGV[5]  time by which an entry outlives its record, ms
+     ARGV[6]  maximum number of sessions of the user, this one included; 0: no limit
+     ARGV[7]  key of the session that this one replaces, or empty: it is not counted, and does not
+              make room
+     ARGV[8]  maximum number of sessions that have to make room
+     ARGV[9]  number of those expiring first among which the oldest are looked for
+     ARGV[10]  1 if the session waits to replace another one: it makes no other make room, nor does
+               so itself
 
-     Result: the user's epoch (empty until the first revocation), then the keys that have to make room.
-     Keeps: of all who add at the same time, no more than the allowed number count. What has to make room stays listed.
+     Result: the user's epoch (empty until the first revocation), then the keys that have to make
+     room.
+     Keeps: of concurrent additions, no more than the allowed number count. Sessions that have to
+     make room stay listed.
      Cost: O(log(sessions of the user) + ARGV[9]), and 100 entries to drop at most; one slot. ]]
 local list, details = KEYS[1], KEYS[2]
 local key, replaces = ARGV[1], ARGV[7]

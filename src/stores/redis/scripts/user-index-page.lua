@@ -1,17 +1,20 @@
---[[ user-index-page: answers a part of a user's list, those whose entries end last first.
+--[[ user-index-page: returns a part of a user's list, those that expire last first.
 
      KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
-     ARGV[1]  when the last entry of the page before ends and ARGV[2] its key, or both empty: from the beginning
-     ARGV[3]  and ARGV[4]  the same of the entry with which the part ends, or both empty: at the end of the list
-     ARGV[5]  how many entries
+     ARGV[1]  expiry of the last entry of the previous page and ARGV[2] its key, or both empty: from
+              the beginning
+     ARGV[3]  and ARGV[4]  the same of the last entry of the part, or both empty: up to the end of
+              the list
+     ARGV[5]  number of entries
 
-     Result: session key, when its entry ends, details (empty when they are not known), and so on.
-     Keeps: entries that are added, renewed or removed between two pages make no other entry come twice or not at all.
+     Result: session key, expiry of its entry, details (empty if they are not known), and so on.
+     Keeps: entries that are added, renewed or removed between two pages do not duplicate or hide
+     any other.
      Cost: O(log(sessions of the user)^2 + ARGV[5]); one slot. ]]
 local list = KEYS[1]
 
--- Where the entries begin that come after the last one of the page before. Of those that end together with it, those
--- with greater keys have been answered; the last one itself may be gone.
+-- Returns where the entries after the last one of the previous page begin. Of those that expire
+-- together with it, those with greater keys have been returned; the last one itself may be gone.
 local function begin(score, member)
   local first = redis.call('ZCOUNT', list, '(' .. score, '+inf')
   local last = first + redis.call('ZCOUNT', list, score, score)

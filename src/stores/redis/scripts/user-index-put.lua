@@ -2,13 +2,14 @@
 
      KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
      ARGV[1]  the session's key
-     ARGV[2]  when it was created and ARGV[3] last seen, epoch ms
+     ARGV[2]  time of its creation and ARGV[3] of its last activity, epoch ms
      ARGV[4]  its device, or empty: the known one stays
-     ARGV[5]  when its entry ends, epoch ms
+     ARGV[5]  expiry of its entry, epoch ms
      ARGV[6]  now, epoch ms
 
      Result: 1.
-     Keeps: an entry never ends earlier than it would have without this. What had to make room, or waited, counts.
+     Keeps: an entry never expires earlier than without this. A session that had to make room, or
+     waited, is counted.
      Cost: O(log(sessions of the user)); one slot. ]]
 local list, details = KEYS[1], KEYS[2]
 local created, device = tonumber(ARGV[2]), ARGV[4]

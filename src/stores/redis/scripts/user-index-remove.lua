@@ -1,7 +1,7 @@
---[[ user-index-remove: takes sessions off a user's list.
+--[[ user-index-remove: removes sessions from a user's list.
 
      KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
-     ARGV     session key and when its entry ends, or empty for whenever that is, and so on
+     ARGV     session key and expiry of its entry, or empty for any expiry, and so on
 
      Result: 1.
      Keeps: an entry that was renewed meanwhile stays.

@@ -1,7 +1,8 @@
---[[ user-index-replace: takes a session off a user's list, and lets the entry count that waits to take its place.
+--[[ user-index-replace: removes a session from a user's list, and counts the entry that waits to
+     replace it.
 
      KEYS[1]  the user's list and KEYS[2] its details; see user-index-add
-     ARGV[1]  the key of the session that goes and ARGV[2] of the one that takes its place
+     ARGV[1]  the key of the replaced session and ARGV[2] of the one that replaces it
 
      Result: 1.
      Cost: O(log(sessions of the user)); one slot. ]]

@@ -2,7 +2,7 @@
 
      KEYS[1]  details of the user's list; see user-index-add
      ARGV[1]  the new epoch
-     ARGV[2]  how long it is kept at least, ms: longer than any creation of a session takes
+     ARGV[2]  minimum time for which it is kept, ms: longer than any creation of a session takes
 
      Result: 1.
      Cost: O(1); one slot. ]]

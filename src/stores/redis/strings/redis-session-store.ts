@@ -13,15 +13,15 @@ import type { StringKeys } from "./string-keys.ts";
 import { SESSION_COMMIT, SESSION_DELETE_IF_MATCH, SESSION_TOUCH } from "../scripts/scripts.ts";
 import type { StoreConnections } from "../wait-for.ts";
 
-/** How many keys Redis looks at for one page of a scan: some tenths of a millisecond of its time. */
+/** Number of keys examined for one page of a scan: some tenths of a millisecond of Redis's time. */
 const SCAN_COUNT = 1000;
 
 /**
- * Sessions as Redis strings, one a session: `{project name}:{prefix}:{session key}` holds the record and
- * expires by itself. It is the layout of Django with codex-django, byte for byte. A key generator may put
- * another text in the place of the session key.
+ * Sessions as Redis strings, one per session: `{project name}:{prefix}:{session key}` holds the
+ * record and expires by itself. It is the layout of Django with codex-django, byte for byte. A key
+ * generator may replace the session key by another text.
  *
- * Each method is one command: those with an etag are one script, which Redis runs as a whole.
+ * Each method is one command: those with an etag are one script, executed atomically by Redis.
  */
 export class RedisSessionStore implements SessionStore {
   readonly name = "redis";
@@ -71,7 +71,7 @@ export class RedisSessionStore implements SessionStore {
     return this.#runIfMatch(this.#vital, SESSION_DELETE_IF_MATCH, key, etag, [], deadline);
   }
 
-  /** Keeps the keys that it has yielded until it ends, since SCAN may return one twice: about 100 bytes each. */
+  /** Remembers all yielded keys, since SCAN may return one twice: about 100 bytes each. */
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
     const seen = new Set<SessionKey>();
     const pattern = `${escapeGlob(this.#keys.namespace)}*`;

@@ -52,8 +52,11 @@ describe("key generators of redisSessionStore are tried at start", () => {
     ["redisSessionStore.keyGenerator: expected it to return a text", { keyGenerator: () => "" }],
     ["redisSessionStore.keyGenerator: expected it to return the same", { keyGenerator: () => newSessionKey() }],
     ["redisSessionStore.keyGenerator: expected it to work", { keyGenerator: () => JSON.parse("}") }],
-    ["redisSessionStore.keyGenerator: expected another text for each", { keyGenerator: (key: string) => key.slice(1) }],
-    ["redisSessionStore.keyGenerator: expected another text for each", { keyGenerator: () => "one" }],
+    [
+      "redisSessionStore.keyGenerator: expected a different text for each",
+      { keyGenerator: (key: string) => key.slice(1) },
+    ],
+    ["redisSessionStore.keyGenerator: expected a different text for each", { keyGenerator: () => "one" }],
     ["redisSessionStore.sessionKeyOf: expected the session key", { keyGenerator: (key: string) => `${key}:s` }],
     [
       "redisSessionStore.sessionKeyOf: expected the session key",
@@ -65,7 +68,7 @@ describe("key generators of redisSessionStore are tried at start", () => {
     expect(() => open(options)).toThrow(message);
   });
 
-  it("those that work are taken", () => {
+  it("generators that work are accepted", () => {
     expect(open({ keyGenerator: (key) => `s:${key}` }).name).toBe("redis");
   });
 });

@@ -1,17 +1,17 @@
 import { isSessionKey, type SessionKey } from "../../../core/ids.ts";
 import { checkStringKeys } from "../key-generator-checks.ts";
 
-/** How the names of strings are made from session keys. */
+/** Mapping of session keys to the names of strings. */
 export interface StringKeyGenerators {
   /**
-   * Last part of the name of a session's string, which comes after the prefix.
+   * Returns the last part of the name of a session's string, which comes after the prefix.
    *
    * @defaultValue the session key
    */
   readonly keyGenerator?: ((key: SessionKey) => string) | undefined;
   /**
-   * The way back: the session key that a text of `keyGenerator` was made from. What is not its own may give
-   * anything.
+   * Inverse: returns the session key from which `keyGenerator` made a text. For foreign texts it
+   * may return anything.
    *
    * @defaultValue the last 32 characters
    */
@@ -20,16 +20,16 @@ export interface StringKeyGenerators {
 
 const SESSION_KEY_LENGTH = 32;
 
-/** The names of the strings of sessions in one namespace. */
+/** Maps session keys of one namespace to the names of strings. */
 export class StringKeys {
-  /** What precedes what `keyGenerator` makes, with its colon. */
+  /** Prefix of the texts of `keyGenerator`, with its colon. */
   readonly namespace: string;
   readonly #keyGenerator: (key: SessionKey) => string;
   readonly #sessionKeyOf: (text: string) => SessionKey;
 
   /**
-   * @param setting What the options are called, for messages.
-   * @throws {ImproperlyConfigured} When sample keys show that the generators cannot work.
+   * @param setting Name of the options, for messages.
+   * @throws {ImproperlyConfigured} If sample keys show that the generators cannot work.
    */
   constructor(namespace: string, { keyGenerator, sessionKeyOf }: StringKeyGenerators, setting: string) {
     this.namespace = namespace;
@@ -43,7 +43,7 @@ export class StringKeys {
     return this.namespace + this.#keyGenerator(key);
   }
 
-  /** @returns `undefined` for what is no session of this namespace. */
+  /** @returns `undefined` for anything but a session of this namespace. */
   keyAt(redisKey: string): SessionKey | undefined {
     const key = this.#readKey(redisKey.slice(this.namespace.length));
     return key !== undefined && isSessionKey(key) && this.redisKeyOf(key) === redisKey ? key : undefined;
@@ -53,7 +53,7 @@ export class StringKeys {
     try {
       return this.#sessionKeyOf(text);
     } catch {
-      // It reads all texts of ours: that was checked. So this one is foreign.
+      // It reads all texts of ours, as was checked, so this one is foreign.
       return undefined;
     }
   }

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 import type { Deadline } from "../../../core/deadlines.ts";
 
-/** The store's call that a statement belongs to, as the pool sees it. */
+/** The store's call of a statement, as the pool sees it. */
 export interface PoolCall {
   readonly deadline: Deadline;
   /** Whether the connection came from a pool that discards stalled ones. */
@@ -10,13 +10,13 @@ export interface PoolCall {
 }
 
 /**
- * Kysely stands between the store and the pool, and hands nothing through but the statement. Made with the
- * first pool that asks: until Node 22 a storage in use makes every promise of the process slower, by some
- * tenth of a microsecond.
+ * Kysely stands between the store and the pool, and passes only the statement. Created with the
+ * first pool that needs it: until Node 22 a storage in use slows every promise of the process, by
+ * some tenth of a microsecond.
  */
 let storage: AsyncLocalStorage<PoolCall> | undefined;
 
-/** From now on calls can be told apart. */
+/** Makes calls distinguishable from now on. */
 export function trackCalls(): void {
   storage ??= new AsyncLocalStorage<PoolCall>();
 }
@@ -25,7 +25,7 @@ export function runCall<Result>(call: PoolCall, run: () => Promise<Result>): Pro
   return storage === undefined ? run() : storage.run(call, run);
 }
 
-/** @returns `undefined` for what the application itself does. */
+/** @returns `undefined` for the application's own statements. */
 export function currentCall(): PoolCall | undefined {
   return storage?.getStore();
 }

@@ -20,13 +20,13 @@ describe("discardStalled", () => {
     },
   );
 
-  it("refuses an option that is none, and a time that is none", () => {
+  it("refuses an unknown option, and an invalid time", () => {
     const pool = { connect: () => Promise.reject(new Error("any")), end: () => Promise.resolve() };
     expect(() => discardStalled(pool, { querytimeout: "1s" } as never)).toThrow('did you mean "queryTimeout"?');
     expect(() => discardStalled(pool, { queryTimeout: 0 })).toThrow("discardStalled.queryTimeout: expected seconds");
   });
 
-  it("passes on what the pool throws, and its end", async () => {
+  it("passes on errors of the pool, and its end", async () => {
     const ended = vi.fn(() => Promise.resolve());
     const pool = discardStalled({ connect: () => Promise.reject(new Error("no connection")), end: ended });
     await expect(pool.connect()).rejects.toThrow("no connection");
@@ -34,7 +34,7 @@ describe("discardStalled", () => {
     expect(ended).toHaveBeenCalledOnce();
   });
 
-  it("gives a client back once, and knows it again", async () => {
+  it("releases a client once, and recognises it", async () => {
     const released: unknown[] = [];
     const client = {
       query: () => Promise.resolve({ rows: [] }),
@@ -70,7 +70,7 @@ describe("PoolHealth", () => {
 
   const call = (span: number): PoolCall => ({ deadline: new Deadline(span), isWatched: false });
 
-  it("a statement of the application has no time, or that of queryTimeout; one of a session its deadline and a second", async () => {
+  it("the application's statements have no time limit, or queryTimeout; a session's have their deadline and a second", async () => {
     expect(open().health.span).toBeUndefined();
     expect(open(5000).health.span).toBe(5000);
     await runCall(call(HOUR), async () => {
@@ -79,7 +79,7 @@ describe("PoolHealth", () => {
     });
   });
 
-  it("what stalls is discarded, answers with an error once, and takes no other statement", async () => {
+  it("a stalled connection is discarded, answers with an error once, and takes no other statement", async () => {
     const { destroyed, connect } = open(5);
     const connection = connect("one");
     let late: (error: unknown, value?: string) => void = () => {};
@@ -100,7 +100,7 @@ describe("PoolHealth", () => {
     expect(errors).toHaveLength(2);
   });
 
-  it("with it go those that have been silent since, and none that has answered", async () => {
+  it("connections that have been silent since go with it, and none that has answered", async () => {
     const { clock, health, destroyed, connect } = open();
     const [silent, speaking] = [connect("silent"), connect("speaking")];
     clock.advance(1000);
@@ -112,7 +112,7 @@ describe("PoolHealth", () => {
     expect(destroyed).toEqual(["silent"]);
   });
 
-  it("the news that a server is read-only closes what was open, but not what is younger than a second", async () => {
+  it("a report that a server is read-only closes open connections, but not those younger than a second", async () => {
     const { clock, destroyed, connect } = open();
     const readOnly = Object.assign(new Error("read-only"), { code: "25006" });
     const [young, other] = [connect("young"), connect("other")];
@@ -125,7 +125,7 @@ describe("PoolHealth", () => {
     expect(destroyed).toEqual(["young", "other"]);
   });
 
-  it("other errors say nothing of a connection", async () => {
+  it("other errors say nothing about a connection", async () => {
     const { clock, connect } = open();
     const connection = connect("one");
     clock.advance(5000);

@@ -3,7 +3,7 @@ import type { MysqlPool, MysqlPoolConnection, MysqlQueryResult } from "kysely";
 import { currentCall } from "./current-call.ts";
 import type { ConnectionHealth, PoolHealth } from "./pool-health.ts";
 
-/** The part of a connection of `mysql2` that is used. */
+/** The used part of a connection of `mysql2`. */
 export interface Mysql2Connection {
   // oxlint-disable-next-line typescript/no-explicit-any -- the overloads of `mysql2`
   query(...args: any[]): any;
@@ -12,7 +12,7 @@ export interface Mysql2Connection {
   destroy(): void;
 }
 
-/** The part of a pool of `mysql2` with callbacks that is used. */
+/** The used part of a pool of `mysql2` with callbacks. */
 export interface Mysql2Pool {
   // oxlint-disable-next-line typescript/no-explicit-any -- so that the pool's own, narrower callbacks fit
   getConnection(callback: (error: any, connection: any) => void): void;
@@ -21,13 +21,13 @@ export interface Mysql2Pool {
 }
 
 /**
- * A pool of `mysql2` for Kysely's dialect, which discards connections that have stalled or lead to the wrong
- * server.
+ * A pool of `mysql2` for Kysely's dialect, which discards connections that have stalled or lead to
+ * the wrong server.
  */
 export class WatchedMysqlPool implements MysqlPool {
   readonly #pool: Mysql2Pool;
   readonly #health: PoolHealth;
-  /** Kysely knows a connection again by its object. */
+  /** Kysely recognises a connection by its object. */
   readonly #connections = new WeakMap<Mysql2Connection, WatchedMysqlConnection>();
 
   constructor(pool: Mysql2Pool, health: PoolHealth) {
@@ -45,10 +45,7 @@ export class WatchedMysqlPool implements MysqlPool {
     this.#pool.end(callback);
   }
 
-  /**
-   * Each turn takes a connection out of the pool that is not trusted, so it ends with a new one at the
-   * latest.
-   */
+  /** Each iteration removes an untrusted connection, so it ends with a new one at the latest. */
   #take(callback: (error: unknown, connection: MysqlPoolConnection) => void): void {
     this.#pool.getConnection((error: unknown, connection: Mysql2Connection) => {
       if (error) return callback(error, connection);
@@ -92,7 +89,7 @@ class WatchedMysqlConnection implements MysqlPoolConnection {
   }
 }
 
-/** `destroy` of mysql2 (3.24) says goodbye and waits for the answer, which never comes on a silent connection. */
+/** `destroy` of mysql2 (3.24) says goodbye and waits for an answer, in vain if it is silent. */
 function destroyConnection(connection: Mysql2Connection): void {
   connection.destroy();
   const { stream } = connection as { stream?: { destroy?: () => void } };

@@ -3,7 +3,7 @@ import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from "kyse
 import { currentCall } from "./current-call.ts";
 import type { ConnectionHealth, PoolHealth } from "./pool-health.ts";
 
-/** The part of a client of `pg` that is used. */
+/** The used part of a client of `pg`. */
 export interface PgClient {
   // oxlint-disable-next-line typescript/no-explicit-any -- the overloads of `pg` take cursors, too
   query(...args: any[]): any;
@@ -11,20 +11,17 @@ export interface PgClient {
   release(destroy?: boolean): void;
 }
 
-/** The part of a pool of `pg` that is used. */
+/** The used part of a pool of `pg`. */
 export interface PgPool {
   connect(): Promise<PgClient>;
   end(): Promise<void>;
 }
 
-/**
- * A pool of `pg` for Kysely's dialect, which discards connections that have stalled or lead to the wrong
- * server.
- */
+/** A pool of `pg` for Kysely's dialect that discards stalled or misdirected connections. */
 export class WatchedPgPool implements PostgresPool {
   readonly #pool: PgPool;
   readonly #health: PoolHealth;
-  /** Kysely knows a connection again by its client. */
+  /** Kysely recognises a connection by its client. */
   readonly #clients = new WeakMap<PgClient, WatchedPgClient>();
 
   constructor(pool: PgPool, health: PoolHealth) {
@@ -32,10 +29,7 @@ export class WatchedPgPool implements PostgresPool {
     this.#health = health;
   }
 
-  /**
-   * Each turn takes a connection out of the pool that is not trusted, so it ends with a new one at the
-   * latest.
-   */
+  /** Each iteration removes an untrusted connection, so it ends with a new one at the latest. */
   async connect(): Promise<PostgresPoolClient> {
     const call = currentCall();
     if (call !== undefined) call.isWatched = true;

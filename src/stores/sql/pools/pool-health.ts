@@ -4,12 +4,15 @@ import { isWrongServer } from "../driver-error.ts";
 import { currentCall } from "./current-call.ts";
 
 /**
- * How long a connection may stay silent after the deadline of a session's statement. A server that bounds its
- * statements itself answers within it, and keeps its connection.
+ * Maximum silence of a connection after the deadline of a session's statement. A server that bounds
+ * its statements itself answers within it, and keeps its connection.
  */
 export const GRACE: Milliseconds = 1000;
 
-/** A connection that says "wrong server" and is younger than this is kept: the address still leads there. */
+/**
+ * A connection that says "wrong server" and is younger than this is kept: the address still leads
+ * there.
+ */
 const YOUNG: Milliseconds = 1000;
 
 /** A connection of a driver's pool. */
@@ -18,13 +21,13 @@ export interface PooledConnection {
   destroy(): void;
 }
 
-/** Health of a pool's connections: which of them can still be trusted. */
+/** Tracks which connections of a pool can still be trusted. */
 export class PoolHealth {
   readonly #clock: Clock;
   readonly #queryTimeout: Milliseconds | undefined;
   /** A connection that has not answered since may be as dead as the one that stalled. */
   #silentSince: Milliseconds = Number.NEGATIVE_INFINITY;
-  /** A connection that was opened before leads to a server that is no longer the right one. */
+  /** A connection opened before leads to a server that is no longer the right one. */
   #reopenSince: Milliseconds = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock, queryTimeout: Milliseconds | undefined) {
@@ -40,7 +43,7 @@ export class PoolHealth {
     return this.#clock.monotonic();
   }
 
-  /** How long the statement that is being sent may take; `undefined`: as long as it likes. */
+  /** Maximum duration of the current statement; `undefined`: no limit. */
   get span(): Milliseconds | undefined {
     const deadline = currentCall()?.deadline;
     return deadline === undefined ? this.#queryTimeout : deadline.remaining + GRACE;
@@ -60,7 +63,7 @@ export class PoolHealth {
   }
 }
 
-/** One connection of a {@link PoolHealth}, from when it was opened until it is discarded. */
+/** One connection of a {@link PoolHealth}, from its opening until it is discarded. */
 export class ConnectionHealth {
   readonly #pool: PoolHealth;
   readonly #connection: PooledConnection;
@@ -79,16 +82,16 @@ export class ConnectionHealth {
     return this.#isDiscarded;
   }
 
-  /** Whether the pool may give it to someone. One that is not trusted is discarded. */
+  /** Returns whether the pool may hand it out. An untrusted one is discarded. */
   check(): boolean {
     if (!this.#isDiscarded && !this.#pool.isTrusted(this.#openedAt, this.#heardAt)) this.#discard();
     return !this.#isDiscarded;
   }
 
   /**
-   * Runs a statement, and discards the connection when no answer comes in time.
+   * Runs a statement, and discards the connection if no answer comes in time.
    *
-   * @param send Sends it, and calls back once with what came of it.
+   * @param send Sends it, and calls back once with the result.
    * @param done Called once.
    */
   run<Answer>(send: (done: Done<Answer>) => void, done: Done<Answer>): void {
@@ -126,8 +129,8 @@ export class ConnectionHealth {
 export type Done<Answer> = (error: unknown, answer?: Answer) => void;
 
 /**
- * Error of a statement whose connection was discarded before the answer. It has no SQLSTATE: the connection
- * is lost.
+ * Error of a statement whose connection was discarded before the answer. It has no SQLSTATE: the
+ * connection is lost.
  */
 class StalledConnection extends Error {
   readonly code = "CONNECTION_STALLED";
