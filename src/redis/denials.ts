@@ -25,7 +25,7 @@ const LOOP = /\b(?:for|while|repeat|function)\b/;
 
 /** Commands of scripts that change nothing. */
 const READS: ReadonlySet<string> = new Set(
-  "EXISTS GET HGET HMGET HSCAN PTTL TIME TYPE ZCOUNT ZRANGEBYSCORE ZREVRANGE ZSCORE".split(" "),
+  "EXISTS GET GETRANGE HGET HMGET HSCAN PTTL TIME TYPE ZCOUNT ZRANGEBYSCORE ZREVRANGE ZSCORE".split(" "),
 );
 
 /** Reads a missing right from an error reply; returns `undefined` for another error. */
@@ -64,8 +64,8 @@ function callAt(
   const [first] = refused;
   const isOne = first !== undefined && refused.every(({ command }) => command === first.command);
   const command = NAMED_COMMAND.exec(reply)?.[1]?.toUpperCase() ?? (isOne ? first.command : undefined);
-  const isStraight = refused.length === 1 && !Number.isNaN(line) && !LOOP.test(source.replace(COMMENT, ""));
-  const before = isStraight ? calls.filter((call) => call.line < line) : calls;
+  const isStraight = first !== undefined && refused.length === 1 && !LOOP.test(source.replace(COMMENT, ""));
+  const before = isStraight ? calls.filter((call) => call.line < first.line) : calls;
   // The same command may have been allowed for another key.
   const isHarmless = (call: Call): boolean => READS.has(call.command) || (!isOfKey && call.command === command);
   return { command, isFirstChange: before.every(isHarmless) };

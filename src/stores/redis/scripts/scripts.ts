@@ -278,23 +278,24 @@ export const CACHE_INCR: RedisScript = /* @__PURE__ */ new RedisScript(
      Keeps: the time to live of an existing entry. The sum is read back as text since a number of
      Lua is exact up to 2^53 only.
      Cost: O(1); one slot. ]]
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  if not ARGV[3] then return false end
-  if ARGV[4] == '' then
-    redis.call('SET', KEYS[1], ARGV[3])
-  else
-    redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local result = redis.pcall('INCRBY', KEYS[1], ARGV[1])
+  if type(result) == 'number' then
+    local least = tonumber(ARGV[2])
+    if least and result < least then redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL') end
+    return redis.call('GET', KEYS[1])
   end
-  if KEYS[2] then redis.call('DEL', KEYS[2]) end
-  return ARGV[3]
+  local isNoSum = string.find(result.err, 'not an integer', 1, true) or string.find(result.err, 'overflow', 1, true)
+  return isNoSum and 0 or result
 end
-local result = redis.pcall('INCRBY', KEYS[1], ARGV[1])
-if type(result) == 'number' then
-  if ARGV[2] ~= '' and result < tonumber(ARGV[2]) then redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL') end
-  return redis.call('GET', KEYS[1])
+if not ARGV[3] then return false end
+if ARGV[4] == '' then
+  redis.call('SET', KEYS[1], ARGV[3])
+else
+  redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 end
-if string.find(result.err, 'not an integer', 1, true) or string.find(result.err, 'overflow', 1, true) then return 0 end
-return result
+if KEYS[2] then redis.call('DEL', KEYS[2]) end
+return ARGV[3]
 `,
 );
 
