@@ -1,5 +1,6 @@
 // @ts-check
-// npm run bench:cache, bench:memory: builds the package, installs what it is compared with, and runs a benchmark of bench/.
+// npm run bench:cache, bench:memory: builds the package, installs what it is compared with, and
+// runs a benchmark of bench/.
 //
 //   node scripts/bench.mjs NAME [options of the benchmark]
 import { existsSync } from "node:fs";
@@ -25,7 +26,9 @@ async function prepare() {
   return !missing.some((service) => service.name === "redis-server") && (await build());
 }
 
-/** The libraries that Sojourn is compared with, in a folder of their own: nothing else needs them. */
+/**
+ * The libraries that Sojourn is compared with, in a folder of their own: nothing else needs them.
+ */
 async function installPeers() {
   if (peersAreInstalled()) return true;
   say("Installing the libraries to compare with (npm ci in bench/peers) ...");
@@ -34,7 +37,10 @@ async function installPeers() {
   return status === 0;
 }
 
-/** Their versions are pinned, so the manifest says all. npm writes its own lock file when it has finished. */
+/**
+ * Their versions are pinned, so the manifest says all. npm writes its own lock file when it has
+ * finished.
+ */
 function peersAreInstalled() {
   if (!existsSync(inProject("bench", "peers", "node_modules", ".package-lock.json"))) return false;
   const installed = readJson(inProject("bench", "peers", "node_modules", ".package-lock.json")).packages;
@@ -42,7 +48,7 @@ function peersAreInstalled() {
   return wanted.every(([library, version]) => installed[`node_modules/${library}`]?.version === version);
 }
 
-/** What is measured is what users get: the compiled package. */
+/** Measures the compiled package, as published. */
 async function build() {
   const { status, output } = await run(process.execPath, [inProject("scripts", "build.mjs")]);
   if (status !== 0) say(`Cannot build the package:\n${output.trimEnd()}`);

@@ -1,5 +1,6 @@
 // @ts-check
-// Draws the pictures of docs/guides/concurrency.md into docs/guides/images/. Run it after a change here.
+// Draws the pictures of docs/guides/concurrency.md into docs/guides/images/. Run it after a change
+// here.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -159,7 +160,8 @@ const PICTURES = {
   },
 };
 
-// Each picture has its own ground, so it is readable on a page that is light while the system is dark, and the reverse.
+// Each picture has its own ground, so it is readable on a page that is light while the system is
+// dark, and the reverse.
 const STYLE = `
     .ground { fill: #ffffff; stroke: #d5dbe3; }
     .panel { fill: #f6f8fa; }
@@ -290,7 +292,7 @@ function box(kind, x, y, text, style, width = Math.max(72, Math.ceil(text.length
  * @param {number} lane
  * @param {number} y
  * @param {string} text
- * @param {boolean} isAnswer Whether it leads to the request.
+ * @param {boolean} isAnswer True for an arrow to the request.
  */
 function arrow(kind, lane, y, text, isAnswer) {
   const sign = lane < LANES.store ? 1 : -1;

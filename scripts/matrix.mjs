@@ -3,11 +3,12 @@
 //
 //   node scripts/matrix.mjs [--runtime=NAME ...] [--server=NAME ...] [--short]
 //
-// Runtimes: node-20, node-22, node-24, node-26, bun, deno. Servers: redis-7, redis-8, valkey-9, and "none" for what needs
-// no server. Without names, all of them. --short runs the packed package alone, on each runtime with one of the servers.
+// Runtimes: node-20, node-22, node-24, node-26, bun, deno. Servers: redis-7, redis-8, valkey-9, and
+// "none" for what needs no server. Without names, all of them. --short runs the packed package
+// alone, on each runtime with one of the servers.
 //
-// The table is Markdown. What a cell printed is in .cache/matrix/logs. The status is 1 when a cell has failed, or when a
-// runtime or server that was asked for by name, or in CI, cannot be had.
+// The table is Markdown. The output of a cell is in .cache/matrix/logs. The status is 1 when a cell
+// has failed, or when a runtime or server that was asked for by name, or in CI, cannot be had.
 import { rmSync } from "node:fs";
 import { installPackages } from "./lib/install.mjs";
 import { cellsFor, parseMatrix } from "./lib/matrix/cells.mjs";

@@ -1,6 +1,6 @@
 // @ts-check
-// Tries whether the tests notice what they should: each mutant of test/mutants is put into a copy of the tree, and the tests
-// that it names are run there.
+// Tries whether the tests notice what they should: each mutant of test/mutants is put into a copy
+// of the tree, and the tests that it names are run there.
 //
 //   node scripts/mutants.mjs [--only=NAME ...] [--list]
 //
@@ -30,7 +30,7 @@ else process.exitCode = (await installPackages()) ? await tryAll() : 1;
 
 async function tryAll() {
   if (chosen.length === 0) {
-    say("There is no mutant of that name. --list tells them.");
+    say("There is no mutant of that name. --list shows all.");
     return 1;
   }
   const folder = mkdtempSync(join(tmpdir(), "sojourn-mutants-"));

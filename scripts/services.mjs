@@ -1,9 +1,10 @@
 // @ts-check
-// What the tests need beyond npm packages: taken from PATH (databases also from where Debian has them), else installed
-// from the system's packages when this is root or CI. A Redis that is newer than those is built from its source, for the
-// user alone (lib/recent-redis.mjs). Nothing is downloaded in any other way, and no server is started here: each test
-// starts its own, on a free port or socket in a temporary folder. A server that a package may have started by itself
-// is left alone.
+// What the tests need beyond npm packages: taken from PATH (databases also from where Debian has
+// them), else installed from the system's packages when this is root or CI. A Redis that is newer
+// than those is built from its source, for the user alone (lib/recent-redis.mjs). Nothing is
+// downloaded in any other way, and no server is started here: each test starts its own, on a free
+// port or socket in a temporary folder. A server that a package may have started by itself is left
+// alone.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -16,7 +17,7 @@ export { findCommand } from "./lib/commands.mjs";
 
 const POSTGRESQL_FOLDER = "/usr/lib/postgresql";
 
-/** Where Debian has servers that a user's PATH does not lead to: of PostgreSQL, the newest version. */
+/** Folders of Debian's servers outside of a user's PATH: the newest version of PostgreSQL. */
 function listDatabaseFolders() {
   const versions = listFolder(POSTGRESQL_FOLDER).toSorted((left, right) => Number(right) - Number(left));
   return [...versions.map((version) => join(POSTGRESQL_FOLDER, version, "bin")), "/usr/sbin"];
@@ -43,7 +44,7 @@ function listFolder(folder) {
  * @typedef {object} Service
  * @property {string} name
  * @property {readonly string[]} projects The vitest projects that use it.
- * @property {readonly Tool[]} tools What it consists of, or is built with.
+ * @property {readonly Tool[]} tools Its programs, or the tools that build it.
  * @property {() => string | undefined} [find] Finds what was built.
  * @property {() => Promise<string | undefined>} [build] Gives what stood in the way.
  */
@@ -80,7 +81,8 @@ export const services = [
   },
   {
     name: "apache2",
-    // Without the package apache2, which starts a server of its own. Its command stands where those of databases do.
+    // Without the package apache2, which starts a server of its own. Its command stands where those
+    // of databases do.
     tools: [{ commands: ["apache2"], isDatabase: true, aptPackages: ["apache2-bin"] }],
     projects: ["integration"],
   },
@@ -115,7 +117,8 @@ export function findDatabaseCommand(commands) {
  * Makes sure that the services of some test projects can be started. Quiet when they are there.
  *
  * @param {readonly string[]} projects Names of vitest projects; none stands for all.
- * @returns {Promise<readonly Service[]>} The services that are still missing; each has been named in one line.
+ * @returns {Promise<readonly Service[]>} The services that are still missing; each has been named
+ *   in one line.
  */
 export async function provideServices(projects = []) {
   const needed = services.filter((service) => projects.length === 0 || uses(service, projects));
@@ -134,10 +137,10 @@ export async function provideServices(projects = []) {
 }
 
 /**
- * What is the matter with a service after packages were installed; what has to be built is built.
+ * Checks a service after the installation of packages, and builds it if necessary.
  *
  * @param {Service} service
- * @param {string | undefined} obstacle What stood in the way of installing.
+ * @param {string | undefined} obstacle Obstacle to the installation.
  * @returns {Promise<string | undefined>} A sentence's end; `undefined` when it is there.
  */
 async function problemWith(service, obstacle) {
@@ -185,7 +188,7 @@ async function packagesFor(missing) {
 
 /**
  * @param {readonly string[]} packages
- * @returns {Promise<string | undefined>} What stood in the way.
+ * @returns {Promise<string | undefined>} The obstacle.
  */
 async function installFromSystem(packages) {
   if (packages.length === 0) return undefined;
@@ -195,7 +198,8 @@ async function installFromSystem(packages) {
   if (prefix === undefined) return "installing needs root, or CI=true and sudo without a password";
   say(`Installing ${packages.join(", ")} with apt-get ...`);
   const [command, ...args] = [...prefix, "env", "DEBIAN_FRONTEND=noninteractive", aptGet];
-  // Without fresh lists, apt asks for versions that the mirror no longer has. When this fails the next step tells.
+  // Without fresh lists, apt asks for versions that the mirror no longer has. If this fails, the
+  // next step reports it.
   await run(command, [...args, "update", "-qq"]);
   const { status, output } = await run(command, [
     ...args,
@@ -208,7 +212,7 @@ async function installFromSystem(packages) {
   return status === 0 ? undefined : `apt-get install: ${firstAptError(output) ?? `status ${status}`}`;
 }
 
-/** @returns {Promise<string[] | undefined>} What makes a command run as root. */
+/** @returns {Promise<string[] | undefined>} Prefix that runs a command as root. */
 async function rootPrefix() {
   if (process.getuid?.() === 0) return [];
   if (!isCi) return undefined;

@@ -22,11 +22,11 @@ import { recordsIn } from "./stored-record.ts";
 export interface ShopOptions {
   /** Signs the sessions. */
   readonly secretKey: string;
-  /** Where sessions are kept; without it, in memory. */
+  /** Store of the sessions. @defaultValue memory */
   readonly redisUrl?: string | undefined;
-  /** How many proxies stand in front, whose `X-Forwarded-*` headers are believed. @defaultValue `0` */
+  /** Number of proxies in front, whose `X-Forwarded-*` headers are trusted. @defaultValue `0` */
   readonly proxies?: number;
-  /** Takes what the visitor is not told. @defaultValue `console.error` */
+  /** Logs errors whose details visitors do not see. @defaultValue `console.error` */
   readonly log?: Log;
 }
 
@@ -39,7 +39,7 @@ export interface Shop {
 const PROJECT_NAME = "sojourn-shop";
 const publicFolder = fileURLToPath(new URL("public", import.meta.url));
 
-/** The shop as an Express application. It listens to nothing yet, and opens no connection. */
+/** Creates the shop as an Express application, without listening or opening a connection. */
 export function createShop({ secretKey, redisUrl, proxies = 0, log = console.error }: ShopOptions): Shop {
   const sojourn = createSojourn<ShopData>({
     projectName: PROJECT_NAME,

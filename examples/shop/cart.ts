@@ -3,7 +3,10 @@ import type { ShopData } from "./session-data.ts";
 
 const MAX_OF_ONE = 99;
 
-/** Puts more or fewer of a product into the cart; none is no line. To be called inside of `session.update`. */
+/**
+ * Adds to or removes from the quantity of a product; at 0 the line is removed. Call it within
+ * `session.update`.
+ */
 export function changeCart(data: ShopData, { id }: Product, by: number): void {
   const cart = (data.cart ??= {});
   const quantity = Math.min(MAX_OF_ONE, (cart[id] ?? 0) + by);
@@ -16,7 +19,7 @@ export interface CartLine {
   readonly quantity: number;
 }
 
-/** The cart, in the order of the shop, and without what it no longer sells. */
+/** Returns the cart in the order of the shop, without products that it no longer sells. */
 export function cartLines({ cart = {} }: ShopData): CartLine[] {
   return products.flatMap((product) => {
     const quantity = cart[product.id] ?? 0;

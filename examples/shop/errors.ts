@@ -14,8 +14,8 @@ export const notFoundPage: RequestHandler = (_req, res) => {
 };
 
 /**
- * What a visitor sees when a handler, or the saving of the session, has failed. It does not use the session:
- * that may be what has failed.
+ * Error page for a failed handler or a failed save of the session. It does not use the session,
+ * which may be the cause.
  */
 export function errorPage(log: Log): ErrorRequestHandler {
   return (error, _req, res, next) => {
@@ -27,17 +27,14 @@ export function errorPage(log: Log): ErrorRequestHandler {
   };
 }
 
-/**
- * Sojourn's errors, Express's and those of this shop say their status themselves, where the visitor has a
- * part in it.
- */
+/** Errors of Sojourn, Express and this shop have a `statusCode` if the request is to blame. */
 function statusOf(error: unknown): number {
   if (isPassing(error)) return 503;
   const { statusCode = 500 } = error as { statusCode?: number };
   return statusCode >= 400 && statusCode < 500 ? statusCode : 500;
 }
 
-/** The store is away, or too many were first: in a moment the same will work. */
+/** The store is unavailable, or other requests kept winning: a retry will work. */
 function isPassing(error: unknown): boolean {
   return isSojournError(error) && (error.code === "ERR_STORE_CONNECTION" || error.code === "ERR_SESSION_CONFLICT");
 }

@@ -1,22 +1,22 @@
 import type { Cache } from "sojourn";
 import { products } from "./products.ts";
 
-/** Seconds for which a page of news is kept. */
+/** Time for which the news are cached, in seconds. */
 export const NEWS_KEPT = 30;
 
 const NEWS_KEY = "news";
 const PURSES = [20_000, 50_000, 80_000];
 
-/** What the workshop has worked out. JSON values only, since it is kept in the cache. */
+/** Results of the workshop. JSON values only, since they are cached. */
 export interface News {
   readonly purses: readonly { readonly cents: number; readonly carts: number }[];
   /** Milliseconds since 1970. */
   readonly madeAt: number;
-  /** How long it took, in milliseconds. */
+  /** Duration of the computation, in milliseconds. */
   readonly took: number;
 }
 
-/** From the cache; when they are not there, they are made once, however many visitors wait for them. */
+/** Reads the news from the cache; on a miss they are computed once for all waiting visitors. */
 export function readNews(cache: Cache): Promise<News> {
   return cache.getOrSet(NEWS_KEY, makeNews, { timeout: NEWS_KEPT });
 }
@@ -31,7 +31,7 @@ function makeNews(): News {
   return { purses, madeAt: Date.now(), took: Math.ceil(performance.now() - begun) };
 }
 
-/** How many different carts come to exactly this price. It tries them all, and takes its time. */
+/** Counts the carts with exactly this price by trying all of them, which is slow. */
 function countCarts(cents: number, from = 0): number {
   const price = products[from]?.cents;
   if (price === undefined) return cents === 0 ? 1 : 0;

@@ -1,13 +1,13 @@
 import { scrypt, type ScryptOptions, timingSafeEqual } from "node:crypto";
 
-// OWASP, Password Storage Cheat Sheet: one of the settings of equal strength; this one fits Node's limit on
-// memory.
+// OWASP, Password Storage Cheat Sheet: one of the settings of equal strength; this one fits Node's
+// limit on memory.
 const COST: ScryptOptions = { N: 16_384, r: 8, p: 5 };
 const HASH_BYTES = 32;
 
 /**
- * Checks a password against `salt$hash`, both in base64url. It takes as long for a wrong one as for the right
- * one.
+ * Checks a password against `salt$hash`, both in base64url, in the same time for right and wrong
+ * ones.
  */
 export async function isPassword(password: string, stored: string): Promise<boolean> {
   const [salt = "", hash = ""] = stored.split("$");

@@ -20,22 +20,25 @@ export const securityHeaders: RequestHandler = (_req, res, next) => {
   next();
 };
 
-/** Pages are about one visitor: no cache keeps them, and after a logout the button "back" shows none of them. */
+/**
+ * Pages are about one visitor, so no cache keeps them, and the button "back" does not show them
+ * after a logout.
+ */
 export const noStore: RequestHandler = (_req, res, next) => {
   res.set("Cache-Control", "no-store");
   next();
 };
 
 /**
- * Refuses forms that another site has sent. SameSite=Lax keeps the cookie from them already, but a login needs no
- * cookie: without this, another site could log a visitor in as somebody else.
+ * Refuses forms from other sites. SameSite=Lax already withholds the cookie, but a login needs no
+ * cookie: without this, another site could log a visitor in as another user.
  */
 export const sameOriginOnly: RequestHandler = (req, _res, next) => {
   if (req.method === "GET" || req.method === "HEAD" || isFromThisSite(req)) return next();
   next(Object.assign(new Error("The form came from another site."), { statusCode: 403 }));
 };
 
-/** Browsers that have no Sec-Fetch-Site, or leave it out over plain http, still name the origin of a form. */
+/** Browsers without Sec-Fetch-Site, or over plain http, still send the origin of a form. */
 function isFromThisSite(req: Request): boolean {
   const site = req.get("Sec-Fetch-Site");
   const origin = req.get("Origin");

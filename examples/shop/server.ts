@@ -30,7 +30,7 @@ function warn(error: unknown): void {
   console.error(`The shop is open, but its sessions are not: ${(error as Error).message}`);
 }
 
-/** Lets requests that are under way end, then closes what the shop has opened. */
+/** Waits for running requests, then closes the shop's connections. */
 async function stop(server: Server, shop: Shop): Promise<void> {
   const closed = once(server, "close");
   server.close();

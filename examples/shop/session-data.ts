@@ -1,8 +1,8 @@
 import type { Board } from "./race/board.ts";
 
-/** What this shop keeps in a session. JSON values only. */
+/** Session data of this shop. JSON values only. */
 export interface ShopData {
-  /** How many of each product, by its id. An object, so that two tabs that add different things both survive. */
+  /** Quantities by product id. An object, so that additions of two tabs are merged. */
   cart?: Record<string, number>;
   /** The visitor's round on the page "Two tabs at once". */
   race?: Board & { id: string };

@@ -3,9 +3,9 @@ import type { ShopOptions } from "./app.ts";
 
 export interface ShopSettings extends ShopOptions {
   readonly port: number;
-  /** Where sessions are kept, to be printed. */
+  /** Location of the sessions, for printing. */
   readonly place: string;
-  /** What the one who starts the shop should know. */
+  /** Advice for the operator. */
   readonly advice: string | undefined;
 }
 
@@ -43,7 +43,7 @@ function readPort(text: string): number {
   throw new SettingsError(`PORT: expected a number from 0 to 65535, got "${text}".`);
 }
 
-/** A count, since whoever trusts every proxy trusts every visitor. */
+/** A number, since trusting every proxy means trusting every visitor. */
 function readProxies(text: string): number {
   if (/^\d$/.test(text)) return Number(text);
   throw new SettingsError(`TRUST_PROXY: expected how many proxies stand in front, from 0 to 9, got "${text}".`);

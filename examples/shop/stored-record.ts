@@ -3,12 +3,15 @@ import type { Session } from "sojourn";
 import { Deadline, type RedisConnection } from "sojourn/redis";
 import type { ShopData } from "./session-data.ts";
 
-/** A session's record as it lies in Redis. */
+/** A session's record in Redis. */
 export interface StoredRecord {
-  /** The key in Redis. Of the session's own key, which is a secret, it has the first four characters. */
+  /**
+   * The key in Redis, with only the first four characters of the session's own key, which is a
+   * secret.
+   */
   readonly maskedKey: string;
   readonly text: string;
-  /** Milliseconds until Redis forgets it. */
+  /** Milliseconds until Redis deletes it. */
   readonly ttl: number;
 }
 
@@ -16,7 +19,7 @@ export type FindRecord = (session: Session<ShopData>) => Promise<StoredRecord | 
 
 const PATIENCE_MS = 1000;
 
-/** Finds the record of the session that it is given, and of no other. */
+/** Finds the record of the given session only. */
 export function recordsIn(redis: RedisConnection, prefix: string): FindRecord {
   return async ({ cookieHeader }) => {
     const key = cookieHeader?.split("=")[1];
@@ -32,14 +35,14 @@ export function recordsIn(redis: RedisConnection, prefix: string): FindRecord {
   };
 }
 
-/** The three parts of what Django's `signing.dumps` makes, and what the first two say. */
+/** The three parts of a text of Django's `signing.dumps`, with the first two decoded. */
 export interface SignedText {
   readonly parts: readonly [data: string, time: string, signature: string];
   readonly json: string;
   readonly signedAt: Date;
 }
 
-/** Reads a text without checking its signature: to show it, never to trust it. */
+/** Decodes a text without checking its signature, for display only. */
 export function readSigned(text: string): SignedText {
   const [data = "", time = "", signature = ""] = text.split(":");
   return { parts: [data, time, signature], json: readData(data), signedAt: new Date(readBase62(time) * 1000) };

@@ -5,7 +5,7 @@ export interface User {
   readonly login: string;
   readonly name: string;
   readonly passwordHash: string;
-  /** A real shop does not know it. This one shows it on the login page, so that you can try. */
+  /** A real shop does not store it. This one shows it on the login page for trying out. */
   readonly demoPassword: string;
 }
 
@@ -33,10 +33,11 @@ export const users: readonly User[] = [
   },
 ];
 
-// The hash of a password that nobody has: an unknown name takes as long as a wrong password, so neither tells.
+// Hash of an unused password: an unknown name takes as long as a wrong password, so timing reveals
+// neither.
 const DECOY_HASH = "Jcve-hrm6fOODqCqLxiOyA$jfuZgIWh6kTsH8vGRwr7siV_zgNT-U6lXdimIeX9CdQ";
 
-/** The user whose name and password these are. */
+/** Finds the user with this name and password. */
 export async function authenticate(login: string, password: string): Promise<User | undefined> {
   const user = users.find((each) => each.login === login.trim().toLowerCase());
   const isRight = await isPassword(password, user?.passwordHash ?? DECOY_HASH);

@@ -43,7 +43,7 @@ export function testedVersions(names) {
 
 /**
  * @param {Promise<import("./processes.mjs").Finished>} finished
- * @returns {Promise<string>} What it printed; throws when it failed.
+ * @returns {Promise<string>} Its output; throws if it failed.
  */
 export async function succeed(finished) {
   const { status, output } = await finished;

@@ -5,8 +5,9 @@ import { root } from "./project.mjs";
 
 /**
  * @typedef {object} Finished
- * @property {number} status Exit status; 127 when the command could not be started, 128 + n after signal n.
- * @property {string} output What it printed, both streams in the order of arrival. Empty when it was inherited.
+ * @property {number} status Exit status; 127 when the command could not be started, 128 + n after
+ *   signal n.
+ * @property {string} output Output of both streams in the order of arrival. Empty if inherited.
  */
 
 /**
@@ -14,9 +15,9 @@ import { root } from "./project.mjs";
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: Record<string, string>, inherit?: boolean, timeout?: number }} [options]
- *   `cwd` is the project's folder unless told otherwise; `inherit` lets the command print by itself;
- *   `timeout`, in milliseconds, ends it.
+ * @param {{ cwd?: string, env?: Record<string, string>, inherit?: boolean, timeout?: number }}
+ *   [options] `cwd` is the project's folder unless told otherwise; `inherit` lets the command print
+ *   by itself; `timeout`, in milliseconds, ends it.
  * @returns {Promise<Finished>}
  */
 export function run(command, args, { cwd = root, env = {}, inherit = false, timeout = 0 } = {}) {
@@ -66,8 +67,8 @@ const ORPHAN_CHECK_INTERVAL = 100;
 /**
  * Hands each signal on once: npm and the terminal may both send the same one.
  *
- * npm sends its signals to the shell between itself and this process. A shell that stays there (dash) dies of
- * them and leaves this process behind, so losing the parent counts as SIGTERM.
+ * npm sends its signals to the shell between itself and this process. A shell that stays there
+ * (dash) dies of them and leaves this process behind, so losing the parent counts as SIGTERM.
  *
  * @param {import("node:child_process").ChildProcess} child
  * @returns {() => void} Stops forwarding.

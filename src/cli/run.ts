@@ -9,7 +9,7 @@ const COMMANDS: ReadonlyMap<string, (args: readonly string[], terminal: Terminal
 /**
  * Runs a command line.
  *
- * @returns The exit code: 0, or what the command says; 1 for an error of settings or of a store; 2 for wrong
+ * @returns The exit code of the command; 1 for an error of settings or of a store; 2 for wrong
  *   arguments.
  */
 export async function run([name = "--help", ...args]: readonly string[], terminal: Terminal): Promise<number> {

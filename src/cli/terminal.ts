@@ -1,11 +1,11 @@
-/** What a command reads and writes, so that tests can have their own. */
+/** Input and output of a command, which tests replace. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** A line of the result. */
+  /** Writes a line of the result. */
   out(line: string): void;
-  /** A line about what goes wrong, or on. */
+  /** Writes a line of progress or of an error. */
   error(line: string): void;
 }
 
-/** Wrong arguments, or a file that cannot be read: the message says what to do. */
+/** Wrong arguments, or an unreadable file. The message says what to do. */
 export class UsageError extends Error {}

@@ -24,7 +24,7 @@ function authOf(settings: Partial<DjangoAuthSettings<User>> = {}): DjangoAuth<Us
   return djangoAuth<User>({ secretKey: SECRET, secretKeyFallbacks: [OLD_SECRET], findUser, ...settings });
 }
 
-/** A browser with a login that was made under a secret, and a cart. */
+/** A browser with a login under a given secret, and a cart. */
 async function loggedIn(sessions: Sessions<Data>, secret = SECRET): Promise<Browser> {
   const browser = new Browser(sessions);
   await browser.request((session) => {
@@ -43,20 +43,20 @@ describe("settings", () => {
     ["backends", { backends: [] }],
     ["findUser", { findUser: "me" }],
     ["findPassword", { findPassword: () => {} }],
-  ])("%s that cannot be is refused at start, by name", (name, settings: object) => {
+  ])("an invalid %s is refused at start, by name", (name, settings: object) => {
     expect(() => authOf(settings)).toThrow(ImproperlyConfigured);
     expect(() => authOf(settings)).toThrow(`djangoAuth.${name}: `);
   });
 });
 
 describe("a login under a fallback secret", () => {
-  test.each(["by an expiry that is over", "by an expiry that comes while the key is renewed", "by a logout"])(
-    "begins no session in place of one that another request has ended meanwhile, %s",
+  test.each(["before the renewal by expiry", "during the renewal by expiry", "by a logout"])(
+    "starts no session in place of one that has ended meanwhile, %s",
     async (how) => {
       const { sessions, keys, clock } = openHarness({
         wrap: (store) =>
           withMembers(store, {
-            // After a conflict the record's time is over by this clock, and not yet by that of the store.
+            // After a conflict the record has expired by this clock, but not yet by the store's.
             deleteIfMatch: async (...args: Parameters<SessionStore["deleteIfMatch"]>) => {
               if (isOver) return { status: "committed" };
               const result = await store.deleteIfMatch(...args);
@@ -89,7 +89,7 @@ describe("a login under a fallback secret", () => {
     { first: 0, second: 1, processes: 2 },
     { first: 1, second: 0, processes: 2 },
   ])(
-    "is one for two requests at the same time, and for those after: response $first before $second, processes: $processes",
+    "is one for two concurrent requests, and for later ones: response $first before $second, processes: $processes",
     async ({ first, second, processes }) => {
       const { sessions, keys, otherProcess } = openHarness();
       const browser = await loggedIn(sessions, OLD_SECRET);
@@ -99,7 +99,7 @@ describe("a login under a fallback secret", () => {
       expect(users).toEqual([ADA, ADA]);
       await requests[first]?.finish();
       await requests[second]?.finish();
-      // One browser: both responses bring it the same key.
+      // One browser: both responses send it the same key.
       const cookies = requests.flatMap(({ setCookie }) => setCookie);
       const [cookie] = cookies;
       expect(new Set(cookies).size).toBe(1);
@@ -112,7 +112,7 @@ describe("a login under a fallback secret", () => {
     },
   );
 
-  test("a request that comes second has its changes saved under the new key", async () => {
+  test("changes of the second request are saved under the new key", async () => {
     const { sessions } = openHarness();
     const browser = await loggedIn(sessions, OLD_SECRET);
     const [winner, loser] = [browser.begin(), browser.begin()];
@@ -129,7 +129,7 @@ describe("a login under a fallback secret", () => {
     });
   });
 
-  test("moves once for two calls in one request, with what the request has changed", async () => {
+  test("moves once for two calls in one request, with the request's changes", async () => {
     const { sessions, calls } = openHarness();
     const browser = await loggedIn(sessions, OLD_SECRET);
     calls.length = 0;
@@ -142,7 +142,7 @@ describe("a login under a fallback secret", () => {
     expect(await browser.request(({ data }) => data["cart"] as unknown)).toBe(2);
   });
 
-  test("is left as it is where the headers are out, and with cycleKey: false", async () => {
+  test("is left alone if the headers are out, and with cycleKey: false", async () => {
     const { sessions, calls } = openHarness();
     const browser = await loggedIn(sessions, OLD_SECRET);
     const { cookie } = browser;
@@ -159,7 +159,7 @@ describe("a login under a fallback secret", () => {
     expect(browser.cookie).toBe(cookie);
   });
 
-  test("a store that fails is told, and the response does not try again", async () => {
+  test("a failing store is reported, and the response does not try again", async () => {
     let isDown = false;
     const script = ({ method }: { method: FaultyMethod }) =>
       isDown && method === "create" ? ({ fail: "not-sent" } as const) : undefined;
@@ -175,8 +175,8 @@ describe("a login under a fallback secret", () => {
   });
 });
 
-describe("who is logged in", () => {
-  test("is not asked of findUser for an anonymous visitor or an unknown backend", async () => {
+describe("the logged-in user", () => {
+  test("is not looked up for an anonymous visitor or an unknown backend", async () => {
     const { sessions } = openHarness();
     const findUser = () => Promise.reject(new Error("was asked"));
     await new Browser(sessions).request(async (session) =>
@@ -204,7 +204,7 @@ describe("who is logged in", () => {
     expect([browser.cookie, await keys()]).toEqual([undefined, []]);
   });
 
-  test("is nobody too where the cookie carries the session and there is no response to end it with", async () => {
+  test("is undefined too for a session in a cookie without a response that could end it", async () => {
     const store = cookieSessionStore({ acceptsLostUpdates: true });
     const { sessions } = createSojourn<Data>({ projectName: "test", secretKey: SECRET, sessions: { store } });
     const { cookie } = await loggedIn(sessions);
@@ -214,7 +214,7 @@ describe("who is logged in", () => {
     expect(await authOf().getUser(socket)).toEqual(ADA);
   });
 
-  test("is the one of now when the request logs somebody else in while findUser is under way", async () => {
+  test("is the current one when the request logs another user in while findUser runs", async () => {
     const { sessions } = openHarness();
     const browser = await loggedIn(sessions);
     await browser.request(async (session) => {
@@ -233,7 +233,7 @@ describe("who is logged in", () => {
     });
   });
 
-  test.each([42, "42", 42n])("the id may be %o: it is kept as text, which findUser gets", async (id) => {
+  test.each([42, "42", 42n])("the id may be %o: it is stored as text, which findUser gets", async (id) => {
     const { sessions } = openHarness();
     const session = await sessions.create();
     await authOf().login(session, { id, password: ADA.password });
@@ -242,7 +242,7 @@ describe("who is logged in", () => {
 });
 
 describe("a login", () => {
-  test("needs the backend where there are several, and takes none that is unknown; nothing has happened then", async () => {
+  test("needs the backend if there are several, and refuses an unknown one, without any effect", async () => {
     const { sessions, calls } = openHarness();
     const session = await sessions.create({ cart: 1 });
     calls.length = 0;
@@ -255,7 +255,7 @@ describe("a login", () => {
     expect(session.data["_auth_user_backend"]).toBe("shop.Backend");
   });
 
-  test("under another secret than that of the sessions says so", async () => {
+  test("under another secret than the sessions' is an error", async () => {
     const { sessions } = openHarness();
     const session = await sessions.create();
     await expect(authOf({ secretKey: "another secret of the tests, as long" }).login(session, ADA)).rejects.toThrow(
@@ -263,7 +263,7 @@ describe("a login", () => {
     );
   });
 
-  test("joins one that another process has made at the same time while the secret is rotated", async () => {
+  test("joins a concurrent login by another process while the secret is rotated", async () => {
     const rotated = { secretKey: "the new secret of the tests, as long", secretKeyFallbacks: [SECRET] };
     const { sessions, keys, otherProcess } = openHarness();
     const browser = new Browser(sessions);
@@ -277,14 +277,14 @@ describe("a login", () => {
     expect(second.setCookie[0]?.split(";")[0]).toBe(first.setCookie[0]?.split(";")[0]);
   });
 
-  test("makes no CSRF secret where there was none", async () => {
+  test("creates no CSRF secret if there was none", async () => {
     const { sessions } = openHarness();
     const session = await sessions.create({ cart: 1 });
     await authOf().login(session, ADA);
     expect(Object.keys(session.data)).toEqual(["cart", "_auth_user_id", "_auth_user_backend", "_auth_user_hash"]);
   });
 
-  test("of another user leaves nothing of the one before but a CSRF secret, which is another one", async () => {
+  test("of another user drops all data of the one before and replaces the CSRF secret", async () => {
     const { sessions } = openHarness();
     const browser = await loggedIn(sessions);
     const token = await browser.request((session) => csrfToken(session));
@@ -305,7 +305,7 @@ describe("a changed password", () => {
   const changed = { id: 42, password: "pbkdf2_sha256$changed" };
   const later = () => authOf({ findUser: async () => changed });
 
-  test("ends all sessions of the user but the one that was told of it", async () => {
+  test("ends all sessions of the user but the one that was updated", async () => {
     const { sessions } = openHarness();
     const [here, there] = [await loggedIn(sessions), await loggedIn(sessions)];
     const before = here.cookie;
@@ -316,7 +316,7 @@ describe("a changed password", () => {
     expect(there.cookie).toBeUndefined();
   });
 
-  test("of a session that was ended meanwhile: the caller is told, and the response does not write it again", async () => {
+  test("of a session that has ended meanwhile: the caller gets the error, and the response does not write it again", async () => {
     const { sessions, keys } = openHarness();
     const browser = await loggedIn(sessions);
     const request = browser.begin();

@@ -9,16 +9,19 @@ import type { Session } from "../session/session.ts";
 import { constantTimeCompare } from "./constant-time-compare.ts";
 import { CSRF_KEY, hasCsrfSecret, rotateCsrfToken } from "./csrf.ts";
 
-// Names and default of django.contrib.auth (`SESSION_KEY`, `BACKEND_SESSION_KEY`, `HASH_SESSION_KEY`) and of
-// the setting `AUTHENTICATION_BACKENDS`.
+// Names of django.contrib.auth (`SESSION_KEY`, `BACKEND_SESSION_KEY`, `HASH_SESSION_KEY`) and
+// default of the setting `AUTHENTICATION_BACKENDS`.
 const USER_ID_KEY = "_auth_user_id";
 const BACKEND_KEY = "_auth_user_backend";
 const HASH_KEY = "_auth_user_hash";
 const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
 
-/** What {@link DjangoAuth} has to know of a user. */
+/** A user, as {@link DjangoAuth} needs it. */
 export interface DjangoUser {
-  /** `user.password` of Django: the stored hash, not what the user types. An unusable one (`!…`) is one too. */
+  /**
+   * Django's `user.password`: the stored hash, not the password itself. Unusable ones (`!…`) are
+   * allowed.
+   */
   readonly password: string;
 }
 
@@ -30,7 +33,7 @@ export interface IdentifiedUser extends DjangoUser {
 
 /** A user who logs in. */
 export interface AuthenticatedUser extends IdentifiedUser {
-  /** Which of the backends has let the user in. @defaultValue the one of `backends`, where there is one */
+  /** Backend that has authenticated the user. @defaultValue the only one of `backends` */
   readonly backend?: string;
 }
 
@@ -40,11 +43,15 @@ export interface DjangoAuthSettings<User extends DjangoUser> {
   readonly secretKey: string | undefined;
   /** `SECRET_KEY_FALLBACKS`. @defaultValue `[]` */
   readonly secretKeyFallbacks?: readonly string[];
-  /** `AUTHENTICATION_BACKENDS`. At least one. @defaultValue `["django.contrib.auth.backends.ModelBackend"]` */
+  /**
+   * `AUTHENTICATION_BACKENDS`. At least one.
+   *
+   * @defaultValue `["django.contrib.auth.backends.ModelBackend"]`
+   */
   readonly backends?: readonly string[];
   /**
-   * Finds a user by the primary key, as text. `undefined` for nobody and for a user who may not log in any more
-   * (`is_active` is false): what the backend's `get_user` does.
+   * Finds a user by the primary key, as text. Returns `undefined` for an unknown user and for one
+   * who may no longer log in (`is_active` is false), as the backend's `get_user` does.
    */
   readonly findUser: (userId: string) => Promise<User | undefined>;
 }
@@ -52,8 +59,8 @@ export interface DjangoAuthSettings<User extends DjangoUser> {
 /** Options of {@link DjangoAuth.getUser}. */
 export interface GetUserOptions {
   /**
-   * Whether a login under one of the fallback secrets gets a new key. `false` where no response can bring it
-   * to the browser: in sessions of `sessions.open()`.
+   * Whether a login under one of the fallback secrets gets a new key. Pass `false` if no response
+   * can carry it to the browser, as for sessions of `sessions.open()`.
    *
    * @defaultValue `true`
    */
@@ -76,7 +83,7 @@ const settingsSchema = settingsObject({
 /**
  * Logins in the form of `django.contrib.auth`, for sessions that a Django site shares.
  *
- * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came.
+ * @throws {ImproperlyConfigured} Naming the setting, the expected and the actual value.
  */
 export function djangoAuth<User extends DjangoUser>(settings: DjangoAuthSettings<User>): DjangoAuth<User> {
   const { secretKeyFallbacks, backends, ...given } = parseSettings(settingsSchema, settings, "djangoAuth");
@@ -87,7 +94,10 @@ export function djangoAuth<User extends DjangoUser>(settings: DjangoAuthSettings
 /** {@link DjangoAuthSettings}, checked and complete. */
 type CheckedSettings<User extends DjangoUser> = Required<DjangoAuthSettings<User>> & { readonly secretKey: string };
 
-/** What `django.contrib.auth` has as functions. Made by {@link djangoAuth}; it is the same for all requests. */
+/**
+ * The functions of `django.contrib.auth`. Created by {@link djangoAuth}; one instance serves all
+ * requests.
+ */
 export class DjangoAuth<User extends DjangoUser> {
   readonly #settings: CheckedSettings<User>;
 
@@ -97,12 +107,14 @@ export class DjangoAuth<User extends DjangoUser> {
   }
 
   /**
-   * Who is logged in, verified as Django's `get_user` does it: the backend is one of the settings', the user
-   * is there, and the password is the one of the login. A login under a fallback secret gets a new key and a
-   * hash under the current secret; a login with another hash, or without one, is ended by `session.flush()`.
+   * Returns the logged-in user, verified as by Django's `get_user`: the backend is one of the
+   * settings', the user exists, and the password has not changed since the login. A login under a
+   * fallback secret gets a new key and a hash under the current secret; a login with another hash,
+   * or without one, is ended by `session.flush()`.
    *
    * @returns `undefined` for an anonymous visitor.
-   * @throws What `findUser` throws, and what `session.cycleKey` and `session.flush` throw when the store fails.
+   * @throws Errors of `findUser`, and those of `session.cycleKey` and `session.flush` if the store
+   *   fails.
    */
   async getUser<Data extends object>(
     session: Session<Data>,
@@ -112,7 +124,7 @@ export class DjangoAuth<User extends DjangoUser> {
     if (userId === undefined || !this.#isOurBackend(backend)) return undefined;
     const user = await this.#settings.findUser(userId);
     if (user === undefined) return undefined;
-    // Meanwhile another part of this request has logged in or out, or has renewed the hash.
+    // Another part of this request has logged in or out meanwhile, or has renewed the hash.
     if (!isDeepStrictEqual(readLogin(session), { userId, backend, hash })) return this.getUser(session, { cycleKey });
     const fit = this.#verify(hash, user);
     if (fit === "none") return endLogin(session);
@@ -121,15 +133,15 @@ export class DjangoAuth<User extends DjangoUser> {
   }
 
   /**
-   * Logs a user in, as Django's `login`: the session gets a new key, and its CSRF secret, where it has one,
-   * is another one. All data stays for an anonymous visitor, and for the same user with the same password;
-   * else nothing does.
+   * Logs a user in, like Django's `login`: the session gets a new key, and its CSRF secret, if it
+   * has one, is replaced. All data is kept for an anonymous visitor, and for the same user with the
+   * same password; otherwise it is dropped.
    *
-   * @throws {SessionUsageError} When the backend is none of the settings', or there are several and the user
-   *   names none.
-   * @throws {ImproperlyConfigured} When the secret of the sessions is neither `secretKey` nor one of
+   * @throws {SessionUsageError} If the backend is not one of the settings', or there are several
+   *   and the user names none.
+   * @throws {ImproperlyConfigured} If the secret of the sessions is neither `secretKey` nor one of
    *   `secretKeyFallbacks`.
-   * @throws What `session.login` throws.
+   * @throws Errors of `session.login`.
    */
   async login<Data extends object>(session: Session<Data>, user: AuthenticatedUser): Promise<void> {
     const backend = this.#backendOf(user);
@@ -139,23 +151,23 @@ export class DjangoAuth<User extends DjangoUser> {
     const kept = hasSecret ? [CSRF_KEY] : [];
     await session.login(user.id, { keep: keepsAll || kept, django: { password: user.password, backend } });
     const { hash } = readLogin(session);
-    // A login that another process has made at the same time may have been made with a secret of old.
+    // A concurrent login by another process may have used an old secret.
     if (hash !== undefined && this.#verify(hash, user) === "none")
       throw new ImproperlyConfigured("djangoAuth.secretKey", SECRET_DIFFERS);
   }
 
-  /** Ends the login and the session: Django's `logout`. */
+  /** Ends the login and the session, like Django's `logout`. */
   logout<Data extends object>(session: Session<Data>): Promise<void> {
     return session.logout();
   }
 
   /**
-   * Lets this session survive the change of its user's password, as Django's `update_session_auth_hash`: it
-   * gets a new key and the hash of the new password. The user's other sessions end when they are next looked
-   * at.
+   * Keeps this session alive after its user's password has changed, like Django's
+   * `update_session_auth_hash`: it gets a new key and the hash of the new password. The user's
+   * other sessions end when they are next read.
    *
-   * @param user With the new stored hash. A session of anybody else gets a new key only.
-   * @throws What `session.cycleKey` throws.
+   * @param user The user with the new stored hash. A session of another user gets a new key only.
+   * @throws Errors of `session.cycleKey`.
    */
   async updateSessionAuthHash<Data extends object>(session: Session<Data>, user: IdentifiedUser): Promise<void> {
     if (readLogin(session).userId !== String(user.id)) return session.cycleKey();
@@ -179,7 +191,7 @@ export class DjangoAuth<User extends DjangoUser> {
     return userId === undefined || (userId === String(user.id) && this.#verify(hash, user) !== "none");
   }
 
-  /** Under which secret a hash is the one of a user's password. */
+  /** Finds the secret under which a hash matches a user's password. */
   #verify(hash: string | undefined, { password }: DjangoUser): "current" | "fallback" | "none" {
     if (hash === undefined) return "none";
     const { secretKey, secretKeyFallbacks } = this.#settings;
@@ -189,8 +201,8 @@ export class DjangoAuth<User extends DjangoUser> {
   }
 
   /**
-   * Where it cannot be done, the login is as good as before: of two requests at the same time the second one
-   * finds that the session has moved, and a response whose headers are out cannot take a new key along.
+   * Ignores two failures, since the login stays valid: the second of two concurrent requests finds
+   * that the session has moved, and a response whose headers are out cannot carry a new key.
    */
   async #rehash<Data extends object>(session: Session<Data>, user: DjangoUser): Promise<void> {
     try {
@@ -212,9 +224,9 @@ export class DjangoAuth<User extends DjangoUser> {
     try {
       await cycle();
     } catch (error) {
-      // The session may have ended, and has nothing of it then.
+      // The session may have ended, and then no longer holds the hash.
       if (data[HASH_KEY] !== hash) throw error;
-      // The response would try to save it again.
+      // Otherwise the response would try to save it again.
       if (before === undefined) delete data[HASH_KEY];
       else data[HASH_KEY] = before;
       throw error;
@@ -222,7 +234,7 @@ export class DjangoAuth<User extends DjangoUser> {
   }
 }
 
-/** What a session says of its login. Anything but a text that is not empty counts as missing. */
+/** The login recorded in a session. Anything but a non-empty text counts as missing. */
 interface Login {
   readonly userId: string | undefined;
   readonly backend: string | undefined;
@@ -236,8 +248,8 @@ function readLogin<Data extends object>(session: Session<Data>): Login {
 }
 
 /**
- * Where a cookie carries the session and none can be sent, nothing can be ended: the next request finds the
- * same.
+ * Ends the session. A session in a cookie cannot be ended if no cookie can be sent: the next
+ * request finds it again.
  */
 async function endLogin<Data extends object>(session: Session<Data>): Promise<undefined> {
   try {
@@ -252,7 +264,7 @@ const BACKEND_MISSING =
   "login() needs the user's backend, since djangoAuth knows several. Pass { id, password, backend } with the one that has " +
   "let the user in.";
 const BACKEND_UNKNOWN =
-  "login() was given a backend that is none of djangoAuth's, so nobody would accept the login. Add it to backends, and to " +
+  "login() got a backend that is not one of djangoAuth's, so the login would not be accepted. Add it to backends, and to " +
   "AUTHENTICATION_BACKENDS of Django.";
 const SECRET_DIFFERS =
-  "expected the secretKey that createSojourn has, got another one; logins made with one would not hold with the other.";
+  "expected the secretKey of createSojourn, got another one; logins made with one would be invalid under the other.";

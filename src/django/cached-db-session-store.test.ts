@@ -17,7 +17,7 @@ const ETAG = { start: 0, text: RECORD };
 const later = (): Deadline => new Deadline(30_000);
 
 interface Options {
-  /** What happens before a deletion of a copy; counted from 0. */
+  /** Called before a deletion of a copy, counted from 0. */
   readonly beforeDeletion?: (index: number) => Promise<void> | void;
 }
 
@@ -51,7 +51,7 @@ function open({ beforeDeletion = () => {} }: Options = {}) {
     database,
     key,
     advance: (span: number) => clock.advance(span),
-    /** As Django copies what it has read. */
+    /** Copies a record like Django after a read. */
     copy: () => cache.setMany([{ key: at, value: "a pickle", ttl: LONG_TTL }], "always", later()),
     copied: () => cache.get(at, later()),
   };
@@ -73,7 +73,7 @@ describe("the copy that Django may have", () => {
     ["deleteIfMatch", (store, key) => store.deleteIfMatch(key, ETAG, later())],
   ];
 
-  it.each(writes)("%s takes it away", async (_name, write) => {
+  it.each(writes)("%s deletes it", async (_name, write) => {
     const { store, key, copy, copied } = open();
     await store.create(key, RECORD, LONG_TTL, later());
     await copy();
@@ -81,7 +81,7 @@ describe("the copy that Django may have", () => {
     expect(await copied()).toBeUndefined();
   });
 
-  it.each(writes)("%s takes away what Django copies while it writes", async (_name, write) => {
+  it.each(writes)("%s deletes a copy that Django makes during the write", async (_name, write) => {
     const opened = open({ beforeDeletion: (index) => void (index === 1 && opened.copy()) });
     const { store, key, copied } = opened;
     await store.create(key, RECORD, LONG_TTL, later());
@@ -89,7 +89,7 @@ describe("the copy that Django may have", () => {
     expect(await copied()).toBeUndefined();
   });
 
-  it.each(writes)("%s writes nothing when the cache is away, and says so", async (_name, write) => {
+  it.each(writes)("%s writes nothing if the cache is unavailable, and reports not-sent", async (_name, write) => {
     const { store, database, key } = open({
       beforeDeletion: () => {
         throw failed("unknown");
@@ -100,7 +100,7 @@ describe("the copy that Django may have", () => {
     expect(await database.read(key, later())).toBe(RECORD);
   });
 
-  it.each(writes)("%s says that it may have written when the cache goes away meanwhile", async (_name, write) => {
+  it.each(writes)("%s reports an unknown outcome if the cache becomes unavailable meanwhile", async (_name, write) => {
     const { store, database, key } = open({
       beforeDeletion: (index) => {
         if (index === 1) throw failed("not-sent");
@@ -112,8 +112,8 @@ describe("the copy that Django may have", () => {
   });
 });
 
-it("a wrong option is refused when the settings are complete", () => {
-  // @ts-expect-error -- what JavaScript may pass
+it("a wrong option is refused when the settings are checked", () => {
+  // @ts-expect-error -- JavaScript may pass it
   const factory = djangoCachedDbSessionStore({ database: "django_session" });
   const context = { projectName: "shop", redis: new RedisRegistry(), clock: new ManualClock() };
   expect(() => factory(context)).toThrow(ImproperlyConfigured);

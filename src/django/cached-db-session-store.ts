@@ -21,9 +21,13 @@ import type { UserIndex } from "../stores/user-index.ts";
 
 /** Options of {@link djangoCachedDbSessionStore}. */
 export interface DjangoCachedDbSessionStoreOptions {
-  /** Where the sessions are: `sqlSessionStore(…)` on Django's database. */
+  /** Store of the sessions: `sqlSessionStore(…)` on Django's database. */
   readonly database: SessionStoreFactory;
-  /** Where Django has its copies: the cache of `SESSION_CACHE_ALIAS`. @defaultValue `redisCacheStore()` */
+  /**
+   * Store of Django's copies: the cache of `SESSION_CACHE_ALIAS`.
+   *
+   * @defaultValue `redisCacheStore()`
+   */
   readonly cache?: CacheStoreFactory | undefined;
   /** `KEY_PREFIX` of that cache. @defaultValue `""` */
   readonly keyPrefix?: string | undefined;
@@ -47,13 +51,13 @@ const optionsSchema = settingsObject({
 const DJANGO_PREFIX = "django.contrib.sessions.cached_db";
 
 /**
- * Shares the sessions of Django's engine `cached_db`: Node reads and writes the database, and takes away the
- * copy that Django may have in its cache, so that Django reads the database too.
+ * Shares the sessions of Django's engine `cached_db`: Node reads and writes the database, and
+ * deletes the copy that Django may have in its cache, so that Django reads the database too.
  *
- * The copies may be in any serializer, since Node never reads them. For Node alone, `cachedSessionStore()`
- * has copies that save the database the reading.
+ * The copies may use any serializer, since Node never reads them. For Node alone, the copies of
+ * `cachedSessionStore()` spare the database the reads.
  *
- * @throws {ImproperlyConfigured} When the settings are complete, for a wrong option.
+ * @throws {ImproperlyConfigured} For a wrong option, when `createSojourn` checks its settings.
  */
 export function djangoCachedDbSessionStore(options: DjangoCachedDbSessionStoreOptions): SessionStoreFactory {
   return (context) => {
@@ -66,8 +70,9 @@ export function djangoCachedDbSessionStore(options: DjangoCachedDbSessionStoreOp
 }
 
 /**
- * Each write goes to the database between two deletions of the copy. The first shows that the cache can be
- * reached, before anything is written; the second takes what Django has copied meanwhile.
+ * Each write goes to the database between two deletions of the copy. The first shows that the cache
+ * is reachable, before anything is written; the second removes a copy that Django has made
+ * meanwhile.
  */
 class DjangoCachedDbSessionStore implements SessionStore {
   readonly #database: SessionStore;
@@ -96,7 +101,7 @@ class DjangoCachedDbSessionStore implements SessionStore {
     return this.#database.read(key, deadline);
   }
 
-  /** A key that Node has just made has no copy. */
+  /** A key that Node has just generated has no copy. */
   create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
     return this.#database.create(key, record, ttl, deadline);
   }
@@ -106,8 +111,8 @@ class DjangoCachedDbSessionStore implements SessionStore {
   }
 
   /**
-   * The copy may end sooner than the session: Django reads the database then. One that is no longer true is
-   * taken away.
+   * Leaves the copy: if it expires before the session, Django reads the database. An outdated copy
+   * is deleted.
    */
   async touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
     const result = await this.#database.touch(key, etag, ttl, deadline);

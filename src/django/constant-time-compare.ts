@@ -1,6 +1,9 @@
 import { timingSafeEqual } from "node:crypto";
 
-/** Django's `constant_time_compare`: how long it takes tells nothing of where two texts of one length differ. */
+/**
+ * Django's `constant_time_compare`: its duration does not reveal where two texts of one length
+ * differ.
+ */
 export function constantTimeCompare(left: string, right: string): boolean {
   const [first, second] = [Buffer.from(left), Buffer.from(right)];
   return first.length === second.length && timingSafeEqual(first, second);

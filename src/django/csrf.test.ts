@@ -14,7 +14,7 @@ const sessionWith = (secret?: unknown) => ({
 });
 
 describe("a token", () => {
-  test("is 64 letters and digits, another text each time, of a secret that is made once", () => {
+  test("is 64 letters and digits, another text each time, of a secret that is generated once", () => {
     const session = sessionWith();
     const first = csrfToken(session);
     const secret = session.data["_csrftoken"];
@@ -28,7 +28,7 @@ describe("a token", () => {
     expect(session.data).toEqual({ _csrftoken: secret });
   });
 
-  test.each(TOKENS_OF_DJANGO)("of Django's is valid, and with any other character it is not: %s", (token) => {
+  test.each(TOKENS_OF_DJANGO)("of Django's is valid, and invalid after a change of any character: %s", (token) => {
     const session = sessionWith(SECRET);
     expect(isCsrfTokenValid(session, token)).toBe(true);
     for (let at = 0; at < token.length; at++) {
@@ -59,7 +59,7 @@ describe("a token", () => {
     expect(isCsrfTokenValid(sessionWith(token), token)).toBe(false);
   });
 
-  test("is valid for no session without a secret, and asking makes none", () => {
+  test("is invalid for a session without a secret, and the check creates none", () => {
     const session = sessionWith();
     expect(isCsrfTokenValid(session, SECRET)).toBe(false);
     expect(session.data).toEqual({});
@@ -67,20 +67,20 @@ describe("a token", () => {
 });
 
 describe("a secret", () => {
-  test.each(TOKENS_OF_DJANGO)("that Django up to 4.0 has masked is read and left as it is: %s", (masked) => {
+  test.each(TOKENS_OF_DJANGO)("masked by Django up to 4.0 is read and left unchanged: %s", (masked) => {
     const session = sessionWith(masked);
     expect(isCsrfTokenValid(session, SECRET)).toBe(true);
     expect(isCsrfTokenValid(sessionWith(SECRET), csrfToken(session))).toBe(true);
     expect(session.data["_csrftoken"]).toBe(masked);
   });
 
-  test.each([null, 42, "", "short", "é".repeat(32), [SECRET]])("%o is none: csrfToken() makes one", (stored) => {
+  test.each([null, 42, "", "short", "é".repeat(32), [SECRET]])("%o is not one: csrfToken() creates one", (stored) => {
     const session = sessionWith(stored);
     expect(isCsrfTokenValid(session, csrfToken(session))).toBe(true);
     expect(session.data["_csrftoken"]).toMatch(/^[a-zA-Z0-9]{32}$/);
   });
 
-  test("that was rotated makes the tokens of before invalid", () => {
+  test("invalidates earlier tokens when it is rotated", () => {
     const session = sessionWith(SECRET);
     const token = csrfToken(session);
     rotateCsrfToken(session);
@@ -88,7 +88,7 @@ describe("a secret", () => {
     expect(isCsrfTokenValid(session, csrfToken(session))).toBe(true);
   });
 
-  test("is random: no character is preferred at any place", () => {
+  test("is random: no character is preferred at any position", () => {
     const counts = new Map<string, number>();
     const rounds = 2000;
     for (let round = 0; round < rounds; round++) {

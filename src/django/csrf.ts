@@ -2,7 +2,10 @@ import { randomInt } from "node:crypto";
 import { constantTimeCompare } from "./constant-time-compare.ts";
 import type { HasData } from "./has-data.ts";
 
-/** Where Django keeps the secret of a session whose site has `CSRF_USE_SESSIONS = True` (`CSRF_SESSION_KEY`). */
+/**
+ * Key of the secret in a session, on a site with `CSRF_USE_SESSIONS = True` (Django's
+ * `CSRF_SESSION_KEY`).
+ */
 export const CSRF_KEY = "_csrftoken";
 
 // `CSRF_SECRET_LENGTH`, `CSRF_TOKEN_LENGTH` and `CSRF_ALLOWED_CHARS` of django/middleware/csrf.py.
@@ -12,12 +15,12 @@ const CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 const SECRET_OR_TOKEN = /^(?:[a-zA-Z0-9]{32}){1,2}$/;
 
 /**
- * The token for the forms (`csrfmiddlewaretoken`) and headers (`X-CSRFToken`) of a page: Django's
- * `get_token`. Each call gives another text for the same secret, so that compression tells nothing of it
- * (BREACH).
+ * Returns the token for the forms (`csrfmiddlewaretoken`) and headers (`X-CSRFToken`) of a page,
+ * like Django's `get_token`. Each call returns another text for the same secret, so that
+ * compression does not leak it (BREACH).
  *
- * A session without a secret is given one, which is saved with the session: an anonymous visitor's session
- * begins with it.
+ * A session without a secret gets one, which is saved with the session: it starts a session for an
+ * anonymous visitor.
  *
  * @returns 64 letters and digits.
  */
@@ -26,11 +29,11 @@ export function csrfToken(session: HasData): string {
 }
 
 /**
- * Whether a token that came with a request belongs to the session: Django's `CsrfViewMiddleware` with
- * `CSRF_USE_SESSIONS`, without its checks of the headers Origin and Referer. Masked tokens (64 characters)
- * and bare ones (32) are known. It changes nothing, and compares in constant time.
+ * Returns whether a request's token belongs to the session, like Django's `CsrfViewMiddleware` with
+ * `CSRF_USE_SESSIONS`, without its checks of the headers Origin and Referer. Accepts masked tokens
+ * (64 characters) and bare ones (32). Changes nothing, and compares in constant time.
  *
- * @param token What the form or the header has; anything that is no token is not valid.
+ * @param token Value from the form or the header; anything that is not a token is invalid.
  */
 export function isCsrfTokenValid(session: HasData, token: unknown): boolean {
   const secret = secretOf(session);
@@ -39,14 +42,14 @@ export function isCsrfTokenValid(session: HasData, token: unknown): boolean {
 }
 
 /**
- * Gives the session another secret, as Django does at each login (`rotate_token`): tokens of before are not
- * valid any more. `djangoAuth` does so by itself.
+ * Gives the session a new secret, as Django does at each login (`rotate_token`): earlier tokens
+ * become invalid. `djangoAuth` calls it itself.
  */
 export function rotateCsrfToken(session: HasData): void {
   rotateSecret(session);
 }
 
-/** Whether the session has a secret that can be used. */
+/** Returns whether the session has a usable secret. */
 export function hasCsrfSecret(session: HasData): boolean {
   return secretOf(session) !== undefined;
 }
@@ -57,7 +60,7 @@ function rotateSecret({ data }: HasData): string {
   return secret;
 }
 
-/** The secret of a session. What Django up to 4.0 has stored is masked. */
+/** Returns the secret of a session. Django up to 4.0 stores it masked. */
 function secretOf({ data }: HasData): string | undefined {
   return readSecret((data as Record<string, unknown>)[CSRF_KEY]);
 }

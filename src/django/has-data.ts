@@ -1,4 +1,4 @@
-/** A session; or, inside of `session.update((data) => …)`, `{ data }`. */
+/** A session; or, within `session.update((data) => …)`, `{ data }`. */
 export interface HasData {
   readonly data: object;
 }

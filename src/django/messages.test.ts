@@ -9,7 +9,7 @@ const sessionWith = (stored?: unknown) => ({
   data: (stored === undefined ? {} : { _messages: stored }) as Record<string, unknown>,
 });
 
-/** As Django's `MessageEncoder` writes a list. */
+/** Writes a list like Django's `MessageEncoder`. */
 const ONE = '["__json_message", 0, 20, "one", ""]';
 const TWO = '["__json_message", 1, 25, "<b>two</b>", "big red"]';
 const THREE = '["__json_message", 0, 15, "three"]';
@@ -38,7 +38,7 @@ describe("messages that are added", () => {
     });
   });
 
-  test("are not kept when they are empty or below the level, which is Django's INFO unless told otherwise", () => {
+  test("are dropped if they are empty or below the level, which is Django's INFO by default", () => {
     const session = sessionWith();
     addMessage(session, ERROR, "");
     addMessage(session, DEBUG, "debug");
@@ -55,7 +55,7 @@ describe("messages that are added", () => {
     },
   );
 
-  test("are refused when JSON cannot hold them, and those before them stay", () => {
+  test("are refused if JSON cannot hold them, and earlier ones stay", () => {
     const session = sessionWith(`[${ONE}]`);
     expect(() => addMessage(session, INFO, "\ud800")).toThrow(NotJsonError);
     expect(() => addMessage(session, INFO, "text", { extraTags: "\ud800" })).toThrow("message[4] is a string");
@@ -87,13 +87,13 @@ describe("messages that are added", () => {
     const session = sessionWith(stored);
     addMessage(session, INFO, "one");
     expect(session.data["_messages"]).toBe('[["__json_message",0,20,"one",""]]');
-    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("session.data._messages was no list"), {
+    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("session.data._messages was not a list"), {
       type: "SojournWarning",
       code: "SOJOURN_DJANGO_MESSAGES",
     });
   });
 
-  test("join a message that stands alone, which Django cannot show", () => {
+  test("join a single message without a list, which Django cannot show", () => {
     expectNoWarning();
     const session = sessionWith(ONE);
     addMessage(session, INFO, "two");
@@ -126,7 +126,7 @@ describe("messages that are taken", () => {
     expect(tags).toEqual(["", "note"]);
   });
 
-  test("are found in lists and objects, and nothing else in those is lost", () => {
+  test("are found in lists and objects, whose other items stay", () => {
     const session = sessionWith(
       `[[${ONE}, [${TWO}]], {"a": ${THREE}, "b": [1.5, NaN]}, {"c": ${ONE}}, "x", [], 12345678901234567890]`,
     );
@@ -168,7 +168,7 @@ describe("messages that are taken", () => {
     expect(session.data["_messages"]).toEqual(stored);
   });
 
-  test("what Python alone can write in them comes and goes", () => {
+  test("values that only Python can write are read and written back", () => {
     const session = sessionWith('[["__json_message", 0, 20, "\\ud800", ""], "\\udfff"]');
     expect(texts(takeMessages(session))).toEqual(["\ud800"]);
     expect(session.data["_messages"]).toBe('["\\udfff"]');
@@ -176,7 +176,7 @@ describe("messages that are taken", () => {
 });
 
 describe("parallel requests", () => {
-  test("lose no message where they use update(), and none is taken twice", async () => {
+  test("lose no message with update(), and take none twice", async () => {
     const { sessions, events } = openHarness();
     const browser = new Browser(sessions);
     await browser.request((session) => void (session.data["cart"] = 1));

@@ -4,8 +4,8 @@ import type { HasData } from "./has-data.ts";
 import { MESSAGES_KEY, readItems, splitItems, type StoredMessage, toItem, writeItems } from "./session-messages.ts";
 
 /**
- * The levels of `django.contrib.messages.constants`. A level of the application's own is any other whole
- * number.
+ * The levels of `django.contrib.messages.constants`. An application may use any other integer as a
+ * level of its own.
  */
 export const MESSAGE_LEVELS = { DEBUG: 10, INFO: 20, SUCCESS: 25, WARNING: 30, ERROR: 40 } as const;
 
@@ -18,44 +18,52 @@ const DEFAULT_TAGS: Readonly<Record<number, string>> = {
   40: "error",
 };
 
-/** A message, with what Django's `Message` has for templates. */
+/** A message, with the attributes that Django's `Message` has for templates. */
 export interface DjangoMessage extends StoredMessage {
   /** The tag of the level, such as `success`; empty for a level without one. */
   readonly levelTag: string;
-  /** For the `class` of an element: the extra tags and the tag of the level, with a space between them. */
+  /**
+   * For the `class` of an element: the extra tags and the tag of the level, with a space between
+   * them.
+   */
   readonly tags: string;
 }
 
 /** Options of {@link addMessage}. */
 export interface AddMessageOptions {
-  /** More tags, beside the one of the level. @defaultValue `""` */
+  /** Additional tags, beside the tag of the level. @defaultValue `""` */
   readonly extraTags?: string;
   /**
-   * Django puts the message into its pages as HTML. Whatever comes from a visitor must be escaped in it.
+   * Makes Django insert the message into its pages as HTML. Escape all input of visitors in it.
    *
    * @defaultValue `false`
    */
   readonly isSafe?: boolean;
-  /** Messages of a lower level are not kept: Django's `MESSAGE_LEVEL`. @defaultValue `20` (`INFO`) */
+  /** Lowest level that is kept: Django's `MESSAGE_LEVEL`. @defaultValue `20` (`INFO`) */
   readonly messageLevel?: number;
 }
 
 /** Options of {@link takeMessages}. */
 export interface TakeMessagesOptions {
-  /** Tags of levels, in addition to Django's or in their place: Django's `MESSAGE_TAGS`. @defaultValue `{}` */
+  /**
+   * Tags of levels, which extend or override Django's: Django's `MESSAGE_TAGS`.
+   *
+   * @defaultValue `{}`
+   */
   readonly messageTags?: Readonly<Record<number, string>>;
 }
 
 /**
- * Leaves a message for the next page that shows them, of Node or of a Django site with
- * `MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"`: Django's `add_message`.
+ * Leaves a message for the next page that shows messages, like Django's `add_message`. The page may
+ * be Node's, or Django's with
+ * `MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"`.
  *
- * An empty message, and one below `messageLevel`, is not kept. What is in the session and is no list of
- * messages is replaced, with a warning of the process (`SOJOURN_DJANGO_MESSAGES`).
+ * Drops an empty message, and one below `messageLevel`. A value in the session that is not a list
+ * of messages is replaced, with a process warning (`SOJOURN_DJANGO_MESSAGES`).
  *
- * @param level A whole number, such as `MESSAGE_LEVELS.SUCCESS`.
- * @throws {SessionUsageError} When the level is no whole number.
- * @throws {NotJsonError} When the message or its tags hold a lone surrogate.
+ * @param level An integer, such as `MESSAGE_LEVELS.SUCCESS`.
+ * @throws {SessionUsageError} If the level is not an integer.
+ * @throws {NotJsonError} If the message or its tags hold a lone surrogate.
  */
 export function addMessage(
   { data }: HasData,
@@ -74,8 +82,8 @@ export function addMessage(
 }
 
 /**
- * Takes the messages that were left, in their order. They are gone then. What is no message stays where it
- * is, and so does everything when it is no list at all.
+ * Removes the waiting messages from the session and returns them in order. Items that are not
+ * messages stay, and so does a value that is not a list.
  */
 export function takeMessages({ data }: HasData, { messageTags = {} }: TakeMessagesOptions = {}): DjangoMessage[] {
   const members = data as Record<string, unknown>;
@@ -94,8 +102,8 @@ function withTags(message: StoredMessage, levelTags: Readonly<Record<number, str
 
 function warnOfUnreadable(): void {
   process.emitWarning(
-    `session.data.${MESSAGES_KEY} was no list of messages, so a new message has taken its place. Look for what else writes ` +
-      "this key; Django answers with an error on each page that shows messages as long as such a value is there.",
+    `session.data.${MESSAGES_KEY} was not a list of messages, so a new message has replaced it. Find the code that writes ` +
+      "this key; with such a value, Django answers each page that shows messages with an error.",
     { type: "SojournWarning", code: "SOJOURN_DJANGO_MESSAGES" },
   );
 }

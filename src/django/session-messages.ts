@@ -6,49 +6,49 @@ export const MESSAGES_KEY = "_messages";
 // `MessageEncoder.message_key`.
 const MARK = "__json_message";
 
-/** A message as it stands in the session. */
+/** A message as stored in the session. */
 export interface StoredMessage {
   readonly level: number;
   readonly message: string;
   /** `undefined`: Python's `None`. */
   readonly extraTags: string | undefined;
-  /** Whether Django puts it into a page as HTML, without escaping (`mark_safe`). */
+  /** Whether Django inserts it into a page as HTML, without escaping (`mark_safe`). */
   readonly isSafe: boolean;
 }
 
-/** Messages that were taken out of a list, and what stays in it. */
+/** Messages taken out of a list, and the remaining items. */
 export interface Split {
   readonly messages: readonly StoredMessage[];
   readonly rest: readonly unknown[];
 }
 
 /**
- * The list in a session: Django's text of JSON, or a bare array, which Django reads too.
+ * Reads the list in a session: Django's JSON text, or a bare array, which Django reads too.
  *
- * @returns `undefined` when there is something that is no list.
+ * @returns `undefined` for a value that is not a list.
  */
 export function readItems(stored: unknown): readonly unknown[] | undefined {
   const value = typeof stored === "string" && stored !== "" ? tryReadJson(stored) : stored;
   if (!Array.isArray(value)) return isEmpty(value) ? [] : undefined;
   const items: readonly unknown[] = value;
-  // A message alone, which Django cannot show.
+  // A single message without a list, which Django cannot show.
   return items[0] === MARK ? [items] : items;
 }
 
-/** The text for the session, as Django's `MessageEncoder` writes lists. */
+/** Writes the list as text, like Django's `MessageEncoder`. */
 export function writeItems(items: readonly unknown[]): string {
-  // What Python alone can write may be in what others have left here; it was read, so it is carried.
+  // Items of other writers may hold values that only Python writes. They are written back as read.
   return writeForComparison(items, MESSAGES_KEY).text;
 }
 
-/** A message in the form of `MessageEncoder`. */
+/** Converts a message to the form of `MessageEncoder`. */
 export function toItem({ level, message, extraTags, isSafe }: StoredMessage): unknown[] {
   return [MARK, isSafe ? 1 : 0, level, message, ...(extraTags === undefined ? [] : [extraTags])];
 }
 
 /**
- * Takes the messages out of a list, also out of the lists and objects in it, as Django's `MessageDecoder`
- * finds them. What is no message stays.
+ * Takes the messages out of a list, and out of nested lists and objects, as Django's
+ * `MessageDecoder` finds them. All other items stay.
  */
 export function splitItems(items: readonly unknown[]): Split {
   const messages: StoredMessage[] = [];
@@ -64,9 +64,9 @@ function take(item: unknown, messages: StoredMessage[]): unknown {
   return TAKEN;
 }
 
-/** What is left of a list or an object without the messages in it; of one that had nothing else, nothing is. */
+/** Returns a list or an object without its messages, or `TAKEN` if it held nothing else. */
 function takeInside(item: unknown, messages: StoredMessage[]): unknown {
-  // A message that cannot be read is left whole, also where others are in it.
+  // A message that cannot be read is left as it is, even if it contains others.
   if (Array.isArray(item) && item[0] !== MARK) {
     const left = item.map((each) => take(each, messages)).filter(isLeft);
     return left.length === 0 && item.length > 0 ? TAKEN : left;
@@ -91,7 +91,7 @@ function readMessage(item: unknown): StoredMessage | undefined {
 
 function tryReadJson(text: string): unknown {
   try {
-    // The lossless reader alone has a limit to the depth.
+    // Only the lossless reader limits the depth.
     return readJson({ text, isPlain: false });
   } catch (error) {
     if (error instanceof SyntaxError) return text;
@@ -99,7 +99,7 @@ function tryReadJson(text: string): unknown {
   }
 }
 
-/** What Python takes for false. */
+/** Returns whether Python treats a value as false. */
 function isEmpty(value: unknown): boolean {
   if (typeof value === "object" && value !== null) return Object.keys(value).length === 0;
   return value === undefined || value === null || value === "" || value === false || value === 0 || value === 0n;

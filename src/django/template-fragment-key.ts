@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 
 /**
- * The key under which Django's template tag `{% cache %}` keeps a fragment (`make_template_fragment_key` of
- * django/core/cache/utils.py): for `cache.delete()` when what it shows has changed.
+ * Returns the key under which Django's template tag `{% cache %}` stores a fragment, for
+ * `cache.delete()` when its content has changed (`make_template_fragment_key` of
+ * django/core/cache/utils.py).
  *
- * @param name The fragment's name in the tag.
- * @param varyOn What stands after the name, each as Python's `str()` has it: `None` as `"None"`, `True` as
- *   `"True"`.
+ * @param name Name of the fragment in the tag.
+ * @param varyOn Arguments after the name, as Python's `str()` writes them: `None` as `"None"`,
+ *   `True` as `"True"`.
  *   @defaultValue `[]`
  */
 export function makeTemplateFragmentKey(name: string, varyOn: readonly (string | number | bigint)[] = []): string {

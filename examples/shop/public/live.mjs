@@ -1,8 +1,8 @@
-// Keeps the regions marked data-live as the server has them, and sends forms without leaving the page. The shop works
-// without this script; it is only less lively.
+// Updates the regions marked data-live from the server, and sends forms without leaving the page.
+// The shop also works without this script, only without live updates.
 
 const POLL_MS = 2000;
-// Tells the shop that this is no new page: what it has to say once has to wait for one.
+// Tells the shop that this is not a page load: one-time notices have to wait for one.
 const headers = { "X-Requested-With": "live.mjs" };
 
 const nav = document.getElementById("nav");
@@ -10,7 +10,7 @@ const announcement = document.getElementById("announcement");
 let queue = Promise.resolve();
 let waiting = 0;
 
-// One request of this tab after another, so that an older answer never replaces a newer one.
+// One request of this tab at a time, so that an older response never replaces a newer one.
 function enqueue(task, onFailure) {
   waiting++;
   queue = queue
@@ -79,7 +79,8 @@ function parse(text) {
   return new DOMParser().parseFromString(text, "text/html");
 }
 
-// A visitor's first change makes the session. Two tabs that both made one would have two, so the first takes turns.
+// A visitor's first change starts the session. Two tabs would start two, so the first changes are
+// serialised.
 function sendInTurn(form) {
   if (nav.dataset.visitor !== "new" || !navigator.locks) return send(form);
   return navigator.locks.request("first-change", () => send(form));

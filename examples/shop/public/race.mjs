@@ -1,4 +1,4 @@
-// Sends the requests of a round and shows what each session holds after each answer.
+// Sends the requests of a round and shows the contents of each session after each response.
 
 const start = document.getElementById("start");
 const verdict = document.getElementById("verdict");
@@ -61,7 +61,7 @@ class Board {
     this.show(await request("GET", `/race/${this.racer}`));
   }
 
-  // Answers may overtake one another: only the newest says what is in the session.
+  // Responses may arrive out of order: only the newest shows the current session.
   show({ answer, notes, count }) {
     if (answer < this.latest) return;
     this.latest = answer;

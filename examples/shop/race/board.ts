@@ -1,8 +1,8 @@
-/** What the twenty requests of a round write into one session. */
+/** Data that the twenty requests of a round write into one session. */
 export interface Board {
-  /** One note a request, by its number: each request writes another part. */
+  /** One note per request, by its number: each request writes another part. */
   notes: Record<string, string>;
-  /** Every request adds one: all write the same part. */
+  /** Counter that every request increments: all write the same part. */
   count: number;
 }
 
@@ -13,8 +13,8 @@ export function emptyBoard(): Board {
 }
 
 /**
- * The way of a request that takes its time between reading its session and writing it, as those with a
- * database do.
+ * Simulates a slow request, which waits between reading and writing its session, for example for a
+ * database.
  */
 export function think(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 40));

@@ -7,8 +7,8 @@ import type { Records } from "./records.ts";
 import { roundOf } from "./round.ts";
 
 /**
- * The same race on a session as it is mostly done: read the whole record, change it, write the whole record back.
- * What others have written in between is gone.
+ * The same race on a conventional session: reads the whole record, changes it, writes the whole
+ * record back. Writes of other requests in between are lost.
  */
 export function lastWriteWins(sessions: Sessions<ShopData>, records: Records): Racer {
   const idOf = async (req: Request): Promise<string> => roundOf((await sessions.from(req)).data).id;

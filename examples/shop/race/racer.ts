@@ -1,7 +1,7 @@
 import type { Request } from "express";
 import type { Board } from "./board.ts";
 
-/** A way to keep a session. Both answer with what the session holds once the request has written. */
+/** A kind of session. Both methods return the contents of the session after the write. */
 export interface Racer {
   /** Reads the session, thinks, and writes one part of it. */
   writeNote(req: Request, slot: string): Promise<Board>;

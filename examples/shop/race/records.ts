@@ -1,6 +1,6 @@
 import { createClient } from "@redis/client";
 
-/** Where the last-write-wins session keeps its records: the same kind of store as the shop's own sessions. */
+/** Store of the last-write-wins session, of the same kind as that of the shop's own sessions. */
 export interface Records {
   load(id: string): Promise<string | undefined>;
   save(id: string, text: string): Promise<void>;
@@ -30,7 +30,8 @@ export function recordsInRedis(url: string): Records {
     socket: { connectTimeout: 1000, reconnectStrategy: false },
     commandOptions: { timeout: 1000 },
   });
-  // Each command tells its own failure; without a listener, a lost connection would end the process.
+  // Each command reports its own failure; without a listener, a lost connection would end the
+  // process.
   client.on("error", () => {});
   let opening: Promise<unknown> | undefined;
   const open = async (): Promise<void> => {

@@ -11,7 +11,7 @@ export function withSojourn(sessions: Sessions<ShopData>): Racer {
       const session = await sessions.from(req);
       await think();
       roundOf(session.data).notes[slot] = `written by request ${slot}`;
-      await session.save(); // the response would do it; here it has to tell what is in the session afterwards
+      await session.save(); // the response would do it, but here it has to report the saved session
       return roundOf(session.data);
     },
 

@@ -27,7 +27,7 @@ export function accountPages(sessions: Sessions<ShopData>): Router {
       res.status(422).send(loginPage(visitor, { failedLogin: login }));
       return;
     }
-    await session.login(user.id); // a new key for the same cart; the old key is dead
+    await session.login(user.id); // a new key for the same cart; the old key becomes invalid
     session.flash("success", `Welcome, ${user.name}. You are logged in.`);
     res.redirect(303, "/account");
   });
@@ -35,14 +35,17 @@ export function accountPages(sessions: Sessions<ShopData>): Router {
   router.post("/logout", async (req, res) => {
     const session = await sessions.from(req);
     await session.logout();
-    session.flash("success", "You are logged out."); // begins a new session, of a stranger
+    session.flash("success", "You are logged out."); // starts a new, anonymous session
     res.redirect(303, "/");
   });
 
   return router;
 }
 
-/** The sessions of the visitor's user, the one seen last first; none of a stranger. */
+/**
+ * Returns the sessions of the visitor's user, the most recently used first; none for an anonymous
+ * visitor.
+ */
 async function devicesOf(session: Session<ShopData>, sessions: Sessions<ShopData>): Promise<UserSession[]> {
   const devices: UserSession[] = [];
   if (session.userId === undefined) return devices;

@@ -22,7 +22,7 @@ export function cartPages(sessions: Sessions<ShopData>): Router {
     res.send(cartPage(visitor, session.data));
   });
 
-  // A form says what to change ("one more"), not what shall be there ("3"): so two tabs can both press the
+  // A form sends the change ("one more"), not the result ("3"), so both of two tabs can press the
   // button.
   router.post("/cart/:id/add", async (req, res) => {
     const { product, session } = await change(req, 1);
@@ -40,7 +40,8 @@ export function cartPages(sessions: Sessions<ShopData>): Router {
     res.redirect(303, "/cart");
   });
 
-  // A change that does not depend on what was there needs no update(): it is saved before the response leaves.
+  // A change that does not depend on the old value needs no update(): it is saved before the
+  // response leaves.
   router.post("/cart/:id/remove", async (req, res) => {
     const product = productOf(req);
     const session = await sessions.from(req);

@@ -2,7 +2,7 @@ import { type Request, Router } from "express";
 import type { Session, Sessions } from "sojourn";
 import type { ShopData } from "../session-data.ts";
 
-/** The buttons under "My devices". A session that is ended here is dead before the answer leaves. */
+/** The buttons under "My devices". A session ended here is invalid before the response is sent. */
 export function deviceForms(sessions: Sessions<ShopData>): Router {
   const router = Router();
 
@@ -26,8 +26,8 @@ export function deviceForms(sessions: Sessions<ShopData>): Router {
   router.post("/devices/logout-all", async (req, res) => {
     const { session, userId } = await memberOf(req, sessions);
     await sessions.revokeUser(userId);
-    await session.logout(); // this one is dead too; this clears its cookie
-    session.flash("success", "You are logged out on every device."); // begins a new session, of a stranger
+    await session.logout(); // this one has ended too; this clears its cookie
+    session.flash("success", "You are logged out on every device."); // starts a new, anonymous session
     res.redirect(303, "/");
   });
 
@@ -42,5 +42,5 @@ interface Member {
 async function memberOf(req: Request, sessions: Sessions<ShopData>): Promise<Member> {
   const session = await sessions.from(req);
   if (session.userId !== undefined) return { session, userId: session.userId };
-  throw Object.assign(new Error("Nobody is logged in here."), { statusCode: 403 });
+  throw Object.assign(new Error("You are not logged in."), { statusCode: 403 });
 }

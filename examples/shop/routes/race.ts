@@ -11,7 +11,7 @@ export function racePages(sessions: Sessions<ShopData>, racers: Readonly<Record<
   const router = Router();
   let answers = 0;
 
-  /** The answers are numbered: they may overtake one another on their way to the page. */
+  /** The responses are numbered, since they may arrive out of order. */
   const reportOf = ({ notes, count }: Board): object => ({ answer: ++answers, notes: Object.keys(notes), count });
 
   router.get("/race", async (req, res) => {

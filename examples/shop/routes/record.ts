@@ -11,7 +11,7 @@ export function recordPages(sessions: Sessions<ShopData>, findRecord: FindRecord
 
   router.get("/record", async (req, res) => {
     const { visitor, session } = await visitOf(req, sessions);
-    await session.save(); // the notices that were taken are to be gone from what is shown
+    await session.save(); // so that the record is shown without the taken notices
     res.send(recordPage(visitor, await findRecord?.(session)));
   });
 

@@ -6,7 +6,8 @@ import { describeWithRedis } from "../../../test/support/redis-server.ts";
 import { logIn, OpenShop, SCREENS, Visitor } from "./support.ts";
 
 const PAGES = ["/", "/cart", "/login", "/account", "/race", "/news", "/record", "/nowhere", "/cart/%ff"];
-// A name, a product, a device: what has no place to break in it. The users' table has room for as many letters.
+// A name, a product, a device: what has no place to break in it. The users' table has room for as
+// many letters.
 const LONG_WORD = "Konstantinopolitanischedudelsackpfeifenmachergesellenbruderschaft".repeat(2);
 
 describeInBrowser("for everybody", (browser) => {
@@ -46,7 +47,7 @@ describeInBrowser("for everybody", (browser) => {
     });
   });
 
-  test("axe-core finds nothing where a login has failed, and notices what is wrong", async () => {
+  test("axe-core finds nothing after a failed login, and detects a fault", async () => {
     const tab = await enter();
     await tab.goto(`${shop.url}/login`);
     await tab.fill("#password", "not this one");
@@ -98,7 +99,7 @@ describeInBrowser("for everybody", (browser) => {
     });
   });
 
-  test("each page says in a sentence what it is, for search engines and previews", async () => {
+  test("each page has a one-sentence description, for search engines and previews", async () => {
     const tab = await enter();
     await onEachPage(tab, async () => {
       expect(await tab.getAttribute("meta[name=description]", "content")).toMatch(/^[A-Z].{40,160}\.$/);

@@ -2,7 +2,10 @@ import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { describeShop, describeShopOnce, expectText, logIn, type Scene, SCREENS } from "./support.ts";
 
-/** Two browsers, each logged in as the same user, on the account page. Those of earlier tests are logged out. */
+/**
+ * Two browsers, each logged in as the same user, on the account page. Those of earlier tests are
+ * logged out.
+ */
 async function logInTwice({ visitor, enterAnother }: Scene): Promise<{ first: Page; second: Page }> {
   const first = await visitor.openTab();
   await logIn(first);
@@ -17,7 +20,7 @@ async function press(tab: Page, selector: string): Promise<void> {
   await Promise.all([tab.waitForEvent("load"), tab.click(selector)]);
 }
 
-/** How many devices the page lists, once it has followed. */
+/** Number of devices that the page lists after its update. */
 async function expectDevices(tab: Page, count: number): Promise<void> {
   await expect.poll(() => tab.locator(".device").count(), { timeout: 10_000 }).toBe(count);
 }
@@ -85,7 +88,7 @@ describeShopOnce("my devices", (play) => {
       }
     }));
 
-  test("nobody ends the session of another user", () =>
+  test("no user ends the session of another user", () =>
     play(async (scene) => {
       const { first } = await logInTwice(scene);
       const stranger = await (await scene.enterAnother()).openTab("/login");
@@ -137,7 +140,7 @@ describeShopOnce("what is said once", (play) => {
 });
 
 describeShopOnce("from the workshop", (play) => {
-  test("the page says how old it is, grows older, and is new when it is made anew", () =>
+  test("the page shows its age, grows older, and is new after a reload of the data", () =>
     play(async ({ visitor, enterAnother }) => {
       const tab = await visitor.openTab();
       await tab.click(".foot a[href='/news']");

@@ -41,7 +41,7 @@ describe("over HTTP", () => {
     expect(script.headers.get("vary") ?? "").not.toContain("Cookie");
   });
 
-  test("what a visitor types is text in the page, not markup", async () => {
+  test("input of a visitor is text in the page, not markup", async () => {
     const body = new URLSearchParams({ login: `"><script>alert(1)</script>`, password: "x" });
     const page = await (await post("/login", { body })).text();
     expect(page).not.toContain("<script>alert");
@@ -87,7 +87,7 @@ describe("errors", () => {
     expect(logged).toEqual([]);
   });
 
-  test("anything else is told to the log, and no visitor sees a stack trace", async () => {
+  test("anything else is logged, and no visitor sees a stack trace", async () => {
     const error = new Error("secret detail");
     const { response, logged } = await answerTo(error);
     expect(response.status).toBe(500);
@@ -97,7 +97,7 @@ describe("errors", () => {
     expect(logged).toEqual([error]);
   });
 
-  test("a page of an error says nothing of who is logged in, since it does not know", async () => {
+  test("an error page shows no login, since it does not load the session", async () => {
     const { response } = await answerTo(new Error("for the log"));
     expect(response.headers.get("retry-after")).toBeNull();
     const [head = ""] = (await response.text()).split("<main");

@@ -38,7 +38,7 @@ describeInBrowser("the pages", (browser) => {
   });
 
   // WCAG 2.2, success criterion 2.5.5: 44 by 44 CSS pixels; words in a sentence are exempt.
-  test("what a thumb presses is at least 44 pixels high", async () => {
+  test("touch targets are at least 44 pixels high", async () => {
     const visitor = await Visitor.enter(browser(), shop.url, { screen: "phone" });
     const tab = await visitor.openTab();
     await fillCart(tab);
@@ -77,7 +77,7 @@ describeInBrowser("the pages", (browser) => {
     await visitor.leave();
   });
 
-  test("who moves with the keyboard keeps the place when a line of the cart changes", async () => {
+  test("the keyboard focus stays when a line of the cart changes", async () => {
     const visitor = await Visitor.enter(browser(), shop.url, { screen: "desk" });
     const tab = await visitor.openTab();
     await fillCart(tab);

@@ -75,7 +75,7 @@ test.for(["SIGTERM", "SIGINT"] as const)(
   },
 );
 
-test("a port that is in use is said in one line", async () => {
+test("a port in use is reported in one line", async () => {
   const server = createServer().listen(0);
   await once(server, "listening");
   onTestFinished(() => void server.close());
@@ -130,7 +130,7 @@ describeWithRedis("with REDIS_URL", () => {
     expect(await page.text()).toContain("Enamel mug");
   });
 
-  test("a Redis that is not there is said, and the shop opens all the same", async () => {
+  test("an unreachable Redis is reported, and the shop still opens", async () => {
     const shop = new ShopProcess({
       PORT: "0",
       SECRET_KEY: "x".repeat(32),

@@ -2,20 +2,23 @@ import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { describeShop, expectText, logIn } from "./support.ts";
 
-/** Presses buttons of several tabs at the same time, and waits until the shop has answered all of them. */
+/**
+ * Presses buttons of several tabs at the same time, and waits until the shop has answered all of
+ * them.
+ */
 async function pressTogether(...presses: readonly (readonly [tab: Page, selector: string])[]): Promise<void> {
   await Promise.all(
     presses.map(async ([tab, selector]) => {
       const answered = tab.waitForResponse((response) => response.request().method() === "POST");
-      // A tab in the background paints once a second, and click() waits for two frames: that would not be
-      // together.
+      // A tab in the background paints once a second, and click() waits for two frames: that would
+      // not be together.
       await Promise.all([tab.dispatchEvent(selector, "click"), answered]);
     }),
   );
 }
 
 describeShop("the shop", (play) => {
-  test("what is added is in the cart, and can be more, less and gone", () =>
+  test("an added product is in the cart, and its quantity can be raised, lowered and removed", () =>
     play(async ({ visitor }) => {
       const tab = await visitor.openTab();
       await pressTogether([tab, "#add-mug"]);

@@ -57,7 +57,7 @@ export class OpenShop {
     });
   }
 
-  /** How many sessions are in Redis; `undefined` in memory, where nobody can look. */
+  /** Number of sessions in Redis; `undefined` in memory, which tests cannot inspect. */
   async countSessions(): Promise<number | undefined> {
     const keys = await this.redis?.command("KEYS", "sojourn-shop:session:*");
     return (keys as string[] | undefined)?.length;
@@ -70,9 +70,9 @@ export interface VisitorOptions {
   readonly isDark?: boolean;
 }
 
-/** Somebody with a browser of their own: tabs share its cookies. */
+/** A visitor with a separate browser, whose tabs share its cookies. */
 export class Visitor {
-  /** What the browser's console has complained about. */
+  /** Complaints of the browser's console. */
   readonly complaints: string[] = [];
   readonly url: string;
   readonly #context: BrowserContext;
@@ -105,7 +105,7 @@ export class Visitor {
     return tab;
   }
 
-  /** The visitor's session as it lies in Redis. */
+  /** Record of the visitor's session in Redis. */
   async storedRecord({ redis }: OpenShop): Promise<{ key: string; text: unknown }> {
     const cookies = await this.#context.cookies();
     const key = cookies.find(({ name }) => name === "sessionid")?.value ?? "";
@@ -125,16 +125,18 @@ export class Visitor {
   }
 }
 
-/** What a test of {@link describeShop} is given. */
+/** Arguments of a test of {@link describeShop}. */
 export interface Scene {
   readonly shop: OpenShop;
   readonly visitor: Visitor;
   readonly screen: Screen;
-  /** Somebody with another browser of the same kind. */
+  /** Another visitor with a browser of the same kind. */
   readonly enterAnother: () => Promise<Visitor>;
 }
 
-/** Runs the body of a test with a new visitor, and fails it when a browser's console has complained. */
+/**
+ * Runs the body of a test with a new visitor, and fails it when a browser's console has complained.
+ */
 export type Play = (body: (scene: Scene) => Promise<void>, options?: Partial<VisitorOptions>) => Promise<void>;
 
 interface Stage {
@@ -159,7 +161,10 @@ export function describeShop(title: string, define: (play: Play) => void): void 
   for (const stage of STAGES) describeOnStage(title, stage, define);
 }
 
-/** As {@link describeShop}, for what depends on neither: one stage in the gate, all of them in the soak. */
+/**
+ * Like {@link describeShop}, for tests that depend on neither: one stage in the gate, all of them
+ * in the soak.
+ */
 export function describeShopOnce(title: string, define: (play: Play) => void): void {
   for (const stage of isSoak ? ALL_STAGES : STAGES.slice(-1)) describeOnStage(title, stage, define);
 }
@@ -213,7 +218,7 @@ export async function logIn(tab: Page): Promise<void> {
   await tab.waitForURL("**/account");
 }
 
-/** What a locator shows, once it is what is expected; for 5 seconds. */
+/** Waits up to 5 seconds until a locator shows the expected text. */
 export async function expectText(locator: Locator, expected: string | RegExp): Promise<void> {
   await expect.poll(async () => (await locator.allInnerTexts()).join(" ").trim(), { timeout: 5000 }).toMatch(expected);
 }

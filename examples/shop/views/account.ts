@@ -19,7 +19,7 @@ export function accountPage(visitor: Visitor, session: Session<ShopData>, device
 function stranger({ cartCount }: Visitor): Html {
   const cart = cartCount > 0 ? `, with ${countedThings(cartCount)} in the cart` : "";
   return html`<h1>A stranger so far</h1>
-    <p class="lede">Nobody is logged in here${cart}.</p>
+    <p class="lede">You are not logged in${cart}.</p>
     <p class="actions"><a class="button" href="/login">Log in</a></p>`;
 }
 
@@ -50,7 +50,7 @@ function member(
           <button class="button" id="logout">Log out</button>
         </form>
         <p class="aside">
-          Logging out ends this session in every tab. <a href="/record">See how it lies in the store</a>
+          Logging out ends this session in every tab. <a href="/record">See its record in the store</a>
         </p>
       </div>
       ${deviceList(devices)}
@@ -61,7 +61,7 @@ function deviceList(devices: readonly UserSession[]): Html {
   const hasOthers = devices.some(({ current }) => !current);
   return html`<section class="panel" aria-labelledby="devices-title">
     <h2 id="devices-title">My devices</h2>
-    <p>Every browser in which you are logged in. What you log out here is out at once.</p>
+    <p>Every browser in which you are logged in. A logout here takes effect at once.</p>
     <ul class="devices" id="devices">
       ${devices.map(deviceLine)}
     </ul>

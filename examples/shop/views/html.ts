@@ -1,4 +1,4 @@
-/** Markup that may go into a page as it is. */
+/** Markup that needs no escaping. */
 export class Html {
   readonly #text: string;
 
@@ -12,12 +12,12 @@ export class Html {
 }
 
 /**
- * What a template takes: text is escaped, markup is not, lists are joined, and `undefined` and `false` are
- * nothing.
+ * A part of a template: text is escaped, markup is not, lists are joined, and `undefined` and
+ * `false` are omitted.
  */
 export type Part = Html | string | number | false | undefined | readonly Part[];
 
-/** Makes markup from a template literal. Only for text and for attribute values in quotes. */
+/** Builds markup from a template literal. Only for text and for quoted attribute values. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
   const pieces = strings.map((text, index) => text + write(parts[index]));
   return new Html(pieces.join(""));

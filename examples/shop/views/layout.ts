@@ -8,7 +8,7 @@ export interface Page {
   readonly description?: string;
   /** Path of the page, to mark it in the navigation. */
   readonly path?: string;
-  /** Without it the page says nothing of the visitor. */
+  /** Without it the page shows nothing about the visitor. */
   readonly visitor?: Visitor;
   readonly main: Html;
   readonly script?: string;
@@ -48,7 +48,7 @@ export function layout({ title, description = DESCRIPTION, path, visitor, main, 
   return page.toString();
 }
 
-/** What was left to be said once. It stays as it is until the visitor goes to another page. */
+/** One-time notices. They stay unchanged until the visitor goes to another page. */
 function notices(visitor: Visitor | undefined): Html | false {
   const messages = visitor?.notices ?? [];
   if (messages.length === 0) return false;

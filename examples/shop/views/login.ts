@@ -13,7 +13,7 @@ export function loginPage(visitor: Visitor, { failedLogin }: LoginState = {}): s
   const [demo] = users;
   const main = html`<h1>Log in</h1>
     <p class="lede">
-      ${visitor.cartCount > 0 ? "What is in your cart stays in it." : "Somebody’s name and password are filled in for you."}
+      ${visitor.cartCount > 0 ? "Your cart stays as it is." : "A name and a password are filled in for you."}
     </p>
     <div class="columns">
       <div>
@@ -25,7 +25,7 @@ export function loginPage(visitor: Visitor, { failedLogin }: LoginState = {}): s
         </form>
       </div>
       <aside class="panel" aria-labelledby="people">
-        <h2 id="people">Who lives here</h2>
+        <h2 id="people">Users</h2>
         <table class="people">
           <thead>
             <tr>
@@ -42,7 +42,7 @@ export function loginPage(visitor: Visitor, { failedLogin }: LoginState = {}): s
   return layout({ title: "Log in", path: "/login", visitor, main });
 }
 
-const failure = "This name and this password do not belong together.";
+const failure = "This name and this password do not match.";
 
 function nameField(value: string | undefined, isWrong: boolean): Html {
   return html`<label for="login">Name</label>

@@ -1,7 +1,7 @@
 import { html } from "./html.ts";
 import { layout } from "./layout.ts";
 
-/** A page that says one thing, and that does not use the session. */
+/** A page with a single message, which does not use the session. */
 export function messagePage({ title, text }: { title: string; text: string }): string {
   const main = html`<div class="narrow">
     <h1>${title}</h1>

@@ -14,12 +14,12 @@ export function newsPage(visitor: Visitor, news: News): string {
       <aside class="panel" aria-labelledby="kept">
         <h2 id="kept">Counted once, read often</h2>
         <p>
-          Whoever comes first has it counted. Everybody else reads it from the cache, for ${NEWS_KEPT} seconds; then it
-          is counted again.
+          The first visitor starts the count. All others read it from the cache, for ${NEWS_KEPT} seconds; then it is
+          counted again.
         </p>
         <div id="age" data-live>${age(news, visitor)}</div>
         <form class="actions" method="post" action="/news/anew" data-once>
-          <button class="button quiet">Make it anew</button>
+          <button class="button quiet">Count again</button>
         </form>
       </aside>
     </div>`;

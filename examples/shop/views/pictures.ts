@@ -1,7 +1,10 @@
 import type { Product } from "../products.ts";
 import { html, type Html } from "./html.ts";
 
-/** A drawing in three tones, which the style sheet sets: `a` the thing, `b` its shade, `c` its light. */
+/**
+ * A drawing in three tones, which the style sheet sets: `a` the thing, `b` its shade, `c` its
+ * light.
+ */
 const drawings: Readonly<Record<string, Html>> = {
   mug: html`<path class="b" d="M104 46h10a16 16 0 0 1 0 32h-10v-9h9a7 7 0 0 0 0-14h-9z" />
     <path class="a" d="M48 36h58v46a14 14 0 0 1-14 14H62a14 14 0 0 1-14-14z" />
@@ -41,7 +44,7 @@ const drawings: Readonly<Record<string, Html>> = {
     <rect class="b" x="60" y="64" width="38" height="4" />`,
 };
 
-/** The picture says no more than the name beside it, so it is hidden from screen readers. */
+/** The picture adds nothing to the name beside it, so it is hidden from screen readers. */
 export function picture({ id }: Product): Html {
   return html`<div class="picture tint-${id}">
     <svg viewBox="0 0 160 120" aria-hidden="true" focusable="false">

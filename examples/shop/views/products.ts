@@ -12,7 +12,7 @@ export function productsPage(visitor: Visitor, { cart = {} }: ShopData): string 
   const main = html`<div class="intro">
       <h1>Six good things for a&nbsp;short&nbsp;stay</h1>
       <p class="lede">
-        Fill the cart from two tabs at once: nothing that you add gets lost.
+        Fill the cart from two tabs at once: no product gets lost.
         <a href="/race">See it measured</a>
       </p>
     </div>

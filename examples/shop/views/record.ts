@@ -6,18 +6,18 @@ import type { Visitor } from "./visitor.ts";
 
 export function recordPage(visitor: Visitor, record: StoredRecord | undefined): string {
   const main = html`<div class="intro">
-      <h1>How it lies in the store</h1>
-      <p class="lede">This is your session, and nobody else’s, as ${visitor.store} has it.</p>
+      <h1>Your record in the store</h1>
+      <p class="lede">This is your own session as stored in ${visitor.store}.</p>
     </div>
     <div id="record" data-live>${record === undefined ? nothing(visitor) : shown(record)}</div>`;
-  return layout({ title: "How it lies in the store", path: "/record", visitor, main });
+  return layout({ title: "Your record in the store", path: "/record", visitor, main });
 }
 
 function nothing({ store }: Visitor): Html {
   if (store !== "Redis") {
     return html`<p class="aside">
       This shop keeps its sessions in memory: there is no text to show. Start it with <code>REDIS_URL</code>, and this
-      page shows what lies in Redis.
+      page shows the record in Redis.
     </p>`;
   }
   return html`<p class="aside">You have no session yet. It begins with the first thing that you put into the cart.</p>
@@ -54,12 +54,12 @@ function shown({ maskedKey, text, ttl }: StoredRecord): Html {
           <dt><em>The time</em></dt>
           <dd>is when it was signed, in seconds since 1970 and in base 62: ${time(signedAt)}.</dd>
           <dt><span>The signature</span></dt>
-          <dd>is an HMAC of the other two with the shop’s secret, so that nobody else can change them.</dd>
+          <dd>is an HMAC of the other two with the shop’s secret, so that only the shop can change them.</dd>
         </dl>
       </section>
       <section class="panel" aria-labelledby="json-title">
-        <h2 id="json-title">What it says</h2>
-        <p>Signed is not hidden: whoever reads the store can read this.</p>
+        <h2 id="json-title">The contents</h2>
+        <p>Signed does not mean encrypted: anyone with access to the store can read this.</p>
         <pre class="wrapped" id="json"><code>${JSON.stringify(JSON.parse(json), undefined, 2)}</code></pre>
       </section>
     </div>`;

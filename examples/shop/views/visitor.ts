@@ -5,15 +5,15 @@ import { takeNotices } from "../notices.ts";
 import type { ShopData } from "../session-data.ts";
 import { findUser, type User } from "../users.ts";
 
-/** What every page says of, and to, its visitor. */
+/** Facts and notices that every page shows to its visitor. */
 export interface Visitor {
   readonly user: User | undefined;
   readonly cartCount: number;
-  /** Whether there is no session yet. */
+  /** True before the session has started. */
   readonly isNew: boolean;
-  /** Where sessions are kept: "memory" or "Redis". */
+  /** Store of the sessions: "memory" or "Redis". */
   readonly store: string;
-  /** What an earlier request has left to be said once. */
+  /** One-time notices of earlier requests. */
   readonly notices: readonly FlashMessage[];
 }
 
@@ -23,11 +23,11 @@ export interface Visit {
 }
 
 /**
- * The session of a request for a page, and what the page says of it. It takes the notices that wait for a
- * page.
+ * Loads the session of a page request, and the facts that the page shows. Takes the waiting
+ * notices.
  */
 export async function visitOf(req: Request, sessions: Sessions<ShopData>): Promise<Visit> {
-  const session = await sessions.from(req); // loads it; without a cookie the store is not asked
+  const session = await sessions.from(req); // loads it; without a cookie, without a command to the store
   const { userId, isNew, data } = session;
   const store = sessions.storeName === "redis" ? "Redis" : sessions.storeName;
   const notices = takeNotices(req, session);

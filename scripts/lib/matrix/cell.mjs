@@ -13,8 +13,8 @@ const TIMEOUT = 15 * 60_000;
 const WITHOUT_SERVER = [["--project=unit"], ["--project=promises", "test/integration/adapters"]];
 
 /**
- * Tests on a server: promises over HTTP, sessions, the cache with its loads, locks and limits, stores,
- * scripts.
+ * Tests on a server: promises over HTTP, sessions, the cache with its loads, locks and limits,
+ * stores, scripts.
  */
 const WITH_SERVER = [
   ["--project=promises", "test/integration/sessions"],
@@ -37,7 +37,7 @@ const WITH_SERVER = [
  */
 
 /**
- * Runs a cell. What fails is in its log.
+ * Runs a cell. Failures are in its log.
  *
  * @param {Cell} cell
  * @returns {Promise<import("./table.mjs").Result>}
@@ -90,7 +90,7 @@ async function runTests({ on, server }, args) {
 /**
  * @param {string} notes File in which the tests have noted what runs them.
  * @param {string} expected
- * @returns {string | undefined} What else has run them.
+ * @returns {string | undefined} Another program that has run them.
  */
 function strangerIn(notes, expected) {
   let noted = [""];

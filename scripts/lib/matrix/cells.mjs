@@ -6,7 +6,7 @@ import { servers } from "./servers.mjs";
  * @typedef {object} Wanted
  * @property {readonly import("./runtimes.mjs").Runtime[]} runtimes
  * @property {readonly import("./servers.mjs").Server[]} servers
- * @property {boolean} withoutServer Whether to run what needs no server.
+ * @property {boolean} withoutServer Whether to run the tests without a server.
  * @property {boolean} isShort
  * @property {boolean} isNamed Whether the caller has named runtimes or servers.
  */
@@ -17,7 +17,7 @@ const OPTION = /^--(?:(runtime|server)=(.+)|short)$/;
  * Reads the arguments of `npm run matrix`.
  *
  * @param {readonly string[]} args
- * @returns {Wanted | string} What is wrong with them.
+ * @returns {Wanted | string} The cells, or the error in the arguments.
  */
 export function parseMatrix(args) {
   const unknown = args.find((arg) => !OPTION.test(arg));
@@ -40,11 +40,12 @@ export function parseMatrix(args) {
 }
 
 /**
- * The cells, in the order in which they run. In the short form each runtime has one server, the next one in turn.
+ * The cells, in the order in which they run. In the short form each runtime has one server, the
+ * next one in turn.
  *
  * @param {Wanted} wanted
- * @returns {{ runtime: import("./runtimes.mjs").Runtime, servers: readonly (import("./servers.mjs").Server |
- *   "none")[] }[]}
+ * @returns {{ runtime: import("./runtimes.mjs").Runtime, servers: readonly
+ *   (import("./servers.mjs").Server | "none")[] }[]}
  */
 export function cellsFor(wanted) {
   const all = wanted.withoutServer ? [/** @type {const} */ ("none"), ...wanted.servers] : wanted.servers;

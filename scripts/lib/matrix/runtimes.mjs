@@ -1,6 +1,6 @@
 // @ts-check
-// The runtimes of the matrix: the Node.js that runs this script where it is of the wanted version, else npm
-// packages that carry a program, in exact versions, in .cache/matrix of the project.
+// The runtimes of the matrix: the Node.js that runs this script where it is of the wanted version,
+// else npm packages that carry a program, in exact versions, in .cache/matrix of the project.
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { npm } from "../install.mjs";
@@ -13,9 +13,9 @@ import { run } from "../processes.mjs";
  * @property {string} version
  * @property {string} path Of the program in the package.
  * @property {Readonly<Record<string, string>>} packages By platform and architecture.
- * @property {readonly string[]} script What goes before a script and its arguments.
- * @property {(file: string, report: string) => readonly string[]} test What runs a file of `node:test`, with
- *   a report in JUnit's form.
+ * @property {readonly string[]} script Command and arguments before a script.
+ * @property {(file: string, report: string) => readonly string[]} test What runs a file of
+ *   `node:test`, with a report in JUnit's form.
  */
 
 /**
@@ -78,8 +78,8 @@ export const runtimes = [
  * Makes sure that a runtime is there.
  *
  * @param {Runtime} runtime
- * @returns {Promise<string | undefined>} Its command; `undefined` when it cannot be had, which has been told
- *   in one line.
+ * @returns {Promise<string | undefined>} Its command; `undefined` when it cannot be had, which has
+ *   been told in one line.
  */
 export async function provideRuntime(runtime) {
   if (runtime.name === `node-${majorOf(process.versions.node)}`) return process.execPath;
@@ -97,7 +97,7 @@ export async function provideRuntime(runtime) {
 /**
  * @param {string} folder
  * @param {string} specifier
- * @returns {Promise<string | undefined>} What stood in the way.
+ * @returns {Promise<string | undefined>} The obstacle.
  */
 async function install(folder, specifier) {
   say(`Installing ${specifier} ...`);

@@ -1,6 +1,6 @@
 // @ts-check
-// The servers of the matrix. Tests start `redis-server` from PATH: each of these is a folder with a command
-// of that name.
+// The servers of the matrix. Tests start `redis-server` from PATH: each of these is a folder with a
+// command of that name.
 import {
   chmodSync,
   copyFileSync,
@@ -40,8 +40,8 @@ export const servers = [
  * Makes sure that a server is there.
  *
  * @param {Server} server
- * @returns {Promise<{ folder: string, version: string } | undefined>} What to put first on PATH; `undefined`
- *   when it cannot be had, which has been told in one line.
+ * @returns {Promise<{ folder: string, version: string } | undefined>} What to put first on PATH;
+ *   `undefined` when it cannot be had, which has been told in one line.
  */
 export async function provideServer({ name, label, major, provide }) {
   const provided = await provide();
@@ -94,7 +94,7 @@ async function provideValkey() {
 
 /**
  * @param {string} scratch
- * @returns {Promise<string | undefined>} What stood in the way.
+ * @returns {Promise<string | undefined>} The obstacle.
  */
 async function unpackValkey(scratch) {
   const python = join(scratch, "python", "bin", "python");

@@ -9,7 +9,7 @@
  * @property {number} failed
  * @property {number} skipped
  * @property {number} seconds
- * @property {string | undefined} log Where to read what has failed.
+ * @property {string | undefined} log Path of the log with the failures.
  */
 
 const HEAD = ["runtime", "server", "passed", "failed", "skipped", "seconds"];

@@ -17,9 +17,9 @@ const optionsSchema = settingsObject({
 });
 
 /**
- * Sessions for Express 5 and 4: `await sessions.from(req)` loads the session of a request, and its changes
- * are saved before the first byte of the response leaves. What cannot be saved goes to the error handlers, as
- * an error of the handler would, and the response that was meant does not go out.
+ * Sessions for Express 5 and 4: `await sessions.from(req)` loads the session of a request, and its
+ * changes are saved before the first byte of the response leaves. A failed save goes to the error
+ * handlers, like an error of the handler, and the original response is not sent.
  *
  * @example
  * ```ts
@@ -65,7 +65,7 @@ export function expressSessions<Data extends object>(
   };
 }
 
-/** Facts of a request of Express, which knows its proxies by the setting `trust proxy`. */
+/** Facts of an Express request. Express knows its proxies by the setting `trust proxy`. */
 class ExpressFacts extends HttpFacts<ExpressRequest> {
   isSecure(): boolean {
     return this.request.secure;
@@ -76,8 +76,8 @@ class ExpressFacts extends HttpFacts<ExpressRequest> {
   }
 
   /**
-   * The host with its port. Express 5 has it as `req.host`, which in Express 4 is without the port;
-   * `req.hostname`, in both, follows `trust proxy`, and so tells which of the two headers is to be believed.
+   * The host with its port. In Express 5 it is `req.host`, which lacks the port in Express 4. In
+   * both, `req.hostname` follows `trust proxy`, and so shows which of the two headers to trust.
    */
   authority(): string | undefined {
     const { headers, hostname } = this.request;
@@ -86,7 +86,10 @@ class ExpressFacts extends HttpFacts<ExpressRequest> {
   }
 }
 
-/** Express keeps the `next` of the router that is at work in `req.next`: its error handlers come before ours. */
+/**
+ * Express keeps the `next` of the current router in `req.next`: its error handlers come before
+ * ours.
+ */
 function nearestNext(request: ExpressRequest, next: ExpressNext): ExpressNext {
   return (request as { next?: ExpressNext }).next ?? next;
 }

@@ -3,9 +3,8 @@ import type { ExpressRequest } from "./types.ts";
 let hasWarned = false;
 
 /**
- * The value of `req.session` while nothing has loaded it: `undefined`, as where there are no sessions. Other
- * libraries look whether it is there, and may put theirs in its place; who takes it for ours is told what to
- * do.
+ * The value of `req.session` before it is loaded: `undefined`, as without sessions. Other libraries
+ * check for it, and may replace it by their own; reading it warns once, with advice.
  */
 const NOT_LOADED: PropertyDescriptor & ThisType<ExpressRequest> = {
   get() {
@@ -19,7 +18,10 @@ const NOT_LOADED: PropertyDescriptor & ThisType<ExpressRequest> = {
   enumerable: false,
 };
 
-/** Makes `req.session`, which other libraries have, say what to do in place of only being `undefined`. */
+/**
+ * Makes reading `req.session`, which other libraries have, warn with advice instead of only being
+ * `undefined`.
+ */
 export function explainSession(request: ExpressRequest): void {
   if (!("session" in request)) Object.defineProperty(request, "session", NOT_LOADED);
 }
@@ -32,9 +34,9 @@ function warnOnce(): void {
   if (hasWarned) return;
   hasWarned = true;
   process.emitWarning(
-    "req.session was asked for, and is undefined: nothing has loaded it. Call `await sessions.from(req)`, or mount " +
+    "req.session was read, and is undefined: nothing has loaded it. Call `await sessions.from(req)`, or mount " +
       "expressSessions(sessions, { eager: true }), which loads it before the handlers run. If another library keeps its own " +
-      "sessions there, this is of no concern; mount it before expressSessions() and it is not said.",
+      "sessions there, ignore this, or mount that library before expressSessions() to avoid the warning.",
     { type: "SojournWarning", code: "SOJOURN_SESSION_NOT_LOADED" },
   );
 }

@@ -1,36 +1,36 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { CrossSite } from "../../session/http/cross-site.ts";
 
-/** What the adapter uses of Express's request, versions 4 and 5. */
+/** The part of Express's request (versions 4 and 5) that the adapter uses. */
 export interface ExpressRequest extends IncomingMessage {
   /** Follows the setting `trust proxy`. */
   readonly secure: boolean;
-  /** Follows the setting `trust proxy`. Without a Host header there is none. */
+  /** Follows the setting `trust proxy`. `undefined` without a Host header. */
   readonly hostname: string | undefined;
 }
 
 /** Express's `next`. */
 export type ExpressNext = (error?: unknown) => void;
 
-/** What `app.use` takes. */
+/** Middleware for `app.use`. */
 export type ExpressMiddleware = (request: ExpressRequest, response: ServerResponse, next: ExpressNext) => void;
 
 /** Options of `expressSessions`. */
 export interface ExpressSessionsOptions {
   /**
-   * Loads the session before the handlers run and sets `req.session`. Every request then needs the store, those
-   * without a session cookie aside; a failed load goes to the error handlers.
+   * Loads the session before the handlers run and sets `req.session`. Every request with a session
+   * cookie then needs the store; a failed load goes to the error handlers.
    *
    * @defaultValue `false`: handlers call `await sessions.from(req)`.
    */
   readonly eager?: boolean;
   /**
-   * Handling of requests that change something and come from a page of another site (cross-site request
-   * forgery): `"interrupt"`: without the session's cookie they begin no session; `"refuse"`: those of another
-   * origin fail with a {@link CrossSiteError} (403); `{ trustedOrigins }`: the same, but for those;
-   * `"allow"`: nothing.
+   * Handling of state-changing requests from a page of another site (cross-site request forgery).
+   * `"interrupt"`: without the session's cookie they start no session. `"refuse"`: requests from
+   * another origin fail with a {@link CrossSiteError} (403). `{ trustedOrigins }`: the same, except
+   * for these origins. `"allow"`: no check.
    *
-   * @defaultValue `"interrupt"`: `SameSite=Lax` alone stands against forged requests.
+   * @defaultValue `"interrupt"`: only `SameSite=Lax` protects against forged requests.
    */
   readonly crossSite?: CrossSite;
 }

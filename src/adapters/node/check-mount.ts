@@ -2,11 +2,12 @@ import { describeValue } from "../../core/descriptions.ts";
 import { SessionUsageError } from "../../core/errors.ts";
 
 /**
- * Checks what an adapter is given for sessions.
+ * Checks the sessions argument of an adapter.
  *
- * @param adapter Its name, such as `expressSessions`.
- * @param example How it is mounted, such as `app.use(expressSessions(sessions))`.
- * @throws {SessionUsageError} For what is no `Sessions`: all that `createSojourn` has returned, or a request.
+ * @param adapter Name of the adapter, such as `expressSessions`.
+ * @param example Code that mounts it, such as `app.use(expressSessions(sessions))`.
+ * @throws {SessionUsageError} For anything but a `Sessions`, such as the whole result of
+ *   `createSojourn`, or a request.
  */
 export function checkSessions(sessions: unknown, adapter: string, example: string): void {
   const { from, scope, ...rest } = membersOf(sessions);
@@ -15,7 +16,7 @@ export function checkSessions(sessions: unknown, adapter: string, example: strin
     throw new SessionUsageError(`${adapter} was mounted without being called, and got a request. Write ${example}.`);
   }
   const isWhole = typeof membersOf(rest.sessions).scope === "function";
-  const got = isWhole ? "all that createSojourn() has returned" : describeValue(sessions);
+  const got = isWhole ? "the whole result of createSojourn()" : describeValue(sessions);
   const advice = isWhole ? `Give its part: const { sessions } = createSojourn(…).` : `Write ${example}.`;
   throw new SessionUsageError(`${adapter}() expected the sessions of createSojourn(), got ${got}. ${advice}`);
 }

@@ -4,32 +4,33 @@ import { tellCallback } from "./held-calls.ts";
 import { applyHead } from "./response-head.ts";
 import { putOver, type ResponseMethods, type ResponseWriter } from "./response-methods.ts";
 
-/** Which error response the running code answers. */
+/** The error response that the running code answers. */
 const answering = new AsyncLocalStorage<ErrorResponse>();
 
 type Listener = ((...args: unknown[]) => void) & { readonly listener?: unknown };
 
-/** How an {@link ErrorResponse} comes to be. */
+/** Options of {@link ErrorResponse}. */
 export interface ErrorResponseOptions {
-  /** The methods beneath. Wrappers that stood over the response that has failed belong to it, and go with it. */
+  /**
+   * The original methods. Wrappers over the failed response belong to that response and go with it.
+   */
   readonly below: ResponseMethods;
   /** Called before the head goes out. */
   readonly editHead: () => void;
   readonly error: unknown;
   /**
-   * Whether the handler was not done with the response that has failed: what it still writes has to go
-   * nowhere.
+   * Whether the handler was still writing the failed response: its further writes are discarded.
    */
   readonly isHandlerWriting: boolean;
 }
 
 /**
- * The response that takes the place of one whose session could not be saved. Nothing of it is held: there is
- * nothing left to save.
+ * The response that replaces one whose session could not be saved. It is not held: there is nothing
+ * left to save.
  *
- * The error handler and a handler that still writes call the same methods of the same object. They are told
- * apart by where they come from: what the error handler has begun, also after an `await`, runs inside
- * {@link answer}.
+ * The error handler and a handler that still writes call the same methods of the same object. The
+ * async context distinguishes them: everything the error handler starts, also after an `await`,
+ * runs inside {@link answer}.
  */
 export class ErrorResponse implements ResponseWriter {
   readonly #response: ServerResponse;
@@ -92,15 +93,15 @@ export class ErrorResponse implements ResponseWriter {
     return answering.getStore() === this;
   }
 
-  /** Whether a call belongs to this response. */
+  /** Whether the current call belongs to this response. */
   #isMeant(): boolean {
     return !this.#hasEnded && (this.#isForAll || this.#isAnswering);
   }
 
   /**
-   * A library may have lost the context of the error handler, and a response that never ends is worse than
-   * one with a stray chunk. Nobody sets headers of a response that he has begun already, so who sets one here
-   * is answering.
+   * A library may lose the async context of the error handler, and a response that never ends is
+   * worse than one with a stray chunk. Setting a header here means a new response: the handler's
+   * own has started, and would have thrown.
    */
   #watchHeaders(): void {
     const setHeader = this.#response.setHeader.bind(this.#response);
@@ -110,7 +111,7 @@ export class ErrorResponse implements ResponseWriter {
     };
   }
 
-  /** Deno, and Bun with HTTP/2, emit `drain` outside of the context of the write that it ends. */
+  /** Deno, and Bun with HTTP/2, emit `drain` outside the context of the write that waits for it. */
   #watchDrain(): void {
     const on = this.#response.on.bind(this.#response) as (name: string, listener: Listener) => ServerResponse;
     const watch = (name: string, listener: Listener): ServerResponse =>
@@ -119,7 +120,9 @@ export class ErrorResponse implements ResponseWriter {
   }
 }
 
-/** A listener that runs in the present context. It is taken off by its own name, as one of `once` is. */
+/**
+ * Binds a listener to the current context. It is removed by the original function, as with `once`.
+ */
 function bindListener(listener: Listener): Listener {
   const bound: Listener = AsyncResource.bind(listener);
   return Object.assign(bound, { listener: listener.listener ?? listener });

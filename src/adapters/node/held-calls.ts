@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { PassThrough } from "node:stream";
 
-/** A call of a method of a response that has to wait. */
+/** A call of a response's method that has to wait. */
 export interface HeldCall {
   readonly name: "write" | "end" | "flushHeaders";
   readonly args: readonly unknown[];
@@ -16,7 +16,7 @@ export class HeldCalls {
   #hasEnd = false;
   #owesDrain = false;
 
-  /** Whether `end` has been called: who wrote the response is done with it. */
+  /** Whether `end` has been called: the handler is done with the response. */
   get hasEnd(): boolean {
     return this.#hasEnd;
   }
@@ -27,8 +27,8 @@ export class HeldCalls {
   }
 
   /**
-   * @param limit Bytes that may wait before the writer is asked to pause.
-   * @returns Whether the writer may go on, as of `stream.write`.
+   * @param limit Number of waiting bytes from which the writer is asked to pause.
+   * @returns Whether the writer may go on, as with `stream.write`.
    */
   write(args: readonly unknown[], limit: number): boolean {
     this.#calls.push({ name: "write", args });
@@ -39,7 +39,8 @@ export class HeldCalls {
   }
 
   end(args: readonly unknown[]): void {
-    // The chunk of a second `end` is not sent by Node either, which raises an error that ends most processes.
+    // Node does not send the chunk of a second `end` either: it raises an error that ends most
+    // processes.
     const isRepeated = this.#hasEnd && typeof args[0] !== "function";
     this.#calls.push({ name: "end", args: isRepeated ? [undefined, ...args.slice(1)] : args });
     this.#hasEnd = true;
@@ -57,32 +58,35 @@ export class HeldCalls {
     this.#calls.unshift(call);
   }
 
-  /** Forgets the calls; their callbacks are told why. */
+  /** Drops the calls; their callbacks get the error. */
   drop(error: unknown): void {
     for (const { args } of this.#calls.splice(0)) tellCallback(args, error);
   }
 }
 
 /**
- * Throws what Node throws for a chunk that cannot be written. The response has no part in it: HTTP/2 and Bun
- * send the head before they look at the chunk, and Bun takes `null` for none.
+ * Throws Node's error for a chunk that cannot be written. The response is not asked: HTTP/2 and Bun
+ * send the head before they look at the chunk, and Bun accepts `null` as no chunk.
  */
 export function refuseChunk(chunk: unknown): unknown {
   return new PassThrough().write(chunk);
 }
 
-/** Calls the callback of a `write` or `end`, if it has one, on the next tick as Node does. */
+/** Calls the callback of a `write` or `end`, if there is one, on the next tick as Node does. */
 export function tellCallback(args: readonly unknown[], error: unknown): void {
   const callback = args.find((arg) => typeof arg === "function") as Callback | undefined;
   if (callback) process.nextTick(callback, error);
 }
 
-/** For a call to a response whose client has left: Node itself calls some callbacks then, and forgets others. */
+/**
+ * Arguments without the callback, for a response whose client has left: Node calls some callbacks
+ * then, and drops others.
+ */
 export function withoutCallback({ args }: HeldCall): readonly unknown[] {
   return args.filter((arg) => typeof arg !== "function");
 }
 
-/** What Node tells the callbacks of writes to a response that is gone. */
+/** The error that Node passes to callbacks of writes to a destroyed response. */
 export function goneError(response: ServerResponse): Error {
   const cause = response.errored ?? undefined;
   return Object.assign(new Error("The client left before the response was sent.", { cause }), {

@@ -5,14 +5,14 @@ import { methodsOf } from "./response-methods.ts";
 import type { ResponseProtocol } from "./response-protocol.ts";
 
 /*
- * `headersSent` is `Boolean(res._header)` since Node 0.x, and all that must not happen after the head
- * (`setHeader`, `removeHeader`, a second `writeHead` …) asks the same field: with a placeholder in it, Node
- * itself refuses with ERR_HTTP_HEADERS_SENT. Node puts the field on the wire from `write`, `end` and
- * `flushHeaders` only, which are held. Bun does not ask the field but `headersSent`, which then gets a
- * property of its own.
+ * `headersSent` is `Boolean(res._header)` since Node 0.x, and every call that is forbidden after
+ * the head (`setHeader`, `removeHeader`, a second `writeHead` …) checks the same field: with a
+ * placeholder in it, Node itself throws ERR_HTTP_HEADERS_SENT. Node sends the field only from
+ * `write`, `end` and `flushHeaders`, which are held. Bun checks `headersSent` instead, which gets
+ * an own property then.
  *
- * `finished` is a field of its own, and Node derives from it that all bytes are out (`writableFinished`),
- * which they are not.
+ * `finished` is a separate field. Node derives `writableFinished` (all bytes are out) from it, so
+ * that one is overridden.
  */
 
 const HEADER = "_header";
@@ -36,13 +36,13 @@ export const http1: ResponseProtocol = {
   connectionOf: (response) => response.socket ?? undefined,
 
   isGone(response) {
-    // Without a socket it waits for its turn on that of the request.
+    // Without a socket of its own, the response is queued on the request's (pipelining).
     const socket = (response.socket ?? response.req?.socket) as Socket | undefined;
     return response.destroyed || socket?.destroyed === true || socket?.writableEnded === true;
   },
 
   isBroken(connection, error: NodeJS.ErrnoException | undefined) {
-    // An error of the operating system names the call that has failed.
+    // An error of the operating system names the failed system call.
     const isFailure = error?.syscall !== undefined;
     const socket = connection as Socket;
     return isFailure || socket.readableEnded || socket.writableEnded || hasBunLost(socket);
@@ -83,7 +83,7 @@ export const http1: ResponseProtocol = {
   },
 
   refuseHead(response, args) {
-    // A shadow of the response: whatever Node does before it throws is of no effect.
+    // A shadow of the response: changes that Node makes before it throws have no effect.
     http1.native.writeHead.apply(Object.create(response) as ServerResponse, args as unknown[]);
   },
 
@@ -91,12 +91,12 @@ export const http1: ResponseProtocol = {
 
   reset(response) {
     response.addTrailers({});
-    // Node then takes the one that belongs to the status.
+    // Node then uses the default message of the status.
     response.statusMessage = "";
   },
 };
 
-/** Bun destroys the socket of a client that has left without telling why, but its address is gone then. */
+/** Bun destroys the socket of a client that has left without an error, but clears its address. */
 function hasBunLost(socket: Socket): boolean {
   return IS_BUN && socket.remoteAddress === undefined;
 }

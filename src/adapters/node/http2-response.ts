@@ -5,17 +5,17 @@ import { methodsOf, type ResponseMethods } from "./response-methods.ts";
 import type { ResponseProtocol } from "./response-protocol.ts";
 
 /*
- * The compatibility API of node:http2 asks its stream whether the head is out, for `headersSent` as for all
- * that must not happen then: with a property over the stream's getter, Node itself refuses with
- * ERR_HTTP2_HEADERS_SENT.
+ * The compatibility API of node:http2 asks its stream whether the head is out, for `headersSent`
+ * and for every call that is forbidden then: with a property over the stream's getter, Node itself
+ * throws ERR_HTTP2_HEADERS_SENT.
  */
 
 let native: ResponseMethods | undefined;
 
-/** Responses of HTTP/2, by the compatibility API. */
+/** Responses of HTTP/2, through the compatibility API. */
 export const http2: ResponseProtocol = {
   get native() {
-    // A server of HTTP/2 has loaded the module; others do not load it.
+    // An HTTP/2 server has loaded the module already; other servers never load it.
     native ??= methodsOf(
       process.getBuiltinModule("node:http2").Http2ServerResponse.prototype as unknown as ServerResponse,
     );
@@ -40,7 +40,7 @@ export const http2: ResponseProtocol = {
 
   hideHeadSent(response) {
     const stream = streamOf(response) as { headersSent?: boolean };
-    // On Bun it is no getter of the class, but a property of the stream.
+    // On Bun it is a property of the stream, not a getter of the class.
     if (Object.getOwnPropertyDescriptor(stream, "headersSent")?.get !== shown) return;
     delete stream.headersSent;
     stream.headersSent ??= false;
@@ -62,14 +62,14 @@ export const http2: ResponseProtocol = {
   refuseHead(response, args) {
     response.statusCode = args[0] as number;
     const headers = args.at(-1);
-    // Node's own answer to names without values (lib/internal/http2/compat.js).
+    // Node's own error for names without values (lib/internal/http2/compat.js).
     if (Array.isArray(headers) && headers.length % 2 !== 0 && !Array.isArray(headers[0])) {
       const message = "The argument 'headers' is invalid: it has a name without a value.";
       throw Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" });
     }
   },
 
-  // RFC 9113 section 8.3.2: there is none. Node warns of each look at it.
+  // RFC 9113 section 8.3.2: HTTP/2 has none. Node warns on each access.
   statusMessageOf: () => undefined,
 
   reset(response) {
@@ -87,9 +87,9 @@ export function isHttp2(response: ServerResponse): boolean {
 }
 
 /**
- * Refuses a response that is begun on the stream itself, past what waits for the session.
+ * Refuses a response that is started on the stream itself, which would bypass the hold.
  *
- * @param mustWait Asked at each attempt.
+ * @param mustWait Called at each attempt.
  */
 export function guardStream(response: ServerResponse, mustWait: () => boolean): void {
   const stream = streamOf(response);
@@ -99,7 +99,7 @@ export function guardStream(response: ServerResponse, mustWait: () => boolean): 
       if (!mustWait()) return begin(...args);
       throw new SessionUsageError(
         `stream.${method}() would send a head without the session's cookie, before the session is saved. ` +
-          "Answer by the response instead: by writeHead, write, end or a pipe.",
+          "Use the response instead: writeHead, write, end or a pipe.",
       );
     };
   }
@@ -113,7 +113,7 @@ function isOver(stream: ServerHttp2Stream): boolean {
   return stream.destroyed || stream.closed || stream.aborted;
 }
 
-/** The trailers can be added to, but not taken back, by what the class offers. */
+/** The trailers of a response. The class can add to them, but not remove any. */
 function trailersOf(response: ServerResponse): Record<string, unknown> {
   const symbol = Object.getOwnPropertySymbols(response).find(({ description }) => description === "trailers");
   return (symbol && (response as unknown as Record<symbol, Record<string, unknown>>)[symbol]) ?? {};

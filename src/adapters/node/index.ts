@@ -34,8 +34,8 @@ const optionsSchema = settingsObject({
 });
 
 /**
- * Sessions for `http.createServer` and `http2.createServer`: `await sessions.from(request)` loads the session
- * of a request, and its changes are saved before the first byte of the response leaves.
+ * Sessions for `http.createServer` and `http2.createServer`: `await sessions.from(request)` loads
+ * the session of a request, and its changes are saved before the first byte of the response leaves.
  *
  * @param handler May be asynchronous; its errors go to `options.onError`.
  * @example
@@ -93,7 +93,7 @@ export function nodeSessions<Data extends object>(
   return listener as NodeListener;
 }
 
-/** An error handler that fails itself has not answered; both errors are told. */
+/** An error handler that fails has not answered; both errors are reported. */
 async function answerError(
   onError: NodeErrorHandler,
   error: unknown,
@@ -108,7 +108,7 @@ async function answerError(
   }
 }
 
-/** Nobody is left to be told. */
+/** Last resort: the error handler has failed. */
 function answerOrCut(failure: unknown, request: IncomingMessage, response: ServerResponse): void {
   try {
     answerWithStatus(failure, request, response);
@@ -118,11 +118,11 @@ function answerOrCut(failure: unknown, request: IncomingMessage, response: Serve
   }
 }
 
-/** Says no more than the status: what an error tells is not for visitors. */
+/** Sends the status only: visitors must not see error messages. */
 function answerWithStatus(error: unknown, _request: IncomingMessage, response: ServerResponse): void {
   report(error);
   if (response.headersSent) {
-    // With the error: without one, HTTP/2 closes a stream as if all were well.
+    // With the error: without one, HTTP/2 closes the stream as if it had succeeded.
     if (!response.writableEnded)
       response.destroy(error instanceof Error ? error : new Error("Failed", { cause: error }));
     return;
@@ -133,8 +133,8 @@ function answerWithStatus(error: unknown, _request: IncomingMessage, response: S
 }
 
 function report(error: unknown): void {
-  // Whoever starts with the plain adapter has no logger yet, and an error that nobody sees is worse than a
-  // line on stderr; Express does the same. `onError` replaces it.
+  // An application that starts with the plain adapter has no logger yet, and an unseen error is
+  // worse than a line on stderr; Express does the same. `onError` replaces it.
   // oxlint-disable-next-line no-console
   console.error(error);
 }

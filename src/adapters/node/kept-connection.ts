@@ -2,11 +2,12 @@ import type { ServerResponse } from "node:http";
 import type { Connection, ResponseProtocol } from "./response-protocol.ts";
 
 /**
- * Keeps the connection of a response that has been ended, and waits for its session, from being destroyed.
+ * Protects the connection of a response that has ended, and waits for its session, from being
+ * destroyed.
  *
- * Without a session, the bytes of a response are out when `end` returns, and what destroys its connection
- * afterwards cannot harm it: `server.close()`, which takes it for idle, or Express, for an error that is
- * thrown after the answer. Here the connection is destroyed when the bytes are out.
+ * Without a session, the bytes of a response are out when `end` returns, so destroying its
+ * connection afterwards does no harm: `server.close()` does so to idle connections, and Express for
+ * an error thrown after the answer. Here the connection is destroyed once the bytes are out.
  */
 export class KeptConnection {
   readonly #response: ServerResponse;

@@ -5,8 +5,8 @@ import type { CrossSiteRule, RequestTarget, SameSite } from "../../session/http/
 import type { RequestFacts } from "../../session/http/request-contract.ts";
 
 /**
- * {@link RequestFacts} of Node's requests, over all versions of HTTP. Nothing is looked up before it is asked
- * for.
+ * {@link RequestFacts} of Node's requests, for all versions of HTTP. Each fact is looked up on
+ * demand.
  */
 export abstract class HttpFacts<Request extends IncomingMessage> implements RequestFacts, RequestTarget {
   protected readonly request: Request;
@@ -46,16 +46,16 @@ export abstract class HttpFacts<Request extends IncomingMessage> implements Requ
     return this.#crossSite.mayBegin(this.request, this, sameSite);
   }
 
-  /** @throws {CrossSiteError} For a request that is to be refused. */
+  /** @throws {CrossSiteError} For a request that must be refused. */
   checkSite(): void {
     this.#crossSite.check(this.request, this);
   }
 }
 
-/** Facts of a plain request of Node. */
+/** Facts of a plain Node request. */
 export class NodeFacts extends HttpFacts<IncomingMessage> {
   readonly #trustProxy: boolean;
-  /** A stream of HTTP/2 loses its session when it is closed. */
+  /** Kept here, since an HTTP/2 stream loses its session when it is closed. */
   readonly #connection: { readonly encrypted?: boolean | undefined };
 
   constructor(request: IncomingMessage, response: ServerResponse, crossSite: CrossSiteRule, trustProxy: boolean) {
@@ -82,13 +82,16 @@ export class NodeFacts extends HttpFacts<IncomingMessage> {
   }
 }
 
-/** Each proxy appends what it saw, so the first is the visitor's. */
+/**
+ * Returns the first value of a forwarded header: each proxy appends its own, so the first is the
+ * visitor's.
+ */
 export function firstOf(header: string | readonly string[] | undefined): string | undefined {
   const first = [header ?? []].flat().join(",").split(",")[0]?.trim();
   return first === "" ? undefined : first;
 }
 
-// RFC 9113 section 8.3.1: where there is `:authority`, nothing is to be made of Host.
+// RFC 9113 section 8.3.1: `:authority` takes precedence over Host.
 function authorityOf({ headers }: IncomingMessage): string | undefined {
   return (headers[":authority"] as string | undefined) ?? headers.host;
 }

@@ -4,8 +4,8 @@ import type { ServerResponse } from "node:http";
 const SHARING = new Set(["public", "s-maxage", "proxy-revalidate"]);
 
 /**
- * Fields for one cache in front, which go before Cache-Control there (RFC 9213; W3C Edge Architecture;
- * nginx).
+ * Fields for one cache in front, which override Cache-Control there (RFC 9213; W3C Edge
+ * Architecture; nginx).
  */
 const TARGETED = new Set(["cdn-cache-control", "surrogate-control", "x-accel-expires"]);
 
@@ -14,11 +14,11 @@ let hasWarned = false;
 /**
  * Keeps a response that depends on a session out of shared caches.
  *
- * One that sets the session's cookie is `private`, whatever the application has said: a cache that stores it
- * would give the session to whoever asks next. `no-cache="Set-Cookie"`, the form that OWASP names, is not
- * enough: many caches keep the page and leave out the cookie (RFC 9111 section 5.2.2.4 lets them), and the
- * page is of that visitor. One that has only read the session is `private` where the application says
- * nothing.
+ * A response that sets the session's cookie becomes `private`, whatever the application has set: a
+ * cache that stores it would give the session to the next visitor. `no-cache="Set-Cookie"`, which
+ * OWASP names, is not enough: many caches keep the page without the cookie (RFC 9111 section
+ * 5.2.2.4 allows it), and the page belongs to that visitor. A response that has only read the
+ * session becomes `private` unless the application has set Cache-Control.
  */
 export function keepFromSharedCaches(response: ServerResponse, setsCookie: boolean): void {
   const present = response.getHeader("Cache-Control");

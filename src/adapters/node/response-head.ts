@@ -5,7 +5,9 @@ import { protocolOf } from "./protocols.ts";
 
 type Field = readonly [name: string, value: unknown];
 
-/** What describes the body of a response: none of it is true of the error that takes its place. */
+/**
+ * Headers that describe the body of a response. None of them applies to the error that replaces it.
+ */
 const REPRESENTATION = new Set([
   "accept-ranges",
   "age",
@@ -28,21 +30,21 @@ const REPRESENTATION = new Set([
   "repr-digest",
   "trailer",
   "transfer-encoding",
-  // nginx and Apache serve the file that these name in place of the response.
+  // nginx and Apache serve the file named here instead of the response.
   "x-accel-redirect",
   "x-sendfile",
 ]);
 
 /**
- * Does to a response what `writeHead(...args)` would, but for writing: status, status message and headers are
- * set on it, so that more headers can join them. All of it, or nothing.
+ * Sets status, status message and headers as `writeHead(...args)` would, without writing, so that
+ * more headers can be added. Sets all of them, or none.
  *
  * @throws Node's own errors for a status, a message or headers that Node refuses.
  */
 export function applyHead(response: ServerResponse, args: readonly unknown[]): void {
   const [status, reason, headers] = args;
   const protocol = protocolOf(response);
-  // As Node does it: `writeHead("404")` is a 404.
+  // As in Node, `writeHead("404")` is a 404.
   const code = (status as number) | 0;
   const message = typeof reason === "string" ? reason : protocol.statusMessageOf(response);
   const fields = toFields(typeof reason === "string" ? headers : (headers ?? reason));
@@ -54,7 +56,7 @@ export function applyHead(response: ServerResponse, args: readonly unknown[]): v
   for (const [name, value] of joinFields(fields ?? [])) response.setHeader(name, value);
 }
 
-/** Appends what a session has to say to the headers of a response. May be done again: nothing is added twice. */
+/** Adds the session's headers to a response. Idempotent: nothing is added twice. */
 export function editHead(response: ServerResponse, scope: SessionScope): void {
   if (!scope.isUsed) return;
   const { setCookie, varyCookie } = scope.headers();
@@ -63,7 +65,9 @@ export function editHead(response: ServerResponse, scope: SessionScope): void {
   keepFromSharedCaches(response, setCookie.length > 0);
 }
 
-/** Takes back what a response said of its body, and makes it an error. Headers of other concerns stay. */
+/**
+ * Removes the headers that describe the body and sets the status of the error. Other headers stay.
+ */
 export function resetHead(response: ServerResponse, error: unknown): void {
   for (const name of response.getHeaderNames()) {
     if (REPRESENTATION.has(name)) response.removeHeader(name);
@@ -82,7 +86,10 @@ function isInvalidMessage(message: string | undefined): boolean {
   return message !== undefined && /[^\t\u0020-\u007e\u0080-\u00ff]/.test(message);
 }
 
-/** An object, a flat array of names and values, or an array of pairs; `undefined` for an array that is none. */
+/**
+ * Accepts an object, a flat array of names and values, or an array of pairs. Returns `undefined`
+ * for an array of another form.
+ */
 function toFields(headers: unknown): readonly Field[] | undefined {
   if (!headers) return [];
   if (!Array.isArray(headers)) return Object.entries(headers).filter(([name]) => name !== "");
@@ -99,7 +106,7 @@ function validateField(name: string, value: unknown): void {
   for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) validateHeaderValue(name, one as string);
 }
 
-/** One field a name: values of the same name become one list, which Node writes line by line. */
+/** Joins fields of the same name into one list, which Node writes line by line. */
 function joinFields(fields: readonly Field[]): Iterable<[name: string, value: string | string[]]> {
   const joined = new Map<string, [name: string, value: string | string[]]>();
   for (const [name, value] of fields) {
@@ -110,12 +117,12 @@ function joinFields(fields: readonly Field[]): Iterable<[name: string, value: st
   return joined.values();
 }
 
-// A list of its own: `appendHeader` would add to the application's, which may be one for all visitors.
+// A new list: `appendHeader` would add to the application's, which all responses may share.
 function appendCookies(response: ServerResponse, cookies: readonly string[]): void {
   const present = [response.getHeader("Set-Cookie") ?? []].flat().map(String);
   const missing = cookies.filter((cookie) => !present.includes(cookie));
   if (missing.length === 0) return;
-  // HTTP/2's `setHeader` takes what cannot be sent.
+  // HTTP/2's `setHeader` accepts values that cannot be sent.
   for (const cookie of missing) validateHeaderValue("Set-Cookie", cookie);
   response.setHeader("Set-Cookie", [...present, ...missing]);
 }

@@ -18,17 +18,18 @@ import type { ResponseProtocol } from "./response-protocol.ts";
 
 const EXPLICITLY = { isImplicit: false, isWhole: false };
 
-// A property, since a WeakMap of all responses costs the garbage collector more than all the rest of the hold.
+// A property: a WeakMap of all responses costs the garbage collector more than the rest of the
+// hold.
 const HOLD = Symbol("sojourn.hold");
 
 type HeldResponse = ServerResponse & { [HOLD]: ResponseHold };
 
 /**
- * Makes a response wait for its sessions: nothing of it reaches the client before `SessionScope.finish` is done.
- * A response whose scope was not used goes through untouched.
+ * Makes a response wait for its sessions: none of it reaches the client before
+ * `SessionScope.finish` is done. A response whose scope was not used passes through untouched.
  *
- * There is one hold a response: a scope that it knows already only gets the new `onError`, which is nearer to the
- * handler.
+ * A response has one hold. For a scope that it holds already, only `onError` is replaced by the new
+ * one, which is nearer to the handler.
  */
 export function holdResponse(response: ServerResponse, hook: ResponseHook): void {
   const held = response as Partial<HeldResponse> & ServerResponse;
@@ -37,8 +38,8 @@ export function holdResponse(response: ServerResponse, hook: ResponseHook): void
 }
 
 /**
- * Tells the hold of a response that its handler has come to its end, where that is known. What a handler has
- * changed whose client has left, and which has therefore not answered, is saved then.
+ * Notifies the hold that the handler has returned, where that is known. If the client has left, so
+ * that the handler has not answered, its changes are saved now.
  */
 export function noteHandlerDone(response: ServerResponse): void {
   (response as Partial<HeldResponse>)[HOLD]?.noteHandlerDone();
@@ -46,14 +47,14 @@ export function noteHandlerDone(response: ServerResponse): void {
 
 /**
  * - `open`: nothing has been written.
- * - `saving`: the head is asked for and waits, with all that follows it.
+ * - `saving`: the head has been requested and waits, with everything after it.
  * - `passing`: the head is out, or about to be.
- * - `ending`: `end` waits for what was changed after the head was out.
- * - `failed`: an error response, or a cut connection, has taken the place of this one.
+ * - `ending`: `end` waits for changes made after the head was out.
+ * - `failed`: an error response, or a cut connection, has replaced this response.
  */
 type Phase = "open" | "saving" | "passing" | "ending" | "failed";
 
-/** A response on which calls wait until its sessions are saved, and then follow in their order. */
+/** A response whose calls wait until its sessions are saved, and are then replayed in order. */
 class ResponseHold implements ResponseWriter {
   readonly #response: ServerResponse;
   readonly #protocol: ResponseProtocol;
@@ -61,13 +62,13 @@ class ResponseHold implements ResponseWriter {
   readonly #hooks = new ResponseHooks();
   #phase: Phase = "open";
   /**
-   * The head that waits. One that nobody wrote (`isImplicit`) is left to Node, which knows the length of the
-   * body.
+   * The head that waits. Without an explicit `writeHead` (`isImplicit`) it is left to Node, which
+   * knows the length of the body.
    */
   #head = { status: 0, isImplicit: false };
   #asking = EXPLICITLY;
   #hasFinishedLate = false;
-  /** The handler has answered, or given up: nobody saves what it changes from now on. */
+  /** The handler has answered, or given up: later changes are not saved. */
   #isOver = false;
   readonly #held = new HeldCalls();
   #kept: KeptConnection | undefined;
@@ -129,9 +130,9 @@ class ResponseHold implements ResponseWriter {
   }
 
   /**
-   * A response that is destroyed without an error is complete, and changes of the session are saved. With an
-   * error the request has failed, as with a status of 500, unless the response is gone: Node itself then
-   * calls `destroy` with an error for each write that comes too late.
+   * A response that is destroyed without an error is complete, and changes of the session are
+   * saved. With an error the request has failed, as with status 500, unless the client is gone:
+   * Node itself then calls `destroy` with an error for each late write.
    */
   destroy(args: [error?: Error]): unknown {
     const [error] = args;
@@ -145,18 +146,18 @@ class ResponseHold implements ResponseWriter {
     return this.#below.destroy.apply(this.#response, args);
   }
 
-  /** The connection has closed. A handler that has not begun to answer may still be at work. */
+  /** The connection has closed. A handler that has not started to answer may still be running. */
   noteClose(): void {
     if (this.#isOver) return;
-    // Listeners of `close` that clean up may come after this one.
+    // Other `close` listeners, which clean up, may run after this one.
     if (this.#phase === "passing" && this.#hooks.isUsed) setImmediate(() => this.#finishLate({ isLast: false }));
     if (this.#phase === "open") this.#watchForAnswer();
   }
 
   /**
-   * A pipeline or a file is an answer as well, though nothing of it may be written to a response that is
-   * gone. Nothing else is taken for the end of a handler, which may still fail: whoever leaves must not get
-   * saved what a 500 drops.
+   * A pipeline or a file counts as an answer too, even if none of it is written because the client
+   * is gone. Nothing else counts as the end of a handler, which may still fail: a client that
+   * leaves must not cause changes to be saved that a 500 would discard.
    */
   #watchForAnswer(): void {
     this.#below.on.call(this.#response, "pipe", () => this.#answerNobody());
@@ -189,7 +190,7 @@ class ResponseHold implements ResponseWriter {
     return this.#phase === "saving" || this.#phase === "ending";
   }
 
-  /** Whether the next byte is the first, and a session wants to be saved before it. */
+  /** Whether the next byte is the first, and a session has to be saved before it. */
   get #mustSave(): boolean {
     return this.#phase === "open" && !this.#response.headersSent && this.#hooks.isUsed;
   }
@@ -200,7 +201,7 @@ class ResponseHold implements ResponseWriter {
     this.#hooks.noteResponseOver();
   }
 
-  /** Lets a call through. What Node refuses leaves the response as open as it was. */
+  /** Passes a call through. A call that Node refuses leaves the response open. */
   #pass(name: keyof ResponseMethods, args: readonly unknown[]): unknown {
     this.#phase = "passing";
     try {
@@ -212,10 +213,10 @@ class ResponseHold implements ResponseWriter {
   }
 
   /**
-   * Begins a response by a call that needs a head, through all wrappers that stand over this one, as Node
-   * does it.
+   * Starts a response for a call that needs a head, through all wrappers over this one, as Node
+   * does.
    *
-   * @param isWhole The call is `end`: one save covers all that the handler has done.
+   * @param isWhole The call is `end`: one save covers all changes of the handler.
    */
   #beginImplicitly({ isWhole } = { isWhole: false }): void {
     this.#asking = { isImplicit: true, isWhole };
@@ -255,9 +256,9 @@ class ResponseHold implements ResponseWriter {
   }
 
   /**
-   * Saves what was changed after the head was out; `end` then waits.
+   * Saves changes made after the head was out; `end` then waits.
    *
-   * @param isLast Whether nobody asks again.
+   * @param isLast Whether this is the last save of the response.
    */
   #finishLate({ isLast } = { isLast: true }): void {
     if (this.#phase !== "passing" && this.#phase !== "open") return;
@@ -291,8 +292,8 @@ class ResponseHold implements ResponseWriter {
       this.#phase = "passing";
       this.#replay();
     } catch (error) {
-      // Node refuses late what could not be foreseen (Trailer without chunks, strictContentLength). What lies
-      // beneath has begun a response that is not to be, so it is passed by.
+      // Node refuses some calls only now (Trailer without chunks, strictContentLength). Wrappers
+      // beneath have started a response that will not be sent, so they are bypassed.
       this.#fail(error, this.#protocol.native);
     }
   }
@@ -337,7 +338,7 @@ class ResponseHold implements ResponseWriter {
     this.#kept = undefined;
   }
 
-  /** Whatever fails in here is the last thing that can fail: nobody is left to be told by an exception. */
+  /** Must not throw: no caller is left to catch it. */
   #fail(error: unknown, below: ResponseMethods): void {
     const isHandlerWriting = !this.#held.hasEnd;
     this.#phase = "failed";
@@ -354,7 +355,7 @@ class ResponseHold implements ResponseWriter {
     }
   }
 
-  /** A clean end would tell the client that all is well. */
+  /** Destroys the connection: a clean end would signal success to the client. */
   #cut(error: unknown): void {
     const failure = error instanceof Error ? error : new Error("The session could not be saved.", { cause: error });
     this.#protocol.beforeDestroy(this.#response);
@@ -370,12 +371,12 @@ class ResponseHold implements ResponseWriter {
       editHead: () => this.#hooks.editErrorHead(this.#response, error),
     });
     if (this.#held.owesDrain) this.#emitDrain();
-    // Who has waited for it so far is no part of the new response.
+    // Listeners of the failed response are no part of the new one.
     this.#response.removeAllListeners("drain");
     response.answer(() => this.#hooks.tell(error));
   }
 
-  /** The error handler has failed too: a bare answer, by Node alone. */
+  /** The error handler has failed too: sends a bare answer with Node's own methods. */
   #giveUp(failure: unknown): void {
     warnOfFailure(failure);
     try {
@@ -396,7 +397,7 @@ class ResponseHold implements ResponseWriter {
     this.#hooks.editHead(this.#response);
   }
 
-  /** @returns `undefined` when it is done. */
+  /** @returns `undefined` on success. */
   #editHeadOrFail(): Promise<void> | undefined {
     try {
       this.#editHead();
@@ -411,7 +412,10 @@ class ResponseHold implements ResponseWriter {
     return result;
   }
 
-  /** `compression` beneath brings `drain` listeners to its own stream, which knows nothing of what is held. */
+  /**
+   * `compression` beneath moves `drain` listeners to its own stream, which knows nothing of held
+   * calls.
+   */
   #watchListeners(): void {
     const on = (name: string, listener: () => void): unknown => {
       if (name === "drain" && this.#phase !== "passing") this.#drainListeners.push(listener);
@@ -428,7 +432,7 @@ class ResponseHold implements ResponseWriter {
   }
 }
 
-// One function for all responses: most of them are closed without any need of it.
+// One function shared by all responses, since most close without needing it.
 function noteClose(this: HeldResponse): void {
   this[HOLD].noteClose();
 }

@@ -6,19 +6,22 @@ import { editHead } from "./response-head.ts";
 export interface ResponseHook {
   readonly scope: SessionScope;
   /**
-   * Called when the session could not be saved. The response is a fresh one then, with the status of the
-   * error, unless its headers were out before: then its connection is cut already.
+   * Called when the session could not be saved. The response is then a fresh one with the status of
+   * the error; if its headers were already out, its connection has been cut.
    */
   readonly onError: (error: unknown) => void;
 }
 
-/** The sessions of a response: one for each kind of sessions that an adapter has put before its handler. */
+/**
+ * The sessions of a response: one for each `Sessions` that an adapter has mounted before the
+ * handler.
+ */
 export class ResponseHooks {
   #hooks: readonly ResponseHook[] = [];
-  /** Hooks whose session is being saved, or makes its headers. */
+  /** The hook whose session is being saved, or sets its headers. */
   #turn: ResponseHook | undefined;
 
-  /** A scope that is there already only gets the new `onError`. */
+  /** Adds a hook. For a scope that is present already, replaces its `onError`. */
   add(hook: ResponseHook): void {
     this.#hooks = [...this.#hooks.filter(({ scope }) => scope !== hook.scope), hook];
   }
@@ -28,8 +31,8 @@ export class ResponseHooks {
   }
 
   /**
-   * Saves one session after the other: when the first cannot be saved, the second is not saved for a response
-   * that never was. A scope that throws has failed like one that rejects.
+   * Saves one session after the other: if the first cannot be saved, the second is not saved
+   * either, since the response is never sent. A scope that throws has failed like one that rejects.
    *
    * @returns `undefined` when there is nothing to wait for.
    */
@@ -37,7 +40,7 @@ export class ResponseHooks {
     return this.#finish(start, this.#hooks);
   }
 
-  /** @throws What a session throws whose headers cannot be made. */
+  /** @throws The error of a session whose headers cannot be built. */
   editHead(response: ServerResponse): void {
     for (const hook of this.#hooks) {
       this.#turn = hook;
@@ -46,9 +49,9 @@ export class ResponseHooks {
   }
 
   /**
-   * An error response does without what cannot be said: it may be the very thing that has failed.
+   * Skips headers that cannot be built: they may be the cause of the error.
    *
-   * @param error That of the response, which is told already.
+   * @param error Error of the response, which is reported already.
    */
   editErrorHead(response: ServerResponse, error: unknown): void {
     for (const { scope } of this.#hooks) {
@@ -60,7 +63,7 @@ export class ResponseHooks {
     }
   }
 
-  /** Tells whose turn it was. */
+  /** Reports the error to the hook that was being saved. */
   tell(error: unknown): void {
     this.#turn?.onError(error);
   }
@@ -81,7 +84,7 @@ export class ResponseHooks {
   }
 }
 
-/** Tells the operator of an error that no response can tell. */
+/** Warns the operator of an error that no response can report. */
 export function warnOfFailure(failure: unknown): void {
   const error = failure instanceof Error ? failure : new Error("An error response has failed.", { cause: failure });
   process.emitWarning(error);
@@ -95,7 +98,7 @@ function finishOrFail(scope: SessionScope, start: ResponseStart): Promise<void> 
   }
 }
 
-/** `Promise.reject` for what is caught. */
+/** `Promise.reject` for a caught error. */
 export async function rejectWith(error: unknown): Promise<never> {
   throw error;
 }

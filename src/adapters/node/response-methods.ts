@@ -3,8 +3,8 @@ import type { ServerResponse } from "node:http";
 type Method = (this: ServerResponse, ...args: unknown[]) => unknown;
 
 /**
- * The methods of a response that can put bytes on the wire or end its connection, and `on`, which `compression`
- * replaces as well. A response of HTTP/2 has the same ones.
+ * The methods of a response that can send bytes or end its connection, and `on`, which
+ * `compression` also replaces. HTTP/2 responses have the same ones.
  */
 export interface ResponseMethods {
   readonly writeHead: Method;
@@ -15,25 +15,25 @@ export interface ResponseMethods {
   readonly on: Method;
 }
 
-/** Takes the place of {@link ResponseMethods}. */
+/** Replacement of {@link ResponseMethods}. */
 export interface ResponseWriter {
   writeHead(args: unknown[]): unknown;
   write(args: unknown[]): unknown;
   end(args: unknown[]): unknown;
   flushHeaders(): unknown;
-  /** Node's own methods call it for a head that nobody has written. */
+  /** Called by Node's own methods when no head has been written. */
   implicitHead(): unknown;
 }
 
 const WRITER_METHODS = ["writeHead", "write", "end", "flushHeaders", "_implicitHeader"];
 
-/** The methods that a response has at this moment: Node's, or those that were put over them. */
+/** Returns the current methods of a response: Node's, or their overrides. */
 export function methodsOf(response: ServerResponse): ResponseMethods {
   const { writeHead, write, end, flushHeaders, destroy, on } = response as unknown as ResponseMethods;
   return { writeHead, write, end, flushHeaders, destroy, on };
 }
 
-/** Puts a writer over the methods of a response. */
+/** Overrides the methods of a response by those of a writer. */
 export function putOver(response: ServerResponse, writer: ResponseWriter): void {
   const target = response as unknown as Record<string, unknown>;
   target["writeHead"] = (...args: unknown[]) => writer.writeHead(args);
@@ -43,13 +43,13 @@ export function putOver(response: ServerResponse, writer: ResponseWriter): void 
   target["_implicitHeader"] = () => writer.implicitHead();
 }
 
-/** Takes away whatever stands over Node's own methods. */
+/** Removes all overrides of Node's own methods. */
 export function uncover(response: ServerResponse): void {
   const target = response as unknown as Record<string, unknown>;
   for (const name of WRITER_METHODS) delete target[name];
 }
 
-/** Whether somebody has replaced `on`, and may bring listeners somewhere else than to the response. */
+/** Returns whether `on` has been replaced, and may attach listeners to another object. */
 export function redirectsListeners(response: ServerResponse): boolean {
   return Object.hasOwn(response, "on");
 }

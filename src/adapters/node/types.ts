@@ -4,14 +4,14 @@ import type { CrossSite } from "../../session/http/cross-site.ts";
 import type { Session } from "../../session/session.ts";
 import type { RequestFacts, SessionScope } from "../../session/http/request-contract.ts";
 
-/** What the adapters of this folder and of Express need of `Sessions`. */
+/** The part of `Sessions` that the adapters use. */
 export interface SessionSource<Data extends object> {
   from(request: object): Promise<Session<Data>>;
   scope(request: object, facts: RequestFacts): SessionScope;
 }
 
 /**
- * A request after an adapter with `eager: true`, which has put the session on it.
+ * A request with the session that an adapter with `eager: true` has set.
  *
  * @example
  * ```ts
@@ -28,52 +28,56 @@ export type WithSession<Request, Data extends object = Record<string, unknown>> 
   readonly session: Session<Data>;
 };
 
-/** Request listener of `createServer` and `createSecureServer` of `node:http`, `node:https` and `node:http2`. */
+/**
+ * Request listener of `createServer` and `createSecureServer` of `node:http`, `node:https` and
+ * `node:http2`.
+ */
 export type NodeListener = RequestListener & ((request: Http2ServerRequest, response: Http2ServerResponse) => void);
 
 /**
- * A handler for `http.createServer`. With `http2.createServer`, request and response are those of Node's
- * compatibility API, which has the same methods. What it throws, and what its promise is rejected with, goes
- * to `onError`. */
+ * A handler for `http.createServer`. With `http2.createServer`, request and response are those of
+ * Node's compatibility API, which has the same methods. Its errors and rejections go to `onError`.
+ */
 export type NodeHandler<Request = IncomingMessage> = (request: Request, response: ServerResponse) => unknown;
 
 /**
- * Answers a request that has failed. The response is the handler's: unless its headers are out, nothing of it
- * was sent.
+ * Answers a failed request. The response is the handler's own; unless its headers are out, none of
+ * it was sent.
  */
 export type NodeErrorHandler = (error: unknown, request: IncomingMessage, response: ServerResponse) => unknown;
 
 /** Options of `nodeSessions`. */
 export interface NodeSessionsOptions {
   /**
-   * Loads the session before the handler runs and puts it on the request as `session`. Every request then
-   * needs the store, those without a session cookie aside.
+   * Loads the session before the handler runs and puts it on the request as `session`. Every
+   * request with a session cookie then needs the store.
    *
    * @defaultValue `false`
    */
   readonly eager?: boolean;
   /**
-   * Believes `X-Forwarded-Proto` and `X-Forwarded-Host`. Only behind a proxy that sets or removes both:
-   * otherwise a visitor can claim anything.
+   * Trusts `X-Forwarded-Proto` and `X-Forwarded-Host`. Only for use behind a proxy that sets or
+   * removes both: otherwise a visitor can forge them.
    *
    * @defaultValue `false`
    */
   readonly trustProxy?: boolean;
   /**
-   * Handling of requests that change something and come from a page of another site (cross-site request
-   * forgery): `"interrupt"`: without the session's cookie they begin no session; `"refuse"`: those of another
-   * origin fail with a {@link CrossSiteError} (403); `{ trustedOrigins }`: the same, but for those;
-   * `"allow"`: nothing.
+   * Handling of state-changing requests from a page of another site (cross-site request forgery).
+   * `"interrupt"`: without the session's cookie they start no session. `"refuse"`: requests from
+   * another origin fail with a {@link CrossSiteError} (403). `{ trustedOrigins }`: the same, except
+   * for these origins. `"allow"`: no check.
    *
-   * @defaultValue `"interrupt"`: `SameSite=Lax` alone stands against forged requests.
+   * @defaultValue `"interrupt"`: only `SameSite=Lax` protects against forged requests.
    */
   readonly crossSite?: CrossSite;
   /**
-   * Called with what the handler has thrown, and with the error of a session that could not be loaded or
-   * saved. It has to answer: `response.statusCode` is set already, to `error.statusCode` or 500. With
-   * `response.headersSent` nothing more can be said to the client.
+   * Called with the handler's error, or the error of a session that could not be loaded or saved.
+   * It has to answer: `response.statusCode` is already set, to `error.statusCode` or 500. With
+   * `response.headersSent` nothing more can be sent to the client.
    *
-   * @defaultValue Prints the error with `console.error`, and answers with the status and its name as plain text.
+   * @defaultValue Prints the error with `console.error` and answers with the name of the status as
+   *   plain text.
    */
   readonly onError?: NodeErrorHandler;
 }

@@ -7,14 +7,14 @@ import { type Terminal, UsageError } from "../terminal.ts";
 
 export const USAGE = `sojourn migrate-pickles --from old.json [--to new.json] [--decompress module]
 
-Moves the sessions of a Django site that keeps pickles to where Django and Node share them as JSON. The old ones
-stay, nobody is logged out, and it can be run again.
+Moves the sessions of a Django site from pickles to a store that Django and Node share as JSON. The old ones
+stay, no user is logged out, and the command can be repeated.
 
-  --from        the settings of the site as it was, dumped as JSON: django-redisession, or the engine "cache"
-  --to          its settings as they will be; without it the sessions are only read and counted
-  --decompress  a package whose uncompress(bytes) undoes COMPRESS_LIB, such as snappyjs; zlib is known
+  --from        the old settings of the site, dumped as JSON: django-redisession, or the engine "cache"
+  --to          its new settings; without it the sessions are only read and counted
+  --decompress  a package whose uncompress(bytes) undoes COMPRESS_LIB, such as snappyjs; zlib is built in
 
-Where the files have no SECRET_KEY, it is taken from the environment.`;
+If a file has no SECRET_KEY, it is taken from the environment.`;
 
 const OPTIONS = {
   from: { type: "string" },
@@ -22,7 +22,7 @@ const OPTIONS = {
   decompress: { type: "string" },
 } as const;
 
-/** @returns The exit code: 0 when all sessions that live are moved, 1 when some could not be. */
+/** @returns The exit code: 0 if all live sessions were moved, 1 if some could not be. */
 export async function migratePickles(args: readonly string[], terminal: Terminal): Promise<number> {
   const { from, to, decompress } = parse(args);
   const target =
@@ -55,7 +55,7 @@ async function readSettings(path: string, { env }: Terminal): Promise<DjangoSett
     throw new UsageError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
   });
   const settings = parseObject(text);
-  if (settings === undefined) throw new UsageError(`${path} is no JSON object.`);
+  if (settings === undefined) throw new UsageError(`${path} is not a JSON object.`);
   return { SECRET_KEY: env["SECRET_KEY"] ?? "", ...settings };
 }
 
@@ -64,7 +64,7 @@ function parseObject(text: string): object | undefined {
     const parsed: unknown = JSON.parse(text);
     return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed) ? parsed : undefined;
   } catch {
-    // The parser's message shows a piece of the file, which has secrets in it.
+    // The parser's message quotes the file, which holds secrets.
     return undefined;
   }
 }
@@ -78,7 +78,7 @@ async function loadDecompress(name: string): Promise<(bytes: Uint8Array) => Uint
 
 function report(migration: Migration, isWritten: boolean, terminal: Terminal): number {
   const { unfitValues, ...counts } = migration;
-  terminal.out(isWritten ? "Sessions" : "Sessions, of which nothing was written");
+  terminal.out(isWritten ? "Sessions" : "Sessions (nothing was written)");
   for (const [name, count] of Object.entries(counts)) terminal.out(`${name.padStart(12)}  ${count}`);
   for (const { path, found } of unfitValues) terminal.error(`JSON cannot hold ${path}: ${found}`);
   return counts.refused + counts.unfit + counts.compressed > 0 ? 1 : 0;

@@ -8,10 +8,10 @@ import type { PickledRecord } from "./pickled-session.ts";
 const SCAN_COUNT = 1000;
 
 /**
- * Walks through the sessions of Django's engine `cache` in a Redis cache with pickles, that of Django or of
- * django-redis.
+ * Walks through the sessions of Django's engine `cache` in a Redis cache with pickles, of Django
+ * itself or of django-redis.
  *
- * @param namespace What the keys begin with: `{KEY_PREFIX}:{VERSION}:django.contrib.sessions.cache`.
+ * @param namespace Prefix of the keys: `{KEY_PREFIX}:{VERSION}:django.contrib.sessions.cache`.
  */
 export async function* cacheEngineRecords(
   connection: RedisConnection,

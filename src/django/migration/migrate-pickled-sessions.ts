@@ -17,50 +17,49 @@ import { cacheEngineRecords } from "./cache-engine-source.ts";
 import type { PickledRecord, PickledSession } from "./pickled-session.ts";
 import { inflate, redisessionRecords } from "./redisession-source.ts";
 
-/** The {@link Sessions} of an application, whatever their data is. */
+/** The {@link Sessions} of an application, for any type of data. */
 export type RestorableSessions = Pick<Sessions, "restore">;
 
 /** Options of {@link migratePickledSessions}. */
 export interface MigratePickledSessionsOptions {
   /**
-   * The settings of the site as it was: the engine `redisession.backend`, or
+   * Old settings of the site, with the engine `redisession.backend`, or
    * `django.contrib.sessions.backends.cache` on a Redis cache with pickles.
    */
   readonly from: DjangoSettings;
-  /** The sessions as they will be, on any store but `cookieSessionStore()`. `undefined`: nothing is written. */
+  /** New sessions, on any store but `cookieSessionStore()`. `undefined`: nothing is written. */
   readonly to: RestorableSessions | undefined;
   /**
    * Undoes `COMPRESS_LIB` of django-redisession, such as `uncompress` of the package `snappyjs` for
-   * `"snappy"`. zlib is known.
+   * `"snappy"`. zlib is built in.
    */
   readonly decompress?: ((bytes: Uint8Array) => Uint8Array) | undefined;
   /** Called after each 1000 records. */
   readonly onProgress?: ((counts: MigrationCounts) => void) | undefined;
 }
 
-/** How many records came to what. */
+/** Number of records by outcome. */
 export interface MigrationCounts {
-  /** Stored as JSON; without `to`: would be. */
+  /** Stored as JSON; without `to`: fit to be stored. */
   readonly moved: number;
-  /** There was a session under their keys already: that of an earlier run, or a newer one. It was left alone. */
+  /** Their keys already had a session, of an earlier run or a newer one. It was kept. */
   readonly present: number;
   readonly expired: number;
-  /** Their pickles build, call or import something, or are broken. */
+  /** Their pickles build, call or import something, or are malformed. */
   readonly refused: number;
   /**
-   * They have values that JSON cannot hold, or are larger than `sessions.maxBytes`. Nothing of them was
-   * stored.
+   * They hold values that JSON cannot, or exceed `sessions.maxBytes`. They were not stored at all.
    */
   readonly unfit: number;
-  /** Compressed by a library that is not known here. */
+  /** Compressed by a library without a `decompress`. */
   readonly compressed: number;
-  /** No sessions at all. */
+  /** Not sessions at all. */
   readonly foreign: number;
 }
 
-/** What {@link migratePickledSessions} came to. */
+/** Result of {@link migratePickledSessions}. */
 export interface Migration extends MigrationCounts {
-  /** The first 100 values, by their paths, that JSON cannot hold. */
+  /** The first 100 values that JSON cannot hold, by their paths. */
   readonly unfitValues: readonly UnfitValue[];
 }
 
@@ -73,14 +72,15 @@ type Counts = { -readonly [Name in keyof MigrationCounts]: number };
 type Outcome = keyof MigrationCounts;
 
 /**
- * Moves the sessions of a Django site that keeps pickles to where Node and Django share them as JSON, under
- * the keys that the browsers have, so nobody is logged out. The old ones are left as they are.
+ * Moves the sessions of a Django site from pickles to a store that Node and Django share as JSON,
+ * under the keys that browsers have, so no user is logged out. The old sessions are kept.
  *
- * It can be run again: what is there already stays. Of what is not moved, each kind is counted.
+ * It can be repeated: sessions that are present already stay. Sessions that are not moved are
+ * counted by reason.
  *
  * @throws {ImproperlyConfigured} For another engine.
- * @throws {StoreConnectionError} When the Redis of the site, or the store, cannot be reached; what was moved
- *   by then stays.
+ * @throws {StoreConnectionError} If the Redis of the site, or the store, cannot be reached;
+ *   sessions moved before stay.
  */
 export async function migratePickledSessions(options: MigratePickledSessionsOptions): Promise<Migration> {
   const counts: Counts = { moved: 0, present: 0, expired: 0, refused: 0, unfit: 0, compressed: 0, foreign: 0 };

@@ -1,22 +1,22 @@
 import type { Milliseconds } from "../../core/clock.ts";
 import type { SessionKey } from "../../core/ids.ts";
 
-/** A session as a Django site with pickles has it. */
+/** A session of a Django site with pickles. */
 export interface PickledSession {
   readonly key: SessionKey;
   readonly pickle: Uint8Array;
-  /** What is left of its time to live. More than 0. */
+  /** Remaining time to live, more than 0. */
   readonly ttl: Milliseconds;
 }
 
-/** Why a record is no {@link PickledSession}. */
+/** Reason why a record is not a {@link PickledSession}. */
 export type UnreadableReason =
-  /** It is no record of that engine: another key, flag or length. */
+  /** Not a record of that engine: another key, flag or length. */
   | "foreign"
-  /** Its time is over, or it has none. */
+  /** Expired, or without an expiry. */
   | "expired"
-  /** It is compressed in a way that this was not told how to undo. */
+  /** Compressed by a library without a `decompress`. */
   | "compressed";
 
-/** One record of the site: a session, or why it is none. */
+/** A record of the site: a session, or the reason why it is not one. */
 export type PickledRecord = PickledSession | UnreadableReason;

@@ -6,11 +6,11 @@ import type { RedisConnection } from "../../redis/connection.ts";
 import { chunksOf, COMMANDS_AT_ONCE } from "../../stores/chunks.ts";
 import type { PickledRecord, UnreadableReason } from "./pickled-session.ts";
 
-/** How django-redisession was set up. */
+/** Set-up of django-redisession. */
 export interface RedisessionLayout {
   /** `USE_HASH` */
   readonly useHash: boolean;
-  /** Undoes `COMPRESS_LIB`; `undefined` where it is none that Node has. */
+  /** Undoes `COMPRESS_LIB`; `undefined` if Node does not have that library. */
   readonly decompress: ((bytes: Uint8Array) => Uint8Array) | undefined;
 }
 
@@ -21,15 +21,15 @@ const BUCKETS = 65_536;
 const AT_ONCE = 64;
 const SCAN_COUNT = "1000";
 
-/** Most that a session may inflate to. */
+/** Maximum size of an inflated session, in bytes. */
 const MAX_INFLATED = 16 * 1024 * 1024;
 
 /** `COMPRESS_LIB = "zlib"` */
 export const inflate = (bytes: Uint8Array): Uint8Array => inflateSync(bytes, { maxOutputLength: MAX_INFLATED });
 
 /**
- * Walks through the sessions of django-redisession, with its default generators of keys: 16 bytes, the
- * session key in hexadecimal; in hash mode in 65 536 hashes, each named by the first two of them.
+ * Walks through the sessions of django-redisession, with its default key generators: 16 bytes, the
+ * session key in hexadecimal; in hash mode in 65 536 hashes, each named by the first two bytes.
  */
 export function redisessionRecords(
   connection: RedisConnection,
@@ -72,7 +72,8 @@ class RedisessionSource {
         Buffer[],
       ];
       cursor = next.toString();
-      // In a database of its own, every key is a session's; a foreign one is no 16 bytes long.
+      // In a dedicated database every key is a session's; foreign keys have another length than 16
+      // bytes.
       const sessions = keys.filter((key) => key.length === KEY_BYTES);
       for (const some of chunksOf(sessions, COMMANDS_AT_ONCE / 2)) {
         yield* await Promise.all(some.map((key) => this.#readString(key)));
@@ -85,14 +86,15 @@ class RedisessionSource {
     if ((await this.#ask("TYPE", hash))?.toString() !== "hash") return records;
     let cursor = "0";
     do {
-      // Not HGETALL, whose answer is a map: names of fields would become text.
+      // Not HGETALL, which returns a map: field names would become text.
       const scan = ["HSCAN", hash, cursor, "COUNT", SCAN_COUNT] as const;
       const [next, found] = (await this.#connection.command(scan, this.#pageDeadline(), undefined, "bytes")) as [
         Buffer,
         Buffer[],
       ];
       cursor = next.toString();
-      // One by one: how many entries an answer has is the server's to say (hash-max-listpack-entries).
+      // One by one: the server decides the number of entries in a reply
+      // (hash-max-listpack-entries).
       for (const record of this.#fieldsOf(found)) records.push(record);
     } while (cursor !== "0");
     return records;
@@ -123,7 +125,7 @@ class RedisessionSource {
     try {
       return this.#layout.decompress?.(bytes) ?? "compressed";
     } catch {
-      // Another library has compressed it, or it is cut off.
+      // Compressed by another library, or truncated.
       return "compressed";
     }
   }

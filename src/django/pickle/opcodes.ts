@@ -45,8 +45,8 @@ export const OPCODES = {
 } as const;
 
 /**
- * The opcodes that name, import, build or call something, or take it from outside. They are never carried
- * out.
+ * The opcodes that name, import, build or call something, or take it from outside. They are never
+ * executed.
  */
 export const FORBIDDEN_OPCODES: ReadonlyMap<number, string> = new Map([
   [0x50, "PERSID"],

@@ -69,12 +69,12 @@ function inverseOf(odd: number): number {
 
 const reasonOf = (hex: string, limits = {}): PickleRefusal => errorOf(hex, limits).reason;
 
-/** A text of ASCII as SHORT_BINUNICODE. */
+/** An ASCII text as SHORT_BINUNICODE. */
 function text(value: string): string {
   return `8c${value.length.toString(16).padStart(2, "0")}${Buffer.from(value).toString("hex")}`;
 }
 
-describe("reads what CPython's pickle writes", () => {
+describe("reads pickles of CPython", () => {
   test.each([
     [2, "80027d71005803000000666f6f710158030000006261727102732e"],
     [3, "80037d71005803000000666f6f710158030000006261727102732e"],
@@ -100,15 +100,15 @@ describe("reads what CPython's pickle writes", () => {
     expect(toJson(hex)).toBe(EVERY_TYPE);
   });
 
-  // A flag byte stands before them, and the time they end before that in hashes: `6553f100 00`.
-  test("what django-redisession has stored, made by Python 2.7, also compressed", () => {
+  // A flag byte precedes them, and before that, in hashes, the expiry: `6553f100 00`.
+  test("records of django-redisession on Python 2.7, also compressed", () => {
     expect(toJson("80027d71015503666f6f710255036261727103732e")).toBe('{"foo":"bar"}');
     const compressed = "789c6b60aa2d640c65cc0ef9c2c8c050310a461c28d603002afdee7d";
     const pickle = inflateSync(Buffer.from(compressed, "hex"));
     expect(pickleToJson(parsePickle(pickle)).text).toBe(`{"k":"${"x".repeat(500)}"}`);
   });
 
-  test("what Django's own Redis cache has stored", () => {
+  test("entries of Django's own Redis cache", () => {
     expect(toJson("8005882e")).toBe("true");
     expect(toJson("80054e2e")).toBe("null");
     expect(toJson("80059506000000000000008c02c3a9942e")).toBe(String.raw`"\u00e9"`);
@@ -124,7 +124,7 @@ describe("reads what CPython's pickle writes", () => {
     expect(parse("8002 5501ff 2e")).toEqual(new Uint8Array([255]));
   });
 
-  test("types that JSON has not got, each in a form of its own", () => {
+  test("types that JSON does not have, each in a distinct form", () => {
     const value = parse(
       "80059535000000000000007d94288c016294430200ff948c0173948f94284b018c016194908c016694284b0291948c026261949601000000000000007894752e",
     );
@@ -137,13 +137,13 @@ describe("reads what CPython's pickle writes", () => {
     expect(parse("8004 4b0185 2e")).toEqual(new PickleTuple([1]));
   });
 
-  test("lone surrogates and a byte order mark, which UTF-8 elsewhere loses", () => {
+  test("lone surrogates and a byte order mark, which other decoders drop", () => {
     expect(parse("80049509000000000000008c0561eda08062942e")).toBe("a\ud800b");
     expect(parse("80049508000000000000008c04efbbbf78942e")).toBe("\ufeffx");
     expect(parse("8004 8c06 c3ad ed9fbf 61 2e")).toBe("í\ud7ffa");
   });
 
-  test("keys that Python takes for the same are one, with the form of the first and the value of the last", () => {
+  test("keys that are equal in Python are one, with the form of the first and the value of the last", () => {
     const hex =
       "80049534000000000000007d94284b018c016394473ff80000000000008c0162944e8c0164948c0178948c0165948a09000010632d5ec76b058c016694752e";
     expect(toJson(hex)).toBe('{"1":"c","1.5":"b","null":"d","x":"e","100000000000000000000":"f"}');
@@ -187,7 +187,7 @@ describe("refuses", () => {
     expect(error.message).toContain(` ${opcode},`);
   });
 
-  test("every opcode of CPython that is not of plain data, and every byte that is none", () => {
+  test("every opcode of CPython beyond plain data, and every byte that is not an opcode", () => {
     const read = Array.from({ length: 256 }, (_, opcode) => opcode).filter((opcode) => {
       const hex = opcode.toString(16).padStart(2, "0");
       return !/(No opcode of plain data|names, builds or calls)/.test(messageOf(`8004${hex}`));
@@ -199,10 +199,10 @@ describe("refuses", () => {
   test("structures that contain themselves", () => {
     for (const hex of ["80049506000000000000005d946800612e", "8004950a000000000000007d948c0164946800732e"])
       expect(reasonOf(hex)).toBe("cycle");
-    // A list in itself by a tuple; a dict that holds a frozen set of a tuple of it.
+    // A list that contains itself through a tuple; a dict that holds a frozen set of a tuple of it.
     expect(reasonOf("8004 5d94 6800 85 61 2e")).toBe("cycle");
     expect(reasonOf("8004 7d94 28 6800 85 91 4e 73 2e")).toBe("cycle");
-    // A tuple in itself, for which CPython needs an opcode that plain data does not.
+    // A tuple that contains itself, for which CPython needs an opcode beyond plain data.
     expect(reasonOf("8004950b000000000000005d9468008594613068012e")).toBe("malformed");
   });
 
@@ -254,12 +254,12 @@ function messageOf(hex: string): string {
 }
 
 describe("keeps within its limits", () => {
-  test("maxBytes: what is longer is not looked at", () => {
+  test("maxBytes: a longer pickle is not read", () => {
     expect(reasonOf(`8004${text("abc")}2e`, { maxBytes: 7 })).toBe("too-large");
     expect(parse(`8004${text("abc")}2e`, { maxBytes: 8 })).toBe("abc");
   });
 
-  test("maxItems: it stops at the first value too many, and counts marks and what the memo holds", () => {
+  test("maxItems: stops at the first value too many, and counts marks and memo entries", () => {
     const error = errorOf(`8004${"5d".repeat(100_000)}2e`, { maxItems: 10 });
     expect(error).toMatchObject({ reason: "too-large", offset: 12 });
     expect(reasonOf(`8004${"28".repeat(100_000)}2e`, { maxItems: 10 })).toBe("too-large");
@@ -285,26 +285,26 @@ describe("keeps within its limits", () => {
     );
   });
 
-  test("a text of 100 kB that is referred to 1000 times", () => {
+  test("a text of 100 kB with 1000 references", () => {
     const long = `58a0860100${"61".repeat(100_000)}`;
     expect(reasonOf(`8004 5d 28 ${long}94 ${"6800".repeat(1000)} 65 2e`)).toBe("too-large");
     expect(reasonOf(`8004 5d 28 ${long}94 ${"6800".repeat(9)} 65 2e`, { maxBytes: 999_999 })).toBe("too-large");
     expect(parse(`8004 5d 28 ${long}94 ${"6800".repeat(9)} 65 2e`, { maxBytes: 1_000_000 })).toHaveLength(10);
   });
 
-  test("a key of 100 kB that is set 1000 times, though one is left: comparing it takes its time each time", () => {
+  test("a key of 100 kB that is set 1000 times: each comparison takes time, though one key is left", () => {
     const long = `58a0860100${"61".repeat(100_000)}`;
     expect(reasonOf(`8004 7d 28 ${long}94 4e ${"68004e".repeat(999)} 75 2e`)).toBe("too-large");
     expect(reasonOf(`8004 8f 28 ${long}94 ${"6800".repeat(999)} 90 2e`)).toBe("too-large");
     expect(toJson(`8004 7d 28 ${text("a")}94 4e ${"680088".repeat(999)} 75 2e`)).toBe('{"a":true}');
   });
 
-  test("an integer of a megabyte is read at once, and JSON is refused it", () => {
+  test("an integer of a megabyte is read quickly, and refused as JSON", () => {
     const value = parse(`8004 8b00000f00${"ff".repeat(0x0f_00_00 - 1)}7f 2e`);
     expect(pickleToJson(value).unfit).toEqual([{ path: "data", found: "an integer of more than 4300 digits" }]);
   });
 
-  test("keys that are one in Python are one, and texts that look like their identities are others", () => {
+  test("keys that are equal in Python are one, and texts that look like their identities are not", () => {
     const big = "8a090000000000000080 00"; // 2**63
     const keys = [
       "4b01",
@@ -351,13 +351,13 @@ describe("keeps within its limits", () => {
     expect(spanOf(hostile)).toBeLessThan(10 * spanOf(others) + 250);
   });
 
-  test("limits that are none", () => {
+  test("invalid limits", () => {
     for (const limits of [{ maxBytes: 0 }, { maxItems: 1.5 }, { maxDepth: 1001 }, { maxDepth: Number.NaN }])
       expect(() => parse("80044e2e", limits)).toThrow(RangeError);
   });
 });
 
-test("no message shows what the pickle holds", () => {
+test("no message shows the contents of the pickle", () => {
   const secret = "hunter2-secret";
   const broken = [
     `8004${text(secret)}52 2e`,

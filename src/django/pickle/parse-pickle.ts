@@ -14,23 +14,25 @@ const PROTOCOLS = { least: 2, most: 5 } as const;
 type Step = (machine: PickleMachine, bytes: PickleBytes) => void;
 
 /**
- * Reads a pickle of protocol 2 to 5 that holds plain data: dict, list, tuple, set, frozenset, str, bytes,
- * bytearray, int, float, bool and None. Nothing is ever imported, built or called: an opcode that would do so
- * ends the reading.
+ * Reads a pickle of protocol 2 to 5 that holds plain data: dict, list, tuple, set, frozenset, str,
+ * bytes, bytearray, int, float, bool and None. Nothing is ever imported, built or called: an opcode
+ * that would do so is an error.
  *
- * Sets before protocol 4, bytes before protocol 3, dates, decimals and models are pickled as calls, so
- * pickles with them are refused. The byte strings of Python 2 (`str`) are read as text where they are UTF-8,
- * else as bytes.
+ * Sets before protocol 4, bytes before protocol 3, dates, decimals and models are pickled as calls,
+ * so pickles with them are refused. Byte strings of Python 2 (`str`) are read as text if they are
+ * UTF-8, otherwise as bytes.
  *
- * For moving old data over; a running system never reads a pickle.
+ * For migrations only: a running system never reads a pickle.
  *
- * @param limits.maxBytes Bytes of the pickle, and of its texts and bytes when what is shared is counted each
- *   time.
+ * @param limits.maxBytes Bytes of the pickle, and of its texts and bytes with shared values counted
+ *   each time.
  *   @defaultValue 1 MiB
  * @param limits.maxDepth Levels of nesting, at most 1000. @defaultValue 500
- * @param limits.maxItems Values, shared ones each time, marks, and what the memo holds. @defaultValue 100 000
- * @throws {PickleError} For everything else. Its message never shows what the pickle holds.
- * @throws {RangeError} For a limit that is not a whole number in its range.
+ * @param limits.maxItems Values, with shared ones counted each time, marks, and entries of the
+ *   memo.
+ *   @defaultValue 100 000
+ * @throws {PickleError} For any other pickle. The message never shows the contents of the pickle.
+ * @throws {RangeError} For a limit that is not an integer in its range.
  */
 export function parsePickle(pickle: Uint8Array, limits: Partial<PickleLimits> = {}): PickleValue {
   const complete = checkLimits({ ...DEFAULTS, ...limits });
@@ -38,7 +40,7 @@ export function parsePickle(pickle: Uint8Array, limits: Partial<PickleLimits> = 
   const bytes = new PickleBytes(pickle);
   checkProtocol(bytes);
   const value = run(bytes, new PickleMachine(complete));
-  if (!bytes.isAtEnd) throw new PickleError("malformed", "Something follows the end of the pickle", bytes.offset);
+  if (!bytes.isAtEnd) throw new PickleError("malformed", "Bytes follow the end of the pickle", bytes.offset);
   new PickleMeasure(complete).check(value);
   return value;
 }
@@ -51,10 +53,10 @@ function checkLimits(limits: PickleLimits): PickleLimits {
 
 function checkProtocol(bytes: PickleBytes): void {
   const begins = !bytes.isAtEnd && bytes.unsigned(1) === OPCODES.PROTO;
-  if (!begins) throw new PickleError("malformed", "This is no pickle of protocol 2 to 5", 0);
+  if (!begins) throw new PickleError("malformed", "This is not a pickle of protocol 2 to 5", 0);
   const protocol = bytes.unsigned(1);
   if (protocol >= PROTOCOLS.least && protocol <= PROTOCOLS.most) return;
-  throw new PickleError("malformed", `Protocols 2 to 5 are read, not ${protocol}`, 1);
+  throw new PickleError("malformed", `Expected protocol 2 to 5, got ${protocol}`, 1);
 }
 
 function run(bytes: PickleBytes, machine: PickleMachine): PickleValue {
@@ -71,7 +73,7 @@ function run(bytes: PickleBytes, machine: PickleMachine): PickleValue {
 function refuse(opcode: number, offset: number): PickleError {
   const name = FORBIDDEN_OPCODES.get(opcode);
   if (name === undefined) return new PickleError("malformed", "No opcode of plain data begins here", offset);
-  const message = `The pickle has the opcode ${name}, which names, builds or calls something, as dates, decimals, models, and sets before protocol 4 do. Only plain data is read, and nothing was carried out`;
+  const message = `The pickle has the opcode ${name}, which names, builds or calls something, as dates, decimals, models, and sets before protocol 4 do. Only plain data is read, and nothing was executed`;
   return new PickleError("forbidden-opcode", message, offset);
 }
 
@@ -127,12 +129,12 @@ function toInteger(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value;
 }
 
-/** Python 2 writes integers of more than 32 bits as digits, also in protocol 2. */
+/** Reads digits: Python 2 writes integers of more than 32 bits so, also in protocol 2. */
 function readDecimal(bytes: PickleBytes): number | bigint | boolean {
   const start = bytes.offset;
   const line = bytes.shortLine();
   if (line === "00" || line === "01") return line === "01";
-  if (!/^-?\d+$/.test(line)) throw new PickleError("malformed", "An integer is expected here", start);
+  if (!/^-?\d+$/.test(line)) throw new PickleError("malformed", "Expected an integer", start);
   return toInteger(BigInt(line));
 }
 
@@ -148,7 +150,7 @@ function readByteString(bytes: PickleBytes, size: 1 | 4): string | Uint8Array {
   return decodeText(found) ?? copy(found);
 }
 
-/** So that a few bytes do not keep the whole pickle. */
+/** Copies bytes, so that a view of a few does not keep the whole pickle in memory. */
 function copy(view: Buffer): Uint8Array {
   return new Uint8Array(view);
 }
@@ -189,10 +191,10 @@ function fill(set: PickleSet, items: readonly PickleValue[], machine: PickleMach
 }
 
 function notA(type: string, machine: PickleMachine): PickleError {
-  return new PickleError("malformed", `The pickle is broken: it adds to something that is no ${type}`, machine.offset);
+  return new PickleError("malformed", `The pickle is broken: it adds to a value that is not a ${type}`, machine.offset);
 }
 
 function unhashable(machine: PickleMachine): PickleError {
-  const message = "The pickle is broken: it has something for a key or a member of a set that Python cannot hash";
+  const message = "The pickle is broken: it has a key or a member of a set that Python cannot hash";
   return new PickleError("malformed", message, machine.offset);
 }

@@ -2,10 +2,10 @@ import { PickleError } from "./pickle-error.ts";
 
 const NEWLINE = 0x0a;
 
-/** The longest decimal integer of 64 bits, with its sign. */
+/** Maximum length of a decimal 64-bit integer with its sign. */
 const MAX_LINE = 20;
 
-/** Takes a pickle apart from its beginning to its end, and never reads beyond it. */
+/** Reads the parts of a pickle in order, and never beyond its end. */
 export class PickleBytes {
   readonly #bytes: Buffer;
   #at = 0;
@@ -14,7 +14,7 @@ export class PickleBytes {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Where the next byte is. */
+  /** Offset of the next byte. */
   get offset(): number {
     return this.#at;
   }
@@ -23,7 +23,10 @@ export class PickleBytes {
     return this.#at === this.#bytes.length;
   }
 
-  /** An unsigned integer of 1, 2, 4 or 8 bytes, the lowest byte first. It is not compared with anything yet. */
+  /**
+   * Reads an unsigned little-endian integer of 1, 2, 4 or 8 bytes. It is not checked against any
+   * limit.
+   */
   unsigned(size: 1 | 2 | 4 | 8): number {
     const bytes = this.take(size);
     return size === 8 ? Number(bytes.readBigUInt64LE()) : bytes.readUIntLE(0, size);
@@ -33,17 +36,17 @@ export class PickleBytes {
     return this.take(4).readInt32LE();
   }
 
-  /** A `float`: eight bytes, the highest first. */
+  /** Reads a `float`: eight bytes, big-endian. */
   double(): number {
     return this.take(8).readDoubleBE();
   }
 
-  /** As many bytes as the length before them says, a view into the pickle. */
+  /** Reads bytes with their length before them, as a view of the pickle. */
   counted(size: 1 | 4 | 8): Buffer {
     return this.take(this.unsigned(size));
   }
 
-  /** An integer in two's complement, the lowest byte first, with its length before it. */
+  /** Reads a little-endian integer in two's complement with its length before it. */
   long(size: 1 | 4): bigint {
     const bytes = this.counted(size);
     if (bytes.length === 0) return 0n;
@@ -51,7 +54,7 @@ export class PickleBytes {
     return BigInt.asIntN(bytes.length * 8, BigInt(`0x${hex}`));
   }
 
-  /** The text up to the end of the line, which is taken too. */
+  /** Reads the text up to the end of the line, and the line break. */
   shortLine(): string {
     const end = this.#bytes.subarray(0, this.#at + MAX_LINE + 1).indexOf(NEWLINE, this.#at);
     if (end === -1) throw new PickleError("malformed", "A line has no end", this.#at);
@@ -60,7 +63,7 @@ export class PickleBytes {
     return line;
   }
 
-  /** Fails unless so many bytes are left. */
+  /** Throws unless that many bytes are left. */
   demand(count: number): void {
     if (count <= this.#bytes.length - this.#at) return;
     throw new PickleError("malformed", "The pickle ends too early", this.#at);

@@ -1,18 +1,20 @@
-/** Why a pickle was refused. */
+/** Reason for refusing a pickle. */
 export type PickleRefusal =
   /** An opcode that names, imports, builds or calls something. */
   | "forbidden-opcode"
-  /** No pickle of protocol 2 to 5, or a broken one. */
+  /** Not a pickle of protocol 2 to 5, or a malformed one. */
   | "malformed"
   /** A structure that contains itself. */
   | "cycle"
-  /** Larger or deeper than is allowed, also when what is shared is counted each time. */
+  /** Larger or deeper than allowed, with shared values counted each time. */
   | "too-large";
 
-/** A pickle was refused. The message tells what and where; it never shows what the pickle holds. */
+/**
+ * A refused pickle. The message gives reason and offset; it never shows the contents of the pickle.
+ */
 export class PickleError extends Error {
   readonly reason: PickleRefusal;
-  /** Where in the pickle, in bytes; `undefined` where it is about the whole. */
+  /** Offset in the pickle, in bytes; `undefined` for an error of the whole. */
   readonly offset: number | undefined;
 
   constructor(reason: PickleRefusal, message: string, offset?: number) {

@@ -18,7 +18,8 @@ const PICKLES = [
   "80049534000000000000007d94284b018c016394473ff80000000000008c0162944e8c0164948c0178948c0165948a09000010632d5ec76b058c016694752e",
   "8004950a000000000000007d948c0164946800732e",
   "8002635f5f6275696c74696e5f5f0a7365740a71005d71014b01618571025271032e",
-  // Close to a limit, and beyond one: a list of nine references to a list of ten, and five lists in one another.
+  // Close to a limit, and beyond one: a list of nine references to a list of ten, and five nested
+  // lists.
   `8004285d9428${"4e".repeat(10)}655d9428${"6800".repeat(9)}65742e`,
   "80045d5d5d5d5d616161612e",
 ].map((hex) => Buffer.from(hex, "hex"));
@@ -31,7 +32,7 @@ function mutate(random: Random): Buffer {
   return pickle;
 }
 
-/** Most of it leaves the header as it is, so that it gets further than that. */
+/** Mutates a pickle, mostly after the header, so that the parser gets beyond it. */
 function change(pickle: Buffer, random: Random): Buffer {
   const at = random.integer(Math.min(2, pickle.length), pickle.length);
   const [before, after] = [pickle.subarray(0, at), pickle.subarray(at)];
@@ -76,7 +77,7 @@ test(
 function outcomeOf(pickle: Buffer): PickleRefusal | "read" {
   try {
     const { text, unfit } = pickleToJson(parsePickle(pickle, LIMITS));
-    // Six characters a byte at most, and what numbers and punctuation take.
+    // At most six characters a byte, plus numbers and punctuation.
     expect(text.length).toBeLessThan(6 * LIMITS.maxBytes + 400 * LIMITS.maxItems);
     expect(unfit.length).toBeLessThanOrEqual(100);
     JSON.parse(text.replaceAll(/-?\b(NaN|Infinity)\b/g, "null"));

@@ -1,22 +1,24 @@
 import { PickleError } from "./pickle-error.ts";
 import { PickleBytearray, PickleDict, PickleFloat, PickleSet, PickleTuple, type PickleValue } from "./pickle-values.ts";
 
-/** What a pickle may come to. */
+/** Limits of a pickle. */
 export interface PickleLimits {
-  /** Bytes of the pickle, and of its texts and bytes when what is shared is counted each time. */
+  /** Bytes of the pickle, and of its texts and bytes with shared values counted each time. */
   readonly maxBytes: number;
-  /** Levels of lists, tuples, sets and dicts in one another. */
+  /** Levels of nested lists, tuples, sets and dicts. */
   readonly maxDepth: number;
-  /** Values, when what is shared is counted each time. */
+  /** Values, with shared ones counted each time. */
   readonly maxItems: number;
 }
 
-/** The error for a limit that was passed. */
+/** The error for an exceeded limit. */
 export function tooLarge(limit: keyof PickleLimits, limits: PickleLimits, offset?: number): PickleError {
-  return new PickleError("too-large", `The pickle passes ${limit}, which is ${limits[limit]}`, offset);
+  return new PickleError("too-large", `The pickle exceeds ${limit}, which is ${limits[limit]}`, offset);
 }
 
-/** Walks through a value as if nothing in it was shared, and fails when it is too large or contains itself. */
+/**
+ * Walks through a value, shared parts each time, and throws if it is too large or contains itself.
+ */
 export class PickleMeasure {
   readonly #limits: PickleLimits;
   readonly #ancestors = new Set<PickleValue>();
@@ -44,7 +46,7 @@ export class PickleMeasure {
   }
 }
 
-/** Bytes of a text, of bytes, or of an integer that is no number; of anything else 0. */
+/** Returns the size in bytes of a text, of bytes or of a bigint; 0 for anything else. */
 export function sizeOf(value: PickleValue): number {
   if (typeof value === "string" || value instanceof Uint8Array) return value.length;
   if (typeof value === "bigint") return value.toString(16).length / 2;

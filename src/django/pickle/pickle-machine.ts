@@ -4,12 +4,12 @@ import type { PickleValue } from "./pickle-values.ts";
 
 /** The stack, the marks and the memo of an unpickler. */
 export class PickleMachine {
-  /** Where the opcode stands that is being carried out. */
+  /** Offset of the current opcode. */
   offset = 0;
   readonly #limits: PickleLimits;
   readonly #stack: PickleValue[] = [];
   readonly #marks: number[] = [];
-  /** By texts of its indices: see the identity of keys in `pickle-values.ts`. */
+  /** Keyed by text: see the identity of keys in `pickle-values.ts`. */
   readonly #memo = new Map<string, PickleValue>();
   #pushed = 0;
   #keyBytes = 0;
@@ -28,7 +28,7 @@ export class PickleMachine {
     return value === undefined ? this.#fail("nothing is on the stack that it could take") : value;
   }
 
-  /** The value on top, which stays there. */
+  /** Returns the value on top without removing it. */
   top(): PickleValue {
     const value = this.#stack.length > this.#floor ? this.#stack.at(-1) : undefined;
     return value === undefined ? this.#fail("nothing is on the stack that it could take") : value;
@@ -44,13 +44,13 @@ export class PickleMachine {
     this.#marks.push(this.#stack.length);
   }
 
-  /** What was put on the stack since the last mark; the mark goes too. */
+  /** Removes and returns the values since the last mark, and removes the mark. */
   popToMark(): PickleValue[] {
     const mark = this.#marks.pop();
     return mark === undefined ? this.#fail("there is no mark") : this.#stack.splice(mark);
   }
 
-  /** Counts a key that is going to be compared with others, also when it is one that they had. */
+  /** Counts a key that will be compared with others, repeated keys each time. */
   countKey(key: PickleValue): void {
     this.#keyBytes += sizeOf(key);
     if (this.#keyBytes > this.#limits.maxBytes) throw tooLarge("maxBytes", this.#limits, this.offset);
@@ -66,7 +66,7 @@ export class PickleMachine {
     this.push(value === undefined ? this.#fail("there is no such entry in the memo") : value);
   }
 
-  /** What is left at the end. */
+  /** Returns the value that is left at the end. */
   result(): PickleValue {
     const value = this.pop();
     if (this.#stack.length > 0 || this.#marks.length > 0) this.#fail("more than one value is left at the end");

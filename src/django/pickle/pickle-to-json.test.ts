@@ -26,7 +26,7 @@ function set(...members: PickleValue[]): PickleSet {
 
 const textOf = (value: PickleValue) => pickleToJson(value).text;
 
-describe("writes as Django's JSONSerializer", () => {
+describe("writes like Django's JSONSerializer", () => {
   // Python: repr(float)
   test.each([
     [0, "0.0"],
@@ -65,14 +65,14 @@ describe("writes as Django's JSONSerializer", () => {
     expect(textOf(dict(["__proto__", dict(["a", 1])]))).toBe('{"__proto__":{"a":1}}');
   });
 
-  test("so that a float stays one when it is read and written again", () => {
+  test("floats so that they stay floats when read and written again", () => {
     const text = textOf(dict(["price", new PickleFloat(1)], ["id", 2n ** 63n]));
     expect(text).toBe('{"price":1.0,"id":9223372036854775808}');
     expect(readJson(rawValue(text))).toEqual({ price: 1, id: 2n ** 63n });
   });
 });
 
-describe("names what JSON cannot hold by its path, and leaves it out", () => {
+describe("reports values that JSON cannot hold by path, and omits them", () => {
   test("bytes, sets and byte arrays, in dicts and lists", () => {
     const value = dict(
       ["cart", [1, dict(["photo", new Uint8Array([1])], ["n", 2]), set(1)]],
@@ -91,7 +91,7 @@ describe("names what JSON cannot hold by its path, and leaves it out", () => {
     });
   });
 
-  test("keys of other types, and two keys of one text", () => {
+  test("keys of other types, and two keys with the same text", () => {
     const value = dict([new PickleTuple([1]), 1], [new Uint8Array([1]), 2], [3, "first"], ["3", "second"]);
     expect(pickleToJson(value, "session")).toEqual({
       text: '{"3":"first"}',
@@ -104,7 +104,7 @@ describe("names what JSON cannot hold by its path, and leaves it out", () => {
     });
   });
 
-  test("lists the first 100, and counts all; long keys are cut", () => {
+  test("lists the first 100, and counts all; long keys are truncated", () => {
     const value = Array.from({ length: 300 }, () => new Uint8Array());
     const { unfit, unfitCount } = pickleToJson(value);
     expect([unfit.length, unfitCount]).toEqual([100, 300]);
@@ -113,7 +113,7 @@ describe("names what JSON cannot hold by its path, and leaves it out", () => {
   });
 });
 
-test("what a pickle refers to twice is written twice", () => {
+test("a value with two references is written twice", () => {
   const pickle = Buffer.from("80045d94285d944b01616801652e", "hex");
   expect(textOf(parsePickle(pickle))).toBe("[[1],[1]]");
 });

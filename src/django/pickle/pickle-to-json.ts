@@ -2,24 +2,24 @@ import { MAX_INTEGER_DIGITS } from "../../json/limits.ts";
 import { PickleBytearray, PickleDict, PickleFloat, PickleSet, PickleTuple, type PickleValue } from "./pickle-values.ts";
 import { pythonFloat, pythonString } from "./python-text.ts";
 
-/** Something that JSON cannot hold. */
+/** A value that JSON cannot hold. */
 export interface UnfitValue {
-  /** Where it stands, such as `data.cart[2].photo`. Long keys are cut. */
+  /** Path of the value, such as `data.cart[2].photo`. Long keys are truncated. */
   readonly path: string;
-  /** What it is, such as `bytes`. */
+  /** Description of the value, such as `bytes`. */
   readonly found: string;
 }
 
-/** What a pickle comes to as JSON. */
+/** A pickle converted to JSON. */
 export interface PickleAsJson {
   /**
-   * As Django's `JSONSerializer` would write it: tuples are arrays, keys are texts, `1.0` stays `1.0`. What
-   * is unfit is left out; in arrays `null` takes its place.
+   * JSON as Django's `JSONSerializer` writes it: tuples are arrays, keys are texts, `1.0` stays
+   * `1.0`. Unfit values are omitted; in arrays `null` replaces them.
    */
   readonly text: string;
-  /** The first 100 that are unfit. None: nothing was left out. */
+  /** The first 100 unfit values. Empty: nothing was omitted. */
   readonly unfit: readonly UnfitValue[];
-  /** How many there are in all. */
+  /** Total number of unfit values. */
   readonly unfitCount: number;
 }
 
@@ -30,11 +30,11 @@ const MAX_KEY = 40;
 const MAX_HEX_DIGITS = 3572;
 
 /**
- * Writes what {@link parsePickle} has read as JSON, and tells what JSON cannot hold: bytes, sets, integers of
- * more than 4300 digits, keys of other types than str, int, float, bool and None, and keys that are the same
- * text.
+ * Writes a value of {@link parsePickle} as JSON, and reports what JSON cannot hold: bytes, sets,
+ * integers of more than 4300 digits, keys of other types than str, int, float, bool and None, and
+ * keys with the same text.
  *
- * @param root What paths begin with. @defaultValue `"data"`
+ * @param root Prefix of the paths. @defaultValue `"data"`
  */
 export function pickleToJson(value: PickleValue, root = "data"): PickleAsJson {
   const writer = new JsonWriter(root);
@@ -52,7 +52,7 @@ class JsonWriter {
     this.#root = root;
   }
 
-  /** @returns `undefined` for what is unfit. */
+  /** @returns `undefined` for an unfit value. */
   write(value: PickleValue): string | undefined {
     if (value === null || typeof value === "boolean" || typeof value === "number") return String(value);
     if (typeof value === "string") return pythonString(value);
@@ -66,7 +66,7 @@ class JsonWriter {
 
   #writeBigint(value: bigint): string | undefined {
     const found = `an integer of more than ${MAX_INTEGER_DIGITS} digits`;
-    // Decimal digits of an integer without end would take without end.
+    // Bounds the time: the decimal digits of a huge integer are slow to compute.
     if (value.toString(16).length > MAX_HEX_DIGITS + 1) return this.#refuse(found);
     const text = value.toString();
     return text.replace("-", "").length > MAX_INTEGER_DIGITS ? this.#refuse(found) : text;
@@ -92,7 +92,7 @@ class JsonWriter {
     return `{${texts.join(",")}}`;
   }
 
-  /** As `json.dumps` makes texts of keys. */
+  /** Converts a key to text, like `json.dumps`. */
   #nameOf(key: PickleValue): string | undefined {
     if (typeof key === "string") return key;
     const isWritten =

@@ -1,9 +1,9 @@
 /**
- * What a pickle holds, each type of Python in a form of its own: `None` is `null`, an `int` a number or,
- * beyond the safe range, a bigint, a `float` a {@link PickleFloat}, a `list` an array, `bytes` a
- * `Uint8Array`.
+ * A value of a pickle. Each type of Python has a distinct form: `None` is `null`, an `int` a number
+ * or, beyond the safe range, a bigint, a `float` a {@link PickleFloat}, a `list` an array, `bytes`
+ * a `Uint8Array`.
  *
- * What is shared in the pickle is shared here; there are no cycles.
+ * Values shared in the pickle are shared here; there are no cycles.
  */
 export type PickleValue =
   | null
@@ -19,7 +19,7 @@ export type PickleValue =
   | PickleDict
   | PickleBytearray;
 
-/** A `float`: JavaScript cannot tell 1.0 from 1. */
+/** A `float`, boxed since JavaScript cannot distinguish 1.0 from 1. */
 export class PickleFloat {
   readonly value: number;
 
@@ -68,7 +68,10 @@ export class PickleSet {
   }
 }
 
-/** A `dict`, in its order. Keys are the same where they are in Python: `1`, `1.0` and `True` are one. */
+/**
+ * A `dict`, in insertion order. Keys are equal if they are in Python: `1`, `1.0` and `True` are one
+ * key.
+ */
 export class PickleDict {
   readonly #entries = new Map<unknown, [key: PickleValue, value: PickleValue]>();
 
@@ -77,7 +80,7 @@ export class PickleDict {
   }
 
   /**
-   * As in Python, a key that is there keeps its place and its form.
+   * Sets a value. As in Python, an existing key keeps its position and its form.
    *
    * @returns `false` for a key that Python cannot hash.
    */
@@ -97,11 +100,12 @@ function isHashable(value: PickleValue): boolean {
 }
 
 /**
- * What a Map takes for the same where Python does. Bytes, tuples and frozen sets are only the same as
- * themselves: no JSON has them for keys.
+ * Returns a value that a Map treats as equal if Python treats the keys as equal. Bytes, tuples and
+ * frozen sets equal only themselves: JSON cannot have them as keys.
  *
- * Numbers become text: how V8 hashes them is known, and of a bigint it takes the lowest 64 bits alone, so
- * whoever writes the pickle could choose thousands with one hash. Texts it hashes with a secret of the process.
+ * Numbers become text: V8's hash of numbers is known, and covers only the lowest 64 bits of a
+ * bigint, so the author of a pickle could choose thousands with the same hash. V8 hashes texts with
+ * a secret of the process.
  */
 function identityOf(key: PickleValue): unknown {
   if (typeof key === "string") return key.startsWith(NUMBER) ? `${NUMBER}${key}` : key;
@@ -113,10 +117,10 @@ function identityOf(key: PickleValue): unknown {
   return integerIdentity(Number.isSafeInteger(value) ? value : BigInt(value));
 }
 
-/** Begins the identity of a number; that of a text has it twice, or not. */
+/** Prefix of a number's identity; a text's identity has it twice, or not at all. */
 const NUMBER = "\0";
 
-/** Hexadecimal, since that takes a bigint no longer than it is. */
+/** Hexadecimal, which a bigint is converted to in linear time. */
 function integerIdentity(value: number | bigint): string {
   return `${NUMBER}i${value.toString(16)}`;
 }

@@ -2,10 +2,10 @@
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Reads UTF-8 as Python's `surrogatepass` does: lone surrogates, which UTF-8 cannot hold, stand there in
- * three bytes.
+ * Reads UTF-8 like Python's `surrogatepass`: lone surrogates, which UTF-8 cannot hold, are encoded
+ * in three bytes.
  *
- * @returns `undefined` when it is none.
+ * @returns `undefined` for invalid UTF-8.
  */
 export function decodeText(bytes: Buffer): string | undefined {
   let text = "";
@@ -22,12 +22,12 @@ export function decodeText(bytes: Buffer): string | undefined {
   return rest === undefined ? undefined : text + rest;
 }
 
-/** Text as Python's `json.dumps` writes it: all but ASCII escaped. */
+/** Writes a text like Python's `json.dumps`, with everything but ASCII escaped. */
 export function pythonString(text: string): string {
   return JSON.stringify(text).replaceAll(/[\u007f-\uffff]/g, escapeUnit);
 }
 
-/** A `float` as Python's `json.dumps` writes it: always to be told from an integer. */
+/** Writes a `float` like Python's `json.dumps`, always distinguishable from an integer. */
 export function pythonFloat(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   if (Object.is(value, -0)) return "-0.0";

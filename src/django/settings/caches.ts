@@ -8,14 +8,14 @@ import type { DjangoCacheBackend, CheckedDjangoSettings } from "./names.ts";
 import { DEFAULT_REDIS_URL, serversOf, toRedisConnection } from "./redis-location.ts";
 import type { UnsupportedSettings } from "./unsupported.ts";
 
-/** What a cache of Django's comes to. */
+/** A Django cache, converted to Sojourn's settings. */
 export interface DjangoCache {
   readonly settings: CacheSettings;
-  /** The Redis that it is in; `undefined` where Node cannot share it. */
+  /** Redis connection of the cache; `undefined` if Node cannot share it. */
   readonly connection: RedisConnectionSettings | undefined;
   readonly keyPrefix: string;
   readonly version: number;
-  /** Whether its values are JSON as they are, so that a session can be one. */
+  /** Whether its values are plain JSON, so that they can be sessions. */
   readonly isPlainJson: boolean;
 }
 
@@ -39,7 +39,7 @@ const COMPRESSORS: ReadonlyMap<unknown, (() => CacheCompressor) | undefined> = n
 
 const CLIENTS: readonly unknown[] = ["django_redis.client.DefaultClient", "django_redis.client.default.DefaultClient"];
 
-/** Options that say where Redis is, or that are read below. */
+/** Options that locate Redis, or that are read below. */
 const KNOWN_OPTIONS = new Set(
   ["DB", "USERNAME", "PASSWORD", "SERIALIZER", "COMPRESSOR", "CLIENT_CLASS", "IGNORE_EXCEPTIONS"].flatMap((name) => [
     name,
@@ -47,7 +47,9 @@ const KNOWN_OPTIONS = new Set(
   ]),
 );
 
-/** @returns By their names; those that Node cannot share are in its memory. */
+/**
+ * @returns The caches by name. A cache that Node cannot share is kept in the memory of the process.
+ */
 export function toCaches(
   { CACHES, REDIS_URL, ...settings }: CheckedDjangoSettings,
   unsupported: UnsupportedSettings,
@@ -66,28 +68,28 @@ interface Context {
 
 function toCache(alias: string, backend: DjangoCacheBackend, context: Context): DjangoCache {
   const path = `CACHES["${alias}"]`;
-  // Django's default has entries of its own in each process, as Node's memory has.
+  // Django's default keeps separate entries in each process, like Node's memory.
   if ((backend.BACKEND ?? LOCMEM) === LOCMEM) return toMemoryCache(backend);
   const obstacle = obstacleOf(backend);
   if (obstacle === undefined) return toRedisCache(alias, path, backend, context);
   const [setting, reason] = obstacle;
   context.unsupported.add(
     path + setting,
-    `${reason}; Node keeps entries of its own under this name, in the memory of the process`,
+    `${reason}; Node keeps separate entries under this name, in the memory of the process`,
   );
   return toMemoryCache(backend);
 }
 
-/** Why Node cannot share a cache: the setting, and what it does. */
+/** Finds the obstacle to sharing a cache: the setting and its effect. */
 function obstacleOf({ BACKEND, KEY_FUNCTION, OPTIONS }: DjangoCacheBackend): readonly [string, string] | undefined {
   if (BACKEND !== CODEX && BACKEND !== DJANGO_REDIS && BACKEND !== CORE) {
-    return ['["BACKEND"]', "is no cache in Redis that Node knows"];
+    return ['["BACKEND"]', "is not a Redis cache that Node knows"];
   }
   if (KEY_FUNCTION !== undefined && KEY_FUNCTION !== null) {
     return ['["KEY_FUNCTION"]', "makes keys in a way that Node cannot know"];
   }
   if (BACKEND === DJANGO_REDIS && !COMPRESSORS.has(OPTIONS?.["COMPRESSOR"] ?? IDENTITY)) {
-    return ['["OPTIONS"]["COMPRESSOR"]', "is none of zlib and gzip"];
+    return ['["OPTIONS"]["COMPRESSOR"]', "is neither zlib nor gzip"];
   }
   const client = OPTIONS?.["CLIENT_CLASS"];
   if (client === undefined || CLIENTS.includes(client)) return undefined;
@@ -116,7 +118,7 @@ function toRedisCache(alias: string, path: string, backend: DjangoCacheBackend, 
     settings: {
       ...keys,
       timeout: timeoutOf(backend),
-      // django-redis has locks, and these are to keep each other out.
+      // django-redis has locks too, which have to exclude Node's.
       store: redisCacheStore({ connection: alias, ...(isDjangoRedis && { locks: "django-redis" as const }) }),
       ...(ignoresErrors && { onStoreError: "miss" as const }),
       ...(makeCompressor !== undefined && isJson && { compression: makeCompressor() }),
@@ -126,13 +128,13 @@ function toRedisCache(alias: string, path: string, backend: DjangoCacheBackend, 
 }
 
 const NOT_JSON =
-  "writes pickles, or a form that Node does not know, and reads none of it: only integers are shared, such as counters";
+  "writes pickles, or a form that Node does not know, and reads no JSON: only integers are shared, such as counters";
 
 function keysOf({ KEY_PREFIX, VERSION }: DjangoCacheBackend): { keyPrefix: string; version: number } {
   return { keyPrefix: KEY_PREFIX ?? "", version: VERSION ?? 1 };
 }
 
-/** `None`, which is `null`, is no expiry; Django's default is 300 seconds. */
+/** `null` is Python's `None`: no expiry. Django's default is 300 seconds. */
 function timeoutOf({ TIMEOUT = 300 }: DjangoCacheBackend): number | null {
   return TIMEOUT;
 }
@@ -152,8 +154,5 @@ function connectionOf({ LOCATION, OPTIONS }: DjangoCacheBackend, path: string, c
 
 function nameOptions(path: string, options: Readonly<Record<string, unknown>>, unsupported: UnsupportedSettings): void {
   for (const name of Object.keys(options).filter((each) => !KNOWN_OPTIONS.has(each)))
-    unsupported.add(
-      `${path}["OPTIONS"]["${name}"]`,
-      "is not known to Node, which has settings of its own for connections",
-    );
+    unsupported.add(`${path}["OPTIONS"]["${name}"]`, "is unknown to Node, which has its own settings for connections");
 }

@@ -19,7 +19,7 @@ function read(settings: Partial<DjangoSettings> = {}) {
     { SECRET_KEY: "s".repeat(50), PROJECT_NAME: "myproject", SESSION_ENGINE: CODEX_ENGINE, ...settings },
     { database },
   );
-  // Whatever comes out has to be taken.
+  // createSojourn() must accept the result.
   const { sessions, caches } = createSojourn(answer.settings);
   return { ...answer, sessions, caches, named: answer.unsupported.map(({ setting }) => setting) };
 }
@@ -79,7 +79,7 @@ describe("the settings of the seed guide", () => {
     expect(zones).toEqual([expected]);
   });
 
-  test("CODEX_SESSION_REDIS_URL is honoured, and it is said that codex-django does not read it", () => {
+  test("CODEX_SESSION_REDIS_URL is honoured, with a note that codex-django does not read it", () => {
     const { settings, named } = read({ CODEX_SESSION_REDIS_URL: URL });
     expect(settings.redis).toMatchObject({ session: URL });
     expect(named).toStrictEqual(["CODEX_SESSION_REDIS_URL"]);
@@ -103,7 +103,7 @@ describe("the settings of the seed guide", () => {
 });
 
 describe("cookie and expiry", () => {
-  test("SESSION_SAVE_EVERY_REQUEST extends with each request that asks for its session, and says so", () => {
+  test("SESSION_SAVE_EVERY_REQUEST extends with each request that loads its session, and reports so", () => {
     const { settings, unsupported } = read({ SESSION_SAVE_EVERY_REQUEST: true });
     expect(settings.sessions).toMatchObject({ touchEvery: 0 });
     expect(unsupported).toMatchObject([
@@ -122,7 +122,7 @@ describe("cookie and expiry", () => {
     expect(read({ [name]: value }).settings.sessions).toMatchObject(expected);
   });
 
-  test("a cookie without SameSite cannot be had: it is named", () => {
+  test("a cookie without SameSite is not supported, and is reported", () => {
     const { settings, named } = read({ SESSION_COOKIE_SAMESITE: false });
     expect(settings.sessions?.cookie).toMatchObject({ sameSite: "lax" });
     expect(named).toStrictEqual(["SESSION_COOKIE_SAMESITE"]);
@@ -143,7 +143,7 @@ describe("session engines", () => {
     expect(settings.sessions?.format).toBe(format);
   });
 
-  test("file, in the folder that the site has", () => {
+  test("file, in the site's folder", () => {
     const { sessions } = read({ SESSION_ENGINE: engine("file"), SESSION_FILE_PATH: "/srv/sessions" });
     expect(sessions.storeName).toBe("file");
   });
@@ -208,9 +208,9 @@ describe("session engines", () => {
     expect(refusal(settings)).toThrow(message);
   });
 
-  test("db without a database says what to give", () => {
+  test("db without a database names the missing argument", () => {
     const settings = { SECRET_KEY: "s".repeat(50) };
-    expect(() => djangoSettings(settings)).toThrow("give the database beside: { database: sqlSessionStore(…) }");
+    expect(() => djangoSettings(settings)).toThrow("pass the database as well: { database: sqlSessionStore(…) }");
   });
 });
 
@@ -241,12 +241,12 @@ describe("caches", () => {
     expect(connectionOf(backend)).toStrictEqual(connection);
   });
 
-  test("REDIS_URL where LOCATION is empty", () => {
+  test("REDIS_URL if LOCATION is empty", () => {
     const { settings } = read({ REDIS_URL: URL, CACHES: { default: { BACKEND: CODEX, LOCATION: "" } } });
     expect(settings.redis).toMatchObject({ default: URL });
   });
 
-  test("a password is not shown where the location is wrong", () => {
+  test("a wrong location does not show its password", () => {
     const wrong = refusal({ CACHES: { default: { BACKEND: CODEX, LOCATION: "user:hunter2@host" } } });
     expect(wrong).toThrow(/LOCATION"\]: expected a URL (?!.*hunter2)/);
   });
@@ -264,10 +264,12 @@ describe("caches", () => {
     expect(settings.caches?.["default"]).toHaveProperty("compression");
   });
 
-  test("where Django has pickles, Node has integers and refuses the rest before anything is sent", async () => {
+  test("with pickles in Django, Node shares integers and refuses other values before it sends anything", async () => {
     const { caches, named } = read({ CACHES: { default: { BACKEND: CORE } } });
     expect(named).toStrictEqual(['CACHES["default"]["OPTIONS"]["SERIALIZER"]']);
-    await expect(caches.default.set("a", { b: 1 })).rejects.toThrow('Django\'s cache CACHES["default"] has pickles');
+    await expect(caches.default.set("a", { b: 1 })).rejects.toThrow(
+      'Django\'s cache CACHES["default"] stores other values as pickles',
+    );
     await expect(caches.default.set("a", "1")).rejects.toMatchObject({ code: "ERR_CACHE_USAGE" });
     await expect(caches.default.set("a", true)).rejects.toMatchObject({ code: "ERR_CACHE_USAGE" });
     await expect(caches.default.set("a", 1.5)).rejects.toMatchObject({ code: "ERR_CACHE_USAGE" });
@@ -290,7 +292,7 @@ describe("caches", () => {
     expect(await other?.get("a")).toStrictEqual({ b: 1 });
   });
 
-  test("options that Node does not know are named, one by one", () => {
+  test("unknown options are reported one by one", () => {
     const OPTIONS = { ...REDIS_JSON.OPTIONS, SOCKET_TIMEOUT: 5, CONNECTION_POOL_KWARGS: { max_connections: 5 } };
     const { named } = read({ CACHES: { default: { BACKEND: DJANGO_REDIS, OPTIONS } } });
     expect(named).toStrictEqual([

@@ -5,18 +5,18 @@ import type { DjangoCache } from "./caches.ts";
 import type { CheckedDjangoSettings } from "./names.ts";
 import type { UnsupportedSettings } from "./unsupported.ts";
 
-/** Session store of an engine, and what belongs to it. */
+/** Session store of an engine, with its format and connection. */
 export interface DjangoEngine {
   readonly settings: Pick<SessionSettings, "store" | "format">;
-  /** The Redis of the sessions, where it is none of a cache's. */
+  /** Redis connection of the sessions, if it is not that of a cache. */
   readonly connection?: RedisConnectionSettings;
 }
 
-/** Settings and connections that engines are made from. */
+/** Settings and connections from which engines are built. */
 export interface EngineContext {
   readonly django: CheckedDjangoSettings;
   readonly caches: ReadonlyMap<string, DjangoCache>;
-  /** Django's `django_session`, where the application has given it. */
+  /** Django's table `django_session`, if the application has passed it. */
   readonly database: SessionStoreFactory | undefined;
   readonly unsupported: UnsupportedSettings;
 }

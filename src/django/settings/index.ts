@@ -12,13 +12,16 @@ import { type UnsupportedSetting, UnsupportedSettings } from "./unsupported.ts";
 export type { DjangoCacheBackend, DjangoSettings } from "./names.ts";
 export type { UnsupportedSetting } from "./unsupported.ts";
 
-/** What a dump of Django's settings cannot hold. */
+/** Options that a dump of Django's settings cannot hold. */
 export interface DjangoSettingsOptions {
-  /** Django's sessions in its database, `sqlSessionStore({ database })`: for the engines `db` and `cached_db`. */
+  /**
+   * Django's sessions in its database, `sqlSessionStore({ database })`: for the engines `db` and
+   * `cached_db`.
+   */
   readonly database?: SessionStoreFactory | undefined;
 }
 
-/** Limits that are shared with django-ratelimit: arguments of `djangoRatelimit(caches[cache], …)`. */
+/** Limits shared with django-ratelimit: arguments of `djangoRatelimit(caches[cache], …)`. */
 export interface DjangoRatelimitSettings {
   /** `RATELIMIT_USE_CACHE` */
   readonly cache: string;
@@ -28,15 +31,15 @@ export interface DjangoRatelimitSettings {
   readonly failOpen: boolean;
 }
 
-/** What the settings of a Django site come to. */
+/** The settings of a Django site, converted to Sojourn's. */
 export interface FromDjangoSettings {
   /**
-   * For `createSojourn`; it can be added to, as in
+   * Settings for `createSojourn`, which can be extended, as in
    * `{ ...settings, sessions: { ...settings.sessions, schema } }`.
    */
   readonly settings: SojournSettings;
   /**
-   * What Node does not keep to, each with what it does in its place: to be read once, when a site is
+   * Settings that Node does not honour, each with its replacement: to be read once, when a site is
    * connected.
    */
   readonly unsupported: readonly UnsupportedSetting[];
@@ -48,10 +51,11 @@ export interface FromDjangoSettings {
 const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
 
 /**
- * The settings of Sojourn for sharing sessions, caches and rate limits with a Django site.
+ * Returns the settings of Sojourn for sharing sessions, caches and rate limits with a Django site.
  *
- * @param settings Of the site, by hand or as a dump in JSON: Django's names and values.
- * @throws {ImproperlyConfigured} For what is wrong, and for what would make sharing impossible, such as pickles.
+ * @param settings Settings of the site with Django's names and values, by hand or as a JSON dump.
+ * @throws {ImproperlyConfigured} For a wrong setting, and for one that makes sharing impossible,
+ *   such as pickles.
  */
 export function djangoSettings(settings: DjangoSettings, { database }: DjangoSettingsOptions = {}): FromDjangoSettings {
   const django = checkDjangoSettings(settings);
@@ -82,7 +86,7 @@ function toConnections(
 ): Record<string, RedisConnectionSettings> {
   const connections: Record<string, RedisConnectionSettings> = { default: REDIS_URL ?? DEFAULT_REDIS_URL };
   for (const [alias, { connection }] of caches) if (connection !== undefined) connections[alias] = connection;
-  // A cache may be called so too, and then be somewhere else.
+  // A cache may have this name too, with another location.
   if (session !== undefined && connections["session"] !== undefined) {
     throw cannotShare(
       'CACHES["session"]',

@@ -4,13 +4,13 @@ import { type CacheSerializer, JsonSerializer } from "../../cache/entry/serializ
 const DIGITS = /^-?\d+$/;
 
 /**
- * For a cache whose other values are pickles: Django writes integers as digits, and reads digits as an
- * integer. Anything else that Node wrote would be no pickle, so Django could not read it.
+ * Serializer for a cache whose other values are pickles: Django writes integers as digits, and
+ * reads digits as an integer. Any other value from Node would not be a pickle, so Django could not
+ * read it.
  *
- * A pickle is an error for `getOrSet` too, so that it is not taken for a corrupt entry, which would be
- * overwritten.
+ * A pickle is an error for `getOrSet` too: as a corrupt entry it would be overwritten.
  *
- * @param path How messages name the cache.
+ * @param path Name of the cache in messages.
  */
 export function integersOnly(path: string): CacheSerializer {
   return {
@@ -18,14 +18,14 @@ export function integersOnly(path: string): CacheSerializer {
       const text = typeof value === "number" || typeof value === "bigint" ? JsonSerializer.dump(value, name) : "";
       if (DIGITS.test(text)) return text;
       throw new CacheUsageError(
-        `${name} is no integer, and Django's cache ${path} has pickles for anything else, which Node neither reads nor ` +
+        `${name} is not an integer, and Django's cache ${path} stores other values as pickles, which Node neither reads nor ` +
           "writes. Give that cache a JSON serializer, or use another cache for this.",
       );
     },
     load(stored) {
       if (DIGITS.test(stored)) return JsonSerializer.load(stored);
       throw new CacheUsageError(
-        `The entry is no integer, so it is a pickle of Django's cache ${path}, which Node neither reads nor overwrites. Give ` +
+        `The entry is not an integer, so it is a pickle of Django's cache ${path}, which Node neither reads nor overwrites. Give ` +
           "that cache a JSON serializer, or use another cache for this.",
       );
     },

@@ -3,10 +3,12 @@ import * as v from "valibot";
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings } from "../../core/settings.ts";
 
-/** One of Django's `CACHES`, in Django's names. What Node does not know is named in the answer. */
+/**
+ * One of Django's `CACHES`, with Django's names. Unknown settings are reported in `unsupported`.
+ */
 export interface DjangoCacheBackend {
   readonly BACKEND?: string | null | undefined;
-  /** A URL, `host:port`, or a list of them, the first of which is written to. */
+  /** A URL, `host:port`, or a list of them; writes go to the first. */
   readonly LOCATION?: string | readonly string[] | null | undefined;
   readonly KEY_PREFIX?: string | null | undefined;
   readonly VERSION?: number | null | undefined;
@@ -18,16 +20,16 @@ export interface DjangoCacheBackend {
 }
 
 /**
- * The settings of a Django site that concern sessions and caches, with Django's names and values: written by
- * hand, or a dump of the settings module as JSON. Names that concern neither are passed over. `null` is
+ * The settings of a Django site that concern sessions and caches, with Django's names and values:
+ * written by hand, or a dump of the settings module as JSON. Other names are ignored. `null` is
  * `None`.
  */
 export interface DjangoSettings {
   readonly SECRET_KEY: string;
   readonly SECRET_KEY_FALLBACKS?: readonly string[] | null | undefined;
-  /** First segment of codex-django's keys. Engines without keys in Redis do not need it. */
+  /** First segment of codex-django's keys. Not needed by engines without keys in Redis. */
   readonly PROJECT_NAME?: string | null | undefined;
-  /** Where Redis is when a cache or a session engine does not say. */
+  /** Location of Redis if a cache or a session engine has none. */
   readonly REDIS_URL?: string | null | undefined;
   readonly CACHES?: Readonly<Record<string, DjangoCacheBackend>> | null | undefined;
   /** @defaultValue `"django.contrib.sessions.backends.db"` */
@@ -50,30 +52,34 @@ export interface DjangoSettings {
   readonly SESSION_COOKIE_SAMESITE?: string | boolean | null | undefined;
   readonly SESSION_EXPIRE_AT_BROWSER_CLOSE?: boolean | null | undefined;
   readonly SESSION_SAVE_EVERY_REQUEST?: boolean | null | undefined;
-  /** codex-django: where sessions are; it falls back to `REDIS_URL`. */
+  /** codex-django: location of the sessions. Falls back to `REDIS_URL`. */
   readonly CODEX_SESSION_REDIS_URL?: string | null | undefined;
   /** codex-django: middle segment of the keys. @defaultValue `"session"` */
   readonly CODEX_SESSION_KEY_PREFIX?: string | null | undefined;
   /** django-redisession. */
   readonly REDIS_SESSION_CONFIG?: Readonly<Record<string, unknown>> | null | undefined;
-  /** django-redisession: connections by their names. */
+  /** django-redisession: connections by name. */
   readonly REDIS_CONFIG?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | null | undefined;
-  /** django-ratelimit: name of the cache that counts. @defaultValue `"default"` */
+  /** django-ratelimit: name of the cache with the counters. @defaultValue `"default"` */
   readonly RATELIMIT_USE_CACHE?: string | null | undefined;
   /** @defaultValue `"rl:"` */
   readonly RATELIMIT_CACHE_PREFIX?: string | null | undefined;
   readonly RATELIMIT_FAIL_OPEN?: boolean | null | undefined;
   readonly AUTHENTICATION_BACKENDS?: readonly string[] | null | undefined;
-  /** Only a `TIME_ZONE` of the database of the sessions, `default`, is of interest. */
+  /** Only the `TIME_ZONE` of the sessions' database, `default`, is read. */
   readonly DATABASES?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | null | undefined;
-  /** `false`: the ends of sessions are local time. @defaultValue `true`, as in Django from 5.0 on */
+  /**
+   * `false`: expiry dates of sessions are local time.
+   *
+   * @defaultValue `true`, as in Django from 5.0 on
+   */
   readonly USE_TZ?: boolean | null | undefined;
-  /** Whose local time that is. @defaultValue `"America/Chicago"`, as in Django */
+  /** Zone of that local time. @defaultValue `"America/Chicago"`, as in Django */
   readonly TIME_ZONE?: string | null | undefined;
   readonly [name: string]: unknown;
 }
 
-/** `None` and absent are the same: Django's default. */
+/** `None` and absent both mean Django's default. */
 const text = v.nullish(v.string("a string"));
 const flag = v.nullish(v.boolean("true or false"));
 const integer = v.pipe(v.number("a whole number"), v.safeInteger("a whole number"));
@@ -86,7 +92,7 @@ const cacheSchema = v.looseObject(
     LOCATION: v.nullish(v.union([v.string(), v.array(v.string())], "a URL, host:port, or a list of them")),
     KEY_PREFIX: text,
     VERSION: v.nullish(integer),
-    // `None` has a meaning of its own here.
+    // `None` differs from absent here.
     TIMEOUT: v.optional(v.nullable(v.number("a number of seconds"))),
     OPTIONS: v.nullish(record),
   },
@@ -99,7 +105,7 @@ const schema = v.looseObject(
     SECRET_KEY_FALLBACKS: texts,
     PROJECT_NAME: text,
     REDIS_URL: text,
-    CACHES: v.nullish(v.record(v.string(), cacheSchema, "an object of caches by their names")),
+    CACHES: v.nullish(v.record(v.string(), cacheSchema, "an object of caches by name")),
     SESSION_ENGINE: text,
     SESSION_SERIALIZER: text,
     SESSION_CACHE_ALIAS: text,
@@ -116,33 +122,33 @@ const schema = v.looseObject(
     CODEX_SESSION_REDIS_URL: text,
     CODEX_SESSION_KEY_PREFIX: text,
     REDIS_SESSION_CONFIG: v.nullish(record),
-    REDIS_CONFIG: v.nullish(v.record(v.string(), record, "an object of connections by their names")),
+    REDIS_CONFIG: v.nullish(v.record(v.string(), record, "an object of connections by name")),
     RATELIMIT_USE_CACHE: text,
     RATELIMIT_CACHE_PREFIX: text,
     RATELIMIT_FAIL_OPEN: flag,
     AUTHENTICATION_BACKENDS: texts,
-    DATABASES: v.nullish(v.record(v.string(), record, "an object of databases by their names")),
+    DATABASES: v.nullish(v.record(v.string(), record, "an object of databases by name")),
     USE_TZ: flag,
     TIME_ZONE: text,
   },
   "an object with the names of a Django settings module",
 );
 
-/** Django's settings, of which the values that matter here have been checked. */
+/** Django's settings, with the values used here checked. */
 export type CheckedDjangoSettings = DjangoSettings;
 
-/** How messages name the settings of a site. */
+/** Name of a site's settings in messages. */
 export const DJANGO = "django";
 
 /**
- * @throws {ImproperlyConfigured} Naming the setting, what was expected and what came, but for secrets and
- * URLs.
+ * @throws {ImproperlyConfigured} Naming the setting, the expected and the actual value, except for
+ *   secrets and URLs.
  */
 export function checkDjangoSettings(settings: unknown): CheckedDjangoSettings {
   return parseSettings(schema, settings, DJANGO);
 }
 
-/** A setting with which nothing could be shared. */
+/** The error for a setting that makes sharing impossible. */
 export function cannotShare(setting: string, message: string): ImproperlyConfigured {
   return new ImproperlyConfigured(`${DJANGO}.${setting}`, message);
 }

@@ -9,15 +9,16 @@ interface Login {
   password?: string;
 }
 
-/** Where Django connects to when nothing says where: codex-django's default. */
+/** Location of Redis without any setting: codex-django's default. */
 export const DEFAULT_REDIS_URL = "redis://localhost:6379/0";
 
 /**
- * A connection from `LOCATION` (a URL, `host:port`, or a list) and what stands about it in `OPTIONS`: `DB` or
+ * Builds a connection from `LOCATION` (a URL, `host:port`, or a list) and from `OPTIONS`: `DB` or
  * `db`, `USERNAME` and `PASSWORD` in either case.
  *
- * @param setting How messages name the location.
- * @throws {ImproperlyConfigured} For a location of another form. It is not shown: it may hold a password.
+ * @param setting Name of the location in messages.
+ * @throws {ImproperlyConfigured} For a location of another form. It is not shown: it may hold a
+ *   password.
  */
 export function toRedisConnection(location: string, options: Options, setting: string): RedisConnectionSettings {
   const login = loginOf(options, setting);
@@ -35,7 +36,9 @@ export function toRedisConnection(location: string, options: Options, setting: s
   throw cannotShare(setting, 'expected a URL such as "redis://host:6379/0", "host:port" or the path of a socket.');
 }
 
-/** The servers of a `LOCATION`: Django writes to the first one, and reads from the others. */
+/**
+ * Returns the servers of a `LOCATION`: Django writes to the first one, and reads from the others.
+ */
 export function serversOf(location: string | readonly string[] | null | undefined): readonly string[] {
   const servers = typeof location === "string" ? location.split(/[;,]/) : (location ?? []);
   return servers.map((server) => server.trim()).filter((server) => server !== "");

@@ -5,22 +5,22 @@ import type { DjangoEngine, EngineContext } from "./engine.ts";
 
 const SERVER = 'REDIS_SESSION_CONFIG["SERVER"]';
 
-/** Functions of Python, and what Node has settings of its own for. */
+/** Functions of Python, and options for which Node has its own settings. */
 const PYTHON_OPTIONS: Readonly<Record<string, string>> = {
   KEY_GENERATOR: "is a function of Python; give redisSessionStore() one of its own",
   HASH_KEY_GENERATOR: "is a function of Python; give redisBucketSessionStore() one of its own",
-  HASH_KEYS_CHECK_FOR_EXPIRY: "is a function of Python; sessions.clearExpired() looks at all hashes",
+  HASH_KEYS_CHECK_FOR_EXPIRY: "is a function of Python; sessions.clearExpired() checks all hashes",
   COMPRESS_LIB: "is a module of Python; Node compresses with zlib",
   LOG_KEY_ERROR: "is not needed: the generators are checked at start",
 };
 
 /**
- * The layout of django-redisession, for the time after it: strings or hashes, with JSON in the place of its
- * pickles, which are moved over by `migratePickledSessions`.
+ * Converts django-redisession's layout for use after the migration: strings or hashes, with JSON
+ * instead of its pickles, which `migratePickledSessions` moves.
  */
 export function redisessionSettings({ django, unsupported }: EngineContext): DjangoEngine {
   const config = django.REDIS_SESSION_CONFIG ?? {};
-  unsupported.add("SESSION_ENGINE", "writes pickles, which Node never reads: its sessions have to be moved over first");
+  unsupported.add("SESSION_ENGINE", "writes pickles, which Node never reads: its sessions have to be migrated first");
   for (const [name, reason] of Object.entries(PYTHON_OPTIONS))
     if (config[name] !== undefined && config[name] !== null) unsupported.add(`REDIS_SESSION_CONFIG["${name}"]`, reason);
   const connection = redisessionConnection(django);
@@ -33,7 +33,7 @@ export function redisessionSettings({ django, unsupported }: EngineContext): Dja
 }
 
 /**
- * Where django-redisession has its sessions.
+ * Returns the connection of django-redisession's sessions.
  *
  * @throws {ImproperlyConfigured} For a name that `REDIS_CONFIG` does not have.
  */
@@ -49,7 +49,7 @@ export function redisessionConnection({
   return fromArguments(named);
 }
 
-/** The arguments of `redis.Redis()` that say where it is. */
+/** Converts the arguments of `redis.Redis()` that locate the server. */
 function fromArguments(given: Readonly<Record<string, unknown>>): RedisConnectionSettings {
   const { host, port, db, username, password, unix_socket_path: path } = given;
   const login = {

@@ -29,7 +29,7 @@ const ENGINES: Readonly<Record<string, (context: EngineContext) => DjangoEngine>
   "redisession.backend": redisessionSettings,
 };
 
-/** @throws {ImproperlyConfigured} For an engine or a serializer that nothing can be shared with. */
+/** @throws {ImproperlyConfigured} For an engine or a serializer that cannot be shared. */
 export function toEngine(context: EngineContext): DjangoEngine {
   const { SESSION_ENGINE, SESSION_SERIALIZER } = context.django;
   const engine = SESSION_ENGINE ?? DEFAULT_ENGINE;
@@ -44,16 +44,16 @@ export function toEngine(context: EngineContext): DjangoEngine {
   return toSettings(context);
 }
 
-/** The session settings that are the same for all engines. */
+/** Converts the session settings common to all engines. */
 export function toSessionSettings(django: CheckedDjangoSettings, unsupported: UnsupportedSettings): SessionSettings {
   const isExtending = django.SESSION_SAVE_EVERY_REQUEST === true;
   if (isExtending) {
     const reason =
-      "extends a session in Node on pages that ask for it; mount the adapter with eager: true for all pages";
+      "extends a session in Node only on pages that load it; mount the adapter with eager: true for all pages";
     unsupported.add("SESSION_SAVE_EVERY_REQUEST", reason);
   }
   if (cookieAge(django) > MAX_COOKIE) {
-    const reason = "is more than 400 days, for which browsers keep a cookie; each save in Node sends it again";
+    const reason = "is more than 400 days, the maximum in browsers; each save in Node sends the cookie again";
     unsupported.add("SESSION_COOKIE_AGE", reason);
   }
   return {
@@ -78,14 +78,14 @@ const cookieAge = ({ SESSION_COOKIE_AGE }: CheckedDjangoSettings): number => SES
 function toSameSite(value: string | boolean, unsupported: UnsupportedSettings): "lax" | "strict" | "none" {
   const text = String(value).toLowerCase();
   if (text === "lax" || text === "strict" || text === "none") return text;
-  unsupported.add("SESSION_COOKIE_SAMESITE", 'is none of "Lax", "Strict" and "None"; Node sends "Lax"');
+  unsupported.add("SESSION_COOKIE_SAMESITE", 'is not "Lax", "Strict" or "None"; Node sends "Lax"');
   return "lax";
 }
 
 function demandDatabase({ database, django }: EngineContext): SessionStoreFactory {
   if (database) return database;
   const engine = django.SESSION_ENGINE ?? DEFAULT_ENGINE;
-  throw cannotShare("SESSION_ENGINE", `is ${engine}, so give the database beside: { database: sqlSessionStore(…) }.`);
+  throw cannotShare("SESSION_ENGINE", `is ${engine}, so pass the database as well: { database: sqlSessionStore(…) }.`);
 }
 
 function cachedDb(context: EngineContext): DjangoEngine {
@@ -100,7 +100,7 @@ function cache(context: EngineContext): DjangoEngine {
   if (!isPlainJson) {
     const message =
       `uses CACHES["${alias}"], whose values are not plain JSON, and Node never reads a pickle. Give that cache a JSON ` +
-      "serializer and no compressor, as codex-django has it, or take the engine cached_db.";
+      "serializer and no compressor, as codex-django has it, or use the engine cached_db.";
     throw cannotShare("SESSION_ENGINE", message);
   }
   const store = redisCacheStore({ connection: alias });
@@ -122,8 +122,7 @@ function file({ django }: EngineContext): DjangoEngine {
   if (typeof path === "string") {
     return { settings: { store: fileSessionStore({ path, prefix: cookieName(django), age: cookieAge(django) }) } };
   }
-  const message =
-    "expected a folder that is closed to other users: Django's default, the temporary folder, is open to all.";
+  const message = "expected a folder closed to other users: Django's default, the temporary folder, is open to all.";
   throw cannotShare("SESSION_FILE_PATH", message);
 }
 
@@ -133,7 +132,7 @@ function codex({ django, unsupported }: EngineContext): DjangoEngine {
     throw cannotShare("PROJECT_NAME", 'expected the first segment of the keys, such as "myproject".');
   }
   if (typeof CODEX_SESSION_REDIS_URL === "string" && CODEX_SESSION_REDIS_URL !== REDIS_URL) {
-    const reason = "is documented, but codex-django (0.7) reads REDIS_URL alone; Node keeps to what is documented";
+    const reason = "is documented, but codex-django (0.7) reads only REDIS_URL; Node follows the documentation";
     unsupported.add("CODEX_SESSION_REDIS_URL", reason);
   }
   return {

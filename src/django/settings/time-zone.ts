@@ -9,7 +9,9 @@ import { cannotShare, type CheckedDjangoSettings } from "./names.ts";
 /** Django's global default. */
 const DEFAULT_TIME_ZONE = "America/Chicago";
 
-/** With `USE_TZ = False` Django's own writing and reading of ends is in local time, whatever the engine. */
+/**
+ * Returns the zone of Django's expiry dates: local time with `USE_TZ = False`, for every engine.
+ */
 export function toTimeZone({ USE_TZ, TIME_ZONE }: CheckedDjangoSettings): Pick<SessionSettings, "timeZone"> {
   if (USE_TZ !== false) return {};
   if (TIME_ZONE === null) {
@@ -23,7 +25,10 @@ export function toTimeZone({ USE_TZ, TIME_ZONE }: CheckedDjangoSettings): Pick<S
   return { timeZone };
 }
 
-/** With `USE_TZ = True` a database that cannot keep instants has local time where its own `TIME_ZONE` says so. */
+/**
+ * Applies the database's own `TIME_ZONE`: with `USE_TZ = True`, a database that cannot store
+ * instants keeps local time of that zone.
+ */
 export function inDatabaseZone(
   { USE_TZ, DATABASES }: CheckedDjangoSettings,
   database: SessionStoreFactory,

@@ -1,12 +1,12 @@
-/** A setting of a Django site that Node does not keep to. */
+/** A setting of a Django site that Node does not honour. */
 export interface UnsupportedSetting {
-  /** Such as `SESSION_COOKIE_SAMESITE` or `CACHES["default"]["OPTIONS"]["CLIENT_CLASS"]`. */
+  /** Name, such as `SESSION_COOKIE_SAMESITE` or `CACHES["default"]["OPTIONS"]["CLIENT_CLASS"]`. */
   readonly setting: string;
-  /** What Node does in its place. */
+  /** The setting's effect, and Node's behaviour instead. */
   readonly reason: string;
 }
 
-/** Collects them while the settings are read. */
+/** Collects unsupported settings while the settings are read. */
 export class UnsupportedSettings {
   readonly list: UnsupportedSetting[] = [];
 

@@ -142,7 +142,7 @@ describe("settings: an error at start", () => {
     [
       "all for the sessions",
       () => expressSessions(inMemory() as never),
-      "got all that createSojourn() has returned. Give its part",
+      "got the whole result of createSojourn(). Give its part",
     ],
     ["nothing for the sessions", () => expressSessions(undefined as never), "expressSessions() expected the sessions"],
     [
