@@ -9,7 +9,7 @@ import { ITEMS, KEYS, makeItem, MANY } from "./candidate.mjs";
 /** @typedef {import("./candidate.mjs").OperationName} OperationName */
 
 /**
- * What is measured: an operation, by so many callers at a time.
+ * Measurement of an operation, with a number of callers at a time.
  *
  * @typedef {{ readonly operation: OperationName, readonly concurrency: number }} Workload
  */

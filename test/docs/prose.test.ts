@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { inProject } from "../../scripts/lib/project.mjs";
+
+/** Folders of code whose comments are read. */
+const FOLDERS = ["src", "examples", "scripts", "bench"];
+
+/** Beginnings of a sentence that has its subject turned round. */
+const TURNED = /^(?:(?:Who|Whoever|Whom|Whose)\b|Most that|Least that|Of (?:a|an|the)\b|What\b.*\bis\b)/;
+
+/** Words that the plain present tense does without. */
+const OLD_WORDS = /\b(?:anew|shall)\b/;
+
+interface Comment {
+  readonly file: string;
+  readonly line: number;
+  readonly text: string;
+}
+
+/** The first line of each comment of a file: of a doc comment, a block, or a run of `//` lines. */
+function commentsOf(file: string, source: string): Comment[] {
+  const lines = source.split("\n");
+  return lines.flatMap((each, at) => {
+    const begin = /^\s*(?:\/\*\*? ?|\/\/ )(.*)$/.exec(each)?.[1];
+    if (begin === undefined || /^\s*\/\//.test(lines[at - 1] ?? "")) return [];
+    const text = begin === "" ? (lines[at + 1] ?? "").replace(/^\s*\* ?/, "") : begin;
+    return [{ file, line: at + 1, text }];
+  });
+}
+
+function allLines(): Comment[] {
+  return FOLDERS.flatMap((folder) =>
+    readdirSync(inProject(folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => /\.(?:ts|mjs)$/.test(name) && !name.includes("node_modules"))
+      .flatMap((name) => {
+        const file = join(folder, name);
+        return commentsOf(file, readFileSync(inProject(file), "utf8"));
+      }),
+  );
+}
+
+test("no comment begins with its subject turned round", () => {
+  const comments = allLines();
+  expect(comments.length).toBeGreaterThan(1000);
+  const turned = comments.filter(({ text }) => TURNED.test(text) || OLD_WORDS.test(text));
+  expect(turned.map(({ file, line, text }) => `${file}:${line}: ${text}`)).toEqual([]);
+});
+
+test("the check finds them in doc comments, blocks and lines", () => {
+  const source = [
+    "/** Who waits, waits. */",
+    "/**",
+    " * Most that a record may have.",
+    " */",
+    "// Of a login it is not known.",
+    "// Who goes on is part of the comment above.",
+    "const plain = 1; // What it is, is said here.",
+    "/** What a read is good for. */",
+    "// Reads it anew.",
+  ].join("\n");
+  const found = commentsOf("a.ts", source).filter(({ text }) => TURNED.test(text) || OLD_WORDS.test(text));
+  expect(found.map(({ line }) => line)).toEqual([1, 2, 5, 8, 9]);
+});
