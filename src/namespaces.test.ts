@@ -175,17 +175,17 @@ describe("unusable settings are refused", () => {
     [
       "sessions that move to their present keys",
       { sessions: { format: "dict", store: movedInPlace } },
-      "cacheSessionStore.from: expected a store with other keys",
+      "cacheSessionStore.from: expected a store with keys other than those of these sessions",
     ],
     [
       "sessions that move to their present keys, in a custom store",
       { sessions: { format: "dict", store: movedInPlaceInMemory } },
-      "cacheSessionStore.from: expected a store with other keys",
+      "cacheSessionStore.from: expected a store with keys other than those of these sessions",
     ],
     [
       "sessions and their copies under the same keys",
       { sessions: { store: copiesOfCopies } },
-      "cachedSessionStore.keyPrefix: expected a prefix under which the sessions themselves do not lie",
+      "cachedSessionStore.keyPrefix: expected a prefix other than that of the sessions themselves",
     ],
     [
       "a project within the namespace of a cache",

@@ -1,6 +1,6 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
-import { RedisQueueFullError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { isStoreError, RedisQueueFullError, StoreConnectionError } from "../core/errors.ts";
 import type {
   CacheEntry,
   CacheStore,
@@ -238,7 +238,7 @@ export class ForgivingStore implements CacheStore {
   }
 
   #note(operation: string, error: unknown): void {
-    if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
+    if (!isStoreError(error)) throw error;
     if (isOutage(error)) this.#pausedUntil = this.#clock.monotonic() + this.#pause;
     this.#monitor.emit("storeError", { operation, error });
   }

@@ -100,6 +100,11 @@ export class StoreServiceError extends StoreError {
 }
 nameError(StoreServiceError, "StoreServiceError");
 
+/** Returns whether an error is a failure of the store. */
+export function isStoreError(error: unknown): error is StoreConnectionError | StoreServiceError {
+  return error instanceof StoreConnectionError || error instanceof StoreServiceError;
+}
+
 /** {@link StoreConnectionError} of the Redis engines. */
 export class RedisConnectionError extends StoreConnectionError {}
 nameError(RedisConnectionError, "RedisConnectionError");

@@ -4,17 +4,15 @@ import { sessionAuthHash } from "../codec/auth-hash.ts";
 import { ImproperlyConfigured, SessionInterrupted, SessionUsageError } from "../core/errors.ts";
 import { demandSecret, givenSecretSchema, secretSchema } from "../core/secrets.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
-import type { UserId } from "../session/login/auth.ts";
+import { MODEL_BACKEND, type UserId } from "../session/login/auth.ts";
 import type { Session } from "../session/session.ts";
 import { constantTimeCompare } from "./constant-time-compare.ts";
 import { CSRF_KEY, hasCsrfSecret, rotateCsrfToken } from "./csrf.ts";
 
-// Names of django.contrib.auth (`SESSION_KEY`, `BACKEND_SESSION_KEY`, `HASH_SESSION_KEY`) and
-// default of the setting `AUTHENTICATION_BACKENDS`.
+// Names of django.contrib.auth (`SESSION_KEY`, `BACKEND_SESSION_KEY`, `HASH_SESSION_KEY`).
 const USER_ID_KEY = "_auth_user_id";
 const BACKEND_KEY = "_auth_user_backend";
 const HASH_KEY = "_auth_user_hash";
-const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
 
 /** A user, as {@link DjangoAuth} needs it. */
 export interface DjangoUser {

@@ -1,12 +1,13 @@
 import { checkFunction } from "../core/calls.ts";
 import { Deadline } from "../core/deadlines.ts";
 import {
+  isStoreError,
   SessionConflictError,
   SessionInterrupted,
   SessionTooLargeError,
   SessionUsageError,
-  StoreConnectionError,
-  StoreServiceError,
+  type StoreConnectionError,
+  type StoreServiceError,
 } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { throwUnknown } from "../stores/partial-failures.ts";
@@ -599,12 +600,7 @@ type Tolerable = StoreConnectionError | StoreServiceError | SessionTooLargeError
 
 /** Returns whether an error must not fail a request that has changed nothing. */
 function isTolerable(error: unknown): error is Tolerable {
-  return (
-    error instanceof StoreConnectionError ||
-    error instanceof StoreServiceError ||
-    error instanceof SessionTooLargeError ||
-    error instanceof SessionConflictError
-  );
+  return isStoreError(error) || error instanceof SessionTooLargeError || error instanceof SessionConflictError;
 }
 
 /** Defaults apply to missing keys only. */

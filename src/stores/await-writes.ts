@@ -1,4 +1,10 @@
-import { RedisConnectionError, RedisServiceError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import {
+  isStoreError,
+  RedisConnectionError,
+  RedisServiceError,
+  StoreConnectionError,
+  StoreServiceError,
+} from "../core/errors.ts";
 import { chunksOf, COMMANDS_AT_ONCE } from "./chunks.ts";
 
 /** Most specific first. */
@@ -46,8 +52,4 @@ export function writtenInPart(cause: unknown): unknown {
 /** Handler for `catch`: a step failed after a part of the call was written. */
 export function throwWrittenInPart(cause: unknown): never {
   throw writtenInPart(cause);
-}
-
-function isStoreError(error: unknown): error is StoreConnectionError | StoreServiceError {
-  return error instanceof StoreConnectionError || error instanceof StoreServiceError;
 }

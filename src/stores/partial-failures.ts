@@ -1,8 +1,8 @@
-import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
+import { isStoreError, StoreConnectionError } from "../core/errors.ts";
 
 /** Returns whether an error says that nothing of the call was written. */
 export function isNotSent(error: unknown): boolean {
-  return (error instanceof StoreConnectionError || error instanceof StoreServiceError) && error.outcome === "not-sent";
+  return isStoreError(error) && error.outcome === "not-sent";
 }
 
 /**
@@ -25,7 +25,7 @@ export async function settled<Result>(step: Promise<Result> | undefined): Promis
   try {
     return await step;
   } catch (error) {
-    if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
+    if (!isStoreError(error)) throw error;
     return undefined;
   }
 }

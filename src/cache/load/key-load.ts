@@ -2,9 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Clock, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
-import { StoreConnectionError, StoreServiceError } from "../../core/errors.ts";
+import { isStoreError } from "../../core/errors.ts";
 import { newNonce } from "../../core/ids.ts";
 import type { CacheStore, FillResult, Lease, LeaseResult, NewValue, StoredValue } from "../../stores/cache-store.ts";
+import { isNotSent } from "../../stores/partial-failures.ts";
 import type { CacheMonitor } from "../monitor/cache-monitor.ts";
 import type { EntryCodec, EntryHeader } from "../entry/entry-codec.ts";
 import type { EntryReader, Found } from "../entry/entry-reader.ts";
@@ -319,13 +320,8 @@ export class KeyLoad {
     try {
       if (!(await store.renew(this.#lease, leaseTtl, newDeadline()))) this.stop();
     } catch (error) {
-      if (!(error instanceof StoreConnectionError || error instanceof StoreServiceError)) throw error;
+      if (!isStoreError(error)) throw error;
       monitor.emit("storeError", { operation: "renew", error });
     }
   }
-}
-
-function isNotSent(error: unknown): boolean {
-  const isStoreError = error instanceof StoreConnectionError || error instanceof StoreServiceError;
-  return isStoreError && error.outcome === "not-sent";
 }

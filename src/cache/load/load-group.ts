@@ -1,5 +1,5 @@
 import type { Deadline } from "../../core/deadlines.ts";
-import { StoreConnectionError, StoreServiceError } from "../../core/errors.ts";
+import { isStoreError } from "../../core/errors.ts";
 import { chunksOf, COMMANDS_AT_ONCE } from "../../stores/chunks.ts";
 import { isOutage } from "../forgiving-store.ts";
 import { isStorable, KeyLoad, type KeyLoadSubject, type Loaded, type LoadServices, type OnBusy } from "./key-load.ts";
@@ -201,8 +201,4 @@ function toLoaded(result: LoaderResult, { key }: EntryKey, plan: LoadPlan, tags:
 /** Emits a failure of the store that no caller gets. */
 export function tellStoreError(error: unknown, { monitor }: LoadServices): void {
   if (isStoreError(error)) monitor.emit("storeError", { operation: "load", error });
-}
-
-function isStoreError(error: unknown): error is StoreConnectionError | StoreServiceError {
-  return error instanceof StoreConnectionError || error instanceof StoreServiceError;
 }

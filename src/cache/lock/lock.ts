@@ -4,7 +4,7 @@ import { checkFunction } from "../../core/calls.ts";
 import type { Clock, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import type { Duration } from "../../core/durations.ts";
-import { CacheLockError, CacheUsageError, StoreConnectionError, StoreServiceError } from "../../core/errors.ts";
+import { CacheLockError, CacheUsageError, isStoreError } from "../../core/errors.ts";
 import { pause as pauseByTimer } from "../../core/timers.ts";
 import type { CacheStore } from "../../stores/cache-store.ts";
 import { checkCallOptions, NO_OPTIONS } from "../options/cache-calls.ts";
@@ -263,5 +263,5 @@ export class CacheLock {
 }
 
 function mayHaveHappened(error: unknown): boolean {
-  return (error instanceof StoreConnectionError || error instanceof StoreServiceError) && error.outcome === "unknown";
+  return isStoreError(error) && error.outcome === "unknown";
 }

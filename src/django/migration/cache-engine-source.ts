@@ -2,10 +2,8 @@ import type { Deadline } from "../../core/deadlines.ts";
 import { isSessionKey } from "../../core/ids.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { chunksOf, COMMANDS_AT_ONCE } from "../../stores/chunks.ts";
-import { escapeGlob } from "../../stores/redis/arguments.ts";
+import { escapeGlob, SCAN_COUNT } from "../../stores/redis/arguments.ts";
 import type { PickledRecord } from "./pickled-session.ts";
-
-const SCAN_COUNT = 1000;
 
 /**
  * Walks through the sessions of Django's engine `cache` in a Redis cache with pickles, of Django

@@ -1,3 +1,4 @@
+import { MODEL_BACKEND } from "../../session/login/auth.ts";
 import type { CacheSettings } from "../../cache/cache-settings.ts";
 import { DJANGO_SITE, type SojournSettings } from "../../create-sojourn.ts";
 import type { RedisConnectionSettings } from "../../redis/settings.ts";
@@ -47,8 +48,6 @@ export interface FromDjangoSettings {
   /** `AUTHENTICATION_BACKENDS`, for `djangoAuth`. */
   readonly backends: readonly string[];
 }
-
-const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
 
 /**
  * Returns the settings of Sojourn for sharing sessions, caches and rate limits with a Django site.

@@ -9,7 +9,8 @@ import type { SessionRecord } from "../record/session-record.ts";
 export const USER_ID_KEY = "_auth_user_id";
 
 /** Django's default, `AUTHENTICATION_BACKENDS[0]`. */
-const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
+/** Django's default authentication backend. */
+export const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
 
 /** Id of a user. Numbers and bigints are stored as text, like Django's primary keys. */
 export type UserId = string | number | bigint;

@@ -3,13 +3,10 @@ import type { Deadline } from "../../../core/deadlines.ts";
 import type { RedisReply } from "../../../redis/commands.ts";
 import type { RedisConnection } from "../../../redis/connection.ts";
 import type { ClearProgress } from "../../session-store.ts";
-import { escapeGlob } from "../arguments.ts";
+import { escapeGlob, SCAN_COUNT } from "../arguments.ts";
 import type { BucketKeys, BucketPlace } from "./bucket-keys.ts";
 import { awaitWrites } from "../../await-writes.ts";
 import { BUCKET_FIELDS, BUCKET_SWEEP } from "../scripts/scripts.ts";
-
-/** Number of keys examined for one page of a scan: some tenths of a millisecond of Redis's time. */
-const SCAN_COUNT = 1000;
 
 /**
  * Number of fields that a script examines: with records of 1 KB some tenths of a millisecond, too.

@@ -24,7 +24,7 @@ import {
 import { chunksOf, COMMANDS_AT_ONCE } from "../../chunks.ts";
 import { endsLease } from "../../ends-lease.ts";
 import { awaitWrites, writeInChunks } from "../../await-writes.ts";
-import { asReply, escapeGlob, toArgument, toRedisTtl } from "../arguments.ts";
+import { asReply, escapeGlob, toArgument, toRedisTtl, SCAN_COUNT } from "../arguments.ts";
 import { toExpiry, toIncrement, toTtl, toValue } from "./cache-replies.ts";
 import { isReply, isSeen, unlessHalfMoved } from "./half-moved-slots.ts";
 import { commandsFor, type Round, roundsOf } from "./key-groups.ts";
@@ -43,9 +43,6 @@ import {
   CACHE_TAKE,
   CACHE_TOUCH,
 } from "../scripts/scripts.ts";
-
-/** Number of keys examined for one page of a walk: some tenths of a millisecond of Redis's time. */
-const SCAN_COUNT = 1000;
 
 const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
   always: [],

@@ -6,15 +6,12 @@ import type { RedisReply } from "../../../redis/commands.ts";
 import type { RedisConnection } from "../../../redis/connection.ts";
 import type { RedisScript } from "../../../redis/script.ts";
 import type { CommitResult, CreateResult, SessionStore } from "../../session-store.ts";
-import { escapeGlob, luaRange, toRedisTtl } from "../arguments.ts";
+import { escapeGlob, luaRange, toRedisTtl, SCAN_COUNT } from "../arguments.ts";
 import { RedisTombstones } from "../redis-tombstones.ts";
 import { RedisUserIndex } from "../redis-user-index.ts";
 import type { StringKeys } from "./string-keys.ts";
 import { SESSION_COMMIT, SESSION_DELETE_IF_MATCH, SESSION_TOUCH } from "../scripts/scripts.ts";
 import type { StoreConnections } from "../wait-for.ts";
-
-/** Number of keys examined for one page of a scan: some tenths of a millisecond of Redis's time. */
-const SCAN_COUNT = 1000;
 
 /**
  * Sessions as Redis strings, one per session: `{project name}:{prefix}:{session key}` holds the
