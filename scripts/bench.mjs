@@ -15,7 +15,9 @@ const [name = "", ...options] = process.argv.slice(2);
 process.exitCode = (await prepare()) ? await bench() : 1;
 
 async function bench() {
-  const { status } = await run(process.execPath, [inProject("bench", name, "main.mjs"), ...options], { inherit: true });
+  const { status } = await run(process.execPath, [inProject("bench", name, "main.mjs"), ...options], {
+    inherit: true,
+  });
   return status;
 }
 

@@ -196,7 +196,9 @@ const STYLE = `
  * @returns {Map<string, string>}
  */
 export function drawPictures() {
-  return new Map(Object.entries(PICTURES).map(([name, picture]) => [`${name}.svg`, drawPicture(name, picture)]));
+  return new Map(
+    Object.entries(PICTURES).map(([name, picture]) => [`${name}.svg`, drawPicture(name, picture)]),
+  );
 }
 
 /**
@@ -208,7 +210,9 @@ function drawPicture(name, { title, description, panels }) {
   const inner = Math.max(...panels.map(heightOf));
   const width = 2 * margin + panels.length * panelWidth + (panels.length - 1) * gap;
   const height = 2 * margin + inner;
-  const drawn = panels.map((panel, index) => drawPanel(panel, margin + index * (panelWidth + gap), margin, inner));
+  const drawn = panels.map((panel, index) =>
+    drawPanel(panel, margin + index * (panelWidth + gap), margin, inner),
+  );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="${name}-title ${name}-desc" font-family="system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif">`,
     `  <title id="${name}-title">${escape(title)}</title>`,
@@ -253,7 +257,14 @@ function drawPanel({ heading, lanes, steps, verdict, result }, x, y, height) {
     at += rowOf(step);
   }
   parts.push(
-    box(verdict, PANEL.width / 2, height - 36, `${verdict === "good" ? "✓" : "✗"}  ${result}`, "name ink", 420),
+    box(
+      verdict,
+      PANEL.width / 2,
+      height - 36,
+      `${verdict === "good" ? "✓" : "✗"}  ${result}`,
+      "name ink",
+      420,
+    ),
   );
   return `  <g transform="translate(${x} ${y})">\n${parts.map((part) => `    ${part}`).join("\n")}\n  </g>`;
 }

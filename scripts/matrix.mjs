@@ -34,7 +34,9 @@ async function main() {
   console.log(`\n${toTable(results)}\n`);
   const [passed, failed, skipped] = ["passed", "failed", "skipped"].map((name) => sum(results, name));
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
-  return failed === 0 && results.length > 0 && !isStopped && (isComplete || !(isCi || wanted.isNamed)) ? 0 : 1;
+  return failed === 0 && results.length > 0 && !isStopped && (isComplete || !(isCi || wanted.isNamed))
+    ? 0
+    : 1;
 }
 
 /** @param {import("./lib/matrix/cells.mjs").Wanted} wanted */

@@ -22,7 +22,9 @@ import { inProject, root, say } from "./lib/project.mjs";
 const LEFT_OUT = new Set([".git", "coverage", "dist", "node_modules", "tmp-examples"]);
 const MAX_MINUTES = 3;
 
-const { values } = parseArgs({ options: { only: { type: "string", multiple: true }, list: { type: "boolean" } } });
+const { values } = parseArgs({
+  options: { only: { type: "string", multiple: true }, list: { type: "boolean" } },
+});
 const chosen = mutants.filter(({ name }) => values.only === undefined || values.only.includes(name));
 
 if (values.list) for (const { name, breaks } of mutants) console.log(`${name}: ${breaks}`);
@@ -105,7 +107,15 @@ async function runTests(folder, files) {
   const report = join(folder, "mutant-report.json");
   rmSync(report, { force: true });
   const vitest = join(folder, "node_modules", "vitest", "vitest.mjs");
-  const args = [vitest, "run", "--bail=1", "--retry=0", "--reporter=json", `--outputFile=${report}`, ...files];
+  const args = [
+    vitest,
+    "run",
+    "--bail=1",
+    "--retry=0",
+    "--reporter=json",
+    `--outputFile=${report}`,
+    ...files,
+  ];
   const minutes = `${MAX_MINUTES * 60}`;
   // A mutant may run for ever, and then vitest cannot end it: a loop lets no timer run.
   const { status, output } = await run("timeout", ["--kill-after=5", minutes, process.execPath, ...args], {
@@ -113,7 +123,10 @@ async function runTests(folder, files) {
     env: { SOJOURN_SOAK: "0" },
   });
   const timedOut = status === 124 || status === 137;
-  return { outcome: timedOut ? { passed: 0, failed: 0, ran: 0, timedOut, failures: [] } : readOutcome(report), output };
+  return {
+    outcome: timedOut ? { passed: 0, failed: 0, ran: 0, timedOut, failures: [] } : readOutcome(report),
+    output,
+  };
 }
 
 /**
@@ -122,7 +135,11 @@ async function runTests(folder, files) {
  */
 function readOutcome(path) {
   try {
-    const { numPassedTests: passed, numFailedTests: failed, testResults } = JSON.parse(readFileSync(path, "utf8"));
+    const {
+      numPassedTests: passed,
+      numFailedTests: failed,
+      testResults,
+    } = JSON.parse(readFileSync(path, "utf8"));
     const failures = testResults
       .flatMap((/** @type {any} */ file) => file.assertionResults)
       .filter((/** @type {any} */ test) => test.status === "failed")
@@ -141,7 +158,9 @@ function tell(verdicts) {
     console.log(`killed, although explained: ${name}. Take its explanation away.`);
   for (const { name, breaks } of of("survived")) console.log(`survived: ${name}: ${breaks}`);
   for (const { name } of of("error")) console.log(`not tried: ${name}. See above.`);
-  const counts = ["killed", "survived", "explained", "error"].map((verdict) => `${of(verdict).length} ${verdict}`);
+  const counts = ["killed", "survived", "explained", "error"].map(
+    (verdict) => `${of(verdict).length} ${verdict}`,
+  );
   console.log(`${chosen.length} mutants: ${counts.join(", ")}.`);
   const isBad = ["survived", "error", "killed-although-explained"].some((verdict) => of(verdict).length > 0);
   return isBad ? 1 : 0;

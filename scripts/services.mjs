@@ -98,7 +98,9 @@ export const services = [
   },
   {
     name: "python3 with venv",
-    tools: [{ commands: ["python3"], probe: ["-c", "import ensurepip, venv"], aptPackages: ["python3-venv"] }],
+    tools: [
+      { commands: ["python3"], probe: ["-c", "import ensurepip, venv"], aptPackages: ["python3-venv"] },
+    ],
     projects: ["interop"],
   },
 ];

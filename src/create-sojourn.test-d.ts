@@ -47,7 +47,10 @@ interface Visitor {
 
 describe("createSojourn.withData", () => {
   test("types the data and keeps the names of the caches", () => {
-    const { sessions, caches } = createSojourn.withData<Visitor>()({ ...BASE, caches: { pages: { timeout: "1h" } } });
+    const { sessions, caches } = createSojourn.withData<Visitor>()({
+      ...BASE,
+      caches: { pages: { timeout: "1h" } },
+    });
     expectTypeOf<Awaited<ReturnType<typeof sessions.from>>["data"]>().toEqualTypeOf<Visitor>();
     expectTypeOf(caches.pages).toEqualTypeOf<Cache>();
     expectTypeOf(caches.default).toEqualTypeOf<Cache>();

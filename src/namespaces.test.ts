@@ -46,7 +46,8 @@ const movedInPlace = cacheSessionStore({
 /** Makes a store of the application's own, one for all: its keys are unknown. */
 function kept() {
   let store: ReturnType<ReturnType<typeof memoryCacheStore>> | undefined;
-  return (context: Parameters<ReturnType<typeof memoryCacheStore>>[0]) => (store ??= memoryCacheStore()(context));
+  return (context: Parameters<ReturnType<typeof memoryCacheStore>>[0]) =>
+    (store ??= memoryCacheStore()(context));
 }
 
 const twice = kept();
@@ -105,7 +106,9 @@ describe("settings that share keys cause a warning at start", () => {
     ],
     [
       "two caches with one key function that leaves the prefix out",
-      () => ({ caches: { k: { keyPrefix: "k", keyFunction: own }, l: { keyPrefix: "l", keyFunction: own } } }),
+      () => ({
+        caches: { k: { keyPrefix: "k", keyFunction: own }, l: { keyPrefix: "l", keyFunction: own } },
+      }),
       "caches.k and caches.l have the same keys",
     ],
     [
@@ -144,14 +147,26 @@ describe("settings that share keys cause a warning at start", () => {
   });
 
   test.each<[string, (name: string) => Partial<SojournSettings>]>([
-    ["prefixes of their own", (name) => ({ caches: { default: { keyPrefix: name }, r: { keyPrefix: `${name}-r` } } })],
-    ["one begins like the other", (name) => ({ caches: { s: { keyPrefix: name }, t: { keyPrefix: `${name}:t` } } })],
+    [
+      "prefixes of their own",
+      (name) => ({ caches: { default: { keyPrefix: name }, r: { keyPrefix: `${name}-r` } } }),
+    ],
+    [
+      "one begins like the other",
+      (name) => ({ caches: { s: { keyPrefix: name }, t: { keyPrefix: `${name}:t` } } }),
+    ],
     ["other servers", () => ({ redis: { other: { port: 6380 } }, caches: { default: {}, v: onOther } })],
     ["other databases", () => ({ redis: { other: { database: 3 } }, caches: { default: {}, x: onOther } })],
-    ["memory", () => ({ sessions: { store: memorySessionStore() }, caches: { default: inMemory, y: inMemory } })],
+    [
+      "memory",
+      () => ({ sessions: { store: memorySessionStore() }, caches: { default: inMemory, y: inMemory } }),
+    ],
     ["the project's name as the prefix", (name) => ({ caches: { default: { keyPrefix: name } } })],
     ["another session prefix", () => ({ sessions: { store: redisSessionStore({ prefix: "s2" }) } })],
-    ["a key function with its own prefix", () => ({ caches: { z: { keyFunction: (key) => `mine:${key}` } } })],
+    [
+      "a key function with its own prefix",
+      () => ({ caches: { z: { keyFunction: (key) => `mine:${key}` } } }),
+    ],
     ["a key function that throws", () => ({ caches: { z: { keyPrefix: "z", keyFunction: refuse } } })],
   ])("%s: no warning", async (_name, settings) => {
     expect(await toldOf((name) => ({ ...settings(name) }))).toEqual([]);

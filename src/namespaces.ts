@@ -18,7 +18,9 @@ const told = new Set<string>();
  */
 export function warnOfSharedKeys(sessions: readonly KeySpace[], caches: readonly CacheKeySpace[]): void {
   for (const [index, cache] of caches.entries()) {
-    const problem = sessions.map((space) => problemWithSessions(space, cache)).find((each) => each !== undefined);
+    const problem = sessions
+      .map((space) => problemWithSessions(space, cache))
+      .find((each) => each !== undefined);
     if (problem !== undefined) warnOnce(problem);
     for (const other of caches.slice(0, index)) {
       const shared = problemBetween(other, cache);
@@ -60,7 +62,8 @@ function problemBetween(left: CacheKeySpace, right: CacheKeySpace): string | und
   if (left.keyPrefix !== "" && left.keyPrefix === right.keyPrefix) {
     return `${both} have the same keyPrefix, so clear() of one deletes the other's entries. ${advice}`;
   }
-  if (!liesWithin(left.keyPrefix, right.keyPrefix) && !liesWithin(right.keyPrefix, left.keyPrefix)) return undefined;
+  if (!liesWithin(left.keyPrefix, right.keyPrefix) && !liesWithin(right.keyPrefix, left.keyPrefix))
+    return undefined;
   return `${both} have nested prefixes, so some keys belong to both. ${advice}`;
 }
 

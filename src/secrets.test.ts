@@ -48,7 +48,11 @@ test("djangoAuth says that a secret is missing, and takes the site's own of any 
 });
 
 test("a Django site's cookie may be older than browsers keep it: it is named", () => {
-  const { settings, unsupported } = djangoSettings({ SECRET_KEY: LONG, SESSION_COOKIE_AGE: 63_072_000, ...ENGINE });
+  const { settings, unsupported } = djangoSettings({
+    SECRET_KEY: LONG,
+    SESSION_COOKIE_AGE: 63_072_000,
+    ...ENGINE,
+  });
   expect(unsupported).toMatchObject([{ setting: "SESSION_COOKIE_AGE" }]);
   expect(() => createSojourn(settings)).not.toThrow();
 });

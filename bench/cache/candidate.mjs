@@ -57,7 +57,11 @@ export const KEYS = Array.from({ length: ITEMS }, (_, id) => `item:${id}`);
  */
 export function makeItem(id, version) {
   const name = `Item ${String(id).padStart(4, "0")}`;
-  const lines = Array.from({ length: 6 }, (_, index) => ({ sku: `SKU-${1000 + index}`, quantity: index, price: 12.5 }));
+  const lines = Array.from({ length: 6 }, (_, index) => ({
+    sku: `SKU-${1000 + index}`,
+    quantity: index,
+    price: 12.5,
+  }));
   const item = {
     id: 1000 + id,
     version,

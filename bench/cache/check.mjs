@@ -36,5 +36,6 @@ export async function seedAndCheck({ name, operations, errors }) {
  * @param {Pick<Candidate, "name" | "errors">} candidate
  */
 export function expectNoErrors({ name, errors: [cause] }) {
-  if (cause !== undefined) throw new Error(`${name} has told of an error, so its figures say nothing.`, { cause });
+  if (cause !== undefined)
+    throw new Error(`${name} has told of an error, so its figures say nothing.`, { cause });
 }

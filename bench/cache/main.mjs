@@ -48,7 +48,9 @@ async function main(url, redisVersion) {
   const local = new Set(candidates.filter(({ isLocal }) => isLocal).map(({ name }) => name));
   const load = loadavg().map((average) => average.toFixed(1));
   const where = { ...conditions(redisVersion), load: load.join(" "), ...extent };
-  console.log(options.includes("--json") ? JSON.stringify({ ...where, figures }, undefined, 2) : report(where));
+  console.log(
+    options.includes("--json") ? JSON.stringify({ ...where, figures }, undefined, 2) : report(where),
+  );
 
   /** @param {typeof where} run */
   function report({ node, redis, processors, load: loads, rounds, milliseconds }) {

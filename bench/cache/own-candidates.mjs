@@ -87,7 +87,13 @@ export function sojournCandidates(url) {
     },
   });
   return [
-    { name: "Sojourn on Redis", isLocal: false, errors: [], operations: operationsOf(caches.default, {}), close },
+    {
+      name: "Sojourn on Redis",
+      isLocal: false,
+      errors: [],
+      operations: operationsOf(caches.default, {}),
+      close,
+    },
     {
       name: "Sojourn on Redis, 3 tags",
       isLocal: false,

@@ -66,7 +66,9 @@ export function tables(figures, local) {
   return [
     table("Operations a second, in thousands (p80)", figures, ({ rate }) => thousands(rate)),
     table("Ratio to the raw client in the same round (median)", figures, ({ ratio }) => ratio.p50.toFixed(2)),
-    table("Processor time of the client an operation, in microseconds (p20)", figures, ({ cpu }) => microseconds(cpu)),
+    table("Processor time of the client an operation, in microseconds (p20)", figures, ({ cpu }) =>
+      microseconds(cpu),
+    ),
     table(
       "Nanoseconds of a hit without a server, one caller (p80 of the rate)",
       figures.filter(({ candidate, operation, concurrency }) => {
@@ -104,7 +106,8 @@ function table(title, figures, cell) {
 
 /** @param {Figures} figures */
 function columnOf({ operation, concurrency }) {
-  const name = operation === "getMany" ? `getMany(${MANY})` : operation === "getOrSet" ? "getOrSet hit" : operation;
+  const name =
+    operation === "getMany" ? `getMany(${MANY})` : operation === "getOrSet" ? "getOrSet hit" : operation;
   return `${name} c${concurrency}`;
 }
 
@@ -113,7 +116,9 @@ function markdown(rows) {
   const [head = []] = rows;
   const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) => row.map((cell, column) => pad(cell, column, widths[column] ?? 0)));
-  const rule = widths.map((width, column) => (column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
+  const rule = widths.map((width, column) =>
+    column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`,
+  );
   return [lines[0] ?? [], rule, ...lines.slice(1)].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 

@@ -35,7 +35,9 @@ export const WORKLOADS = ["get", "set", "getOrSet", "getMany"].flatMap((operatio
   [1, 100].map((concurrency) => ({ operation: /** @type {OperationName} */ (operation), concurrency })),
 );
 
-const BATCHES = Array.from({ length: ITEMS / MANY }, (_, index) => KEYS.slice(index * MANY, (index + 1) * MANY));
+const BATCHES = Array.from({ length: ITEMS / MANY }, (_, index) =>
+  KEYS.slice(index * MANY, (index + 1) * MANY),
+);
 
 /** Operations between two looks at the clock take about so many milliseconds. */
 const BLOCK = 1;

@@ -58,7 +58,8 @@ async function createAll(store, records, first) {
  */
 async function checkOne(store, records) {
   const last = records.length - 1;
-  if ((await store.read(keyOf(last), deadline())) !== records[last]) throw new Error("A record was not stored.");
+  if ((await store.read(keyOf(last), deadline())) !== records[last])
+    throw new Error("A record was not stored.");
 }
 
 /**

@@ -50,7 +50,8 @@ function layoutsWith(bytes) {
 async function measureOn(command) {
   const server = await RedisServer.start({ command, config: CONFIG });
   try {
-    const version = /redis_version:(\S+)/.exec(String(await server.command("INFO", "server")))?.[1] ?? "unknown";
+    const version =
+      /redis_version:(\S+)/.exec(String(await server.command("INFO", "server")))?.[1] ?? "unknown";
     /** @type {number[]} */
     const bytes = [];
     for (const layout of layouts) {

@@ -1,7 +1,10 @@
 // @ts-check
 // Made-up session records of a shop, about 312 bytes each and the same ones in every run.
 
-const BACKENDS = ["django.contrib.auth.backends.ModelBackend", "allauth.account.auth_backends.AuthenticationBackend"];
+const BACKENDS = [
+  "django.contrib.auth.backends.ModelBackend",
+  "allauth.account.auth_backends.AuthenticationBackend",
+];
 const LANGUAGES = ["en", "en", "en", "de", "fr", "es", "pt-br", "ja"];
 const THEMES = ["light", "light", "dark", "system"];
 const ZONES = ["Europe/Berlin", "America/New_York", "America/Los_Angeles", "Asia/Tokyo", "Europe/London"];
@@ -28,7 +31,8 @@ function makeRecord(random) {
   const oneOf = (values) => /** @type {T} */ (values[below(values.length)]);
   const created = CREATED + below(MONTH);
   const product = () => ({ sku: `P${10_000 + below(5000)}`, count: 1 + below(3) });
-  const hex = (/** @type {number} */ digits) => Array.from({ length: digits }, () => below(16).toString(16)).join("");
+  const hex = (/** @type {number} */ digits) =>
+    Array.from({ length: digits }, () => below(16).toString(16)).join("");
   return JSON.stringify({
     _sojourn: { nonce: hex(16), created, authenticated: created + below(60_000) },
     _auth_user_id: String(1 + below(400_000)),

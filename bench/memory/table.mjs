@@ -14,8 +14,12 @@
 export function table(names, columns) {
   const head = ["", ...columns.map(({ version }) => `Redis ${version}`)];
   const rows = names.map((name, at) => [name, ...columns.map(({ bytes }) => cell(bytes, at))]);
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => (row[column] ?? "").length)));
-  const lines = [head, widths.map(toRule), ...rows].map((row) => row.map((text, column) => pad(text, column, widths)));
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...rows].map((row) => (row[column] ?? "").length)),
+  );
+  const lines = [head, widths.map(toRule), ...rows].map((row) =>
+    row.map((text, column) => pad(text, column, widths)),
+  );
   return lines.map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 

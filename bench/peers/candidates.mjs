@@ -35,7 +35,10 @@ function bentocache(url, name, layer) {
   const errors = [];
   const connection = new Redis(url);
   connection.on("error", (error) => errors.push(error));
-  const store = layer(bentostore(), redisDriver({ connection, prefix: name.includes("memory") ? "bc12" : "bc2" }));
+  const store = layer(
+    bentostore(),
+    redisDriver({ connection, prefix: name.includes("memory") ? "bc12" : "bc2" }),
+  );
   const cache = new BentoCache({ default: "all", ttl: TTL, suppressL2Errors: false, stores: { all: store } });
   const get = (key) => cache.get({ key });
   return {

@@ -69,7 +69,12 @@ export function createShop({ secretKey, redisUrl, proxies = 0, log = console.err
   app.use(expressSessions(sessions));
   app.use(productPages(sessions), cartPages(sessions), accountPages(sessions), deviceForms(sessions));
   app.use(newsPages(sessions, caches.default), recordPages(sessions, findRecord));
-  app.use(racePages(sessions, { sojourn: withSojourn(sessions), "last-write-wins": lastWriteWins(sessions, records) }));
+  app.use(
+    racePages(sessions, {
+      sojourn: withSojourn(sessions),
+      "last-write-wins": lastWriteWins(sessions, records),
+    }),
+  );
   app.use(notFoundPage, errorPage(log));
 
   const close = async (): Promise<void> => {

@@ -36,7 +36,9 @@ function statusOf(error: unknown): number {
 
 /** The store is unavailable, or other requests kept winning: a retry will work. */
 function isPassing(error: unknown): boolean {
-  return isSojournError(error) && (error.code === "ERR_STORE_CONNECTION" || error.code === "ERR_SESSION_CONFLICT");
+  return (
+    isSojournError(error) && (error.code === "ERR_STORE_CONNECTION" || error.code === "ERR_SESSION_CONFLICT")
+  );
 }
 
 function explain(error: unknown, status: number): { title: string; text: string } {
@@ -46,7 +48,8 @@ function explain(error: unknown, status: number): { title: string; text: string 
       text: "You logged in or out in another tab while this was on its way, so nothing was changed here.",
     };
   }
-  if (status < 500) return { title: "That did not work", text: "The shop could not make sense of the request." };
+  if (status < 500)
+    return { title: "That did not work", text: "The shop could not make sense of the request." };
   return {
     title: "We could not do that just now",
     text: "Something is wrong on our side. Please wait a moment, look at your cart, and try again.",

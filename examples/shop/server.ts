@@ -41,8 +41,10 @@ async function stop(server: Server, shop: Shop): Promise<void> {
 
 function explain(error: unknown): string {
   const { code, port } = error as { code?: string; port?: number };
-  if (code === "EADDRINUSE") return `Port ${port} is in use. Stop what uses it, or choose another: PORT=3001 npm start`;
-  if (code === "EACCES") return `Port ${port} may not be used by you. Choose one from 1024 on: PORT=3001 npm start`;
+  if (code === "EADDRINUSE")
+    return `Port ${port} is in use. Stop what uses it, or choose another: PORT=3001 npm start`;
+  if (code === "EACCES")
+    return `Port ${port} may not be used by you. Choose one from 1024 on: PORT=3001 npm start`;
   if (error instanceof SettingsError || code === "ERR_IMPROPERLY_CONFIGURED") return (error as Error).message;
   return String((error as Error).stack);
 }

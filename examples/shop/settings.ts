@@ -46,7 +46,9 @@ function readPort(text: string): number {
 /** A number, since trusting every proxy means trusting every visitor. */
 function readProxies(text: string): number {
   if (/^\d$/.test(text)) return Number(text);
-  throw new SettingsError(`TRUST_PROXY: expected how many proxies stand in front, from 0 to 9, got "${text}".`);
+  throw new SettingsError(
+    `TRUST_PROXY: expected how many proxies stand in front, from 0 to 9, got "${text}".`,
+  );
 }
 
 function withoutPassword(url: string): string {

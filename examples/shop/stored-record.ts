@@ -45,7 +45,11 @@ export interface SignedText {
 /** Decodes a text without checking its signature, for display only. */
 export function readSigned(text: string): SignedText {
   const [data = "", time = "", signature = ""] = text.split(":");
-  return { parts: [data, time, signature], json: readData(data), signedAt: new Date(readBase62(time) * 1000) };
+  return {
+    parts: [data, time, signature],
+    json: readData(data),
+    signedAt: new Date(readBase62(time) * 1000),
+  };
 }
 
 function readData(data: string): string {

@@ -12,10 +12,18 @@ export async function installPackages() {
   if (packagesAreInstalled()) return true;
   say("Installing npm packages (npm ci) ...");
   // A NODE_ENV of "production" would leave out the tools that this very script is about to start.
-  const { status, output } = await npm(["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]);
+  const { status, output } = await npm([
+    "ci",
+    "--include=dev",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ]);
   if (status === 0) return true;
   const reason = firstNpmError(output);
-  say(`Cannot install the npm packages: npm ci ended with status ${status}${reason}. Run "npm ci" to see all of it.`);
+  say(
+    `Cannot install the npm packages: npm ci ended with status ${status}${reason}. Run "npm ci" to see all of it.`,
+  );
   return false;
 }
 

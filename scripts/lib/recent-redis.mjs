@@ -69,7 +69,14 @@ async function buildIn(folder) {
   mkdirSync(source);
   const python = join(folder, "python", "bin", "python");
   // The package wants a newer Python than some have, but nothing of it is run here.
-  const download = ["--no-deps", "--no-binary=:all:", "--require-hashes", "--python-version=3.12", "-d", folder];
+  const download = [
+    "--no-deps",
+    "--no-binary=:all:",
+    "--require-hashes",
+    "--python-version=3.12",
+    "-d",
+    folder,
+  ];
   // Neither TLS nor another allocator is needed, and both would need more packages.
   const flags = ["MALLOC=libc", "BUILD_TLS=no", "OPTIMIZATION=-O1", `-j${availableParallelism()}`];
   const obstacle =

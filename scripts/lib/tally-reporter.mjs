@@ -23,7 +23,9 @@ export default class TallyReporter {
     const tally = {
       passed: tests.filter((test) => test.result().state === "passed").length,
       failed:
-        tests.filter((test) => test.result().state === "failed").length + brokenSuites.length + strayErrors.length,
+        tests.filter((test) => test.result().state === "failed").length +
+        brokenSuites.length +
+        strayErrors.length,
       skipped: tests.filter((test) => isSkipped(test)).map((test) => describeSkip(test)),
     };
     const path = process.env["SOJOURN_TALLY"];

@@ -23,7 +23,10 @@ import { run } from "./processes.mjs";
  *   before a script.
  * @returns {Promise<VitestRun>}
  */
-export async function runVitest(args, { command = process.execPath, script = [], env = {}, ...options } = {}) {
+export async function runVitest(
+  args,
+  { command = process.execPath, script = [], env = {}, ...options } = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), "sojourn-tally-"));
   const report = join(folder, "tally.json");
   const vitest = inProject("node_modules", "vitest", "vitest.mjs");

@@ -58,7 +58,8 @@ export class CacheCore {
     const values = compression === undefined ? "text" : "bytes";
     this.strictStore = makeCacheStore(this.settings.store, { redis, clock, values }, `${path}.store`);
     this.store = this.#forgiving(this.strictStore);
-    if (lease !== null) requireCapability(this.store, "leases", "a lease (set it to null to do without)", path);
+    if (lease !== null)
+      requireCapability(this.store, "leases", "a lease (set it to null to do without)", path);
     // A store that no other application shares, such as memory, needs no prefix.
     const isShared = keySpacesOf(this.strictStore).length > 0;
     const needsPrefix = isShared && settings.keyPrefix === undefined && settings.keyFunction === undefined;

@@ -121,7 +121,9 @@ const cacheSchema = settingsObject({
   keyFunction: v.optional(
     v.custom<KeyFunction>((input) => typeof input === "function", "a function of key, keyPrefix and version"),
   ),
-  serializer: v.optional(v.custom<CacheSerializer>(isCacheSerializer, "an object with dump(value) and load(text)")),
+  serializer: v.optional(
+    v.custom<CacheSerializer>(isCacheSerializer, "an object with dump(value) and load(text)"),
+  ),
   compression: v.optional(compressionSchema),
   frozen: v.optional(v.boolean("true or false"), false),
   deadline: v.optional(durationSchema({ least: "10ms" }), "1s"),
@@ -172,7 +174,10 @@ function checkFrozen(
   path: string,
 ): void {
   if (!frozen || serializer === undefined || serializer === JsonSerializer) return;
-  throw new ImproperlyConfigured(`${path}.frozen`, "expected false with a serializer other than JsonSerializer.");
+  throw new ImproperlyConfigured(
+    `${path}.frozen`,
+    "expected false with a serializer other than JsonSerializer.",
+  );
 }
 
 function checkSharedVersion(
@@ -180,6 +185,7 @@ function checkSharedVersion(
   path: string,
 ): void {
   if (!sharedVersion || keyPrefix !== "") return;
-  const message = "expected a text that is not empty with sharedVersion: the key of the version begins with it.";
+  const message =
+    "expected a text that is not empty with sharedVersion: the key of the version begins with it.";
   throw new ImproperlyConfigured(`${path}.keyPrefix`, message);
 }

@@ -33,7 +33,9 @@ describe("get", () => {
   test("reads what Python writes: spaces, NaN, infinities, -0.0, integers beyond 2^53", async () => {
     const { cache, putRaw } = openCache();
     await putRaw("shop:1:k", '{"a": [NaN, Infinity, -Infinity, -0.0, 1e+16, 12345678901234567890, 1.0]}');
-    expect(await cache.get("k")).toEqual({ a: [Number.NaN, Infinity, -Infinity, -0, 1e16, 12345678901234567890n, 1] });
+    expect(await cache.get("k")).toEqual({
+      a: [Number.NaN, Infinity, -Infinity, -0, 1e16, 12345678901234567890n, 1],
+    });
   });
 
   test.each(["", "hello", "\u0080\u0005K*.", '{"a":', "42 43", "NaNNaN"])(
@@ -44,7 +46,9 @@ describe("get", () => {
       const error = await cache.get("secret").catch((caught: unknown) => caught);
       expect(error).toBeInstanceOf(CacheCorruptError);
       expect(error).toMatchObject({ code: "ERR_CACHE_CORRUPT", key: "secret" });
-      expect(String((error as Error).cause)).toMatch(/^SyntaxError: JSON is malformed (at position \d+|at its end)$/);
+      expect(String((error as Error).cause)).toMatch(
+        /^SyntaxError: JSON is malformed (at position \d+|at its end)$/,
+      );
       expect(await raw("shop:1:secret")).toBe(text);
       expect(events).toEqual([]);
     },
@@ -108,12 +112,15 @@ describe("set", () => {
     }
   });
 
-  test.each([0, -1, "-5s", 0.0001] as const)("with the timeout %j deletes an existing entry", async (timeout) => {
-    const { cache } = openCache();
-    await cache.set("k", "old");
-    await cache.set("k", "new", { timeout });
-    expect(await cache.has("k")).toBe(false);
-  });
+  test.each([0, -1, "-5s", 0.0001] as const)(
+    "with the timeout %j deletes an existing entry",
+    async (timeout) => {
+      const { cache } = openCache();
+      await cache.set("k", "old");
+      await cache.set("k", "new", { timeout });
+      expect(await cache.has("k")).toBe(false);
+    },
+  );
 
   test.each(["", "10", "soon", Number.NaN, Number.POSITIVE_INFINITY, true, {}])(
     "refuses the timeout %j",
@@ -280,9 +287,13 @@ describe("getMany, setMany and deleteMany", () => {
 
   test("refuse a string for a list of keys, and a list for an object of values", async () => {
     const { cache } = openCache();
-    await expect(cache.getMany("abc")).rejects.toThrow('Expected an array of keys, or another iterable, got "abc"');
+    await expect(cache.getMany("abc")).rejects.toThrow(
+      'Expected an array of keys, or another iterable, got "abc"',
+    );
     await expect(cache.deleteMany(undefined as never)).rejects.toThrow(CacheUsageError);
-    await expect(cache.setMany([["a", 1]] as never)).rejects.toThrow("Expected an object, or a Map, of values");
+    await expect(cache.setMany([["a", 1]] as never)).rejects.toThrow(
+      "Expected an object, or a Map, of values",
+    );
   });
 });
 
@@ -323,12 +334,17 @@ describe("incr and decr", () => {
     await expect(cache.incr("n", 2n ** 62n + 1n)).rejects.toThrow(CacheNotIntegerError);
   });
 
-  test.each([1.5, Number.NaN, 2 ** 53, 2n ** 63n, -(2n ** 63n), "1", null])("refuse the delta %s", async (delta) => {
-    const { cache, calls } = openCache();
-    await expect(cache.incr("n", delta as number)).rejects.toThrow("The delta of a counter has to be an integer");
-    await expect(cache.decr("n", delta as number)).rejects.toThrow(CacheUsageError);
-    expect(calls).toEqual([]);
-  });
+  test.each([1.5, Number.NaN, 2 ** 53, 2n ** 63n, -(2n ** 63n), "1", null])(
+    "refuse the delta %s",
+    async (delta) => {
+      const { cache, calls } = openCache();
+      await expect(cache.incr("n", delta as number)).rejects.toThrow(
+        "The delta of a counter has to be an integer",
+      );
+      await expect(cache.decr("n", delta as number)).rejects.toThrow(CacheUsageError);
+      expect(calls).toEqual([]);
+    },
+  );
 
   test("100 concurrent incr make 100", async () => {
     const { cache } = openCache();
@@ -363,7 +379,9 @@ describe("versions", () => {
     const { cache, calls } = openCache();
     const options = { version: version as number };
     await expect(cache.get("k", options)).rejects.toThrow(CacheUsageError);
-    await expect(cache.setMany({ k: 1 }, options)).rejects.toThrow("The version of a cache key has to be an integer");
+    await expect(cache.setMany({ k: 1 }, options)).rejects.toThrow(
+      "The version of a cache key has to be an integer",
+    );
     expect(calls).toEqual([]);
   });
 });
@@ -399,7 +417,13 @@ test("a missing capability of the store is refused by its name, and the store is
   const { cache, calls } = openCache({
     lease: null,
     override: () => ({
-      capabilities: { atomicIncrement: false, scan: false, compareAndSet: false, leases: false, locks: false },
+      capabilities: {
+        atomicIncrement: false,
+        scan: false,
+        compareAndSet: false,
+        leases: false,
+        locks: false,
+      },
     }),
   });
   const needs = (capability: string) =>

@@ -17,7 +17,13 @@ import { EntryOperations } from "./operations/entry-operations.ts";
 import { toReadPlan } from "./entry/entry-reader.ts";
 import { isFresh } from "./entry/freshness.ts";
 import type { CacheKeySettings } from "./keys/keys.ts";
-import { type Loader, type LoadContext, type LoadOptions, type LoadPlan, toLoadPlan } from "./load/load-options.ts";
+import {
+  type Loader,
+  type LoadContext,
+  type LoadOptions,
+  type LoadPlan,
+  toLoadPlan,
+} from "./load/load-options.ts";
 import { CacheLock } from "./lock/lock.ts";
 import type { LockOptions } from "./lock/lock-options.ts";
 import { type Memoized, memoize, type MemoizedValue, type MemoizeOptions } from "./load/memoize.ts";
@@ -136,9 +142,15 @@ export class Cache extends EntryOperations {
   ): Promise<Loaded> {
     checkCallOptions(options, "getOrSet");
     checkLoaded(valueOrLoader);
-    const load = typeof valueOrLoader === "function" ? (valueOrLoader as Loader<unknown>) : () => valueOrLoader;
+    const load =
+      typeof valueOrLoader === "function" ? (valueOrLoader as Loader<unknown>) : () => valueOrLoader;
     const value = await this.core.writing(options, (version, deadline) =>
-      this.core.loads.getOrLoad(this.core.keys.of(key, version), this.#plan(options, version), load, deadline),
+      this.core.loads.getOrLoad(
+        this.core.keys.of(key, version),
+        this.#plan(options, version),
+        load,
+        deadline,
+      ),
     );
     return value as Loaded;
   }
@@ -153,7 +165,10 @@ export class Cache extends EntryOperations {
    */
   async getOrSetMany<Value>(
     keys: Iterable<string>,
-    load: (missing: readonly string[], context: LoadContext) => ValuesByKey<Value> | Promise<ValuesByKey<Value>>,
+    load: (
+      missing: readonly string[],
+      context: LoadContext,
+    ) => ValuesByKey<Value> | Promise<ValuesByKey<Value>>,
     options: LoadOptions = NO_OPTIONS,
   ): Promise<Map<string, Value>> {
     checkCallOptions(options, "getOrSetMany");
@@ -161,7 +176,8 @@ export class Cache extends EntryOperations {
     const given = [...this.core.keys.unique(keys)];
     const values = await this.core.writing(options, (version, deadline) => {
       const entries = this.core.keys.ofMany(given, version);
-      const loadMap = async (missing: readonly string[], context: LoadContext) => toMap(await load(missing, context));
+      const loadMap = async (missing: readonly string[], context: LoadContext) =>
+        toMap(await load(missing, context));
       return this.core.loads.getOrLoadMany(entries, this.#plan(options, version), loadMap, deadline);
     });
     const found = given.map((key, index) => [key, values[index] as Value] as const);
@@ -216,7 +232,8 @@ export class Cache extends EntryOperations {
     const { header, value } = found;
     const state = isFresh(header, clock.now()) ? "fresh" : "stale";
     // With clocks that differ between processes, an entry can come from the future.
-    const age = header === undefined ? this.#ageOf(ttl, options.timeout) : Math.max(0, clock.now() - header.at);
+    const age =
+      header === undefined ? this.#ageOf(ttl, options.timeout) : Math.max(0, clock.now() - header.at);
     return { hit: true, value: value as Value, source: store.name, state, age, ttl };
   }
 
@@ -227,7 +244,9 @@ export class Cache extends EntryOperations {
   async invalidateTags(tags: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<void> {
     checkCallOptions(options, "invalidateTags");
     const names = [...this.core.keys.unique(tags, "tags")];
-    await this.core.writing(options, (version, deadline) => this.core.tags.invalidate(names, version, deadline));
+    await this.core.writing(options, (version, deadline) =>
+      this.core.tags.invalidate(names, version, deadline),
+    );
   }
 
   /**

@@ -37,9 +37,13 @@ describe("Cache", () => {
   });
 
   test("getOrSet returns the type of the loader", () => {
-    expectTypeOf(cache.getOrSet("k", () => Promise.resolve({ n: 1 }))).resolves.toEqualTypeOf<{ n: number }>();
+    expectTypeOf(cache.getOrSet("k", () => Promise.resolve({ n: 1 }))).resolves.toEqualTypeOf<{
+      n: number;
+    }>();
     expectTypeOf(cache.getOrSet("k", () => "text")).resolves.toEqualTypeOf<string>();
-    expectTypeOf(cache.getOrSet<number | undefined>("k", () => undefined)).resolves.toEqualTypeOf<number | undefined>();
+    expectTypeOf(cache.getOrSet<number | undefined>("k", () => undefined)).resolves.toEqualTypeOf<
+      number | undefined
+    >();
   });
 
   test("incr: a bigint gives a bigint", () => {
@@ -70,7 +74,9 @@ declare function fetchToken(): Promise<{ value: string; expiresIn: number }>;
 
 describe("a loader that uses its context", () => {
   test("has the type of its result inferred", () => {
-    expectTypeOf(cache.getOrSet("k", ({ signal }) => loadProduct(1, signal))).resolves.toEqualTypeOf<Product | null>();
+    expectTypeOf(
+      cache.getOrSet("k", ({ signal }) => loadProduct(1, signal)),
+    ).resolves.toEqualTypeOf<Product | null>();
     expectTypeOf(cache.getOrSet("k", ({ key }) => key)).resolves.toEqualTypeOf<string>();
     const token = cache.getOrSet("token", async (load) => {
       const { value, expiresIn } = await fetchToken();

@@ -41,7 +41,9 @@ describe("createCaches", () => {
       (name: string): CacheStoreFactory =>
       (stores) =>
         withMembers(memoryCacheStore()(stores), { name, close: async () => void closed.push(name) });
-    await closeCaches(createCaches({ default: { store: named("a") }, other: { store: named("b") } }, context));
+    await closeCaches(
+      createCaches({ default: { store: named("a") }, other: { store: named("b") } }, context),
+    );
     expect(closed).toEqual(["a", "b"]);
   });
 
@@ -50,16 +52,28 @@ describe("createCaches", () => {
     [{ keyPrefix: 1 as never }, 'caches.default.keyPrefix: expected a text such as "myproject", got 1'],
     [{ keyPrefix: "\ud800" }, "caches.default.keyPrefix: expected a text such as"],
     [{ version: 1.5 }, "caches.default.version: expected an integer, got 1.5"],
-    [{ keyFunction: "f" as never }, "caches.default.keyFunction: expected a function of key, keyPrefix and version"],
+    [
+      { keyFunction: "f" as never },
+      "caches.default.keyFunction: expected a function of key, keyPrefix and version",
+    ],
     [{ deadline: "5ms" }, "caches.default.deadline: expected seconds or text"],
     [{ lease: "31s" }, "caches.default.lease: expected seconds or text such as"],
     [{ jitter: 1.5 }, "caches.default.jitter: expected a number from 0 to 1"],
     [{ early: -1 }, "caches.default.early: expected true, false or a number from 0"],
     [{ stale: "-1s" }, "caches.default.stale: expected seconds or text such as"],
     [{ onStoreError: "ignore" as never }, 'caches.default.onStoreError: expected "throw" or "miss"'],
-    [{ serializer: {} as never }, "caches.default.serializer: expected an object with dump(value) and load(text)"],
-    [{ sharedVersion: true }, "caches.default.keyPrefix: expected a text that is not empty with sharedVersion"],
-    [{ store: {} as never }, "caches.default.store: expected a store such as redisCacheStore() or memoryCacheStore()"],
+    [
+      { serializer: {} as never },
+      "caches.default.serializer: expected an object with dump(value) and load(text)",
+    ],
+    [
+      { sharedVersion: true },
+      "caches.default.keyPrefix: expected a text that is not empty with sharedVersion",
+    ],
+    [
+      { store: {} as never },
+      "caches.default.store: expected a store such as redisCacheStore() or memoryCacheStore()",
+    ],
     [{ keyprefix: "a" } as never, 'caches.default.keyprefix: is not a setting; did you mean "keyPrefix"?'],
   ];
 
@@ -75,7 +89,9 @@ describe("createCaches", () => {
   });
 
   test("refuses invalid names", () => {
-    expect(() => createCaches({ "my pages": {} }, context)).toThrow("caches: expected names of caches to be letters");
+    expect(() => createCaches({ "my pages": {} }, context)).toThrow(
+      "caches: expected names of caches to be letters",
+    );
   });
 
   test("refuses a prefix that covers the sessions of the project: clear() would delete them", () => {

@@ -82,7 +82,10 @@ export class CountingSteps {
   async incr(key: string, delta: number, { timeout, least }: CountOptions = {}): Promise<number | undefined> {
     const { store } = this.#core;
     const begin = timeout === undefined ? undefined : { value: String(delta), ttl: toTtl(timeout) };
-    const result = await store.incr(this.#overruled(key).storageKey, BigInt(delta), this.#deadline, { begin, least });
+    const result = await store.incr(this.#overruled(key).storageKey, BigInt(delta), this.#deadline, {
+      begin,
+      least,
+    });
     if (result.status === "not-integer") throw new CacheNotIntegerError(key);
     return result.status === "missing" ? undefined : Number(result.value);
   }

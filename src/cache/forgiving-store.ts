@@ -84,7 +84,9 @@ export class ForgivingStore implements CacheStore {
 
   async getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
     const nothing = keys.map(() => undefined);
-    const values = await this.#forgive("getMany", deadline, nothing, () => this.#store.getMany(keys, deadline));
+    const values = await this.#forgive("getMany", deadline, nothing, () =>
+      this.#store.getMany(keys, deadline),
+    );
     return values.map((value, at) => (this.#outdated.has(keys[at] ?? "") ? undefined : value));
   }
 
@@ -118,7 +120,11 @@ export class ForgivingStore implements CacheStore {
     });
   }
 
-  touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
+  touchMany(
+    keys: readonly string[],
+    ttl: Milliseconds | null,
+    deadline: Deadline,
+  ): Promise<readonly boolean[]> {
     const nothing = keys.map(() => false);
     return this.#forgive("touchMany", deadline, nothing, () => this.#store.touchMany(keys, ttl, deadline));
   }
@@ -129,14 +135,21 @@ export class ForgivingStore implements CacheStore {
     deadline: Deadline,
   ): Promise<readonly (boolean | EntryHead)[]> {
     const nothing = keys.map(() => false);
-    return this.#forgive("touchHeadless", deadline, nothing, () => this.#store.touchHeadless(keys, ttl, deadline));
+    return this.#forgive("touchHeadless", deadline, nothing, () =>
+      this.#store.touchHeadless(keys, ttl, deadline),
+    );
   }
 
   replaceHead(key: string, head: StoredValue, next: NewValue, deadline: Deadline): Promise<boolean> {
-    return this.#forgive("replaceHead", deadline, false, () => this.#store.replaceHead(key, head, next, deadline));
+    return this.#forgive("replaceHead", deadline, false, () =>
+      this.#store.replaceHead(key, head, next, deadline),
+    );
   }
 
-  ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]> {
+  ttlMany(
+    keys: readonly string[],
+    deadline: Deadline,
+  ): Promise<readonly (Milliseconds | null | undefined)[]> {
     const nothing = keys.map(() => undefined);
     return this.#forgive("ttlMany", deadline, nothing, () => this.#store.ttlMany(keys, deadline));
   }
@@ -145,12 +158,21 @@ export class ForgivingStore implements CacheStore {
     return this.#tell("incr", deadline, () => this.#store.incr(key, delta, deadline, options));
   }
 
-  compareAndSet(key: string, expected: StoredValue, next: NewValue | undefined, deadline: Deadline): Promise<boolean> {
-    return this.#tell("compareAndSet", deadline, () => this.#store.compareAndSet(key, expected, next, deadline));
+  compareAndSet(
+    key: string,
+    expected: StoredValue,
+    next: NewValue | undefined,
+    deadline: Deadline,
+  ): Promise<boolean> {
+    return this.#tell("compareAndSet", deadline, () =>
+      this.#store.compareAndSet(key, expected, next, deadline),
+    );
   }
 
   lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
-    return this.#forgive("lease", deadline, { status: "leased" }, () => this.#store.lease(lease, ttl, deadline));
+    return this.#forgive("lease", deadline, { status: "leased" }, () =>
+      this.#store.lease(lease, ttl, deadline),
+    );
   }
 
   renew(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
@@ -159,14 +181,21 @@ export class ForgivingStore implements CacheStore {
 
   fill(lease: Lease, entry: NewValue, deadline: Deadline): Promise<FillResult> {
     // No other writer has superseded the load; the failure was reported.
-    return this.#forgive("fill", deadline, { status: "stored" }, () => this.#store.fill(lease, entry, deadline));
+    return this.#forgive("fill", deadline, { status: "stored" }, () =>
+      this.#store.fill(lease, entry, deadline),
+    );
   }
 
   release(lease: Lease, deadline: Deadline): Promise<boolean> {
     return this.#forgive("release", deadline, true, () => this.#store.release(lease, deadline));
   }
 
-  acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {
+  acquireLock(
+    key: string,
+    token: string,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<number | undefined> {
     return this.#tell("acquireLock", deadline, () => this.#store.acquireLock(key, token, ttl, deadline));
   }
 
@@ -215,7 +244,11 @@ export class ForgivingStore implements CacheStore {
     }
   }
 
-  async #delete<Result>(operation: string, keys: readonly string[], task: () => Promise<Result>): Promise<Result> {
+  async #delete<Result>(
+    operation: string,
+    keys: readonly string[],
+    task: () => Promise<Result>,
+  ): Promise<Result> {
     try {
       const result = await task();
       for (const key of keys) this.#outdated.delete(key);

@@ -24,7 +24,11 @@ export function requireCapability(
  *
  * @throws {ImproperlyConfigured}
  */
-export function checkClearable({ keyPrefix, keyFunction }: CacheKeySettings, store: CacheStore, path: string): void {
+export function checkClearable(
+  { keyPrefix, keyFunction }: CacheKeySettings,
+  store: CacheStore,
+  path: string,
+): void {
   if (keyFunction !== undefined) {
     const message = "with a key function of your own, clear() cannot know which keys are this cache's.";
     throw new ImproperlyConfigured(`${path}.keyFunction`, `${message} Delete entries by their keys.`);

@@ -15,7 +15,10 @@ export function refuseUnknownCaches<Caches extends object>(caches: Caches): Cach
     if (isAsked) return Reflect.get(target, name, receiver);
     throw new ImproperlyConfigured(`caches.${name}`, describeUnknown(name, known));
   };
-  return Object.setPrototypeOf(caches, new Proxy(Object.create(Object.prototype) as object, { get })) as Caches;
+  return Object.setPrototypeOf(
+    caches,
+    new Proxy(Object.create(Object.prototype) as object, { get }),
+  ) as Caches;
 }
 
 function describeUnknown(name: string, known: readonly string[]): string {

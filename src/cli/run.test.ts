@@ -6,7 +6,11 @@ import { run } from "./run.ts";
 
 async function play(args: readonly string[], env: Record<string, string> = { SECRET_KEY: "hunter2-secret" }) {
   const [out, errors]: [string[], string[]] = [[], []];
-  const terminal = { env, out: (line: string) => void out.push(line), error: (line: string) => void errors.push(line) };
+  const terminal = {
+    env,
+    out: (line: string) => void out.push(line),
+    error: (line: string) => void errors.push(line),
+  };
   return { code: await run(args, terminal), out: out.join("\n"), errors: errors.join("\n") };
 }
 
@@ -46,7 +50,13 @@ describe("wrong arguments: exit code 2, the error and the usage", () => {
 
   test("a missing package", async () => {
     const from = file('{"SESSION_ENGINE": "redisession.backend"}');
-    const { code, errors } = await play(["migrate-pickles", "--from", from, "--decompress", "no-such-package"]);
+    const { code, errors } = await play([
+      "migrate-pickles",
+      "--from",
+      from,
+      "--decompress",
+      "no-such-package",
+    ]);
     expect(code).toBe(2);
     expect(errors).toContain("the package no-such-package is not installed");
   });
@@ -65,7 +75,9 @@ describe("settings that cannot be migrated from or to: exit code 1", () => {
   });
 
   test("an unreachable Redis", async () => {
-    const from = file('{"SESSION_ENGINE": "redisession.backend", "REDIS_SESSION_CONFIG": {"SERVER": {"port": 1}}}');
+    const from = file(
+      '{"SESSION_ENGINE": "redisession.backend", "REDIS_SESSION_CONFIG": {"SERVER": {"port": 1}}}',
+    );
     const { code, errors } = await play(["migrate-pickles", "--from", from]);
     expect(code).toBe(1);
     expect(errors).toMatch(/^ERR_STORE_CONNECTION: /);

@@ -2,9 +2,8 @@ import { isSojournError } from "../core/errors.ts";
 import { migratePickles, USAGE } from "./commands/migrate-pickles.ts";
 import { type Terminal, UsageError } from "./terminal.ts";
 
-const COMMANDS: ReadonlyMap<string, (args: readonly string[], terminal: Terminal) => Promise<number>> = new Map([
-  ["migrate-pickles", migratePickles],
-]);
+const COMMANDS: ReadonlyMap<string, (args: readonly string[], terminal: Terminal) => Promise<number>> =
+  new Map([["migrate-pickles", migratePickles]]);
 
 /**
  * Runs a command line.
@@ -12,7 +11,10 @@ const COMMANDS: ReadonlyMap<string, (args: readonly string[], terminal: Terminal
  * @returns The exit code of the command; 1 for an error of settings or of a store; 2 for wrong
  *   arguments.
  */
-export async function run([name = "--help", ...args]: readonly string[], terminal: Terminal): Promise<number> {
+export async function run(
+  [name = "--help", ...args]: readonly string[],
+  terminal: Terminal,
+): Promise<number> {
   if (name === "--help" || args.includes("--help")) {
     terminal.out(USAGE);
     return 0;

@@ -36,7 +36,8 @@ test("base 62, digits first, then upper case, then lower case", () => {
     expect(encodeBase62(integer)).toBe(text);
     expect(decodeBase62(text)).toBe(integer);
   }
-  for (const text of ["", "-", "é", "zzzzzzzzz", "0".repeat(10), " 1"]) expect(decodeBase62(text)).toBeUndefined();
+  for (const text of ["", "-", "é", "zzzzzzzzz", "0".repeat(10), " 1"])
+    expect(decodeBase62(text)).toBeUndefined();
 });
 
 describe("signs as Django", () => {
@@ -145,13 +146,18 @@ describe("DjangoCodec", () => {
       clock,
       ...LIMITS,
     });
-    expect(rotated.decode(old, AT)).toMatchObject({ ok: true, value: { payload: '{"foo":"bar"}', isOutdated: true } });
+    expect(rotated.decode(old, AT)).toMatchObject({
+      ok: true,
+      value: { payload: '{"foo":"bar"}', isOutdated: true },
+    });
     expect(rotated.encode('{"foo":"bar"}', AT)).toBe(FOO_BAR);
     expect(codec.decode(old, AT)).toStrictEqual({ ok: false, reason: "bad-signature" });
   });
 
   test("a record of the engine signed_cookies, which has another salt, is refused", () => {
-    expect(codec.decode("eyJmb28iOiJiYXIifQ:1r31eq:226qcunpVRFbRb8JsIU20JTlES8WVPMJOuzt80OOScM", AT).ok).toBe(false);
+    expect(codec.decode("eyJmb28iOiJiYXIifQ:1r31eq:226qcunpVRFbRb8JsIU20JTlES8WVPMJOuzt80OOScM", AT).ok).toBe(
+      false,
+    );
   });
 
   test("every single character counts: a record with one changed is refused", () => {
@@ -164,12 +170,18 @@ describe("DjangoCodec", () => {
     }
   });
 
-  test.each(["", ":", "::", "x", FOO_BAR.slice(0, -1), `${FOO_BAR}=`, FOO_BAR.replaceAll(":", ""), "é".repeat(50)])(
-    "%j is refused",
-    (record) => {
-      expect(codec.decode(record, AT)).toStrictEqual({ ok: false, reason: "bad-signature" });
-    },
-  );
+  test.each([
+    "",
+    ":",
+    "::",
+    "x",
+    FOO_BAR.slice(0, -1),
+    `${FOO_BAR}=`,
+    FOO_BAR.replaceAll(":", ""),
+    "é".repeat(50),
+  ])("%j is refused", (record) => {
+    expect(codec.decode(record, AT)).toStrictEqual({ ok: false, reason: "bad-signature" });
+  });
 
   test("a record that inflates beyond the limit, or does not inflate, is refused despite its valid signature", () => {
     const signer = new TimestampSigner(SECRETS, "django.contrib.sessions.SessionStore");
@@ -183,7 +195,10 @@ describe("DjangoCodec", () => {
   });
 
   test("the etag is the signature: 43 bytes at the end", () => {
-    expect(codec.etag(FOO_BAR)).toStrictEqual({ start: -43, text: FOO_BAR.slice(FOO_BAR.lastIndexOf(":") + 1) });
+    expect(codec.etag(FOO_BAR)).toStrictEqual({
+      start: -43,
+      text: FOO_BAR.slice(FOO_BAR.lastIndexOf(":") + 1),
+    });
   });
 });
 
@@ -238,12 +253,18 @@ describe("EncryptedCodec", () => {
 
     test("two records that swap places do not decrypt", () => {
       const other = "o".repeat(32);
-      expect(codec.decode(codec.encode(payload, AT), other)).toStrictEqual({ ok: false, reason: "bad-signature" });
+      expect(codec.decode(codec.encode(payload, AT), other)).toStrictEqual({
+        ok: false,
+        reason: "bad-signature",
+      });
     });
 
     test("an earlier secret still reads, and reports the record as outdated", () => {
       const old = new EncryptedCodec(new JsonCodec(), { secretKey: "old-secret" }).encode(payload, AT);
-      const rotated = new EncryptedCodec(new JsonCodec(), { ...SECRETS, secretKeyFallbacks: ["older", "old-secret"] });
+      const rotated = new EncryptedCodec(new JsonCodec(), {
+        ...SECRETS,
+        secretKeyFallbacks: ["older", "old-secret"],
+      });
       expect(rotated.decode(old, AT)).toStrictEqual({
         ok: true,
         value: { payload, writtenAt: undefined, isOutdated: true },

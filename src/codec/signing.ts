@@ -57,7 +57,10 @@ export class JsonSigner {
 
   #inflate(deflated: Buffer): Buffer | UndecodableReason {
     try {
-      return inflateSync(deflated, { maxOutputLength: this.#maxInflatedBytes, finishFlush: constants.Z_FINISH });
+      return inflateSync(deflated, {
+        maxOutputLength: this.#maxInflatedBytes,
+        finishFlush: constants.Z_FINISH,
+      });
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE" ? "too-large" : "malformed";
     }

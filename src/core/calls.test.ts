@@ -3,7 +3,12 @@ import { checkOptions, describeGiven, knownOptions } from "./calls.ts";
 import { describeKind, describeValue, withArticle } from "./descriptions.ts";
 import { CacheUsageError } from "./errors.ts";
 
-const SET = knownOptions("cache.set()", ["timeout", "tags", "version", "nx", "xx"], "{ timeout: 60 }", CacheUsageError);
+const SET = knownOptions(
+  "cache.set()",
+  ["timeout", "tags", "version", "nx", "xx"],
+  "{ timeout: 60 }",
+  CacheUsageError,
+);
 
 function messageOf(options: unknown): string {
   try {
@@ -16,12 +21,14 @@ function messageOf(options: unknown): string {
 }
 
 describe("checkOptions", () => {
-  test.each([{}, { timeout: 1 }, { timeout: undefined, xx: true }, Object.assign(Object.create(null), { tags: [] })])(
-    "%j: an object of known names passes",
-    (options) => {
-      expect(() => checkOptions(options, SET)).not.toThrow();
-    },
-  );
+  test.each([
+    {},
+    { timeout: 1 },
+    { timeout: undefined, xx: true },
+    Object.assign(Object.create(null), { tags: [] }),
+  ])("%j: an object of known names passes", (options) => {
+    expect(() => checkOptions(options, SET)).not.toThrow();
+  });
 
   test.each<[unknown, string]>([
     [{ timeuot: 1 }, 'cache.set() has no option "timeuot". Did you mean "timeout"?'],
@@ -29,7 +36,10 @@ describe("checkOptions", () => {
     [{ ttl: 60 }, 'cache.set() has no option "ttl". Did you mean "timeout"? It is in seconds'],
     [{ EX: 60 }, 'cache.set() has no option "EX". Did you mean "timeout"?'],
     [{ NX: true }, 'cache.set() has no option "NX". Did you mean "nx"?'],
-    [{ compress: true }, 'cache.set() has no option "compress". It has "timeout", "tags", "version", "nx", "xx".'],
+    [
+      { compress: true },
+      'cache.set() has no option "compress". It has "timeout", "tags", "version", "nx", "xx".',
+    ],
     [60, "cache.set() expected its options as an object such as { timeout: 60 }, got 60 (number)."],
     ["10m", 'got "10m" (a text).'],
     ["a visitor's text", "got a text."],

@@ -16,7 +16,12 @@ export interface KnownOptions {
 }
 
 /** Returns the known options of a call. */
-export function knownOptions(call: string, names: readonly string[], example: string, error: UsageError): KnownOptions {
+export function knownOptions(
+  call: string,
+  names: readonly string[],
+  example: string,
+  error: UsageError,
+): KnownOptions {
   return { call, names: new Set(names), example, error };
 }
 
@@ -25,7 +30,8 @@ export function knownOptions(call: string, names: readonly string[], example: st
  * known names. Values are checked where they are used. The check costs one look-up for each option.
  */
 export function checkOptions(options: unknown, known: KnownOptions): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) throw notOptions(options, known);
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw notOptions(options, known);
   let isEmpty = true;
   for (const name in options) {
     if (!known.names.has(name) && Object.hasOwn(options, name)) throw unknownOption(name, known);
@@ -41,12 +47,16 @@ function isPlain(options: object): boolean {
 }
 
 function notOptions(options: unknown, { call, example, error: UsageError }: KnownOptions): Error {
-  return new UsageError(`${call} expected its options as an object such as ${example}, got ${describeGiven(options)}.`);
+  return new UsageError(
+    `${call} expected its options as an object such as ${example}, got ${describeGiven(options)}.`,
+  );
 }
 
 /** Option names of other libraries, in lower case, and their names here. */
 const FOREIGN_NAMES: ReadonlyMap<string, string> = new Map([
-  ...["ttl", "ex", "px", "expire", "expires", "expiresin", "expiry", "maxage", "seconds", "age"].map(isTimeout),
+  ...["ttl", "ex", "px", "expire", "expires", "expiresin", "expiry", "maxage", "seconds", "age"].map(
+    isTimeout,
+  ),
   ["swr", "stale"],
   ["grace", "stale"],
   ["stalewhilerevalidate", "stale"],

@@ -41,7 +41,8 @@ export function isClass(value: unknown): boolean {
 
 function describeObject(value: object): string {
   if (value instanceof Promise) return 'a promise (an "await" is missing)';
-  const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)?.constructor?.name;
+  const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)?.constructor
+    ?.name;
   return name === undefined || name === "" || name === "Object" ? "an object" : `an object of class ${name}`;
 }
 

@@ -20,12 +20,23 @@ describe("toMilliseconds", () => {
     expect(toMilliseconds(duration)).toBe(expected);
   });
 
-  test.each(["14", "", " ", "d", "14 parsecs", "s".repeat(200), Number.NaN, Infinity, 1e300, null, undefined, {}, [5]])(
-    "refuses %j",
-    (duration) => {
-      expect(toMilliseconds(duration)).toBeUndefined();
-    },
-  );
+  test.each([
+    "14",
+    "",
+    " ",
+    "d",
+    "14 parsecs",
+    "s".repeat(200),
+    Number.NaN,
+    Infinity,
+    1e300,
+    null,
+    undefined,
+    {},
+    [5],
+  ])("refuses %j", (duration) => {
+    expect(toMilliseconds(duration)).toBeUndefined();
+  });
 });
 
 describe("durationSchema", () => {

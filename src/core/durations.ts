@@ -75,7 +75,9 @@ export function durationSchema(bounds: DurationBounds = {}): SettingsSchema<Dura
 }
 
 /** Schema of a duration setting in which `null` means "no expiry". */
-export function expirySchema(bounds: DurationBounds = {}): SettingsSchema<Duration | null, Milliseconds | null> {
+export function expirySchema(
+  bounds: DurationBounds = {},
+): SettingsSchema<Duration | null, Milliseconds | null> {
   const expected = `${DURATION_EXPECTED}${describeBounds(bounds)}, or null for no expiry`;
   return v.pipe(
     v.custom<Duration | null>((input) => input === null || isWithin(toMilliseconds(input), bounds), expected),

@@ -10,12 +10,19 @@ export type Listener<Payload> = (event: Payload) => void;
  * @param known Names of the events.
  * @throws An error of the class, naming the nearest event.
  */
-export function checkListener(name: unknown, listener: unknown, known: readonly string[], Fault: UsageError): void {
+export function checkListener(
+  name: unknown,
+  listener: unknown,
+  known: readonly string[],
+  Fault: UsageError,
+): void {
   checkFunction(listener, "A listener", Fault);
   if (typeof name === "string" && known.includes(name)) return;
   const nearest = typeof name === "string" ? nearestName(name, known) : undefined;
   const advice = nearest === undefined ? `There are ${known.join(", ")}.` : `Did you mean "${nearest}"?`;
-  throw new Fault(`There is no event ${typeof name === "string" ? JSON.stringify(name) : "of this name"}. ${advice}`);
+  throw new Fault(
+    `There is no event ${typeof name === "string" ? JSON.stringify(name) : "of this name"}. ${advice}`,
+  );
 }
 
 /**

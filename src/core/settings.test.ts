@@ -47,7 +47,10 @@ describe("parseSettings", () => {
       'sessions.cookie.sameSite: expected "lax" or "strict", got "none" (string).',
     ],
     [{ projectName: "a", cookie: 5 }, "sessions.cookie: expected an object, got 5 (number)."],
-    [{ projectName: "a", cookie: { secure: null } }, "sessions.cookie.secure: expected true or false, got null."],
+    [
+      { projectName: "a", cookie: { secure: null } },
+      "sessions.cookie.secure: expected true or false, got null.",
+    ],
     [
       { projectName: "a", cookie: { domain: new Date() } },
       "sessions.cookie.domain: expected a string, got an object of class Date.",
@@ -81,7 +84,9 @@ describe("unknown names", () => {
   });
 
   test("come before the name that is missing because of the slip", () => {
-    expect(messageOf({ projectname: "a" })).toBe('sessions.projectname: is not a setting; did you mean "projectName"?');
+    expect(messageOf({ projectname: "a" })).toBe(
+      'sessions.projectname: is not a setting; did you mean "projectName"?',
+    );
   });
 
   test("are reported with all names when none is near", () => {

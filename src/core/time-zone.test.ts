@@ -43,7 +43,11 @@ describe("TimeZone", () => {
   it("no later instant has a local time before earliestFrom, in any zone that changes its clocks", () => {
     for (const name of ["America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Europe/London"]) {
       const zone = new TimeZone(name);
-      for (let instant = at("2026-01-01T00:07:00"); instant < at("2027-01-01T00:00:00"); instant += 1_700_000) {
+      for (
+        let instant = at("2026-01-01T00:07:00");
+        instant < at("2027-01-01T00:00:00");
+        instant += 1_700_000
+      ) {
         const earliest = zone.earliestFrom(instant);
         const following = [0, 1, 2, 3, 4, 5].map((hours) => zone.toLocal(instant + hours * 3_599_000));
         expect(earliest).toBeLessThanOrEqual(Math.min(...following));

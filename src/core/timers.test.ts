@@ -142,4 +142,5 @@ it("timers of Node are used elsewhere only for spans that are constants, or boun
   ]);
 });
 
-const NODE_TIMER = /(?<![.\w#])set(?:Timeout|Interval)\((?!timeout)|import \{ setTimeout|AbortSignal\.timeout\(/;
+const NODE_TIMER =
+  /(?<![.\w#])set(?:Timeout|Interval)\((?!timeout)|import \{ setTimeout|AbortSignal\.timeout\(/;

@@ -3,7 +3,12 @@ import { cookieSessionStore } from "sojourn/stores/cookie";
 import { describe, expect, test } from "vitest";
 import { Browser, type Data, openHarness, withMembers } from "../../test/support/session-harness.ts";
 import { sessionAuthHash } from "../codec/auth-hash.ts";
-import { ImproperlyConfigured, SessionInterrupted, SessionUsageError, StoreConnectionError } from "../core/errors.ts";
+import {
+  ImproperlyConfigured,
+  SessionInterrupted,
+  SessionUsageError,
+  StoreConnectionError,
+} from "../core/errors.ts";
 import type { Session } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { SessionStore } from "../stores/session-store.ts";
@@ -29,7 +34,12 @@ async function loggedIn(sessions: Sessions<Data>, secret = SECRET): Promise<Brow
   const browser = new Browser(sessions);
   await browser.request((session) => {
     const hash = sessionAuthHash(ADA.password, secret);
-    Object.assign(session.data, { cart: 1, _auth_user_id: "42", _auth_user_backend: BACKEND, _auth_user_hash: hash });
+    Object.assign(session.data, {
+      cart: 1,
+      _auth_user_id: "42",
+      _auth_user_backend: BACKEND,
+      _auth_user_hash: hash,
+    });
   });
   return browser;
 }
@@ -249,7 +259,9 @@ describe("a login", () => {
     await expect(authOf({ backends: [BACKEND, "shop.Backend"] }).login(session, ADA)).rejects.toThrow(
       SessionUsageError,
     );
-    await expect(authOf().login(session, { ...ADA, backend: "shop.Backend" })).rejects.toThrow(SessionUsageError);
+    await expect(authOf().login(session, { ...ADA, backend: "shop.Backend" })).rejects.toThrow(
+      SessionUsageError,
+    );
     expect([calls, session.isAuthenticated]).toEqual([[], false]);
     await authOf({ backends: [BACKEND, "shop.Backend"] }).login(session, { ...ADA, backend: "shop.Backend" });
     expect(session.data["_auth_user_backend"]).toBe("shop.Backend");
@@ -258,9 +270,9 @@ describe("a login", () => {
   test("under another secret than the sessions' is an error", async () => {
     const { sessions } = openHarness();
     const session = await sessions.create();
-    await expect(authOf({ secretKey: "another secret of the tests, as long" }).login(session, ADA)).rejects.toThrow(
-      "djangoAuth.secretKey: ",
-    );
+    await expect(
+      authOf({ secretKey: "another secret of the tests, as long" }).login(session, ADA),
+    ).rejects.toThrow("djangoAuth.secretKey: ");
   });
 
   test("joins a concurrent login by another process while the secret is rotated", async () => {
@@ -281,7 +293,12 @@ describe("a login", () => {
     const { sessions } = openHarness();
     const session = await sessions.create({ cart: 1 });
     await authOf().login(session, ADA);
-    expect(Object.keys(session.data)).toEqual(["cart", "_auth_user_id", "_auth_user_backend", "_auth_user_hash"]);
+    expect(Object.keys(session.data)).toEqual([
+      "cart",
+      "_auth_user_id",
+      "_auth_user_backend",
+      "_auth_user_hash",
+    ]);
   });
 
   test("of another user drops all data of the one before and replaces the CSRF secret", async () => {

@@ -90,7 +90,9 @@ export function djangoAuth<User extends DjangoUser>(settings: DjangoAuthSettings
 }
 
 /** {@link DjangoAuthSettings}, checked and complete. */
-type CheckedSettings<User extends DjangoUser> = Required<DjangoAuthSettings<User>> & { readonly secretKey: string };
+type CheckedSettings<User extends DjangoUser> = Required<DjangoAuthSettings<User>> & {
+  readonly secretKey: string;
+};
 
 /**
  * The functions of `django.contrib.auth`. Created by {@link djangoAuth}; one instance serves all
@@ -123,7 +125,8 @@ export class DjangoAuth<User extends DjangoUser> {
     const user = await this.#settings.findUser(userId);
     if (user === undefined) return undefined;
     // Another part of this request has logged in or out meanwhile, or has renewed the hash.
-    if (!isDeepStrictEqual(readLogin(session), { userId, backend, hash })) return this.getUser(session, { cycleKey });
+    if (!isDeepStrictEqual(readLogin(session), { userId, backend, hash }))
+      return this.getUser(session, { cycleKey });
     const fit = this.#verify(hash, user);
     if (fit === "none") return endLogin(session);
     if (fit === "fallback" && cycleKey) await this.#rehash(session, user);
@@ -167,7 +170,10 @@ export class DjangoAuth<User extends DjangoUser> {
    * @param user The user with the new stored hash. A session of another user gets a new key only.
    * @throws Errors of `session.cycleKey`.
    */
-  async updateSessionAuthHash<Data extends object>(session: Session<Data>, user: IdentifiedUser): Promise<void> {
+  async updateSessionAuthHash<Data extends object>(
+    session: Session<Data>,
+    user: IdentifiedUser,
+  ): Promise<void> {
     if (readLogin(session).userId !== String(user.id)) return session.cycleKey();
     await this.#cycleWithHashOf(session, user, () => session.cycleKey());
   }

@@ -57,7 +57,8 @@ function open({ beforeDeletion = () => {} }: Options = {}) {
   };
 }
 
-const failed = (outcome: "not-sent" | "unknown") => new StoreConnectionError("the cache is away", { outcome });
+const failed = (outcome: "not-sent" | "unknown") =>
+  new StoreConnectionError("the cache is away", { outcome });
 
 describeSessionStore({ describe, it }, "Django's cached_db over memory", {
   open: () => {
@@ -89,27 +90,33 @@ describe("the copy that Django may have", () => {
     expect(await copied()).toBeUndefined();
   });
 
-  it.each(writes)("%s writes nothing if the cache is unavailable, and reports not-sent", async (_name, write) => {
-    const { store, database, key } = open({
-      beforeDeletion: () => {
-        throw failed("unknown");
-      },
-    });
-    await store.create(key, RECORD, LONG_TTL, later());
-    await expect(write(store, key)).rejects.toMatchObject({ outcome: "not-sent" });
-    expect(await database.read(key, later())).toBe(RECORD);
-  });
+  it.each(writes)(
+    "%s writes nothing if the cache is unavailable, and reports not-sent",
+    async (_name, write) => {
+      const { store, database, key } = open({
+        beforeDeletion: () => {
+          throw failed("unknown");
+        },
+      });
+      await store.create(key, RECORD, LONG_TTL, later());
+      await expect(write(store, key)).rejects.toMatchObject({ outcome: "not-sent" });
+      expect(await database.read(key, later())).toBe(RECORD);
+    },
+  );
 
-  it.each(writes)("%s reports an unknown outcome if the cache becomes unavailable meanwhile", async (_name, write) => {
-    const { store, database, key } = open({
-      beforeDeletion: (index) => {
-        if (index === 1) throw failed("not-sent");
-      },
-    });
-    await store.create(key, RECORD, LONG_TTL, later());
-    await expect(write(store, key)).rejects.toMatchObject({ outcome: "unknown" });
-    expect(await database.read(key, later())).not.toBe(RECORD);
-  });
+  it.each(writes)(
+    "%s reports an unknown outcome if the cache becomes unavailable meanwhile",
+    async (_name, write) => {
+      const { store, database, key } = open({
+        beforeDeletion: (index) => {
+          if (index === 1) throw failed("not-sent");
+        },
+      });
+      await store.create(key, RECORD, LONG_TTL, later());
+      await expect(write(store, key)).rejects.toMatchObject({ outcome: "unknown" });
+      expect(await database.read(key, later())).not.toBe(RECORD);
+    },
+  );
 });
 
 it("a wrong option is refused when the settings are checked", () => {

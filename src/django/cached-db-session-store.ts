@@ -61,7 +61,11 @@ const DJANGO_PREFIX = "django.contrib.sessions.cached_db";
  */
 export function djangoCachedDbSessionStore(options: DjangoCachedDbSessionStoreOptions): SessionStoreFactory {
   return (context) => {
-    const { database, cache, keyPrefix, version } = parseSettings(optionsSchema, options, "djangoCachedDbSessionStore");
+    const { database, cache, keyPrefix, version } = parseSettings(
+      optionsSchema,
+      options,
+      "djangoCachedDbSessionStore",
+    );
     const { redis, clock } = context;
     const copies = makeCacheStore(cache, { redis, clock }, "djangoCachedDbSessionStore.cache");
     const sessions = makeSessionStore(database, context, "djangoCachedDbSessionStore.database");
@@ -106,7 +110,13 @@ class DjangoCachedDbSessionStore implements SessionStore {
     return this.#database.create(key, record, ttl, deadline);
   }
 
-  commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+  commit(
+    key: SessionKey,
+    record: string,
+    etag: Etag,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CommitResult> {
     return this.#between(key, deadline, () => this.#database.commit(key, record, etag, ttl, deadline));
   }
 
@@ -137,7 +147,10 @@ class DjangoCachedDbSessionStore implements SessionStore {
     await Promise.all([this.#database.ping(deadline), this.#copies.ping(deadline)]);
   }
 
-  clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
+  clearExpired(
+    pageDeadline: () => Deadline,
+    onProgress?: (progress: ClearProgress) => void,
+  ): Promise<number> {
     return this.#database.clearExpired(pageDeadline, onProgress);
   }
 

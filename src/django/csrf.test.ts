@@ -28,14 +28,17 @@ describe("a token", () => {
     expect(session.data).toEqual({ _csrftoken: secret });
   });
 
-  test.each(TOKENS_OF_DJANGO)("of Django's is valid, and invalid after a change of any character: %s", (token) => {
-    const session = sessionWith(SECRET);
-    expect(isCsrfTokenValid(session, token)).toBe(true);
-    for (let at = 0; at < token.length; at++) {
-      const wrong = token.slice(0, at) + (token[at] === "a" ? "b" : "a") + token.slice(at + 1);
-      expect(isCsrfTokenValid(session, wrong)).toBe(false);
-    }
-  });
+  test.each(TOKENS_OF_DJANGO)(
+    "of Django's is valid, and invalid after a change of any character: %s",
+    (token) => {
+      const session = sessionWith(SECRET);
+      expect(isCsrfTokenValid(session, token)).toBe(true);
+      for (let at = 0; at < token.length; at++) {
+        const wrong = token.slice(0, at) + (token[at] === "a" ? "b" : "a") + token.slice(at + 1);
+        expect(isCsrfTokenValid(session, wrong)).toBe(false);
+      }
+    },
+  );
 
   test("may be the bare secret", () => {
     expect(isCsrfTokenValid(sessionWith(SECRET), SECRET)).toBe(true);
@@ -74,11 +77,14 @@ describe("a secret", () => {
     expect(session.data["_csrftoken"]).toBe(masked);
   });
 
-  test.each([null, 42, "", "short", "é".repeat(32), [SECRET]])("%o is not one: csrfToken() creates one", (stored) => {
-    const session = sessionWith(stored);
-    expect(isCsrfTokenValid(session, csrfToken(session))).toBe(true);
-    expect(session.data["_csrftoken"]).toMatch(/^[a-zA-Z0-9]{32}$/);
-  });
+  test.each([null, 42, "", "short", "é".repeat(32), [SECRET]])(
+    "%o is not one: csrfToken() creates one",
+    (stored) => {
+      const session = sessionWith(stored);
+      expect(isCsrfTokenValid(session, csrfToken(session))).toBe(true);
+      expect(session.data["_csrftoken"]).toMatch(/^[a-zA-Z0-9]{32}$/);
+    },
+  );
 
   test("invalidates earlier tokens when it is rotated", () => {
     const session = sessionWith(SECRET);
@@ -98,7 +104,10 @@ describe("a secret", () => {
         counts.set(character, (counts.get(character) ?? 0) + 1);
     }
     const expected = (rounds * 32) / 62;
-    const chiSquare = [...counts.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+    const chiSquare = [...counts.values()].reduce(
+      (sum, count) => sum + (count - expected) ** 2 / expected,
+      0,
+    );
     // 61 degrees of freedom: 1 in 10 million random runs is above 138.
     expect(counts.size).toBe(62);
     expect(chiSquare).toBeLessThan(138);

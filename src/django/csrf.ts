@@ -77,7 +77,11 @@ function mask(secret: string): string {
 
 function unmask(token: string): string {
   const key = token.slice(0, SECRET_LENGTH);
-  return combine(token.slice(SECRET_LENGTH), key, (character, shift) => character - shift + CHARACTERS.length);
+  return combine(
+    token.slice(SECRET_LENGTH),
+    key,
+    (character, shift) => character - shift + CHARACTERS.length,
+  );
 }
 
 function combine(text: string, key: string, join: (character: number, shift: number) => number): string {
@@ -90,5 +94,7 @@ function indexOf(character: string): number {
 }
 
 function randomCharacters(): string {
-  return Array.from({ length: SECRET_LENGTH }, () => CHARACTERS.charAt(randomInt(CHARACTERS.length))).join("");
+  return Array.from({ length: SECRET_LENGTH }, () => CHARACTERS.charAt(randomInt(CHARACTERS.length))).join(
+    "",
+  );
 }

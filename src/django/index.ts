@@ -1,4 +1,7 @@
-export { djangoCachedDbSessionStore, type DjangoCachedDbSessionStoreOptions } from "./cached-db-session-store.ts";
+export {
+  djangoCachedDbSessionStore,
+  type DjangoCachedDbSessionStoreOptions,
+} from "./cached-db-session-store.ts";
 export {
   type AuthenticatedUser,
   DjangoAuth,

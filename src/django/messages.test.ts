@@ -58,7 +58,9 @@ describe("messages that are added", () => {
   test("are refused if JSON cannot hold them, and earlier ones stay", () => {
     const session = sessionWith(`[${ONE}]`);
     expect(() => addMessage(session, INFO, "\ud800")).toThrow(NotJsonError);
-    expect(() => addMessage(session, INFO, "text", { extraTags: "\ud800" })).toThrow("message[4] is a string");
+    expect(() => addMessage(session, INFO, "text", { extraTags: "\ud800" })).toThrow(
+      "message[4] is a string",
+    );
     expect(session.data["_messages"]).toBe(`[${ONE}]`);
   });
 
@@ -87,10 +89,13 @@ describe("messages that are added", () => {
     const session = sessionWith(stored);
     addMessage(session, INFO, "one");
     expect(session.data["_messages"]).toBe('[["__json_message",0,20,"one",""]]');
-    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("session.data._messages was not a list"), {
-      type: "SojournWarning",
-      code: "SOJOURN_DJANGO_MESSAGES",
-    });
+    expect(warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringContaining("session.data._messages was not a list"),
+      {
+        type: "SojournWarning",
+        code: "SOJOURN_DJANGO_MESSAGES",
+      },
+    );
   });
 
   test("join a single message without a list, which Django cannot show", () => {
@@ -122,7 +127,9 @@ describe("messages that are taken", () => {
 
   test("have the tags of MESSAGE_TAGS", () => {
     const session = sessionWith(`[${ONE}, ${THREE}]`);
-    const tags = takeMessages(session, { messageTags: { 15: "note", 20: "" } }).map((message) => message.tags);
+    const tags = takeMessages(session, { messageTags: { 15: "note", 20: "" } }).map(
+      (message) => message.tags,
+    );
     expect(tags).toEqual(["", "note"]);
   });
 
@@ -182,9 +189,13 @@ describe("parallel requests", () => {
     await browser.request((session) => void (session.data["cart"] = 1));
     const open = () => Promise.all(Array.from({ length: 8 }, () => browser.begin().session()));
     await Promise.all(
-      (await open()).map((session, at) => session.update((data) => addMessage({ data }, INFO, `message ${at}`))),
+      (await open()).map((session, at) =>
+        session.update((data) => addMessage({ data }, INFO, `message ${at}`)),
+      ),
     );
-    const taken = await Promise.all((await open()).map((session) => session.update((data) => takeMessages({ data }))));
+    const taken = await Promise.all(
+      (await open()).map((session) => session.update((data) => takeMessages({ data }))),
+    );
     expect(texts(taken.flat())).toEqual(Array.from({ length: 8 }, (_, at) => `message ${at}`));
     expect(events).toEqual([]);
   });

@@ -1,7 +1,14 @@
 import { SessionUsageError } from "../core/errors.ts";
 import { writeJson } from "../json/index.ts";
 import type { HasData } from "./has-data.ts";
-import { MESSAGES_KEY, readItems, splitItems, type StoredMessage, toItem, writeItems } from "./session-messages.ts";
+import {
+  MESSAGES_KEY,
+  readItems,
+  splitItems,
+  type StoredMessage,
+  toItem,
+  writeItems,
+} from "./session-messages.ts";
 
 /**
  * The levels of `django.contrib.messages.constants`. An application may use any other integer as a
@@ -85,7 +92,10 @@ export function addMessage(
  * Removes the waiting messages from the session and returns them in order. Items that are not
  * messages stay, and so does a value that is not a list.
  */
-export function takeMessages({ data }: HasData, { messageTags = {} }: TakeMessagesOptions = {}): DjangoMessage[] {
+export function takeMessages(
+  { data }: HasData,
+  { messageTags = {} }: TakeMessagesOptions = {},
+): DjangoMessage[] {
   const members = data as Record<string, unknown>;
   const { messages, rest } = splitItems(readItems(members[MESSAGES_KEY]) ?? []);
   if (messages.length === 0) return [];

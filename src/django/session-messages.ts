@@ -84,7 +84,8 @@ function isLeft(item: unknown): boolean {
 function readMessage(item: unknown): StoredMessage | undefined {
   if (!Array.isArray(item) || item[0] !== MARK || item.length < 4 || item.length > 5) return undefined;
   const [, safe, level, message, extraTags = null] = item as unknown[];
-  if (typeof level !== "number" || !Number.isSafeInteger(level) || typeof message !== "string") return undefined;
+  if (typeof level !== "number" || !Number.isSafeInteger(level) || typeof message !== "string")
+    return undefined;
   if (extraTags !== null && typeof extraTags !== "string") return undefined;
   return { level, message, extraTags: extraTags ?? undefined, isSafe: !isEmpty(safe) };
 }
@@ -102,5 +103,7 @@ function tryReadJson(text: string): unknown {
 /** Returns whether Python treats a value as false. */
 function isEmpty(value: unknown): boolean {
   if (typeof value === "object" && value !== null) return Object.keys(value).length === 0;
-  return value === undefined || value === null || value === "" || value === false || value === 0 || value === 0n;
+  return (
+    value === undefined || value === null || value === "" || value === false || value === 0 || value === 0n
+  );
 }

@@ -10,7 +10,10 @@ import { createHash } from "node:crypto";
  *   `True` as `"True"`.
  *   @defaultValue `[]`
  */
-export function makeTemplateFragmentKey(name: string, varyOn: readonly (string | number | bigint)[] = []): string {
+export function makeTemplateFragmentKey(
+  name: string,
+  varyOn: readonly (string | number | bigint)[] = [],
+): string {
   const hash = createHash("md5");
   for (const each of varyOn) hash.update(`${each}:`);
   return `template.cache.${name}.${hash.digest("hex")}`;

@@ -6,7 +6,9 @@ const read = (text: string): unknown => readJson(rawValue(text));
 
 describe("readMembers", () => {
   test("keeps each value's text, byte for byte, in order", () => {
-    const members = readMembers('{"f":1.0,"10":1e+16, "2" : [ 1 ,2 ] ,"\\u00e9":NaN,"big":12345678901234567890}');
+    const members = readMembers(
+      '{"f":1.0,"10":1e+16, "2" : [ 1 ,2 ] ,"\\u00e9":NaN,"big":12345678901234567890}',
+    );
     expect([...members].map(([key, { keyText, text }]) => [key, keyText, text])).toStrictEqual([
       ["f", '"f"', "1.0"],
       ["10", '"10"', "1e+16"],
@@ -84,15 +86,15 @@ describe("readJson", () => {
     expect(read(text)).toStrictEqual(value);
   });
 
-  test.each(['{"__proto__":{"polluted":true}}', '{"big":12345678901234567890,"__proto__":{"polluted":true}}'])(
-    "%s pollutes no prototype",
-    (text) => {
-      const value = read(text) as Record<string, unknown>;
-      expect(Object.hasOwn(value, "__proto__")).toBe(true);
-      expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
-      expect(value["polluted"]).toBeUndefined();
-    },
-  );
+  test.each([
+    '{"__proto__":{"polluted":true}}',
+    '{"big":12345678901234567890,"__proto__":{"polluted":true}}',
+  ])("%s pollutes no prototype", (text) => {
+    const value = read(text) as Record<string, unknown>;
+    expect(Object.hasOwn(value, "__proto__")).toBe(true);
+    expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
+    expect(value["polluted"]).toBeUndefined();
+  });
 
   test("law: reads every text that JSON.parse reads, with the same result", () => {
     fc.assert(
@@ -102,7 +104,9 @@ describe("readJson", () => {
         const padded = `{"v":${text},"n":NaN}`;
         expect(readJson(readMembers(padded).get("v") ?? rawValue("0"))).toStrictEqual(JSON.parse(text));
         // The same, read the slow way.
-        expect((readJson({ text: padded, isPlain: false }) as { v: unknown }).v).toStrictEqual(JSON.parse(text));
+        expect((readJson({ text: padded, isPlain: false }) as { v: unknown }).v).toStrictEqual(
+          JSON.parse(text),
+        );
       }),
       { seed: 1, numRuns: 500 },
     );

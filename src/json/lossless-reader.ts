@@ -161,7 +161,8 @@ class LosslessReader {
     const match = this.#match(NUMBER);
     if (match === null) throw this.#unexpected();
     const [text, fraction, exponent] = match;
-    const isInteger = fraction === undefined && exponent === undefined && !text.endsWith("N") && !text.endsWith("y");
+    const isInteger =
+      fraction === undefined && exponent === undefined && !text.endsWith("N") && !text.endsWith("y");
     if (isInteger && digitsIn(text) > MAX_INTEGER_DIGITS) {
       throw new SyntaxError("JSON has an integer of too many digits");
     }

@@ -31,7 +31,12 @@ test("law: the quick way writes the same as the strict writer", () => {
     withSparseArray: true,
     withNullPrototype: true,
   });
-  const values = fc.oneof(fc.jsonValue({ stringUnit: "binary" }), anything, fc.double(), fc.string({ unit: "binary" }));
+  const values = fc.oneof(
+    fc.jsonValue({ stringUnit: "binary" }),
+    anything,
+    fc.double(),
+    fc.string({ unit: "binary" }),
+  );
   const check = fc.property(values, (value) => {
     const quick = stringifyOrdinary(value);
     expect(quick ?? outcome(() => writeSlowly(value))).toBe(outcome(() => writeSlowly(value)));

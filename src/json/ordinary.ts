@@ -23,7 +23,9 @@ function isOrdinary(value: unknown, level: number): boolean {
     case "boolean":
       return true;
     case "number":
-      return Number.isInteger(value) ? Number.isSafeInteger(value) && !Object.is(value, -0) : Number.isFinite(value);
+      return Number.isInteger(value)
+        ? Number.isSafeInteger(value) && !Object.is(value, -0)
+        : Number.isFinite(value);
     case "object":
       return value === null || (level < MAX_LEVELS && isOrdinaryObject(value, level));
     default:

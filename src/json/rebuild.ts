@@ -61,6 +61,7 @@ export class Rebuilder {
 }
 
 function hasSymbols(object: object): boolean {
-  const isEnumerable = (symbol: symbol): boolean => Object.prototype.propertyIsEnumerable.call(object, symbol);
+  const isEnumerable = (symbol: symbol): boolean =>
+    Object.prototype.propertyIsEnumerable.call(object, symbol);
   return Object.getOwnPropertySymbols(object).some(isEnumerable);
 }

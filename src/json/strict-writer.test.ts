@@ -56,7 +56,9 @@ describe("writes", () => {
     for (const integer of [10n ** 4299n, -(10n ** 4299n)]) {
       const text = writeJson(integer, "data");
       expect(readJson(rawValue(text))).toBe(integer);
-      expect(() => writeJson([integer * 10n], "data")).toThrow("data[0] is an integer of more than 4300 digits");
+      expect(() => writeJson([integer * 10n], "data")).toThrow(
+        "data[0] is an integer of more than 4300 digits",
+      );
     }
   });
 });

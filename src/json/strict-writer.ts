@@ -75,7 +75,10 @@ class StrictWriter {
 
   #writeString(text: string): string {
     if (!text.isWellFormed()) {
-      this.refusal ??= this.#refuse("a string with a lone surrogate", "Repair it, for example with toWellFormed().");
+      this.refusal ??= this.#refuse(
+        "a string with a lone surrogate",
+        "Repair it, for example with toWellFormed().",
+      );
     }
     return JSON.stringify(text);
   }
@@ -180,6 +183,7 @@ function adviceFor(object: object): string {
   if (object instanceof Date) return "Store toISOString() or getTime().";
   if (object instanceof Map) return "Store Object.fromEntries(map) or [...map].";
   if (object instanceof Set) return "Store [...set].";
-  if (ArrayBuffer.isView(object) || object instanceof ArrayBuffer) return "Store it as text, for example in base64.";
+  if (ArrayBuffer.isView(object) || object instanceof ArrayBuffer)
+    return "Store it as text, for example in base64.";
   return "Store a plain object with the fields that you need.";
 }

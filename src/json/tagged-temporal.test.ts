@@ -21,7 +21,10 @@ test.each<[string, { toString(): string }]>([
   ['{"$plainTime":"01:02:03.000000004"}', Temporal.PlainTime.from("01:02:03.000000004")],
   ['{"$plainYearMonth":"2026-04"}', Temporal.PlainYearMonth.from("2026-04")],
   ['{"$plainMonthDay":"02-29"}', Temporal.PlainMonthDay.from("02-29")],
-  ['{"$duration":{"days":-1,"milliseconds":-1500}}', Temporal.Duration.from({ days: -1, milliseconds: -1500 })],
+  [
+    '{"$duration":{"days":-1,"milliseconds":-1500}}',
+    Temporal.Duration.from({ days: -1, milliseconds: -1500 }),
+  ],
   ['{"$duration":{"seconds":0}}', new Temporal.Duration()],
 ])("%s is read back equal", (text, value) => {
   expect(writeTagged(value, "value")).toBe(text);
@@ -30,22 +33,34 @@ test.each<[string, { toString(): string }]>([
   expect(back.toString()).toBe(value.toString());
 });
 
-test.each(['{"$instant":"hunter2"}', '{"$plainDate":5}', '{"$duration":"PT1S"}', '{"$duration":{"hunter2":1}}'])(
-  "%s is refused, and not shown",
-  (text) => {
-    expect(() => readTagged(text)).toThrow("JSON has a tag with a value of another form than the tag's");
-  },
-);
+test.each([
+  '{"$instant":"hunter2"}',
+  '{"$plainDate":5}',
+  '{"$duration":"PT1S"}',
+  '{"$duration":{"hunter2":1}}',
+])("%s is refused, and not shown", (text) => {
+  expect(() => readTagged(text)).toThrow("JSON has a tag with a value of another form than the tag's");
+});
 
 test("law: any moment in any zone, and any duration, is read back equal in all its parts", () => {
-  const zone = fc.constantFrom("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Africa/Monrovia", "+05:45");
+  const zone = fc.constantFrom(
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Asia/Kolkata",
+    "Africa/Monrovia",
+    "+05:45",
+  );
   const nanoseconds = fc.bigInt({ min: -(10n ** 19n), max: 10n ** 19n });
   const parts = fc.record({ days: fc.nat(), hours: fc.nat(), milliseconds: fc.nat(), nanoseconds: fc.nat() });
   fc.assert(
     fc.property(nanoseconds, zone, parts, (sinceEpoch, timeZone, fields) => {
       const moment = Temporal.Instant.fromEpochNanoseconds(sinceEpoch).toZonedDateTimeISO(timeZone);
       const duration = Temporal.Duration.from(fields);
-      const back = readTagged(writeTagged([moment, duration], "value")) as [Temporal.ZonedDateTime, Temporal.Duration];
+      const back = readTagged(writeTagged([moment, duration], "value")) as [
+        Temporal.ZonedDateTime,
+        Temporal.Duration,
+      ];
       expect(back[0].equals(moment)).toBe(true);
       expect({ ...fields, ...pick(back[1]) }).toEqual(fields);
     }),

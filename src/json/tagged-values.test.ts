@@ -47,8 +47,15 @@ describe("writes", () => {
   });
 
   test("values of another realm as those of this one", () => {
-    const value: unknown = runInNewContext("[new Date(0), new Map([[1, 2]]), new Set([1]), new Uint8Array([7])]");
-    expect(thereAndBack(value)).toStrictEqual([new Date(0), new Map([[1, 2]]), new Set([1]), new Uint8Array([7])]);
+    const value: unknown = runInNewContext(
+      "[new Date(0), new Map([[1, 2]]), new Set([1]), new Uint8Array([7])]",
+    );
+    expect(thereAndBack(value)).toStrictEqual([
+      new Date(0),
+      new Map([[1, 2]]),
+      new Set([1]),
+      new Uint8Array([7]),
+    ]);
   });
 
   test("nothing for undefined as the whole value: it is a miss", () => {
@@ -103,12 +110,16 @@ describe("reads", () => {
   test("plain JSON, and Python's additions to it, unchanged", () => {
     const text = '{"n": NaN, "big": 12345678901234567890, "__proto__": {"$set": [1]}}';
     const expected = [Number.NaN, 12345678901234567890n, new Set([1])];
-    expect(Object.entries(readTagged(text) as object).map(([, value]: [string, unknown]) => value)).toEqual(expected);
+    expect(Object.entries(readTagged(text) as object).map(([, value]: [string, unknown]) => value)).toEqual(
+      expected,
+    );
   });
 
   test("no more than 1000 levels", () => {
     expect(() => readTagged("[".repeat(1001) + "]".repeat(1001))).toThrow("JSON nests more than 1000 levels");
-    expect(() => readTagged("[".repeat(100_000) + "]".repeat(100_000))).toThrow("JSON nests more than 1000 levels");
+    expect(() => readTagged("[".repeat(100_000) + "]".repeat(100_000))).toThrow(
+      "JSON nests more than 1000 levels",
+    );
   });
 
   test("an object of Temporal only where there is Temporal", () => {
@@ -163,8 +174,20 @@ describe("laws", () => {
   });
 
   test("any JSON is either read, or a SyntaxError", () => {
-    const tags = ["$date", "$map", "$set", "$bigint", "$bytes", "$buffer", "$number", "$object", "$undefined"] as const;
-    const tagLike = fc.tuple(fc.constantFrom(...tags), fc.jsonValue()).map(([tag, payload]) => ({ [tag]: payload }));
+    const tags = [
+      "$date",
+      "$map",
+      "$set",
+      "$bigint",
+      "$bytes",
+      "$buffer",
+      "$number",
+      "$object",
+      "$undefined",
+    ] as const;
+    const tagLike = fc
+      .tuple(fc.constantFrom(...tags), fc.jsonValue())
+      .map(([tag, payload]) => ({ [tag]: payload }));
     fc.assert(
       fc.property(fc.oneof(tagLike, fc.jsonValue()), (value) => {
         const error = attempt(() => void readTagged(JSON.stringify(value)));
@@ -180,11 +203,13 @@ describe("laws", () => {
  * bytes.
  */
 function shape(value: unknown): string {
-  if (value instanceof Map) return `Map(${[...value].map(([key, item]) => `${shape(key)}:${shape(item)}`).join()})`;
+  if (value instanceof Map)
+    return `Map(${[...value].map(([key, item]) => `${shape(key)}:${shape(item)}`).join()})`;
   if (value instanceof Set) return `Set(${[...value].map(shape).join()})`;
   if (Array.isArray(value)) return `[${value.map(shape).join()}]`;
   if (value instanceof Uint8Array) return `${value.constructor.name}(${value.join()})`;
-  if (typeof value !== "object" || value === null || value instanceof Date) return `${typeof value} ${String(value)}`;
+  if (typeof value !== "object" || value === null || value instanceof Date)
+    return `${typeof value} ${String(value)}`;
   return `{${Object.entries(value)
     .map(([key, item]: [string, unknown]) => `${key}:${shape(item)}`)
     .join()}}`;

@@ -20,7 +20,10 @@ import { newTemporal, temporalNameOf, type TemporalName } from "./temporal.ts";
  *   two).
  */
 export function writeTagged(value: unknown, path: string): string {
-  return writeJson(value === undefined ? value : new Rebuilder({ replace: tagged, wrapObject }).copy(value), path);
+  return writeJson(
+    value === undefined ? value : new Rebuilder({ replace: tagged, wrapObject }).copy(value),
+    path,
+  );
 }
 
 /**
@@ -94,7 +97,9 @@ function taggedTemporal(value: object): unknown {
 function durationParts(value: object): Record<string, number> {
   const duration = value as Readonly<Record<(typeof DURATION_UNITS)[number], number>>;
   const units = DURATION_UNITS.filter((unit) => duration[unit] !== 0);
-  return units.length === 0 ? { seconds: 0 } : Object.fromEntries(units.map((unit) => [unit, duration[unit]]));
+  return units.length === 0
+    ? { seconds: 0 }
+    : Object.fromEntries(units.map((unit) => [unit, duration[unit]]));
 }
 
 function tagOf(name: TemporalName): string {
@@ -134,7 +139,10 @@ const TAGS: ReadonlyMap<string, Revive> = new Map<string, Revive>([
   ["$bytes", (payload) => new Uint8Array(base64(payload))],
   ["$object", (payload, reviver) => reviver.members(payload)],
   ["$duration", (payload) => temporal("Duration", isPlainObject(payload) ? payload : {})],
-  ...TEXT_TAGS.map((name): [string, Revive] => [tagOf(name), (payload) => temporal(name, matching(payload, /^/))]),
+  ...TEXT_TAGS.map((name): [string, Revive] => [
+    tagOf(name),
+    (payload) => temporal(name, matching(payload, /^/)),
+  ]),
 ]);
 
 class Reviver {

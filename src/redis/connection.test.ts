@@ -21,7 +21,12 @@ const DRIVER: RedisDriver = {
 };
 
 /** A connection whose client library is loaded on the test's signal. */
-function openSlowly(): { connection: RedisConnection; clock: ManualClock; finish: () => void; loads: () => number } {
+function openSlowly(): {
+  connection: RedisConnection;
+  clock: ManualClock;
+  finish: () => void;
+  loads: () => number;
+} {
   const clock = new ManualClock();
   let finish = (): void => {};
   let loads = 0;
@@ -32,7 +37,13 @@ function openSlowly(): { connection: RedisConnection; clock: ManualClock; finish
       return loaded;
     },
   });
-  const connection = new RedisConnection({ name: "default", driver, connectTimeout: 1000, stallTimeout: 1000, clock });
+  const connection = new RedisConnection({
+    name: "default",
+    driver,
+    connectTimeout: 1000,
+    stallTimeout: 1000,
+    clock,
+  });
   return { connection, clock, finish, loads: () => loads };
 }
 
@@ -79,5 +90,7 @@ test("a command that the client refused, since its connection was being given up
   });
   expect(await connection.command(["PING"], new Deadline(1000))).toBe("PONG");
   refusals = Number.POSITIVE_INFINITY;
-  await expect(connection.command(["PING"], new Deadline(100))).rejects.toMatchObject({ outcome: "not-sent" });
+  await expect(connection.command(["PING"], new Deadline(100))).rejects.toMatchObject({
+    outcome: "not-sent",
+  });
 });

@@ -138,7 +138,15 @@ export class RedisConnection {
     form?: Form,
     patience?: Patience,
   ): Promise<RedisReply<ReplyString<Form>>> {
-    const request = { command: args[0], connection: this.name, key, argsFor: () => args, form, deadline, patience };
+    const request = {
+      command: args[0],
+      connection: this.name,
+      key,
+      argsFor: () => args,
+      form,
+      deadline,
+      patience,
+    };
     return this.#issue({ ...request, waitFor: this.#options.waitFor });
   }
 
@@ -153,7 +161,16 @@ export class RedisConnection {
   ): Promise<RedisReply<ReplyString<Form>>> {
     const argsFor = (node: RedisNode): readonly RedisArgument[] => node.scriptArgs(script, keys, args);
     const command = `script ${script.name}`;
-    const request = { command, connection: this.name, key: keys[0], argsFor, form, script, deadline, patience };
+    const request = {
+      command,
+      connection: this.name,
+      key: keys[0],
+      argsFor,
+      form,
+      script,
+      deadline,
+      patience,
+    };
     return this.#issue({ ...request, waitFor: this.#options.waitFor });
   }
 
@@ -182,8 +199,18 @@ export class RedisConnection {
       };
       const read = async (cursor: string): Promise<Page<Form>> => {
         const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
-        const request = { command: "SCAN", connection: this.name, key: undefined, chooseNode, argsFor: () => args };
-        const reply = await this.#issue({ ...request, form: form ?? ("text" as const), deadline: pageDeadline() });
+        const request = {
+          command: "SCAN",
+          connection: this.name,
+          key: undefined,
+          chooseNode,
+          argsFor: () => args,
+        };
+        const reply = await this.#issue({
+          ...request,
+          form: form ?? ("text" as const),
+          deadline: pageDeadline(),
+        });
         const [next, keys] = reply as [RedisArgument, ScannedKey<Form>[]];
         return [String(next), keys];
       };
@@ -214,7 +241,9 @@ export class RedisConnection {
     return this.#isLoaded ? this.#send(request) : this.#sendOnceLoaded(request);
   }
 
-  async #sendOnceLoaded<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
+  async #sendOnceLoaded<Form extends ReplyForm>(
+    request: Request<Form>,
+  ): Promise<RedisReply<ReplyString<Form>>> {
     this.#awaited = this.#load();
     await this.#awaited;
     request.deadline.restart();
@@ -231,7 +260,8 @@ export class RedisConnection {
   }
 
   #send<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
-    if (request.deadline.hasPassed) return Promise.reject(deadlineError(request, request.deadline, "not-sent"));
+    if (request.deadline.hasPassed)
+      return Promise.reject(deadlineError(request, request.deadline, "not-sent"));
     return new Promise((resolve, reject) => {
       // The driver answers in the requested form.
       const settle = resolve as (reply: RedisReply<string | Buffer>) => void;

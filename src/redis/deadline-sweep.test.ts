@@ -35,7 +35,10 @@ class Entry implements Expirable {
 test("expires only entries whose deadline has passed, in any order", async () => {
   const clock = new ManualClock();
   const sweep = new DeadlineSweep(() => false);
-  const [long, short] = [new Entry(sweep, new Deadline(200, clock)), new Entry(sweep, new Deadline(100, clock))];
+  const [long, short] = [
+    new Entry(sweep, new Deadline(200, clock)),
+    new Entry(sweep, new Deadline(100, clock)),
+  ];
   clock.advance(100);
   await short.expired;
   expect(long.isExpired).toBe(false);
@@ -46,7 +49,10 @@ test("expires only entries whose deadline has passed, in any order", async () =>
 test("a removed entry does not expire, in any order of removal, and removes no other", async () => {
   const clock = new ManualClock();
   const sweep = new DeadlineSweep(() => false);
-  const [first, second, third, fourth] = Array.from({ length: 4 }, () => new Entry(sweep, new Deadline(100, clock)));
+  const [first, second, third, fourth] = Array.from(
+    { length: 4 },
+    () => new Entry(sweep, new Deadline(100, clock)),
+  );
   for (const entry of [first, fourth, third]) if (entry) sweep.delete(entry);
   clock.advance(100);
   await second?.expired;

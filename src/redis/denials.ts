@@ -39,7 +39,8 @@ export function denialOf(reply: string, script: RedisScript | undefined): Denial
 }
 
 function adviceFor(command: string | undefined, isOfKey: boolean): string {
-  if (isOfKey) return `The user's ACL does not allow this key${command === undefined ? "" : ` for ${command}`}.`;
+  if (isOfKey)
+    return `The user's ACL does not allow this key${command === undefined ? "" : ` for ${command}`}.`;
   if (command === undefined) return "The user's ACL does not allow this command.";
   return `The user's ACL does not allow ${command}: add +${command.toLowerCase()} to its rules.`;
 }
@@ -67,7 +68,8 @@ function callAt(
   const isStraight = first !== undefined && refused.length === 1 && !LOOP.test(source.replace(COMMENT, ""));
   const before = isStraight ? calls.filter((call) => call.line < first.line) : calls;
   // The same command may have been allowed for another key.
-  const isHarmless = (call: Call): boolean => READS.has(call.command) || (!isOfKey && call.command === command);
+  const isHarmless = (call: Call): boolean =>
+    READS.has(call.command) || (!isOfKey && call.command === command);
   return { command, isFirstChange: before.every(isHarmless) };
 }
 
@@ -75,5 +77,7 @@ function callsOf(source: string, kind = "p?call"): Call[] {
   const pattern = new RegExp(`redis\\.${kind}\\('(\\w+)'`, "g");
   return source
     .split("\n")
-    .flatMap((text, at) => [...text.matchAll(pattern)].map(([, command = ""]) => ({ command, line: at + 1 })));
+    .flatMap((text, at) =>
+      [...text.matchAll(pattern)].map(([, command = ""]) => ({ command, line: at + 1 })),
+    );
 }

@@ -1,5 +1,10 @@
 import type { Deadline } from "../core/deadlines.ts";
-import { type Outcome, RedisConnectionError, RedisQueueFullError, RedisServiceError } from "../core/errors.ts";
+import {
+  type Outcome,
+  RedisConnectionError,
+  RedisQueueFullError,
+  RedisServiceError,
+} from "../core/errors.ts";
 import type { DriverFailure } from "./commands.ts";
 import { denialOf } from "./denials.ts";
 import type { RedisScript } from "./script.ts";
@@ -14,7 +19,10 @@ export interface CommandLabel {
 }
 
 /** No link could be opened for a command, so it was not sent. */
-export function connectError(label: CommandLabel, failure: DriverFailure): RedisConnectionError | RedisServiceError {
+export function connectError(
+  label: CommandLabel,
+  failure: DriverFailure,
+): RedisConnectionError | RedisServiceError {
   if (failure.kind === "reply") return serviceError(label, failure.cause, "not-sent");
   return new RedisConnectionError(
     `${prefixOf(label)} no connection could be opened (${describeCause(failure.cause)}), so ${label.command} was not ` +
@@ -35,13 +43,19 @@ function adviceOnOpening({ connection }: CommandLabel, cause: unknown): string {
 }
 
 /** A command was handed to the client, and failed. */
-export function commandError(label: CommandLabel, failure: DriverFailure): RedisConnectionError | RedisServiceError {
+export function commandError(
+  label: CommandLabel,
+  failure: DriverFailure,
+): RedisConnectionError | RedisServiceError {
   if (failure.atOpening === true) return connectError(label, failure);
   if (failure.kind === "reply") return serviceError(label, failure.cause);
   if (failure.kind === "full") return queueFullError(label, failure.cause);
   if (failure.kind === "refused") {
     const message = `the client did not take ${label.command} (${describeCause(failure.cause)}). Nothing was sent.`;
-    return new RedisConnectionError(`${prefixOf(label)} ${message}`, { outcome: "not-sent", cause: failure.cause });
+    return new RedisConnectionError(`${prefixOf(label)} ${message}`, {
+      outcome: "not-sent",
+      cause: failure.cause,
+    });
   }
   return new RedisConnectionError(
     `${prefixOf(label)} the connection was lost before ${label.command} was answered (${describeCause(failure.cause)}). ` +
@@ -59,13 +73,19 @@ function queueFullError(label: CommandLabel, cause: unknown): RedisQueueFullErro
 }
 
 /** The deadline passed before an answer came. */
-export function deadlineError(label: CommandLabel, deadline: Deadline, outcome: Outcome): RedisConnectionError {
+export function deadlineError(
+  label: CommandLabel,
+  deadline: Deadline,
+  outcome: Outcome,
+): RedisConnectionError {
   const within = `within the deadline of ${deadline.total} ms`;
   const what =
     outcome === "not-sent"
       ? `${label.command} could not be sent ${within}.`
       : `${label.command} was not answered ${within}. It may or may not have been executed.`;
-  return new RedisConnectionError(`${prefixOf(label)} ${what} Check the server's load and the network.`, { outcome });
+  return new RedisConnectionError(`${prefixOf(label)} ${what} Check the server's load and the network.`, {
+    outcome,
+  });
 }
 
 /** A command was issued after `close()`. */
@@ -123,7 +143,9 @@ function serviceError(label: CommandLabel, cause: unknown, known?: Outcome): Red
  */
 export function replyCode(reply: string): string {
   const code = /^[A-Z][A-Z0-9_]*(?= |$)/.exec(reply)?.[0] ?? "ERR";
-  return code === "ERR" ? (/^ERR Error running script .*?: -([A-Z][A-Z0-9_]*) /.exec(reply)?.[1] ?? code) : code;
+  return code === "ERR"
+    ? (/^ERR Error running script .*?: -([A-Z][A-Z0-9_]*) /.exec(reply)?.[1] ?? code)
+    : code;
 }
 
 /**
@@ -151,7 +173,9 @@ export function newsOf(code: string): News | undefined {
 
 /** Returns the code of an error reply; `undefined` for a failure of another kind. */
 export function replyCodeOf({ kind, cause, atOpening }: DriverFailure): string | undefined {
-  return kind === "reply" && atOpening !== true && cause instanceof Error ? replyCode(cause.message) : undefined;
+  return kind === "reply" && atOpening !== true && cause instanceof Error
+    ? replyCode(cause.message)
+    : undefined;
 }
 
 // "ERR unknown command 'EVALSHA', with args beginning with: …" (a renamed command) continues with

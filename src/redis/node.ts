@@ -50,7 +50,12 @@ export class RedisNode {
     this.#driver.send(["ASKING"], this.name, undefined, "text").catch(() => {});
   }
 
-  send(args: readonly RedisArgument[], key: RedisArgument | undefined, form: ReplyForm, recipient: Recipient): void {
+  send(
+    args: readonly RedisArgument[],
+    key: RedisArgument | undefined,
+    form: ReplyForm,
+    recipient: Recipient,
+  ): void {
     if (this.#unanswered++ === 0) {
       this.#signs++;
       this.#fate = undefined;
@@ -91,7 +96,11 @@ export class RedisNode {
    * Returns the arguments that run a script: its text the first time on this node, which also loads
    * it, then its hash.
    */
-  scriptArgs(script: RedisScript, keys: readonly RedisArgument[], args: readonly RedisArgument[]): RedisArgument[] {
+  scriptArgs(
+    script: RedisScript,
+    keys: readonly RedisArgument[],
+    args: readonly RedisArgument[],
+  ): RedisArgument[] {
     const rest = [String(keys.length), ...keys, ...args];
     if (this.#scripts.has(script)) return ["EVALSHA", script.sha1, ...rest];
     this.#scripts.add(script);
@@ -153,6 +162,8 @@ export class RedisNode {
 
   #explain(error: unknown): DriverFailure {
     const failure = this.#driver.explain(error);
-    return failure.kind === "lost" && this.#fate !== undefined ? { kind: "lost", cause: this.#fate } : failure;
+    return failure.kind === "lost" && this.#fate !== undefined
+      ? { kind: "lost", cause: this.#fate }
+      : failure;
   }
 }

@@ -5,7 +5,10 @@ import { RedisRegistry, type RedisSettings } from "./registry.ts";
 describe("RedisRegistry", () => {
   test("has a default connection, even if its URL is not set", () => {
     expect(new RedisRegistry().names).toEqual(["default"]);
-    expect(new RedisRegistry({ default: undefined, session: "redis://h" }).names).toEqual(["default", "session"]);
+    expect(new RedisRegistry({ default: undefined, session: "redis://h" }).names).toEqual([
+      "default",
+      "session",
+    ]);
     expect(new RedisRegistry().get().name).toBe("default");
   });
 

@@ -12,7 +12,12 @@ import { nodeRedisSentinelDriver } from "./clients/node-redis-sentinel.ts";
 import { nodeRedisDriver } from "./clients/node-redis.ts";
 import type { RedisDriverFactory } from "./commands.ts";
 import { RedisConnection } from "./connection.ts";
-import { addressOf, type RedisClusterEndpoint, type RedisEndpoint, type RedisSentinelEndpoint } from "./endpoint.ts";
+import {
+  addressOf,
+  type RedisClusterEndpoint,
+  type RedisEndpoint,
+  type RedisSentinelEndpoint,
+} from "./endpoint.ts";
 import { parseConnectionSettings, type RedisConnectionSettings, type RedisGivenClient } from "./settings.ts";
 
 /** Named connections of an application. */

@@ -21,7 +21,10 @@ describe("settings of a connection", () => {
     ["redis://cache.example/3", { ...server("cache.example"), database: 3 }],
     ["redis://cache.example?db=3", { ...server("cache.example"), database: 3 }],
     ["redis://:p%40ss@cache.example", { ...server("cache.example"), password: "p@ss" }],
-    ["redis://alice:secret@cache.example", { ...server("cache.example"), username: "alice", password: "secret" }],
+    [
+      "redis://alice:secret@cache.example",
+      { ...server("cache.example"), username: "alice", password: "secret" },
+    ],
     ["rediss://[::1]:7000/", server("::1", 7000, {})],
     ["/run/redis.sock", { address: { path: "/run/redis.sock" } }],
     ["unix:///run/my%20redis.sock?db=2", { address: { path: "/run/my redis.sock" }, database: 2 }],
@@ -72,8 +75,14 @@ describe("settings of a connection", () => {
       { connectTimeout: "1" },
       'redis.session.connectTimeout: expected seconds or text such as "14d", at least 1ms, got "1" (string).',
     ],
-    [{ tls: "yes" }, 'redis.session.tls: expected true, false or options of node:tls connect(), got "yes" (string).'],
-    [{ username: "alice" }, "redis.session: expected a password beside the user name (`redis://:password@host`)."],
+    [
+      { tls: "yes" },
+      'redis.session.tls: expected true, false or options of node:tls connect(), got "yes" (string).',
+    ],
+    [
+      { username: "alice" },
+      "redis.session: expected a password beside the user name (`redis://:password@host`).",
+    ],
     [
       "redis://h/abc",
       "redis.session: expected the database in the URL to be a number, as in redis://localhost:6379/3.",
@@ -111,7 +120,9 @@ describe("settings of a connection", () => {
     const cluster = createCluster({ rootNodes: [{ url: "redis://h" }] });
     expect(parseConnectionSettings({ client: cluster }, "redis.session")).toMatchObject({ client: cluster });
     const sentinel = createSentinel({ name: "m", sentinelRootNodes: [{ host: "h", port: 26_379 }] });
-    expect(parseConnectionSettings({ client: sentinel }, "redis.session")).toMatchObject({ client: sentinel });
+    expect(parseConnectionSettings({ client: sentinel }, "redis.session")).toMatchObject({
+      client: sentinel,
+    });
     expect(() => parseConnectionSettings({ client: createClientPool() }, "redis.session")).toThrow(
       "redis.session.client: expected",
     );
@@ -163,8 +174,14 @@ describe("settings of a cluster", () => {
     [{ cluster: ["redis://one/1"] }, "redis.session.cluster.0: a cluster has only database 0."],
     [{ cluster: ["unix:///a"] }, 'redis.session.cluster.0: expected a URL such as "redis://host:6379".'],
     [{ cluster: ["redis://one", "two"] }, "redis.session.cluster.1: expected a URL such as"],
-    [{ cluster: ["redis://one", "rediss://two"] }, "redis.session.cluster: expected either redis:// or rediss:// URLs"],
-    [{ cluster: secure, tls: false }, "redis.session.tls: expected true or options of node:tls connect(), got false."],
+    [
+      { cluster: ["redis://one", "rediss://two"] },
+      "redis.session.cluster: expected either redis:// or rediss:// URLs",
+    ],
+    [
+      { cluster: secure, tls: false },
+      "redis.session.tls: expected true or options of node:tls connect(), got false.",
+    ],
     [{ cluster: urls, username: "alice" }, "redis.session: expected a password beside the user name"],
     [{ cluster: urls, host: "h" }, 'redis.session: expected either "cluster" or "host", got both.'],
   ])("%j is refused, naming the setting", (input, expected) => {
@@ -174,7 +191,8 @@ describe("settings of a cluster", () => {
   });
 
   test("a login in the URL of a node is refused without showing it", () => {
-    const parse = (): unknown => parseConnectionSettings({ cluster: ["redis://:hunter2@one"] }, "redis.session");
+    const parse = (): unknown =>
+      parseConnectionSettings({ cluster: ["redis://:hunter2@one"] }, "redis.session");
     expect(parse).toThrow("redis.session.cluster.0: expected no login in the URL of a node");
     expect(parse).not.toThrow("hunter2");
   });
@@ -214,7 +232,10 @@ describe("settings of a master behind sentinels", () => {
     [{ sentinels: ["redis://one"], name: "m" }, "redis.session.sentinels[0]: expected"],
     [{ sentinels }, "redis.session.name: expected"],
     [{ sentinels, name: "" }, "redis.session.name: expected a string that is not empty"],
-    [{ sentinels, name: "m", sentinelUsername: "u" }, "redis.session.sentinelPassword: expected a password beside"],
+    [
+      { sentinels, name: "m", sentinelUsername: "u" },
+      "redis.session.sentinelPassword: expected a password beside",
+    ],
     [{ sentinels, name: "m", host: "h" }, 'redis.session: expected either "sentinels" or "host", got both.'],
     [{ sentinels, name: "m", nodeAddressMap: { "a:1": "b:2" } }, "redis.session.nodeAddressMap"],
   ])("%j is refused, naming the setting", (input, expected) => {

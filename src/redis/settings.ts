@@ -286,10 +286,16 @@ function toClusterEndpoint(input: object, setting: string): RedisClusterEndpoint
   const nodes = urls.map((url, index) => parseNodeUrl(url, `${setting}.cluster.${index}`));
   const isSecure = nodes[0]?.tls === true;
   if (nodes.some((node) => node.tls !== isSecure)) {
-    throw new ImproperlyConfigured(`${setting}.cluster`, "expected either redis:// or rediss:// URLs, got both.");
+    throw new ImproperlyConfigured(
+      `${setting}.cluster`,
+      "expected either redis:// or rediss:// URLs, got both.",
+    );
   }
   if (isSecure && given === false) {
-    throw new ImproperlyConfigured(`${setting}.tls`, "expected true or options of node:tls connect(), got false.");
+    throw new ImproperlyConfigured(
+      `${setting}.tls`,
+      "expected true or options of node:tls connect(), got false.",
+    );
   }
   const options = typeof given === "object" ? given : isSecure || given === true ? {} : undefined;
   const { username, password, ...timeoutsGiven } = rest;
@@ -305,7 +311,10 @@ function toSentinelEndpoint(input: object, setting: string): RedisSentinelEndpoi
     setting,
   );
   if (sentinelUsername !== undefined && sentinelPassword === undefined) {
-    throw new ImproperlyConfigured(`${setting}.sentinelPassword`, "expected a password beside the user name.");
+    throw new ImproperlyConfigured(
+      `${setting}.sentinelPassword`,
+      "expected a password beside the user name.",
+    );
   }
   return {
     ...completeLogin(rest, setting),
@@ -320,7 +329,8 @@ function toSentinelEndpoint(input: object, setting: string): RedisSentinelEndpoi
 
 function toAddressMap(given: RedisNodeAddressMap | undefined, setting: string): NodeAddressMap {
   if (typeof given === "function") return (announced) => checkAddress(given(announced), setting);
-  return (announced) => (given !== undefined && Object.hasOwn(given, announced) ? given[announced] : undefined);
+  return (announced) =>
+    given !== undefined && Object.hasOwn(given, announced) ? given[announced] : undefined;
 }
 
 function checkAddress(given: RedisAddress | undefined, setting: string): RedisAddress | undefined {
@@ -333,7 +343,8 @@ function isFunction(input: unknown): boolean {
 
 function parseNodeUrl(url: string, setting: string): { host: string; port: number; tls: boolean } {
   const { database = 0, ...node } = parseRedisUrl(url, setting);
-  if (!("host" in node)) throw new ImproperlyConfigured(setting, 'expected a URL such as "redis://host:6379".');
+  if (!("host" in node))
+    throw new ImproperlyConfigured(setting, 'expected a URL such as "redis://host:6379".');
   if (database !== 0) throw new ImproperlyConfigured(setting, "a cluster has only database 0.");
   if (node.username !== undefined || node.password !== undefined) {
     const message = "expected no login in the URL of a node: set `username` and `password` beside `cluster`.";
@@ -356,5 +367,8 @@ function completeLogin(given: Login, setting: string): Omit<RedisEndpoint, "addr
 
 function checkLogin({ username, password }: Pick<Login, "username" | "password">, setting: string): void {
   if (username === undefined || password !== undefined) return;
-  throw new ImproperlyConfigured(setting, "expected a password beside the user name (`redis://:password@host`).");
+  throw new ImproperlyConfigured(
+    setting,
+    "expected a password beside the user name (`redis://:password@host`).",
+  );
 }

@@ -12,10 +12,13 @@ const EXPECTED =
  */
 export function parseRedisUrl(text: string, setting: string): RedisUrl {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === "unix:") return { path: decode(url.pathname, setting), ...loginOf(url, undefined, setting) };
-  if (url?.protocol !== "redis:" && url?.protocol !== "rediss:") throw wrongUrl(setting, `expected ${EXPECTED}.`);
+  if (url?.protocol === "unix:")
+    return { path: decode(url.pathname, setting), ...loginOf(url, undefined, setting) };
+  if (url?.protocol !== "redis:" && url?.protocol !== "rediss:")
+    throw wrongUrl(setting, `expected ${EXPECTED}.`);
   const [database, ...more] = url.pathname.split("/").slice(1);
-  if (more.length > 0) throw wrongUrl(setting, `expected ${EXPECTED}, but the path of the URL has several parts.`);
+  if (more.length > 0)
+    throw wrongUrl(setting, `expected ${EXPECTED}, but the path of the URL has several parts.`);
   return {
     // An IPv6 address stands in brackets in a URL.
     host: url.hostname === "" ? "localhost" : decode(url.hostname.replace(/^\[(.*)\]$/, "$1"), setting),
@@ -39,7 +42,8 @@ function loginOf(url: URL, databaseInPath: string | undefined, setting: string):
   const login: Login = {};
   if (url.username !== "") login.username = decode(url.username, setting);
   if (url.password !== "") login.password = decode(url.password, setting);
-  const database = databaseInPath === undefined || databaseInPath === "" ? dbParameter(url, setting) : databaseInPath;
+  const database =
+    databaseInPath === undefined || databaseInPath === "" ? dbParameter(url, setting) : databaseInPath;
   if (database !== undefined) login.database = toDatabase(database, setting);
   return login;
 }
@@ -60,7 +64,8 @@ function decode(text: string, setting: string): string {
   try {
     return decodeURIComponent(text);
   } catch (cause) {
-    const message = "the URL has a % that does not begin an escape. Write % as %25 in user names and passwords.";
+    const message =
+      "the URL has a % that does not begin an escape. Write % as %25 in user names and passwords.";
     throw new ImproperlyConfigured(setting, message, { cause });
   }
 }

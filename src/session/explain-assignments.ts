@@ -3,7 +3,8 @@ import { SessionUsageError } from "../core/errors.ts";
 /** Replacements for assignments that other session libraries take. */
 const ADVICE: Readonly<Record<string, string>> = {
   userId: "Call session.login(userId), which also gives the session a new key.",
-  cookie: "The cookie's attributes are settings (sessions.cookie); how long this session lasts is session.setExpiry().",
+  cookie:
+    "The cookie's attributes are settings (sessions.cookie); how long this session lasts is session.setExpiry().",
 };
 
 /**
@@ -36,12 +37,18 @@ const FOREIGN_METHODS: Readonly<Record<string, string>> = {
 function foreignMembers(): object {
   const methods = Object.entries(FOREIGN_METHODS).map(([name, advice]) => {
     const value = (): never => {
-      throw new SessionUsageError(`session.${name}() belongs to express-session and does not exist here. ${advice}`);
+      throw new SessionUsageError(
+        `session.${name}() belongs to express-session and does not exist here. ${advice}`,
+      );
     };
     return [name, { value, configurable: true, writable: true }] as const;
   });
-  const cookie = (): never => refuse("cookie", "session.cookie belongs to express-session and does not exist here.");
-  return Object.defineProperties({}, { ...Object.fromEntries(methods), cookie: { get: cookie, configurable: true } });
+  const cookie = (): never =>
+    refuse("cookie", "session.cookie belongs to express-session and does not exist here.");
+  return Object.defineProperties(
+    {},
+    { ...Object.fromEntries(methods), cookie: { get: cookie, configurable: true } },
+  );
 }
 
 /**

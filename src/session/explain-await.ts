@@ -1,7 +1,8 @@
 import { SessionUsageError } from "../core/errors.ts";
 import { Session } from "./session.ts";
 
-const MISSING_AWAIT = 'The session is not loaded yet: an "await" is missing, as in `await sessions.from(request)`.';
+const MISSING_AWAIT =
+  'The session is not loaded yet: an "await" is missing, as in `await sessions.from(request)`.';
 
 function refuse(): never {
   throw new SessionUsageError(MISSING_AWAIT);
@@ -37,7 +38,11 @@ function makePrototype(): object {
 /** Returns the names of a session's members, including those of its base class. */
 function namesOf(prototype: object): string[] {
   const names: string[] = [];
-  for (let each = prototype; Object.hasOwn(each, "constructor"); each = Object.getPrototypeOf(each) as object) {
+  for (
+    let each = prototype;
+    Object.hasOwn(each, "constructor");
+    each = Object.getPrototypeOf(each) as object
+  ) {
     names.push(...Object.getOwnPropertyNames(each));
   }
   return names;

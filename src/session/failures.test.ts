@@ -1,6 +1,12 @@
 import { describe, expect, test, vi } from "vitest";
 import { StoreConnectionError, StoreServiceError } from "../core/errors.ts";
-import { anyDeadline, Browser, type Data, openHarness, withoutTombstones } from "../../test/support/session-harness.ts";
+import {
+  anyDeadline,
+  Browser,
+  type Data,
+  openHarness,
+  withoutTombstones,
+} from "../../test/support/session-harness.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import type { SessionTombstones } from "../stores/session-tombstones.ts";
 import type { Session } from "./session.ts";
@@ -181,7 +187,10 @@ describe("a lost answer", () => {
       faults.next = { method: "deleteIfMatch", when: "before", error: OFFLINE() };
       return original(...args);
     };
-    await expect(session.login(1)).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
+    await expect(session.login(1)).rejects.toMatchObject({
+      code: "ERR_STORE_CONNECTION",
+      outcome: "unknown",
+    });
   });
 });
 
@@ -222,32 +231,35 @@ describe("a lost answer of the last step of a move, while another process moves 
     },
   );
 
-  test.each(["login", "cycleKey"] as const)("of a %s: unknown, and the session continues as renewed", async (how) => {
-    const { browser, store, otherProcess, keys, clock } = await setUp({ renewEvery: "24h" });
-    await browser.request((session) => session.login(7));
-    const other = new Browser(otherProcess(), browser.cookie);
-    clock.advance(25 * 3_600_000);
-    const original = store.deleteIfMatch.bind(store);
-    const [reached, released] = [new Signal(), new Signal()];
-    store.deleteIfMatch = async (...args) => {
-      store.deleteIfMatch = async () => {
-        store.deleteIfMatch = original;
-        released.give();
-        await renewal;
-        throw LOST();
+  test.each(["login", "cycleKey"] as const)(
+    "of a %s: unknown, and the session continues as renewed",
+    async (how) => {
+      const { browser, store, otherProcess, keys, clock } = await setUp({ renewEvery: "24h" });
+      await browser.request((session) => session.login(7));
+      const other = new Browser(otherProcess(), browser.cookie);
+      clock.advance(25 * 3_600_000);
+      const original = store.deleteIfMatch.bind(store);
+      const [reached, released] = [new Signal(), new Signal()];
+      store.deleteIfMatch = async (...args) => {
+        store.deleteIfMatch = async () => {
+          store.deleteIfMatch = original;
+          released.give();
+          await renewal;
+          throw LOST();
+        };
+        reached.give();
+        await released.given;
+        return original(...args);
       };
-      reached.give();
-      await released.given;
-      return original(...args);
-    };
-    const renewal = other.request((session) => (session.data["n"] = 2));
-    await reached.given;
-    const session = await browser.begin().session();
-    const move = how === "login" ? session.login(7) : session.cycleKey();
-    await expect(move).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
-    await other.request(({ data }) => expect(data["n"]).toBe(2));
-    expect(await keys()).toHaveLength(1);
-  });
+      const renewal = other.request((session) => (session.data["n"] = 2));
+      await reached.given;
+      const session = await browser.begin().session();
+      const move = how === "login" ? session.login(7) : session.cycleKey();
+      await expect(move).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
+      await other.request(({ data }) => expect(data["n"]).toBe(2));
+      expect(await keys()).toHaveLength(1);
+    },
+  );
 });
 
 test("the time that an operation waits in its session's queue counts towards its deadline", async () => {
@@ -472,7 +484,9 @@ describe("an abandoned renewal leaves a second record of the session", () => {
         other.setExpiry(new Date(0));
         if (how === "cycleKey") await other.cycleKey();
       });
-      await expect(late.update((data) => (data["n"] += 1))).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
+      await expect(late.update((data) => (data["n"] += 1))).rejects.toMatchObject({
+        code: "ERR_SESSION_INTERRUPTED",
+      });
     },
   );
 
@@ -502,14 +516,17 @@ describe("an abandoned renewal leaves a second record of the session", () => {
     },
   );
 
-  test.each(["login", "cycleKey"] as const)("and a late expiry under the key before a %s ends nothing", async (how) => {
-    const { browser, sessions } = await setUp();
-    const late = await new Browser(sessions, browser.cookie).begin().session();
-    await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));
-    late.setExpiry(new Date(0));
-    await expect(late.save()).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
-    await browser.request(({ data }) => expect(data["n"]).toBe(1));
-  });
+  test.each(["login", "cycleKey"] as const)(
+    "and a late expiry under the key before a %s ends nothing",
+    async (how) => {
+      const { browser, sessions } = await setUp();
+      const late = await new Browser(sessions, browser.cookie).begin().session();
+      await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));
+      late.setExpiry(new Date(0));
+      await expect(late.save()).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
+      await browser.request(({ data }) => expect(data["n"]).toBe(1));
+    },
+  );
 
   test("which a late login with an earlier key does not join", async () => {
     const { browser, sessions, clock, faults } = await setUp({ renewEvery: "30s" });
@@ -526,12 +543,15 @@ describe("an abandoned renewal leaves a second record of the session", () => {
     expect(late.cookie).toBe(browser.cookie);
   });
 
-  test.each(["login", "cycleKey"] as const)("which is deleted once the session has another key by %s", async (how) => {
-    const { browser, sessions } = await openHalfway();
-    await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));
-    await browser.request(({ data }) => expect(data["n"]).toBe(2));
-    expect(await sessions.revokeUser(7)).toBe(1);
-  });
+  test.each(["login", "cycleKey"] as const)(
+    "which is deleted once the session has another key by %s",
+    async (how) => {
+      const { browser, sessions } = await openHalfway();
+      await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));
+      await browser.request(({ data }) => expect(data["n"]).toBe(2));
+      expect(await sessions.revokeUser(7)).toBe(1);
+    },
+  );
 
   test("and a session continues whose other renewal was in progress when its expiry was set", async () => {
     const { browser, sessions, clock, store, otherProcess } = await setUp({ renewEvery: "24h" });
@@ -562,7 +582,9 @@ describe("an abandoned login leaves a second record of the session", () => {
     faults.next = { method: "deleteIfMatch", when: "before", error: LOST(), times: 2 };
     // The deadline for deleting the second record has passed.
     opened.store.delete = () => Promise.reject(OFFLINE());
-    await expect(browser.request((session) => session.login(7))).rejects.toMatchObject({ outcome: "unknown" });
+    await expect(browser.request((session) => session.login(7))).rejects.toMatchObject({
+      outcome: "unknown",
+    });
     expect(faults.next).toBeUndefined();
     Reflect.deleteProperty(opened.store, "delete");
     await browser.request((session) => (session.data["n"] = 2));
@@ -570,19 +592,22 @@ describe("an abandoned login leaves a second record of the session", () => {
     return opened;
   }
 
-  test.each(["login", "cycleKey"] as const)("which is deleted once the session has another key by %s", async (how) => {
-    const { browser, sessions, keys } = await openHalfway();
-    const late = new Browser(sessions, browser.cookie);
-    await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));
-    expect(browser.cookie).not.toBe(late.cookie);
-    await browser.request(({ data }) => expect(data["n"]).toBe(2));
-    expect(await keys()).toHaveLength(1);
-    await late.request(async (session) => {
-      await session.login(7);
-      expect(session.data["n"]).toBe(how === "login" ? 2 : undefined);
-    });
-    expect(await sessions.revokeUser(7)).toBe(1);
-  });
+  test.each(["login", "cycleKey"] as const)(
+    "which is deleted once the session has another key by %s",
+    async (how) => {
+      const { browser, sessions, keys } = await openHalfway();
+      const late = new Browser(sessions, browser.cookie);
+      await browser.request((session) => (how === "login" ? session.login(7) : session.cycleKey()));
+      expect(browser.cookie).not.toBe(late.cookie);
+      await browser.request(({ data }) => expect(data["n"]).toBe(2));
+      expect(await keys()).toHaveLength(1);
+      await late.request(async (session) => {
+        await session.login(7);
+        expect(session.data["n"]).toBe(how === "login" ? 2 : undefined);
+      });
+      expect(await sessions.revokeUser(7)).toBe(1);
+    },
+  );
 
   test("which a login does not join after the session has ended by its own expiry", async () => {
     const { browser, clock } = await openHalfway();

@@ -81,21 +81,24 @@ async function recordsOf({ store, keys }: Setting): Promise<Record<string, unkno
   return records;
 }
 
-describe.each([false, true])("an operation on a session that has a new key (%s) reports not-sent", (isMoved) => {
-  test.each(Object.entries(OPERATIONS))("only if no record has changed: %s", async (_, operate) => {
-    let steps = 0;
-    for (; steps < MAX_STEPS; steps++) {
-      const setting = await open(isMoved);
-      const before = await recordsOf(setting);
-      setting.fail(steps);
-      const [result] = await Promise.allSettled([operate(setting)]);
-      setting.fail(Number.POSITIVE_INFINITY);
-      if (result.status === "fulfilled") break;
-      const error: unknown = result.reason;
-      if (!(error instanceof StoreConnectionError) || error.outcome !== "not-sent") continue;
-      // A new record whose key was never sent, and that could not be deleted again, expires.
-      expect(await recordsOf(setting), `failed from step ${steps} on`).toMatchObject(before);
-    }
-    expect(steps).toBeLessThan(MAX_STEPS);
-  });
-});
+describe.each([false, true])(
+  "an operation on a session that has a new key (%s) reports not-sent",
+  (isMoved) => {
+    test.each(Object.entries(OPERATIONS))("only if no record has changed: %s", async (_, operate) => {
+      let steps = 0;
+      for (; steps < MAX_STEPS; steps++) {
+        const setting = await open(isMoved);
+        const before = await recordsOf(setting);
+        setting.fail(steps);
+        const [result] = await Promise.allSettled([operate(setting)]);
+        setting.fail(Number.POSITIVE_INFINITY);
+        if (result.status === "fulfilled") break;
+        const error: unknown = result.reason;
+        if (!(error instanceof StoreConnectionError) || error.outcome !== "not-sent") continue;
+        // A new record whose key was never sent, and that could not be deleted again, expires.
+        expect(await recordsOf(setting), `failed from step ${steps} on`).toMatchObject(before);
+      }
+      expect(steps).toBeLessThan(MAX_STEPS);
+    });
+  },
+);

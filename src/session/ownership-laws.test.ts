@@ -5,7 +5,18 @@ import { scaled, seed } from "../../test/support/scale.ts";
 import type { Session } from "./session.ts";
 
 const KEYS = ["a", "b", "c", "__proto__", "constructor", "toJSON"];
-const ACTS = ["assign", "nest", "push", "alias", "borrow", "change", "delete", "save", "save", "update"] as const;
+const ACTS = [
+  "assign",
+  "nest",
+  "push",
+  "alias",
+  "borrow",
+  "change",
+  "delete",
+  "save",
+  "save",
+  "update",
+] as const;
 const REQUESTS = 3;
 const VISITORS = 2;
 
@@ -155,7 +166,11 @@ class Play {
    * Takes the data of another session and saves it: from then on, writes to that session do not
    * change it.
    */
-  async #borrow(session: Session<Data>, lender: Session<Data>, { key: name, other, source }: Step): Promise<void> {
+  async #borrow(
+    session: Session<Data>,
+    lender: Session<Data>,
+    { key: name, other, source }: Step,
+  ): Promise<void> {
     if (lender === session) return;
     define(session.data, name, read(lender.data, other) ?? null);
     await this.#save(session);
@@ -180,8 +195,14 @@ test(
         const { sessions } = openHarness({ maxBytes: 256 * 1024 * 1024, deadline: "60s" });
         const stored = { a: { n: 1, list: [{ n: 1 }] }, b: own[0], c: [own[2]] };
         const visitors = await Promise.all(Array.from({ length: VISITORS }, () => sessions.create(stored)));
-        const cookies = visitors.flatMap(({ cookieHeader }) => Array.from({ length: REQUESTS }, () => cookieHeader));
-        const play = new Play(own, await Promise.all(cookies.map((cookie) => sessions.open(cookie))), isWatched);
+        const cookies = visitors.flatMap(({ cookieHeader }) =>
+          Array.from({ length: REQUESTS }, () => cookieHeader),
+        );
+        const play = new Play(
+          own,
+          await Promise.all(cookies.map((cookie) => sessions.open(cookie))),
+          isWatched,
+        );
         for (const step of taken) await play.run(step);
         play.checkSharing();
       }),

@@ -64,7 +64,9 @@ describe("sessions.restore", () => {
       await harness.otherProcess().revokeUser(7);
       return result;
     };
-    await expect(sessions.restore(other, '{"_auth_user_id":"7"}', HOUR)).rejects.toThrow("The session was ended");
+    await expect(sessions.restore(other, '{"_auth_user_id":"7"}', HOUR)).rejects.toThrow(
+      "The session was ended",
+    );
     expect(await sessions.restore(other, '{"_auth_user_id":"7"}', HOUR)).toBe(false);
   });
 

@@ -14,7 +14,10 @@ describe("session keys", () => {
       for (const character of key) counts.set(character, (counts.get(character) ?? 0) + 1);
     }
     const expected = (10_000 * 32) / 36;
-    const chiSquare = [...counts.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+    const chiSquare = [...counts.values()].reduce(
+      (sum, count) => sum + (count - expected) ** 2 / expected,
+      0,
+    );
     // 35 degrees of freedom: 1 in 10 million random runs is above 98.
     expect(chiSquare).toBeLessThan(98);
   });
@@ -47,7 +50,10 @@ describe("a store read by others, with hashKeys and encrypt", () => {
     await store.create(first, records[1] ?? "", 60_000, anyDeadline());
     await store.create(second, records[0] ?? "", 60_000, anyDeadline());
     for (const browser of browsers) expect(await browser.request((session) => session.isNew)).toBe(true);
-    expect(events.map(({ event }) => event)).toStrictEqual([{ reason: "bad-signature" }, { reason: "bad-signature" }]);
+    expect(events.map(({ event }) => event)).toStrictEqual([
+      { reason: "bad-signature" },
+      { reason: "bad-signature" },
+    ]);
   });
 
   test.each([OPEN, { encrypt: true }, { hashKeys: true }, { format: "json", ...OPEN }] as const)(

@@ -41,7 +41,8 @@ describe.each([{}, { hashKeys: true }])("with the settings %o", (settings) => {
     const seen = new Set<string>();
     /** Records the keys in the store and in the cookie. */
     const remember = async () => {
-      for (const key of [...(await keys()), browser.cookie?.split("=")[1] ?? ""]) if (key !== "") seen.add(key);
+      for (const key of [...(await keys()), browser.cookie?.split("=")[1] ?? ""])
+        if (key !== "") seen.add(key);
     };
     const step = async (handler: Parameters<Browser["request"]>[0]) => {
       await browser.request(handler);

@@ -101,7 +101,10 @@ export class SessionEventEmitter extends Events<SessionEvents> {
   }
 
   /** @throws {SessionUsageError} For an unknown event. */
-  override on<Name extends keyof SessionEvents>(name: Name, listener: Listener<SessionEvents[Name]>): () => void {
+  override on<Name extends keyof SessionEvents>(
+    name: Name,
+    listener: Listener<SessionEvents[Name]>,
+  ): () => void {
     checkListener(name, listener, NAMES, SessionUsageError);
     return super.on(name, listener);
   }
@@ -114,6 +117,9 @@ export class SessionEventEmitter extends Events<SessionEvents> {
 
   /** Returns the name of a session in events. */
   nameOf(storageKey: SessionKey): string {
-    return createHmac("sha256", this.#secretKey).update(`sojourn.event:${storageKey}`).digest("hex").slice(0, 16);
+    return createHmac("sha256", this.#secretKey)
+      .update(`sojourn.event:${storageKey}`)
+      .digest("hex")
+      .slice(0, 16);
   }
 }

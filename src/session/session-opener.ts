@@ -74,7 +74,8 @@ export class SessionOpener<Data extends object> {
   }
 
   #refuse({ cookieHeader }: RequestFacts): never {
-    if (this.#readCookie(cookieHeader).isPresent) this.#services.events.emit("rejected", { reason: "insecure" });
+    if (this.#readCookie(cookieHeader).isPresent)
+      this.#services.events.emit("rejected", { reason: "insecure" });
     throw new InsecureRequestError();
   }
 
@@ -96,7 +97,8 @@ export class SessionOpener<Data extends object> {
       hasDuplicates,
       userAgent,
       mayBegin: () => facts.mayBeginSession?.(this.#cookie.sameSite) ?? true,
-      presentedKeys: key === undefined ? [] : [key, ...values.filter((value) => value !== key && !this.#carrier)],
+      presentedKeys:
+        key === undefined ? [] : [key, ...values.filter((value) => value !== key && !this.#carrier)],
       stored,
       isRenewed: stored !== undefined && stored.key !== key,
       hasDeparted: loaded?.status === "moved",
@@ -109,7 +111,10 @@ export class SessionOpener<Data extends object> {
     let first: FoundSession | undefined;
     for (const value of values) {
       const { services, key } = this.#servicesOf(value);
-      const loaded = await services.records.load(key, new Deadline(this.#services.deadline, this.#services.clock));
+      const loaded = await services.records.load(
+        key,
+        new Deadline(this.#services.deadline, this.#services.clock),
+      );
       this.#emitFailedLoad(loaded);
       if (loaded.status === "live") return { services, key, loaded };
       first ??= { services, key, loaded };

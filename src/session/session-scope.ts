@@ -48,7 +48,9 @@ export class LazySessionScope<Data extends object> implements SessionScope {
     this.#isDropping = response.status >= 500;
     // The error page of a failed save must not try to save again.
     if (this.#hasFailed || this.#opening === undefined) return undefined;
-    return this.#session === undefined ? this.#finishLoading(this.#opening, response) : this.#finish(response);
+    return this.#session === undefined
+      ? this.#finishLoading(this.#opening, response)
+      : this.#finish(response);
   }
 
   headers(): HeaderEdits {

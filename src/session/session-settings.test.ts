@@ -14,11 +14,20 @@ describe("invalid settings throw at start, naming the setting, the expected and 
     [{ projectName: undefined }, 'sojourn.projectName: expected a name such as "myproject", got nothing.'],
     [{ projectName: "" }, "sojourn.projectName: expected a name"],
     [{ projectName: "my project" }, "without spaces"],
-    [{ secretKey: undefined }, "sojourn.secretKey: expected a secret text of at least 32 characters, got nothing."],
+    [
+      { secretKey: undefined },
+      "sojourn.secretKey: expected a secret text of at least 32 characters, got nothing.",
+    ],
     [{ secretKey: undefined }, "Is the environment variable set that it comes from?"],
     [{ secretKey: null }, "sojourn.secretKey: expected a secret text of at least 32 characters, got null."],
-    [{ secretKey: "" }, "sojourn.secretKey: expected a secret text of at least 32 characters, got an empty text."],
-    [{ secretKey: "secret" }, "sojourn.secretKey: expected a secret text of at least 32 characters, got one of 6."],
+    [
+      { secretKey: "" },
+      "sojourn.secretKey: expected a secret text of at least 32 characters, got an empty text.",
+    ],
+    [
+      { secretKey: "secret" },
+      "sojourn.secretKey: expected a secret text of at least 32 characters, got one of 6.",
+    ],
     [{ secretKey: "s".repeat(31) }, "got one of 31."],
     [{ secretKeyFallbacks: "old" }, "sojourn.secretKeyFallbacks: expected an array of secret texts"],
     [{ secretKeyFallbacks: [""] }, "sojourn.secretKeyFallbacks[0]: expected a secret text that is not empty"],
@@ -33,7 +42,10 @@ describe("invalid settings throw at start, naming the setting, the expected and 
     ],
     [{ sessions: { cookie: { age: "401d" } } }, "sessions.cookie.age: expected at most 400 days"],
     [{ sessions: { cookie: { age: "10y" } } }, "got 3653 days"],
-    [{ sessions: { cookie: { age: "1d", nam: "x" } } }, 'sessions.cookie.nam: is not a setting; did you mean "name"?'],
+    [
+      { sessions: { cookie: { age: "1d", nam: "x" } } },
+      'sessions.cookie.nam: is not a setting; did you mean "name"?',
+    ],
     [{ sessions: { cookie: { name: "a b" } } }, 'sessions.cookie.name: expected a name such as "sessionid"'],
     [{ sessions: { cookie: { path: "x" } } }, 'sessions.cookie.path: expected a path such as "/"'],
     [{ sessions: { cookie: { path: "/a;b" } } }, "sessions.cookie.path: expected"],
@@ -55,7 +67,10 @@ describe("invalid settings throw at start, naming the setting, the expected and 
       { sessions: { cookie: { name: "__Host-s", secure: "auto" } } },
       'sessions.cookie.secure: expected true, since the name is "__Host-s"',
     ],
-    [{ sessions: { cookie: { onInsecure: "throw" } } }, 'sessions.cookie.onInsecure: expected "warn" or "refuse"'],
+    [
+      { sessions: { cookie: { onInsecure: "throw" } } },
+      'sessions.cookie.onInsecure: expected "warn" or "refuse"',
+    ],
     [
       { sessions: { cookie: { onInsecure: "refuse", secure: "auto" } } },
       'sessions.cookie.secure: expected true, since onInsecure is "refuse"',
@@ -66,19 +81,43 @@ describe("invalid settings throw at start, naming the setting, the expected and 
     ],
     [{ sessions: { onInvalid: "ignore" } }, 'sessions.onInvalid: expected "throw", "reset" or "keep"'],
     [{ sessions: { cookie: { name: "__Host-s", path: "/a" } } }, 'sessions.cookie.path: expected "/"'],
-    [{ sessions: { cookie: { name: "__Host-s", domain: "a.example" } } }, "sessions.cookie.domain: expected none"],
-    [{ sessions: { cookie: { name: "__Secure-s", secure: false } } }, "sessions.cookie.secure: expected true"],
+    [
+      { sessions: { cookie: { name: "__Host-s", domain: "a.example" } } },
+      "sessions.cookie.domain: expected none",
+    ],
+    [
+      { sessions: { cookie: { name: "__Secure-s", secure: false } } },
+      "sessions.cookie.secure: expected true",
+    ],
     [{ sessions: { cookie: { name: "__Http-s", secure: false } } }, "sessions.cookie.secure: expected true"],
     [{ sessions: { cookie: { name: "__hTTP-s", secure: "auto" } } }, "sessions.cookie.secure: expected true"],
-    [{ sessions: { cookie: { name: "__Http-s", httpOnly: false } } }, "sessions.cookie.httpOnly: expected true"],
-    [{ sessions: { cookie: { name: "__Host-Http-s", secure: false } } }, "sessions.cookie.secure: expected true"],
-    [{ sessions: { cookie: { name: "__host-http-s", httpOnly: false } } }, "sessions.cookie.httpOnly: expected true"],
+    [
+      { sessions: { cookie: { name: "__Http-s", httpOnly: false } } },
+      "sessions.cookie.httpOnly: expected true",
+    ],
+    [
+      { sessions: { cookie: { name: "__Host-Http-s", secure: false } } },
+      "sessions.cookie.secure: expected true",
+    ],
+    [
+      { sessions: { cookie: { name: "__host-http-s", httpOnly: false } } },
+      "sessions.cookie.httpOnly: expected true",
+    ],
     [{ sessions: { cookie: { name: "__Host-Http-s", path: "/a" } } }, 'sessions.cookie.path: expected "/"'],
-    [{ sessions: { cookie: { name: "__Host-Http-s", domain: "a.example" } } }, "sessions.cookie.domain: expected none"],
+    [
+      { sessions: { cookie: { name: "__Host-Http-s", domain: "a.example" } } },
+      "sessions.cookie.domain: expected none",
+    ],
     [{ sessions: { store: "redis" } }, "sessions.store: expected a store such as redisSessionStore()"],
     [{ sessions: { profile: "rails" } }, 'sessions.profile: expected "sojourn" or "django"'],
-    [{ sessions: { profile: "django", touchEvery: 5 } }, 'sessions.touchEvery: expected null with profile "django"'],
-    [{ sessions: { format: "pickle" } }, 'sessions.format: expected "django", "json" or "dict", got "pickle"'],
+    [
+      { sessions: { profile: "django", touchEvery: 5 } },
+      'sessions.touchEvery: expected null with profile "django"',
+    ],
+    [
+      { sessions: { format: "pickle" } },
+      'sessions.format: expected "django", "json" or "dict", got "pickle"',
+    ],
     [{ sessions: { deadline: "1ms" } }, "sessions.deadline: expected"],
     [{ sessions: { deadline: null } }, "sessions.deadline: expected"],
     [{ sessions: { absoluteTimeout: -1 } }, "sessions.absoluteTimeout: expected"],
@@ -90,9 +129,12 @@ describe("invalid settings throw at start, naming the setting, the expected and 
     expect(() => configure(settings)).toThrow(message);
   });
 
-  test.each([{ secretKey: "s".repeat(32) }, { sessions: { cookie: { age: "400d" } } }])("%o is enough", (settings) => {
-    expect(() => configure(settings)).not.toThrow();
-  });
+  test.each([{ secretKey: "s".repeat(32) }, { sessions: { cookie: { age: "400d" } } }])(
+    "%o is enough",
+    (settings) => {
+      expect(() => configure(settings)).not.toThrow();
+    },
+  );
 
   test("without showing a secret", () => {
     const settings = { secretKey: 12345678, secretKeyFallbacks: ["hunter2"] };

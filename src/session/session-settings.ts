@@ -215,7 +215,11 @@ const sessionSchema = settingsObject({
   renewEvery: v.optional(expirySchema({ least: 1, most: MAX_SPAN }), null),
   deadline: v.optional(durationSchema({ least: "10ms", most: MAX_SPAN }), "1s"),
   maxBytes: v.optional(
-    v.pipe(v.number("a number of bytes"), v.integer("a whole number of bytes"), v.minValue(256, "at least 256 bytes")),
+    v.pipe(
+      v.number("a number of bytes"),
+      v.integer("a whole number of bytes"),
+      v.minValue(256, "at least 256 bytes"),
+    ),
     1_048_576,
   ),
   timeZone: v.optional(timeZoneSchema),
@@ -223,7 +227,10 @@ const sessionSchema = settingsObject({
   encrypt: v.optional(v.boolean("true or false"), false),
   maxPerUser: v.optional(atLeastOne),
   schema: v.optional(
-    v.custom<StandardSchemaV1<unknown, object>>(isStandardSchema, "a schema that implements Standard Schema version 1"),
+    v.custom<StandardSchemaV1<unknown, object>>(
+      isStandardSchema,
+      "a schema that implements Standard Schema version 1",
+    ),
   ),
   onInvalid: v.optional(v.picklist(ON_INVALID, '"throw", "reset" or "keep"'), "throw"),
   version: v.optional(atLeastOne, 1),
@@ -297,7 +304,9 @@ function isStandardSchema(input: unknown): boolean {
 
 function isMigrations(input: unknown): boolean {
   if (typeof input !== "object" || input === null) return false;
-  return Object.entries(input).every(([version, step]) => /^[1-9]\d*$/.test(version) && typeof step === "function");
+  return Object.entries(input).every(
+    ([version, step]) => /^[1-9]\d*$/.test(version) && typeof step === "function",
+  );
 }
 
 /**
@@ -331,8 +340,10 @@ function checkCookie(
   if (/^__(?:host|secure|http)-/i.test(name) && !isSecure)
     fail("secure", `expected true, since the name is "${name}".`);
   if (/^__host-/i.test(name) && path !== "/") fail("path", `expected "/", since the name is "${name}".`);
-  if (/^__host-/i.test(name) && domain !== undefined) fail("domain", `expected none, since the name is "${name}".`);
-  if (/^__(?:host-)?http-/i.test(name) && !httpOnly) fail("httpOnly", `expected true, since the name is "${name}".`);
+  if (/^__host-/i.test(name) && domain !== undefined)
+    fail("domain", `expected none, since the name is "${name}".`);
+  if (/^__(?:host-)?http-/i.test(name) && !httpOnly)
+    fail("httpOnly", `expected true, since the name is "${name}".`);
   if (sameSite === "none" && !isSecure) fail("secure", 'expected true, since sameSite is "none".');
   if (onInsecure === "refuse" && !isSecure) fail("secure", 'expected true, since onInsecure is "refuse".');
   if (partitioned && !isSecure) fail("secure", "expected true, since partitioned is set.");

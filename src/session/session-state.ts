@@ -47,7 +47,8 @@ export class SessionState<Data extends object> {
   /** Value of the session's cookie: its key, or the record itself if the cookie carries it. */
   get cookieValue(): string | undefined {
     return (
-      this.stored && (this.services.carried ? this.services.carried.textAt(this.stored.storageKey) : this.stored.key)
+      this.stored &&
+      (this.services.carried ? this.services.carried.textAt(this.stored.storageKey) : this.stored.key)
     );
   }
 

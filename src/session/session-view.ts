@@ -77,7 +77,9 @@ export class SessionView<Data extends object> {
   isFresh(maxAge: Duration): boolean {
     const span = toMilliseconds(maxAge);
     if (span === undefined) {
-      throw new SessionUsageError(`session.isFresh() expected ${DURATION_EXPECTED}, got ${describeGiven(maxAge)}.`);
+      throw new SessionUsageError(
+        `session.isFresh() expected ${DURATION_EXPECTED}, got ${describeGiven(maxAge)}.`,
+      );
     }
     const at = this.authenticatedAt?.getTime() ?? Number.NEGATIVE_INFINITY;
     return this.#state.services.clock.now() - at <= span;

@@ -255,7 +255,10 @@ describe("save", () => {
     expect(cart).toStrictEqual({ items: [1, 2], note: "theirs" });
     cart.items.push(3);
     await mine.save();
-    expect((await sessions.open(mine.cookieHeader)).data["cart"]).toStrictEqual({ items: [1, 2, 3], note: "theirs" });
+    expect((await sessions.open(mine.cookieHeader)).data["cart"]).toStrictEqual({
+      items: [1, 2, 3],
+      note: "theirs",
+    });
   });
 });
 
@@ -287,7 +290,9 @@ describe("logout and flush", () => {
     const late = await updater.session();
     await browser.request((session) => session.logout());
     await expect(writer.finish()).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED", statusCode: 400 });
-    await expect(late.update((data) => (data["a"] = 1))).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
+    await expect(late.update((data) => (data["a"] = 1))).rejects.toMatchObject({
+      code: "ERR_SESSION_INTERRUPTED",
+    });
     await expect(late.cycleKey()).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
     await reader.finish();
     expect(await keys()).toStrictEqual([]);
@@ -317,7 +322,13 @@ describe("logout and flush", () => {
 
   test("the clearing cookie repeats the attributes", async () => {
     const { sessions } = openHarness({
-      cookie: { name: "__Secure-sid", domain: "shop.example", path: "/app", sameSite: "strict", partitioned: true },
+      cookie: {
+        name: "__Secure-sid",
+        domain: "shop.example",
+        path: "/app",
+        sameSite: "strict",
+        partitioned: true,
+      },
     });
     const browser = new Browser(sessions);
     await browser.request((session) => session.login(7));
@@ -358,7 +369,10 @@ describe("login", () => {
     });
     expect(browser.cookie).not.toBe(before);
     expect(await keys()).toHaveLength(1);
-    expect(await browser.request((session) => ({ ...session.data }))).toStrictEqual({ cart: [1], _auth_user_id: "42" });
+    expect(await browser.request((session) => ({ ...session.data }))).toStrictEqual({
+      cart: [1],
+      _auth_user_id: "42",
+    });
     expect(await new Browser(sessions, before).request((session) => session.isNew)).toBe(true);
   });
 
@@ -428,7 +442,10 @@ describe("login", () => {
     await session.login(1);
     await login.finish();
     expect(await keys()).toHaveLength(1);
-    expect(await browser.request((next) => ({ ...next.data }))).toStrictEqual({ next: "/", _auth_user_id: "1" });
+    expect(await browser.request((next) => ({ ...next.data }))).toStrictEqual({
+      next: "/",
+      _auth_user_id: "1",
+    });
   });
 
   test.each(["both loaded before the first login", "the second loaded after it"])(
@@ -544,7 +561,9 @@ describe("a response whose headers were sent", () => {
     await request.finish(200, true);
     session.data["a"] = 1;
     await expect(session.save()).rejects.toThrow("the response headers were already sent");
-    await expect(session.update((data) => (data["b"] = 1))).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
+    await expect(session.update((data) => (data["b"] = 1))).rejects.toMatchObject({
+      code: "ERR_SESSION_USAGE",
+    });
     await expect(session.login(1)).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
     await expect(request.finish(200, true)).rejects.toMatchObject({ code: "ERR_SESSION_USAGE" });
     expect(await keys()).toStrictEqual([]);

@@ -161,7 +161,9 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
       }
       let isPartDone = stored !== undefined;
       for (const key of origin.presentedKeys.filter((each) => each !== stored?.key)) {
-        await (isPartDone ? records.endKey(key, deadline).catch(throwUnknown) : records.endKey(key, deadline));
+        await (isPartDone
+          ? records.endKey(key, deadline).catch(throwUnknown)
+          : records.endKey(key, deadline));
         isPartDone = true;
       }
       this.#end();
@@ -274,7 +276,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     if (stored === undefined) return this.#save(pending, deadline);
     this.#demandCookie("cycleKey");
     const conflicts = new Conflicts();
-    const change = (newest: SessionRecord) => conflicts.merge(pending, this.#state.data, newest).withFacts(facts);
+    const change = (newest: SessionRecord) =>
+      conflicts.merge(pending, this.#state.data, newest).withFacts(facts);
     const result = await records.move(stored, { reason, change, creation }, deadline);
     if (result.status === "ended") return this.#endByExpiry(pending);
     if (result.status === "gone" && reason !== "renewed") throw new SessionInterrupted();
@@ -367,7 +370,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
   }
 
   #confirmCookie(): Promise<void> | undefined {
-    if (!this.#cookie.isUncertain || this.#whyNoCookie !== undefined || this.#state.services.carried) return undefined;
+    if (!this.#cookie.isUncertain || this.#whyNoCookie !== undefined || this.#state.services.carried)
+      return undefined;
     return this.#enqueue(async (deadline) => {
       const isAsked = await this.#tolerate(async () => {
         await this.#cookie.confirm(deadline);
@@ -430,7 +434,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const { events } = this.#state.services;
     // The session no longer exists under its key.
     if (this.#cookie.change === "set") this.#cookie.decide("none");
-    if (this.#state.stored) events.emit("interrupted", { session: events.nameOf(this.#state.stored.storageKey) });
+    if (this.#state.stored)
+      events.emit("interrupted", { session: events.nameOf(this.#state.stored.storageKey) });
   }
 
   async #save(pending: Delta, deadline: Deadline): Promise<void> {
@@ -462,7 +467,8 @@ export class Session<Data extends object = UntypedData> extends SessionView<Data
     const { record } = committed.stored.version;
     if (absorb || committed.hasOthers) this.#state.data.rebaseOnto(record);
     if (!committed.isWritten) return;
-    const isCookieOutdated = committed.stored.key !== stored.key || hasOtherExpiry(stored.version.record, record);
+    const isCookieOutdated =
+      committed.stored.key !== stored.key || hasOtherExpiry(stored.version.record, record);
     if (this.#state.services.carried || isCookieOutdated) this.#cookie.decide("set");
     // As in Django: each save extends the session, and nothing else does.
     else if (!this.#state.services.extendsOnRead) this.#renewCookie();
@@ -600,7 +606,9 @@ type Tolerable = StoreConnectionError | StoreServiceError | SessionTooLargeError
 
 /** Returns whether an error must not fail a request that has changed nothing. */
 function isTolerable(error: unknown): error is Tolerable {
-  return isStoreError(error) || error instanceof SessionTooLargeError || error instanceof SessionConflictError;
+  return (
+    isStoreError(error) || error instanceof SessionTooLargeError || error instanceof SessionConflictError
+  );
 }
 
 /** Defaults apply to missing keys only. */

@@ -59,7 +59,12 @@ describe("sessions.restore names the unmet requirement", () => {
     [KEY, { a: 1 }, HOUR, "expected the text of a JSON object, got an object. Give JSON.stringify(data)."],
     [KEY, "[1]", HOUR, "expected the text of a JSON object."],
     [KEY, "{}", 0, "expected the remaining time to live, in milliseconds and more than 0, got 0 (number)."],
-    [KEY, "{}", undefined, "expected the remaining time to live, in milliseconds and more than 0, got nothing."],
+    [
+      KEY,
+      "{}",
+      undefined,
+      "expected the remaining time to live, in milliseconds and more than 0, got nothing.",
+    ],
     [KEY, "{}", "1h", 'got "1h" (string).'],
   ])("%j, %j, %j", async (key, payload, ttl, message) => {
     const { sessions } = openHarness();
@@ -89,13 +94,21 @@ describe("idioms of express-session throw with advice", () => {
   });
 
   test.each(["regenerate", "destroy", "reload", "resetMaxAge"])("session.%s()", async (name) => {
-    const session = (await openHarness().sessions.create({ a: 1 })) as unknown as Record<string, () => unknown>;
+    const session = (await openHarness().sessions.create({ a: 1 })) as unknown as Record<
+      string,
+      () => unknown
+    >;
     expect(() => session[name]?.()).toThrow(SessionUsageError);
-    expect(() => session[name]?.()).toThrow(`session.${name}() belongs to express-session and does not exist here.`);
+    expect(() => session[name]?.()).toThrow(
+      `session.${name}() belongs to express-session and does not exist here.`,
+    );
   });
 
   test("session.cookie", async () => {
-    const session = (await openHarness().sessions.create({ a: 1 })) as unknown as Record<string, { maxAge: number }>;
+    const session = (await openHarness().sessions.create({ a: 1 })) as unknown as Record<
+      string,
+      { maxAge: number }
+    >;
     expect(() => session["cookie"]?.maxAge).toThrow("session.setExpiry()");
   });
 });

@@ -3,8 +3,16 @@ import { describeKind, describeValue } from "../core/descriptions.ts";
 import { SessionUsageError } from "../core/errors.ts";
 import { isSessionKey } from "../core/ids.ts";
 
-export const FROM_OPTIONS: KnownOptions = optionsOf("sessions.from()", ["onInvalid"], '{ onInvalid: "keep" }');
-export const OF_USER_OPTIONS: KnownOptions = optionsOf("sessions.ofUser()", ["current"], "{ current: session }");
+export const FROM_OPTIONS: KnownOptions = optionsOf(
+  "sessions.from()",
+  ["onInvalid"],
+  '{ onInvalid: "keep" }',
+);
+export const OF_USER_OPTIONS: KnownOptions = optionsOf(
+  "sessions.ofUser()",
+  ["current"],
+  "{ current: session }",
+);
 export const PAGE_OPTIONS: KnownOptions = optionsOf(
   "sessions.pageOfUser()",
   ["cursor", "limit", "current"],
@@ -15,8 +23,16 @@ export const REVOKE_USER_OPTIONS: KnownOptions = optionsOf(
   ["except", "scan", "onProgress"],
   "{ except: session }",
 );
-export const REVOKE_ALL_OPTIONS: KnownOptions = optionsOf("sessions.revokeAll()", ["onProgress"], "{ onProgress }");
-export const CLEAR_OPTIONS: KnownOptions = optionsOf("sessions.clearExpired()", ["onProgress"], "{ onProgress }");
+export const REVOKE_ALL_OPTIONS: KnownOptions = optionsOf(
+  "sessions.revokeAll()",
+  ["onProgress"],
+  "{ onProgress }",
+);
+export const CLEAR_OPTIONS: KnownOptions = optionsOf(
+  "sessions.clearExpired()",
+  ["onProgress"],
+  "{ onProgress }",
+);
 
 function optionsOf(call: string, names: readonly string[], example: string): KnownOptions {
   return knownOptions(call, names, example, SessionUsageError);
@@ -74,10 +90,14 @@ export function describeUnseen(request: unknown): string {
 /** @throws {SessionUsageError} Naming the unmet requirement of `sessions.restore()`. */
 export function checkRestore(key: unknown, payload: unknown, ttl: unknown, isCarried: boolean): void {
   if (isCarried) {
-    throw unfit("a store that keeps sessions, and here the cookies carry them", "Take another one for sessions.store");
+    throw unfit(
+      "a store that keeps sessions, and here the cookies carry them",
+      "Take another one for sessions.store",
+    );
   }
   if (typeof key !== "string" || !isSessionKey(key)) {
-    const got = typeof key === "string" ? `a text of ${key.length} characters that is not one` : describeKind(key);
+    const got =
+      typeof key === "string" ? `a text of ${key.length} characters that is not one` : describeKind(key);
     const advice = "For a session with another kind of key, call sessions.create()";
     throw unfit(`a session key, 32 characters of [a-z0-9], got ${got}`, advice);
   }

@@ -13,7 +13,12 @@ import { type KeySpace, keySpacesOf } from "../stores/key-spaces.ts";
 import { makeSessionStore } from "../stores/make-store.ts";
 import { SessionCarrier } from "../stores/session-carrier.ts";
 import type { ClearProgress, SessionStore } from "../stores/session-store.ts";
-import { type IndexedSession, MAX_PAGE, type UserIndexPage, type UserIndexRange } from "../stores/user-index.ts";
+import {
+  type IndexedSession,
+  MAX_PAGE,
+  type UserIndexPage,
+  type UserIndexRange,
+} from "../stores/user-index.ts";
 import { checkUserId, type UserId } from "./login/auth.ts";
 import { CarriedRecords } from "./in-cookie/carried-records.ts";
 import { CookieCarrier, warnOfLostUpdates } from "./in-cookie/cookie-carrier.ts";
@@ -235,7 +240,12 @@ export class Sessions<Data extends object = UntypedData> {
    */
   async restore(key: string, payload: string, ttl: Milliseconds): Promise<boolean> {
     checkRestore(key, payload, ttl, this.#isCarried);
-    return this.#services.records.restore(key, parsePayload(payload), Math.min(ttl, MAX_TTL), this.#deadline());
+    return this.#services.records.restore(
+      key,
+      parsePayload(payload),
+      Math.min(ttl, MAX_TTL),
+      this.#deadline(),
+    );
   }
 
   /**
@@ -364,7 +374,9 @@ export class Sessions<Data extends object = UntypedData> {
     checkOptions(options, REVOKE_ALL_OPTIONS);
     const { onProgress } = options;
     if (this.#isCarried) throw new ImproperlyConfigured("sessions.store", CARRIED);
-    return this.#revokeInSteps(undefined, onProgress, (steps) => this.#walks.endAll(this.#services.deadline, steps));
+    return this.#revokeInSteps(undefined, onProgress, (steps) =>
+      this.#walks.endAll(this.#services.deadline, steps),
+    );
   }
 
   /**
@@ -374,7 +386,9 @@ export class Sessions<Data extends object = UntypedData> {
    * @param options.onProgress Called after each step, with the number of records deleted so far.
    * @returns The number of deleted records.
    */
-  async clearExpired(options: { readonly onProgress?: (progress: ClearProgress) => void } = {}): Promise<number> {
+  async clearExpired(
+    options: { readonly onProgress?: (progress: ClearProgress) => void } = {},
+  ): Promise<number> {
     checkOptions(options, CLEAR_OPTIONS);
     const { onProgress } = options;
     return this.#store.clearExpired(() => this.#deadline(), onProgress);
@@ -429,7 +443,9 @@ export class Sessions<Data extends object = UntypedData> {
 
   async #create(data: Partial<Data>): Promise<Session<Data>> {
     if (!isPlainObject(data)) {
-      throw new SessionUsageError(`sessions.create() expected the data as an object, got ${describeKind(data)}.`);
+      throw new SessionUsageError(
+        `sessions.create() expected the data as an object, got ${describeKind(data)}.`,
+      );
     }
     const session = await this.#opener.begin();
     session.sessionData.take(data);

@@ -51,10 +51,16 @@ describe("session.touch(), for a socket", () => {
     expect(socket.ref).toBe(refs[0]);
   });
 
-  test.each(["logout", "revokeUser", "cycleKey", "login"] as const)("and isAlive() report %s", async (end) => {
-    const { sessions, browser, socket } = await openSocket();
-    if (end === "revokeUser") await sessions.revokeUser(7);
-    else await browser.request((session) => (end === "login" ? session.login(8) : session[end]()));
-    expect({ touch: await socket.touch(), isAlive: await socket.isAlive() }).toEqual({ touch: false, isAlive: false });
-  });
+  test.each(["logout", "revokeUser", "cycleKey", "login"] as const)(
+    "and isAlive() report %s",
+    async (end) => {
+      const { sessions, browser, socket } = await openSocket();
+      if (end === "revokeUser") await sessions.revokeUser(7);
+      else await browser.request((session) => (end === "login" ? session.login(8) : session[end]()));
+      expect({ touch: await socket.touch(), isAlive: await socket.isAlive() }).toEqual({
+        touch: false,
+        isAlive: false,
+      });
+    },
+  );
 });

@@ -16,13 +16,17 @@ const CLASSES = [RedisConnectionError, RedisServiceError, StoreConnectionError, 
  *
  * @param hasWritten Whether other parts of the same call have already been written.
  */
-export async function awaitWrites<Value>(writes: readonly Promise<Value>[], hasWritten: boolean): Promise<Value[]> {
+export async function awaitWrites<Value>(
+  writes: readonly Promise<Value>[],
+  hasWritten: boolean,
+): Promise<Value[]> {
   const [only] = writes;
   if (only !== undefined && writes.length === 1 && !hasWritten) return [await only];
   const results = await Promise.allSettled(writes);
   const failed = results.filter((result) => result.status === "rejected");
   const [first] = failed;
-  if (first === undefined) return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  if (first === undefined)
+    return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   const unknown = failed.find(({ reason }) => isStoreError(reason) && reason.outcome === "unknown");
   if (unknown !== undefined) throw unknown.reason;
   throw hasWritten || failed.length < results.length ? writtenInPart(first.reason) : first.reason;

@@ -157,7 +157,11 @@ export interface CacheStore {
    *
    * @returns Whether each was stored, in the order of the entries.
    */
-  setMany(entries: readonly CacheEntry[], condition: SetCondition, deadline: Deadline): Promise<readonly boolean[]>;
+  setMany(
+    entries: readonly CacheEntry[],
+    condition: SetCondition,
+    deadline: Deadline,
+  ): Promise<readonly boolean[]>;
 
   /**
    * Stores each value if its key has none; an existing value stays, and lives at least as long as
@@ -187,7 +191,11 @@ export interface CacheStore {
    *
    * @returns Whether each exists, in their order.
    */
-  touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]>;
+  touchMany(
+    keys: readonly string[],
+    ttl: Milliseconds | null,
+    deadline: Deadline,
+  ): Promise<readonly boolean[]>;
 
   /**
    * {@link touchMany} for entries without a head. The head of an entry is a `~` at its beginning
@@ -233,7 +241,12 @@ export interface CacheStore {
    * @param next `undefined` deletes it.
    * @returns Whether it had the expected value.
    */
-  compareAndSet(key: string, expected: StoredValue, next: NewValue | undefined, deadline: Deadline): Promise<boolean>;
+  compareAndSet(
+    key: string,
+    expected: StoredValue,
+    next: NewValue | undefined,
+    deadline: Deadline,
+  ): Promise<boolean>;
 
   /**
    * Takes the lease on a key, or extends it if the caller holds it already.

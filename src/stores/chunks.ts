@@ -10,7 +10,10 @@ export const KEYS_AT_ONCE = 500;
  */
 export const COMMANDS_AT_ONCE = 100;
 
-export function* chunksOf<Item>(items: readonly Item[], size: number): Generator<readonly Item[], void, undefined> {
+export function* chunksOf<Item>(
+  items: readonly Item[],
+  size: number,
+): Generator<readonly Item[], void, undefined> {
   if (items.length <= size) {
     if (items.length > 0) yield items;
     return;

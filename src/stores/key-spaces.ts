@@ -42,6 +42,8 @@ export function spacesWithin(store: object, prefixes: readonly string[]): readon
 /** Returns whether two stores have keys with a common prefix. */
 export function shareKeys(left: readonly KeySpace[], right: readonly KeySpace[]): boolean {
   return left.some(({ place, prefixes }) =>
-    right.some((other) => other.place === place && other.prefixes.some((prefix) => prefixes.includes(prefix))),
+    right.some(
+      (other) => other.place === place && other.prefixes.some((prefix) => prefixes.includes(prefix)),
+    ),
   );
 }

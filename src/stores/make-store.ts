@@ -4,7 +4,17 @@ import type { CacheStore, CacheStoreContext, CacheStoreFactory } from "./cache-s
 import type { SessionStore, SessionStoreFactory, StoreContext } from "./session-store.ts";
 
 const SESSION_STORE_METHODS = [
-  ...(["read", "create", "commit", "touch", "delete", "deleteIfMatch", "scan", "ping", "clearExpired"] as const),
+  ...([
+    "read",
+    "create",
+    "commit",
+    "touch",
+    "delete",
+    "deleteIfMatch",
+    "scan",
+    "ping",
+    "clearExpired",
+  ] as const),
   "close",
 ] as const satisfies (keyof SessionStore)[];
 
@@ -21,14 +31,22 @@ const CACHE_STORE_METHODS = [
  * @param setting Name of the setting in the application, such as `sessions.store`.
  * @throws {ImproperlyConfigured}
  */
-export function makeSessionStore(factory: SessionStoreFactory, context: StoreContext, setting: string): SessionStore {
+export function makeSessionStore(
+  factory: SessionStoreFactory,
+  context: StoreContext,
+  setting: string,
+): SessionStore {
   const store = make(factory, context, { setting, example: "redisSessionStore()" });
   checkMethods(store, SESSION_STORE_METHODS, { setting, example: "redisSessionStore()" });
   return store;
 }
 
 /** {@link makeSessionStore} for a cache. */
-export function makeCacheStore(factory: CacheStoreFactory, context: CacheStoreContext, setting: string): CacheStore {
+export function makeCacheStore(
+  factory: CacheStoreFactory,
+  context: CacheStoreContext,
+  setting: string,
+): CacheStore {
   const store = make(factory, context, { setting, example: "redisCacheStore()" });
   checkMethods(store, CACHE_STORE_METHODS, { setting, example: "redisCacheStore()" });
   return store;
@@ -73,7 +91,11 @@ function checkMethods(store: unknown, methods: readonly string[], place: Place):
   if (missing === undefined) return;
   const { name } = store as { readonly name?: unknown };
   const what = typeof name === "string" ? `the store "${name}"` : describeValue(store);
-  throw unfit(place, `${what}, which has no ${missing}()`, "Session stores and cache stores are not interchangeable.");
+  throw unfit(
+    place,
+    `${what}, which has no ${missing}()`,
+    "Session stores and cache stores are not interchangeable.",
+  );
 }
 
 function unfit({ setting, example }: Place, got: string, advice: string): ImproperlyConfigured {

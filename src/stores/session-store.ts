@@ -91,7 +91,10 @@ export interface SessionStore {
    *
    * @returns In the order of the keys.
    */
-  readManyWithTtl?(keys: readonly SessionKey[], deadline: Deadline): Promise<readonly (RecordWithTtl | undefined)[]>;
+  readManyWithTtl?(
+    keys: readonly SessionKey[],
+    deadline: Deadline,
+  ): Promise<readonly (RecordWithTtl | undefined)[]>;
 
   /** Stores a record under a key that has none. An existing record stays, with its time to live. */
   create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult>;
@@ -99,7 +102,13 @@ export interface SessionStore {
   /**
    * Replaces a record and its time to live, if the stored record is still the version of the etag.
    */
-  commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult>;
+  commit(
+    key: SessionKey,
+    record: string,
+    etag: Etag,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CommitResult>;
 
   /** Sets only the time to live, if the stored record is still the version of the etag. */
   touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult>;

@@ -123,7 +123,12 @@ export interface UserIndex {
    * expired, the oldest by `createdAt` of {@link EVICTION_CANDIDATES}. They are no longer counted,
    * and stay listed.
    */
-  add(userId: string, session: IndexedSession, limits: UserIndexLimits, deadline: Deadline): Promise<UserIndexAddition>;
+  add(
+    userId: string,
+    session: IndexedSession,
+    limits: UserIndexLimits,
+    deadline: Deadline,
+  ): Promise<UserIndexAddition>;
 
   /** Returns the facts that the creator of a session checks once the record is there. */
   check(userId: string, key: SessionKey, deadline: Deadline): Promise<UserIndexCheck>;

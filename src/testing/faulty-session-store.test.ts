@@ -29,7 +29,9 @@ describe("faultySessionStore", () => {
   ] as const)("$fail: fails as $outcome, executed: $isStored", async ({ fail, outcome, isStored }) => {
     const key = newSessionKey();
     const store = faultySessionStore(inner, () => ({ fail }));
-    const error: unknown = await store.create(key, "record", 1000, later()).catch((caught: unknown) => caught);
+    const error: unknown = await store
+      .create(key, "record", 1000, later())
+      .catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(StoreConnectionError);
     expect(error).toMatchObject({ outcome });
     expect(await inner.read(key, later())).toBe(isStored ? "record" : undefined);
@@ -50,12 +52,19 @@ describe("faultySessionStore", () => {
 
   it("the methods of tombstones have names of their own for faults", async () => {
     const [name, methods] = [newSessionKey(), [] as string[]];
-    const store = faultySessionStore(inner, ({ method }) => (methods.push(method), { fail: "unknown-after" }));
-    const error: unknown = await store.tombstones?.add(name, "moved", 1000, later()).catch((caught: unknown) => caught);
+    const store = faultySessionStore(
+      inner,
+      ({ method }) => (methods.push(method), { fail: "unknown-after" }),
+    );
+    const error: unknown = await store.tombstones
+      ?.add(name, "moved", 1000, later())
+      .catch((caught: unknown) => caught);
     expect(error).toMatchObject({ outcome: "unknown" });
     expect(await inner.tombstones.read(name, later())).toBe("moved");
     await expect(store.tombstones?.read(name, later())).rejects.toBeInstanceOf(StoreConnectionError);
-    await expect(store.tombstones?.replace(name, "ended", 1000, later())).rejects.toBeInstanceOf(StoreConnectionError);
+    await expect(store.tombstones?.replace(name, "ended", 1000, later())).rejects.toBeInstanceOf(
+      StoreConnectionError,
+    );
     await expect(store.tombstones?.delete(name, later())).rejects.toBeInstanceOf(StoreConnectionError);
     expect(methods).toEqual(["tombstones.add", "tombstones.read", "tombstones.replace", "tombstones.delete"]);
   });
@@ -83,6 +92,8 @@ describe("faultySessionStore", () => {
 
   it("a scan can fail as well", async () => {
     const store = faultySessionStore(inner, () => ({ fail: "not-sent" }));
-    await expect(store.scan(later)[Symbol.asyncIterator]().next()).rejects.toBeInstanceOf(StoreConnectionError);
+    await expect(store.scan(later)[Symbol.asyncIterator]().next()).rejects.toBeInstanceOf(
+      StoreConnectionError,
+    );
   });
 });

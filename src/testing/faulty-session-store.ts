@@ -93,7 +93,11 @@ function faultyTombstones(tombstones: SessionTombstones, call: Call): SessionTom
   };
 }
 
-async function suffer<Result>(fault: Fault, method: FaultyMethod, execute: () => Promise<Result>): Promise<Result> {
+async function suffer<Result>(
+  fault: Fault,
+  method: FaultyMethod,
+  execute: () => Promise<Result>,
+): Promise<Result> {
   await (typeof fault.delay === "number" ? pause(fault.delay) : fault.delay);
   if (fault.fail === undefined) return execute();
   if (fault.fail === "unknown-after") await execute();

@@ -3,7 +3,11 @@ import { describeSites, Site, submit } from "./support/site.ts";
 
 describeSites("a page of another site", (enter) => {
   const openBoth = async (options: Parameters<typeof Site.open>[0] = {}) => {
-    const [site, evil, visitor] = [await Site.open(options), await Site.open({ host: "evil.test" }), await enter()];
+    const [site, evil, visitor] = [
+      await Site.open(options),
+      await Site.open({ host: "evil.test" }),
+      await enter(),
+    ];
     await visitor.openTab(`${site.url}/login/1`);
     const tab = await visitor.openTab(`${evil.url}/blank`);
     return { site, visitor, tab };

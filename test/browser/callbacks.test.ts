@@ -67,17 +67,20 @@ describeSites("a provider that sends its visitor back with a form", (enter) => {
     ["lax", redirect, "no-referrer", "null"],
     ["strict", leadOnByPage, undefined, undefined],
     ["strict", leadOnByPage, "no-referrer", "null"],
-  ] as const)("finds the login and what was begun: SameSite=%s", async ([sameSite, leadOn, policy, origin]) => {
-    const { site, provider, origins } = await openShop({ sameSite, leadOn, ...(policy && { policy }) });
-    const visitor = await enter();
-    const tab = await visitor.openTab(`${site.url}/blank`);
-    await pay(tab, site);
-    await expect.poll(() => tab.textContent("body"), { timeout: 10_000 }).toBe("Paid, thank you, 1.");
-    expect(origins).toEqual([origin ?? provider.url]);
-    const callback = site.requests.find(({ path }) => path === "/payment/callback");
-    expect(callback).toMatchObject({ cookies: "", setCookie: [] });
-    expect(await visitor.who(site)).toBe("user 1");
-  });
+  ] as const)(
+    "finds the login and what was begun: SameSite=%s",
+    async ([sameSite, leadOn, policy, origin]) => {
+      const { site, provider, origins } = await openShop({ sameSite, leadOn, ...(policy && { policy }) });
+      const visitor = await enter();
+      const tab = await visitor.openTab(`${site.url}/blank`);
+      await pay(tab, site);
+      await expect.poll(() => tab.textContent("body"), { timeout: 10_000 }).toBe("Paid, thank you, 1.");
+      expect(origins).toEqual([origin ?? provider.url]);
+      const callback = site.requests.find(({ path }) => path === "/payment/callback");
+      expect(callback).toMatchObject({ cookies: "", setCookie: [] });
+      expect(await visitor.who(site)).toBe("user 1");
+    },
+  );
 
   test("with SameSite=Strict, a redirect alone comes without the cookie", async () => {
     const { site } = await openShop({ sameSite: "strict" });

@@ -7,20 +7,30 @@ const DAY_S = 86_400;
 
 /** The session cookies that the browser has: their domains and paths. */
 async function scopes({ context }: Visitor): Promise<string[]> {
-  return (await context.cookies()).flatMap(({ name, domain, path }) => (name === "sessionid" ? [domain + path] : []));
+  return (await context.cookies()).flatMap(({ name, domain, path }) =>
+    name === "sessionid" ? [domain + path] : [],
+  );
 }
 
 /** Plants what an application of before has left in the browser. */
-async function plant({ context }: Visitor, site: Site, cookie: { name?: string; value: string; path?: string }) {
+async function plant(
+  { context }: Visitor,
+  site: Site,
+  cookie: { name?: string; value: string; path?: string },
+) {
   const { name = "sessionid", path = "/", value } = cookie;
   const { hostname } = new URL(site.url);
-  await context.addCookies([{ name, value, path, domain: hostname, httpOnly: true, secure: true, sameSite: "Lax" }]);
+  await context.addCookies([
+    { name, value, path, domain: hostname, httpOnly: true, secure: true, sameSite: "Lax" },
+  ]);
 }
 
 describeSites("a cookie whose attributes have changed", (enter) => {
   test("a login holds beside the old cookie, and the new one takes its place", async () => {
     const [site, visitor] = [await Site.open({ sessions: { cookie: widerCookie } }), await enter()];
-    await plant(visitor, site, { value: (await site.sessions.create({ note: "old" })).cookieHeader?.slice(10) ?? "" });
+    await plant(visitor, site, {
+      value: (await site.sessions.create({ note: "old" })).cookieHeader?.slice(10) ?? "",
+    });
     const tab = await visitor.openTab(`${site.url}/login/1`);
     expect(await tab.textContent("body")).toBe("old");
     await tab.goto(`${site.url}/set/new`);
@@ -86,7 +96,8 @@ describeSites("a page inside a page of another site", (enter) => {
     const site = await Site.open({ sessions: { cookie } });
     const other = await Site.open({
       host: "provider.test",
-      before: (app) => void app.get("/page", (_req, res) => void res.send(`<iframe src="${site.url}/who"></iframe>`)),
+      before: (app) =>
+        void app.get("/page", (_req, res) => void res.send(`<iframe src="${site.url}/who"></iframe>`)),
     });
     const visitor = await enter();
     const top = await visitor.openTab(`${site.url}/login/1`);

@@ -35,7 +35,9 @@ class Account {
 
   static async open(pages: Pages = {}): Promise<Account> {
     let account: Account | undefined;
-    const site = await Site.open({ routes: (app, opened) => (account = new Account(opened)).#mount(app, pages) });
+    const site = await Site.open({
+      routes: (app, opened) => (account = new Account(opened)).#mount(app, pages),
+    });
     return account ?? new Account(site);
   }
 
@@ -153,7 +155,10 @@ describeSites('after a logout, the button "back"', (enter) => {
       await account.back(tab, 1);
       return account;
     };
-    expect((await backAfterRevocation("")).shown.at(-1)).toEqual({ title: "/account of 1", isRestored: true });
+    expect((await backAfterRevocation("")).shown.at(-1)).toEqual({
+      title: "/account of 1",
+      isRestored: true,
+    });
     const { shown } = await backAfterRevocation(html);
     await expect
       .poll(() => shown.at(-1), { timeout: 10_000 })

@@ -42,7 +42,9 @@ describeSites("a front end on another port", (enter) => {
   });
 
   test("works with its origin named to the browser and to the adapter", async () => {
-    expect(await callApi((app, { sessions }, frontEnd) => mountFor(app, sessions, frontEnd))).toBe("200 user 1");
+    expect(await callApi((app, { sessions }, frontEnd) => mountFor(app, sessions, frontEnd))).toBe(
+      "200 user 1",
+    );
   });
 
   test("works through the proxy of its development server without any of it", async () => {

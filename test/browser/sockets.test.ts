@@ -90,21 +90,24 @@ describeSites("a socket", (enter) => {
 
 describeWithRedis("a socket, in Redis", () => {
   describeSites("beside another process", (enter) => {
-    test.for(["message", "look"] as const)("finds out by its next %s that the session has ended there", async (act) => {
-      const redis = await RedisServer.start();
-      onTestFinished(() => redis.stop());
-      const [site, other] = [await Site.open({ redis }), await Site.open({ redis })];
-      const visitor = await enter();
-      const { sockets, opened, connect } = serveSockets(site);
-      await visitor.openTab(`${site.url}/login/1`);
-      const tab = await connect(visitor);
-      await tab.evaluate(`socket.send("a")`);
-      await expectTitle(tab, "1 messages");
-      await other.sessions.revokeUser("1");
-      if (act === "message") await tab.evaluate(`socket.send("b")`);
-      else for (const socket of opened) await sockets.check(socket);
-      await expectTitle(tab, "4401 You are logged out.");
-    });
+    test.for(["message", "look"] as const)(
+      "finds out by its next %s that the session has ended there",
+      async (act) => {
+        const redis = await RedisServer.start();
+        onTestFinished(() => redis.stop());
+        const [site, other] = [await Site.open({ redis }), await Site.open({ redis })];
+        const visitor = await enter();
+        const { sockets, opened, connect } = serveSockets(site);
+        await visitor.openTab(`${site.url}/login/1`);
+        const tab = await connect(visitor);
+        await tab.evaluate(`socket.send("a")`);
+        await expectTitle(tab, "1 messages");
+        await other.sessions.revokeUser("1");
+        if (act === "message") await tab.evaluate(`socket.send("b")`);
+        else for (const socket of opened) await sockets.check(socket);
+        await expectTitle(tab, "4401 You are logged out.");
+      },
+    );
   });
 });
 
@@ -156,7 +159,9 @@ describe("sessions.open()", () => {
     const site = await Site.open();
     const made = await site.sessions.create({ note: "a" });
     const session = await site.sessions.open(made.cookieHeader);
-    const flushed = new Promise<string>((resolve) => site.sessions.on("flushed", (event) => resolve(event.session)));
+    const flushed = new Promise<string>((resolve) =>
+      site.sessions.on("flushed", (event) => resolve(event.session)),
+    );
     await (await site.sessions.open(made.cookieHeader)).logout();
     expect(session.eventName).toBe(await flushed);
     expect(await session.isAlive()).toBe(false);

@@ -22,7 +22,10 @@ describeSitesOnStores("two tabs", (enter, open) => {
   };
 
   const expectNobody = async (site: Site, visitor: Visitor): Promise<void> => {
-    expect({ who: await visitor.who(site), devices: await site.devicesOf("1") }).toEqual({ who: "nobody", devices: 0 });
+    expect({ who: await visitor.who(site), devices: await site.devicesOf("1") }).toEqual({
+      who: "nobody",
+      devices: 0,
+    });
   };
 
   test.for(KEY_CHANGES)(
@@ -61,7 +64,10 @@ describeSitesOnStores("two tabs", (enter, open) => {
     await second.goto(`${other.url}/logout`);
     site.gates.open("slow");
     await changing;
-    expect({ who: await visitor.who(site), devices: await site.devicesOf("1") }).toEqual({ who: "user 1", devices: 1 });
+    expect({ who: await visitor.who(site), devices: await site.devicesOf("1") }).toEqual({
+      who: "user 1",
+      devices: 1,
+    });
   });
 
   test.for(KEY_CHANGES)(
@@ -127,6 +133,9 @@ describeSitesOnStores("two tabs", (enter, open) => {
     const paths = Array.from({ length: 6 }, (_, index) => (index % 2 === 0 ? "/who" : `/write/${index}`));
     const answers = await Promise.all(paths.map((path) => send(tab, path)));
     expect(answers).toEqual(paths.map(() => ({ status: 200, who: "user 1" })));
-    expect({ who: await visitor.who(site), devices: await site.devicesOf("1") }).toEqual({ who: "user 1", devices: 1 });
+    expect({ who: await visitor.who(site), devices: await site.devicesOf("1") }).toEqual({
+      who: "user 1",
+      devices: 1,
+    });
   });
 });

@@ -9,7 +9,9 @@ test("every ts and js block of the pages and the doc comments compiles against t
 });
 
 test("no block escapes the check by another spelling of its language", () => {
-  const escaped = readBlocks().filter(({ language }) => /^([cm]?[jt]sx?|typescript|javascript)$/i.test(language));
+  const escaped = readBlocks().filter(({ language }) =>
+    /^([cm]?[jt]sx?|typescript|javascript)$/i.test(language),
+  );
   expect(escaped.filter(({ language }) => language !== "ts" && language !== "js")).toEqual([]);
 });
 

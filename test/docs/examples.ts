@@ -49,7 +49,9 @@ export async function compileErrors(blocks: readonly CodeBlock[]): Promise<strin
   const folder = mkdtempSync(inProject("tmp-examples", "blocks-"));
   onTestFinished(() => deleteFolder(folder));
   const modules = modulesOf(blocks);
-  const files = modules.map((parts, index) => [`${index}.${parts[0]?.language ?? "ts"}`, padded(parts)] as const);
+  const files = modules.map(
+    (parts, index) => [`${index}.${parts[0]?.language ?? "ts"}`, padded(parts)] as const,
+  );
   await writeFiles(folder, { "tsconfig.json": JSON.stringify(CONFIG), ...Object.fromEntries(files) });
   const tsc = inProject("node_modules", "@typescript", "native", "bin", "tsc");
   const { output } = await run(process.execPath, [
@@ -81,6 +83,10 @@ function padded(parts: readonly CodeBlock[]): string {
 }
 
 function errorsIn(output: string, folder: string, modules: readonly CodeBlock[][]): string[] {
-  const errors = output.matchAll(new RegExp(`^tmp-examples/${folder}/(\\d+)\\.\\w+\\((\\d+),\\d+\\): (.+)$`, "gm"));
-  return [...errors].map(([, index, line, message]) => `${modules[Number(index)]?.[0]?.path}:${line}: ${message}`);
+  const errors = output.matchAll(
+    new RegExp(`^tmp-examples/${folder}/(\\d+)\\.\\w+\\((\\d+),\\d+\\): (.+)$`, "gm"),
+  );
+  return [...errors].map(
+    ([, index, line, message]) => `${modules[Number(index)]?.[0]?.path}:${line}: ${message}`,
+  );
 }

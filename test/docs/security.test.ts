@@ -6,8 +6,9 @@ import { inProject } from "../../scripts/lib/project.mjs";
 function namedTests(text: string): { file: string; title: string }[] {
   // A formatter may break a line anywhere, and writes underscores with a backslash.
   const page = text.replaceAll(/\s+/g, " ").replaceAll("\\_", "_");
-  return [...page.matchAll(/`([\w/.-]+\.test\.ts)`: ((?:"[^"]+"(?:; )?)+)/g)].flatMap(([, file = "", titles = ""]) =>
-    [...titles.matchAll(/"([^"]+)"/g)].map(([, title = ""]) => ({ file, title })),
+  return [...page.matchAll(/`([\w/.-]+\.test\.ts)`: ((?:"[^"]+"(?:; )?)+)/g)].flatMap(
+    ([, file = "", titles = ""]) =>
+      [...titles.matchAll(/"([^"]+)"/g)].map(([, title = ""]) => ({ file, title })),
   );
 }
 

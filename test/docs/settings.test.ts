@@ -27,7 +27,14 @@ interface Group {
   readonly kinds?: readonly object[];
 }
 
-const client = { isReady: true, isOpen: true, sendCommand: () => {}, ref: () => {}, on: () => {}, off: () => {} };
+const client = {
+  isReady: true,
+  isOpen: true,
+  sendCommand: () => {},
+  ref: () => {},
+  on: () => {},
+  off: () => {},
+};
 // One for all: a store is a function, and two that do the same are not equal.
 const store = memorySessionStore();
 const cacheStore = memoryCacheStore();
@@ -99,7 +106,9 @@ function rowsOf({ path }: Group): { name: string; written: string }[] {
 function knownNames({ resolve, kinds = [{}] }: Group): string[] {
   const names = kinds.flatMap((kind) => {
     const message = messageOf(() => resolve({ ...kind, "~~~~~~~~~~~~~~~~": 1 }));
-    return [...(message.split("expected one of")[1] ?? "").matchAll(/"(\w+)"/g)].map((match) => match[1] ?? "");
+    return [...(message.split("expected one of")[1] ?? "").matchAll(/"(\w+)"/g)].map(
+      (match) => match[1] ?? "",
+    );
   });
   return [...new Set(names)];
 }
@@ -132,8 +141,13 @@ describe.each(GROUPS)("settings $path*", (group) => {
 
 test("the defaults that are no plain values", () => {
   const written = Object.fromEntries(rows.map((row) => [row.setting, row.written.replaceAll("`", "")]));
-  const { sessions, redis } = createSojourn({ projectName: "p", secretKey: "a secret of the tests, long enough" });
+  const { sessions, redis } = createSojourn({
+    projectName: "p",
+    secretKey: "a secret of the tests, long enough",
+  });
   expect(`${sessions.storeName}SessionStore()`).toBe(written["sessions.store"]);
   expect(redis.names).toEqual(["default"]);
-  expect(messageOf(() => new RedisRegistry(5 as never))).toContain(`{ default: ${written["redis.default"]} }`);
+  expect(messageOf(() => new RedisRegistry(5 as never))).toContain(
+    `{ default: ${written["redis.default"]} }`,
+  );
 });

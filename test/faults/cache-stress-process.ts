@@ -40,13 +40,15 @@ async function work(url: string): Promise<void> {
   let isStopping = false;
 
   const tagOf = (key: string): string => TAGS[Number(key.slice(1)) % TAGS.length] ?? "";
-  const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(Math.random() * items.length)] as Item;
+  const pick = <Item>(items: readonly Item[]): Item =>
+    items[Math.floor(Math.random() * items.length)] as Item;
   const versionOf = async (key: string): Promise<number> => Number(await source.get(truthOf(key)));
   const floorsOf = async (keys: readonly string[]): Promise<number[]> =>
     (await source.mGet(keys.map(floorOf))).map(Number);
 
   const check = (name: string, key: string, value: unknown, floor = 0): void => {
-    if (typeof value === "number" && value < floor) old.push(`${name} of ${key} gave ${value} after ${floor}`);
+    if (typeof value === "number" && value < floor)
+      old.push(`${name} of ${key} gave ${value} after ${floor}`);
   };
 
   async function read(): Promise<void> {
@@ -86,7 +88,9 @@ async function work(url: string): Promise<void> {
     const versions = await Promise.all(keys.map((key) => source.incr(truthOf(key))));
     await deleteAll();
     await Promise.all(
-      keys.map((key, index) => source.eval(RAISE, { keys: [floorOf(key)], arguments: [String(versions[index])] })),
+      keys.map((key, index) =>
+        source.eval(RAISE, { keys: [floorOf(key)], arguments: [String(versions[index])] }),
+      ),
     );
   }
 
@@ -128,7 +132,8 @@ async function work(url: string): Promise<void> {
       const [name, operation] = pick(deck);
       const [result] = await Promise.allSettled([operation()]);
       const error: unknown = result.status === "rejected" ? result.reason : undefined;
-      const ending = error === undefined ? name : `${name} ${isSojournError(error) ? error.code : "another error"}`;
+      const ending =
+        error === undefined ? name : `${name} ${isSojournError(error) ? error.code : "another error"}`;
       counts[ending] = (counts[ending] ?? 0) + 1;
     }
   }

@@ -52,7 +52,10 @@ describeWithRedis("a cache under stress", () => {
 
       const redis = new RedisRegistry({ default: server.settings });
       onTestFinished(() => redis.close());
-      const cache = createCaches({ default: SETTINGS }, { projectName: "stress", redis, clock: systemClock }).default;
+      const cache = createCaches(
+        { default: SETTINGS },
+        { projectName: "stress", redis, clock: systemClock },
+      ).default;
       await cache.deleteMany(KEYS);
       await cache.invalidateTags(TAGS);
       expect(await server.command("KEYS", `${SETTINGS.keyPrefix}:*`)).toEqual([]);

@@ -25,9 +25,14 @@ const later = (): Deadline => new Deadline(20_000);
 
 /** Runs the program until it has written, and kills it a little later. */
 async function writeUntilKilled(args: readonly string[], pause: number): Promise<void> {
-  const child = spawn(process.execPath, [...NODE_OPTIONS, PROGRAM, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [...NODE_OPTIONS, PROGRAM, ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const exit = once(child, "exit");
-  const hasWritten = await Promise.race([once(child.stdout, "data").then(() => true), exit.then(() => false)]);
+  const hasWritten = await Promise.race([
+    once(child.stdout, "data").then(() => true),
+    exit.then(() => false),
+  ]);
   if (!hasWritten) throw new Error("the process ended before it had written");
   await sleep(pause);
   child.kill("SIGKILL");
@@ -36,7 +41,11 @@ async function writeUntilKilled(args: readonly string[], pause: number): Promise
 
 test("processes that are killed while they write leave each record whole, and nothing that stays", async () => {
   const path = temporaryFolder();
-  const store = fileSessionStore({ path })({ projectName: "p", redis: new RedisRegistry(), clock: new ManualClock() });
+  const store = fileSessionStore({ path })({
+    projectName: "p",
+    redis: new RedisRegistry(),
+    clock: new ManualClock(),
+  });
   const keys = Array.from({ length: 4 * KILLS }, newSessionKey);
   for (const key of keys) await store.create(key, recordOf(0), 60_000, later());
   const random = new Random(seed);

@@ -6,7 +6,11 @@ import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { recordOf } from "./file-records.ts";
 
 const [path = "", ...keys] = process.argv.slice(2);
-const store = fileSessionStore({ path })({ projectName: "p", redis: new RedisRegistry(), clock: new ManualClock() });
+const store = fileSessionStore({ path })({
+  projectName: "p",
+  redis: new RedisRegistry(),
+  clock: new ManualClock(),
+});
 const later = (): Deadline => new Deadline(20_000);
 
 await Promise.all(

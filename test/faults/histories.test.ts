@@ -33,12 +33,21 @@ function keep(fault: Fault, history: History): void {
   const folder = process.env["SOJOURN_HISTORIES"];
   if (folder === undefined) return;
   const [final, foundKeys] = [[...history.final], [...(history.foundKeys ?? [])]];
-  const text = JSON.stringify({ ...history, final: final.map(([key, saw]) => [key, saw ?? null]), foundKeys });
+  const text = JSON.stringify({
+    ...history,
+    final: final.map(([key, saw]) => [key, saw ?? null]),
+    foundKeys,
+  });
   writeFileSync(join(folder, `${fault.replaceAll(" ", "-")}-${seed}.json`), text);
 }
 
 /** A soak says what it has seen. */
-function report(fault: Fault, history: History, strikes: number, findings: Record<string, readonly string[]>): void {
+function report(
+  fault: Fault,
+  history: History,
+  strikes: number,
+  findings: Record<string, readonly string[]>,
+): void {
   const { operations, pauses } = history;
   const calls = operations.flatMap((operation) => operation.calls);
   const longest = calls.reduce((most, { start, end }) => Math.max(most, end - start), 0);
@@ -55,7 +64,11 @@ describeWithRedis("histories of sessions that two processes share", () => {
     async (fault) => {
       const server = await RedisServer.start();
       onTestFinished(() => server.stop());
-      const { history, reports, strikes, leakedSockets } = await recordHistory(fault, server.port, OPERATIONS);
+      const { history, reports, strikes, leakedSockets } = await recordHistory(
+        fault,
+        server.port,
+        OPERATIONS,
+      );
       const findings = checkHistory(history, DEADLINE);
       keep(fault, history);
       if (isSoak) report(fault, history, strikes, { ...findings });
@@ -82,7 +95,8 @@ describeWithRedis("histories of sessions that two processes share", () => {
 function expectBothSuccessAndFailure(fault: Fault, history: History): void {
   const counts = tally(history);
   expect(counts["ok"]).toBeGreaterThan(OPERATIONS / 8);
-  for (const name of ["read absent", "renewed", "login ok"]) expect(counts[name] ?? 0, name).toBeGreaterThan(0);
+  for (const name of ["read absent", "renewed", "login ok"])
+    expect(counts[name] ?? 0, name).toBeGreaterThan(0);
   const failures = (counts["unknown"] ?? 0) + (counts["not-sent"] ?? 0) + (counts["unread"] ?? 0);
   expect(failures).toBeGreaterThanOrEqual(fault === "none" ? 0 : 1);
 }

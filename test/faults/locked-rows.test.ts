@@ -34,7 +34,8 @@ function describeLockedRow(connect: (max: number) => Database): void {
     const failures: unknown[] = [];
     let isOver = false;
     const writers = Array.from({ length: SIZE }, async () => {
-      while (!isOver) await store.touch(locked, ETAG, 2 * HOUR, soon()).catch((error: unknown) => failures.push(error));
+      while (!isOver)
+        await store.touch(locked, ETAG, 2 * HOUR, soon()).catch((error: unknown) => failures.push(error));
     });
     await other.transaction().execute(async (transaction) => {
       await sql`SELECT * FROM django_session WHERE session_key = ${locked} FOR UPDATE`.execute(transaction);

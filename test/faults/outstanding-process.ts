@@ -22,7 +22,8 @@ async function run(): Promise<void> {
   });
   const cookie = `sessionid=${"k".repeat(32)}`;
   // Also makes the heap what it is when all code has run once.
-  if (isLinked === "linked") for (let time = 0; time < 100; time++) await eventually(() => sessions.open(cookie));
+  if (isLinked === "linked")
+    for (let time = 0; time < 100; time++) await eventually(() => sessions.open(cookie));
   tell({ type: "ready" });
   await next();
 
@@ -57,7 +58,17 @@ async function run(): Promise<void> {
   const hasRecovered = await eventually(() => sessions.ping());
   await close();
   const leaks = await leaksSince(before);
-  tell({ type: "report", heapBefore, heapOutstanding, heapAfter, failed, succeeded, latest, hasRecovered, ...leaks });
+  tell({
+    type: "report",
+    heapBefore,
+    heapOutstanding,
+    heapAfter,
+    failed,
+    succeeded,
+    latest,
+    hasRecovered,
+    ...leaks,
+  });
   process.disconnect();
 }
 

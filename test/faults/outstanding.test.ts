@@ -23,7 +23,12 @@ async function run(
   onTestFinished(() => server.stop());
   const proxy = await TcpProxy.start(server.port);
   onTestFinished(() => proxy.close());
-  const args = [...NODE_OPTIONS, PROGRAM, `redis://127.0.0.1:${proxy.port}`, isLinked ? "linked" : "unlinked"];
+  const args = [
+    ...NODE_OPTIONS,
+    PROGRAM,
+    `redis://127.0.0.1:${proxy.port}`,
+    isLinked ? "linked" : "unlinked",
+  ];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   onTestFinished(() => void child.kill("SIGKILL"));
   const exit = once(child, "exit");
@@ -57,7 +62,12 @@ describeWithRedis(`${REQUESTS} requests outstanding at a server that answers not
     expectBounded(report);
     // The client takes 5000; the others are told at once that nothing was sent.
     expect(report.failed).toStrictEqual({ "not-sent": 5000, unknown: 5000 });
-    expect(report).toMatchObject({ succeeded: 0, hasRecovered: true, leakedResources: [], leakedListeners: 0 });
+    expect(report).toMatchObject({
+      succeeded: 0,
+      hasRecovered: true,
+      leakedResources: [],
+      leakedListeners: 0,
+    });
     expect({ leakedSockets, exitCode }).toStrictEqual({ leakedSockets: 0, exitCode: 0 });
   });
 
@@ -65,7 +75,12 @@ describeWithRedis(`${REQUESTS} requests outstanding at a server that answers not
     const { report, leakedSockets, exitCode } = await run(false);
     expectBounded(report);
     expect(report.failed).toStrictEqual({ "not-sent": REQUESTS });
-    expect(report).toMatchObject({ succeeded: 0, hasRecovered: true, leakedResources: [], leakedListeners: 0 });
+    expect(report).toMatchObject({
+      succeeded: 0,
+      hasRecovered: true,
+      leakedResources: [],
+      leakedListeners: 0,
+    });
     expect({ leakedSockets, exitCode }).toStrictEqual({ leakedSockets: 0, exitCode: 0 });
   });
 });

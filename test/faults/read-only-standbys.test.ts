@@ -67,7 +67,8 @@ function describeStandby(start: () => Promise<Server>, standBy: string): void {
     await sleep(1100);
     const touches = keys.map((key) => store.touch(key, ETAG, 2 * HOUR, later()));
     expect(await Promise.all(touches)).toEqual(keys.map(() => ({ status: "committed" })));
-    for (const key of keys) expect((await store.commit(key, "two", ETAG, HOUR, later())).status).toBe("committed");
+    for (const key of keys)
+      expect((await store.commit(key, "two", ETAG, HOUR, later())).status).toBe("committed");
     expect(proxy.accepted).toBeLessThanOrEqual(2 * SIZE);
   });
 
@@ -75,7 +76,9 @@ function describeStandby(start: () => Promise<Server>, standBy: string): void {
     await sleep(1100);
     const connections = proxy.accepted;
     for (let count = 0; count < 20; count++) {
-      const error: unknown = await store.touch(keys[0] ?? "", ETAG, HOUR, later()).catch((reason: unknown) => reason);
+      const error: unknown = await store
+        .touch(keys[0] ?? "", ETAG, HOUR, later())
+        .catch((reason: unknown) => reason);
       expect(error).toMatchObject({ code: "ERR_STORE_SERVICE", outcome: "not-sent" });
       expect((error as Error).message).toMatch(/\(25006.*The server does not write: it is a standby/);
     }
@@ -85,7 +88,11 @@ function describeStandby(start: () => Promise<Server>, standBy: string): void {
 }
 
 function open(database: Database): SessionStore {
-  return sqlSessionStore({ database })({ projectName: "p", redis: new RedisRegistry(), clock: new ManualClock() });
+  return sqlSessionStore({ database })({
+    projectName: "p",
+    redis: new RedisRegistry(),
+    clock: new ManualClock(),
+  });
 }
 
 describeWithPostgres("a pool that is pinned to a read-only PostgreSQL", () => {

@@ -9,7 +9,9 @@ const DEADLINE = 1000;
 async function start(options: Parameters<typeof RedisServer.start>[0] = {}) {
   const server = await RedisServer.start(options);
   onTestFinished(() => server.stop());
-  const app = await startApp({ settings: { redis: { default: server.settings }, sessions: { deadline: "1s" } } });
+  const app = await startApp({
+    settings: { redis: { default: server.settings }, sessions: { deadline: "1s" } },
+  });
   return { server, app };
 }
 

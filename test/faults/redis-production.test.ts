@@ -104,7 +104,12 @@ const SENTINEL_EVENTS: Record<string, Event<RedisSentinels>> = {
   },
 };
 
-const GATE = new Set(["CLUSTER FAILOVER", "kill -9 of a master", "an interrupted reshard", "SENTINEL FAILOVER"]);
+const GATE = new Set([
+  "CLUSTER FAILOVER",
+  "kill -9 of a master",
+  "an interrupted reshard",
+  "SENTINEL FAILOVER",
+]);
 const chosen = <Servers>(events: Record<string, Event<Servers>>): [string, Event<Servers>][] =>
   Object.entries(events).filter(([title]) => isSoak || GATE.has(title));
 
@@ -159,7 +164,8 @@ async function endure(traffic: Traffic, happen: () => Promise<void>): Promise<Or
 }
 
 function expectHeld(title: string, account: Ordeal, mayLose: boolean): void {
-  const { acknowledged, lostUpdates, resurrections, doubled, locksLeft, longestGap, longestRequest, errors } = account;
+  const { acknowledged, lostUpdates, resurrections, doubled, locksLeft, longestGap, longestRequest, errors } =
+    account;
   const counted = Object.entries(errors).map(([name, count]) => `${count} ${name}`);
   const cells = [acknowledged, lostUpdates, resurrections, doubled, locksLeft, `${longestGap} ms`];
   ROWS.push([title, ...cells, `${longestRequest} ms`, counted.join(", ") || "none"].join(" | "));

@@ -22,7 +22,11 @@ const RECORD = "record";
 const soon = () => new Deadline(1000);
 
 /** Reads one after the other, as long as asked, and notes when each answer came. */
-async function read(store: SessionStore, key: SessionKey, isOver: () => boolean): Promise<[number, Outcome][]> {
+async function read(
+  store: SessionStore,
+  key: SessionKey,
+  isOver: () => boolean,
+): Promise<[number, Outcome][]> {
   const answers: [number, Outcome][] = [];
   while (!isOver()) {
     const outcome = await store.read(key, soon()).then(
@@ -51,7 +55,11 @@ function describeSilence(
     database = connect(proxy.port);
     await createSessionTable(database);
     await sql`DELETE FROM django_session`.execute(database);
-    store = sqlSessionStore({ database })({ projectName: "p", redis: new RedisRegistry(), clock: new ManualClock() });
+    store = sqlSessionStore({ database })({
+      projectName: "p",
+      redis: new RedisRegistry(),
+      clock: new ManualClock(),
+    });
     await store.create(key, RECORD, 3_600_000, soon());
   });
 
@@ -70,7 +78,9 @@ function describeSilence(
     isOver = true;
     const answers = (await Promise.all(readers)).flat();
     const late = answers.filter(([at]) => at > silentAt + 5000);
-    expect(answers.filter(([at, outcome]) => at > silentAt && outcome === "failed").length).toBeGreaterThan(0);
+    expect(answers.filter(([at, outcome]) => at > silentAt && outcome === "failed").length).toBeGreaterThan(
+      0,
+    );
     expect(late.length).toBeGreaterThan(SIZE);
     expect(late.filter(([, outcome]) => outcome === "failed")).toEqual([]);
   });
@@ -101,7 +111,9 @@ function describeSilence(
   it("a statement of the application that stalls gives its place back after queryTimeout", async () => {
     await sql`SELECT 1`.execute(database);
     proxy.halfOpen();
-    const stalled = await Promise.allSettled(Array.from({ length: SIZE }, () => sql`SELECT 2`.execute(database)));
+    const stalled = await Promise.allSettled(
+      Array.from({ length: SIZE }, () => sql`SELECT 2`.execute(database)),
+    );
     expect(stalled.filter(({ status }) => status === "rejected").length).toBeGreaterThan(0);
     expect(await store.read(key, soon())).toBe(RECORD);
   });
@@ -111,7 +123,9 @@ function describeSilence(
     await other.connection().execute(async (connection) => {
       for (const statement of lock("django_session")) await sql.raw(statement).execute(connection);
       const etag = { start: 0, text: RECORD };
-      const writes = Array.from({ length: SIZE }, () => store.touch(key, etag, 7_200_000, soon()).catch(() => {}));
+      const writes = Array.from({ length: SIZE }, () =>
+        store.touch(key, etag, 7_200_000, soon()).catch(() => {}),
+      );
       await Promise.all(writes);
       await sleep(1100);
       const answers = await Promise.all(Array.from({ length: SIZE }, () => store.read(key, soon())));
@@ -134,10 +148,18 @@ describeWithPostgres("a PostgreSQL that goes silent without closing its connecti
   });
 
   const connect = (port: number): Database => {
-    const settings = { ...server.settings, host: "127.0.0.1", port, max: SIZE, connectionTimeoutMillis: 2000 };
+    const settings = {
+      ...server.settings,
+      host: "127.0.0.1",
+      port,
+      max: SIZE,
+      connectionTimeoutMillis: 2000,
+    };
     const pool = new Pool(settings);
     pool.on("error", () => {});
-    return new Kysely<any>({ dialect: new PostgresDialect({ pool: discardStalled(pool, { queryTimeout: "2s" }) }) });
+    return new Kysely<any>({
+      dialect: new PostgresDialect({ pool: discardStalled(pool, { queryTimeout: "2s" }) }),
+    });
   };
 
   describeSilence(
@@ -160,8 +182,17 @@ describeWithMariadb("a MariaDB that goes silent without closing its connections"
 
   const connect = (port: number): Database => {
     const { user, database } = server.settings;
-    const pool = createPool({ host: "127.0.0.1", port, user, database, connectionLimit: SIZE, connectTimeout: 2000 });
-    return new Kysely<any>({ dialect: new MysqlDialect({ pool: discardStalled(pool, { queryTimeout: "2s" }) }) });
+    const pool = createPool({
+      host: "127.0.0.1",
+      port,
+      user,
+      database,
+      connectionLimit: SIZE,
+      connectTimeout: 2000,
+    });
+    return new Kysely<any>({
+      dialect: new MysqlDialect({ pool: discardStalled(pool, { queryTimeout: "2s" }) }),
+    });
   };
 
   describeSilence(

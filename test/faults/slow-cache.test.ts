@@ -43,22 +43,25 @@ async function openSlow(sharedVersion = true): Promise<{ cache: Cache; proxy: Tc
 }
 
 describeWithRedis("a cache whose deadline is 500 ms, on a store that answers after 400 ms", () => {
-  test.each([false, true])("each call on entries ends within 750 ms (sharedVersion: %s)", async (sharedVersion) => {
-    const { cache, proxy } = await openSlow(sharedVersion);
-    await cache.set("k", 1);
-    await cache.set("tagged", 1, { tags: ["a"] });
-    proxy.conditions.latency = LATENCY;
-    const outcomes = await Promise.all(
-      Object.entries(CALLS).map(async ([name, call]) => {
-        const start = performance.now();
-        const [result] = await Promise.allSettled([call(cache)]);
-        const isLate = performance.now() - start >= DEADLINE + MARGIN;
-        const isUntyped = result.status === "rejected" && !(result.reason instanceof StoreConnectionError);
-        return { name, isLate, isUntyped };
-      }),
-    );
-    expect(outcomes.filter(({ isLate, isUntyped }) => isLate || isUntyped)).toEqual([]);
-  });
+  test.each([false, true])(
+    "each call on entries ends within 750 ms (sharedVersion: %s)",
+    async (sharedVersion) => {
+      const { cache, proxy } = await openSlow(sharedVersion);
+      await cache.set("k", 1);
+      await cache.set("tagged", 1, { tags: ["a"] });
+      proxy.conditions.latency = LATENCY;
+      const outcomes = await Promise.all(
+        Object.entries(CALLS).map(async ([name, call]) => {
+          const start = performance.now();
+          const [result] = await Promise.allSettled([call(cache)]);
+          const isLate = performance.now() - start >= DEADLINE + MARGIN;
+          const isUntyped = result.status === "rejected" && !(result.reason instanceof StoreConnectionError);
+          return { name, isLate, isUntyped };
+        }),
+      );
+      expect(outcomes.filter(({ isLate, isUntyped }) => isLate || isUntyped)).toEqual([]);
+    },
+  );
 
   test.each<[string, (cache: Cache) => () => Promise<unknown>]>([
     ["fixed limits", (cache) => limiting(cache, "fixed", 1)],
@@ -82,7 +85,12 @@ describeWithRedis("a cache whose deadline is 500 ms, on a store that answers aft
     const lock = cache.lock("job", { timeout: "1m", blocking: false });
     await lock.run(() => {});
     proxy.conditions.latency = LATENCY;
-    for (const call of [() => lock.acquire(), () => lock.extend(), () => lock.isOwned(), () => lock.release()]) {
+    for (const call of [
+      () => lock.acquire(),
+      () => lock.extend(),
+      () => lock.isOwned(),
+      () => lock.release(),
+    ]) {
       const operation = call();
       expect(await timeOf(operation)).toBeLessThan(DEADLINE + MARGIN);
       await operation;
@@ -102,7 +110,12 @@ describeWithRedis("a cache whose deadline is 500 ms, on a store that answers aft
     const [held, other] = [cache.lock("held", { timeout: "1m" }), cache.lock("other", { timeout: "1m" })];
     await held.acquire();
     proxy.conditions.latency = 2 * LATENCY;
-    for (const call of [() => other.acquire(), () => other.run(() => {}), () => held.extend(), () => held.release()]) {
+    for (const call of [
+      () => other.acquire(),
+      () => other.run(() => {}),
+      () => held.extend(),
+      () => held.release(),
+    ]) {
       const operation = call();
       expect(await timeOf(operation)).toBeLessThan(DEADLINE + MARGIN);
       expect(await errorOf(operation)).toBeInstanceOf(StoreConnectionError);

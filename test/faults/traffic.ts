@@ -77,7 +77,8 @@ export class Traffic {
       this.#visitors.push(visitor);
       this.#running.push(this.#visit(visitor));
     }
-    for (let lane = 0; lane < 5; lane++) this.#running.push(this.#comeAndGo(), this.#lock(), this.#useCache(lane));
+    for (let lane = 0; lane < 5; lane++)
+      this.#running.push(this.#comeAndGo(), this.#lock(), this.#useCache(lane));
   }
 
   /** From now on, nothing is to fail. */
@@ -96,7 +97,9 @@ export class Traffic {
     await Promise.all(this.#running);
     let [lostUpdates, doubled, resurrections, locksLeft] = [0, 0, 0, 0];
     for (const { browser, id, acknowledged, unknown } of this.#visitors) {
-      const n = await browser.request((session) => (session.data["id"] === id ? Number(session.data["n"]) : 0));
+      const n = await browser.request((session) =>
+        session.data["id"] === id ? Number(session.data["n"]) : 0,
+      );
       lostUpdates += Math.max(0, acknowledged - n);
       doubled += Math.max(0, n - acknowledged - unknown);
     }
@@ -110,7 +113,10 @@ export class Traffic {
       else locksLeft++;
     }
     await this.#sojourn.close();
-    const acknowledged = this.#visitors.reduce((sum, each) => sum + each.acknowledged, this.#loggedOut.length);
+    const acknowledged = this.#visitors.reduce(
+      (sum, each) => sum + each.acknowledged,
+      this.#loggedOut.length,
+    );
     const longestGap = Math.round(Math.max(...this.#visitors.map((each) => each.longestGap)));
     const longestRequest = Math.round(this.#longestRequest);
     const [errors, lateErrors, uncertainLocks] = [this.#errors, this.#lateErrors, this.#uncertainLocks];

@@ -29,7 +29,9 @@ interface Site {
 
 function nodeAuth({ users, backends = [BACKEND] }: Site): DjangoAuth<User> {
   const findUser = async (id: string) =>
-    users.find((user) => String(user.id) === id && (user.isActive !== false || backends.includes(OTHER_BACKEND)));
+    users.find(
+      (user) => String(user.id) === id && (user.isActive !== false || backends.includes(OTHER_BACKEND)),
+    );
   return djangoAuth({ secretKey: SECRET, secretKeyFallbacks: [OLD_SECRET], backends, findUser });
 }
 
@@ -64,7 +66,8 @@ async function atNode(record: string, known: Site) {
   const session = await node.open(record);
   const before = session.cookieHeader;
   const user = await nodeAuth(known).getUser(session);
-  const fate: Fate = session.cookieHeader === undefined ? "ended" : session.cookieHeader === before ? "kept" : "moved";
+  const fate: Fate =
+    session.cookieHeader === undefined ? "ended" : session.cookieHeader === before ? "kept" : "moved";
   // A key that was renewed leads to the session for a minute.
   expect((await node.sessions.open(before)).cookieHeader).toBe(session.cookieHeader);
   return {
@@ -91,7 +94,12 @@ const hash = (value: unknown): Data => ({ ...loginOf(ADA), _auth_user_hash: valu
 const CASES: readonly Case[] = [
   { title: "nobody", login: {}, user: undefined, fate: "kept" },
   { title: "a login", login: loginOf(ADA), user: "42", fate: "kept" },
-  { title: "a login under a fallback secret", login: loginOf(ADA, { secret: OLD_SECRET }), user: "42", fate: "moved" },
+  {
+    title: "a login under a fallback secret",
+    login: loginOf(ADA, { secret: OLD_SECRET }),
+    user: "42",
+    fate: "moved",
+  },
   {
     title: "a login under a secret that nobody knows",
     login: loginOf(ADA, { secret: "?" }),
@@ -144,7 +152,13 @@ const CASES: readonly Case[] = [
     fate: "kept",
   },
   { title: "a user who is gone", login: loginOf(ADA), users: [], user: undefined, fate: "kept" },
-  { title: "a user who is gone, with a wrong hash", login: hash("x"), users: [], user: undefined, fate: "kept" },
+  {
+    title: "a user who is gone, with a wrong hash",
+    login: hash("x"),
+    users: [],
+    user: undefined,
+    fate: "kept",
+  },
   {
     title: "a user who may not log in any more",
     login: loginOf(ADA),
@@ -166,7 +180,10 @@ const CASES: readonly Case[] = [
  *
  * @returns The record then, and whether the key is new.
  */
-async function change(record: string, act: (auth: DjangoAuth<User>, session: Session<Data>) => Promise<void>) {
+async function change(
+  record: string,
+  act: (auth: DjangoAuth<User>, session: Session<Data>) => Promise<void>,
+) {
   const node = site();
   const session = await node.open(record);
   const before = session.cookieHeader;
@@ -216,7 +233,11 @@ describeWithDjango("django.contrib.auth", (django) => {
         login: loginOf({ id: 42, password: OTHER_PASSWORD }),
         stays: false,
       },
-      { who: "the same user by a login that Django does not know", login: { _auth_user_id: "42" }, stays: false },
+      {
+        who: "the same user by a login that Django does not know",
+        login: { _auth_user_id: "42" },
+        stays: false,
+      },
       { who: "another user", login: loginOf({ id: 7, password: PASSWORD }), stays: false },
     ])(
       "$who: each side knows the other's, and of the data what Django keeps stays ($stays)",
@@ -227,14 +248,22 @@ describeWithDjango("django.contrib.auth", (django) => {
         const data = { ...(stays && { cart: CART }), ...loginOf(ADA) };
         expect(await dataOf(ours.record)).toEqual(data);
         expect(await dataOf(theirs.record)).toEqual(data);
-        expect(await atDjango(django(), ours.record, { users: [ADA] })).toMatchObject({ user: "42", fate: "kept" });
-        expect(await atNode(theirs.record ?? "", { users: [ADA] })).toMatchObject({ user: "42", fate: "kept" });
+        expect(await atDjango(django(), ours.record, { users: [ADA] })).toMatchObject({
+          user: "42",
+          fate: "kept",
+        });
+        expect(await atNode(theirs.record ?? "", { users: [ADA] })).toMatchObject({
+          user: "42",
+          fate: "kept",
+        });
       },
     );
 
     test("the same user: Node gives a new key, Django does not", async () => {
       const record = await recordWith(loginOf(ADA));
-      expect(await change(record, (auth, session) => auth.login(session, ADA))).toMatchObject({ hasNewKey: true });
+      expect(await change(record, (auth, session) => auth.login(session, ADA))).toMatchObject({
+        hasNewKey: true,
+      });
       expect(await django().call("authLogin", { record, user: ADA })).toMatchObject({ hasNewKey: false });
     });
 
@@ -269,7 +298,10 @@ describeWithDjango("django.contrib.auth", (django) => {
     test("all other sessions of the user end at both sides", async () => {
       const record = await recordWith(loginOf(ADA));
       expect(await atNode(record, { users: [changed] })).toMatchObject({ user: undefined, fate: "ended" });
-      expect(await atDjango(django(), record, { users: [changed] })).toMatchObject({ user: undefined, fate: "ended" });
+      expect(await atDjango(django(), record, { users: [changed] })).toMatchObject({
+        user: undefined,
+        fate: "ended",
+      });
     });
 
     test.each([

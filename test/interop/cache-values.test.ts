@@ -31,7 +31,12 @@ interface Kind<Value> {
 
 const kind = <Value>(each: Kind<Value>): Kind<never> => each as unknown as Kind<never>;
 const number = (most: number): fc.Arbitrary<number> => fc.oneof(fc.nat(most), fc.constant(0));
-const time = fc.record({ hour: number(23), minute: number(59), second: number(59), microsecond: number(999_999) });
+const time = fc.record({
+  hour: number(23),
+  minute: number(59),
+  second: number(59),
+  microsecond: number(999_999),
+});
 const instant = fc
   .bigInt({ min: -62_000_000_000_000_000n, max: 253_000_000_000_000_000n })
   .map((microseconds) => Temporal.Instant.fromEpochNanoseconds(microseconds * 1000n));
@@ -88,7 +93,9 @@ const KINDS: Readonly<Record<string, Kind<never>>> = {
     means: (uuid) => uuid.replaceAll("-", ""),
   }),
   set: kind({
-    values: fc.uniqueArray(fc.string({ unit: fc.constantFrom("a", "b", "é") })).map((members) => new Set(members)),
+    values: fc
+      .uniqueArray(fc.string({ unit: fc.constantFrom("a", "b", "é") }))
+      .map((members) => new Set(members)),
     dump: CacheCoder.dumpSet,
     load: (list: string[]) => CacheCoder.loadSet(list),
     means: (members) => pythonList([...members].toSorted()),
@@ -147,10 +154,15 @@ describeWithDjango("values of a cache that Python and Node share", () => {
         const [, name = ""] = key.split(":");
         counts[name] = (counts[name] ?? 0) + 1;
         const stored = (await client.withTypeMapping(BYTES).get(key)) ?? Buffer.alloc(0);
-        const expected = { dumped: dumped === undefined ? undefined : (JSON.parse(dumped) as unknown), means };
+        const expected = {
+          dumped: dumped === undefined ? undefined : (JSON.parse(dumped) as unknown),
+          means,
+        };
         expect(readByNode(KINDS[name], stored), key).toStrictEqual(expected);
       }
-      expect(counts).toEqual(Object.fromEntries([...Object.keys(KINDS), "packed"].map((name) => [name, COUNT])));
+      expect(counts).toEqual(
+        Object.fromEntries([...Object.keys(KINDS), "packed"].map((name) => [name, COUNT])),
+      );
     });
 
     test("Python reads what Node stores: CacheCoder's kinds, and JSON in zlib or not", async () => {
@@ -173,7 +185,9 @@ describeWithDjango("values of a cache that Python and Node share", () => {
       for (const [key, { dumped = "", means }] of Object.entries(report)) {
         expect(means, key).toBe(expected[key]?.means);
         // Python's sets have an order of their own.
-        const ordered = key.startsWith("node:set:") ? pythonList((JSON.parse(dumped) as string[]).toSorted()) : dumped;
+        const ordered = key.startsWith("node:set:")
+          ? pythonList((JSON.parse(dumped) as string[]).toSorted())
+          : dumped;
         expect(ordered, key).toBe(expected[key]?.dumped ?? "");
       }
     });
@@ -192,8 +206,12 @@ function loadMoment(text: string): Temporal.ZonedDateTime {
   const { offset = "" } = CacheCoder.loadDatetime(text, { as: "fields" });
   if (offset.length === "+00:00".length)
     return CacheCoder.loadDatetime(text, { as: "temporal" }) as Temporal.ZonedDateTime;
-  const local = CacheCoder.loadDatetime(text.slice(0, -offset.length), { as: "temporal" }) as Temporal.PlainDateTime;
-  const distance = (CacheCoder.loadTime(offset.slice(1), { as: "temporal" }) as Temporal.PlainTime).since("00:00");
+  const local = CacheCoder.loadDatetime(text.slice(0, -offset.length), {
+    as: "temporal",
+  }) as Temporal.PlainDateTime;
+  const distance = (CacheCoder.loadTime(offset.slice(1), { as: "temporal" }) as Temporal.PlainTime).since(
+    "00:00",
+  );
   const utc = local.toZonedDateTime("UTC");
   return offset.startsWith("-") ? utc.add(distance) : utc.subtract(distance);
 }

@@ -197,29 +197,32 @@ for (const name of ["lts", "codex"] as const satisfies DjangoName[]) {
           await there.call("set", ["theirs", null]);
           await node.set("ours", null);
           expect([await node.get("theirs"), await node.get("gone")]).toEqual([null, undefined]);
-          expect([await there.call("get", ["ours", "gone"]), await there.call("get", ["gone", "gone"])]).toEqual([
-            null,
-            "gone",
-          ]);
+          expect([
+            await there.call("get", ["ours", "gone"]),
+            await there.call("get", ["gone", "gone"]),
+          ]).toEqual([null, "gone"]);
           expect([await node.has("theirs"), await there.call("has_key", ["ours"])]).toEqual([true, true]);
           expect([await node.add("theirs", 1), await there.call("add", ["ours", 1])]).toEqual([false, false]);
         });
 
-        (kind.counts ? test : leaveOut)("both count with one counter, and lose no step of either", async () => {
-          await there.call("set", ["hits", 40, 1000]);
-          expect(await node.incr("hits")).toBe(41);
-          expect(await there.call("incr", ["hits"])).toBe(42);
-          expect(await node.decr("hits", 2)).toBe(40);
-          expect(await there.call("incr", ["hits", 10])).toBe(50);
-          expect(await there.call("decr", ["hits", 5])).toBe(45);
-          const steps = Array.from({ length: 20 }, (_, index) =>
-            index % 2 === 0 ? node.incr("hits") : there.call("incr", ["hits"]),
-          );
-          const sums = (await Promise.all(steps)).map(Number).toSorted((left, right) => left - right);
-          expect(sums).toEqual(Array.from({ length: 20 }, (_, index) => 46 + index));
-          expect((await raw("hits")).toString()).toBe("65");
-          expect(await secondsLeft("hits")).toBeGreaterThan(900);
-        });
+        (kind.counts ? test : leaveOut)(
+          "both count with one counter, and lose no step of either",
+          async () => {
+            await there.call("set", ["hits", 40, 1000]);
+            expect(await node.incr("hits")).toBe(41);
+            expect(await there.call("incr", ["hits"])).toBe(42);
+            expect(await node.decr("hits", 2)).toBe(40);
+            expect(await there.call("incr", ["hits", 10])).toBe(50);
+            expect(await there.call("decr", ["hits", 5])).toBe(45);
+            const steps = Array.from({ length: 20 }, (_, index) =>
+              index % 2 === 0 ? node.incr("hits") : there.call("incr", ["hits"]),
+            );
+            const sums = (await Promise.all(steps)).map(Number).toSorted((left, right) => left - right);
+            expect(sums).toEqual(Array.from({ length: 20 }, (_, index) => 46 + index));
+            expect((await raw("hits")).toString()).toBe("65");
+            expect(await secondsLeft("hits")).toBeGreaterThan(900);
+          },
+        );
 
         // codex-django 0.7.0 gives codex-platform's incr() a step, which that does not take.
         (kind.counts ? leaveOut : test)(
@@ -245,7 +248,10 @@ for (const name of ["lts", "codex"] as const satisfies DjangoName[]) {
           await there.call("set", ["theirs", 1]);
           await node.set("ours", 1);
           expect([await node.delete("theirs"), await there.call("delete", ["ours"])]).toEqual([true, true]);
-          expect([await there.call("get", ["theirs", "gone"]), await node.get("ours")]).toEqual(["gone", undefined]);
+          expect([await there.call("get", ["theirs", "gone"]), await node.get("ours")]).toEqual([
+            "gone",
+            undefined,
+          ]);
           expect([await node.delete("theirs"), await there.call("delete", ["ours"])]).toEqual([false, false]);
         });
 
@@ -295,21 +301,24 @@ for (const name of ["lts", "codex"] as const satisfies DjangoName[]) {
           }
         });
 
-        (kind.hasTtl ? test : leaveOut)("each tells the time that the other has given, to the second", async () => {
-          await there.call("set", ["theirs", 1, 1000]);
-          await node.set("ours", 1, { timeout: 1000 });
-          for (const key of ["theirs", "ours"]) {
-            const here = (await node.pttl(key)) ?? 0;
-            const seconds = Number(await there.call("ttl", [key]));
-            const later = (await node.pttl(key)) ?? 0;
-            expect(seconds * 1000).toBeLessThanOrEqual(here + 1000);
-            expect(seconds * 1000).toBeGreaterThanOrEqual(later - 1000);
-          }
-          await node.persist("theirs");
-          expect(await there.call("ttl", ["theirs"])).toBeNull();
-          expect(await there.call("persist", ["ours"])).toBe(true);
-          expect(await node.ttl("ours")).toBeNull();
-        });
+        (kind.hasTtl ? test : leaveOut)(
+          "each tells the time that the other has given, to the second",
+          async () => {
+            await there.call("set", ["theirs", 1, 1000]);
+            await node.set("ours", 1, { timeout: 1000 });
+            for (const key of ["theirs", "ours"]) {
+              const here = (await node.pttl(key)) ?? 0;
+              const seconds = Number(await there.call("ttl", [key]));
+              const later = (await node.pttl(key)) ?? 0;
+              expect(seconds * 1000).toBeLessThanOrEqual(here + 1000);
+              expect(seconds * 1000).toBeGreaterThanOrEqual(later - 1000);
+            }
+            await node.persist("theirs");
+            expect(await there.call("ttl", ["theirs"])).toBeNull();
+            expect(await there.call("persist", ["ours"])).toBe(true);
+            expect(await node.ttl("ours")).toBeNull();
+          },
+        );
 
         test("a timeout of 0 ends an entry at once, whoever gives it", async () => {
           for (const key of ["a", "b", "c", "d"]) await there.call("set", [key, 1]);
@@ -347,7 +356,10 @@ for (const name of ["lts", "codex"] as const satisfies DjangoName[]) {
           await there.call("set", ["slow", "Django's"]);
           release?.("Node's");
           await loading;
-          expect([await there.call("get", ["slow"]), await node.get("slow")]).toEqual(["Django's", "Django's"]);
+          expect([await there.call("get", ["slow"]), await node.get("slow")]).toEqual([
+            "Django's",
+            "Django's",
+          ]);
         });
 
         test("clear() at Node deletes Django's entries of all versions, and none of another cache", async () => {
@@ -364,8 +376,12 @@ for (const name of ["lts", "codex"] as const satisfies DjangoName[]) {
         async ([vary, asText = vary]) => {
           const node = shared.node("default");
           const key = makeTemplateFragmentKey("news", [asText as string | number]);
-          expect(await shared.fragment({ name: "news", vary, text: "<b>first</b>" })).toBe("&lt;b&gt;first&lt;/b&gt;");
-          expect(await shared.fragment({ name: "news", vary, text: "second" })).toBe("&lt;b&gt;first&lt;/b&gt;");
+          expect(await shared.fragment({ name: "news", vary, text: "<b>first</b>" })).toBe(
+            "&lt;b&gt;first&lt;/b&gt;",
+          );
+          expect(await shared.fragment({ name: "news", vary, text: "second" })).toBe(
+            "&lt;b&gt;first&lt;/b&gt;",
+          );
           expect(await node.get(key)).toBe("&lt;b&gt;first&lt;/b&gt;");
           expect(await node.delete(key)).toBe(true);
           expect(await shared.fragment({ name: "news", vary, text: "second" })).toBe("second");
@@ -400,13 +416,18 @@ for (const name of ["lts", "codex"] as const satisfies DjangoName[]) {
             expect([await node.get("theirs"), await there.call("get", ["ours"])]).toEqual([value, value]);
           }
           await there.call("set", ["hits", 1, 1000]);
-          expect([await node.incr("hits"), await there.call("incr", ["hits", 5]), await node.decr("hits")]).toEqual([
-            2, 7, 6,
-          ]);
+          expect([
+            await node.incr("hits"),
+            await there.call("incr", ["hits", 5]),
+            await node.decr("hits"),
+          ]).toEqual([2, 7, 6]);
           expect(await node.ttl("hits")).toBeGreaterThan(900);
           expect(await node.getOrSet("hits", 99)).toBe(6);
           expect(await there.call("get_or_set", ["hits", 99])).toBe(6);
-          expect([await node.delete("hits"), await there.call("get", ["hits", "gone"])]).toEqual([true, "gone"]);
+          expect([await node.delete("hits"), await there.call("get", ["hits", "gone"])]).toEqual([
+            true,
+            "gone",
+          ]);
         });
 
         test("anything else is a pickle there: Node does not read it, nor write one, and overwrites nothing", async () => {

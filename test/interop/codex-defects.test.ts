@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Browser } from "../support/session-harness.ts";
-import { createSojourn, RedisConnectionError, RedisServiceError, SessionInterrupted, type Sojourn } from "sojourn";
+import {
+  createSojourn,
+  RedisConnectionError,
+  RedisServiceError,
+  SessionInterrupted,
+  type Sojourn,
+} from "sojourn";
 import { errorOf } from "../support/redis-connections.ts";
 import { describeWithRedis, freePort, RedisServer } from "../support/redis-server.ts";
 import { DjangoSite, USER } from "./support/django-site.ts";
@@ -13,7 +19,10 @@ type Data = Record<string, unknown>;
  * As codex-django's guide sets them: sessions and cache of one project in one database, the same name in
  * front.
  */
-function openProject(url: string, deadline: `${number}s` = "20s"): Sojourn<Data, "default" | "starred" | "pages"> {
+function openProject(
+  url: string,
+  deadline: `${number}s` = "20s",
+): Sojourn<Data, "default" | "starred" | "pages"> {
   return createSojourn({
     projectName: PROJECT,
     secretKey: "a secret of the tests, long enough",
@@ -53,7 +62,9 @@ describeWithRedis("what goes wrong in codex-django does not go wrong here", () =
   test("1, incr and decr fail: here they count, by any step, exactly, and keep the time to live", async () => {
     const cache = sojourn.caches.default;
     await cache.set("hits", 1, { timeout: 50 });
-    expect([await cache.incr("hits"), await cache.incr("hits", 10), await cache.decr("hits", 5)]).toEqual([2, 12, 7]);
+    expect([await cache.incr("hits"), await cache.incr("hits", 10), await cache.decr("hits", 5)]).toEqual([
+      2, 12, 7,
+    ]);
     await Promise.all(
       Array.from({ length: 100 }, (_, index) => (index % 2 ? cache : other.caches.default).incr("hits")),
     );
@@ -89,7 +100,9 @@ describeWithRedis("what goes wrong in codex-django does not go wrong here", () =
       const acts = [() => leaving.logout(), () => staying.save()];
       if (round % 2 === 1) acts.reverse();
       const outcomes = await Promise.allSettled(acts.map((act) => act()));
-      const errors = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
+      const errors = outcomes.flatMap((outcome) =>
+        outcome.status === "rejected" ? [outcome.reason as unknown] : [],
+      );
       expect(errors.filter((error) => !(error instanceof SessionInterrupted))).toEqual([]);
       expect(await isThere(server, keyOf(cookieValue))).toBe(false);
     }
@@ -198,7 +211,8 @@ await describeWithEnvironment("codex", (django) => {
     });
 
     test("1: incr of an entry that is there is a TypeError, so that the second request under @ratelimit is a 500", async () => {
-      const visit = async () => (await site.visitor().request("/limited", { headers: { "x-visitor": "ada" } })).status;
+      const visit = async () =>
+        (await site.visitor().request("/limited", { headers: { "x-visitor": "ada" } })).status;
       expect([await visit(), await visit()]).toEqual([200, 500]);
       await call("set", ["hits", 1]);
       expect(await call("incr", ["hits"])).toEqual({ error: "TypeError" });

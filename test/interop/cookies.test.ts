@@ -10,7 +10,8 @@ const TWO_WEEKS = 14 * 86_400_000;
 
 function openSite(options: { secretKey?: string; secretKeyFallbacks?: string[]; clock?: ManualClock } = {}) {
   const store = cookieSessionStore({ acceptsLostUpdates: true });
-  return createSojourn<Data>({ projectName: "myproject", secretKey: SECRET, ...options, sessions: { store } }).sessions;
+  return createSojourn<Data>({ projectName: "myproject", secretKey: SECRET, ...options, sessions: { store } })
+    .sessions;
 }
 
 const valueOf = (browser: Browser): string => browser.cookie?.slice("sessionid=".length) ?? "";
@@ -24,9 +25,15 @@ describeWithDjango("Django's signed_cookies and Node with one cookie", (django) 
     const members = await django().call("cookieLoad", { cookie: valueOf(browser) });
     expect(members?.[0]).toEqual(["cart", '{"tea":i2}']);
 
-    const next = await django().call("cookieSave", { cookie: valueOf(browser), changes: [["message", "é😀"]] });
+    const next = await django().call("cookieSave", {
+      cookie: valueOf(browser),
+      changes: [["message", "é😀"]],
+    });
     browser.cookie = `sessionid=${next}`;
-    expect(await browser.request((session) => ({ ...session.data }))).toEqual({ cart: { tea: 2 }, message: "é😀" });
+    expect(await browser.request((session) => ({ ...session.data }))).toEqual({
+      cart: { tea: 2 },
+      message: "é😀",
+    });
   });
 
   test("what compresses is compressed by both, and read by both", async () => {
@@ -34,7 +41,10 @@ describeWithDjango("Django's signed_cookies and Node with one cookie", (django) 
     const browser = new Browser(openSite());
     await browser.request((session) => (session.data["text"] = text));
     expect(valueOf(browser)).toMatch(/^\./);
-    expect((await django().call("cookieLoad", { cookie: valueOf(browser) }))?.[0]).toEqual(["text", `"${text}"`]);
+    expect((await django().call("cookieLoad", { cookie: valueOf(browser) }))?.[0]).toEqual([
+      "text",
+      `"${text}"`,
+    ]);
     browser.cookie = `sessionid=${await django().call("cookieSave", { cookie: null, changes: [["text", text]] })}`;
     expect(valueOf(browser)).toMatch(/^\./);
     expect(await browser.request((session) => session.data["text"])).toBe(text);
@@ -56,14 +66,21 @@ describeWithDjango("Django's signed_cookies and Node with one cookie", (django) 
     const old = new Browser(openSite());
     await old.request((session) => (session.data["a"] = 1));
     const secrets = { secret: "the new secret of the tests, as long", fallbacks: [SECRET] };
-    expect((await django().call("cookieLoad", { cookie: valueOf(old), ...secrets }))?.[0]).toEqual(["a", "i1"]);
+    expect((await django().call("cookieLoad", { cookie: valueOf(old), ...secrets }))?.[0]).toEqual([
+      "a",
+      "i1",
+    ]);
     expect(await django().call("cookieLoad", { cookie: valueOf(old), ...secrets, fallbacks: [] })).toBeNull();
     const changes = [["a", 2]] as const;
     const djangos = await django().call("cookieSave", { cookie: null, changes });
-    const rotated = openSite({ secretKey: "the new secret of the tests, as long", secretKeyFallbacks: [SECRET] });
+    const rotated = openSite({
+      secretKey: "the new secret of the tests, as long",
+      secretKeyFallbacks: [SECRET],
+    });
     expect((await rotated.open(`sessionid=${djangos}`)).data["a"]).toBe(2);
     expect(
-      (await openSite({ secretKey: "the new secret of the tests, as long" }).open(`sessionid=${djangos}`)).isNew,
+      (await openSite({ secretKey: "the new secret of the tests, as long" }).open(`sessionid=${djangos}`))
+        .isNew,
     ).toBe(true);
   });
 });

@@ -12,7 +12,10 @@ const PLACES = [
 ];
 
 /** What Node makes of a new session, or of one with this record. */
-async function atNode<Result>(record: string | null, act: (session: Session<Data>) => Result | Promise<Result>) {
+async function atNode<Result>(
+  record: string | null,
+  act: (session: Session<Data>) => Result | Promise<Result>,
+) {
   const site = new NodeSite();
   const session = record === null ? await site.sessions.create() : await site.open(record);
   const result = await act(session);
@@ -49,7 +52,9 @@ describeWithDjango("django.middleware.csrf with CSRF_USE_SESSIONS", (django) => 
       expect((await check(token)).result).toBe(true);
       expect((await check(await secretIn(record))).result).toBe(true);
       const { result: ours } = await atNode(record, csrfToken);
-      expect(await django().call("csrfIsAccepted", { record: record ?? "", token: ours, header: false })).toBe(true);
+      expect(
+        await django().call("csrfIsAccepted", { record: record ?? "", token: ours, header: false }),
+      ).toBe(true);
     });
 
     test("is given by Django for the secret that Node has made, and leaves the session as it is", async () => {
@@ -74,7 +79,9 @@ describeWithDjango("django.middleware.csrf with CSRF_USE_SESSIONS", (django) => 
     test("that was rotated by one side makes the old tokens invalid at the other", async () => {
       const { result: token, record } = await atNode(null, csrfToken);
       const ours = await atNode(record, rotateCsrfToken);
-      expect(await django().call("csrfIsAccepted", { record: ours.record, token, header: false })).toBe(false);
+      expect(await django().call("csrfIsAccepted", { record: ours.record, token, header: false })).toBe(
+        false,
+      );
       const theirs = await django().call("csrfRotate", { record });
       expect((await atNode(theirs.record, (session) => isCsrfTokenValid(session, token))).result).toBe(false);
     });
@@ -95,9 +102,9 @@ describeWithDjango("django.middleware.csrf with CSRF_USE_SESSIONS", (django) => 
     for (const record of [ours.record, theirs.record]) {
       expect(await secretIn(record)).toMatch(/^[a-zA-Z0-9]{32}$/);
       expect(await secretIn(record)).not.toBe(first.secret);
-      expect(await django().call("csrfIsAccepted", { record: record ?? "", token: first.result, header: false })).toBe(
-        false,
-      );
+      expect(
+        await django().call("csrfIsAccepted", { record: record ?? "", token: first.result, header: false }),
+      ).toBe(false);
       expect((await atNode(record, (session) => isCsrfTokenValid(session, first.result))).result).toBe(false);
     }
   });

@@ -97,7 +97,9 @@ describeWithDjango("Node reads what Django has written", (django) => {
           expect(complaints).toEqual([]);
           expect(members.at(-1)?.[0]).toBe("_sojourn");
           const title = `session ${index}, ${change.name}`;
-          expect(members.slice(0, -1), title).toEqual(change.apply(made.members, at, [key, pythonView(NEW_VALUE)]));
+          expect(members.slice(0, -1), title).toEqual(
+            change.apply(made.members, at, [key, pythonView(NEW_VALUE)]),
+          );
           const payload = format === "dict" ? record : await django().call("payload", { record });
           const facts = payload.slice(payload.lastIndexOf('"_sojourn":'), -1);
           const slices = change.apply(made.slices, at, `${pythonView(key)}:${JSON.stringify(NEW_VALUE)}`);

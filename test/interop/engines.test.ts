@@ -108,12 +108,16 @@ for (const [name, engines] of Object.entries(ENGINES) as [DjangoName, SessionEng
             // Django's file engine knows no lock: what it writes in the microseconds of Node's last look is
             // overlooked.
             expect(overlooked).toBeLessThanOrEqual(engine === "file" ? 1 : 0);
-            const { theirs: last, cart } = await site.visitor(cookies).get<{ theirs: number; cart: Cart }>("/session");
+            const { theirs: last, cart } = await site
+              .visitor(cookies)
+              .get<{ theirs: number; cart: Cart }>("/session");
             expect(last).toBe(ROUNDS);
             // Django writes the whole record as it has read it, so updates of Node in between may be gone.
             const kept = (cart["coffee"] ?? 0) + (cart["milk"] ?? 0);
             expect(kept).toBeLessThanOrEqual(2 * ROUNDS);
-            await annotate(`Django's ${ROUNDS} writes overwrote ${2 * ROUNDS - kept} of Node's ${2 * ROUNDS}.`);
+            await annotate(
+              `Django's ${ROUNDS} writes overwrote ${2 * ROUNDS - kept} of Node's ${2 * ROUNDS}.`,
+            );
           });
 
           test("with writers at Node alone, and readers at both, nothing is lost", async () => {
@@ -129,7 +133,11 @@ for (const [name, engines] of Object.entries(ENGINES) as [DjangoName, SessionEng
               for (let round = 0; round < ROUNDS; round++) await visitor.get("/cart");
             })();
             await Promise.all([...writers, reader]);
-            expect(await shop.visitor(cookies).get("/cart")).toEqual({ coffee: ROUNDS, milk: ROUNDS, tea: ROUNDS });
+            expect(await shop.visitor(cookies).get("/cart")).toEqual({
+              coffee: ROUNDS,
+              milk: ROUNDS,
+              tea: ROUNDS,
+            });
           });
         });
       });

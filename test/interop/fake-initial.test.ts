@@ -43,7 +43,11 @@ async function migrate(django: Django, options: SiteSettingsOptions, ...args: st
 }
 
 /** Node makes the table; Django, which finds it there, has to be told so. */
-async function expectFakeInitial(django: Django, options: SiteSettingsOptions, database: Kysely<any>): Promise<void> {
+async function expectFakeInitial(
+  django: Django,
+  options: SiteSettingsOptions,
+  database: Kysely<any>,
+): Promise<void> {
   await createSessionTable(database);
   await database.destroy();
   await expect(migrate(django, options)).rejects.toThrow(/already exists/);

@@ -60,7 +60,8 @@ describeWithDjango("Django's file engine and Node in one folder", (django) => {
   test("a session that Node begins is Django's too; who is logged out at one is logged out at the other", async () => {
     const { path, sojourn } = openSite();
     const [mine, theirs] = [await sojourn.sessions.create({ a: 1 }), await sojourn.sessions.create({ a: 2 })];
-    const keyOf = (session: { cookieHeader: string | undefined }) => session.cookieHeader?.split("=")[1] ?? "";
+    const keyOf = (session: { cookieHeader: string | undefined }) =>
+      session.cookieHeader?.split("=")[1] ?? "";
     const site = { path, prefix: PREFIX, key: keyOf(mine) };
     expect((await django().call("fileLoad", site)).members?.[0]).toEqual(["a", "i1"]);
     await mine.logout();

@@ -25,7 +25,8 @@ function blockWith(language: string, text: string): string {
     (block) => block.language === language && !block.isContinued && block.code.includes(text),
   );
   const [first] = found;
-  if (first === undefined || found.length > 1) throw new Error(`${found.length} blocks of ${language} have ${text}.`);
+  if (first === undefined || found.length > 1)
+    throw new Error(`${found.length} blocks of ${language} have ${text}.`);
   const continued = blocks.slice(blocks.indexOf(first) + 1).filter((block) => block.language === language);
   const end = continued.findIndex((block) => !block.isContinued);
   const parts = [first, ...continued.slice(0, end === -1 ? undefined : end)];
@@ -60,7 +61,8 @@ const PATIENT = `{
 /** The program with longer deadlines than its settings come to. */
 function patient(program: string): string {
   const [before, after, ...more] = program.split("(django.settings)");
-  if (before === undefined || after === undefined || more.length > 0) throw new Error("The program has changed.");
+  if (before === undefined || after === undefined || more.length > 0)
+    throw new Error("The program has changed.");
   return `${before}(${PATIENT})${after}`;
 }
 
@@ -68,7 +70,12 @@ test("every block of the guide is taken by one of the tests below", () => {
   expect(blocks.filter(({ line }) => !used.has(line))).toEqual([]);
 });
 
-function makeProject(django: Django, redis: RedisServer, postgres: PostgresServer, settings: string): GuideProject {
+function makeProject(
+  django: Django,
+  redis: RedisServer,
+  postgres: PostgresServer,
+  settings: string,
+): GuideProject {
   const files = { "myproject/settings.py": settings, "dump_settings.py": guide.dumpSettings };
   return new GuideProject({ django, redisUrl: redis.url, postgres: postgres.settings, files });
 }
@@ -197,7 +204,9 @@ for (const { name, settings, cookie } of SITES) {
               body: JSON.stringify({ email: "ada@example.org" }),
             });
           expect(await runInSite(django, both.site, postReset())).toBe("sent");
-          expect([(await reset()).status, (await reset()).status, (await reset()).status]).toEqual([204, 204, 403]);
+          expect([(await reset()).status, (await reset()).status, (await reset()).status]).toEqual([
+            204, 204, 403,
+          ]);
           expect(await runInSite(django, both.site, postReset())).toBe("Ratelimited");
         });
       });
@@ -225,7 +234,9 @@ await describeWithEnvironment("lts", (django) => {
         const old = {
           ...next,
           SESSION_ENGINE: "django.contrib.sessions.backends.cache",
-          CACHES: { default: { BACKEND: "django.core.cache.backends.redis.RedisCache", LOCATION: redis.url } },
+          CACHES: {
+            default: { BACKEND: "django.core.cache.backends.redis.RedisCache", LOCATION: redis.url },
+          },
         };
         project.write("old-settings.json", JSON.stringify(old));
         project.write("new-settings.json", JSON.stringify(next));

@@ -85,7 +85,13 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
 
     async function python3<Result>(operation: string, args: object): Promise<Result> {
       const script = inProject("test", "interop", "peer", "limits.py");
-      const { status, output } = await run(python, ["-B", script, server.url, operation, JSON.stringify(args)]);
+      const { status, output } = await run(python, [
+        "-B",
+        script,
+        server.url,
+        operation,
+        JSON.stringify(args),
+      ]);
       if (status !== 0) throw new Error(output);
       return JSON.parse(output) as Result;
     }
@@ -148,7 +154,8 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
     test("a view with @ratelimit refuses what Node's hits have used up, until Node deletes the counter", async () => {
       const visitor = "203.0.113.7";
       expect([await callLimitedView(visitor), await callLimitedView(visitor)]).toEqual([200, 200]);
-      const node = () => djangoRatelimit(sojourn.caches.default, { ...VIEW, value: visitor, increment: true });
+      const node = () =>
+        djangoRatelimit(sojourn.caches.default, { ...VIEW, value: visitor, increment: true });
       expect(await node()).toMatchObject({ count: 3, shouldLimit: false });
       expect([await callLimitedView(visitor), await callLimitedView("203.0.113.8")]).toEqual([403, 200]);
       expect(await node()).toMatchObject({ count: 5, shouldLimit: true });

@@ -75,7 +75,10 @@ describeWithDjango("django.contrib.messages in the session", (django) => {
   test("each side adds to what the other has left, in order", async () => {
     const first = await django().call("messagesAdd", { record: null, messages: [[INFO, "one", "", false]] });
     const second = await atNode(first.record, (session) => addMessage(session, INFO, "two"));
-    const third = await django().call("messagesAdd", { record: second.record, messages: [[INFO, "three", "", false]] });
+    const third = await django().call("messagesAdd", {
+      record: second.record,
+      messages: [[INFO, "three", "", false]],
+    });
     const ours = await atNode(third.record, takeMessages);
     expect(ours.result.map(({ message }) => message)).toEqual(["one", "two", "three"]);
     const theirs = await django().call("messagesTake", { record: third.record ?? "" });
@@ -91,6 +94,8 @@ describeWithDjango("django.contrib.messages in the session", (django) => {
       [WARNING, "three", "warning"],
     ]);
     expect(ours.stored).toBe('[{"left":5},[]]');
-    expect(await django().call("messagesText", { record: ours.record })).toMatchObject({ stored: [{ left: 5 }, []] });
+    expect(await django().call("messagesText", { record: ours.record })).toMatchObject({
+      stored: [{ left: 5 }, []],
+    });
   });
 });

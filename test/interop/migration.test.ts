@@ -66,7 +66,10 @@ describeWithRedis("sessions that were pickled", () => {
     const name = `myproject:1:django.contrib.sessions.cache${KEY}`;
     await client.pSetEx(name, HOUR * 1000, FOO_BAR);
     try {
-      expect(await migratePickledSessions({ from: at(), to: sessions })).toMatchObject({ moved: 0, present: 1 });
+      expect(await migratePickledSessions({ from: at(), to: sessions })).toMatchObject({
+        moved: 0,
+        present: 1,
+      });
     } finally {
       await close();
     }
@@ -79,7 +82,11 @@ describeWithRedis("sessions that were pickled", () => {
     return {
       SECRET_KEY: SECRET,
       SESSION_ENGINE: "redisession.backend",
-      REDIS_SESSION_CONFIG: { SERVER: { host: "127.0.0.1", port: Number(port) }, COMPRESS_LIB: "zlib", ...config },
+      REDIS_SESSION_CONFIG: {
+        SERVER: { host: "127.0.0.1", port: Number(port) },
+        COMPRESS_LIB: "zlib",
+        ...config,
+      },
     };
   }
 
@@ -103,7 +110,9 @@ describeWithRedis("sessions that were pickled", () => {
       const counts = await migratePickledSessions({ from: redisession(), to: sessions });
       expect(counts).toMatchObject({ moved: 2, present: 0, refused: 0, foreign: 0 });
       expect((await sessions.open(`sessionid=${KEY}`)).data).toEqual({ foo: "bar" });
-      expect((await sessions.open(`sessionid=${KEY.replace("0", "f")}`)).data).toEqual({ k: "x".repeat(500) });
+      expect((await sessions.open(`sessionid=${KEY.replace("0", "f")}`)).data).toEqual({
+        k: "x".repeat(500),
+      });
       const ttl = await client.pTTL(`myproject:session:${KEY}`);
       expect(Math.abs(ttl - HOUR * 1000)).toBeLessThan(20_000);
       await close();
@@ -151,7 +160,10 @@ describeWithRedis("sessions that were pickled", () => {
     test("another COMPRESS_LIB by a function; without one its records are counted", async () => {
       await putField(KEY, Buffer.from(FOO_BAR.toReversed()), { flag: 1 });
       const from = redisession({ COMPRESS_LIB: "snappy" });
-      expect(await migratePickledSessions({ from, to: undefined })).toMatchObject({ moved: 0, compressed: 1 });
+      expect(await migratePickledSessions({ from, to: undefined })).toMatchObject({
+        moved: 0,
+        compressed: 1,
+      });
       const decompress = (bytes: Uint8Array) => bytes.toReversed();
       expect(await migratePickledSessions({ from, to: undefined, decompress })).toMatchObject({
         moved: 1,
@@ -168,7 +180,10 @@ describeWithRedis("sessions that were pickled", () => {
       expect(migration.unfitValues).toEqual(
         expect.arrayContaining([
           { path: "data.photo", found: "bytes" },
-          { path: "data", found: expect.stringMatching(/^\d+ bytes, more than sessions.maxBytes$/) as unknown },
+          {
+            path: "data",
+            found: expect.stringMatching(/^\d+ bytes, more than sessions.maxBytes$/) as unknown,
+          },
         ]),
       );
       expect((await sessions.open(`sessionid=${KEY}`)).isNew).toBe(true);
@@ -200,7 +215,9 @@ describeWithRedis("sessions that were pickled", () => {
 
     test("without a target it only counts", async () => {
       await putField(KEY, FOO_BAR);
-      expect(await migratePickledSessions({ from: redisession(), to: undefined })).toMatchObject({ moved: 1 });
+      expect(await migratePickledSessions({ from: redisession(), to: undefined })).toMatchObject({
+        moved: 1,
+      });
       expect(await client.dbSize()).toBe(1);
     });
   });
@@ -221,16 +238,29 @@ await describeWithEnvironment("lts", (django) => {
 
     test("by Django's cache engine: who is logged in stays so, with the cookie that the browser has", async () => {
       const CACHES = {
-        default: { BACKEND: "django.core.cache.backends.redis.RedisCache", LOCATION: redis.url, KEY_PREFIX: "old" },
+        default: {
+          BACKEND: "django.core.cache.backends.redis.RedisCache",
+          LOCATION: redis.url,
+          KEY_PREFIX: "old",
+        },
       };
-      const site = await DjangoSite.start({ django, engine: "cache", redisUrl: redis.url, settings: { CACHES } });
+      const site = await DjangoSite.start({
+        django,
+        engine: "cache",
+        redisUrl: redis.url,
+        settings: { CACHES },
+      });
       const visitor = site.visitor();
       await visitor.post("/cart", { product: "tea", quantity: 3 });
       await visitor.post("/login", USER);
       const { sessions, close } = openTarget(redis);
       const from = { SECRET_KEY: SECRET, ...site.settings };
       const shown: number[] = [];
-      const counts = await migratePickledSessions({ from, to: sessions, onProgress: ({ moved }) => shown.push(moved) });
+      const counts = await migratePickledSessions({
+        from,
+        to: sessions,
+        onProgress: ({ moved }) => shown.push(moved),
+      });
       expect(counts).toMatchObject({ moved: 1, refused: 0 });
       const session = await sessions.open(visitor.cookieHeader);
       expect(session.userId).toBe("1");

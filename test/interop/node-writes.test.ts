@@ -91,7 +91,9 @@ function withOneCharacterChanged(record: string, random: Random): string {
   const at = random.integer(0, record.length - 1);
   const kind = random.pick(["replaced", "added", "left out"] as const);
   const other = random.pick(Array.from("AZaz09-_.:").filter((each) => each !== record[at]));
-  return record.slice(0, at) + (kind === "left out" ? "" : other) + record.slice(kind === "added" ? at : at + 1);
+  return (
+    record.slice(0, at) + (kind === "left out" ? "" : other) + record.slice(kind === "added" ? at : at + 1)
+  );
 }
 
 /** Levels of the deepest value that is not refused. */

@@ -77,7 +77,9 @@ describeWithDjango("pickles of Python's", () => {
       seen.set(kind, (seen.get(kind) ?? 0) + 1);
     }
     // Protocol 2 has no plain data that JSON has not got.
-    for (const protocol of [2, 3, 4, 5]) expect(seen.get(`protocol ${protocol}, JSON`)).toBeGreaterThan(COUNT / 10);
-    for (const protocol of [3, 4, 5]) expect(seen.get(`protocol ${protocol}, not JSON`)).toBeGreaterThan(COUNT / 100);
+    for (const protocol of [2, 3, 4, 5])
+      expect(seen.get(`protocol ${protocol}, JSON`)).toBeGreaterThan(COUNT / 10);
+    for (const protocol of [3, 4, 5])
+      expect(seen.get(`protocol ${protocol}, not JSON`)).toBeGreaterThan(COUNT / 100);
   });
 });

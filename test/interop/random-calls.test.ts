@@ -23,7 +23,11 @@ const CALLS_A_ROUND = 100;
 const TIMEOUT = 500;
 
 const CACHES = (url: string) => ({
-  default: { BACKEND: "django.core.cache.backends.locmem.LocMemCache", TIMEOUT, OPTIONS: { MAX_ENTRIES: 10_000 } },
+  default: {
+    BACKEND: "django.core.cache.backends.locmem.LocMemCache",
+    TIMEOUT,
+    OPTIONS: { MAX_ENTRIES: 10_000 },
+  },
   shared: {
     BACKEND: "django_redis.cache.RedisCache",
     LOCATION: url,
@@ -83,7 +87,8 @@ await describeWithEnvironment("lts", (django) => {
         for (let round = 0; round < CALLS / CALLS_A_ROUND; round++) {
           const calls = Array.from({ length: CALLS_A_ROUND }, () => randomCall(random));
           const expected = await callDjango("default", calls);
-          const said = (at: number): string => `SOJOURN_SEED=${seed}, round ${round}: ${JSON.stringify(calls[at])}`;
+          const said = (at: number): string =>
+            `SOJOURN_SEED=${seed}, round ${round}: ${JSON.stringify(calls[at])}`;
           const compare = (at: number, answer: unknown): void => {
             counts.compared++;
             if (expected[at] !== "gone" && expected[at] !== false) counts.found++;
@@ -95,7 +100,8 @@ await describeWithEnvironment("lts", (django) => {
             const answers = isNode ? undefined : await callDjango("shared", segment);
             for (const [offset, call] of segment.entries()) {
               const inMemory = await answerOf(callNode(memory, call));
-              const inRedis = answers === undefined ? await answerOf(callNode(shared, call)) : answers[offset];
+              const inRedis =
+                answers === undefined ? await answerOf(callNode(shared, call)) : answers[offset];
               compare(at + offset, inMemory);
               // Of an entry that does not expire anyway, django-redis answers False.
               const isOwn =
@@ -114,10 +120,20 @@ await describeWithEnvironment("lts", (django) => {
     /** All sides have the same keys, and all but LocMemCache tell the same times; then all are emptied. */
     async function compareStates(said: string): Promise<void> {
       for (const version of [1, 2, 3]) {
-        const ttls = KEYS.map((key) => ({ operation: "ttl", arguments: [key], options: { version }, cache: "shared" }));
+        const ttls = KEYS.map((key) => ({
+          operation: "ttl",
+          arguments: [key],
+          options: { version },
+          cache: "shared",
+        }));
         const names = { operation: "keys", arguments: ["*"], options: { version }, cache: "shared" };
-        const [keys, ...theirs] = await site.visitor().post<unknown[]>("/cache-calls", { calls: [names, ...ttls] });
-        const [inRedis, inMemory] = [await shared.keys("*", { version }), await memory.keys("*", { version })];
+        const [keys, ...theirs] = await site
+          .visitor()
+          .post<unknown[]>("/cache-calls", { calls: [names, ...ttls] });
+        const [inRedis, inMemory] = [
+          await shared.keys("*", { version }),
+          await memory.keys("*", { version }),
+        ];
         expect(inRedis.toSorted(), said).toEqual((keys as string[]).toSorted());
         expect(inMemory.toSorted(), said).toEqual(inRedis.toSorted());
         for (const [index, key] of KEYS.entries()) {

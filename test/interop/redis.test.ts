@@ -61,7 +61,15 @@ describeWithDjango("Django and Node on one Redis", (django) => {
       second.data["reply"] = "from Node";
       await second.save();
       const last = await django().call("redisRead", site(key));
-      expect(last.members?.map(([name]) => name)).toEqual(["cart", "ratio", "2", "1", "_sojourn", "message", "reply"]);
+      expect(last.members?.map(([name]) => name)).toEqual([
+        "cart",
+        "ratio",
+        "2",
+        "1",
+        "_sojourn",
+        "message",
+        "reply",
+      ]);
     });
 
     test("a write by Django between reading and saving is merged, not lost", async () => {

@@ -25,7 +25,9 @@ const isCompressed = (text: string): boolean => text.startsWith(".");
 describeWithDjango("Django's signing", (django) => {
   test("makes every constant of the unit tests that is not compressed, at their time and with their secret", async () => {
     const plain = new Set(constants().filter((text) => !isCompressed(text)));
-    const vectors = (await django().call("vectors", { secret: SECRET })).filter((text) => !isCompressed(text));
+    const vectors = (await django().call("vectors", { secret: SECRET })).filter(
+      (text) => !isCompressed(text),
+    );
     expect(plain.size).toBeGreaterThanOrEqual(12);
     expect(new Set(vectors)).toEqual(plain);
   });
@@ -34,14 +36,18 @@ describeWithDjango("Django's signing", (django) => {
     const compressed = constants().filter(isCompressed);
     expect(compressed).toHaveLength(3);
     for (const signed of compressed) {
-      const answers = await Promise.all(SALTS.map((salt) => django().call("loads", { signed, salt, secret: SECRET })));
+      const answers = await Promise.all(
+        SALTS.map((salt) => django().call("loads", { signed, salt, secret: SECRET })),
+      );
       expect(answers).toContain(true);
     }
   });
 
   test("writes times in the base 62 that Node writes", async () => {
     const integers = [0, 1, 9, 10, 35, 36, 61, 62, 3843, 3844, 1_700_000_000, 2 ** 32, 2 ** 53 - 1, -1, -62];
-    expect(await django().call("base62", { integers })).toEqual(integers.map((integer) => encodeBase62(integer)));
+    expect(await django().call("base62", { integers })).toEqual(
+      integers.map((integer) => encodeBase62(integer)),
+    );
   });
 
   test("refuses a record of Node's, and Node one of Django's, whichever character was changed", async () => {

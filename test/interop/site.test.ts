@@ -50,7 +50,8 @@ for (const name of Object.keys(DJANGOS) as DjangoName[]) {
         const site = await DjangoSite.start({ django, redisUrl: server.url });
         onTestFinished(() => site.stop());
         const cache = cacheOn(server);
-        const call = async () => (await site.visitor().request("/limited", { headers: { "x-visitor": name } })).status;
+        const call = async () =>
+          (await site.visitor().request("/limited", { headers: { "x-visitor": name } })).status;
         const hit = () => djangoRatelimit(cache, { ...LIMIT, value: name, increment: true });
         expect(await call()).toBe(200);
         expect([await hit(), await hit()]).toMatchObject([{ count: 2 }, { count: 3, shouldLimit: false }]);

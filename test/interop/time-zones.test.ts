@@ -51,7 +51,9 @@ function describeZone(django: Django, timeZone: string, place: () => Place, isOf
   };
 
   beforeAll(async () => {
-    const zone = isOfDatabase ? { databaseZone: timeZone } : { settings: { USE_TZ: false, TIME_ZONE: timeZone } };
+    const zone = isOfDatabase
+      ? { databaseZone: timeZone }
+      : { settings: { USE_TZ: false, TIME_ZONE: timeZone } };
     site = await DjangoSite.start({ django, ...place().ofSite, ...zone });
     database = place().connect(site);
     node = open();
@@ -134,7 +136,11 @@ function describeZone(django: Django, timeZone: string, place: () => Place, isOf
     ours.data["by"] = "Node";
     await ours.save();
     const keys = [there.cookieHeader, ours.cookieHeader].map((header) => header?.split("=")[1] ?? "");
-    const rows = await database.selectFrom("django_session").selectAll().where("session_key", "in", keys).execute();
+    const rows = await database
+      .selectFrom("django_session")
+      .selectAll()
+      .where("session_key", "in", keys)
+      .execute();
     const [one = 0, two = 0] = rows.map((row) => new Date(String(row["expire_date"])).getTime());
     expect(rows).toHaveLength(2);
     expect(Math.abs(one - two)).toBeLessThan(HOUR / 10);
@@ -147,7 +153,8 @@ await describeWithEnvironment("lts", (django) => {
   describe.for(zones)("A Django site with USE_TZ = False in %s, on SQLite", (zone) => {
     describeZone(django, zone, () => ({
       ofSite: {},
-      connect: (site) => openSqlite((site.settings["DATABASES"] as { default: { NAME: string } }).default.NAME),
+      connect: (site) =>
+        openSqlite((site.settings["DATABASES"] as { default: { NAME: string } }).default.NAME),
     }));
   });
 
@@ -157,7 +164,8 @@ await describeWithEnvironment("lts", (django) => {
       "Asia/Tokyo",
       () => ({
         ofSite: {},
-        connect: (site) => openSqlite((site.settings["DATABASES"] as { default: { NAME: string } }).default.NAME),
+        connect: (site) =>
+          openSqlite((site.settings["DATABASES"] as { default: { NAME: string } }).default.NAME),
       }),
       true,
     );

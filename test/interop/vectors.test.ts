@@ -23,7 +23,8 @@ async function readAll(records: AsyncIterable<PickledRecord>): Promise<unknown[]
   const found: unknown[] = [];
   for await (const record of records) {
     if (typeof record === "string") found.push(record);
-    else found.push({ key: record.key, ttl: record.ttl, json: pickleToJson(parsePickle(record.pickle)).text });
+    else
+      found.push({ key: record.key, ttl: record.ttl, json: pickleToJson(parsePickle(record.pickle)).text });
   }
   return found;
 }
@@ -66,7 +67,11 @@ describeWithRedis("what other libraries have stored in Redis, byte by byte", () 
     test("in hashes: two bytes of the key name one, all of them the field, and the value begins with its end", async () => {
       const COMPRESSED_KEY = KEY.replace("01", "ff");
       await client.hSet(hex("0123"), hex(KEY), hex(HASH_VALUE));
-      await client.hSet(hex("0123"), hex(KEY.replace("ef", "00")), hex(HASH_VALUE.replace("6553f100", "6553f0ff")));
+      await client.hSet(
+        hex("0123"),
+        hex(KEY.replace("ef", "00")),
+        hex(HASH_VALUE.replace("6553f100", "6553f0ff")),
+      );
       await client.hSet(hex("ff23"), hex(COMPRESSED_KEY), hex(`6553f100${COMPRESSED}`));
       expect(await read(true, NOW - 1)).toEqual([
         { key: KEY, ttl: 1000, json: '{"foo":"bar"}' },
@@ -121,7 +126,12 @@ describeWithRedis("what other libraries have stored in Redis, byte by byte", () 
       ["default", ":1:k", "k", {}],
       ["myapp", "myapp:2:user:42", "user:42", {}],
       ["myapp", "myapp:7:k", "k", { version: 7 }],
-      ["default", ":1:template.cache.spam.d41d8cd98f00b204e9800998ecf8427e", makeTemplateFragmentKey("spam"), {}],
+      [
+        "default",
+        ":1:template.cache.spam.d41d8cd98f00b204e9800998ecf8427e",
+        makeTemplateFragmentKey("spam"),
+        {},
+      ],
       [
         "default",
         ":1:template.cache.spam.ba1a7aa200b092b254a5d5bf01c3b18b",
@@ -147,7 +157,11 @@ describeWithRedis("what other libraries have stored in Redis, byte by byte", () 
       async (_, pickle, json) => {
         await client.set("core:1:k", hex(pickle));
         const core = cache("core");
-        for (const attempt of [() => core.get("k"), () => core.getOrSet("k", () => 1), () => core.incrVersion("k")]) {
+        for (const attempt of [
+          () => core.get("k"),
+          () => core.getOrSet("k", () => 1),
+          () => core.incrVersion("k"),
+        ]) {
           expect(await errorOf(attempt())).toBeInstanceOf(CacheUsageError);
         }
         expect(await errorOf(core.incr("k"))).toMatchObject({ code: "ERR_CACHE_NOT_INTEGER" });
@@ -160,23 +174,34 @@ describeWithRedis("what other libraries have stored in Redis, byte by byte", () 
     test("42 is digits there, and counted with", async () => {
       await client.set("core:1:k", hex("3432"));
       const core = cache("core");
-      expect([await core.get("k"), await core.incr("k"), await client.get("core:1:k")]).toEqual([42, 43, "43"]);
+      expect([await core.get("k"), await core.incr("k"), await client.get("core:1:k")]).toEqual([
+        42,
+        43,
+        "43",
+      ]);
     });
 
     // By the algorithm of django-ratelimit 4.1.0, at the second 1700000000.
     test.each([
       ["of all methods", undefined, "5d1ea0d2589972e37916426a235eb86495d4e7d4e07278d4d19d2d7588511b1b"],
-      ["of GET and POST", ["POST", "GET"], "f506eff7ace88de0257f7b135e830124b1bf2f39b5f220b72929e168951f1733"],
-    ])("a limit %s counts under django-ratelimit's key, for the period and 5 seconds", async (_, methods, hash) => {
-      const clock = new ManualClock(NOW * 1000);
-      const login = { group: "myapp.views.login", rate: "5/m", value: "127.0.0.1", increment: true, clock };
-      const usage = await djangoRatelimit(cache("myapp"), { ...login, ...(methods && { methods }) });
-      expect(usage).toEqual({ count: 1, limit: 5, shouldLimit: false, timeLeft: 12 });
-      expect(await client.keys("*")).toEqual([`myapp:2:rl:${hash}`]);
-      expect(await client.get(`myapp:2:rl:${hash}`)).toBe("1");
-      const ttl = await client.ttl(`myapp:2:rl:${hash}`);
-      expect(ttl).toBeLessThanOrEqual(65);
-      expect(ttl).toBeGreaterThan(5);
-    });
+      [
+        "of GET and POST",
+        ["POST", "GET"],
+        "f506eff7ace88de0257f7b135e830124b1bf2f39b5f220b72929e168951f1733",
+      ],
+    ])(
+      "a limit %s counts under django-ratelimit's key, for the period and 5 seconds",
+      async (_, methods, hash) => {
+        const clock = new ManualClock(NOW * 1000);
+        const login = { group: "myapp.views.login", rate: "5/m", value: "127.0.0.1", increment: true, clock };
+        const usage = await djangoRatelimit(cache("myapp"), { ...login, ...(methods && { methods }) });
+        expect(usage).toEqual({ count: 1, limit: 5, shouldLimit: false, timeLeft: 12 });
+        expect(await client.keys("*")).toEqual([`myapp:2:rl:${hash}`]);
+        expect(await client.get(`myapp:2:rl:${hash}`)).toBe("1");
+        const ttl = await client.ttl(`myapp:2:rl:${hash}`);
+        expect(ttl).toBeLessThanOrEqual(65);
+        expect(ttl).toBeGreaterThan(5);
+      },
+    );
   });
 });

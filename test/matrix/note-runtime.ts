@@ -3,4 +3,5 @@ import { appendFileSync } from "node:fs";
 import { runtime } from "../support/runtime.ts";
 
 const notes = process.env["SOJOURN_RUNTIME_NOTES"];
-if (notes !== undefined) appendFileSync(notes, `${runtime} ${process.versions[runtime] ?? "of no version"}\n`);
+if (notes !== undefined)
+  appendFileSync(notes, `${runtime} ${process.versions[runtime] ?? "of no version"}\n`);

@@ -36,8 +36,9 @@ const TASKS = {
 
 /** @param {"fixed" | "sliding"} algorithm */
 async function consume(algorithm) {
-  return (await createLimiter(cache, { prefix: "login:", limit: 10, window: "1m", algorithm }).consume("visitor"))
-    .allowed;
+  return (
+    await createLimiter(cache, { prefix: "login:", limit: 10, window: "1m", algorithm }).consume("visitor")
+  ).allowed;
 }
 
 // A test run that is broken off leaves no process behind.

@@ -81,7 +81,10 @@ describe("the contracts of the stores", () => {
     shortTtl,
     open: () => ({ store: redisSessionStore()({ projectName: newName(), redis, clock }) }),
   });
-  describeCacheStore(framework, "redis", { shortTtl, open: () => ({ store: redisCacheStore()({ redis, clock }) }) });
+  describeCacheStore(framework, "redis", {
+    shortTtl,
+    open: () => ({ store: redisCacheStore()({ redis, clock }) }),
+  });
 });
 
 /** A browser with one cookie. */
@@ -241,7 +244,10 @@ describeClosing("sessions over node:http", () => {
       const { cookies } = await browser.send("/login/7");
       assert.match(cookies[0] ?? "", /^sessionid\S*=[a-z0-9]{32}; .*HttpOnly; SameSite=Lax$/);
       assert.notEqual(browser.cookie, cookie);
-      assert.deepEqual(await browser.read("/read"), { data: { first: true, _auth_user_id: "7" }, userId: "7" });
+      assert.deepEqual(await browser.read("/read"), {
+        data: { first: true, _auth_user_id: "7" },
+        userId: "7",
+      });
       assert.deepEqual(await new Browser(appUrl, cookie).read("/read"), { data: {}, userId: null });
     }));
 
@@ -267,7 +273,9 @@ describeClosing("sessions over node:http", () => {
   it("a save that fails is an error response without a cookie, also of a stream", async () => {
     const inner = redisSessionStore();
     const store = (/** @type {any} */ context) =>
-      faultySessionStore(inner(context), ({ method }) => (method === "create" ? { fail: "not-sent" } : undefined));
+      faultySessionStore(inner(context), ({ method }) =>
+        method === "create" ? { fail: "not-sent" } : undefined,
+      );
     await withApp(
       async ({ browser, printed }) => {
         for (const path of ["/set/first", "/stream"]) {
@@ -391,7 +399,8 @@ describe("require()", () => {
       const specifier = `sojourn${subpath.slice(1)}`;
       const [required, imported] = [require(specifier), await import(specifier)];
       assert.deepEqual(Object.keys(required).toSorted(), Object.keys(imported).toSorted(), specifier);
-      for (const name of Object.keys(imported)) assert.equal(required[name], imported[name], `${specifier}: ${name}`);
+      for (const name of Object.keys(imported))
+        assert.equal(required[name], imported[name], `${specifier}: ${name}`);
     }
   });
 });

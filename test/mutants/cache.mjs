@@ -171,7 +171,11 @@ export const cacheMutants = [
     find: ["keeper.add(this);", "      return result;"].join("\n"),
     replace: "return result;",
     breaks: "A load that takes longer than a lease is not done twice.",
-    tests: ["src/cache/load/leases.test.ts", "src/cache/load/loads.test.ts", "test/integration/cache/loading.test.ts"],
+    tests: [
+      "src/cache/load/leases.test.ts",
+      "src/cache/load/loads.test.ts",
+      "test/integration/cache/loading.test.ts",
+    ],
   },
   {
     name: "line-behind-a-load-without-a-value",

@@ -29,7 +29,7 @@ export const codecMutants = [
   {
     name: "codec-inflates-without-cap",
     file: "src/codec/signing.ts",
-    find: "maxOutputLength: this.#maxInflatedBytes, ",
+    find: "maxOutputLength: this.#maxInflatedBytes,",
     replace: "",
     breaks: "A record does not inflate beyond its cap.",
     tests: ["src/codec/codec.test.ts"],

@@ -48,6 +48,8 @@ describe("a mutant", () => {
 
   test("that is explained survives, and is told of when it does not", () => {
     expect(judge({ ...mutant, explained: "why" }, OUTCOME)).toBe("explained");
-    expect(judge({ ...mutant, explained: "why" }, { ...OUTCOME, failed: 1 })).toBe("killed-although-explained");
+    expect(judge({ ...mutant, explained: "why" }, { ...OUTCOME, failed: 1 })).toBe(
+      "killed-although-explained",
+    );
   });
 });

@@ -55,7 +55,8 @@ export const redisMutants = [
     file: "src/redis/outstanding-command.ts",
     find: 'return failure.kind === "refused" && failure.atOpening !== true',
     replace: "return false",
-    breaks: "A command that was not sent, since its connection was given up in that moment, is sent on another one.",
+    breaks:
+      "A command that was not sent, since its connection was given up in that moment, is sent on another one.",
     tests: ["src/redis/connection.test.ts"],
   },
   {

@@ -197,8 +197,8 @@ export const sessionMutants = [
   {
     name: "second-record-of-a-lost-login-left",
     file: "src/session/stored/key-move.ts",
-    find: "for (const { storageKey } of this.#rivals) await ignoreStoreError(this.#writer.end(storageKey, this.#deadline));",
-    replace: "",
+    find: "for (const { storageKey } of this.#rivals)",
+    replace: "for (const { storageKey } of [] as SessionPlace[])",
     breaks: "A login does not join another one that has failed, whose record is out of date.",
     tests: ["src/session/failures.test.ts"],
   },

@@ -93,7 +93,14 @@ type Bundle = (entry: string, outfile: string) => Promise<void>;
 
 function esbuild(format: "esm" | "cjs", external: string[] = []): Bundle {
   return async (entry, outfile) => {
-    const options = { bundle: true, platform: "node", format, external, minify: true, logLevel: "silent" } as const;
+    const options = {
+      bundle: true,
+      platform: "node",
+      format,
+      external,
+      minify: true,
+      logLevel: "silent",
+    } as const;
     await bundleWithEsbuild({ entryPoints: [entry], outfile, ...options });
   };
 }
@@ -111,7 +118,9 @@ function vite(format: "es" | "cjs"): Bundle {
         ssr: entry,
         outDir: join(outfile, ".."),
         emptyOutDir: false,
-        rolldownOptions: { output: { format, entryFileNames: outfile.slice(folder.length + 1), codeSplitting: false } },
+        rolldownOptions: {
+          output: { format, entryFileNames: outfile.slice(folder.length + 1), codeSplitting: false },
+        },
       },
     });
   };

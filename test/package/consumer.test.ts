@@ -77,8 +77,8 @@ describe("the packed tarball, installed in an empty application", () => {
   });
 
   test("finds nothing by its own place on disk, which a bundled program has not", () => {
-    const modules = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" }).filter((file) =>
-      file.endsWith(".js"),
+    const modules = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" }).filter(
+      (file) => file.endsWith(".js"),
     );
     expect(modules.length).toBeGreaterThan(0);
     const texts = modules.map((file) => [file, readFileSync(join(installed, "dist", file), "utf8")] as const);
@@ -97,7 +97,9 @@ describe("the packed tarball, installed in an empty application", () => {
   test("has every file that its README and its documentation link to", () => {
     const pages = readPages().filter(({ path }) => existsSync(join(installed, path)));
     expect(pages.map(({ path }) => path)).toContain("docs/guides/first-session.md");
-    const links = pages.flatMap((page) => relativeLinks(page).map((link) => ({ page: page.path, path: link.path })));
+    const links = pages.flatMap((page) =>
+      relativeLinks(page).map((link) => ({ page: page.path, path: link.path })),
+    );
     expect(links.filter(({ path }) => !existsSync(join(installed, path)))).toEqual([]);
   });
 

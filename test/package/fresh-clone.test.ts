@@ -91,7 +91,9 @@ describe("on a fresh clone, in a folder with spaces, called from elsewhere", () 
     const runs = [["src/core/durations"], ["src/core/settings"], ["--no-such-option"]];
     const passed: number[] = [];
     for (const args of runs) {
-      const { lines } = await outputOf(npmIn(clone, ["test", "--", "--project=unit", `--tally=${tally}`, ...args]));
+      const { lines } = await outputOf(
+        npmIn(clone, ["test", "--", "--project=unit", `--tally=${tally}`, ...args]),
+      );
       passed.push(Number.parseInt(lines.at(-1) ?? "", 10));
     }
     const [first = 0, second = 0, third] = passed;
@@ -143,20 +145,23 @@ describe("on a fresh clone, in a folder with spaces, called from elsewhere", () 
     ["Ctrl-C", (child) => process.kill(-(child.pid ?? 0), "SIGINT")],
   ];
 
-  test.for(ways)("npm start prints the shop's address first, serves it, and stops on %s", async ([, stop]) => {
-    const port = await freePort();
-    const child = npmIn(clone, ["start"], { PORT: String(port) });
-    const exited = once(child, "exit");
-    try {
-      expect(await firstLine(child)).toContain(`:${port}`);
-      const response = await fetch(`http://localhost:${port}/`);
-      expect(response.status).toBe(200);
-      stop(child);
-      await exited;
-      // npm may end a moment before the shop does: its shell dies of the signal.
-      await vi.waitUntil(() => isFree(port), { timeout: 2000 });
-    } finally {
-      if (child.exitCode === null && child.signalCode === null) process.kill(-(child.pid ?? 0), "SIGKILL");
-    }
-  });
+  test.for(ways)(
+    "npm start prints the shop's address first, serves it, and stops on %s",
+    async ([, stop]) => {
+      const port = await freePort();
+      const child = npmIn(clone, ["start"], { PORT: String(port) });
+      const exited = once(child, "exit");
+      try {
+        expect(await firstLine(child)).toContain(`:${port}`);
+        const response = await fetch(`http://localhost:${port}/`);
+        expect(response.status).toBe(200);
+        stop(child);
+        await exited;
+        // npm may end a moment before the shop does: its shell dies of the signal.
+        await vi.waitUntil(() => isFree(port), { timeout: 2000 });
+      } finally {
+        if (child.exitCode === null && child.signalCode === null) process.kill(-(child.pid ?? 0), "SIGKILL");
+      }
+    },
+  );
 });

@@ -15,12 +15,32 @@ const ASYNC = "async function act(): Promise<void> {}\n";
 const PLANTED: readonly Planted[] = [
   ["src/stores/redis/client.ts", "no-restricted-imports", importsFrom("@redis/client")],
   ["src/client.ts", "no-restricted-imports", importsFrom("ioredis")],
-  ["src/core/cycle-a.ts", "no-cycle", 'import { b } from "./cycle-b.ts";\nexport const a = (): unknown => b;\n'],
-  ["src/core/cycle-b.ts", "no-cycle", 'import { a } from "./cycle-a.ts";\nexport const b = (): unknown => a;\n'],
+  [
+    "src/core/cycle-a.ts",
+    "no-cycle",
+    'import { b } from "./cycle-b.ts";\nexport const a = (): unknown => b;\n',
+  ],
+  [
+    "src/core/cycle-b.ts",
+    "no-cycle",
+    'import { a } from "./cycle-a.ts";\nexport const b = (): unknown => a;\n',
+  ],
   ["src/core/floating.ts", "no-floating-promises", `${ASYNC}export function go(): void {\n  act();\n}\n`],
-  ["src/core/condition.ts", "no-misused-promises", `${ASYNC}export const is = (): number => (act() ? 1 : 2);\n`],
-  ["src/core/callback.ts", "no-misused-promises", `${ASYNC}export const t = (): unknown => setTimeout(act, 1);\n`],
-  ["src/core/thenable.ts", "await-thenable", "export async function go(): Promise<number> {\n  return await 1;\n}\n"],
+  [
+    "src/core/condition.ts",
+    "no-misused-promises",
+    `${ASYNC}export const is = (): number => (act() ? 1 : 2);\n`,
+  ],
+  [
+    "src/core/callback.ts",
+    "no-misused-promises",
+    `${ASYNC}export const t = (): unknown => setTimeout(act, 1);\n`,
+  ],
+  [
+    "src/core/thenable.ts",
+    "await-thenable",
+    "export async function go(): Promise<number> {\n  return await 1;\n}\n",
+  ],
   [
     "src/core/unawaited.ts",
     "return-await",
@@ -33,7 +53,11 @@ const PLANTED: readonly Planted[] = [
     'export function go(of: "a" | "b"): void {\n  switch (of) {\n    case "a":\n      return;\n  }\n}\n',
   ],
   ["src/core/any.ts", "no-explicit-any", "export const go = (value: any): void => void value;\n"],
-  ["src/core/focused.test.ts", "no-focused-tests", 'import { test } from "vitest";\ntest.only("a", () => {});\n'],
+  [
+    "src/core/focused.test.ts",
+    "no-focused-tests",
+    'import { test } from "vitest";\ntest.only("a", () => {});\n',
+  ],
 ];
 
 /** What is allowed, so that a rule which forbids too much is found as well. */

@@ -93,7 +93,8 @@ async function gapsOfName(root: string, { folder, factorySuffix }: Kind, name: s
   const page = `docs/reference/${folder}/${name}.md`;
   const factory = `${camelCase(name)}${factorySuffix}`;
   const gaps: string[] = [];
-  if (!exportTargets(root).has(`./${folder}/${name}`)) gaps.push(`package.json has no export ./${folder}/${name}`);
+  if (!exportTargets(root).has(`./${folder}/${name}`))
+    gaps.push(`package.json has no export ./${folder}/${name}`);
   if (!existsSync(join(root, page))) gaps.push(`${page} does not exist`);
   if (!existsSync(join(root, index))) return [...gaps, `${index} does not exist`];
   const module = (await import(pathToFileURL(join(root, index)).href)) as Record<string, unknown>;

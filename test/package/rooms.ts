@@ -10,12 +10,16 @@ export type Rooms = ReadonlyMap<string, ReadonlySet<string>>;
 export function readRooms(page: string): Rooms {
   const rows = [...page.matchAll(/^\| `(\w+)\/`\s*\|[^|]+\|([^|]+)\|$/gm)];
   const names = rows.map(([, name = ""]) => name);
-  return new Map(rows.map(([, name = "", known = ""], at) => [name, parse(known.trim(), names.slice(0, at))]));
+  return new Map(
+    rows.map(([, name = "", known = ""], at) => [name, parse(known.trim(), names.slice(0, at))]),
+  );
 }
 
 function parse(known: string, above: readonly string[]): ReadonlySet<string> {
   if (known === "nothing") return new Set();
-  return new Set(known.split(", ").flatMap((name) => (name === "all above" ? above : [name.replaceAll("`", "")])));
+  return new Set(
+    known.split(", ").flatMap((name) => (name === "all above" ? above : [name.replaceAll("`", "")])),
+  );
 }
 
 /** Names of the rooms in a source folder. */
@@ -27,7 +31,9 @@ export function listRooms(source: string): string[] {
 /** What the files of a room import from outside of it. Tests may look into any room. */
 export function importsOf(source: string, room: string): (readonly [file: string, target: string])[] {
   const files = readdirSync(join(source, room), { recursive: true, encoding: "utf8" });
-  const sources = files.filter((file) => /(?<!\.test|\.test-d)\.ts$/.test(file)).map((file) => join(room, file));
+  const sources = files
+    .filter((file) => /(?<!\.test|\.test-d)\.ts$/.test(file))
+    .map((file) => join(room, file));
   return sources.toSorted().flatMap((file) => {
     const text = readFileSync(join(source, file), "utf8");
     const paths = Array.from(text.matchAll(IMPORT), ([, path = ""]) => normalize(join(dirname(file), path)));
@@ -38,7 +44,9 @@ export function importsOf(source: string, room: string): (readonly [file: string
 
 /** The imports of a room that its row of the table does not allow. */
 export function forbiddenImports(source: string, room: string, known: ReadonlySet<string>): string[] {
-  return importsOf(source, room).flatMap(([file, target]) => (known.has(target) ? [] : [`${file} -> ${target}`]));
+  return importsOf(source, room).flatMap(([file, target]) =>
+    known.has(target) ? [] : [`${file} -> ${target}`],
+  );
 }
 
 /** What a room may import from, and does not. */

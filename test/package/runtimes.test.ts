@@ -108,7 +108,9 @@ describe("TypeScript", () => {
 
   beforeAll(async () => {
     await writeFiles(application, { "strict.ts": APPLICATION, "strict.cts": APPLICATION });
-    const aliases = Object.values(TYPESCRIPT_5).map((version) => `${aliasOf(version)}@npm:typescript@${version}`);
+    const aliases = Object.values(TYPESCRIPT_5).map(
+      (version) => `${aliasOf(version)}@npm:typescript@${version}`,
+    );
     await installInto(application, aliases);
   });
 

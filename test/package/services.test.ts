@@ -133,7 +133,10 @@ test("a python3 that cannot make virtual environments counts as missing", async 
 test("npm test asks for a Redis alone", async () => {
   const machine = new Machine();
   await machine.hasApt(machine.appears("redis-server"));
-  expect(await machine.services(...FAST)).toEqual({ status: 0, output: "Installing redis-server with apt-get ...\n" });
+  expect(await machine.services(...FAST)).toEqual({
+    status: 0,
+    output: "Installing redis-server with apt-get ...\n",
+  });
   expect(machine.aptCalls.at(-1)).toMatch(/^noninteractive install (-\S+ )*redis-server$/);
 });
 
@@ -158,7 +161,9 @@ describe("a Redis that expires fields of hashes", () => {
     const first = await machine.services("integration");
     expect(first.output).toMatch(/^Building Redis \d+\.\d+\.\d+, which takes about a minute \.\.\.\n$/);
     expect(first.status).toBe(0);
-    expect(machine.pipCalls).toEqual([expect.stringMatching(/download .*--require-hashes .*-r \S+requirements\.txt$/)]);
+    expect(machine.pipCalls).toEqual([
+      expect.stringMatching(/download .*--require-hashes .*-r \S+requirements\.txt$/),
+    ]);
     expect(await machine.services("integration")).toEqual({ status: 0, output: "" });
   });
 

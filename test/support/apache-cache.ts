@@ -73,7 +73,8 @@ function settings(place: { folder: string; files: string; port: number; behind: 
 
 async function untilListening(child: ChildProcess, port: number, log: string): Promise<void> {
   while (!(await canConnect(port))) {
-    if (child.exitCode !== null) throw new Error(`Apache ended: ${existsSync(log) ? readFileSync(log, "utf8") : ""}`);
+    if (child.exitCode !== null)
+      throw new Error(`Apache ended: ${existsSync(log) ? readFileSync(log, "utf8") : ""}`);
     await setTimeout(20);
   }
 }

@@ -49,7 +49,8 @@ export function openCache(
     events,
     calls,
     raw: async (wholeKey) => (await store.get(wholeKey, anyDeadline()))?.toString(),
-    putRaw: async (key, value) => void (await store.setMany([{ key, value, ttl: null }], "always", anyDeadline())),
+    putRaw: async (key, value) =>
+      void (await store.setMany([{ key, value, ttl: null }], "always", anyDeadline())),
     other: (given = {}) => open(given, store),
   };
 }

@@ -13,7 +13,11 @@ export type Step =
       readonly value: unknown;
       readonly timeout: Timeout;
     }
-  | { readonly name: "setMany"; readonly values: Readonly<Record<string, unknown>>; readonly timeout: Timeout }
+  | {
+      readonly name: "setMany";
+      readonly values: Readonly<Record<string, unknown>>;
+      readonly timeout: Timeout;
+    }
   | { readonly name: "touch"; readonly key: string; readonly timeout: Timeout }
   | { readonly name: "delete" | "has" | "take" | "persist"; readonly key: string }
   | { readonly name: "deleteMany"; readonly keys: readonly string[] }
@@ -26,18 +30,33 @@ const KEYS = ["a", "b", "c"];
 
 // Small numbers of keys, values and timeouts: the calls have to meet.
 const key = fc.constantFrom(...KEYS);
-const value = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(null, 1.5, "1", true, [1], { a: { b: "é" } }));
+const value = fc.oneof(
+  fc.integer({ min: -3, max: 3 }),
+  fc.constantFrom(null, 1.5, "1", true, [1], { a: { b: "é" } }),
+);
 
 /** Sequences of calls. */
 export function stepsOf(timeouts: readonly Timeout[], waits: boolean): fc.Arbitrary<Step[]> {
   const timeout = fc.constantFrom(...timeouts);
   const step: fc.Arbitrary<Step>[] = [
-    fc.record({ name: fc.constantFrom("set" as const, "add" as const, "getOrSet" as const), key, value, timeout }),
+    fc.record({
+      name: fc.constantFrom("set" as const, "add" as const, "getOrSet" as const),
+      key,
+      value,
+      timeout,
+    }),
     fc.record({ name: fc.constant("setMany" as const), values: fc.dictionary(key, value), timeout }),
     fc.record({ name: fc.constant("touch" as const), key, timeout }),
-    fc.record({ name: fc.constantFrom("delete" as const, "has" as const, "take" as const, "persist" as const), key }),
+    fc.record({
+      name: fc.constantFrom("delete" as const, "has" as const, "take" as const, "persist" as const),
+      key,
+    }),
     fc.record({ name: fc.constant("deleteMany" as const), keys: fc.array(key) }),
-    fc.record({ name: fc.constantFrom("incr" as const, "decr" as const), key, delta: fc.integer({ min: -3, max: 3 }) }),
+    fc.record({
+      name: fc.constantFrom("incr" as const, "decr" as const),
+      key,
+      delta: fc.integer({ min: -3, max: 3 }),
+    }),
     fc.constant({ name: "clear" as const }),
   ];
   if (waits) step.push(fc.constant({ name: "wait" as const }));

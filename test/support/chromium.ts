@@ -2,7 +2,9 @@ import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe } from "vitest";
 import { findCommand, services } from "../../scripts/services.mjs";
 
-const executablePath = findCommand(services.find(({ name }) => name === "chromium")?.tools[0]?.commands ?? []);
+const executablePath = findCommand(
+  services.find(({ name }) => name === "chromium")?.tools[0]?.commands ?? [],
+);
 const FLAGS = [
   "--headless",
   "--no-sandbox",

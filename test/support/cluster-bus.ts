@@ -30,7 +30,8 @@ export class ClusterBus {
   private constructor(servers: readonly Server[]) {
     this.#servers = servers;
     this.ports = servers.map((server) => (server.address() as AddressInfo).port);
-    for (const [index, server] of servers.entries()) server.on("connection", (near) => this.#join(index, near));
+    for (const [index, server] of servers.entries())
+      server.on("connection", (near) => this.#join(index, near));
   }
 
   static async of(nodes: number): Promise<ClusterBus> {

@@ -13,8 +13,16 @@ export function newControlClient(settings: RedisServerSettings | RedisSocketSett
           host: settings.host ?? "",
           port: settings.port ?? 0,
           reconnectStrategy: false as const,
-          ...(typeof settings.tls === "object" ? { ...settings.tls, tls: true as const } : { tls: false as const }),
+          ...(typeof settings.tls === "object"
+            ? { ...settings.tls, tls: true as const }
+            : { tls: false as const }),
         };
   const login = settings.password === undefined ? {} : { password: settings.password };
-  return createClient({ RESP: 3, disableOfflineQueue: true, commandOptions: { timeout: 0 }, socket, ...login });
+  return createClient({
+    RESP: 3,
+    disableOfflineQueue: true,
+    commandOptions: { timeout: 0 },
+    socket,
+    ...login,
+  });
 }

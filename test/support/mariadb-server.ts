@@ -72,7 +72,11 @@ export class MariadbServer {
 
   /** Without the tables of users it needs no installation. Its default character set is latin1. */
   #args(): string[] {
-    const place = [`--datadir=${this.#data}`, `--socket=${this.#socket}`, `--pid-file=${join(this.folder, "pid")}`];
+    const place = [
+      `--datadir=${this.#data}`,
+      `--socket=${this.#socket}`,
+      `--pid-file=${join(this.folder, "pid")}`,
+    ];
     const speed = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M"];
     const asRoot = process.getuid?.() === 0 ? ["--user=root"] : [];
     return ["--no-defaults", "--skip-networking", "--skip-grant-tables", ...place, ...speed, ...asRoot];

@@ -18,7 +18,10 @@ export class PgBouncer {
   }
 
   /** @param server Settings of the PostgreSQL server. @param size How many connections it has to that. */
-  static async start(server: { readonly host: string; readonly user: string }, size: number): Promise<PgBouncer> {
+  static async start(
+    server: { readonly host: string; readonly user: string },
+    size: number,
+  ): Promise<PgBouncer> {
     const bouncer = new PgBouncer(makeTemporaryFolder("sojourn-pgbouncer"));
     // It refuses to run as root, and makes its socket as whoever it runs as.
     chmodSync(bouncer.folder, 0o777);

@@ -25,7 +25,11 @@ export class PostgresServer {
     const owner = serverUser();
     if (owner !== undefined) chownSync(folder, owner.uid, owner.gid);
     const settings = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-locale", "--no-sync"];
-    execFileSync(commandPath("initdb"), ["-D", server.#data, ...settings], { cwd: folder, stdio: "pipe", ...owner });
+    execFileSync(commandPath("initdb"), ["-D", server.#data, ...settings], {
+      cwd: folder,
+      stdio: "pipe",
+      ...owner,
+    });
     await server.#launch();
     return server;
   }
@@ -64,7 +68,12 @@ export class PostgresServer {
   }
 
   async #launch(): Promise<void> {
-    const settings = ["listen_addresses=", `unix_socket_directories=${this.folder}`, "fsync=off", "max_connections=60"];
+    const settings = [
+      "listen_addresses=",
+      `unix_socket_directories=${this.folder}`,
+      "fsync=off",
+      "max_connections=60",
+    ];
     const args = ["-D", this.#data, ...settings.flatMap((setting) => ["-c", setting])];
     const child = spawn(commandPath("postgres"), args, {
       cwd: this.folder,
@@ -86,8 +95,11 @@ function commandPath(name: string): string {
 function serverUser(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const lines = readFileSync("/etc/passwd", "utf8").split("\n");
-  const line = ["postgres", "nobody"].flatMap((name) => lines.find((each) => each.startsWith(`${name}:`)) ?? [])[0];
+  const line = ["postgres", "nobody"].flatMap(
+    (name) => lines.find((each) => each.startsWith(`${name}:`)) ?? [],
+  )[0];
   const [, , uid, gid] = line?.split(":") ?? [];
-  if (uid === undefined || gid === undefined) throw new Error("There is no user that PostgreSQL could run as.");
+  if (uid === undefined || gid === undefined)
+    throw new Error("There is no user that PostgreSQL could run as.");
   return { uid: Number(uid), gid: Number(gid) };
 }

@@ -8,5 +8,7 @@ import { spawnSync } from "node:child_process";
  */
 export function prioritize(pid: number | undefined): boolean {
   if (pid === undefined || process.platform !== "linux") return false;
-  return spawnSync("chrt", ["--all-tasks", "--fifo", "--pid", "1", String(pid)], { stdio: "ignore" }).status === 0;
+  return (
+    spawnSync("chrt", ["--all-tasks", "--fifo", "--pid", "1", String(pid)], { stdio: "ignore" }).status === 0
+  );
 }

@@ -92,7 +92,11 @@ export class RedisCluster {
     const { first, last } = this.#rangeOf(this.nodes.indexOf(leaving));
     const slots = Array.from({ length: last - first + 1 }, (_, at) => String(first + at));
     await leaving.command("FLUSHALL");
-    await this.assign(slots, heir, [heir, leaving, ...this.nodes.filter((node) => node !== heir && node !== leaving)]);
+    await this.assign(slots, heir, [
+      heir,
+      leaving,
+      ...this.nodes.filter((node) => node !== heir && node !== leaving),
+    ]);
     await this.forget(leaving);
   }
 
@@ -113,7 +117,11 @@ export class RedisCluster {
     for (let keys = await keysIn(slot, from); keys.length > 0; keys = await keysIn(slot, from)) {
       await migrate(keys, from, to);
     }
-    await this.assign([String(slot)], to, [to, from, ...this.nodes.filter((node) => node !== from && node !== to)]);
+    await this.assign([String(slot)], to, [
+      to,
+      from,
+      ...this.nodes.filter((node) => node !== from && node !== to),
+    ]);
   }
 
   /** Begins to move a slot, and moves every other one of its keys. */
@@ -130,10 +138,16 @@ export class RedisCluster {
   }
 
   /** Gives slots to a node, and tells the nodes in their order. */
-  async assign(slots: readonly string[], owner: RedisServer, told: readonly RedisServer[] = this.nodes): Promise<void> {
+  async assign(
+    slots: readonly string[],
+    owner: RedisServer,
+    told: readonly RedisServer[] = this.nodes,
+  ): Promise<void> {
     const id = String(await owner.command("CLUSTER", "MYID"));
     for (const node of told) {
-      await Promise.all(slots.map((slot) => node.command("CLUSTER", "SETSLOT", slot, "NODE", id))).catch(unlessReplica);
+      await Promise.all(slots.map((slot) => node.command("CLUSTER", "SETSLOT", slot, "NODE", id))).catch(
+        unlessReplica,
+      );
     }
   }
 
@@ -169,7 +183,8 @@ export class RedisCluster {
   async #follow(replica: RedisServer, index: number): Promise<void> {
     const id = String(await this.nodes[index]?.command("CLUSTER", "MYID"));
     await replica.command("CLUSTER", "REPLICATE", id);
-    while (!String(await replica.command("INFO", "replication")).includes("master_link_status:up")) await sleep(50);
+    while (!String(await replica.command("INFO", "replication")).includes("master_link_status:up"))
+      await sleep(50);
     for (const node of this.all) {
       while (((await node.command("CLUSTER", "REPLICAS", id)) as unknown[]).length === 0) await sleep(50);
     }

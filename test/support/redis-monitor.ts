@@ -19,7 +19,10 @@ export class RedisMonitor {
     this.#sendMark = sendMark;
   }
 
-  static async start(client: ControlClient, sendMark: (mark: string) => Promise<unknown>): Promise<RedisMonitor> {
+  static async start(
+    client: ControlClient,
+    sendMark: (mark: string) => Promise<unknown>,
+  ): Promise<RedisMonitor> {
     const monitor = new RedisMonitor(client, sendMark);
     await client.monitor((line) => {
       monitor.#lines.push(line);

@@ -21,9 +21,13 @@ export class RedisSentinels {
     const config = ["repl-diskless-sync-delay 0", ...(options.server?.config ?? [])];
     const master = await RedisServer.start({ ...options.server, config });
     const following = [...config, `replicaof 127.0.0.1 ${master.port}`];
-    const replicas = await Promise.all([1, 2].map(() => RedisServer.start({ ...options.server, config: following })));
+    const replicas = await Promise.all(
+      [1, 2].map(() => RedisServer.start({ ...options.server, config: following })),
+    );
     const sentinelOf = { name: "mymaster", port: master.port };
-    const sentinels = await Promise.all([1, 2, 3].map(() => RedisServer.start({ ...options.sentinel, sentinelOf })));
+    const sentinels = await Promise.all(
+      [1, 2, 3].map(() => RedisServer.start({ ...options.sentinel, sentinelOf })),
+    );
     const trio = new RedisSentinels([master, ...replicas], sentinels);
     await trio.#known();
     return trio;
@@ -37,7 +41,10 @@ export class RedisSentinels {
   /** The server that the sentinels take for the master. */
   async master(): Promise<RedisServer> {
     const [sentinel] = this.sentinels as [RedisServer];
-    const [, port] = (await sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", this.name)) as [string, string];
+    const [, port] = (await sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", this.name)) as [
+      string,
+      string,
+    ];
     const master = this.servers.find((server) => server.port === Number(port));
     if (master === undefined) throw new Error(`No server has the port ${port}.`);
     return master;
@@ -56,6 +63,7 @@ export class RedisSentinels {
       }
     }
     const [master] = this.servers as [RedisServer];
-    while (!/connected_slaves:2\r\n/.test(String(await master.command("INFO", "replication")))) await sleep(50);
+    while (!/connected_slaves:2\r\n/.test(String(await master.command("INFO", "replication"))))
+      await sleep(50);
   }
 }

@@ -105,7 +105,8 @@ export class RedisServer {
     const login = this.#options.password === undefined ? {} : { password: this.#options.password };
     if (this.socketPath !== undefined) return { path: this.socketPath, ...login };
     const { certificateNames } = this.#options;
-    const servername = certificateNames === undefined ? {} : { servername: certificateNames.replace("DNS:", "") };
+    const servername =
+      certificateNames === undefined ? {} : { servername: certificateNames.replace("DNS:", "") };
     const tls = this.#options.tls === true ? { ca: readFileSync(this.certificate), ...servername } : false;
     return { host: "127.0.0.1", port: this.port, tls, ...login };
   }
@@ -207,12 +208,14 @@ export class RedisServer {
     const lines = ["bind 127.0.0.1", `dir ${this.folder}`, 'save ""', "enable-debug-command yes", ...config];
     lines.push(tls === true ? "port 0" : `port ${this.port}`);
     if (tls === true) lines.push(`tls-port ${this.port}`, "tls-auth-clients no");
-    if (tls === true) lines.push(`tls-cert-file ${this.certificate}`, `tls-key-file ${join(this.folder, "key.pem")}`);
+    if (tls === true)
+      lines.push(`tls-cert-file ${this.certificate}`, `tls-key-file ${join(this.folder, "key.pem")}`);
     if (tls === true) lines.push(`tls-ca-cert-file ${this.certificate}`);
     if (this.socketPath !== undefined) lines.push(`unixsocket ${this.socketPath}`);
     if (appendonly === true) lines.push("appendonly yes", "appendfsync always");
     if (password !== undefined) lines.push(`requirepass ${password}`);
-    if (user !== undefined) lines.push(`user ${user.name} on >${user.password} ${user.rules ?? "~* &* +@all"}`);
+    if (user !== undefined)
+      lines.push(`user ${user.name} on >${user.password} ${user.rules ?? "~* &* +@all"}`);
     return lines;
   }
 

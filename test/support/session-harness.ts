@@ -30,7 +30,10 @@ const EVENT_NAMES = ["conflict", "rejected", "undecodable", "touchFailed"] as co
 
 /** @param wrap Puts a store of the test's own around the memory store. */
 export function openHarness(
-  settings: Omit<SessionSettings, "store"> & { wrap?: (store: SessionStore) => SessionStore; secretKey?: string } = {},
+  settings: Omit<SessionSettings, "store"> & {
+    wrap?: (store: SessionStore) => SessionStore;
+    secretKey?: string;
+  } = {},
 ): Harness {
   const { wrap = (inner) => inner, secretKey = "a secret of the tests, long enough", ...rest } = settings;
   const clock = new ManualClock();
@@ -41,7 +44,8 @@ export function openHarness(
     return recordCalls(wrap(store), calls);
   };
   const open = (make: SessionStoreFactory, secrets = { secretKey }, options = rest) =>
-    createSojourn<Data>({ projectName: "test", ...secrets, clock, sessions: { ...options, store: make } }).sessions;
+    createSojourn<Data>({ projectName: "test", ...secrets, clock, sessions: { ...options, store: make } })
+      .sessions;
   const sessions = open(factory);
   if (store === undefined) throw new Error("createSojourn made no store");
   const events: Harness["events"] = [];
@@ -50,7 +54,16 @@ export function openHarness(
   const otherProcess: Harness["otherProcess"] = (secrets) => open(() => inner, secrets);
   const { schema: _schema, version: _version, migrate: _migrate, ...plain } = rest;
   const withoutSchema = () => open(() => inner, { secretKey }, plain);
-  return { sessions, store: inner, clock, events, calls, keys: () => keysOf(inner), otherProcess, withoutSchema };
+  return {
+    sessions,
+    store: inner,
+    clock,
+    events,
+    calls,
+    keys: () => keysOf(inner),
+    otherProcess,
+    withoutSchema,
+  };
 }
 
 /** A store that shares no tombstones between processes, as one of an application's own may be. */
@@ -59,7 +72,10 @@ export function withoutTombstones(store: SessionStore): SessionStore {
 }
 
 /** A store with other members in place of its own. */
-export function withMembers<Store extends object>(store: Store, members: { [Name in keyof Store]?: unknown }): Store {
+export function withMembers<Store extends object>(
+  store: Store,
+  members: { [Name in keyof Store]?: unknown },
+): Store {
   return new Proxy(store, {
     get: (target, name) => {
       if (name in members) return members[name as keyof Store];
@@ -110,7 +126,10 @@ export class Browser {
   }
 
   /** A whole request. @returns What the handler returned. */
-  async request<Result>(handler: (session: Session<Data>) => Result | Promise<Result>, status = 200): Promise<Result> {
+  async request<Result>(
+    handler: (session: Session<Data>) => Result | Promise<Result>,
+    status = 200,
+  ): Promise<Result> {
     const request = this.begin();
     const result = await handler(await request.session());
     await request.finish(status);
@@ -128,7 +147,12 @@ export class PendingRequest {
     this.#browser = browser;
     this.#sessions = sessions;
     const { cookie: cookieHeader, userAgent } = browser;
-    sessions.scope(this.#request, { cookieHeader, userAgent, isSecure: () => true, host: () => "shop.example" });
+    sessions.scope(this.#request, {
+      cookieHeader,
+      userAgent,
+      isSecure: () => true,
+      host: () => "shop.example",
+    });
   }
 
   session(): Promise<Session<Data>> {

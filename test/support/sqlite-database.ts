@@ -3,7 +3,10 @@ import sqlite from "node-sqlite3-wasm";
 
 /** A Kysely on a file of SQLite; without a path, on a database in memory. */
 export function openSqlite(path = ":memory:", log: (event: LogEvent) => void = () => {}): Kysely<any> {
-  return new Kysely({ log, dialect: new SqliteDialect({ database: toKyselyDatabase(new sqlite.Database(path)) }) });
+  return new Kysely({
+    log,
+    dialect: new SqliteDialect({ database: toKyselyDatabase(new sqlite.Database(path)) }),
+  });
 }
 
 /** As better-sqlite3 has it, whose build needs a compiler. */

@@ -52,7 +52,9 @@ describe("expressSessions", () => {
 
 describe("nodeSessions", () => {
   test("fits http.createServer", () => {
-    const listener = nodeSessions(sessions, async (_request, response) => void response.end(), { trustProxy: true });
+    const listener = nodeSessions(sessions, async (_request, response) => void response.end(), {
+      trustProxy: true,
+    });
     expectTypeOf(createServer).toBeCallableWith(listener);
     createServer(nodeSessions(sessions, (_request, response) => response.end()));
   });
@@ -66,7 +68,9 @@ describe("nodeSessions", () => {
   });
 
   test("gives the handler the session with `eager`, and only then", () => {
-    nodeSessions(sessions, (request) => expectTypeOf(request.session).toEqualTypeOf<Session<Data>>(), { eager: true });
+    nodeSessions(sessions, (request) => expectTypeOf(request.session).toEqualTypeOf<Session<Data>>(), {
+      eager: true,
+    });
     nodeSessions(sessions, (request) => expectTypeOf(request).toEqualTypeOf<IncomingMessage>());
   });
 });

@@ -32,7 +32,8 @@ function swap(old, fresh) {
   const focused = old.contains(document.activeElement) ? document.activeElement : undefined;
   old.replaceChildren(...fresh.childNodes);
   for (const { name, value } of fresh.attributes) old.setAttribute(name, value);
-  if (focused && !document.contains(focused)) (document.getElementById(focused.id) ?? old.closest("main"))?.focus();
+  if (focused && !document.contains(focused))
+    (document.getElementById(focused.id) ?? old.closest("main"))?.focus();
 }
 
 function showInStep() {
@@ -58,7 +59,11 @@ async function follow() {
 }
 
 async function send(form) {
-  const response = await fetch(form.action, { method: "POST", headers, body: new URLSearchParams(new FormData(form)) });
+  const response = await fetch(form.action, {
+    method: "POST",
+    headers,
+    body: new URLSearchParams(new FormData(form)),
+  });
   if (!response.ok) return showError(response);
   await show(response);
   announce(document.getElementById("cart-link")?.ariaLabel ?? "Cart, empty", "unseen");

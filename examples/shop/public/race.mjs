@@ -10,7 +10,8 @@ start.addEventListener("click", async () => {
   try {
     await runRound();
   } catch {
-    verdict.textContent = "The round broke off: the shop gave no answer, or the session changed. Please try again.";
+    verdict.textContent =
+      "The round broke off: the shop gave no answer, or the session changed. Please try again.";
   }
   start.ariaDisabled = "false";
 });
@@ -54,7 +55,9 @@ class Board {
 
   async countUp() {
     this.phase = "count";
-    await Promise.all(this.cells.map(async () => this.show(await request("POST", `/race/${this.racer}/count`))));
+    await Promise.all(
+      this.cells.map(async () => this.show(await request("POST", `/race/${this.racer}/count`))),
+    );
   }
 
   async readAgain() {

@@ -55,5 +55,8 @@ async function devicesOf(session: Session<ShopData>, sessions: Sessions<ShopData
 
 function credentialsOf(body: unknown): { login: string; password: string } {
   const { login, password } = (body ?? {}) as { login?: unknown; password?: unknown };
-  return { login: typeof login === "string" ? login : "", password: typeof password === "string" ? password : "" };
+  return {
+    login: typeof login === "string" ? login : "",
+    password: typeof password === "string" ? password : "",
+  };
 }

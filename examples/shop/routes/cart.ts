@@ -10,7 +10,10 @@ import { visitOf } from "../views/visitor.ts";
 export function cartPages(sessions: Sessions<ShopData>): Router {
   const router = Router();
 
-  const change = async (req: Request, by: number): Promise<{ product: Product; session: Session<ShopData> }> => {
+  const change = async (
+    req: Request,
+    by: number,
+  ): Promise<{ product: Product; session: Session<ShopData> }> => {
     const product = productOf(req);
     const session = await sessions.from(req);
     await session.update((data) => changeCart(data, product, by));

@@ -12,7 +12,11 @@ export function racePages(sessions: Sessions<ShopData>, racers: Readonly<Record<
   let answers = 0;
 
   /** The responses are numbered, since they may arrive out of order. */
-  const reportOf = ({ notes, count }: Board): object => ({ answer: ++answers, notes: Object.keys(notes), count });
+  const reportOf = ({ notes, count }: Board): object => ({
+    answer: ++answers,
+    notes: Object.keys(notes),
+    count,
+  });
 
   router.get("/race", async (req, res) => {
     const { visitor } = await visitOf(req, sessions);

@@ -64,7 +64,11 @@ describeInBrowser("for everybody", (browser) => {
     await logIn(tab);
     await onEachPage(tab, async (path) => {
       await tab.evaluate(`document.documentElement.style.fontSize = "200%"`);
-      const faults = { out: await stickingOut(tab), cut: await cutOff(tab), overlapping: await overlapping(tab) };
+      const faults = {
+        out: await stickingOut(tab),
+        cut: await cutOff(tab),
+        overlapping: await overlapping(tab),
+      };
       expect({ path, ...faults }).toEqual({ path, out: [], cut: [], overlapping: [] });
       expect(await widthOf(tab)).toBe(SCREENS[screen].width);
     });

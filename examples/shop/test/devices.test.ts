@@ -96,7 +96,9 @@ describeShopOnce("my devices", (play) => {
       await stranger.fill("#password", "wool and rain");
       await press(stranger, "form[action='/login'] button");
       const action = await first.locator(".device form").getAttribute("action");
-      const status = await stranger.evaluate(`fetch("${action}", { method: "POST" }).then(({ status }) => status)`);
+      const status = await stranger.evaluate(
+        `fetch("${action}", { method: "POST" }).then(({ status }) => status)`,
+      );
       expect(status).toBe(200);
       await stranger.reload();
       expect(await stranger.locator(".device").count()).toBe(1);
@@ -130,7 +132,9 @@ describeShopOnce("what is said once", (play) => {
       // As a form without JavaScript sends it, from which no page was loaded yet.
       await tab.evaluate(`fetch("/cart/notebook/add", { method: "POST", redirect: "manual" })`);
       await expectText(tab.locator("#count-notebook"), "1 in cart");
-      await tab.waitForResponse((response) => response.request().headers()["x-requested-with"] === "live.mjs");
+      await tab.waitForResponse(
+        (response) => response.request().headers()["x-requested-with"] === "live.mjs",
+      );
       expect(await tab.locator(".notices").count()).toBe(0);
       await tab.reload();
       expect(await tab.locator(".notices").innerText()).toBe(HELD_BACK);
@@ -174,7 +178,9 @@ describeShop("how it lies in the store", (play) => {
       expect(await tab.locator("#raw").innerText()).toBe(text);
       expect(JSON.parse(await tab.locator("#json").innerText())).toMatchObject({ cart: { lamp: 1 } });
       expect(await tab.locator("#record-ttl").innerText()).toMatch(/^13 days 23 hours$|^14 days/);
-      expect(await tab.locator("#record-key").innerText()).toContain(`sojourn-shop:session:${key.slice(0, 4)}•`);
+      expect(await tab.locator("#record-key").innerText()).toContain(
+        `sojourn-shop:session:${key.slice(0, 4)}•`,
+      );
       expect(await tab.content()).not.toContain(key.slice(0, 5));
       expect(await isFitting(tab)).toBe(true);
     }));

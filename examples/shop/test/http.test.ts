@@ -138,9 +138,12 @@ describe("errors", () => {
 });
 
 describe("passwords", () => {
-  test.for(users)("$login logs in with the password on the login page", async ({ login, demoPassword, id }) => {
-    expect(await authenticate(` ${login.toUpperCase()} `, demoPassword)).toMatchObject({ id });
-  });
+  test.for(users)(
+    "$login logs in with the password on the login page",
+    async ({ login, demoPassword, id }) => {
+      expect(await authenticate(` ${login.toUpperCase()} `, demoPassword)).toMatchObject({ id });
+    },
+  );
 
   test("a wrong password, another's, an empty one and an unknown name do not log in", async () => {
     const [mira, jonas] = users;

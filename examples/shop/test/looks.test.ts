@@ -21,21 +21,24 @@ describeInBrowser("the pages", (browser) => {
     ["phone", true],
     ["desk", false],
     ["desk", true],
-  ] as const)("fit on a %s without scrolling sideways and without a complaint, dark: %s", async ([screen, isDark]) => {
-    const visitor = await Visitor.enter(browser(), shop.url, { screen, isDark });
-    const tab = await visitor.openTab();
-    await fillCart(tab);
-    for (const path of PAGES) {
-      await tab.goto(visitor.url + path);
-      await tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })");
-      expect({ path, width: await tab.evaluate("document.documentElement.scrollWidth") }).toEqual({
-        path,
-        width: SCREENS[screen].width,
-      });
-    }
-    expect(visitor.complaints).toEqual([]);
-    await visitor.leave();
-  });
+  ] as const)(
+    "fit on a %s without scrolling sideways and without a complaint, dark: %s",
+    async ([screen, isDark]) => {
+      const visitor = await Visitor.enter(browser(), shop.url, { screen, isDark });
+      const tab = await visitor.openTab();
+      await fillCart(tab);
+      for (const path of PAGES) {
+        await tab.goto(visitor.url + path);
+        await tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })");
+        expect({ path, width: await tab.evaluate("document.documentElement.scrollWidth") }).toEqual({
+          path,
+          width: SCREENS[screen].width,
+        });
+      }
+      expect(visitor.complaints).toEqual([]);
+      await visitor.leave();
+    },
+  );
 
   // WCAG 2.2, success criterion 2.5.5: 44 by 44 CSS pixels; words in a sentence are exempt.
   test("touch targets are at least 44 pixels high", async () => {
@@ -59,7 +62,8 @@ describeInBrowser("the pages", (browser) => {
       for (const field of await tab.locator("input").all()) {
         expect(await tab.locator(`label[for="${await field.getAttribute("id")}"]`).count()).toBe(1);
       }
-      for (const button of await tab.locator("button:visible").all()) expect(await button.innerText()).not.toBe("");
+      for (const button of await tab.locator("button:visible").all())
+        expect(await button.innerText()).not.toBe("");
     }
     await visitor.leave();
   });
@@ -123,7 +127,9 @@ async function fillCart(tab: Page): Promise<void> {
 
 async function tooSmall(tab: Page): Promise<string[]> {
   const small: string[] = [];
-  for (const target of await tab.locator("button:visible, .button:visible, nav a:visible, input:visible").all()) {
+  for (const target of await tab
+    .locator("button:visible, .button:visible, nav a:visible, input:visible")
+    .all()) {
     const { height = 0 } = (await target.boundingBox()) ?? {};
     if (height < 44) small.push(`${tab.url()}: ${await target.innerText()} (${height})`);
   }
@@ -137,7 +143,9 @@ function readColours(): Record<"light" | "dark", Map<string, string>> {
 }
 
 function tokensOf(block = ""): Map<string, string> {
-  return new Map([...block.matchAll(/--([\w-]+): (#[\da-f]{6});/g)].map(([, name = "", value = ""]) => [name, value]));
+  return new Map(
+    [...block.matchAll(/--([\w-]+): (#[\da-f]{6});/g)].map(([, name = "", value = ""]) => [name, value]),
+  );
 }
 
 // WCAG 2.2, "contrast ratio" and "relative luminance".
@@ -148,6 +156,8 @@ function contrast(one = "", other = ""): number {
 
 function luminance(colour: string): number {
   const channels = [1, 3, 5].map((start) => Number.parseInt(colour.slice(start, start + 2), 16) / 255);
-  const [red = 0, green = 0, blue = 0] = channels.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  const [red = 0, green = 0, blue = 0] = channels.map((c) =>
+    c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4,
+  );
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }

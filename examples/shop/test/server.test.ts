@@ -50,19 +50,22 @@ test("the first line names the address and the store, and the shop serves it", a
 test.for([
   ["", 403, []],
   ["1", 303, [expect.stringContaining("; Secure")]],
-] as const)('behind a proxy with TRUST_PROXY="%s" a form over https gets %d', async ([proxies, status, cookies]) => {
-  const shop = new ShopProcess({ PORT: "0", TRUST_PROXY: proxies });
-  const [line = ""] = await shop.hasPrinted(1);
-  const address = /http:\S+\d/.exec(line)?.[0] ?? "";
-  const headers = {
-    Origin: "https://shop.example",
-    "X-Forwarded-Host": "shop.example",
-    "X-Forwarded-Proto": "https",
-  };
-  const response = await fetch(`${address}/cart/mug/add`, { method: "POST", headers, redirect: "manual" });
-  expect(response.status).toBe(status);
-  expect(response.headers.getSetCookie()).toEqual(cookies);
-});
+] as const)(
+  'behind a proxy with TRUST_PROXY="%s" a form over https gets %d',
+  async ([proxies, status, cookies]) => {
+    const shop = new ShopProcess({ PORT: "0", TRUST_PROXY: proxies });
+    const [line = ""] = await shop.hasPrinted(1);
+    const address = /http:\S+\d/.exec(line)?.[0] ?? "";
+    const headers = {
+      Origin: "https://shop.example",
+      "X-Forwarded-Host": "shop.example",
+      "X-Forwarded-Proto": "https",
+    };
+    const response = await fetch(`${address}/cart/mug/add`, { method: "POST", headers, redirect: "manual" });
+    expect(response.status).toBe(status);
+    expect(response.headers.getSetCookie()).toEqual(cookies);
+  },
+);
 
 test.for(["SIGTERM", "SIGINT"] as const)(
   "%s ends it in good order, also while a browser keeps its connection",
@@ -102,10 +105,15 @@ describeWithRedis("with REDIS_URL", () => {
   test("the first line shows the address without the password, the second advises a SECRET_KEY", async () => {
     const redis = await RedisServer.start({ password: "hush-hush" });
     onTestFinished(() => redis.stop());
-    const shop = new ShopProcess({ PORT: "0", REDIS_URL: `redis://default:hush-hush@127.0.0.1:${redis.port}/2` });
+    const shop = new ShopProcess({
+      PORT: "0",
+      REDIS_URL: `redis://default:hush-hush@127.0.0.1:${redis.port}/2`,
+    });
     const lines = await shop.hasPrinted(2);
     expect(lines[0]).toMatch(
-      new RegExp(`^Sojourn shop on http://localhost:\\d+, sessions in Redis at redis://127.0.0.1:${redis.port}/2$`),
+      new RegExp(
+        `^Sojourn shop on http://localhost:\\d+, sessions in Redis at redis://127.0.0.1:${redis.port}/2$`,
+      ),
     );
     expect(lines[1]).toContain("SECRET_KEY is not set");
     expect(lines.join()).not.toContain("hush");
@@ -115,7 +123,11 @@ describeWithRedis("with REDIS_URL", () => {
   test("with a SECRET_KEY a cart survives a restart of the shop", async () => {
     const redis = await RedisServer.start();
     onTestFinished(() => redis.stop());
-    const env = { PORT: `${await freePort()}`, REDIS_URL: redis.url, SECRET_KEY: "a secret for the tests of the shop" };
+    const env = {
+      PORT: `${await freePort()}`,
+      REDIS_URL: redis.url,
+      SECRET_KEY: "a secret for the tests of the shop",
+    };
     const address = `http://localhost:${env.PORT}`;
 
     const before = new ShopProcess(env);

@@ -48,7 +48,11 @@ export class OpenShop {
 
   static async start(store: "memory" | "Redis", options: Partial<ShopOptions> = {}): Promise<OpenShop> {
     const redis = store === "Redis" ? await RedisServer.start() : undefined;
-    const shop = createShop({ secretKey: "a secret for the tests of the shop", redisUrl: redis?.url, ...options });
+    const shop = createShop({
+      secretKey: "a secret for the tests of the shop",
+      redisUrl: redis?.url,
+      ...options,
+    });
     const { url, stop } = await serve(shop.app);
     return new OpenShop(url, redis, async () => {
       await stop();
@@ -115,7 +119,9 @@ export class Visitor {
   /** Keeps a picture of each tab in a new folder among the system's temporary ones. */
   async takePictures(): Promise<string[]> {
     const folder = mkdtempSync(join(tmpdir(), "sojourn-shop-"));
-    const pictures = this.#context.pages().map((tab, index) => ({ tab, path: join(folder, `tab-${index + 1}.png`) }));
+    const pictures = this.#context
+      .pages()
+      .map((tab, index) => ({ tab, path: join(folder, `tab-${index + 1}.png`) }));
     await Promise.all(pictures.map(({ tab, path }) => tab.screenshot({ path, fullPage: true })));
     return pictures.map(({ path }) => path);
   }
@@ -137,7 +143,10 @@ export interface Scene {
 /**
  * Runs the body of a test with a new visitor, and fails it when a browser's console has complained.
  */
-export type Play = (body: (scene: Scene) => Promise<void>, options?: Partial<VisitorOptions>) => Promise<void>;
+export type Play = (
+  body: (scene: Scene) => Promise<void>,
+  options?: Partial<VisitorOptions>,
+) => Promise<void>;
 
 interface Stage {
   readonly store: "memory" | "Redis";
@@ -220,5 +229,7 @@ export async function logIn(tab: Page): Promise<void> {
 
 /** Waits up to 5 seconds until a locator shows the expected text. */
 export async function expectText(locator: Locator, expected: string | RegExp): Promise<void> {
-  await expect.poll(async () => (await locator.allInnerTexts()).join(" ").trim(), { timeout: 5000 }).toMatch(expected);
+  await expect
+    .poll(async () => (await locator.allInnerTexts()).join(" ").trim(), { timeout: 5000 })
+    .toMatch(expected);
 }

@@ -7,7 +7,11 @@ import { layout } from "./layout.ts";
 import { time } from "./time.ts";
 import type { Visitor } from "./visitor.ts";
 
-export function accountPage(visitor: Visitor, session: Session<ShopData>, devices: readonly UserSession[]): string {
+export function accountPage(
+  visitor: Visitor,
+  session: Session<ShopData>,
+  devices: readonly UserSession[],
+): string {
   const { user } = visitor;
   const main = html`<div id="account" data-live>
     <p class="eyebrow">Who am I</p>
@@ -35,7 +39,9 @@ function member(
         <dl class="facts">
           <div>
             <dt>In the cart</dt>
-            <dd>${cartCount === 0 ? "nothing yet" : html`<a href="/cart">${countedThings(cartCount)}</a>`}</dd>
+            <dd>
+              ${cartCount === 0 ? "nothing yet" : html`<a href="/cart">${countedThings(cartCount)}</a>`}
+            </dd>
           </div>
           <div>
             <dt>Here since</dt>

@@ -58,10 +58,12 @@ function step(action: string, id: string, label: Html): Html {
 const secondTab = html`<aside class="panel" aria-labelledby="second-tab">
   <h2 id="second-tab">Open this page in a second tab</h2>
   <p>
-    Put them side by side and press the buttons in both. The two share one session: each follows the other, and neither
-    undoes changes of the other.
+    Put them side by side and press the buttons in both. The two share one session: each follows the other,
+    and neither undoes changes of the other.
   </p>
-  <p class="actions"><a class="button quiet" href="/cart" target="_blank" rel="noopener">Open a second tab</a></p>
+  <p class="actions">
+    <a class="button quiet" href="/cart" target="_blank" rel="noopener">Open a second tab</a>
+  </p>
   <noscript><p class="aside">JavaScript is off: reload a tab to see the changes of the other.</p></noscript>
   <p class="pulse" id="pulse"><span class="dot" aria-hidden="true"></span><span id="pulse-text"></span></p>
 </aside>`;

@@ -61,7 +61,11 @@ function header(path: string | undefined, visitor: Visitor | undefined): Html {
   return html`<header class="head">
     <a class="brand" href="/">${mark}<span>Sojourn</span></a>
     <nav aria-label="Shop">
-      <ul id="nav" class="nav" ${visitor && html`data-live data-visitor="${visitor.isNew ? "new" : "known"}"`}>
+      <ul
+        id="nav"
+        class="nav"
+        ${visitor && html`data-live data-visitor="${visitor.isNew ? "new" : "known"}"`}
+      >
         <li class="wide">${link("/", "Shop", path)}</li>
         <li>${link("/race", "Two tabs", path)}</li>
         <li>${cartLink(path, visitor)}</li>
@@ -78,7 +82,11 @@ function link(href: string, label: string, path: string | undefined): Html {
 function cartLink(path: string | undefined, visitor: Visitor | undefined): Html {
   const count = visitor?.cartCount ?? 0;
   if (count === 0) return link("/cart", "Cart", path);
-  return html`<a id="cart-link" href="/cart" aria-label="Cart, ${countedThings(count)}" ${current("/cart", path)}
+  return html`<a
+    id="cart-link"
+    href="/cart"
+    aria-label="Cart, ${countedThings(count)}"
+    ${current("/cart", path)}
     ><span>Cart</span> <span class="count">${count}</span></a
   >`;
 }

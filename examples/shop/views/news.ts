@@ -7,15 +7,16 @@ import type { Visitor } from "./visitor.ts";
 export function newsPage(visitor: Visitor, news: News): string {
   const main = html`<h1>From the workshop</h1>
     <p class="lede">
-      How many different carts cost exactly what you have in your purse? The workshop counts them all, one by one.
+      How many different carts cost exactly what you have in your purse? The workshop counts them all, one by
+      one.
     </p>
     <div class="columns">
       <dl class="facts tall" id="news" data-live>${news.purses.map(purse)}</dl>
       <aside class="panel" aria-labelledby="kept">
         <h2 id="kept">Counted once, read often</h2>
         <p>
-          The first visitor starts the count. All others read it from the cache, for ${NEWS_KEPT} seconds; then it is
-          counted again.
+          The first visitor starts the count. All others read it from the cache, for ${NEWS_KEPT} seconds;
+          then it is counted again.
         </p>
         <div id="age" data-live>${age(news, visitor)}</div>
         <form class="actions" method="post" action="/news/anew" data-once>

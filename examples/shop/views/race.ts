@@ -10,8 +10,8 @@ export function racePage(visitor: Visitor): string {
   const main = html`<div class="intro">
       <h1>Two tabs at once</h1>
       <p class="lede">
-        Twenty people sign one guest book at the same moment: this shop keeps every line, the usual way keeps only the
-        page that was handed in last.
+        Twenty people sign one guest book at the same moment: this shop keeps every line, the usual way keeps
+        only the page that was handed in last.
       </p>
     </div>
     <div class="start">
@@ -19,7 +19,8 @@ export function racePage(visitor: Visitor): string {
       <p id="verdict" role="status"></p>
       <noscript>
         <p class="alert">
-          JavaScript is off, so this page cannot send twenty requests at once. The rest of the shop works without it.
+          JavaScript is off, so this page cannot send twenty requests at once. The rest of the shop works
+          without it.
         </p>
       </noscript>
     </div>
@@ -36,7 +37,14 @@ export function racePage(visitor: Visitor): string {
       })}
     </div>
     ${fineprint(visitor)}`;
-  return layout({ title: "Two tabs at once", path: "/race", visitor, main, script: "/race.mjs", description });
+  return layout({
+    title: "Two tabs at once",
+    path: "/race",
+    visitor,
+    main,
+    script: "/race.mjs",
+    description,
+  });
 }
 
 function racer({ id, title, how }: { id: string; title: string; how: string }): Html {
@@ -61,10 +69,10 @@ function fineprint({ store }: Visitor): Html {
   return html`<details class="fineprint">
     <summary>How this is measured</summary>
     <p>
-      Each request reads its session, waits 40 milliseconds as one with a database would, and writes. First ${SLOTS}
-      requests write a note each, every one another part of the session; then ${SLOTS} requests add one to the same
-      number. Browsers send about six at a time. Both sessions are kept in ${store}, and at the end both are read once
-      more: the numbers above are what was found.
+      Each request reads its session, waits 40 milliseconds as one with a database would, and writes. First
+      ${SLOTS} requests write a note each, every one another part of the session; then ${SLOTS} requests add
+      one to the same number. Browsers send about six at a time. Both sessions are kept in ${store}, and at
+      the end both are read once more: the numbers above are what was found.
     </p>
     <div class="codes">
       <figure>

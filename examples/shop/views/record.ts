@@ -16,11 +16,13 @@ export function recordPage(visitor: Visitor, record: StoredRecord | undefined): 
 function nothing({ store }: Visitor): Html {
   if (store !== "Redis") {
     return html`<p class="aside">
-      This shop keeps its sessions in memory: there is no text to show. Start it with <code>REDIS_URL</code>, and this
-      page shows the record in Redis.
+      This shop keeps its sessions in memory: there is no text to show. Start it with <code>REDIS_URL</code>,
+      and this page shows the record in Redis.
     </p>`;
   }
-  return html`<p class="aside">You have no session yet. It begins with the first thing that you put into the cart.</p>
+  return html`<p class="aside">
+      You have no session yet. It begins with the first thing that you put into the cart.
+    </p>
     <p class="actions"><a class="button" href="/">To the shop</a></p>`;
 }
 
@@ -43,13 +45,15 @@ function shown({ maskedKey, text, ttl }: StoredRecord): Html {
       <section class="panel" aria-labelledby="raw-title">
         <h2 id="raw-title">The text</h2>
         <p>
-          ${text.length.toLocaleString("en")} characters, signed as Django signs them: three parts with colons between.
+          ${text.length.toLocaleString("en")} characters, signed as Django signs them: three parts with colons
+          between.
         </p>
         <p class="code raw" id="raw"><b>${data}</b>:<em>${stamp}</em>:<span>${signature}</span></p>
         <dl class="parts">
           <dt><b>The data</b></dt>
           <dd>
-            is JSON in base64url${data.startsWith(".") && ", and the dot in front says that zlib has made it shorter"}.
+            is JSON in
+            base64url${data.startsWith(".") && ", and the dot in front says that zlib has made it shorter"}.
           </dd>
           <dt><em>The time</em></dt>
           <dd>is when it was signed, in seconds since 1970 and in base 62: ${time(signedAt)}.</dd>

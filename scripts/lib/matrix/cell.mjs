@@ -46,7 +46,8 @@ export async function runCell(cell) {
   const { on, server, application, isShort } = cell;
   const began = performance.now();
   const runs = [];
-  for (const args of isShort ? [] : server ? WITH_SERVER : WITHOUT_SERVER) runs.push(await runTests(cell, args));
+  for (const args of isShort ? [] : server ? WITH_SERVER : WITHOUT_SERVER)
+    runs.push(await runTests(cell, args));
   if (server) runs.push(await testPacked(application, on, server));
   const result = {
     runtime: on.runtime.name,

@@ -21,7 +21,8 @@ const OPTION = /^--(?:(runtime|server)=(.+)|short)$/;
  */
 export function parseMatrix(args) {
   const unknown = args.find((arg) => !OPTION.test(arg));
-  if (unknown !== undefined) return `${unknown} is no option. Expected --runtime=NAME, --server=NAME or --short.`;
+  if (unknown !== undefined)
+    return `${unknown} is no option. Expected --runtime=NAME, --server=NAME or --short.`;
   const named = { runtime: namesOf(args, "runtime"), server: namesOf(args, "server") };
   const problem =
     strangerIn(named.runtime, "runtime", namesIn(runtimes)) ??
@@ -72,5 +73,7 @@ function namesIn(list) {
  */
 function strangerIn(names, kind, known) {
   const stranger = names.find((name) => !known.includes(name));
-  return stranger === undefined ? undefined : `${stranger} is no ${kind} of the matrix. Expected ${known.join(", ")}.`;
+  return stranger === undefined
+    ? undefined
+    : `${stranger} is no ${kind} of the matrix. Expected ${known.join(", ")}.`;
 }

@@ -102,16 +102,23 @@ function countIn(xml, status) {
  */
 async function startServer(command, folder) {
   const port = await freePort();
-  const child = spawn(command, ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    command,
+    ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const stop = () => child.kill("SIGKILL");
   process.once("exit", stop);
   child.once("exit", () => process.off("exit", stop));
   await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`${command} ended with ${code}.`)));
-    child.stdout.on("data", (chunk) => /ready to accept connections/i.test(String(chunk)) && resolve(undefined));
+    child.stdout.on(
+      "data",
+      (chunk) => /ready to accept connections/i.test(String(chunk)) && resolve(undefined),
+    );
   });
   return { port, child };
 }

@@ -30,7 +30,12 @@ function node(version) {
     path: "bin/node",
     packages: Object.fromEntries(platforms.map((platform) => [platform, `node-${platform}`])),
     script: [],
-    test: (file, report) => ["--test", "--test-reporter=junit", `--test-reporter-destination=${report}`, file],
+    test: (file, report) => [
+      "--test",
+      "--test-reporter=junit",
+      `--test-reporter-destination=${report}`,
+      file,
+    ],
   };
 }
 

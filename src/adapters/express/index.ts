@@ -81,7 +81,9 @@ class ExpressFacts extends HttpFacts<ExpressRequest> {
    */
   authority(): string | undefined {
     const { headers, hostname } = this.request;
-    const candidates = [headers.host, firstOf(headers["x-forwarded-host"])].filter((host) => host !== undefined);
+    const candidates = [headers.host, firstOf(headers["x-forwarded-host"])].filter(
+      (host) => host !== undefined,
+    );
     return candidates.find((host) => host.replace(/:\d+$/, "") === hostname) ?? hostname;
   }
 }

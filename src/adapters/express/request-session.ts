@@ -27,7 +27,12 @@ export function explainSession(request: ExpressRequest): void {
 }
 
 export function setSession(request: ExpressRequest, session: unknown): void {
-  Object.defineProperty(request, "session", { value: session, writable: true, configurable: true, enumerable: true });
+  Object.defineProperty(request, "session", {
+    value: session,
+    writable: true,
+    configurable: true,
+    enumerable: true,
+  });
 }
 
 function warnOnce(): void {

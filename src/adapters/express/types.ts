@@ -13,7 +13,11 @@ export interface ExpressRequest extends IncomingMessage {
 export type ExpressNext = (error?: unknown) => void;
 
 /** Middleware for `app.use`. */
-export type ExpressMiddleware = (request: ExpressRequest, response: ServerResponse, next: ExpressNext) => void;
+export type ExpressMiddleware = (
+  request: ExpressRequest,
+  response: ServerResponse,
+  next: ExpressNext,
+) => void;
 
 /** Options of `expressSessions`. */
 export interface ExpressSessionsOptions {

@@ -13,7 +13,9 @@ export function checkSessions(sessions: unknown, adapter: string, example: strin
   const { from, scope, ...rest } = membersOf(sessions);
   if (typeof from === "function" && typeof scope === "function") return;
   if (typeof rest.headers === "object") {
-    throw new SessionUsageError(`${adapter} was mounted without being called, and got a request. Write ${example}.`);
+    throw new SessionUsageError(
+      `${adapter} was mounted without being called, and got a request. Write ${example}.`,
+    );
   }
   const isWhole = typeof membersOf(rest.sessions).scope === "function";
   const got = isWhole ? "the whole result of createSojourn()" : describeValue(sessions);

@@ -55,7 +55,8 @@ export const http1: ResponseProtocol = {
 
   showHeadSent(response) {
     internalsOf(response)[HEADER] = PLACEHOLDER;
-    if (!response.headersSent) Object.defineProperty(response, "headersSent", { value: true, configurable: true });
+    if (!response.headersSent)
+      Object.defineProperty(response, "headersSent", { value: true, configurable: true });
   },
 
   hideHeadSent(response) {

@@ -75,7 +75,11 @@ export function nodeSessions<Data extends object>(
   parseSettings(optionsSchema, options, "nodeSessions");
   const { eager = false, trustProxy = false, crossSite, onError = answerWithStatus } = options;
   const rule = new CrossSiteRule(crossSite, "nodeSessions");
-  const handle = async (request: IncomingMessage, response: ServerResponse, facts: NodeFacts): Promise<void> => {
+  const handle = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    facts: NodeFacts,
+  ): Promise<void> => {
     facts.checkSite();
     if (eager) Object.assign(request, { session: await sessions.from(request) });
     await handler(request as WithSession<IncomingMessage, Data>, response);

@@ -58,7 +58,12 @@ export class NodeFacts extends HttpFacts<IncomingMessage> {
   /** Kept here, since an HTTP/2 stream loses its session when it is closed. */
   readonly #connection: { readonly encrypted?: boolean | undefined };
 
-  constructor(request: IncomingMessage, response: ServerResponse, crossSite: CrossSiteRule, trustProxy: boolean) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    crossSite: CrossSiteRule,
+    trustProxy: boolean,
+  ) {
     super(request, response, crossSite);
     this.#trustProxy = trustProxy;
     this.#connection = connectionOf(request);

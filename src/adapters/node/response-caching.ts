@@ -31,7 +31,9 @@ export function keepFromSharedCaches(response: ServerResponse, setsCookie: boole
   const directives = listOf(present);
   const kept = directives.filter((directive) => !SHARING.has(nameOf(directive)));
   if (targeted.length > 0 || kept.length < directives.length) warnOnce();
-  const isKept = kept.some((directive) => directive.toLowerCase() === "private" || nameOf(directive) === "no-store");
+  const isKept = kept.some(
+    (directive) => directive.toLowerCase() === "private" || nameOf(directive) === "no-store",
+  );
   if (isKept && kept.length === directives.length) return;
   response.setHeader("Cache-Control", [...(isKept ? [] : ["private"]), ...kept].join(", "));
 }
@@ -43,7 +45,9 @@ function isTargeted(name: string): boolean {
 /** A comma inside quotes, as in `no-cache="a, b"`, separates nothing. */
 function listOf(header: number | string | readonly string[] | undefined): string[] {
   const text = [header ?? []].flat().join(", ");
-  return (text.match(/(?:"[^"]*"|[^,"])+/g) ?? []).map((directive) => directive.trim()).filter((each) => each !== "");
+  return (text.match(/(?:"[^"]*"|[^,"])+/g) ?? [])
+    .map((directive) => directive.trim())
+    .filter((each) => each !== "");
 }
 
 function nameOf(directive: string): string {

@@ -78,7 +78,8 @@ export function resetHead(response: ServerResponse, error: unknown): void {
 
 function statusOf(error: unknown): number {
   const { statusCode } = (error ?? {}) as { statusCode?: unknown };
-  const isError = Number.isInteger(statusCode) && (statusCode as number) >= 400 && (statusCode as number) <= 599;
+  const isError =
+    Number.isInteger(statusCode) && (statusCode as number) >= 400 && (statusCode as number) <= 599;
   return isError ? (statusCode as number) : 500;
 }
 
@@ -103,7 +104,8 @@ function toFields(headers: unknown): readonly Field[] | undefined {
 
 function validateField(name: string, value: unknown): void {
   validateHeaderName(name);
-  for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) validateHeaderValue(name, one as string);
+  for (const one of Array.isArray(value) ? (value as unknown[]) : [value])
+    validateHeaderValue(name, one as string);
 }
 
 /** Joins fields of the same name into one list, which Node writes line by line. */

@@ -1,6 +1,13 @@
 import type { ServerResponse } from "node:http";
 import { ErrorResponse } from "./error-response.ts";
-import { goneError, type HeldCall, HeldCalls, refuseChunk, tellCallback, withoutCallback } from "./held-calls.ts";
+import {
+  goneError,
+  type HeldCall,
+  HeldCalls,
+  refuseChunk,
+  tellCallback,
+  withoutCallback,
+} from "./held-calls.ts";
 import { guardStream, isHttp2 } from "./http2-response.ts";
 import { KeptConnection } from "./kept-connection.ts";
 import { protocolOf } from "./protocols.ts";
@@ -150,7 +157,8 @@ class ResponseHold implements ResponseWriter {
   noteClose(): void {
     if (this.#isOver) return;
     // Other `close` listeners, which clean up, may run after this one.
-    if (this.#phase === "passing" && this.#hooks.isUsed) setImmediate(() => this.#finishLate({ isLast: false }));
+    if (this.#phase === "passing" && this.#hooks.isUsed)
+      setImmediate(() => this.#finishLate({ isLast: false }));
     if (this.#phase === "open") this.#watchForAnswer();
   }
 
@@ -357,7 +365,8 @@ class ResponseHold implements ResponseWriter {
 
   /** Destroys the connection: a clean end would signal success to the client. */
   #cut(error: unknown): void {
-    const failure = error instanceof Error ? error : new Error("The session could not be saved.", { cause: error });
+    const failure =
+      error instanceof Error ? error : new Error("The session could not be saved.", { cause: error });
     this.#protocol.beforeDestroy(this.#response);
     this.#protocol.native.destroy.call(this.#response, failure);
     this.#hooks.tell(error);

@@ -86,7 +86,8 @@ export class ResponseHooks {
 
 /** Warns the operator of an error that no response can report. */
 export function warnOfFailure(failure: unknown): void {
-  const error = failure instanceof Error ? failure : new Error("An error response has failed.", { cause: failure });
+  const error =
+    failure instanceof Error ? failure : new Error("An error response has failed.", { cause: failure });
   process.emitWarning(error);
 }
 

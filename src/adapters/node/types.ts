@@ -32,7 +32,8 @@ export type WithSession<Request, Data extends object = Record<string, unknown>> 
  * Request listener of `createServer` and `createSecureServer` of `node:http`, `node:https` and
  * `node:http2`.
  */
-export type NodeListener = RequestListener & ((request: Http2ServerRequest, response: Http2ServerResponse) => void);
+export type NodeListener = RequestListener &
+  ((request: Http2ServerRequest, response: Http2ServerResponse) => void);
 
 /**
  * A handler for `http.createServer`. With `http2.createServer`, request and response are those of
@@ -44,7 +45,11 @@ export type NodeHandler<Request = IncomingMessage> = (request: Request, response
  * Answers a failed request. The response is the handler's own; unless its headers are out, none of
  * it was sent.
  */
-export type NodeErrorHandler = (error: unknown, request: IncomingMessage, response: ServerResponse) => unknown;
+export type NodeErrorHandler = (
+  error: unknown,
+  request: IncomingMessage,
+  response: ServerResponse,
+) => unknown;
 
 /** Options of `nodeSessions`. */
 export interface NodeSessionsOptions {

@@ -16,9 +16,10 @@ function openTwo(ahead: number, name: string) {
   // The store has its own clock, as Redis does.
   const store = memoryCacheStore()({ redis, clock: second });
   const open = (clock: ManualClock) =>
-    createCaches({ [name]: { keyPrefix: "shop", store: () => store } }, { projectName: "shop", redis, clock })[
-      name
-    ] as Cache;
+    createCaches(
+      { [name]: { keyPrefix: "shop", store: () => store } },
+      { projectName: "shop", redis, clock },
+    )[name] as Cache;
   const seen: string[] = [];
   const note = (warning: Error & { code?: string }): void => {
     if (warning.code === "SOJOURN_CLOCKS_DIFFER" && warning.message.startsWith(`caches.${name} `))
@@ -86,7 +87,10 @@ test("an entry that was not read before is fresh for no longer than the store ke
 test("a thousand such entries are remembered", async () => {
   const { writer, reader, advance } = openTwo(1800 * SECOND, "many");
   const keys = Array.from({ length: 1100 }, (_, index) => `k${index}`);
-  await writer.getOrSetMany(keys, () => new Map(keys.map((key) => [key, 1])), { timeout: 60, staleIfError: 6000 });
+  await writer.getOrSetMany(keys, () => new Map(keys.map((key) => [key, 1])), {
+    timeout: 60,
+    staleIfError: 6000,
+  });
   expect((await reader.getMany(keys)).size).toBe(1100);
   advance(61 * SECOND);
   expect((await reader.getMany(keys.slice(100))).size).toBe(0);

@@ -107,11 +107,14 @@ describe.each([
   test("law: any bytes give text, or a SyntaxError that shows nothing of them", () => {
     const damaged = fc
       .tuple(fc.string(), fc.nat(), fc.nat(255))
-      .map(([text, at, byte]) => Uint8Array.from(compressedText(text)).with(at % compressedText(text).length, byte));
+      .map(([text, at, byte]) =>
+        Uint8Array.from(compressedText(text)).with(at % compressedText(text).length, byte),
+      );
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array(), damaged), (bytes) => {
         const result = attempt(() => unpack(bytes, settings(compressor, { maxInflatedBytes: 1000 })));
-        const isSafe = result instanceof SyntaxError && /^it (is neither text|inflates to more)/.test(result.message);
+        const isSafe =
+          result instanceof SyntaxError && /^it (is neither text|inflates to more)/.test(result.message);
         expect(isSafe || typeof result === "string").toBe(true);
       }),
       runs,
@@ -203,7 +206,10 @@ describe("settings", () => {
   test.each([
     [{ compressor: {} }, "caches.x.compression.compressor: expected a compressor such as zlibCompressor()"],
     [{ compressor, minLength: -1 }, "caches.x.compression.minLength: expected a number of bytes, got -1"],
-    [{ compressor, maxInflatedBytes: 0 }, "caches.x.compression.maxInflatedBytes: expected a number of bytes above 0"],
+    [
+      { compressor, maxInflatedBytes: 0 },
+      "caches.x.compression.maxInflatedBytes: expected a number of bytes above 0",
+    ],
     [{ compressor, minlength: 3 }, 'is not a setting; did you mean "minLength"?'],
     [{}, "caches.x.compression.compressor: expected a compressor such as zlibCompressor()"],
   ])("%j are refused by name", (input, message) => {

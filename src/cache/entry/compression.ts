@@ -65,13 +65,14 @@ const settingsSchema = settingsObject({
 const levelSchema = settingsObject({ level: v.optional(wholeNumber(1, 9, "a level from 1 to 9"), 6) });
 
 /** Schema of settings, or of a compressor alone. */
-export const compressionSchema: SettingsSchema<CacheCompressor | CompressionSettings, Compression> = v.lazy((input) =>
-  isCacheCompressor(input)
-    ? v.pipe(
-        v.custom<CacheCompressor>(isCacheCompressor),
-        v.transform((compressor) => v.parse(settingsSchema, { compressor })),
-      )
-    : settingsSchema,
+export const compressionSchema: SettingsSchema<CacheCompressor | CompressionSettings, Compression> = v.lazy(
+  (input) =>
+    isCacheCompressor(input)
+      ? v.pipe(
+          v.custom<CacheCompressor>(isCacheCompressor),
+          v.transform((compressor) => v.parse(settingsSchema, { compressor })),
+        )
+      : settingsSchema,
 ) as SettingsSchema<CacheCompressor | CompressionSettings, Compression>;
 
 /**
@@ -163,7 +164,8 @@ function inflated(stored: Uint8Array, { compressor, maxInflatedBytes }: Compress
   try {
     bytes = compressor.decompress(stored, maxInflatedBytes);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException | undefined)?.code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(maxInflatedBytes);
+    if ((error as NodeJS.ErrnoException | undefined)?.code === "ERR_BUFFER_TOO_LARGE")
+      throw tooLarge(maxInflatedBytes);
     return undefined;
   }
   if (checked(bytes, "decompress").length > maxInflatedBytes) throw tooLarge(maxInflatedBytes);
@@ -200,5 +202,10 @@ function isInteger(bytes: Uint8Array): boolean {
 }
 
 function wholeNumber(least: number, most: number, expected: string): SettingsSchema<number, number> {
-  return v.pipe(v.number(expected), v.safeInteger(expected), v.minValue(least, expected), v.maxValue(most, expected));
+  return v.pipe(
+    v.number(expected),
+    v.safeInteger(expected),
+    v.minValue(least, expected),
+    v.maxValue(most, expected),
+  );
 }

@@ -110,7 +110,9 @@ export class EntryCodec {
 
   /** Builds the value, or returns the frozen one. @throws {CacheCorruptError} */
   parse(text: string, key: EntryKey): unknown {
-    return this.#frozen === undefined ? this.#load(text, key) : this.#frozen.get(text, () => this.#load(text, key));
+    return this.#frozen === undefined
+      ? this.#load(text, key)
+      : this.#frozen.get(text, () => this.#load(text, key));
   }
 
   #load(text: string, { key }: EntryKey): unknown {
@@ -118,15 +120,21 @@ export class EntryCodec {
       return this.#serializer === undefined ? JsonSerializer.load(text) : this.#serializer.load(text);
     } catch (cause) {
       if (cause instanceof CacheUsageError) throw cause;
-      throw new CacheCorruptError(key, cause instanceof SyntaxError ? cause.message : "the serializer refuses it", {
-        cause,
-      });
+      throw new CacheCorruptError(
+        key,
+        cause instanceof SyntaxError ? cause.message : "the serializer refuses it",
+        {
+          cause,
+        },
+      );
     }
   }
 
   #unpack(bytes: Uint8Array, { key }: EntryKey): string {
     try {
-      return this.#compression === undefined ? Buffer.from(bytes).toString() : unpack(bytes, this.#compression);
+      return this.#compression === undefined
+        ? Buffer.from(bytes).toString()
+        : unpack(bytes, this.#compression);
     } catch (cause) {
       if (!(cause instanceof SyntaxError)) throw cause;
       throw new CacheCorruptError(key, cause.message, { cause });
@@ -138,7 +146,9 @@ export class EntryCodec {
     const text: unknown = this.#serializer.dump(value, path);
     if (typeof text === "string" && text.isWellFormed()) return text;
     const found = typeof text === "string" ? "text with a lone surrogate" : describeValue(text);
-    throw new CacheUsageError(`The serializer of a cache has to return well-formed text for ${path}, got ${found}.`);
+    throw new CacheUsageError(
+      `The serializer of a cache has to return well-formed text for ${path}, got ${found}.`,
+    );
   }
 }
 
@@ -181,7 +191,8 @@ function isHeader(input: unknown): input is EntryHeader {
     isNumberOrAbsent(grace) &&
     isNumberOrAbsent(touched) &&
     isNumberOrAbsent(took) &&
-    (tags === undefined || (isPlainObject(tags) && Object.values(tags).every((token) => typeof token === "string")))
+    (tags === undefined ||
+      (isPlainObject(tags) && Object.values(tags).every((token) => typeof token === "string")))
   );
 }
 

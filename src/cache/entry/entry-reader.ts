@@ -115,8 +115,17 @@ export class EntryReader {
     plan: ReadPlan,
     deadline: Deadline,
   ): Promise<Found[]> {
-    const stored = await this.#store.getMany([...keys.map(({ storageKey }) => storageKey), ...tagKeys], deadline);
-    return this.#validateAll(keys, stored, this.#tags.tokensOf(plan.tags, stored.slice(keys.length)), plan, deadline);
+    const stored = await this.#store.getMany(
+      [...keys.map(({ storageKey }) => storageKey), ...tagKeys],
+      deadline,
+    );
+    return this.#validateAll(
+      keys,
+      stored,
+      this.#tags.tokensOf(plan.tags, stored.slice(keys.length)),
+      plan,
+      deadline,
+    );
   }
 
   /** @param stored Values that the store has under the keys. @param known Tokens read with them. */

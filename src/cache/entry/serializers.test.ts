@@ -25,7 +25,14 @@ describe("JsonSerializer", () => {
 
 describe("TaggedJsonSerializer", () => {
   test("restores values that JSON cannot hold", () => {
-    const value = { at: MOMENT, none: null, flag: true, empty: "", bytes: new Uint8Array(), ids: new Set([3n, 1n]) };
+    const value = {
+      at: MOMENT,
+      none: null,
+      flag: true,
+      empty: "",
+      bytes: new Uint8Array(),
+      ids: new Set([3n, 1n]),
+    };
     const text = TaggedJsonSerializer.dump(value);
     expect(TaggedJsonSerializer.load(text)).toStrictEqual(value);
     expect(JSON.parse(text)).toEqual({
@@ -59,7 +66,8 @@ test("a serializer is an object with dump and load", () => {
       return 1;
     }
   }
-  for (const right of [JsonSerializer, TaggedJsonSerializer, new Own()]) expect(isCacheSerializer(right)).toBe(true);
+  for (const right of [JsonSerializer, TaggedJsonSerializer, new Own()])
+    expect(isCacheSerializer(right)).toBe(true);
   for (const wrong of [Own, null, undefined, "json", {}, { dump() {} }, { load() {} }]) {
     expect(isCacheSerializer(wrong)).toBe(false);
   }

@@ -24,7 +24,10 @@ describe("tags", () => {
     const { cache } = openCache();
     for (const version of [1, 2]) await cache.set("a", version, { tags: ["red"], version });
     await cache.invalidateTags(["red"], { version: 2 });
-    expect([await cache.get("a", { version: 1 }), await cache.get("a", { version: 2 })]).toEqual([1, undefined]);
+    expect([await cache.get("a", { version: 1 }), await cache.get("a", { version: 2 })]).toEqual([
+      1,
+      undefined,
+    ]);
   });
 
   test("an entry stored after an invalidation is valid", async () => {

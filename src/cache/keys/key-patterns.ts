@@ -137,7 +137,10 @@ function add(set: Uint8Array, byte: number): void {
  * 0x80 to 0xff come before 0.
  */
 function addRange(set: Uint8Array, first: number, last: number): void {
-  const [start, end] = [signed(first), signed(last)].toSorted((left, right) => left - right) as [number, number];
+  const [start, end] = [signed(first), signed(last)].toSorted((left, right) => left - right) as [
+    number,
+    number,
+  ];
   for (let byte = start; byte <= end; byte++) add(set, byte & 0xff);
 }
 

@@ -13,7 +13,8 @@ export function checkKey(key: unknown, name = "A cache key"): asserts key is str
   }
   if (key === "") throw new CacheUsageError(`${name} has to be a text that is not empty.`);
   // In UTF-8 every lone surrogate becomes U+FFFD: different keys would be one.
-  if (!key.isWellFormed()) throw new CacheUsageError(`${name} has a lone surrogate, which UTF-8 cannot hold.`);
+  if (!key.isWellFormed())
+    throw new CacheUsageError(`${name} has a lone surrogate, which UTF-8 cannot hold.`);
 }
 
 // Limits of memcached (Django: `memcache_key_warnings` in core/cache/backends/base.py).

@@ -48,7 +48,10 @@ describe("the key of an entry", () => {
     const version = fc.oneof(fc.maxSafeInteger(), fc.constantFrom(-1, 0, 1));
     fc.assert(
       fc.property(prefix, key, version, key, version, (ours, key1, version1, key2, version2) => {
-        const [one, two] = [keysOf(ours).of(key1, version1).storageKey, keysOf(ours).of(key2, version2).storageKey];
+        const [one, two] = [
+          keysOf(ours).of(key1, version1).storageKey,
+          keysOf(ours).of(key2, version2).storageKey,
+        ];
         return (one === two) === (key1 === key2 && version1 === version2) && isCacheKey(one, ours);
       }),
       { seed, numRuns: scaled(500, 50_000) },
@@ -66,14 +69,20 @@ describe("a key that memcached would refuse", () => {
     return { keys: new Fresh({ keyPrefix: "shop", version: 1, keyFunction: undefined }), warn };
   }
 
-  test.each(["with space", "tab\t", "line\nend", "nul\0", "del\u007f"])("is used, with a warning: %j", async (key) => {
-    const { keys, warn } = await freshWarnings();
-    expect(keys.of(key).storageKey).toBe(`shop:1:${key}`);
-    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("has a space or a control character"), {
-      type: "CacheKeyWarning",
-      code: "SOJOURN_CACHE_KEY",
-    });
-  });
+  test.each(["with space", "tab\t", "line\nend", "nul\0", "del\u007f"])(
+    "is used, with a warning: %j",
+    async (key) => {
+      const { keys, warn } = await freshWarnings();
+      expect(keys.of(key).storageKey).toBe(`shop:1:${key}`);
+      expect(warn).toHaveBeenCalledExactlyOnceWith(
+        expect.stringContaining("has a space or a control character"),
+        {
+          type: "CacheKeyWarning",
+          code: "SOJOURN_CACHE_KEY",
+        },
+      );
+    },
+  );
 
   test("counts as too long from 251 characters on, prefix and version included", async () => {
     const { keys, warn } = await freshWarnings();

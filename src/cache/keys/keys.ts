@@ -68,7 +68,9 @@ export class CacheKeys {
     checkVersion(version);
     const { keyFunction, keyPrefix } = this.#settings;
     if (keyFunction === undefined) return `${keyPrefix}:${version}:`;
-    throw new CacheUsageError("With a key function of your own, keys cannot be listed. Delete entries by their keys.");
+    throw new CacheUsageError(
+      "With a key function of your own, keys cannot be listed. Delete entries by their keys.",
+    );
   }
 
   /**
@@ -93,7 +95,9 @@ export class CacheKeys {
     ) {
       return new Set(given);
     }
-    throw new CacheUsageError(`Expected an array of ${what}, or another iterable, got ${describeValue(given)}.`);
+    throw new CacheUsageError(
+      `Expected an array of ${what}, or another iterable, got ${describeValue(given)}.`,
+    );
   }
 }
 
@@ -109,7 +113,9 @@ function checkNotOwn(key: string): void {
 
 function checkVersion(version: unknown): void {
   if (Number.isSafeInteger(version)) return;
-  throw new CacheUsageError(`The version of a cache key has to be an integer, got ${describeValue(version)}.`);
+  throw new CacheUsageError(
+    `The version of a cache key has to be an integer, got ${describeValue(version)}.`,
+  );
 }
 
 /** Returns the storage keys of entries. */

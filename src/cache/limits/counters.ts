@@ -9,7 +9,9 @@ export type CountingCache = Cache;
 /** @throws {CacheUsageError} For a value that is no cache, such as all caches or their settings. */
 export function checkCountingCache(cache: unknown, call: string): void {
   if (typeof cache === "object" && cache !== null && "counters" in cache && "incr" in cache) return;
-  throw new CacheUsageError(`${call}() expected a cache, such as caches.default, got ${describeKind(cache)}.`);
+  throw new CacheUsageError(
+    `${call}() expected a cache, such as caches.default, got ${describeKind(cache)}.`,
+  );
 }
 
 /** A counter of a window: its key, and its time to live from its first count on. */
@@ -25,14 +27,22 @@ export interface Counter {
  *
  * @returns The sum. Concurrent calls get different sums.
  */
-export async function addToCounter(steps: CountingSteps, { key, timeout }: Counter, delta: number): Promise<number> {
+export async function addToCounter(
+  steps: CountingSteps,
+  { key, timeout }: Counter,
+  delta: number,
+): Promise<number> {
   const sum = await steps.incr(key, delta, { timeout });
   if (sum === undefined) throw new CacheKeyNotFoundError(key);
   return sum;
 }
 
 /** Subtracts a count, if its counter still exists. @returns The sum, at least 0. */
-export async function takeBack(steps: CountingSteps, key: string, count: number): Promise<number | undefined> {
+export async function takeBack(
+  steps: CountingSteps,
+  key: string,
+  count: number,
+): Promise<number | undefined> {
   return steps.incr(key, -count, { least: 0n });
 }
 

@@ -30,7 +30,13 @@ describe("the key", () => {
   test("is the same for equivalent rates, and differs for each other part", () => {
     expect(djangoRatelimitKey({ ...LOGIN, rate: "5/60s", at: AT })).toBe(KEY);
     expect(djangoRatelimitKey({ ...LOGIN, rate: "05/60", at: AT })).toBe(KEY);
-    const others = [{ group: "other" }, { rate: "6/m" }, { rate: "5/h" }, { value: "127.0.0.2" }, { methods: "GET" }];
+    const others = [
+      { group: "other" },
+      { rate: "6/m" },
+      { rate: "5/h" },
+      { value: "127.0.0.2" },
+      { methods: "GET" },
+    ];
     const keys = others.map((other) => djangoRatelimitKey({ ...LOGIN, ...other, at: AT }));
     expect(new Set([KEY, ...keys]).size).toBe(6);
   });
@@ -116,7 +122,11 @@ describe("usage", () => {
     await use({ increment: true, rate: "1/m" });
     expect(await use({ increment: true, rate: "1/m" })).toMatchObject({ shouldLimit: true });
     clock.advance(13_000);
-    expect(await use({ increment: true, rate: "1/m" })).toMatchObject({ count: 1, shouldLimit: false, timeLeft: 59 });
+    expect(await use({ increment: true, rate: "1/m" })).toMatchObject({
+      count: 1,
+      shouldLimit: false,
+      timeLeft: 59,
+    });
   });
 
   test('"0/s" allows nothing, and null is no limit and no command', async () => {

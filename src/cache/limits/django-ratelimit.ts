@@ -132,7 +132,11 @@ async function look(steps: CountingSteps, { key, timeout }: Counter): Promise<nu
   return typeof count === "number" ? count : undefined;
 }
 
-function keyOf(counter: Omit<DjangoRatelimitCounter, "rate">, { limit, period }: ParsedRate, window: number): string {
+function keyOf(
+  counter: Omit<DjangoRatelimitCounter, "rate">,
+  { limit, period }: ParsedRate,
+  window: number,
+): string {
   const { group, value, methods = [], prefix = "rl:" } = counter;
   checkText("group", group);
   const parts = [group, `${limit}/${period}s`, value, window, methodsOf(methods)];

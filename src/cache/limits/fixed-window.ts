@@ -67,6 +67,11 @@ export class FixedWindowLimiter implements Limiter {
     cost: number,
   ): LimitStatus {
     const left = endsAt - now;
-    return toStatus(this.#settings.limit, cost, { allowed, count, resetIn: count > 0 ? left : 0, allowedIn: left });
+    return toStatus(this.#settings.limit, cost, {
+      allowed,
+      count,
+      resetIn: count > 0 ? left : 0,
+      allowedIn: left,
+    });
   }
 }

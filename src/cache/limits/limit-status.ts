@@ -66,10 +66,14 @@ export function checkCall(id: unknown, options: CostOption): number {
   checkOptions(options, COST_OPTION);
   const { cost = 1 } = options;
   if (typeof id !== "string" || id === "" || !id.isWellFormed()) {
-    throw new CacheUsageError(`The id of a limit has to be a text that is not empty, got ${describeValue(id)}.`);
+    throw new CacheUsageError(
+      `The id of a limit has to be a text that is not empty, got ${describeValue(id)}.`,
+    );
   }
   if (Number.isSafeInteger(cost) && cost >= 1) return cost;
-  throw new CacheUsageError(`The cost of a call has to be an integer of at least 1, got ${describeValue(cost)}.`);
+  throw new CacheUsageError(
+    `The cost of a call has to be an integer of at least 1, got ${describeValue(cost)}.`,
+  );
 }
 
 /** Builds the status of an id. */

@@ -58,7 +58,11 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     clock.advance(15_000);
     const first = await limiter.consume("ann");
     expect(first).toMatchObject({ allowed: true, limit: 10, count: 1, remaining: 9, retryAfter: 0 });
-    expect(await limiter.consume("ann", { cost: 4 })).toMatchObject({ allowed: true, count: 5, remaining: 5 });
+    expect(await limiter.consume("ann", { cost: 4 })).toMatchObject({
+      allowed: true,
+      count: 5,
+      remaining: 5,
+    });
     expect(await limiter.peek("ann")).toMatchObject({ allowed: true, count: 5, remaining: 5 });
     expect(await limiter.peek("ann", { cost: 6 })).toMatchObject({ allowed: false, count: 5, remaining: 5 });
   });
@@ -78,8 +82,16 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
   test("a cost that does not fit leaves the rest of the limit to smaller ones", async () => {
     const { limiter } = open({ algorithm });
     await limiter.consume("ann", { cost: 8 });
-    expect(await limiter.consume("ann", { cost: 3 })).toMatchObject({ allowed: false, count: 8, remaining: 2 });
-    expect(await limiter.consume("ann", { cost: 2 })).toMatchObject({ allowed: true, count: 10, remaining: 0 });
+    expect(await limiter.consume("ann", { cost: 3 })).toMatchObject({
+      allowed: false,
+      count: 8,
+      remaining: 2,
+    });
+    expect(await limiter.consume("ann", { cost: 2 })).toMatchObject({
+      allowed: true,
+      count: 10,
+      remaining: 0,
+    });
     expect(await limiter.consume("bob", { cost: 11 })).toMatchObject({ allowed: false, count: 0 });
   });
 
@@ -236,7 +248,11 @@ describe("fixed windows", () => {
     clock.advance(MINUTE - 1);
     expect(await limiter.consume("ann")).toMatchObject({ allowed: false, resetIn: 1, retryAfter: 1 });
     clock.advance(1);
-    expect(await limiter.consume("ann", { cost: 10 })).toMatchObject({ allowed: true, count: 10, resetIn: MINUTE });
+    expect(await limiter.consume("ann", { cost: 10 })).toMatchObject({
+      allowed: true,
+      count: 10,
+      resetIn: MINUTE,
+    });
   });
 
   test("calls refused at the limit still count, as in django-ratelimit", async () => {
@@ -251,7 +267,9 @@ describe("fixed windows", () => {
       fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 20 }), async (costs) => {
         const { limiter } = open();
         const answers = await Promise.all(costs.map((cost) => limiter.consume("ann", { cost })));
-        const sum = costs.filter((_, index) => answers[index]?.allowed).reduce((total, cost) => total + cost, 0);
+        const sum = costs
+          .filter((_, index) => answers[index]?.allowed)
+          .reduce((total, cost) => total + cost, 0);
         expect(sum).toBeLessThanOrEqual(10);
         expect((await limiter.peek("ann")).count).toBeGreaterThanOrEqual(sum);
       }),
@@ -293,9 +311,12 @@ describe("sliding windows", () => {
   });
 
   test("an interval of one length, ending at the part x of a window, has at most limit * (1 + x)", async () => {
-    const waits = fc.array(fc.oneof(fc.integer({ min: 0, max: 5000 }), fc.constantFrom(MINUTE - 1, MINUTE / 2)), {
-      maxLength: 80,
-    });
+    const waits = fc.array(
+      fc.oneof(fc.integer({ min: 0, max: 5000 }), fc.constantFrom(MINUTE - 1, MINUTE / 2)),
+      {
+        maxLength: 80,
+      },
+    );
     await fc.assert(
       fc.asyncProperty(waits, async (spans) => {
         const { limiter, clock } = open({ algorithm: "sliding" });
@@ -324,7 +345,8 @@ describe("sliding windows", () => {
     );
     for (let hit = 0; hit < 10; hit++) expect(await limiter.consume("ann")).toMatchObject({ allowed: true });
     expect(await limiter.consume("ann", { cost: 3 })).toMatchObject({ allowed: false, count: 10 });
-    for await (const key of store.scan("shop:1:t:", () => new Deadline(60_000))) expect(await raw(key)).toBe("10");
+    for await (const key of store.scan("shop:1:t:", () => new Deadline(60_000)))
+      expect(await raw(key)).toBe("10");
   });
 });
 

@@ -55,7 +55,8 @@ export class SlidingWindowLimiter implements Limiter {
       if (!this.#fits(counts, moment, cost)) return this.#status(false, counts, moment, cost);
       const sum = await addToCounter(steps, moment.current, cost);
       const before = { ...counts, current: sum - cost };
-      if (this.#fits(before, moment, cost)) return this.#status(true, { ...counts, current: sum }, moment, cost);
+      if (this.#fits(before, moment, cost))
+        return this.#status(true, { ...counts, current: sum }, moment, cost);
       await takeBack(steps, moment.current.key, cost);
       return this.#status(false, before, moment, cost);
     });

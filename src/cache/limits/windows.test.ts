@@ -36,7 +36,13 @@ test("windows of different ids end at different times, spread over the length", 
 test("each id, window, length and kind has its own key, which shows none of them", () => {
   const keyOf = (id: string, number: number, length = 1000, kind = "fixed"): string =>
     new StaggeredWindows({ prefix: "p:", kind, length, isReadFor: 1 }).counter(id, number).key;
-  const keys = [keyOf("ann", 1), keyOf("bob", 1), keyOf("ann", 2), keyOf("ann", 1, 2000), keyOf("ann", 1, 1000, "s")];
+  const keys = [
+    keyOf("ann", 1),
+    keyOf("bob", 1),
+    keyOf("ann", 2),
+    keyOf("ann", 1, 2000),
+    keyOf("ann", 1, 1000, "s"),
+  ];
   expect(new Set(keys).size).toBe(5);
   expect(keyOf("ann", 1)).toMatch(/^p:[\w-]{43}$/);
   expect(keyOf("ann", 1)).toBe(keys[0]);

@@ -7,7 +7,11 @@ import type { LoadContext } from "./load-options.ts";
 const SECOND = 1000;
 
 /** Stores "old" under the key, as a load with these options does, and lets time pass. */
-async function loadOld(harness: CacheHarness, options: Parameters<CacheHarness["cache"]["getOrSet"]>[2], wait: number) {
+async function loadOld(
+  harness: CacheHarness,
+  options: Parameters<CacheHarness["cache"]["getOrSet"]>[2],
+  wait: number,
+) {
   await harness.cache.getOrSet("k", () => "old", options);
   harness.clock.advance(wait);
 }
@@ -135,7 +139,9 @@ describe("staleIfError", () => {
   test("ends, and then the caller gets the error", async () => {
     const harness = openCache();
     await loadOld(harness, options, 3_611 * SECOND);
-    await expect(harness.cache.getOrSet("k", () => Promise.reject(new Error("down")), options)).rejects.toThrow("down");
+    await expect(
+      harness.cache.getOrSet("k", () => Promise.reject(new Error("down")), options),
+    ).rejects.toThrow("down");
   });
 
   test("an invalidated entry is not returned, however its loader fails", async () => {
@@ -143,7 +149,9 @@ describe("staleIfError", () => {
     const { cache } = harness;
     await loadOld(harness, { ...options, tags: ["a"] }, 11 * SECOND);
     await cache.invalidateTags(["a"]);
-    await expect(cache.getOrSet("k", () => Promise.reject(new Error("down")), options)).rejects.toThrow("down");
+    await expect(cache.getOrSet("k", () => Promise.reject(new Error("down")), options)).rejects.toThrow(
+      "down",
+    );
   });
 });
 
@@ -213,7 +221,11 @@ describe("negativeTimeout, jitter and early", () => {
     await cache.getOrSet("none", () => null);
     await cache.getOrSet("some", () => 0);
     await cache.getOrSet("own", () => null, { negativeTimeout: null });
-    expect([await cache.ttl("none"), await cache.ttl("some"), await cache.ttl("own")]).toEqual([5, 300, null]);
+    expect([await cache.ttl("none"), await cache.ttl("some"), await cache.ttl("own")]).toEqual([
+      5,
+      300,
+      null,
+    ]);
   });
 
   test("jitter shortens the time by up to its part, and leaves the value as Django writes it", async () => {

@@ -4,7 +4,14 @@ import type { Clock, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { isStoreError } from "../../core/errors.ts";
 import { newNonce } from "../../core/ids.ts";
-import type { CacheStore, FillResult, Lease, LeaseResult, NewValue, StoredValue } from "../../stores/cache-store.ts";
+import type {
+  CacheStore,
+  FillResult,
+  Lease,
+  LeaseResult,
+  NewValue,
+  StoredValue,
+} from "../../stores/cache-store.ts";
 import { isNotSent } from "../../stores/partial-failures.ts";
 import type { CacheMonitor } from "../monitor/cache-monitor.ts";
 import type { EntryCodec, EntryHeader } from "../entry/entry-codec.ts";
@@ -273,7 +280,9 @@ export class KeyLoad {
     // From here on, new callers read from the store or wait for the lease.
     if (keeper.leaseTtl !== null) onSeal();
     const result =
-      keeper.leaseTtl === null ? await this.#fillUnleased(entry) : await store.fill(this.#lease, entry, deadline);
+      keeper.leaseTtl === null
+        ? await this.#fillUnleased(entry)
+        : await store.fill(this.#lease, entry, deadline);
     this.#mayHoldLease = false;
     if (result.status === "stored") return "none";
     if (result.status === "unstored") {

@@ -196,15 +196,21 @@ describe("the leases of a call of many keys", () => {
   test.each([
     { took: 50, lease: "5s" },
     { took: 10, lease: "1s" },
-  ] as const)("outlive its steps on a store that takes $took ms for a hundred: $lease", async ({ took, lease }) => {
-    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
-    try {
-      const { cache, stored } = openBusy(took, lease);
-      const found = await cache.getOrSetMany(keys, async (missing) => new Map(missing.map((key) => [key, 1])));
-      expect(found.size).toBe(COUNT);
-      expect(stored()).toBe(COUNT);
-    } finally {
-      vi.useRealTimers();
-    }
-  });
+  ] as const)(
+    "outlive its steps on a store that takes $took ms for a hundred: $lease",
+    async ({ took, lease }) => {
+      vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+      try {
+        const { cache, stored } = openBusy(took, lease);
+        const found = await cache.getOrSetMany(
+          keys,
+          async (missing) => new Map(missing.map((key) => [key, 1])),
+        );
+        expect(found.size).toBe(COUNT);
+        expect(stored()).toBe(COUNT);
+      } finally {
+        vi.useRealTimers();
+      }
+    },
+  );
 });

@@ -2,7 +2,14 @@ import type { Deadline } from "../../core/deadlines.ts";
 import { isStoreError } from "../../core/errors.ts";
 import { chunksOf, COMMANDS_AT_ONCE } from "../../stores/chunks.ts";
 import { isOutage } from "../forgiving-store.ts";
-import { isStorable, KeyLoad, type KeyLoadSubject, type Loaded, type LoadServices, type OnBusy } from "./key-load.ts";
+import {
+  isStorable,
+  KeyLoad,
+  type KeyLoadSubject,
+  type Loaded,
+  type LoadServices,
+  type OnBusy,
+} from "./key-load.ts";
 import type { EntryKey } from "../keys/keys.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { LoadContext, LoadPlan } from "./load-options.ts";
@@ -12,7 +19,10 @@ import type { Flight } from "./single-flight.ts";
 import { isLonger } from "../options/timeouts.ts";
 
 /** Loads the values of several keys. A key without a value does not exist. */
-export type ManyLoader = (keys: readonly string[], context: LoadContext) => Promise<ReadonlyMap<string, unknown>>;
+export type ManyLoader = (
+  keys: readonly string[],
+  context: LoadContext,
+) => Promise<ReadonlyMap<string, unknown>>;
 
 /** Outcome of a flight: a value, or another process is loading. */
 export type LoadOutcome =
@@ -72,7 +82,11 @@ export class LoadGroup {
         if (result?.status !== "fulfilled") continue;
         const { value } = result;
         if (value.status === "leased" || value.status === "alone") this.#own.push(each);
-        else this.#outcomes.set(each.key.storageKey, value.status === "busy" ? value : { ...value, isOutdated: false });
+        else
+          this.#outcomes.set(
+            each.key.storageKey,
+            value.status === "busy" ? value : { ...value, isOutdated: false },
+          );
       }
       const failed = acquired.find((result) => result.status === "rejected");
       if (failed !== undefined) throw failed.reason;
@@ -124,7 +138,12 @@ export class LoadGroup {
     for (const each of loaded) if (isStorable(each) && isLonger(each.ttl, longest)) longest = each.ttl;
     if (longest === plan.ttl) return;
     // A token invalidated meanwhile is replaced, and the entry stays invalid.
-    await this.#services.tags.ensure(plan.tags, plan.version, lifeOf({ ttl: longest, grace: graceOf(plan) }), deadline);
+    await this.#services.tags.ensure(
+      plan.tags,
+      plan.version,
+      lifeOf({ ttl: longest, grace: graceOf(plan) }),
+      deadline,
+    );
   }
 
   async #finish(loaded: readonly (readonly [KeyLoad, Loaded])[], tokens: Loaded["tags"]): Promise<void> {
@@ -177,7 +196,8 @@ export class LoadGroup {
   async #releaseAll(loads: readonly KeyLoad[], deadline: Deadline): Promise<void> {
     for (const chunk of chunksOf(loads, COMMANDS_AT_ONCE)) {
       const results = await Promise.allSettled(chunk.map((each) => each.release(deadline)));
-      for (const result of results) if (result.status === "rejected") tellStoreError(result.reason, this.#services);
+      for (const result of results)
+        if (result.status === "rejected") tellStoreError(result.reason, this.#services);
     }
   }
 }

@@ -172,5 +172,7 @@ function toJitter(jitter: number): number {
 function toSpan(duration: Duration, name: string): Milliseconds {
   const span = toMilliseconds(duration);
   if (span !== undefined && span >= 0) return span;
-  throw new CacheUsageError(`"${name}" has to be ${DURATION_EXPECTED}, from 0, got ${describeValue(duration)}.`);
+  throw new CacheUsageError(
+    `"${name}" has to be ${DURATION_EXPECTED}, from 0, got ${describeValue(duration)}.`,
+  );
 }

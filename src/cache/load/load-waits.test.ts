@@ -1,6 +1,12 @@
 import { describe, expect, test, vi } from "vitest";
 
-import { anyDeadline, type CacheHarness, gate, openCache, turn } from "../../../test/support/cache-harness.ts";
+import {
+  anyDeadline,
+  type CacheHarness,
+  gate,
+  openCache,
+  turn,
+} from "../../../test/support/cache-harness.ts";
 import { CacheLoadTimeoutError, NotJsonError, StoreConnectionError } from "../../core/errors.ts";
 import type { Cache } from "../cache.ts";
 import type { LoadContext, LoadOptions } from "./load-options.ts";
@@ -32,14 +38,16 @@ async function queueUp(harness: CacheHarness, count: number, load: (context: Loa
 }
 
 describe("callers in other processes that wait for a load without a value", () => {
-  const ENDINGS: readonly [name: string, end: (load: ReturnType<typeof loaders<unknown>>["begun"][number]) => void][] =
-    [
-      ["undefined", ({ finish }) => finish(undefined)],
-      ["skip()", ({ context, finish }) => (context.skip(), finish(1))],
-      ["a timeout of 0", ({ context, finish }) => (context.setTimeout(0), finish(1))],
-      ["an error", ({ fail }) => fail(new Error("down"))],
-      ["what JSON cannot hold", ({ finish }) => finish(Number.NaN)],
-    ];
+  const ENDINGS: readonly [
+    name: string,
+    end: (load: ReturnType<typeof loaders<unknown>>["begun"][number]) => void,
+  ][] = [
+    ["undefined", ({ finish }) => finish(undefined)],
+    ["skip()", ({ context, finish }) => (context.skip(), finish(1))],
+    ["a timeout of 0", ({ context, finish }) => (context.setTimeout(0), finish(1))],
+    ["an error", ({ fail }) => fail(new Error("down"))],
+    ["what JSON cannot hold", ({ finish }) => finish(Number.NaN)],
+  ];
 
   test.each(ENDINGS)("go on at once, side by side: %s", async (_, end) => {
     const { begun, load } = loaders<unknown>();
@@ -107,7 +115,10 @@ describe("callers in other processes that wait for a load without a value", () =
     await cache.getOrSet("k", () => undefined);
     const second = { key: "shop:1:k", token: "t", expected: undefined };
     expect(await store.lease(second, 5000, anyDeadline())).toEqual({ status: "leased" });
-    expect(await store.lease({ ...second, token: "u" }, 5000, anyDeadline())).toEqual({ status: "busy", ended: 0 });
+    expect(await store.lease({ ...second, token: "u" }, 5000, anyDeadline())).toEqual({
+      status: "busy",
+      ended: 0,
+    });
   });
 });
 
@@ -127,7 +138,9 @@ describe("a caller after a completed delete, or invalidation, does not get the v
     async ({ run, end }) => {
       const { cache, other } = openCache();
       const { promise, open } = gate();
-      const early = cache.getOrSet<unknown>("k", (load: LoadContext) => promise.then(() => end(load)), { tags: ["a"] });
+      const early = cache.getOrSet<unknown>("k", (load: LoadContext) => promise.then(() => end(load)), {
+        tags: ["a"],
+      });
       await turn();
       await run(other());
       const late = cache.getOrSet("k", () => "new", { tags: ["a"] });
@@ -172,14 +185,21 @@ describe("the wait of a caller", () => {
   /** Another process has the lease, and does not end. */
   async function openHeld(settings = {}) {
     const harness = openCache({ lease: "30s", ...settings });
-    await harness.store.lease({ key: "shop:1:k", token: "hangs", expected: undefined }, 30_000, anyDeadline());
+    await harness.store.lease(
+      { key: "shop:1:k", token: "hangs", expected: undefined },
+      30_000,
+      anyDeadline(),
+    );
     return harness;
   }
 
   const CALLS: readonly [string, (cache: Cache, options: LoadOptions) => Promise<unknown>][] = [
     ["getOrSet", (cache, options) => cache.getOrSet("k", () => "own", options)],
     ["getOrSetMany", (cache, options) => cache.getOrSetMany(["k", "l"], () => ({ l: 1 }), options)],
-    ["memoize", (cache, options) => cache.memoize(() => "own", { key: () => "k", hardTimeout: options.hardTimeout })()],
+    [
+      "memoize",
+      (cache, options) => cache.memoize(() => "own", { key: () => "k", hardTimeout: options.hardTimeout })(),
+    ],
   ];
 
   test.each(CALLS)("%s ends with hardTimeout, whichever process loads", async (_, call) => {
@@ -196,17 +216,24 @@ describe("the wait of a caller", () => {
     await expect(result).rejects.toBe(reason);
   });
 
-  test.each(CALLS.slice(0, 2))("%s does not call the store when its signal has aborted before", async (_, call) => {
-    const { cache, calls } = openCache();
-    const reason = new Error("gone");
-    await expect(call(cache, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-    expect(calls).toEqual([]);
-  });
+  test.each(CALLS.slice(0, 2))(
+    "%s does not call the store when its signal has aborted before",
+    async (_, call) => {
+      const { cache, calls } = openCache();
+      const reason = new Error("gone");
+      await expect(call(cache, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+      expect(calls).toEqual([]);
+    },
+  );
 
   test("ends while the store hangs, too", async () => {
     const { cache } = openCache({ override: () => ({ get: () => new Promise(() => {}) }) });
-    await expect(cache.getOrSet("k", () => 1, { hardTimeout: "20ms" })).rejects.toThrow(CacheLoadTimeoutError);
-    await expect(cache.getOrSet("k", () => 1, { signal: AbortSignal.timeout(20) })).rejects.toThrow("timeout");
+    await expect(cache.getOrSet("k", () => 1, { hardTimeout: "20ms" })).rejects.toThrow(
+      CacheLoadTimeoutError,
+    );
+    await expect(cache.getOrSet("k", () => 1, { signal: AbortSignal.timeout(20) })).rejects.toThrow(
+      "timeout",
+    );
   });
 
   test("without bounds goes on beside that of a caller which has given up", async () => {
@@ -240,7 +267,9 @@ describe("the wait of a caller", () => {
     await turn();
     expect(await cache.getOrSet("k", load, { ...options, hardTimeout: "20ms" })).toBe("old");
     expect(await other().getOrSet("k", load, { ...options, hardTimeout: "20ms" })).toBe("old");
-    await expect(cache.getOrSet("k", load, { ...options, signal: AbortSignal.timeout(20) })).rejects.toThrow("timeout");
+    await expect(cache.getOrSet("k", load, { ...options, signal: AbortSignal.timeout(20) })).rejects.toThrow(
+      "timeout",
+    );
     void slow;
   });
 
@@ -286,7 +315,9 @@ describe("a loader that waits for itself gets an error at once", () => {
     const { cache } = openCache();
     const b = cache.memoize(() => cache.getOrSet("a", () => 1), { key: () => "b" });
     await expect(cache.getOrSet("a", () => b())).rejects.toEqual(REENTRANCE);
-    await expect(cache.getOrSetMany(["a", "c"], async () => ({ a: await b(), c: 1 }))).rejects.toEqual(REENTRANCE);
+    await expect(cache.getOrSetMany(["a", "c"], async () => ({ a: await b(), c: 1 }))).rejects.toEqual(
+      REENTRANCE,
+    );
   });
 
   test("through another cache object on the same store", async () => {
@@ -352,7 +383,16 @@ describe("a loader that waits for itself gets an error at once", () => {
 describe("one deadline for all store steps of a call", () => {
   /** A store with slow steps. */
   function openSlow(took: number, settings = {}) {
-    const slowed = ["get", "getMany", "setMany", "ensureMany", "lease", "fill", "deleteMany", "ttlMany"] as const;
+    const slowed = [
+      "get",
+      "getMany",
+      "setMany",
+      "ensureMany",
+      "lease",
+      "fill",
+      "deleteMany",
+      "ttlMany",
+    ] as const;
     const harness = openCache({
       deadline: "500ms",
       ...settings,

@@ -95,9 +95,13 @@ describe("getOrSet", () => {
     const failure = new StoreConnectionError("gone", { outcome: "not-sent" });
     const fail = () => Promise.reject(failure);
     const load = vi.fn<() => number>(() => 1);
-    await expect(openCache({ override: () => ({ get: fail }) }).cache.getOrSet("k", load)).rejects.toBe(failure);
+    await expect(openCache({ override: () => ({ get: fail }) }).cache.getOrSet("k", load)).rejects.toBe(
+      failure,
+    );
     expect(load).not.toHaveBeenCalled();
-    await expect(openCache({ override: () => ({ fill: fail }) }).cache.getOrSet("k", load)).rejects.toBe(failure);
+    await expect(openCache({ override: () => ({ fill: fail }) }).cache.getOrSet("k", load)).rejects.toBe(
+      failure,
+    );
   });
 });
 
@@ -118,7 +122,9 @@ describe("callers that miss the same key at the same time", () => {
   test("share its error too; the next caller runs it again", async () => {
     const { cache } = openCache();
     const { load, fail } = slowLoader<number>();
-    const results = Array.from({ length: 20 }, () => cache.getOrSet("k", load).catch((error: unknown) => error));
+    const results = Array.from({ length: 20 }, () =>
+      cache.getOrSet("k", load).catch((error: unknown) => error),
+    );
     await turn();
     const failure = new Error("the database is down");
     fail(failure);
@@ -178,17 +184,20 @@ describe("while a loader runs", () => {
     ["clear", ({ cache }) => cache.clear()],
   ];
 
-  test.each(deletes)("%s wins: the old value is not stored, and later callers load again", async (_, remove) => {
-    const harness = openCache();
-    const { cache } = harness;
-    const { result, open } = await beginLoad(cache);
-    await remove(harness);
-    const later = cache.getOrSet("k", () => "new");
-    open("old");
-    expect(await result).toBe("old");
-    expect(await later).toBe("new");
-    expect(await cache.get("k")).toBe("new");
-  });
+  test.each(deletes)(
+    "%s wins: the old value is not stored, and later callers load again",
+    async (_, remove) => {
+      const harness = openCache();
+      const { cache } = harness;
+      const { result, open } = await beginLoad(cache);
+      await remove(harness);
+      const later = cache.getOrSet("k", () => "new");
+      open("old");
+      expect(await result).toBe("old");
+      expect(await later).toBe("new");
+      expect(await cache.get("k")).toBe("new");
+    },
+  );
 
   test("a delete alone leaves nothing behind", async () => {
     const { cache } = openCache();

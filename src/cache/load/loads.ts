@@ -66,7 +66,12 @@ export class Loads {
    *
    * @returns The values, in the order of the keys.
    */
-  getOrLoadMany(keys: readonly EntryKey[], plan: LoadPlan, load: ManyLoader, deadline: Deadline): Promise<unknown[]> {
+  getOrLoadMany(
+    keys: readonly EntryKey[],
+    plan: LoadPlan,
+    load: ManyLoader,
+    deadline: Deadline,
+  ): Promise<unknown[]> {
     const [first] = keys;
     if (first === undefined) return Promise.resolve([]);
     if (!isBounded(plan)) return this.#getOrLoadMany(keys, { plan, load, deadline, wait: undefined });
@@ -112,7 +117,9 @@ export class Loads {
     const begun = this.#begin(missing, call, "skip");
     const slots = new Semaphore(COMMANDS_AT_ONCE);
     const inTurn: InTurn = (task) => slots.run(task);
-    const loaded = missing.map((target) => this.#wait({ ...target, flight: begun.get(target.key) }, call, inTurn));
+    const loaded = missing.map((target) =>
+      this.#wait({ ...target, flight: begun.get(target.key) }, call, inTurn),
+    );
     const waiting = loaded[Symbol.iterator]();
     return Promise.all(given.map((served) => (served === undefined ? waiting.next().value : served.value)));
   }
@@ -120,7 +127,8 @@ export class Loads {
   /** Returns the value that can be served at once. */
   #serve({ key }: EntryKey, found: Found, plan: LoadPlan): { value: unknown; isDue: boolean } | undefined {
     const { monitor, clock, random } = this.#services;
-    const freshness = found.status === "entry" ? freshnessOf(found.header, plan.rules, clock.now(), random) : "expired";
+    const freshness =
+      found.status === "entry" ? freshnessOf(found.header, plan.rules, clock.now(), random) : "expired";
     if (found.status !== "entry" || freshness === "stale-if-error" || freshness === "expired") {
       monitor.emit("miss", { key });
       return undefined;
@@ -269,7 +277,8 @@ async function bounded<Result>(
 
 function toTarget(key: EntryKey, found: Found, plan: LoadPlan, { clock, random }: LoadServices): LoadTarget {
   const isSpare =
-    found.status === "entry" && freshnessOf(found.header, plan.rules, clock.now(), random) === "stale-if-error";
+    found.status === "entry" &&
+    freshnessOf(found.header, plan.rules, clock.now(), random) === "stale-if-error";
   return { key, found, fallback: isSpare ? found : undefined };
 }
 

@@ -25,7 +25,11 @@ export type MemoizedValue<Load extends (...args: never) => unknown> =
 
 /** Methods of a cache that {@link memoize} uses. */
 export interface MemoizingCache {
-  getOrSet<Value>(key: string, load: (context: LoadContext) => Promise<Value>, options: LoadOptions): Promise<Value>;
+  getOrSet<Value>(
+    key: string,
+    load: (context: LoadContext) => Promise<Value>,
+    options: LoadOptions,
+  ): Promise<Value>;
   delete(key: string, options: VersionOption): Promise<boolean>;
 }
 
@@ -43,7 +47,9 @@ export function memoize<Load extends (...args: never) => unknown>(
       async (context) => {
         const made = await run(...args);
         // No value is a function: JSON has none.
-        return (typeof made === "function" ? await (made as ContextLoader)(context) : made) as MemoizedValue<Load>;
+        return (
+          typeof made === "function" ? await (made as ContextLoader)(context) : made
+        ) as MemoizedValue<Load>;
       },
       options,
     );

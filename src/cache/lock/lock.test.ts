@@ -60,7 +60,11 @@ describe("a lock", () => {
     expect(await first.acquire()).toBe(true);
     expect(await second.acquire()).toBe(false);
     expect([first.isHeld, second.isHeld]).toEqual([true, false]);
-    expect([await first.isOwned(), await second.isOwned(), await second.isLocked()]).toEqual([true, false, true]);
+    expect([await first.isOwned(), await second.isOwned(), await second.isLocked()]).toEqual([
+      true,
+      false,
+      true,
+    ]);
     await first.release();
     expect([first.isHeld, await first.isOwned(), await second.isLocked()]).toEqual([false, false, false]);
     expect(await second.acquire()).toBe(true);
@@ -264,7 +268,8 @@ describe("a store that fails", () => {
   test("release can be called again after its answer was lost", async () => {
     let isDown = true;
     const { lock } = openLocks((store) => ({
-      releaseLock: (...args) => (isDown ? Promise.reject(lostAnswer("not-sent")) : store.releaseLock(...args)),
+      releaseLock: (...args) =>
+        isDown ? Promise.reject(lostAnswer("not-sent")) : store.releaseLock(...args),
     }));
     const held = lock();
     await held.acquire();
@@ -401,7 +406,9 @@ describe("options that cannot work are refused when the lock is made", () => {
     ["a blockingTimeout that is no duration", { timeout: 1, blockingTimeout: "soon" }],
   ])("%s", (_, options) => {
     const { store, clock, newDeadline } = openLocks();
-    expect(() => new CacheLock(KEY, options as LockOptions, { store, clock, newDeadline })).toThrow(CacheUsageError);
+    expect(() => new CacheLock(KEY, options as LockOptions, { store, clock, newDeadline })).toThrow(
+      CacheUsageError,
+    );
   });
 
   test("an extension by 0", async () => {

@@ -56,7 +56,11 @@ export class CacheLock {
   /** @internal Use `cache.lock`. @throws {CacheUsageError} */
   constructor(key: EntryKey, options: LockOptions, context: LockContext) {
     // JavaScript callers may omit the options.
-    const { timeout, version: _version, ...wait } = (options as LockOptions | undefined) ?? { timeout: undefined };
+    const {
+      timeout,
+      version: _version,
+      ...wait
+    } = (options as LockOptions | undefined) ?? { timeout: undefined };
     this.key = key.key;
     this.#wholeKey = key.storageKey;
     this.#timeout = toLockTimeout(timeout);

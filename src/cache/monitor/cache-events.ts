@@ -35,7 +35,10 @@ export interface CacheEvents {
    * The store has failed, and `onStoreError: "miss"` let the caller go on, or a load in the
    * background ended with the failure.
    */
-  readonly storeError: { readonly operation: string; readonly error: StoreConnectionError | StoreServiceError };
+  readonly storeError: {
+    readonly operation: string;
+    readonly error: StoreConnectionError | StoreServiceError;
+  };
   /**
    * Number of failed deletes during an outage that will not be repeated, because there were too
    * many.

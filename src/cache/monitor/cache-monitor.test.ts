@@ -4,7 +4,15 @@ import { expect, onTestFinished, test } from "vitest";
 import { openCache, turn } from "../../../test/support/cache-harness.ts";
 import type { CacheEvents } from "../index.ts";
 
-const NAMES: readonly (keyof CacheEvents)[] = ["hit", "miss", "stale", "load", "loadFailed", "overruled", "corrupt"];
+const NAMES: readonly (keyof CacheEvents)[] = [
+  "hit",
+  "miss",
+  "stale",
+  "load",
+  "loadFailed",
+  "overruled",
+  "corrupt",
+];
 
 /** Records the published events of caches, as `name key`. */
 function listen(): string[] {
@@ -24,7 +32,8 @@ test("events of a cache are published on node:diagnostics_channel, emitted to li
   const published = listen();
   const { cache, clock, putRaw } = openCache();
   const told: string[] = [];
-  for (const name of NAMES) cache.on(name, (event) => told.push(`default ${name} ${(event as { key: string }).key}`));
+  for (const name of NAMES)
+    cache.on(name, (event) => told.push(`default ${name} ${(event as { key: string }).key}`));
   const options = { timeout: 10, stale: 60 } as const;
   await cache.get("a");
   await cache.getOrSet("a", () => (clock.advance(25), 1), options);

@@ -7,7 +7,11 @@ import { describeValue } from "../../core/settings.ts";
  * @throws {CacheUsageError}
  */
 export function toDelta(delta: unknown): bigint {
-  if (typeof delta === "bigint" && BigInt.asIntN(64, delta) === delta && BigInt.asIntN(64, -delta) === -delta) {
+  if (
+    typeof delta === "bigint" &&
+    BigInt.asIntN(64, delta) === delta &&
+    BigInt.asIntN(64, -delta) === -delta
+  ) {
     return delta;
   }
   if (typeof delta === "number" && Number.isSafeInteger(delta)) return BigInt(delta);

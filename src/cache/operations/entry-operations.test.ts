@@ -58,7 +58,11 @@ describe("times to live", () => {
   test("persist removes the expiry: true for an entry, whether or not it had one", async () => {
     const { cache } = openCache();
     await cache.set("a", 1);
-    expect([await cache.persist("a"), await cache.persist("a"), await cache.persist("b")]).toEqual([true, true, false]);
+    expect([await cache.persist("a"), await cache.persist("a"), await cache.persist("b")]).toEqual([
+      true,
+      true,
+      false,
+    ]);
     expect(await cache.ttl("a")).toBeNull();
     expect(await cache.persistMany(["a", "b"])).toEqual(new Set(["a"]));
   });
@@ -126,7 +130,10 @@ describe("versions", () => {
     await cache.set("a", { n: 1 }, { timeout: 10 });
     expect(await cache.incrVersion("a", 2)).toBe(3);
     expect(await cache.get("a")).toBeUndefined();
-    expect([await cache.get("a", { version: 3 }), await cache.ttl("a", { version: 3 })]).toEqual([{ n: 1 }, 10]);
+    expect([await cache.get("a", { version: 3 }), await cache.ttl("a", { version: 3 })]).toEqual([
+      { n: 1 },
+      10,
+    ]);
     expect(await cache.decrVersion("a", 1, { version: 3 })).toBe(2);
     await expect(cache.incrVersion("a")).rejects.toThrow(CacheKeyNotFoundError);
   });
@@ -137,7 +144,10 @@ describe("versions", () => {
   ])("with %s, the entry stays, with its time and its tags", async (_, settings, delta) => {
     const { cache } = openCache(settings);
     await cache.set("a", 1, { timeout: 10, tags: ["red"] });
-    expect([await cache.incrVersion("a", delta), await cache.decrVersion("a", delta)]).toEqual([1 + delta, 1 - delta]);
+    expect([await cache.incrVersion("a", delta), await cache.decrVersion("a", delta)]).toEqual([
+      1 + delta,
+      1 - delta,
+    ]);
     expect([await cache.get("a"), await cache.ttl("a")]).toEqual([1, 10]);
     await cache.invalidateTags(["red"]);
     expect(await cache.get("a")).toBeUndefined();
@@ -180,7 +190,9 @@ describe("keys", () => {
 
   test("deletePattern deletes the matching keys, in any number, and counts them", async () => {
     const { cache } = openCache();
-    await cache.setMany(Object.fromEntries(Array.from({ length: 2500 }, (_, index) => [`user:${index}`, index])));
+    await cache.setMany(
+      Object.fromEntries(Array.from({ length: 2500 }, (_, index) => [`user:${index}`, index])),
+    );
     await cache.set("page:1", 1);
     expect(await cache.deletePattern("user:*")).toBe(2500);
     expect(await cache.keys("*")).toEqual(["page:1"]);
@@ -204,7 +216,10 @@ describe("serializer and compression", () => {
   });
 
   test("a value of a custom serializer that begins like a header is still read back", async () => {
-    const serializer = { dump: (value: unknown) => `~{${String(value)}`, load: (text: string) => text.slice(2) };
+    const serializer = {
+      dump: (value: unknown) => `~{${String(value)}`,
+      load: (text: string) => text.slice(2),
+    };
     const { cache } = openCache({ serializer });
     await cache.set("a", "b}\nc");
     expect(await cache.get("a")).toBe("b}\nc");
@@ -238,7 +253,8 @@ describe("serializer and compression", () => {
         ["plain", { by: "python" }],
       ]),
     );
-    for (const key of ["a", "b"]) expect((await store.get(`shop:1:${key}`, anyDeadline()))?.length).toBeLessThan(200);
+    for (const key of ["a", "b"])
+      expect((await store.get(`shop:1:${key}`, anyDeadline()))?.length).toBeLessThan(200);
     await cache.invalidateTags(["red"]);
     expect(await cache.get("b")).toBeUndefined();
   });
@@ -380,10 +396,16 @@ describe("counters with an initial value", () => {
     expect(await ttlOf(store, "shop:1:hits")).toBe(60_000);
     expect(await cache.decr("left", 1, { initial: 5 })).toBe(4);
     expect(await ttlOf(store, "shop:1:left")).toBe(300_000);
-    expect(await cache.incr("big", 2n ** 62n, { initial: 1n, timeout: null, version: 2 })).toBe(2n ** 62n + 1n);
+    expect(await cache.incr("big", 2n ** 62n, { initial: 1n, timeout: null, version: 2 })).toBe(
+      2n ** 62n + 1n,
+    );
     expect(await raw("shop:2:big")).toBe(String(2n ** 62n + 1n));
-    expect(await cache.incrMany(["hits", "a"], 1, { initial: 0 })).toEqual(new Map(Object.entries({ hits: 15, a: 1 })));
-    expect(await cache.decrMany(["a", "b"], 1, { initial: 0 })).toEqual(new Map(Object.entries({ a: 0, b: -1 })));
+    expect(await cache.incrMany(["hits", "a"], 1, { initial: 0 })).toEqual(
+      new Map(Object.entries({ hits: 15, a: 1 })),
+    );
+    expect(await cache.decrMany(["a", "b"], 1, { initial: 0 })).toEqual(
+      new Map(Object.entries({ a: 0, b: -1 })),
+    );
     expect(new Set(calls)).toEqual(new Set(["incr"]));
   });
 
@@ -404,7 +426,11 @@ describe("counters with an initial value", () => {
   ])("incr refuses %s, and counts nothing", async (_, options) => {
     const { cache } = openCache();
     await cache.set("n", 1);
-    for (const call of [cache.incr("n", 1, options), cache.incrMany(["n"], 1, options), cache.decr("n", 1, options)]) {
+    for (const call of [
+      cache.incr("n", 1, options),
+      cache.incrMany(["n"], 1, options),
+      cache.decr("n", 1, options),
+    ]) {
       await expect(call).rejects.toThrow(CacheUsageError);
     }
     expect(await cache.get("n")).toBe(1);

@@ -27,7 +27,11 @@ export abstract class EntryOperations extends ExpiryOperations {
    */
   incr(key: string, delta: bigint, options?: IncrOptions): Promise<bigint>;
   incr(key: string, delta?: number, options?: IncrOptions): Promise<number>;
-  async incr(key: string, delta: number | bigint = 1, options: IncrOptions = NO_OPTIONS): Promise<number | bigint> {
+  async incr(
+    key: string,
+    delta: number | bigint = 1,
+    options: IncrOptions = NO_OPTIONS,
+  ): Promise<number | bigint> {
     checkCallOptions(options, "incr");
     const sum = await this.#incr(key, toDelta(delta), options);
     return typeof delta === "bigint" ? sum : Number(sum);
@@ -36,7 +40,11 @@ export abstract class EntryOperations extends ExpiryOperations {
   /** Subtracts from an integer, as {@link incr} adds. */
   decr(key: string, delta: bigint, options?: IncrOptions): Promise<bigint>;
   decr(key: string, delta?: number, options?: IncrOptions): Promise<number>;
-  async decr(key: string, delta: number | bigint = 1, options: IncrOptions = NO_OPTIONS): Promise<number | bigint> {
+  async decr(
+    key: string,
+    delta: number | bigint = 1,
+    options: IncrOptions = NO_OPTIONS,
+  ): Promise<number | bigint> {
     checkCallOptions(options, "decr");
     const sum = await this.#incr(key, -toDelta(delta), options);
     return typeof delta === "bigint" ? sum : Number(sum);
@@ -49,7 +57,11 @@ export abstract class EntryOperations extends ExpiryOperations {
    * @throws {CacheKeyNotFoundError} When one of them has no entry. The others are increased.
    * @throws {CacheNotIntegerError} When one of them is no integer. The others are increased.
    */
-  async incrMany(keys: Iterable<string>, delta = 1, options: IncrOptions = NO_OPTIONS): Promise<Map<string, number>> {
+  async incrMany(
+    keys: Iterable<string>,
+    delta = 1,
+    options: IncrOptions = NO_OPTIONS,
+  ): Promise<Map<string, number>> {
     checkCallOptions(options, "incrMany");
     const { store, loads } = this.core;
     const amount = toDelta(delta);
@@ -58,7 +70,8 @@ export abstract class EntryOperations extends ExpiryOperations {
     const [entries, results] = await this.core.writing(options, async (version, deadline) => {
       const all = this.core.keys.ofMany(keys, version);
       loads.supersede(all);
-      const count = ({ storageKey }: EntryKey) => store.incr(storageKey, amount, deadline, beginning?.options);
+      const count = ({ storageKey }: EntryKey) =>
+        store.incr(storageKey, amount, deadline, beginning?.options);
       return [all, await writeInChunks(all, count)] as const;
     });
     const sums = entries.map(({ key }, index) => [key, results[index]] as const);
@@ -66,7 +79,11 @@ export abstract class EntryOperations extends ExpiryOperations {
   }
 
   /** {@link decr} of several keys, each in its own step. @returns The sums, by their keys. */
-  async decrMany(keys: Iterable<string>, delta = 1, options: IncrOptions = NO_OPTIONS): Promise<Map<string, number>> {
+  async decrMany(
+    keys: Iterable<string>,
+    delta = 1,
+    options: IncrOptions = NO_OPTIONS,
+  ): Promise<Map<string, number>> {
     checkCallOptions(options, "decrMany");
     return this.incrMany(keys, -delta, options);
   }
@@ -134,7 +151,10 @@ export abstract class EntryOperations extends ExpiryOperations {
    * @throws {CacheUsageError} With a key function of your own, and for a pattern with a lone
    *   surrogate.
    */
-  async *iterKeys(pattern: string, options: VersionOption = NO_OPTIONS): AsyncGenerator<string, void, undefined> {
+  async *iterKeys(
+    pattern: string,
+    options: VersionOption = NO_OPTIONS,
+  ): AsyncGenerator<string, void, undefined> {
     checkCallOptions(options, "iterKeys");
     checkPattern(pattern);
     const { keys, store, path } = this.core;
@@ -157,7 +177,8 @@ export abstract class EntryOperations extends ExpiryOperations {
     checkCallOptions(options, "deletePattern");
     let count = 0;
     try {
-      for await (const page of pagesOf(this.iterKeys(pattern, options))) count += await this.deleteMany(page, options);
+      for await (const page of pagesOf(this.iterKeys(pattern, options)))
+        count += await this.deleteMany(page, options);
     } catch (error) {
       throw count > 0 ? writtenInPart(error) : error;
     }
@@ -191,7 +212,9 @@ function sumOf(key: string, given: IncrementResult | undefined, beginning: Begin
 /** @throws {CacheUsageError} */
 function checkPattern(pattern: unknown): void {
   if (typeof pattern !== "string") {
-    throw new CacheUsageError(`A pattern of keys has to be a text such as "product:*", got ${describeKind(pattern)}.`);
+    throw new CacheUsageError(
+      `A pattern of keys has to be a text such as "product:*", got ${describeKind(pattern)}.`,
+    );
   }
   // In UTF-8 every lone surrogate becomes U+FFFD: it would match keys that it is not part of.
   if (pattern.isWellFormed()) return;

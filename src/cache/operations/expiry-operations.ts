@@ -99,7 +99,10 @@ export abstract class ExpiryOperations extends ValueOperations {
   }
 
   /** {@link ttl} of several entries, by their keys, without the missing ones. */
-  async ttlMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<Map<string, number | null>> {
+  async ttlMany(
+    keys: Iterable<string>,
+    options: VersionOption = NO_OPTIONS,
+  ): Promise<Map<string, number | null>> {
     checkCallOptions(options, "ttlMany");
     const left = await this.pttlMany(keys, options);
     return new Map([...left].map(([key, each]) => [key, each === null ? null : Math.ceil(each / 1000)]));
@@ -128,7 +131,11 @@ export abstract class ExpiryOperations extends ValueOperations {
     if (!endsAtOnce(touch.ttl)) return touchEntries(this.core, entries, touch);
     loads.supersede(entries);
     const { version, deadline } = touch;
-    const found = await reader.takeMany(entries, { ...toReadPlan(NO_OPTIONS, version), onCorrupt: "miss" }, deadline);
+    const found = await reader.takeMany(
+      entries,
+      { ...toReadPlan(NO_OPTIONS, version), onCorrupt: "miss" },
+      deadline,
+    );
     return found.map((each) => isThere(each, clock.now()));
   }
 }

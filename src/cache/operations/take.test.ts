@@ -109,7 +109,8 @@ describe("take", () => {
     const state = { isDown: false };
     const { cache, other } = openCache({
       override: (store) => ({
-        getMany: (...args) => (state.isDown && args[0].length > 0 ? Promise.reject(error) : store.getMany(...args)),
+        getMany: (...args) =>
+          state.isDown && args[0].length > 0 ? Promise.reject(error) : store.getMany(...args),
       }),
     });
     for (const options of [{}, { tags: ["red"] }]) {

@@ -74,7 +74,11 @@ export async function touchEntries(
  * Returns `undefined` for a value that only begins like a header, and for an unreadable header, as
  * `has` does.
  */
-function headerOf({ head }: EntryHead, key: EntryKey, { codec, clocks }: TouchServices): EntryHeader | undefined {
+function headerOf(
+  { head }: EntryHead,
+  key: EntryKey,
+  { codec, clocks }: TouchServices,
+): EntryHeader | undefined {
   try {
     const header = codec.readHead(head, key);
     return header && clocks.adjust(header);
@@ -140,7 +144,11 @@ function alive(headed: readonly Headed[], tokens: TagTokens): readonly Headed[] 
 }
 
 /** @returns The keys of the touched entries. */
-async function replaceHeads(store: CacheStore, headed: readonly Headed[], touch: Touch): Promise<readonly EntryKey[]> {
+async function replaceHeads(
+  store: CacheStore,
+  headed: readonly Headed[],
+  touch: Touch,
+): Promise<readonly EntryKey[]> {
   const areReplaced = await writeInChunks(headed, ({ key, head, next, ttl }) =>
     store.replaceHead(key.storageKey, head, { value: writeHeader(next), ttl }, touch.deadline),
   );

@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 
-import { anyDeadline, type CacheHarness, gate, openCache, ttlOf, turn } from "../../../test/support/cache-harness.ts";
+import {
+  anyDeadline,
+  type CacheHarness,
+  gate,
+  openCache,
+  ttlOf,
+  turn,
+} from "../../../test/support/cache-harness.ts";
 import { StoreServiceError } from "../../core/errors.ts";
 import type { Cache } from "../cache.ts";
 import type { CacheSettings } from "../cache-settings.ts";
@@ -66,7 +73,11 @@ describe.each(Object.keys(CACHES))("touch in a cache %s", (kind) => {
         expect(await ttlOf(store, WHOLE)).toBe((100 + grace) * SECOND);
       }
       clock.advance(99 * SECOND);
-      expect([await cache.get("k"), await cache.has("k"), await cache.ttl("k")]).toEqual([VALUE, true, 1 + grace]);
+      expect([await cache.get("k"), await cache.has("k"), await cache.ttl("k")]).toEqual([
+        VALUE,
+        true,
+        1 + grace,
+      ]);
       clock.advance(2 * SECOND);
       expect([await cache.get("k"), await cache.has("k"), await cache.touch("k", 100)]).toEqual([
         undefined,

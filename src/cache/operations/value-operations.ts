@@ -132,7 +132,10 @@ export abstract class ValueOperations {
    * @throws {StoreConnectionError} As {@link delete} does, whatever `onStoreError` says. With
    *   `outcome: "unknown"`, the entry may be deleted, and its value lost.
    */
-  take<Value = unknown>(key: string, options: GetOptions<Value> & { readonly default: Value }): Promise<Value>;
+  take<Value = unknown>(
+    key: string,
+    options: GetOptions<Value> & { readonly default: Value },
+  ): Promise<Value>;
   take<Value = unknown>(key: string, options?: GetOptions<Value>): Promise<Value | undefined>;
   async take(key: string, options: GetOptions<unknown> = NO_OPTIONS): Promise<unknown> {
     checkCallOptions(options, "take");
@@ -233,11 +236,17 @@ export abstract class ValueOperations {
     return this.core.writing(options, async (version, deadline) => {
       const entries = values.map(([key]) => keys.of(key, version));
       const header =
-        options.tags === undefined ? undefined : await this.#headerFor(checkTags(options.tags), version, ttl, deadline);
+        options.tags === undefined
+          ? undefined
+          : await this.#headerFor(checkTags(options.tags), version, ttl, deadline);
       const written = values.map(([key, value]) => codec.write(value, pathOf(key), header).stored);
       if (endsAtOnce(ttl)) return this.#writeNothing(entries, condition, version, deadline);
       loads.supersede(entries);
-      const records = entries.map(({ storageKey }, index) => ({ key: storageKey, value: written[index] ?? "", ttl }));
+      const records = entries.map(({ storageKey }, index) => ({
+        key: storageKey,
+        value: written[index] ?? "",
+        ttl,
+      }));
       return store.setMany(records, condition, deadline);
     });
   }
@@ -264,7 +273,9 @@ export abstract class ValueOperations {
     deadline: Deadline,
   ): Promise<readonly boolean[]> {
     const present =
-      condition === "always" ? undefined : await this.#arePresent(entries, toReadPlan(NO_OPTIONS, version), deadline);
+      condition === "always"
+        ? undefined
+        : await this.#arePresent(entries, toReadPlan(NO_OPTIONS, version), deadline);
     if (condition === "if-absent") return entries.map((_, index) => present?.[index] !== true);
     await this.core.deleteEntries(entries, deadline);
     return entries.map((_, index) => present?.[index] !== false);
@@ -285,7 +296,9 @@ function toCondition(options: ConditionalSetOptions): SetCondition {
   if (options === NO_OPTIONS) return "always";
   const [nx, xx] = [checkFlag(options.nx, "nx"), checkFlag(options.xx, "xx")];
   if (nx && xx) {
-    throw new CacheUsageError("A value is stored only where no entry exists (nx) or only over one (xx), not both.");
+    throw new CacheUsageError(
+      "A value is stored only where no entry exists (nx) or only over one (xx), not both.",
+    );
   }
   if (nx) return "if-absent";
   return xx ? "if-present" : "always";

@@ -13,7 +13,9 @@ export function readValue(text: string, { key }: EntryKey): unknown {
   try {
     return parse(text);
   } catch (cause) {
-    throw new CacheCorruptError(key, cause instanceof SyntaxError ? cause.message : "it is not JSON", { cause });
+    throw new CacheCorruptError(key, cause instanceof SyntaxError ? cause.message : "it is not JSON", {
+      cause,
+    });
   }
 }
 
@@ -36,5 +38,7 @@ function parse(text: string): unknown {
 export function entriesOf(values: unknown): (readonly [string, unknown])[] {
   if (values instanceof Map) return [...(values as Map<string, unknown>)];
   if (isPlainObject(values)) return Object.entries(values);
-  throw new CacheUsageError(`Expected an object, or a Map, of values by their keys, got ${describeValue(values)}.`);
+  throw new CacheUsageError(
+    `Expected an object, or a Map, of values by their keys, got ${describeValue(values)}.`,
+  );
 }

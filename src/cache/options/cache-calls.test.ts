@@ -99,18 +99,42 @@ describe("values of options and arguments", () => {
     ],
     ["tags as text", (cache) => cache.get("k", { tags: "news" as never }), "Write one tag as [tag]."],
     ["tags as text", (cache) => cache.peek("k", { tags: "news" as never }), "Write one tag as [tag]."],
-    ["tags as text", (cache) => cache.getOrSet("k", () => 1, { tags: "news" as never }), "Write one tag as [tag]."],
-    ["tags as a set", (cache) => cache.set("k", 1, { tags: new Set(["a"]) as never }), "got an object of class Set."],
+    [
+      "tags as text",
+      (cache) => cache.getOrSet("k", () => 1, { tags: "news" as never }),
+      "Write one tag as [tag].",
+    ],
+    [
+      "tags as a set",
+      (cache) => cache.set("k", 1, { tags: new Set(["a"]) as never }),
+      "got an object of class Set.",
+    ],
     ["tags as text", (cache) => cache.invalidateTags("news"), "Expected an array of tags"],
-    ["nx as text", (cache) => cache.set("k", 1, { nx: "yes" as never }), '"nx" has to be true or false, got a text.'],
+    [
+      "nx as text",
+      (cache) => cache.set("k", 1, { nx: "yes" as never }),
+      '"nx" has to be true or false, got a text.',
+    ],
     [
       "expire without a time",
       (cache) => cache.expire("k", undefined as never),
       "expire() takes a timeout, got nothing.",
     ],
-    ["no pattern", (cache) => cache.keys(undefined as never), 'has to be a text such as "product:*", got nothing.'],
-    ["no loader", (cache) => cache.getOrSet("k", undefined), "expected a function that makes the value, or the value"],
-    ["a promise", (cache) => cache.getOrSet("k", Promise.reject(new Error("failed"))), 'an "await" is missing'],
+    [
+      "no pattern",
+      (cache) => cache.keys(undefined as never),
+      'has to be a text such as "product:*", got nothing.',
+    ],
+    [
+      "no loader",
+      (cache) => cache.getOrSet("k", undefined),
+      "expected a function that makes the value, or the value",
+    ],
+    [
+      "a promise",
+      (cache) => cache.getOrSet("k", Promise.reject(new Error("failed"))),
+      'an "await" is missing',
+    ],
     [
       "no loader of many",
       (cache) => cache.getOrSetMany(["k"], { k: 1 } as never),
@@ -121,8 +145,16 @@ describe("values of options and arguments", () => {
       (cache) => cache.getOrSetMany(["k"], () => [1] as never),
       "of values by their keys, got an array.",
     ],
-    ["a date of many", (cache) => cache.getOrSetMany(["k"], () => new Date() as never), "got an object of class Date."],
-    ["memoize by a function", (cache) => cache.memoize(() => 1, ((id: string) => id) as never), "{ key: (id) => "],
+    [
+      "a date of many",
+      (cache) => cache.getOrSetMany(["k"], () => new Date() as never),
+      "got an object of class Date.",
+    ],
+    [
+      "memoize by a function",
+      (cache) => cache.memoize(() => 1, ((id: string) => id) as never),
+      "{ key: (id) => ",
+    ],
     [
       "memoize without a key",
       (cache) => cache.memoize(() => 1, {} as never),
@@ -138,8 +170,16 @@ describe("values of options and arguments", () => {
       (cache) => cache.lock("l", { timeout: 1 }).run(undefined as never),
       "has to be a function, got nothing.",
     ],
-    ["a misspelt event", (cache) => cache.on("hits" as never, () => {}), 'no event "hits". Did you mean "hit"?'],
-    ["no listener", (cache) => cache.on("hit", undefined as never), "A listener has to be a function, got nothing."],
+    [
+      "a misspelt event",
+      (cache) => cache.on("hits" as never, () => {}),
+      'no event "hits". Did you mean "hit"?',
+    ],
+    [
+      "no listener",
+      (cache) => cache.on("hit", undefined as never),
+      "A listener has to be a function, got nothing.",
+    ],
   ])("%s: %o is a CacheUsageError", async (_name, run, message) => {
     const { cache } = openCache();
     await expect((async () => run(cache))()).rejects.toBeInstanceOf(CacheUsageError);
@@ -148,7 +188,12 @@ describe("values of options and arguments", () => {
 
   test("memoize deletes with the options that it was given", async () => {
     const { cache } = openCache();
-    const twice = cache.memoize((n: number) => 2 * n, { key: (n) => `n:${n}`, timeout: 60, tags: ["n"], version: 2 });
+    const twice = cache.memoize((n: number) => 2 * n, {
+      key: (n) => `n:${n}`,
+      timeout: 60,
+      tags: ["n"],
+      version: 2,
+    });
     expect(await twice(2)).toBe(4);
     expect(await twice.delete(2)).toBe(true);
   });
@@ -164,7 +209,9 @@ describe("a cache that is not configured", () => {
   test("is an error that names the configured ones", () => {
     expect(() => make()["page"]?.get("k")).toThrow(ImproperlyConfigured);
     expect(() => make()["page"]?.get("k")).toThrow('caches.page: is not configured; did you mean "pages"?');
-    expect(() => make()["sessions"]).toThrow('caches.sessions: is not configured; there are "default", "pages".');
+    expect(() => make()["sessions"]).toThrow(
+      'caches.sessions: is not configured; there are "default", "pages".',
+    );
   });
 
   test("is undefined to code that only inspects the object", async () => {

@@ -2,7 +2,12 @@ import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 
 import { createSojourn } from "../../create-sojourn.ts";
-import { djangoSettings, type DjangoSettings, type Migration, migratePickledSessions } from "../../django/index.ts";
+import {
+  djangoSettings,
+  type DjangoSettings,
+  type Migration,
+  migratePickledSessions,
+} from "../../django/index.ts";
 import { type Terminal, UsageError } from "../terminal.ts";
 
 export const USAGE = `sojourn migrate-pickles --from old.json [--to new.json] [--decompress module]
@@ -40,7 +45,11 @@ export async function migratePickles(args: readonly string[], terminal: Terminal
   }
 }
 
-function parse(args: readonly string[]): { from: string; to: string | undefined; decompress: string | undefined } {
+function parse(args: readonly string[]): {
+  from: string;
+  to: string | undefined;
+  decompress: string | undefined;
+} {
   try {
     const { from, to, decompress } = parseArgs({ args: [...args], options: OPTIONS }).values;
     if (from === undefined) throw new UsageError("--from is missing.");
@@ -71,7 +80,8 @@ function parseObject(text: string): object | undefined {
 
 async function loadDecompress(name: string): Promise<(bytes: Uint8Array) => Uint8Array> {
   const loaded = (await import(name).catch(() => undefined)) as Record<string, unknown> | undefined;
-  const found = loaded?.["uncompress"] ?? (loaded?.["default"] as Record<string, unknown> | undefined)?.["uncompress"];
+  const found =
+    loaded?.["uncompress"] ?? (loaded?.["default"] as Record<string, unknown> | undefined)?.["uncompress"];
   if (typeof found === "function") return found as (bytes: Uint8Array) => Uint8Array;
   throw new UsageError(`--decompress: the package ${name} is not installed, or has no function uncompress.`);
 }

@@ -18,7 +18,9 @@ export async function* cacheEngineRecords(
 ): AsyncGenerator<PickledRecord, void, undefined> {
   for await (const names of connection.scanKeys(`${escapeGlob(namespace)}*`, SCAN_COUNT, pageDeadline)) {
     for (const some of chunksOf(names, COMMANDS_AT_ONCE / 2)) {
-      yield* await Promise.all(some.map((name) => readEntry(connection, name, namespace.length, pageDeadline())));
+      yield* await Promise.all(
+        some.map((name) => readEntry(connection, name, namespace.length, pageDeadline())),
+      );
     }
   }
 }

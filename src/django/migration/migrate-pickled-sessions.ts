@@ -83,7 +83,15 @@ type Outcome = keyof MigrationCounts;
  *   sessions moved before stay.
  */
 export async function migratePickledSessions(options: MigratePickledSessionsOptions): Promise<Migration> {
-  const counts: Counts = { moved: 0, present: 0, expired: 0, refused: 0, unfit: 0, compressed: 0, foreign: 0 };
+  const counts: Counts = {
+    moved: 0,
+    present: 0,
+    expired: 0,
+    refused: 0,
+    unfit: 0,
+    compressed: 0,
+    foreign: 0,
+  };
   const unfitValues: UnfitValue[] = [];
   const { records, close } = openSource(options, systemClock);
   try {
@@ -102,7 +110,11 @@ export async function migratePickledSessions(options: MigratePickledSessionsOpti
   return { ...counts, unfitValues };
 }
 
-async function move(record: PickledRecord, to: RestorableSessions | undefined, unfit: UnfitValue[]): Promise<Outcome> {
+async function move(
+  record: PickledRecord,
+  to: RestorableSessions | undefined,
+  unfit: UnfitValue[],
+): Promise<Outcome> {
   if (typeof record === "string") return record;
   const payload = toPayload(record, unfit);
   if (typeof payload !== "object") return payload;
@@ -153,8 +165,12 @@ function openSource({ from, decompress }: MigratePickledSessionsOptions, clock: 
     const records = redisessionRecords(registry.get("source"), layout, clock, pageDeadline);
     return { records, close: () => registry.close() };
   }
-  if (django.SESSION_ENGINE === "django.contrib.sessions.backends.cache") return openCacheEngine(django, pageDeadline);
-  throw cannotShare("SESSION_ENGINE", 'expected "redisession.backend" or "django.contrib.sessions.backends.cache".');
+  if (django.SESSION_ENGINE === "django.contrib.sessions.backends.cache")
+    return openCacheEngine(django, pageDeadline);
+  throw cannotShare(
+    "SESSION_ENGINE",
+    'expected "redisession.backend" or "django.contrib.sessions.backends.cache".',
+  );
 }
 
 function openCacheEngine(django: CheckedDjangoSettings, pageDeadline: () => Deadline): Source {
@@ -169,7 +185,10 @@ function openCacheEngine(django: CheckedDjangoSettings, pageDeadline: () => Dead
   return { records, close: () => registry.close() };
 }
 
-async function* groupsOf<Item>(items: AsyncIterable<Item>, size: number): AsyncGenerator<Item[], void, undefined> {
+async function* groupsOf<Item>(
+  items: AsyncIterable<Item>,
+  size: number,
+): AsyncGenerator<Item[], void, undefined> {
   let group: Item[] = [];
   for await (const item of items) {
     if (group.push(item) < size) continue;

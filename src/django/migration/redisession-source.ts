@@ -25,7 +25,8 @@ const SCAN_COUNT = "1000";
 const MAX_INFLATED = 16 * 1024 * 1024;
 
 /** `COMPRESS_LIB = "zlib"` */
-export const inflate = (bytes: Uint8Array): Uint8Array => inflateSync(bytes, { maxOutputLength: MAX_INFLATED });
+export const inflate = (bytes: Uint8Array): Uint8Array =>
+  inflateSync(bytes, { maxOutputLength: MAX_INFLATED });
 
 /**
  * Walks through the sessions of django-redisession, with its default key generators: 16 bytes, the
@@ -47,7 +48,12 @@ class RedisessionSource {
   readonly #clock: Clock;
   readonly #pageDeadline: () => Deadline;
 
-  constructor(connection: RedisConnection, layout: RedisessionLayout, clock: Clock, pageDeadline: () => Deadline) {
+  constructor(
+    connection: RedisConnection,
+    layout: RedisessionLayout,
+    clock: Clock,
+    pageDeadline: () => Deadline,
+  ) {
     this.#connection = connection;
     this.#layout = layout;
     this.#clock = clock;
@@ -67,10 +73,12 @@ class RedisessionSource {
     let cursor = "0";
     do {
       const scan = ["SCAN", cursor, "COUNT", SCAN_COUNT, "TYPE", "string"] as const;
-      const [next, keys] = (await this.#connection.command(scan, this.#pageDeadline(), undefined, "bytes")) as [
-        Buffer,
-        Buffer[],
-      ];
+      const [next, keys] = (await this.#connection.command(
+        scan,
+        this.#pageDeadline(),
+        undefined,
+        "bytes",
+      )) as [Buffer, Buffer[]];
       cursor = next.toString();
       // In a dedicated database every key is a session's; foreign keys have another length than 16
       // bytes.
@@ -88,10 +96,12 @@ class RedisessionSource {
     do {
       // Not HGETALL, which returns a map: field names would become text.
       const scan = ["HSCAN", hash, cursor, "COUNT", SCAN_COUNT] as const;
-      const [next, found] = (await this.#connection.command(scan, this.#pageDeadline(), undefined, "bytes")) as [
-        Buffer,
-        Buffer[],
-      ];
+      const [next, found] = (await this.#connection.command(
+        scan,
+        this.#pageDeadline(),
+        undefined,
+        "bytes",
+      )) as [Buffer, Buffer[]];
       cursor = next.toString();
       // One by one: the server decides the number of entries in a reply
       // (hash-max-listpack-entries).

@@ -147,7 +147,9 @@ describe("reads pickles of CPython", () => {
     const hex =
       "80049534000000000000007d94284b018c016394473ff80000000000008c0162944e8c0164948c0178948c0165948a09000010632d5ec76b058c016694752e";
     expect(toJson(hex)).toBe('{"1":"c","1.5":"b","null":"d","x":"e","100000000000000000000":"f"}');
-    expect(toJson(`80047d 28 4b01${text("a")} 473ff0000000000000${text("b")} 88${text("c")} 75 2e`)).toBe('{"1":"c"}');
+    expect(toJson(`80047d 28 4b01${text("a")} 473ff0000000000000${text("b")} 88${text("c")} 75 2e`)).toBe(
+      '{"1":"c"}',
+    );
     const [large, asFloat] = ["8a09000010632d5ec76b05", "474415af1d78b58c40"];
     expect(toJson(`80047d 28 ${large}4b01 ${asFloat}4b02 75 2e`)).toBe('{"100000000000000000000":2}');
     expect(toJson(`80047d 28 ${text("1")}4b01 4b014b02 75 2e`)).toBe('{"1":1}');
@@ -167,7 +169,11 @@ describe("refuses", () => {
       "8002635f5f6275696c74696e5f5f0a7365740a71005d71014b01618571025271032e",
       "GLOBAL",
     ],
-    ["bytes in protocol 2, which are a call", "8002635f636f646563730a656e636f64650a7100580200000061622e", "GLOBAL"],
+    [
+      "bytes in protocol 2, which are a call",
+      "8002635f636f646563730a656e636f64650a7100580200000061622e",
+      "GLOBAL",
+    ],
     ["REDUCE", "8004 4e 29 52 2e", "REDUCE"],
     ["BUILD", "8004 7d 7d 62 2e", "BUILD"],
     ["INST", "8002 28 69 6f730a73797374656d0a 2e", "INST"],
@@ -288,7 +294,9 @@ describe("keeps within its limits", () => {
   test("a text of 100 kB with 1000 references", () => {
     const long = `58a0860100${"61".repeat(100_000)}`;
     expect(reasonOf(`8004 5d 28 ${long}94 ${"6800".repeat(1000)} 65 2e`)).toBe("too-large");
-    expect(reasonOf(`8004 5d 28 ${long}94 ${"6800".repeat(9)} 65 2e`, { maxBytes: 999_999 })).toBe("too-large");
+    expect(reasonOf(`8004 5d 28 ${long}94 ${"6800".repeat(9)} 65 2e`, { maxBytes: 999_999 })).toBe(
+      "too-large",
+    );
     expect(parse(`8004 5d 28 ${long}94 ${"6800".repeat(9)} 65 2e`, { maxBytes: 1_000_000 })).toHaveLength(10);
   });
 
@@ -301,7 +309,9 @@ describe("keeps within its limits", () => {
 
   test("an integer of a megabyte is read quickly, and refused as JSON", () => {
     const value = parse(`8004 8b00000f00${"ff".repeat(0x0f_00_00 - 1)}7f 2e`);
-    expect(pickleToJson(value).unfit).toEqual([{ path: "data", found: "an integer of more than 4300 digits" }]);
+    expect(pickleToJson(value).unfit).toEqual([
+      { path: "data", found: "an integer of more than 4300 digits" },
+    ]);
   });
 
   test("keys that are equal in Python are one, and texts that look like their identities are not", () => {
@@ -317,7 +327,13 @@ describe("keeps within its limits", () => {
       "473fe0000000000000",
     ];
     const dict = parse(`8004 7d 28 ${keys.map((key) => `${key}4e`).join("")} 75 2e`) as PickleDict;
-    expect([...dict.entries].map(([key]) => key)).toEqual([1, 2n ** 63n, "\0i1", "\0\0i1", new PickleFloat(0.5)]);
+    expect([...dict.entries].map(([key]) => key)).toEqual([
+      1,
+      2n ** 63n,
+      "\0i1",
+      "\0\0i1",
+      new PickleFloat(0.5),
+    ]);
     const set = parse(`8004 8f 28 ${keys.join("")} 90 2e`) as PickleSet;
     expect([...set.members]).toHaveLength(5);
   });

@@ -4,7 +4,14 @@ import { PickleBytes } from "./pickle-bytes.ts";
 import { PickleError } from "./pickle-error.ts";
 import { type PickleLimits, PickleMeasure, tooLarge } from "./pickle-limits.ts";
 import { PickleMachine } from "./pickle-machine.ts";
-import { PickleBytearray, PickleDict, PickleFloat, PickleSet, PickleTuple, type PickleValue } from "./pickle-values.ts";
+import {
+  PickleBytearray,
+  PickleDict,
+  PickleFloat,
+  PickleSet,
+  PickleTuple,
+  type PickleValue,
+} from "./pickle-values.ts";
 import { decodeText } from "./python-text.ts";
 
 const DEFAULTS: PickleLimits = { maxBytes: 2 ** 20, maxDepth: 500, maxItems: 100_000 };
@@ -48,7 +55,9 @@ export function parsePickle(pickle: Uint8Array, limits: Partial<PickleLimits> = 
 function checkLimits(limits: PickleLimits): PickleLimits {
   const isFit = Object.values(limits).every((limit) => Number.isSafeInteger(limit) && limit > 0);
   if (isFit && limits.maxDepth <= MAX_DEPTH) return limits;
-  throw new RangeError(`parsePickle() expected whole numbers of at least 1, and maxDepth of at most ${MAX_DEPTH}.`);
+  throw new RangeError(
+    `parsePickle() expected whole numbers of at least 1, and maxDepth of at most ${MAX_DEPTH}.`,
+  );
 }
 
 function checkProtocol(bytes: PickleBytes): void {
@@ -191,7 +200,11 @@ function fill(set: PickleSet, items: readonly PickleValue[], machine: PickleMach
 }
 
 function notA(type: string, machine: PickleMachine): PickleError {
-  return new PickleError("malformed", `The pickle is broken: it adds to a value that is not a ${type}`, machine.offset);
+  return new PickleError(
+    "malformed",
+    `The pickle is broken: it adds to a value that is not a ${type}`,
+    machine.offset,
+  );
 }
 
 function unhashable(machine: PickleMachine): PickleError {

@@ -24,4 +24,8 @@ export class PickleError extends Error {
   }
 }
 
-Object.defineProperty(PickleError.prototype, "name", { value: "PickleError", configurable: true, writable: true });
+Object.defineProperty(PickleError.prototype, "name", {
+  value: "PickleError",
+  configurable: true,
+  writable: true,
+});

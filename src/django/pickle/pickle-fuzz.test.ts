@@ -51,7 +51,9 @@ function change(pickle: Buffer, random: Random): Buffer {
     case 5:
       return Buffer.concat([before, other.subarray(random.integer(0, other.length))]);
     default:
-      return random.next() < 0.1 ? before : Buffer.concat([before, Buffer.alloc(4, random.pick(BYTES)), after]);
+      return random.next() < 0.1
+        ? before
+        : Buffer.concat([before, Buffer.alloc(4, random.pick(BYTES)), after]);
   }
 }
 

@@ -1,5 +1,12 @@
 import { PickleError } from "./pickle-error.ts";
-import { PickleBytearray, PickleDict, PickleFloat, PickleSet, PickleTuple, type PickleValue } from "./pickle-values.ts";
+import {
+  PickleBytearray,
+  PickleDict,
+  PickleFloat,
+  PickleSet,
+  PickleTuple,
+  type PickleValue,
+} from "./pickle-values.ts";
 
 /** Limits of a pickle. */
 export interface PickleLimits {
@@ -38,7 +45,8 @@ export class PickleMeasure {
   }
 
   #checkParts(value: PickleValue, parts: Iterable<PickleValue>): void {
-    if (this.#ancestors.has(value)) throw new PickleError("cycle", "The pickle holds a structure that contains itself");
+    if (this.#ancestors.has(value))
+      throw new PickleError("cycle", "The pickle holds a structure that contains itself");
     if (this.#ancestors.size >= this.#limits.maxDepth) throw tooLarge("maxDepth", this.#limits);
     this.#ancestors.add(value);
     for (const part of parts) this.check(part);

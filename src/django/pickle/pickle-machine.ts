@@ -69,7 +69,8 @@ export class PickleMachine {
   /** Returns the value that is left at the end. */
   result(): PickleValue {
     const value = this.pop();
-    if (this.#stack.length > 0 || this.#marks.length > 0) this.#fail("more than one value is left at the end");
+    if (this.#stack.length > 0 || this.#marks.length > 0)
+      this.#fail("more than one value is left at the end");
     return value;
   }
 

@@ -51,7 +51,9 @@ describe("writes like Django's JSONSerializer", () => {
   });
 
   test("integers of any size up to 4300 digits, as digits", () => {
-    expect(textOf([1, 9007199254740993n, -(10n ** 4299n)])).toBe(`[1,9007199254740993,-1${"0".repeat(4299)}]`);
+    expect(textOf([1, 9007199254740993n, -(10n ** 4299n)])).toBe(
+      `[1,9007199254740993,-1${"0".repeat(4299)}]`,
+    );
     expect(pickleToJson(10n ** 4300n)).toMatchObject({ text: "null", unfitCount: 1 });
   });
 

@@ -1,5 +1,12 @@
 import { MAX_INTEGER_DIGITS } from "../../json/limits.ts";
-import { PickleBytearray, PickleDict, PickleFloat, PickleSet, PickleTuple, type PickleValue } from "./pickle-values.ts";
+import {
+  PickleBytearray,
+  PickleDict,
+  PickleFloat,
+  PickleSet,
+  PickleTuple,
+  type PickleValue,
+} from "./pickle-values.ts";
 import { pythonFloat, pythonString } from "./python-text.ts";
 
 /** A value that JSON cannot hold. */
@@ -113,7 +120,9 @@ class JsonWriter {
   }
 
   #path(): string {
-    return this.#root + this.#keys.map((key) => (typeof key === "number" ? `[${key}]` : pathOf(key))).join("");
+    return (
+      this.#root + this.#keys.map((key) => (typeof key === "number" ? `[${key}]` : pathOf(key))).join("")
+    );
   }
 }
 

@@ -34,7 +34,8 @@ export function pythonFloat(value: number): string {
   const [digits = "", power = ""] = value.toExponential().split("e");
   const exponent = Number(power);
   // CPython: float_repr_style "short", `r` in format_float_short.
-  if (value === 0 || (exponent >= -4 && exponent < 16)) return Number.isInteger(value) ? `${value}.0` : String(value);
+  if (value === 0 || (exponent >= -4 && exponent < 16))
+    return Number.isInteger(value) ? `${value}.0` : String(value);
   return `${digits}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
 }
 

@@ -37,14 +37,16 @@ const COMPRESSORS: ReadonlyMap<unknown, (() => CacheCompressor) | undefined> = n
   ["django_redis.compressors.gzip.GzipCompressor", gzipCompressor],
 ]);
 
-const CLIENTS: readonly unknown[] = ["django_redis.client.DefaultClient", "django_redis.client.default.DefaultClient"];
+const CLIENTS: readonly unknown[] = [
+  "django_redis.client.DefaultClient",
+  "django_redis.client.default.DefaultClient",
+];
 
 /** Options that locate Redis, or that are read below. */
 const KNOWN_OPTIONS = new Set(
-  ["DB", "USERNAME", "PASSWORD", "SERIALIZER", "COMPRESSOR", "CLIENT_CLASS", "IGNORE_EXCEPTIONS"].flatMap((name) => [
-    name,
-    name.toLowerCase(),
-  ]),
+  ["DB", "USERNAME", "PASSWORD", "SERIALIZER", "COMPRESSOR", "CLIENT_CLASS", "IGNORE_EXCEPTIONS"].flatMap(
+    (name) => [name, name.toLowerCase()],
+  ),
 );
 
 /**
@@ -81,7 +83,11 @@ function toCache(alias: string, backend: DjangoCacheBackend, context: Context): 
 }
 
 /** Finds the obstacle to sharing a cache: the setting and its effect. */
-function obstacleOf({ BACKEND, KEY_FUNCTION, OPTIONS }: DjangoCacheBackend): readonly [string, string] | undefined {
+function obstacleOf({
+  BACKEND,
+  KEY_FUNCTION,
+  OPTIONS,
+}: DjangoCacheBackend): readonly [string, string] | undefined {
   if (BACKEND !== CODEX && BACKEND !== DJANGO_REDIS && BACKEND !== CORE) {
     return ['["BACKEND"]', "is not a Redis cache that Node knows"];
   }
@@ -102,7 +108,12 @@ function toMemoryCache(backend: DjangoCacheBackend): DjangoCache {
   return { ...keys, settings, connection: undefined, isPlainJson: false };
 }
 
-function toRedisCache(alias: string, path: string, backend: DjangoCacheBackend, context: Context): DjangoCache {
+function toRedisCache(
+  alias: string,
+  path: string,
+  backend: DjangoCacheBackend,
+  context: Context,
+): DjangoCache {
   const options = backend.OPTIONS ?? {};
   const isDjangoRedis = backend.BACKEND === DJANGO_REDIS;
   nameOptions(path, options, context.unsupported);
@@ -139,7 +150,10 @@ function timeoutOf({ TIMEOUT = 300 }: DjangoCacheBackend): number | null {
   return TIMEOUT;
 }
 
-function isJsonBackend(backend: string | null | undefined, options: Readonly<Record<string, unknown>>): boolean {
+function isJsonBackend(
+  backend: string | null | undefined,
+  options: Readonly<Record<string, unknown>>,
+): boolean {
   const serializer = options["SERIALIZER"] ?? options["serializer"];
   return backend === CODEX && serializer === undefined ? true : JSON_SERIALIZERS.includes(serializer);
 }
@@ -152,7 +166,14 @@ function connectionOf({ LOCATION, OPTIONS }: DjangoCacheBackend, path: string, c
   return toRedisConnection(first, OPTIONS ?? {}, `${path}["LOCATION"]`);
 }
 
-function nameOptions(path: string, options: Readonly<Record<string, unknown>>, unsupported: UnsupportedSettings): void {
+function nameOptions(
+  path: string,
+  options: Readonly<Record<string, unknown>>,
+  unsupported: UnsupportedSettings,
+): void {
   for (const name of Object.keys(options).filter((each) => !KNOWN_OPTIONS.has(each)))
-    unsupported.add(`${path}["OPTIONS"]["${name}"]`, "is unknown to Node, which has its own settings for connections");
+    unsupported.add(
+      `${path}["OPTIONS"]["${name}"]`,
+      "is unknown to Node, which has its own settings for connections",
+    );
 }

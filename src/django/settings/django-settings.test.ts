@@ -8,7 +8,10 @@ import { type DjangoCacheBackend, djangoSettings, type DjangoSettings } from "./
 const CODEX = "codex_django.cache.backends.redis.RedisCache";
 const DJANGO_REDIS = "django_redis.cache.RedisCache";
 const CORE = "django.core.cache.backends.redis.RedisCache";
-const REDIS_JSON = { BACKEND: DJANGO_REDIS, OPTIONS: { SERIALIZER: "django_redis.serializers.json.JSONSerializer" } };
+const REDIS_JSON = {
+  BACKEND: DJANGO_REDIS,
+  OPTIONS: { SERIALIZER: "django_redis.serializers.json.JSONSerializer" },
+};
 const URL = "redis://cache.example:6380/2";
 const CODEX_ENGINE = "codex_django.sessions.backends.redis";
 const engine = (name: string) => `django.contrib.sessions.backends.${name}`;
@@ -29,7 +32,9 @@ const refusal = (settings: Partial<DjangoSettings>) => () => read(settings);
 describe("the settings of the seed guide", () => {
   test("are all honoured", () => {
     const { settings, unsupported, ratelimit, sessions } = read({
-      CACHES: { default: { BACKEND: CODEX, LOCATION: URL, KEY_PREFIX: "myproject", TIMEOUT: 600, VERSION: 2 } },
+      CACHES: {
+        default: { BACKEND: CODEX, LOCATION: URL, KEY_PREFIX: "myproject", TIMEOUT: 600, VERSION: 2 },
+      },
       SESSION_COOKIE_NAME: "sessionid_myproject",
       SESSION_COOKIE_AGE: 3600,
       SESSION_SERIALIZER: "django.contrib.sessions.serializers.JSONSerializer",
@@ -74,7 +79,11 @@ describe("the settings of the seed guide", () => {
       zones.push(context.timeZone?.name);
       return database(context);
     };
-    const dump = { SECRET_KEY: "s".repeat(50), SESSION_ENGINE: "django.contrib.sessions.backends.db", ...given };
+    const dump = {
+      SECRET_KEY: "s".repeat(50),
+      SESSION_ENGINE: "django.contrib.sessions.backends.db",
+      ...given,
+    };
     createSojourn(djangoSettings(dump, { database: probe }).settings);
     expect(zones).toEqual([expected]);
   });
@@ -168,7 +177,10 @@ describe("session engines", () => {
     ],
     [{ SESSION_ENGINE: engine("file") }, "django.SESSION_FILE_PATH: expected a folder"],
     [{ PROJECT_NAME: null }, "django.PROJECT_NAME: expected the first segment of the keys"],
-    [{ SESSION_ENGINE: engine("cache"), CACHES: { default: { BACKEND: CORE } } }, "whose values are not plain JSON"],
+    [
+      { SESSION_ENGINE: engine("cache"), CACHES: { default: { BACKEND: CORE } } },
+      "whose values are not plain JSON",
+    ],
     [
       {
         SESSION_ENGINE: engine("cache"),
@@ -210,7 +222,9 @@ describe("session engines", () => {
 
   test("db without a database names the missing argument", () => {
     const settings = { SECRET_KEY: "s".repeat(50) };
-    expect(() => djangoSettings(settings)).toThrow("pass the database as well: { database: sqlSessionStore(…) }");
+    expect(() => djangoSettings(settings)).toThrow(
+      "pass the database as well: { database: sqlSessionStore(…) }",
+    );
   });
 });
 
@@ -258,7 +272,9 @@ describe("caches", () => {
       CLIENT_CLASS: "django_redis.client.DefaultClient",
       IGNORE_EXCEPTIONS: true,
     };
-    const { settings, unsupported } = read({ CACHES: { default: { BACKEND: DJANGO_REDIS, OPTIONS, TIMEOUT: null } } });
+    const { settings, unsupported } = read({
+      CACHES: { default: { BACKEND: DJANGO_REDIS, OPTIONS, TIMEOUT: null } },
+    });
     expect(unsupported).toStrictEqual([]);
     expect(settings.caches?.["default"]).toMatchObject({ timeout: null, onStoreError: "miss" });
     expect(settings.caches?.["default"]).toHaveProperty("compression");
@@ -278,7 +294,10 @@ describe("caches", () => {
   test.each<[DjangoCacheBackend, string]>([
     [{ BACKEND: "django.core.cache.backends.memcached.PyMemcacheCache" }, '["BACKEND"]'],
     [{ BACKEND: CODEX, KEY_FUNCTION: "myapp.make_key" }, '["KEY_FUNCTION"]'],
-    [{ ...REDIS_JSON, OPTIONS: { CLIENT_CLASS: "django_redis.client.HerdClient" } }, '["OPTIONS"]["CLIENT_CLASS"]'],
+    [
+      { ...REDIS_JSON, OPTIONS: { CLIENT_CLASS: "django_redis.client.HerdClient" } },
+      '["OPTIONS"]["CLIENT_CLASS"]',
+    ],
     [
       { ...REDIS_JSON, OPTIONS: { COMPRESSOR: "django_redis.compressors.lz4.Lz4Compressor" } },
       '["OPTIONS"]["COMPRESSOR"]',
@@ -293,7 +312,11 @@ describe("caches", () => {
   });
 
   test("unknown options are reported one by one", () => {
-    const OPTIONS = { ...REDIS_JSON.OPTIONS, SOCKET_TIMEOUT: 5, CONNECTION_POOL_KWARGS: { max_connections: 5 } };
+    const OPTIONS = {
+      ...REDIS_JSON.OPTIONS,
+      SOCKET_TIMEOUT: 5,
+      CONNECTION_POOL_KWARGS: { max_connections: 5 },
+    };
     const { named } = read({ CACHES: { default: { BACKEND: DJANGO_REDIS, OPTIONS } } });
     expect(named).toStrictEqual([
       'CACHES["default"]["OPTIONS"]["SOCKET_TIMEOUT"]',

@@ -4,7 +4,12 @@ import { DJANGO_SITE, type SojournSettings } from "../../create-sojourn.ts";
 import type { RedisConnectionSettings } from "../../redis/settings.ts";
 import type { SessionStoreFactory } from "../../stores/session-store.ts";
 import { type DjangoCache, toCaches } from "./caches.ts";
-import { cannotShare, checkDjangoSettings, type CheckedDjangoSettings, type DjangoSettings } from "./names.ts";
+import {
+  cannotShare,
+  checkDjangoSettings,
+  type CheckedDjangoSettings,
+  type DjangoSettings,
+} from "./names.ts";
 import { DEFAULT_REDIS_URL } from "./redis-location.ts";
 import { toEngine, toSessionSettings } from "./sessions.ts";
 import { inDatabaseZone } from "./time-zone.ts";
@@ -56,7 +61,10 @@ export interface FromDjangoSettings {
  * @throws {ImproperlyConfigured} For a wrong setting, and for one that makes sharing impossible,
  *   such as pickles.
  */
-export function djangoSettings(settings: DjangoSettings, { database }: DjangoSettingsOptions = {}): FromDjangoSettings {
+export function djangoSettings(
+  settings: DjangoSettings,
+  { database }: DjangoSettingsOptions = {},
+): FromDjangoSettings {
   const django = checkDjangoSettings(settings);
   const unsupported = new UnsupportedSettings();
   const caches = toCaches(django, unsupported);
@@ -104,6 +112,7 @@ function toRatelimit(
   caches: ReadonlyMap<string, DjangoCache>,
 ): DjangoRatelimitSettings {
   const cache = RATELIMIT_USE_CACHE ?? "default";
-  if (!caches.has(cache)) throw cannotShare("RATELIMIT_USE_CACHE", `expected a name in CACHES, got "${cache}".`);
+  if (!caches.has(cache))
+    throw cannotShare("RATELIMIT_USE_CACHE", `expected a name in CACHES, got "${cache}".`);
   return { cache, prefix: RATELIMIT_CACHE_PREFIX ?? "rl:", failOpen: RATELIMIT_FAIL_OPEN ?? false };
 }

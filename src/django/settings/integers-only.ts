@@ -15,7 +15,8 @@ const DIGITS = /^-?\d+$/;
 export function integersOnly(path: string): CacheSerializer {
   return {
     dump(value, name) {
-      const text = typeof value === "number" || typeof value === "bigint" ? JsonSerializer.dump(value, name) : "";
+      const text =
+        typeof value === "number" || typeof value === "bigint" ? JsonSerializer.dump(value, name) : "";
       if (DIGITS.test(text)) return text;
       throw new CacheUsageError(
         `${name} is not an integer, and Django's cache ${path} stores other values as pickles, which Node neither reads nor ` +

@@ -116,7 +116,9 @@ const schema = v.looseObject(
     SESSION_COOKIE_PATH: text,
     SESSION_COOKIE_SECURE: flag,
     SESSION_COOKIE_HTTPONLY: flag,
-    SESSION_COOKIE_SAMESITE: v.nullish(v.union([v.string(), v.boolean()], '"Lax", "Strict", "None" or false')),
+    SESSION_COOKIE_SAMESITE: v.nullish(
+      v.union([v.string(), v.boolean()], '"Lax", "Strict", "None" or false'),
+    ),
     SESSION_EXPIRE_AT_BROWSER_CLOSE: flag,
     SESSION_SAVE_EVERY_REQUEST: flag,
     CODEX_SESSION_REDIS_URL: text,

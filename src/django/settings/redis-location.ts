@@ -20,10 +20,16 @@ export const DEFAULT_REDIS_URL = "redis://localhost:6379/0";
  * @throws {ImproperlyConfigured} For a location of another form. It is not shown: it may hold a
  *   password.
  */
-export function toRedisConnection(location: string, options: Options, setting: string): RedisConnectionSettings {
+export function toRedisConnection(
+  location: string,
+  options: Options,
+  setting: string,
+): RedisConnectionSettings {
   const login = loginOf(options, setting);
-  if (location.includes("://")) return Object.keys(login).length === 0 ? location : { url: location, ...login };
-  const [, host, port, database] = /^([^\s/@:]+|\[[0-9a-f:.]+\])(?::(\d+))?(?::(\d+))?$/i.exec(location) ?? [];
+  if (location.includes("://"))
+    return Object.keys(login).length === 0 ? location : { url: location, ...login };
+  const [, host, port, database] =
+    /^([^\s/@:]+|\[[0-9a-f:.]+\])(?::(\d+))?(?::(\d+))?$/i.exec(location) ?? [];
   if (host !== undefined) {
     return {
       host: host.replace(/^\[(.*)\]$/, "$1"),
@@ -33,7 +39,10 @@ export function toRedisConnection(location: string, options: Options, setting: s
     };
   }
   if (location.startsWith("/")) return { path: location, ...login };
-  throw cannotShare(setting, 'expected a URL such as "redis://host:6379/0", "host:port" or the path of a socket.');
+  throw cannotShare(
+    setting,
+    'expected a URL such as "redis://host:6379/0", "host:port" or the path of a socket.',
+  );
 }
 
 /**
@@ -56,6 +65,7 @@ function loginOf(options: Options, setting: string): Login {
 }
 
 function toDatabase(database: unknown, setting: string): number {
-  if (typeof database === "number" || (typeof database === "string" && /^\d+$/.test(database))) return Number(database);
+  if (typeof database === "number" || (typeof database === "string" && /^\d+$/.test(database)))
+    return Number(database);
   throw cannotShare(`${setting} OPTIONS.DB`, "expected the number of a database.");
 }

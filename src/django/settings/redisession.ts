@@ -20,15 +20,22 @@ const PYTHON_OPTIONS: Readonly<Record<string, string>> = {
  */
 export function redisessionSettings({ django, unsupported }: EngineContext): DjangoEngine {
   const config = django.REDIS_SESSION_CONFIG ?? {};
-  unsupported.add("SESSION_ENGINE", "writes pickles, which Node never reads: its sessions have to be migrated first");
+  unsupported.add(
+    "SESSION_ENGINE",
+    "writes pickles, which Node never reads: its sessions have to be migrated first",
+  );
   for (const [name, reason] of Object.entries(PYTHON_OPTIONS))
-    if (config[name] !== undefined && config[name] !== null) unsupported.add(`REDIS_SESSION_CONFIG["${name}"]`, reason);
+    if (config[name] !== undefined && config[name] !== null)
+      unsupported.add(`REDIS_SESSION_CONFIG["${name}"]`, reason);
   const connection = redisessionConnection(django);
   const minLength = config["COMPRESS_MIN_LENGTH"];
   const store =
     config["USE_HASH"] === false
       ? redisSessionStore({ connection: "session" })
-      : redisBucketSessionStore({ connection: "session", ...(typeof minLength === "number" && { minLength }) });
+      : redisBucketSessionStore({
+          connection: "session",
+          ...(typeof minLength === "number" && { minLength }),
+        });
   return { settings: { store, format: "json" }, connection };
 }
 

@@ -45,7 +45,10 @@ export function toEngine(context: EngineContext): DjangoEngine {
 }
 
 /** Converts the session settings common to all engines. */
-export function toSessionSettings(django: CheckedDjangoSettings, unsupported: UnsupportedSettings): SessionSettings {
+export function toSessionSettings(
+  django: CheckedDjangoSettings,
+  unsupported: UnsupportedSettings,
+): SessionSettings {
   const isExtending = django.SESSION_SAVE_EVERY_REQUEST === true;
   if (isExtending) {
     const reason =
@@ -72,7 +75,8 @@ export function toSessionSettings(django: CheckedDjangoSettings, unsupported: Un
   };
 }
 
-const cookieName = ({ SESSION_COOKIE_NAME }: CheckedDjangoSettings): string => SESSION_COOKIE_NAME ?? "sessionid";
+const cookieName = ({ SESSION_COOKIE_NAME }: CheckedDjangoSettings): string =>
+  SESSION_COOKIE_NAME ?? "sessionid";
 const cookieAge = ({ SESSION_COOKIE_AGE }: CheckedDjangoSettings): number => SESSION_COOKIE_AGE ?? TWO_WEEKS;
 
 function toSameSite(value: string | boolean, unsupported: UnsupportedSettings): "lax" | "strict" | "none" {
@@ -85,7 +89,10 @@ function toSameSite(value: string | boolean, unsupported: UnsupportedSettings): 
 function demandDatabase({ database, django }: EngineContext): SessionStoreFactory {
   if (database) return database;
   const engine = django.SESSION_ENGINE ?? DEFAULT_ENGINE;
-  throw cannotShare("SESSION_ENGINE", `is ${engine}, so pass the database as well: { database: sqlSessionStore(…) }.`);
+  throw cannotShare(
+    "SESSION_ENGINE",
+    `is ${engine}, so pass the database as well: { database: sqlSessionStore(…) }.`,
+  );
 }
 
 function cachedDb(context: EngineContext): DjangoEngine {
@@ -110,7 +117,8 @@ function cache(context: EngineContext): DjangoEngine {
 function demandCache({ django, caches }: EngineContext) {
   const alias = django.SESSION_CACHE_ALIAS ?? "default";
   const found = caches.get(alias);
-  if (found === undefined) throw cannotShare("SESSION_CACHE_ALIAS", `expected a name in CACHES, got "${alias}".`);
+  if (found === undefined)
+    throw cannotShare("SESSION_CACHE_ALIAS", `expected a name in CACHES, got "${alias}".`);
   if (found.connection === undefined) {
     throw cannotShare("SESSION_CACHE_ALIAS", `names CACHES["${alias}"], which Node cannot share.`);
   }
@@ -120,9 +128,12 @@ function demandCache({ django, caches }: EngineContext) {
 function file({ django }: EngineContext): DjangoEngine {
   const { SESSION_FILE_PATH: path } = django;
   if (typeof path === "string") {
-    return { settings: { store: fileSessionStore({ path, prefix: cookieName(django), age: cookieAge(django) }) } };
+    return {
+      settings: { store: fileSessionStore({ path, prefix: cookieName(django), age: cookieAge(django) }) },
+    };
   }
-  const message = "expected a folder closed to other users: Django's default, the temporary folder, is open to all.";
+  const message =
+    "expected a folder closed to other users: Django's default, the temporary folder, is open to all.";
   throw cannotShare("SESSION_FILE_PATH", message);
 }
 
@@ -132,11 +143,14 @@ function codex({ django, unsupported }: EngineContext): DjangoEngine {
     throw cannotShare("PROJECT_NAME", 'expected the first segment of the keys, such as "myproject".');
   }
   if (typeof CODEX_SESSION_REDIS_URL === "string" && CODEX_SESSION_REDIS_URL !== REDIS_URL) {
-    const reason = "is documented, but codex-django (0.7) reads only REDIS_URL; Node follows the documentation";
+    const reason =
+      "is documented, but codex-django (0.7) reads only REDIS_URL; Node follows the documentation";
     unsupported.add("CODEX_SESSION_REDIS_URL", reason);
   }
   return {
-    settings: { store: redisSessionStore({ prefix: CODEX_SESSION_KEY_PREFIX ?? "session", connection: "session" }) },
+    settings: {
+      store: redisSessionStore({ prefix: CODEX_SESSION_KEY_PREFIX ?? "session", connection: "session" }),
+    },
     connection: CODEX_SESSION_REDIS_URL ?? REDIS_URL ?? DEFAULT_REDIS_URL,
   };
 }

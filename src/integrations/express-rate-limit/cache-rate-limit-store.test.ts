@@ -32,7 +32,10 @@ test("counts hits until the reported end of the window, and then starts again", 
   expect(await store.increment("client")).toEqual({ totalHits: 2, resetTime });
   clock.advance(1);
   expect(await store.get("client")).toBeUndefined();
-  expect(await store.increment("client")).toEqual({ totalHits: 1, resetTime: new Date(clock.now() + MINUTE) });
+  expect(await store.increment("client")).toEqual({
+    totalHits: 1,
+    resetTime: new Date(clock.now() + MINUTE),
+  });
 });
 
 test("stores with the same prefix and window count together, others separately", async () => {

@@ -23,7 +23,12 @@ export interface RateLimitStoreOptions {
   readonly clock?: Clock | undefined;
 }
 
-const OPTIONS = knownOptions("expressRateLimitStore()", ["prefix", "clock"], '{ prefix: "api:" }', CacheUsageError);
+const OPTIONS = knownOptions(
+  "expressRateLimitStore()",
+  ["prefix", "clock"],
+  '{ prefix: "api:" }',
+  CacheUsageError,
+);
 
 /** Options of express-rate-limit that the store uses. */
 interface RateLimitOptions {
@@ -55,7 +60,10 @@ export interface RateLimitInfo {
  * const limiter = rateLimit({ windowMs: 60_000, limit: 100, store: expressRateLimitStore(caches.default, { prefix: "api:" }) });
  * ```
  */
-export function expressRateLimitStore(cache: CountingCache, options: RateLimitStoreOptions = {}): CacheRateLimitStore {
+export function expressRateLimitStore(
+  cache: CountingCache,
+  options: RateLimitStoreOptions = {},
+): CacheRateLimitStore {
   checkCountingCache(cache, "expressRateLimitStore");
   checkOptions(options, OPTIONS);
   return new CacheRateLimitStore(cache, options);
@@ -79,7 +87,10 @@ export class CacheRateLimitStore {
   #windows: StaggeredWindows | undefined;
 
   /** @internal Use {@link expressRateLimitStore}. */
-  constructor({ counters }: CountingCache, { prefix = "erl:", clock = counters.clock }: RateLimitStoreOptions) {
+  constructor(
+    { counters }: CountingCache,
+    { prefix = "erl:", clock = counters.clock }: RateLimitStoreOptions,
+  ) {
     this.prefix = prefix;
     this.#counters = counters;
     this.#clock = clock;
@@ -90,7 +101,12 @@ export class CacheRateLimitStore {
     if (!Number.isSafeInteger(windowMs) || windowMs < 1) {
       throw new CacheUsageError("windowMs has to be an integer of at least 1, in milliseconds.");
     }
-    this.#windows = new StaggeredWindows({ prefix: this.prefix, kind: "express", length: windowMs, isReadFor: 1 });
+    this.#windows = new StaggeredWindows({
+      prefix: this.prefix,
+      kind: "express",
+      length: windowMs,
+      isReadFor: 1,
+    });
     this.#outstanding = skipFailedRequests || skipSuccessfulRequests ? new OutstandingHits() : undefined;
   }
 
@@ -130,9 +146,15 @@ export class CacheRateLimitStore {
 
   #now(client: string) {
     if (this.#windows === undefined) {
-      throw new CacheUsageError("This store knows no window yet. Give it to express-rate-limit: rateLimit({ store }).");
+      throw new CacheUsageError(
+        "This store knows no window yet. Give it to express-rate-limit: rateLimit({ store }).",
+      );
     }
     const window = this.#windows.at(client, this.#clock.now());
-    return { window, counter: this.#windows.counter(client, window.number), resetTime: new Date(window.endsAt) };
+    return {
+      window,
+      counter: this.#windows.counter(client, window.number),
+      resetTime: new Date(window.endsAt),
+    };
   }
 }

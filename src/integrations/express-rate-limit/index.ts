@@ -1,1 +1,5 @@
-export { CacheRateLimitStore, expressRateLimitStore, type RateLimitStoreOptions } from "./cache-rate-limit-store.ts";
+export {
+  CacheRateLimitStore,
+  expressRateLimitStore,
+  type RateLimitStoreOptions,
+} from "./cache-rate-limit-store.ts";

@@ -53,7 +53,8 @@ export class OutstandingHits {
     if (hit !== undefined) hit.isTaken = true;
     const left = this.#countedOf(client).filter((each) => each.left > 0);
     const wanted = (hit?.window ?? present).number;
-    const counted = left.find(({ window }) => window.number === wanted) ?? (hit === undefined ? left[0] : undefined);
+    const counted =
+      left.find(({ window }) => window.number === wanted) ?? (hit === undefined ? left[0] : undefined);
     if (counted !== undefined) counted.left--;
     return hit?.window ?? counted?.window;
   }

@@ -47,7 +47,9 @@ describe("datetimes, without Temporal,", () => {
 
   test("a naive one is refused as a Date, unless the call sets UTC", () => {
     expect(() => CacheCoder.loadDatetime("2026-04-17T12:30:45")).toThrow('Set naive: "utc"');
-    expect(CacheCoder.loadDatetime("2026-04-17T12:30:45", { naive: "utc" })).toEqual(new Date("2026-04-17T12:30:45Z"));
+    expect(CacheCoder.loadDatetime("2026-04-17T12:30:45", { naive: "utc" })).toEqual(
+      new Date("2026-04-17T12:30:45Z"),
+    );
   });
 
   test.each([
@@ -58,7 +60,16 @@ describe("datetimes, without Temporal,", () => {
     ["2026-04-17T12:30:45+23:59:59.999999", { microsecond: 0, offset: "+23:59:59.999999" }],
   ])("%s loses nothing as fields", (text, { microsecond, offset }) => {
     const fields = CacheCoder.loadDatetime(text, { as: "fields" });
-    expect(fields).toEqual({ year: 2026, month: 4, day: 17, hour: 12, minute: 30, second: 45, microsecond, offset });
+    expect(fields).toEqual({
+      year: 2026,
+      month: 4,
+      day: 17,
+      hour: 12,
+      minute: 30,
+      second: 45,
+      microsecond,
+      offset,
+    });
     expect(CacheCoder.dumpDatetime(fields)).toBe(text);
   });
 
@@ -106,7 +117,10 @@ describe("datetimes, without Temporal,", () => {
     ["year 0", new Date("0000-12-31T23:59:59Z")],
     ["year 10000", new Date("+010000-01-01T00:00:00Z")],
     ["fields of no date", { year: 2026, month: 2, day: 30, hour: 0, minute: 0, second: 0, microsecond: 0 }],
-    ["fields with a fraction", { year: 2026, month: 2, day: 3, hour: 0, minute: 0, second: 1.5, microsecond: 0 }],
+    [
+      "fields with a fraction",
+      { year: 2026, month: 2, day: 3, hour: 0, minute: 0, second: 1.5, microsecond: 0 },
+    ],
     ["a text", "2026-04-17T12:30:45"],
     ["null", null],
   ])("%s is refused", (_name, value) => {
@@ -305,7 +319,10 @@ describe("UUIDs, bytes, sets and booleans", () => {
   });
 
   test('only "1" is true', () => {
-    expect([true, false].map((flag) => CacheCoder.loadBool(stored(CacheCoder.dumpBool(flag))))).toEqual([true, false]);
+    expect([true, false].map((flag) => CacheCoder.loadBool(stored(CacheCoder.dumpBool(flag))))).toEqual([
+      true,
+      false,
+    ]);
     expect(["1", "0", "", "true", true, 1, null].map(CacheCoder.loadBool)).toEqual([
       true,
       false,

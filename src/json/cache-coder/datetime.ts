@@ -16,7 +16,10 @@ import {
 import { refuse } from "./refusal.ts";
 
 /** Input of {@link dumpDatetime}. */
-export type DatetimeInput = Date | DatetimeFields | TemporalObject<"Instant" | "PlainDateTime" | "ZonedDateTime">;
+export type DatetimeInput =
+  | Date
+  | DatetimeFields
+  | TemporalObject<"Instant" | "PlainDateTime" | "ZonedDateTime">;
 
 /** Input of {@link dumpDate}. */
 export type DateInput = Date | DateFields | TemporalObject<"PlainDate">;
@@ -48,7 +51,8 @@ const IN_RANGE = "from year 1 to 9999, with no more than microseconds";
  */
 export function dumpDatetime(moment: DatetimeInput): string {
   const fields = withoutNanoseconds(momentText(moment), parseDatetime);
-  if (fields === undefined) throw refuse(`a Date, an object of Temporal, or fields of a datetime, ${IN_RANGE}`, moment);
+  if (fields === undefined)
+    throw refuse(`a Date, an object of Temporal, or fields of a datetime, ${IN_RANGE}`, moment);
   return formatDatetime(fields);
 }
 
@@ -87,7 +91,8 @@ export function loadDatetime(
  */
 export function dumpDate(day: DateInput): string {
   const fields = parseDate(dayText(day));
-  if (fields === undefined) throw refuse("a Date, a Temporal.PlainDate or fields of a date, from year 1 to 9999", day);
+  if (fields === undefined)
+    throw refuse("a Date, a Temporal.PlainDate or fields of a date, from year 1 to 9999", day);
   return formatDate(fields);
 }
 
@@ -106,7 +111,9 @@ export function loadDate(
 ): Date | DateFields | TemporalValue<"PlainDate"> {
   const fields = parsed(text, parseDate, DATE);
   if (as === "fields") return fields;
-  return as === "temporal" ? newTemporal("PlainDate", formatDate(fields)) : new Date(`${formatDate(fields)}T00:00Z`);
+  return as === "temporal"
+    ? newTemporal("PlainDate", formatDate(fields))
+    : new Date(`${formatDate(fields)}T00:00Z`);
 }
 
 /**
@@ -137,17 +144,26 @@ export function loadTime(
   const fields = parsed(text, parseTime, TIME);
   if (as === "fields") return fields;
   if (fields.offset === undefined) return newTemporal("PlainTime", formatTime(fields));
-  throw new CacheUsageError('A Temporal.PlainTime has no offset, and this time has one. Load it with as: "fields".');
+  throw new CacheUsageError(
+    'A Temporal.PlainTime has no offset, and this time has one. Load it with as: "fields".',
+  );
 }
 
-function parsed<Fields>(text: unknown, parse: (text: string) => Fields | undefined, expected: string): Fields {
+function parsed<Fields>(
+  text: unknown,
+  parse: (text: string) => Fields | undefined,
+  expected: string,
+): Fields {
   const fields = typeof text === "string" ? parse(text) : undefined;
   if (fields === undefined) throw refuse(expected, text);
   return fields;
 }
 
 /** Parses a text that may have more digits than Python keeps. */
-function withoutNanoseconds<Fields>(text: string, parse: (text: string) => Fields | undefined): Fields | undefined {
+function withoutNanoseconds<Fields>(
+  text: string,
+  parse: (text: string) => Fields | undefined,
+): Fields | undefined {
   return /\.\d{6}0*[1-9]/.test(text) ? undefined : parse(text);
 }
 

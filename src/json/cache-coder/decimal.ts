@@ -42,7 +42,8 @@ function canonicalDecimal(text: unknown): string | undefined {
 function canonicalSpecial(text: string): string | undefined {
   const [match, sign, infinity, signalling = "", payload = ""] = SPECIAL.exec(text) ?? [];
   if (match === undefined) return undefined;
-  const name = infinity === undefined ? `${signalling.toLowerCase()}NaN${payload.replace(/^0+/, "")}` : "Infinity";
+  const name =
+    infinity === undefined ? `${signalling.toLowerCase()}NaN${payload.replace(/^0+/, "")}` : "Infinity";
   return (sign === "-" ? "-" : "") + name;
 }
 

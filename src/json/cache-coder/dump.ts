@@ -3,7 +3,14 @@ import { defineMember } from "../lossless-reader.ts";
 import { Rebuilder } from "../rebuild.ts";
 import { writeJson } from "../strict-writer.ts";
 import { temporalNameOf } from "../temporal.ts";
-import { type DateInput, type DatetimeInput, dumpDate, dumpDatetime, dumpTime, type TimeInput } from "./datetime.ts";
+import {
+  type DateInput,
+  type DatetimeInput,
+  dumpDate,
+  dumpDatetime,
+  dumpTime,
+  type TimeInput,
+} from "./datetime.ts";
 import { dumpBool, dumpBytes } from "./scalars.ts";
 import { dumpTimedelta, type TimedeltaInput } from "./timedelta.ts";
 

@@ -48,7 +48,8 @@ export function loadSet<Member>(list: readonly Member[]): Set<Member> {
 
 /** Writes bytes as Python's `bytes.hex()` does. @throws {CacheUsageError} */
 export function dumpBytes(bytes: Uint8Array | ArrayBuffer): string {
-  if (types.isUint8Array(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+  if (types.isUint8Array(bytes))
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
   if (types.isAnyArrayBuffer(bytes)) return Buffer.from(bytes).toString("hex");
   throw refuse("a Uint8Array, a Buffer or an ArrayBuffer", bytes);
 }

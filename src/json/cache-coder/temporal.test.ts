@@ -53,7 +53,9 @@ describe("with Temporal", () => {
     expect(CacheCoder.dumpTime(Temporal.PlainTime.from("12:30"))).toBe("12:30:00");
     expect(String(CacheCoder.loadTime("01:02:03.000004", { as: "temporal" }))).toBe("01:02:03.000004");
     expect(CacheCoder.dumpTimedelta(Temporal.Duration.from({ days: 1, hours: 2, minutes: 3 }))).toBe(93_780);
-    expect(CacheCoder.dumpTimedelta(Temporal.Duration.from({ weeks: -1, microseconds: -1 }))).toBe(-604_800.000_001);
+    expect(CacheCoder.dumpTimedelta(Temporal.Duration.from({ weeks: -1, microseconds: -1 }))).toBe(
+      -604_800.000_001,
+    );
     expect(String(CacheCoder.loadTimedelta(-1.5, { as: "temporal" }))).toBe("-PT1.5S");
     expect(String(CacheCoder.loadTimedelta(0, { as: "temporal" }))).toBe("PT0S");
   });
@@ -83,7 +85,11 @@ describe("with Temporal", () => {
       { d: Temporal.PlainDate.from("2026-04-07"), t: Temporal.PlainTime.from("12:30") },
       new Set([Temporal.Duration.from("PT1M")]),
     ];
-    expect(CacheCoder.dump(value)).toEqual(["2026-04-17T12:30:45+00:00", { d: "2026-04-07", t: "12:30:00" }, [60]]);
+    expect(CacheCoder.dump(value)).toEqual([
+      "2026-04-17T12:30:45+00:00",
+      { d: "2026-04-07", t: "12:30:00" },
+      [60],
+    ]);
     expect(() => CacheCoder.dump({ ym: Temporal.PlainYearMonth.from("2026-04") })).toThrow(
       "value.ym is a PlainYearMonth",
     );

@@ -5,7 +5,9 @@ import { refuse } from "./refusal.ts";
 export type TimedeltaInput = number | TemporalObject<"Duration">;
 
 /** Fields of a `Temporal.Duration`: whole numbers of one sign. */
-type DurationFields = Readonly<Record<(typeof UNITS)[number][0] | "years" | "months" | "nanoseconds", number>>;
+type DurationFields = Readonly<
+  Record<(typeof UNITS)[number][0] | "years" | "months" | "nanoseconds", number>
+>;
 
 // In microseconds. Python's timedelta, too, has weeks of 7 days and days of 24 hours.
 const UNITS = [
@@ -34,7 +36,9 @@ const MOST = 1_000_000_000n * 86_400n * SECOND - 1n;
  * @throws {CacheUsageError} For any other value, or a span of a billion days or more.
  */
 export function dumpTimedelta(span: TimedeltaInput): number {
-  return toSeconds(checked(typeof span === "number" ? toMicroseconds(span) : durationMicroseconds(span), span));
+  return toSeconds(
+    checked(typeof span === "number" ? toMicroseconds(span) : durationMicroseconds(span), span),
+  );
 }
 
 /**
@@ -44,7 +48,10 @@ export function dumpTimedelta(span: TimedeltaInput): number {
  * @throws {CacheUsageError} When it is no number of seconds, or of a billion days or more.
  */
 export function loadTimedelta(seconds: number, options?: { readonly as?: "seconds" }): number;
-export function loadTimedelta(seconds: number, options: { readonly as: "temporal" }): TemporalValue<"Duration">;
+export function loadTimedelta(
+  seconds: number,
+  options: { readonly as: "temporal" },
+): TemporalValue<"Duration">;
 export function loadTimedelta(
   seconds: number,
   { as = "seconds" }: { readonly as?: "seconds" | "temporal" } = {},
@@ -57,7 +64,10 @@ export function loadTimedelta(
 
 function checked(microseconds: bigint | undefined, span: unknown): bigint {
   if (microseconds !== undefined && microseconds >= LEAST && microseconds <= MOST) return microseconds;
-  throw refuse("a number of seconds, or a Temporal.Duration from weeks to microseconds, below a billion days", span);
+  throw refuse(
+    "a number of seconds, or a Temporal.Duration from weeks to microseconds, below a billion days",
+    span,
+  );
 }
 
 function durationMicroseconds(span: unknown): bigint | undefined {

@@ -118,7 +118,9 @@ export class ClusterNodes {
     const node = this.#cluster.nodeByAddress.get(address);
     if (node === undefined) {
       this.isOutdated = true;
-      throw new NoNodeError(address === NOWHERE ? "no node of the cluster has the key" : "the node left the cluster");
+      throw new NoNodeError(
+        address === NOWHERE ? "no node of the cluster has the key" : "the node left the cluster",
+      );
     }
     const client = await this.#cluster.nodeClient(node);
     return (await client.sendCommand(args, options)) as RedisReply<string | Buffer>;
@@ -126,7 +128,8 @@ export class ClusterNodes {
 
   #open(address: string): Promise<void> | undefined {
     const node = this.#cluster.nodeByAddress.get(address);
-    if (node === undefined || (node.client !== undefined && node.connectPromise === undefined)) return undefined;
+    if (node === undefined || (node.client !== undefined && node.connectPromise === undefined))
+      return undefined;
     return Promise.resolve(this.#cluster.nodeClient(node)).then(() => {});
   }
 }

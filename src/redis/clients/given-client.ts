@@ -38,7 +38,8 @@ export class GivenConnection {
    */
   async open(isReady: () => boolean, hasTried: () => boolean = () => false): Promise<void> {
     if (isReady()) return;
-    if (!this.#client.isOpen) throw new Error(`the given ${this.#name} is not connected: call its connect() first`);
+    if (!this.#client.isOpen)
+      throw new Error(`the given ${this.#name} is not connected: call its connect() first`);
     if (!hasTried()) await this.#nextEvent();
     if (!isReady()) throw new Error(`the given ${this.#name} could not connect`);
   }

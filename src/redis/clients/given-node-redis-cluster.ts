@@ -1,4 +1,11 @@
-import type { DriverFailure, Redirection, RedisArgument, RedisDriver, RedisReply, ReplyForm } from "../commands.ts";
+import type {
+  DriverFailure,
+  Redirection,
+  RedisArgument,
+  RedisDriver,
+  RedisReply,
+  ReplyForm,
+} from "../commands.ts";
 import { ClusterNodes, NoNodeError, type NodeRedisCluster } from "./cluster-nodes.ts";
 import { COMMAND_OPTIONS, explainByForm, GivenConnection, warnOfOfflineQueue } from "./given-client.ts";
 

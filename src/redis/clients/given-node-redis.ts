@@ -41,7 +41,9 @@ export interface NodeRedisClient extends GivenServerClient {
 export function isNodeRedisClient(value: unknown): value is NodeRedisClient {
   const client = value as Partial<NodeRedisClient> | null | undefined;
   return (
-    typeof client?.isReady === "boolean" && typeof client.sendCommand === "function" && typeof client.ref === "function"
+    typeof client?.isReady === "boolean" &&
+    typeof client.sendCommand === "function" &&
+    typeof client.ref === "function"
   );
 }
 
@@ -124,5 +126,6 @@ export function givenNodeRedisDriver(client: NodeRedisClient): RedisDriver {
 
 /** Warns about settings of a given client that weaken Sojourn's guarantees. */
 export function checkGivenClient(client: NodeRedisClient, setting: string): void {
-  if (client.options?.disableOfflineQueue !== true) warnOfOfflineQueue(setting, "`disableOfflineQueue: true`");
+  if (client.options?.disableOfflineQueue !== true)
+    warnOfOfflineQueue(setting, "`disableOfflineQueue: true`");
 }

@@ -119,7 +119,9 @@ class NodeRedisClusterDriver implements RedisDriver {
   }
 
   explain(error: unknown): DriverFailure {
-    return error instanceof NoNodeError ? { kind: "refused", cause: error } : explainByClass(error, this.#library);
+    return error instanceof NoNodeError
+      ? { kind: "refused", cause: error }
+      : explainByClass(error, this.#library);
   }
 
   redirect(reply: string, from: string): Redirection | undefined {
@@ -207,7 +209,8 @@ class NodeRedisClusterDriver implements RedisDriver {
       reject(new Error(`${name} did not report the slots within ${connectTimeout} ms`)),
     );
     const topology = ClusterTopology.of(reply, parseAddress(name).host);
-    if (topology.masters.length === 0) throw new Error(`${name} belongs to no cluster: it knows no master with slots`);
+    if (topology.masters.length === 0)
+      throw new Error(`${name} belongs to no cluster: it knows no master with slots`);
     return topology;
   }
 

@@ -103,7 +103,10 @@ class NodeRedisSentinelDriver implements RedisDriver {
   async connect(): Promise<void> {
     while (!this.#isDestroyed) {
       const { address } = await this.#findMaster();
-      const driver = await this.#opened({ ...this.#endpoint, address: { ...address, tls: this.#endpoint.tls } });
+      const driver = await this.#opened({
+        ...this.#endpoint,
+        address: { ...address, tls: this.#endpoint.tls },
+      });
       if (await isMaster(driver)) {
         this.#master = driver;
         this.#address = address;
@@ -175,7 +178,8 @@ class NodeRedisSentinelDriver implements RedisDriver {
       const { address } = await settleWithin(this.#ask(sentinel), connectTimeout, (_, reject) =>
         reject(new Error(`no answer within ${connectTimeout} ms`)),
       );
-      if (this.#address !== undefined && addressOf(address) !== addressOf(this.#address)) this.#isSuperseded = true;
+      if (this.#address !== undefined && addressOf(address) !== addressOf(this.#address))
+        this.#isSuperseded = true;
     } finally {
       this.#asked.delete(sentinel);
     }
@@ -198,9 +202,11 @@ class NodeRedisSentinelDriver implements RedisDriver {
     const ask = (question: string): Promise<RedisReply<string | Buffer>> =>
       driver.send(["SENTINEL", question, name], SOLE_NODE, undefined, "text");
     const found = (await ask("GET-MASTER-ADDR-BY-NAME")) as [string, string] | null;
-    if (found === null) throw new Error(`the sentinel ${addressOf(sentinel)} knows no master named "${name}"`);
+    if (found === null)
+      throw new Error(`the sentinel ${addressOf(sentinel)} knows no master named "${name}"`);
     const epoch = Number(((await ask("MASTER")) as unknown as Record<string, string>)["config-epoch"]);
-    if (epoch < this.#known.epoch) throw new Error(`the sentinel ${addressOf(sentinel)} is behind the others`);
+    if (epoch < this.#known.epoch)
+      throw new Error(`the sentinel ${addressOf(sentinel)} is behind the others`);
     this.#known.epoch = epoch;
     const announced = { host: found[0], port: Number(found[1]) };
     return { address: nodeAddressMap(addressOf(announced)) ?? announced };
@@ -218,7 +224,14 @@ class NodeRedisSentinelDriver implements RedisDriver {
       sentinelPassword: password,
     } = this.#endpoint;
     const address = { ...sentinel, tls };
-    const driver = await this.#opened({ address, database: 0, connectTimeout, stallTimeout, username, password });
+    const driver = await this.#opened({
+      address,
+      database: 0,
+      connectTimeout,
+      stallTimeout,
+      username,
+      password,
+    });
     this.#sentinels.set(sentinel, driver);
     return driver;
   }

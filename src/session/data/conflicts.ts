@@ -10,7 +10,10 @@ export class Conflicts {
   #paths: (readonly string[])[] = [];
 
   /** Begins an attempt. */
-  collect<Result>(newest: SessionRecord, change: (newest: SessionRecord, onConflict: OnConflict) => Result): Result {
+  collect<Result>(
+    newest: SessionRecord,
+    change: (newest: SessionRecord, onConflict: OnConflict) => Result,
+  ): Result {
     this.#paths = [];
     return change(newest, (path) => this.#paths.push(path));
   }

@@ -2,7 +2,10 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { Browser, openHarness } from "../../../test/support/session-harness.ts";
 
-const schema = v.object({ theme: v.optional(v.picklist(["light", "dark"]), "light"), n: v.optional(v.number(), 0) });
+const schema = v.object({
+  theme: v.optional(v.picklist(["light", "dark"]), "light"),
+  n: v.optional(v.number(), 0),
+});
 
 /** A visitor with data from before the schema. */
 async function visitorWith(data: Record<string, unknown>, settings: Parameters<typeof openHarness>[0]) {
@@ -51,7 +54,10 @@ describe("schema", () => {
   });
 
   test('onInvalid: "reset" begins with empty data and keeps the login', async () => {
-    const { browser, otherProcess } = await visitorWith({ theme: 1, other: 2 }, { schema, onInvalid: "reset" });
+    const { browser, otherProcess } = await visitorWith(
+      { theme: 1, other: 2 },
+      { schema, onInvalid: "reset" },
+    );
     await browser.request((session) => session.login(7));
     await browser.request((session) => {
       expect(session.data).toMatchObject({ theme: "light", n: 0 });
@@ -89,7 +95,9 @@ describe("schema", () => {
   test("a misspelt onInvalid resets nothing", async () => {
     const { sessions, browser, calls } = await visitorWith({ theme: 1 }, { schema });
     const load = sessions.from(requestOf(sessions, browser), { onInvalid: "Keep" as never });
-    await expect(load).rejects.toThrow('sessions.from() expected onInvalid "throw", "reset" or "keep", got a text.');
+    await expect(load).rejects.toThrow(
+      'sessions.from() expected onInvalid "throw", "reset" or "keep", got a text.',
+    );
     expect(calls).toStrictEqual([]);
   });
 
@@ -148,7 +156,10 @@ describe("migrate", () => {
 });
 
 /** A request that the test itself passes to `sessions.from`. */
-function requestOf(sessions: ReturnType<typeof openHarness>["sessions"], { cookie: cookieHeader }: Browser): object {
+function requestOf(
+  sessions: ReturnType<typeof openHarness>["sessions"],
+  { cookie: cookieHeader }: Browser,
+): object {
   const request = {};
   sessions.scope(request, { cookieHeader, isSecure: () => true, host: () => "shop.example" });
   return request;

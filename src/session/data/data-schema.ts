@@ -30,7 +30,11 @@ export interface DataSchema {
  *
  * @throws {SessionSchemaError} When the data does not match, and `onInvalid` is `"throw"`.
  */
-export async function applySchema(data: SessionData<object>, record: SessionRecord, rules: DataSchema): Promise<void> {
+export async function applySchema(
+  data: SessionData<object>,
+  record: SessionRecord,
+  rules: DataSchema,
+): Promise<void> {
   migrate(data, record, rules);
   if (rules.schema === undefined) return;
   const own = ownValues(data);
@@ -48,7 +52,11 @@ export function isOnInvalid(value: unknown): value is OnInvalid {
   return (ON_INVALID as readonly unknown[]).includes(value);
 }
 
-function migrate(data: SessionData<object>, record: SessionRecord, { version, migrate: steps }: DataSchema): void {
+function migrate(
+  data: SessionData<object>,
+  record: SessionRecord,
+  { version, migrate: steps }: DataSchema,
+): void {
   if (record.isEmpty) return;
   const { version: first = 1 } = record.facts;
   // A copy reads every part, and so parses it.

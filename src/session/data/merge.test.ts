@@ -33,7 +33,10 @@ describe("mergeValues", () => {
     const base = { cart: { a: 1, b: 2 }, keep: { x: 1 } };
     const mine = { cart: { a: 9, b: 2 }, keep: { x: 1 } };
     const theirs = { cart: { a: 1, b: 2, c: 3 } };
-    expect(merge(base, mine, theirs)).toStrictEqual({ merged: { cart: { a: 9, b: 2, c: 3 } }, conflicts: [] });
+    expect(merge(base, mine, theirs)).toStrictEqual({
+      merged: { cart: { a: 9, b: 2, c: 3 } },
+      conflicts: [],
+    });
   });
 
   test("an object that both sides added is merged as if it had been empty before", () => {
@@ -96,7 +99,11 @@ describe("mergeValues", () => {
 });
 
 describe("mergeDelta", () => {
-  function mergeRecords(seen: string, delta: Delta, theirs: string): { payload: unknown; conflicts: string[] } {
+  function mergeRecords(
+    seen: string,
+    delta: Delta,
+    theirs: string,
+  ): { payload: unknown; conflicts: string[] } {
     const conflicts: string[] = [];
     const base = SessionRecord.parse(seen);
     const merged = mergeDelta(
@@ -105,7 +112,10 @@ describe("mergeDelta", () => {
       SessionRecord.parse(theirs),
       (path) => conflicts.push(path.join(".")),
     );
-    return { payload: Object.fromEntries([...merged.members].map(([key, { text }]) => [key, text])), conflicts };
+    return {
+      payload: Object.fromEntries([...merged.members].map(([key, { text }]) => [key, text])),
+      conflicts,
+    };
   }
 
   test("keeps the text of parts that only they changed", () => {

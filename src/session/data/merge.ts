@@ -37,7 +37,11 @@ export interface ThreeSides {
 }
 
 /** {@link mergeValues} of a top-level part. */
-export function mergeMembers(key: string, { base, mine, theirs }: ThreeSides, onConflict: OnConflict): unknown {
+export function mergeMembers(
+  key: string,
+  { base, mine, theirs }: ThreeSides,
+  onConflict: OnConflict,
+): unknown {
   if (key !== FLASH_KEY) return mergeValues(base, mine, theirs, onConflict, [key]);
   // Taking the last message does not conflict with adding another, so for messages, absence equals
   // {}.
@@ -83,7 +87,11 @@ function mergeObjects(
   let [isMineChanged, isTheirsChanged] = [false, false];
   for (const key of new Set([...Object.keys(theirs), ...Object.keys(mine), ...Object.keys(base)])) {
     path.push(key);
-    const part = merge({ base: own(base, key), mine: own(mine, key), theirs: own(theirs, key) }, onConflict, path);
+    const part = merge(
+      { base: own(base, key), mine: own(mine, key), theirs: own(theirs, key) },
+      onConflict,
+      path,
+    );
     path.pop();
     isMineChanged ||= part.isMineChanged;
     isTheirsChanged ||= part.isTheirsChanged;
@@ -134,7 +142,11 @@ function mergeTexts(
   onConflict: OnConflict,
 ): string | undefined {
   if (theirs === base || theirs === mine) return mine;
-  const value = mergeMembers(key, { base: parse(base), mine: parse(mine), theirs: parse(theirs) }, onConflict);
+  const value = mergeMembers(
+    key,
+    { base: parse(base), mine: parse(mine), theirs: parse(theirs) },
+    onConflict,
+  );
   // Values that only Python can write come from one of the three sides and are kept as they are.
   return value === ABSENT ? undefined : writeForComparison(value, key).text;
 }
@@ -150,7 +162,8 @@ function mergeAuth(
   if (mine.length === 0) return;
   const theirKeys = [...theirs.members.keys()].filter(isAuthKey);
   const isTheirsChanged = [...new Set([...theirKeys, ...mine.map(([key]) => key)])].some(
-    (key) => theirs.members.get(key)?.text !== seen.textOf(key) && theirs.members.get(key)?.text !== delta.get(key),
+    (key) =>
+      theirs.members.get(key)?.text !== seen.textOf(key) && theirs.members.get(key)?.text !== delta.get(key),
   );
   if (isTheirsChanged) {
     onConflict(["_auth_*"]);

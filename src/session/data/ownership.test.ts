@@ -15,7 +15,10 @@ async function openTwo(stored: Data, settings: Parameters<typeof openHarness>[0]
 function snapshot(value: object): string {
   const descriptors = Object.entries(Object.getOwnPropertyDescriptors(value)).map(([key, descriptor]) => {
     const inner: unknown = descriptor.value;
-    return [key, { ...descriptor, value: typeof inner === "object" && inner !== null ? snapshot(inner) : inner }];
+    return [
+      key,
+      { ...descriptor, value: typeof inner === "object" && inner !== null ? snapshot(inner) : inner },
+    ];
   });
   return JSON.stringify([Object.isExtensible(value), descriptors]);
 }
@@ -27,7 +30,10 @@ const OWN_OBJECTS: readonly [string, () => Data][] = [
   ["a frozen one", () => fixed({ items: fixed({ a: 1 }), list: fixed([1]) })],
   ["a sealed one", () => Object.seal({ items: { a: 1 }, list: [1] })],
   ["one that cannot be extended", () => Object.preventExtensions({ items: { a: 1 }, list: [1] })],
-  ["one without a prototype", () => Object.assign(Object.create(null) as Data, { items: { a: 1 }, list: [1] })],
+  [
+    "one without a prototype",
+    () => Object.assign(Object.create(null) as Data, { items: { a: 1 }, list: [1] }),
+  ],
   [
     "one with a read-only property",
     () => Object.defineProperty({ list: [1] }, "items", { value: { a: 1 }, enumerable: true }),
@@ -42,7 +48,10 @@ const OWN_OBJECTS: readonly [string, () => Data][] = [
     }),
   ],
   ["a proxy", () => new Proxy({ items: { a: 1 }, list: [1] }, {})],
-  ["one with a key named __proto__", () => JSON.parse('{"items":{"a":1,"__proto__":{"x":1}},"list":[1]}') as Data],
+  [
+    "one with a key named __proto__",
+    () => JSON.parse('{"items":{"a":1,"__proto__":{"x":1}},"list":[1]}') as Data,
+  ],
   [
     "one that holds another one twice",
     () => {
@@ -77,7 +86,10 @@ describe("an object of the application is never changed", () => {
     await theirs.save();
     await mine.save();
     expect(snapshot(own)).toBe(before);
-    expect(mine.data["page"]).toMatchObject({ title: "theirs", inner: { n: 1, cart: { items: { a: 1, b: 2 } } } });
+    expect(mine.data["page"]).toMatchObject({
+      title: "theirs",
+      inner: { n: 1, cart: { items: { a: 1, b: 2 } } },
+    });
     mine.data["more"] = 1;
     await mine.save();
     expect((await open()).data["page"]).toStrictEqual(structuredClone(mine.data["page"]));
@@ -204,7 +216,10 @@ describe("an object in two places", () => {
     expect(mine.data["cart"].items).toStrictEqual({ a: 1, secret: 1 });
     friend.data["n"] = 1;
     await friend.save();
-    expect((await sessions.open(friend.cookieHeader)).data).toStrictEqual({ cart: { items: { a: 1 } }, n: 1 });
+    expect((await sessions.open(friend.cookieHeader)).data).toStrictEqual({
+      cart: { items: { a: 1 } },
+      n: 1,
+    });
   });
 
   test("a constant that two sessions hold is replaced in each of them", async () => {
@@ -219,7 +234,10 @@ describe("an object in two places", () => {
     }
     for (const request of requests) await request.save();
     expect(CONSTANT).toStrictEqual({ items: {} });
-    expect(requests.map(({ data }) => data["cart"])).toStrictEqual([{ items: { 0: 1 } }, { items: { 1: 1 } }]);
+    expect(requests.map(({ data }) => data["cart"])).toStrictEqual([
+      { items: { 0: 1 } },
+      { items: { 1: 1 } },
+    ]);
   });
 });
 
@@ -284,7 +302,8 @@ describe("after a commit nothing throws", () => {
   });
 
   test("for data that nests as deep as JSON may", async () => {
-    const nested = (depth: number, leaf: unknown): unknown => (depth === 0 ? leaf : { a: nested(depth - 1, leaf) });
+    const nested = (depth: number, leaf: unknown): unknown =>
+      depth === 0 ? leaf : { a: nested(depth - 1, leaf) };
     const { mine, theirs } = await openTwo({ deep: nested(490, {}) });
     const leafOf = (data: Data): Data => {
       let at = data["deep"];
@@ -352,13 +371,20 @@ describe("after a commit nothing throws", () => {
         },
       });
     let isArmed = false;
-    const { mine, theirs, open } = await openTwo({ cart: { n: 1 }, proxy: { n: 1 }, n: 1, root: 1 }, { wrap });
+    const { mine, theirs, open } = await openTwo(
+      { cart: { n: 1 }, proxy: { n: 1 }, n: 1, root: 1 },
+      { wrap },
+    );
     const once = (value: unknown): unknown => {
       if (isOver) throw new Error("read after the commit");
       return value;
     };
     expect(mine.data["cart"].n).toBe(1);
-    Object.defineProperty(mine.data["cart"], "n", { get: () => once(2), enumerable: true, configurable: true });
+    Object.defineProperty(mine.data["cart"], "n", {
+      get: () => once(2),
+      enumerable: true,
+      configurable: true,
+    });
     mine.data["proxy"] = new Proxy<Data>({ n: 3 }, { get: (target, key) => once(target[String(key)]) });
     mine.data["list"] = [
       {
@@ -377,7 +403,13 @@ describe("after a commit nothing throws", () => {
     isArmed = true;
     await mine.save();
     expect(isOver).toBe(true);
-    const expected = { cart: { n: 2, theirs: 1 }, proxy: { n: 3, theirs: 1 }, n: 2, root: 5, list: [{ n: 4 }] };
+    const expected = {
+      cart: { n: 2, theirs: 1 },
+      proxy: { n: 3, theirs: 1 },
+      n: 2,
+      root: 5,
+      list: [{ n: 4 }],
+    };
     expect((await open()).data).toStrictEqual(expected);
     expect(mine.data["cart"]).toStrictEqual(expected.cart);
     expect(mine.data["proxy"]).toStrictEqual(expected.proxy);

@@ -93,11 +93,14 @@ function changeArray(array: unknown[], wanted: readonly unknown[], reconcile: Re
 
 function changeObject(object: Members, wanted: Members, reconcile: Reconcile): void {
   const before = new Map(Object.entries(object));
-  const members = Object.entries(wanted).map(([key, value]) => [key, reconcile(before.get(key), value)] as const);
+  const members = Object.entries(wanted).map(
+    ([key, value]) => [key, reconcile(before.get(key), value)] as const,
+  );
   // A different key order would give a different text, and so a change.
   const isSameOrder = isEqualList([...before.keys()], Object.keys(wanted));
   if (!isSameOrder) for (const key of before.keys()) delete object[key];
-  for (const [key, value] of members) if (!isSameOrder || value !== before.get(key)) defineMember(object, key, value);
+  for (const [key, value] of members)
+    if (!isSameOrder || value !== before.get(key)) defineMember(object, key, value);
 }
 
 function isEqualList(one: readonly string[], other: readonly string[]): boolean {

@@ -13,7 +13,13 @@ describe("the changes", () => {
   test("none, while parts are only read", () => {
     const data = dataOf('{"f":1.0,"n":NaN,"o":{"2":1,"1":2},"s":"\\u00e9","big":12345678901234567890}');
     expect(data.delta().size).toBe(0);
-    expect(data.object).toMatchObject({ f: 1, n: Number.NaN, o: { 1: 2, 2: 1 }, s: "é", big: 12345678901234567890n });
+    expect(data.object).toMatchObject({
+      f: 1,
+      n: Number.NaN,
+      o: { 1: 2, 2: 1 },
+      s: "é",
+      big: 12345678901234567890n,
+    });
     expect(data.delta().size).toBe(0);
   });
 

@@ -83,7 +83,9 @@ export class SessionData<Data extends object> implements BaseSnapshot {
   /** Defaults of parts that are not in the store. */
   get defaults(): Record<string, unknown> {
     const assumed = [...this.#base].filter(([, { text }]) => text === undefined);
-    return Object.fromEntries(assumed.map(([key, { canonical = "null" }]) => [key, readJson(rawValue(canonical))]));
+    return Object.fromEntries(
+      assumed.map(([key, { canonical = "null" }]) => [key, readJson(rawValue(canonical))]),
+    );
   }
 
   /**
@@ -97,7 +99,8 @@ export class SessionData<Data extends object> implements BaseSnapshot {
       const text = this.#changedText(key);
       if (text !== undefined) delta.set(key, text);
     }
-    for (const [key, { text }] of this.#base) if (text !== undefined && !this.#has(key)) delta.set(key, undefined);
+    for (const [key, { text }] of this.#base)
+      if (text !== undefined && !this.#has(key)) delta.set(key, undefined);
     return delta;
   }
 
@@ -164,7 +167,9 @@ export class SessionData<Data extends object> implements BaseSnapshot {
     const value = this.#members[key];
     if (value === undefined) return undefined;
     if (key === FACTS_KEY) {
-      throw new SessionUsageError(`session.data.${FACTS_KEY} is reserved for Sojourn itself. Use another key.`);
+      throw new SessionUsageError(
+        `session.data.${FACTS_KEY} is reserved for Sojourn itself. Use another key.`,
+      );
     }
     const { text, refusal } = writeForComparison(value, path);
     const isChanged = text !== this.#canonicalOf(key);

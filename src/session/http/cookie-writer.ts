@@ -11,7 +11,11 @@ export class CookieWriter {
   readonly #plainHttp: PlainHttp;
   readonly #services: Pick<SessionServices, "clock" | "timeouts">;
 
-  constructor(cookie: CookieAttributes, plainHttp: PlainHttp, services: Pick<SessionServices, "clock" | "timeouts">) {
+  constructor(
+    cookie: CookieAttributes,
+    plainHttp: PlainHttp,
+    services: Pick<SessionServices, "clock" | "timeouts">,
+  ) {
     this.#cookie = cookie;
     this.#plainHttp = plainHttp;
     this.#services = services;
@@ -22,7 +26,8 @@ export class CookieWriter {
     const { cookieChange, cookieValue, record, hasDuplicateCookies } = session;
     const isSecure = facts.isSecure();
     // A request that is logged out may have sent an old cookie only.
-    const others = hasDuplicateCookies || cookieChange === "clear" ? clearPreviousHeaders(this.#cookie, isSecure) : [];
+    const others =
+      hasDuplicateCookies || cookieChange === "clear" ? clearPreviousHeaders(this.#cookie, isSecure) : [];
     if (cookieChange === "clear") return [...others, clearCookieHeader(this.#cookie, isSecure)];
     if (cookieChange !== "set" || cookieValue === undefined) return [];
     this.#plainHttp.warnOfCookie(facts);

@@ -20,13 +20,16 @@ describe("readCookie", () => {
     });
   });
 
-  test.each([[undefined], [""], ["a=1; b=2"], ["sessionid"], ["=x"], [`SESSIONID=${KEY}`]])("none in %j", (header) => {
-    expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({
-      isPresent: false,
-      values: [],
-      rejection: undefined,
-    });
-  });
+  test.each([[undefined], [""], ["a=1; b=2"], ["sessionid"], ["=x"], [`SESSIONID=${KEY}`]])(
+    "none in %j",
+    (header) => {
+      expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({
+        isPresent: false,
+        values: [],
+        rejection: undefined,
+      });
+    },
+  );
 
   const [A, B, C, D, E] = ["a", "b", "c", "d", "e"].map((letter) => letter.repeat(32));
 
@@ -36,9 +39,16 @@ describe("readCookie", () => {
     [`sessionid=x; sessionid=${A}`, [A], "duplicate"],
     ["sessionid=x; sessionid=y", [], "malformed"],
     [[E, D, C, B, A].map((key) => `sessionid=${key}`).join("; "), [E, D, C, B], "duplicate"],
-  ])("several in %s: the distinct ones of the right form, in order, at most four", (header, values, rejection) => {
-    expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({ isPresent: true, values, rejection });
-  });
+  ])(
+    "several in %s: the distinct ones of the right form, in order, at most four",
+    (header, values, rejection) => {
+      expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({
+        isPresent: true,
+        values,
+        rejection,
+      });
+    },
+  );
 });
 
 describe("a cookie that is not a session key: a new visitor, no store call, an event", () => {
@@ -86,16 +96,19 @@ describe("an unknown session key is never adopted", () => {
     ["tampered", "eyJmb28iOiJiYXIifQ:1r31eq:bYGUtMHCVH_f6XANisIYpux5RwXpKOfuokLa0LOYmaX", "bad-signature"],
     ["not a record at all", "{}", "bad-signature"],
     ["signed, but no object", "MQ:1r31eq:d9lAzBPz5C6OtgHsMQpdWQ", "bad-signature"],
-  ])("%s: empty, an event, not overwritten, and the first write takes a new key", async (_name, record, reason) => {
-    const { sessions, store, events } = openHarness();
-    await store.create(KEY, record, 60_000, anyDeadline());
-    const browser = new Browser(sessions, `sessionid=${KEY}`);
-    expect(await browser.request((session) => session.isEmpty)).toBe(true);
-    expect(events).toStrictEqual([{ name: "undecodable", event: { reason } }]);
-    await browser.request((session) => (session.data["a"] = 1));
-    expect(await store.read(KEY, anyDeadline())).toBe(record);
-    expect(browser.cookie).not.toContain(KEY);
-  });
+  ])(
+    "%s: empty, an event, not overwritten, and the first write takes a new key",
+    async (_name, record, reason) => {
+      const { sessions, store, events } = openHarness();
+      await store.create(KEY, record, 60_000, anyDeadline());
+      const browser = new Browser(sessions, `sessionid=${KEY}`);
+      expect(await browser.request((session) => session.isEmpty)).toBe(true);
+      expect(events).toStrictEqual([{ name: "undecodable", event: { reason } }]);
+      await browser.request((session) => (session.data["a"] = 1));
+      expect(await store.read(KEY, anyDeadline())).toBe(record);
+      expect(browser.cookie).not.toContain(KEY);
+    },
+  );
 
   test("a record that becomes undecodable under a running request is not overwritten", async () => {
     const { sessions, store } = openHarness();
@@ -170,7 +183,11 @@ describe("Set-Cookie", () => {
     const { sessions } = openHarness();
     for (let count = 0; count < 3; count++) {
       const request = {};
-      const scope = sessions.scope(request, { cookieHeader: undefined, isSecure: () => false, host: () => host });
+      const scope = sessions.scope(request, {
+        cookieHeader: undefined,
+        isSecure: () => false,
+        host: () => host,
+      });
       (await sessions.from(request)).data["a"] = 1;
       await scope.finish({ status: 200, headersSent: false });
       expect(scope.headers().setCookie[0]).toContain("Secure");

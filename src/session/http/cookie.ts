@@ -71,7 +71,8 @@ function valuesOf(header: string, name: string): string[] {
   const values: string[] = [];
   for (const pair of header.split(";")) {
     const equals = pair.indexOf("=");
-    if (equals >= 0 && pair.slice(0, equals).trim() === name) values.push(unquote(pair.slice(equals + 1).trim()));
+    if (equals >= 0 && pair.slice(0, equals).trim() === name)
+      values.push(unquote(pair.slice(equals + 1).trim()));
   }
   return values;
 }

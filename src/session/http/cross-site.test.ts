@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { CrossSiteError } from "../../core/errors.ts";
-import { type CrossSite, CrossSiteRule, type RequestSource, type RequestTarget, type SameSite } from "./cross-site.ts";
+import {
+  type CrossSite,
+  CrossSiteRule,
+  type RequestSource,
+  type RequestTarget,
+  type SameSite,
+} from "./cross-site.ts";
 
 /** A URL as the visitor sees it. */
 const at = (url: string): RequestTarget => ({
@@ -91,14 +97,17 @@ describe("crossSite", () => {
     }
   });
 
-  test.each(["deny", { trustedOrigins: ["https://a.example/"] }, { trustedOrigins: "https://a.example" }, {}, null])(
-    "%o is no rule",
-    (crossSite) => {
-      expect(() => new CrossSiteRule(crossSite as CrossSite, "expressSessions")).toThrow(
-        /^expressSessions\.crossSite.*: expected ("interrupt", "allow", "refuse" or \{ trustedOrigins \}|an origin such as)/,
-      );
-    },
-  );
+  test.each([
+    "deny",
+    { trustedOrigins: ["https://a.example/"] },
+    { trustedOrigins: "https://a.example" },
+    {},
+    null,
+  ])("%o is no rule", (crossSite) => {
+    expect(() => new CrossSiteRule(crossSite as CrossSite, "expressSessions")).toThrow(
+      /^expressSessions\.crossSite.*: expected ("interrupt", "allow", "refuse" or \{ trustedOrigins \}|an origin such as)/,
+    );
+  });
 });
 
 describe("a request that came without the session's cookie may begin a session", () => {
@@ -184,8 +193,18 @@ describe("a request that came without the session's cookie may begin a session",
       "lax",
       [[undefined, true]],
     ],
-    ["a form of its own", post({ "sec-fetch-site": "same-origin", origin: SHOP }), "strict", [[undefined, true]]],
-    ["a typed address", { method: "GET", headers: { "sec-fetch-site": "none" } }, "strict", [["refuse", true]]],
+    [
+      "a form of its own",
+      post({ "sec-fetch-site": "same-origin", origin: SHOP }),
+      "strict",
+      [[undefined, true]],
+    ],
+    [
+      "a typed address",
+      { method: "GET", headers: { "sec-fetch-site": "none" } },
+      "strict",
+      [["refuse", true]],
+    ],
     ["a client that is no browser", post({}), "lax", [[undefined, true]]],
   ])("%s", (_name, request, sameSite, cases) => {
     for (const [crossSite, expected] of cases) {

@@ -25,7 +25,11 @@ describe('onInsecure: "refuse"', () => {
   test("over http no session is opened: the store is not asked, no cookie is set, and the error says what to do", async () => {
     const { load, scope, calls, events } = receive({ cookieHeader: COOKIE });
     const failure: unknown = await load().catch((error: unknown) => error);
-    expect(failure).toMatchObject({ name: "InsecureRequestError", code: "ERR_INSECURE_REQUEST", statusCode: 403 });
+    expect(failure).toMatchObject({
+      name: "InsecureRequestError",
+      code: "ERR_INSECURE_REQUEST",
+      statusCode: 403,
+    });
     expect(String(failure)).toContain("Serve https; behind a proxy that does, let the adapter trust it");
     expect(calls).toStrictEqual([]);
     expect(events).toStrictEqual([{ name: "rejected", event: { reason: "insecure" } }]);
@@ -52,12 +56,14 @@ describe('onInsecure: "refuse"', () => {
     expect(events).toStrictEqual([]);
   });
 
-  test.each([{ isSecure: true }, { host: "localhost:3000" }, { host: "shop.localhost" }, { host: "[::1]:3000" }])(
-    "%o is let through",
-    async (came) => {
-      expect((await receive(came).load()).isNew).toBe(true);
-    },
-  );
+  test.each([
+    { isSecure: true },
+    { host: "localhost:3000" },
+    { host: "shop.localhost" },
+    { host: "[::1]:3000" },
+  ])("%o is let through", async (came) => {
+    expect((await receive(came).load()).isNew).toBe(true);
+  });
 
   test.each([{ host: undefined }, { host: "localhost.example" }, { host: "127.0.0.1.example" }])(
     "%o is not localhost",
@@ -80,7 +86,12 @@ test("by default a session is opened over http too, as behind Django's proxy tha
 });
 
 describe('secure: "auto" behind a proxy that ends TLS', () => {
-  const facts = { cookieHeader: undefined, isSecure: () => false, host: () => "shop.example", claimsHttps: () => true };
+  const facts = {
+    cookieHeader: undefined,
+    isSecure: () => false,
+    host: () => "shop.example",
+    claimsHttps: () => true,
+  };
 
   function warningsOf(rules: ConstructorParameters<typeof PlainHttp>[0], ...came: object[]): unknown[] {
     const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
@@ -92,7 +103,9 @@ describe('secure: "auto" behind a proxy that ends TLS', () => {
   }
 
   test("that is not trusted warns once: the cookie of an https site was sent without Secure", () => {
-    expect(warningsOf({ secure: "auto", onInsecure: "warn" }, {}, {}, {})).toEqual(["SOJOURN_UNTRUSTED_PROXY"]);
+    expect(warningsOf({ secure: "auto", onInsecure: "warn" }, {}, {}, {})).toEqual([
+      "SOJOURN_UNTRUSTED_PROXY",
+    ]);
   });
 
   test.each([

@@ -75,5 +75,7 @@ function isInsecure(facts: RequestFacts): boolean {
 // secure too.
 function isLocalhost(host: string | undefined): boolean {
   const name = host?.replace(/:\d+$/, "").toLowerCase() ?? "";
-  return name === "localhost" || name.endsWith(".localhost") || /^127(?:\.\d+){3}$/.test(name) || name === "[::1]";
+  return (
+    name === "localhost" || name.endsWith(".localhost") || /^127(?:\.\d+){3}$/.test(name) || name === "[::1]"
+  );
 }

@@ -65,7 +65,8 @@ export class ResponseCookie {
   }
 
   async confirm(deadline: Deadline): Promise<void> {
-    const isValid = this.#change === "set" ? await this.#isKeyValid(deadline) : await this.#isEndValid(deadline);
+    const isValid =
+      this.#change === "set" ? await this.#isKeyValid(deadline) : await this.#isEndValid(deadline);
     if (!isValid) this.#change = "none";
   }
 
@@ -93,9 +94,13 @@ export class ResponseCookie {
       // Either of two concurrent logins may be the last.
       if (this.#keySource === "login") return true;
       const departures = await this.#departures(found, deadline);
-      if (departures.some(({ left }) => left.some(({ storageKey }) => storageKey === found.storageKey))) continue;
+      if (departures.some(({ left }) => left.some(({ storageKey }) => storageKey === found.storageKey)))
+        continue;
       const isRenewed = this.#keySource === "renewal";
-      if (isRenewed && departures.some(({ reason, to }) => reason !== "renewed" && to?.storageKey !== found.storageKey))
+      if (
+        isRenewed &&
+        departures.some(({ reason, to }) => reason !== "renewed" && to?.storageKey !== found.storageKey)
+      )
         return false;
       return !(await this.#isLoginAmong(departures, deadline));
     }
@@ -114,7 +119,8 @@ export class ResponseCookie {
   async #departures(stored: StoredSession | undefined, deadline: Deadline): Promise<FollowedDeparture[]> {
     const found: FollowedDeparture[] = [];
     for (const key of this.#state.origin.presentedKeys) {
-      const departure = key === stored?.key ? undefined : await this.#state.services.records.departureOf(key, deadline);
+      const departure =
+        key === stored?.key ? undefined : await this.#state.services.records.departureOf(key, deadline);
       if (departure) found.push(departure);
     }
     return found;

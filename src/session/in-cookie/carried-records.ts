@@ -2,7 +2,12 @@ import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
 import type { SessionKey } from "../../core/ids.ts";
-import { type CommitResult, type CreateResult, hasEtag, type SessionStore } from "../../stores/session-store.ts";
+import {
+  type CommitResult,
+  type CreateResult,
+  hasEtag,
+  type SessionStore,
+} from "../../stores/session-store.ts";
 
 /**
  * Store for one request whose cookie carries its session: holds one record, and two while it gets a

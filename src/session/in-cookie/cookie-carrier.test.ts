@@ -50,7 +50,9 @@ const signed = (json: string, salt = SIGNED_COOKIES_SALT) =>
  * Text that zlib shrinks by as much as base64 adds, so that a character takes a byte of the cookie.
  */
 function incompressible(length: number): string {
-  const hashes = Array.from({ length: Math.ceil(length / 86) }, (_, at) => createHash("sha512").update(String(at)));
+  const hashes = Array.from({ length: Math.ceil(length / 86) }, (_, at) =>
+    createHash("sha512").update(String(at)),
+  );
   return hashes
     .map((hash) => hash.digest("base64url"))
     .join("")
@@ -227,7 +229,9 @@ describe("expiry counts from the signature", () => {
 
 describe("secrets", () => {
   test("a fallback secret is accepted; the response is signed with the new secret", async () => {
-    const { sessions } = open({ secrets: { secretKey: "new-secret", secretKeyFallbacks: [SECRETS.secretKey] } });
+    const { sessions } = open({
+      secrets: { secretKey: "new-secret", secretKeyFallbacks: [SECRETS.secretKey] },
+    });
     const browser = new Browser(sessions, DJANGOS);
     await browser.request((session) => session.data["foo"]);
     expect(payloadOf(browser.cookie, { secretKey: "new-secret" })).toMatchObject({ foo: "bar" });
@@ -289,7 +293,9 @@ describe("size", () => {
     clock.advance(60_000);
     expect(await browser.request((session) => typeof session.data["text"])).toBe("string");
     expect(browser.cookie).toBe(cookie);
-    expect(events).toMatchObject([{ name: "touchFailed", error: expect.any(SessionTooLargeError) as unknown }]);
+    expect(events).toMatchObject([
+      { name: "touchFailed", error: expect.any(SessionTooLargeError) as unknown },
+    ]);
   });
 });
 
@@ -307,7 +313,9 @@ describe("when no cookie can be sent", () => {
   });
 
   test("after the headers were sent, reading does not throw, even long after the last signature", async () => {
-    const { sessions, clock } = open({ secrets: { secretKey: "new", secretKeyFallbacks: [SECRETS.secretKey] } });
+    const { sessions, clock } = open({
+      secrets: { secretKey: "new", secretKeyFallbacks: [SECRETS.secretKey] },
+    });
     const request = new Browser(sessions, DJANGOS).begin();
     clock.advance(3_600_000);
     expect((await request.session()).data["foo"]).toBe("bar");
@@ -331,7 +339,10 @@ describe("login and logout", () => {
     const { sessions, browser } = open();
     await browser.request((session) => (session.data["cart"] = [1]));
     await browser.request((session) => session.login(7));
-    const seen = await browser.request((session) => ({ user: session.userId, cart: session.data["cart"] as unknown }));
+    const seen = await browser.request((session) => ({
+      user: session.userId,
+      cart: session.data["cart"] as unknown,
+    }));
     expect(seen).toStrictEqual({ user: "7", cart: [1] });
     const request = new Browser(sessions, browser.cookie).begin();
     await (await request.session()).logout();

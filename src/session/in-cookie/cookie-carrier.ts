@@ -37,7 +37,11 @@ export class CookieCarrier {
     checkSettings(settings);
     const { maxBytes, timeouts, dataSchema, touchEvery, cookie } = settings;
     const { clock } = context;
-    const codec = new CarriedCodec(makeCodec({ ...settings, salt: SIGNED_COOKIES_SALT }, context), cookie, clock);
+    const codec = new CarriedCodec(
+      makeCodec({ ...settings, salt: SIGNED_COOKIES_SALT }, context),
+      cookie,
+      clock,
+    );
     this.#shared = shared;
     this.#versions = new Versions({
       codec,
@@ -84,7 +88,10 @@ function checkSettings({ format, hashKeys, renewEvery }: ResolvedSessionSettings
     throw new ImproperlyConfigured(`sessions.${setting}`, message);
   };
   if (format !== "django") {
-    refuse("format", 'expected "django" with cookieSessionStore(): other formats have no signature and no time.');
+    refuse(
+      "format",
+      'expected "django" with cookieSessionStore(): other formats have no signature and no time.',
+    );
   }
   const noKey = "with cookieSessionStore(): such a session has no key on a server.";
   if (hashKeys) refuse("hashKeys", `expected false ${noKey}`);

@@ -39,12 +39,20 @@ export interface LoginOptions {
   readonly django?: DjangoLogin;
 }
 
-const LOGIN_OPTIONS = knownOptions("session.login()", ["keep", "django"], "{ keep: true }", SessionUsageError);
+const LOGIN_OPTIONS = knownOptions(
+  "session.login()",
+  ["keep", "django"],
+  "{ keep: true }",
+  SessionUsageError,
+);
 
 /** @throws {SessionUsageError} For invalid options. */
 export function checkLoginOptions(options: unknown): void {
   checkOptions(options, LOGIN_OPTIONS);
-  const { keep, django } = options as { readonly keep?: unknown; readonly django?: Partial<DjangoLogin> | null };
+  const { keep, django } = options as {
+    readonly keep?: unknown;
+    readonly django?: Partial<DjangoLogin> | null;
+  };
   if (keep !== undefined && typeof keep !== "boolean" && !Array.isArray(keep)) {
     throw new SessionUsageError(
       `session.login() expected keep as true, false or an array of the names of keys, got ${describeKind(keep)}.`,
@@ -96,7 +104,8 @@ export function loginRecord(
   const previous = userIdOf(record);
   const kept = keep ?? (previous === undefined || previous === userId);
   const delta = new Map<string, string | undefined>();
-  for (const key of record.members.keys()) if (isAuthKey(key) || !isKept(key, kept)) delta.set(key, undefined);
+  for (const key of record.members.keys())
+    if (isAuthKey(key) || !isKept(key, kept)) delta.set(key, undefined);
   for (const [key, value] of Object.entries(authMembers(userId, django, secretKey)))
     delta.set(key, writeJson(value, key));
   return record.with(delta);
@@ -106,7 +115,11 @@ function isKept(key: string, keep: boolean | readonly string[]): boolean {
   return typeof keep === "boolean" ? keep : keep.includes(key);
 }
 
-function authMembers(userId: string, django: DjangoLogin | undefined, secretKey: string): Record<string, string> {
+function authMembers(
+  userId: string,
+  django: DjangoLogin | undefined,
+  secretKey: string,
+): Record<string, string> {
   if (django === undefined) return { [USER_ID_KEY]: userId };
   return {
     [USER_ID_KEY]: userId,

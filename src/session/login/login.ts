@@ -71,7 +71,11 @@ async function move(services: SessionServices, login: Login, stored: StoredSessi
 }
 
 /** Joins the session of the first half of a double click, which both halves' key leads to. */
-async function join({ records }: SessionServices, { userId, deadline }: Login, { reason, to }: FollowedDeparture) {
+async function join(
+  { records }: SessionServices,
+  { userId, deadline }: Login,
+  { reason, to }: FollowedDeparture,
+) {
   if (reason !== "login" || to === undefined) return undefined;
   const loaded = await records.load(to.key, deadline);
   if (loaded.status !== "live" || userIdOf(loaded.stored.version.record) !== userId) return undefined;
@@ -100,6 +104,9 @@ function makeRecord(
   record: SessionRecord,
 ): SessionRecord {
   const now = clock.now();
-  const made = loginRecord(record, userId, options, secretKey).withFacts({ created: now, authenticated: now });
+  const made = loginRecord(record, userId, options, secretKey).withFacts({
+    created: now,
+    authenticated: now,
+  });
   return timeToLive(made, timeouts, now) > 0 ? made : made.with(new Map([[EXPIRY_KEY, undefined]]));
 }

@@ -68,7 +68,9 @@ describe("records that Django's cache engine writes: the dictionary itself", () 
 test.each<[Record<string, unknown>, string]>([
   [{ encrypt: true }, 'sessions.encrypt: expected false with the format "dict"'],
   [
-    { wrap: (store: object) => Object.assign(Object.create(store) as object, { comparesWholeRecords: false }) },
+    {
+      wrap: (store: object) => Object.assign(Object.create(store) as object, { comparesWholeRecords: false }),
+    },
     'sessions.format: expected "django" or "json" with the store "memory"',
   ],
 ])("%o is refused at start", (settings, message) => {

@@ -46,7 +46,12 @@ function isReadByPython(member: unknown, now: number): boolean {
   if (member === undefined) return true;
   if (typeof member === "string") return PYTHON_INSTANT.test(member);
   const end = new Date(now + Number(member) * 1000);
-  return Number.isInteger(member) && !Number.isNaN(end.getTime()) && end.getUTCFullYear() >= 1 && end.getTime() <= LAST;
+  return (
+    Number.isInteger(member) &&
+    !Number.isNaN(end.getTime()) &&
+    end.getUTCFullYear() >= 1 &&
+    end.getTime() <= LAST
+  );
 }
 
 async function checkVisit(harness: Harness, act: (session: { setExpiry(expiry: Expiry): void }) => void) {
@@ -241,7 +246,9 @@ describe("duration settings", () => {
     await checkVisit(openHarness(settingsOf(name, "1000y" as never)), () => {});
     for (const value of ["1001y", 4e10, Number.MAX_SAFE_INTEGER, 9e12]) {
       expect(() => openHarness(settingsOf(name, value as never))).toThrow(ImproperlyConfigured);
-      expect(() => openHarness(settingsOf(name, value as never))).toThrow(new RegExp(`sessions.${name}: .*1000y`));
+      expect(() => openHarness(settingsOf(name, value as never))).toThrow(
+        new RegExp(`sessions.${name}: .*1000y`),
+      );
     }
   });
 });
@@ -267,7 +274,9 @@ describe("the cookie", () => {
 
 test("sessions.restore refuses an endless time to live, and caps a longer one at 1000 years", async () => {
   const { sessions, clock } = openHarness();
-  await expect(sessions.restore(KEY, "{}", Number.POSITIVE_INFINITY)).rejects.toBeInstanceOf(SessionUsageError);
+  await expect(sessions.restore(KEY, "{}", Number.POSITIVE_INFINITY)).rejects.toBeInstanceOf(
+    SessionUsageError,
+  );
   await expect(sessions.restore(KEY, "{}", "1" as never)).rejects.toBeInstanceOf(SessionUsageError);
   expect(await sessions.restore(KEY, '{"_auth_user_id":"7"}', Number.MAX_SAFE_INTEGER)).toBe(true);
   clock.advance(DAY);

@@ -16,7 +16,10 @@ export type CodecSettings = Pick<ResolvedSessionSettings, "format" | "maxBytes" 
 };
 
 /** Makes the codec of the records from the settings. */
-export function makeCodec(settings: CodecSettings, context: Secrets & { readonly clock: Clock }): RecordCodec {
+export function makeCodec(
+  settings: CodecSettings,
+  context: Secrets & { readonly clock: Clock },
+): RecordCodec {
   const plain = makePlainCodec(settings, context);
   return settings.encrypt ? new EncryptedCodec(plain, context) : plain;
 }
@@ -27,7 +30,13 @@ function makePlainCodec(
 ): RecordCodec {
   if (format === "json") return new JsonCodec();
   if (format === "dict") return new DictCodec();
-  return new DjangoCodec({ secretKey, secretKeyFallbacks, clock, salt, maxInflatedBytes: inflatedLimit(maxBytes) });
+  return new DjangoCodec({
+    secretKey,
+    secretKeyFallbacks,
+    clock,
+    salt,
+    maxInflatedBytes: inflatedLimit(maxBytes),
+  });
 }
 
 // Escaping turns one byte into at most six (DEL: `\u007f`), so an accepted record can always be

@@ -46,7 +46,11 @@ const JSONS = [
   "{}",
 ];
 
-const DEFLATED = [...JSONS.map((json) => deflateSync(json)), deflateSync(Buffer.alloc(MEBIBYTE, "[")), Buffer.alloc(0)];
+const DEFLATED = [
+  ...JSONS.map((json) => deflateSync(json)),
+  deflateSync(Buffer.alloc(MEBIBYTE, "[")),
+  Buffer.alloc(0),
+];
 
 /** Fragments with a meaning for one of the readers. */
 const PIECES = [
@@ -72,7 +76,9 @@ const CODECS = {
 type CodecName = keyof typeof CODECS;
 
 const CODEC_NAMES = Object.keys(CODECS) as CodecName[];
-const GENUINE = CODEC_NAMES.flatMap((name) => JSONS.map((json) => ({ name, record: CODECS[name].encode(json, AT) })));
+const GENUINE = CODEC_NAMES.flatMap((name) =>
+  JSONS.map((json) => ({ name, record: CODECS[name].encode(json, AT) })),
+);
 const GENUINE_TEXTS = new Set(GENUINE.map(({ record }) => record));
 
 function mutate(bytes: Buffer, other: Buffer, random: Random): Buffer {

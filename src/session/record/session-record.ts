@@ -1,5 +1,12 @@
 import type { EpochMilliseconds } from "../../core/clock.ts";
-import { isPlainObject, type RawMember, rawValue, readJson, readMembers, writeJson } from "../../json/index.ts";
+import {
+  isPlainObject,
+  type RawMember,
+  rawValue,
+  readJson,
+  readMembers,
+  writeJson,
+} from "../../json/index.ts";
 
 /** The only key in a record that belongs to Sojourn. Django keeps it like any other key. */
 export const FACTS_KEY = "_sojourn";

@@ -168,7 +168,9 @@ describe("setExpiry, as in Django", () => {
   test("with expireAtBrowserClose the cookie has neither Max-Age nor Expires; setExpiry is the explicit remember me, and outlives a login", async () => {
     const { sessions, clock } = openHarness({ expireAtBrowserClose: true });
     const browser = new Browser(sessions);
-    expect(await setCookieOf(browser, "write")).toStrictEqual([expect.not.stringMatching(/Max-Age|Expires/i)]);
+    expect(await setCookieOf(browser, "write")).toStrictEqual([
+      expect.not.stringMatching(/Max-Age|Expires/i),
+    ]);
 
     const ticked = browser.begin();
     (await ticked.session()).setExpiry("30d");
@@ -230,11 +232,14 @@ describe("setExpiry, as in Django", () => {
     expect(await keys()).toStrictEqual([]);
   });
 
-  test.each([1.5, Number.NaN, "90", "soon", new Date(Number.NaN), {}, undefined])("refuses %o", async (expiry) => {
-    const { sessions } = openHarness();
-    const session = await sessions.create();
-    expect(() => session.setExpiry(expiry as never)).toThrow("session.setExpiry() expected whole seconds");
-  });
+  test.each([1.5, Number.NaN, "90", "soon", new Date(Number.NaN), {}, undefined])(
+    "refuses %o",
+    async (expiry) => {
+      const { sessions } = openHarness();
+      const session = await sessions.create();
+      expect(() => session.setExpiry(expiry as never)).toThrow("session.setExpiry() expected whole seconds");
+    },
+  );
 
   test.each(["nonsense", "[1]", "true", "1e999", '""'])("%s in a record is not an expiry", async (text) => {
     const { sessions, store, clock } = openHarness({ format: "json" });

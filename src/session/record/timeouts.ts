@@ -53,11 +53,13 @@ export function toExpiryMember(
 ): number | string | undefined {
   if (expiry === null) return undefined;
   if (typeof expiry === "number" && Number.isSafeInteger(expiry)) {
-    if (!isBetween(FIRST_INSTANT, now + expiry * 1000, LAST_SLIDING_INSTANT)) throw beyondPython(expiry, 9899);
+    if (!isBetween(FIRST_INSTANT, now + expiry * 1000, LAST_SLIDING_INSTANT))
+      throw beyondPython(expiry, 9899);
     // Adding 0 makes 0 of -0.
     return expiry + 0;
   }
-  const instant = expiry instanceof Date ? expiry.getTime() : now + (textToMilliseconds(expiry) ?? Number.NaN);
+  const instant =
+    expiry instanceof Date ? expiry.getTime() : now + (textToMilliseconds(expiry) ?? Number.NaN);
   if (Number.isNaN(instant)) throw noExpiry(expiry);
   if (!isBetween(FIRST_INSTANT, instant, LAST_INSTANT)) throw beyondPython(expiry, 9999);
   return zone === undefined ? isoText(instant, "+00:00") : isoText(zone.toLocal(instant), "");
@@ -159,7 +161,8 @@ export function activeAge(record: SessionRecord, { idle }: Timeouts): Millisecon
 function absoluteEnd(record: SessionRecord, { absolute }: Timeouts): EpochMilliseconds {
   const { authenticated, created } = record.facts;
   const begin = authenticated ?? created;
-  if (absolute === null || begin === undefined || userIdOf(record) === undefined) return Number.POSITIVE_INFINITY;
+  if (absolute === null || begin === undefined || userIdOf(record) === undefined)
+    return Number.POSITIVE_INFINITY;
   return begin + absolute;
 }
 

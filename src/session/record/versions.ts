@@ -64,7 +64,10 @@ export class Versions {
     const text = this.#codec.encode(payload, storageKey);
     const bytes = Math.max(Buffer.byteLength(payload), Buffer.byteLength(text));
     if (bytes > this.#maxBytes) throw new SessionTooLargeError(bytes, this.#maxBytes);
-    return { text, version: { record: fresh, etag: this.#codec.etag(text), writtenAt: now, isOutdated: false } };
+    return {
+      text,
+      version: { record: fresh, etag: this.#codec.etag(text), writtenAt: now, isOutdated: false },
+    };
   }
 
   decode(text: string, storageKey: SessionKey): Version | UndecodableReason {

@@ -119,7 +119,9 @@ describe("a new key that could not be given", () => {
         if (method === "deleteIfMatch" && fault === undefined) fault = "not-sent";
         return fault ? { fail: fault } : undefined;
       };
-      const { sessions, otherProcess, store } = openHarness({ wrap: (inner) => faultySessionStore(inner, script) });
+      const { sessions, otherProcess, store } = openHarness({
+        wrap: (inner) => faultySessionStore(inner, script),
+      });
       const browser = new Browser(sessions);
       await browser.request((session) => (session.data["a"] = 1));
       // Another process is renewing the key; its last command is still in progress.

@@ -3,7 +3,14 @@ import { SessionInterrupted } from "../../core/errors.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import { ignoreStoreError, throwUnknown } from "../../stores/partial-failures.ts";
 import { userIdOf } from "../login/auth.ts";
-import { type Departure, MAX_HOPS, type MovedKeys, type MoveReason, placeOf, type SessionPlace } from "./moved-keys.ts";
+import {
+  type Departure,
+  MAX_HOPS,
+  type MovedKeys,
+  type MoveReason,
+  placeOf,
+  type SessionPlace,
+} from "./moved-keys.ts";
 import { isLost, type RecordWriter, type StoredSession, untilAnswered } from "./record-writer.ts";
 import type { SessionRecord } from "../record/session-record.ts";
 import { type Creation, refOf } from "../users/user-sessions.ts";
@@ -112,9 +119,15 @@ export class KeyMove {
    */
   async #hasWon(): Promise<boolean> {
     const [moved, target] = [this.#moved, this.#target];
-    if (!this.#isAnnounced || this.#previous !== undefined || target === undefined || moved?.isShared !== true)
+    if (
+      !this.#isAnnounced ||
+      this.#previous !== undefined ||
+      target === undefined ||
+      moved?.isShared !== true
+    )
       return false;
-    if ((await moved.find(this.#source.storageKey, this.#deadline))?.storageKey !== target.storageKey) return false;
+    if ((await moved.find(this.#source.storageKey, this.#deadline))?.storageKey !== target.storageKey)
+      return false;
     if ((await moved.find(target.storageKey, this.#deadline)) !== undefined) return false;
     return this.#writer.isStored(target.storageKey, this.#deadline);
   }
@@ -149,7 +162,10 @@ export class KeyMove {
    */
   async #announce(target: StoredSession): Promise<void> {
     const { storageKey, version } = this.#source;
-    if (userIdOf(version.record) !== undefined && !(await this.#writer.isStored(storageKey, this.#deadline))) {
+    if (
+      userIdOf(version.record) !== undefined &&
+      !(await this.#writer.isStored(storageKey, this.#deadline))
+    ) {
       this.#isSourceGone = true;
       this.#previous = await this.#moved?.find(storageKey, this.#deadline);
       return;
@@ -189,7 +205,9 @@ export class KeyMove {
     if (this.#target === undefined) return { status: "ended" };
     await this.#endRivals();
     if (this.#previous !== undefined && this.#previous.reason !== "renewed" && this.#rivals.length === 0)
-      await ignoreStoreError(this.#moved?.replace(this.#source, this.#target, this.#move.reason, this.#deadline));
+      await ignoreStoreError(
+        this.#moved?.replace(this.#source, this.#target, this.#move.reason, this.#deadline),
+      );
     return { status: "moved", stored: this.#target };
   }
 
@@ -198,7 +216,8 @@ export class KeyMove {
    * later writes to this session. The move itself is complete.
    */
   async #endRivals(): Promise<void> {
-    for (const { storageKey } of this.#rivals) await ignoreStoreError(this.#writer.end(storageKey, this.#deadline));
+    for (const { storageKey } of this.#rivals)
+      await ignoreStoreError(this.#writer.end(storageKey, this.#deadline));
   }
 
   async #unlistSource(): Promise<void> {
@@ -235,7 +254,9 @@ export class KeyMove {
   /** Remembers the end of a session, and ends its successors and the records of abandoned moves. */
   async #endSuccessors(storageKey: SessionKey): Promise<void> {
     const end = (next: SessionKey): Promise<void> => this.#writer.end(next, this.#deadline);
-    await untilAnswered(this.#deadline, async () => this.#moved?.end(refOf(storageKey), "ended", this.#deadline, end));
+    await untilAnswered(this.#deadline, async () =>
+      this.#moved?.end(refOf(storageKey), "ended", this.#deadline, end),
+    );
   }
 
   /**

@@ -41,7 +41,13 @@ export function makeRecords(
   const codec = makeCodec(settings, context);
   const { clock } = context;
   const versions = new Versions({ codec, clock, timeouts, maxBytes, dataVersion: dataSchema.version });
-  return new SessionRecords({ store, versions, users, moved, storedKeyOf: hashKeys ? hashSessionKey : (key) => key });
+  return new SessionRecords({
+    store,
+    versions,
+    users,
+    moved,
+    storedKeyOf: hashKeys ? hashSessionKey : (key) => key,
+  });
 }
 
 export function makeUserSessions(
@@ -51,8 +57,10 @@ export function makeUserSessions(
   moved: MovedKeys | undefined,
 ): UserSessions | undefined {
   const slack = (touchEvery ?? SEEN_EVERY) + MIN_SLACK;
-  const secondsOf: UserSessionsOptions["secondsOf"] = async (at, deadline) => moved?.secondsOf(at, deadline) ?? [];
-  if (store.users) return new UserSessions({ store, index: store.users, clock, maxPerUser, slack, secondsOf });
+  const secondsOf: UserSessionsOptions["secondsOf"] = async (at, deadline) =>
+    moved?.secondsOf(at, deadline) ?? [];
+  if (store.users)
+    return new UserSessions({ store, index: store.users, clock, maxPerUser, slack, secondsOf });
   if (maxPerUser === undefined) return undefined;
   throw new ImproperlyConfigured("sessions.maxPerUser", noIndex(store));
 }

@@ -56,7 +56,9 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
       await scene.browser.request(() => {});
       const old = late.cookie;
       expect(scene.browser.cookie).not.toBe(old);
-      expect(await late.request(({ userId, data, isNew }) => ({ userId, cart: data["cart"], isNew }))).toStrictEqual({
+      expect(
+        await late.request(({ userId, data, isNew }) => ({ userId, cart: data["cart"], isNew })),
+      ).toStrictEqual({
         userId: "7",
         cart: 1,
         isNew: false,
@@ -97,7 +99,9 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
       const scene = await open(settings);
       await loggedIn(scene);
       scene.clock.advance(25 * HOUR);
-      const requests = Array.from({ length: 6 }, (_, index) => (index % 2 ? scene.elsewhere() : scene.browser).begin());
+      const requests = Array.from({ length: 6 }, (_, index) =>
+        (index % 2 ? scene.elsewhere() : scene.browser).begin(),
+      );
       await Promise.all(
         requests.map(async (request, index) => {
           const session = await request.session();
@@ -144,7 +148,10 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
       expect(userId).toBeUndefined();
       await reader.finish();
       (await writer.session()).data["poll"] = 1;
-      await expect(writer.finish()).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED", statusCode: 400 });
+      await expect(writer.finish()).rejects.toMatchObject({
+        code: "ERR_SESSION_INTERRUPTED",
+        statusCode: 400,
+      });
       expect([reader.setCookie, writer.setCookie]).toStrictEqual([[], []]);
       expect(late.cookie).toBe(old);
       expect(await scene.browser.request((session) => session.data["cart"])).toBe(1);
@@ -204,7 +211,8 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     await scene.browser.request(() => {});
     await scene.browser.request((session) => session.cycleKey());
     expect(await scene.sessions.revokeUser(7)).toBe(1);
-    for (const { cookie } of [late, scene.browser]) expect((await scene.sessions.open(cookie)).userId).toBeUndefined();
+    for (const { cookie } of [late, scene.browser])
+      expect((await scene.sessions.open(cookie)).userId).toBeUndefined();
     expect(await scene.keys()).toStrictEqual([]);
   });
 
@@ -264,7 +272,11 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     const scene = await open(settings);
     await loggedIn(scene);
     scene.clock.advance(15 * 24 * HOUR);
-    const [slow, slower, login] = [scene.browser.begin(), scene.elsewhere().begin(), scene.elsewhere().begin()];
+    const [slow, slower, login] = [
+      scene.browser.begin(),
+      scene.elsewhere().begin(),
+      scene.elsewhere().begin(),
+    ];
     (await slow.session()).data["views"] = 1;
     (await slower.session()).data["views"] = 1;
     await (await slower.session()).save();
@@ -406,5 +418,7 @@ test("a store without tombstones warns at start, and each process remembers its 
   await browser.request((session) => (session.data["cart"] = 1));
   const late = new Browser(sessions, browser.cookie);
   await browser.request((session) => session.login(7));
-  await expect(late.request((session) => (session.data["poll"] = 1))).rejects.toThrow("The session was ended");
+  await expect(late.request((session) => (session.data["poll"] = 1))).rejects.toThrow(
+    "The session was ended",
+  );
 });

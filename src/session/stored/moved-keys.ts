@@ -112,11 +112,20 @@ export class MovedKeys {
 
   /** Remembers a move instead of any existing tombstone of the old key. */
   replace(from: SessionPlace, to: SessionPlace, reason: MoveReason, deadline: Deadline): Promise<void> {
-    return this.#tombstones.replace(nameOf(refOf(from.storageKey)), format(from, to, reason), REMEMBERED_MS, deadline);
+    return this.#tombstones.replace(
+      nameOf(refOf(from.storageKey)),
+      format(from, to, reason),
+      REMEMBERED_MS,
+      deadline,
+    );
   }
 
   /** Restores the tombstone that a key had before {@link replace}. */
-  restore(storageKey: SessionKey, { reason, storageKey: to, sealedKey }: Departure, deadline: Deadline): Promise<void> {
+  restore(
+    storageKey: SessionKey,
+    { reason, storageKey: to, sealedKey }: Departure,
+    deadline: Deadline,
+  ): Promise<void> {
     const text = [reason, to, sealedKey].filter((part) => part !== undefined).join(" ");
     return this.#tombstones.replace(nameOf(refOf(storageKey)), text, REMEMBERED_MS, deadline);
   }

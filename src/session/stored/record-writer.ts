@@ -55,14 +55,20 @@ export class RecordWriter {
    * @returns `undefined` when the session's own expiry has already passed.
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
-  async create(record: SessionRecord, creation: Creation, deadline: Deadline): Promise<StoredSession | undefined> {
+  async create(
+    record: SessionRecord,
+    creation: Creation,
+    deadline: Deadline,
+  ): Promise<StoredSession | undefined> {
     if (this.#versions.timeToLive(record) <= 0) return undefined;
     for (;;) {
       const key = newSessionKey();
       const place = { key, storageKey: this.#storedKeyOf(key) };
       const listing = this.#listingOf(place, record, creation.userAgent);
       const write = () => this.#write(place, record, deadline);
-      const created = await (listing ? this.#users?.guardCreation(listing, creation, deadline, write) : write());
+      const created = await (listing
+        ? this.#users?.guardCreation(listing, creation, deadline, write)
+        : write());
       if (created) return created;
     }
   }
@@ -73,12 +79,21 @@ export class RecordWriter {
    * @returns `false` when a session already exists.
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
-  async createAt(place: SessionPlace, record: SessionRecord, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+  async createAt(
+    place: SessionPlace,
+    record: SessionRecord,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<boolean> {
     const { text } = this.#versions.encode(record, place.storageKey);
-    const write = async () => (await this.#store.create(place.storageKey, text, ttl, deadline)).status === "created";
+    const write = async () =>
+      (await this.#store.create(place.storageKey, text, ttl, deadline)).status === "created";
     const listing = this.#listingOf(place, record, undefined);
     if (listing === undefined) return write();
-    return (await this.#users?.guardCreation({ ...listing, ttl }, { userAgent: undefined }, deadline, write)) ?? false;
+    return (
+      (await this.#users?.guardCreation({ ...listing, ttl }, { userAgent: undefined }, deadline, write)) ??
+      false
+    );
   }
 
   /** Replaces a version, or deletes it when the new record has expired. */
@@ -94,7 +109,11 @@ export class RecordWriter {
     return result.status === "committed" ? { ...result, version } : result;
   }
 
-  async #deleteExpired(storageKey: SessionKey, { etag }: Version, deadline: Deadline): Promise<ReplaceResult> {
+  async #deleteExpired(
+    storageKey: SessionKey,
+    { etag }: Version,
+    deadline: Deadline,
+  ): Promise<ReplaceResult> {
     let lost: StoreConnectionError | undefined;
     const attempt = async (): Promise<CommitResult> => {
       try {
@@ -126,7 +145,9 @@ export class RecordWriter {
     } catch (error) {
       if (!isLost(error) || deadline.hasPassed) throw error;
       // The first attempt may have been executed, even if the second one was not sent.
-      const result = await this.#store.deleteIfMatch(storageKey, etag, deadline).catch(() => throwFirst(error));
+      const result = await this.#store
+        .deleteIfMatch(storageKey, etag, deadline)
+        .catch(() => throwFirst(error));
       if (result.status !== "gone") return result;
       if (await hasWon().catch(() => throwFirst(error))) return { status: "committed" };
       throw error;
@@ -207,7 +228,11 @@ export class RecordWriter {
     if (userId !== undefined) await this.#users?.replace(userId, old, by, deadline).catch(() => {});
   }
 
-  #listingOf({ storageKey }: SessionPlace, record: SessionRecord, userAgent: string | undefined): Listing | undefined {
+  #listingOf(
+    { storageKey }: SessionPlace,
+    record: SessionRecord,
+    userAgent: string | undefined,
+  ): Listing | undefined {
     const userId = this.#users && userIdOf(record);
     if (userId === undefined) return undefined;
     return {
@@ -220,7 +245,11 @@ export class RecordWriter {
   }
 
   /** @returns `undefined` when the key is taken. */
-  async #write(place: SessionPlace, record: SessionRecord, deadline: Deadline): Promise<StoredSession | undefined> {
+  async #write(
+    place: SessionPlace,
+    record: SessionRecord,
+    deadline: Deadline,
+  ): Promise<StoredSession | undefined> {
     const { text, version } = this.#versions.encode(record, place.storageKey);
     const ttl = Math.max(1, this.#versions.timeToLive(record));
     const stored = { ...place, version };
@@ -261,11 +290,17 @@ export class RecordWriter {
 function mayOutliveEntry(before: SessionRecord, after: SessionRecord): boolean {
   const userId = userIdOf(after);
   if (userId === undefined) return false;
-  return userId !== userIdOf(before) || after.members.get(EXPIRY_KEY)?.text !== before.members.get(EXPIRY_KEY)?.text;
+  return (
+    userId !== userIdOf(before) ||
+    after.members.get(EXPIRY_KEY)?.text !== before.members.get(EXPIRY_KEY)?.text
+  );
 }
 
 /** Repeats idempotent steps while answers get lost, until the deadline has passed. */
-export async function untilAnswered<Result>(deadline: Deadline, steps: () => Promise<Result>): Promise<Result> {
+export async function untilAnswered<Result>(
+  deadline: Deadline,
+  steps: () => Promise<Result>,
+): Promise<Result> {
   for (;;) {
     try {
       return await steps();

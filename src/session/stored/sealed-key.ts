@@ -12,7 +12,9 @@ const KEY_BYTES = 32;
 export function sealKey(key: SessionKey, under: SessionKey): string {
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv("aes-256-gcm", deriveKey(under), iv);
-  return Buffer.concat([iv, cipher.update(key, "latin1"), cipher.final(), cipher.getAuthTag()]).toString("base64url");
+  return Buffer.concat([iv, cipher.update(key, "latin1"), cipher.final(), cipher.getAuthTag()]).toString(
+    "base64url",
+  );
 }
 
 /** @returns `undefined` for a text that was not sealed under this key. */
@@ -22,7 +24,8 @@ export function openSealedKey(sealed: string, under: SessionKey): SessionKey | u
   const decipher = createDecipheriv("aes-256-gcm", deriveKey(under), bytes.subarray(0, IV_BYTES));
   decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
   try {
-    const key = decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES), undefined, "latin1") + decipher.final("latin1");
+    const key =
+      decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES), undefined, "latin1") + decipher.final("latin1");
     return isSessionKey(key) ? key : undefined;
   } catch {
     // The tag does not match: another key, or a foreign text.

@@ -180,7 +180,12 @@ export class SessionRecords {
    *   has ended stays ended.
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
-  async restore(key: SessionKey, record: SessionRecord, ttl: Milliseconds, deadline: Deadline): Promise<boolean> {
+  async restore(
+    key: SessionKey,
+    record: SessionRecord,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<boolean> {
     const place = { key, storageKey: this.#storedKeyOf(key) };
     if ((await this.#moved?.claim(place.storageKey, ttl, deadline)) === false) return false;
     try {
@@ -271,7 +276,11 @@ export class SessionRecords {
   }
 
   /** Records the session's activity in its user's list of devices. */
-  async recordActivity(stored: StoredSession, userAgent: string | undefined, deadline: Deadline): Promise<void> {
+  async recordActivity(
+    stored: StoredSession,
+    userAgent: string | undefined,
+    deadline: Deadline,
+  ): Promise<void> {
     await this.#writer.list(stored, stored.version.record, userAgent, deadline);
   }
 
@@ -325,7 +334,9 @@ export class SessionRecords {
     if (text === undefined) return "gone";
     const version = this.#versions.decode(text, storageKey);
     if (typeof version === "string") return "unknown";
-    return userIdOf(version.record) === userId && this.#versions.timeToLive(version.record) > 0 ? "live" : "gone";
+    return userIdOf(version.record) === userId && this.#versions.timeToLive(version.record) > 0
+      ? "live"
+      : "gone";
   }
 
   /**
@@ -354,7 +365,8 @@ export class SessionRecords {
       const departure = await this.#moved?.find(place.storageKey, deadline);
       if (departure === undefined || departure.reason === "revoked") break;
       const next = departure.reason === "renewed" ? placeOf(departure, place.key) : undefined;
-      if (next === undefined) return { status: "moved", reason: departure.reason, storageKey: place.storageKey };
+      if (next === undefined)
+        return { status: "moved", reason: departure.reason, storageKey: place.storageKey };
       const found = await this.#loadAt(next, deadline);
       if (found.status !== "absent") return found;
       place = next;

@@ -9,7 +9,10 @@ const LONGEST = 64;
 
 describe("describeDevice", () => {
   test.each([
-    ["Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox on Windows"],
+    [
+      "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0",
+      "Firefox on Windows",
+    ],
     [
       "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
       "Safari on iOS",
@@ -44,7 +47,9 @@ describe("describeDevice", () => {
     );
     const userAgents = fc.oneof(
       fc.string({ unit: "binary", maxLength: 600 }),
-      fc.array(fc.oneof(pieces, fc.string({ maxLength: 20 })), { maxLength: 60 }).map((parts) => parts.join("")),
+      fc
+        .array(fc.oneof(pieces, fc.string({ maxLength: 20 })), { maxLength: 60 })
+        .map((parts) => parts.join("")),
     );
     const property = fc.property(userAgents, (userAgent) => {
       const label = describeDevice(userAgent);

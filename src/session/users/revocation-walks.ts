@@ -52,7 +52,9 @@ export class RevocationWalks {
   async #endOlder(begin: EpochMilliseconds, steps: RevocationSteps): Promise<boolean> {
     let hasOlder = false;
     await this.#walk(steps, async (keys) => {
-      const created = await inSteps(keys, steps.pageDeadline, (at, deadline) => this.#records.createdAt(at, deadline));
+      const created = await inSteps(keys, steps.pageDeadline, (at, deadline) =>
+        this.#records.createdAt(at, deadline),
+      );
       const doomed = keys.filter((_, index) => (created[index] ?? begin) <= begin + CLOCK_SKEW);
       // Django's sessions record no creation time, so new ones would prolong the walk for ever.
       hasOlder ||= created.some((instant) => instant !== undefined && instant <= begin);
@@ -73,7 +75,9 @@ export class RevocationWalks {
   }
 }
 
-async function* chunksOf(keys: AsyncIterable<SessionKey>): AsyncGenerator<readonly SessionKey[], void, undefined> {
+async function* chunksOf(
+  keys: AsyncIterable<SessionKey>,
+): AsyncGenerator<readonly SessionKey[], void, undefined> {
   let chunk: SessionKey[] = [];
   for await (const key of keys) {
     chunk.push(key);

@@ -232,7 +232,12 @@ describe("a listed session", () => {
       const found = await read(...args);
       store.read = read;
       await store.create(key, record, AN_HOUR, anyDeadline());
-      const entry = { createdAt: clock.now(), lastSeenAt: clock.now(), keepUntil: clock.now() + 1e10, device: "" };
+      const entry = {
+        createdAt: clock.now(),
+        lastSeenAt: clock.now(),
+        keepUntil: clock.now() + 1e10,
+        device: "",
+      };
       await indexOf(harness).put("1", { key, entry }, clock.now(), anyDeadline());
       return found;
     };
@@ -338,7 +343,8 @@ describe("revokeUser", () => {
     const other = new Browser(sessions);
     await other.request((session) => session.login(11));
     expect(await sessions.revokeUser(1)).toBe(5);
-    for (const browser of browsers) expect(await browser.request((session) => session.isAuthenticated)).toBe(false);
+    for (const browser of browsers)
+      expect(await browser.request((session) => session.isAuthenticated)).toBe(false);
     expect(await other.request((session) => session.isAuthenticated)).toBe(true);
     expect(await sessions.revokeUser(1)).toBe(0);
   });
@@ -374,33 +380,37 @@ describe("revokeUser", () => {
     ["check", "login"],
     ["add", "cycleKey"],
     ["check", "cycleKey"],
-  ] as const)("20 creations that are waiting after %s (%s) at the call are dead after it", async (step, act) => {
-    const harness = openHarness();
-    const { sessions, keys } = harness;
-    const browsers = Array.from({ length: 20 }, () => new Browser(sessions));
-    for (const browser of browsers) {
-      await browser.request(async (session) => {
-        if (act === "cycleKey") await session.login(1);
-        else session.data["a"] = 1;
+  ] as const)(
+    "20 creations that are waiting after %s (%s) at the call are dead after it",
+    async (step, act) => {
+      const harness = openHarness();
+      const { sessions, keys } = harness;
+      const browsers = Array.from({ length: 20 }, () => new Browser(sessions));
+      for (const browser of browsers) {
+        await browser.request(async (session) => {
+          if (act === "cycleKey") await session.login(1);
+          else session.data["a"] = 1;
+        });
+      }
+      const held = holdSteps(indexOf(harness), step);
+      const requests = browsers.map((browser) => browser.begin());
+      const acts = requests.map(async (request) => {
+        const session = await request.session();
+        await (act === "login" ? session.login(1) : session.cycleKey());
       });
-    }
-    const held = holdSteps(indexOf(harness), step);
-    const requests = browsers.map((browser) => browser.begin());
-    const acts = requests.map(async (request) => {
-      const session = await request.session();
-      await (act === "login" ? session.login(1) : session.cycleKey());
-    });
-    const outcomes = Promise.allSettled(acts);
-    await expect.poll(() => held.arrived()).toBe(20);
-    await sessions.revokeUser(1);
-    held.release();
-    expect(new Set((await outcomes).map(({ status }) => status))).toStrictEqual(new Set(["rejected"]));
-    await Promise.all(requests.map((request) => request.finish(500)));
-    expect(await listOf(sessions, "1")).toStrictEqual([]);
-    // An undone login leaves the visitor unchanged.
-    expect(await keys()).toHaveLength(act === "login" ? 20 : 0);
-    for (const browser of browsers) expect(await browser.request((session) => session.isAuthenticated)).toBe(false);
-  });
+      const outcomes = Promise.allSettled(acts);
+      await expect.poll(() => held.arrived()).toBe(20);
+      await sessions.revokeUser(1);
+      held.release();
+      expect(new Set((await outcomes).map(({ status }) => status))).toStrictEqual(new Set(["rejected"]));
+      await Promise.all(requests.map((request) => request.finish(500)));
+      expect(await listOf(sessions, "1")).toStrictEqual([]);
+      // An undone login leaves the visitor unchanged.
+      expect(await keys()).toHaveLength(act === "login" ? 20 : 0);
+      for (const browser of browsers)
+        expect(await browser.request((session) => session.isAuthenticated)).toBe(false);
+    },
+  );
 
   test("a session that gets a new key between the epoch and its deletion is dead after it", async () => {
     const harness = openHarness();
@@ -430,7 +440,8 @@ describe("revokeUser", () => {
     const remove = index.remove.bind(index);
     index.remove = async (...args) => {
       await remove(...args);
-      index.page = () => Promise.reject(new StoreConnectionError("the store is away", { outcome: "not-sent" }));
+      index.page = () =>
+        Promise.reject(new StoreConnectionError("the store is away", { outcome: "not-sent" }));
     };
     await expect(sessions.revokeUser(1)).rejects.toMatchObject({ outcome: "unknown" });
     expect(await harness.keys()).toStrictEqual([]);
@@ -443,7 +454,13 @@ describe("revokeUser", () => {
     const users = new UserSessions({ store, index, clock, maxPerUser: undefined, slack: 1000, secondsOf });
     const creation = { userAgent: undefined, epoch: users.epochOf("1", anyDeadline()) };
     await users.revokeAll("1", undefined, { pageDeadline: anyDeadline, onEnded: () => {} });
-    const listing = { userId: "1", key: newSessionKey(), createdAt: undefined, ttl: 1000, userAgent: undefined };
+    const listing = {
+      userId: "1",
+      key: newSessionKey(),
+      createdAt: undefined,
+      ttl: 1000,
+      userAgent: undefined,
+    };
     const create = async () => store.create(listing.key, "record", 1000, anyDeadline());
     const guarded = users.guardCreation(listing, creation, anyDeadline(), create);
     await expect(guarded).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
@@ -455,7 +472,9 @@ describe("revokeUser", () => {
   test("works in steps, each reported and with its own deadline, and continues with the remaining sessions after a failure", async () => {
     const harness = openHarness();
     const { sessions, store } = harness;
-    await Promise.all(Array.from({ length: 300 }, () => new Browser(sessions).request((session) => session.login(1))));
+    await Promise.all(
+      Array.from({ length: 300 }, () => new Browser(sessions).request((session) => session.login(1))),
+    );
     const original = store.delete.bind(store);
     const deadlines = new Set<unknown>();
     let deletions = 0;
@@ -482,7 +501,8 @@ describe("revokeUser", () => {
     const { sessions, store } = harness;
     await new Browser(sessions).request((session) => session.login(1));
     const original = store.delete.bind(store);
-    store.delete = () => Promise.reject(new StoreConnectionError("the store is away", { outcome: "not-sent" }));
+    store.delete = () =>
+      Promise.reject(new StoreConnectionError("the store is away", { outcome: "not-sent" }));
     await expect(sessions.revokeUser(1)).rejects.toThrow("continues with the remaining ones");
     store.delete = original;
     expect(await listOf(sessions, "1")).toHaveLength(1);
@@ -535,18 +555,21 @@ describe("revokeAll", () => {
     const { sessions } = harness;
     const browsers = Array.from({ length: 100 }, () => new Browser(sessions));
     for (const [at, browser] of browsers.entries()) {
-      await browser.request((session) => (at % 2 === 0 ? session.login(at) : void (session.data["cart"] = 1)));
+      await browser.request((session) =>
+        at % 2 === 0 ? session.login(at) : void (session.data["cart"] = 1),
+      );
     }
     const other = new Browser(harness.otherProcess({ secretKey: "another secret of the tests, as long" }));
     await other.request((session) => session.login(1));
-    const [events, counts]: [{ userId: string | undefined; count: number; sessions: readonly string[] }[], number[]] = [
-      [],
-      [],
-    ];
+    const [events, counts]: [
+      { userId: string | undefined; count: number; sessions: readonly string[] }[],
+      number[],
+    ] = [[], []];
     sessions.on("revoked", (event) => events.push(event));
     expect(await sessions.revokeAll({ onProgress: ({ ended }) => counts.push(ended) })).toBe(101);
     expect(await harness.keys()).toStrictEqual([]);
-    for (const browser of browsers) expect(await browser.request((session) => session.data["cart"])).toBeUndefined();
+    for (const browser of browsers)
+      expect(await browser.request((session) => session.data["cart"])).toBeUndefined();
     expect(events.reduce((sum, { count }) => sum + count, 0)).toBe(101);
     expect(new Set(events.flatMap((event) => event.sessions)).size).toBe(101);
     expect(new Set(events.map(({ userId }) => userId))).toStrictEqual(new Set([undefined]));
@@ -629,7 +652,9 @@ describe("revokeAll", () => {
       secretKey: "a secret of the tests, long enough",
       sessions: { store },
     });
-    await expect(carried.sessions.revokeAll()).rejects.toThrow("sessions.store: the cookies carry the records");
+    await expect(carried.sessions.revokeAll()).rejects.toThrow(
+      "sessions.store: the cookies carry the records",
+    );
   });
 });
 
@@ -754,7 +779,8 @@ describe("maxPerUser", () => {
     await old.request((session) => session.login(1));
     clock.advance(1000);
     const original = store.delete.bind(store);
-    store.delete = () => Promise.reject(new StoreConnectionError("the store is away", { outcome: "not-sent" }));
+    store.delete = () =>
+      Promise.reject(new StoreConnectionError("the store is away", { outcome: "not-sent" }));
     await expect(next.request((session) => session.login(1))).rejects.toThrow("beyond sessions.maxPerUser");
     store.delete = original;
     expect(await old.request((session) => session.isAuthenticated)).toBe(true);
@@ -769,7 +795,8 @@ describe("maxPerUser", () => {
 
   test("a setting that is introduced later ends a bounded number of sessions with each login", async () => {
     const { sessions, store, clock } = openHarness();
-    for (let count = 0; count < 50; count++) await new Browser(sessions).request((session) => session.login(1));
+    for (let count = 0; count < 50; count++)
+      await new Browser(sessions).request((session) => session.login(1));
     const { sessions: limited } = createSojourn<Data>({
       projectName: "test",
       secretKey: "a secret of the tests, long enough",
@@ -804,7 +831,9 @@ describe("maxPerUser", () => {
     );
     expect(await keys()).toHaveLength(5);
     expect(await listOf(sessions, "1")).toHaveLength(5);
-    const reasons = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
+    const reasons = outcomes.flatMap((outcome) =>
+      outcome.status === "rejected" ? [outcome.reason as unknown] : [],
+    );
     for (const reason of reasons) expect(reason).toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
   });
 
@@ -819,7 +848,8 @@ describe("maxPerUser", () => {
     await one.request((session) => session.cycleKey());
     await one.request((session) => session.login(1));
     await two.request((session) => session.cycleKey());
-    for (const browser of [one, two]) expect(await browser.request((session) => session.isAuthenticated)).toBe(true);
+    for (const browser of [one, two])
+      expect(await browser.request((session) => session.isAuthenticated)).toBe(true);
     expect(await one.request((session) => session.data["cart"])).toBe(1);
     const { sessions: single } = openHarness({ maxPerUser: 1 });
     const alone = new Browser(single);

@@ -208,7 +208,10 @@ export class UserSessions {
       pageDeadline(),
     );
     const found = sessions.filter((_, at) => states[at] !== "gone");
-    return { sessions: found.toSorted((left, right) => right.entry.lastSeenAt - left.entry.lastSeenAt), next };
+    return {
+      sessions: found.toSorted((left, right) => right.entry.lastSeenAt - left.entry.lastSeenAt),
+      next,
+    };
   }
 
   /** Deletes one session. @returns Its storage key, if it existed. */

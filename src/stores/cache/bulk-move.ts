@@ -123,14 +123,19 @@ export class BulkMove {
     return keys.filter((_, index) => results[index]?.status === "stored");
   }
 
-  #readMany(keys: readonly SessionKey[], deadline: Deadline): Promise<readonly (RecordWithTtl | undefined)[]> {
+  #readMany(
+    keys: readonly SessionKey[],
+    deadline: Deadline,
+  ): Promise<readonly (RecordWithTtl | undefined)[]> {
     const { from } = this.#parts;
     if (from.readManyWithTtl !== undefined) return from.readManyWithTtl(keys, deadline);
     return Promise.all(keys.map((key) => from.readWithTtl(key, deadline)));
   }
 }
 
-async function* inBatches(scan: AsyncIterable<SessionKey>): AsyncGenerator<readonly SessionKey[], void, undefined> {
+async function* inBatches(
+  scan: AsyncIterable<SessionKey>,
+): AsyncGenerator<readonly SessionKey[], void, undefined> {
   let keys: SessionKey[] = [];
   for await (const key of scan) {
     if (keys.push(key) < BATCH_SIZE) continue;

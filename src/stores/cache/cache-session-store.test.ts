@@ -33,7 +33,9 @@ describe("cacheSessionStore", () => {
     const { store, cacheStore, context } = open();
     const key = newSessionKey();
     await store.create(key, "record", 1000, later());
-    expect(await cacheStore.get(`shop:sessions:1:django.contrib.sessions.cache${key}`, later())).toBe("record");
+    expect(await cacheStore.get(`shop:sessions:1:django.contrib.sessions.cache${key}`, later())).toBe(
+      "record",
+    );
     const django = cacheSessionStore({ store: () => cacheStore, keyPrefix: "", version: 2 })(context);
     await django.create(key, "record", 1000, later());
     expect(await cacheStore.get(`:2:django.contrib.sessions.cache${key}`, later())).toBe("record");
@@ -70,7 +72,9 @@ describe("cacheSessionStore", () => {
     );
     const settings = { projectName: "shop", secretKey: "a secret of the tests, long enough" };
     const store = cacheSessionStore({ store: memoryCacheStore() });
-    expect(() => createSojourn({ ...settings, sessions: { store, maxPerUser: 3 } })).toThrow(ImproperlyConfigured);
+    expect(() => createSojourn({ ...settings, sessions: { store, maxPerUser: 3 } })).toThrow(
+      ImproperlyConfigured,
+    );
     const { sessions } = createSojourn({ ...settings, sessions: { store } });
     await expect(sessions.revokeUser(1)).rejects.toThrow('the store "cache" keeps no index of users');
     expect(() => cacheSessionStore({ version: 1.5 })(context)).toThrow(

@@ -34,7 +34,12 @@ export class CacheSessionStore implements SessionStore {
     return (await this.#store.get(this.#at(key), deadline))?.toString();
   }
 
-  async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+  async create(
+    key: SessionKey,
+    record: string,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CreateResult> {
     const entry = { key: this.#at(key), value: record, ttl };
     const [isStored = false] = await this.#store.setMany([entry], "if-absent", deadline);
     return { status: isStored ? "created" : "exists" };
@@ -45,7 +50,13 @@ export class CacheSessionStore implements SessionStore {
     await this.#store.setMany([{ key: this.#at(key), value: record, ttl }], "always", deadline);
   }
 
-  commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+  commit(
+    key: SessionKey,
+    record: string,
+    etag: Etag,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CommitResult> {
     return this.#ifMatch(key, etag, () => ({ value: record, ttl }), deadline);
   }
 
@@ -62,7 +73,8 @@ export class CacheSessionStore implements SessionStore {
   }
 
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
-    for await (const at of this.#store.scan(this.#namespace, pageDeadline)) yield at.slice(this.#namespace.length);
+    for await (const at of this.#store.scan(this.#namespace, pageDeadline))
+      yield at.slice(this.#namespace.length);
   }
 
   ping(deadline: Deadline): Promise<void> {

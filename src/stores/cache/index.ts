@@ -42,7 +42,10 @@ export interface CacheSessionStoreOptions {
 
 const optionsSchema = settingsObject({
   store: v.optional(
-    v.custom<CacheStoreFactory>((input) => typeof input === "function", "a cache store such as redisCacheStore()"),
+    v.custom<CacheStoreFactory>(
+      (input) => typeof input === "function",
+      "a cache store such as redisCacheStore()",
+    ),
     () => redisCacheStore(),
   ),
   keyPrefix: v.optional(v.string()),
@@ -70,7 +73,11 @@ export function cacheSessionStore(options: CacheSessionStoreOptions = {}): Sessi
 }
 
 function openCacheSessionStore(options: CacheSessionStoreOptions, context: StoreContext): SessionStore {
-  const { store, version, keyPrefix, from, moves } = parseSettings(optionsSchema, options, "cacheSessionStore");
+  const { store, version, keyPrefix, from, moves } = parseSettings(
+    optionsSchema,
+    options,
+    "cacheSessionStore",
+  );
   const { projectName, redis, clock } = context;
   const cache = makeCacheStore(store, { redis, clock }, "cacheSessionStore.store");
   if (!cache.capabilities.compareAndSet || !cache.capabilities.scan) {
@@ -79,7 +86,10 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
   }
   const versioned = `${keyPrefix ?? `${projectName}:sessions`}:${version}:`;
   const namespace = versioned + DJANGO_PREFIX;
-  const tombstones = new RecordTombstones(new CacheSessionStore(cache, versioned + MOVED_PREFIX), (name) => name);
+  const tombstones = new RecordTombstones(
+    new CacheSessionStore(cache, versioned + MOVED_PREFIX),
+    (name) => name,
+  );
   const spaces = spacesWithin(cache, [versioned]);
   if (from !== undefined) {
     const other = checkMove(cache, makeSessionStore(from, context, "cacheSessionStore.from"));
@@ -89,7 +99,14 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
         "expected a store with keys other than those of these sessions.",
       );
     }
-    const moving = new MovingSessionStore({ from: other, cache, namespace, tombstones, isUnderWay: moves, clock });
+    const moving = new MovingSessionStore({
+      from: other,
+      cache,
+      namespace,
+      tombstones,
+      isUnderWay: moves,
+      clock,
+    });
     return withKeySpaces(moving, [...keySpacesOf(other), ...spaces]);
   }
   if (moves) throw new ImproperlyConfigured("cacheSessionStore.moves", "nothing can be moved without from.");

@@ -22,7 +22,8 @@ function open() {
   const clock = new ManualClock();
   const context = { projectName: "shop", redis: new RedisRegistry(), clock };
   const [cache, from] = [memoryCacheStore()(context), memorySessionStore()(context)];
-  const store = (moves: boolean) => cacheSessionStore({ store: () => cache, from: () => from, moves })(context);
+  const store = (moves: boolean) =>
+    cacheSessionStore({ store: () => cache, from: () => from, moves })(context);
   const cacheAlone = cacheSessionStore({ store: () => cache })(context);
   const at = (key: SessionKey) => `shop:sessions:1:django.contrib.sessions.cache${key}`;
   const held = async (key: SessionKey) => (await cache.get(at(key), later()))?.toString();
@@ -187,7 +188,9 @@ describe("moving beside writers", () => {
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
     failOnce(from, "commit");
-    await expect(follower.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({ outcome: "unknown" });
+    await expect(follower.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({
+      outcome: "unknown",
+    });
     expect(await mover.read(key, later())).toBe("one");
     expect(await mover.commit(key, "two", etag("one"), HOUR, later())).toEqual(COMMITTED);
     expect(await from.read(key, later())).toBe("two");
@@ -206,19 +209,24 @@ describe("moving beside writers", () => {
     });
     await mover.read(key, later());
     failOnce(from, "delete");
-    await expect(mover.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({ outcome: "not-sent" });
+    await expect(mover.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({
+      outcome: "not-sent",
+    });
     expect(await mover.read(key, later())).toBe("one");
   });
 });
 
 describe("a read that the other store has answered", () => {
-  it.each(["fill", "release"] as const)("succeeds, though the cache fails at its last step: %s", async (method) => {
-    const { from, mover, cache } = open();
-    const key = newSessionKey();
-    if (method === "fill") await from.create(key, "one", HOUR, later());
-    failOnce(cache, method);
-    expect(await mover.read(key, later())).toBe(method === "fill" ? "one" : undefined);
-  });
+  it.each(["fill", "release"] as const)(
+    "succeeds, though the cache fails at its last step: %s",
+    async (method) => {
+      const { from, mover, cache } = open();
+      const key = newSessionKey();
+      if (method === "fill") await from.create(key, "one", HOUR, later());
+      failOnce(cache, method);
+      expect(await mover.read(key, later())).toBe(method === "fill" ? "one" : undefined);
+    },
+  );
 
   it("a write that was certainly refused leaves no mark: the next read moves the session", async () => {
     const { from, follower, mover, held } = open();
@@ -240,7 +248,10 @@ describe("a session that is deleted", () => {
     for (const store of [mover, follower]) {
       const key = newSessionKey();
       await from.create(key, "one", HOUR, later());
-      around(from, "delete", { before: () => mover.read(key, later()), after: () => mover.read(key, later()) });
+      around(from, "delete", {
+        before: () => mover.read(key, later()),
+        after: () => mover.read(key, later()),
+      });
       await store.delete(key, later());
       expect(await mover.read(key, later())).toBeUndefined();
       expect(await from.read(key, later())).toBeUndefined();
@@ -323,7 +334,11 @@ describe("clearExpired", () => {
     const keys = Array.from({ length: 300 }, newSessionKey);
     await Promise.all(keys.map((key) => from.create(key, "one", HOUR, later())));
     const [marked = "", written = "", deleted = ""] = keys;
-    await cache.setMany([{ key: at(marked), value: withWriter(undefined, "writer", 0), ttl: HOUR }], "always", later());
+    await cache.setMany(
+      [{ key: at(marked), value: withWriter(undefined, "writer", 0), ttl: HOUR }],
+      "always",
+      later(),
+    );
     around(cache, "fill", {
       before: async () => {
         await follower.commit(written, "two", etag("one"), HOUR, later());
@@ -398,7 +413,8 @@ describe("tombstones during a move", () => {
       const [{ tombstones: deleting }, { tombstones: other }] = [one(opened), two(opened)];
       await other?.add("name", "moved", MINUTE, later());
       await deleting?.delete("name", later());
-      for (const tombstones of [deleting, other]) expect(await tombstones?.read("name", later())).toBeUndefined();
+      for (const tombstones of [deleting, other])
+        expect(await tombstones?.read("name", later())).toBeUndefined();
     });
 
     it("of 20 parallel additions exactly one is stored, and all return it", async () => {
@@ -456,7 +472,9 @@ it("stores that sessions cannot be moved from or into are refused at start, and 
   expect(() => cacheSessionStore({ store: () => cache, from: () => mute })(context)).toThrow(
     'cacheSessionStore.from: the store "mute" does not report the remaining time to live of a record',
   );
-  expect(() => cacheSessionStore({ store: () => cache, moves: true })(context)).toThrow("cacheSessionStore.moves");
+  expect(() => cacheSessionStore({ store: () => cache, moves: true })(context)).toThrow(
+    "cacheSessionStore.moves",
+  );
 });
 
 async function keysOf(store: SessionStore): Promise<string[]> {

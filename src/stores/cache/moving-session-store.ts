@@ -54,7 +54,9 @@ export class MovingSessionStore implements SessionStore {
     this.#move = move;
     this.#to = new CacheSessionStore(move.cache, move.namespace);
     const { tombstones, from, isUnderWay } = move;
-    this.tombstones = from.tombstones ? new MovingTombstones(from.tombstones, tombstones, isUnderWay) : tombstones;
+    this.tombstones = from.tombstones
+      ? new MovingTombstones(from.tombstones, tombstones, isUnderWay)
+      : tombstones;
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
@@ -63,14 +65,25 @@ export class MovingSessionStore implements SessionStore {
     return this.#move.isUnderWay ? this.#bring(key, deadline) : this.#readOther(key, deadline);
   }
 
-  async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+  async create(
+    key: SessionKey,
+    record: string,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CreateResult> {
     const { from, isUnderWay } = this.#move;
     const elsewhere = isUnderWay ? from.read(key, deadline) : this.#readMoved(key, deadline);
     if ((await elsewhere.catch(throwNotSent)) !== undefined) return { status: "exists" };
     return (isUnderWay ? this.#to : from).create(key, record, ttl, deadline);
   }
 
-  commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+  commit(
+    key: SessionKey,
+    record: string,
+    etag: Etag,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CommitResult> {
     return this.#write(key, deadline, (store) => store.commit(key, record, etag, ttl, deadline));
   }
 
@@ -110,7 +123,10 @@ export class MovingSessionStore implements SessionStore {
    * Also moves all sessions that no request has read, if moves are on. One that is being written
    * stays.
    */
-  async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
+  async clearExpired(
+    pageDeadline: () => Deadline,
+    onProgress?: (progress: ClearProgress) => void,
+  ): Promise<number> {
     const { from, cache, isUnderWay } = this.#move;
     if (!isUnderWay) return from.clearExpired(pageDeadline, onProgress);
     const bulk = new BulkMove({ from, cache, at: (key) => this.#at(key) });
@@ -195,7 +211,11 @@ export class MovingSessionStore implements SessionStore {
   async #enter(key: SessionKey, writer: string, deadline: Deadline): Promise<string | undefined> {
     const { cache, clock } = this.#move;
     for (;;) {
-      const entry = { key: this.#at(key), value: withWriter(undefined, writer, clock.now()), ttl: WRITER_TTL };
+      const entry = {
+        key: this.#at(key),
+        value: withWriter(undefined, writer, clock.now()),
+        ttl: WRITER_TTL,
+      };
       const [isFirst = false] = await cache.setMany([entry], "if-absent", deadline);
       if (isFirst) return entry.value;
       const held = await this.#to.read(key, deadline);

@@ -23,6 +23,7 @@ describe("the mark of writers", () => {
   });
 
   it("is not a record of any format", () => {
-    for (const record of ["eyJ9:1r31eq:x", ".eJy:1r31eq:x", '{"a":1}', ""]) expect(isMark(record)).toBe(false);
+    for (const record of ["eyJ9:1r31eq:x", ".eJy:1r31eq:x", '{"a":1}', ""])
+      expect(isMark(record)).toBe(false);
   });
 });

@@ -21,13 +21,15 @@ function open({ copies }: { copies?: boolean } = {}) {
   const context = { projectName: "shop", redis: new RedisRegistry(), clock };
   const [cache, database] = [memoryCacheStore()(context), memorySessionStore()(context)];
   const store = cachedSessionStore({ cache: () => cache, database: () => database, copies })(context);
-  const copyOf = async (key: SessionKey) => (await cache.get(`shop:cached-sessions:${key}`, later()))?.toString();
+  const copyOf = async (key: SessionKey) =>
+    (await cache.get(`shop:cached-sessions:${key}`, later()))?.toString();
   return { clock, context, cache, database, store, copyOf };
 }
 
 /** The behaviour of Django's cached_db: it copies without checking that the record is current. */
 function naive(cache: CacheStore, database: SessionStore): Pick<SessionStore, "commit" | "delete" | "read"> {
-  const put = (key: string, value: string, ttl: number) => cache.setMany([{ key, value, ttl }], "always", later());
+  const put = (key: string, value: string, ttl: number) =>
+    cache.setMany([{ key, value, ttl }], "always", later());
   return {
     async read(key) {
       const copy = await cache.get(key, later());
@@ -111,7 +113,9 @@ describe("the races of cached_db", () => {
       const subject = isNaive ? naive(cache, database) : store;
       const key = newSessionKey();
       await database.create(key, "one", HOUR, later());
-      after(database, isNaive ? "read" : "readWithTtl", () => subject.commit(key, "two", etag("one"), HOUR, later()));
+      after(database, isNaive ? "read" : "readWithTtl", () =>
+        subject.commit(key, "two", etag("one"), HOUR, later()),
+      );
       await subject.read(key, later());
       expect(await subject.read(key, later())).toBe(isNaive ? "one" : "two");
     }
@@ -209,7 +213,9 @@ describe("cachedSessionStore without copies, for a while beside others", () => {
   it("its writes and deletes are visible to instances with copies at once", async () => {
     const { store, cache, database, context } = open();
     const key = newSessionKey();
-    const other = cachedSessionStore({ cache: () => cache, database: () => database, copies: false })(context);
+    const other = cachedSessionStore({ cache: () => cache, database: () => database, copies: false })(
+      context,
+    );
     await store.create(key, "one", HOUR, later());
     expect(await store.read(key, later())).toBe("one");
     await other.commit(key, "two", etag("one"), HOUR, later());
@@ -247,7 +253,9 @@ describe("cachedSessionStore", () => {
     const key = newSessionKey();
     await store.create(key, "one", HOUR, later());
     failOnce(cache, "setMany");
-    await expect(store.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({ outcome: "not-sent" });
+    await expect(store.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({
+      outcome: "not-sent",
+    });
     expect(await database.read(key, later())).toBe("one");
   });
 
@@ -264,7 +272,9 @@ describe("cachedSessionStore", () => {
     expect(() => cachedSessionStore({ cache: () => cache, database: () => mute })(context)).toThrow(
       'cachedSessionStore.database: the store "mute" does not report the remaining time to live of a record',
     );
-    expect(() => cachedSessionStore({} as never)(context)).toThrow("cachedSessionStore.database: expected a store");
+    expect(() => cachedSessionStore({} as never)(context)).toThrow(
+      "cachedSessionStore.database: expected a store",
+    );
   });
 });
 
@@ -307,7 +317,11 @@ describe("a touch whose answer differs from the copy", () => {
   it("leaves the mark of a writer, and succeeds when the cache is unavailable", async () => {
     const { store, cache, database, copyOf } = open();
     const key = newSessionKey();
-    await cache.setMany([{ key: `shop:cached-sessions:${key}`, value: "!mark", ttl: HOUR }], "always", later());
+    await cache.setMany(
+      [{ key: `shop:cached-sessions:${key}`, value: "!mark", ttl: HOUR }],
+      "always",
+      later(),
+    );
     expect(await store.touch(key, etag("one"), HOUR, later())).toEqual({ status: "gone" });
     expect(await copyOf(key)).toBe("!mark");
     await database.create(key, "two", HOUR, later());
@@ -380,7 +394,9 @@ describe("a write that the database has certainly refused", () => {
     await database.create(key, "one", HOUR, later());
     await store.read(key, later());
     failOnce(database, "commit");
-    await expect(store.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({ outcome: "unknown" });
+    await expect(store.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({
+      outcome: "unknown",
+    });
     expect(await copyOf(key)).toMatch(/^!/);
   });
 });
@@ -400,7 +416,9 @@ it("a step before the write that got no answer is not a write: the message says 
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());
   after(cache, "get", () =>
-    Promise.reject(new StoreConnectionError("SET may or may not have been executed.", { outcome: "unknown" })),
+    Promise.reject(
+      new StoreConnectionError("SET may or may not have been executed.", { outcome: "unknown" }),
+    ),
   );
   const error: Error = await store.commit(key, "two", etag("one"), HOUR, later()).then(
     () => new Error("It did not fail."),

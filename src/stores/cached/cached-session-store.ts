@@ -80,7 +80,10 @@ export class CachedSessionStore implements SessionStore {
     this.#namespace = namespace;
     this.#clock = clock;
     this.#hasCopies = hasCopies;
-    const [readMany, deleteMany] = [database.readManyWithTtl?.bind(database), database.deleteMany?.bind(database)];
+    const [readMany, deleteMany] = [
+      database.readManyWithTtl?.bind(database),
+      database.deleteMany?.bind(database),
+    ];
     if (readMany) this.readManyWithTtl = readMany;
     if (deleteMany) this.deleteMany = (keys, deadline) => this.#deleteMany(keys, deleteMany, deadline);
   }
@@ -129,7 +132,9 @@ export class CachedSessionStore implements SessionStore {
   async touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
     const result = await this.#database.touch(key, etag, ttl, deadline);
     const toCopy =
-      result.status === "committed" ? this.#prolong(key, etag, ttl, deadline) : this.#drop(key, result, deadline);
+      result.status === "committed"
+        ? this.#prolong(key, etag, ttl, deadline)
+        : this.#drop(key, result, deadline);
     await ignoreStoreError(toCopy);
     return result;
   }
@@ -160,7 +165,10 @@ export class CachedSessionStore implements SessionStore {
     await Promise.all([this.#cache.ping(deadline), this.#database.ping(deadline)]);
   }
 
-  clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
+  clearExpired(
+    pageDeadline: () => Deadline,
+    onProgress?: (progress: ClearProgress) => void,
+  ): Promise<number> {
     return this.#database.clearExpired(pageDeadline, onProgress);
   }
 
@@ -227,10 +235,14 @@ export class CachedSessionStore implements SessionStore {
   async #enter(key: SessionKey, writer: string, deadline: Deadline): Promise<Entry> {
     const at = this.#at(key);
     for (;;) {
-      const [held, [ttl]] = await Promise.all([this.#heldAt(at, deadline), this.#cache.ttlMany([at], deadline)]);
+      const [held, [ttl]] = await Promise.all([
+        this.#heldAt(at, deadline),
+        this.#cache.ttlMany([at], deadline),
+      ]);
       const mark = withWriter(held, writer, this.#clock.now());
       const copy = held !== undefined && isCopy(held) && ttl ? { value: held, ttl } : undefined;
-      if (await this.#put(at, held, { value: mark, ttl: PLACE_TTL }, deadline)) return { at, writer, mark, copy };
+      if (await this.#put(at, held, { value: mark, ttl: PLACE_TTL }, deadline))
+        return { at, writer, mark, copy };
     }
   }
 

@@ -10,12 +10,15 @@ test("a record is a copy; claims and marks are not", () => {
   expect(isCopy(withWriter(undefined, "a", NOW))).toBe(false);
 });
 
-test.each([undefined, "a copy", newClaim()])("a writer that finds %s is alone, and leaves nothing", (held) => {
-  const mark = withWriter(held, "a", NOW);
-  expect(mark).toBe(withWriter(undefined, "a", NOW));
-  expect(isAlone(mark)).toBe(true);
-  expect(withoutWriter(mark, "a")).toBeUndefined();
-});
+test.each([undefined, "a copy", newClaim()])(
+  "a writer that finds %s is alone, and leaves nothing",
+  (held) => {
+    const mark = withWriter(held, "a", NOW);
+    expect(mark).toBe(withWriter(undefined, "a", NOW));
+    expect(isAlone(mark)).toBe(true);
+    expect(withoutWriter(mark, "a")).toBeUndefined();
+  },
+);
 
 test("a mark that another writer has joined never again equals the mark of a single writer", () => {
   const alone = withWriter(undefined, "a", NOW);
@@ -29,7 +32,10 @@ test("a mark that another writer has joined never again equals the mark of a sin
 });
 
 test("a writer that is done leaves the mark of the others", () => {
-  const all = ["a", "b", "c"].reduce<string | undefined>((held, writer) => withWriter(held, writer, NOW), undefined);
+  const all = ["a", "b", "c"].reduce<string | undefined>(
+    (held, writer) => withWriter(held, writer, NOW),
+    undefined,
+  );
   const rest = withoutWriter(all ?? "", "b") ?? "";
   expect(withoutWriter(withoutWriter(rest, "a") ?? "", "c")).toBeUndefined();
 });

@@ -1,7 +1,8 @@
 import { type Outcome, StoreServiceError } from "../../core/errors.ts";
 
 const ADVICE: Readonly<Record<string, string>> = {
-  EACCES: "Let the user of this process read and write the folder and its files; Django has to run as the same user.",
+  EACCES:
+    "Let the user of this process read and write the folder and its files; Django has to run as the same user.",
   EDQUOT: "The user's quota is used up. Make room.",
   EFBIG: "The process may not write files of that size. Raise its limit.",
   EISDIR: "There is a folder where a session's file belongs. Remove it.",
@@ -30,7 +31,9 @@ export function toServiceError(
   outcome: Outcome,
 ): StoreServiceError {
   const advice = ADVICE[code] ?? "Look the code up in the manual of the system call.";
-  return new StoreServiceError(`The file session store failed at ${syscall} with ${code}. ${advice}`, { outcome });
+  return new StoreServiceError(`The file session store failed at ${syscall} with ${code}. ${advice}`, {
+    outcome,
+  });
 }
 
 /** Returns whether an error is the system's, with one of these codes. */

@@ -54,7 +54,8 @@ export class FileLocks {
       this.#library ??= await this.#load();
     } catch (cause) {
       if (!isMissingPackage(cause)) throw cause;
-      const message = "the library that locks files is not installed. Install it with: npm install proper-lockfile";
+      const message =
+        "the library that locks files is not installed. Install it with: npm install proper-lockfile";
       throw new ImproperlyConfigured("sessions.store", message, { cause });
     }
   }
@@ -119,7 +120,12 @@ export class FileLocks {
     await this.prepare();
     try {
       // Holders check the time before they write, so nothing more is to be done when it is lost.
-      const options = { realpath: false, stale: STALE_AFTER, update: STALE_AFTER / 2, onCompromised: () => {} };
+      const options = {
+        realpath: false,
+        stale: STALE_AFTER,
+        update: STALE_AFTER / 2,
+        onCompromised: () => {},
+      };
       const release = await this.#library?.lock(file, options);
       return release && (() => releaseOnce(release));
     } catch (error) {

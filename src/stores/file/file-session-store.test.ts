@@ -21,7 +21,9 @@ class LostLocks extends FileLocks {
     const demandHeld = (): void => {
       if (this.areLost) throw new StoreConnectionError("lost", { outcome: "not-sent" });
     };
-    return super.hold(file, turn, (lock: HeldLock) => task(this.areLost ? { demandHeld } : lock)) as Promise<Result>;
+    return super.hold(file, turn, (lock: HeldLock) =>
+      task(this.areLost ? { demandHeld } : lock),
+    ) as Promise<Result>;
   }
 }
 

@@ -91,7 +91,12 @@ export class FileSessionStore implements SessionStore {
     return this.#withLock<CreateResult>(key, deadline, async (begin) => {
       const read = await this.#read(key);
       if (read && this.#isLive(read)) return { status: "exists" };
-      const isReplaced = await replaceFile(this.#folder.fileOf(key), read, this.#replacement(record, ttl), begin);
+      const isReplaced = await replaceFile(
+        this.#folder.fileOf(key),
+        read,
+        this.#replacement(record, ttl),
+        begin,
+      );
       return isReplaced ? { status: "created" } : undefined;
     });
   }
@@ -100,12 +105,23 @@ export class FileSessionStore implements SessionStore {
   async put(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
     await this.#withLock<true>(key, deadline, async (begin) => {
       const read = await this.#read(key);
-      const isReplaced = await replaceFile(this.#folder.fileOf(key), read, this.#replacement(record, ttl), begin);
+      const isReplaced = await replaceFile(
+        this.#folder.fileOf(key),
+        read,
+        this.#replacement(record, ttl),
+        begin,
+      );
       return isReplaced ? true : undefined;
     });
   }
 
-  commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+  commit(
+    key: SessionKey,
+    record: string,
+    etag: Etag,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CommitResult> {
     return this.#ifMatch(key, etag, deadline, (file, read, begin) =>
       replaceFile(file, read, this.#replacement(record, ttl), begin),
     );
@@ -148,7 +164,10 @@ export class FileSessionStore implements SessionStore {
   }
 
   /** Deletes expired files, leftovers of killed processes, and (uncounted) tombstones. */
-  async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
+  async clearExpired(
+    pageDeadline: () => Deadline,
+    onProgress?: (progress: ClearProgress) => void,
+  ): Promise<number> {
     await Turn.run(pageDeadline(), () => this.#folder.prepare());
     const { keys, leftovers } = await this.#folder.list(pageDeadline);
     let cleared = 0;
@@ -209,7 +228,11 @@ export class FileSessionStore implements SessionStore {
 
   // Takes and releases the lock of a process that has ended. A file being written under a lock is
   // not a leftover.
-  async #deleteLeftovers(key: SessionKey, paths: readonly string[], pageDeadline: () => Deadline): Promise<void> {
+  async #deleteLeftovers(
+    key: SessionKey,
+    paths: readonly string[],
+    pageDeadline: () => Deadline,
+  ): Promise<void> {
     if (await this.#isHeld(key, pageDeadline)) return;
     await this.#withLock(key, pageDeadline(), async (begin) => {
       begin();

@@ -77,7 +77,9 @@ test("an error thrown by begin() keeps the file as it is, and nothing is left be
   const tooLate = (): never => {
     throw new Error("too late");
   };
-  await expect(replaceFile(path, read, { record: "two", modifiedAt: AT }, tooLate)).rejects.toThrow("too late");
+  await expect(replaceFile(path, read, { record: "two", modifiedAt: AT }, tooLate)).rejects.toThrow(
+    "too late",
+  );
   await expect(setModified(path, read, AT + 1, tooLate)).rejects.toThrow("too late");
   await expect(deleteRead(path, read, tooLate)).rejects.toThrow("too late");
   expect(await readFile(path)).toStrictEqual(read);

@@ -26,7 +26,11 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 export async function readFile(path: string): Promise<RecordFile | undefined> {
   return withHandle(path, async (handle) => {
     const stats = await handle.stat({ bigint: true });
-    return { record: await handle.readFile("utf8"), modifiedAt: toMilliseconds(stats), identity: identityOf(stats) };
+    return {
+      record: await handle.readFile("utf8"),
+      modifiedAt: toMilliseconds(stats),
+      identity: identityOf(stats),
+    };
   });
 }
 

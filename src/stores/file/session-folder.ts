@@ -36,7 +36,8 @@ export class SessionFolder {
   fileOf(key: SessionKey): string {
     if (isSessionKey(key)) return join(this.#path, this.#prefix + key);
     // The port guarantees it; but anything else could be a path.
-    const message = "The file session store was given a key that is not 32 characters of [a-z0-9]. Check it before.";
+    const message =
+      "The file session store was given a key that is not 32 characters of [a-z0-9]. Check it before.";
     throw new StoreServiceError(message, { outcome: "not-sent" });
   }
 

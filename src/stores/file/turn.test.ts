@@ -60,15 +60,22 @@ test("a deadline that has passed on the clock prevents a write, even if no timer
 });
 
 test("an error of the system becomes a StoreServiceError with its code and advice, without the name of the file", async () => {
-  const error = Object.assign(new Error("ENOSPC: no space left on device, write '/sessions/sessionidsecret'"), {
-    code: "ENOSPC",
-    syscall: "write",
-    path: "/sessions/sessionidsecret",
-  });
-  const failure = (await failureOf(Turn.run(new Deadline(1000), () => Promise.reject(error)))) as StoreServiceError;
+  const error = Object.assign(
+    new Error("ENOSPC: no space left on device, write '/sessions/sessionidsecret'"),
+    {
+      code: "ENOSPC",
+      syscall: "write",
+      path: "/sessions/sessionidsecret",
+    },
+  );
+  const failure = (await failureOf(
+    Turn.run(new Deadline(1000), () => Promise.reject(error)),
+  )) as StoreServiceError;
   expect(failure).toBeInstanceOf(StoreServiceError);
   expect(failure.outcome).toBe("not-sent");
-  expect(failure.message).toBe("The file session store failed at write with ENOSPC. The disk is full. Make room.");
+  expect(failure.message).toBe(
+    "The file session store failed at write with ENOSPC. The disk is full. Make room.",
+  );
   expect(failure.cause).toBeUndefined();
   const begun = await failureOf(
     Turn.run(new Deadline(1000), (turn) => {

@@ -47,7 +47,10 @@ const BYTES = "a whole number of bytes, from 1";
 
 const cacheOptionsSchema = settingsObject({
   maxEntries: v.optional(v.pipe(v.number(COUNT), v.safeInteger(COUNT), v.minValue(1, COUNT)), 10_000),
-  maxCounters: v.optional(v.pipe(v.number(COUNTERS), v.safeInteger(COUNTERS), v.minValue(1, COUNTERS)), MAX_COUNTERS),
+  maxCounters: v.optional(
+    v.pipe(v.number(COUNTERS), v.safeInteger(COUNTERS), v.minValue(1, COUNTERS)),
+    MAX_COUNTERS,
+  ),
   maxBytes: v.optional(v.pipe(v.number(BYTES), v.safeInteger(BYTES), v.minValue(1, BYTES))),
 });
 
@@ -61,6 +64,9 @@ export function memoryCacheStore(options: MemoryCacheStoreOptions = {}): CacheSt
   return (context) => openMemoryCacheStore(options, context);
 }
 
-function openMemoryCacheStore(options: MemoryCacheStoreOptions, { clock, values }: CacheStoreContext): CacheStore {
+function openMemoryCacheStore(
+  options: MemoryCacheStoreOptions,
+  { clock, values }: CacheStoreContext,
+): CacheStore {
   return new MemoryCacheStore(clock, parseSettings(cacheOptionsSchema, options, "memoryCacheStore"), values);
 }

@@ -19,7 +19,11 @@ function open(options: MemoryCacheStoreOptions = {}) {
 }
 
 async function fillUp(store: CacheStore, count: number): Promise<void> {
-  const entries = Array.from({ length: count }, (_, index) => ({ key: `page${index}`, value: "v", ttl: null }));
+  const entries = Array.from({ length: count }, (_, index) => ({
+    key: `page${index}`,
+    value: "v",
+    ttl: null,
+  }));
   await store.setMany(entries, "always", later());
 }
 
@@ -33,7 +37,12 @@ test("neither locks nor counters make room for entries, however many come", asyn
   await store.ensureMany([{ key: "counted", value: "0", ttl: 120_000 }], later());
   await fillUp(store, 1000);
   expect(await store.lockHolder("job", later())).toBe("one");
-  expect(await store.getMany(["begun", "counted", "page0", "page999"], later())).toEqual(["1", "6", undefined, "v"]);
+  expect(await store.getMany(["begun", "counted", "page0", "page999"], later())).toEqual([
+    "1",
+    "6",
+    undefined,
+    "v",
+  ]);
 });
 
 test("a counter that is overwritten is an entry again, and makes room like one", async () => {

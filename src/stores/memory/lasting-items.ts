@@ -103,7 +103,8 @@ export class LastingItems<Item extends LastingItem> {
 
   #refusal(bound: string): StoreServiceError {
     const message = `The cache store in memory has its ${bound}, and none makes room for another one.`;
-    const advice = "Let them live for less time, raise the bound of memoryCacheStore(), or use a store such as Redis.";
+    const advice =
+      "Let them live for less time, raise the bound of memoryCacheStore(), or use a store such as Redis.";
     return new StoreServiceError(`${message} ${advice}`, { outcome: "not-sent" });
   }
 

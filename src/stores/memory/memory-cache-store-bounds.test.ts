@@ -34,7 +34,9 @@ describe("the bound on bytes of the memory store", () => {
       if (store.bytes > mostCounted) mostCounted = store.bytes;
       if (index % 50_000 === 0) mostAlive = Math.max(mostAlive, heapUsed() - before);
     }
-    process.stdout.write(`10^6 keys, bound ${maxBytes}: at most ${mostCounted} counted, ${mostAlive} alive\n`);
+    process.stdout.write(
+      `10^6 keys, bound ${maxBytes}: at most ${mostCounted} counted, ${mostAlive} alive\n`,
+    );
     expect(mostCounted).toBeLessThanOrEqual(maxBytes);
     expect(mostCounted).toBeGreaterThan(maxBytes - 2000);
     expect(mostAlive).toBeGreaterThan(maxBytes / 2);
@@ -81,7 +83,9 @@ describe("the bound on bytes of the memory store", () => {
     expect(await store.getMany(["large", "other"], later())).toEqual([undefined, "value"]);
     const lease = leaseOn("large");
     await store.lease(lease, 1000, later());
-    expect(await store.fill(lease, { value: "x".repeat(1000), ttl: null }, later())).toEqual({ status: "stored" });
+    expect(await store.fill(lease, { value: "x".repeat(1000), ttl: null }, later())).toEqual({
+      status: "stored",
+    });
     expect(await store.get("large", later())).toBeUndefined();
   });
 

@@ -29,7 +29,8 @@ for (const values of ["text", "bytes"] as const) {
 }
 
 describe("memoryCacheStore", () => {
-  const put = (store: CacheStore, key: string) => store.setMany([{ key, value: key, ttl: null }], "always", later());
+  const put = (store: CacheStore, key: string) =>
+    store.setMany([{ key, value: key, ttl: null }], "always", later());
 
   it("keeps at most maxEntries: the least recently used one is dropped", async () => {
     const { store } = open({ maxEntries: 3 });

@@ -126,7 +126,11 @@ export class MemoryCacheStore implements CacheStore {
     });
   }
 
-  async touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
+  async touchMany(
+    keys: readonly string[],
+    ttl: Milliseconds | null,
+    deadline: Deadline,
+  ): Promise<readonly boolean[]> {
     checkDeadline(deadline);
     return keys.map((key) => {
       const entry = this.#entries.get(key);
@@ -145,13 +149,19 @@ export class MemoryCacheStore implements CacheStore {
       const entry = this.#entries.get(key);
       if (entry === undefined) return false;
       const end = entry.value.startsWith("~") ? entry.value.indexOf("\n") + 1 : 0;
-      if (end > 0) return { head: this.#form.fromStored(entry.value.slice(0, end)), ttl: this.#leftOf(entry) };
+      if (end > 0)
+        return { head: this.#form.fromStored(entry.value.slice(0, end)), ttl: this.#leftOf(entry) };
       this.#entries.setEnd(key, { ...entry, expiresAt: this.#expiryOf(ttl) });
       return true;
     });
   }
 
-  async replaceHead(key: string, head: StoredValue, { value, ttl }: NewValue, deadline: Deadline): Promise<boolean> {
+  async replaceHead(
+    key: string,
+    head: StoredValue,
+    { value, ttl }: NewValue,
+    deadline: Deadline,
+  ): Promise<boolean> {
     checkDeadline(deadline);
     const [stored, expected] = [this.#entries.get(key)?.value, this.#form.toStored(head)];
     if (stored?.startsWith(expected) !== true) return false;
@@ -159,7 +169,10 @@ export class MemoryCacheStore implements CacheStore {
     return true;
   }
 
-  async ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]> {
+  async ttlMany(
+    keys: readonly string[],
+    deadline: Deadline,
+  ): Promise<readonly (Milliseconds | null | undefined)[]> {
     checkDeadline(deadline);
     return keys.map((key) => {
       const entry = this.#entries.get(key);
@@ -211,7 +224,11 @@ export class MemoryCacheStore implements CacheStore {
     return this.#leases.renew(key, token, ttl);
   }
 
-  async fill({ key, token, expected }: Lease, { value, ttl }: NewValue, deadline: Deadline): Promise<FillResult> {
+  async fill(
+    { key, token, expected }: Lease,
+    { value, ttl }: NewValue,
+    deadline: Deadline,
+  ): Promise<FillResult> {
     checkDeadline(deadline);
     const isHolder = this.#leases.finish(key, token);
     if (!isHolder || this.#newerThan(key, expected) !== undefined)
@@ -225,7 +242,12 @@ export class MemoryCacheStore implements CacheStore {
     return this.#leases.release(key, token);
   }
 
-  async acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {
+  async acquireLock(
+    key: string,
+    token: string,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<number | undefined> {
     checkDeadline(deadline);
     return this.#locks.acquire(key, token, ttl);
   }
@@ -287,7 +309,8 @@ export class MemoryCacheStore implements CacheStore {
   }
 
   #set({ key, value, ttl }: CacheEntry, condition: SetCondition): boolean {
-    if (condition !== "always" && (this.#entries.get(key) !== undefined) !== (condition === "if-present")) return false;
+    if (condition !== "always" && (this.#entries.get(key) !== undefined) !== (condition === "if-present"))
+      return false;
     if (endsLease(ttl)) this.#leases.end(key);
     this.#put(key, this.#form.toStored(value), ttl);
     return true;
@@ -298,7 +321,8 @@ export class MemoryCacheStore implements CacheStore {
     const entry = this.#entries.get(key);
     const stored = entry?.value ?? this.#form.toStored(value);
     const expiresAt = this.#expiryOf(ttl);
-    if (entry === undefined || entry.expiresAt < expiresAt) this.#entries.setEnd(key, { value: stored, expiresAt });
+    if (entry === undefined || entry.expiresAt < expiresAt)
+      this.#entries.setEnd(key, { value: stored, expiresAt });
     return stored;
   }
 

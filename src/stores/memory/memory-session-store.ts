@@ -64,7 +64,12 @@ export class MemorySessionStore implements SessionStore {
     return entry && { record: entry.record, ttl: entry.expiresAt - this.#clock.now() };
   }
 
-  async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+  async create(
+    key: SessionKey,
+    record: string,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CreateResult> {
     checkDeadline(deadline);
     if (this.#live(key) !== undefined) return { status: "exists" };
     this.#sweepWhenLarge();
@@ -108,7 +113,10 @@ export class MemorySessionStore implements SessionStore {
     checkDeadline(deadline);
   }
 
-  async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
+  async clearExpired(
+    pageDeadline: () => Deadline,
+    onProgress?: (progress: ClearProgress) => void,
+  ): Promise<number> {
     checkDeadline(pageDeadline());
     let [cleared, looked] = [0, 0];
     const step = async (): Promise<void> => {

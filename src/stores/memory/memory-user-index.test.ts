@@ -40,7 +40,8 @@ test("clearExpired drops entries that have been kept long enough, and so do addi
   const count = async (users: number) => {
     let listed = 0;
     for (let user = 0; user < users; user++) {
-      listed += (await store.users.page(String(user), { after: undefined, limit: 10 }, later())).sessions.length;
+      listed += (await store.users.page(String(user), { after: undefined, limit: 10 }, later())).sessions
+        .length;
     }
     return listed;
   };

@@ -169,8 +169,14 @@ function merge(old: UserIndexEntry | undefined, entry: UserIndexEntry): UserInde
 }
 
 /** Neither the new session nor the one that it replaces makes room. */
-function evict(list: UserList, newcomer: SessionKey, { now, slack, replaces }: UserIndexLimits, most: number): void {
+function evict(
+  list: UserList,
+  newcomer: SessionKey,
+  { now, slack, replaces }: UserIndexLimits,
+  most: number,
+): void {
   const spared = replaces === undefined ? [newcomer] : [newcomer, replaces];
   const excess = list.countAfter(now + slack, spared) + 1 - most;
-  if (excess > 0) for (const key of oldestOf(list.candidatesAfter(now + slack, spared), excess)) list.doom(key);
+  if (excess > 0)
+    for (const key of oldestOf(list.candidatesAfter(now + slack, spared), excess)) list.doom(key);
 }

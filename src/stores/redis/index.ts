@@ -7,7 +7,11 @@ import type { CacheStore, CacheStoreContext, CacheStoreFactory } from "../cache-
 import { type KeySpace, withKeySpaces } from "../key-spaces.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
 import { BucketKeys } from "./buckets/bucket-keys.ts";
-import { BUCKET_SETTING, parseBucketOptions, type RedisBucketSessionStoreOptions } from "./buckets/bucket-options.ts";
+import {
+  BUCKET_SETTING,
+  parseBucketOptions,
+  type RedisBucketSessionStoreOptions,
+} from "./buckets/bucket-options.ts";
 import { BucketSessionStore } from "./buckets/bucket-session-store.ts";
 import { BucketValues } from "./buckets/bucket-values.ts";
 import { RedisCacheStore } from "./cache/redis-cache-store.ts";
@@ -21,7 +25,10 @@ export type { SessionDictionary } from "./buckets/bucket-dictionaries.ts";
 export type { RedisBucketSessionStoreOptions } from "./buckets/bucket-options.ts";
 export type { RecordCompressor } from "./buckets/record-compressor.ts";
 export type { HashKeysCheckForExpiry } from "./buckets/bucket-walk.ts";
-export { makeSessionDictionary, type MakeSessionDictionaryOptions } from "./buckets/make-session-dictionary.ts";
+export {
+  makeSessionDictionary,
+  type MakeSessionDictionaryOptions,
+} from "./buckets/make-session-dictionary.ts";
 export { sampleSessionRecords } from "./buckets/sample-session-records.ts";
 
 /** Options of {@link redisSessionStore}. */
@@ -66,7 +73,11 @@ export function redisSessionStore(options: RedisSessionStoreOptions = {}): Sessi
 }
 
 function openRedisSessionStore(options: RedisSessionStoreOptions, context: StoreContext): SessionStore {
-  const { connection, prefix, waitFor, ...generators } = parseSettings(optionsSchema, options, "redisSessionStore");
+  const { connection, prefix, waitFor, ...generators } = parseSettings(
+    optionsSchema,
+    options,
+    "redisSessionStore",
+  );
   const namespace = sessionNamespace(context.projectName, prefix, "redisSessionStore");
   const keys = new StringKeys(namespace, generators, "redisSessionStore");
   const usual = sessionConnection(connection, context);
@@ -86,8 +97,12 @@ export function redisBucketSessionStore(options: RedisBucketSessionStoreOptions 
   return (context) => openRedisBucketSessionStore(options, context);
 }
 
-function openRedisBucketSessionStore(options: RedisBucketSessionStoreOptions, context: StoreContext): SessionStore {
-  const { connection, prefix, waitFor, generators, compression, hashKeysCheckForExpiry } = parseBucketOptions(options);
+function openRedisBucketSessionStore(
+  options: RedisBucketSessionStoreOptions,
+  context: StoreContext,
+): SessionStore {
+  const { connection, prefix, waitFor, generators, compression, hashKeysCheckForExpiry } =
+    parseBucketOptions(options);
   if (context.format === "django") {
     throw new ImproperlyConfigured(
       "sessions.format",
@@ -126,7 +141,8 @@ const TAKEN_SUFFIXES = {
 };
 
 function sessionNamespace(projectName: string, prefix: string, setting: string): string {
-  if (projectName === "") throw new ImproperlyConfigured("projectName", "expected a name, got an empty string.");
+  if (projectName === "")
+    throw new ImproperlyConfigured("projectName", "expected a name, got an empty string.");
   if (prefix === "" || BEGINS_WITH_INTEGER.test(prefix)) {
     const expected = 'expected a text that does not begin with an integer, such as "session"';
     throw new ImproperlyConfigured(`${setting}.prefix`, `${expected}, got ${JSON.stringify(prefix)}.`);
@@ -176,8 +192,13 @@ export function redisCacheStore(options: RedisCacheStoreOptions = {}): CacheStor
   return (context) => openRedisCacheStore(options, context);
 }
 
-function openRedisCacheStore(options: RedisCacheStoreOptions, { redis, values }: CacheStoreContext): CacheStore {
+function openRedisCacheStore(
+  options: RedisCacheStoreOptions,
+  { redis, values }: CacheStoreContext,
+): CacheStore {
   const { connection, locks } = parseSettings(cacheOptionsSchema, options, "redisCacheStore");
   const used = redis.get(connection ?? (redis.has("cache") ? "cache" : "default"));
-  return withKeySpaces(new RedisCacheStore(used, values, locks), [{ place: redis.placeOf(used), prefixes: [] }]);
+  return withKeySpaces(new RedisCacheStore(used, values, locks), [
+    { place: redis.placeOf(used), prefixes: [] },
+  ]);
 }

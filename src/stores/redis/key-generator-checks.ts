@@ -52,7 +52,10 @@ export function checkBucketKeys(generators: CheckedGenerators, setting: string):
  *
  * @throws {ImproperlyConfigured} Naming the generator.
  */
-export function checkStringKeys({ keyGenerator, sessionKeyOf }: CheckedStringGenerators, setting: string): void {
+export function checkStringKeys(
+  { keyGenerator, sessionKeyOf }: CheckedStringGenerators,
+  setting: string,
+): void {
   const keys = [...neighbours(), ...spreadSamples()];
   const texts = keys.map((key) => generate(keyGenerator, key, `${setting}.keyGenerator`));
   if (new Set(texts).size < texts.length) {
@@ -61,7 +64,8 @@ export function checkStringKeys({ keyGenerator, sessionKeyOf }: CheckedStringGen
       "expected a different text for each session key, but two keys got the same. Keep every character of the key.",
     );
   }
-  if (texts.every((text, at) => call(() => sessionKeyOf(text), `${setting}.sessionKeyOf`) === keys[at])) return;
+  if (texts.every((text, at) => call(() => sessionKeyOf(text), `${setting}.sessionKeyOf`) === keys[at]))
+    return;
   throw new ImproperlyConfigured(
     `${setting}.sessionKeyOf`,
     "expected the session key that keyGenerator was given, got another one. Give the function that undoes it, or let " +
@@ -84,7 +88,11 @@ function neighbours(): SessionKey[] {
   return [base, ...Array.from(base, (_, at) => `${base.slice(0, at)}7${base.slice(at + 1)}`)];
 }
 
-function sampleOf({ hashKeyGenerator, keyGenerator }: CheckedGenerators, key: SessionKey, setting: string): Sample {
+function sampleOf(
+  { hashKeyGenerator, keyGenerator }: CheckedGenerators,
+  key: SessionKey,
+  setting: string,
+): Sample {
   const hashKey = generate(hashKeyGenerator, key, `${setting}.hashKeyGenerator`);
   return { key, hashKey, field: generate(keyGenerator, key, `${setting}.keyGenerator`) };
 }
@@ -92,10 +100,16 @@ function sampleOf({ hashKeyGenerator, keyGenerator }: CheckedGenerators, key: Se
 function generate(generator: (key: SessionKey) => string, key: SessionKey, setting: string): string {
   const [first, second] = [call(() => generator(key), setting), call(() => generator(key), setting)];
   if (typeof first !== "string" || first === "" || !first.isWellFormed()) {
-    throw new ImproperlyConfigured(setting, `expected it to return a text that is not empty, got ${describe(first)}.`);
+    throw new ImproperlyConfigured(
+      setting,
+      `expected it to return a text that is not empty, got ${describe(first)}.`,
+    );
   }
   if (first !== second) {
-    throw new ImproperlyConfigured(setting, "expected it to return the same for the same key, got another text.");
+    throw new ImproperlyConfigured(
+      setting,
+      "expected it to return the same for the same key, got another text.",
+    );
   }
   return first;
 }
@@ -129,7 +143,11 @@ function checkCollisions(samples: readonly Sample[], setting: string): void {
   );
 }
 
-function checkRoundTrip({ sessionKeyOf }: CheckedGenerators, { key, hashKey, field }: Sample, setting: string): void {
+function checkRoundTrip(
+  { sessionKeyOf }: CheckedGenerators,
+  { key, hashKey, field }: Sample,
+  setting: string,
+): void {
   if (call(() => sessionKeyOf(hashKey, field), `${setting}.sessionKeyOf`) === key) return;
   throw new ImproperlyConfigured(
     `${setting}.sessionKeyOf`,

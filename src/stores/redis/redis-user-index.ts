@@ -88,17 +88,30 @@ export class RedisUserIndex implements UserIndex {
       String(EVICTION_CANDIDATES),
       isWaiting ? "1" : "",
     ];
-    const reply = await this.#run(USER_INDEX_ADD, userId, [key, details, whole(entry.keepUntil), ...limits], deadline);
+    const reply = await this.#run(
+      USER_INDEX_ADD,
+      userId,
+      [key, details, whole(entry.keepUntil), ...limits],
+      deadline,
+    );
     const [epoch = "", ...evicted] = reply as string[];
     return { epoch, evicted };
   }
 
   async check(userId: string, key: SessionKey, deadline: Deadline): Promise<UserIndexCheck> {
-    const [epoch, isListed] = (await this.#run(USER_INDEX_CHECK, userId, [key], deadline)) as [string, number];
+    const [epoch, isListed] = (await this.#run(USER_INDEX_CHECK, userId, [key], deadline)) as [
+      string,
+      number,
+    ];
     return { epoch, isListed: isListed === 1 };
   }
 
-  async put(userId: string, { key, entry }: IndexedSession, now: EpochMilliseconds, deadline: Deadline): Promise<void> {
+  async put(
+    userId: string,
+    { key, entry }: IndexedSession,
+    now: EpochMilliseconds,
+    deadline: Deadline,
+  ): Promise<void> {
     const { createdAt, lastSeenAt, keepUntil, device } = entry;
     const args = [key, whole(createdAt), whole(lastSeenAt), device, whole(keepUntil), whole(now)];
     await this.#run(USER_INDEX_PUT, userId, args, deadline);
@@ -110,7 +123,10 @@ export class RedisUserIndex implements UserIndex {
 
   async remove(userId: string, sessions: readonly Unlisting[], deadline: Deadline): Promise<void> {
     if (sessions.length === 0) return;
-    const args = sessions.flatMap(({ key, keptUntil }) => [key, keptUntil === undefined ? "" : whole(keptUntil)]);
+    const args = sessions.flatMap(({ key, keptUntil }) => [
+      key,
+      keptUntil === undefined ? "" : whole(keptUntil),
+    ]);
     await this.#run(USER_INDEX_REMOVE, userId, args, deadline);
   }
 
@@ -131,7 +147,12 @@ export class RedisUserIndex implements UserIndex {
     await this.#vital.run(USER_INDEX_REVOKE, [this.#detailsOf(userId)], [epoch, toRedisTtl(ttl)], deadline);
   }
 
-  #run(script: RedisScript, userId: string, args: readonly string[], deadline: Deadline): Promise<RedisReply> {
+  #run(
+    script: RedisScript,
+    userId: string,
+    args: readonly string[],
+    deadline: Deadline,
+  ): Promise<RedisReply> {
     return this.#connection.run(script, [this.#listOf(userId), this.#detailsOf(userId)], args, deadline);
   }
 
@@ -146,7 +167,9 @@ export class RedisUserIndex implements UserIndex {
   #checkEvictionOnce(deadline: Deadline): void {
     if (this.#hasCheckedEviction) return;
     this.#hasCheckedEviction = true;
-    void warnOfEviction(this.#connection, deadline).then((hasAnswered) => (this.#hasCheckedEviction = hasAnswered));
+    void warnOfEviction(this.#connection, deadline).then(
+      (hasAnswered) => (this.#hasCheckedEviction = hasAnswered),
+    );
   }
 }
 
@@ -159,7 +182,8 @@ function decodePage(fields: readonly string[]): IndexedSession[] {
   const sessions: IndexedSession[] = [];
   for (let at = 0; at + 2 < fields.length; at += 3) {
     const [key = "", score = "", details = ""] = fields.slice(at, at + 3);
-    const [, createdAt = 0, lastSeenAt = 0, device = ""] = /^(\d{1,15})\|(\d{1,15})\|(.*)$/s.exec(details) ?? [];
+    const [, createdAt = 0, lastSeenAt = 0, device = ""] =
+      /^(\d{1,15})\|(\d{1,15})\|(.*)$/s.exec(details) ?? [];
     const keepUntil = endOf(Number(score));
     const entry = { createdAt: Number(createdAt), lastSeenAt: Number(lastSeenAt), keepUntil, device };
     if (isSessionKey(key)) sessions.push({ key, entry });

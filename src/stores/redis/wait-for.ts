@@ -44,14 +44,15 @@ export interface CheckedWaitFor extends WaitFor {
   readonly commits: boolean;
 }
 
-export const waitForSchema: v.GenericSchema<RedisWaitFor | undefined, CheckedWaitFor | undefined> = v.optional(
-  settingsObject({
-    replicas: v.optional(v.pipe(v.number(REPLICAS), v.safeInteger(REPLICAS), v.minValue(0, REPLICAS)), 1),
-    timeout: v.optional(durationSchema({ least: "1ms" }), "500ms"),
-    onDisk: v.optional(v.boolean(), false),
-    commits: v.optional(v.boolean(), false),
-  }),
-);
+export const waitForSchema: v.GenericSchema<RedisWaitFor | undefined, CheckedWaitFor | undefined> =
+  v.optional(
+    settingsObject({
+      replicas: v.optional(v.pipe(v.number(REPLICAS), v.safeInteger(REPLICAS), v.minValue(0, REPLICAS)), 1),
+      timeout: v.optional(durationSchema({ least: "1ms" }), "500ms"),
+      onDisk: v.optional(v.boolean(), false),
+      commits: v.optional(v.boolean(), false),
+    }),
+  );
 
 /** Connections of a session store. */
 export interface StoreConnections {

@@ -55,7 +55,11 @@ export class SqlDatabase {
    * @throws {StoreConnectionError} If there is no connection, or no answer before the deadline.
    * @throws {StoreServiceError} If the database answers with an error.
    */
-  async run<Row>(build: Build<Row>, deadline: Deadline, effect: Effect = "writes"): Promise<QueryResult<Row>> {
+  async run<Row>(
+    build: Build<Row>,
+    deadline: Deadline,
+    effect: Effect = "writes",
+  ): Promise<QueryResult<Row>> {
     const { sql } = await import("kysely").catch(leaveToCaller);
     return this.#tryRepeatedly((connection) => build(sql).execute(connection), deadline, effect);
   }
@@ -107,7 +111,9 @@ export class SqlDatabase {
     const call: Call = { deadline, isWatched: false, isSent: false, isAbandoned: false };
     try {
       const sent = runCall(call, () => this.#send(act, call));
-      const answer = await settleWithin<Result, typeof OVER>(sent, deadline.remaining, (resolve) => resolve(OVER));
+      const answer = await settleWithin<Result, typeof OVER>(sent, deadline.remaining, (resolve) =>
+        resolve(OVER),
+      );
       if (answer !== OVER) return answer;
     } catch (error) {
       throw toStoreError(error, { isSent: call.isSent, effect, dialect: this.dialect });
@@ -131,9 +137,12 @@ const WATCH = " Its connection keeps its place in the pool: give the dialect dis
 
 function tooLate({ total }: Deadline, outcome: Outcome, more = ""): StoreConnectionError {
   const advice = `Check the load of the database and the size of its pool, or allow more time.${more}`;
-  return new StoreConnectionError(`The database did not answer within the deadline of ${total} ms. ${advice}`, {
-    outcome,
-  });
+  return new StoreConnectionError(
+    `The database did not answer within the deadline of ${total} ms. ${advice}`,
+    {
+      outcome,
+    },
+  );
 }
 
 const OVER = Symbol("over");

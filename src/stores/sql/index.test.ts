@@ -43,7 +43,11 @@ function kyselyOf(name: keyof typeof DIALECTS): Kysely<any> {
 }
 
 const open = (options: object) =>
-  sqlSessionStore(options as never)({ projectName: "p", redis: new RedisRegistry(), clock: new ManualClock() });
+  sqlSessionStore(options as never)({
+    projectName: "p",
+    redis: new RedisRegistry(),
+    clock: new ManualClock(),
+  });
 
 describe("sqlSessionStore", () => {
   it.each(["mysql", "postgres", "sqlite"] as const)("recognises a Kysely for %s by its SQL", (name) => {
@@ -52,26 +56,36 @@ describe("sqlSessionStore", () => {
   });
 
   it("refuses a Kysely for another database", () => {
-    const message = "sqlSessionStore.database: expected a Kysely with a dialect of PostgreSQL, MySQL or SQLite.";
+    const message =
+      "sqlSessionStore.database: expected a Kysely with a dialect of PostgreSQL, MySQL or SQLite.";
     expect(() => open({ database: kyselyOf("mssql") })).toThrow(message);
   });
 
-  it.each([undefined, null, {}, "postgres://localhost"])("refuses %o where a Kysely is expected", (database) => {
-    expect(() => open({ database })).toThrow("sqlSessionStore.database: expected a Kysely that is no transaction");
-  });
+  it.each([undefined, null, {}, "postgres://localhost"])(
+    "refuses %o where a Kysely is expected",
+    (database) => {
+      expect(() => open({ database })).toThrow(
+        "sqlSessionStore.database: expected a Kysely that is no transaction",
+      );
+    },
+  );
 
   it("refuses a transaction, which ends before the sessions do", async () => {
     await kyselyOf("sqlite")
       .transaction()
       .execute(async (database) => {
-        expect(() => open({ database })).toThrow("sqlSessionStore.database: expected a Kysely that is no transaction");
+        expect(() => open({ database })).toThrow(
+          "sqlSessionStore.database: expected a Kysely that is no transaction",
+        );
       });
   });
 
   it.each(["", "a b", 'a"', "a;", "a.b.c", "1a", ".a", "a`b", "x".repeat(64)])(
     "refuses the table %j",
     async (table) => {
-      expect(() => open({ database: kyselyOf("postgres"), table })).toThrow("sqlSessionStore.table: expected letters");
+      expect(() => open({ database: kyselyOf("postgres"), table })).toThrow(
+        "sqlSessionStore.table: expected letters",
+      );
       const creating = createSessionTable(kyselyOf("postgres"), { table });
       await expect(creating).rejects.toThrow("createSessionTable.table: expected letters");
     },

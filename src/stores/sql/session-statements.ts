@@ -106,7 +106,13 @@ export class SessionStatements {
       }`;
   }
 
-  commit(key: SessionKey, record: string, etag: Etag, expiry: EpochMilliseconds, now: EpochMilliseconds): Build {
+  commit(
+    key: SessionKey,
+    record: string,
+    etag: Etag,
+    expiry: EpochMilliseconds,
+    now: EpochMilliseconds,
+  ): Build {
     return (sql) => sql`
       UPDATE ${this.#name(sql)}
       SET session_data = ${this.#text(sql, record)}, expire_date = ${this.#noting(sql, expiry)}
@@ -158,11 +164,20 @@ export class SessionStatements {
    * in one walk: a second one would read the index entries of all rows that the first has deleted.
    */
   clearing(now: EpochMilliseconds): Clearing {
-    const expired = (sql: Sql, from?: Instant, until: Instant = this.#times.writeNow(now)): RawBuilder<unknown> => {
+    const expired = (
+      sql: Sql,
+      from?: Instant,
+      until: Instant = this.#times.writeNow(now),
+    ): RawBuilder<unknown> => {
       const isOver = sql`expire_date <= ${this.#cast(sql, until)}`;
       return from === undefined ? isOver : sql`expire_date >= ${this.#cast(sql, from)} AND ${isOver}`;
     };
-    const deletion = (from: Instant | undefined, until: Instant | undefined, limit: number, like: string): Build => {
+    const deletion = (
+      from: Instant | undefined,
+      until: Instant | undefined,
+      limit: number,
+      like: string,
+    ): Build => {
       return (sql) => {
         const isMeant = sql`${expired(sql, from, until)} AND session_key ${sql.raw(like)} ${`${TOMBSTONE_PREFIX}%`}`;
         return this.#delete(sql, isMeant, limit);
@@ -245,7 +260,9 @@ export class SessionStatements {
   /** The new expiry of an UPDATE; on MySQL it also notes that the row was matched. */
   #noting(sql: Sql, expiry: EpochMilliseconds): RawBuilder<unknown> {
     const time = this.#time(sql, expiry);
-    return this.#dialect === "mysql" ? sql`IF(LAST_INSERT_ID(LENGTH(session_key)), ${time}, expire_date)` : time;
+    return this.#dialect === "mysql"
+      ? sql`IF(LAST_INSERT_ID(LENGTH(session_key)), ${time}, expire_date)`
+      : time;
   }
 
   /** Compares bytes. A record that is too short yields fewer of them, which are not equal. */

@@ -6,7 +6,13 @@ import type { Etag } from "../../core/etag.ts";
 import { hashSessionKey, isSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { TimeZone } from "../../core/time-zone.ts";
 import { RecordTombstones } from "../record-tombstones.ts";
-import type { ClearProgress, CommitResult, CreateResult, RecordWithTtl, SessionStore } from "../session-store.ts";
+import type {
+  ClearProgress,
+  CommitResult,
+  CreateResult,
+  RecordWithTtl,
+  SessionStore,
+} from "../session-store.ts";
 import { clearInBatches } from "./clear-in-batches.ts";
 import { CharacterCheck } from "./character-check.ts";
 import type { Build, Effect, SqlDatabase } from "./database.ts";
@@ -80,7 +86,12 @@ export class SqlSessionStore implements SessionStore {
     return keys.map((key) => found.get(key));
   }
 
-  async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+  async create(
+    key: SessionKey,
+    record: string,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CreateResult> {
     const now = this.#clock.now();
     const result = await this.#run(this.#statements.create(key, record, now + ttl, now), deadline);
     const exists = this.#database.dialect === "mysql" ? result.insertId === EXISTS : !hasRows(result);
@@ -99,7 +110,9 @@ export class SqlSessionStore implements SessionStore {
     ttl: Milliseconds,
     deadline: Deadline,
   ): Promise<CommitResult> {
-    return this.#update(key, ttl, deadline, (expiry, now) => this.#statements.commit(key, record, etag, expiry, now));
+    return this.#update(key, ttl, deadline, (expiry, now) =>
+      this.#statements.commit(key, record, etag, expiry, now),
+    );
   }
 
   async touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
@@ -149,7 +162,10 @@ export class SqlSessionStore implements SessionStore {
   /**
    * A step is a batch. Those on the index of users come first; only session records are counted.
    */
-  async clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
+  async clearExpired(
+    pageDeadline: () => Deadline,
+    onProgress?: (progress: ClearProgress) => void,
+  ): Promise<number> {
     await this.users?.clearExpired(pageDeadline, () => onProgress?.({ cleared: 0 }));
     return clearInBatches(this.#statements.clearing(this.#clock.now()), {
       database: this.#database,
@@ -164,7 +180,11 @@ export class SqlSessionStore implements SessionStore {
     return Promise.resolve();
   }
 
-  async #run<Row>(build: Build<Row>, deadline: Deadline, effect: Effect = "writes"): Promise<QueryResult<Row>> {
+  async #run<Row>(
+    build: Build<Row>,
+    deadline: Deadline,
+    effect: Effect = "writes",
+  ): Promise<QueryResult<Row>> {
     if (this.#characters) await this.#characters.pass(deadline);
     return this.#database.run(build, deadline, effect);
   }

@@ -49,7 +49,10 @@ export class SqlUserIndex implements UserIndex {
   ): Promise<UserIndexAddition> {
     const { most, isWaiting = false } = limits;
     if (most !== undefined && !isWaiting) {
-      return this.#database.transact((run) => this.#addWithin(run, userId, session, { ...limits, most }), deadline);
+      return this.#database.transact(
+        (run) => this.#addWithin(run, userId, session, { ...limits, most }),
+        deadline,
+      );
     }
     await this.#database.run(this.#statements.add(userId, session, isWaiting), deadline);
     return { epoch: await this.epoch(userId, deadline), evicted: [] };
@@ -60,7 +63,12 @@ export class SqlUserIndex implements UserIndex {
     return { epoch: rows[0]?.epoch ?? "", isListed: Number(rows[0]?.listed) > 0 };
   }
 
-  async put(userId: string, session: IndexedSession, _now: EpochMilliseconds, deadline: Deadline): Promise<void> {
+  async put(
+    userId: string,
+    session: IndexedSession,
+    _now: EpochMilliseconds,
+    deadline: Deadline,
+  ): Promise<void> {
     await this.#database.run(this.#statements.put(userId, session), deadline);
   }
 
@@ -122,7 +130,9 @@ export class SqlUserIndex implements UserIndex {
     spared: readonly (SessionKey | undefined)[],
     upTo: number,
   ): Promise<void> {
-    const { rows } = await run(this.#statements.endingFirst(userId, live, Math.max(EVICTION_CANDIDATES, upTo)));
+    const { rows } = await run(
+      this.#statements.endingFirst(userId, live, Math.max(EVICTION_CANDIDATES, upTo)),
+    );
     const others = rows.filter((row) => !spared.includes(row.session_key));
     const candidates = others.map((row) => ({ key: row.session_key, createdAt: Number(row.created_at) }));
     const oldest = oldestOf(candidates.slice(0, EVICTION_CANDIDATES), others.length + 1 - most);

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { type Failure, isNewsOfConnection, isTakenBack, toStoreError } from "./store-errors.ts";
 
 const SENT: Failure = { isSent: true, effect: "writes", dialect: "postgres" };
-const errorWith = (properties: object, message = "it says"): Error => Object.assign(new Error(message), properties);
+const errorWith = (properties: object, message = "it says"): Error =>
+  Object.assign(new Error(message), properties);
 
 describe("toStoreError", () => {
   it.each([
@@ -37,7 +38,10 @@ describe("toStoreError", () => {
 
   it.each([
     [{ code: "ER_LOCK_WAIT_TIMEOUT", errno: 1205, sqlState: "HY000" }, "(HY000, 1205)"],
-    [{ code: "ER_STATEMENT_TIMEOUT", errno: 1969, sqlState: "70100" }, "another transaction may hold the row"],
+    [
+      { code: "ER_STATEMENT_TIMEOUT", errno: 1969, sqlState: "70100" },
+      "another transaction may hold the row",
+    ],
     [{ code: "57014" }, "(57014)"],
     [
       { code: "ER_OPTION_PREVENTS_STATEMENT", errno: 1290, sqlState: "HY000" },
@@ -76,7 +80,10 @@ describe("toStoreError", () => {
   it.each([
     ["another class of errors", { code: "22001" }],
     ["a trigger's own", { code: "ER_SIGNAL_EXCEPTION", errno: 1644, sqlState: "45000" }],
-    ["a syntax error of MySQL, which quotes the statement", { code: "ER_PARSE_ERROR", errno: 1064, sqlState: "42000" }],
+    [
+      "a syntax error of MySQL, which quotes the statement",
+      { code: "ER_PARSE_ERROR", errno: 1064, sqlState: "42000" },
+    ],
     ["no code at all", {}],
   ])("the driver's message is withheld for %s", (_, properties) => {
     const error = toStoreError(errorWith(properties, "about the record"), SENT);
@@ -84,7 +91,13 @@ describe("toStoreError", () => {
   });
 
   it("the cause has the codes of the driver's error and nothing else of it", () => {
-    const driverError = errorWith({ code: "ER_NO", errno: 1146, sqlState: "42S02", sql: "INSERT", parameters: ["x"] });
+    const driverError = errorWith({
+      code: "ER_NO",
+      errno: 1146,
+      sqlState: "42S02",
+      sql: "INSERT",
+      parameters: ["x"],
+    });
     const cause = toStoreError(driverError, { ...SENT, dialect: "mysql" }).cause;
     expect({ ...(cause as object) }).toEqual({ code: "ER_NO", errno: 1146, sqlState: "42S02" });
   });
@@ -122,7 +135,9 @@ describe("isTakenBack", () => {
       expect(isTakenBack(toStoreError(errorWith(busy), onSqlite))).toBe(true);
     expect(isTakenBack(toStoreError(errorWith({}, "database is locked"), onSqlite))).toBe(true);
     expect(isTakenBack(toStoreError(errorWith({}, "disk I/O error"), onSqlite))).toBe(false);
-    expect(isTakenBack(toStoreError(errorWith({}, "database is locked"), { ...SENT, dialect: "mysql" }))).toBe(false);
+    expect(
+      isTakenBack(toStoreError(errorWith({}, "database is locked"), { ...SENT, dialect: "mysql" })),
+    ).toBe(false);
   });
 
   it.each(["40003", "42P01", "57P01", undefined])("includes nothing else: %s", (code) => {

@@ -68,15 +68,21 @@ function isBusy({ code, message }: Pick<DriverError, "code" | "message">): boole
 function noConnection(cause: unknown): StoreConnectionError {
   const { code, errno } = readDriverError(cause);
   const advice = "Check that the server runs, and the host, user and password that the Kysely was made with.";
-  return new StoreConnectionError(`There is no connection to the database${inBrackets(code, errno)}. ${advice}`, {
-    outcome: "not-sent",
-    cause,
-  });
+  return new StoreConnectionError(
+    `There is no connection to the database${inBrackets(code, errno)}. ${advice}`,
+    {
+      outcome: "not-sent",
+      cause,
+    },
+  );
 }
 
 function lostConnection({ code, errno }: DriverError, cause: Error, outcome: Outcome): StoreConnectionError {
   const message = `The connection to the database was lost before it had answered${inBrackets(code, errno)}.`;
-  return new StoreConnectionError(message, { outcome, cause: Object.assign(new LostConnection(cause.message), cause) });
+  return new StoreConnectionError(message, {
+    outcome,
+    cause: Object.assign(new LostConnection(cause.message), cause),
+  });
 }
 
 class LostConnection extends Error {}
@@ -103,7 +109,8 @@ function adviceFor(details: DriverError): string {
   const { sqlState, message } = details;
   if (isWrongServer(details))
     return " The server does not write: it is a standby, or was one. Check where the address leads.";
-  if (isTooLong(details)) return " It took longer than the database allows; another transaction may hold the row.";
+  if (isTooLong(details))
+    return " It took longer than the database allows; another transaction may hold the row.";
   if (!TABLE_MISSING.has(sqlState) && !message.includes("no such table")) return "";
   return message.includes("sojourn_user")
     ? " Call createUserTables(database)."

@@ -10,7 +10,8 @@ const TABLE_NAME = /^(?:[A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,6
 /** @throws {ImproperlyConfigured} For an invalid table name. */
 export function checkTableName(table: string, setting: string): string {
   if (TABLE_NAME.test(table)) return table;
-  const expected = 'expected letters, digits and "_", at most 63, and before them a schema and a dot if need be';
+  const expected =
+    'expected letters, digits and "_", at most 63, and before them a schema and a dot if need be';
   throw new ImproperlyConfigured(setting, `${expected}, got ${describeValue(table)}.`);
 }
 

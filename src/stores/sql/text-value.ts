@@ -17,7 +17,12 @@ const PLAIN = /^[ !#-&(-[\]-~]*$/;
  *
  * @param type `"bytes"` for columns that hold bytes, and for comparing them.
  */
-export function textValue(sql: Sql, text: string, dialect: SqlDialect, type: "text" | "bytes"): RawBuilder<unknown> {
+export function textValue(
+  sql: Sql,
+  text: string,
+  dialect: SqlDialect,
+  type: "text" | "bytes",
+): RawBuilder<unknown> {
   if (dialect !== "mysql" || PLAIN.test(text)) return sql`${text}`;
   const bytes = sql`FROM_BASE64(${Buffer.from(text).toString("base64")})`;
   return type === "bytes" ? bytes : sql`CONVERT(${bytes} USING utf8mb4)`;

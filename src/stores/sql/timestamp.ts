@@ -24,7 +24,8 @@ export function toTimestamp(instant: EpochMilliseconds, dialect: SqlDialect): st
 
 /** Reads a time written by {@link toTimestamp} or Django, without a time zone: UTC is assumed. */
 export function fromTimestamp(text: string): EpochMilliseconds {
-  const [, date, time, fraction = ""] = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?$/.exec(text) ?? [];
+  const [, date, time, fraction = ""] =
+    /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?$/.exec(text) ?? [];
   return Date.parse(`${date}T${time}Z`) + Number(fraction.padEnd(6, "0")) / 1000;
 }
 

@@ -34,7 +34,8 @@ export class UserStatements {
   }
 
   readEpoch(userId: string): Build<{ readonly epoch: string }> {
-    return (sql) => sql`SELECT epoch FROM ${sql.table(EPOCH_TABLE)} WHERE user_id = ${this.#user(sql, userId)}`;
+    return (sql) =>
+      sql`SELECT epoch FROM ${sql.table(EPOCH_TABLE)} WHERE user_id = ${this.#user(sql, userId)}`;
   }
 
   /** Makes sure that a user has a row, and locks it. */
@@ -69,7 +70,10 @@ export class UserStatements {
     });
   }
 
-  check(userId: string, key: SessionKey): Build<{ readonly epoch: string | null; readonly listed: number | string }> {
+  check(
+    userId: string,
+    key: SessionKey,
+  ): Build<{ readonly epoch: string | null; readonly listed: number | string }> {
     return (sql) => sql`
       SELECT
         (SELECT epoch FROM ${sql.table(EPOCH_TABLE)} WHERE user_id = ${this.#user(sql, userId)}) AS epoch,
@@ -137,7 +141,9 @@ export class UserStatements {
    */
   page(userId: string, { after, until, limit }: UserIndexRange): Build<UserSessionRow> {
     return (sql) => {
-      const parts = partsOf(sql, after, until).map((part) => pageWhere(sql, this.#user(sql, userId), limit, part));
+      const parts = partsOf(sql, after, until).map((part) =>
+        pageWhere(sql, this.#user(sql, userId), limit, part),
+      );
       const [only] = parts;
       if (only !== undefined && parts.length === 1) return only;
       const all = sql.join(
@@ -174,7 +180,10 @@ export class UserStatements {
         SELECT ${sql.ref(column)} AS batch_end FROM ${sql.table(table)} WHERE ${expired(sql, from)}
         ORDER BY ${sql.ref(column)} LIMIT 1 OFFSET ${sql.lit(limit - 1)}`,
       deletion: (from, until, limit) => (sql) => {
-        const [isOver, order] = [expired(sql, from, until), sql`ORDER BY ${sql.ref(column)} LIMIT ${sql.lit(limit)}`];
+        const [isOver, order] = [
+          expired(sql, from, until),
+          sql`ORDER BY ${sql.ref(column)} LIMIT ${sql.lit(limit)}`,
+        ];
         if (this.#dialect === "mysql") return sql`DELETE FROM ${sql.table(table)} WHERE ${isOver} ${order}`;
         const chosen = sql`SELECT ${list(sql, key)} FROM ${sql.table(table)} WHERE ${isOver} ${order}`;
         return sql`DELETE FROM ${sql.table(table)} WHERE (${list(sql, key)}) IN (${chosen}) AND ${isOver}`;
@@ -195,7 +204,10 @@ export class UserStatements {
       const given = (column: RawBuilder<unknown>): RawBuilder<unknown> => this.#given(sql, column);
       const old = sql.ref(`${EPOCH_TABLE}.keep_until`);
       const later = sql`CASE WHEN ${given(sql.ref("keep_until"))} > ${old} THEN ${given(sql.ref("keep_until"))} ELSE ${old} END`;
-      const assignments = [sql`${until} = ${later}`, ...others.map((column) => sql`${column} = ${given(column)}`)];
+      const assignments = [
+        sql`${until} = ${later}`,
+        ...others.map((column) => sql`${column} = ${given(column)}`),
+      ];
       return sql`${insert} ${this.#onConflict(sql, "user_id")} ${sql.join(assignments)}`;
     };
   }
@@ -226,7 +238,9 @@ export class UserStatements {
   }
 
   #onConflict(sql: Sql, key: string): RawBuilder<unknown> {
-    return this.#dialect === "mysql" ? sql`ON DUPLICATE KEY UPDATE` : sql`ON CONFLICT (${sql.raw(key)}) DO UPDATE SET`;
+    return this.#dialect === "mysql"
+      ? sql`ON DUPLICATE KEY UPDATE`
+      : sql`ON CONFLICT (${sql.raw(key)}) DO UPDATE SET`;
   }
 
   /** Value for a column from the insertion that conflicted. */
@@ -250,8 +264,14 @@ function list(sql: Sql, columns: readonly string[]): RawBuilder<unknown> {
 }
 
 /** Conditions of the rows between two cursors, the second included. Each is one index range. */
-function partsOf(sql: Sql, after: string | undefined, until: string | undefined): readonly RawBuilder<unknown>[] {
-  const [from, end] = [after, until].map((cursor) => (cursor === undefined ? undefined : parseCursor(cursor)));
+function partsOf(
+  sql: Sql,
+  after: string | undefined,
+  until: string | undefined,
+): readonly RawBuilder<unknown>[] {
+  const [from, end] = [after, until].map((cursor) =>
+    cursor === undefined ? undefined : parseCursor(cursor),
+  );
   const isBefore = from && sql` AND session_key < ${from[1]}`;
   const isNotBeyond = end && sql` AND session_key >= ${end[1]}`;
   if (from && end && from[0] === end[0]) return [sql` AND expires_at = ${from[0]}${isBefore}${isNotBeyond}`];

@@ -33,7 +33,8 @@ export async function createUserTables<Database>(database: Kysely<Database>): Pr
 function statements(sql: Sql, dialect: SqlDialect): RawBuilder<unknown>[] {
   const [userId, text] = [sql.raw(TYPES[dialect].userId), sql.raw(TYPES[dialect].text)];
   // MySQL has no CREATE INDEX IF NOT EXISTS, the others no INDEX in a CREATE TABLE.
-  const list = (columns: readonly string[]): RawBuilder<unknown> => sql.join(columns.map((column) => sql.ref(column)));
+  const list = (columns: readonly string[]): RawBuilder<unknown> =>
+    sql.join(columns.map((column) => sql.ref(column)));
   const inner = (name: string, ...columns: string[]): RawBuilder<unknown> =>
     dialect === "mysql" ? sql`, INDEX ${sql.id(name)} (${list(columns)})` : sql``;
   const outer = (name: string, table: string, ...columns: string[]): RawBuilder<unknown>[] =>

@@ -27,7 +27,12 @@ export const COMPARE_AND_SET: Readonly<Record<string, CacheContractTest>> = {
     await assertMissing(store, key);
   },
 
-  async "compareAndSet of a missing or expired entry is false, and creates none"({ store, key, expire, shortTtl }) {
+  async "compareAndSet of a missing or expired entry is false, and creates none"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
     const next = { value: "new", ttl: LONG_TTL };
     assert.equal(await store.compareAndSet(key, "", next, later()), false);
     await put(store, key, "old", shortTtl);

@@ -18,7 +18,9 @@ export const COUNTERS: Readonly<Record<string, CacheContractTest>> = {
   async "100 concurrent incr: each sees another sum, and together they are 100"({ store, key }) {
     await put(store, key, "0");
     const results = await Promise.all(Array.from({ length: 100 }, () => store.incr(key, 1n, later())));
-    const sums = results.map((result) => (result.status === "incremented" ? Number(result.value) : result.status));
+    const sums = results.map((result) =>
+      result.status === "incremented" ? Number(result.value) : result.status,
+    );
     assert.deepEqual(new Set(sums), new Set(Array.from({ length: 100 }, (_, index) => index + 1)));
     assert.equal(await read(store, key), "100");
   },
@@ -37,7 +39,20 @@ export const COUNTERS: Readonly<Record<string, CacheContractTest>> = {
   },
 
   async "incr of a value that is no integer in canonical digits changes nothing"({ store, key }) {
-    const values = ["", "abc", "1.0", "1e3", '"1"', "null", "01", "+1", "-0", " 1", "1 ", "9223372036854775808"];
+    const values = [
+      "",
+      "abc",
+      "1.0",
+      "1e3",
+      '"1"',
+      "null",
+      "01",
+      "+1",
+      "-0",
+      " 1",
+      "1 ",
+      "9223372036854775808",
+    ];
     for (const value of values) {
       await put(store, key, value);
       assert.deepEqual(await store.incr(key, 1n, later()), { status: "not-integer" }, JSON.stringify(value));
@@ -87,8 +102,12 @@ export const COUNTERS: Readonly<Record<string, CacheContractTest>> = {
 
   async "100 concurrent incr with a beginning: one begins, and together they are 100"({ store, key }) {
     const begin = { value: "1", ttl: LONG_TTL };
-    const results = await Promise.all(Array.from({ length: 100 }, () => store.incr(key, 1n, later(), { begin })));
-    const sums = results.map((result) => (result.status === "incremented" ? Number(result.value) : result.status));
+    const results = await Promise.all(
+      Array.from({ length: 100 }, () => store.incr(key, 1n, later(), { begin })),
+    );
+    const sums = results.map((result) =>
+      result.status === "incremented" ? Number(result.value) : result.status,
+    );
     assert.deepEqual(new Set(sums), new Set(Array.from({ length: 100 }, (_, index) => index + 1)));
   },
 

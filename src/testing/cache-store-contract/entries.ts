@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 
-import { assertMissing, type CacheContractTest, collect, later, LONG_TTL, numbered, put, read } from "./support.ts";
+import {
+  assertMissing,
+  type CacheContractTest,
+  collect,
+  later,
+  LONG_TTL,
+  numbered,
+  put,
+  read,
+} from "./support.ts";
 
 /**
  * Tests of reading, storing and deleting one entry and many, and of any text as keys and values.
@@ -110,7 +119,23 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
   },
 
   async "a key is any text, and different keys are independent"({ store, prefix }) {
-    const ends = ["", " ", "\n", "\0", "a*", "ab", "A*", "[a]", "{a}", "?", "\\", ":1:", "é", "e\u0301", "\u{1F36A}"];
+    const ends = [
+      "",
+      " ",
+      "\n",
+      "\0",
+      "a*",
+      "ab",
+      "A*",
+      "[a]",
+      "{a}",
+      "?",
+      "\\",
+      ":1:",
+      "é",
+      "e\u0301",
+      "\u{1F36A}",
+    ];
     const entries = ends.map((end, index) => ({ key: prefix + end, value: String(index), ttl: LONG_TTL }));
     await store.setMany(entries, "always", later());
     const keys = entries.map(({ key }) => key);
@@ -143,7 +168,8 @@ export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
       scan: async () => (await collect(store.scan(prefix, later))).length === 1,
       compareAndSet: () => store.compareAndSet(free, "none", undefined, later()).then((isDone) => !isDone),
       leases: async () =>
-        (await store.lease({ key: free, token: "t", expected: undefined }, 1000, later())).status === "leased",
+        (await store.lease({ key: free, token: "t", expected: undefined }, 1000, later())).status ===
+        "leased",
       locks: async () => (await store.acquireLock(free, "t", 1000, later())) !== undefined,
     };
     for (const name of ["atomicIncrement", "scan", "compareAndSet", "leases", "locks"] as const) {

@@ -50,11 +50,19 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     await assertMissing(store, key);
   },
 
-  async "an expired entry is not scanned, and makes room for if-absent"({ store, key, prefix, expire, shortTtl }) {
+  async "an expired entry is not scanned, and makes room for if-absent"({
+    store,
+    key,
+    prefix,
+    expire,
+    shortTtl,
+  }) {
     await put(store, key, "old", shortTtl);
     await expire();
     if (store.capabilities.scan) assert.deepEqual(await collect(store.scan(prefix, later)), []);
-    assert.deepEqual(await store.setMany([{ key, value: "new", ttl: LONG_TTL }], "if-absent", later()), [true]);
+    assert.deepEqual(await store.setMany([{ key, value: "new", ttl: LONG_TTL }], "if-absent", later()), [
+      true,
+    ]);
     assert.equal(await read(store, key), "new");
   },
 
@@ -79,14 +87,24 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await ttlOf(store, never), null);
   },
 
-  async "a write that its condition prevents leaves the time to live as it is"({ store, key, expire, shortTtl }) {
+  async "a write that its condition prevents leaves the time to live as it is"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
     await put(store, key, "value", shortTtl);
     await store.setMany([{ key, value: "other", ttl: LONG_TTL }], "if-absent", later());
     await expire();
     assert.equal(await read(store, key), undefined);
   },
 
-  async "touchMany lengthens or shortens the time to live, and leaves the value"({ store, prefix, expire, shortTtl }) {
+  async "touchMany lengthens or shortens the time to live, and leaves the value"({
+    store,
+    prefix,
+    expire,
+    shortTtl,
+  }) {
     const [longer, shorter] = [`${prefix}longer`, `${prefix}shorter`];
     await put(store, longer, "a", shortTtl);
     await put(store, shorter, "b", null);
@@ -118,7 +136,11 @@ export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
     await assertMissing(store, key);
   },
 
-  async "a deadline that has passed: every method fails as not sent, and nothing is written"({ store, key, prefix }) {
+  async "a deadline that has passed: every method fails as not sent, and nothing is written"({
+    store,
+    key,
+    prefix,
+  }) {
     await put(store, key, "1");
     const passed = new Deadline(0);
     await assertNotSent(store.get(key, passed));

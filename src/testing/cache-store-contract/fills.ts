@@ -112,7 +112,12 @@ export const FILLS: Readonly<Record<string, CacheContractTest>> = {
     }
   },
 
-  async "fill after a set is overruled even if the new value has expired again"({ store, prefix, expire, shortTtl }) {
+  async "fill after a set is overruled even if the new value has expired again"({
+    store,
+    prefix,
+    expire,
+    shortTtl,
+  }) {
     const [empty, seen] = [leaseOf(`${prefix}empty`, "one"), leaseOf(`${prefix}seen`, "one", "value")];
     await put(store, seen.key, "value");
     for (const lease of [empty, seen]) {
@@ -133,7 +138,10 @@ export const FILLS: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await take(store, leaseOf(key, "two", "newer")), "leased");
   },
 
-  async "20 concurrent callers lease and fill: one value is stored, and the others are overruled"({ store, key }) {
+  async "20 concurrent callers lease and fill: one value is stored, and the others are overruled"({
+    store,
+    key,
+  }) {
     const loads = Array.from({ length: 20 }, async (_, index) => {
       const lease = leaseOf(key, `t${index}`);
       await take(store, lease);

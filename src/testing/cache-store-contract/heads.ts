@@ -20,14 +20,19 @@ const VALUE = `${HEAD}the value, and\nmore of it`;
 
 /** Tests of `touchHeadless` and `replaceHead`. */
 export const HEADS: Readonly<Record<string, CacheContractTest>> = {
-  async "touchHeadless sets the time to live of an entry without a head, to longer, shorter and none"(context) {
+  async "touchHeadless sets the time to live of an entry without a head, to longer, shorter and none"(
+    context,
+  ) {
     const { store, prefix, expire, shortTtl } = context;
     for (const [index, value] of ["", "1", "a~\n", "~", "~ without a line end", "\n~\n"].entries()) {
       const [longer, shorter, never] = [`${prefix}l${index}`, `${prefix}s${index}`, `${prefix}n${index}`];
       await put(store, longer, value, shortTtl);
       await put(store, shorter, value, null);
       await put(store, never, value, shortTtl);
-      assert.deepEqual(await store.touchHeadless([longer, `${prefix}none`], LONG_TTL, later()), [true, false]);
+      assert.deepEqual(await store.touchHeadless([longer, `${prefix}none`], LONG_TTL, later()), [
+        true,
+        false,
+      ]);
       assert.deepEqual(await store.touchHeadless([shorter], shortTtl, later()), [true]);
       assert.deepEqual(await store.touchHeadless([never, never], null, later()), [true, true]);
       await expire();
@@ -36,12 +41,19 @@ export const HEADS: Readonly<Record<string, CacheContractTest>> = {
     }
   },
 
-  async "touchHeadless returns a head and the remaining time to live, and changes neither"({ store, prefix }) {
+  async "touchHeadless returns a head and the remaining time to live, and changes neither"({
+    store,
+    prefix,
+  }) {
     const [ends, never, plain] = [`${prefix}ends`, `${prefix}never`, `${prefix}plain`];
     await put(store, ends, VALUE);
     await put(store, never, HEAD, null);
     await put(store, plain, "1");
-    const [first, none, touched, second] = await store.touchHeadless([ends, `${prefix}none`, plain, never], 1, later());
+    const [first, none, touched, second] = await store.touchHeadless(
+      [ends, `${prefix}none`, plain, never],
+      1,
+      later(),
+    );
     assert.deepEqual([none, touched], [false, true]);
     assert.deepEqual(second, { head: HEAD, ttl: null });
     const { head, ttl } = first as EntryHead;

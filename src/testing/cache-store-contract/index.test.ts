@@ -42,7 +42,10 @@ const FAULTS: readonly Fault[] = [
     "that treats a time to live as seconds",
     (store) => ({
       setMany: (entries, condition, deadline) => {
-        const longer = entries.map((entry) => ({ ...entry, ttl: entry.ttl === null ? null : entry.ttl * 1000 }));
+        const longer = entries.map((entry) => ({
+          ...entry,
+          ttl: entry.ttl === null ? null : entry.ttl * 1000,
+        }));
         return store.setMany(longer, condition, deadline);
       },
     }),
@@ -97,12 +100,16 @@ const FAULTS: readonly Fault[] = [
   ],
   [
     "that answers after its deadline",
-    (store) => ({ getMany: (keys) => store.getMany(keys, { total: 1, remaining: 1, hasPassed: false } as never) }),
+    (store) => ({
+      getMany: (keys) => store.getMany(keys, { total: 1, remaining: 1, hasPassed: false } as never),
+    }),
     "a deadline that has passed: every method fails as not sent, and nothing is written",
   ],
   [
     "that returns bytes instead of text",
-    (store) => ({ get: async (key, deadline) => Buffer.from(String((await store.get(key, deadline)) ?? "")) }),
+    (store) => ({
+      get: async (key, deadline) => Buffer.from(String((await store.get(key, deadline)) ?? "")),
+    }),
     "get reads a value, and nothing but its own",
   ],
   [
@@ -230,7 +237,8 @@ const FAULTS: readonly Fault[] = [
   [
     "whose incr ignores the lower bound",
     (store) => ({
-      incr: (key, delta, deadline, options) => store.incr(key, delta, deadline, { ...options, least: undefined }),
+      incr: (key, delta, deadline, options) =>
+        store.incr(key, delta, deadline, { ...options, least: undefined }),
     }),
     "incr does not go below its lower bound, whatever is subtracted",
   ],
@@ -247,7 +255,9 @@ test.each(FAULTS)("a store %s fails", async (_, spoil, title) => {
 
 test("a store whose calls take half of the short time to live passes: the tests run again with more time", async () => {
   const tests = new Map<string, () => Promise<void>>();
-  const it = Object.assign((title: string, run: () => Promise<void>) => tests.set(title, run), { skip: () => {} });
+  const it = Object.assign((title: string, run: () => Promise<void>) => tests.set(title, run), {
+    skip: () => {},
+  });
   const make = memoryCacheStore();
   const open = () => ({ store: slowed(make({ redis: new RedisRegistry(), clock: systemClock }), 20) });
   describeCacheStore({ describe: (_, define) => define(), it }, "slow", { open, shortTtl: 40 });
@@ -272,5 +282,7 @@ test("a skipped test shows its reason", async () => {
 test("skipping a test that does not exist is an error", () => {
   const framework: TestFramework = { describe: () => {}, it: Object.assign(() => {}, { skip: () => {} }) };
   const options = { open: () => openSpoilt(() => ({})), skip: [{ reason: "none", tests: ["no such test"] }] };
-  expect(() => describeCacheStore(framework, "any", options)).toThrow('There is no test "no such test" to skip.');
+  expect(() => describeCacheStore(framework, "any", options)).toThrow(
+    'There is no test "no such test" to skip.',
+  );
 });

@@ -101,7 +101,11 @@ const CONTRACT_OF_BYTES: Readonly<Record<string, CacheContractTest>> = { ...CONT
  * });
  * ```
  */
-export function describeCacheStore(framework: TestFramework, name: string, options: CacheStoreSuiteOptions): void {
+export function describeCacheStore(
+  framework: TestFramework,
+  name: string,
+  options: CacheStoreSuiteOptions,
+): void {
   const contract = options.values === "bytes" ? CONTRACT_OF_BYTES : CONTRACT;
   const reasons = skipReasons(options, contract);
   framework.describe(`cache store ${name}`, () => {

@@ -83,7 +83,8 @@ const FAULTS: readonly Fault[] = [
     (store) => ({
       async *clear(keyPrefix, pageDeadline) {
         for await (const key of store.scan(`${keyPrefix}:`, pageDeadline)) {
-          if (/^:-?\d+:/.test(key.slice(keyPrefix.length))) yield await store.deleteMany([key], pageDeadline());
+          if (/^:-?\d+:/.test(key.slice(keyPrefix.length)))
+            yield await store.deleteMany([key], pageDeadline());
         }
       },
     }),

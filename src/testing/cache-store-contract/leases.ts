@@ -18,7 +18,10 @@ const LONG_LEASE = 20_000;
 
 /** Tests of `lease`, `renew` and `release`. */
 export const LEASES: Readonly<Record<string, CacheContractTest>> = {
-  async "20 concurrent callers ask for a lease: exactly one gets it, for the others it is busy"({ store, key }) {
+  async "20 concurrent callers ask for a lease: exactly one gets it, for the others it is busy"({
+    store,
+    key,
+  }) {
     const tokens = Array.from({ length: 20 }, (_, index) => `t${index}`);
     const answers = await Promise.all(tokens.map((token) => take(store, leaseOf(key, token))));
     assert.deepEqual(answers.toSorted(), [...Array.from({ length: 19 }, () => "busy"), "leased"]);
@@ -71,7 +74,10 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     await put(store, key, "newer");
     assert.equal(await store.renew(leaseOf(key, "one"), LONG_LEASE, later()), false);
     assert.equal(await store.compareAndSet(key, "newer", undefined, later()), true);
-    assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), { status: "overruled", value: undefined });
+    assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), {
+      status: "overruled",
+      value: undefined,
+    });
   },
 
   async "renew keeps a lease on an unchanged value"({ store, key }) {
@@ -123,7 +129,10 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     await take(store, leaseOf(key, "one"));
     await store.release(leaseOf(key, "one"), later());
     await take(store, leaseOf(key, "two"));
-    assert.deepEqual(await store.lease(leaseOf(key, "three"), LONG_LEASE, later()), { status: "busy", ended: 0 });
+    assert.deepEqual(await store.lease(leaseOf(key, "three"), LONG_LEASE, later()), {
+      status: "busy",
+      ended: 0,
+    });
   },
 
   async "a lease ends when it expires"({ store, key, expire, shortTtl }) {
@@ -163,7 +172,10 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
 
   async "a value is found if none was expected"({ store, key }) {
     await put(store, key, "value");
-    assert.deepEqual(await store.lease(leaseOf(key, "one"), 1000, later()), { status: "found", value: "value" });
+    assert.deepEqual(await store.lease(leaseOf(key, "one"), 1000, later()), {
+      status: "found",
+      value: "value",
+    });
   },
 
   async "a value other than the expected one is found"({ store, key }) {
@@ -209,7 +221,9 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await read(store, key), undefined);
     assert.equal(await store.deleteMany([key], later()), 0);
     await take(store, leaseOf(key, "one"));
-    assert.deepEqual(await store.setMany([{ key, value: "1", ttl: LONG_TTL }], "if-present", later()), [false]);
+    assert.deepEqual(await store.setMany([{ key, value: "1", ttl: LONG_TTL }], "if-present", later()), [
+      false,
+    ]);
     assert.deepEqual(await store.setMany([{ key, value: "1", ttl: LONG_TTL }], "if-absent", later()), [true]);
   },
 };
@@ -226,7 +240,10 @@ export const LEASES_AND_NAMESPACES: Readonly<Record<string, CacheContractTest>> 
     assert.deepEqual((await collect(store.scan(prefix, later))).toSorted(), keys.toSorted());
   },
 
-  async "clear ends the leases on its keys and on its missing ones, counts none, and ends no other"({ store, prefix }) {
+  async "clear ends the leases on its keys and on its missing ones, counts none, and ends no other"({
+    store,
+    prefix,
+  }) {
     const own = [`${prefix}:1:there`, `${prefix}:1:none`, `${prefix}:1:{tag}none`, `${prefix}:-2:`];
     const foreign = [`${prefix}:session:none`, `${prefix}a:1:none`];
     await put(store, `${prefix}:1:there`, "value");

@@ -41,14 +41,16 @@ const FAULTS: readonly Fault[] = [
   [
     "whose extension only ever lengthens a lock",
     (store) => ({
-      extendLock: (key, token, ttl, deadline) => store.extendLock(key, token, Math.max(ttl, 60_000), deadline),
+      extendLock: (key, token, ttl, deadline) =>
+        store.extendLock(key, token, Math.max(ttl, 60_000), deadline),
     }),
     "extendLock lengthens or shortens the remaining time, for the holder only",
   ],
   [
     "whose fencing token is a time of day",
     (store) => ({
-      acquireLock: async (...args) => ((await store.acquireLock(...args)) === undefined ? undefined : 1_800_000_000),
+      acquireLock: async (...args) =>
+        (await store.acquireLock(...args)) === undefined ? undefined : 1_800_000_000,
     }),
     "the fencing token is a whole number that grows with each holder, even if a lock has expired",
   ],
@@ -87,7 +89,8 @@ const FAULTS: readonly Fault[] = [
   [
     "whose locks are mixed up by braces",
     (store) => ({
-      acquireLock: (key, ...rest) => store.acquireLock(/\{(.+)\}/.exec(key)?.[1] ?? key.replace(/[{}]/g, ""), ...rest),
+      acquireLock: (key, ...rest) =>
+        store.acquireLock(/\{(.+)\}/.exec(key)?.[1] ?? key.replace(/[{}]/g, ""), ...rest),
     }),
     "locks are independent of each other, whatever text their keys are",
   ],

@@ -22,7 +22,8 @@ export const LOCKS: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await store.acquireLock(key, "two", LONG_TTL, later()), undefined);
     assert.equal(await store.acquireLock(key, "one", LONG_TTL, later()), undefined);
     assert.equal(await store.lockHolder(key, later()), "one");
-    for (const token of ["two", "on", "one ", ""]) assert.equal(await store.releaseLock(key, token, later()), false);
+    for (const token of ["two", "on", "one ", ""])
+      assert.equal(await store.releaseLock(key, token, later()), false);
     assert.equal(await store.lockHolder(key, later()), "one");
     assert.equal(await store.releaseLock(key, "one", later()), true);
     assert.equal(await store.releaseLock(key, "one", later()), false);
@@ -30,7 +31,12 @@ export const LOCKS: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(typeof (await store.acquireLock(key, "two", LONG_TTL, later())), "number");
   },
 
-  async "an expired lock is free, and its holder can neither extend nor release it"({ store, key, expire, shortTtl }) {
+  async "an expired lock is free, and its holder can neither extend nor release it"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
     await store.acquireLock(key, "one", shortTtl, later());
     await expire();
     assert.equal(await store.lockHolder(key, later()), undefined);
@@ -116,13 +122,19 @@ export const LOCKS: Readonly<Record<string, CacheContractTest>> = {
 
 /** Tests that locks and entries of the same key are independent. */
 export const LOCKS_AND_ENTRIES: Readonly<Record<string, CacheContractTest>> = {
-  async "a lock is not an entry: every method finds nothing under its key, and leaves the lock"({ store, key }) {
+  async "a lock is not an entry: every method finds nothing under its key, and leaves the lock"({
+    store,
+    key,
+  }) {
     await store.acquireLock(key, "one", LONG_TTL, later());
     await assertMissing(store, key);
     assert.equal(await store.lockHolder(key, later()), "one");
   },
 
-  async "an entry is not a lock: the lock can be held while the entry exists, is stored and deleted"({ store, key }) {
+  async "an entry is not a lock: the lock can be held while the entry exists, is stored and deleted"({
+    store,
+    key,
+  }) {
     await put(store, key, "value");
     assert.equal(await store.lockHolder(key, later()), undefined);
     assert.equal(typeof (await store.acquireLock(key, "one", LONG_TTL, later())), "number");

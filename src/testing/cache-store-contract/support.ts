@@ -64,7 +64,11 @@ export async function ttlOf(store: CacheStore, key: string): Promise<Millisecond
 }
 
 /** Sets the time to live of one entry. */
-export async function touch(store: CacheStore, key: string, ttl: Milliseconds | null): Promise<boolean | undefined> {
+export async function touch(
+  store: CacheStore,
+  key: string,
+  ttl: Milliseconds | null,
+): Promise<boolean | undefined> {
   const touched = await store.touchMany([key], ttl, later());
   assert.equal(touched.length, 1);
   return touched[0];
@@ -120,7 +124,11 @@ export async function assertNotSent(operation: Promise<unknown>): Promise<void> 
 
 /** Makes entries `{prefix}0` and so on, with their number as value. */
 export function numbered(prefix: string, count: number): CacheEntry[] {
-  return Array.from({ length: count }, (_, index) => ({ key: prefix + index, value: `v${index}`, ttl: LONG_TTL }));
+  return Array.from({ length: count }, (_, index) => ({
+    key: prefix + index,
+    value: `v${index}`,
+    ttl: LONG_TTL,
+  }));
 }
 
 /** Collects the items of an iterable. */

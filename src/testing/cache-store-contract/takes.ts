@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 
-import { assertMissing, type CacheContractTest, fill, later, leaseOf, numbered, put, take } from "./support.ts";
+import {
+  assertMissing,
+  type CacheContractTest,
+  fill,
+  later,
+  leaseOf,
+  numbered,
+  put,
+  take,
+} from "./support.ts";
 
 /** Tests of `takeMany`. */
 export const TAKES: Readonly<Record<string, CacheContractTest>> = {

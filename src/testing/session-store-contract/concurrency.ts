@@ -4,10 +4,15 @@ import { A_ETAG, A_RECORD, assertAbsent, B_RECORD, type ContractTest, later, LON
 
 /** Tests of concurrent writes. */
 export const CONCURRENCY: Readonly<Record<string, ContractTest>> = {
-  async "20 concurrent commits with one etag: exactly one is committed, and the others get its record"({ store, key }) {
+  async "20 concurrent commits with one etag: exactly one is committed, and the others get its record"({
+    store,
+    key,
+  }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
     const records = Array.from({ length: 20 }, (_, index) => `record ${index} ${B_RECORD}`);
-    const results = await Promise.all(records.map((record) => store.commit(key, record, A_ETAG, LONG_TTL, later())));
+    const results = await Promise.all(
+      records.map((record) => store.commit(key, record, A_ETAG, LONG_TTL, later())),
+    );
     const winner = await store.read(key, later());
     assert.equal(results.filter((result) => result.status === "committed").length, 1);
     assert.deepEqual(results[records.indexOf(winner ?? "")], { status: "committed" });

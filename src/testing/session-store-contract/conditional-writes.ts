@@ -58,7 +58,10 @@ export const CONDITIONAL_WRITES: Readonly<Record<string, ContractTest>> = {
 
   async "deleteIfMatch of another version changes nothing and returns the record"({ store, key }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
-    assert.deepEqual(await store.deleteIfMatch(key, B_ETAG, later()), { status: "conflict", record: A_RECORD });
+    assert.deepEqual(await store.deleteIfMatch(key, B_ETAG, later()), {
+      status: "conflict",
+      record: A_RECORD,
+    });
     assert.equal(await store.read(key, later()), A_RECORD);
   },
 

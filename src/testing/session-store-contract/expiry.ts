@@ -22,12 +22,16 @@ const MAX_OF_PYTHON: Milliseconds = Date.UTC(9999, 11, 31);
 /** Tests of `readWithTtl`, if implemented. */
 export const READ_WITH_TTL: Readonly<Record<string, ContractTest>> = {
   async "readWithTtl returns the record and its remaining time to live"({ store, key, expire, shortTtl }) {
-    if (store.readWithTtl === undefined) assert.fail("the store has no readWithTtl: leave hasReadWithTtl out");
+    if (store.readWithTtl === undefined)
+      assert.fail("the store has no readWithTtl: leave hasReadWithTtl out");
     assert.equal(await store.readWithTtl(key, later()), undefined);
     await store.create(key, A_RECORD, LONG_TTL, later());
     const found = await store.readWithTtl(key, later());
     assert.equal(found?.record, A_RECORD);
-    assert.ok(found.ttl > LONG_TTL / 2 && found.ttl <= LONG_TTL + 1000, `${found.ttl} ms are left of ${LONG_TTL}`);
+    assert.ok(
+      found.ttl > LONG_TTL / 2 && found.ttl <= LONG_TTL + 1000,
+      `${found.ttl} ms are left of ${LONG_TTL}`,
+    );
     await store.commit(key, B_RECORD, A_ETAG, shortTtl, later());
     await expire();
     assert.equal(await store.readWithTtl(key, later()), undefined);
@@ -65,7 +69,12 @@ export const EXPIRY: Readonly<Record<string, ContractTest>> = {
     assert.equal(await store.read(other, later()), undefined);
   },
 
-  async "touch lengthens or shortens the time to live, and leaves the record"({ store, key, expire, shortTtl }) {
+  async "touch lengthens or shortens the time to live, and leaves the record"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
     const other = newSessionKey();
     await store.create(key, A_RECORD, shortTtl, later());
     await store.create(other, A_RECORD, LONG_TTL, later());
@@ -91,7 +100,12 @@ export const EXPIRY: Readonly<Record<string, ContractTest>> = {
     assert.equal(await store.read(key, later()), B_RECORD);
   },
 
-  async "a time to live is in milliseconds, and need not be a whole number"({ store, key, expire, shortTtl }) {
+  async "a time to live is in milliseconds, and need not be a whole number"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
     const other = newSessionKey();
     await store.create(key, A_RECORD, shortTtl - 0.5, later());
     await store.create(other, A_RECORD, shortTtl * 100, later());

@@ -167,7 +167,9 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
       tombstones: {
         read: (name, deadline) => store.read(name, deadline),
         add: async (name, text, ttl, deadline) =>
-          (await store.create(name, text, ttl, deadline)).status === "created" ? undefined : store.read(name, deadline),
+          (await store.create(name, text, ttl, deadline)).status === "created"
+            ? undefined
+            : store.read(name, deadline),
         replace: async (name, text, ttl, deadline) => {
           await store.delete(name, deadline);
           await store.create(name, text, ttl, deadline);
@@ -194,9 +196,15 @@ test.each(faults)("a store %s fails", async (_, spoil, title) => {
 
 test("a store whose calls take half of the short time to live passes: the tests run again with more time", async () => {
   const tests = new Map<string, () => Promise<void>>();
-  const it = Object.assign((title: string, run: () => Promise<void>) => tests.set(title, run), { skip: () => {} });
+  const it = Object.assign((title: string, run: () => Promise<void>) => tests.set(title, run), {
+    skip: () => {},
+  });
   const open = () => ({ store: slowed(new MemorySessionStore(systemClock), 20) });
-  describeSessionStore({ describe: (_, define) => define(), it }, "slow", { open, shortTtl: 40, hasReadWithTtl: true });
+  describeSessionStore({ describe: (_, define) => define(), it }, "slow", {
+    open,
+    shortTtl: 40,
+    hasReadWithTtl: true,
+  });
   for (const title of [
     "touch lengthens or shortens the time to live, and leaves the record",
     "commit lengthens or shortens the time to live",
@@ -217,5 +225,7 @@ test("a skipped test shows its reason", async () => {
 test("skipping a test that does not exist is an error", () => {
   const framework: TestFramework = { describe: () => {}, it: Object.assign(() => {}, { skip: () => {} }) };
   const options = { open: () => openSpoilt(() => ({})), skip: [{ reason: "none", tests: ["no such test"] }] };
-  expect(() => describeSessionStore(framework, "any", options)).toThrow('There is no test "no such test" to skip.');
+  expect(() => describeSessionStore(framework, "any", options)).toThrow(
+    'There is no test "no such test" to skip.',
+  );
 });

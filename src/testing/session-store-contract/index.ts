@@ -122,7 +122,11 @@ function withoutIndex(reason: string): Readonly<Record<string, ContractTest>> {
  * });
  * ```
  */
-export function describeSessionStore(framework: TestFramework, name: string, options: SessionStoreSuiteOptions): void {
+export function describeSessionStore(
+  framework: TestFramework,
+  name: string,
+  options: SessionStoreSuiteOptions,
+): void {
   const reasons = skipReasons(options);
   framework.describe(`session store ${name}`, () => {
     for (const [title, run] of Object.entries(contractOf(options))) {
@@ -160,7 +164,11 @@ async function runWithStore(options: SessionStoreSuiteOptions, run: ContractTest
   });
 }
 
-function contextOf(store: SessionStore, life: ShortLife, advance: (span: Milliseconds) => unknown): ContractContext {
+function contextOf(
+  store: SessionStore,
+  life: ShortLife,
+  advance: (span: Milliseconds) => unknown,
+): ContractContext {
   return {
     store,
     key: newSessionKey(),

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 
 import { newSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
-import { A_ETAG, A_RECORD, assertAbsent, B_ETAG, B_RECORD, type ContractTest, later, LONG_TTL } from "./support.ts";
+import {
+  A_ETAG,
+  A_RECORD,
+  assertAbsent,
+  B_ETAG,
+  B_RECORD,
+  type ContractTest,
+  later,
+  LONG_TTL,
+} from "./support.ts";
 
 /** Tests of `create`, `read` and `delete`, and of any text as a record. */
 export const RECORDS: Readonly<Record<string, ContractTest>> = {
@@ -37,7 +46,12 @@ export const RECORDS: Readonly<Record<string, ContractTest>> = {
     await assertAbsent(store, key);
   },
 
-  async "deleteMany, if implemented, removes records and returns which existed"({ store, key, expire, shortTtl }) {
+  async "deleteMany, if implemented, removes records and returns which existed"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
     if (store.deleteMany === undefined) return;
     const [other, expired, stays] = [newSessionKey(), newSessionKey(), newSessionKey()];
     await store.create(expired, A_RECORD, shortTtl, later());
@@ -84,7 +98,12 @@ export const RECORDS: Readonly<Record<string, ContractTest>> = {
 };
 
 /** Asserts that a record is read as created, and as committed with something more at its end. */
-async function assertComesBack(store: SessionStore, key: SessionKey, record: string, end: string): Promise<void> {
+async function assertComesBack(
+  store: SessionStore,
+  key: SessionKey,
+  record: string,
+  end: string,
+): Promise<void> {
   await store.create(key, record, LONG_TTL, later());
   assert.equal(await store.read(key, later()), record);
   assert.deepEqual(await store.commit(key, record + end, A_ETAG, LONG_TTL, later()), { status: "committed" });

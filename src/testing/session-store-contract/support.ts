@@ -46,7 +46,12 @@ export async function assertAbsent(store: SessionStore, key: SessionKey): Promis
  * Asserts that the etag matches the record in each method, and that one with another last character
  * does not.
  */
-export async function assertEtagWorks(store: SessionStore, key: SessionKey, record: string, etag: Etag): Promise<void> {
+export async function assertEtagWorks(
+  store: SessionStore,
+  key: SessionKey,
+  record: string,
+  etag: Etag,
+): Promise<void> {
   const wrong = { start: etag.start, text: `${etag.text.slice(0, -1)}#` };
   const conflict = { status: "conflict", record };
   const committed = { status: "committed" };
@@ -83,7 +88,10 @@ export async function rewriteSome(store: SessionStore, keys: readonly SessionKey
 }
 
 /** Collects the keys that a scan yields, in its order. */
-export async function collectKeys(store: SessionStore, pageDeadline: () => Deadline = later): Promise<SessionKey[]> {
+export async function collectKeys(
+  store: SessionStore,
+  pageDeadline: () => Deadline = later,
+): Promise<SessionKey[]> {
   const keys: SessionKey[] = [];
   for await (const key of store.scan(pageDeadline)) keys.push(key);
   return keys;

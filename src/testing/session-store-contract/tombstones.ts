@@ -4,7 +4,15 @@ import { Deadline } from "../../core/deadlines.ts";
 import { newSessionKey } from "../../core/ids.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
 import type { SessionTombstones } from "../../stores/session-tombstones.ts";
-import { A_RECORD, assertNotSent, collectKeys, type ContractTest, createMany, later, LONG_TTL } from "./support.ts";
+import {
+  A_RECORD,
+  assertNotSent,
+  collectKeys,
+  type ContractTest,
+  createMany,
+  later,
+  LONG_TTL,
+} from "./support.ts";
 
 /** Tests of tombstones. A store without them skips these, with its reason. */
 export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
@@ -33,7 +41,10 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
     assert.equal(await tombstones.read(other, later()), undefined);
   },
 
-  async "of 20 parallel additions to one name exactly one is stored, and the others return its text"({ store, key }) {
+  async "of 20 parallel additions to one name exactly one is stored, and the others return its text"({
+    store,
+    key,
+  }) {
     const tombstones = tombstonesOf(store);
     const texts = Array.from({ length: 20 }, (_, index) => `addition ${index}`);
     const answers = await Promise.all(texts.map((text) => tombstones.add(key, text, LONG_TTL, later())));
@@ -63,7 +74,12 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
     );
   },
 
-  async "replace stores text and time to live, whether or not there is a tombstone"({ store, key, expire, shortTtl }) {
+  async "replace stores text and time to live, whether or not there is a tombstone"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
     const [tombstones, other] = [tombstonesOf(store), newSessionKey()];
     await tombstones.add(key, "moved", shortTtl, later());
     await tombstones.replace(key, "ended", LONG_TTL, later());
@@ -116,7 +132,8 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
 
   async "names that differ only in case or in one character are independent"({ store }) {
     const tombstones = tombstonesOf(store);
-    for (const name of NAMES) assert.equal(await tombstones.add(name, `of ${name}`, LONG_TTL, later()), undefined);
+    for (const name of NAMES)
+      assert.equal(await tombstones.add(name, `of ${name}`, LONG_TTL, later()), undefined);
     for (const name of NAMES) assert.equal(await tombstones.read(name, later()), `of ${name}`);
     await tombstones.delete(NAMES[0] ?? "", later());
     for (const name of NAMES.slice(1)) assert.equal(await tombstones.read(name, later()), `of ${name}`);
@@ -139,7 +156,10 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
     }
   },
 
-  async "a tombstone is not a record: it does not replace one, and scan and the index ignore it"({ store, key }) {
+  async "a tombstone is not a record: it does not replace one, and scan and the index ignore it"({
+    store,
+    key,
+  }) {
     const tombstones = tombstonesOf(store);
     await tombstones.add(key, "moved", LONG_TTL, later());
     await tombstones.add(newSessionKey(), "moved", LONG_TTL, later());
@@ -166,7 +186,12 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
     assert.equal(await store.read(other, later()), A_RECORD);
   },
 
-  async "clearExpired leaves live tombstones, and does not count expired ones"({ store, key, expire, shortTtl }) {
+  async "clearExpired leaves live tombstones, and does not count expired ones"({
+    store,
+    key,
+    expire,
+    shortTtl,
+  }) {
     const tombstones = tombstonesOf(store);
     await tombstones.add(key, "moved", LONG_TTL, later());
     await createMany(store, 3);

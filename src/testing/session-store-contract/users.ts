@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 
 import { newSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
-import { type IndexedSession, MAX_EVICTIONS, type UserIndex, type UserIndexLimits } from "../../stores/user-index.ts";
+import {
+  type IndexedSession,
+  MAX_EVICTIONS,
+  type UserIndex,
+  type UserIndexLimits,
+} from "../../stores/user-index.ts";
 import { type ContractTest, later, LONG_TTL } from "./support.ts";
 
 const NOW = 1_700_000_000_000;
@@ -43,7 +48,12 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     await users.add("7", sessionOf(key, known), ANY, later());
     await users.put("7", sessionOf(key, { lastSeenAt: NOW + 5, device: "" }), NOW, later());
     assert.deepEqual(await listOf(users), [sessionOf(key, { ...known, lastSeenAt: NOW + 5 })]);
-    await users.put("7", sessionOf(key, { createdAt: NOW - 10, keepUntil: NOW + 3 * LONG_TTL }), NOW, later());
+    await users.put(
+      "7",
+      sessionOf(key, { createdAt: NOW - 10, keepUntil: NOW + 3 * LONG_TTL }),
+      NOW,
+      later(),
+    );
     const renewed = { createdAt: NOW - 10, keepUntil: NOW + 3 * LONG_TTL, device: "a" };
     assert.deepEqual(await listOf(users), [sessionOf(key, renewed)]);
   },
@@ -72,9 +82,15 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
 
   async "a list is read page by page, the entries kept longest first, each once"({ store }) {
     const users = indexOf(store);
-    const sessions = Array.from({ length: 25 }, (_, age) => sessionOf(newSessionKey(), { keepUntil: NOW + 1e6 - age }));
+    const sessions = Array.from({ length: 25 }, (_, age) =>
+      sessionOf(newSessionKey(), { keepUntil: NOW + 1e6 - age }),
+    );
     for (const session of sessions.toReversed()) await users.add("7", session, ANY, later());
-    assert.deepEqual(await pagesOf(users, 10), [sessions.slice(0, 10), sessions.slice(10, 20), sessions.slice(20)]);
+    assert.deepEqual(await pagesOf(users, 10), [
+      sessions.slice(0, 10),
+      sessions.slice(10, 20),
+      sessions.slice(20),
+    ]);
     assert.deepEqual((await pagesOf(users, 25)).flat(), sessions);
     assert.deepEqual(await pagesOf(users, 26), [sessions]);
   },
@@ -110,11 +126,19 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.equal(rest.next, undefined);
     await users.remove("7", all.slice(3, 11), later());
     assert.deepEqual(await users.page("7", part, later()), { sessions: [], next: undefined });
-    assert.deepEqual((await users.page("7", { ...part, after: undefined }, later())).sessions, all.slice(0, 3));
-    assert.deepEqual((await users.page("7", { ...part, until: undefined }, later())).sessions, all.slice(11, 16));
+    assert.deepEqual(
+      (await users.page("7", { ...part, after: undefined }, later())).sessions,
+      all.slice(0, 3),
+    );
+    assert.deepEqual(
+      (await users.page("7", { ...part, until: undefined }, later())).sessions,
+      all.slice(11, 16),
+    );
   },
 
-  async "additions, renewals and removals while a list is read neither duplicate nor hide any other entry"({ store }) {
+  async "additions, renewals and removals while a list is read neither duplicate nor hide any other entry"({
+    store,
+  }) {
     const users = indexOf(store);
     const keys = Array.from({ length: 30 }, newSessionKey);
     for (const [at, key] of keys.entries()) {
@@ -130,7 +154,8 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
       for (const key of [last, other]) changed.add(key);
       await users.remove("7", [{ key: last }], later());
       await users.add("7", sessionOf(newSessionKey(), { keepUntil: NOW + LONG_TTL + 2 }), ANY, later());
-      if (other !== "") await users.put("7", sessionOf(other, { keepUntil: NOW + 2 * LONG_TTL }), NOW, later());
+      if (other !== "")
+        await users.put("7", sessionOf(other, { keepUntil: NOW + 2 * LONG_TTL }), NOW, later());
       after = next;
     } while (after !== undefined);
     for (const key of keys) if (!changed.has(key)) assert.equal(seen.get(key), 1);
@@ -167,7 +192,12 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(new Set(evicted), new Set([old, key]));
     await users.remove("7", [{ key: old }, { key, keptUntil: NOW + LONG_TTL }], later());
     assert.deepEqual(await keysOf(users), [third]);
-    const next = await users.add("7", sessionOf(fourth, { createdAt: NOW + 2 }), { ...limits, most: 2 }, later());
+    const next = await users.add(
+      "7",
+      sessionOf(fourth, { createdAt: NOW + 2 }),
+      { ...limits, most: 2 },
+      later(),
+    );
     assert.deepEqual(next.evicted, []);
   },
 
@@ -207,14 +237,20 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await uncounted(users, [old, other, key]), []);
   },
 
-  async "a session that gets a new key is counted once, and neither entry makes room for the other"({ store, key }) {
+  async "a session that gets a new key is counted once, and neither entry makes room for the other"({
+    store,
+    key,
+  }) {
     const users = indexOf(store);
     const [old, other, third] = [newSessionKey(), newSessionKey(), newSessionKey()];
     const limits = { ...ANY, most: 2 };
     await users.add("7", sessionOf(old, { createdAt: NOW - 2 }), limits, later());
     await users.add("7", sessionOf(other, { createdAt: NOW - 1 }), limits, later());
     const waiting = { ...ANY, replaces: old, isWaiting: true };
-    assert.deepEqual((await users.add("7", sessionOf(key, { createdAt: NOW - 2 }), waiting, later())).evicted, []);
+    assert.deepEqual(
+      (await users.add("7", sessionOf(key, { createdAt: NOW - 2 }), waiting, later())).evicted,
+      [],
+    );
     assert.deepEqual(await uncounted(users, [old, other, key]), []);
     const { evicted } = await users.add("7", sessionOf(third), { ...ANY, most: 3 }, later());
     assert.deepEqual(evicted, []);
@@ -226,7 +262,10 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(next.evicted, [key]);
   },
 
-  async "a waiting entry counts once the session is active, and expires and is removed like others"({ store, key }) {
+  async "a waiting entry counts once the session is active, and expires and is removed like others"({
+    store,
+    key,
+  }) {
     const users = indexOf(store);
     const [seen, removed, ended] = [newSessionKey(), newSessionKey(), newSessionKey()];
     const waiting = { ...ANY, isWaiting: true };
@@ -268,7 +307,10 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     );
   },
 
-  async "the entry of an expired session stays for the slack, is not counted and does not make room"({ store, key }) {
+  async "the entry of an expired session stays for the slack, is not counted and does not make room"({
+    store,
+    key,
+  }) {
     const users = indexOf(store);
     const [expired, live] = [newSessionKey(), newSessionKey()];
     await users.add("7", sessionOf(expired, { createdAt: NOW - 9, keepUntil: NOW + SLACK }), ANY, later());
@@ -302,7 +344,10 @@ export const USERS: Readonly<Record<string, ContractTest>> = {
     assert.deepEqual(await users.check("8", key, later()), { epoch: "", isListed: false });
   },
 
-  async "the revocation of a user without sessions is remembered, even if the list is empty again"({ store, key }) {
+  async "the revocation of a user without sessions is remembered, even if the list is empty again"({
+    store,
+    key,
+  }) {
     const users = indexOf(store);
     await users.revoke("7", "epoch1", LONG_TTL, later());
     await users.add("7", sessionOf(key), ANY, later());
@@ -321,7 +366,11 @@ function sessionOf(key: SessionKey, entry: Partial<IndexedSession["entry"]> = {}
   return { key, entry: { createdAt: NOW, lastSeenAt: NOW, keepUntil: NOW + LONG_TTL, device: "", ...entry } };
 }
 
-async function pagesOf(users: UserIndex, limit: number, userId = "7"): Promise<(readonly IndexedSession[])[]> {
+async function pagesOf(
+  users: UserIndex,
+  limit: number,
+  userId = "7",
+): Promise<(readonly IndexedSession[])[]> {
   const pages: (readonly IndexedSession[])[] = [];
   let after: string | undefined;
   do {

@@ -11,7 +11,11 @@ export interface WithPayment {
  * To be mounted before expressSessions(): the form comes from the provider's page, without the session's
  * cookie.
  */
-export function mountCallback(app: Express, cache: Cache, leadOn: (res: Response, path: string) => void): void {
+export function mountCallback(
+  app: Express,
+  cache: Cache,
+  leadOn: (res: Response, path: string) => void,
+): void {
   app.post("/payment/callback", express.urlencoded({ extended: false }), async (req, res) => {
     const id = randomUUID();
     await cache.set(`payment-callback:${id}`, req.body, { timeout: "1m" });

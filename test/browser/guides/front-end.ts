@@ -17,7 +17,11 @@ export function allowPagesOf(origin: string): RequestHandler {
   };
 }
 
-export function mountFor<Data extends object>(app: Express, sessions: Sessions<Data>, frontEnd: string): void {
+export function mountFor<Data extends object>(
+  app: Express,
+  sessions: Sessions<Data>,
+  frontEnd: string,
+): void {
   app.use(allowPagesOf(frontEnd));
   app.use(expressSessions(sessions, { crossSite: { trustedOrigins: [frontEnd] } }));
 }

@@ -65,6 +65,7 @@ export class Sockets<Data extends WithCount> {
 
   #closeAll(eventNames: readonly string[]): void {
     for (const [socket, { eventName }] of this.#open)
-      if (eventName !== undefined && eventNames.includes(eventName)) socket.close(LOGGED_OUT, "You are logged out.");
+      if (eventName !== undefined && eventNames.includes(eventName))
+        socket.close(LOGGED_OUT, "You are logged out.");
   }
 }

@@ -17,9 +17,16 @@ export function makeCertificate(hosts: readonly string[]): Certificate {
   try {
     const [certPath, keyPath] = [join(folder, "certificate.pem"), join(folder, "key.pem")];
     const algorithm = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-    const names = ["-subj", "/CN=sojourn", "-addext", `subjectAltName=${hosts.map((host) => `DNS:${host}`).join(",")}`];
+    const names = [
+      "-subj",
+      "/CN=sojourn",
+      "-addext",
+      `subjectAltName=${hosts.map((host) => `DNS:${host}`).join(",")}`,
+    ];
     const output = ["-keyout", keyPath, "-out", certPath];
-    execFileSync("openssl", ["req", "-x509", "-days", "2", ...algorithm, ...names, ...output], { stdio: "pipe" });
+    execFileSync("openssl", ["req", "-x509", "-days", "2", ...algorithm, ...names, ...output], {
+      stdio: "pipe",
+    });
     const [cert, key] = [readFileSync(certPath), readFileSync(keyPath)];
     const publicKey = new X509Certificate(cert).publicKey.export({ type: "spki", format: "der" });
     return { cert, key, fingerprint: createHash("sha256").update(publicKey).digest("base64") };

@@ -69,7 +69,12 @@ export class Site {
   /** For sockets. */
   readonly server: Server;
 
-  private constructor(url: string, server: Server, { sessions, caches }: Sojourn<SiteData>, clock: ManualClock) {
+  private constructor(
+    url: string,
+    server: Server,
+    { sessions, caches }: Sojourn<SiteData>,
+    clock: ManualClock,
+  ) {
     this.url = url;
     this.server = server;
     this.sessions = sessions;
@@ -150,7 +155,11 @@ export class Site {
     });
     this.#act(app, "/who", async () => {});
     app.use((error: unknown, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
-      const { statusCode = 500, code = "", message } = error as Error & { statusCode?: number; code?: string };
+      const {
+        statusCode = 500,
+        code = "",
+        message,
+      } = error as Error & { statusCode?: number; code?: string };
       res
         .status(statusCode)
         .type("html")
@@ -208,7 +217,11 @@ export class Visitor {
 }
 
 /** Sends a request from a page, as its script would. @returns Its status, and who it was for. */
-export async function send(tab: Page, path: string, method = "POST"): Promise<{ status: number; who: string }> {
+export async function send(
+  tab: Page,
+  path: string,
+  method = "POST",
+): Promise<{ status: number; who: string }> {
   const script = `fetch(${JSON.stringify(path)}, { method: ${JSON.stringify(method)} })
     .then(async (answer) => ({ status: answer.status, who: /<title>(.*)<.title>/.exec(await answer.text())?.[1] ?? "" }))`;
   return tab.evaluate(script);

@@ -103,7 +103,9 @@ export class Browser {
     const eventful = new Set(Array.from({ length: events }, () => random.pick([...free, 0])));
     for (const connection of free) {
       const kind = eventful.has(connection) ? random.weighted(EVENTS) : random.weighted(ORDINARY);
-      const sending = this.#request(connection, this.#subject(kind)).finally(() => this.#busy.delete(connection));
+      const sending = this.#request(connection, this.#subject(kind)).finally(() =>
+        this.#busy.delete(connection),
+      );
       this.#busy.set(connection, sending);
     }
   }
@@ -130,7 +132,8 @@ export class Browser {
   }
 
   #keep(cookie: string): void {
-    const isReplaced = this.#cookie !== undefined && this.#cookie !== cookie && !this.#useless.has(this.#cookie);
+    const isReplaced =
+      this.#cookie !== undefined && this.#cookie !== cookie && !this.#useless.has(this.#cookie);
     if (this.#cookie !== undefined && isReplaced) this.#replaced.push({ key: this.#cookie, at: monotonic() });
     this.#cookie = cookie === "" ? undefined : cookie;
   }

@@ -10,8 +10,22 @@ const BEGUN: Sight = { ...NOTHING, lineage: undefined, user: "7" };
 let turn = 0;
 
 /** An operation on the key A from `start` to `start + 5`, acting 1 ms after it has begun. */
-function operation(id: string, kind: Operation["kind"], start: number, more: Partial<Operation> = {}): Operation {
-  const base = { id, process: 0, lane: id, turn: turn++, kind, start, actAt: start + 1, end: start + 5 } as const;
+function operation(
+  id: string,
+  kind: Operation["kind"],
+  start: number,
+  more: Partial<Operation> = {},
+): Operation {
+  const base = {
+    id,
+    process: 0,
+    lane: id,
+    turn: turn++,
+    kind,
+    start,
+    actAt: start + 1,
+    end: start + 5,
+  } as const;
   return { ...base, key: "A", ending: "ok", calls: [], ...more };
 }
 
@@ -49,7 +63,10 @@ test("a history in which everything went well has no findings", () => {
     operation("a", "append", 12),
     operation("u", "update", 14),
     operation("r", "read", 30, { saw: look({ own: { L: "s" }, log: ["a"], ids: ["u"], n: 1 }) }),
-    operation("y", "cycleKey", 40, { newKey: "B", saw: look({ own: { L: "s" }, log: ["a"], ids: ["u"], n: 1 }) }),
+    operation("y", "cycleKey", 40, {
+      newKey: "B",
+      saw: look({ own: { L: "s" }, log: ["a"], ids: ["u"], n: 1 }),
+    }),
     operation("x", "append", 50, { ending: "absent" }),
     operation("q", "logout", 60, { key: "B" }),
     operation("z", "read", 70, { key: "B", ending: "absent" }),
@@ -57,13 +74,20 @@ test("a history in which everything went well has no findings", () => {
   expectNothing(check(operations, { A: undefined, B: undefined }));
 });
 
-test.each(["set", "append", "update"] as const)("an acknowledged %s that is missing at the end is lost", (kind) => {
-  expectOnly(check([operation("w", kind, 10)], { A: look() }), "lost", /^\w+ w .* is missing in the end$/);
-});
+test.each(["set", "append", "update"] as const)(
+  "an acknowledged %s that is missing at the end is lost",
+  (kind) => {
+    expectOnly(check([operation("w", kind, 10)], { A: look() }), "lost", /^\w+ w .* is missing in the end$/);
+  },
+);
 
 test("an acknowledged write that a later read does not see is lost, though it is there at the end", () => {
   const read = operation("r", "read", 20, { saw: look() });
-  expectOnly(check([operation("w", "append", 10), read], { A: look({ log: ["w"] }) }), "lost", /missing in read r/);
+  expectOnly(
+    check([operation("w", "append", 10), read], { A: look({ log: ["w"] }) }),
+    "lost",
+    /missing in read r/,
+  );
 });
 
 test("a read that overlaps a write may or may not see it", () => {
@@ -90,10 +114,13 @@ test("an operation of unknown outcome may be there or not", () => {
   expectNothing(check([write], { A: look({ ids: ["w"], n: 1 }) }));
 });
 
-test.each(["not-sent", "conflict"] as const)("the effect of an operation that ended %s is a phantom", (ending) => {
-  const write = operation("w", "append", 30, { ending });
-  expectOnly(check([write], { A: look({ log: ["w"] }) }), "phantom", /append w cannot be in the end/);
-});
+test.each(["not-sent", "conflict"] as const)(
+  "the effect of an operation that ended %s is a phantom",
+  (ending) => {
+    const write = operation("w", "append", 30, { ending });
+    expectOnly(check([write], { A: look({ log: ["w"] }) }), "phantom", /append w cannot be in the end/);
+  },
+);
 
 test("the effect of an interrupted operation is a phantom, in a session that should be gone", () => {
   const logout = operation("q", "logout", 30, { ending: "unknown" });
@@ -174,15 +201,27 @@ test("a session that was seen gone while it was ended is not seen again, unless 
   );
   expectNothing(check([logout, eviction, gone, back], { A: undefined }));
   const late = { ...back, start: 31, actAt: 32, end: 36 };
-  expectOnly(check([logout, eviction, gone, late], { A: undefined }), "resurrected", /read r .* after logout q/);
-  expectOnly(check([logout, eviction, gone, back], { A: look() }), "resurrected", /there at the end, after logout q/);
+  expectOnly(
+    check([logout, eviction, gone, late], { A: undefined }),
+    "resurrected",
+    /read r .* after logout q/,
+  );
+  expectOnly(
+    check([logout, eviction, gone, back], { A: look() }),
+    "resurrected",
+    /there at the end, after logout q/,
+  );
 });
 
 test("an old key that lives on beside its new one is a resurrection", () => {
   const cycle = operation("y", "cycleKey", 10, { newKey: "B", saw: look() });
   expectOnly(check([cycle], { A: look(), B: look() }), "resurrected", /there at the end, after cycleKey y/);
   const second = operation("z", "cycleKey", 11, { newKey: "C", saw: look() });
-  expectOnly(check([cycle, second], { A: undefined, B: look(), C: look() }), "resurrected", /carried over before/);
+  expectOnly(
+    check([cycle, second], { A: undefined, B: look(), C: look() }),
+    "resurrected",
+    /carried over before/,
+  );
 });
 
 test("a session of a user that is there after revokeUser is a resurrection, unless its login overlapped", () => {
@@ -190,7 +229,11 @@ test("a session of a user that is there after revokeUser is a resurrection, unle
   const revoke = operation("v", "revokeUser", 30, { key: undefined, user: "7" });
   const B = look({ user: "7" });
   expectNothing(check([login, revoke], { A: undefined, B: undefined }));
-  expectOnly(check([login, revoke], { A: undefined, B }), "resurrected", /there at the end, after revokeUser v/);
+  expectOnly(
+    check([login, revoke], { A: undefined, B }),
+    "resurrected",
+    /there at the end, after revokeUser v/,
+  );
   expectNothing(check([login, { ...revoke, actAt: 12 }], { A: undefined, B }));
   const other = { ...revoke, user: "8" };
   expectOnly(check([login, other], { A: undefined, B: undefined }), "lost", /gone at the end/);
@@ -211,7 +254,11 @@ test("a session that was there to be revoked is dead, also when it got a new key
   expectOnly(check([revoke], { A: look() }), "resurrected", /there at the end, after revoke v/);
   const cycle = operation("y", "cycleKey", 11, { newKey: "B", saw: look() });
   expectNothing(check([revoke, cycle], { A: undefined, B: undefined }));
-  expectOnly(check([revoke, cycle], { A: undefined, B: look() }), "resurrected", /there at the end, after revoke v/);
+  expectOnly(
+    check([revoke, cycle], { A: undefined, B: look() }),
+    "resurrected",
+    /there at the end, after revoke v/,
+  );
 });
 
 test("a session that expires may be gone afterwards, but not when it was renewed since, nor may it come back", () => {
@@ -221,7 +268,10 @@ test("a session that expires may be gone afterwards, but not when it was renewed
   const renew = operation("n", "renew", 20);
   expectOnly(check([expire, renew], { A: undefined }), "lost", /gone at the end/);
   expectNothing(check([expire, { ...renew, actAt: 12 }], { A: undefined }));
-  const [gone, back] = [operation("x", "read", 20, { ending: "absent" }), operation("r", "read", 30, { saw: look() })];
+  const [gone, back] = [
+    operation("x", "read", 20, { ending: "absent" }),
+    operation("r", "read", 30, { saw: look() }),
+  ];
   expectOnly(check([expire, gone, back], { A: undefined }), "resurrected", /read r .* after read x/);
 });
 
@@ -278,7 +328,11 @@ test("a write at the moment of a logout whose outcome is unknown may be missing,
     /append w .* is missing/,
   );
   const early = check(
-    [write, { ...logout, start: 3000, actAt: 3001, end: 3005 }, { ...read, start: 4000, actAt: 4001, end: 4005 }],
+    [
+      write,
+      { ...logout, start: 3000, actAt: 3001, end: 3005 },
+      { ...read, start: 4000, actAt: 4001, end: 4005 },
+    ],
     {
       A: undefined,
     },
@@ -307,8 +361,18 @@ test("an error that nobody expects is a finding", () => {
 });
 
 /** A request of the visitor 1, whose response leaves right before its end and arrives 1 ms later. */
-function request(id: string, kind: Operation["kind"], start: number, more: Partial<Operation> = {}): Operation {
-  const base = operation(id, kind, start, { visitor: 1, isStranger: false, foundKey: more.key ?? "A", ...more });
+function request(
+  id: string,
+  kind: Operation["kind"],
+  start: number,
+  more: Partial<Operation> = {},
+): Operation {
+  const base = operation(id, kind, start, {
+    visitor: 1,
+    isStranger: false,
+    foundKey: more.key ?? "A",
+    ...more,
+  });
   return { ...base, sentAt: base.start - 1, arrivedAt: base.end + 1, headAt: more.headAt ?? base.end - 1 };
 }
 
@@ -324,7 +388,11 @@ test("a session goes on under the key of a renewal, and the old one leads to it"
   expectNothing(check([login, renewing, late, read], { A: undefined, B: undefined, C: end }));
   expectOnly(check([login, renewing, late, read], { A: undefined, C: undefined }), "lost", /gone at the end/);
   const stale = { ...read, saw: look({ user: "7", log: ["w"] }) };
-  expectOnly(check([login, renewing, late, stale], { A: undefined, C: end }), "lost", /update u .* missing in read r/);
+  expectOnly(
+    check([login, renewing, late, stale], { A: undefined, C: end }),
+    "lost",
+    /update u .* missing in read r/,
+  );
 });
 
 test("a renewal whose answer was lost is known by what its old key leads to", () => {
@@ -336,15 +404,25 @@ test("a renewal whose answer was lost is known by what its old key leads to", ()
 test("an old key that leads to what a login has made is a resurrection", () => {
   const late = request("r", "read", 30, { foundKey: "B", saw: loggedIn });
   const { resurrected } = check([login, late], { A: loggedIn, B: loggedIn });
-  expect(resurrected).toContainEqual(expect.stringMatching(/login l .* has led to what create c .* has made/));
+  expect(resurrected).toContainEqual(
+    expect.stringMatching(/login l .* has led to what create c .* has made/),
+  );
 });
 
 test.each(["logout", "revoke"] as const)("a %s with an old key ends what the key has led to", (kind) => {
   const end = request("q", kind, 9, { actAt: 30, end: 35 });
   expectNothing(check([login, end], { A: undefined, B: undefined }));
-  expectOnly(check([login, end], { A: undefined, B: loggedIn }), "resurrected", /there at the end, after \w+ q/);
+  expectOnly(
+    check([login, end], { A: undefined, B: loggedIn }),
+    "resurrected",
+    /there at the end, after \w+ q/,
+  );
   const read = request("r", "read", 40, { key: "B", saw: loggedIn });
-  expectOnly(check([login, end, read], { A: undefined, B: undefined }), "resurrected", /read r .* after \w+ q/);
+  expectOnly(
+    check([login, end, read], { A: undefined, B: undefined }),
+    "resurrected",
+    /read r .* after \w+ q/,
+  );
   const unknown = { ...end, ending: "unknown" } as const;
   expectNothing(check([login, unknown], { A: undefined, B: loggedIn }));
   expectNothing(check([login, unknown], { A: undefined, B: undefined }));
@@ -357,7 +435,12 @@ test("whoever has logged in and is a stranger, though nothing has ended that, wa
   const stranger = request("r", "read", 30, { key: "X", isStranger: true, foundKey: undefined });
   expect(check([login, stranger], { A: undefined, B: loggedIn }).loggedOut).toHaveLength(1);
   const logout = request("q", "logout", 20, { key: "B" });
-  const after = request("r", "read", 30, { key: "B", isStranger: true, foundKey: undefined, ending: "absent" });
+  const after = request("r", "read", 30, {
+    key: "B",
+    isStranger: true,
+    foundKey: undefined,
+    ending: "absent",
+  });
   expectNothing(check([login, logout, after], { A: undefined, B: undefined }));
   const revocation = operation("v", "revokeUser", 20, { key: undefined, user: "7", ending: "unknown" });
   expectNothing(check([login, revocation, after], { A: undefined, B: undefined }));
@@ -387,11 +470,21 @@ test("a response whose store does not answer may set the cookie of the key that 
 
 test("a response that clears the cookie of a session which nobody has ended logs people out", () => {
   const read = request("r", "read", 20, { key: "B", setCookie: "", saw: loggedIn });
-  expectOnly(check([login, read], { A: undefined, B: loggedIn }), "loggedOut", /read r .* has cleared the cookie/);
+  expectOnly(
+    check([login, read], { A: undefined, B: loggedIn }),
+    "loggedOut",
+    /read r .* has cleared the cookie/,
+  );
 });
 
 test("a late request with a key that a login has replaced begins no session; one whose session was revoked may", () => {
-  const stranger = { isStranger: true, isLate: true, foundKey: undefined, ending: "absent", newKey: "F" } as const;
+  const stranger = {
+    isStranger: true,
+    isLate: true,
+    foundKey: undefined,
+    ending: "absent",
+    newKey: "F",
+  } as const;
   const late = request("w", "append", 30, stranger);
   const end = { A: undefined, B: loggedIn, F: look({ lineage: undefined, log: ["w"] }) };
   expectOnly(
@@ -412,18 +505,32 @@ test("a session that a login is moving may be gone under its old key and there u
   const end = { A: undefined, C: undefined, D: look({ user: "7", log: ["w"] }) };
   expectNothing(check([login, renewing, interrupted, read, moving], end));
   const done = request("m", "login", 30, { ...again, end: 36 });
-  expectOnly(check([login, renewing, interrupted, read, done], end), "resurrected", /read r .* after login m/);
+  expectOnly(
+    check([login, renewing, interrupted, read, done], end),
+    "resurrected",
+    /read r .* after login m/,
+  );
 });
 
 test("a session may be gone for a login of its user, where as many were there as are allowed", () => {
-  const elsewhere = request("n", "login", 30, { key: undefined, user: "7", newKey: "D", setCookie: "D", saw: BEGUN });
+  const elsewhere = request("n", "login", 30, {
+    key: undefined,
+    user: "7",
+    newKey: "D",
+    setCookie: "D",
+    saw: BEGUN,
+  });
   const end = { A: undefined, B: undefined, D: look({ ...BEGUN }) };
   const checkWith = (maxPerUser: number, more: readonly Operation[] = []) =>
     check([login, ...more, elsewhere], end, [], maxPerUser).lost;
   expect(checkWith(1)).toStrictEqual([]);
   expect(checkWith(2)).toStrictEqual([expect.stringMatching(/gone at the end, but nothing has ended it/)]);
   // A session whose key is being renewed is listed under both keys.
-  expect(checkWith(2, [request("w", "renew", 29, { key: "B", setCookie: "B", saw: loggedIn })])).toStrictEqual([]);
+  expect(
+    checkWith(2, [request("w", "renew", 29, { key: "B", setCookie: "B", saw: loggedIn })]),
+  ).toStrictEqual([]);
   // A login that failed may be listed.
-  expect(checkWith(2, [request("x", "login", 20, { key: undefined, user: "7", ending: "unknown" })])).toStrictEqual([]);
+  expect(
+    checkWith(2, [request("x", "login", 20, { key: undefined, user: "7", ending: "unknown" })]),
+  ).toStrictEqual([]);
 });

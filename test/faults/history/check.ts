@@ -72,12 +72,14 @@ function sightsOf(model: SessionModel, { operations, final }: History): Look[] {
     const { saw, actAt, end, newKey } = operation;
     const key = newKey ?? operation.key;
     // A login that began a new session has nothing to show.
-    if (saw === undefined || key === undefined || (newKey !== undefined && saw.lineage === undefined)) continue;
+    if (saw === undefined || key === undefined || (newKey !== undefined && saw.lineage === undefined))
+      continue;
     if (isOfStranger(model, key)) continue;
     looks.push({ what: describe(operation), key, saw, start: actAt, end, isMove: newKey !== undefined });
   }
   for (const [key, saw] of final)
-    if (saw && !isOfStranger(model, key)) looks.push({ what: "the end", key, saw, isMove: false, ...AT_THE_END });
+    if (saw && !isOfStranger(model, key))
+      looks.push({ what: "the end", key, saw, isMove: false, ...AT_THE_END });
   return looks;
 }
 
@@ -146,7 +148,9 @@ function phantoms(model: SessionModel, look: Look): string[] {
     ...saw.log.map((id) => `append ${id}`),
     ...saw.ids.map((id) => `update ${id}`),
   ];
-  const found = seen.filter((effect) => !possible.has(effect)).map((effect) => `${effect} cannot be in ${what}`);
+  const found = seen
+    .filter((effect) => !possible.has(effect))
+    .map((effect) => `${effect} cannot be in ${what}`);
   if (saw.n !== saw.ids.length) found.push(`${what} counts ${saw.n} updates, but has ${saw.ids.length}`);
   return found;
 }
@@ -181,7 +185,9 @@ function unexplained(model: SessionModel, { operations, final }: History): strin
   for (const [key, saw] of finalSights(model, final)) {
     if (saw === undefined && !model.isExplained(key, AT_THE_END)) {
       const maker = describe(model.makerOf(key));
-      found.push(`the session of ${maker} is gone at the end, but nothing has ended it${failuresOn(model, key)}`);
+      found.push(
+        `the session of ${maker} is gone at the end, but nothing has ended it${failuresOn(model, key)}`,
+      );
     }
   }
   return found;
@@ -206,12 +212,16 @@ function failuresOn(model: SessionModel, key: string): string {
 }
 
 function resurrections(model: SessionModel, history: History): string[] {
-  const found = model.rivals.map(([maker, rival]) => `${describe(rival)} has led to what ${describe(maker)} has made`);
+  const found = model.rivals.map(
+    ([maker, rival]) => `${describe(rival)} has led to what ${describe(maker)} has made`,
+  );
   const final = finalSights(model, history.final);
   for (const key of model.makers.keys()) {
     const certain = model.deaths(key).filter(({ isCertain }) => isCertain);
     const seenDead = model.on(key).filter((each) => isSeenDead(each) && !mayBeSeenAgain(model, key, each));
-    const first = [...certain.map(({ by }) => by), ...seenDead].toSorted((left, right) => left.end - right.end)[0];
+    const first = [...certain.map(({ by }) => by), ...seenDead].toSorted(
+      (left, right) => left.end - right.end,
+    )[0];
     if (first === undefined) continue;
     const living = model.on(key).filter((operation) => isAliveAfter(model, operation, first));
     found.push(...living.map((operation) => `${describe(operation)} after ${describe(first)}`));
@@ -221,7 +231,9 @@ function resurrections(model: SessionModel, history: History): string[] {
 }
 
 function mayBeSeenAgain(model: SessionModel, key: string, seenDead: Operation): boolean {
-  return model.mayBeRenewed(key, seenDead) || model.mayLinger(key, seenDead) || model.mayBeMoving(key, seenDead);
+  return (
+    model.mayBeRenewed(key, seenDead) || model.mayLinger(key, seenDead) || model.mayBeMoving(key, seenDead)
+  );
 }
 
 /**

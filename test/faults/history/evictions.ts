@@ -19,7 +19,11 @@ export class Evictions {
   readonly #hasFailures: boolean;
   readonly #evicting = new Map<string, ReadonlySet<Operation>>();
 
-  constructor(operations: readonly Operation[], maxPerUser: number, livesOf: (user: string) => readonly Life[]) {
+  constructor(
+    operations: readonly Operation[],
+    maxPerUser: number,
+    livesOf: (user: string) => readonly Life[],
+  ) {
     this.#livesOf = livesOf;
     this.#maxPerUser = maxPerUser;
     const logins = operations.filter(({ kind, actAt, start }) => kind === "login" && actAt >= start);
@@ -46,10 +50,14 @@ export class Evictions {
     if (this.#hasFailures) return logins;
     const lives = this.#livesOf(user);
     return logins.filter((login) => {
-      const others = lives.filter(({ maker, to }) => maker !== login && maker.actAt < login.end && to > login.actAt);
+      const others = lives.filter(
+        ({ maker, to }) => maker !== login && maker.actAt < login.end && to > login.actAt,
+      );
       const listed = others.reduce((count, life) => count + entriesOf(life, login), 0);
       // Of logins that are joined in one, each lists a session of its own until it has lost.
-      const rivals = logins.filter((each) => each !== login && each.start < login.end && each.end > login.actAt);
+      const rivals = logins.filter(
+        (each) => each !== login && each.start < login.end && each.end > login.actAt,
+      );
       return listed + rivals.length >= this.#maxPerUser;
     });
   }

@@ -15,6 +15,9 @@ export function lateness(
   pauses: readonly Pause[],
 ): number {
   const due = start + deadline;
-  const paused = pauses.reduce((sum, { from, to }) => sum + Math.max(0, Math.min(to, end) - Math.max(from, due)), 0);
+  const paused = pauses.reduce(
+    (sum, { from, to }) => sum + Math.max(0, Math.min(to, end) - Math.max(from, due)),
+    0,
+  );
   return end - due - paused;
 }

@@ -7,7 +7,13 @@ import { MAKES_KEY, mayHaveHappened, REMEMBERED_FOR, type SessionModel } from ".
 const LATEST_ARRIVAL = 1000;
 
 /** Kinds after which a login may be over, or replaced by another one. */
-const ENDS_LOGIN: ReadonlySet<Kind> = new Set<Kind>([...MAKES_KEY, "logout", "revoke", "revokeUser", "expire"]);
+const ENDS_LOGIN: ReadonlySet<Kind> = new Set<Kind>([
+  ...MAKES_KEY,
+  "logout",
+  "revoke",
+  "revokeUser",
+  "expire",
+]);
 
 /** P2: what takes a login away from a visitor whom nothing has logged out. */
 export function logoutsOfNobody(model: SessionModel, { operations }: History): string[] {
@@ -17,7 +23,9 @@ export function logoutsOfNobody(model: SessionModel, { operations }: History): s
   return [
     ...operations.flatMap((operation) => deadCookies(model, operation)),
     ...operations.flatMap((operation) => freshSessions(model, operation)),
-    ...[...groupBy(operations, ({ visitor }) => visitor).values()].flatMap((own) => brokenLogins(model, own, ends)),
+    ...[...groupBy(operations, ({ visitor }) => visitor).values()].flatMap((own) =>
+      brokenLogins(model, own, ends),
+    ),
   ];
 }
 
@@ -34,7 +42,9 @@ function deadCookies(model: SessionModel, operation: Operation): string[] {
     return isEnd ? [] : [`${describe(operation)} has cleared the cookie`];
   }
   if (operation.isUnconfirmed === true && setCookie !== operation.foundKey) return [];
-  const death = model.deaths(setCookie).find(({ by, isCertain }) => isCertain && by !== operation && by.end < headAt);
+  const death = model
+    .deaths(setCookie)
+    .find(({ by, isCertain }) => isCertain && by !== operation && by.end < headAt);
   return death ? [`${describe(operation)} has set the cookie of what ${describe(death.by)} had ended`] : [];
 }
 
@@ -59,15 +69,26 @@ function freshSessions(model: SessionModel, operation: Operation): string[] {
  * Whoever has logged in is logged in until something ends that, whatever the keys and the cookies did
  * meanwhile.
  */
-function brokenLogins(model: SessionModel, own: readonly Operation[], allEnds: readonly Operation[]): string[] {
+function brokenLogins(
+  model: SessionModel,
+  own: readonly Operation[],
+  allEnds: readonly Operation[],
+): string[] {
   const logins = own.filter(
     ({ kind, ending, newKey, setCookie }) =>
-      kind === "login" && ending === "ok" && newKey !== undefined && setCookie !== undefined && setCookie !== "",
+      kind === "login" &&
+      ending === "ok" &&
+      newKey !== undefined &&
+      setCookie !== undefined &&
+      setCookie !== "",
   );
   return logins.flatMap((login) => {
     const { arrivedAt = Number.POSITIVE_INFINITY, user, newKey = "" } = login;
-    if (login.saw?.lineage === undefined || model.mayHaveExpired(newKey) || isOvertaken(login, own)) return [];
-    const ends = allEnds.filter((each) => mayEnd(model, each, login) && each.end + spanOf(each) > sentAt(login));
+    if (login.saw?.lineage === undefined || model.mayHaveExpired(newKey) || isOvertaken(login, own))
+      return [];
+    const ends = allEnds.filter(
+      (each) => mayEnd(model, each, login) && each.end + spanOf(each) > sentAt(login),
+    );
     const until = Math.min(Number.POSITIVE_INFINITY, ...ends.map((end) => sentAt(end)));
     return (
       own
@@ -90,7 +111,9 @@ function spanOf({ ending }: Operation): number {
 
 function isStrangersNow({ isStranger, saw, ending, kind }: Operation, user: string | undefined): boolean {
   if (isStranger === true) return true;
-  return saw !== undefined && !MAKES_KEY.has(kind) ? saw.user !== user : ending === "interrupted" && kind !== "expire";
+  return saw !== undefined && !MAKES_KEY.has(kind)
+    ? saw.user !== user
+    : ending === "interrupted" && kind !== "expire";
 }
 
 /** Whether what ends logins may have ended this one. */

@@ -1,4 +1,10 @@
-import { SessionConflictError, SessionInterrupted, type Session, type Sessions, StoreConnectionError } from "sojourn";
+import {
+  SessionConflictError,
+  SessionInterrupted,
+  type Session,
+  type Sessions,
+  StoreConnectionError,
+} from "sojourn";
 import type { Call, Ending, Operation } from "./history.ts";
 import { monotonic } from "./pause-watch.ts";
 import { sightOf, type VisitorData } from "./visitor-data.ts";
@@ -187,7 +193,10 @@ export class Operator {
     if (isStoreError) return { ending: error.outcome };
     if (error instanceof SessionInterrupted) return { ending: "interrupted" };
     if (error instanceof SessionConflictError) return { ending: "conflict" };
-    return { ending: "other", error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    return {
+      ending: "other",
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    };
   }
 }
 

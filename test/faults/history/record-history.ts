@@ -56,7 +56,14 @@ export async function recordHistory(fault: Fault, redisPort: number, operations:
   const epoch = Date.now();
   const url = `redis://127.0.0.1:${proxy.port}`;
   const workers = Array.from({ length: PROCESSES }, (_, number) => {
-    return new Worker({ url, projectName, process: number, seed, epoch, file: join(folder, `${number}.ndjson`) });
+    return new Worker({
+      url,
+      projectName,
+      process: number,
+      seed,
+      epoch,
+      file: join(folder, `${number}.ndjson`),
+    });
   });
   try {
     await Promise.all(workers.map((worker) => worker.ready));

@@ -70,7 +70,11 @@ export class RequestOperator extends Operator {
     const { sessions, auth } = site();
     const { kind, key } = subject;
     const request = {};
-    const scope = sessions.scope(request, { cookieHeader: key, isSecure: () => true, host: () => "shop.example" });
+    const scope = sessions.scope(request, {
+      cookieHeader: key,
+      isSecure: () => true,
+      host: () => "shop.example",
+    });
     const result: Mutable<Yield> = {};
     let status = 200;
     try {
@@ -143,7 +147,12 @@ export class RequestOperator extends Operator {
     }
   }
 
-  async #login(session: Session<VisitorData>, user: string, auth: DjangoAuth<User>, notes: Notes): Promise<Yield> {
+  async #login(
+    session: Session<VisitorData>,
+    user: string,
+    auth: DjangoAuth<User>,
+    notes: Notes,
+  ): Promise<Yield> {
     await this.act("login", () => auth.login(session, userOf(user)));
     return { newKey: session.cookieHeader, saw: sightOf(session.data), isJoined: !notes.hasLoggedIn };
   }

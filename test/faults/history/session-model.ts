@@ -68,19 +68,25 @@ export class SessionModel {
     this.operations = new Map(operations.map((operation) => [operation.id, operation]));
     this.#strands = strandsOf(history);
     const made = groupBy([...makersOf(operations)], ([key]) => this.strandOf(key));
-    const makers = new Map([...made].map(([strand, each]) => [strand, each.map(([, by]) => by).toSorted(byMaking)]));
+    const makers = new Map(
+      [...made].map(([strand, each]) => [strand, each.map(([, by]) => by).toSorted(byMaking)]),
+    );
     this.makers = new Map([...makers].map(([strand, [first]]) => [strand, first as Operation]));
     this.rivals = [...makers.values()].flatMap(([first, ...others]) =>
       others.filter(({ isJoined }) => isJoined !== true).map((other) => [first as Operation, other] as const),
     );
-    const leading = operations.filter(({ kind, key, newKey }) => kind !== "create" && key !== undefined && newKey);
+    const leading = operations.filter(
+      ({ kind, key, newKey }) => kind !== "create" && key !== undefined && newKey,
+    );
     for (const [strand, each] of groupBy(leading, ({ newKey }) => this.strandOf(newKey ?? "")))
       this.#origins.set(
         strand,
         new Set(each.map(({ key = "" }) => this.strandOf(key)).filter((from) => from !== strand)),
       );
     this.#byKey = groupBy(operations, ({ key }) => (key === undefined ? undefined : this.strandOf(key)));
-    this.#revocations = operations.filter(({ kind, ending }) => kind === "revokeUser" && mayHaveHappened(ending));
+    this.#revocations = operations.filter(
+      ({ kind, ending }) => kind === "revokeUser" && mayHaveHappened(ending),
+    );
     if (history.maxPerUser !== undefined) {
       this.#evictions = new Evictions(operations, history.maxPerUser, (user) => this.#livesOf(user));
     }
@@ -266,7 +272,9 @@ export class SessionModel {
    */
   mayBeMoving(key: string, { start, end }: Pick<Operation, "start" | "end">): boolean {
     const isMove = ({ kind }: Operation) => kind === "login" || kind === "cycleKey";
-    return this.on(key).some((by) => isMove(by) && by.actAt < end && (by.end > start || by.ending === "unknown"));
+    return this.on(key).some(
+      (by) => isMove(by) && by.actAt < end && (by.end > start || by.ending === "unknown"),
+    );
   }
 
   /** When the login had ended that has made it a user's, under this key or one that it had before. */
@@ -315,7 +323,11 @@ export class SessionModel {
     if (user === undefined || maker === undefined) return [];
     return this.#revocations
       .filter((by) => by.user === user && (by.ending === "unknown" || by.end > maker.actAt))
-      .map((by) => ({ by, isCertain: by.ending === "ok" && by.actAt > this.#loggedInAt(key), isCause: true }));
+      .map((by) => ({
+        by,
+        isCertain: by.ending === "ok" && by.actAt > this.#loggedInAt(key),
+        isCause: true,
+      }));
   }
 }
 
@@ -355,6 +367,10 @@ function deathBy(by: Operation): Death[] {
   if (kind !== "login" && kind !== "cycleKey") return [];
   // A login that carried nothing over has found its session gone.
   return [
-    { by, isCertain: ending === "ok", isCause: ending === "unknown" || (saw?.lineage !== undefined && !isJoined) },
+    {
+      by,
+      isCertain: ending === "ok",
+      isCause: ending === "unknown" || (saw?.lineage !== undefined && !isJoined),
+    },
   ];
 }

@@ -5,7 +5,8 @@ export class Strands {
   /** The name of a group; a name that was never joined is a group of its own. */
   of(name: string): string {
     let root = name;
-    for (let parent = this.#parents.get(root); parent !== undefined; parent = this.#parents.get(root)) root = parent;
+    for (let parent = this.#parents.get(root); parent !== undefined; parent = this.#parents.get(root))
+      root = parent;
     // Later searches take one step.
     for (let at = name; at !== root;) {
       const parent = this.#parents.get(at) ?? root;

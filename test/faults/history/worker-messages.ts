@@ -76,7 +76,10 @@ export function historyClock(epoch: number): Clock {
   };
 }
 
-const [FIRST, SECOND] = ["the first secret of the recorded histories", "the second secret of the recorded histories"];
+const [FIRST, SECOND] = [
+  "the first secret of the recorded histories",
+  "the second secret of the recorded histories",
+];
 
 /** The secrets of the workers and of the final look: they are rotated all the time. */
 export const SECRETS = [

@@ -9,7 +9,14 @@ import { Random } from "../../support/random.ts";
 import { leaksSince, takeInventory } from "../leaks.ts";
 import type { Operation } from "./history.ts";
 import { monotonic, PauseWatch } from "./pause-watch.ts";
-import { noteLogin, noteTouchFailed, RequestOperator, type Site, type User, userOf } from "./request-operator.ts";
+import {
+  noteLogin,
+  noteTouchFailed,
+  RequestOperator,
+  type Site,
+  type User,
+  userOf,
+} from "./request-operator.ts";
 import type { VisitorData } from "./visitor-data.ts";
 import {
   type Answer,
@@ -55,7 +62,10 @@ await stopped;
 for (const { close } of sites) await close();
 await watch.stop();
 
-const lines = [...operations.map((operation) => ({ operation })), ...watch.pauses.map((each) => ({ pause: each }))];
+const lines = [
+  ...operations.map((operation) => ({ operation })),
+  ...watch.pauses.map((each) => ({ pause: each })),
+];
 writeFileSync(options.file, lines.map((line) => JSON.stringify(line)).join("\n"));
 tell({ type: "done", ...(await leaksSince(inventory)), warnings, unhandledRejections });
 // Nothing may keep the process from ending now.

@@ -43,7 +43,9 @@ describe.each([
       const first = await server.get("/both");
       expect(first.body).toBe("1 10");
       const cookies = (first.headers["set-cookie"] ?? []).map((line) => line.split(";")[0] ?? "");
-      expect(new Set(cookies.map((cookie) => cookie.split("=")[0]))).toEqual(new Set(["sessionid", "theirs"]));
+      expect(new Set(cookies.map((cookie) => cookie.split("=")[0]))).toEqual(
+        new Set(["sessionid", "theirs"]),
+      );
       const Cookie = cookies.join("; ");
       expect((await server.get("/both", { headers: { Cookie } })).body).toBe("2 20");
     },

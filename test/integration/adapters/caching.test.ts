@@ -74,7 +74,10 @@ describe("Cache-Control of a response that sets the session's cookie", () => {
   });
 
   test("a 304 says it too", async () => {
-    const reply = await replyTo((response) => response.writeHead(304, { "Cache-Control": "public" }).end(), COOKIE);
+    const reply = await replyTo(
+      (response) => response.writeHead(304, { "Cache-Control": "public" }).end(),
+      COOKIE,
+    );
     expect(reply).toMatchObject({ status: 304, headers: { "cache-control": "private" } });
   });
 
@@ -95,7 +98,10 @@ describe("Cache-Control of a response that sets the session's cookie", () => {
     await server.get("/public");
     await server.get("/public");
     expect(warn.mock.calls).toEqual([
-      [expect.stringContaining("went out as private"), { type: "SojournWarning", code: "SOJOURN_SHARED_CACHE" }],
+      [
+        expect.stringContaining("went out as private"),
+        { type: "SojournWarning", code: "SOJOURN_SHARED_CACHE" },
+      ],
     ]);
     warn.mockRestore();
   });
@@ -119,7 +125,8 @@ describe("a response that has only read a session", () => {
 describe("lists of headers that the application keeps stay as they are", () => {
   const KINDS: Record<string, (response: ServerResponse, cookies: string[]) => unknown> = {
     setHeader: (response, cookies) => response.setHeader("Set-Cookie", cookies).end(),
-    "writeHead with an object": (response, cookies) => response.writeHead(200, { "Set-Cookie": cookies }).end(),
+    "writeHead with an object": (response, cookies) =>
+      response.writeHead(200, { "Set-Cookie": cookies }).end(),
     "writeHead with an array": (response, cookies) =>
       response.writeHead(200, ["Set-Cookie", cookies] as unknown as string[]).end(),
   };

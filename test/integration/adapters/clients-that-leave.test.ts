@@ -23,9 +23,13 @@ type Start = (sessions: Sessions<TestData>, handler: Handler) => Promise<TestSer
 const ADAPTERS: Record<string, Start> = {
   node: (sessions, handler) =>
     TestServer.start(
-      nodeSessions(sessions, async (request, response) => handler(await sessions.from(request), response, request), {
-        onError: (_error, _request, response) => response.end(),
-      }),
+      nodeSessions(
+        sessions,
+        async (request, response) => handler(await sessions.from(request), response, request),
+        {
+          onError: (_error, _request, response) => response.end(),
+        },
+      ),
     ),
   "Express 5": (sessions, handler) => startExpress(express5, sessions, handler),
   "Express 4": (sessions, handler) => startExpress(express4, sessions, handler),
@@ -60,7 +64,8 @@ const ANSWERS: Record<string, (response: ServerResponse) => unknown> = {
 };
 
 /** Without a word to the response, and Express does not tell when its handler has returned. */
-const isUnseen = (name: string, how: string): boolean => name !== "node" && how === "pipeline" && pipelineRefusesClosed;
+const isUnseen = (name: string, how: string): boolean =>
+  name !== "node" && how === "pipeline" && pipelineRefusesClosed;
 
 const EXPRESS_ANSWERS: Record<string, (response: Response) => unknown> = {
   json: (response) => response.json("receipt"),
@@ -93,100 +98,103 @@ async function leave(start: Start, answer: (response: ServerResponse) => unknown
   return { sessions, cookie, stored: async () => (await sessions.open(cookie)).data.n };
 }
 
-describe.each(runnable(ADAPTERS))("the client leaves, and its handler comes to its end: %s", (name, start) => {
-  const answers = name === "node" ? ANSWERS : { ...ANSWERS, ...EXPRESS_ANSWERS };
+describe.each(runnable(ADAPTERS))(
+  "the client leaves, and its handler comes to its end: %s",
+  (name, start) => {
+    const answers = name === "node" ? ANSWERS : { ...ANSWERS, ...EXPRESS_ANSWERS };
 
-  test.each(Object.entries(answers).filter(([how]) => !isUnseen(name, how)))(
-    "what it has changed is saved: %s",
-    async (_how, answer) => {
-      const { stored } = await leave(start, answer as (response: ServerResponse) => unknown);
-      await expect.poll(stored, PATIENT).toBe(1);
-    },
-  );
+    test.each(Object.entries(answers).filter(([how]) => !isUnseen(name, how)))(
+      "what it has changed is saved: %s",
+      async (_how, answer) => {
+        const { stored } = await leave(start, answer as (response: ServerResponse) => unknown);
+        await expect.poll(stored, PATIENT).toBe(1);
+      },
+    );
 
-  test("what it has changed is dropped when it fails: a visitor who leaves gets nothing saved that way", async () => {
-    const { stored } = await leave(start, (response) => {
-      response.statusCode = 500;
-      response.end();
+    test("what it has changed is dropped when it fails: a visitor who leaves gets nothing saved that way", async () => {
+      const { stored } = await leave(start, (response) => {
+        response.statusCode = 500;
+        response.end();
+      });
+      await turns(50);
+      expect(await stored()).toBe(0);
+      const broken = await leave(start, (response) => response.destroy(new Error("failed")));
+      await turns(50);
+      expect(await broken.stored()).toBe(name === "node" ? 1 : 0);
     });
-    await turns(50);
-    expect(await stored()).toBe(0);
-    const broken = await leave(start, (response) => response.destroy(new Error("failed")));
-    await turns(50);
-    expect(await broken.stored()).toBe(name === "node" ? 1 : 0);
-  });
 
-  test("nothing is saved of one that is still at work", async () => {
-    const { sessions } = openSessions();
-    const [begun, failing] = [defer(), defer()];
-    const server = await start(sessions, async (session, response) => {
-      session.data.n = 1;
-      begun.resolve();
-      await failing.promise;
-      response.statusCode = 500;
-      response.end();
+    test("nothing is saved of one that is still at work", async () => {
+      const { sessions } = openSessions();
+      const [begun, failing] = [defer(), defer()];
+      const server = await start(sessions, async (session, response) => {
+        session.data.n = 1;
+        begun.resolve();
+        await failing.promise;
+        response.statusCode = 500;
+        response.end();
+      });
+      const cookie = (await sessions.create({ n: 0 })).cookieHeader ?? "";
+      const client = await server.connect();
+      client.get("/", `Cookie: ${cookie}\n`);
+      await begun.promise;
+      client.socket.destroy();
+      await turns(100);
+      expect((await sessions.open(cookie)).data.n).toBe(0);
+      failing.resolve();
+      await turns(100);
+      expect((await sessions.open(cookie)).data.n).toBe(0);
     });
-    const cookie = (await sessions.create({ n: 0 })).cookieHeader ?? "";
-    const client = await server.connect();
-    client.get("/", `Cookie: ${cookie}\n`);
-    await begun.promise;
-    client.socket.destroy();
-    await turns(100);
-    expect((await sessions.open(cookie)).data.n).toBe(0);
-    failing.resolve();
-    await turns(100);
-    expect((await sessions.open(cookie)).data.n).toBe(0);
-  });
 
-  test("in the middle of a stream: what it has changed until then is saved", async () => {
-    const { sessions } = openSessions();
-    const server = await start(sessions, async (session, response) => {
-      response.write("begin ");
-      response.on("close", () => (session.data.n = 1));
+    test("in the middle of a stream: what it has changed until then is saved", async () => {
+      const { sessions } = openSessions();
+      const server = await start(sessions, async (session, response) => {
+        response.write("begin ");
+        response.on("close", () => (session.data.n = 1));
+      });
+      const cookie = (await sessions.create({ n: 0 })).cookieHeader ?? "";
+      const client = await server.connect();
+      client.get("/", `Cookie: ${cookie}\n`);
+      await client.waitFor("begin ");
+      client.socket.destroy();
+      await expect.poll(async () => (await sessions.open(cookie)).data.n, PATIENT).toBe(1);
     });
-    const cookie = (await sessions.create({ n: 0 })).cookieHeader ?? "";
-    const client = await server.connect();
-    client.get("/", `Cookie: ${cookie}\n`);
-    await client.waitFor("begin ");
-    client.socket.destroy();
-    await expect.poll(async () => (await sessions.open(cookie)).data.n, PATIENT).toBe(1);
-  });
 
-  test("in the middle of a pipeline: what it has changed while it ran is saved", async () => {
-    const { sessions } = openSessions();
-    const server = await start(sessions, async (session, response) => {
-      const endless = Readable.from(
-        (async function* () {
-          for (;;) {
-            yield "tick ";
-            session.data.n = 1;
-            await turns(1);
-          }
-        })(),
-      );
-      await pipeline(endless, response).catch(() => {});
+    test("in the middle of a pipeline: what it has changed while it ran is saved", async () => {
+      const { sessions } = openSessions();
+      const server = await start(sessions, async (session, response) => {
+        const endless = Readable.from(
+          (async function* () {
+            for (;;) {
+              yield "tick ";
+              session.data.n = 1;
+              await turns(1);
+            }
+          })(),
+        );
+        await pipeline(endless, response).catch(() => {});
+      });
+      const cookie = (await sessions.create({ n: 0 })).cookieHeader ?? "";
+      const client = await server.connect();
+      client.get("/", `Cookie: ${cookie}\n`);
+      await client.waitFor((text) => text.split("tick").length > 3);
+      client.socket.destroy();
+      await expect.poll(async () => (await sessions.open(cookie)).data.n, PATIENT).toBe(1);
     });
-    const cookie = (await sessions.create({ n: 0 })).cookieHeader ?? "";
-    const client = await server.connect();
-    client.get("/", `Cookie: ${cookie}\n`);
-    await client.waitFor((text) => text.split("tick").length > 3);
-    client.socket.destroy();
-    await expect.poll(async () => (await sessions.open(cookie)).data.n, PATIENT).toBe(1);
-  });
 
-  test("a response that is destroyed, its client there, ends the handler: it is saved, and nothing is sent", async () => {
-    const { sessions } = openSessions();
-    const server = await start(sessions, (session, response) => {
-      session.data.n = 1;
-      response.destroy();
+    test("a response that is destroyed, its client there, ends the handler: it is saved, and nothing is sent", async () => {
+      const { sessions } = openSessions();
+      const server = await start(sessions, (session, response) => {
+        session.data.n = 1;
+        response.destroy();
+      });
+      const cookie = (await sessions.create({ n: 0 })).cookieHeader ?? "";
+      const client = await server.connect();
+      client.get("/", `Cookie: ${cookie}\n`);
+      expect(await client.waitForClose()).toBe("");
+      await expect.poll(async () => (await sessions.open(cookie)).data.n, PATIENT).toBe(1);
     });
-    const cookie = (await sessions.create({ n: 0 })).cookieHeader ?? "";
-    const client = await server.connect();
-    client.get("/", `Cookie: ${cookie}\n`);
-    expect(await client.waitForClose()).toBe("");
-    await expect.poll(async () => (await sessions.open(cookie)).data.n, PATIENT).toBe(1);
-  });
-});
+  },
+);
 
 test("node: a handler that returns without an answer, since its client has left, has come to its end", async () => {
   const { stored } = await leave(ADAPTERS["node"] as Start, () => {});
@@ -225,7 +233,10 @@ describe.each(runnable(ADAPTERS))("what is changed after the response has ended,
       await turns();
       session.data.n = 2;
     });
-    expect(events).toEqual([{ session: expect.stringMatching(/^[0-9a-f]{16}$/) }, { session: expect.any(String) }]);
+    expect(events).toEqual([
+      { session: expect.stringMatching(/^[0-9a-f]{16}$/) },
+      { session: expect.any(String) },
+    ]);
     expect(stored).toStrictEqual({ n: 0 });
   });
 

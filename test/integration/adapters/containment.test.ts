@@ -32,7 +32,11 @@ const ADAPTERS: Record<string, (sessions: StubSessions, options: Options) => Pro
   "Express 4": (sessions, options) => startExpress(express4, sessions, options),
 };
 
-function startExpress(framework: typeof express5, sessions: StubSessions, { handler = answer, onError }: Options) {
+function startExpress(
+  framework: typeof express5,
+  sessions: StubSessions,
+  { handler = answer, onError }: Options,
+) {
   const app = framework();
   app.set("env", "test");
   app.use(expressSessions(sessions));
@@ -41,7 +45,10 @@ function startExpress(framework: typeof express5, sessions: StubSessions, { hand
     return handler(response, request);
   });
   if (onError) {
-    app.use((_error: unknown, _request: unknown, response: ServerResponse, _next: unknown) => void onError(response));
+    app.use(
+      (_error: unknown, _request: unknown, response: ServerResponse, _next: unknown) =>
+        void onError(response),
+    );
   }
   return TestServer.start(app);
 }
@@ -117,40 +124,47 @@ beforeEach(() => {
   };
 });
 
-describe.each(runnable(ADAPTERS))("what throws while a head is made becomes an error response, %s", (_name, start) => {
-  describe.each(Object.entries(BROKEN))("%s", (_step, spoil) => {
-    test.each(Object.entries(BEGINNINGS))("by %s", async (_how, handler) => {
-      const crashes = watchProcess();
-      const sessions = new StubSessions();
-      spoil(sessions);
-      const server = await start(sessions, { handler });
-      const reply = await server.get();
-      expect(reply.status).toBe(500);
-      expect(reply.body).not.toContain("order");
-      await turns();
-      expect(crashes).toEqual([]);
-      expect((await server.get()).status).toBe(500);
-    });
+describe.each(runnable(ADAPTERS))(
+  "what throws while a head is made becomes an error response, %s",
+  (_name, start) => {
+    describe.each(Object.entries(BROKEN))("%s", (_step, spoil) => {
+      test.each(Object.entries(BEGINNINGS))("by %s", async (_how, handler) => {
+        const crashes = watchProcess();
+        const sessions = new StubSessions();
+        spoil(sessions);
+        const server = await start(sessions, { handler });
+        const reply = await server.get();
+        expect(reply.status).toBe(500);
+        expect(reply.body).not.toContain("order");
+        await turns();
+        expect(crashes).toEqual([]);
+        expect((await server.get()).status).toBe(500);
+      });
 
-    test.each(Object.entries(FAILING_HANDLERS))("with an error handler: %s", async (what, onError) => {
-      const crashes = watchProcess();
-      const sessions = new StubSessions();
-      spoil(sessions);
-      let calls = 0;
-      const counted = onError && ((response: ServerResponse) => (calls++, onError(response)));
-      const server = await start(sessions, { ...(counted && { onError: counted }) });
-      const client = await server.connect();
-      client.get("/");
-      const received = await client.waitFor((text) => /\r\n\r\n/.test(text) || client.isClosed).catch(() => "");
-      // What throws after its head may only cut the connection.
-      expect(received).toMatch(what.includes("after its head") ? /^(?:$|HTTP\/1\.1 500 )/ : /^HTTP\/1\.1 500 /);
-      expect(received).not.toContain("order");
-      await turns();
-      expect(crashes).toEqual([]);
-      expect(calls).toBe(onError ? 1 : 0);
+      test.each(Object.entries(FAILING_HANDLERS))("with an error handler: %s", async (what, onError) => {
+        const crashes = watchProcess();
+        const sessions = new StubSessions();
+        spoil(sessions);
+        let calls = 0;
+        const counted = onError && ((response: ServerResponse) => (calls++, onError(response)));
+        const server = await start(sessions, { ...(counted && { onError: counted }) });
+        const client = await server.connect();
+        client.get("/");
+        const received = await client
+          .waitFor((text) => /\r\n\r\n/.test(text) || client.isClosed)
+          .catch(() => "");
+        // What throws after its head may only cut the connection.
+        expect(received).toMatch(
+          what.includes("after its head") ? /^(?:$|HTTP\/1\.1 500 )/ : /^HTTP\/1\.1 500 /,
+        );
+        expect(received).not.toContain("order");
+        await turns();
+        expect(crashes).toEqual([]);
+        expect(calls).toBe(onError ? 1 : 0);
+      });
     });
-  });
-});
+  },
+);
 
 describe("what cannot be said in an error response", () => {
   test("is left out, and told by a warning when it is another error than that of the response", async () => {

@@ -11,7 +11,11 @@ import { runnable } from "./support/protocol.ts";
 import { openSessions, type TestData } from "./support/stores.ts";
 
 type Act = (session: Session<TestData>) => unknown;
-type Start = (sessions: Sessions<TestData>, act: Act, crossSite: CrossSite | undefined) => Promise<TestServer>;
+type Start = (
+  sessions: Sessions<TestData>,
+  act: Act,
+  crossSite: CrossSite | undefined,
+) => Promise<TestServer>;
 
 const ADAPTERS: Record<string, Start> = {
   node: (sessions, act, crossSite) =>
@@ -46,9 +50,11 @@ function startExpress(
       response.end("done");
     })().catch(next);
   });
-  app.use((error: { code: string; statusCode: number }, _request: unknown, response: Response, _next: unknown) => {
-    response.status(error.statusCode).end(error.code);
-  });
+  app.use(
+    (error: { code: string; statusCode: number }, _request: unknown, response: Response, _next: unknown) => {
+      response.status(error.statusCode).end(error.code);
+    },
+  );
   return TestServer.start(app);
 }
 
@@ -69,16 +75,19 @@ const FORM = { method: "POST", headers: { "Sec-Fetch-Site": "cross-site", Origin
 describe.each(runnable(ADAPTERS))(
   "a form of another site, with which Lax keeps the cookie away, %s",
   (_name, start) => {
-    test.each(Object.entries(BEGINNINGS))("begins no session that would replace a login: %s", async (_how, act) => {
-      const { sessions } = openSessions();
-      const created: unknown[] = [];
-      sessions.on("created", (event) => created.push(event));
-      const server = await start(sessions, act, undefined);
-      const reply = await server.get("/", FORM);
-      expect([reply.status, reply.body]).toStrictEqual([400, "ERR_SESSION_INTERRUPTED"]);
-      expect(reply.headers["set-cookie"]).toBeUndefined();
-      expect(created).toEqual([]);
-    });
+    test.each(Object.entries(BEGINNINGS))(
+      "begins no session that would replace a login: %s",
+      async (_how, act) => {
+        const { sessions } = openSessions();
+        const created: unknown[] = [];
+        sessions.on("created", (event) => created.push(event));
+        const server = await start(sessions, act, undefined);
+        const reply = await server.get("/", FORM);
+        expect([reply.status, reply.body]).toStrictEqual([400, "ERR_SESSION_INTERRUPTED"]);
+        expect(reply.headers["set-cookie"]).toBeUndefined();
+        expect(created).toEqual([]);
+      },
+    );
 
     test("may be answered by a page that only reads", async () => {
       const { sessions } = openSessions();
@@ -117,7 +126,11 @@ describe.each(runnable(ADAPTERS))(
       ] as const) {
         const { sessions } = openSessions({ sameSite });
         const server = await start(sessions, (session) => void (session.data.n = 1), crossSite);
-        expect([sameSite, crossSite, (await server.get("/", link)).status]).toEqual([sameSite, crossSite, status]);
+        expect([sameSite, crossSite, (await server.get("/", link)).status]).toEqual([
+          sameSite,
+          crossSite,
+          status,
+        ]);
       }
     });
   },

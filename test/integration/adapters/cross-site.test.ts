@@ -17,16 +17,24 @@ interface Options {
 const ADAPTERS: Record<string, (sessions: StubSessions, options: Options) => Promise<TestServer>> = {
   node: (sessions, options) =>
     TestServer.start(
-      nodeSessions(sessions, (_request: IncomingMessage, response: ServerResponse) => void response.end("done"), {
-        ...options,
-        onError: (error, _request, response) => void response.end((error as Error).name),
-      }),
+      nodeSessions(
+        sessions,
+        (_request: IncomingMessage, response: ServerResponse) => void response.end("done"),
+        {
+          ...options,
+          onError: (error, _request, response) => void response.end((error as Error).name),
+        },
+      ),
     ),
   "Express 5": (sessions, options) => startExpress(express5, sessions, options),
   "Express 4": (sessions, options) => startExpress(express4, sessions, options),
 };
 
-function startExpress(framework: typeof express5, sessions: StubSessions, { trustProxy = false, ...options }: Options) {
+function startExpress(
+  framework: typeof express5,
+  sessions: StubSessions,
+  { trustProxy = false, ...options }: Options,
+) {
   const app = framework();
   app.set("trust proxy", trustProxy);
   app.use(expressSessions(sessions, options));
@@ -41,7 +49,9 @@ describe.each(runnable(ADAPTERS))("crossSite, %s", (_name, start) => {
     const sessions = new StubSessions();
     const server = await start(sessions, { crossSite: "refuse" });
     expect((await server.get("/", from("https://evil.example"))).status).toBe(403);
-    expect((await server.get("/", { method: "POST", headers: { "sec-fetch-site": "cross-site" } })).status).toBe(403);
+    expect(
+      (await server.get("/", { method: "POST", headers: { "sec-fetch-site": "cross-site" } })).status,
+    ).toBe(403);
     expect(sessions.scopes.every(({ isUsed }) => !isUsed)).toBe(true);
   });
 
@@ -67,7 +77,9 @@ describe.each(runnable(ADAPTERS))("crossSite, %s", (_name, start) => {
   test("by default, and for trusted origins, everything is let through", async () => {
     const open = await start(new StubSessions(), {});
     expect((await open.get("/", from("https://evil.example"))).body).toBe("done");
-    const trusting = await start(new StubSessions(), { crossSite: { trustedOrigins: ["https://admin.example"] } });
+    const trusting = await start(new StubSessions(), {
+      crossSite: { trustedOrigins: ["https://admin.example"] },
+    });
     expect((await trusting.get("/", from("https://admin.example"))).body).toBe("done");
     expect((await trusting.get("/", from("https://evil.example"))).status).toBe(403);
   });

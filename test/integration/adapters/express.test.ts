@@ -50,8 +50,16 @@ describe.each([
       ["redirect", (_request, response) => response.redirect("/next"), { status: 302 }],
       ["sendStatus", (_request, response) => response.sendStatus(404), { status: 404, body: "Not Found" }],
       ["end", (_request, response) => response.status(204).end(), { status: 204, body: "" }],
-      ["sendFile", (_request, response, file) => response.sendFile(file), { status: 200, body: "f".repeat(100_000) }],
-      ["download", (_request, response, file) => response.download(file), { status: 200, body: "f".repeat(100_000) }],
+      [
+        "sendFile",
+        (_request, response, file) => response.sendFile(file),
+        { status: 200, body: "f".repeat(100_000) },
+      ],
+      [
+        "download",
+        (_request, response, file) => response.download(file),
+        { status: 200, body: "f".repeat(100_000) },
+      ],
       ["cookie", (_request, response) => response.cookie("app", "1").send("x"), { status: 200, body: "x" }],
     ];
 
@@ -177,7 +185,10 @@ describe.each([
       app.use((_error: unknown, _request: express5.Request, response: express5.Response, _next: unknown) =>
         response.send("sorry from the application"),
       );
-      expect(await (await start(app)).get("/shop")).toMatchObject({ status: 500, body: "sorry from the router" });
+      expect(await (await start(app)).get("/shop")).toMatchObject({
+        status: 500,
+        body: "sorry from the router",
+      });
     });
 
     test("also from sendFile, whose file is closed", async () => {
@@ -205,10 +216,12 @@ describe.each([
         response.write("begin");
         response.end("end");
       });
-      app.use((error: unknown, _request: express5.Request, _response: unknown, next: (error: unknown) => void) => {
-        told.resolve(error);
-        next(error);
-      });
+      app.use(
+        (error: unknown, _request: express5.Request, _response: unknown, next: (error: unknown) => void) => {
+          told.resolve(error);
+          next(error);
+        },
+      );
       const client = await (await start(app)).connect();
       client.get("/");
       const received = await client.waitForClose();
@@ -361,17 +374,24 @@ describe.each([
   test.each([
     [false, "http", false, "127.0.0.1"],
     [true, "https", true, "shop.example"],
-  ])("the scope hears of TLS and host what `trust proxy` (%s) lets it", async (trust, _protocol, secure, host) => {
-    const sessions = new StubSessions();
-    const app = make(sessions);
-    app.set("trust proxy", trust);
-    app.get("/", (_request, response) => {
-      const { facts } = sessions.last;
-      response.json([facts.isSecure(), facts.host(), facts.cookieHeader]);
-    });
-    const headers = { Cookie: "a=1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example" };
-    expect(JSON.parse((await (await start(app)).get("/", { headers })).body)).toEqual([secure, host, "a=1"]);
-  });
+  ])(
+    "the scope hears of TLS and host what `trust proxy` (%s) lets it",
+    async (trust, _protocol, secure, host) => {
+      const sessions = new StubSessions();
+      const app = make(sessions);
+      app.set("trust proxy", trust);
+      app.get("/", (_request, response) => {
+        const { facts } = sessions.last;
+        response.json([facts.isSecure(), facts.host(), facts.cookieHeader]);
+      });
+      const headers = { Cookie: "a=1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example" };
+      expect(JSON.parse((await (await start(app)).get("/", { headers })).body)).toEqual([
+        secure,
+        host,
+        "a=1",
+      ]);
+    },
+  );
 
   test("a handler that waits for the session gets it", async () => {
     expect(version).toMatch(/^Express [45]$/);

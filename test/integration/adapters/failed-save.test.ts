@@ -58,10 +58,16 @@ function ticking(text = "tick "): Readable {
 
 describe("a session that cannot be saved", () => {
   test("makes the response an error, of which the client sees nothing else", async () => {
-    const { server, errors } = await serveFailing((response) => response.writeHead(200, "Great").end("order placed"));
+    const { server, errors } = await serveFailing((response) =>
+      response.writeHead(200, "Great").end("order placed"),
+    );
     const reply = await server.get();
     // RFC 9113 section 8.3.2: HTTP/2 has no message.
-    expect(reply).toMatchObject({ status: 500, statusMessage: isHttp2 ? "" : "Internal Server Error", body: "sorry" });
+    expect(reply).toMatchObject({
+      status: 500,
+      statusMessage: isHttp2 ? "" : "Internal Server Error",
+      body: "sorry",
+    });
     expect(errors).toHaveLength(1);
   });
 
@@ -73,19 +79,22 @@ describe("a session that cannot be saved", () => {
     [302, 500],
     [600, 500],
     [undefined, 500],
-  ])("an error with statusCode %s is answered with %i before the error handler runs", async (statusCode, expected) => {
-    const seen: number[] = [];
-    const { server } = await serveFailing(
-      (response) => response.end("ok"),
-      (_error, _request, response) => {
-        seen.push(response.statusCode);
-        response.end();
-      },
-      saveError(statusCode),
-    );
-    expect((await server.get()).status).toBe(expected);
-    expect(seen).toEqual([expected]);
-  });
+  ])(
+    "an error with statusCode %s is answered with %i before the error handler runs",
+    async (statusCode, expected) => {
+      const seen: number[] = [];
+      const { server } = await serveFailing(
+        (response) => response.end("ok"),
+        (_error, _request, response) => {
+          seen.push(response.statusCode);
+          response.end();
+        },
+        saveError(statusCode),
+      );
+      expect((await server.get()).status).toBe(expected);
+      expect(seen).toEqual([expected]);
+    },
+  );
 
   test("leaves the error handler a response on which nothing is sent, ended or said of the old body", async () => {
     const seen: unknown[] = [];
@@ -115,7 +124,9 @@ describe("a session that cannot be saved", () => {
     );
     const reply = await server.get();
     expect(seen).toEqual([false, false, ["x-request-id", "set-cookie"]]);
-    expect(Object.entries(old).filter(([name, value]) => reply.headers[name.toLowerCase()] === value)).toEqual([]);
+    expect(
+      Object.entries(old).filter(([name, value]) => reply.headers[name.toLowerCase()] === value),
+    ).toEqual([]);
     expect(reply.headers["set-cookie"]).toEqual(["app=1", "sessionid=new; Path=/; HttpOnly"]);
     expect(reply.headers.vary).toBe("Cookie");
     expect(reply.body).toBe("sorry");
@@ -173,18 +184,23 @@ describe("a session that cannot be saved", () => {
     expect(errors).toHaveLength(1);
   });
 
-  testUnless(protocol === "HTTP/1.0")("does not break the connection: the next request on it is served", async () => {
-    const { server, sessions } = await serveFailing((response) => response.end("ok"));
-    const client = await server.connect();
-    client.get("/");
-    await client.waitFor("sorry");
-    sessions.save = () => undefined;
-    client.get("/");
-    expect(await client.waitFor("\r\n\r\nok")).toMatch(/ 500 [^]* 200 /);
-  });
+  testUnless(protocol === "HTTP/1.0")(
+    "does not break the connection: the next request on it is served",
+    async () => {
+      const { server, sessions } = await serveFailing((response) => response.end("ok"));
+      const client = await server.connect();
+      client.get("/");
+      await client.waitFor("sorry");
+      sessions.save = () => undefined;
+      client.get("/");
+      expect(await client.waitFor("\r\n\r\nok")).toMatch(/ 500 [^]* 200 /);
+    },
+  );
 
   testUnless(!isHttp11)("keeps pipelined responses apart", async () => {
-    const { server, sessions } = await serveFailing((response, request) => response.end(`body of ${request.url}`));
+    const { server, sessions } = await serveFailing((response, request) =>
+      response.end(`body of ${request.url}`),
+    );
     let count = 0;
     sessions.save = () => (count++ === 0 ? turns(5).then(() => Promise.reject(saveError())) : undefined);
     const client = await server.connect();
@@ -210,15 +226,18 @@ describe("a session that cannot be saved", () => {
     expect(crashes).toEqual([]);
   });
 
-  testUnless(isHttp2)("what Node refuses only when the response is written becomes an error response too", async () => {
-    const { server, sessions, errors } = await serveFailing((response) => {
-      response.writeHead(200, { Trailer: "X-Sum", "Content-Length": 2 });
-      response.end("ok");
-    });
-    sessions.save = () => turns(2);
-    expect(await server.get()).toMatchObject({ status: 500, body: "sorry" });
-    expect(errors).toMatchObject([{ code: "ERR_HTTP_TRAILER_INVALID" }]);
-  });
+  testUnless(isHttp2)(
+    "what Node refuses only when the response is written becomes an error response too",
+    async () => {
+      const { server, sessions, errors } = await serveFailing((response) => {
+        response.writeHead(200, { Trailer: "X-Sum", "Content-Length": 2 });
+        response.end("ok");
+      });
+      sessions.save = () => turns(2);
+      expect(await server.get()).toMatchObject({ status: 500, body: "sorry" });
+      expect(errors).toMatchObject([{ code: "ERR_HTTP_TRAILER_INVALID" }]);
+    },
+  );
 });
 
 describe("a handler that still writes when its session could not be saved", () => {

@@ -253,7 +253,8 @@ describe("streams", () => {
       },
       { onError: () => {} },
     );
-    sessions.save = ({ headersSent }) => (headersSent ? turns(5).then(() => Promise.reject(saveError())) : undefined);
+    sessions.save = ({ headersSent }) =>
+      headersSent ? turns(5).then(() => Promise.reject(saveError())) : undefined;
     const stream = client.request({ ":path": "/" });
     stream.resume();
     const [error] = (await once(stream, "error")) as [NodeJS.ErrnoException];

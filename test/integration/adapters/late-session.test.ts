@@ -21,7 +21,11 @@ const ADAPTERS: Record<string, (sessions: Sessions<Data>, handler: Handler) => P
   "Express 4": (sessions, handler) => startExpress(express4, sessions, handler),
 };
 
-function startExpress(framework: typeof express5, sessions: Sessions<Data>, handler: Handler): Promise<TestServer> {
+function startExpress(
+  framework: typeof express5,
+  sessions: Sessions<Data>,
+  handler: Handler,
+): Promise<TestServer> {
   const app = framework();
   app.use(expressSessions(sessions));
   app.use((request, response, next) => void handler(request, response).catch(next));

@@ -43,13 +43,21 @@ function expectTold(error: unknown, message: string): void {
 
 describe("settings: an error at start", () => {
   test.each<[string, () => unknown, string]>([
-    ["a secret that is a number", withSettings({ secretKey: 12345678 }), "sojourn.secretKey: expected a secret text"],
+    [
+      "a secret that is a number",
+      withSettings({ secretKey: 12345678 }),
+      "sojourn.secretKey: expected a secret text",
+    ],
     [
       "a secret that is not set",
       withSettings({ secretKey: undefined }),
       "got nothing. Is the environment variable set",
     ],
-    ["an empty secret", withSettings({ secretKey: "" }), "got an empty text. Is the environment variable set"],
+    [
+      "an empty secret",
+      withSettings({ secretKey: "" }),
+      "got an empty text. Is the environment variable set",
+    ],
     ["a short secret", withSettings({ secretKey: "secret" }), "of at least 32 characters, got one of 6."],
     [
       "no project name",
@@ -63,13 +71,21 @@ describe("settings: an error at start", () => {
       withSettings({ sesions: {} }),
       'sojourn.sesions: is not a setting; did you mean "sessions"?',
     ],
-    ["the store at the top", withSettings({ store: memorySessionStore() }), "sojourn.store: is not a setting"],
+    [
+      "the store at the top",
+      withSettings({ store: memorySessionStore() }),
+      "sojourn.store: is not a setting",
+    ],
     [
       "a store's name",
       withSessions({ store: "memory" }),
       "sessions.store: expected a store such as redisSessionStore()",
     ],
-    ["a store not called", withSessions({ store: memorySessionStore }), "got the function memorySessionStore. Call"],
+    [
+      "a store not called",
+      withSessions({ store: memorySessionStore }),
+      "got the function memorySessionStore. Call",
+    ],
     ["a store not called", withSessions({ store: redisSessionStore }), "Call redisSessionStore()."],
     ["a store not called", withSessions({ store: cookieSessionStore }), "Call cookieSessionStore()."],
     ["a store not called", withSessions({ store: sqlSessionStore }), "Call sqlSessionStore()."],
@@ -101,7 +117,11 @@ describe("settings: an error at start", () => {
       withSettings({ caches: { default: { store: memorySessionStore() } } }),
       "has no get()",
     ],
-    ["14 dayz", withCookie({ age: "14 dayz" }), 'sessions.cookie.age: expected seconds or text such as "14d"'],
+    [
+      "14 dayz",
+      withCookie({ age: "14 dayz" }),
+      'sessions.cookie.age: expected seconds or text such as "14d"',
+    ],
     ["an age in milliseconds", withCookie({ age: 1_209_600_000 }), "at most 400 days"],
     ["an age of ten years", withCookie({ age: "10y" }), "at most 400 days"],
     ["maxAge", withCookie({ maxAge: 1000 }), "sessions.cookie.maxAge: is not a setting"],
@@ -116,13 +136,33 @@ describe("settings: an error at start", () => {
       withCookie({ name: "__Host-s", domain: "a.example" }),
       "sessions.cookie.domain: expected none",
     ],
-    ["a cookie name with a space", withCookie({ name: "my session" }), "sessions.cookie.name: expected a name such as"],
+    [
+      "a cookie name with a space",
+      withCookie({ name: "my session" }),
+      "sessions.cookie.name: expected a name such as",
+    ],
     ["encrypt: yes", withSessions({ encrypt: "yes" }), "sessions.encrypt: expected true or false"],
-    ["redis as a URL", withSettings({ redis: "redis://localhost" }), "redis: expected an object of named connections"],
+    [
+      "redis as a URL",
+      withSettings({ redis: "redis://localhost" }),
+      "redis: expected an object of named connections",
+    ],
     ["an http URL", withSettings({ redis: { default: "http://localhost" } }), "redis.default: expected"],
-    ["a URL without a scheme", withSettings({ redis: { default: "localhost:6379" } }), "redis.default: expected"],
-    ["a client of ioredis", withSettings({ redis: { default: { client: new EventEmitter() } } }), "redis.default"],
-    ["ttl for timeout", withSettings({ caches: { default: { ttl: 60 } } }), "caches.default.ttl: is not a setting"],
+    [
+      "a URL without a scheme",
+      withSettings({ redis: { default: "localhost:6379" } }),
+      "redis.default: expected",
+    ],
+    [
+      "a client of ioredis",
+      withSettings({ redis: { default: { client: new EventEmitter() } } }),
+      "redis.default",
+    ],
+    [
+      "ttl for timeout",
+      withSettings({ caches: { default: { ttl: 60 } } }),
+      "caches.default.ttl: is not a setting",
+    ],
     [
       "a time without a unit",
       withSettings({ caches: { default: { timeout: "10" } } }),
@@ -144,7 +184,11 @@ describe("settings: an error at start", () => {
       () => expressSessions(inMemory() as never),
       "got the whole result of createSojourn(). Give its part",
     ],
-    ["nothing for the sessions", () => expressSessions(undefined as never), "expressSessions() expected the sessions"],
+    [
+      "nothing for the sessions",
+      () => expressSessions(undefined as never),
+      "expressSessions() expected the sessions",
+    ],
     [
       "a limiter on all caches",
       () => createLimiter(inMemory().caches as never, { prefix: "a", limit: 1, window: "1m" }),
@@ -162,19 +206,51 @@ describe("settings: an error at start", () => {
 
 describe("calls: an error that says what came", () => {
   test.each<[string, (sojourn: Sojourn<Anything, "default">) => unknown, string]>([
-    ["seconds for options", ({ caches }) => caches.default.set("k", 1, 60 as never), "such as { timeout: 60 }, got 60"],
+    [
+      "seconds for options",
+      ({ caches }) => caches.default.set("k", 1, 60 as never),
+      "such as { timeout: 60 }, got 60",
+    ],
     [
       "ttl",
       ({ caches }) => caches.default.set("k", 1, { ttl: 60 } as never),
       'has no option "ttl". Did you mean "timeout"?',
     ],
-    ["seconds for options", ({ caches }) => caches.default.getOrSet("k", () => 1, 60 as never), "got 60 (number)"],
-    ["tag", ({ caches }) => caches.default.getOrSet("k", () => 1, { tag: ["a"] } as never), 'Did you mean "tags"?'],
-    ["tags as text", ({ caches }) => caches.default.set("k", 1, { tags: "a" as never }), "Write one tag as [tag]."],
-    ["a Date in the cache", ({ caches }) => caches.default.set("k", { at: new Date() }), "value.at is a Date"],
-    ["a promise in the cache", ({ caches }) => caches.default.set("k", Promise.resolve(1)), "value is a Promise"],
-    ["a load for a loader", ({ caches }) => caches.default.getOrSet("k", Promise.resolve(1)), "Write () => load()"],
-    ["an array of many", ({ caches }) => caches.default.getOrSetMany(["a"], () => [1] as never), "got an array."],
+    [
+      "seconds for options",
+      ({ caches }) => caches.default.getOrSet("k", () => 1, 60 as never),
+      "got 60 (number)",
+    ],
+    [
+      "tag",
+      ({ caches }) => caches.default.getOrSet("k", () => 1, { tag: ["a"] } as never),
+      'Did you mean "tags"?',
+    ],
+    [
+      "tags as text",
+      ({ caches }) => caches.default.set("k", 1, { tags: "a" as never }),
+      "Write one tag as [tag].",
+    ],
+    [
+      "a Date in the cache",
+      ({ caches }) => caches.default.set("k", { at: new Date() }),
+      "value.at is a Date",
+    ],
+    [
+      "a promise in the cache",
+      ({ caches }) => caches.default.set("k", Promise.resolve(1)),
+      "value is a Promise",
+    ],
+    [
+      "a load for a loader",
+      ({ caches }) => caches.default.getOrSet("k", Promise.resolve(1)),
+      "Write () => load()",
+    ],
+    [
+      "an array of many",
+      ({ caches }) => caches.default.getOrSetMany(["a"], () => [1] as never),
+      "got an array.",
+    ],
     [
       "a cache that is not configured",
       ({ caches }) => (caches as Anything)["pages"],
@@ -201,7 +277,11 @@ describe("calls: an error that says what came", () => {
       ({ sessions }) => sessions.restore("Xy_".repeat(10), "{}", 1000),
       "expected a session key, 32",
     ],
-    ["seconds of text", ({ sessions }) => sessions.restore("k".repeat(32), "{}", "1h" as never), "in milliseconds"],
+    [
+      "seconds of text",
+      ({ sessions }) => sessions.restore("k".repeat(32), "{}", "1h" as never),
+      "in milliseconds",
+    ],
     [
       "login(undefined)",
       login(undefined),
@@ -209,14 +289,46 @@ describe("calls: an error that says what came", () => {
     ],
     ["login(user)", login({ id: 1 }), "got an object."],
     ["login(promise)", login(Promise.resolve(1)), 'an "await" is missing'],
-    ["an async update", withSession((session) => session.update(async () => {})), "expected a synchronous function"],
-    ["update(data)", withSession((session) => session.update({} as never)), "has to be a function, got an object."],
-    ["a Date in the data", withSession((session) => write(session, { at: new Date() })), "session.data.at is a Date"],
-    ["replaced data", withSession((session) => void (session.data = {} as never)), "session.data cannot be replaced"],
-    ["revoke without a ref", ({ sessions }) => sessions.revoke(1, undefined as never), "expected the ref of a session"],
-    ["except: true", ({ sessions }) => sessions.revokeUser(1, { except: true as never }), "got true or false."],
-    ["except a promise", ({ sessions }) => sessions.revokeUser(1, { except: sessions.open("") as never }), "await"],
-    ["a flash of one text", withSession((session) => session.flash("saved", undefined as never)), "both texts"],
+    [
+      "an async update",
+      withSession((session) => session.update(async () => {})),
+      "expected a synchronous function",
+    ],
+    [
+      "update(data)",
+      withSession((session) => session.update({} as never)),
+      "has to be a function, got an object.",
+    ],
+    [
+      "a Date in the data",
+      withSession((session) => write(session, { at: new Date() })),
+      "session.data.at is a Date",
+    ],
+    [
+      "replaced data",
+      withSession((session) => void (session.data = {} as never)),
+      "session.data cannot be replaced",
+    ],
+    [
+      "revoke without a ref",
+      ({ sessions }) => sessions.revoke(1, undefined as never),
+      "expected the ref of a session",
+    ],
+    [
+      "except: true",
+      ({ sessions }) => sessions.revokeUser(1, { except: true as never }),
+      "got true or false.",
+    ],
+    [
+      "except a promise",
+      ({ sessions }) => sessions.revokeUser(1, { except: sessions.open("") as never }),
+      "await",
+    ],
+    [
+      "a flash of one text",
+      withSession((session) => session.flash("saved", undefined as never)),
+      "both texts",
+    ],
     ["a misspelt event", ({ sessions }) => sessions.on("logins" as never, () => {}), 'Did you mean "login"?'],
     [
       "options of revokeUser",
@@ -230,23 +342,39 @@ describe("calls: an error that says what came", () => {
 
 describe("in a request: the error handlers are told", () => {
   test.each<[string, (sojourn: Sojourn<Anything, "default">) => RequestHandler | RequestHandler[], string]>([
-    ["forgotten await, written", unawaited((session) => (session.data["views"] = 1)), 'an "await" is missing'],
+    [
+      "forgotten await, written",
+      unawaited((session) => (session.data["views"] = 1)),
+      'an "await" is missing',
+    ],
     ["forgotten await, read", unawaited((session) => session.userId), 'an "await" is missing'],
     ["forgotten await, called", unawaited((session) => session.flash("a", "b")), 'an "await" is missing'],
-    ["forgotten await, as of express-session", unawaited((session) => Object.assign(session, { views: 1 })), "await"],
+    [
+      "forgotten await, as of express-session",
+      unawaited((session) => Object.assign(session, { views: 1 })),
+      "await",
+    ],
     ["req.session.x = 1", eager((session) => Object.assign(session, { views: 1 })), "session.data.views"],
     [
       "req.session.save(cb)",
       eager((session) => (session.save as (cb: unknown) => unknown)(() => {})),
       "calls no callback",
     ],
-    ["req.session.destroy(cb)", eager((session) => foreign(session).destroy(() => {})), "Await session.logout()"],
+    [
+      "req.session.destroy(cb)",
+      eager((session) => foreign(session).destroy(() => {})),
+      "Await session.logout()",
+    ],
     [
       "req.session.regenerate(cb)",
       eager((session) => foreign(session).regenerate(() => {})),
       "Await session.cycleKey()",
     ],
-    ["req.session.cookie.maxAge", eager((session) => (foreign(session).cookie.maxAge = 1)), "session.setExpiry()"],
+    [
+      "req.session.cookie.maxAge",
+      eager((session) => (foreign(session).cookie.maxAge = 1)),
+      "session.setExpiry()",
+    ],
     [
       "a middleware not called",
       () => expressSessions as unknown as RequestHandler,
@@ -299,7 +427,10 @@ test("what cannot be an error is a warning, once", async () => {
   const { sessions } = createSojourn<Anything>({ ...BASE, sessions: { store: memorySessionStore() } });
   const app = express();
   app.use(expressSessions(sessions));
-  app.get("/unloaded", (request, response) => void response.send(typeof (request as unknown as Anything)["session"]));
+  app.get(
+    "/unloaded",
+    (request, response) => void response.send(typeof (request as unknown as Anything)["session"]),
+  );
   app.get("/late", async (request, response) => {
     const session = await sessions.from(request);
     session.data["a"] = 1;
@@ -346,7 +477,10 @@ describeWithRedis("with servers: an error of the store", () => {
     const cases: [Anything, string][] = [
       [{ default: { host: "127.0.0.1", port: 1 } }, "ECONNREFUSED"],
       [{ default: { host: "127.0.0.1", port } }, "NOAUTH. The server requires a password."],
-      [{ default: { host: "127.0.0.1", port, password: "wrong" } }, "WRONGPASS. Check `username` and `password`"],
+      [
+        { default: { host: "127.0.0.1", port, password: "wrong" } },
+        "WRONGPASS. Check `username` and `password`",
+      ],
       [{ default: `rediss://127.0.0.1:${port}` }, 'Redis connection "default"'],
     ];
     for (const [redis, message] of cases) expectTold(await errorOf(() => onRedis(redis).ping()), message);
@@ -368,7 +502,8 @@ function signedCookies() {
 }
 
 function withSession(use: (session: Session<Anything>) => unknown) {
-  return async ({ sessions }: Sojourn<Anything, "default">): Promise<unknown> => use(await sessions.create({ a: 1 }));
+  return async ({ sessions }: Sojourn<Anything, "default">): Promise<unknown> =>
+    use(await sessions.create({ a: 1 }));
 }
 
 function login(userId: unknown) {

@@ -100,7 +100,9 @@ describe("errors of the handler", () => {
     ["rejects", () => Promise.reject(new Error("worse"))],
   ])("an error handler that %s itself: 500, and both errors are printed", async (_name, onError) => {
     const crashes = watchProcess();
-    const server = await TestServer.start(nodeSessions(new StubSessions(), () => Promise.reject(bug), { onError }));
+    const server = await TestServer.start(
+      nodeSessions(new StubSessions(), () => Promise.reject(bug), { onError }),
+    );
     expect(await server.get()).toMatchObject({ status: 500, body: "Internal Server Error\n" });
     expect(print.mock.calls).toEqual([[bug], [new Error("worse")]]);
     expect(crashes).toEqual([]);
@@ -125,9 +127,11 @@ describe("eager", () => {
   test("loads the session before the handler runs and puts it on the request", async () => {
     const [sessions, loading] = [new StubSessions(), defer()];
     sessions.load = () => loading.promise;
-    const handler = vi.fn<(request: { session: unknown }, response: ServerResponse) => void>((request, response) => {
-      response.end(JSON.stringify(request.session));
-    });
+    const handler = vi.fn<(request: { session: unknown }, response: ServerResponse) => void>(
+      (request, response) => {
+        response.end(JSON.stringify(request.session));
+      },
+    );
     const server = await TestServer.start(nodeSessions(sessions, handler, { eager: true }));
     const reply = server.get();
     await expect.poll(() => sessions.scopes.length, PATIENT).toBe(1);
@@ -151,7 +155,9 @@ describe("eager", () => {
   test("without it, nothing is loaded and the request stays as it is", async () => {
     const sessions = new StubSessions();
     const server = await TestServer.start(
-      nodeSessions(sessions, (request: IncomingMessage, response) => response.end(String("session" in request))),
+      nodeSessions(sessions, (request: IncomingMessage, response) =>
+        response.end(String("session" in request)),
+      ),
     );
     expect((await server.get()).body).toBe("false");
     expect(sessions.last.isUsed).toBe(false);
@@ -162,7 +168,9 @@ describe("what the scope hears of the request", () => {
   async function ask(headers: Record<string, string>, trustProxy?: boolean): Promise<unknown[]> {
     const sessions = new StubSessions();
     const options = trustProxy === undefined ? {} : { trustProxy };
-    const server = await TestServer.start(nodeSessions(sessions, (_request, response) => response.end(), options));
+    const server = await TestServer.start(
+      nodeSessions(sessions, (_request, response) => response.end(), options),
+    );
     await server.get("/", { headers: { Host: "inside:81", ...headers } });
     const { facts } = sessions.last;
     return [facts.isSecure(), facts.host(), facts.cookieHeader];
@@ -181,7 +189,11 @@ describe("what the scope hears of the request", () => {
 
   test.each([
     [FORWARDED, true, "shop.example"],
-    [{ "X-Forwarded-Proto": "HTTPS , http", "X-Forwarded-Host": "shop.example, inner" }, true, "shop.example"],
+    [
+      { "X-Forwarded-Proto": "HTTPS , http", "X-Forwarded-Host": "shop.example, inner" },
+      true,
+      "shop.example",
+    ],
     [{ "X-Forwarded-Proto": "http" }, false, "inside:81"],
     [{}, false, "inside:81"],
     [{ "X-Forwarded-Proto": "", "X-Forwarded-Host": "" }, false, "inside:81"],

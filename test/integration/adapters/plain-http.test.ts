@@ -28,9 +28,11 @@ function startExpress(framework: typeof express5, sessions: Views, trustProxy: b
   app.set("trust proxy", trustProxy);
   app.use(expressSessions(sessions));
   app.use((request, response, next) => void answer(sessions, request, response).catch(next));
-  app.use((error: { code: string; statusCode: number }, _request: Request, response: Response, _next: unknown) => {
-    response.status(error.statusCode).end(error.code);
-  });
+  app.use(
+    (error: { code: string; statusCode: number }, _request: Request, response: Response, _next: unknown) => {
+      response.status(error.statusCode).end(error.code);
+    },
+  );
   return TestServer.start(app);
 }
 

@@ -27,9 +27,11 @@ const BEGINNINGS: Record<string, Handler> = {
     response.end("lo");
   },
   "writeHead(status)": (response) => response.writeHead(200).end("hello"),
-  "writeHead(status, message, object)": (response) => response.writeHead(200, "Fine", { "X-App": "1" }).end("hello"),
+  "writeHead(status, message, object)": (response) =>
+    response.writeHead(200, "Fine", { "X-App": "1" }).end("hello"),
   "writeHead(status, object)": (response) => response.writeHead(200, { "Content-Length": 5 }).end("hello"),
-  "writeHead(status, flat array)": (response) => response.writeHead(200, ["X-App", "1", "X-Other", "2"]).end("hello"),
+  "writeHead(status, flat array)": (response) =>
+    response.writeHead(200, ["X-App", "1", "X-Other", "2"]).end("hello"),
   flushHeaders: (response) => {
     response.flushHeaders();
     response.end("hello");
@@ -83,7 +85,9 @@ describe("a response that did not use its session", () => {
   test("goes out untouched and at once, and no save is asked for", async () => {
     const sessions = new StubSessions();
     const fields: string[] = ["Link", "a", "Link", "b", "Set-Cookie", "x=1", "Set-Cookie", "y=2"];
-    const listener = nodeSessions(sessions, (_request, response) => response.writeHead(201, "Made", fields).end("x"));
+    const listener = nodeSessions(sessions, (_request, response) =>
+      response.writeHead(201, "Made", fields).end("x"),
+    );
     const server = await TestServer.start(listener);
     const reply = await server.get();
     expect(reply.statusMessage).toBe(isHttp2 ? "" : "Made");
@@ -301,14 +305,19 @@ describe("headers", () => {
     expect((await server.get()).headers.vary).toBe(after);
   });
 
-  testUnless(isHttp2)("a second head, after one that Node has refused, does not carry the cookie twice", async () => {
-    const [server] = await serve((response) => {
-      expect(() => response.writeHead(200, { Trailer: "X-Sum", "Content-Length": 1 })).toThrow(/[Tt]railer/);
-      response.removeHeader("Trailer");
-      response.writeHead(200).end("x");
-    });
-    expect((await server.get()).headers["set-cookie"]).toEqual([COOKIE]);
-  });
+  testUnless(isHttp2)(
+    "a second head, after one that Node has refused, does not carry the cookie twice",
+    async () => {
+      const [server] = await serve((response) => {
+        expect(() => response.writeHead(200, { Trailer: "X-Sum", "Content-Length": 1 })).toThrow(
+          /[Tt]railer/,
+        );
+        response.removeHeader("Trailer");
+        response.writeHead(200).end("x");
+      });
+      expect((await server.get()).headers["set-cookie"]).toEqual([COOKIE]);
+    },
+  );
 
   testUnless(!isHttp11)("a body that is ended at once has its length in the head, held or not", async () => {
     const [server, sessions] = await serve((response) => response.end("hello"));
@@ -339,7 +348,10 @@ describe("all of HTTP goes through the hold", () => {
   };
 
   testUnless(hasNoHead)("HEAD has headers and no body", async () => {
-    const [server] = await serve((response) => response.writeHead(200, { "Content-Length": 5 }).end("hello"), waits());
+    const [server] = await serve(
+      (response) => response.writeHead(200, { "Content-Length": 5 }).end("hello"),
+      waits(),
+    );
     const reply = await server.get("/", { method: "HEAD" });
     expect(reply.headers).toMatchObject({ "content-length": "5", "set-cookie": [COOKIE] });
     expect(reply.body).toBe("");
@@ -414,33 +426,39 @@ describe("all of HTTP goes through the hold", () => {
     expect(received).toContain(`Set-Cookie: ${COOKIE}`);
   });
 
-  testUnless(!isHttp11)("pipelined requests are answered in their order, whatever is saved first", async () => {
-    const savings = [defer(), defer(), defer()];
-    const [server, sessions] = await serve((response, request) => response.end(`body of ${request.url}`));
-    let next = 0;
-    sessions.save = ({ headersSent }) => (headersSent ? undefined : savings[next++]?.promise);
-    const client = await server.connect();
-    for (const path of ["/a", "/b", "/c"]) client.get(path);
-    await expect.poll(() => next, PATIENT).toBe(3);
-    savings[2]?.resolve();
-    savings[1]?.resolve();
-    await turns();
-    expect(client.received).toBe("");
-    savings[0]?.resolve();
-    const received = await client.waitFor("body of /c");
-    expect(received.match(/body of \/\w/g)).toEqual(["body of /a", "body of /b", "body of /c"]);
-    expect(received.match(/^Set-Cookie: /gm)).toHaveLength(3);
-  });
+  testUnless(!isHttp11)(
+    "pipelined requests are answered in their order, whatever is saved first",
+    async () => {
+      const savings = [defer(), defer(), defer()];
+      const [server, sessions] = await serve((response, request) => response.end(`body of ${request.url}`));
+      let next = 0;
+      sessions.save = ({ headersSent }) => (headersSent ? undefined : savings[next++]?.promise);
+      const client = await server.connect();
+      for (const path of ["/a", "/b", "/c"]) client.get(path);
+      await expect.poll(() => next, PATIENT).toBe(3);
+      savings[2]?.resolve();
+      savings[1]?.resolve();
+      await turns();
+      expect(client.received).toBe("");
+      savings[0]?.resolve();
+      const received = await client.waitFor("body of /c");
+      expect(received.match(/body of \/\w/g)).toEqual(["body of /a", "body of /b", "body of /c"]);
+      expect(received.match(/^Set-Cookie: /gm)).toHaveLength(3);
+    },
+  );
 
-  testUnless(protocol === "HTTP/1.0")("a kept-alive connection serves one request after the other", async () => {
-    const [server] = await serve((response) => response.end("x"), waits());
-    const client = await server.connect();
-    for (let count = 1; count <= 3; count++) {
-      client.get("/");
-      await client.waitFor((text) => text.split("\r\n\r\nx").length === count + 1);
-    }
-    expect(client.received.match(/HTTP\/1\.1 200/g)).toHaveLength(3);
-  });
+  testUnless(protocol === "HTTP/1.0")(
+    "a kept-alive connection serves one request after the other",
+    async () => {
+      const [server] = await serve((response) => response.end("x"), waits());
+      const client = await server.connect();
+      for (let count = 1; count <= 3; count++) {
+        client.get("/");
+        await client.waitFor((text) => text.split("\r\n\r\nx").length === count + 1);
+      }
+      expect(client.received.match(/HTTP\/1\.1 200/g)).toHaveLength(3);
+    },
+  );
 
   test("a server that is being closed still sends what waits for a save", async () => {
     const [server, sessions] = await serve((response) => response.end("hello"));
@@ -519,6 +537,8 @@ describe("a client that leaves", () => {
     expect(await client.waitForClose()).toBe("");
     saving.resolve();
     await turns();
-    expect((await serve((response) => response.end("alive")).then(([other]) => other.get())).body).toBe("alive");
+    expect((await serve((response) => response.end("alive")).then(([other]) => other.get())).body).toBe(
+      "alive",
+    );
   });
 });

@@ -17,7 +17,9 @@ const SAYINGS: Record<string, Record<string, string>> = {
   "s-maxage": { "Cache-Control": "s-maxage=600" },
   "max-age alone": { "Cache-Control": "max-age=600" },
   "in capitals": { "cache-control": "PUBLIC, MAX-AGE=600" },
-  'the exception of Set-Cookie, and "public"': { "Cache-Control": 'public, max-age=600, no-cache="Set-Cookie"' },
+  'the exception of Set-Cookie, and "public"': {
+    "Cache-Control": 'public, max-age=600, no-cache="Set-Cookie"',
+  },
   "private for a field alone": { "Cache-Control": 'public, max-age=600, private="X-Other"' },
   "immutable, must-revalidate": { "Cache-Control": "public, max-age=600, immutable, must-revalidate" },
   "Expires alone": { Expires: "Fri, 31 Dec 2100 23:59:59 GMT" },
@@ -53,7 +55,8 @@ describeWithApache("behind a shared cache as it comes (Apache)", () => {
     const body = `visitor ${session.data.visitor}`;
     if (request.params.how === "send") response.set(headers).send(body);
     else if (request.params.how === "object") response.writeHead(200, headers).end(body);
-    else if (request.params.how === "flat array") response.writeHead(200, Object.entries(headers).flat()).end(body);
+    else if (request.params.how === "flat array")
+      response.writeHead(200, Object.entries(headers).flat()).end(body);
     else if (request.params.how === "stream") {
       response.set(headers).write("visitor ");
       response.end(String(session.data.visitor));
@@ -96,16 +99,19 @@ describeWithApache("behind a shared cache as it comes (Apache)", () => {
   const HOWS = ["send", "object", "flat array", "stream", "file"];
   const CASES = Object.keys(SAYINGS).flatMap((saying) => HOWS.map((how) => [saying, how] as const));
 
-  test.each(CASES)("three strangers never share a session: a page that says %s, by %s", async (saying, how) => {
-    const path = `/begin/${encodeURIComponent(how)}?saying=${encodeURIComponent(saying)}`;
-    const strangers = [await get(path), await get(path), await get(path)];
-    expect(new Set(strangers.map(({ body }) => body)).size).toBe(3);
-    expect(new Set(strangers.map(({ cookie }) => cookie)).size).toBe(3);
-    for (const { cookie, body, headers } of strangers) {
-      expect(headers["cache-control"]).toMatch(/(?:^|, )private(?:,|$)/);
-      expect((await get(path, { Cookie: cookie ?? "" })).body).toBe(body);
-    }
-    // Nor does one who comes afterwards get the page of one who has read his session.
-    expect(strangers.map(({ body }) => body)).not.toContain((await get(path)).body);
-  });
+  test.each(CASES)(
+    "three strangers never share a session: a page that says %s, by %s",
+    async (saying, how) => {
+      const path = `/begin/${encodeURIComponent(how)}?saying=${encodeURIComponent(saying)}`;
+      const strangers = [await get(path), await get(path), await get(path)];
+      expect(new Set(strangers.map(({ body }) => body)).size).toBe(3);
+      expect(new Set(strangers.map(({ cookie }) => cookie)).size).toBe(3);
+      for (const { cookie, body, headers } of strangers) {
+        expect(headers["cache-control"]).toMatch(/(?:^|, )private(?:,|$)/);
+        expect((await get(path, { Cookie: cookie ?? "" })).body).toBe(body);
+      }
+      // Nor does one who comes afterwards get the page of one who has read his session.
+      expect(strangers.map(({ body }) => body)).not.toContain((await get(path)).body);
+    },
+  );
 });

@@ -61,18 +61,21 @@ describe("back-pressure", () => {
         response.end();
       },
     ],
-  ])("by %s: %i MB wait outside while the session is being saved, and then come whole", async (_name, size, send) => {
-    const source = new Source(size * MEGABYTE);
-    const { server, sessions } = await serve((response) => send(source, response));
-    const saving = sessions.holdSaves();
-    const reply = server.get();
-    await expect.poll(() => sessions.scopes[0]?.finishes.length, PATIENT).toBe(1);
-    await turns(100);
-    expect(source.taken).toBeLessThan(MEGABYTE);
-    saving.resolve();
-    const body = Buffer.from((await reply).body, "latin1");
-    expect(await digest(Readable.from([body]))).toBe(await digestOf(size * MEGABYTE));
-  });
+  ])(
+    "by %s: %i MB wait outside while the session is being saved, and then come whole",
+    async (_name, size, send) => {
+      const source = new Source(size * MEGABYTE);
+      const { server, sessions } = await serve((response) => send(source, response));
+      const saving = sessions.holdSaves();
+      const reply = server.get();
+      await expect.poll(() => sessions.scopes[0]?.finishes.length, PATIENT).toBe(1);
+      await turns(100);
+      expect(source.taken).toBeLessThan(MEGABYTE);
+      saving.resolve();
+      const body = Buffer.from((await reply).body, "latin1");
+      expect(await digest(Readable.from([body]))).toBe(await digestOf(size * MEGABYTE));
+    },
+  );
 
   test("a client that does not read stops the stream, as without sessions", async () => {
     const source = new Source(50 * MEGABYTE);
@@ -89,7 +92,8 @@ describe("back-pressure", () => {
   test("small writes may go on while they wait, as while a response of Node waits for its socket", async () => {
     const answers: boolean[] = [];
     const { server, sessions } = await serve((response) => {
-      for (const size of [10, 10, response.writableHighWaterMark]) answers.push(response.write("x".repeat(size)));
+      for (const size of [10, 10, response.writableHighWaterMark])
+        answers.push(response.write("x".repeat(size)));
       response.end();
     });
     sessions.save = () => turns(3);

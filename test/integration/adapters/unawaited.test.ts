@@ -47,35 +47,38 @@ const FORGOTTEN: Record<string, Act> = {
   login: (session) => void session.login(7),
 };
 
-describe.each(Object.entries(ADAPTERS))("an operation that nobody waits for and that fails, %s", (_name, start) => {
-  test.each(Object.entries(FORGOTTEN))("%s: fails the response", async (_what, act) => {
-    const crashes = watchProcess();
-    const failable = openSessions();
-    const cookie = (await failable.sessions.create({ n: 1 })).cookieHeader ?? "";
-    const server = await start(failable, act);
-    failable.isDown = true;
-    const reply = await server.get("/", { headers: { Cookie: cookie } });
-    expect([reply.status, reply.body]).toStrictEqual([500, "ERR_STORE_CONNECTION"]);
-    expect(crashes).toEqual([]);
-  });
-
-  test.each(Object.entries(FORGOTTEN))(
-    "%s: one whose failure the handler has dealt with does not",
-    async (_what, act) => {
+describe.each(Object.entries(ADAPTERS))(
+  "an operation that nobody waits for and that fails, %s",
+  (_name, start) => {
+    test.each(Object.entries(FORGOTTEN))("%s: fails the response", async (_what, act) => {
+      const crashes = watchProcess();
       const failable = openSessions();
       const cookie = (await failable.sessions.create({ n: 1 })).cookieHeader ?? "";
-      const server = await start(failable, async (session) => {
-        const seen = new Proxy(session, {
-          get(target, name) {
-            const member = Reflect.get(target, name, target) as unknown;
-            if (typeof member !== "function") return member;
-            return (...args: unknown[]) => (member.apply(target, args) as Promise<unknown>).catch(() => {});
-          },
-        });
-        if (act !== FORGOTTEN["save"]) act(seen);
-      });
+      const server = await start(failable, act);
       failable.isDown = true;
-      expect((await server.get("/", { headers: { Cookie: cookie } })).status).toBe(303);
-    },
-  );
-});
+      const reply = await server.get("/", { headers: { Cookie: cookie } });
+      expect([reply.status, reply.body]).toStrictEqual([500, "ERR_STORE_CONNECTION"]);
+      expect(crashes).toEqual([]);
+    });
+
+    test.each(Object.entries(FORGOTTEN))(
+      "%s: one whose failure the handler has dealt with does not",
+      async (_what, act) => {
+        const failable = openSessions();
+        const cookie = (await failable.sessions.create({ n: 1 })).cookieHeader ?? "";
+        const server = await start(failable, async (session) => {
+          const seen = new Proxy(session, {
+            get(target, name) {
+              const member = Reflect.get(target, name, target) as unknown;
+              if (typeof member !== "function") return member;
+              return (...args: unknown[]) => (member.apply(target, args) as Promise<unknown>).catch(() => {});
+            },
+          });
+          if (act !== FORGOTTEN["save"]) act(seen);
+        });
+        failable.isDown = true;
+        expect((await server.get("/", { headers: { Cookie: cookie } })).status).toBe(303);
+      },
+    );
+  },
+);

@@ -110,18 +110,21 @@ describe.each([
       expect(headers["set-cookie"]).toEqual([COOKIE]);
     });
 
-    test.each(ANSWERS)("%s: when the save fails, nothing of it is in the error response", async (_name, answer) => {
-      const crashes = watchProcess();
-      const server = await serve(order, compress, failing(), (response) => {
-        response.on("error", (error) => crashes.push(error));
-        return answer(response);
-      });
-      const { status, headers, body } = await server.get("/", GZIP);
-      expect(status).toBe(500);
-      expect(headers["content-encoding"] === "gzip" ? unzip(body) : body).toBe("sorry");
-      await turns(100);
-      expect(crashes).toEqual([]);
-    });
+    test.each(ANSWERS)(
+      "%s: when the save fails, nothing of it is in the error response",
+      async (_name, answer) => {
+        const crashes = watchProcess();
+        const server = await serve(order, compress, failing(), (response) => {
+          response.on("error", (error) => crashes.push(error));
+          return answer(response);
+        });
+        const { status, headers, body } = await server.get("/", GZIP);
+        expect(status).toBe(500);
+        expect(headers["content-encoding"] === "gzip" ? unzip(body) : body).toBe("sorry");
+        await turns(100);
+        expect(crashes).toEqual([]);
+      },
+    );
 
     test("the error handler answers later and in pieces: nothing of the old stream gets between", async () => {
       const crashes = watchProcess();
@@ -178,7 +181,9 @@ describe.each([
     test("a large error page flows with back-pressure", async () => {
       const page = Array.from({ length: 50 }, () => "e".repeat(100_000));
       const answer: Handler = (response) => response.send(PAGE);
-      const server = await serve(order, compress, failing(), answer, (response) => Readable.from(page).pipe(response));
+      const server = await serve(order, compress, failing(), answer, (response) =>
+        Readable.from(page).pipe(response),
+      );
       const { headers, body } = await server.get("/", GZIP);
       expect((headers["content-encoding"] === "gzip" ? unzip(body) : body) === page.join("")).toBe(true);
     });
@@ -205,7 +210,8 @@ describe.each([
     test("a session that did not need saving at first is saved before the compressed end", async () => {
       const sessions = new StubSessions();
       const saved: unknown[] = [];
-      sessions.save = (start) => (start.headersSent ? turns(5).then(() => void saved.push(start)) : undefined);
+      sessions.save = (start) =>
+        start.headersSent ? turns(5).then(() => void saved.push(start)) : undefined;
       const server = await serve(order, compress, sessions, async (response) => {
         response.write(PAGE);
         await turns(10);
@@ -224,35 +230,40 @@ describe.each([
       ["flushHeaders", (response) => (response.flushHeaders(), response.end("hello"))],
     ];
 
-    test.each(BEGINNINGS)("%s: its listener is called once, and its header and ours go out", async (_name, answer) => {
-      let calls = 0;
-      const note: Middleware = (_request, response, next) => {
-        onHeaders(response, () => {
-          calls++;
-          response.setHeader("X-Noted", "yes");
-          response.appendHeader("Set-Cookie", "noted=1");
-        });
-        next();
-      };
-      for (const save of [() => undefined, () => turns(3)]) {
-        const sessions = new StubSessions();
-        sessions.save = save;
-        calls = 0;
-        const server = await serve(order, note, sessions, answer);
-        const { headers, body } = await server.get();
-        expect(body).toBe("hello");
-        expect(headers["x-noted"]).toBe("yes");
-        expect(headers["set-cookie"]?.toSorted()).toEqual(["noted=1", COOKIE]);
-        expect(calls).toBe(1);
-      }
-    });
+    test.each(BEGINNINGS)(
+      "%s: its listener is called once, and its header and ours go out",
+      async (_name, answer) => {
+        let calls = 0;
+        const note: Middleware = (_request, response, next) => {
+          onHeaders(response, () => {
+            calls++;
+            response.setHeader("X-Noted", "yes");
+            response.appendHeader("Set-Cookie", "noted=1");
+          });
+          next();
+        };
+        for (const save of [() => undefined, () => turns(3)]) {
+          const sessions = new StubSessions();
+          sessions.save = save;
+          calls = 0;
+          const server = await serve(order, note, sessions, answer);
+          const { headers, body } = await server.get();
+          expect(body).toBe("hello");
+          expect(headers["x-noted"]).toBe("yes");
+          expect(headers["set-cookie"]?.toSorted()).toEqual(["noted=1", COOKIE]);
+          expect(calls).toBe(1);
+        }
+      },
+    );
 
     test("when the save fails, the error response has its own head", async () => {
       const note: Middleware = (_request, response, next) => {
         onHeaders(response, () => void response.setHeader("X-Noted", String(response.statusCode)));
         next();
       };
-      const server = await serve(order, note, failing(), (response) => response.status(201).send("order placed"));
+      const server = await serve(order, note, failing(), (response) =>
+        response.status(201).send("order placed"),
+      );
       const { status, headers, body } = await server.get();
       expect({ status, body }).toEqual({ status: 500, body: "sorry" });
       // Over the hold it has spoken before the save; under it, it only speaks of what goes out.
@@ -306,7 +317,12 @@ describe.each([
       const sessions = new StubSessions();
       sessions.save = save;
       calls.length = 0;
-      const server = await serve("after", spy, sessions, (response) => (response.write("a"), response.end("b")));
+      const server = await serve(
+        "after",
+        spy,
+        sessions,
+        (response) => (response.write("a"), response.end("b")),
+      );
       await server.get();
       // Bun's own write calls a writeHead that somebody has put there.
       expect(runtime === "bun" ? [...new Set(calls)] : calls).toEqual(["write", "writeHead", "end"]);

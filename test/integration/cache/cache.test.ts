@@ -37,7 +37,11 @@ describeWithRedis("a cache on Redis", () => {
 
   test("reads what Python's json.dumps and counters leave there", async () => {
     const cache = open({ keyPrefix: "python" });
-    await server.command("SET", "python:1:k", '{"a": 1.0, "b": NaN, "c": 12345678901234567890, "d": "\\u00e9"}');
+    await server.command(
+      "SET",
+      "python:1:k",
+      '{"a": 1.0, "b": NaN, "c": 12345678901234567890, "d": "\\u00e9"}',
+    );
     await server.command("SET", "python:1:n", "12345678901234567890");
     expect(await cache.get("k")).toEqual({ a: 1, b: Number.NaN, c: 12345678901234567890n, d: "é" });
     expect(await cache.get("n")).toBe(12345678901234567890n);
@@ -70,7 +74,9 @@ describeWithRedis("a cache on Redis", () => {
   test("100 concurrent incr from four processes make 100, each seeing another sum, and keep the time to live", async () => {
     const processes = Array.from({ length: 4 }, () => open({ keyPrefix: "counters" }));
     await processes[0]?.set("n", 0, { timeout: 100 });
-    const sums = await Promise.all(Array.from({ length: 100 }, async (_, index) => processes[index % 4]?.incr("n")));
+    const sums = await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => processes[index % 4]?.incr("n")),
+    );
     expect(new Set(sums)).toEqual(new Set(Array.from({ length: 100 }, (_, index) => index + 1)));
     expect(await processes[1]?.get("n")).toBe(100);
     const ttl = Number(await server.command("PTTL", "counters:1:n"));
@@ -83,8 +89,12 @@ describeWithRedis("a cache on Redis", () => {
     const processes = Array.from({ length: 4 }, () => open({ keyPrefix: "limits" }));
     const hit = async (cache: Cache): Promise<number> =>
       (await cache.add("rl:1", 1, { timeout: 65 })) ? 1 : cache.incr("rl:1");
-    const counts = await Promise.all(Array.from({ length: 40 }, (_, index) => hit(processes[index % 4] ?? open())));
-    expect(counts.toSorted((left, right) => left - right)).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+    const counts = await Promise.all(
+      Array.from({ length: 40 }, (_, index) => hit(processes[index % 4] ?? open())),
+    );
+    expect(counts.toSorted((left, right) => left - right)).toEqual(
+      Array.from({ length: 40 }, (_, index) => index + 1),
+    );
     const ttl = Number(await server.command("PTTL", "limits:1:rl:1"));
     expect(ttl).toBeGreaterThan(55_000);
     expect(ttl).toBeLessThanOrEqual(65_000);

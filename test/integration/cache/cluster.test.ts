@@ -66,7 +66,9 @@ describeWithRedis("a cache on a cluster of three masters", () => {
         await lock?.extend("1m");
         const token = lock?.fencingToken ?? Number.NaN;
         await lock?.release();
-        const run = other?.lock(name, { timeout: "1m", blocking: false }).run((_, fencingToken) => fencingToken);
+        const run = other
+          ?.lock(name, { timeout: "1m", blocking: false })
+          .run((_, fencingToken) => fencingToken);
         expect(await run).toBeGreaterThan(token);
       }
       // What is left are the fences, for an hour.
@@ -101,11 +103,15 @@ describeWithRedis("a cache on a cluster of three masters", () => {
     const keys = [...keysOf(48), "{tagged}:1", "with~tilde"];
     const callers = caches.flatMap((cache) => [cache, cache, cache, cache]);
     const values = await Promise.all(
-      keys.flatMap((key) => callers.map(async (cache) => [key, await cache.getOrSet(key, () => load(key))] as const)),
+      keys.flatMap((key) =>
+        callers.map(async (cache) => [key, await cache.getOrSet(key, () => load(key))] as const),
+      ),
     );
     for (const [key, value] of values) expect(value).toBe(`value of ${key}`);
     expect(runs).toEqual(new Map(keys.map((key) => [key, 1])));
-    expect((await rawKeys(keyPrefix)).toSorted()).toEqual(keys.map((key) => `${keyPrefix}:1:${key}`).toSorted());
+    expect((await rawKeys(keyPrefix)).toSorted()).toEqual(
+      keys.map((key) => `${keyPrefix}:1:${key}`).toSorted(),
+    );
     expect(new Set(keys.map((key) => cluster.nodeOf(`${keyPrefix}:1:${key}`))).size).toBe(3);
   });
 
@@ -136,7 +142,9 @@ describeWithRedis("a cache on a cluster of three masters", () => {
     const tags = keysOf(12);
     const keys = keysOf(20);
     await one.setMany(Object.fromEntries(keys.map((key) => [key, 1])), { tags });
-    const nodes = [...tags.map((tag) => `~tag:${tag}`), ...keys].map((key) => cluster.nodeOf(`${keyPrefix}:1:${key}`));
+    const nodes = [...tags.map((tag) => `~tag:${tag}`), ...keys].map((key) =>
+      cluster.nodeOf(`${keyPrefix}:1:${key}`),
+    );
     expect(new Set(nodes.slice(0, tags.length)).size).toBeGreaterThan(1);
     expect(new Set(nodes.slice(tags.length)).size).toBe(3);
     expect((await other.getMany(keys, { tags })).size).toBe(20);

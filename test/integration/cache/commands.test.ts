@@ -77,7 +77,8 @@ describeWithRedis("commands that a cache sends", () => {
     await expectCommands(cache.getMany(["a", "b", "none", "a"]), "MGET");
     await expectCommands(cache.deleteMany(["a", "b", "none", "a"]), "UNLINK", "UNLINK");
     await expectCommands(cache.setMany({ a: 1, b: 2 }, { timeout: -1 }), "UNLINK", "UNLINK");
-    for (const none of [cache.getMany([]), cache.setMany({}), cache.deleteMany([])]) await expectCommands(none);
+    for (const none of [cache.getMany([]), cache.setMany({}), cache.deleteMany([])])
+      await expectCommands(none);
     const keys = Array.from({ length: 1200 }, (_, index) => `k${index}`);
     await expectCommands(cache.getMany(keys), "MGET", "MGET", "MGET");
   });

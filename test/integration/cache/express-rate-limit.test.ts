@@ -36,11 +36,16 @@ async function serve(
   slowIsOver?: Promise<void>,
 ): Promise<(path?: string) => Promise<Response>> {
   const app = make();
-  app.use(rateLimit({ windowMs: WINDOW, limit: 3, standardHeaders: "draft-7", legacyHeaders: true, ...options }));
+  app.use(
+    rateLimit({ windowMs: WINDOW, limit: 3, standardHeaders: "draft-7", legacyHeaders: true, ...options }),
+  );
   app.get("/fail", (_, res) => void res.status(500).send("failed"));
   app.get("/", (_, res) => void res.send("served"));
   app.get("/slow", async (_, res) => (await slowIsOver, void res.send("late")));
-  app.use(((error: Error, _req, res, _next) => void res.status(503).send(error.name)) as express.ErrorRequestHandler);
+  app.use(
+    ((error: Error, _req, res, _next) =>
+      void res.status(503).send(error.name)) as express.ErrorRequestHandler,
+  );
   const server = createServer(app).listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.close());
@@ -93,7 +98,9 @@ describe.each([
     const cache = memory();
     const outer = (): Express => {
       const app = make();
-      app.use(rateLimit({ windowMs: WINDOW, limit: 5, store: expressRateLimitStore(cache, { prefix: "all:" }) }));
+      app.use(
+        rateLimit({ windowMs: WINDOW, limit: 5, store: expressRateLimitStore(cache, { prefix: "all:" }) }),
+      );
       return app;
     };
     const send = await serve(outer, { store: expressRateLimitStore(cache, { prefix: "some:" }) });
@@ -123,9 +130,15 @@ describe.each([
     const response = await strict();
     expect([response.status, await response.text()]).toEqual([503, "RedisConnectionError"]);
     expect(complaints).toEqual([]);
-    const lax = await serve(make, { store: expressRateLimitStore(openCacheOn(redis)), passOnStoreError: true });
+    const lax = await serve(make, {
+      store: expressRateLimitStore(openCacheOn(redis)),
+      passOnStoreError: true,
+    });
     expect((await lax()).status).toBe(200);
-    expect(complaints).toEqual([expect.stringContaining("error from store"), expect.any(StoreConnectionError)]);
+    expect(complaints).toEqual([
+      expect.stringContaining("error from store"),
+      expect.any(StoreConnectionError),
+    ]);
   });
 });
 
@@ -142,7 +155,10 @@ describeWithRedis("express-rate-limit with a store on Redis", () => {
     const { complaints } = watchConsole();
     const keyPrefix = newPrefix();
     const make = (): Promise<() => Promise<Response>> =>
-      serve(express, { limit: 20, store: expressRateLimitStore(openCache(server, { keyPrefix, deadline: "20s" })) });
+      serve(express, {
+        limit: 20,
+        store: expressRateLimitStore(openCache(server, { keyPrefix, deadline: "20s" })),
+      });
     const [one, other] = [await make(), await make()];
     const codes = await Promise.all([statuses(one, 25), statuses(other, 25)]);
     expect(served(codes.flat())).toBe(20);

@@ -1,7 +1,13 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 
 import { RedisConnectionError } from "../../../src/core/errors.ts";
-import { errorOf, expectConnectionError, MARGIN, serverForTest, timeOf } from "../../support/redis-connections.ts";
+import {
+  errorOf,
+  expectConnectionError,
+  MARGIN,
+  serverForTest,
+  timeOf,
+} from "../../support/redis-connections.ts";
 import { describeWithRedis } from "../../support/redis-server.ts";
 import { openCache } from "./support.ts";
 

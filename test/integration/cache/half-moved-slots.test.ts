@@ -41,7 +41,8 @@ interface HalfMoved {
  */
 async function halfMoved(
   settingsFor: (typeof KINDS)[number][1],
-  prepare: (cache: Cache) => Promise<unknown> = (cache) => cache.setMany(new Map(KEYS.map((key) => [key, 1]))),
+  prepare: (cache: Cache) => Promise<unknown> = (cache) =>
+    cache.setMany(new Map(KEYS.map((key) => [key, 1]))),
 ): Promise<HalfMoved> {
   const cluster = await RedisCluster.start(2);
   onTestFinished(() => cluster.stop());
@@ -78,7 +79,9 @@ describeWithRedis("a slot that is left half moved, as by an interrupted reshardi
 
     test("gives each entry to one of those who take it", async () => {
       const { cache, other } = await halfMoved(settingsFor);
-      const taken = await Promise.all([cache, other, cache, other].map((each) => each.takeMany([...KEYS, "missing"])));
+      const taken = await Promise.all(
+        [cache, other, cache, other].map((each) => each.takeMany([...KEYS, "missing"])),
+      );
       expect(taken.flatMap((each) => [...each.keys()]).toSorted()).toEqual(KEYS.toSorted());
       expect((await cache.getMany(KEYS)).size).toBe(0);
     });
@@ -89,11 +92,16 @@ describeWithRedis("a slot that is left half moved, as by an interrupted reshardi
       cache.on("storeError", ({ operation, error }) => refused.push(`${operation} ${error.outcome}`));
       let loads = 0;
       const load = (): number => ++loads;
-      expect(await Promise.all(Array.from({ length: 5 }, () => cache.getOrSet("new", load)))).toEqual([1, 1, 1, 1, 1]);
+      expect(await Promise.all(Array.from({ length: 5 }, () => cache.getOrSet("new", load)))).toEqual([
+        1, 1, 1, 1, 1,
+      ]);
       expect(refused).toEqual(["fill not-sent"]);
       // The lease of the first one has ended.
       expect(await other.getOrSet("new", load)).toBe(2);
-      const many = await cache.getOrSetMany([...KEYS, "a", "b"], (missing) => new Map(missing.map((key) => [key, 2])));
+      const many = await cache.getOrSetMany(
+        [...KEYS, "a", "b"],
+        (missing) => new Map(missing.map((key) => [key, 2])),
+      );
       expect(many).toEqual(new Map([...KEYS.map((key) => [key, 1] as const), ["a", 2], ["b", 2]]));
       await arrive();
       expect(await cache.getOrSet("new", load)).toBe(3);

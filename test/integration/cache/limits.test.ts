@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 
 import { type Cache, TaggedJsonSerializer, zlibCompressor } from "../../../src/cache/index.ts";
-import { createLimiter, djangoRatelimit, djangoRatelimitKey, type Limiter } from "../../../src/cache/limits/index.ts";
+import {
+  createLimiter,
+  djangoRatelimit,
+  djangoRatelimitKey,
+  type Limiter,
+} from "../../../src/cache/limits/index.ts";
 import { CacheKeyNotFoundError } from "../../../src/core/errors.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
@@ -50,7 +55,8 @@ describeWithRedis("rate limits on Redis", () => {
     const cache = openCache(server, { ...compressed, deadline: "20s" });
     for (const algorithm of ["fixed", "sliding"] as const) {
       const limiter = createLimiter(cache, { algorithm, limit: 2, window: "30d", prefix: "t:" });
-      for (const allowed of [true, true, false]) expect(await limiter.consume("ann")).toMatchObject({ allowed });
+      for (const allowed of [true, true, false])
+        expect(await limiter.consume("ann")).toMatchObject({ allowed });
     }
   });
 

@@ -44,26 +44,32 @@ describeWithRedis("a write during a load", () => {
     for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBe("new");
   };
 
-  test.each(removals)("%s by another process wins: the old value is not given to later callers", async (...row) => {
-    const [, settings, options, remove] = row;
-    const load = await beginLoad(settings, options);
-    await remove(load.writing);
-    load.finish();
-    expect(await load.result).toBe("old");
-    await expectForgotten(load);
-  });
+  test.each(removals)(
+    "%s by another process wins: the old value is not given to later callers",
+    async (...row) => {
+      const [, settings, options, remove] = row;
+      const load = await beginLoad(settings, options);
+      await remove(load.writing);
+      load.finish();
+      expect(await load.result).toBe("old");
+      await expectForgotten(load);
+    },
+  );
 
   const ended = removals.filter(([name]) => name !== "invalidateTags");
 
-  test.each(ended)("%s by another process lets others load at once, and their value stays", async (...row) => {
-    const [, settings, options, remove] = row;
-    const { writing, later, loading, finish, result } = await beginLoad(settings, options);
-    await remove(writing);
-    expect(await later.getOrSet("k", () => "new", options)).toBe("new");
-    finish();
-    await result;
-    for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBe("new");
-  });
+  test.each(ended)(
+    "%s by another process lets others load at once, and their value stays",
+    async (...row) => {
+      const [, settings, options, remove] = row;
+      const { writing, later, loading, finish, result } = await beginLoad(settings, options);
+      await remove(writing);
+      expect(await later.getOrSet("k", () => "new", options)).toBe("new");
+      finish();
+      await result;
+      for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBe("new");
+    },
+  );
 
   test("after invalidateTags others wait for the load that began before, and then load anew", async () => {
     const options = { tags: ["t"] };
@@ -91,16 +97,19 @@ describeWithRedis("a write during a load", () => {
     await expectForgotten(load);
   });
 
-  test.each(removals)("a later caller in the process that loads gets nothing from before %s", async (...row) => {
-    const [, settings, options, remove] = row;
-    const { writing, loading, finish, result } = await beginLoad(settings, options);
-    await remove(writing);
-    const later = loading.getOrSet("k", () => "new", options);
-    await loading.ping();
-    finish();
-    expect(await result).toBe("old");
-    expect(await later).toBe("new");
-  });
+  test.each(removals)(
+    "a later caller in the process that loads gets nothing from before %s",
+    async (...row) => {
+      const [, settings, options, remove] = row;
+      const { writing, loading, finish, result } = await beginLoad(settings, options);
+      await remove(writing);
+      const later = loading.getOrSet("k", () => "new", options);
+      await loading.ping();
+      finish();
+      expect(await result).toBe("old");
+      expect(await later).toBe("new");
+    },
+  );
 
   test.each(removals)("a later caller gets nothing from before %s by its own process", async (...row) => {
     const [, settings, options, remove] = row;
@@ -152,7 +161,10 @@ describeWithRedis("a write during a load", () => {
   );
 
   test("set by another process wins where the load replaces an entry that cannot be read, whatever it begins with", async () => {
-    const [loading, writing] = [1, 2].map(() => openCache(server, { keyPrefix: "unreadable" })) as [Cache, Cache];
+    const [loading, writing] = [1, 2].map(() => openCache(server, { keyPrefix: "unreadable" })) as [
+      Cache,
+      Cache,
+    ];
     for (const broken of ["", "[1"]) {
       await server.command("SET", "unreadable:1:k", broken);
       const { promise, open: finish } = gate<string>();

@@ -77,15 +77,23 @@ describeWithRedis("getOrSet in several processes", () => {
     ["a timeout of 0", { gives: "value", options: { timeout: 0 } }],
     ["null, which is not stored", { gives: null, options: { negativeTimeout: 0 } }],
     ["an error", {}],
-  ])("six processes whose loader of 300 ms stores nothing wait for two loads at most: %s", async (name, rest) => {
-    const request = { settings: { keyPrefix: newPrefix() }, key: `line-${name}`, takes: 300, ...rest };
-    const times = await timesOf(Array.from({ length: 6 }, () => request));
-    expect(Math.max(...times)).toBeLessThan(2 * 300 + MARGIN);
-    expect(await numberAt(runsOf(request.key))).toBe(6);
-  });
+  ])(
+    "six processes whose loader of 300 ms stores nothing wait for two loads at most: %s",
+    async (name, rest) => {
+      const request = { settings: { keyPrefix: newPrefix() }, key: `line-${name}`, takes: 300, ...rest };
+      const times = await timesOf(Array.from({ length: 6 }, () => request));
+      expect(Math.max(...times)).toBeLessThan(2 * 300 + MARGIN);
+      expect(await numberAt(runsOf(request.key))).toBe(6);
+    },
+  );
 
   test("no caller waits longer than its hardTimeout, whichever process has the load that hangs", async () => {
-    const request = { settings: { keyPrefix: newPrefix(), deadline: 10 }, key: "hanging", takes: 60_000, gives: 1 };
+    const request = {
+      settings: { keyPrefix: newPrefix(), deadline: 10 },
+      key: "hanging",
+      takes: 60_000,
+      gives: 1,
+    };
     const bounded = { ...request, options: { hardTimeout: "1s" } } as const;
     const times = await timesOf(Array.from({ length: 6 }, () => bounded));
     expect(Math.max(...times)).toBeLessThan(1000 + MARGIN);
@@ -101,7 +109,9 @@ describeWithRedis("getOrSet in several processes", () => {
 
   test("20 callers of a failing loader: one run, and each of them gets the loader's own error", async () => {
     const request = { settings: { keyPrefix: newPrefix() }, key: "failing", callers: 20, takes: 50 };
-    expect(await workers[0]?.load(request)).toStrictEqual(Array.from({ length: 20 }, () => ({ error: LOADER_ERROR })));
+    expect(await workers[0]?.load(request)).toStrictEqual(
+      Array.from({ length: 20 }, () => ({ error: LOADER_ERROR })),
+    );
     expect(await numberAt(runsOf("failing"))).toBe(1);
   });
 
@@ -117,7 +127,14 @@ describeWithRedis("getOrSet in several processes", () => {
   test("a stale value is given at once to all callers of two processes, and is loaded anew once", async () => {
     const key = "stale";
     const options = { timeout: 0.05, stale: "1h" } as const;
-    const request = { settings: { keyPrefix: newPrefix() }, key, options, callers: 1, takes: 0, gives: "old" };
+    const request = {
+      settings: { keyPrefix: newPrefix() },
+      key,
+      options,
+      callers: 1,
+      takes: 0,
+      gives: "old",
+    };
     await workers[0]?.load(request);
     await pause(60);
     const again = { ...request, callers: 10, takes: 300, gives: "new", options: { ...options, timeout: 60 } };
@@ -171,9 +188,15 @@ describeWithRedis("a loader that fails or takes too long", () => {
   });
 
   test("the hard timeout aborts the signal, fails the callers and lets others load at once", async () => {
-    const [cache, other] = [1, 2].map(() => openCache(server, { keyPrefix: "hard", lease: "10s" })) as [Cache, Cache];
+    const [cache, other] = [1, 2].map(() => openCache(server, { keyPrefix: "hard", lease: "10s" })) as [
+      Cache,
+      Cache,
+    ];
     let signal: AbortSignal | undefined;
-    const load = (context: { signal: AbortSignal }) => ((signal = context.signal), new Promise<string>(() => {}));
+    const load = (context: { signal: AbortSignal }) => (
+      (signal = context.signal),
+      new Promise<string>(() => {})
+    );
     const results = [1, 2].map(() => errorOf(cache.getOrSet("k", load, { hardTimeout: "50ms" })));
     for (const error of await Promise.all(results)) expect(error).toBeInstanceOf(CacheLoadTimeoutError);
     await vi.waitUntil(() => signal?.aborted);

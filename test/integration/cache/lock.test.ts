@@ -117,7 +117,8 @@ describeWithRedis("a lock on Redis", () => {
   test("the signal of run aborts when the lock's life ends, and it is nobody's then", async () => {
     const lock = openLock(server, "late", { timeout: "50ms" });
     const running = lock.run(
-      (signal) => new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
+      (signal) =>
+        new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
     );
     // By Redis's clock it may still be there for an instant, and then it is given back.
     const error: unknown = await running.then(
@@ -148,7 +149,10 @@ describeWithRedis("a lock on a Redis that does not answer", () => {
   test('also in a cache with onStoreError: "miss": what is not stored is no lock, and nobody waits for it', async () => {
     const redis = new RedisRegistry({ default: `redis://127.0.0.1:${await freePort()}` });
     onTestFinished(() => redis.close());
-    const lock = openCacheOn(redis, { onStoreError: "miss" }).lock("job", { timeout: "20s", blockingTimeout: "3s" });
+    const lock = openCacheOn(redis, { onStoreError: "miss" }).lock("job", {
+      timeout: "20s",
+      blockingTimeout: "3s",
+    });
     expect(await errorOf(lock.acquire())).toBeInstanceOf(StoreConnectionError);
   });
 });

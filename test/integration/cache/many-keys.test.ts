@@ -50,7 +50,12 @@ async function besides(
   const result = await running;
   await other;
   spans.sort((a, b) => a - b);
-  return { result, failures, p99: spans[Math.floor(spans.length * 0.99)] ?? 0, took: performance.now() - begin };
+  return {
+    result,
+    failures,
+    p99: spans[Math.floor(spans.length * 0.99)] ?? 0,
+    took: performance.now() - begin,
+  };
 }
 
 describeWithRedis("calls of more keys than the client takes at once", () => {
@@ -105,12 +110,16 @@ describeWithRedis("calls of more keys than the client takes at once", () => {
       expect(await attempt("hasMany", () => cache.hasMany(KEYS))).toEqual(new Set(KEYS));
       expect(await attempt("touchMany", () => cache.touchMany(KEYS, 600))).toEqual(new Set(KEYS));
       expect(await attempt("persistMany", () => cache.persistMany(KEYS))).toEqual(new Set(KEYS));
-      expect(await attempt("ttlMany", () => cache.ttlMany(KEYS))).toEqual(new Map(KEYS.map((key) => [key, null])));
+      expect(await attempt("ttlMany", () => cache.ttlMany(KEYS))).toEqual(
+        new Map(KEYS.map((key) => [key, null])),
+      );
       expect(await attempt("touchMany to 0", () => cache.touchMany(KEYS, 0))).toEqual(new Set(KEYS));
       expect(await attempt("addMany", () => cache.addMany(values))).toEqual(KEYS);
       expect(await attempt("takeMany", () => cache.takeMany(KEYS))).toEqual(values);
       await cache.setMany(values);
-      expect(await attempt("incrMany", () => cache.incrMany(KEYS))).toEqual(valuesOf(KEYS, (index) => index + 2));
+      expect(await attempt("incrMany", () => cache.incrMany(KEYS))).toEqual(
+        valuesOf(KEYS, (index) => index + 2),
+      );
       expect(await attempt("keys", async () => (await cache.keys("*")).length)).toBe(COUNT);
       expect(await attempt("deleteMany", () => cache.deleteMany(KEYS))).toBe(COUNT);
       await cache.setMany(values);
@@ -179,9 +188,15 @@ describeWithRedis("of one call", () => {
     const cache = openOn({ ...server.settings, username: "app", password: "pw" });
     const keys = [...KEYS.slice(0, COMMANDS_AT_ONCE).map((key) => `mine:${key}`), "others"];
     await cache.setMany(valuesOf(keys.slice(0, -1), () => 1));
-    expect(await errorOf(cache.incrMany(keys))).toMatchObject({ code: "ERR_STORE_SERVICE", outcome: "unknown" });
+    expect(await errorOf(cache.incrMany(keys))).toMatchObject({
+      code: "ERR_STORE_SERVICE",
+      outcome: "unknown",
+    });
     expect(await cache.get("mine:key0")).toBe(2);
-    expect(await errorOf(cache.touchMany(keys, 0))).toMatchObject({ code: "ERR_STORE_SERVICE", outcome: "unknown" });
+    expect(await errorOf(cache.touchMany(keys, 0))).toMatchObject({
+      code: "ERR_STORE_SERVICE",
+      outcome: "unknown",
+    });
     expect(await cache.get("mine:key0")).toBeUndefined();
     expect(await errorOf(cache.incrMany(["others"]))).toMatchObject({ outcome: "not-sent" });
   });
@@ -189,7 +204,10 @@ describeWithRedis("of one call", () => {
   test("incrMany adds to all counters that are there, and then tells of the first that is not", async () => {
     const cache = openOn((await serverForTest()).settings);
     await cache.setMany({ a: 1, c: 1, text: "x", z: 1 });
-    expect(await errorOf(cache.incrMany(["a", "b", "c"]))).toMatchObject({ code: "ERR_CACHE_KEY_NOT_FOUND", key: "b" });
+    expect(await errorOf(cache.incrMany(["a", "b", "c"]))).toMatchObject({
+      code: "ERR_CACHE_KEY_NOT_FOUND",
+      key: "b",
+    });
     expect(await errorOf(cache.incrMany(["a", "text", "z"]))).toMatchObject({
       code: "ERR_CACHE_NOT_INTEGER",
       key: "text",
@@ -206,7 +224,9 @@ describeWithRedis("more commands at once than the client takes", () => {
     const cache = openOn((await serverForTest()).settings);
     await cache.set("k", 1);
     const results = await burst(cache);
-    const failed = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
+    const failed = results.flatMap((result) =>
+      result.status === "rejected" ? [result.reason as unknown] : [],
+    );
     expect(failed.length).toBe(1000);
     expect(failed[0]).toBeInstanceOf(RedisQueueFullError);
     expect(failed[0]).toMatchObject({
@@ -226,7 +246,9 @@ describeWithRedis("more commands at once than the client takes", () => {
     const operations: string[] = [];
     cache.on("storeError", ({ operation }) => operations.push(operation));
     const results = await burst(cache);
-    expect(results.filter((result) => result.status === "fulfilled" && result.value === undefined).length).toBe(1000);
+    expect(
+      results.filter((result) => result.status === "fulfilled" && result.value === undefined).length,
+    ).toBe(1000);
     expect(operations.length).toBe(1000);
     expect(await cache.get("k")).toBe(1);
   });

@@ -65,7 +65,11 @@ const calls: [string, (cache: Cache) => Promise<unknown>, unknown][] = [
   ["getOrSet", (cache) => cache.getOrSet("k", () => "loaded"), "loaded"],
   ["getOrSet with tags", (cache) => cache.getOrSet("k2", () => "loaded", { tags: ["t"] }), "loaded"],
   ["getOrSet with stale entries", (cache) => cache.getOrSet("k3", () => "loaded", { stale: "1h" }), "loaded"],
-  ["getOrSetMany", (cache) => cache.getOrSetMany(["k4"], () => ({ k4: "loaded" })), new Map([["k4", "loaded"]])],
+  [
+    "getOrSetMany",
+    (cache) => cache.getOrSetMany(["k4"], () => ({ k4: "loaded" })),
+    new Map([["k4", "loaded"]]),
+  ],
 ];
 
 const throwing: [string, (cache: Cache) => Promise<unknown>][] = [
@@ -232,15 +236,18 @@ describeWithRedis('onStoreError "miss", when the server is back', () => {
     expect(await cache.get("k")).toBe("old");
   });
 
-  test.each(writes)("with a shared version, a key whose %s has failed is not given either", async (...row) => {
-    const [, write] = row;
-    const { server, cache } = await start({ ...MISS, sharedVersion: true });
-    await server.kill();
-    await write(cache);
-    await server.restart();
-    await vi.waitFor(async () => expect(await cache.get("l")).toBe("old"), { timeout: 10_000 });
-    expect(await cache.get("k")).toBeUndefined();
-  });
+  test.each(writes)(
+    "with a shared version, a key whose %s has failed is not given either",
+    async (...row) => {
+      const [, write] = row;
+      const { server, cache } = await start({ ...MISS, sharedVersion: true });
+      await server.kill();
+      await write(cache);
+      await server.restart();
+      await vi.waitFor(async () => expect(await cache.get("l")).toBe("old"), { timeout: 10_000 });
+      expect(await cache.get("k")).toBeUndefined();
+    },
+  );
 
   test("with a shared version, what was there before the outage is there after it", async () => {
     const { server, cache } = await start({ ...MISS, sharedVersion: true });
@@ -298,7 +305,9 @@ describeWithRedis("a cache whose server is full", () => {
       return "loaded";
     };
     const strict = await start({});
-    expect(await errorOf(strict.cache.getOrSet("new", fill(strict.server)))).toBeInstanceOf(StoreServiceError);
+    expect(await errorOf(strict.cache.getOrSet("new", fill(strict.server)))).toBeInstanceOf(
+      StoreServiceError,
+    );
     expect(await strict.server.command("KEYS", "*~*")).toEqual([]);
     const forgiving = await start(MISS);
     expect(await forgiving.cache.getOrSet("new", fill(forgiving.server))).toBe("loaded");

@@ -55,6 +55,9 @@ describeWithRedis("what other programs see of a cache in Redis", () => {
     await cache.getOrSet("f", () => cache.set("f", 1));
     await cache.getOrSet("g", () => cache.delete("g"));
     await cache.getOrSet<unknown>("h", () => new Date()).catch(() => {});
-    expect(((await server.command("KEYS", "leases:*")) as string[]).toSorted()).toEqual(["leases:1:a", "leases:1:f"]);
+    expect(((await server.command("KEYS", "leases:*")) as string[]).toSorted()).toEqual([
+      "leases:1:a",
+      "leases:1:f",
+    ]);
   });
 });

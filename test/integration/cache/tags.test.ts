@@ -81,7 +81,8 @@ describeWithRedis("tags", () => {
 
   test("tokens live at least as long as the entries that were stored with them", async () => {
     const { one, keyPrefix } = openTwo();
-    const life = async (key: string): Promise<number> => Number(await server.command("PTTL", `${keyPrefix}:1:${key}`));
+    const life = async (key: string): Promise<number> =>
+      Number(await server.command("PTTL", `${keyPrefix}:1:${key}`));
     await one.set("a", 1, { timeout: "2d", tags: ["t"] });
     await one.set("b", 1, { timeout: 10, tags: ["t"] });
     const [entry, token] = [await life("a"), await life("~tag:t")];

@@ -54,6 +54,9 @@ describeWithRedis("take", () => {
     await cache.set("a", 1);
     await cache.take("warm");
     await server.command("CLIENT", "PAUSE", "500", "WRITE");
-    expect(await errorOf(cache.take("a"))).toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "unknown" });
+    expect(await errorOf(cache.take("a"))).toMatchObject({
+      code: "ERR_STORE_CONNECTION",
+      outcome: "unknown",
+    });
   });
 });

@@ -20,11 +20,16 @@ interface Servers {
 const SERVERS: Readonly<Record<string, () => Promise<Servers>>> = {
   "a Redis": async () => {
     const server = await RedisServer.start();
-    return { settings: server.settings, command: (...args) => server.command(...args), stop: () => server.stop() };
+    return {
+      settings: server.settings,
+      command: (...args) => server.command(...args),
+      stop: () => server.stop(),
+    };
   },
   "a cluster": async () => {
     const cluster = await RedisCluster.start(2);
-    const command = (name: string, key = "", ...rest: string[]) => cluster.nodeOf(key).command(name, key, ...rest);
+    const command = (name: string, key = "", ...rest: string[]) =>
+      cluster.nodeOf(key).command(name, key, ...rest);
     return { settings: { cluster: cluster.urls }, command, stop: () => cluster.stop() };
   },
 };

@@ -45,7 +45,9 @@ describeWithRedis("one application, two environments", () => {
     const first = await start(env);
     expect(first.storeName).toBe("redis");
     const { cookie } = await add(first.url, "tea");
-    expect(await server.command("KEYS", "*")).toEqual([expect.stringMatching(/^myproject:session:[a-z0-9]{32}$/)]);
+    expect(await server.command("KEYS", "*")).toEqual([
+      expect.stringMatching(/^myproject:session:[a-z0-9]{32}$/),
+    ]);
     await first.stop();
     const second = await start(env);
     expect((await add(second.url, "tea", cookie)).cart).toEqual({ tea: 2 });

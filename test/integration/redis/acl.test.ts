@@ -83,7 +83,9 @@ async function useEverything(redis: RedisConnectionSettings, layout: keyof typeo
 /** Commands that the ACL has denied to the user, from the server's log. */
 async function denialsOf(server: RedisServer): Promise<string[]> {
   const log = (await server.command("ACL", "LOG")) as Record<string, string>[];
-  return [...new Set(log.filter(({ username }) => username === LOGIN.username).map(({ object }) => object ?? ""))];
+  return [
+    ...new Set(log.filter(({ username }) => username === LOGIN.username).map(({ object }) => object ?? "")),
+  ];
 }
 
 describeWithRedis("an ACL user with exactly the documented rights", () => {
@@ -122,7 +124,9 @@ describeWithRedis("an ACL user with exactly the documented rights", () => {
       await cluster.onEach("ACL", "SETUSER", ...documentedRule("+cluster|slots", "+asking"));
       await useEverything({ cluster: cluster.urls, ...LOGIN }, "strings");
       for (const node of cluster.nodes) {
-        expect((await denialsOf(node)).filter((denied) => !["client|setinfo", "info"].includes(denied))).toEqual([]);
+        expect(
+          (await denialsOf(node)).filter((denied) => !["client|setinfo", "info"].includes(denied)),
+        ).toEqual([]);
       }
     });
   });

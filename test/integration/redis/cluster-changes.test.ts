@@ -32,7 +32,8 @@ function keyOn(cluster: RedisCluster, index: number): string {
   }
 }
 
-const keysOnEach = (cluster: RedisCluster): string[] => cluster.nodes.map((_, index) => keyOn(cluster, index));
+const keysOnEach = (cluster: RedisCluster): string[] =>
+  cluster.nodes.map((_, index) => keyOn(cluster, index));
 
 async function readEach(connection: RedisConnection, keys: readonly string[]): Promise<unknown[]> {
   return Promise.all(keys.map((key) => connection.command(["GET", key], within(1000), key)));
@@ -133,7 +134,9 @@ describeWithRedis("a slot on its way to another node", () => {
   async function beginMoving(cluster: RedisCluster, slot: number, moved: string) {
     const [from, to] = cluster.nodes as [RedisServer, RedisServer];
     const migrate = (key: string) => from.command("MIGRATE", "127.0.0.1", String(to.port), key, "0", "5000");
-    const [fromId, toId] = [await from.command("CLUSTER", "MYID"), await to.command("CLUSTER", "MYID")].map(String);
+    const [fromId, toId] = [await from.command("CLUSTER", "MYID"), await to.command("CLUSTER", "MYID")].map(
+      String,
+    );
     await to.command("CLUSTER", "SETSLOT", String(slot), "IMPORTING", fromId ?? "");
     await from.command("CLUSTER", "SETSLOT", String(slot), "MIGRATING", toId ?? "");
     await migrate(moved);
@@ -230,7 +233,10 @@ describeWithRedis("a cluster that announces addresses at which it cannot be reac
     const cluster = await clusterForTest(2, { configOf: announced });
     const connection = connectionForTest({ cluster: cluster.urls.slice(0, 1) });
     const key = keyOn(cluster, 1);
-    const error = await expectConnectionError(connection.command(["GET", key], within(5000), key), "not-sent");
+    const error = await expectConnectionError(
+      connection.command(["GET", key], within(5000), key),
+      "not-sent",
+    );
     expect(error.message).toContain("node1.invalid");
   });
 });
@@ -272,7 +278,9 @@ describeWithRedis("a cluster of six", () => {
     await expect
       .poll(() => connection.command(["GET", key], within(500), key).catch(() => "down"), { timeout: 15_000 })
       .toBe("0");
-    await Promise.all(Array.from({ length: 100 }, () => connection.command(["INCR", key], within(1000), key)));
+    await Promise.all(
+      Array.from({ length: 100 }, () => connection.command(["INCR", key], within(1000), key)),
+    );
     expect(await connection.command(["GET", key], within(), key)).toBe("100");
   });
 
@@ -291,13 +299,18 @@ describeWithRedis("a cluster of six", () => {
       .poll(async () => codeOf(await errorOf(lonely.command("GET", key))), { timeout: 15_000 })
       .toBe("CLUSTERDOWN");
     for (const server of [replica, ...others]) {
-      const stateOf = async () => String(await server.command("CLUSTER", "INFO")).includes("cluster_state:ok");
+      const stateOf = async () =>
+        String(await server.command("CLUSTER", "INFO")).includes("cluster_state:ok");
       await expect.poll(stateOf, { timeout: 15_000 }).toBe(true);
     }
-    await expect.poll(async () => String(await replica.command("ROLE")), { timeout: 15_000 }).toMatch(/^master/);
+    await expect
+      .poll(async () => String(await replica.command("ROLE")), { timeout: 15_000 })
+      .toMatch(/^master/);
     expect(await connection.command(["SET", key, "1"], within(2000), key)).toBe("OK");
     expect(await readEach(connection, [key, ...further])).toEqual(["1", null, null]);
-    expect(await errorOf(lonely.command("GET", key))).toMatchObject({ message: expect.stringMatching(/^CLUSTERDOWN/) });
+    expect(await errorOf(lonely.command("GET", key))).toMatchObject({
+      message: expect.stringMatching(/^CLUSTERDOWN/),
+    });
   });
 
   it("heals by itself when a master is frozen", async () => {
@@ -308,7 +321,9 @@ describeWithRedis("a cluster of six", () => {
     cluster.nodes[0]?.freeze();
     onTestFinished(() => cluster.nodes[0]?.thaw());
     await expect
-      .poll(() => connection.command(["SET", key, "1"], within(300), key).catch(() => "down"), { timeout: 15_000 })
+      .poll(() => connection.command(["SET", key, "1"], within(300), key).catch(() => "down"), {
+        timeout: 15_000,
+      })
       .toBe("OK");
     expect(await readEach(connection, [key, ...others])).toEqual(["1", null, null]);
   });

@@ -99,14 +99,20 @@ describeWithRedis("on a cluster", () => {
 
     it("without any of them is reported at once and as not sent", async () => {
       const connection = connectionForTest({ cluster: [`redis://127.0.0.1:${await freePort()}`] });
-      const error = await expectConnectionError(connection.command(["GET", "key"], within(), "key"), "not-sent");
+      const error = await expectConnectionError(
+        connection.command(["GET", "key"], within(), "key"),
+        "not-sent",
+      );
       expect(error.message).toContain("ECONNREFUSED");
     });
 
     it("commands with keys in several slots are refused as not sent", async () => {
       const connection = connectionForTest({ cluster: cluster.urls });
       const keys = keysOnEach(cluster, "many");
-      const error = await expectServiceError(connection.command(["MGET", ...keys], within(), keys[0]), "not-sent");
+      const error = await expectServiceError(
+        connection.command(["MGET", ...keys], within(), keys[0]),
+        "not-sent",
+      );
       expect(error.message).toContain("with CROSSSLOT. The keys lie in different slots of the cluster.");
     });
 
@@ -119,7 +125,13 @@ describeWithRedis("on a cluster", () => {
       await connection.command(["SET", key, "value"], within(), key);
       await connection.run(INCR, ["{moving}n"], ["1"], within());
       const id = String(await target.command("CLUSTER", "MYID"));
-      await target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", String(await source.command("CLUSTER", "MYID")));
+      await target.command(
+        "CLUSTER",
+        "SETSLOT",
+        slot,
+        "IMPORTING",
+        String(await source.command("CLUSTER", "MYID")),
+      );
       await source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", id);
       await source.command("MIGRATE", "127.0.0.1", String(target.port), key, "0", "5000");
       expect(await connection.command(["GET", key], within(), key)).toBe("value");
@@ -415,7 +427,9 @@ describeWithRedis("a frozen node of a cluster", () => {
     expect(await sendToEach(connection, keys.slice(1))).toEqual([null, null]);
     await cluster.nodes[0]?.restart();
     await expect
-      .poll(() => connection.command(["GET", key], within(1000), key).catch(() => "down"), { timeout: 10_000 })
+      .poll(() => connection.command(["GET", key], within(1000), key).catch(() => "down"), {
+        timeout: 10_000,
+      })
       .toBeNull();
   });
 });

@@ -35,7 +35,9 @@ describeWithRedis("a process that begins on a busy machine", () => {
         told.push(output.trim());
       }
       const spans = told.map((line) => Number.parseInt(line, 10)).toSorted((a, b) => a - b);
-      say(`first request of ${STARTS} processes: median ${spans[STARTS >> 1]} ms, longest ${spans.at(-1)} ms`);
+      say(
+        `first request of ${STARTS} processes: median ${spans[STARTS >> 1]} ms, longest ${spans.at(-1)} ms`,
+      );
       expect(told.filter((line) => !line.endsWith(" undefined"))).toEqual([]);
     },
   );

@@ -41,7 +41,10 @@ describeWithRedis("a connection is described by", () => {
 
   it("a unix socket: its path, a text that is a path, or a URL", async () => {
     const { socketPath = "" } = await serverForTest({ unixSocket: true });
-    expect(await identify({ path: socketPath, database: 2 })).toMatchObject({ db: "2", laddr: `${socketPath}:0` });
+    expect(await identify({ path: socketPath, database: 2 })).toMatchObject({
+      db: "2",
+      laddr: `${socketPath}:0`,
+    });
     expect(await identify(socketPath)).toMatchObject({ db: "0" });
     expect(await identify(`unix://${socketPath}?db=5`)).toMatchObject({ db: "5" });
   });
@@ -56,7 +59,9 @@ describeWithRedis("a connection is described by", () => {
       user: "alice",
       db: "1",
     });
-    expect(await identify({ port: server.port, host: "127.0.0.1", username: "alice", password })).toMatchObject({
+    expect(
+      await identify({ port: server.port, host: "127.0.0.1", username: "alice", password }),
+    ).toMatchObject({
       user: "alice",
     });
   });
@@ -65,7 +70,9 @@ describeWithRedis("a connection is described by", () => {
     const server = await serverForTest({ tls: true });
     expect(await identify(server.settings)).toMatchObject({ user: "default" });
     const { tls } = server.settings as { tls: { ca: Buffer } };
-    expect(await identify({ url: `rediss://127.0.0.1:${server.port}`, tls })).toMatchObject({ user: "default" });
+    expect(await identify({ url: `rediss://127.0.0.1:${server.port}`, tls })).toMatchObject({
+      user: "default",
+    });
     const untrusting = connectionForTest(`rediss://127.0.0.1:${server.port}`);
     const error = await expectConnectionError(untrusting.command(["PING"], within()), "not-sent");
     expect(error.message).toContain("self-signed certificate");
@@ -81,7 +88,9 @@ describeWithRedis("a connection is described by", () => {
     );
     expect(String(error.cause)).not.toContain("hunter2");
     const without = connectionForTest(server.url);
-    expect((await expectServiceError(without.command(["PING"], within()), "not-sent")).message).toContain("NOAUTH");
+    expect((await expectServiceError(without.command(["PING"], within()), "not-sent")).message).toContain(
+      "NOAUTH",
+    );
   });
 });
 
@@ -90,7 +99,10 @@ async function expectBytes(connection: RedisConnection): Promise<void> {
   const bytes = Buffer.from([0, 255, 128, 10, 13, 195]);
   expect(await connection.command(["SET", "bytes", bytes], within(), "bytes", "bytes")).toBe("OK");
   expect(await connection.command(["GET", "bytes"], within(), "bytes", "bytes")).toEqual(bytes);
-  expect(await connection.command(["MGET", "bytes", "none"], within(), "bytes", "bytes")).toEqual([bytes, null]);
+  expect(await connection.command(["MGET", "bytes", "none"], within(), "bytes", "bytes")).toEqual([
+    bytes,
+    null,
+  ]);
   expect(await connection.command(["GET", "bytes"], within(), "bytes")).toBe(bytes.toString());
   expect(await connection.command(["PTTL", "bytes"], within(), "bytes", "bytes")).toBe(-1);
 }

@@ -34,7 +34,11 @@ describeWithRedis("a command that the user's ACL does not allow inside of a scri
     const connection = connectionForTest({ ...server.settings, username, password });
     const error = await connection.run(script, keys, args, within()).catch((thrown: unknown) => thrown);
     const { message, outcome } = error as RedisServiceError;
-    return [message.replace(/^.*Redis answered /, ""), outcome, await server.command("EXISTS", "own:hash", "own:a")];
+    return [
+      message.replace(/^.*Redis answered /, ""),
+      outcome,
+      await server.command("EXISTS", "own:hash", "own:a"),
+    ];
   }
 
   it.for(servers)(

@@ -1,18 +1,28 @@
 import { expect, it } from "vitest";
 
-import { connectionForTest, expectServiceError, serverForTest, within } from "../../support/redis-connections.ts";
+import {
+  connectionForTest,
+  expectServiceError,
+  serverForTest,
+  within,
+} from "../../support/redis-connections.ts";
 import { describeWithRedis } from "../../support/redis-server.ts";
 
 describeWithRedis("an error reply that refuses a command is a service error, not sent:", () => {
   it("OOM", async () => {
     const server = await serverForTest({ config: ["maxmemory 100kb", "maxmemory-policy noeviction"] });
     const connection = connectionForTest(server.settings);
-    const error = await expectServiceError(connection.command(["SET", "a-secret-key", "value"], within()), "not-sent");
+    const error = await expectServiceError(
+      connection.command(["SET", "a-secret-key", "value"], within()),
+      "not-sent",
+    );
     expect(error.message).toBe(
       'Redis connection "default": Redis answered SET with OOM. The server has used up its memory. Raise `maxmemory`, ' +
         "or set an eviction policy.",
     );
-    expect(error.cause).toMatchObject({ message: expect.stringMatching(/^OOM command not allowed/) as unknown });
+    expect(error.cause).toMatchObject({
+      message: expect.stringMatching(/^OOM command not allowed/) as unknown,
+    });
   });
 
   it("READONLY", async () => {
@@ -31,7 +41,9 @@ describeWithRedis("an error reply that refuses a command is a service error, not
   });
 
   it("NOPERM", async () => {
-    const server = await serverForTest({ user: { name: "reader", password: "pw", rules: "~* +@read +@connection" } });
+    const server = await serverForTest({
+      user: { name: "reader", password: "pw", rules: "~* +@read +@connection" },
+    });
     const connection = connectionForTest({ ...server.settings, username: "reader", password: "pw" });
     const error = await expectServiceError(connection.command(["SET", "key", "value"], within()), "not-sent");
     expect(error.message).toContain("with NOPERM. The user's ACL does not allow SET: add +set to its rules.");

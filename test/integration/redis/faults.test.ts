@@ -58,7 +58,9 @@ describeWithRedis("a frozen server", () => {
     const times: number[] = [];
     const commands: Promise<void>[] = [];
     for (let issued = 0; issued < 40; issued++) {
-      commands.push(timeOf(connection.command(["GET", "key"], within(300))).then((time) => void times.push(time)));
+      commands.push(
+        timeOf(connection.command(["GET", "key"], within(300))).then((time) => void times.push(time)),
+      );
       await sleep(75);
     }
     await Promise.all(commands);
@@ -107,7 +109,9 @@ describeWithRedis("a frozen server", () => {
     server.freeze();
     const patient = connection.command(["PING"], within(20_000));
     await expectConnectionError(connection.command(["PING"], within(100)), "unknown");
-    expect((await expectConnectionError(patient, "unknown")).message).toContain("had not answered for 200 ms");
+    expect((await expectConnectionError(patient, "unknown")).message).toContain(
+      "had not answered for 200 ms",
+    );
     server.thaw();
     expect(await connection.command(["CLIENT", "ID"], within())).not.toBe(id);
   });
@@ -173,7 +177,9 @@ describeWithRedis("a server that is not there", () => {
 
   it("a missing unix socket and an unknown host are reported as not sent", async () => {
     const nowhere = connectionForTest({ path: "/nowhere/redis.sock" });
-    expect((await expectConnectionError(nowhere.command(["PING"], within()), "not-sent")).message).toContain("ENOENT");
+    expect((await expectConnectionError(nowhere.command(["PING"], within()), "not-sent")).message).toContain(
+      "ENOENT",
+    );
     const unknown = connectionForTest({ host: "no-such-host.invalid" });
     await expectConnectionError(unknown.command(["PING"], within(5000)), "not-sent");
   });
@@ -228,7 +234,9 @@ describeWithRedis("a server that dies", () => {
     const server = await serverForTest({ appendonly: true });
     const connection = connectionForTest(server.settings);
     await connection.command(["INCR", "n"], within());
-    const results = Promise.allSettled(Array.from({ length: 50 }, () => connection.command(["INCR", "n"], within())));
+    const results = Promise.allSettled(
+      Array.from({ length: 50 }, () => connection.command(["INCR", "n"], within())),
+    );
     await new Promise(setImmediate);
     await server.kill();
     const acknowledged = (await results).filter(({ status }) => status === "fulfilled").length;
@@ -317,7 +325,11 @@ describeWithRedis("no failure", () => {
     process.on("unhandledRejection", listen);
     onTestFinished(() => void process.off("unhandledRejection", listen));
     const server = await serverForTest();
-    const connection = connectionForTest({ ...server.settings, connectTimeout: "100ms", stallTimeout: "50ms" });
+    const connection = connectionForTest({
+      ...server.settings,
+      connectTimeout: "100ms",
+      stallTimeout: "50ms",
+    });
     await warmUp(connection);
     server.freeze();
     await errorOf(connection.command(["PING"], within(50)));

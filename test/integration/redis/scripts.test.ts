@@ -1,7 +1,12 @@
 import { expect, it } from "vitest";
 
 import { RedisScript } from "../../../src/redis/script.ts";
-import { connectionForTest, expectServiceError, serverForTest, within } from "../../support/redis-connections.ts";
+import {
+  connectionForTest,
+  expectServiceError,
+  serverForTest,
+  within,
+} from "../../support/redis-connections.ts";
 import { describeWithRedis } from "../../support/redis-server.ts";
 
 const incr = (): RedisScript => new RedisScript("incr", "return redis.call('INCR', KEYS[1]) .. ARGV[1]");
@@ -53,7 +58,10 @@ describeWithRedis("a script", () => {
     const connection = connectionForTest(server.settings);
     await connection.command(["RPUSH", "a-secret-key", "x"], within());
     const script = incr();
-    const error = await expectServiceError(connection.run(script, ["a-secret-key"], ["."], within()), "not-sent");
+    const error = await expectServiceError(
+      connection.run(script, ["a-secret-key"], ["."], within()),
+      "not-sent",
+    );
     expect(error.message).toContain("Redis answered script incr with WRONGTYPE.");
     expect(`${error.message} ${String(error.cause)}`).not.toContain("a-secret-key");
     const broken = new RedisScript("broken", "return nonsense.x");

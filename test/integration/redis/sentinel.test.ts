@@ -16,7 +16,9 @@ import {
 import { RedisSentinels } from "../../support/redis-sentinels.ts";
 import { describeWithRedis, freePort, type RedisServer } from "../../support/redis-server.ts";
 
-async function sentinelsForTest(options?: Parameters<typeof RedisSentinels.start>[0]): Promise<RedisSentinels> {
+async function sentinelsForTest(
+  options?: Parameters<typeof RedisSentinels.start>[0],
+): Promise<RedisSentinels> {
   const trio = await RedisSentinels.start(options);
   onTestFinished(() => trio.stop());
   return trio;
@@ -47,7 +49,9 @@ const KINDS = [
  * Raises a counter without a pause. Tells how often that was acknowledged, and how often it may have been
  * executed.
  */
-function countOn(connection: RedisConnection): { stop(): Promise<{ acknowledged: number; unknown: number }> } {
+function countOn(connection: RedisConnection): {
+  stop(): Promise<{ acknowledged: number; unknown: number }>;
+} {
   let isOver = false;
   const counts = { acknowledged: 0, unknown: 0 };
   const run = async (): Promise<void> => {
@@ -90,7 +94,9 @@ describeWithRedis("a master behind sentinels", () => {
       await trio.sentinels[0]?.command("SENTINEL", "FAILOVER", trio.name);
       await expect.poll(async () => (await trio.master()) !== old, { timeout: 15_000 }).toBe(true);
       await expect
-        .poll(() => connection.command(["INCR", "healed"], within(1000)).catch(() => 0), { timeout: 3000 + MARGIN })
+        .poll(() => connection.command(["INCR", "healed"], within(1000)).catch(() => 0), {
+          timeout: 3000 + MARGIN,
+        })
         .toBeGreaterThan(0);
       const { acknowledged, unknown } = await counting.stop();
       const count = Number(await connection.command(["GET", "n"], within()));
@@ -99,23 +105,28 @@ describeWithRedis("a master behind sentinels", () => {
     },
   );
 
-  it.each(KINDS)("that is killed is replaced while in use, and no command is executed twice, %s", async (_t, of) => {
-    const trio = await sentinelsForTest();
-    const connection = connectionForTest(await of(trio));
-    await connection.command(["SET", "n", "0"], within(5000));
-    const counting = countOn(connection);
-    await sleep(200);
-    const [old] = trio.servers as [RedisServer];
-    await old.kill();
-    await expect.poll(async () => (await trio.master()) !== old, { timeout: 20_000 }).toBe(true);
-    await expect
-      .poll(() => connection.command(["INCR", "healed"], within(1000)).catch(() => 0), { timeout: 3000 + MARGIN })
-      .toBeGreaterThan(0);
-    const { acknowledged, unknown } = await counting.stop();
-    const count = Number(await connection.command(["GET", "n"], within()));
-    expect(acknowledged).toBeGreaterThan(10);
-    expect(count).toBeLessThanOrEqual(acknowledged + unknown);
-  });
+  it.each(KINDS)(
+    "that is killed is replaced while in use, and no command is executed twice, %s",
+    async (_t, of) => {
+      const trio = await sentinelsForTest();
+      const connection = connectionForTest(await of(trio));
+      await connection.command(["SET", "n", "0"], within(5000));
+      const counting = countOn(connection);
+      await sleep(200);
+      const [old] = trio.servers as [RedisServer];
+      await old.kill();
+      await expect.poll(async () => (await trio.master()) !== old, { timeout: 20_000 }).toBe(true);
+      await expect
+        .poll(() => connection.command(["INCR", "healed"], within(1000)).catch(() => 0), {
+          timeout: 3000 + MARGIN,
+        })
+        .toBeGreaterThan(0);
+      const { acknowledged, unknown } = await counting.stop();
+      const count = Number(await connection.command(["GET", "n"], within()));
+      expect(acknowledged).toBeGreaterThan(10);
+      expect(count).toBeLessThanOrEqual(acknowledged + unknown);
+    },
+  );
 
   it("is left within a second when the sentinels name another one, though the old one goes on", async () => {
     const trio = await sentinelsForTest();
@@ -148,9 +159,17 @@ describeWithRedis("a master behind sentinels", () => {
 
   it("that no sentinel knows or that none can be asked for is reported at once and as not sent", async () => {
     const trio = await sentinelsForTest();
-    const unknown = connectionForTest({ sentinels: trio.addresses, name: "other" }).command(["PING"], within());
-    expect((await expectConnectionError(unknown, "not-sent")).message).toContain('knows no master named "other"');
-    const nobody = connectionForTest({ sentinels: [{ host: "127.0.0.1", port: await freePort() }], name: "mymaster" });
+    const unknown = connectionForTest({ sentinels: trio.addresses, name: "other" }).command(
+      ["PING"],
+      within(),
+    );
+    expect((await expectConnectionError(unknown, "not-sent")).message).toContain(
+      'knows no master named "other"',
+    );
+    const nobody = connectionForTest({
+      sentinels: [{ host: "127.0.0.1", port: await freePort() }],
+      name: "mymaster",
+    });
     const pending = nobody.command(["PING"], within());
     expect((await expectConnectionError(pending, "not-sent")).message).toContain("ECONNREFUSED");
     expect(await timeOf(pending)).toBeLessThan(10_000);

@@ -7,7 +7,11 @@ import { createSojourn } from "../../../src/create-sojourn.ts";
 import type { RedisConnectionSettings } from "../../../src/redis/settings.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import type { Sessions } from "../../../src/session/sessions.ts";
-import { redisBucketSessionStore, redisSessionStore, type RedisWaitFor } from "../../../src/stores/redis/index.ts";
+import {
+  redisBucketSessionStore,
+  redisSessionStore,
+  type RedisWaitFor,
+} from "../../../src/stores/redis/index.ts";
 import { RedisCluster } from "../../support/redis-cluster.ts";
 import { errorOf, serverForTest, timeOf } from "../../support/redis-connections.ts";
 import { describeWithRecentRedis, describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
@@ -26,7 +30,11 @@ function sessionsOn(
     projectName: `project${++projects}`,
     secretKey: "a secret of the tests, long enough",
     redis: { default: redis },
-    sessions: { store: STORES[layout]({ waitFor }), deadline: "5s", ...(layout === "buckets" && { format: "json" }) },
+    sessions: {
+      store: STORES[layout]({ waitFor }),
+      deadline: "5s",
+      ...(layout === "buckets" && { format: "json" }),
+    },
   });
   onTestFinished(() => sojourn.close());
   return sojourn.sessions;
@@ -102,7 +110,10 @@ describeWithRedis("waitFor", () => {
     expect(Number(/cmdstat_wait:calls=(\d+)/.exec(stats)?.[1])).toBeLessThan(15);
     replica.freeze();
     onTestFinished(() => replica.thaw());
-    expect(await errorOf(sessions.revokeUser(1))).toMatchObject({ code: "ERR_STORE_SERVICE", outcome: "unknown" });
+    expect(await errorOf(sessions.revokeUser(1))).toMatchObject({
+      code: "ERR_STORE_SERVICE",
+      outcome: "unknown",
+    });
     expect(await sessionsIn(primary)).toBe(0);
   });
 
@@ -173,7 +184,9 @@ describeWithRecentRedis("waitFor with onDisk", (command) => {
     const waitFor = { replicas: 0, onDisk: true };
     await new Browser(sessionsOn(withFile.url, waitFor)).request((session) => session.login(1));
     const without = await serverForTest({ command });
-    const error = await errorOf(new Browser(sessionsOn(without.url, waitFor)).request((session) => session.login(1)));
+    const error = await errorOf(
+      new Browser(sessionsOn(without.url, waitFor)).request((session) => session.login(1)),
+    );
     expect((error as Error).message).toContain("the wait for it failed (Redis answered with ERR)");
   });
 });

@@ -79,7 +79,9 @@ describeWithRedis("a failover that leaves the connection open", () => {
     await sleep(300);
     await second.command("SET", "n", "0");
     await failOver(address, first, second);
-    await Promise.all(Array.from({ length: 200 }, () => connection.run(CACHE_INCR, ["n"], ["1"], within(2000))));
+    await Promise.all(
+      Array.from({ length: 200 }, () => connection.run(CACHE_INCR, ["n"], ["1"], within(2000))),
+    );
     expect(await second.command("GET", "n")).toBe("200");
     expect(address.connections).toBe(2);
   });
@@ -138,7 +140,9 @@ describeWithRedis("a server that goes on saying that it is the wrong one", () =>
     const connection = connectionForTest(address.settings);
     const end = performance.now() + 2000;
     while (performance.now() < end) {
-      await errorOf(Promise.any(Array.from({ length: 10 }, () => connection.command(["SET", "k", "v"], within(100)))));
+      await errorOf(
+        Promise.any(Array.from({ length: 10 }, () => connection.command(["SET", "k", "v"], within(100)))),
+      );
     }
     // One each 250 ms at most.
     expect(address.connections).toBeLessThanOrEqual(9);

@@ -71,7 +71,10 @@ export async function startApp({ settings, framework = express5 }: AppOptions): 
   return { sessions, url, gate, times };
 }
 
-export async function listen(listener: RequestListener, onTime?: (milliseconds: number) => void): Promise<string> {
+export async function listen(
+  listener: RequestListener,
+  onTime?: (milliseconds: number) => void,
+): Promise<string> {
   const server = createServer((request, response) => {
     const begin = performance.now();
     response.once("close", () => onTime?.(performance.now() - begin));

@@ -8,7 +8,14 @@ import { placeOn } from "../../support/engines/place.ts";
 import { Random } from "../../support/random.ts";
 import { isSoak, scaled, seed } from "../../support/scale.ts";
 import { anyDeadline } from "../../support/session-harness.ts";
-import { BurstSite, type Deed, type Errand, randomPauses, type Transport, USER } from "./bursts/burst-site.ts";
+import {
+  BurstSite,
+  type Deed,
+  type Errand,
+  randomPauses,
+  type Transport,
+  USER,
+} from "./bursts/burst-site.ts";
 
 const BURSTS = scaled(25, 200);
 const SIZE = 6;
@@ -23,7 +30,10 @@ const EVENTS = {
   renewEvery: { renews: true },
   "a rotated secret": { rotates: true },
   djangoAuth: { rotates: true, others: ["getUser", "getUser", "read", "update"] },
-} as const satisfies Record<string, { deed?: Deed; renews?: boolean; rotates?: boolean; others?: readonly Deed[] }>;
+} as const satisfies Record<
+  string,
+  { deed?: Deed; renews?: boolean; rotates?: boolean; others?: readonly Deed[] }
+>;
 
 type Event = { deed?: Deed; renews?: boolean; rotates?: boolean; others?: readonly Deed[] };
 
@@ -55,7 +65,9 @@ class BurstVisitor {
     if (this.#cookie === undefined) await this.#begin(turn, `burst ${burst}`);
     this.#site.clock.advance(TEN_MINUTES);
     const errands = this.#errands(event);
-    const played = await Promise.all(errands.map((errand) => this.#send(errand, turn, burst, event, transport)));
+    const played = await Promise.all(
+      errands.map((errand) => this.#send(errand, turn, burst, event, transport)),
+    );
     for (const { errand, status } of played) this.#note(errand, status, burst, event);
     await (event.deed === "logout" ? this.#expectNothingLeft(burst, turn) : this.#expectAll(burst, turn));
   }
@@ -74,7 +86,13 @@ class BurstVisitor {
     });
   }
 
-  async #send(errand: Errand, turn: number, burst: number, event: Event, transport: Transport): Promise<Played> {
+  async #send(
+    errand: Errand,
+    turn: number,
+    burst: number,
+    event: Event,
+    transport: Transport,
+  ): Promise<Played> {
     const sent = this.#cookie;
     const { status, setCookie } = await transport(errand, sent);
     if (setCookie === undefined) return { errand, status };
@@ -102,7 +120,8 @@ class BurstVisitor {
     if (userId !== USER.id) this.findings.push(`burst ${burst}: the user is logged out`);
     const lost = this.#written.filter((number) => data[`own${number}`] !== number);
     if (lost.length > 0) this.findings.push(`burst ${burst}: the writes ${lost.join()} are lost`);
-    if (data.n !== this.#updates) this.findings.push(`burst ${burst}: ${data.n} of ${this.#updates} updates are there`);
+    if (data.n !== this.#updates)
+      this.findings.push(`burst ${burst}: ${data.n} of ${this.#updates} updates are there`);
     const keys = await this.#keys();
     if (keys.length !== 1) this.findings.push(`burst ${burst}: there are ${keys.length} sessions`);
     if (this.findings.length > 0) await this.#giveUp(keys);
@@ -135,7 +154,9 @@ class BurstVisitor {
 async function expectNoFindings(engine: OpenedEngine, event: Event, isOverHttp: boolean): Promise<void> {
   const site = new BurstSite(engine, { renews: event.renews ?? false });
   try {
-    const transports = isOverHttp ? [await site.overHttp(0), await site.overHttp(1)] : [site.direct(0), site.direct(1)];
+    const transports = isOverHttp
+      ? [await site.overHttp(0), await site.overHttp(1)]
+      : [site.direct(0), site.direct(1)];
     const visitor = new BurstVisitor(site, new Random(seed));
     for (let burst = 0; burst < BURSTS; burst++)
       await visitor.play(burst, event, transports[event.rotates ? burst % 2 : 0] as Transport);
@@ -153,7 +174,11 @@ describe(`${BURSTS} bursts of ${SIZE} requests of one browser, on memory`, () =>
     async (_, event) => {
       let store: ReturnType<SessionStoreFactory> | undefined;
       const make: SessionStoreFactory = (context) => (store ??= memorySessionStore()(context));
-      await expectNoFindings({ redis: {}, store: make, format: "django", close: async () => {} }, event, true);
+      await expectNoFindings(
+        { redis: {}, store: make, format: "django", close: async () => {} },
+        event,
+        true,
+      );
     },
     TIMEOUT,
   );

@@ -6,7 +6,9 @@ import { type App, Browser, startApp } from "./app.ts";
 async function start(): Promise<{ server: RedisServer; app: App; browser: Browser; monitor: RedisMonitor }> {
   const server = await RedisServer.start();
   onTestFinished(() => server.stop());
-  const app = await startApp({ settings: { redis: { default: server.settings }, sessions: { deadline: "10s" } } });
+  const app = await startApp({
+    settings: { redis: { default: server.settings }, sessions: { deadline: "10s" } },
+  });
   const browser = new Browser(app.url);
   const monitor = await server.monitor();
   return { server, app, browser, monitor };
@@ -59,7 +61,9 @@ describeWithRedis("commands that the client sends", () => {
     await browser.post("/set/a");
     await monitor.take();
     // A process that has not seen the session: its first read is also a touch.
-    const other = await startApp({ settings: { redis: { default: server.settings }, sessions: { deadline: "10s" } } });
+    const other = await startApp({
+      settings: { redis: { default: server.settings }, sessions: { deadline: "10s" } },
+    });
     const visitor = new Browser(other.url, browser.cookie);
     for (let count = 0; count < 100; count++) await visitor.get("/read");
     const commands = await monitor.take();
@@ -71,7 +75,9 @@ describeWithRedis("commands that the client sends", () => {
   test("100 reads of a user who is logged in: at most 102, with the note for the list of devices", async () => {
     const { server, browser, monitor } = await start();
     await browser.post("/login/1");
-    const other = await startApp({ settings: { redis: { default: server.settings }, sessions: { deadline: "10s" } } });
+    const other = await startApp({
+      settings: { redis: { default: server.settings }, sessions: { deadline: "10s" } },
+    });
     const visitor = new Browser(other.url, browser.cookie);
     await monitor.take();
     for (let count = 0; count < 100; count++) await visitor.get("/read");

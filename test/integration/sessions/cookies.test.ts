@@ -41,7 +41,9 @@ async function startApp(): Promise<string> {
 }
 
 function incompressible(length: number): string {
-  const hashes = Array.from({ length: Math.ceil(length / 86) }, (_, at) => createHash("sha512").update(String(at)));
+  const hashes = Array.from({ length: Math.ceil(length / 86) }, (_, at) =>
+    createHash("sha512").update(String(at)),
+  );
   return hashes
     .map((hash) => hash.digest("base64url"))
     .join("")

@@ -53,17 +53,20 @@ function describeDurability(open: () => Promise<Omit<OpenedEngine, "close">>): v
     expect((await browser.get("/read")).userId).toBe("7");
   });
 
-  test.each(["create", "commit"] as const)("a failing %s never gives a 2xx, and no cookie", async (method) => {
-    const { faults, browser } = await stage();
-    if (method === "commit") await browser.post("/set/a");
-    faults.current = (called) => (called === method ? { fail: "not-sent" } : undefined);
-    const response = await browser.send("POST", "/set/b");
-    expect(response.status).toBe(500);
-    expect(response.headers.getSetCookie()).toStrictEqual([]);
-    expect(await response.text()).not.toContain("{}");
-    faults.current = () => undefined;
-    expect(Object.keys((await browser.get("/read")).data)).toStrictEqual(method === "commit" ? ["a"] : []);
-  });
+  test.each(["create", "commit"] as const)(
+    "a failing %s never gives a 2xx, and no cookie",
+    async (method) => {
+      const { faults, browser } = await stage();
+      if (method === "commit") await browser.post("/set/a");
+      faults.current = (called) => (called === method ? { fail: "not-sent" } : undefined);
+      const response = await browser.send("POST", "/set/b");
+      expect(response.status).toBe(500);
+      expect(response.headers.getSetCookie()).toStrictEqual([]);
+      expect(await response.text()).not.toContain("{}");
+      faults.current = () => undefined;
+      expect(Object.keys((await browser.get("/read")).data)).toStrictEqual(method === "commit" ? ["a"] : []);
+    },
+  );
 
   test("a store that cannot be read: 500 where the session is used, 200 where it is not", async () => {
     const { faults, browser } = await stage();
@@ -80,7 +83,8 @@ function describeDurability(open: () => Promise<Omit<OpenedEngine, "close">>): v
     const { faults, browser } = await stage();
     await browser.post("/increment");
     let lost = 0;
-    faults.current = (method) => (method === "commit" && ++lost === 1 ? { fail: "unknown-after" } : undefined);
+    faults.current = (method) =>
+      method === "commit" && ++lost === 1 ? { fail: "unknown-after" } : undefined;
     expect(await browser.post("/increment")).toBe(200);
     expect((await browser.get("/read")).data["n"]).toBe(2);
   });
@@ -101,7 +105,9 @@ for (const engine of TRIED) {
 function firstByte(url: string, method: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const request = sendRequest(url, { method, agent: false });
-    request.on("socket", (socket) => socket.once("data", (chunk: Buffer) => resolve(chunk.toString("latin1"))));
+    request.on("socket", (socket) =>
+      socket.once("data", (chunk: Buffer) => resolve(chunk.toString("latin1"))),
+    );
     request.on("error", reject);
     request.end();
   });

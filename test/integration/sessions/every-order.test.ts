@@ -53,9 +53,15 @@ test(
     const found: string[] = [];
     const world = new World();
     for (let count = 0; count < TRIPLES && found.length === 0; count++) {
-      const [scenario] = scenariosOf([1, 2, 3].map(() => random.pick(acts))).toSorted(() => random.next() - 0.5);
+      const [scenario] = scenariosOf([1, 2, 3].map(() => random.pick(acts))).toSorted(
+        () => random.next() - 0.5,
+      );
       if (scenario)
-        await wander(async (choose) => void found.push(...(await world.play(scenario, choose, judge))), random, 1);
+        await wander(
+          async (choose) => void found.push(...(await world.play(scenario, choose, judge))),
+          random,
+          1,
+        );
     }
     expect(found).toStrictEqual([]);
   },

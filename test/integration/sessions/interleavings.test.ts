@@ -42,7 +42,8 @@ const ENGINES: Readonly<Record<string, Engine>> = {
   },
   cached(random) {
     const [cache, database] = [once(memoryCacheStore()), once(memorySessionStore())];
-    const factory = () => cachedSessionStore({ cache: delayed(cache, random), database: delayed(database, random) });
+    const factory = () =>
+      cachedSessionStore({ cache: delayed(cache, random), database: delayed(database, random) });
     const copies = cache({ redis: new RedisRegistry(), clock: systemClock });
     // The copies are evicted, so that they are made anew.
     const disturb = async () => {

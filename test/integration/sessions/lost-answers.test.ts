@@ -18,31 +18,35 @@ describe.each(KINDS)("a request of which one call of the store fails (%s)", (fai
     ["login", ACTS.login],
     ["cycleKey", ACTS.cycleKey],
     ["logout", ACTS.logout],
-  ] as [string, Act][])("and that is a %s: logs nobody out, nor in again, whichever call it is", async (_, act) => {
-    let failed = 0;
-    for (let failing = 0; failing < MAX_CALLS; failing++) {
-      let [count, method] = [0, ""];
-      const world = new World((store, process) =>
-        CALLERS.includes(process)
-          ? faultySessionStore(store, (call) => {
-              if (count++ !== failing) return undefined;
-              method = call.method;
-              return { fail };
-            })
-          : store,
-      );
-      for (const hasOldKey of [false, true]) {
-        count = 0;
-        method = "";
-        const scenario = { acts: [act], isShared: false, hasOldKey, isLoggedIn: true };
-        const check = (aftermath: Aftermath) => findingsOf(aftermath).map((finding) => `${finding}, after ${method}`);
-        expect(await world.play(scenario, (choices) => [...choices.keys()][0], check)).toStrictEqual([]);
-        if (method !== "") failed++;
+  ] as [string, Act][])(
+    "and that is a %s: logs nobody out, nor in again, whichever call it is",
+    async (_, act) => {
+      let failed = 0;
+      for (let failing = 0; failing < MAX_CALLS; failing++) {
+        let [count, method] = [0, ""];
+        const world = new World((store, process) =>
+          CALLERS.includes(process)
+            ? faultySessionStore(store, (call) => {
+                if (count++ !== failing) return undefined;
+                method = call.method;
+                return { fail };
+              })
+            : store,
+        );
+        for (const hasOldKey of [false, true]) {
+          count = 0;
+          method = "";
+          const scenario = { acts: [act], isShared: false, hasOldKey, isLoggedIn: true };
+          const check = (aftermath: Aftermath) =>
+            findingsOf(aftermath).map((finding) => `${finding}, after ${method}`);
+          expect(await world.play(scenario, (choices) => [...choices.keys()][0], check)).toStrictEqual([]);
+          if (method !== "") failed++;
+        }
       }
-    }
-    expect(failed).toBeGreaterThan(5);
-    expect(failed).toBeLessThan(MAX_CALLS * 2);
-  });
+      expect(failed).toBeGreaterThan(5);
+      expect(failed).toBeLessThan(MAX_CALLS * 2);
+    },
+  );
 });
 
 /** A request that fails may have acted, where it says so; a renewal is never felt. */

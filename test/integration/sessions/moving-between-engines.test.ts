@@ -28,7 +28,9 @@ describeWithPostgres("moving between engines by settings alone, under load, on P
 
     beforeAll(async () => {
       [postgres, redis] = await Promise.all([PostgresServer.start(), RedisServer.start()]);
-      database = new Kysely({ dialect: new PostgresDialect({ pool: new Pool({ ...postgres.settings, max: 20 }) }) });
+      database = new Kysely({
+        dialect: new PostgresDialect({ pool: new Pool({ ...postgres.settings, max: 20 }) }),
+      });
     });
 
     afterAll(async () => {
@@ -42,7 +44,8 @@ describeWithPostgres("moving between engines by settings alone, under load, on P
       return table;
     }
 
-    const start = (settings: Settings): Instance => startInstance(settings, redis.settings as { path: string });
+    const start = (settings: Settings): Instance =>
+      startInstance(settings, redis.settings as { path: string });
 
     /** Sessions alone: the key of a tombstone has more characters. */
     async function liveRows(table: string): Promise<number> {
@@ -85,7 +88,9 @@ describeWithPostgres("moving between engines by settings alone, under load, on P
 
     async function expectEnded(fleet: Fleet, load: Load): Promise<void> {
       for (const { name, sessions } of fleet.all) {
-        const found = await Promise.all(load.ended.map(async (cookie) => (await sessions.open(cookie)).isNew));
+        const found = await Promise.all(
+          load.ended.map(async (cookie) => (await sessions.open(cookie)).isNew),
+        );
         expect({ name, alive: found.filter((isNew) => !isNew).length }).toEqual({ name, alive: 0 });
       }
     }
@@ -100,7 +105,8 @@ describeWithPostgres("moving between engines by settings alone, under load, on P
     }
 
     async function expectIdle(fleet: Fleet, idle: readonly string[]): Promise<void> {
-      const read = (cookie: string) => fleet.request(async (sessions) => (await sessions.open(cookie)).data.n);
+      const read = (cookie: string) =>
+        fleet.request(async (sessions) => (await sessions.open(cookie)).data.n);
       expect(await Promise.all(idle.map(read))).toEqual(idle.map((_, n) => n));
     }
 
@@ -147,7 +153,9 @@ describeWithPostgres("moving between engines by settings alone, under load, on P
         const old = start(db);
         expect(await old.sessions.clearExpired()).toBe(1);
         await old.close();
-        const rows = await sql`SELECT 1 FROM ${sql.table(table)} WHERE length(session_key) = 32`.execute(database);
+        const rows = await sql`SELECT 1 FROM ${sql.table(table)} WHERE length(session_key) = 32`.execute(
+          database,
+        );
         expect(rows.rows).toEqual([]);
       },
     );

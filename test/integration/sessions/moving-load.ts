@@ -23,7 +23,10 @@ export interface Settings {
 }
 
 /** Starts an instance. @param redis Settings of its connection. */
-export function startInstance({ name, store }: Settings, redis: { readonly path: string } | string): Instance {
+export function startInstance(
+  { name, store }: Settings,
+  redis: { readonly path: string } | string,
+): Instance {
   const application = createSojourn<Counted>({
     projectName: "shop",
     secretKey: "a secret of the tests, long enough",
@@ -85,12 +88,16 @@ export class Load {
 
   constructor(fleet: Fleet, visitors: number, seed: number) {
     this.#fleet = fleet;
-    this.#visitors = Array.from({ length: visitors }, (_, index) => this.#visit(index, new Random(seed + index)));
+    this.#visitors = Array.from({ length: visitors }, (_, index) =>
+      this.#visit(index, new Random(seed + index)),
+    );
   }
 
   /** Waits for some more steps of the visitors. Fails as soon as one of them has seen something wrong. */
   async steps(count: number): Promise<void> {
-    const done = new Promise<void>((resolve) => void this.#waiting.push({ at: this.#requests + count, resolve }));
+    const done = new Promise<void>(
+      (resolve) => void this.#waiting.push({ at: this.#requests + count, resolve }),
+    );
     await Promise.race([done, ...this.#visitors]);
   }
 
@@ -146,7 +153,9 @@ class Visitor {
   /** Three tabs at once, each on an instance of its own. */
   async update(): Promise<void> {
     const tab = (sessions: Sessions<Counted>) =>
-      sessions.open(this.#cookie).then((session) => session.update((data) => void (data.n = (data.n ?? 0) + 1)));
+      sessions
+        .open(this.#cookie)
+        .then((session) => session.update((data) => void (data.n = (data.n ?? 0) + 1)));
     await Promise.all([1, 2, 3].map(() => this.#fleet.request(tab)));
     this.#expected.n = (this.#expected.n ?? 0) + 3;
   }

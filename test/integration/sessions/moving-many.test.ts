@@ -98,7 +98,10 @@ describeWithPostgres(`moving ${IDLE} sessions from PostgreSQL`, () => {
         expect(Math.max(...jumps)).toBeLessThanOrEqual(100);
         expect(await liveRows()).toBe(0);
 
-        const alone = startInstance({ name: "cache", store: cacheSessionStore() }, redis.settings as { path: string });
+        const alone = startInstance(
+          { name: "cache", store: cacheSessionStore() },
+          redis.settings as { path: string },
+        );
         const found = await Promise.all(
           keys.map(async (key) => (await alone.sessions.open(`sessionid=${key}`)).data.n),
         );

@@ -28,7 +28,11 @@ describe.each(ENGINES)("random interleavings of two processes", (engine) => {
       "no update is lost, no session comes back, none shows another one's data",
       async () => {
         const begin = performance.now();
-        const stage = { engine: await place.describe(), hasUsers: engine.hasUsers, hasCopies: hasCopies(engine) };
+        const stage = {
+          engine: await place.describe(),
+          hasUsers: engine.hasUsers,
+          hasCopies: hasCopies(engine),
+        };
         const report = await playRuns(processes, stage, { runs: RUNS, seed });
         if (isSoak) tell(engine, report, performance.now() - begin);
         expect(report.bad).toStrictEqual([]);
@@ -74,10 +78,22 @@ function hasCopies({ name }: Engine): boolean {
 
 /** Runs in which a kind of operation never came about, or nothing got into another one's way, show nothing. */
 function expectEverythingToHappen({ hasUsers }: Engine, { tally }: RunsReport): void {
-  const kinds = ["read", "set", "append", "update", "cycleKey", "login", "logout", "expire", "renew", "sweep"];
+  const kinds = [
+    "read",
+    "set",
+    "append",
+    "update",
+    "cycleKey",
+    "login",
+    "logout",
+    "expire",
+    "renew",
+    "sweep",
+  ];
   const others = hasUsers ? ["revoke", "revokeUser"] : [];
   for (const kind of [...kinds, ...others]) expect(tally[`${kind} ok`], kind).toBeGreaterThan(0);
-  for (const kind of ["set", "append", "update"]) expect(tally[`${kind} interrupted`], kind).toBeGreaterThan(0);
+  for (const kind of ["set", "append", "update"])
+    expect(tally[`${kind} interrupted`], kind).toBeGreaterThan(0);
   expect(tally["read absent"]).toBeGreaterThan(0);
 }
 

@@ -66,7 +66,8 @@ function describePromises(start: Start): void {
     app.gate.open();
     expect((await reader).status).toBe(200);
     expect((await writer).status).toBe(400);
-    for (const response of [await reader, await writer]) expect(response.headers.getSetCookie()).toStrictEqual([]);
+    for (const response of [await reader, await writer])
+      expect(response.headers.getSetCookie()).toStrictEqual([]);
     expect(await new Browser(app.url, cookie).get("/read")).toStrictEqual({ data: {}, userId: null });
   });
 
@@ -110,14 +111,20 @@ async function countSessions(app: App): Promise<number> {
 /** How many sessions there are in the store of an application. */
 const stores = new WeakMap<App, () => Promise<number>>();
 
-async function startOn({ redis, store: factory, format }: Omit<OpenedEngine, "close">, framework: typeof express5) {
+async function startOn(
+  { redis, store: factory, format }: Omit<OpenedEngine, "close">,
+  framework: typeof express5,
+) {
   let count: () => Promise<number> = () => Promise.resolve(Number.NaN);
   const store: SessionStoreFactory = (context) => {
     const made = factory(context);
     count = () => countKeys(made);
     return made;
   };
-  const app = await startApp({ framework, settings: { redis, sessions: { store, format, deadline: "10s" } } });
+  const app = await startApp({
+    framework,
+    settings: { redis, sessions: { store, format, deadline: "10s" } },
+  });
   stores.set(app, count);
   return app;
 }

@@ -29,7 +29,9 @@ describe.each([...ENGINES, SQLITE].map((engine) => [engine.name, engine] as cons
       const browsers = Array.from({ length: COUNT }, () => new Browser(other));
       await Promise.all(
         browsers.map((browser, at) =>
-          browser.request((session) => (at % 2 === 0 ? session.login(at % 5) : void (session.data["cart"] = at))),
+          browser.request((session) =>
+            at % 2 === 0 ? session.login(at % 5) : void (session.data["cart"] = at),
+          ),
         ),
       );
       const moving = await Promise.all(browsers.slice(0, 10).map((browser) => browser.begin().session()));

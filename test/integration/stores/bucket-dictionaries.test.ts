@@ -6,11 +6,23 @@ import { StoreServiceError } from "../../../src/core/errors.ts";
 import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { heedsDictionaries } from "../../../src/stores/redis/buckets/bucket-dictionaries.ts";
-import { redisBucketSessionStore, type RedisBucketSessionStoreOptions } from "../../../src/stores/redis/index.ts";
+import {
+  redisBucketSessionStore,
+  type RedisBucketSessionStoreOptions,
+} from "../../../src/stores/redis/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
-import { advance, type Client, etagOf, fieldBytes, later, LISTPACKS, MINUTE, recordOf } from "./bucket-support.ts";
+import {
+  advance,
+  type Client,
+  etagOf,
+  fieldBytes,
+  later,
+  LISTPACKS,
+  MINUTE,
+  recordOf,
+} from "./bucket-support.ts";
 
 const ORANGES = { id: 1, bytes: Buffer.from('"},"text":"oranges and lemons say the bells"}') };
 
@@ -44,7 +56,10 @@ describeWhereHeeded("the Redis store of sessions in buckets, with dictionaries",
     await server?.stop();
   });
 
-  const openStore = (options: RedisBucketSessionStoreOptions, projectName = `project${++projects}`): SessionStore =>
+  const openStore = (
+    options: RedisBucketSessionStoreOptions,
+    projectName = `project${++projects}`,
+  ): SessionStore =>
     redisBucketSessionStore(options)({ projectName, redis, clock: systemClock, format: "json" });
 
   describeSessionStore(concurrently, "redis, in buckets with a dictionary", {
@@ -52,7 +67,11 @@ describeWhereHeeded("the Redis store of sessions in buckets, with dictionaries",
   });
 
   it("make small records small, which read, conflict and touch give back as they were", async () => {
-    const [store, key, nonce] = [openStore({ dictionaries: [ORANGES] }, "oranges"), newSessionKey(), newNonce()];
+    const [store, key, nonce] = [
+      openStore({ dictionaries: [ORANGES] }, "oranges"),
+      newSessionKey(),
+      newNonce(),
+    ];
     const record = recordOf(nonce, "the bells say oranges and lemons");
     await store.create(key, record, MINUTE, later());
     const value = await fieldBytes(client, `oranges:session:${key.slice(0, 3)}`, key.slice(3));
@@ -73,7 +92,10 @@ describeWhereHeeded("the Redis store of sessions in buckets, with dictionaries",
     const [without, before] = [openStore({}, "lost"), await fieldBytes(client, ...place)];
     const error = await rejectionOf(without.read(key, later()));
     expect(error).toBeInstanceOf(StoreServiceError);
-    expect(error).toMatchObject({ outcome: "not-sent", message: expect.stringContaining("dictionary 1, which") });
+    expect(error).toMatchObject({
+      outcome: "not-sent",
+      message: expect.stringContaining("dictionary 1, which"),
+    });
     const commit = without.commit(key, recordOf(newNonce()), etagOf(newNonce()), MINUTE, later());
     expect(await rejectionOf(commit)).toBeInstanceOf(StoreServiceError);
     expect(await without.create(key, recordOf(newNonce()), MINUTE, later())).toEqual({ status: "exists" });
@@ -91,7 +113,10 @@ describeWhereHeeded("the Redis store of sessions in buckets, with dictionaries",
     const bytes = Buffer.from('"},"_auth_user_id":"7","text":"oranges and lemons"}');
     const store = redisBucketSessionStore({ dictionaries: [{ id: 9, bytes }] });
     const configured = createSojourn({ ...settings, sessions: { store, format: "json" } });
-    const lacking = createSojourn({ ...settings, sessions: { store: redisBucketSessionStore(), format: "json" } });
+    const lacking = createSojourn({
+      ...settings,
+      sessions: { store: redisBucketSessionStore(), format: "json" },
+    });
     onTestFinished(() => Promise.all([configured.close(), lacking.close()]).then(() => {}));
     const session = await configured.sessions.create({ text: "oranges and lemons" });
     await session.login("7");

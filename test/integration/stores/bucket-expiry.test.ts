@@ -5,7 +5,10 @@ import { systemClock } from "../../../src/core/clock.ts";
 import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { heedsDictionaries } from "../../../src/stores/redis/buckets/bucket-dictionaries.ts";
-import { redisBucketSessionStore, type RedisBucketSessionStoreOptions } from "../../../src/stores/redis/index.ts";
+import {
+  redisBucketSessionStore,
+  type RedisBucketSessionStoreOptions,
+} from "../../../src/stores/redis/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeWithRecentRedis, describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 import {
@@ -25,7 +28,10 @@ const inSeconds = (now: number) => Math.floor(now / 1000);
 
 describeWithRedis("expiry of sessions in buckets", () => defineExpiryTests());
 
-describeWithRecentRedis("expiry of sessions in buckets, where Redis expires fields itself", defineExpiryTests);
+describeWithRecentRedis(
+  "expiry of sessions in buckets, where Redis expires fields itself",
+  defineExpiryTests,
+);
 
 /**
  * All records are as a Redis without expiry of fields leaves them: who sets their second ends the time of the
@@ -37,7 +43,10 @@ function defineExpiryTests(program?: string): void {
   let client: Client;
 
   beforeAll(async () => {
-    server = await RedisServer.start({ config: LISTPACKS, ...(program === undefined ? {} : { command: program }) });
+    server = await RedisServer.start({
+      config: LISTPACKS,
+      ...(program === undefined ? {} : { command: program }),
+    });
     redis = new RedisRegistry({ default: server.settings });
     client = await server.client();
   });
@@ -96,7 +105,8 @@ function defineExpiryTests(program?: string): void {
       [{}, "sojourn1.encrypted", 2],
       [{ compressor }, large, 3],
     ];
-    if (heedsDictionaries()) records.push([{ dictionaries }, recordOf(newNonce(), "oranges and lemons"), 129]);
+    if (heedsDictionaries())
+      records.push([{ dictionaries }, recordOf(newNonce(), "oranges and lemons"), 129]);
     for (const [options, record, flag] of records) {
       const key = newSessionKey();
       await openStore(options, "forms").create(key, record, MINUTE, later());
@@ -109,7 +119,10 @@ function defineExpiryTests(program?: string): void {
   });
 
   it("clearExpired goes through hashes that are no listpacks page by page, each with a deadline", async () => {
-    const options = { hashKeyGenerator: (key: string) => key.slice(0, 1), keyGenerator: (key: string) => key };
+    const options = {
+      hashKeyGenerator: (key: string) => key.slice(0, 1),
+      keyGenerator: (key: string) => key,
+    };
     const store = openStore(options, "paged");
     const dead = await createMany(store, 36 * 250);
     await inGroups(dead, (key) => expireAt(1, `paged:session:${key.slice(0, 1)}`, key));
@@ -169,7 +182,10 @@ function defineExpiryTests(program?: string): void {
   });
 
   it("a sweep never deletes a record that is stored anew while it runs", async () => {
-    const options = { hashKeyGenerator: (key: string) => key.slice(0, 1), keyGenerator: (key: string) => key };
+    const options = {
+      hashKeyGenerator: (key: string) => key.slice(0, 1),
+      keyGenerator: (key: string) => key,
+    };
     const [store, other] = [openStore(options, "raced"), new RedisRegistry({ default: server.settings })];
     const context = { projectName: "raced", redis: other, clock: systemClock };
     const sweeper = redisBucketSessionStore(options)(context);
@@ -178,7 +194,9 @@ function defineExpiryTests(program?: string): void {
     for (let round = 0; round < 5; round++) {
       await Promise.all(keys.map((key) => expireAt(1, `raced:session:${key.slice(0, 1)}`, key)));
       const sweep = sweeper.clearExpired(later);
-      const renewed = await Promise.all(keys.map((key) => store.create(key, recordOf(newNonce()), MINUTE, later())));
+      const renewed = await Promise.all(
+        keys.map((key) => store.create(key, recordOf(newNonce()), MINUTE, later())),
+      );
       swept += await sweep;
       expect(renewed.filter(({ status }) => status !== "created")).toEqual([]);
       expect(await keysOf(store)).toHaveLength(keys.length);

@@ -7,7 +7,10 @@ import { systemClock } from "../../../src/core/clock.ts";
 import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import type { RedisConnectionSettings } from "../../../src/redis/settings.ts";
-import { redisBucketSessionStore, type RedisBucketSessionStoreOptions } from "../../../src/stores/redis/index.ts";
+import {
+  redisBucketSessionStore,
+  type RedisBucketSessionStoreOptions,
+} from "../../../src/stores/redis/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
 import { RedisCluster } from "../../support/redis-cluster.ts";
@@ -48,7 +51,10 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
     await server?.stop();
   });
 
-  const openStore = (options?: RedisBucketSessionStoreOptions, projectName = `project${++projects}`): SessionStore =>
+  const openStore = (
+    options?: RedisBucketSessionStoreOptions,
+    projectName = `project${++projects}`,
+  ): SessionStore =>
     redisBucketSessionStore(options)({ projectName, redis, clock: systemClock, format: "json" });
 
   describeSessionStore(concurrently, "redis, in buckets", { open: () => ({ store: openStore(), advance }) });
@@ -94,7 +100,10 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
     });
 
     it("follows the generators of the options", async () => {
-      const options = { hashKeyGenerator: (key: string) => key.slice(-2), keyGenerator: (key: string) => key };
+      const options = {
+        hashKeyGenerator: (key: string) => key.slice(-2),
+        keyGenerator: (key: string) => key,
+      };
       const [store, key] = [openStore(options, "generated"), newSessionKey()];
       await store.create(key, recordOf(newNonce()), MINUTE, later());
       expect(await server.command("HKEYS", `generated:session:${key.slice(-2)}`)).toEqual([key]);
@@ -125,7 +134,10 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
         sessions: { store: redisBucketSessionStore(), format, encrypt },
       });
       onTestFinished(() => sojourn.close());
-      return { ...sojourn, hashes: () => server.command("KEYS", `app${projects}:session:*`) as Promise<string[]> };
+      return {
+        ...sojourn,
+        hashes: () => server.command("KEYS", `app${projects}:session:*`) as Promise<string[]>,
+      };
     };
 
     it.each([
@@ -135,7 +147,9 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       const { sessions, hashes } = sojournWith("json", encrypt);
       const { cookieHeader } = await sessions.create({ n: 0 });
       const opened = await Promise.all(Array.from({ length: 10 }, () => sessions.open(cookieHeader)));
-      await Promise.all(opened.map((each) => each.update((data) => void (data["n"] = (data["n"] as number) + 1))));
+      await Promise.all(
+        opened.map((each) => each.update((data) => void (data["n"] = (data["n"] as number) + 1))),
+      );
       const session = await sessions.open(cookieHeader);
       expect(session.data["n"]).toBe(10);
       const [hash = ""] = await hashes();
@@ -146,7 +160,9 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
     });
 
     it("the format django is refused at start", () => {
-      expect(() => sojournWith("django")).toThrow('sessions.format: expected "json" with redisBucketSessionStore()');
+      expect(() => sojournWith("django")).toThrow(
+        'sessions.format: expected "json" with redisBucketSessionStore()',
+      );
     });
 
     it("a user's sessions are listed and revoked", async () => {
@@ -222,8 +238,15 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
   it("scan yields no key twice though Redis does, when its table shrinks during the walk", async () => {
     const own = await serverForTest({ config: LISTPACKS });
     const registry = new RedisRegistry({ default: own.settings });
-    const store = redisBucketSessionStore()({ projectName: "shrinking", redis: registry, clock: systemClock });
-    const keys = Array.from({ length: 5000 }, (_, at) => at.toString(36).padStart(3, "0") + newSessionKey().slice(3));
+    const store = redisBucketSessionStore()({
+      projectName: "shrinking",
+      redis: registry,
+      clock: systemClock,
+    });
+    const keys = Array.from(
+      { length: 5000 },
+      (_, at) => at.toString(36).padStart(3, "0") + newSessionKey().slice(3),
+    );
     await inGroups(keys, (key) => store.create(key, recordOf(newNonce()), MINUTE, later()));
     const found: string[] = [];
     let hasShrunk = false;
@@ -231,7 +254,9 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       if (found.length < 1000 || hasShrunk) return later();
       hasShrunk = true;
       const kept = new Set(found.slice(-32));
-      const hashes = keys.filter((key) => !kept.has(key)).map((key) => `shrinking:session:${key.slice(0, 3)}`);
+      const hashes = keys
+        .filter((key) => !kept.has(key))
+        .map((key) => `shrinking:session:${key.slice(0, 3)}`);
       // Commands that are sent later on this connection wait until Redis has had the time to make its table
       // smaller.
       void registry.get().command(["DEL", ...hashes], later());
@@ -266,7 +291,9 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       const own = await serverForTest({ config: ["hash-max-listpack-entries 64"] });
       const warnings = await warningsWhile(() => createOn(own.settings));
       expect(warnings).toHaveLength(1);
-      expect(warnings[0]).toContain("hash-max-listpack-entries is 64 and hash-max-listpack-value is 64, so buckets");
+      expect(warnings[0]).toContain(
+        "hash-max-listpack-entries is 64 and hash-max-listpack-value is 64, so buckets",
+      );
     });
 
     it("are read through a client of the application with RESP 2, too", async () => {
@@ -274,7 +301,9 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       const plain = createClient({ url: own.url, RESP: 2, disableOfflineQueue: true });
       await plain.connect();
       const warnings = await warningsWhile(() => createOn({ client: plain }));
-      expect(warnings.filter((each) => each.includes("hash-max-listpack-value is 64, so buckets"))).toHaveLength(1);
+      expect(
+        warnings.filter((each) => each.includes("hash-max-listpack-value is 64, so buckets")),
+      ).toHaveLength(1);
       plain.destroy();
     });
 

@@ -34,8 +34,12 @@ export async function createMany(store: SessionStore, count: number, ttl = MINUT
 }
 
 /** No client takes any number of commands at once. */
-export async function inGroups(keys: readonly string[], act: (key: string) => Promise<unknown>): Promise<void> {
-  for (let start = 0; start < keys.length; start += 1000) await Promise.all(keys.slice(start, start + 1000).map(act));
+export async function inGroups(
+  keys: readonly string[],
+  act: (key: string) => Promise<unknown>,
+): Promise<void> {
+  for (let start = 0; start < keys.length; start += 1000)
+    await Promise.all(keys.slice(start, start + 1000).map(act));
 }
 
 export async function keysOf(store: SessionStore): Promise<string[]> {

@@ -49,7 +49,11 @@ describeWithRedis("the cache session store on Redis", () => {
   }
 
   it("lies under the keys of Django's cache engine, as text with a time to live", async () => {
-    const store = cacheSessionStore({ keyPrefix: "myproject" })({ projectName: "p", redis, clock: systemClock });
+    const store = cacheSessionStore({ keyPrefix: "myproject" })({
+      projectName: "p",
+      redis,
+      clock: systemClock,
+    });
     const key = newSessionKey();
     await store.create(key, '{"a":1}', 60_000, within());
     const at = `myproject:1:django.contrib.sessions.cache${key}`;

@@ -1,5 +1,14 @@
 import { execFile } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { rename, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -34,7 +43,11 @@ interface Opened {
 
 function openStore(path: string, options: Partial<FileSessionStoreOptions> = {}): Opened {
   const clock = new ManualClock();
-  const store = fileSessionStore({ path, ...options })({ projectName: "p", redis: new RedisRegistry(), clock });
+  const store = fileSessionStore({ path, ...options })({
+    projectName: "p",
+    redis: new RedisRegistry(),
+    clock,
+  });
   return { path, clock, store };
 }
 
@@ -171,7 +184,10 @@ describe("clearExpired()", () => {
     const [live, expired] = [newSessionKey(), newSessionKey()];
     for (const key of [live, expired]) await store.create(key, "one", key === live ? 60_000 : 1000, later());
     clock.advance(1000);
-    const left = [live, expired].flatMap((key) => [`sessionid${key}.lock`, `sessionid${key}.0123456789abcdef.tmp`]);
+    const left = [live, expired].flatMap((key) => [
+      `sessionid${key}.lock`,
+      `sessionid${key}.0123456789abcdef.tmp`,
+    ]);
     for (const name of left) {
       if (name.endsWith(".lock")) mkdirSync(join(path, name));
       else writeFileSync(join(path, name), "half");
@@ -278,9 +294,14 @@ describe("several processes", () => {
   it("two that count to 50 each in one session at the same time: 100", async () => {
     const path = temporaryFolder();
     const store = fileSessionStore({ path });
-    const { sessions } = createSojourn<{ n?: number }>({ projectName: "p", secretKey: SECRET, sessions: { store } });
+    const { sessions } = createSojourn<{ n?: number }>({
+      projectName: "p",
+      secretKey: SECRET,
+      sessions: { store },
+    });
     const cookie = (await sessions.create({ n: 0 })).cookieHeader ?? "";
-    const count = () => run(process.execPath, [...NODE_OPTIONS, programOf("file-process.ts"), path, cookie, "50"]);
+    const count = () =>
+      run(process.execPath, [...NODE_OPTIONS, programOf("file-process.ts"), path, cookie, "50"]);
     await Promise.all([count(), count()]);
     expect((await sessions.open(cookie)).data.n).toBe(100);
     expect(readdirSync(path)).toHaveLength(1);
@@ -292,10 +313,15 @@ describe("several processes", () => {
     await store.create(key, "one", 60_000, later());
     mkdirSync(join(path, `sessionid${key}.lock`));
     const [begin, deadline] = [performance.now(), new Deadline(200)];
-    const error: unknown = await store.commit(key, "two", ETAG, 60_000, deadline).catch((reason: unknown) => reason);
+    const error: unknown = await store
+      .commit(key, "two", ETAG, 60_000, deadline)
+      .catch((reason: unknown) => reason);
     expect(performance.now() - begin).toBeLessThan(200 + MARGIN);
     expect(error).toBeInstanceOf(StoreConnectionError);
-    expect(error).toMatchObject({ outcome: "not-sent", message: expect.stringContaining("others on this host") });
+    expect(error).toMatchObject({
+      outcome: "not-sent",
+      message: expect.stringContaining("others on this host"),
+    });
     expect(await store.read(key, later())).toBe("one");
     rmSync(join(path, `sessionid${key}.lock`), { recursive: true });
     expect(await store.commit(key, "three", ETAG, 60_000, later())).toEqual({ status: "committed" });

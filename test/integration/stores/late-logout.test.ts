@@ -37,7 +37,9 @@ describeWithPostgres("the cached store, with a database that is late", () => {
   it("a logout that a row lock holds up for longer than its mark stays ends with the next touch", async () => {
     const clock = new ManualClock();
     const context = { projectName: "p", redis: new RedisRegistry(), clock };
-    const store = cachedSessionStore({ cache: memoryCacheStore(), database: sqlSessionStore({ database }) })(context);
+    const store = cachedSessionStore({ cache: memoryCacheStore(), database: sqlSessionStore({ database }) })(
+      context,
+    );
     const key = newSessionKey();
     await store.create(key, "record", 14 * DAY, later());
     await database.transaction().execute(async (transaction) => {

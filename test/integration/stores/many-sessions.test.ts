@@ -74,7 +74,8 @@ async function useAndRevoke<Cost>(
   description: EngineDescription,
   costOf: () => Promise<Cost>,
 ) {
-  for (let count = 0; count < LOGINS; count++) await new Browser(sessions).request((session) => session.login(USER));
+  for (let count = 0; count < LOGINS; count++)
+    await new Browser(sessions).request((session) => session.login(USER));
   // As if maxPerUser were a new setting: the list is far too long.
   const limited = await open(description, { maxPerUser: 10 });
   for (let count = 1; count < LOGINS; count++) {
@@ -119,7 +120,11 @@ async function startVisitor(description: EngineDescription): Promise<ChildProces
 function tell(
   engine: string,
   cost: string,
-  { report, seconds, steps }: { readonly report: LatencyReport; readonly seconds: number; readonly steps: number },
+  {
+    report,
+    seconds,
+    steps,
+  }: { readonly report: LatencyReport; readonly seconds: number; readonly steps: number },
 ): void {
   const revocation = `${COUNT} sessions of one user ended in ${seconds.toFixed(1)} s and ${steps} steps`;
   const other = `another client: ${report.operations} writes, 99 % within ${report.p99.toFixed(1)} ms, the longest ${report.longest.toFixed(1)} ms`;
@@ -128,27 +133,42 @@ function tell(
 }
 
 describeWithRedis("many sessions of one user on Redis", () => {
-  it("a login, a look and a revocation are short steps, and none of them lives on", { timeout: 900_000 }, async () => {
-    const server = await RedisServer.start({ config: ["slowlog-log-slower-than 1000", "slowlog-max-len 100000"] });
-    onTestFinished(() => server.stop());
-    const description: EngineDescription = { kind: "redis", url: server.url, space: "many", format: "django" };
-    const opened = await open(description);
-    await fillRedis(opened);
-    await server.command("SLOWLOG", "RESET");
-    await server.command("CONFIG", "RESETSTAT");
-    if (isSoak) prioritize(server.pid);
+  it(
+    "a login, a look and a revocation are short steps, and none of them lives on",
+    { timeout: 900_000 },
+    async () => {
+      const server = await RedisServer.start({
+        config: ["slowlog-log-slower-than 1000", "slowlog-max-len 100000"],
+      });
+      onTestFinished(() => server.stop());
+      const description: EngineDescription = {
+        kind: "redis",
+        url: server.url,
+        space: "many",
+        format: "django",
+      };
+      const opened = await open(description);
+      await fillRedis(opened);
+      await server.command("SLOWLOG", "RESET");
+      await server.command("CONFIG", "RESETSTAT");
+      if (isSoak) prioritize(server.pid);
 
-    const use = await useAndRevoke(opened, description, async () => ({
-      slow: (await server.command("SLOWLOG", "GET", "-1")) as [number, number, number, string[]][],
-      mean: await meanScriptTime(server),
-    }));
+      const use = await useAndRevoke(opened, description, async () => ({
+        slow: (await server.command("SLOWLOG", "GET", "-1")) as [number, number, number, string[]][],
+        mean: await meanScriptTime(server),
+      }));
 
-    const { slow, mean } = use.cost;
-    const longest = Math.max(0, ...slow.map(([, , micros]) => micros / 1000));
-    tell("Redis", `a script took ${mean.toFixed(2)} ms on average, the longest command ${longest.toFixed(1)} ms`, use);
-    expect(mean).toBeLessThan(measured(MAX_STEP));
-    expect(longest).toBeLessThan(measured(MAX_STEP));
-  });
+      const { slow, mean } = use.cost;
+      const longest = Math.max(0, ...slow.map(([, , micros]) => micros / 1000));
+      tell(
+        "Redis",
+        `a script took ${mean.toFixed(2)} ms on average, the longest command ${longest.toFixed(1)} ms`,
+        use,
+      );
+      expect(mean).toBeLessThan(measured(MAX_STEP));
+      expect(longest).toBeLessThan(measured(MAX_STEP));
+    },
+  );
 });
 
 async function meanScriptTime(server: RedisServer): Promise<number> {
@@ -174,39 +194,43 @@ async function fillRedis({ store, record }: Opened): Promise<void> {
 }
 
 describeWithPostgres("many sessions of one user on PostgreSQL", () => {
-  it("a login, a look and a revocation are short steps, and none of them lives on", { timeout: 900_000 }, async () => {
-    const server = await PostgresServer.start();
-    onTestFinished(() => server.stop());
-    const description: EngineDescription = {
-      kind: "sql",
-      database: { kind: "postgres", settings: server.settings },
-      space: "many",
-    };
-    await prepare(server, description);
-    const opened = await open(description);
-    const pool = new Pool({ ...server.settings, max: 1 });
-    onTestFinished(() => pool.end());
-    await fillPostgres(pool, opened.record);
+  it(
+    "a login, a look and a revocation are short steps, and none of them lives on",
+    { timeout: 900_000 },
+    async () => {
+      const server = await PostgresServer.start();
+      onTestFinished(() => server.stop());
+      const description: EngineDescription = {
+        kind: "sql",
+        database: { kind: "postgres", settings: server.settings },
+        space: "many",
+      };
+      await prepare(server, description);
+      const opened = await open(description);
+      const pool = new Pool({ ...server.settings, max: 1 });
+      onTestFinished(() => pool.end());
+      await fillPostgres(pool, opened.record);
 
-    const use = await useAndRevoke(opened, description, () =>
-      pool.query<{ longest: number; mean: number }>(
-        `SELECT max_exec_time AS longest, mean_exec_time AS mean FROM pg_stat_statements
+      const use = await useAndRevoke(opened, description, () =>
+        pool.query<{ longest: number; mean: number }>(
+          `SELECT max_exec_time AS longest, mean_exec_time AS mean FROM pg_stat_statements
          WHERE query LIKE '%sojourn_user_%' OR query LIKE 'DELETE FROM "many"%' OR query LIKE '%FOR UPDATE'`,
-      ),
-    );
+        ),
+      );
 
-    const { rows } = use.cost;
-    const longest = Math.max(...rows.map((row) => row.longest));
-    const mean = Math.max(...rows.map((row) => row.mean));
-    tell(
-      "PostgreSQL",
-      `the costliest statement took ${mean.toFixed(2)} ms on average, the longest ${longest.toFixed(1)} ms`,
-      use,
-    );
-    expect(rows.length).toBeGreaterThan(5);
-    expect(mean).toBeLessThan(measured(MAX_STEP));
-    expect(longest).toBeLessThan(measured(MAX_STEP));
-  });
+      const { rows } = use.cost;
+      const longest = Math.max(...rows.map((row) => row.longest));
+      const mean = Math.max(...rows.map((row) => row.mean));
+      tell(
+        "PostgreSQL",
+        `the costliest statement took ${mean.toFixed(2)} ms on average, the longest ${longest.toFixed(1)} ms`,
+        use,
+      );
+      expect(rows.length).toBeGreaterThan(5);
+      expect(mean).toBeLessThan(measured(MAX_STEP));
+      expect(longest).toBeLessThan(measured(MAX_STEP));
+    },
+  );
 });
 
 async function prepare(server: PostgresServer, description: EngineDescription): Promise<void> {

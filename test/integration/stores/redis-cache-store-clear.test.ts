@@ -83,7 +83,9 @@ describeWithRedis("clear of the Redis cache store", () => {
   test("ends the leases on missing entries too, however many, and counts none of them", async () => {
     const { server, store } = await start();
     const leases = Array.from({ length: 3000 }, (_, index) => ({ key: `shop:1:none${index}`, token: "t" }));
-    await Promise.all(leases.map((lease) => store.lease({ ...lease, expected: undefined }, 30_000, within())));
+    await Promise.all(
+      leases.map((lease) => store.lease({ ...lease, expected: undefined }, 30_000, within())),
+    );
     const pages = await clear(store);
     expect(sum(pages)).toBe(COUNT);
     expect(await server.command("DBSIZE")).toBe(COUNT);

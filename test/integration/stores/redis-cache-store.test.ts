@@ -26,7 +26,9 @@ const concurrently = { describe, it: it.concurrent };
 /** The same, without the tests of promises that a store does not make. */
 const promisedAlone = {
   describe,
-  it: Object.assign((title: string, run: () => Promise<void>) => it.concurrent(title, run), { skip: () => {} }),
+  it: Object.assign((title: string, run: () => Promise<void>) => it.concurrent(title, run), {
+    skip: () => {},
+  }),
 };
 
 const later = () => within();
@@ -108,7 +110,9 @@ describeWithRedis("the Redis cache store", () => {
           const fence = await store.acquireLock(key, "t", 20_000.5, later());
           expect(await ask("GET", lockKeyOf(key))).toBe("t");
           expect(await ask("GET", ownKeyOf(key, "fence"))).toBe(String(fence));
-          const ttls = [await ask("PTTL", lockKeyOf(key)), await ask("PTTL", ownKeyOf(key, "fence"))].map(Number);
+          const ttls = [await ask("PTTL", lockKeyOf(key)), await ask("PTTL", ownKeyOf(key, "fence"))].map(
+            Number,
+          );
           expect(ttls[0]).toBeGreaterThan(10_000);
           expect(ttls[0]).toBeLessThanOrEqual(20_001);
           expect(ttls[1]).toBeGreaterThan(FENCE_AFTERLIFE + 10_000);
@@ -135,10 +139,17 @@ describeWithRedis("the Redis cache store", () => {
     });
 
     it("uses the connection named cache if there is one", async () => {
-      const both = new RedisRegistry({ default: server.settings, cache: { ...server.settings, database: 5 } });
+      const both = new RedisRegistry({
+        default: server.settings,
+        cache: { ...server.settings, database: 5 },
+      });
       onTestFinished(() => both.close());
       const context = { redis: both, clock: systemClock };
-      await redisCacheStore()(context).setMany([{ key: "choice", value: "cache", ttl: 60_000 }], "always", later());
+      await redisCacheStore()(context).setMany(
+        [{ key: "choice", value: "cache", ttl: 60_000 }],
+        "always",
+        later(),
+      );
       const other = redisCacheStore({ connection: "default" })(context);
       await other.setMany([{ key: "choice", value: "default", ttl: 60_000 }], "always", later());
       expect(await both.get("cache").command(["GET", "choice"], within())).toBe("cache");
@@ -146,7 +157,9 @@ describeWithRedis("the Redis cache store", () => {
     });
 
     it("refuses unknown options and connections, naming the nearest", () => {
-      expect(() => openStore({ conection: "a" } as RedisCacheStoreOptions)).toThrow('did you mean "connection"?');
+      expect(() => openStore({ conection: "a" } as RedisCacheStoreOptions)).toThrow(
+        'did you mean "connection"?',
+      );
       expect(() => openStore({ connection: "defualt" })).toThrow("redis.defualt: is not a setting");
     });
   });
@@ -232,13 +245,20 @@ describeWithRedis("the Redis cache store", () => {
       await server.command("RPUSH", "list", "x");
       await expectServiceError(store.get("list", later()), "not-sent");
       await expectServiceError(store.getMany(["list"], later()), "not-sent");
-      await expectServiceError(store.ensureMany([{ key: "list", value: "1", ttl: null }], later()), "not-sent");
+      await expectServiceError(
+        store.ensureMany([{ key: "list", value: "1", ttl: null }], later()),
+        "not-sent",
+      );
       await expectServiceError(store.compareAndSet("list", "1", undefined, later()), "not-sent");
       await expectServiceError(store.lease(leaseOn("list"), 1000, later()), "not-sent");
       await expectServiceError(store.incr("list", 1n, later()), "not-sent");
       expect(await store.getMany(["list", "none"], later())).toEqual([undefined, undefined]);
-      expect(await store.setMany([{ key: "list", value: "1", ttl: null }], "if-absent", later())).toEqual([false]);
-      expect(await store.setMany([{ key: "list", value: "1", ttl: null }], "always", later())).toEqual([true]);
+      expect(await store.setMany([{ key: "list", value: "1", ttl: null }], "if-absent", later())).toEqual([
+        false,
+      ]);
+      expect(await store.setMany([{ key: "list", value: "1", ttl: null }], "always", later())).toEqual([
+        true,
+      ]);
       expect(await store.incr("list", 1n, later())).toEqual({ status: "incremented", value: 2n });
     });
   });
@@ -280,7 +300,10 @@ describeWithRedis("the Redis cache store on a cluster of three masters", () => {
     expect(await store.deleteMany(keys, later())).toBe(5);
     const stats = (await cluster.onEach("INFO", "commandstats")).join("\n");
     const calls = (name: string) =>
-      [...stats.matchAll(new RegExp(`cmdstat_${name}:calls=(\\d+)`, "g"))].reduce((sum, [, n]) => sum + Number(n), 0);
+      [...stats.matchAll(new RegExp(`cmdstat_${name}:calls=(\\d+)`, "g"))].reduce(
+        (sum, [, n]) => sum + Number(n),
+        0,
+      );
     expect([calls("mget"), calls("unlink")]).toEqual([2, 4]);
   });
 
@@ -337,7 +360,10 @@ describeWithRedis("the Redis cache store on a client of the application", () => 
   beforeAll(async () => {
     [server, cluster] = await Promise.all([RedisServer.start(), RedisCluster.start()]);
     const client = createClient({ url: server.url, ...quietly });
-    const clusterClient = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })), defaults: quietly });
+    const clusterClient = createCluster({
+      rootNodes: cluster.urls.map((url) => ({ url })),
+      defaults: quietly,
+    });
     clients = [client, clusterClient];
     for (const each of [client, clusterClient]) each.on("error", () => {});
     await Promise.all([client.connect(), clusterClient.connect()]);
@@ -421,7 +447,10 @@ describeWithRedis("a cache store whose server fails", () => {
     const error = await expectServiceError(store.setMany(mixed, "always", later()), "unknown");
     expect(error.message).toMatch(/^A part of the call was written, then it failed\. .*NOPERM/);
     expect(await server.command("GET", "a0")).toBe("1");
-    await expectServiceError(store.setMany([...entries("a", 1), ...entries("b", 1)], "always", later()), "unknown");
+    await expectServiceError(
+      store.setMany([...entries("a", 1), ...entries("b", 1)], "always", later()),
+      "unknown",
+    );
     await expectServiceError(store.setMany(entries("b", 2), "always", later()), "not-sent");
     const keys = mixed.map(({ key }) => key);
     await expectServiceError(store.deleteMany(keys, later()), "unknown");

@@ -30,8 +30,10 @@ describeWithRedis("the Redis session store", () => {
     await server?.stop();
   });
 
-  const openStore = (options?: RedisSessionStoreOptions, projectName = `project${++projects}`): SessionStore =>
-    redisSessionStore(options)({ projectName, redis, clock: systemClock });
+  const openStore = (
+    options?: RedisSessionStoreOptions,
+    projectName = `project${++projects}`,
+  ): SessionStore => redisSessionStore(options)({ projectName, redis, clock: systemClock });
 
   describeSessionStore(concurrently, "redis", { open: () => ({ store: openStore() }) });
 
@@ -87,13 +89,18 @@ describeWithRedis("the Redis session store", () => {
       monitor.stop();
     });
 
-    it.each(["", "1", "42", "1:sessions"])("refuses the prefix %j, which lies in a cache's namespace", (prefix) => {
-      expect(() => openStore({ prefix })).toThrow(ImproperlyConfigured);
-      expect(() => openStore({ prefix })).toThrow("redisSessionStore.prefix: expected a text that does not begin");
-      expect(() => openStore({ prefix: `-${prefix || "1"}` })).toThrow("redisSessionStore.prefix");
-      expect(() => openStore({ prefix: `${prefix}a-user` })).toThrow("redisSessionStore.prefix");
-      expect(() => openStore({ prefix: `${prefix}a-moved` })).toThrow("redisSessionStore.prefix");
-    });
+    it.each(["", "1", "42", "1:sessions"])(
+      "refuses the prefix %j, which lies in a cache's namespace",
+      (prefix) => {
+        expect(() => openStore({ prefix })).toThrow(ImproperlyConfigured);
+        expect(() => openStore({ prefix })).toThrow(
+          "redisSessionStore.prefix: expected a text that does not begin",
+        );
+        expect(() => openStore({ prefix: `-${prefix || "1"}` })).toThrow("redisSessionStore.prefix");
+        expect(() => openStore({ prefix: `${prefix}a-user` })).toThrow("redisSessionStore.prefix");
+        expect(() => openStore({ prefix: `${prefix}a-moved` })).toThrow("redisSessionStore.prefix");
+      },
+    );
 
     it("refuses an empty project name", () => {
       expect(() => openStore({}, "")).toThrow("projectName: expected a name, got an empty string.");
@@ -108,12 +115,19 @@ describeWithRedis("the Redis session store", () => {
 
     it("uses the connection named session if there is one", async () => {
       const key = newSessionKey();
-      const both = new RedisRegistry({ default: server.settings, session: { ...server.settings, database: 5 } });
+      const both = new RedisRegistry({
+        default: server.settings,
+        session: { ...server.settings, database: 5 },
+      });
       const context = { projectName: "choice", redis: both, clock: systemClock };
       await redisSessionStore()(context).create(key, "in session", 60_000, later());
       await redisSessionStore({ connection: "default" })(context).create(key, "in default", 60_000, later());
-      expect(await both.get("session").command(["GET", `choice:session:${key}`], within())).toBe("in session");
-      expect(await both.get("default").command(["GET", `choice:session:${key}`], within())).toBe("in default");
+      expect(await both.get("session").command(["GET", `choice:session:${key}`], within())).toBe(
+        "in session",
+      );
+      expect(await both.get("default").command(["GET", `choice:session:${key}`], within())).toBe(
+        "in default",
+      );
       await both.close();
     });
   });

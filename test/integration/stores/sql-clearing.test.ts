@@ -22,11 +22,17 @@ async function openEmpty(database: Database): Promise<{ store: SessionStore; clo
   await sql`DROP TABLE IF EXISTS django_session`.execute(database);
   await createSessionTable(database);
   const clock = new ManualClock();
-  return { store: sqlSessionStore({ database })({ projectName: "test", redis: new RedisRegistry(), clock }), clock };
+  return {
+    store: sqlSessionStore({ database })({ projectName: "test", redis: new RedisRegistry(), clock }),
+    clock,
+  };
 }
 
 /** A store with sessions that have expired. */
-async function openExpired(database: Database, count: number): Promise<{ store: SessionStore; keys: string[] }> {
+async function openExpired(
+  database: Database,
+  count: number,
+): Promise<{ store: SessionStore; keys: string[] }> {
   const { store, clock } = await openEmpty(database);
   const keys = Array.from({ length: count }, newSessionKey);
   await Promise.all(keys.map((key) => store.create(key, "record", 1000, later())));
@@ -59,7 +65,8 @@ describeWithPostgres("clearExpired on PostgreSQL", () => {
   let server: PostgresServer;
   let database: Database;
 
-  const connect = (): Database => new Kysely({ dialect: new PostgresDialect({ pool: new Pool(server.settings) }) });
+  const connect = (): Database =>
+    new Kysely({ dialect: new PostgresDialect({ pool: new Pool(server.settings) }) });
 
   beforeAll(async () => {
     server = await PostgresServer.start();
@@ -190,7 +197,9 @@ describeWithMariadb("clearExpired on MariaDB", () => {
       const promise = store.clearExpired(later);
       const countWaiting = async (): Promise<number> => {
         const { rows } = await sql<{ count: number }>`
-          SELECT count(*) AS count FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'`.execute(database);
+          SELECT count(*) AS count FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'`.execute(
+          database,
+        );
         return Number(rows[0]?.count);
       };
       // InnoDB gives the same answer again to whoever asks within 0.1 s of the last time.

@@ -32,7 +32,11 @@ describeWithPostgres(`what sessions cost PostgreSQL, with ${ROWS} rows`, () => {
     const pool = new Pool({ ...server.settings, max: 6 });
     pool.on("error", () => {});
     database = new Kysely({ dialect: new PostgresDialect({ pool: discardStalled(pool) }) });
-    store = sqlSessionStore({ database })({ projectName: "p", redis: new RedisRegistry(), clock: systemClock });
+    store = sqlSessionStore({ database })({
+      projectName: "p",
+      redis: new RedisRegistry(),
+      clock: systemClock,
+    });
     // Its indexes are made when the rows are there, which is quicker.
     await sql`CREATE TABLE django_session (
       session_key varchar(40) NOT NULL, session_data text NOT NULL, expire_date timestamptz NOT NULL)`.execute(
@@ -41,7 +45,9 @@ describeWithPostgres(`what sessions cost PostgreSQL, with ${ROWS} rows`, () => {
     await sql`INSERT INTO django_session
       SELECT md5(number::text), ${sql.lit(RECORD)},
         now() + random() * interval '13 days' + CASE WHEN number <= ${sql.lit(EXPIRED)} THEN -interval '14 days' ELSE interval '1 hour' END
-      FROM generate_series(1, ${sql.lit(ROWS)}) AS number ORDER BY md5(number::text || 'order')`.execute(database);
+      FROM generate_series(1, ${sql.lit(ROWS)}) AS number ORDER BY md5(number::text || 'order')`.execute(
+      database,
+    );
     await sql`ALTER TABLE django_session ADD PRIMARY KEY (session_key)`.execute(database);
     await createSessionTable(database);
     await sql`VACUUM ANALYZE django_session`.execute(database);
@@ -70,7 +76,9 @@ describeWithPostgres(`what sessions cost PostgreSQL, with ${ROWS} rows`, () => {
     annotate,
   }) => {
     const chosen = await sql<{ session_key: string }>`SELECT session_key FROM django_session
-      WHERE expire_date > now() ORDER BY md5(session_key || 'any') LIMIT ${sql.lit(TOUCHES)}`.execute(database);
+      WHERE expire_date > now() ORDER BY md5(session_key || 'any') LIMIT ${sql.lit(TOUCHES)}`.execute(
+      database,
+    );
     const keys = chosen.rows.map((row) => row.session_key);
     const touches = (key: string, count: number) =>
       Array.from({ length: count }, (_, at) => () => store.touch(key, ETAG, DAY + at, later()));
@@ -78,7 +86,9 @@ describeWithPostgres(`what sessions cost PostgreSQL, with ${ROWS} rows`, () => {
     const cold = await walOf(keys.map((key) => () => store.touch(key, ETAG, 2 * DAY, later())));
     const warm = await walOf(touches(keys[0] ?? "", TOUCHES));
     const read = await walOf(keys.map((key) => () => store.read(key, later())));
-    await annotate(`WAL of a touch: ${cold} bytes after a checkpoint, ${warm} bytes when its pages are in the WAL.`);
+    await annotate(
+      `WAL of a touch: ${cold} bytes after a checkpoint, ${warm} bytes when its pages are in the WAL.`,
+    );
     expect(cold).toBeGreaterThan(warm);
     expect(warm).toBeGreaterThan(RECORD.length);
     expect(warm).toBeLessThan(4000);
@@ -95,7 +105,9 @@ describeWithPostgres(`what sessions cost PostgreSQL, with ${ROWS} rows`, () => {
         FROM pg_stat_user_tables WHERE relname = 'django_session'`.execute(database);
       return rows[0] ?? { updates: 0, hot: 0 };
     };
-    await expect.poll(async () => (await count()).updates, { timeout: 15_000, interval: 500 }).toBeGreaterThan(0);
+    await expect
+      .poll(async () => (await count()).updates, { timeout: 15_000, interval: 500 })
+      .toBeGreaterThan(0);
     expect((await count()).hot).toBe(0);
   });
 
@@ -123,7 +135,8 @@ describeWithPostgres(`what sessions cost PostgreSQL, with ${ROWS} rows`, () => {
     isOver = true;
     await reading;
     const [sorted, sortedSteps] = [spans, steps].map((each) => each.toSorted((one, two) => one - two));
-    const most = (list: number[] = [], share = 1) => Math.round(list[Math.ceil(list.length * share) - 1] ?? 0);
+    const most = (list: number[] = [], share = 1) =>
+      Math.round(list[Math.ceil(list.length * share) - 1] ?? 0);
     await annotate(
       `${cleared} of ${ROWS} rows in ${seconds.toFixed(1)} s: ${steps.length} steps, 99 of 100 within ${most(sortedSteps, 0.99)} ms, the ` +
         `longest ${most(sortedSteps)} ms. 99 of 100 reads beside it within ${most(sorted, 0.99)} ms, the longest ${most(sorted)} ms.`,

@@ -95,7 +95,9 @@ describeWithCommands(["postgres", "initdb", "pgbouncer"], "other ways to Postgre
   describeDriver("sql with postgres.js", () => {
     const { host, user, database } = server.settings;
     return new Kysely({
-      dialect: new PostgresJSDialect({ postgres: postgres({ host, user, database, max: 10, onnotice: () => {} }) }),
+      dialect: new PostgresJSDialect({
+        postgres: postgres({ host, user, database, max: 10, onnotice: () => {} }),
+      }),
     });
   });
 
@@ -109,7 +111,9 @@ describeWithCommands(["postgres", "initdb", "pgbouncer"], "other ways to Postgre
 
   it("PgBouncer refuses a pool whose settings have time-outs; those of the role hold", async () => {
     const refused = connect({ statement_timeout: 900 });
-    await expect(sql`SELECT 1`.execute(refused)).rejects.toThrow("unsupported startup parameter: statement_timeout");
+    await expect(sql`SELECT 1`.execute(refused)).rejects.toThrow(
+      "unsupported startup parameter: statement_timeout",
+    );
     await refused.destroy();
     const database = connect({});
     await sql`ALTER ROLE postgres SET statement_timeout = '900ms'`.execute(database);

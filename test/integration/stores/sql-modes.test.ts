@@ -59,7 +59,9 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
     pool.on("connection", (connection) => connection.query("SET SESSION sql_mode = ?", [mode]));
     const database: Database = new Kysely({ dialect: new MysqlDialect({ pool }) });
     opened.push(database);
-    await sql`DROP TABLE IF EXISTS django_session, sojourn_user_session, sojourn_user_epoch`.execute(database);
+    await sql`DROP TABLE IF EXISTS django_session, sojourn_user_session, sojourn_user_epoch`.execute(
+      database,
+    );
     await createSessionTable(database);
     await createUserTables(database);
     return database;
@@ -104,7 +106,10 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
           session.data["note"] = text;
           await session.login(text);
         });
-        expect(await browser.request((session) => [session.userId, session.data["note"]])).toEqual([text, text]);
+        expect(await browser.request((session) => [session.userId, session.data["note"]])).toEqual([
+          text,
+          text,
+        ]);
         const listed = [];
         for await (const each of sessions.ofUser(text)) listed.push(each);
         expect(listed).toHaveLength(1);
@@ -157,7 +162,9 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
 
   it("a connection that gives text in a smaller character set is refused for the format json", async () => {
     const store = open(await connect("STRICT_TRANS_TABLES", "latin1"), "json");
-    await expect(store.read(newSessionKey(), later())).rejects.toThrow("The connection returns text as latin1");
+    await expect(store.read(newSessionKey(), later())).rejects.toThrow(
+      "The connection returns text as latin1",
+    );
   });
 
   it("a table that is not there is said as such", async () => {

@@ -31,7 +31,11 @@ const leavingOut = {
 };
 
 function openStore(database: Database, table?: string, clock = new ManualClock()): SessionStore {
-  return sqlSessionStore({ database, table, users: true })({ projectName: "test", redis: new RedisRegistry(), clock });
+  return sqlSessionStore({ database, table, users: true })({
+    projectName: "test",
+    redis: new RedisRegistry(),
+    clock,
+  });
 }
 
 let tables = 0;
@@ -110,7 +114,9 @@ function describeDatabase(connect: () => Database): void {
     expect(await store.delete(key, later())).toBe(false);
     const other = openStore(two, table, behind);
     expect(await other.read(key, later())).toBeUndefined();
-    expect(await other.touch(key, { start: 0, text: "record" }, LONG_TTL, later())).toEqual({ status: "gone" });
+    expect(await other.touch(key, { start: 0, text: "record" }, LONG_TTL, later())).toEqual({
+      status: "gone",
+    });
   });
 
   it("a commit that changes nothing counts as committed, also at the same instant", async () => {
@@ -128,7 +134,9 @@ function describeDatabase(connect: () => Database): void {
     for (const text of ["ABC ", "äbc", "abc\t"]) {
       expect((await store.commit(key, "x", { start: 0, text }, LONG_TTL, later())).status).toBe("conflict");
     }
-    expect((await store.commit(key, "x", { start: -3, text: "bc" }, LONG_TTL, later())).status).toBe("committed");
+    expect((await store.commit(key, "x", { start: -3, text: "bc" }, LONG_TTL, later())).status).toBe(
+      "committed",
+    );
   });
 
   it("of 20 concurrent creates over an expired record exactly one is created", async () => {
@@ -184,7 +192,9 @@ function describeDatabase(connect: () => Database): void {
     await Promise.all(keys.map((key) => store.create(key, "record", LONG_TTL, later())));
     const rows = await one.selectFrom(table).select(["session_key", "session_data"]).execute();
     expect(rows).toHaveLength(2110);
-    expect(rows.filter(({ session_key: key }) => /^moved:[a-z0-9]{32}$/.test(String(key)))).toHaveLength(2100);
+    expect(rows.filter(({ session_key: key }) => /^moved:[a-z0-9]{32}$/.test(String(key)))).toHaveLength(
+      2100,
+    );
     const found = [];
     for await (const key of store.scan(later)) found.push(key);
     expect(found.toSorted()).toEqual(keys.toSorted());
@@ -242,8 +252,13 @@ function describeDatabase(connect: () => Database): void {
     clock.advance(400);
     const [counts, expired]: [number[], number] = [[0], ttls.filter((ttl) => ttl <= 400).length];
     expect(await store.clearExpired(later, ({ cleared }) => counts.push(cleared))).toBe(expired);
-    expect(Math.max(...counts.slice(1).map((count, at) => count - (counts[at] ?? 0)))).toBeLessThanOrEqual(1000);
-    const { count } = await one.selectFrom(table).select(one.fn.countAll().as("count")).executeTakeFirstOrThrow();
+    expect(Math.max(...counts.slice(1).map((count, at) => count - (counts[at] ?? 0)))).toBeLessThanOrEqual(
+      1000,
+    );
+    const { count } = await one
+      .selectFrom(table)
+      .select(one.fn.countAll().as("count"))
+      .executeTakeFirstOrThrow();
     expect(Number(count)).toBe(2500 - expired);
     clock.advance(400);
     expect(await store.clearExpired(later)).toBe(2500 - expired);
@@ -270,7 +285,9 @@ function describeDatabase(connect: () => Database): void {
     await users.put("7", { key: other, entry: later1 }, now, later());
     await users.put("9", { key: evicted, entry }, now, later());
     const limits = { most: 1, slack: 0, now };
-    expect((await users.add("9", { key: newSessionKey(), entry: later1 }, limits, later())).evicted).toEqual([evicted]);
+    expect((await users.add("9", { key: newSessionKey(), entry: later1 }, limits, later())).evicted).toEqual([
+      evicted,
+    ]);
     const waiting = { ...limits, most: undefined, isWaiting: true };
     await users.add("7", { key: newSessionKey(), entry }, waiting, later());
     const fresh = newSessionKey();
@@ -333,7 +350,8 @@ function describeDatabase(connect: () => Database): void {
       await browser.request((session) => session.login(7));
       clock.advance(1);
     }
-    const logins = () => Promise.all(browsers.map((browser) => browser.request((session) => session.isAuthenticated)));
+    const logins = () =>
+      Promise.all(browsers.map((browser) => browser.request((session) => session.isAuthenticated)));
     expect(await logins()).toEqual([false, true, true]);
     await sessions.revokeUser(7);
     expect(await logins()).toEqual([false, false, false]);
@@ -486,7 +504,9 @@ describeWithPostgres("the SQL session store on PostgreSQL", () => {
   it("the table is Django's: columns, types, index names, and the row", async () => {
     await createSessionTable(database);
     const columns = await sql`SELECT column_name, data_type, character_maximum_length AS size, is_nullable
-      FROM information_schema.columns WHERE table_name = 'django_session' ORDER BY ordinal_position`.execute(database);
+      FROM information_schema.columns WHERE table_name = 'django_session' ORDER BY ordinal_position`.execute(
+      database,
+    );
     expect(columns.rows).toEqual([
       { column_name: "session_key", data_type: "character varying", size: 40, is_nullable: "NO" },
       { column_name: "session_data", data_type: "text", size: null, is_nullable: "NO" },
@@ -501,9 +521,14 @@ describeWithPostgres("the SQL session store on PostgreSQL", () => {
     ]);
     const key = newSessionKey();
     await openStore(database).create(key, "the record", 1234.5, later());
-    const rows = await sql`SELECT session_key, session_data, (expire_date AT TIME ZONE 'UTC')::text AS expire_date
+    const rows =
+      await sql`SELECT session_key, session_data, (expire_date AT TIME ZONE 'UTC')::text AS expire_date
       FROM django_session`.execute(database);
-    const expected = { session_key: key, session_data: "the record", expire_date: "2026-01-01 00:00:01.2345" };
+    const expected = {
+      session_key: key,
+      session_data: "the record",
+      expire_date: "2026-01-01 00:00:01.2345",
+    };
     expect(rows.rows).toEqual([expected]);
   });
 
@@ -514,13 +539,19 @@ describeWithPostgres("the SQL session store on PostgreSQL", () => {
     const [store, key] = [openStore(database, "shop.visits"), newSessionKey()];
     expect(await store.create(key, "a", LONG_TTL, later())).toEqual({ status: "created" });
     expect(await store.create(key, "b", LONG_TTL, later())).toEqual({ status: "exists" });
-    expect((await store.commit(key, "b", { start: 0, text: "a" }, LONG_TTL, later())).status).toBe("committed");
+    expect((await store.commit(key, "b", { start: 0, text: "a" }, LONG_TTL, later())).status).toBe(
+      "committed",
+    );
     expect(await store.delete(key, later())).toBe(true);
     expect(await store.clearExpired(later)).toBe(0);
   });
 
   it("what a database ends because of others is tried again: strict isolation loses and refuses nothing", async () => {
-    const pool = new Pool({ ...server.settings, max: 5, options: "-c default_transaction_isolation=serializable" });
+    const pool = new Pool({
+      ...server.settings,
+      max: 5,
+      options: "-c default_transaction_isolation=serializable",
+    });
     const strict = new KyselyClass<any>({ dialect: new PostgresDialect({ pool }) });
     const { store } = await openFresh(strict);
     const key = newSessionKey();
@@ -571,7 +602,10 @@ describeWithMariadb("the SQL session store on MariaDB", () => {
     await server?.stop();
   });
 
-  describeSessionStore(leavingOut, "sql on MariaDB", { hasReadWithTtl: true, open: () => openFresh(database) });
+  describeSessionStore(leavingOut, "sql on MariaDB", {
+    hasReadWithTtl: true,
+    open: () => openFresh(database),
+  });
   describeSessionStore(leavingOut, "sql on MariaDB, with a driver that counts changed rows", {
     hasReadWithTtl: true,
     open: () => openFresh(counting),
@@ -586,8 +620,11 @@ describeWithMariadb("the SQL session store on MariaDB", () => {
 
   it("the table is Django's: columns, types, index names, and the row", async () => {
     await createSessionTable(database);
-    const columns = await sql`SELECT column_name AS name, column_type AS type, is_nullable AS nullable, column_key AS k
-      FROM information_schema.columns WHERE table_name = 'django_session' ORDER BY ordinal_position`.execute(database);
+    const columns =
+      await sql`SELECT column_name AS name, column_type AS type, is_nullable AS nullable, column_key AS k
+      FROM information_schema.columns WHERE table_name = 'django_session' ORDER BY ordinal_position`.execute(
+        database,
+      );
     expect(columns.rows).toEqual([
       { name: "session_key", type: "varchar(40)", nullable: "NO", k: "PRI" },
       { name: "session_data", type: "longtext", nullable: "NO", k: "" },
@@ -600,7 +637,11 @@ describeWithMariadb("the SQL session store on MariaDB", () => {
     await openStore(database).create(key, "the record", 1234.5, later());
     const rows = await sql`SELECT session_key, session_data, CAST(expire_date AS CHAR) AS expire_date
       FROM django_session`.execute(database);
-    const expected = { session_key: key, session_data: "the record", expire_date: "2026-01-01 00:00:01.234500" };
+    const expected = {
+      session_key: key,
+      session_data: "the record",
+      expire_date: "2026-01-01 00:00:01.234500",
+    };
     expect(rows.rows).toEqual([expected]);
   });
 });
@@ -631,7 +672,9 @@ describe("the SQL session store on SQLite", () => {
 
   it("each method is one statement; a write that matched nothing reads once more, a deletion deletes once more", async () => {
     const statements: string[] = [];
-    const logged = openSqlite(":memory:", ({ query }) => statements.push(query.sql.trim().split(" ")[0] ?? ""));
+    const logged = openSqlite(":memory:", ({ query }) =>
+      statements.push(query.sql.trim().split(" ")[0] ?? ""),
+    );
     await createSessionTable(logged);
     statements.length = 0;
     const [store, key, etag] = [openStore(logged), newSessionKey(), { start: 0, text: "a" }];
@@ -689,7 +732,12 @@ describe("the SQL session store on SQLite", () => {
     const rows = await sql`SELECT session_key, session_data, expire_date, typeof(expire_date) AS type
       FROM django_session ORDER BY 1`.execute(database);
     expect(rows.rows).toEqual([
-      { session_key: keys[0], session_data: "the record", expire_date: "2026-01-01 00:00:01.234500", type: "text" },
+      {
+        session_key: keys[0],
+        session_data: "the record",
+        expire_date: "2026-01-01 00:00:01.234500",
+        type: "text",
+      },
       { session_key: keys[1], session_data: "the record", expire_date: "2026-01-01 00:00:02", type: "text" },
     ]);
   });

@@ -31,7 +31,10 @@ export function openBuckets(url: string): OwnStore {
 
 /** @param log Hears of each statement. */
 export function openPostgres(address: PoolConfig, log: (event: LogEvent) => void = () => {}): OwnStore {
-  const database = new Kysely({ log, dialect: new PostgresDialect({ pool: new Pool({ ...address, max: 2 }) }) });
+  const database = new Kysely({
+    log,
+    dialect: new PostgresDialect({ pool: new Pool({ ...address, max: 2 }) }),
+  });
   const context = { projectName: "sweeping", redis: new RedisRegistry(), clock: systemClock };
   return { store: sqlSessionStore({ database })(context), close: () => database.destroy() };
 }

@@ -46,7 +46,11 @@ interface Sweep {
 }
 
 /** Sweeps while a client in another process reads, changes and creates sessions. */
-async function sweepBesideVisitor(engine: SweptEngine, address: ServerAddress, store: SessionStore): Promise<Sweep> {
+async function sweepBesideVisitor(
+  engine: SweptEngine,
+  address: ServerAddress,
+  store: SessionStore,
+): Promise<Sweep> {
   const visitor = await startVisitor(engine, address);
   const [start, counts]: [number, number[]] = [performance.now(), [0]];
   const cleared = await store.clearExpired(stepDeadline, (progress) => counts.push(progress.cleared));
@@ -70,14 +74,20 @@ async function startVisitor(engine: SweptEngine, address: ServerAddress): Promis
 }
 
 /** What is to hold on every engine, whatever the visitor did when. */
-async function expectNothingLost(engine: SweptEngine, store: SessionStore, { visitor }: Sweep): Promise<void> {
+async function expectNothingLost(
+  engine: SweptEngine,
+  store: SessionStore,
+  { visitor }: Sweep,
+): Promise<void> {
   expect(visitor.mistakes).toEqual([]);
   const { keyOf, versionOf } = POPULATIONS[engine];
   const changed = new Map(visitor.changed);
   const every = Math.max(1, Math.floor(COUNT / SAMPLE_SIZE));
   const sampled = Array.from({ length: Math.floor(COUNT / every) }, (_, index) => index * every);
   const expected: [Kind, number, number][] = [
-    ...sampled.filter((number) => !changed.has(number)).map((number) => ["live", number, 0] as [Kind, number, number]),
+    ...sampled
+      .filter((number) => !changed.has(number))
+      .map((number) => ["live", number, 0] as [Kind, number, number]),
     ...visitor.changed.map(([number, version]) => ["live", number, version] as [Kind, number, number]),
     ...visitor.recreated.map(([number, version]) => ["expired", number, version] as [Kind, number, number]),
   ];
@@ -144,7 +154,11 @@ function field(kind: Kind, number: number, expiry: number): Buffer {
   const { record, etag } = POPULATIONS.redis.versionOf(kind, number, 0);
   const head = Buffer.alloc(5);
   head.writeUInt32BE(expiry);
-  return Buffer.concat([head, Buffer.from(etag.text, "hex"), Buffer.from(record.slice(etag.start + etag.text.length))]);
+  return Buffer.concat([
+    head,
+    Buffer.from(etag.text, "hex"),
+    Buffer.from(record.slice(etag.start + etag.text.length)),
+  ]);
 }
 
 /** For each hash that there is, in groups: no client takes any number of commands at once. */
@@ -197,7 +211,9 @@ describeWithPostgres("a sweep of PostgreSQL", () => {
     await expectNothingLost("postgres", sweeper.store, sweep);
     const recreated = sweep.visitor.recreated.length;
     expect(await countRows(pool)).toEqual({ all: COUNT + recreated, expired: 0 });
-    expect(await countUnchanged(pool)).toBe(COUNT - sweep.visitor.changed.filter(([, version]) => version > 0).length);
+    expect(await countUnchanged(pool)).toBe(
+      COUNT - sweep.visitor.changed.filter(([, version]) => version > 0).length,
+    );
     tell("PostgreSQL", sweep, `the longest statement took ${slowest} ms`);
   });
 });

@@ -30,7 +30,8 @@ describeWithRedis("lists of users on a Redis that evicts", () => {
     "%s: one warning, with what to do",
     async (policy) => {
       const { sessions, warnings } = await start([`maxmemory-policy ${policy}`]);
-      for (let count = 0; count < 3; count++) await new Browser(sessions).request((session) => session.login(7));
+      for (let count = 0; count < 3; count++)
+        await new Browser(sessions).request((session) => session.login(7));
       await expect.poll(() => warnings).toHaveLength(1);
       expect(warnings[0]).toContain(`maxmemory-policy ${policy}`);
       expect(warnings[0]).toContain("revokeUser(userId, { scan: true })");
@@ -66,9 +67,12 @@ describeWithRedis("lists of users on a Redis that evicts", () => {
     for (const part of ["list", "details"]) await server.command("DEL", `shop:session-users:{id=7}:${part}`);
     expect(await sessions.revokeUser(7)).toBe(0);
     const counts: number[] = [];
-    expect(await sessions.revokeUser(7, { scan: true, onProgress: ({ ended }) => counts.push(ended) })).toBe(70);
+    expect(await sessions.revokeUser(7, { scan: true, onProgress: ({ ended }) => counts.push(ended) })).toBe(
+      70,
+    );
     expect(counts.at(-1)).toBe(70);
-    for (const browser of browsers) expect(await browser.request((session) => session.isAuthenticated)).toBe(false);
+    for (const browser of browsers)
+      expect(await browser.request((session) => session.isAuthenticated)).toBe(false);
     expect(await other.request((session) => session.isAuthenticated)).toBe(true);
   });
 
@@ -87,9 +91,11 @@ describeWithRedis("lists of users on a Redis that evicts", () => {
     // nobody is left.
     const told = await sessions.revokeUser(7).then(
       () => "ended",
-      (error: unknown) => [(error as { code: string }).code, (error as { outcome: string }).outcome].join(" "),
+      (error: unknown) =>
+        [(error as { code: string }).code, (error as { outcome: string }).outcome].join(" "),
     );
     expect(["ended", "ERR_STORE_SERVICE unknown"]).toContain(told);
-    for (const browser of browsers) expect(await browser.request((session) => session.isAuthenticated)).toBe(false);
+    for (const browser of browsers)
+      expect(await browser.request((session) => session.isAuthenticated)).toBe(false);
   });
 });

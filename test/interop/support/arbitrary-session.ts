@@ -23,7 +23,20 @@ const number = fc.oneof(
   fc.maxSafeInteger(),
   fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }),
   fc.double({ noNaN: true, noDefaultInfinity: true }),
-  fc.constantFrom(-0, 0.1, 1e16, 1e-5, 1e-7, 1e21, 2 ** 53, 2 ** 63, 5e-324, Number.MAX_VALUE, 2n ** 63n, 12n),
+  fc.constantFrom(
+    -0,
+    0.1,
+    1e16,
+    1e-5,
+    1e-7,
+    1e21,
+    2 ** 53,
+    2 ** 63,
+    5e-324,
+    Number.MAX_VALUE,
+    2n ** 63n,
+    12n,
+  ),
 );
 
 /** Long enough, and like itself enough, to be compressed. */

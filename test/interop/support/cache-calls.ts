@@ -46,7 +46,21 @@ const MOVED = ["v", "w"];
 /** All keys that calls have. */
 export const KEYS: readonly string[] = [...ANY, ...COUNTERS, ...MOVED];
 
-const VALUES: readonly unknown[] = [0, -3, 7, true, false, "", "1", "é😀", 1.5, [], [1, null], { a: { b: "é" } }, {}];
+const VALUES: readonly unknown[] = [
+  0,
+  -3,
+  7,
+  true,
+  false,
+  "",
+  "1",
+  "é😀",
+  1.5,
+  [],
+  [1, null],
+  { a: { b: "é" } },
+  {},
+];
 const TIMEOUTS = [undefined, undefined, null, 60, 3600, 0, -1] as const;
 
 const WEIGHTS: Readonly<Record<CacheCall["name"], number>> = {
@@ -71,7 +85,9 @@ const WEIGHTS: Readonly<Record<CacheCall["name"], number>> = {
 export function randomCall(random: Random): CacheCall {
   const name = random.weighted(WEIGHTS);
   const version = random.pick([1, 1, 2] as const);
-  const key = random.pick(name.endsWith("Version") ? MOVED : name === "incr" || name === "decr" ? COUNTERS : KEYS);
+  const key = random.pick(
+    name.endsWith("Version") ? MOVED : name === "incr" || name === "decr" ? COUNTERS : KEYS,
+  );
   const others = name.endsWith("Many") ? KEYS.filter((each) => each !== key && random.next() < 0.3) : [];
   const keys = [key, ...others];
   const isCounted = keys.some((each) => COUNTERS.includes(each));

@@ -62,7 +62,10 @@ interface PeerMessage {
 
 /** The operations of `peer/main.py`: their arguments and their results. */
 interface Operations {
-  readonly decode: [{ record: string; frames?: number }, { members: DescribedMember[]; complaints: string[] }];
+  readonly decode: [
+    { record: string; frames?: number },
+    { members: DescribedMember[]; complaints: string[] },
+  ];
   readonly decodeEntry: [{ record: string }, { members: DescribedMember[]; complaints: string[] }];
   readonly make: [{ seed: number; index: number }, MadeSession];
   readonly makeEntry: [{ seed: number; index: number }, MadeSession];
@@ -88,8 +91,14 @@ interface Operations {
   ];
   readonly cookieSave: [{ cookie: string | null; changes: readonly (readonly [string, unknown])[] }, string];
   readonly cookieLoad: [{ cookie: string }, DescribedMember[] | null];
-  readonly fileSave: [FileEngine & { key: string | null; changes: readonly (readonly [string, unknown])[] }, string];
-  readonly fileLoad: [FileEngine & { key: string }, { members: DescribedMember[] | null; endsAt: number | null }];
+  readonly fileSave: [
+    FileEngine & { key: string | null; changes: readonly (readonly [string, unknown])[] },
+    string,
+  ];
+  readonly fileLoad: [
+    FileEngine & { key: string },
+    { members: DescribedMember[] | null; endsAt: number | null },
+  ];
   readonly fileDelete: [FileEngine & { key: string }, null];
   readonly fileClear: [FileEngine, null];
   readonly authGetUser: [

@@ -49,7 +49,14 @@ export class DjangoSite {
     const folder = makeTemporaryFolder("sojourn-django");
     const settings = siteSettings({ ...options, folder });
     // -B: no __pycache__ among the tests.
-    const args = ["-B", "-X", "utf8", inProject("test", "interop", "site", "serve.py"), USER.user, USER.password];
+    const args = [
+      "-B",
+      "-X",
+      "utf8",
+      inProject("test", "interop", "site", "serve.py"),
+      USER.user,
+      USER.password,
+    ];
     const env = { ...process.env, SITE_SETTINGS: JSON.stringify(settings) };
     const output = new ErrorOutput(spawn(django.python, args, { env }));
     const url = await addressOf(output, django.title);
@@ -80,7 +87,10 @@ class ErrorOutput {
 
   constructor(child: ChildProcessWithoutNullStreams) {
     this.child = child;
-    child.stderr.on("data", (chunk: Buffer) => (this.text = (this.text + chunk.toString()).slice(-MAX_OUTPUT)));
+    child.stderr.on(
+      "data",
+      (chunk: Buffer) => (this.text = (this.text + chunk.toString()).slice(-MAX_OUTPUT)),
+    );
     // A process that has ended is noticed by its end.
     child.stdin.on("error", () => {});
     running.add(child);

@@ -6,7 +6,11 @@ import { type EnvironmentObstacle, prepareEnvironment } from "./virtual-environm
 /** Names of the environments, and what is in them. */
 export const DJANGOS = {
   lts: { title: "Django 5.2", requirements: "requirements.txt", versions: { least: "3.10" } },
-  oldest: { title: "Django 3.1", requirements: "requirements-oldest.txt", versions: { least: "3.10", below: "3.12" } },
+  oldest: {
+    title: "Django 3.1",
+    requirements: "requirements-oldest.txt",
+    versions: { least: "3.10", below: "3.12" },
+  },
   newest: { title: "Django 6.1", requirements: "requirements-newest.txt", versions: { least: "3.12" } },
   codex: { title: "codex-django 0.7", requirements: "requirements-codex.txt", versions: { least: "3.12" } },
 } as const satisfies Record<string, { title: string; requirements: string; versions: PythonRange }>;
@@ -27,7 +31,10 @@ export interface Django {
  *
  * @param define Is given the environment; it is called, for the titles, also where there is none.
  */
-export async function describeWithEnvironment(name: DjangoName, define: (django: Django) => void): Promise<void> {
+export async function describeWithEnvironment(
+  name: DjangoName,
+  define: (django: Django) => void,
+): Promise<void> {
   const { title, requirements, versions } = DJANGOS[name];
   const environment = await prepareEnvironment(requirements, versions);
   if (!("obstacle" in environment)) {
@@ -35,7 +42,8 @@ export async function describeWithEnvironment(name: DjangoName, define: (django:
     return;
   }
   const { obstacle } = environment;
-  if (!isCi) describe.skip(`${title} (skipped: ${obstacle})`, () => define({ name, title, python: "python3" }));
+  if (!isCi)
+    describe.skip(`${title} (skipped: ${obstacle})`, () => define({ name, title, python: "python3" }));
   else if (isFault(name, environment)) throw new Error(`${title} cannot be had: ${obstacle}`);
   else say(`Not tested: ${title}. ${obstacle}.`);
 }

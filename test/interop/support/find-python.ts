@@ -39,7 +39,8 @@ export async function findPython(
     const { status, output } = await run(command, ["-c", FACTS]);
     const version = output.split("\n")[0] ?? "";
     if (status === 0 && isIn(range, version)) return { command, facts: output };
-    reason ??= status === 0 ? `python3 is ${version}` : `python3 does not run: ${output.trim().split("\n").at(-1)}`;
+    reason ??=
+      status === 0 ? `python3 is ${version}` : `python3 does not run: ${output.trim().split("\n").at(-1)}`;
   }
   return { obstacle: `Python ${describe(range)} is needed, but ${reason ?? "python3 is not on PATH"}` };
 }

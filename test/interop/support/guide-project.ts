@@ -63,7 +63,10 @@ export class GuideProject {
   /** @returns The settings that the guide's command dumps. */
   async dump(command: string): Promise<Record<string, unknown>> {
     await this.shell(command);
-    return JSON.parse(readFileSync(join(this.#folder, "django-settings.json"), "utf8")) as Record<string, unknown>;
+    return JSON.parse(readFileSync(join(this.#folder, "django-settings.json"), "utf8")) as Record<
+      string,
+      unknown
+    >;
   }
 
   /** Starts a program in TypeScript. */

@@ -15,7 +15,10 @@ export class NodeProgram {
   readonly #end: Promise<void>;
   #look: () => void = () => {};
 
-  constructor(file: string, { cwd, env }: { readonly cwd: string; readonly env: Readonly<Record<string, string>> }) {
+  constructor(
+    file: string,
+    { cwd, env }: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+  ) {
     const child = spawn(process.execPath, [...NODE_OPTIONS, file], {
       cwd,
       env: { ...process.env, ...env },
@@ -23,7 +26,8 @@ export class NodeProgram {
     });
     this.#child = child;
     running.add(child);
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => this.#hear(chunk));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => this.#hear(chunk));
     this.#end = once(child, "close").then(() => {
       running.delete(child);
       this.#look();
@@ -33,7 +37,8 @@ export class NodeProgram {
   /** Waits until it has printed a text. @throws {Error} When it ends before. */
   async printed(text: string): Promise<void> {
     while (!this.output.includes(text)) {
-      if (!running.has(this.#child)) throw new Error(`The program ended before it printed ${text}:\n${this.output}`);
+      if (!running.has(this.#child))
+        throw new Error(`The program ended before it printed ${text}:\n${this.output}`);
       await new Promise<void>((resolve) => (this.#look = resolve));
     }
   }

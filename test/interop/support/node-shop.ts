@@ -6,7 +6,13 @@ import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { createSojourn, type Sojourn } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";
-import { type DjangoAuth, djangoAuth, djangoSettings, type DjangoUser, type FromDjangoSettings } from "sojourn/django";
+import {
+  type DjangoAuth,
+  djangoAuth,
+  djangoSettings,
+  type DjangoUser,
+  type FromDjangoSettings,
+} from "sojourn/django";
 import { sqlSessionStore } from "sojourn/stores/sql";
 import { SECRET } from "./django-peer.ts";
 import { SiteVisitor } from "./site-visitor.ts";
@@ -31,7 +37,12 @@ export class NodeShop {
   readonly unsupported: FromDjangoSettings["unsupported"];
   readonly #close: () => Promise<void>;
 
-  private constructor(url: string, sojourn: Sojourn<Data>, from: FromDjangoSettings, close: () => Promise<void>) {
+  private constructor(
+    url: string,
+    sojourn: Sojourn<Data>,
+    from: FromDjangoSettings,
+    close: () => Promise<void>,
+  ) {
     this.url = url;
     this.sojourn = sojourn;
     this.unsupported = from.unsupported;
@@ -42,21 +53,33 @@ export class NodeShop {
     const pool = new pg.Pool({ ...postgres, max: 10 });
     pool.on("error", () => {});
     const database = new Kysely<object>({ dialect: new PostgresDialect({ pool }) });
-    const from = djangoSettings({ SECRET_KEY: SECRET, ...settings }, { database: sqlSessionStore({ database }) });
+    const from = djangoSettings(
+      { SECRET_KEY: SECRET, ...settings },
+      { database: sqlSessionStore({ database }) },
+    );
     // Two busy processors: an answer may take its time.
     const sojourn = createSojourn<Data>({
       ...from.settings,
       sessions: { ...from.settings.sessions, deadline: "20s" },
     });
-    const auth = djangoAuth({ secretKey: SECRET, backends: from.backends, findUser: (id) => findUser(pool, "id", id) });
+    const auth = djangoAuth({
+      secretKey: SECRET,
+      backends: from.backends,
+      findUser: (id) => findUser(pool, "id", id),
+    });
     const server = createServer(makeApp(sojourn, auth, pool)).listen(0, "127.0.0.1");
     await once(server, "listening");
-    return new NodeShop(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, sojourn, from, async () => {
-      server.closeAllConnections();
-      server.close();
-      await sojourn.close();
-      await database.destroy();
-    });
+    return new NodeShop(
+      `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      sojourn,
+      from,
+      async () => {
+        server.closeAllConnections();
+        server.close();
+        await sojourn.close();
+        await database.destroy();
+      },
+    );
   }
 
   /** A browser here. @param cookies A Cookie header that it comes with. */

@@ -19,13 +19,17 @@ export function readNginxRoutes(text: string): ProxyRoutes {
   const wrong = lines.find((line) => !/^$|^[^{}]*[;{]$|^[^{}]*\{[^{}]*;\s*\}$|^\}$/.test(line));
   if (wrong !== undefined) throw new Error(`This is no line of nginx: ${wrong}`);
   if (text.split("{").length !== text.split("}").length) throw new Error("The braces do not match.");
-  const upstreams = new Set([...text.matchAll(/^upstream (\w+) \{ server [\d.:]+; \}$/gm)].map((match) => match[1]));
+  const upstreams = new Set(
+    [...text.matchAll(/^upstream (\w+) \{ server [\d.:]+; \}$/gm)].map((match) => match[1]),
+  );
   const locations = [...text.matchAll(/location (= )?(\/\S*) \{ proxy_pass http:\/\/(\w+); \}/g)].map(
     ([, exact, path = "", upstream = ""]) => ({ isExact: exact !== undefined, path, upstream }),
   );
   const unknown = locations.find(({ upstream }) => !upstreams.has(upstream));
   if (unknown !== undefined) throw new Error(`There is no upstream ${unknown.upstream}.`);
-  const byRank = locations.toSorted((a, b) => Number(b.isExact) - Number(a.isExact) || b.path.length - a.path.length);
+  const byRank = locations.toSorted(
+    (a, b) => Number(b.isExact) - Number(a.isExact) || b.path.length - a.path.length,
+  );
   return {
     upstreamOf(path) {
       const found = byRank.find((each) => (each.isExact ? path === each.path : path.startsWith(each.path)));

@@ -58,7 +58,11 @@ export class DjangoCacheClient {
   }
 
   /** Calls a method by Django's name: what it gives, or a {@link DjangoError}. `None` comes as `null`. */
-  call(operation: string, args: readonly unknown[], options: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+  call(
+    operation: string,
+    args: readonly unknown[],
+    options: Readonly<Record<string, unknown>> = {},
+  ): Promise<unknown> {
     return this.#visitor.post("/cache", { operation, arguments: args, options, cache: this.#alias });
   }
 }

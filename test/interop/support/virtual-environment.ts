@@ -58,11 +58,17 @@ const PIP = [
  * It is built beside its place and moved there when it is complete, so an interrupted build leaves nothing
  * that looks like an environment. One is built at a time: other calls, and other processes, wait.
  */
-export async function prepareVirtualEnvironment(options: VirtualEnvironmentOptions): Promise<VirtualEnvironment> {
+export async function prepareVirtualEnvironment(
+  options: VirtualEnvironmentOptions,
+): Promise<VirtualEnvironment> {
   const { requirements, cache, python, versions = VERSIONS } = options;
   const found = await findPython(versions, python === undefined ? undefined : [python]);
   if ("obstacle" in found) return { ...found, lacksPython: true };
-  const hash = createHash("sha256").update(readFileSync(requirements)).update(found.facts).digest("hex").slice(0, 12);
+  const hash = createHash("sha256")
+    .update(readFileSync(requirements))
+    .update(found.facts)
+    .digest("hex")
+    .slice(0, 12);
   const folder = join(cache, `interop-venv-${hash}`);
   if (!existsSync(folder)) {
     const obstacle = await inTurn(() => build(found.command, { ...options, folder }));
@@ -137,7 +143,10 @@ function errorLine(output: string): string {
 }
 
 /** The environment of one of the files of requirements here. */
-export function prepareEnvironment(requirements: string, versions?: PythonRange): Promise<VirtualEnvironment> {
+export function prepareEnvironment(
+  requirements: string,
+  versions?: PythonRange,
+): Promise<VirtualEnvironment> {
   return prepareVirtualEnvironment({
     requirements: inProject("test", "interop", requirements),
     cache: inProject(".cache"),

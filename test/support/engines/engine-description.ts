@@ -11,7 +11,12 @@ export type DatabaseDescription =
  * sessions.
  */
 export type EngineDescription =
-  | { readonly kind: "redis"; readonly url: string; readonly space: string; readonly format: "django" | "json" }
+  | {
+      readonly kind: "redis";
+      readonly url: string;
+      readonly space: string;
+      readonly format: "django" | "json";
+    }
   | { readonly kind: "buckets"; readonly url: string; readonly space: string }
   | { readonly kind: "cache"; readonly url: string; readonly space: string }
   | { readonly kind: "sql"; readonly database: DatabaseDescription; readonly space: string }

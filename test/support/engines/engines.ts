@@ -46,7 +46,12 @@ export const ENGINES: readonly Engine[] = [
 ];
 
 /** SQLite is for one process: its driver here blocks while another one writes. */
-export const SQLITE: Engine = { name: "SQLite", commands: [], hasUsers: true, start: () => startSql(startSqlite) };
+export const SQLITE: Engine = {
+  name: "SQLite",
+  commands: [],
+  hasUsers: true,
+  start: () => startSql(startSqlite),
+};
 
 const wanted = process.env["SOJOURN_ENGINES"];
 
@@ -120,7 +125,12 @@ async function startCached(): Promise<RunningEngine> {
   const { description, stop } = await startPostgres();
   const server = await RedisServer.start();
   const space: Space = async (number) => {
-    return { kind: "cached", url: server.url, database: description, space: await makeTable(description, number) };
+    return {
+      kind: "cached",
+      url: server.url,
+      database: description,
+      space: await makeTable(description, number),
+    };
   };
   return running(space, [stop, () => server.stop()]);
 }

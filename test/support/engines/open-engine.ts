@@ -28,7 +28,8 @@ export interface OpenedEngine {
 export function openEngine(description: EngineDescription): OpenedEngine {
   const redis = redisOf(description);
   const database = "database" in description ? openDatabase(description.database) : undefined;
-  const isJson = description.kind === "buckets" || (description.kind === "redis" && description.format === "json");
+  const isJson =
+    description.kind === "buckets" || (description.kind === "redis" && description.format === "json");
   return {
     redis,
     format: isJson ? "json" : "django",

@@ -25,7 +25,9 @@ const openWith = (...dictionaries: { id: number; bytes: Uint8Array }[]) =>
 test("dictionaries are refused at start if zlib ignores them, before a record counts as broken", () => {
   const open = () => openWith({ id: 1, bytes: Buffer.from("what many records have") });
   expect(open).toThrow(ImproperlyConfigured);
-  expect(open).toThrow("redisBucketSessionStore.dictionaries: expected none on this runtime, whose zlib ignores them");
+  expect(open).toThrow(
+    "redisBucketSessionStore.dictionaries: expected none on this runtime, whose zlib ignores them",
+  );
 });
 
 test("buckets without dictionaries work on such a runtime", () => {

@@ -7,7 +7,8 @@ import { type BucketKeyGenerators, BucketKeys, DEFAULT_GENERATORS } from "./buck
 
 const KEY = "abc0123456789abcdefghijklmnopqrs";
 
-const keysWith = (generators: BucketKeyGenerators = {}) => new BucketKeys("shop:session:", generators, "store");
+const keysWith = (generators: BucketKeyGenerators = {}) =>
+  new BucketKeys("shop:session:", generators, "store");
 
 const refusalOf = (generators: object): string => {
   try {
@@ -30,8 +31,14 @@ describe("the keys of buckets", () => {
 
   it.each<[string, BucketKeyGenerators]>([
     ["the defaults", {}],
-    ["a field that is the whole key", { hashKeyGenerator: (key) => key.slice(-2), keyGenerator: (key) => key }],
-    ["two characters in front", { hashKeyGenerator: (key) => key.slice(0, 2), keyGenerator: (key) => key.slice(2) }],
+    [
+      "a field that is the whole key",
+      { hashKeyGenerator: (key) => key.slice(-2), keyGenerator: (key) => key },
+    ],
+    [
+      "two characters in front",
+      { hashKeyGenerator: (key) => key.slice(0, 2), keyGenerator: (key) => key.slice(2) },
+    ],
     [
       "three functions",
       {
@@ -95,8 +102,16 @@ describe("generators that cannot work are refused, by name", () => {
       "store.keyGenerator: expected a different field",
       { keyGenerator: (key: string) => key.slice(3, -1) },
     ],
-    ["no way back", "store.sessionKeyOf: expected the session key", { keyGenerator: (key: string) => `s:${key}` }],
-    ["a wrong way back", "store.sessionKeyOf: expected the session key", { sessionKeyOf: (hash: string) => hash }],
+    [
+      "no way back",
+      "store.sessionKeyOf: expected the session key",
+      { keyGenerator: (key: string) => `s:${key}` },
+    ],
+    [
+      "a wrong way back",
+      "store.sessionKeyOf: expected the session key",
+      { sessionKeyOf: (hash: string) => hash },
+    ],
     [
       "an empty name",
       "store.hashKeyGenerator: expected it to return a text that is not empty",

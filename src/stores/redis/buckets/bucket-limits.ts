@@ -48,5 +48,7 @@ async function readLimits(connection: RedisConnection, deadline: Deadline): Prom
 /** CONFIG GET answers with a map: a client returns an object, or a flat array with RESP 2. */
 function entriesOf(reply: unknown): [string, unknown][] {
   if (!Array.isArray(reply)) return Object.entries(reply ?? {});
-  return reply.flatMap((name, at): [string, unknown][] => (at % 2 === 0 ? [[String(name), reply[at + 1]]] : []));
+  return reply.flatMap((name, at): [string, unknown][] =>
+    at % 2 === 0 ? [[String(name), reply[at + 1]]] : [],
+  );
 }

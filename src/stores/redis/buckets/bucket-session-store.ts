@@ -45,7 +45,10 @@ export class BucketSessionStore implements SessionStore {
   readonly #hashKeysCheckForExpiry: HashKeysCheckForExpiry;
   #hasCheckedLimits = false;
 
-  constructor(connections: StoreConnections, { keys, values, hashKeysCheckForExpiry }: BucketSessionStoreOptions) {
+  constructor(
+    connections: StoreConnections,
+    { keys, values, hashKeysCheckForExpiry }: BucketSessionStoreOptions,
+  ) {
     const { usual, vital, commits } = connections;
     this.#connection = usual;
     this.#vital = vital;
@@ -63,7 +66,12 @@ export class BucketSessionStore implements SessionStore {
     return Buffer.isBuffer(reply) ? this.#values.decode(reply) : undefined;
   }
 
-  async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+  async create(
+    key: SessionKey,
+    record: string,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CreateResult> {
     const args = [toRedisTtl(ttl), this.#values.encode(record)];
     const reply = await this.#run(this.#vital, BUCKET_CREATE, key, args, deadline);
     this.#checkLimitsOnce(deadline);
@@ -109,7 +117,10 @@ export class BucketSessionStore implements SessionStore {
   }
 
   /** Examines the hashes that `hashKeysCheckForExpiry` names, step by step. */
-  clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number> {
+  clearExpired(
+    pageDeadline: () => Deadline,
+    onProgress?: (progress: ClearProgress) => void,
+  ): Promise<number> {
     return this.#walk.sweep(this.#hashKeysCheckForExpiry, pageDeadline, onProgress);
   }
 

@@ -97,7 +97,10 @@ describe("the values of buckets", () => {
       "bytes that inflate to no text",
       stored(Buffer.concat([Buffer.from([1]), Buffer.alloc(8), deflateSync(Buffer.of(0xff))])),
     ],
-    ["a bomb", stored(Buffer.concat([Buffer.from([1]), Buffer.alloc(8), deflateSync(Buffer.alloc(100_001, 0x20))]))],
+    [
+      "a bomb",
+      stored(Buffer.concat([Buffer.from([1]), Buffer.alloc(8), deflateSync(Buffer.alloc(100_001, 0x20))])),
+    ],
   ])("that are broken decode to a text that is not a record: %s", (_, value) => {
     const text = valuesWith().decode(value);
     expect(new JsonCodec().decode(text)).toEqual({ ok: false, reason: "malformed" });
@@ -105,7 +108,9 @@ describe("the values of buckets", () => {
 
   it("a compressor that cannot stop at the cap is refused afterwards", () => {
     const compressor = { ...halving, decompress: () => Buffer.alloc(100_001, 0x20) };
-    expect(valuesWith({ compressor }).decode(stored(Buffer.concat([Buffer.from([3]), Buffer.alloc(9)])))).toBe("");
+    expect(
+      valuesWith({ compressor }).decode(stored(Buffer.concat([Buffer.from([3]), Buffer.alloc(9)]))),
+    ).toBe("");
   });
 
   it.each([
@@ -132,7 +137,9 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
 
   it("are flag 128 + id, nonce, two bytes of the dictionary's SHA-256, and the body in raw deflate", () => {
     const encoded = withDictionaries({ id: 5, bytes }).encode(record);
-    expect(encoded.subarray(0, 11)).toEqual(Buffer.concat([Buffer.of(133), Buffer.from(NONCE, "hex"), markOf(bytes)]));
+    expect(encoded.subarray(0, 11)).toEqual(
+      Buffer.concat([Buffer.of(133), Buffer.from(NONCE, "hex"), markOf(bytes)]),
+    );
     expect(inflateRawSync(encoded.subarray(11), { dictionary: bytes }).toString()).toBe(record.slice(38));
   });
 
@@ -187,7 +194,9 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     const written = stored(withDictionaries({ id: 3, bytes }).encode(record));
     for (const values of [valuesWith(), withDictionaries({ id: 4, bytes })]) {
       expect(() => values.decode(written)).toThrow(StoreServiceError);
-      expect(() => values.decode(written)).toThrow(/dictionary 3, which is missing.*Put it back; the record stays/);
+      expect(() => values.decode(written)).toThrow(
+        /dictionary 3, which is missing.*Put it back; the record stays/,
+      );
     }
   });
 

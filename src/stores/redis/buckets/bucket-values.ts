@@ -113,7 +113,8 @@ export class BucketValues {
   #decompress(compressor: RecordCompressor, bytes: Buffer): Buffer | undefined {
     try {
       const body: unknown = compressor.decompress(bytes, this.#maxInflatedBytes);
-      if (!(body instanceof Uint8Array) || body.length > this.#maxInflatedBytes || !isUtf8(body)) return undefined;
+      if (!(body instanceof Uint8Array) || body.length > this.#maxInflatedBytes || !isUtf8(body))
+        return undefined;
       return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     } catch {
       // Broken, too large, or of another compressor: readers of the session learn that its record

@@ -130,7 +130,9 @@ export class BucketWalk {
   }
 }
 
-async function* groupsOf(pages: AsyncIterable<readonly string[]>): AsyncGenerator<readonly string[], void, undefined> {
+async function* groupsOf(
+  pages: AsyncIterable<readonly string[]>,
+): AsyncGenerator<readonly string[], void, undefined> {
   for await (const hashes of pages) {
     for (let start = 0; start < hashes.length; start += HASHES_AT_ONCE) {
       yield hashes.slice(start, start + HASHES_AT_ONCE);

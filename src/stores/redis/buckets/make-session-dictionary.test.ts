@@ -13,10 +13,12 @@ const recordOf = (data: object) => JSON.stringify({ _sojourn: { nonce: NONCE }, 
 const bodyOf = (record: string) => Buffer.from(splitRecord(record)?.body ?? "");
 const many = (count: number, dataOf: (at: number) => object) =>
   Array.from({ length: count }, (_, at) => recordOf(dataOf(at)));
-const textOf = (records: readonly string[], options?: object) => makeSessionDictionary(records, options).toString();
+const textOf = (records: readonly string[], options?: object) =>
+  makeSessionDictionary(records, options).toString();
 
 /** A unique text of 1000 digits. */
-const shake = (seed: number) => createHash("shake256", { outputLength: 500 }).update(String(seed)).digest("hex");
+const shake = (seed: number) =>
+  createHash("shake256", { outputLength: 500 }).update(String(seed)).digest("hex");
 
 describe("makeSessionDictionary", () => {
   it.skipIf(!heedsDictionaries())(
@@ -45,7 +47,9 @@ describe("makeSessionDictionary", () => {
 
   it("takes parts shared by minRecords: at least 3, or one in a hundred", () => {
     const withRare = (count: number, rare: number) =>
-      many(count, (at) => (at < rare ? { common: "all have it", rare: "xylophone" } : { common: "all have it" }));
+      many(count, (at) =>
+        at < rare ? { common: "all have it", rare: "xylophone" } : { common: "all have it" },
+      );
     expect(textOf(withRare(100, 3))).toContain("xylophone");
     expect(textOf(withRare(100, 2))).not.toContain("xylophone");
     expect(textOf(withRare(400, 4))).toContain("xylophone");
@@ -102,7 +106,10 @@ describe("makeSessionDictionary", () => {
   );
 
   it.each([
-    ["makeSessionDictionary.maxBytes: expected a whole number from 1 to 32768, got 32769", { maxBytes: 32_769 }],
+    [
+      "makeSessionDictionary.maxBytes: expected a whole number from 1 to 32768, got 32769",
+      { maxBytes: 32_769 },
+    ],
     ["makeSessionDictionary.maxBytes: expected a whole number from 1 to 32768, got 0", { maxBytes: 0 }],
     ["makeSessionDictionary.minRecords: expected a whole number from 2, got 1", { minRecords: 1 }],
     ["makeSessionDictionary.minRecords: expected a whole number from 2, got 2.5", { minRecords: 2.5 }],

@@ -52,7 +52,10 @@ interface Candidate {
  *
  * @throws {ImproperlyConfigured} For a wrong option, or if the records have too little in common.
  */
-export function makeSessionDictionary(records: Iterable<string>, options: MakeSessionDictionaryOptions = {}): Buffer {
+export function makeSessionDictionary(
+  records: Iterable<string>,
+  options: MakeSessionDictionaryOptions = {},
+): Buffer {
   const maxBytes = wholeNumber("maxBytes", options.maxBytes, 1, DICTIONARY_BYTES) ?? DICTIONARY_BYTES;
   const minRecords = wholeNumber("minRecords", options.minRecords, 2, Number.MAX_SAFE_INTEGER);
   const bodies = bodiesOf(records);
@@ -66,10 +69,18 @@ export function makeSessionDictionary(records: Iterable<string>, options: MakeSe
   );
 }
 
-function wholeNumber(name: string, value: number | undefined, least: number, most: number): number | undefined {
+function wholeNumber(
+  name: string,
+  value: number | undefined,
+  least: number,
+  most: number,
+): number | undefined {
   if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) return value;
   const range = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
-  throw new ImproperlyConfigured(`makeSessionDictionary.${name}`, `expected a whole number ${range}, got ${value}.`);
+  throw new ImproperlyConfigured(
+    `makeSessionDictionary.${name}`,
+    `expected a whole number ${range}, got ${value}.`,
+  );
 }
 
 /** Returns the compressed parts of the records; a character stands for a byte. */
@@ -121,7 +132,9 @@ function countIn(sets: Iterable<Iterable<string>>): Map<string, number> {
 
 /** Takes the part that saves most per byte, again and again: a taken part saves nothing more. */
 function choose(records: readonly (readonly string[])[], maxBytes: number): Buffer {
-  const found = records.map((pieces) => [...new Set(pieces.flatMap((piece) => [...gramsOf(piece, FOUND_BYTES)]))]);
+  const found = records.map((pieces) => [
+    ...new Set(pieces.flatMap((piece) => [...gramsOf(piece, FOUND_BYTES)])),
+  ]);
   const savings = countIn(found);
   const queue = records
     .map((pieces, at) => candidateOf(pieces.join(""), found[at] ?? [], savings))
@@ -142,7 +155,11 @@ function choose(records: readonly (readonly string[])[], maxBytes: number): Buff
   return Buffer.from(chosen.join(""), "latin1");
 }
 
-function candidateOf(text: string, grams: readonly string[], savings: ReadonlyMap<string, number>): Candidate {
+function candidateOf(
+  text: string,
+  grams: readonly string[],
+  savings: ReadonlyMap<string, number>,
+): Candidate {
   const sum = grams.reduce((before, gram) => before + (savings.get(gram) ?? 0), 0);
   return { text, grams, worth: sum / Math.max(1, text.length) };
 }

@@ -6,7 +6,9 @@ import { toRedisTtl } from "../arguments.ts";
 /** Reads the reply of `cache-incr.lua`. */
 export function toIncrement(reply: RedisReply): IncrementResult {
   if (reply === null) return { status: "missing" };
-  return typeof reply === "string" ? { status: "incremented", value: BigInt(reply) } : { status: "not-integer" };
+  return typeof reply === "string"
+    ? { status: "incremented", value: BigInt(reply) }
+    : { status: "not-integer" };
 }
 
 /** Reads a reply that is a string or nothing. */

@@ -4,7 +4,11 @@ import type { StoredValue } from "../../cache-store.ts";
 
 /** Returns whether an error is an error reply of Redis that begins with this code. */
 export function isReply(error: unknown, code: string): error is RedisServiceError {
-  return error instanceof RedisServiceError && error.cause instanceof Error && replyCode(error.cause.message) === code;
+  return (
+    error instanceof RedisServiceError &&
+    error.cause instanceof Error &&
+    replyCode(error.cause.message) === code
+  );
 }
 
 /**

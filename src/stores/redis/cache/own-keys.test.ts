@@ -33,7 +33,8 @@ describe.each(KINDS)("the key of a %s", (kind) => {
   });
 
   it("is invalid as UTF-8, so it is not a caller's key", () => {
-    for (const key of KEYS) expect(Buffer.from(ownKeyOf(key, kind).toString())).not.toEqual(ownKeyOf(key, kind));
+    for (const key of KEYS)
+      expect(Buffer.from(ownKeyOf(key, kind).toString())).not.toEqual(ownKeyOf(key, kind));
   });
 
   it("differs for each entry", () => {

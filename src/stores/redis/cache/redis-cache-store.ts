@@ -136,7 +136,10 @@ export class RedisCacheStore implements CacheStore {
     const counts = await this.#inRounds(keys, async (groups, hasWritten) => {
       // In this order: a load that ends between the two must not refill a deleted entry.
       const leases = groups.flat().map(leaseKeyOf);
-      const writes = [this.#unlink(commandsFor(leases, this.#isSlotted), deadline), this.#unlink(groups, deadline)];
+      const writes = [
+        this.#unlink(commandsFor(leases, this.#isSlotted), deadline),
+        this.#unlink(groups, deadline),
+      ];
       const [, deleted = 0] = await awaitWrites(writes, hasWritten);
       return deleted;
     });
@@ -151,7 +154,11 @@ export class RedisCacheStore implements CacheStore {
     );
   }
 
-  async touchMany(keys: readonly string[], ttl: Milliseconds | null, deadline: Deadline): Promise<readonly boolean[]> {
+  async touchMany(
+    keys: readonly string[],
+    ttl: Milliseconds | null,
+    deadline: Deadline,
+  ): Promise<readonly boolean[]> {
     const replies = await writeInChunks(keys, (key) =>
       ttl === null
         ? this.#connection.run(CACHE_PERSIST, [key], [], deadline)
@@ -173,15 +180,25 @@ export class RedisCacheStore implements CacheStore {
     });
   }
 
-  async replaceHead(key: string, head: StoredValue, { value, ttl }: NewValue, deadline: Deadline): Promise<boolean> {
+  async replaceHead(
+    key: string,
+    head: StoredValue,
+    { value, ttl }: NewValue,
+    deadline: Deadline,
+  ): Promise<boolean> {
     const args = [toArgument(head), toArgument(value), toExpiry(ttl)];
     return (await this.#connection.run(CACHE_REPLACE_HEAD, [key], args, deadline)) === 1;
   }
 
-  async ttlMany(keys: readonly string[], deadline: Deadline): Promise<readonly (Milliseconds | null | undefined)[]> {
+  async ttlMany(
+    keys: readonly string[],
+    deadline: Deadline,
+  ): Promise<readonly (Milliseconds | null | undefined)[]> {
     const left: RedisReply[] = [];
     for (const chunk of chunksOf(keys, COMMANDS_AT_ONCE)) {
-      left.push(...(await Promise.all(chunk.map((key) => this.#connection.command(["PTTL", key], deadline, key)))));
+      left.push(
+        ...(await Promise.all(chunk.map((key) => this.#connection.command(["PTTL", key], deadline, key)))),
+      );
     }
     return left.map(toTtl);
   }
@@ -214,10 +231,12 @@ export class RedisCacheStore implements CacheStore {
 
   async lease(lease: Lease, ttl: Milliseconds, deadline: Deadline): Promise<LeaseResult> {
     const args = [lease.token, ...lifeOf(ttl), ...seenBy(lease)];
-    const leasing = this.#runOnLease(CACHE_LEASE, lease, args, deadline, "brief").then((reply): LeaseResult => {
-      if (typeof reply !== "number") return { status: "found", value: reply as StoredValue };
-      return reply === -1 ? { status: "leased" } : { status: "busy", ended: reply };
-    });
+    const leasing = this.#runOnLease(CACHE_LEASE, lease, args, deadline, "brief").then(
+      (reply): LeaseResult => {
+        if (typeof reply !== "number") return { status: "found", value: reply as StoredValue };
+        return reply === -1 ? { status: "leased" } : { status: "busy", ended: reply };
+      },
+    );
     return unlessHalfMoved(leasing, () => this.#leaseFirst(lease, ttl, deadline));
   }
 
@@ -239,10 +258,18 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async release({ key, token }: Lease, deadline: Deadline): Promise<boolean> {
-    return (await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token, String(ENDED_TTL)], deadline)) === 1;
+    return (
+      (await this.#connection.run(CACHE_RELEASE, [leaseKeyOf(key)], [token, String(ENDED_TTL)], deadline)) ===
+      1
+    );
   }
 
-  acquireLock(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {
+  acquireLock(
+    key: string,
+    token: string,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<number | undefined> {
     return this.#locks.acquire(key, token, ttl, deadline);
   }
 
@@ -261,7 +288,12 @@ export class RedisCacheStore implements CacheStore {
   /** Remembers all yielded keys, since SCAN may return one twice: about 100 bytes each. */
   async *scan(prefix: string, pageDeadline: () => Deadline): AsyncGenerator<string, void, undefined> {
     const seen = new Set<string>();
-    for await (const names of this.#connection.scanKeys(`${escapeGlob(prefix)}*`, SCAN_COUNT, pageDeadline, "bytes")) {
+    for await (const names of this.#connection.scanKeys(
+      `${escapeGlob(prefix)}*`,
+      SCAN_COUNT,
+      pageDeadline,
+      "bytes",
+    )) {
       for (const name of names) {
         if (ownKindOf(name) !== undefined) continue;
         const key = name.toString();
@@ -331,7 +363,8 @@ export class RedisCacheStore implements CacheStore {
     const leaseKey = leaseKeyOf(lease.key);
     const [life, afterlife] = lifeOf(ttl);
     const args = ["SET", leaseKey, `${lease.token} 0 ${afterlife}`, "NX", "PX", life] as const;
-    if ((await this.#connection.command(args, deadline, leaseKey)) === null) return { status: "busy", ended: 0 };
+    if ((await this.#connection.command(args, deadline, leaseKey)) === null)
+      return { status: "busy", ended: 0 };
     const value = await this.get(lease.key, deadline);
     if (value === undefined || isSeen(value, lease.expected)) return { status: "leased" };
     await this.release(lease, deadline);
@@ -355,8 +388,14 @@ export class RedisCacheStore implements CacheStore {
     );
   }
 
-  async #mget(groups: Round, deadline: Deadline): Promise<readonly (readonly RedisReply<string | Buffer>[])[]> {
-    const mget = async (keys: readonly string[], patience?: Patience): Promise<RedisReply<string | Buffer>[]> => {
+  async #mget(
+    groups: Round,
+    deadline: Deadline,
+  ): Promise<readonly (readonly RedisReply<string | Buffer>[])[]> {
+    const mget = async (
+      keys: readonly string[],
+      patience?: Patience,
+    ): Promise<RedisReply<string | Buffer>[]> => {
       const args = ["MGET", ...keys] as const;
       const reply = await this.#connection.command(args, deadline, keys[0], this.#form, patience);
       return reply as RedisReply<string | Buffer>[];

@@ -27,7 +27,12 @@ export class RedisLocks {
   }
 
   /** See {@link CacheStore.acquireLock}. Two commands in a half-moved slot. */
-  async acquire(key: string, token: string, ttl: Milliseconds, deadline: Deadline): Promise<number | undefined> {
+  async acquire(
+    key: string,
+    token: string,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<number | undefined> {
     const [lockKey, fenceKey] = [this.#keyOf(key), ownKeyOf(key, "fence")];
     const fenceTtl = toRedisTtl(ttl + FENCE_AFTERLIFE);
     const args = [fenceTtl, token, toRedisTtl(ttl)];
@@ -55,7 +60,9 @@ export class RedisLocks {
   /** See {@link CacheStore.lockHolder}. */
   async holder(key: string, deadline: Deadline): Promise<string | undefined> {
     const lockKey = this.#keyOf(key);
-    return ((await this.#connection.command(["GET", lockKey], deadline, lockKey)) as string | null) ?? undefined;
+    return (
+      ((await this.#connection.command(["GET", lockKey], deadline, lockKey)) as string | null) ?? undefined
+    );
   }
 
   async #replace(key: string, args: readonly RedisArgument[], deadline: Deadline): Promise<boolean> {

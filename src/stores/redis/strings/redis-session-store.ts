@@ -44,14 +44,25 @@ export class RedisSessionStore implements SessionStore {
     return typeof record === "string" ? record : undefined;
   }
 
-  async create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
+  async create(
+    key: SessionKey,
+    record: string,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CreateResult> {
     const redisKey = this.#keys.redisKeyOf(key);
     const args = ["SET", redisKey, record, "NX", "PX", toRedisTtl(ttl)] as const;
     const reply = await this.#vital.command(args, deadline, redisKey);
     return { status: reply === null ? "exists" : "created" };
   }
 
-  commit(key: SessionKey, record: string, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+  commit(
+    key: SessionKey,
+    record: string,
+    etag: Etag,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CommitResult> {
     return this.#runIfMatch(this.#commits, SESSION_COMMIT, key, etag, [record, toRedisTtl(ttl)], deadline);
   }
 

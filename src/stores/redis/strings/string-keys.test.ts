@@ -8,7 +8,8 @@ import { type StringKeyGenerators, StringKeys } from "./string-keys.ts";
 
 const open = (options: RedisSessionStoreOptions) =>
   redisSessionStore(options)({ projectName: "shop", redis: new RedisRegistry(), clock: systemClock });
-const keysWith = (generators: StringKeyGenerators) => new StringKeys("shop:session:", generators, "redisSessionStore");
+const keysWith = (generators: StringKeyGenerators) =>
+  new StringKeys("shop:session:", generators, "redisSessionStore");
 
 const reverse = (text: string) => text.split("").toReversed().join("");
 
@@ -21,7 +22,11 @@ describe("the names of strings", () => {
 
   it.each<[string, StringKeyGenerators, (key: string) => string]>([
     ["s: in front", { keyGenerator: (key) => `s:${key}` }, (key) => `s:${key}`],
-    ["a hash tag", { keyGenerator: (key) => `{${key.slice(0, 2)}}${key}` }, (key) => `{${key.slice(0, 2)}}${key}`],
+    [
+      "a hash tag",
+      { keyGenerator: (key) => `{${key.slice(0, 2)}}${key}` },
+      (key) => `{${key.slice(0, 2)}}${key}`,
+    ],
     ["turned around", { keyGenerator: reverse, sessionKeyOf: reverse }, reverse],
   ])("follow the generator, and lead back: %s", (_, generators, expected) => {
     const [keys, key] = [keysWith(generators), newSessionKey()];
@@ -38,7 +43,9 @@ describe("the names of strings", () => {
     const keys = keysWith({ keyGenerator: (each) => `s:${each}`, sessionKeyOf });
     for (const foreign of [key, `t:${key}`, `s:s:${key}`, `s:${key}x`, "s:", ""]) {
       expect(keys.keyAt(`shop:session:${foreign}`)).toBeUndefined();
-      expect(keysWith({ keyGenerator: (each) => `s:${each}` }).keyAt(`shop:session:${foreign}`)).toBeUndefined();
+      expect(
+        keysWith({ keyGenerator: (each) => `s:${each}` }).keyAt(`shop:session:${foreign}`),
+      ).toBeUndefined();
     }
     expect(keysWith({}).keyAt(`shop:session:s:${key}`)).toBeUndefined();
   });
@@ -50,19 +57,28 @@ describe("key generators of redisSessionStore are tried at start", () => {
     ["redisSessionStore.sessionKeyOf: expected a function", { sessionKeyOf: "s:" }],
     ["redisSessionStore.keyGenerator: expected it to return a text", { keyGenerator: () => 7 }],
     ["redisSessionStore.keyGenerator: expected it to return a text", { keyGenerator: () => "" }],
-    ["redisSessionStore.keyGenerator: expected it to return the same", { keyGenerator: () => newSessionKey() }],
+    [
+      "redisSessionStore.keyGenerator: expected it to return the same",
+      { keyGenerator: () => newSessionKey() },
+    ],
     ["redisSessionStore.keyGenerator: expected it to work", { keyGenerator: () => JSON.parse("}") }],
     [
       "redisSessionStore.keyGenerator: expected a different text for each",
       { keyGenerator: (key: string) => key.slice(1) },
     ],
     ["redisSessionStore.keyGenerator: expected a different text for each", { keyGenerator: () => "one" }],
-    ["redisSessionStore.sessionKeyOf: expected the session key", { keyGenerator: (key: string) => `${key}:s` }],
+    [
+      "redisSessionStore.sessionKeyOf: expected the session key",
+      { keyGenerator: (key: string) => `${key}:s` },
+    ],
     [
       "redisSessionStore.sessionKeyOf: expected the session key",
       { keyGenerator: (key: string) => key.replace("z", "y") },
     ],
-    ["redisSessionStore.sessionKeyOf: expected the session key", { sessionKeyOf: (text: string) => text.slice(2) }],
+    [
+      "redisSessionStore.sessionKeyOf: expected the session key",
+      { sessionKeyOf: (text: string) => text.slice(2) },
+    ],
     ["redisSessionStore.sessionKeyOf: expected it to work", { sessionKeyOf: () => JSON.parse("}") }],
   ])("%s", (message, options) => {
     expect(() => open(options)).toThrow(message);

@@ -10,20 +10,28 @@ import { PoolHealth } from "./pool-health.ts";
 const HOUR = 3_600_000;
 
 describe("discardStalled", () => {
-  it.each([undefined, null, {}, "postgres://localhost", { query: () => {} }, { getConnection: () => {}, pool: {} }])(
-    "refuses %o where a pool is expected",
-    (pool) => {
-      expect(() => discardStalled(pool as never)).toThrow(ImproperlyConfigured);
-      expect(() => discardStalled(pool as never)).toThrow(
-        "discardStalled.pool: expected a Pool of pg, or a pool of mysql2",
-      );
-    },
-  );
+  it.each([
+    undefined,
+    null,
+    {},
+    "postgres://localhost",
+    { query: () => {} },
+    { getConnection: () => {}, pool: {} },
+  ])("refuses %o where a pool is expected", (pool) => {
+    expect(() => discardStalled(pool as never)).toThrow(ImproperlyConfigured);
+    expect(() => discardStalled(pool as never)).toThrow(
+      "discardStalled.pool: expected a Pool of pg, or a pool of mysql2",
+    );
+  });
 
   it("refuses an unknown option, and an invalid time", () => {
     const pool = { connect: () => Promise.reject(new Error("any")), end: () => Promise.resolve() };
-    expect(() => discardStalled(pool, { querytimeout: "1s" } as never)).toThrow('did you mean "queryTimeout"?');
-    expect(() => discardStalled(pool, { queryTimeout: 0 })).toThrow("discardStalled.queryTimeout: expected seconds");
+    expect(() => discardStalled(pool, { querytimeout: "1s" } as never)).toThrow(
+      'did you mean "queryTimeout"?',
+    );
+    expect(() => discardStalled(pool, { queryTimeout: 0 })).toThrow(
+      "discardStalled.queryTimeout: expected seconds",
+    );
   });
 
   it("passes on errors of the pool, and its end", async () => {

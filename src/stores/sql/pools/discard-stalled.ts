@@ -50,7 +50,10 @@ export function discardStalled(
   const health = new PoolHealth(systemClock, queryTimeout);
   if (isMysql2Pool(pool)) return new WatchedMysqlPool(pool, health);
   if (isPgPool(pool)) return new WatchedPgPool(pool, health);
-  throw new ImproperlyConfigured("discardStalled.pool", "expected a Pool of pg, or a pool of mysql2 with callbacks.");
+  throw new ImproperlyConfigured(
+    "discardStalled.pool",
+    "expected a Pool of pg, or a pool of mysql2 with callbacks.",
+  );
 }
 
 /**

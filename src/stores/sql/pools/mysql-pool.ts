@@ -81,7 +81,10 @@ class WatchedMysqlConnection implements MysqlPoolConnection {
   // oxlint-disable-next-line typescript/no-explicit-any -- as Kysely declares it, both overloads at once
   query(statement: string, parameters: unknown[], callback?: (error: unknown, result: any) => void): any {
     if (callback === undefined) return this.#connection.query(statement, parameters);
-    this.#health.run<MysqlQueryResult>((done) => void this.#connection.query(statement, parameters, done), callback);
+    this.#health.run<MysqlQueryResult>(
+      (done) => void this.#connection.query(statement, parameters, done),
+      callback,
+    );
   }
 
   release(): void {

@@ -1,5 +1,11 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, request as send, type RequestListener, type Server } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  request as send,
+  type RequestListener,
+  type Server,
+} from "node:http";
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -62,7 +68,11 @@ export class TestServer {
     return isHttp2 ? Http2Client.connect(this.port) : RawClient.connect(this.port);
   }
 
-  async #getOverHttp11(path: string, method: string, headers: Readonly<Record<string, string>>): Promise<Reply> {
+  async #getOverHttp11(
+    path: string,
+    method: string,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Reply> {
     const outgoing = send({ host: "127.0.0.1", port: this.port, path, method, headers, agent: false });
     outgoing.end();
     const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
@@ -78,7 +88,11 @@ export class TestServer {
     };
   }
 
-  async #getOverHttp10(path: string, method: string, headers: Readonly<Record<string, string>>): Promise<Reply> {
+  async #getOverHttp10(
+    path: string,
+    method: string,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Reply> {
     const client = await RawClient.connect(this.port);
     const fields = Object.entries({ Host: `127.0.0.1:${this.port}`, ...capitalized(headers) });
     const lines = fields.map(([name, value]) => `${name}: ${value}\n`);
@@ -86,7 +100,11 @@ export class TestServer {
     return parseReply(await client.waitForClose());
   }
 
-  async #getOverHttp2(path: string, method: string, headers: Readonly<Record<string, string>>): Promise<Reply> {
+  async #getOverHttp2(
+    path: string,
+    method: string,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Reply> {
     const session = connectHttp2(`http://127.0.0.1:${this.port}`);
     onTestFinished(() => session.destroy());
     const { host, ...fields } = lowerCased(headers);
@@ -137,7 +155,8 @@ function startHttp2(listener: RequestListener): Http2Server {
 const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
-const capitalize = (name: string): string => name.replaceAll(/(?:^|-)[a-z]/g, (letters) => letters.toUpperCase());
+const capitalize = (name: string): string =>
+  name.replaceAll(/(?:^|-)[a-z]/g, (letters) => letters.toUpperCase());
 
 const capitalized = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [capitalize(name), value]));

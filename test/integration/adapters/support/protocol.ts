@@ -29,7 +29,9 @@ export function speak(spoken: Protocol): void {
 }
 
 /** Of the adapters by name, those that run on what is spoken: Express does not run on HTTP/2. */
-export function runnable<Adapter>(adapters: Readonly<Record<string, Adapter>>): [name: string, adapter: Adapter][] {
+export function runnable<Adapter>(
+  adapters: Readonly<Record<string, Adapter>>,
+): [name: string, adapter: Adapter][] {
   return Object.entries(adapters).filter(([name]) => !isHttp2 || !name.startsWith("Express"));
 }
 

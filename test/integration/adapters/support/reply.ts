@@ -14,7 +14,9 @@ export function parseReply(text: string): Reply {
   const end = text.indexOf("\r\n\r\n");
   const [first = "", ...lines] = text.slice(0, end).split("\r\n");
   const [, status = "0", statusMessage = ""] = /^HTTP\/1\.\d (\d+) ?(.*)$/.exec(first) ?? [];
-  const fields = lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)] as const);
+  const fields = lines.map(
+    (line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)] as const,
+  );
   const headers: Record<string, string | string[]> = {};
   for (const [name, value] of fields) {
     const key = name.toLowerCase();

@@ -120,5 +120,8 @@ export class StubSessions implements SessionSource<object> {
 
 /** An error with a status, as Sojourn's own have. */
 export function saveError(statusCode?: number): Error {
-  return Object.assign(new Error("the store is down: secret detail"), statusCode === undefined ? {} : { statusCode });
+  return Object.assign(
+    new Error("the store is down: secret detail"),
+    statusCode === undefined ? {} : { statusCode },
+  );
 }

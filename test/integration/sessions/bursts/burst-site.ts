@@ -117,7 +117,11 @@ export class BurstSite {
     return async (errand, cookieHeader) => {
       const { sessions, auth } = this.#process(turn, errand.number);
       const request = {};
-      const scope = sessions.scope(request, { cookieHeader, isSecure: () => true, host: () => "shop.example" });
+      const scope = sessions.scope(request, {
+        cookieHeader,
+        isSecure: () => true,
+        host: () => "shop.example",
+      });
       let status = 200;
       try {
         await handle(() => sessions.from(request), auth, errand);
@@ -149,7 +153,10 @@ export class BurstSite {
       const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
       // A browser keeps a cookie when it has read the head.
       incoming.resume();
-      return { status: incoming.statusCode ?? 0, setCookie: readSetCookie(incoming.headers["set-cookie"] ?? []) };
+      return {
+        status: incoming.statusCode ?? 0,
+        setCookie: readSetCookie(incoming.headers["set-cookie"] ?? []),
+      };
     };
   }
 

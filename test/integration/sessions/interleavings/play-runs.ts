@@ -63,7 +63,10 @@ async function playRun(processes: ActorProcesses, stage: Stage, opened: OpenedSt
   const found = findings.filter(([, list]) => list.length > 0);
   return {
     operations,
-    bad: found.length > 0 ? { seed, findings: Object.fromEntries(found), history: tellHistory(operations) } : undefined,
+    bad:
+      found.length > 0
+        ? { seed, findings: Object.fromEntries(found), history: tellHistory(operations) }
+        : undefined,
   };
 }
 

@@ -38,78 +38,79 @@ export function spoilt(factory: SessionStoreFactory, spoil: Spoil): SessionStore
   };
 }
 
-const SPOILS: Readonly<Record<Spoil, (store: SessionStore, context: StoreContext) => Partial<SessionStore>>> = {
-  "blind commit": (store) => ({
-    async commit(key, record, etag, ttl, deadline) {
-      const result = await store.commit(key, record, etag, ttl, deadline);
-      if (result.status !== "conflict") return result;
-      return store.commit(key, record, { start: 0, text: result.record }, ttl, deadline);
-    },
-  }),
-  "undead commit": (store) => ({
-    async commit(key, record, etag, ttl, deadline) {
-      const result = await store.commit(key, record, etag, ttl, deadline);
-      if (result.status !== "gone") return result;
-      await store.create(key, record, ttl, deadline);
-      return { status: "committed" };
-    },
-  }),
-  "late delete": (store) => ({
-    async delete(key, deadline) {
-      const isThere = (await store.read(key, deadline)) !== undefined;
-      void pause(3).then(() => store.delete(key, deadline).catch(() => {}));
-      return isThere;
-    },
-  }),
-  "blind refill": (store, context) => {
-    const cache = redisCacheStore()(context);
-    const at = (key: string) => `copies:${context.projectName}:${key}`;
-    const put = (key: string, value: string, deadline: Deadline) =>
-      cache.setMany([{ key: at(key), value, ttl: COPY_TTL }], "always", deadline);
-    return {
-      async read(key, deadline) {
-        const copy = await cache.get(at(key), deadline);
-        if (copy !== undefined) return copy.toString();
-        const record = await store.read(key, deadline);
-        if (record !== undefined) await put(key, record, deadline);
-        return record;
-      },
+const SPOILS: Readonly<Record<Spoil, (store: SessionStore, context: StoreContext) => Partial<SessionStore>>> =
+  {
+    "blind commit": (store) => ({
       async commit(key, record, etag, ttl, deadline) {
         const result = await store.commit(key, record, etag, ttl, deadline);
-        if (result.status === "committed") await put(key, record, deadline);
-        return result;
+        if (result.status !== "conflict") return result;
+        return store.commit(key, record, { start: 0, text: result.record }, ttl, deadline);
       },
+    }),
+    "undead commit": (store) => ({
+      async commit(key, record, etag, ttl, deadline) {
+        const result = await store.commit(key, record, etag, ttl, deadline);
+        if (result.status !== "gone") return result;
+        await store.create(key, record, ttl, deadline);
+        return { status: "committed" };
+      },
+    }),
+    "late delete": (store) => ({
       async delete(key, deadline) {
-        const wasThere = await store.delete(key, deadline);
-        await cache.deleteMany([at(key)], deadline);
-        return wasThere;
+        const isThere = (await store.read(key, deadline)) !== undefined;
+        void pause(3).then(() => store.delete(key, deadline).catch(() => {}));
+        return isThere;
       },
-    };
-  },
-  "greedy sweep": (store) => ({
-    async clearExpired(pageDeadline) {
-      let count = 0;
-      for await (const key of store.scan(pageDeadline)) {
-        const record = await store.read(key, pageDeadline());
-        const expiry = /"_session_expiry":"([^"]+)"/.exec(record ?? "")?.[1];
-        const left = Date.parse(expiry ?? "") - Date.now();
-        if (!(left < SOON)) continue;
-        await pause(left);
-        if (await store.delete(key, pageDeadline())) count++;
-      }
-      return count;
+    }),
+    "blind refill": (store, context) => {
+      const cache = redisCacheStore()(context);
+      const at = (key: string) => `copies:${context.projectName}:${key}`;
+      const put = (key: string, value: string, deadline: Deadline) =>
+        cache.setMany([{ key: at(key), value, ttl: COPY_TTL }], "always", deadline);
+      return {
+        async read(key, deadline) {
+          const copy = await cache.get(at(key), deadline);
+          if (copy !== undefined) return copy.toString();
+          const record = await store.read(key, deadline);
+          if (record !== undefined) await put(key, record, deadline);
+          return record;
+        },
+        async commit(key, record, etag, ttl, deadline) {
+          const result = await store.commit(key, record, etag, ttl, deadline);
+          if (result.status === "committed") await put(key, record, deadline);
+          return result;
+        },
+        async delete(key, deadline) {
+          const wasThere = await store.delete(key, deadline);
+          await cache.deleteMany([at(key)], deadline);
+          return wasThere;
+        },
+      };
     },
-  }),
-  "crossed reads": (store) => {
-    let [last, reads] = [{ key: "", record: "" }, 0];
-    return {
-      async read(key, deadline) {
-        const record = await store.read(key, deadline);
-        if (record === undefined) return undefined;
-        const before = last;
-        last = { key, record };
-        return ++reads % 10 === 0 && before.key !== "" ? before.record : record;
+    "greedy sweep": (store) => ({
+      async clearExpired(pageDeadline) {
+        let count = 0;
+        for await (const key of store.scan(pageDeadline)) {
+          const record = await store.read(key, pageDeadline());
+          const expiry = /"_session_expiry":"([^"]+)"/.exec(record ?? "")?.[1];
+          const left = Date.parse(expiry ?? "") - Date.now();
+          if (!(left < SOON)) continue;
+          await pause(left);
+          if (await store.delete(key, pageDeadline())) count++;
+        }
+        return count;
       },
-    };
-  },
-};
+    }),
+    "crossed reads": (store) => {
+      let [last, reads] = [{ key: "", record: "" }, 0];
+      return {
+        async read(key, deadline) {
+          const record = await store.read(key, deadline);
+          if (record === undefined) return undefined;
+          const before = last;
+          last = { key, record };
+          return ++reads % 10 === 0 && before.key !== "" ? before.record : record;
+        },
+      };
+    },
+  };

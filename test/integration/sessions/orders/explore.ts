@@ -76,10 +76,15 @@ export async function wander(play: Play, random: Random, orders: number): Promis
   }
 }
 
-function decide(choices: Choices, previous: Decision | undefined, limit: number | undefined): Decision | undefined {
+function decide(
+  choices: Choices,
+  previous: Decision | undefined,
+  limit: number | undefined,
+): Decision | undefined {
   const before = previous?.chosen;
   const switches = previous === undefined ? 0 : previous.switches + cost(previous, previous.chosen);
-  const excluded = previous === undefined || limit !== undefined ? new Set<number>() : stillExcluded(previous);
+  const excluded =
+    previous === undefined || limit !== undefined ? new Set<number>() : stillExcluded(previous);
   const decision: Decision = { choices, excluded, before, switches, chosen: -1 };
   const chosen = nextOf(decision, limit);
   return chosen === undefined ? undefined : Object.assign(decision, { chosen });

@@ -46,7 +46,8 @@ function end(aftermath: Aftermath): string[] {
     if (done.some(({ ends }) => ends) && logins.length === 0)
       found.push(`the session of ${who} is there after its end`);
     else if (each.key !== key && !mayLeaveOthers(done)) found.push(`a session of ${who} is no browser's`);
-    else if (each.key === key && !mayBe(each.userId, scenario.isLoggedIn, logins)) found.push(`${who} is logged in`);
+    else if (each.key === key && !mayBe(each.userId, scenario.isLoggedIn, logins))
+      found.push(`${who} is logged in`);
   }
   return found;
 }
@@ -76,7 +77,9 @@ function updates({ outcomes, sessions, key }: Aftermath): string[] {
   if (data?.lineage === undefined) return [];
   const done = outcomes.map(({ act, ending }) => (ending === "ok" ? act.writes : undefined));
   const count = done.filter((writes) => writes === "count").length;
-  const lost = done.flatMap((writes, actor) => (writes === "own" && data[`own${actor}`] !== actor ? actor : []));
+  const lost = done.flatMap((writes, actor) =>
+    writes === "own" && data[`own${actor}`] !== actor ? actor : [],
+  );
   return [
     ...lost.map((actor) => `what ${outcomes[actor]?.act.name} has written is lost`),
     ...(data.n === count ? [] : [`${data.n} of ${count} updates are there`]),

@@ -58,10 +58,20 @@ export const ACTS = {
   rehash: { name: "rehash", handle: (session) => session.renewKey() },
   rotation: { name: "rotation", variant: "rotated", onlyReads: true, handle: () => {} },
   login: { name: "login", interrupts: true, user: USER, handle: (session) => session.login(USER) },
-  loginOfOther: { name: "login of another", interrupts: true, user: "8", handle: (session) => session.login("8") },
+  loginOfOther: {
+    name: "login of another",
+    interrupts: true,
+    user: "8",
+    handle: (session) => session.login("8"),
+  },
   cycleKey: { name: "cycleKey", interrupts: true, cycles: true, handle: (session) => session.cycleKey() },
   logout: { name: "logout", interrupts: true, ends: true, handle: (session) => session.logout() },
-  revokeUser: { name: "revokeUser", interrupts: true, ends: true, handle: (_, { revokeUser }) => revokeUser() },
+  revokeUser: {
+    name: "revokeUser",
+    interrupts: true,
+    ends: true,
+    handle: (_, { revokeUser }) => revokeUser(),
+  },
   revoke: { name: "revoke", interrupts: true, ends: true, handle: (_, { revoke }) => revoke() },
 } as const satisfies Record<string, Act>;
 

@@ -4,7 +4,16 @@ import { ManualClock } from "../../../../src/testing/manual-clock.ts";
 import { anyDeadline } from "../../../support/session-harness.ts";
 import { Gate } from "./gate.ts";
 import type { Choose } from "./explore.ts";
-import { type Act, type Data, endingOf, type Outcome, type Scenario, titleOf, USER, type Variant } from "./scenario.ts";
+import {
+  type Act,
+  type Data,
+  endingOf,
+  type Outcome,
+  type Scenario,
+  titleOf,
+  USER,
+  type Variant,
+} from "./scenario.ts";
 
 const AGE = 600_000;
 const SECRETS = {
@@ -90,7 +99,9 @@ export class World {
       const actor = chosen ?? [...choices.keys()][0];
       if (actor === undefined) break;
       const call = choices.get(actor);
-      trace.push(`${actor} ${scenario.acts[actor]?.name}: ${call?.method}(${nameOf(names, call?.object ?? "")})`);
+      trace.push(
+        `${actor} ${scenario.acts[actor]?.name}: ${call?.method}(${nameOf(names, call?.object ?? "")})`,
+      );
       this.#gate.pass(actor);
     }
     const outcomes = await Promise.all(requests);
@@ -137,7 +148,11 @@ export class World {
     }
     for (const header of scope.headers().setCookie) {
       this.#jar = /Max-Age=0/.test(header) ? undefined : header.split(";")[0];
-      setCookies.push({ act, key: this.#jar, isLive: await this.#gate.exempt(() => this.#isLive(this.#jar)) });
+      setCookies.push({
+        act,
+        key: this.#jar,
+        isLive: await this.#gate.exempt(() => this.#isLive(this.#jar)),
+      });
     }
     return outcome;
   }
