@@ -24,12 +24,13 @@ import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 const concurrently = { describe, it: it.concurrent };
 
 /** The same, without the tests of promises that a store does not make. */
-const promisedAlone = {
-  describe,
-  it: Object.assign((title: string, run: () => Promise<void>) => it.concurrent(title, run), {
-    skip: () => {},
-  }),
-};
+const promisedAlone = { describe, it: withoutSkipped(it.concurrent) };
+
+type RunTest = (title: string, run: () => Promise<void>) => unknown;
+
+function withoutSkipped(register: RunTest): RunTest & { skip: RunTest } {
+  return Object.assign((...args: Parameters<RunTest>) => register(...args), { skip: () => {} });
+}
 
 const later = () => within();
 const leaseOn = (key: string): Lease => ({ key, token: "t", expected: undefined });
