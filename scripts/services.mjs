@@ -1,5 +1,5 @@
 // @ts-check
-// What the tests need beyond npm packages: taken from PATH (databases also from where Debian has
+// Requirements of the tests beyond npm packages: taken from PATH (databases also from where Debian has
 // them), else installed from the system's packages when this is root or CI. A Redis that is newer
 // than those is built from its source, for the user alone (lib/recent-redis.mjs). Nothing is
 // downloaded in any other way, and no server is started here: each test starts its own, on a free

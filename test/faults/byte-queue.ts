@@ -1,4 +1,4 @@
-/** What the network does at the moment. All of it can be changed while connections are open. */
+/** Present behaviour of the network. All of it can be changed while connections are open. */
 export interface Conditions {
   /** How much later each byte arrives, each way, in milliseconds. */
   latency: number;

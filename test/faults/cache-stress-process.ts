@@ -3,7 +3,7 @@
 import { createClient } from "@redis/client";
 import { createSojourn, isSojournError } from "sojourn";
 
-/** What a process has done and found. */
+/** Counts and findings of one process. */
 export interface StressReport {
   readonly counts: Readonly<Record<string, number>>;
   /** Values that were older than a delete that had returned before they were asked for. */

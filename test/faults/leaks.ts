@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-/** What keeps a process alive or hangs on to it. */
+/** Handles that keep a process alive, and listeners on it. */
 export interface Inventory {
   readonly resources: readonly string[];
   readonly listeners: number;

@@ -21,7 +21,7 @@ interface User {
 
 const ADA: User = { id: 42, password: PASSWORD };
 
-/** What both sites know: their secrets, backends and users. */
+/** Settings of both sites: their secrets, backends and users. */
 interface Site {
   readonly users: readonly User[];
   readonly backends?: readonly string[];
@@ -52,7 +52,7 @@ function loginOf(user: User, { secret = SECRET, backend = BACKEND } = {}): Data 
 
 type Fate = "kept" | "moved" | "ended";
 
-/** What Django makes of a record. */
+/** Django's reading of a record. */
 async function atDjango(django: DjangoPeer, record: string, { users, backends = [BACKEND] }: Site) {
   const seen = await django.call("authGetUser", { record, users, backends, fallbacks: [OLD_SECRET] });
   const fate: Fate = seen.record === null ? "ended" : seen.hasNewKey ? "moved" : "kept";
@@ -60,7 +60,7 @@ async function atDjango(django: DjangoPeer, record: string, { users, backends = 
   return { user: seen.user ?? undefined, fate, data: await dataOf(seen.record) };
 }
 
-/** What Node makes of a record. */
+/** Node's reading of a record. */
 async function atNode(record: string, known: Site) {
   const node = site();
   const session = await node.open(record);

@@ -26,7 +26,7 @@ const COUNTER = { value: "Žofie@example.org", rate: "5/30d" };
 /** The limit of the site's view `/limited`. */
 const VIEW = { group: "site.limited", rate: "3/30d" };
 
-/** What `get_usage` gives. */
+/** Result of `get_usage`. */
 interface TheirUsage {
   readonly count: number;
   readonly limit: number;

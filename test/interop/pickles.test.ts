@@ -18,7 +18,7 @@ import { prepareDjango } from "./support/virtual-environment.ts";
 
 const COUNT = scaled(1000, 20_000);
 
-/** What Python says of a value. */
+/** Python's description of a value. */
 interface Pickled {
   readonly protocol: number;
   readonly pickle: string;

@@ -48,8 +48,8 @@ export class LoadScope {
   }
 
   /** Marks a key as written to: later callers do not wait for this load of it. */
-  supersede(whole: string): void {
-    this.#keys.delete(whole);
+  supersede(storageKey: string): void {
+    this.#keys.delete(storageKey);
   }
 
   /** Returns whether this loader, or one that waits for it, loads an entry. */

@@ -140,19 +140,21 @@ export class Loads {
 
   /** Waits for a load; where the old entry may be served instead, only as long as needed. */
   async #wait(target: LoadTarget, call: Call, inTurn = atOnce): Promise<unknown> {
-    const { key, fallback: spare } = target;
+    const { key, fallback } = target;
     const { wait } = call;
     const loading =
-      spare === undefined ? this.#awaitLoad(target, call, inTurn) : this.#awaitInTime(target, call, inTurn);
+      fallback === undefined
+        ? this.#awaitLoad(target, call, inTurn)
+        : this.#awaitInTime(target, call, inTurn);
     try {
       const outcome = await (wait === undefined ? loading : wait.for(loading));
       if (outcome !== undefined) return this.#parse(outcome.text, key);
     } catch (error) {
-      if (spare === undefined) throw throwable(error);
+      if (fallback === undefined) throw throwable(error);
       if (!(error instanceof LoaderFailure) && wait?.isTimeout(error) !== true) throw error;
     }
     this.#services.monitor.emit("stale", { key: key.key });
-    return spare?.value;
+    return fallback?.value;
   }
 
   /**
@@ -224,15 +226,15 @@ export class Loads {
   }
 
   /** Loads in the background. Events report failures. */
-  #refresh(target: readonly LoadTarget[], call: Call): void {
-    if (target.length === 0) return;
-    this.#begin(target, { ...call, deadline: this.#services.newDeadline() }, "skip");
+  #refresh(targets: readonly LoadTarget[], call: Call): void {
+    if (targets.length === 0) return;
+    this.#begin(targets, { ...call, deadline: this.#services.newDeadline() }, "skip");
   }
 
   /** Starts the load of the keys that are not being loaded in this process. */
-  #begin(target: readonly LoadTarget[], call: Call, onBusy: OnBusy): ReadonlyMap<EntryKey, Flight> {
+  #begin(targets: readonly LoadTarget[], call: Call, onBusy: OnBusy): ReadonlyMap<EntryKey, Flight> {
     const flights = this.#flights;
-    const free = target.filter(({ key }) => !flights.isRunning(key.storageKey));
+    const free = targets.filter(({ key }) => !flights.isRunning(key.storageKey));
     if (free.length === 0) return new Map();
     const { plan, load, deadline } = call;
     const keys = free.map(({ key }) => key);
@@ -276,10 +278,10 @@ async function bounded<Result>(
 }
 
 function toTarget(key: EntryKey, found: Found, plan: LoadPlan, { clock, random }: LoadServices): LoadTarget {
-  const isSpare =
+  const isFallback =
     found.status === "entry" &&
     freshnessOf(found.header, plan.rules, clock.now(), random) === "stale-if-error";
-  return { key, found, fallback: isSpare ? found : undefined };
+  return { key, found, fallback: isFallback ? found : undefined };
 }
 
 /** Turns the loader of one key into a loader of many. */

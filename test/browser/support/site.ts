@@ -29,7 +29,7 @@ const FLAGS = [
   `--ignore-certificate-errors-spki-list=${certificate.fingerprint}`,
 ];
 
-/** What a session of the test sites holds. */
+/** Data of a session of the test sites. */
 export interface SiteData {
   note?: string;
   payment?: string;

@@ -10,7 +10,7 @@ export const BURST = 6;
 /** How often each kind comes, among the requests of a page but for its event. */
 const ORDINARY = { read: 30, getUser: 10, set: 20, append: 20, update: 20 } as const;
 
-/** What happens in the midst of some pages. */
+/** Events in the midst of some pages. */
 const EVENTS = {
   login: 30,
   cycleKey: 15,

@@ -5,7 +5,7 @@ import type { History, Operation, Sight } from "./history.ts";
 import { lateness } from "./lateness.ts";
 import { ENDS, isWrite, MAKES_KEY, mayHaveHappened, SessionModel } from "./session-model.ts";
 
-/** What a deadline may be exceeded by, in milliseconds. */
+/** Margin of a deadline, in milliseconds. */
 const MARGIN = 250;
 
 /**
@@ -20,7 +20,7 @@ const MAX_MOVE = 1000;
 
 const AT_THE_END = { start: Number.POSITIVE_INFINITY, end: Number.POSITIVE_INFINITY };
 
-/** What is wrong with a history: one line a finding. */
+/** Returns the faults of a history: one line a finding. */
 export interface Findings {
   /** P1: acknowledged effects that are missing, and sessions that are gone for no reason. */
   readonly lost: readonly string[];

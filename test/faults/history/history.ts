@@ -1,5 +1,5 @@
 /**
- * What the lanes of the workers do. Each operation opens its session first, but for `create`, `revokeUser`,
+ * Operations of the workers' lanes. Each operation opens its session first, but for `create`, `revokeUser`,
  * `sweep` and `evict`.
  */
 export type Kind =
@@ -47,7 +47,7 @@ export type Ending =
   | "interrupted"
   | "other";
 
-/** What was in a session. */
+/** Contents of a session. */
 export interface Sight {
   /** The operation that created it; a login that found its session gone begins one without. */
   readonly lineage: string | undefined;
@@ -58,7 +58,7 @@ export interface Sight {
   /** Operations that have updated, and how many they counted. */
   readonly ids: readonly string[];
   readonly n: number;
-  /** Who is logged in. */
+  /** User that is logged in. */
   readonly user?: string | undefined;
 }
 

@@ -66,7 +66,7 @@ function freshSessions(model: SessionModel, operation: Operation): string[] {
 }
 
 /**
- * Whoever has logged in is logged in until something ends that, whatever the keys and the cookies did
+ * A login lasts until something ends it, whatever the keys and the cookies did
  * meanwhile.
  */
 function brokenLogins(

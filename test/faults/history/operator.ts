@@ -30,7 +30,7 @@ export interface OperatorOptions {
   readonly evict?: (key: string) => Promise<unknown>;
 }
 
-/** What is to be done, and to which session. */
+/** An operation, and its session. */
 export type Subject = Pick<Operation, "kind" | "key" | "user" | "visitor" | "isLate">;
 export type Yield = Partial<
   Pick<
@@ -99,7 +99,7 @@ export class Operator {
     }
   }
 
-  /** What needs a session. */
+  /** Operations that need a session. */
   protected visit(id: string, subject: Subject): Promise<Yield> {
     return subject.kind === "read" ? this.#read(subject.key ?? "") : this.#change(id, subject);
   }

@@ -43,7 +43,7 @@ export function mayHaveHappened(ending: Ending): boolean {
 }
 
 /**
- * What the operations of a history mean for the sessions: which one came from which, and what has ended each.
+ * Model of the sessions of a history: the origin of each, and the operation that has ended it.
  * A session is named by any of its keys: a renewal gives it another one, and the old one leads to the session
  * all the same.
  */
@@ -315,7 +315,7 @@ export class SessionModel {
       .map((by) => ({ by, isCertain: false, isCause: true }));
   }
 
-  // What a revocation and a login that overlap lead to depends on who was first in the store, which cannot be
+  // The result of a revocation and a login that overlap depends on who was first in the store, which cannot be
   // seen from here. (The user index has tests of its own that order the steps.)
   #revocationsOf(key: string): Death[] {
     const user = this.userOf(key);

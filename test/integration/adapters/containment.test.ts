@@ -153,7 +153,7 @@ describe.each(runnable(ADAPTERS))(
         const received = await client
           .waitFor((text) => /\r\n\r\n/.test(text) || client.isClosed)
           .catch(() => "");
-        // What throws after its head may only cut the connection.
+        // A handler that throws after its head may only cut the connection.
         expect(received).toMatch(
           what.includes("after its head") ? /^(?:$|HTTP\/1\.1 500 )/ : /^HTTP\/1\.1 500 /,
         );

@@ -11,7 +11,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 import { TestServer } from "./support/http.ts";
 
-// What newcomers write, in JavaScript or past the types: each is told, by an error of ours that says what
+// Mistakes of newcomers, in JavaScript or past the types: each gets an error of ours that says what
 // came and what was expected, or by a warning; what is right is done.
 
 const BASE = { projectName: "shop", secretKey: "a secret of the tests, long enough" };

@@ -71,7 +71,7 @@ describeWithRedis("a cache on a cluster of three masters", () => {
           .run((_, fencingToken) => fencingToken);
         expect(await run).toBeGreaterThan(token);
       }
-      // What is left are the fences, for an hour.
+      // The fences remain for an hour.
       const left = (await rawKeys(keyPrefix)).filter((key) => !key.includes("fence"));
       expect(left).toEqual([]);
     },

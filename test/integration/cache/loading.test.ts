@@ -97,7 +97,7 @@ describeWithRedis("getOrSet in several processes", () => {
     const bounded = { ...request, options: { hardTimeout: "1s" } } as const;
     const times = await timesOf(Array.from({ length: 6 }, () => bounded));
     expect(Math.max(...times)).toBeLessThan(1000 + MARGIN);
-    // Of a process that waits for ever.
+    // A caller without a bound, in another process.
     const [patient] = await LoadingWorker.startMany(1, server.url);
     onTestFinished(() => patient?.kill());
     void patient?.load({ ...request, key: "held", callers: 1 });

@@ -21,7 +21,7 @@ export const recordOf = (nonce: string, text = ""): string =>
 
 export const etagOf = (nonce: string) => ({ start: 22, text: nonce });
 
-/** What a plain client finds in a field. */
+/** Contents of a field, as a plain client reads it. */
 export async function fieldBytes(client: Client, hash: string, field: string): Promise<Buffer> {
   const reply: unknown = await client.sendCommand(["HGET", hash, field], { typeMapping: { 36: Buffer } });
   return reply as Buffer;

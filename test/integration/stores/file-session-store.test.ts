@@ -32,7 +32,7 @@ const programOf = (name: string): string => fileURLToPath(new URL(name, import.m
 const later = (): Deadline => new Deadline(30_000);
 const DAY = 86_400_000;
 const ETAG = { start: 0, text: "one" };
-/** What may come on top of a promised deadline. */
+/** Margin of a promised deadline, in milliseconds. */
 const MARGIN = 250;
 
 interface Opened {

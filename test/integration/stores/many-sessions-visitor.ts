@@ -7,7 +7,7 @@ import { createSojourn } from "sojourn";
 import type { EngineDescription } from "../../support/engines/engine-description.ts";
 import { openEngine } from "../../support/engines/open-engine.ts";
 
-/** What a visitor has seen. */
+/** Observations of a visitor. */
 export interface LatencyReport {
   readonly operations: number;
   /** 99 of 100 operations were done so soon, in milliseconds. */

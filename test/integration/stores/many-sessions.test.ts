@@ -25,7 +25,7 @@ const LOGINS = 20;
 const USER = "bot";
 const DAY = 86_400_000;
 
-/** What a step may cost the server, in milliseconds. */
+/** Maximum server time of a step, in milliseconds. */
 const MAX_STEP = 5;
 
 /** The gate's machines are busy, and the time of other processes counts too: only a soak checks times. */

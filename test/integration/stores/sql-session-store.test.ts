@@ -81,7 +81,7 @@ async function addOne(store: SessionStore, key: string): Promise<void> {
   }
 }
 
-/** What holds on every database. */
+/** Tests for every database. */
 function describeDatabase(connect: () => Database): void {
   let one: Database;
   let two: Database;
@@ -389,7 +389,7 @@ function describeDatabase(connect: () => Database): void {
   });
 }
 
-/** What holds where there is a server. */
+/** Tests for databases with a server. */
 function describeServer(
   server: () => { kill: () => Promise<void>; restart: () => Promise<void> },
   connect: (size?: number) => Database,

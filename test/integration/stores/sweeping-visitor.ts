@@ -5,7 +5,7 @@ import { Random } from "../../support/random.ts";
 import { type Kind, POPULATIONS, type SweptEngine } from "./sweeping-population.ts";
 import { openOwnStore, type ServerAddress } from "./sweeping-stores.ts";
 
-/** What a visitor has done and seen. */
+/** Actions and observations of a visitor. */
 export interface VisitorReport {
   readonly operations: number;
   /** 99 of 100 operations were done so soon, in milliseconds. */

@@ -36,7 +36,7 @@ const SAMPLE_SIZE = scaled(1000, 20_000);
 const stepDeadline = () => new Deadline(1000);
 const later = () => new Deadline(60_000);
 
-/** What came of a sweep. */
+/** Result of a sweep. */
 interface Sweep {
   readonly cleared: number;
   /** How many were cleared by each step. */

@@ -10,7 +10,7 @@ import { SiteVisitor } from "./site-visitor.ts";
 /** The user that each site has. Its id is 1. */
 export const USER = { user: "ada", password: "correct horse" };
 
-/** What a site is started with. */
+/** Settings of a site. */
 export interface DjangoSiteOptions extends Omit<SiteSettingsOptions, "folder"> {
   /** Which Django. */
   readonly django: Django;
@@ -80,7 +80,7 @@ export class DjangoSite {
   }
 }
 
-/** What a process says on its standard error. */
+/** Standard error of a process. */
 class ErrorOutput {
   readonly child: ChildProcessWithoutNullStreams;
   text = "";

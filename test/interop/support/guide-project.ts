@@ -8,7 +8,7 @@ import type { DjangoSite } from "./django-site.ts";
 import type { Django } from "./djangos.ts";
 import { NODE_OPTIONS, NodeProgram } from "./node-program.ts";
 
-/** What a project is made of. */
+/** Parts of a project. */
 export interface GuideProjectOptions {
   readonly django: Django;
   readonly redisUrl: string;

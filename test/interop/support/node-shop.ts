@@ -19,7 +19,7 @@ import { SiteVisitor } from "./site-visitor.ts";
 
 type Data = Record<string, any>;
 
-/** What a shop is started with. */
+/** Settings of a shop. */
 export interface NodeShopOptions {
   /** The dump of the Django site's settings. */
   readonly settings: Readonly<Record<string, unknown>>;

@@ -54,7 +54,7 @@ export class NodeSite {
     return this.recordOf(session);
   }
 
-  /** What is in the store. */
+  /** Contents of the store. */
   async recordOf(session: Session<Data>): Promise<string> {
     const key = session.cookieValue;
     const record = key === undefined ? undefined : await this.#open.read(key, anyDeadline());

@@ -31,7 +31,7 @@ export interface VirtualEnvironmentOptions {
   readonly say?: (line: string) => void;
 }
 
-/** What Django 5.2 needs. */
+/** Requirements of Django 5.2. */
 const VERSIONS: PythonRange = { least: "3.10" };
 
 /** Name of an environment that is not complete: it ends in the id of the process that builds it. */

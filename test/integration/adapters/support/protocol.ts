@@ -7,8 +7,8 @@ export type Protocol = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
 // Suites are loaded once a file, after it has said what it speaks.
 // oxlint-disable import/no-mutable-exports
 /**
- * What servers and clients of the tests speak: the files of this folder by default, and other files for other
- * versions.
+ * HTTP version of the servers and clients of the tests. The files of this folder use the default, others
+ * set another version.
  */
 export let protocol: Protocol = "HTTP/1.1";
 export let isHttp2 = false;

@@ -39,7 +39,7 @@ export interface Step {
 }
 
 /**
- * What happens in one run: process -> actor -> steps. The same seed makes the same plan; only who is first is
+ * Plan of one run: process -> actor -> steps. The same seed makes the same plan; only who is first is
  * open.
  */
 export type Plan = readonly (readonly (readonly Step[])[])[];
