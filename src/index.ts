@@ -29,16 +29,9 @@ export {
   type CostOption,
   type CountingCache,
   createLimiter,
-  djangoRatelimit,
-  type DjangoRatelimitCounter,
-  djangoRatelimitKey,
-  type DjangoRatelimitKeyOptions,
-  type DjangoRatelimitOptions,
-  type DjangoRatelimitUsage,
   type Limiter,
   type LimiterSettings,
   type LimitStatus,
-  type RatelimitRate,
 } from "./cache/limits/index.ts";
 export type { CacheLock, LockedWork } from "./cache/lock/lock.ts";
 export type { LockOptions, LockWaitOptions } from "./cache/lock/lock-options.ts";

@@ -4,7 +4,7 @@ import { createSojourn, type SojournSettings } from "./create-sojourn.ts";
 import { ImproperlyConfigured } from "./core/errors.ts";
 import { djangoSettings } from "./django/index.ts";
 import { cacheSessionStore } from "./stores/cache/index.ts";
-import { cachedSessionStore } from "./stores/cached/index.ts";
+import { cachedDbSessionStore } from "./stores/cached-db/index.ts";
 import { memoryCacheStore, memorySessionStore } from "./stores/memory/index.ts";
 import { redisBucketSessionStore, redisCacheStore, redisSessionStore } from "./stores/redis/index.ts";
 
@@ -39,7 +39,7 @@ function refuse(): string {
 // Both have the keys of `same:1:`.
 const movedInPlace = cacheSessionStore({
   keyPrefix: "same",
-  from: cachedSessionStore({ database: memorySessionStore(), keyPrefix: "same:1" }),
+  from: cachedDbSessionStore({ database: memorySessionStore(), keyPrefix: "same:1" }),
   moves: true,
 });
 
@@ -55,14 +55,14 @@ const twice = kept();
 const movedInPlaceInMemory = cacheSessionStore({
   store: twice,
   keyPrefix: "same",
-  from: cachedSessionStore({ database: memorySessionStore(), cache: twice, keyPrefix: "same:1" }),
+  from: cachedDbSessionStore({ database: memorySessionStore(), cache: twice, keyPrefix: "same:1" }),
   moves: true,
 });
 
 const oneCacheTwice = kept();
 
-const copiesOfCopies = cachedSessionStore({
-  database: cachedSessionStore({ database: memorySessionStore(), cache: oneCacheTwice }),
+const copiesOfCopies = cachedDbSessionStore({
+  database: cachedDbSessionStore({ database: memorySessionStore(), cache: oneCacheTwice }),
   cache: oneCacheTwice,
 });
 
@@ -137,7 +137,7 @@ describe("settings that share keys cause a warning at start", () => {
     [
       "sessions in the namespace of a cache",
       () => ({
-        sessions: { format: "dict", store: cacheSessionStore({ keyPrefix: "q", version: 3 }) },
+        sessions: { format: "django-cache", store: cacheSessionStore({ keyPrefix: "q", version: 3 }) },
         caches: { q: { keyPrefix: "q" } },
       }),
       "sessions are stored under caches.q.keyPrefix, so caches.q.clear() ends them",
@@ -189,18 +189,18 @@ describe("unusable settings are refused", () => {
   test.each<[string, Partial<SojournSettings>, string]>([
     [
       "sessions that move to their present keys",
-      { sessions: { format: "dict", store: movedInPlace } },
+      { sessions: { format: "django-cache", store: movedInPlace } },
       "cacheSessionStore.from: expected a store with keys other than those of these sessions",
     ],
     [
       "sessions that move to their present keys, in a custom store",
-      { sessions: { format: "dict", store: movedInPlaceInMemory } },
+      { sessions: { format: "django-cache", store: movedInPlaceInMemory } },
       "cacheSessionStore.from: expected a store with keys other than those of these sessions",
     ],
     [
       "sessions and their copies under the same keys",
       { sessions: { store: copiesOfCopies } },
-      "cachedSessionStore.keyPrefix: expected a prefix other than that of the sessions themselves",
+      "cachedDbSessionStore.keyPrefix: expected a prefix other than that of the sessions themselves",
     ],
     [
       "a project within the namespace of a cache",

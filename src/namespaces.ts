@@ -45,17 +45,17 @@ function problemWithSessions({ place, prefixes }: KeySpace, cache: CacheKeySpace
 }
 
 /** Returns whether some key of a cache has this storage key. */
-function canMake({ wholeOf }: CacheKeySpace, whole: string): boolean {
+function canMake({ storageKeyOf }: CacheKeySpace, whole: string): boolean {
   const starts = [...whole.matchAll(/:/g)].map(({ index }) => index + 1);
-  return [0, ...starts].some((start) => wholeOf(whole.slice(start)) === whole);
+  return [0, ...starts].some((start) => storageKeyOf(whole.slice(start)) === whole);
 }
 
 function problemBetween(left: CacheKeySpace, right: CacheKeySpace): string | undefined {
   if (!left.places.some((place) => right.places.includes(place))) return undefined;
   const both = `${left.path} and ${right.path}`;
   const advice = "Give each a keyPrefix of its own, or use one cache.";
-  const whole = left.wholeOf(SAMPLE_KEY);
-  if (whole !== undefined && whole === right.wholeOf(SAMPLE_KEY)) {
+  const whole = left.storageKeyOf(SAMPLE_KEY);
+  if (whole !== undefined && whole === right.storageKeyOf(SAMPLE_KEY)) {
     return `${both} have the same keys, so each reads and overwrites the other's entries. ${advice}`;
   }
   if (left.hasKeyFunction || right.hasKeyFunction) return undefined;

@@ -32,9 +32,9 @@ import type { Timeout } from "./options/timeouts.ts";
 
 /** Result of `cache.peek`. */
 export type Peek<Value = unknown> =
-  | { readonly hit: false }
+  | { readonly isHit: false }
   | {
-      readonly hit: true;
+      readonly isHit: true;
       readonly value: Value;
       /** Name of the store that has the entry, such as `redis`. */
       readonly source: string;
@@ -53,7 +53,7 @@ export interface CacheKeySpace {
   readonly keyPrefix: string;
   readonly hasKeyFunction: boolean;
   /** Returns the storage key of an entry; `undefined` where the key function makes none. */
-  readonly wholeOf: (key: string) => string | undefined;
+  readonly storageKeyOf: (key: string) => string | undefined;
 }
 
 /** Options of `cache.peek`. */
@@ -105,8 +105,9 @@ export class Cache extends EntryOperations {
     const { path, settings, strictStore } = this.core;
     const { keyPrefix, keyFunction, version } = settings;
     const places = keySpacesOf(strictStore).map(({ place }) => place);
-    const wholeOf = (key: string): string | undefined => wholeKeyOf(key, { keyPrefix, keyFunction, version });
-    return { path, places, keyPrefix, hasKeyFunction: keyFunction !== undefined, wholeOf };
+    const storageKeyOf = (key: string): string | undefined =>
+      wholeKeyOf(key, { keyPrefix, keyFunction, version });
+    return { path, places, keyPrefix, hasKeyFunction: keyFunction !== undefined, storageKeyOf };
   }
 
   /** Counts of this process so far. */
@@ -228,13 +229,13 @@ export class Cache extends EntryOperations {
       const plan = toReadPlan(options, version);
       return Promise.all([reader.read(entry, plan, deadline), store.ttlMany([entry.storageKey], deadline)]);
     });
-    if (found.status !== "entry" || ttl === undefined) return { hit: false };
+    if (found.status !== "entry" || ttl === undefined) return { isHit: false };
     const { header, value } = found;
     const state = isFresh(header, clock.now()) ? "fresh" : "stale";
     // With clocks that differ between processes, an entry can come from the future.
     const age =
       header === undefined ? this.#ageOf(ttl, options.timeout) : Math.max(0, clock.now() - header.at);
-    return { hit: true, value: value as Value, source: store.name, state, age, ttl };
+    return { isHit: true, value: value as Value, source: store.name, state, age, ttl };
   }
 
   /**

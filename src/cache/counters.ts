@@ -67,7 +67,7 @@ export class CountingSteps {
 
   /** Stores a number if there is no entry. @returns Whether the number was stored. */
   async add(key: string, value: number, timeout: Timeout): Promise<boolean> {
-    const entry = this.#overruled(key);
+    const entry = this.#superseding(key);
     const record = { key: entry.storageKey, value: String(value), ttl: toTtl(timeout) };
     const [isAdded = false] = await this.#core.store.setMany([record], "if-absent", this.#deadline);
     return isAdded;
@@ -82,7 +82,7 @@ export class CountingSteps {
   async incr(key: string, delta: number, { timeout, least }: CountOptions = {}): Promise<number | undefined> {
     const { store } = this.#core;
     const begin = timeout === undefined ? undefined : { value: String(delta), ttl: toTtl(timeout) };
-    const result = await store.incr(this.#overruled(key).storageKey, BigInt(delta), this.#deadline, {
+    const result = await store.incr(this.#superseding(key).storageKey, BigInt(delta), this.#deadline, {
       begin,
       least,
     });
@@ -95,7 +95,7 @@ export class CountingSteps {
   }
 
   /** Returns the entry of a key, and keeps earlier loads from storing their values in it. */
-  #overruled(key: string): EntryKey {
+  #superseding(key: string): EntryKey {
     const entry = this.#core.keys.of(key, this.#version);
     this.#core.loads.supersede([entry]);
     return entry;

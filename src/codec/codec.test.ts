@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { decodeBase62, encodeBase62 } from "./base62.ts";
 import {
-  DictCodec,
+  DjangoCacheCodec,
   DjangoCodec,
   EncryptedCodec,
   escapeNonAscii,
@@ -223,8 +223,11 @@ describe("JsonCodec", () => {
   );
 });
 
-test("the etag of DictCodec is the whole record, a character for each of its bytes", () => {
-  expect(new DictCodec().etag('{"a":"\u00e9"}')).toStrictEqual({ start: 0, text: '{"a":"\u00c3\u00a9"}' });
+test("the etag of DjangoCacheCodec is the whole record, a character for each of its bytes", () => {
+  expect(new DjangoCacheCodec().etag('{"a":"\u00e9"}')).toStrictEqual({
+    start: 0,
+    text: '{"a":"\u00c3\u00a9"}',
+  });
 });
 
 describe("EncryptedCodec", () => {

@@ -1,5 +1,5 @@
 export { sessionAuthHash } from "./auth-hash.ts";
-export { DictCodec } from "./dict-codec.ts";
+export { DjangoCacheCodec } from "./django-cache-codec.ts";
 export { DjangoCodec, type DjangoCodecOptions, SESSION_SALT, SIGNED_COOKIES_SALT } from "./django-codec.ts";
 export { EncryptedCodec } from "./encrypted-codec.ts";
 export { JsonCodec } from "./json-codec.ts";

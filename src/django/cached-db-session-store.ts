@@ -55,7 +55,7 @@ const DJANGO_PREFIX = "django.contrib.sessions.cached_db";
  * deletes the copy that Django may have in its cache, so that Django reads the database too.
  *
  * The copies may use any serializer, since Node never reads them. For Node alone, the copies of
- * `cachedSessionStore()` spare the database the reads.
+ * `cachedDbSessionStore()` spare the database the reads.
  *
  * @throws {ImproperlyConfigured} For a wrong option, when `createSojourn` checks its settings.
  */

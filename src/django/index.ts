@@ -31,6 +31,15 @@ export {
 } from "./migration/migrate-pickled-sessions.ts";
 export type { UnfitValue } from "./pickle/index.ts";
 export {
+  djangoRatelimit,
+  type DjangoRatelimitCounter,
+  djangoRatelimitKey,
+  type DjangoRatelimitKeyOptions,
+  type DjangoRatelimitOptions,
+  type DjangoRatelimitUsage,
+  type RatelimitRate,
+} from "./ratelimit/index.ts";
+export {
   type DjangoCacheBackend,
   type DjangoRatelimitSettings,
   djangoSettings,

@@ -10,9 +10,9 @@ test("the policy has the effective settings, including defaults", () => {
   const { sessions } = createSojourn({ ...base, sessions: { store: memorySessionStore() } });
   expect(sessions.policy).toStrictEqual({
     store: "memory",
-    idleTimeout: 14 * 86_400,
-    absoluteTimeout: null,
-    renewEvery: null,
+    idleTimeoutSeconds: 14 * 86_400,
+    absoluteTimeoutSeconds: null,
+    renewEverySeconds: null,
     maxPerUser: null,
     isPersistent: true,
     isRevocable: true,
@@ -36,9 +36,9 @@ test("it follows the settings, and reports an engine that cannot revoke", () => 
   });
   expect(sessions.policy).toMatchObject({
     store: "cache",
-    idleTimeout: 1800,
-    absoluteTimeout: 43_200,
-    renewEvery: 900,
+    idleTimeoutSeconds: 1800,
+    absoluteTimeoutSeconds: 43_200,
+    renewEverySeconds: 900,
     isPersistent: false,
     isRevocable: false,
     cookie: { name: "__Host-id" },

@@ -9,11 +9,11 @@ export interface SessionPolicy {
   /** Engine that keeps the records. */
   readonly store: string;
   /** Maximum time between requests. */
-  readonly idleTimeout: number;
+  readonly idleTimeoutSeconds: number;
   /** Maximum time since the login, regardless of activity; `null`: no limit. */
-  readonly absoluteTimeout: number | null;
+  readonly absoluteTimeoutSeconds: number | null;
   /** Maximum age of a key; `null`: no limit. */
-  readonly renewEvery: number | null;
+  readonly renewEverySeconds: number | null;
   /** Maximum number of sessions per user; `null`: no limit. */
   readonly maxPerUser: number | null;
   /** Whether the cookie outlives a closed browser, unless `setExpiry` says otherwise. */
@@ -44,9 +44,9 @@ export function policyOf(settings: ResolvedSessionSettings, store: PolicyStore):
   const { name, secure, httpOnly, sameSite, domain = null, path } = cookie;
   return {
     store: store.name,
-    idleTimeout: timeouts.idle / 1000,
-    absoluteTimeout: toSeconds(timeouts.absolute),
-    renewEvery: toSeconds(renewEvery),
+    idleTimeoutSeconds: timeouts.idle / 1000,
+    absoluteTimeoutSeconds: toSeconds(timeouts.absolute),
+    renewEverySeconds: toSeconds(renewEvery),
     maxPerUser: maxPerUser ?? null,
     isPersistent: !timeouts.expireAtBrowserClose,
     isRevocable: store.users !== undefined,

@@ -116,7 +116,7 @@ describe("invalid settings throw at start, naming the setting, the expected and 
     ],
     [
       { sessions: { format: "pickle" } },
-      'sessions.format: expected "django", "json" or "dict", got "pickle"',
+      'sessions.format: expected "django", "json" or "django-cache", got "pickle"',
     ],
     [{ sessions: { deadline: "1ms" } }, "sessions.deadline: expected"],
     [{ sessions: { deadline: null } }, "sessions.deadline: expected"],

@@ -208,7 +208,10 @@ const sessionSchema = settingsObject({
   ),
   cookie: v.optional(cookieSchema, {}),
   profile: v.optional(v.picklist(["sojourn", "django"], '"sojourn" or "django"'), "sojourn"),
-  format: v.optional(v.picklist(["django", "json", "dict"], '"django", "json" or "dict"'), "django"),
+  format: v.optional(
+    v.picklist(["django", "json", "django-cache"], '"django", "json" or "django-cache"'),
+    "django",
+  ),
   absoluteTimeout: v.optional(expirySchema({ least: 1, most: MAX_SPAN }), null),
   expireAtBrowserClose: v.optional(v.boolean("true or false"), false),
   touchEvery: v.optional(expirySchema({ least: 0, most: MAX_SPAN })),
@@ -264,10 +267,10 @@ export function resolveSessionSettings(
       'expected null with profile "django", in which reading extends nothing.',
     );
   }
-  if (parsed.format === "dict" && parsed.encrypt) {
+  if (parsed.format === "django-cache" && parsed.encrypt) {
     throw new ImproperlyConfigured(
       "sessions.encrypt",
-      'expected false with the format "dict", which Django has to read.',
+      'expected false with the format "django-cache", which Django has to read.',
     );
   }
   return {

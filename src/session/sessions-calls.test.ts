@@ -6,7 +6,6 @@ import { createSojourn } from "../create-sojourn.ts";
 import { cookieSessionStore } from "../stores/cookie/index.ts";
 
 const KEY = "k".repeat(32);
-const HOUR = 3_600_000;
 
 describe("a session that was not awaited", () => {
   const names = [
@@ -54,18 +53,23 @@ describe("a session that was not awaited", () => {
 
 describe("sessions.restore names the unmet requirement", () => {
   test.each<[unknown, unknown, unknown, string]>([
-    ["abc", "{}", HOUR, "expected a session key, 32 characters of [a-z0-9], got a text of 3 characters"],
-    [undefined, "{}", HOUR, "expected a session key, 32 characters of [a-z0-9], got nothing."],
-    [KEY, { a: 1 }, HOUR, "expected the text of a JSON object, got an object. Give JSON.stringify(data)."],
-    [KEY, "[1]", HOUR, "expected the text of a JSON object."],
-    [KEY, "{}", 0, "expected the remaining time to live, in milliseconds and more than 0, got 0 (number)."],
+    ["abc", "{}", "1h", "expected a session key, 32 characters of [a-z0-9], got a text of 3 characters"],
+    [undefined, "{}", "1h", "expected a session key, 32 characters of [a-z0-9], got nothing."],
+    [KEY, { a: 1 }, "1h", "expected the text of a JSON object, got an object. Give JSON.stringify(data)."],
+    [KEY, "[1]", "1h", "expected the text of a JSON object."],
+    [
+      KEY,
+      "{}",
+      0,
+      'expected the remaining time to live (seconds or text such as "14d"), more than 0, got 0 (number).',
+    ],
     [
       KEY,
       "{}",
       undefined,
-      "expected the remaining time to live, in milliseconds and more than 0, got nothing.",
+      'expected the remaining time to live (seconds or text such as "14d"), more than 0, got nothing.',
     ],
-    [KEY, "{}", "1h", 'got "1h" (string).'],
+    [KEY, "{}", "60", 'got "60" (string).'],
   ])("%j, %j, %j", async (key, payload, ttl, message) => {
     const { sessions } = openHarness();
     const restore = sessions.restore(key as never, payload as never, ttl as never);
@@ -77,7 +81,7 @@ describe("sessions.restore names the unmet requirement", () => {
   test("a store that keeps no sessions", async () => {
     const store = cookieSessionStore({ acceptsLostUpdates: true });
     const { sessions } = createSojourn({ projectName: "p", secretKey: "s".repeat(32), sessions: { store } });
-    await expect(sessions.restore(KEY, "{}", HOUR)).rejects.toThrow(
+    await expect(sessions.restore(KEY, "{}", "1h")).rejects.toThrow(
       "expected a store that keeps sessions, and here the cookies carry them. Take another one for sessions.store.",
     );
   });

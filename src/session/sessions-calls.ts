@@ -1,7 +1,12 @@
 import { type KnownOptions, knownOptions } from "../core/calls.ts";
+import type { Milliseconds } from "../core/clock.ts";
 import { describeKind, describeValue } from "../core/descriptions.ts";
+import { DURATION_EXPECTED, toMilliseconds } from "../core/durations.ts";
 import { SessionUsageError } from "../core/errors.ts";
 import { isSessionKey } from "../core/ids.ts";
+
+/** Maximum time to live of a restored session: 1000 years. Redis can represent 285 000. */
+const MAX_TTL: Milliseconds = 1000 * 365.25 * 86_400_000;
 
 export const FROM_OPTIONS: KnownOptions = optionsOf(
   "sessions.from()",
@@ -87,8 +92,13 @@ export function describeUnseen(request: unknown): string {
   return `sessions.from() was given a request that no adapter has seen. ${USE_ADAPTER}`;
 }
 
-/** @throws {SessionUsageError} Naming the unmet requirement of `sessions.restore()`. */
-export function checkRestore(key: unknown, payload: unknown, ttl: unknown, isCarried: boolean): void {
+/**
+ * Checks the arguments of `sessions.restore()`.
+ *
+ * @returns The time to live.
+ * @throws {SessionUsageError} Naming the unmet requirement.
+ */
+export function checkRestore(key: unknown, payload: unknown, ttl: unknown, isCarried: boolean): Milliseconds {
   if (isCarried) {
     throw unfit(
       "a store that keeps sessions, and here the cookies carry them",
@@ -104,8 +114,11 @@ export function checkRestore(key: unknown, payload: unknown, ttl: unknown, isCar
   if (typeof payload !== "string") {
     throw unfit(`the text of a JSON object, got ${describeKind(payload)}`, "Give JSON.stringify(data)");
   }
-  if (typeof ttl === "number" && Number.isFinite(ttl) && ttl > 0) return;
-  const expected = "the remaining time to live, in milliseconds and more than 0";
+  const span = toMilliseconds(
+    typeof ttl === "number" && ttl > MAX_TTL / 1000 && ttl < Infinity ? MAX_TTL / 1000 : ttl,
+  );
+  if (span !== undefined && span > 0) return Math.min(span, MAX_TTL);
+  const expected = `the remaining time to live (${DURATION_EXPECTED}), more than 0`;
   throw unfit(`${expected}, got ${describeValue(ttl)}`, "An expired session is not restored");
 }
 

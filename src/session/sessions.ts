@@ -1,9 +1,10 @@
 import { throwUnknown } from "../stores/partial-failures.ts";
 import type { Secrets } from "../codec/index.ts";
-import type { Clock, Milliseconds } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import { checkOptions, describeGiven } from "../core/calls.ts";
 import { Deadline } from "../core/deadlines.ts";
 import { describeKind } from "../core/descriptions.ts";
+import type { Duration } from "../core/durations.ts";
 import { ImproperlyConfigured, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
 import type { SessionKey } from "../core/ids.ts";
@@ -66,9 +67,6 @@ import {
   type UserSession,
   type UserSessions,
 } from "./users/user-sessions.ts";
-
-/** Maximum time to live of a restored session: 1000 years. Redis can represent 285 000. */
-const MAX_TTL: Milliseconds = 1000 * 365.25 * 86_400_000;
 
 /** Default number of sessions in a page. */
 const PAGE_SIZE = 100;
@@ -234,18 +232,14 @@ export class Sessions<Data extends object = UntypedData> {
    *
    * @param key 32 characters of `[a-z0-9]`.
    * @param payload The data, as the text of a JSON object.
-   * @param ttl Remaining time to live, in milliseconds; more than 0, capped at 1000 years.
+   * @param ttl Remaining time to live: seconds, or text such as `"14d"`; more than 0, capped at 1000
+   *   years.
    * @returns Whether it was stored: an existing session is not replaced.
    * @throws {SessionUsageError} For an invalid key, text or time, or sessions that have no key.
    */
-  async restore(key: string, payload: string, ttl: Milliseconds): Promise<boolean> {
-    checkRestore(key, payload, ttl, this.#isCarried);
-    return this.#services.records.restore(
-      key,
-      parsePayload(payload),
-      Math.min(ttl, MAX_TTL),
-      this.#deadline(),
-    );
+  async restore(key: string, payload: string, ttl: Duration): Promise<boolean> {
+    const span = checkRestore(key, payload, ttl, this.#isCarried);
+    return this.#services.records.restore(key, parsePayload(payload), span, this.#deadline());
   }
 
   /**
@@ -514,6 +508,6 @@ function describeSession({ key, entry }: IndexedSession, currentRef: string | un
     createdAt: new Date(entry.createdAt),
     lastSeenAt: new Date(entry.lastSeenAt),
     device: entry.device === "" ? undefined : entry.device,
-    current: ref === currentRef,
+    isCurrent: ref === currentRef,
   };
 }

@@ -97,7 +97,7 @@ export type LeaseResult =
 export type FillResult =
   | { readonly status: "stored" }
   /** The lease is gone, or the key was written to meanwhile. `value` is the current value. */
-  | { readonly status: "overruled"; readonly value: StoredValue | undefined }
+  | { readonly status: "superseded"; readonly value: StoredValue | undefined }
   /**
    * The engine cannot store it for the moment, as `error` explains. The key is as it was, and the
    * lease has ended.

@@ -61,7 +61,7 @@ export interface SessionStore {
 
   /**
    * Whether an etag may be the whole record, with any characters. Required by
-   * `sessions.format: "dict"`.
+   * `sessions.format: "django-cache"`.
    *
    * @defaultValue `false`
    */
@@ -80,7 +80,7 @@ export interface SessionStore {
   read(key: SessionKey, deadline: Deadline): Promise<string | undefined>;
 
   /**
-   * Reads a live record and its remaining time to live. Optional: `cachedSessionStore()` needs it
+   * Reads a live record and its remaining time to live. Optional: `cachedDbSessionStore()` needs it
    * of the store that it copies from.
    */
   readWithTtl?(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined>;
@@ -154,7 +154,7 @@ export interface SessionStore {
 }
 
 /** Format of records; see `sessions.format`. */
-export type RecordFormat = "django" | "json" | "dict";
+export type RecordFormat = "django" | "json" | "django-cache";
 
 /** Settings that a store shares with the rest of the application. */
 export interface StoreContext {

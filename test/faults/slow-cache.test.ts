@@ -1,7 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
 
 import type { Cache } from "../../src/cache/index.ts";
-import { createLimiter, djangoRatelimit } from "../../src/cache/limits/index.ts";
+import { createLimiter } from "../../src/cache/limits/index.ts";
+import { djangoRatelimit } from "../../src/django/ratelimit/index.ts";
 import { StoreConnectionError } from "../../src/core/errors.ts";
 import { expressRateLimitStore } from "../../src/integrations/express-rate-limit/index.ts";
 import { RedisRegistry } from "../../src/redis/registry.ts";

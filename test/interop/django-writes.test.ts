@@ -34,7 +34,7 @@ const CHANGES: readonly Change[] = [
 /** A form in which Django keeps sessions. */
 interface Form {
   readonly title: string;
-  readonly format: "django" | "dict";
+  readonly format: "django" | "django-cache";
   readonly make: "make" | "makeEntry";
   readonly decode: "decode" | "decodeEntry";
   readonly count: number;
@@ -44,7 +44,7 @@ const FORMS: readonly Form[] = [
   { title: "signed records", format: "django", make: "make", decode: "decode", count: scaled(2000, 20_000) },
   {
     title: "entries of django-redis, whose JSON has spaces",
-    format: "dict",
+    format: "django-cache",
     make: "makeEntry",
     decode: "decodeEntry",
     count: scaled(500, 5000),
@@ -100,7 +100,7 @@ describeWithDjango("Node reads what Django has written", (django) => {
           expect(members.slice(0, -1), title).toEqual(
             change.apply(made.members, at, [key, pythonView(NEW_VALUE)]),
           );
-          const payload = format === "dict" ? record : await django().call("payload", { record });
+          const payload = format === "django-cache" ? record : await django().call("payload", { record });
           const facts = payload.slice(payload.lastIndexOf('"_sojourn":'), -1);
           const slices = change.apply(made.slices, at, `${pythonView(key)}:${JSON.stringify(NEW_VALUE)}`);
           expect(payload, title).toBe(`{${[...slices, facts].join(",")}}`);

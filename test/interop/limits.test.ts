@@ -1,14 +1,13 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { createSojourn, type Sojourn } from "sojourn";
 import {
-  createSojourn,
   djangoRatelimit,
   djangoRatelimitKey,
   type DjangoRatelimitOptions,
   type DjangoRatelimitUsage,
-  type Sojourn,
-} from "sojourn";
-import { djangoSettings } from "sojourn/django";
+  djangoSettings,
+} from "sojourn/django";
 import { redisCacheStore } from "sojourn/stores/redis";
 import { run } from "../../scripts/lib/processes.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { type Cache, createSojourn, djangoRatelimit } from "sojourn";
+import { type Cache, createSojourn } from "sojourn";
+import { djangoRatelimit } from "sojourn/django";
 import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
 import { describeWithEnvironment, type DjangoName, DJANGOS } from "./support/djangos.ts";
 import { DjangoSite, USER } from "./support/django-site.ts";

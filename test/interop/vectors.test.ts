@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { CacheUsageError, createSojourn, djangoRatelimit, type Sojourn } from "sojourn";
-import { djangoSettings, makeTemplateFragmentKey } from "sojourn/django";
+import { CacheUsageError, createSojourn, type Sojourn } from "sojourn";
+import { djangoRatelimit, djangoSettings, makeTemplateFragmentKey } from "sojourn/django";
 import { ManualClock } from "sojourn/testing";
 import { systemClock } from "../../src/core/clock.ts";
 import { Deadline } from "../../src/core/deadlines.ts";

@@ -330,7 +330,7 @@ export const cacheMutants = [
     tests: ["src/cache/load/loads.test.ts", "src/cache/load/grace.test.ts"],
   },
   {
-    name: "overrule-keeps-the-flight",
+    name: "supersede-keeps-the-flight",
     file: "src/cache/load/single-flight.ts",
     find: ["running.flight.scope.supersede(key);", "    this.#running.delete(key);"].join("\n"),
     replace: "running.flight.scope.supersede(key);",

@@ -75,8 +75,8 @@ export const codecMutants = [
     tests: ["src/codec/codec.test.ts"],
   },
   {
-    name: "dict-etag-in-other-bytes",
-    file: "src/codec/dict-codec.ts",
+    name: "django-cache-etag-in-other-bytes",
+    file: "src/codec/django-cache-codec.ts",
     find: 'Buffer.from(record).toString("latin1")',
     replace: "record",
     breaks: "A record with letters outside of ASCII can be committed to.",

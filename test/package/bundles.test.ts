@@ -42,7 +42,7 @@ async function main() {
     loaded: await cache.getOrSet("greeting", () => "hello", { tags: ["words"] }),
     count: await cache.incr("count"),
     locked: await cache.lock("job", { timeout: 5 }).run(() => "ran"),
-    allowed: limits.map((each) => each.allowed),
+    allowed: limits.map((each) => each.isAllowed),
   }));
   await close();
 }

@@ -64,7 +64,7 @@ function member(
 }
 
 function deviceList(devices: readonly UserSession[]): Html {
-  const hasOthers = devices.some(({ current }) => !current);
+  const hasOthers = devices.some(({ isCurrent }) => !isCurrent);
   return html`<section class="panel" aria-labelledby="devices-title">
     <h2 id="devices-title">My devices</h2>
     <p>Every browser in which you are logged in. A logout here takes effect at once.</p>
@@ -78,12 +78,12 @@ function deviceList(devices: readonly UserSession[]): Html {
   </section>`;
 }
 
-function deviceLine({ ref, device = "Unknown device", createdAt, lastSeenAt, current }: UserSession): Html {
+function deviceLine({ ref, device = "Unknown device", createdAt, lastSeenAt, isCurrent }: UserSession): Html {
   return html`<li class="device">
-    <h3>${device} ${current && html`<span class="badge">this one</span>`}</h3>
+    <h3>${device} ${isCurrent && html`<span class="badge">this one</span>`}</h3>
     <p class="line">since ${time(createdAt)}<br />last seen ${time(lastSeenAt)}</p>
     ${
-      !current &&
+      !isCurrent &&
       html`<form method="post" action="/devices/${ref}/logout" data-once>
         <button class="link" id="end-${ref}">Log out this one<span class="unseen">: ${device}</span></button>
       </form>`

@@ -61,14 +61,14 @@ export class FixedWindowLimiter implements Limiter {
   }
 
   #status(
-    allowed: boolean,
+    isAllowed: boolean,
     count: number,
     { now, endsAt }: { now: EpochMilliseconds; endsAt: EpochMilliseconds },
     cost: number,
   ): LimitStatus {
     const left = endsAt - now;
     return toStatus(this.#settings.limit, cost, {
-      allowed,
+      isAllowed,
       count,
       resetIn: count > 0 ? left : 0,
       allowedIn: left,

@@ -12,7 +12,7 @@ export interface CostOption {
 /** State of a limit for one id. */
 export interface LimitStatus {
   /** Whether the call was within the limit; for {@link Limiter.peek}, whether it would be. */
-  readonly allowed: boolean;
+  readonly isAllowed: boolean;
   readonly limit: number;
   /**
    * Current count, rounded up. With fixed windows it can exceed the limit, since refused calls
@@ -28,7 +28,7 @@ export interface LimitStatus {
    * `Retry-After`; 0 when it was allowed, `undefined` when it never will be, as the cost is more
    * than the limit: then omit the header.
    */
-  readonly retryAfter: number | undefined;
+  readonly retryAfterSeconds: number | undefined;
 }
 
 /**
@@ -80,10 +80,14 @@ export function checkCall(id: unknown, options: CostOption): number {
 export function toStatus(
   limit: number,
   cost: number,
-  facts: { allowed: boolean; count: number; resetIn: Milliseconds; allowedIn: Milliseconds },
+  facts: { isAllowed: boolean; count: number; resetIn: Milliseconds; allowedIn: Milliseconds },
 ): LimitStatus {
-  const { allowed, resetIn, allowedIn } = facts;
+  const { isAllowed, resetIn, allowedIn } = facts;
   const count = Math.ceil(facts.count);
-  const retryAfter = allowed ? 0 : cost > limit ? undefined : Math.max(1, Math.ceil(allowedIn / 1000));
-  return { allowed, limit, count, remaining: Math.max(0, limit - count), resetIn, retryAfter };
+  const retryAfterSeconds = isAllowed
+    ? 0
+    : cost > limit
+      ? undefined
+      : Math.max(1, Math.ceil(allowedIn / 1000));
+  return { isAllowed, limit, count, remaining: Math.max(0, limit - count), resetIn, retryAfterSeconds };
 }

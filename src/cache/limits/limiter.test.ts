@@ -49,28 +49,32 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
   test("allows exactly the limit of any number of concurrent calls", async () => {
     const { limiter } = open({ algorithm });
     const answers = await Promise.all(Array.from({ length: 50 }, () => limiter.consume("ann")));
-    expect(answers.filter(({ allowed }) => allowed)).toHaveLength(10);
-    expect(await limiter.peek("ann")).toMatchObject({ allowed: false, remaining: 0 });
+    expect(answers.filter(({ isAllowed }) => isAllowed)).toHaveLength(10);
+    expect(await limiter.peek("ann")).toMatchObject({ isAllowed: false, remaining: 0 });
   });
 
   test("returns the count and the rest of the limit", async () => {
     const { limiter, clock } = open({ algorithm });
     clock.advance(15_000);
     const first = await limiter.consume("ann");
-    expect(first).toMatchObject({ allowed: true, limit: 10, count: 1, remaining: 9, retryAfter: 0 });
+    expect(first).toMatchObject({ isAllowed: true, limit: 10, count: 1, remaining: 9, retryAfterSeconds: 0 });
     expect(await limiter.consume("ann", { cost: 4 })).toMatchObject({
-      allowed: true,
+      isAllowed: true,
       count: 5,
       remaining: 5,
     });
-    expect(await limiter.peek("ann")).toMatchObject({ allowed: true, count: 5, remaining: 5 });
-    expect(await limiter.peek("ann", { cost: 6 })).toMatchObject({ allowed: false, count: 5, remaining: 5 });
+    expect(await limiter.peek("ann")).toMatchObject({ isAllowed: true, count: 5, remaining: 5 });
+    expect(await limiter.peek("ann", { cost: 6 })).toMatchObject({
+      isAllowed: false,
+      count: 5,
+      remaining: 5,
+    });
   });
 
   test("counts each id separately, and together for all limiters with the same prefix and window", async () => {
     const { make, limiter } = open({ algorithm });
     await limiter.consume("ann", { cost: 10 });
-    expect(await make({ limit: 11 }).consume("ann")).toMatchObject({ allowed: true, count: 11 });
+    expect(await make({ limit: 11 }).consume("ann")).toMatchObject({ isAllowed: true, count: 11 });
     expect(await limiter.peek("bob")).toMatchObject({ count: 0 });
     expect(await make({ prefix: "other:" }).peek("ann")).toMatchObject({ count: 0 });
     expect(await make({ window: "2m" }).peek("ann")).toMatchObject({ count: 0 });
@@ -83,35 +87,44 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     const { limiter } = open({ algorithm });
     await limiter.consume("ann", { cost: 8 });
     expect(await limiter.consume("ann", { cost: 3 })).toMatchObject({
-      allowed: false,
+      isAllowed: false,
       count: 8,
       remaining: 2,
     });
     expect(await limiter.consume("ann", { cost: 2 })).toMatchObject({
-      allowed: true,
+      isAllowed: true,
       count: 10,
       remaining: 0,
     });
-    expect(await limiter.consume("bob", { cost: 11 })).toMatchObject({ allowed: false, count: 0 });
+    expect(await limiter.consume("bob", { cost: 11 })).toMatchObject({ isAllowed: false, count: 0 });
   });
 
   test("a limit of 0 allows nothing", async () => {
     const { limiter } = open({ algorithm, limit: 0 });
-    expect(await limiter.consume("ann")).toMatchObject({ allowed: false, remaining: 0 });
+    expect(await limiter.consume("ann")).toMatchObject({ isAllowed: false, remaining: 0 });
   });
 
-  test("retryAfter is set only if waiting helps: not for more than the limit, nor for a limit of 0", async () => {
+  test("retryAfterSeconds is set only if waiting helps: not for more than the limit, nor for a limit of 0", async () => {
     const { limiter, make } = open({ algorithm });
-    expect(await limiter.consume("ann", { cost: 10 })).toMatchObject({ allowed: true, retryAfter: 0 });
-    expect((await limiter.consume("ann", { cost: 10 })).retryAfter).toBeGreaterThan(0);
-    expect((await limiter.peek("ann", { cost: 10 })).retryAfter).toBeGreaterThan(0);
+    expect(await limiter.consume("ann", { cost: 10 })).toMatchObject({
+      isAllowed: true,
+      retryAfterSeconds: 0,
+    });
+    expect((await limiter.consume("ann", { cost: 10 })).retryAfterSeconds).toBeGreaterThan(0);
+    expect((await limiter.peek("ann", { cost: 10 })).retryAfterSeconds).toBeGreaterThan(0);
     for (const [each, cost] of [
       [limiter, 11],
       [make({ limit: 0 }), 1],
     ] as const) {
       for (const id of ["ann", "bob"]) {
-        expect(await each.consume(id, { cost })).toMatchObject({ allowed: false, retryAfter: undefined });
-        expect(await each.peek(id, { cost })).toMatchObject({ allowed: false, retryAfter: undefined });
+        expect(await each.consume(id, { cost })).toMatchObject({
+          isAllowed: false,
+          retryAfterSeconds: undefined,
+        });
+        expect(await each.peek(id, { cost })).toMatchObject({
+          isAllowed: false,
+          retryAfterSeconds: undefined,
+        });
       }
     }
   });
@@ -121,7 +134,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     const answers = await Promise.all(
       Array.from({ length: 30 }, (_, index) => limiter.consume("ann", { cost: index % 3 === 0 ? 1 : 11 })),
     );
-    expect(answers.filter(({ allowed }) => allowed)).toHaveLength(10);
+    expect(answers.filter(({ isAllowed }) => isAllowed)).toHaveLength(10);
   });
 
   test("uses the clock of the cache by default", async () => {
@@ -129,13 +142,13 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     const limiter = createLimiter(cache, { algorithm, limit: 1, window: "1m", prefix: "t:" });
     expect((await limiter.consume("ann")).resetIn).toBe((await limiter.peek("ann")).resetIn);
     clock.advance(2 * MINUTE);
-    expect(await limiter.consume("ann")).toMatchObject({ allowed: true });
+    expect(await limiter.consume("ann")).toMatchObject({ isAllowed: true });
     const still = new ManualClock(clock.now());
     const other = createLimiter(cache, { algorithm, limit: 1, window: "1m", prefix: "o:", clock: still });
     await other.consume("ann");
-    expect(await other.consume("ann")).toMatchObject({ allowed: false });
+    expect(await other.consume("ann")).toMatchObject({ isAllowed: false });
     still.advance(2 * MINUTE);
-    expect(await other.consume("ann")).toMatchObject({ allowed: true });
+    expect(await other.consume("ann")).toMatchObject({ isAllowed: true });
   });
 
   test("all steps of a call share one deadline", async () => {
@@ -149,7 +162,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     }
   });
 
-  test("after retryAfter the same call is allowed, and not before", async () => {
+  test("after retryAfterSeconds the same call is allowed, and not before", async () => {
     const amounts = fc.integer({ min: 1, max: 10 });
     const wait = fc.integer({ min: 0, max: 2 * MINUTE });
     await fc.assert(
@@ -159,13 +172,13 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
           clock.advance(span);
           await limiter.consume("ann", { cost: each });
         }
-        const { allowed, retryAfter } = await limiter.peek("ann", { cost });
-        if (allowed || retryAfter === undefined) return;
-        expect(retryAfter).toBeGreaterThanOrEqual(1);
-        clock.advance((retryAfter - 1) * 1000);
-        expect(await limiter.peek("ann", { cost })).toMatchObject({ allowed: false });
+        const { isAllowed, retryAfterSeconds } = await limiter.peek("ann", { cost });
+        if (isAllowed || retryAfterSeconds === undefined) return;
+        expect(retryAfterSeconds).toBeGreaterThanOrEqual(1);
+        clock.advance((retryAfterSeconds - 1) * 1000);
+        expect(await limiter.peek("ann", { cost })).toMatchObject({ isAllowed: false });
         clock.advance(1000);
-        expect(await limiter.peek("ann", { cost })).toMatchObject({ allowed: true });
+        expect(await limiter.peek("ann", { cost })).toMatchObject({ isAllowed: true });
       }),
       { seed },
     );
@@ -189,7 +202,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
     clock.advance(MINUTE);
     await limiter.consume("ann");
     await limiter.reset("ann");
-    expect(await limiter.peek("ann", { cost: 10 })).toMatchObject({ allowed: true, count: 0 });
+    expect(await limiter.peek("ann", { cost: 10 })).toMatchObject({ isAllowed: true, count: 0 });
   });
 
   test("counting does not change the expiry of a counter, which lives long enough", async () => {
@@ -246,10 +259,14 @@ describe("fixed windows", () => {
     const { limiter, clock } = open();
     await limiter.consume("ann", { cost: 10 });
     clock.advance(MINUTE - 1);
-    expect(await limiter.consume("ann")).toMatchObject({ allowed: false, resetIn: 1, retryAfter: 1 });
+    expect(await limiter.consume("ann")).toMatchObject({
+      isAllowed: false,
+      resetIn: 1,
+      retryAfterSeconds: 1,
+    });
     clock.advance(1);
     expect(await limiter.consume("ann", { cost: 10 })).toMatchObject({
-      allowed: true,
+      isAllowed: true,
       count: 10,
       resetIn: MINUTE,
     });
@@ -259,7 +276,7 @@ describe("fixed windows", () => {
     const { limiter } = open({ limit: 1 });
     await limiter.consume("ann");
     await limiter.consume("ann");
-    expect(await limiter.consume("ann")).toMatchObject({ allowed: false, count: 3, remaining: 0 });
+    expect(await limiter.consume("ann")).toMatchObject({ isAllowed: false, count: 3, remaining: 0 });
   });
 
   test("allow at most the limit in total for concurrent calls of different costs", async () => {
@@ -268,7 +285,7 @@ describe("fixed windows", () => {
         const { limiter } = open();
         const answers = await Promise.all(costs.map((cost) => limiter.consume("ann", { cost })));
         const sum = costs
-          .filter((_, index) => answers[index]?.allowed)
+          .filter((_, index) => answers[index]?.isAllowed)
           .reduce((total, cost) => total + cost, 0);
         expect(sum).toBeLessThanOrEqual(10);
         expect((await limiter.peek("ann")).count).toBeGreaterThanOrEqual(sum);
@@ -288,10 +305,10 @@ describe("sliding windows", () => {
     const { limiter, clock } = open({ algorithm: "sliding" });
     await limiter.consume("ann", { cost: 10 });
     clock.advance(MINUTE);
-    expect(await limiter.consume("ann")).toMatchObject({ allowed: false, count: 10, retryAfter: 6 });
+    expect(await limiter.consume("ann")).toMatchObject({ isAllowed: false, count: 10, retryAfterSeconds: 6 });
     clock.advance(15_000);
     expect(await limiter.peek("ann")).toMatchObject({ count: 8, remaining: 2 });
-    expect(await limiter.consume("ann", { cost: 2 })).toMatchObject({ allowed: true, count: 10 });
+    expect(await limiter.consume("ann", { cost: 2 })).toMatchObject({ isAllowed: true, count: 10 });
     clock.advance(30_000);
     expect(await limiter.peek("ann")).toMatchObject({ count: 5, remaining: 5 });
   });
@@ -300,7 +317,7 @@ describe("sliding windows", () => {
     const { limiter, clock } = open({ algorithm: "sliding" });
     let allowed = 0;
     for (let second = 0; second < 600; second++) {
-      if ((await limiter.consume("ann")).allowed) allowed++;
+      if ((await limiter.consume("ann")).isAllowed) allowed++;
       clock.advance(1000);
     }
     // 9 or 10 a minute: the weight of the previous window is seldom whole, and the rest is less
@@ -325,7 +342,7 @@ describe("sliding windows", () => {
         for (const span of spans) {
           clock.advance(span);
           const now = clock.now();
-          if ((await limiter.consume("ann")).allowed) allowedAt.push(now);
+          if ((await limiter.consume("ann")).isAllowed) allowedAt.push(now);
           const recent = allowedAt.filter((time) => time > now - MINUTE).length;
           expect(recent).toBeLessThanOrEqual(10 * (1 + ((now - start) % MINUTE) / MINUTE) + 1e-9);
         }
@@ -343,8 +360,9 @@ describe("sliding windows", () => {
         }),
       },
     );
-    for (let hit = 0; hit < 10; hit++) expect(await limiter.consume("ann")).toMatchObject({ allowed: true });
-    expect(await limiter.consume("ann", { cost: 3 })).toMatchObject({ allowed: false, count: 10 });
+    for (let hit = 0; hit < 10; hit++)
+      expect(await limiter.consume("ann")).toMatchObject({ isAllowed: true });
+    expect(await limiter.consume("ann", { cost: 3 })).toMatchObject({ isAllowed: false, count: 10 });
     for await (const key of store.scan("shop:1:t:", () => new Deadline(60_000)))
       expect(await raw(key)).toBe("10");
   });

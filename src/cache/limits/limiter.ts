@@ -58,7 +58,7 @@ const limiterSchema = settingsObject({
  * const { caches } = createSojourn({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] });
  * const logins = createLimiter(caches.default, { prefix: "login:", limit: 5, window: "1m" });
  *
- * const { allowed, retryAfter } = await logins.consume("203.0.113.7");
+ * const { isAllowed, retryAfterSeconds } = await logins.consume("203.0.113.7");
  * ```
  */
 export function createLimiter(cache: CountingCache, settings: LimiterSettings): Limiter {

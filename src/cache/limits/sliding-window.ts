@@ -96,12 +96,12 @@ export class SlidingWindowLimiter implements Limiter {
     return this.#weigh(counts, moment) + cost <= this.#settings.limit;
   }
 
-  #status(allowed: boolean, counts: Counts, moment: Moment, cost: number): LimitStatus {
+  #status(isAllowed: boolean, counts: Counts, moment: Moment, cost: number): LimitStatus {
     const { previous, current } = counts;
     const { window, limit } = this.#settings;
     const resetIn = current > 0 ? moment.left + window : previous > 0 ? moment.left : 0;
     const allowedIn = this.#timeUntil(counts, moment, cost);
-    return toStatus(limit, cost, { allowed, count: this.#weigh(counts, moment), resetIn, allowedIn });
+    return toStatus(limit, cost, { isAllowed, count: this.#weigh(counts, moment), resetIn, allowedIn });
   }
 
   /**

@@ -45,7 +45,7 @@ describe("stale", () => {
     expect(await cache.has("k")).toBe(false);
     const ttl = 3_599 * SECOND;
     expect(await cache.peek("k")).toEqual({
-      hit: true,
+      isHit: true,
       value: "old",
       source: "memory",
       state: "stale",

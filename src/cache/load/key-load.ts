@@ -289,7 +289,7 @@ export class KeyLoad {
       monitor.emit("storeError", { operation: "fill", error: result.error });
       return "none";
     }
-    monitor.emit("overruled", { key: this.key.key });
+    monitor.emit("superseded", { key: this.key.key });
     return result.value === undefined ? undefined : this.#accept(result.value);
   }
 
@@ -303,7 +303,7 @@ export class KeyLoad {
       const [isStored = false] = await store.setMany([{ key, ...entry }], condition, deadline);
       if (isStored) return { status: "stored" };
     }
-    return { status: "overruled", value: await store.get(key, deadline) };
+    return { status: "superseded", value: await store.get(key, deadline) };
   }
 
   /** Reads the entry that is now under the key. @returns Its text, if it is fresh. */

@@ -83,7 +83,7 @@ describe("two processes that miss the same key", () => {
     open("old");
     expect(await first).toBe("new");
     expect(await second.get("k")).toBe("new");
-    expect(cache.stats.overruled).toBe(1);
+    expect(cache.stats.superseded).toBe(1);
   });
 
   test("a caller that comes after the other process has stored and deleted a value loads again", async () => {

@@ -25,7 +25,7 @@ export interface CacheEvents {
   /** `getOrSet` waits for another process to load. Emitted once for each wait. */
   readonly leaseWait: CacheEvent;
   /** Another writer has written to the key while its loader ran, so the result was not stored. */
-  readonly overruled: CacheEvent;
+  readonly superseded: CacheEvent;
   /** `getOrSet` found an unreadable entry, and reloads the value; or `takeMany` has deleted one. */
   readonly corrupt: CacheEvent & {
     /** Problem of the entry, without any of its content. */
@@ -57,7 +57,7 @@ export interface CacheStats {
   /** Total time of all loaders. */
   readonly loadTime: Milliseconds;
   readonly leaseWaits: number;
-  readonly overruled: number;
+  readonly superseded: number;
   readonly corrupt: number;
   readonly storeErrors: number;
   /** Number of `forgotten` events. */

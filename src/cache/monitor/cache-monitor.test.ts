@@ -10,7 +10,7 @@ const NAMES: readonly (keyof CacheEvents)[] = [
   "stale",
   "load",
   "loadFailed",
-  "overruled",
+  "superseded",
   "corrupt",
 ];
 
@@ -56,7 +56,7 @@ test("events of a cache are published on node:diagnostics_channel, emitted to li
     "default loadFailed b",
     "default miss c",
     "default load c",
-    "default overruled c",
+    "default superseded c",
     "default corrupt d",
     "default miss d",
     "default load d",
@@ -70,7 +70,7 @@ test("events of a cache are published on node:diagnostics_channel, emitted to li
     loadFailures: 1,
     loadTime: 25,
     leaseWaits: 0,
-    overruled: 1,
+    superseded: 1,
     corrupt: 1,
     storeErrors: 0,
     forgotten: 0,

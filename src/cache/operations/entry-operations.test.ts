@@ -296,11 +296,11 @@ describe("frozen", () => {
 describe("peek", () => {
   test("returns a miss, or value, source, age and time to live, and counts as neither hit nor miss", async () => {
     const { cache, clock } = openCache();
-    expect(await cache.peek("a")).toEqual({ hit: false });
+    expect(await cache.peek("a")).toEqual({ isHit: false });
     await cache.set("a", null);
     clock.advance(10_000);
     expect(await cache.peek("a")).toEqual({
-      hit: true,
+      isHit: true,
       value: null,
       source: "memory",
       state: "fresh",
@@ -322,7 +322,7 @@ describe("peek", () => {
       cache.peek("plain"),
       cache.peek("eternal"),
     ]);
-    expect(ages.map((each) => each.hit && each.age)).toEqual([5000, 5000, undefined, undefined]);
+    expect(ages.map((each) => each.isHit && each.age)).toEqual([5000, 5000, undefined, undefined]);
   });
 });
 

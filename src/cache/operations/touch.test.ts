@@ -284,7 +284,7 @@ describe("a touch", () => {
     await turn();
     await turn();
     expect(await cache.get("k")).toBe("new");
-    expect(cache.stats.overruled).toBe(0);
+    expect(cache.stats.superseded).toBe(0);
   });
 
   test("shares one deadline among its steps", async () => {

@@ -120,7 +120,7 @@ async function move(
   if (typeof payload !== "object") return payload;
   if (to === undefined) return "moved";
   try {
-    return (await to.restore(record.key, payload.text, record.ttl)) ? "moved" : "present";
+    return (await to.restore(record.key, payload.text, record.ttl / 1000)) ? "moved" : "present";
   } catch (error) {
     if (!(error instanceof SessionTooLargeError)) throw error;
     note(unfit, [{ path: "data", found: `${error.bytes} bytes, more than sessions.maxBytes` }]);

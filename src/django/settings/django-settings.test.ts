@@ -143,7 +143,7 @@ describe("session engines", () => {
     [undefined, "memory", undefined],
     [engine("db"), "memory", undefined],
     [engine("cached_db"), "memory", undefined],
-    [engine("cache"), "cache", "dict"],
+    [engine("cache"), "cache", "django-cache"],
     [engine("signed_cookies"), "cookie", undefined],
     [CODEX_ENGINE, "redis", undefined],
   ])("%s", (name, store, format) => {

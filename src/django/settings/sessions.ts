@@ -111,7 +111,7 @@ function cache(context: EngineContext): DjangoEngine {
     throw cannotShare("SESSION_ENGINE", message);
   }
   const store = redisCacheStore({ connection: alias });
-  return { settings: { store: cacheSessionStore({ store, keyPrefix, version }), format: "dict" } };
+  return { settings: { store: cacheSessionStore({ store, keyPrefix, version }), format: "django-cache" } };
 }
 
 function demandCache({ django, caches }: EngineContext) {

@@ -1,5 +1,5 @@
 import {
-  DictCodec,
+  DjangoCacheCodec,
   DjangoCodec,
   EncryptedCodec,
   JsonCodec,
@@ -29,7 +29,7 @@ function makePlainCodec(
   { secretKey, secretKeyFallbacks, clock }: Secrets & { readonly clock: Clock },
 ): RecordCodec {
   if (format === "json") return new JsonCodec();
-  if (format === "dict") return new DictCodec();
+  if (format === "django-cache") return new DjangoCacheCodec();
   return new DjangoCodec({
     secretKey,
     secretKeyFallbacks,

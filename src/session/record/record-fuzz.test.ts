@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { Random } from "../../../test/support/random.ts";
 import { scaled, seed } from "../../../test/support/scale.ts";
 import {
-  DictCodec,
+  DjangoCacheCodec,
   DjangoCodec,
   EncryptedCodec,
   JsonCodec,
@@ -134,7 +134,7 @@ function signed(body: string, salt: string, random: Random): string {
   return new Signer({ secretKey }, salt).sign(`${body}:${time}`);
 }
 
-const sealed = (text: string): string => new EncryptedCodec(new DictCodec(), SECRETS).encode(text, AT);
+const sealed = (text: string): string => new EncryptedCodec(new DjangoCacheCodec(), SECRETS).encode(text, AT);
 
 /** Adds to an error the seed that reproduces it. */
 function repeatable<Result>(run: number, task: () => Result): Result {

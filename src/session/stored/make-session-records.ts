@@ -25,7 +25,7 @@ export function checkFormat(
   { format }: ResolvedSessionSettings,
   { name, comparesWholeRecords = false }: SessionStore,
 ): void {
-  if (format !== "dict" || comparesWholeRecords) return;
+  if (format !== "django-cache" || comparesWholeRecords) return;
   const message = `expected "django" or "json" with the store "${name}": only cacheSessionStore() compares whole records.`;
   throw new ImproperlyConfigured("sessions.format", message);
 }

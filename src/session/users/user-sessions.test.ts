@@ -117,14 +117,14 @@ describe("ofUser", () => {
         createdAt: new Date(before - 60_000),
         lastSeenAt: new Date(before + 120_000),
         device: "Firefox on Windows",
-        current: false,
+        isCurrent: false,
       },
       {
         ref: expect.any(String),
         createdAt: new Date(before),
         lastSeenAt: new Date(before),
         device: "Safari on iOS",
-        current: false,
+        isCurrent: false,
       },
     ]);
     expect(await listOf(sessions, "2")).toMatchObject([{ device: undefined }]);
@@ -139,8 +139,8 @@ describe("ofUser", () => {
       await session.login(1);
       const current: boolean[] = [];
       for await (const listed of sessions.ofUser(1, { current: session })) {
-        current.push(listed.current);
-        expect(listed.current).toBe(listed.ref === session.ref);
+        current.push(listed.isCurrent);
+        expect(listed.isCurrent).toBe(listed.ref === session.ref);
         expect(browser.cookie ?? "").not.toContain(listed.ref);
       }
       expect(current.filter(Boolean)).toHaveLength(1);

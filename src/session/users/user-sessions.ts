@@ -26,7 +26,7 @@ export interface UserSession {
   /** Label such as `Firefox on Windows`, made of known names only; `undefined` if there is none. */
   readonly device: string | undefined;
   /** Whether it is the session given as the current one. */
-  readonly current: boolean;
+  readonly isCurrent: boolean;
 }
 
 /** A session to be listed. */

@@ -1,7 +1,7 @@
 import type { Deadline } from "../../core/deadlines.ts";
 import { newNonce, type SessionKey } from "../../core/ids.ts";
 import type { CacheStore, Lease } from "../cache-store.ts";
-import type { CacheableSessionStore } from "../cached/cached-session-store.ts";
+import type { CacheableSessionStore } from "../cached-db/cached-db-session-store.ts";
 import { ignoreStoreError } from "../partial-failures.ts";
 import type { RecordWithTtl } from "../session-store.ts";
 import { LEASE_TTL } from "./lease-ttl.ts";

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CacheStore, CacheStoreFactory } from "../cache-store.ts";
-import { type CacheableSessionStore, isCacheable } from "../cached/cached-session-store.ts";
+import { type CacheableSessionStore, isCacheable } from "../cached-db/cached-db-session-store.ts";
 import { keySpacesOf, shareKeys, spacesWithin, withKeySpaces } from "../key-spaces.ts";
 import { makeCacheStore, makeSessionStore } from "../make-store.ts";
 import { redisCacheStore } from "../redis/index.ts";
@@ -26,7 +26,7 @@ export interface CacheSessionStoreOptions {
   /** Second part of the keys. An integer. @defaultValue `1` */
   readonly version?: number | undefined;
   /**
-   * Store that still has the sessions, such as `cachedSessionStore(…)`, until all have been moved
+   * Store that still has the sessions, such as `cachedDbSessionStore(…)`, until all have been moved
    * into the cache. With it, `store` needs leases.
    */
   readonly from?: SessionStoreFactory | undefined;

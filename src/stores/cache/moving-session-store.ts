@@ -3,7 +3,7 @@ import type { Deadline } from "../../core/deadlines.ts";
 import type { Etag } from "../../core/etag.ts";
 import { newNonce, type SessionKey } from "../../core/ids.ts";
 import type { CacheStore } from "../cache-store.ts";
-import type { CacheableSessionStore } from "../cached/cached-session-store.ts";
+import type { CacheableSessionStore } from "../cached-db/cached-db-session-store.ts";
 import { ignoreStoreError, isNotSent, settled, throwNotSent } from "../partial-failures.ts";
 import type { ClearProgress, CommitResult, CreateResult, SessionStore } from "../session-store.ts";
 import type { SessionTombstones } from "../session-tombstones.ts";
@@ -165,7 +165,7 @@ export class MovingSessionStore implements SessionStore {
       return this.#readMoved(key, deadline);
     }
     const filled = await settled(cache.fill(lease, { value: found.record, ttl: found.ttl }, deadline));
-    if (filled?.status === "overruled") return this.#readAt(key, filled.value?.toString(), deadline);
+    if (filled?.status === "superseded") return this.#readAt(key, filled.value?.toString(), deadline);
     // An old row that stays has no effect: a later write or clearExpired deletes it.
     if (filled?.status === "stored") await ignoreStoreError(from.delete(key, deadline));
     return found.record;

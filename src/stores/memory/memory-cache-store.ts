@@ -232,7 +232,7 @@ export class MemoryCacheStore implements CacheStore {
     checkDeadline(deadline);
     const isHolder = this.#leases.finish(key, token);
     if (!isHolder || this.#newerThan(key, expected) !== undefined)
-      return { status: "overruled", value: this.#read(key) };
+      return { status: "superseded", value: this.#read(key) };
     this.#put(key, this.#form.toStored(value), ttl);
     return { status: "stored" };
   }

@@ -16,23 +16,23 @@ const FAULTS: readonly Fault[] = [
         return { status: "stored" };
       },
     }),
-    "fill with another caller's token is overruled, and the owner keeps the lease",
+    "fill with another caller's token is superseded, and the owner keeps the lease",
   ],
   [
     "whose fill ignores concurrent writes",
     (store) => ({ fill: (lease, entry, deadline) => store.fill(overlooking(lease), entry, deadline) }),
-    "fill after a set is overruled by the new value, whatever its time to live",
+    "fill after a set is superseded by the new value, whatever its time to live",
   ],
   [
-    "whose fill leaves the lease of an overruled load",
+    "whose fill leaves the lease of an superseded load",
     (store) => ({
       fill: async (lease, entry, deadline) => {
         const value = await store.get(lease.key, deadline);
-        if (value !== undefined && value !== lease.expected) return { status: "overruled", value };
+        if (value !== undefined && value !== lease.expected) return { status: "superseded", value };
         return store.fill(lease, entry, deadline);
       },
     }),
-    "a fill that is overruled by a newer value ends the lease too",
+    "a fill that is superseded by a newer value ends the lease too",
   ],
   [
     "whose delete leaves the lease",
@@ -42,7 +42,7 @@ const FAULTS: readonly Fault[] = [
         return touched.filter(Boolean).length;
       },
     }),
-    "fill after a delete is overruled, whether or not a value was expected",
+    "fill after a delete is superseded, whether or not a value was expected",
   ],
   [
     "that treats an expired value as one that was never stored",
@@ -56,7 +56,7 @@ const FAULTS: readonly Fault[] = [
         return stored;
       },
     }),
-    "fill after a set is overruled even if the new value has expired again",
+    "fill after a set is superseded even if the new value has expired again",
   ],
   [
     "that leases a key to every caller",

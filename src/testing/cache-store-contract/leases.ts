@@ -64,7 +64,7 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
       assert.equal(await take(store, leaseOf(key, "one"), shortTtl), "leased");
       await end();
       assert.equal(await store.renew(leaseOf(key, "one"), LONG_LEASE, later()), false);
-      assert.equal((await fill(store, leaseOf(key, "one"), "loaded")).status, "overruled");
+      assert.equal((await fill(store, leaseOf(key, "one"), "loaded")).status, "superseded");
     }
     assert.equal(await read(store, key), undefined);
   },
@@ -75,7 +75,7 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.equal(await store.renew(leaseOf(key, "one"), LONG_LEASE, later()), false);
     assert.equal(await store.compareAndSet(key, "newer", undefined, later()), true);
     assert.deepEqual(await fill(store, leaseOf(key, "one"), "loaded"), {
-      status: "overruled",
+      status: "superseded",
       value: undefined,
     });
   },
@@ -103,7 +103,7 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
       await take(store, leaseOf(key, "one"), shortTtl);
       await expire();
       await write();
-      assert.equal((await fill(store, leaseOf(key, "one"), "loaded")).status, "overruled");
+      assert.equal((await fill(store, leaseOf(key, "one"), "loaded")).status, "superseded");
     }
     assert.equal(await read(store, key), "newer");
   },
@@ -252,8 +252,8 @@ export const LEASES_AND_NAMESPACES: Readonly<Record<string, CacheContractTest>> 
     }
     assert.equal(await countCleared(store, prefix), 1);
     for (const key of own) {
-      const overruled = { status: "overruled", value: undefined };
-      assert.deepEqual(await fill(store, leaseOf(key, "one", "value"), "loaded"), overruled, key);
+      const superseded = { status: "superseded", value: undefined };
+      assert.deepEqual(await fill(store, leaseOf(key, "one", "value"), "loaded"), superseded, key);
       assert.equal(await take(store, leaseOf(key, "two")), "leased", key);
     }
     for (const key of foreign) assert.equal(await take(store, leaseOf(key, "two")), "busy", key);

@@ -58,7 +58,7 @@ export const TAKES_AND_LEASES: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await store.takeMany([there, missing], later()), ["old", undefined]);
     for (const key of [there, missing]) {
       assert.deepEqual(await fill(store, leaseOf(key, "one", "old"), "loaded"), {
-        status: "overruled",
+        status: "superseded",
         value: undefined,
       });
       assert.equal(await take(store, leaseOf(key, "two")), "leased");

@@ -28,7 +28,7 @@ export function withTexts(store: CacheStore, values: "text" | "bytes"): CacheSto
     },
     async fill(...args) {
       const result = await store.fill(...args);
-      return result.status === "overruled" ? { ...result, value: toTextIfThere(result.value) } : result;
+      return result.status === "superseded" ? { ...result, value: toTextIfThere(result.value) } : result;
     },
   };
   return new Proxy(store, {

@@ -51,7 +51,7 @@ export const LEASED_VALUES: Readonly<Record<string, CacheContractTest>> = {
     assert.deepEqual(await store.lease(lease, 1000, later()), { status: "leased" });
     const value = new Uint8Array(Buffer.from("Ž2"));
     assert.deepEqual(await fill(store, lease, value), { status: "stored" });
-    assert.deepEqual(await fill(store, lease, value), { status: "overruled", value: "Ž2" });
+    assert.deepEqual(await fill(store, lease, value), { status: "superseded", value: "Ž2" });
     assert.deepEqual(await store.lease(lease, 1000, later()), { status: "leased" });
     assert.deepEqual(await store.lease({ ...lease, expected: Buffer.from("Z") }, 1000, later()), {
       status: "found",
@@ -116,6 +116,6 @@ async function assertLeased({ raw, key }: CacheContractContext, other: Uint8Arra
   assertAllBytes(found.status === "found" ? found.value : found.status);
   assert.deepEqual(await raw.lease(lease, 1000, later()), { status: "leased" });
   assert.deepEqual(await fill(raw, lease, ALL_BYTES), { status: "stored" });
-  const overruled = await fill(raw, lease, other);
-  assertAllBytes(overruled.status === "overruled" ? overruled.value : overruled.status);
+  const superseded = await fill(raw, lease, other);
+  assertAllBytes(superseded.status === "superseded" ? superseded.value : superseded.status);
 }

@@ -2,7 +2,7 @@ import { EventEmitter, once } from "node:events";
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import { createLimiter, createSojourn, isSojournError, type Session, type Sojourn } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";
-import { cachedSessionStore } from "sojourn/stores/cached";
+import { cachedDbSessionStore } from "sojourn/stores/cached-db";
 import { cookieSessionStore } from "sojourn/stores/cookie";
 import { memoryCacheStore, memorySessionStore } from "sojourn/stores/memory";
 import { redisSessionStore } from "sojourn/stores/redis";
@@ -91,8 +91,8 @@ describe("settings: an error at start", () => {
     ["a store not called", withSessions({ store: sqlSessionStore }), "Call sqlSessionStore()."],
     [
       "a store not called within another",
-      withSessions({ store: cachedSessionStore({ database: memorySessionStore as never }) }),
-      "cachedSessionStore.database: expected a store such as redisSessionStore(), got the function memorySessionStore.",
+      withSessions({ store: cachedDbSessionStore({ database: memorySessionStore as never }) }),
+      "cachedDbSessionStore.database: expected a store such as redisSessionStore(), got the function memorySessionStore.",
     ],
     [
       "a cache's store not called",
@@ -278,9 +278,9 @@ describe("calls: an error that says what came", () => {
       "expected a session key, 32",
     ],
     [
-      "seconds of text",
-      ({ sessions }) => sessions.restore("k".repeat(32), "{}", "1h" as never),
-      "in milliseconds",
+      "a text without a unit",
+      ({ sessions }) => sessions.restore("k".repeat(32), "{}", "60" as never),
+      'seconds or text such as "14d"',
     ],
     [
       "login(undefined)",

@@ -87,7 +87,7 @@ describeWithRedis("a cache on a cluster of three masters", () => {
         const answers = await Promise.all(
           Array.from({ length: 15 }, async (_, at) => limiters[at % 3]?.consume("a{b")),
         );
-        expect(answers.filter((answer) => answer?.allowed)).toHaveLength(5);
+        expect(answers.filter((answer) => answer?.isAllowed)).toHaveLength(5);
       }
     }
   });

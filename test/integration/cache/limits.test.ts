@@ -1,13 +1,9 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 
 import { type Cache, TaggedJsonSerializer, zlibCompressor } from "../../../src/cache/index.ts";
-import {
-  createLimiter,
-  djangoRatelimit,
-  djangoRatelimitKey,
-  type Limiter,
-} from "../../../src/cache/limits/index.ts";
+import { createLimiter, type Limiter } from "../../../src/cache/limits/index.ts";
 import { CacheKeyNotFoundError } from "../../../src/core/errors.ts";
+import { djangoRatelimit, djangoRatelimitKey } from "../../../src/django/ratelimit/index.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 import { openCache } from "./support.ts";
@@ -35,8 +31,8 @@ describeWithRedis("rate limits on Redis", () => {
       const answers = await Promise.all(
         Array.from({ length: 100 }, async (_, index) => limiters[index % 4]?.consume("ann")),
       );
-      expect(answers.filter((answer) => answer?.allowed)).toHaveLength(40);
-      expect(await limiters[0]?.peek("ann")).toMatchObject({ allowed: false, remaining: 0 });
+      expect(answers.filter((answer) => answer?.isAllowed)).toHaveLength(40);
+      expect(await limiters[0]?.peek("ann")).toMatchObject({ isAllowed: false, remaining: 0 });
     });
 
     test("peek is one command, and reset only deletes", async () => {
@@ -55,8 +51,8 @@ describeWithRedis("rate limits on Redis", () => {
     const cache = openCache(server, { ...compressed, deadline: "20s" });
     for (const algorithm of ["fixed", "sliding"] as const) {
       const limiter = createLimiter(cache, { algorithm, limit: 2, window: "30d", prefix: "t:" });
-      for (const allowed of [true, true, false])
-        expect(await limiter.consume("ann")).toMatchObject({ allowed });
+      for (const isAllowed of [true, true, false])
+        expect(await limiter.consume("ann")).toMatchObject({ isAllowed });
     }
   });
 
@@ -69,8 +65,8 @@ describeWithRedis("rate limits on Redis", () => {
       prefix: "t:",
       clock: new ManualClock(AT),
     });
-    for (const allowed of [true, true, false, false]) {
-      expect(await limiter.consume("ann")).toMatchObject({ allowed });
+    for (const isAllowed of [true, true, false, false]) {
+      expect(await limiter.consume("ann")).toMatchObject({ isAllowed });
       expect(await monitor.take()).toHaveLength(1);
     }
   });
@@ -82,10 +78,10 @@ describeWithRedis("rate limits on Redis", () => {
     const settings = { limit: 2, window: "1h", prefix: "t:", algorithm: "sliding", clock } as const;
     const limiter = createLimiter(openCache(server), settings);
     for (const hit of ["first", "second"]) {
-      expect(await limiter.consume("ann"), hit).toMatchObject({ allowed: true });
+      expect(await limiter.consume("ann"), hit).toMatchObject({ isAllowed: true });
       expect(await monitor.take()).toEqual(["MGET", expect.stringMatching(/^EVAL/)]);
     }
-    expect(await limiter.consume("ann")).toMatchObject({ allowed: false });
+    expect(await limiter.consume("ann")).toMatchObject({ isAllowed: false });
     expect(await monitor.take()).toEqual(["MGET"]);
   });
 

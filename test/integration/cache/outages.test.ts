@@ -61,7 +61,7 @@ const calls: [string, (cache: Cache) => Promise<unknown>, unknown][] = [
   ["touch", (cache) => cache.touch("k", 10), false],
   ["touch with null", (cache) => cache.touch("k", null), false],
   ["ttl", (cache) => cache.ttl("k"), undefined],
-  ["peek", (cache) => cache.peek("k"), { hit: false }],
+  ["peek", (cache) => cache.peek("k"), { isHit: false }],
   ["getOrSet", (cache) => cache.getOrSet("k", () => "loaded"), "loaded"],
   ["getOrSet with tags", (cache) => cache.getOrSet("k2", () => "loaded", { tags: ["t"] }), "loaded"],
   ["getOrSet with stale entries", (cache) => cache.getOrSet("k3", () => "loaded", { stale: "1h" }), "loaded"],

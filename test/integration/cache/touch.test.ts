@@ -64,7 +64,7 @@ describeWithRedis("a touch of entries with headers", () => {
       expect(await cache.touchMany([...all, "none"], "24h")).toEqual(new Set(all));
       const [last = ""] = KEYS.slice(-1);
       const peeked = await cache.peek(last);
-      expect(peeked).toMatchObject({ hit: true, state: "fresh", value: `${last} ${BIG}` });
+      expect(peeked).toMatchObject({ isHit: true, state: "fresh", value: `${last} ${BIG}` });
       for (const [key, hours] of [
         [last, 25],
         ["plain", 24],

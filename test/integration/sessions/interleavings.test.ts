@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { createSojourn, SessionInterrupted, type Sessions, type SessionStoreFactory } from "sojourn";
-import { cachedSessionStore } from "sojourn/stores/cached";
+import { cachedDbSessionStore } from "sojourn/stores/cached-db";
 import { cacheSessionStore } from "sojourn/stores/cache";
 import { memoryCacheStore, memorySessionStore } from "sojourn/stores/memory";
 import { systemClock } from "../../../src/core/clock.ts";
@@ -43,7 +43,7 @@ const ENGINES: Readonly<Record<string, Engine>> = {
   cached(random) {
     const [cache, database] = [once(memoryCacheStore()), once(memorySessionStore())];
     const factory = () =>
-      cachedSessionStore({ cache: delayed(cache, random), database: delayed(database, random) });
+      cachedDbSessionStore({ cache: delayed(cache, random), database: delayed(database, random) });
     const copies = cache({ redis: new RedisRegistry(), clock: systemClock });
     // The copies are evicted, so that they are made anew.
     const disturb = async () => {
@@ -55,7 +55,7 @@ const ENGINES: Readonly<Record<string, Engine>> = {
   "database and cached, without copies and with them"(random) {
     const [cache, database] = [once(memoryCacheStore()), once(memorySessionStore())];
     const factory = (copies: boolean) =>
-      cachedSessionStore({ cache: delayed(cache, random), database: delayed(database, random), copies });
+      cachedDbSessionStore({ cache: delayed(cache, random), database: delayed(database, random), copies });
     return { instances: [factory(false), factory(true)] };
   },
   "cache, one instance moving sessions into it and one following"(random) {

@@ -3,7 +3,7 @@ import { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { SessionStoreFactory } from "sojourn";
-import { cachedSessionStore } from "sojourn/stores/cached";
+import { cachedDbSessionStore } from "sojourn/stores/cached-db";
 import { cacheSessionStore } from "sojourn/stores/cache";
 import { createSessionTable, sqlSessionStore } from "sojourn/stores/sql";
 import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
@@ -57,14 +57,14 @@ describeWithPostgres("moving between engines by settings alone, under load, on P
     /** The settings of the guide, in its order. */
     function steps(table: string, run: string) {
       const db = sqlSessionStore({ database, table });
-      const cached = cachedSessionStore({ database: db, keyPrefix: `copies-${run}` });
+      const cached = cachedDbSessionStore({ database: db, keyPrefix: `copies-${run}` });
       const cache = (options: { from?: SessionStoreFactory; moves?: boolean }) =>
         cacheSessionStore({ keyPrefix: `sessions-${run}`, ...options });
       return {
         db: { name: "db", store: db },
         marking: {
           name: "marking",
-          store: cachedSessionStore({ database: db, keyPrefix: `copies-${run}`, copies: false }),
+          store: cachedDbSessionStore({ database: db, keyPrefix: `copies-${run}`, copies: false }),
         },
         cached: { name: "cached_db", store: cached },
         following: { name: "following", store: cache({ from: cached }) },

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { createSojourn } from "sojourn";
 import { cacheSessionStore } from "sojourn/stores/cache";
-import { cachedSessionStore } from "sojourn/stores/cached";
+import { cachedDbSessionStore } from "sojourn/stores/cached-db";
 import { createSessionTable, discardStalled, sqlSessionStore } from "sojourn/stores/sql";
 import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
 import { Random } from "../../support/random.ts";
@@ -72,7 +72,7 @@ describeWithPostgres(`moving ${IDLE} sessions from PostgreSQL`, () => {
       async ({ annotate }) => {
         await makeIdle();
         const keys = await sampleOfKeys();
-        const from = cachedSessionStore({ database: sqlSessionStore({ database }) });
+        const from = cachedDbSessionStore({ database: sqlSessionStore({ database }) });
         const moving = { name: "moving", store: cacheSessionStore({ from, moves: true }) };
         const instances = Array.from({ length: INSTANCES }, () =>
           startInstance(moving, redis.settings as { path: string }),

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { Deadline } from "../../../src/core/deadlines.ts";
 import { newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import { cachedSessionStore } from "../../../src/stores/cached/index.ts";
+import { cachedDbSessionStore } from "../../../src/stores/cached-db/index.ts";
 import { memoryCacheStore } from "../../../src/stores/memory/index.ts";
 import { createSessionTable, sqlSessionStore } from "../../../src/stores/sql/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
@@ -37,9 +37,10 @@ describeWithPostgres("the cached store, with a database that is late", () => {
   it("a logout that a row lock holds up for longer than its mark stays ends with the next touch", async () => {
     const clock = new ManualClock();
     const context = { projectName: "p", redis: new RedisRegistry(), clock };
-    const store = cachedSessionStore({ cache: memoryCacheStore(), database: sqlSessionStore({ database }) })(
-      context,
-    );
+    const store = cachedDbSessionStore({
+      cache: memoryCacheStore(),
+      database: sqlSessionStore({ database }),
+    })(context);
     const key = newSessionKey();
     await store.create(key, "record", 14 * DAY, later());
     await database.transaction().execute(async (transaction) => {

@@ -27,7 +27,7 @@ export class NodeSite {
     secret = SECRET,
     fallbacks = [],
     format = "django",
-  }: SiteSecrets & { format?: "django" | "dict" } = {}) {
+  }: SiteSecrets & { format?: "django" | "django-cache" } = {}) {
     const { sessions } = createSojourn<Data>({
       projectName: "myproject",
       secretKey: secret,

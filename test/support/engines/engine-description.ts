@@ -21,7 +21,7 @@ export type EngineDescription =
   | { readonly kind: "cache"; readonly url: string; readonly space: string }
   | { readonly kind: "sql"; readonly database: DatabaseDescription; readonly space: string }
   | {
-      readonly kind: "cached";
+      readonly kind: "cached-db";
       readonly url: string;
       readonly database: DatabaseDescription;
       readonly space: string;

@@ -126,7 +126,7 @@ async function startCached(): Promise<RunningEngine> {
   const server = await RedisServer.start();
   const space: Space = async (number) => {
     return {
-      kind: "cached",
+      kind: "cached-db",
       url: server.url,
       database: description,
       space: await makeTable(description, number),

@@ -4,7 +4,7 @@ import { Pool } from "pg";
 import type { SessionStoreFactory } from "sojourn";
 import type { RedisSettings } from "sojourn/redis";
 import { cacheSessionStore } from "sojourn/stores/cache";
-import { cachedSessionStore } from "sojourn/stores/cached";
+import { cachedDbSessionStore } from "sojourn/stores/cached-db";
 import { fileSessionStore } from "sojourn/stores/file";
 import { redisBucketSessionStore, redisSessionStore } from "sojourn/stores/redis";
 import { sqlSessionStore } from "sojourn/stores/sql";
@@ -62,8 +62,11 @@ function storeOf(description: EngineDescription, database: Kysely<unknown> | und
       return cacheSessionStore({ keyPrefix: description.space });
     case "sql":
       return sql(description.space);
-    case "cached":
-      return cachedSessionStore({ database: sql(description.space), keyPrefix: copiesOf(description.space) });
+    case "cached-db":
+      return cachedDbSessionStore({
+        database: sql(description.space),
+        keyPrefix: copiesOf(description.space),
+      });
     case "file":
       return fileSessionStore({ path: description.path });
   }

@@ -248,7 +248,7 @@ export class RedisCacheStore implements CacheStore {
   async fill(lease: Lease, { value, ttl }: NewValue, deadline: Deadline): Promise<FillResult> {
     const args = [lease.token, toArgument(value), toExpiry(ttl), ...seenBy(lease)];
     const filling = this.#runOnLease(CACHE_FILL, lease, args, deadline, "brief").then((reply): FillResult =>
-      reply === 1 ? { status: "stored" } : { status: "overruled", value: toValue(reply) },
+      reply === 1 ? { status: "stored" } : { status: "superseded", value: toValue(reply) },
     );
     // Lease and entry have to be examined together.
     return unlessHalfMoved(filling, async (error) => {

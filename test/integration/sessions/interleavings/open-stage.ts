@@ -33,7 +33,7 @@ export function openStage({ engine, spoil }: Stage): OpenedStage {
   return {
     sessions,
     async evict(cookie) {
-      if (engine.kind !== "cached") return;
+      if (engine.kind !== "cached-db") return;
       const key = cookie.slice(cookie.indexOf("=") + 1);
       await redis.get().command(["UNLINK", `${copiesOf(engine.space)}:${key}`], new Deadline(DEADLINE));
     },

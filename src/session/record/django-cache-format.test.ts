@@ -7,7 +7,7 @@ const COOKIE = `sessionid=${KEY}`;
 const HOUR = 3_600_000;
 
 function open() {
-  const harness = openHarness({ format: "dict" });
+  const harness = openHarness({ format: "django-cache" });
   const put = async (record: string) => {
     await harness.store.delete(KEY, anyDeadline());
     await harness.store.create(KEY, record, HOUR, anyDeadline());
@@ -66,7 +66,7 @@ describe("records that Django's cache engine writes: the dictionary itself", () 
 });
 
 test.each<[Record<string, unknown>, string]>([
-  [{ encrypt: true }, 'sessions.encrypt: expected false with the format "dict"'],
+  [{ encrypt: true }, 'sessions.encrypt: expected false with the format "django-cache"'],
   [
     {
       wrap: (store: object) => Object.assign(Object.create(store) as object, { comparesWholeRecords: false }),
@@ -74,6 +74,6 @@ test.each<[Record<string, unknown>, string]>([
     'sessions.format: expected "django" or "json" with the store "memory"',
   ],
 ])("%o is refused at start", (settings, message) => {
-  expect(() => openHarness({ format: "dict", ...settings })).toThrow(ImproperlyConfigured);
-  expect(() => openHarness({ format: "dict", ...settings })).toThrow(message);
+  expect(() => openHarness({ format: "django-cache", ...settings })).toThrow(ImproperlyConfigured);
+  expect(() => openHarness({ format: "django-cache", ...settings })).toThrow(message);
 });

@@ -5,8 +5,13 @@ import { checkOptions, knownOptions } from "../../core/calls.ts";
 import type { Clock, EpochMilliseconds } from "../../core/clock.ts";
 import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
-import type { CountingSteps } from "../counters.ts";
-import { addToCounter, checkCountingCache, type Counter, type CountingCache } from "./counters.ts";
+import type { CountingSteps } from "../../cache/counters.ts";
+import {
+  addToCounter,
+  checkCountingCache,
+  type Counter,
+  type CountingCache,
+} from "../../cache/limits/counters.ts";
 import { type ParsedRate, parseRate, type RatelimitRate } from "./ratelimit-rate.ts";
 
 /** Identifies one counter of django-ratelimit, without its window. */
@@ -94,7 +99,8 @@ export function djangoRatelimitKey({ at, ...counter }: DjangoRatelimitKeyOptions
  * @throws {StoreConnectionError} {@link StoreServiceError} Whatever `failOpen` says.
  * @example
  * ```ts
- * import { createSojourn, djangoRatelimit } from "sojourn";
+ * import { createSojourn } from "sojourn";
+ * import { djangoRatelimit } from "sojourn/django";
  *
  * const { caches } = createSojourn({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] });
  * const usage = await djangoRatelimit(caches.default, {

@@ -6,8 +6,8 @@ import type { DecodeResult, RecordCodec } from "./record-codec.ts";
  * serializer: unsigned, and other writers leave a nonce unchanged. The whole record is therefore
  * the etag: every different record is another version.
  */
-export class DictCodec implements RecordCodec {
-  readonly format = "dict";
+export class DjangoCacheCodec implements RecordCodec {
+  readonly format = "django-cache";
   readonly factsFirst = false;
 
   encode(payload: string): string {

@@ -7,10 +7,10 @@ import { keySpacesOf, shareKeys, spacesWithin, withKeySpaces } from "../key-spac
 import { makeCacheStore, makeSessionStore } from "../make-store.ts";
 import { redisCacheStore } from "../redis/index.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
-import { CachedSessionStore, isCacheable } from "./cached-session-store.ts";
+import { CachedDbSessionStore, isCacheable } from "./cached-db-session-store.ts";
 
-/** Options of {@link cachedSessionStore}. */
-export interface CachedSessionStoreOptions {
+/** Options of {@link cachedDbSessionStore}. */
+export interface CachedDbSessionStoreOptions {
   /** Store of the sessions, such as `sqlSessionStore(…)`. */
   readonly database: SessionStoreFactory;
   /** Store of the copies. It must be able to compare and set. @defaultValue `redisCacheStore()` */
@@ -45,29 +45,33 @@ const optionsSchema = settingsObject({
  * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option or an
  * unsuitable store.
  */
-export function cachedSessionStore(options: CachedSessionStoreOptions): SessionStoreFactory {
-  return (context) => openCachedSessionStore(options, context);
+export function cachedDbSessionStore(options: CachedDbSessionStoreOptions): SessionStoreFactory {
+  return (context) => openCachedDbSessionStore(options, context);
 }
 
-function openCachedSessionStore(options: CachedSessionStoreOptions, context: StoreContext): SessionStore {
-  const { database, cache, keyPrefix, copies } = parseSettings(optionsSchema, options, "cachedSessionStore");
+function openCachedDbSessionStore(options: CachedDbSessionStoreOptions, context: StoreContext): SessionStore {
+  const { database, cache, keyPrefix, copies } = parseSettings(
+    optionsSchema,
+    options,
+    "cachedDbSessionStore",
+  );
   const { projectName, redis, clock } = context;
-  const cacheStore = makeCacheStore(cache, { redis, clock }, "cachedSessionStore.cache");
-  const sessionStore = makeSessionStore(database, context, "cachedSessionStore.database");
+  const cacheStore = makeCacheStore(cache, { redis, clock }, "cachedDbSessionStore.cache");
+  const sessionStore = makeSessionStore(database, context, "cachedDbSessionStore.database");
   if (!cacheStore.capabilities.compareAndSet) {
     const message = `the store "${cacheStore.name}" cannot compare and set.`;
-    throw new ImproperlyConfigured("cachedSessionStore.cache", message);
+    throw new ImproperlyConfigured("cachedDbSessionStore.cache", message);
   }
   if (!isCacheable(sessionStore)) {
     const message = `the store "${sessionStore.name}" does not report the remaining time to live of a record (readWithTtl), so nothing can be copied from it.`;
-    throw new ImproperlyConfigured("cachedSessionStore.database", message);
+    throw new ImproperlyConfigured("cachedDbSessionStore.database", message);
   }
   const namespace = `${keyPrefix ?? `${projectName}:cached-sessions`}:`;
   const spaces = spacesWithin(cacheStore, [namespace]);
   if (shareKeys(keySpacesOf(sessionStore), spaces)) {
     const message = "expected a prefix other than that of the sessions themselves.";
-    throw new ImproperlyConfigured("cachedSessionStore.keyPrefix", message);
+    throw new ImproperlyConfigured("cachedDbSessionStore.keyPrefix", message);
   }
   const parts = { cache: cacheStore, database: sessionStore, namespace, clock, hasCopies: copies };
-  return withKeySpaces(new CachedSessionStore(parts), [...keySpacesOf(sessionStore), ...spaces]);
+  return withKeySpaces(new CachedDbSessionStore(parts), [...keySpacesOf(sessionStore), ...spaces]);
 }

@@ -10,7 +10,7 @@ import { describeSessionStore } from "../../testing/session-store-contract/index
 import type { CacheStore } from "../cache-store.ts";
 import { memoryCacheStore, memorySessionStore } from "../memory/index.ts";
 import type { SessionStore } from "../session-store.ts";
-import { cachedSessionStore } from "./index.ts";
+import { cachedDbSessionStore } from "./index.ts";
 
 const later = (): Deadline => new Deadline(30_000);
 const etag = (record: string) => ({ start: 0, text: record });
@@ -20,7 +20,7 @@ function open({ copies }: { copies?: boolean } = {}) {
   const clock = new ManualClock();
   const context = { projectName: "shop", redis: new RedisRegistry(), clock };
   const [cache, database] = [memoryCacheStore()(context), memorySessionStore()(context)];
-  const store = cachedSessionStore({ cache: () => cache, database: () => database, copies })(context);
+  const store = cachedDbSessionStore({ cache: () => cache, database: () => database, copies })(context);
   const copyOf = async (key: SessionKey) =>
     (await cache.get(`shop:cached-sessions:${key}`, later()))?.toString();
   return { clock, context, cache, database, store, copyOf };
@@ -81,8 +81,8 @@ function failOnce<Store extends object>(store: Store, method: keyof Store): void
 }
 
 describe.each([
-  ["cached", true],
-  ["cached, without copies", false],
+  ["cached-db", true],
+  ["cached-db, without copies", false],
 ])("%s", (name, copies) => {
   describeSessionStore({ describe, it }, name, {
     hasReadWithTtl: true,
@@ -175,7 +175,7 @@ describe("the races of cached_db", () => {
   });
 });
 
-describe("cachedSessionStore, with a cache that forgets", () => {
+describe("cachedDbSessionStore, with a cache that forgets", () => {
   it("a copy that was begun while a writer's mark was gone is not finished after the write", async () => {
     const { store, cache, database } = open();
     const key = newSessionKey();
@@ -198,7 +198,7 @@ describe("cachedSessionStore, with a cache that forgets", () => {
   });
 });
 
-describe("cachedSessionStore without copies, for a while beside others", () => {
+describe("cachedDbSessionStore without copies, for a while beside others", () => {
   it("reads from the database, and so sees the writes of instances that know only the database", async () => {
     const { store, database, copyOf } = open({ copies: false });
     const key = newSessionKey();
@@ -213,7 +213,7 @@ describe("cachedSessionStore without copies, for a while beside others", () => {
   it("its writes and deletes are visible to instances with copies at once", async () => {
     const { store, cache, database, context } = open();
     const key = newSessionKey();
-    const other = cachedSessionStore({ cache: () => cache, database: () => database, copies: false })(
+    const other = cachedDbSessionStore({ cache: () => cache, database: () => database, copies: false })(
       context,
     );
     await store.create(key, "one", HOUR, later());
@@ -225,7 +225,7 @@ describe("cachedSessionStore without copies, for a while beside others", () => {
   });
 });
 
-describe("cachedSessionStore", () => {
+describe("cachedDbSessionStore", () => {
   it("reads only from the cache once there is a copy, which lives as long as the record", async () => {
     const { store, database, clock, copyOf } = open();
     const key = newSessionKey();
@@ -265,15 +265,15 @@ describe("cachedSessionStore", () => {
       name: "weak",
       capabilities: { ...cache.capabilities, compareAndSet: false },
     });
-    expect(() => cachedSessionStore({ cache: () => weak, database: () => database })(context)).toThrow(
-      'cachedSessionStore.cache: the store "weak" cannot compare and set',
+    expect(() => cachedDbSessionStore({ cache: () => weak, database: () => database })(context)).toThrow(
+      'cachedDbSessionStore.cache: the store "weak" cannot compare and set',
     );
     const mute = withMembers<SessionStore>(database, { name: "mute", readWithTtl: undefined });
-    expect(() => cachedSessionStore({ cache: () => cache, database: () => mute })(context)).toThrow(
-      'cachedSessionStore.database: the store "mute" does not report the remaining time to live of a record',
+    expect(() => cachedDbSessionStore({ cache: () => cache, database: () => mute })(context)).toThrow(
+      'cachedDbSessionStore.database: the store "mute" does not report the remaining time to live of a record',
     );
-    expect(() => cachedSessionStore({} as never)(context)).toThrow(
-      "cachedSessionStore.database: expected a store",
+    expect(() => cachedDbSessionStore({} as never)(context)).toThrow(
+      "cachedDbSessionStore.database: expected a store",
     );
   });
 });

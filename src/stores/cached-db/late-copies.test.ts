@@ -6,7 +6,7 @@ import { newSessionKey } from "../../core/ids.ts";
 import { RedisRegistry } from "../../redis/registry.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import { memoryCacheStore, memorySessionStore } from "../memory/index.ts";
-import { cachedSessionStore } from "./index.ts";
+import { cachedDbSessionStore } from "./index.ts";
 
 const later = (): Deadline => new Deadline(30_000);
 const HOUR = 3_600_000;
@@ -17,7 +17,7 @@ function open() {
   const context = { projectName: "shop", redis: new RedisRegistry(), clock: new ManualClock() };
   // It has room for one entry, so that it drops it for another.
   const [cache, database] = [memoryCacheStore({ maxEntries: 1 })(context), memorySessionStore()(context)];
-  const store = cachedSessionStore({ cache: () => cache, database: () => database })(context);
+  const store = cachedDbSessionStore({ cache: () => cache, database: () => database })(context);
   const evict = () => cache.setMany([{ key: "another", value: "entry", ttl: HOUR }], "always", later());
   return { cache, clock: context.clock, database, store, evict };
 }

@@ -15,7 +15,7 @@ import {
 } from "../session-store.ts";
 import type { SessionTombstones } from "../session-tombstones.ts";
 import type { UserIndex } from "../user-index.ts";
-import { isAlone, isCopy, newClaim, withoutWriter, withWriter, PLACE_TTL } from "./place.ts";
+import { isAlone, isCopy, newClaim, withoutWriter, withWriter, SLOT_TTL } from "./copy-slot.ts";
 
 /** A store that can stand behind a cache: it reports the remaining time to live of a record. */
 export type CacheableSessionStore = SessionStore & Required<Pick<SessionStore, "readWithTtl">>;
@@ -28,8 +28,8 @@ export function isCacheable(store: SessionStore): store is CacheableSessionStore
   return store.readWithTtl !== undefined;
 }
 
-/** Dependencies of {@link CachedSessionStore}. */
-export interface CachedSessionStoreParts {
+/** Dependencies of {@link CachedDbSessionStore}. */
+export interface CachedDbSessionStoreParts {
   /** Must be able to compare and set. */
   readonly cache: CacheStore;
   readonly database: CacheableSessionStore;
@@ -40,7 +40,7 @@ export interface CachedSessionStoreParts {
   readonly hasCopies: boolean;
 }
 
-/** A writer's mark in the place of a copy, and the copy that was there. */
+/** A writer's mark in the slot of a copy, and the copy that was there. */
 interface Entry {
   readonly at: string;
   readonly writer: string;
@@ -53,19 +53,19 @@ interface Entry {
  *
  * - The database decides everything. A copy is only ever a record that the database holds, or held
  *   while a write was under way that has not returned.
- * - A writer first puts its mark in the place of the copy, then writes to the database, then turns
+ * - A writer first puts its mark in the slot of the copy, then writes to the database, then turns
  *   the mark into the new copy, or into the old one if the database has certainly written nothing.
  *   While the mark is there all reads go to the database, so a write whose last step fails leaves
  *   no old copy behind. Of several concurrent writers none copies, and the mark stays until the
  *   last of them is done.
- * - A reader that finds the place empty puts a claim there, and turns it into a copy. A writer in
+ * - A reader that finds the slot empty puts a claim there, and turns it into a copy. A writer in
  *   between removes the claim. So a session that is deleted meanwhile does not come back from the
  *   cache.
- * - All of that is in the one place, so a cache that drops it to make room drops the right to copy
+ * - All of that is in the one slot, so a cache that drops it to make room drops the right to copy
  *   along.
  */
-export class CachedSessionStore implements SessionStore {
-  readonly name = "cached";
+export class CachedDbSessionStore implements SessionStore {
+  readonly name = "cached-db";
   readonly readManyWithTtl?: NonNullable<SessionStore["readManyWithTtl"]>;
   readonly deleteMany?: NonNullable<SessionStore["deleteMany"]>;
   readonly #cache: CacheStore;
@@ -74,7 +74,7 @@ export class CachedSessionStore implements SessionStore {
   readonly #clock: Clock;
   readonly #hasCopies: boolean;
 
-  constructor({ cache, database, namespace, clock, hasCopies }: CachedSessionStoreParts) {
+  constructor({ cache, database, namespace, clock, hasCopies }: CachedDbSessionStoreParts) {
     this.#cache = cache;
     this.#database = database;
     this.#namespace = namespace;
@@ -186,7 +186,7 @@ export class CachedSessionStore implements SessionStore {
 
   async #readAndCopy(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
     const [at, claim] = [this.#at(key), newClaim()];
-    const isClaimed = await this.#put(at, undefined, { value: claim, ttl: PLACE_TTL }, deadline);
+    const isClaimed = await this.#put(at, undefined, { value: claim, ttl: SLOT_TTL }, deadline);
     if (!isClaimed) return this.#database.read(key, deadline);
     const found = await this.#database.readWithTtl(key, deadline);
     const copy = found && { value: found.record, ttl: found.ttl };
@@ -241,7 +241,7 @@ export class CachedSessionStore implements SessionStore {
       ]);
       const mark = withWriter(held, writer, this.#clock.now());
       const copy = held !== undefined && isCopy(held) && ttl ? { value: held, ttl } : undefined;
-      if (await this.#put(at, held, { value: mark, ttl: PLACE_TTL }, deadline))
+      if (await this.#put(at, held, { value: mark, ttl: SLOT_TTL }, deadline))
         return { at, writer, mark, copy };
     }
   }
@@ -258,12 +258,12 @@ export class CachedSessionStore implements SessionStore {
       const held = await this.#heldAt(at, deadline);
       if (held === undefined) return;
       const rest = withoutWriter(held, writer);
-      const next = rest === undefined ? undefined : { value: rest, ttl: PLACE_TTL };
+      const next = rest === undefined ? undefined : { value: rest, ttl: SLOT_TTL };
       if (await this.#cache.compareAndSet(at, held, next, deadline)) return;
     }
   }
 
-  /** @returns Whether it was stored: not if the place no longer contains `held`. */
+  /** @returns Whether it was stored: not if the slot no longer contains `held`. */
   async #put(at: string, held: string | undefined, next: NewValue, deadline: Deadline): Promise<boolean> {
     if (held !== undefined) return this.#cache.compareAndSet(at, held, next, deadline);
     const [isFirst = false] = await this.#cache.setMany([{ key: at, ...next }], "if-absent", deadline);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import { cachedSessionStore } from "../../../src/stores/cached/index.ts";
+import { cachedDbSessionStore } from "../../../src/stores/cached-db/index.ts";
 import { memorySessionStore } from "../../../src/stores/memory/index.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
 import { within } from "../../support/redis-connections.ts";
@@ -12,7 +12,7 @@ import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 /** Each test has records of its own, and many wait for something to expire. */
 const concurrently = { describe, it: it.concurrent };
 
-describeWithRedis("the cached session store, with its copies in Redis", () => {
+describeWithRedis("the cached-db session store, with its copies in Redis", () => {
   let server: RedisServer;
   let redis: RedisRegistry;
   let projects = 0;
@@ -29,10 +29,10 @@ describeWithRedis("the cached session store, with its copies in Redis", () => {
 
   const open = () => {
     const context = { projectName: `project${++projects}`, redis, clock: systemClock };
-    return cachedSessionStore({ database: memorySessionStore() })(context);
+    return cachedDbSessionStore({ database: memorySessionStore() })(context);
   };
 
-  describeSessionStore(concurrently, "cached", { hasReadWithTtl: true, open: () => ({ store: open() }) });
+  describeSessionStore(concurrently, "cached-db", { hasReadWithTtl: true, open: () => ({ store: open() }) });
 
   it("a read of what is copied is one GET; a first read is three commands, a write four in three round trips", async () => {
     const [store, key] = [open(), newSessionKey()];

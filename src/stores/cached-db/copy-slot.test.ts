@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { isAlone, isCopy, newClaim, withoutWriter, withWriter, PLACE_TTL } from "./place.ts";
+import { isAlone, isCopy, newClaim, withoutWriter, withWriter, SLOT_TTL } from "./copy-slot.ts";
 
 const NOW = 1_700_000_000_000;
 
@@ -47,6 +47,6 @@ test.each(["a copy", newClaim(), withWriter(undefined, "b", NOW)])(
 
 test("a writer counts for 30 seconds", () => {
   const mark = withWriter(undefined, "a", NOW);
-  expect(isAlone(withWriter(mark, "b", NOW + PLACE_TTL - 1))).toBe(false);
-  expect(withWriter(mark, "b", NOW + PLACE_TTL)).toBe(withWriter(undefined, "b", NOW + PLACE_TTL));
+  expect(isAlone(withWriter(mark, "b", NOW + SLOT_TTL - 1))).toBe(false);
+  expect(withWriter(mark, "b", NOW + SLOT_TTL)).toBe(withWriter(undefined, "b", NOW + SLOT_TTL));
 });

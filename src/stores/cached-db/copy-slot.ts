@@ -2,7 +2,7 @@ import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import { newNonce } from "../../core/ids.ts";
 
 /** Time to live of marks and claims of failed owners: longer than a write can be under way. */
-export const PLACE_TTL: Milliseconds = 30_000;
+export const SLOT_TTL: Milliseconds = 30_000;
 
 /** Prefix of marks and claims. No record begins with it. */
 const SIGN = "!";
@@ -11,7 +11,7 @@ const SIGN = "!";
 const CLAIM = "!?";
 
 /**
- * Returns whether the place of a copy holds a copy, rather than one of these:
+ * Returns whether the slot of a copy holds a copy, rather than one of these:
  *
  * - `!{until}.{writer}`: the mark of a writer that has been the only one so far. Only a writer that
  *   finds it unchanged may copy.
@@ -30,11 +30,11 @@ export function newClaim(): string {
 /** Adds a writer to a mark, replacing copies and claims. */
 export function withWriter(held: string | undefined, writer: string, now: EpochMilliseconds): string {
   const others = writersIn(held).filter((entry) => Number.parseInt(entry, 36) > now);
-  return markOf([...others, `${Math.ceil(now + PLACE_TTL).toString(36)}.${writer}`], others.length > 0);
+  return markOf([...others, `${Math.ceil(now + SLOT_TTL).toString(36)}.${writer}`], others.length > 0);
 }
 
 /**
- * Returns the content of the place once a writer is done: the mark of the others; `undefined`:
+ * Returns the content of the slot once a writer is done: the mark of the others; `undefined`:
  * nothing. If its own mark was evicted, the current content may predate its write, so it must go.
  */
 export function withoutWriter(held: string, writer: string): string | undefined {
