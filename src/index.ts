@@ -99,7 +99,7 @@ export type {
 } from "./session/sessions.ts";
 export type { Expiry } from "./session/record/timeouts.ts";
 export type { UserSession } from "./session/users/user-sessions.ts";
-export type { SessionCarrier } from "./stores/session-carrier.ts";
+export type { CookieSessionStore } from "./stores/cookie/cookie-session-store.ts";
 export type { Etag } from "./core/etag.ts";
 export type { Deadline } from "./core/deadlines.ts";
 export type {

@@ -8,7 +8,7 @@ import type { DecodeResult, RecordCodec } from "./record-codec.ts";
  */
 export class DjangoCacheCodec implements RecordCodec {
   readonly format = "django-cache";
-  readonly factsFirst = false;
+  readonly metadataFirst = false;
 
   encode(payload: string): string {
     return payload;

@@ -31,7 +31,7 @@ export interface DjangoCodecOptions extends Secrets {
  */
 export class DjangoCodec implements RecordCodec {
   readonly format = "django";
-  readonly factsFirst = false;
+  readonly metadataFirst = false;
   readonly #signer: JsonSigner;
   readonly #clock: Clock;
 

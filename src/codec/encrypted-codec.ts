@@ -21,13 +21,13 @@ const FORM = /^sojourn1\.[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]+$/;
  */
 export class EncryptedCodec implements RecordCodec {
   readonly format: string;
-  readonly factsFirst: boolean;
+  readonly metadataFirst: boolean;
   readonly #inner: RecordCodec;
   readonly #secrets: readonly [string, ...string[]];
 
   constructor(inner: RecordCodec, { secretKey, secretKeyFallbacks = [] }: Secrets) {
     this.format = `${inner.format}, encrypted`;
-    this.factsFirst = inner.factsFirst;
+    this.metadataFirst = inner.metadataFirst;
     this.#inner = inner;
     this.#secrets = [secretKey, ...secretKeyFallbacks];
   }

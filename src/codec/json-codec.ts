@@ -12,7 +12,7 @@ const FORM = /^\{"_sojourn":\{"nonce":"[0-9a-f]{16}"/;
  */
 export class JsonCodec implements RecordCodec {
   readonly format = "json";
-  readonly factsFirst = true;
+  readonly metadataFirst = true;
 
   encode(payload: string): string {
     return payload;

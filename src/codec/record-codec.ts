@@ -29,7 +29,7 @@ export interface RecordCodec {
   /**
    * Whether the payload has to begin with the member `_sojourn`, whose first member is the nonce.
    */
-  readonly factsFirst: boolean;
+  readonly metadataFirst: boolean;
   /**
    * @param storageKey Key under which the record will be stored, for formats that bind it to its
    *   place.

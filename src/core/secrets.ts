@@ -29,7 +29,7 @@ export function secretSchema(): SettingsSchema<string, string> {
  * @throws {ImproperlyConfigured} For a missing or short secret.
  */
 export function checkSecret(secret: string | null | undefined, setting: string, isSites: boolean): string {
-  const given = demandSecret(secret, setting);
+  const given = requireSecret(secret, setting);
   if (given.length >= MIN_SECRET) return given;
   if (!isSites) throw unfit(setting, `one of ${given.length}`);
   warnOfShortSecret("SECRET_KEY of the Django site", given.length);
@@ -37,7 +37,7 @@ export function checkSecret(secret: string | null | undefined, setting: string, 
 }
 
 /** Checks that there is a secret, of any length. @throws {ImproperlyConfigured} */
-export function demandSecret(secret: string | null | undefined, setting: string): string {
+export function requireSecret(secret: string | null | undefined, setting: string): string {
   if (secret === undefined || secret === null) throw unfit(setting, secret === null ? "null" : "nothing");
   if (secret === "") throw unfit(setting, "an empty text");
   return secret;

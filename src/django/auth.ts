@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import { sessionAuthHash } from "../codec/auth-hash.ts";
 import { ImproperlyConfigured, SessionInterrupted, SessionUsageError } from "../core/errors.ts";
-import { demandSecret, givenSecretSchema, secretSchema } from "../core/secrets.ts";
+import { requireSecret, givenSecretSchema, secretSchema } from "../core/secrets.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 import { MODEL_BACKEND, type UserId } from "../session/login/auth.ts";
 import type { Session } from "../session/session.ts";
@@ -85,7 +85,7 @@ const settingsSchema = settingsObject({
  */
 export function djangoAuth<User extends DjangoUser>(settings: DjangoAuthSettings<User>): DjangoAuth<User> {
   const { secretKeyFallbacks, backends, ...given } = parseSettings(settingsSchema, settings, "djangoAuth");
-  const secretKey = demandSecret(given.secretKey, "djangoAuth.secretKey");
+  const secretKey = requireSecret(given.secretKey, "djangoAuth.secretKey");
   return new DjangoAuth({ secretKey, secretKeyFallbacks, backends, findUser: settings.findUser });
 }
 

@@ -71,7 +71,7 @@ export class RedisRegistry {
    * Returns the place to which a connection leads, equal for connections to the same keys: text
    * that names servers and database, or the client given by the application.
    */
-  placeOf(connection: RedisConnection): string | object {
+  keysOf(connection: RedisConnection): string | object {
     return this.#places.get(connection) ?? connection;
   }
 

@@ -1,31 +1,19 @@
 import { Deadline } from "../core/deadlines.ts";
 import { InsecureRequestError } from "../core/errors.ts";
-import { isSessionKey, type SessionKey } from "../core/ids.ts";
-import { isShortEnough } from "./in-cookie/carried-codec.ts";
-import type { CookieCarrier } from "./in-cookie/cookie-carrier.ts";
+import type { SessionKey } from "../core/ids.ts";
 import { type CookieAttributes, type CookieReading, readCookie } from "./http/cookie.ts";
 import { applySchema, type DataSchema, type OnInvalid } from "./data/data-schema.ts";
 import type { PlainHttp } from "./http/plain-http.ts";
-import type { RequestFacts } from "./http/request-contract.ts";
+import type { RequestInfo } from "./http/request-contract.ts";
 import type { LoadResult } from "./stored/session-records.ts";
+import type { SessionHome, SessionHomes } from "./session-home.ts";
 import type { SessionServices } from "./session-services.ts";
 import { type SessionOrigin, SessionState } from "./session-state.ts";
 import { Session } from "./session.ts";
 
-/** The origin of a session that belongs to no request. */
-const NO_ORIGIN: SessionOrigin = {
-  hasCookie: false,
-  hasDuplicates: false,
-  userAgent: undefined,
-  presentedKeys: [],
-  stored: undefined,
-  isRenewed: false,
-  hasDeparted: false,
-};
-
 /** Result of looking up a cookie's value. */
 interface FoundSession {
-  readonly services: SessionServices;
+  readonly home: SessionHome;
   readonly key: SessionKey;
   readonly loaded: LoadResult;
 }
@@ -33,8 +21,7 @@ interface FoundSession {
 /** Dependencies of {@link SessionOpener}. */
 export interface SessionOpenerOptions {
   readonly services: SessionServices;
-  /** Set if the cookies carry the records themselves. */
-  readonly carrier: CookieCarrier | undefined;
+  readonly homes: SessionHomes;
   readonly cookie: CookieAttributes;
   readonly plainHttp: PlainHttp;
   readonly dataSchema: DataSchema;
@@ -42,111 +29,112 @@ export interface SessionOpenerOptions {
 
 /** Finds the session of a request, or begins one. */
 export class SessionOpener<Data extends object> {
-  readonly #services: SessionServices;
-  readonly #carrier: CookieCarrier | undefined;
-  readonly #cookie: CookieAttributes;
-  readonly #plainHttp: PlainHttp;
-  readonly #dataSchema: DataSchema;
+  readonly #options: SessionOpenerOptions;
   readonly #duplicates: DuplicateCookies;
+  readonly #accepts: (cookieValue: string) => boolean;
 
-  constructor({ services, carrier, cookie, plainHttp, dataSchema }: SessionOpenerOptions) {
-    this.#services = services;
-    this.#carrier = carrier;
-    this.#cookie = cookie;
-    this.#plainHttp = plainHttp;
-    this.#dataSchema = dataSchema;
-    this.#duplicates = new DuplicateCookies(cookie);
+  constructor(options: SessionOpenerOptions) {
+    this.#options = options;
+    this.#duplicates = new DuplicateCookies(options.cookie);
+    this.#accepts = (cookieValue) => options.homes.accepts(cookieValue);
   }
 
   /** Makes a session that belongs to no request. */
   begin(): Promise<Session<Data>> {
-    return this.#session(this.#servicesOf(undefined).services, NO_ORIGIN);
+    return this.#session({
+      home: this.#options.homes.open(undefined),
+      hasCookie: false,
+      hasDuplicates: false,
+      userAgent: undefined,
+      presentedKeys: [],
+      stored: undefined,
+      isRenewed: false,
+      hasDeparted: false,
+      mayBegin: undefined,
+    });
   }
 
   /** Loads the session of a request. */
-  async openFor(facts: RequestFacts, onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
-    if (this.#plainHttp.isRefused(facts)) this.#refuse(facts);
+  async openFor(info: RequestInfo, onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
+    if (this.#options.plainHttp.isRefused(info)) this.#refuse(info);
     // Read before loading: the response waits during the load.
-    const areHeadersSent = facts.areHeadersSent?.() ?? false;
-    const session = await this.open(facts, onInvalid);
+    const areHeadersSent = info.areHeadersSent?.() ?? false;
+    const session = await this.open(info, onInvalid);
     if (areHeadersSent) session.noteHeadersSent();
     return session;
   }
 
-  #refuse({ cookieHeader }: RequestFacts): never {
+  #refuse({ cookieHeader }: RequestInfo): never {
     if (this.#readCookie(cookieHeader).isPresent)
-      this.#services.events.emit("rejected", { reason: "insecure" });
+      this.#options.services.events.emit("rejected", { reason: "insecure" });
     throw new InsecureRequestError();
   }
 
   /** Loads the session of a Cookie header. */
   async open(
-    facts: Pick<RequestFacts, "cookieHeader" | "userAgent" | "mayBeginSession">,
+    info: Pick<RequestInfo, "cookieHeader" | "userAgent" | "mayBeginSession">,
     onInvalid?: OnInvalid,
   ): Promise<Session<Data>> {
-    const { cookieHeader, userAgent } = facts;
-    const { isPresent, values, rejection } = this.#readCookie(cookieHeader);
-    if (rejection) this.#services.events.emit("rejected", { reason: rejection });
+    const { homes, services, cookie } = this.#options;
+    const { isPresent, values, rejection } = this.#readCookie(info.cookieHeader);
+    if (rejection) services.events.emit("rejected", { reason: rejection });
     if (rejection === "duplicate") this.#duplicates.warnOnce();
-    const hasDuplicates = rejection === "duplicate";
     const found = await this.#find(values);
-    const { services, key, loaded } = found ?? { services: this.#servicesOf(undefined).services };
-    const stored = loaded?.status === "live" ? loaded.stored : undefined;
+    const stored = found?.loaded.status === "live" ? found.loaded.stored : undefined;
     const origin: SessionOrigin = {
+      home: found?.home ?? homes.open(undefined),
       hasCookie: isPresent,
-      hasDuplicates,
-      userAgent,
-      mayBegin: () => facts.mayBeginSession?.(this.#cookie.sameSite) ?? true,
-      presentedKeys:
-        key === undefined ? [] : [key, ...values.filter((value) => value !== key && !this.#carrier)],
+      hasDuplicates: rejection === "duplicate",
+      userAgent: info.userAgent,
+      presentedKeys: found === undefined ? [] : presentedKeys(found, values),
       stored,
-      isRenewed: stored !== undefined && stored.key !== key,
-      hasDeparted: loaded?.status === "moved",
+      isRenewed: stored !== undefined && stored.key !== found?.key,
+      hasDeparted: found?.loaded.status === "moved",
+      mayBegin: () => info.mayBeginSession?.(cookie.sameSite) ?? true,
     };
-    return this.#session(services, origin, onInvalid);
+    return this.#session(origin, onInvalid);
   }
 
   /** Looks up the session of each value in turn. @returns The first live one, else the first. */
   async #find(values: readonly string[]): Promise<FoundSession | undefined> {
+    const { homes, services } = this.#options;
     let first: FoundSession | undefined;
     for (const value of values) {
-      const { services, key } = this.#servicesOf(value);
-      const loaded = await services.records.load(
-        key,
-        new Deadline(this.#services.deadline, this.#services.clock),
-      );
+      const home = homes.open(value);
+      const key = home.keyOf(value);
+      const loaded = await home.records.load(key, new Deadline(services.deadline, services.clock));
+      if (loaded.status === "live") return { home, key, loaded };
       this.#emitFailedLoad(loaded);
-      if (loaded.status === "live") return { services, key, loaded };
-      first ??= { services, key, loaded };
+      first ??= { home, key, loaded };
     }
     return first;
   }
 
-  #servicesOf(value: string | undefined): { readonly services: SessionServices; readonly key: SessionKey } {
-    return this.#carrier?.begin(value) ?? { services: this.#services, key: value ?? "" };
-  }
-
   #readCookie(header: string | undefined): CookieReading {
-    return readCookie(header, this.#cookie.name, this.#carrier ? isShortEnough : isSessionKey);
+    return readCookie(header, this.#options.cookie.name, this.#accepts);
   }
 
-  #emitFailedLoad(loaded: LoadResult): void {
-    const { events } = this.#services;
-    if (loaded.status === "undecodable") events.emit("undecodable", { reason: loaded.reason });
-    if (loaded.status === "live" || loaded.status === "undecodable") return;
+  #emitFailedLoad(loaded: Exclude<LoadResult, { status: "live" }>): void {
+    const { events } = this.#options.services;
+    if (loaded.status === "undecodable") return events.emit("undecodable", { reason: loaded.reason });
     const reason = loaded.status === "absent" ? "unknown" : loaded.status;
     events.emit("rejected", { reason, session: events.nameOf(loaded.storageKey) });
   }
 
   async #session(
-    services: SessionServices,
     origin: SessionOrigin,
-    onInvalid: OnInvalid = this.#dataSchema.onInvalid,
+    onInvalid: OnInvalid = this.#options.dataSchema.onInvalid,
   ): Promise<Session<Data>> {
-    const session = new Session<Data>(new SessionState<Data>(services, origin));
-    await applySchema(session.sessionData, session.record, { ...this.#dataSchema, onInvalid });
+    const session = new Session<Data>(new SessionState<Data>(this.#options.services, origin));
+    await applySchema(session.sessionData, session.record, { ...this.#options.dataSchema, onInvalid });
     return session;
   }
+}
+
+/** Returns the keys of all cookies, the session's own first. */
+function presentedKeys({ home, key }: FoundSession, values: readonly string[]): readonly SessionKey[] {
+  const others = values.map((value) => home.keyOf(value)).filter((each) => each !== key);
+  return [key, ...new Set(others)];
 }
 
 /** Warns once that browsers send several session cookies, and explains how to remove the others. */

@@ -1,29 +1,33 @@
 import type { OnInvalid } from "./data/data-schema.ts";
 import { explainAwait } from "./explain-await.ts";
 import { watchLateChanges } from "./http/late-changes.ts";
-import type { HeaderEdits, ResponseStart, SessionScope } from "./http/request-contract.ts";
+import type { CookieWriter } from "./http/cookie-writer.ts";
+import type { HeaderEdits, RequestInfo, ResponseStart, SessionScope } from "./http/request-contract.ts";
+import type { SessionEventEmitter } from "./session-events.ts";
+import type { SessionOpener } from "./session-opener.ts";
 import type { Session } from "./session.ts";
+
+/** Parts that the scopes of all requests share. */
+export interface ScopeParts<Data extends object> {
+  readonly opener: SessionOpener<Data>;
+  readonly cookies: CookieWriter;
+  readonly events: SessionEventEmitter;
+}
 
 /** {@link SessionScope} over a session that is loaded on first use. */
 export class LazySessionScope<Data extends object> implements SessionScope {
-  readonly #open: (onInvalid: OnInvalid | undefined) => Promise<Session<Data>>;
-  readonly #cookieFor: (session: Session<Data>) => readonly string[];
-  #opening: Promise<Session<Data>> | undefined;
-  #session: Session<Data> | undefined;
+  readonly #info: RequestInfo;
+  readonly #parts: ScopeParts<Data>;
+  #opening: Promise<Session<Data>> | undefined = undefined;
+  #session: Session<Data> | undefined = undefined;
   #hasFailed = false;
-  readonly #onLateChange: (session: Session<Data>) => void;
   #isResponseOver = false;
   /** The response's status prevents changes from being saved. */
   #isDropping = false;
 
-  constructor(
-    open: (onInvalid: OnInvalid | undefined) => Promise<Session<Data>>,
-    cookieFor: (session: Session<Data>) => readonly string[],
-    onLateChange: (session: Session<Data>) => void,
-  ) {
-    this.#open = open;
-    this.#cookieFor = cookieFor;
-    this.#onLateChange = onLateChange;
+  constructor(info: RequestInfo, parts: ScopeParts<Data>) {
+    this.#info = info;
+    this.#parts = parts;
   }
 
   get isUsed(): boolean {
@@ -33,7 +37,7 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   /** Loads the session on the first call. The next call retries a failed load. */
   load(onInvalid?: OnInvalid): Promise<Session<Data>> {
     this.#opening ??= explainAwait(
-      this.#open(onInvalid).then(
+      this.#parts.opener.openFor(this.#info, onInvalid).then(
         (session) => this.#take(session),
         (error: unknown) => {
           this.#opening = undefined;
@@ -54,7 +58,9 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   }
 
   headers(): HeaderEdits {
-    return { setCookie: this.#session ? this.#cookieFor(this.#session) : [], varyCookie: this.isUsed };
+    const session = this.#session;
+    const setCookie = session ? this.#parts.cookies.headersFor(session, this.#info) : [];
+    return { setCookie, varyCookie: this.isUsed };
   }
 
   noteResponseOver(): void {
@@ -71,8 +77,13 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   #watch(session: Session<Data>): void {
     watchLateChanges(session, {
       isDropping: () => this.#hasFailed || this.#isDropping,
-      tell: () => this.#onLateChange(session),
+      tell: () => this.#emitLateChange(session),
     });
+  }
+
+  #emitLateChange({ storedAt }: Session<Data>): void {
+    const { events } = this.#parts;
+    events.emit("lateChange", storedAt === undefined ? {} : { session: events.nameOf(storedAt) });
   }
 
   /** Finishes a session that the handler did not await, but may use once it is loaded. */

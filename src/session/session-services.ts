@@ -1,13 +1,9 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
-import type { CarriedRecords } from "./in-cookie/carried-records.ts";
-import type { SessionEventEmitter } from "./session-events.ts";
-import type { SessionRecords } from "./stored/session-records.ts";
 import type { Timeouts } from "./record/timeouts.ts";
-import type { Throttle } from "./stored/touch-throttle.ts";
+import type { SessionEventEmitter } from "./session-events.ts";
 
 /** Dependencies shared by all sessions of one `Sessions`. */
 export interface SessionServices {
-  readonly records: SessionRecords;
   readonly clock: Clock;
   readonly timeouts: Timeouts;
   readonly deadline: Milliseconds;
@@ -20,8 +16,5 @@ export interface SessionServices {
    * activity.
    */
   readonly extendsOnRead: boolean;
-  readonly throttle: Throttle;
-  /** Records of this request if the cookie carries them; `undefined` if it has a key. */
-  readonly carried?: CarriedRecords;
   readonly events: SessionEventEmitter;
 }

@@ -5,7 +5,7 @@ import { type Duration, durationSchema, expirySchema, MAX_SPAN, toMilliseconds }
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 import { redisSessionStore } from "../stores/redis/index.ts";
-import { SessionCarrier } from "../stores/session-carrier.ts";
+import { CookieSessionStore } from "../stores/cookie/cookie-session-store.ts";
 import type { RecordFormat, SessionStoreFactory } from "../stores/session-store.ts";
 import { type CookieAttributes, MAX_MAX_AGE } from "./http/cookie.ts";
 import { type DataSchema, type Migration, ON_INVALID, type OnInvalid } from "./data/data-schema.ts";
@@ -68,7 +68,7 @@ export interface SessionSettings<Data extends object = UntypedData> {
    *
    * @defaultValue `redisSessionStore()`
    */
-  readonly store?: SessionStoreFactory | SessionCarrier;
+  readonly store?: SessionStoreFactory | CookieSessionStore;
   readonly cookie?: SessionCookieSettings;
   /**
    * Rule for extending sessions. `"django"` follows Django: the expiry counts from the last save,
@@ -149,7 +149,7 @@ export interface SessionSettings<Data extends object = UntypedData> {
 
 /** {@link SessionSettings}, checked and complete. */
 export interface ResolvedSessionSettings {
-  readonly store: SessionStoreFactory | SessionCarrier;
+  readonly store: SessionStoreFactory | CookieSessionStore;
   readonly format: RecordFormat;
   readonly cookie: CookieAttributes;
   readonly onInsecure: OnInsecure;
@@ -200,8 +200,8 @@ const atLeastOne = v.pipe(
 
 const sessionSchema = settingsObject({
   store: v.optional(
-    v.custom<SessionStoreFactory | SessionCarrier>(
-      (input) => typeof input === "function" || input instanceof SessionCarrier,
+    v.custom<SessionStoreFactory | CookieSessionStore>(
+      (input) => typeof input === "function" || input instanceof CookieSessionStore,
       "a store such as redisSessionStore() or memorySessionStore()",
     ),
     () => redisSessionStore(),

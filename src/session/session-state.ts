@@ -1,11 +1,15 @@
+import { Deadline } from "../core/deadlines.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { SessionData } from "./data/session-data.ts";
+import { ResponseCookie } from "./http/response-cookie.ts";
 import { SessionRecord } from "./record/session-record.ts";
-import type { StoredSession } from "./stored/record-writer.ts";
+import type { SessionHome } from "./session-home.ts";
 import type { SessionServices } from "./session-services.ts";
+import type { StoredSession } from "./stored/record-writer.ts";
 
 /** Initial state of a session, taken from its request. */
 export interface SessionOrigin {
+  readonly home: SessionHome;
   /** The request had a session cookie, valid or not. */
   readonly hasCookie: boolean;
   /** The request had several different cookies of the session's name. */
@@ -23,37 +27,61 @@ export interface SessionOrigin {
   readonly hasDeparted: boolean;
   readonly userAgent: string | undefined;
   /** Returns whether the request may begin a session without a cookie. @defaultValue always */
-  readonly mayBegin?: () => boolean;
+  readonly mayBegin?: (() => boolean) | undefined;
 }
 
 /** State of a session during a request. */
 export class SessionState<Data extends object> {
   readonly services: SessionServices;
   readonly origin: SessionOrigin;
+  readonly home: SessionHome;
   readonly data: SessionData<Data>;
+  readonly cookie: ResponseCookie;
   stored: StoredSession | undefined;
   isNew: boolean;
+  /** An operation has found that the session was ended or moved by another request. */
+  isInterrupted = false;
+  /** This request itself has ended the session that it came with. */
+  hasEnded = false;
+  /** The last key that this request gave the session. */
+  ownKey: SessionKey | undefined = undefined;
   /** Called on each access to the data. */
-  noteUse: (() => void) | undefined;
+  noteUse: (() => void) | undefined = undefined;
 
   constructor(services: SessionServices, origin: SessionOrigin) {
+    const { home, stored } = origin;
     this.services = services;
     this.origin = origin;
-    this.stored = origin.stored;
-    this.isNew = origin.stored === undefined;
+    this.home = home;
+    this.stored = stored;
+    this.isNew = stored === undefined;
     this.data = new SessionData<Data>(this.record);
+    this.cookie = new ResponseCookie(this);
   }
 
-  /** Value of the session's cookie: its key, or the record itself if the cookie carries it. */
+  /** Value of the session's cookie: its key, or the record itself. A secret. */
   get cookieValue(): string | undefined {
-    return (
-      this.stored &&
-      (this.services.carried ? this.services.carried.textAt(this.stored.storageKey) : this.stored.key)
-    );
+    return this.stored && this.home.cookieValueOf(this.stored);
   }
 
   /** The newest record known to be stored. */
   get record(): SessionRecord {
     return this.stored?.version.record ?? SessionRecord.empty;
+  }
+
+  newDeadline(): Deadline {
+    return new Deadline(this.services.deadline, this.services.clock);
+  }
+
+  /**
+   * Finds the session in its home and remembers its keys: tombstones lead there for a minute only.
+   */
+  async find(deadline: Deadline): Promise<StoredSession | undefined> {
+    const { stored } = this;
+    const found = stored && (await this.home.records.find(stored, deadline));
+    // The version remains the one that this session's data is based on: a write merges later
+    // changes of others.
+    if (found) this.stored = { ...found, version: stored.version };
+    return found;
   }
 }

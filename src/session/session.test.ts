@@ -583,8 +583,8 @@ describe("a response whose headers were sent", () => {
     const { sessions, keys } = openHarness();
     const open = (cookieHeader?: string) => {
       const request = {};
-      const facts = { cookieHeader, isSecure: () => true, host: () => "shop.example" };
-      sessions.scope(request, { ...facts, areHeadersSent: () => true });
+      const info = { cookieHeader, isSecure: () => true, host: () => "shop.example" };
+      sessions.scope(request, { ...info, areHeadersSent: () => true });
       return sessions.from(request);
     };
     const visitor = await open();

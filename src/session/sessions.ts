@@ -1,6 +1,4 @@
 import { throwUnknown } from "../stores/partial-failures.ts";
-import type { Secrets } from "../codec/index.ts";
-import type { Clock } from "../core/clock.ts";
 import { checkOptions, describeGiven } from "../core/calls.ts";
 import { Deadline } from "../core/deadlines.ts";
 import { describeKind } from "../core/descriptions.ts";
@@ -9,11 +7,8 @@ import { ImproperlyConfigured, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { isPlainObject } from "../json/index.ts";
-import type { RedisRegistry } from "../redis/registry.ts";
 import { type KeySpace, keySpacesOf } from "../stores/key-spaces.ts";
-import { makeSessionStore } from "../stores/make-store.ts";
-import { SessionCarrier } from "../stores/session-carrier.ts";
-import type { ClearProgress, SessionStore } from "../stores/session-store.ts";
+import type { ClearProgress } from "../stores/session-store.ts";
 import {
   type IndexedSession,
   MAX_PAGE,
@@ -21,29 +16,16 @@ import {
   type UserIndexRange,
 } from "../stores/user-index.ts";
 import { checkUserId, type UserId } from "./login/auth.ts";
-import { CarriedRecords } from "./in-cookie/carried-records.ts";
-import { CookieCarrier, warnOfLostUpdates } from "./in-cookie/cookie-carrier.ts";
-import { CookieWriter } from "./http/cookie-writer.ts";
 import { isOnInvalid, type OnInvalid } from "./data/data-schema.ts";
 import { explainAwait } from "./explain-await.ts";
-import {
-  checkFormat,
-  makeMovedKeys,
-  makeRecords,
-  makeUserSessions,
-  noIndex,
-  SEEN_EVERY,
-} from "./stored/make-session-records.ts";
-import { PlainHttp } from "./http/plain-http.ts";
-import { policyOf, type SessionPolicy } from "./policy.ts";
-import type { RequestFacts, SessionScope } from "./http/request-contract.ts";
+import { noIndex } from "./stored/make-session-records.ts";
+import type { SessionPolicy } from "./policy.ts";
+import type { RequestInfo, SessionScope } from "./http/request-contract.ts";
 import { RevocationWalks } from "./users/revocation-walks.ts";
-import { SessionEventEmitter, type SessionEvents } from "./session-events.ts";
-import { SessionOpener } from "./session-opener.ts";
+import type { SessionEvents } from "./session-events.ts";
 import { SessionRecord } from "./record/session-record.ts";
 import { LazySessionScope } from "./session-scope.ts";
-import type { SessionServices } from "./session-services.ts";
-import { resolveSessionSettings, type SessionSettings, type UntypedData } from "./session-settings.ts";
+import type { SessionSettings, UntypedData } from "./session-settings.ts";
 import type { Session } from "./session.ts";
 import {
   checkCookieHeader,
@@ -58,7 +40,6 @@ import {
   refToExcept,
   REVOKE_USER_OPTIONS,
 } from "./sessions-calls.ts";
-import { TouchThrottle } from "./stored/touch-throttle.ts";
 import { UserCursors } from "./users/user-cursors.ts";
 import {
   type ListedStateOf,
@@ -67,11 +48,12 @@ import {
   type UserSession,
   type UserSessions,
 } from "./users/user-sessions.ts";
+import { type SessionsContext, type SessionsParts, wireSessions } from "./wire-sessions.ts";
 
 /** Default number of sessions in a page. */
 const PAGE_SIZE = 100;
 
-const CARRIED =
+const IN_COOKIES =
   "the cookies carry the records, so no server can end them. To end all sessions, replace secretKey and take the old one out " +
   "of secretKeyFallbacks.";
 
@@ -116,24 +98,9 @@ export interface UserSessionPage {
   readonly next: string | undefined;
 }
 
-/** Dependencies that {@link Sessions} shares with the rest of the application. */
-export interface SessionsContext extends Secrets {
-  readonly projectName: string;
-  readonly redis: RedisRegistry;
-  readonly clock: Clock;
-  /** The settings come from a Django site; see `DJANGO_SITE`. @defaultValue `false` */
-  readonly isSites?: boolean;
-}
-
 /** The sessions of an application. Made by `createSojourn`; all requests share it. */
 export class Sessions<Data extends object = UntypedData> {
-  readonly #store: SessionStore;
-  /** The cookies carry the records themselves. */
-  readonly #isCarried: boolean;
-  readonly #services: SessionServices;
-  readonly #opener: SessionOpener<Data>;
-  readonly #cookies: CookieWriter;
-  readonly #users: UserSessions | undefined;
+  readonly #parts: SessionsParts<Data>;
   readonly #cursors: UserCursors;
   readonly #walks: RevocationWalks;
   /** The effective session policy, for documentation and audits. */
@@ -142,52 +109,21 @@ export class Sessions<Data extends object = UntypedData> {
 
   /** @internal Use `createSojourn`. */
   constructor(settings: SessionSettings<Data>, context: SessionsContext) {
-    const resolved = resolveSessionSettings(settings, context);
-    const { store, cookie, onInsecure, timeouts, touchEvery, renewEvery, deadline, dataSchema } = resolved;
-    const { clock, redis, projectName, secretKey } = context;
-    const isCarried = store instanceof SessionCarrier;
-    this.#isCarried = isCarried;
-    this.#store = isCarried
-      ? new CarriedRecords()
-      : makeSessionStore(
-          store,
-          { projectName, redis, clock, format: resolved.format, timeZone: timeouts.zone },
-          "sessions.store",
-        );
-    if (!isCarried) checkFormat(resolved, this.#store);
-    this.policy = policyOf(resolved, this.#store);
-    const moved = makeMovedKeys(this.#store, clock);
-    this.#users = makeUserSessions(this.#store, clock, resolved, moved);
+    const parts = wireSessions<Data>(settings, context);
+    this.#parts = parts;
+    this.policy = parts.policy;
     this.#cursors = new UserCursors(context);
-    this.#services = {
-      records: makeRecords(this.#store, this.#users, moved, resolved, context),
-      clock,
-      timeouts,
-      deadline,
-      renewEvery,
-      cookieName: cookie.name,
-      secretKey,
-      extendsOnRead: touchEvery !== null,
-      throttle: new TouchThrottle(touchEvery ?? SEEN_EVERY, timeouts, clock),
-      events: new SessionEventEmitter(secretKey),
-    };
-    this.#walks = new RevocationWalks(this.#store, this.#services.records, clock);
-    const services = this.#services;
-    const plainHttp = new PlainHttp({ secure: cookie.secure, onInsecure });
-    const carrier = isCarried ? new CookieCarrier(services, resolved, context) : undefined;
-    this.#opener = new SessionOpener<Data>({ services, carrier, cookie, plainHttp, dataSchema });
-    this.#cookies = new CookieWriter(cookie, plainHttp, services);
-    if (isCarried) warnOfLostUpdates(store);
+    this.#walks = new RevocationWalks(parts.store, parts.records, context.clock);
   }
 
   /** @internal Key spaces of the store. */
   get keySpaces(): readonly KeySpace[] {
-    return keySpacesOf(this.#store);
+    return keySpacesOf(this.#parts.store);
   }
 
   /** Name of the engine that keeps the records, such as `redis`. */
   get storeName(): string {
-    return this.#store.name;
+    return this.#parts.store.name;
   }
 
   /**
@@ -238,8 +174,8 @@ export class Sessions<Data extends object = UntypedData> {
    * @throws {SessionUsageError} For an invalid key, text or time, or sessions that have no key.
    */
   async restore(key: string, payload: string, ttl: Duration): Promise<boolean> {
-    const span = checkRestore(key, payload, ttl, this.#isCarried);
-    return this.#services.records.restore(key, parsePayload(payload), span, this.#deadline());
+    const span = checkRestore(key, payload, ttl, this.#parts.areInCookies);
+    return this.#parts.records.restore(key, parsePayload(payload), span, this.#deadline());
   }
 
   /**
@@ -305,8 +241,8 @@ export class Sessions<Data extends object = UntypedData> {
   async revoke(userId: UserId, ref: string): Promise<boolean> {
     const id = checkUserId(userId, "sessions.revoke");
     checkRef(ref, "sessions.revoke()");
-    const { records } = this.#services;
-    const listed = await this.#demandUsers().revoke(id, ref, () => this.#deadline());
+    const { records } = this.#parts;
+    const listed = await this.#requireUsers().revoke(id, ref, () => this.#deadline());
     const hasEnded = listed.length > 0;
     // Another request may have given it a new key after it was listed.
     const ending = records.endMoved(ref, id, this.#deadline());
@@ -340,7 +276,7 @@ export class Sessions<Data extends object = UntypedData> {
     const { except, scan = false, onProgress } = options;
     const id = checkUserId(userId, "sessions.revokeUser");
     const exceptRef = refToExcept(except);
-    const users = this.#demandUsers();
+    const users = this.#requireUsers();
     return this.#revokeInSteps(id, onProgress, async (steps) => {
       await users.revokeAll(id, exceptRef, steps);
       if (scan) await this.#walks.endThoseOf(id, exceptRef, steps);
@@ -367,9 +303,9 @@ export class Sessions<Data extends object = UntypedData> {
   async revokeAll(options: RevokeOptions = {}): Promise<number> {
     checkOptions(options, REVOKE_ALL_OPTIONS);
     const { onProgress } = options;
-    if (this.#isCarried) throw new ImproperlyConfigured("sessions.store", CARRIED);
+    if (this.#parts.areInCookies) throw new ImproperlyConfigured("sessions.store", IN_COOKIES);
     return this.#revokeInSteps(undefined, onProgress, (steps) =>
-      this.#walks.endAll(this.#services.deadline, steps),
+      this.#walks.endAll(this.#parts.services.deadline, steps),
     );
   }
 
@@ -385,33 +321,29 @@ export class Sessions<Data extends object = UntypedData> {
   ): Promise<number> {
     checkOptions(options, CLEAR_OPTIONS);
     const { onProgress } = options;
-    return this.#store.clearExpired(() => this.#deadline(), onProgress);
+    return this.#parts.store.clearExpired(() => this.#deadline(), onProgress);
   }
 
   /** Resolves when the store answers. */
   ping(): Promise<void> {
-    return this.#store.ping(this.#deadline());
+    return this.#parts.store.ping(this.#deadline());
   }
 
   /** Adds a listener for events of a kind. @returns A function that removes it. */
   on<Name extends keyof SessionEvents>(name: Name, listener: Listener<SessionEvents[Name]>): () => void {
-    return this.#services.events.on(name, listener);
+    return this.#parts.events.on(name, listener);
   }
 
   /** Closes the resources that the store has opened. Connections belong to the registry. */
   close(): Promise<void> {
-    return this.#store.close();
+    return this.#parts.store.close();
   }
 
   /** For adapters: returns the scope of a request, and makes it on the first call. */
-  scope(request: object, facts: RequestFacts): SessionScope {
+  scope(request: object, info: RequestInfo): SessionScope {
     const known = this.#scopes.get(request);
     if (known) return known;
-    const scope = new LazySessionScope<Data>(
-      (onInvalid) => this.#opener.openFor(facts, onInvalid),
-      (session) => this.#cookies.headersFor(session, facts),
-      (session) => this.#services.events.emit("lateChange", this.#nameOf(session)),
-    );
+    const scope = new LazySessionScope<Data>(info, this.#parts);
     this.#scopes.set(request, scope);
     return scope;
   }
@@ -430,7 +362,7 @@ export class Sessions<Data extends object = UntypedData> {
 
   async #open(cookieHeader: string | null | undefined): Promise<Session<Data>> {
     checkCookieHeader(cookieHeader);
-    const session = await this.#opener.open({ cookieHeader: cookieHeader ?? undefined });
+    const session = await this.#parts.opener.open({ cookieHeader: cookieHeader ?? undefined });
     session.noteNoResponse();
     return session;
   }
@@ -441,16 +373,16 @@ export class Sessions<Data extends object = UntypedData> {
         `sessions.create() expected the data as an object, got ${describeKind(data)}.`,
       );
     }
-    const session = await this.#opener.begin();
+    const session = await this.#parts.opener.begin();
     session.sessionData.take(data);
     await session.save();
     return session;
   }
 
   async #pageOf(userId: string, range: UserIndexRange): Promise<UserIndexPage> {
-    const { records } = this.#services;
+    const { records } = this.#parts;
     const stateOf: ListedStateOf = (at, deadline) => records.listedState(at, userId, deadline);
-    return this.#demandUsers().page(userId, range, () => this.#deadline(), stateOf);
+    return this.#requireUsers().page(userId, range, () => this.#deadline(), stateOf);
   }
 
   /**
@@ -475,21 +407,17 @@ export class Sessions<Data extends object = UntypedData> {
   }
 
   #emitRevoked(userId: string | undefined, ended: readonly SessionKey[]): void {
-    const { events } = this.#services;
+    const { events } = this.#parts;
     events.emit("revoked", { userId, count: ended.length, sessions: ended.map((at) => events.nameOf(at)) });
   }
 
-  #demandUsers(): UserSessions {
-    if (this.#users) return this.#users;
-    throw new ImproperlyConfigured("sessions.store", noIndex(this.#store));
+  #requireUsers(): UserSessions {
+    if (this.#parts.users) return this.#parts.users;
+    throw new ImproperlyConfigured("sessions.store", noIndex(this.#parts.store));
   }
 
   #deadline(): Deadline {
-    return new Deadline(this.#services.deadline, this.#services.clock);
-  }
-
-  #nameOf({ storedAt }: Session<Data>): { readonly session?: string } {
-    return storedAt === undefined ? {} : { session: this.#services.events.nameOf(storedAt) };
+    return new Deadline(this.#parts.services.deadline, this.#parts.services.clock);
   }
 }
 

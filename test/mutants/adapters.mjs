@@ -44,7 +44,7 @@ export const adapterMutants = [
   },
   {
     name: "forwarded-from-the-last-proxy",
-    file: "src/adapters/node/request-facts.ts",
+    file: "src/adapters/node/request-info.ts",
     find: 'join(",").split(",")[0]?.trim();',
     replace: 'join(",").split(",").at(-1)?.trim();',
     breaks: "Behind two proxies the visitor's own protocol counts.",

@@ -195,7 +195,7 @@ export const storeMutants = [
   {
     name: "file-writes-without-its-lock",
     file: "src/stores/file/file-session-store.ts",
-    find: ["          demandHeld();", ""].join("\n"),
+    find: ["          checkHeld();", ""].join("\n"),
     replace: "",
     breaks: "Nothing is written under a lock that was lost.",
     tests: ["src/stores/file/file-session-store.test.ts"],

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { checkSessions } from "../node/check-mount.ts";
-import { firstOf, HttpFacts } from "../node/request-facts.ts";
+import { firstOf, HttpRequestInfo } from "../node/request-info.ts";
 import { holdResponse } from "../node/response-hold.ts";
 import type { SessionSource } from "../node/types.ts";
 import { explainSession, setSession } from "./request-session.ts";
@@ -47,15 +47,15 @@ export function expressSessions<Data extends object>(
   const { eager = false, crossSite } = options;
   const rule = new CrossSiteRule(crossSite, "expressSessions");
   return (request, response, next) => {
-    const facts = new ExpressFacts(request, response, rule);
+    const info = new ExpressFacts(request, response, rule);
     try {
-      facts.checkSite();
+      info.checkSite();
     } catch (error) {
       next(error);
       return;
     }
     const onError = (error: unknown): void => nearestNext(request, next)(error);
-    holdResponse(response, { scope: sessions.scope(request, facts), onError });
+    holdResponse(response, { scope: sessions.scope(request, info), onError });
     if (eager) {
       void load(request, sessions, next);
       return;
@@ -65,8 +65,8 @@ export function expressSessions<Data extends object>(
   };
 }
 
-/** Facts of an Express request. Express knows its proxies by the setting `trust proxy`. */
-class ExpressFacts extends HttpFacts<ExpressRequest> {
+/** RecordMetadata of an Express request. Express knows its proxies by the setting `trust proxy`. */
+class ExpressFacts extends HttpRequestInfo<ExpressRequest> {
   isSecure(): boolean {
     return this.request.secure;
   }

@@ -5,7 +5,7 @@ import { SessionUsageError } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { checkSessions } from "./check-mount.ts";
-import { NodeFacts } from "./request-facts.ts";
+import { NodeRequestInfo } from "./request-info.ts";
 import { resetHead } from "./response-head.ts";
 import { holdResponse, noteHandlerDone } from "./response-hold.ts";
 import type {
@@ -78,18 +78,18 @@ export function nodeSessions<Data extends object>(
   const handle = async (
     request: IncomingMessage,
     response: ServerResponse,
-    facts: NodeFacts,
+    info: NodeRequestInfo,
   ): Promise<void> => {
-    facts.checkSite();
+    info.checkSite();
     if (eager) Object.assign(request, { session: await sessions.from(request) });
     await handler(request as WithSession<IncomingMessage, Data>, response);
     noteHandlerDone(response);
   };
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     const answer = (error: unknown): void => void answerError(onError, error, request, response);
-    const facts = new NodeFacts(request, response, rule, trustProxy);
-    holdResponse(response, { scope: sessions.scope(request, facts), onError: answer });
-    handle(request, response, facts).catch((error: unknown) => {
+    const info = new NodeRequestInfo(request, response, rule, trustProxy);
+    holdResponse(response, { scope: sessions.scope(request, info), onError: answer });
+    handle(request, response, info).catch((error: unknown) => {
       if (!response.headersSent) resetHead(response, error);
       answer(error);
     });

@@ -2,12 +2,12 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { CrossSite } from "../../session/http/cross-site.ts";
 import type { Session } from "../../session/session.ts";
-import type { RequestFacts, SessionScope } from "../../session/http/request-contract.ts";
+import type { RequestInfo, SessionScope } from "../../session/http/request-contract.ts";
 
 /** The part of `Sessions` that the adapters use. */
 export interface SessionSource<Data extends object> {
   from(request: object): Promise<Session<Data>>;
-  scope(request: object, facts: RequestFacts): SessionScope;
+  scope(request: object, info: RequestInfo): SessionScope;
 }
 
 /**

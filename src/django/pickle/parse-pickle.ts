@@ -87,7 +87,7 @@ function refuse(opcode: number, offset: number): PickleError {
 }
 
 const STEPS: ReadonlyMap<number, Step> = new Map<number, Step>([
-  [OPCODES.FRAME, (_, bytes) => bytes.demand(bytes.unsigned(8))],
+  [OPCODES.FRAME, (_, bytes) => bytes.checkRemaining(bytes.unsigned(8))],
   [OPCODES.MARK, (machine) => machine.mark()],
 
   [OPCODES.NONE, (machine) => machine.push(null)],

@@ -64,13 +64,13 @@ export class PickleBytes {
   }
 
   /** Throws unless that many bytes are left. */
-  demand(count: number): void {
+  checkRemaining(count: number): void {
     if (count <= this.#bytes.length - this.#at) return;
     throw new PickleError("malformed", "The pickle ends too early", this.#at);
   }
 
   take(count: number): Buffer {
-    this.demand(count);
+    this.checkRemaining(count);
     return this.#bytes.subarray(this.#at, (this.#at += count));
   }
 }

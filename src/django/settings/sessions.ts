@@ -18,7 +18,7 @@ const DEFAULT_ENGINE = "django.contrib.sessions.backends.db";
 const JSON_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer";
 
 const ENGINES: Readonly<Record<string, (context: EngineContext) => DjangoEngine>> = {
-  [DEFAULT_ENGINE]: (context) => ({ settings: { store: demandDatabase(context) } }),
+  [DEFAULT_ENGINE]: (context) => ({ settings: { store: requireDatabase(context) } }),
   "django.contrib.sessions.backends.cached_db": cachedDb,
   "django.contrib.sessions.backends.cache": cache,
   "django.contrib.sessions.backends.file": file,
@@ -86,7 +86,7 @@ function toSameSite(value: string | boolean, unsupported: UnsupportedSettings): 
   return "lax";
 }
 
-function demandDatabase({ database, django }: EngineContext): SessionStoreFactory {
+function requireDatabase({ database, django }: EngineContext): SessionStoreFactory {
   if (database) return database;
   const engine = django.SESSION_ENGINE ?? DEFAULT_ENGINE;
   throw cannotShare(
@@ -96,14 +96,14 @@ function demandDatabase({ database, django }: EngineContext): SessionStoreFactor
 }
 
 function cachedDb(context: EngineContext): DjangoEngine {
-  const database = demandDatabase(context);
-  const { alias, keyPrefix, version } = demandCache(context);
+  const database = requireDatabase(context);
+  const { alias, keyPrefix, version } = requireCache(context);
   const copies = redisCacheStore({ connection: alias });
   return { settings: { store: djangoCachedDbSessionStore({ database, cache: copies, keyPrefix, version }) } };
 }
 
 function cache(context: EngineContext): DjangoEngine {
-  const { alias, keyPrefix, version, isPlainJson } = demandCache(context);
+  const { alias, keyPrefix, version, isPlainJson } = requireCache(context);
   if (!isPlainJson) {
     const message =
       `uses CACHES["${alias}"], whose values are not plain JSON, and Node never reads a pickle. Give that cache a JSON ` +
@@ -114,7 +114,7 @@ function cache(context: EngineContext): DjangoEngine {
   return { settings: { store: cacheSessionStore({ store, keyPrefix, version }), format: "django-cache" } };
 }
 
-function demandCache({ django, caches }: EngineContext) {
+function requireCache({ django, caches }: EngineContext) {
   const alias = django.SESSION_CACHE_ALIAS ?? "default";
   const found = caches.get(alias);
   if (found === undefined)

@@ -58,7 +58,7 @@ function migrate(
   { version, migrate: steps }: DataSchema,
 ): void {
   if (record.isEmpty) return;
-  const { version: first = 1 } = record.facts;
+  const { version: first = 1 } = record.metadata;
   // A copy reads every part, and so parses it.
   if (first >= version) return;
   let values = ownValues(data);

@@ -1,12 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ABSENT, mergeDelta, mergeValues, type OnConflict } from "./merge.ts";
+import { ABSENT, mergeDelta, mergeValues } from "./merge.ts";
 import { type Delta, SessionRecord } from "../record/session-record.ts";
 
 function merge(base: unknown, mine: unknown, theirs: unknown): { merged: unknown; conflicts: string[] } {
-  const conflicts: string[] = [];
-  const onConflict: OnConflict = (path) => conflicts.push(path.join("."));
-  return { merged: mergeValues(base, mine, theirs, onConflict), conflicts };
+  const { value, conflicts } = mergeValues(base, mine, theirs);
+  return { merged: value, conflicts: conflicts.map((path) => path.join(".")) };
 }
 
 describe("mergeValues", () => {
@@ -104,17 +103,15 @@ describe("mergeDelta", () => {
     delta: Delta,
     theirs: string,
   ): { payload: unknown; conflicts: string[] } {
-    const conflicts: string[] = [];
     const base = SessionRecord.parse(seen);
-    const merged = mergeDelta(
+    const { record, conflicts } = mergeDelta(
       delta,
       { textOf: (key) => base.members.get(key)?.text },
       SessionRecord.parse(theirs),
-      (path) => conflicts.push(path.join(".")),
     );
     return {
-      payload: Object.fromEntries([...merged.members].map(([key, { text }]) => [key, text])),
-      conflicts,
+      payload: Object.fromEntries([...record.members].map(([key, { text }]) => [key, text])),
+      conflicts: conflicts.map((path) => path.join(".")),
     };
   }
 

@@ -9,9 +9,9 @@ import {
   writeForComparison,
   writeJson,
 } from "../../json/index.ts";
-import { ABSENT, mergeMembers, type OnConflict, type BaseSnapshot } from "./merge.ts";
+import { ABSENT, type BaseSnapshot, mergeMembers } from "./merge.ts";
 import { attempt, Ownership } from "./ownership.ts";
-import { type Delta, FACTS_KEY, SessionRecord } from "../record/session-record.ts";
+import { type Delta, METADATA_KEY, SessionRecord } from "../record/session-record.ts";
 
 /** A part as this session last read or saved it: the base of a merge. */
 interface BasePart {
@@ -26,8 +26,6 @@ interface BasePart {
 }
 
 type Reconcile = (value: unknown, wanted: unknown) => unknown;
-
-const ignoreConflict: OnConflict = () => {};
 
 /**
  * The object behind `session.data`, and its changes.
@@ -166,9 +164,9 @@ export class SessionData<Data extends object> implements BaseSnapshot {
     const path = `session.data.${key}`;
     const value = this.#members[key];
     if (value === undefined) return undefined;
-    if (key === FACTS_KEY) {
+    if (key === METADATA_KEY) {
       throw new SessionUsageError(
-        `session.data.${FACTS_KEY} is reserved for Sojourn itself. Use another key.`,
+        `session.data.${METADATA_KEY} is reserved for Sojourn itself. Use another key.`,
       );
     }
     const { text, refusal } = writeForComparison(value, path);
@@ -245,7 +243,7 @@ export class SessionData<Data extends object> implements BaseSnapshot {
     const mineValue = mine === undefined ? ABSENT : readJson(rawValue(mine));
     this.#put(
       key,
-      isChanged ? mergeMembers(key, { base, mine: mineValue, theirs }, ignoreConflict) : theirs,
+      isChanged ? mergeMembers(key, { base, mine: mineValue, theirs }).value : theirs,
       reconcile,
     );
     return true;

@@ -1,6 +1,6 @@
 import { clearCookieHeader, clearPreviousHeaders, type CookieAttributes, setCookieHeader } from "./cookie.ts";
 import type { PlainHttp } from "./plain-http.ts";
-import type { RequestFacts } from "./request-contract.ts";
+import type { RequestInfo } from "./request-contract.ts";
 import type { SessionServices } from "../session-services.ts";
 import type { Session } from "../session.ts";
 import { endsWithBrowser, timeToLive } from "../record/timeouts.ts";
@@ -22,15 +22,15 @@ export class CookieWriter {
   }
 
   /** Returns the header values that a response gets for its session. */
-  headersFor(session: Session<object>, facts: RequestFacts): readonly string[] {
+  headersFor(session: Session<object>, info: RequestInfo): readonly string[] {
     const { cookieChange, cookieValue, record, hasDuplicateCookies } = session;
-    const isSecure = facts.isSecure();
+    const isSecure = info.isSecure();
     // A request that is logged out may have sent an old cookie only.
     const others =
       hasDuplicateCookies || cookieChange === "clear" ? clearPreviousHeaders(this.#cookie, isSecure) : [];
     if (cookieChange === "clear") return [...others, clearCookieHeader(this.#cookie, isSecure)];
     if (cookieChange !== "set" || cookieValue === undefined) return [];
-    this.#plainHttp.warnOfCookie(facts);
+    this.#plainHttp.warnOfCookie(info);
     const { clock, timeouts } = this.#services;
     const now = clock.now();
     const maxAge = endsWithBrowser(record, timeouts) ? undefined : timeToLive(record, timeouts, now);

@@ -127,14 +127,14 @@ describe("an unknown session key is never adopted", () => {
 describe("Set-Cookie", () => {
   async function firstCookie(
     settings: Parameters<typeof openHarness>[0],
-    facts: { isSecure?: boolean; host?: string } = {},
+    info: { isSecure?: boolean; host?: string } = {},
   ): Promise<string | undefined> {
     const { sessions } = openHarness(settings);
     const request = {};
     const scope = sessions.scope(request, {
       cookieHeader: undefined,
-      isSecure: () => facts.isSecure ?? true,
-      host: () => facts.host,
+      isSecure: () => info.isSecure ?? true,
+      host: () => info.host,
     });
     (await sessions.from(request)).data["a"] = 1;
     await scope.finish({ status: 200, headersSent: false });

@@ -16,8 +16,8 @@ function receive(came: Came, cookie: SessionSettings["cookie"] = { onInsecure: "
   const harness = openHarness({ cookie });
   const { isSecure = false, host = "shop.example", cookieHeader } = { ...came };
   const request = {};
-  const facts = { cookieHeader, isSecure: () => isSecure, host: () => ("host" in came ? came.host : host) };
-  const scope = harness.sessions.scope(request, facts);
+  const info = { cookieHeader, isSecure: () => isSecure, host: () => ("host" in came ? came.host : host) };
+  const scope = harness.sessions.scope(request, info);
   return { ...harness, scope, load: () => harness.sessions.from(request) };
 }
 
@@ -86,7 +86,7 @@ test("by default a session is opened over http too, as behind Django's proxy tha
 });
 
 describe('secure: "auto" behind a proxy that ends TLS', () => {
-  const facts = {
+  const info = {
     cookieHeader: undefined,
     isSecure: () => false,
     host: () => "shop.example",
@@ -96,7 +96,7 @@ describe('secure: "auto" behind a proxy that ends TLS', () => {
   function warningsOf(rules: ConstructorParameters<typeof PlainHttp>[0], ...came: object[]): unknown[] {
     const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     const plainHttp = new PlainHttp(rules);
-    for (const each of came) plainHttp.warnOfCookie({ ...facts, ...each });
+    for (const each of came) plainHttp.warnOfCookie({ ...info, ...each });
     const codes = warn.mock.calls.map(([, options]) => (options as { code?: string }).code);
     warn.mockRestore();
     return codes;

@@ -1,4 +1,4 @@
-import type { RequestFacts } from "./request-contract.ts";
+import type { RequestInfo } from "./request-contract.ts";
 
 /** Reaction to a session requested over plain http, where a Secure cookie is not sent. */
 export type OnInsecure = "warn" | "refuse";
@@ -23,25 +23,25 @@ export class PlainHttp {
    * Returns whether a request must not get a session. Without a trusted header, a proxy's https
    * counts as plain http.
    */
-  isRefused(facts: RequestFacts): boolean {
-    return this.#rules.onInsecure === "refuse" && isInsecure(facts);
+  isRefused(info: RequestInfo): boolean {
+    return this.#rules.onInsecure === "refuse" && isInsecure(info);
   }
 
   /**
    * Warns once of a cookie that browsers drop, and once of one that is sent without the protection
    * it could have.
    */
-  warnOfCookie(facts: RequestFacts): void {
-    this.#warnIfDropped(facts);
-    this.#warnIfUnprotected(facts);
+  warnOfCookie(info: RequestInfo): void {
+    this.#warnIfDropped(info);
+    this.#warnIfUnprotected(info);
   }
 
   /**
    * Browsers drop a Secure cookie set over http, except from localhost, with a message in their
    * console at best.
    */
-  #warnIfDropped(facts: RequestFacts): void {
-    if (this.#hasWarned || this.#rules.secure !== true || !isInsecure(facts)) return;
+  #warnIfDropped(info: RequestInfo): void {
+    if (this.#hasWarned || this.#rules.secure !== true || !isInsecure(info)) return;
     this.#hasWarned = true;
     process.emitWarning(
       "A Secure session cookie was sent over plain http, where browsers drop it. Serve https; behind a proxy, let the " +
@@ -54,9 +54,9 @@ export class PlainHttp {
    * With `"auto"`, an untrusted proxy that terminates TLS leaves an https site with a cookie for
    * plain http.
    */
-  #warnIfUnprotected(facts: RequestFacts): void {
+  #warnIfUnprotected(info: RequestInfo): void {
     if (this.#hasWarnedOfProxy || this.#rules.secure !== "auto") return;
-    if (facts.isSecure() || facts.claimsHttps?.() !== true) return;
+    if (info.isSecure() || info.claimsHttps?.() !== true) return;
     this.#hasWarnedOfProxy = true;
     process.emitWarning(
       'A session cookie was sent without Secure, since sessions.cookie.secure is "auto" and the request counts as plain ' +
@@ -67,8 +67,8 @@ export class PlainHttp {
   }
 }
 
-function isInsecure(facts: RequestFacts): boolean {
-  return !facts.isSecure() && !isLocalhost(facts.host());
+function isInsecure(info: RequestInfo): boolean {
+  return !info.isSecure() && !isLocalhost(info.host());
 }
 
 // RFC 6761 section 6.3: localhost and its subdomains. Browsers treat the loopback addresses as

@@ -1,7 +1,7 @@
 import type { SameSite } from "./cross-site.ts";
 
 /** An adapter's description of a request. */
-export interface RequestFacts {
+export interface RequestInfo {
   /** The Cookie header. */
   readonly cookieHeader: string | undefined;
   /** The User-Agent header, for the user's list of devices. */

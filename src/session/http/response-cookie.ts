@@ -1,8 +1,10 @@
 import type { Deadline } from "../../core/deadlines.ts";
+import { SessionUsageError } from "../../core/errors.ts";
+import type { SessionKey } from "../../core/ids.ts";
 import { MAX_HOPS } from "../stored/moved-keys.ts";
 import type { StoredSession } from "../stored/record-writer.ts";
 import type { FollowedDeparture } from "../stored/session-records.ts";
-import type { SessionState } from "../session-state.ts";
+import type { SessionHome } from "../session-home.ts";
 
 /** Change that the response has to make to the browser's cookie. */
 export type CookieChange = "none" | "set" | "clear";
@@ -15,18 +17,30 @@ export type CookieChange = "none" | "set" | "clear";
  */
 export type KeySource = "renewal" | "login" | "other";
 
+/** State of the session that {@link ResponseCookie} decides about. */
+export interface CookieState {
+  readonly origin: { readonly isRenewed: boolean; readonly presentedKeys: readonly SessionKey[] };
+  readonly home: SessionHome;
+  readonly stored: StoredSession | undefined;
+  /** Finds the session in its home, wherever it is by now. */
+  find(deadline: Deadline): Promise<StoredSession | undefined>;
+}
+
 /**
  * A request's decision about the browser's cookie. It may be outdated when the response is sent:
  * another request may have ended the session, given it a new key, or logged the visitor in.
  * {@link confirm} asks the store.
  */
 export class ResponseCookie {
-  readonly #state: SessionState<object>;
+  readonly #state: CookieState;
   #change: CookieChange;
   #isConfirmed = false;
   #keySource: KeySource;
+  /** Reason why the browser's cookie can no longer be set; `undefined` while it can. */
+  #lock: string | undefined = undefined;
+  #hasResponse = true;
 
-  constructor(state: SessionState<object>) {
+  constructor(state: CookieState) {
     const { isRenewed } = state.origin;
     this.#state = state;
     this.#keySource = isRenewed ? "renewal" : "other";
@@ -43,9 +57,48 @@ export class ResponseCookie {
     return this.#keySource;
   }
 
-  /** Whether the store has to be asked before the response is sent. */
+  /**
+   * Whether the store has to be asked before the response is sent. Only this request can change a
+   * session in a cookie.
+   */
   get isUncertain(): boolean {
-    return this.#change !== "none" && !this.#isConfirmed;
+    return this.#change !== "none" && !this.#isConfirmed && !this.isLocked && !this.#state.home.isCookie;
+  }
+
+  get isLocked(): boolean {
+    return this.#lock !== undefined;
+  }
+
+  /** Whether a write can reach its home. */
+  get canWrite(): boolean {
+    return this.#lock === undefined || !this.#state.home.isCookie;
+  }
+
+  /** Locks the cookie: operations that need it are refused. The first reason stays. */
+  lock(reason: string): void {
+    this.#lock ??= reason;
+  }
+
+  /** Notes that no response follows: no session begins, and none in a cookie changes. */
+  noteNoResponse(): void {
+    this.#hasResponse = false;
+    if (this.#state.home.isCookie) this.lock(NO_RESPONSE);
+  }
+
+  /** @throws {SessionUsageError} When the cookie is locked. */
+  require(action: string): void {
+    if (this.#lock !== undefined) refuse(action, this.#lock);
+  }
+
+  /** @throws {SessionUsageError} When the cookie of a new session cannot be sent. */
+  requireForNew(action: string): void {
+    this.require(action);
+    if (!this.#hasResponse) refuse(action, NO_RESPONSE);
+  }
+
+  /** @throws {SessionUsageError} When the write needs the cookie, and it is locked. */
+  requireToWrite(action: string): void {
+    if (!this.canWrite) this.require(action);
   }
 
   decide(change: CookieChange): void {
@@ -71,25 +124,13 @@ export class ResponseCookie {
   }
 
   /**
-   * Finds the session in the store and remembers its keys: tombstones lead there for a minute only.
-   */
-  async lookUp(deadline: Deadline): Promise<StoredSession | undefined> {
-    const { stored, services } = this.#state;
-    const found = stored && (await services.records.find(stored, deadline));
-    // The version remains the one that this session's data is based on: a write merges later
-    // changes of others.
-    if (found) this.#state.stored = { ...found, version: stored.version };
-    return found;
-  }
-
-  /**
    * Returns whether the cookie may still be set. A dead key is not sent; a key renewed meanwhile is
    * replaced by its successor, and any key yields to another login. The old key's tombstone is read
    * last, since other requests write it first.
    */
   async #isKeyValid(deadline: Deadline): Promise<boolean> {
     for (let attempt = 0; attempt < MAX_HOPS; attempt++) {
-      const found = await this.lookUp(deadline);
+      const found = await this.#state.find(deadline);
       if (found === undefined) return false;
       // Either of two concurrent logins may be the last.
       if (this.#keySource === "login") return true;
@@ -120,7 +161,7 @@ export class ResponseCookie {
     const found: FollowedDeparture[] = [];
     for (const key of this.#state.origin.presentedKeys) {
       const departure =
-        key === stored?.key ? undefined : await this.#state.services.records.departureOf(key, deadline);
+        key === stored?.key ? undefined : await this.#state.home.records.departureOf(key, deadline);
       if (departure) found.push(departure);
     }
     return found;
@@ -128,11 +169,19 @@ export class ResponseCookie {
 
   /** Returns whether they include a login of another request that still exists. */
   async #isLoginAmong(departures: readonly FollowedDeparture[], deadline: Deadline): Promise<boolean> {
-    const { services, stored } = this.#state;
+    const { home, stored } = this.#state;
     for (const { reason, to } of departures) {
       const isOther = reason === "login" && to?.storageKey !== stored?.storageKey;
-      if (isOther && (await services.records.isStoredAt(to?.storageKey, deadline))) return true;
+      if (isOther && (await home.records.isStoredAt(to?.storageKey, deadline))) return true;
     }
     return false;
   }
+}
+
+const NO_RESPONSE =
+  "sessions.open() has no response to send it with. Change the session in a request, or make a session without a browser " +
+  "by sessions.create().";
+
+function refuse(action: string, reason: string): never {
+  throw new SessionUsageError(`${action} needs to send a cookie, but ${reason}`);
 }

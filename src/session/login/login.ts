@@ -2,14 +2,18 @@ import type { Deadline } from "../../core/deadlines.ts";
 import { SessionInterrupted } from "../../core/errors.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import { type LoginOptions, loginRecord, userIdOf } from "./auth.ts";
-import { Conflicts } from "../data/conflicts.ts";
-import type { BaseSnapshot } from "../data/merge.ts";
+import { type BaseSnapshot, type ConflictPath, mergeDelta } from "../data/merge.ts";
 import type { StoredSession } from "../stored/record-writer.ts";
 import { type Delta, SessionRecord } from "../record/session-record.ts";
-import type { FollowedDeparture } from "../stored/session-records.ts";
+import type { FollowedDeparture, SessionRecords } from "../stored/session-records.ts";
 import type { SessionServices } from "../session-services.ts";
 import { EXPIRY_KEY, timeToLive } from "../record/timeouts.ts";
 import type { Creation } from "../users/user-sessions.ts";
+
+/** Dependencies of {@link logIn}. */
+export interface LoginServices extends Pick<SessionServices, "clock" | "timeouts" | "secretKey"> {
+  readonly records: SessionRecords;
+}
 
 /** Parameters of a login. */
 export interface Login {
@@ -21,7 +25,7 @@ export interface Login {
   readonly presentedKey: SessionKey | undefined;
   /** Unsaved changes of this request, and the snapshot that they are based on. */
   readonly pending: Delta;
-  readonly seen: BaseSnapshot;
+  readonly base: BaseSnapshot;
   readonly creation: Creation;
   readonly deadline: Deadline;
 }
@@ -37,42 +41,42 @@ export interface Login {
 export interface LoginResult {
   readonly kind: "moved" | "joined" | "begun";
   readonly stored: StoredSession;
+  readonly conflicts: readonly ConflictPath[];
 }
 
 /**
  * Gives the visitor a session of the user, under a key that no one knew before (OWASP: session
  * fixation).
  */
-export async function logIn(services: SessionServices, login: Login): Promise<LoginResult> {
+export async function logIn(services: LoginServices, login: Login): Promise<LoginResult> {
   const moved = login.stored && (await move(services, login, login.stored));
-  if (moved) return { kind: "moved", stored: moved };
+  if (moved) return { kind: "moved", stored: moved.stored, conflicts: moved.conflicts };
   const { presentedKey, deadline } = login;
   const departure =
     presentedKey === undefined ? undefined : await services.records.departureToRecord(presentedKey, deadline);
   const joined = departure && (await join(services, login, departure));
-  if (joined) return { kind: "joined", stored: joined };
-  return { kind: "begun", stored: await begin(services, login, departure) };
+  if (joined) return { kind: "joined", stored: joined, conflicts: [] };
+  return { kind: "begun", stored: await begin(services, login, departure), conflicts: [] };
 }
 
-async function move(services: SessionServices, login: Login, stored: StoredSession) {
-  const { records, events, clock, timeouts } = services;
-  const { pending, seen, creation, deadline } = login;
-  const conflicts = new Conflicts();
+async function move(services: LoginServices, login: Login, stored: StoredSession) {
+  const { records, clock, timeouts } = services;
+  const { pending, base, creation, deadline } = login;
   const isOver = (record: SessionRecord) => timeToLive(record, timeouts, clock.now()) <= 0;
   const change = (newest: SessionRecord) => {
-    const merged = conflicts.merge(pending, seen, newest);
-    // A session that has expired meanwhile is carried over only if this request sets a new expiry.
-    return isOver(newest) && isOver(merged) ? merged : makeRecord(services, login, merged);
+    const { record, conflicts } = mergeDelta(pending, base, newest);
+    // A session that has expired meanwhile gets a new key only if this request sets a new expiry.
+    return isOver(newest) && isOver(record)
+      ? { record, conflicts }
+      : { record: makeRecord(services, login, record), conflicts };
   };
   const result = await records.move(stored, { reason: "login", change, creation }, deadline);
-  if (result.status !== "moved") return undefined;
-  conflicts.emit(events);
-  return result.stored;
+  return result.status === "moved" ? result : undefined;
 }
 
 /** Joins the session of the first half of a double click, which both halves' key leads to. */
 async function join(
-  { records }: SessionServices,
+  { records }: LoginServices,
   { userId, deadline }: Login,
   { reason, to }: FollowedDeparture,
 ) {
@@ -83,7 +87,7 @@ async function join(
 }
 
 async function begin(
-  services: SessionServices,
+  services: LoginServices,
   login: Login,
   departure: FollowedDeparture | undefined,
 ): Promise<StoredSession> {
@@ -99,12 +103,12 @@ async function begin(
 
 /** Makes the record, without an expiry that has passed: it would end the login at once. */
 function makeRecord(
-  { clock, secretKey, timeouts }: SessionServices,
+  { clock, secretKey, timeouts }: LoginServices,
   { userId, options }: Login,
   record: SessionRecord,
 ): SessionRecord {
   const now = clock.now();
-  const made = loginRecord(record, userId, options, secretKey).withFacts({
+  const made = loginRecord(record, userId, options, secretKey).withMetadata({
     created: now,
     authenticated: now,
   });

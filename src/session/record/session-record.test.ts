@@ -15,5 +15,5 @@ test.each([
 
 test("a nonce with a lone surrogate is dropped", () => {
   const record = SessionRecord.parse(String.raw`{"_sojourn":{"nonce":"\ud800","created":5}}`);
-  expect(record.facts).toStrictEqual({ created: 5 });
+  expect(record.metadata).toStrictEqual({ created: 5 });
 });

@@ -9,10 +9,10 @@ import {
 } from "../../json/index.ts";
 
 /** The only key in a record that belongs to Sojourn. Django keeps it like any other key. */
-export const FACTS_KEY = "_sojourn";
+export const METADATA_KEY = "_sojourn";
 
-/** Sojourn's metadata in a record. Facts of later versions are kept unchanged. */
-export interface Facts {
+/** Sojourn's metadata in a record. Metadata of later versions is kept unchanged. */
+export interface RecordMetadata {
   /** A random 64-bit number, new in every commit, as 16 hexadecimal digits. */
   readonly nonce?: string;
   /** Time when the session began. */
@@ -31,32 +31,36 @@ export type Delta = ReadonlyMap<string, string | undefined>;
 
 /**
  * Content of one version of a record: every top-level key with the text of its value, and the
- * facts.
+ * metadata.
  *
  * Immutable. Unchanged parts keep their text, byte for byte.
  */
 export class SessionRecord {
   static readonly empty: SessionRecord = new SessionRecord(new Map(), {});
 
-  /** All keys except that of the facts. */
+  /** All keys except that of the metadata. */
   readonly members: ReadonlyMap<string, RawMember>;
-  readonly facts: Facts;
-  /** Index of the facts among the members of the payload, where they are written again. */
-  readonly #factsIndex: number | undefined;
+  readonly metadata: RecordMetadata;
+  /** Index of the metadata among the members of the payload, where they are written again. */
+  readonly #metadataIndex: number | undefined;
 
-  private constructor(members: ReadonlyMap<string, RawMember>, facts: Facts, factsIndex?: number) {
+  private constructor(
+    members: ReadonlyMap<string, RawMember>,
+    metadata: RecordMetadata,
+    metadataIndex?: number,
+  ) {
     this.members = members;
-    this.facts = facts;
-    this.#factsIndex = factsIndex;
+    this.metadata = metadata;
+    this.#metadataIndex = metadataIndex;
   }
 
   /** @throws {SyntaxError} When the payload is not a JSON object. */
   static parse(payload: string): SessionRecord {
     const members = readMembers(payload);
-    const raw = members.get(FACTS_KEY);
+    const raw = members.get(METADATA_KEY);
     if (raw === undefined) return new SessionRecord(members, {});
-    const index = [...members.keys()].indexOf(FACTS_KEY);
-    members.delete(FACTS_KEY);
+    const index = [...members.keys()].indexOf(METADATA_KEY);
+    members.delete(METADATA_KEY);
     return new SessionRecord(members, parseFacts(readJson(raw)), index);
   }
 
@@ -78,25 +82,25 @@ export class SessionRecord {
       if (text === undefined) members.delete(key);
       else members.set(key, { keyText: members.get(key)?.keyText ?? JSON.stringify(key), ...rawValue(text) });
     }
-    return new SessionRecord(members, this.facts, this.#factsIndex);
+    return new SessionRecord(members, this.metadata, this.#metadataIndex);
   }
 
-  /** Returns a record with some facts changed. */
-  withFacts(facts: Facts): SessionRecord {
-    return new SessionRecord(this.members, { ...this.facts, ...facts }, this.#factsIndex);
+  /** Returns a record with some metadata changed. */
+  withMetadata(metadata: RecordMetadata): SessionRecord {
+    return new SessionRecord(this.members, { ...this.metadata, ...metadata }, this.#metadataIndex);
   }
 
   /** Returns the payload for a codec to encode. */
-  toPayload(factsFirst: boolean): string {
+  toPayload(metadataFirst: boolean): string {
     const parts = Array.from(this.members.values(), ({ keyText, text }) => `${keyText}:${text}`);
-    const { nonce, ...others } = this.facts;
-    const facts = `"${FACTS_KEY}":${writeJson({ nonce, ...others }, FACTS_KEY)}`;
-    parts.splice(factsFirst ? 0 : (this.#factsIndex ?? parts.length), 0, facts);
+    const { nonce, ...others } = this.metadata;
+    const metadata = `"${METADATA_KEY}":${writeJson({ nonce, ...others }, METADATA_KEY)}`;
+    parts.splice(metadataFirst ? 0 : (this.#metadataIndex ?? parts.length), 0, metadata);
     return `{${parts.join(",")}}`;
   }
 }
 
-function parseFacts(value: unknown): Facts {
+function parseFacts(value: unknown): RecordMetadata {
   if (!isPlainObject(value)) return {};
   const { nonce, created, authenticated, renewed, version, ...others } = value;
   const later = Object.fromEntries(Object.entries(others).filter(isWritable));
@@ -116,7 +120,7 @@ function parseFacts(value: unknown): Facts {
  */
 function isWritable(fact: [name: string, value: unknown]): boolean {
   try {
-    writeJson(fact, FACTS_KEY);
+    writeJson(fact, METADATA_KEY);
     return true;
   } catch {
     return false;

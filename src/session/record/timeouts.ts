@@ -159,7 +159,7 @@ export function activeAge(record: SessionRecord, { idle }: Timeouts): Millisecon
 
 /** Django records no login time, so the session's creation time is used. */
 function absoluteEnd(record: SessionRecord, { absolute }: Timeouts): EpochMilliseconds {
-  const { authenticated, created } = record.facts;
+  const { authenticated, created } = record.metadata;
   const begin = authenticated ?? created;
   if (absolute === null || begin === undefined || userIdOf(record) === undefined)
     return Number.POSITIVE_INFINITY;

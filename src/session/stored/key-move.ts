@@ -2,14 +2,15 @@ import type { Deadline } from "../../core/deadlines.ts";
 import { SessionInterrupted } from "../../core/errors.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import { ignoreStoreError, throwUnknown } from "../../stores/partial-failures.ts";
+import type { ConflictPath, MergedRecord } from "../data/merge.ts";
 import { userIdOf } from "../login/auth.ts";
 import {
   type Departure,
   MAX_HOPS,
   type MovedKeys,
   type MoveReason,
-  placeOf,
-  type SessionPlace,
+  keysOf,
+  type SessionKeys,
 } from "./moved-keys.ts";
 import { isLost, type RecordWriter, type StoredSession, untilAnswered } from "./record-writer.ts";
 import type { SessionRecord } from "../record/session-record.ts";
@@ -19,7 +20,7 @@ import { type Creation, refOf } from "../users/user-sessions.ts";
 export interface Move {
   readonly reason: MoveReason;
   /** Makes the new record from the newest old one. Called again after each conflict. */
-  readonly change: (newest: SessionRecord) => SessionRecord;
+  readonly change: (newest: SessionRecord) => MergedRecord;
   readonly creation: Creation;
 }
 
@@ -33,13 +34,17 @@ export interface Move {
  *   or its new expiry is near.
  */
 export type MoveResult =
-  | { readonly status: "moved"; readonly stored: StoredSession }
+  | {
+      readonly status: "moved";
+      readonly stored: StoredSession;
+      readonly conflicts: readonly ConflictPath[];
+    }
   | { readonly status: "ended" | "gone" | "kept" };
 
 /** The old record was gone, since another request had renewed the key. */
 interface Renewed {
   readonly status: "renewed";
-  readonly to: SessionPlace;
+  readonly to: SessionKeys;
 }
 
 /**
@@ -54,6 +59,8 @@ export class KeyMove {
   readonly #deadline: Deadline;
   #source: StoredSession;
   #target: StoredSession | undefined;
+  /** Conflicts of the change that made the target. */
+  #conflicts: readonly ConflictPath[] = [];
   /** The move is remembered, or yields to an earlier tombstone. */
   #isAnnounced = false;
   /** Tombstone of the old key before the move. */
@@ -61,7 +68,7 @@ export class KeyMove {
   #isSourceGone = false;
   #isTargetGone = false;
   /** New records of other logins and new keys that are in progress or were abandoned. */
-  readonly #rivals: SessionPlace[] = [];
+  readonly #rivals: SessionKeys[] = [];
 
   constructor(
     writer: RecordWriter,
@@ -136,7 +143,8 @@ export class KeyMove {
   async #prepare(): Promise<void> {
     const { change, creation } = this.#move;
     const { storageKey, version } = this.#source;
-    const record = change(version.record);
+    const { record, conflicts } = change(version.record);
+    this.#conflicts = conflicts;
     creation.replaces = storageKey;
     creation.takesPlace = userIdOf(record) === userIdOf(version.record);
     // It is missing if the previous version had expired; this version may have a later expiry.
@@ -185,9 +193,9 @@ export class KeyMove {
    * old record. The tombstone of the old key is unchanged, since a login may have replaced it.
    */
   async #linkFromRivals(target: StoredSession, first: Departure): Promise<void> {
-    let [from, departure]: [SessionPlace, Departure | undefined] = [this.#source, first];
+    let [from, departure]: [SessionKeys, Departure | undefined] = [this.#source, first];
     for (let hop = 0; departure !== undefined && hop < MAX_HOPS; hop++) {
-      const rival: SessionPlace | undefined = placeOf(departure, from.key);
+      const rival: SessionKeys | undefined = keysOf(departure, from.key);
       if (rival === undefined) {
         // A logout has followed a rival; or the tombstone of the old key leads nowhere.
         if (hop > 0) this.#isSourceGone = true;
@@ -208,7 +216,7 @@ export class KeyMove {
       await ignoreStoreError(
         this.#moved?.replace(this.#source, this.#target, this.#move.reason, this.#deadline),
       );
-    return { status: "moved", stored: this.#target };
+    return { status: "moved", stored: this.#target, conflicts: this.#conflicts };
   }
 
   /**
@@ -231,7 +239,7 @@ export class KeyMove {
   }
 
   async #meetAbsence(): Promise<MoveResult | Renewed> {
-    const to = this.#previous?.reason === "renewed" ? placeOf(this.#previous, this.#source.key) : undefined;
+    const to = this.#previous?.reason === "renewed" ? keysOf(this.#previous, this.#source.key) : undefined;
     if (to === undefined) return { status: "gone" };
     return (await this.#passOn(to)) ? { status: "renewed", to } : { status: "gone" };
   }
@@ -242,7 +250,7 @@ export class KeyMove {
    *
    * @returns Whether the session continues.
    */
-  async #passOn(to: SessionPlace): Promise<boolean> {
+  async #passOn(to: SessionKeys): Promise<boolean> {
     if (this.#target === undefined || this.#move.reason === "renewed") return true;
     const first = await this.#moved?.add(this.#target, to, "renewed", this.#deadline);
     if (first === undefined) return true;

@@ -4,13 +4,13 @@ import { ImproperlyConfigured } from "../../core/errors.ts";
 import { hashSessionKey } from "../../core/ids.ts";
 import { MemoryTombstones } from "../../stores/memory/memory-tombstones.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
-import { CarriedRecords } from "../in-cookie/carried-records.ts";
+import { CookieRecords } from "../in-cookie/cookie-records.ts";
 import { MovedKeys } from "./moved-keys.ts";
 import { makeCodec } from "../record/record-codec.ts";
 import { SessionRecords } from "./session-records.ts";
 import type { ResolvedSessionSettings } from "../session-settings.ts";
 import { UserSessions, type UserSessionsOptions } from "../users/user-sessions.ts";
-import { Versions } from "../record/versions.ts";
+import { RecordSerializer } from "../record/record-serializer.ts";
 
 /** Interval of activity updates for sessions that reads do not extend. */
 export const SEEN_EVERY: Milliseconds = 3_600_000;
@@ -40,10 +40,16 @@ export function makeRecords(
   const { maxBytes, hashKeys, timeouts, dataSchema } = settings;
   const codec = makeCodec(settings, context);
   const { clock } = context;
-  const versions = new Versions({ codec, clock, timeouts, maxBytes, dataVersion: dataSchema.version });
+  const serializer = new RecordSerializer({
+    codec,
+    clock,
+    timeouts,
+    maxBytes,
+    dataVersion: dataSchema.version,
+  });
   return new SessionRecords({
     store,
-    versions,
+    serializer,
     users,
     moved,
     storedKeyOf: hashKeys ? hashSessionKey : (key) => key,
@@ -66,7 +72,7 @@ export function makeUserSessions(
 }
 
 export function makeMovedKeys(store: SessionStore, clock: Clock): MovedKeys | undefined {
-  if (store instanceof CarriedRecords) return undefined;
+  if (store instanceof CookieRecords) return undefined;
   if (store.tombstones) return new MovedKeys(store.tombstones, true);
   process.emitWarning(
     `The store "${store.name}" cannot remember which keys have moved or ended, so each process remembers its own: a request ` +

@@ -7,7 +7,7 @@ import { openSealedKey, sealKey } from "./sealed-key.ts";
 import { refOf } from "../users/user-sessions.ts";
 
 /** Keys of a session: the browser's, and the one under which its record is stored. */
-export interface SessionPlace {
+export interface SessionKeys {
   /** The browser's key: a secret. */
   readonly key: SessionKey;
   /** Key under which the record is stored: the browser's key, or a hash of it. */
@@ -88,8 +88,8 @@ export class MovedKeys {
    * @returns The existing tombstone; `undefined` when the move was remembered.
    */
   async add(
-    from: SessionPlace,
-    to: SessionPlace,
+    from: SessionKeys,
+    to: SessionKeys,
     reason: MoveReason,
     deadline: Deadline,
   ): Promise<Departure | undefined> {
@@ -111,7 +111,7 @@ export class MovedKeys {
   }
 
   /** Remembers a move instead of any existing tombstone of the old key. */
-  replace(from: SessionPlace, to: SessionPlace, reason: MoveReason, deadline: Deadline): Promise<void> {
+  replace(from: SessionKeys, to: SessionKeys, reason: MoveReason, deadline: Deadline): Promise<void> {
     return this.#tombstones.replace(
       nameOf(refOf(from.storageKey)),
       format(from, to, reason),
@@ -181,7 +181,7 @@ export class MovedKeys {
 }
 
 /** Returns the keys that a departure leads to, for a browser with the old key. */
-export function placeOf({ storageKey, sealedKey }: Departure, oldKey: SessionKey): SessionPlace | undefined {
+export function keysOf({ storageKey, sealedKey }: Departure, oldKey: SessionKey): SessionKeys | undefined {
   if (storageKey === undefined) return undefined;
   const key = sealedKey === undefined ? storageKey : openSealedKey(sealedKey, oldKey);
   return key === undefined ? undefined : { key, storageKey };
@@ -191,7 +191,7 @@ function nameOf(ref: string): string {
   return `moved.${ref}`;
 }
 
-function format(from: SessionPlace, to: SessionPlace, reason: MoveReason): string {
+function format(from: SessionKeys, to: SessionKeys, reason: MoveReason): string {
   return to.key === to.storageKey
     ? `${reason} ${to.storageKey}`
     : `${reason} ${to.storageKey} ${sealKey(to.key, from.key)}`;

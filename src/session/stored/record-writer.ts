@@ -4,14 +4,14 @@ import { SessionConflictError, SessionInterrupted, StoreConnectionError } from "
 import { newSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { CommitResult, SessionStore } from "../../stores/session-store.ts";
 import { userIdOf } from "../login/auth.ts";
-import type { SessionPlace } from "./moved-keys.ts";
+import type { SessionKeys } from "./moved-keys.ts";
 import type { SessionRecord } from "../record/session-record.ts";
 import { EXPIRY_KEY } from "../record/timeouts.ts";
 import type { Creation, Listing, UserSessions } from "../users/user-sessions.ts";
-import type { Version, Versions } from "../record/versions.ts";
+import type { Version, RecordSerializer } from "../record/record-serializer.ts";
 
 /** A version with its keys. */
-export interface StoredSession extends SessionPlace {
+export interface StoredSession extends SessionKeys {
   readonly version: Version;
 }
 
@@ -33,18 +33,18 @@ export type RefusedWrite = Exclude<CommitResult, { status: "committed" }> & {
  */
 export class RecordWriter {
   readonly #store: SessionStore;
-  readonly #versions: Versions;
+  readonly #serializer: RecordSerializer;
   readonly #users: UserSessions | undefined;
   readonly #storedKeyOf: (key: SessionKey) => SessionKey;
 
   constructor(
     store: SessionStore,
-    versions: Versions,
+    serializer: RecordSerializer,
     users: UserSessions | undefined,
     storedKeyOf: (key: SessionKey) => SessionKey,
   ) {
     this.#store = store;
-    this.#versions = versions;
+    this.#serializer = serializer;
     this.#users = users;
     this.#storedKeyOf = storedKeyOf;
   }
@@ -60,7 +60,7 @@ export class RecordWriter {
     creation: Creation,
     deadline: Deadline,
   ): Promise<StoredSession | undefined> {
-    if (this.#versions.timeToLive(record) <= 0) return undefined;
+    if (this.#serializer.timeToLive(record) <= 0) return undefined;
     for (;;) {
       const key = newSessionKey();
       const place = { key, storageKey: this.#storedKeyOf(key) };
@@ -80,12 +80,12 @@ export class RecordWriter {
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
   async createAt(
-    place: SessionPlace,
+    place: SessionKeys,
     record: SessionRecord,
     ttl: Milliseconds,
     deadline: Deadline,
   ): Promise<boolean> {
-    const { text } = this.#versions.encode(record, place.storageKey);
+    const { text } = this.#serializer.encode(record, place.storageKey);
     const write = async () =>
       (await this.#store.create(place.storageKey, text, ttl, deadline)).status === "created";
     const listing = this.#listingOf(place, record, undefined);
@@ -99,10 +99,10 @@ export class RecordWriter {
   /** Replaces a version, or deletes it when the new record has expired. */
   async replace(newest: StoredSession, record: SessionRecord, deadline: Deadline): Promise<ReplaceResult> {
     const { storageKey } = newest;
-    const ttl = this.#versions.timeToLive(record);
+    const ttl = this.#serializer.timeToLive(record);
     if (ttl <= 0) return this.#deleteExpired(storageKey, newest.version, deadline);
     if (mayOutliveEntry(newest.version.record, record)) await this.list(newest, record, undefined, deadline);
-    const { text, version } = this.#versions.encode(record, storageKey);
+    const { text, version } = this.#serializer.encode(record, storageKey);
     const result = await this.#settle({ ...newest, version }, deadline, () =>
       this.#store.commit(storageKey, text, newest.version.etag, ttl, deadline),
     );
@@ -181,7 +181,7 @@ export class RecordWriter {
   async end(storageKey: SessionKey, deadline: Deadline): Promise<void> {
     const text = this.#users && (await this.#store.read(storageKey, deadline));
     await this.delete(storageKey, deadline);
-    const version = text === undefined ? "absent" : this.#versions.decode(text, storageKey);
+    const version = text === undefined ? "absent" : this.#serializer.decode(text, storageKey);
     if (typeof version !== "string") await this.unlist(storageKey, version.record, deadline);
   }
 
@@ -193,7 +193,7 @@ export class RecordWriter {
    */
   newest(storageKey: SessionKey, result: RefusedWrite, deadline: Deadline): Version {
     if (result.status === "gone") throw new SessionInterrupted();
-    const version = this.#versions.decode(result.record, storageKey);
+    const version = this.#serializer.decode(result.record, storageKey);
     if (typeof version === "string") throw new SessionInterrupted();
     if (!deadline.hasPassed) return version;
     throw new SessionConflictError(
@@ -204,7 +204,7 @@ export class RecordWriter {
 
   /** Adds a session to its user's list, or renews its entry. */
   async list(
-    place: SessionPlace,
+    place: SessionKeys,
     record: SessionRecord,
     userAgent: string | undefined,
     deadline: Deadline,
@@ -229,7 +229,7 @@ export class RecordWriter {
   }
 
   #listingOf(
-    { storageKey }: SessionPlace,
+    { storageKey }: SessionKeys,
     record: SessionRecord,
     userAgent: string | undefined,
   ): Listing | undefined {
@@ -238,20 +238,20 @@ export class RecordWriter {
     return {
       userId,
       key: storageKey,
-      createdAt: record.facts.created,
-      ttl: this.#versions.timeToLive(record),
+      createdAt: record.metadata.created,
+      ttl: this.#serializer.timeToLive(record),
       userAgent,
     };
   }
 
   /** @returns `undefined` when the key is taken. */
   async #write(
-    place: SessionPlace,
+    place: SessionKeys,
     record: SessionRecord,
     deadline: Deadline,
   ): Promise<StoredSession | undefined> {
-    const { text, version } = this.#versions.encode(record, place.storageKey);
-    const ttl = Math.max(1, this.#versions.timeToLive(record));
+    const { text, version } = this.#serializer.encode(record, place.storageKey);
+    const ttl = Math.max(1, this.#serializer.timeToLive(record));
     const stored = { ...place, version };
     const result = await this.#settle(stored, deadline, () =>
       this.#store.create(place.storageKey, text, ttl, deadline),
@@ -277,8 +277,8 @@ export class RecordWriter {
   async #isInStore({ storageKey, version }: StoredSession, deadline: Deadline): Promise<boolean> {
     try {
       const text = await this.#store.read(storageKey, deadline);
-      const found = text === undefined ? "absent" : this.#versions.decode(text, storageKey);
-      return typeof found !== "string" && found.record.facts.nonce === version.record.facts.nonce;
+      const found = text === undefined ? "absent" : this.#serializer.decode(text, storageKey);
+      return typeof found !== "string" && found.record.metadata.nonce === version.record.metadata.nonce;
     } catch {
       // The caller gets the failure of the write instead.
       return false;

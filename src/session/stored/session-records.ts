@@ -5,6 +5,7 @@ import { SessionInterrupted, StoreConnectionError } from "../../core/errors.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import { ignoreStoreError, throwUnknown } from "../../stores/partial-failures.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
+import type { ConflictPath, MergedRecord } from "../data/merge.ts";
 import { userIdOf } from "../login/auth.ts";
 import { KeyMove, type Move, type MoveResult } from "./key-move.ts";
 import { KeyQueue } from "./key-queue.ts";
@@ -13,15 +14,15 @@ import {
   type EndReason,
   MAX_HOPS,
   type MovedKeys,
-  placeOf,
+  keysOf,
   REMEMBERED_MS,
-  type SessionPlace,
+  type SessionKeys,
 } from "./moved-keys.ts";
 import { RecordWriter, type StoredSession, untilAnswered } from "./record-writer.ts";
 import type { SessionRecord } from "../record/session-record.ts";
 import { EXPIRY_KEY } from "../record/timeouts.ts";
 import { type Creation, isRef, type ListedState, refOf, type UserSessions } from "../users/user-sessions.ts";
-import type { Version, Versions } from "../record/versions.ts";
+import type { Version, RecordSerializer } from "../record/record-serializer.ts";
 
 /** Answer of {@link SessionRecords.load}. */
 export type LoadResult =
@@ -36,9 +37,9 @@ export interface FollowedDeparture {
   /** Reason of the last departure; `"login"` also for a login that was renewed since. */
   readonly reason: Departure["reason"];
   /** Final keys of the session; `undefined` when it has ended. */
-  readonly to: SessionPlace | undefined;
+  readonly to: SessionKeys | undefined;
   /** Keys that the session has left, in order. */
-  readonly left: readonly [SessionPlace, ...SessionPlace[]];
+  readonly left: readonly [SessionKeys, ...SessionKeys[]];
 }
 
 /** Result of a commit. */
@@ -52,6 +53,8 @@ export interface Committed {
   readonly hasOthers: boolean;
   /** `false` when there was nothing to write. */
   readonly isWritten: boolean;
+  /** Parts that other requests had changed too. */
+  readonly conflicts: readonly ConflictPath[];
 }
 
 /**
@@ -59,12 +62,12 @@ export interface Committed {
  *
  * @returns `undefined` to write nothing.
  */
-export type Change = (newest: SessionRecord) => SessionRecord | undefined;
+export type Change = (newest: SessionRecord) => MergedRecord | undefined;
 
 /** Dependencies of {@link SessionRecords}. */
 export interface SessionRecordsOptions {
   readonly store: SessionStore;
-  readonly versions: Versions;
+  readonly serializer: RecordSerializer;
   /** The index of users; `undefined` when the store has none. */
   readonly users: UserSessions | undefined;
   /** Tombstones of moved keys; `undefined` if sessions have no key. */
@@ -79,7 +82,7 @@ export interface SessionRecordsOptions {
  */
 export class SessionRecords {
   readonly #store: SessionStore;
-  readonly #versions: Versions;
+  readonly #serializer: RecordSerializer;
   readonly #users: UserSessions | undefined;
   readonly #writer: RecordWriter;
   readonly #moved: MovedKeys | undefined;
@@ -88,11 +91,11 @@ export class SessionRecords {
   /** Storage keys that this process is renewing. */
   readonly #renewing = new Set<SessionKey>();
 
-  constructor({ store, versions, users, moved, storedKeyOf }: SessionRecordsOptions) {
+  constructor({ store, serializer, users, moved, storedKeyOf }: SessionRecordsOptions) {
     this.#store = store;
-    this.#versions = versions;
+    this.#serializer = serializer;
     this.#users = users;
-    this.#writer = new RecordWriter(store, versions, users, storedKeyOf);
+    this.#writer = new RecordWriter(store, serializer, users, storedKeyOf);
     this.#moved = moved;
     this.#storedKeyOf = storedKeyOf;
   }
@@ -129,14 +132,14 @@ export class SessionRecords {
   async #departureOf(
     key: SessionKey,
     deadline: Deadline,
-    isEnd: (place: SessionPlace | undefined) => Promise<boolean>,
+    isEnd: (place: SessionKeys | undefined) => Promise<boolean>,
   ): Promise<FollowedDeparture | undefined> {
     let followed: FollowedDeparture | undefined;
-    let place: SessionPlace | undefined = { key, storageKey: this.#storedKeyOf(key) };
+    let place: SessionKeys | undefined = { key, storageKey: this.#storedKeyOf(key) };
     for (let hop = 0; place !== undefined && hop < MAX_HOPS; hop++) {
       const departure: Departure | undefined = await this.#moved?.find(place.storageKey, deadline);
       if (departure === undefined || departure.reason === "revoked") break;
-      const to: SessionPlace | undefined = placeOf(departure, place.key);
+      const to: SessionKeys | undefined = keysOf(departure, place.key);
       const isOfLogin: boolean = followed?.reason === "login" && departure.reason === "renewed";
       const reason: Departure["reason"] = isOfLogin ? "login" : departure.reason;
       followed = { reason, to, left: followed ? [...followed.left, place] : [place] };
@@ -155,7 +158,7 @@ export class SessionRecords {
   async noteLogin(
     oldKey: SessionKey,
     departure: FollowedDeparture | undefined,
-    to: SessionPlace,
+    to: SessionKeys,
     deadline: Deadline,
   ): Promise<void> {
     const from = departure?.left.at(-1) ?? { key: oldKey, storageKey: this.#storedKeyOf(oldKey) };
@@ -211,11 +214,12 @@ export class SessionRecords {
       let newest = latest ? { ...stored, version: latest } : stored;
       for (;;) {
         const hasOthers = newest.version !== stored.version;
-        const record = change(newest.version.record);
-        if (record === undefined) {
+        const changed = change(newest.version.record);
+        if (changed === undefined) {
           if (newest.storageKey === stored.storageKey) leave(newest.version);
-          return { stored: newest, hasOthers, isWritten: false };
+          return { stored: newest, hasOthers, isWritten: false, conflicts: [] };
         }
+        const { record, conflicts } = changed;
         const written = await this.#writer.replace(newest, record, deadline);
         if (written.status === "committed") {
           const { version } = written;
@@ -223,7 +227,7 @@ export class SessionRecords {
           if (version === undefined) await this.#noteEnd(newest, deadline);
           else if (this.#mayEndBefore(newest.version.record, record))
             await ignoreStoreError(this.#endSeconds(newest.storageKey, deadline));
-          return { stored: version && { ...newest, version }, hasOthers, isWritten: true };
+          return { stored: version && { ...newest, version }, hasOthers, isWritten: true, conflicts };
         }
         newest =
           written.status === "gone"
@@ -253,7 +257,7 @@ export class SessionRecords {
 
   /** Extends the time to live. @returns Whether the session still exists. */
   async touch(stored: StoredSession, deadline: Deadline): Promise<boolean> {
-    const ttl = this.#versions.timeToLive(stored.version.record);
+    const ttl = this.#serializer.timeToLive(stored.version.record);
     if (ttl <= 0) return false;
     // In a conflict another writer has just extended it.
     return (await this.#store.touch(stored.storageKey, stored.version.etag, ttl, deadline)).status !== "gone";
@@ -269,7 +273,7 @@ export class SessionRecords {
    *
    * @returns `undefined` when it has ended.
    */
-  async find(place: SessionPlace, deadline: Deadline): Promise<StoredSession | undefined> {
+  async find(place: SessionKeys, deadline: Deadline): Promise<StoredSession | undefined> {
     const found = await this.#loadAt(place, deadline);
     const loaded = found.status === "absent" ? await this.#loadRenewed(place, deadline) : found;
     return loaded.status === "live" ? loaded.stored : undefined;
@@ -332,9 +336,9 @@ export class SessionRecords {
   async listedState(storageKey: SessionKey, userId: string, deadline: Deadline): Promise<ListedState> {
     const text = await this.#store.read(storageKey, deadline);
     if (text === undefined) return "gone";
-    const version = this.#versions.decode(text, storageKey);
+    const version = this.#serializer.decode(text, storageKey);
     if (typeof version === "string") return "unknown";
-    return userIdOf(version.record) === userId && this.#versions.timeToLive(version.record) > 0
+    return userIdOf(version.record) === userId && this.#serializer.timeToLive(version.record) > 0
       ? "live"
       : "gone";
   }
@@ -344,27 +348,27 @@ export class SessionRecords {
    */
   async createdAt(storageKey: SessionKey, deadline: Deadline): Promise<EpochMilliseconds | undefined> {
     const text = await this.#store.read(storageKey, deadline);
-    const version = text === undefined ? "absent" : this.#versions.decode(text, storageKey);
-    return typeof version === "string" ? undefined : version.record.facts.created;
+    const version = text === undefined ? "absent" : this.#serializer.decode(text, storageKey);
+    return typeof version === "string" ? undefined : version.record.metadata.created;
   }
 
-  async #loadAt(place: SessionPlace, deadline: Deadline): Promise<LoadResult> {
+  async #loadAt(place: SessionKeys, deadline: Deadline): Promise<LoadResult> {
     const { storageKey } = place;
     const text = await this.#store.read(storageKey, deadline);
     if (text === undefined) return { status: "absent", storageKey };
-    const version = this.#versions.decode(text, storageKey);
+    const version = this.#serializer.decode(text, storageKey);
     if (typeof version === "string") return { status: "undecodable", reason: version };
-    if (this.#versions.hasEnded(version)) return { status: "expired", storageKey };
+    if (this.#serializer.hasEnded(version)) return { status: "expired", storageKey };
     return { status: "live", stored: { ...place, version } };
   }
 
   /** Loads an absent session under the key that it was renewed to. */
-  async #loadRenewed(from: SessionPlace, deadline: Deadline): Promise<LoadResult> {
+  async #loadRenewed(from: SessionKeys, deadline: Deadline): Promise<LoadResult> {
     let place = from;
     for (let hop = 0; hop < MAX_HOPS; hop++) {
       const departure = await this.#moved?.find(place.storageKey, deadline);
       if (departure === undefined || departure.reason === "revoked") break;
-      const next = departure.reason === "renewed" ? placeOf(departure, place.key) : undefined;
+      const next = departure.reason === "renewed" ? keysOf(departure, place.key) : undefined;
       if (next === undefined)
         return { status: "moved", reason: departure.reason, storageKey: place.storageKey };
       const found = await this.#loadAt(next, deadline);
@@ -380,7 +384,7 @@ export class SessionRecords {
    * @param lost Failure that may have deleted it.
    * @throws {SessionInterrupted} When no session is found.
    */
-  async #follow(from: SessionPlace, deadline: Deadline, lost?: StoreConnectionError): Promise<StoredSession> {
+  async #follow(from: SessionKeys, deadline: Deadline, lost?: StoreConnectionError): Promise<StoredSession> {
     const loaded = await this.#loadRenewed(from, deadline);
     if (loaded.status !== "live") throw lost ?? new SessionInterrupted();
     return loaded.stored;
@@ -403,7 +407,7 @@ export class SessionRecords {
   /** Returns whether a new expiry comes before the tombstone of an earlier renewal is forgotten. */
   #mayEndBefore(before: SessionRecord, after: SessionRecord): boolean {
     const [old, expiry] = [before, after].map(({ members }) => members.get(EXPIRY_KEY)?.text);
-    return expiry !== old && this.#versions.timeToLive(after) < REMEMBERED_MS;
+    return expiry !== old && this.#serializer.timeToLive(after) < REMEMBERED_MS;
   }
 
   /** Deletes a record, and before it those left by abandoned moves, to which its key would lead. */

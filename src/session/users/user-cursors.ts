@@ -4,7 +4,7 @@ import { SessionUsageError } from "../../core/errors.ts";
 /** Passes any text to the encryption unchanged. */
 const PLAIN: RecordCodec = {
   format: "cursor",
-  factsFirst: false,
+  metadataFirst: false,
   encode: (payload) => payload,
   decode: (payload) => ({ ok: true, value: { payload, writtenAt: undefined, isOutdated: false } }),
   etag: () => ({ start: 0, text: "" }),
@@ -22,12 +22,12 @@ export class UserCursors {
   }
 
   seal(userId: string, cursor: string): string {
-    return this.#codec.encode(cursor, placeOf(userId));
+    return this.#codec.encode(cursor, keysOf(userId));
   }
 
   /** @throws {SessionUsageError} For a cursor that {@link seal} did not make for this user. */
   open(userId: string, sealed: string): string {
-    const opened = typeof sealed === "string" ? this.#codec.decode(sealed, placeOf(userId)) : undefined;
+    const opened = typeof sealed === "string" ? this.#codec.decode(sealed, keysOf(userId)) : undefined;
     if (opened?.ok === true) return opened.value.payload;
     throw new SessionUsageError(
       "sessions.pageOfUser() expected a cursor that it returned as `next` for the same user. Begin without one.",
@@ -36,6 +36,6 @@ export class UserCursors {
 }
 
 /** Returns a substitute for the session key, in a form that no key has. */
-function placeOf(userId: string): string {
+function keysOf(userId: string): string {
   return `cursor of user ${userId}`;
 }

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
 import { parseSettings, settingsObject } from "../../core/settings.ts";
-import { SessionCarrier } from "../session-carrier.ts";
+import { CookieSessionStore } from "./cookie-session-store.ts";
 
 /** Options of {@link cookieSessionStore}. */
 export interface CookieSessionStoreOptions {
@@ -31,6 +31,6 @@ const optionsSchema = settingsObject({
  * `sessions.hashKeys`, `sessions.maxPerUser`, `sessions.renewEvery` and `sessions.format: "json"`,
  * which cannot work with it.
  */
-export function cookieSessionStore(options: CookieSessionStoreOptions = {}): SessionCarrier {
-  return new SessionCarrier(parseSettings(optionsSchema, options, "cookieSessionStore"));
+export function cookieSessionStore(options: CookieSessionStoreOptions = {}): CookieSessionStore {
+  return new CookieSessionStore(parseSettings(optionsSchema, options, "cookieSessionStore"));
 }

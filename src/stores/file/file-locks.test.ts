@@ -68,11 +68,11 @@ test("a process that was suspended while holding a lock, so that others may take
   const clock = vi.spyOn(performance, "now");
   onTestFinished(() => clock.mockRestore());
   const operation = Turn.run(later(), (turn) =>
-    locks.hold(file, turn, async ({ demandHeld }) => {
-      demandHeld();
+    locks.hold(file, turn, async ({ checkHeld }) => {
+      checkHeld();
       const now = performance.now();
       clock.mockReturnValue(now + STALE_AFTER / 2);
-      demandHeld();
+      checkHeld();
     }),
   );
   await expect(operation).rejects.toBeInstanceOf(StoreConnectionError);

@@ -31,7 +31,7 @@ export interface HeldLock {
    * @throws {StoreConnectionError} If it was held for so long that another process may soon take
    * it.
    */
-  readonly demandHeld: () => void;
+  readonly checkHeld: () => void;
 }
 
 /**
@@ -102,13 +102,13 @@ export class FileLocks {
     turn: Turn,
     task: (lock: HeldLock) => Promise<Result>,
   ): Promise<{ result: Result } | undefined> {
-    turn.demandTime();
+    turn.checkTime();
     const since = performance.now();
     const release = await this.#tryLock(file);
     if (!release) return undefined;
     try {
-      turn.demandTime();
-      return { result: await task({ demandHeld: () => demandHeldSince(since) }) };
+      turn.checkTime();
+      return { result: await task({ checkHeld: () => checkHeldSince(since) }) };
     } finally {
       // The library then detects whether others have taken it; releasing it would end theirs.
       if (isOverdue(since)) await sleep(TIME_TO_LOOK);
@@ -151,7 +151,7 @@ function isOverdue(since: Milliseconds): boolean {
   return performance.now() - since >= STALE_AFTER / 2;
 }
 
-function demandHeldSince(since: Milliseconds): void {
+function checkHeldSince(since: Milliseconds): void {
   if (!isOverdue(since)) return;
   const held = Math.round(performance.now() - since);
   const message = `This process was blocked for ${held} ms while it held a session's lock, so nothing was written.`;

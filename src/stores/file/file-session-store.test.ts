@@ -18,11 +18,11 @@ class LostLocks extends FileLocks {
   areLost = false;
 
   override hold<Result>(...[file, turn, task]: Parameters<FileLocks["hold"]>): Promise<Result> {
-    const demandHeld = (): void => {
+    const checkHeld = (): void => {
       if (this.areLost) throw new StoreConnectionError("lost", { outcome: "not-sent" });
     };
     return super.hold(file, turn, (lock: HeldLock) =>
-      task(this.areLost ? { demandHeld } : lock),
+      task(this.areLost ? { checkHeld } : lock),
     ) as Promise<Result>;
   }
 }

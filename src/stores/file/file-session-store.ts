@@ -158,7 +158,7 @@ export class FileSessionStore implements SessionStore {
   ping(deadline: Deadline): Promise<void> {
     return Turn.run(deadline, async () => {
       await this.#folder.prepare();
-      await this.#folder.demandPresence();
+      await this.#folder.checkPresence();
       await this.#locks.prepare();
     });
   }
@@ -194,13 +194,13 @@ export class FileSessionStore implements SessionStore {
   ): Promise<Result> {
     return Turn.run(deadline, async (turn) => {
       await this.#folder.prepare();
-      return this.#locks.hold(this.#folder.fileOf(key), turn, async ({ demandHeld }) => {
+      return this.#locks.hold(this.#folder.fileOf(key), turn, async ({ checkHeld }) => {
         const begin = (): void => {
-          demandHeld();
+          checkHeld();
           turn.beginWrite();
         };
         for (;;) {
-          turn.demandTime();
+          turn.checkTime();
           const result = await change(begin);
           if (result !== undefined) return result;
         }
@@ -272,7 +272,7 @@ export class FileSessionStore implements SessionStore {
   async #read(key: SessionKey): Promise<RecordFile | undefined> {
     await this.#folder.prepare();
     const read = await readFile(this.#folder.fileOf(key));
-    if (!read) await this.#folder.demandPresence();
+    if (!read) await this.#folder.checkPresence();
     return read;
   }
 

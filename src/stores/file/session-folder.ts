@@ -68,7 +68,7 @@ export class SessionFolder {
    *
    * @throws {StoreServiceError}
    */
-  async demandPresence(): Promise<void> {
+  async checkPresence(): Promise<void> {
     const { dev } = await stat(this.#path);
     if (dev === this.#device) return;
     const message =

@@ -25,7 +25,7 @@ export class Turn {
    */
   static async run<Result>(deadline: Deadline, operate: (turn: Turn) => Promise<Result>): Promise<Result> {
     const turn = new Turn(deadline);
-    turn.demandTime();
+    turn.checkTime();
     try {
       return await settleWithin(operate(turn), deadline.remaining, (_, reject) => reject(turn.#missed()));
     } catch (error) {
@@ -36,7 +36,7 @@ export class Turn {
   }
 
   /** @throws {StoreConnectionError} If the deadline has passed. */
-  demandTime(): void {
+  checkTime(): void {
     if (this.#isOver || this.deadline.hasPassed) throw this.#missed();
   }
 
@@ -46,7 +46,7 @@ export class Turn {
    * @throws {StoreConnectionError} If it is too late.
    */
   beginWrite(): void {
-    this.demandTime();
+    this.checkTime();
     this.#outcome = "unknown";
   }
 

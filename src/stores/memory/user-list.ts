@@ -48,7 +48,7 @@ export class UserList {
     this.delete([key]);
     this.#entries.set(key, entry);
     if (isWaiting) this.#waiting.add(key);
-    const place = this.#placeOf(key);
+    const place = this.#keysOf(key);
     this.#places.splice(this.#indexOf(place), 0, place);
   }
 
@@ -67,7 +67,7 @@ export class UserList {
       const gone = new Set(listed);
       this.#places = this.#places.filter(({ key }) => !gone.has(key));
     } else {
-      for (const key of listed) this.#places.splice(this.#indexOf(this.#placeOf(key)), 1);
+      for (const key of listed) this.#places.splice(this.#indexOf(this.#keysOf(key)), 1);
     }
     for (const key of listed) this.#forget(key);
   }
@@ -139,15 +139,15 @@ export class UserList {
   }
 
   #placeAt(index: number): Place {
-    return demand(this.#places[index]);
+    return required(this.#places[index]);
   }
 
-  #placeOf(key: SessionKey): Place {
+  #keysOf(key: SessionKey): Place {
     return { order: this.#entryOf(key).keepUntil + (this.#waiting.has(key) ? WAITING : 0), key };
   }
 
   #entryOf(key: SessionKey): UserIndexEntry {
-    return demand(this.#entries.get(key));
+    return required(this.#entries.get(key));
   }
 }
 
@@ -163,7 +163,7 @@ function parsePlace(cursor: string): Place {
   return { order: Number(cursor.slice(0, colon)), key: cursor.slice(colon + 1) };
 }
 
-function demand<Value>(value: Value | undefined): Value {
+function required<Value>(value: Value | undefined): Value {
   if (value === undefined) throw new Error("The order and the entries of a list differ.");
   return value;
 }

@@ -122,7 +122,7 @@ function openRedisBucketSessionStore(
 
 function spaceOf(namespace: string, connection: RedisConnection, { redis }: StoreContext): KeySpace {
   const suffixes = Object.keys(TAKEN_SUFFIXES).map((suffix) => `${namespace.slice(0, -1)}${suffix}:`);
-  return { place: redis.placeOf(connection), prefixes: [namespace, ...suffixes] };
+  return { place: redis.keysOf(connection), prefixes: [namespace, ...suffixes] };
 }
 
 function sessionConnection(name: string | undefined, { redis }: StoreContext): RedisConnection {
@@ -199,6 +199,6 @@ function openRedisCacheStore(
   const { connection, locks } = parseSettings(cacheOptionsSchema, options, "redisCacheStore");
   const used = redis.get(connection ?? (redis.has("cache") ? "cache" : "default"));
   return withKeySpaces(new RedisCacheStore(used, values, locks), [
-    { place: redis.placeOf(used), prefixes: [] },
+    { place: redis.keysOf(used), prefixes: [] },
   ]);
 }

@@ -48,7 +48,7 @@ describeWithRecentRedis(
     const openStore = (projectName = `project${++projects}`, options = {}, registry = redis): SessionStore =>
       redisBucketSessionStore(options)({ projectName, redis: registry, clock: systemClock, format: "json" });
 
-    const placeOf = (project: string, key: string) =>
+    const keysOf = (project: string, key: string) =>
       [`${project}:session:${key.slice(0, 3)}`, key.slice(3)] as const;
 
     /** When Redis deletes a field, in seconds; `-1`: never. */
@@ -63,7 +63,7 @@ describeWithRecentRedis(
 
     it("create, commit and touch set the second of the value and of the field alike", async () => {
       const [store, key] = [openStore("alike"), newSessionKey()];
-      const [place, nonces] = [placeOf("alike", key), [newNonce(), newNonce()] as const];
+      const [place, nonces] = [keysOf("alike", key), [newNonce(), newNonce()] as const];
       const expiries: number[] = [];
       const note = async () => {
         expiries.push((await fieldBytes(client, ...place)).readUInt32BE());
@@ -102,14 +102,14 @@ describeWithRecentRedis(
           Buffer.from('"},"text":""}'),
         ]);
         value.writeUInt32BE(second);
-        await client.sendCommand(["HSET", ...placeOf("older", key), value]);
+        await client.sendCommand(["HSET", ...keysOf("older", key), value]);
       }
       expect(await store.read(live, later())).toBe(recordOf(nonce));
       expect(await store.read(dead, later())).toBeUndefined();
       expect(await store.clearExpired(later)).toBe(1);
-      expect(await fieldExpiry(...placeOf("older", live))).toBe(-1);
+      expect(await fieldExpiry(...keysOf("older", live))).toBe(-1);
       await store.touch(live, etagOf(nonce), MINUTE, later());
-      expect(await fieldExpiry(...placeOf("older", live))).toBeGreaterThan(Date.now() / 1000);
+      expect(await fieldExpiry(...keysOf("older", live))).toBeGreaterThan(Date.now() / 1000);
     });
 
     it("a user who may not expire fields writes all the same, and the sweep deletes", async () => {
@@ -120,7 +120,7 @@ describeWithRecentRedis(
       const [store, key, nonce] = [openStore("limited", {}, registry), newSessionKey(), newNonce()];
       await store.create(key, recordOf(nonce), MINUTE, later());
       expect(await store.touch(key, etagOf(nonce), 1, later())).toEqual({ status: "committed" });
-      expect(await fieldExpiry(...placeOf("limited", key), own)).toBe(-1);
+      expect(await fieldExpiry(...keysOf("limited", key), own)).toBe(-1);
       await sleep(1100);
       expect(await store.clearExpired(later)).toBe(1);
       await registry.close();
@@ -134,7 +134,7 @@ describeWithRecentRedis(
       await own.restart(command);
       await expect.poll(() => store.read(key, later()).catch(() => "not yet")).toBe(recordOf(nonce));
       await store.touch(key, etagOf(nonce), MINUTE, later());
-      expect(await fieldExpiry(...placeOf("upgraded", key), own)).toBeGreaterThan(0);
+      expect(await fieldExpiry(...keysOf("upgraded", key), own)).toBeGreaterThan(0);
       await own.command("CONFIG", "SET", "appendonly", "no");
       await registry.close();
     });

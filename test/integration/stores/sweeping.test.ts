@@ -134,7 +134,7 @@ describeWithRedis("a sweep of buckets", () => {
   });
 });
 
-const placeOf = (kind: Kind, number: number): string => POPULATIONS.redis.keyOf(kind, number);
+const keysOf = (kind: Kind, number: number): string => POPULATIONS.redis.keyOf(kind, number);
 
 /** As the store would have written them: plain records, the time in front. */
 async function fillBuckets(client: Client): Promise<void> {
@@ -144,7 +144,7 @@ async function fillBuckets(client: Client): Promise<void> {
     for (let number = index; number < COUNT; number += HASH_COUNT) {
       const expiries = { live: now + WEEK, expired: now - 1 - (number % WEEK) };
       for (const kind of KINDS)
-        args.push(Buffer.from(placeOf(kind, number).slice(3)), field(kind, number, expiries[kind]));
+        args.push(Buffer.from(keysOf(kind, number).slice(3)), field(kind, number, expiries[kind]));
     }
     return client.sendCommand(args);
   });
@@ -184,8 +184,8 @@ async function expectFields(client: Client, expected: readonly string[]): Promis
 }
 
 function fieldsExpected({ recreated }: VisitorReport): string[] {
-  const live = Array.from({ length: COUNT }, (_, number) => placeOf("live", number));
-  return [...live, ...recreated.map(([number]) => placeOf("expired", number))];
+  const live = Array.from({ length: COUNT }, (_, number) => keysOf("live", number));
+  return [...live, ...recreated.map(([number]) => keysOf("expired", number))];
 }
 
 async function slowestScript(server: RedisServer): Promise<string> {

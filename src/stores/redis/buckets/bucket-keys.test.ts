@@ -22,7 +22,7 @@ const refusalOf = (generators: object): string => {
 
 describe("the keys of buckets", () => {
   it("by default, the hash is named after three characters, and the field is the rest", () => {
-    expect(keysWith().placeOf(KEY)).toEqual({ hash: "shop:session:abc", field: KEY.slice(3) });
+    expect(keysWith().keysOf(KEY)).toEqual({ hash: "shop:session:abc", field: KEY.slice(3) });
   });
 
   it("the defaults pass the check of generators, and their fields have the built-in length", () => {
@@ -50,7 +50,7 @@ describe("the keys of buckets", () => {
   ])("the key is restored from its place: %s", (_, generators) => {
     const keys = keysWith(generators);
     const key = newSessionKey();
-    expect(keys.keyAt(keys.placeOf(key))).toBe(key);
+    expect(keys.keyAt(keys.keysOf(key))).toBe(key);
   });
 
   it.each([

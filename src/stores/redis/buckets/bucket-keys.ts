@@ -68,7 +68,7 @@ export class BucketKeys {
     this.fieldLength = given.length === 0 ? FIELD_LENGTH : checkBucketKeys(this.#generators, setting);
   }
 
-  placeOf(key: SessionKey): BucketPlace {
+  keysOf(key: SessionKey): BucketPlace {
     return { hash: this.hashOf(key), field: this.#generators.keyGenerator(key) };
   }
 
@@ -80,7 +80,7 @@ export class BucketKeys {
   keyAt({ hash, field }: BucketPlace): SessionKey | undefined {
     const key = this.#readKey(hash.slice(this.namespace.length), field);
     if (key === undefined || !isSessionKey(key)) return undefined;
-    const place = this.placeOf(key);
+    const place = this.keysOf(key);
     return place.hash === hash && place.field === field ? key : undefined;
   }
 

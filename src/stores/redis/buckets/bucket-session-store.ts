@@ -149,7 +149,7 @@ export class BucketSessionStore implements SessionStore {
     args: readonly RedisArgument[],
     deadline: Deadline,
   ): Promise<RedisReply<string | Buffer>> {
-    const { hash, field } = this.#keys.placeOf(key);
+    const { hash, field } = this.#keys.keysOf(key);
     return connection.run(script, [hash], [field, ...args], deadline, "bytes");
   }
 

@@ -2,7 +2,7 @@ import type { SessionSource } from "../../../../src/adapters/node/types.ts";
 import type { Session } from "../../../../src/session/session.ts";
 import type {
   HeaderEdits,
-  RequestFacts,
+  RequestInfo,
   ResponseStart,
   SessionScope,
 } from "../../../../src/session/http/request-contract.ts";
@@ -28,7 +28,7 @@ type Save = (start: ResponseStart) => Promise<void> | undefined;
 
 /** The session of one request, whose saves are the test's. */
 export class StubScope implements SessionScope {
-  readonly facts: RequestFacts;
+  readonly facts: RequestInfo;
   /** What `finish` was called with, in order. */
   readonly finishes: Pick<ResponseStart, "status" | "headersSent">[] = [];
   /** Whether the client had left, at each of them. */
@@ -41,7 +41,7 @@ export class StubScope implements SessionScope {
   makeHeaders: () => void = () => {};
   readonly #save: Save;
 
-  constructor(facts: RequestFacts, save: Save) {
+  constructor(facts: RequestInfo, save: Save) {
     this.facts = facts;
     this.#save = save;
   }
@@ -76,7 +76,7 @@ export class StubSessions implements SessionSource<object> {
   setCookie: string[] = ["sessionid=new; Path=/; HttpOnly"];
   readonly #byRequest = new WeakMap<object, StubScope>();
 
-  scope(request: object, facts: RequestFacts): SessionScope {
+  scope(request: object, facts: RequestInfo): SessionScope {
     const known = this.#byRequest.get(request);
     if (known) return known;
     const scope = new StubScope(facts, (start) => this.save(start));

@@ -16,8 +16,8 @@ export interface Version {
   readonly isOutdated: boolean;
 }
 
-/** Dependencies of {@link Versions}. */
-export interface VersionsOptions {
+/** Dependencies of {@link RecordSerializer}. */
+export interface RecordSerializerOptions {
   readonly codec: RecordCodec;
   readonly clock: Clock;
   readonly timeouts: Timeouts;
@@ -33,7 +33,7 @@ export interface VersionsOptions {
 }
 
 /** Encodes and decodes versions of records. */
-export class Versions {
+export class RecordSerializer {
   readonly #codec: RecordCodec;
   readonly #clock: Clock;
   readonly #timeouts: Timeouts;
@@ -41,7 +41,14 @@ export class Versions {
   readonly #dataVersion: number;
   readonly #agesWithSignature: boolean;
 
-  constructor({ codec, clock, timeouts, maxBytes, dataVersion, agesWithSignature = false }: VersionsOptions) {
+  constructor({
+    codec,
+    clock,
+    timeouts,
+    maxBytes,
+    dataVersion,
+    agesWithSignature = false,
+  }: RecordSerializerOptions) {
     this.#codec = codec;
     this.#clock = clock;
     this.#timeouts = timeouts;
@@ -57,10 +64,10 @@ export class Versions {
    */
   encode(record: SessionRecord, storageKey: SessionKey): { text: string; version: Version } {
     const now = this.#clock.now();
-    const created = record.facts.created ?? now;
-    const version = Math.max(this.#dataVersion, record.facts.version ?? 1);
-    const fresh = record.withFacts({ nonce: newNonce(), created, ...(version > 1 && { version }) });
-    const payload = fresh.toPayload(this.#codec.factsFirst);
+    const created = record.metadata.created ?? now;
+    const version = Math.max(this.#dataVersion, record.metadata.version ?? 1);
+    const fresh = record.withMetadata({ nonce: newNonce(), created, ...(version > 1 && { version }) });
+    const payload = fresh.toPayload(this.#codec.metadataFirst);
     const text = this.#codec.encode(payload, storageKey);
     const bytes = Math.max(Buffer.byteLength(payload), Buffer.byteLength(text));
     if (bytes > this.#maxBytes) throw new SessionTooLargeError(bytes, this.#maxBytes);
@@ -98,9 +105,9 @@ export class Versions {
   }
 }
 
-/** Parses a record. Django's have no facts, so the write time is used as the creation time. */
+/** Parses a record. Django's have no metadata, so the write time is used as the creation time. */
 function parseRecord({ payload, writtenAt }: DecodedRecord): SessionRecord {
   const record = SessionRecord.parse(payload);
-  const { created = writtenAt } = record.facts;
-  return created === undefined ? record : record.withFacts({ created });
+  const { created = writtenAt } = record.metadata;
+  return created === undefined ? record : record.withMetadata({ created });
 }

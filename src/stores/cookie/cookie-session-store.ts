@@ -3,7 +3,7 @@
  * settings in place of a {@link SessionStoreFactory}, but is not a {@link SessionStore}: nothing
  * can be looked up, compared or deleted.
  */
-export class SessionCarrier {
+export class CookieSessionStore {
   /** The engine's name, as in `stores/<name>`. */
   readonly name = "cookie";
   /** Whether the application accepts lost updates and logouts that are not final. */

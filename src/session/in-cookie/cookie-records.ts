@@ -14,7 +14,7 @@ import {
  * new key. The code shared by all engines works on it; the age of the signature determines the
  * expiry.
  */
-export class CarriedRecords implements SessionStore {
+export class CookieRecords implements SessionStore {
   readonly name = "cookie";
   readonly #texts = new Map<SessionKey, string>();
 

@@ -19,16 +19,16 @@ export function isShortEnough(value: string): boolean {
  * Codec for records in a cookie: they are bound to its name instead of a key, and have to fit into
  * it.
  */
-export class CarriedCodec implements RecordCodec {
+export class CookieCodec implements RecordCodec {
   readonly format: string;
-  readonly factsFirst: boolean;
+  readonly metadataFirst: boolean;
   readonly #inner: RecordCodec;
   readonly #name: string;
   readonly #bytesAround: number;
 
   constructor(inner: RecordCodec, cookie: CookieAttributes, clock: Clock) {
     this.format = inner.format;
-    this.factsFirst = inner.factsFirst;
+    this.metadataFirst = inner.metadataFirst;
     this.#inner = inner;
     this.#name = cookie.name;
     const lifetime = { maxAge: MAX_MAX_AGE, now: clock.now(), isSecure: true };

@@ -2,13 +2,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, ServerHttp2Session } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import type { CrossSiteRule, RequestTarget, SameSite } from "../../session/http/cross-site.ts";
-import type { RequestFacts } from "../../session/http/request-contract.ts";
+import type { RequestInfo } from "../../session/http/request-contract.ts";
 
 /**
- * {@link RequestFacts} of Node's requests, for all versions of HTTP. Each fact is looked up on
+ * {@link RequestInfo} of Node's requests, for all versions of HTTP. Each fact is looked up on
  * demand.
  */
-export abstract class HttpFacts<Request extends IncomingMessage> implements RequestFacts, RequestTarget {
+export abstract class HttpRequestInfo<Request extends IncomingMessage> implements RequestInfo, RequestTarget {
   protected readonly request: Request;
   readonly #response: ServerResponse;
   readonly #crossSite: CrossSiteRule;
@@ -52,8 +52,8 @@ export abstract class HttpFacts<Request extends IncomingMessage> implements Requ
   }
 }
 
-/** Facts of a plain Node request. */
-export class NodeFacts extends HttpFacts<IncomingMessage> {
+/** RecordMetadata of a plain Node request. */
+export class NodeRequestInfo extends HttpRequestInfo<IncomingMessage> {
   readonly #trustProxy: boolean;
   /** Kept here, since an HTTP/2 stream loses its session when it is closed. */
   readonly #connection: { readonly encrypted?: boolean | undefined };
