@@ -1,6 +1,6 @@
 // @ts-check
-// npm run bench:cache, bench:memory: builds the package, installs what it is compared with, and
-// runs a benchmark of bench/.
+// npm run bench:cache, bench:http, bench:memory, bench:session: builds the package, installs what it is
+// compared with, and runs a benchmark of bench/.
 //
 //   node scripts/bench.mjs NAME [options of the benchmark]
 import { existsSync } from "node:fs";
@@ -10,6 +10,8 @@ import { run } from "./lib/processes.mjs";
 import { provideServices } from "./services.mjs";
 
 const peers = inProject("bench", "peers");
+/** Benchmarks that compare with other libraries. */
+const needsPeers = new Set(["cache", "http"]);
 const [name = "", ...options] = process.argv.slice(2);
 
 process.exitCode = (await prepare()) ? await bench() : 1;
@@ -23,7 +25,7 @@ async function bench() {
 
 async function prepare() {
   if (!(await installPackages())) return false;
-  if (name === "cache" && !(await installPeers())) return false;
+  if (needsPeers.has(name) && !(await installPeers())) return false;
   const missing = await provideServices(["integration"]);
   return !missing.some((service) => service.name === "redis-server") && (await build());
 }

@@ -10,7 +10,7 @@ import { tsImport } from "tsx/esm/api";
 import { peerCandidates } from "../peers/candidates.mjs";
 import { seedAndCheck } from "./check.mjs";
 import { rawClient, rawMap, sojournCandidates } from "./own-candidates.mjs";
-import { conditions, figuresOf, tables } from "./report.mjs";
+import { conditions, figuresOf, tables, versionIn } from "./report.mjs";
 import { measure, WORKLOADS } from "./rounds.mjs";
 
 /** @typedef {import("./report.mjs").Figures} Figures */
@@ -24,7 +24,7 @@ const only = options.flatMap((option) => /^--only=(.+)$/.exec(option)?.[1] ?? []
 const { RedisServer } = await tsImport("../../test/support/redis-server.ts", import.meta.url);
 const server = await RedisServer.start();
 try {
-  await main(server.url, versionIn(String(await server.command("INFO", "server"))));
+  await main(server.url, versionIn(await server.command("INFO", "server")));
 } finally {
   await server.stop();
 }
@@ -62,9 +62,4 @@ async function main(url, redisVersion) {
 /** @param {string} name */
 function isWanted(name) {
   return only.length === 0 || only.some((text) => name.toLowerCase().includes(text.toLowerCase()));
-}
-
-/** @param {string} info */
-function versionIn(info) {
-  return /redis_version:(\S+)/.exec(info)?.[1] ?? "unknown";
 }

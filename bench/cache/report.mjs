@@ -112,7 +112,7 @@ function columnOf({ operation, concurrency }) {
 }
 
 /** @param {readonly (readonly string[])[]} rows The first is the head. */
-function markdown(rows) {
+export function markdown(rows) {
   const [head = []] = rows;
   const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) => row.map((cell, column) => pad(cell, column, widths[column] ?? 0)));
@@ -149,4 +149,9 @@ export function conditions(redisVersion) {
     redis: redisVersion,
     processors: `${processors.length} x ${processors[0]?.model.trim() ?? "unknown"}`,
   };
+}
+
+/** @param {unknown} info What Redis tells of itself. */
+export function versionIn(info) {
+  return /redis_version:(\S+)/.exec(String(info))?.[1] ?? "unknown";
 }

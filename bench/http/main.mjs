@@ -1,0 +1,87 @@
+// @ts-check
+// npm run bench:http: what a request costs with a session, beside other libraries and without one.
+//
+//   npm run bench:http -- [--quick] [--json] [--only=TEXT ...]
+//
+// Plain JavaScript on the built package: a loader of TypeScript would be measured as well.
+import { loadavg } from "node:os";
+import { tsImport } from "tsx/esm/api";
+import { conditions, versionIn } from "../cache/report.mjs";
+import { BenchServer } from "./candidates.mjs";
+import { check, commandsSent } from "./check.mjs";
+import { figuresOf, tables } from "./report.mjs";
+import { measure } from "./rounds.mjs";
+import { SERVER_KINDS } from "./server-kinds.mjs";
+
+/** @typedef {import("./candidates.mjs").Candidate} Candidate */
+/** @typedef {import("./server-kinds.mjs").ServerKind} ServerKind */
+
+const options = process.argv.slice(2);
+const extent = options.includes("--quick")
+  ? { rounds: 3, milliseconds: 300 }
+  : { rounds: 20, milliseconds: 300 };
+const only = options.flatMap((option) => /^--only=(.+)$/.exec(option)?.[1]?.toLowerCase() ?? []);
+
+/** @type {{ RedisServer: typeof import("../../test/support/redis-server.ts").RedisServer }} */
+const { RedisServer } = await tsImport("../../test/support/redis-server.ts", import.meta.url);
+const redis = await RedisServer.start();
+const servers = wantedKinds().map((kind) => new BenchServer(kind, redis.url));
+try {
+  await main();
+} finally {
+  servers.forEach((server) => server.stop());
+  await redis.stop();
+}
+
+async function main() {
+  for (const server of servers) {
+    await server.start();
+    await check(server);
+  }
+  /** @type {Candidate[]} */
+  const candidates = servers.flatMap((server) =>
+    server.kind.operations.map((operation) => ({ server, operation })),
+  );
+  const sent = await commandsSent(candidates, redis);
+  const samples = await measure(candidates, redis, extent, (round) => {
+    process.stderr.write(`Round ${round + 1} of ${extent.rounds} ...\n`);
+  });
+  const figures = figuresOf(candidates, samples, sent);
+  const {
+    node,
+    redis: redisVersion,
+    processors,
+  } = conditions(versionIn(await redis.command("INFO", "server")));
+  const load = loadavg().map((average) => average.toFixed(1));
+  const run = { node, redis: redisVersion, processors, load: load.join(" "), ...extent };
+  console.log(
+    options.includes("--json")
+      ? JSON.stringify({ ...run, figures }, undefined, 2)
+      : `${titleOf(run)}\n\n${tables(figures)}`,
+  );
+}
+
+/** Those that the options name, and the ones that they are compared with. */
+function wantedKinds() {
+  const wanted = SERVER_KINDS.filter(isNamed);
+  const frameworks = new Set(["express", ...wanted.map(({ framework }) => framework)]);
+  return SERVER_KINDS.filter((kind) => {
+    const isBase = kind.library === "none" || kind.library === "GET";
+    return (
+      wanted.includes(kind) ||
+      kind.library === "express-session" ||
+      (isBase && frameworks.has(kind.framework))
+    );
+  });
+}
+
+/** @param {ServerKind} kind */
+function isNamed({ framework, library }) {
+  const name = `${framework}, ${library}`.toLowerCase();
+  return only.length === 0 || only.some((text) => name.includes(text));
+}
+
+/** @param {{ node: string, redis: string, processors: string, load: string, rounds: number, milliseconds: number }} run */
+function titleOf({ node, redis: version, processors, load, rounds, milliseconds }) {
+  return `${rounds} rounds of ${milliseconds} ms, Node.js ${node}, Redis ${version}, ${processors}, load ${load}`;
+}
