@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomBytes, randomFillSync } from "node:crypto";
 
 /**
  * A session key in Django's form: 32 characters of `[a-z0-9]`, 165 bits. It is a secret: never log
@@ -32,9 +32,20 @@ export function isSessionKey(text: string): text is SessionKey {
   return KEY_FORM.test(text);
 }
 
+const NONCE_BYTES = 8;
+
+// A call of the random source takes 5 us, whether for 8 bytes or for 4096.
+const pool = Buffer.alloc(512 * NONCE_BYTES);
+let taken = pool.length;
+
 /** Returns a new 64-bit nonce, as 16 hexadecimal digits. Each commit puts one into the record. */
 export function newNonce(): string {
-  return randomBytes(8).toString("hex");
+  if (taken === pool.length) {
+    randomFillSync(pool);
+    taken = 0;
+  }
+  taken += NONCE_BYTES;
+  return pool.toString("hex", taken - NONCE_BYTES, taken);
 }
 
 /**

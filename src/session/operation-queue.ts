@@ -19,6 +19,15 @@ class OperationPromise<Result> extends Promise<Result> {
   }
 }
 
+/** Listener of {@link OperationQueue}. */
+export interface InterruptionListener {
+  /** Called when an operation was interrupted. */
+  noteInterruption(): void;
+}
+
+const IDLE = Promise.resolve();
+const NO_FAILURES: readonly OperationPromise<unknown>[] = [];
+
 /**
  * Runs the operations of one session in sequence, and keeps failures whose promises the handler has
  * not observed.
@@ -26,14 +35,13 @@ class OperationPromise<Result> extends Promise<Result> {
 export class OperationQueue {
   /** There is no response to fail, so an unawaited failure becomes a warning. */
   isUnattended = false;
-  readonly #onInterrupted: () => void;
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #listener: InterruptionListener;
+  #tail: Promise<unknown> = IDLE;
   #running = 0;
-  #failures: OperationPromise<unknown>[] = [];
+  #failures: readonly OperationPromise<unknown>[] = NO_FAILURES;
 
-  /** @param onInterrupted Called when an operation was interrupted. */
-  constructor(onInterrupted: () => void) {
-    this.#onInterrupted = onInterrupted;
+  constructor(listener: InterruptionListener) {
+    this.#listener = listener;
   }
 
   get isBusy(): boolean {
@@ -52,7 +60,7 @@ export class OperationQueue {
       try {
         return await operation();
       } catch (error) {
-        if (error instanceof SessionInterrupted) this.#onInterrupted();
+        if (error instanceof SessionInterrupted) this.#listener.noteInterruption();
         throw error;
       } finally {
         this.#running--;
@@ -63,7 +71,7 @@ export class OperationQueue {
     });
     // Later operations only wait. takeFailure reports a failure that the handler does not observe.
     this.#tail = Promise.prototype.then.call(promise, undefined, () => {
-      this.#failures.push(promise);
+      this.#failures = [...this.#failures, promise];
       if (this.isUnattended) setImmediate(() => void this.#warn());
     });
     return promise;
@@ -72,7 +80,7 @@ export class OperationQueue {
   /** Removes all failures and returns the first unobserved one. */
   takeFailure(): Promise<unknown> | undefined {
     const failed = this.#failures;
-    this.#failures = [];
+    this.#failures = NO_FAILURES;
     return failed.find(({ isObserved }) => !isObserved);
   }
 

@@ -18,6 +18,9 @@ interface FoundSession {
   readonly loaded: LoadResult;
 }
 
+/** Part of a request that a load uses. */
+type CookieInfo = Pick<RequestInfo, "cookieHeader" | "userAgent" | "mayBeginSession">;
+
 /** Dependencies of {@link SessionOpener}. */
 export interface SessionOpenerOptions {
   readonly services: SessionServices;
@@ -40,8 +43,8 @@ export class SessionOpener<Data extends object> {
   }
 
   /** Makes a session that belongs to no request. */
-  begin(): Promise<Session<Data>> {
-    return this.#session({
+  async begin(): Promise<Session<Data>> {
+    const session = this.#make({
       home: this.#options.homes.open(undefined),
       hasCookie: false,
       hasDuplicates: false,
@@ -52,36 +55,49 @@ export class SessionOpener<Data extends object> {
       hasDeparted: false,
       mayBegin: undefined,
     });
-  }
-
-  /** Loads the session of a request. */
-  async openFor(info: RequestInfo, onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
-    if (this.#options.plainHttp.isRefused(info)) this.#refuse(info);
-    // Read before loading: the response waits during the load.
-    const areHeadersSent = info.areHeadersSent?.() ?? false;
-    const session = await this.open(info, onInvalid);
-    if (areHeadersSent) session.noteHeadersSent();
+    await this.#fit(session);
     return session;
   }
 
-  #refuse({ cookieHeader }: RequestInfo): never {
+  /** Loads the session of a request. */
+  openFor(info: RequestInfo, onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
+    if (this.#options.plainHttp.isRefused(info)) return this.#refuse(info);
+    return this.#open(info, onInvalid, info.areHeadersSent?.() ?? false);
+  }
+
+  /** Loads the session of a Cookie header. */
+  open(cookieHeader: string | undefined): Promise<Session<Data>> {
+    return this.#open({ cookieHeader }, undefined, false);
+  }
+
+  async #refuse({ cookieHeader }: RequestInfo): Promise<never> {
     if (this.#readCookie(cookieHeader).isPresent)
       this.#options.services.events.emit("rejected", { reason: "insecure" });
     throw new InsecureRequestError();
   }
 
-  /** Loads the session of a Cookie header. */
-  async open(
-    info: Pick<RequestInfo, "cookieHeader" | "userAgent" | "mayBeginSession">,
-    onInvalid?: OnInvalid,
+  /** @param areHeadersSent They were when the session was asked for: the response waits during the load. */
+  async #open(
+    info: CookieInfo,
+    onInvalid: OnInvalid | undefined,
+    areHeadersSent: boolean,
   ): Promise<Session<Data>> {
     const { homes, services, cookie } = this.#options;
     const { isPresent, values, rejection } = this.#readCookie(info.cookieHeader);
     if (rejection) services.events.emit("rejected", { reason: rejection });
     if (rejection === "duplicate") this.#duplicates.warnOnce();
-    const found = await this.#find(values);
+    let found: FoundSession | undefined;
+    for (const value of values) {
+      const home = homes.open(value);
+      const key = home.keyOf(value);
+      const loaded = await home.records.load(key, new Deadline(services.deadline, services.clock));
+      const isLive = loaded.status === "live";
+      if (isLive || found === undefined) found = { home, key, loaded };
+      if (isLive) break;
+      this.#emitFailedLoad(loaded);
+    }
     const stored = found?.loaded.status === "live" ? found.loaded.stored : undefined;
-    const origin: SessionOrigin = {
+    const session = this.#make({
       home: found?.home ?? homes.open(undefined),
       hasCookie: isPresent,
       hasDuplicates: rejection === "duplicate",
@@ -91,23 +107,11 @@ export class SessionOpener<Data extends object> {
       isRenewed: stored !== undefined && stored.key !== found?.key,
       hasDeparted: found?.loaded.status === "moved",
       mayBegin: () => info.mayBeginSession?.(cookie.sameSite) ?? true,
-    };
-    return this.#session(origin, onInvalid);
-  }
-
-  /** Looks up the session of each value in turn. @returns The first live one, else the first. */
-  async #find(values: readonly string[]): Promise<FoundSession | undefined> {
-    const { homes, services } = this.#options;
-    let first: FoundSession | undefined;
-    for (const value of values) {
-      const home = homes.open(value);
-      const key = home.keyOf(value);
-      const loaded = await home.records.load(key, new Deadline(services.deadline, services.clock));
-      if (loaded.status === "live") return { home, key, loaded };
-      this.#emitFailedLoad(loaded);
-      first ??= { home, key, loaded };
-    }
-    return first;
+    });
+    const fitting = this.#fit(session, onInvalid);
+    if (fitting !== undefined) await fitting;
+    if (areHeadersSent) session.noteHeadersSent();
+    return session;
   }
 
   #readCookie(header: string | undefined): CookieReading {
@@ -121,18 +125,21 @@ export class SessionOpener<Data extends object> {
     events.emit("rejected", { reason, session: events.nameOf(loaded.storageKey) });
   }
 
-  async #session(
-    origin: SessionOrigin,
-    onInvalid: OnInvalid = this.#options.dataSchema.onInvalid,
-  ): Promise<Session<Data>> {
-    const session = new Session<Data>(new SessionState<Data>(this.#options.services, origin));
-    await applySchema(session.sessionData, session.record, { ...this.#options.dataSchema, onInvalid });
-    return session;
+  #make(origin: SessionOrigin): Session<Data> {
+    return new Session<Data>(new SessionState<Data>(this.#options.services, origin));
+  }
+
+  /** @returns `undefined` when there is nothing to wait for. */
+  #fit(session: Session<Data>, onInvalid?: OnInvalid): Promise<void> | undefined {
+    const { dataSchema } = this.#options;
+    const rules = onInvalid === undefined ? dataSchema : { ...dataSchema, onInvalid };
+    return applySchema(session.sessionData, session.record, rules);
   }
 }
 
 /** Returns the keys of all cookies, the session's own first. */
 function presentedKeys({ home, key }: FoundSession, values: readonly string[]): readonly SessionKey[] {
+  if (values.length === 1) return [key];
   const others = values.map((value) => home.keyOf(value)).filter((each) => each !== key);
   return [key, ...new Set(others)];
 }

@@ -50,7 +50,7 @@ export class Session<Data extends object = UntypedData> {
   constructor(state: SessionState<Data>) {
     this.#state = state;
     this.#writer = new SessionWriter(state);
-    this.#queue = new OperationQueue(() => this.#writer.noteInterruption());
+    this.#queue = new OperationQueue(this.#writer);
   }
 
   /**

@@ -6,6 +6,7 @@ import type { Duration } from "../core/durations.ts";
 import { ImproperlyConfigured, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
 import type { SessionKey } from "../core/ids.ts";
+import { makeObjectLinks } from "../core/object-links.ts";
 import { isPlainObject } from "../json/index.ts";
 import { type KeySpace, keySpacesOf } from "../stores/key-spaces.ts";
 import type { ClearProgress } from "../stores/session-store.ts";
@@ -105,7 +106,7 @@ export class Sessions<Data extends object = UntypedData> {
   readonly #walks: RevocationWalks;
   /** The effective session policy, for documentation and audits. */
   readonly policy: SessionPolicy;
-  readonly #scopes = new WeakMap<object, LazySessionScope<Data>>();
+  readonly #scopes = makeObjectLinks<LazySessionScope<Data>>();
 
   /** @internal Use `createSojourn`. */
   constructor(settings: SessionSettings<Data>, context: SessionsContext) {
@@ -362,7 +363,7 @@ export class Sessions<Data extends object = UntypedData> {
 
   async #open(cookieHeader: string | null | undefined): Promise<Session<Data>> {
     checkCookieHeader(cookieHeader);
-    const session = await this.#parts.opener.open({ cookieHeader: cookieHeader ?? undefined });
+    const session = await this.#parts.opener.open(cookieHeader ?? undefined);
     session.noteNoResponse();
     return session;
   }

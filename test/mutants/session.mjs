@@ -53,7 +53,7 @@ export const sessionMutants = [
   {
     name: "lent-objects-changed",
     file: "src/session/data/ownership.ts",
-    find: " && !givenByApplications.has(container)",
+    find: "!givenByApplications.has(container) &&",
     replace: "",
     breaks: "What another session was given is not changed.",
     tests: ["src/session/data/ownership.test.ts"],
@@ -69,8 +69,8 @@ export const sessionMutants = [
   {
     name: "application-objects-changed",
     file: "src/session/data/ownership.ts",
-    find: "this.#made.has(container) && !given",
-    replace: "!given",
+    find: "this.#made?.has(container) === true &&",
+    replace: "",
     breaks: "An object of the application is never changed.",
     tests: ["src/session/data/ownership.test.ts"],
   },

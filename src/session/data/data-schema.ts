@@ -28,23 +28,31 @@ export interface DataSchema {
  * a migration are saved with the request; converted values and defaults of the schema only when
  * their part is changed.
  *
+ * @returns `undefined` without a schema.
  * @throws {SessionSchemaError} When the data does not match, and `onInvalid` is `"throw"`.
  */
-export async function applySchema(
+export function applySchema(
   data: SessionData<object>,
   record: SessionRecord,
   rules: DataSchema,
-): Promise<void> {
+): Promise<void> | undefined {
   migrate(data, record, rules);
-  if (rules.schema === undefined) return;
+  return rules.schema && validate(data, rules.schema, rules.onInvalid);
+}
+
+async function validate(
+  data: SessionData<object>,
+  schema: StandardSchemaV1<unknown, object>,
+  onInvalid: OnInvalid,
+): Promise<void> {
   const own = ownValues(data);
-  const result = await rules.schema["~standard"].validate(own);
+  const result = await schema["~standard"].validate(own);
   if (result.issues === undefined) return data.applyDefaults(result.value);
   // A visitor without data has nothing invalid.
-  if (Object.keys(own).length === 0 || rules.onInvalid === "keep") return;
-  if (rules.onInvalid === "throw") throw new SessionSchemaError(result.issues.map(pathOf));
+  if (Object.keys(own).length === 0 || onInvalid === "keep") return;
+  if (onInvalid === "throw") throw new SessionSchemaError(result.issues.map(pathOf));
   write(data, {});
-  const fresh = await rules.schema["~standard"].validate({});
+  const fresh = await schema["~standard"].validate({});
   if (fresh.issues === undefined) data.applyDefaults(fresh.value);
 }
 

@@ -13,7 +13,8 @@ const givenByApplications = new WeakSet<object>();
  * application's, since a change at one place does not apply to the other.
  */
 export class Ownership {
-  readonly #made = new WeakSet<object>();
+  /** Made on first use: an empty WeakSet alone costs the garbage collector as much as a record. */
+  #made: WeakSet<object> | undefined = undefined;
 
   /** Parses a value; the result is the library's own. */
   parse(raw: RawValue): unknown {
@@ -22,7 +23,7 @@ export class Ownership {
 
   /** Copies a foreign value; see {@link copyJson}. The copy is the library's own. */
   copy(value: unknown): unknown {
-    return copyJson(value, (copy) => this.#made.add(copy));
+    return copyJson(value, (copy) => this.#noteMade(copy));
   }
 
   /**
@@ -33,7 +34,7 @@ export class Ownership {
     const met = new Set<object>();
     attempt(() => {
       walk(value, (container) => {
-        if (!this.#made.has(container)) givenByApplications.add(container);
+        if (this.#made?.has(container) !== true) givenByApplications.add(container);
         return isNew(container, met);
       });
     });
@@ -41,7 +42,7 @@ export class Ownership {
 
   /** Returns whether the library made an object for this session. */
   hasMade(value: unknown): boolean {
-    return !isContainer(value) || this.#made.has(value);
+    return !isContainer(value) || this.#made?.has(value) === true;
   }
 
   /**
@@ -72,12 +73,21 @@ export class Ownership {
   }
 
   #mayChange(container: object): boolean {
-    return this.#made.has(container) && !givenByApplications.has(container) && Object.isExtensible(container);
+    return (
+      this.#made?.has(container) === true &&
+      !givenByApplications.has(container) &&
+      Object.isExtensible(container)
+    );
   }
 
   #claim(value: unknown): unknown {
-    walk(value, (container) => this.#made.add(container) !== undefined);
+    if (isContainer(value)) walk(value, (container) => this.#noteMade(container));
     return value;
+  }
+
+  #noteMade(container: object): true {
+    (this.#made ??= new WeakSet()).add(container);
+    return true;
   }
 }
 

@@ -1,4 +1,3 @@
-import { inspect } from "node:util";
 import { NotJsonError, SessionUsageError } from "../../core/errors.ts";
 import {
   defineMember,
@@ -11,6 +10,7 @@ import {
 } from "../../json/index.ts";
 import { ABSENT, type BaseSnapshot, mergeMembers } from "./merge.ts";
 import { attempt, Ownership } from "./ownership.ts";
+import { accessorOf, emptyObject, isAccessor, linkParts, type UnreadParts } from "./part-accessors.ts";
 import { type Delta, METADATA_KEY, SessionRecord } from "../record/session-record.ts";
 
 /** A part as this session last read or saved it: the base of a merge. */
@@ -18,42 +18,47 @@ interface BasePart {
   /** `undefined`: the part is a default that is not in the store. */
   readonly text: string | undefined;
   /** `write(parse(text))`: the text in this side's own form. Made on first use. */
-  canonical?: string | undefined;
-  /** Accessor that represents the value until it is read. */
-  unread?: (() => unknown) | undefined;
-  /** The read value, if the accessor cannot be replaced. */
-  frozenValue?: unknown;
+  canonical: string | undefined;
 }
 
 type Reconcile = (value: unknown, wanted: unknown) => unknown;
 
+const NO_CHANGES: Delta = new Map();
+
 /**
  * The object behind `session.data`, and its changes.
  *
- * Every part starts as an accessor over its text and becomes a value on first read. Changes are
- * found by writing the parts that were read or set and comparing the texts, so the object needs no
- * proxy, and changes of any kind count.
+ * Every part is an accessor over its text, which is parsed on first read. Changes are found by
+ * writing the parts that were read or set and comparing the texts, so the object needs no proxy, and
+ * changes of any kind count.
  */
-export class SessionData<Data extends object> implements BaseSnapshot {
-  #object = emptyObject() as Data;
-  readonly #base = new Map<string, BasePart>();
+export class SessionData<Data extends object> implements BaseSnapshot, UnreadParts {
+  /** Made on first use: many requests use only the session's metadata. */
+  #object: Data | undefined = undefined;
+  /** Base of the parts that {@link #base} does not name. */
+  #record: SessionRecord;
+  /** Bases that differ from the record or have a canonical text; `undefined`: no base. */
+  #base: Map<string, BasePart | undefined> | undefined = undefined;
+  /** Values of the accessors that were read. */
+  #values: Map<string, unknown> | undefined = undefined;
   readonly #ownership = new Ownership();
 
   constructor(record: SessionRecord = SessionRecord.empty) {
-    this.#show(record);
+    this.#record = record;
   }
 
   /** Always the same object, unless the application freezes it. */
   get object(): Data {
-    return this.#object;
+    return (this.#object ??= this.#makeObject());
   }
 
   textOf(key: string): string | undefined {
-    return this.#base.get(key)?.text;
+    return this.#base?.has(key) ? this.#base.get(key)?.text : this.#record.members.get(key)?.text;
   }
 
   get isEmpty(): boolean {
-    return Object.keys(this.#object).every((key) => this.#isAssumed(key));
+    if (this.#object === undefined) return this.#record.isEmpty;
+    return Object.keys(this.#object).every((key) => this.#isDefault(key));
   }
 
   /**
@@ -66,7 +71,7 @@ export class SessionData<Data extends object> implements BaseSnapshot {
       const copy = this.#ownership.copy(value);
       const { text } = writeForComparison(copy, `session.data.${key}`);
       if (this.#canonicalOf(key) === text) continue;
-      this.#base.set(key, { text: this.#base.get(key)?.text, canonical: text });
+      this.#rebase(key, { text: this.textOf(key), canonical: text });
       this.#set(key, copy);
     }
   }
@@ -80,10 +85,11 @@ export class SessionData<Data extends object> implements BaseSnapshot {
 
   /** Defaults of parts that are not in the store. */
   get defaults(): Record<string, unknown> {
-    const assumed = [...this.#base].filter(([, { text }]) => text === undefined);
-    return Object.fromEntries(
-      assumed.map(([key, { canonical = "null" }]) => [key, readJson(rawValue(canonical))]),
-    );
+    const defaults: Record<string, unknown> = {};
+    for (const [key, part] of this.#base ?? [])
+      if (part !== undefined && part.text === undefined)
+        defineMember(defaults, key, readJson(rawValue(part.canonical ?? "null")));
+    return defaults;
   }
 
   /**
@@ -92,22 +98,28 @@ export class SessionData<Data extends object> implements BaseSnapshot {
    * @throws {NotJsonError} Naming the part that JSON cannot represent.
    */
   delta(): Delta {
-    const delta = new Map<string, string | undefined>();
+    if (this.#object === undefined) return NO_CHANGES;
+    let delta: Map<string, string | undefined> | undefined;
+    let stored = 0;
     for (const key of Object.keys(this.#object)) {
+      if (this.#isUnread(key)) {
+        stored++;
+        continue;
+      }
+      if (this.#members[key] !== undefined && this.textOf(key) !== undefined) stored++;
       const text = this.#changedText(key);
-      if (text !== undefined) delta.set(key, text);
+      if (text !== undefined) (delta ??= new Map()).set(key, text);
     }
-    for (const [key, { text }] of this.#base)
-      if (text !== undefined && !this.#has(key)) delta.set(key, undefined);
-    return delta;
+    if (stored < this.#storedSize)
+      for (const key of this.#baseKeys())
+        if (this.textOf(key) !== undefined && !this.#has(key)) (delta ??= new Map()).set(key, undefined);
+    return delta ?? NO_CHANGES;
   }
 
   /** Marks a delta as stored. Later changes remain changes. Does not throw. */
   markSaved(delta: Delta): void {
-    for (const [key, text] of delta) {
-      if (text === undefined) this.#base.delete(key);
-      else this.#base.set(key, { text, canonical: text });
-    }
+    for (const [key, text] of delta)
+      this.#rebase(key, text === undefined ? undefined : { text, canonical: text });
   }
 
   /**
@@ -117,50 +129,84 @@ export class SessionData<Data extends object> implements BaseSnapshot {
    * data contains, since it follows a commit.
    */
   rebaseOnto(record: SessionRecord): void {
-    const reconcile = this.#ownership.reconciler(() => this.#readValues());
-    for (const [key, member] of record.members) this.#absorbMember(key, member, reconcile);
-    for (const key of this.#base.keys()) if (!record.members.has(key)) this.#absorbAbsence(key, reconcile);
+    const kept = new Map<string, BasePart | undefined>();
+    if (this.#object !== undefined) {
+      const reconcile = this.#ownership.reconciler(() => this.#readValues());
+      const keys = this.#baseKeys();
+      for (const [key, member] of record.members)
+        if (!this.#rebaseMember(key, member, reconcile)) kept.set(key, this.#partOf(key));
+      for (const key of keys)
+        if (!record.members.has(key) && !this.#rebaseAbsence(key, reconcile))
+          kept.set(key, this.#partOf(key));
+    }
+    this.#record = record;
+    this.#base = kept.size > 0 ? kept : undefined;
   }
 
   /** Replaces all data by that of another record. Does not throw. */
   replace(record: SessionRecord): void {
-    for (const key of Object.keys(this.#object)) this.#delete(key);
-    this.#base.clear();
-    this.#show(record);
-  }
-
-  #show(record: SessionRecord): void {
-    for (const [key, member] of record.members) this.#showMember(key, member);
-  }
-
-  #showMember(key: string, raw: RawValue): void {
     const object = this.#object;
-    const ownership = this.#ownership;
-    const seen: BasePart = { text: raw.text, canonical: undefined, unread: undefined };
-    const accessor = {
-      enumerable: true,
-      configurable: true,
-      get(this: void): unknown {
-        if (seen.unread === undefined) return seen.frozenValue;
-        seen.unread = undefined;
-        const value = ownership.parse(raw);
-        // An object that the application has frozen keeps the accessor.
-        if (!Reflect.defineProperty(object, key, memberOf(value))) seen.frozenValue = value;
-        return value;
-      },
-      set(value: unknown) {
-        defineMember(object, key, value);
-      },
-    };
-    seen.unread = accessor.get;
-    this.#base.set(key, seen);
-    if (Reflect.defineProperty(object, key, accessor)) return;
+    if (object !== undefined) for (const key of Object.keys(object)) this.#delete(key);
+    this.#record = record;
+    this.#base = undefined;
+    if (object !== undefined) for (const key of record.members.keys()) this.#showMember(key);
+  }
+
+  /** Returns the value of a part that the object shows through its accessor. */
+  readPart(key: string): unknown {
+    const values = (this.#values ??= new Map<string, unknown>());
+    if (values.has(key)) return values.get(key);
+    const raw = this.#record.members.get(key);
+    const value = raw && this.#ownership.parse(raw);
+    values.set(key, value);
+    return value;
+  }
+
+  /** Replaces the accessor of a part by a value. */
+  assignPart(key: string, value: unknown): void {
+    defineMember(this.object, key, value);
+  }
+
+  #makeObject(): Data {
+    const object = emptyObject();
+    linkParts(object, this);
+    for (const key of this.#record.members.keys()) Object.defineProperty(object, key, accessorOf(key));
+    return object as Data;
+  }
+
+  #showMember(key: string): void {
+    this.#values?.delete(key);
+    if (Reflect.defineProperty(this.object, key, accessorOf(key))) return;
     this.#unfreeze();
-    this.#showMember(key, raw);
+    this.#showMember(key);
+  }
+
+  /** Sets the base of a part. */
+  #rebase(key: string, part: BasePart | undefined): void {
+    (this.#base ??= new Map<string, BasePart | undefined>()).set(key, part);
+  }
+
+  #partOf(key: string): BasePart | undefined {
+    if (this.#base?.has(key)) return this.#base.get(key);
+    const member = this.#record.members.get(key);
+    return member && { text: member.text, canonical: undefined };
+  }
+
+  /** Number of parts that are in the store. */
+  get #storedSize(): number {
+    const { members } = this.#record;
+    let size = members.size;
+    for (const [key, part] of this.#base ?? [])
+      size += Number(part?.text !== undefined) - Number(members.has(key));
+    return size;
+  }
+
+  #baseKeys(): Iterable<string> {
+    const keys = this.#record.members.keys();
+    return this.#base === undefined ? keys : new Set([...keys, ...this.#base.keys()]);
   }
 
   #changedText(key: string): string | undefined {
-    if (this.#isUnread(key)) return undefined;
     const path = `session.data.${key}`;
     const value = this.#members[key];
     if (value === undefined) return undefined;
@@ -176,51 +222,60 @@ export class SessionData<Data extends object> implements BaseSnapshot {
     if (refusal) throw refusal;
     // A key written by Python stays as it is; a new one is checked by writing an object of it
     // alone.
-    if (!this.#base.has(key) && !key.isWellFormed()) writeJson({ [key]: null }, "session.data");
+    if (this.#partOf(key) === undefined && !key.isWellFormed()) writeJson({ [key]: null }, "session.data");
     return text;
   }
 
   #canonicalOf(key: string): string | undefined {
-    const seen = this.#base.get(key);
-    if (seen === undefined) return undefined;
-    seen.canonical ??= writeForComparison(readJson(rawValue(seen.text ?? "null")), key).text;
-    return seen.canonical;
+    const part = this.#partOf(key);
+    if (part === undefined) return undefined;
+    if (part.canonical === undefined) {
+      part.canonical = writeForComparison(readJson(rawValue(part.text ?? "null")), key).text;
+      this.#rebase(key, part);
+    }
+    return part.canonical;
   }
 
-  #isAssumed(key: string): boolean {
-    const seen = this.#base.get(key);
-    return seen !== undefined && seen.text === undefined && this.#changedText(key) === undefined;
+  /** Returns whether a part is a default that is not in the store. */
+  #isDefault(key: string): boolean {
+    const part = this.#base?.get(key);
+    return part !== undefined && part.text === undefined && this.#changedText(key) === undefined;
   }
 
   /** A key with the value `undefined` is no part, as in `JSON.stringify`. */
   #has(key: string): boolean {
-    if (!Object.hasOwn(this.#object, key)) return false;
+    if (!Object.hasOwn(this.object, key)) return false;
     return this.#isUnread(key) || this.#members[key] !== undefined;
   }
 
   #isUnread(key: string): boolean {
-    const unread = this.#base.get(key)?.unread;
-    return unread !== undefined && Object.getOwnPropertyDescriptor(this.#object, key)?.get === unread;
+    return this.#values?.has(key) !== true && isAccessor(this.object, key);
   }
 
   #readValues(): unknown[] {
-    const read = Object.keys(this.#object).filter((key) => !this.#isUnread(key));
+    const read = Object.keys(this.object).filter((key) => !this.#isUnread(key));
     return read.map((key) => this.#members[key]);
   }
 
-  #absorbMember(key: string, member: RawValue, reconcile: Reconcile): void {
-    const seen = this.#base.get(key);
-    if (seen?.text === member.text) return;
-    const isUntouched = seen === undefined ? !Object.hasOwn(this.#object, key) : this.#isUnread(key);
-    if (isUntouched) return this.#showMember(key, member);
-    if (this.#merge(key, readJson(member), reconcile)) this.#base.set(key, { text: member.text });
+  /** @returns Whether the member is the part's base now. */
+  #rebaseMember(key: string, member: RawValue, reconcile: Reconcile): boolean {
+    const part = this.#partOf(key);
+    if (part?.text === member.text) {
+      // The canonical text of a part that was read stays known.
+      return part.canonical === undefined;
+    }
+    const isUntouched = part === undefined ? !Object.hasOwn(this.object, key) : this.#isUnread(key);
+    if (!isUntouched) return this.#merge(key, readJson(member), reconcile);
+    this.#showMember(key);
+    return true;
   }
 
-  #absorbAbsence(key: string, reconcile: Reconcile): void {
-    if (this.#base.get(key)?.text === undefined) return;
-    if (this.#isUnread(key)) this.#delete(key);
-    else if (!this.#merge(key, ABSENT, reconcile)) return;
-    this.#base.delete(key);
+  /** @returns Whether the part has no base any more. */
+  #rebaseAbsence(key: string, reconcile: Reconcile): boolean {
+    if (this.textOf(key) === undefined) return this.#partOf(key) === undefined;
+    if (!this.#isUnread(key)) return this.#merge(key, ABSENT, reconcile);
+    this.#delete(key);
+    return true;
   }
 
   /**
@@ -230,7 +285,7 @@ export class SessionData<Data extends object> implements BaseSnapshot {
    *   refuses it by its path, or merges it if it is JSON again.
    */
   #merge(key: string, theirs: unknown, reconcile: Reconcile): boolean {
-    const seen = this.#base.get(key);
+    const part = this.#partOf(key);
     let mine = this.#canonicalOf(key);
     try {
       mine = this.#has(key) ? writeForComparison(this.#members[key], key).text : undefined;
@@ -238,7 +293,7 @@ export class SessionData<Data extends object> implements BaseSnapshot {
       if (error instanceof NotJsonError) return false;
       // An accessor or a proxy that throws: it was read before the commit, and can never be saved.
     }
-    const base = seen === undefined ? ABSENT : baseOf(seen);
+    const base = part === undefined ? ABSENT : baseOf(part);
     const isChanged = mine !== this.#canonicalOf(key);
     const mineValue = mine === undefined ? ABSENT : readJson(rawValue(mine));
     this.#put(
@@ -257,51 +312,43 @@ export class SessionData<Data extends object> implements BaseSnapshot {
   }
 
   get #members(): Record<string, unknown> {
-    return this.#object as Record<string, unknown>;
+    return this.object as Record<string, unknown>;
   }
 
   #set(key: string, value: unknown): void {
-    if (Reflect.defineProperty(this.#object, key, memberOf(value))) return;
+    this.#values?.delete(key);
+    if (Reflect.defineProperty(this.object, key, memberOf(value))) return;
     this.#unfreeze();
-    defineMember(this.#object, key, value);
+    defineMember(this.object, key, value);
   }
 
   #delete(key: string): void {
-    if (Reflect.deleteProperty(this.#object, key)) return;
+    this.#values?.delete(key);
+    if (Reflect.deleteProperty(this.object, key)) return;
     this.#unfreeze();
     delete this.#members[key];
   }
 
   /** Replaces an object that the application has frozen. */
   #unfreeze(): void {
-    const frozen = this.#object;
-    const unread = new Set(Object.keys(frozen).filter((key) => this.#isUnread(key)));
-    this.#object = emptyObject() as Data;
+    const frozen = this.object;
+    const object = emptyObject() as Data;
+    linkParts(object, this);
+    this.#object = object;
     for (const key of Object.keys(frozen)) {
-      const text = unread.has(key) ? this.#base.get(key)?.text : undefined;
-      if (text !== undefined) this.#showMember(key, rawValue(text));
+      if (isAccessor(frozen, key)) Object.defineProperty(object, key, accessorOf(key));
       else this.#copyMember(frozen, key);
     }
   }
 
   #copyMember(frozen: Data, key: string): void {
-    const isRead = attempt(() => defineMember(this.#object, key, (frozen as Record<string, unknown>)[key]));
+    const isRead = attempt(() => defineMember(this.object, key, (frozen as Record<string, unknown>)[key]));
     if (isRead) return;
     const accessor = Object.getOwnPropertyDescriptor(frozen, key);
-    Object.defineProperty(this.#object, key, { ...accessor, configurable: true });
+    Object.defineProperty(this.object, key, { ...accessor, configurable: true });
   }
-}
-
-function emptyObject(): object {
-  // Not enumerable: invisible to Object.keys, JSON and deep equality. Without it, an unread part is
-  // shown as [Getter/Setter].
-  return Object.defineProperty({}, inspect.custom, { value: showValues });
 }
 
 function baseOf({ canonical, text = "null" }: BasePart): unknown {
   return readJson(rawValue(canonical ?? text));
-}
-
-function showValues(this: object): object {
-  return { ...this };
 }

@@ -59,9 +59,9 @@ export class SessionRecord {
     const members = readMembers(payload);
     const raw = members.get(METADATA_KEY);
     if (raw === undefined) return new SessionRecord(members, {});
-    const index = [...members.keys()].indexOf(METADATA_KEY);
+    const index = indexOf(members.keys(), METADATA_KEY);
     members.delete(METADATA_KEY);
-    return new SessionRecord(members, parseFacts(readJson(raw)), index);
+    return new SessionRecord(members, parseMetadata(readJson(raw)), index);
   }
 
   get isEmpty(): boolean {
@@ -100,18 +100,36 @@ export class SessionRecord {
   }
 }
 
-function parseFacts(value: unknown): RecordMetadata {
+function indexOf(keys: Iterable<string>, wanted: string): number {
+  let index = 0;
+  for (const key of keys) {
+    if (key === wanted) return index;
+    index++;
+  }
+  return -1;
+}
+
+/** Drops metadata of the wrong type, and what could not be written back. */
+function parseMetadata(value: unknown): RecordMetadata {
   if (!isPlainObject(value)) return {};
-  const { nonce, created, authenticated, renewed, version, ...others } = value;
-  const later = Object.fromEntries(Object.entries(others).filter(isWritable));
-  return {
-    ...(typeof nonce === "string" && nonce.isWellFormed() && { nonce }),
-    ...(isInstant(created) && { created }),
-    ...(isInstant(authenticated) && { authenticated }),
-    ...(isInstant(renewed) && { renewed }),
-    ...(Number.isSafeInteger(version) && { version: version as number }),
-    ...later,
-  };
+  const isKept = ([name, member]: [string, unknown]) => isValid(name, member);
+  const members = Object.entries(value);
+  return members.every(isKept) ? value : Object.fromEntries(members.filter(isKept));
+}
+
+function isValid(name: string, value: unknown): boolean {
+  switch (name) {
+    case "nonce":
+      return typeof value === "string" && value.isWellFormed();
+    case "created":
+    case "authenticated":
+    case "renewed":
+      return isInstant(value);
+    case "version":
+      return Number.isSafeInteger(value);
+    default:
+      return isWritable([name, value]);
+  }
 }
 
 /**
