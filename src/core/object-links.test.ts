@@ -9,6 +9,10 @@ test("an object has the value that was set, and no other one has", () => {
   expect(links.get(other)).toBeUndefined();
 });
 
+test.each([undefined, null, 1, "text"])("%j has no value", (value) => {
+  expect(makeObjectLinks<string>().get(value)).toBeUndefined();
+});
+
 test("links of different kinds do not meet", () => {
   const [names, ages] = [makeObjectLinks<string>(), makeObjectLinks<number>()];
   const object = {};

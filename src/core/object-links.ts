@@ -6,7 +6,8 @@
  * private field that is added to the object, invisible to all other code.
  */
 export interface ObjectLinks<Value> {
-  get(object: object): Value | undefined;
+  /** Returns the value of an object; `undefined` for one without, and for anything else. */
+  get(object: unknown): Value | undefined;
   /** Sets the value of an object, once. */
   set(object: object, value: Value): void;
 }
@@ -28,7 +29,8 @@ export function makeObjectLinks<Value>(): ObjectLinks<Value> {
       this.#value = value;
     }
 
-    static get(object: object): Value | undefined {
+    static get(object: unknown): Value | undefined {
+      if (!isObject(object)) return undefined;
       return #value in object ? object.#value : others.get(object);
     }
 
@@ -40,4 +42,8 @@ export function makeObjectLinks<Value>(): ObjectLinks<Value> {
   }
 
   return Link;
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
 }

@@ -2,7 +2,13 @@ import type { OnInvalid } from "./data/data-schema.ts";
 import { explainAwait } from "./explain-await.ts";
 import { watchLateChanges } from "./http/late-changes.ts";
 import type { CookieWriter } from "./http/cookie-writer.ts";
-import type { HeaderEdits, RequestInfo, ResponseStart, SessionScope } from "./http/request-contract.ts";
+import type {
+  HeaderEdits,
+  RequestInfo,
+  ResponseStart,
+  SessionScope,
+  UseListener,
+} from "./http/request-contract.ts";
 import type { SessionEventEmitter } from "./session-events.ts";
 import type { SessionOpener } from "./session-opener.ts";
 import type { Session } from "./session.ts";
@@ -22,6 +28,7 @@ export class LazySessionScope<Data extends object> implements SessionScope {
   #session: Session<Data> | undefined = undefined;
   #hasFailed = false;
   #isResponseOver = false;
+  #useListener: UseListener | undefined = undefined;
   /** The response's status prevents changes from being saved. */
   #isDropping = false;
 
@@ -36,16 +43,15 @@ export class LazySessionScope<Data extends object> implements SessionScope {
 
   /** Loads the session on the first call. The next call retries a failed load. */
   load(onInvalid?: OnInvalid): Promise<Session<Data>> {
-    this.#opening ??= explainAwait(
-      this.#parts.opener.openFor(this.#info, onInvalid).then(
-        (session) => this.#take(session),
-        (error: unknown) => {
-          this.#opening = undefined;
-          throw error;
-        },
-      ),
-    );
+    if (this.#opening === undefined) {
+      this.#opening = explainAwait(this.#open(onInvalid));
+      this.#useListener?.noteUse();
+    }
     return this.#opening;
+  }
+
+  notifyUse(listener: UseListener): void {
+    this.#useListener = listener;
   }
 
   finish(response: ResponseStart): Promise<void> | undefined {
@@ -68,10 +74,16 @@ export class LazySessionScope<Data extends object> implements SessionScope {
     if (this.#session) this.#watch(this.#session);
   }
 
-  #take(session: Session<Data>): Session<Data> {
-    this.#session = session;
-    if (this.#isResponseOver) this.#watch(session);
-    return session;
+  async #open(onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
+    try {
+      const session = await this.#parts.opener.openFor(this.#info, onInvalid);
+      this.#session = session;
+      if (this.#isResponseOver) this.#watch(session);
+      return session;
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    }
   }
 
   #watch(session: Session<Data>): void {

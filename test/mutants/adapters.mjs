@@ -21,8 +21,8 @@ export const adapterMutants = [
   {
     name: "second-session-not-awaited",
     file: "src/adapters/node/response-hooks.ts",
-    find: "if (pending) return rest.length === 0 ? pending : pending.then(() => this.#finish(start, rest));",
-    replace: "if (pending) return pending;",
+    find: "return rest.length === 0 ? pending : pending.then(() => this.#finish(start, rest));",
+    replace: "return pending;",
     breaks: "The response waits for each session that it has used.",
     tests: ["test/integration/adapters/failed-save.test.ts"],
   },

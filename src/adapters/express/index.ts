@@ -47,7 +47,7 @@ export function expressSessions<Data extends object>(
   const { eager = false, crossSite } = options;
   const rule = new CrossSiteRule(crossSite, "expressSessions");
   return (request, response, next) => {
-    const info = new ExpressFacts(request, response, rule);
+    const info = new ExpressRequestInfo(request, response, rule);
     try {
       info.checkSite();
     } catch (error) {
@@ -65,8 +65,8 @@ export function expressSessions<Data extends object>(
   };
 }
 
-/** RecordMetadata of an Express request. Express knows its proxies by the setting `trust proxy`. */
-class ExpressFacts extends HttpRequestInfo<ExpressRequest> {
+/** {@link RequestInfo} of Express requests. Express knows its proxies by the setting `trust proxy`. */
+class ExpressRequestInfo extends HttpRequestInfo<ExpressRequest> {
   isSecure(): boolean {
     return this.request.secure;
   }

@@ -2,12 +2,14 @@ import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
 import { tellCallback } from "./held-calls.ts";
 import { applyHead } from "./response-head.ts";
-import { putOver, type ResponseMethods, type ResponseWriter } from "./response-methods.ts";
+import { ResponseOverrides, type ResponseMethods, type ResponseWriter } from "./response-methods.ts";
 
 /** The error response that the running code answers. */
 const answering = new AsyncLocalStorage<ErrorResponse>();
 
 type Listener = ((...args: unknown[]) => void) & { readonly listener?: unknown };
+
+const OVERRIDES = new ResponseOverrides<ErrorResponse>("sojourn.error");
 
 /** Options of {@link ErrorResponse}. */
 export interface ErrorResponseOptions {
@@ -42,7 +44,7 @@ export class ErrorResponse implements ResponseWriter {
     this.#response = response;
     this.#options = options;
     this.#isForAll = !options.isHandlerWriting;
-    putOver(response, this);
+    OVERRIDES.set(response, this);
     restoreOn(response, options.below);
     if (options.isHandlerWriting) {
       this.#watchHeaders();

@@ -44,6 +44,10 @@ const REPRESENTATION = new Set([
 export function applyHead(response: ServerResponse, args: readonly unknown[]): void {
   const [status, reason, headers] = args;
   const protocol = protocolOf(response);
+  if (args.length === 1 && isStatus(status) && protocol.statusMessageOf(response) === undefined) {
+    response.statusCode = status;
+    return;
+  }
   // As in Node, `writeHead("404")` is a 404.
   const code = (status as number) | 0;
   const message = typeof reason === "string" ? reason : protocol.statusMessageOf(response);
@@ -81,6 +85,10 @@ function statusOf(error: unknown): number {
   const isError =
     Number.isInteger(statusCode) && (statusCode as number) >= 400 && (statusCode as number) <= 599;
   return isError ? (statusCode as number) : 500;
+}
+
+function isStatus(status: unknown): status is number {
+  return Number.isInteger(status) && (status as number) >= 100 && (status as number) <= 999;
 }
 
 function isInvalidMessage(message: string | undefined): boolean {
@@ -121,6 +129,7 @@ function joinFields(fields: readonly Field[]): Iterable<[name: string, value: st
 
 // A new list: `appendHeader` would add to the application's, which all responses may share.
 function appendCookies(response: ServerResponse, cookies: readonly string[]): void {
+  if (cookies.length === 0) return;
   const present = [response.getHeader("Set-Cookie") ?? []].flat().map(String);
   const missing = cookies.filter((cookie) => !present.includes(cookie));
   if (missing.length === 0) return;
@@ -130,6 +139,10 @@ function appendCookies(response: ServerResponse, cookies: readonly string[]): vo
 }
 
 function varyByCookie(response: ServerResponse): void {
+  if (!response.hasHeader("Vary")) {
+    response.setHeader("Vary", "Cookie");
+    return;
+  }
   const present = [response.getHeader("Vary") ?? []].flat().join(", ");
   const names = present.split(",").map((name) => name.trim().toLowerCase());
   if (names.includes("*") || names.includes("cookie")) return;

@@ -15,21 +15,22 @@ import { applyHead, resetHead } from "./response-head.ts";
 import { rejectWith, type ResponseHook, ResponseHooks, warnOfFailure } from "./response-hooks.ts";
 import {
   methodsOf,
-  putOver,
   redirectsListeners,
   type ResponseMethods,
+  ResponseOverrides,
   type ResponseWriter,
   uncover,
 } from "./response-methods.ts";
 import type { ResponseProtocol } from "./response-protocol.ts";
 
+/** A head that waits. */
+interface Head {
+  readonly status: number;
+  readonly isImplicit: boolean;
+}
+
+const NO_HEAD: Head = { status: 0, isImplicit: false };
 const EXPLICITLY = { isImplicit: false, isWhole: false };
-
-// A property: a WeakMap of all responses costs the garbage collector more than the rest of the
-// hold.
-const HOLD = Symbol("sojourn.hold");
-
-type HeldResponse = ServerResponse & { [HOLD]: ResponseHold };
 
 /**
  * Makes a response wait for its sessions: none of it reaches the client before
@@ -39,9 +40,8 @@ type HeldResponse = ServerResponse & { [HOLD]: ResponseHold };
  * one, which is nearer to the handler.
  */
 export function holdResponse(response: ServerResponse, hook: ResponseHook): void {
-  const held = response as Partial<HeldResponse> & ServerResponse;
-  held[HOLD] ??= new ResponseHold(response);
-  held[HOLD].add(hook);
+  const hold = HOLDS.get(response) ?? new ResponseHold(response);
+  hold.add(hook);
 }
 
 /**
@@ -49,7 +49,7 @@ export function holdResponse(response: ServerResponse, hook: ResponseHook): void
  * that the handler has not answered, its changes are saved now.
  */
 export function noteHandlerDone(response: ServerResponse): void {
-  (response as Partial<HeldResponse>)[HOLD]?.noteHandlerDone();
+  HOLDS.get(response)?.noteHandlerDone();
 }
 
 /**
@@ -68,26 +68,27 @@ class ResponseHold implements ResponseWriter {
   readonly #below: ResponseMethods;
   readonly #hooks = new ResponseHooks();
   #phase: Phase = "open";
+  #isWatchingClose = false;
   /**
    * The head that waits. Without an explicit `writeHead` (`isImplicit`) it is left to Node, which
    * knows the length of the body.
    */
-  #head = { status: 0, isImplicit: false };
+  #head: Head = NO_HEAD;
   #asking = EXPLICITLY;
   #hasFinishedLate = false;
   /** The handler has answered, or given up: later changes are not saved. */
   #isOver = false;
-  readonly #held = new HeldCalls();
-  #kept: KeptConnection | undefined;
-  readonly #drainListeners: (() => void)[] = [];
-  #error: unknown;
+  /** Made by the first call that has to wait. */
+  #calls: HeldCalls | undefined = undefined;
+  #kept: KeptConnection | undefined = undefined;
+  #drainListeners: readonly (() => void)[] = [];
+  #error: unknown = undefined;
 
   constructor(response: ServerResponse) {
     this.#response = response;
     this.#protocol = protocolOf(response);
     this.#below = methodsOf(response);
-    this.#below.on.call(response, "close", noteClose);
-    putOver(response, this);
+    HOLDS.set(response, this);
     response.destroy = destroy as ServerResponse["destroy"];
     if (isHttp2(response)) guardStream(response, () => this.#mustSave);
     if (redirectsListeners(response)) this.#watchListeners();
@@ -95,6 +96,16 @@ class ResponseHold implements ResponseWriter {
 
   add(hook: ResponseHook): void {
     this.#hooks.add(hook);
+    if (hook.scope.isUsed || hook.scope.notifyUse === undefined) this.noteUse();
+    else hook.scope.notifyUse(this);
+  }
+
+  /** A session is used: from here on, a client that leaves matters. */
+  noteUse(): void {
+    if (this.#isWatchingClose) return;
+    this.#isWatchingClose = true;
+    if (this.#protocol.isGone(this.#response)) this.noteClose();
+    this.#below.on.call(this.#response, "close", noteClose);
   }
 
   writeHead(args: unknown[]): unknown {
@@ -192,6 +203,10 @@ class ResponseHold implements ResponseWriter {
 
   #answerNobody(): void {
     if (this.#mustSave) this.#beginImplicitly();
+  }
+
+  get #held(): HeldCalls {
+    return (this.#calls ??= new HeldCalls());
   }
 
   get #isHolding(): boolean {
@@ -427,7 +442,8 @@ class ResponseHold implements ResponseWriter {
    */
   #watchListeners(): void {
     const on = (name: string, listener: () => void): unknown => {
-      if (name === "drain" && this.#phase !== "passing") this.#drainListeners.push(listener);
+      if (name === "drain" && this.#phase !== "passing")
+        this.#drainListeners = [...this.#drainListeners, listener];
       return this.#below.on.call(this.#response, name, listener);
     };
     this.#response.on = on as ServerResponse["on"];
@@ -441,11 +457,14 @@ class ResponseHold implements ResponseWriter {
   }
 }
 
-// One function shared by all responses, since most close without needing it.
-function noteClose(this: HeldResponse): void {
-  this[HOLD].noteClose();
+const HOLDS = new ResponseOverrides<ResponseHold>("sojourn.hold");
+
+// Shared by all responses, like the overrides.
+
+function noteClose(this: ServerResponse): void {
+  HOLDS.get(this)?.noteClose();
 }
 
-function destroy(this: HeldResponse, ...args: [error?: Error]): unknown {
-  return this[HOLD].destroy(args);
+function destroy(this: ServerResponse, ...args: [error?: Error]): unknown {
+  return HOLDS.get(this)?.destroy(args);
 }

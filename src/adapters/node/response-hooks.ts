@@ -23,11 +23,17 @@ export class ResponseHooks {
 
   /** Adds a hook. For a scope that is present already, replaces its `onError`. */
   add(hook: ResponseHook): void {
-    this.#hooks = [...this.#hooks.filter(({ scope }) => scope !== hook.scope), hook];
+    if (this.#hooks.length === 0) {
+      this.#hooks = [hook];
+      return;
+    }
+    const others = this.#hooks.filter(({ scope }) => scope !== hook.scope);
+    this.#hooks = [...others, hook];
   }
 
   get isUsed(): boolean {
-    return this.#hooks.some(({ scope }) => scope.isUsed);
+    for (const { scope } of this.#hooks) if (scope.isUsed) return true;
+    return false;
   }
 
   /**
@@ -73,12 +79,15 @@ export class ResponseHooks {
   }
 
   #finish(start: ResponseStart, hooks: readonly ResponseHook[]): Promise<void> | undefined {
-    for (const [index, hook] of hooks.entries()) {
+    let index = 0;
+    for (const hook of hooks) {
+      index++;
       if (!hook.scope.isUsed) continue;
       this.#turn = hook;
       const pending = finishOrFail(hook.scope, start);
-      const rest = hooks.slice(index + 1);
-      if (pending) return rest.length === 0 ? pending : pending.then(() => this.#finish(start, rest));
+      if (pending === undefined) continue;
+      const rest = hooks.slice(index);
+      return rest.length === 0 ? pending : pending.then(() => this.#finish(start, rest));
     }
     return undefined;
   }

@@ -25,23 +25,70 @@ export interface ResponseWriter {
   implicitHead(): unknown;
 }
 
-const WRITER_METHODS = ["writeHead", "write", "end", "flushHeaders", "_implicitHeader"];
-
 /** Returns the current methods of a response: Node's, or their overrides. */
 export function methodsOf(response: ServerResponse): ResponseMethods {
   const { writeHead, write, end, flushHeaders, destroy, on } = response as unknown as ResponseMethods;
   return { writeHead, write, end, flushHeaders, destroy, on };
 }
 
-/** Overrides the methods of a response by those of a writer. */
-export function putOver(response: ServerResponse, writer: ResponseWriter): void {
-  const target = response as unknown as Record<string, unknown>;
-  target["writeHead"] = (...args: unknown[]) => writer.writeHead(args);
-  target["write"] = (...args: unknown[]) => writer.write(args);
-  target["end"] = (...args: unknown[]) => writer.end(args);
-  target["flushHeaders"] = () => writer.flushHeaders();
-  target["_implicitHeader"] = () => writer.implicitHead();
+/**
+ * Methods that take the place of a response's own, and call the writer that is set for it.
+ *
+ * All responses share them, and so have one shape; closures for each took 4 % of a request's
+ * processor time.
+ */
+export class ResponseOverrides<Writer extends ResponseWriter> {
+  // A property: a WeakMap of all responses costs the garbage collector more than the rest of the
+  // hold.
+  readonly #key: symbol;
+  readonly #methods: Readonly<Record<keyof ResponseWriter, unknown>>;
+
+  /** @param name Shown where a response is inspected. */
+  constructor(name: string) {
+    this.#key = Symbol(name);
+    this.#methods = methodsFor(this.#key);
+  }
+
+  /** Sets the writer of a response, and overrides its methods. */
+  set(response: ServerResponse, writer: Writer): void {
+    const target = response as unknown as Record<string | symbol, unknown>;
+    const { writeHead, write, end, flushHeaders, implicitHead } = this.#methods;
+    target[this.#key] = writer;
+    target["writeHead"] = writeHead;
+    target["write"] = write;
+    target["end"] = end;
+    target["flushHeaders"] = flushHeaders;
+    target["_implicitHeader"] = implicitHead;
+  }
+
+  /** Returns the writer of a response; `undefined` if none was set. */
+  get(response: ServerResponse): Writer | undefined {
+    return (response as unknown as Record<symbol, Writer | undefined>)[this.#key];
+  }
 }
+
+function methodsFor(key: symbol): Readonly<Record<keyof ResponseWriter, unknown>> {
+  type Overridden = Record<symbol, ResponseWriter>;
+  return {
+    writeHead(this: Overridden, ...args: unknown[]): unknown {
+      return this[key]?.writeHead(args);
+    },
+    write(this: Overridden, ...args: unknown[]): unknown {
+      return this[key]?.write(args);
+    },
+    end(this: Overridden, ...args: unknown[]): unknown {
+      return this[key]?.end(args);
+    },
+    flushHeaders(this: Overridden): unknown {
+      return this[key]?.flushHeaders();
+    },
+    implicitHead(this: Overridden): unknown {
+      return this[key]?.implicitHead();
+    },
+  };
+}
+
+const WRITER_METHODS = ["writeHead", "write", "end", "flushHeaders", "_implicitHeader"];
 
 /** Removes all overrides of Node's own methods. */
 export function uncover(response: ServerResponse): void {

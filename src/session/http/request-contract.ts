@@ -48,10 +48,17 @@ export interface ResponseStart {
   readonly isClientGone?: boolean;
 }
 
+/** Listener of {@link SessionScope.notifyUse}. */
+export interface UseListener {
+  noteUse(): void;
+}
+
 /** An adapter's view of the session of one request. */
 export interface SessionScope {
   /** Whether the session was requested. Until then, the response passes unchanged. */
   readonly isUsed: boolean;
+  /** Notifies a listener once the session is requested. Without it, adapters look at {@link isUsed}. */
+  notifyUse?(listener: UseListener): void;
   /**
    * Saves pending changes. To be called before the first header byte, and again at the end of a
    * response whose headers were already sent.
