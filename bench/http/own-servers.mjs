@@ -130,7 +130,8 @@ function sojournServer(framework, format, url) {
     projectName: "bench",
     secretKey: "a key that is long enough for a benchmark",
     redis: { default: url },
-    sessions: { format, cookie: { secure: false, age: TTL_SECONDS } },
+    // A busy machine must not end a run.
+    sessions: { format, deadline: "30s", cookie: { secure: false, age: TTL_SECONDS } },
   });
   /** @type {Actions} */
   const actions = actionsWith({

@@ -2,9 +2,10 @@
 // From samples to figures, and from figures to tables.
 import { markdown } from "../cache/report.mjs";
 
-/** @typedef {import("./candidates.mjs").Candidate} Candidate */
 /** @typedef {import("./rounds.mjs").Sample} Sample */
 /** @typedef {import("./server-kinds.mjs").Framework} Framework */
+/** @typedef {import("./server-kinds.mjs").Operation} Operation */
+/** @typedef {import("./server-kinds.mjs").ServerKind} ServerKind */
 
 /** @typedef {{ min: number, median: number, max: number }} Spread Over the rounds. */
 
@@ -25,7 +26,8 @@ import { markdown } from "../cache/report.mjs";
 const FRAMEWORKS = { express: "Express 5", node: "node:http", fastify: "Fastify 5" };
 
 /**
- * @param {readonly Candidate[]} candidates
+ * @param {readonly { readonly server: { readonly kind: ServerKind }, readonly operation: Operation }[]}
+ *   candidates
  * @param {readonly (readonly Sample[])[]} samples
  * @param {readonly number[]} sent
  * @returns {Figures[]}

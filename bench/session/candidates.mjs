@@ -1,5 +1,5 @@
 // @ts-check
-// What is measured: a request's way through a session, from the Cookie header to the headers of the response.
+// The measured operations: a request's way through a session, from the Cookie header to the headers of the response.
 import { equal, notEqual } from "node:assert/strict";
 import { createSojourn } from "sojourn";
 import { memorySessionStore } from "sojourn/stores/memory";

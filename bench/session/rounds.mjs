@@ -13,14 +13,15 @@ const BLOCK = 2;
 /**
  * @param {readonly Candidate[]} candidates
  * @param {{ rounds: number, milliseconds: number }} extent
+ * @param {number} [warmUp] In milliseconds.
  * @returns {Promise<number[][]>} For each candidate, microseconds of processor time an operation, one figure
  *   a round. Garbage collection is in it.
  */
-export async function measure(candidates, { rounds, milliseconds }) {
+export async function measure(candidates, { rounds, milliseconds }, warmUp = WARM_UP_TIME) {
   /** @type {number[]} */
   const blocks = [];
   for (const { run } of candidates) {
-    const { each } = await turn(run, 1, WARM_UP_TIME);
+    const { each } = await turn(run, 1, warmUp);
     blocks.push(Math.max(1, Math.round(BLOCK / each)));
   }
   /** @type {number[][]} */
