@@ -74,8 +74,9 @@ export const http1: ResponseProtocol = {
   hideEnded(response) {
     if (!Object.hasOwn(response, "writableEnded")) return;
     internalsOf(response).finished = false;
-    delete internalsOf(response).writableEnded;
+    // The last property first: V8 turns an object that loses another one into a hash table.
     delete internalsOf(response).writableFinished;
+    delete internalsOf(response).writableEnded;
   },
 
   isRefusedChunk(chunk, isRequired) {

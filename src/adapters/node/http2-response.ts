@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import { ServerResponse } from "node:http";
 import type { Http2ServerResponse, ServerHttp2Stream } from "node:http2";
 import { SessionUsageError } from "../../core/errors.ts";
 import { methodsOf, type ResponseMethods } from "./response-methods.ts";
@@ -83,6 +83,7 @@ const shown = (): boolean => true;
 const ENDED = ["writableEnded", "finished"] as const;
 
 export function isHttp2(response: ServerResponse): boolean {
+  if (response instanceof ServerResponse) return false;
   return typeof (streamOf(response) as { respond?: unknown } | undefined)?.respond === "function";
 }
 

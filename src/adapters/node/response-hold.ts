@@ -14,7 +14,6 @@ import { protocolOf } from "./protocols.ts";
 import { applyHead, resetHead } from "./response-head.ts";
 import { rejectWith, type ResponseHook, ResponseHooks, warnOfFailure } from "./response-hooks.ts";
 import {
-  methodsOf,
   redirectsListeners,
   type ResponseMethods,
   ResponseOverrides,
@@ -22,6 +21,7 @@ import {
   uncover,
 } from "./response-methods.ts";
 import type { ResponseProtocol } from "./response-protocol.ts";
+import { SharedOverrides } from "./shared-overrides.ts";
 
 /** A head that waits. */
 interface Head {
@@ -40,7 +40,7 @@ const EXPLICITLY = { isImplicit: false, isWhole: false };
  * one, which is nearer to the handler.
  */
 export function holdResponse(response: ServerResponse, hook: ResponseHook): void {
-  const hold = HOLDS.get(response) ?? new ResponseHold(response);
+  const hold = holdOf(response) ?? new ResponseHold(response);
   hold.add(hook);
 }
 
@@ -49,7 +49,7 @@ export function holdResponse(response: ServerResponse, hook: ResponseHook): void
  * that the handler has not answered, its changes are saved now.
  */
 export function noteHandlerDone(response: ServerResponse): void {
-  HOLDS.get(response)?.noteHandlerDone();
+  holdOf(response)?.noteHandlerDone();
 }
 
 /**
@@ -87,9 +87,7 @@ class ResponseHold implements ResponseWriter {
   constructor(response: ServerResponse) {
     this.#response = response;
     this.#protocol = protocolOf(response);
-    this.#below = methodsOf(response);
-    HOLDS.set(response, this);
-    response.destroy = destroy as ServerResponse["destroy"];
+    this.#below = overrideMethods(response, this);
     if (isHttp2(response)) guardStream(response, () => this.#mustSave);
     if (redirectsListeners(response)) this.#watchListeners();
   }
@@ -152,8 +150,8 @@ class ResponseHold implements ResponseWriter {
    * saved. With an error the request has failed, as with status 500, unless the client is gone:
    * Node itself then calls `destroy` with an error for each late write.
    */
-  destroy(args: [error?: Error]): unknown {
-    const [error] = args;
+  destroy(args: readonly unknown[]): unknown {
+    const [error] = args as [error?: Error];
     if (this.#kept) {
       this.#kept.destroyLater(error);
       return this.#response;
@@ -161,7 +159,7 @@ class ResponseHold implements ResponseWriter {
     if (error === undefined) this.noteHandlerDone({ isDestroyed: true });
     else if (!this.#protocol.isGone(this.#response)) this.#abandon();
     this.#protocol.beforeDestroy(this.#response);
-    return this.#below.destroy.apply(this.#response, args);
+    return this.#below.destroy.apply(this.#response, args as unknown[]);
   }
 
   /** The connection has closed. A handler that has not started to answer may still be running. */
@@ -404,6 +402,7 @@ class ResponseHold implements ResponseWriter {
   #giveUp(failure: unknown): void {
     warnOfFailure(failure);
     try {
+      SHARED.remove(this.#response);
       uncover(this.#response);
       if (this.#response.headersSent) {
         this.#protocol.beforeDestroy(this.#response);
@@ -457,14 +456,29 @@ class ResponseHold implements ResponseWriter {
   }
 }
 
-const HOLDS = new ResponseOverrides<ResponseHold>("sojourn.hold");
+const SHARED = new SharedOverrides<ResponseHold>("sojourn.hold");
+const OWN = new ResponseOverrides<ResponseHold>("sojourn.hold");
+
+/** Makes a hold the writer of a response. @returns The methods beneath. */
+function overrideMethods(response: ServerResponse, hold: ResponseHold): ResponseMethods {
+  const native = SHARED.set(response, hold);
+  if (native !== undefined) return native;
+  const below = SHARED.beneath(response);
+  OWN.set(response, hold);
+  response.destroy = destroy as ServerResponse["destroy"];
+  return below;
+}
+
+function holdOf(response: ServerResponse): ResponseHold | undefined {
+  return SHARED.get(response) ?? OWN.get(response);
+}
 
 // Shared by all responses, like the overrides.
 
 function noteClose(this: ServerResponse): void {
-  HOLDS.get(this)?.noteClose();
+  holdOf(this)?.noteClose();
 }
 
 function destroy(this: ServerResponse, ...args: [error?: Error]): unknown {
-  return HOLDS.get(this)?.destroy(args);
+  return holdOf(this)?.destroy(args);
 }
