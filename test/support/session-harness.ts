@@ -108,6 +108,12 @@ function recordCalls(store: SessionStore, calls: string[]): SessionStore {
   });
 }
 
+/** Returns two views of one stored session, as two requests have them. */
+export async function twoViews(sessions: Sessions<Data>, data: Data) {
+  const mine = await sessions.create(data);
+  return [mine, await sessions.open(mine.cookieHeader)] as const;
+}
+
 /** A browser with one cookie jar, whose requests run without HTTP. */
 export class Browser {
   cookie: string | undefined;
