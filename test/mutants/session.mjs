@@ -96,7 +96,7 @@ export const sessionMutants = [
     find: "await this.#unlistSource();",
     replace: "",
     breaks: "A session with a new key is listed once, and counts once for maxPerUser.",
-    tests: ["src/session/users/user-sessions.test.ts"],
+    tests: ["src/session/users/max-per-user.test.ts", "src/session/users/user-list.test.ts"],
   },
   {
     name: "logout-does-not-follow",
@@ -152,7 +152,7 @@ export const sessionMutants = [
     find: "await deleteRecords(this.#store, absent, pageDeadline, onEnded);",
     replace: "void absent;",
     breaks: "A record that is created while a revocation deletes is found by it.",
-    tests: ["src/session/users/user-sessions.test.ts"],
+    tests: ["src/session/users/revoke-user.test.ts"],
   },
   {
     name: "restore-brings-back",
@@ -224,7 +224,7 @@ export const sessionMutants = [
     find: 'if (typeof version !== "string") await this.unlist(storageKey, version.record, deadline);',
     replace: "void version;",
     breaks: "A session that has ended under another key takes no room on its user's list.",
-    tests: ["src/session/users/user-sessions.test.ts"],
+    tests: ["src/session/users/max-per-user.test.ts"],
   },
   {
     name: "login-joins-the-second-record",
@@ -240,6 +240,6 @@ export const sessionMutants = [
     find: "isWaiting: takesPlace,",
     replace: "",
     breaks: "A session whose key is being renewed counts once for maxPerUser.",
-    tests: ["src/session/users/user-sessions.test.ts"],
+    tests: ["src/session/users/max-per-user.test.ts"],
   },
 ];
