@@ -24,7 +24,7 @@ export const sessionMutants = [
     find: "stored.key !== ownKey;",
     replace: "stored.key === this.#state.origin.stored?.key;",
     breaks: "While the store is away, no response sets the key that another request has made.",
-    tests: ["src/session/failures.test.ts"],
+    tests: ["src/session/failing-store.test.ts"],
   },
   {
     name: "merge-keeps-deleted-parts",
@@ -176,7 +176,7 @@ export const sessionMutants = [
     find: "for (const [at, second] of seconds.entries()) {",
     replace: "for (const [at, second] of [].entries()) {",
     breaks: "A session that made room is not found in an older state.",
-    tests: ["src/session/failures.test.ts"],
+    tests: ["src/session/abandoned-moves.test.ts"],
   },
   {
     name: "second-record-of-an-expiring-session-left",
@@ -184,7 +184,7 @@ export const sessionMutants = [
     find: "await ignoreStoreError(this.#endSeconds(newest.storageKey, deadline));",
     replace: ";",
     breaks: "A session that has expired is not found in an older state.",
-    tests: ["src/session/failures.test.ts"],
+    tests: ["src/session/abandoned-moves.test.ts"],
   },
   {
     name: "renewal-interrupted-by-an-expiry",
@@ -192,7 +192,7 @@ export const sessionMutants = [
     find: 'if (this.#move.reason !== "renewed") throw new SessionInterrupted();',
     replace: "throw new SessionInterrupted();",
     breaks: "A renewal whose new record was taken away leaves the session under its old key.",
-    tests: ["src/session/failures.test.ts"],
+    tests: ["src/session/abandoned-moves.test.ts"],
   },
   {
     name: "second-record-of-a-lost-login-left",
@@ -200,7 +200,7 @@ export const sessionMutants = [
     find: "for (const { storageKey } of this.#rivals)",
     replace: "for (const { storageKey } of [] as SessionKeys[])",
     breaks: "A login does not join another one that has failed, whose record is out of date.",
-    tests: ["src/session/failures.test.ts"],
+    tests: ["src/session/abandoned-moves.test.ts"],
   },
   {
     name: "second-record-of-a-login-outlives-an-expiry",
@@ -208,7 +208,7 @@ export const sessionMutants = [
     find: "let next = (await this.find(storageKey, deadline))?.storageKey;",
     replace: "let next: SessionKey | undefined;",
     breaks: "A login does not join the second record of a session that has expired.",
-    tests: ["src/session/failures.test.ts"],
+    tests: ["src/session/abandoned-moves.test.ts"],
   },
   {
     name: "lost-answer-taken-for-a-victory",
@@ -216,7 +216,7 @@ export const sessionMutants = [
     find: "this.#writer.retire(storageKey, version, () => this.#hasWon(), this.#deadline)",
     replace: "this.#writer.retire(storageKey, version, async () => true, this.#deadline)",
     breaks: "Of two moves of a session one comes about, also where an answer got lost.",
-    tests: ["src/session/failures.test.ts"],
+    tests: ["src/session/lost-answers.test.ts"],
   },
   {
     name: "ended-successors-stay-listed",
@@ -232,7 +232,7 @@ export const sessionMutants = [
     find: "if (await isEnd(place)) break;",
     replace: "",
     breaks: "A login with an old key joins the session as it is, not as it was when a renewal was given up.",
-    tests: ["src/session/failures.test.ts"],
+    tests: ["src/session/abandoned-moves.test.ts"],
   },
   {
     name: "renewed-session-counted-twice",
