@@ -80,7 +80,7 @@ export const sessionMutants = [
     find: "const copy = this.#ownership.copy(value);",
     replace: "const copy = value;",
     breaks: "Two visitors never share what a schema returns.",
-    tests: ["src/session/data/ownership.test.ts"],
+    tests: ["src/session/data/schema-results.test.ts"],
   },
   {
     name: "writes-do-not-list",
