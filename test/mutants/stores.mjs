@@ -164,7 +164,7 @@ export const storeMutants = [
     find: 'results[index]?.status === "stored"',
     replace: "results[index] !== undefined",
     breaks: "A mover does not delete what it could not store.",
-    tests: ["src/stores/cache/moving-session-store.test.ts"],
+    tests: ["src/stores/cache/bulk-move.test.ts"],
   },
   {
     name: "cached-shared-mark-counts-as-alone",
