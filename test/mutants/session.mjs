@@ -104,7 +104,7 @@ export const sessionMutants = [
     find: "if (storageKey !== undefined) await end(storageKey);",
     replace: "",
     breaks: "A logout ends the session wherever it has moved.",
-    tests: ["src/session/stored/moved-keys.test.ts"],
+    tests: ["src/session/stored/ended-moves.test.ts", "src/session/stored/moved-keys.test.ts"],
   },
   {
     name: "late-writes-begin-sessions",
@@ -112,7 +112,7 @@ export const sessionMutants = [
     find: "await this.#requireNoDeparture(deadline);",
     replace: "",
     breaks: "A late request with a replaced key begins no session.",
-    tests: ["src/session/stored/moved-keys.test.ts"],
+    tests: ["src/session/stored/moved-keys.test.ts", "src/session/stored/late-responses.test.ts"],
   },
   {
     name: "late-cookies-are-set",
@@ -120,7 +120,7 @@ export const sessionMutants = [
     find: 'if (!isValid) this.#change = "none";',
     replace: "void isValid;",
     breaks: "No response brings a dead key back, or clears the cookie of a login.",
-    tests: ["src/session/stored/moved-keys.test.ts"],
+    tests: ["src/session/stored/late-responses.test.ts"],
   },
   {
     name: "logins-are-followed",
@@ -128,7 +128,7 @@ export const sessionMutants = [
     find: 'const next = departure.reason === "renewed" ? keysOf(departure, place.key) : undefined;',
     replace: "const next = keysOf(departure, place.key);",
     breaks: "The old key of a login leads nowhere (session fixation).",
-    tests: ["src/session/stored/moved-keys.test.ts"],
+    tests: ["src/session/stored/moved-keys.test.ts", "src/session/stored/ended-moves.test.ts"],
   },
   {
     name: "expiry-is-not-listed-first",
