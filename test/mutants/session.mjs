@@ -173,8 +173,8 @@ export const sessionMutants = [
   {
     name: "second-record-of-an-evicted-session-left",
     file: "src/session/users/user-sessions.ts",
-    find: "for (const [at, second] of seconds.entries()) {",
-    replace: "for (const [at, second] of [].entries()) {",
+    find: "const seconds = await this.#secondsOf(key, deadline);",
+    replace: "const seconds: SessionKey[] = [];",
     breaks: "A session that made room is not found in an older state.",
     tests: ["src/session/abandoned-moves.test.ts"],
   },
