@@ -24,7 +24,7 @@ export const storeMutants = [
     file: "src/stores/cache/moving-session-store.ts",
     find: 'if (filled?.status === "superseded") return',
     replace: "if (false) return",
-    breaks: "A mover does not delete what it could not store.",
+    breaks: "A read that moves a session does not return one that was deleted meanwhile.",
     tests: ["src/stores/cache/moving-session-store.test.ts"],
   },
   {
