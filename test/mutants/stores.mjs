@@ -24,7 +24,7 @@ export const storeMutants = [
     file: "src/stores/cache/moving-session-store.ts",
     find: 'if (filled?.status === "superseded") return',
     replace: "if (false) return",
-    breaks: "A mover does not delete what it could not store.",
+    breaks: "A read that moves a session does not return one that was deleted meanwhile.",
     tests: ["src/stores/cache/moving-session-store.test.ts"],
   },
   {
@@ -92,11 +92,7 @@ export const storeMutants = [
     find: "await ignoreStoreError(this.#cache.compareAndSet(at, claim, copy, deadline));",
     replace: 'if (copy) await this.#cache.setMany([{ key: at, ...copy }], "always", deadline);',
     breaks: "A session that is deleted while it is read does not come back from the cache.",
-    tests: [
-      "src/stores/cached-db/cached-db-session-store.test.ts",
-      "src/stores/cached-db/late-copies.test.ts",
-      "src/stores/cached-db/copy-slot.test.ts",
-    ],
+    tests: ["src/stores/cached-db/cached-db-races.test.ts", "src/stores/cached-db/late-copies.test.ts"],
   },
   {
     name: "cached-writer-marks-too-late",
@@ -114,8 +110,9 @@ export const storeMutants = [
     breaks: "A write whose last step fails leaves no old copy behind.",
     tests: [
       "src/stores/cached-db/cached-db-session-store.test.ts",
+      "src/stores/cached-db/cached-db-races.test.ts",
+      "src/stores/cached-db/refused-writes.test.ts",
       "src/stores/cached-db/late-copies.test.ts",
-      "src/stores/cached-db/copy-slot.test.ts",
     ],
   },
   {
@@ -124,11 +121,7 @@ export const storeMutants = [
     find: "return isCopy(held) ? held :",
     replace: "return held !== key ? held :",
     breaks: "A mark is never taken for a record.",
-    tests: [
-      "src/stores/cached-db/cached-db-session-store.test.ts",
-      "src/stores/cached-db/late-copies.test.ts",
-      "src/stores/cached-db/copy-slot.test.ts",
-    ],
+    tests: ["src/stores/cached-db/cached-db-races.test.ts", "src/stores/cached-db/late-copies.test.ts"],
   },
   {
     name: "cached-prolongs-other-versions",
@@ -136,11 +129,7 @@ export const storeMutants = [
     find: "!isCopy(copy) || !hasEtag(copy, etag)",
     replace: "!isCopy(copy)",
     breaks: "A touch prolongs the copy of the version that it has touched only.",
-    tests: [
-      "src/stores/cached-db/cached-db-session-store.test.ts",
-      "src/stores/cached-db/late-copies.test.ts",
-      "src/stores/cached-db/copy-slot.test.ts",
-    ],
+    tests: ["src/stores/cached-db/cached-db-touches.test.ts"],
   },
   {
     name: "cached-touch-keeps-a-dead-copy",
@@ -148,7 +137,7 @@ export const storeMutants = [
     find: "this.#drop(key, result, deadline);",
     replace: "undefined;",
     breaks: "A copy that the database contradicts does not stay logged in.",
-    tests: ["src/stores/cached-db/cached-db-session-store.test.ts"],
+    tests: ["src/stores/cached-db/cached-db-touches.test.ts"],
   },
   {
     name: "cached-refused-write-hides-the-copy",
@@ -156,7 +145,7 @@ export const storeMutants = [
     find: "await this.#takeBack(entry, deadline);",
     replace: "",
     breaks: "A write that was refused leaves the session as readable as it was.",
-    tests: ["src/stores/cached-db/cached-db-session-store.test.ts"],
+    tests: ["src/stores/cached-db/refused-writes.test.ts"],
   },
   {
     name: "bulk-move-deletes-what-it-could-not-store",
@@ -164,7 +153,7 @@ export const storeMutants = [
     find: 'results[index]?.status === "stored"',
     replace: "results[index] !== undefined",
     breaks: "A mover does not delete what it could not store.",
-    tests: ["src/stores/cache/moving-session-store.test.ts"],
+    tests: ["src/stores/cache/bulk-move.test.ts"],
   },
   {
     name: "cached-shared-mark-counts-as-alone",
@@ -172,11 +161,7 @@ export const storeMutants = [
     find: 'return !mark.includes(",");',
     replace: 'return mark !== "";',
     breaks: "Of several writers at the same time none copies.",
-    tests: [
-      "src/stores/cached-db/cached-db-session-store.test.ts",
-      "src/stores/cached-db/late-copies.test.ts",
-      "src/stores/cached-db/copy-slot.test.ts",
-    ],
+    tests: ["src/stores/cached-db/late-copies.test.ts", "src/stores/cached-db/copy-slot.test.ts"],
   },
   {
     name: "cached-mark-forgets-that-it-was-shared",
@@ -185,7 +170,7 @@ export const storeMutants = [
     replace: ", false);",
     breaks: "Of several writers at the same time none copies.",
     tests: [
-      "src/stores/cached-db/cached-db-session-store.test.ts",
+      "src/stores/cached-db/cached-db-races.test.ts",
       "src/stores/cached-db/late-copies.test.ts",
       "src/stores/cached-db/copy-slot.test.ts",
     ],

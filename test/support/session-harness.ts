@@ -108,6 +108,20 @@ function recordCalls(store: SessionStore, calls: string[]): SessionStore {
   });
 }
 
+/** Returns two views of one stored session, as two requests have them. */
+export async function twoViews(sessions: Sessions<Data>, data: Data) {
+  const mine = await sessions.create(data);
+  return [mine, await sessions.open(mine.cookieHeader)] as const;
+}
+
+/** Opens a stored session in two requests of its visitor. */
+export async function openTwo(stored: Data, settings: Parameters<typeof openHarness>[0] = {}) {
+  const harness = openHarness(settings);
+  const { cookieHeader } = await harness.sessions.create(stored);
+  const open = () => harness.sessions.open(cookieHeader);
+  return { ...harness, open, mine: await open(), theirs: await open() };
+}
+
 /** A browser with one cookie jar, whose requests run without HTTP. */
 export class Browser {
   cookie: string | undefined;

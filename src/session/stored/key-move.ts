@@ -66,7 +66,6 @@ export class KeyMove {
   /** Tombstone of the old key before the move. */
   #previous: Departure | undefined;
   #isSourceGone = false;
-  #isTargetGone = false;
   /** New records of other logins and new keys that are in progress or were abandoned. */
   readonly #rivals: SessionKeys[] = [];
 
@@ -90,8 +89,8 @@ export class KeyMove {
       if (result.status !== "moved") await this.#undo();
       return result;
     } catch (error) {
-      // The user was revoked while the new record was made. The next write shows whether the old
-      // one has ended.
+      // The new record was deleted meanwhile, for example by a revocation of the user. The next
+      // write shows whether the old one has ended.
       if (this.#move.reason === "renewed" && error instanceof SessionInterrupted) {
         await this.#undo();
         return { status: "kept" };
@@ -108,8 +107,7 @@ export class KeyMove {
   async #run(): Promise<MoveResult | Renewed> {
     for (;;) {
       await this.#prepare();
-      if (this.#move.reason === "renewed" && (this.#previous !== undefined || this.#isTargetGone))
-        return { status: "kept" };
+      if (this.#move.reason === "renewed" && this.#previous !== undefined) return { status: "kept" };
       if (this.#isSourceGone) return await this.#meetAbsence();
       const { storageKey, version } = this.#source;
       const result = await this.#writer.retire(storageKey, version, () => this.#hasWon(), this.#deadline);
@@ -158,9 +156,7 @@ export class KeyMove {
   async #rewrite(target: StoredSession, record: SessionRecord): Promise<StoredSession | undefined> {
     const result = await this.#writer.replace(target, record, this.#deadline);
     if (result.status === "committed") return result.version && { ...target, version: result.version };
-    if (this.#move.reason !== "renewed") throw new SessionInterrupted();
-    this.#isTargetGone = true;
-    return target;
+    throw new SessionInterrupted();
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { Deadline } from "../../core/deadlines.ts";
 import type { SessionKey } from "../../core/ids.ts";
+import { throwUnknown } from "../../stores/partial-failures.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
 import { STEP_SIZE } from "../users/steps.ts";
 
@@ -24,6 +25,25 @@ export async function deleteRecords(
     for (const key of step) if (!ended.has(key)) absent.push(key);
   }
   return absent;
+}
+
+/**
+ * Deletes a record, and before it those left by abandoned moves, to which its key would lead.
+ *
+ * @param seconds Storage keys of the records left by abandoned moves.
+ * @param end Deletes one of them.
+ * @param deleteRecord Deletes the record itself.
+ */
+export async function deleteAfterSeconds<Result>(
+  seconds: readonly SessionKey[],
+  end: (second: SessionKey) => Promise<void>,
+  deleteRecord: () => Promise<Result>,
+): Promise<Result> {
+  for (const [at, second] of seconds.entries()) {
+    const ending = end(second);
+    await (at === 0 ? ending : ending.catch(throwUnknown));
+  }
+  return seconds.length === 0 ? deleteRecord() : deleteRecord().catch(throwUnknown);
 }
 
 async function deleteStep(

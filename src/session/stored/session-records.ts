@@ -18,6 +18,7 @@ import {
   REMEMBERED_MS,
   type SessionKeys,
 } from "./moved-keys.ts";
+import { deleteAfterSeconds } from "./record-deletion.ts";
 import { RecordWriter, type StoredSession, untilAnswered } from "./record-writer.ts";
 import type { SessionRecord } from "../record/session-record.ts";
 import { EXPIRY_KEY } from "../record/timeouts.ts";
@@ -410,13 +411,13 @@ export class SessionRecords {
     return expiry !== old && this.#serializer.timeToLive(after) < REMEMBERED_MS;
   }
 
-  /** Deletes a record, and before it those left by abandoned moves, to which its key would lead. */
+  /** Deletes a record, and before it those left by abandoned moves. */
   async #deleteAll(storageKey: SessionKey, deadline: Deadline): Promise<void> {
-    const seconds = (await this.#moved?.secondsOf(storageKey, deadline)) ?? [];
-    for (const second of seconds) await this.#writer.end(second, deadline);
-    const deletion = this.#writer.delete(storageKey, deadline);
-    // Such a move may have been in progress, and have deleted the record.
-    await (seconds.length > 0 ? deletion.catch(throwUnknown) : deletion);
+    await deleteAfterSeconds(
+      (await this.#moved?.secondsOf(storageKey, deadline)) ?? [],
+      (second) => this.#writer.end(second, deadline),
+      () => this.#writer.delete(storageKey, deadline),
+    );
   }
 
   /**

@@ -12,8 +12,7 @@ import {
   type UserIndexRange,
 } from "../../stores/user-index.ts";
 import { describeDevice } from "./device.ts";
-import { throwUnknown } from "../../stores/partial-failures.ts";
-import { deleteRecords } from "../stored/record-deletion.ts";
+import { deleteAfterSeconds, deleteRecords } from "../stored/record-deletion.ts";
 import { inSteps } from "./steps.ts";
 
 /** A session of a user, as `sessions.ofUser` lists it. */
@@ -316,23 +315,21 @@ export class UserSessions {
   }
 
   /**
-   * Deletes a record, and before it those left by abandoned moves, to which its key would lead. If
-   * a key has no record, its move is complete, and the session is listed under the new key.
+   * Deletes a record, and before it those left by abandoned moves. If a key has no record, its move
+   * is complete, and the session is listed under the new key.
    *
    * @returns Whether the record existed.
    */
   async #endSession(userId: string, key: SessionKey, deadline: Deadline): Promise<boolean> {
     if ((await this.#store.read(key, deadline)) === undefined) return false;
     const seconds = await this.#secondsOf(key, deadline);
-    for (const [at, second] of seconds.entries()) {
-      const ending = this.#endRecord(userId, second, deadline);
-      await (at === 0 ? ending : ending.catch(throwUnknown));
-    }
-    const deletion = this.#store.delete(key, deadline);
-    if (seconds.length === 0) return deletion;
-    // Such a move may have been in progress, and have deleted the record meanwhile.
-    await deletion.catch(throwUnknown);
-    return true;
+    const wasThere = await deleteAfterSeconds(
+      seconds,
+      (second) => this.#endRecord(userId, second, deadline),
+      () => this.#store.delete(key, deadline),
+    );
+    // A move that was in progress may have deleted the record meanwhile.
+    return wasThere || seconds.length > 0;
   }
 
   async #undo({ userId, key }: Listing, deadline: Deadline): Promise<never> {

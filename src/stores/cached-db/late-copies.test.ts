@@ -1,17 +1,12 @@
 import { expect, test } from "vitest";
-
-import { Deadline } from "../../core/deadlines.ts";
+import { Signal } from "../../../test/support/signal.ts";
+import { around, etag, HOUR, later } from "../../../test/support/store-steps.ts";
 import { StoreConnectionError } from "../../core/errors.ts";
 import { newSessionKey } from "../../core/ids.ts";
 import { RedisRegistry } from "../../redis/registry.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import { memoryCacheStore, memorySessionStore } from "../memory/index.ts";
 import { cachedDbSessionStore } from "./index.ts";
-
-const later = (): Deadline => new Deadline(30_000);
-const HOUR = 3_600_000;
-
-const etag = (record: string) => ({ start: 0, text: record });
 
 function open() {
   const context = { projectName: "shop", redis: new RedisRegistry(), clock: new ManualClock() };
@@ -22,32 +17,8 @@ function open() {
   return { cache, clock: context.clock, database, store, evict };
 }
 
-/** Runs an action once, right before or after a method of a store has done its work. */
-function around<Store extends object>(
-  store: Store,
-  method: keyof Store,
-  { before, after }: { before?: () => unknown; after?: () => unknown },
-): void {
-  const original = store[method] as (...args: unknown[]) => Promise<unknown>;
-  Object.assign(store, {
-    async [method](...args: unknown[]) {
-      Object.assign(store, { [method]: original });
-      await before?.();
-      const answer = await original.apply(store, args);
-      await after?.();
-      return answer;
-    },
-  });
-}
-
 function fail(): never {
   throw new StoreConnectionError("the cache is away", { outcome: "unknown" });
-}
-
-function signal() {
-  let give = () => {};
-  const given = new Promise<void>((resolve) => (give = resolve));
-  return { give: () => give(), given };
 }
 
 /** Begins a commit that writes to the database, and stops before its last step. */
@@ -57,7 +28,7 @@ async function beginCommit(
   record: string,
   on: string,
 ) {
-  const [written, goOn] = [signal(), signal()];
+  const [written, goOn] = [new Signal(), new Signal()];
   around(database, "commit", {
     after: () => around(cache, "compareAndSet", { before: () => (written.give(), goOn.given) }),
   });
@@ -154,7 +125,7 @@ test("a reader does not copy a record if the cache has dropped the mark of a wri
   const { database, store, evict } = open();
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());
-  const [otherHasEntered, mayGoOn] = [signal(), signal()];
+  const [otherHasEntered, mayGoOn] = [new Signal(), new Signal()];
   let other: Promise<unknown> | undefined;
   around(database, "readWithTtl", {
     after: async () => {

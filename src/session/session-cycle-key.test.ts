@@ -1,0 +1,40 @@
+import { describe, expect, test } from "vitest";
+import { Browser, openHarness, twoViews } from "../../test/support/session-harness.ts";
+
+describe("cycleKey", () => {
+  test("gives a new key, keeps the data and the login, and the old key is dead", async () => {
+    const { sessions, keys } = openHarness();
+    const browser = new Browser(sessions);
+    await browser.request((session) => session.login(1));
+    const before = browser.cookie;
+    const at = await browser.request((session) => session.authenticatedAt);
+    await browser.request(async (session) => {
+      session.data["a"] = 1;
+      await session.cycleKey();
+    });
+    expect(browser.cookie).not.toBe(before);
+    expect(await keys()).toHaveLength(1);
+    await browser.request((session) => {
+      expect(session.data).toMatchObject({ a: 1, _auth_user_id: "1" });
+      expect(session.authenticatedAt).toStrictEqual(at);
+    });
+    expect(await new Browser(sessions, before).request((session) => session.isNew)).toBe(true);
+  });
+
+  test("is undone when the session was ended meanwhile", async () => {
+    const { sessions, keys } = openHarness();
+    const [mine, other] = await twoViews(sessions, { a: 1 });
+    await other.flush();
+    await expect(mine.cycleKey()).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
+    expect(await keys()).toStrictEqual([]);
+  });
+
+  test("copies concurrent changes of others", async () => {
+    const { sessions } = openHarness();
+    const [mine, other] = await twoViews(sessions, { a: 1 });
+    other.data["b"] = 2;
+    await other.save();
+    await mine.cycleKey();
+    expect((await sessions.open(mine.cookieHeader)).data).toStrictEqual({ a: 1, b: 2 });
+  });
+});
