@@ -1,14 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createCluster } from "@redis/client";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-
 import { systemClock } from "../../../src/core/clock.ts";
 import { RedisConnectionError } from "../../../src/core/errors.ts";
 import { createSojourn } from "../../../src/create-sojourn.ts";
-import type { RedisConnection } from "../../../src/redis/connection.ts";
 import { slotOf } from "../../../src/redis/key-slot.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import type { RedisConnectionSettings } from "../../../src/redis/settings.ts";
 import type { Sessions } from "../../../src/session/sessions.ts";
 import { redisSessionStore } from "../../../src/stores/redis/index.ts";
 import { CACHE_INCR as INCR } from "../../../src/stores/redis/scripts/scripts.ts";
@@ -20,41 +17,11 @@ import {
   connectionForTest,
   expectConnectionError,
   expectServiceError,
-  MARGIN,
-  timeOf,
   within,
 } from "../../support/redis-connections.ts";
 import { describeWithRedis, freePort, type RedisServer } from "../../support/redis-server.ts";
 import { Browser, type Data } from "../../support/session-harness.ts";
-
-const later = () => within();
-
-/** A key on each node of a cluster. */
-function keysOnEach(cluster: RedisCluster, prefix = "key"): string[] {
-  return cluster.nodes.map((node) => keyOn(cluster, node, prefix));
-}
-
-function keyOn(cluster: RedisCluster, node: RedisServer, prefix = "key"): string {
-  for (let number = 0; ; number++) {
-    if (cluster.nodeOf(`${prefix}${number}`) === node) return `${prefix}${number}`;
-  }
-}
-
-async function clusterForTest(...options: Parameters<typeof RedisCluster.start>): Promise<RedisCluster> {
-  const cluster = await RedisCluster.start(...options);
-  onTestFinished(() => cluster.stop());
-  return cluster;
-}
-
-async function sendToEach(connection: RedisConnection, keys: readonly string[]): Promise<unknown[]> {
-  return Promise.all(keys.map((key) => connection.command(["GET", key], within(), key)));
-}
-
-async function collect(pages: AsyncIterable<readonly string[]>): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const page of pages) keys.push(...page);
-  return keys;
-}
+import { clusterForTest, collect, keysOnEach, later, sendToEach } from "./cluster-support.ts";
 
 /** Each test has records of its own, and many wait for something to expire. */
 const concurrently = { describe, it: it.concurrent };
@@ -354,83 +321,6 @@ describeWithRedis("on a cluster", () => {
       expect(await sessions.revokeUser(1, { scan: true })).toBe(12);
       expect(await keysOf(store)).toHaveLength(1);
     });
-  });
-});
-
-describeWithRedis("a frozen node of a cluster", () => {
-  const settings = (cluster: RedisCluster, rest: object = {}): RedisConnectionSettings => ({
-    cluster: cluster.urls,
-    stallTimeout: "300ms",
-    ...rest,
-  });
-
-  it("costs its own commands their deadlines and the others nothing, for as long as it is frozen", async () => {
-    const cluster = await clusterForTest();
-    const connection = connectionForTest(settings(cluster));
-    const [frozenKey = "", ...otherKeys] = keysOnEach(cluster);
-    await sendToEach(connection, [frozenKey, ...otherKeys]);
-    cluster.nodes[0]?.freeze();
-    onTestFinished(() => cluster.nodes[0]?.thaw());
-    const [frozen, others]: [number[], Promise<unknown>[]] = [[], []];
-    const timed: Promise<void>[] = [];
-    for (let issued = 0; issued < 40; issued++) {
-      const command = connection.command(["GET", frozenKey], within(300), frozenKey);
-      timed.push(timeOf(command).then((time) => void frozen.push(time)));
-      for (const key of otherKeys) others.push(connection.command(["GET", key], within(1000), key));
-      await sleep(75);
-    }
-    await Promise.all(timed);
-    expect(Math.max(...frozen)).toBeLessThan(300 + MARGIN);
-    const failures = (await Promise.allSettled(others)).filter(({ status }) => status === "rejected");
-    expect(failures).toEqual([]);
-    cluster.nodes[0]?.thaw();
-    expect(await connection.command(["GET", frozenKey], within(2000), frozenKey)).toBeNull();
-  });
-
-  it("is told from the others by its answers alone: its connection is closed though they answer", async () => {
-    const cluster = await clusterForTest();
-    const connection = connectionForTest(settings(cluster));
-    const [frozenKey = "", otherKey = ""] = keysOnEach(cluster);
-    await sendToEach(connection, [frozenKey, otherKey]);
-    cluster.nodes[0]?.freeze();
-    const patient = connection.command(["GET", frozenKey], within(), frozenKey);
-    const failed = expectConnectionError(patient, "unknown");
-    await expectConnectionError(connection.command(["GET", frozenKey], within(100), frozenKey), "unknown");
-    let isOver = false;
-    void failed.finally(() => (isOver = true)).catch(() => {});
-    while (!isOver) expect(await connection.command(["GET", otherKey], within(), otherKey)).toBeNull();
-    expect((await failed).message).toContain("had not answered for 300 ms");
-    cluster.nodes[0]?.thaw();
-    expect(await connection.command(["GET", frozenKey], within(2000), frozenKey)).toBeNull();
-  });
-
-  it("does not hold up a new connection, whichever node is asked for the others", async () => {
-    const cluster = await clusterForTest();
-    cluster.nodes[0]?.freeze();
-    onTestFinished(() => cluster.nodes[0]?.thaw());
-    const key = keyOn(cluster, cluster.nodes[1] as RedisServer);
-    for (let round = 0; round < 6; round++) {
-      const connection = connectionForTest(settings(cluster));
-      expect(await connection.command(["GET", key], within(1000), key)).toBeNull();
-    }
-  });
-
-  it("that dies is reported at once as not sent, and works again when it is back", async () => {
-    const cluster = await clusterForTest();
-    const connection = connectionForTest(settings(cluster));
-    const keys = keysOnEach(cluster);
-    await sendToEach(connection, keys);
-    const [key = ""] = keys;
-    await cluster.nodes[0]?.kill();
-    await sleep(50);
-    await expectConnectionError(connection.command(["GET", key], within(), key), "not-sent");
-    expect(await sendToEach(connection, keys.slice(1))).toEqual([null, null]);
-    await cluster.nodes[0]?.restart();
-    await expect
-      .poll(() => connection.command(["GET", key], within(1000), key).catch(() => "down"), {
-        timeout: 10_000,
-      })
-      .toBeNull();
   });
 });
 
