@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { on, once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { MARGIN } from "../support/redis-connections.ts";
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { MARGIN, serverForTest } from "../support/redis-connections.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
 import { type OutstandingMessage, type OutstandingReport, REQUESTS } from "./outstanding-messages.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 
@@ -19,8 +19,7 @@ const STAYS = 4 * MEBIBYTE;
 async function run(
   isLinked: boolean,
 ): Promise<{ report: OutstandingReport; leakedSockets: number; exitCode: unknown }> {
-  const server = await RedisServer.start();
-  onTestFinished(() => server.stop());
+  const server = await serverForTest();
   const proxy = await TcpProxy.start(server.port);
   onTestFinished(() => proxy.close());
   const args = [

@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import express, { type Express } from "express";
-import { type Browser, type BrowserContext, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { type Cache, createSojourn, type Sessions, type SessionSettings, type Sojourn } from "sojourn";
 import { type ExpressSessionsOptions, expressSessions } from "sojourn/adapters/express";
 import { memoryCacheStore, memorySessionStore } from "sojourn/stores/memory";
@@ -11,7 +11,8 @@ import { redisSessionStore } from "sojourn/stores/redis";
 import { ManualClock } from "sojourn/testing";
 import { expect, onTestFinished } from "vitest";
 import { describeInBrowser } from "../../support/chromium.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { serverForTest } from "../../support/redis-connections.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 import { makeCertificate } from "./certificate.ts";
 import { Gates } from "./gates.ts";
 
@@ -261,8 +262,7 @@ export function describeSitesOnStores(
   describeWithRedis(`${title}, in Redis`, () => {
     describeSites("with two processes", (enter) =>
       define(enter, async (options) => {
-        const redis = await RedisServer.start();
-        onTestFinished(() => redis.stop());
+        const redis = await serverForTest();
         const site = await Site.open({ ...options, redis });
         return { site, other: await Site.open({ ...options, redis, clock: site.clock }) };
       }),

@@ -1,8 +1,9 @@
 import express from "express";
 import { createSojourn } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { describe, expect, test } from "vitest";
+import { serverForTest } from "../../support/redis-connections.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
 import { TestServer } from "./support/http.ts";
 import { type Anything, BASE, errorOf, expectTold, inMemory, withCookie } from "./support/newcomer.ts";
 
@@ -32,8 +33,7 @@ describeWithRedis("with servers: an error of the store", () => {
   const onRedis = (redis: Anything) => createSojourn({ ...BASE, redis: redis as never }).sessions;
 
   test("that does not run, that wants a password, that gets a wrong one, that speaks no TLS", async () => {
-    const server = await RedisServer.start({ password: "secret-of-redis" });
-    onTestFinished(() => server.stop());
+    const server = await serverForTest({ password: "secret-of-redis" });
     const { port } = server;
     const cases: [Anything, string][] = [
       [{ default: { host: "127.0.0.1", port: 1 } }, "ECONNREFUSED"],

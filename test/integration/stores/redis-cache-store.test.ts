@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { RedisConnectionError } from "../../../src/core/errors.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
@@ -15,11 +15,12 @@ import {
   timeOf,
   within,
 } from "../../support/redis-connections.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { redisTest as test } from "../../support/fixtures/redis.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 import { concurrently, entries, later, leaseOn } from "./cache-store-support.ts";
 
 /** The same, without the tests of promises that a store does not make. */
-const promisedAlone = { describe, it: withoutSkipped(it.concurrent) };
+const promisedAlone = { describe, it: withoutSkipped(test.concurrent) };
 
 type RunTest = (title: string, run: () => Promise<void>) => unknown;
 
@@ -31,14 +32,9 @@ describeWithRedis("the Redis cache store", () => {
   let server: RedisServer;
   let redis: RedisRegistry;
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
-    redis = new RedisRegistry({ default: server.settings });
-  });
-
-  afterAll(async () => {
-    await redis?.close();
-    await server?.stop();
+  test.beforeAll(async ({ server: started, redis: opened }) => {
+    server = started;
+    redis = opened;
   });
 
   const openStore = (options?: RedisCacheStoreOptions, values: "text" | "bytes" = "text"): CacheStore =>
@@ -64,7 +60,7 @@ describeWithRedis("the Redis cache store", () => {
   });
 
   describe("layout", () => {
-    it("is a string under the very key, with a time to live in milliseconds", async () => {
+    test("is a string under the very key, with a time to live in milliseconds", async () => {
       await openStore().setMany([{ key: "shop:1:k", value: "text", ttl: 60_000.5 }], "always", later());
       expect(await server.command("GET", "shop:1:k")).toBe("text");
       const ttl = Number(await server.command("PTTL", "shop:1:k"));
@@ -72,7 +68,7 @@ describeWithRedis("the Redis cache store", () => {
       expect(ttl).toBeLessThanOrEqual(60_001);
     });
 
-    it("has leases beside the entries, under keys that no text makes", async () => {
+    test("has leases beside the entries, under keys that no text makes", async () => {
       const store = openStore();
       const ask = (...args: [string, Buffer]) => redis.get().command(args, within());
       for (const key of ["shop:1:k", "shop:1:{user}k", "shop:1:a}b"]) {
@@ -89,7 +85,7 @@ describeWithRedis("the Redis cache store", () => {
       }
     });
 
-    it("has locks beside the entries, under keys that no text makes, and forgets their fence an hour later", async () => {
+    test("has locks beside the entries, under keys that no text makes, and forgets their fence an hour later", async () => {
       const ask = (...args: [string, Buffer | string]) => redis.get().command(args, within());
       for (const [locks, lockKeyOf] of [
         ["own", (key: string) => ownKeyOf(key, "lock")],
@@ -114,7 +110,7 @@ describeWithRedis("the Redis cache store", () => {
       }
     });
 
-    it("gives fencing tokens that grow when the server's clock was ahead, and when the fence is gone", async () => {
+    test("gives fencing tokens that grow when the server's clock was ahead, and when the fence is gone", async () => {
       const store = openStore();
       const take = async (): Promise<number> => {
         const fence = await store.acquireLock("shop:1:fenced", "t", 20_000, later());
@@ -129,7 +125,7 @@ describeWithRedis("the Redis cache store", () => {
       expect(await take()).toBeGreaterThan(first);
     });
 
-    it("uses the connection named cache if there is one", async () => {
+    test("uses the connection named cache if there is one", async () => {
       const both = new RedisRegistry({
         default: server.settings,
         cache: { ...server.settings, database: 5 },
@@ -147,7 +143,7 @@ describeWithRedis("the Redis cache store", () => {
       expect(await both.get("default").command(["GET", "choice"], within())).toBe("default");
     });
 
-    it("refuses unknown options and connections, naming the nearest", () => {
+    test("refuses unknown options and connections, naming the nearest", () => {
       expect(() => openStore({ conection: "a" } as RedisCacheStoreOptions)).toThrow(
         'did you mean "connection"?',
       );
@@ -170,7 +166,7 @@ describeWithRedis("the Redis cache store", () => {
     }
     const keys = entries("n", 501).map(({ key }) => key);
 
-    it("to read are one a call for up to 500 keys, and none for no keys", async () => {
+    test("to read are one a call for up to 500 keys, and none for no keys", async () => {
       const { store, expectCommands } = await start();
       await expectCommands(store.getMany([], later()), []);
       await expectCommands(store.get("n", later()), ["GET"]);
@@ -181,7 +177,7 @@ describeWithRedis("the Redis cache store", () => {
       await expectCommands(store.ttlMany([], later()), []);
     });
 
-    it("to store are one an entry; one more a call where an entry lives for less than a load may take", async () => {
+    test("to store are one an entry; one more a call where an entry lives for less than a load may take", async () => {
       const { store, expectCommands } = await start();
       const setMany = (ttls: readonly (number | null)[]) =>
         store.setMany(
@@ -204,7 +200,7 @@ describeWithRedis("the Redis cache store", () => {
       await expectCommands(store.compareAndSet("n", "1", { value: "2", ttl: null }, later()), ["EVALSHA"]);
     });
 
-    it("of locks are one each", async () => {
+    test("of locks are one each", async () => {
       const { store, expectCommands } = await start();
       await expectCommands(store.acquireLock("n", "t", 1000, later()), ["EVAL"]);
       await expectCommands(store.acquireLock("n", "t", 1000, later()), ["EVALSHA"]);
@@ -213,14 +209,14 @@ describeWithRedis("the Redis cache store", () => {
       await expectCommands(store.releaseLock("n", "t", later()), ["EVALSHA"]);
     });
 
-    it("to delete are two for up to 500 keys: the leases first", async () => {
+    test("to delete are two for up to 500 keys: the leases first", async () => {
       const { store, expectCommands } = await start();
       await expectCommands(store.deleteMany([], later()), []);
       await expectCommands(store.deleteMany(["n"], later()), ["UNLINK", "UNLINK"]);
       await expectCommands(store.deleteMany(keys, later()), ["UNLINK", "UNLINK", "UNLINK", "UNLINK"]);
     });
 
-    it("to load are one to lease, one to fill and one to release", async () => {
+    test("to load are one to lease, one to fill and one to release", async () => {
       const { store, expectCommands } = await start();
       const lease = leaseOn("load");
       await expectCommands(store.lease(lease, 1000, later()), ["EVAL"]);
@@ -231,7 +227,7 @@ describeWithRedis("the Redis cache store", () => {
   });
 
   describe("data of another type under its keys", () => {
-    it("is an error where one key is read or counted, a miss among many, and is overwritten by a write", async () => {
+    test("is an error where one key is read or counted, a miss among many, and is overwritten by a write", async () => {
       const store = openStore();
       await server.command("RPUSH", "list", "x");
       await expectServiceError(store.get("list", later()), "not-sent");
@@ -265,7 +261,7 @@ describeWithRedis("a cache store whose server fails", () => {
     return { server, store };
   }
 
-  it("frozen: every method ends within its deadline, whatever number of keys it has", async () => {
+  test("frozen: every method ends within its deadline, whatever number of keys it has", async () => {
     const { server, store } = await start();
     server.freeze();
     onTestFinished(() => server.thaw());
@@ -298,7 +294,7 @@ describeWithRedis("a cache store whose server fails", () => {
     for (const error of await Promise.all(errors)) expect(error).toBeInstanceOf(RedisConnectionError);
   });
 
-  it("gone: the error says that nothing was sent", async () => {
+  test("gone: the error says that nothing was sent", async () => {
     const { server, store } = await start();
     await server.kill();
     // The first command may still find the connection that is about to break.
@@ -307,7 +303,7 @@ describeWithRedis("a cache store whose server fails", () => {
     await expectConnectionError(store.deleteMany(["k"], later()), "not-sent");
   });
 
-  it("refusing some of the keys of a call: what was written is not passed off as not sent", async () => {
+  test("refusing some of the keys of a call: what was written is not passed off as not sent", async () => {
     // A user who may write the first chunk of keys, but not the second.
     const { server, store } = await start();
     await server.command("ACL", "SETUSER", "default", "resetkeys", "~a*");

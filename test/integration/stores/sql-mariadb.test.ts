@@ -1,10 +1,11 @@
 import { Kysely as KyselyClass, MysqlDialect, sql } from "kysely";
 import { createPool } from "mysql2";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, expect } from "vitest";
 import { newSessionKey } from "../../../src/core/ids.ts";
 import { createSessionTable } from "../../../src/stores/sql/index.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
-import { describeWithMariadb, MariadbServer } from "../../support/mariadb-server.ts";
+import { mariadbTest as test } from "../../support/fixtures/mariadb.ts";
+import { describeWithMariadb, type MariadbServer } from "../../support/mariadb-server.ts";
 import { describeDatabase, describeServer } from "./sql-contract.ts";
 import { type Database, later, leavingOut, openFresh, openStore } from "./sql-support.ts";
 
@@ -18,8 +19,8 @@ describeWithMariadb("the SQL session store on MariaDB", () => {
     return new KyselyClass<any>({ dialect: new MysqlDialect({ pool }) });
   };
 
-  beforeAll(async () => {
-    server = await MariadbServer.start();
+  test.beforeAll(async ({ server: started }) => {
+    server = started;
     database = connect();
     counting = connect(10, ["-FOUND_ROWS"]);
   });
@@ -27,7 +28,6 @@ describeWithMariadb("the SQL session store on MariaDB", () => {
   afterAll(async () => {
     await database?.destroy();
     await counting?.destroy();
-    await server?.stop();
   });
 
   describeSessionStore(leavingOut, "sql on MariaDB", {
@@ -46,7 +46,7 @@ describeWithMariadb("the SQL session store on MariaDB", () => {
     ["UNLOCK TABLES"],
   );
 
-  it("the table is Django's: columns, types, index names, and the row", async () => {
+  test("the table is Django's: columns, types, index names, and the row", async () => {
     await createSessionTable(database);
     const columns =
       await sql`SELECT column_name AS name, column_type AS type, is_nullable AS nullable, column_key AS k

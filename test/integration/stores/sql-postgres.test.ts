@@ -1,11 +1,12 @@
 import { inspect } from "node:util";
 import { Kysely as KyselyClass, PostgresDialect, sql } from "kysely";
 import { Pool } from "pg";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, expect } from "vitest";
 import { newSessionKey } from "../../../src/core/ids.ts";
 import { createSessionTable, createUserTables } from "../../../src/stores/sql/index.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
-import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
+import { postgresTest as test } from "../../support/fixtures/postgres.ts";
+import { describeWithPostgres, type PostgresServer } from "../../support/postgres-server.ts";
 import { describeDatabase, describeServer } from "./sql-contract.ts";
 import {
   addOne,
@@ -30,14 +31,13 @@ describeWithPostgres("the SQL session store on PostgreSQL", () => {
     return new KyselyClass<any>({ dialect: new PostgresDialect({ pool }) });
   };
 
-  beforeAll(async () => {
-    server = await PostgresServer.start();
+  test.beforeAll(async ({ server: started }) => {
+    server = started;
     database = connect();
   });
 
   afterAll(async () => {
     await database?.destroy();
-    await server?.stop();
   });
 
   const withoutNul = { reason: "a text column of PostgreSQL holds no NUL", tests: [NUL_TEST] };
@@ -53,7 +53,7 @@ describeWithPostgres("the SQL session store on PostgreSQL", () => {
     (table) => `LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`,
   );
 
-  it("a record with NUL, which no format of Sojourn writes, is refused and not written", async () => {
+  test("a record with NUL, which no format of Sojourn writes, is refused and not written", async () => {
     const { store } = await openFresh(database);
     const key = newSessionKey();
     const error = await errorOf(store.create(key, "a\0b", LONG_TTL, later()));
@@ -61,7 +61,7 @@ describeWithPostgres("the SQL session store on PostgreSQL", () => {
     expect(await store.read(key, later())).toBeUndefined();
   });
 
-  it("the table is Django's: columns, types, index names, and the row", async () => {
+  test("the table is Django's: columns, types, index names, and the row", async () => {
     await createSessionTable(database);
     const columns = await sql`SELECT column_name, data_type, character_maximum_length AS size, is_nullable
       FROM information_schema.columns WHERE table_name = 'django_session' ORDER BY ordinal_position`.execute(
@@ -92,7 +92,7 @@ describeWithPostgres("the SQL session store on PostgreSQL", () => {
     expect(rows.rows).toEqual([expected]);
   });
 
-  it("a table may be named with its schema", async () => {
+  test("a table may be named with its schema", async () => {
     await sql`CREATE SCHEMA shop`.execute(database);
     await createSessionTable(database, { table: "shop.visits" });
     await createUserTables(database);
@@ -106,7 +106,7 @@ describeWithPostgres("the SQL session store on PostgreSQL", () => {
     expect(await store.clearExpired(later)).toBe(0);
   });
 
-  it("what a database ends because of others is tried again: strict isolation loses and refuses nothing", async () => {
+  test("what a database ends because of others is tried again: strict isolation loses and refuses nothing", async () => {
     const pool = new Pool({
       ...server.settings,
       max: 5,
@@ -121,7 +121,7 @@ describeWithPostgres("the SQL session store on PostgreSQL", () => {
     await strict.destroy();
   });
 
-  it("a message that quotes the record is withheld", async () => {
+  test("a message that quotes the record is withheld", async () => {
     const { store, table } = await openFresh(database);
     await sql
       .raw(
