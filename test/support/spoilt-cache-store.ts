@@ -32,10 +32,10 @@ export async function runCacheStoreSuite(
 ): Promise<Outcome> {
   const tests: [string, () => Promise<void>][] = [];
   const [passed, failed, skipped]: [string[], string[], string[]] = [[], [], []];
-  const it = Object.assign((title: string, run: () => Promise<void>) => tests.push([title, run]), {
+  const test = Object.assign((title: string, run: () => Promise<void>) => tests.push([title, run]), {
     skip: (title: string) => skipped.push(title),
   });
-  const framework: TestFramework = { describe: (_, define) => define(), it };
+  const framework: TestFramework = { describe: (_, define) => define(), it: test };
   describeCacheStore(framework, "spoilt", { open: () => openSpoilt(spoil), skip });
   for (const [title, run] of tests.filter(([each]) => only === undefined || each === only)) {
     await run().then(

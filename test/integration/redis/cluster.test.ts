@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createCluster } from "@redis/client";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { RedisConnectionError } from "../../../src/core/errors.ts";
 import { createSojourn } from "../../../src/create-sojourn.ts";
@@ -24,7 +24,7 @@ import { Browser, type Data } from "../../support/session-harness.ts";
 import { clusterForTest, collect, keysOnEach, later, sendToEach } from "./cluster-support.ts";
 
 /** Each test has records of its own, and many wait for something to expire. */
-const concurrently = { describe, it: it.concurrent };
+const concurrently = { describe, it: test.concurrent };
 
 describeWithRedis("on a cluster", () => {
   let cluster: RedisCluster;
@@ -47,7 +47,7 @@ describeWithRedis("on a cluster", () => {
   describeSessionStore(concurrently, "redis on a cluster", { open: () => ({ store: openStore() }) });
 
   describe("a connection", () => {
-    it("sends a command to the node of its key", async () => {
+    test("sends a command to the node of its key", async () => {
       const connection = connectionForTest({ cluster: cluster.urls });
       for (const [index, key] of keysOnEach(cluster, "routed").entries()) {
         await connection.command(["SET", key, "value"], within(), key);
@@ -57,14 +57,14 @@ describeWithRedis("on a cluster", () => {
       expect(await connection.command(["PING"], within())).toBe("PONG");
     });
 
-    it("needs one node of its settings only, and is open when the others are not there", async () => {
+    test("needs one node of its settings only, and is open when the others are not there", async () => {
       const [url = ""] = cluster.urls;
       const dead = `redis://127.0.0.1:${await freePort()}`;
       const connection = connectionForTest({ cluster: [dead, dead, dead, url] });
       expect(await sendToEach(connection, keysOnEach(cluster, "absent"))).toEqual([null, null, null]);
     });
 
-    it("without any of them is reported at once and as not sent", async () => {
+    test("without any of them is reported at once and as not sent", async () => {
       const connection = connectionForTest({ cluster: [`redis://127.0.0.1:${await freePort()}`] });
       const error = await expectConnectionError(
         connection.command(["GET", "key"], within(), "key"),
@@ -73,7 +73,7 @@ describeWithRedis("on a cluster", () => {
       expect(error.message).toContain("ECONNREFUSED");
     });
 
-    it("commands with keys in several slots are refused as not sent", async () => {
+    test("commands with keys in several slots are refused as not sent", async () => {
       const connection = connectionForTest({ cluster: cluster.urls });
       const keys = keysOnEach(cluster, "many");
       const error = await expectServiceError(
@@ -83,7 +83,7 @@ describeWithRedis("on a cluster", () => {
       expect(error.message).toContain("with CROSSSLOT. The keys lie in different slots of the cluster.");
     });
 
-    it("follows a key whose slot has moved to another node", async () => {
+    test("follows a key whose slot has moved to another node", async () => {
       const moving = await clusterForTest(2);
       const [from, to] = moving.nodes as [RedisServer, RedisServer];
       const connection = connectionForTest({ cluster: moving.urls });
@@ -109,7 +109,7 @@ describeWithRedis("on a cluster", () => {
       expect(await connection.run(INCR, ["{moving}n"], ["1"], within())).toBe("2");
     });
 
-    it("logs in to every node, and a wrong password is an error that says so", async () => {
+    test("logs in to every node, and a wrong password is an error that says so", async () => {
       const password = "p@ss";
       const locked = await clusterForTest(2, { password });
       const connection = connectionForTest({ cluster: locked.urls, password });
@@ -120,7 +120,7 @@ describeWithRedis("on a cluster", () => {
       expect(String(error.cause)).not.toContain("hunter2");
     });
 
-    it("close() leaves no connection behind", async () => {
+    test("close() leaves no connection behind", async () => {
       const registry = new RedisRegistry({ default: { cluster: cluster.urls } });
       const before = await clientCounts(cluster);
       await sendToEach(registry.get(), keysOnEach(cluster));
@@ -131,7 +131,7 @@ describeWithRedis("on a cluster", () => {
   });
 
   describe("a script", () => {
-    it("is loaded once a node", async () => {
+    test("is loaded once a node", async () => {
       const monitors = await Promise.all(cluster.nodes.map((node) => node.monitor()));
       onTestFinished(() => monitors.forEach((monitor) => monitor.stop()));
       const connection = connectionForTest({ cluster: cluster.urls });
@@ -145,7 +145,7 @@ describeWithRedis("on a cluster", () => {
       }
     });
 
-    it("that all nodes have forgotten (SCRIPT FLUSH) is loaded again; no run is lost or doubled", async () => {
+    test("that all nodes have forgotten (SCRIPT FLUSH) is loaded again; no run is lost or doubled", async () => {
       const connection = connectionForTest({ cluster: cluster.urls });
       const keys = keysOnEach(cluster, "flushed");
       for (const key of keys) await connection.command(["SET", key, "0"], within(), key);
@@ -160,7 +160,7 @@ describeWithRedis("on a cluster", () => {
   });
 
   describe("a walk over the keys", () => {
-    it("visits every master, each key once", async () => {
+    test("visits every master, each key once", async () => {
       const connection = connectionForTest({ cluster: cluster.urls });
       const keys = Array.from({ length: 300 }, (_, number) => `walked${number}`);
       await Promise.all(keys.map((key) => connection.command(["SET", key, "value"], within(), key)));
@@ -168,7 +168,7 @@ describeWithRedis("on a cluster", () => {
       expect(found.toSorted()).toEqual(keys.toSorted());
     });
 
-    it("fails when a node does not answer, for its keys would be missing", async () => {
+    test("fails when a node does not answer, for its keys would be missing", async () => {
       const freezing = await clusterForTest(2);
       const connection = connectionForTest({ cluster: freezing.urls });
       const pages = connection.scanKeys("*", 10, () => within(300));
@@ -189,7 +189,7 @@ describeWithRedis("on a cluster", () => {
       return client;
     }
 
-    it("is used as it is, and stays open when the registry closes", async () => {
+    test("is used as it is, and stays open when the registry closes", async () => {
       const client = await clientForTest();
       const registry = new RedisRegistry({ default: { client } });
       const connection = registry.get();
@@ -202,7 +202,7 @@ describeWithRedis("on a cluster", () => {
       expect(await client.get(keys[0] ?? "")).toBe("2");
     });
 
-    it("that was never connected is refused at once, one that is connecting is waited for", async () => {
+    test("that was never connected is refused at once, one that is connecting is waited for", async () => {
       const client = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })), defaults: quietly });
       const connection = connectionForTest({ client });
       const error = await expectConnectionError(connection.command(["PING"], within()), "not-sent");
@@ -241,7 +241,7 @@ describeWithRedis("on a cluster", () => {
       return keys;
     }
 
-    it("are spread over the nodes, read, changed and ended", async () => {
+    test("are spread over the nodes, read, changed and ended", async () => {
       const { sessions, store } = open();
       const browsers = Array.from({ length: 30 }, () => new Browser(sessions));
       await Promise.all(browsers.map((browser) => browser.request((session) => (session.data["n"] = 1))));
@@ -256,7 +256,7 @@ describeWithRedis("on a cluster", () => {
     });
 
     describe.each(["login", "cycleKey"] as const)("20 of %s in flight when the user is revoked", (act) => {
-      it.each([
+      test.each([
         ["in the order of their coming", (waiting: unknown[]) => waiting],
         ["in the reverse order", (waiting: unknown[]) => waiting.toReversed()],
         ["every other one first", evenFirst],
@@ -290,7 +290,7 @@ describeWithRedis("on a cluster", () => {
       });
     });
 
-    it("maxPerUser holds under 50 parallel logins", async () => {
+    test("maxPerUser holds under 50 parallel logins", async () => {
       const { sessions, store } = open({ maxPerUser: 5 });
       const browsers = Array.from({ length: 50 }, () => new Browser(sessions));
       const outcomes = await Promise.allSettled(
@@ -304,7 +304,7 @@ describeWithRedis("on a cluster", () => {
       }
     });
 
-    it("revokeUser with scan finds sessions on every master that no list has", async () => {
+    test("revokeUser with scan finds sessions on every master that no list has", async () => {
       const { sessions, store } = open();
       const browsers = Array.from({ length: 12 }, () => new Browser(sessions));
       for (const browser of browsers) await browser.request((session) => session.login(1));

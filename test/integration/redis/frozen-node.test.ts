@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { RedisConnectionSettings } from "../../../src/redis/settings.ts";
 import type { RedisCluster } from "../../support/redis-cluster.ts";
 import {
@@ -19,7 +19,7 @@ describeWithRedis("a frozen node of a cluster", () => {
     ...rest,
   });
 
-  it("costs its own commands their deadlines and the others nothing, for as long as it is frozen", async () => {
+  test("costs its own commands their deadlines and the others nothing, for as long as it is frozen", async () => {
     const cluster = await clusterForTest();
     const connection = connectionForTest(settings(cluster));
     const [frozenKey = "", ...otherKeys] = keysOnEach(cluster);
@@ -42,7 +42,7 @@ describeWithRedis("a frozen node of a cluster", () => {
     expect(await connection.command(["GET", frozenKey], within(2000), frozenKey)).toBeNull();
   });
 
-  it("is told from the others by its answers alone: its connection is closed though they answer", async () => {
+  test("is told from the others by its answers alone: its connection is closed though they answer", async () => {
     const cluster = await clusterForTest();
     const connection = connectionForTest(settings(cluster));
     const [frozenKey = "", otherKey = ""] = keysOnEach(cluster);
@@ -59,7 +59,7 @@ describeWithRedis("a frozen node of a cluster", () => {
     expect(await connection.command(["GET", frozenKey], within(2000), frozenKey)).toBeNull();
   });
 
-  it("does not hold up a new connection, whichever node is asked for the others", async () => {
+  test("does not hold up a new connection, whichever node is asked for the others", async () => {
     const cluster = await clusterForTest();
     cluster.nodes[0]?.freeze();
     onTestFinished(() => cluster.nodes[0]?.thaw());
@@ -70,7 +70,7 @@ describeWithRedis("a frozen node of a cluster", () => {
     }
   });
 
-  it("that dies is reported at once as not sent, and works again when it is back", async () => {
+  test("that dies is reported at once as not sent, and works again when it is back", async () => {
     const cluster = await clusterForTest();
     const connection = connectionForTest(settings(cluster));
     const keys = keysOnEach(cluster);

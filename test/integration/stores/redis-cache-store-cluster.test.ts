@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import type { CacheStore } from "../../../src/stores/cache-store.ts";
@@ -32,7 +32,7 @@ describeWithRedis("the Redis cache store on a cluster of three masters", () => {
     values: "bytes",
   });
 
-  it("keys of one slot are read and deleted together", async () => {
+  test("keys of one slot are read and deleted together", async () => {
     const store = openStore();
     const keys = ["{a}1", "{a}2", "{b}1", "{a}3", "{b}2"];
     await store.setMany(
@@ -52,7 +52,7 @@ describeWithRedis("the Redis cache store on a cluster of three masters", () => {
     expect([calls("mget"), calls("unlink")]).toEqual([2, 4]);
   });
 
-  it("a key with braces, whether they make a hash tag or not, is read, written, leased, filled and deleted", async () => {
+  test("a key with braces, whether they make a hash tag or not, is read, written, leased, filled and deleted", async () => {
     const store = openStore();
     for (const key of ["x}y", "x{y", "x{}y", "}{", "{x}y", "x}{y}"]) {
       await store.setMany([{ key, value: key, ttl: 60_000 }], "always", later());
@@ -65,7 +65,7 @@ describeWithRedis("the Redis cache store on a cluster of three masters", () => {
     }
   });
 
-  it("a node that is gone: what was deleted on the others is not passed off as not sent", async () => {
+  test("a node that is gone: what was deleted on the others is not passed off as not sent", async () => {
     const own = await RedisCluster.start();
     onTestFinished(() => own.stop());
     const registry = new RedisRegistry({ default: { cluster: own.urls } });
@@ -80,7 +80,7 @@ describeWithRedis("the Redis cache store on a cluster of three masters", () => {
 });
 
 describeWithRedis("the Redis cache store on a cluster that is not known to be one", () => {
-  it("learns from the first refusal that keys have to be sent by slots", async () => {
+  test("learns from the first refusal that keys have to be sent by slots", async () => {
     const cluster = await RedisCluster.start(1);
     onTestFinished(() => cluster.stop());
     const redis = new RedisRegistry({ default: cluster.nodes[0]?.settings });

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { sql } from "kysely";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { createSojourn } from "../../../src/create-sojourn.ts";
 import { Deadline } from "../../../src/core/deadlines.ts";
 import { StoreConnectionError, StoreServiceError } from "../../../src/core/errors.ts";
@@ -35,7 +35,7 @@ export function describeDatabase(connect: () => Database): void {
     await two?.destroy();
   });
 
-  it("100 concurrent changes by compare-and-set, on a server through two pools: none is lost", async () => {
+  test("100 concurrent changes by compare-and-set, on a server through two pools: none is lost", async () => {
     const { store, table, clock } = await openFresh(one);
     const key = newSessionKey();
     await store.create(key, `0|${newSessionKey()}`, LONG_TTL, later());
@@ -44,7 +44,7 @@ export function describeDatabase(connect: () => Database): void {
     expect((await store.read(key, later()))?.split("|")[0]).toBe("100");
   });
 
-  it("what is deleted does not live on where the clock is behind", async () => {
+  test("what is deleted does not live on where the clock is behind", async () => {
     const { store, table, clock } = await openFresh(one);
     const behind = new ManualClock(clock.now());
     const key = newSessionKey();
@@ -58,7 +58,7 @@ export function describeDatabase(connect: () => Database): void {
     });
   });
 
-  it("a commit that changes nothing counts as committed, also at the same instant", async () => {
+  test("a commit that changes nothing counts as committed, also at the same instant", async () => {
     const { store } = await openFresh(one);
     const [key, etag] = [newSessionKey(), { start: 0, text: "same" }];
     await store.create(key, "same", LONG_TTL, later());
@@ -66,7 +66,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(await store.touch(key, etag, LONG_TTL, later())).toEqual({ status: "committed" });
   });
 
-  it("an etag is compared byte by byte: another case, an accent or a trailing space is another version", async () => {
+  test("an etag is compared byte by byte: another case, an accent or a trailing space is another version", async () => {
     const { store } = await openFresh(one);
     const key = newSessionKey();
     await store.create(key, "abc ", LONG_TTL, later());
@@ -78,7 +78,7 @@ export function describeDatabase(connect: () => Database): void {
     );
   });
 
-  it("of 20 concurrent creates over an expired record exactly one is created", async () => {
+  test("of 20 concurrent creates over an expired record exactly one is created", async () => {
     const { store, clock } = await openFresh(one);
     const key = newSessionKey();
     await store.create(key, "old", 1000, later());
@@ -90,7 +90,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(created).toEqual([await store.read(key, later())]);
   });
 
-  it("a walk tells no session that has expired", async () => {
+  test("a walk tells no session that has expired", async () => {
     const { store, clock } = await openFresh(one);
     const [key, expiring] = [newSessionKey(), newSessionKey()];
     await store.create(expiring, "record", 1000, later());
@@ -101,7 +101,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(told).toEqual([key]);
   });
 
-  it("clearExpired deletes expired records in batches, tells of each, and deletes no live one", async () => {
+  test("clearExpired deletes expired records in batches, tells of each, and deletes no live one", async () => {
     const { store, table, clock } = await openFresh(one);
     const expiring = Array.from({ length: 2100 }, newSessionKey);
     const living = Array.from({ length: 50 }, newSessionKey);
@@ -123,7 +123,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(await store.clearExpired(later)).toBe(0);
   });
 
-  it("tombstones are rows of the table whose key no session has, and a scan passes pages of them by", async () => {
+  test("tombstones are rows of the table whose key no session has, and a scan passes pages of them by", async () => {
     const { store, table } = await openFresh(one);
     const names = Array.from({ length: 2100 }, (_, index) => `name.${index}`);
     await Promise.all(names.map(async (name) => store.tombstones?.replace(name, "moved", LONG_TTL, later())));
@@ -139,7 +139,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(found.toSorted()).toEqual(keys.toSorted());
   });
 
-  it("clearExpired deletes expired tombstones among expired records, and counts the records alone", async () => {
+  test("clearExpired deletes expired tombstones among expired records, and counts the records alone", async () => {
     const { store, table, clock } = await openFresh(one);
     await Promise.all(
       Array.from({ length: 1100 }, async (_, index) => {
@@ -158,7 +158,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(await store.tombstones?.read("alive", later())).toBe("moved");
   });
 
-  it("of additions through two pools exactly one is stored, and the others answer its text", async () => {
+  test("of additions through two pools exactly one is stored, and the others answer its text", async () => {
     const { store, table, clock } = await openFresh(one);
     const stores = [store, openStore(two, table, clock)];
     const texts = Array.from({ length: 40 }, (_, index) => `addition ${index}`);
@@ -169,7 +169,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(answers).toEqual(texts.map((text) => (text === stored ? undefined : stored)));
   });
 
-  it("clearExpired beside renewals: what was renewed in time stays", async () => {
+  test("clearExpired beside renewals: what was renewed in time stays", async () => {
     const { store, clock } = await openFresh(one);
     const keys = Array.from({ length: 300 }, newSessionKey);
     await Promise.all(keys.map((key) => store.create(key, "record", 1000, later())));
@@ -184,7 +184,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(cleared + committed).toBe(300);
   });
 
-  it("clearExpired goes through expiries of any spread, to the microsecond, in batches of at most 1000", async () => {
+  test("clearExpired goes through expiries of any spread, to the microsecond, in batches of at most 1000", async () => {
     const { store, table, clock } = await openFresh(one);
     const ttls = Array.from({ length: 2500 }, (_, index) => 1 + Math.floor(index / 3) * 0.75);
     await Promise.all(ttls.map((ttl) => store.create(newSessionKey(), "record", ttl, later())));
@@ -203,7 +203,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(await store.clearExpired(later)).toBe(2500 - expired);
   });
 
-  it("readWithTtl gives the record and what is left of its time, to the microsecond", async () => {
+  test("readWithTtl gives the record and what is left of its time, to the microsecond", async () => {
     const { store, clock } = await openFresh(one);
     const key = newSessionKey();
     await store.create(key, "record", 5000.5, later());
@@ -213,7 +213,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(await store.readWithTtl?.(key, later())).toBeUndefined();
   });
 
-  it("clearExpired also ends what the index of users has kept long enough, and no more", async () => {
+  test("clearExpired also ends what the index of users has kept long enough, and no more", async () => {
     const { store, clock } = await openFresh(one);
     const users = demandIndex(store);
     const now = clock.now();
@@ -243,7 +243,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(await users.check("8", other, later())).toEqual({ epoch: "long", isListed: false });
   });
 
-  it("additions and removals of many users at once: of each list as many count as allowed", async () => {
+  test("additions and removals of many users at once: of each list as many count as allowed", async () => {
     const { store, clock } = await openFresh(one);
     const index = demandIndex(store);
     const [users, now] = [Array.from({ length: 10 }, (_, id) => `user ${id}`), clock.now()];
@@ -265,7 +265,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(lists.map((list) => list.length)).toEqual(users.map(() => 2));
   });
 
-  it("ids of users are told apart byte by byte: case, accents, trailing spaces", async () => {
+  test("ids of users are told apart byte by byte: case, accents, trailing spaces", async () => {
     const { store, clock } = await openFresh(one);
     const users = demandIndex(store);
     const ids = ["a", "A", "á", "a ", "a  "];
@@ -275,7 +275,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(lists.map((list) => list.length)).toEqual([1, 1, 1, 1, 1]);
   });
 
-  it("sessions on it: a login is listed, and revokeUser ends it on every device", async () => {
+  test("sessions on it: a login is listed, and revokeUser ends it on every device", async () => {
     const { table, clock } = await openFresh(one);
     const store = sqlSessionStore({ database: one, table, users: true });
     const { sessions } = createSojourn<Data>({
@@ -297,7 +297,7 @@ export function describeDatabase(connect: () => Database): void {
     expect(await one.selectFrom(table).selectAll().execute()).toEqual([]);
   });
 
-  it("createSessionTable leaves a table that is there, and what is in it", async () => {
+  test("createSessionTable leaves a table that is there, and what is in it", async () => {
     const { store, table } = await openFresh(one);
     const key = newSessionKey();
     await store.create(key, "record", LONG_TTL, later());
@@ -305,14 +305,14 @@ export function describeDatabase(connect: () => Database): void {
     expect(await store.read(key, later())).toBe("record");
   });
 
-  it("a missing table is an error that says what to do, and no write", async () => {
+  test("a missing table is an error that says what to do, and no write", async () => {
     const store = openStore(one, "nowhere");
     const error = await errorOf(store.create(newSessionKey(), "record", LONG_TTL, later()));
     expect(error).toBeInstanceOf(StoreServiceError);
     expect((error as Error).message).toMatch(/nowhere.* call createSessionTable\(database\)\.$/);
   });
 
-  it("no error shows the key, the etag or the record, whatever the driver puts on its own", async () => {
+  test("no error shows the key, the etag or the record, whatever the driver puts on its own", async () => {
     const store = openStore(one, "nowhere");
     const [key, record, text] = [newSessionKey(), "a very secret record", "a very secret etag"];
     const errors = await Promise.all([
@@ -350,7 +350,7 @@ export function describeServer(
     });
   }
 
-  it("no answer within the deadline: the outcome is unknown, and the late answer is dropped", async () => {
+  test("no answer within the deadline: the outcome is unknown, and the late answer is dropped", async () => {
     const [database, other] = [connect(), connect()];
     const { store, table } = await openFresh(database);
     const key = newSessionKey();
@@ -367,7 +367,7 @@ export function describeServer(
     await other.destroy();
   });
 
-  it("no connection of the pool within the deadline: it is not sent, and never will be", async () => {
+  test("no connection of the pool within the deadline: it is not sent, and never will be", async () => {
     const database = connect(1);
     const { store } = await openFresh(database);
     const key = newSessionKey();
@@ -379,7 +379,7 @@ export function describeServer(
     await database.destroy();
   });
 
-  it("a server that dies during a write: unknown; one that is not there: not sent; back again: all is well", async () => {
+  test("a server that dies during a write: unknown; one that is not there: not sent; back again: all is well", async () => {
     const [database, other] = [connect(), connect()];
     const { store, table } = await openFresh(database);
     const key = newSessionKey();

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Deadline } from "../../../src/core/deadlines.ts";
 import { newSessionKey } from "../../../src/core/ids.ts";
 import { createSessionTable } from "../../../src/stores/sql/index.ts";
@@ -35,14 +35,14 @@ describe("the SQL session store on SQLite", () => {
   });
   describeDatabase(() => database);
 
-  it("known limit of the tests' driver: a text ends at NUL, which no record of Sojourn has", async () => {
+  test("known limit of the tests' driver: a text ends at NUL, which no record of Sojourn has", async () => {
     const { store } = await openFresh(database);
     const key = newSessionKey();
     await store.create(key, "a\0b", LONG_TTL, later());
     expect(await store.read(key, later())).toBe("a");
   });
 
-  it("each method is one statement; a write that matched nothing reads once more, a deletion deletes once more", async () => {
+  test("each method is one statement; a write that matched nothing reads once more, a deletion deletes once more", async () => {
     const statements: string[] = [];
     const logged = openSqlite(":memory:", ({ query }) =>
       statements.push(query.sql.trim().split(" ")[0] ?? ""),
@@ -72,7 +72,7 @@ describe("the SQL session store on SQLite", () => {
     await logged.destroy();
   });
 
-  it("a file that another process writes to is tried again until the deadline, and is not an unknown outcome then", async () => {
+  test("a file that another process writes to is tried again until the deadline, and is not an unknown outcome then", async () => {
     const folder = makeTemporaryFolder("sojourn-sqlite");
     const [writer, waiting] = [openSqlite(`${folder}/db.sqlite3`), openSqlite(`${folder}/db.sqlite3`)];
     await createSessionTable(writer);
@@ -92,7 +92,7 @@ describe("the SQL session store on SQLite", () => {
     deleteFolder(folder);
   });
 
-  it("the table is Django's, and so is the row: microseconds that are 0 are left out", async () => {
+  test("the table is Django's, and so is the row: microseconds that are 0 are left out", async () => {
     await createSessionTable(database);
     const schema = await sql<{ sql: string }>`SELECT name, sql FROM sqlite_master
       WHERE tbl_name = 'django_session' AND sql IS NOT NULL ORDER BY name`.execute(database);

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import { describe, it } from "vitest";
+import { describe, test } from "vitest";
 import { Deadline } from "../../../src/core/deadlines.ts";
 import { newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
@@ -16,7 +16,7 @@ export const NUL_TEST = "records with NUL come back as they were";
 /** In place of what is left out, a test below tells what happens instead. */
 export const leavingOut = {
   describe,
-  it: Object.assign(it.bind(undefined), { skip: () => {} }),
+  it: Object.assign(test.bind(undefined), { skip: () => {} }),
 };
 
 export function openStore(database: Database, table?: string, clock = new ManualClock()): SessionStore {
