@@ -72,7 +72,7 @@ describeSites("a stream", (enter) => {
 });
 
 describeSites("a socket", (enter) => {
-  test("is closed for whoever is not logged in", async () => {
+  test("is closed for a visitor who is not logged in", async () => {
     const [site, visitor] = [await Site.open(), await enter()];
     const tab = await serveSockets(site).connect(visitor);
     await expectTitle(tab, "4401 Log in first.");

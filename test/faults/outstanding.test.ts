@@ -11,7 +11,10 @@ const PROGRAM = fileURLToPath(new URL("outstanding-process.ts", import.meta.url)
 const NODE_OPTIONS = ["--expose-gc", "--import", "tsx", "--conditions", "@sojourn/source"];
 const MEBIBYTE = 1024 * 1024;
 
-/** What one outstanding request may hold: its promises, its command and what waits for the answer. */
+/**
+ * Bytes that one outstanding request may hold: its promises, its command and the wait for the
+ * answer.
+ */
 const BYTES_A_REQUEST = 8 * 1024;
 /** Compiled code and caches, which do not grow with the number of requests. */
 const STAYS = 4 * MEBIBYTE;

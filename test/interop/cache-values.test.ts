@@ -19,7 +19,7 @@ const COMPRESSION: Compression = { compressor: zlibCompressor(), minLength: 16, 
 /** `$` of the protocol: strings come as bytes. */
 const BYTES = { 36: Buffer } as const;
 
-/** What Python says of a value: how it dumps it (as JSON), and what it means. */
+/** Python's answer for a value: its dump as JSON, and its meaning. */
 type Report = Record<string, { dumped?: string | undefined; means: string }>;
 
 /** A kind of values: how Node makes, dumps and loads one, and what it means, in Python's words. */
@@ -222,7 +222,7 @@ function readByNode(each: Kind<never> | undefined, stored: Buffer): { dumped: un
   return { dumped, means: each.means(each.load(dumped as never)) };
 }
 
-/** What Python's `json.dumps` gives for a value that it has loaded and dumped again. */
+/** Returns the text of Python's `json.dumps` for a value that it has loaded and dumped again. */
 function pythonDump(name: string, dumped: unknown): string {
   if (name === "set") return pythonList((dumped as string[]).toSorted());
   if (name !== "timedelta") return pythonText(dumped);

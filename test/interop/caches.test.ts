@@ -207,7 +207,7 @@ for (const name of ["lts", "codex"] as const satisfies DjangoName[]) {
           },
         );
 
-        test("a timeout of 0 ends an entry at once, whoever gives it", async () => {
+        test("a timeout of 0 ends an entry at once, at either side", async () => {
           for (const key of ["a", "b", "c", "d"]) await there.call("set", [key, 1]);
           await there.call("set", ["a", 2, 0]);
           await node.set("b", 2, { timeout: 0 });
@@ -259,7 +259,7 @@ for (const name of ["lts", "codex"] as const satisfies DjangoName[]) {
       });
 
       test.for([["ada"], ["é 😀"], [1], [true, "True"], [null, "None"], [1.5]] as const)(
-        "a part of a page that depends on %j: Node finds it, deletes it, and Django renders it anew",
+        "a part of a page that depends on %j: Node finds it, deletes it, and Django renders it again",
         async ([vary, asText = vary]) => {
           const node = both.shared.node("default");
           const key = makeTemplateFragmentKey("news", [asText as string | number]);

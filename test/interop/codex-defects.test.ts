@@ -254,7 +254,7 @@ await describeWithEnvironment("codex", (django) => {
       expect(statuses).toEqual([400, 400, 400]);
     });
 
-    test("6: an expiry in the past is an error of Redis for whoever has no session yet", async () => {
+    test("6: an expiry in the past is an error of Redis for a visitor without a session", async () => {
       const body = JSON.stringify({ seconds: -1 });
       expect((await site.visitor().request("/expiry", { method: "POST", body })).status).toBe(500);
       expect(site.errors).toContain("invalid expire time in 'set' command");

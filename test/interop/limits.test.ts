@@ -121,7 +121,7 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       expect(await isLimited("nobody")).toBe(false);
     });
 
-    test("the time to live is that of the first hit, whoever makes it: the period and 5 seconds", async ({
+    test("the time to live is that of the first hit, at either side: the period and 5 seconds", async ({
       timeToLive,
       server,
     }) => {
@@ -170,7 +170,7 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       expect(await node()).toMatchObject({ count: 2, shouldLimit: false });
     });
 
-    test("a counter that Django deletes is begun anew by Node", async () => {
+    test("a counter that Django deletes is begun again by Node", async () => {
       for (let hit = 1; hit <= 6; hit++) await nodeHit("unblocked");
       const key = djangoRatelimitKey({ ...COUNTER, group: "unblocked", at: Date.now() });
       const call = { operation: "delete", arguments: [key] };

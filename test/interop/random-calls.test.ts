@@ -105,7 +105,7 @@ await describeWithEnvironment("lts", (django) => {
               const inRedis =
                 answers === undefined ? await answerOf(callNode(shared, call)) : answers[offset];
               compare(at + offset, inMemory);
-              // Of an entry that does not expire anyway, django-redis answers False.
+              // django-redis answers False for an entry that does not expire anyway.
               const isOwn =
                 answers !== undefined && call.name === "touch" && call.timeout === null && inRedis === false;
               if (!isOwn) compare(at + offset, inRedis);

@@ -29,7 +29,7 @@ function openSojourn(store: SessionStoreFactory, redis?: RedisServer): Sojourn<D
 
 /** The tests of one login on both sides. */
 function defineLogins(site: () => DjangoSite, sojourn: () => Sojourn<Data>): void {
-  test("who logs in at Django is logged in at Node, has one cart on both, and logs out at Node", async () => {
+  test("a user who logs in at Django is logged in at Node, has one cart on both, and logs out at Node", async () => {
     const visitor = site().visitor();
     await visitor.post("/cart", { product: "tea" });
     await visitor.post("/login", USER);
@@ -44,7 +44,7 @@ function defineLogins(site: () => DjangoSite, sojourn: () => Sojourn<Data>): voi
     expect([await visitor.get("/whoami"), await visitor.get("/cart")]).toEqual([null, {}]);
   });
 
-  test("who logs in at Node is logged in at Django, has one cart on both, and logs out at Django", async () => {
+  test("a user who logs in at Node is logged in at Django, has one cart on both, and logs out at Django", async () => {
     const password = await site().visitor().get<string>("/stored-password?user=ada");
     const session = await sojourn().sessions.create({ cart: { tea: 1 } });
     await session.login(1, { django: { password } });

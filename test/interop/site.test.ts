@@ -45,7 +45,7 @@ for (const name of Object.keys(DJANGOS) as DjangoName[]) {
         });
       });
 
-      // What codex-django's cache makes of a limit is in codex-defects.test.ts.
+      // codex-defects.test.ts has the limits of codex-django's cache.
       if (name === "codex") return;
       test("a limit of @ratelimit counts Node's hits, and Node those at the site", async ({ server }) => {
         const site = await DjangoSite.start({ django, redisUrl: server.url });

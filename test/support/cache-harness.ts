@@ -58,7 +58,7 @@ export function openCache(
   };
 }
 
-/** What an entry still has of its time, in milliseconds. */
+/** Returns the time that is left to an entry, in milliseconds. */
 export async function ttlOf(store: CacheStore, wholeKey: string): Promise<number | null | undefined> {
   return (await store.ttlMany([wholeKey], anyDeadline()))[0];
 }

@@ -18,7 +18,7 @@ export interface Harness {
   readonly sessions: Sessions<Data>;
   readonly store: SessionStore;
   readonly clock: ManualClock;
-  /** What was emitted, in order. */
+  /** The emitted events, in order. */
   readonly events: { readonly name: keyof SessionEvents; readonly event: unknown }[];
   /** Names of the store's methods in the order of their calls. */
   readonly calls: string[];

@@ -45,7 +45,7 @@ export interface SiteOptions {
   readonly adapter?: ExpressSessionsOptions;
   /** Connection to Redis; without it, sessions are in memory. */
   readonly redis?: RedisServer | undefined;
-  /** Of another process with the same sessions. */
+  /** The clock of another process with the same sessions. */
   readonly clock?: ManualClock;
   /** Mounted before the sessions. */
   readonly before?: (app: Express, site: Site) => void;
@@ -202,7 +202,7 @@ export class Visitor {
     return tab;
   }
 
-  /** Who is logged in, as a new tab sees it. */
+  /** Returns who is logged in, as a new tab sees it. */
   async who(site: Site): Promise<string> {
     const tab = await this.openTab(`${site.url}/who`);
     const title = await tab.title();
@@ -245,7 +245,7 @@ export function describeSites(title: string, define: (enter: () => Promise<Visit
   describeInBrowser(title, (browser) => define(() => Visitor.enter(browser())), FLAGS);
 }
 
-/** What opens a site. The other one is on a port of its own, which the browser's cookies do not know. */
+/** A function that opens two sites on ports of their own, which cookies do not tell apart. */
 export type OpenSites = (options?: SiteOptions) => Promise<{ readonly site: Site; readonly other: Site }>;
 
 /** The same, with one process that keeps its sessions in memory, and with two processes that share Redis. */

@@ -54,7 +54,7 @@ test.each(["logout", "revoke"] as const)("a %s with an old key ends what the key
   expectNothing(check([login, unknown], { A: undefined, B: undefined }));
 });
 
-test("whoever has logged in and is a stranger, though nothing has ended that, was logged out", () => {
+test("a visitor who has logged in and is a stranger, though nothing has ended that, was logged out", () => {
   const fresh = request("r", "read", 30, { key: "B", saw: look() });
   const { loggedOut } = check([login, fresh], { A: undefined, B: loggedIn });
   expect(loggedOut).toStrictEqual([expect.stringMatching(/read r .*: logged out, after login l/)]);

@@ -4,7 +4,7 @@ import type { History, Operation, Pause, Sight } from "./history.ts";
 
 export const DEADLINE = 400;
 export const NOTHING: Sight = { lineage: "c", own: {}, log: [], ids: [], n: 0 };
-/** Of a login that began a session of its own. */
+/** The sight of a login that began a session of its own. */
 export const BEGUN: Sight = { ...NOTHING, lineage: undefined, user: "7" };
 
 let turn = 0;

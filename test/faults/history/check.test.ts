@@ -123,7 +123,7 @@ test("a session that is there at the end after logout is a resurrection", () => 
   expectOnly(check([operation("q", "logout", 10)], { A: look() }), "resurrected", /there at the end/);
 });
 
-test("a session that was seen dead once stays dead, whoever has ended it", () => {
+test("a session that was seen dead once stays dead, whatever has ended it", () => {
   const operations = [
     operation("q", "logout", 10, { ending: "unknown" }),
     operation("x", "read", 20, { ending: "absent" }),
@@ -205,7 +205,7 @@ test("a session that was there to be revoked is dead, also when it got a new key
   );
 });
 
-test("a session that expires may be gone afterwards, but not when it was renewed since, nor may it come back", () => {
+test("a session that expires may be gone afterwards, but not if it was renewed since, and it may not come back", () => {
   const expire = operation("e", "expire", 10);
   expectNothing(check([expire], { A: undefined }));
   expectNothing(check([expire], { A: look() }));
@@ -284,7 +284,7 @@ test("a write at the moment of a logout whose outcome is unknown may be missing,
   expectOnly(early, "lost", /append w .* is missing/);
 });
 
-test("a login that began anew though its session was there has lost it", () => {
+test("a login that began a new session though its own was there has lost it", () => {
   const begun = operation("n", "login", 11, { user: "7", newKey: "C", saw: BEGUN });
   const findings = check([begun], { A: undefined, C: BEGUN });
   expect(findings.lost).toContainEqual(expect.stringMatching(/login n .* nothing has ended it/));

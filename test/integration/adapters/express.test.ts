@@ -165,7 +165,7 @@ describe.each(EXPRESSES)("%s", (version, express) => {
   describe("req.session", () => {
     const read = (request: IncomingMessage): unknown => (request as { session?: unknown }).session;
 
-    test("is undefined when nothing has loaded it: who only looks whether it is there does no harm", async () => {
+    test("is undefined when nothing has loaded it: looking whether it is there does no harm", async () => {
       const sessions = new StubSessions();
       const app = make(sessions);
       const seen: unknown[] = [];

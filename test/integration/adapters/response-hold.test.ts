@@ -108,7 +108,9 @@ describe("a response that did not use its session", () => {
 });
 
 describe("to its handler, a held response looks as one of Node's does", () => {
-  /** What a handler sees after each step, with and without a save that is being waited for. */
+  /**
+   * Records what a handler sees after each step, with and without a save that is being waited for.
+   */
   async function observe(steps: (response: ServerResponse, note: (value: unknown) => void) => void) {
     const run = async (isHeld: boolean): Promise<unknown[]> => {
       const seen: unknown[] = [];
@@ -213,7 +215,7 @@ describe("to its handler, a held response looks as one of Node's does", () => {
     await expect.poll(() => order.toSorted(), PATIENT).toEqual(["first", "second"]);
   });
 
-  test("who ends it again since `finished` is false while it is held does no harm", async () => {
+  test("a second end, since `finished` is false while it is held, does no harm", async () => {
     const [server, sessions] = await serve((response) => {
       response.end("once");
       // oxlint-disable-next-line typescript/no-deprecated

@@ -90,8 +90,8 @@ describeWithRedis("a cache on Redis", () => {
     expect(ttl).toBeLessThanOrEqual(100_000);
   });
 
-  // What django-ratelimit does: django-wire.md, section 6.
-  test("a rate limit counts: one add of many wins and sets the window, the others count on, nobody begins it anew", async ({
+  // The steps of django-ratelimit: django-wire.md, section 6.
+  test("a rate limit counts: one add of many wins and sets the window, the others count on, nobody begins it again", async ({
     open,
     server,
   }) => {

@@ -81,7 +81,7 @@ describe.each(EXPRESSES)("express-rate-limit on %s", (_, make) => {
     expect(complaints).toEqual([]);
   });
 
-  test("begins anew with the next window", async () => {
+  test("begins again with the next window", async () => {
     const { complaints } = watchConsole();
     const clock = new ManualClock();
     const send = await serve(make, { store: expressRateLimitStore(memory(), { clock }) });
@@ -170,7 +170,7 @@ describeWithRedis("express-rate-limit with a store on Redis", () => {
     expect(await monitor.take()).toHaveLength(1);
   });
 
-  test("requests that shall not count are taken back: skipFailedRequests", async ({ server }) => {
+  test("requests that do not count are taken back: skipFailedRequests", async ({ server }) => {
     const { complaints } = watchConsole();
     const cache = openCache(server);
     const store = expressRateLimitStore(cache);

@@ -68,7 +68,7 @@ describeWithRedis("a write during a load", () => {
     },
   );
 
-  test("after invalidateTags others wait for the load that began before, and then load anew", async ({
+  test("after invalidateTags other callers wait for the load that began before, and then load again", async ({
     beginLoad,
   }) => {
     const options = { tags: ["t"] };

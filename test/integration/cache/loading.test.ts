@@ -137,7 +137,7 @@ describeWithRedis("getOrSet in several processes", () => {
     expect(await numberAt(runningOf("failing-2"))).toBe(0);
   });
 
-  test("a stale value is given at once to all callers of two processes, and is loaded anew once", async ({
+  test("a stale value is given at once to all callers of two processes, and is loaded again once", async ({
     numberAt,
     server,
   }) => {

@@ -65,7 +65,7 @@ describeWithRedis("tags", () => {
     expect(await one.get("another")).toBe(1);
   });
 
-  test("a set with tags during an invalidation is not undone by it, nor does it bring old entries back", async ({
+  test("a set with tags during an invalidation is not undone by it, and brings no old entries back", async ({
     openTwo,
   }) => {
     const { one, other } = openTwo();

@@ -13,7 +13,7 @@ import {
 } from "../../support/redis-connections.ts";
 import { describeWithRedis } from "../../support/redis-server.ts";
 
-/** What the server knows of the connection that asks: its database, user, RESP version and address. */
+/** Asks the server about the connection itself: its database, user, RESP version and address. */
 async function identify(settings: RedisConnectionSettings): Promise<Record<string, string>> {
   const info = await connectionForTest(settings).command(["CLIENT", "INFO"], within());
   return Object.fromEntries(

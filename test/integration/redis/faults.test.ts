@@ -25,7 +25,7 @@ async function warmUp(connection: RedisConnection): Promise<void> {
   await connection.command(["PING"], within());
 }
 
-/** What the results say: "ok", or the outcome of the error; each once. */
+/** Lists each result once: "ok", or the outcome of the error. */
 function outcomesOf(results: readonly PromiseSettledResult<unknown>[]): string[] {
   return [...new Set(results.map(outcomeOf))];
 }

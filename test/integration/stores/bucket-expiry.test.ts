@@ -198,7 +198,7 @@ function defineExpiryTests(bucketTest: BucketTest): void {
     expect(await server.command("KEYS", "mixed:*")).toHaveLength(8);
   });
 
-  test("a sweep never deletes a record that is stored anew while it runs", async ({
+  test("a sweep never deletes a record that is stored again while it runs", async ({
     openStore,
     server,
     expireAt,
@@ -244,7 +244,7 @@ function defineExpiryTests(bucketTest: BucketTest): void {
     const sampled = openStore({ hashKeysCheckForExpiry: 10 }, "chosen");
     await sampled.clearExpired(later);
     const looks = (await monitor.take()).filter((command) => command.startsWith("EVAL")).length;
-    // Of ten at random, two may be the same.
+    // Two of ten at random may be the same.
     expect(looks).toBeGreaterThanOrEqual(8);
     expect(looks).toBeLessThanOrEqual(10);
     monitor.stop();

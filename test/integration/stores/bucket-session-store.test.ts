@@ -312,7 +312,7 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       plain.destroy();
     });
 
-    test("that are large enough are not, nor those of a server that does not tell them", async () => {
+    test("warn neither if they are large enough nor if the server does not tell them", async () => {
       const user = { name: "app", password: "secret", rules: "~* &* +@all -config" };
       const own = await serverForTest({ user });
       const settings = { ...own.settings, username: user.name, password: user.password };

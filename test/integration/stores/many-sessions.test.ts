@@ -183,7 +183,7 @@ async function fillRedis({ store, record }: Opened): Promise<void> {
     await Promise.all(
       group.map(async (number) => {
         const key = newSessionKey();
-        // Of a third, all entries end together, as with setExpiry(date).
+        // All entries of a third end together, as with setExpiry(date).
         const keepUntil = now + 14 * DAY + (number % 3 === 0 ? 0 : number);
         const entry = { createdAt: now - number, lastSeenAt: now, keepUntil, device: "Firefox on Windows" };
         await store.create(key, record, 14 * DAY, anyDeadline());

@@ -74,7 +74,7 @@ async function startVisitor(engine: SweptEngine, address: ServerAddress): Promis
   return visitor;
 }
 
-/** What is to hold on every engine, whatever the visitor did when. */
+/** Checks what holds on every engine, whatever the visitor did when. */
 async function expectNothingLost(
   engine: SweptEngine,
   store: SessionStore,
@@ -99,7 +99,10 @@ async function expectNothingLost(
   }
 }
 
-/** The steps add up, none is larger than it may be, and all that was created anew before its turn was left. */
+/**
+ * Checks that the steps add up, that none is too large, and that each session created again in time
+ * was left.
+ */
 function expectSteps({ cleared, steps, visitor }: Sweep, largestStep: number): void {
   expect(Math.min(...steps)).toBeGreaterThanOrEqual(0);
   expect(Math.max(...steps)).toBeLessThanOrEqual(largestStep);

@@ -94,7 +94,7 @@ export const VALUES: readonly unknown[] = [
 
 export const INTEGERS: readonly number[] = [0, 1, -1, 42, 2 ** 53 - 1, -(2 ** 53) + 1];
 
-/** Of the settings: others than Django's 300. */
+/** The timeout of the settings, which differs from Django's 300. */
 export const TIMEOUT = 500;
 /** A Django site with the caches of {@link Kind}s, and Node beside it, on one Redis. */
 export class CacheSite {
