@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { Deadline } from "../core/deadlines.ts";
 import { StoreConnectionError } from "../core/errors.ts";
@@ -10,7 +10,7 @@ import { ManualClock } from "./manual-clock.ts";
 
 const later = (): Deadline => new Deadline(30_000);
 
-describeSessionStore({ describe, it }, "memory behind a faulty store without faults", {
+describeSessionStore({ describe, it: test }, "memory behind a faulty store without faults", {
   hasReadWithTtl: true,
   open: () => {
     const clock = new ManualClock();
@@ -22,7 +22,7 @@ describeSessionStore({ describe, it }, "memory behind a faulty store without fau
 describe("faultySessionStore", () => {
   const inner = new MemorySessionStore(new ManualClock());
 
-  it.each([
+  test.each([
     { fail: "not-sent", outcome: "not-sent", isStored: false },
     { fail: "unknown-before", outcome: "unknown", isStored: false },
     { fail: "unknown-after", outcome: "unknown", isStored: true },
@@ -37,7 +37,7 @@ describe("faultySessionStore", () => {
     expect(await inner.read(key, later())).toBe(isStored ? "record" : undefined);
   });
 
-  it("the script gets the method and the number of its earlier calls", async () => {
+  test("the script gets the method and the number of its earlier calls", async () => {
     const calls: StoreCall[] = [];
     const store = faultySessionStore(inner, (call) => void calls.push(call));
     await store.ping(later());
@@ -50,7 +50,7 @@ describe("faultySessionStore", () => {
     ]);
   });
 
-  it("the methods of tombstones have names of their own for faults", async () => {
+  test("the methods of tombstones have names of their own for faults", async () => {
     const [name, methods] = [newSessionKey(), [] as string[]];
     const store = faultySessionStore(
       inner,
@@ -69,7 +69,7 @@ describe("faultySessionStore", () => {
     expect(methods).toEqual(["tombstones.add", "tombstones.read", "tombstones.replace", "tombstones.delete"]);
   });
 
-  it("a promise as delay holds the call until it resolves", async () => {
+  test("a promise as delay holds the call until it resolves", async () => {
     const [key, order] = [newSessionKey(), [] as string[]];
     let release = (): void => {};
     const delay = new Promise<void>((resolve) => (release = resolve));
@@ -83,14 +83,14 @@ describe("faultySessionStore", () => {
     expect(order).toEqual(["released", "created"]);
   });
 
-  it("a delay in milliseconds lets time pass", async () => {
+  test("a delay in milliseconds lets time pass", async () => {
     const store = faultySessionStore(inner, () => ({ delay: 30 }));
     const start = performance.now();
     await store.ping(later());
     expect(performance.now() - start).toBeGreaterThan(25);
   });
 
-  it("a scan can fail as well", async () => {
+  test("a scan can fail as well", async () => {
     const store = faultySessionStore(inner, () => ({ fail: "not-sent" }));
     await expect(store.scan(later)[Symbol.asyncIterator]().next()).rejects.toBeInstanceOf(
       StoreConnectionError,

@@ -1,12 +1,12 @@
-import { expect, onTestFinished, test } from "vitest";
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { expect, test } from "vitest";
+import { serverForTest } from "../support/redis-connections.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
 import { describeSites, send, Site } from "./support/site.ts";
 
 describeWithRedis("after FLUSHALL", () => {
   describeSites("in Redis", (enter) => {
     test("a slow first write with the old cookie does not undo the login that was made meanwhile", async () => {
-      const redis = await RedisServer.start();
-      onTestFinished(() => redis.stop());
+      const redis = await serverForTest();
       const [site, visitor] = [await Site.open({ redis }), await enter()];
       const tab = await visitor.openTab(`${site.url}/login/1`);
       await redis.command("FLUSHALL");

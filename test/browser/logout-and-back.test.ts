@@ -26,7 +26,7 @@ const privately: RequestHandler = (_req, res, next) => {
 /** A site with two pages about its visitor, which tell when and how they are shown. */
 class Account {
   readonly site: Site;
-  /** What was shown, and whether it was restored as it had been left. */
+  /** The text that was shown, and whether it was restored as it had been left. */
   readonly shown: { readonly title: string; readonly isRestored: boolean }[] = [];
 
   private constructor(site: Site) {

@@ -71,7 +71,7 @@ function callScript(url: string): string {
     .catch((error) => error.message)`;
 }
 
-/** What the proxies of development servers do: the same request, to another port. */
+/** Sends the same request to another port, as the proxies of development servers do. */
 async function forward({ url, method, headers }: Request, { port }: Site): Promise<IncomingMessage> {
   const outgoing = request({ host: "127.0.0.1", port, path: url, method, headers }).end();
   const [answer] = (await once(outgoing, "response")) as [IncomingMessage];

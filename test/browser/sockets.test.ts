@@ -1,8 +1,9 @@
 import type { Express } from "express";
 import type { Page } from "playwright-core";
 import type { SessionSettings } from "sojourn";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { describe, expect, test } from "vitest";
+import { serverForTest } from "../support/redis-connections.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
 import { type Socket, Sockets } from "./guides/socket.ts";
 import { mountStream } from "./guides/stream.ts";
 import { describeSites, expectTitle, Site, type SiteData, type Visitor } from "./support/site.ts";
@@ -71,7 +72,7 @@ describeSites("a stream", (enter) => {
 });
 
 describeSites("a socket", (enter) => {
-  test("is closed for whoever is not logged in", async () => {
+  test("is closed for a visitor who is not logged in", async () => {
     const [site, visitor] = [await Site.open(), await enter()];
     const tab = await serveSockets(site).connect(visitor);
     await expectTitle(tab, "4401 Log in first.");
@@ -93,8 +94,7 @@ describeWithRedis("a socket, in Redis", () => {
     test.for(["message", "look"] as const)(
       "finds out by its next %s that the session has ended there",
       async (act) => {
-        const redis = await RedisServer.start();
-        onTestFinished(() => redis.stop());
+        const redis = await serverForTest();
         const [site, other] = [await Site.open({ redis }), await Site.open({ redis })];
         const visitor = await enter();
         const { sockets, opened, connect } = serveSockets(site);

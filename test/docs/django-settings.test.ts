@@ -9,7 +9,7 @@ function documentedNames(): Set<string> {
   return new Set(cells.flatMap((cell) => [...cell.matchAll(/`([A-Z_.]+)`/g)].map((match) => match[1] ?? "")));
 }
 
-/** What `djangoSettings` is told in its types. */
+/** Returns the settings that the types of `djangoSettings` name. */
 function knownNames(): string[] {
   const source = readFileSync(inProject("src/django/settings/names.ts"), "utf8");
   return [...source.matchAll(/^ {2}readonly ([A-Z_]+)\??:/gm)].map((match) => match[1] ?? "");

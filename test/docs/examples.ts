@@ -6,7 +6,7 @@ import { inProject } from "../../scripts/lib/project.mjs";
 import { deleteFolder, writeFiles } from "../support/temporary-folder.ts";
 import { type CodeBlock, codeBlocks, type Page, readPages } from "./markdown.ts";
 
-// What readers have in their own projects: strict, but none of the rules that only tidy up.
+// The settings of readers' own projects: strict, but none of the rules that only tidy up.
 const CONFIG = {
   extends: "../../tsconfig.json",
   compilerOptions: {

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { inProject } from "../../scripts/lib/project.mjs";
 
 /** Folders of code whose comments are read. */
-const FOLDERS = ["src", "examples", "scripts", "bench"];
+const FOLDERS = ["src", "examples", "scripts", "bench", "test"];
 
 /** Beginnings of a sentence that has its subject turned round. */
 const TURNED = /^(?:(?:Who|Whoever|Whom|Whose)\b|Most that|Least that|Of (?:a|an|the)\b|What\b.*\bis\b)/;

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { inProject } from "../../scripts/lib/project.mjs";
 
-/** What docs/security.md names as a proof: a file and titles in it. */
+/** Returns the proofs that docs/security.md names: files and titles in them. */
 function namedTests(text: string): { file: string; title: string }[] {
   // A formatter may break a line anywhere, and writes underscores with a backslash.
   const page = text.replaceAll(/\s+/g, " ").replaceAll("\\_", "_");

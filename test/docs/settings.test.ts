@@ -19,7 +19,7 @@ interface Row {
 
 /** Settings that are checked together. */
 interface Group {
-  /** What precedes their names in the tables. */
+  /** The prefix of their names in the tables. */
   readonly path: string;
   /** Gives the complete settings, or throws. */
   readonly resolve: (settings: object) => unknown;
@@ -71,7 +71,9 @@ const GROUPS: readonly Group[] = [
   { path: "redisBucketSessionStore.", resolve: parseBucketOptions },
 ];
 
-/** What `resolve` gives cannot be compared here, or has a default that is no plain value. */
+/**
+ * Settings whose result of `resolve` cannot be compared here, or whose default is no plain value.
+ */
 const NOT_COMPARED = new Set([
   "secretKeyFallbacks",
   "redis",

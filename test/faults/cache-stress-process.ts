@@ -16,7 +16,7 @@ export const TAGS = ["even", "odd"] as const;
 /** Settings of the caches, in each process and in the test. */
 export const SETTINGS = { keyPrefix: "stress", deadline: 2, lease: 1 } as const;
 
-// Where the source keeps the version of each key, and the newest one whose delete has returned.
+// Keys of the source: the version of each key, and the newest one whose delete has returned.
 const truthOf = (key: string): string => `truth-${key}`;
 const floorOf = (key: string): string => `floor-${key}`;
 

@@ -6,7 +6,8 @@ import { createCaches } from "../../src/cache/index.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { RedisRegistry } from "../../src/redis/registry.ts";
 import { buildProgram } from "../support/program.ts";
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { serverForTest } from "../support/redis-connections.ts";
+import { describeWithRedis, type RedisServer } from "../support/redis-server.ts";
 import { isSoak, scaled } from "../support/scale.ts";
 import { KEYS, SETTINGS, type StressReport, TAGS } from "./cache-stress-process.ts";
 
@@ -30,8 +31,7 @@ describeWithRedis("a cache under stress", () => {
   test(
     "no value is older than a delete that had returned, and nothing is left when everything is deleted",
     async () => {
-      const server = await RedisServer.start();
-      onTestFinished(() => server.stop());
+      const server = await serverForTest();
       const children: ChildProcess[] = [];
       for (let count = 0; count < PROCESSES; count++) children.push(await startProcess(server.url));
       const end = performance.now() + scaled(6, 60) * 1000;

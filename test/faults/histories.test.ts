@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { RedisServer, describeWithRedis } from "../support/redis-server.ts";
+import { expect, test } from "vitest";
+import { serverForTest } from "../support/redis-connections.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
 import { isSoak, scaled, seed } from "../support/scale.ts";
 import { checkHistory } from "./history/check.ts";
 import type { History, Operation } from "./history/history.ts";
@@ -62,8 +63,7 @@ describeWithRedis("histories of sessions that two processes share", () => {
   test.each(Object.keys(STRIKES) as Fault[])(
     "%s: no update is lost, nobody is logged out, no session comes back, every call ends in time, nothing is left behind",
     async (fault) => {
-      const server = await RedisServer.start();
-      onTestFinished(() => server.stop());
+      const server = await serverForTest();
       const { history, reports, strikes, leakedSockets } = await recordHistory(
         fault,
         server.port,

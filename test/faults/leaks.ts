@@ -21,7 +21,7 @@ export function takeInventory(): Inventory {
 const MAX_ROUNDS = 50;
 const ROUND = 20;
 
-/** What is there that was not there before, after a second at most for what is about to go. */
+/** Returns what has come since then and is still there after a second at most. */
 export async function leaksSince(before: Inventory): Promise<Leaks> {
   let leaks = compare(before, takeInventory());
   for (let round = 0; round < MAX_ROUNDS && leaks.leakedResources.length > 0; round++) {

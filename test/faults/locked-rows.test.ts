@@ -1,15 +1,17 @@
 import { Kysely, MysqlDialect, PostgresDialect, sql } from "kysely";
 import { createPool } from "mysql2";
 import { Pool } from "pg";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, test } from "vitest";
 
 import { Deadline } from "../../src/core/deadlines.ts";
 import { newSessionKey } from "../../src/core/ids.ts";
 import { RedisRegistry } from "../../src/redis/registry.ts";
 import { createSessionTable, discardStalled, sqlSessionStore } from "../../src/stores/sql/index.ts";
 import { ManualClock } from "../../src/testing/index.ts";
-import { describeWithMariadb, MariadbServer } from "../support/mariadb-server.ts";
-import { describeWithPostgres, PostgresServer } from "../support/postgres-server.ts";
+import { mariadbTest } from "../support/fixtures/mariadb.ts";
+import { postgresTest } from "../support/fixtures/postgres.ts";
+import { describeWithMariadb, type MariadbServer } from "../support/mariadb-server.ts";
+import { describeWithPostgres, type PostgresServer } from "../support/postgres-server.ts";
 
 type Database = Kysely<any>;
 
@@ -21,7 +23,7 @@ const soon = () => new Deadline(1000);
 
 /** With the pool that docs/guides/sql-in-production.md shows. */
 function describeLockedRow(connect: (max: number) => Database): void {
-  it("a row that somebody holds costs its own visitors an error, and others nothing", async () => {
+  test("a row that somebody holds costs its own visitors an error, and others nothing", async () => {
     const [database, other] = [connect(SIZE), connect(1)];
     await createSessionTable(database);
     const store = sqlSessionStore({ database })({
@@ -63,11 +65,8 @@ function describeLockedRow(connect: (max: number) => Database): void {
 
 describeWithPostgres("one locked row on PostgreSQL", () => {
   let server: PostgresServer;
-  beforeAll(async () => {
-    server = await PostgresServer.start();
-  });
-  afterAll(async () => {
-    await server?.stop();
+  postgresTest.beforeAll(async ({ server: started }) => {
+    server = started;
   });
 
   describeLockedRow((max) => {
@@ -80,11 +79,8 @@ describeWithPostgres("one locked row on PostgreSQL", () => {
 
 describeWithMariadb("one locked row on MariaDB", () => {
   let server: MariadbServer;
-  beforeAll(async () => {
-    server = await MariadbServer.start();
-  });
-  afterAll(async () => {
-    await server?.stop();
+  mariadbTest.beforeAll(async ({ server: started }) => {
+    server = started;
   });
 
   describeLockedRow((connectionLimit) => {

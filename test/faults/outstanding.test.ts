@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { on, once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { MARGIN } from "../support/redis-connections.ts";
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { MARGIN, serverForTest } from "../support/redis-connections.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
 import { type OutstandingMessage, type OutstandingReport, REQUESTS } from "./outstanding-messages.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 
@@ -11,7 +11,10 @@ const PROGRAM = fileURLToPath(new URL("outstanding-process.ts", import.meta.url)
 const NODE_OPTIONS = ["--expose-gc", "--import", "tsx", "--conditions", "@sojourn/source"];
 const MEBIBYTE = 1024 * 1024;
 
-/** What one outstanding request may hold: its promises, its command and what waits for the answer. */
+/**
+ * Bytes that one outstanding request may hold: its promises, its command and the wait for the
+ * answer.
+ */
 const BYTES_A_REQUEST = 8 * 1024;
 /** Compiled code and caches, which do not grow with the number of requests. */
 const STAYS = 4 * MEBIBYTE;
@@ -19,8 +22,7 @@ const STAYS = 4 * MEBIBYTE;
 async function run(
   isLinked: boolean,
 ): Promise<{ report: OutstandingReport; leakedSockets: number; exitCode: unknown }> {
-  const server = await RedisServer.start();
-  onTestFinished(() => server.stop());
+  const server = await serverForTest();
   const proxy = await TcpProxy.start(server.port);
   onTestFinished(() => proxy.close());
   const args = [

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Kysely, MysqlDialect, PostgresDialect, sql } from "kysely";
 import { createPool } from "mysql2";
 import { Pool } from "pg";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { Deadline } from "../../src/core/deadlines.ts";
 import { newSessionKey } from "../../src/core/ids.ts";
@@ -62,7 +62,7 @@ function describeStandby(start: () => Promise<Server>, standBy: string): void {
     await Promise.all([standby?.stop(), primary?.stop()]);
   });
 
-  it("no write fails: each connection to the standby is given up, and the statement is sent once more", async () => {
+  test("no write fails: each connection to the standby is given up, and the statement is sent once more", async () => {
     proxy.leadTo(primary?.path ?? "");
     await sleep(1100);
     const touches = keys.map((key) => store.touch(key, ETAG, 2 * HOUR, later()));
@@ -72,7 +72,7 @@ function describeStandby(start: () => Promise<Server>, standBy: string): void {
     expect(proxy.accepted).toBeLessThanOrEqual(2 * SIZE);
   });
 
-  it("as long as the address leads to a standby: not-sent, with the number and the reason", async () => {
+  test("as long as the address leads to a standby: not-sent, with the number and the reason", async () => {
     await sleep(1100);
     const connections = proxy.accepted;
     for (let count = 0; count < 20; count++) {

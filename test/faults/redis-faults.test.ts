@@ -1,14 +1,13 @@
 import { expect, onTestFinished, test, vi } from "vitest";
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
-import { MARGIN } from "../support/redis-connections.ts";
+import { describeWithRedis, type RedisServer } from "../support/redis-server.ts";
+import { MARGIN, serverForTest } from "../support/redis-connections.ts";
 import { scaled } from "../support/scale.ts";
 import { Browser, startApp } from "../integration/sessions/app.ts";
 
 const DEADLINE = 1000;
 
 async function start(options: Parameters<typeof RedisServer.start>[0] = {}) {
-  const server = await RedisServer.start(options);
-  onTestFinished(() => server.stop());
+  const server = await serverForTest(options);
   const app = await startApp({
     settings: { redis: { default: server.settings }, sessions: { deadline: "1s" } },
   });

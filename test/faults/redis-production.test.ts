@@ -183,7 +183,7 @@ function expectHeld(title: string, account: Ordeal, mayLose: boolean): void {
   expect(mayLose ? 0 : lostUpdates + resurrections).toBe(0);
 }
 
-/** Of three masters with a replica each. */
+/** Starts a cluster of three masters with a replica each. */
 async function startCluster(): Promise<Cluster> {
   const bus = await ClusterBus.of(6);
   onTestFinished(() => bus.close());

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Kysely, MysqlDialect, PostgresDialect, sql } from "kysely";
 import { createPool } from "mysql2";
 import { Pool } from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { Deadline } from "../../src/core/deadlines.ts";
 import { newSessionKey, type SessionKey } from "../../src/core/ids.ts";
@@ -10,8 +10,10 @@ import { RedisRegistry } from "../../src/redis/registry.ts";
 import type { SessionStore } from "../../src/stores/session-store.ts";
 import { createSessionTable, discardStalled, sqlSessionStore } from "../../src/stores/sql/index.ts";
 import { ManualClock } from "../../src/testing/index.ts";
-import { describeWithMariadb, MariadbServer } from "../support/mariadb-server.ts";
-import { describeWithPostgres, PostgresServer } from "../support/postgres-server.ts";
+import { mariadbTest } from "../support/fixtures/mariadb.ts";
+import { postgresTest } from "../support/fixtures/postgres.ts";
+import { describeWithMariadb, type MariadbServer } from "../support/mariadb-server.ts";
+import { describeWithPostgres, type PostgresServer } from "../support/postgres-server.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 
 type Database = Kysely<any>;
@@ -68,7 +70,7 @@ function describeSilence(
     await database.destroy().catch(() => {});
   });
 
-  it("reads succeed again within 5 seconds, all of them", async () => {
+  test("reads succeed again within 5 seconds, all of them", async () => {
     let isOver = false;
     const readers = Array.from({ length: 2 * SIZE }, () => read(store, key, () => isOver));
     await sleep(300);
@@ -85,7 +87,7 @@ function describeSilence(
     expect(late.filter(([, outcome]) => outcome === "failed")).toEqual([]);
   });
 
-  it("reads succeed again within 5 seconds after new connections were silent too", async () => {
+  test("reads succeed again within 5 seconds after new connections were silent too", async () => {
     let isOver = false;
     const readers = Array.from({ length: 2 * SIZE }, () => read(store, key, () => isOver));
     await sleep(300);
@@ -100,7 +102,7 @@ function describeSilence(
     expect(late.filter(([, outcome]) => outcome === "failed")).toEqual([]);
   });
 
-  it("connections that lay idle meanwhile cost one deadline in all, not one each", async () => {
+  test("connections that lay idle meanwhile cost one deadline in all, not one each", async () => {
     await Promise.all(Array.from({ length: SIZE }, () => sql`SELECT 1`.execute(database)));
     proxy.halfOpen();
     await expect(store.read(key, soon())).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION" });
@@ -108,7 +110,7 @@ function describeSilence(
     for (let count = 0; count < 2 * SIZE; count++) expect(await store.read(key, soon())).toBe(RECORD);
   });
 
-  it("a statement of the application that stalls gives its place back after queryTimeout", async () => {
+  test("a statement of the application that stalls gives its place back after queryTimeout", async () => {
     await sql`SELECT 1`.execute(database);
     proxy.halfOpen();
     const stalled = await Promise.allSettled(
@@ -118,7 +120,7 @@ function describeSilence(
     expect(await store.read(key, soon())).toBe(RECORD);
   });
 
-  it("a write that waits for a locked row leaves its connection to nobody, and others read on", async () => {
+  test("a write that waits for a locked row leaves its connection to nobody, and others read on", async () => {
     const other = connect(proxy.port);
     await other.connection().execute(async (connection) => {
       for (const statement of lock("django_session")) await sql.raw(statement).execute(connection);
@@ -139,12 +141,8 @@ function describeSilence(
 describeWithPostgres("a PostgreSQL that goes silent without closing its connections", () => {
   let server: PostgresServer;
 
-  beforeAll(async () => {
-    server = await PostgresServer.start();
-  });
-
-  afterAll(async () => {
-    await server?.stop();
+  postgresTest.beforeAll(async ({ server: started }) => {
+    server = started;
   });
 
   const connect = (port: number): Database => {
@@ -172,12 +170,8 @@ describeWithPostgres("a PostgreSQL that goes silent without closing its connecti
 describeWithMariadb("a MariaDB that goes silent without closing its connections", () => {
   let server: MariadbServer;
 
-  beforeAll(async () => {
-    server = await MariadbServer.start();
-  });
-
-  afterAll(async () => {
-    await server?.stop();
+  mariadbTest.beforeAll(async ({ server: started }) => {
+    server = started;
   });
 
   const connect = (port: number): Database => {

@@ -159,7 +159,9 @@ class ProxiedConnection {
     else setTimeout(() => this.#client.resetAndDestroy(), RESET_GAP);
   }
 
-  /** What one side has closed is closed on the other side too, but a mute connection tells the client nothing. */
+  /**
+   * Closes the other side when one side has closed, but a mute connection tells the client nothing.
+   */
   #closeAfter(from: Socket): void {
     if (!this.#isMute) return void (from === this.#client ? this.#upstream : this.#client).end();
     if (from !== this.#client) return;

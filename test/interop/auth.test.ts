@@ -176,7 +176,7 @@ const CASES: readonly Case[] = [
 ];
 
 /**
- * What Node makes of a record by one operation on its session.
+ * Runs one operation of Node on the session of a record.
  *
  * @returns The record then, and whether the key is new.
  */

@@ -1,13 +1,14 @@
 import "temporal-polyfill/global";
 import { Temporal } from "temporal-polyfill";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect } from "vitest";
 import { CacheCoder, JsonSerializer, zlibCompressor } from "sojourn";
 import { run } from "../../scripts/lib/processes.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";
 import { type Compression, pack, unpack } from "../../src/cache/entry/compression.ts";
 import { scaled, seed } from "../support/scale.ts";
-import { type ControlClient, describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { redisTest } from "../support/fixtures/redis.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
 import { arbitrarySession } from "./support/arbitrary-session.ts";
 import { javaScriptView, pythonView } from "./support/describe-value.ts";
 import { describeWithDjango } from "./support/django-peer.ts";
@@ -18,7 +19,7 @@ const COMPRESSION: Compression = { compressor: zlibCompressor(), minLength: 16, 
 /** `$` of the protocol: strings come as bytes. */
 const BYTES = { 36: Buffer } as const;
 
-/** What Python says of a value: how it dumps it (as JSON), and what it means. */
+/** Python's answer for a value: its dump as JSON, and its meaning. */
 type Report = Record<string, { dumped?: string | undefined; means: string }>;
 
 /** A kind of values: how Node makes, dumps and loads one, and what it means, in Python's words. */
@@ -116,10 +117,7 @@ const KINDS: Readonly<Record<string, Kind<never>>> = {
 
 describeWithDjango("values of a cache that Python and Node share", () => {
   describeWithRedis("in one Redis", () => {
-    let server: RedisServer;
-    let client: ControlClient;
-
-    const python = async (...args: string[]): Promise<Report> => {
+    const test = redisTest.extend("python", ({ server }) => async (...args: string[]): Promise<Report> => {
       const environment = await prepareDjango();
       if ("obstacle" in environment) throw new Error(environment.obstacle);
       const script = inProject("test", "interop", "peer", "cache_values.py");
@@ -135,19 +133,12 @@ describeWithDjango("values of a cache that Python and Node share", () => {
       ]);
       if (status !== 0) throw new Error(output);
       return JSON.parse(output) as Report;
-    };
-
-    beforeAll(async () => {
-      server = await RedisServer.start();
-      client = await server.client();
     });
 
-    afterAll(async () => {
-      client?.destroy();
-      await server?.stop();
-    });
-
-    test("Node reads what Python stores: CacheCoder's kinds, and JSON of both styles in zlib or not", async () => {
+    test("Node reads what Python stores: CacheCoder's kinds, and JSON of both styles in zlib or not", async ({
+      python,
+      client,
+    }) => {
       const report = await python("write", String(seed), String(COUNT));
       const counts: Record<string, number> = {};
       for (const [key, { dumped, means }] of Object.entries(report)) {
@@ -165,7 +156,10 @@ describeWithDjango("values of a cache that Python and Node share", () => {
       );
     });
 
-    test("Python reads what Node stores: CacheCoder's kinds, and JSON in zlib or not", async () => {
+    test("Python reads what Node stores: CacheCoder's kinds, and JSON in zlib or not", async ({
+      client,
+      python,
+    }) => {
       const expected: Report = {};
       for (const [name, each] of Object.entries(KINDS)) {
         for (const [index, value] of fc.sample(each.values, { numRuns: COUNT, seed }).entries()) {
@@ -192,7 +186,9 @@ describeWithDjango("values of a cache that Python and Node share", () => {
       }
     });
 
-    test("an integer stays digits beside compressed values, so both sides can count with it", async () => {
+    test("an integer stays digits beside compressed values, so both sides can count with it", async ({
+      client,
+    }) => {
       await client.set("count", Buffer.from(pack(JsonSerializer.dump(10 ** 15), COMPRESSION)));
       expect(await client.incr("count")).toBe(10 ** 15 + 1);
       const stored = await client.withTypeMapping(BYTES).get("count");
@@ -226,7 +222,7 @@ function readByNode(each: Kind<never> | undefined, stored: Buffer): { dumped: un
   return { dumped, means: each.means(each.load(dumped as never)) };
 }
 
-/** What Python's `json.dumps` gives for a value that it has loaded and dumped again. */
+/** Returns the text of Python's `json.dumps` for a value that it has loaded and dumped again. */
 function pythonDump(name: string, dumped: unknown): string {
   if (name === "set") return pythonList((dumped as string[]).toSorted());
   if (name !== "timedelta") return pythonText(dumped);

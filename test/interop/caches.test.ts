@@ -1,161 +1,48 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Cache, CacheKeyNotFoundError, CacheNotIntegerError, CacheUsageError } from "sojourn";
+import { type Cache, CacheKeyNotFoundError, CacheNotIntegerError } from "sojourn";
 import { makeTemplateFragmentKey } from "sojourn/django";
 import { errorOf } from "../support/redis-connections.ts";
-import { type ControlClient, describeWithRedis, RedisServer } from "../support/redis-server.ts";
-import { DjangoSite } from "./support/django-site.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
 import { describeWithEnvironment, type DjangoName } from "./support/djangos.ts";
-import { type DjangoCacheClient, SharedCaches } from "./support/shared-cache.ts";
+import type { DjangoCacheClient } from "./support/shared-cache.ts";
+import { CacheSite, INTEGERS, KINDS, SAMPLE, TIMEOUT, titled, VALUES } from "./support/cache-site.ts";
 
 /** In place of `test` for what a package does not have: in CI nothing is skipped. */
 const leaveOut: (title: string, run: () => Promise<void>) => void = () => {};
 
-const CODEX = "codex_django.cache.backends.redis.RedisCache";
-const DJANGO_REDIS = "django_redis.cache.RedisCache";
-const CORE = "django.core.cache.backends.redis.RedisCache";
-const JSON_OPTION = { SERIALIZER: "django_redis.serializers.json.JSONSerializer" };
-
-/** A cache that both sides read and write, by its name at the site. */
-interface Kind {
-  readonly title: string;
-  readonly backend: string;
-  readonly options?: Readonly<Record<string, unknown>>;
-  readonly version?: number;
-  /** How the value {@link SAMPLE} is written there; else its first bytes, which tell that it is compressed. */
-  readonly sample: { readonly django: string; readonly node: string } | { readonly compressed: string };
-  /** Whether the package can tell how long an entry lives. */
-  readonly hasTtl: boolean;
-  /** Whether `incr` works there. */
-  readonly counts: boolean;
-}
-
-const SAMPLE = { price: 1.5, é: ["ü😀", null, true], text: "a b ".repeat(20) };
-const COMPACT = `{"price":1.5,"é":["ü😀",null,true],"text":"${SAMPLE.text}"}`;
-const SPACED = String.raw`{"price": 1.5, "\u00e9": ["\u00fc\ud83d\ude00", null, true], "text": "${SAMPLE.text}"}`;
-
-const KINDS: Readonly<Record<"codex" | "lts", Readonly<Record<string, Kind>>>> = {
-  codex: {
-    default: {
-      title: "codex-django's JSON",
-      backend: CODEX,
-      sample: { django: COMPACT, node: COMPACT },
-      hasTtl: false,
-      counts: false,
-    },
-  },
-  lts: {
-    default: {
-      title: "the JSON of django-redis",
-      backend: DJANGO_REDIS,
-      options: JSON_OPTION,
-      sample: { django: SPACED, node: COMPACT },
-      hasTtl: true,
-      counts: true,
-    },
-    zlib: {
-      title: "django-redis with zlib",
-      backend: DJANGO_REDIS,
-      options: { ...JSON_OPTION, COMPRESSOR: "django_redis.compressors.zlib.ZlibCompressor" },
-      sample: { compressed: "789c" },
-      hasTtl: true,
-      counts: true,
-    },
-    gzip: {
-      title: "django-redis with gzip, in version 7",
-      backend: DJANGO_REDIS,
-      options: { ...JSON_OPTION, COMPRESSOR: "django_redis.compressors.gzip.GzipCompressor" },
-      version: 7,
-      sample: { compressed: "1f8b" },
-      hasTtl: true,
-      counts: true,
-    },
-  },
-};
-
-/** Caches whose values are pickles, but for integers. */
-const PICKLING: Readonly<Record<string, Pick<Kind, "title" | "backend">>> = {
-  core: { title: "Django's own cache in Redis", backend: CORE },
-  pickled: { title: "django-redis with its own serializer", backend: DJANGO_REDIS },
-};
-
-const VALUES: readonly unknown[] = [
-  null,
-  true,
-  false,
-  "",
-  "text",
-  "42",
-  'é😀\u007f\u2028\u0000"\\/',
-  "x".repeat(15),
-  "long ".repeat(2000),
-  0.1,
-  -2.5e-7,
-  1e300,
-  [],
-  {},
-  [[], {}, [null]],
-  SAMPLE,
-  { 10: "ten", 9: "nine", constructor: null, nested: { deep: [{ deeper: {} }] } },
-  Array.from({ length: 300 }, (_, index) => ({ index, label: `entry ${index}` })),
-];
-
-const INTEGERS: readonly number[] = [0, 1, -1, 42, 2 ** 53 - 1, -(2 ** 53) + 1];
-
-/** Of the settings: others than Django's 300. */
-const TIMEOUT = 500;
-
 for (const name of ["lts", "codex"] as const satisfies DjangoName[]) {
-  const aliases = name === "lts" ? { ...KINDS.lts, ...PICKLING } : KINDS.codex;
-
   await describeWithEnvironment(name, (django) => {
     describeWithRedis("caches on one Redis", () => {
-      let redis: RedisServer;
-      let site: DjangoSite;
-      let client: ControlClient;
-      let shared: SharedCaches;
+      let both: CacheSite;
 
       beforeAll(async () => {
-        redis = await RedisServer.start();
-        client = await redis.client();
-        const CACHES = Object.fromEntries(
-          Object.entries<Partial<Kind>>(aliases).map(([alias, { backend, options, version }]) => {
-            const common = { LOCATION: redis.url, KEY_PREFIX: alias, TIMEOUT, VERSION: version ?? 1 };
-            return [alias, { BACKEND: backend, ...common, ...(options && { OPTIONS: options }) }];
-          }),
-        );
-        site = await DjangoSite.start({ django, engine: "file", redisUrl: redis.url, settings: { CACHES } });
-        shared = new SharedCaches(site);
+        both = await CacheSite.start(django, KINDS[name]);
       });
 
-      afterAll(async () => {
-        await shared?.close();
-        await site?.stop();
-        client?.destroy();
-        await redis?.stop();
-      });
+      afterAll(() => both?.stop());
 
-      beforeEach(async () => void (await redis.command("FLUSHALL")));
+      beforeEach(async () => void (await both.redis.command("FLUSHALL")));
 
       describe.for(titled(KINDS[name]))("with %s", ([, alias, kind]) => {
         let node: Cache;
         let there: DjangoCacheClient;
 
         beforeAll(() => {
-          node = shared.node(alias);
-          there = shared.django(alias);
+          node = both.shared.node(alias);
+          there = both.shared.django(alias);
         });
 
         const { version = 1 } = kind;
         const raw = async (key: string) => {
           // 36 is `$` of the protocol: strings come as bytes.
-          const bytes = await client.withTypeMapping({ 36: Buffer }).get(`${alias}:${version}:${key}`);
+          const bytes = await both.client.withTypeMapping({ 36: Buffer }).get(`${alias}:${version}:${key}`);
           return bytes ?? Buffer.alloc(0);
         };
         const secondsLeft = async (key: string, inVersion = version) =>
-          Number(await redis.command("PTTL", `${alias}:${inVersion}:${key}`)) / 1000;
+          Number(await both.redis.command("PTTL", `${alias}:${inVersion}:${key}`)) / 1000;
 
         test("every setting is honoured", () => {
-          expect(shared.unsupported.filter(({ setting }) => setting.includes(`"${alias}"`))).toEqual([]);
+          expect(both.shared.unsupported.filter(({ setting }) => setting.includes(`"${alias}"`))).toEqual([]);
         });
 
         test("each reads what the other has set, whatever the value is", async () => {
@@ -320,7 +207,7 @@ for (const name of ["lts", "codex"] as const satisfies DjangoName[]) {
           },
         );
 
-        test("a timeout of 0 ends an entry at once, whoever gives it", async () => {
+        test("a timeout of 0 ends an entry at once, at either side", async () => {
           for (const key of ["a", "b", "c", "d"]) await there.call("set", [key, 1]);
           await there.call("set", ["a", 2, 0]);
           await node.set("b", 2, { timeout: 0 });
@@ -365,115 +252,30 @@ for (const name of ["lts", "codex"] as const satisfies DjangoName[]) {
         test("clear() at Node deletes Django's entries of all versions, and none of another cache", async () => {
           await there.call("set", ["k", 1]);
           await there.call("set", ["k", 1], { version: 30 });
-          await redis.command("SET", `${alias}x:1:k`, "another's");
+          await both.redis.command("SET", `${alias}x:1:k`, "another's");
           expect(await node.clear()).toBe(2);
-          expect(await redis.command("KEYS", "*")).toEqual([`${alias}x:1:k`]);
+          expect(await both.redis.command("KEYS", "*")).toEqual([`${alias}x:1:k`]);
         });
       });
 
       test.for([["ada"], ["é 😀"], [1], [true, "True"], [null, "None"], [1.5]] as const)(
-        "a part of a page that depends on %j: Node finds it, deletes it, and Django renders it anew",
+        "a part of a page that depends on %j: Node finds it, deletes it, and Django renders it again",
         async ([vary, asText = vary]) => {
-          const node = shared.node("default");
+          const node = both.shared.node("default");
           const key = makeTemplateFragmentKey("news", [asText as string | number]);
-          expect(await shared.fragment({ name: "news", vary, text: "<b>first</b>" })).toBe(
+          expect(await both.shared.fragment({ name: "news", vary, text: "<b>first</b>" })).toBe(
             "&lt;b&gt;first&lt;/b&gt;",
           );
-          expect(await shared.fragment({ name: "news", vary, text: "second" })).toBe(
+          expect(await both.shared.fragment({ name: "news", vary, text: "second" })).toBe(
             "&lt;b&gt;first&lt;/b&gt;",
           );
           expect(await node.get(key)).toBe("&lt;b&gt;first&lt;/b&gt;");
           expect(await node.delete(key)).toBe(true);
-          expect(await shared.fragment({ name: "news", vary, text: "second" })).toBe("second");
+          expect(await both.shared.fragment({ name: "news", vary, text: "second" })).toBe("second");
           await node.set(key, "by Node");
-          expect(await shared.fragment({ name: "news", vary, text: "third" })).toBe("by Node");
+          expect(await both.shared.fragment({ name: "news", vary, text: "third" })).toBe("by Node");
         },
       );
-
-      describe.for(name === "lts" ? titled(PICKLING) : [])("with %s", ([, alias]) => {
-        let node: Cache;
-        let there: DjangoCacheClient;
-
-        beforeAll(() => {
-          node = shared.node(alias);
-          there = shared.django(alias);
-        });
-
-        test("it is said that only integers are shared", () => {
-          const { unsupported } = shared;
-          expect(unsupported.filter(({ setting }) => setting.includes(`"${alias}"`))).toEqual([
-            {
-              setting: `CACHES["${alias}"]["OPTIONS"]["SERIALIZER"]`,
-              reason: expect.stringContaining("only integers are shared") as string,
-            },
-          ]);
-        });
-
-        test("integers are read, written and counted by both, with their time", async () => {
-          for (const value of INTEGERS) {
-            await there.call("set", ["theirs", value]);
-            await node.set("ours", value);
-            expect([await node.get("theirs"), await there.call("get", ["ours"])]).toEqual([value, value]);
-          }
-          await there.call("set", ["hits", 1, 1000]);
-          expect([
-            await node.incr("hits"),
-            await there.call("incr", ["hits", 5]),
-            await node.decr("hits"),
-          ]).toEqual([2, 7, 6]);
-          expect(await node.ttl("hits")).toBeGreaterThan(900);
-          expect(await node.getOrSet("hits", 99)).toBe(6);
-          expect(await there.call("get_or_set", ["hits", 99])).toBe(6);
-          expect([await node.delete("hits"), await there.call("get", ["hits", "gone"])]).toEqual([
-            true,
-            "gone",
-          ]);
-        });
-
-        test("anything else is a pickle there: Node does not read it, nor write one, and overwrites nothing", async () => {
-          await there.call("set", ["count", 1]);
-          for (const value of VALUES) {
-            await there.call("set", ["k", value]);
-            const attempts = [
-              () => node.get("k"),
-              () => node.getMany(["count", "k"]),
-              () => node.getOrSet("k", () => 5),
-              () => node.getOrSetMany(["k"], () => ({ k: 5 })),
-              () => node.has("k"),
-              () => node.incrVersion("k"),
-              () => node.set("k", value),
-              () => node.set("k", value, { nx: true }),
-              () => node.setMany({ other: 1, k: value }),
-              () => node.add("k", value),
-              () => node.getOrSet("new", () => value),
-            ];
-            for (const attempt of attempts) {
-              const error = await errorOf(attempt());
-              expect(error, attempt.toString()).toBeInstanceOf(CacheUsageError);
-              expect((error as Error).message).toContain(`CACHES["${alias}"]`);
-            }
-            expect(await errorOf(node.incr("k"))).toBeInstanceOf(CacheNotIntegerError);
-            expect(await there.call("get", ["k", "gone"])).toEqual(value);
-          }
-          const keys = (await redis.command("KEYS", "*")) as string[];
-          expect(keys.toSorted()).toEqual([`${alias}:1:count`, `${alias}:1:k`]);
-        });
-
-        test("what Django has pickled can be touched and deleted", async () => {
-          await there.call("set", ["k", { a: 1 }]);
-          expect(await node.touch("k", 60)).toBe(true);
-          expect(await node.ttl("k")).toBeLessThanOrEqual(60);
-          expect(await there.call("get", ["k"])).toEqual({ a: 1 });
-          expect([await node.delete("k"), await there.call("get", ["k", "gone"])]).toEqual([true, "gone"]);
-        });
-      });
     });
   });
-}
-
-/** By what tests are called, with the name of each. */
-function titled<Each extends { readonly title: string }>(
-  kinds: Readonly<Record<string, Each>>,
-): [title: string, alias: string, kind: Each][] {
-  return Object.entries(kinds).map(([alias, kind]) => [kind.title, alias, kind]);
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, expect } from "vitest";
 import { Browser } from "../support/session-harness.ts";
 import {
   createSojourn,
@@ -8,7 +8,8 @@ import {
   type Sojourn,
 } from "sojourn";
 import { errorOf } from "../support/redis-connections.ts";
-import { describeWithRedis, freePort, RedisServer } from "../support/redis-server.ts";
+import { redisTest as test } from "../support/fixtures/redis.ts";
+import { describeWithRedis, freePort, type RedisServer } from "../support/redis-server.ts";
 import { DjangoSite, USER } from "./support/django-site.ts";
 import { describeWithEnvironment } from "./support/djangos.ts";
 import { PROJECT } from "./support/site-settings.ts";
@@ -42,13 +43,11 @@ const connectionsAt = async (server: RedisServer) =>
 const isThere = async (server: RedisServer, key: string) => (await server.command("EXISTS", key)) === 1;
 
 describeWithRedis("what goes wrong in codex-django does not go wrong here", () => {
-  let server: RedisServer;
   let sojourn: ReturnType<typeof openProject>;
   let other: ReturnType<typeof openProject>;
   const keyOf = (cookieValue: string | undefined) => `${PROJECT}:session:${cookieValue}`;
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
+  test.beforeAll(async ({ server }) => {
     sojourn = openProject(server.url);
     other = openProject(server.url);
   });
@@ -56,7 +55,6 @@ describeWithRedis("what goes wrong in codex-django does not go wrong here", () =
   afterAll(async () => {
     await sojourn?.close();
     await other?.close();
-    await server?.stop();
   });
 
   test("1, incr and decr fail: here they count, by any step, exactly, and keep the time to live", async () => {
@@ -72,7 +70,9 @@ describeWithRedis("what goes wrong in codex-django does not go wrong here", () =
     expect(await cache.ttl("hits")).toBeLessThanOrEqual(50);
   });
 
-  test("2, clear() logs everyone out: here it deletes entries alone, with the same name before sessions and cache", async () => {
+  test("2, clear() logs everyone out: here it deletes entries alone, with the same name before sessions and cache", async ({
+    server,
+  }) => {
     const session = await sojourn.sessions.create({ cart: { tea: 1 } });
     await session.login(42);
     await server.command("SET", `${PROJECT}:jobs:1`, "another manager's");
@@ -84,14 +84,18 @@ describeWithRedis("what goes wrong in codex-django does not go wrong here", () =
     expect(await isThere(server, `${PROJECT}:jobs:1`)).toBe(true);
   });
 
-  test("3, a prefix is taken for a pattern: here clear() of `a*` leaves what begins with `abc`", async () => {
+  test("3, a prefix is taken for a pattern: here clear() of `a*` leaves what begins with `abc`", async ({
+    server,
+  }) => {
     await server.command("SET", "abc:1:x", "another application's");
     await sojourn.caches.starred.set("x", 1);
     expect(await sojourn.caches.starred.clear()).toBe(1);
     expect([await isThere(server, "abc:1:x"), await isThere(server, "a*:1:x")]).toEqual([true, false]);
   });
 
-  test("4, a save brings a session back that was logged out: here it never does, in whatever order they arrive", async () => {
+  test("4, a save brings a session back that was logged out: here it never does, in whatever order they arrive", async ({
+    server,
+  }) => {
     for (let round = 0; round < 50; round++) {
       const { cookieHeader, cookieValue } = await sojourn.sessions.create({ round });
       const leaving = await sojourn.sessions.open(cookieHeader);
@@ -108,7 +112,9 @@ describeWithRedis("what goes wrong in codex-django does not go wrong here", () =
     }
   });
 
-  test("5, a cookie whose session was evicted is answered with 400 for ever: here the visitor gets a new session", async () => {
+  test("5, a cookie whose session was evicted is answered with 400 for ever: here the visitor gets a new session", async ({
+    server,
+  }) => {
     const { cookieHeader, cookieValue } = await sojourn.sessions.create({ cart: { tea: 1 } });
     await server.command("DEL", keyOf(cookieValue));
     const browser = new Browser(sojourn.sessions, cookieHeader);
@@ -121,7 +127,9 @@ describeWithRedis("what goes wrong in codex-django does not go wrong here", () =
     expect(await isThere(server, keyOf(cookieValue))).toBe(false);
   });
 
-  test("6, an expiry in the past is an error of Redis: here the session or the entry is over at once", async () => {
+  test("6, an expiry in the past is an error of Redis: here the session or the entry is over at once", async ({
+    server,
+  }) => {
     const session = await sojourn.sessions.create({ cart: { tea: 1 } });
     const { cookieHeader, cookieValue } = session;
     session.setExpiry(-1);
@@ -135,7 +143,9 @@ describeWithRedis("what goes wrong in codex-django does not go wrong here", () =
     }
   });
 
-  test("7, some operations fail with errors of the driver: here each fails with one of ours", async () => {
+  test("7, some operations fail with errors of the driver: here each fails with one of ours", async ({
+    server,
+  }) => {
     const unreachable = openProject(`redis://127.0.0.1:${await freePort()}`, "1s");
     const cache = unreachable.caches.default;
     const operations = {
@@ -154,7 +164,9 @@ describeWithRedis("what goes wrong in codex-django does not go wrong here", () =
     expect(await errorOf(sojourn.caches.default.incr("list"))).toBeInstanceOf(RedisServiceError);
   });
 
-  test("8, each operation opens a connection: here thousands share one, those of sessions and cache together", async () => {
+  test("8, each operation opens a connection: here thousands share one, those of sessions and cache together", async ({
+    server,
+  }) => {
     const before = await connectionsAt(server);
     const fresh = openProject(server.url);
     const cache = fresh.caches.default;
@@ -190,13 +202,11 @@ describeWithRedis("what goes wrong in codex-django does not go wrong here", () =
 // 4 and 9 are not shown: there another client has to come between two commands of one call.
 await describeWithEnvironment("codex", (django) => {
   describeWithRedis("as it is installed, in these points", () => {
-    let server: RedisServer;
     let site: DjangoSite;
     const call = (operation: string, args: unknown[] = [], cache = "default") =>
       site.visitor().post("/cache", { operation, arguments: args, cache });
 
-    beforeAll(async () => {
-      server = await RedisServer.start();
+    test.beforeAll(async ({ server }) => {
       site = await DjangoSite.start({
         django,
         engine: "codex",
@@ -207,7 +217,6 @@ await describeWithEnvironment("codex", (django) => {
 
     afterAll(async () => {
       await site?.stop();
-      await server?.stop();
     });
 
     test("1: incr of an entry that is there is a TypeError, so that the second request under @ratelimit is a 500", async () => {
@@ -225,13 +234,15 @@ await describeWithEnvironment("codex", (django) => {
       expect(await visitor.get("/whoami")).toBeNull();
     });
 
-    test("3: clear() of the prefix `a*` deletes what begins with `abc`", async () => {
+    test("3: clear() of the prefix `a*` deletes what begins with `abc`", async ({ server }) => {
       await server.command("SET", "abc:1:x", "another application's");
       await call("clear", [], "starred");
       expect(await isThere(server, "abc:1:x")).toBe(false);
     });
 
-    test("5: a cookie whose session was evicted is answered with 400, again and again", async () => {
+    test("5: a cookie whose session was evicted is answered with 400, again and again", async ({
+      server,
+    }) => {
       const visitor = site.visitor();
       await visitor.post("/cart", { product: "tea" });
       await server.command("DEL", `${PROJECT}:session:${visitor.cookie("sessionid")}`);
@@ -243,7 +254,7 @@ await describeWithEnvironment("codex", (django) => {
       expect(statuses).toEqual([400, 400, 400]);
     });
 
-    test("6: an expiry in the past is an error of Redis for whoever has no session yet", async () => {
+    test("6: an expiry in the past is an error of Redis for a visitor without a session", async () => {
       const body = JSON.stringify({ seconds: -1 });
       expect((await site.visitor().request("/expiry", { method: "POST", body })).status).toBe(500);
       expect(site.errors).toContain("invalid expire time in 'set' command");
@@ -254,7 +265,7 @@ await describeWithEnvironment("codex", (django) => {
       expect(await call("add", ["k", 1], "unreachable")).toEqual({ error: "ConnectionError" });
     });
 
-    test("8: each operation opens a connection", async () => {
+    test("8: each operation opens a connection", async ({ server }) => {
       const before = await connectionsAt(server);
       for (let time = 1; time <= 20; time++) await call("get", ["k"]);
       expect((await connectionsAt(server)) - before).toBe(20);

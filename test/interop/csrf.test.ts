@@ -11,7 +11,7 @@ const PLACES = [
   { place: "a header", header: true },
 ];
 
-/** What Node makes of a new session, or of one with this record. */
+/** Runs an operation of Node on a new session, or on one with this record. */
 async function atNode<Result>(
   record: string | null,
   act: (session: Session<Data>) => Result | Promise<Result>,

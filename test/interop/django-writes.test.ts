@@ -51,7 +51,10 @@ const FORMS: readonly Form[] = [
   },
 ];
 
-/** What sessions are known to get wrong, and has to be among them: `KINDS` in `peer/random_sessions.py`. */
+/**
+ * Values that sessions are known to get wrong, which have to be among them: `KINDS` in
+ * `peer/random_sessions.py`.
+ */
 const KINDS = [
   "whole float",
   "negative zero",

@@ -57,7 +57,7 @@ describeWithDjango("Django's file engine and Node in one folder", (django) => {
     expect(readdirSync(path)).toEqual([`sessionid${key}`]);
   });
 
-  test("a session that Node begins is Django's too; who is logged out at one is logged out at the other", async () => {
+  test("a session that Node begins is Django's too; a user who is logged out at one is logged out at the other", async () => {
     const { path, sojourn } = openSite();
     const [mine, theirs] = [await sojourn.sessions.create({ a: 1 }), await sojourn.sessions.create({ a: 2 })];
     const keyOf = (session: { cookieHeader: string | undefined }) =>
@@ -121,5 +121,5 @@ describeWithDjango("Django's file engine and Node in one folder", (django) => {
   });
 });
 
-/** What Django's engine gives for an empty session under {@link SECRET}. */
+/** The text that Django's engine stores for an empty session under {@link SECRET}. */
 const emptyRecord = "e30:1r31eq:_F3okiP-noHBD-hYzEdpe7d0AmxCfHuvu0s551rcuJM";

@@ -159,7 +159,7 @@ for (const { name, settings, cookie } of SITES) {
           expect(both.program.output.trim()).toMatch(/^Listening on \d+$/);
         });
 
-        test("who is logged in at Django is logged in at Node, under one address, until Node logs out", async () => {
+        test("a user who is logged in at Django is logged in at Node, under one address, until Node logs out", async () => {
           const visitor = both.visitor();
           expect(await visitor.get("/node/whoami")).toBeNull();
           expect(await visitor.post("/login", USER)).toEqual(ADA);

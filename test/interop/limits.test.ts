@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, onTestFinished } from "vitest";
 import { createSojourn, type Sojourn } from "sojourn";
 import {
   djangoRatelimit,
@@ -12,7 +12,8 @@ import { redisCacheStore } from "sojourn/stores/redis";
 import { run } from "../../scripts/lib/processes.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";
 import { errorOf } from "../support/redis-connections.ts";
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { redisTest } from "../support/fixtures/redis.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
 import { DjangoSite } from "./support/django-site.ts";
 import { describeWithEnvironment } from "./support/djangos.ts";
 import { PROJECT } from "./support/site-settings.ts";
@@ -35,12 +36,30 @@ interface TheirUsage {
 
 await describeWithEnvironment("lts", ({ python, ...django }) => {
   describeWithRedis("rate limits and locks on one Redis", () => {
-    let server: RedisServer;
+    const test = redisTest
+      .extend(
+        "timeToLive",
+        ({ server }) =>
+          async (key: string) =>
+            Number(await server.command("TTL", `${PROJECT}:1:${key}`)),
+      )
+      .extend("python3", ({ server }) => async <Result>(operation: string, args: object): Promise<Result> => {
+        const script = inProject("test", "interop", "peer", "limits.py");
+        const { status, output } = await run(python, [
+          "-B",
+          script,
+          server.url,
+          operation,
+          JSON.stringify(args),
+        ]);
+        if (status !== 0) throw new Error(output);
+        return JSON.parse(output) as Result;
+      });
+
     let site: DjangoSite;
     let sojourn: Sojourn<object, "shared">;
 
-    beforeAll(async () => {
-      server = await RedisServer.start();
+    test.beforeAll(async ({ server }) => {
       site = await DjangoSite.start({ django: { python, ...django }, redisUrl: server.url });
       sojourn = createSojourn({
         projectName: PROJECT,
@@ -60,7 +79,6 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
     afterAll(async () => {
       await sojourn?.close();
       await site?.stop();
-      await server?.stop();
     });
 
     const nodeHit = (group: string, options: Partial<DjangoRatelimitOptions> = {}) =>
@@ -75,25 +93,10 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       shouldLimit: should_limit,
     });
 
-    const timeToLive = async (key: string) => Number(await server.command("TTL", `${PROJECT}:1:${key}`));
-
     const callLimitedView = async (visitor: string) => {
       const response = await site.visitor().request("/limited", { headers: { "x-visitor": visitor } });
       return response.status;
     };
-
-    async function python3<Result>(operation: string, args: object): Promise<Result> {
-      const script = inProject("test", "interop", "peer", "limits.py");
-      const { status, output } = await run(python, [
-        "-B",
-        script,
-        server.url,
-        operation,
-        JSON.stringify(args),
-      ]);
-      if (status !== 0) throw new Error(output);
-      return JSON.parse(output) as Result;
-    }
 
     test("each counts on from the other, and the limit is reached at the same hit, in the same window", async () => {
       expect(ourView(await djangoHit("turns"))).toEqual({ count: 1, limit: 5, shouldLimit: false });
@@ -118,7 +121,10 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       expect(await isLimited("nobody")).toBe(false);
     });
 
-    test("the time to live is that of the first hit, whoever makes it: the period and 5 seconds", async () => {
+    test("the time to live is that of the first hit, at either side: the period and 5 seconds", async ({
+      timeToLive,
+      server,
+    }) => {
       await nodeHit("begun-by-node");
       await djangoHit("begun-by-django");
       for (const group of ["begun-by-node", "begun-by-django"]) {
@@ -164,7 +170,7 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       expect(await node()).toMatchObject({ count: 2, shouldLimit: false });
     });
 
-    test("a counter that Django deletes is begun anew by Node", async () => {
+    test("a counter that Django deletes is begun again by Node", async () => {
       for (let hit = 1; hit <= 6; hit++) await nodeHit("unblocked");
       const key = djangoRatelimitKey({ ...COUNTER, group: "unblocked", at: Date.now() });
       const call = { operation: "delete", arguments: [key] };
@@ -172,13 +178,17 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       expect(await nodeHit("unblocked")).toMatchObject({ count: 1, shouldLimit: false });
     });
 
-    test("keys are those of django-ratelimit, for any prefix, group, rate, value and methods, at any moment", async () => {
+    test("keys are those of django-ratelimit, for any prefix, group, rate, value and methods, at any moment", async ({
+      python3,
+    }) => {
       const counters = fc.sample(arbitraryCounter, 500);
       const ours = counters.map(({ now, ...counter }) => djangoRatelimitKey({ ...counter, at: now * 1000 }));
       expect(ours).toEqual(await python3("keys", { counters }));
     });
 
-    test("a lock of redis-py keeps Node out, also from releasing it, until it is given back", async () => {
+    test("a lock of redis-py keeps Node out, also from releasing it, until it is given back", async ({
+      python3,
+    }) => {
       const theirs = { name: `${PROJECT}:1:job`, token: "theirs" };
       expect(await python3("acquire", { ...theirs, timeout: 60 })).toBe(true);
       const lock = sojourn.caches.shared.lock("job", { timeout: 60, blockingTimeout: "50ms" });
@@ -189,7 +199,9 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       await lock.release();
     });
 
-    test("a lock of Node keeps redis-py out, also from releasing it, until it is given back", async () => {
+    test("a lock of Node keeps redis-py out, also from releasing it, until it is given back", async ({
+      python3,
+    }) => {
       const theirs = { name: `${PROJECT}:1:task`, token: "theirs", timeout: 60 };
       const lock = sojourn.caches.shared.lock("task", { timeout: 60 });
       await lock.acquire();
@@ -203,7 +215,10 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       expect(await errorOf(lock.release())).toMatchObject({ problem: "not-held" });
     });
 
-    test("cache.lock() of both sides excludes the other, with the settings of a site whose cache is django-redis", async () => {
+    test("cache.lock() of both sides excludes the other, with the settings of a site whose cache is django-redis", async ({
+      server,
+      python3,
+    }) => {
       const backend = {
         BACKEND: "django_redis.cache.RedisCache",
         LOCATION: server.url,
@@ -226,7 +241,7 @@ await describeWithEnvironment("lts", ({ python, ...django }) => {
       expect([await lock.acquire(), await lock.isLocked()]).toEqual([false, true]);
     });
 
-    test("fencing tokens grow over holders of both sides", async () => {
+    test("fencing tokens grow over holders of both sides", async ({ python3 }) => {
       const theirs = { name: `${PROJECT}:1:fenced`, token: "theirs" };
       const lock = sojourn.caches.shared.lock("fenced", { timeout: 60 });
       await lock.acquire();

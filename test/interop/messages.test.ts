@@ -18,7 +18,7 @@ const MESSAGES: readonly Added[] = [
   [15, "__json_message", "x", false],
 ];
 
-/** What Node makes of a new session, or of one with this record. */
+/** Runs an operation of Node on a new session, or on one with this record. */
 async function atNode<Result>(record: string | null, act: (session: Session<Data>) => Result) {
   const site = new NodeSite();
   const session = record === null ? await site.sessions.create({ cart: 1 }) : await site.open(record);

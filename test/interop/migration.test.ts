@@ -2,10 +2,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSojourn } from "sojourn";
 import { djangoSettings, migratePickledSessions } from "sojourn/django";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { run } from "../../src/cli/run.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { type ControlClient, describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { redisTest } from "../support/fixtures/redis.ts";
+import { describeWithRedis, type RedisServer } from "../support/redis-server.ts";
 import { describeWithEnvironment } from "./support/djangos.ts";
 import { DjangoSite, USER } from "./support/django-site.ts";
 import { SECRET } from "./support/django-peer.ts";
@@ -34,19 +35,41 @@ function openTarget(redis: RedisServer, options: { readonly maxBytes?: number } 
 const raw = (hex: string) => Buffer.from(hex, "hex");
 
 describeWithRedis("sessions that were pickled", () => {
-  let redis: RedisServer;
-  let client: ControlClient;
-  beforeAll(async () => {
-    redis = await RedisServer.start();
-    client = await redis.client();
-  });
-  afterAll(async () => {
-    client?.destroy();
-    await redis?.stop();
-  });
-  beforeEach(async () => void (await client.flushAll()));
+  const test = redisTest
+    .extend("redisession", ({ server }) => (config: Data = {}) => {
+      const { port } = new URL(server.url);
+      return {
+        SECRET_KEY: SECRET,
+        SESSION_ENGINE: "redisession.backend",
+        REDIS_SESSION_CONFIG: {
+          SERVER: { host: "127.0.0.1", port: Number(port) },
+          COMPRESS_LIB: "zlib",
+          ...config,
+        },
+      };
+    })
+    /** As django-redisession stores in hash mode. */
+    .extend(
+      "putField",
+      ({ client }) =>
+        async (
+          key: string,
+          body: Buffer,
+          { flag = 0, expiry = Date.now() / 1000 + HOUR } = {},
+        ): Promise<void> => {
+          const head = Buffer.alloc(5);
+          head.writeUInt32BE(Math.floor(expiry));
+          head[4] = flag;
+          await client.hSet(raw(key.slice(0, 4)), raw(key), Buffer.concat([head, body]));
+        },
+    );
 
-  test("to where they are already: each is counted as present, and stays as it is", async () => {
+  test.beforeEach(async ({ client }) => void (await client.flushAll()));
+
+  test("to where they are already: each is counted as present, and stays as it is", async ({
+    server,
+    client,
+  }) => {
     const at = (serializer?: string) => ({
       PROJECT_NAME: "myproject",
       SECRET_KEY: SECRET,
@@ -54,7 +77,7 @@ describeWithRedis("sessions that were pickled", () => {
       CACHES: {
         default: {
           BACKEND: "django_redis.cache.RedisCache",
-          LOCATION: redis.url,
+          LOCATION: server.url,
           KEY_PREFIX: "myproject",
           OPTIONS: serializer === undefined ? {} : { SERIALIZER: serializer },
         },
@@ -77,34 +100,14 @@ describeWithRedis("sessions that were pickled", () => {
     expect(await client.pTTL(name)).toBeGreaterThan((HOUR - 60) * 1000);
   });
 
-  function redisession(config: Data = {}) {
-    const { port } = new URL(redis.url);
-    return {
-      SECRET_KEY: SECRET,
-      SESSION_ENGINE: "redisession.backend",
-      REDIS_SESSION_CONFIG: {
-        SERVER: { host: "127.0.0.1", port: Number(port) },
-        COMPRESS_LIB: "zlib",
-        ...config,
-      },
-    };
-  }
-
-  /** As django-redisession stores in hash mode. */
-  async function putField(
-    key: string,
-    body: Buffer,
-    { flag = 0, expiry = Date.now() / 1000 + HOUR } = {},
-  ): Promise<void> {
-    const head = Buffer.alloc(5);
-    head.writeUInt32BE(Math.floor(expiry));
-    head[4] = flag;
-    await client.hSet(raw(key.slice(0, 4)), raw(key), Buffer.concat([head, body]));
-  }
-
   describe("by django-redisession", () => {
-    test("in hashes: each is found under its browser's key, and lives as long as it would have", async () => {
-      const { sessions, close } = openTarget(redis);
+    test("in hashes: each is found under its browser's key, and lives as long as it would have", async ({
+      server,
+      putField,
+      redisession,
+      client,
+    }) => {
+      const { sessions, close } = openTarget(server);
       await putField(KEY, FOO_BAR);
       await putField(KEY.replace("0", "f"), COMPRESSED, { flag: 1 });
       const counts = await migratePickledSessions({ from: redisession(), to: sessions });
@@ -118,8 +121,8 @@ describeWithRedis("sessions that were pickled", () => {
       await close();
     });
 
-    test("in strings", async () => {
-      const { sessions, close } = openTarget(redis);
+    test("in strings", async ({ server, client, redisession }) => {
+      const { sessions, close } = openTarget(server);
       await client.set(raw(KEY), Buffer.concat([Buffer.from([0]), FOO_BAR]), {
         expiration: { type: "PX", value: HOUR * 1000 },
       });
@@ -130,8 +133,13 @@ describeWithRedis("sessions that were pickled", () => {
       await close();
     });
 
-    test("run again, it leaves what is there; what is expired, malicious, foreign or compressed otherwise is counted", async () => {
-      const { sessions, close } = openTarget(redis);
+    test("run again, it leaves what is there; what is expired, malicious, foreign or compressed otherwise is counted", async ({
+      server,
+      putField,
+      redisession,
+      client,
+    }) => {
+      const { sessions, close } = openTarget(server);
       await putField(KEY, FOO_BAR);
       await migratePickledSessions({ from: redisession(), to: sessions });
       const session = await sessions.open(`sessionid=${KEY}`);
@@ -157,7 +165,10 @@ describeWithRedis("sessions that were pickled", () => {
       await close();
     });
 
-    test("another COMPRESS_LIB by a function; without one its records are counted", async () => {
+    test("another COMPRESS_LIB by a function; without one its records are counted", async ({
+      putField,
+      redisession,
+    }) => {
       await putField(KEY, Buffer.from(FOO_BAR.toReversed()), { flag: 1 });
       const from = redisession({ COMPRESS_LIB: "snappy" });
       expect(await migratePickledSessions({ from, to: undefined })).toMatchObject({
@@ -171,8 +182,12 @@ describeWithRedis("sessions that were pickled", () => {
       });
     });
 
-    test("what JSON cannot hold, and what is larger than maxBytes, is counted, named and not stored", async () => {
-      const { sessions, close } = openTarget(redis, { maxBytes: 256 });
+    test("what JSON cannot hold, and what is larger than maxBytes, is counted, named and not stored", async ({
+      server,
+      putField,
+      redisession,
+    }) => {
+      const { sessions, close } = openTarget(server, { maxBytes: 256 });
       await putField(KEY, Buffer.from("\x80\x03}X\x05\0\0\0photoC\x01as.", "latin1"));
       await putField(KEY.replace("0", "1"), COMPRESSED, { flag: 1 });
       const migration = await migratePickledSessions({ from: redisession(), to: sessions });
@@ -190,7 +205,11 @@ describeWithRedis("sessions that were pickled", () => {
       await close();
     });
 
-    test("on the command line: the settings come from files, the secret from the environment", async () => {
+    test("on the command line: the settings come from files, the secret from the environment", async ({
+      putField,
+      redisession,
+      server,
+    }) => {
       await putField(KEY, FOO_BAR);
       await putField(KEY.replace("0", "2"), MALICIOUS);
       const folder = temporaryFolder();
@@ -198,7 +217,7 @@ describeWithRedis("sessions that were pickled", () => {
       const to = {
         PROJECT_NAME: "myproject",
         SESSION_ENGINE: "codex_django.sessions.backends.redis",
-        REDIS_URL: redis.url,
+        REDIS_URL: server.url,
       };
       writeFileSync(join(folder, "from.json"), JSON.stringify(from));
       writeFileSync(join(folder, "to.json"), JSON.stringify(to));
@@ -208,12 +227,12 @@ describeWithRedis("sessions that were pickled", () => {
       // One of them was refused.
       expect(await run(args, { ...terminal, env: { SECRET_KEY: SECRET } })).toBe(1);
       expect(lines).toEqual(expect.arrayContaining(["moved  1", "refused  1"]));
-      const { sessions, close } = openTarget(redis);
+      const { sessions, close } = openTarget(server);
       expect((await sessions.open(`sessionid=${KEY}`)).data).toEqual({ foo: "bar" });
       await close();
     });
 
-    test("without a target it only counts", async () => {
+    test("without a target it only counts", async ({ putField, redisession, client }) => {
       await putField(KEY, FOO_BAR);
       expect(await migratePickledSessions({ from: redisession(), to: undefined })).toMatchObject({
         moved: 1,
@@ -232,41 +251,40 @@ describeWithRedis("sessions that were pickled", () => {
 
 await describeWithEnvironment("lts", (django) => {
   describeWithRedis("sessions that Django has pickled", () => {
-    let redis: RedisServer;
-    beforeAll(async () => void (redis = await RedisServer.start()));
-    afterAll(() => redis?.stop());
-
-    test("by Django's cache engine: who is logged in stays so, with the cookie that the browser has", async () => {
-      const CACHES = {
-        default: {
-          BACKEND: "django.core.cache.backends.redis.RedisCache",
-          LOCATION: redis.url,
-          KEY_PREFIX: "old",
-        },
-      };
-      const site = await DjangoSite.start({
-        django,
-        engine: "cache",
-        redisUrl: redis.url,
-        settings: { CACHES },
-      });
-      const visitor = site.visitor();
-      await visitor.post("/cart", { product: "tea", quantity: 3 });
-      await visitor.post("/login", USER);
-      const { sessions, close } = openTarget(redis);
-      const from = { SECRET_KEY: SECRET, ...site.settings };
-      const shown: number[] = [];
-      const counts = await migratePickledSessions({
-        from,
-        to: sessions,
-        onProgress: ({ moved }) => shown.push(moved),
-      });
-      expect(counts).toMatchObject({ moved: 1, refused: 0 });
-      const session = await sessions.open(visitor.cookieHeader);
-      expect(session.userId).toBe("1");
-      expect(session.data["cart"]).toEqual({ tea: 3 });
-      await close();
-      await site.stop();
-    });
+    redisTest(
+      "by Django's cache engine: who is logged in stays so, with the cookie that the browser has",
+      async ({ server }) => {
+        const CACHES = {
+          default: {
+            BACKEND: "django.core.cache.backends.redis.RedisCache",
+            LOCATION: server.url,
+            KEY_PREFIX: "old",
+          },
+        };
+        const site = await DjangoSite.start({
+          django,
+          engine: "cache",
+          redisUrl: server.url,
+          settings: { CACHES },
+        });
+        const visitor = site.visitor();
+        await visitor.post("/cart", { product: "tea", quantity: 3 });
+        await visitor.post("/login", USER);
+        const { sessions, close } = openTarget(server);
+        const from = { SECRET_KEY: SECRET, ...site.settings };
+        const shown: number[] = [];
+        const counts = await migratePickledSessions({
+          from,
+          to: sessions,
+          onProgress: ({ moved }) => shown.push(moved),
+        });
+        expect(counts).toMatchObject({ moved: 1, refused: 0 });
+        const session = await sessions.open(visitor.cookieHeader);
+        expect(session.userId).toBe("1");
+        expect(session.data["cart"]).toEqual({ tea: 3 });
+        await close();
+        await site.stop();
+      },
+    );
   });
 });

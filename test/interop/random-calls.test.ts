@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, expect } from "vitest";
 import { type Cache, CacheKeyNotFoundError, createSojourn, type Sojourn } from "sojourn";
 import { memoryCacheStore } from "sojourn/stores/memory";
 import { Random } from "../support/random.ts";
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { redisTest as test } from "../support/fixtures/redis.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
 import { scaled, seed } from "../support/scale.ts";
 import {
   type CacheCall,
@@ -39,19 +40,21 @@ const CACHES = (url: string) => ({
 
 await describeWithEnvironment("lts", (django) => {
   describeWithRedis("random calls", () => {
-    let redis: RedisServer;
     let site: DjangoSite;
     let sojourn: Sojourn<object>;
     let shared: Cache;
     let memory: Cache;
 
-    beforeAll(async () => {
-      redis = await RedisServer.start();
-      site = await DjangoSite.start({ django, redisUrl: redis.url, settings: { CACHES: CACHES(redis.url) } });
+    test.beforeAll(async ({ server }) => {
+      site = await DjangoSite.start({
+        django,
+        redisUrl: server.url,
+        settings: { CACHES: CACHES(server.url) },
+      });
       sojourn = createSojourn<object>({
         projectName: "calls",
         secretKey: SECRET,
-        redis: { default: redis.url },
+        redis: { default: server.url },
         caches: {
           shared: { keyPrefix: "shared", timeout: TIMEOUT, deadline: "20s" },
           memory: { keyPrefix: "memory", timeout: TIMEOUT, store: memoryCacheStore({ maxEntries: 10_000 }) },
@@ -63,7 +66,6 @@ await describeWithEnvironment("lts", (django) => {
     afterAll(async () => {
       await sojourn?.close();
       await site?.stop();
-      await redis?.stop();
     });
 
     async function callDjango(cache: string, calls: readonly CacheCall[]): Promise<unknown[]> {
@@ -103,7 +105,7 @@ await describeWithEnvironment("lts", (django) => {
               const inRedis =
                 answers === undefined ? await answerOf(callNode(shared, call)) : answers[offset];
               compare(at + offset, inMemory);
-              // Of an entry that does not expire anyway, django-redis answers False.
+              // django-redis answers False for an entry that does not expire anyway.
               const isOwn =
                 answers !== undefined && call.name === "touch" && call.timeout === null && inRedis === false;
               if (!isOwn) compare(at + offset, inRedis);

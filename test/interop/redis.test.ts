@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, expect } from "vitest";
 import { createSojourn, type Sojourn } from "sojourn";
 import { redisSessionStore } from "sojourn/stores/redis";
 import { newSessionKey } from "../../src/core/ids.ts";
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { redisTest } from "../support/fixtures/redis.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
 import { describeWithDjango, SECRET } from "./support/django-peer.ts";
 import type { Data } from "./support/node-site.ts";
 
@@ -10,12 +11,15 @@ const TWO_WEEKS = 14 * 86_400;
 
 describeWithDjango("Django and Node on one Redis", (django) => {
   describeWithRedis("in the layout of codex-django", () => {
-    let server: RedisServer;
-    let sojourn: Sojourn<Data>;
-    const site = (key: string) => ({ url: server.url, project: "myproject", key });
+    const test = redisTest.extend("site", ({ server }) => (key: string) => ({
+      url: server.url,
+      project: "myproject",
+      key,
+    }));
 
-    beforeAll(async () => {
-      server = await RedisServer.start();
+    let sojourn: Sojourn<Data>;
+
+    test.beforeAll(async ({ server }) => {
       sojourn = createSojourn<Data>({
         projectName: "myproject",
         secretKey: SECRET,
@@ -26,10 +30,9 @@ describeWithDjango("Django and Node on one Redis", (django) => {
 
     afterAll(async () => {
       await sojourn?.close();
-      await server?.stop();
     });
 
-    test("a session that Django stores is found, changed and read back, in turns", async () => {
+    test("a session that Django stores is found, changed and read back, in turns", async ({ site }) => {
       const key = newSessionKey();
       const cookie = `sessionid=${key}`;
       await django().call("redisWrite", {
@@ -72,7 +75,7 @@ describeWithDjango("Django and Node on one Redis", (django) => {
       ]);
     });
 
-    test("a write by Django between reading and saving is merged, not lost", async () => {
+    test("a write by Django between reading and saving is merged, not lost", async ({ site }) => {
       const key = newSessionKey();
       await django().call("redisWrite", { ...site(key), changes: [["cart", { tea: 1 }]] });
       const session = await sojourn.sessions.open(`sessionid=${key}`);
@@ -87,7 +90,9 @@ describeWithDjango("Django and Node on one Redis", (django) => {
       ]);
     });
 
-    test("a session that Node begins is Django's too, and is gone for Django after a logout at Node", async () => {
+    test("a session that Node begins is Django's too, and is gone for Django after a logout at Node", async ({
+      site,
+    }) => {
       const session = await sojourn.sessions.create({ cart: { tea: 1 } });
       const key = session.cookieHeader?.split("=")[1] ?? "";
       const { members } = await django().call("redisRead", site(key));

@@ -5,7 +5,7 @@ import { encodeBase62 } from "../../src/codec/base62.ts";
 import { describeWithDjango } from "./support/django-peer.ts";
 import { NodeSite } from "./support/node-site.ts";
 
-/** Where the unit tests keep what Django has signed. */
+/** The file in which the unit tests keep values signed by Django. */
 const UNIT_TESTS = "src/codec/codec.test.ts";
 
 /** Their secret. */

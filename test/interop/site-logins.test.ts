@@ -4,8 +4,9 @@ import { redisSessionStore } from "sojourn/stores/redis";
 import { sqlSessionStore } from "sojourn/stores/sql";
 import type { Kysely } from "kysely";
 import { openDatabase } from "../support/engines/open-engine.ts";
+import { redisTest } from "../support/fixtures/redis.ts";
 import { describeWithPostgres, PostgresServer } from "../support/postgres-server.ts";
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { describeWithRedis, type RedisServer } from "../support/redis-server.ts";
 import { DjangoSite, USER } from "./support/django-site.ts";
 import { describeWithEnvironment } from "./support/djangos.ts";
 import { PROJECT } from "./support/site-settings.ts";
@@ -28,7 +29,7 @@ function openSojourn(store: SessionStoreFactory, redis?: RedisServer): Sojourn<D
 
 /** The tests of one login on both sides. */
 function defineLogins(site: () => DjangoSite, sojourn: () => Sojourn<Data>): void {
-  test("who logs in at Django is logged in at Node, has one cart on both, and logs out at Node", async () => {
+  test("a user who logs in at Django is logged in at Node, has one cart on both, and logs out at Node", async () => {
     const visitor = site().visitor();
     await visitor.post("/cart", { product: "tea" });
     await visitor.post("/login", USER);
@@ -43,7 +44,7 @@ function defineLogins(site: () => DjangoSite, sojourn: () => Sojourn<Data>): voi
     expect([await visitor.get("/whoami"), await visitor.get("/cart")]).toEqual([null, {}]);
   });
 
-  test("who logs in at Node is logged in at Django, has one cart on both, and logs out at Django", async () => {
+  test("a user who logs in at Node is logged in at Django, has one cart on both, and logs out at Django", async () => {
     const password = await site().visitor().get<string>("/stored-password?user=ada");
     const session = await sojourn().sessions.create({ cart: { tea: 1 } });
     await session.login(1, { django: { password } });
@@ -79,15 +80,17 @@ function defineLogins(site: () => DjangoSite, sojourn: () => Sojourn<Data>): voi
 for (const name of ["lts", "oldest", "newest"] as const) {
   await describeWithEnvironment(name, (django) => {
     describeWithPostgres("sessions of the engine db, on PostgreSQL", () => {
-      let postgres: PostgresServer;
       let site: DjangoSite;
       let database: Kysely<unknown>;
       let sojourn: Sojourn<Data>;
 
+      // Each version of Django makes tables of its own, on a server of its own.
+      let server: PostgresServer;
+
       beforeAll(async () => {
-        postgres = await PostgresServer.start();
-        site = await DjangoSite.start({ django, postgres: postgres.settings });
-        database = openDatabase({ kind: "postgres", settings: postgres.settings });
+        server = await PostgresServer.start();
+        site = await DjangoSite.start({ django, postgres: server.settings });
+        database = openDatabase({ kind: "postgres", settings: server.settings });
         sojourn = openSojourn(sqlSessionStore({ database }));
       });
 
@@ -95,7 +98,7 @@ for (const name of ["lts", "oldest", "newest"] as const) {
         await sojourn?.close();
         await database?.destroy();
         await site?.stop();
-        await postgres?.stop();
+        await server?.stop();
       });
 
       defineLogins(
@@ -108,20 +111,17 @@ for (const name of ["lts", "oldest", "newest"] as const) {
 
 await describeWithEnvironment("codex", (django) => {
   describeWithRedis("its sessions in Redis", () => {
-    let redis: RedisServer;
     let site: DjangoSite;
     let sojourn: Sojourn<Data>;
 
-    beforeAll(async () => {
-      redis = await RedisServer.start();
-      site = await DjangoSite.start({ django, engine: "codex", redisUrl: redis.url });
-      sojourn = openSojourn(redisSessionStore(), redis);
+    redisTest.beforeAll(async ({ server }) => {
+      site = await DjangoSite.start({ django, engine: "codex", redisUrl: server.url });
+      sojourn = openSojourn(redisSessionStore(), server);
     });
 
     afterAll(async () => {
       await sojourn?.close();
       await site?.stop();
-      await redis?.stop();
     });
 
     defineLogins(

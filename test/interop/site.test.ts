@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished } from "vitest";
 import { type Cache, createSojourn } from "sojourn";
 import { djangoRatelimit } from "sojourn/django";
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { redisTest as test } from "../support/fixtures/redis.ts";
+import { describeWithRedis, type RedisServer } from "../support/redis-server.ts";
 import { describeWithEnvironment, type DjangoName, DJANGOS } from "./support/djangos.ts";
 import { DjangoSite, USER } from "./support/django-site.ts";
 import { SECRET } from "./support/django-peer.ts";
@@ -21,13 +22,12 @@ const ENGINES: Record<DjangoName, SessionEngine[]> = {
 for (const name of Object.keys(DJANGOS) as DjangoName[]) {
   await describeWithEnvironment(name, (django) => {
     describeWithRedis("on Redis", () => {
-      let server: RedisServer;
-      beforeAll(async () => void (server = await RedisServer.start()));
-      afterAll(() => server?.stop());
-
       describe.for(ENGINES[name])("sessions of the engine %s", (engine) => {
         let site: DjangoSite;
-        beforeAll(async () => void (site = await DjangoSite.start({ django, engine, redisUrl: server.url })));
+        test.beforeAll(
+          async ({ server }) =>
+            void (site = await DjangoSite.start({ django, engine, redisUrl: server.url })),
+        );
         afterAll(() => site?.stop());
 
         test("a visitor logs in, fills the cart, finds it again and logs out", async () => {
@@ -45,9 +45,9 @@ for (const name of Object.keys(DJANGOS) as DjangoName[]) {
         });
       });
 
-      // What codex-django's cache makes of a limit is in codex-defects.test.ts.
+      // codex-defects.test.ts has the limits of codex-django's cache.
       if (name === "codex") return;
-      test("a limit of @ratelimit counts Node's hits, and Node those at the site", async () => {
+      test("a limit of @ratelimit counts Node's hits, and Node those at the site", async ({ server }) => {
         const site = await DjangoSite.start({ django, redisUrl: server.url });
         onTestFinished(() => site.stop());
         const cache = cacheOn(server);
@@ -65,23 +65,20 @@ for (const name of Object.keys(DJANGOS) as DjangoName[]) {
 
 await describeWithEnvironment("lts", (django) => {
   describeWithRedis("the pages of the site", () => {
-    let server: RedisServer;
     let site: DjangoSite;
 
-    beforeAll(async () => {
-      server = await RedisServer.start();
+    test.beforeAll(async ({ server }) => {
       site = await DjangoSite.start({ django, redisUrl: server.url });
     });
 
     afterAll(async () => {
       await site?.stop();
-      await server?.stop();
     });
 
     const call = (operation: string, args: unknown[], options = {}) =>
       site.visitor().post("/cache", { operation, arguments: args, options });
 
-    test("call the methods of Django's cache, and tell its errors", async () => {
+    test("call the methods of Django's cache, and tell its errors", async ({ server }) => {
       expect(await call("set", ["k", 1, 60])).toBe(true);
       expect([await call("incr", ["k", 4]), await call("get", ["k"])]).toEqual([5, 5]);
       expect(await call("get_or_set", ["other", { a: [1.5, null] }])).toEqual({ a: [1.5, null] });

@@ -6,8 +6,9 @@ import { djangoSettings } from "sojourn/django";
 import { sqlSessionStore } from "sojourn/stores/sql";
 import { ManualClock } from "sojourn/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { postgresTest } from "../support/fixtures/postgres.ts";
 import { describeWithMariadb, MariadbServer } from "../support/mariadb-server.ts";
-import { describeWithPostgres, PostgresServer } from "../support/postgres-server.ts";
+import { describeWithPostgres, type PostgresServer } from "../support/postgres-server.ts";
 import { openSqlite } from "../support/sqlite-database.ts";
 import { SECRET } from "./support/django-peer.ts";
 import { DjangoSite } from "./support/django-site.ts";
@@ -173,11 +174,8 @@ await describeWithEnvironment("lts", (django) => {
 
   describeWithPostgres("A Django site with USE_TZ = False on PostgreSQL", () => {
     let server: PostgresServer;
-    beforeAll(async () => {
-      server = await PostgresServer.start();
-    });
-    afterAll(async () => {
-      await server?.stop();
+    postgresTest.beforeAll(async ({ server: started }) => {
+      server = started;
     });
     describe.for(zones)("in %s", (zone) => {
       describeZone(django, zone, () => ({
@@ -198,9 +196,7 @@ await describeWithEnvironment("lts", (django) => {
       beforeAll(async () => {
         server = await MariadbServer.start();
       });
-      afterAll(async () => {
-        await server?.stop();
-      });
+      afterAll(() => server?.stop());
       describeZone(django, zone, () => ({
         ofSite: { mariadb: server.settings },
         connect: () => new Kysely({ dialect: new MysqlDialect({ pool: createPool(server.settings) }) }),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import { CacheUsageError, createSojourn, type Sojourn } from "sojourn";
 import { djangoRatelimit, djangoSettings, makeTemplateFragmentKey } from "sojourn/django";
 import { ManualClock } from "sojourn/testing";
@@ -9,7 +9,8 @@ import type { PickledRecord } from "../../src/django/migration/pickled-session.t
 import { parsePickle, pickleToJson } from "../../src/django/pickle/index.ts";
 import { RedisRegistry } from "../../src/redis/registry.ts";
 import { errorOf } from "../support/redis-connections.ts";
-import { type ControlClient, describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { redisTest as test } from "../support/fixtures/redis.ts";
+import { describeWithRedis, type RedisServer } from "../support/redis-server.ts";
 
 /** In seconds. */
 const NOW = 1_700_000_000;
@@ -31,19 +32,12 @@ async function readAll(records: AsyncIterable<PickledRecord>): Promise<unknown[]
 
 describeWithRedis("what other libraries have stored in Redis, byte by byte", () => {
   let server: RedisServer;
-  let client: ControlClient;
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
-    client = await server.client();
+  test.beforeAll(async ({ server: started }) => {
+    server = started;
   });
 
-  afterAll(async () => {
-    client?.destroy();
-    await server?.stop();
-  });
-
-  beforeEach(async () => void (await client.flushAll()));
+  test.beforeEach(async ({ client }) => void (await client.flushAll()));
 
   // Made with Python 2.7.18 and django-redisession 0.3.1: {'foo': 'bar'}, which expires at 1700000000; and
   // {'k': 'x' * 500} with zlib as COMPRESS_LIB.
@@ -64,7 +58,9 @@ describeWithRedis("what other libraries have stored in Redis, byte by byte", () 
       return found;
     }
 
-    test("in hashes: two bytes of the key name one, all of them the field, and the value begins with its end", async () => {
+    test("in hashes: two bytes of the key name one, all of them the field, and the value begins with its end", async ({
+      client,
+    }) => {
       const COMPRESSED_KEY = KEY.replace("01", "ff");
       await client.hSet(hex("0123"), hex(KEY), hex(HASH_VALUE));
       await client.hSet(
@@ -80,10 +76,10 @@ describeWithRedis("what other libraries have stored in Redis, byte by byte", () 
       ]);
     });
 
-    test.each([
+    test.for([
       ["plain", STRING_VALUE, '{"foo":"bar"}'],
       ["compressed", COMPRESSED, LONG],
-    ])("in a string of its own, %s", async (_, value, json) => {
+    ] as const)("in a string of its own, %s", async ([, value, json], { client }) => {
       await client.set(hex(KEY), hex(value), { expiration: { type: "PX", value: HOUR * 1000 } });
       expect(await read(false, NOW)).toEqual([{ key: KEY, ttl: expect.any(Number) as number, json }]);
     });
@@ -122,7 +118,7 @@ describeWithRedis("what other libraries have stored in Redis, byte by byte", () 
     };
 
     // Made with Django 5.2.17: make_key, make_template_fragment_key.
-    test.each([
+    test.for([
       ["default", ":1:k", "k", {}],
       ["myapp", "myapp:2:user:42", "user:42", {}],
       ["myapp", "myapp:7:k", "k", { version: 7 }],
@@ -138,7 +134,7 @@ describeWithRedis("what other libraries have stored in Redis, byte by byte", () 
         makeTemplateFragmentKey("spam", ["eggs", 1]),
         {},
       ],
-    ])("the cache %s keeps its entry under %s", async (alias, whole, key, options) => {
+    ] as const)("the cache %s keeps its entry under %s", async ([alias, whole, key, options], { client }) => {
       await cache(alias).set(key, "here", options);
       expect(await client.keys("*")).toEqual([whole]);
       await client.set(whole, '"from there"');
@@ -146,15 +142,15 @@ describeWithRedis("what other libraries have stored in Redis, byte by byte", () 
     });
 
     // Made with Django 5.2.17's own cache in Redis, which pickles with protocol 5.
-    test.each([
+    test.for([
       ["True", "8005882e", "true"],
       ["None", "80054e2e", "null"],
       ["'é'", "80059506000000000000008c02c3a9942e", String.raw`"\u00e9"`],
       ["1.5", "8005950a00000000000000473ff80000000000002e", "1.5"],
       ["{'foo': 'bar'}", "80059510000000000000007d948c03666f6f948c0362617294732e", '{"foo":"bar"}'],
-    ])(
+    ] as const)(
       "%s is pickled there: refused as it is, left as it is, and read by the parser of the migration",
-      async (_, pickle, json) => {
+      async ([, pickle, json], { client }) => {
         await client.set("core:1:k", hex(pickle));
         const core = cache("core");
         for (const attempt of [
@@ -171,7 +167,7 @@ describeWithRedis("what other libraries have stored in Redis, byte by byte", () 
       },
     );
 
-    test("42 is digits there, and counted with", async () => {
+    test("42 is digits there, and counted with", async ({ client }) => {
       await client.set("core:1:k", hex("3432"));
       const core = cache("core");
       expect([await core.get("k"), await core.incr("k"), await client.get("core:1:k")]).toEqual([
@@ -182,16 +178,16 @@ describeWithRedis("what other libraries have stored in Redis, byte by byte", () 
     });
 
     // By the algorithm of django-ratelimit 4.1.0, at the second 1700000000.
-    test.each([
+    test.for([
       ["of all methods", undefined, "5d1ea0d2589972e37916426a235eb86495d4e7d4e07278d4d19d2d7588511b1b"],
       [
         "of GET and POST",
         ["POST", "GET"],
         "f506eff7ace88de0257f7b135e830124b1bf2f39b5f220b72929e168951f1733",
       ],
-    ])(
+    ] as const)(
       "a limit %s counts under django-ratelimit's key, for the period and 5 seconds",
-      async (_, methods, hash) => {
+      async ([, methods, hash], { client }) => {
         const clock = new ManualClock(NOW * 1000);
         const login = { group: "myapp.views.login", rate: "5/m", value: "127.0.0.1", increment: true, clock };
         const usage = await djangoRatelimit(cache("myapp"), { ...login, ...(methods && { methods }) });

@@ -9,9 +9,9 @@ import { prepareVirtualEnvironment } from "./support/virtual-environment.ts";
 /** No process has this id: it is beyond the largest that Linux gives. */
 const DEAD_PROCESS = 2 ** 22 + 1;
 
-// Where Django can be had, so can Python with venv and pip.
+// A machine that has Django has Python with venv and pip as well.
 describeWithDjango("the virtual environment of these tests", () => {
-  test("a build that fails says why in one line and leaves nothing behind, nor does one that was interrupted", async () => {
+  test("a build that fails says why in one line; neither it nor an interrupted one leaves anything behind", async () => {
     const folder = temporaryFolder();
     const cache = join(folder, "cache");
     const interrupted = join(cache, `interop-venv-0123456789ab.${DEAD_PROCESS}`);

@@ -24,7 +24,7 @@ export const adapterMutants = [
     find: "return rest.length === 0 ? pending : pending.then(() => this.#finish(start, rest));",
     replace: "return pending;",
     breaks: "The response waits for each session that it has used.",
-    tests: ["test/integration/adapters/failed-save.test.ts"],
+    tests: ["test/integration/adapters/two-kinds-of-sessions.test.ts"],
   },
   {
     name: "drain-never-comes",

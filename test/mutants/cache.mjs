@@ -142,7 +142,7 @@ export const cacheMutants = [
     file: "src/cache/entry/freshness.ts",
     find: "return -took * early *",
     replace: "return 0 * took * early *",
-    breaks: "An entry is loaded anew before its time is over.",
+    breaks: "An entry is loaded again before its time is over.",
     tests: ["src/cache/load/grace.test.ts"],
   },
   {

@@ -35,7 +35,7 @@ export function mutate({ name, file, find, replace }, source) {
  */
 
 /**
- * What an outcome says of a mutant. A run without a test says nothing: perhaps vitest did not start.
+ * Judges a mutant by an outcome. A run without a test says nothing: perhaps vitest did not start.
  *
  * @param {Mutant} mutant
  * @param {Outcome | undefined} outcome `undefined`: there was no report.

@@ -263,7 +263,7 @@ export const storeMutants = [
     find: "await this.#run(this.#statements.deleteAnyway(key), deadline);",
     replace: "",
     breaks: "A logout deletes a record that has expired by this clock alone.",
-    tests: ["test/integration/stores/sql-session-store.test.ts"],
+    tests: ["test/integration/stores/sql-sqlite.test.ts"],
   },
   {
     name: "sql-scan-tells-expired",
@@ -271,6 +271,6 @@ export const storeMutants = [
     find: "if (Number(isLive) === 1 && isSessionKey(key))",
     replace: "if (isLive !== undefined && isSessionKey(key))",
     breaks: "A walk tells no expired session.",
-    tests: ["test/integration/stores/sql-session-store.test.ts"],
+    tests: ["test/integration/stores/sql-sqlite.test.ts"],
   },
 ];

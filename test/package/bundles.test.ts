@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { build as bundleWithEsbuild } from "esbuild";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { build as bundleWithVite } from "vite";
 
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { redisTest as test } from "../support/fixtures/redis.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
 import { deleteFolder, makeTemporaryFolder, writeFiles } from "../support/temporary-folder.ts";
 import { installTested, makeConsumer, packTarball, runScript } from "./consumer.ts";
 
@@ -137,11 +138,9 @@ const BUNDLES: readonly (readonly [string, string, Bundle])[] = [
 
 describeWithRedis("a program that is bundled", () => {
   let folder: string;
-  let server: RedisServer;
 
   beforeAll(async () => {
     folder = makeTemporaryFolder();
-    server = await RedisServer.start();
     const tarball = await packTarball(folder);
     await makeConsumer(join(folder, "with"), tarball);
     await installTested(join(folder, "with"), ["@redis/client"]);
@@ -150,18 +149,17 @@ describeWithRedis("a program that is bundled", () => {
   });
 
   afterAll(async () => {
-    await server.stop();
     deleteFolder(folder);
   });
 
-  it.for(BUNDLES)("by %s runs its scripts on Redis", async ([, file, bundle]) => {
+  test.for(BUNDLES)("by %s runs its scripts on Redis", async ([, file, bundle], { server }) => {
     const application = join(folder, "with");
     await bundle(join(application, "program.mjs"), join(application, file));
     await server.command("FLUSHALL");
     expect(JSON.parse(await runScript(application, file, [server.url]))).toEqual(PRINTED);
   });
 
-  it.for(BUNDLES)("by %s needs no optional package that it does not use", async ([, file, bundle]) => {
+  test.for(BUNDLES)("by %s needs no optional package that it does not use", async ([, file, bundle]) => {
     const application = join(folder, "without");
     await bundle(join(application, "program.mjs"), join(application, file));
     expect((await runScript(application, file)).trim()).toBe(NOT_INSTALLED);

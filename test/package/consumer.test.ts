@@ -11,7 +11,7 @@ import { exportTargets } from "./places.ts";
 const targets = exportTargets(root);
 const specifiers = [...targets.keys()].map((subpath) => `sojourn${subpath.slice(1)}`);
 
-/** What an application may write, with the types that it may rely on. */
+/** Code that an application may write, with the types that it may rely on. */
 const APPLICATION = `
 import { createSojourn, isSojournError, SessionInterrupted } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";

@@ -60,7 +60,7 @@ const PLANTED: readonly Planted[] = [
   ],
 ];
 
-/** What is allowed, so that a rule which forbids too much is found as well. */
+/** Allowed code, so that a rule which forbids too much is found as well. */
 const ALLOWED: Readonly<Record<string, string>> = {
   "src/core/good.ts": "export const thing = 1;\n",
   "src/redis/good.ts": `export { createClient } from "@redis/client";\n${importsFrom("../core/good.ts")}`,

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 /** Kind of a thing that has one name in four places: folder, export, factory function, page. */
 interface Kind {
   readonly folder: string;
-  /** What the factory's name ends in: `redis` gives `redisSessionStore`. */
+  /** The end of the factory's name: `redis` gives `redisSessionStore`. */
   readonly factorySuffix: string;
 }
 
@@ -32,8 +32,8 @@ export function exportTargets(root: string): ReadonlyMap<string, ExportTarget> {
 }
 
 /**
- * What is missing so that every export leads somewhere and every store, adapter and integration has its four
- * places.
+ * Finds what is missing so that every export leads somewhere and every store, adapter and
+ * integration has its four places.
  */
 export async function findGaps(root: string): Promise<string[]> {
   const perKind = await Promise.all(KINDS.map((kind) => gapsOfKind(root, kind)));

@@ -28,7 +28,7 @@ export function listRooms(source: string): string[] {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
-/** What the files of a room import from outside of it. Tests may look into any room. */
+/** Returns the imports of a room's files from outside of it. Tests may look into any room. */
 export function importsOf(source: string, room: string): (readonly [file: string, target: string])[] {
   const files = readdirSync(join(source, room), { recursive: true, encoding: "utf8" });
   const sources = files
@@ -49,7 +49,7 @@ export function forbiddenImports(source: string, room: string, known: ReadonlySe
   );
 }
 
-/** What a room may import from, and does not. */
+/** Returns the rooms that a room may import from, and does not. */
 export function needlessRooms(source: string, room: string, known: ReadonlySet<string>): string[] {
   const used = new Set(importsOf(source, room).map(([, target]) => target));
   return [...known].filter((target) => !used.has(target));

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { installInto, testedVersions } from "../../scripts/lib/application.mjs";
 import { run } from "../../scripts/lib/processes.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";
-import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { redisTest } from "../support/fixtures/redis.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
 import { deleteFolder, makeTemporaryFolder, writeFiles } from "../support/temporary-folder.ts";
 import { installTested, makeConsumer, packTarball } from "./consumer.ts";
 
@@ -157,29 +158,29 @@ describeWithRedis("Jest and Vitest, with fake timers", () => {
     "Redis, the date alone faked: sessions work, and deadlines are real",
     "Redis, all faked: a command waits until the timers are advanced",
   ];
-  let server: RedisServer;
+
+  const runnerTest = redisTest.extend(
+    "runTests",
+    ({ server }) =>
+      async (runner: keyof typeof RUNNERS, args: readonly string[]): Promise<string> => {
+        await writeFiles(application, { "runner.mjs": RUNNERS[runner] });
+        const env = { REDIS_URL: server.url, NO_COLOR: "1", NODE_ENV: "test" };
+        return (await run(process.execPath, args, { cwd: application, env })).output;
+      },
+  );
 
   beforeAll(async () => {
-    server = await RedisServer.start();
     await installInto(application, [JEST, ...testedVersions(["vitest"])]);
     cpSync(inProject("test", "package", "fake-timers.mjs"), join(application, "fake-timers.test.mjs"));
   }, 3 * 60_000);
 
-  afterAll(() => server?.stop());
-
-  const runTests = async (runner: keyof typeof RUNNERS, args: readonly string[]): Promise<string> => {
-    await writeFiles(application, { "runner.mjs": RUNNERS[runner] });
-    const env = { REDIS_URL: server.url, NO_COLOR: "1", NODE_ENV: "test" };
-    return (await run(process.execPath, args, { cwd: application, env })).output;
-  };
-
-  test("Vitest, as it comes", async () => {
+  runnerTest("Vitest, as it comes", async ({ runTests }) => {
     const vitest = join(application, "node_modules", "vitest", "vitest.mjs");
     const output = await runTests("Vitest", [vitest, "run", "--root", application, "--reporter=verbose"]);
     for (const title of TITLES) expect(output).toMatch(new RegExp(`✓.* ${title}`));
   });
 
-  test("Jest, with --experimental-vm-modules", async () => {
+  runnerTest("Jest, with --experimental-vm-modules", async ({ runTests }) => {
     const jest = join(application, "node_modules", "jest", "bin", "jest.js");
     const args = ["--testMatch", "**/fake-timers.test.mjs", "--verbose", "--transform", "{}"];
     const output = await runTests("Jest", ["--experimental-vm-modules", jest, ...args]);

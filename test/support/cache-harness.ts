@@ -1,10 +1,13 @@
 import type { Cache, CacheEvents, CacheSettings } from "../../src/cache/index.ts";
 import { createCaches } from "../../src/cache/index.ts";
-import { Deadline } from "../../src/core/deadlines.ts";
 import { RedisRegistry } from "../../src/redis/registry.ts";
 import type { CacheStore } from "../../src/stores/cache-store.ts";
 import { memoryCacheStore } from "../../src/stores/memory/index.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
+import { anyDeadline } from "./any-deadline.ts";
+import { recordCalls } from "./recorded-calls.ts";
+
+export { anyDeadline } from "./any-deadline.ts";
 
 /** A cache on a store that the test can look into, with a clock that it moves. */
 export interface CacheHarness {
@@ -40,7 +43,7 @@ export function openCache(
       { default: { keyPrefix: "shop", ...given, store: () => shown } },
       { projectName: "shop", redis, clock, random },
     ).default;
-  const cache = open(rest, recordCalls(store, override(store), calls));
+  const cache = open(rest, recordCalls(store, calls, override(store)));
   cache.on("corrupt", (event) => events.push(event));
   return {
     cache,
@@ -55,26 +58,9 @@ export function openCache(
   };
 }
 
-export function anyDeadline(): Deadline {
-  return new Deadline(60_000);
-}
-
-/** What an entry still has of its time, in milliseconds. */
+/** Returns the time that is left to an entry, in milliseconds. */
 export async function ttlOf(store: CacheStore, wholeKey: string): Promise<number | null | undefined> {
   return (await store.ttlMany([wholeKey], anyDeadline()))[0];
-}
-
-function recordCalls(store: CacheStore, overrides: Partial<CacheStore>, calls: string[]): CacheStore {
-  return new Proxy(store, {
-    get(target, name) {
-      const value: unknown = Reflect.get(overrides, name) ?? Reflect.get(target, name, target);
-      if (typeof value !== "function" || typeof name !== "string") return value;
-      return (...args: unknown[]): unknown => {
-        calls.push(name);
-        return Reflect.apply(value, target, args);
-      };
-    },
-  });
 }
 
 /** A promise that the test settles. */

@@ -63,7 +63,7 @@ export function stepsOf(timeouts: readonly Timeout[], waits: boolean): fc.Arbitr
   return fc.array(fc.oneof(...step), { maxLength: 30 });
 }
 
-/** What a cache is, without a store: values with the second in which they end. */
+/** A cache without a store: values with the second in which they end. */
 class CacheModel {
   readonly #entries = new Map<string, { readonly value: unknown; readonly endsAt: number }>();
   #now = 0;

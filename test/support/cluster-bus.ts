@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 /**
- * Where the name of the sending node is in the head of each message of the cluster's bus. Source:
+ * Bytes of the sending node's name in the head of each message of the cluster's bus. Source:
  * `clusterMsg` in Redis's `cluster_legacy.h`.
  */
 const SENDER = { from: 40, to: 80 };
@@ -19,7 +19,7 @@ interface Line {
  * reach it.
  */
 export class ClusterBus {
-  /** Where each node is to say that its bus is. */
+  /** The port that each node is to announce for its bus. */
   readonly ports: readonly number[];
   readonly #servers: readonly Server[];
   readonly #lines = new Set<Line>();

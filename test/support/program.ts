@@ -6,7 +6,7 @@ import { inProject } from "../../scripts/lib/project.mjs";
 
 const OWN = /^sojourn($|\/)/;
 
-/** Where packages can be imported from, and nothing is looked for. */
+/** A folder from which packages can be imported, and in which nothing is looked for. */
 const folder = inProject("node_modules", ".cache", "sojourn-programs");
 
 /** Files find their neighbours where they are in the source, not where the program is. */

@@ -21,7 +21,7 @@ export interface RedisClusterOptions extends RedisServerOptions {
 export class RedisCluster {
   /** The masters, unless one has been replaced. */
   readonly nodes: readonly RedisServer[];
-  /** Of each master in turn. */
+  /** The replicas of each master in turn. */
   readonly replicas: readonly RedisServer[];
 
   private constructor(nodes: readonly RedisServer[], replicas: readonly RedisServer[]) {
@@ -209,7 +209,7 @@ async function migrate(keys: readonly Buffer[], from: RedisServer, to: RedisServ
   await from.command("MIGRATE", "127.0.0.1", String(to.port), "", "0", "5000", "REPLACE", "KEYS", ...keys);
 }
 
-/** Where the nodes talk among themselves, unless it is beyond the last port. */
+/** The port on which the nodes talk among themselves, unless it is beyond the last port. */
 const BUS_OFFSET = 10_000;
 
 async function startNode(options: RedisServerOptions): Promise<RedisServer> {

@@ -58,7 +58,10 @@ export async function expectServiceError(
   return error as RedisServiceError;
 }
 
-/** What a promised deadline may be exceeded by, in milliseconds: the sweep's tick, and a busy machine. */
+/**
+ * Time by which a promised deadline may be exceeded, in milliseconds: the sweep's tick, and a busy
+ * machine.
+ */
 export const MARGIN = 250;
 
 /** How long an operation takes to settle, in milliseconds. */

@@ -1,8 +1,8 @@
 import type { ControlClient } from "./control-client.ts";
 
 /**
- * What opens and names a link, and the mark that {@link RedisMonitor.take} waits for: nobody asked for their
- * work.
+ * Commands that open and name a link, and the mark that {@link RedisMonitor.take} waits for: nobody
+ * asked for their work.
  */
 const NOT_COUNTED = new Set(["AUTH", "CLIENT", "ECHO", "HELLO", "MONITOR", "PING", "SELECT"]);
 

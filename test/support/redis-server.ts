@@ -15,7 +15,7 @@ import { deleteFolder, makeTemporaryFolder } from "./temporary-folder.ts";
 export type { ControlClient } from "./control-client.ts";
 
 export interface RedisServerOptions {
-  /** What starts the server. @defaultValue `"redis-server"`, from PATH */
+  /** The command that starts the server. @defaultValue `"redis-server"`, from PATH */
   readonly command?: string;
   /** Keeps data over a kill: every write is on disk before it is answered. */
   readonly appendonly?: boolean;

@@ -1,12 +1,15 @@
-import type { SessionEvents, SessionSettings } from "sojourn";
-import { memorySessionStore } from "sojourn/stores/memory";
 import { createSojourn } from "../../src/create-sojourn.ts";
-import { systemClock } from "../../src/core/clock.ts";
-import { Deadline } from "../../src/core/deadlines.ts";
+import type { SessionEvents } from "../../src/session/session-events.ts";
+import type { SessionSettings } from "../../src/session/session-settings.ts";
 import type { Session } from "../../src/session/session.ts";
 import type { Sessions } from "../../src/session/sessions.ts";
 import type { SessionStore, SessionStoreFactory } from "../../src/stores/session-store.ts";
+import { memorySessionStore } from "../../src/stores/memory/index.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
+import { anyDeadline } from "./any-deadline.ts";
+import { recordCalls } from "./recorded-calls.ts";
+
+export { anyDeadline } from "./any-deadline.ts";
 
 export type Data = Record<string, any>;
 
@@ -15,7 +18,7 @@ export interface Harness {
   readonly sessions: Sessions<Data>;
   readonly store: SessionStore;
   readonly clock: ManualClock;
-  /** What was emitted, in order. */
+  /** The emitted events, in order. */
   readonly events: { readonly name: keyof SessionEvents; readonly event: unknown }[];
   /** Names of the store's methods in the order of their calls. */
   readonly calls: string[];
@@ -89,23 +92,6 @@ async function keysOf(store: SessionStore): Promise<string[]> {
   const keys: string[] = [];
   for await (const key of store.scan(anyDeadline)) keys.push(key);
   return keys;
-}
-
-export function anyDeadline(): Deadline {
-  return new Deadline(60_000, systemClock);
-}
-
-function recordCalls(store: SessionStore, calls: string[]): SessionStore {
-  return new Proxy(store, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name, target);
-      if (typeof value !== "function" || typeof name !== "string") return value;
-      return (...args: unknown[]): unknown => {
-        calls.push(name);
-        return Reflect.apply(value, target, args);
-      };
-    },
-  });
 }
 
 /** Returns two views of one stored session, as two requests have them. */

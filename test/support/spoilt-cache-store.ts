@@ -8,10 +8,10 @@ import {
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import type { TestFramework } from "../../src/testing/session-store-contract/index.ts";
 
-/** What a spoilt store does in another way than the sound one that it is made of. */
+/** The members of a spoilt store that differ from the sound one of which it is made. */
 export type Spoil = (store: CacheStore) => Partial<CacheStore>;
 
-/** What is wrong with a store, and the title of the test that has to fail for it. */
+/** A fault of a store, and the title of the test that has to fail for it. */
 export type Fault = readonly [description: string, spoil: Spoil, title: string];
 
 /** The titles of the tests of a suite. */
@@ -32,10 +32,10 @@ export async function runCacheStoreSuite(
 ): Promise<Outcome> {
   const tests: [string, () => Promise<void>][] = [];
   const [passed, failed, skipped]: [string[], string[], string[]] = [[], [], []];
-  const it = Object.assign((title: string, run: () => Promise<void>) => tests.push([title, run]), {
+  const test = Object.assign((title: string, run: () => Promise<void>) => tests.push([title, run]), {
     skip: (title: string) => skipped.push(title),
   });
-  const framework: TestFramework = { describe: (_, define) => define(), it };
+  const framework: TestFramework = { describe: (_, define) => define(), it: test };
   describeCacheStore(framework, "spoilt", { open: () => openSpoilt(spoil), skip });
   for (const [title, run] of tests.filter(([each]) => only === undefined || each === only)) {
     await run().then(

@@ -31,7 +31,7 @@ describe("expressSessions", () => {
     });
   });
 
-  test("does not change the types of Express for who does not use `eager`", () => {
+  test("does not change the types of Express without `eager`", () => {
     expectTypeOf<Request>().not.toHaveProperty("session");
   });
 

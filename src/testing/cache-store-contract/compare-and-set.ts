@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 
-import { assertMissing, type CacheContractTest, later, LONG_TTL, put, read, ttlOf } from "./support.ts";
+import { assertMissing, type CacheContractTests, later, LONG_TTL, put, read, ttlOf } from "./support.ts";
 
 /** Tests of `compareAndSet`. */
-export const COMPARE_AND_SET: Readonly<Record<string, CacheContractTest>> = {
+export const COMPARE_AND_SET: CacheContractTests = {
   async "compareAndSet replaces an entry that has the expected value"({ store, key }) {
     await put(store, key, "old");
     assert.equal(await store.compareAndSet(key, "old", { value: "new", ttl: LONG_TTL }, later()), true);

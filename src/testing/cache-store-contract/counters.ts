@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 
-import { type CacheContractTest, later, leaseOf, LONG_TTL, put, read, take, ttlOf } from "./support.ts";
+import { type CacheContractTests, later, leaseOf, LONG_TTL, put, read, take, ttlOf } from "./support.ts";
 
 const MOST = 2n ** 63n - 1n;
 
 /** Tests of `incr`. */
-export const COUNTERS: Readonly<Record<string, CacheContractTest>> = {
+export const COUNTERS: CacheContractTests = {
   async "incr adds to an integer, up and down, through zero"({ store, key }) {
     await put(store, key, "5");
     assert.deepEqual(await store.incr(key, 3n, later()), { status: "incremented", value: 8n });

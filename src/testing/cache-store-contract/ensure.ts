@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 
-import { type CacheContractTest, later, leaseOf, LONG_TTL, put, read, take, ttlOf } from "./support.ts";
+import { type CacheContractTests, later, leaseOf, LONG_TTL, put, read, take, ttlOf } from "./support.ts";
 
 /** Tests of `ensureMany`. */
-export const ENSURE: Readonly<Record<string, CacheContractTest>> = {
+export const ENSURE: CacheContractTests = {
   async "ensureMany stores missing values, and returns the values stored then, in order"({ store, prefix }) {
     const keys = [`${prefix}free`, `${prefix}taken`, `${prefix}also-free`];
     await put(store, `${prefix}taken`, "theirs");
@@ -70,7 +70,7 @@ export const ENSURE: Readonly<Record<string, CacheContractTest>> = {
 };
 
 /** Tests of `ensureMany` with leases. */
-export const ENSURE_AND_LEASES: Readonly<Record<string, CacheContractTest>> = {
+export const ENSURE_AND_LEASES: CacheContractTests = {
   async "ensureMany does not end leases"({ store, key, expire, shortTtl }) {
     assert.equal(await take(store, leaseOf(key, "one")), "leased");
     await store.ensureMany([{ key, value: "value", ttl: shortTtl }], later());

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import {
   assertMissing,
-  type CacheContractTest,
+  type CacheContractTests,
   collect,
   later,
   LONG_TTL,
@@ -14,7 +14,7 @@ import {
 /**
  * Tests of reading, storing and deleting one entry and many, and of any text as keys and values.
  */
-export const ENTRIES: Readonly<Record<string, CacheContractTest>> = {
+export const ENTRIES: CacheContractTests = {
   async "every method finds nothing under an unknown key, and none creates it"({ store, key }) {
     await assertMissing(store, key);
   },

@@ -5,7 +5,7 @@ import type { CacheStore, Lease } from "../../stores/cache-store.ts";
 import {
   assertMissing,
   assertNotSent,
-  type CacheContractTest,
+  type CacheContractTests,
   collect,
   later,
   leaseOf,
@@ -19,7 +19,7 @@ import {
 } from "./support.ts";
 
 /** Tests of times to live and deadlines. */
-export const EXPIRY: Readonly<Record<string, CacheContractTest>> = {
+export const EXPIRY: CacheContractTests = {
   async "ttlMany returns the remaining time, in milliseconds"({ store, key }) {
     await put(store, key, "value", 60_000.5);
     const left = await ttlOf(store, key);

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 
-import { type CacheContractTest, fill, later, leaseOf, LONG_TTL, put, read, take, ttlOf } from "./support.ts";
+import {
+  type CacheContractTests,
+  fill,
+  later,
+  leaseOf,
+  LONG_TTL,
+  put,
+  read,
+  take,
+  ttlOf,
+} from "./support.ts";
 
 const STORED = { status: "stored" };
 
@@ -8,7 +18,7 @@ const STORED = { status: "stored" };
 const supersededBy = (value: string | undefined) => ({ status: "superseded", value });
 
 /** Tests of `fill`. */
-export const FILLS: Readonly<Record<string, CacheContractTest>> = {
+export const FILLS: CacheContractTests = {
   async "fill stores the loaded value, and ends the lease"({ store, key }) {
     const lease = leaseOf(key, "one");
     await take(store, lease);
@@ -154,7 +164,7 @@ export const FILLS: Readonly<Record<string, CacheContractTest>> = {
 };
 
 /** Tests of `compareAndSet` with leases. */
-export const COMPARE_AND_SET_AND_LEASES: Readonly<Record<string, CacheContractTest>> = {
+export const COMPARE_AND_SET_AND_LEASES: CacheContractTests = {
   async "fill after a compareAndSet that deletes is superseded"({ store, key }) {
     const lease = leaseOf(key, "one", "value");
     await put(store, key, "value");

@@ -4,7 +4,7 @@ import type { Milliseconds } from "../../core/clock.ts";
 import type { CacheStore, EntryHead } from "../../stores/cache-store.ts";
 import {
   assertMissing,
-  type CacheContractTest,
+  type CacheContractTests,
   fill,
   later,
   leaseOf,
@@ -19,7 +19,7 @@ const HEAD = '~{"é":1}\n';
 const VALUE = `${HEAD}the value, and\nmore of it`;
 
 /** Tests of `touchHeadless` and `replaceHead`. */
-export const HEADS: Readonly<Record<string, CacheContractTest>> = {
+export const HEADS: CacheContractTests = {
   async "touchHeadless sets the time to live of an entry without a head, to longer, shorter and none"(
     context,
   ) {
@@ -107,7 +107,7 @@ export const HEADS: Readonly<Record<string, CacheContractTest>> = {
 };
 
 /** Tests of `touchHeadless` and `replaceHead` with leases. */
-export const HEADS_AND_LEASES: Readonly<Record<string, CacheContractTest>> = {
+export const HEADS_AND_LEASES: CacheContractTests = {
   async "neither touchHeadless nor replaceHead ends a lease"({ store, prefix, shortTtl }) {
     const [plain, headed] = [`${prefix}plain`, `${prefix}headed`];
     await put(store, plain, "1");

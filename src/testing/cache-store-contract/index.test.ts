@@ -255,12 +255,12 @@ test.each(FAULTS)("a store %s fails", async (_, spoil, title) => {
 
 test("a store whose calls take half of the short time to live passes: the tests run again with more time", async () => {
   const tests = new Map<string, () => Promise<void>>();
-  const it = Object.assign((title: string, run: () => Promise<void>) => tests.set(title, run), {
+  const register = Object.assign((title: string, run: () => Promise<void>) => tests.set(title, run), {
     skip: () => {},
   });
   const make = memoryCacheStore();
   const open = () => ({ store: slowed(make({ redis: new RedisRegistry(), clock: systemClock }), 20) });
-  describeCacheStore({ describe: (_, define) => define(), it }, "slow", { open, shortTtl: 40 });
+  describeCacheStore({ describe: (_, define) => define(), it: register }, "slow", { open, shortTtl: 40 });
   for (const title of [
     "ensureMany: an existing entry lives at least as long as its new value would have",
     "touchMany lengthens or shortens the time to live, and leaves the value",

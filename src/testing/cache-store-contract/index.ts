@@ -15,7 +15,7 @@ import { HEADS, HEADS_AND_LEASES } from "./heads.ts";
 import { LEASES, LEASES_AND_NAMESPACES } from "./leases.ts";
 import { LOCKS, LOCKS_AND_ENTRIES } from "./locks.ts";
 import { NAMESPACES } from "./namespaces.ts";
-import type { CacheContractTest } from "./support.ts";
+import type { CacheContractTest, CacheContractTests } from "./support.ts";
 import { TAKES, TAKES_AND_LEASES } from "./takes.ts";
 import { withTexts } from "./texts.ts";
 import { BYTES, COMPARED_VALUES, LEASED_VALUES, VALUES } from "./values.ts";
@@ -57,7 +57,7 @@ export interface CacheStoreSuiteOptions {
   readonly shortTtl?: Milliseconds;
 }
 
-const CONTRACT: Readonly<Record<string, CacheContractTest>> = {
+const CONTRACT: CacheContractTests = {
   ...ENTRIES,
   ...ENSURE,
   ...TAKES,
@@ -80,7 +80,7 @@ const CONTRACT: Readonly<Record<string, CacheContractTest>> = {
   ...LEASED_VALUES,
 };
 
-const CONTRACT_OF_BYTES: Readonly<Record<string, CacheContractTest>> = { ...CONTRACT, ...BYTES };
+const CONTRACT_OF_BYTES: CacheContractTests = { ...CONTRACT, ...BYTES };
 
 /**
  * The contract of {@link CacheStore} as a test suite: one test for each of its sentences.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import {
-  type CacheContractTest,
+  type CacheContractTests,
   collect,
   countCleared,
   fill,
@@ -17,7 +17,7 @@ import {
 const LONG_LEASE = 20_000;
 
 /** Tests of `lease`, `renew` and `release`. */
-export const LEASES: Readonly<Record<string, CacheContractTest>> = {
+export const LEASES: CacheContractTests = {
   async "20 concurrent callers ask for a lease: exactly one gets it, for the others it is busy"({
     store,
     key,
@@ -229,7 +229,7 @@ export const LEASES: Readonly<Record<string, CacheContractTest>> = {
 };
 
 /** Tests of leases in stores whose keys can be walked. */
-export const LEASES_AND_NAMESPACES: Readonly<Record<string, CacheContractTest>> = {
+export const LEASES_AND_NAMESPACES: CacheContractTests = {
   async "scan yields no lease, whether on existing or on missing entries"({ store, prefix }) {
     const keys = [`${prefix}:1:there`, `${prefix}:1:{tag}there`];
     for (const key of keys) {

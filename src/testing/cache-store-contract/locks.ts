@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import {
   assertMissing,
-  type CacheContractTest,
+  type CacheContractTests,
   collect,
   countCleared,
   fill,
@@ -15,7 +15,7 @@ import {
 } from "./support.ts";
 
 /** Tests of locks. */
-export const LOCKS: Readonly<Record<string, CacheContractTest>> = {
+export const LOCKS: CacheContractTests = {
   async "a lock is one caller's until it is released, and only by its token"({ store, key }) {
     assert.equal(await store.lockHolder(key, later()), undefined);
     assert.equal(typeof (await store.acquireLock(key, "one", LONG_TTL, later())), "number");
@@ -121,7 +121,7 @@ export const LOCKS: Readonly<Record<string, CacheContractTest>> = {
 };
 
 /** Tests that locks and entries of the same key are independent. */
-export const LOCKS_AND_ENTRIES: Readonly<Record<string, CacheContractTest>> = {
+export const LOCKS_AND_ENTRIES: CacheContractTests = {
   async "a lock is not an entry: every method finds nothing under its key, and leaves the lock"({
     store,
     key,

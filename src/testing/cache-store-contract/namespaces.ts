@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 
 import type { CacheStore } from "../../stores/cache-store.ts";
-import { type CacheContractTest, collect, countCleared, later, LONG_TTL, numbered } from "./support.ts";
+import { type CacheContractTests, collect, countCleared, later, LONG_TTL, numbered } from "./support.ts";
 
 /** Tests of `scan` and `clear`. */
-export const NAMESPACES: Readonly<Record<string, CacheContractTest>> = {
+export const NAMESPACES: CacheContractTests = {
   async "scan yields every key with the prefix once, and no other"({ store, prefix }) {
     const entries = numbered(`${prefix}:`, 2500);
     await store.setMany([...entries, ...numbered(`${prefix}x`, 5)], "always", later());

@@ -33,6 +33,9 @@ export interface CacheContractContext {
 /** One guarantee of the contract. */
 export type CacheContractTest = (context: CacheContractContext) => Promise<void>;
 
+/** Guarantees of the contract by their titles. */
+export type CacheContractTests = Readonly<Record<string, CacheContractTest>>;
+
 /** Time to live that outlasts every test. */
 export const LONG_TTL: Milliseconds = 60_000;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import {
   assertMissing,
-  type CacheContractTest,
+  type CacheContractTests,
   fill,
   later,
   leaseOf,
@@ -12,7 +12,7 @@ import {
 } from "./support.ts";
 
 /** Tests of `takeMany`. */
-export const TAKES: Readonly<Record<string, CacheContractTest>> = {
+export const TAKES: CacheContractTests = {
   async "takeMany returns entries, in the order of the keys, and deletes them"({ store, prefix }) {
     await store.setMany(numbered(prefix, 3), "always", later());
     const keys = [`${prefix}2`, `${prefix}none`, `${prefix}0`];
@@ -49,7 +49,7 @@ export const TAKES: Readonly<Record<string, CacheContractTest>> = {
 };
 
 /** Tests of `takeMany` with leases. */
-export const TAKES_AND_LEASES: Readonly<Record<string, CacheContractTest>> = {
+export const TAKES_AND_LEASES: CacheContractTests = {
   async "takeMany ends the leases on its keys, even without an entry"({ store, prefix }) {
     const [there, missing] = [`${prefix}there`, `${prefix}missing`];
     await put(store, there, "old");

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 
 import type { CacheStore } from "../../stores/cache-store.ts";
-import { type CacheContractContext, type CacheContractTest, fill, later, LONG_TTL, read } from "./support.ts";
+import {
+  type CacheContractContext,
+  type CacheContractTests,
+  fill,
+  later,
+  LONG_TTL,
+  read,
+} from "./support.ts";
 
 const TEXT = "Žofie \u{1F36A} \0";
 
@@ -12,7 +19,7 @@ const TEXT = "Žofie \u{1F36A} \0";
 const ALL_BYTES = new Uint8Array(300).map((_, index) => index - 20).subarray(20, 276);
 
 /** Tests of values as text and as bytes. */
-export const VALUES: Readonly<Record<string, CacheContractTest>> = {
+export const VALUES: CacheContractTests = {
   async "a value may be written as text or as the bytes of its UTF-8, and is read in one form"(context) {
     const { store, key } = context;
     for (const value of [TEXT, Buffer.from(TEXT), new Uint8Array(Buffer.from(TEXT))]) {
@@ -33,7 +40,7 @@ export const VALUES: Readonly<Record<string, CacheContractTest>> = {
 };
 
 /** Tests of the values given to `compareAndSet`. */
-export const COMPARED_VALUES: Readonly<Record<string, CacheContractTest>> = {
+export const COMPARED_VALUES: CacheContractTests = {
   async "compareAndSet takes text and bytes"({ store, key }) {
     await store.setMany([{ key, value: TEXT, ttl: LONG_TTL }], "always", later());
     const next = { value: Buffer.from("next"), ttl: LONG_TTL };
@@ -44,7 +51,7 @@ export const COMPARED_VALUES: Readonly<Record<string, CacheContractTest>> = {
 };
 
 /** Tests of the values given to leases. */
-export const LEASED_VALUES: Readonly<Record<string, CacheContractTest>> = {
+export const LEASED_VALUES: CacheContractTests = {
   async "the expected and the filled value may be text or bytes"({ store, key }) {
     await store.setMany([{ key, value: TEXT, ttl: LONG_TTL }], "always", later());
     const lease = { key, token: "one", expected: new Uint8Array(Buffer.from(TEXT).subarray(0, 2)) };
@@ -61,7 +68,7 @@ export const LEASED_VALUES: Readonly<Record<string, CacheContractTest>> = {
 };
 
 /** Tests of values read as bytes. */
-export const BYTES: Readonly<Record<string, CacheContractTest>> = {
+export const BYTES: CacheContractTests = {
   async "a head is returned as bytes, and the rest need not be UTF-8"({ raw, key }) {
     const head = Buffer.from("~é\n");
     await raw.setMany([{ key, value: Buffer.concat([head, ALL_BYTES]), ttl: LONG_TTL }], "always", later());

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 
-import { A_ETAG, A_RECORD, assertAbsent, B_RECORD, type ContractTest, later, LONG_TTL } from "./support.ts";
+import { A_ETAG, A_RECORD, assertAbsent, B_RECORD, type ContractTests, later, LONG_TTL } from "./support.ts";
 
 /** Tests of concurrent writes. */
-export const CONCURRENCY: Readonly<Record<string, ContractTest>> = {
+export const CONCURRENCY: ContractTests = {
   async "20 concurrent commits with one etag: exactly one is committed, and the others get its record"({
     store,
     key,

@@ -8,13 +8,13 @@ import {
   assertEtagWorks,
   B_ETAG,
   B_RECORD,
-  type ContractTest,
+  type ContractTests,
   later,
   LONG_TTL,
 } from "./support.ts";
 
 /** Tests of the methods with an etag. */
-export const CONDITIONAL_WRITES: Readonly<Record<string, ContractTest>> = {
+export const CONDITIONAL_WRITES: ContractTests = {
   async "commit replaces the version of the etag"({ store, key }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
     assert.deepEqual(await store.commit(key, B_RECORD, A_ETAG, LONG_TTL, later()), { status: "committed" });

@@ -11,7 +11,7 @@ import {
   B_ETAG,
   B_RECORD,
   collectKeys,
-  type ContractTest,
+  type ContractTests,
   later,
   LONG_TTL,
 } from "./support.ts";
@@ -20,7 +20,7 @@ import {
 const MAX_OF_PYTHON: Milliseconds = Date.UTC(9999, 11, 31);
 
 /** Tests of `readWithTtl`, if implemented. */
-export const READ_WITH_TTL: Readonly<Record<string, ContractTest>> = {
+export const READ_WITH_TTL: ContractTests = {
   async "readWithTtl returns the record and its remaining time to live"({ store, key, expire, shortTtl }) {
     if (store.readWithTtl === undefined)
       assert.fail("the store has no readWithTtl: leave hasReadWithTtl out");
@@ -39,7 +39,7 @@ export const READ_WITH_TTL: Readonly<Record<string, ContractTest>> = {
 };
 
 /** Tests of times to live and deadlines. */
-export const EXPIRY: Readonly<Record<string, ContractTest>> = {
+export const EXPIRY: ContractTests = {
   async "create leaves the time to live of an existing record as it is"({ store, key, expire, shortTtl }) {
     const other = newSessionKey();
     await store.create(key, A_RECORD, LONG_TTL, later());

@@ -20,10 +20,10 @@ async function runSuite(
 ) {
   const tests: [string, () => Promise<void>][] = [];
   const [passed, failed, skipped]: string[][] = [[], [], []];
-  const it = Object.assign((title: string, run: () => Promise<void>) => tests.push([title, run]), {
+  const register = Object.assign((title: string, run: () => Promise<void>) => tests.push([title, run]), {
     skip: (title: string) => skipped?.push(title),
   });
-  const framework: TestFramework = { describe: (_, define) => define(), it };
+  const framework: TestFramework = { describe: (_, define) => define(), it: register };
   describeSessionStore(framework, "spoilt", { hasReadWithTtl: true, open: () => openSpoilt(spoil), skip });
   for (const [title, run] of tests.filter(([each]) => only === undefined || each === only)) {
     await run().then(
@@ -196,11 +196,11 @@ test.each(faults)("a store %s fails", async (_, spoil, title) => {
 
 test("a store whose calls take half of the short time to live passes: the tests run again with more time", async () => {
   const tests = new Map<string, () => Promise<void>>();
-  const it = Object.assign((title: string, run: () => Promise<void>) => tests.set(title, run), {
+  const register = Object.assign((title: string, run: () => Promise<void>) => tests.set(title, run), {
     skip: () => {},
   });
   const open = () => ({ store: slowed(new MemorySessionStore(systemClock), 20) });
-  describeSessionStore({ describe: (_, define) => define(), it }, "slow", {
+  describeSessionStore({ describe: (_, define) => define(), it: register }, "slow", {
     open,
     shortTtl: 40,
     hasReadWithTtl: true,

@@ -10,7 +10,7 @@ import { CONDITIONAL_WRITES } from "./conditional-writes.ts";
 import { EXPIRY, READ_WITH_TTL } from "./expiry.ts";
 import { RECORDS } from "./records.ts";
 import { SCAN } from "./scan.ts";
-import type { ContractContext, ContractTest } from "./support.ts";
+import type { ContractContext, ContractTest, ContractTests } from "./support.ts";
 import { TOMBSTONES, withoutTombstones } from "./tombstones.ts";
 import { USERS } from "./users.ts";
 
@@ -62,7 +62,7 @@ export interface SessionStoreSuiteOptions {
   readonly shortTtl?: Milliseconds;
 }
 
-const RECORD_TESTS: Readonly<Record<string, ContractTest>> = {
+const RECORD_TESTS: ContractTests = {
   ...RECORDS,
   ...CONDITIONAL_WRITES,
   ...EXPIRY,
@@ -70,20 +70,20 @@ const RECORD_TESTS: Readonly<Record<string, ContractTest>> = {
   ...SCAN,
 };
 
-const CONTRACT: Readonly<Record<string, ContractTest>> = {
+const CONTRACT: ContractTests = {
   ...RECORD_TESTS,
   ...READ_WITH_TTL,
   ...USERS,
   ...TOMBSTONES,
 };
 
-const NO_READ_WITH_TTL: Readonly<Record<string, ContractTest>> = {
+const NO_READ_WITH_TTL: ContractTests = {
   async "has no readWithTtl"({ store }) {
     assert.ok(store.readWithTtl === undefined, "the store has readWithTtl: set hasReadWithTtl");
   },
 };
 
-function contractOf(options: SessionStoreSuiteOptions): Readonly<Record<string, ContractTest>> {
+function contractOf(options: SessionStoreSuiteOptions): ContractTests {
   const { noUsers, noTombstones, hasReadWithTtl = false } = options;
   return {
     ...RECORD_TESTS,
@@ -93,7 +93,7 @@ function contractOf(options: SessionStoreSuiteOptions): Readonly<Record<string, 
   };
 }
 
-function withoutIndex(reason: string): Readonly<Record<string, ContractTest>> {
+function withoutIndex(reason: string): ContractTests {
   return {
     async [`has no index of users (${reason}), and does not claim to`]({ store }) {
       assert.equal(store.users, undefined);

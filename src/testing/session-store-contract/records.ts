@@ -8,13 +8,13 @@ import {
   assertAbsent,
   B_ETAG,
   B_RECORD,
-  type ContractTest,
+  type ContractTests,
   later,
   LONG_TTL,
 } from "./support.ts";
 
 /** Tests of `create`, `read` and `delete`, and of any text as a record. */
-export const RECORDS: Readonly<Record<string, ContractTest>> = {
+export const RECORDS: ContractTests = {
   async "an unknown key: read finds nothing, writes are gone, delete finds nothing"({ store, key }) {
     await assertAbsent(store, key);
   },

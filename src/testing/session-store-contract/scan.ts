@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 
 import type { SessionKey } from "../../core/ids.ts";
-import { collectKeys, type ContractTest, createMany, later, rewriteSome } from "./support.ts";
+import { collectKeys, type ContractTests, createMany, later, rewriteSome } from "./support.ts";
 
 /** Tests of `scan`. */
-export const SCAN: Readonly<Record<string, ContractTest>> = {
+export const SCAN: ContractTests = {
   async "scan yields every key once"({ store }) {
     const keys = await createMany(store, 2500);
     assert.deepEqual((await collectKeys(store)).toSorted(), keys.toSorted());

@@ -20,6 +20,9 @@ export interface ContractContext {
 /** One guarantee of the contract. */
 export type ContractTest = (context: ContractContext) => Promise<void>;
 
+/** Guarantees of the contract by their titles. */
+export type ContractTests = Readonly<Record<string, ContractTest>>;
+
 /** Time to live that outlasts every test. */
 export const LONG_TTL: Milliseconds = 60_000;
 

@@ -8,14 +8,14 @@ import {
   A_RECORD,
   assertNotSent,
   collectKeys,
-  type ContractTest,
+  type ContractTests,
   createMany,
   later,
   LONG_TTL,
 } from "./support.ts";
 
 /** Tests of tombstones. A store without them skips these, with its reason. */
-export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
+export const TOMBSTONES: ContractTests = {
   async "a tombstone is read as added, and an unknown name has none"({ store, key }) {
     const tombstones = tombstonesOf(store);
     assert.equal(await tombstones.read(key, later()), undefined);
@@ -220,7 +220,7 @@ export const TOMBSTONES: Readonly<Record<string, ContractTest>> = {
 };
 
 /** Tests of a store without tombstones. */
-export function withoutTombstones(reason: string): Readonly<Record<string, ContractTest>> {
+export function withoutTombstones(reason: string): ContractTests {
   return {
     async [`has no tombstones (${reason}), and does not claim to`]({ store }) {
       assert.equal(store.tombstones, undefined);

@@ -8,14 +8,14 @@ import {
   type UserIndex,
   type UserIndexLimits,
 } from "../../stores/user-index.ts";
-import { type ContractTest, later, LONG_TTL } from "./support.ts";
+import { type ContractTests, later, LONG_TTL } from "./support.ts";
 
 const NOW = 1_700_000_000_000;
 const SLACK = 10_000;
 const ANY: UserIndexLimits = { most: undefined, slack: SLACK, now: NOW };
 
 /** Tests of the index of users. A store without one skips these, with its reason. */
-export const USERS: Readonly<Record<string, ContractTest>> = {
+export const USERS: ContractTests = {
   async "the index lists added sessions, with their entries"({ store, key }) {
     const users = indexOf(store);
     const session = sessionOf(key, { device: "Safari on iOS | 17" });

@@ -3,7 +3,7 @@ import express, { type Express, type Response } from "express";
 import type { Cache, Sessions } from "sojourn";
 
 export interface WithPayment {
-  /** What this browser was sent to the provider with. */
+  /** The payment for which this browser was sent to the provider. */
   payment?: string;
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Session, Sessions } from "sojourn";
 
-/** What this needs of a socket: those of the package `ws` have it. */
+/** The members of a socket that this uses: those of the package `ws` have them. */
 export interface Socket {
   send(text: string): void;
   close(code: number, reason: string): void;
@@ -22,7 +22,7 @@ export class Sockets<Data extends WithCount> {
 
   constructor(sessions: Sessions<Data>) {
     this.#sessions = sessions;
-    // What ends in this process ends its sockets at once; those of other processes find out by themselves.
+    // A session that ends here ends its sockets at once; other processes find out by themselves.
     sessions.on("flushed", ({ session }) => this.#closeAll([session]));
     sessions.on("revoked", ({ sessions: ended }) => this.#closeAll(ended));
   }

@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import express, { type Express } from "express";
-import { type Browser, type BrowserContext, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { type Cache, createSojourn, type Sessions, type SessionSettings, type Sojourn } from "sojourn";
 import { type ExpressSessionsOptions, expressSessions } from "sojourn/adapters/express";
 import { memoryCacheStore, memorySessionStore } from "sojourn/stores/memory";
@@ -11,7 +11,8 @@ import { redisSessionStore } from "sojourn/stores/redis";
 import { ManualClock } from "sojourn/testing";
 import { expect, onTestFinished } from "vitest";
 import { describeInBrowser } from "../../support/chromium.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { serverForTest } from "../../support/redis-connections.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 import { makeCertificate } from "./certificate.ts";
 import { Gates } from "./gates.ts";
 
@@ -44,7 +45,7 @@ export interface SiteOptions {
   readonly adapter?: ExpressSessionsOptions;
   /** Connection to Redis; without it, sessions are in memory. */
   readonly redis?: RedisServer | undefined;
-  /** Of another process with the same sessions. */
+  /** The clock of another process with the same sessions. */
   readonly clock?: ManualClock;
   /** Mounted before the sessions. */
   readonly before?: (app: Express, site: Site) => void;
@@ -201,7 +202,7 @@ export class Visitor {
     return tab;
   }
 
-  /** Who is logged in, as a new tab sees it. */
+  /** Returns who is logged in, as a new tab sees it. */
   async who(site: Site): Promise<string> {
     const tab = await this.openTab(`${site.url}/who`);
     const title = await tab.title();
@@ -244,7 +245,7 @@ export function describeSites(title: string, define: (enter: () => Promise<Visit
   describeInBrowser(title, (browser) => define(() => Visitor.enter(browser())), FLAGS);
 }
 
-/** What opens a site. The other one is on a port of its own, which the browser's cookies do not know. */
+/** A function that opens two sites on ports of their own, which cookies do not tell apart. */
 export type OpenSites = (options?: SiteOptions) => Promise<{ readonly site: Site; readonly other: Site }>;
 
 /** The same, with one process that keeps its sessions in memory, and with two processes that share Redis. */
@@ -261,8 +262,7 @@ export function describeSitesOnStores(
   describeWithRedis(`${title}, in Redis`, () => {
     describeSites("with two processes", (enter) =>
       define(enter, async (options) => {
-        const redis = await RedisServer.start();
-        onTestFinished(() => redis.stop());
+        const redis = await serverForTest();
         const site = await Site.open({ ...options, redis });
         return { site, other: await Site.open({ ...options, redis, clock: site.clock }) };
       }),

@@ -1,61 +1,5 @@
 import { expect, test } from "vitest";
-import { checkHistory, type Findings } from "./check.ts";
-import type { History, Operation, Pause, Sight } from "./history.ts";
-
-const DEADLINE = 400;
-const NOTHING: Sight = { lineage: "c", own: {}, log: [], ids: [], n: 0 };
-/** Of a login that began a session of its own. */
-const BEGUN: Sight = { ...NOTHING, lineage: undefined, user: "7" };
-
-let turn = 0;
-
-/** An operation on the key A from `start` to `start + 5`, acting 1 ms after it has begun. */
-function operation(
-  id: string,
-  kind: Operation["kind"],
-  start: number,
-  more: Partial<Operation> = {},
-): Operation {
-  const base = {
-    id,
-    process: 0,
-    lane: id,
-    turn: turn++,
-    kind,
-    start,
-    actAt: start + 1,
-    end: start + 5,
-  } as const;
-  return { ...base, key: "A", ending: "ok", calls: [], ...more };
-}
-
-const created = operation("c", "create", 0, { key: undefined, newKey: "A" });
-
-function look(saw: Partial<Sight> = {}): Sight {
-  return { ...NOTHING, ...saw };
-}
-
-/** Checks operations on a session that is created first. */
-function check(
-  operations: readonly Operation[],
-  final: Readonly<Record<string, Sight | undefined>>,
-  pauses: readonly Pause[] = [],
-  maxPerUser?: number,
-): Findings {
-  const all = [created, ...operations];
-  const history: History = { operations: all, pauses, maxPerUser, final: new Map(Object.entries(final)) };
-  return checkHistory(history, DEADLINE);
-}
-
-function expectOnly(findings: Findings, kind: keyof Findings, text: RegExp): void {
-  const { [kind]: found, ...others } = findings;
-  expect(found).toStrictEqual([expect.stringMatching(text)]);
-  expect(Object.values(others).flat()).toStrictEqual([]);
-}
-
-function expectNothing(findings: Findings): void {
-  expect(Object.values(findings).flat()).toStrictEqual([]);
-}
+import { BEGUN, check, DEADLINE, expectNothing, expectOnly, look, operation } from "./check-support.ts";
 
 test("a history in which everything went well has no findings", () => {
   const operations = [
@@ -179,7 +123,7 @@ test("a session that is there at the end after logout is a resurrection", () => 
   expectOnly(check([operation("q", "logout", 10)], { A: look() }), "resurrected", /there at the end/);
 });
 
-test("a session that was seen dead once stays dead, whoever has ended it", () => {
+test("a session that was seen dead once stays dead, whatever has ended it", () => {
   const operations = [
     operation("q", "logout", 10, { ending: "unknown" }),
     operation("x", "read", 20, { ending: "absent" }),
@@ -261,7 +205,7 @@ test("a session that was there to be revoked is dead, also when it got a new key
   );
 });
 
-test("a session that expires may be gone afterwards, but not when it was renewed since, nor may it come back", () => {
+test("a session that expires may be gone afterwards, but not if it was renewed since, and it may not come back", () => {
   const expire = operation("e", "expire", 10);
   expectNothing(check([expire], { A: undefined }));
   expectNothing(check([expire], { A: look() }));
@@ -340,7 +284,7 @@ test("a write at the moment of a logout whose outcome is unknown may be missing,
   expectOnly(early, "lost", /append w .* is missing/);
 });
 
-test("a login that began anew though its session was there has lost it", () => {
+test("a login that began a new session though its own was there has lost it", () => {
   const begun = operation("n", "login", 11, { user: "7", newKey: "C", saw: BEGUN });
   const findings = check([begun], { A: undefined, C: BEGUN });
   expect(findings.lost).toContainEqual(expect.stringMatching(/login n .* nothing has ended it/));
@@ -358,179 +302,4 @@ test("a call that ends 250 ms after its deadline is late, but for the time in wh
 test("an error that nobody expects is a finding", () => {
   const failed = operation("w", "append", 10, { ending: "other", error: "TypeError: no" });
   expectOnly(check([failed], { A: look() }), "unexpected", /TypeError: no/);
-});
-
-/** A request of the visitor 1, whose response leaves right before its end and arrives 1 ms later. */
-function request(
-  id: string,
-  kind: Operation["kind"],
-  start: number,
-  more: Partial<Operation> = {},
-): Operation {
-  const base = operation(id, kind, start, {
-    visitor: 1,
-    isStranger: false,
-    foundKey: more.key ?? "A",
-    ...more,
-  });
-  return { ...base, sentAt: base.start - 1, arrivedAt: base.end + 1, headAt: more.headAt ?? base.end - 1 };
-}
-
-const loggedIn = look({ user: "7" });
-const login = request("l", "login", 10, { user: "7", newKey: "B", setCookie: "B", saw: loggedIn });
-
-test("a session goes on under the key of a renewal, and the old one leads to it", () => {
-  const renewing = request("w", "append", 20, { key: "B", setCookie: "C" });
-  const late = request("u", "update", 30, { key: "B", foundKey: "C", setCookie: "C" });
-  const read = request("r", "read", 40, { key: "C", saw: look({ user: "7", log: ["w"], ids: ["u"], n: 1 }) });
-  const end = look({ user: "7", log: ["w"], ids: ["u"], n: 1 });
-  expectNothing(check([login, renewing, late, read], { A: undefined, B: end, C: end }));
-  expectNothing(check([login, renewing, late, read], { A: undefined, B: undefined, C: end }));
-  expectOnly(check([login, renewing, late, read], { A: undefined, C: undefined }), "lost", /gone at the end/);
-  const stale = { ...read, saw: look({ user: "7", log: ["w"] }) };
-  expectOnly(
-    check([login, renewing, late, stale], { A: undefined, C: end }),
-    "lost",
-    /update u .* missing in read r/,
-  );
-});
-
-test("a renewal whose answer was lost is known by what its old key leads to", () => {
-  const failed = request("w", "append", 20, { key: "B", ending: "unknown" });
-  const found = request("r", "read", 30, { key: "B", foundKey: "C", setCookie: "C", saw: loggedIn });
-  expectNothing(check([login, failed, found], { A: undefined, B: undefined, C: loggedIn }));
-});
-
-test("an old key that leads to what a login has made is a resurrection", () => {
-  const late = request("r", "read", 30, { foundKey: "B", saw: loggedIn });
-  const { resurrected } = check([login, late], { A: loggedIn, B: loggedIn });
-  expect(resurrected).toContainEqual(
-    expect.stringMatching(/login l .* has led to what create c .* has made/),
-  );
-});
-
-test.each(["logout", "revoke"] as const)("a %s with an old key ends what the key has led to", (kind) => {
-  const end = request("q", kind, 9, { actAt: 30, end: 35 });
-  expectNothing(check([login, end], { A: undefined, B: undefined }));
-  expectOnly(
-    check([login, end], { A: undefined, B: loggedIn }),
-    "resurrected",
-    /there at the end, after \w+ q/,
-  );
-  const read = request("r", "read", 40, { key: "B", saw: loggedIn });
-  expectOnly(
-    check([login, end, read], { A: undefined, B: undefined }),
-    "resurrected",
-    /read r .* after \w+ q/,
-  );
-  const unknown = { ...end, ending: "unknown" } as const;
-  expectNothing(check([login, unknown], { A: undefined, B: loggedIn }));
-  expectNothing(check([login, unknown], { A: undefined, B: undefined }));
-});
-
-test("whoever has logged in and is a stranger, though nothing has ended that, was logged out", () => {
-  const fresh = request("r", "read", 30, { key: "B", saw: look() });
-  const { loggedOut } = check([login, fresh], { A: undefined, B: loggedIn });
-  expect(loggedOut).toStrictEqual([expect.stringMatching(/read r .*: logged out, after login l/)]);
-  const stranger = request("r", "read", 30, { key: "X", isStranger: true, foundKey: undefined });
-  expect(check([login, stranger], { A: undefined, B: loggedIn }).loggedOut).toHaveLength(1);
-  const logout = request("q", "logout", 20, { key: "B" });
-  const after = request("r", "read", 30, {
-    key: "B",
-    isStranger: true,
-    foundKey: undefined,
-    ending: "absent",
-  });
-  expectNothing(check([login, logout, after], { A: undefined, B: undefined }));
-  const revocation = operation("v", "revokeUser", 20, { key: undefined, user: "7", ending: "unknown" });
-  expectNothing(check([login, revocation, after], { A: undefined, B: undefined }));
-});
-
-test("a request that was sent before the response of the login may be a stranger's", () => {
-  const early = request("r", "read", 14, { isStranger: true, foundKey: undefined, ending: "absent" });
-  expectNothing(check([login, early], { A: undefined, B: loggedIn }));
-});
-
-test("a response that sets the cookie of a session which had ended before it left logs people out", () => {
-  const late = request("r", "read", 11, { end: 30, headAt: 25, setCookie: "A", saw: look() });
-  expectOnly(
-    check([login, late], { A: undefined, B: loggedIn }),
-    "loggedOut",
-    /read r .* has set the cookie of what login l/,
-  );
-  expectNothing(check([login, { ...late, headAt: 12 }], { A: undefined, B: loggedIn }));
-});
-
-test("a response whose store does not answer may set the cookie of the key that its request has made, and no other", () => {
-  const late = request("r", "getUser", 11, { end: 30, headAt: 25, saw: look(), isUnconfirmed: true });
-  const end = { A: undefined, B: loggedIn, E: undefined };
-  expectNothing(check([login, { ...late, setCookie: "E" }], end));
-  expect(check([login, { ...late, setCookie: "A" }], end).loggedOut).toHaveLength(1);
-});
-
-test("a response that clears the cookie of a session which nobody has ended logs people out", () => {
-  const read = request("r", "read", 20, { key: "B", setCookie: "", saw: loggedIn });
-  expectOnly(
-    check([login, read], { A: undefined, B: loggedIn }),
-    "loggedOut",
-    /read r .* has cleared the cookie/,
-  );
-});
-
-test("a late request with a key that a login has replaced begins no session; one whose session was revoked may", () => {
-  const stranger = {
-    isStranger: true,
-    isLate: true,
-    foundKey: undefined,
-    ending: "absent",
-    newKey: "F",
-  } as const;
-  const late = request("w", "append", 30, stranger);
-  const end = { A: undefined, B: loggedIn, F: look({ lineage: undefined, log: ["w"] }) };
-  expectOnly(
-    check([login, { ...late, setCookie: "F" }], end),
-    "loggedOut",
-    /append w .* has begun a session, after login l/,
-  );
-  const revoke = request("v", "revoke", 10);
-  expectNothing(check([revoke, { ...late, setCookie: "F" }], { A: undefined, F: end.F }));
-});
-
-test("a session that a login is moving may be gone under its old key and there under the one it was renewed to", () => {
-  const renewing = request("w", "append", 20, { key: "B", setCookie: "C" });
-  const interrupted = request("u", "append", 31, { key: "B", ending: "interrupted" });
-  const read = request("r", "read", 37, { key: "C", saw: look({ user: "7", log: ["w"] }) });
-  const again = { user: "7", key: "B", newKey: "D", setCookie: "D", saw: look({ user: "7", log: ["w"] }) };
-  const moving = request("m", "login", 30, { ...again, end: 40 });
-  const end = { A: undefined, C: undefined, D: look({ user: "7", log: ["w"] }) };
-  expectNothing(check([login, renewing, interrupted, read, moving], end));
-  const done = request("m", "login", 30, { ...again, end: 36 });
-  expectOnly(
-    check([login, renewing, interrupted, read, done], end),
-    "resurrected",
-    /read r .* after login m/,
-  );
-});
-
-test("a session may be gone for a login of its user, where as many were there as are allowed", () => {
-  const elsewhere = request("n", "login", 30, {
-    key: undefined,
-    user: "7",
-    newKey: "D",
-    setCookie: "D",
-    saw: BEGUN,
-  });
-  const end = { A: undefined, B: undefined, D: look({ ...BEGUN }) };
-  const checkWith = (maxPerUser: number, more: readonly Operation[] = []) =>
-    check([login, ...more, elsewhere], end, [], maxPerUser).lost;
-  expect(checkWith(1)).toStrictEqual([]);
-  expect(checkWith(2)).toStrictEqual([expect.stringMatching(/gone at the end, but nothing has ended it/)]);
-  // A session whose key is being renewed is listed under both keys.
-  expect(
-    checkWith(2, [request("w", "renew", 29, { key: "B", setCookie: "B", saw: loggedIn })]),
-  ).toStrictEqual([]);
-  // A login that failed may be listed.
-  expect(
-    checkWith(2, [request("x", "login", 20, { key: undefined, user: "7", ending: "unknown" })]),
-  ).toStrictEqual([]);
 });

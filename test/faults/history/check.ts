@@ -193,7 +193,7 @@ function unexplained(model: SessionModel, { operations, final }: History): strin
   return found;
 }
 
-/** What is left of each session, under whichever of its keys. */
+/** Returns what is left of each session, under whichever of its keys. */
 function finalSights(model: SessionModel, final: History["final"]): ReadonlyMap<string, Sight | undefined> {
   const sights = new Map<string, Sight | undefined>();
   for (const [key, saw] of final) {
@@ -203,7 +203,7 @@ function finalSights(model: SessionModel, final: History["final"]): ReadonlyMap<
   return sights;
 }
 
-/** Who may have ended it without saying so. */
+/** Describes the operations that may have ended it without saying so. */
 function failuresOn(model: SessionModel, key: string): string {
   const failures = model
     .on(key)
@@ -261,7 +261,7 @@ function isAliveAfter(model: SessionModel, operation: Operation, death: Operatio
   if (ending !== "ok" || actAt <= death.end || ENDS.has(kind)) return false;
   // A write to a session that its own expiry has ended meanwhile is acknowledged, and leaves nothing behind.
   if (newKey === undefined) return !(isWrite(operation) && model.mayHaveExpired(operation.key));
-  // Otherwise it has joined another login, or begun anew.
+  // Otherwise it has joined another login, or begun a session of its own.
   return saw?.lineage !== undefined && model.makerOf(newKey) === operation && operation.isJoined !== true;
 }
 

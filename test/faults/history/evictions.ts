@@ -54,7 +54,7 @@ export class Evictions {
         ({ maker, to }) => maker !== login && maker.actAt < login.end && to > login.actAt,
       );
       const listed = others.reduce((count, life) => count + entriesOf(life, login), 0);
-      // Of logins that are joined in one, each lists a session of its own until it has lost.
+      // Each of the logins that are joined in one lists a session of its own until it has lost.
       const rivals = logins.filter(
         (each) => each !== login && each.start < login.end && each.end > login.actAt,
       );

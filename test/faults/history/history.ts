@@ -75,7 +75,7 @@ export interface Call {
 export interface Operation {
   readonly id: string;
   readonly process: number;
-  /** Whose browser has sent it. */
+  /** The visitor whose browser has sent it. */
   readonly visitor?: number | undefined;
   readonly lane: string;
   /** Its place among those of its lane, which run one after another. */
@@ -93,14 +93,14 @@ export interface Operation {
   readonly isJoined?: boolean | undefined;
   /** Whether the store did not answer when the end of the request asked it, as the event `touchFailed` tells. */
   readonly isUnconfirmed?: boolean | undefined;
-  /** What the response told the browser to keep; empty: nothing. */
+  /** The cookie that the response told the browser to keep; empty: none. */
   readonly setCookie?: string | undefined;
   /** When the response was about to leave. */
   readonly headAt?: number | undefined;
   /** When the browser sent the request and had the response. */
   readonly sentAt?: number | undefined;
   readonly arrivedAt?: number | undefined;
-  /** Of `login` and `revokeUser`. */
+  /** The user of `login` and `revokeUser`. */
   readonly user?: string | undefined;
   readonly start: number;
   /** When the call began that was to have the effect. */
@@ -108,7 +108,7 @@ export interface Operation {
   readonly end: number;
   readonly ending: Ending;
   readonly error?: string | undefined;
-  /** What a read found, or a login or `cycleKey` has carried over. */
+  /** The data that a read found, or that a login or `cycleKey` has carried over. */
   readonly saw?: Sight | undefined;
   /**
    * The cookie that `create`, `login` and `cycleKey` have made, and that of a session which another kind has
@@ -130,7 +130,7 @@ export interface History {
   readonly pauses: readonly Pause[];
   /** How many sessions a user may have; `undefined`: any number. */
   readonly maxPerUser?: number | undefined;
-  /** What is under each cookie when all is over; `undefined`: nothing. */
+  /** The session under each cookie when all is over; `undefined`: none. */
   readonly final: ReadonlyMap<string, Sight | undefined>;
   /** Cookie -> that of the session which is found under it, where the key was renewed. */
   readonly foundKeys?: ReadonlyMap<string, string>;

@@ -31,7 +31,7 @@ export function logoutsOfNobody(model: SessionModel, { operations }: History): s
 
 /**
  * A response sets no cookie of a session that had ended before it left, nor clears one that was not ended.
- * Where the store does not answer, a response keeps the key that its own request has given the session:
+ * A response keeps the key that its own request has given the session if the store does not answer:
  * nothing else might bring it.
  */
 function deadCookies(model: SessionModel, operation: Operation): string[] {
@@ -53,7 +53,7 @@ function freshSessions(model: SessionModel, operation: Operation): string[] {
   const { key, kind, isStranger, setCookie, newKey, start, end } = operation;
   if (!isStranger || key === undefined || MAKES_KEY.has(kind) || !(setCookie || newKey)) return [];
   const deaths = model.deaths(key);
-  // Where it was revoked, the browser still has the cookie, and an expiry need not be noted.
+  // The browser still has the cookie of a revoked session, and an expiry need not be noted.
   const isEndedElsewhere = deaths.some(
     ({ by }) => (by.kind === "revoke" || by.kind === "revokeUser" || by.kind === "expire") && by.start < end,
   );

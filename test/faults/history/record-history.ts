@@ -118,7 +118,7 @@ async function browse(workers: readonly Worker[], operations: number): Promise<R
   return times;
 }
 
-// What was delayed still has to arrive before the end is looked at.
+// Delayed messages still have to arrive before the end is looked at.
 async function socketsLeftOf(proxy: TcpProxy): Promise<number> {
   await vi.waitUntil(() => proxy.openSockets === 0, { timeout: 3000 }).catch(() => {});
   return proxy.openSockets;
@@ -186,7 +186,7 @@ class Worker {
   }
 }
 
-/** What the final look shares with the workers. */
+/** The settings that the final look shares with the workers. */
 interface Place {
   readonly projectName: string;
   readonly redisPort: number;

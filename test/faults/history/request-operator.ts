@@ -27,7 +27,7 @@ export interface RequestOperatorOptions extends OperatorOptions {
   readonly site: () => Site;
 }
 
-/** What is saved when the response is about to leave. */
+/** Operations that are saved when the response is about to leave. */
 const DEFERRED: ReadonlySet<Kind> = new Set<Kind>(["set", "append", "expire", "renew"]);
 
 /** Events of a request. */
@@ -106,7 +106,8 @@ export class RequestOperator extends Operator {
       await (isAct ? this.act("finish", finish) : this.call("finish", finish));
     } catch (error) {
       const failure = this.failed(error);
-      // What was acknowledged stays so, and the end of a request that has only read tells nothing new.
+      // An acknowledged change stays so, and the end of a request that has only read tells nothing
+      // new.
       const isOwn = isAct || kind === "getUser";
       Object.assign(
         result,

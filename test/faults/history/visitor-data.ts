@@ -1,6 +1,6 @@
 import type { Sight } from "./history.ts";
 
-/** What the lanes keep in a session, besides a part `own:{lane}` each. */
+/** The data that the lanes share in a session, besides a part `own:{lane}` each. */
 export interface VisitorData {
   [own: `own:${string}`]: string;
   lineage?: string;

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import type { Subject } from "./operator.ts";
 
-/** What a worker is started with, as JSON in its first argument. */
+/** The settings of a worker, as JSON in its first argument. */
 export interface WorkerOptions {
   readonly url: string;
   readonly projectName: string;
@@ -23,7 +23,7 @@ export interface RequestMessage {
   readonly subject: Subject;
 }
 
-/** What a browser hears of its request. */
+/** The result of a request, as its browser hears it. */
 export interface Answer {
   /** The operation. */
   readonly id: string;
@@ -68,7 +68,10 @@ export const MAX_PER_USER = 3;
 /** How much faster the sessions' time of day goes, so that keys are renewed twenty times a second. */
 const SPEED = 20;
 
-/** Of the workers and the final look. @param epoch The moment from which on it goes faster. */
+/**
+ * Returns the clock of the workers and the final look. @param epoch The moment from which on it
+ * goes faster.
+ */
 export function historyClock(epoch: number): Clock {
   return {
     now: () => Math.round(epoch + SPEED * (systemClock.now() - epoch)),

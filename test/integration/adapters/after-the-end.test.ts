@@ -46,7 +46,7 @@ function startExpress(
   return TestServer.start(app);
 }
 
-/** What handlers do after they have answered. */
+/** Acts of handlers that have answered already. */
 // Bun ends the connection of a request that is destroyed past its socket.
 const REQUEST_DESTROYED: Readonly<Record<string, Handler>> = {
   "request.destroy()": (response) => {
@@ -109,7 +109,7 @@ describe.each(runnable(ADAPTERS))(
       expect(crashes).toEqual([]);
     });
 
-    test("says so to who asks, and that not all of it is out", async () => {
+    test("tells the handler so, and that not all of it is out", async () => {
       const seen: unknown[] = [];
       const sessions = new StubSessions();
       const server = await start(sessions, (response) => {

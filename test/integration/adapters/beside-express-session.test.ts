@@ -78,7 +78,7 @@ describe.each([
   });
 });
 
-test("who only looks at req.session is told once in a process what to do", async () => {
+test("a handler that only looks at req.session is told once in a process what to do", async () => {
   vi.resetModules();
   const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
   const fresh = await import("../../../src/adapters/express/index.ts");

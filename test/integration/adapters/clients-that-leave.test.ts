@@ -49,7 +49,7 @@ function startExpress(framework: typeof express5, sessions: Sessions<TestData>, 
 
 const FILE = fileURLToPath(import.meta.url);
 
-/** What a handler can do with a response whose client has left. */
+/** Calls of a handler on a response whose client has left. */
 const ANSWERS: Record<string, (response: ServerResponse) => unknown> = {
   end: (response) => response.end("receipt"),
   "write and end": (response) => {

@@ -63,7 +63,7 @@ const BEGINNINGS: Record<string, Act> = {
   "a change that the response saves": (session) => void (session.data.n = 1),
   save: (session) => {
     session.data.n = 1;
-    // What stays would be tried again with the error page.
+    // A change that stays would be tried again with the error page.
     return session.save().finally(() => delete session.data.n);
   },
   update: (session) => session.update((data) => (data.n = 1)),

@@ -139,7 +139,7 @@ describe("what the scope hears of a request", () => {
     expect(secure.last.facts.isSecure()).toBe(true);
   });
 
-  test('"refuse" compares origins: its own page may post, others may not, nor one that hides its origin', async () => {
+  test('"refuse" compares origins: its own page may post, others may not, and neither may one that hides its origin', async () => {
     const { client, port } = await serve((_request, response) => response.end("done"), {
       crossSite: "refuse",
       onError: (_error, _request, response) => response.end(),
@@ -263,7 +263,7 @@ describe("streams", () => {
     expect(crashes).toEqual([]);
   });
 
-  test("a client that resets its stream while the save is under way disturbs nothing, nor the other streams", async () => {
+  test("a client that resets its stream while the save is under way disturbs neither the server nor the other streams", async () => {
     const crashes = watchProcess();
     const { client, sessions } = await serveUsing((_request, response) => response.end("hello"));
     const saving = sessions.holdSaves();

@@ -6,7 +6,11 @@ speak("HTTP/1.0");
 describe("over HTTP/1.0", async () => {
   await import("./node.test.ts");
   await import("./response-hold.test.ts");
+  await import("./response-hold-protocol.test.ts");
   await import("./failed-save.test.ts");
+  await import("./failed-save-writers.test.ts");
+  await import("./failed-save-late.test.ts");
+  await import("./two-kinds-of-sessions.test.ts");
   await import("./streams.test.ts");
   await import("./late-session.test.ts");
   await import("./plain-http.test.ts");
@@ -17,5 +21,6 @@ describe("over HTTP/1.0", async () => {
   await import("./caching.test.ts");
   await import("./clients-that-leave.test.ts");
   await import("./express.test.ts");
+  await import("./express-errors.test.ts");
   await import("./wrappers.test.ts");
 });

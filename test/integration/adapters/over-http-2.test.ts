@@ -7,7 +7,11 @@ speak("HTTP/2");
 describe("over HTTP/2", async () => {
   await import("./node.test.ts");
   await import("./response-hold.test.ts");
+  await import("./response-hold-protocol.test.ts");
   await import("./failed-save.test.ts");
+  await import("./failed-save-writers.test.ts");
+  await import("./failed-save-late.test.ts");
+  await import("./two-kinds-of-sessions.test.ts");
   await import("./streams.test.ts");
   await import("./late-session.test.ts");
   await import("./plain-http.test.ts");

@@ -11,7 +11,7 @@ import { expressSessions } from "../../../src/adapters/express/index.ts";
 import { ApacheCache, describeWithApache } from "../../support/apache-cache.ts";
 import { deleteFolder, makeTemporaryFolder } from "../../support/temporary-folder.ts";
 
-/** What pages say of caching, all of it an invitation. */
+/** Headers of pages about caching, all of them an invitation. */
 const SAYINGS: Record<string, Record<string, string>> = {
   public: { "Cache-Control": "public, max-age=600" },
   "s-maxage": { "Cache-Control": "s-maxage=600" },

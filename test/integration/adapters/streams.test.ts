@@ -110,7 +110,7 @@ describe("back-pressure", () => {
     expect(await server.get("/", { method: "HEAD" })).toMatchObject({ status: 200, body: "" });
   });
 
-  test("drain comes once for who was asked to pause, after the save", async () => {
+  test("drain comes once for a writer that was asked to pause, after the save", async () => {
     const events: string[] = [];
     const drained = defer();
     const { server, sessions } = await serve((response) => {

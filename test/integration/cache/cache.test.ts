@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished } from "vitest";
 
 import type { Cache, CacheSettings } from "../../../src/cache/index.ts";
 import { CacheCorruptError, CacheKeyNotFoundError, CacheNotIntegerError } from "../../../src/core/errors.ts";
@@ -6,22 +6,20 @@ import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { gate } from "../../support/cache-harness.ts";
 import { checkAgainstModel, stepsOf } from "../../support/cache-model.ts";
 import { expectServiceError } from "../../support/redis-connections.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { redisTest } from "../../support/fixtures/redis.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
 import { scaled } from "../../support/scale.ts";
 import { openCache, openCacheOn } from "./support.ts";
 
 describeWithRedis("a cache on Redis", () => {
-  let server: RedisServer;
+  const test = redisTest.extend(
+    "open",
+    ({ server }) =>
+      (settings?: CacheSettings): Cache =>
+        openCache(server, settings),
+  );
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
-  });
-
-  afterAll(() => server?.stop());
-
-  const open = (settings?: CacheSettings): Cache => openCache(server, settings);
-
-  test("lies in Redis as Django and codex-django lay it out", async () => {
+  test("lies in Redis as Django and codex-django lay it out", async ({ open, server }) => {
     const cache = open({ keyPrefix: "myproject" });
     await cache.set("user:42", { name: "Žofie", tags: [] }, { timeout: 100.5 });
     expect(await server.command("GET", "myproject:1:user:42")).toBe('{"name":"Žofie","tags":[]}');
@@ -35,7 +33,7 @@ describeWithRedis("a cache on Redis", () => {
     expect(await cache.get("n", { version: 2 })).toBe(42);
   });
 
-  test("reads what Python's json.dumps and counters leave there", async () => {
+  test("reads what Python's json.dumps and counters leave there", async ({ open, server }) => {
     const cache = open({ keyPrefix: "python" });
     await server.command(
       "SET",
@@ -48,7 +46,10 @@ describeWithRedis("a cache on Redis", () => {
     await expect(cache.incr("n")).rejects.toThrow(CacheNotIntegerError);
   });
 
-  test("a pickle of Django's own Redis cache is a typed error under get, and is replaced by getOrSet", async () => {
+  test("a pickle of Django's own Redis cache is a typed error under get, and is replaced by getOrSet", async ({
+    open,
+    server,
+  }) => {
     const cache = open({ keyPrefix: "pickled" });
     const pickle = Buffer.from("80059506000000000000008c02c3a9942e", "hex");
     const client = await server.client();
@@ -62,7 +63,9 @@ describeWithRedis("a cache on Redis", () => {
     expect(events).toEqual([{ key: "k", problem: "JSON is malformed at position 0" }]);
   });
 
-  test("any sequence of calls answers as a plain Map would, and getMany agrees with get", async () => {
+  test("any sequence of calls answers as a plain Map would, and getMany agrees with get", async ({
+    server,
+  }) => {
     const redis = new RedisRegistry({ default: server.settings });
     onTestFinished(() => redis.close());
     // No call waits, so an entry either has ended at once or does not end.
@@ -71,7 +74,10 @@ describeWithRedis("a cache on Redis", () => {
     await expect(checkAgainstModel(steps, openNext, scaled(40, 2000))).resolves.toBeUndefined();
   });
 
-  test("100 concurrent incr from four processes make 100, each seeing another sum, and keep the time to live", async () => {
+  test("100 concurrent incr from four processes make 100, each seeing another sum, and keep the time to live", async ({
+    open,
+    server,
+  }) => {
     const processes = Array.from({ length: 4 }, () => open({ keyPrefix: "counters" }));
     await processes[0]?.set("n", 0, { timeout: 100 });
     const sums = await Promise.all(
@@ -84,8 +90,11 @@ describeWithRedis("a cache on Redis", () => {
     expect(ttl).toBeLessThanOrEqual(100_000);
   });
 
-  // What django-ratelimit does: django-wire.md, section 6.
-  test("a rate limit counts: one add of many wins and sets the window, the others count on, nobody begins it anew", async () => {
+  // The steps of django-ratelimit: django-wire.md, section 6.
+  test("a rate limit counts: one add of many wins and sets the window, the others count on, nobody begins it again", async ({
+    open,
+    server,
+  }) => {
     const processes = Array.from({ length: 4 }, () => open({ keyPrefix: "limits" }));
     const hit = async (cache: Cache): Promise<number> =>
       (await cache.add("rl:1", 1, { timeout: 65 })) ? 1 : cache.incr("rl:1");
@@ -103,7 +112,9 @@ describeWithRedis("a cache on Redis", () => {
     expect(await server.command("EXISTS", "limits:1:rl:1")).toBe(0);
   });
 
-  test("a value that another process has stored during a load counts, and is what the callers get", async () => {
+  test("a value that another process has stored during a load counts, and is what the callers get", async ({
+    open,
+  }) => {
     const [one, other] = [open({ keyPrefix: "loads" }), open({ keyPrefix: "loads" })];
     const { promise, open: finish } = gate<string>();
     const results = Array.from({ length: 20 }, () => one.getOrSet("k", () => promise));
@@ -114,7 +125,9 @@ describeWithRedis("a cache on Redis", () => {
     expect(await one.get("k")).toBe("theirs");
   });
 
-  test("a delete during a load wins, also one that is not answered yet when the load ends", async () => {
+  test("a delete during a load wins, also one that is not answered yet when the load ends", async ({
+    open,
+  }) => {
     const cache = open();
     for (let round = 0; round < 50; round++) {
       const { promise, open: finish } = gate<string>();
@@ -129,7 +142,7 @@ describeWithRedis("a cache on Redis", () => {
     }
   });
 
-  test("data of another type under a key is an error that says so", async () => {
+  test("data of another type under a key is an error that says so", async ({ open, server }) => {
     const cache = open({ keyPrefix: "typed" });
     await server.command("RPUSH", "typed:1:k", "x");
     await expectServiceError(cache.get("k"), "not-sent");

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import express, { type Express } from "express";
 import { type Options, rateLimit } from "express-rate-limit";
 import { memoryCacheStore } from "sojourn/stores/memory";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, vi } from "vitest";
 
 import type { Cache } from "../../../src/cache/index.ts";
 import { StoreConnectionError } from "../../../src/core/errors.ts";
@@ -12,8 +12,9 @@ import { expressRateLimitStore } from "../../../src/integrations/express-rate-li
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import { gate } from "../../support/cache-harness.ts";
-import { describeWithRedis, freePort, RedisServer } from "../../support/redis-server.ts";
-import { express4 } from "../adapters/support/express.ts";
+import { redisTest as test } from "../../support/fixtures/redis.ts";
+import { describeWithRedis, freePort } from "../../support/redis-server.ts";
+import { EXPRESSES } from "../adapters/support/express.ts";
 import { newPrefix, openCache, openCacheOn } from "./support.ts";
 
 // So long that no test meets the end of one.
@@ -61,10 +62,7 @@ async function statuses(send: () => Promise<Response>, count: number): Promise<n
 
 const served = (codes: readonly number[]): number => codes.filter((code) => code === 200).length;
 
-describe.each([
-  ["Express 5", express],
-  ["Express 4", express4],
-])("express-rate-limit on %s", (_, make) => {
+describe.each(EXPRESSES)("express-rate-limit on %s", (_, make) => {
   const memory = (): Cache => openCacheOn(new RedisRegistry(), { store: memoryCacheStore() });
 
   test("serves the limit and refuses the rest, with its headers, and its validations find nothing", async () => {
@@ -83,7 +81,7 @@ describe.each([
     expect(complaints).toEqual([]);
   });
 
-  test("begins anew with the next window", async () => {
+  test("begins again with the next window", async () => {
     const { complaints } = watchConsole();
     const clock = new ManualClock();
     const send = await serve(make, { store: expressRateLimitStore(memory(), { clock }) });
@@ -143,15 +141,7 @@ describe.each([
 });
 
 describeWithRedis("express-rate-limit with a store on Redis", () => {
-  let server: RedisServer;
-
-  beforeAll(async () => {
-    server = await RedisServer.start();
-  });
-
-  afterAll(() => server?.stop());
-
-  test("50 requests at the same time to two processes: exactly the limit is served", async () => {
+  test("50 requests at the same time to two processes: exactly the limit is served", async ({ server }) => {
     const { complaints } = watchConsole();
     const keyPrefix = newPrefix();
     const make = (): Promise<() => Promise<Response>> =>
@@ -165,7 +155,9 @@ describeWithRedis("express-rate-limit with a store on Redis", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("a hit is one command, also the first of a window, and so is one that is taken back", async () => {
+  test("a hit is one command, also the first of a window, and so is one that is taken back", async ({
+    server,
+  }) => {
     const monitor = await server.monitor();
     onTestFinished(() => monitor.stop());
     const store = expressRateLimitStore(openCache(server));
@@ -178,7 +170,7 @@ describeWithRedis("express-rate-limit with a store on Redis", () => {
     expect(await monitor.take()).toHaveLength(1);
   });
 
-  test("requests that shall not count are taken back: skipFailedRequests", async () => {
+  test("requests that do not count are taken back: skipFailedRequests", async ({ server }) => {
     const { complaints } = watchConsole();
     const cache = openCache(server);
     const store = expressRateLimitStore(cache);
@@ -193,12 +185,9 @@ describeWithRedis("express-rate-limit with a store on Redis", () => {
     expect(complaints).toEqual([]);
   });
 
-  test.each([
-    ["Express 5", express],
-    ["Express 4", express4],
-  ])(
+  test.for(EXPRESSES)(
     "a request that ends in a later window is taken back in its own, whatever else is counted: %s",
-    async (_, make) => {
+    async ([, make], { server }) => {
       const { complaints } = watchConsole();
       // The library asks for nothing to be taken back that its own clock takes for over.
       const clock = new ManualClock(Date.now() + WINDOW);
@@ -223,7 +212,7 @@ describeWithRedis("express-rate-limit with a store on Redis", () => {
     },
   );
 
-  test("resetKey forgets one client, and all see the same end of the window", async () => {
+  test("resetKey forgets one client, and all see the same end of the window", async ({ server }) => {
     const clock = new ManualClock();
     const keyPrefix = newPrefix();
     const open = () => {

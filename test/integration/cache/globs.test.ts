@@ -7,7 +7,7 @@ import { describeWithRedis } from "../../support/redis-server.ts";
 import { scaled, seed } from "../../support/scale.ts";
 import { openCache } from "./support.ts";
 
-// Where `char` has no sign, as on ARM, Redis orders the bytes of a range in another way.
+// Redis orders the bytes of a range in another way where `char` has no sign, as on ARM.
 const BEYOND_ASCII = process.arch === "x64" ? ["é", "ü", "\u{1F36A}", "\u0080"] : [];
 const PATTERN = [
   "*",

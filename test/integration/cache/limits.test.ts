@@ -1,32 +1,29 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished } from "vitest";
 
 import { type Cache, TaggedJsonSerializer, zlibCompressor } from "../../../src/cache/index.ts";
 import { createLimiter, type Limiter } from "../../../src/cache/limits/index.ts";
 import { CacheKeyNotFoundError } from "../../../src/core/errors.ts";
 import { djangoRatelimit, djangoRatelimitKey } from "../../../src/django/ratelimit/index.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { redisTest } from "../../support/fixtures/redis.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
 import { openCache } from "./support.ts";
 
 const AT = 1_700_000_000_000;
 
 describeWithRedis("rate limits on Redis", () => {
-  let server: RedisServer;
-
-  beforeAll(async () => {
-    server = await RedisServer.start();
-  });
-
-  afterAll(() => server?.stop());
-
-  const processes = (keyPrefix: string): Cache[] =>
-    Array.from({ length: 4 }, () => openCache(server, { keyPrefix, deadline: "20s" }));
+  const test = redisTest.extend(
+    "processes",
+    ({ server }) =>
+      (keyPrefix: string): Cache[] =>
+        Array.from({ length: 4 }, () => openCache(server, { keyPrefix, deadline: "20s" })),
+  );
 
   describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algorithm) => {
     const open = (cache: Cache, clock = new ManualClock(AT)): Limiter =>
       createLimiter(cache, { algorithm, limit: 40, window: "1h", prefix: "t:", clock });
 
-    test("allows exactly the limit of 100 callers in four processes", async () => {
+    test("allows exactly the limit of 100 callers in four processes", async ({ processes }) => {
       const limiters = processes(`exact-${algorithm}`).map((cache) => open(cache));
       const answers = await Promise.all(
         Array.from({ length: 100 }, async (_, index) => limiters[index % 4]?.consume("ann")),
@@ -35,7 +32,7 @@ describeWithRedis("rate limits on Redis", () => {
       expect(await limiters[0]?.peek("ann")).toMatchObject({ isAllowed: false, remaining: 0 });
     });
 
-    test("peek is one command, and reset only deletes", async () => {
+    test("peek is one command, and reset only deletes", async ({ server }) => {
       const monitor = await server.monitor();
       onTestFinished(() => monitor.stop());
       const limiter = open(openCache(server));
@@ -46,7 +43,9 @@ describeWithRedis("rate limits on Redis", () => {
     });
   });
 
-  test("count in a cache that compresses and tags its values, since integers stay digits", async () => {
+  test("count in a cache that compresses and tags its values, since integers stay digits", async ({
+    server,
+  }) => {
     const compressed = { compression: { compressor: zlibCompressor() }, serializer: TaggedJsonSerializer };
     const cache = openCache(server, { ...compressed, deadline: "20s" });
     for (const algorithm of ["fixed", "sliding"] as const) {
@@ -56,7 +55,9 @@ describeWithRedis("rate limits on Redis", () => {
     }
   });
 
-  test("fixed windows cost one command, also the first of a window, and when it is refused", async () => {
+  test("fixed windows cost one command, also the first of a window, and when it is refused", async ({
+    server,
+  }) => {
     const monitor = await server.monitor();
     onTestFinished(() => monitor.stop());
     const limiter = createLimiter(openCache(server), {
@@ -71,7 +72,7 @@ describeWithRedis("rate limits on Redis", () => {
     }
   });
 
-  test("sliding windows cost two commands, and one when it is refused", async () => {
+  test("sliding windows cost two commands, and one when it is refused", async ({ server }) => {
     const monitor = await server.monitor();
     onTestFinished(() => monitor.stop());
     const clock = new ManualClock(AT);
@@ -89,7 +90,10 @@ describeWithRedis("rate limits on Redis", () => {
     const login = { group: "myapp.views.login", rate: "5/m", value: "127.0.0.1" };
     const key = djangoRatelimitKey({ ...login, at: AT });
 
-    test("of 40 callers in four processes one begins the counter, and each of the others sees another count", async () => {
+    test("of 40 callers in four processes one begins the counter, and each of the others sees another count", async ({
+      processes,
+      server,
+    }) => {
       const caches = processes("begin");
       const clock = new ManualClock(AT);
       const usages = await Promise.all(
@@ -104,7 +108,9 @@ describeWithRedis("rate limits on Redis", () => {
       expect(await caches[1]?.get(key)).toBe(40);
     });
 
-    test("the counter lives for the period and 5 seconds, and counting does not change that", async () => {
+    test("the counter lives for the period and 5 seconds, and counting does not change that", async ({
+      server,
+    }) => {
       const cache = openCache(server, { keyPrefix: "life", deadline: "20s" });
       const clock = new ManualClock(AT);
       await djangoRatelimit(cache, { ...login, clock, increment: true });
@@ -118,7 +124,7 @@ describeWithRedis("rate limits on Redis", () => {
       expect(await life()).toBeLessThanOrEqual(30_000);
     });
 
-    test("incr of a counter that is not there is an error, and creates none", async () => {
+    test("incr of a counter that is not there is an error, and creates none", async ({ server }) => {
       const cache = openCache(server, { keyPrefix: "none" });
       await expect(cache.incr(key)).rejects.toThrow(CacheKeyNotFoundError);
       expect(await server.command("EXISTS", `none:1:${key}`)).toBe(0);

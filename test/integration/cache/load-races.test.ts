@@ -1,33 +1,26 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { expect, vi } from "vitest";
 
 import type { Cache, CacheSettings } from "../../../src/cache/index.ts";
 import { gate } from "../../support/cache-harness.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { redisTest } from "../../support/fixtures/redis.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
 import { newPrefix, openCache } from "./support.ts";
 
 describeWithRedis("a write during a load", () => {
-  let server: RedisServer;
+  const test = redisTest
+    /** Three processes, the first of which is loading. */
+    .extend("beginLoad", ({ server }) => async (settings: CacheSettings = {}, options: object = {}) => {
+      const keyPrefix = newPrefix();
+      const open = (): Cache => openCache(server, { keyPrefix, deadline: "5s", ...settings });
+      const [loading, writing, later] = [open(), open(), open()];
+      const { promise, open: finish } = gate<string>();
+      const started = gate();
+      const result = loading.getOrSet("k", () => (started.open(), promise), { timeout: 300, ...options });
+      await started.promise;
+      return { keyPrefix, loading, writing, later, finish: () => finish("old"), result };
+    });
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
-  });
-
-  afterAll(() => server?.stop());
-
-  /** Three processes, the first of which is loading. */
-  async function beginLoad(settings: CacheSettings = {}, options: object = {}) {
-    const keyPrefix = newPrefix();
-    const open = (): Cache => openCache(server, { keyPrefix, deadline: "5s", ...settings });
-    const [loading, writing, later] = [open(), open(), open()];
-    const { promise, open: finish } = gate<string>();
-    const started = gate();
-    const result = loading.getOrSet("k", () => (started.open(), promise), { timeout: 300, ...options });
-    await started.promise;
-    return { keyPrefix, loading, writing, later, finish: () => finish("old"), result };
-  }
-
-  type Loading = Awaited<ReturnType<typeof beginLoad>>;
   const removals: [string, CacheSettings, object, (writing: Cache) => Promise<unknown>][] = [
     ["delete", {}, {}, (writing) => writing.delete("k")],
     ["deleteMany", {}, {}, (writing) => writing.deleteMany(["j", "k"])],
@@ -38,15 +31,19 @@ describeWithRedis("a write during a load", () => {
     ["bumpVersion", { sharedVersion: true }, {}, (writing) => writing.bumpVersion()],
   ];
 
-  const expectForgotten = async ({ loading, writing, later }: Loading): Promise<void> => {
+  const expectForgotten = async ({
+    loading,
+    writing,
+    later,
+  }: Record<"loading" | "writing" | "later", Cache>): Promise<void> => {
     for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBeUndefined();
     expect(await later.getOrSet("k", () => "new")).toBe("new");
     for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBe("new");
   };
 
-  test.each(removals)(
+  test.for(removals)(
     "%s by another process wins: the old value is not given to later callers",
-    async (...row) => {
+    async (row, { beginLoad }) => {
       const [, settings, options, remove] = row;
       const load = await beginLoad(settings, options);
       await remove(load.writing);
@@ -58,9 +55,9 @@ describeWithRedis("a write during a load", () => {
 
   const ended = removals.filter(([name]) => name !== "invalidateTags");
 
-  test.each(ended)(
+  test.for(ended)(
     "%s by another process lets others load at once, and their value stays",
-    async (...row) => {
+    async (row, { beginLoad }) => {
       const [, settings, options, remove] = row;
       const { writing, later, loading, finish, result } = await beginLoad(settings, options);
       await remove(writing);
@@ -71,7 +68,9 @@ describeWithRedis("a write during a load", () => {
     },
   );
 
-  test("after invalidateTags others wait for the load that began before, and then load anew", async () => {
+  test("after invalidateTags other callers wait for the load that began before, and then load again", async ({
+    beginLoad,
+  }) => {
     const options = { tags: ["t"] };
     const { writing, later, loading, finish, result } = await beginLoad({}, options);
     await writing.invalidateTags(["t"]);
@@ -86,20 +85,23 @@ describeWithRedis("a write during a load", () => {
     for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBe("new");
   });
 
-  test.each(removals)("%s wins over a load that outlasts the renewals of its lease", async (...row) => {
-    const [, settings, options, remove] = row;
-    const load = await beginLoad({ ...settings, lease: "100ms" }, options);
-    await remove(load.writing);
-    // Three renewals.
-    await pause(110);
-    load.finish();
-    expect(await load.result).toBe("old");
-    await expectForgotten(load);
-  });
+  test.for(removals)(
+    "%s wins over a load that outlasts the renewals of its lease",
+    async (row, { beginLoad }) => {
+      const [, settings, options, remove] = row;
+      const load = await beginLoad({ ...settings, lease: "100ms" }, options);
+      await remove(load.writing);
+      // Three renewals.
+      await pause(110);
+      load.finish();
+      expect(await load.result).toBe("old");
+      await expectForgotten(load);
+    },
+  );
 
-  test.each(removals)(
+  test.for(removals)(
     "a later caller in the process that loads gets nothing from before %s",
-    async (...row) => {
+    async (row, { beginLoad }) => {
       const [, settings, options, remove] = row;
       const { writing, loading, finish, result } = await beginLoad(settings, options);
       await remove(writing);
@@ -111,19 +113,24 @@ describeWithRedis("a write during a load", () => {
     },
   );
 
-  test.each(removals)("a later caller gets nothing from before %s by its own process", async (...row) => {
-    const [, settings, options, remove] = row;
-    const { loading, finish, result } = await beginLoad(settings, options);
-    await remove(loading);
-    const later = loading.getOrSet("k", () => "new", options);
-    await loading.ping();
-    finish();
-    expect(await result).toBe("old");
-    expect(await later).toBe("new");
-    expect(await loading.get("k")).toBe("new");
-  });
+  test.for(removals)(
+    "a later caller gets nothing from before %s by its own process",
+    async (row, { beginLoad }) => {
+      const [, settings, options, remove] = row;
+      const { loading, finish, result } = await beginLoad(settings, options);
+      await remove(loading);
+      const later = loading.getOrSet("k", () => "new", options);
+      await loading.ping();
+      finish();
+      expect(await result).toBe("old");
+      expect(await later).toBe("new");
+      expect(await loading.get("k")).toBe("new");
+    },
+  );
 
-  test("known limit: deletePattern does not find a key that is not there yet, so its load is stored", async () => {
+  test("known limit: deletePattern does not find a key that is not there yet, so its load is stored", async ({
+    beginLoad,
+  }) => {
     const load = await beginLoad();
     expect(await load.writing.deletePattern("k*")).toBe(0);
     load.finish();
@@ -131,7 +138,7 @@ describeWithRedis("a write during a load", () => {
     expect(await load.later.get("k")).toBe("old");
   });
 
-  test("set by another process wins, and is what the callers get", async () => {
+  test("set by another process wins, and is what the callers get", async ({ beginLoad }) => {
     const { writing, later, loading, finish, result } = await beginLoad();
     await writing.set("k", "theirs");
     finish();
@@ -139,7 +146,9 @@ describeWithRedis("a write during a load", () => {
     for (const cache of [loading, writing, later]) expect(await cache.get("k")).toBe("theirs");
   });
 
-  test("set by another process wins over a load that outlasts the renewals of its lease", async () => {
+  test("set by another process wins over a load that outlasts the renewals of its lease", async ({
+    beginLoad,
+  }) => {
     const { writing, later, finish, result } = await beginLoad({ lease: "100ms" });
     await writing.set("k", "theirs");
     await pause(110);
@@ -148,9 +157,9 @@ describeWithRedis("a write during a load", () => {
     expect(await later.get("k")).toBe("theirs");
   });
 
-  test.each([["5s"], ["100ms"]] as const)(
+  test.for([["5s"], ["100ms"]] as const)(
     "set with a timeout that is over when the loader ends wins: the old value is not stored (lease %s)",
-    async (lease) => {
+    async ([lease], { beginLoad }) => {
       const load = await beginLoad({ lease });
       await load.writing.set("k", "theirs", { timeout: "20ms" });
       await pause(110);
@@ -160,7 +169,9 @@ describeWithRedis("a write during a load", () => {
     },
   );
 
-  test("set by another process wins where the load replaces an entry that cannot be read, whatever it begins with", async () => {
+  test("set by another process wins where the load replaces an entry that cannot be read, whatever it begins with", async ({
+    server,
+  }) => {
     const [loading, writing] = [1, 2].map(() => openCache(server, { keyPrefix: "unreadable" })) as [
       Cache,
       Cache,
@@ -179,7 +190,10 @@ describeWithRedis("a write during a load", () => {
   });
 
   // A known limit, written down in the docs: only Sojourn's own deletes end the lease on a key.
-  test("a plain DEL by a client that knows nothing of leases, such as Django, does not stop the loaded value", async () => {
+  test("a plain DEL by a client that knows nothing of leases, such as Django, does not stop the loaded value", async ({
+    beginLoad,
+    server,
+  }) => {
     const { keyPrefix, later, finish, result } = await beginLoad();
     await server.command("DEL", `${keyPrefix}:1:k`);
     finish();
@@ -187,7 +201,7 @@ describeWithRedis("a write during a load", () => {
     expect(await later.get("k")).toBe("old");
   });
 
-  test("a plain SET by such a client wins", async () => {
+  test("a plain SET by such a client wins", async ({ beginLoad, server }) => {
     const { keyPrefix, later, finish, result } = await beginLoad();
     await server.command("SET", `${keyPrefix}:1:k`, '"theirs"');
     finish();

@@ -1,29 +1,29 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { expect, vi } from "vitest";
 
 import type { Cache, CacheSettings } from "../../../src/cache/index.ts";
 import { StoreServiceError } from "../../../src/core/errors.ts";
 import { gate } from "../../support/cache-harness.ts";
 import { errorOf } from "../../support/redis-connections.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { redisTest } from "../../support/fixtures/redis.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
 import { newPrefix, openCache } from "./support.ts";
 
 describeWithRedis("getOrSetMany in several processes", () => {
-  let server: RedisServer;
+  const test = redisTest.extend(
+    "openTwo",
+    ({ server }) =>
+      (settings: CacheSettings = {}): { one: Cache; other: Cache; keyPrefix: string } => {
+        const keyPrefix = newPrefix();
+        const open = (): Cache => openCache(server, { keyPrefix, ...settings });
+        return { one: open(), other: open(), keyPrefix };
+      },
+  );
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
-  });
-
-  afterAll(() => server?.stop());
-
-  function openTwo(settings: CacheSettings = {}): { one: Cache; other: Cache; keyPrefix: string } {
-    const keyPrefix = newPrefix();
-    const open = (): Cache => openCache(server, { keyPrefix, ...settings });
-    return { one: open(), other: open(), keyPrefix };
-  }
-
-  test("when one of the keys cannot be leased, the leases on the others end with the call", async () => {
+  test("when one of the keys cannot be leased, the leases on the others end with the call", async ({
+    openTwo,
+    server,
+  }) => {
     const { one, other, keyPrefix } = openTwo({ lease: "100ms" });
     await server.command("RPUSH", `${keyPrefix}:1:list`, "x");
     const load = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, "loaded"]));
@@ -34,7 +34,10 @@ describeWithRedis("getOrSetMany in several processes", () => {
     expect(await other.getOrSet("a", () => "new")).toBe("new");
   });
 
-  test("the loader of one key is told the old value of that key, also when another process loads the others", async () => {
+  test("the loader of one key is told the old value of that key, also when another process loads the others", async ({
+    openTwo,
+    server,
+  }) => {
     const { one, other } = openTwo({ stale: "1h", deadline: "5s" });
     await one.getOrSetMany(["a", "b"], () => ({ a: "old a", b: "old b" }), { timeout: 0.02 });
     await pause(30);
@@ -52,7 +55,9 @@ describeWithRedis("getOrSetMany in several processes", () => {
     await vi.waitFor(async () => expect(await one.get("a")).toBe("new a"));
   });
 
-  test("keys that another process is loading are waited for; the others are loaded meanwhile, all at once", async () => {
+  test("keys that another process is loading are waited for; the others are loaded meanwhile, all at once", async ({
+    openTwo,
+  }) => {
     const { one, other } = openTwo({ deadline: "5s" });
     const { promise, open: finish } = gate<string>();
     const started = gate();

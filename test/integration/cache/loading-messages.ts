@@ -1,7 +1,7 @@
 import type { CacheSettings } from "../../../src/cache/index.ts";
 import type { LoadOptions } from "../../../src/cache/load/load-options.ts";
 
-/** What a loading process does: calls getOrSet for a key so many times at once. */
+/** A task of a loading process: to call getOrSet for a key so many times at once. */
 export interface LoadRequest {
   readonly id: number;
   readonly settings: CacheSettings;
@@ -10,7 +10,7 @@ export interface LoadRequest {
   readonly options?: LoadOptions;
   /** How long the loader takes, in milliseconds. */
   readonly takes: number;
-  /** What it gives; left out, it fails with the error {@link LOADER_ERROR}. */
+  /** The value that it gives; without one it fails with the error {@link LOADER_ERROR}. */
   readonly gives?: unknown;
 }
 
@@ -27,7 +27,9 @@ export type LoadingMessage = "ready" | LoadReply;
 
 export const LOADER_ERROR = "RangeError: the source is down";
 
-/** Where the loaders count their runs, by a client that knows nothing of the cache. */
+/**
+ * The key under which the loaders count their runs, by a client that knows nothing of the cache.
+ */
 export const runsOf = (key: string): string => `runs-of-${key}`;
 
 /** How many loaders run now, of all processes; and how often one began while another was running. */

@@ -1,11 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, expect, onTestFinished, vi } from "vitest";
 
 import type { Cache, CacheSettings } from "../../../src/cache/index.ts";
 import { CacheLoadTimeoutError } from "../../../src/core/errors.ts";
 import { gate } from "../../support/cache-harness.ts";
 import { errorOf, MARGIN } from "../../support/redis-connections.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { redisTest } from "../../support/fixtures/redis.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
 import { LOADER_ERROR, type LoadRequest, overlapsOf, runningOf, runsOf } from "./loading-messages.ts";
 import { LoadingWorker } from "./loading-worker.ts";
 import { newPrefix, openCache } from "./support.ts";
@@ -16,22 +17,26 @@ const CALLERS = 25;
 const LEASE = 1000;
 
 describeWithRedis("getOrSet in several processes", () => {
-  let server: RedisServer;
+  const test = redisTest.extend(
+    "numberAt",
+    ({ server }) =>
+      async (key: string): Promise<number> =>
+        Number(await server.command("GET", key)),
+  );
+
   let workers: readonly LoadingWorker[];
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
+  test.beforeAll(async ({ server }) => {
     workers = await LoadingWorker.startMany(PROCESSES, server.url);
   });
 
   afterAll(async () => {
     for (const worker of workers ?? []) worker.kill();
-    await server?.stop();
   });
 
-  const numberAt = async (key: string): Promise<number> => Number(await server.command("GET", key));
-
-  test("8 processes with 25 callers each on one cold key load it once, and all get the value", async () => {
+  test("8 processes with 25 callers each on one cold key load it once, and all get the value", async ({
+    numberAt,
+  }) => {
     const request = {
       settings: { keyPrefix: newPrefix() },
       key: "cold",
@@ -45,7 +50,10 @@ describeWithRedis("getOrSet in several processes", () => {
     for (const outcome of outcomes) expect(outcome).toStrictEqual({ value: [1, "é"] });
   });
 
-  test("when the process that loads is killed, one other takes over within the lease, and nobody hangs", async () => {
+  test("when the process that loads is killed, one other takes over within the lease, and nobody hangs", async ({
+    server,
+    numberAt,
+  }) => {
     const [dying, ...others] = await LoadingWorker.startMany(4, server.url);
     onTestFinished(() => others.forEach((worker) => worker.kill()));
     const settings = { keyPrefix: newPrefix(), lease: LEASE / 1000 };
@@ -73,13 +81,13 @@ describeWithRedis("getOrSet in several processes", () => {
       }),
     );
 
-  test.each<[string, Pick<LoadRequest, "gives" | "options">]>([
+  test.for<[string, Pick<LoadRequest, "gives" | "options">]>([
     ["a timeout of 0", { gives: "value", options: { timeout: 0 } }],
     ["null, which is not stored", { gives: null, options: { negativeTimeout: 0 } }],
     ["an error", {}],
   ])(
     "six processes whose loader of 300 ms stores nothing wait for two loads at most: %s",
-    async (name, rest) => {
+    async ([name, rest], { numberAt }) => {
       const request = { settings: { keyPrefix: newPrefix() }, key: `line-${name}`, takes: 300, ...rest };
       const times = await timesOf(Array.from({ length: 6 }, () => request));
       expect(Math.max(...times)).toBeLessThan(2 * 300 + MARGIN);
@@ -87,7 +95,10 @@ describeWithRedis("getOrSet in several processes", () => {
     },
   );
 
-  test("no caller waits longer than its hardTimeout, whichever process has the load that hangs", async () => {
+  test("no caller waits longer than its hardTimeout, whichever process has the load that hangs", async ({
+    server,
+    numberAt,
+  }) => {
     const request = {
       settings: { keyPrefix: newPrefix(), deadline: 10 },
       key: "hanging",
@@ -107,7 +118,9 @@ describeWithRedis("getOrSet in several processes", () => {
     expect(await numberAt(runsOf("held"))).toBe(1);
   });
 
-  test("20 callers of a failing loader: one run, and each of them gets the loader's own error", async () => {
+  test("20 callers of a failing loader: one run, and each of them gets the loader's own error", async ({
+    numberAt,
+  }) => {
     const request = { settings: { keyPrefix: newPrefix() }, key: "failing", callers: 20, takes: 50 };
     expect(await workers[0]?.load(request)).toStrictEqual(
       Array.from({ length: 20 }, () => ({ error: LOADER_ERROR })),
@@ -115,7 +128,7 @@ describeWithRedis("getOrSet in several processes", () => {
     expect(await numberAt(runsOf("failing"))).toBe(1);
   });
 
-  test("with two processes a failing loader runs once in each, one after the other", async () => {
+  test("with two processes a failing loader runs once in each, one after the other", async ({ numberAt }) => {
     const request = { settings: { keyPrefix: newPrefix() }, key: "failing-2", callers: 20, takes: 50 };
     const outcomes = await Promise.all(workers.slice(0, 2).map((worker) => worker.load(request)));
     expect(outcomes.flat()).toStrictEqual(Array.from({ length: 40 }, () => ({ error: LOADER_ERROR })));
@@ -124,7 +137,10 @@ describeWithRedis("getOrSet in several processes", () => {
     expect(await numberAt(runningOf("failing-2"))).toBe(0);
   });
 
-  test("a stale value is given at once to all callers of two processes, and is loaded anew once", async () => {
+  test("a stale value is given at once to all callers of two processes, and is loaded again once", async ({
+    numberAt,
+    server,
+  }) => {
     const key = "stale";
     const options = { timeout: 0.05, stale: "1h" } as const;
     const request = {
@@ -150,26 +166,26 @@ describeWithRedis("getOrSet in several processes", () => {
 });
 
 describeWithRedis("a loader that fails or takes too long", () => {
-  let server: RedisServer;
-
-  beforeAll(async () => {
-    server = await RedisServer.start();
-  });
-
-  afterAll(() => server?.stop());
+  const test = redisTest
+    /** An entry whose time is over, and caches of two processes that may give it in place of an error. */
+    .extend("expired", ({ server }) => async (options: object = {}) => {
+      const settings: CacheSettings = {
+        keyPrefix: newPrefix(),
+        staleIfError: "1h",
+        lease: "10s",
+        ...options,
+      };
+      const caches = [openCache(server, settings), openCache(server, settings)] as const;
+      await caches[0].getOrSet("k", "old", { timeout: 0.02 });
+      await pause(30);
+      return caches;
+    });
 
   const isDown = new Error("the source is down");
 
-  /** An entry whose time is over, and caches of two processes that may give it in place of an error. */
-  async function expired(options: object = {}) {
-    const settings: CacheSettings = { keyPrefix: newPrefix(), staleIfError: "1h", lease: "10s", ...options };
-    const caches = [openCache(server, settings), openCache(server, settings)] as const;
-    await caches[0].getOrSet("k", "old", { timeout: 0.02 });
-    await pause(30);
-    return caches;
-  }
-
-  test("the old value is given while the loader fails, and not every request asks the source", async () => {
+  test("the old value is given while the loader fails, and not every request asks the source", async ({
+    expired,
+  }) => {
     const caches = await expired();
     const load = vi.fn<() => Promise<string>>(() => Promise.reject(isDown));
     const start = performance.now();
@@ -181,13 +197,15 @@ describeWithRedis("a loader that fails or takes too long", () => {
     expect(performance.now() - start).toBeLessThan(5000);
   });
 
-  test("without an old value the error is thrown, and the next caller loads", async () => {
+  test("without an old value the error is thrown, and the next caller loads", async ({ server }) => {
     const cache = openCache(server);
     expect(await errorOf(cache.getOrSet("k", () => Promise.reject(isDown)))).toBe(isDown);
     expect(await cache.getOrSet("k", () => "new")).toBe("new");
   });
 
-  test("the hard timeout aborts the signal, fails the callers and lets others load at once", async () => {
+  test("the hard timeout aborts the signal, fails the callers and lets others load at once", async ({
+    server,
+  }) => {
     const [cache, other] = [1, 2].map(() => openCache(server, { keyPrefix: "hard", lease: "10s" })) as [
       Cache,
       Cache,
@@ -204,7 +222,9 @@ describeWithRedis("a loader that fails or takes too long", () => {
     expect(await other.getOrSet("k", () => "new")).toBe("new");
   });
 
-  test("after the soft timeout the old value is given, and what is loaded is stored all the same", async () => {
+  test("after the soft timeout the old value is given, and what is loaded is stored all the same", async ({
+    expired,
+  }) => {
     const [cache, other] = await expired();
     const { promise, open: finish } = gate<string>();
     expect(await cache.getOrSet("k", () => promise, { softTimeout: "20ms", timeout: 60 })).toBe("old");

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished } from "vitest";
 
 import type { CacheLock } from "../../../src/cache/lock/lock.ts";
 import type { LockOptions } from "../../../src/cache/lock/lock-options.ts";
@@ -7,7 +7,8 @@ import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { ownKeyOf } from "../../../src/stores/redis/cache/own-keys.ts";
 import { whileAlive } from "../../../src/testing/while-alive.ts";
 import { errorOf, MARGIN, serverForTest, timeOf, within } from "../../support/redis-connections.ts";
-import { describeWithRedis, freePort, RedisServer } from "../../support/redis-server.ts";
+import { redisTest as test } from "../../support/fixtures/redis.ts";
+import { describeWithRedis, freePort, type RedisServer } from "../../support/redis-server.ts";
 import { openCacheOn } from "./support.ts";
 
 /** A lock with a connection of its own, as in another process. */
@@ -25,15 +26,9 @@ async function askFor(server: RedisServer, command: string, key: string): Promis
 }
 
 describeWithRedis("a lock on Redis", () => {
-  let server: RedisServer;
-
-  beforeAll(async () => {
-    server = await RedisServer.start();
-  });
-
-  afterAll(() => server?.stop());
-
-  test("is one command to acquire, one to extend and one to release, and its entry has the lock's life", async () => {
+  test("is one command to acquire, one to extend and one to release, and its entry has the lock's life", async ({
+    server,
+  }) => {
     const lock = openLock(server, "commands", { timeout: "1m" });
     const monitor = await server.monitor();
     onTestFinished(() => monitor.stop());
@@ -53,7 +48,9 @@ describeWithRedis("a lock on Redis", () => {
     expect(await ask("EXISTS")).toBe(0);
   });
 
-  test("of four processes with five callers each, one works at a time, and all come to it", async () => {
+  test("of four processes with five callers each, one works at a time, and all come to it", async ({
+    server,
+  }) => {
     let [running, most, done] = [0, 0, 0];
     const work = async (): Promise<void> => {
       most = Math.max(most, ++running);
@@ -68,7 +65,9 @@ describeWithRedis("a lock on Redis", () => {
     expect({ most, done }).toEqual({ most: 1, done: 20 });
   });
 
-  test("and an entry of its name leave each other alone, whatever is done to the entry", async () => {
+  test("and an entry of its name leave each other alone, whatever is done to the entry", async ({
+    server,
+  }) => {
     const redis = new RedisRegistry({ default: server.settings });
     onTestFinished(() => redis.close());
     const cache = openCacheOn(redis, { keyPrefix: "apart" });
@@ -93,7 +92,9 @@ describeWithRedis("a lock on Redis", () => {
     expect(await cache.get("report")).toBe("made under it");
   });
 
-  test("on its server's clock, of 50 holders in turn each has a greater fencing token", async () => {
+  test("on its server's clock, of 50 holders in turn each has a greater fencing token", async ({
+    server,
+  }) => {
     const tokens: number[] = [];
     for (let holder = 0; holder < 50; holder++) {
       const lock = openLock(server, "fenced");
@@ -102,7 +103,7 @@ describeWithRedis("a lock on Redis", () => {
     expect(tokens).toEqual([...new Set(tokens)].toSorted((one, other) => one - other));
   });
 
-  test("a holder that has crashed keeps it for its life, and no longer", async () => {
+  test("a holder that has crashed keeps it for its life, and no longer", async ({ server }) => {
     await whileAlive(300, async ({ ttl, assertAlive }) => {
       const key = `crash-${ttl}`;
       const crashed = openLock(server, key, { timeout: `${ttl}ms` });
@@ -114,7 +115,7 @@ describeWithRedis("a lock on Redis", () => {
     });
   });
 
-  test("the signal of run aborts when the lock's life ends, and it is nobody's then", async () => {
+  test("the signal of run aborts when the lock's life ends, and it is nobody's then", async ({ server }) => {
     const lock = openLock(server, "late", { timeout: "50ms" });
     const running = lock.run(
       (signal) =>

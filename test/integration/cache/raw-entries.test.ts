@@ -1,20 +1,21 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect } from "vitest";
 
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { redisTest } from "../../support/fixtures/redis.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
 import { openCache } from "./support.ts";
 
 describeWithRedis("what other programs see of a cache in Redis", () => {
-  let server: RedisServer;
+  const test = redisTest.extend(
+    "raw",
+    ({ server }) =>
+      (key: string): Promise<unknown> =>
+        server.command("GET", key),
+  );
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
-  });
-
-  afterAll(() => server?.stop());
-
-  const raw = (key: string): Promise<unknown> => server.command("GET", key);
-
-  test("plain values are Django's JSON, and integers are digits, whether set or loaded", async () => {
+  test("plain values are Django's JSON, and integers are digits, whether set or loaded", async ({
+    server,
+    raw,
+  }) => {
     const cache = openCache(server, { keyPrefix: "plain" });
     await cache.set("text", "Žofie");
     await cache.getOrSet("loaded", () => ({ a: [1, null, true] }));
@@ -27,7 +28,10 @@ describeWithRedis("what other programs see of a cache in Redis", () => {
     expect(await cache.get("counter")).toBe(42);
   });
 
-  test("entries with tags, and those that may be stale, begin with a line that no JSON begins with", async () => {
+  test("entries with tags, and those that may be stale, begin with a line that no JSON begins with", async ({
+    server,
+    raw,
+  }) => {
     const cache = openCache(server, { keyPrefix: "headed" });
     await cache.set("tagged", 1, { tags: ["t"] });
     await cache.getOrSet("stale", () => [1], { stale: "1m" });
@@ -45,7 +49,7 @@ describeWithRedis("what other programs see of a cache in Redis", () => {
     expect(await raw("headed:1:~tag:t")).toMatch(/^\S+$/);
   });
 
-  test("no lease is left when a load has ended, however it has ended", async () => {
+  test("no lease is left when a load has ended, however it has ended", async ({ server }) => {
     const cache = openCache(server, { keyPrefix: "leases" });
     await cache.getOrSet("a", 1);
     await cache.getOrSet("b", () => undefined);

@@ -1,26 +1,26 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect } from "vitest";
 
 import type { Cache, CacheSettings } from "../../../src/cache/index.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { redisTest } from "../../support/fixtures/redis.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
 import { newPrefix, openCache } from "./support.ts";
 
 describeWithRedis("tags", () => {
-  let server: RedisServer;
+  const test = redisTest
+    /** The same cache in two processes. */
+    .extend(
+      "openTwo",
+      ({ server }) =>
+        (settings: CacheSettings = {}): { one: Cache; other: Cache; keyPrefix: string } => {
+          const keyPrefix = newPrefix();
+          const open = (): Cache => openCache(server, { keyPrefix, ...settings });
+          return { one: open(), other: open(), keyPrefix };
+        },
+    );
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
-  });
-
-  afterAll(() => server?.stop());
-
-  /** The same cache in two processes. */
-  function openTwo(settings: CacheSettings = {}): { one: Cache; other: Cache; keyPrefix: string } {
-    const keyPrefix = newPrefix();
-    const open = (): Cache => openCache(server, { keyPrefix, ...settings });
-    return { one: open(), other: open(), keyPrefix };
-  }
-
-  test("an invalidation by another process makes all entries with one of the tags misses, and no others", async () => {
+  test("an invalidation by another process makes all entries with one of the tags misses, and no others", async ({
+    openTwo,
+  }) => {
     const { one, other } = openTwo();
     await one.setMany({ a: 1, b: 2 }, { tags: ["books", "paper"] });
     await one.set("c", 3, { tags: ["paper"] });
@@ -38,7 +38,10 @@ describeWithRedis("tags", () => {
     expect(await other.get("a")).toBe("new");
   });
 
-  test("an invalidation costs one deletion a tag, however many entries have it", async () => {
+  test("an invalidation costs one deletion a tag, however many entries have it", async ({
+    openTwo,
+    server,
+  }) => {
     const { one, other, keyPrefix } = openTwo();
     const keys = Array.from({ length: 1000 }, (_, index) => `k${index}`);
     await one.setMany(Object.fromEntries(keys.map((key) => [key, 1])), { tags: ["t"] });
@@ -49,7 +52,10 @@ describeWithRedis("tags", () => {
     expect(await one.getMany(keys)).toEqual(new Map());
   });
 
-  test("a token that Redis has lost makes entries misses, never wrong, and a new one does not bring them back", async () => {
+  test("a token that Redis has lost makes entries misses, never wrong, and a new one does not bring them back", async ({
+    openTwo,
+    server,
+  }) => {
     const { one, other, keyPrefix } = openTwo();
     await one.set("k", "old", { tags: ["t"] });
     await server.command("DEL", `${keyPrefix}:1:~tag:t`);
@@ -59,7 +65,9 @@ describeWithRedis("tags", () => {
     expect(await one.get("another")).toBe(1);
   });
 
-  test("a set with tags during an invalidation is not undone by it, nor does it bring old entries back", async () => {
+  test("a set with tags during an invalidation is not undone by it, and brings no old entries back", async ({
+    openTwo,
+  }) => {
     const { one, other } = openTwo();
     for (let round = 0; round < 50; round++) {
       await one.set("old", round, { tags: ["t"] });
@@ -69,7 +77,7 @@ describeWithRedis("tags", () => {
     }
   });
 
-  test("a tag is of one cache and version", async () => {
+  test("a tag is of one cache and version", async ({ openTwo, server }) => {
     const { one, other } = openTwo();
     await one.set("k", 1, { tags: ["t"] });
     await one.set("k", 2, { tags: ["t"], version: 2 });
@@ -79,7 +87,10 @@ describeWithRedis("tags", () => {
     expect(await one.get("k", { version: 2 })).toBeUndefined();
   });
 
-  test("tokens live at least as long as the entries that were stored with them", async () => {
+  test("tokens live at least as long as the entries that were stored with them", async ({
+    openTwo,
+    server,
+  }) => {
     const { one, keyPrefix } = openTwo();
     const life = async (key: string): Promise<number> =>
       Number(await server.command("PTTL", `${keyPrefix}:1:${key}`));
@@ -93,7 +104,10 @@ describeWithRedis("tags", () => {
   });
 
   // A known limit, written down in the guide: touch does not know of tags.
-  test("an entry that persist lets live for ever has its tag for ever; it is a miss when Redis has lost the token", async () => {
+  test("an entry that persist lets live for ever has its tag for ever; it is a miss when Redis has lost the token", async ({
+    openTwo,
+    server,
+  }) => {
     const { one, keyPrefix } = openTwo();
     await one.set("k", 1, { timeout: 10, tags: ["t"] });
     expect(await one.persist("k")).toBe(true);
@@ -104,7 +118,7 @@ describeWithRedis("tags", () => {
     expect(await one.get("k")).toBeUndefined();
   });
 
-  test("clear takes the tokens with it, and keys() does not show them", async () => {
+  test("clear takes the tokens with it, and keys() does not show them", async ({ openTwo }) => {
     const { one } = openTwo();
     await one.set("k", 1, { tags: ["t"] });
     expect(await one.keys("*")).toEqual(["k"]);

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { expect, onTestFinished } from "vitest";
+import { redisTest as test } from "../../support/fixtures/redis.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
 import { makeApp } from "./development-and-tests/app.ts";
 import { openSojourn } from "./development-and-tests/settings.ts";
 
@@ -28,15 +29,9 @@ async function add(url: string, product: string, cookie?: string) {
 }
 
 describeWithRedis("one application, two environments", () => {
-  let server: RedisServer;
-
-  beforeAll(async () => {
-    server = await RedisServer.start();
-  });
-
-  afterAll(() => server?.stop());
-
-  test("with REDIS_URL the sessions are in Redis, and outlive a restart of the application", async () => {
+  test("with REDIS_URL the sessions are in Redis, and outlive a restart of the application", async ({
+    server,
+  }) => {
     const env = {
       NODE_ENV: "production",
       REDIS_URL: server.url,

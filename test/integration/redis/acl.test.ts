@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 
 import { inProject } from "../../../scripts/lib/project.mjs";
 import { createLimiter } from "../../../src/cache/limits/index.ts";
@@ -90,7 +90,7 @@ async function denialsOf(server: RedisServer): Promise<string[]> {
 
 describeWithRedis("an ACL user with exactly the documented rights", () => {
   describe.each(["strings", "buckets"] as const)("with sessions in %s", (layout) => {
-    it("does everything; only what warns of wrong settings is denied, without a word", async () => {
+    test("does everything; only what warns of wrong settings is denied, without a word", async () => {
       const server = await serverForTest();
       await server.command("ACL", "SETUSER", ...documentedRule());
       const unhandled: unknown[] = [];
@@ -104,7 +104,7 @@ describeWithRedis("an ACL user with exactly the documented rights", () => {
     });
   });
 
-  it("needs each of them", async () => {
+  test("needs each of them", async () => {
     const server = await serverForTest();
     await server.command("ACL", "SETUSER", ...documentedRule());
     for (const layout of ["strings", "buckets"] as const) {
@@ -120,7 +120,7 @@ describeWithRedis("an ACL user with exactly the documented rights", () => {
     beforeAll(async () => void (cluster = await RedisCluster.start(2)));
     afterAll(() => cluster?.stop());
 
-    it("does everything", async () => {
+    test("does everything", async () => {
       await cluster.onEach("ACL", "SETUSER", ...documentedRule("+cluster|slots", "+asking"));
       await useEverything({ cluster: cluster.urls, ...LOGIN }, "strings");
       for (const node of cluster.nodes) {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { readFileSync } from "node:fs";
 import { createCluster } from "@redis/client";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import type { RedisConnection } from "../../../src/redis/connection.ts";
 import { slotOf } from "../../../src/redis/key-slot.ts";
@@ -56,14 +56,14 @@ async function givenClient(cluster: RedisCluster): Promise<RedisConnectionSettin
 }
 
 describeWithRedis("a node that leaves the cluster and keeps running", () => {
-  it("costs no command", async () => {
+  test("costs no command", async () => {
     const cluster = await clusterForTest(3);
     const connection = connectionForTest({ cluster: cluster.urls });
     const keys = await withoutFirst(cluster, connection);
     expect(await readEach(connection, keys)).toEqual([null, null, null]);
   });
 
-  it("costs no command with a client of the application, which ends what is outstanding there", async () => {
+  test("costs no command with a client of the application, which ends what is outstanding there", async () => {
     const cluster = await clusterForTest(3);
     const connection = connectionForTest(await givenClient(cluster));
     const keys = await withoutFirst(cluster, connection);
@@ -82,7 +82,7 @@ describeWithRedis("a node that leaves the cluster and keeps running", () => {
     return keys;
   }
 
-  it("is no answer to the question for the others: the next node of the settings is asked", async () => {
+  test("is no answer to the question for the others: the next node of the settings is asked", async () => {
     const cluster = await clusterForTest(2);
     const stray = await serverForTest({ config: ["cluster-enabled yes"] });
     for (let round = 0; round < 4; round++) {
@@ -98,7 +98,7 @@ describeWithRedis("a node that leaves the cluster and keeps running", () => {
 });
 
 describeWithRedis("a slot on its way to another node", () => {
-  it.each([
+  test.each([
     ["with a connection of its own", (cluster: RedisCluster) => Promise.resolve({ cluster: cluster.urls })],
     ["with a client of the application", givenClient],
   ])("makes commands of several keys wait until it has arrived, %s", async (_title, settingsFor) => {
@@ -118,7 +118,7 @@ describeWithRedis("a slot on its way to another node", () => {
     expect(await patient).toEqual([here, there]);
   });
 
-  it("does not hold up commands of one key, wherever that is", async () => {
+  test("does not hold up commands of one key, wherever that is", async () => {
     const cluster = await clusterForTest(2);
     const connection = connectionForTest({ cluster: cluster.urls });
     const key = keyOn(cluster, 0);
@@ -148,7 +148,7 @@ describeWithRedis("a slot on its way to another node", () => {
 });
 
 describeWithRedis("a master that cannot be connected", () => {
-  it("is reported at once and as not sent to its own commands, when the process starts while it is dead", async () => {
+  test("is reported at once and as not sent to its own commands, when the process starts while it is dead", async () => {
     const cluster = await clusterForTest(3);
     const [dead = "", ...alive] = keysOnEach(cluster);
     await cluster.nodes[0]?.kill();
@@ -170,7 +170,7 @@ describeWithRedis("a master that cannot be connected", () => {
     expect(after.map((count, index) => count - (before[index] ?? 0))).toEqual([1, 1]);
   });
 
-  it("is waited for by its own commands alone, as not sent, when it is frozen", async () => {
+  test("is waited for by its own commands alone, as not sent, when it is frozen", async () => {
     const cluster = await clusterForTest(3);
     const [frozen = "", ...others] = keysOnEach(cluster);
     cluster.nodes[0]?.freeze();
@@ -182,7 +182,7 @@ describeWithRedis("a master that cannot be connected", () => {
     expect(await timeOf(pending)).toBeLessThan(400 + MARGIN);
   });
 
-  it("that has no room for clients says so", async () => {
+  test("that has no room for clients says so", async () => {
     const cluster = await clusterForTest(2);
     const [key = ""] = keysOnEach(cluster);
     await cluster.nodes[0]?.command("CONFIG", "SET", "maxclients", "1");
@@ -191,7 +191,7 @@ describeWithRedis("a master that cannot be connected", () => {
     expect(error.cause).toMatchObject({ message: "ERR max number of clients + cluster connections reached" });
   });
 
-  it("since its certificate is for another name, is reported with that, and `servername` says which", async () => {
+  test("since its certificate is for another name, is reported with that, and `servername` says which", async () => {
     const cluster = await clusterForTest(1, {
       tls: true,
       certificateNames: "DNS:localhost",
@@ -215,7 +215,7 @@ describeWithRedis("a cluster that announces addresses at which it cannot be reac
     "cluster-preferred-endpoint-type hostname",
   ];
 
-  it.each(["an object", "a function"])("is reached by `nodeAddressMap`, given as %s", async (form) => {
+  test.each(["an object", "a function"])("is reached by `nodeAddressMap`, given as %s", async (form) => {
     const cluster = await clusterForTest(3, { configOf: announced });
     const addresses = Object.fromEntries(
       cluster.nodes.map(({ port }, index) => [`node${index}.invalid:${port}`, { host: "127.0.0.1", port }]),
@@ -229,7 +229,7 @@ describeWithRedis("a cluster that announces addresses at which it cannot be reac
     expect(await readEach(connection, keysOnEach(cluster))).toEqual([null, null, null]);
   });
 
-  it("is not reached without it, and says which name it has announced", async () => {
+  test("is not reached without it, and says which name it has announced", async () => {
     const cluster = await clusterForTest(2, { configOf: announced });
     const connection = connectionForTest({ cluster: cluster.urls.slice(0, 1) });
     const key = keyOn(cluster, 1);
@@ -244,7 +244,7 @@ describeWithRedis("a cluster that announces addresses at which it cannot be reac
 describeWithRedis("a cluster of six", () => {
   // A take-over does not ask the old master, which may go on for a moment: what it takes then is lost (see
   // the guide).
-  it.each([
+  test.each([
     { kind: "FAILOVER", options: [], most: 0 },
     { kind: "TAKEOVER", options: ["TAKEOVER"], most: 100 },
   ])("costs no command when a replica takes over by $kind", async ({ options, most }) => {
@@ -267,7 +267,7 @@ describeWithRedis("a cluster of six", () => {
     expect(lost).toBeLessThanOrEqual(most);
   });
 
-  it("heals by itself when a master is killed, and nothing is executed twice", async () => {
+  test("heals by itself when a master is killed, and nothing is executed twice", async () => {
     const cluster = await clusterForTest(3, { hasReplicas: true, nodeTimeout: 1000 });
     const connection = connectionForTest({ cluster: cluster.urls });
     const key = keyOn(cluster, 0);
@@ -284,7 +284,7 @@ describeWithRedis("a cluster of six", () => {
     expect(await connection.command(["GET", key], within(), key)).toBe("100");
   });
 
-  it("heals by itself when a master is cut off from the others, and clients still reach it", async () => {
+  test("heals by itself when a master is cut off from the others, and clients still reach it", async () => {
     const bus = await ClusterBus.of(6);
     onTestFinished(() => bus.close());
     const cluster = await clusterForTest(3, { hasReplicas: true, nodeTimeout: 1000, bus });
@@ -313,7 +313,7 @@ describeWithRedis("a cluster of six", () => {
     });
   });
 
-  it("heals by itself when a master is frozen", async () => {
+  test("heals by itself when a master is frozen", async () => {
     const cluster = await clusterForTest(3, { hasReplicas: true, nodeTimeout: 1000 });
     const connection = connectionForTest({ cluster: cluster.urls });
     const [key = "", ...others] = keysOnEach(cluster);

@@ -1,14 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createCluster } from "@redis/client";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { RedisConnectionError } from "../../../src/core/errors.ts";
 import { createSojourn } from "../../../src/create-sojourn.ts";
-import type { RedisConnection } from "../../../src/redis/connection.ts";
 import { slotOf } from "../../../src/redis/key-slot.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import type { RedisConnectionSettings } from "../../../src/redis/settings.ts";
 import type { Sessions } from "../../../src/session/sessions.ts";
 import { redisSessionStore } from "../../../src/stores/redis/index.ts";
 import { CACHE_INCR as INCR } from "../../../src/stores/redis/scripts/scripts.ts";
@@ -20,44 +17,14 @@ import {
   connectionForTest,
   expectConnectionError,
   expectServiceError,
-  MARGIN,
-  timeOf,
   within,
 } from "../../support/redis-connections.ts";
 import { describeWithRedis, freePort, type RedisServer } from "../../support/redis-server.ts";
 import { Browser, type Data } from "../../support/session-harness.ts";
-
-const later = () => within();
-
-/** A key on each node of a cluster. */
-function keysOnEach(cluster: RedisCluster, prefix = "key"): string[] {
-  return cluster.nodes.map((node) => keyOn(cluster, node, prefix));
-}
-
-function keyOn(cluster: RedisCluster, node: RedisServer, prefix = "key"): string {
-  for (let number = 0; ; number++) {
-    if (cluster.nodeOf(`${prefix}${number}`) === node) return `${prefix}${number}`;
-  }
-}
-
-async function clusterForTest(...options: Parameters<typeof RedisCluster.start>): Promise<RedisCluster> {
-  const cluster = await RedisCluster.start(...options);
-  onTestFinished(() => cluster.stop());
-  return cluster;
-}
-
-async function sendToEach(connection: RedisConnection, keys: readonly string[]): Promise<unknown[]> {
-  return Promise.all(keys.map((key) => connection.command(["GET", key], within(), key)));
-}
-
-async function collect(pages: AsyncIterable<readonly string[]>): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const page of pages) keys.push(...page);
-  return keys;
-}
+import { clusterForTest, collect, keysOnEach, later, sendToEach } from "./cluster-support.ts";
 
 /** Each test has records of its own, and many wait for something to expire. */
-const concurrently = { describe, it: it.concurrent };
+const concurrently = { describe, it: test.concurrent };
 
 describeWithRedis("on a cluster", () => {
   let cluster: RedisCluster;
@@ -80,7 +47,7 @@ describeWithRedis("on a cluster", () => {
   describeSessionStore(concurrently, "redis on a cluster", { open: () => ({ store: openStore() }) });
 
   describe("a connection", () => {
-    it("sends a command to the node of its key", async () => {
+    test("sends a command to the node of its key", async () => {
       const connection = connectionForTest({ cluster: cluster.urls });
       for (const [index, key] of keysOnEach(cluster, "routed").entries()) {
         await connection.command(["SET", key, "value"], within(), key);
@@ -90,14 +57,14 @@ describeWithRedis("on a cluster", () => {
       expect(await connection.command(["PING"], within())).toBe("PONG");
     });
 
-    it("needs one node of its settings only, and is open when the others are not there", async () => {
+    test("needs one node of its settings only, and is open when the others are not there", async () => {
       const [url = ""] = cluster.urls;
       const dead = `redis://127.0.0.1:${await freePort()}`;
       const connection = connectionForTest({ cluster: [dead, dead, dead, url] });
       expect(await sendToEach(connection, keysOnEach(cluster, "absent"))).toEqual([null, null, null]);
     });
 
-    it("without any of them is reported at once and as not sent", async () => {
+    test("without any of them is reported at once and as not sent", async () => {
       const connection = connectionForTest({ cluster: [`redis://127.0.0.1:${await freePort()}`] });
       const error = await expectConnectionError(
         connection.command(["GET", "key"], within(), "key"),
@@ -106,7 +73,7 @@ describeWithRedis("on a cluster", () => {
       expect(error.message).toContain("ECONNREFUSED");
     });
 
-    it("commands with keys in several slots are refused as not sent", async () => {
+    test("commands with keys in several slots are refused as not sent", async () => {
       const connection = connectionForTest({ cluster: cluster.urls });
       const keys = keysOnEach(cluster, "many");
       const error = await expectServiceError(
@@ -116,7 +83,7 @@ describeWithRedis("on a cluster", () => {
       expect(error.message).toContain("with CROSSSLOT. The keys lie in different slots of the cluster.");
     });
 
-    it("follows a key whose slot has moved to another node", async () => {
+    test("follows a key whose slot has moved to another node", async () => {
       const moving = await clusterForTest(2);
       const [from, to] = moving.nodes as [RedisServer, RedisServer];
       const connection = connectionForTest({ cluster: moving.urls });
@@ -142,7 +109,7 @@ describeWithRedis("on a cluster", () => {
       expect(await connection.run(INCR, ["{moving}n"], ["1"], within())).toBe("2");
     });
 
-    it("logs in to every node, and a wrong password is an error that says so", async () => {
+    test("logs in to every node, and a wrong password is an error that says so", async () => {
       const password = "p@ss";
       const locked = await clusterForTest(2, { password });
       const connection = connectionForTest({ cluster: locked.urls, password });
@@ -153,7 +120,7 @@ describeWithRedis("on a cluster", () => {
       expect(String(error.cause)).not.toContain("hunter2");
     });
 
-    it("close() leaves no connection behind", async () => {
+    test("close() leaves no connection behind", async () => {
       const registry = new RedisRegistry({ default: { cluster: cluster.urls } });
       const before = await clientCounts(cluster);
       await sendToEach(registry.get(), keysOnEach(cluster));
@@ -164,7 +131,7 @@ describeWithRedis("on a cluster", () => {
   });
 
   describe("a script", () => {
-    it("is loaded once a node", async () => {
+    test("is loaded once a node", async () => {
       const monitors = await Promise.all(cluster.nodes.map((node) => node.monitor()));
       onTestFinished(() => monitors.forEach((monitor) => monitor.stop()));
       const connection = connectionForTest({ cluster: cluster.urls });
@@ -178,7 +145,7 @@ describeWithRedis("on a cluster", () => {
       }
     });
 
-    it("that all nodes have forgotten (SCRIPT FLUSH) is loaded again; no run is lost or doubled", async () => {
+    test("that all nodes have forgotten (SCRIPT FLUSH) is loaded again; no run is lost or doubled", async () => {
       const connection = connectionForTest({ cluster: cluster.urls });
       const keys = keysOnEach(cluster, "flushed");
       for (const key of keys) await connection.command(["SET", key, "0"], within(), key);
@@ -193,7 +160,7 @@ describeWithRedis("on a cluster", () => {
   });
 
   describe("a walk over the keys", () => {
-    it("visits every master, each key once", async () => {
+    test("visits every master, each key once", async () => {
       const connection = connectionForTest({ cluster: cluster.urls });
       const keys = Array.from({ length: 300 }, (_, number) => `walked${number}`);
       await Promise.all(keys.map((key) => connection.command(["SET", key, "value"], within(), key)));
@@ -201,7 +168,7 @@ describeWithRedis("on a cluster", () => {
       expect(found.toSorted()).toEqual(keys.toSorted());
     });
 
-    it("fails when a node does not answer, for its keys would be missing", async () => {
+    test("fails when a node does not answer, for its keys would be missing", async () => {
       const freezing = await clusterForTest(2);
       const connection = connectionForTest({ cluster: freezing.urls });
       const pages = connection.scanKeys("*", 10, () => within(300));
@@ -222,7 +189,7 @@ describeWithRedis("on a cluster", () => {
       return client;
     }
 
-    it("is used as it is, and stays open when the registry closes", async () => {
+    test("is used as it is, and stays open when the registry closes", async () => {
       const client = await clientForTest();
       const registry = new RedisRegistry({ default: { client } });
       const connection = registry.get();
@@ -235,7 +202,7 @@ describeWithRedis("on a cluster", () => {
       expect(await client.get(keys[0] ?? "")).toBe("2");
     });
 
-    it("that was never connected is refused at once, one that is connecting is waited for", async () => {
+    test("that was never connected is refused at once, one that is connecting is waited for", async () => {
       const client = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })), defaults: quietly });
       const connection = connectionForTest({ client });
       const error = await expectConnectionError(connection.command(["PING"], within()), "not-sent");
@@ -274,7 +241,7 @@ describeWithRedis("on a cluster", () => {
       return keys;
     }
 
-    it("are spread over the nodes, read, changed and ended", async () => {
+    test("are spread over the nodes, read, changed and ended", async () => {
       const { sessions, store } = open();
       const browsers = Array.from({ length: 30 }, () => new Browser(sessions));
       await Promise.all(browsers.map((browser) => browser.request((session) => (session.data["n"] = 1))));
@@ -289,7 +256,7 @@ describeWithRedis("on a cluster", () => {
     });
 
     describe.each(["login", "cycleKey"] as const)("20 of %s in flight when the user is revoked", (act) => {
-      it.each([
+      test.each([
         ["in the order of their coming", (waiting: unknown[]) => waiting],
         ["in the reverse order", (waiting: unknown[]) => waiting.toReversed()],
         ["every other one first", evenFirst],
@@ -323,7 +290,7 @@ describeWithRedis("on a cluster", () => {
       });
     });
 
-    it("maxPerUser holds under 50 parallel logins", async () => {
+    test("maxPerUser holds under 50 parallel logins", async () => {
       const { sessions, store } = open({ maxPerUser: 5 });
       const browsers = Array.from({ length: 50 }, () => new Browser(sessions));
       const outcomes = await Promise.allSettled(
@@ -337,7 +304,7 @@ describeWithRedis("on a cluster", () => {
       }
     });
 
-    it("revokeUser with scan finds sessions on every master that no list has", async () => {
+    test("revokeUser with scan finds sessions on every master that no list has", async () => {
       const { sessions, store } = open();
       const browsers = Array.from({ length: 12 }, () => new Browser(sessions));
       for (const browser of browsers) await browser.request((session) => session.login(1));
@@ -354,83 +321,6 @@ describeWithRedis("on a cluster", () => {
       expect(await sessions.revokeUser(1, { scan: true })).toBe(12);
       expect(await keysOf(store)).toHaveLength(1);
     });
-  });
-});
-
-describeWithRedis("a frozen node of a cluster", () => {
-  const settings = (cluster: RedisCluster, rest: object = {}): RedisConnectionSettings => ({
-    cluster: cluster.urls,
-    stallTimeout: "300ms",
-    ...rest,
-  });
-
-  it("costs its own commands their deadlines and the others nothing, for as long as it is frozen", async () => {
-    const cluster = await clusterForTest();
-    const connection = connectionForTest(settings(cluster));
-    const [frozenKey = "", ...otherKeys] = keysOnEach(cluster);
-    await sendToEach(connection, [frozenKey, ...otherKeys]);
-    cluster.nodes[0]?.freeze();
-    onTestFinished(() => cluster.nodes[0]?.thaw());
-    const [frozen, others]: [number[], Promise<unknown>[]] = [[], []];
-    const timed: Promise<void>[] = [];
-    for (let issued = 0; issued < 40; issued++) {
-      const command = connection.command(["GET", frozenKey], within(300), frozenKey);
-      timed.push(timeOf(command).then((time) => void frozen.push(time)));
-      for (const key of otherKeys) others.push(connection.command(["GET", key], within(1000), key));
-      await sleep(75);
-    }
-    await Promise.all(timed);
-    expect(Math.max(...frozen)).toBeLessThan(300 + MARGIN);
-    const failures = (await Promise.allSettled(others)).filter(({ status }) => status === "rejected");
-    expect(failures).toEqual([]);
-    cluster.nodes[0]?.thaw();
-    expect(await connection.command(["GET", frozenKey], within(2000), frozenKey)).toBeNull();
-  });
-
-  it("is told from the others by its answers alone: its connection is closed though they answer", async () => {
-    const cluster = await clusterForTest();
-    const connection = connectionForTest(settings(cluster));
-    const [frozenKey = "", otherKey = ""] = keysOnEach(cluster);
-    await sendToEach(connection, [frozenKey, otherKey]);
-    cluster.nodes[0]?.freeze();
-    const patient = connection.command(["GET", frozenKey], within(), frozenKey);
-    const failed = expectConnectionError(patient, "unknown");
-    await expectConnectionError(connection.command(["GET", frozenKey], within(100), frozenKey), "unknown");
-    let isOver = false;
-    void failed.finally(() => (isOver = true)).catch(() => {});
-    while (!isOver) expect(await connection.command(["GET", otherKey], within(), otherKey)).toBeNull();
-    expect((await failed).message).toContain("had not answered for 300 ms");
-    cluster.nodes[0]?.thaw();
-    expect(await connection.command(["GET", frozenKey], within(2000), frozenKey)).toBeNull();
-  });
-
-  it("does not hold up a new connection, whichever node is asked for the others", async () => {
-    const cluster = await clusterForTest();
-    cluster.nodes[0]?.freeze();
-    onTestFinished(() => cluster.nodes[0]?.thaw());
-    const key = keyOn(cluster, cluster.nodes[1] as RedisServer);
-    for (let round = 0; round < 6; round++) {
-      const connection = connectionForTest(settings(cluster));
-      expect(await connection.command(["GET", key], within(1000), key)).toBeNull();
-    }
-  });
-
-  it("that dies is reported at once as not sent, and works again when it is back", async () => {
-    const cluster = await clusterForTest();
-    const connection = connectionForTest(settings(cluster));
-    const keys = keysOnEach(cluster);
-    await sendToEach(connection, keys);
-    const [key = ""] = keys;
-    await cluster.nodes[0]?.kill();
-    await sleep(50);
-    await expectConnectionError(connection.command(["GET", key], within(), key), "not-sent");
-    expect(await sendToEach(connection, keys.slice(1))).toEqual([null, null]);
-    await cluster.nodes[0]?.restart();
-    await expect
-      .poll(() => connection.command(["GET", key], within(1000), key).catch(() => "down"), {
-        timeout: 10_000,
-      })
-      .toBeNull();
   });
 });
 

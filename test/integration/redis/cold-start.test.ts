@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import { run } from "../../../scripts/lib/processes.mjs";
 import { say } from "../../../scripts/lib/project.mjs";
@@ -22,7 +22,7 @@ function keepBusy(): void {
 const options = { timeout: scaled(120_000, 900_000) };
 
 describeWithRedis("a process that begins on a busy machine", () => {
-  it(
+  test(
     "has its first request answered within the default deadline: loading the client library is not part of it",
     options,
     async () => {

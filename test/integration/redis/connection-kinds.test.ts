@@ -1,5 +1,5 @@
 import { createClient } from "@redis/client";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 
 import type { RedisConnection } from "../../../src/redis/connection.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
@@ -13,7 +13,7 @@ import {
 } from "../../support/redis-connections.ts";
 import { describeWithRedis } from "../../support/redis-server.ts";
 
-/** What the server knows of the connection that asks: its database, user, RESP version and address. */
+/** Asks the server about the connection itself: its database, user, RESP version and address. */
 async function identify(settings: RedisConnectionSettings): Promise<Record<string, string>> {
   const info = await connectionForTest(settings).command(["CLIENT", "INFO"], within());
   return Object.fromEntries(
@@ -25,7 +25,7 @@ async function identify(settings: RedisConnectionSettings): Promise<Record<strin
 }
 
 describeWithRedis("a connection is described by", () => {
-  it("a URL", async () => {
+  test("a URL", async () => {
     const server = await serverForTest();
     expect(await identify(server.url)).toMatchObject({ db: "0", user: "default", resp: "3" });
     expect(await identify(`${server.url}/3`)).toMatchObject({ db: "3" });
@@ -33,13 +33,13 @@ describeWithRedis("a connection is described by", () => {
     expect(await identify({ url: `${server.url}/2` })).toMatchObject({ db: "2" });
   });
 
-  it("host and port, and a database", async () => {
+  test("host and port, and a database", async () => {
     const { port } = await serverForTest();
     expect(await identify({ host: "127.0.0.1", port })).toMatchObject({ db: "0" });
     expect(await identify({ host: "localhost", port, database: 7 })).toMatchObject({ db: "7" });
   });
 
-  it("a unix socket: its path, a text that is a path, or a URL", async () => {
+  test("a unix socket: its path, a text that is a path, or a URL", async () => {
     const { socketPath = "" } = await serverForTest({ unixSocket: true });
     expect(await identify({ path: socketPath, database: 2 })).toMatchObject({
       db: "2",
@@ -49,7 +49,7 @@ describeWithRedis("a connection is described by", () => {
     expect(await identify(`unix://${socketPath}?db=5`)).toMatchObject({ db: "5" });
   });
 
-  it("a user and a password, also with characters that a URL escapes", async () => {
+  test("a user and a password, also with characters that a URL escapes", async () => {
     const password = "p@ss:w/rd%é";
     const server = await serverForTest({ password, user: { name: "alice", password } });
     const login = encodeURIComponent(password);
@@ -66,7 +66,7 @@ describeWithRedis("a connection is described by", () => {
     });
   });
 
-  it("TLS, which trusts only the authority that it was given", async () => {
+  test("TLS, which trusts only the authority that it was given", async () => {
     const server = await serverForTest({ tls: true });
     expect(await identify(server.settings)).toMatchObject({ user: "default" });
     const { tls } = server.settings as { tls: { ca: Buffer } };
@@ -78,7 +78,7 @@ describeWithRedis("a connection is described by", () => {
     expect(error.message).toContain("self-signed certificate");
   });
 
-  it("a wrong password is an error that names the setting, and never shows the password", async () => {
+  test("a wrong password is an error that names the setting, and never shows the password", async () => {
     const server = await serverForTest({ password: "right" });
     const wrong = connectionForTest(`redis://:hunter2@127.0.0.1:${server.port}`);
     const error = await expectServiceError(wrong.command(["PING"], within()), "not-sent");
@@ -108,12 +108,12 @@ async function expectBytes(connection: RedisConnection): Promise<void> {
 }
 
 describeWithRedis("a connection of Sojourn's own", () => {
-  it("answers bytes where they are asked for, and texts elsewhere", async () => {
+  test("answers bytes where they are asked for, and texts elsewhere", async () => {
     const server = await serverForTest();
     await expectBytes(connectionForTest(server.settings));
   });
 
-  it("makes no AbortSignal for a command, whatever is asked for: one each costs most of the throughput", async () => {
+  test("makes no AbortSignal for a command, whatever is asked for: one each costs most of the throughput", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await connection.command(["PING"], within());
@@ -136,7 +136,7 @@ describeWithRedis("a client that the application has made", () => {
     return client;
   }
 
-  it("is used as it is, and stays open when the registry closes", async () => {
+  test("is used as it is, and stays open when the registry closes", async () => {
     const server = await serverForTest();
     const client = await clientForTest(`${server.url}/6`);
     const registry = new RedisRegistry({ default: { client } });
@@ -146,7 +146,7 @@ describeWithRedis("a client that the application has made", () => {
     await expectConnectionError(registry.get().command(["PING"], within()), "not-sent");
   });
 
-  it("answers texts whatever its own type mapping", async () => {
+  test("answers texts whatever its own type mapping", async () => {
     const server = await serverForTest();
     const client = await clientForTest(server.url);
     const mapped = client.withTypeMapping({ 36: Buffer });
@@ -155,20 +155,20 @@ describeWithRedis("a client that the application has made", () => {
     expect(await connectionForTest({ client: mapped }).command(["GET", "text"], within())).toBe("é");
   });
 
-  it("answers bytes where they are asked for, whatever its own type mapping, and texts elsewhere", async () => {
+  test("answers bytes where they are asked for, whatever its own type mapping, and texts elsewhere", async () => {
     const server = await serverForTest();
     const connection = connectionForTest({ client: await clientForTest(server.url) });
     await expectBytes(connection);
   });
 
-  it("that was never connected is refused at once", async () => {
+  test("that was never connected is refused at once", async () => {
     const server = await serverForTest();
     const connection = connectionForTest({ client: createClient({ url: server.url, ...quietly }) });
     const error = await expectConnectionError(connection.command(["PING"], within()), "not-sent");
     expect(error.message).toContain("call its connect() first");
   });
 
-  it("that is connecting is waited for", async () => {
+  test("that is connecting is waited for", async () => {
     const server = await serverForTest();
     const client = createClient({ url: server.url, ...quietly });
     const connection = connectionForTest({ client });
@@ -178,7 +178,7 @@ describeWithRedis("a client that the application has made", () => {
     await connected;
   });
 
-  it("that is connecting in vain is given up by the deadline", async () => {
+  test("that is connecting in vain is given up by the deadline", async () => {
     const server = await serverForTest();
     server.freeze();
     const client = createClient({ url: server.url, ...quietly });
@@ -191,7 +191,7 @@ describeWithRedis("a client that the application has made", () => {
     await connected;
   });
 
-  it("that stalls is not destroyed: its commands end by their deadlines, and it works again afterwards", async () => {
+  test("that stalls is not destroyed: its commands end by their deadlines, and it works again afterwards", async () => {
     const server = await serverForTest();
     const client = await clientForTest(server.url);
     const connection = connectionForTest({ client, stallTimeout: "10ms" });
@@ -202,7 +202,7 @@ describeWithRedis("a client that the application has made", () => {
     expect(client.isReady).toBe(true);
   });
 
-  it("fails like an own one: error replies, missing scripts, a lost connection", async () => {
+  test("fails like an own one: error replies, missing scripts, a lost connection", async () => {
     const server = await serverForTest();
     const connection = connectionForTest({ client: await clientForTest(server.url) });
     await connection.command(["SET", "text", "x"], within());
@@ -215,7 +215,7 @@ describeWithRedis("a client that the application has made", () => {
     await expectConnectionError(connection.command(["PING"], within()), "not-sent");
   });
 
-  it("that queues commands while offline is warned of, once, when the registry is made", async () => {
+  test("that queues commands while offline is warned of, once, when the registry is made", async () => {
     const warnings: Error[] = [];
     const listen = (warning: Error): void => void warnings.push(warning);
     process.on("warning", listen);

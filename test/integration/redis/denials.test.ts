@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 
 import type { RedisServiceError } from "../../../src/core/errors.ts";
 import { RedisScript } from "../../../src/redis/script.ts";
@@ -41,7 +41,7 @@ describeWithRedis("a command that the user's ACL does not allow inside of a scri
     ];
   }
 
-  it.for(servers)(
+  test.for(servers)(
     "is told as NOPERM with its name, not sent where nothing was changed before it: %s",
     async (command) => {
       expect(
@@ -64,7 +64,7 @@ describeWithRedis("a command that the user's ACL does not allow inside of a scri
     },
   );
 
-  it.for(servers)("is told for a key that is not allowed: %s", async (command) => {
+  test.for(servers)("is told for a key that is not allowed: %s", async (command) => {
     expect(await refusal(command, "", TWO_KEYS, ["own:x"], [])).toEqual([
       "script two-keys with NOPERM. The user's ACL does not allow this key for SET.",
       "unknown",
@@ -77,7 +77,7 @@ describeWithRedis("a command that the user's ACL does not allow inside of a scri
     ]);
   });
 
-  it.for(servers)("is told for EVAL itself: %s", async (command) => {
+  test.for(servers)("is told for EVAL itself: %s", async (command) => {
     const [message, outcome] = await refusal(command, "-eval", CACHE_INCR, ["own:n"], ["1"]);
     expect(message).toContain("The user's ACL does not allow EVAL: add +eval to its rules.");
     expect(outcome).toBe("not-sent");

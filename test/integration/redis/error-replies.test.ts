@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 
 import {
   connectionForTest,
@@ -9,7 +9,7 @@ import {
 import { describeWithRedis } from "../../support/redis-server.ts";
 
 describeWithRedis("an error reply that refuses a command is a service error, not sent:", () => {
-  it("OOM", async () => {
+  test("OOM", async () => {
     const server = await serverForTest({ config: ["maxmemory 100kb", "maxmemory-policy noeviction"] });
     const connection = connectionForTest(server.settings);
     const error = await expectServiceError(
@@ -25,7 +25,7 @@ describeWithRedis("an error reply that refuses a command is a service error, not
     });
   });
 
-  it("READONLY", async () => {
+  test("READONLY", async () => {
     const primary = await serverForTest();
     const replica = await serverForTest({ config: [`replicaof 127.0.0.1 ${primary.port}`] });
     const connection = connectionForTest(replica.settings);
@@ -33,14 +33,14 @@ describeWithRedis("an error reply that refuses a command is a service error, not
     expect(error.message).toContain("with READONLY. The server is a replica. Connect to the primary.");
   });
 
-  it("MASTERDOWN", async () => {
+  test("MASTERDOWN", async () => {
     const replica = await serverForTest({ config: ["replicaof 127.0.0.1 1", "replica-serve-stale-data no"] });
     const connection = connectionForTest(replica.settings);
     const error = await expectServiceError(connection.command(["GET", "key"], within()), "not-sent");
     expect(error.message).toContain("with MASTERDOWN.");
   });
 
-  it("NOPERM", async () => {
+  test("NOPERM", async () => {
     const server = await serverForTest({
       user: { name: "reader", password: "pw", rules: "~* +@read +@connection" },
     });
@@ -49,7 +49,7 @@ describeWithRedis("an error reply that refuses a command is a service error, not
     expect(error.message).toContain("with NOPERM. The user's ACL does not allow SET: add +set to its rules.");
   });
 
-  it("BUSY", async () => {
+  test("BUSY", async () => {
     const server = await serverForTest({ config: ["busy-reply-threshold 10"] });
     const connection = connectionForTest(server.settings);
     await connection.command(["PING"], within());
@@ -68,14 +68,14 @@ describeWithRedis("an error reply that refuses a command is a service error, not
     other.destroy();
   });
 
-  it("NOREPLICAS", async () => {
+  test("NOREPLICAS", async () => {
     const server = await serverForTest({ config: ["min-replicas-to-write 1"] });
     const connection = connectionForTest(server.settings);
     const error = await expectServiceError(connection.command(["SET", "key", "value"], within()), "not-sent");
     expect(error.message).toContain("with NOREPLICAS.");
   });
 
-  it("an ERR at the handshake, such as too many clients", async () => {
+  test("an ERR at the handshake, such as too many clients", async () => {
     const server = await serverForTest({ config: ["maxclients 1"] });
     const first = connectionForTest(server.settings);
     await first.command(["PING"], within());
@@ -86,7 +86,7 @@ describeWithRedis("an error reply that refuses a command is a service error, not
 });
 
 describeWithRedis("any other error reply", () => {
-  it("is a service error of unknown outcome, with the server's message as its cause", async () => {
+  test("is a service error of unknown outcome, with the server's message as its cause", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await connection.command(["SET", "key", "text"], within());
@@ -97,7 +97,7 @@ describeWithRedis("any other error reply", () => {
     expect(error.cause).toMatchObject({ message: "ERR value is not an integer or out of range" });
   });
 
-  it("that repeats the arguments is cut before them", async () => {
+  test("that repeats the arguments is cut before them", async () => {
     const server = await serverForTest({ config: ['rename-command GET ""'] });
     const connection = connectionForTest(server.settings);
     const error = await expectServiceError(connection.command(["GET", "a-secret-key"], within()), "unknown");

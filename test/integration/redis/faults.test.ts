@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import type { StoreConnectionError } from "../../../src/core/errors.ts";
 import type { RedisConnection } from "../../../src/redis/connection.ts";
@@ -25,7 +25,7 @@ async function warmUp(connection: RedisConnection): Promise<void> {
   await connection.command(["PING"], within());
 }
 
-/** What the results say: "ok", or the outcome of the error; each once. */
+/** Lists each result once: "ok", or the outcome of the error. */
 function outcomesOf(results: readonly PromiseSettledResult<unknown>[]): string[] {
   return [...new Set(results.map(outcomeOf))];
 }
@@ -35,7 +35,7 @@ function outcomeOf(result: PromiseSettledResult<unknown>): string {
 }
 
 describeWithRedis("a frozen server", () => {
-  it("200 outstanding commands end by their deadline; after the thaw the next one succeeds", async () => {
+  test("200 outstanding commands end by their deadline; after the thaw the next one succeeds", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await warmUp(connection);
@@ -50,7 +50,7 @@ describeWithRedis("a frozen server", () => {
     expect(await connection.command(["PING"], within(1000))).toBe("PONG");
   });
 
-  it("commands keep ending by their deadlines for as long as it is frozen", async () => {
+  test("commands keep ending by their deadlines for as long as it is frozen", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await warmUp(connection);
@@ -69,7 +69,7 @@ describeWithRedis("a frozen server", () => {
     expect(await connection.command(["PING"], within(1000))).toBe("PONG");
   });
 
-  it("a new connection, which is accepted but never greeted, ends by the deadline as not sent", async () => {
+  test("a new connection, which is accepted but never greeted, ends by the deadline as not sent", async () => {
     const server = await serverForTest();
     server.freeze();
     const connection = connectionForTest(server.settings);
@@ -80,7 +80,7 @@ describeWithRedis("a frozen server", () => {
     expect(await connection.command(["GET", "key"], within(1000))).toBeNull();
   });
 
-  it("a command that joins an attempt in vain gets one of its own: the next one after the thaw succeeds", async () => {
+  test("a command that joins an attempt in vain gets one of its own: the next one after the thaw succeeds", async () => {
     const server = await serverForTest();
     server.freeze();
     const connection = connectionForTest({ ...server.settings, connectTimeout: "300ms" });
@@ -92,7 +92,7 @@ describeWithRedis("a frozen server", () => {
     expect(await second).toBe("PONG");
   });
 
-  it("a handshake is given up after connectTimeout, before a longer deadline", async () => {
+  test("a handshake is given up after connectTimeout, before a longer deadline", async () => {
     const server = await serverForTest();
     server.freeze();
     const connection = connectionForTest({ ...server.settings, connectTimeout: "200ms" });
@@ -102,7 +102,7 @@ describeWithRedis("a frozen server", () => {
     expect(error.message).toContain("no handshake within 200 ms");
   });
 
-  it("a connection that answers nothing is replaced, and what was outstanding on it ends", async () => {
+  test("a connection that answers nothing is replaced, and what was outstanding on it ends", async () => {
     const server = await serverForTest();
     const connection = connectionForTest({ ...server.settings, stallTimeout: "200ms" });
     const id = await connection.command(["CLIENT", "ID"], within());
@@ -116,7 +116,7 @@ describeWithRedis("a frozen server", () => {
     expect(await connection.command(["CLIENT", "ID"], within())).not.toBe(id);
   });
 
-  it("a deadline that passes while other answers come does not cost the connection", async () => {
+  test("a deadline that passes while other answers come does not cost the connection", async () => {
     const server = await serverForTest();
     const connection = connectionForTest({ ...server.settings, stallTimeout: "700ms" });
     const id = await connection.command(["CLIENT", "ID"], within());
@@ -126,7 +126,7 @@ describeWithRedis("a frozen server", () => {
     expect(await connection.command(["CLIENT", "ID"], within())).toBe(id);
   });
 
-  it("stallTimeout counts from the last answer", async () => {
+  test("stallTimeout counts from the last answer", async () => {
     const server = await serverForTest();
     const connection = connectionForTest({ ...server.settings, stallTimeout: "1800ms" });
     const id = await connection.command(["CLIENT", "ID"], within());
@@ -142,7 +142,7 @@ describeWithRedis("a frozen server", () => {
 });
 
 describeWithRedis("a server that is not there", () => {
-  it("is reported at once and as not sent, not after the deadline", async () => {
+  test("is reported at once and as not sent, not after the deadline", async () => {
     const connection = connectionForTest({ host: "127.0.0.1", port: await freePort() });
     const pending = connection.command(["GET", "a-secret-key"], within());
     expect(await timeOf(pending)).toBeLessThan(10_000);
@@ -153,7 +153,7 @@ describeWithRedis("a server that is not there", () => {
     expect(JSON.stringify([error.message, error.cause])).not.toContain("a-secret-key");
   });
 
-  it("is not asked again and again: attempts begin at least 50 ms apart", async () => {
+  test("is not asked again and again: attempts begin at least 50 ms apart", async () => {
     let attempts = 0;
     const door = createServer((socket) => {
       attempts++;
@@ -169,13 +169,13 @@ describeWithRedis("a server that is not there", () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(150);
   });
 
-  it("localhost, tried as ::1 and 127.0.0.1, is reported as well", async () => {
+  test("localhost, tried as ::1 and 127.0.0.1, is reported as well", async () => {
     const connection = connectionForTest({ host: "localhost", port: await freePort() });
     const error = await expectConnectionError(connection.command(["PING"], within()), "not-sent");
     expect(error.message).toContain("ECONNREFUSED");
   });
 
-  it("a missing unix socket and an unknown host are reported as not sent", async () => {
+  test("a missing unix socket and an unknown host are reported as not sent", async () => {
     const nowhere = connectionForTest({ path: "/nowhere/redis.sock" });
     expect((await expectConnectionError(nowhere.command(["PING"], within()), "not-sent")).message).toContain(
       "ENOENT",
@@ -184,7 +184,7 @@ describeWithRedis("a server that is not there", () => {
     await expectConnectionError(unknown.command(["PING"], within(5000)), "not-sent");
   });
 
-  it("10 000 commands fail quickly and leave nothing behind", async () => {
+  test("10 000 commands fail quickly and leave nothing behind", async () => {
     const connection = connectionForTest({ host: "127.0.0.1", port: await freePort() });
     const burst = async (): Promise<void> => {
       const commands = Array.from({ length: 10_000 }, () =>
@@ -217,7 +217,7 @@ function activeResources(): string[] {
 }
 
 describeWithRedis("a server that dies", () => {
-  it("commands in flight fail at once as unknown, later ones as not sent", async () => {
+  test("commands in flight fail at once as unknown, later ones as not sent", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await warmUp(connection);
@@ -230,7 +230,7 @@ describeWithRedis("a server that dies", () => {
     await expectConnectionError(connection.command(["PING"], within()), "not-sent");
   });
 
-  it("the first command after its restart succeeds, and nothing is sent twice", async () => {
+  test("the first command after its restart succeeds, and nothing is sent twice", async () => {
     const server = await serverForTest({ appendonly: true });
     const connection = connectionForTest(server.settings);
     await connection.command(["INCR", "n"], within());
@@ -246,7 +246,7 @@ describeWithRedis("a server that dies", () => {
     expect(count).toBeLessThanOrEqual(51);
   });
 
-  it("many commands that find the connection lost share one new connection", async () => {
+  test("many commands that find the connection lost share one new connection", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await warmUp(connection);
@@ -257,7 +257,7 @@ describeWithRedis("a server that dies", () => {
     expect(await server.command("INFO", "stats")).toContain("total_connections_received:2\r\n");
   });
 
-  it("a connection that the server closes while idle is opened again without an error", async () => {
+  test("a connection that the server closes while idle is opened again without an error", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await warmUp(connection);
@@ -268,7 +268,7 @@ describeWithRedis("a server that dies", () => {
 });
 
 describeWithRedis("a deadline", () => {
-  it("covers a command that Redis is slow with; the late answer disturbs nothing", async () => {
+  test("covers a command that Redis is slow with; the late answer disturbs nothing", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await warmUp(connection);
@@ -282,7 +282,7 @@ describeWithRedis("a deadline", () => {
     expect(await connection.command(["ECHO", "next"], within())).toBe("next");
   });
 
-  it("that has passed already sends nothing", async () => {
+  test("that has passed already sends nothing", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await warmUp(connection);
@@ -290,7 +290,7 @@ describeWithRedis("a deadline", () => {
     expect(await server.command("EXISTS", "key")).toBe(0);
   });
 
-  it("an answer that arrived while the event loop was blocked counts, though the deadline has passed", async () => {
+  test("an answer that arrived while the event loop was blocked counts, though the deadline has passed", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await warmUp(connection);
@@ -302,7 +302,7 @@ describeWithRedis("a deadline", () => {
     expect(await pending).toBe("hello");
   });
 
-  it("more commands than the queue holds are refused as not sent", async () => {
+  test("more commands than the queue holds are refused as not sent", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await warmUp(connection);
@@ -319,7 +319,7 @@ describeWithRedis("a deadline", () => {
 });
 
 describeWithRedis("no failure", () => {
-  it("becomes an unhandled rejection", async () => {
+  test("becomes an unhandled rejection", async () => {
     const unhandled: unknown[] = [];
     const listen = (reason: unknown): void => void unhandled.push(reason);
     process.on("unhandledRejection", listen);

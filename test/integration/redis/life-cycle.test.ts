@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import { nodeRedisDriver } from "../../../src/redis/clients/node-redis.ts";
 import { RedisConnection } from "../../../src/redis/connection.ts";
@@ -41,7 +41,7 @@ async function clientCount(server: RedisServer): Promise<number> {
 }
 
 describeWithRedis("the life of a connection", () => {
-  it("begins with its first command: making a registry opens nothing", async () => {
+  test("begins with its first command: making a registry opens nothing", async () => {
     const server = await serverForTest();
     const registry = new RedisRegistry({ default: server.settings, session: server.settings });
     await server.command("PING");
@@ -51,7 +51,7 @@ describeWithRedis("the life of a connection", () => {
     await registry.close();
   });
 
-  it("ends with close(): what was outstanding is answered first, later commands are refused as not sent", async () => {
+  test("ends with close(): what was outstanding is answered first, later commands are refused as not sent", async () => {
     const server = await serverForTest();
     const registry = new RedisRegistry({ default: server.settings });
     const slow = registry.get().command(["DEBUG", "SLEEP", "0.1"], within());
@@ -62,7 +62,7 @@ describeWithRedis("the life of a connection", () => {
     expect(await clientCount(server)).toBe(1);
   });
 
-  it("close() may be called again, and before the first command", async () => {
+  test("close() may be called again, and before the first command", async () => {
     const registry = new RedisRegistry();
     await registry.close();
     await registry.close();
@@ -70,7 +70,7 @@ describeWithRedis("the life of a connection", () => {
     expect(error.message).toBe('Redis connection "default": it has been closed, so PING was not sent.');
   });
 
-  it("close() while the client library is being loaded leaves no connection behind", async () => {
+  test("close() while the client library is being loaded leaves no connection behind", async () => {
     const server = await serverForTest();
     let release = (): void => {};
     const gate = new Promise<void>((resolve) => (release = resolve));
@@ -88,7 +88,7 @@ describeWithRedis("the life of a connection", () => {
     expect(await clientCount(server)).toBe(1);
   });
 
-  it("a driver that is destroyed while its socket is being connected leaves no connection behind", async () => {
+  test("a driver that is destroyed while its socket is being connected leaves no connection behind", async () => {
     const server = await serverForTest();
     const endpoint = parseConnectionSettings(server.url, "redis.default") as RedisEndpoint;
     const driver = await nodeRedisDriver(endpoint, "redis.default")();
@@ -99,7 +99,7 @@ describeWithRedis("the life of a connection", () => {
     expect(await clientCount(server)).toBe(1);
   });
 
-  it("a process exits by itself after close()", async () => {
+  test("a process exits by itself after close()", async () => {
     const server = await serverForTest();
     const { exitCode, output } = await runModule(`
       const registry = new RedisRegistry({ default: ${JSON.stringify(server.url)} });
@@ -111,7 +111,7 @@ describeWithRedis("the life of a connection", () => {
     expect(await server.command("GET", "key")).toBe("value");
   });
 
-  it("a process exits by itself when no connection was opened, or could be opened", async () => {
+  test("a process exits by itself when no connection was opened, or could be opened", async () => {
     const { exitCode, output } = await runModule(`
       const registry = new RedisRegistry({ default: "redis://127.0.0.1:1" });
       await registry.get().command(["PING"], within()).catch((error) => console.log(error.code, error.outcome));
@@ -119,7 +119,7 @@ describeWithRedis("the life of a connection", () => {
     expect({ exitCode, output }).toEqual({ exitCode: 0, output: "ERR_STORE_CONNECTION not-sent\n" });
   });
 
-  it("a process exits by itself after close() during an attempt to connect to a frozen server", async () => {
+  test("a process exits by itself after close() during an attempt to connect to a frozen server", async () => {
     const server = await serverForTest();
     server.freeze();
     const { exitCode, output } = await runModule(`

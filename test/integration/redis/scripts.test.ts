@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 
 import { RedisScript } from "../../../src/redis/script.ts";
 import {
@@ -12,7 +12,7 @@ import { describeWithRedis } from "../../support/redis-server.ts";
 const incr = (): RedisScript => new RedisScript("incr", "return redis.call('INCR', KEYS[1]) .. ARGV[1]");
 
 describeWithRedis("a script", () => {
-  it("is sent as text once a connection and by its hash afterwards, also when many run at once", async () => {
+  test("is sent as text once a connection and by its hash afterwards, also when many run at once", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     const script = incr();
@@ -24,7 +24,7 @@ describeWithRedis("a script", () => {
     monitor.stop();
   });
 
-  it("that Redis has forgotten (SCRIPT FLUSH) is loaded again; none of its runs is lost or doubled", async () => {
+  test("that Redis has forgotten (SCRIPT FLUSH) is loaded again; none of its runs is lost or doubled", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     const script = incr();
@@ -37,7 +37,7 @@ describeWithRedis("a script", () => {
     );
   });
 
-  it("works on the new connection after a restart, which empties the server", async () => {
+  test("works on the new connection after a restart, which empties the server", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     const script = incr();
@@ -53,7 +53,7 @@ describeWithRedis("a script", () => {
     expect(replies).toEqual(["1."]);
   });
 
-  it("that fails is a service error which names it, not its keys", async () => {
+  test("that fails is a service error which names it, not its keys", async () => {
     const server = await serverForTest();
     const connection = connectionForTest(server.settings);
     await connection.command(["RPUSH", "a-secret-key", "x"], within());
@@ -68,7 +68,7 @@ describeWithRedis("a script", () => {
     await expectServiceError(connection.run(broken, [], [], within()), "unknown");
   });
 
-  it("that is refused for want of memory says so as a command does", async () => {
+  test("that is refused for want of memory says so as a command does", async () => {
     const server = await serverForTest({ config: ["maxmemory 100kb", "maxmemory-policy noeviction"] });
     const connection = connectionForTest(server.settings);
     const script = incr();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSentinel } from "@redis/client";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import type { StoreConnectionError } from "../../../src/core/errors.ts";
 import type { RedisConnection } from "../../../src/redis/connection.ts";
@@ -75,7 +75,7 @@ function countOn(connection: RedisConnection): {
 }
 
 describeWithRedis("a master behind sentinels", () => {
-  it.each(KINDS)("is found, written to and read, %s", async (_title, settingsFor) => {
+  test.each(KINDS)("is found, written to and read, %s", async (_title, settingsFor) => {
     const trio = await sentinelsForTest();
     const connection = connectionForTest(await settingsFor(trio));
     expect(await connection.command(["SET", "key", "é"], within(5000))).toBe("OK");
@@ -83,7 +83,7 @@ describeWithRedis("a master behind sentinels", () => {
     expect(await trio.servers[0]?.command("GET", "key")).toBe("é");
   });
 
-  it.each(KINDS)(
+  test.each(KINDS)(
     "is changed by SENTINEL FAILOVER while in use, and no command is executed twice, %s",
     async (_t, of) => {
       const trio = await sentinelsForTest();
@@ -105,7 +105,7 @@ describeWithRedis("a master behind sentinels", () => {
     },
   );
 
-  it.each(KINDS)(
+  test.each(KINDS)(
     "that is killed is replaced while in use, and no command is executed twice, %s",
     async (_t, of) => {
       const trio = await sentinelsForTest();
@@ -128,7 +128,7 @@ describeWithRedis("a master behind sentinels", () => {
     },
   );
 
-  it("is left within a second when the sentinels name another one, though the old one goes on", async () => {
+  test("is left within a second when the sentinels name another one, though the old one goes on", async () => {
     const trio = await sentinelsForTest();
     const connection = connectionForTest(await own(trio));
     const portOf = async (): Promise<string> => {
@@ -146,7 +146,7 @@ describeWithRedis("a master behind sentinels", () => {
     expect(String(await old.command("ROLE"))).toMatch(/^master/);
   });
 
-  it("is found when one of the sentinels answers at all", async () => {
+  test("is found when one of the sentinels answers at all", async () => {
     const trio = await sentinelsForTest();
     await trio.sentinels[0]?.kill();
     trio.sentinels[1]?.freeze();
@@ -157,7 +157,7 @@ describeWithRedis("a master behind sentinels", () => {
     }
   });
 
-  it("that no sentinel knows or that none can be asked for is reported at once and as not sent", async () => {
+  test("that no sentinel knows or that none can be asked for is reported at once and as not sent", async () => {
     const trio = await sentinelsForTest();
     const unknown = connectionForTest({ sentinels: trio.addresses, name: "other" }).command(
       ["PING"],
@@ -175,7 +175,7 @@ describeWithRedis("a master behind sentinels", () => {
     expect(await timeOf(pending)).toBeLessThan(10_000);
   });
 
-  it("and its sentinels have passwords of their own, a database and addresses behind a map", async () => {
+  test("and its sentinels have passwords of their own, a database and addresses behind a map", async () => {
     const trio = await sentinelsForTest({
       server: { password: "of-servers", config: ["masterauth of-servers"] },
       sentinel: { password: "of-sentinels", config: ["sentinel auth-pass mymaster of-servers"] },

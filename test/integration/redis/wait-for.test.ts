@@ -1,5 +1,5 @@
 import { createClient } from "@redis/client";
-import { beforeAll, afterAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
 import { ImproperlyConfigured, RedisServiceError } from "../../../src/core/errors.ts";
@@ -70,7 +70,7 @@ async function expectShortage(act: Promise<unknown>): Promise<void> {
 
 describeWithRedis("waitFor", () => {
   describe.each(["strings", "buckets"] as const)("for sessions in %s", (layout) => {
-    it("a login, a logout and a revocation are told as done when a replica has them", async () => {
+    test("a login, a logout and a revocation are told as done when a replica has them", async () => {
       const { primary, replica } = await withReplica();
       const sessions = sessionsOn(primary.url, { replicas: 1 }, layout);
       const [first, second] = [new Browser(sessions), new Browser(sessions)];
@@ -84,7 +84,7 @@ describeWithRedis("waitFor", () => {
       expect(await sessionsIn(replica)).toBe(0);
     });
 
-    it("each of them is an error of unknown outcome without the replica, and stands; commits go on", async () => {
+    test("each of them is an error of unknown outcome without the replica, and stands; commits go on", async () => {
       const { primary, replica } = await withReplica();
       const sessions = sessionsOn(primary.url, { replicas: 1, timeout: "400ms" }, layout);
       const browsers = [new Browser(sessions), new Browser(sessions)] as const;
@@ -100,7 +100,7 @@ describeWithRedis("waitFor", () => {
     });
   });
 
-  it("many writes at once wait together: a revocation ends what it comes to, though a replica is missing", async () => {
+  test("many writes at once wait together: a revocation ends what it comes to, though a replica is missing", async () => {
     const { primary, replica } = await withReplica();
     const sessions = sessionsOn(primary.url, { timeout: "1s" });
     const browsers = Array.from({ length: 20 }, () => new Browser(sessions));
@@ -117,7 +117,7 @@ describeWithRedis("waitFor", () => {
     expect(await sessionsIn(primary)).toBe(0);
   });
 
-  it("with `commits` they wait, too", async () => {
+  test("with `commits` they wait, too", async () => {
     const { primary, replica } = await withReplica();
     const sessions = sessionsOn(primary.url, { timeout: "400ms", commits: true });
     const browser = new Browser(sessions);
@@ -128,7 +128,7 @@ describeWithRedis("waitFor", () => {
     expect(await browser.request((session) => session.data["n"])).toBe(2);
   });
 
-  it("holds up no reads: 50 are answered while a login waits", async () => {
+  test("holds up no reads: 50 are answered while a login waits", async () => {
     const { primary, replica } = await withReplica();
     const sessions = sessionsOn(primary.url, { timeout: "2s" });
     const browser = new Browser(sessions);
@@ -141,7 +141,7 @@ describeWithRedis("waitFor", () => {
     await waiting;
   });
 
-  it("is told when the user may not wait", async () => {
+  test("is told when the user may not wait", async () => {
     const server = await serverForTest({ user: { name: "app", password: "pw", rules: "~* +@all -wait" } });
     const sessions = sessionsOn({ ...server.settings, username: "app", password: "pw" }, { replicas: 1 });
     const error = await errorOf(new Browser(sessions).request((session) => session.login(1)));
@@ -149,7 +149,7 @@ describeWithRedis("waitFor", () => {
     expect((error as Error).message).toContain("the wait for it failed (Redis answered with NOPERM)");
   });
 
-  it("is refused for a client of the application, and for no replica at all", async () => {
+  test("is refused for a client of the application, and for no replica at all", async () => {
     const registry = new RedisRegistry({ default: { client: createClient({ disableOfflineQueue: true }) } });
     const context = { projectName: "p", redis: registry, clock: systemClock };
     expect(() => redisSessionStore({ waitFor: {} })(context)).toThrow(ImproperlyConfigured);
@@ -164,7 +164,7 @@ describeWithRedis("waitFor on a cluster", () => {
   beforeAll(async () => void (cluster = await RedisCluster.start(3, { hasReplicas: true })));
   afterAll(() => cluster?.stop());
 
-  it("waits for the replica of the node that has the session", async () => {
+  test("waits for the replica of the node that has the session", async () => {
     const sessions = sessionsOn({ cluster: cluster.urls }, { timeout: "400ms" });
     for (let n = 0; n < 12; n++) await new Browser(sessions).request((session) => session.login(n));
     const [frozen] = cluster.replicas as [RedisServer];
@@ -179,7 +179,7 @@ describeWithRedis("waitFor on a cluster", () => {
 });
 
 describeWithRecentRedis("waitFor with onDisk", (command) => {
-  it("waits for the file of the server itself, and says when there is none", async () => {
+  test("waits for the file of the server itself, and says when there is none", async () => {
     const withFile = await serverForTest({ command, appendonly: true });
     const waitFor = { replicas: 0, onDisk: true };
     await new Browser(sessionsOn(withFile.url, waitFor)).request((session) => session.login(1));

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@redis/client";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import { CACHE_INCR } from "../../../src/stores/redis/scripts/scripts.ts";
 import {
@@ -56,7 +56,7 @@ async function failOver(address: Address, from: RedisServer, to: RedisServer): P
 }
 
 describeWithRedis("a failover that leaves the connection open", () => {
-  it("costs no command: the first one after it is sent again on a new connection", async () => {
+  test("costs no command: the first one after it is sent again on a new connection", async () => {
     const [first, second] = await Promise.all([serverForTest(), serverForTest()]);
     const address = await Address.of(first);
     const connection = connectionForTest(address.settings);
@@ -70,7 +70,7 @@ describeWithRedis("a failover that leaves the connection open", () => {
     expect(await second.command("GET", "n")).toBe("2");
   });
 
-  it("is noticed in scripts as well, at once and by 200 commands together, each executed once", async () => {
+  test("is noticed in scripts as well, at once and by 200 commands together, each executed once", async () => {
     const [first, second] = await Promise.all([serverForTest(), serverForTest()]);
     const address = await Address.of(first);
     const connection = connectionForTest(address.settings);
@@ -86,7 +86,7 @@ describeWithRedis("a failover that leaves the connection open", () => {
     expect(address.connections).toBe(2);
   });
 
-  it("lets what was sent to the old server before be answered there", async () => {
+  test("lets what was sent to the old server before be answered there", async () => {
     const [first, second] = await Promise.all([serverForTest(), serverForTest()]);
     const address = await Address.of(first);
     const connection = connectionForTest(address.settings);
@@ -98,7 +98,7 @@ describeWithRedis("a failover that leaves the connection open", () => {
     expect(await Promise.all([write, slow])).toEqual(["OK", "OK"]);
   });
 
-  it("with a client of the application, the command is tried again until the client leads elsewhere", async () => {
+  test("with a client of the application, the command is tried again until the client leads elsewhere", async () => {
     const [first, second] = await Promise.all([serverForTest(), serverForTest()]);
     const client = createClient({ url: second.url, disableOfflineQueue: true });
     client.on("error", () => {});
@@ -114,7 +114,7 @@ describeWithRedis("a failover that leaves the connection open", () => {
 });
 
 describeWithRedis("a server that goes on saying that it is the wrong one", () => {
-  it("is believed within a second, before a longer deadline, as not sent", async () => {
+  test("is believed within a second, before a longer deadline, as not sent", async () => {
     const primary = await serverForTest();
     const replica = await serverForTest({ config: [`replicaof 127.0.0.1 ${primary.port}`] });
     const connection = connectionForTest(replica.settings);
@@ -123,7 +123,7 @@ describeWithRedis("a server that goes on saying that it is the wrong one", () =>
     await expectServiceError(pending, "not-sent");
   });
 
-  it("is believed at the deadline, when that comes first", async () => {
+  test("is believed at the deadline, when that comes first", async () => {
     const primary = await serverForTest();
     const replica = await serverForTest({ config: [`replicaof 127.0.0.1 ${primary.port}`] });
     const connection = connectionForTest(replica.settings);
@@ -133,7 +133,7 @@ describeWithRedis("a server that goes on saying that it is the wrong one", () =>
     expect(error.message).toContain("with READONLY.");
   });
 
-  it("is not flooded with connections by commands that come without a pause", async () => {
+  test("is not flooded with connections by commands that come without a pause", async () => {
     const [primary, replica] = await Promise.all([serverForTest(), serverForTest()]);
     await replica.command("REPLICAOF", "127.0.0.1", String(primary.port));
     const address = await Address.of(replica);
@@ -150,7 +150,7 @@ describeWithRedis("a server that goes on saying that it is the wrong one", () =>
 });
 
 describeWithRedis("a server that is the right one again within the deadline", () => {
-  it.each([
+  test.each([
     ["MASTERDOWN", ["GET", "key"], null],
     ["READONLY", ["SET", "key", "value"], "OK"],
   ] as const)("costs no command: %s", async (_code, args, reply) => {
@@ -163,7 +163,7 @@ describeWithRedis("a server that is the right one again within the deadline", ()
     expect(await pending).toBe(reply);
   });
 
-  it("costs no command: LOADING", async () => {
+  test("costs no command: LOADING", async () => {
     const server = await serverForTest({
       config: ["key-load-delay 1500", "loading-process-events-interval-bytes 1024"],
     });
@@ -176,7 +176,7 @@ describeWithRedis("a server that is the right one again within the deadline", ()
 });
 
 describeWithRedis("a password that changes", () => {
-  it("is an error that says so once the connection has no rights any more, and no command is lost when it is right", async () => {
+  test("is an error that says so once the connection has no rights any more, and no command is lost when it is right", async () => {
     const server = await serverForTest({ password: "old" });
     const connection = connectionForTest({ ...server.settings, password: "old" });
     await connection.command(["PING"], within());

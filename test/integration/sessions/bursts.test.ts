@@ -22,7 +22,7 @@ const SIZE = 6;
 const TIMEOUT = isSoak ? 1_800_000 : 120_000;
 const TEN_MINUTES = 600_000;
 
-/** What happens to the session in the midst of a burst of reading and writing requests. */
+/** An event of the session in the midst of a burst of reading and writing requests. */
 const EVENTS = {
   login: { deed: "login" },
   cycleKey: { deed: "cycleKey" },
@@ -138,7 +138,7 @@ class BurstVisitor {
     this.#cookie = undefined;
   }
 
-  /** What follows a finding begins with another session. */
+  /** Begins with another session after a finding. */
   async #giveUp(keys: readonly SessionKey[]): Promise<void> {
     for (const key of keys) await this.#site.store.delete(key, anyDeadline());
     this.#cookie = undefined;

@@ -1,11 +1,11 @@
-import { expect, onTestFinished, test } from "vitest";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { expect, test } from "vitest";
+import { serverForTest } from "../../support/redis-connections.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 import type { RedisMonitor } from "../../support/redis-monitor.ts";
 import { type App, Browser, startApp } from "./app.ts";
 
 async function start(): Promise<{ server: RedisServer; app: App; browser: Browser; monitor: RedisMonitor }> {
-  const server = await RedisServer.start();
-  onTestFinished(() => server.stop());
+  const server = await serverForTest();
   const app = await startApp({
     settings: { redis: { default: server.settings }, sessions: { deadline: "10s" } },
   });

@@ -24,7 +24,7 @@ interface Counted {
  */
 interface Opened {
   readonly instances: readonly [SessionStoreFactory, SessionStoreFactory];
-  /** What may happen to the engine at any time. */
+  /** Faults that may strike the engine at any time. */
   readonly disturb?: () => Promise<unknown>;
 }
 
@@ -45,7 +45,7 @@ const ENGINES: Readonly<Record<string, Engine>> = {
     const factory = () =>
       cachedDbSessionStore({ cache: delayed(cache, random), database: delayed(database, random) });
     const copies = cache({ redis: new RedisRegistry(), clock: systemClock });
-    // The copies are evicted, so that they are made anew.
+    // The copies are evicted, so that they are made again.
     const disturb = async () => {
       const deadline = () => new Deadline(30_000);
       for await (const key of copies.scan("", deadline)) await copies.deleteMany([key], deadline());
@@ -104,7 +104,7 @@ function open(store: SessionStoreFactory): Sessions<Counted> {
   return createSojourn<Counted>({ ...settings, sessions: { store, deadline: "30s" } }).sessions;
 }
 
-/** What has been acknowledged, and which cookies there have been. */
+/** The acknowledged changes, and the cookies that there have been. */
 class Log {
   updates = 0;
   readonly own = new Map<number, number>();
@@ -208,7 +208,7 @@ describe.each(Object.entries(ENGINES))("random interleavings of two instances on
 
   if (name.startsWith("cache,") || name === "cache") return;
   // A cache has no index of users.
-  test("once revokeUser has returned, no session of the user is left, nor comes", async () => {
+  test("once revokeUser has returned, no session of the user is left, and none comes", async () => {
     let revoked = 0;
     for (let run = 0; run < RUNS; run++) {
       const begun = await begin(engine, run);

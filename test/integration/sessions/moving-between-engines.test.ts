@@ -1,14 +1,17 @@
 import { Kysely, PostgresDialect, sql } from "kysely";
 import { Pool } from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect } from "vitest";
 
 import type { SessionStoreFactory } from "sojourn";
 import { cachedDbSessionStore } from "sojourn/stores/cached-db";
 import { cacheSessionStore } from "sojourn/stores/cache";
 import { createSessionTable, sqlSessionStore } from "sojourn/stores/sql";
-import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
+import { postgresFixture } from "../../support/fixtures/postgres.ts";
+import { redisTest } from "../../support/fixtures/redis.ts";
+import { SHARED } from "../../support/fixtures/server.ts";
+import { describeWithPostgres } from "../../support/postgres-server.ts";
 import { Random } from "../../support/random.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 import { scaled, seed } from "../../support/scale.ts";
 import { Fleet, type Instance, Load, type Settings, startInstance } from "./moving-load.ts";
 
@@ -20,14 +23,15 @@ const STEPS = scaled(40, 3000);
 
 let tables = 0;
 
+const test = redisTest.extend("postgres", SHARED, postgresFixture);
+
 describeWithPostgres("moving between engines by settings alone, under load, on PostgreSQL", () => {
   describeWithRedis("and Redis", () => {
-    let postgres: PostgresServer;
     let redis: RedisServer;
     let database: Kysely<any>;
 
-    beforeAll(async () => {
-      [postgres, redis] = await Promise.all([PostgresServer.start(), RedisServer.start()]);
+    test.beforeAll(async ({ server, postgres }) => {
+      redis = server;
       database = new Kysely({
         dialect: new PostgresDialect({ pool: new Pool({ ...postgres.settings, max: 20 }) }),
       });
@@ -35,7 +39,6 @@ describeWithPostgres("moving between engines by settings alone, under load, on P
 
     afterAll(async () => {
       await database?.destroy();
-      await Promise.all([postgres?.stop(), redis?.stop()]);
     });
 
     async function freshTable(): Promise<string> {

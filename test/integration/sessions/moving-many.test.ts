@@ -1,14 +1,17 @@
 import { Kysely, PostgresDialect, sql } from "kysely";
 import { Pool } from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, expect } from "vitest";
 
 import { createSojourn } from "sojourn";
 import { cacheSessionStore } from "sojourn/stores/cache";
 import { cachedDbSessionStore } from "sojourn/stores/cached-db";
 import { createSessionTable, discardStalled, sqlSessionStore } from "sojourn/stores/sql";
-import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
+import { postgresFixture } from "../../support/fixtures/postgres.ts";
+import { redisTest } from "../../support/fixtures/redis.ts";
+import { SHARED } from "../../support/fixtures/server.ts";
+import { describeWithPostgres } from "../../support/postgres-server.ts";
 import { Random } from "../../support/random.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 import { scaled, seed } from "../../support/scale.ts";
 import { Fleet, Load, startInstance } from "./moving-load.ts";
 
@@ -18,14 +21,15 @@ const VISITORS = 6;
 const INSTANCES = 2;
 const SAMPLE = 500;
 
+const test = redisTest.extend("postgres", SHARED, postgresFixture);
+
 describeWithPostgres(`moving ${IDLE} sessions from PostgreSQL`, () => {
   describeWithRedis("to the cache", () => {
-    let postgres: PostgresServer;
     let redis: RedisServer;
     let database: Kysely<any>;
 
-    beforeAll(async () => {
-      [postgres, redis] = await Promise.all([PostgresServer.start(), RedisServer.start()]);
+    test.beforeAll(async ({ server, postgres }) => {
+      redis = server;
       const pool = new Pool({ ...postgres.settings, max: 10 });
       database = new Kysely({ dialect: new PostgresDialect({ pool: discardStalled(pool) }) });
       await createSessionTable(database);
@@ -33,7 +37,6 @@ describeWithPostgres(`moving ${IDLE} sessions from PostgreSQL`, () => {
 
     afterAll(async () => {
       await database?.destroy();
-      await Promise.all([postgres?.stop(), redis?.stop()]);
     });
 
     /** Copies of one session under other keys: Django's signature does not cover the key. */

@@ -7,7 +7,7 @@ import { ActorProcesses } from "./interleavings/actor-processes.ts";
 import { playRuns, type RunsReport } from "./interleavings/play-runs.ts";
 
 const RUNS = scaled(60, 10_000);
-/** Most that it may take until a spoilt store is found out. */
+/** Maximum number of runs until a spoilt store is found out. */
 const SPOILT_RUNS = 2000;
 const SOAK_TIMEOUT = 7_200_000;
 const TIMEOUT = isSoak ? SOAK_TIMEOUT : 120_000;

@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
 import { createSojourn } from "../../../src/create-sojourn.ts";
 import { describeWithEngine, ENGINES, SQLITE } from "../../support/engines/engines.ts";
@@ -23,7 +23,7 @@ describe.each([...ENGINES, SQLITE].map((engine) => [engine.name, engine] as cons
       return sojourn.sessions;
     }
 
-    it("ends the sessions of everybody, also those that log in, move or begin while it runs", async () => {
+    test("ends the sessions of everybody, also those that log in, move or begin while it runs", async () => {
       const opened = await place.open();
       const [sessions, other] = [open(opened), open(opened)];
       const browsers = Array.from({ length: COUNT }, () => new Browser(other));

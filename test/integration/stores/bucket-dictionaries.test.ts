@@ -1,10 +1,10 @@
 import { createSojourn } from "sojourn";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
 import { StoreServiceError } from "../../../src/core/errors.ts";
 import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
-import { RedisRegistry } from "../../../src/redis/registry.ts";
+import type { RedisRegistry } from "../../../src/redis/registry.ts";
 import { heedsDictionaries } from "../../../src/stores/redis/buckets/bucket-dictionaries.ts";
 import {
   redisBucketSessionStore,
@@ -12,22 +12,16 @@ import {
 } from "../../../src/stores/redis/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
-import {
-  advance,
-  type Client,
-  etagOf,
-  fieldBytes,
-  later,
-  LISTPACKS,
-  MINUTE,
-  recordOf,
-} from "./bucket-support.ts";
+import { redisTestWith } from "../../support/fixtures/redis.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
+import { advance, etagOf, fieldBytes, later, LISTPACKS, MINUTE, recordOf } from "./bucket-support.ts";
 
 const ORANGES = { id: 1, bytes: Buffer.from('"},"text":"oranges and lemons say the bells"}') };
 
+const test = redisTestWith({ config: LISTPACKS });
+
 /** Each test has keys of its own, and many of them wait for a second to end. */
-const concurrently = { describe, it: it.concurrent };
+const concurrently = { describe, it: test.concurrent };
 
 async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
@@ -39,21 +33,11 @@ async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
 const describeWhereHeeded = heedsDictionaries() ? describeWithRedis : describe.skip;
 
 describeWhereHeeded("the Redis store of sessions in buckets, with dictionaries", () => {
-  let server: RedisServer;
   let redis: RedisRegistry;
-  let client: Client;
   let projects = 0;
 
-  beforeAll(async () => {
-    server = await RedisServer.start({ config: LISTPACKS });
-    redis = new RedisRegistry({ default: server.settings });
-    client = await server.client();
-  });
-
-  afterAll(async () => {
-    client?.destroy();
-    await redis?.close();
-    await server?.stop();
+  test.beforeAll(async ({ redis: opened }) => {
+    redis = opened;
   });
 
   const openStore = (
@@ -66,7 +50,9 @@ describeWhereHeeded("the Redis store of sessions in buckets, with dictionaries",
     open: () => ({ store: openStore({ dictionaries: [ORANGES] }), advance }),
   });
 
-  it("make small records small, which read, conflict and touch give back as they were", async () => {
+  test("make small records small, which read, conflict and touch give back as they were", async ({
+    client,
+  }) => {
     const [store, key, nonce] = [
       openStore({ dictionaries: [ORANGES] }, "oranges"),
       newSessionKey(),
@@ -84,7 +70,9 @@ describeWhereHeeded("the Redis store of sessions in buckets, with dictionaries",
     expect(await store.read(key, later())).toBe(record);
   });
 
-  it("one that is not there is an error of the store; the record stays, and can be deleted", async () => {
+  test("one that is not there is an error of the store; the record stays, and can be deleted", async ({
+    client,
+  }) => {
     const [store, key, nonce] = [openStore({ dictionaries: [ORANGES] }, "lost"), newSessionKey(), newNonce()];
     const place = [`lost:session:${key.slice(0, 3)}`, key.slice(3)] as const;
     const record = recordOf(nonce, "oranges and lemons");
@@ -104,7 +92,9 @@ describeWhereHeeded("the Redis store of sessions in buckets, with dictionaries",
     expect(await without.delete(key, later())).toBe(true);
   });
 
-  it("a dictionary that is not there fails the request: nobody becomes a stranger, nothing is overwritten", async () => {
+  test("a dictionary that is not there fails the request: nobody becomes a stranger, nothing is overwritten", async ({
+    server,
+  }) => {
     const settings = {
       projectName: `app${++projects}`,
       secretKey: "a secret of the tests, long enough",

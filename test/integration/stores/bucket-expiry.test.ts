@@ -1,5 +1,5 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
 import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
@@ -10,9 +10,9 @@ import {
   type RedisBucketSessionStoreOptions,
 } from "../../../src/stores/redis/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
-import { describeWithRecentRedis, describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { recentRedisTestWith, redisTestWith } from "../../support/fixtures/redis.ts";
+import { describeWithRecentRedis, describeWithRedis } from "../../support/redis-server.ts";
 import {
-  type Client,
   createMany,
   etagOf,
   fieldBytes,
@@ -26,48 +26,45 @@ import {
 
 const inSeconds = (now: number) => Math.floor(now / 1000);
 
-describeWithRedis("expiry of sessions in buckets", () => defineExpiryTests());
+type BucketTest = ReturnType<typeof redisTestWith>;
 
-describeWithRecentRedis(
-  "expiry of sessions in buckets, where Redis expires fields itself",
-  defineExpiryTests,
+const plainTest = redisTestWith({ config: LISTPACKS });
+const recentTest = recentRedisTestWith({ config: LISTPACKS });
+
+describeWithRedis("expiry of sessions in buckets", () => defineExpiryTests(plainTest));
+
+describeWithRecentRedis("expiry of sessions in buckets, where Redis expires fields itself", () =>
+  defineExpiryTests(recentTest),
 );
 
 /**
  * All records are as a Redis without expiry of fields leaves them: who sets their second ends the time of the
  * field.
  */
-function defineExpiryTests(program?: string): void {
-  let server: RedisServer;
-  let redis: RedisRegistry;
-  let client: Client;
+function defineExpiryTests(bucketTest: BucketTest): void {
+  const test = bucketTest
+    .extend(
+      "openStore",
+      ({ redis }) =>
+        (options: RedisBucketSessionStoreOptions, projectName: string): SessionStore =>
+          redisBucketSessionStore(options)({ projectName, redis, clock: systemClock, format: "json" }),
+    )
+    /** Sets the second in which a record expires, as if time had passed. */
+    .extend(
+      "expireAt",
+      ({ client }) =>
+        async (second: number, hash: string, field: string): Promise<void> => {
+          const value = await fieldBytes(client, hash, field);
+          value.writeUInt32BE(second);
+          await client.sendCommand(["HSET", hash, field, value]);
+        },
+    );
 
-  beforeAll(async () => {
-    server = await RedisServer.start({
-      config: LISTPACKS,
-      ...(program === undefined ? {} : { command: program }),
-    });
-    redis = new RedisRegistry({ default: server.settings });
-    client = await server.client();
-  });
-
-  afterAll(async () => {
-    client?.destroy();
-    await redis?.close();
-    await server?.stop();
-  });
-
-  const openStore = (options: RedisBucketSessionStoreOptions, projectName: string): SessionStore =>
-    redisBucketSessionStore(options)({ projectName, redis, clock: systemClock, format: "json" });
-
-  /** Sets the second in which a record expires, as if time had passed. */
-  async function expireAt(second: number, hash: string, field: string): Promise<void> {
-    const value = await fieldBytes(client, hash, field);
-    value.writeUInt32BE(second);
-    await client.sendCommand(["HSET", hash, field, value]);
-  }
-
-  it("a record is live until the second in its header, by the clock of Redis, and then absent", async () => {
+  test("a record is live until the second in its header, by the clock of Redis, and then absent", async ({
+    openStore,
+    expireAt,
+    server,
+  }) => {
     const [store, key, nonce] = [openStore({}, "expiring"), newSessionKey(), newNonce()];
     const place = [`expiring:session:${key.slice(0, 3)}`, key.slice(3)] as const;
     await store.create(key, recordOf(nonce), MINUTE, later());
@@ -84,7 +81,11 @@ function defineExpiryTests(program?: string): void {
     expect(await store.create(key, recordOf(nonce, "new"), MINUTE, later())).toEqual({ status: "created" });
   });
 
-  it("clearExpired deletes what has expired, says how many, and leaves the others", async () => {
+  test("clearExpired deletes what has expired, says how many, and leaves the others", async ({
+    openStore,
+    expireAt,
+    server,
+  }) => {
     const store = openStore({}, "swept");
     const [dead, live] = [await createMany(store, 500), await createMany(store, 500)];
     await Promise.all(dead.map((key) => expireAt(1, `swept:session:${key.slice(0, 3)}`, key.slice(3))));
@@ -95,7 +96,12 @@ function defineExpiryTests(program?: string): void {
     expect(await server.command("KEYS", "swept:session:*")).toHaveLength(hashes.size);
   });
 
-  it("clearExpired deletes records of each form: plain, by zlib, whole, by a compressor, with a dictionary", async () => {
+  test("clearExpired deletes records of each form: plain, by zlib, whole, by a compressor, with a dictionary", async ({
+    openStore,
+    client,
+    expireAt,
+    server,
+  }) => {
     const dictionaries = [{ id: 1, bytes: Buffer.from('"},"text":"oranges and lemons"}') }];
     const compressor = { compress: deflateRawSync, decompress: (bytes: Uint8Array) => inflateRawSync(bytes) };
     const large = recordOf(newNonce(), "x".repeat(500));
@@ -118,7 +124,10 @@ function defineExpiryTests(program?: string): void {
     expect(await server.command("KEYS", "forms:*")).toEqual([]);
   });
 
-  it("clearExpired goes through hashes that are no listpacks page by page, each with a deadline", async () => {
+  test("clearExpired goes through hashes that are no listpacks page by page, each with a deadline", async ({
+    openStore,
+    expireAt,
+  }) => {
     const options = {
       hashKeyGenerator: (key: string) => key.slice(0, 1),
       keyGenerator: (key: string) => key,
@@ -140,7 +149,10 @@ function defineExpiryTests(program?: string): void {
     expect(await keysOf(store)).toEqual([live]);
   });
 
-  it("clearExpired tells how far it has come after 16 hashes at most, and ends with an error thrown there", async () => {
+  test("clearExpired tells how far it has come after 16 hashes at most, and ends with an error thrown there", async ({
+    openStore,
+    expireAt,
+  }) => {
     const store = openStore({}, "told");
     const dead = await createMany(store, 500);
     await Promise.all(dead.map((key) => expireAt(1, `told:session:${key.slice(0, 3)}`, key.slice(3))));
@@ -158,7 +170,12 @@ function defineExpiryTests(program?: string): void {
     expect(counts.at(-1)).toBe(500 - told);
   });
 
-  it("clearExpired leaves foreign keys and fields as they are, whatever their type", async () => {
+  test("clearExpired leaves foreign keys and fields as they are, whatever their type", async ({
+    openStore,
+    expireAt,
+    client,
+    server,
+  }) => {
     const store = openStore({}, "mixed");
     const [key = ""] = await createMany(store, 1);
     const hash = `mixed:session:${key.slice(0, 3)}`;
@@ -181,7 +198,11 @@ function defineExpiryTests(program?: string): void {
     expect(await server.command("KEYS", "mixed:*")).toHaveLength(8);
   });
 
-  it("a sweep never deletes a record that is stored anew while it runs", async () => {
+  test("a sweep never deletes a record that is stored again while it runs", async ({
+    openStore,
+    server,
+    expireAt,
+  }) => {
     const options = {
       hashKeyGenerator: (key: string) => key.slice(0, 1),
       keyGenerator: (key: string) => key,
@@ -205,7 +226,11 @@ function defineExpiryTests(program?: string): void {
     await other.close();
   });
 
-  it("looks at as many hashes as hashKeysCheckForExpiry says, or at those that it names", async () => {
+  test("looks at as many hashes as hashKeysCheckForExpiry says, or at those that it names", async ({
+    openStore,
+    expireAt,
+    server,
+  }) => {
     const [all, named] = [
       openStore({}, "chosen"),
       openStore({ hashKeysCheckForExpiry: () => ["abc", "xyz"] }, "chosen"),
@@ -219,7 +244,7 @@ function defineExpiryTests(program?: string): void {
     const sampled = openStore({ hashKeysCheckForExpiry: 10 }, "chosen");
     await sampled.clearExpired(later);
     const looks = (await monitor.take()).filter((command) => command.startsWith("EVAL")).length;
-    // Of ten at random, two may be the same.
+    // Two of ten at random may be the same.
     expect(looks).toBeGreaterThanOrEqual(8);
     expect(looks).toBeLessThanOrEqual(10);
     monitor.stop();

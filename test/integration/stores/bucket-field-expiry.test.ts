@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
 import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
@@ -9,10 +9,10 @@ import { redisBucketSessionStore } from "../../../src/stores/redis/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
 import { serverForTest } from "../../support/redis-connections.ts";
-import { describeWithRecentRedis, isValkey, RedisServer } from "../../support/redis-server.ts";
+import { recentRedisTestWith } from "../../support/fixtures/redis.ts";
+import { describeWithRecentRedis, isValkey, type RedisServer } from "../../support/redis-server.ts";
 import {
   advance,
-  type Client,
   createMany,
   etagOf,
   fieldBytes,
@@ -22,48 +22,48 @@ import {
   recordOf,
 } from "./bucket-support.ts";
 
-/** Each test has keys of its own, and many of them wait for a second to end. */
-const concurrently = { describe, it: it.concurrent };
+const recentTest = recentRedisTestWith({ config: LISTPACKS });
 
 describeWithRecentRedis(
   "the Redis store of sessions in buckets, where Redis expires fields itself",
   (command) => {
-    let server: RedisServer;
+    const test = recentTest
+      /** When Redis deletes a field, in seconds; `-1`: never. */
+      .extend(
+        "fieldExpiry",
+        ({ server }) =>
+          async (hash: string, field: string, of: RedisServer = server): Promise<number> => {
+            const [expiry] = (await of.command("HPEXPIRETIME", hash, "FIELDS", "1", field)) as number[];
+            return Number(expiry) < 0 ? Number(expiry) : Number(expiry) / 1000;
+          },
+      );
+
+    /** Each test has keys of its own, and many of them wait for a second to end. */
+    const concurrently = { describe, it: test.concurrent };
+
     let redis: RedisRegistry;
-    let client: Client;
     let projects = 0;
 
-    beforeAll(async () => {
-      server = await RedisServer.start({ config: LISTPACKS, command });
-      redis = new RedisRegistry({ default: server.settings });
-      client = await server.client();
-    });
-
-    afterAll(async () => {
-      client?.destroy();
-      await redis?.close();
-      await server?.stop();
+    test.beforeAll(async ({ redis: opened }) => {
+      redis = opened;
     });
 
     const openStore = (projectName = `project${++projects}`, options = {}, registry = redis): SessionStore =>
       redisBucketSessionStore(options)({ projectName, redis: registry, clock: systemClock, format: "json" });
 
-    const keysOf = (project: string, key: string) =>
+    const placeOf = (project: string, key: string) =>
       [`${project}:session:${key.slice(0, 3)}`, key.slice(3)] as const;
-
-    /** When Redis deletes a field, in seconds; `-1`: never. */
-    async function fieldExpiry(hash: string, field: string, of: RedisServer = server): Promise<number> {
-      const [expiry] = (await of.command("HPEXPIRETIME", hash, "FIELDS", "1", field)) as number[];
-      return Number(expiry) < 0 ? Number(expiry) : Number(expiry) / 1000;
-    }
 
     describeSessionStore(concurrently, "redis, in buckets whose fields expire", {
       open: () => ({ store: openStore(), advance }),
     });
 
-    it("create, commit and touch set the second of the value and of the field alike", async () => {
+    test("create, commit and touch set the second of the value and of the field alike", async ({
+      client,
+      fieldExpiry,
+    }) => {
       const [store, key] = [openStore("alike"), newSessionKey()];
-      const [place, nonces] = [keysOf("alike", key), [newNonce(), newNonce()] as const];
+      const [place, nonces] = [placeOf("alike", key), [newNonce(), newNonce()] as const];
       const expiries: number[] = [];
       const note = async () => {
         expiries.push((await fieldBytes(client, ...place)).readUInt32BE());
@@ -82,14 +82,17 @@ describeWithRecentRedis(
       expect(expiries.at(-1)).toBe(2 ** 32 - 1);
     });
 
-    it("what has expired goes by itself, and the last field takes its hash along", async () => {
+    test("what has expired goes by itself, and the last field takes its hash along", async ({ server }) => {
       const store = openStore("fading");
       await createMany(store, 50, 1);
       await expect.poll(() => server.command("KEYS", "fading:session:*"), { timeout: 10_000 }).toEqual([]);
       expect(await store.clearExpired(later)).toBe(0);
     });
 
-    it("a record without a time of its field, as an older server leaves it, is read, swept, and gets one by a touch", async () => {
+    test("a record without a time of its field, as an older server leaves it, is read, swept, and gets one by a touch", async ({
+      client,
+      fieldExpiry,
+    }) => {
       const [store, nonce] = [openStore("older"), newNonce()];
       const [live, dead] = [newSessionKey(), newSessionKey()];
       for (const [key, second] of [
@@ -102,17 +105,19 @@ describeWithRecentRedis(
           Buffer.from('"},"text":""}'),
         ]);
         value.writeUInt32BE(second);
-        await client.sendCommand(["HSET", ...keysOf("older", key), value]);
+        await client.sendCommand(["HSET", ...placeOf("older", key), value]);
       }
       expect(await store.read(live, later())).toBe(recordOf(nonce));
       expect(await store.read(dead, later())).toBeUndefined();
       expect(await store.clearExpired(later)).toBe(1);
-      expect(await fieldExpiry(...keysOf("older", live))).toBe(-1);
+      expect(await fieldExpiry(...placeOf("older", live))).toBe(-1);
       await store.touch(live, etagOf(nonce), MINUTE, later());
-      expect(await fieldExpiry(...keysOf("older", live))).toBeGreaterThan(Date.now() / 1000);
+      expect(await fieldExpiry(...placeOf("older", live))).toBeGreaterThan(Date.now() / 1000);
     });
 
-    it("a user who may not expire fields writes all the same, and the sweep deletes", async () => {
+    test("a user who may not expire fields writes all the same, and the sweep deletes", async ({
+      fieldExpiry,
+    }) => {
       const user = { name: "app", password: "secret", rules: "~* &* +@all -hpexpireat" };
       const own = await serverForTest({ command, user, config: LISTPACKS });
       const settings = { ...own.settings, username: user.name, password: user.password };
@@ -120,26 +125,29 @@ describeWithRecentRedis(
       const [store, key, nonce] = [openStore("limited", {}, registry), newSessionKey(), newNonce()];
       await store.create(key, recordOf(nonce), MINUTE, later());
       expect(await store.touch(key, etagOf(nonce), 1, later())).toEqual({ status: "committed" });
-      expect(await fieldExpiry(...keysOf("limited", key), own)).toBe(-1);
+      expect(await fieldExpiry(...placeOf("limited", key), own)).toBe(-1);
       await sleep(1100);
       expect(await store.clearExpired(later)).toBe(1);
       await registry.close();
     });
 
-    it.skipIf(isValkey)("a server that comes back as another version is used as what it is", async () => {
-      const own = await serverForTest({ appendonly: true, config: LISTPACKS });
-      const registry = new RedisRegistry({ default: own.settings });
-      const [store, key, nonce] = [openStore("upgraded", {}, registry), newSessionKey(), newNonce()];
-      await store.create(key, recordOf(nonce), MINUTE, later());
-      await own.restart(command);
-      await expect.poll(() => store.read(key, later()).catch(() => "not yet")).toBe(recordOf(nonce));
-      await store.touch(key, etagOf(nonce), MINUTE, later());
-      expect(await fieldExpiry(...keysOf("upgraded", key), own)).toBeGreaterThan(0);
-      await own.command("CONFIG", "SET", "appendonly", "no");
-      await registry.close();
-    });
+    test.skipIf(isValkey)(
+      "a server that comes back as another version is used as what it is",
+      async ({ fieldExpiry }) => {
+        const own = await serverForTest({ appendonly: true, config: LISTPACKS });
+        const registry = new RedisRegistry({ default: own.settings });
+        const [store, key, nonce] = [openStore("upgraded", {}, registry), newSessionKey(), newNonce()];
+        await store.create(key, recordOf(nonce), MINUTE, later());
+        await own.restart(command);
+        await expect.poll(() => store.read(key, later()).catch(() => "not yet")).toBe(recordOf(nonce));
+        await store.touch(key, etagOf(nonce), MINUTE, later());
+        expect(await fieldExpiry(...placeOf("upgraded", key), own)).toBeGreaterThan(0);
+        await own.command("CONFIG", "SET", "appendonly", "no");
+        await registry.close();
+      },
+    );
 
-    it("its hashes are packed up to the same limits", async () => {
+    test("its hashes are packed up to the same limits", async ({ server }) => {
       const options = {
         hashKeyGenerator: (key: string) => key.slice(0, 2),
         keyGenerator: (key: string) => key.slice(2),

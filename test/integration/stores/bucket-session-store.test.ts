@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@redis/client";
 import { createSojourn } from "sojourn";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, vi } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
 import { newNonce, newSessionKey } from "../../../src/core/ids.ts";
@@ -15,10 +15,10 @@ import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
 import { RedisCluster } from "../../support/redis-cluster.ts";
 import { expectServiceError, serverForTest } from "../../support/redis-connections.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { redisTestWith } from "../../support/fixtures/redis.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 import {
   advance,
-  type Client,
   createMany,
   etagOf,
   fieldBytes,
@@ -30,25 +30,19 @@ import {
   recordOf,
 } from "./bucket-support.ts";
 
+const test = redisTestWith({ config: LISTPACKS });
+
 /** Each test has keys of its own, and many of them wait for a second to end. */
-const concurrently = { describe, it: it.concurrent };
+const concurrently = { describe, it: test.concurrent };
 
 describeWithRedis("the Redis store of sessions in buckets", () => {
   let server: RedisServer;
   let redis: RedisRegistry;
-  let client: Client;
   let projects = 0;
 
-  beforeAll(async () => {
-    server = await RedisServer.start({ config: LISTPACKS });
-    redis = new RedisRegistry({ default: server.settings });
-    client = await server.client();
-  });
-
-  afterAll(async () => {
-    client?.destroy();
-    await redis?.close();
-    await server?.stop();
+  test.beforeAll(async ({ server: started, redis: opened }) => {
+    server = started;
+    redis = opened;
   });
 
   const openStore = (
@@ -60,14 +54,16 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
   describeSessionStore(concurrently, "redis, in buckets", { open: () => ({ store: openStore(), advance }) });
 
   describe("layout", () => {
-    it("is a hash of the first three characters, with one field a session named after the others", async () => {
+    test("is a hash of the first three characters, with one field a session named after the others", async () => {
       const [store, key] = [openStore({}, "myproject"), newSessionKey()];
       await store.create(key, recordOf(newNonce()), MINUTE, later());
       expect(await server.command("HKEYS", `myproject:session:${key.slice(0, 3)}`)).toEqual([key.slice(3)]);
       expect(await server.command("TTL", `myproject:session:${key.slice(0, 3)}`)).toBe(-1);
     });
 
-    it("has values of expiry, flag, nonce and the rest of the record, byte for byte", async () => {
+    test("has values of expiry, flag, nonce and the rest of the record, byte for byte", async ({
+      client,
+    }) => {
       const [store, key, nonce] = [openStore({ prefix: "s" }, "bytes"), newSessionKey(), newNonce()];
       const before = Date.now();
       await store.create(key, recordOf(nonce, "é"), 90_500, later());
@@ -79,7 +75,7 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       expect(value.subarray(4)).toEqual(rest);
     });
 
-    it("is read when a plain client has written it", async () => {
+    test("is read when a plain client has written it", async ({ client }) => {
       const [store, key, nonce] = [openStore({}, "plain"), newSessionKey(), newNonce()];
       const value = Buffer.concat([
         Buffer.from([0xff, 0xff, 0xff, 0xff, 0]),
@@ -90,7 +86,9 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       expect(await store.read(key, later())).toBe(recordOf(nonce, "é"));
     });
 
-    it("a time to live beyond 2106 ends with 2^32 - 1 seconds, and what else is there stays", async () => {
+    test("a time to live beyond 2106 ends with 2^32 - 1 seconds, and what else is there stays", async ({
+      client,
+    }) => {
       const [store, key, nonce] = [openStore({}, "late"), newSessionKey(), newNonce()];
       await store.create(key, recordOf(nonce), MINUTE, later());
       await store.touch(key, etagOf(nonce), 200 * 365 * 86_400_000, later());
@@ -99,7 +97,7 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       expect(await store.read(key, later())).toBe(recordOf(nonce));
     });
 
-    it("follows the generators of the options", async () => {
+    test("follows the generators of the options", async () => {
       const options = {
         hashKeyGenerator: (key: string) => key.slice(-2),
         keyGenerator: (key: string) => key,
@@ -110,7 +108,9 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       expect(await keysOf(store)).toEqual([key]);
     });
 
-    it("a large record is compressed, and comes back from read and conflict as it was", async () => {
+    test("a large record is compressed, and comes back from read and conflict as it was", async ({
+      client,
+    }) => {
       const [store, key, nonce] = [openStore({}, "large"), newSessionKey(), newNonce()];
       const record = recordOf(nonce, "é".repeat(5000));
       await store.create(key, record, MINUTE, later());
@@ -140,32 +140,35 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       };
     };
 
-    it.each([
+    test.for([
       ["json", false, 0],
       ["json, encrypted", true, 2],
-    ])("records of the format %s are kept, updated in parallel and ended", async (_, encrypt, flag) => {
-      const { sessions, hashes } = sojournWith("json", encrypt);
-      const { cookieHeader } = await sessions.create({ n: 0 });
-      const opened = await Promise.all(Array.from({ length: 10 }, () => sessions.open(cookieHeader)));
-      await Promise.all(
-        opened.map((each) => each.update((data) => void (data["n"] = (data["n"] as number) + 1))),
-      );
-      const session = await sessions.open(cookieHeader);
-      expect(session.data["n"]).toBe(10);
-      const [hash = ""] = await hashes();
-      const [field = ""] = (await server.command("HKEYS", hash)) as string[];
-      expect((await fieldBytes(client, hash, field))[4]).toBe(flag);
-      await session.flush();
-      expect(await hashes()).toEqual([]);
-    });
+    ] as const)(
+      "records of the format %s are kept, updated in parallel and ended",
+      async ([, encrypt, flag], { client }) => {
+        const { sessions, hashes } = sojournWith("json", encrypt);
+        const { cookieHeader } = await sessions.create({ n: 0 });
+        const opened = await Promise.all(Array.from({ length: 10 }, () => sessions.open(cookieHeader)));
+        await Promise.all(
+          opened.map((each) => each.update((data) => void (data["n"] = (data["n"] as number) + 1))),
+        );
+        const session = await sessions.open(cookieHeader);
+        expect(session.data["n"]).toBe(10);
+        const [hash = ""] = await hashes();
+        const [field = ""] = (await server.command("HKEYS", hash)) as string[];
+        expect((await fieldBytes(client, hash, field))[4]).toBe(flag);
+        await session.flush();
+        expect(await hashes()).toEqual([]);
+      },
+    );
 
-    it("the format django is refused at start", () => {
+    test("the format django is refused at start", () => {
       expect(() => sojournWith("django")).toThrow(
         'sessions.format: expected "json" with redisBucketSessionStore()',
       );
     });
 
-    it("a user's sessions are listed and revoked", async () => {
+    test("a user's sessions are listed and revoked", async () => {
       const { sessions } = sojournWith("json");
       const session = await sessions.create({ a: 1 });
       await session.login("7");
@@ -175,7 +178,7 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
   });
 
   describe("commands", () => {
-    it("each method is one script, whose text is sent once", async () => {
+    test("each method is one script, whose text is sent once", async () => {
       const fresh = new RedisRegistry({ default: server.settings });
       const store = redisBucketSessionStore()({ projectName: "counted", redis: fresh, clock: systemClock });
       const monitor = await server.monitor();
@@ -194,7 +197,7 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       await fresh.close();
     });
 
-    it("an older server is not asked for what it does not know", async () => {
+    test("an older server is not asked for what it does not know", async () => {
       const own = await serverForTest({ config: LISTPACKS });
       const registry = new RedisRegistry({ default: own.settings });
       const store = redisBucketSessionStore()({ projectName: "asked", redis: registry, clock: systemClock });
@@ -208,7 +211,7 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       await registry.close();
     });
 
-    it("data of another type under a session's hash is an error that says so, and stays", async () => {
+    test("data of another type under a session's hash is an error that says so, and stays", async () => {
       const [store, key] = [openStore({}, "typed"), newSessionKey()];
       const hash = `typed:session:${key.slice(0, 3)}`;
       await server.command("SET", hash, "text");
@@ -218,7 +221,9 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       expect(await server.command("GET", hash)).toBe("text");
     });
 
-    it("a foreign value in a session's field is a broken record: never absent, overwritten or touched", async () => {
+    test("a foreign value in a session's field is a broken record: never absent, overwritten or touched", async ({
+      client,
+    }) => {
       const [store, key, nonce] = [openStore({}, "foreign"), newSessionKey(), newNonce()];
       const hash = `foreign:session:${key.slice(0, 3)}`;
       await server.command("HSET", hash, key.slice(3), "odd");
@@ -235,7 +240,7 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
     });
   });
 
-  it("scan yields no key twice though Redis does, when its table shrinks during the walk", async () => {
+  test("scan yields no key twice though Redis does, when its table shrinks during the walk", async () => {
     const own = await serverForTest({ config: LISTPACKS });
     const registry = new RedisRegistry({ default: own.settings });
     const store = redisBucketSessionStore()({
@@ -287,7 +292,7 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       }
     };
 
-    it("that are too small are warned of, once", async () => {
+    test("that are too small are warned of, once", async () => {
       const own = await serverForTest({ config: ["hash-max-listpack-entries 64"] });
       const warnings = await warningsWhile(() => createOn(own.settings));
       expect(warnings).toHaveLength(1);
@@ -296,7 +301,7 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       );
     });
 
-    it("are read through a client of the application with RESP 2, too", async () => {
+    test("are read through a client of the application with RESP 2, too", async () => {
       const own = await serverForTest();
       const plain = createClient({ url: own.url, RESP: 2, disableOfflineQueue: true });
       await plain.connect();
@@ -307,7 +312,7 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
       plain.destroy();
     });
 
-    it("that are large enough are not, nor those of a server that does not tell them", async () => {
+    test("warn neither if they are large enough nor if the server does not tell them", async () => {
       const user = { name: "app", password: "secret", rules: "~* &* +@all -config" };
       const own = await serverForTest({ user });
       const settings = { ...own.settings, username: user.name, password: user.password };
@@ -344,7 +349,7 @@ describeWithRedis("the Redis store of sessions in buckets, on a cluster", () => 
     open: () => ({ store: openStore(), advance }),
   });
 
-  it("clearExpired looks at the hashes of all nodes", async () => {
+  test("clearExpired looks at the hashes of all nodes", async () => {
     const store = openStore();
     const keys = await createMany(store, 300, 1);
     await sleep(1100);

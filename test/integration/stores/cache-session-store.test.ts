@@ -1,32 +1,26 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
 import { createSojourn } from "../../../src/create-sojourn.ts";
 import { newSessionKey } from "../../../src/core/ids.ts";
-import { RedisRegistry } from "../../../src/redis/registry.ts";
+import type { RedisRegistry } from "../../../src/redis/registry.ts";
 import { cacheSessionStore } from "../../../src/stores/cache/index.ts";
 import { memorySessionStore } from "../../../src/stores/memory/index.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
 import { within } from "../../support/redis-connections.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { redisTest as test } from "../../support/fixtures/redis.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
 
 /** Each test has records of its own, and many wait for something to expire. */
-const concurrently = { describe, it: it.concurrent };
+const concurrently = { describe, it: test.concurrent };
 
 describeWithRedis("the cache session store on Redis", () => {
-  let server: RedisServer;
   let redis: RedisRegistry;
   let projects = 0;
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
-    redis = new RedisRegistry({ default: { ...server.settings, connectTimeout: "20s" } });
-  });
-
-  afterAll(async () => {
-    await redis?.close();
-    await server?.stop();
+  test.beforeAll(async ({ redis: opened }) => {
+    redis = opened;
   });
 
   const openStore = (): SessionStore =>
@@ -48,7 +42,7 @@ describeWithRedis("the cache session store on Redis", () => {
     describeSessionStore(concurrently, name, { noUsers: "a cache cannot keep one", open });
   }
 
-  it("lies under the keys of Django's cache engine, as text with a time to live", async () => {
+  test("lies under the keys of Django's cache engine, as text with a time to live", async ({ server }) => {
     const store = cacheSessionStore({ keyPrefix: "myproject" })({
       projectName: "p",
       redis,
@@ -61,7 +55,7 @@ describeWithRedis("the cache session store on Redis", () => {
     expect(Number(await server.command("PTTL", at))).toBeGreaterThan(30_000);
   });
 
-  it("100 parallel updates from two processes' worth of connections lose none", async () => {
+  test("100 parallel updates from two processes' worth of connections lose none", async ({ server }) => {
     const open = () =>
       createSojourn({
         projectName: "shop",

@@ -1,30 +1,24 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
 import { newSessionKey } from "../../../src/core/ids.ts";
-import { RedisRegistry } from "../../../src/redis/registry.ts";
+import type { RedisRegistry } from "../../../src/redis/registry.ts";
 import { cachedDbSessionStore } from "../../../src/stores/cached-db/index.ts";
 import { memorySessionStore } from "../../../src/stores/memory/index.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
 import { within } from "../../support/redis-connections.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { redisTest as test } from "../../support/fixtures/redis.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
 
 /** Each test has records of its own, and many wait for something to expire. */
-const concurrently = { describe, it: it.concurrent };
+const concurrently = { describe, it: test.concurrent };
 
 describeWithRedis("the cached-db session store, with its copies in Redis", () => {
-  let server: RedisServer;
   let redis: RedisRegistry;
   let projects = 0;
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
-    redis = new RedisRegistry({ default: { ...server.settings, connectTimeout: "20s" } });
-  });
-
-  afterAll(async () => {
-    await redis?.close();
-    await server?.stop();
+  test.beforeAll(async ({ redis: opened }) => {
+    redis = opened;
   });
 
   const open = () => {
@@ -34,7 +28,9 @@ describeWithRedis("the cached-db session store, with its copies in Redis", () =>
 
   describeSessionStore(concurrently, "cached-db", { hasReadWithTtl: true, open: () => ({ store: open() }) });
 
-  it("a read of what is copied is one GET; a first read is three commands, a write four in three round trips", async () => {
+  test("a read of what is copied is one GET; a first read is three commands, a write four in three round trips", async ({
+    server,
+  }) => {
     const [store, key] = [open(), newSessionKey()];
     await store.ping(within());
     await store.create(key, "one", 60_000, within());

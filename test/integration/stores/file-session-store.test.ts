@@ -13,7 +13,7 @@ import { rename, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { Deadline } from "../../../src/core/deadlines.ts";
 import { StoreConnectionError, StoreServiceError } from "../../../src/core/errors.ts";
@@ -53,7 +53,7 @@ function openStore(path: string, options: Partial<FileSessionStoreOptions> = {})
 
 const open = (options?: Partial<FileSessionStoreOptions>): Opened => openStore(temporaryFolder(), options);
 
-describeSessionStore({ describe, it }, "file", {
+describeSessionStore({ describe, it: test }, "file", {
   hasReadWithTtl: true,
   noUsers: "files have none",
   open: () => {
@@ -64,7 +64,7 @@ describeSessionStore({ describe, it }, "file", {
 });
 
 describe("the files", () => {
-  it("are {path}/{prefix}{key} with the record, mode 0600, whose time and the age make the expiry", async () => {
+  test("are {path}/{prefix}{key} with the record, mode 0600, whose time and the age make the expiry", async () => {
     const { path, clock, store } = open();
     const key = newSessionKey();
     await store.create(key, "one", 5000, later());
@@ -80,7 +80,7 @@ describe("the files", () => {
     expect(readdirSync(path)).toEqual([`sessionid${key}`]);
   });
 
-  it("take the prefix and the age from the options; other prefixes are other sessions", async () => {
+  test("take the prefix and the age from the options; other prefixes are other sessions", async () => {
     const { path, clock, store } = open({ prefix: "__Host-sid", age: "1h" });
     const key = newSessionKey();
     await store.create(key, "one", 5000, later());
@@ -89,7 +89,7 @@ describe("the files", () => {
     expect(await keysOf(openStore(path, { prefix: "__Host-sida" }).store)).toEqual([]);
   });
 
-  it("of tombstones are named @{prefix}.…, end at their time of modification and go with clearExpired", async () => {
+  test("of tombstones are named @{prefix}.…, end at their time of modification and go with clearExpired", async () => {
     const { path, clock, store } = open();
     const other = openStore(path, { prefix: "sessionid." }).store;
     await store.tombstones?.add("a", "moved", 5000, later());
@@ -106,7 +106,7 @@ describe("the files", () => {
     expect(await other.tombstones?.read("a", later())).toBe("of another prefix");
   });
 
-  it("that Django has written live for the age from then on, and an empty one, with which it begins, is none", async () => {
+  test("that Django has written live for the age from then on, and an empty one, with which it begins, is none", async () => {
     const { path, clock, store } = open({ age: 100 });
     const [key, begun] = [newSessionKey(), newSessionKey()];
     await writeAt(join(path, `sessionid${key}`), "one", clock.now());
@@ -119,7 +119,7 @@ describe("the files", () => {
     expect(await store.read(key, later())).toBeUndefined();
   });
 
-  it("of another form of name are no sessions, and stay", async () => {
+  test("of another form of name are no sessions, and stay", async () => {
     const { path, store } = open();
     const key = newSessionKey();
     for (const name of [
@@ -138,7 +138,7 @@ describe("the files", () => {
     expect(readdirSync(path)).toEqual(before);
   });
 
-  it("are read at once with few of them open", async () => {
+  test("are read at once with few of them open", async () => {
     const { store } = open();
     const key = newSessionKey();
     await store.create(key, "one", 60_000, later());
@@ -151,7 +151,7 @@ describe("the files", () => {
     expect(Math.max(...counts)).toBeLessThanOrEqual(before + 25);
   });
 
-  it("have no time beyond the year 2400, however long a session is to live", async () => {
+  test("have no time beyond the year 2400, however long a session is to live", async () => {
     const { path, store } = open();
     const key = newSessionKey();
     await store.create(key, "one", Number.MAX_VALUE, later());
@@ -161,7 +161,7 @@ describe("the files", () => {
 });
 
 describe("clearExpired()", () => {
-  it("deletes expired files alone and tells how many, and clears up after processes that were killed", async () => {
+  test("deletes expired files alone and tells how many, and clears up after processes that were killed", async () => {
     const { path, clock, store } = open();
     const [live, crashed] = [newSessionKey(), newSessionKey()];
     await store.create(live, "one", 60_000, later());
@@ -179,7 +179,7 @@ describe("clearExpired()", () => {
     expect(await store.clearExpired(later)).toBe(0);
   });
 
-  it("goes by what a process that was killed just now has left, and does not fail for it", async () => {
+  test("goes by what a process that was killed just now has left, and does not fail for it", async () => {
     const { path, clock, store } = open();
     const [live, expired] = [newSessionKey(), newSessionKey()];
     for (const key of [live, expired]) await store.create(key, "one", key === live ? 60_000 : 1000, later());
@@ -206,7 +206,7 @@ describe("the folder", () => {
     ["every user of this host can read or write it", (path) => chmodSync(path, 0o755)],
     ["every user of this host can read or write it", (path) => chmodSync(path, 0o1772)],
   ];
-  it.each(problems)("is checked at the first use: %s", async (problem, spoil) => {
+  test.each(problems)("is checked at the first use: %s", async (problem, spoil) => {
     const { path, store } = open();
     spoil(path);
     for (const attempt of [
@@ -219,7 +219,7 @@ describe("the folder", () => {
     }
   });
 
-  it("is an error when it is gone later, and no session looks as if it were logged out", async () => {
+  test("is an error when it is gone later, and no session looks as if it were logged out", async () => {
     const { path, store } = open();
     const key = newSessionKey();
     await store.create(key, "one", 1000, later());
@@ -241,7 +241,7 @@ describe("the folder", () => {
     expect(await store.read(key, later())).toBe("one");
   });
 
-  it("keeps what lies outside: links are not followed, and a key that is a path is none", async () => {
+  test("keeps what lies outside: links are not followed, and a key that is a path is none", async () => {
     const { path, store } = open();
     const [key, outside] = [newSessionKey(), join(temporaryFolder(), "outside")];
     writeFileSync(outside, "one");
@@ -266,7 +266,7 @@ describe("the folder", () => {
 });
 
 describe("settings", () => {
-  it.each([
+  test.each([
     [{}, "fileSessionStore.path: expected the path of a folder"],
     [{ path: "" }, "fileSessionStore.path: expected the path of a folder"],
     [{ path: "/x", prefix: "a/b" }, "fileSessionStore.prefix: expected 1 to 200 characters"],
@@ -278,7 +278,7 @@ describe("settings", () => {
     expect(() => fileSessionStore(options as never)(context)).toThrow(message);
   });
 
-  it("what needs an index of users is refused", async () => {
+  test("what needs an index of users is refused", async () => {
     const store = fileSessionStore({ path: temporaryFolder() });
     const settings = { projectName: "p", secretKey: "a secret of the tests, long enough" };
     const refusal = 'the store "file" keeps no index of users';
@@ -291,7 +291,7 @@ describe("settings", () => {
 });
 
 describe("several processes", () => {
-  it("two that count to 50 each in one session at the same time: 100", async () => {
+  test("two that count to 50 each in one session at the same time: 100", async () => {
     const path = temporaryFolder();
     const store = fileSessionStore({ path });
     const { sessions } = createSojourn<{ n?: number }>({
@@ -307,7 +307,7 @@ describe("several processes", () => {
     expect(readdirSync(path)).toHaveLength(1);
   });
 
-  it("a lock that another one holds: writes fail as not sent at the deadline, and reading goes on", async () => {
+  test("a lock that another one holds: writes fail as not sent at the deadline, and reading goes on", async () => {
     const { path, store } = open();
     const key = newSessionKey();
     await store.create(key, "one", 60_000, later());
@@ -327,7 +327,7 @@ describe("several processes", () => {
     expect(await store.commit(key, "three", ETAG, 60_000, later())).toEqual({ status: "committed" });
   });
 
-  it("one that may write no more than 1 KB: an error as not sent, the old record whole, no key in the message", async () => {
+  test("one that may write no more than 1 KB: an error as not sent, the old record whole, no key in the message", async () => {
     const { path, store } = open();
     const key = newSessionKey();
     await store.create(key, "one", 60_000, later());

@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, sql } from "kysely";
 import { Pool } from "pg";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, expect } from "vitest";
 
 import { Deadline } from "../../../src/core/deadlines.ts";
 import { newSessionKey } from "../../../src/core/ids.ts";
@@ -9,7 +9,8 @@ import { cachedDbSessionStore } from "../../../src/stores/cached-db/index.ts";
 import { memoryCacheStore } from "../../../src/stores/memory/index.ts";
 import { createSessionTable, sqlSessionStore } from "../../../src/stores/sql/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
-import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
+import { postgresTest as test } from "../../support/fixtures/postgres.ts";
+import { describeWithPostgres } from "../../support/postgres-server.ts";
 
 type Database = Kysely<any>;
 
@@ -18,11 +19,9 @@ const ETAG = { start: 0, text: "record" };
 const later = () => new Deadline(20_000);
 
 describeWithPostgres("the cached store, with a database that is late", () => {
-  let server: PostgresServer;
   let database: Database;
 
-  beforeAll(async () => {
-    server = await PostgresServer.start();
+  test.beforeAll(async ({ server }) => {
     const pool = new Pool(server.settings);
     pool.on("error", () => {});
     database = new Kysely({ dialect: new PostgresDialect({ pool }) });
@@ -31,10 +30,9 @@ describeWithPostgres("the cached store, with a database that is late", () => {
 
   afterAll(async () => {
     await database?.destroy();
-    await server?.stop();
   });
 
-  it("a logout that a row lock holds up for longer than its mark stays ends with the next touch", async () => {
+  test("a logout that a row lock holds up for longer than its mark stays ends with the next touch", async () => {
     const clock = new ManualClock();
     const context = { projectName: "p", redis: new RedisRegistry(), clock };
     const store = cachedDbSessionStore({

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Pool } from "pg";
 import { createSojourn } from "sojourn";
 import { createSessionTable, createUserTables } from "sojourn/stores/sql";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import { newSessionKey } from "../../../src/core/ids.ts";
 import type { Sessions } from "../../../src/session/sessions.ts";
@@ -14,7 +14,8 @@ import type { EngineDescription } from "../../support/engines/engine-description
 import { openDatabase, openEngine } from "../../support/engines/open-engine.ts";
 import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
 import { prioritize } from "../../support/priority.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { serverForTest } from "../../support/redis-connections.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 import { isSoak, scaled } from "../../support/scale.ts";
 import { anyDeadline, Browser, type Data } from "../../support/session-harness.ts";
 import type { LatencyReport } from "./many-sessions-visitor.ts";
@@ -133,14 +134,13 @@ function tell(
 }
 
 describeWithRedis("many sessions of one user on Redis", () => {
-  it(
+  test(
     "a login, a look and a revocation are short steps, and none of them lives on",
     { timeout: 900_000 },
     async () => {
-      const server = await RedisServer.start({
+      const server = await serverForTest({
         config: ["slowlog-log-slower-than 1000", "slowlog-max-len 100000"],
       });
-      onTestFinished(() => server.stop());
       const description: EngineDescription = {
         kind: "redis",
         url: server.url,
@@ -183,7 +183,7 @@ async function fillRedis({ store, record }: Opened): Promise<void> {
     await Promise.all(
       group.map(async (number) => {
         const key = newSessionKey();
-        // Of a third, all entries end together, as with setExpiry(date).
+        // All entries of a third end together, as with setExpiry(date).
         const keepUntil = now + 14 * DAY + (number % 3 === 0 ? 0 : number);
         const entry = { createdAt: now - number, lastSeenAt: now, keepUntil, device: "Firefox on Windows" };
         await store.create(key, record, 14 * DAY, anyDeadline());
@@ -194,7 +194,7 @@ async function fillRedis({ store, record }: Opened): Promise<void> {
 }
 
 describeWithPostgres("many sessions of one user on PostgreSQL", () => {
-  it(
+  test(
     "a login, a look and a revocation are short steps, and none of them lives on",
     { timeout: 900_000 },
     async () => {

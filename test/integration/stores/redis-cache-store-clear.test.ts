@@ -12,7 +12,10 @@ import { scaled } from "../../support/scale.ts";
 /** Entries of the cache, and as many keys of others. */
 const COUNT = scaled(20_000, 200_000);
 
-/** What a command of `clear` may take of the server's time, in microseconds: others wait for that long. */
+/**
+ * Time of the server that a command of `clear` may take, in microseconds: others wait for that
+ * long.
+ */
 const MAX_COMMAND = 5000;
 
 const MAX_ROUNDS = 10;

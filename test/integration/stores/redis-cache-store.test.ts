@@ -1,10 +1,8 @@
-import { createClient, createCluster } from "@redis/client";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-
+import { describe, expect, onTestFinished } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { RedisConnectionError } from "../../../src/core/errors.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import { type CacheStore, FENCE_AFTERLIFE, type Lease, MAX_LEASE } from "../../../src/stores/cache-store.ts";
+import { type CacheStore, FENCE_AFTERLIFE, MAX_LEASE } from "../../../src/stores/cache-store.ts";
 import { redisCacheStore, type RedisCacheStoreOptions } from "../../../src/stores/redis/index.ts";
 import { ownKeyOf } from "../../../src/stores/redis/cache/own-keys.ts";
 import { describeCacheStore } from "../../../src/testing/index.ts";
@@ -17,14 +15,12 @@ import {
   timeOf,
   within,
 } from "../../support/redis-connections.ts";
-import { RedisCluster } from "../../support/redis-cluster.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
-
-/** Each test has keys of its own, and most of them wait for something to expire. */
-const concurrently = { describe, it: it.concurrent };
+import { redisTest as test } from "../../support/fixtures/redis.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
+import { concurrently, entries, later, leaseOn } from "./cache-store-support.ts";
 
 /** The same, without the tests of promises that a store does not make. */
-const promisedAlone = { describe, it: withoutSkipped(it.concurrent) };
+const promisedAlone = { describe, it: withoutSkipped(test.concurrent) };
 
 type RunTest = (title: string, run: () => Promise<void>) => unknown;
 
@@ -32,23 +28,13 @@ function withoutSkipped(register: RunTest): RunTest & { skip: RunTest } {
   return Object.assign((...args: Parameters<RunTest>) => register(...args), { skip: () => {} });
 }
 
-const later = () => within();
-const leaseOn = (key: string): Lease => ({ key, token: "t", expected: undefined });
-const entries = (prefix: string, count: number) =>
-  Array.from({ length: count }, (_, index) => ({ key: `${prefix}${index}`, value: "1", ttl: 60_000 }));
-
 describeWithRedis("the Redis cache store", () => {
   let server: RedisServer;
   let redis: RedisRegistry;
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
-    redis = new RedisRegistry({ default: server.settings });
-  });
-
-  afterAll(async () => {
-    await redis?.close();
-    await server?.stop();
+  test.beforeAll(async ({ server: started, redis: opened }) => {
+    server = started;
+    redis = opened;
   });
 
   const openStore = (options?: RedisCacheStoreOptions, values: "text" | "bytes" = "text"): CacheStore =>
@@ -74,7 +60,7 @@ describeWithRedis("the Redis cache store", () => {
   });
 
   describe("layout", () => {
-    it("is a string under the very key, with a time to live in milliseconds", async () => {
+    test("is a string under the very key, with a time to live in milliseconds", async () => {
       await openStore().setMany([{ key: "shop:1:k", value: "text", ttl: 60_000.5 }], "always", later());
       expect(await server.command("GET", "shop:1:k")).toBe("text");
       const ttl = Number(await server.command("PTTL", "shop:1:k"));
@@ -82,7 +68,7 @@ describeWithRedis("the Redis cache store", () => {
       expect(ttl).toBeLessThanOrEqual(60_001);
     });
 
-    it("has leases beside the entries, under keys that no text makes", async () => {
+    test("has leases beside the entries, under keys that no text makes", async () => {
       const store = openStore();
       const ask = (...args: [string, Buffer]) => redis.get().command(args, within());
       for (const key of ["shop:1:k", "shop:1:{user}k", "shop:1:a}b"]) {
@@ -99,7 +85,7 @@ describeWithRedis("the Redis cache store", () => {
       }
     });
 
-    it("has locks beside the entries, under keys that no text makes, and forgets their fence an hour later", async () => {
+    test("has locks beside the entries, under keys that no text makes, and forgets their fence an hour later", async () => {
       const ask = (...args: [string, Buffer | string]) => redis.get().command(args, within());
       for (const [locks, lockKeyOf] of [
         ["own", (key: string) => ownKeyOf(key, "lock")],
@@ -124,7 +110,7 @@ describeWithRedis("the Redis cache store", () => {
       }
     });
 
-    it("gives fencing tokens that grow when the server's clock was ahead, and when the fence is gone", async () => {
+    test("gives fencing tokens that grow when the server's clock was ahead, and when the fence is gone", async () => {
       const store = openStore();
       const take = async (): Promise<number> => {
         const fence = await store.acquireLock("shop:1:fenced", "t", 20_000, later());
@@ -139,7 +125,7 @@ describeWithRedis("the Redis cache store", () => {
       expect(await take()).toBeGreaterThan(first);
     });
 
-    it("uses the connection named cache if there is one", async () => {
+    test("uses the connection named cache if there is one", async () => {
       const both = new RedisRegistry({
         default: server.settings,
         cache: { ...server.settings, database: 5 },
@@ -157,7 +143,7 @@ describeWithRedis("the Redis cache store", () => {
       expect(await both.get("default").command(["GET", "choice"], within())).toBe("default");
     });
 
-    it("refuses unknown options and connections, naming the nearest", () => {
+    test("refuses unknown options and connections, naming the nearest", () => {
       expect(() => openStore({ conection: "a" } as RedisCacheStoreOptions)).toThrow(
         'did you mean "connection"?',
       );
@@ -180,7 +166,7 @@ describeWithRedis("the Redis cache store", () => {
     }
     const keys = entries("n", 501).map(({ key }) => key);
 
-    it("to read are one a call for up to 500 keys, and none for no keys", async () => {
+    test("to read are one a call for up to 500 keys, and none for no keys", async () => {
       const { store, expectCommands } = await start();
       await expectCommands(store.getMany([], later()), []);
       await expectCommands(store.get("n", later()), ["GET"]);
@@ -191,7 +177,7 @@ describeWithRedis("the Redis cache store", () => {
       await expectCommands(store.ttlMany([], later()), []);
     });
 
-    it("to store are one an entry; one more a call where an entry lives for less than a load may take", async () => {
+    test("to store are one an entry; one more a call where an entry lives for less than a load may take", async () => {
       const { store, expectCommands } = await start();
       const setMany = (ttls: readonly (number | null)[]) =>
         store.setMany(
@@ -214,7 +200,7 @@ describeWithRedis("the Redis cache store", () => {
       await expectCommands(store.compareAndSet("n", "1", { value: "2", ttl: null }, later()), ["EVALSHA"]);
     });
 
-    it("of locks are one each", async () => {
+    test("of locks are one each", async () => {
       const { store, expectCommands } = await start();
       await expectCommands(store.acquireLock("n", "t", 1000, later()), ["EVAL"]);
       await expectCommands(store.acquireLock("n", "t", 1000, later()), ["EVALSHA"]);
@@ -223,14 +209,14 @@ describeWithRedis("the Redis cache store", () => {
       await expectCommands(store.releaseLock("n", "t", later()), ["EVALSHA"]);
     });
 
-    it("to delete are two for up to 500 keys: the leases first", async () => {
+    test("to delete are two for up to 500 keys: the leases first", async () => {
       const { store, expectCommands } = await start();
       await expectCommands(store.deleteMany([], later()), []);
       await expectCommands(store.deleteMany(["n"], later()), ["UNLINK", "UNLINK"]);
       await expectCommands(store.deleteMany(keys, later()), ["UNLINK", "UNLINK", "UNLINK", "UNLINK"]);
     });
 
-    it("to load are one to lease, one to fill and one to release", async () => {
+    test("to load are one to lease, one to fill and one to release", async () => {
       const { store, expectCommands } = await start();
       const lease = leaseOn("load");
       await expectCommands(store.lease(lease, 1000, later()), ["EVAL"]);
@@ -241,7 +227,7 @@ describeWithRedis("the Redis cache store", () => {
   });
 
   describe("data of another type under its keys", () => {
-    it("is an error where one key is read or counted, a miss among many, and is overwritten by a write", async () => {
+    test("is an error where one key is read or counted, a miss among many, and is overwritten by a write", async () => {
       const store = openStore();
       await server.command("RPUSH", "list", "x");
       await expectServiceError(store.get("list", later()), "not-sent");
@@ -265,129 +251,6 @@ describeWithRedis("the Redis cache store", () => {
   });
 });
 
-describeWithRedis("the Redis cache store on a cluster of three masters", () => {
-  let cluster: RedisCluster;
-  let redis: RedisRegistry;
-
-  beforeAll(async () => {
-    cluster = await RedisCluster.start();
-    redis = new RedisRegistry({ default: { cluster: cluster.urls } });
-  });
-
-  afterAll(async () => {
-    await redis?.close();
-    await cluster?.stop();
-  });
-
-  const openStore = (values: "text" | "bytes" = "text"): CacheStore =>
-    redisCacheStore()({ redis, clock: systemClock, values });
-
-  describeCacheStore(concurrently, "redis cluster", { open: () => ({ store: openStore() }) });
-  describeCacheStore(concurrently, "redis cluster, read as bytes", {
-    open: () => ({ store: openStore("bytes") }),
-    values: "bytes",
-  });
-
-  it("keys of one slot are read and deleted together", async () => {
-    const store = openStore();
-    const keys = ["{a}1", "{a}2", "{b}1", "{a}3", "{b}2"];
-    await store.setMany(
-      keys.map((key) => ({ key, value: key, ttl: null })),
-      "always",
-      later(),
-    );
-    await cluster.onEach("CONFIG", "RESETSTAT");
-    expect(await store.getMany(keys, later())).toEqual(keys);
-    expect(await store.deleteMany(keys, later())).toBe(5);
-    const stats = (await cluster.onEach("INFO", "commandstats")).join("\n");
-    const calls = (name: string) =>
-      [...stats.matchAll(new RegExp(`cmdstat_${name}:calls=(\\d+)`, "g"))].reduce(
-        (sum, [, n]) => sum + Number(n),
-        0,
-      );
-    expect([calls("mget"), calls("unlink")]).toEqual([2, 4]);
-  });
-
-  it("a key with braces, whether they make a hash tag or not, is read, written, leased, filled and deleted", async () => {
-    const store = openStore();
-    for (const key of ["x}y", "x{y", "x{}y", "}{", "{x}y", "x}{y}"]) {
-      await store.setMany([{ key, value: key, ttl: 60_000 }], "always", later());
-      expect(await store.get(key, later())).toBe(key);
-      expect(await store.deleteMany([key], later())).toBe(1);
-      expect(await store.lease(leaseOn(key), 1000, later())).toEqual({ status: "leased" });
-      const filled = await store.fill(leaseOn(key), { value: "v", ttl: 60_000 }, later());
-      expect(filled).toEqual({ status: "stored" });
-      expect(await store.compareAndSet(key, "v", undefined, later())).toBe(true);
-    }
-  });
-
-  it("a node that is gone: what was deleted on the others is not passed off as not sent", async () => {
-    const own = await RedisCluster.start();
-    onTestFinished(() => own.stop());
-    const registry = new RedisRegistry({ default: { cluster: own.urls } });
-    onTestFinished(() => registry.close());
-    const store = redisCacheStore()({ redis: registry, clock: systemClock });
-    const keys = entries("k", 30).map(({ key }) => key);
-    await store.setMany(entries("k", 30), "always", later());
-    await own.nodes[0]?.kill();
-    await errorOf(store.deleteMany(keys, within(2000)));
-    await expectConnectionError(store.deleteMany(keys, within(2000)), "unknown");
-  });
-});
-
-describeWithRedis("the Redis cache store on a cluster that is not known to be one", () => {
-  it("learns from the first refusal that keys have to be sent by slots", async () => {
-    const cluster = await RedisCluster.start(1);
-    onTestFinished(() => cluster.stop());
-    const redis = new RedisRegistry({ default: cluster.nodes[0]?.settings });
-    onTestFinished(() => redis.close());
-    const store = redisCacheStore()({ redis, clock: systemClock });
-    await store.setMany(entries("k", 600), "always", later());
-    const keys = entries("k", 600).map(({ key }) => key);
-    expect(await store.deleteMany(keys.slice(0, 300), later())).toBe(300);
-    expect((await store.getMany(keys, later())).filter(Boolean)).toHaveLength(300);
-    const another = redisCacheStore()({ redis, clock: systemClock });
-    expect((await another.getMany(keys, later())).filter(Boolean)).toHaveLength(300);
-  });
-});
-
-describeWithRedis("the Redis cache store on a client of the application", () => {
-  const quietly = { disableOfflineQueue: true, socket: { reconnectStrategy: false as const } };
-  let server: RedisServer;
-  let cluster: RedisCluster;
-  let redis: RedisRegistry;
-  let clients: { destroy: () => void }[];
-
-  beforeAll(async () => {
-    [server, cluster] = await Promise.all([RedisServer.start(), RedisCluster.start()]);
-    const client = createClient({ url: server.url, ...quietly });
-    const clusterClient = createCluster({
-      rootNodes: cluster.urls.map((url) => ({ url })),
-      defaults: quietly,
-    });
-    clients = [client, clusterClient];
-    for (const each of [client, clusterClient]) each.on("error", () => {});
-    await Promise.all([client.connect(), clusterClient.connect()]);
-    redis = new RedisRegistry({ default: { client }, cluster: { client: clusterClient } });
-  });
-
-  afterAll(async () => {
-    await redis?.close();
-    for (const client of clients ?? []) client.destroy();
-    await Promise.all([server?.stop(), cluster?.stop()]);
-  });
-
-  const cases = (["default", "cluster"] as const).flatMap((connection) =>
-    (["text", "bytes"] as const).map((values) => ({ connection, values })),
-  );
-  for (const { connection, values } of cases) {
-    describeCacheStore(concurrently, `redis, given client ${connection}, ${values}`, {
-      open: () => ({ store: redisCacheStore({ connection })({ redis, clock: systemClock, values }) }),
-      values,
-    });
-  }
-});
-
 describeWithRedis("a cache store whose server fails", () => {
   async function start(config: readonly string[] = []) {
     const server = await serverForTest({ config });
@@ -398,7 +261,7 @@ describeWithRedis("a cache store whose server fails", () => {
     return { server, store };
   }
 
-  it("frozen: every method ends within its deadline, whatever number of keys it has", async () => {
+  test("frozen: every method ends within its deadline, whatever number of keys it has", async () => {
     const { server, store } = await start();
     server.freeze();
     onTestFinished(() => server.thaw());
@@ -431,7 +294,7 @@ describeWithRedis("a cache store whose server fails", () => {
     for (const error of await Promise.all(errors)) expect(error).toBeInstanceOf(RedisConnectionError);
   });
 
-  it("gone: the error says that nothing was sent", async () => {
+  test("gone: the error says that nothing was sent", async () => {
     const { server, store } = await start();
     await server.kill();
     // The first command may still find the connection that is about to break.
@@ -440,7 +303,7 @@ describeWithRedis("a cache store whose server fails", () => {
     await expectConnectionError(store.deleteMany(["k"], later()), "not-sent");
   });
 
-  it("refusing some of the keys of a call: what was written is not passed off as not sent", async () => {
+  test("refusing some of the keys of a call: what was written is not passed off as not sent", async () => {
     // A user who may write the first chunk of keys, but not the second.
     const { server, store } = await start();
     await server.command("ACL", "SETUSER", "default", "resetkeys", "~a*");

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
 import { ImproperlyConfigured } from "../../../src/core/errors.ts";
@@ -8,26 +8,20 @@ import { redisSessionStore, type RedisSessionStoreOptions } from "../../../src/s
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
 import { expectServiceError, serverForTest, within } from "../../support/redis-connections.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { redisTest as test } from "../../support/fixtures/redis.ts";
+import { describeWithRedis } from "../../support/redis-server.ts";
 
 const later = () => within();
 
 /** Each test has records of its own, and many wait for something to expire. */
-const concurrently = { describe, it: it.concurrent };
+const concurrently = { describe, it: test.concurrent };
 
 describeWithRedis("the Redis session store", () => {
-  let server: RedisServer;
   let redis: RedisRegistry;
   let projects = 0;
 
-  beforeAll(async () => {
-    server = await RedisServer.start();
-    redis = new RedisRegistry({ default: { ...server.settings, connectTimeout: "20s" } });
-  });
-
-  afterAll(async () => {
-    await redis?.close();
-    await server?.stop();
+  test.beforeAll(async ({ redis: opened }) => {
+    redis = opened;
   });
 
   const openStore = (
@@ -42,7 +36,7 @@ describeWithRedis("the Redis session store", () => {
   });
 
   describe("layout", () => {
-    it("is {project}:{prefix}:{key}: a string with a time to live in milliseconds", async () => {
+    test("is {project}:{prefix}:{key}: a string with a time to live in milliseconds", async ({ server }) => {
       const [store, key] = [openStore({}, "myproject"), newSessionKey()];
       await store.create(key, "a record", 60_000.5, later());
       expect(await server.command("GET", `myproject:session:${key}`)).toBe("a record");
@@ -51,7 +45,9 @@ describeWithRedis("the Redis session store", () => {
       expect(ttl).toBeLessThanOrEqual(60_001);
     });
 
-    it("takes the name of the string from keyGenerator, also when it deletes and walks", async () => {
+    test("takes the name of the string from keyGenerator, also when it deletes and walks", async ({
+      server,
+    }) => {
       const [store, key] = [openStore({ keyGenerator: (each) => `s:${each}` }, "generated"), newSessionKey()];
       await store.create(key, "a record", 60_000, later());
       await server.command("SET", `generated:session:${newSessionKey()}`, "foreign");
@@ -63,13 +59,15 @@ describeWithRedis("the Redis session store", () => {
       expect(await server.command("EXISTS", `generated:session:s:${key}`)).toBe(0);
     });
 
-    it("takes the prefix from the options, braces being no hash tag of ours", async () => {
+    test("takes the prefix from the options, braces being no hash tag of ours", async ({ server }) => {
       const [store, key] = [openStore({ prefix: "{admin}" }, "myproject"), newSessionKey()];
       await store.create(key, "a record", 60_000, later());
       expect(await server.command("EXISTS", `myproject:{admin}:${key}`)).toBe(1);
     });
 
-    it("has tombstones beside it, {project}:{prefix}-moved:{name}, each method of which is one command", async () => {
+    test("has tombstones beside it, {project}:{prefix}-moved:{name}, each method of which is one command", async ({
+      server,
+    }) => {
       const store = openStore({}, "tombstoned");
       const [at, monitor] = ["tombstoned:session-moved:Name.1", await server.monitor()];
       await store.tombstones?.add("Name.1", "login 1", 60_000, within());
@@ -89,7 +87,7 @@ describeWithRedis("the Redis session store", () => {
       monitor.stop();
     });
 
-    it.each(["", "1", "42", "1:sessions"])(
+    test.each(["", "1", "42", "1:sessions"])(
       "refuses the prefix %j, which lies in a cache's namespace",
       (prefix) => {
         expect(() => openStore({ prefix })).toThrow(ImproperlyConfigured);
@@ -102,18 +100,18 @@ describeWithRedis("the Redis session store", () => {
       },
     );
 
-    it("refuses an empty project name", () => {
+    test("refuses an empty project name", () => {
       expect(() => openStore({}, "")).toThrow("projectName: expected a name, got an empty string.");
     });
 
-    it("refuses unknown options and connections, naming the nearest", () => {
+    test("refuses unknown options and connections, naming the nearest", () => {
       expect(() => openStore({ prefxi: "a" } as RedisSessionStoreOptions)).toThrow('did you mean "prefix"?');
       expect(() => openStore({ connection: "defualt" })).toThrow(
         'redis.defualt: is not a setting; did you mean "default"',
       );
     });
 
-    it("uses the connection named session if there is one", async () => {
+    test("uses the connection named session if there is one", async ({ server }) => {
       const key = newSessionKey();
       const both = new RedisRegistry({
         default: server.settings,
@@ -133,7 +131,7 @@ describeWithRedis("the Redis session store", () => {
   });
 
   describe("commands", () => {
-    it("each method is one command, a script's text being sent once", async () => {
+    test("each method is one command, a script's text being sent once", async ({ server }) => {
       const [store, key, etag] = [openStore(), newSessionKey(), { start: 0, text: "a" }];
       const monitor = await server.monitor();
       const fresh = new RedisRegistry({ default: server.settings });
@@ -154,7 +152,7 @@ describeWithRedis("the Redis session store", () => {
       await store.close();
     });
 
-    it("an answer to a conflict is the stored record, not a second read", async () => {
+    test("an answer to a conflict is the stored record, not a second read", async ({ server }) => {
       const [store, key] = [openStore(), newSessionKey()];
       await store.create(key, "theirs", 60_000, later());
       const monitor = await server.monitor();
@@ -166,7 +164,9 @@ describeWithRedis("the Redis session store", () => {
   });
 
   describe("its namespace", () => {
-    it("scan sees session keys of this project and prefix only, glob characters being taken as they are", async () => {
+    test("scan sees session keys of this project and prefix only, glob characters being taken as they are", async ({
+      server,
+    }) => {
       const store = openStore({ prefix: "s*[a-z]?\\" }, "my*project");
       const key = newSessionKey();
       await store.create(key, "record", 60_000, later());
@@ -186,7 +186,7 @@ describeWithRedis("the Redis session store", () => {
       expect(found).toEqual([key]);
     });
 
-    it("scan yields no key twice though Redis does, when its table shrinks during the walk", async () => {
+    test("scan yields no key twice though Redis does, when its table shrinks during the walk", async () => {
       const own = await serverForTest();
       const registry = new RedisRegistry({ default: own.settings });
       const store = redisSessionStore()({ projectName: "shrinking", redis: registry, clock: systemClock });
@@ -214,7 +214,9 @@ describeWithRedis("the Redis session store", () => {
       void registry.get().command(["WAIT", "1", "500"], later());
     }
 
-    it("data of another type under a session's key is an error that says so, and stays", async () => {
+    test("data of another type under a session's key is an error that says so, and stays", async ({
+      server,
+    }) => {
       const [store, key] = [openStore({}, "foreign"), newSessionKey()];
       await server.command("RPUSH", `foreign:session:${key}`, "x");
       const etag = { start: 0, text: "x" };

@@ -1,7 +1,7 @@
 import { Kysely, MysqlDialect, PostgresDialect, sql } from "kysely";
 import { createPool } from "mysql2";
 import { Pool } from "pg";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, expect, test } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
 import { Deadline } from "../../../src/core/deadlines.ts";
@@ -10,8 +10,10 @@ import { RedisRegistry } from "../../../src/redis/registry.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { createSessionTable, discardStalled, sqlSessionStore } from "../../../src/stores/sql/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
-import { describeWithMariadb, MariadbServer } from "../../support/mariadb-server.ts";
-import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
+import { mariadbTest } from "../../support/fixtures/mariadb.ts";
+import { postgresTest } from "../../support/fixtures/postgres.ts";
+import { describeWithMariadb, type MariadbServer } from "../../support/mariadb-server.ts";
+import { describeWithPostgres, type PostgresServer } from "../../support/postgres-server.ts";
 
 type Database = Kysely<any>;
 
@@ -68,17 +70,16 @@ describeWithPostgres("clearExpired on PostgreSQL", () => {
   const connect = (): Database =>
     new Kysely({ dialect: new PostgresDialect({ pool: new Pool(server.settings) }) });
 
-  beforeAll(async () => {
-    server = await PostgresServer.start();
+  postgresTest.beforeAll(async ({ server: started }) => {
+    server = started;
     database = connect();
   });
 
   afterAll(async () => {
     await database?.destroy();
-    await server?.stop();
   });
 
-  it("does not wait for a session that somebody is extending, and leaves it", async () => {
+  test("does not wait for a session that somebody is extending, and leaves it", async () => {
     const { store, keys } = await openExpired(database, 20);
     await database.transaction().execute(async (transaction) => {
       await extend(transaction, keys[7]);
@@ -88,7 +89,7 @@ describeWithPostgres("clearExpired on PostgreSQL", () => {
     expect(await store.clearExpired(later)).toBe(0);
   });
 
-  it("ends although others hold a whole batch, however many expired at one instant, and leaves it", async () => {
+  test("ends although others hold a whole batch, however many expired at one instant, and leaves it", async () => {
     const { store } = await openEmpty(database);
     await insertExpired(database, 2500, 0);
     await database.transaction().execute(async (transaction) => {
@@ -98,7 +99,7 @@ describeWithPostgres("clearExpired on PostgreSQL", () => {
     expect(await store.clearExpired(later)).toBe(2500);
   });
 
-  it("where SERIALIZABLE is the default: two sweeps beside visitors clear all, and no live session", async () => {
+  test("where SERIALIZABLE is the default: two sweeps beside visitors clear all, and no live session", async () => {
     const pool = new Pool({ ...server.settings, options: "-c default_transaction_isolation=serializable" });
     const strict: Database = new Kysely({ dialect: new PostgresDialect({ pool }) });
     const { store, clock } = await openEmpty(strict);
@@ -121,7 +122,7 @@ describeWithPostgres("clearExpired on PostgreSQL", () => {
     await strict.destroy();
   });
 
-  it("takes smaller batches where a deletion is slow, and ends though the first takes longer than its deadline", async () => {
+  test("takes smaller batches where a deletion is slow, and ends though the first takes longer than its deadline", async () => {
     const { store } = await openEmpty(database);
     await insertExpired(database, 600, 1000);
     await sql`CREATE OR REPLACE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
@@ -146,7 +147,7 @@ describeWithPostgres("clearExpired on PostgreSQL", () => {
     await bounded.destroy();
   });
 
-  it("looks at each row a few times only, also where an old transaction keeps what was deleted", async () => {
+  test("looks at each row a few times only, also where an old transaction keeps what was deleted", async () => {
     const count = 20_000;
     const sweeper = connect();
     const { store } = await openEmpty(sweeper);
@@ -180,17 +181,16 @@ describeWithMariadb("clearExpired on MariaDB", () => {
   let server: MariadbServer;
   let database: Database;
 
-  beforeAll(async () => {
-    server = await MariadbServer.start();
+  mariadbTest.beforeAll(async ({ server: started }) => {
+    server = started;
     database = new Kysely({ dialect: new MysqlDialect({ pool: createPool(server.settings) }) });
   });
 
   afterAll(async () => {
     await database?.destroy();
-    await server?.stop();
   });
 
-  it("waits for a session that somebody is extending, and leaves it", async () => {
+  test("waits for a session that somebody is extending, and leaves it", async () => {
     const { store, keys } = await openExpired(database, 20);
     const clearing = await database.transaction().execute(async (transaction) => {
       await extend(transaction, keys[7]);

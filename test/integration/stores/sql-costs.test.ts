@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, sql } from "kysely";
 import { Pool } from "pg";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, expect } from "vitest";
 
 import { systemClock } from "../../../src/core/clock.ts";
 import { Deadline } from "../../../src/core/deadlines.ts";
@@ -8,7 +8,8 @@ import { newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { createSessionTable, discardStalled, sqlSessionStore } from "../../../src/stores/sql/index.ts";
-import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
+import { postgresTest as test } from "../../support/fixtures/postgres.ts";
+import { describeWithPostgres } from "../../support/postgres-server.ts";
 import { scaled } from "../../support/scale.ts";
 
 type Database = Kysely<any>;
@@ -23,12 +24,10 @@ const TOUCHES = 50;
 const later = () => new Deadline(60_000);
 
 describeWithPostgres(`what sessions cost PostgreSQL, with ${ROWS} rows`, () => {
-  let server: PostgresServer;
   let database: Database;
   let store: SessionStore;
 
-  beforeAll(async () => {
-    server = await PostgresServer.start();
+  test.beforeAll(async ({ server }) => {
     const pool = new Pool({ ...server.settings, max: 6 });
     pool.on("error", () => {});
     database = new Kysely({ dialect: new PostgresDialect({ pool: discardStalled(pool) }) });
@@ -55,7 +54,6 @@ describeWithPostgres(`what sessions cost PostgreSQL, with ${ROWS} rows`, () => {
 
   afterAll(async () => {
     await database?.destroy();
-    await server?.stop();
   });
 
   async function walPosition(): Promise<number> {
@@ -72,7 +70,7 @@ describeWithPostgres(`what sessions cost PostgreSQL, with ${ROWS} rows`, () => {
     return Math.round(((await walPosition()) - before) / calls.length);
   }
 
-  it("a touch writes the whole row and three entries of indexes; after a checkpoint whole pages", async ({
+  test("a touch writes the whole row and three entries of indexes; after a checkpoint whole pages", async ({
     annotate,
   }) => {
     const chosen = await sql<{ session_key: string }>`SELECT session_key FROM django_session
@@ -95,7 +93,7 @@ describeWithPostgres(`what sessions cost PostgreSQL, with ${ROWS} rows`, () => {
     expect(read).toBeLessThan(100);
   });
 
-  it("no update of an expiry is HOT, since it is in an index", async () => {
+  test("no update of an expiry is HOT, since it is in an index", async () => {
     const count = async () => {
       await sql`SELECT pg_stat_clear_snapshot()`.execute(database);
       const { rows } = await sql<{
@@ -111,7 +109,7 @@ describeWithPostgres(`what sessions cost PostgreSQL, with ${ROWS} rows`, () => {
     expect((await count()).hot).toBe(0);
   });
 
-  it("a sweep's steps are short, and reads beside it go on", { timeout: 600_000 }, async ({ annotate }) => {
+  test("a sweep's steps are short, and reads beside it go on", { timeout: 600_000 }, async ({ annotate }) => {
     const [key, spans]: [string, number[]] = [newSessionKey(), []];
     await store.create(key, RECORD, DAY, later());
     let isOver = false;

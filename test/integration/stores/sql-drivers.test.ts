@@ -4,7 +4,7 @@ import { PGliteDialect } from "kysely-pglite-dialect";
 import { PostgresJSDialect } from "kysely-postgres-js";
 import { Pool } from "pg";
 import postgres from "postgres";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 
 import { Deadline } from "../../../src/core/deadlines.ts";
 import { newSessionKey } from "../../../src/core/ids.ts";
@@ -18,7 +18,8 @@ import {
 } from "../../../src/stores/sql/index.ts";
 import { describeSessionStore, ManualClock } from "../../../src/testing/index.ts";
 import { PgBouncer } from "../../support/pgbouncer.ts";
-import { PostgresServer } from "../../support/postgres-server.ts";
+import { postgresTest as test } from "../../support/fixtures/postgres.ts";
+import type { PostgresServer } from "../../support/postgres-server.ts";
 import { describeWithCommands } from "../../support/server-process.ts";
 
 type Database = Kysely<any>;
@@ -28,7 +29,7 @@ const later = () => new Deadline(20_000);
 const skip = [
   { reason: "a text column of PostgreSQL holds no NUL", tests: ["records with NUL come back as they were"] },
 ];
-const leavingOut = { describe, it: Object.assign(it.bind(undefined), { skip: () => {} }) };
+const leavingOut = { describe, it: Object.assign(test.bind(undefined), { skip: () => {} }) };
 
 let tables = 0;
 
@@ -66,7 +67,7 @@ function describeDriver(name: string, connect: () => Database): void {
 
   describeSessionStore(leavingOut, name, { hasReadWithTtl: true, open: () => openFresh(database), skip });
 
-  it(`100 concurrent changes by compare-and-set on ${name}: none is lost`, async () => {
+  test(`100 concurrent changes by compare-and-set on ${name}: none is lost`, async () => {
     const [{ store }, key] = [await openFresh(database), newSessionKey()];
     await store.create(key, `0|${newSessionKey()}`, HOUR, later());
     await Promise.all(Array.from({ length: 100 }, () => addOne(store, key)));
@@ -82,14 +83,13 @@ describeWithCommands(["postgres", "initdb", "pgbouncer"], "other ways to Postgre
   let server: PostgresServer;
   let bouncer: PgBouncer;
 
-  beforeAll(async () => {
-    server = await PostgresServer.start();
+  test.beforeAll(async ({ server: started }) => {
+    server = started;
     bouncer = await PgBouncer.start(server.settings, 5);
   });
 
   afterAll(async () => {
     await bouncer?.stop();
-    await server?.stop();
   });
 
   describeDriver("sql with postgres.js", () => {
@@ -109,7 +109,7 @@ describeWithCommands(["postgres", "initdb", "pgbouncer"], "other ways to Postgre
 
   describeDriver("sql behind PgBouncer in transaction mode", () => connect({}));
 
-  it("PgBouncer refuses a pool whose settings have time-outs; those of the role hold", async () => {
+  test("PgBouncer refuses a pool whose settings have time-outs; those of the role hold", async () => {
     const refused = connect({ statement_timeout: 900 });
     await expect(sql`SELECT 1`.execute(refused)).rejects.toThrow(
       "unsupported startup parameter: statement_timeout",

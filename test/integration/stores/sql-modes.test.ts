@@ -1,6 +1,6 @@
 import { Kysely, MysqlDialect, sql } from "kysely";
 import { createPool } from "mysql2";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, describe, expect } from "vitest";
 
 import { createSojourn } from "../../../src/create-sojourn.ts";
 import { Deadline } from "../../../src/core/deadlines.ts";
@@ -9,7 +9,8 @@ import { RedisRegistry } from "../../../src/redis/registry.ts";
 import type { RecordFormat, SessionStore } from "../../../src/stores/session-store.ts";
 import { createSessionTable, createUserTables, sqlSessionStore } from "../../../src/stores/sql/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
-import { describeWithMariadb, MariadbServer } from "../../support/mariadb-server.ts";
+import { mariadbTest } from "../../support/fixtures/mariadb.ts";
+import { describeWithMariadb } from "../../support/mariadb-server.ts";
 import { Browser, type Data } from "../../support/session-harness.ts";
 
 type Database = Kysely<any>;
@@ -38,34 +39,29 @@ const MODES = [
 ];
 
 describeWithMariadb("sql_mode and character sets of MariaDB", () => {
-  let server: MariadbServer;
-  let opened: Database[] = [];
+  const test = mariadbTest.extend(
+    "connect",
+    ({ server }) =>
+      async (mode: string, charset?: string): Promise<Database> => {
+        const pool = createPool({ ...server.settings, ...(charset === undefined ? {} : { charset }) });
+        pool.on("connection", (connection) => connection.query("SET SESSION sql_mode = ?", [mode]));
+        const database: Database = new Kysely({ dialect: new MysqlDialect({ pool }) });
+        opened.push(database);
+        await sql`DROP TABLE IF EXISTS django_session, sojourn_user_session, sojourn_user_epoch`.execute(
+          database,
+        );
+        await createSessionTable(database);
+        await createUserTables(database);
+        return database;
+      },
+  );
 
-  beforeAll(async () => {
-    server = await MariadbServer.start();
-  });
+  let opened: Database[] = [];
 
   afterEach(async () => {
     await Promise.all(opened.map((database) => database.destroy()));
     opened = [];
   });
-
-  afterAll(async () => {
-    await server?.stop();
-  });
-
-  async function connect(mode: string, charset?: string): Promise<Database> {
-    const pool = createPool({ ...server.settings, ...(charset === undefined ? {} : { charset }) });
-    pool.on("connection", (connection) => connection.query("SET SESSION sql_mode = ?", [mode]));
-    const database: Database = new Kysely({ dialect: new MysqlDialect({ pool }) });
-    opened.push(database);
-    await sql`DROP TABLE IF EXISTS django_session, sojourn_user_session, sojourn_user_epoch`.execute(
-      database,
-    );
-    await createSessionTable(database);
-    await createUserTables(database);
-    return database;
-  }
 
   const open = (database: Database, format: RecordFormat): SessionStore => {
     const store = sqlSessionStore({ database, users: true });
@@ -73,7 +69,7 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
   };
 
   describe.each(MODES)("with sql_mode = '%s'", (mode) => {
-    it("records come back as they were, and no text of a visitor is SQL", async () => {
+    test("records come back as they were, and no text of a visitor is SQL", async ({ connect }) => {
       const database = await connect(mode);
       const store = open(database, "json");
       for (const text of TEXTS) {
@@ -91,7 +87,7 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
       expect(Number(rows[0]?.n)).toBe(2 * TEXTS.length);
     });
 
-    it("so do ids of users and sessions in the format json", async () => {
+    test("so do ids of users and sessions in the format json", async ({ connect }) => {
       const database = await connect(mode);
       const store = sqlSessionStore({ database, users: true });
       const sessionSettings = { store, format: "json" as const, deadline: "20s" as const };
@@ -125,7 +121,9 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
         .execute(database);
     const [key, emoji] = [newSessionKey(), JSON.stringify({ text: "😀" })];
 
-    it("without a strict mode is refused for the format json at the first call, with the reason", async () => {
+    test("without a strict mode is refused for the format json at the first call, with the reason", async ({
+      connect,
+    }) => {
       const database = await connect("");
       await convert(database);
       const store = open(database, "json");
@@ -140,7 +138,7 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
       expect(await store.read(key, later())).toBe(emoji);
     });
 
-    it("in a strict mode refuses what it lacks, and takes the rest", async () => {
+    test("in a strict mode refuses what it lacks, and takes the rest", async ({ connect }) => {
       const database = await connect("STRICT_TRANS_TABLES");
       await convert(database);
       const store = open(database, "json");
@@ -151,7 +149,7 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
       expect(await store.read(key, later())).toBe("{}");
     });
 
-    it("is good for Django's format, which is ASCII", async () => {
+    test("is good for Django's format, which is ASCII", async ({ connect }) => {
       const database = await connect("");
       await convert(database);
       const store = open(database, "django");
@@ -160,14 +158,16 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
     });
   });
 
-  it("a connection that gives text in a smaller character set is refused for the format json", async () => {
+  test("a connection that gives text in a smaller character set is refused for the format json", async ({
+    connect,
+  }) => {
     const store = open(await connect("STRICT_TRANS_TABLES", "latin1"), "json");
     await expect(store.read(newSessionKey(), later())).rejects.toThrow(
       "The connection returns text as latin1",
     );
   });
 
-  it("a table that is not there is said as such", async () => {
+  test("a table that is not there is said as such", async ({ connect }) => {
     const database = await connect("");
     await sql`DROP TABLE django_session`.execute(database);
     await expect(open(database, "json").read(newSessionKey(), later())).rejects.toThrow(
@@ -175,7 +175,10 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
     );
   });
 
-  it("an error names the number of the server: 1205 of a lock that was waited for, and nothing was written", async () => {
+  test("an error names the number of the server: 1205 of a lock that was waited for, and nothing was written", async ({
+    connect,
+    server,
+  }) => {
     const database = await connect("");
     const [store, key] = [open(database, "django"), newSessionKey()];
     await store.create(key, "record", LONG_TTL, later());
@@ -190,7 +193,7 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
     });
   });
 
-  it("so does 1969 of max_statement_time, whose connection goes on", async () => {
+  test("so does 1969 of max_statement_time, whose connection goes on", async ({ connect, server }) => {
     const database = await connect("");
     const [store, key] = [open(database, "django"), newSessionKey()];
     await store.create(key, "record", LONG_TTL, later());

@@ -6,7 +6,7 @@ import type { SessionKey } from "../../../src/core/ids.ts";
 /** The engines whose sweep is tested with many records. */
 export type SweptEngine = "redis" | "postgres";
 
-/** What a session was when the sweep began. */
+/** The state of a session when the sweep began. */
 export type Kind = "live" | "expired";
 
 /** A record and the etag of it. */

@@ -14,7 +14,7 @@ export interface OwnStore {
   readonly close: () => Promise<void>;
 }
 
-/** What a server is reached with, as JSON can carry it. */
+/** The address of a server, as JSON can carry it. */
 export type ServerAddress = string | PoolConfig;
 
 /** Opens the store of one client. */

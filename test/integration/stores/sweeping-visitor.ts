@@ -12,7 +12,7 @@ export interface VisitorReport {
   readonly p99: number;
   /** The longest that one operation took, in milliseconds. */
   readonly longestStall: number;
-  /** What was otherwise than it had to be. */
+  /** Differences from what had to be. */
   readonly mistakes: readonly string[];
   /** Numbers and versions of the live sessions that it has changed. */
   readonly changed: readonly (readonly [number, number])[];

@@ -3,13 +3,14 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Kysely, PostgresDialect } from "kysely";
 import { Pool } from "pg";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import { Deadline } from "../../../src/core/deadlines.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import { createSessionTable } from "../../../src/stores/sql/index.ts";
 import { describeWithPostgres, PostgresServer } from "../../support/postgres-server.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { serverForTest } from "../../support/redis-connections.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 import { scaled, seed } from "../../support/scale.ts";
 import { type Client, LISTPACKS } from "./bucket-support.ts";
 import {
@@ -73,7 +74,7 @@ async function startVisitor(engine: SweptEngine, address: ServerAddress): Promis
   return visitor;
 }
 
-/** What is to hold on every engine, whatever the visitor did when. */
+/** Checks what holds on every engine, whatever the visitor did when. */
 async function expectNothingLost(
   engine: SweptEngine,
   store: SessionStore,
@@ -98,7 +99,10 @@ async function expectNothingLost(
   }
 }
 
-/** The steps add up, none is larger than it may be, and all that was created anew before its turn was left. */
+/**
+ * Checks that the steps add up, that none is too large, and that each session created again in time
+ * was left.
+ */
 function expectSteps({ cleared, steps, visitor }: Sweep, largestStep: number): void {
   expect(Math.min(...steps)).toBeGreaterThanOrEqual(0);
   expect(Math.max(...steps)).toBeLessThanOrEqual(largestStep);
@@ -116,9 +120,8 @@ function tell(engine: string, { cleared, steps, seconds, visitor }: Sweep, step:
 }
 
 describeWithRedis("a sweep of buckets", () => {
-  it("beside another client: no live session is lost, no expired one left, each step is short and told", async () => {
-    const server = await RedisServer.start({ config: [...LISTPACKS, "slowlog-log-slower-than 1000"] });
-    onTestFinished(() => server.stop());
+  test("beside another client: no live session is lost, no expired one left, each step is short and told", async () => {
+    const server = await serverForTest({ config: [...LISTPACKS, "slowlog-log-slower-than 1000"] });
     const client = await server.client();
     const buckets = openBuckets(server.url);
     onTestFinished(async () => (client.destroy(), buckets.close()));
@@ -195,7 +198,7 @@ async function slowestScript(server: RedisServer): Promise<string> {
 }
 
 describeWithPostgres("a sweep of PostgreSQL", () => {
-  it("beside another client: no live session is lost, no expired one left, each step is short and told", async () => {
+  test("beside another client: no live session is lost, no expired one left, each step is short and told", async () => {
     const server = await PostgresServer.start();
     onTestFinished(() => server.stop());
     const pool = new Pool(server.settings);

@@ -1,15 +1,15 @@
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 
 import { createSojourn } from "../../../src/create-sojourn.ts";
 import { redisSessionStore } from "../../../src/stores/redis/index.ts";
-import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { serverForTest } from "../../support/redis-connections.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 import { Browser, type Data } from "../../support/session-harness.ts";
 
 const CODE = "SOJOURN_EVICTING_REDIS";
 
 async function start(config: string[], url = (server: RedisServer): string => server.url) {
-  const server = await RedisServer.start({ config });
-  onTestFinished(() => server.stop());
+  const server = await serverForTest({ config });
   const warnings: string[] = [];
   const spy = vi.spyOn(process, "emitWarning").mockImplementation((warning, options) => {
     if ((options as { code?: string }).code === CODE) warnings.push(String(warning));
@@ -26,7 +26,7 @@ async function start(config: string[], url = (server: RedisServer): string => se
 }
 
 describeWithRedis("lists of users on a Redis that evicts", () => {
-  it.each(["allkeys-lru", "allkeys-random", "volatile-ttl", "volatile-lru"])(
+  test.each(["allkeys-lru", "allkeys-random", "volatile-ttl", "volatile-lru"])(
     "%s: one warning, with what to do",
     async (policy) => {
       const { sessions, warnings } = await start([`maxmemory-policy ${policy}`]);
@@ -38,7 +38,7 @@ describeWithRedis("lists of users on a Redis that evicts", () => {
     },
   );
 
-  it("noeviction: none", async () => {
+  test("noeviction: none", async () => {
     const { server, sessions, warnings } = await start(["maxmemory-policy noeviction"]);
     const browser = new Browser(sessions);
     await browser.request((session) => session.login(7));
@@ -47,7 +47,7 @@ describeWithRedis("lists of users on a Redis that evicts", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("where INFO is forbidden: none, and all works", async () => {
+  test("where INFO is forbidden: none, and all works", async () => {
     const { sessions, warnings } = await start(
       ["maxmemory-policy allkeys-lru", "user sojourn on nopass ~* &* +@all -info"],
       ({ url }) => url.replace("redis://", "redis://sojourn:any@"),
@@ -58,7 +58,7 @@ describeWithRedis("lists of users on a Redis that evicts", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("when the list of a user is gone, revokeUser with scan ends what is on no list", async () => {
+  test("when the list of a user is gone, revokeUser with scan ends what is on no list", async () => {
     const { server, sessions } = await start([]);
     const browsers = Array.from({ length: 70 }, () => new Browser(sessions));
     for (const browser of browsers) await browser.request((session) => session.login(7));
@@ -76,7 +76,7 @@ describeWithRedis("lists of users on a Redis that evicts", () => {
     expect(await other.request((session) => session.isAuthenticated)).toBe(true);
   });
 
-  it("a memory that is full: logout and revokeUser end the sessions all the same", async () => {
+  test("a memory that is full: logout and revokeUser end the sessions all the same", async () => {
     const { server, sessions } = await start(["maxmemory-policy noeviction"]);
     const browsers = Array.from({ length: 10 }, () => new Browser(sessions));
     for (const browser of browsers) await browser.request((session) => session.login(7));

@@ -34,12 +34,12 @@ export interface DjangoCall {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** What a call that finds nothing answers, at both sides. */
+/** The answer of both sides to a call that finds nothing. */
 const GONE = "gone";
 const DONE = "done";
 
-// Where Django's caches do the same with them: they add to floats, and django-redis takes a stored None for none when
-// it moves an entry.
+// Keys with which Django's caches do the same: they add to floats, and django-redis takes a stored
+// None for none when it moves an entry.
 const ANY = ["a", "b", "c"];
 const COUNTERS = ["n", "m"];
 const MOVED = ["v", "w"];
@@ -166,7 +166,7 @@ export function toDjango({ name, keys, value, timeout, delta, version }: CacheCa
   }
 }
 
-/** What Django has answered to the first of {@link toDjango}'s calls, in words that both sides have. */
+/** Django's answer to the first of {@link toDjango}'s calls, in words that both sides have. */
 export function fromDjango({ name }: CacheCall, answer: unknown): unknown {
   return ["set", "setMany", "deleteMany"].includes(name) ? DONE : answer;
 }

@@ -15,7 +15,7 @@ function describeValue(value: unknown, describeNumber: (value: number | bigint) 
   return `{${members.join(",")}}`;
 }
 
-/** What Python has to read where this value was written: whole numbers are integers there, all others floats. */
+/** The value that Python has to read: whole numbers are integers there, all others floats. */
 export function pythonView(value: unknown): string {
   return describeValue(value, (number) => (isInteger(number) ? `i${number}` : describeFloat(number)));
 }

@@ -12,7 +12,7 @@ export interface SiteSecrets {
   readonly fallbacks?: readonly string[];
 }
 
-/** What both sides sign with unless a test says otherwise. */
+/** The secret with which both sides sign unless a test says otherwise. */
 export const SECRET = "a secret of the tests, long enough";
 
 /** A key and its value, in the notation of `describe-value.ts`. */
@@ -42,7 +42,7 @@ interface PeerUser {
   readonly isActive?: boolean;
 }
 
-/** What an operation has left of the session that it was given. */
+/** The session as an operation has left it. */
 interface PeerSession {
   /** `null`: it is not stored any more. */
   readonly record: string | null;

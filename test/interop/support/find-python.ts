@@ -15,7 +15,7 @@ export interface PythonRange {
 /** A Python that runs. */
 export interface Python {
   readonly command: string;
-  /** What tells it from others: its version, and where it is. */
+  /** Its version and its path, which tell it from others. */
   readonly facts: string;
 }
 

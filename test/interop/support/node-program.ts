@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 
-/** What makes Node run TypeScript, with the public specifiers leading to the source. */
+/** Options with which Node runs TypeScript and resolves the public specifiers to the source. */
 export const NODE_OPTIONS: readonly string[] = ["--import", "tsx", "--conditions", "@sojourn/source"];
 
 const running = new Set<ChildProcess>();

@@ -1,13 +1,12 @@
 import { createSojourn } from "sojourn";
 import { memorySessionStore } from "sojourn/stores/memory";
 import { ManualClock } from "sojourn/testing";
-import { systemClock } from "../../../src/core/clock.ts";
-import { Deadline } from "../../../src/core/deadlines.ts";
 import { newSessionKey } from "../../../src/core/ids.ts";
 import { defineMember } from "../../../src/json/index.ts";
 import type { Session } from "../../../src/session/session.ts";
 import type { Sessions } from "../../../src/session/sessions.ts";
 import type { SessionStore } from "../../../src/stores/session-store.ts";
+import { anyDeadline } from "../../support/any-deadline.ts";
 import { SECRET, type SiteSecrets } from "./django-peer.ts";
 
 export type Data = Record<string, unknown>;
@@ -66,8 +65,4 @@ export class NodeSite {
     if (this.#store === undefined) throw new Error("createSojourn made no store.");
     return this.#store;
   }
-}
-
-function anyDeadline(): Deadline {
-  return new Deadline(60_000, systemClock);
 }

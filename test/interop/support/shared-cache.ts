@@ -37,7 +37,7 @@ export class SharedCaches {
     return new DjangoCacheClient(this.#site.visitor(), alias);
   }
 
-  /** What Django shows of a part of a page that it keeps in its cache `default`. */
+  /** Renders a part of a page that Django keeps in its cache `default`. */
   fragment(part: { readonly name: string; readonly vary: unknown; readonly text: string }): Promise<string> {
     return this.#site.visitor().post("/fragment", part);
   }

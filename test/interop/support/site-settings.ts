@@ -1,9 +1,9 @@
 import { join } from "node:path";
 
-/** Where the site keeps its sessions. */
+/** The engine in which the site keeps its sessions. */
 export type SessionEngine = "db" | "cached_db" | "file" | "signed_cookies" | "cache" | "codex";
 
-/** What makes the site's settings. */
+/** The options from which the site's settings are made. */
 export interface SiteSettingsOptions {
   /** @defaultValue `"db"` */
   readonly engine?: SessionEngine;

@@ -17,7 +17,7 @@ export interface EnvironmentObstacle {
   readonly lacksPython?: true;
 }
 
-/** Where environments are built and how. */
+/** The place of environments, and how they are built. */
 export interface VirtualEnvironmentOptions {
   /** File in pip's form, with all that is needed: nothing else is installed. */
   readonly requirements: string;
@@ -109,7 +109,7 @@ async function takeTurn(building: string): Promise<void> {
   for (;;) {
     mkdirSync(building, { recursive: true });
     if (!isOtherBuilding(dirname(building))) return;
-    // Of two that began at the same time, both stand back.
+    // Two builds that began at the same time both stand back.
     deleteFolder(building);
     await sleep(POLL_MS.least + Math.random() * POLL_MS.spread);
   }

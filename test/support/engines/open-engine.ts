@@ -72,7 +72,7 @@ function storeOf(description: EngineDescription, database: Kysely<unknown> | und
   }
 }
 
-/** What the keys of the copies begin with, of an engine that copies. */
+/** Prefix of the keys of the copies, for an engine that copies. */
 export function copiesOf(space: string): string {
   return `${space}:copies`;
 }

@@ -161,7 +161,7 @@ const capitalize = (name: string): string =>
 const capitalized = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [capitalize(name), value]));
 
-/** What a test sees of a connection. */
+/** A connection as a test sees it. */
 abstract class WatchedClient {
   received = "";
   isClosed = false;

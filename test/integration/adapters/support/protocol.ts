@@ -28,7 +28,7 @@ export function speak(spoken: Protocol): void {
   hasNoHead = isHttp2 && runtime === "deno";
 }
 
-/** Of the adapters by name, those that run on what is spoken: Express does not run on HTTP/2. */
+/** Returns the adapters that run on what is spoken, by name: Express does not run on HTTP/2. */
 export function runnable<Adapter>(
   adapters: Readonly<Record<string, Adapter>>,
 ): [name: string, adapter: Adapter][] {

@@ -29,7 +29,7 @@ type Save = (start: ResponseStart) => Promise<void> | undefined;
 /** The session of one request, whose saves are the test's. */
 export class StubScope implements SessionScope {
   readonly facts: RequestInfo;
-  /** What `finish` was called with, in order. */
+  /** The arguments of `finish`, in the order of its calls. */
   readonly finishes: Pick<ResponseStart, "status" | "headersSent">[] = [];
   /** Whether the client had left, at each of them. */
   readonly wasClientGone: (boolean | undefined)[] = [];
@@ -66,9 +66,9 @@ export class StubScope implements SessionScope {
 /** Sessions whose every save is what a test says it is. */
 export class StubSessions implements SessionSource<object> {
   readonly scopes: StubScope[] = [];
-  /** What `finish` does in the requests that come. */
+  /** The work of `finish` in the requests that come. */
   save: Save = () => undefined;
-  /** What `from` does before it resolves. */
+  /** The work of `from` before it resolves. */
   load: () => Promise<void> = () => Promise.resolve();
   /** Called when the headers of a session are made. */
   makeHeaders: () => void = () => {};
@@ -87,7 +87,7 @@ export class StubSessions implements SessionSource<object> {
     return scope;
   }
 
-  /** What handlers call: the session is used from now on. */
+  /** Uses the session from now on, as handlers do. */
   async from(request: object): Promise<Session<object>> {
     const scope = this.#byRequest.get(request);
     if (!scope) throw new Error("no adapter has seen this request");

@@ -2,7 +2,7 @@ import { type Clock, createSojourn, type Sojourn } from "sojourn";
 import { memorySessionStore } from "sojourn/stores/memory";
 import { redisSessionStore } from "sojourn/stores/redis";
 
-/** What the application keeps of a visitor. */
+/** The data that the application keeps of a visitor. */
 export interface Visitor {
   cart?: Record<string, number>;
 }

@@ -16,7 +16,7 @@ export interface BurstData {
   [own: `own${number}`]: number;
 }
 
-/** What one request of a burst does. */
+/** The act of one request of a burst. */
 export type Deed = "read" | "write" | "update" | "login" | "cycleKey" | "logout" | "getUser";
 
 /**

@@ -3,7 +3,10 @@ import type { EngineDescription } from "../../../support/engines/engine-descript
 import type { Spoil } from "./spoilt-store.ts";
 import type { Abilities } from "./plan.ts";
 
-/** What the processes of a run share: where its sessions are, and what is wrong with that. */
+/**
+ * The settings that the processes of a run share: the place of its sessions, and the fault of the
+ * store.
+ */
 export interface Stage extends Abilities {
   readonly engine: EngineDescription;
   readonly spoil?: Spoil;

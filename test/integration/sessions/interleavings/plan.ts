@@ -26,7 +26,7 @@ const WEIGHTS: Readonly<Record<Exclude<Kind, "create" | "getUser">, number>> = {
   evict: 6,
 };
 
-/** What an actor does next. Times are in milliseconds. */
+/** The next step of an actor. Times are in milliseconds. */
 export interface Step {
   readonly kind: Exclude<Kind, "create" | "getUser">;
   readonly visitor: number;

@@ -12,11 +12,11 @@ import { PROCESSES, VISITORS } from "./plan.ts";
 /** Runs that are under way at the same time, so that nobody waits for a message. */
 const PARALLEL = 6;
 
-/** What is wrong with a run. Its seed as SOJOURN_SEED makes it the first one. */
+/** A run with findings. Its seed as SOJOURN_SEED makes it the first one. */
 export interface BadRun {
   readonly seed: number;
   readonly findings: Partial<Findings>;
-  /** What was done, in the order of the ends. */
+  /** The operations, in the order of their ends. */
   readonly history: readonly string[];
 }
 
@@ -97,7 +97,7 @@ async function createSessions({ sessions }: OpenedStage, seed: number): Promise<
   return created;
 }
 
-/** What is there of a run when it is over. It goes then, so that the engine does not fill up. */
+/** Takes what is there of a run when it is over, so that the engine does not fill up. */
 async function lookAtTheEnd({ sessions }: OpenedStage, operations: readonly Operation[]) {
   const final = new Map<string, Sight | undefined>();
   for (const key of new Set(operations.flatMap(({ newKey }) => newKey ?? []))) {

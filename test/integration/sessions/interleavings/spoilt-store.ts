@@ -4,11 +4,11 @@ import type { Deadline } from "sojourn/redis";
 import { redisCacheStore } from "sojourn/stores/redis";
 
 const COPY_TTL = 60_000;
-/** What a greedy sweep waits for, in milliseconds. */
+/** The wait of a greedy sweep, in milliseconds. */
 const SOON = 50;
 
 /**
- * What is wrong with a store, to show that the checker finds it.
+ * A fault of a store, to show that the checker finds it.
  *
  * - `"blind commit"`: it commits whatever version is stored. - `"undead commit"`: it commits also what is gone.
  * - `"late delete"`: it tells of a deletion before it is done. - `"blind refill"`: as Django's `cached_db`,

@@ -1,7 +1,7 @@
 import type { Random } from "../../../support/random.ts";
 import type { WaitingCall } from "./gate.ts";
 
-/** What may happen next: actor -> its next call. */
+/** The next possible steps: actor -> its next call. */
 export type Choices = ReadonlyMap<number, WaitingCall>;
 
 /**
@@ -90,7 +90,9 @@ function decide(
   return chosen === undefined ? undefined : Object.assign(decision, { chosen });
 }
 
-/** Who was excluded before, and has a call to which it makes no difference who was next. */
+/**
+ * Returns the actors that were excluded before and whose call does not depend on the chosen one.
+ */
 function stillExcluded({ choices, excluded, chosen }: Decision): Set<number> {
   const passed = choices.get(chosen);
   const isSame = (actor: number) => {

@@ -6,8 +6,8 @@ export interface WaitingCall {
   /** Such as `tombstones.add`. */
   readonly method: string;
   /**
-   * What it works on: a key, a name of a tombstone, a user. Calls on different objects come to the same in
-   * either order.
+   * The object of the call: a key, a name of a tombstone, a user. Calls on different objects come
+   * to the same in either order.
    */
   readonly object: string;
   readonly isRead: boolean;

@@ -31,8 +31,8 @@ function cookies({ setCookies, outcomes }: Aftermath): string[] {
 }
 
 /**
- * Whoever is logged in stays so until an end, and nobody is afterwards. A request that has come before an end
- * has returned may begin an empty session.
+ * A visitor who is logged in stays so until an end, and nobody is afterwards. A request that has
+ * come before an end has returned may begin an empty session.
  */
 function end(aftermath: Aftermath): string[] {
   const { scenario, outcomes, sessions, key } = aftermath;
@@ -71,7 +71,7 @@ function mayBe(userId: string | undefined, wasLoggedIn: boolean, logins: readonl
   return logins.some(({ user }) => user === userId);
 }
 
-/** What was acknowledged is there, unless a login has begun a session without it. */
+/** Acknowledged changes are there, unless a login has begun a session without them. */
 function updates({ outcomes, sessions, key }: Aftermath): string[] {
   const data = sessions.find((each) => each.key === key)?.data;
   if (data?.lineage === undefined) return [];

@@ -1,6 +1,6 @@
 import { SessionInterrupted, type Session } from "sojourn";
 
-/** What a session of these tests holds. */
+/** The data of a session of these tests. */
 export interface Data {
   lineage?: string;
   n?: number;
@@ -10,7 +10,7 @@ export interface Data {
 /** The settings that an actor's process has, besides those of all. */
 export type Variant = "plain" | "renewing" | "rotated";
 
-/** What one request does. */
+/** The act of one request. */
 export interface Act {
   readonly name: string;
   /** @defaultValue `"plain"` */
@@ -21,9 +21,9 @@ export interface Act {
   readonly cycles?: boolean;
   /** Whether it ends the session. */
   readonly ends?: boolean;
-  /** Who is logged in afterwards. */
+  /** The user who is logged in afterwards. */
   readonly user?: string;
-  /** What it writes, once it is acknowledged. */
+  /** The data that it writes, once it is acknowledged. */
   readonly writes?: "own" | "count";
   /** Whether it succeeds whatever becomes of the session. */
   readonly onlyReads?: boolean;

@@ -25,7 +25,7 @@ const SECRETS = {
   },
 } as const;
 
-/** What the browser has been told. */
+/** A cookie that the browser has been told to keep. */
 export interface SetCookie {
   readonly act: Act;
   /** `undefined`: it clears the cookie. */
@@ -40,7 +40,7 @@ export interface Found {
   readonly data: Data;
 }
 
-/** What is left when all requests of a scenario have been answered. */
+/** The state when all requests of a scenario have been answered. */
 export interface Aftermath {
   readonly scenario: Scenario;
   readonly outcomes: readonly Outcome[];
@@ -49,7 +49,7 @@ export interface Aftermath {
   readonly sessions: readonly Found[];
   /** Key of the browser's session; `undefined` without one. */
   readonly key: string | undefined;
-  /** Who was let through, in order. */
+  /** The actors that were let through, in order. */
   readonly trace: readonly string[];
 }
 
