@@ -1,4 +1,4 @@
-import type { CacheKeySpace } from "./cache/cache.ts";
+import type { CacheKeySpace } from "./cache/keys/key-space.ts";
 import { isCacheKey } from "./stores/cache-store.ts";
 import type { KeySpace } from "./stores/key-spaces.ts";
 

@@ -4,20 +4,20 @@ import type { RedisRegistry } from "../redis/registry.ts";
 import type { CacheStore } from "../stores/cache-store.ts";
 import { keySpacesOf } from "../stores/key-spaces.ts";
 import { makeCacheStore } from "../stores/make-store.ts";
-import { CacheMonitor } from "./monitor/cache-monitor.ts";
-import type { ReadOptions, VersionOption } from "./options/cache-options.ts";
 import { type CacheSettings, type ResolvedCacheSettings, resolveCacheSettings } from "./cache-settings.ts";
 import { ClockWatch } from "./entry/clock-watch.ts";
 import { EntryCodec } from "./entry/entry-codec.ts";
-import { EntryReader, type Found, toReadPlan } from "./entry/entry-reader.ts";
+import { EntryReader, type Found, isThere, type ReadPlan, toReadPlan } from "./entry/entry-reader.ts";
+import { Tags } from "./entry/tags.ts";
 import { ForgivingStore } from "./forgiving-store.ts";
 import { warnOfMissingPrefix } from "./keys/key-validation.ts";
 import { CacheKeys, type EntryKey, storageKeys } from "./keys/keys.ts";
-import { Loads } from "./load/loads.ts";
-import { requireCapability } from "./requirements.ts";
 import { SharedVersion } from "./keys/shared-version.ts";
-import { Tags } from "./entry/tags.ts";
+import { Loads } from "./load/loads.ts";
+import { CacheMonitor } from "./monitor/cache-monitor.ts";
+import type { ReadOptions, VersionOption } from "./options/cache-options.ts";
 import { type Timeout, toTtl } from "./options/timeouts.ts";
+import { requireCapability } from "./requirements.ts";
 
 /** Parts of the application that a cache uses. */
 export interface CacheContext {
@@ -111,6 +111,13 @@ export class CacheCore {
 
   read(key: string, options: ReadOptions, version: number | undefined, deadline: Deadline): Promise<Found> {
     return this.reader.read(this.keys.of(key, version), toReadPlan(options, version), deadline);
+  }
+
+  /** Returns whether each entry exists, readable or not, in the order of their keys. */
+  async arePresent(keys: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<boolean[]> {
+    const found = await this.reader.readMany(keys, { ...plan, onCorrupt: "miss" }, deadline);
+    const now = this.clock.now();
+    return found.map((each) => isThere(each, now));
   }
 
   deleteEntries(keys: readonly EntryKey[], deadline: Deadline): Promise<number> {

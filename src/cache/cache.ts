@@ -1,70 +1,36 @@
 import type { Milliseconds } from "../core/clock.ts";
-import { checkFunction } from "../core/calls.ts";
-import { describeKind } from "../core/descriptions.ts";
-import { CacheUsageError, ImproperlyConfigured } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
-import { isPlainObject } from "../json/index.ts";
 import type { CacheStoreCapabilities } from "../stores/cache-store.ts";
-import { type KeyPlace, keySpacesOf } from "../stores/key-spaces.ts";
-import { writtenInPart } from "../stores/await-writes.ts";
-import { checkCallOptions, NO_OPTIONS } from "./options/cache-calls.ts";
 import { type CacheContext, CacheCore } from "./cache-core.ts";
-import type { CacheEvents, CacheStats } from "./monitor/cache-events.ts";
-import type { ClearOptions, ReadOptions, VersionOption } from "./options/cache-options.ts";
 import type { CacheSettings } from "./cache-settings.ts";
 import { Counters } from "./counters.ts";
-import { EntryOperations } from "./operations/entry-operations.ts";
-import { toReadPlan } from "./entry/entry-reader.ts";
-import { isFresh } from "./entry/freshness.ts";
-import type { CacheKeySettings } from "./keys/keys.ts";
-import {
-  type Loader,
-  type LoadContext,
-  type LoadOptions,
-  type LoadPlan,
-  toLoadPlan,
-} from "./load/load-options.ts";
-import { CacheLock } from "./lock/lock.ts";
-import type { LockOptions } from "./lock/lock-options.ts";
+import { type CacheKeySpace, keySpaceOf } from "./keys/key-space.ts";
+import type { LoadContext, Loader, LoadOptions } from "./load/load-options.ts";
 import { type Memoized, memoize, type MemoizedValue, type MemoizeOptions } from "./load/memoize.ts";
-import { checkClearable, requireCapability } from "./requirements.ts";
+import type { CacheLock } from "./lock/lock.ts";
+import type { LockOptions } from "./lock/lock-options.ts";
+import { makeLock } from "./lock/make-lock.ts";
+import type { CacheEvents, CacheStats } from "./monitor/cache-events.ts";
+import type { IncrOptions } from "./operations/beginnings.ts";
+import { EntryVersions } from "./operations/entry-versions.ts";
+import { Expiry } from "./operations/expiry.ts";
+import { Increments } from "./operations/increments.ts";
+import { KeyWalk } from "./operations/key-walk.ts";
+import { ReadThrough } from "./operations/read-through.ts";
+import { type Peek, Reads } from "./operations/reads.ts";
+import type { ValuesByKey } from "./operations/values.ts";
+import { Writes } from "./operations/writes.ts";
+import { NO_OPTIONS } from "./options/cache-calls.ts";
+import type {
+  ClearOptions,
+  ConditionalSetOptions,
+  GetOptions,
+  PeekOptions,
+  ReadOptions,
+  SetOptions,
+  VersionOption,
+} from "./options/cache-options.ts";
 import type { Timeout } from "./options/timeouts.ts";
-
-/** Result of `cache.peek`. */
-export type Peek<Value = unknown> =
-  | { readonly isHit: false }
-  | {
-      readonly isHit: true;
-      readonly value: Value;
-      /** Name of the store that has the entry, such as `redis`. */
-      readonly source: string;
-      /** `"stale"`: the entry has expired, and only `getOrSet` may still return it. */
-      readonly state: "fresh" | "stale";
-      /** Time since the entry was written; `undefined` when unknown. */
-      readonly age: Milliseconds | undefined;
-      /** Remaining time in the store; `null`: no expiry. */
-      readonly ttl: Milliseconds | null;
-    };
-
-/** Keys of a cache, for the check that no two settings share keys. */
-export interface CacheKeySpace {
-  readonly path: string;
-  readonly places: readonly KeyPlace[];
-  readonly keyPrefix: string;
-  readonly hasKeyFunction: boolean;
-  /** Returns the storage key of an entry; `undefined` where the key function makes none. */
-  readonly storageKeyOf: (key: string) => string | undefined;
-}
-
-/** Options of `cache.peek`. */
-export interface PeekOptions extends ReadOptions {
-  /**
-   * Timeout that the entry was stored with; its age follows from it.
-   *
-   * @defaultValue the `timeout` of the settings
-   */
-  readonly timeout?: Timeout | undefined;
-}
 
 /**
  * A cache with Django's API in camelCase and Django's key layout. `createSojourn` makes it, as
@@ -79,40 +45,119 @@ export interface PeekOptions extends ReadOptions {
  *   {@link StoreServiceError}, or are misses if the settings say so.
  * - A key that is empty or not a string is a {@link CacheUsageError}.
  */
-export class Cache extends EntryOperations {
+export class Cache {
+  readonly #core: CacheCore;
+  readonly #reads: Reads;
+  readonly #writes: Writes;
+  readonly #readThrough: ReadThrough;
+  readonly #expiry: Expiry;
+  readonly #increments: Increments;
+  readonly #versions: EntryVersions;
+  readonly #keyWalk: KeyWalk;
+
   /** @internal Use `createSojourn`. */
   constructor(settings: CacheSettings, path: string, context: CacheContext) {
-    super(new CacheCore(settings, path, context));
+    const core = new CacheCore(settings, path, context);
+    this.#core = core;
+    this.#reads = new Reads(core);
+    this.#writes = new Writes(core);
+    this.#readThrough = new ReadThrough(core);
+    this.#expiry = new Expiry(core);
+    this.#increments = new Increments(core);
+    this.#versions = new EntryVersions(core);
+    this.#keyWalk = new KeyWalk(core);
   }
 
   /** Name of the engine that keeps the entries, such as `redis`. */
   get storeName(): string {
-    return this.core.store.name;
+    return this.#core.store.name;
   }
 
   /** Capabilities of the store. */
   get capabilities(): CacheStoreCapabilities {
-    return this.core.store.capabilities;
-  }
-
-  /** @internal For rate limits. */
-  get counters(): Counters {
-    return new Counters(this.core);
-  }
-
-  /** @internal */
-  get keySpace(): CacheKeySpace {
-    const { path, settings, strictStore } = this.core;
-    const { keyPrefix, keyFunction, version } = settings;
-    const places = keySpacesOf(strictStore).map(({ place }) => place);
-    const storageKeyOf = (key: string): string | undefined =>
-      wholeKeyOf(key, { keyPrefix, keyFunction, version });
-    return { path, places, keyPrefix, hasKeyFunction: keyFunction !== undefined, storageKeyOf };
+    return this.#core.store.capabilities;
   }
 
   /** Counts of this process so far. */
   get stats(): CacheStats {
-    return this.core.monitor.stats;
+    return this.#core.monitor.stats;
+  }
+
+  /** @internal For rate limits. */
+  get counters(): Counters {
+    return new Counters(this.#core);
+  }
+
+  /** @internal */
+  get keySpace(): CacheKeySpace {
+    return keySpaceOf(this.#core);
+  }
+
+  /**
+   * Reads a value, built for each call.
+   *
+   * @returns The default on a miss. A stored `null` is no miss.
+   * @throws {CacheCorruptError} When the entry cannot be read.
+   */
+  get<Value = unknown>(key: string, options: GetOptions<Value> & { readonly default: Value }): Promise<Value>;
+  get<Value = unknown>(key: string, options?: GetOptions<Value>): Promise<Value | undefined>;
+  get(key: string, options: GetOptions<unknown> = NO_OPTIONS): Promise<unknown> {
+    return this.#reads.get(key, options);
+  }
+
+  /**
+   * Reads several values.
+   *
+   * @returns The existing values by their keys, in the order of the given keys.
+   * @throws {CacheCorruptError} When one of the entries cannot be read.
+   */
+  getMany<Value = unknown>(
+    keys: Iterable<string>,
+    options: ReadOptions = NO_OPTIONS,
+  ): Promise<Map<string, Value>> {
+    return this.#reads.getMany(keys, options);
+  }
+
+  /**
+   * Stores a value. A timeout of 0 or less deletes.
+   *
+   * @returns Whether it was stored: always, except with `nx` or `xx`, or if `onStoreError` is
+   *   `"miss"`.
+   */
+  set(key: string, value: unknown, options: ConditionalSetOptions = NO_OPTIONS): Promise<boolean> {
+    return this.#writes.set(key, value, options);
+  }
+
+  /**
+   * Stores several values. All are checked before the first is written; then each is written
+   * separately.
+   *
+   * @param values By their keys.
+   * @returns The keys that were not stored, as in Django: none, except with `nx` or `xx`, or if
+   *   `onStoreError` is `"miss"`.
+   */
+  setMany(
+    values: Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>,
+    options: ConditionalSetOptions = NO_OPTIONS,
+  ): Promise<string[]> {
+    return this.#writes.setMany(values, options);
+  }
+
+  /**
+   * Stores a value if there is none.
+   *
+   * @returns Whether there was none, even with a timeout of 0 or less, which stores nothing.
+   */
+  add(key: string, value: unknown, options: SetOptions = NO_OPTIONS): Promise<boolean> {
+    return this.#writes.add(key, value, options);
+  }
+
+  /** Stores the values whose keys have none. @returns The keys that had none. */
+  addMany(
+    values: Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>,
+    options: SetOptions = NO_OPTIONS,
+  ): Promise<string[]> {
+    return this.#writes.addMany(values, options);
   }
 
   /**
@@ -136,24 +181,12 @@ export class Cache extends EntryOperations {
    * @throws {CacheLoadTimeoutError} After `hardTimeout`. Other errors of the loader are thrown
    *   unchanged.
    */
-  async getOrSet<Value, Loaded = Value>(
+  getOrSet<Value, Loaded = Value>(
     key: string,
     valueOrLoader: Loaded | Loader<Loaded, Value>,
     options: LoadOptions = NO_OPTIONS,
   ): Promise<Loaded> {
-    checkCallOptions(options, "getOrSet");
-    checkLoaded(valueOrLoader);
-    const load =
-      typeof valueOrLoader === "function" ? (valueOrLoader as Loader<unknown>) : () => valueOrLoader;
-    const value = await this.core.writing(options, (version, deadline) =>
-      this.core.loads.getOrLoad(
-        this.core.keys.of(key, version),
-        this.#plan(options, version),
-        load,
-        deadline,
-      ),
-    );
-    return value as Loaded;
+    return this.#readThrough.getOrSet(key, valueOrLoader, options);
   }
 
   /**
@@ -164,7 +197,7 @@ export class Cache extends EntryOperations {
    *   exist.
    * @returns The values by their keys, in the order of the given keys.
    */
-  async getOrSetMany<Value>(
+  getOrSetMany<Value>(
     keys: Iterable<string>,
     load: (
       missing: readonly string[],
@@ -172,17 +205,7 @@ export class Cache extends EntryOperations {
     ) => ValuesByKey<Value> | Promise<ValuesByKey<Value>>,
     options: LoadOptions = NO_OPTIONS,
   ): Promise<Map<string, Value>> {
-    checkCallOptions(options, "getOrSetMany");
-    checkFunction(load, "The loader of getOrSetMany()", CacheUsageError);
-    const given = [...this.core.keys.unique(keys)];
-    const values = await this.core.writing(options, (version, deadline) => {
-      const entries = this.core.keys.ofMany(given, version);
-      const loadMap = async (missing: readonly string[], context: LoadContext) =>
-        toMap(await load(missing, context));
-      return this.core.loads.getOrLoadMany(entries, this.#plan(options, version), loadMap, deadline);
-    });
-    const found = given.map((key, index) => [key, values[index] as Value] as const);
-    return new Map(found.filter(([, value]) => value !== undefined));
+    return this.#readThrough.getOrSetMany(keys, load, options);
   }
 
   /**
@@ -210,10 +233,60 @@ export class Cache extends EntryOperations {
     load: Load,
     options: MemoizeOptions<Parameters<Load>>,
   ): Memoized<Parameters<Load>, MemoizedValue<Load>> {
-    checkFunction(load, "The first argument of memoize()", CacheUsageError);
-    checkCallOptions(options, "memoize");
-    checkFunction(options.key, 'The option "key" of memoize()', CacheUsageError);
     return memoize(this, load, options);
+  }
+
+  /**
+   * Reads a value and deletes its entry in one step: of all concurrent callers, in all processes,
+   * one gets it. For values used once, such as a token in a link. A running load of the key is
+   * superseded, as by {@link delete}.
+   *
+   * @returns The default if there is no entry, or if it has expired or one of its tags was
+   *   invalidated; such an entry is deleted too.
+   * @throws {CacheCorruptError} When the entry cannot be read. It is deleted too.
+   * @throws {StoreConnectionError} As {@link delete} does, whatever `onStoreError` says. With
+   *   `outcome: "unknown"`, the entry may be deleted, and its value lost.
+   */
+  take<Value = unknown>(
+    key: string,
+    options: GetOptions<Value> & { readonly default: Value },
+  ): Promise<Value>;
+  take<Value = unknown>(key: string, options?: GetOptions<Value>): Promise<Value | undefined>;
+  take(key: string, options: GetOptions<unknown> = NO_OPTIONS): Promise<unknown> {
+    return this.#reads.take(key, options);
+  }
+
+  /**
+   * {@link take} of several keys, each in its own step. An unreadable entry is left out and
+   * deleted, and the event `corrupt` reports it: an error would lose the other values.
+   *
+   * @returns The values by their keys, in the order of the given keys.
+   */
+  takeMany<Value = unknown>(
+    keys: Iterable<string>,
+    options: ReadOptions = NO_OPTIONS,
+  ): Promise<Map<string, Value>> {
+    return this.#reads.takeMany(keys, options);
+  }
+
+  /** Deletes an entry. @returns Whether there was one. */
+  delete(key: string, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    return this.#writes.delete(key, options);
+  }
+
+  /** Deletes several entries. @returns Number of entries deleted. */
+  deleteMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<number> {
+    return this.#writes.deleteMany(keys, options);
+  }
+
+  /** Returns whether an entry exists that has not expired, readable or not. */
+  has(key: string, options: ReadOptions = NO_OPTIONS): Promise<boolean> {
+    return this.#reads.has(key, options);
+  }
+
+  /** {@link has} of several keys. @returns The keys of the existing entries. */
+  hasMany(keys: Iterable<string>, options: ReadOptions = NO_OPTIONS): Promise<Set<string>> {
+    return this.#reads.hasMany(keys, options);
   }
 
   /**
@@ -221,48 +294,162 @@ export class Cache extends EntryOperations {
    *
    * @throws {CacheCorruptError}
    */
-  async peek<Value = unknown>(key: string, options: PeekOptions = NO_OPTIONS): Promise<Peek<Value>> {
-    checkCallOptions(options, "peek");
-    const { keys, reader, store, clock } = this.core;
-    const [found, [ttl]] = await this.core.reading(options, (version, deadline) => {
-      const entry = keys.of(key, version);
-      const plan = toReadPlan(options, version);
-      return Promise.all([reader.read(entry, plan, deadline), store.ttlMany([entry.storageKey], deadline)]);
-    });
-    if (found.status !== "entry" || ttl === undefined) return { isHit: false };
-    const { header, value } = found;
-    const state = isFresh(header, clock.now()) ? "fresh" : "stale";
-    // With clocks that differ between processes, an entry can come from the future.
-    const age =
-      header === undefined ? this.#ageOf(ttl, options.timeout) : Math.max(0, clock.now() - header.at);
-    return { isHit: true, value: value as Value, source: store.name, state, age, ttl };
+  peek<Value = unknown>(key: string, options: PeekOptions = NO_OPTIONS): Promise<Peek<Value>> {
+    return this.#reads.peek(key, options);
   }
 
   /**
    * Makes all entries with one of these tags misses, with one command for any number of entries. An
    * entry that is being loaded at the time is a miss from the start.
    */
-  async invalidateTags(tags: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<void> {
-    checkCallOptions(options, "invalidateTags");
-    const names = [...this.core.keys.unique(tags, "tags")];
-    await this.core.writing(options, (version, deadline) =>
-      this.core.tags.invalidate(names, version, deadline),
-    );
+  invalidateTags(tags: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<void> {
+    return this.#writes.invalidateTags(tags, options);
   }
 
   /**
-   * Returns a lock that all processes share. It is independent of the entry with the same key,
-   * unless the store has the locks of django-redis.
+   * Sets the remaining time of an entry. A timeout of 0 or less deletes it.
    *
-   * @throws {ImproperlyConfigured} When the store has no locks.
+   * - The time for which `stale` and `staleIfError` keep the entry is added, as when it was stored.
+   *   The tokens of its tags live as long.
+   * - An entry that has expired, or one of whose tags was invalidated, counts as missing.
+   * - If another caller writes the entry at the same time, the expiry of that write holds.
+   *
+   * @param timeout As in {@link SetOptions.timeout}.
+   * @returns Whether there is such an entry.
    */
-  lock(key: string, options: LockOptions): CacheLock {
-    const { strictStore: store, clock, path, keys } = this.core;
-    requireCapability(store, "locks", "a lock", path);
-    // Without options, the error is the missing timeout.
-    if (options !== undefined) checkCallOptions(options, "lock");
-    const newDeadline = () => this.core.newDeadline();
-    return new CacheLock(keys.of(key, options?.version), options, { store, clock, newDeadline });
+  touch(key: string, timeout?: Timeout, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    return this.#expiry.touch(key, timeout, options);
+  }
+
+  /** {@link touch} of several entries. @returns The keys of the existing ones. */
+  touchMany(
+    keys: Iterable<string>,
+    timeout?: Timeout,
+    options: VersionOption = NO_OPTIONS,
+  ): Promise<Set<string>> {
+    return this.#expiry.touchMany(keys, timeout, options);
+  }
+
+  /**
+   * Sets the remaining time of an entry: {@link touch} with a required timeout. django-redis:
+   * `expire`.
+   */
+  expire(key: string, timeout: Timeout, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    return this.#expiry.expire(key, timeout, options);
+  }
+
+  /**
+   * Sets the instant at which an entry expires. An instant in the past deletes it.
+   *
+   * @returns Whether there is such an entry.
+   */
+  expireAt(key: string, at: Date, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    return this.#expiry.expireAt(key, at, options);
+  }
+
+  /**
+   * Removes the expiry of an entry, as {@link touch} with `null`.
+   *
+   * @returns Whether there is such an entry, even without an expiry before.
+   */
+  persist(key: string, options: VersionOption = NO_OPTIONS): Promise<boolean> {
+    return this.#expiry.persist(key, options);
+  }
+
+  /** {@link persist} of several entries. @returns The keys of the existing ones. */
+  persistMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<Set<string>> {
+    return this.#expiry.persistMany(keys, options);
+  }
+
+  /**
+   * Returns the remaining time of an entry, in seconds, rounded up; `null` without an expiry,
+   * `undefined` without an entry (django-redis: `None` and 0). Includes the time for which `stale`
+   * and `staleIfError` keep the entry.
+   */
+  ttl(key: string, options: VersionOption = NO_OPTIONS): Promise<number | null | undefined> {
+    return this.#expiry.ttl(key, options);
+  }
+
+  /** {@link ttl} in milliseconds. */
+  pttl(key: string, options: VersionOption = NO_OPTIONS): Promise<Milliseconds | null | undefined> {
+    return this.#expiry.pttl(key, options);
+  }
+
+  /** {@link ttl} of several entries, by their keys, without the missing ones. */
+  ttlMany(keys: Iterable<string>, options: VersionOption = NO_OPTIONS): Promise<Map<string, number | null>> {
+    return this.#expiry.ttlMany(keys, options);
+  }
+
+  /** {@link ttlMany} in milliseconds. */
+  pttlMany(
+    keys: Iterable<string>,
+    options: VersionOption = NO_OPTIONS,
+  ): Promise<Map<string, Milliseconds | null>> {
+    return this.#expiry.pttlMany(keys, options);
+  }
+
+  /**
+   * Adds to an integer, in one step inside the store, and keeps its time to live.
+   *
+   * @param delta An integer. For sums beyond 2^53 use a bigint: a number would be rounded (in the
+   *   result, not in the store).
+   * @returns The sum, as a number or a bigint like `delta`.
+   * @throws {CacheKeyNotFoundError} When there is no entry. None is created without `initial`.
+   * @throws {CacheNotIntegerError} When the entry is no integer, or the sum exceeds 64 bits. The
+   *   entry is unchanged.
+   */
+  incr(key: string, delta: bigint, options?: IncrOptions): Promise<bigint>;
+  incr(key: string, delta?: number, options?: IncrOptions): Promise<number>;
+  incr(key: string, delta: number | bigint = 1, options: IncrOptions = NO_OPTIONS): Promise<number | bigint> {
+    return this.#increments.incr(key, delta, options);
+  }
+
+  /** Subtracts from an integer, as {@link incr} adds. */
+  decr(key: string, delta: bigint, options?: IncrOptions): Promise<bigint>;
+  decr(key: string, delta?: number, options?: IncrOptions): Promise<number>;
+  decr(key: string, delta: number | bigint = 1, options: IncrOptions = NO_OPTIONS): Promise<number | bigint> {
+    return this.#increments.decr(key, delta, options);
+  }
+
+  /**
+   * {@link incr} of several keys, each in its own step.
+   *
+   * @returns The sums, by their keys.
+   * @throws {CacheKeyNotFoundError} When one of them has no entry. The others are increased.
+   * @throws {CacheNotIntegerError} When one of them is no integer. The others are increased.
+   */
+  incrMany(
+    keys: Iterable<string>,
+    delta = 1,
+    options: IncrOptions = NO_OPTIONS,
+  ): Promise<Map<string, number>> {
+    return this.#increments.incrMany(keys, delta, options);
+  }
+
+  /** {@link decr} of several keys, each in its own step. @returns The sums, by their keys. */
+  decrMany(
+    keys: Iterable<string>,
+    delta = 1,
+    options: IncrOptions = NO_OPTIONS,
+  ): Promise<Map<string, number>> {
+    return this.#increments.decrMany(keys, delta, options);
+  }
+
+  /**
+   * Moves an entry to another version, with its time to live. The entry is read, written and
+   * deleted in separate steps. If both versions have the same key, because of a delta of 0 or a key
+   * function without the version, the entry stays.
+   *
+   * @returns The new version.
+   * @throws {CacheKeyNotFoundError} When there is no entry.
+   */
+  incrVersion(key: string, delta = 1, options: VersionOption = NO_OPTIONS): Promise<number> {
+    return this.#versions.incr(key, delta, options);
+  }
+
+  /** {@link incrVersion} in the other direction. */
+  decrVersion(key: string, delta = 1, options: VersionOption = NO_OPTIONS): Promise<number> {
+    return this.#versions.decr(key, delta, options);
   }
 
   /**
@@ -273,15 +460,42 @@ export class Cache extends EntryOperations {
    * @throws {ImproperlyConfigured} Without the setting `sharedVersion`.
    */
   bumpVersion(): Promise<number> {
-    const { sharedVersion, path, loads } = this.core;
-    if (sharedVersion === undefined) {
-      throw new ImproperlyConfigured(
-        `${path}.sharedVersion`,
-        "expected true: bumpVersion() raises the version for all processes.",
-      );
-    }
-    loads.supersedeAll();
-    return sharedVersion.bump(this.core.newDeadline());
+    return this.#versions.bump();
+  }
+
+  /**
+   * Returns the keys of this cache and version that match a pattern, as they were given. See
+   * {@link iterKeys}.
+   */
+  keys(pattern: string, options: VersionOption = NO_OPTIONS): Promise<string[]> {
+    return this.#keyWalk.keys(pattern, options);
+  }
+
+  /**
+   * Iterates over the keys of this cache and version that match a pattern, page by page, as they
+   * were given. It visits all keys of the store, so it is for maintenance, not for requests; each
+   * page has its own deadline.
+   *
+   * @param pattern In Redis's glob style: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\` to escape the
+   *   next character. As in Redis, it works on the bytes of UTF-8: `?` is one byte, and `é` has
+   *   two. Every well-formed string is a pattern; the time to match a key is at most proportional
+   *   to its length times that of the pattern.
+   * @throws {ImproperlyConfigured} When the store cannot walk its keys.
+   * @throws {CacheUsageError} With a key function of your own, and for a pattern with a lone
+   *   surrogate.
+   */
+  iterKeys(pattern: string, options: VersionOption = NO_OPTIONS): AsyncGenerator<string, void, undefined> {
+    return this.#keyWalk.iterate(pattern, options);
+  }
+
+  /**
+   * Deletes the entries whose keys match a pattern. See {@link iterKeys}. An entry that is still
+   * being loaded is not deleted.
+   *
+   * @returns Number of entries deleted.
+   */
+  deletePattern(pattern: string, options: VersionOption = NO_OPTIONS): Promise<number> {
+    return this.#keyWalk.deletePattern(pattern, options);
   }
 
   /**
@@ -293,80 +507,32 @@ export class Cache extends EntryOperations {
    * @throws {ImproperlyConfigured} With an empty prefix or a key function of your own, which do not
    *   determine the cache's keys; and with a store that cannot walk its keys.
    */
-  async clear(options: ClearOptions = NO_OPTIONS): Promise<number> {
-    checkCallOptions(options, "clear");
-    const { onProgress } = options;
-    const { settings, store, path, loads } = this.core;
-    checkClearable(settings, store, path);
-    loads.supersedeAll();
-    let count = 0;
-    const pages = store.clear(settings.keyPrefix, () => this.core.newDeadline());
-    try {
-      for await (const deleted of pages) {
-        count += deleted;
-        onProgress?.(count);
-      }
-    } catch (error) {
-      throw count > 0 ? writtenInPart(error) : error;
-    }
-    return count;
+  clear(options: ClearOptions = NO_OPTIONS): Promise<number> {
+    return this.#keyWalk.clear(options);
   }
 
-  /** Resolves when the store answers. */
-  ping(): Promise<void> {
-    return this.core.store.ping(this.core.newDeadline());
+  /**
+   * Returns a lock that all processes share. It is independent of the entry with the same key,
+   * unless the store has the locks of django-redis.
+   *
+   * @throws {ImproperlyConfigured} When the store has no locks.
+   */
+  lock(key: string, options: LockOptions): CacheLock {
+    return makeLock(this.#core, key, options);
   }
 
   /** Calls a listener on each event of a kind. @returns A function that removes the listener. */
   on<Name extends keyof CacheEvents>(name: Name, listener: Listener<CacheEvents[Name]>): () => void {
-    return this.core.monitor.on(name, listener);
+    return this.#core.monitor.on(name, listener);
+  }
+
+  /** Resolves when the store answers. */
+  ping(): Promise<void> {
+    return this.#core.store.ping(this.#core.newDeadline());
   }
 
   /** Releases the store's resources. Connections belong to the registry. */
   close(): Promise<void> {
-    return this.core.store.close();
+    return this.#core.store.close();
   }
-
-  #plan(options: LoadOptions, version: number | undefined): LoadPlan {
-    return toLoadPlan(options, version, this.core.ttlOf(options.timeout), this.core.settings.loads);
-  }
-
-  /** Returns the age of an entry without a header: its timeout minus the remaining time. */
-  #ageOf(left: Milliseconds | null, timeout: Timeout | undefined): Milliseconds | undefined {
-    const whole = this.core.ttlOf(timeout);
-    return whole === null || left === null || left > whole ? undefined : whole - left;
-  }
-}
-
-function wholeKeyOf(key: string, { keyPrefix, keyFunction, version }: CacheKeySettings): string | undefined {
-  if (keyFunction === undefined) return `${keyPrefix}:${version}:${key}`;
-  try {
-    return keyFunction(key, keyPrefix, version);
-  } catch {
-    // The application's key function may accept its own keys only.
-    return undefined;
-  }
-}
-
-/** Values by their keys. */
-export type ValuesByKey<Value> = ReadonlyMap<string, Value> | Readonly<Record<string, Value>>;
-
-function toMap(values: unknown): ReadonlyMap<string, unknown> {
-  if (values instanceof Map) return values as Map<string, unknown>;
-  if (isPlainObject(values)) return new Map(Object.entries(values));
-  throw new CacheUsageError(
-    `The loader of getOrSetMany() has to return a Map, or an object, of values by their keys, got ${describeKind(values)}.`,
-  );
-}
-
-/** Refuses a value in the place of a loader. @throws {CacheUsageError} */
-function checkLoaded(valueOrLoader: unknown): void {
-  if (typeof valueOrLoader === "function") return;
-  if (valueOrLoader !== undefined && !(valueOrLoader instanceof Promise)) return;
-  // A promise would run on a hit too, with its failure unhandled.
-  if (valueOrLoader instanceof Promise) valueOrLoader.catch(() => {});
-  throw new CacheUsageError(
-    `getOrSet() expected a function that makes the value, or the value, got ${describeKind(valueOrLoader)}. Write ` +
-      "() => load(), which runs on a miss only.",
-  );
 }

@@ -1,22 +1,7 @@
-export type { IncrOptions } from "./operations/beginnings.ts";
-export { Cache, type Peek, type PeekOptions, type ValuesByKey } from "./cache.ts";
+export { Cache } from "./cache.ts";
 export type { CacheContext } from "./cache-core.ts";
-export type { CacheEvent, CacheEvents, CacheStats } from "./monitor/cache-events.ts";
-export type {
-  ClearOptions,
-  ConditionalSetOptions,
-  GetOptions,
-  ReadOptions,
-  SetOptions,
-  VersionOption,
-} from "./options/cache-options.ts";
 export type { CacheSettings } from "./cache-settings.ts";
 export { type Caches, type CachesContext, type CachesSettings, closeCaches, createCaches } from "./caches.ts";
-export { EntryOperations } from "./operations/entry-operations.ts";
-export type { KeyFunction } from "./keys/keys.ts";
-export type { LoadContext, LoadDefaults, Loader, LoadOptions } from "./load/load-options.ts";
-export type { Memoized, MemoizeOptions } from "./load/memoize.ts";
-export type { Timeout } from "./options/timeouts.ts";
 export {
   type CacheCompressor,
   type CompressionSettings,
@@ -30,3 +15,20 @@ export {
   type NamingSerializer,
   TaggedJsonSerializer,
 } from "./entry/serializers.ts";
+export type { KeyFunction } from "./keys/keys.ts";
+export type { LoadContext, LoadDefaults, Loader, LoadOptions } from "./load/load-options.ts";
+export type { Memoized, MemoizeOptions } from "./load/memoize.ts";
+export type { CacheEvent, CacheEvents, CacheStats } from "./monitor/cache-events.ts";
+export type { IncrOptions } from "./operations/beginnings.ts";
+export type { Peek } from "./operations/reads.ts";
+export type { ValuesByKey } from "./operations/values.ts";
+export type {
+  ClearOptions,
+  ConditionalSetOptions,
+  GetOptions,
+  PeekOptions,
+  ReadOptions,
+  SetOptions,
+  VersionOption,
+} from "./options/cache-options.ts";
+export type { Timeout } from "./options/timeouts.ts";

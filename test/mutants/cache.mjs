@@ -73,7 +73,7 @@ export const cacheMutants = [
     replace: 'header === undefined ? ""',
     breaks: "A value that begins as a header does comes back as it was.",
     tests: [
-      "src/cache/operations/values.test.ts",
+      "src/cache/entry/entry-codec.test.ts",
       "src/cache/operations/entry-operations.test.ts",
       "src/cache/entry/compression.test.ts",
       "src/cache/cache.test.ts",
@@ -106,7 +106,7 @@ export const cacheMutants = [
   },
   {
     name: "move-in-place-deletes",
-    file: "src/cache/operations/entry-operations.ts",
+    file: "src/cache/operations/entry-versions.ts",
     find: "if (from.storageKey === to.storageKey) return version + delta;",
     replace: "",
     breaks: "incrVersion() of an entry to where it is leaves it there.",

@@ -1,15 +1,17 @@
+import type { EpochMilliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { CacheCorruptError } from "../../core/errors.ts";
+import { throwWrittenInPart } from "../../stores/await-writes.ts";
 import type { CacheStore, StoredValue } from "../../stores/cache-store.ts";
 import { chunksOf, KEYS_AT_ONCE } from "../../stores/chunks.ts";
-import { throwWrittenInPart } from "../../stores/await-writes.ts";
+import { type EntryKey, storageKeys } from "../keys/keys.ts";
+import type { CacheMonitor } from "../monitor/cache-monitor.ts";
 import { checkTags } from "../options/cache-calls.ts";
 import type { ReadOptions } from "../options/cache-options.ts";
-import type { CacheMonitor } from "../monitor/cache-monitor.ts";
 import type { ClockWatch } from "./clock-watch.ts";
 import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
-import { type EntryKey, storageKeys } from "../keys/keys.ts";
-import { validateTags, type TagTokens, type Tags } from "./tags.ts";
+import { isFresh } from "./freshness.ts";
+import { type Tags, type TagTokens, validateTags } from "./tags.ts";
 
 /** Result of a read. */
 export type Found =
@@ -44,7 +46,7 @@ export interface ReadPlan {
 
 const NO_TAGS: readonly string[] = [];
 const NO_TOKENS: TagTokens = new Map();
-const MISSING = { status: "missing" } as const;
+export const MISSING = { status: "missing" } as const;
 
 /** Reads entries: from the store to a checked value. */
 export class EntryReader {
@@ -189,4 +191,14 @@ function validated(found: Found, known: TagTokens): Found {
 /** Returns the plan of an operation that throws errors to its caller. */
 export function toReadPlan({ tags }: ReadOptions, version: number | undefined): ReadPlan {
   return { tags: tags === undefined ? NO_TAGS : checkTags(tags), version, onCorrupt: "throw" };
+}
+
+/** Returns whether there is a value that has not expired. */
+export function isLive(found: Found, now: EpochMilliseconds): found is FoundEntry {
+  return found.status === "entry" && isFresh(found.header, now);
+}
+
+/** Returns whether an entry exists that has not expired, readable or not. */
+export function isThere(found: Found, now: EpochMilliseconds): boolean {
+  return found.status === "unreadable" || isLive(found, now);
 }

@@ -1,3 +1,6 @@
+import { checkFunction } from "../../core/calls.ts";
+import { CacheUsageError } from "../../core/errors.ts";
+import { checkCallOptions } from "../options/cache-calls.ts";
 import type { VersionOption } from "../options/cache-options.ts";
 import type { LoadContext, LoadOptions } from "./load-options.ts";
 
@@ -37,8 +40,12 @@ export interface MemoizingCache {
 export function memoize<Load extends (...args: never) => unknown>(
   cache: MemoizingCache,
   load: Load,
-  { key, ...options }: MemoizeOptions<Parameters<Load>>,
+  given: MemoizeOptions<Parameters<Load>>,
 ): Memoized<Parameters<Load>, MemoizedValue<Load>> {
+  checkFunction(load, "The first argument of memoize()", CacheUsageError);
+  checkCallOptions(given, "memoize");
+  const { key, ...options } = given;
+  checkFunction(key, 'The option "key" of memoize()', CacheUsageError);
   type Args = Parameters<Load>;
   const run = load as unknown as (...args: Args) => unknown;
   const memoized = (...args: Args): Promise<MemoizedValue<Load>> =>

@@ -21,6 +21,16 @@ export interface GetOptions<Default> extends ReadOptions {
   readonly default?: Default;
 }
 
+/** Options of `cache.peek`. */
+export interface PeekOptions extends ReadOptions {
+  /**
+   * Timeout that the entry was stored with; its age follows from it.
+   *
+   * @defaultValue the `timeout` of the settings
+   */
+  readonly timeout?: Timeout | undefined;
+}
+
 /** Options of operations that store. */
 export interface SetOptions extends VersionOption {
   /** @defaultValue the `timeout` of the settings */
