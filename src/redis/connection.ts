@@ -1,16 +1,10 @@
 import { type Clock, type Milliseconds, systemClock } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { startTimer, type Timer } from "../core/timers.ts";
-import {
-  NOWHERE,
-  type RedisArgument,
-  type RedisDriverFactory,
-  type RedisReply,
-  type ReplyForm,
-  type ReplyString,
-} from "./commands.ts";
+import type { RedisArgument, RedisReply, ReplyForm, ReplyString } from "./commands.ts";
 import { RedisConnector } from "./connector.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
+import type { RedisDriverFactory } from "./driver.ts";
 import { closedError, deadlineError } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { RedisNode } from "./node.ts";
@@ -191,11 +185,11 @@ export class RedisConnection {
     pageDeadline: () => Deadline,
     form?: Form,
   ): AsyncGenerator<readonly ScannedKey<Form>[], void, undefined> {
-    let nodes: readonly string[] | undefined;
-    for (let at = 0; nodes === undefined || at < nodes.length; at++) {
-      const chooseNode = (link: RedisLink): string => {
-        const node = (nodes ??= link.nodes)[at] ?? NOWHERE;
-        return link.nodes.includes(node) ? node : NOWHERE;
+    let masters: readonly string[] | undefined;
+    for (let at = 0; masters === undefined || at < masters.length; at++) {
+      const chooseNode = (link: RedisLink): RedisNode => {
+        masters ??= link.masters;
+        return link.masterNamed(masters[at] ?? "");
       };
       const read = async (cursor: string): Promise<Page<Form>> => {
         const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
@@ -292,8 +286,8 @@ export class RedisConnection {
     return undefined;
   }
 
-  #distrust(link: RedisLink, node: string, code: string): void {
-    if (link !== this.#link || link.distrust(node, code) || link.age < MIN_AGE) return;
+  #distrust(link: RedisLink, node: RedisNode, code: string): void {
+    if (link !== this.#link || node.distrust(code) || link.age < MIN_AGE) return;
     this.#link = undefined;
     this.#retire(link);
   }

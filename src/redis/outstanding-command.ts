@@ -23,7 +23,7 @@ export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabe
   /** Key of the command, which decides the node. */
   readonly key: RedisArgument | undefined;
   /** Chooses the node of a command without a key. */
-  readonly chooseNode?: (link: RedisLink) => string;
+  readonly chooseNode?: (link: RedisLink) => RedisNode;
   /** Returns the arguments, which for a script depend on the scripts that the node has loaded. */
   readonly argsFor: (node: RedisNode) => readonly RedisArgument[];
   /** Form in which the strings of the reply are read. @defaultValue `"text"` */
@@ -47,7 +47,7 @@ export interface Dispatcher {
   /** Sends a command on the link, which is opened if need be. */
   dispatch(command: OutstandingCommand): void;
   /** Handles an error reply that says that a node of a link is now the wrong one. */
-  distrust(link: RedisLink, node: string, code: string): void;
+  distrust(link: RedisLink, node: RedisNode, code: string): void;
 }
 
 /**
@@ -127,7 +127,7 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
     const { key, chooseNode } = this.#request;
     this.#link = link;
     this.#isAsking = false;
-    this.#sendTo(chooseNode === undefined ? link.nodeOf(key) : link.node(chooseNode(link)));
+    this.#sendTo(chooseNode === undefined ? link.nodeFor(key) : chooseNode(link));
   }
 
   onReply(reply: RedisReply<string | Buffer>): void {
@@ -170,12 +170,12 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
     if (redirection !== undefined) {
       if (++this.#redirections > MAX_REDIRECTIONS) return false;
       this.#isAsking = redirection.isAsking;
-      this.#sendTo(link.node(redirection.node));
+      this.#sendTo(redirection.node);
       return true;
     }
     const news = newsOf(code);
     if (news === undefined) return false;
-    if (news === "elsewhere") this.#dispatcher.distrust(link, node.name, code);
+    if (news === "elsewhere") this.#dispatcher.distrust(link, node, code);
     return this.#pauseFor(news, failure);
   }
 
