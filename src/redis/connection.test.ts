@@ -2,23 +2,31 @@ import { expect, test } from "vitest";
 
 import { Deadline } from "../core/deadlines.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
-import { type RedisDriver, type RedisDriverFactory, SOLE_NODE } from "./commands.ts";
 import { RedisConnection } from "./connection.ts";
+import { type RedisDriver, type RedisDriverFactory, SOLE_NODE } from "./driver.ts";
+import { type RedisDriverNode, RedisNode } from "./node.ts";
 
-const DRIVER: RedisDriver = {
-  isReady: true,
-  isOwned: true,
-  nodes: [SOLE_NODE],
-  connect: () => Promise.resolve(),
-  nodeOf: () => SOLE_NODE,
-  open: () => undefined,
+const NODE: RedisDriverNode = {
+  name: SOLE_NODE,
   send: () => Promise.resolve("PONG"),
   explain: (cause) => ({ kind: "lost", cause }),
-  redirect: () => undefined,
   distrust: () => true,
   sever: () => {},
-  destroy: () => {},
 };
+
+function driverOf(driverNode: RedisDriverNode): RedisDriver {
+  const node = new RedisNode(driverNode);
+  return {
+    isReady: true,
+    masters: [SOLE_NODE],
+    ownedNodes: [node],
+    connect: () => Promise.resolve(),
+    nodeFor: () => node,
+    masterNamed: () => node,
+    explain: (cause) => ({ kind: "lost", cause }),
+    destroy: () => {},
+  };
+}
 
 /** A connection whose client library is loaded on the test's signal. */
 function openSlowly(): {
@@ -31,7 +39,7 @@ function openSlowly(): {
   let finish = (): void => {};
   let loads = 0;
   const loaded = new Promise<void>((resolve) => void (finish = resolve));
-  const driver: RedisDriverFactory = Object.assign(() => Promise.resolve(DRIVER), {
+  const driver: RedisDriverFactory = Object.assign(() => Promise.resolve(driverOf(NODE)), {
     load: () => {
       loads++;
       return loaded;
@@ -77,11 +85,11 @@ test("a prepared connection loads the client library once, and before any comman
 
 test("a command that the client refused, since its connection was being given up, is sent again", async () => {
   let refusals = 1;
-  const driver: RedisDriver = {
-    ...DRIVER,
+  const driver = driverOf({
+    ...NODE,
     send: () => (refusals-- > 0 ? Promise.reject(new Error("offline")) : Promise.resolve("PONG")),
     explain: (cause) => ({ kind: "refused", cause }),
-  };
+  });
   const connection = new RedisConnection({
     name: "default",
     driver: () => Promise.resolve(driver),

@@ -1,20 +1,20 @@
 import { type Clock, type Milliseconds, systemClock } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { startTimer, type Timer } from "../core/timers.ts";
-import {
-  NOWHERE,
-  type RedisArgument,
-  type RedisDriverFactory,
-  type RedisReply,
-  type ReplyForm,
-  type ReplyString,
-} from "./commands.ts";
+import type { RedisArgument, RedisReply, ReplyForm, ReplyString } from "./commands.ts";
 import { RedisConnector } from "./connector.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
+import type { RedisDriverFactory } from "./driver.ts";
 import { closedError, deadlineError } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { RedisNode } from "./node.ts";
-import { type Dispatcher, OutstandingCommand, type Patience, type Request } from "./outstanding-command.ts";
+import {
+  type Dispatcher,
+  labelOf,
+  OutstandingCommand,
+  type Patience,
+  type Request,
+} from "./outstanding-command.ts";
 import type { WaitFor } from "./replication.ts";
 import type { RedisScript } from "./script.ts";
 
@@ -74,11 +74,7 @@ export class RedisConnection {
   readonly #connector: RedisConnector;
   readonly #driver: RedisDriverFactory;
   readonly #sweep: DeadlineSweep = new DeadlineSweep(() => this.#watchForStall());
-  readonly #dispatcher: Dispatcher = {
-    sweep: this.#sweep,
-    dispatch: (command) => this.#dispatch(command),
-    distrust: (link, node, code) => this.#distrust(link, node, code),
-  };
+  readonly #dispatcher: Dispatcher;
   #link: RedisLink | undefined;
   /** Links that were given up while their nodes still owed answers. */
   readonly #retired = new Map<RedisLink, Timer>();
@@ -101,6 +97,13 @@ export class RedisConnection {
     this.#driver = driver;
     this.#isLoaded = driver.load === undefined;
     this.#connector = new RedisConnector({ driver, connectTimeout, clock });
+    this.#dispatcher = {
+      connection: name,
+      waitFor: options.waitFor,
+      sweep: this.#sweep,
+      dispatch: (command) => this.#dispatch(command),
+      distrust: (link, node, code) => this.#distrust(link, node, code),
+    };
   }
 
   /** Begins to load the client library. If that fails, the first command reports it. */
@@ -138,16 +141,16 @@ export class RedisConnection {
     form?: Form,
     patience?: Patience,
   ): Promise<RedisReply<ReplyString<Form>>> {
-    const request = {
-      command: args[0],
-      connection: this.name,
+    return this.#issue({
+      args,
       key,
-      argsFor: () => args,
+      script: undefined,
+      keys: undefined,
       form,
       deadline,
       patience,
-    };
-    return this.#issue({ ...request, waitFor: this.#options.waitFor });
+      chooseNode: undefined,
+    });
   }
 
   /** Runs a script, as {@link command} sends a command. The first of the keys decides the node. */
@@ -159,19 +162,16 @@ export class RedisConnection {
     form?: Form,
     patience?: Patience,
   ): Promise<RedisReply<ReplyString<Form>>> {
-    const argsFor = (node: RedisNode): readonly RedisArgument[] => node.scriptArgs(script, keys, args);
-    const command = `script ${script.name}`;
-    const request = {
-      command,
-      connection: this.name,
+    return this.#issue({
+      args,
       key: keys[0],
-      argsFor,
-      form,
       script,
+      keys,
+      form,
       deadline,
       patience,
-    };
-    return this.#issue({ ...request, waitFor: this.#options.waitFor });
+      chooseNode: undefined,
+    });
   }
 
   /**
@@ -191,25 +191,23 @@ export class RedisConnection {
     pageDeadline: () => Deadline,
     form?: Form,
   ): AsyncGenerator<readonly ScannedKey<Form>[], void, undefined> {
-    let nodes: readonly string[] | undefined;
-    for (let at = 0; nodes === undefined || at < nodes.length; at++) {
-      const chooseNode = (link: RedisLink): string => {
-        const node = (nodes ??= link.nodes)[at] ?? NOWHERE;
-        return link.nodes.includes(node) ? node : NOWHERE;
+    let masters: readonly string[] | undefined;
+    for (let at = 0; masters === undefined || at < masters.length; at++) {
+      const chooseNode = (link: RedisLink): RedisNode => {
+        masters ??= link.masters;
+        return link.masterNamed(masters[at] ?? "");
       };
       const read = async (cursor: string): Promise<Page<Form>> => {
         const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
-        const request = {
-          command: "SCAN",
-          connection: this.name,
-          key: undefined,
-          chooseNode,
-          argsFor: () => args,
-        };
         const reply = await this.#issue({
-          ...request,
+          args,
+          key: undefined,
+          script: undefined,
+          keys: undefined,
           form: form ?? ("text" as const),
           deadline: pageDeadline(),
+          patience: undefined,
+          chooseNode,
         });
         const [next, keys] = reply as [RedisArgument, ScannedKey<Form>[]];
         return [String(next), keys];
@@ -237,7 +235,7 @@ export class RedisConnection {
   }
 
   #issue<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
-    if (this.#isClosed) return Promise.reject(closedError(request));
+    if (this.#isClosed) return Promise.reject(closedError(labelOf(request, this.name)));
     return this.#isLoaded ? this.#send(request) : this.#sendOnceLoaded(request);
   }
 
@@ -260,8 +258,9 @@ export class RedisConnection {
   }
 
   #send<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {
-    if (request.deadline.hasPassed)
-      return Promise.reject(deadlineError(request, request.deadline, "not-sent"));
+    const { deadline } = request;
+    if (deadline.hasPassed)
+      return Promise.reject(deadlineError(labelOf(request, this.name), deadline, "not-sent"));
     return new Promise((resolve, reject) => {
       // The driver answers in the requested form.
       const settle = resolve as (reply: RedisReply<string | Buffer>) => void;
@@ -270,9 +269,11 @@ export class RedisConnection {
   }
 
   #dispatch(command: OutstandingCommand): void {
-    const link = this.#readyLink();
-    if (link === undefined) void this.#openLinkFor(command);
-    else command.sendOn(link);
+    const link = this.#link;
+    if (link?.isReady === true) return command.sendOn(link);
+    this.#link = undefined;
+    if (link !== undefined) this.#retire(link);
+    void this.#openLinkFor(command);
   }
 
   async #openLinkFor(command: OutstandingCommand): Promise<void> {
@@ -285,15 +286,8 @@ export class RedisConnection {
     command.continueAfter(attempt);
   }
 
-  #readyLink(): RedisLink | undefined {
-    if (this.#link === undefined || this.#link.isReady) return this.#link;
-    this.#retire(this.#link);
-    this.#link = undefined;
-    return undefined;
-  }
-
-  #distrust(link: RedisLink, node: string, code: string): void {
-    if (link !== this.#link || link.distrust(node, code) || link.age < MIN_AGE) return;
+  #distrust(link: RedisLink, node: RedisNode, code: string): void {
+    if (link !== this.#link || node.distrust(code) || link.age < MIN_AGE) return;
     this.#link = undefined;
     this.#retire(link);
   }

@@ -1,7 +1,8 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { settleWithin } from "../core/timers.ts";
-import type { DriverFailure, RedisDriver, RedisDriverFactory } from "./commands.ts";
+import type { DriverFailure } from "./commands.ts";
+import type { RedisDriver, RedisDriverFactory } from "./driver.ts";
 import { RedisLink } from "./link.ts";
 
 type Ending =

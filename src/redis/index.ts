@@ -1,5 +1,5 @@
 export { Deadline } from "../core/deadlines.ts";
-export type { NodeRedisCluster } from "./clients/cluster-nodes.ts";
+export type { NodeRedisCluster } from "./clients/given-cluster-node.ts";
 export type { NodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
 export type { NodeRedisClient } from "./clients/given-node-redis.ts";
 export type { RedisArgument, RedisReply, ReplyForm, ReplyString } from "./commands.ts";

@@ -1,12 +1,12 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
-import type { DriverFailure, RedisArgument, RedisDriver, Redirection } from "./commands.ts";
-import { RedisNode } from "./node.ts";
+import type { DriverFailure, RedisArgument } from "./commands.ts";
+import type { Redirection, RedisDriver } from "./driver.ts";
+import type { RedisNode } from "./node.ts";
 
 /** An open link to Redis: to one server, or to the nodes of a cluster. */
 export class RedisLink {
   readonly #driver: RedisDriver;
   readonly #clock: Clock;
-  readonly #nodes = new Map<string, RedisNode>();
   readonly #openedAt: Milliseconds;
 
   constructor(driver: RedisDriver, clock: Clock) {
@@ -27,38 +27,27 @@ export class RedisLink {
 
   /** Whether answers may still arrive. */
   get owesAnswers(): boolean {
-    return this.#driver.isReady && [...this.#nodes.values()].some((node) => node.owesAnswers);
+    return this.#driver.isReady && this.#driver.ownedNodes.some((node) => node.owesAnswers);
   }
 
   /** Names of the nodes that hold the keys. */
-  get nodes(): readonly string[] {
-    return this.#driver.nodes;
-  }
-
-  node(name: string): RedisNode {
-    const known = this.#nodes.get(name);
-    if (known !== undefined) return known;
-    const node = new RedisNode(name, this.#driver, this.#clock);
-    this.#nodes.set(name, node);
-    return node;
+  get masters(): readonly string[] {
+    return this.#driver.masters;
   }
 
   /** Returns the node that holds a key; for `undefined`, any. */
-  nodeOf(key: RedisArgument | undefined): RedisNode {
-    return this.node(this.#driver.nodeOf(key));
+  nodeFor(key: RedisArgument | undefined): RedisNode {
+    return this.#driver.nodeFor(key);
+  }
+
+  /** Returns one of {@link masters}. If it has left the cluster, a node that refuses commands. */
+  masterNamed(name: string): RedisNode {
+    return this.#driver.masterNamed(name);
   }
 
   /** Returns the redirection in an error reply of a node, if any. */
-  redirect({ cause }: DriverFailure, node: RedisNode): Redirection | undefined {
-    return cause instanceof Error ? this.#driver.redirect(cause.message, node.name) : undefined;
-  }
-
-  /**
-   * Handles an error reply that says that a node is now the wrong one. Returns whether the link is
-   * still good.
-   */
-  distrust(node: string, code: string): boolean {
-    return this.#driver.distrust(node, code);
+  redirect({ cause }: DriverFailure, from: RedisNode): Redirection | undefined {
+    return cause instanceof Error ? this.#driver.redirect?.(cause.message, from) : undefined;
   }
 
   /**
@@ -66,7 +55,7 @@ export class RedisLink {
    * it.
    */
   get isSuspect(): boolean {
-    return this.#driver.isOwned && [...this.#nodes.values()].some((node) => node.isSuspect);
+    return this.#driver.ownedNodes.some((node) => node.isSuspect);
   }
 
   /**
@@ -74,8 +63,9 @@ export class RedisLink {
    */
   severStalled(timeout: Milliseconds): void {
     this.#driver.watch?.();
-    for (const node of this.#nodes.values()) {
-      if (node.hasStalled(timeout) && this.#driver.isOwned) node.sever(timeout);
+    const now = this.#clock.monotonic();
+    for (const node of this.#driver.ownedNodes) {
+      if (node.hasStalled(timeout, now)) node.sever(timeout);
     }
   }
 

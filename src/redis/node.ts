@@ -1,5 +1,5 @@
-import type { Clock, Milliseconds } from "../core/clock.ts";
-import type { DriverFailure, RedisArgument, RedisDriver, RedisReply, ReplyForm } from "./commands.ts";
+import type { Milliseconds } from "../core/clock.ts";
+import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "./commands.ts";
 import { type ReplicatedWrite, waitArgs } from "./replication.ts";
 import type { RedisScript } from "./script.ts";
 
@@ -10,11 +10,49 @@ export interface Recipient {
   onFailure(failure: DriverFailure): void;
 }
 
+/** The part of a driver that leads to one node. */
+export interface RedisDriverNode {
+  /** `SOLE_NODE`, or the address of a node of a cluster. */
+  readonly name: string;
+  /**
+   * Opens the connection to the node. Left out if it is opened with the link.
+   *
+   * @returns `undefined` if it is open, or if nothing is known of it before {@link send}.
+   */
+  open?(): Promise<void> | undefined;
+  /**
+   * Sends a command to the open node.
+   *
+   * @param args The command's name and its arguments.
+   * @param key Key of the command, which is followed if it has moved; `undefined` if the node is
+   * meant.
+   * @param form Form in which the strings of the reply are read.
+   * @param recipient Receiver of the reply. A client that holds commands back does not send them
+   * after it is settled.
+   */
+  send(
+    args: readonly RedisArgument[],
+    key: RedisArgument | undefined,
+    form: ReplyForm,
+    recipient?: { readonly isSettled: boolean },
+  ): Promise<RedisReply<string | Buffer>>;
+  /** Classifies an error with which {@link open} or {@link send} was rejected. */
+  explain(error: unknown): DriverFailure;
+  /**
+   * Handles an error reply that says that the node is now the wrong one, such as `READONLY`. On a
+   * cluster, the node may be reconnected, and the others are asked for the slots.
+   *
+   * @param code The first word of the reply.
+   * @returns Whether the link as a whole is still good.
+   */
+  distrust(code: string): boolean;
+  /** Ends the connection and rejects its outstanding commands. */
+  sever(): void;
+}
+
 /** A server at the end of a link, with its loaded scripts and its signs of life. */
 export class RedisNode {
-  readonly name: string;
-  readonly #driver: RedisDriver;
-  readonly #clock: Clock;
+  readonly #driver: RedisDriverNode;
   readonly #scripts = new Set<RedisScript>();
   /** Writes that no wait has been sent after yet. */
   #replicated: ReplicatedWrite[] = [];
@@ -25,11 +63,13 @@ export class RedisNode {
   #hasMissedDeadline = false;
   #fate: Error | undefined;
 
-  /** @param name The driver's name for it. */
-  constructor(name: string, driver: RedisDriver, clock: Clock) {
-    this.name = name;
+  constructor(driver: RedisDriverNode) {
     this.#driver = driver;
-    this.#clock = clock;
+  }
+
+  /** `SOLE_NODE`, or the address of a node of a cluster. */
+  get name(): string {
+    return this.#driver.name;
   }
 
   /**
@@ -38,7 +78,7 @@ export class RedisNode {
    * @returns `undefined` if commands can be sent at once.
    */
   open(): Promise<DriverFailure | undefined> | undefined {
-    return this.#driver.open(this.name)?.then(
+    return this.#driver.open?.()?.then(
       () => undefined,
       (error: unknown) => ({ ...this.#driver.explain(error), atOpening: true }),
     );
@@ -47,7 +87,7 @@ export class RedisNode {
   /** Lets the next command be executed although the slot is still being migrated to this node. */
   ask(): void {
     // If it fails, the next command is answered with MOVED.
-    this.#driver.send(["ASKING"], this.name, undefined, "text").catch(() => {});
+    this.#driver.send(["ASKING"], undefined, "text").catch(() => {});
   }
 
   send(
@@ -60,7 +100,7 @@ export class RedisNode {
       this.#signs++;
       this.#fate = undefined;
     }
-    this.#driver.send(args, this.name, key, form, recipient).then(
+    this.#driver.send(args, key, form, recipient).then(
       (reply) => {
         this.#noteAnswer();
         recipient.onReply(reply);
@@ -129,17 +169,24 @@ export class RedisNode {
   }
 
   /** Returns whether it is suspect and has not answered for a time, judged at occasional calls. */
-  hasStalled(timeout: Milliseconds): boolean {
+  hasStalled(timeout: Milliseconds, now: Milliseconds): boolean {
     // Reading the clock at each answer instead would cost a tenth of a command.
-    const now = this.#clock.monotonic();
     if (this.#signs !== this.#lastSeen.signs) this.#lastSeen = { signs: this.#signs, at: now };
     return this.isSuspect && now - this.#lastSeen.at >= timeout;
+  }
+
+  /**
+   * Handles an error reply that says that the node is now the wrong one. Returns whether the link
+   * is still good.
+   */
+  distrust(code: string): boolean {
+    return this.#driver.distrust(code);
   }
 
   /** Ends the connection to a node that {@link hasStalled}. */
   sever(timeout: Milliseconds): void {
     this.#fate = new Error(`Redis had not answered for ${timeout} ms, so the connection was closed`);
-    this.#driver.sever(this.name);
+    this.#driver.sever();
   }
 
   #waitForReplicas(): void {

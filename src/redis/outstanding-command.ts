@@ -17,22 +17,33 @@ import {
 import type { RedisLink } from "./link.ts";
 import type { Recipient, RedisNode } from "./node.ts";
 import { replicationError, type ReplicatedRecipient, ReplicatedWrite, type WaitFor } from "./replication.ts";
+import type { RedisScript } from "./script.ts";
 
-/** A command to be sent. */
-export interface Request<Form extends ReplyForm = ReplyForm> extends CommandLabel {
+/**
+ * A command to be sent, or a script to be run. It has all its members, if undefined, so that all
+ * requests have one shape.
+ */
+export interface Request<Form extends ReplyForm = ReplyForm> {
+  /** Name and arguments of a command, or the arguments of a script. */
+  readonly args: readonly RedisArgument[];
   /** Key of the command, which decides the node. */
   readonly key: RedisArgument | undefined;
-  /** Chooses the node of a command without a key. */
-  readonly chooseNode?: (link: RedisLink) => string;
-  /** Returns the arguments, which for a script depend on the scripts that the node has loaded. */
-  readonly argsFor: (node: RedisNode) => readonly RedisArgument[];
+  readonly script: RedisScript | undefined;
+  /** Keys of the script. */
+  readonly keys: readonly RedisArgument[] | undefined;
   /** Form in which the strings of the reply are read. @defaultValue `"text"` */
-  readonly form?: Form | undefined;
-  /** Replication that the command waits for. */
-  readonly waitFor?: WaitFor | undefined;
-  /** How long it waits for a slot that is being migrated. @defaultValue `"usual"` */
-  readonly patience?: Patience | undefined;
+  readonly form: Form | undefined;
   readonly deadline: Deadline;
+  /** How long it waits for a slot that is being migrated. @defaultValue `"usual"` */
+  readonly patience: Patience | undefined;
+  /** Chooses the node of a command without a key. */
+  readonly chooseNode: ((link: RedisLink) => RedisNode) | undefined;
+}
+
+/** Returns the names of a request for messages. */
+export function labelOf({ args, script }: Request, connection: string): CommandLabel {
+  if (script === undefined) return { command: String(args[0]), connection };
+  return { command: `script ${script.name}`, connection, script };
 }
 
 /**
@@ -43,11 +54,15 @@ export type Patience = "usual" | "brief";
 
 /** The part of a connection that a command uses. */
 export interface Dispatcher {
+  /** Name of the connection, for messages. */
+  readonly connection: string;
+  /** Replication that each command waits for. */
+  readonly waitFor: WaitFor | undefined;
   readonly sweep: DeadlineSweep;
   /** Sends a command on the link, which is opened if need be. */
   dispatch(command: OutstandingCommand): void;
   /** Handles an error reply that says that a node of a link is now the wrong one. */
-  distrust(link: RedisLink, node: string, code: string): void;
+  distrust(link: RedisLink, node: RedisNode, code: string): void;
 }
 
 /**
@@ -115,19 +130,23 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
     return this.#isSettled;
   }
 
+  get #label(): CommandLabel {
+    return labelOf(this.#request, this.#dispatcher.connection);
+  }
+
   /** Continues when an attempt to open a link has ended. */
   continueAfter({ link, failure }: Attempt): void {
     if (this.#isSettled) return;
     if (link !== undefined) this.sendOn(link);
     else if (failure instanceof ImproperlyConfigured) this.#fail(failure);
-    else this.#fail(connectError(this.#request, failure));
+    else this.#fail(connectError(this.#label, failure));
   }
 
   sendOn(link: RedisLink): void {
     const { key, chooseNode } = this.#request;
     this.#link = link;
     this.#isAsking = false;
-    this.#sendTo(chooseNode === undefined ? link.nodeOf(key) : link.node(chooseNode(link)));
+    this.#sendTo(chooseNode === undefined ? link.nodeFor(key) : chooseNode(link));
   }
 
   onReply(reply: RedisReply<string | Buffer>): void {
@@ -135,18 +154,18 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
   }
 
   onFailure(failure: DriverFailure): void {
-    if (!this.#isSettled && !this.#goesOn(failure)) this.#fail(commandError(this.#request, failure));
+    if (!this.#isSettled && !this.#goesOn(failure)) this.#fail(commandError(this.#label, failure));
   }
 
   onShortage(shortage: string | DriverFailure): void {
-    this.#fail(replicationError(this.#request, shortage));
+    this.#fail(replicationError(this.#label, shortage));
   }
 
   expire(): void {
     this.#node?.noteMissedDeadline();
-    if (this.#node !== undefined) this.#fail(deadlineError(this.#request, this.deadline, "unknown"));
-    else if (this.#refusal !== undefined) this.#fail(commandError(this.#request, this.#refusal));
-    else this.#fail(deadlineError(this.#request, this.deadline, "not-sent"));
+    if (this.#node !== undefined) this.#fail(deadlineError(this.#label, this.deadline, "unknown"));
+    else if (this.#refusal !== undefined) this.#fail(commandError(this.#label, this.#refusal));
+    else this.#fail(deadlineError(this.#label, this.deadline, "not-sent"));
   }
 
   /** Returns whether it continues after a failure. */
@@ -170,12 +189,12 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
     if (redirection !== undefined) {
       if (++this.#redirections > MAX_REDIRECTIONS) return false;
       this.#isAsking = redirection.isAsking;
-      this.#sendTo(link.node(redirection.node));
+      this.#sendTo(redirection.node);
       return true;
     }
     const news = newsOf(code);
     if (news === undefined) return false;
-    if (news === "elsewhere") this.#dispatcher.distrust(link, node.name, code);
+    if (news === "elsewhere") this.#dispatcher.distrust(link, node, code);
     return this.#pauseFor(news, failure);
   }
 
@@ -208,10 +227,11 @@ export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecip
   #write(node: RedisNode): void {
     this.#node = node;
     if (this.#isAsking) node.ask();
-    const { key, form = "text", waitFor } = this.#request;
-    const args = this.#request.argsFor(node);
-    if (waitFor === undefined) node.send(args, key, form, this);
-    else node.sendReplicated(args, key, form, new ReplicatedWrite(this, waitFor, this.deadline));
+    const { args, key, script, keys = [], form = "text" } = this.#request;
+    const { waitFor } = this.#dispatcher;
+    const sent = script === undefined ? args : node.scriptArgs(script, keys, args);
+    if (waitFor === undefined) node.send(sent, key, form, this);
+    else node.sendReplicated(sent, key, form, new ReplicatedWrite(this, waitFor, this.deadline));
   }
 
   #fail(error: Error): void {

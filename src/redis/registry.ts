@@ -10,8 +10,8 @@ import { givenNodeRedisSentinelDriver, isNodeRedisSentinel } from "./clients/giv
 import { nodeRedisClusterDriver } from "./clients/node-redis-cluster.ts";
 import { nodeRedisSentinelDriver } from "./clients/node-redis-sentinel.ts";
 import { nodeRedisDriver } from "./clients/node-redis.ts";
-import type { RedisDriverFactory } from "./commands.ts";
 import { RedisConnection } from "./connection.ts";
+import type { RedisDriverFactory } from "./driver.ts";
 import {
   addressOf,
   type RedisClusterEndpoint,

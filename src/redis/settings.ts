@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { type Duration, durationSchema } from "../core/durations.ts";
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { describeValue, parseSettings, settingsObject } from "../core/settings.ts";
-import type { NodeRedisCluster } from "./clients/cluster-nodes.ts";
+import type { NodeRedisCluster } from "./clients/given-cluster-node.ts";
 import { isNodeRedisCluster } from "./clients/given-node-redis-cluster.ts";
 import { isNodeRedisClient, type NodeRedisClient } from "./clients/given-node-redis.ts";
 import { isNodeRedisSentinel, type NodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";

@@ -29,8 +29,8 @@ export const redisMutants = [
   {
     name: "sent-commands-called-not-sent",
     file: "src/redis/outstanding-command.ts",
-    find: 'deadlineError(this.#request, this.deadline, "unknown")',
-    replace: 'deadlineError(this.#request, this.deadline, "not-sent")',
+    find: 'deadlineError(this.#label, this.deadline, "unknown")',
+    replace: 'deadlineError(this.#label, this.deadline, "not-sent")',
     breaks: '"not-sent" means that nothing was sent.',
     tests: ["test/integration/redis/faults.test.ts"],
   },
@@ -94,7 +94,7 @@ export const redisMutants = [
   {
     name: "closed-connections-open-again",
     file: "src/redis/connection.ts",
-    find: "if (this.#isClosed) return Promise.reject(closedError(request));",
+    find: "if (this.#isClosed) return Promise.reject(closedError(labelOf(request, this.name)));",
     replace: "",
     breaks: "After close() nothing is sent.",
     tests: ["test/integration/redis/life-cycle.test.ts"],

@@ -1,18 +1,34 @@
 import type { Clock, Milliseconds } from "../../core/clock.ts";
 import { settleWithin, startUnreferencedTimer } from "../../core/timers.ts";
-import { type RedisArgument, type RedisReply, type ReplyForm, SOLE_NODE } from "../commands.ts";
+import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
 import { ATTEMPT_GAP } from "../connector.ts";
 import type { RedisEndpoint } from "../endpoint.ts";
-import { type Library, NodeRedisDriver } from "./node-redis.ts";
+import { type RedisDriverNode, RedisNode } from "../node.ts";
+import { explainByClass, type Library, NodeRedisDriver } from "./node-redis.ts";
+
+/** Options of {@link ClusterNode}. */
+export interface ClusterNodeOptions {
+  /** Its announced address. */
+  readonly name: string;
+  readonly library: Library;
+  readonly endpoint: RedisEndpoint;
+  readonly clock: Clock;
+  /** Called when another node may have replaced it. */
+  readonly onDoubt: () => void;
+}
+
+/** Minimum age of a connection that is given up because of an answer. */
+const MIN_AGE: Milliseconds = 250;
 
 /** Time that a connection which is given up has to answer outstanding commands. */
 const RETIREMENT: Milliseconds = 10_000;
 
 /** A connection to one node of a cluster, opened when first needed and reopened after a loss. */
-export class ClusterNode {
-  readonly #library: Library;
-  readonly #endpoint: RedisEndpoint;
-  readonly #clock: Clock;
+export class ClusterNode implements RedisDriverNode {
+  readonly name: string;
+  /** The node as commands see it. */
+  readonly node = new RedisNode(this);
+  readonly #options: ClusterNodeOptions;
   #driver: NodeRedisDriver | undefined;
   #openedAt: Milliseconds = 0;
   #opening: Promise<void> | undefined;
@@ -20,47 +36,63 @@ export class ClusterNode {
   readonly #retired = new Set<NodeRedisDriver>();
   #isDestroyed = false;
 
-  constructor(library: Library, endpoint: RedisEndpoint, clock: Clock) {
-    this.#library = library;
-    this.#endpoint = endpoint;
-    this.#clock = clock;
+  constructor(options: ClusterNodeOptions) {
+    this.name = options.name;
+    this.#options = options;
   }
 
   get isReady(): boolean {
     return this.#driver?.isReady === true;
   }
 
-  /** Whether the last attempt to connect failed. */
-  get hasFailed(): boolean {
-    return this.#failure !== undefined;
-  }
-
-  /** Whether it was connected and no longer is. */
-  get isLost(): boolean {
-    return this.#driver !== undefined && !this.#driver.isReady;
-  }
-
-  /** Time since the connection was opened. */
-  get age(): Milliseconds {
-    return this.#clock.monotonic() - this.#openedAt;
+  /** Opens the connection for a command. */
+  open(): Promise<void> | undefined {
+    if (this.isReady) return undefined;
+    const { onDoubt } = this.#options;
+    // The last attempt failed, or the connection was lost.
+    if (this.#failure !== undefined || this.#driver !== undefined) onDoubt();
+    const opening = this.connect();
+    opening?.catch(onDoubt);
+    return opening;
   }
 
   /** Opens the connection: one attempt at a time, with gaps. Returns `undefined` if it is open. */
-  open(): Promise<void> | undefined {
+  connect(): Promise<void> | undefined {
     if (this.isReady) return undefined;
     if (this.#opening !== undefined) return this.#opening;
-    const now = this.#clock.monotonic();
+    const now = this.#options.clock.monotonic();
     if (this.#failure !== undefined && now - this.#failure.startedAt < ATTEMPT_GAP) {
       return Promise.reject(this.#failure.error);
     }
-    this.#opening = this.#connect(now).finally(() => (this.#opening = undefined));
+    this.#opening = this.#attempt(now).finally(() => (this.#opening = undefined));
     return this.#opening;
   }
 
-  send(args: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply<string | Buffer>> {
+  send(
+    args: readonly RedisArgument[],
+    key: RedisArgument | undefined,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>> {
     const driver = this.#driver;
-    if (driver === undefined) return Promise.reject(new this.#library.ClientOfflineError());
-    return driver.send(args, SOLE_NODE, undefined, form);
+    if (driver === undefined) return Promise.reject(new this.#options.library.ClientOfflineError());
+    return driver.send(args, key, form);
+  }
+
+  explain(error: unknown): DriverFailure {
+    return explainByClass(error, this.#options.library);
+  }
+
+  distrust(code: string): boolean {
+    const { clock, onDoubt } = this.#options;
+    // With CLUSTERDOWN, another connection to the same node is no better.
+    if (code !== "CLUSTERDOWN" && clock.monotonic() - this.#openedAt >= MIN_AGE) this.retire();
+    onDoubt();
+    return true;
+  }
+
+  sever(): void {
+    this.#end();
+    this.#options.onDoubt();
   }
 
   /** Closes the connection once its outstanding commands have been answered. */
@@ -73,28 +105,27 @@ export class ClusterNode {
     startUnreferencedTimer(RETIREMENT, () => driver.destroy());
   }
 
-  /** Ends the connection, and rejects its outstanding commands. */
-  sever(): void {
+  destroy(): void {
+    this.#isDestroyed = true;
+    this.#end();
+  }
+
+  #end(): void {
     this.#driver?.destroy();
     for (const driver of this.#retired) driver.destroy();
     this.#retired.clear();
   }
 
-  destroy(): void {
-    this.#isDestroyed = true;
-    this.sever();
-  }
-
-  async #connect(startedAt: Milliseconds): Promise<void> {
-    const { connectTimeout } = this.#endpoint;
-    const driver = new NodeRedisDriver(this.#library, this.#endpoint);
+  async #attempt(startedAt: Milliseconds): Promise<void> {
+    const { library, endpoint, clock } = this.#options;
+    const driver = new NodeRedisDriver(library, endpoint);
     // Keeps it within reach of destroy().
     this.#retired.add(driver);
     try {
-      await settleWithin(driver.connect(), connectTimeout, (_, reject) => reject(this.#lateError()));
-      if (this.#isDestroyed) throw new this.#library.ClientClosedError();
+      await settleWithin(driver.connect(), endpoint.connectTimeout, (_, reject) => reject(this.#lateError()));
+      if (this.#isDestroyed) throw new library.ClientClosedError();
       this.#driver = driver;
-      this.#openedAt = this.#clock.monotonic();
+      this.#openedAt = clock.monotonic();
       this.#failure = undefined;
     } catch (cause) {
       driver.destroy();
@@ -107,7 +138,7 @@ export class ClusterNode {
   }
 
   #lateError(): Error {
-    const { address, connectTimeout } = this.#endpoint;
+    const { address, connectTimeout } = this.#options.endpoint;
     const name = "host" in address ? `${address.host}:${address.port}` : address.path;
     return new Error(`no handshake with ${name} within ${connectTimeout} ms`);
   }

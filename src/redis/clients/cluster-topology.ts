@@ -1,15 +1,15 @@
-import { NOWHERE, type RedisArgument } from "../commands.ts";
+import type { RedisArgument } from "../commands.ts";
 import { addressOf } from "../endpoint.ts";
 import { SLOTS, slotOf } from "../key-slot.ts";
 
 /** Slots of each node of a cluster. Nodes are named by their announced addresses, `host:port`. */
 export class ClusterTopology {
   readonly masters: readonly string[];
-  readonly #owners: string[];
+  readonly #owners: (string | undefined)[];
 
-  private constructor(owners: string[]) {
+  private constructor(owners: (string | undefined)[]) {
     this.#owners = owners;
-    this.masters = [...new Set(owners)].filter((owner) => owner !== NOWHERE);
+    this.masters = [...new Set(owners)].filter((owner) => owner !== undefined);
   }
 
   /**
@@ -18,7 +18,7 @@ export class ClusterTopology {
    * @param host The host that answered: a node that does not know its own address leaves it empty.
    */
   static of(reply: unknown, host: string): ClusterTopology {
-    const owners = Array.from({ length: SLOTS }, () => NOWHERE);
+    const owners = Array.from<string | undefined>({ length: SLOTS });
     for (const [from, to, master] of Array.isArray(reply) ? (reply as SlotRange[]) : []) {
       const [name, port] = master;
       owners.fill(addressOf({ host: name === null || name === "" ? host : name, port }), from, to + 1);
@@ -26,8 +26,9 @@ export class ClusterTopology {
     return new ClusterTopology(owners);
   }
 
-  ownerOf(key: RedisArgument): string {
-    return this.#owners[slotOf(key)] ?? NOWHERE;
+  /** Returns the node that holds a key; `undefined` if none does. */
+  ownerOf(key: RedisArgument): string | undefined {
+    return this.#owners[slotOf(key)];
   }
 
   /** Returns a copy with one slot moved. */

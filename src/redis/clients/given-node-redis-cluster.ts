@@ -1,13 +1,9 @@
-import type {
-  DriverFailure,
-  Redirection,
-  RedisArgument,
-  RedisDriver,
-  RedisReply,
-  ReplyForm,
-} from "../commands.ts";
-import { ClusterNodes, NoNodeError, type NodeRedisCluster } from "./cluster-nodes.ts";
-import { COMMAND_OPTIONS, explainByForm, GivenConnection, warnOfOfflineQueue } from "./given-client.ts";
+import type { DriverFailure, RedisArgument } from "../commands.ts";
+import type { RedisDriver } from "../driver.ts";
+import { slotOf } from "../key-slot.ts";
+import type { RedisNode } from "../node.ts";
+import { explainByForm, GivenConnection, warnOfOfflineQueue } from "./given-client.ts";
+import { GivenClusterNode, type LibraryNode, type NodeRedisCluster, NOWHERE } from "./given-cluster-node.ts";
 
 /** Returns whether a value looks like a cluster client of node-redis. */
 export function isNodeRedisCluster(value: unknown): value is NodeRedisCluster {
@@ -25,23 +21,26 @@ export function isNodeRedisCluster(value: unknown): value is NodeRedisCluster {
  * closed from here, not even when a node stalls: commands then end by their deadlines alone.
  */
 export class GivenNodeRedisClusterDriver implements RedisDriver {
-  readonly isOwned = false;
+  readonly ownedNodes: readonly RedisNode[] = [];
   readonly #cluster: NodeRedisCluster;
-  readonly #nodes: ClusterNodes;
+  readonly #nodes = new Map<string, GivenClusterNode>();
   readonly #connection: GivenConnection;
+  #nextMaster = 0;
+  /** Whether the client's view of the cluster proved outdated. */
+  #isOutdated = false;
 
   constructor(cluster: NodeRedisCluster) {
     this.#cluster = cluster;
-    this.#nodes = new ClusterNodes(cluster, COMMAND_OPTIONS);
     this.#connection = new GivenConnection(cluster, "cluster client", ["connect", "disconnect"]);
   }
 
+  /** Whether the nodes are known, and at least one is connected or was not needed yet. */
   get isReady(): boolean {
-    return this.#nodes.isUsable;
+    return this.#cluster.isOpen && !this.#isOutdated && this.#cluster.masters.some(isUsable);
   }
 
-  get nodes(): readonly string[] {
-    return this.#nodes.masters;
+  get masters(): readonly string[] {
+    return this.#cluster.masters.map(({ address }) => address);
   }
 
   connect(): Promise<void> {
@@ -49,42 +48,36 @@ export class GivenNodeRedisClusterDriver implements RedisDriver {
     return this.#connection.open(() => this.isReady, hasTried);
   }
 
-  nodeOf(key: RedisArgument | undefined): string {
-    return this.#nodes.of(key);
+  /** Returns the master that holds a key; for `undefined`, the connected ones in turn. */
+  nodeFor(key: RedisArgument | undefined): RedisNode {
+    if (key !== undefined) return this.#nodeAt(this.#cluster.slots[slotOf(key)]?.master.address);
+    const usable = this.#cluster.masters.filter(isUsable);
+    return this.#nodeAt(usable[this.#nextMaster++ % usable.length]?.address);
   }
 
-  open(node: string): Promise<void> | undefined {
-    return this.#nodes.open(node);
-  }
-
-  send(
-    args: readonly RedisArgument[],
-    node: string,
-    key: RedisArgument | undefined,
-    form: ReplyForm,
-  ): Promise<RedisReply<string | Buffer>> {
-    return this.#nodes.send(args, node, key, form);
+  masterNamed(name: string): RedisNode {
+    return this.#nodeAt(this.masters.includes(name) ? name : NOWHERE);
   }
 
   explain(error: unknown): DriverFailure {
-    return error instanceof NoNodeError ? { kind: "refused", cause: error } : explainByForm(error);
+    return explainByForm(error);
   }
-
-  /** The client follows keys itself. */
-  redirect(): Redirection | undefined {
-    return undefined;
-  }
-
-  distrust(node: string): boolean {
-    this.#nodes.refresh(node);
-    return true;
-  }
-
-  sever(): void {}
 
   destroy(): void {
     this.#connection.giveUp();
   }
+
+  #nodeAt(address = NOWHERE): RedisNode {
+    const known = this.#nodes.get(address);
+    if (known !== undefined) return known.node;
+    const made = new GivenClusterNode(address, this.#cluster, () => (this.#isOutdated = true));
+    this.#nodes.set(address, made);
+    return made.node;
+  }
+}
+
+function isUsable({ client, connectPromise }: LibraryNode): boolean {
+  return client === undefined || client.isReady || connectPromise !== undefined;
 }
 
 /** Warns about settings of a given cluster client that weaken Sojourn's guarantees. */

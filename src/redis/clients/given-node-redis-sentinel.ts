@@ -1,4 +1,5 @@
-import type { RedisArgument, RedisDriver } from "../commands.ts";
+import type { RedisArgument } from "../commands.ts";
+import type { RedisDriver } from "../driver.ts";
 import { explainByForm } from "./given-client.ts";
 import { GivenNodeRedisDriver, type GivenSend, type GivenServerClient } from "./given-node-redis.ts";
 

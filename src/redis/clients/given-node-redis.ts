@@ -1,12 +1,6 @@
-import {
-  type DriverFailure,
-  type Redirection,
-  type RedisArgument,
-  type RedisDriver,
-  type RedisReply,
-  type ReplyForm,
-  SOLE_NODE,
-} from "../commands.ts";
+import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
+import { type RedisDriver, SOLE_NODE } from "../driver.ts";
+import { type RedisDriverNode, RedisNode } from "../node.ts";
 import {
   BYTES_OPTIONS,
   COMMAND_OPTIONS,
@@ -51,9 +45,11 @@ export function isNodeRedisClient(value: unknown): value is NodeRedisClient {
  * A driver over a client that the application makes, connects and closes. It is never closed from
  * here, not even when it stalls: its commands then end by their deadlines alone.
  */
-export class GivenNodeRedisDriver implements RedisDriver {
-  readonly isOwned = false;
-  readonly nodes: readonly string[] = [SOLE_NODE];
+export class GivenNodeRedisDriver implements RedisDriver, RedisDriverNode {
+  readonly name = SOLE_NODE;
+  readonly masters: readonly string[] = [SOLE_NODE];
+  readonly ownedNodes: readonly RedisNode[] = [];
+  readonly #node = new RedisNode(this);
   readonly #client: GivenServerClient;
   readonly #connection: GivenConnection;
   readonly #send: GivenSend;
@@ -77,17 +73,16 @@ export class GivenNodeRedisDriver implements RedisDriver {
     return this.#connection.open(() => this.isReady);
   }
 
-  nodeOf(): string {
-    return SOLE_NODE;
+  nodeFor(): RedisNode {
+    return this.#node;
   }
 
-  open(): undefined {
-    return undefined;
+  masterNamed(): RedisNode {
+    return this.#node;
   }
 
   async send(
     args: readonly RedisArgument[],
-    _node: string,
     _key: RedisArgument | undefined,
     form: ReplyForm,
     recipient?: { readonly isSettled: boolean },
@@ -98,10 +93,6 @@ export class GivenNodeRedisDriver implements RedisDriver {
 
   explain(error: unknown): DriverFailure {
     return explainByForm(error);
-  }
-
-  redirect(): Redirection | undefined {
-    return undefined;
   }
 
   /**

@@ -1,26 +1,15 @@
 import { type Clock, type Milliseconds, systemClock } from "../../core/clock.ts";
 import { settleWithin, startUnreferencedTimer } from "../../core/timers.ts";
-import {
-  type DriverFailure,
-  NOWHERE,
-  type Redirection,
-  type RedisArgument,
-  type RedisDriver,
-  type RedisDriverFactory,
-  type RedisReply,
-  type ReplyForm,
-} from "../commands.ts";
+import type { DriverFailure, RedisArgument } from "../commands.ts";
+import type { Redirection, RedisDriver, RedisDriverFactory } from "../driver.ts";
 import { addressOf, parseAddress, type RedisClusterEndpoint, type RedisEndpoint } from "../endpoint.ts";
+import { type RedisDriverNode, RedisNode } from "../node.ts";
 import { askInTurn, shuffle } from "./ask-in-turn.ts";
 import { ClusterNode } from "./cluster-node.ts";
-import { NoNodeError } from "./cluster-nodes.ts";
 import { ClusterTopology } from "./cluster-topology.ts";
 import { explainByClass, importLibrary, type Library, loadLibrary, makeClientClass } from "./node-redis.ts";
 
-/**
- * Minimum time between questions for the slots, and minimum age of a connection that is given up
- * because of an answer.
- */
+/** Minimum time between questions for the slots. */
 const REFRESH_GAP: Milliseconds = 250;
 
 /** Time that a node without slots has to answer outstanding commands. */
@@ -53,15 +42,16 @@ export function nodeRedisClusterDriver(
  * cluster for the cluster.
  */
 class NodeRedisClusterDriver implements RedisDriver {
-  readonly isOwned = true;
   readonly #library: Library;
   readonly #endpoint: RedisClusterEndpoint;
   readonly #clock: Clock;
   readonly #nodes = new Map<string, ClusterNode>();
+  /** Nodes without slots that may owe answers. */
+  readonly #leaving = new Set<ClusterNode>();
   #topology: ClusterTopology | undefined;
   #refreshing: Promise<void> | undefined;
   #refreshedAt: Milliseconds = Number.NEGATIVE_INFINITY;
-  #turn = 0;
+  #nextMaster = 0;
   #isDestroyed = false;
 
   constructor(library: Library, endpoint: RedisClusterEndpoint, clock: Clock) {
@@ -74,89 +64,77 @@ class NodeRedisClusterDriver implements RedisDriver {
     return !this.#isDestroyed && this.#topology !== undefined;
   }
 
-  get nodes(): readonly string[] {
+  get masters(): readonly string[] {
     return this.#topology?.masters ?? [];
+  }
+
+  get ownedNodes(): readonly RedisNode[] {
+    return [...this.#nodes.values()].map(({ node }) => node);
   }
 
   connect(): Promise<void> {
     return this.#refresh();
   }
 
-  nodeOf(key: RedisArgument | undefined): string {
-    if (key !== undefined) return this.#topology?.ownerOf(key) ?? NOWHERE;
-    const ready = this.nodes.filter((name) => this.#nodes.get(name)?.isReady);
-    const usable = ready.length > 0 ? ready : this.nodes;
-    return usable[this.#turn++ % usable.length] ?? NOWHERE;
+  nodeFor(key: RedisArgument | undefined): RedisNode {
+    return this.#nodeAt(key === undefined ? this.#anyMaster() : this.#topology?.ownerOf(key));
   }
 
-  open(name: string): Promise<void> | undefined {
-    if (name === NOWHERE) {
-      this.#refreshSoon();
-      return Promise.reject(new NoNodeError("no node of the cluster has the key, or the node has left it"));
-    }
-    let node: ClusterNode;
-    try {
-      node = this.#nodeNamed(name);
-    } catch (error) {
-      // Thrown by the application's `nodeAddressMap`.
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
-    }
-    if (node.isReady) return undefined;
-    // Another node may have replaced it.
-    if (node.hasFailed || node.isLost) this.#refreshSoon(name);
-    const opening = node.open();
-    opening?.catch(() => this.#refreshSoon(name));
-    return opening;
-  }
-
-  send(
-    args: readonly RedisArgument[],
-    name: string,
-    _key: RedisArgument | undefined,
-    form: ReplyForm,
-  ): Promise<RedisReply<string | Buffer>> {
-    return this.#nodeNamed(name).send(args, form);
+  masterNamed(name: string): RedisNode {
+    return this.#nodeAt(this.masters.includes(name) ? name : undefined);
   }
 
   explain(error: unknown): DriverFailure {
-    return error instanceof NoNodeError
-      ? { kind: "refused", cause: error }
-      : explainByClass(error, this.#library);
+    return explainByClass(error, this.#library);
   }
 
-  redirect(reply: string, from: string): Redirection | undefined {
+  redirect(reply: string, from: RedisNode): Redirection | undefined {
     const [, kind, slot, address = ""] = /^(MOVED|ASK) (\d+) (.*:\d+)$/.exec(reply) ?? [];
     if (kind === undefined || this.#topology === undefined) return undefined;
     // A node that does not know its own address leaves the host empty.
-    const node = address.startsWith(":") ? parseAddress(from).host + address : address;
-    if (kind === "ASK") return { node, isAsking: true };
-    this.#topology = this.#topology.with(Number(slot), node);
-    this.#refreshSoon(from);
-    return { node, isAsking: false };
-  }
-
-  distrust(name: string, code: string): boolean {
-    const node = this.#nodes.get(name);
-    // With CLUSTERDOWN, another connection to the same node is no better.
-    if (node !== undefined && code !== "CLUSTERDOWN" && node.age >= REFRESH_GAP) node.retire();
-    this.#refreshSoon(name);
-    return true;
-  }
-
-  sever(name: string): void {
-    this.#nodes.get(name)?.sever();
-    this.#refreshSoon(name);
+    const name = address.startsWith(":") ? parseAddress(from.name).host + address : address;
+    if (kind === "ASK") return { node: this.#nodeAt(name), isAsking: true };
+    this.#topology = this.#topology.with(Number(slot), name);
+    this.#refreshSoon(from.name);
+    return { node: this.#nodeAt(name), isAsking: false };
   }
 
   destroy(): void {
     this.#isDestroyed = true;
-    for (const node of this.#nodes.values()) node.destroy();
+    for (const node of [...this.#nodes.values(), ...this.#leaving]) node.destroy();
+  }
+
+  /** Returns a connected master, else any. */
+  #anyMaster(): string | undefined {
+    const ready = this.masters.filter((name) => this.#nodes.get(name)?.isReady);
+    const usable = ready.length > 0 ? ready : this.masters;
+    return usable[this.#nextMaster++ % usable.length];
+  }
+
+  #nodeAt(name: string | undefined): RedisNode {
+    if (name === undefined) {
+      this.#refreshSoon();
+      const message = "no node of the cluster has the key, or the node has left it";
+      return new RedisNode(new RefusingNode(new Error(message)));
+    }
+    try {
+      return this.#nodeNamed(name).node;
+    } catch (error) {
+      // Thrown by the application's `nodeAddressMap`.
+      return new RedisNode(new RefusingNode(error instanceof Error ? error : new Error(String(error))));
+    }
   }
 
   #nodeNamed(name: string): ClusterNode {
     const known = this.#nodes.get(name);
     if (known !== undefined) return known;
-    const node = new ClusterNode(this.#library, this.#endpointOf(name), this.#clock);
+    const node = new ClusterNode({
+      name,
+      library: this.#library,
+      endpoint: this.#endpointOf(name),
+      clock: this.#clock,
+      onDoubt: () => this.#refreshSoon(name),
+    });
     this.#nodes.set(name, node);
     return node;
   }
@@ -194,8 +172,8 @@ class NodeRedisClusterDriver implements RedisDriver {
   /** Returns the nodes to ask, in this order: connected ones, those of the settings, and others. */
   #sources(doubted: string | undefined): string[] {
     const seeds = this.#endpoint.cluster.map(addressOf);
-    const ready = this.nodes.filter((name) => this.#nodes.get(name)?.isReady);
-    const sources = new Set([...shuffle(ready), ...shuffle(seeds), ...shuffle(this.nodes)]);
+    const ready = this.masters.filter((name) => this.#nodes.get(name)?.isReady);
+    const sources = new Set([...shuffle(ready), ...shuffle(seeds), ...shuffle(this.masters)]);
     if (doubted !== undefined && sources.delete(doubted)) sources.add(doubted);
     return [...sources];
   }
@@ -203,10 +181,12 @@ class NodeRedisClusterDriver implements RedisDriver {
   async #ask(name: string): Promise<ClusterTopology> {
     if (this.#isDestroyed) throw new this.#library.ClientClosedError();
     const node = this.#nodeNamed(name);
-    await node.open();
+    await node.connect();
     const { connectTimeout } = this.#endpoint;
-    const reply = await settleWithin(node.send(["CLUSTER", "SLOTS"], "text"), connectTimeout, (_, reject) =>
-      reject(new Error(`${name} did not report the slots within ${connectTimeout} ms`)),
+    const reply = await settleWithin(
+      node.send(["CLUSTER", "SLOTS"], undefined, "text"),
+      connectTimeout,
+      (_, reject) => reject(new Error(`${name} did not report the slots within ${connectTimeout} ms`)),
     );
     const topology = ClusterTopology.of(reply, parseAddress(name).host);
     if (topology.masters.length === 0)
@@ -221,7 +201,11 @@ class NodeRedisClusterDriver implements RedisDriver {
       if (topology.masters.includes(name)) continue;
       this.#nodes.delete(name);
       node.retire();
-      startUnreferencedTimer(RETIREMENT, () => node.destroy());
+      this.#leaving.add(node);
+      startUnreferencedTimer(RETIREMENT, () => {
+        this.#leaving.delete(node);
+        node.destroy();
+      });
     }
   }
 
@@ -229,4 +213,32 @@ class NodeRedisClusterDriver implements RedisDriver {
   #mostTelling(errors: readonly unknown[]): unknown {
     return errors.find((error) => error instanceof this.#library.ErrorReply) ?? errors[0];
   }
+}
+
+/** A node that cannot be opened, so that no command is sent to it. */
+class RefusingNode implements RedisDriverNode {
+  readonly name = "";
+  readonly #error: Error;
+
+  constructor(error: Error) {
+    this.#error = error;
+  }
+
+  open(): Promise<void> {
+    return Promise.reject(this.#error);
+  }
+
+  send(): Promise<never> {
+    return Promise.reject(this.#error);
+  }
+
+  explain(error: unknown): DriverFailure {
+    return { kind: "refused", cause: error };
+  }
+
+  distrust(): boolean {
+    return true;
+  }
+
+  sever(): void {}
 }

@@ -2,17 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Milliseconds, systemClock } from "../../core/clock.ts";
 import { settleWithin } from "../../core/timers.ts";
-import type {
-  DriverFailure,
-  Redirection,
-  RedisArgument,
-  RedisDriver,
-  RedisDriverFactory,
-  RedisReply,
-  ReplyForm,
-} from "../commands.ts";
-import { SOLE_NODE } from "../commands.ts";
+import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
+import { type RedisDriver, type RedisDriverFactory, SOLE_NODE } from "../driver.ts";
 import { addressOf, type RedisAddress, type RedisEndpoint, type RedisSentinelEndpoint } from "../endpoint.ts";
+import { type RedisDriverNode, RedisNode } from "../node.ts";
 import { askInTurn, shuffle } from "./ask-in-turn.ts";
 import {
   explainByClass,
@@ -73,9 +66,11 @@ interface KnownEpoch {
  *
  * Source: "Guidelines for Redis clients with support for Redis Sentinel".
  */
-class NodeRedisSentinelDriver implements RedisDriver {
-  readonly isOwned = true;
-  readonly nodes: readonly string[] = [SOLE_NODE];
+class NodeRedisSentinelDriver implements RedisDriver, RedisDriverNode {
+  readonly name = SOLE_NODE;
+  readonly masters: readonly string[] = [SOLE_NODE];
+  readonly #node = new RedisNode(this);
+  readonly ownedNodes: readonly RedisNode[] = [this.#node];
   readonly #library: Library;
   readonly #endpoint: RedisSentinelEndpoint;
   readonly #opening = new Set<NodeRedisDriver>();
@@ -120,22 +115,21 @@ class NodeRedisSentinelDriver implements RedisDriver {
     throw new this.#library.ClientClosedError();
   }
 
-  nodeOf(): string {
-    return SOLE_NODE;
+  nodeFor(): RedisNode {
+    return this.#node;
   }
 
-  open(): undefined {
-    return undefined;
+  masterNamed(): RedisNode {
+    return this.#node;
   }
 
   send(
     args: readonly RedisArgument[],
-    node: string,
     key: RedisArgument | undefined,
     form: ReplyForm,
   ): Promise<RedisReply<string | Buffer>> {
     if (this.#master === undefined) return Promise.reject(new this.#library.ClientOfflineError());
-    return this.#master.send(args, node, key, form);
+    return this.#master.send(args, key, form);
   }
 
   /** Asks all sentinels: those that took no part in a failover hear of it seconds later. */
@@ -151,10 +145,6 @@ class NodeRedisSentinelDriver implements RedisDriver {
 
   explain(error: unknown): DriverFailure {
     return explainByClass(error, this.#library);
-  }
-
-  redirect(): Redirection | undefined {
-    return undefined;
   }
 
   distrust(): boolean {
@@ -200,7 +190,7 @@ class NodeRedisSentinelDriver implements RedisDriver {
     const { name, nodeAddressMap } = this.#endpoint;
     const driver = await this.#sentinelAt(sentinel);
     const ask = (question: string): Promise<RedisReply<string | Buffer>> =>
-      driver.send(["SENTINEL", question, name], SOLE_NODE, undefined, "text");
+      driver.send(["SENTINEL", question, name], undefined, "text");
     const found = (await ask("GET-MASTER-ADDR-BY-NAME")) as [string, string] | null;
     if (found === null)
       throw new Error(`the sentinel ${addressOf(sentinel)} knows no master named "${name}"`);
@@ -260,7 +250,7 @@ class NodeRedisSentinelDriver implements RedisDriver {
  */
 async function isMaster(driver: NodeRedisDriver): Promise<boolean> {
   try {
-    const [role] = (await driver.send(["ROLE"], SOLE_NODE, undefined, "text")) as [string];
+    const [role] = (await driver.send(["ROLE"], undefined, "text")) as [string];
     return role === "master";
   } catch (error) {
     const { kind } = driver.explain(error);

@@ -5,17 +5,10 @@ import type * as NodeRedis from "@redis/client";
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { isMissingPackage, leaveToCaller } from "../../core/optional-packages.ts";
 import { MAX_TIMER } from "../../core/timers.ts";
-import {
-  type DriverFailure,
-  type RedisArgument,
-  type RedisDriver,
-  type RedisDriverFactory,
-  type Redirection,
-  type RedisReply,
-  type ReplyForm,
-  SOLE_NODE,
-} from "../commands.ts";
+import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
+import { type RedisDriver, type RedisDriverFactory, SOLE_NODE } from "../driver.ts";
 import type { RedisEndpoint } from "../endpoint.ts";
+import { type RedisDriverNode, RedisNode } from "../node.ts";
 
 export type Library = typeof NodeRedis;
 type Client = ReturnType<Library["createClient"]>;
@@ -55,10 +48,12 @@ export async function loadLibrary(load: () => Promise<Library>, setting: string)
   }
 }
 
-/** A driver over a client of one server. */
-export class NodeRedisDriver implements RedisDriver {
-  readonly isOwned = true;
-  readonly nodes: readonly string[] = [SOLE_NODE];
+/** A driver over a client of one server, which is its only node. */
+export class NodeRedisDriver implements RedisDriver, RedisDriverNode {
+  readonly name = SOLE_NODE;
+  readonly masters: readonly string[] = [SOLE_NODE];
+  readonly #node = new RedisNode(this);
+  readonly ownedNodes: readonly RedisNode[] = [this.#node];
   readonly #library: Library;
   readonly #client: Client;
   #isDestroyed = false;
@@ -82,17 +77,16 @@ export class NodeRedisDriver implements RedisDriver {
     await this.#client.connect();
   }
 
-  nodeOf(): string {
-    return SOLE_NODE;
+  nodeFor(): RedisNode {
+    return this.#node;
   }
 
-  open(): undefined {
-    return undefined;
+  masterNamed(): RedisNode {
+    return this.#node;
   }
 
   send(
     args: readonly RedisArgument[],
-    _node: string,
     _key: RedisArgument | undefined,
     form: ReplyForm,
   ): Promise<RedisReply<string | Buffer>> {
@@ -101,11 +95,6 @@ export class NodeRedisDriver implements RedisDriver {
 
   explain(error: unknown): DriverFailure {
     return explainByClass(error, this.#library);
-  }
-
-  /** One server holds all keys. */
-  redirect(): Redirection | undefined {
-    return undefined;
   }
 
   /** Another connection may lead to another server. */
