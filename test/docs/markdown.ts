@@ -21,6 +21,11 @@ export function readPages(): Page[] {
   return paths.map((path) => ({ path, text: readFileSync(inProject(path), "utf8") }));
 }
 
+/** The text with each item of a list on one line. */
+export function unwrapped(text: string): string {
+  return text.replaceAll(/\n {2,}(?=\S)/g, " ");
+}
+
 /** A fenced block of code. */
 export interface CodeBlock {
   /** Relative to the project. */
@@ -50,17 +55,19 @@ export function codeBlocks({ path, text }: Page): CodeBlock[] {
   });
 }
 
+/** The text with its fenced blocks blanked out. Lines keep their numbers. */
+export function withoutFences(text: string): string {
+  return text.replaceAll(FENCE, (block) => block.replaceAll(/[^\n]/g, ""));
+}
+
 /** The text with its code blanked out, so that what looks like a link or a heading in there is none. */
 export function withoutCode(text: string): string {
-  return text
-    .replaceAll(FENCE, (block) => block.replaceAll(/[^\n]/g, ""))
-    .replaceAll(/`[^`\n]*`/g, (code) => " ".repeat(code.length));
+  return withoutFences(text).replaceAll(/`[^`\n]*`/g, (code) => " ".repeat(code.length));
 }
 
 /** Headings of a text, without their number signs. */
 export function headings(text: string): string[] {
-  const withoutFences = text.replaceAll(FENCE, "");
-  return [...withoutFences.matchAll(/^#{1,6} +(.+?) *#*$/gm)].map((match) => match[1] ?? "");
+  return [...text.replaceAll(FENCE, "").matchAll(/^#{1,6} +(.+?) *#*$/gm)].map((match) => match[1] ?? "");
 }
 
 /**

@@ -6,12 +6,13 @@ import { describe, expect, test } from "vitest";
 import { inProject } from "../../scripts/lib/project.mjs";
 import { resolveCacheSettings } from "../../src/cache/cache-settings.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import { unwrapped } from "./markdown.ts";
 import { RedisRegistry } from "../../src/redis/registry.ts";
 import { parseConnectionSettings } from "../../src/redis/settings.ts";
 import { resolveSessionSettings } from "../../src/session/session-settings.ts";
 import { parseBucketOptions } from "../../src/stores/redis/buckets/bucket-options.ts";
 
-/** A row of the tables: the path of a setting, and its default as it is written. */
+/** An item of the lists: the path of a setting, and its default as it is written. */
 interface Row {
   readonly setting: string;
   readonly written: string;
@@ -19,7 +20,7 @@ interface Row {
 
 /** Settings that are checked together. */
 interface Group {
-  /** The prefix of their names in the tables. */
+  /** The prefix of their names in the lists. */
   readonly path: string;
   /** Gives the complete settings, or throws. */
   readonly resolve: (settings: object) => unknown;
@@ -89,11 +90,10 @@ const NOT_COMPARED = new Set([
 ]);
 
 function readRows(): Row[] {
-  const page = readFileSync(inProject("docs/reference/settings.md"), "utf8");
-  return [...page.matchAll(/^\| `([\w.]+)` +\| +(\S.*?) +\|/gm)].map(([, setting = "", written = ""]) => ({
-    setting,
-    written,
-  }));
+  const page = unwrapped(readFileSync(inProject("docs/reference/settings.md"), "utf8"));
+  return [...page.matchAll(/^- `([\w.]+)` \((?:default )?(.+?); .*?\): /gm)].map(
+    ([, setting = "", written = ""]) => ({ setting, written }),
+  );
 }
 
 const rows = readRows();
