@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { inProject } from "../../scripts/lib/project.mjs";
+import { readPages, withoutCode } from "./markdown.ts";
 
 /** Folders of code whose comments are read. */
 const FOLDERS = ["src", "examples", "scripts", "bench", "test"];
@@ -61,4 +62,50 @@ test("the check finds them in doc comments, blocks and lines", () => {
   ].join("\n");
   const found = commentsOf("a.ts", source).filter(({ text }) => TURNED.test(text) || OLD_WORDS.test(text));
   expect(found.map(({ line }) => line)).toEqual([1, 2, 5, 8, 9]);
+});
+
+/** Sentences of a page that have their subject turned round, with a heading's and a question's left out. */
+function turnedSentences(text: string): string[] {
+  const blocks = withoutCode(text)
+    .split(/\n(?=\s*(?:[-*|#]|\d+\.)\s|\s*\n)/)
+    .map((block) => block.replaceAll(/\s+/g, " ").trim())
+    .filter((block) => block !== "" && !block.startsWith("#"));
+  const sentences = blocks.flatMap((block) => block.replace(/^(?:[-*]|\d+\.) /, "").split(/(?<=[.:!?]) /));
+  return sentences
+    .map((sentence) => sentence.replace(/^[*_"(]+/, ""))
+    .filter((sentence) => isTurned(sentence) || OLD_WORDS.test(sentence));
+}
+
+function isTurned(sentence: string): boolean {
+  return /^(?:(?:Who|Whoever|Whom|Whose)\b|Most that|Of (?:a|an|the)\b|What\b(?! (?:to do|happened)\b))/.test(
+    sentence,
+  );
+}
+
+test("no sentence of the documentation begins with its subject turned round", () => {
+  const pages = readPages();
+  expect(pages.length).toBeGreaterThan(50);
+  const turned = pages.flatMap(({ path, text }) => turnedSentences(text).map((each) => `${path}: ${each}`));
+  expect(turned.filter((each) => !each.endsWith("?"))).toEqual([]);
+});
+
+test("the check finds them in paragraphs, items and bold beginnings", () => {
+  const page = [
+    "# What it is",
+    "",
+    "A plain one. Who waits,",
+    "waits. `Who` is code.",
+    "- **What expires** is deleted.",
+    "1. Of a login",
+    "   it is not known.",
+    "- **What to do:** nothing.",
+    "",
+    "It starts anew.",
+  ].join("\n");
+  expect(turnedSentences(page)).toEqual([
+    "Who waits, waits.",
+    "What expires** is deleted.",
+    "Of a login it is not known.",
+    "It starts anew.",
+  ]);
 });
