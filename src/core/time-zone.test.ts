@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { TimeZone } from "./time-zone.ts";
 
@@ -7,7 +7,7 @@ const newYork = new TimeZone("America/New_York");
 const tokyo = new TimeZone("Asia/Tokyo");
 
 describe("TimeZone", () => {
-  it.each([
+  test.each([
     [newYork, "2026-01-15T12:00:00.250", "2026-01-15T07:00:00.250"],
     [newYork, "2026-07-15T12:00:00", "2026-07-15T08:00:00"],
     [tokyo, "2026-07-15T20:00:00", "2026-07-16T05:00:00"],
@@ -19,7 +19,7 @@ describe("TimeZone", () => {
     expect(zone.toInstant(at(local))).toBe(at(instant));
   });
 
-  it("the hour that occurs twice in autumn is read as the later one", () => {
+  test("the hour that occurs twice in autumn is read as the later one", () => {
     expect(newYork.toLocal(at("2026-11-01T05:30:00"))).toBe(at("2026-11-01T01:30:00"));
     expect(newYork.toLocal(at("2026-11-01T06:30:00"))).toBe(at("2026-11-01T01:30:00"));
     expect(newYork.toInstant(at("2026-11-01T01:30:00"))).toBe(at("2026-11-01T06:30:00"));
@@ -27,20 +27,20 @@ describe("TimeZone", () => {
     expect(newYork.toInstant(at("2026-11-01T02:00:00"))).toBe(at("2026-11-01T07:00:00"));
   });
 
-  it("a time that is skipped in spring is read by the clock before the change", () => {
+  test("a time that is skipped in spring is read by the clock before the change", () => {
     expect(newYork.toInstant(at("2026-03-08T02:30:00"))).toBe(at("2026-03-08T07:30:00"));
     expect(newYork.toInstant(at("2026-03-08T01:59:59"))).toBe(at("2026-03-08T06:59:59"));
     expect(newYork.toInstant(at("2026-03-08T03:00:00"))).toBe(at("2026-03-08T07:00:00"));
   });
 
-  it("earliestFrom is the local time, and less when clocks are soon put back", () => {
+  test("earliestFrom is the local time, and less when clocks are soon put back", () => {
     expect(newYork.earliestFrom(at("2026-07-15T12:00:00"))).toBe(at("2026-07-15T08:00:00"));
     expect(newYork.earliestFrom(at("2026-11-01T04:30:00"))).toBe(at("2026-11-01T00:30:00"));
     expect(newYork.earliestFrom(at("2026-11-01T05:50:00"))).toBe(at("2026-11-01T01:00:00"));
     expect(newYork.earliestFrom(at("2026-11-01T06:10:00"))).toBe(at("2026-11-01T01:10:00"));
   });
 
-  it("no later instant has a local time before earliestFrom, in any zone that changes its clocks", () => {
+  test("no later instant has a local time before earliestFrom, in any zone that changes its clocks", () => {
     for (const name of ["America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Europe/London"]) {
       const zone = new TimeZone(name);
       for (
@@ -55,14 +55,14 @@ describe("TimeZone", () => {
     }
   });
 
-  it("holds from the year 1 to the year 9999", () => {
+  test("holds from the year 1 to the year 9999", () => {
     for (const text of ["0001-01-01T00:00:00", "9999-12-31T23:59:59"]) {
       expect(Math.abs(tokyo.toLocal(at(text)) - at(text))).toBeLessThan(86_400_000);
       expect(tokyo.toInstant(tokyo.toLocal(at(text)))).toBe(at(text));
     }
   });
 
-  it("refuses an unknown name", () => {
+  test("refuses an unknown name", () => {
     expect(() => new TimeZone("America/Nowhere")).toThrow(RangeError);
   });
 });

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { MAX_TIMER, pause, settleWithin, startTimer, startUnreferencedTimer } from "./timers.ts";
 
@@ -10,7 +10,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe("startTimer", () => {
-  it.each(SPANS)("calls once after %d ms, not before", (span) => {
+  test.each(SPANS)("calls once after %d ms, not before", (span) => {
     const call = vi.fn<() => void>();
     startTimer(span, call);
     vi.advanceTimersByTime(span - 1);
@@ -22,7 +22,7 @@ describe("startTimer", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("never calls after an endless span, and calls at once after 0", () => {
+  test("never calls after an endless span, and calls at once after 0", () => {
     const [never, atOnce] = [vi.fn<() => void>(), vi.fn<() => void>()];
     const timer = startTimer(Number.POSITIVE_INFINITY, never);
     startTimer(-5, atOnce);
@@ -33,7 +33,7 @@ describe("startTimer", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("is cancelled at any time, also in its second part", () => {
+  test("is cancelled at any time, also in its second part", () => {
     const call = vi.fn<() => void>();
     const timer = startTimer(30 * DAY, call);
     vi.advanceTimersByTime(26 * DAY);
@@ -44,7 +44,7 @@ describe("startTimer", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("keeps the process alive, unless it is unreferenced, in its second part too", () => {
+  test("keeps the process alive, unless it is unreferenced, in its second part too", () => {
     const hasRef = vi.fn<(timer: NodeJS.Timeout) => boolean>();
     const original = globalThis.setTimeout;
     vi.spyOn(globalThis, "setTimeout").mockImplementation(((call: () => void, span: number) => {
@@ -67,7 +67,7 @@ describe("settleWithin", () => {
     settleWithin<string, string>(promise, span, (resolve) => resolve("late"));
   const never = new Promise<string>(() => {});
 
-  it.each(SPANS)("waits for %d ms, and no longer", async (span) => {
+  test.each(SPANS)("waits for %d ms, and no longer", async (span) => {
     const settled = vi.fn<(value: string) => void>();
     void within(never, span).then(settled);
     await vi.advanceTimersByTimeAsync(span - 1);
@@ -77,13 +77,13 @@ describe("settleWithin", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("settles as the promise does, and leaves no timer", async () => {
+  test("settles as the promise does, and leaves no timer", async () => {
     expect(await within(Promise.resolve("in time"), 30 * DAY)).toBe("in time");
     await expect(within(Promise.reject(new Error("failed")), 30 * DAY)).rejects.toThrow("failed");
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("rejects if the time-out does, whatever the promise does because of it", async () => {
+  test("rejects if the time-out does, whatever the promise does because of it", async () => {
     const controller = new AbortController();
     const aborted = new Promise<string>((_, reject) => {
       controller.signal.addEventListener("abort", () => reject(new Error("aborted")));
@@ -97,7 +97,7 @@ describe("settleWithin", () => {
 });
 
 describe("pause", () => {
-  it.each(SPANS)("sleeps for %d ms, and leaves nothing on the signal", async (span) => {
+  test.each(SPANS)("sleeps for %d ms, and leaves nothing on the signal", async (span) => {
     const controller = new AbortController();
     const removed = vi.spyOn(controller.signal, "removeEventListener");
     const awake = vi.fn<() => void>();
@@ -109,7 +109,7 @@ describe("pause", () => {
     expect(removed).toHaveBeenCalledOnce();
   });
 
-  it("an abort ends it with the reason of the signal", async () => {
+  test("an abort ends it with the reason of the signal", async () => {
     const controller = new AbortController();
     const paused = pause(30 * DAY, controller.signal);
     controller.abort(new Error("enough"));
@@ -119,7 +119,7 @@ describe("pause", () => {
   });
 });
 
-it("timers of Node are used elsewhere only for spans that are constants, or bounded to seconds", () => {
+test("timers of Node are used elsewhere only for spans that are constants, or bounded to seconds", () => {
   const folder = new URL("../", import.meta.url);
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts") && !/\.test(-d)?\.ts$/.test(name))

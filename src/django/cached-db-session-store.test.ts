@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { Deadline } from "../core/deadlines.ts";
 import { ImproperlyConfigured, StoreConnectionError } from "../core/errors.ts";
@@ -60,7 +60,7 @@ function open({ beforeDeletion = () => {} }: Options = {}) {
 const failed = (outcome: "not-sent" | "unknown") =>
   new StoreConnectionError("the cache is away", { outcome });
 
-describeSessionStore({ describe, it }, "Django's cached_db over memory", {
+describeSessionStore({ describe, it: test }, "Django's cached_db over memory", {
   open: () => {
     const { store, advance } = open();
     return { store, advance };
@@ -74,7 +74,7 @@ describe("the copy that Django may have", () => {
     ["deleteIfMatch", (store, key) => store.deleteIfMatch(key, ETAG, later())],
   ];
 
-  it.each(writes)("%s deletes it", async (_name, write) => {
+  test.each(writes)("%s deletes it", async (_name, write) => {
     const { store, key, copy, copied } = open();
     await store.create(key, RECORD, LONG_TTL, later());
     await copy();
@@ -82,7 +82,7 @@ describe("the copy that Django may have", () => {
     expect(await copied()).toBeUndefined();
   });
 
-  it.each(writes)("%s deletes a copy that Django makes during the write", async (_name, write) => {
+  test.each(writes)("%s deletes a copy that Django makes during the write", async (_name, write) => {
     const opened = open({ beforeDeletion: (index) => void (index === 1 && opened.copy()) });
     const { store, key, copied } = opened;
     await store.create(key, RECORD, LONG_TTL, later());
@@ -90,7 +90,7 @@ describe("the copy that Django may have", () => {
     expect(await copied()).toBeUndefined();
   });
 
-  it.each(writes)(
+  test.each(writes)(
     "%s writes nothing if the cache is unavailable, and reports not-sent",
     async (_name, write) => {
       const { store, database, key } = open({
@@ -104,7 +104,7 @@ describe("the copy that Django may have", () => {
     },
   );
 
-  it.each(writes)(
+  test.each(writes)(
     "%s reports an unknown outcome if the cache becomes unavailable meanwhile",
     async (_name, write) => {
       const { store, database, key } = open({
@@ -119,7 +119,7 @@ describe("the copy that Django may have", () => {
   );
 });
 
-it("a wrong option is refused when the settings are checked", () => {
+test("a wrong option is refused when the settings are checked", () => {
   // @ts-expect-error -- JavaScript may pass it
   const factory = djangoCachedDbSessionStore({ database: "django_session" });
   const context = { projectName: "shop", redis: new RedisRegistry(), clock: new ManualClock() };

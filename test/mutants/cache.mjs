@@ -75,8 +75,12 @@ export const cacheMutants = [
     tests: [
       "src/cache/entry/entry-codec.test.ts",
       "src/cache/operations/entry-operations.test.ts",
+      "src/cache/entry/entry-forms.test.ts",
+      "src/cache/load/memoize.test.ts",
       "src/cache/entry/compression.test.ts",
       "src/cache/cache.test.ts",
+      "src/cache/operations/increments.test.ts",
+      "src/cache/operations/many-keys.test.ts",
       "src/cache/entry/serializers.test.ts",
     ],
   },
@@ -110,7 +114,11 @@ export const cacheMutants = [
     find: "if (from.storageKey === to.storageKey) return version + delta;",
     replace: "",
     breaks: "incrVersion() of an entry to where it is leaves it there.",
-    tests: ["src/cache/operations/entry-operations.test.ts"],
+    tests: [
+      "src/cache/operations/entry-operations.test.ts",
+      "src/cache/entry/entry-forms.test.ts",
+      "src/cache/load/memoize.test.ts",
+    ],
   },
   {
     name: "take-after-wrong-tag",
@@ -127,7 +135,11 @@ export const cacheMutants = [
     find: "Object.values(Object.freeze(each))",
     replace: "Object.values(each)",
     breaks: "Nobody can change a value that all callers share.",
-    tests: ["src/cache/operations/entry-operations.test.ts"],
+    tests: [
+      "src/cache/operations/entry-operations.test.ts",
+      "src/cache/entry/entry-forms.test.ts",
+      "src/cache/load/memoize.test.ts",
+    ],
   },
   {
     name: "stale-for-ever",
@@ -183,7 +195,13 @@ export const cacheMutants = [
     find: "else if (result.ended > ended) {",
     replace: "else if (result.ended > Number.MAX_SAFE_INTEGER) {",
     breaks: "Callers wait for no more than one load that ends without a value.",
-    tests: ["src/cache/load/load-waits.test.ts"],
+    tests: [
+      "src/cache/load/load-waits.test.ts",
+      "src/cache/load/reentrance.test.ts",
+      "src/cache/load/load-deadline.test.ts",
+      "src/cache/load/load-leases.test.ts",
+      "src/cache/load/load-results.test.ts",
+    ],
   },
   {
     name: "joined-while-loading-without-a-lease",
@@ -191,7 +209,13 @@ export const cacheMutants = [
     find: ["        onSeal();", '        return { status: "alone" };'].join("\n"),
     replace: '        return { status: "alone" };',
     breaks: "A caller who comes after a delete in another process does not get what was before it.",
-    tests: ["src/cache/load/load-waits.test.ts"],
+    tests: [
+      "src/cache/load/load-waits.test.ts",
+      "src/cache/load/reentrance.test.ts",
+      "src/cache/load/load-deadline.test.ts",
+      "src/cache/load/load-leases.test.ts",
+      "src/cache/load/load-results.test.ts",
+    ],
   },
   {
     name: "joined-while-the-group-loads",
@@ -199,7 +223,13 @@ export const cacheMutants = [
     find: ["    onSeal();", "    const text = await this.#accept(result.value);"].join("\n"),
     replace: "    const text = await this.#accept(result.value);",
     breaks: "A value that was found and deleted since is given to no later caller.",
-    tests: ["src/cache/load/load-waits.test.ts"],
+    tests: [
+      "src/cache/load/load-waits.test.ts",
+      "src/cache/load/reentrance.test.ts",
+      "src/cache/load/load-deadline.test.ts",
+      "src/cache/load/load-leases.test.ts",
+      "src/cache/load/load-results.test.ts",
+    ],
   },
   {
     name: "deleted-while-nothing-is-stored",
@@ -207,7 +237,13 @@ export const cacheMutants = [
     find: 'isOutdated: isHeld ? "if-invalidated" : true }',
     replace: 'isOutdated: "if-invalidated" }',
     breaks: "A delete during a load counts, also where the load stores nothing.",
-    tests: ["src/cache/load/load-waits.test.ts"],
+    tests: [
+      "src/cache/load/load-waits.test.ts",
+      "src/cache/load/reentrance.test.ts",
+      "src/cache/load/load-deadline.test.ts",
+      "src/cache/load/load-leases.test.ts",
+      "src/cache/load/load-results.test.ts",
+    ],
   },
   {
     name: "lease-left-by-a-failure",
@@ -215,7 +251,13 @@ export const cacheMutants = [
     find: "this.#mayHoldLease = !isNotSent(error);",
     replace: "this.#mayHoldLease = false;",
     breaks: "A call that fails leaves no lease behind.",
-    tests: ["src/cache/load/load-waits.test.ts"],
+    tests: [
+      "src/cache/load/load-waits.test.ts",
+      "src/cache/load/reentrance.test.ts",
+      "src/cache/load/load-deadline.test.ts",
+      "src/cache/load/load-leases.test.ts",
+      "src/cache/load/load-results.test.ts",
+    ],
   },
   {
     name: "polls-for-nobody",
@@ -223,7 +265,13 @@ export const cacheMutants = [
     find: 'if (this.#flight.isAbandoned) return { status: "busy" };',
     replace: "",
     breaks: "A load that nobody waits for asks the store no more.",
-    tests: ["src/cache/load/load-waits.test.ts"],
+    tests: [
+      "src/cache/load/load-waits.test.ts",
+      "src/cache/load/reentrance.test.ts",
+      "src/cache/load/load-deadline.test.ts",
+      "src/cache/load/load-leases.test.ts",
+      "src/cache/load/load-results.test.ts",
+    ],
   },
   {
     name: "deadline-of-the-loader",
@@ -231,7 +279,13 @@ export const cacheMutants = [
     find: "deadline.pause();",
     replace: "",
     breaks: "The time of a loader is not the store's.",
-    tests: ["src/cache/load/load-waits.test.ts"],
+    tests: [
+      "src/cache/load/load-waits.test.ts",
+      "src/cache/load/reentrance.test.ts",
+      "src/cache/load/load-deadline.test.ts",
+      "src/cache/load/load-leases.test.ts",
+      "src/cache/load/load-results.test.ts",
+    ],
   },
   {
     name: "token-ends-before-its-entry",
@@ -239,7 +293,13 @@ export const cacheMutants = [
     find: "if (longest === plan.ttl) return;",
     replace: "if (longest !== undefined) return;",
     breaks: "The tokens of tags live as long as an entry whose loader decides its life.",
-    tests: ["src/cache/load/load-waits.test.ts"],
+    tests: [
+      "src/cache/load/load-waits.test.ts",
+      "src/cache/load/reentrance.test.ts",
+      "src/cache/load/load-deadline.test.ts",
+      "src/cache/load/load-leases.test.ts",
+      "src/cache/load/load-results.test.ts",
+    ],
   },
   {
     name: "loader-waits-for-itself",
@@ -247,7 +307,13 @@ export const cacheMutants = [
     find: "if (load.#reaches(this)) throw new CacheReentranceError(key.key);",
     replace: "",
     breaks: "Loaders that ask for each other are told.",
-    tests: ["src/cache/load/load-waits.test.ts"],
+    tests: [
+      "src/cache/load/load-waits.test.ts",
+      "src/cache/load/reentrance.test.ts",
+      "src/cache/load/load-deadline.test.ts",
+      "src/cache/load/load-leases.test.ts",
+      "src/cache/load/load-results.test.ts",
+    ],
   },
   {
     name: "lease-of-an-entry-spelt-by-a-visitor",
@@ -279,7 +345,7 @@ export const cacheMutants = [
     find: "if (!hold.isOver) return hold;",
     replace: "return hold;",
     breaks: "An answer that took longer than the lock lives brings none.",
-    tests: ["src/cache/lock/lock.test.ts"],
+    tests: ["src/cache/lock/lock.test.ts", "src/cache/lock/lock-run.test.ts"],
   },
   {
     name: "counters-make-room",
@@ -311,7 +377,7 @@ export const cacheMutants = [
     find: "if (this.isHeld || this.#isAcquiring) {",
     replace: "if (this.isHeld && this.#isAcquiring) {",
     breaks: "One lock object is one holder.",
-    tests: ["src/cache/lock/lock.test.ts"],
+    tests: ["src/cache/lock/lock.test.ts", "src/cache/lock/lock-run.test.ts"],
   },
   {
     name: "lock-run-hides-a-loss",
@@ -319,7 +385,7 @@ export const cacheMutants = [
     find: "else hold.signal.throwIfAborted();",
     replace: "",
     breaks: "run() tells when its lock was lost.",
-    tests: ["src/cache/lock/lock.test.ts"],
+    tests: ["src/cache/lock/lock.test.ts", "src/cache/lock/lock-run.test.ts"],
   },
   {
     name: "hard-timeout-without-abort",

@@ -19,7 +19,7 @@ import type { EntryReader, Found } from "../entry/entry-reader.ts";
 import { freshnessOf } from "../entry/freshness.ts";
 import type { EntryKey } from "../keys/keys.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
-import type { LoadPlan } from "./load-options.ts";
+import { graceOf, type LoadPlan, storedFor } from "./load-options.ts";
 import type { Flight } from "./single-flight.ts";
 import type { Tags } from "../entry/tags.ts";
 import { endsAtOnce } from "../options/timeouts.ts";
@@ -186,7 +186,7 @@ export class KeyLoad {
     const header = this.#headerOf(loaded, ttl, now);
     const { text, stored } = codec.write(loaded.value, loaded.path, header);
     if (!isStorable(loaded) || !this.#canFill) return this.#finishWithout(text);
-    const entry = { value: stored, ttl: ttl === null ? null : ttl + this.#grace };
+    const entry = { value: stored, ttl: storedFor(ttl, this.#context.plan) };
     const newer = await this.#fill(entry);
     if (newer === "none") return { text, isOutdated: "if-invalidated" };
     return { text: newer ?? text, isOutdated: newer === undefined };
@@ -247,23 +247,20 @@ export class KeyLoad {
     return this.#mayHoldLease || this.#context.keeper.leaseTtl === null;
   }
 
-  get #grace(): Milliseconds {
-    return Math.max(this.#context.plan.rules.stale, this.#context.plan.rules.staleIfError);
-  }
-
   #jittered(ttl: Milliseconds | null): Milliseconds | null {
     if (ttl === null || ttl <= 0 || this.#context.plan.rules.jitter === 0) return ttl;
     return Math.max(1, ttl * (1 - this.#context.plan.rules.jitter * this.#services.random()));
   }
 
   #headerOf({ took, tags }: Loaded, ttl: Milliseconds | null, now: number): EntryHeader | undefined {
-    const isPlain = this.#grace === 0 && this.#context.plan.rules.early === 0 && tags === undefined;
+    const grace = graceOf(this.#context.plan);
+    const isPlain = grace === 0 && this.#context.plan.rules.early === 0 && tags === undefined;
     if (isPlain) return undefined;
     return {
       at: now,
       nonce: newNonce(),
       freshUntil: ttl === null ? undefined : now + ttl,
-      grace: this.#grace,
+      grace,
       took: Math.round(took),
       tags,
     };

@@ -12,7 +12,7 @@ import {
 } from "./key-load.ts";
 import type { EntryKey } from "../keys/keys.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import type { LoadContext, LoadPlan } from "./load-options.ts";
+import { type LoadContext, type LoadPlan, storedFor } from "./load-options.ts";
 import type { LoadScope } from "./load-scope.ts";
 import { LoaderFailure, type LoaderResult, runLoader } from "./loader-run.ts";
 import type { Flight } from "./single-flight.ts";
@@ -97,8 +97,7 @@ export class LoadGroup {
     const { plan, deadline, subjects } = this.#options;
     const { tags } = this.#services;
     if (subjects.every(({ flight }) => flight.isAbandoned)) return this.#releaseAll(this.#own, deadline);
-    const life = { ttl: plan.ttl, grace: graceOf(plan) };
-    const tokens = await tags.ensure(plan.tags, plan.version, lifeOf(life), deadline);
+    const tokens = await tags.ensure(plan.tags, plan.version, storedFor(plan.ttl, plan), deadline);
     const result = await this.#runLoader();
     try {
       const loaded = this.#own.map((each) => [each, toLoaded(result, each.key, plan, tokens)] as const);
@@ -138,12 +137,7 @@ export class LoadGroup {
     for (const each of loaded) if (isStorable(each) && isLonger(each.ttl, longest)) longest = each.ttl;
     if (longest === plan.ttl) return;
     // A token invalidated meanwhile is replaced, and the entry stays invalid.
-    await this.#services.tags.ensure(
-      plan.tags,
-      plan.version,
-      lifeOf({ ttl: longest, grace: graceOf(plan) }),
-      deadline,
-    );
+    await this.#services.tags.ensure(plan.tags, plan.version, storedFor(longest, plan), deadline);
   }
 
   async #finish(loaded: readonly (readonly [KeyLoad, Loaded])[], tokens: Loaded["tags"]): Promise<void> {
@@ -200,15 +194,6 @@ export class LoadGroup {
         if (result.status === "rejected") tellStoreError(result.reason, this.#services);
     }
   }
-}
-
-function graceOf({ rules }: LoadPlan): number {
-  return Math.max(rules.stale, rules.staleIfError);
-}
-
-/** Returns the time for which the store keeps an entry. */
-function lifeOf({ ttl, grace }: { readonly ttl: number | null; readonly grace: number }): number | null {
-  return ttl === null ? null : ttl + grace;
 }
 
 function toLoaded(result: LoaderResult, { key }: EntryKey, plan: LoadPlan, tags: Loaded["tags"]): Loaded {

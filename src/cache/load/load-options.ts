@@ -176,3 +176,13 @@ function toSpan(duration: Duration, name: string): Milliseconds {
     `"${name}" has to be ${DURATION_EXPECTED}, from 0, got ${describeValue(duration)}.`,
   );
 }
+
+/** Returns how long after its timeout an entry is still usable. */
+export function graceOf({ rules }: Pick<LoadPlan, "rules">): Milliseconds {
+  return Math.max(rules.stale, rules.staleIfError);
+}
+
+/** Returns the time for which the store keeps an entry; `null`: without an end. */
+export function storedFor(ttl: Milliseconds | null, plan: Pick<LoadPlan, "rules">): Milliseconds | null {
+  return ttl === null ? null : ttl + graceOf(plan);
+}

@@ -1,53 +1,12 @@
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 
+import { expectLockError, KEY, openLocks } from "../../../test/support/locks.ts";
 import { turn } from "../../../test/support/cache-harness.ts";
 import { errorOf } from "../../../test/support/redis-connections.ts";
-import { Deadline } from "../../core/deadlines.ts";
-import { CacheLockError, CacheUsageError, StoreConnectionError } from "../../core/errors.ts";
-import { RedisRegistry } from "../../redis/registry.ts";
+import { CacheUsageError, StoreConnectionError } from "../../core/errors.ts";
 import type { CacheStore } from "../../stores/cache-store.ts";
-import { memoryCacheStore } from "../../stores/memory/index.ts";
-import { ManualClock } from "../../testing/manual-clock.ts";
 import { CacheLock } from "./lock.ts";
 import type { LockOptions } from "./lock-options.ts";
-
-const KEY = { key: "job", storageKey: "shop:1:job" };
-
-/**
- * Locks of one key on one store. A pause advances the clock at once, and lets waiting tasks go on.
- */
-function openLocks(override: (store: CacheStore) => Partial<CacheStore> = () => ({})) {
-  const clock = new ManualClock();
-  const store = memoryCacheStore()({ redis: new RedisRegistry(), clock });
-  const pauses: number[] = [];
-  const overrides = override(store);
-  const shown = {
-    acquireLock: overrides.acquireLock ?? store.acquireLock.bind(store),
-    extendLock: overrides.extendLock ?? store.extendLock.bind(store),
-    releaseLock: overrides.releaseLock ?? store.releaseLock.bind(store),
-    lockHolder: overrides.lockHolder ?? store.lockHolder.bind(store),
-  };
-  const newDeadline = (): Deadline => new Deadline(1000, clock);
-  const pause = async (span: number): Promise<void> => {
-    pauses.push(span);
-    clock.advance(span);
-    await turn();
-  };
-  const lock = (options: Partial<LockOptions> = {}): CacheLock =>
-    new CacheLock(KEY, { timeout: 10, ...options }, { store: shown, clock, newDeadline, pause });
-  const holder = (): Promise<string | undefined> => store.lockHolder(KEY.storageKey, newDeadline());
-  /** Gives the lock to another holder, whichever has it. */
-  const giveTo = async (token: string): Promise<void> => {
-    await store.releaseLock(KEY.storageKey, (await holder()) ?? "", newDeadline());
-    await store.acquireLock(KEY.storageKey, token, 3_600_000, newDeadline());
-  };
-  return { clock, store, pauses, lock, holder, giveTo, newDeadline };
-}
-
-function expectLockError(error: unknown, problem: string): void {
-  expect(error).toBeInstanceOf(CacheLockError);
-  expect(error).toMatchObject({ code: "ERR_CACHE_LOCK", key: "job", problem });
-}
 
 const lostAnswer = (outcome: "not-sent" | "unknown") => new StoreConnectionError("gone", { outcome });
 
@@ -278,119 +237,6 @@ describe("a store that fails", () => {
     isDown = false;
     await held.release();
     expect(await held.isLocked()).toBe(false);
-  });
-});
-
-describe("run", () => {
-  test("returns the function's result, and releases the lock", async () => {
-    const { lock } = openLocks();
-    const held = lock();
-    const result = await held.run(async (signal) => [await held.isOwned(), signal.aborted, held.isHeld]);
-    expect(result).toEqual([true, false, true]);
-    expect(await held.isLocked()).toBe(false);
-  });
-
-  test("runs functions one after the other, each under its own lock", async () => {
-    const { lock } = openLocks();
-    let [running, most] = [0, 0];
-    const work = async (): Promise<void> => {
-      most = Math.max(most, ++running);
-      await turn();
-      running--;
-    };
-    await Promise.all(Array.from({ length: 10 }, () => lock({ timeout: "1h" }).run(work)));
-    expect(most).toBe(1);
-  });
-
-  test("does not run the function when the lock cannot be acquired", async () => {
-    const { lock, giveTo } = openLocks();
-    await giveTo("theirs");
-    const work = vi.fn<() => void>();
-    expectLockError(await errorOf(lock({ blockingTimeout: 1 }).run(work)), "busy");
-    expect(work).not.toHaveBeenCalled();
-  });
-
-  test("throws the function's error after releasing the lock", async () => {
-    const { lock } = openLocks();
-    const held = lock();
-    await expect(held.run(() => Promise.reject(new Error("mine")))).rejects.toThrow("mine");
-    expect(await held.isLocked()).toBe(false);
-  });
-
-  test("throws the function's error even when the lock was lost", async () => {
-    const { lock, giveTo } = openLocks();
-    const failing = lock().run(async () => {
-      await giveTo("theirs");
-      throw new Error("mine");
-    });
-    await expect(failing).rejects.toThrow("mine");
-  });
-
-  test("a lock that was lost while the function ran is an error, and stays with its new holder", async () => {
-    const { lock, giveTo, holder } = openLocks();
-    expectLockError(await errorOf(lock().run(() => giveTo("theirs"))), "lost");
-    expect(await holder()).toBe("theirs");
-  });
-
-  test("a function may release the lock itself", async () => {
-    const { lock } = openLocks();
-    const held = lock();
-    expect(await held.run(async () => (await held.release(), "done"))).toBe("done");
-  });
-
-  test.each<[string, number, number, number[]]>([
-    ["as it was", 10, 10, [5000, 4999, 1]],
-    ["extended to more", 10, 20, [10_000, 9999, 1]],
-    ["extended to less", 100, 5, [1000, 3999, 1]],
-  ])("the signal aborts when the lock expires: %s", async (_, timeout, extension, spans) => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    const { lock, clock } = openLocks();
-    const held = lock({ timeout });
-    const seen: boolean[] = [];
-    const running = held.run(async (signal) => {
-      await held.extend(extension);
-      for (const span of spans) {
-        clock.advance(span);
-        vi.advanceTimersByTime(span);
-        seen.push(signal.aborted);
-      }
-      expectLockError(signal.reason, "lost");
-    });
-    expectLockError(await errorOf(running), "lost");
-    expect(seen).toEqual([false, false, true]);
-    expect(vi.getTimerCount()).toBe(0);
-  });
-
-  test.each<[string, (held: CacheLock) => Promise<unknown>]>([
-    ["extend", (held) => held.extend().catch(() => {})],
-    ["isOwned", (held) => held.isOwned()],
-  ])("the signal aborts as soon as %s finds that the lock is lost", async (_, find) => {
-    const { lock, giveTo } = openLocks();
-    const held = lock();
-    let isAborted: boolean | undefined;
-    const running = held.run(async (signal) => {
-      await giveTo("theirs");
-      await find(held);
-      isAborted = signal.aborted;
-    });
-    expectLockError(await errorOf(running), "lost");
-    expect(isAborted).toBe(true);
-  });
-
-  test("a timeout longer than a timer's maximum is not cut short", async () => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    const { lock, clock } = openLocks();
-    const states: boolean[] = [];
-    const running = lock({ timeout: "31d" }).run((signal) => {
-      // Day by day, as a timer that comes early waits by milliseconds for the clock to follow.
-      for (let day = 1; day <= 31; day++) {
-        clock.advance(86_400_000);
-        vi.advanceTimersByTime(86_400_000);
-        states.push(signal.aborted);
-      }
-    });
-    expectLockError(await errorOf(running), "lost");
-    expect(states.indexOf(true)).toBe(30);
   });
 });
 

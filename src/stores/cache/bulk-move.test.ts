@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { openMove } from "../../../test/support/moving-store.ts";
 import { around, etag, failOnce, HOUR, later } from "../../../test/support/store-steps.ts";
 import { StoreConnectionError } from "../../core/errors.ts";
@@ -7,7 +7,7 @@ import type { ClearProgress, SessionStore } from "../session-store.ts";
 import { withWriter } from "./writers-mark.ts";
 
 describe("clearExpired", () => {
-  it("moves all sessions that no request has read, and returns the number of expired ones it has deleted", async () => {
+  test("moves all sessions that no request has read, and returns the number of expired ones it has deleted", async () => {
     const { from, mover, cacheAlone, clock } = openMove();
     const keys = Array.from({ length: 50 }, newSessionKey);
     await Promise.all(keys.map((key) => from.create(key, `record ${key}`, HOUR, later())));
@@ -18,7 +18,7 @@ describe("clearExpired", () => {
     for (const key of keys) expect(await cacheAlone.read(key, later())).toBe(`record ${key}`);
   });
 
-  it("removes leftovers of movers", async () => {
+  test("removes leftovers of movers", async () => {
     const { from, mover, cacheAlone } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -29,7 +29,7 @@ describe("clearExpired", () => {
     expect(await cacheAlone.read(key, later())).toBe("one");
   });
 
-  it("reports after each step the number of moved sessions, and after the last one the deleted ones", async () => {
+  test("reports after each step the number of moved sessions, and after the last one the deleted ones", async () => {
     const { from, mover, clock } = openMove();
     await Promise.all(Array.from({ length: 250 }, () => from.create(newSessionKey(), "one", HOUR, later())));
     await from.create(newSessionKey(), "short", 1000, later());
@@ -42,7 +42,7 @@ describe("clearExpired", () => {
     expect(moved.at(-1)).toBe(250);
   });
 
-  it("ends with an error thrown in onProgress; moved sessions stay moved, and the next run moves the rest", async () => {
+  test("ends with an error thrown in onProgress; moved sessions stay moved, and the next run moves the rest", async () => {
     const { from, mover, cacheAlone } = openMove();
     const keys = Array.from({ length: 1000 }, newSessionKey);
     await Promise.all(keys.map((key) => from.create(key, key, HOUR, later())));
@@ -57,7 +57,7 @@ describe("clearExpired", () => {
     expect(await keysOf(from)).toEqual([]);
   });
 
-  it("leaves sessions that are being written, and loses no write that comes in between", async () => {
+  test("leaves sessions that are being written, and loses no write that comes in between", async () => {
     const { from, mover, follower, cache, cacheAlone, at } = openMove();
     const keys = Array.from({ length: 300 }, newSessionKey);
     await Promise.all(keys.map((key) => from.create(key, "one", HOUR, later())));
@@ -83,7 +83,7 @@ describe("clearExpired", () => {
     for (const key of keys.slice(3)) expect(await cacheAlone.read(key, later())).toBe("one");
   });
 
-  it("ends with the error of a cache that fails on the way, and loses nothing", async () => {
+  test("ends with the error of a cache that fails on the way, and loses nothing", async () => {
     for (const method of ["getMany", "lease", "fill"] as const) {
       const { from, mover, cache } = openMove();
       const keys = Array.from({ length: 150 }, newSessionKey);
@@ -94,7 +94,7 @@ describe("clearExpired", () => {
     }
   });
 
-  it("moves nothing with moves: false", async () => {
+  test("moves nothing with moves: false", async () => {
     const { from, follower, held } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());

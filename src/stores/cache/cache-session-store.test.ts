@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { withMembers } from "../../../test/support/session-harness.ts";
 
 import { createSojourn } from "../../create-sojourn.ts";
@@ -20,7 +20,7 @@ function open() {
   return { clock, context, cacheStore, store: cacheSessionStore({ store: () => cacheStore })(context) };
 }
 
-describeSessionStore({ describe, it }, "cache in memory", {
+describeSessionStore({ describe, it: test }, "cache in memory", {
   noUsers: "a cache cannot keep one",
   open: () => {
     const { store, clock } = open();
@@ -29,7 +29,7 @@ describeSessionStore({ describe, it }, "cache in memory", {
 });
 
 describe("cacheSessionStore", () => {
-  it("keeps records under the keys of Django's cache engine", async () => {
+  test("keeps records under the keys of Django's cache engine", async () => {
     const { store, cacheStore, context } = open();
     const key = newSessionKey();
     await store.create(key, "record", 1000, later());
@@ -41,13 +41,13 @@ describe("cacheSessionStore", () => {
     expect(await cacheStore.get(`:2:django.contrib.sessions.cache${key}`, later())).toBe("record");
   });
 
-  it("keeps tombstones beside them, where neither Django nor a scan finds them", async () => {
+  test("keeps tombstones beside them, where neither Django nor a scan finds them", async () => {
     const { store, cacheStore } = open();
     await store.tombstones?.add("name", "moved", 1000, later());
     expect(await cacheStore.get("shop:sessions:1:sojourn.moved.name", later())).toBe("moved");
   });
 
-  it("a commit on a record that another writer replaces in between is a conflict with the newer one", async () => {
+  test("a commit on a record that another writer replaces in between is a conflict with the newer one", async () => {
     const { store, cacheStore } = open();
     const key = newSessionKey();
     await store.create(key, "one", 10_000, later());
@@ -61,7 +61,7 @@ describe("cacheSessionStore", () => {
     expect(result).toStrictEqual({ status: "conflict", record: "two" });
   });
 
-  it("a store that cannot compare and set is refused at start, and so are maxPerUser and ofUser", async () => {
+  test("a store that cannot compare and set is refused at start, and so are maxPerUser and ofUser", async () => {
     const { context, cacheStore } = open();
     const weak = withMembers(cacheStore, {
       name: "weak",

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { withMembers } from "../../../test/support/session-harness.ts";
 import { openMove } from "../../../test/support/moving-store.ts";
 import { around, etag, failOnce, HOUR, later } from "../../../test/support/store-steps.ts";
@@ -15,7 +15,7 @@ describe.each([
   ["cache, following a move", (opened: ReturnType<typeof openMove>) => opened.follower],
   ["cache, moving sessions into it", (opened: ReturnType<typeof openMove>) => opened.mover],
 ])("%s", (name, pick) => {
-  describeSessionStore({ describe, it }, name, {
+  describeSessionStore({ describe, it: test }, name, {
     noUsers: "a cache cannot keep one",
     open: () => {
       const opened = openMove();
@@ -25,7 +25,7 @@ describe.each([
 });
 
 describe("a session that is moved", () => {
-  it("is in the cache with its remaining time to live after the first read, and no longer in the other store", async () => {
+  test("is in the cache with its remaining time to live after the first read, and no longer in the other store", async () => {
     const { from, mover, follower, cacheAlone, clock } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -37,7 +37,7 @@ describe("a session that is moved", () => {
     for (const store of [mover, follower, cacheAlone]) expect(await store.read(key, later())).toBeUndefined();
   });
 
-  it("stays where it is as long as instances only follow, and is found there by instances that know only the other store", async () => {
+  test("stays where it is as long as instances only follow, and is found there by instances that know only the other store", async () => {
     const { from, follower, held } = openMove();
     const key = newSessionKey();
     await follower.create(key, "one", HOUR, later());
@@ -47,7 +47,7 @@ describe("a session that is moved", () => {
     expect(await held(key)).toBeUndefined();
   });
 
-  it("is written to by all instances in its current place", async () => {
+  test("is written to by all instances in its current place", async () => {
     const { from, mover, follower, cacheAlone } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -60,7 +60,7 @@ describe("a session that is moved", () => {
     expect(await mover.read(key, later())).toBeUndefined();
   });
 
-  it("is found by a reader that has looked in the cache just before it arrived there", async () => {
+  test("is found by a reader that has looked in the cache just before it arrived there", async () => {
     const { from, mover, follower } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -68,7 +68,7 @@ describe("a session that is moved", () => {
     expect(await follower.read(key, later())).toBe("one");
   });
 
-  it("is created in the cache by an instance that moves, and not over one in the other store", async () => {
+  test("is created in the cache by an instance that moves, and not over one in the other store", async () => {
     const { from, mover, cacheAlone } = openMove();
     const [key, old] = [newSessionKey(), newSessionKey()];
     await from.create(old, "old", HOUR, later());
@@ -79,7 +79,7 @@ describe("a session that is moved", () => {
 });
 
 describe("moving beside writers", () => {
-  it("a write between reading and moving is not lost: the session stays where it was written", async () => {
+  test("a write between reading and moving is not lost: the session stays where it was written", async () => {
     const { from, mover, follower, held } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -91,7 +91,7 @@ describe("moving beside writers", () => {
     expect(await held(key)).toBe("two");
   });
 
-  it("a session is not moved during a write, even if a second writer is done sooner", async () => {
+  test("a session is not moved during a write, even if a second writer is done sooner", async () => {
     const { from, mover, follower, held } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -108,7 +108,7 @@ describe("moving beside writers", () => {
     expect(await held(key)).toBe("two");
   });
 
-  it("a session that is deleted between reading and moving does not come back", async () => {
+  test("a session that is deleted between reading and moving does not come back", async () => {
     for (const method of ["read", "readWithTtl"] as const) {
       const { from, mover, follower } = openMove();
       const key = newSessionKey();
@@ -119,7 +119,7 @@ describe("moving beside writers", () => {
     }
   });
 
-  it("a session that is deleted after it was moved and before it was deleted in the other store does not come back", async () => {
+  test("a session that is deleted after it was moved and before it was deleted in the other store does not come back", async () => {
     const { from, mover, follower } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -128,7 +128,7 @@ describe("moving beside writers", () => {
     for (const store of [mover, follower, from]) expect(await store.read(key, later())).toBeUndefined();
   });
 
-  it("leftovers of an interrupted mover have no effect, and are gone after the next write", async () => {
+  test("leftovers of an interrupted mover have no effect, and are gone after the next write", async () => {
     const { from, mover, follower, clock } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -141,7 +141,7 @@ describe("moving beside writers", () => {
     for (const store of [mover, follower]) expect(await store.read(key, later())).toBeUndefined();
   });
 
-  it("a writer that never reports its end keeps the session where it is for 30 seconds", async () => {
+  test("a writer that never reports its end keeps the session where it is for 30 seconds", async () => {
     const { from, mover, follower, clock, held } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -157,7 +157,7 @@ describe("moving beside writers", () => {
     expect(await held(key)).toBe("two");
   });
 
-  it("a cache that is unavailable before anything was written makes the write fail as not sent", async () => {
+  test("a cache that is unavailable before anything was written makes the write fail as not sent", async () => {
     const { from, cache, follower, mover } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -173,7 +173,7 @@ describe("moving beside writers", () => {
     expect(await mover.read(key, later())).toBe("one");
   });
 
-  it("a write that was certainly refused leaves no mark: the next read moves the session", async () => {
+  test("a write that was certainly refused leaves no mark: the next read moves the session", async () => {
     const { from, follower, mover, held } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -188,7 +188,7 @@ describe("moving beside writers", () => {
 });
 
 describe("a read that the other store has answered", () => {
-  it.each(["fill", "release"] as const)(
+  test.each(["fill", "release"] as const)(
     "succeeds, though the cache fails at its last step: %s",
     async (method) => {
       const { from, mover, cache } = openMove();
@@ -201,7 +201,7 @@ describe("a read that the other store has answered", () => {
 });
 
 describe("a session that is deleted", () => {
-  it("stays dead when another instance reads it between the two stores", async () => {
+  test("stays dead when another instance reads it between the two stores", async () => {
     const { from, mover, follower } = openMove();
     for (const store of [mover, follower]) {
       const key = newSessionKey();
@@ -216,7 +216,7 @@ describe("a session that is deleted", () => {
     }
   });
 
-  it("is gone for writers, even if others have put their mark in its place", async () => {
+  test("is gone for writers, even if others have put their mark in its place", async () => {
     const { from, cache, mover, at } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -226,7 +226,7 @@ describe("a session that is deleted", () => {
     expect(await mover.commit(key, "two", etag("one"), HOUR, later())).toEqual({ status: "gone" });
   });
 
-  it("stays dead if another instance has begun to move it", async () => {
+  test("stays dead if another instance has begun to move it", async () => {
     const { from, cache, mover } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
@@ -236,7 +236,7 @@ describe("a session that is deleted", () => {
   });
 });
 
-it("stores that sessions cannot be moved from or into are refused at start, and so is moves without from", () => {
+test("stores that sessions cannot be moved from or into are refused at start, and so is moves without from", () => {
   const { context, cache, from } = openMove();
   const weak = withMembers(cache, { name: "weak", capabilities: { ...cache.capabilities, leases: false } });
   expect(() => cacheSessionStore({ store: () => weak, from: () => from })(context)).toThrow(

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { openMove } from "../../../test/support/moving-store.ts";
 import { around, later } from "../../../test/support/store-steps.ts";
 import type { SessionStore } from "../session-store.ts";
@@ -22,7 +22,7 @@ describe("tombstones during a move", () => {
   ];
 
   describe.each(neighbours)("between %s", (_, one, two) => {
-    it.each([
+    test.each([
       ["there", one, two],
       ["back", two, one],
     ])("an addition or a replacement by one is read by the other: %s", async (_way, writer, reader) => {
@@ -37,7 +37,7 @@ describe("tombstones during a move", () => {
       expect(await written?.add("name", "later", MINUTE, later())).toBe("ended");
     });
 
-    it("a deletion by the first is visible to both", async () => {
+    test("a deletion by the first is visible to both", async () => {
       const opened = openMove();
       const [{ tombstones: deleting }, { tombstones: other }] = [one(opened), two(opened)];
       await other?.add("name", "moved", MINUTE, later());
@@ -46,7 +46,7 @@ describe("tombstones during a move", () => {
         expect(await tombstones?.read("name", later())).toBeUndefined();
     });
 
-    it("of 20 parallel additions exactly one is stored, and all return it", async () => {
+    test("of 20 parallel additions exactly one is stored, and all return it", async () => {
       const opened = openMove();
       const texts = Array.from({ length: 20 }, (__, index) => `addition ${index}`);
       const answers = await Promise.all(
@@ -60,7 +60,7 @@ describe("tombstones during a move", () => {
     });
   });
 
-  it("an addition in the cache that comes in between is the one that counts", async () => {
+  test("an addition in the cache that comes in between is the one that counts", async () => {
     const opened = openMove();
     const { from, cacheAlone, mover } = opened;
     around(from.tombstones as SessionTombstones, "add", {
@@ -72,7 +72,7 @@ describe("tombstones during a move", () => {
     }
   });
 
-  it("an addition that another instance has begun in the other store is completed", async () => {
+  test("an addition that another instance has begun in the other store is completed", async () => {
     const { from, follower, mover, cacheAlone } = openMove();
     await from.tombstones?.add("name", "begun", MINUTE, later());
     expect(await mover.tombstones?.add("name", "late", MINUTE, later())).toBe("begun");
@@ -80,7 +80,7 @@ describe("tombstones during a move", () => {
     expect(await cacheAlone.tombstones?.read("name", later())).toBe("begun");
   });
 
-  it("are those of the cache if the other store has none", async () => {
+  test("are those of the cache if the other store has none", async () => {
     const { context, cache, from, cacheAlone } = openMove();
     const bare = new Proxy(from, {
       get: (target, name): unknown => (name === "tombstones" ? undefined : Reflect.get(target, name)),

@@ -1,9 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { isMark, WRITER_TTL, withoutWriter, withWriter } from "./writers-mark.ts";
 
 describe("the mark of writers", () => {
-  it("names each writer until it is done; the last one removes the mark", () => {
+  test("names each writer until it is done; the last one removes the mark", () => {
     const one = withWriter(undefined, "one", 1000);
     const both = withWriter(one, "two", 2000);
     expect(isMark(one) && isMark(both)).toBe(true);
@@ -11,18 +11,18 @@ describe("the mark of writers", () => {
     expect(withoutWriter(withoutWriter(both, "one") ?? "", "two")).toBeUndefined();
   });
 
-  it("does not change for a writer that it does not name", () => {
+  test("does not change for a writer that it does not name", () => {
     const mark = withWriter(undefined, "one", 1000);
     expect(withoutWriter(mark, "two")).toBe(mark);
   });
 
-  it("forgets a writer that should have been done long ago when another one comes", () => {
+  test("forgets a writer that should have been done long ago when another one comes", () => {
     const old = withWriter(undefined, "one", 1000);
     expect(withWriter(old, "two", 1000 + WRITER_TTL)).toBe(withWriter(undefined, "two", 1000 + WRITER_TTL));
     expect(withoutWriter(withWriter(old, "two", 999 + WRITER_TTL), "two")).toBe(old);
   });
 
-  it("is not a record of any format", () => {
+  test("is not a record of any format", () => {
     for (const record of ["eyJ9:1r31eq:x", ".eJy:1r31eq:x", '{"a":1}', ""])
       expect(isMark(record)).toBe(false);
   });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { openCachedDb } from "../../../test/support/cached-db-store.ts";
 import { Signal } from "../../../test/support/signal.ts";
 import { after, etag, failOnce, HOUR, later } from "../../../test/support/store-steps.ts";
@@ -33,7 +33,7 @@ function naive(cache: CacheStore, database: SessionStore): Pick<SessionStore, "c
 
 describe("the races of cached_db", () => {
   // Each race is also run on the naive form, to show that it is a race.
-  it("(a) a reader that fills the cache does not bring back a session that is deleted meanwhile", async () => {
+  test("(a) a reader that fills the cache does not bring back a session that is deleted meanwhile", async () => {
     for (const isNaive of [true, false]) {
       const { store, cache, database } = openCachedDb();
       const subject = isNaive ? naive(cache, database) : store;
@@ -45,7 +45,7 @@ describe("the races of cached_db", () => {
     }
   });
 
-  it("(b) a reader that fills the cache does not hide a change made meanwhile: the next reader sees it", async () => {
+  test("(b) a reader that fills the cache does not hide a change made meanwhile: the next reader sees it", async () => {
     for (const isNaive of [true, false]) {
       const { store, cache, database } = openCachedDb();
       const subject = isNaive ? naive(cache, database) : store;
@@ -59,7 +59,7 @@ describe("the races of cached_db", () => {
     }
   });
 
-  it("(c) a cache that fails after the database was written leaves no old copy", async () => {
+  test("(c) a cache that fails after the database was written leaves no old copy", async () => {
     for (const isNaive of [true, false]) {
       const { store, cache, database } = openCachedDb();
       const subject = isNaive ? naive(cache, database) : store;
@@ -73,7 +73,7 @@ describe("the races of cached_db", () => {
     }
   });
 
-  it("(c) a cache that fails after a logout leaves no old copy", async () => {
+  test("(c) a cache that fails after a logout leaves no old copy", async () => {
     const { store, cache, database, clock } = openCachedDb();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -85,7 +85,7 @@ describe("the races of cached_db", () => {
     expect(await store.read(key, later())).toBeUndefined();
   });
 
-  it("(d) of two writers of one version one commits, and the other gets a conflict with the record in the database", async () => {
+  test("(d) of two writers of one version one commits, and the other gets a conflict with the record in the database", async () => {
     const { store, database } = openCachedDb();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -99,7 +99,7 @@ describe("the races of cached_db", () => {
     expect(await store.read(key, later())).toBe(record);
   });
 
-  it("a writer whose mark is gone does not leave a copy that was made meanwhile", async () => {
+  test("a writer whose mark is gone does not leave a copy that was made meanwhile", async () => {
     const { store, cache, database, copyOf } = openCachedDb();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -114,7 +114,7 @@ describe("the races of cached_db", () => {
 });
 
 describe("cachedDbSessionStore, with a cache that forgets", () => {
-  it("a copy that was begun while a writer's mark was gone is not finished after the write", async () => {
+  test("a copy that was begun while a writer's mark was gone is not finished after the write", async () => {
     const { store, cache, database } = openCachedDb();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());

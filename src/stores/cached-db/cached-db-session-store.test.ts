@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { withMembers } from "../../../test/support/session-harness.ts";
 import { openCachedDb } from "../../../test/support/cached-db-store.ts";
 import { after, etag, failOnce, HOUR, later } from "../../../test/support/store-steps.ts";
@@ -12,7 +12,7 @@ describe.each([
   ["cached-db", true],
   ["cached-db, without copies", false],
 ])("%s", (name, copies) => {
-  describeSessionStore({ describe, it }, name, {
+  describeSessionStore({ describe, it: test }, name, {
     hasReadWithTtl: true,
     open: () => {
       const { store, clock } = openCachedDb({ copies });
@@ -22,7 +22,7 @@ describe.each([
 });
 
 describe("cachedDbSessionStore", () => {
-  it("reads only from the cache once there is a copy, which lives as long as the record", async () => {
+  test("reads only from the cache once there is a copy, which lives as long as the record", async () => {
     const { store, database, clock, copyOf } = openCachedDb();
     const key = newSessionKey();
     await store.create(key, "one", HOUR, later());
@@ -34,7 +34,7 @@ describe("cachedDbSessionStore", () => {
     expect(await copyOf(key)).toBeUndefined();
   });
 
-  it("a touch prolongs the copy too", async () => {
+  test("a touch prolongs the copy too", async () => {
     const { store, clock, copyOf } = openCachedDb();
     const key = newSessionKey();
     await store.create(key, "one", 1000, later());
@@ -44,7 +44,7 @@ describe("cachedDbSessionStore", () => {
     expect(await copyOf(key)).toBe("one");
   });
 
-  it("a write fails as not-sent, and writes nothing, when the cache is unavailable before the database is called", async () => {
+  test("a write fails as not-sent, and writes nothing, when the cache is unavailable before the database is called", async () => {
     const { store, cache, database } = openCachedDb();
     const key = newSessionKey();
     await store.create(key, "one", HOUR, later());
@@ -55,7 +55,7 @@ describe("cachedDbSessionStore", () => {
     expect(await database.read(key, later())).toBe("one");
   });
 
-  it("refuses unsuitable stores", () => {
+  test("refuses unsuitable stores", () => {
     const { context, cache, database } = openCachedDb();
     const weak = withMembers(cache, {
       name: "weak",
@@ -75,7 +75,7 @@ describe("cachedDbSessionStore", () => {
 });
 
 describe("cachedDbSessionStore without copies, for a while beside others", () => {
-  it("reads from the database, and so sees the writes of instances that know only the database", async () => {
+  test("reads from the database, and so sees the writes of instances that know only the database", async () => {
     const { store, database, copyOf } = openCachedDb({ copies: false });
     const key = newSessionKey();
     await store.create(key, "one", HOUR, later());
@@ -86,7 +86,7 @@ describe("cachedDbSessionStore without copies, for a while beside others", () =>
     expect(await store.read(key, later())).toBe("three");
   });
 
-  it("its writes and deletes are visible to instances with copies at once", async () => {
+  test("its writes and deletes are visible to instances with copies at once", async () => {
     const { store, cache, database, context } = openCachedDb();
     const key = newSessionKey();
     const other = cachedDbSessionStore({ cache: () => cache, database: () => database, copies: false })(
@@ -101,7 +101,7 @@ describe("cachedDbSessionStore without copies, for a while beside others", () =>
   });
 });
 
-it("a read that the database has answered succeeds even if the cache fails at the copy", async () => {
+test("a read that the database has answered succeeds even if the cache fails at the copy", async () => {
   const { store, cache, database } = openCachedDb();
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());
@@ -111,7 +111,7 @@ it("a read that the database has answered succeeds even if the cache fails at th
   expect(await store.read(newSessionKey(), later())).toBeUndefined();
 });
 
-it("a write whose preceding step got no answer fails as not-sent, with a message that says so and does not guess", async () => {
+test("a write whose preceding step got no answer fails as not-sent, with a message that says so and does not guess", async () => {
   const { store, cache, database } = openCachedDb();
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());

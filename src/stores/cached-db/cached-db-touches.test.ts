@@ -1,9 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { openCachedDb } from "../../../test/support/cached-db-store.ts";
 import { after, etag, failOnce, HOUR, later } from "../../../test/support/store-steps.ts";
 import { newSessionKey } from "../../core/ids.ts";
 
-it("a touch does not prolong the copy of a version that was written after it", async () => {
+test("a touch does not prolong the copy of a version that was written after it", async () => {
   const { store, database, clock, copyOf } = openCachedDb();
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());
@@ -16,7 +16,7 @@ it("a touch does not prolong the copy of a version that was written after it", a
 });
 
 describe("a touch whose answer differs from the copy", () => {
-  it("removes the copy if the database says gone: a session with a late logout does not stay logged in", async () => {
+  test("removes the copy if the database says gone: a session with a late logout does not stay logged in", async () => {
     const { store, database, copyOf } = openCachedDb();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -27,7 +27,7 @@ describe("a touch whose answer differs from the copy", () => {
     expect(await store.read(key, later())).toBeUndefined();
   });
 
-  it("removes it on a conflict, unless it is the record in the database", async () => {
+  test("removes it on a conflict, unless it is the record in the database", async () => {
     const { store, database, copyOf } = openCachedDb();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -39,7 +39,7 @@ describe("a touch whose answer differs from the copy", () => {
     expect(await copyOf(key)).toBe("two");
   });
 
-  it("leaves the mark of a writer, and succeeds when the cache is unavailable", async () => {
+  test("leaves the mark of a writer, and succeeds when the cache is unavailable", async () => {
     const { store, cache, database, copyOf } = openCachedDb();
     const key = newSessionKey();
     await cache.setMany(

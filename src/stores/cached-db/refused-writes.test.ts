@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { openCachedDb } from "../../../test/support/cached-db-store.ts";
 import { etag, failOnce, HOUR, later } from "../../../test/support/store-steps.ts";
 import { Deadline } from "../../core/deadlines.ts";
@@ -15,7 +15,7 @@ describe("a write that the database has certainly refused", () => {
     });
   };
 
-  it.each(["commit", "delete", "deleteIfMatch"] as const)(
+  test.each(["commit", "delete", "deleteIfMatch"] as const)(
     "restores the copy with the same expiry: %s",
     async (method) => {
       const { store, database, clock, copyOf } = openCachedDb();
@@ -36,7 +36,7 @@ describe("a write that the database has certainly refused", () => {
     },
   );
 
-  it("leaves nothing behind if there was no copy, even if it has used up its time", async () => {
+  test("leaves nothing behind if there was no copy, even if it has used up its time", async () => {
     const { store, database, copyOf } = openCachedDb();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -47,7 +47,7 @@ describe("a write that the database has certainly refused", () => {
     expect(await store.read(key, later())).toBe("one");
   });
 
-  it("does not put its copy over another writer's entry", async () => {
+  test("does not put its copy over another writer's entry", async () => {
     const { store, database } = openCachedDb();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
@@ -65,7 +65,7 @@ describe("a write that the database has certainly refused", () => {
   });
 });
 
-it("a write of unknown outcome leaves its mark, and all reads go to the database", async () => {
+test("a write of unknown outcome leaves its mark, and all reads go to the database", async () => {
   const { store, database, copyOf } = openCachedDb();
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { heapUsed } from "../../../test/support/heap.ts";
 import { Deadline } from "../../core/deadlines.ts";
@@ -22,30 +22,34 @@ function open(maxBytes: number, values: "text" | "bytes" = "text"): MemoryCacheS
 }
 
 describe("the bound on bytes of the memory store", () => {
-  it("holds over a million distinct keys, both as counted and in memory", { timeout: 120_000 }, async () => {
-    const maxBytes = 16 * MIB;
-    const before = heapUsed();
-    const store = new MemoryCacheStore(new ManualClock(), { maxEntries: 100_000, maxBytes });
-    const pad = "x".repeat(900);
-    let [mostCounted, mostAlive] = [0, 0];
-    for (let index = 0; index < 1_000_000; index++) {
-      const key = `shop:1:product-${index}`;
-      await put(store, key, JSON.stringify([index, pad.slice((index * 37) % 900)]));
-      if (store.bytes > mostCounted) mostCounted = store.bytes;
-      if (index % 50_000 === 0) mostAlive = Math.max(mostAlive, heapUsed() - before);
-    }
-    process.stdout.write(
-      `10^6 keys, bound ${maxBytes}: at most ${mostCounted} counted, ${mostAlive} alive\n`,
-    );
-    expect(mostCounted).toBeLessThanOrEqual(maxBytes);
-    expect(mostCounted).toBeGreaterThan(maxBytes - 2000);
-    expect(mostAlive).toBeGreaterThan(maxBytes / 2);
-    expect(mostAlive).toBeLessThan(1.5 * maxBytes);
-    expect(await store.get("shop:1:product-0", later())).toBeUndefined();
-    expect(await store.get("shop:1:product-999999", later())).toBeDefined();
-  });
+  test(
+    "holds over a million distinct keys, both as counted and in memory",
+    { timeout: 120_000 },
+    async () => {
+      const maxBytes = 16 * MIB;
+      const before = heapUsed();
+      const store = new MemoryCacheStore(new ManualClock(), { maxEntries: 100_000, maxBytes });
+      const pad = "x".repeat(900);
+      let [mostCounted, mostAlive] = [0, 0];
+      for (let index = 0; index < 1_000_000; index++) {
+        const key = `shop:1:product-${index}`;
+        await put(store, key, JSON.stringify([index, pad.slice((index * 37) % 900)]));
+        if (store.bytes > mostCounted) mostCounted = store.bytes;
+        if (index % 50_000 === 0) mostAlive = Math.max(mostAlive, heapUsed() - before);
+      }
+      process.stdout.write(
+        `10^6 keys, bound ${maxBytes}: at most ${mostCounted} counted, ${mostAlive} alive\n`,
+      );
+      expect(mostCounted).toBeLessThanOrEqual(maxBytes);
+      expect(mostCounted).toBeGreaterThan(maxBytes - 2000);
+      expect(mostAlive).toBeGreaterThan(maxBytes / 2);
+      expect(mostAlive).toBeLessThan(1.5 * maxBytes);
+      expect(await store.get("shop:1:product-0", later())).toBeUndefined();
+      expect(await store.get("shop:1:product-999999", later())).toBeDefined();
+    },
+  );
 
-  it("counts keys and values in bytes of UTF-8, and an overhead for each entry", async () => {
+  test("counts keys and values in bytes of UTF-8, and an overhead for each entry", async () => {
     const store = open(MIB);
     await put(store, "kľúč", "é\u{1F36A}");
     expect(store.bytes).toBe(7 + 6 + ENTRY_OVERHEAD);
@@ -55,14 +59,14 @@ describe("the bound on bytes of the memory store", () => {
     expect(store.bytes).toBe(0);
   });
 
-  it("counts bytes by their number", async () => {
+  test("counts bytes by their number", async () => {
     const store = open(MIB, "bytes");
     await put(store, "k", Buffer.from([0, 128, 255]));
     await put(store, "l", "é");
     expect(store.bytes).toBe(1 + 3 + 1 + 2 + 2 * ENTRY_OVERHEAD);
   });
 
-  it("drops the least recently used entry to make room", async () => {
+  test("drops the least recently used entry to make room", async () => {
     const store = open(3 * (ENTRY_OVERHEAD + 101));
     for (const key of ["a", "b", "c"]) await put(store, key, "x".repeat(100));
     await store.get("a", later());
@@ -75,7 +79,7 @@ describe("the bound on bytes of the memory store", () => {
     ]);
   });
 
-  it("does not keep an entry that is larger by itself, nor its predecessor; all others stay", async () => {
+  test("does not keep an entry that is larger by itself, nor its predecessor; all others stay", async () => {
     const store = open(1000);
     await put(store, "large", "small");
     await put(store, "other", "value");
@@ -89,13 +93,13 @@ describe("the bound on bytes of the memory store", () => {
     expect(await store.get("large", later())).toBeUndefined();
   });
 
-  it("does not exist unless it is set", async () => {
+  test("does not exist unless it is set", async () => {
     const store = new MemoryCacheStore(new ManualClock(), { maxEntries: 10 });
     for (let index = 0; index < 10; index++) await put(store, `k${index}`, "x".repeat(MIB));
     expect(await store.get("k0", later())).toHaveLength(MIB);
   });
 
-  it.each([0, 1.5, "10", null, Number.POSITIVE_INFINITY])("refuses maxBytes %j", (maxBytes) => {
+  test.each([0, 1.5, "10", null, Number.POSITIVE_INFINITY])("refuses maxBytes %j", (maxBytes) => {
     const make = () =>
       memoryCacheStore({ maxBytes } as MemoryCacheStoreOptions)({
         redis: new RedisRegistry(),
@@ -107,7 +111,7 @@ describe("the bound on bytes of the memory store", () => {
 });
 
 describe("values in memory", () => {
-  it("bytes that were given or read can be changed without changing the entry", async () => {
+  test("bytes that were given or read can be changed without changing the entry", async () => {
     const store = open(MIB, "bytes");
     const given = Buffer.from("value");
     await put(store, "k", given);
@@ -118,7 +122,7 @@ describe("values in memory", () => {
     expect(String(await store.get("k", later()))).toBe("value");
   });
 
-  it("expired leases are removed once many have gathered", async () => {
+  test("expired leases are removed once many have gathered", async () => {
     const clock = new ManualClock();
     const store = new MemoryCacheStore(clock, { maxEntries: 10 });
     const before = heapUsed();

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { Deadline } from "../../core/deadlines.ts";
 import { ImproperlyConfigured } from "../../core/errors.ts";
@@ -19,7 +19,7 @@ function open(
 }
 
 for (const values of ["text", "bytes"] as const) {
-  describeCacheStore({ describe, it }, `memory, read as ${values}`, {
+  describeCacheStore({ describe, it: test }, `memory, read as ${values}`, {
     open: () => {
       const { store, clock } = open({ maxBytes: 64_000_000 }, values);
       return { store, advance: (span) => clock.advance(span) };
@@ -32,7 +32,7 @@ describe("memoryCacheStore", () => {
   const put = (store: CacheStore, key: string) =>
     store.setMany([{ key, value: key, ttl: null }], "always", later());
 
-  it("keeps at most maxEntries: the least recently used one is dropped", async () => {
+  test("keeps at most maxEntries: the least recently used one is dropped", async () => {
     const { store } = open({ maxEntries: 3 });
     for (const key of ["a", "b", "c"]) await put(store, key);
     await store.getMany(["a"], later());
@@ -40,13 +40,13 @@ describe("memoryCacheStore", () => {
     expect(await store.getMany(["a", "b", "c", "d"], later())).toEqual(["a", undefined, "c", "d"]);
   });
 
-  it("keeps 10 000 entries by default", async () => {
+  test("keeps 10 000 entries by default", async () => {
     const { store } = open();
     for (let index = 0; index <= 10_000; index++) await put(store, `k${index}`);
     expect(await store.getMany(["k0", "k1", "k10000"], later())).toEqual([undefined, "k1", "k10000"]);
   });
 
-  it("reading only an entry's key, by scan, does not count as use", async () => {
+  test("reading only an entry's key, by scan, does not count as use", async () => {
     const { store } = open({ maxEntries: 2 });
     for (const key of ["a", "b"]) await put(store, key);
     for await (const key of store.scan("a", later)) expect(key).toBe("a");
@@ -54,13 +54,13 @@ describe("memoryCacheStore", () => {
     expect(await store.getMany(["a", "b"], later())).toEqual([undefined, "b"]);
   });
 
-  it("stores of two caches share nothing", async () => {
+  test("stores of two caches share nothing", async () => {
     const [one, two] = [open().store, open().store];
     await put(one, "k");
     expect(await two.getMany(["k"], later())).toEqual([undefined]);
   });
 
-  it.each([0, 1.5, "10", null, Number.POSITIVE_INFINITY])("refuses maxEntries %j", (maxEntries) => {
+  test.each([0, 1.5, "10", null, Number.POSITIVE_INFINITY])("refuses maxEntries %j", (maxEntries) => {
     expect(() => open({ maxEntries } as MemoryCacheStoreOptions)).toThrow(ImproperlyConfigured);
     expect(() => open({ maxEntries } as MemoryCacheStoreOptions)).toThrow(
       "memoryCacheStore.maxEntries: expected a whole number of entries, from 1",

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { Deadline } from "../../core/deadlines.ts";
 import { newSessionKey } from "../../core/ids.ts";
@@ -8,7 +8,7 @@ import { MemorySessionStore } from "./memory-session-store.ts";
 
 const later = (): Deadline => new Deadline(30_000);
 
-describeSessionStore({ describe, it }, "memory", {
+describeSessionStore({ describe, it: test }, "memory", {
   hasReadWithTtl: true,
   open: () => {
     const clock = new ManualClock();
@@ -17,7 +17,7 @@ describeSessionStore({ describe, it }, "memory", {
 });
 
 describe("MemorySessionStore", () => {
-  it("keeps no more than twice the live records, however many have expired unread", async () => {
+  test("keeps no more than twice the live records, however many have expired unread", async () => {
     const clock = new ManualClock();
     const store = new MemorySessionStore(clock);
     for (let visitor = 0; visitor < 20_000; visitor++) {
@@ -28,7 +28,7 @@ describe("MemorySessionStore", () => {
     expect(await store.clearExpired(later)).toBeLessThanOrEqual(1000);
   });
 
-  it("clearExpired() returns the number of deleted records", async () => {
+  test("clearExpired() returns the number of deleted records", async () => {
     const clock = new ManualClock();
     const store = new MemorySessionStore(clock);
     await store.create(newSessionKey(), "record", 1000, later());
@@ -39,7 +39,7 @@ describe("MemorySessionStore", () => {
     expect(await store.clearExpired(later)).toBe(0);
   });
 
-  it("clearExpired() yields between its steps, and leaves records that are renewed then", async () => {
+  test("clearExpired() yields between its steps, and leaves records that are renewed then", async () => {
     const [clock, counts]: [ManualClock, number[]] = [new ManualClock(), []];
     const store = new MemorySessionStore(clock);
     const keys = Array.from({ length: 25_000 }, newSessionKey);

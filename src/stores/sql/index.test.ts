@@ -16,7 +16,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { RedisRegistry } from "../../redis/registry.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
@@ -50,18 +50,18 @@ const open = (options: object) =>
   });
 
 describe("sqlSessionStore", () => {
-  it.each(["mysql", "postgres", "sqlite"] as const)("recognises a Kysely for %s by its SQL", (name) => {
+  test.each(["mysql", "postgres", "sqlite"] as const)("recognises a Kysely for %s by its SQL", (name) => {
     expect(detectDialect(kyselyOf(name), "database")).toBe(name);
     expect(open({ database: kyselyOf(name) }).name).toBe("sql");
   });
 
-  it("refuses a Kysely for another database", () => {
+  test("refuses a Kysely for another database", () => {
     const message =
       "sqlSessionStore.database: expected a Kysely with a dialect of PostgreSQL, MySQL or SQLite.";
     expect(() => open({ database: kyselyOf("mssql") })).toThrow(message);
   });
 
-  it.each([undefined, null, {}, "postgres://localhost"])(
+  test.each([undefined, null, {}, "postgres://localhost"])(
     "refuses %o where a Kysely is expected",
     (database) => {
       expect(() => open({ database })).toThrow(
@@ -70,7 +70,7 @@ describe("sqlSessionStore", () => {
     },
   );
 
-  it("refuses a transaction, which ends before the sessions do", async () => {
+  test("refuses a transaction, which ends before the sessions do", async () => {
     await kyselyOf("sqlite")
       .transaction()
       .execute(async (database) => {
@@ -80,7 +80,7 @@ describe("sqlSessionStore", () => {
       });
   });
 
-  it.each(["", "a b", 'a"', "a;", "a.b.c", "1a", ".a", "a`b", "x".repeat(64)])(
+  test.each(["", "a b", 'a"', "a;", "a.b.c", "1a", ".a", "a`b", "x".repeat(64)])(
     "refuses the table %j",
     async (table) => {
       expect(() => open({ database: kyselyOf("postgres"), table })).toThrow(
@@ -91,11 +91,11 @@ describe("sqlSessionStore", () => {
     },
   );
 
-  it.each(["django_session", "Visits2", "shop.visits"])("accepts the table %j", (table) => {
+  test.each(["django_session", "Visits2", "shop.visits"])("accepts the table %j", (table) => {
     expect(open({ database: kyselyOf("postgres"), table }).name).toBe("sql");
   });
 
-  it("refuses unknown options, naming the nearest", () => {
+  test("refuses unknown options, naming the nearest", () => {
     expect(() => open({ database: kyselyOf("mysql"), tabel: "a" })).toThrow('did you mean "table"?');
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { type Failure, isNewsOfConnection, isTakenBack, toStoreError } from "./store-errors.ts";
 
@@ -7,7 +7,7 @@ const errorWith = (properties: object, message = "it says"): Error =>
   Object.assign(new Error(message), properties);
 
 describe("toStoreError", () => {
-  it.each([
+  test.each([
     ["no SQLSTATE at all", {}],
     ["a code of the system", { code: "ECONNRESET" }],
     ["a code of five letters of the system", { code: "EPIPE" }],
@@ -22,7 +22,7 @@ describe("toStoreError", () => {
     expect(toStoreError(errorWith(properties), { ...SENT, effect: "reads" }).outcome).toBe("not-sent");
   });
 
-  it.each([
+  test.each([
     [{ code: "42P01" }, "not-sent"],
     [{ code: "57014" }, "not-sent"],
     [{ code: "40003" }, "unknown"],
@@ -36,7 +36,7 @@ describe("toStoreError", () => {
     expect(toStoreError(errorWith(properties), SENT)).toMatchObject({ code: "ERR_STORE_SERVICE", outcome });
   });
 
-  it.each([
+  test.each([
     [{ code: "ER_LOCK_WAIT_TIMEOUT", errno: 1205, sqlState: "HY000" }, "(HY000, 1205)"],
     [
       { code: "ER_STATEMENT_TIMEOUT", errno: 1969, sqlState: "70100" },
@@ -53,7 +53,7 @@ describe("toStoreError", () => {
     expect(toStoreError(errorWith(properties), { ...SENT, dialect: "mysql" }).message).toContain(expected);
   });
 
-  it("no message about an unsent statement says that it may have been executed", () => {
+  test("no message about an unsent statement says that it may have been executed", () => {
     for (const isSent of [true, false])
       for (const properties of [{}, { code: "25006" }, { code: "ECONNRESET" }, { code: "57014" }]) {
         const error = toStoreError(errorWith(properties), { ...SENT, isSent, effect: "reads" });
@@ -62,7 +62,7 @@ describe("toStoreError", () => {
       }
   });
 
-  it("an error of SQLite is an answer; a busy database means that nothing was done", () => {
+  test("an error of SQLite is an answer; a busy database means that nothing was done", () => {
     const onSqlite: Failure = { ...SENT, dialect: "sqlite" };
     const busy = toStoreError(errorWith({ code: "SQLITE_BUSY" }), onSqlite);
     expect(busy).toMatchObject({ code: "ERR_STORE_SERVICE", outcome: "not-sent" });
@@ -70,14 +70,14 @@ describe("toStoreError", () => {
     expect(toStoreError(errorWith({}, "disk I/O error"), onSqlite).outcome).toBe("unknown");
   });
 
-  it("a failure before anything was sent keeps the driver's error as its cause", () => {
+  test("a failure before anything was sent keeps the driver's error as its cause", () => {
     const cause = errorWith({ code: "ECONNREFUSED" });
     const error = toStoreError(cause, { ...SENT, isSent: false });
     expect(error).toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "not-sent", cause });
     expect(error.message).toContain("(ECONNREFUSED)");
   });
 
-  it.each([
+  test.each([
     ["another class of errors", { code: "22001" }],
     ["a trigger's own", { code: "ER_SIGNAL_EXCEPTION", errno: 1644, sqlState: "45000" }],
     [
@@ -90,7 +90,7 @@ describe("toStoreError", () => {
     expect(`${error.message} ${String(error.cause)}`).not.toContain("about the record");
   });
 
-  it("the cause has the codes of the driver's error and nothing else of it", () => {
+  test("the cause has the codes of the driver's error and nothing else of it", () => {
     const driverError = errorWith({
       code: "ER_NO",
       errno: 1146,
@@ -104,7 +104,7 @@ describe("toStoreError", () => {
 });
 
 describe("isNewsOfConnection", () => {
-  it.each([
+  test.each([
     { code: "25006" },
     { errno: 1290, sqlState: "HY000" },
     { errno: 1836, sqlState: "HY000" },
@@ -113,7 +113,7 @@ describe("isNewsOfConnection", () => {
     expect(isNewsOfConnection(toStoreError(errorWith(properties), SENT))).toBe(true);
   });
 
-  it("is a connection that was lost during a read, and not during a write, whose outcome is unknown", () => {
+  test("is a connection that was lost during a read, and not during a write, whose outcome is unknown", () => {
     const lost = errorWith({ code: "ECONNRESET" });
     expect(isNewsOfConnection(toStoreError(lost, { ...SENT, effect: "reads" }))).toBe(true);
     expect(isNewsOfConnection(toStoreError(lost, SENT))).toBe(false);
@@ -123,11 +123,11 @@ describe("isNewsOfConnection", () => {
 });
 
 describe("isTakenBack", () => {
-  it.each(["40001", "40P01"])("includes what was rolled back because of others: %s", (code) => {
+  test.each(["40001", "40P01"])("includes what was rolled back because of others: %s", (code) => {
     expect(isTakenBack(toStoreError(errorWith({ code }), SENT))).toBe(true);
   });
 
-  it("includes 1020 of MariaDB, and a file of SQLite that another process writes to", () => {
+  test("includes 1020 of MariaDB, and a file of SQLite that another process writes to", () => {
     const changed = errorWith({ code: "ER_CHECKREAD", errno: 1020, sqlState: "HY000" });
     expect(isTakenBack(toStoreError(changed, { ...SENT, dialect: "mysql" }))).toBe(true);
     const onSqlite: Failure = { ...SENT, dialect: "sqlite" };
@@ -140,7 +140,7 @@ describe("isTakenBack", () => {
     ).toBe(false);
   });
 
-  it.each(["40003", "42P01", "57P01", undefined])("includes nothing else: %s", (code) => {
+  test.each(["40003", "42P01", "57P01", undefined])("includes nothing else: %s", (code) => {
     expect(isTakenBack(toStoreError(errorWith({ code }), SENT))).toBe(false);
     expect(isTakenBack(new Error("any"))).toBe(false);
   });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { ImproperlyConfigured } from "../../../core/errors.ts";
 import { newSessionKey } from "../../../core/ids.ts";
@@ -21,15 +21,15 @@ const refusalOf = (generators: object): string => {
 };
 
 describe("the keys of buckets", () => {
-  it("by default, the hash is named after three characters, and the field is the rest", () => {
+  test("by default, the hash is named after three characters, and the field is the rest", () => {
     expect(keysWith().keysOf(KEY)).toEqual({ hash: "shop:session:abc", field: KEY.slice(3) });
   });
 
-  it("the defaults pass the check of generators, and their fields have the built-in length", () => {
+  test("the defaults pass the check of generators, and their fields have the built-in length", () => {
     expect(checkBucketKeys(DEFAULT_GENERATORS, "store")).toBe(keysWith().fieldLength);
   });
 
-  it.each<[string, BucketKeyGenerators]>([
+  test.each<[string, BucketKeyGenerators]>([
     ["the defaults", {}],
     [
       "a field that is the whole key",
@@ -53,7 +53,7 @@ describe("the keys of buckets", () => {
     expect(keys.keyAt(keys.keysOf(key))).toBe(key);
   });
 
-  it.each([
+  test.each([
     ["a field that is too short", { hash: "shop:session:abc", field: "short" }],
     ["another cut of the same key", { hash: "shop:session:ab", field: KEY.slice(2) }],
     ["a whole key", { hash: "shop:session:abc", field: KEY }],
@@ -62,7 +62,7 @@ describe("the keys of buckets", () => {
     expect(keysWith().keyAt(place)).toBeUndefined();
   });
 
-  it("a field whose inverse throws is treated as foreign", () => {
+  test("a field whose inverse throws is treated as foreign", () => {
     const sessionKeyOf = (hashKey: string, field: string) => {
       if (field.length !== 29) throw new RangeError("not mine");
       return hashKey + field;
@@ -70,7 +70,7 @@ describe("the keys of buckets", () => {
     expect(keysWith({ sessionKeyOf }).keyAt({ hash: "shop:session:abc", field: "x" })).toBeUndefined();
   });
 
-  it("the length of fields is 0 if it varies", () => {
+  test("the length of fields is 0 if it varies", () => {
     const keyGenerator = (key: string) => (key.startsWith("a") ? key : `x${key}`);
     const sessionKeyOf = (_: string, field: string) => field.slice(-32);
     expect(keysWith({ keyGenerator, sessionKeyOf }).fieldLength).toBe(0);
@@ -80,7 +80,7 @@ describe("the keys of buckets", () => {
 describe("generators that cannot work are refused, by name", () => {
   const whole = (key: string) => key;
 
-  it.each<[string, string, object]>([
+  test.each<[string, string, object]>([
     ["one hash for all", "store.hashKeyGenerator: expected it to spread", { hashKeyGenerator: () => "all" }],
     [
       "most keys in one hash",

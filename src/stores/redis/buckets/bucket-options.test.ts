@@ -1,5 +1,5 @@
 import { deflateSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { zlibCompressor } from "../../../cache/entry/compression.ts";
 import { systemClock } from "../../../core/clock.ts";
@@ -16,21 +16,21 @@ const open = (options: object = {}, format?: "django" | "json") =>
   });
 
 describe("the options of redisBucketSessionStore", () => {
-  it("may all be omitted, and the format is json", () => {
+  test("may all be omitted, and the format is json", () => {
     expect(open({}, "json").name).toBe("redis");
   });
 
-  it("do not work with the format django; the message names the alternative", () => {
+  test("do not work with the format django; the message names the alternative", () => {
     expect(() => open({}, "django")).toThrow(
       'sessions.format: expected "json" with redisBucketSessionStore(), got "django"',
     );
   });
 
-  it("may include a compressor of the cache", () => {
+  test("may include a compressor of the cache", () => {
     expect(open({ compressor: zlibCompressor({ level: 9 }) }).name).toBe("redis");
   });
 
-  it.each<[string, object]>([
+  test.each<[string, object]>([
     ["redisBucketSessionStore.prefix: expected a text that does not begin", { prefix: "1" }],
     ['did you mean "keyGenerator"', { keyGenerators: () => "" }],
     ["redisBucketSessionStore.keyGenerator: expected a function", { keyGenerator: "a" }],
@@ -72,7 +72,7 @@ describe("the options of redisBucketSessionStore", () => {
     expect(() => open(options)).toThrow(message);
   });
 
-  it.skipIf(!heedsDictionaries())("may include dictionaries from 1 to 127, each of up to 32 KiB", () => {
+  test.skipIf(!heedsDictionaries())("may include dictionaries from 1 to 127, each of up to 32 KiB", () => {
     const bytes = Buffer.alloc(32_768);
     expect(open(withDictionaries({ id: 127, bytes }, { id: 1, bytes: new Uint8Array(1) })).name).toBe(
       "redis",

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { deflateRawSync, deflateSync, inflateRawSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { JsonCodec } from "../../../codec/index.ts";
 import { StoreServiceError } from "../../../core/errors.ts";
@@ -33,20 +33,20 @@ const halving: RecordCompressor = {
 };
 
 describe("the values of buckets", () => {
-  it("are a flag, the nonce in 8 bytes, and the rest of the record", () => {
+  test("are a flag, the nonce in 8 bytes, and the rest of the record", () => {
     const rest = '"},"text":"é"}';
     expect(valuesWith().encode(recordOf("é"))).toEqual(
       Buffer.concat([Buffer.from([0]), Buffer.from(NONCE, "hex"), Buffer.from(rest)]),
     );
   });
 
-  it("are a flag and the whole record if it has another form", () => {
+  test("are a flag and the whole record if it has another form", () => {
     for (const record of ["sojourn1.AAAA.BBBB", "", "short", recordOf("é").replace("0123", "012G")]) {
       expect(valuesWith().encode(record)).toEqual(Buffer.concat([Buffer.from([2]), Buffer.from(record)]));
     }
   });
 
-  it.each([recordOf(""), recordOf("Žofie \u{1F36A}"), recordOf("x".repeat(5000)), "no JSON \0 é", ""])(
+  test.each([recordOf(""), recordOf("Žofie \u{1F36A}"), recordOf("x".repeat(5000)), "no JSON \0 é", ""])(
     "decode to the same record: %.30j",
     (record) => {
       expect(throughRedis(valuesWith(), record)).toBe(record);
@@ -55,18 +55,18 @@ describe("the values of buckets", () => {
     },
   );
 
-  it("are compressed from minLength on: not at 399 bytes, but at 400", () => {
+  test("are compressed from minLength on: not at 399 bytes, but at 400", () => {
     expect(valuesWith().encode(recordWithBodyOf(399))[0]).toBe(0);
     expect(valuesWith().encode(recordWithBodyOf(400))[0]).toBe(1);
     expect(valuesWith().encode(recordWithBodyOf(400)).length).toBeLessThan(60);
   });
 
-  it("are compressed only if that makes them smaller", () => {
+  test("are compressed only if that makes them smaller", () => {
     const record = recordOf(randomBytes(12).toString("base64"));
     expect(valuesWith({ minLength: 0 }).encode(record)[0]).toBe(0);
   });
 
-  it("are not compressed without a compressor, nor beyond the inflation limit", () => {
+  test("are not compressed without a compressor, nor beyond the inflation limit", () => {
     expect(valuesWith({ compressor: null }).encode(recordWithBodyOf(4000))[0]).toBe(0);
     expect(valuesWith({ maxInflatedBytes: 999 }).encode(recordWithBodyOf(999))[0]).toBe(1);
     const record = recordWithBodyOf(1000);
@@ -74,7 +74,7 @@ describe("the values of buckets", () => {
     expect(throughRedis(valuesWith({ maxInflatedBytes: 999 }), record)).toBe(record);
   });
 
-  it("are read by every store if compressed by zlib, and by stores with the same compressor otherwise", () => {
+  test("are read by every store if compressed by zlib, and by stores with the same compressor otherwise", () => {
     const record = recordWithBodyOf(1000);
     const byZlib = stored(valuesWith().encode(record));
     expect(valuesWith({ compressor: halving }).decode(byZlib)).toBe(record);
@@ -87,7 +87,7 @@ describe("the values of buckets", () => {
     expect(valuesWith().decode(stored(byHalving))).toBe("");
   });
 
-  it.each([
+  test.each([
     ["nothing", Buffer.alloc(0)],
     ["no flag", Buffer.alloc(4)],
     ["no nonce", Buffer.from([0, 0, 0, 0, 0, 1, 2])],
@@ -106,14 +106,14 @@ describe("the values of buckets", () => {
     expect(new JsonCodec().decode(text)).toEqual({ ok: false, reason: "malformed" });
   });
 
-  it("a compressor that cannot stop at the cap is refused afterwards", () => {
+  test("a compressor that cannot stop at the cap is refused afterwards", () => {
     const compressor = { ...halving, decompress: () => Buffer.alloc(100_001, 0x20) };
     expect(
       valuesWith({ compressor }).decode(stored(Buffer.concat([Buffer.from([3]), Buffer.alloc(9)]))),
     ).toBe("");
   });
 
-  it.each([
+  test.each([
     [
       "it threw",
       () => {
@@ -135,7 +135,7 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
   const record = recordOf("Žofie has a cart of lemons and oranges");
   const markOf = (dictionary: Uint8Array) => createHash("sha256").update(dictionary).digest().subarray(0, 2);
 
-  it("are flag 128 + id, nonce, two bytes of the dictionary's SHA-256, and the body in raw deflate", () => {
+  test("are flag 128 + id, nonce, two bytes of the dictionary's SHA-256, and the body in raw deflate", () => {
     const encoded = withDictionaries({ id: 5, bytes }).encode(record);
     expect(encoded.subarray(0, 11)).toEqual(
       Buffer.concat([Buffer.of(133), Buffer.from(NONCE, "hex"), markOf(bytes)]),
@@ -143,13 +143,13 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     expect(inflateRawSync(encoded.subarray(11), { dictionary: bytes }).toString()).toBe(record.slice(38));
   });
 
-  it("make a small record small, even below minLength, and restore it", () => {
+  test("make a small record small, even below minLength, and restore it", () => {
     const values = withDictionaries({ id: 127, bytes });
     expect(values.encode(record).length).toBeLessThan(valuesWith().encode(record).length / 2);
     expect(throughRedis(values, record)).toBe(record);
   });
 
-  it("are written with the first dictionary and read with all: also in another order, and beside a compressor", () => {
+  test("are written with the first dictionary and read with all: also in another order, and beside a compressor", () => {
     const [first, second] = [{ id: 1, bytes } as const, { id: 2, bytes: other } as const];
     const byFirst = withDictionaries(first, second).encode(record);
     const bySecond = withDictionaries(second, first).encode(recordOf("some other words as long as it"));
@@ -160,7 +160,7 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     expect(both.encode(recordWithBodyOf(1000))[0]).toBe(129);
   });
 
-  it("stay readable if stored without a dictionary: plain, by zlib, by a compressor, whole", () => {
+  test("stay readable if stored without a dictionary: plain, by zlib, by a compressor, whole", () => {
     const values = valuesWith({ dictionaries: [{ id: 1, bytes }], compressor: halving });
     const twice = `{"_sojourn":{"nonce":"${NONCE}"${"ab".repeat(300)}"${"ab".repeat(300)}`;
     const older: [BucketValues, string][] = [
@@ -173,7 +173,7 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     for (const [writer, text] of older) expect(values.decode(stored(writer.encode(text)))).toBe(text);
   });
 
-  it("are plain if that is no larger, and beyond the inflation limit", () => {
+  test("are plain if that is no larger, and beyond the inflation limit", () => {
     const values = valuesWith({
       dictionaries: [{ id: 1, bytes: Buffer.from("nothing in common") }],
       maxInflatedBytes: 999,
@@ -183,14 +183,14 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     expect(values.encode(recordWithBodyOf(1000))[0]).toBe(0);
   });
 
-  it("do not change if the bytes of an option are changed afterwards", () => {
+  test("do not change if the bytes of an option are changed afterwards", () => {
     const changing = Buffer.from(bytes);
     const values = withDictionaries({ id: 1, bytes: changing });
     changing.fill(0);
     expect(values.encode(record)).toEqual(withDictionaries({ id: 1, bytes }).encode(record));
   });
 
-  it("report a missing dictionary by its number, not as a broken record: its user is not anonymous", () => {
+  test("report a missing dictionary by its number, not as a broken record: its user is not anonymous", () => {
     const written = stored(withDictionaries({ id: 3, bytes }).encode(record));
     for (const values of [valuesWith(), withDictionaries({ id: 4, bytes })]) {
       expect(() => values.decode(written)).toThrow(StoreServiceError);
@@ -200,14 +200,14 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
     }
   });
 
-  it("report a dictionary whose bytes have changed, and never another record", () => {
+  test("report a dictionary whose bytes have changed, and never another record", () => {
     const written = stored(withDictionaries({ id: 3, bytes }).encode(record));
     const values = withDictionaries({ id: 3, bytes: other });
     expect(() => values.decode(written)).toThrow(StoreServiceError);
     expect(() => values.decode(written)).toThrow("dictionary 3, which now has other bytes");
   });
 
-  it.each([
+  test.each([
     ["what does not inflate", Buffer.alloc(20, 7)],
     ["what is cut off", deflateRawSync(Buffer.alloc(5000, "ab"), { dictionary: bytes }).subarray(0, -3)],
     ["no text", deflateRawSync(Buffer.of(0xff), { dictionary: bytes })],
@@ -219,11 +219,11 @@ describe.skipIf(!heedsDictionaries())("values with dictionaries", () => {
 });
 
 describe("the nonce of an etag", () => {
-  it("is found in the place that the codec gives", () => {
+  test("is found in the place that the codec gives", () => {
     expect(nonceOf(new JsonCodec().etag(recordOf("a")))).toEqual(Buffer.from(NONCE, "hex"));
   });
 
-  it.each([
+  test.each([
     { start: 21, text: NONCE },
     { start: 22, text: `${NONCE.slice(0, -1)}#` },
     { start: 22, text: NONCE.toUpperCase() },

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { deflateRawSync, deflateSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { makeRecords } from "../../../../bench/memory/records.mjs";
 import { hashSessionKey } from "../../../core/ids.ts";
@@ -21,7 +21,7 @@ const shake = (seed: number) =>
   createHash("shake256", { outputLength: 500 }).update(String(seed)).digest("hex");
 
 describe("makeSessionDictionary", () => {
-  it.skipIf(!heedsDictionaries())(
+  test.skipIf(!heedsDictionaries())(
     "compresses unseen records of 300 bytes to less than a third of zlib's result",
     () => {
       const dictionary = makeSessionDictionary(makeRecords(400, 2));
@@ -33,19 +33,19 @@ describe("makeSessionDictionary", () => {
     },
   );
 
-  it("returns the same for the same records", () => {
+  test("returns the same for the same records", () => {
     const records = makeRecords(50, 3);
     expect(makeSessionDictionary(records)).toEqual(makeSessionDictionary(records));
   });
 
-  it("takes parts that records share, and nothing of only one record", () => {
+  test("takes parts that records share, and nothing of only one record", () => {
     const secrets = Array.from({ length: 100 }, (_, at) => hashSessionKey(`secret ${at}`));
     const text = textOf(secrets.map((secret) => recordOf({ greeting: "good morning", secret })));
     expect(text).toContain('"greeting":"good morning","secret":"');
     for (const secret of secrets) expect(text).not.toContain(secret.slice(0, 6));
   });
 
-  it("takes parts shared by minRecords: at least 3, or one in a hundred", () => {
+  test("takes parts shared by minRecords: at least 3, or one in a hundred", () => {
     const withRare = (count: number, rare: number) =>
       many(count, (at) =>
         at < rare ? { common: "all have it", rare: "xylophone" } : { common: "all have it" },
@@ -58,7 +58,7 @@ describe("makeSessionDictionary", () => {
     expect(textOf(withRare(100, 9), { minRecords: 10 })).not.toContain("xylophone");
   });
 
-  it("puts the most frequent last", () => {
+  test("puts the most frequent last", () => {
     const text = textOf(
       many(300, (at) => (at % 10 === 0 ? { seldom: "a thing of its own" } : { often: "an everyday thing" })),
     );
@@ -66,7 +66,7 @@ describe("makeSessionDictionary", () => {
     expect(text.indexOf("an everyday thing")).toBeGreaterThan(text.indexOf("a thing of its own"));
   });
 
-  it("is no longer than maxBytes, and then takes the most frequent", () => {
+  test("is no longer than maxBytes, and then takes the most frequent", () => {
     const records = many(300, (at) =>
       at % 10 === 0 ? { seldom: "a thing of its own" } : { often: "an everyday thing" },
     );
@@ -79,24 +79,24 @@ describe("makeSessionDictionary", () => {
     expect(dictionary.length).toBeGreaterThan(31_000);
   });
 
-  it("takes nothing a second time", () => {
+  test("takes nothing a second time", () => {
     const text = textOf(many(100, (at) => ({ weather: at % 2 === 0 ? "rain all day" : "nothing but sun" })));
     expect(text.split("rain all day")).toHaveLength(2);
     expect(text.length).toBeLessThan(100);
   });
 
-  it("counts bytes, not characters", () => {
+  test("counts bytes, not characters", () => {
     const dictionary = makeSessionDictionary(many(10, () => ({ name: "Žofie \u{1F36A} Kovářová" })));
     expect(dictionary.toString()).toContain('"name":"Žofie \u{1F36A} Kovářová"}');
   });
 
-  it("leaves out records of another form, such as encrypted ones", () => {
+  test("leaves out records of another form, such as encrypted ones", () => {
     const whole = Array.from({ length: 50 }, () => "sojourn1.all of them begin like this");
     expect(textOf([...whole, ...many(10, () => ({ common: "all have it" }))])).not.toContain("begin");
     expect(() => makeSessionDictionary(whole)).toThrow("but too few of 0 such records share anything");
   });
 
-  it.each([[], [recordOf({ a: 1 }), recordOf({ a: 1 })]])(
+  test.each([[], [recordOf({ a: 1 }), recordOf({ a: 1 })]])(
     "refuses records that have nothing in common",
     (...records) => {
       expect(() => makeSessionDictionary(records)).toThrow(
@@ -105,7 +105,7 @@ describe("makeSessionDictionary", () => {
     },
   );
 
-  it.each([
+  test.each([
     [
       "makeSessionDictionary.maxBytes: expected a whole number from 1 to 32768, got 32769",
       { maxBytes: 32_769 },

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 
 import { systemClock } from "../../../core/clock.ts";
 import { Deadline } from "../../../core/deadlines.ts";
@@ -7,7 +7,7 @@ import { RedisRegistry } from "../../../redis/registry.ts";
 import { memorySessionStore } from "../../memory/index.ts";
 import { sampleSessionRecords } from "../index.ts";
 
-it("reads records of a store, no more than requested", async () => {
+test("reads records of a store, no more than requested", async () => {
   const store = memorySessionStore()({ projectName: "shop", redis: new RedisRegistry(), clock: systemClock });
   const records = ["first", "second", "third"];
   for (const record of records) await store.create(newSessionKey(), record, 60_000, new Deadline(1000));

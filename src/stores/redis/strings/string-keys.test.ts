@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { systemClock } from "../../../core/clock.ts";
 import { newSessionKey } from "../../../core/ids.ts";
@@ -14,13 +14,13 @@ const keysWith = (generators: StringKeyGenerators) =>
 const reverse = (text: string) => text.split("").toReversed().join("");
 
 describe("the names of strings", () => {
-  it("are the namespace and the session key", () => {
+  test("are the namespace and the session key", () => {
     const key = newSessionKey();
     expect(keysWith({}).redisKeyOf(key)).toBe(`shop:session:${key}`);
     expect(keysWith({}).keyAt(`shop:session:${key}`)).toBe(key);
   });
 
-  it.each<[string, StringKeyGenerators, (key: string) => string]>([
+  test.each<[string, StringKeyGenerators, (key: string) => string]>([
     ["s: in front", { keyGenerator: (key) => `s:${key}` }, (key) => `s:${key}`],
     [
       "a hash tag",
@@ -34,7 +34,7 @@ describe("the names of strings", () => {
     expect(keys.keyAt(keys.redisKeyOf(key))).toBe(key);
   });
 
-  it("lead back from nothing that the generator does not make", () => {
+  test("lead back from nothing that the generator does not make", () => {
     const key = newSessionKey();
     const sessionKeyOf = (text: string) => {
       if (!text.startsWith("s:")) throw new TypeError("foreign");
@@ -52,7 +52,7 @@ describe("the names of strings", () => {
 });
 
 describe("key generators of redisSessionStore are tried at start", () => {
-  it.each<[string, object]>([
+  test.each<[string, object]>([
     ["redisSessionStore.keyGenerator: expected a function", { keyGenerator: "s:" }],
     ["redisSessionStore.sessionKeyOf: expected a function", { sessionKeyOf: "s:" }],
     ["redisSessionStore.keyGenerator: expected it to return a text", { keyGenerator: () => 7 }],
@@ -84,7 +84,7 @@ describe("key generators of redisSessionStore are tried at start", () => {
     expect(() => open(options)).toThrow(message);
   });
 
-  it("generators that work are accepted", () => {
+  test("generators that work are accepted", () => {
     expect(open({ keyGenerator: (key) => `s:${key}` }).name).toBe("redis");
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
 import { Deadline } from "../../../core/deadlines.ts";
 import { ImproperlyConfigured } from "../../../core/errors.ts";
@@ -10,7 +10,7 @@ import { PoolHealth } from "./pool-health.ts";
 const HOUR = 3_600_000;
 
 describe("discardStalled", () => {
-  it.each([
+  test.each([
     undefined,
     null,
     {},
@@ -24,7 +24,7 @@ describe("discardStalled", () => {
     );
   });
 
-  it("refuses an unknown option, and an invalid time", () => {
+  test("refuses an unknown option, and an invalid time", () => {
     const pool = { connect: () => Promise.reject(new Error("any")), end: () => Promise.resolve() };
     expect(() => discardStalled(pool, { querytimeout: "1s" } as never)).toThrow(
       'did you mean "queryTimeout"?',
@@ -34,7 +34,7 @@ describe("discardStalled", () => {
     );
   });
 
-  it("passes on errors of the pool, and its end", async () => {
+  test("passes on errors of the pool, and its end", async () => {
     const ended = vi.fn(() => Promise.resolve());
     const pool = discardStalled({ connect: () => Promise.reject(new Error("no connection")), end: ended });
     await expect(pool.connect()).rejects.toThrow("no connection");
@@ -42,7 +42,7 @@ describe("discardStalled", () => {
     expect(ended).toHaveBeenCalledOnce();
   });
 
-  it("releases a client once, and recognises it", async () => {
+  test("releases a client once, and recognises it", async () => {
     const released: unknown[] = [];
     const client = {
       query: () => Promise.resolve({ rows: [] }),
@@ -78,7 +78,7 @@ describe("PoolHealth", () => {
 
   const call = (span: number): PoolCall => ({ deadline: new Deadline(span), isWatched: false });
 
-  it("the application's statements have no time limit, or queryTimeout; a session's have their deadline and a second", async () => {
+  test("the application's statements have no time limit, or queryTimeout; a session's have their deadline and a second", async () => {
     expect(open().health.span).toBeUndefined();
     expect(open(5000).health.span).toBe(5000);
     await runCall(call(HOUR), async () => {
@@ -87,7 +87,7 @@ describe("PoolHealth", () => {
     });
   });
 
-  it("a stalled connection is discarded, answers with an error once, and takes no other statement", async () => {
+  test("a stalled connection is discarded, answers with an error once, and takes no other statement", async () => {
     const { destroyed, connect } = open(5);
     const connection = connect("one");
     let late: (error: unknown, value?: string) => void = () => {};
@@ -108,7 +108,7 @@ describe("PoolHealth", () => {
     expect(errors).toHaveLength(2);
   });
 
-  it("connections that have been silent since go with it, and none that has answered", async () => {
+  test("connections that have been silent since go with it, and none that has answered", async () => {
     const { clock, health, destroyed, connect } = open();
     const [silent, speaking] = [connect("silent"), connect("speaking")];
     clock.advance(1000);
@@ -120,7 +120,7 @@ describe("PoolHealth", () => {
     expect(destroyed).toEqual(["silent"]);
   });
 
-  it("a report that a server is read-only closes open connections, but not those younger than a second", async () => {
+  test("a report that a server is read-only closes open connections, but not those younger than a second", async () => {
     const { clock, destroyed, connect } = open();
     const readOnly = Object.assign(new Error("read-only"), { code: "25006" });
     const [young, other] = [connect("young"), connect("other")];
@@ -133,7 +133,7 @@ describe("PoolHealth", () => {
     expect(destroyed).toEqual(["young", "other"]);
   });
 
-  it("other errors say nothing about a connection", async () => {
+  test("other errors say nothing about a connection", async () => {
     const { clock, connect } = open();
     const connection = connect("one");
     clock.advance(5000);
