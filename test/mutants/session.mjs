@@ -149,7 +149,7 @@ export const sessionMutants = [
   {
     name: "revocation-misses-creations",
     file: "src/session/users/user-sessions.ts",
-    find: "await deleteRecords(this.#store, absent, pageDeadline, onEnded);",
+    find: "await deleteRecords(this.#options.store, absent, pageDeadline, onEnded);",
     replace: "void absent;",
     breaks: "A record that is created while a revocation deletes is found by it.",
     tests: ["src/session/users/revoke-user.test.ts"],
@@ -173,7 +173,7 @@ export const sessionMutants = [
   {
     name: "second-record-of-an-evicted-session-left",
     file: "src/session/users/user-sessions.ts",
-    find: "const seconds = await this.#secondsOf(key, deadline);",
+    find: "const seconds = await this.#options.secondsOf(key, deadline);",
     replace: "const seconds: SessionKey[] = [];",
     breaks: "A session that made room is not found in an older state.",
     tests: ["src/session/abandoned-moves.test.ts"],

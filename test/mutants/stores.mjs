@@ -89,8 +89,8 @@ export const storeMutants = [
   {
     name: "cached-reader-copies-without-claim",
     file: "src/stores/cached-db/cached-db-session-store.ts",
-    find: "await ignoreStoreError(this.#cache.compareAndSet(at, claim, copy, deadline));",
-    replace: 'if (copy) await this.#cache.setMany([{ key: at, ...copy }], "always", deadline);',
+    find: "await ignoreStoreError(this.#options.cache.compareAndSet(at, claim, copy, deadline));",
+    replace: 'if (copy) await this.#options.cache.setMany([{ key: at, ...copy }], "always", deadline);',
     breaks: "A session that is deleted while it is read does not come back from the cache.",
     tests: ["src/stores/cached-db/cached-db-races.test.ts", "src/stores/cached-db/late-copies.test.ts"],
   },

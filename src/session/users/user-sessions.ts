@@ -114,20 +114,10 @@ const CREATION_MARGIN: Milliseconds = 5 * CLOCK_SKEW;
 
 /** Lists the sessions of each user, and ensures that none outlives a revocation. */
 export class UserSessions {
-  readonly #store: SessionStore;
-  readonly #index: UserIndex;
-  readonly #clock: Clock;
-  readonly #maxPerUser: number | undefined;
-  readonly #slack: Milliseconds;
-  readonly #secondsOf: UserSessionsOptions["secondsOf"];
+  readonly #options: UserSessionsOptions;
 
-  constructor({ store, index, clock, maxPerUser, slack, secondsOf }: UserSessionsOptions) {
-    this.#store = store;
-    this.#index = index;
-    this.#clock = clock;
-    this.#maxPerUser = maxPerUser;
-    this.#slack = slack;
-    this.#secondsOf = secondsOf;
+  constructor(options: UserSessionsOptions) {
+    this.#options = options;
   }
 
   /**
@@ -135,7 +125,7 @@ export class UserSessions {
    * outlive a revocation that begins from now on.
    */
   epochOf(userId: string, deadline: Deadline): Promise<string> {
-    return this.#index.epoch(userId, deadline);
+    return this.#options.index.epoch(userId, deadline);
   }
 
   /**
@@ -156,19 +146,24 @@ export class UserSessions {
     const { userId, key } = listing;
     const { replaces, takesPlace = false } = creation;
     const limits = {
-      most: takesPlace ? undefined : this.#maxPerUser,
+      most: takesPlace ? undefined : this.#options.maxPerUser,
       replaces,
       isWaiting: takesPlace,
-      slack: this.#slack,
-      now: this.#clock.now(),
+      slack: this.#options.slack,
+      now: this.#options.clock.now(),
     };
     const before = await creation.epoch;
-    const { epoch, evicted } = await this.#index.add(userId, this.#entryOf(listing), limits, deadline);
+    const { epoch, evicted } = await this.#options.index.add(
+      userId,
+      this.#entryOf(listing),
+      limits,
+      deadline,
+    );
     creation.epoch = before ?? epoch;
     if (creation.epoch !== epoch) return this.#undo(listing, deadline);
     await this.#evict(listing, evicted, deadline);
     const result = await create();
-    const now = await this.#index.check(userId, key, deadline);
+    const now = await this.#options.index.check(userId, key, deadline);
     return now.epoch === epoch && now.isListed ? result : this.#undo(listing, deadline);
   }
 
@@ -176,17 +171,22 @@ export class UserSessions {
    * Records the activity of a session, and lists it if needed: Django's sessions are not listed.
    */
   async recordActivity(listing: Listing, deadline: Deadline): Promise<void> {
-    await this.#index.put(listing.userId, this.#entryOf(listing), this.#clock.now(), deadline);
+    await this.#options.index.put(
+      listing.userId,
+      this.#entryOf(listing),
+      this.#options.clock.now(),
+      deadline,
+    );
   }
 
   /** Unlists the old key of a session whose new key is listed: the old record is deleted. */
   replace(userId: string, old: SessionKey, by: SessionKey, deadline: Deadline): Promise<void> {
-    return this.#index.replace(userId, old, by, deadline);
+    return this.#options.index.replace(userId, old, by, deadline);
   }
 
   /** Unlists a session whose record is deleted. */
   forget(userId: string, key: SessionKey, deadline: Deadline): Promise<void> {
-    return this.#index.remove(userId, [{ key }], deadline);
+    return this.#options.index.remove(userId, [{ key }], deadline);
   }
 
   /**
@@ -199,7 +199,7 @@ export class UserSessions {
     pageDeadline: () => Deadline,
     stateOf: ListedStateOf,
   ): Promise<UserIndexPage> {
-    const { sessions, next } = await this.#index.page(userId, range, pageDeadline());
+    const { sessions, next } = await this.#options.index.page(userId, range, pageDeadline());
     const states = await inSteps(sessions, pageDeadline, ({ key }, deadline) => stateOf(key, deadline));
     await this.#dropGone(
       userId,
@@ -222,7 +222,7 @@ export class UserSessions {
       const wasThere = await this.#endSession(userId, key, deadline);
       await this.#unlist(userId, [key], deadline);
       // As in a revocation of all sessions: a record may have been created in between.
-      return wasThere || (await this.#store.delete(key, deadline)) ? [key] : [];
+      return wasThere || (await this.#options.store.delete(key, deadline)) ? [key] : [];
     }
     return [];
   }
@@ -232,7 +232,7 @@ export class UserSessions {
    * step fails, earlier deletions remain, and the next call continues from there.
    */
   async revokeAll(userId: string, exceptRef: string | undefined, steps: RevocationSteps): Promise<void> {
-    const begin = this.#clock.now();
+    const begin = this.#options.clock.now();
     const refusal = await this.#setEpoch(userId, steps.pageDeadline()).catch(asServiceError);
     try {
       await this.#endListed(userId, exceptRef, begin, steps);
@@ -246,7 +246,7 @@ export class UserSessions {
   }
 
   async #setEpoch(userId: string, deadline: Deadline): Promise<undefined> {
-    await this.#index.revoke(userId, randomBytes(8).toString("hex"), EPOCH_TTL, deadline);
+    await this.#options.index.revoke(userId, randomBytes(8).toString("hex"), EPOCH_TTL, deadline);
   }
 
   /**
@@ -269,11 +269,11 @@ export class UserSessions {
         const doomed = sessions.filter(isDoomed).map(({ key }) => key);
         if (doomed.length === 0) continue;
         isClean = false;
-        const absent = await deleteRecords(this.#store, doomed, pageDeadline, onEnded);
-        await this.#index.remove(userId, doomed.map(toUnlisting), pageDeadline());
+        const absent = await deleteRecords(this.#options.store, doomed, pageDeadline, onEnded);
+        await this.#options.index.remove(userId, doomed.map(toUnlisting), pageDeadline());
         // A record may have been created in between. From here on, its creator finds it unlisted
         // and deletes it.
-        await deleteRecords(this.#store, absent, pageDeadline, onEnded);
+        await deleteRecords(this.#options.store, absent, pageDeadline, onEnded);
       }
     }
   }
@@ -292,7 +292,11 @@ export class UserSessions {
     for (const until of [...marks.splice(0), undefined]) {
       for (let isOver = false; !isOver;) {
         const range = { after, until, limit: WALK_PAGE };
-        const { sessions, next }: UserIndexPage = await this.#index.page(userId, range, pageDeadline());
+        const { sessions, next }: UserIndexPage = await this.#options.index.page(
+          userId,
+          range,
+          pageDeadline(),
+        );
         yield sessions;
         isOver = next === undefined;
         after = next ?? until;
@@ -321,12 +325,12 @@ export class UserSessions {
    * @returns Whether the record existed.
    */
   async #endSession(userId: string, key: SessionKey, deadline: Deadline): Promise<boolean> {
-    if ((await this.#store.read(key, deadline)) === undefined) return false;
-    const seconds = await this.#secondsOf(key, deadline);
+    if ((await this.#options.store.read(key, deadline)) === undefined) return false;
+    const seconds = await this.#options.secondsOf(key, deadline);
     const wasThere = await deleteAfterSeconds(
       seconds,
       (second) => this.#endRecord(userId, second, deadline),
-      () => this.#store.delete(key, deadline),
+      () => this.#options.store.delete(key, deadline),
     );
     // A move that was in progress may have deleted the record meanwhile.
     return wasThere || seconds.length > 0;
@@ -338,16 +342,16 @@ export class UserSessions {
   }
 
   async #endRecord(userId: string, key: SessionKey, deadline: Deadline): Promise<void> {
-    await this.#store.delete(key, deadline);
+    await this.#options.store.delete(key, deadline);
     await this.#unlist(userId, [key], deadline);
   }
 
   async #dropGone(userId: string, gone: readonly IndexedSession[], deadline: Deadline): Promise<void> {
-    const young = this.#clock.now() - deadline.total - CREATION_MARGIN;
+    const young = this.#options.clock.now() - deadline.total - CREATION_MARGIN;
     const dropped = gone
       .filter(({ entry }) => entry.lastSeenAt < young)
       .map(({ key, entry }) => ({ key, keptUntil: entry.keepUntil }));
-    await this.#index.remove(userId, dropped, deadline);
+    await this.#options.index.remove(userId, dropped, deadline);
   }
 
   /**
@@ -355,15 +359,15 @@ export class UserSessions {
    * up.
    */
   async #unlist(userId: string, keys: readonly SessionKey[], deadline: Deadline): Promise<void> {
-    await this.#index.remove(userId, keys.map(toUnlisting), deadline).catch(() => {});
+    await this.#options.index.remove(userId, keys.map(toUnlisting), deadline).catch(() => {});
   }
 
   #entryOf({ key, createdAt, ttl, userAgent }: Listing): IndexedSession {
-    const now = this.#clock.now();
+    const now = this.#options.clock.now();
     const entry: UserIndexEntry = {
       createdAt: createdAt ?? now,
       lastSeenAt: now,
-      keepUntil: now + ttl + this.#slack,
+      keepUntil: now + ttl + this.#options.slack,
       device: describeDevice(userAgent) ?? "",
     };
     return { key, entry };

@@ -68,18 +68,12 @@ export class CachedDbSessionStore implements SessionStore {
   readonly name = "cached-db";
   readonly readManyWithTtl?: NonNullable<SessionStore["readManyWithTtl"]>;
   readonly deleteMany?: NonNullable<SessionStore["deleteMany"]>;
-  readonly #cache: CacheStore;
-  readonly #database: CacheableSessionStore;
-  readonly #namespace: string;
-  readonly #clock: Clock;
-  readonly #hasCopies: boolean;
 
-  constructor({ cache, database, namespace, clock, hasCopies }: CachedDbSessionStoreParts) {
-    this.#cache = cache;
-    this.#database = database;
-    this.#namespace = namespace;
-    this.#clock = clock;
-    this.#hasCopies = hasCopies;
+  readonly #options: CachedDbSessionStoreParts;
+
+  constructor(options: CachedDbSessionStoreParts) {
+    const { database } = options;
+    this.#options = options;
     const [readMany, deleteMany] = [
       database.readManyWithTtl?.bind(database),
       database.deleteMany?.bind(database),
@@ -89,23 +83,23 @@ export class CachedDbSessionStore implements SessionStore {
   }
 
   get users(): UserIndex | undefined {
-    return this.#database.users;
+    return this.#options.database.users;
   }
 
   get tombstones(): SessionTombstones | undefined {
-    return this.#database.tombstones;
+    return this.#options.database.tombstones;
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
-    if (!this.#hasCopies) return this.#database.read(key, deadline);
+    if (!this.#options.hasCopies) return this.#options.database.read(key, deadline);
     const held = await this.#heldAt(this.#at(key), deadline);
     if (held === undefined) return this.#readAndCopy(key, deadline);
-    return isCopy(held) ? held : this.#database.read(key, deadline);
+    return isCopy(held) ? held : this.#options.database.read(key, deadline);
   }
 
   /** From the database, which alone knows how long a record lives. */
   readWithTtl(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined> {
-    return this.#database.readWithTtl(key, deadline);
+    return this.#options.database.readWithTtl(key, deadline);
   }
 
   /**
@@ -113,7 +107,7 @@ export class CachedDbSessionStore implements SessionStore {
    * has stored meanwhile.
    */
   create(key: SessionKey, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
-    return this.#database.create(key, record, ttl, deadline);
+    return this.#options.database.create(key, record, ttl, deadline);
   }
 
   async commit(
@@ -123,14 +117,14 @@ export class CachedDbSessionStore implements SessionStore {
     ttl: Milliseconds,
     deadline: Deadline,
   ): Promise<CommitResult> {
-    const write = () => this.#database.commit(key, record, etag, ttl, deadline);
+    const write = () => this.#options.database.commit(key, record, etag, ttl, deadline);
     return this.#write(key, deadline, write, (result) =>
-      result.status === "committed" && this.#hasCopies ? { value: record, ttl } : undefined,
+      result.status === "committed" && this.#options.hasCopies ? { value: record, ttl } : undefined,
     );
   }
 
   async touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
-    const result = await this.#database.touch(key, etag, ttl, deadline);
+    const result = await this.#options.database.touch(key, etag, ttl, deadline);
     const toCopy =
       result.status === "committed"
         ? this.#prolong(key, etag, ttl, deadline)
@@ -143,7 +137,7 @@ export class CachedDbSessionStore implements SessionStore {
     return this.#write(
       key,
       deadline,
-      () => this.#database.delete(key, deadline),
+      () => this.#options.database.delete(key, deadline),
       () => undefined,
     );
   }
@@ -152,45 +146,45 @@ export class CachedDbSessionStore implements SessionStore {
     return this.#write(
       key,
       deadline,
-      () => this.#database.deleteIfMatch(key, etag, deadline),
+      () => this.#options.database.deleteIfMatch(key, etag, deadline),
       () => undefined,
     );
   }
 
   scan(pageDeadline: () => Deadline): AsyncIterable<SessionKey> {
-    return this.#database.scan(pageDeadline);
+    return this.#options.database.scan(pageDeadline);
   }
 
   async ping(deadline: Deadline): Promise<void> {
-    await Promise.all([this.#cache.ping(deadline), this.#database.ping(deadline)]);
+    await Promise.all([this.#options.cache.ping(deadline), this.#options.database.ping(deadline)]);
   }
 
   clearExpired(
     pageDeadline: () => Deadline,
     onProgress?: (progress: ClearProgress) => void,
   ): Promise<number> {
-    return this.#database.clearExpired(pageDeadline, onProgress);
+    return this.#options.database.clearExpired(pageDeadline, onProgress);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#cache.close(), this.#database.close()]);
+    await Promise.all([this.#options.cache.close(), this.#options.database.close()]);
   }
 
   #at(key: SessionKey): string {
-    return this.#namespace + key;
+    return this.#options.namespace + key;
   }
 
   async #heldAt(at: string, deadline: Deadline): Promise<string | undefined> {
-    return (await this.#cache.get(at, deadline))?.toString();
+    return (await this.#options.cache.get(at, deadline))?.toString();
   }
 
   async #readAndCopy(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
     const [at, claim] = [this.#at(key), newClaim()];
     const isClaimed = await this.#put(at, undefined, { value: claim, ttl: SLOT_TTL }, deadline);
-    if (!isClaimed) return this.#database.read(key, deadline);
-    const found = await this.#database.readWithTtl(key, deadline);
+    if (!isClaimed) return this.#options.database.read(key, deadline);
+    const found = await this.#options.database.readWithTtl(key, deadline);
     const copy = found && { value: found.record, ttl: found.ttl };
-    await ignoreStoreError(this.#cache.compareAndSet(at, claim, copy, deadline));
+    await ignoreStoreError(this.#options.cache.compareAndSet(at, claim, copy, deadline));
     return found?.record;
   }
 
@@ -237,9 +231,9 @@ export class CachedDbSessionStore implements SessionStore {
     for (;;) {
       const [held, [ttl]] = await Promise.all([
         this.#heldAt(at, deadline),
-        this.#cache.ttlMany([at], deadline),
+        this.#options.cache.ttlMany([at], deadline),
       ]);
-      const mark = withWriter(held, writer, this.#clock.now());
+      const mark = withWriter(held, writer, this.#options.clock.now());
       const copy = held !== undefined && isCopy(held) && ttl ? { value: held, ttl } : undefined;
       if (await this.#put(at, held, { value: mark, ttl: SLOT_TTL }, deadline))
         return { at, writer, mark, copy };
@@ -253,20 +247,24 @@ export class CachedDbSessionStore implements SessionStore {
   }
 
   async #leave({ at, writer, mark }: Entry, copy: NewValue | undefined, deadline: Deadline): Promise<void> {
-    if (isAlone(mark) && (await this.#cache.compareAndSet(at, mark, copy, deadline))) return;
+    if (isAlone(mark) && (await this.#options.cache.compareAndSet(at, mark, copy, deadline))) return;
     for (;;) {
       const held = await this.#heldAt(at, deadline);
       if (held === undefined) return;
       const rest = withoutWriter(held, writer);
       const next = rest === undefined ? undefined : { value: rest, ttl: SLOT_TTL };
-      if (await this.#cache.compareAndSet(at, held, next, deadline)) return;
+      if (await this.#options.cache.compareAndSet(at, held, next, deadline)) return;
     }
   }
 
   /** @returns Whether it was stored: not if the slot no longer contains `held`. */
   async #put(at: string, held: string | undefined, next: NewValue, deadline: Deadline): Promise<boolean> {
-    if (held !== undefined) return this.#cache.compareAndSet(at, held, next, deadline);
-    const [isFirst = false] = await this.#cache.setMany([{ key: at, ...next }], "if-absent", deadline);
+    if (held !== undefined) return this.#options.cache.compareAndSet(at, held, next, deadline);
+    const [isFirst = false] = await this.#options.cache.setMany(
+      [{ key: at, ...next }],
+      "if-absent",
+      deadline,
+    );
     return isFirst;
   }
 
@@ -276,7 +274,7 @@ export class CachedDbSessionStore implements SessionStore {
     const copy = await this.#heldAt(at, deadline);
     if (copy === undefined || !isCopy(copy)) return;
     if (result.status === "conflict" && result.record === copy) return;
-    await this.#cache.compareAndSet(at, copy, undefined, deadline);
+    await this.#options.cache.compareAndSet(at, copy, undefined, deadline);
   }
 
   /** Gives the copy of a record the record's new time to live. */
@@ -284,6 +282,6 @@ export class CachedDbSessionStore implements SessionStore {
     const at = this.#at(key);
     const copy = await this.#heldAt(at, deadline);
     if (copy === undefined || !isCopy(copy) || !hasEtag(copy, etag)) return;
-    await this.#cache.compareAndSet(at, copy, { value: copy, ttl }, deadline);
+    await this.#options.cache.compareAndSet(at, copy, { value: copy, ttl }, deadline);
   }
 }
