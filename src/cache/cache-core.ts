@@ -116,8 +116,7 @@ export class CacheCore {
   /** Returns whether each entry exists, readable or not, in the order of their keys. */
   async arePresent(keys: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<boolean[]> {
     const found = await this.reader.readMany(keys, { ...plan, onCorrupt: "miss" }, deadline);
-    const now = this.clock.now();
-    return found.map((each) => isThere(each, now));
+    return found.map((each) => isThere(each, this.clock));
   }
 
   deleteEntries(keys: readonly EntryKey[], deadline: Deadline): Promise<number> {

@@ -1,4 +1,4 @@
-import type { EpochMilliseconds } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { CacheCorruptError } from "../../core/errors.ts";
 import { throwWrittenInPart } from "../../stores/await-writes.ts";
@@ -66,10 +66,14 @@ export class EntryReader {
 
   /** @throws {CacheCorruptError} */
   read(key: EntryKey, plan: ReadPlan, deadline: Deadline): Promise<Found> {
-    if (plan.tags.length > 0) return this.readMany([key], plan, deadline).then(([found = MISSING]) => found);
-    return this.#store
-      .get(key.storageKey, deadline)
-      .then((stored) => (stored === undefined ? MISSING : this.validate(key, stored, plan, deadline)));
+    return plan.tags.length > 0
+      ? this.readMany([key], plan, deadline).then(([found = MISSING]) => found)
+      : this.#readOne(key, plan, deadline);
+  }
+
+  async #readOne(key: EntryKey, plan: ReadPlan, deadline: Deadline): Promise<Found> {
+    const stored = await this.#store.get(key.storageKey, deadline);
+    return stored === undefined ? MISSING : this.validate(key, stored, plan, deadline);
   }
 
   /** Reads entries, in the order of their keys, a page at a time. @throws {CacheCorruptError} */
@@ -193,12 +197,12 @@ export function toReadPlan({ tags }: ReadOptions, version: number | undefined): 
   return { tags: tags === undefined ? NO_TAGS : checkTags(tags), version, onCorrupt: "throw" };
 }
 
-/** Returns whether there is a value that has not expired. */
-export function isLive(found: Found, now: EpochMilliseconds): found is FoundEntry {
-  return found.status === "entry" && isFresh(found.header, now);
+/** Returns whether there is a value that has not expired. An entry without a header has not. */
+export function isLive(found: Found, clock: Clock): found is FoundEntry {
+  return found.status === "entry" && (found.header === undefined || isFresh(found.header, clock.now()));
 }
 
 /** Returns whether an entry exists that has not expired, readable or not. */
-export function isThere(found: Found, now: EpochMilliseconds): boolean {
-  return found.status === "unreadable" || isLive(found, now);
+export function isThere(found: Found, clock: Clock): boolean {
+  return found.status === "unreadable" || isLive(found, clock);
 }

@@ -6,7 +6,7 @@ import { settleWithin } from "../../core/timers.ts";
 import { COMMANDS_AT_ONCE } from "../../stores/chunks.ts";
 import { CallerWait } from "./caller-wait.ts";
 import type { Found, FoundEntry } from "../entry/entry-reader.ts";
-import { freshnessOf } from "../entry/freshness.ts";
+import { type Freshness, freshnessOf } from "../entry/freshness.ts";
 import type { LoadServices, OnBusy } from "./key-load.ts";
 import type { EntryKey } from "../keys/keys.ts";
 import { type LoadOutcome, LoadGroup, type ManyLoader, tellStoreError } from "./load-group.ts";
@@ -126,9 +126,8 @@ export class Loads {
 
   /** Returns the value that can be served at once. */
   #serve({ key }: EntryKey, found: Found, plan: LoadPlan): { value: unknown; isDue: boolean } | undefined {
-    const { monitor, clock, random } = this.#services;
-    const freshness =
-      found.status === "entry" ? freshnessOf(found.header, plan.rules, clock.now(), random) : "expired";
+    const { monitor } = this.#services;
+    const freshness = this.#freshnessOf(found, plan);
     if (found.status !== "entry" || freshness === "stale-if-error" || freshness === "expired") {
       monitor.emit("miss", { key });
       return undefined;
@@ -136,6 +135,12 @@ export class Loads {
     if (freshness === "stale") monitor.emit("stale", { key });
     else monitor.hit(key);
     return { value: found.value, isDue: freshness !== "fresh" };
+  }
+
+  #freshnessOf(found: Found, { rules }: LoadPlan): Freshness {
+    if (found.status !== "entry") return "expired";
+    const { clock, random } = this.#services;
+    return found.header === undefined ? "fresh" : freshnessOf(found.header, rules, clock.now(), random);
   }
 
   /** Waits for a load; where the old entry may be served instead, only as long as needed. */

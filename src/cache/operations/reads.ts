@@ -34,12 +34,21 @@ export class Reads {
   async get(key: string, options: GetOptions<unknown>): Promise<unknown> {
     checkCallOptions(options, "get");
     const core = this.#core;
-    // The hot path, without the detours of the other calls.
+    if (core.sharedVersion !== undefined || options.tags !== undefined) {
+      const found = await core.reading(options, (version, deadline) =>
+        core.read(key, options, version, deadline),
+      );
+      return this.#valueOf(found, key, options.default);
+    }
+    // The hot path: one promise fewer, which is a sixth of a hit in memory.
+    const entry = core.keys.of(key, options.version);
+    const deadline = core.newDeadline();
+    const stored = await core.store.get(entry.storageKey, deadline);
     const found =
-      core.sharedVersion === undefined
-        ? await core.read(key, options, options.version, core.newDeadline())
-        : await core.reading(options, (version, deadline) => core.read(key, options, version, deadline));
-    return this.#valueOf(found, key, options.default);
+      stored === undefined
+        ? MISSING
+        : core.reader.validate(entry, stored, toReadPlan(options, options.version), deadline);
+    return this.#valueOf(found instanceof Promise ? await found : found, key, options.default);
   }
 
   /** See `cache.getMany`. */
@@ -130,7 +139,7 @@ export class Reads {
 
   #valueOf(found: Found, key: string, fallback: unknown): unknown {
     const { monitor, clock } = this.#core;
-    if (!isLive(found, clock.now())) {
+    if (!isLive(found, clock)) {
       monitor.emit("miss", { key });
       return fallback;
     }

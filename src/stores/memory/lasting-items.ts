@@ -43,6 +43,11 @@ export class LastingItems<Item extends LastingItem> {
     this.#sweepSize = Math.min(MIN_SWEEP_SIZE, options.most);
   }
 
+  /** Number of items, expired ones included. */
+  get size(): number {
+    return this.#items.size;
+  }
+
   /** Sum of the sizes; 0 if they have no bound. */
   get bytes(): number {
     return this.#bytes;

@@ -49,7 +49,8 @@ export class MemoryEntries {
 
   /** Reads a live entry and marks it as used. */
   get(key: string): Stored | undefined {
-    return this.#counters.get(key) ?? this.#unexpired(key, this.#entries.get(key));
+    const counter = this.#counters.size === 0 ? undefined : this.#counters.get(key);
+    return counter ?? this.#unexpired(key, this.#entries.get(key));
   }
 
   /** Reads a live entry without marking it as used. */
