@@ -27,7 +27,7 @@ const RETIREMENT: Milliseconds = 10_000;
 export class ClusterNode implements RedisDriverNode {
   readonly name: string;
   /** The node as commands see it. */
-  readonly node = new RedisNode(this);
+  readonly node: RedisNode = new RedisNode(this);
   readonly #options: ClusterNodeOptions;
   #driver: NodeRedisDriver | undefined;
   #openedAt: Milliseconds = 0;

@@ -57,7 +57,7 @@ export class GivenClusterNode implements RedisDriverNode {
   /** Its address, or {@link NOWHERE}. */
   readonly name: string;
   /** The node as commands see it. */
-  readonly node = new RedisNode(this);
+  readonly node: RedisNode = new RedisNode(this);
   readonly #cluster: NodeRedisCluster;
   readonly #onMissing: () => void;
   /** Settles when the slots were read again, until which the client may end the connection. */

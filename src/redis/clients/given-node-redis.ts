@@ -46,7 +46,7 @@ export function isNodeRedisClient(value: unknown): value is NodeRedisClient {
  * here, not even when it stalls: its commands then end by their deadlines alone.
  */
 export class GivenNodeRedisDriver implements RedisDriver, RedisDriverNode {
-  readonly name = SOLE_NODE;
+  readonly name: string = SOLE_NODE;
   readonly masters: readonly string[] = [SOLE_NODE];
   readonly ownedNodes: readonly RedisNode[] = [];
   readonly #node = new RedisNode(this);

@@ -50,7 +50,7 @@ export async function loadLibrary(load: () => Promise<Library>, setting: string)
 
 /** A driver over a client of one server, which is its only node. */
 export class NodeRedisDriver implements RedisDriver, RedisDriverNode {
-  readonly name = SOLE_NODE;
+  readonly name: string = SOLE_NODE;
   readonly masters: readonly string[] = [SOLE_NODE];
   readonly #node = new RedisNode(this);
   readonly ownedNodes: readonly RedisNode[] = [this.#node];
