@@ -98,8 +98,13 @@ export function describeUnseen(request: unknown): string {
  * @returns The time to live.
  * @throws {SessionUsageError} Naming the unmet requirement.
  */
-export function checkRestore(key: unknown, payload: unknown, ttl: unknown, isCarried: boolean): Milliseconds {
-  if (isCarried) {
+export function checkRestore(
+  key: unknown,
+  payload: unknown,
+  ttl: unknown,
+  areInCookies: boolean,
+): Milliseconds {
+  if (areInCookies) {
     throw unfit(
       "a store that keeps sessions, and here the cookies carry them",
       "Take another one for sessions.store",

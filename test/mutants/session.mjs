@@ -173,15 +173,15 @@ export const sessionMutants = [
   {
     name: "second-record-of-an-evicted-session-left",
     file: "src/session/users/user-sessions.ts",
-    find: "const seconds = await this.#options.secondsOf(key, deadline);",
-    replace: "const seconds: SessionKey[] = [];",
+    find: "const orphans = await this.#options.orphansOf(key, deadline);",
+    replace: "const orphans: SessionKey[] = [];",
     breaks: "A session that made room is not found in an older state.",
     tests: ["src/session/abandoned-moves.test.ts"],
   },
   {
     name: "second-record-of-an-expiring-session-left",
     file: "src/session/stored/session-records.ts",
-    find: "await ignoreStoreError(this.#endSeconds(newest.storageKey, deadline));",
+    find: "await ignoreStoreError(this.#endOrphans(newest.storageKey, deadline));",
     replace: ";",
     breaks: "A session that has expired is not found in an older state.",
     tests: ["src/session/abandoned-moves.test.ts"],

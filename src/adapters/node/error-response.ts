@@ -16,7 +16,7 @@ export interface ErrorResponseOptions {
   /**
    * The original methods. Wrappers over the failed response belong to that response and go with it.
    */
-  readonly below: ResponseMethods;
+  readonly original: ResponseMethods;
   /** Called before the head goes out. */
   readonly editHead: () => void;
   readonly error: unknown;
@@ -38,14 +38,14 @@ export class ErrorResponse implements ResponseWriter {
   readonly #response: ServerResponse;
   readonly #options: ErrorResponseOptions;
   #hasEnded = false;
-  #isForAll: boolean;
+  #acceptsAnyCaller: boolean;
 
   constructor(response: ServerResponse, options: ErrorResponseOptions) {
     this.#response = response;
     this.#options = options;
-    this.#isForAll = !options.isHandlerWriting;
+    this.#acceptsAnyCaller = !options.isHandlerWriting;
     OVERRIDES.set(response, this);
-    restoreOn(response, options.below);
+    restoreOn(response, options.original);
     if (options.isHandlerWriting) {
       this.#watchHeaders();
       this.#watchDrain();
@@ -59,32 +59,32 @@ export class ErrorResponse implements ResponseWriter {
   }
 
   writeHead(args: unknown[]): unknown {
-    const { below, editHead } = this.#options;
-    this.#isForAll ||= !this.#isAnswering;
-    if (this.#response.headersSent) return below.writeHead.apply(this.#response, args);
+    const { original, editHead } = this.#options;
+    this.#acceptsAnyCaller ||= !this.#isAnswering;
+    if (this.#response.headersSent) return original.writeHead.apply(this.#response, args);
     applyHead(this.#response, args);
     editHead();
-    return below.writeHead.call(this.#response, this.#response.statusCode);
+    return original.writeHead.call(this.#response, this.#response.statusCode);
   }
 
   write(args: unknown[]): unknown {
-    if (this.#isMeant()) return this.#options.below.write.apply(this.#response, args);
+    if (this.#isFromErrorHandler()) return this.#options.original.write.apply(this.#response, args);
     tellCallback(args, this.#options.error);
     return true;
   }
 
   end(args: unknown[]): unknown {
-    if (!this.#isMeant()) {
+    if (!this.#isFromErrorHandler()) {
       tellCallback(args, this.#options.error);
       return this.#response;
     }
-    const result = this.#options.below.end.apply(this.#response, args);
+    const result = this.#options.original.end.apply(this.#response, args);
     this.#hasEnded = true;
     return result;
   }
 
   flushHeaders(): unknown {
-    return this.#isMeant() ? this.#options.below.flushHeaders.call(this.#response) : undefined;
+    return this.#isFromErrorHandler() ? this.#options.original.flushHeaders.call(this.#response) : undefined;
   }
 
   implicitHead(): unknown {
@@ -96,8 +96,8 @@ export class ErrorResponse implements ResponseWriter {
   }
 
   /** Whether the current call belongs to this response. */
-  #isMeant(): boolean {
-    return !this.#hasEnded && (this.#isForAll || this.#isAnswering);
+  #isFromErrorHandler(): boolean {
+    return !this.#hasEnded && (this.#acceptsAnyCaller || this.#isAnswering);
   }
 
   /**
@@ -108,7 +108,7 @@ export class ErrorResponse implements ResponseWriter {
   #watchHeaders(): void {
     const setHeader = this.#response.setHeader.bind(this.#response);
     this.#response.setHeader = (name, value) => {
-      this.#isForAll ||= !this.#isAnswering;
+      this.#acceptsAnyCaller ||= !this.#isAnswering;
       return setHeader(name, value);
     };
   }

@@ -30,7 +30,7 @@ interface Head {
 }
 
 const NO_HEAD: Head = { status: 0, isImplicit: false };
-const EXPLICITLY = { isImplicit: false, isWhole: false };
+const EXPLICIT_CALL = { isImplicit: false, isLastCall: false };
 
 /**
  * Makes a response wait for its sessions: none of it reaches the client before
@@ -65,7 +65,7 @@ type Phase = "open" | "saving" | "passing" | "ending" | "failed";
 class ResponseHold implements ResponseWriter {
   readonly #response: ServerResponse;
   readonly #protocol: ResponseProtocol;
-  readonly #below: ResponseMethods;
+  readonly #original: ResponseMethods;
   readonly #hooks = new ResponseHooks();
   #phase: Phase = "open";
   #isWatchingClose = false;
@@ -74,20 +74,20 @@ class ResponseHold implements ResponseWriter {
    * knows the length of the body.
    */
   #head: Head = NO_HEAD;
-  #asking = EXPLICITLY;
+  #headCall = EXPLICIT_CALL;
   #hasFinishedLate = false;
   /** The handler has answered, or given up: later changes are not saved. */
   #isOver = false;
   /** Made by the first call that has to wait. */
   #calls: HeldCalls | undefined = undefined;
-  #kept: KeptConnection | undefined = undefined;
+  #keptConnection: KeptConnection | undefined = undefined;
   #drainListeners: readonly (() => void)[] = [];
   #error: unknown = undefined;
 
   constructor(response: ServerResponse) {
     this.#response = response;
     this.#protocol = protocolOf(response);
-    this.#below = overrideMethods(response, this);
+    this.#original = overrideMethods(response, this);
     if (isHttp2(response)) guardStream(response, () => this.#mustSave);
     if (redirectsListeners(response)) this.#watchListeners();
   }
@@ -103,7 +103,7 @@ class ResponseHold implements ResponseWriter {
     if (this.#isWatchingClose) return;
     this.#isWatchingClose = true;
     if (this.#protocol.isGone(this.#response)) this.noteClose();
-    this.#below.on.call(this.#response, "close", noteClose);
+    this.#original.on.call(this.#response, "close", noteClose);
   }
 
   writeHead(args: unknown[]): unknown {
@@ -123,7 +123,7 @@ class ResponseHold implements ResponseWriter {
   end(args: unknown[]): unknown {
     if (this.#phase === "failed") return this.#ignore(args, this.#response);
     if (this.#protocol.isRefusedChunk(args[0], false)) return refuseChunk(args[0]);
-    if (this.#mustSave) this.#beginImplicitly({ isWhole: true });
+    if (this.#mustSave) this.#beginImplicitly({ isLastCall: true });
     else if (!this.#isHolding) this.#finishLate();
     this.#noteOver();
     if (!this.#isHolding) return this.#pass("end", args);
@@ -141,7 +141,7 @@ class ResponseHold implements ResponseWriter {
   implicitHead(): unknown {
     if (this.#phase === "failed") return undefined;
     const { isImplicit, status } = this.#head;
-    if (this.#phase === "passing" && isImplicit) return this.#below.writeHead.call(this.#response, status);
+    if (this.#phase === "passing" && isImplicit) return this.#original.writeHead.call(this.#response, status);
     return this.#response.writeHead(this.#response.statusCode);
   }
 
@@ -152,14 +152,14 @@ class ResponseHold implements ResponseWriter {
    */
   destroy(args: readonly unknown[]): unknown {
     const [error] = args as [error?: Error];
-    if (this.#kept) {
-      this.#kept.destroyLater(error);
+    if (this.#keptConnection) {
+      this.#keptConnection.destroyLater(error);
       return this.#response;
     }
     if (error === undefined) this.noteHandlerDone({ isDestroyed: true });
     else if (!this.#protocol.isGone(this.#response)) this.#abandon();
     this.#protocol.beforeDestroy(this.#response);
-    return this.#below.destroy.apply(this.#response, args as unknown[]);
+    return this.#original.destroy.apply(this.#response, args as unknown[]);
   }
 
   /** The connection has closed. A handler that has not started to answer may still be running. */
@@ -177,19 +177,19 @@ class ResponseHold implements ResponseWriter {
    * leaves must not cause changes to be saved that a 500 would discard.
    */
   #watchForAnswer(): void {
-    this.#below.on.call(this.#response, "pipe", () => this.#answerNobody());
+    this.#original.on.call(this.#response, "pipe", () => this.#saveUnanswered());
     const response = this.#response as { sendFile?: (...args: unknown[]) => unknown };
     const { sendFile } = response;
     if (typeof sendFile !== "function") return;
     response.sendFile = (...args) => {
-      this.#answerNobody();
+      this.#saveUnanswered();
       return sendFile.apply(response, args);
     };
   }
 
   noteHandlerDone({ isDestroyed } = { isDestroyed: false }): void {
     if (this.#isOver || !(isDestroyed || this.#protocol.isGone(this.#response))) return;
-    if (this.#mustSave) this.#beginImplicitly({ isWhole: true });
+    if (this.#mustSave) this.#beginImplicitly({ isLastCall: true });
     else if (!this.#isHolding) this.#finishLate();
     this.#noteOver();
   }
@@ -199,7 +199,7 @@ class ResponseHold implements ResponseWriter {
     this.#noteOver();
   }
 
-  #answerNobody(): void {
+  #saveUnanswered(): void {
     if (this.#mustSave) this.#beginImplicitly();
   }
 
@@ -226,7 +226,7 @@ class ResponseHold implements ResponseWriter {
   #pass(name: keyof ResponseMethods, args: readonly unknown[]): unknown {
     this.#phase = "passing";
     try {
-      return this.#below[name].apply(this.#response, args as unknown[]);
+      return this.#original[name].apply(this.#response, args as unknown[]);
     } catch (error) {
       if (!this.#response.headersSent) this.#phase = "open";
       throw error;
@@ -237,23 +237,23 @@ class ResponseHold implements ResponseWriter {
    * Starts a response for a call that needs a head, through all wrappers over this one, as Node
    * does.
    *
-   * @param isWhole The call is `end`: one save covers all changes of the handler.
+   * @param isLastCall The call is `end`: one save covers all changes of the handler.
    */
-  #beginImplicitly({ isWhole } = { isWhole: false }): void {
-    this.#asking = { isImplicit: true, isWhole };
+  #beginImplicitly({ isLastCall } = { isLastCall: false }): void {
+    this.#headCall = { isImplicit: true, isLastCall };
     try {
       this.#response.writeHead(this.#response.statusCode);
       if (this.#phase === "open") this.#begin([this.#response.statusCode]);
     } finally {
-      this.#asking = EXPLICITLY;
+      this.#headCall = EXPLICIT_CALL;
     }
   }
 
   #begin(args: unknown[]): unknown {
     applyHead(this.#response, args);
-    const { isImplicit, isWhole } = this.#asking;
+    const { isImplicit, isLastCall } = this.#headCall;
     this.#head = { status: this.#response.statusCode, isImplicit };
-    this.#hasFinishedLate = isWhole;
+    this.#hasFinishedLate = isLastCall;
     const pending = this.#finish(false) ?? this.#editHeadOrFail();
     if (pending === undefined) {
       this.#passHead();
@@ -299,7 +299,7 @@ class ResponseHold implements ResponseWriter {
     this.#phase = phase;
     pending.then(
       () => this.#release(),
-      (error: unknown) => this.#fail(error, this.#below),
+      (error: unknown) => this.#fail(error, this.#original),
     );
   }
 
@@ -345,9 +345,9 @@ class ResponseHold implements ResponseWriter {
   }
 
   #showEnded(): void {
-    this.#protocol.showEnded(this.#response, this.#below.end === this.#protocol.native.end);
+    this.#protocol.showEnded(this.#response, this.#original.end === this.#protocol.native.end);
     const connection = this.#protocol.connectionOf(this.#response);
-    if (connection) this.#kept ??= new KeptConnection(this.#response, connection, this.#protocol);
+    if (connection) this.#keptConnection ??= new KeptConnection(this.#response, connection, this.#protocol);
   }
 
   #hideEnded(): void {
@@ -355,12 +355,12 @@ class ResponseHold implements ResponseWriter {
   }
 
   #letGo(): void {
-    this.#kept?.release();
-    this.#kept = undefined;
+    this.#keptConnection?.release();
+    this.#keptConnection = undefined;
   }
 
   /** Must not throw: no caller is left to catch it. */
-  #fail(error: unknown, below: ResponseMethods): void {
+  #fail(error: unknown, original: ResponseMethods): void {
     const isHandlerWriting = !this.#held.hasEnd;
     this.#phase = "failed";
     this.#error = error;
@@ -370,7 +370,7 @@ class ResponseHold implements ResponseWriter {
       this.#hideEnded();
       this.#held.drop(error);
       if (this.#response.headersSent) this.#cut(error);
-      else this.#replaceBy(error, { below, isHandlerWriting });
+      else this.#replaceBy(error, { original, isHandlerWriting });
     } catch (failure) {
       this.#giveUp(failure);
     }
@@ -385,7 +385,7 @@ class ResponseHold implements ResponseWriter {
     this.#hooks.tell(error);
   }
 
-  #replaceBy(error: unknown, options: { below: ResponseMethods; isHandlerWriting: boolean }): void {
+  #replaceBy(error: unknown, options: { original: ResponseMethods; isHandlerWriting: boolean }): void {
     resetHead(this.#response, error);
     const response = new ErrorResponse(this.#response, {
       ...options,
@@ -443,7 +443,7 @@ class ResponseHold implements ResponseWriter {
     const on = (name: string, listener: () => void): unknown => {
       if (name === "drain" && this.#phase !== "passing")
         this.#drainListeners = [...this.#drainListeners, listener];
-      return this.#below.on.call(this.#response, name, listener);
+      return this.#original.on.call(this.#response, name, listener);
     };
     this.#response.on = on as ServerResponse["on"];
   }
@@ -463,10 +463,10 @@ const OWN = new ResponseOverrides<ResponseHold>("sojourn.hold");
 function overrideMethods(response: ServerResponse, hold: ResponseHold): ResponseMethods {
   const native = SHARED.set(response, hold);
   if (native !== undefined) return native;
-  const below = SHARED.beneath(response);
+  const original = SHARED.beneath(response);
   OWN.set(response, hold);
   response.destroy = destroy as ServerResponse["destroy"];
-  return below;
+  return original;
 }
 
 function holdOf(response: ServerResponse): ResponseHold | undefined {

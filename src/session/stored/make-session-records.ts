@@ -63,10 +63,10 @@ export function makeUserSessions(
   moved: MovedKeys | undefined,
 ): UserSessions | undefined {
   const slack = (touchEvery ?? SEEN_EVERY) + MIN_SLACK;
-  const secondsOf: UserSessionsOptions["secondsOf"] = async (at, deadline) =>
-    moved?.secondsOf(at, deadline) ?? [];
+  const orphansOf: UserSessionsOptions["orphansOf"] = async (at, deadline) =>
+    moved?.orphansOf(at, deadline) ?? [];
   if (store.users)
-    return new UserSessions({ store, index: store.users, clock, maxPerUser, slack, secondsOf });
+    return new UserSessions({ store, index: store.users, clock, maxPerUser, slack, orphansOf });
   if (maxPerUser === undefined) return undefined;
   throw new ImproperlyConfigured("sessions.maxPerUser", noIndex(store));
 }

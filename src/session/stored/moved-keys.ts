@@ -100,14 +100,14 @@ export class MovedKeys {
   /**
    * Returns the storage keys of the new records that incomplete moves made for a key with a record.
    */
-  async secondsOf(storageKey: SessionKey, deadline: Deadline): Promise<readonly SessionKey[]> {
-    const seconds: SessionKey[] = [];
+  async orphansOf(storageKey: SessionKey, deadline: Deadline): Promise<readonly SessionKey[]> {
+    const orphans: SessionKey[] = [];
     let next = (await this.find(storageKey, deadline))?.storageKey;
-    while (next !== undefined && seconds.length < MAX_HOPS) {
-      seconds.push(next);
+    while (next !== undefined && orphans.length < MAX_HOPS) {
+      orphans.push(next);
       next = (await this.find(next, deadline))?.storageKey;
     }
-    return seconds;
+    return orphans;
   }
 
   /** Remembers a move instead of any existing tombstone of the old key. */

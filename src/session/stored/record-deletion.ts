@@ -30,20 +30,20 @@ export async function deleteRecords(
 /**
  * Deletes a record, and before it those left by abandoned moves, to which its key would lead.
  *
- * @param seconds Storage keys of the records left by abandoned moves.
+ * @param orphans Storage keys of the records left by abandoned moves.
  * @param end Deletes one of them.
  * @param deleteRecord Deletes the record itself.
  */
-export async function deleteAfterSeconds<Result>(
-  seconds: readonly SessionKey[],
-  end: (second: SessionKey) => Promise<void>,
+export async function deleteAfterOrphans<Result>(
+  orphans: readonly SessionKey[],
+  end: (orphan: SessionKey) => Promise<void>,
   deleteRecord: () => Promise<Result>,
 ): Promise<Result> {
-  for (const [at, second] of seconds.entries()) {
-    const ending = end(second);
+  for (const [at, orphan] of orphans.entries()) {
+    const ending = end(orphan);
     await (at === 0 ? ending : ending.catch(throwUnknown));
   }
-  return seconds.length === 0 ? deleteRecord() : deleteRecord().catch(throwUnknown);
+  return orphans.length === 0 ? deleteRecord() : deleteRecord().catch(throwUnknown);
 }
 
 async function deleteStep(

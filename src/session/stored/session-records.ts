@@ -18,7 +18,7 @@ import {
   REMEMBERED_MS,
   type SessionKeys,
 } from "./moved-keys.ts";
-import { deleteAfterSeconds } from "./record-deletion.ts";
+import { deleteAfterOrphans } from "./record-deletion.ts";
 import { RecordWriter, type StoredSession, untilAnswered } from "./record-writer.ts";
 import type { SessionRecord } from "../record/session-record.ts";
 import { EXPIRY_KEY } from "../record/timeouts.ts";
@@ -227,7 +227,7 @@ export class SessionRecords {
           if (newest.storageKey === stored.storageKey) leave(version);
           if (version === undefined) await this.#noteEnd(newest, deadline);
           else if (this.#mayEndBefore(newest.version.record, record))
-            await ignoreStoreError(this.#endSeconds(newest.storageKey, deadline));
+            await ignoreStoreError(this.#endOrphans(newest.storageKey, deadline));
           return { stored: version && { ...newest, version }, hasOthers, isWritten: true, conflicts };
         }
         newest =
@@ -413,9 +413,9 @@ export class SessionRecords {
 
   /** Deletes a record, and before it those left by abandoned moves. */
   async #deleteAll(storageKey: SessionKey, deadline: Deadline): Promise<void> {
-    await deleteAfterSeconds(
-      (await this.#moved?.secondsOf(storageKey, deadline)) ?? [],
-      (second) => this.#writer.end(second, deadline),
+    await deleteAfterOrphans(
+      (await this.#moved?.orphansOf(storageKey, deadline)) ?? [],
+      (orphan) => this.#writer.end(orphan, deadline),
       () => this.#writer.delete(storageKey, deadline),
     );
   }
@@ -425,9 +425,9 @@ export class SessionRecords {
    * there. The new record of a renewal in progress is deleted too, since this write came first;
    * that session keeps its old key.
    */
-  async #endSeconds(storageKey: SessionKey, deadline: Deadline): Promise<void> {
-    for (const second of (await this.#moved?.secondsOf(storageKey, deadline)) ?? [])
-      await this.#writer.end(second, deadline);
+  async #endOrphans(storageKey: SessionKey, deadline: Deadline): Promise<void> {
+    for (const orphan of (await this.#moved?.orphansOf(storageKey, deadline)) ?? [])
+      await this.#writer.end(orphan, deadline);
   }
 
   /** Ends the successors of an expired session: it may be found there until they have ended. */

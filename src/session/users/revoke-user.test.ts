@@ -176,8 +176,8 @@ describe("revokeUser", () => {
   test("a creation that began earlier under an old epoch does not outlive it, however late it continues", async () => {
     const { store, clock } = openHarness();
     const index = store.users as UserIndex;
-    const secondsOf = async () => [];
-    const users = new UserSessions({ store, index, clock, maxPerUser: undefined, slack: 1000, secondsOf });
+    const orphansOf = async () => [];
+    const users = new UserSessions({ store, index, clock, maxPerUser: undefined, slack: 1000, orphansOf });
     const creation = { userAgent: undefined, epoch: users.epochOf("1", anyDeadline()) };
     await users.revokeAll("1", undefined, { pageDeadline: anyDeadline, onEnded: () => {} });
     const listing = {

@@ -12,7 +12,7 @@ import {
   type UserIndexRange,
 } from "../../stores/user-index.ts";
 import { describeDevice } from "./device.ts";
-import { deleteAfterSeconds, deleteRecords } from "../stored/record-deletion.ts";
+import { deleteAfterOrphans, deleteRecords } from "../stored/record-deletion.ts";
 import { inSteps } from "./steps.ts";
 
 /** A session of a user, as `sessions.ofUser` lists it. */
@@ -91,7 +91,7 @@ export interface UserSessionsOptions {
    */
   readonly slack: Milliseconds;
   /** Returns the storage keys of new records left behind by abandoned moves of a session. */
-  readonly secondsOf: (storageKey: SessionKey, deadline: Deadline) => Promise<readonly SessionKey[]>;
+  readonly orphansOf: (storageKey: SessionKey, deadline: Deadline) => Promise<readonly SessionKey[]>;
 }
 
 // A creation ends with its deadline; an hour is longer than any that is sensible.
@@ -326,14 +326,14 @@ export class UserSessions {
    */
   async #endSession(userId: string, key: SessionKey, deadline: Deadline): Promise<boolean> {
     if ((await this.#options.store.read(key, deadline)) === undefined) return false;
-    const seconds = await this.#options.secondsOf(key, deadline);
-    const wasThere = await deleteAfterSeconds(
-      seconds,
-      (second) => this.#endRecord(userId, second, deadline),
+    const orphans = await this.#options.orphansOf(key, deadline);
+    const wasThere = await deleteAfterOrphans(
+      orphans,
+      (orphan) => this.#endRecord(userId, orphan, deadline),
       () => this.#options.store.delete(key, deadline),
     );
     // A move that was in progress may have deleted the record meanwhile.
-    return wasThere || seconds.length > 0;
+    return wasThere || orphans.length > 0;
   }
 
   async #undo({ userId, key }: Listing, deadline: Deadline): Promise<never> {
