@@ -12,10 +12,11 @@ import { parseConnectionSettings } from "../../src/redis/settings.ts";
 import { resolveSessionSettings } from "../../src/session/session-settings.ts";
 import { parseBucketOptions } from "../../src/stores/redis/buckets/bucket-options.ts";
 
-/** An item of the lists: the path of a setting, and its default as it is written. */
+/** An item of the lists: the path of a setting, its default as it is written, and its meaning. */
 interface Row {
   readonly setting: string;
   readonly written: string;
+  readonly meaning: string;
 }
 
 /** Settings that are checked together. */
@@ -91,12 +92,17 @@ const NOT_COMPARED = new Set([
 
 function readRows(): Row[] {
   const page = unwrapped(readFileSync(inProject("docs/reference/settings.md"), "utf8"));
-  return [...page.matchAll(/^- `([\w.]+)` \((?:default )?(.+?); .*?\): /gm)].map(
-    ([, setting = "", written = ""]) => ({ setting, written }),
+  return [...page.matchAll(/^- `([\w.]+)` \((?:default )?(.+?); .*?\): (.*)$/gm)].map(
+    ([, setting = "", written = "", meaning = ""]) => ({ setting, written, meaning }),
   );
 }
 
 const rows = readRows();
+
+test("every item of the lists says what its setting means", () => {
+  expect(rows.length).toBeGreaterThan(80);
+  expect(rows.filter(({ meaning }) => !/\w/.test(meaning)).map(({ setting }) => setting)).toEqual([]);
+});
 
 function rowsOf({ path }: Group): { name: string; written: string }[] {
   return rows

@@ -4,7 +4,7 @@ import { type Page, readPages, withoutFences } from "./markdown.ts";
 /** Maximum length of a line, in characters: two pages side by side, and a diff, still show it. */
 const MAX_WIDTH = 140;
 
-/** Lines of text that are too long. A link cannot be broken. */
+/** Lines of a page that are too long; blocks of code are the formatter's. */
 function longLines({ path, text }: Page): string[] {
   return withoutFences(text)
     .split("\n")
