@@ -110,10 +110,10 @@ export class DjangoAuth<User extends DjangoUser> {
    * Returns the logged-in user, verified as by Django's `get_user`: the backend is one of the
    * settings', the user exists, and the password has not changed since the login. A login under a
    * fallback secret gets a new key and a hash under the current secret; a login with another hash,
-   * or without one, is ended by `session.flush()`.
+   * or without one, is ended by `session.logout()`.
    *
    * @returns `undefined` for an anonymous visitor.
-   * @throws Errors of `findUser`, and those of `session.cycleKey` and `session.flush` if the store
+   * @throws Errors of `findUser`, and those of `session.cycleKey` and `session.logout` if the store
    *   fails.
    */
   async getUser<Data extends object>(
@@ -257,7 +257,7 @@ function readLogin<Data extends object>(session: Session<Data>): Login {
  */
 async function endLogin<Data extends object>(session: Session<Data>): Promise<undefined> {
   try {
-    await session.flush();
+    await session.logout();
   } catch (error) {
     if (!(error instanceof SessionUsageError)) throw error;
   }
