@@ -39,7 +39,7 @@ export interface ReadPlan {
    * trip.
    */
   readonly tags: readonly string[];
-  readonly version: number | undefined;
+  readonly version: number;
   /** Whether an unreadable entry is an error, or is only reported by the event `corrupt`. */
   readonly onCorrupt: "throw" | "miss";
 }
@@ -189,7 +189,7 @@ function validated(found: Found, known: TagTokens): Found {
 }
 
 /** Returns the plan of an operation that throws errors to its caller. */
-export function toReadPlan({ tags }: ReadOptions, version: number | undefined): ReadPlan {
+export function toReadPlan({ tags }: ReadOptions, version: number): ReadPlan {
   return { tags: tags === undefined ? NO_TAGS : checkTags(tags), version, onCorrupt: "throw" };
 }
 

@@ -111,8 +111,9 @@ function checkNotOwn(key: string): void {
   );
 }
 
-function checkVersion(version: unknown): void {
-  if (Number.isSafeInteger(version)) return;
+/** Returns a version that is an integer. @throws {CacheUsageError} */
+export function checkVersion(version: number): number {
+  if (Number.isSafeInteger(version)) return version;
   throw new CacheUsageError(
     `The version of a cache key has to be an integer, got ${describeValue(version)}.`,
   );

@@ -32,10 +32,10 @@ export class ReadThrough {
     const core = this.#core;
     const load =
       typeof valueOrLoader === "function" ? (valueOrLoader as Loader<unknown>) : () => valueOrLoader;
-    const value = await core.writing(options, (version, deadline) =>
-      core.loads.getOrLoad(core.keys.of(key, version), this.#plan(options, version), load, deadline),
-    );
-    return value as Loaded;
+    const deadline = core.newDeadline();
+    const version = core.knownVersion(options) ?? (await core.currentVersion(deadline));
+    const plan = this.#plan(options, version);
+    return (await core.loads.getOrLoad(core.keys.of(key, version), plan, load, deadline)) as Loaded;
   }
 
   /** See `cache.getOrSetMany`. */
@@ -51,17 +51,17 @@ export class ReadThrough {
     checkFunction(load, "The loader of getOrSetMany()", CacheUsageError);
     const core = this.#core;
     const given = [...core.keys.unique(keys)];
-    const values = await core.writing(options, (version, deadline) => {
-      const entries = core.keys.ofMany(given, version);
-      const loadMap = async (missing: readonly string[], context: LoadContext) =>
-        toMap(await load(missing, context));
-      return core.loads.getOrLoadMany(entries, this.#plan(options, version), loadMap, deadline);
-    });
+    const deadline = core.newDeadline();
+    const version = core.knownVersion(options) ?? (await core.currentVersion(deadline));
+    const entries = core.keys.ofMany(given, version);
+    const loadMap = async (missing: readonly string[], context: LoadContext) =>
+      toMap(await load(missing, context));
+    const values = await core.loads.getOrLoadMany(entries, this.#plan(options, version), loadMap, deadline);
     const found = given.map((key, index) => [key, values[index] as Value] as const);
     return new Map(found.filter(([, value]) => value !== undefined));
   }
 
-  #plan(options: LoadOptions, version: number | undefined): LoadPlan {
+  #plan(options: LoadOptions, version: number): LoadPlan {
     const core = this.#core;
     return toLoadPlan(options, version, core.ttlOf(options.timeout), core.settings.loads);
   }

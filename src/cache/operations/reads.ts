@@ -34,12 +34,11 @@ export class Reads {
   async get(key: string, options: GetOptions<unknown>): Promise<unknown> {
     checkCallOptions(options, "get");
     const core = this.#core;
-    // The hot path, without the detours of the other calls.
-    const found =
-      core.sharedVersion === undefined
-        ? await core.read(key, options, options.version, core.newDeadline())
-        : await core.reading(options, (version, deadline) => core.read(key, options, version, deadline));
-    return this.#valueOf(found, key, options.default);
+    const deadline = core.newDeadline();
+    const found = core.readWithVersion(options, deadline, (version) =>
+      core.read(key, options, version, deadline),
+    );
+    return this.#valueOf(found instanceof Promise ? await found : found, key, options.default);
   }
 
   /** See `cache.getMany`. */
@@ -47,7 +46,8 @@ export class Reads {
     checkCallOptions(options, "getMany");
     const core = this.#core;
     const given = [...core.keys.unique(keys)];
-    const found = await core.reading(options, (version, deadline) =>
+    const deadline = core.newDeadline();
+    const found = await core.readWithVersion(options, deadline, (version) =>
       core.reader.readMany(core.keys.ofMany(given, version), toReadPlan(options, version), deadline),
     );
     return this.#valuesOf(given, found);
@@ -84,7 +84,8 @@ export class Reads {
     checkCallOptions(options, "peek");
     const core = this.#core;
     const { keys, reader, store, clock } = core;
-    const [found, [ttl]] = await core.reading(options, (version, deadline) => {
+    const deadline = core.newDeadline();
+    const [found, [ttl]] = await core.readWithVersion(options, deadline, (version) => {
       const entry = keys.of(key, version);
       const plan = toReadPlan(options, version);
       return Promise.all([reader.read(entry, plan, deadline), store.ttlMany([entry.storageKey], deadline)]);
@@ -102,20 +103,25 @@ export class Reads {
   async #presentOf(keys: Iterable<string>, options: ReadOptions): Promise<Set<string>> {
     const core = this.#core;
     const given = [...core.keys.unique(keys)];
-    const arePresent = await core.reading(options, (version, deadline) =>
+    const deadline = core.newDeadline();
+    const arePresent = await core.readWithVersion(options, deadline, (version) =>
       core.arePresent(core.keys.ofMany(given, version), toReadPlan(options, version), deadline),
     );
     return new Set(given.filter((_, index) => arePresent[index]));
   }
 
-  #take(given: readonly string[], options: ReadOptions, onCorrupt: ReadPlan["onCorrupt"]): Promise<Found[]> {
+  async #take(
+    given: readonly string[],
+    options: ReadOptions,
+    onCorrupt: ReadPlan["onCorrupt"],
+  ): Promise<Found[]> {
     const { keys, loads, reader } = this.#core;
-    return this.#core.writing(options, async (version, deadline) => {
-      const entries = keys.ofMany(given, version);
-      const plan = { ...toReadPlan(options, version), onCorrupt };
-      loads.supersede(entries);
-      return reader.takeMany(entries, plan, deadline);
-    });
+    const deadline = this.#core.newDeadline();
+    const version = this.#core.knownVersion(options) ?? (await this.#core.currentVersion(deadline));
+    const entries = keys.ofMany(given, version);
+    const plan = { ...toReadPlan(options, version), onCorrupt };
+    loads.supersede(entries);
+    return reader.takeMany(entries, plan, deadline);
   }
 
   /** Returns the existing values by their keys. */
