@@ -114,23 +114,22 @@ export class CacheCore {
   readWithVersion<Result>(
     options: VersionOption,
     deadline: Deadline,
-    read: (version: number) => Result | Promise<Result>,
-  ): Result | Promise<Result> {
+    read: (version: number) => Promise<Result>,
+  ): Promise<Result> {
     const version = this.knownVersion(options);
     if (version !== undefined || this.sharedVersion === undefined)
       return read(version ?? this.settings.version);
     return this.sharedVersion.with(read, deadline);
   }
 
-  read(key: string, options: ReadOptions, version: number, deadline: Deadline): Found | Promise<Found> {
+  read(key: string, options: ReadOptions, version: number, deadline: Deadline): Promise<Found> {
     return this.reader.read(this.keys.of(key, version), toReadPlan(options, version), deadline);
   }
 
   /** Returns whether each entry exists, readable or not, in the order of their keys. */
   async arePresent(keys: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<boolean[]> {
     const found = await this.reader.readMany(keys, { ...plan, onCorrupt: "miss" }, deadline);
-    const now = this.clock.now();
-    return found.map((each) => isThere(each, now));
+    return found.map((each) => isThere(each, this.clock));
   }
 
   deleteEntries(keys: readonly EntryKey[], deadline: Deadline): Promise<number> {

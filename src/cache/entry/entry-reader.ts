@@ -1,4 +1,4 @@
-import type { EpochMilliseconds } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { CacheCorruptError } from "../../core/errors.ts";
 import { throwWrittenInPart } from "../../stores/await-writes.ts";
@@ -62,6 +62,21 @@ export class EntryReader {
     this.#tags = tags;
     this.#monitor = monitor;
     this.#clocks = clocks;
+  }
+
+  /**
+   * Reads an entry without waiting.
+   *
+   * @returns `undefined` where only {@link read} can tell: the store may be elsewhere, or tokens of
+   *   tags have to be read.
+   * @throws {CacheCorruptError}
+   */
+  readSync(key: EntryKey, plan: ReadPlan): Found | undefined {
+    if (plan.tags.length > 0 || this.#store.getSync === undefined) return undefined;
+    const stored = this.#store.getSync(key.storageKey);
+    if (stored === undefined) return MISSING;
+    const found = this.#decode(key, stored, plan);
+    return found.status === "entry" && found.header?.tags !== undefined ? undefined : found;
   }
 
   /** @throws {CacheCorruptError} */
@@ -194,11 +209,13 @@ export function toReadPlan({ tags }: ReadOptions, version: number): ReadPlan {
 }
 
 /** Returns whether there is a value that has not expired. */
-export function isLive(found: Found, now: EpochMilliseconds): found is FoundEntry {
-  return found.status === "entry" && isFresh(found.header, now);
+export function isLive(found: Found, clock: Clock): found is FoundEntry {
+  if (found.status !== "entry") return false;
+  // Most entries have no header, and a look at the clock costs as much as one into a map.
+  return found.header === undefined || isFresh(found.header, clock.now());
 }
 
 /** Returns whether an entry exists that has not expired, readable or not. */
-export function isThere(found: Found, now: EpochMilliseconds): boolean {
-  return found.status === "unreadable" || isLive(found, now);
+export function isThere(found: Found, clock: Clock): boolean {
+  return found.status === "unreadable" || isLive(found, clock);
 }

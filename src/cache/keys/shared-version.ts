@@ -33,10 +33,7 @@ export class SharedVersion {
    * Runs a read with the current version. The read begins at once with the last known version, so
    * both take one round trip; if the version has changed meanwhile, the read runs again.
    */
-  async with<Result>(
-    read: (version: number) => Result | Promise<Result>,
-    deadline: Deadline,
-  ): Promise<Result> {
+  async with<Result>(read: (version: number) => Promise<Result>, deadline: Deadline): Promise<Result> {
     const guess = this.#latest;
     if (guess === undefined) return read(await this.current(deadline));
     const [version, result] = await Promise.all([this.current(deadline), read(guess)]);

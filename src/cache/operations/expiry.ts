@@ -113,7 +113,7 @@ export class Expiry {
     const { version, deadline } = touch;
     const plan = { ...toReadPlan(NO_OPTIONS, version), onCorrupt: "miss" } as const;
     const found = await reader.takeMany(entries, plan, deadline);
-    return found.map((each) => isThere(each, clock.now()));
+    return found.map((each) => isThere(each, clock));
   }
 
   /** Returns the remaining times of the existing entries, by their keys. */

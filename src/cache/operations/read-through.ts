@@ -1,4 +1,5 @@
 import { checkFunction } from "../../core/calls.ts";
+import type { Deadline } from "../../core/deadlines.ts";
 import { describeKind } from "../../core/descriptions.ts";
 import { CacheUsageError } from "../../core/errors.ts";
 import { isPlainObject } from "../../json/index.ts";
@@ -32,10 +33,15 @@ export class ReadThrough {
     const core = this.#core;
     const load =
       typeof valueOrLoader === "function" ? (valueOrLoader as Loader<unknown>) : () => valueOrLoader;
-    const deadline = core.newDeadline();
-    const version = core.knownVersion(options) ?? (await core.currentVersion(deadline));
+    let version = core.knownVersion(options);
+    let deadline: Deadline | undefined;
+    if (version === undefined) {
+      deadline = core.newDeadline();
+      version = await core.currentVersion(deadline);
+    }
     const plan = this.#plan(options, version);
-    return (await core.loads.getOrLoad(core.keys.of(key, version), plan, load, deadline)) as Loaded;
+    const value = core.loads.getOrLoad(core.keys.of(key, version), plan, load, deadline);
+    return (value instanceof Promise ? await value : value) as Loaded;
   }
 
   /** See `cache.getOrSetMany`. */

@@ -33,12 +33,8 @@ export class Reads {
   /** See `cache.get`. */
   async get(key: string, options: GetOptions<unknown>): Promise<unknown> {
     checkCallOptions(options, "get");
-    const core = this.#core;
-    const deadline = core.newDeadline();
-    const found = core.readWithVersion(options, deadline, (version) =>
-      core.read(key, options, version, deadline),
-    );
-    return this.#valueOf(found instanceof Promise ? await found : found, key, options.default);
+    const found = this.#readSync(key, options) ?? (await this.#read(key, options));
+    return this.#valueOf(found, key, options.default);
   }
 
   /** See `cache.getMany`. */
@@ -99,6 +95,20 @@ export class Reads {
     return { isHit: true, value: value as Value, source: store.name, state, age, ttl };
   }
 
+  #readSync(key: string, options: ReadOptions): Found | undefined {
+    const { keys, reader } = this.#core;
+    const version = this.#core.knownVersion(options);
+    return version === undefined
+      ? undefined
+      : reader.readSync(keys.of(key, version), toReadPlan(options, version));
+  }
+
+  #read(key: string, options: ReadOptions): Promise<Found> {
+    const core = this.#core;
+    const deadline = core.newDeadline();
+    return core.readWithVersion(options, deadline, (version) => core.read(key, options, version, deadline));
+  }
+
   /** Returns the keys, among the given ones, of existing entries. */
   async #presentOf(keys: Iterable<string>, options: ReadOptions): Promise<Set<string>> {
     const core = this.#core;
@@ -136,7 +146,7 @@ export class Reads {
 
   #valueOf(found: Found, key: string, fallback: unknown): unknown {
     const { monitor, clock } = this.#core;
-    if (!isLive(found, clock.now())) {
+    if (!isLive(found, clock)) {
       monitor.emit("miss", { key });
       return fallback;
     }
