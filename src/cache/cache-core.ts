@@ -11,7 +11,7 @@ import { EntryReader, type Found, isThere, type ReadPlan, toReadPlan } from "./e
 import { Tags } from "./entry/tags.ts";
 import { ForgivingStore } from "./forgiving-store.ts";
 import { warnOfMissingPrefix } from "./keys/key-validation.ts";
-import { CacheKeys, type EntryKey, storageKeys } from "./keys/keys.ts";
+import { CacheKeys, checkVersion, type EntryKey, storageKeys } from "./keys/keys.ts";
 import { SharedVersion } from "./keys/shared-version.ts";
 import { Loads } from "./load/loads.ts";
 import { CacheMonitor } from "./monitor/cache-monitor.ts";
@@ -26,9 +26,6 @@ export interface CacheContext {
   /** A number from 0 up to 1, for jitter and early loads. @defaultValue `Math.random` */
   readonly random?: () => number;
 }
-
-/** One call, run with its version and its deadline. */
-type Step<Result> = (version: number | undefined, deadline: Deadline) => Promise<Result>;
 
 /** The parts of a cache, made from its settings. */
 export class CacheCore {
@@ -95,21 +92,37 @@ export class CacheCore {
     return timeout === undefined ? this.settings.timeout : toTtl(timeout);
   }
 
-  /** Runs a read with its version, and one deadline for all steps. The read may run twice. */
-  reading<Result>({ version }: VersionOption, read: Step<Result>): Promise<Result> {
-    const deadline = this.newDeadline();
-    if (this.sharedVersion === undefined || version !== undefined) return read(version, deadline);
-    return this.sharedVersion.with((shared) => read(shared, deadline), deadline);
+  /**
+   * Returns the version of a call; `undefined` where all processes share it.
+   *
+   * @throws {CacheUsageError} When it is no integer.
+   */
+  knownVersion({ version }: VersionOption): number | undefined {
+    if (version !== undefined) return checkVersion(version);
+    return this.sharedVersion === undefined ? this.settings.version : undefined;
   }
 
-  /** Runs a call with its version, and one deadline for all steps. The call runs once. */
-  writing<Result>({ version }: VersionOption, write: Step<Result>): Promise<Result> {
-    const deadline = this.newDeadline();
-    if (this.sharedVersion === undefined || version !== undefined) return write(version, deadline);
-    return this.sharedVersion.current(deadline).then((shared) => write(shared, deadline));
+  /** Reads the version that all processes share. */
+  currentVersion(deadline: Deadline): Promise<number> {
+    return this.sharedVersion?.current(deadline) ?? Promise.resolve(this.settings.version);
   }
 
-  read(key: string, options: ReadOptions, version: number | undefined, deadline: Deadline): Promise<Found> {
+  /**
+   * Runs a read with the version of its call. Where all processes share it, the read does not wait
+   * for it, and may run twice.
+   */
+  readWithVersion<Result>(
+    options: VersionOption,
+    deadline: Deadline,
+    read: (version: number) => Promise<Result>,
+  ): Promise<Result> {
+    const version = this.knownVersion(options);
+    if (version !== undefined || this.sharedVersion === undefined)
+      return read(version ?? this.settings.version);
+    return this.sharedVersion.with(read, deadline);
+  }
+
+  read(key: string, options: ReadOptions, version: number, deadline: Deadline): Promise<Found> {
     return this.reader.read(this.keys.of(key, version), toReadPlan(options, version), deadline);
   }
 

@@ -214,6 +214,32 @@ describe("delete and has", () => {
   });
 });
 
+test("calls reach the store in the order in which they are made", async () => {
+  const { cache, calls } = openCache();
+  const pending = [
+    cache.set("k", 1),
+    cache.get("k"),
+    cache.incr("k"),
+    cache.getMany(["k", "l"]),
+    cache.touch("k"),
+    cache.getOrSet("k", () => 3),
+    cache.delete("k"),
+    cache.take("k"),
+  ];
+  expect(calls).toEqual([
+    "setMany",
+    "get",
+    "incr",
+    "getMany",
+    "touchHeadless",
+    "get",
+    "deleteMany",
+    "takeMany",
+    "getMany",
+  ]);
+  expect(await Promise.all(pending)).toEqual([true, 1, 2, new Map([["k", 2]]), true, 2, true, undefined]);
+});
+
 describe("versions", () => {
   test("are part of the key, in every operation; the settings have the default", async () => {
     const { cache, raw } = openCache({ version: 7 });

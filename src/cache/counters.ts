@@ -33,21 +33,21 @@ export class Counters {
   }
 
   /** Runs the steps of one call. @throws {ImproperlyConfigured} When the store cannot count. */
-  during<Result>(call: (steps: CountingSteps) => Promise<Result>): Promise<Result> {
+  async during<Result>(call: (steps: CountingSteps) => Promise<Result>): Promise<Result> {
     requireCapability(this.#core.store, "atomicIncrement", "a rate limit", this.#core.path);
-    return this.#core.writing(NO_OPTIONS, (version, deadline) =>
-      call(new CountingSteps(this.#core, version, deadline)),
-    );
+    const deadline = this.#core.newDeadline();
+    const version = this.#core.knownVersion(NO_OPTIONS) ?? (await this.#core.currentVersion(deadline));
+    return call(new CountingSteps(this.#core, version, deadline));
   }
 }
 
 /** The steps of a counting call. They count neither as hits nor as misses. */
 export class CountingSteps {
   readonly #core: CacheCore;
-  readonly #version: number | undefined;
+  readonly #version: number;
   readonly #deadline: Deadline;
 
-  constructor(core: CacheCore, version: number | undefined, deadline: Deadline) {
+  constructor(core: CacheCore, version: number, deadline: Deadline) {
     this.#core = core;
     this.#version = version;
     this.#deadline = deadline;

@@ -26,14 +26,20 @@ export interface CacheHarness {
   other(settings?: Omit<CacheSettings, "store">): Cache;
 }
 
-/** @param settings.override Replaces members of the memory store. @param settings.random From 0 up to 1. */
+/**
+ * @param settings.override Replaces members of the memory store.
+ * @param settings.random From 0 up to 1.
+ * @param settings.isLocal Whether the cache knows that its store is in this process. Without it, each
+ * call is one that a store elsewhere would get.
+ */
 export function openCache(
   settings: Omit<CacheSettings, "store"> & {
     override?: (store: CacheStore) => Partial<CacheStore>;
     random?: () => number;
+    isLocal?: boolean;
   } = {},
 ): CacheHarness {
-  const { override = () => ({}), random = () => 0, ...rest } = settings;
+  const { override = () => ({}), random = () => 0, isLocal = false, ...rest } = settings;
   const clock = new ManualClock();
   const redis = new RedisRegistry();
   const store = memoryCacheStore()({ redis, clock, ...(rest.compression && { values: "bytes" }) });
@@ -43,7 +49,8 @@ export function openCache(
       { default: { keyPrefix: "shop", ...given, store: () => shown } },
       { projectName: "shop", redis, clock, random },
     ).default;
-  const cache = open(rest, recordCalls(store, calls, override(store)));
+  const shown = isLocal ? store : withoutGetSync(store);
+  const cache = open(rest, recordCalls(shown, calls, override(shown)));
   cache.on("corrupt", (event) => events.push(event));
   return {
     cache,
@@ -61,6 +68,15 @@ export function openCache(
 /** Returns the time that is left to an entry, in milliseconds. */
 export async function ttlOf(store: CacheStore, wholeKey: string): Promise<number | null | undefined> {
   return (await store.ttlMany([wholeKey], anyDeadline()))[0];
+}
+
+function withoutGetSync(store: CacheStore): CacheStore {
+  return new Proxy(store, {
+    get: (target, name) => {
+      const value: unknown = name === "getSync" ? undefined : Reflect.get(target, name, target);
+      return typeof value === "function" ? (value as () => unknown).bind(target) : value;
+    },
+  });
 }
 
 /** A promise that the test settles. */

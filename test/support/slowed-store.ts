@@ -6,6 +6,8 @@ const NOT_SLOWED = new Set<PropertyKey>(["scan", "clear", "close"]);
 export function slowed<Store extends object>(store: Store, milliseconds: number): Store {
   return new Proxy(store, {
     get(target, name) {
+      // It cannot wait, so a slow store does not have it.
+      if (name === "getSync") return undefined;
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== "function") return value;
       if (NOT_SLOWED.has(name)) return (value as () => unknown).bind(target);

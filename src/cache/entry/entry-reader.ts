@@ -39,7 +39,7 @@ export interface ReadPlan {
    * trip.
    */
   readonly tags: readonly string[];
-  readonly version: number | undefined;
+  readonly version: number;
   /** Whether an unreadable entry is an error, or is only reported by the event `corrupt`. */
   readonly onCorrupt: "throw" | "miss";
 }
@@ -64,16 +64,27 @@ export class EntryReader {
     this.#clocks = clocks;
   }
 
-  /** @throws {CacheCorruptError} */
-  read(key: EntryKey, plan: ReadPlan, deadline: Deadline): Promise<Found> {
-    return plan.tags.length > 0
-      ? this.readMany([key], plan, deadline).then(([found = MISSING]) => found)
-      : this.#readOne(key, plan, deadline);
+  /**
+   * Reads an entry without waiting.
+   *
+   * @returns `undefined` where only {@link read} can tell: the store may be elsewhere, or tokens of
+   *   tags have to be read.
+   * @throws {CacheCorruptError}
+   */
+  readSync(key: EntryKey, plan: ReadPlan): Found | undefined {
+    if (plan.tags.length > 0 || this.#store.getSync === undefined) return undefined;
+    const stored = this.#store.getSync(key.storageKey);
+    if (stored === undefined) return MISSING;
+    const found = this.#decode(key, stored, plan);
+    return found.status === "entry" && found.header?.tags !== undefined ? undefined : found;
   }
 
-  async #readOne(key: EntryKey, plan: ReadPlan, deadline: Deadline): Promise<Found> {
-    const stored = await this.#store.get(key.storageKey, deadline);
-    return stored === undefined ? MISSING : this.validate(key, stored, plan, deadline);
+  /** @throws {CacheCorruptError} */
+  read(key: EntryKey, plan: ReadPlan, deadline: Deadline): Promise<Found> {
+    if (plan.tags.length > 0) return this.readMany([key], plan, deadline).then(([found = MISSING]) => found);
+    return this.#store
+      .get(key.storageKey, deadline)
+      .then((stored) => (stored === undefined ? MISSING : this.validate(key, stored, plan, deadline)));
   }
 
   /** Reads entries, in the order of their keys, a page at a time. @throws {CacheCorruptError} */
@@ -193,13 +204,15 @@ function validated(found: Found, known: TagTokens): Found {
 }
 
 /** Returns the plan of an operation that throws errors to its caller. */
-export function toReadPlan({ tags }: ReadOptions, version: number | undefined): ReadPlan {
+export function toReadPlan({ tags }: ReadOptions, version: number): ReadPlan {
   return { tags: tags === undefined ? NO_TAGS : checkTags(tags), version, onCorrupt: "throw" };
 }
 
-/** Returns whether there is a value that has not expired. An entry without a header has not. */
+/** Returns whether there is a value that has not expired. */
 export function isLive(found: Found, clock: Clock): found is FoundEntry {
-  return found.status === "entry" && (found.header === undefined || isFresh(found.header, clock.now()));
+  if (found.status !== "entry") return false;
+  // Most entries have no header, and a look at the clock costs as much as one into a map.
+  return found.header === undefined || isFresh(found.header, clock.now());
 }
 
 /** Returns whether an entry exists that has not expired, readable or not. */

@@ -1,7 +1,7 @@
-import { LRUCache } from "lru-cache";
+import { RecentValues } from "../recent-values.ts";
 
-/** Maximum number of characters of text that are kept with their values. */
-const MAX_CHARACTERS = 16 * 1024 * 1024;
+/** Maximum number of characters of text that are kept with their values, twice. */
+const MAX_CHARACTERS = 8 * 1024 * 1024;
 
 /**
  * Values by their text: equal texts give the same deeply frozen value, without parsing it again.
@@ -10,16 +10,13 @@ const MAX_CHARACTERS = 16 * 1024 * 1024;
  * string each time.
  */
 export class FrozenValues {
-  readonly #values = new LRUCache<string, object>({
-    maxSize: MAX_CHARACTERS,
-    sizeCalculation: (_, text) => text.length,
-  });
+  readonly #values = new RecentValues<object>(MAX_CHARACTERS);
 
   get(text: string, parse: () => unknown): unknown {
     const known = this.#values.get(text);
     if (known !== undefined) return known;
     const value = freeze(parse());
-    if (typeof value === "object" && value !== null) this.#values.set(text, value);
+    if (typeof value === "object" && value !== null) this.#values.add(text, value, text.length);
     return value;
   }
 }

@@ -29,14 +29,14 @@ export class Tags {
   }
 
   /** Returns the key of a tag's token. @throws {CacheUsageError} */
-  keyOf(tag: string, version: number | undefined): string {
+  keyOf(tag: string, version: number): string {
     if (typeof tag !== "string" || tag === "") {
       throw new CacheUsageError(`A tag has to be a text that is not empty, got ${describeValue(tag)}.`);
     }
     return this.#keys.ofOwn(TAG_KEY + tag, version).storageKey;
   }
 
-  async read(tags: readonly string[], version: number | undefined, deadline: Deadline): Promise<TagTokens> {
+  async read(tags: readonly string[], version: number, deadline: Deadline): Promise<TagTokens> {
     const keys = tags.map((tag) => this.keyOf(tag, version));
     return this.tokensOf(tags, await this.#store.getMany(keys, deadline));
   }
@@ -53,7 +53,7 @@ export class Tags {
    */
   async ensure(
     tags: readonly string[],
-    version: number | undefined,
+    version: number,
     ttl: Milliseconds | null,
     deadline: Deadline,
   ): Promise<Readonly<Record<string, string>> | undefined> {
@@ -68,7 +68,7 @@ export class Tags {
   }
 
   /** Makes all entries with one of these tags misses. */
-  async invalidate(tags: readonly string[], version: number | undefined, deadline: Deadline): Promise<void> {
+  async invalidate(tags: readonly string[], version: number, deadline: Deadline): Promise<void> {
     const keys = tags.map((tag) => this.keyOf(tag, version));
     await this.#store.deleteMany(keys, deadline);
   }

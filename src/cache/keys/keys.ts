@@ -1,5 +1,6 @@
 import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
+import { RecentValues } from "../recent-values.ts";
 import { checkKey, warnOfUnportableKey } from "./key-validation.ts";
 
 /** Makes the storage key of an entry. Django: `KEY_FUNCTION`, with the same three arguments. */
@@ -18,17 +19,26 @@ export interface CacheKeySettings {
   readonly keyFunction: KeyFunction | undefined;
 }
 
+/** Maximum sum of the sizes of keys that are remembered, twice: 1000 keys of 50 characters. */
+const MAX_REMEMBERED = 100_000;
+
+/** Size of a remembered key beside its characters. */
+const KEY_OVERHEAD = 50;
+
 /**
  * Makes the keys of a cache: `{keyPrefix}:{version}:{key}`, Django's layout, or with the key
  * function.
  */
 export class CacheKeys {
   readonly #settings: CacheKeySettings;
+  /** Keys of the usual version. A key function may make another key of the same text each time. */
+  readonly #recent: RecentValues<EntryKey> | undefined;
   #beforeFirst: (() => void) | undefined;
 
   /** @param beforeFirst Called before the first key is made. */
   constructor(settings: CacheKeySettings, beforeFirst?: () => void) {
     this.#settings = settings;
+    this.#recent = settings.keyFunction === undefined ? new RecentValues(MAX_REMEMBERED) : undefined;
     this.#beforeFirst = beforeFirst;
   }
 
@@ -37,6 +47,15 @@ export class CacheKeys {
    * @throws {CacheUsageError} When the key is empty or no string, or the version no integer.
    */
   of(key: string, version: number = this.#settings.version): EntryKey {
+    if (version !== this.#settings.version) return this.#make(key, version);
+    const recent = this.#recent?.get(key);
+    if (recent !== undefined) return recent;
+    const made = this.#make(key, version);
+    this.#recent?.add(key, made, key.length + KEY_OVERHEAD);
+    return made;
+  }
+
+  #make(key: string, version: number): EntryKey {
     checkKey(key);
     checkNotOwn(key);
     return this.ofOwn(key, version);
@@ -111,8 +130,9 @@ function checkNotOwn(key: string): void {
   );
 }
 
-function checkVersion(version: unknown): void {
-  if (Number.isSafeInteger(version)) return;
+/** Returns a version that is an integer. @throws {CacheUsageError} */
+export function checkVersion(version: number): number {
+  if (Number.isSafeInteger(version)) return version;
   throw new CacheUsageError(
     `The version of a cache key has to be an integer, got ${describeValue(version)}.`,
   );

@@ -102,7 +102,7 @@ export interface LoadPlan {
   readonly rules: ResolvedLoadDefaults;
   readonly ttl: Milliseconds | null;
   readonly tags: readonly string[];
-  readonly version: number | undefined;
+  readonly version: number;
   readonly onCorrupt: "miss";
   /** Ends the caller's wait. */
   readonly signal: AbortSignal | undefined;
@@ -117,7 +117,7 @@ const NO_TAGS: readonly string[] = [];
  */
 export function toLoadPlan(
   options: LoadOptions,
-  version: number | undefined,
+  version: number,
   ttl: Milliseconds | null,
   defaults: ResolvedLoadDefaults,
 ): LoadPlan {

@@ -30,6 +30,12 @@ interface LoadTarget {
   readonly flight?: Flight | undefined;
 }
 
+/** A value that is given to the caller at once, and whether its entry is to be loaded again. */
+interface Served {
+  readonly value: unknown;
+  readonly isDue: boolean;
+}
+
 /** Serialized result of a load; `undefined` is no value. */
 interface Loaded {
   readonly text: string | undefined;
@@ -54,11 +60,23 @@ export class Loads {
     this.#services = services;
   }
 
-  /** Returns the value of an entry; if none is usable, loads and stores it. */
-  getOrLoad(key: EntryKey, plan: LoadPlan, load: Loader<unknown>, deadline: Deadline): Promise<unknown> {
+  /**
+   * Returns the value of an entry; if none is usable, loads and stores it.
+   *
+   * @param begun Deadline of a call that has already waited. @defaultValue a new one
+   * @returns A promise, unless the store has the entry at hand.
+   */
+  getOrLoad(key: EntryKey, plan: LoadPlan, load: Loader<unknown>, begun?: Deadline): unknown {
+    const { reader, newDeadline } = this.#services;
+    const call = (wait?: CallerWait): Call<Loader<unknown>> => {
+      return { plan, load, deadline: begun ?? newDeadline(), wait };
+    };
     // A hit is the usual case, and needs no more than this.
-    if (!isBounded(plan)) return this.#getOrLoad(key, { plan, load, deadline, wait: undefined });
-    return bounded(plan, key, (wait) => this.#getOrLoad(key, { plan, load, deadline, wait }));
+    if (isBounded(plan)) return bounded(plan, key, (wait) => this.#getOrLoad(key, call(wait)));
+    const found = reader.readSync(key, plan);
+    if (found === undefined) return this.#getOrLoad(key, call());
+    const served = this.#serve(key, found, plan);
+    return served?.isDue === false ? served.value : this.#load(key, found, served, call());
   }
 
   /**
@@ -91,12 +109,16 @@ export class Loads {
     const { plan, deadline, wait } = call;
     const reading = this.#services.reader.read(key, plan, deadline);
     const found = wait === undefined ? await reading : await wait.for(reading);
-    const given = this.#serve(key, found, plan);
-    if (given?.isDue === false) return given.value;
+    const served = this.#serve(key, found, plan);
+    return served?.isDue === false ? served.value : this.#load(key, found, served, call);
+  }
+
+  /** Loads an entry that is not fresh: in the background, where its value was served. */
+  #load(key: EntryKey, found: Found, served: Served | undefined, call: Call<Loader<unknown>>): unknown {
     const loading = { ...call, load: loadEach(call.load) };
-    if (given === undefined) return this.#wait(toTarget(key, found, plan, this.#services), loading);
+    if (served === undefined) return this.#wait(this.#targetOf(key, found, call.plan), loading);
     this.#refresh([{ key, found, fallback: undefined }], loading);
-    return given.value;
+    return served.value;
   }
 
   async #getOrLoadMany(keys: readonly EntryKey[], call: Call): Promise<unknown[]> {
@@ -108,7 +130,7 @@ export class Loads {
     const given = keys.map((key, index) => {
       const each = found[index] ?? { status: "missing" };
       const served = this.#serve(key, each, plan);
-      if (served === undefined) missing.push(toTarget(key, each, plan, this.#services));
+      if (served === undefined) missing.push(this.#targetOf(key, each, plan));
       else if (served.isDue) due.push({ key, found: each, fallback: undefined });
       return served;
     });
@@ -125,7 +147,7 @@ export class Loads {
   }
 
   /** Returns the value that can be served at once. */
-  #serve({ key }: EntryKey, found: Found, plan: LoadPlan): { value: unknown; isDue: boolean } | undefined {
+  #serve({ key }: EntryKey, found: Found, plan: LoadPlan): Served | undefined {
     const { monitor } = this.#services;
     const freshness = this.#freshnessOf(found, plan);
     if (found.status !== "entry" || freshness === "stale-if-error" || freshness === "expired") {
@@ -139,8 +161,14 @@ export class Loads {
 
   #freshnessOf(found: Found, { rules }: LoadPlan): Freshness {
     if (found.status !== "entry") return "expired";
+    if (found.header === undefined) return "fresh";
     const { clock, random } = this.#services;
-    return found.header === undefined ? "fresh" : freshnessOf(found.header, rules, clock.now(), random);
+    return freshnessOf(found.header, rules, clock.now(), random);
+  }
+
+  #targetOf(key: EntryKey, found: Found, plan: LoadPlan): LoadTarget {
+    const isFallback = this.#freshnessOf(found, plan) === "stale-if-error";
+    return { key, found, fallback: isFallback && found.status === "entry" ? found : undefined };
   }
 
   /** Waits for a load; where the old entry may be served instead, only as long as needed. */
@@ -280,13 +308,6 @@ async function bounded<Result>(
   } finally {
     wait.stop();
   }
-}
-
-function toTarget(key: EntryKey, found: Found, plan: LoadPlan, { clock, random }: LoadServices): LoadTarget {
-  const isFallback =
-    found.status === "entry" &&
-    freshnessOf(found.header, plan.rules, clock.now(), random) === "stale-if-error";
-  return { key, found, fallback: isFallback ? found : undefined };
 }
 
 /** Turns the loader of one key into a loader of many. */

@@ -38,28 +38,27 @@ export class EntryVersions {
   }
 
   /** Moves an entry. @returns The new version. */
-  #move(key: string, delta: number, options: VersionOption): Promise<number> {
+  async #move(key: string, delta: number, options: VersionOption): Promise<number> {
     const core = this.#core;
-    return core.writing(options, async (version = core.settings.version, deadline) => {
-      const { keys, store, strictStore, codec, tags } = core;
-      const [from, to] = [keys.of(key, version), keys.of(key, version + delta)];
-      const [found, [ttl]] = await Promise.all([
-        core.read(key, NO_OPTIONS, version, deadline),
-        store.ttlMany([from.storageKey], deadline),
-      ]);
-      if (found.status !== "entry" || ttl === undefined) throw new CacheKeyNotFoundError(key);
-      // With a delta of 0, or a key function without the version, the delete would remove the
-      // entry.
-      if (from.storageKey === to.storageKey) return version + delta;
-      const names = Object.keys(found.header?.tags ?? {});
-      const tokens = await tags.ensure(names, version + delta, ttl, deadline);
-      const header = found.header && { ...found.header, tags: tokens };
-      const { stored } = codec.write(found.value, "value", header);
-      core.loads.supersede([to]);
-      // Failures throw here, whatever the settings say: the entry is deleted from its old key.
-      await strictStore.setMany([{ key: to.storageKey, value: stored, ttl }], "always", deadline);
-      await core.deleteEntries([from], deadline).catch(throwWrittenInPart);
-      return version + delta;
-    });
+    const { keys, store, strictStore, codec, tags } = core;
+    const deadline = core.newDeadline();
+    const version = core.knownVersion(options) ?? (await core.currentVersion(deadline));
+    const [from, to] = [keys.of(key, version), keys.of(key, version + delta)];
+    const [found, [ttl]] = await Promise.all([
+      core.read(key, NO_OPTIONS, version, deadline),
+      store.ttlMany([from.storageKey], deadline),
+    ]);
+    if (found.status !== "entry" || ttl === undefined) throw new CacheKeyNotFoundError(key);
+    // With a delta of 0, or a key function without the version, the delete would remove the entry.
+    if (from.storageKey === to.storageKey) return version + delta;
+    const names = Object.keys(found.header?.tags ?? {});
+    const tokens = await tags.ensure(names, version + delta, ttl, deadline);
+    const header = found.header && { ...found.header, tags: tokens };
+    const { stored } = codec.write(found.value, "value", header);
+    core.loads.supersede([to]);
+    // Failures throw here, whatever the settings say: the entry is deleted from its old key.
+    await strictStore.setMany([{ key: to.storageKey, value: stored, ttl }], "always", deadline);
+    await core.deleteEntries([from], deadline).catch(throwWrittenInPart);
+    return version + delta;
   }
 }

@@ -99,11 +99,11 @@ export class Expiry {
   ): Promise<Set<string>> {
     const core = this.#core;
     const ttl = core.ttlOf(timeout);
-    return core.writing(options, async (version, deadline) => {
-      const entries = core.keys.ofMany(keys, version);
-      const areTouched = await this.#touchEntries(entries, { ttl, version, deadline });
-      return new Set(entries.filter((_, index) => areTouched[index]).map(({ key }) => key));
-    });
+    const deadline = core.newDeadline();
+    const version = core.knownVersion(options) ?? (await core.currentVersion(deadline));
+    const entries = core.keys.ofMany(keys, version);
+    const areTouched = await this.#touchEntries(entries, { ttl, version, deadline });
+    return new Set(entries.filter((_, index) => areTouched[index]).map(({ key }) => key));
   }
 
   async #touchEntries(entries: readonly EntryKey[], touch: Touch): Promise<readonly boolean[]> {
@@ -120,7 +120,8 @@ export class Expiry {
   async #left(keys: Iterable<string>, options: VersionOption): Promise<Map<string, Milliseconds | null>> {
     const core = this.#core;
     const given = [...core.keys.unique(keys)];
-    const ttls = await core.reading(options, (version, deadline) =>
+    const deadline = core.newDeadline();
+    const ttls = await core.readWithVersion(options, deadline, (version) =>
       core.store.ttlMany(storageKeys(core.keys.ofMany(given, version)), deadline),
     );
     const left = new Map<string, Milliseconds | null>();

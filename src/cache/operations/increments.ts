@@ -2,7 +2,6 @@ import { CacheKeyNotFoundError, CacheNotIntegerError } from "../../core/errors.t
 import { writeInChunks } from "../../stores/await-writes.ts";
 import type { IncrementResult } from "../../stores/cache-store.ts";
 import type { CacheCore } from "../cache-core.ts";
-import type { EntryKey } from "../keys/keys.ts";
 import { checkCallOptions } from "../options/cache-calls.ts";
 import { requireCapability } from "../requirements.ts";
 import { type Beginning, type IncrOptions, toBeginning, unlessBegun } from "./beginnings.ts";
@@ -53,11 +52,10 @@ export class Increments {
     const { store, keys, loads } = core;
     this.#checkCounts();
     const beginning = toBeginning(options, delta, (timeout) => core.ttlOf(timeout));
-    const result = await core.writing(options, async (version, deadline) => {
-      const entry = keys.of(key, version);
-      loads.supersede([entry]);
-      return store.incr(entry.storageKey, delta, deadline, beginning?.options);
-    });
+    const deadline = core.newDeadline();
+    const entry = keys.of(key, core.knownVersion(options) ?? (await core.currentVersion(deadline)));
+    loads.supersede([entry]);
+    const result = await store.incr(entry.storageKey, delta, deadline, beginning?.options);
     return sumOf(key, result, beginning);
   }
 
@@ -67,13 +65,15 @@ export class Increments {
     const amount = toDelta(delta);
     this.#checkCounts();
     const beginning = toBeginning(options, amount, (timeout) => core.ttlOf(timeout));
-    const [entries, results] = await core.writing(options, async (version, deadline) => {
-      const all = core.keys.ofMany(keys, version);
-      loads.supersede(all);
-      const count = ({ storageKey }: EntryKey) =>
-        store.incr(storageKey, amount, deadline, beginning?.options);
-      return [all, await writeInChunks(all, count)] as const;
-    });
+    const deadline = core.newDeadline();
+    const entries = core.keys.ofMany(
+      keys,
+      core.knownVersion(options) ?? (await core.currentVersion(deadline)),
+    );
+    loads.supersede(entries);
+    const results = await writeInChunks(entries, ({ storageKey }) =>
+      store.incr(storageKey, amount, deadline, beginning?.options),
+    );
     const sums = entries.map(({ key }, index) => [key, results[index]] as const);
     return new Map(sums.map(([key, result]) => [key, Number(sumOf(key, result, beginning))]));
   }

@@ -40,9 +40,9 @@ export class KeyWalk {
     let count = 0;
     try {
       for await (const page of pagesOf(this.#walk(pattern, options))) {
-        count += await core.writing(options, async (version, deadline) =>
-          core.deleteEntries(core.keys.ofMany(page, version), deadline),
-        );
+        const deadline = core.newDeadline();
+        const version = core.knownVersion(options) ?? (await core.currentVersion(deadline));
+        count += await core.deleteEntries(core.keys.ofMany(page, version), deadline);
       }
     } catch (error) {
       throw count > 0 ? writtenInPart(error) : error;
@@ -76,7 +76,9 @@ export class KeyWalk {
     const { keys, store, path } = core;
     requireCapability(store, "scan", "a walk through the keys", path);
     const keyPattern = toKeyPattern(pattern);
-    const prefix = await core.writing(options, async (version) => keys.prefixOf(version));
+    const prefix = keys.prefixOf(
+      core.knownVersion(options) ?? (await core.currentVersion(core.newDeadline())),
+    );
     for await (const whole of store.scan(prefix + keyPattern.head, () => core.newDeadline())) {
       const key = whole.slice(prefix.length);
       if (key !== "" && !key.startsWith(TAG_KEY) && keyPattern.matches(key)) yield key;

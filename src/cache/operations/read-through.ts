@@ -1,4 +1,5 @@
 import { checkFunction } from "../../core/calls.ts";
+import type { Deadline } from "../../core/deadlines.ts";
 import { describeKind } from "../../core/descriptions.ts";
 import { CacheUsageError } from "../../core/errors.ts";
 import { isPlainObject } from "../../json/index.ts";
@@ -32,10 +33,15 @@ export class ReadThrough {
     const core = this.#core;
     const load =
       typeof valueOrLoader === "function" ? (valueOrLoader as Loader<unknown>) : () => valueOrLoader;
-    const value = await core.writing(options, (version, deadline) =>
-      core.loads.getOrLoad(core.keys.of(key, version), this.#plan(options, version), load, deadline),
-    );
-    return value as Loaded;
+    let version = core.knownVersion(options);
+    let deadline: Deadline | undefined;
+    if (version === undefined) {
+      deadline = core.newDeadline();
+      version = await core.currentVersion(deadline);
+    }
+    const plan = this.#plan(options, version);
+    const value = core.loads.getOrLoad(core.keys.of(key, version), plan, load, deadline);
+    return (value instanceof Promise ? await value : value) as Loaded;
   }
 
   /** See `cache.getOrSetMany`. */
@@ -51,17 +57,17 @@ export class ReadThrough {
     checkFunction(load, "The loader of getOrSetMany()", CacheUsageError);
     const core = this.#core;
     const given = [...core.keys.unique(keys)];
-    const values = await core.writing(options, (version, deadline) => {
-      const entries = core.keys.ofMany(given, version);
-      const loadMap = async (missing: readonly string[], context: LoadContext) =>
-        toMap(await load(missing, context));
-      return core.loads.getOrLoadMany(entries, this.#plan(options, version), loadMap, deadline);
-    });
+    const deadline = core.newDeadline();
+    const version = core.knownVersion(options) ?? (await core.currentVersion(deadline));
+    const entries = core.keys.ofMany(given, version);
+    const loadMap = async (missing: readonly string[], context: LoadContext) =>
+      toMap(await load(missing, context));
+    const values = await core.loads.getOrLoadMany(entries, this.#plan(options, version), loadMap, deadline);
     const found = given.map((key, index) => [key, values[index] as Value] as const);
     return new Map(found.filter(([, value]) => value !== undefined));
   }
 
-  #plan(options: LoadOptions, version: number | undefined): LoadPlan {
+  #plan(options: LoadOptions, version: number): LoadPlan {
     const core = this.#core;
     return toLoadPlan(options, version, core.ttlOf(options.timeout), core.settings.loads);
   }

@@ -33,22 +33,8 @@ export class Reads {
   /** See `cache.get`. */
   async get(key: string, options: GetOptions<unknown>): Promise<unknown> {
     checkCallOptions(options, "get");
-    const core = this.#core;
-    if (core.sharedVersion !== undefined || options.tags !== undefined) {
-      const found = await core.reading(options, (version, deadline) =>
-        core.read(key, options, version, deadline),
-      );
-      return this.#valueOf(found, key, options.default);
-    }
-    // The hot path: one promise fewer, which is a sixth of a hit in memory.
-    const entry = core.keys.of(key, options.version);
-    const deadline = core.newDeadline();
-    const stored = await core.store.get(entry.storageKey, deadline);
-    const found =
-      stored === undefined
-        ? MISSING
-        : core.reader.validate(entry, stored, toReadPlan(options, options.version), deadline);
-    return this.#valueOf(found instanceof Promise ? await found : found, key, options.default);
+    const found = this.#readSync(key, options) ?? (await this.#read(key, options));
+    return this.#valueOf(found, key, options.default);
   }
 
   /** See `cache.getMany`. */
@@ -56,7 +42,8 @@ export class Reads {
     checkCallOptions(options, "getMany");
     const core = this.#core;
     const given = [...core.keys.unique(keys)];
-    const found = await core.reading(options, (version, deadline) =>
+    const deadline = core.newDeadline();
+    const found = await core.readWithVersion(options, deadline, (version) =>
       core.reader.readMany(core.keys.ofMany(given, version), toReadPlan(options, version), deadline),
     );
     return this.#valuesOf(given, found);
@@ -93,7 +80,8 @@ export class Reads {
     checkCallOptions(options, "peek");
     const core = this.#core;
     const { keys, reader, store, clock } = core;
-    const [found, [ttl]] = await core.reading(options, (version, deadline) => {
+    const deadline = core.newDeadline();
+    const [found, [ttl]] = await core.readWithVersion(options, deadline, (version) => {
       const entry = keys.of(key, version);
       const plan = toReadPlan(options, version);
       return Promise.all([reader.read(entry, plan, deadline), store.ttlMany([entry.storageKey], deadline)]);
@@ -107,24 +95,43 @@ export class Reads {
     return { isHit: true, value: value as Value, source: store.name, state, age, ttl };
   }
 
+  #readSync(key: string, options: ReadOptions): Found | undefined {
+    const { keys, reader } = this.#core;
+    const version = this.#core.knownVersion(options);
+    return version === undefined
+      ? undefined
+      : reader.readSync(keys.of(key, version), toReadPlan(options, version));
+  }
+
+  #read(key: string, options: ReadOptions): Promise<Found> {
+    const core = this.#core;
+    const deadline = core.newDeadline();
+    return core.readWithVersion(options, deadline, (version) => core.read(key, options, version, deadline));
+  }
+
   /** Returns the keys, among the given ones, of existing entries. */
   async #presentOf(keys: Iterable<string>, options: ReadOptions): Promise<Set<string>> {
     const core = this.#core;
     const given = [...core.keys.unique(keys)];
-    const arePresent = await core.reading(options, (version, deadline) =>
+    const deadline = core.newDeadline();
+    const arePresent = await core.readWithVersion(options, deadline, (version) =>
       core.arePresent(core.keys.ofMany(given, version), toReadPlan(options, version), deadline),
     );
     return new Set(given.filter((_, index) => arePresent[index]));
   }
 
-  #take(given: readonly string[], options: ReadOptions, onCorrupt: ReadPlan["onCorrupt"]): Promise<Found[]> {
+  async #take(
+    given: readonly string[],
+    options: ReadOptions,
+    onCorrupt: ReadPlan["onCorrupt"],
+  ): Promise<Found[]> {
     const { keys, loads, reader } = this.#core;
-    return this.#core.writing(options, async (version, deadline) => {
-      const entries = keys.ofMany(given, version);
-      const plan = { ...toReadPlan(options, version), onCorrupt };
-      loads.supersede(entries);
-      return reader.takeMany(entries, plan, deadline);
-    });
+    const deadline = this.#core.newDeadline();
+    const version = this.#core.knownVersion(options) ?? (await this.#core.currentVersion(deadline));
+    const entries = keys.ofMany(given, version);
+    const plan = { ...toReadPlan(options, version), onCorrupt };
+    loads.supersede(entries);
+    return reader.takeMany(entries, plan, deadline);
   }
 
   /** Returns the existing values by their keys. */

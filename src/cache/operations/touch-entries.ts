@@ -22,7 +22,7 @@ export interface TouchServices {
 export interface Touch {
   /** `null`: no expiry. */
   readonly ttl: Milliseconds | null;
-  readonly version: number | undefined;
+  readonly version: number;
   readonly deadline: Deadline;
 }
 

@@ -67,17 +67,22 @@ export class Writes {
     checkCallOptions(options, "invalidateTags");
     const core = this.#core;
     const names = [...core.keys.unique(tags, "tags")];
-    await core.writing(options, (version, deadline) => core.tags.invalidate(names, version, deadline));
-  }
-
-  #delete(keys: Iterable<string>, options: VersionOption): Promise<number> {
-    const core = this.#core;
-    return core.writing(options, async (version, deadline) =>
-      core.deleteEntries(core.keys.ofMany(keys, version), deadline),
+    const deadline = core.newDeadline();
+    await core.tags.invalidate(
+      names,
+      core.knownVersion(options) ?? (await core.currentVersion(deadline)),
+      deadline,
     );
   }
 
-  #write(
+  async #delete(keys: Iterable<string>, options: VersionOption): Promise<number> {
+    const core = this.#core;
+    const deadline = core.newDeadline();
+    const version = core.knownVersion(options) ?? (await core.currentVersion(deadline));
+    return core.deleteEntries(core.keys.ofMany(keys, version), deadline);
+  }
+
+  async #write(
     values: readonly (readonly [string, unknown])[],
     pathOf: (key: string) => string,
     options: SetOptions,
@@ -85,27 +90,27 @@ export class Writes {
   ): Promise<readonly boolean[]> {
     const { keys, codec, store, loads } = this.#core;
     const ttl = this.#core.ttlOf(options.timeout);
-    return this.#core.writing(options, async (version, deadline) => {
-      const entries = values.map(([key]) => keys.of(key, version));
-      const header =
-        options.tags === undefined
-          ? undefined
-          : await this.#headerFor(checkTags(options.tags), version, ttl, deadline);
-      const written = values.map(([key, value]) => codec.write(value, pathOf(key), header).stored);
-      if (endsAtOnce(ttl)) return this.#writeNothing(entries, condition, version, deadline);
-      loads.supersede(entries);
-      const records = entries.map(({ storageKey }, index) => ({
-        key: storageKey,
-        value: written[index] ?? "",
-        ttl,
-      }));
-      return store.setMany(records, condition, deadline);
-    });
+    const deadline = this.#core.newDeadline();
+    const version = this.#core.knownVersion(options) ?? (await this.#core.currentVersion(deadline));
+    const entries = values.map(([key]) => keys.of(key, version));
+    const header =
+      options.tags === undefined
+        ? undefined
+        : await this.#headerFor(checkTags(options.tags), version, ttl, deadline);
+    const written = values.map(([key, value]) => codec.write(value, pathOf(key), header).stored);
+    if (endsAtOnce(ttl)) return this.#writeNothing(entries, condition, version, deadline);
+    loads.supersede(entries);
+    const records = entries.map(({ storageKey }, index) => ({
+      key: storageKey,
+      value: written[index] ?? "",
+      ttl,
+    }));
+    return store.setMany(records, condition, deadline);
   }
 
   async #headerFor(
     tags: readonly string[],
-    version: number | undefined,
+    version: number,
     ttl: Milliseconds | null,
     deadline: Deadline,
   ): Promise<EntryHeader | undefined> {
@@ -121,7 +126,7 @@ export class Writes {
   async #writeNothing(
     entries: readonly EntryKey[],
     condition: SetCondition,
-    version: number | undefined,
+    version: number,
     deadline: Deadline,
   ): Promise<readonly boolean[]> {
     const core = this.#core;

@@ -93,6 +93,10 @@ export class MemoryCacheStore implements CacheStore {
     return this.#read(key);
   }
 
+  getSync(key: string): StoredValue | undefined {
+    return this.#read(key);
+  }
+
   async getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
     checkDeadline(deadline);
     return keys.map((key) => this.#read(key));

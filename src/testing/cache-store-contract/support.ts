@@ -56,6 +56,7 @@ export async function put(
 export async function read(store: CacheStore, key: string): Promise<string | undefined> {
   const value = await store.get(key, later());
   assert.deepEqual(await store.getMany([key], later()), [value]);
+  if (store.getSync !== undefined) assert.deepEqual(store.getSync(key), value);
   return value as string | undefined;
 }
 

@@ -15,6 +15,7 @@ export function withTexts(store: CacheStore, values: "text" | "bytes"): CacheSto
   const toTextIfThere = (value: StoredValue | undefined) => (value === undefined ? undefined : toText(value));
   const texts: Partial<CacheStore> = {
     get: async (...args) => toTextIfThere(await store.get(...args)),
+    ...(store.getSync && { getSync: (key) => toTextIfThere(store.getSync?.(key)) }),
     getMany: async (...args) => (await store.getMany(...args)).map(toTextIfThere),
     takeMany: async (...args) => (await store.takeMany(...args)).map(toTextIfThere),
     ensureMany: async (...args) => (await store.ensureMany(...args)).map(toText),
