@@ -12,7 +12,7 @@ class Entry implements Expirable {
   readonly deadline: Deadline;
   readonly expired: Promise<void>;
   isExpired = false;
-  slot = -1;
+  index = -1;
   readonly #sweep: DeadlineSweep;
   readonly #tell: () => void;
 

@@ -5,7 +5,7 @@ import type { Deadline } from "../core/deadlines.ts";
 export interface Expirable {
   readonly deadline: Deadline;
   /** Position of the entry, set by the sweep. */
-  slot: number;
+  index: number;
   expire(): void;
 }
 
@@ -33,15 +33,15 @@ export class DeadlineSweep {
   }
 
   add(entry: Expirable): void {
-    entry.slot = this.#entries.push(entry) - 1;
+    entry.index = this.#entries.push(entry) - 1;
     if (!this.#isArmed) this.#arm();
   }
 
   delete(entry: Expirable): void {
     const last = this.#entries.pop();
     if (last !== undefined && last !== entry) {
-      this.#entries[entry.slot] = last;
-      last.slot = entry.slot;
+      this.#entries[entry.index] = last;
+      last.index = entry.index;
     }
     if (this.#entries.length === 0 && this.#onDrained.length > 0) this.#tellDrained();
   }

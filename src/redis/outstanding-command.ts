@@ -96,7 +96,7 @@ const BRIEF_PAUSES = 3;
  */
 export class OutstandingCommand implements Expirable, Recipient, ReplicatedRecipient {
   readonly deadline: Deadline;
-  slot = -1;
+  index = -1;
   readonly #request: Request;
   readonly #dispatcher: Dispatcher;
   readonly #resolve: (reply: RedisReply<string | Buffer>) => void;

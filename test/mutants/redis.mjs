@@ -21,7 +21,7 @@ export const redisMutants = [
   {
     name: "deadline-sweep-loses-its-place",
     file: "src/redis/deadline-sweep.ts",
-    find: "last.slot = entry.slot;",
+    find: "last.index = entry.index;",
     replace: "",
     breaks: "A command that has ended takes no other one off the sweep.",
     tests: ["src/redis/deadline-sweep.test.ts"],

@@ -211,11 +211,11 @@ export const storeMutants = [
   },
   {
     name: "file-turn-is-not-sent",
-    file: "src/stores/file/turn.ts",
+    file: "src/stores/file/timed-operation.ts",
     find: 'this.#outcome = "unknown";',
     replace: 'this.#outcome = "not-sent";',
     breaks: "A write whose deadline passes is of unknown outcome.",
-    tests: ["src/stores/file/turn.test.ts"],
+    tests: ["src/stores/file/timed-operation.test.ts"],
   },
   {
     name: "sql-microseconds-lost",

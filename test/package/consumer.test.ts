@@ -6,7 +6,7 @@ import { inProject, root } from "../../scripts/lib/project.mjs";
 import { deleteFolder, makeTemporaryFolder, writeFiles } from "../support/temporary-folder.ts";
 import { readPages, relativeLinks } from "../docs/markdown.ts";
 import { installTested, makeConsumer, packTarball, runScript } from "./consumer.ts";
-import { exportTargets } from "./places.ts";
+import { exportTargets } from "./export-locations.ts";
 
 const targets = exportTargets(root);
 const specifiers = [...targets.keys()].map((subpath) => `sojourn${subpath.slice(1)}`);

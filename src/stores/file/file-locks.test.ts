@@ -7,7 +7,7 @@ import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { Deadline } from "../../core/deadlines.ts";
 import { ImproperlyConfigured, StoreConnectionError } from "../../core/errors.ts";
 import { FileLocks, STALE_AFTER } from "./file-locks.ts";
-import { Turn } from "./turn.ts";
+import { TimedOperation } from "./timed-operation.ts";
 
 const later = (): Deadline => new Deadline(30_000);
 
@@ -17,7 +17,7 @@ function hold<Result>(
   task: () => Promise<Result>,
   deadline = later(),
 ): Promise<Result> {
-  return Turn.run(deadline, (turn) => locks.hold(file, turn, task));
+  return TimedOperation.run(deadline, (timed) => locks.hold(file, timed, task));
 }
 
 test("a lock is held by one task at a time, also among independent instances, and nothing stays behind", async () => {
@@ -67,8 +67,8 @@ test("a process that was suspended while holding a lock, so that others may take
   const locks = new FileLocks();
   const clock = vi.spyOn(performance, "now");
   onTestFinished(() => clock.mockRestore());
-  const operation = Turn.run(later(), (turn) =>
-    locks.hold(file, turn, async ({ checkHeld }) => {
+  const operation = TimedOperation.run(later(), (timed) =>
+    locks.hold(file, timed, async ({ checkHeld }) => {
       checkHeld();
       const now = performance.now();
       clock.mockReturnValue(now + STALE_AFTER / 2);

@@ -7,7 +7,7 @@ import { ImproperlyConfigured, StoreConnectionError } from "../../core/errors.ts
 import { isMissingPackage, leaveToCaller } from "../../core/optional-packages.ts";
 import { Semaphore } from "../../core/semaphore.ts";
 import { hasCode } from "./file-errors.ts";
-import type { Turn } from "./turn.ts";
+import type { TimedOperation } from "./timed-operation.ts";
 
 export type LockLibrary = Pick<typeof ProperLockfile, "lock" | "check">;
 
@@ -66,9 +66,13 @@ export class FileLocks {
    * @throws {StoreConnectionError} If the lock is not free before the deadline; the task was not
    * run then.
    */
-  async hold<Result>(file: string, turn: Turn, task: (lock: HeldLock) => Promise<Result>): Promise<Result> {
+  async hold<Result>(
+    file: string,
+    operation: TimedOperation,
+    task: (lock: HeldLock) => Promise<Result>,
+  ): Promise<Result> {
     const before = this.#tails.get(file) ?? Promise.resolve();
-    const own = before.then(() => this.#holdAmongProcesses(file, turn, task));
+    const own = before.then(() => this.#holdAmongProcesses(file, operation, task));
     const tail = own.catch(() => {});
     this.#tails.set(file, tail);
     try {
@@ -86,11 +90,11 @@ export class FileLocks {
 
   async #holdAmongProcesses<Result>(
     file: string,
-    turn: Turn,
+    operation: TimedOperation,
     task: (lock: HeldLock) => Promise<Result>,
   ): Promise<Result> {
     for (;;) {
-      const done = await attempts.run(() => this.#attempt(file, turn, task));
+      const done = await attempts.run(() => this.#attempt(file, operation, task));
       if (done) return done.result;
       await sleep(Math.random() * MAX_PAUSE);
     }
@@ -99,15 +103,15 @@ export class FileLocks {
   /** @returns `undefined` if another process holds the lock. */
   async #attempt<Result>(
     file: string,
-    turn: Turn,
+    operation: TimedOperation,
     task: (lock: HeldLock) => Promise<Result>,
   ): Promise<{ result: Result } | undefined> {
-    turn.checkTime();
+    operation.checkTime();
     const since = performance.now();
     const release = await this.#tryLock(file);
     if (!release) return undefined;
     try {
-      turn.checkTime();
+      operation.checkTime();
       return { result: await task({ checkHeld: () => checkHeldSince(since) }) };
     } finally {
       // The library then detects whether others have taken it; releasing it would end theirs.

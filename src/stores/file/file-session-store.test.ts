@@ -17,11 +17,11 @@ const HOUR = 3_600_000;
 class LostLocks extends FileLocks {
   areLost = false;
 
-  override hold<Result>(...[file, turn, task]: Parameters<FileLocks["hold"]>): Promise<Result> {
+  override hold<Result>(...[file, operation, task]: Parameters<FileLocks["hold"]>): Promise<Result> {
     const checkHeld = (): void => {
       if (this.areLost) throw new StoreConnectionError("lost", { outcome: "not-sent" });
     };
-    return super.hold(file, turn, (lock: HeldLock) =>
+    return super.hold(file, operation, (lock: HeldLock) =>
       task(this.areLost ? { checkHeld } : lock),
     ) as Promise<Result>;
   }

@@ -23,7 +23,7 @@ import {
   setModified,
 } from "./record-file.ts";
 import type { SessionFolder } from "./session-folder.ts";
-import { Turn } from "./turn.ts";
+import { TimedOperation } from "./timed-operation.ts";
 
 /** Options of {@link FileSessionStore}. */
 export interface FileSessionStoreOptions {
@@ -77,11 +77,11 @@ export class FileSessionStore implements SessionStore {
   }
 
   read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
-    return Turn.run(deadline, async () => (await readings.run(() => this.#readLive(key)))?.record);
+    return TimedOperation.run(deadline, async () => (await readings.run(() => this.#readLive(key)))?.record);
   }
 
   readWithTtl(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined> {
-    return Turn.run(deadline, async () => {
+    return TimedOperation.run(deadline, async () => {
       const read = await readings.run(() => this.#readLive(key));
       return read && { record: read.record, ttl: read.modifiedAt + this.#age - this.#clock.now() };
     });
@@ -148,7 +148,7 @@ export class FileSessionStore implements SessionStore {
 
   /** Remembers the keys in the folder until it ends: about 100 bytes each. */
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
-    await Turn.run(pageDeadline(), () => this.#folder.prepare());
+    await TimedOperation.run(pageDeadline(), () => this.#folder.prepare());
     const { keys } = await this.#folder.list(pageDeadline);
     for await (const page of this.#pages(keys, pageDeadline)) {
       yield* page.filter(({ isExpired }) => isExpired === false).map(({ key }) => key);
@@ -156,7 +156,7 @@ export class FileSessionStore implements SessionStore {
   }
 
   ping(deadline: Deadline): Promise<void> {
-    return Turn.run(deadline, async () => {
+    return TimedOperation.run(deadline, async () => {
       await this.#folder.prepare();
       await this.#folder.checkPresence();
       await this.#locks.prepare();
@@ -168,7 +168,7 @@ export class FileSessionStore implements SessionStore {
     pageDeadline: () => Deadline,
     onProgress?: (progress: ClearProgress) => void,
   ): Promise<number> {
-    await Turn.run(pageDeadline(), () => this.#folder.prepare());
+    await TimedOperation.run(pageDeadline(), () => this.#folder.prepare());
     const { keys, leftovers } = await this.#folder.list(pageDeadline);
     let cleared = 0;
     for await (const page of this.#pages(keys, pageDeadline)) {
@@ -192,15 +192,15 @@ export class FileSessionStore implements SessionStore {
     deadline: Deadline,
     change: (begin: () => void) => Promise<Result | undefined>,
   ): Promise<Result> {
-    return Turn.run(deadline, async (turn) => {
+    return TimedOperation.run(deadline, async (operation) => {
       await this.#folder.prepare();
-      return this.#locks.hold(this.#folder.fileOf(key), turn, async ({ checkHeld }) => {
+      return this.#locks.hold(this.#folder.fileOf(key), operation, async ({ checkHeld }) => {
         const begin = (): void => {
           checkHeld();
-          turn.beginWrite();
+          operation.beginWrite();
         };
         for (;;) {
-          turn.checkTime();
+          operation.checkTime();
           const result = await change(begin);
           if (result !== undefined) return result;
         }
@@ -245,7 +245,7 @@ export class FileSessionStore implements SessionStore {
    * The lock of a process that was killed is held until it is stale; a walk does not wait for that.
    */
   #isHeld(key: SessionKey, pageDeadline: () => Deadline): Promise<boolean> {
-    return Turn.run(pageDeadline(), () => this.#locks.isHeld(this.#folder.fileOf(key)));
+    return TimedOperation.run(pageDeadline(), () => this.#locks.isHeld(this.#folder.fileOf(key)));
   }
 
   async *#pages(
@@ -254,7 +254,7 @@ export class FileSessionStore implements SessionStore {
   ): AsyncGenerator<{ key: SessionKey; isExpired: boolean | undefined }[], void, undefined> {
     for (let start = 0; start < keys.length; start += PAGE_SIZE) {
       const page = keys.slice(start, start + PAGE_SIZE);
-      yield await Turn.run(pageDeadline(), () => Promise.all(page.map((key) => this.#lookAt(key))));
+      yield await TimedOperation.run(pageDeadline(), () => Promise.all(page.map((key) => this.#lookAt(key))));
     }
   }
 

@@ -7,7 +7,7 @@ import { ImproperlyConfigured, StoreServiceError } from "../../core/errors.ts";
 import { isSessionKey, type SessionKey } from "../../core/ids.ts";
 import { hasCode } from "./file-errors.ts";
 import { TEMPORARY_SUFFIX } from "./record-file.ts";
-import { Turn } from "./turn.ts";
+import { TimedOperation } from "./timed-operation.ts";
 
 /** Files of the folder by kind. */
 export interface FolderListing {
@@ -82,9 +82,11 @@ export class SessionFolder {
    */
   async list(pageDeadline: () => Deadline): Promise<FolderListing> {
     const names = new Set<string>();
-    const folder = await Turn.run(pageDeadline(), () => opendir(this.#path, { bufferSize: PAGE_SIZE }));
+    const folder = await TimedOperation.run(pageDeadline(), () =>
+      opendir(this.#path, { bufferSize: PAGE_SIZE }),
+    );
     try {
-      while (await Turn.run(pageDeadline(), () => this.#readPage(folder, names)));
+      while (await TimedOperation.run(pageDeadline(), () => this.#readPage(folder, names)));
     } finally {
       // It is open for reading only, and waits for a read that hangs.
       void folder.close().catch(() => {});

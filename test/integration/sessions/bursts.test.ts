@@ -4,7 +4,7 @@ import type { SessionStoreFactory } from "sojourn";
 import type { SessionKey } from "../../../src/core/ids.ts";
 import { describeWithEngine, ENGINES } from "../../support/engines/engines.ts";
 import type { OpenedEngine } from "../../support/engines/open-engine.ts";
-import { placeOn } from "../../support/engines/place.ts";
+import { placeOn } from "../../support/engines/test-space.ts";
 import { Random } from "../../support/random.ts";
 import { isSoak, scaled, seed } from "../../support/scale.ts";
 import { anyDeadline } from "../../support/session-harness.ts";

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import type { SessionStoreFactory } from "../../../src/stores/session-store.ts";
 import { describeWithEngine, describeInMemory, TRIED } from "../../support/engines/engines.ts";
 import type { OpenedEngine } from "../../support/engines/open-engine.ts";
-import { placeOn } from "../../support/engines/place.ts";
+import { placeOn } from "../../support/engines/test-space.ts";
 import { Browser, startApp } from "./app.ts";
 
 type Faults = (method: FaultyMethod) => Fault | undefined;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { describeWithEngine, type Engine, ENGINES } from "../../support/engines/engines.ts";
-import { placeOn } from "../../support/engines/place.ts";
+import { placeOn } from "../../support/engines/test-space.ts";
 import { isSoak, scaled, seed } from "../../support/scale.ts";
 import { ActorProcesses } from "./interleavings/actor-processes.ts";
 import { playRuns, type RunsReport } from "./interleavings/play-runs.ts";

@@ -4,7 +4,7 @@ import { createSojourn } from "sojourn";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { describeWithEngine, ENGINES } from "../../support/engines/engines.ts";
 import { openEngine } from "../../support/engines/open-engine.ts";
-import { placeOn } from "../../support/engines/place.ts";
+import { placeOn } from "../../support/engines/test-space.ts";
 import { buildProgram } from "../../support/program.ts";
 
 const run = promisify(execFile);

@@ -5,7 +5,7 @@ import { Deadline } from "../../../src/core/deadlines.ts";
 import type { SessionStore, SessionStoreFactory } from "../../../src/stores/session-store.ts";
 import { describeWithEngine, describeInMemory, TRIED } from "../../support/engines/engines.ts";
 import type { OpenedEngine } from "../../support/engines/open-engine.ts";
-import { placeOn } from "../../support/engines/place.ts";
+import { placeOn } from "../../support/engines/test-space.ts";
 import { type App, Browser, EXPRESS, startApp } from "./app.ts";
 
 type Start = () => Promise<App>;

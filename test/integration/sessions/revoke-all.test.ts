@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { createSojourn } from "../../../src/create-sojourn.ts";
 import { describeWithEngine, ENGINES, SQLITE } from "../../support/engines/engines.ts";
 import type { OpenedEngine } from "../../support/engines/open-engine.ts";
-import { placeOn } from "../../support/engines/place.ts";
+import { placeOn } from "../../support/engines/test-space.ts";
 import { Browser, type Data } from "../../support/session-harness.ts";
 
 const COUNT = 70;

@@ -7,7 +7,7 @@ import { isSystemError, toServiceError } from "./file-errors.ts";
  * One operation with its deadline. A file operation that hangs cannot be cancelled, so the caller
  * gets its answer at the deadline, and the operation may go on reading but not writing.
  */
-export class Turn {
+export class TimedOperation {
   readonly deadline: Deadline;
   #outcome: Outcome = "not-sent";
   #isOver = false;
@@ -23,15 +23,20 @@ export class Turn {
    * {@link beginWrite} on.
    * @throws {StoreServiceError} For any error of the system.
    */
-  static async run<Result>(deadline: Deadline, operate: (turn: Turn) => Promise<Result>): Promise<Result> {
-    const turn = new Turn(deadline);
-    turn.checkTime();
+  static async run<Result>(
+    deadline: Deadline,
+    operate: (operation: TimedOperation) => Promise<Result>,
+  ): Promise<Result> {
+    const operation = new TimedOperation(deadline);
+    operation.checkTime();
     try {
-      return await settleWithin(operate(turn), deadline.remaining, (_, reject) => reject(turn.#missed()));
+      return await settleWithin(operate(operation), deadline.remaining, (_, reject) =>
+        reject(operation.#missed()),
+      );
     } catch (error) {
-      throw isSystemError(error) ? toServiceError(error, turn.#outcome) : error;
+      throw isSystemError(error) ? toServiceError(error, operation.#outcome) : error;
     } finally {
-      turn.#isOver = true;
+      operation.#isOver = true;
     }
   }
 

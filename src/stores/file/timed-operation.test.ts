@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Deadline } from "../../core/deadlines.ts";
 import { StoreConnectionError, StoreServiceError } from "../../core/errors.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
-import { Turn } from "./turn.ts";
+import { TimedOperation } from "./timed-operation.ts";
 
 const never = new Promise<never>(() => {});
 
@@ -15,12 +15,12 @@ async function failureOf(operation: Promise<unknown>): Promise<unknown> {
 }
 
 test("an operation that hangs fails at its deadline: not sent before it writes, unknown from then on", async () => {
-  const reading = await failureOf(Turn.run(new Deadline(20), () => never));
+  const reading = await failureOf(TimedOperation.run(new Deadline(20), () => never));
   expect(reading).toBeInstanceOf(StoreConnectionError);
   expect(reading).toMatchObject({ outcome: "not-sent", message: expect.stringContaining("within 20 ms") });
   const writing = await failureOf(
-    Turn.run(new Deadline(20), (turn) => {
-      turn.beginWrite();
+    TimedOperation.run(new Deadline(20), (operation) => {
+      operation.beginWrite();
       return never;
     }),
   );
@@ -32,15 +32,15 @@ test("an operation reported as not sent is not written later", async () => {
   let resume = (): void => {};
   const hanging = new Promise<void>((resolve) => (resume = resolve));
   let late: unknown;
-  const operation = Turn.run(new Deadline(20), async (turn) => {
+  const running = TimedOperation.run(new Deadline(20), async (operation) => {
     await hanging;
     try {
-      turn.beginWrite();
+      operation.beginWrite();
     } catch (error) {
       late = error;
     }
   });
-  await expect(operation).rejects.toMatchObject({ outcome: "not-sent" });
+  await expect(running).rejects.toMatchObject({ outcome: "not-sent" });
   resume();
   await new Promise(setImmediate);
   expect(late).toBeInstanceOf(StoreConnectionError);
@@ -48,14 +48,16 @@ test("an operation reported as not sent is not written later", async () => {
 
 test("a deadline that has passed on the clock prevents a write, even if no timer has fired", async () => {
   const clock = new ManualClock();
-  const operation = Turn.run(new Deadline(60_000, clock), async (turn) => {
+  const running = TimedOperation.run(new Deadline(60_000, clock), async (operation) => {
     clock.advance(60_000);
-    turn.beginWrite();
+    operation.beginWrite();
   });
-  await expect(operation).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "not-sent" });
+  await expect(running).rejects.toMatchObject({ code: "ERR_STORE_CONNECTION", outcome: "not-sent" });
   let isRun = false;
   const passed = new Deadline(0, clock);
-  await expect(Turn.run(passed, async () => (isRun = true))).rejects.toMatchObject({ outcome: "not-sent" });
+  await expect(TimedOperation.run(passed, async () => (isRun = true))).rejects.toMatchObject({
+    outcome: "not-sent",
+  });
   expect(isRun).toBe(false);
 });
 
@@ -69,7 +71,7 @@ test("an error of the system becomes a StoreServiceError with its code and advic
     },
   );
   const failure = (await failureOf(
-    Turn.run(new Deadline(1000), () => Promise.reject(error)),
+    TimedOperation.run(new Deadline(1000), () => Promise.reject(error)),
   )) as StoreServiceError;
   expect(failure).toBeInstanceOf(StoreServiceError);
   expect(failure.outcome).toBe("not-sent");
@@ -78,8 +80,8 @@ test("an error of the system becomes a StoreServiceError with its code and advic
   );
   expect(failure.cause).toBeUndefined();
   const begun = await failureOf(
-    Turn.run(new Deadline(1000), (turn) => {
-      turn.beginWrite();
+    TimedOperation.run(new Deadline(1000), (operation) => {
+      operation.beginWrite();
       return Promise.reject(Object.assign(new Error("EIO"), { code: "EIO", syscall: "rename" }));
     }),
   );
@@ -88,11 +90,11 @@ test("an error of the system becomes a StoreServiceError with its code and advic
 
 test("a fault in the program is not taken for a failure of the disk", async () => {
   const fault = new TypeError("not a function");
-  await expect(Turn.run(new Deadline(1000), () => Promise.reject(fault))).rejects.toBe(fault);
+  await expect(TimedOperation.run(new Deadline(1000), () => Promise.reject(fault))).rejects.toBe(fault);
 });
 
 test("a deadline beyond the maximum of a timer is not a deadline of 1 ms", async () => {
   const day = 86_400_000;
   const pause = new Promise((resolve) => setTimeout(() => resolve("done"), 20));
-  expect(await Turn.run(new Deadline(50 * day), () => pause)).toBe("done");
+  expect(await TimedOperation.run(new Deadline(50 * day), () => pause)).toBe("done");
 });

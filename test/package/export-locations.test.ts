@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { root } from "../../scripts/lib/project.mjs";
 import { temporaryFolder, writeFiles } from "../support/temporary-folder.ts";
-import { findGaps } from "./places.ts";
+import { findGaps } from "./export-locations.ts";
 
 const target = (path: string) => ({
   "@sojourn/source": `./src/${path}index.ts`,
