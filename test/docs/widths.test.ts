@@ -11,7 +11,7 @@ function longLines({ path, text }: Page): string[] {
     .flatMap((line, index) => (line.length > MAX_WIDTH ? [`${path}:${index + 1}: ${line.length}`] : []));
 }
 
-test(`no line of the documentation has more than ${MAX_WIDTH} characters, in a table neither`, () => {
+test(`no line of the documentation has more than ${MAX_WIDTH} characters, tables included`, () => {
   const pages = readPages();
   expect(pages.map(({ path }) => path)).toContain("docs/reference/settings.md");
   expect(longLines({ path: "a.md", text: `|${" ".repeat(MAX_WIDTH)}|` })).toEqual([
