@@ -70,14 +70,16 @@ function turnedSentences(text: string): string[] {
     .split(/\n(?=\s*(?:[-*|#]|\d+\.)\s|\s*\n)/)
     .map((block) => block.replaceAll(/\s+/g, " ").trim())
     .filter((block) => block !== "" && !block.startsWith("#"));
-  const sentences = blocks.flatMap((block) => block.replace(/^(?:[-*]|\d+\.) /, "").split(/(?<=[.:!?]) /));
+  const sentences = blocks
+    .flatMap((block) => (block.startsWith("|") ? block.split("|") : [block.replace(/^(?:[-*>]|\d+\.) /, "")]))
+    .flatMap((part) => part.trim().split(/(?<=[.:;!?]) /));
   return sentences
     .map((sentence) => sentence.replace(/^[*_"(]+/, ""))
     .filter((sentence) => isTurned(sentence) || OLD_WORDS.test(sentence));
 }
 
 function isTurned(sentence: string): boolean {
-  return /^(?:(?:Who|Whoever|Whom|Whose)\b|Most that|Of (?:a|an|the)\b|What\b(?! (?:to do|happened)\b))/.test(
+  return /^(?:(?:Who|Whoever|Whom|Whose)\b|Most that|Of (?:an?|any|nothing|the|two|itself|\d+)\b|What\b(?! (?:to do|happened)\b))/.test(
     sentence,
   );
 }
@@ -89,7 +91,7 @@ test("no sentence of the documentation begins with its subject turned round", ()
   expect(turned.filter((each) => !each.endsWith("?"))).toEqual([]);
 });
 
-test("the check finds them in paragraphs, items and bold beginnings", () => {
+test("the check finds them in paragraphs, items, tables and bold beginnings", () => {
   const page = [
     "# What it is",
     "",
@@ -100,12 +102,18 @@ test("the check finds them in paragraphs, items and bold beginnings", () => {
     "   it is not known.",
     "- **What to do:** nothing.",
     "",
+    "| state | result |",
+    "| --- | --- |",
+    "| gone | Who waits gets nothing. Of 7 none is left. |",
+    "",
     "It starts anew.",
   ].join("\n");
   expect(turnedSentences(page)).toEqual([
     "Who waits, waits.",
     "What expires** is deleted.",
     "Of a login it is not known.",
+    "Who waits gets nothing.",
+    "Of 7 none is left.",
     "It starts anew.",
   ]);
 });
