@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path/posix";
 import { inProject } from "../../scripts/lib/project.mjs";
 
-const PAGES_AT_THE_TOP = /\.md$/;
+const IS_PAGE = /\.md$/;
 
 /** A page of the documentation. */
 export interface Page {
@@ -11,14 +11,17 @@ export interface Page {
   readonly text: string;
 }
 
-/** All pages: those at the top of the project, and docs/. */
+/** All pages: those at the top of the project, in docs/ and in examples/. */
 export function readPages(): Page[] {
-  const top = readdirSync(inProject()).filter((file) => PAGES_AT_THE_TOP.test(file));
-  const docs = readdirSync(inProject("docs"), { recursive: true, encoding: "utf8" }).filter((file) =>
-    file.endsWith(".md"),
-  );
-  const paths = [...top, ...docs.map((file) => join("docs", file))];
+  const top = readdirSync(inProject()).filter((file) => IS_PAGE.test(file));
+  const paths = [...top, ...pagesIn("docs"), ...pagesIn("examples")];
   return paths.map((path) => ({ path, text: readFileSync(inProject(path), "utf8") }));
+}
+
+function pagesIn(folder: string): string[] {
+  return readdirSync(inProject(folder), { recursive: true, encoding: "utf8" })
+    .filter((file) => IS_PAGE.test(file) && !file.includes("node_modules"))
+    .map((file) => join(folder, file));
 }
 
 /** The text with each item of a list on one line. */
