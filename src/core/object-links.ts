@@ -8,7 +8,7 @@
 export interface ObjectLinks<Value> {
   /** Returns the value of an object; `undefined` for one without, and for anything else. */
   get(object: unknown): Value | undefined;
-  /** Sets the value of an object, once. */
+  /** Sets the value of an object. */
   set(object: object, value: Value): void;
 }
 
@@ -22,7 +22,7 @@ export function makeObjectLinks<Value>(): ObjectLinks<Value> {
   const others = new WeakMap<object, Value>();
 
   class Link extends Given {
-    readonly #value: Value;
+    #value: Value;
 
     constructor(object: object, value: Value) {
       super(object);
@@ -35,13 +35,28 @@ export function makeObjectLinks<Value>(): ObjectLinks<Value> {
     }
 
     static set(object: object, value: Value): void {
-      if (!Object.isExtensible(object)) others.set(object, value);
+      if (#value in object) object.#value = value;
+      else if (!Object.isExtensible(object)) others.set(object, value);
       // oxlint-disable-next-line no-new -- the constructor adds the field to the given object
       else new Link(object, value);
     }
   }
 
   return Link;
+}
+
+/**
+ * Returns the object to link the values of a request to: its stream state if it has one, which no
+ * code replaces.
+ *
+ * Express gives each request and response another prototype. From then on V8 shares no shape
+ * between them, and a field that is added takes 4 to 9 us with its share of garbage collection
+ * (Node.js 20); on the state it takes less than 1 us.
+ */
+export function linkTargetOf<Request>(request: Request): Request | object {
+  if (!isObject(request)) return request;
+  const { _readableState: state } = request as { _readableState?: unknown };
+  return isObject(state) ? state : request;
 }
 
 function isObject(value: unknown): value is object {

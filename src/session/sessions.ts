@@ -6,7 +6,7 @@ import type { Duration } from "../core/durations.ts";
 import { ImproperlyConfigured, SessionUsageError } from "../core/errors.ts";
 import type { Listener } from "../core/events.ts";
 import type { SessionKey } from "../core/ids.ts";
-import { makeObjectLinks } from "../core/object-links.ts";
+import { linkTargetOf, makeObjectLinks } from "../core/object-links.ts";
 import { isPlainObject } from "../json/index.ts";
 import { type KeySpace, keySpacesOf } from "../stores/key-spaces.ts";
 import type { ClearProgress } from "../stores/session-store.ts";
@@ -142,7 +142,7 @@ export class Sessions<Data extends object = UntypedData> {
    *   `sessions.cookie.onInsecure` is `"refuse"`.
    */
   from(request: object, options: FromOptions = NO_OPTIONS): Promise<Session<Data>> {
-    const scope = this.#scopes.get(request);
+    const scope = this.#scopes.get(linkTargetOf(request));
     if (scope !== undefined && options === NO_OPTIONS) return scope.load();
     return this.#from(request, options);
   }
@@ -342,10 +342,11 @@ export class Sessions<Data extends object = UntypedData> {
 
   /** For adapters: returns the scope of a request, and makes it on the first call. */
   scope(request: object, info: RequestInfo): SessionScope {
-    const known = this.#scopes.get(request);
+    const target = linkTargetOf(request);
+    const known = this.#scopes.get(target);
     if (known) return known;
     const scope = new LazySessionScope<Data>(info, this.#parts);
-    this.#scopes.set(request, scope);
+    this.#scopes.set(target, scope);
     return scope;
   }
 
@@ -356,7 +357,7 @@ export class Sessions<Data extends object = UntypedData> {
       const expected = 'sessions.from() expected onInvalid "throw", "reset" or "keep"';
       throw new SessionUsageError(`${expected}, got ${describeGiven(onInvalid)}.`);
     }
-    const scope = this.#scopes.get(request);
+    const scope = this.#scopes.get(linkTargetOf(request));
     if (scope) return scope.load(onInvalid);
     throw new SessionUsageError(describeUnseen(request));
   }

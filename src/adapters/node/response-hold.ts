@@ -17,11 +17,10 @@ import {
   redirectsListeners,
   type ResponseMethods,
   ResponseOverrides,
-  type ResponseWriter,
   uncover,
 } from "./response-methods.ts";
 import type { ResponseProtocol } from "./response-protocol.ts";
-import { SharedOverrides } from "./shared-overrides.ts";
+import { SharedOverrides, type SharedWriter } from "./shared-overrides.ts";
 
 /** A head that waits. */
 interface Head {
@@ -44,6 +43,11 @@ export function holdResponse(response: ServerResponse, hook: ResponseHook): void
   hold.add(hook);
 }
 
+/** Returns whether a response waits for its sessions. */
+export function isHeld(response: ServerResponse): boolean {
+  return holdOf(response) !== undefined;
+}
+
 /**
  * Notifies the hold that the handler has returned, where that is known. If the client has left, so
  * that the handler has not answered, its changes are saved now.
@@ -62,7 +66,7 @@ export function noteHandlerDone(response: ServerResponse): void {
 type Phase = "open" | "saving" | "passing" | "ending" | "failed";
 
 /** A response whose calls wait until its sessions are saved, and are then replayed in order. */
-class ResponseHold implements ResponseWriter {
+class ResponseHold implements SharedWriter {
   readonly #response: ServerResponse;
   readonly #protocol: ResponseProtocol;
   readonly #original: ResponseMethods;
@@ -96,6 +100,10 @@ class ResponseHold implements ResponseWriter {
     this.#hooks.add(hook);
     if (hook.scope.isUsed || hook.scope.notifyUse === undefined) this.noteUse();
     else hook.scope.notifyUse(this);
+  }
+
+  get response(): ServerResponse {
+    return this.#response;
   }
 
   /** A session is used: from here on, a client that leaves matters. */
@@ -456,7 +464,7 @@ class ResponseHold implements ResponseWriter {
   }
 }
 
-const SHARED = new SharedOverrides<ResponseHold>("sojourn.hold");
+const SHARED = new SharedOverrides<ResponseHold>();
 const OWN = new ResponseOverrides<ResponseHold>("sojourn.hold");
 
 /** Makes a hold the writer of a response. @returns The methods beneath. */

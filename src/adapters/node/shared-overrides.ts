@@ -1,8 +1,11 @@
 import { ServerResponse } from "node:http";
+import { types } from "node:util";
+import { linkTargetOf, makeObjectLinks, type ObjectLinks } from "../../core/object-links.ts";
 import { methodsOf, type ResponseMethods, type ResponseWriter } from "./response-methods.ts";
 
 /** Writer whose response has {@link SharedOverrides}. */
 export interface SharedWriter extends ResponseWriter {
+  readonly response: ServerResponse;
   destroy(args: readonly unknown[]): unknown;
 }
 
@@ -22,20 +25,15 @@ const native: ResponseMethods = methodsOf(nativePrototype);
  * Overrides that a framework's responses inherit, set once for the framework.
  *
  * Express gives each response another prototype. From then on V8 shares no shape between responses,
- * and each property that is added takes 1.7 us (Node.js 20), so that six methods would take as long
- * as the rest of a request's session. They are therefore added to the prototype that Express puts
- * over Node's, where they pass on each call of a response without a writer.
+ * and each property that is added takes 4 us with its share of garbage collection (Node.js 20), so
+ * that six methods would take as long as the rest of a request's session. They are therefore added
+ * to the prototype that Express puts over Node's, where they pass on each call of a response without
+ * a writer. The writer is linked to the request of the response, for the same reason.
  */
 export class SharedOverrides<Writer extends SharedWriter> {
-  readonly #key: symbol;
-  readonly #methods: Methods;
+  readonly #writers: ObjectLinks<Writer | undefined> = makeObjectLinks();
+  readonly #methods: Methods = methodsFor((response) => this.get(response));
   readonly #prototypes = new WeakSet<object>();
-
-  /** @param name Shown where a response is inspected. */
-  constructor(name: string) {
-    this.#key = Symbol(name);
-    this.#methods = methodsFor(this.#key);
-  }
 
   /**
    * Sets the writer of a response, if it inherits the overrides.
@@ -46,18 +44,22 @@ export class SharedOverrides<Writer extends SharedWriter> {
   set(response: ServerResponse, writer: Writer): ResponseMethods | undefined {
     if (Object.getPrototypeOf(response) === nativePrototype) return undefined;
     if (!this.#areInherited(response) && !this.#share(response)) return undefined;
-    this.#responseOf(response)[this.#key] = writer;
+    const target = linkTargetOf(response.req as unknown);
+    // A response that was made by hand has no request, or that of another response.
+    if (typeof target !== "object" || target === null || this.#writers.get(target)) return undefined;
+    this.#writers.set(target, writer);
     return native;
   }
 
   /** Returns the writer of a response; `undefined` if none was set. */
   get(response: ServerResponse): Writer | undefined {
-    return this.#responseOf(response)[this.#key];
+    const writer = this.#writers.get(linkTargetOf(response.req as unknown));
+    return writer === undefined || writer.response === response || isWrapper(response) ? writer : undefined;
   }
 
   /** Removes the writer of a response. */
   remove(response: ServerResponse): void {
-    if (this.get(response) !== undefined) this.#responseOf(response)[this.#key] = undefined;
+    if (this.get(response) !== undefined) this.#writers.set(linkTargetOf(response.req), undefined);
   }
 
   /** Returns the methods of a response that gets overrides of its own: these pass on to Node's. */
@@ -95,10 +97,11 @@ export class SharedOverrides<Writer extends SharedWriter> {
     }
     return this.#areInherited(response);
   }
+}
 
-  #responseOf(response: ServerResponse): Record<symbol, Writer | undefined> {
-    return response as unknown as Record<symbol, Writer | undefined>;
-  }
+/** Returns whether an object stands for a response: inherits from it, or is a proxy of it. */
+function isWrapper(response: ServerResponse): boolean {
+  return !Object.hasOwn(response, "req") || types.isProxy(response);
 }
 
 /** Returns the prototype of a response that inherits from Node's directly. */
@@ -112,32 +115,33 @@ function nextToNative(response: ServerResponse): object | undefined {
   return undefined;
 }
 
-function methodsFor(key: symbol): Methods {
-  type Response = Methods & Record<symbol, SharedWriter | undefined>;
+type WriterOf = (response: ServerResponse) => SharedWriter | undefined;
+
+function methodsFor(writerOf: WriterOf): Methods {
   return {
-    writeHead(this: Response, ...args: unknown[]): unknown {
-      const writer = this[key];
+    writeHead(this: ServerResponse, ...args: unknown[]): unknown {
+      const writer = writerOf(this);
       return writer ? writer.writeHead(args) : nativePrototype.writeHead.apply(this, args as never);
     },
-    write(this: Response, ...args: unknown[]): unknown {
-      const writer = this[key];
+    write(this: ServerResponse, ...args: unknown[]): unknown {
+      const writer = writerOf(this);
       return writer ? writer.write(args) : nativePrototype.write.apply(this, args as never);
     },
-    end(this: Response, ...args: unknown[]): unknown {
-      const writer = this[key];
+    end(this: ServerResponse, ...args: unknown[]): unknown {
+      const writer = writerOf(this);
       return writer ? writer.end(args) : nativePrototype.end.apply(this, args as never);
     },
-    flushHeaders(this: Response): unknown {
-      const writer = this[key];
-      return writer ? writer.flushHeaders() : nativePrototype.flushHeaders.call(this as never);
+    flushHeaders(this: ServerResponse): unknown {
+      const writer = writerOf(this);
+      return writer ? writer.flushHeaders() : nativePrototype.flushHeaders.call(this);
     },
-    [IMPLICIT_HEADER](this: Response): unknown {
-      const writer = this[key];
+    [IMPLICIT_HEADER](this: ServerResponse): unknown {
+      const writer = writerOf(this);
       return writer ? writer.implicitHead() : nativePrototype[IMPLICIT_HEADER].call(this);
     },
-    destroy(this: Response, ...args: unknown[]): unknown {
-      const writer = this[key];
-      return writer ? writer.destroy(args) : nativePrototype.destroy.apply(this as never, args as never);
+    destroy(this: ServerResponse, ...args: unknown[]): unknown {
+      const writer = writerOf(this);
+      return writer ? writer.destroy(args) : nativePrototype.destroy.apply(this, args as never);
     },
   };
 }
