@@ -1,4 +1,5 @@
 import { deflateSync } from "node:zlib";
+import { Etag } from "../core/etag.ts";
 import { describe, expect, test } from "vitest";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { decodeBase62, encodeBase62 } from "./base62.ts";
@@ -195,10 +196,7 @@ describe("DjangoCodec", () => {
   });
 
   test("the etag is the signature: 43 bytes at the end", () => {
-    expect(codec.etag(FOO_BAR)).toStrictEqual({
-      start: -43,
-      text: FOO_BAR.slice(FOO_BAR.lastIndexOf(":") + 1),
-    });
+    expect(codec.etag(FOO_BAR)).toStrictEqual(new Etag(-43, FOO_BAR.slice(FOO_BAR.lastIndexOf(":") + 1)));
   });
 });
 
@@ -212,7 +210,7 @@ describe("JsonCodec", () => {
       ok: true,
       value: { payload: record, writtenAt: undefined, isOutdated: false },
     });
-    expect(codec.etag(record)).toStrictEqual({ start: 22, text: "0123456789abcdef" });
+    expect(codec.etag(record)).toStrictEqual(new Etag(22, "0123456789abcdef"));
   });
 
   test.each(["", "{}", '{"a":1}', record.replace("0123", "01x3"), ` ${record}`])(
@@ -224,10 +222,7 @@ describe("JsonCodec", () => {
 });
 
 test("the etag of DjangoCacheCodec is the whole record, a character for each of its bytes", () => {
-  expect(new DjangoCacheCodec().etag('{"a":"\u00e9"}')).toStrictEqual({
-    start: 0,
-    text: '{"a":"\u00c3\u00a9"}',
-  });
+  expect(new DjangoCacheCodec().etag('{"a":"\u00e9"}')).toStrictEqual(new Etag(0, '{"a":"\u00c3\u00a9"}'));
 });
 
 describe("EncryptedCodec", () => {
@@ -250,7 +245,7 @@ describe("EncryptedCodec", () => {
     test("writes another record each time, with another etag", () => {
       const [first, second] = [codec.encode(payload, AT), codec.encode(payload, AT)];
       expect(first).not.toBe(second);
-      expect(codec.etag(first)).toStrictEqual({ start: 9, text: first.slice(9, 25) });
+      expect(codec.etag(first)).toStrictEqual(new Etag(9, first.slice(9, 25)));
       expect(codec.etag(first)).not.toStrictEqual(codec.etag(second));
     });
 

@@ -1,4 +1,4 @@
-import type { Etag } from "../core/etag.ts";
+import { Etag } from "../core/etag.ts";
 import type { DecodeResult, RecordCodec } from "./record-codec.ts";
 
 /**
@@ -23,6 +23,6 @@ export class DjangoCacheCodec implements RecordCodec {
    * record.
    */
   etag(record: string): Etag {
-    return { start: 0, text: Buffer.from(record).toString("latin1") };
+    return new Etag(0, Buffer.from(record).toString("latin1"));
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { DecodeResult, RecordCodec } from "./record-codec.ts";
-import type { Etag } from "../core/etag.ts";
+import { Etag } from "../core/etag.ts";
 import { type Secrets, SIGNATURE_LENGTH } from "./signer.ts";
 import { JsonSigner } from "./signing.ts";
 
@@ -52,6 +52,6 @@ export class DjangoCodec implements RecordCodec {
   }
 
   etag(record: string): Etag {
-    return { start: -SIGNATURE_LENGTH, text: record.slice(-SIGNATURE_LENGTH) };
+    return new Etag(-SIGNATURE_LENGTH, record.slice(-SIGNATURE_LENGTH));
   }
 }

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
-import type { Etag } from "../core/etag.ts";
+import { Etag } from "../core/etag.ts";
 import type { SessionKey } from "../core/ids.ts";
 import type { DecodeResult, RecordCodec } from "./record-codec.ts";
 import type { Secrets } from "./signer.ts";
@@ -56,7 +56,7 @@ export class EncryptedCodec implements RecordCodec {
   }
 
   etag(record: string): Etag {
-    return { start: HEAD.length, text: record.slice(HEAD.length, HEAD.length + IV_LENGTH) };
+    return new Etag(HEAD.length, record.slice(HEAD.length, HEAD.length + IV_LENGTH));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Etag } from "../core/etag.ts";
+import { Etag } from "../core/etag.ts";
 import type { DecodeResult, RecordCodec } from "./record-codec.ts";
 
 const HEAD = '{"_sojourn":{"nonce":"';
@@ -25,6 +25,6 @@ export class JsonCodec implements RecordCodec {
   }
 
   etag(record: string): Etag {
-    return { start: HEAD.length, text: record.slice(HEAD.length, HEAD.length + NONCE_LENGTH) };
+    return new Etag(HEAD.length, record.slice(HEAD.length, HEAD.length + NONCE_LENGTH));
   }
 }

@@ -5,7 +5,7 @@
  * The signature that ends a signed record changes with every commit, so its 43 bytes are enough to
  * compare, and nothing else is sent.
  */
-export interface Etag {
+export class Etag {
   /**
    * Start of the part, in bytes, as for `String.prototype.slice`: a negative number counts from the
    * end.
@@ -13,6 +13,11 @@ export interface Etag {
   readonly start: number;
   /** The part: ASCII, or one character a byte of UTF-8 if the store compares whole records. */
   readonly text: string;
+
+  constructor(start: number, text: string) {
+    this.start = start;
+    this.text = text;
+  }
 }
 
 /** Returns whether a record is the version that an etag identifies. */

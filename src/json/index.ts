@@ -2,6 +2,7 @@ export { copyJson } from "./copy-json.ts";
 export {
   defineMember,
   memberOf,
+  rawMember,
   rawValue,
   readJson,
   readMembers,

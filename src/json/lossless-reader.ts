@@ -36,6 +36,11 @@ export function readJson(raw: RawValue): unknown {
   return raw.isPlain ? JSON.parse(raw.text) : new LosslessReader(raw.text).readDocument();
 }
 
+/** Makes a {@link RawMember} of a key and a value that were written by {@link writeJson}. */
+export function rawMember(keyText: string, text: string): RawMember {
+  return new Member(keyText, text, !MAY_LOSE.test(text));
+}
+
 /** Makes a {@link RawValue} of the output of {@link writeJson}. */
 export function rawValue(text: string): RawValue {
   return { text, isPlain: !MAY_LOSE.test(text) };
@@ -55,6 +60,19 @@ const [ZERO, NINE] = [0x30, 0x39];
 const [LETTER_CAPITAL_E, LETTER_CAPITAL_I, LETTER_CAPITAL_N] = [0x45, 0x49, 0x4e];
 const [LETTER_E, LETTER_F, LETTER_N, LETTER_T, LETTER_U] = [0x65, 0x66, 0x6e, 0x74, 0x75];
 const SINGLE_ESCAPES = new Set(Array.from('"\\/bfnrt', (escape) => escape.charCodeAt(0)));
+
+// A class: V8 may allocate literals in the old generation.
+class Member implements RawMember {
+  readonly text: string;
+  readonly isPlain: boolean;
+  readonly keyText: string;
+
+  constructor(keyText: string, text: string, isPlain: boolean) {
+    this.text = text;
+    this.isPlain = isPlain;
+    this.keyText = keyText;
+  }
+}
 
 class LosslessReader {
   readonly #text: string;
@@ -79,7 +97,7 @@ class LosslessReader {
         this.#isPlain = true;
         this.#skipValue();
         const text = this.#text.slice(start, this.#at);
-        members.set(unquote(keyText), { text, isPlain: this.#isPlain, keyText });
+        members.set(unquote(keyText), new Member(keyText, text, this.#isPlain));
       } while (this.#hasNext(CLOSE_OBJECT));
     }
     this.#expectEnd();

@@ -13,7 +13,7 @@ import {
   labelOf,
   OutstandingCommand,
   type Patience,
-  type Request,
+  Request,
 } from "./outstanding-command.ts";
 import type { WaitFor } from "./replication.ts";
 import type { RedisScript } from "./script.ts";
@@ -141,16 +141,7 @@ export class RedisConnection {
     form?: Form,
     patience?: Patience,
   ): Promise<RedisReply<ReplyString<Form>>> {
-    return this.#issue({
-      args,
-      key,
-      script: undefined,
-      keys: undefined,
-      form,
-      deadline,
-      patience,
-      chooseNode: undefined,
-    });
+    return this.#issue(new Request(args, deadline, { key, form, patience }));
   }
 
   /** Runs a script, as {@link command} sends a command. The first of the keys decides the node. */
@@ -162,16 +153,7 @@ export class RedisConnection {
     form?: Form,
     patience?: Patience,
   ): Promise<RedisReply<ReplyString<Form>>> {
-    return this.#issue({
-      args,
-      key: keys[0],
-      script,
-      keys,
-      form,
-      deadline,
-      patience,
-      chooseNode: undefined,
-    });
+    return this.#issue(new Request(args, deadline, { key: keys[0], script, keys, form, patience }));
   }
 
   /**
@@ -199,16 +181,8 @@ export class RedisConnection {
       };
       const read = async (cursor: string): Promise<Page<Form>> => {
         const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
-        const reply = await this.#issue({
-          args,
-          key: undefined,
-          script: undefined,
-          keys: undefined,
-          form: form ?? ("text" as const),
-          deadline: pageDeadline(),
-          patience: undefined,
-          chooseNode,
-        });
+        const pageForm = form ?? ("text" as const);
+        const reply = await this.#issue(new Request(args, pageDeadline(), { form: pageForm, chooseNode }));
         const [next, keys] = reply as [RedisArgument, ScannedKey<Form>[]];
         return [String(next), keys];
       };

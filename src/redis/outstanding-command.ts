@@ -19,25 +19,46 @@ import type { Recipient, RedisNode } from "./node.ts";
 import { replicationError, type ReplicatedRecipient, ReplicatedWrite, type WaitFor } from "./replication.ts";
 import type { RedisScript } from "./script.ts";
 
+/** Options of a {@link Request}. */
+export interface RequestOptions<Form extends ReplyForm = ReplyForm> {
+  /** Key of the command, which decides the node. */
+  readonly key?: RedisArgument | undefined;
+  readonly script?: RedisScript | undefined;
+  /** Keys of the script. */
+  readonly keys?: readonly RedisArgument[] | undefined;
+  /** Form in which the strings of the reply are read. @defaultValue `"text"` */
+  readonly form?: Form | undefined;
+  /** How long it waits for a slot that is being migrated. @defaultValue `"usual"` */
+  readonly patience?: Patience | undefined;
+  /** Chooses the node of a command without a key. */
+  readonly chooseNode?: ((link: RedisLink) => RedisNode) | undefined;
+}
+
 /**
- * A command to be sent, or a script to be run. It has all its members, if undefined, so that all
- * requests have one shape.
+ * A command to be sent, or a script to be run. A class, as V8 may allocate literals in the old
+ * generation.
  */
-export interface Request<Form extends ReplyForm = ReplyForm> {
+export class Request<Form extends ReplyForm = ReplyForm> {
   /** Name and arguments of a command, or the arguments of a script. */
   readonly args: readonly RedisArgument[];
-  /** Key of the command, which decides the node. */
+  readonly deadline: Deadline;
   readonly key: RedisArgument | undefined;
   readonly script: RedisScript | undefined;
-  /** Keys of the script. */
   readonly keys: readonly RedisArgument[] | undefined;
-  /** Form in which the strings of the reply are read. @defaultValue `"text"` */
   readonly form: Form | undefined;
-  readonly deadline: Deadline;
-  /** How long it waits for a slot that is being migrated. @defaultValue `"usual"` */
   readonly patience: Patience | undefined;
-  /** Chooses the node of a command without a key. */
   readonly chooseNode: ((link: RedisLink) => RedisNode) | undefined;
+
+  constructor(args: readonly RedisArgument[], deadline: Deadline, options: RequestOptions<Form>) {
+    this.args = args;
+    this.deadline = deadline;
+    this.key = options.key;
+    this.script = options.script;
+    this.keys = options.keys;
+    this.form = options.form;
+    this.patience = options.patience;
+    this.chooseNode = options.chooseNode;
+  }
 }
 
 /** Returns the names of a request for messages. */

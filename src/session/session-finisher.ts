@@ -5,20 +5,13 @@ import type { OperationQueue } from "./operation-queue.ts";
 import type { SessionState } from "./session-state.ts";
 import type { SessionWriter } from "./session-writer.ts";
 
-/** Parts of a session that {@link SessionFinisher} shares. */
-export interface SessionParts<Data extends object> {
-  readonly state: SessionState<Data>;
-  readonly writer: SessionWriter<Data>;
-  readonly queue: OperationQueue;
-}
-
 /** Work for a session before its response leaves: saves changes, or extends the session. */
 export class SessionFinisher<Data extends object> {
   readonly #state: SessionState<Data>;
   readonly #writer: SessionWriter<Data>;
   readonly #queue: OperationQueue;
 
-  constructor({ state, writer, queue }: SessionParts<Data>) {
+  constructor(state: SessionState<Data>, writer: SessionWriter<Data>, queue: OperationQueue) {
     this.#state = state;
     this.#writer = writer;
     this.#queue = queue;

@@ -1,25 +1,77 @@
 import { Deadline } from "../core/deadlines.ts";
 import { InsecureRequestError } from "../core/errors.ts";
 import type { SessionKey } from "../core/ids.ts";
+import type { SameSite } from "./http/cross-site.ts";
 import { type CookieAttributes, type CookieReading, readCookie } from "./http/cookie.ts";
 import { applySchema, type DataSchema, type OnInvalid } from "./data/data-schema.ts";
 import type { PlainHttp } from "./http/plain-http.ts";
 import type { RequestInfo } from "./http/request-contract.ts";
 import type { LoadResult } from "./stored/session-records.ts";
+import type { StoredSession } from "./stored/record-writer.ts";
 import type { SessionHome, SessionHomes } from "./session-home.ts";
 import type { SessionServices } from "./session-services.ts";
 import { type SessionOrigin, SessionState } from "./session-state.ts";
 import { Session } from "./session.ts";
 
 /** Result of looking up a cookie's value. */
-interface FoundSession {
+class FoundSession {
   readonly home: SessionHome;
   readonly key: SessionKey;
   readonly loaded: LoadResult;
+
+  constructor(home: SessionHome, key: SessionKey, loaded: LoadResult) {
+    this.home = home;
+    this.key = key;
+    this.loaded = loaded;
+  }
 }
 
 /** Part of a request that a load uses. */
 type CookieInfo = Pick<RequestInfo, "cookieHeader" | "userAgent" | "mayBeginSession">;
+
+const NO_REQUEST: CookieInfo = { cookieHeader: undefined };
+const NO_COOKIE = readCookie(undefined, "", () => false);
+const NO_KEYS: readonly SessionKey[] = [];
+
+class RequestOrigin implements SessionOrigin {
+  readonly home: SessionHome;
+  readonly hasCookie: boolean;
+  readonly hasDuplicates: boolean;
+  readonly presentedKeys: readonly SessionKey[];
+  readonly stored: StoredSession | undefined;
+  readonly isRenewed: boolean;
+  readonly hasDeparted: boolean;
+  readonly #info: CookieInfo;
+  readonly #sameSite: SameSite;
+
+  /** @param found The session of one of the cookies; `undefined` without a valid cookie. */
+  constructor(
+    home: SessionHome,
+    found: FoundSession | undefined,
+    { isPresent, rejection, values }: CookieReading,
+    info: CookieInfo,
+    sameSite: SameSite,
+  ) {
+    const stored = found?.loaded.status === "live" ? found.loaded.stored : undefined;
+    this.home = home;
+    this.hasCookie = isPresent;
+    this.hasDuplicates = rejection === "duplicate";
+    this.presentedKeys = found === undefined ? NO_KEYS : presentedKeys(found, values);
+    this.stored = stored;
+    this.isRenewed = stored !== undefined && stored.key !== found?.key;
+    this.hasDeparted = found?.loaded.status === "moved";
+    this.#info = info;
+    this.#sameSite = sameSite;
+  }
+
+  get userAgent(): string | undefined {
+    return this.#info.userAgent;
+  }
+
+  mayBegin(): boolean {
+    return this.#info.mayBeginSession?.(this.#sameSite) ?? true;
+  }
+}
 
 /** Dependencies of {@link SessionOpener}. */
 export interface SessionOpenerOptions {
@@ -44,17 +96,10 @@ export class SessionOpener<Data extends object> {
 
   /** Makes a session that belongs to no request. */
   async begin(): Promise<Session<Data>> {
-    const session = this.#make({
-      home: this.#options.homes.open(undefined),
-      hasCookie: false,
-      hasDuplicates: false,
-      userAgent: undefined,
-      presentedKeys: [],
-      stored: undefined,
-      isRenewed: false,
-      hasDeparted: false,
-      mayBegin: undefined,
-    });
+    const { homes, cookie } = this.#options;
+    const session = this.#make(
+      new RequestOrigin(homes.open(undefined), undefined, NO_COOKIE, NO_REQUEST, cookie.sameSite),
+    );
     await this.#fit(session);
     return session;
   }
@@ -83,7 +128,8 @@ export class SessionOpener<Data extends object> {
     areHeadersSent: boolean,
   ): Promise<Session<Data>> {
     const { homes, services, cookie } = this.#options;
-    const { isPresent, values, rejection } = this.#readCookie(info.cookieHeader);
+    const reading = this.#readCookie(info.cookieHeader);
+    const { values, rejection } = reading;
     if (rejection) services.events.emit("rejected", { reason: rejection });
     if (rejection === "duplicate") this.#duplicates.warnOnce();
     let found: FoundSession | undefined;
@@ -92,22 +138,12 @@ export class SessionOpener<Data extends object> {
       const key = home.keyOf(value);
       const loaded = await home.records.load(key, new Deadline(services.deadline, services.clock));
       const isLive = loaded.status === "live";
-      if (isLive || found === undefined) found = { home, key, loaded };
+      if (isLive || found === undefined) found = new FoundSession(home, key, loaded);
       if (isLive) break;
       this.#emitFailedLoad(loaded);
     }
-    const stored = found?.loaded.status === "live" ? found.loaded.stored : undefined;
-    const session = this.#make({
-      home: found?.home ?? homes.open(undefined),
-      hasCookie: isPresent,
-      hasDuplicates: rejection === "duplicate",
-      userAgent: info.userAgent,
-      presentedKeys: found === undefined ? [] : presentedKeys(found, values),
-      stored,
-      isRenewed: stored !== undefined && stored.key !== found?.key,
-      hasDeparted: found?.loaded.status === "moved",
-      mayBegin: () => info.mayBeginSession?.(cookie.sameSite) ?? true,
-    });
+    const home = found?.home ?? homes.open(undefined);
+    const session = this.#make(new RequestOrigin(home, found, reading, info, cookie.sameSite));
     const fitting = this.#fit(session, onInvalid);
     if (fitting !== undefined) await fitting;
     if (areHeadersSent) session.noteHeadersSent();

@@ -1,6 +1,6 @@
 import type { OnInvalid } from "./data/data-schema.ts";
 import { explainAwait } from "./explain-await.ts";
-import { watchLateChanges } from "./http/late-changes.ts";
+import { type LateChangeHandling, LateChangeWatch } from "./http/late-changes.ts";
 import type { CookieWriter } from "./http/cookie-writer.ts";
 import type {
   HeaderEdits,
@@ -21,7 +21,7 @@ export interface ScopeParts<Data extends object> {
 }
 
 /** {@link SessionScope} over a session that is loaded on first use. */
-export class LazySessionScope<Data extends object> implements SessionScope {
+export class LazySessionScope<Data extends object> implements SessionScope, LateChangeHandling {
   readonly #info: RequestInfo;
   readonly #parts: ScopeParts<Data>;
   #opening: Promise<Session<Data>> | undefined = undefined;
@@ -71,31 +71,28 @@ export class LazySessionScope<Data extends object> implements SessionScope {
 
   noteResponseOver(): void {
     this.#isResponseOver = true;
-    if (this.#session) this.#watch(this.#session);
+    if (this.#session) this.#session.watchUse(new LateChangeWatch(this.#session, this));
+  }
+
+  get isDropping(): boolean {
+    return this.#hasFailed || this.#isDropping;
+  }
+
+  noteLateChange({ storedAt }: Session<object>): void {
+    const { events } = this.#parts;
+    events.emit("lateChange", storedAt === undefined ? {} : { session: events.nameOf(storedAt) });
   }
 
   async #open(onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
     try {
       const session = await this.#parts.opener.openFor(this.#info, onInvalid);
       this.#session = session;
-      if (this.#isResponseOver) this.#watch(session);
+      if (this.#isResponseOver) session.watchUse(new LateChangeWatch(session, this));
       return session;
     } catch (error) {
       this.#opening = undefined;
       throw error;
     }
-  }
-
-  #watch(session: Session<Data>): void {
-    watchLateChanges(session, {
-      isDropping: () => this.#hasFailed || this.#isDropping,
-      tell: () => this.#emitLateChange(session),
-    });
-  }
-
-  #emitLateChange({ storedAt }: Session<Data>): void {
-    const { events } = this.#parts;
-    events.emit("lateChange", storedAt === undefined ? {} : { session: events.nameOf(storedAt) });
   }
 
   /** Finishes a session that the handler did not await, but may use once it is loaded. */

@@ -1,6 +1,7 @@
 import { Deadline } from "../core/deadlines.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { SessionData } from "./data/session-data.ts";
+import type { UseListener } from "./http/request-contract.ts";
 import { ResponseCookie } from "./http/response-cookie.ts";
 import { SessionRecord } from "./record/session-record.ts";
 import type { SessionHome } from "./session-home.ts";
@@ -26,8 +27,8 @@ export interface SessionOrigin {
   /** The session of the presented key was just ended or given a new key. */
   readonly hasDeparted: boolean;
   readonly userAgent: string | undefined;
-  /** Returns whether the request may begin a session without a cookie. @defaultValue always */
-  readonly mayBegin?: (() => boolean) | undefined;
+  /** Returns whether the request may begin a session without a cookie. */
+  mayBegin(): boolean;
 }
 
 /** State of a session during a request. */
@@ -45,8 +46,8 @@ export class SessionState<Data extends object> {
   hasEnded = false;
   /** The last key that this request gave the session. */
   ownKey: SessionKey | undefined = undefined;
-  /** Called on each access to the data. */
-  noteUse: (() => void) | undefined = undefined;
+  /** Notified of each access to the data. */
+  useListener: UseListener | undefined = undefined;
 
   constructor(services: SessionServices, origin: SessionOrigin) {
     const { home, stored } = origin;

@@ -256,8 +256,8 @@ export class SessionWriter<Data extends object> {
 
   /** Refuses to begin a session that would replace one whose cookie the browser withheld. */
   #requireBeginning(): void {
-    const { hasCookie, mayBegin } = this.#state.origin;
-    if (!hasCookie && mayBegin?.() === false) throw new SessionInterrupted(FROM_OTHER_SITE);
+    const { origin } = this.#state;
+    if (!origin.hasCookie && !origin.mayBegin()) throw new SessionInterrupted(FROM_OTHER_SITE);
   }
 
   /**

@@ -8,7 +8,7 @@ import { writeForComparison } from "../json/index.ts";
 import { addFlash, type FlashMessage, takeFlash } from "./data/flash.ts";
 import type { SessionData } from "./data/session-data.ts";
 import { explainAssignments, refuseCallbacks } from "./explain-assignments.ts";
-import type { ResponseStart } from "./http/request-contract.ts";
+import type { ResponseStart, UseListener } from "./http/request-contract.ts";
 import type { CookieChange } from "./http/response-cookie.ts";
 import {
   checkLoginOptions,
@@ -58,7 +58,7 @@ export class Session<Data extends object = UntypedData> {
    * keys (`_auth_*`).
    */
   get data(): Data {
-    this.#state.noteUse?.();
+    this.#state.useListener?.noteUse();
     return this.#state.data.object;
   }
 
@@ -314,8 +314,7 @@ export class Session<Data extends object = UntypedData> {
     if (this.#queue.isBusy) return this.#queue.idle.then(() => this.finish(response));
     const failure = this.#queue.takeFailure();
     if (failure) return failure.then(() => {});
-    const parts = { state: this.#state, writer: this.#writer, queue: this.#queue };
-    return new SessionFinisher(parts).finish(response);
+    return new SessionFinisher(this.#state, this.#writer, this.#queue).finish(response);
   }
 
   /** @internal Value of the cookie. A secret. */
@@ -338,9 +337,9 @@ export class Session<Data extends object = UntypedData> {
     return this.#state.record;
   }
 
-  /** @internal Calls a function on each access to the data. */
-  watchUse(note: () => void): void {
-    this.#state.noteUse = note;
+  /** @internal Notifies a listener of each access to the data. */
+  watchUse(listener: UseListener): void {
+    this.#state.useListener = listener;
   }
 
   /** @internal Whether there are unsaved changes. Changes that cannot be saved count. */

@@ -69,8 +69,8 @@ export const codecMutants = [
   {
     name: "django-etag-is-one-byte",
     file: "src/codec/django-codec.ts",
-    find: "text: record.slice(-SIGNATURE_LENGTH)",
-    replace: "text: record.slice(-1)",
+    find: "-SIGNATURE_LENGTH, record.slice(-SIGNATURE_LENGTH)",
+    replace: "-SIGNATURE_LENGTH, record.slice(-1)",
     breaks: "A commit compares the whole signature.",
     tests: ["src/codec/codec.test.ts"],
   },

@@ -4,6 +4,8 @@ import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { checkSessions } from "../node/check-mount.ts";
 import { firstOf, HttpRequestInfo } from "../node/request-info.ts";
 import { holdResponse } from "../node/response-hold.ts";
+import type { ResponseHook } from "../node/response-hooks.ts";
+import type { SessionScope } from "../../session/http/request-contract.ts";
 import type { SessionSource } from "../node/types.ts";
 import { explainSession, setSession } from "./request-session.ts";
 import type { ExpressMiddleware, ExpressNext, ExpressRequest, ExpressSessionsOptions } from "./types.ts";
@@ -54,8 +56,7 @@ export function expressSessions<Data extends object>(
       next(error);
       return;
     }
-    const onError = (error: unknown): void => nearestNext(request, next)(error);
-    holdResponse(response, { scope: sessions.scope(request, info), onError });
+    holdResponse(response, new ExpressHook(sessions.scope(request, info), request, next));
     if (eager) {
       void load(request, sessions, next);
       return;
@@ -88,12 +89,23 @@ class ExpressRequestInfo extends HttpRequestInfo<ExpressRequest> {
   }
 }
 
-/**
- * Express keeps the `next` of the current router in `req.next`: its error handlers come before
- * ours.
- */
-function nearestNext(request: ExpressRequest, next: ExpressNext): ExpressNext {
-  return (request as { next?: ExpressNext }).next ?? next;
+class ExpressHook implements ResponseHook {
+  readonly scope: SessionScope;
+  readonly #request: ExpressRequest;
+  readonly #next: ExpressNext;
+
+  constructor(scope: SessionScope, request: ExpressRequest, next: ExpressNext) {
+    this.scope = scope;
+    this.#request = request;
+    this.#next = next;
+  }
+
+  onError(error: unknown): void {
+    // Express keeps the `next` of the current router in `req.next`: its error handlers come before
+    // ours.
+    const next = (this.#request as { next?: ExpressNext }).next ?? this.#next;
+    next(error);
+  }
 }
 
 async function load<Data extends object>(

@@ -7,7 +7,9 @@ import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { checkSessions } from "./check-mount.ts";
 import { NodeRequestInfo } from "./request-info.ts";
 import { resetHead } from "./response-head.ts";
+import type { SessionScope } from "../../session/http/request-contract.ts";
 import { holdResponse, noteHandlerDone } from "./response-hold.ts";
+import type { ResponseHook } from "./response-hooks.ts";
 import type {
   NodeErrorHandler,
   NodeHandler,
@@ -86,29 +88,48 @@ export function nodeSessions<Data extends object>(
     noteHandlerDone(response);
   };
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
-    const answer = (error: unknown): void => void answerError(onError, error, request, response);
     const info = new NodeRequestInfo(request, response, rule, trustProxy);
-    holdResponse(response, { scope: sessions.scope(request, info), onError: answer });
+    const hook = new NodeHook(sessions.scope(request, info), request, response, onError);
+    holdResponse(response, hook);
     handle(request, response, info).catch((error: unknown) => {
       if (!response.headersSent) resetHead(response, error);
-      answer(error);
+      hook.onError(error);
     });
   };
   return listener as NodeListener;
 }
 
-/** An error handler that fails has not answered; both errors are reported. */
-async function answerError(
-  onError: NodeErrorHandler,
-  error: unknown,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  try {
-    await onError(error, request, response);
-  } catch (failure) {
-    report(error);
-    answerOrCut(failure, request, response);
+class NodeHook implements ResponseHook {
+  readonly scope: SessionScope;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #onError: NodeErrorHandler;
+
+  constructor(
+    scope: SessionScope,
+    request: IncomingMessage,
+    response: ServerResponse,
+    onError: NodeErrorHandler,
+  ) {
+    this.scope = scope;
+    this.#request = request;
+    this.#response = response;
+    this.#onError = onError;
+  }
+
+  onError(error: unknown): void {
+    void this.#answer(error);
+  }
+
+  /** An error handler that fails has not answered; both errors are reported. */
+  async #answer(error: unknown): Promise<void> {
+    const onError = this.#onError;
+    try {
+      await onError(error, this.#request, this.#response);
+    } catch (failure) {
+      report(error);
+      answerOrCut(failure, this.#request, this.#response);
+    }
   }
 }
 

@@ -13,12 +13,7 @@ import { KeptConnection } from "./kept-connection.ts";
 import { protocolOf } from "./protocols.ts";
 import { applyHead, resetHead } from "./response-head.ts";
 import { rejectWith, type ResponseHook, ResponseHooks, warnOfFailure } from "./response-hooks.ts";
-import {
-  redirectsListeners,
-  type ResponseMethods,
-  ResponseOverrides,
-  uncover,
-} from "./response-methods.ts";
+import { redirectsListeners, type ResponseMethods, ResponseOverrides, uncover } from "./response-methods.ts";
 import type { ResponseProtocol } from "./response-protocol.ts";
 import { SharedOverrides, type SharedWriter } from "./shared-overrides.ts";
 
@@ -29,6 +24,7 @@ interface Head {
 }
 
 const NO_HEAD: Head = { status: 0, isImplicit: false };
+const NO_LISTENERS: readonly (() => void)[] = [];
 const EXPLICIT_CALL = { isImplicit: false, isLastCall: false };
 
 /**
@@ -85,7 +81,7 @@ class ResponseHold implements SharedWriter {
   /** Made by the first call that has to wait. */
   #calls: HeldCalls | undefined = undefined;
   #keptConnection: KeptConnection | undefined = undefined;
-  #drainListeners: readonly (() => void)[] = [];
+  #drainListeners = NO_LISTENERS;
   #error: unknown = undefined;
 
   constructor(response: ServerResponse) {

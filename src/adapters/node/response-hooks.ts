@@ -9,22 +9,24 @@ export interface ResponseHook {
    * Called when the session could not be saved. The response is then a fresh one with the status of
    * the error; if its headers were already out, its connection has been cut.
    */
-  readonly onError: (error: unknown) => void;
+  onError(error: unknown): void;
 }
+
+const NO_HOOKS: readonly ResponseHook[] = [];
 
 /**
  * The sessions of a response: one for each `Sessions` that an adapter has mounted before the
  * handler.
  */
 export class ResponseHooks {
-  #hooks: readonly ResponseHook[] = [];
+  #hooks = NO_HOOKS;
   /** The hook whose session is being saved, or sets its headers. */
   #turn: ResponseHook | undefined;
 
   /** Adds a hook. For a scope that is present already, replaces its `onError`. */
   add(hook: ResponseHook): void {
     if (this.#hooks.length === 0) {
-      this.#hooks = [hook];
+      this.#hooks = Array.of(hook);
       return;
     }
     const others = this.#hooks.filter(({ scope }) => scope !== hook.scope);

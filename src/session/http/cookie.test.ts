@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { anyDeadline, Browser, openHarness } from "../../../test/support/session-harness.ts";
 import { isSessionKey } from "../../core/ids.ts";
-import { readCookie } from "./cookie.ts";
+import { CookieReading, readCookie } from "./cookie.ts";
 
 const KEY = "abcdefghijklmnopqrstuvwxyz012345";
 
@@ -13,21 +13,17 @@ describe("readCookie", () => {
     [`  sessionid =  ${KEY}  ;`],
     [`xsessionid=zzz; sessionid=${KEY}; sessionidx=zzz`],
   ])("%s", (header) => {
-    expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({
-      isPresent: true,
-      values: [KEY],
-      rejection: undefined,
-    });
+    expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual(
+      new CookieReading(true, [KEY], undefined),
+    );
   });
 
   test.each([[undefined], [""], ["a=1; b=2"], ["sessionid"], ["=x"], [`SESSIONID=${KEY}`]])(
     "none in %j",
     (header) => {
-      expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({
-        isPresent: false,
-        values: [],
-        rejection: undefined,
-      });
+      expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual(
+        new CookieReading(false, [], undefined),
+      );
     },
   );
 
@@ -42,11 +38,9 @@ describe("readCookie", () => {
   ])(
     "several in %s: the distinct ones of the right form, in order, at most four",
     (header, values, rejection) => {
-      expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual({
-        isPresent: true,
-        values,
-        rejection,
-      });
+      expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual(
+        new CookieReading(true, values, rejection),
+      );
     },
   );
 });

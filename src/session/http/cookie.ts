@@ -26,7 +26,7 @@ export interface CookieScope {
 export type CookieRejection = "malformed" | "duplicate";
 
 /** Result of reading a Cookie header. */
-export interface CookieReading {
+export class CookieReading {
   /** The header has a cookie of the name, valid or not. */
   readonly isPresent: boolean;
   /** Distinct values of the right form, in header order: at most {@link MAX_CANDIDATES}. */
@@ -35,6 +35,12 @@ export interface CookieReading {
    * `"malformed"`: no value has the right form. `"duplicate"`: there are several different values.
    */
   readonly rejection: CookieRejection | undefined;
+
+  constructor(isPresent: boolean, values: readonly string[], rejection: CookieRejection | undefined) {
+    this.isPresent = isPresent;
+    this.values = values;
+    this.rejection = rejection;
+  }
 }
 
 /**
@@ -62,8 +68,8 @@ export function readCookie(
   const distinct = [...new Set(found)];
   const values = distinct.filter(hasForm).slice(0, MAX_CANDIDATES);
   const isPresent = distinct.length > 0;
-  if (isPresent && values.length === 0) return { isPresent, values, rejection: "malformed" };
-  return { isPresent, values, rejection: distinct.length > 1 ? "duplicate" : undefined };
+  if (isPresent && values.length === 0) return new CookieReading(isPresent, values, "malformed");
+  return new CookieReading(isPresent, values, distinct.length > 1 ? "duplicate" : undefined);
 }
 
 // The package `cookie` keeps only the first of several values, which would hide duplicates.

@@ -1,34 +1,44 @@
 import type { Session } from "../session.ts";
+import type { UseListener } from "./request-contract.ts";
 
 let hasWarned = false;
 
 /** Handling of late changes. */
 export interface LateChangeHandling {
-  /** Returns whether the changes of this response are dropped anyway, as with a status of 500. */
-  isDropping(): boolean;
+  /** Whether the changes of this response are dropped anyway, as with a status of 500. */
+  readonly isDropping: boolean;
   /** Called each time that changes are left unsaved. */
-  tell(): void;
+  noteLateChange(session: Session<object>): void;
 }
 
 /**
  * Watches a session whose response has ended, and reports later changes of its data, which are not
  * saved. Changes that `update` or `save` writes are not reported.
  */
-export function watchLateChanges(session: Session<object>, handling: LateChangeHandling): void {
-  let isWatching = false;
-  const look = async (): Promise<void> => {
-    await session.settled;
-    isWatching = false;
-    if (handling.isDropping() || !session.hasChanges) return;
-    handling.tell();
-    warnOnce();
-  };
-  session.watchUse(() => {
-    if (isWatching) return;
-    isWatching = true;
+export class LateChangeWatch implements UseListener {
+  readonly #session: Session<object>;
+  readonly #handling: LateChangeHandling;
+  #isWatching = false;
+
+  constructor(session: Session<object>, handling: LateChangeHandling) {
+    this.#session = session;
+    this.#handling = handling;
+  }
+
+  noteUse(): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
     // Waits for changes in this turn of the event loop, and an `update` or `save` right after them.
-    setImmediate(() => void look());
-  });
+    setImmediate(() => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    await this.#session.settled;
+    this.#isWatching = false;
+    if (this.#handling.isDropping || !this.#session.hasChanges) return;
+    this.#handling.noteLateChange(this.#session);
+    warnOnce();
+  }
 }
 
 function warnOnce(): void {

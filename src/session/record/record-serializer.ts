@@ -62,7 +62,7 @@ export class RecordSerializer {
    *
    * @throws {SessionTooLargeError}
    */
-  encode(record: SessionRecord, storageKey: SessionKey): { text: string; version: Version } {
+  encode(record: SessionRecord, storageKey: SessionKey): EncodedVersion {
     const now = this.#clock.now();
     const created = record.metadata.created ?? now;
     const version = Math.max(this.#dataVersion, record.metadata.version ?? 1);
@@ -71,10 +71,7 @@ export class RecordSerializer {
     const text = this.#codec.encode(payload, storageKey);
     const bytes = Math.max(Buffer.byteLength(payload), Buffer.byteLength(text));
     if (bytes > this.#maxBytes) throw new SessionTooLargeError(bytes, this.#maxBytes);
-    return {
-      text,
-      version: { record: fresh, etag: this.#codec.etag(text), writtenAt: now, isOutdated: false },
-    };
+    return new EncodedVersion(text, new RecordVersion(fresh, this.#codec.etag(text), now, false));
   }
 
   decode(text: string, storageKey: SessionKey): Version | UndecodableReason {
@@ -82,7 +79,7 @@ export class RecordSerializer {
     if (!decoded.ok) return decoded.reason;
     try {
       const { isOutdated, writtenAt } = decoded.value;
-      return { record: parseRecord(decoded.value), etag: this.#codec.etag(text), writtenAt, isOutdated };
+      return new RecordVersion(parseRecord(decoded.value), this.#codec.etag(text), writtenAt, isOutdated);
     } catch (error) {
       if (error instanceof SyntaxError) return "malformed";
       throw error;
@@ -102,6 +99,36 @@ export class RecordSerializer {
    */
   timeToLive(record: SessionRecord): Milliseconds {
     return Math.ceil(timeToLive(record, this.#timeouts, this.#clock.now()));
+  }
+}
+
+/** A version, and the text to store. */
+class EncodedVersion {
+  readonly text: string;
+  readonly version: Version;
+
+  constructor(text: string, version: Version) {
+    this.text = text;
+    this.version = version;
+  }
+}
+
+class RecordVersion implements Version {
+  readonly record: SessionRecord;
+  readonly etag: Etag;
+  readonly writtenAt: EpochMilliseconds | undefined;
+  readonly isOutdated: boolean;
+
+  constructor(
+    record: SessionRecord,
+    etag: Etag,
+    writtenAt: EpochMilliseconds | undefined,
+    isOutdated: boolean,
+  ) {
+    this.record = record;
+    this.etag = etag;
+    this.writtenAt = writtenAt;
+    this.isOutdated = isOutdated;
   }
 }
 

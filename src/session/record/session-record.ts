@@ -2,7 +2,7 @@ import type { EpochMilliseconds } from "../../core/clock.ts";
 import {
   isPlainObject,
   type RawMember,
-  rawValue,
+  rawMember,
   readJson,
   readMembers,
   writeJson,
@@ -80,7 +80,7 @@ export class SessionRecord {
     const members = new Map(this.members);
     for (const [key, text] of delta) {
       if (text === undefined) members.delete(key);
-      else members.set(key, { keyText: members.get(key)?.keyText ?? JSON.stringify(key), ...rawValue(text) });
+      else members.set(key, rawMember(members.get(key)?.keyText ?? JSON.stringify(key), text));
     }
     return new SessionRecord(members, this.metadata, this.#metadataIndex);
   }

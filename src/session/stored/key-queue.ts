@@ -1,9 +1,9 @@
 import type { SessionKey } from "../../core/ids.ts";
 
-interface Line<Version> {
-  tail: Promise<unknown>;
-  waiting: number;
-  latest: Version | undefined;
+class Line<Version> {
+  tail: Promise<unknown> = Promise.resolve();
+  waiting = 0;
+  latest: Version | undefined = undefined;
 }
 
 /**
@@ -23,7 +23,7 @@ export class KeyQueue<Version> {
     key: SessionKey,
     task: (latest: Version | undefined, leave: (version: Version | undefined) => void) => Promise<Result>,
   ): Promise<Result> {
-    const line = this.#lines.get(key) ?? { tail: Promise.resolve(), waiting: 0, latest: undefined };
+    const line = this.#lines.get(key) ?? new Line<Version>();
     this.#lines.set(key, line);
     line.waiting++;
     const turn = line.tail.then(() => this.#take(line, task));

@@ -4,15 +4,29 @@ import { SessionConflictError, SessionInterrupted, StoreConnectionError } from "
 import { newSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { CommitResult, SessionStore } from "../../stores/session-store.ts";
 import { userIdOf } from "../login/auth.ts";
-import type { SessionKeys } from "./moved-keys.ts";
+import { KeyPair, type SessionKeys } from "./moved-keys.ts";
 import type { SessionRecord } from "../record/session-record.ts";
 import { EXPIRY_KEY } from "../record/timeouts.ts";
 import type { Creation, Listing, UserSessions } from "../users/user-sessions.ts";
 import type { Version, RecordSerializer } from "../record/record-serializer.ts";
 
 /** A version with its keys. */
-export interface StoredSession extends SessionKeys {
+export class StoredSession extends KeyPair {
   readonly version: Version;
+
+  constructor({ key, storageKey }: SessionKeys, version: Version) {
+    super(key, storageKey);
+    this.version = version;
+  }
+}
+
+class CommittedVersion {
+  readonly status = "committed";
+  readonly version: Version | undefined;
+
+  constructor(version: Version | undefined) {
+    this.version = version;
+  }
 }
 
 /** Answer of {@link RecordWriter.replace}. */
@@ -103,10 +117,10 @@ export class RecordWriter {
     if (ttl <= 0) return this.#deleteExpired(storageKey, newest.version, deadline);
     if (mayOutliveEntry(newest.version.record, record)) await this.list(newest, record, undefined, deadline);
     const { text, version } = this.#serializer.encode(record, storageKey);
-    const result = await this.#settle({ ...newest, version }, deadline, () =>
+    const result = await this.#settle(new StoredSession(newest, version), deadline, () =>
       this.#store.commit(storageKey, text, newest.version.etag, ttl, deadline),
     );
-    return result.status === "committed" ? { ...result, version } : result;
+    return result.status === "committed" ? new CommittedVersion(version) : result;
   }
 
   async #deleteExpired(
@@ -125,7 +139,7 @@ export class RecordWriter {
       }
     };
     const result = await untilAnswered(deadline, attempt);
-    return result.status === "committed" ? { ...result, version: undefined } : { ...result, lost };
+    return result.status === "committed" ? new CommittedVersion(undefined) : { ...result, lost };
   }
 
   /**

@@ -14,12 +14,13 @@ import {
   type EndReason,
   MAX_HOPS,
   type MovedKeys,
+  KeyPair,
   keysOf,
   REMEMBERED_MS,
   type SessionKeys,
 } from "./moved-keys.ts";
 import { deleteAfterOrphans } from "./record-deletion.ts";
-import { RecordWriter, type StoredSession, untilAnswered } from "./record-writer.ts";
+import { RecordWriter, StoredSession, untilAnswered } from "./record-writer.ts";
 import type { SessionRecord } from "../record/session-record.ts";
 import { EXPIRY_KEY } from "../record/timeouts.ts";
 import { type Creation, isRef, type ListedState, refOf, type UserSessions } from "../users/user-sessions.ts";
@@ -33,6 +34,15 @@ export type LoadResult =
   | { readonly status: "moved"; readonly reason: Departure["reason"]; readonly storageKey: SessionKey }
   | { readonly status: "undecodable"; readonly reason: UndecodableReason };
 
+class LiveSession {
+  readonly status = "live";
+  readonly stored: StoredSession;
+
+  constructor(stored: StoredSession) {
+    this.stored = stored;
+  }
+}
+
 /** Departure of a key, followed through renewals and logins. */
 export interface FollowedDeparture {
   /** Reason of the last departure; `"login"` also for a login that was renewed since. */
@@ -44,7 +54,7 @@ export interface FollowedDeparture {
 }
 
 /** Result of a commit. */
-export interface Committed {
+export class Committed {
   /**
    * The session as now stored; `undefined` when its own expiry has ended it: then it is no longer
    * in the store.
@@ -56,7 +66,21 @@ export interface Committed {
   readonly isWritten: boolean;
   /** Parts that other requests had changed too. */
   readonly conflicts: readonly ConflictPath[];
+
+  constructor(
+    stored: StoredSession | undefined,
+    hasOthers: boolean,
+    isWritten: boolean,
+    conflicts: readonly ConflictPath[],
+  ) {
+    this.stored = stored;
+    this.hasOthers = hasOthers;
+    this.isWritten = isWritten;
+    this.conflicts = conflicts;
+  }
 }
+
+const NO_CONFLICTS: readonly ConflictPath[] = [];
 
 /**
  * Makes the record to write from the newest one. Called again after each conflict.
@@ -103,7 +127,7 @@ export class SessionRecords {
 
   /** Loads the session of a key, even if the key was just renewed. */
   async load(key: SessionKey, deadline: Deadline): Promise<LoadResult> {
-    const place = { key, storageKey: this.#storedKeyOf(key) };
+    const place = new KeyPair(key, this.#storedKeyOf(key));
     const found = await this.#loadAt(place, deadline);
     return found.status === "absent" ? this.#loadRenewed(place, deadline) : found;
   }
@@ -212,13 +236,13 @@ export class SessionRecords {
    */
   commit(stored: StoredSession, change: Change, deadline: Deadline): Promise<Committed> {
     return this.#queue.run(stored.storageKey, async (latest, leave) => {
-      let newest = latest ? { ...stored, version: latest } : stored;
+      let newest = latest ? new StoredSession(stored, latest) : stored;
       for (;;) {
         const hasOthers = newest.version !== stored.version;
         const changed = change(newest.version.record);
         if (changed === undefined) {
           if (newest.storageKey === stored.storageKey) leave(newest.version);
-          return { stored: newest, hasOthers, isWritten: false, conflicts: [] };
+          return new Committed(newest, hasOthers, false, NO_CONFLICTS);
         }
         const { record, conflicts } = changed;
         const written = await this.#writer.replace(newest, record, deadline);
@@ -228,12 +252,12 @@ export class SessionRecords {
           if (version === undefined) await this.#noteEnd(newest, deadline);
           else if (this.#mayEndBefore(newest.version.record, record))
             await ignoreStoreError(this.#endOrphans(newest.storageKey, deadline));
-          return { stored: version && { ...newest, version }, hasOthers, isWritten: true, conflicts };
+          return new Committed(version && new StoredSession(newest, version), hasOthers, true, conflicts);
         }
         newest =
           written.status === "gone"
             ? await this.#follow(newest, deadline, written.lost)
-            : { ...newest, version: this.#writer.newest(newest.storageKey, written, deadline) };
+            : new StoredSession(newest, this.#writer.newest(newest.storageKey, written, deadline));
       }
     });
   }
@@ -360,7 +384,7 @@ export class SessionRecords {
     const version = this.#serializer.decode(text, storageKey);
     if (typeof version === "string") return { status: "undecodable", reason: version };
     if (this.#serializer.hasEnded(version)) return { status: "expired", storageKey };
-    return { status: "live", stored: { ...place, version } };
+    return new LiveSession(new StoredSession(place, version));
   }
 
   /** Loads an absent session under the key that it was renewed to. */
@@ -393,7 +417,7 @@ export class SessionRecords {
 
   async #moveFrom(stored: StoredSession, move: Move, deadline: Deadline): Promise<MoveResult> {
     return this.#queue.run(stored.storageKey, async (latest) => {
-      let source = latest ? { ...stored, version: latest } : stored;
+      let source = latest ? new StoredSession(stored, latest) : stored;
       for (let hop = 0; hop < MAX_HOPS; hop++) {
         const result = await new KeyMove(this.#writer, this.#moved, source, move, deadline).run();
         if (result.status !== "renewed") return result;
