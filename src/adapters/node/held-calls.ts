@@ -2,16 +2,21 @@ import type { ServerResponse } from "node:http";
 import { PassThrough } from "node:stream";
 
 /** A call of a response's method that has to wait. */
-export interface HeldCall {
+export class HeldCall {
   readonly name: "write" | "end" | "flushHeaders";
   readonly args: readonly unknown[];
+
+  constructor(name: HeldCall["name"], args: readonly unknown[]) {
+    this.name = name;
+    this.args = args;
+  }
 }
 
 type Callback = (error?: unknown) => void;
 
 /** The calls that wait for a commit, in order. */
 export class HeldCalls {
-  readonly #calls: HeldCall[] = [];
+  readonly #calls = Array.of<HeldCall>();
   #bytes = 0;
   #hasEnd = false;
   #owesDrain = false;
@@ -31,7 +36,7 @@ export class HeldCalls {
    * @returns Whether the writer may go on, as with `stream.write`.
    */
   write(args: readonly unknown[], limit: number): boolean {
-    this.#calls.push({ name: "write", args });
+    this.#calls.push(new HeldCall("write", args));
     this.#bytes += byteLength(args[0], args[1]);
     const isFull = this.#bytes >= limit;
     this.#owesDrain ||= isFull;
@@ -42,12 +47,12 @@ export class HeldCalls {
     // Node does not send the chunk of a second `end` either: it raises an error that ends most
     // processes.
     const isRepeated = this.#hasEnd && typeof args[0] !== "function";
-    this.#calls.push({ name: "end", args: isRepeated ? [undefined, ...args.slice(1)] : args });
+    this.#calls.push(new HeldCall("end", isRepeated ? [undefined, ...args.slice(1)] : args));
     this.#hasEnd = true;
   }
 
   flushHeaders(): void {
-    this.#calls.push({ name: "flushHeaders", args: [] });
+    this.#calls.push(new HeldCall("flushHeaders", []));
   }
 
   takeNext(): HeldCall | undefined {

@@ -17,9 +17,14 @@ export interface MergedValue {
 }
 
 /** Result of merging a session's changes into a record. */
-export interface MergedRecord {
+export class MergedRecord {
   readonly record: SessionRecord;
   readonly conflicts: readonly ConflictPath[];
+
+  constructor(record: SessionRecord, conflicts: readonly ConflictPath[]) {
+    this.record = record;
+    this.conflicts = conflicts;
+  }
 }
 
 /**
@@ -140,7 +145,7 @@ export function mergeDelta(delta: Delta, base: BaseSnapshot, theirs: SessionReco
     merged.set(key, mergeTexts(key, texts, conflicts));
   }
   mergeAuth(delta, base, theirs, { merged, conflicts });
-  return { record: theirs.with(merged), conflicts };
+  return new MergedRecord(theirs.with(merged), conflicts);
 }
 
 /** The three sides of a merge, as JSON; `undefined` for a missing part. */

@@ -1,9 +1,20 @@
 import type { SessionKey } from "../../core/ids.ts";
 
+const IDLE = Promise.resolve();
+
 class Line<Version> {
-  tail: Promise<unknown> = Promise.resolve();
+  tail: Promise<unknown> = IDLE;
   waiting = 0;
   latest: Version | undefined = undefined;
+
+  /**
+   * To be called when the line is out of use. The Map's earlier hash tables still refer to it until
+   * the next full garbage collection, and it to all that its tasks have used.
+   */
+  clear(): void {
+    this.tail = IDLE;
+    this.latest = undefined;
+  }
 }
 
 /**
@@ -31,7 +42,10 @@ export class KeyQueue<Version> {
     try {
       return await turn;
     } finally {
-      if (--line.waiting === 0) this.#lines.delete(key);
+      if (--line.waiting === 0) {
+        this.#lines.delete(key);
+        line.clear();
+      }
     }
   }
 
