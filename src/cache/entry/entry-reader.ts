@@ -76,7 +76,7 @@ export class EntryReader {
     const stored = this.#store.getSync(key.storageKey);
     if (stored === undefined) return MISSING;
     const found = this.#decode(key, stored, plan);
-    return found.status === "entry" && found.header?.tags !== undefined ? undefined : found;
+    return isTagged(found) ? undefined : found;
   }
 
   /** @throws {CacheCorruptError} */
@@ -91,6 +91,7 @@ export class EntryReader {
   async readMany(keys: readonly EntryKey[], plan: ReadPlan, deadline: Deadline): Promise<Found[]> {
     const tagKeys = plan.tags.map((tag) => this.#tags.keyOf(tag, plan.version));
     const pageSize = Math.max(KEYS_AT_ONCE / 2, KEYS_AT_ONCE - tagKeys.length);
+    if (keys.length <= pageSize && keys.length > 0) return this.#readPage(keys, tagKeys, plan, deadline);
     const found: Found[] = [];
     for (const page of chunksOf(keys, pageSize)) {
       for (const each of await this.#readPage(page, tagKeys, plan, deadline)) found.push(each);
@@ -112,7 +113,11 @@ export class EntryReader {
     reading.catch(() => {});
     const stored = await taking;
     const known = this.#tags.tokensOf(plan.tags, await reading.catch(throwWrittenInPart));
-    return this.#validateAll(keys, stored, known, plan, deadline).catch(throwWrittenInPart);
+    try {
+      return await this.#validateAll(keys, stored, known, plan, deadline);
+    } catch (cause) {
+      return throwWrittenInPart(cause);
+    }
   }
 
   /**
@@ -122,7 +127,7 @@ export class EntryReader {
    */
   validate(key: EntryKey, stored: StoredValue, plan: ReadPlan, deadline: Deadline): Found | Promise<Found> {
     const entry = this.#decode(key, stored, plan);
-    if (entry.status !== "entry" || entry.header?.tags === undefined) return entry;
+    if (!isTagged(entry)) return entry;
     return this.#validateWith(unknownTagsOf([entry], NO_TOKENS), entry, plan, deadline);
   }
 
@@ -132,33 +137,44 @@ export class EntryReader {
     plan: ReadPlan,
     deadline: Deadline,
   ): Promise<Found[]> {
-    const stored = await this.#store.getMany(
-      [...keys.map(({ storageKey }) => storageKey), ...tagKeys],
-      deadline,
-    );
-    return this.#validateAll(
-      keys,
-      stored,
-      this.#tags.tokensOf(plan.tags, stored.slice(keys.length)),
-      plan,
-      deadline,
-    );
+    const names = storageKeys(keys);
+    if (tagKeys.length > 0) names.push(...tagKeys);
+    const stored = await this.#store.getMany(names, deadline);
+    const known =
+      tagKeys.length === 0 ? NO_TOKENS : this.#tags.tokensOf(plan.tags, stored.slice(keys.length));
+    return this.#validateAll(keys, stored, known, plan, deadline);
   }
 
-  /** @param stored Values that the store has under the keys. @param known Tokens read with them. */
-  async #validateAll(
+  /**
+   * Validates stored entries: at once, unless tokens have to be read first.
+   *
+   * @param stored Values that the store has under the keys.
+   * @param known Tokens read with them.
+   */
+  #validateAll(
     keys: readonly EntryKey[],
     stored: readonly (StoredValue | undefined)[],
     known: TagTokens,
     plan: ReadPlan,
     deadline: Deadline,
-  ): Promise<Found[]> {
+  ): Found[] | Promise<Found[]> {
     const entries = keys.map((key, index) => {
       const each = stored[index];
       return each === undefined ? MISSING : this.#decode(key, each, plan);
     });
+    if (!entries.some(isTagged)) return entries;
     const unknown = unknownTagsOf(entries, known);
     if (unknown.size === 0) return entries.map((entry) => validated(entry, known));
+    return this.#validateAllWith(unknown, entries, known, plan, deadline);
+  }
+
+  async #validateAllWith(
+    unknown: ReadonlySet<string>,
+    entries: readonly Found[],
+    known: TagTokens,
+    plan: ReadPlan,
+    deadline: Deadline,
+  ): Promise<Found[]> {
     const read = await this.#tags.read([...unknown], plan.version, deadline);
     const all: TagTokens = new Map([...known, ...read]);
     return entries.map((entry) => validated(entry, all));
@@ -184,6 +200,10 @@ export class EntryReader {
       return { status: "unreadable" };
     }
   }
+}
+
+function isTagged(found: Found): boolean {
+  return found.status === "entry" && found.header?.tags !== undefined;
 }
 
 /** Returns the tags of entries whose unread tokens decide. */

@@ -98,7 +98,12 @@ export class CacheKeys {
    * @throws {CacheUsageError} As {@link of}, and for a string instead of a list.
    */
   ofMany(given: Iterable<string>, version: number | undefined): EntryKey[] {
-    return Array.from(this.unique(given), (key) => this.of(key, version));
+    return this.ofEach([...this.unique(given)], version);
+  }
+
+  /** Returns the keys of several entries, in this order. @throws {CacheUsageError} As {@link of}. */
+  ofEach(keys: readonly string[], version: number | undefined): EntryKey[] {
+    return keys.map((key) => this.of(key, version));
   }
 
   /**

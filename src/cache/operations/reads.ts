@@ -44,7 +44,7 @@ export class Reads {
     const given = [...core.keys.unique(keys)];
     const deadline = core.newDeadline();
     const found = await core.readWithVersion(options, deadline, (version) =>
-      core.reader.readMany(core.keys.ofMany(given, version), toReadPlan(options, version), deadline),
+      core.reader.readMany(core.keys.ofEach(given, version), toReadPlan(options, version), deadline),
     );
     return this.#valuesOf(given, found);
   }
@@ -115,7 +115,7 @@ export class Reads {
     const given = [...core.keys.unique(keys)];
     const deadline = core.newDeadline();
     const arePresent = await core.readWithVersion(options, deadline, (version) =>
-      core.arePresent(core.keys.ofMany(given, version), toReadPlan(options, version), deadline),
+      core.arePresent(core.keys.ofEach(given, version), toReadPlan(options, version), deadline),
     );
     return new Set(given.filter((_, index) => arePresent[index]));
   }
@@ -128,7 +128,7 @@ export class Reads {
     const { keys, loads, reader } = this.#core;
     const deadline = this.#core.newDeadline();
     const version = this.#core.knownVersion(options) ?? (await this.#core.currentVersion(deadline));
-    const entries = keys.ofMany(given, version);
+    const entries = keys.ofEach(given, version);
     const plan = { ...toReadPlan(options, version), onCorrupt };
     loads.supersede(entries);
     return reader.takeMany(entries, plan, deadline);
