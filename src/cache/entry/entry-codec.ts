@@ -3,9 +3,9 @@ import { CacheCorruptError, CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
 import { isPlainObject } from "../../json/index.ts";
 import type { StoredValue } from "../../stores/cache-store.ts";
+import type { EntryKey } from "../keys/keys.ts";
 import { type Compression, pack, unpack } from "./compression.ts";
 import { FrozenValues } from "./frozen-values.ts";
-import type { EntryKey } from "../keys/keys.ts";
 import { type CacheSerializer, JsonSerializer } from "./serializers.ts";
 
 /**

@@ -4,8 +4,8 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { newNonce } from "../../core/ids.ts";
 import { describeValue } from "../../core/settings.ts";
 import type { CacheStore, StoredValue } from "../../stores/cache-store.ts";
-import type { EntryHeader } from "./entry-codec.ts";
 import { type CacheKeys, TAG_KEY } from "../keys/keys.ts";
+import type { EntryHeader } from "./entry-codec.ts";
 
 // Tokens outlive the entries that have them, also when a load takes long or an entry is touched.
 const SLACK: Milliseconds = 3_600_000;

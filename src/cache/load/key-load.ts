@@ -13,16 +13,16 @@ import type {
   StoredValue,
 } from "../../stores/cache-store.ts";
 import { isNotSent } from "../../stores/partial-failures.ts";
-import type { CacheMonitor } from "../monitor/cache-monitor.ts";
 import type { EntryCodec, EntryHeader } from "../entry/entry-codec.ts";
 import type { EntryReader, Found } from "../entry/entry-reader.ts";
 import { freshnessOf } from "../entry/freshness.ts";
+import type { Tags } from "../entry/tags.ts";
 import type { EntryKey } from "../keys/keys.ts";
+import type { CacheMonitor } from "../monitor/cache-monitor.ts";
+import { endsAtOnce } from "../options/timeouts.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import { graceOf, type LoadPlan, storedFor } from "./load-options.ts";
 import type { Flight } from "./single-flight.ts";
-import type { Tags } from "../entry/tags.ts";
-import { endsAtOnce } from "../options/timeouts.ts";
 
 /** Parts that loads use. */
 export interface LoadServices {

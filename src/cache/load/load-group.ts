@@ -2,6 +2,8 @@ import type { Deadline } from "../../core/deadlines.ts";
 import { isStoreError } from "../../core/errors.ts";
 import { chunksOf, COMMANDS_AT_ONCE } from "../../stores/chunks.ts";
 import { isOutage } from "../forgiving-store.ts";
+import type { EntryKey } from "../keys/keys.ts";
+import { isLonger } from "../options/timeouts.ts";
 import {
   isStorable,
   KeyLoad,
@@ -10,13 +12,11 @@ import {
   type LoadServices,
   type OnBusy,
 } from "./key-load.ts";
-import type { EntryKey } from "../keys/keys.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { type LoadContext, type LoadPlan, storedFor } from "./load-options.ts";
 import type { LoadScope } from "./load-scope.ts";
 import { LoaderFailure, type LoaderResult, runLoader } from "./loader-run.ts";
 import type { Flight } from "./single-flight.ts";
-import { isLonger } from "../options/timeouts.ts";
 
 /** Loads the values of several keys. A key without a value does not exist. */
 export type ManyLoader = (

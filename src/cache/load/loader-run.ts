@@ -2,8 +2,8 @@ import type { Clock, Milliseconds } from "../../core/clock.ts";
 import { CacheLoadTimeoutError } from "../../core/errors.ts";
 import { settleWithin } from "../../core/timers.ts";
 import type { CacheMonitor } from "../monitor/cache-monitor.ts";
-import type { LoadContext, LoadPlan } from "./load-options.ts";
 import { type Timeout, toTtl } from "../options/timeouts.ts";
+import type { LoadContext, LoadPlan } from "./load-options.ts";
 
 /** Value of a loader, and the settings it has made. */
 export interface LoaderResult {
