@@ -23,30 +23,28 @@ export class Writes {
   /** See `cache.set`. */
   async set(key: string, value: unknown, options: ConditionalSetOptions): Promise<boolean> {
     checkCallOptions(options, "set");
-    const [isStored = false] = await this.#write([[key, value]], onlyPath, options, toCondition(options));
-    return isStored;
+    return this.#writeOne(key, value, options, toCondition(options));
   }
 
   /** See `cache.setMany`. */
   async setMany(values: ValuesByKey<unknown>, options: ConditionalSetOptions): Promise<string[]> {
     checkCallOptions(options, "setMany");
     const entries = entriesOf(values);
-    const stored = await this.#write(entries, memberPath, options, toCondition(options));
+    const stored = await this.#write(entries, options, toCondition(options));
     return entries.filter((_, index) => stored[index] !== true).map(([key]) => key);
   }
 
   /** See `cache.add`. */
   async add(key: string, value: unknown, options: SetOptions): Promise<boolean> {
     checkCallOptions(options, "add");
-    const [isAdded = false] = await this.#write([[key, value]], onlyPath, options, "if-absent");
-    return isAdded;
+    return this.#writeOne(key, value, options, "if-absent");
   }
 
   /** See `cache.addMany`. */
   async addMany(values: ValuesByKey<unknown>, options: SetOptions): Promise<string[]> {
     checkCallOptions(options, "addMany");
     const entries = entriesOf(values);
-    const added = await this.#write(entries, memberPath, options, "if-absent");
+    const added = await this.#write(entries, options, "if-absent");
     return entries.filter((_, index) => added[index] === true).map(([key]) => key);
   }
 
@@ -82,9 +80,31 @@ export class Writes {
     return core.deleteEntries(core.keys.ofMany(keys, version), deadline);
   }
 
+  /** {@link #write} of one value, the usual case, without its lists. */
+  async #writeOne(
+    key: string,
+    value: unknown,
+    options: SetOptions,
+    condition: SetCondition,
+  ): Promise<boolean> {
+    const { keys, codec, store, loads } = this.#core;
+    const ttl = this.#core.ttlOf(options.timeout);
+    const deadline = this.#core.newDeadline();
+    const version = this.#core.knownVersion(options) ?? (await this.#core.currentVersion(deadline));
+    const entries = [keys.of(key, version)] as const;
+    const header =
+      options.tags === undefined
+        ? undefined
+        : await this.#headerFor(checkTags(options.tags), version, ttl, deadline);
+    const { stored } = codec.write(value, "value", header);
+    if (endsAtOnce(ttl)) return (await this.#writeNothing(entries, condition, version, deadline))[0] === true;
+    loads.supersede(entries);
+    const record = { key: entries[0].storageKey, value: stored, ttl };
+    return (await store.setMany([record], condition, deadline))[0] === true;
+  }
+
   async #write(
     values: readonly (readonly [string, unknown])[],
-    pathOf: (key: string) => string,
     options: SetOptions,
     condition: SetCondition,
   ): Promise<readonly boolean[]> {
@@ -97,7 +117,7 @@ export class Writes {
       options.tags === undefined
         ? undefined
         : await this.#headerFor(checkTags(options.tags), version, ttl, deadline);
-    const written = values.map(([key, value]) => codec.write(value, pathOf(key), header).stored);
+    const written = values.map(([key, value]) => codec.write(value, memberPath(key), header).stored);
     if (endsAtOnce(ttl)) return this.#writeNothing(entries, condition, version, deadline);
     loads.supersede(entries);
     const records = entries.map(({ storageKey }, index) => ({
@@ -152,5 +172,6 @@ function toCondition(options: ConditionalSetOptions): SetCondition {
   return xx ? "if-present" : "always";
 }
 
-const onlyPath = (): string => "value";
-const memberPath = (key: string): string => `values[${JSON.stringify(key)}]`;
+function memberPath(key: string): string {
+  return `values[${JSON.stringify(key)}]`;
+}

@@ -44,10 +44,9 @@ import {
   CACHE_TOUCH,
 } from "../scripts/scripts.ts";
 
-const CONDITIONS: Readonly<Record<SetCondition, readonly string[]>> = {
-  always: [],
-  "if-absent": ["NX"],
-  "if-present": ["XX"],
+const CONDITIONS: Readonly<Record<Exclude<SetCondition, "always">, string>> = {
+  "if-absent": "NX",
+  "if-present": "XX",
 };
 
 /**
@@ -320,14 +319,11 @@ export class RedisCacheStore implements CacheStore {
     return Promise.resolve();
   }
 
-  async #set({ key, value, ttl }: CacheEntry, condition: SetCondition, deadline: Deadline): Promise<boolean> {
-    const expiry = ttl === null ? [] : ["PX", toRedisTtl(ttl)];
-    const reply = await this.#connection.command(
-      ["SET", key, toArgument(value), ...CONDITIONS[condition], ...expiry],
-      deadline,
-      key,
-    );
-    return reply !== null;
+  #set({ key, value, ttl }: CacheEntry, condition: SetCondition, deadline: Deadline): Promise<boolean> {
+    const args: [string, ...RedisArgument[]] = ["SET", key, toArgument(value)];
+    if (condition !== "always") args.push(CONDITIONS[condition]);
+    if (ttl !== null) args.push("PX", toRedisTtl(ttl));
+    return this.#connection.command(args, deadline, key).then(isNotNull);
   }
 
   /**
@@ -456,6 +452,10 @@ function lifeOf(ttl: Milliseconds): [life: string, afterlife: string] {
 
 function leaseKeyOf(key: string): Buffer {
   return ownKeyOf(key, "lease");
+}
+
+function isNotNull(reply: RedisReply): boolean {
+  return reply !== null;
 }
 
 function sumOf(counts: readonly number[]): number {
