@@ -81,7 +81,7 @@ export class EntryReader {
 
   /** @throws {CacheCorruptError} */
   read(key: EntryKey, plan: ReadPlan, deadline: Deadline): Promise<Found> {
-    if (plan.tags.length > 0) return this.readMany([key], plan, deadline).then(([found = MISSING]) => found);
+    if (plan.tags.length > 0) return this.#readTagged(key, plan, deadline);
     return this.#store
       .get(key.storageKey, deadline)
       .then((stored) => (stored === undefined ? MISSING : this.validate(key, stored, plan, deadline)));
@@ -129,6 +129,21 @@ export class EntryReader {
     const entry = this.#decode(key, stored, plan);
     if (!isTagged(entry)) return entry;
     return this.#validateWith(unknownTagsOf([entry], NO_TOKENS), entry, plan, deadline);
+  }
+
+  /** Reads an entry, and with it the tokens of the tags that it may have. */
+  async #readTagged(key: EntryKey, plan: ReadPlan, deadline: Deadline): Promise<Found> {
+    const names = [key.storageKey];
+    for (const tag of plan.tags) names.push(this.#tags.keyOf(tag, plan.version));
+    const [stored, ...tokens] = await this.#store.getMany(names, deadline);
+    if (stored === undefined) return MISSING;
+    const entry = this.#decode(key, stored, plan);
+    if (!isTagged(entry)) return entry;
+    const known = this.#tags.tokensOf(plan.tags, tokens);
+    const unknown = unknownTagsOf([entry], known);
+    if (unknown.size === 0) return validated(entry, known);
+    const [found = MISSING] = await this.#validateAllWith(unknown, [entry], known, plan, deadline);
+    return found;
   }
 
   async #readPage(

@@ -34,6 +34,13 @@ describe("the key of an entry", () => {
     expect(() => keys.of("k")).toThrow("What keyFunction returns has to be a text that is not empty");
   });
 
+  test("of a tag is refused as that of an entry, also after it has been made", () => {
+    const keys = keysOf();
+    expect(keys.ofOwn("~tag:red").storageKey).toBe("shop:1:~tag:red");
+    expect(() => keys.of("~tag:red")).toThrow("are reserved for tags");
+    expect(keys.ofOwn("~tag:red")).toEqual({ key: "~tag:red", storageKey: "shop:1:~tag:red" });
+  });
+
   test.each(["", undefined, null, 42, {}, ["k"], "\ud800", "a\udc00b"])("refuses the key %j", (key) => {
     expect(() => keysOf().of(key as string)).toThrow(CacheUsageError);
     expect(() => keysOf().ofMany(["good", key as string], undefined)).toThrow(CacheUsageError);

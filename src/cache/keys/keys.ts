@@ -33,12 +33,17 @@ export class CacheKeys {
   readonly #settings: CacheKeySettings;
   /** Keys of the usual version. A key function may make another key of the same text each time. */
   readonly #recent: RecentValues<EntryKey> | undefined;
+  /** The same of Sojourn's own entries, apart from those: {@link of} refuses them. */
+  readonly #recentOwn: RecentValues<EntryKey> | undefined;
   #beforeFirst: (() => void) | undefined;
 
   /** @param beforeFirst Called before the first key is made. */
   constructor(settings: CacheKeySettings, beforeFirst?: () => void) {
     this.#settings = settings;
-    this.#recent = settings.keyFunction === undefined ? new RecentValues(MAX_REMEMBERED) : undefined;
+    if (settings.keyFunction === undefined) {
+      this.#recent = new RecentValues(MAX_REMEMBERED);
+      this.#recentOwn = new RecentValues(MAX_REMEMBERED);
+    }
     this.#beforeFirst = beforeFirst;
   }
 
@@ -55,14 +60,23 @@ export class CacheKeys {
     return made;
   }
 
+  /** Returns the key of one of Sojourn's own entries: a tag's token. */
+  ofOwn(key: string, version: number = this.#settings.version): EntryKey {
+    if (version !== this.#settings.version) return this.#build(key, version);
+    const recent = this.#recentOwn?.get(key);
+    if (recent !== undefined) return recent;
+    const made = this.#build(key, version);
+    this.#recentOwn?.add(key, made, key.length + KEY_OVERHEAD);
+    return made;
+  }
+
   #make(key: string, version: number): EntryKey {
     checkKey(key);
     checkNotOwn(key);
-    return this.ofOwn(key, version);
+    return this.#build(key, version);
   }
 
-  /** Returns the key of one of Sojourn's own entries: a tag's token. */
-  ofOwn(key: string, version: number = this.#settings.version): EntryKey {
+  #build(key: string, version: number): EntryKey {
     checkVersion(version);
     if (this.#beforeFirst !== undefined) this.#begin(this.#beforeFirst);
     const { keyFunction, keyPrefix } = this.#settings;

@@ -21,7 +21,7 @@ import {
   type SetCondition,
   type StoredValue,
 } from "../../cache-store.ts";
-import { chunksOf, COMMANDS_AT_ONCE } from "../../chunks.ts";
+import { chunksOf, COMMANDS_AT_ONCE, KEYS_AT_ONCE } from "../../chunks.ts";
 import { endsLease } from "../../ends-lease.ts";
 import { awaitWrites, writeInChunks } from "../../await-writes.ts";
 import { asReply, escapeGlob, toArgument, toRedisTtl, SCAN_COUNT } from "../arguments.ts";
@@ -87,13 +87,19 @@ export class RedisCacheStore implements CacheStore {
 
   async getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
     const [first] = keys;
-    if (first !== undefined && keys.length === 1) return [await this.get(first, deadline)];
+    if (first === undefined) return [];
+    if (keys.length === 1) return [await this.get(first, deadline)];
+    if (!this.#isSlotted && keys.length <= KEYS_AT_ONCE) {
+      try {
+        return (await this.#mgetGroup(keys, deadline)).map(toValue);
+      } catch (error) {
+        this.#learnSlots(error);
+      }
+    }
     const answers = await this.#inRounds(keys, async (groups) => ({
       groups,
       replies: await this.#mget(groups, deadline),
     }));
-    const [sole] = answers;
-    if (sole?.replies.length === 1 && answers.length === 1) return (sole.replies[0] ?? []).map(toValue);
     const values = new Map<string, StoredValue | undefined>();
     for (const { groups, replies } of answers) {
       for (const [at, group] of groups.entries()) {
@@ -384,10 +390,11 @@ export class RedisCacheStore implements CacheStore {
     );
   }
 
-  async #mget(
-    groups: Round,
-    deadline: Deadline,
-  ): Promise<readonly (readonly RedisReply<string | Buffer>[])[]> {
+  #mget(groups: Round, deadline: Deadline): Promise<readonly (readonly RedisReply<string | Buffer>[])[]> {
+    return Promise.all(groups.map((group) => this.#mgetGroup(group, deadline)));
+  }
+
+  #mgetGroup(group: readonly string[], deadline: Deadline): Promise<readonly RedisReply<string | Buffer>[]> {
     const mget = async (
       keys: readonly string[],
       patience?: Patience,
@@ -396,12 +403,12 @@ export class RedisCacheStore implements CacheStore {
       const reply = await this.#connection.command(args, deadline, keys[0], this.#form, patience);
       return reply as RedisReply<string | Buffer>[];
     };
-    const oneByOne = async (keys: readonly string[]): Promise<RedisReply<string | Buffer>[]> => {
+    const oneByOne = async (): Promise<RedisReply<string | Buffer>[]> => {
       const values: RedisReply<string | Buffer>[] = [];
-      for (const key of keys) values.push(...(await mget([key])));
+      for (const key of group) values.push(...(await mget([key])));
       return values;
     };
-    return Promise.all(groups.map((group) => unlessHalfMoved(mget(group, "brief"), () => oneByOne(group))));
+    return unlessHalfMoved(mget(group, "brief"), oneByOne);
   }
 
   async #unlink(groups: Round<RedisArgument>, deadline: Deadline): Promise<number> {
@@ -435,13 +442,18 @@ export class RedisCacheStore implements CacheStore {
       try {
         results.push(await send(round, hasBegun));
       } catch (error) {
-        // A proxy or a node of a cluster reveals itself by this, before anything has been done.
-        if (isSlotted || !isReply(error, "CROSSSLOT")) throw error;
-        this.#isSlotted = true;
+        if (isSlotted) throw error;
+        this.#learnSlots(error);
         results.push(...(await this.#inRounds(round.flat(), send, hasBegun)));
       }
     }
     return results;
+  }
+
+  /** A proxy or a node of a cluster reveals itself by an error, before anything has been done. */
+  #learnSlots(error: unknown): void {
+    if (!isReply(error, "CROSSSLOT")) throw error;
+    this.#isSlotted = true;
   }
 }
 
