@@ -53,8 +53,8 @@ export const cacheMutants = [
   {
     name: "tag-token-only-has-to-be-there",
     file: "src/cache/entry/tags.ts",
-    find: "known.get(tag) !== token",
-    replace: "known.get(tag) === undefined",
+    find: "if (token === tags[tag]) continue;",
+    replace: "if (token !== undefined) continue;",
     breaks: "An entry whose tag was invalidated, and is used again, stays a miss.",
     tests: ["src/cache/entry/tags.test.ts"],
   },

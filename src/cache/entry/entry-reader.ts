@@ -140,6 +140,7 @@ export class EntryReader {
     const entry = this.#decode(key, stored, plan);
     if (!isTagged(entry)) return entry;
     const known = this.#tags.tokensOf(plan.tags, tokens);
+    if (validateTags(entry.header, known) === "valid") return entry;
     const unknown = unknownTagsOf([entry], known);
     if (unknown.size === 0) return validated(entry, known);
     const [found = MISSING] = await this.#validateAllWith(unknown, [entry], known, plan, deadline);
@@ -217,7 +218,7 @@ export class EntryReader {
   }
 }
 
-function isTagged(found: Found): boolean {
+function isTagged(found: Found): found is FoundEntry {
   return found.status === "entry" && found.header?.tags !== undefined;
 }
 

@@ -84,12 +84,16 @@ export function validateTags(
   known: TagTokens,
 ): "valid" | "invalid" | readonly string[] {
   if (header?.tags === undefined) return "valid";
-  const unknown: string[] = [];
-  for (const [tag, token] of Object.entries(header.tags)) {
-    if (!known.has(tag)) unknown.push(tag);
-    else if (known.get(tag) !== token) return "invalid";
+  const { tags } = header;
+  let unknown: string[] | undefined;
+  for (const tag of Object.keys(tags)) {
+    const token = known.get(tag);
+    if (token === tags[tag]) continue;
+    if (token !== undefined || known.has(tag)) return "invalid";
+    unknown ??= [];
+    unknown.push(tag);
   }
-  return unknown.length === 0 ? "valid" : unknown;
+  return unknown ?? "valid";
 }
 
 function tokenOf(stored: StoredValue | undefined): string | undefined {

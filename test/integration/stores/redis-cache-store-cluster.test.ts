@@ -92,5 +92,11 @@ describeWithRedis("the Redis cache store on a cluster that is not known to be on
     expect((await store.getMany(keys, later())).filter(Boolean)).toHaveLength(300);
     const another = redisCacheStore()({ redis, clock: systemClock });
     expect((await another.getMany(keys, later())).filter(Boolean)).toHaveLength(300);
+    // One command would hold all of these.
+    const third = redisCacheStore()({ redis, clock: systemClock });
+    const values = entries("k", 600).map(({ value }) => value);
+    expect(await third.getMany(keys.slice(250, 350), later())).toEqual(
+      values.slice(250, 350).map((value, index) => (index < 50 ? undefined : value)),
+    );
   });
 });
