@@ -62,7 +62,7 @@ export class CacheCore {
     const needsPrefix = isShared && settings.keyPrefix === undefined && settings.keyFunction === undefined;
     this.keys = new CacheKeys(this.settings, needsPrefix ? () => warnOfMissingPrefix(path) : undefined);
     this.codec = new EntryCodec(this.settings);
-    this.tags = new Tags(this.store, this.keys);
+    this.tags = new Tags(this.store, this.keys, clock);
     this.clocks = new ClockWatch(clock, path);
     this.reader = new EntryReader(this.store, this.codec, this.tags, this.monitor, this.clocks);
     const { store, codec, tags, reader, monitor } = this;

@@ -13,7 +13,7 @@ interface Kept<Value> {
 export class RecentValues<Value> {
   readonly #maxSize: number;
   #young = new Map<string, Kept<Value>>();
-  #old: ReadonlyMap<string, Kept<Value>> = new Map();
+  #old = new Map<string, Kept<Value>>();
   /** Sum of the sizes of the young generation. */
   #size = 0;
 
@@ -30,20 +30,26 @@ export class RecentValues<Value> {
     return old?.value;
   }
 
-  /** Adds a value. One that exceeds a generation is not kept. */
-  add(text: string, value: Value, size: number): void {
+  /** Sets the value of a text. One that exceeds a generation is not kept. */
+  set(text: string, value: Value, size: number): void {
     if (size <= this.#maxSize) this.#keep(text, { value, size });
   }
 
-  #keep(text: string, kept: Kept<Value>): void {
-    if (this.#size + kept.size > this.#maxSize) this.#age();
-    this.#young.set(text, kept);
-    this.#size += kept.size;
+  delete(text: string): void {
+    this.#size -= this.#young.get(text)?.size ?? 0;
+    this.#young.delete(text);
+    this.#old.delete(text);
   }
 
-  #age(): void {
+  #keep(text: string, kept: Kept<Value>): void {
+    this.#size += kept.size - (this.#young.get(text)?.size ?? 0);
+    if (this.#size > this.#maxSize) this.#age(kept.size);
+    this.#young.set(text, kept);
+  }
+
+  #age(size: number): void {
     this.#old = this.#young;
     this.#young = new Map();
-    this.#size = 0;
+    this.#size = size;
   }
 }

@@ -6,7 +6,7 @@ import { ResponseCookie } from "./http/response-cookie.ts";
 import { SessionRecord } from "./record/session-record.ts";
 import type { SessionHome } from "./session-home.ts";
 import type { SessionServices } from "./session-services.ts";
-import type { StoredSession } from "./stored/record-writer.ts";
+import { StoredSession } from "./stored/record-writer.ts";
 
 /** Initial state of a session, taken from its request. */
 export interface SessionOrigin {
@@ -82,7 +82,7 @@ export class SessionState<Data extends object> {
     const found = stored && (await this.home.records.find(stored, deadline));
     // The version remains the one that this session's data is based on: a write merges later
     // changes of others.
-    if (found) this.stored = { ...found, version: stored.version };
+    if (found) this.stored = new StoredSession(found, stored.version);
     return found;
   }
 }

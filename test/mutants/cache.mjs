@@ -59,6 +59,22 @@ export const cacheMutants = [
     tests: ["src/cache/entry/tags.test.ts"],
   },
   {
+    name: "known-tokens-not-confirmed",
+    file: "src/cache/operations/writes.ts",
+    find: "if (!(await reading)) await this.#replace(records, write, tags);",
+    replace: "await reading;",
+    breaks: "A value that is set after its tag was invalidated elsewhere is a hit.",
+    tests: ["src/cache/operations/tagged-writes.test.ts"],
+  },
+  {
+    name: "known-tokens-trusted-for-ever",
+    file: "src/cache/entry/tags.ts",
+    find: "known.endsAt < entryEndsAt + SLACK / 2",
+    replace: "known.endsAt < 0",
+    breaks: "The tokens of tags live for as long as an entry that is set.",
+    tests: ["src/cache/operations/tagged-writes.test.ts"],
+  },
+  {
     name: "tag-keys-without-version",
     file: "src/cache/entry/tags.ts",
     find: "this.#keys.ofOwn(TAG_KEY + tag, version)",

@@ -16,7 +16,7 @@ export class FrozenValues {
     const known = this.#values.get(text);
     if (known !== undefined) return known;
     const value = freeze(parse());
-    if (typeof value === "object" && value !== null) this.#values.add(text, value, text.length);
+    if (typeof value === "object" && value !== null) this.#values.set(text, value, text.length);
     return value;
   }
 }

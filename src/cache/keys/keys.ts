@@ -56,7 +56,7 @@ export class CacheKeys {
     const recent = this.#recent?.get(key);
     if (recent !== undefined) return recent;
     const made = this.#make(key, version);
-    this.#recent?.add(key, made, key.length + KEY_OVERHEAD);
+    this.#recent?.set(key, made, key.length + KEY_OVERHEAD);
     return made;
   }
 
@@ -66,7 +66,7 @@ export class CacheKeys {
     const recent = this.#recentOwn?.get(key);
     if (recent !== undefined) return recent;
     const made = this.#build(key, version);
-    this.#recentOwn?.add(key, made, key.length + KEY_OVERHEAD);
+    this.#recentOwn?.set(key, made, key.length + KEY_OVERHEAD);
     return made;
   }
 

@@ -2,15 +2,30 @@ import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { CacheUsageError } from "../../core/errors.ts";
 import { newNonce } from "../../core/ids.ts";
-import type { SetCondition } from "../../stores/cache-store.ts";
+import { writeInChunks, writtenInPart } from "../../stores/await-writes.ts";
+import type { CacheEntry, SetCondition } from "../../stores/cache-store.ts";
 import type { CacheCore } from "../cache-core.ts";
 import type { EntryHeader } from "../entry/entry-codec.ts";
 import { toReadPlan } from "../entry/entry-reader.ts";
+import { toTokens } from "../entry/tags.ts";
 import type { EntryKey } from "../keys/keys.ts";
 import { checkCallOptions, checkFlag, checkTags, NO_OPTIONS } from "../options/cache-calls.ts";
 import type { ConditionalSetOptions, SetOptions, VersionOption } from "../options/cache-options.ts";
 import { endsAtOnce } from "../options/timeouts.ts";
 import { entriesOf, type ValuesByKey } from "./values.ts";
+
+/** Values to be stored, and how. */
+interface Write {
+  readonly values: readonly (readonly [string, unknown])[];
+  /** Returns the name of a value in messages. */
+  readonly pathOf: (key: string) => string;
+  /** Keys of the values, in their order. */
+  readonly entries: readonly EntryKey[];
+  readonly ttl: Milliseconds | null;
+  readonly condition: SetCondition;
+  readonly version: number;
+  readonly deadline: Deadline;
+}
 
 /** Stores, deletes and invalidates values of a cache. */
 export class Writes {
@@ -30,7 +45,7 @@ export class Writes {
   async setMany(values: ValuesByKey<unknown>, options: ConditionalSetOptions): Promise<string[]> {
     checkCallOptions(options, "setMany");
     const entries = entriesOf(values);
-    const stored = await this.#write(entries, options, toCondition(options));
+    const stored = await this.#write(entries, memberPath, options, toCondition(options));
     return entries.filter((_, index) => stored[index] !== true).map(([key]) => key);
   }
 
@@ -44,7 +59,7 @@ export class Writes {
   async addMany(values: ValuesByKey<unknown>, options: SetOptions): Promise<string[]> {
     checkCallOptions(options, "addMany");
     const entries = entriesOf(values);
-    const added = await this.#write(entries, options, "if-absent");
+    const added = await this.#write(entries, memberPath, options, "if-absent");
     return entries.filter((_, index) => added[index] === true).map(([key]) => key);
   }
 
@@ -80,76 +95,106 @@ export class Writes {
     return core.deleteEntries(core.keys.ofMany(keys, version), deadline);
   }
 
-  /** {@link #write} of one value, the usual case, without its lists. */
+  /** {@link #write} of one value; the usual case, which has no tags, without its lists. */
   async #writeOne(
     key: string,
     value: unknown,
     options: SetOptions,
     condition: SetCondition,
   ): Promise<boolean> {
-    const { keys, codec, store, loads } = this.#core;
-    const ttl = this.#core.ttlOf(options.timeout);
-    const deadline = this.#core.newDeadline();
-    const version = this.#core.knownVersion(options) ?? (await this.#core.currentVersion(deadline));
-    const entries = [keys.of(key, version)] as const;
-    const header =
-      options.tags === undefined
-        ? undefined
-        : await this.#headerFor(checkTags(options.tags), version, ttl, deadline);
-    const { stored } = codec.write(value, "value", header);
-    if (endsAtOnce(ttl)) return (await this.#writeNothing(entries, condition, version, deadline))[0] === true;
-    loads.supersede(entries);
-    const record = { key: entries[0].storageKey, value: stored, ttl };
-    return (await store.setMany([record], condition, deadline))[0] === true;
+    const core = this.#core;
+    const ttl = core.ttlOf(options.timeout);
+    if (options.tags !== undefined || endsAtOnce(ttl))
+      return (await this.#write([[key, value]], onlyPath, options, condition))[0] === true;
+    const deadline = core.newDeadline();
+    const entry = core.keys.of(key, core.knownVersion(options) ?? (await core.currentVersion(deadline)));
+    const { stored } = core.codec.write(value, "value");
+    core.loads.supersede([entry]);
+    const record = { key: entry.storageKey, value: stored, ttl };
+    return (await core.store.setMany([record], condition, deadline))[0] === true;
   }
 
   async #write(
     values: readonly (readonly [string, unknown])[],
+    pathOf: (key: string) => string,
     options: SetOptions,
     condition: SetCondition,
   ): Promise<readonly boolean[]> {
-    const { keys, codec, store, loads } = this.#core;
-    const ttl = this.#core.ttlOf(options.timeout);
-    const deadline = this.#core.newDeadline();
-    const version = this.#core.knownVersion(options) ?? (await this.#core.currentVersion(deadline));
-    const entries = values.map(([key]) => keys.of(key, version));
-    const header =
-      options.tags === undefined
-        ? undefined
-        : await this.#headerFor(checkTags(options.tags), version, ttl, deadline);
-    const written = values.map(([key, value]) => codec.write(value, memberPath(key), header).stored);
-    if (endsAtOnce(ttl)) return this.#writeNothing(entries, condition, version, deadline);
-    loads.supersede(entries);
-    const records = entries.map(({ storageKey }, index) => ({
-      key: storageKey,
-      value: written[index] ?? "",
-      ttl,
-    }));
-    return store.setMany(records, condition, deadline);
+    const core = this.#core;
+    const ttl = core.ttlOf(options.timeout);
+    const deadline = core.newDeadline();
+    const version = core.knownVersion(options) ?? (await core.currentVersion(deadline));
+    const entries = values.map(([key]) => core.keys.of(key, version));
+    const tags = options.tags === undefined ? [] : checkTags(options.tags);
+    const write = { values, pathOf, entries, ttl, condition, version, deadline };
+    if (endsAtOnce(ttl)) return this.#writeNothing(write);
+    return tags.length === 0
+      ? this.#store(this.#recordsOf(write, undefined), write)
+      : this.#storeTagged(write, tags);
   }
 
-  async #headerFor(
-    tags: readonly string[],
-    version: number,
-    ttl: Milliseconds | null,
-    deadline: Deadline,
-  ): Promise<EntryHeader | undefined> {
-    if (tags.length === 0 || endsAtOnce(ttl)) return undefined;
-    const tokens = await this.#core.tags.ensure(tags, version, ttl, deadline);
-    return { at: this.#core.clock.now(), nonce: newNonce(), tags: tokens };
+  /**
+   * Stores entries with the tokens of their tags. They take one round trip where this process knows
+   * the tokens: those are read beside the write. If one has changed, what was written is a miss, and
+   * is replaced, unless another caller has written or deleted it meanwhile.
+   */
+  async #storeTagged(write: Write, tags: readonly string[]): Promise<readonly boolean[]> {
+    const { ttl, condition, version, deadline } = write;
+    const { store, tags: known } = this.#core;
+    // With a condition, another caller's write could be taken for this one.
+    const mayReplace = condition === "always" && store.capabilities.compareAndSet;
+    const tokens = mayReplace ? known.known(tags, version, ttl) : undefined;
+    if (tokens === undefined)
+      return this.#store(this.#recordsOf(write, await known.ensure(tags, version, ttl, deadline)), write);
+    const records = this.#recordsOf(write, toTokens(tokens));
+    const storing = this.#store(records, write);
+    const reading = known.areCurrent(tokens, deadline);
+    // If both fail, the error of the write is thrown.
+    reading.catch(() => {});
+    const stored = await storing;
+    try {
+      if (!(await reading)) await this.#replace(records, write, tags);
+      return stored;
+    } catch (error) {
+      throw writtenInPart(error);
+    }
+  }
+
+  /** Replaces what was written with tokens that have changed. */
+  async #replace(records: readonly CacheEntry[], write: Write, tags: readonly string[]): Promise<void> {
+    const { ttl, version, deadline } = write;
+    const { store } = this.#core;
+    const renewed = this.#recordsOf(write, await this.#core.tags.ensure(tags, version, ttl, deadline));
+    await writeInChunks([...records.entries()], ([index, { key, value }]) =>
+      store.compareAndSet(key, value, renewed[index], deadline),
+    );
+  }
+
+  #store(records: readonly CacheEntry[], write: Write): Promise<readonly boolean[]> {
+    const { store, loads } = this.#core;
+    loads.supersede(write.entries);
+    return store.setMany(records, write.condition, write.deadline);
+  }
+
+  #recordsOf({ values, pathOf, entries, ttl }: Write, tags: EntryHeader["tags"]): CacheEntry[] {
+    const { codec, clock } = this.#core;
+    const header = tags && { at: clock.now(), nonce: newNonce(), tags };
+    return values.map(([key, value], index) => ({
+      key: entries[index]?.storageKey ?? "",
+      value: codec.write(value, pathOf(key), header).stored,
+      ttl,
+    }));
   }
 
   /**
    * Handles a write that expires at once: deletes the entry where the condition allows it to be
    * replaced, and otherwise writes nothing.
    */
-  async #writeNothing(
-    entries: readonly EntryKey[],
-    condition: SetCondition,
-    version: number,
-    deadline: Deadline,
-  ): Promise<readonly boolean[]> {
+  async #writeNothing(write: Write): Promise<readonly boolean[]> {
+    const { entries, condition, version, deadline } = write;
     const core = this.#core;
+    // Values that cannot be stored are refused all the same.
+    this.#recordsOf(write, undefined);
     const present =
       condition === "always"
         ? undefined
@@ -172,6 +217,5 @@ function toCondition(options: ConditionalSetOptions): SetCondition {
   return xx ? "if-present" : "always";
 }
 
-function memberPath(key: string): string {
-  return `values[${JSON.stringify(key)}]`;
-}
+const onlyPath = (): string => "value";
+const memberPath = (key: string): string => `values[${JSON.stringify(key)}]`;

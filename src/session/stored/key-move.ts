@@ -12,7 +12,7 @@ import {
   keysOf,
   type SessionKeys,
 } from "./moved-keys.ts";
-import { isLost, type RecordWriter, type StoredSession, untilAnswered } from "./record-writer.ts";
+import { isLost, type RecordWriter, StoredSession, untilAnswered } from "./record-writer.ts";
 import type { SessionRecord } from "../record/session-record.ts";
 import { type Creation, refOf } from "../users/user-sessions.ts";
 
@@ -113,7 +113,7 @@ export class KeyMove {
       const result = await this.#writer.retire(storageKey, version, () => this.#hasWon(), this.#deadline);
       if (result.status === "committed") return this.#complete();
       if (result.status === "gone") return await this.#meetAbsence();
-      this.#source = { ...this.#source, version: this.#writer.newest(storageKey, result, this.#deadline) };
+      this.#source = new StoredSession(this.#source, this.#writer.newest(storageKey, result, this.#deadline));
     }
   }
 
@@ -155,7 +155,7 @@ export class KeyMove {
   /** Replaces the new record, which is not yet in use. */
   async #rewrite(target: StoredSession, record: SessionRecord): Promise<StoredSession | undefined> {
     const result = await this.#writer.replace(target, record, this.#deadline);
-    if (result.status === "committed") return result.version && { ...target, version: result.version };
+    if (result.status === "committed") return result.version && new StoredSession(target, result.version);
     throw new SessionInterrupted();
   }
 

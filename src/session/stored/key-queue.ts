@@ -1,8 +1,10 @@
 import type { SessionKey } from "../../core/ids.ts";
+import type { Version } from "../record/record-serializer.ts";
 
 const IDLE = Promise.resolve();
 
-class Line<Version> {
+/** The tasks of one session. */
+class Line {
   tail: Promise<unknown> = IDLE;
   waiting = 0;
   latest: Version | undefined = undefined;
@@ -22,8 +24,8 @@ class Line<Version> {
  * previous one wrote. Without it, 100 parallel updates would send about 5000 commits, most of them
  * rejected. Other processes are not blocked: conflicts with them are resolved by the store.
  */
-export class KeyQueue<Version> {
-  readonly #lines = new Map<SessionKey, Line<Version>>();
+export class KeyQueue {
+  readonly #lines = new Map<SessionKey, Line>();
 
   /**
    * Runs a task when all earlier ones have settled.
@@ -34,7 +36,7 @@ export class KeyQueue<Version> {
     key: SessionKey,
     task: (latest: Version | undefined, leave: (version: Version | undefined) => void) => Promise<Result>,
   ): Promise<Result> {
-    const line = this.#lines.get(key) ?? new Line<Version>();
+    const line = this.#lines.get(key) ?? new Line();
     this.#lines.set(key, line);
     line.waiting++;
     const turn = line.tail.then(() => this.#take(line, task));
@@ -50,7 +52,7 @@ export class KeyQueue<Version> {
   }
 
   #take<Result>(
-    line: Line<Version>,
+    line: Line,
     task: (latest: Version | undefined, leave: (version: Version | undefined) => void) => Promise<Result>,
   ): Promise<Result> {
     const { latest } = line;

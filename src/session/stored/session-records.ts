@@ -24,7 +24,7 @@ import { RecordWriter, StoredSession, untilAnswered } from "./record-writer.ts";
 import type { SessionRecord } from "../record/session-record.ts";
 import { EXPIRY_KEY } from "../record/timeouts.ts";
 import { type Creation, isRef, type ListedState, refOf, type UserSessions } from "../users/user-sessions.ts";
-import type { Version, RecordSerializer } from "../record/record-serializer.ts";
+import type { RecordSerializer } from "../record/record-serializer.ts";
 
 /** Answer of {@link SessionRecords.load}. */
 export type LoadResult =
@@ -112,7 +112,7 @@ export class SessionRecords {
   readonly #writer: RecordWriter;
   readonly #moved: MovedKeys | undefined;
   readonly #storedKeyOf: (key: SessionKey) => SessionKey;
-  readonly #queue = new KeyQueue<Version>();
+  readonly #queue = new KeyQueue();
   /** Storage keys that this process is renewing. */
   readonly #renewing = new Set<SessionKey>();
 
