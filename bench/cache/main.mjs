@@ -9,7 +9,7 @@ import { loadavg } from "node:os";
 import { tsImport } from "tsx/esm/api";
 import { peerCandidates } from "../peers/candidates.mjs";
 import { seedAndCheck } from "./check.mjs";
-import { rawClient, rawMap, sojournCandidates } from "./own-candidates.mjs";
+import { rawClient, rawMap, rawTags, sojournCandidates } from "./own-candidates.mjs";
 import { conditions, figuresOf, tables, versionIn } from "./report.mjs";
 import { measure, WORKLOADS } from "./rounds.mjs";
 
@@ -31,7 +31,7 @@ try {
 
 /** @param {string} url @param {string} redisVersion */
 async function main(url, redisVersion) {
-  const all = [await rawClient(url), ...sojournCandidates(url), rawMap(), ...peerCandidates(url)];
+  const all = [await rawClient(url), await rawTags(url), ...sojournCandidates(url), rawMap(), ...peerCandidates(url)];
   const candidates = all.filter(({ name }, index) => index === 0 || isWanted(name));
   /** @type {Figures[]} */
   const figures = [];

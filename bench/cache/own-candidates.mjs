@@ -44,6 +44,46 @@ export async function rawClient(url) {
 }
 
 /**
+ * The floor for entries with tags: the least that can be sent for a value and its three tokens. A read gets
+ * all of them with one command, and a write reads the tokens beside itself.
+ *
+ * @param {string} url
+ * @returns {Promise<Candidate>}
+ */
+export async function rawTags(url) {
+  const client = createClient({ url, RESP: 3, commandOptions: { timeout: 0 } });
+  /** @type {Error[]} */
+  const errors = [];
+  client.on("error", (error) => errors.push(error));
+  await client.connect();
+  const tokens = TAGS.map((tag) => `raw:1:~tag:${tag}`);
+  for (const token of tokens) await client.set(token, "0123456789abcdef");
+  /** @param {string} key */
+  const get = async (key) => parse((await client.mGet([`raw:1:${key}`, ...tokens]))[0] ?? null);
+  return {
+    name: "node-redis (raw), 3 tags",
+    isLocal: false,
+    errors,
+    operations: {
+      get,
+      set: (key, value) =>
+        Promise.all([
+          client.set(`raw:1:${key}`, JSON.stringify(value), {
+            expiration: { type: "EX", value: TTL_SECONDS },
+          }),
+          client.mGet(tokens),
+        ]),
+      getOrSet: async (key) => (await get(key)) ?? noLoad(),
+      getMany: async (keys) =>
+        (await client.mGet([...keys.map((key) => `raw:1:${key}`), ...tokens]))
+          .slice(0, keys.length)
+          .map(parse),
+    },
+    close: () => client.close(),
+  };
+}
+
+/**
  * The floor for hits in memory: nothing is copied, whoever changes what he gets changes it for all.
  *
  * @returns {Candidate}
@@ -91,7 +131,7 @@ export function sojournCandidates(url) {
       name: "Sojourn on Redis",
       isLocal: false,
       errors: [],
-      operations: operationsOf(caches.default, {}),
+      operations: operationsOf(caches.default),
       close,
     },
     {
@@ -105,14 +145,14 @@ export function sojournCandidates(url) {
       name: "Sojourn in memory",
       isLocal: true,
       errors: [],
-      operations: operationsOf(caches.memory, {}),
+      operations: operationsOf(caches.memory),
       close: async () => {},
     },
     {
       name: "Sojourn in memory, frozen",
       isLocal: true,
       errors: [],
-      operations: operationsOf(caches.frozen, {}),
+      operations: operationsOf(caches.frozen),
       close: async () => {},
     },
   ];
@@ -120,7 +160,7 @@ export function sojournCandidates(url) {
 
 /**
  * @param {import("sojourn").Cache} cache
- * @param {{ readonly tags?: readonly string[] }} options
+ * @param {{ readonly tags: readonly string[] }} [options]
  * @returns {import("./candidate.mjs").Operations}
  */
 function operationsOf(cache, options) {
