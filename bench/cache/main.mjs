@@ -31,7 +31,13 @@ try {
 
 /** @param {string} url @param {string} redisVersion */
 async function main(url, redisVersion) {
-  const all = [await rawClient(url), await rawTags(url), ...sojournCandidates(url), rawMap(), ...peerCandidates(url)];
+  const all = [
+    await rawClient(url),
+    await rawTags(url),
+    ...sojournCandidates(url),
+    rawMap(),
+    ...peerCandidates(url),
+  ];
   const candidates = all.filter(({ name }, index) => index === 0 || isWanted(name));
   /** @type {Figures[]} */
   const figures = [];

@@ -2,6 +2,7 @@
 import { fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { pinServer } from "./pin.mjs";
 import { SERVER_KINDS } from "./server-kinds.mjs";
 import { Visitor } from "./visitor.mjs";
 
@@ -22,13 +23,14 @@ export class BenchServer {
   #process;
   #url = "";
 
-  /** @param {ServerKind} kind @param {string} redisUrl */
-  constructor(kind, redisUrl) {
+  /** @param {ServerKind} kind @param {string} redisUrl @param {boolean} isPinned */
+  constructor(kind, redisUrl, isPinned) {
     this.kind = kind;
     const args = [String(SERVER_KINDS.indexOf(kind)), redisUrl];
     this.#process = fork(new URL("server.mjs", import.meta.url), args, {
       env: { ...process.env, NODE_ENV: "production" },
     });
+    if (isPinned && this.#process.pid !== undefined) pinServer(this.#process.pid);
   }
 
   async start() {

@@ -9,6 +9,7 @@ import { tsImport } from "tsx/esm/api";
 import { conditions, versionIn } from "../cache/report.mjs";
 import { BenchServer } from "./candidates.mjs";
 import { check, commandsSent } from "./check.mjs";
+import { pinLoad } from "./pin.mjs";
 import { figuresOf, tables } from "./report.mjs";
 import { measure } from "./rounds.mjs";
 import { SERVER_KINDS } from "./server-kinds.mjs";
@@ -24,8 +25,9 @@ const only = options.flatMap((option) => /^--only=(.+)$/.exec(option)?.[1]?.toLo
 
 /** @type {{ RedisServer: typeof import("../../test/support/redis-server.ts").RedisServer }} */
 const { RedisServer } = await tsImport("../../test/support/redis-server.ts", import.meta.url);
+const arePinned = pinLoad();
 const redis = await RedisServer.start();
-const servers = wantedKinds().map((kind) => new BenchServer(kind, redis.url));
+const servers = wantedKinds().map((kind) => new BenchServer(kind, redis.url, arePinned));
 try {
   await main();
 } finally {
@@ -53,7 +55,7 @@ async function main() {
     processors,
   } = conditions(versionIn(await redis.command("INFO", "server")));
   const load = loadavg().map((average) => average.toFixed(1));
-  const run = { node, redis: redisVersion, processors, load: load.join(" "), ...extent };
+  const run = { isPinned: arePinned, node, redis: redisVersion, processors, load: load.join(" "), ...extent };
   console.log(
     options.includes("--json")
       ? JSON.stringify({ ...run, figures }, undefined, 2)
@@ -81,7 +83,8 @@ function isNamed({ framework, library }) {
   return only.length === 0 || only.some((text) => name.includes(text));
 }
 
-/** @param {{ node: string, redis: string, processors: string, load: string, rounds: number, milliseconds: number }} run */
-function titleOf({ node, redis: version, processors, load, rounds, milliseconds }) {
-  return `${rounds} rounds of ${milliseconds} ms, Node.js ${node}, Redis ${version}, ${processors}, load ${load}`;
+/** @param {{ isPinned: boolean, node: string, redis: string, processors: string, load: string, rounds: number, milliseconds: number }} run */
+function titleOf({ isPinned, node, redis: version, processors, load, rounds, milliseconds }) {
+  const pinned = isPinned ? "the server on one of them, " : "";
+  return `${rounds} rounds of ${milliseconds} ms, Node.js ${node}, Redis ${version}, ${processors}, ${pinned}load ${load}`;
 }

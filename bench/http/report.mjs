@@ -7,7 +7,12 @@ import { markdown } from "../cache/report.mjs";
 /** @typedef {import("./server-kinds.mjs").Operation} Operation */
 /** @typedef {import("./server-kinds.mjs").ServerKind} ServerKind */
 
-/** @typedef {{ min: number, median: number, max: number }} Spread Over the rounds. */
+/**
+ * Over the rounds. Processor time is compared by its `p20` and rates by their `p80`, which leave out rounds
+ * in which something else had the processors.
+ *
+ * @typedef {{ p20: number, p50: number, p80: number }} Spread
+ */
 
 /**
  * @typedef {object} Figures What one candidate has reached.
@@ -15,10 +20,10 @@ import { markdown } from "../cache/report.mjs";
  * @property {string} library
  * @property {string} operation
  * @property {Spread} cpu Microseconds of the server's processor time a request.
- * @property {Spread} extra By how much that exceeds the framework without sessions in the same round.
- * @property {Spread} toExpressSession Ratio of `extra` to that of express-session's same operation.
+ * @property {number} extra By how much that exceeds the framework without sessions.
+ * @property {number} toExpressSession Ratio of `extra` to that of express-session's same operation.
  * @property {Spread} rate Requests a second.
- * @property {Spread} toGet Ratio of `rate` to that of the framework's bare GET.
+ * @property {number} toGet Ratio of `rate` to that of the framework's bare GET.
  * @property {number} sent Commands that the server sends for a request.
  * @property {number} run Commands that Redis runs for a request, those of scripts too.
  */
@@ -42,36 +47,42 @@ export function figuresOf(candidates, samples, sent) {
       )
     ] ?? [];
   /** @param {Framework} framework @param {readonly Sample[]} own */
-  const extras = (framework, own) => {
-    const none = samplesOf(framework, "none", "untouched");
-    return own.map(({ cpu }, round) => cpu - (none[round]?.cpu ?? Number.NaN));
-  };
+  const extraOf = (framework, own) => cpuOf(own).p20 - cpuOf(samplesOf(framework, "none", "untouched")).p20;
   return candidates.map(({ server: { kind }, operation }, at) => {
     const { framework, library } = kind;
     const own = samples[at] ?? [];
-    const extra = extras(framework, own);
-    const expressSession = extras("express", samplesOf("express", "express-session", operation));
-    const get = samplesOf(framework, "GET", "read");
+    const extra = extraOf(framework, own);
+    const expressSession = extraOf("express", samplesOf("express", "express-session", operation));
     return {
       framework,
       library,
       operation: library === "none" ? "" : operation,
-      cpu: spread(own.map(({ cpu }) => cpu)),
-      extra: spread(extra),
-      toExpressSession: spread(extra.map((each, round) => each / (expressSession[round] ?? Number.NaN))),
-      rate: spread(own.map(({ rate }) => rate)),
-      toGet: spread(own.map(({ rate }, round) => rate / (get[round]?.rate ?? Number.NaN))),
+      cpu: cpuOf(own),
+      extra,
+      toExpressSession: extra / expressSession,
+      rate: rateOf(own),
+      toGet: rateOf(own).p80 / rateOf(samplesOf(framework, "GET", "read")).p80,
       sent: sent[at] ?? Number.NaN,
-      run: spread(own.map(({ commands }) => commands)).median,
+      run: spread(own.map(({ commands }) => commands)).p50,
     };
   });
+}
+
+/** @param {readonly Sample[]} samples */
+function cpuOf(samples) {
+  return spread(samples.map(({ cpu }) => cpu));
+}
+
+/** @param {readonly Sample[]} samples */
+function rateOf(samples) {
+  return spread(samples.map(({ rate }) => rate));
 }
 
 /** @param {readonly number[]} values @returns {Spread} */
 export function spread(values) {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (/** @type {number} */ index) => sorted[index] ?? Number.NaN;
-  return { min: at(0), median: at(Math.floor((sorted.length - 1) / 2)), max: at(sorted.length - 1) };
+  const at = (/** @type {number} */ part) => sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN;
+  return { p20: at(0.2), p50: at(0.5), p80: at(0.8) };
 }
 
 /** @param {readonly Figures[]} figures One table for each framework. */
@@ -94,19 +105,14 @@ function row({ library, operation, cpu, extra, toExpressSession, rate, toGet, se
   const isBase = library === "none";
   return [
     isBase ? "no session" : `${library === "GET" ? "bare GET" : library}, ${operation}`,
-    text(cpu, 0),
-    isBase ? "" : text(extra, 0),
-    isBase || library === "GET" ? "" : text(toExpressSession, 2),
-    rate.median.toFixed(0),
-    text(toGet, 2),
+    `${cpu.p20.toFixed(1)} (${cpu.p50.toFixed(0)})`,
+    isBase ? "" : extra.toFixed(1),
+    isBase || library === "GET" ? "" : toExpressSession.toFixed(2),
+    rate.p80.toFixed(0),
+    toGet.toFixed(2),
     short(sent),
     short(run),
   ];
-}
-
-/** @param {Spread} spread @param {number} digits */
-function text({ min, median, max }, digits) {
-  return `${median.toFixed(digits)} (${min.toFixed(digits)}..${max.toFixed(digits)})`;
 }
 
 /** @param {number} commands */
