@@ -18,36 +18,34 @@ import { SERVER_KINDS } from "./server-kinds.mjs";
 /** @typedef {import("./server-kinds.mjs").ServerKind} ServerKind */
 
 const options = process.argv.slice(2);
+// Processes of one server differ by up to a third for as long as they live, by what V8 has decided while they
+// warmed up; so each server is started several times.
 const extent = options.includes("--quick")
-  ? { rounds: 3, milliseconds: 300 }
-  : { rounds: 20, milliseconds: 300 };
+  ? { starts: 1, rounds: 3, milliseconds: 300 }
+  : { starts: 5, rounds: 4, milliseconds: 300 };
 const only = options.flatMap((option) => /^--only=(.+)$/.exec(option)?.[1]?.toLowerCase() ?? []);
 
 /** @type {{ RedisServer: typeof import("../../test/support/redis-server.ts").RedisServer }} */
 const { RedisServer } = await tsImport("../../test/support/redis-server.ts", import.meta.url);
 const arePinned = pinLoad();
 const redis = await RedisServer.start();
-const servers = wantedKinds().map((kind) => new BenchServer(kind, redis.url, arePinned));
 try {
   await main();
 } finally {
-  servers.forEach((server) => server.stop());
   await redis.stop();
 }
 
 async function main() {
-  for (const server of servers) {
-    await server.start();
-    await check(server);
+  /** @type {Awaited<ReturnType<typeof measureStart>>[]} */
+  const starts = [];
+  for (let start = 0; start < extent.starts; start++) {
+    process.stderr.write(`Start ${start + 1} of ${extent.starts} ...\n`);
+    starts.push(await measureStart());
   }
-  /** @type {Candidate[]} */
-  const candidates = servers.flatMap((server) =>
-    server.kind.operations.map((operation) => ({ server, operation })),
-  );
-  const sent = await commandsSent(candidates, redis);
-  const samples = await measure(candidates, redis, extent, (round) => {
-    process.stderr.write(`Round ${round + 1} of ${extent.rounds} ...\n`);
-  });
+  const [first] = starts;
+  if (first === undefined) return;
+  const { candidates, sent } = first;
+  const samples = candidates.map((_, at) => starts.flatMap((start) => start.samples[at] ?? []));
   const figures = figuresOf(candidates, samples, sent);
   const {
     node,
@@ -61,6 +59,25 @@ async function main() {
       ? JSON.stringify({ ...run, figures }, undefined, 2)
       : `${titleOf(run)}\n\n${tables(figures)}`,
   );
+}
+
+/** Starts all servers, measures them in turns, and ends them. */
+async function measureStart() {
+  const servers = wantedKinds().map((kind) => new BenchServer(kind, redis.url, arePinned));
+  try {
+    for (const server of servers) {
+      await server.start();
+      await check(server);
+    }
+    /** @type {Candidate[]} */
+    const candidates = servers.flatMap((server) =>
+      server.kind.operations.map((operation) => ({ server, operation })),
+    );
+    const sent = await commandsSent(candidates, redis);
+    return { candidates, sent, samples: await measure(candidates, redis, extent) };
+  } finally {
+    servers.forEach((server) => server.stop());
+  }
 }
 
 /** Those that the options name, and the ones that they are compared with. */
@@ -83,8 +100,8 @@ function isNamed({ framework, library }) {
   return only.length === 0 || only.some((text) => name.includes(text));
 }
 
-/** @param {{ isPinned: boolean, node: string, redis: string, processors: string, load: string, rounds: number, milliseconds: number }} run */
-function titleOf({ isPinned, node, redis: version, processors, load, rounds, milliseconds }) {
+/** @param {{ isPinned: boolean, node: string, redis: string, processors: string, load: string, starts: number, rounds: number, milliseconds: number }} run */
+function titleOf({ isPinned, node, redis: version, processors, load, starts, rounds, milliseconds }) {
   const pinned = isPinned ? "the server on one of them, " : "";
-  return `${rounds} rounds of ${milliseconds} ms, Node.js ${node}, Redis ${version}, ${processors}, ${pinned}load ${load}`;
+  return `${starts} x ${rounds} rounds of ${milliseconds} ms, Node.js ${node}, Redis ${version}, ${processors}, ${pinned}load ${load}`;
 }

@@ -30,10 +30,9 @@ const WARM_UP_TIME = 2000;
  * @param {readonly Candidate[]} candidates
  * @param {RedisServer} redis
  * @param {{ rounds: number, milliseconds: number }} extent
- * @param {(round: number) => void} onRound
  * @returns {Promise<Sample[][]>} For each candidate, one sample a round.
  */
-export async function measure(candidates, redis, { rounds, milliseconds }, onRound) {
+export async function measure(candidates, redis, { rounds, milliseconds }) {
   /** @type {number[]} */
   const requests = [];
   for (const candidate of candidates) {
@@ -42,7 +41,6 @@ export async function measure(candidates, redis, { rounds, milliseconds }, onRou
   /** @type {Sample[][]} */
   const samples = candidates.map(() => []);
   for (let round = 0; round < rounds; round++) {
-    onRound(round);
     for (let place = 0; place < candidates.length; place++) {
       const at = (place + round) % candidates.length;
       const candidate = /** @type {Candidate} */ (candidates[at]);

@@ -1,5 +1,6 @@
+import { Readable } from "node:stream";
 import { expect, test } from "vitest";
-import { makeObjectLinks } from "./object-links.ts";
+import { linkTargetOf, makeObjectLinks } from "./object-links.ts";
 
 test("an object has the value that was set, and no other one has", () => {
   const links = makeObjectLinks<string>();
@@ -30,6 +31,24 @@ test("a link is invisible: no key, no copy, no change of the object's equality",
   expect(links.get(Object.create(object) as object)).toBeUndefined();
   expect(links.get(structuredClone(object))).toBeUndefined();
   expect(object).toStrictEqual({ a: 1 });
+});
+
+test("a value can be replaced", () => {
+  const links = makeObjectLinks<string | undefined>();
+  for (const object of [{}, Object.freeze({})]) {
+    links.set(object, "first");
+    links.set(object, undefined);
+    expect(links.get(object)).toBeUndefined();
+  }
+});
+
+test("a stream is linked by its state, and anything else by itself", () => {
+  const stream = new Readable();
+  const target = linkTargetOf(stream);
+  expect(target).not.toBe(stream);
+  expect(linkTargetOf(Object.create(stream) as object)).toBe(target);
+  for (const other of [{}, { _readableState: "text" }, undefined, null, "text"])
+    expect(linkTargetOf(other)).toBe(other);
 });
 
 test.each([

@@ -58,16 +58,87 @@ describe.each([
     return app;
   }
 
-  test("a response has no overrides of its own", async () => {
+  test("requests and responses get no property", async () => {
     const sessions = open();
-    let own: string[] = [];
-    const app = make(expressSessions(sessions) as express5.RequestHandler, (_request, response, next) => {
-      own = NAMES.filter((name) => Object.hasOwn(response, name));
-      next();
-    });
+    const keysOf = (...objects: object[]) => objects.map((each) => Reflect.ownKeys(each));
+    let [before, after]: unknown[] = [];
+    const app = make(
+      (request, response, next) => {
+        before = keysOf(request, response);
+        next();
+      },
+      expressSessions(sessions) as express5.RequestHandler,
+      (request, response, next) => {
+        after = keysOf(request, response);
+        next();
+      },
+    );
     app.get("/", count(sessions));
     expect(await visit(app)).toStrictEqual(["1", "2", "3"]);
-    expect(own).toStrictEqual([]);
+    expect(after).toStrictEqual(before);
+  });
+
+  test.each([
+    ["inherits from it", (response: express5.Response) => Object.create(response) as express5.Response],
+    ["is a proxy of it", (response: express5.Response) => new Proxy(response, {})],
+  ])("a session is saved when an object answers that stands for the response: it %s", async (_, wrap) => {
+    const sessions = open();
+    const app = make(expressSessions(sessions) as express5.RequestHandler);
+    app.get("/", async (request, response) => {
+      const { data } = await sessions.from(request);
+      data.views = (data.views ?? 0) + 1;
+      wrap(response).end(`${data.views}`);
+    });
+    expect(await visit(app)).toStrictEqual(["1", "2", "3"]);
+  });
+
+  test("a second response of the request is left alone", async () => {
+    const sessions = open();
+    const app = make(expressSessions(sessions) as express5.RequestHandler);
+    app.get("/", async (request, response) => {
+      const { data } = await sessions.from(request);
+      data.views = (data.views ?? 0) + 1;
+      const draft = Object.setPrototypeOf(new ServerResponse(request), app.response) as express5.Response;
+      draft.end("draft");
+      expect(draft.writableEnded).toBe(true);
+      expect(response.headersSent).toBe(false);
+      response.end(`${data.views}`);
+    });
+    expect(await visit(app)).toStrictEqual(["1", "2", "3"]);
+  });
+
+  test("reading req.session is explained to requests with sessions only", async () => {
+    const sessions = open();
+    const warnings: string[] = [];
+    const note = ({ message }: Error) => warnings.push(message);
+    process.on("warning", note);
+    onTestFinished(() => void process.off("warning", note));
+    const read: express5.RequestHandler = (request, response) => {
+      response.send(`${String("session" in request)} ${String((request as { session?: unknown }).session)}`);
+    };
+    const app = make();
+    app.get("/before", read);
+    app.use(expressSessions(sessions) as express5.RequestHandler);
+    app.get("/", count(sessions));
+    expect(await visit(app)).toStrictEqual(["1", "2", "3"]);
+    expect(await visit(app, "/before")).toStrictEqual(Array(3).fill("true undefined"));
+    await new Promise(setImmediate);
+    expect(warnings.filter((message) => message.startsWith("req.session"))).toStrictEqual([]);
+  });
+
+  test("an own req.session of the application stays", async () => {
+    const sessions = open();
+    const app = make(
+      (request, _response, next) => {
+        Object.assign(request, { session: "own" });
+        next();
+      },
+      expressSessions(sessions) as express5.RequestHandler,
+      (request, response) => {
+        response.send((request as unknown as { session: string }).session);
+      },
+    );
+    expect(await visit(app)).toStrictEqual(["own", "own", "own"]);
   });
 
   test("sessions of an application are saved in one that is mounted on it", async () => {
