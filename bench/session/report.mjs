@@ -40,12 +40,10 @@ export function figuresOf(candidates, samples, garbage) {
 /** @param {readonly Figures[]} figures */
 export function tables(figures) {
   return [
-    table("Microseconds of processor time an operation (median)", figures, ({ cpu }) =>
-      cpu.median.toFixed(1),
-    ),
-    table("Ratio to JSON.parse in the same round (median, min..max)", figures, ({ toParse }) => {
-      const [min, median, max] = [toParse.min, toParse.median, toParse.max].map((each) => each.toFixed(1));
-      return `${median} (${min}..${max})`;
+    table("Microseconds of processor time an operation (median)", figures, ({ cpu }) => cpu.p50.toFixed(1)),
+    table("Ratio to JSON.parse in the same round (median, p20..p80)", figures, ({ toParse }) => {
+      const [low, median, high] = [toParse.p20, toParse.p50, toParse.p80].map((each) => each.toFixed(1));
+      return `${median} (${low}..${high})`;
     }),
     table("Kilobytes allocated an operation: heap + buffers", figures, ({ garbage }) =>
       [garbage.heap, garbage.external].map((bytes) => (bytes / 1000).toFixed(1)).join(" + "),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { anyDeadline, Browser, openHarness } from "../../../test/support/session-harness.ts";
 import { isSessionKey } from "../../core/ids.ts";
-import { CookieReading, readCookie } from "./cookie.ts";
+import { CookieReading, type CookieRejection, readCookie } from "./cookie.ts";
 
 const KEY = "abcdefghijklmnopqrstuvwxyz012345";
 
@@ -39,7 +39,7 @@ describe("readCookie", () => {
     "several in %s: the distinct ones of the right form, in order, at most four",
     (header, values, rejection) => {
       expect(readCookie(header, "sessionid", isSessionKey)).toStrictEqual(
-        new CookieReading(true, values, rejection),
+        new CookieReading(true, values as string[], rejection as CookieRejection | undefined),
       );
     },
   );
