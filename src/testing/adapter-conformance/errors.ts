@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { StoreConnectionError } from "../../core/errors.ts";
+import { pause } from "../../core/timers.ts";
 import {
   assertIsError,
   type ConformanceTests,
@@ -120,7 +120,7 @@ export const ERRORS: ConformanceTests = {
     await exchange.end();
     await turns();
     leave();
-    for (let waited = 0; waited < 5000 && !store.calls.includes("commit"); waited++) await sleep(1);
+    for (let waited = 0; waited < 5000 && !store.calls.includes("commit"); waited++) await pause(1);
     assert.deepEqual(await shown(visitor), { visits: 1, slow: true });
   },
 };
