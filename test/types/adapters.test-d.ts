@@ -3,9 +3,11 @@ import { createSecureServer, createServer as createHttp2Server } from "node:http
 import { createServer as createHttpsServer } from "node:https";
 import express, { type Request } from "express";
 import fastify, { type FastifyRequest } from "fastify";
+import Koa from "koa";
 import { createSojourn, type Session } from "sojourn";
 import { expressSessions, type WithSession } from "sojourn/adapters/express";
 import { fastifySessions } from "sojourn/adapters/fastify";
+import { koaSessions, type KoaSessionContext, type KoaSessionState } from "sojourn/adapters/koa";
 import { nodeSessions } from "sojourn/adapters/node";
 import { describe, expectTypeOf, test } from "vitest";
 
@@ -113,5 +115,35 @@ describe("fastifySessions", () => {
   test("refuses options that it does not have", () => {
     // @ts-expect-error a misspelt option
     expectTypeOf(fastifySessions(sessions, { eagre: true })).toBeFunction();
+  });
+});
+
+describe("koaSessions", () => {
+  test("fits app.use, and lets middleware see the application's own data", () => {
+    const koa = new Koa();
+    koa.use(koaSessions(sessions));
+    koa.use((ctx) => {
+      expectTypeOf(sessions.from(ctx)).resolves.toEqualTypeOf<Session<Data>>();
+    });
+  });
+
+  test("types ctx.session() and ctx.state.session, without global augmentation", () => {
+    const koa = new Koa<KoaSessionState<Data>, KoaSessionContext<Data>>();
+    koa.use(koaSessions(sessions, { eager: true }));
+    koa.use((ctx) => {
+      expectTypeOf(ctx.session()).resolves.toEqualTypeOf<Session<Data>>();
+      expectTypeOf(ctx.state.session).toEqualTypeOf<Session<Data>>();
+    });
+  });
+
+  test("types ctx.session() of a chain of app.use", () => {
+    new Koa<object, object>().use<object, KoaSessionContext<Data>>(koaSessions(sessions)).use((ctx) => {
+      expectTypeOf(ctx.session()).resolves.toEqualTypeOf<Session<Data>>();
+    });
+  });
+
+  test("refuses options that it does not have", () => {
+    // @ts-expect-error a misspelt option
+    expectTypeOf(koaSessions(sessions, { eagre: true })).toBeFunction();
   });
 });
