@@ -54,7 +54,7 @@ let names = 0;
 
 /** Applications, store and visitors for a sentence of the suite. */
 export class ConformanceContext {
-  readonly store = new HeldStore();
+  readonly store: HeldStore = new HeldStore();
   /** Errors that the application's error handler has got. */
   readonly errors: unknown[] = [];
   readonly #parts: ContextParts;

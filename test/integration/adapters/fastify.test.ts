@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import fastify, { type FastifyInstance } from "fastify";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { fastifySessions } from "sojourn/adapters/fastify";
-import { turns } from "./support/http.ts";
+import { turns, watchProcess } from "./support/http.ts";
 import { saveError, StubSessions } from "./support/stub-sessions.ts";
 
 const COOKIE = "sessionid=new; Path=/; HttpOnly";
@@ -198,6 +198,7 @@ describe("a failed save", () => {
 });
 
 test("a handler that calls reply.send() and returns nothing sends its page once", async () => {
+  const thrown = watchProcess();
   const sessions = new StubSessions();
   sessions.save = () => turns(3);
   const app = await makeApp(sessions);
@@ -206,6 +207,8 @@ test("a handler that calls reply.send() and returns nothing sends its page once"
     void reply.send("page");
   });
   expect(await app.inject("/")).toMatchObject({ statusCode: 200, body: "page" });
+  await turns();
+  expect(thrown).toEqual([]);
 });
 
 test.each([
