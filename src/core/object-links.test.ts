@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { linkTargetOf, makeObjectLinks } from "./object-links.ts";
 
 test("an object has the value that was set, and no other one has", () => {
@@ -62,4 +62,29 @@ test.each([
   expect(links.get(object)).toBeUndefined();
   links.set(object, "linked");
   expect(links.get(object)).toBe("linked");
+});
+
+describe("the link target", () => {
+  const state = {};
+  const request = { _readableState: state };
+
+  test.each([
+    ["a Node request", request],
+    ["a request of Fastify", { raw: request }],
+    ["a context of Koa", { req: request, res: {} }],
+    ["a context that inherits it", Object.create({ req: request, res: {} }) as object],
+  ])("of %s is the stream state of the Node request", (_name, wrapper) => {
+    expect(linkTargetOf(wrapper)).toBe(state);
+  });
+
+  test.each([
+    ["a Node response", { req: request }],
+    ["a web request", new Request("http://localhost/")],
+    ["a wrapper of a web request", { raw: new Request("http://localhost/") }],
+    ["a plain object", {}],
+    ["a text", "text"],
+    ["nothing", undefined],
+  ])("of %s is itself", (_name, value) => {
+    expect(linkTargetOf(value)).toBe(value);
+  });
 });

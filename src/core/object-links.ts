@@ -47,7 +47,8 @@ export function makeObjectLinks<Value>(): ObjectLinks<Value> {
 
 /**
  * Returns the object to link the values of a request to: its stream state if it has one, which no
- * code replaces.
+ * code replaces. The request or context of a framework stands for the Node request within: `raw` in
+ * Fastify, `req` beside `res` in Koa.
  *
  * Express gives each request and response another prototype. From then on V8 shares no shape
  * between them, and a field that is added takes 4 to 9 us with its share of garbage collection
@@ -55,8 +56,23 @@ export function makeObjectLinks<Value>(): ObjectLinks<Value> {
  */
 export function linkTargetOf<Request>(request: Request): Request | object {
   if (!isObject(request)) return request;
-  const { _readableState: state } = request as { _readableState?: unknown };
-  return isObject(state) ? state : request;
+  const { _readableState: state } = request as Wrapper;
+  return isObject(state) ? state : (stateWithin(request) ?? request);
+}
+
+interface Wrapper {
+  readonly _readableState?: unknown;
+  readonly raw?: unknown;
+  readonly req?: unknown;
+  readonly res?: unknown;
+}
+
+function stateWithin({ raw, req, res }: Wrapper): object | undefined {
+  // A response of Node has `req` alone, and is no request.
+  const inner = raw ?? (res === undefined ? undefined : req);
+  if (!isObject(inner)) return undefined;
+  const { _readableState: state } = inner as Wrapper;
+  return isObject(state) ? state : undefined;
 }
 
 function isObject(value: unknown): value is object {

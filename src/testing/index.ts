@@ -1,3 +1,15 @@
+export type {
+  AdapterAbility,
+  AdapterTestAnswer,
+  AdapterTestApplication,
+  AdapterTestData,
+  AdapterTestInjected,
+  AdapterTestInjection,
+  AdapterTestMount,
+  AdapterTestRoute,
+  StartedAdapterApplication,
+} from "./adapter-conformance/application.ts";
+export { type AdapterSuiteOptions, describeAdapter } from "./adapter-conformance/index.ts";
 export {
   type CacheStoreSuiteOptions,
   describeCacheStore,

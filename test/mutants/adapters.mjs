@@ -3,6 +3,46 @@
 /** @type {readonly import("./mutant.mjs").Mutant[]} */
 export const adapterMutants = [
   {
+    name: "fastify-saves-in-the-hold-alone",
+    file: "src/adapters/fastify/index.ts",
+    find: 'hooks.addHook("onSend", save);',
+    replace: "",
+    breaks: "A stream that is not sent, since the save has failed, is destroyed.",
+    tests: ["test/integration/adapters/fastify.test.ts"],
+  },
+  {
+    name: "fastify-reads-the-status-of-the-reply",
+    file: "src/adapters/fastify/index.ts",
+    find: "payload instanceof Response ? payload.status : reply.statusCode",
+    replace: "reply.statusCode",
+    breaks: "A web response with a status of 500 drops deferred changes.",
+    tests: ["test/integration/adapters/fastify.test.ts"],
+  },
+  {
+    name: "early-save-looks-unanswered",
+    file: "src/adapters/node/response-hold.ts",
+    find: ["if (pending === undefined) return undefined;", "    this.#showEnded();"].join("\n"),
+    replace: "if (pending === undefined) return undefined;",
+    breaks: "While a session is saved, the framework sends no second answer.",
+    tests: ["test/integration/adapters/fastify.test.ts"],
+  },
+  {
+    name: "koa-saves-in-the-hold-alone",
+    file: "src/adapters/koa/index.ts",
+    find: "if (ctx.respond !== false) await save(ctx);",
+    replace: "",
+    breaks: "A failed save is an error for the middleware before.",
+    tests: ["test/integration/adapters/koa.test.ts"],
+  },
+  {
+    name: "koa-keeps-the-head-of-the-page",
+    file: "src/adapters/koa/index.ts",
+    find: "resetHead(ctx.res, error);",
+    replace: "",
+    breaks: "The error response of a redirect does not redirect.",
+    tests: ["test/integration/adapters/koa.test.ts"],
+  },
+  {
     name: "responses-not-varied",
     file: "src/adapters/node/response-head.ts",
     find: "if (varyCookie) varyByCookie(response);",

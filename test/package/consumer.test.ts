@@ -15,6 +15,8 @@ const specifiers = [...targets.keys()].map((subpath) => `sojourn${subpath.slice(
 const APPLICATION = `
 import { createSojourn, isSojournError, SessionInterrupted } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";
+import { fastifySessions } from "sojourn/adapters/fastify";
+import { koaSessions } from "sojourn/adapters/koa";
 import { nodeSessions } from "sojourn/adapters/node";
 import { memorySessionStore } from "sojourn/stores/memory";
 import { redisSessionStore } from "sojourn/stores/redis";
@@ -30,6 +32,8 @@ const { sessions, close } = createSojourn<Data>({
 });
 
 export const middleware = expressSessions(sessions);
+export const plugin = fastifySessions(sessions);
+export const koaMiddleware = koaSessions(sessions);
 
 export const listener = nodeSessions(sessions, async (req, res) => {
   try {

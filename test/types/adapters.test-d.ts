@@ -2,8 +2,12 @@ import { createServer, type IncomingMessage } from "node:http";
 import { createSecureServer, createServer as createHttp2Server } from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
 import express, { type Request } from "express";
+import fastify, { type FastifyRequest } from "fastify";
+import Koa from "koa";
 import { createSojourn, type Session } from "sojourn";
 import { expressSessions, type WithSession } from "sojourn/adapters/express";
+import { fastifySessions } from "sojourn/adapters/fastify";
+import { koaSessions, type KoaSessionContext, type KoaSessionState } from "sojourn/adapters/koa";
 import { nodeSessions } from "sojourn/adapters/node";
 import { describe, expectTypeOf, test } from "vitest";
 
@@ -72,5 +76,74 @@ describe("nodeSessions", () => {
       eager: true,
     });
     nodeSessions(sessions, (request) => expectTypeOf(request).toEqualTypeOf<IncomingMessage>());
+  });
+});
+
+describe("fastifySessions", () => {
+  const server = fastify();
+
+  test("fits app.register, also in a scope, over HTTP/2 and TLS", () => {
+    void server.register(fastifySessions(sessions));
+    void server.register(async (scope) => {
+      await scope.register(fastifySessions(sessions, { eager: true }));
+    });
+    void fastify({ http2: true }).register(fastifySessions(sessions));
+    void fastify({ https: {} }).register(fastifySessions(sessions));
+    expectTypeOf(fastifySessions(sessions)).toBeFunction();
+  });
+
+  test("lets handlers see the application's own data", () => {
+    server.get("/", async (request) => {
+      expectTypeOf(sessions.from(request)).resolves.toEqualTypeOf<Session<Data>>();
+    });
+  });
+
+  test("types request.session with `eager`, without global augmentation", () => {
+    server.get("/views", async (request) => {
+      const session = request.getDecorator<Session<Data>>("session");
+      expectTypeOf(session).toEqualTypeOf<Session<Data>>();
+      // The benchmark's @fastify/session adds a type of its own to all requests.
+      const own = request as Omit<FastifyRequest, "session"> as WithSession<
+        Omit<FastifyRequest, "session">,
+        Data
+      >;
+      expectTypeOf(own.session).toEqualTypeOf<Session<Data>>();
+      return { views: session.data.views };
+    });
+  });
+
+  test("refuses options that it does not have", () => {
+    // @ts-expect-error a misspelt option
+    expectTypeOf(fastifySessions(sessions, { eagre: true })).toBeFunction();
+  });
+});
+
+describe("koaSessions", () => {
+  test("fits app.use, and lets middleware see the application's own data", () => {
+    const koa = new Koa();
+    koa.use(koaSessions(sessions));
+    koa.use((ctx) => {
+      expectTypeOf(sessions.from(ctx)).resolves.toEqualTypeOf<Session<Data>>();
+    });
+  });
+
+  test("types ctx.session() and ctx.state.session, without global augmentation", () => {
+    const koa = new Koa<KoaSessionState<Data>, KoaSessionContext<Data>>();
+    koa.use(koaSessions(sessions, { eager: true }));
+    koa.use((ctx) => {
+      expectTypeOf(ctx.session()).resolves.toEqualTypeOf<Session<Data>>();
+      expectTypeOf(ctx.state.session).toEqualTypeOf<Session<Data>>();
+    });
+  });
+
+  test("types ctx.session() of a chain of app.use", () => {
+    new Koa<object, object>().use<object, KoaSessionContext<Data>>(koaSessions(sessions)).use((ctx) => {
+      expectTypeOf(ctx.session()).resolves.toEqualTypeOf<Session<Data>>();
+    });
+  });
+
+  test("refuses options that it does not have", () => {
+    // @ts-expect-error a misspelt option
+    expectTypeOf(koaSessions(sessions, { eagre: true })).toBeFunction();
   });
 });

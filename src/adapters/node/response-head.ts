@@ -73,14 +73,18 @@ export function editHead(response: ServerResponse, scope: SessionScope): void {
  * Removes the headers that describe the body and sets the status of the error. Other headers stay.
  */
 export function resetHead(response: ServerResponse, error: unknown): void {
-  for (const name of response.getHeaderNames()) {
-    if (REPRESENTATION.has(name)) response.removeHeader(name);
-  }
+  for (const name of response.getHeaderNames()) if (describesBody(name)) response.removeHeader(name);
   response.statusCode = statusOf(error);
   protocolOf(response).reset(response);
 }
 
-function statusOf(error: unknown): number {
+/** Returns whether a header, in lower case, describes the body of a response. */
+export function describesBody(name: string): boolean {
+  return REPRESENTATION.has(name);
+}
+
+/** Returns the status of a response to an error: the error's `statusCode`, or 500. */
+export function statusOf(error: unknown): number {
   const { statusCode } = (error ?? {}) as { statusCode?: unknown };
   const isError =
     Number.isInteger(statusCode) && (statusCode as number) >= 400 && (statusCode as number) <= 599;

@@ -45,6 +45,17 @@ export function isHeld(response: ServerResponse): boolean {
 }
 
 /**
+ * Saves the sessions of a held response before its head is requested, so that the framework itself
+ * can answer a failure, after which nothing more is saved. The hold saves later changes.
+ *
+ * @param status Status that the response is about to have.
+ * @returns `undefined` when there is nothing to wait for.
+ */
+export function saveEarly(response: ServerResponse, status: number): Promise<void> | undefined {
+  return holdOf(response)?.saveEarly(status);
+}
+
+/**
  * Notifies the hold that the handler has returned, where that is known. If the client has left, so
  * that the handler has not answered, its changes are saved now.
  */
@@ -76,6 +87,7 @@ class ResponseHold implements SharedWriter {
   #head: Head = NO_HEAD;
   #headCall = EXPLICIT_CALL;
   #hasFinishedLate = false;
+  #hasFailedEarly = false;
   /** The handler has answered, or given up: later changes are not saved. */
   #isOver = false;
   /** Made by the first call that has to wait. */
@@ -191,6 +203,26 @@ class ResponseHold implements SharedWriter {
     };
   }
 
+  /** Meanwhile the response looks ended, as after `end`: frameworks refuse a second answer. */
+  saveEarly(status: number): Promise<void> | undefined {
+    const pending = this.#mustSave ? this.#finish(false, status) : undefined;
+    if (pending === undefined) return undefined;
+    this.#showEnded();
+    return pending.then(
+      () => this.#endEarlySave(),
+      (error: unknown) => {
+        this.#hasFailedEarly = true;
+        this.#endEarlySave();
+        throw error;
+      },
+    );
+  }
+
+  #endEarlySave(): void {
+    this.#hideEnded();
+    this.#letGo();
+  }
+
   noteHandlerDone({ isDestroyed } = { isDestroyed: false }): void {
     if (this.#isOver || !(isDestroyed || this.#protocol.isGone(this.#response))) return;
     if (this.#mustSave) this.#beginImplicitly({ isLastCall: true });
@@ -293,10 +325,10 @@ class ResponseHold implements SharedWriter {
     if (pending) this.#wait("ending", pending);
   }
 
-  #finish(headersSent: boolean): Promise<void> | undefined {
-    if (!this.#hooks.isUsed) return undefined;
+  #finish(headersSent: boolean, status = this.#response.statusCode): Promise<void> | undefined {
+    if (!this.#hooks.isUsed || this.#hasFailedEarly) return undefined;
     const isClientGone = this.#protocol.isGone(this.#response);
-    return this.#hooks.finish({ status: this.#response.statusCode, headersSent, isClientGone });
+    return this.#hooks.finish({ status, headersSent, isClientGone });
   }
 
   #wait(phase: Phase, pending: Promise<void>): void {
