@@ -83,6 +83,7 @@ export type { DjangoLogin, LoginOptions, UserId } from "./session/login/auth.ts"
 export type { CrossSite } from "./session/http/cross-site.ts";
 export type { Migration, OnInvalid } from "./session/data/data-schema.ts";
 export type { FlashMessage } from "./session/data/flash.ts";
+export type { SetCookie, SetCookieAttributes } from "./session/http/cookie.ts";
 export type { OnInsecure } from "./session/http/plain-http.ts";
 export type { SessionPolicy } from "./session/policy.ts";
 export type { Session } from "./session/session.ts";
@@ -90,6 +91,7 @@ export type { RejectionReason, SessionEvent, SessionEvents } from "./session/ses
 export type { JsonData, JsonObject } from "./session/data/json-data.ts";
 export type { SessionCookieSettings, SessionSettings, UntypedData } from "./session/session-settings.ts";
 export type {
+  CookiesForOptions,
   RevokeOptions,
   RevokeProgress,
   RevokeUserOptions,

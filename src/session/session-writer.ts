@@ -160,6 +160,24 @@ export class SessionWriter<Data extends object> {
     return this.#state.home.records.touch(found, deadline);
   }
 
+  /**
+   * Reads the newest record. Unsaved changes are merged into it, as in a commit.
+   *
+   * @returns Whether the session exists. If not, nothing changes.
+   */
+  async reload(deadline: Deadline): Promise<boolean> {
+    const { data, stored, home, cookie } = this.#state;
+    const pending = data.delta();
+    const found = stored && (await home.records.find(stored, deadline));
+    if (stored === undefined || found === undefined) return false;
+    const { record } = found.version;
+    this.#emitConflicts(mergeDelta(pending, data, record).conflicts);
+    this.#state.stored = found;
+    data.rebaseOnto(record);
+    if (found.key !== stored.key && !cookie.isLocked) cookie.decide("set");
+    return true;
+  }
+
   /** Records the session's activity in its user's list. A failure is tolerated. */
   async recordActivity(deadline: Deadline): Promise<void> {
     const { stored, home, origin } = this.#state;

@@ -232,6 +232,19 @@ export class Session<Data extends object = UntypedData> {
   }
 
   /**
+   * Reads the newest record into this object: for each event of a socket, and for long streams.
+   * Unsaved changes are kept and merged as `save` would, with an event `conflict` where both sides
+   * changed a part. Objects in {@link data} are changed in place. It costs one command.
+   *
+   * @returns Whether the session still exists, as {@link isAlive} reports it. `false` for a session
+   *   that is not stored; nothing is changed then.
+   * @throws {NotJsonError} When an unsaved change is not JSON.
+   */
+  reload(): Promise<boolean> {
+    return this.#enqueue((deadline) => this.#writer.reload(deadline));
+  }
+
+  /**
    * Gives the session a new key and keeps its data. Call it when the visitor's rights change. The
    * old key is dead once it returns; changes made so far are saved. A late request with the old key
    * is treated as anonymous.
@@ -317,6 +330,12 @@ export class Session<Data extends object = UntypedData> {
     return new SessionFinisher(this.#state, this.#writer, this.#queue).finish(response);
   }
 
+  /** @internal Asks the store whether the cookie may still be sent, once all operations have settled. */
+  async confirmCookie(): Promise<void> {
+    await this.#queue.idle;
+    await new SessionFinisher(this.#state, this.#writer, this.#queue).confirmCookie();
+  }
+
   /** @internal Value of the cookie. A secret. */
   get cookieValue(): string | undefined {
     return this.#state.cookieValue;
@@ -372,7 +391,7 @@ export class Session<Data extends object = UntypedData> {
 }
 
 explainAssignments(Session);
-refuseCallbacks(Session.prototype, ["save", "touch", "isAlive", "cycleKey", "flush", "logout"]);
+refuseCallbacks(Session.prototype, ["save", "touch", "reload", "isAlive", "cycleKey", "flush", "logout"]);
 
 const NO_OPTIONS: LoginOptions = {};
 

@@ -38,6 +38,11 @@ export const CLEAR_OPTIONS: KnownOptions = optionsOf(
   ["onProgress"],
   "{ onProgress }",
 );
+export const COOKIES_FOR_OPTIONS: KnownOptions = optionsOf(
+  "sessions.cookiesFor()",
+  ["isSecure"],
+  "{ isSecure: false }",
+);
 
 function optionsOf(call: string, names: readonly string[], example: string): KnownOptions {
   return knownOptions(call, names, example, SessionUsageError);

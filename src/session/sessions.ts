@@ -21,6 +21,7 @@ import { isOnInvalid, type OnInvalid } from "./data/data-schema.ts";
 import { explainAwait } from "./explain-await.ts";
 import { noIndex } from "./stored/make-session-records.ts";
 import type { SessionPolicy } from "./policy.ts";
+import type { SetCookie } from "./http/cookie.ts";
 import type { RequestInfo, SessionScope } from "./http/request-contract.ts";
 import { RevocationWalks } from "./users/revocation-walks.ts";
 import type { SessionEvents } from "./session-events.ts";
@@ -33,6 +34,7 @@ import {
   checkRef,
   checkRestore,
   CLEAR_OPTIONS,
+  COOKIES_FOR_OPTIONS,
   describeUnseen,
   FROM_OPTIONS,
   OF_USER_OPTIONS,
@@ -64,6 +66,11 @@ interface FromOptions {
 }
 
 const NO_OPTIONS: FromOptions = {};
+
+/** Options of {@link Sessions.cookiesFor}. */
+export interface CookiesForOptions {
+  readonly isSecure?: boolean | undefined;
+}
 
 /** Progress of a revocation. */
 export interface RevokeProgress {
@@ -154,6 +161,27 @@ export class Sessions<Data extends object = UntypedData> {
    */
   open(cookieHeader: string | null | undefined): Promise<Session<Data>> {
     return explainAwait(this.#open(cookieHeader));
+  }
+
+  /**
+   * Returns the cookies that a response has to set for a session of {@link open} or {@link create},
+   * as text and in parts: after a `login` in a WebSocket's handshake, in a server action, in a job.
+   * The session's calls are awaited. Adapters send the cookies of {@link from} themselves.
+   *
+   * @param options.isSecure Whether the request came over TLS, where `sessions.cookie.secure` is
+   *   `"auto"`. @defaultValue `true`
+   * @returns None, if the browser's cookie is right as it is.
+   */
+  async cookiesFor(session: Session<Data>, options: CookiesForOptions = {}): Promise<readonly SetCookie[]> {
+    checkOptions(options, COOKIES_FOR_OPTIONS);
+    const { isSecure = true } = options;
+    if (typeof isSecure !== "boolean") {
+      const got = describeGiven(isSecure);
+      throw new SessionUsageError(`sessions.cookiesFor() expected isSecure as a boolean, got ${got}.`);
+    }
+    await session.confirmCookie();
+    const info = { cookieHeader: undefined, isSecure: () => isSecure, host: () => undefined };
+    return this.#parts.cookies.cookiesFor(session, info);
   }
 
   /**
