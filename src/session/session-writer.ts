@@ -126,7 +126,11 @@ export class SessionWriter<Data extends object> {
     if (result.kind === "moved") data.markSaved(pending);
     this.#adopt(result.stored, "login");
     if (result.kind !== "joined")
-      events.emit("login", { session: events.nameOf(result.stored.storageKey), userId });
+      events.emit("login", {
+        session: events.nameOf(result.stored.storageKey),
+        userId,
+        ...(stored && { previous: events.nameOf(stored.storageKey) }),
+      });
   }
 
   /** Deletes the session, and those of other keys that the request presented. */
