@@ -12,8 +12,8 @@ export type GoneCause = "expired" | "deleted" | "unknown";
 /** Listener of a {@link RecordWatch}. */
 export interface RecordWatchListener {
   /**
-   * Called when a watched key has no record, at least once for each record that ends. The key is
-   * watched until it is removed, so it may be called again.
+   * Called when a watched key has no record, for each record that ends. The key is watched until it
+   * is removed.
    */
   onGone(key: SessionKey, cause: GoneCause): void;
   /**

@@ -132,7 +132,7 @@ describe.each([
 
   test("while the store does not answer nothing is told, then every end; the outage is an event", async () => {
     let isAway = false;
-    const { wrap = (store: SessionStore) => store } = settings as typeof polled;
+    const { wrap } = { wrap: (store: SessionStore) => store, ...settings };
     const failing = (store: SessionStore) =>
       faultySessionStore(wrap(store), () => (isAway ? { fail: "not-sent" as const } : undefined));
     const withWatch = (store: SessionStore) => {

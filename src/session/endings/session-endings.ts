@@ -1,7 +1,7 @@
 import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import type { SessionKey } from "../../core/ids.ts";
-import { pauseUnreferenced } from "../../core/timers.ts";
+import { pauseUnreferenced, startUnreferencedTimer } from "../../core/timers.ts";
 import type { GoneCause, RecordWatch, RecordWatchListener } from "../../stores/record-watch.ts";
 import type { SessionEventEmitter } from "../session-events.ts";
 import type { SessionRecords } from "../stored/session-records.ts";
@@ -37,6 +37,13 @@ export interface SessionEndingsOptions {
   readonly newDeadline: () => Deadline;
 }
 
+/** A session that may have ended. */
+interface Suspicion {
+  readonly cause: GoneCause;
+  /** The reason was looked for before, and not found. */
+  readonly isSecond: boolean;
+}
+
 /** Interval of attempts while the store does not answer. */
 const RETRY_AFTER: Milliseconds = 500;
 
@@ -58,7 +65,7 @@ export class SessionEndings implements RecordWatchListener {
   /** Storage keys by the sessions' names in events. */
   readonly #named = new Map<string, SessionKey>();
   /** Keys whose sessions have to be looked at. */
-  readonly #suspects = new Map<SessionKey, GoneCause>();
+  readonly #suspects = new Map<SessionKey, Suspicion>();
   #watch: RecordWatch | undefined;
   #isLooking = false;
   #isListening = false;
@@ -104,9 +111,7 @@ export class SessionEndings implements RecordWatchListener {
   }
 
   onGone(key: SessionKey, cause: GoneCause): void {
-    if (!this.#observed.has(key)) return;
-    this.#suspects.set(key, cause);
-    if (!this.#isLooking) void this.#lookAtSuspects();
+    this.#suspect(key, { cause, isSecond: false });
   }
 
   onFailure(error: Error): void {
@@ -154,47 +159,58 @@ export class SessionEndings implements RecordWatchListener {
     session.end(reason);
   }
 
+  #suspect(key: SessionKey, suspicion: Suspicion): void {
+    if (!this.#observed.has(key)) return;
+    this.#suspects.set(key, suspicion);
+    if (!this.#isLooking) void this.#lookAtSuspects();
+  }
+
   /** Looks at all suspects, some at a time, and again at those for which the store did not answer. */
   async #lookAtSuspects(): Promise<void> {
     this.#isLooking = true;
     while (this.#suspects.size > 0) {
       const step = [...this.#suspects].slice(0, STEP_SIZE);
       for (const [key] of step) this.#suspects.delete(key);
-      const looks = await Promise.allSettled(step.map(([key, cause]) => this.#lookAt(key, cause)));
+      const looks = await Promise.allSettled(step.map(([key, suspicion]) => this.#lookAt(key, suspicion)));
       const unknown = step.filter((_, index) => looks[index]?.status === "rejected");
       if (unknown.length === 0) continue;
-      for (const [key, cause] of unknown) if (!this.#suspects.has(key)) this.#suspects.set(key, cause);
+      for (const [key, suspicion] of unknown)
+        if (!this.#suspects.has(key)) this.#suspects.set(key, suspicion);
       await pauseUnreferenced(RETRY_AFTER);
     }
     this.#isLooking = false;
   }
 
-  async #lookAt(key: SessionKey, cause: GoneCause): Promise<void> {
+  async #lookAt(key: SessionKey, suspicion: Suspicion): Promise<void> {
     let reason: SessionEndReason | undefined;
     // Not a copy: it also yields those that join meanwhile, whose key is not reported again.
     for (const session of this.#observed.get(key) ?? []) {
       const at = await session.locate();
-      reason ??= at === undefined ? await this.#reasonOf(key, cause) : undefined;
+      if (at === undefined) reason ??= await this.#reasonOf(key, suspicion);
       // Its listeners may have left meanwhile.
       if (this.#keys.get(session) !== key) continue;
-      if (at === undefined) this.#end(session, reason ?? "gone");
-      else if (at !== key) this.#follow(session, at);
+      if (at !== undefined) this.#follow(session, at);
+      else if (reason === undefined) return this.#lookAgain(key, suspicion);
+      else this.#end(session, reason);
     }
   }
 
+  #lookAgain(key: SessionKey, { cause }: Suspicion): void {
+    startUnreferencedTimer(REASON_AFTER, () => this.#suspect(key, { cause, isSecond: true }));
+  }
+
   #follow(session: ObservedSession, key: SessionKey): void {
+    if (this.#keys.get(session) === key) return;
     this.leave(session);
     this.#put(session, key);
   }
 
-  async #reasonOf(key: SessionKey, cause: GoneCause): Promise<SessionEndReason> {
+  /** @returns `undefined` when the reason may be known a little later. */
+  async #reasonOf(key: SessionKey, { cause, isSecond }: Suspicion): Promise<SessionEndReason | undefined> {
     const { records, newDeadline } = this.#options;
-    let end = await records.endOf(key, newDeadline());
-    if (end === undefined && cause === "deleted") {
-      await pauseUnreferenced(REASON_AFTER);
-      end = await records.endOf(key, newDeadline());
-    }
+    const end = await records.endOf(key, newDeadline());
     if (end !== undefined) return end === "ended" ? "logout" : end;
-    return { expired: "expired", deleted: "revoked", unknown: "gone" }[cause] as SessionEndReason;
+    if (cause === "deleted") return isSecond ? "revoked" : undefined;
+    return cause === "expired" ? "expired" : "gone";
   }
 }

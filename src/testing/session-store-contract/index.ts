@@ -52,7 +52,7 @@ export interface SessionStoreSuiteOptions {
    */
   readonly hasReadWithTtl?: boolean;
   /**
-   * Whether the store has `watch`. If not, one test that it has none replaces those about it.
+   * Whether the store makes a watch. If not, one test that it makes none replaces those about it.
    *
    * @defaultValue `false`
    */

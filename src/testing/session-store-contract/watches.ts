@@ -146,8 +146,10 @@ export const WATCHES: ContractTests = {
 
 /** Tests of a store without watches. */
 export const NO_WATCHES: ContractTests = {
-  async "has no watch"({ store }) {
-    assert.ok(store.watch === undefined, "the store has watch: set hasWatch");
+  async "makes no watch"({ store }) {
+    const watch = store.watch?.({ onGone: () => {}, onFailure: () => {} });
+    await watch?.close();
+    assert.ok(watch === undefined, "the store makes a watch: set hasWatch");
   },
 };
 
