@@ -60,10 +60,10 @@ async function openSocket(sessions: Sessions<Data>, cookie: string | undefined):
 
 /** Two applications on one server: the first watches, through a proxy. */
 async function openBoth({
-  kind = "strings" as Kind,
-  config = [] as string[],
-  deadline = "10s" as Duration,
-} = {}) {
+  kind = "strings",
+  config = [],
+  deadline = "10s",
+}: { kind?: Kind; config?: string[]; deadline?: Duration } = {}) {
   const server = await serverForTest({ config });
   const proxy = await TcpProxy.start(server.port);
   onTestFinished(() => proxy.close());
@@ -165,6 +165,7 @@ describeWithRedis("a watch of sessions on Redis", () => {
     await sleep(SILENCE);
     await server.restart();
     for (const told of sockets) await waitForEnd(told, 2 * SECOND);
+    expect(sockets.flatMap(reasonsOf)).toStrictEqual(["revoked", "revoked", "revoked"]);
   });
 
   test("2000 sessions are looked at again after a cut, and those that ended are told", async () => {
