@@ -144,6 +144,14 @@ export class RedisConnection {
   }
 
   /**
+   * Checks an open link as commands without answers do now and then: whether sentinels name another
+   * master. If so, the next command opens another link.
+   */
+  checkLink(): void {
+    this.#link?.severStalled(this.#stallTimeout);
+  }
+
+  /**
    * Sends a command.
    *
    * @param args The command's name and its arguments.

@@ -3,8 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createSojourn, type Duration, type Session, type SessionEndReason, type Sessions } from "sojourn";
+import type { RedisConnectionSettings } from "sojourn/redis";
 import { redisBucketSessionStore, redisSessionStore } from "sojourn/stores/redis";
 import { buildProgram } from "../support/program.ts";
+import { RedisCluster } from "../support/redis-cluster.ts";
+import { RedisSentinels } from "../support/redis-sentinels.ts";
 import { serverForTest } from "../support/redis-connections.ts";
 import { describeWithRedis } from "../support/redis-server.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
@@ -15,7 +18,7 @@ const SECOND = 1000;
 /** Time in which nothing is told. */
 const SILENCE = 300;
 /** Longest time until a link that was dropped silently is missed: heartbeat, deadline and stall. */
-const UNNOTICED = 5000 + 1000 + 1000;
+const UNNOTICED = 2000 + 1000 + 1000;
 
 type Data = Record<string, unknown>;
 type Kind = "strings" | "buckets";
@@ -34,11 +37,15 @@ interface Ending {
 
 /** An application on a port of Redis, or of a proxy before it. */
 function openApplication(port: number, kind: Kind, deadline: Duration): Sessions<Data> {
+  return openOn(`redis://127.0.0.1:${port}`, kind, deadline);
+}
+
+function openOn(connection: RedisConnectionSettings, kind: Kind, deadline: Duration): Sessions<Data> {
   const store = kind === "buckets" ? redisBucketSessionStore() : redisSessionStore();
   const { sessions, close } = createSojourn<Data>({
     projectName: "shop",
     secretKey: SECRET,
-    redis: { default: `redis://127.0.0.1:${port}` },
+    redis: { default: connection },
     sessions: { store, format: kind === "buckets" ? "json" : "django", deadline },
   });
   onTestFinished(close);
@@ -183,6 +190,53 @@ describeWithRedis("a watch of sessions on Redis", () => {
       timeout: 10_000,
       interval: 50,
     });
+  });
+
+  test("the deletion of a record by another program, as Django's logout does it, is a revocation", async () => {
+    const { server, here } = await openBoth();
+    const session = await logIn(here, 7);
+    const told = await openSocket(here, session.cookieHeader);
+    await sleep(SILENCE);
+    await server.command("DEL", `shop:session:${session.cookieHeader?.split("=")[1]}`);
+    await waitForEnd(told, SECOND);
+    expect(reasonsOf(told)).toStrictEqual(["revoked"]);
+  });
+
+  test("with Sentinel the watch follows a failover, and no end is lost", async () => {
+    const trio = await RedisSentinels.start();
+    onTestFinished(() => trio.stop());
+    const connection = { sentinels: trio.addresses, name: trio.name };
+    const [here, elsewhere] = [openOn(connection, "strings", "10s"), openOn(connection, "strings", "10s")];
+    here.watch();
+    const sockets: Ending[][] = [];
+    for (const user of [7, 8, 9])
+      sockets.push(await openSocket(here, (await logIn(here, user)).cookieHeader));
+    await elsewhere.revokeUser(7);
+    await waitForEnd(sockets[0] ?? [], SECOND);
+    const master = await trio.master();
+    await trio.sentinels[0]?.command("SENTINEL", "FAILOVER", trio.name);
+    await vi.waitFor(async () => expect(await trio.master()).not.toBe(master), { timeout: 20_000 });
+    // Until then the old master goes on taking writes, and those are lost.
+    await vi.waitFor(async () => expect(String(await master.command("ROLE"))).toContain("slave"), {
+      timeout: 20_000,
+      interval: 100,
+    });
+    await vi.waitFor(() => elsewhere.revokeUser(8), { timeout: 20_000 });
+    await waitForEnd(sockets[1] ?? [], UNNOTICED + 4 * SECOND);
+    expect(sockets.map(reasonsOf)).toStrictEqual([["revoked"], ["revoked"], []]);
+  });
+
+  test("on a cluster the records are polled", async () => {
+    const cluster = await RedisCluster.start(2);
+    onTestFinished(() => cluster.stop());
+    const connection = { cluster: cluster.urls };
+    const [here, elsewhere] = [openOn(connection, "strings", "10s"), openOn(connection, "strings", "10s")];
+    here.watch({ pollEvery: "300ms" });
+    const told = await openSocket(here, (await logIn(here, 7)).cookieHeader);
+    const alive = await openSocket(here, (await logIn(here, 8)).cookieHeader);
+    await elsewhere.revokeUser(7);
+    await waitForEnd(told, SECOND);
+    expect([reasonsOf(told), alive]).toStrictEqual([["gone"], []]);
   });
 
   test("a small table of tracked keys at the server tells nothing false, and misses nothing", async () => {

@@ -35,7 +35,7 @@ const RETRY_AFTER: Milliseconds = 250;
  * Interval of the commands that show whether the link still stands. Without any, a link that a
  * firewall has dropped silently would never be missed.
  */
-const HEARTBEAT: Milliseconds = 5000;
+const HEARTBEAT: Milliseconds = 2000;
 
 /** A watched key. */
 interface Watched {
@@ -174,6 +174,8 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
   }
 
   async #beat(): Promise<void> {
+    // A master that sentinels have replaced may keep its connections open.
+    this.#connection.checkLink();
     // A link whose commands are not answered is closed by its connection.
     await this.#connection.command(["PING"], new Deadline(DEADLINE)).catch(() => {});
     this.#heartbeat =
