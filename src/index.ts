@@ -83,19 +83,23 @@ export type { DjangoLogin, LoginOptions, UserId } from "./session/login/auth.ts"
 export type { CrossSite } from "./session/http/cross-site.ts";
 export type { Migration, OnInvalid } from "./session/data/data-schema.ts";
 export type { FlashMessage } from "./session/data/flash.ts";
+export type { SetCookie, SetCookieAttributes } from "./session/http/cookie.ts";
 export type { OnInsecure } from "./session/http/plain-http.ts";
+export type { SessionEndReason } from "./session/endings/session-endings.ts";
 export type { SessionPolicy } from "./session/policy.ts";
 export type { Session } from "./session/session.ts";
 export type { RejectionReason, SessionEvent, SessionEvents } from "./session/session-events.ts";
 export type { JsonData, JsonObject } from "./session/data/json-data.ts";
 export type { SessionCookieSettings, SessionSettings, UntypedData } from "./session/session-settings.ts";
 export type {
+  CookiesForOptions,
   RevokeOptions,
   RevokeProgress,
   RevokeUserOptions,
   Sessions,
   UserPageOptions,
   UserSessionPage,
+  WatchOptions,
 } from "./session/sessions.ts";
 export type { Expiry } from "./session/record/timeouts.ts";
 export type { UserSession } from "./session/users/user-sessions.ts";
@@ -110,6 +114,7 @@ export type {
   SessionStoreFactory,
   StoreContext,
 } from "./stores/session-store.ts";
+export type { GoneCause, RecordWatch, RecordWatchListener } from "./stores/record-watch.ts";
 export type { SessionTombstones } from "./stores/session-tombstones.ts";
 export type {
   IndexedSession,

@@ -67,6 +67,11 @@ export async function settleWithin<Result, Late = never>(
   }
 }
 
+/** Sleeps for a span of any length. Does not keep the process alive. */
+export function pauseUnreferenced(span: Milliseconds): Promise<void> {
+  return new Promise((resolve) => void startUnreferencedTimer(span, resolve));
+}
+
 /**
  * Sleeps for a span of any length.
  *

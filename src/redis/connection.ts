@@ -4,7 +4,7 @@ import { startTimer, type Timer } from "../core/timers.ts";
 import type { RedisArgument, RedisReply, ReplyForm, ReplyString } from "./commands.ts";
 import { RedisConnector } from "./connector.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
-import type { RedisDriverFactory } from "./driver.ts";
+import type { RedisDriverFactory, TrackingListener } from "./driver.ts";
 import { closedError, deadlineError } from "./errors.ts";
 import type { RedisLink } from "./link.ts";
 import type { RedisNode } from "./node.ts";
@@ -78,8 +78,8 @@ export class RedisConnection {
   #link: RedisLink | undefined;
   /** Links that were given up while their nodes still owed answers. */
   readonly #retired = new Map<RedisLink, Timer>();
-  /** Connections for writes that wait for replicas. */
-  readonly #waiting: RedisConnection[] = [];
+  /** Other connections to the same server, which end with this one. */
+  readonly #others: RedisConnection[] = [];
   #isClosed = false;
   #isLoaded: boolean;
   #loading: Promise<void> | undefined;
@@ -118,9 +118,37 @@ export class RedisConnection {
    */
   waitingFor(waitFor: WaitFor): RedisConnection {
     const connection = new RedisConnection({ ...this.#options, waitFor });
-    this.#waiting.push(connection);
+    this.#others.push(connection);
     connection.prepare();
     return connection;
+  }
+
+  /**
+   * Whether {@link tracking} works: not on a cluster, nor with a client that belongs to the
+   * application.
+   */
+  get canTrack(): boolean {
+    return this.#driver.tracking !== undefined;
+  }
+
+  /**
+   * Makes another connection to the same server, which reports changes of the keys that are read on
+   * it. It is closed with this connection. Only where {@link canTrack} says so.
+   */
+  tracking(listener: TrackingListener): RedisConnection {
+    const driver = this.#driver.tracking?.(listener) ?? this.#driver;
+    const connection = new RedisConnection({ ...this.#options, driver });
+    this.#others.push(connection);
+    connection.prepare();
+    return connection;
+  }
+
+  /**
+   * Checks an open link as commands without answers do now and then: whether sentinels name another
+   * master. If so, the next command opens another link.
+   */
+  checkLink(): void {
+    this.#link?.severStalled(this.#stallTimeout);
   }
 
   /**
@@ -201,7 +229,7 @@ export class RedisConnection {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#awaited;
-    await Promise.all([this.#sweep.drained(), ...this.#waiting.map((each) => each.close())]);
+    await Promise.all([this.#sweep.drained(), ...this.#others.map((each) => each.close())]);
     this.#connector.close();
     this.#link?.destroy();
     this.#link = undefined;

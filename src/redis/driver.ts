@@ -53,6 +53,18 @@ export interface RedisDriver {
   destroy(): void;
 }
 
+/** Listener of links that track the keys which are read on them (Redis's `CLIENT TRACKING`). */
+export interface TrackingListener {
+  /**
+   * Called once after a key was read, when it has changed, was deleted or has expired.
+   *
+   * @param key `undefined`: all keys may have changed.
+   */
+  onChange(key: string | undefined): void;
+  /** Called when a link has ended: changes of the keys that were read on it are not reported. */
+  onLinkEnd(): void;
+}
+
 /** Makes a driver that is not connected yet. It may load the client library, hence the promise. */
 export interface RedisDriverFactory {
   (): Promise<RedisDriver>;
@@ -60,4 +72,6 @@ export interface RedisDriverFactory {
    * Loads the client library beforehand: on a busy machine it can take a command's whole deadline.
    */
   readonly load?: () => Promise<void>;
+  /** Returns a factory for links that track keys. Left out if they cannot. */
+  readonly tracking?: (listener: TrackingListener) => RedisDriverFactory;
 }

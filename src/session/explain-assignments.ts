@@ -27,7 +27,6 @@ export function explainAssignments(...classes: readonly { readonly prototype: ob
 const FOREIGN_METHODS: Readonly<Record<string, string>> = {
   regenerate: "Await session.cycleKey(), or session.login(userId).",
   destroy: "Await session.logout(), or session.flush().",
-  reload: "Call sessions.from(request) in another request; session.update() works on what is stored.",
   resetMaxAge: "Each request extends its session; how long this one lasts is session.setExpiry().",
 };
 

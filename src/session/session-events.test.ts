@@ -78,7 +78,7 @@ describe.each([{}, { hashKeys: true }])("with the settings %o", (settings) => {
 
     expect(told).toStrictEqual([
       ["created", { session: NAME }],
-      ["login", { session: NAME, userId: "7" }],
+      ["login", { session: NAME, userId: "7", previous: NAME }],
       ["cycled", { session: NAME, previous: NAME }],
       ["cycled", { session: NAME, previous: NAME }],
       ["flushed", { session: NAME }],
@@ -95,6 +95,7 @@ describe.each([{}, { hashKeys: true }])("with the settings %o", (settings) => {
       ["rejected", { reason: "expired", session: NAME }],
     ]);
     const names = told.map(([, event]) => event as { session: string; previous: string; sessions: string[] });
+    expect(names[1]?.previous).toBe(names[0]?.session);
     expect(names[2]?.previous).toBe(names[1]?.session);
     expect(names[3]?.previous).toBe(names[2]?.session);
     for (const index of [4, 5, 7]) expect(names[index]?.session).toBe(names[3]?.session);

@@ -36,8 +36,11 @@ export interface SessionEvent {
 export interface SessionEvents {
   /** A session was stored for the first time. */
   readonly created: SessionEvent;
-  /** A user has logged in. */
-  readonly login: SessionEvent & { readonly userId: string };
+  /**
+   * A user has logged in. `previous` is the name of the visitor's session before; it is missing if
+   * there was none.
+   */
+  readonly login: SessionEvent & { readonly userId: string; readonly previous?: string };
   /** A session was ended by `logout` or `flush`. */
   readonly flushed: SessionEvent;
   /** A session has got a new key; `session` is the new name. */
@@ -75,6 +78,11 @@ export interface SessionEvents {
   readonly touchFailed: {
     readonly error: StoreConnectionError | StoreServiceError | SessionTooLargeError | SessionConflictError;
   };
+  /**
+   * The watch of `sessions.watch()` could not ask the store. It goes on by itself; the event comes
+   * once for each outage.
+   */
+  readonly watchFailed: { readonly error: Error };
 }
 
 const NAMES = Object.keys({
@@ -89,6 +97,7 @@ const NAMES = Object.keys({
   undecodable: true,
   lateChange: true,
   touchFailed: true,
+  watchFailed: true,
 } satisfies Record<keyof SessionEvents, true>);
 
 /** Emits the events of sessions. */

@@ -22,10 +22,10 @@ export class SessionFinisher<Data extends object> {
     const saving = this.#finishData(response);
     return saving
       ? saving.then(
-          () => this.#confirmCookie(),
+          () => this.confirmCookie(),
           (error: unknown) => this.#fail(error),
         )
-      : this.#confirmCookie();
+      : this.confirmCookie();
   }
 
   /** A failed save sets no cookie for a key made by another request; the next response sets it. */
@@ -113,7 +113,12 @@ export class SessionFinisher<Data extends object> {
     });
   }
 
-  #confirmCookie(): Promise<void> | undefined {
+  /**
+   * Asks the store whether the cookie may still be sent, if that is uncertain.
+   *
+   * @returns `undefined` when there is nothing to wait for.
+   */
+  confirmCookie(): Promise<void> | undefined {
     const { cookie } = this.#state;
     if (!cookie.isUncertain) return undefined;
     return this.#enqueue(async (deadline) => {

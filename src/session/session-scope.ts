@@ -2,6 +2,7 @@ import type { OnInvalid } from "./data/data-schema.ts";
 import { explainAwait } from "./explain-await.ts";
 import { type LateChangeHandling, LateChangeWatch } from "./http/late-changes.ts";
 import type { CookieWriter } from "./http/cookie-writer.ts";
+import type { SetCookie } from "./http/cookie.ts";
 import type {
   HeaderEdits,
   RequestInfo,
@@ -64,9 +65,11 @@ export class LazySessionScope<Data extends object> implements SessionScope, Late
   }
 
   headers(): HeaderEdits {
-    const session = this.#session;
-    const setCookie = session ? this.#parts.cookies.headersFor(session, this.#info) : [];
-    return { setCookie, varyCookie: this.isUsed };
+    return { setCookie: this.cookies().map(({ header }) => header), varyCookie: this.isUsed };
+  }
+
+  cookies(): readonly SetCookie[] {
+    return this.#session ? this.#parts.cookies.cookiesFor(this.#session, this.#info) : [];
   }
 
   noteResponseOver(): void {

@@ -1,5 +1,6 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Timeouts } from "./record/timeouts.ts";
+import type { SessionEndings } from "./endings/session-endings.ts";
 import type { SessionEventEmitter } from "./session-events.ts";
 
 /** Dependencies shared by all sessions of one `Sessions`. */
@@ -17,4 +18,5 @@ export interface SessionServices {
    */
   readonly extendsOnRead: boolean;
   readonly events: SessionEventEmitter;
+  readonly endings: SessionEndings;
 }

@@ -126,7 +126,11 @@ export class SessionWriter<Data extends object> {
     if (result.kind === "moved") data.markSaved(pending);
     this.#adopt(result.stored, "login");
     if (result.kind !== "joined")
-      events.emit("login", { session: events.nameOf(result.stored.storageKey), userId });
+      events.emit("login", {
+        session: events.nameOf(result.stored.storageKey),
+        userId,
+        ...(stored && { previous: events.nameOf(stored.storageKey) }),
+      });
   }
 
   /** Deletes the session, and those of other keys that the request presented. */
@@ -158,6 +162,24 @@ export class SessionWriter<Data extends object> {
     if (found === undefined) return false;
     await this.recordActivity(deadline);
     return this.#state.home.records.touch(found, deadline);
+  }
+
+  /**
+   * Reads the newest record. Unsaved changes are merged into it, as in a commit.
+   *
+   * @returns Whether the session exists. If not, nothing changes.
+   */
+  async reload(deadline: Deadline): Promise<boolean> {
+    const { data, stored, home, cookie } = this.#state;
+    const pending = data.delta();
+    const found = stored && (await home.records.find(stored, deadline));
+    if (stored === undefined || found === undefined) return false;
+    const { record } = found.version;
+    this.#emitConflicts(mergeDelta(pending, data, record).conflicts);
+    this.#state.stored = found;
+    data.rebaseOnto(record);
+    if (found.key !== stored.key && !cookie.isLocked) cookie.decide("set");
+    return true;
   }
 
   /** Records the session's activity in its user's list. A failure is tolerated. */

@@ -1,4 +1,4 @@
-import { describeGiven } from "../core/calls.ts";
+import { checkFunction, describeGiven } from "../core/calls.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { describeKind } from "../core/descriptions.ts";
 import { type Duration, DURATION_EXPECTED, toMilliseconds } from "../core/durations.ts";
@@ -7,6 +7,8 @@ import type { SessionKey } from "../core/ids.ts";
 import { writeForComparison } from "../json/index.ts";
 import { addFlash, type FlashMessage, takeFlash } from "./data/flash.ts";
 import type { SessionData } from "./data/session-data.ts";
+import { EndListeners } from "./endings/end-listeners.ts";
+import type { SessionEndReason } from "./endings/session-endings.ts";
 import { explainAssignments, refuseCallbacks } from "./explain-assignments.ts";
 import type { ResponseStart, UseListener } from "./http/request-contract.ts";
 import type { CookieChange } from "./http/response-cookie.ts";
@@ -45,6 +47,7 @@ export class Session<Data extends object = UntypedData> {
   readonly #state: SessionState<Data>;
   readonly #writer: SessionWriter<Data>;
   readonly #queue: OperationQueue;
+  #endListeners: EndListeners | undefined = undefined;
 
   /** @internal */
   constructor(state: SessionState<Data>) {
@@ -232,6 +235,46 @@ export class Session<Data extends object = UntypedData> {
   }
 
   /**
+   * Reads the newest record into this object: for each event of a socket, and for long streams.
+   * Unsaved changes are kept and merged as `save` would, with an event `conflict` where both sides
+   * changed a part. Objects in {@link data} are changed in place. It costs one command.
+   *
+   * @returns Whether the session still exists, as {@link isAlive} reports it. `false` for a session
+   *   that is not stored; nothing is changed then.
+   * @throws {NotJsonError} When an unsaved change is not JSON.
+   */
+  reload(): Promise<boolean> {
+    return this.#enqueue((deadline) => this.#writer.reload(deadline));
+  }
+
+  /**
+   * Calls a listener once this session has ended, or a `login` or `cycleKey` of another request has
+   * changed the visitor's rights: for sockets and long streams. A renewed key is followed.
+   *
+   * Ends by this process are told at once, all others only while `sessions.watch()` is on. The
+   * listener is called once, soon after; what this object itself does is told too, but for its own
+   * `login` and `cycleKey`. A session that is not stored has no end.
+   *
+   * @param listener Gets the {@link SessionEndReason}.
+   * @returns A function that removes the listener.
+   */
+  onEnded(listener: (reason: SessionEndReason) => void): () => void {
+    checkFunction(listener, "The argument of session.onEnded()", SessionUsageError);
+    this.#endListeners ??= new EndListeners(this.#state, (operation) => this.#enqueue(operation));
+    return this.#endListeners.add(listener);
+  }
+
+  /**
+   * Ends the use of this object, as of a socket that was closed: removes all listeners of
+   * {@link onEnded}, and waits for the calls that are under way. The session lives on. Unsaved
+   * changes are dropped, except in a request, whose response saves them.
+   */
+  async close(): Promise<void> {
+    this.#endListeners?.close();
+    await this.#queue.idle;
+  }
+
+  /**
    * Gives the session a new key and keeps its data. Call it when the visitor's rights change. The
    * old key is dead once it returns; changes made so far are saved. A late request with the old key
    * is treated as anonymous.
@@ -317,6 +360,12 @@ export class Session<Data extends object = UntypedData> {
     return new SessionFinisher(this.#state, this.#writer, this.#queue).finish(response);
   }
 
+  /** @internal Asks the store whether the cookie may still be sent, once all operations have settled. */
+  async confirmCookie(): Promise<void> {
+    await this.#queue.idle;
+    await new SessionFinisher(this.#state, this.#writer, this.#queue).confirmCookie();
+  }
+
   /** @internal Value of the cookie. A secret. */
   get cookieValue(): string | undefined {
     return this.#state.cookieValue;
@@ -372,7 +421,16 @@ export class Session<Data extends object = UntypedData> {
 }
 
 explainAssignments(Session);
-refuseCallbacks(Session.prototype, ["save", "touch", "isAlive", "cycleKey", "flush", "logout"]);
+refuseCallbacks(Session.prototype, [
+  "save",
+  "touch",
+  "reload",
+  "close",
+  "isAlive",
+  "cycleKey",
+  "flush",
+  "logout",
+]);
 
 const NO_OPTIONS: LoginOptions = {};
 

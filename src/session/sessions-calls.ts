@@ -38,9 +38,28 @@ export const CLEAR_OPTIONS: KnownOptions = optionsOf(
   ["onProgress"],
   "{ onProgress }",
 );
+export const WATCH_OPTIONS: KnownOptions = optionsOf(
+  "sessions.watch()",
+  ["pollEvery"],
+  '{ pollEvery: "10s" }',
+);
+export const COOKIES_FOR_OPTIONS: KnownOptions = optionsOf(
+  "sessions.cookiesFor()",
+  ["isSecure"],
+  "{ isSecure: false }",
+);
 
 function optionsOf(call: string, names: readonly string[], example: string): KnownOptions {
   return knownOptions(call, names, example, SessionUsageError);
+}
+
+/** @throws {SessionUsageError} Unless it is a duration of at least 1 ms. */
+export function checkPollEvery(given: unknown = "10s"): Milliseconds {
+  const every = toMilliseconds(given);
+  if (every !== undefined && every >= 1) return every;
+  throw new SessionUsageError(
+    `sessions.watch() expected pollEvery as ${DURATION_EXPECTED}, more than 0, got ${describeValue(given)}.`,
+  );
 }
 
 /** @throws {SessionUsageError} Unless it is a text. */

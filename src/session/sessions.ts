@@ -18,9 +18,11 @@ import {
 } from "../stores/user-index.ts";
 import { checkUserId, type UserId } from "./login/auth.ts";
 import { isOnInvalid, type OnInvalid } from "./data/data-schema.ts";
+import { PolledRecords } from "./endings/polled-records.ts";
 import { explainAwait } from "./explain-await.ts";
 import { noIndex } from "./stored/make-session-records.ts";
 import type { SessionPolicy } from "./policy.ts";
+import type { SetCookie } from "./http/cookie.ts";
 import type { RequestInfo, SessionScope } from "./http/request-contract.ts";
 import { RevocationWalks } from "./users/revocation-walks.ts";
 import type { SessionEvents } from "./session-events.ts";
@@ -30,9 +32,11 @@ import type { SessionSettings, UntypedData } from "./session-settings.ts";
 import type { Session } from "./session.ts";
 import {
   checkCookieHeader,
+  checkPollEvery,
   checkRef,
   checkRestore,
   CLEAR_OPTIONS,
+  COOKIES_FOR_OPTIONS,
   describeUnseen,
   FROM_OPTIONS,
   OF_USER_OPTIONS,
@@ -40,6 +44,7 @@ import {
   REVOKE_ALL_OPTIONS,
   refToExcept,
   REVOKE_USER_OPTIONS,
+  WATCH_OPTIONS,
 } from "./sessions-calls.ts";
 import { UserCursors } from "./users/user-cursors.ts";
 import {
@@ -58,12 +63,25 @@ const IN_COOKIES =
   "the cookies carry the records, so no server can end them. To end all sessions, replace secretKey and take the old one out " +
   "of secretKeyFallbacks.";
 
+const NO_ENDS_IN_COOKIES =
+  "the cookies carry the records, so no process can end a session that another one has opened. Take a store for them.";
+
 /** Options of {@link Sessions.from}. */
 interface FromOptions {
   readonly onInvalid?: OnInvalid | undefined;
 }
 
 const NO_OPTIONS: FromOptions = {};
+
+/** Options of {@link Sessions.watch}. */
+export interface WatchOptions {
+  readonly pollEvery?: Duration | undefined;
+}
+
+/** Options of {@link Sessions.cookiesFor}. */
+export interface CookiesForOptions {
+  readonly isSecure?: boolean | undefined;
+}
 
 /** Progress of a revocation. */
 export interface RevokeProgress {
@@ -154,6 +172,27 @@ export class Sessions<Data extends object = UntypedData> {
    */
   open(cookieHeader: string | null | undefined): Promise<Session<Data>> {
     return explainAwait(this.#open(cookieHeader));
+  }
+
+  /**
+   * Returns the cookies that a response has to set for a session of {@link open} or {@link create},
+   * as text and in parts: after a `login` in a WebSocket's handshake, in a server action, in a job.
+   * The session's calls are awaited. Adapters send the cookies of {@link from} themselves.
+   *
+   * @param options.isSecure Whether the request came over TLS, where `sessions.cookie.secure` is
+   *   `"auto"`. @defaultValue `true`
+   * @returns None, if the browser's cookie is right as it is.
+   */
+  async cookiesFor(session: Session<Data>, options: CookiesForOptions = {}): Promise<readonly SetCookie[]> {
+    checkOptions(options, COOKIES_FOR_OPTIONS);
+    const { isSecure = true } = options;
+    if (typeof isSecure !== "boolean") {
+      const got = describeGiven(isSecure);
+      throw new SessionUsageError(`sessions.cookiesFor() expected isSecure as a boolean, got ${got}.`);
+    }
+    await session.confirmCookie();
+    const info = { cookieHeader: undefined, isSecure: () => isSecure, host: () => undefined };
+    return this.#parts.cookies.cookiesFor(session, info);
   }
 
   /**
@@ -330,14 +369,42 @@ export class Sessions<Data extends object = UntypedData> {
     return this.#parts.store.ping(this.#deadline());
   }
 
+  /**
+   * Has the listeners of `session.onEnded` told of ends by other processes as well, and of expiry.
+   *
+   * It opens no connection before the first listener. A request sends no command more. The guide
+   * `docs/guides/sockets.md` has its promises for each store.
+   *
+   * @param options.pollEvery Interval at which the watched records are read, on stores that do not
+   *   report ends: all but `redisSessionStore()`, `redisBucketSessionStore()` and
+   *   `memorySessionStore()`. At least 1 ms. @defaultValue `"10s"`
+   * @returns A function that ends it.
+   * @throws {SessionUsageError} For a wrong option, or when it is on already.
+   * @throws {ImproperlyConfigured} When the cookies carry the records: no other process can end
+   *   them.
+   */
+  watch(options: WatchOptions = {}): () => Promise<void> {
+    checkOptions(options, WATCH_OPTIONS);
+    const { store, areInCookies, services } = this.#parts;
+    const { endings } = services;
+    if (areInCookies) throw new ImproperlyConfigured("sessions.store", NO_ENDS_IN_COOKIES);
+    const every = checkPollEvery(options.pollEvery);
+    if (endings.isWatching)
+      throw new SessionUsageError("sessions.watch() was called already. Call it once, at start.");
+    const newDeadline = (): Deadline => this.#deadline();
+    endings.start(store.watch?.(endings) ?? new PolledRecords({ store, every, newDeadline }, endings));
+    return () => endings.stop();
+  }
+
   /** Adds a listener for events of a kind. @returns A function that removes it. */
   on<Name extends keyof SessionEvents>(name: Name, listener: Listener<SessionEvents[Name]>): () => void {
     return this.#parts.events.on(name, listener);
   }
 
   /** Closes the resources that the store has opened. Connections belong to the registry. */
-  close(): Promise<void> {
-    return this.#parts.store.close();
+  async close(): Promise<void> {
+    await this.#parts.services.endings.stop();
+    await this.#parts.store.close();
   }
 
   /** For adapters: returns the scope of a request, and makes it on the first call. */

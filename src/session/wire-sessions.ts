@@ -1,5 +1,6 @@
 import type { Secrets } from "../codec/index.ts";
 import type { Clock } from "../core/clock.ts";
+import { Deadline } from "../core/deadlines.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
 import { CookieSessionStore } from "../stores/cookie/cookie-session-store.ts";
 import { makeSessionStore } from "../stores/make-store.ts";
@@ -8,6 +9,7 @@ import { CookieWriter } from "./http/cookie-writer.ts";
 import { PlainHttp } from "./http/plain-http.ts";
 import { CookieHomes, warnOfLostUpdates } from "./in-cookie/cookie-homes.ts";
 import { CookieRecords } from "./in-cookie/cookie-records.ts";
+import { SessionEndings } from "./endings/session-endings.ts";
 import { policyOf, type SessionPolicy } from "./policy.ts";
 import { SessionEventEmitter } from "./session-events.ts";
 import { SessionOpener } from "./session-opener.ts";
@@ -69,7 +71,19 @@ export function wireSessions<Data extends object>(
   const events = new SessionEventEmitter(secretKey);
   const extendsOnRead = touchEvery !== null;
   const cookieName = cookie.name;
-  const services = { clock, timeouts, deadline, renewEvery, cookieName, secretKey, extendsOnRead, events };
+  const newDeadline = (): Deadline => new Deadline(deadline, clock);
+  const endings = new SessionEndings({ records, events, newDeadline });
+  const services: SessionServices = {
+    clock,
+    timeouts,
+    deadline,
+    renewEvery,
+    cookieName,
+    secretKey,
+    extendsOnRead,
+    events,
+    endings,
+  };
   const throttle = new TouchThrottle(touchEvery ?? SEEN_EVERY, timeouts, clock);
   const homes = areInCookies ? new CookieHomes(resolved, context) : new StoreHome(records, throttle);
   const plainHttp = new PlainHttp({ secure: cookie.secure, onInsecure });

@@ -4,6 +4,7 @@ import type { Etag } from "../core/etag.ts";
 import type { SessionKey } from "../core/ids.ts";
 import type { TimeZone } from "../core/time-zone.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
+import type { RecordWatch, RecordWatchListener } from "./record-watch.ts";
 import type { SessionTombstones } from "./session-tombstones.ts";
 import type { UserIndex } from "./user-index.ts";
 
@@ -148,6 +149,14 @@ export interface SessionStore {
    * @returns Number of deleted records.
    */
   clearExpired(pageDeadline: () => Deadline, onProgress?: (progress: ClearProgress) => void): Promise<number>;
+
+  /**
+   * Begins to report the ends of records. Optional: without it, `sessions.watch()` reads the watched
+   * records now and then.
+   *
+   * @returns `undefined` if the engine can do so, but not as it is set up.
+   */
+  watch?(listener: RecordWatchListener): RecordWatch | undefined;
 
   /** Releases the store's own resources (connections belong to the registry). */
   close(): Promise<void>;

@@ -6,7 +6,7 @@ import type { SessionTombstones } from "../stores/session-tombstones.ts";
 
 /** Methods that can be made faulty; those of tombstones are `tombstones.read` and so on. */
 export type FaultyMethod =
-  | Exclude<keyof SessionStore, "name" | "users" | "tombstones" | "comparesWholeRecords" | "close">
+  | Exclude<keyof SessionStore, "name" | "users" | "tombstones" | "comparesWholeRecords" | "watch" | "close">
   | `tombstones.${keyof SessionTombstones}`;
 
 /** Fault of one call. */

@@ -4,7 +4,12 @@ import { inProject } from "../../scripts/lib/project.mjs";
 import { codeBlocks } from "./markdown.ts";
 
 /** The folders of modules that tests run and guides show in full. */
-const FOLDERS = ["test/browser/guides", "test/integration/guides/development-and-tests"];
+const FOLDERS = [
+  "test/browser/guides",
+  "test/integration/guides/development-and-tests",
+  "test/integration/guides/socket-io",
+  "test/integration/guides/websockets",
+];
 
 const blocks = readdirSync(inProject("docs/guides"))
   .filter((name) => name.endsWith(".md"))

@@ -273,4 +273,12 @@ export const storeMutants = [
     breaks: "A walk tells no expired session.",
     tests: ["test/integration/stores/sql-sqlite.test.ts"],
   },
+  {
+    name: "watch-blind-after-a-lost-link",
+    file: "src/stores/redis/redis-record-watch.ts",
+    find: "onLinkEnd(): void {\n    this.#lookAtAll();",
+    replace: "onLinkEnd(): void {",
+    breaks: "What ends while the connection is lost is told once it is back.",
+    tests: ["test/faults/session-watches.test.ts"],
+  },
 ];

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Milliseconds, systemClock } from "../../core/clock.ts";
 import { settleWithin } from "../../core/timers.ts";
 import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
-import { type RedisDriver, type RedisDriverFactory, SOLE_NODE } from "../driver.ts";
+import { type RedisDriver, type RedisDriverFactory, SOLE_NODE, type TrackingListener } from "../driver.ts";
 import { addressOf, type RedisAddress, type RedisEndpoint, type RedisSentinelEndpoint } from "../endpoint.ts";
 import { type RedisDriverNode, RedisNode } from "../node.ts";
 import { askInTurn, shuffle } from "./ask-in-turn.ts";
@@ -31,17 +31,23 @@ const FAILOVER_GAP: Milliseconds = 100;
  *
  * @param setting Path of the connection's settings, for messages.
  * @param load Loads the library.
+ * @param listener Has the links track the keys which are read on them.
  */
 export function nodeRedisSentinelDriver(
   endpoint: RedisSentinelEndpoint,
   setting: string,
   load: () => Promise<Library> = importLibrary,
+  listener?: TrackingListener,
 ): RedisDriverFactory {
   const known = { epoch: 0 };
   const loadNamed = (): Promise<Library> => loadLibrary(load, setting);
-  return Object.assign(async () => new NodeRedisSentinelDriver(await loadNamed(), endpoint, known), {
-    load: async () => makeClientClass(await loadNamed()),
-  });
+  return Object.assign(
+    async () => new NodeRedisSentinelDriver(await loadNamed(), endpoint, known, listener),
+    {
+      load: async () => makeClientClass(await loadNamed()),
+      tracking: (each: TrackingListener) => nodeRedisSentinelDriver(endpoint, setting, load, each),
+    },
+  );
 }
 
 /** Master named by the sentinels. */
@@ -75,6 +81,7 @@ class NodeRedisSentinelDriver implements RedisDriver, RedisDriverNode {
   readonly #endpoint: RedisSentinelEndpoint;
   readonly #opening = new Set<NodeRedisDriver>();
   readonly #known: KnownEpoch;
+  readonly #listener: TrackingListener | undefined;
   /** Connections to sentinels. */
   readonly #sentinels = new Map<RedisAddress, NodeRedisDriver>();
   /** Sentinels that owe an answer. */
@@ -85,8 +92,14 @@ class NodeRedisSentinelDriver implements RedisDriver, RedisDriverNode {
   #isSuperseded = false;
   #isDestroyed = false;
 
-  constructor(library: Library, endpoint: RedisSentinelEndpoint, known: KnownEpoch) {
+  constructor(
+    library: Library,
+    endpoint: RedisSentinelEndpoint,
+    known: KnownEpoch,
+    listener: TrackingListener | undefined,
+  ) {
     this.#library = library;
+    this.#listener = listener;
     this.#endpoint = endpoint;
     this.#known = known;
   }
@@ -98,10 +111,8 @@ class NodeRedisSentinelDriver implements RedisDriver, RedisDriverNode {
   async connect(): Promise<void> {
     while (!this.#isDestroyed) {
       const { address } = await this.#findMaster();
-      const driver = await this.#opened({
-        ...this.#endpoint,
-        address: { ...address, tls: this.#endpoint.tls },
-      });
+      const endpointOfMaster = { ...this.#endpoint, address: { ...address, tls: this.#endpoint.tls } };
+      const driver = await this.#opened(endpointOfMaster, this.#listener);
       if (await isMaster(driver)) {
         this.#master = driver;
         this.#address = address;
@@ -227,8 +238,8 @@ class NodeRedisSentinelDriver implements RedisDriver, RedisDriverNode {
   }
 
   /** Opens a driver, which is destroyed with this one if that ends first. */
-  async #opened(endpoint: RedisEndpoint): Promise<NodeRedisDriver> {
-    const driver = new NodeRedisDriver(this.#library, endpoint);
+  async #opened(endpoint: RedisEndpoint, listener?: TrackingListener): Promise<NodeRedisDriver> {
+    const driver = new NodeRedisDriver(this.#library, endpoint, listener);
     this.#opening.add(driver);
     try {
       await driver.connect();

@@ -6,7 +6,7 @@ import { ImproperlyConfigured } from "../../core/errors.ts";
 import { isMissingPackage, leaveToCaller } from "../../core/optional-packages.ts";
 import { MAX_TIMER } from "../../core/timers.ts";
 import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
-import { type RedisDriver, type RedisDriverFactory, SOLE_NODE } from "../driver.ts";
+import { type RedisDriver, type RedisDriverFactory, SOLE_NODE, type TrackingListener } from "../driver.ts";
 import type { RedisEndpoint } from "../endpoint.ts";
 import { type RedisDriverNode, RedisNode } from "../node.ts";
 
@@ -21,15 +21,18 @@ const MAX_QUEUE = 5000;
  *
  * @param setting Path of the connection's settings, for messages.
  * @param load Loads the library.
+ * @param listener Has the links track the keys which are read on them.
  */
 export function nodeRedisDriver(
   endpoint: RedisEndpoint,
   setting: string,
   load: () => Promise<Library> = importLibrary,
+  listener?: TrackingListener,
 ): RedisDriverFactory {
   const loadNamed = (): Promise<Library> => loadLibrary(load, setting);
-  return Object.assign(async () => new NodeRedisDriver(await loadNamed(), endpoint), {
+  return Object.assign(async () => new NodeRedisDriver(await loadNamed(), endpoint, listener), {
     load: async () => makeClientClass(await loadNamed()),
+    tracking: (each: TrackingListener) => nodeRedisDriver(endpoint, setting, load, each),
   });
 }
 
@@ -56,11 +59,15 @@ export class NodeRedisDriver implements RedisDriver, RedisDriverNode {
   readonly ownedNodes: readonly RedisNode[] = [this.#node];
   readonly #library: Library;
   readonly #client: Client;
+  readonly #endTracking: (() => void) | undefined;
   #isDestroyed = false;
 
-  constructor(library: Library, endpoint: RedisEndpoint) {
+  constructor(library: Library, endpoint: RedisEndpoint, listener?: TrackingListener) {
     this.#library = library;
-    this.#client = library.createClient(clientOptions(endpoint));
+    // The option has the client turn tracking on when it connects.
+    const tracking = listener === undefined ? {} : { emitInvalidate: true };
+    this.#client = library.createClient({ ...clientOptions(endpoint), ...tracking });
+    this.#endTracking = listener && reportChanges(this.#client, listener);
     // Affected commands are rejected as well, and an "error" without a listener ends the process.
     this.#client.on("error", () => {});
     // destroy() cannot reach a socket that is still connecting: its handshake would serve nothing.
@@ -115,7 +122,22 @@ export class NodeRedisDriver implements RedisDriver, RedisDriverNode {
   destroy(): void {
     this.#isDestroyed = true;
     this.#client.destroy();
+    this.#endTracking?.();
   }
+}
+
+/** @returns A function to be called when the client is destroyed, which is no event of its own. */
+function reportChanges(client: Client, listener: TrackingListener): () => void {
+  let isOver = false;
+  const end = (): void => {
+    if (!isOver) listener.onLinkEnd();
+    isOver = true;
+  };
+  client.on("invalidate", (key: string | Buffer | null) => {
+    if (!isOver) listener.onChange(key === null ? undefined : String(key));
+  });
+  for (const event of ["error", "end", "terminated"]) client.on(event, end);
+  return end;
 }
 
 /** Every error of node-redis has the name "Error": only the classes distinguish them. */

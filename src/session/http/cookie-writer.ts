@@ -1,11 +1,17 @@
-import { clearCookieHeader, clearPreviousHeaders, type CookieAttributes, setCookieHeader } from "./cookie.ts";
+import {
+  clearCookie,
+  clearPreviousCookies,
+  type CookieAttributes,
+  type SetCookie,
+  setCookie,
+} from "./cookie.ts";
 import type { PlainHttp } from "./plain-http.ts";
 import type { RequestInfo } from "./request-contract.ts";
 import type { SessionServices } from "../session-services.ts";
 import type { Session } from "../session.ts";
 import { endsWithBrowser, timeToLive } from "../record/timeouts.ts";
 
-/** Writes the Set-Cookie headers of responses. */
+/** Makes the cookies of responses. */
 export class CookieWriter {
   readonly #cookie: CookieAttributes;
   readonly #plainHttp: PlainHttp;
@@ -21,19 +27,19 @@ export class CookieWriter {
     this.#services = services;
   }
 
-  /** Returns the header values that a response gets for its session. */
-  headersFor(session: Session<object>, info: RequestInfo): readonly string[] {
+  /** Returns the cookies that a response sets for its session. */
+  cookiesFor(session: Session<object>, info: RequestInfo): readonly SetCookie[] {
     const { cookieChange, cookieValue, record, hasDuplicateCookies } = session;
     const isSecure = info.isSecure();
     // A request that is logged out may have sent an old cookie only.
     const others =
-      hasDuplicateCookies || cookieChange === "clear" ? clearPreviousHeaders(this.#cookie, isSecure) : [];
-    if (cookieChange === "clear") return [...others, clearCookieHeader(this.#cookie, isSecure)];
+      hasDuplicateCookies || cookieChange === "clear" ? clearPreviousCookies(this.#cookie, isSecure) : [];
+    if (cookieChange === "clear") return [...others, clearCookie(this.#cookie, isSecure)];
     if (cookieChange !== "set" || cookieValue === undefined) return [];
     this.#plainHttp.warnOfCookie(info);
     const { clock, timeouts } = this.#services;
     const now = clock.now();
     const maxAge = endsWithBrowser(record, timeouts) ? undefined : timeToLive(record, timeouts, now);
-    return [...others, setCookieHeader(this.#cookie, cookieValue, { maxAge, now, isSecure })];
+    return [...others, setCookie(this.#cookie, cookieValue, { maxAge, now, isSecure })];
   }
 }

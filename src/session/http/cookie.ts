@@ -1,4 +1,4 @@
-import { type SerializeOptions, stringifySetCookie } from "cookie";
+import { stringifySetCookie } from "cookie";
 import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 
 /** Attributes of the session cookie, from the settings. */
@@ -102,47 +102,65 @@ export interface CookieLifetime {
   readonly isSecure: boolean;
 }
 
+/** Attributes of a {@link SetCookie}, in the form that `cookies().set()` of frameworks takes. */
+export interface SetCookieAttributes {
+  readonly path: string;
+  readonly domain?: string;
+  readonly secure: boolean;
+  readonly httpOnly: boolean;
+  readonly sameSite: "lax" | "strict" | "none";
+  readonly partitioned: boolean;
+  readonly priority?: "low" | "medium" | "high";
+  /** Seconds; without it the cookie lives until the browser closes. */
+  readonly maxAge?: number;
+  readonly expires?: Date;
+}
+
+/** A cookie that a response sets: as text, and in parts for frameworks that set cookies by name. */
+export interface SetCookie {
+  readonly name: string;
+  /** A secret. Empty where the cookie is cleared. */
+  readonly value: string;
+  readonly attributes: SetCookieAttributes;
+  /** Value of the Set-Cookie header. */
+  readonly header: string;
+}
+
 /**
- * Returns the value of a Set-Cookie header that gives the browser its session.
+ * Returns the cookie that gives the browser its session.
  *
  * @param value Characters allowed in a cookie (RFC 6265 section 4.1.1), sent without encoding, as
  *   by Django.
  */
-export function setCookieHeader(cookie: CookieAttributes, value: string, lifetime: CookieLifetime): string {
+export function setCookie(cookie: CookieAttributes, value: string, lifetime: CookieLifetime): SetCookie {
   const { maxAge, now, isSecure } = lifetime;
-  const options = serializeOptions(cookie, isSecure);
-  if (maxAge === undefined) return stringifySetCookie(cookie.name, value, options);
+  const attributes = attributesOf(cookie, isSecure);
+  if (maxAge === undefined) return toSetCookie(cookie.name, value, attributes);
   const kept = Math.min(Math.max(0, maxAge), MAX_MAX_AGE);
-  return stringifySetCookie(cookie.name, value, {
-    ...options,
+  return toSetCookie(cookie.name, value, {
+    ...attributes,
     maxAge: Math.floor(kept / 1000),
     expires: new Date(now + kept),
   });
 }
 
-/**
- * Returns the value of a Set-Cookie header that deletes the session's cookie. It has the same
- * attributes.
- */
-export function clearCookieHeader(cookie: CookieAttributes, isSecure: boolean): string {
-  return stringifySetCookie(cookie.name, "", {
-    ...serializeOptions(cookie, isSecure),
+/** Returns the cookie that deletes the session's cookie. It has the same attributes. */
+export function clearCookie(cookie: CookieAttributes, isSecure: boolean): SetCookie {
+  return toSetCookie(cookie.name, "", {
+    ...attributesOf(cookie, isSecure),
     maxAge: 0,
     expires: new Date(0),
   });
 }
 
-/**
- * Returns the values of Set-Cookie headers that delete the cookies of earlier paths and domains.
- */
-export function clearPreviousHeaders(cookie: CookieAttributes, isSecure: boolean): readonly string[] {
-  return cookie.previous.map((scope) => clearCookieHeader({ ...cookie, ...scope }, isSecure));
+/** Returns the cookies that delete those of earlier paths and domains. */
+export function clearPreviousCookies(cookie: CookieAttributes, isSecure: boolean): readonly SetCookie[] {
+  return cookie.previous.map((scope) => clearCookie({ ...cookie, ...scope }, isSecure));
 }
 
-function serializeOptions(cookie: CookieAttributes, isSecure: boolean): SerializeOptions {
+function attributesOf(cookie: CookieAttributes, isSecure: boolean): SetCookieAttributes {
   const { path, domain, httpOnly, sameSite, partitioned, priority } = cookie;
   return {
-    encode: (value) => value,
     path,
     httpOnly,
     sameSite,
@@ -151,4 +169,9 @@ function serializeOptions(cookie: CookieAttributes, isSecure: boolean): Serializ
     ...(domain !== undefined && { domain }),
     ...(priority !== undefined && { priority }),
   };
+}
+
+function toSetCookie(name: string, value: string, attributes: SetCookieAttributes): SetCookie {
+  const header = stringifySetCookie(name, value, { encode: (each) => each, ...attributes });
+  return { name, value, attributes, header };
 }

@@ -1,3 +1,4 @@
+import type { SetCookie } from "./cookie.ts";
 import type { SameSite } from "./cross-site.ts";
 
 /** An adapter's description of a request. */
@@ -69,6 +70,11 @@ export interface SessionScope {
   finish(response: ResponseStart): Promise<void> | undefined;
   /** Returns the edits for the response headers; to be called after {@link finish}. */
   headers(): HeaderEdits;
+  /**
+   * Returns the cookies of {@link headers} in parts, for frameworks that set cookies by name, value
+   * and attributes.
+   */
+  cookies?(): readonly SetCookie[];
   /**
    * To be called when the handler has ended or abandoned its response: later changes are not saved.
    */

@@ -2,7 +2,7 @@ import type { DecodeResult, RecordCodec } from "../../codec/index.ts";
 import type { Clock } from "../../core/clock.ts";
 import { SessionTooLargeError } from "../../core/errors.ts";
 import type { Etag } from "../../core/etag.ts";
-import { type CookieAttributes, MAX_MAX_AGE, setCookieHeader } from "../http/cookie.ts";
+import { type CookieAttributes, MAX_MAX_AGE, setCookie } from "../http/cookie.ts";
 
 /**
  * RFC 6265 section 6.1: minimum size that browsers support, "the sum of the length of the cookie's
@@ -32,7 +32,7 @@ export class CookieCodec implements RecordCodec {
     this.#inner = inner;
     this.#name = cookie.name;
     const lifetime = { maxAge: MAX_MAX_AGE, now: clock.now(), isSecure: true };
-    this.#bytesAround = Buffer.byteLength(setCookieHeader(cookie, "", lifetime));
+    this.#bytesAround = Buffer.byteLength(setCookie(cookie, "", lifetime).header);
   }
 
   /** @throws {SessionTooLargeError} When a browser would drop the cookie. */

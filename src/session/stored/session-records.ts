@@ -175,6 +175,25 @@ export class SessionRecords {
   }
 
   /**
+   * Returns why the session of a storage key without a record has ended, or changed its visitor's
+   * rights, also under the keys that it was renewed to.
+   *
+   * @returns `undefined` when nothing is remembered.
+   */
+  async endOf(
+    storageKey: SessionKey,
+    deadline: Deadline,
+  ): Promise<Exclude<Departure["reason"], "renewed"> | undefined> {
+    let at: SessionKey | undefined = storageKey;
+    for (let hop = 0; at !== undefined && hop < MAX_HOPS; hop++) {
+      const departure: Departure | undefined = await this.#moved?.find(at, deadline);
+      if (departure !== undefined && departure.reason !== "renewed") return departure.reason;
+      at = departure?.storageKey;
+    }
+    return undefined;
+  }
+
+  /**
    * Remembers that a login has begun a session for the browser of a key without one.
    *
    * @param departure Departure of the old key. The login is remembered at the last key that it

@@ -10,6 +10,7 @@ const later = (): Deadline => new Deadline(30_000);
 
 describeSessionStore({ describe, it: test }, "memory", {
   hasReadWithTtl: true,
+  hasWatch: true,
   open: () => {
     const clock = new ManualClock();
     return { store: new MemorySessionStore(clock), advance: (span) => clock.advance(span) };

@@ -12,7 +12,9 @@ import {
   type RecordWithTtl,
   type SessionStore,
 } from "../session-store.ts";
+import type { RecordWatch, RecordWatchListener } from "../record-watch.ts";
 import { checkDeadline } from "./check-deadline.ts";
+import { MemoryRecordWatch } from "./memory-record-watch.ts";
 import { MemoryTombstones } from "./memory-tombstones.ts";
 import { MemoryUserIndex } from "./memory-user-index.ts";
 
@@ -45,6 +47,7 @@ export class MemorySessionStore implements SessionStore {
   readonly tombstones: MemoryTombstones;
   readonly #clock: Clock;
   readonly #entries = new Map<SessionKey, Entry>();
+  readonly #watches = new Set<MemoryRecordWatch>();
   #sweepSize = MIN_SWEEP_SIZE;
 
   constructor(clock: Clock) {
@@ -93,11 +96,11 @@ export class MemorySessionStore implements SessionStore {
 
   async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
     checkDeadline(deadline);
-    return this.#live(key) !== undefined && this.#entries.delete(key);
+    return this.#live(key) !== undefined && this.#delete(key);
   }
 
   async deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
-    return this.#ifMatch(key, etag, deadline, () => void this.#entries.delete(key));
+    return this.#ifMatch(key, etag, deadline, () => void this.#delete(key));
   }
 
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
@@ -133,6 +136,21 @@ export class MemorySessionStore implements SessionStore {
     return cleared;
   }
 
+  watch(listener: RecordWatchListener): RecordWatch {
+    const watch = new MemoryRecordWatch(
+      {
+        ttlOf: (key) => {
+          const entry = this.#live(key);
+          return entry && entry.expiresAt - this.#clock.now();
+        },
+        forget: (closed) => this.#watches.delete(closed),
+      },
+      listener,
+    );
+    this.#watches.add(watch);
+    return watch;
+  }
+
   async close(): Promise<void> {
     this.#entries.clear();
   }
@@ -144,6 +162,12 @@ export class MemorySessionStore implements SessionStore {
     if (!hasEtag(stored, etag)) return { status: "conflict", record: stored };
     act(stored);
     return COMMITTED;
+  }
+
+  #delete(key: SessionKey): boolean {
+    const wasThere = this.#entries.delete(key);
+    for (const watch of this.#watches) watch.noteDeletion(key);
+    return wasThere;
   }
 
   #put(key: SessionKey, record: string, ttl: Milliseconds): void {

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { slowed } from "../../../test/support/slowed-store.ts";
 import { systemClock } from "../../core/clock.ts";
 import { MemorySessionStore } from "../../stores/memory/memory-session-store.ts";
+import type { RecordWatch } from "../../stores/record-watch.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
 import type { SessionTombstones } from "../../stores/session-tombstones.ts";
 import { ManualClock } from "../manual-clock.ts";
@@ -24,7 +25,12 @@ async function runSuite(
     skip: (title: string) => skipped?.push(title),
   });
   const framework: TestFramework = { describe: (_, define) => define(), it: register };
-  describeSessionStore(framework, "spoilt", { hasReadWithTtl: true, open: () => openSpoilt(spoil), skip });
+  describeSessionStore(framework, "spoilt", {
+    hasReadWithTtl: true,
+    hasWatch: true,
+    open: () => openSpoilt(spoil),
+    skip,
+  });
   for (const [title, run] of tests.filter(([each]) => only === undefined || each === only)) {
     await run().then(
       () => passed?.push(title),
@@ -89,6 +95,34 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
       },
     }),
     "20 concurrent creates of one key: exactly one is created",
+  ],
+  [
+    "whose watch reports writes",
+    (store) => ({
+      watch: (listener) => {
+        const watch = store.watch?.(listener);
+        return (
+          watch && {
+            ...openMethodsOf(watch),
+            add: (key) => (watch.add(key), listener.onGone(key, "deleted")),
+          }
+        );
+      },
+    }),
+    "a watch reports no record that is written, touched or extended",
+  ],
+  [
+    "whose watch reports an end once",
+    (store) => ({
+      watch: (listener) => {
+        const reported = new Set<string>();
+        const onGone: typeof listener.onGone = (key, cause) => {
+          if (reported.size < reported.add(key).size) listener.onGone(key, cause);
+        };
+        return store.watch?.({ ...listener, onGone, onFailure: listener.onFailure });
+      },
+    }),
+    "a watch reports the next record of a key as well",
   ],
   [
     "whose scan yields a key twice",
@@ -180,6 +214,10 @@ const faults: [string, (store: SessionStore) => Partial<SessionStore>, string][]
     "a tombstone is not a record: it does not replace one, and scan and the index ignore it",
   ],
 ];
+
+function openMethodsOf(watch: RecordWatch): RecordWatch {
+  return { add: (key) => watch.add(key), remove: (key) => watch.remove(key), close: () => watch.close() };
+}
 
 function methodsOf(tombstones: SessionTombstones): SessionTombstones {
   return {

@@ -13,6 +13,7 @@ import { SCAN } from "./scan.ts";
 import type { ContractContext, ContractTest, ContractTests } from "./support.ts";
 import { TOMBSTONES, withoutTombstones } from "./tombstones.ts";
 import { USERS } from "./users.ts";
+import { NO_WATCHES, WATCHES } from "./watches.ts";
 
 /** Functions of a test framework: those of Vitest, Jest, Mocha or `node:test` fit. */
 export interface TestFramework {
@@ -50,6 +51,12 @@ export interface SessionStoreSuiteOptions {
    * @defaultValue `false`
    */
   readonly hasReadWithTtl?: boolean;
+  /**
+   * Whether the store makes a watch. If not, one test that it makes none replaces those about it.
+   *
+   * @defaultValue `false`
+   */
+  readonly hasWatch?: boolean;
   /** Titles of tests that the store cannot pass, with the reason. */
   readonly skip?: readonly { readonly reason: string; readonly tests: readonly string[] }[];
   /**
@@ -75,6 +82,7 @@ const CONTRACT: ContractTests = {
   ...READ_WITH_TTL,
   ...USERS,
   ...TOMBSTONES,
+  ...WATCHES,
 };
 
 const NO_READ_WITH_TTL: ContractTests = {
@@ -84,10 +92,11 @@ const NO_READ_WITH_TTL: ContractTests = {
 };
 
 function contractOf(options: SessionStoreSuiteOptions): ContractTests {
-  const { noUsers, noTombstones, hasReadWithTtl = false } = options;
+  const { noUsers, noTombstones, hasReadWithTtl = false, hasWatch = false } = options;
   return {
     ...RECORD_TESTS,
     ...(hasReadWithTtl ? READ_WITH_TTL : NO_READ_WITH_TTL),
+    ...(hasWatch ? WATCHES : NO_WATCHES),
     ...(noUsers === undefined ? USERS : withoutIndex(noUsers)),
     ...(noTombstones === undefined ? TOMBSTONES : withoutTombstones(noTombstones)),
   };
@@ -113,6 +122,7 @@ function withoutIndex(reason: string): ContractTests {
  *
  * describeSessionStore({ describe, it }, "memory", {
  *   hasReadWithTtl: true,
+ *   hasWatch: true,
  *   open: () => {
  *     const clock = new ManualClock();
  *     const context = { projectName: "shop", redis: new RedisRegistry(), clock };

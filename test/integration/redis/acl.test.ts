@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { inProject } from "../../../scripts/lib/project.mjs";
 import { createLimiter } from "../../../src/cache/limits/index.ts";
@@ -113,6 +113,41 @@ describeWithRedis("an ACL user with exactly the documented rights", () => {
     const stats = String(await server.command("INFO", "commandstats"));
     const granted = documentedRule().flatMap((rule) => /^\+(.+)$/.exec(rule)?.[1] ?? []);
     expect(granted.filter((command) => !stats.includes(`cmdstat_${command}:`))).toEqual([]);
+  });
+
+  describe.each(["strings", "buckets"] as const)("that watches sessions in %s", (layout) => {
+    const watch = async (...beside: string[]) => {
+      const server = await serverForTest();
+      await server.command("ACL", "SETUSER", ...documentedRule(...beside));
+      const { sessions, close } = createSojourn<Data>({
+        projectName: PROJECT,
+        secretKey: "a secret of the tests, long enough",
+        redis: { default: { ...server.settings, ...LOGIN } },
+        sessions: { store: STORES[layout](), ...(layout === "buckets" && { format: "json" }) },
+      });
+      onTestFinished(() => close());
+      const [told, failures] = [vi.fn(), vi.fn()];
+      sessions.on("watchFailed", failures);
+      sessions.watch();
+      const session = await sessions.create({ n: 1 });
+      session.onEnded(told);
+      return { server, told, failures };
+    };
+
+    test("is told of ends with the right that is named beside", async () => {
+      const { server, told, failures } = await watch("+client|tracking");
+      await server.command("FLUSHALL");
+      await vi.waitFor(() => expect(told.mock.calls).toEqual([["revoked"]]), { timeout: 2000 });
+      expect(failures).not.toHaveBeenCalled();
+    });
+
+    test("learns by an event that it lacks the right, and of nothing else", async () => {
+      const { server, told, failures } = await watch();
+      await vi.waitFor(() => expect(failures).toHaveBeenCalledOnce(), { timeout: 2000 });
+      expect(String(failures.mock.calls[0]?.[0].error)).toContain("NOPERM");
+      await server.command("FLUSHALL");
+      expect(told).not.toHaveBeenCalled();
+    });
   });
 
   describe("on a cluster", () => {

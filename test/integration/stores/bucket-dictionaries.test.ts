@@ -47,6 +47,7 @@ describeWhereHeeded("the Redis store of sessions in buckets, with dictionaries",
     redisBucketSessionStore(options)({ projectName, redis, clock: systemClock, format: "json" });
 
   describeSessionStore(concurrently, "redis, in buckets with a dictionary", {
+    hasWatch: true,
     open: () => ({ store: openStore({ dictionaries: [ORANGES] }), advance }),
   });
 

@@ -55,6 +55,7 @@ describeWithRecentRedis(
       [`${project}:session:${key.slice(0, 3)}`, key.slice(3)] as const;
 
     describeSessionStore(concurrently, "redis, in buckets whose fields expire", {
+      hasWatch: true,
       open: () => ({ store: openStore(), advance }),
     });
 

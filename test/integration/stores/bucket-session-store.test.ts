@@ -51,7 +51,10 @@ describeWithRedis("the Redis store of sessions in buckets", () => {
   ): SessionStore =>
     redisBucketSessionStore(options)({ projectName, redis, clock: systemClock, format: "json" });
 
-  describeSessionStore(concurrently, "redis, in buckets", { open: () => ({ store: openStore(), advance }) });
+  describeSessionStore(concurrently, "redis, in buckets", {
+    hasWatch: true,
+    open: () => ({ store: openStore(), advance }),
+  });
 
   describe("layout", () => {
     test("is a hash of the first three characters, with one field a session named after the others", async () => {

@@ -29,9 +29,10 @@ describeWithRedis("the Redis session store", () => {
     projectName = `project${++projects}`,
   ): SessionStore => redisSessionStore(options)({ projectName, redis, clock: systemClock });
 
-  describeSessionStore(concurrently, "redis", { open: () => ({ store: openStore() }) });
+  describeSessionStore(concurrently, "redis", { hasWatch: true, open: () => ({ store: openStore() }) });
 
   describeSessionStore(concurrently, "redis, with a key generator", {
+    hasWatch: true,
     open: () => ({ store: openStore({ keyGenerator: (key) => `s:${key}` }) }),
   });
 

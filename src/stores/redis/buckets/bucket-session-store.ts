@@ -11,9 +11,11 @@ import type { BucketKeys } from "./bucket-keys.ts";
 import { warnOfListpackLimits } from "./bucket-limits.ts";
 import { type BucketValues, nonceOf } from "./bucket-values.ts";
 import { BucketWalk, type HashKeysCheckForExpiry } from "./bucket-walk.ts";
+import type { RecordWatch, RecordWatchListener } from "../../record-watch.ts";
+import { RedisRecordWatch, type WatchedPlaces } from "../redis-record-watch.ts";
 import { RedisTombstones } from "../redis-tombstones.ts";
 import { RedisUserIndex } from "../redis-user-index.ts";
-import { BUCKET_CHANGE, BUCKET_CREATE, BUCKET_DELETE, BUCKET_READ } from "../scripts/scripts.ts";
+import { BUCKET_CHANGE, BUCKET_CREATE, BUCKET_DELETE, BUCKET_READ, BUCKET_TTL } from "../scripts/scripts.ts";
 import type { StoreConnections } from "../wait-for.ts";
 
 /** Options of {@link BucketSessionStore}. */
@@ -122,6 +124,16 @@ export class BucketSessionStore implements SessionStore {
     onProgress?: (progress: ClearProgress) => void,
   ): Promise<number> {
     return this.#walk.sweep(this.#hashKeysCheckForExpiry, pageDeadline, onProgress);
+  }
+
+  /** Each change of a hash has its watched sessions looked at. */
+  watch(listener: RecordWatchListener): RecordWatch | undefined {
+    const redisKeyOf = (key: SessionKey): string => this.#keys.keysOf(key).hash;
+    const ttlOf: WatchedPlaces["ttlOf"] = (key, connection, deadline) => {
+      const { hash, field } = this.#keys.keysOf(key);
+      return connection.run(BUCKET_TTL, [hash], [field], deadline);
+    };
+    return RedisRecordWatch.open(this.#connection, { redisKeyOf, ttlOf }, listener);
   }
 
   close(): Promise<void> {

@@ -7,6 +7,8 @@ import type { RedisConnection } from "../../../redis/connection.ts";
 import type { RedisScript } from "../../../redis/script.ts";
 import type { CommitResult, CreateResult, SessionStore } from "../../session-store.ts";
 import { escapeGlob, luaRange, toRedisTtl, SCAN_COUNT } from "../arguments.ts";
+import type { RecordWatch, RecordWatchListener } from "../../record-watch.ts";
+import { RedisRecordWatch, type WatchedPlaces } from "../redis-record-watch.ts";
 import { RedisTombstones } from "../redis-tombstones.ts";
 import { RedisUserIndex } from "../redis-user-index.ts";
 import type { StringKeys } from "./string-keys.ts";
@@ -99,6 +101,13 @@ export class RedisSessionStore implements SessionStore {
   /** Redis expires records itself. */
   clearExpired(): Promise<number> {
     return Promise.resolve(0);
+  }
+
+  watch(listener: RecordWatchListener): RecordWatch | undefined {
+    const redisKeyOf = (key: SessionKey): string => this.#keys.redisKeyOf(key);
+    const ttlOf: WatchedPlaces["ttlOf"] = (key, connection, deadline) =>
+      connection.command(["PTTL", redisKeyOf(key)], deadline, redisKeyOf(key));
+    return RedisRecordWatch.open(this.#connection, { redisKeyOf, ttlOf }, listener);
   }
 
   close(): Promise<void> {
