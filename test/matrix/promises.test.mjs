@@ -79,6 +79,7 @@ describe("the contracts of the stores", () => {
   const shortTtl = 150;
   describeSessionStore(framework, "redis", {
     shortTtl,
+    hasWatch: true,
     open: () => ({ store: redisSessionStore()({ projectName: newName(), redis, clock }) }),
   });
   describeCacheStore(framework, "redis", {
