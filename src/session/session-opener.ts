@@ -1,77 +1,18 @@
 import { Deadline } from "../core/deadlines.ts";
 import { InsecureRequestError } from "../core/errors.ts";
-import type { SessionKey } from "../core/ids.ts";
-import type { SameSite } from "./http/cross-site.ts";
 import { type CookieAttributes, type CookieReading, readCookie } from "./http/cookie.ts";
 import { applySchema, type DataSchema, type OnInvalid } from "./data/data-schema.ts";
 import type { PlainHttp } from "./http/plain-http.ts";
 import type { RequestInfo } from "./http/request-contract.ts";
 import type { LoadResult } from "./stored/session-records.ts";
-import type { StoredSession } from "./stored/record-writer.ts";
-import type { SessionHome, SessionHomes } from "./session-home.ts";
+import type { SessionHomes } from "./session-home.ts";
+import { type CookieInfo, FoundSession, SessionOrigin } from "./session-origin.ts";
 import type { SessionServices } from "./session-services.ts";
-import { type SessionOrigin, SessionState } from "./session-state.ts";
+import { SessionState } from "./session-state.ts";
 import { Session } from "./session.ts";
-
-/** Result of looking up a cookie's value. */
-class FoundSession {
-  readonly home: SessionHome;
-  readonly key: SessionKey;
-  readonly loaded: LoadResult;
-
-  constructor(home: SessionHome, key: SessionKey, loaded: LoadResult) {
-    this.home = home;
-    this.key = key;
-    this.loaded = loaded;
-  }
-}
-
-/** Part of a request that a load uses. */
-type CookieInfo = Pick<RequestInfo, "cookieHeader" | "userAgent" | "mayBeginSession">;
 
 const NO_REQUEST: CookieInfo = { cookieHeader: undefined };
 const NO_COOKIE = readCookie(undefined, "", () => false);
-const NO_KEYS: readonly SessionKey[] = [];
-
-class RequestOrigin implements SessionOrigin {
-  readonly home: SessionHome;
-  readonly hasCookie: boolean;
-  readonly hasDuplicates: boolean;
-  readonly presentedKeys: readonly SessionKey[];
-  readonly stored: StoredSession | undefined;
-  readonly isRenewed: boolean;
-  readonly hasDeparted: boolean;
-  readonly #info: CookieInfo;
-  readonly #sameSite: SameSite;
-
-  /** @param found The session of one of the cookies; `undefined` without a valid cookie. */
-  constructor(
-    home: SessionHome,
-    found: FoundSession | undefined,
-    { isPresent, rejection, values }: CookieReading,
-    info: CookieInfo,
-    sameSite: SameSite,
-  ) {
-    const stored = found?.loaded.status === "live" ? found.loaded.stored : undefined;
-    this.home = home;
-    this.hasCookie = isPresent;
-    this.hasDuplicates = rejection === "duplicate";
-    this.presentedKeys = found === undefined ? NO_KEYS : presentedKeys(found, values);
-    this.stored = stored;
-    this.isRenewed = stored !== undefined && stored.key !== found?.key;
-    this.hasDeparted = found?.loaded.status === "moved";
-    this.#info = info;
-    this.#sameSite = sameSite;
-  }
-
-  get userAgent(): string | undefined {
-    return this.#info.userAgent;
-  }
-
-  mayBegin(): boolean {
-    return this.#info.mayBeginSession?.(this.#sameSite) ?? true;
-  }
-}
 
 /** Dependencies of {@link SessionOpener}. */
 export interface SessionOpenerOptions {
@@ -98,7 +39,7 @@ export class SessionOpener<Data extends object> {
   async begin(): Promise<Session<Data>> {
     const { homes, cookie } = this.#options;
     const session = this.#make(
-      new RequestOrigin(homes.open(undefined), undefined, NO_COOKIE, NO_REQUEST, cookie.sameSite),
+      new SessionOrigin(homes.open(undefined), undefined, NO_COOKIE, NO_REQUEST, cookie.sameSite),
     );
     await this.#fit(session);
     return session;
@@ -143,7 +84,7 @@ export class SessionOpener<Data extends object> {
       this.#emitFailedLoad(loaded);
     }
     const home = found?.home ?? homes.open(undefined);
-    const session = this.#make(new RequestOrigin(home, found, reading, info, cookie.sameSite));
+    const session = this.#make(new SessionOrigin(home, found, reading, info, cookie.sameSite));
     const fitting = this.#fit(session, onInvalid);
     if (fitting !== undefined) await fitting;
     if (areHeadersSent) session.noteHeadersSent();
@@ -171,13 +112,6 @@ export class SessionOpener<Data extends object> {
     const rules = onInvalid === undefined ? dataSchema : { ...dataSchema, onInvalid };
     return applySchema(session.sessionData, session.record, rules);
   }
-}
-
-/** Returns the keys of all cookies, the session's own first. */
-function presentedKeys({ home, key }: FoundSession, values: readonly string[]): readonly SessionKey[] {
-  if (values.length === 1) return [key];
-  const others = values.map((value) => home.keyOf(value)).filter((each) => each !== key);
-  return [key, ...new Set(others)];
 }
 
 /** Warns once that browsers send several session cookies, and explains how to remove the others. */

@@ -5,31 +5,9 @@ import type { UseListener } from "./http/request-contract.ts";
 import { ResponseCookie } from "./http/response-cookie.ts";
 import { SessionRecord } from "./record/session-record.ts";
 import type { SessionHome } from "./session-home.ts";
+import type { SessionOrigin } from "./session-origin.ts";
 import type { SessionServices } from "./session-services.ts";
 import { StoredSession } from "./stored/record-writer.ts";
-
-/** Initial state of a session, taken from its request. */
-export interface SessionOrigin {
-  readonly home: SessionHome;
-  /** The request had a session cookie, valid or not. */
-  readonly hasCookie: boolean;
-  /** The request had several different cookies of the session's name. */
-  readonly hasDuplicates: boolean;
-  /**
-   * Keys that the request presented, the session's own first: one, unless the browser has several
-   * such cookies.
-   */
-  readonly presentedKeys: readonly SessionKey[];
-  /** The stored session, if one was found and can be read. */
-  readonly stored: StoredSession | undefined;
-  /** The presented key was renewed, and the session found under its new key. */
-  readonly isRenewed: boolean;
-  /** The session of the presented key was just ended or given a new key. */
-  readonly hasDeparted: boolean;
-  readonly userAgent: string | undefined;
-  /** Returns whether the request may begin a session without a cookie. */
-  mayBegin(): boolean;
-}
 
 /** State of a session during a request. */
 export class SessionState<Data extends object> {

@@ -1,11 +1,11 @@
 import * as v from "valibot";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
+import type { SessionScope } from "../../session/http/request-contract.ts";
 import { checkSessions } from "../node/check-mount.ts";
 import { firstOf, HttpRequestInfo } from "../node/request-info.ts";
 import { holdResponse } from "../node/response-hold.ts";
 import type { ResponseHook } from "../node/response-hooks.ts";
-import type { SessionScope } from "../../session/http/request-contract.ts";
 import type { SessionSource } from "../node/types.ts";
 import { explainSession, setSession } from "./request-session.ts";
 import type { ExpressMiddleware, ExpressNext, ExpressRequest, ExpressSessionsOptions } from "./types.ts";

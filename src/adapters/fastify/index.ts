@@ -9,6 +9,7 @@ import { describesBody, statusOf } from "../node/response-head.ts";
 import { holdResponse, saveEarly } from "../node/response-hold.ts";
 import type { ResponseHook } from "../node/response-hooks.ts";
 import type { SessionSource } from "../node/types.ts";
+import { endUnsentBody } from "../node/unsent-body.ts";
 import { decorateRequests, setSession } from "./request-session.ts";
 import type {
   FastifyInstance,
@@ -168,7 +169,7 @@ function save(_request: FastifyRequest, reply: FastifyReply, payload: unknown, d
   saving.then(
     () => done(null, payload),
     (error: unknown) => {
-      discard(payload);
+      endUnsentBody(payload);
       resetReply(reply, error);
       done(asError(error));
     },
@@ -193,18 +194,6 @@ async function load<Data extends object>(
 function resetReply(reply: FastifyReply, error: unknown): void {
   for (const name of Object.keys(reply.getHeaders())) if (describesBody(name)) reply.removeHeader(name);
   reply.code(statusOf(error));
-}
-
-/** Ends a stream that is not sent. Fastify leaves it open. */
-function discard(payload: unknown): void {
-  const stream = payload instanceof Response ? payload.body : payload;
-  if (stream instanceof ReadableStream) {
-    // A stream that is being read is its reader's.
-    stream.cancel().catch(() => {});
-    return;
-  }
-  const { destroy } = (stream ?? {}) as { destroy?: unknown };
-  if (typeof destroy === "function") destroy.call(stream);
 }
 
 /** The compatibility API of HTTP/2 has the same methods. */

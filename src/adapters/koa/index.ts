@@ -9,6 +9,7 @@ import { resetHead } from "../node/response-head.ts";
 import { holdResponse, saveEarly } from "../node/response-hold.ts";
 import type { ResponseHook } from "../node/response-hooks.ts";
 import type { SessionSource } from "../node/types.ts";
+import { endUnsentBody } from "../node/unsent-body.ts";
 import { provideSession, setSession } from "./request-session.ts";
 import type { KoaContext, KoaMiddleware, KoaSessionsOptions } from "./types.ts";
 
@@ -110,22 +111,10 @@ async function save(ctx: KoaContext): Promise<void> {
   try {
     await saveEarly(ctx.res, ctx.status);
   } catch (error) {
-    discardBody(ctx);
+    const { body } = ctx;
+    ctx.body = undefined;
+    endUnsentBody(body);
     resetHead(ctx.res, error);
     throw error;
   }
-}
-
-/** Ends a stream that is not sent. */
-function discardBody(ctx: KoaContext): void {
-  const { body } = ctx;
-  ctx.body = undefined;
-  const stream = body instanceof Response ? body.body : body;
-  if (stream instanceof ReadableStream) {
-    // A stream that is being read is its reader's.
-    stream.cancel().catch(() => {});
-    return;
-  }
-  const { destroy } = (stream ?? {}) as { destroy?: unknown };
-  if (typeof destroy === "function") destroy.call(stream);
 }

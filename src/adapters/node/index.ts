@@ -4,10 +4,10 @@ import { checkFunction } from "../../core/calls.ts";
 import { SessionUsageError } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
+import type { SessionScope } from "../../session/http/request-contract.ts";
 import { checkSessions } from "./check-mount.ts";
 import { NodeRequestInfo } from "./request-info.ts";
 import { resetHead } from "./response-head.ts";
-import type { SessionScope } from "../../session/http/request-contract.ts";
 import { holdResponse, noteHandlerDone } from "./response-hold.ts";
 import type { ResponseHook } from "./response-hooks.ts";
 import type {

@@ -140,15 +140,17 @@ export class Writes {
    */
   async #storeTagged(write: Write, tags: readonly string[]): Promise<readonly boolean[]> {
     const { ttl, condition, version, deadline } = write;
-    const { store, tags: known } = this.#core;
+    const core = this.#core;
     // With a condition, another caller's write could be taken for this one.
-    const mayReplace = condition === "always" && store.capabilities.compareAndSet;
-    const tokens = mayReplace ? known.known(tags, version, ttl) : undefined;
-    if (tokens === undefined)
-      return this.#store(this.#recordsOf(write, await known.ensure(tags, version, ttl, deadline)), write);
-    const records = this.#recordsOf(write, toTokens(tokens));
+    const mayReplace = condition === "always" && core.store.capabilities.compareAndSet;
+    const known = mayReplace ? core.tags.known(tags, version, ttl) : undefined;
+    if (known === undefined) {
+      const tokens = await core.tags.ensure(tags, version, ttl, deadline);
+      return this.#store(this.#recordsOf(write, tokens), write);
+    }
+    const records = this.#recordsOf(write, toTokens(known));
     const storing = this.#store(records, write);
-    const reading = known.areCurrent(tokens, deadline);
+    const reading = core.tags.areCurrent(known, deadline);
     // If both fail, the error of the write is thrown.
     reading.catch(() => {});
     const stored = await storing;

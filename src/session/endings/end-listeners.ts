@@ -12,7 +12,7 @@ export type Enqueue = <Result>(operation: (deadline: Deadline) => Promise<Result
 export class EndListeners implements ObservedSession {
   readonly #state: SessionState<object>;
   readonly #enqueue: Enqueue;
-  readonly #events = new Events<{ ended: SessionEndReason }>();
+  #events = new Events<{ ended: SessionEndReason }>();
 
   constructor(state: SessionState<object>, enqueue: Enqueue) {
     this.#state = state;
@@ -41,10 +41,18 @@ export class EndListeners implements ObservedSession {
   }
 
   end(reason: SessionEndReason): void {
-    this.#events.emit("ended", reason);
+    const ended = this.#events;
+    this.#removeAll();
+    ended.emit("ended", reason);
   }
 
   close(): void {
+    this.#removeAll();
     this.#state.services.endings.leave(this);
+  }
+
+  /** A listener that is added later is the first one, and observes the session that the object has then. */
+  #removeAll(): void {
+    this.#events = new Events();
   }
 }

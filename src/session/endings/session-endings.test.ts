@@ -227,6 +227,28 @@ describe("session.onEnded()", () => {
     expect((await sessions.open(browser.cookie)).data["page"]).toBe(1);
   });
 
+  test("a listener that is added after close() is told, and those before it are not", async () => {
+    const { socket, told, ends } = await openSockets();
+    await socket.close();
+    const later = vi.fn();
+    socket.onEnded(later);
+    await ends.elsewhere.revokeUser(7);
+    await vi.waitFor(() => expect(later.mock.calls).toStrictEqual([["revoked"]]), WITHIN_A_SECOND);
+    expect(told).toStrictEqual([[]]);
+  });
+
+  test("a listener that is added after an end hears of the next session, and the first ones do not", async () => {
+    const { socket, told, ends } = await openSockets();
+    await socket.logout();
+    await vi.waitFor(() => expect(told).toStrictEqual([["logout"]]), WITHIN_A_SECOND);
+    await socket.login(7);
+    const later = vi.fn();
+    socket.onEnded(later);
+    await ends.elsewhere.revokeUser(7);
+    await vi.waitFor(() => expect(later.mock.calls).toStrictEqual([["revoked"]]), WITHIN_A_SECOND);
+    expect(told).toStrictEqual([["logout"]]);
+  });
+
   test("a session that is not stored has no end", async () => {
     const { sessions } = await openSockets();
     const session = await sessions.open(undefined);

@@ -13,6 +13,7 @@ import {
   SHOW,
   shown,
   turns,
+  USER,
   writing,
 } from "./support.ts";
 
@@ -235,10 +236,7 @@ export const SESSIONS: ConformanceTests = {
 
   async "a login gives a new cookie, and a logout ends it"({ start }) {
     const visitor = await start({
-      "GET /user": async (sessions, request) => ({
-        kind: "text",
-        body: String((await sessions.from(request)).userId),
-      }),
+      "GET /user": USER,
       "POST /login": async (sessions, request) => {
         await (await sessions.from(request)).login("42");
         return { kind: "redirect", location: "/user" };

@@ -10,6 +10,7 @@ import {
   SHOW,
   shown,
   turns,
+  USER,
   type Work,
 } from "./support.ts";
 
@@ -80,10 +81,7 @@ export const ERRORS: ConformanceTests = {
 
   async "a login stays when the handler fails after it: the error response carries its cookie"({ start }) {
     const visitor = await start({
-      "GET /user": async (sessions, request) => ({
-        kind: "text",
-        body: String((await sessions.from(request)).userId),
-      }),
+      "GET /user": USER,
       "POST /login": async (sessions, request) => {
         await (await sessions.from(request)).login("42");
         throw new HandlerError(500);

@@ -1,14 +1,25 @@
 import assert from "node:assert/strict";
 
 import { nodeSessions } from "../../adapters/node/index.ts";
-import { type ConformanceTests, COUNT, ERROR_PAGE, routeOf, turns, writing } from "./support.ts";
+import type { AdapterTestMount } from "./application.ts";
+import {
+  type ConformanceContext,
+  type ConformanceTests,
+  COUNT,
+  ERROR_PAGE,
+  routeOf,
+  turns,
+  writing,
+} from "./support.ts";
 
 /** Tests of several mounts. */
 export const SEVERAL: ConformanceTests = {
   async "mounted twice for the same sessions: one session, loaded and saved once"({ context, store }) {
     const sessions = context.openSessions();
-    const mount = { sessions, crossSite: "interrupt", eager: false } as const;
-    await context.startWith([mount, mount], [routeOf("GET /count", (request) => COUNT(sessions, request))]);
+    await context.startWith(
+      [mountOf(sessions), mountOf(sessions)],
+      [routeOf("GET /count", (request) => COUNT(sessions, request))],
+    );
     const visitor = context.visitor();
     assert.equal((await visitor.get("/count")).setCookie.length, 1);
     store.takeCalls();
@@ -20,16 +31,7 @@ export const SEVERAL: ConformanceTests = {
     context,
     store,
   }) {
-    const [shop, admin] = [context.openSessions(), context.openSessions({ name: "adminid" })];
-    const mounts = [shop, admin].map(
-      (sessions) => ({ sessions, crossSite: "interrupt", eager: false }) as const,
-    );
-    await context.startWith(mounts, [
-      routeOf("GET /count", async (request) => {
-        await COUNT(shop, request);
-        return COUNT(admin, request);
-      }),
-    ]);
+    await startTwoKinds(context);
     const visitor = context.visitor();
     const write = store.holdWrites();
     const exchange = visitor.open("/count");
@@ -48,21 +50,30 @@ export const SEVERAL: ConformanceTests = {
     context,
     store,
   }) {
-    const [shop, admin] = [context.openSessions(), context.openSessions({ name: "adminid" })];
-    const mounts = [shop, admin].map(
-      (sessions) => ({ sessions, crossSite: "interrupt", eager: false }) as const,
-    );
-    await context.startWith(mounts, [
-      routeOf("GET /count", async (request) => {
-        await COUNT(shop, request);
-        return COUNT(admin, request);
-      }),
-    ]);
+    await startTwoKinds(context);
     store.failWrites();
     const reply = await context.visitor().get("/count");
     assert.deepEqual([reply.status, reply.body, reply.setCookie], [500, ERROR_PAGE, []]);
   },
 };
+
+/** Starts an application with two kinds of sessions, whose page counts its visits in both. */
+async function startTwoKinds(context: ConformanceContext): Promise<void> {
+  const [shop, admin] = [context.openSessions(), context.openSessions({ name: "adminid" })];
+  await context.startWith(
+    [mountOf(shop), mountOf(admin)],
+    [
+      routeOf("GET /count", async (request) => {
+        await COUNT(shop, request);
+        return COUNT(admin, request);
+      }),
+    ],
+  );
+}
+
+function mountOf(sessions: AdapterTestMount["sessions"]): AdapterTestMount {
+  return { sessions, crossSite: "interrupt", eager: false };
+}
 
 /** Tests of applications beneath another adapter. */
 export const BESIDE: ConformanceTests = {

@@ -161,7 +161,7 @@ export class ConformanceContext {
 /** Body of the responses of the application's error handler. */
 export const ERROR_PAGE = "the error page of the application";
 
-/** What a test of the suite takes. */
+/** Argument of a test of the suite. */
 export interface ConformanceParts {
   readonly context: ConformanceContext;
   readonly store: HeldStore;
@@ -194,6 +194,12 @@ export const COUNT: Work = async (sessions, request) => {
   const session = await sessions.from(request);
   session.data["visits"] = Number(session.data["visits"] ?? 0) + 1;
   return { kind: "text", body: `visit ${String(session.data["visits"])}` };
+};
+
+/** A route that shows the id of the logged-in user, or `undefined`. */
+export const USER: Work = async (sessions, request) => {
+  const { userId } = await sessions.from(request);
+  return { kind: "text", body: String(userId) };
 };
 
 /** Returns the data that a route with {@link SHOW} shows. */
