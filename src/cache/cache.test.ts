@@ -227,7 +227,7 @@ test("calls reach the store in the order in which they are made", async () => {
     cache.take("k"),
   ];
   expect(calls).toEqual([
-    "setMany",
+    "set",
     "get",
     "incr",
     "getMany",

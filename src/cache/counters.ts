@@ -69,8 +69,7 @@ export class CountingSteps {
   async add(key: string, value: number, timeout: Timeout): Promise<boolean> {
     const entry = this.#superseding(key);
     const record = { key: entry.storageKey, value: String(value), ttl: toTtl(timeout) };
-    const [isAdded = false] = await this.#core.store.setMany([record], "if-absent", this.#deadline);
-    return isAdded;
+    return this.#core.store.set(record, "if-absent", this.#deadline);
   }
 
   /**

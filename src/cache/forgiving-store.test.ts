@@ -92,7 +92,7 @@ describe('onStoreError: "miss"', () => {
     state.error = new StoreServiceError("OOM", { outcome: "not-sent" });
     expect(await cache.set("a", 1)).toBe(false);
     expect(await cache.set("a", 1)).toBe(false);
-    expect(told).toEqual(["setMany", "setMany"]);
+    expect(told).toEqual(["set", "set"]);
   });
 
   test("a key whose delete has failed is a miss, and the next successful call deletes it", async () => {

@@ -90,6 +90,14 @@ export class ForgivingStore implements CacheStore {
     return values.map((value, at) => (this.#outdated.has(keys[at] ?? "") ? undefined : value));
   }
 
+  async set(entry: CacheEntry, condition: SetCondition, deadline: Deadline): Promise<boolean> {
+    const stored = await this.#forgive("set", deadline, undefined, () =>
+      this.#store.set(entry, condition, deadline),
+    );
+    if (stored === undefined && condition !== "if-absent") this.#remember([entry.key]);
+    return stored ?? false;
+  }
+
   async setMany(
     entries: readonly CacheEntry[],
     condition: SetCondition,

@@ -158,6 +158,9 @@ export interface CacheStore {
   /** Reads live values, in the order of the keys. */
   getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]>;
 
+  /** Stores an entry; its time to live replaces the one before. @returns Whether it was stored. */
+  set(entry: CacheEntry, condition: SetCondition, deadline: Deadline): Promise<boolean>;
+
   /**
    * Stores entries, each with its own time to live, which replaces the one before.
    *

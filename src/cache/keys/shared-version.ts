@@ -49,12 +49,11 @@ export class SharedVersion {
 
   async #begin(deadline: Deadline): Promise<number> {
     const entry = { key: this.#key, value: String(this.#clock.now()), ttl: null };
-    const [isFirst = false] = await this.#store.setMany([entry], "if-absent", deadline);
-    if (isFirst) return Number(entry.value);
+    if (await this.#store.set(entry, "if-absent", deadline)) return Number(entry.value);
     const stored = await this.#store.get(this.#key, deadline);
     const version = toVersion(stored);
     if (version !== undefined) return version;
-    if (stored !== undefined) await this.#store.setMany([entry], "always", deadline);
+    if (stored !== undefined) await this.#store.set(entry, "always", deadline);
     // Neither the write nor the read succeeded: the store is unreachable, and its failures count as
     // misses. The last known version still holds.
     return stored === undefined && this.#latest !== undefined ? this.#latest : Number(entry.value);

@@ -223,7 +223,7 @@ describe.each(["fixed", "sliding"] as const)("a limiter with %s windows", (algor
   });
 
   test("a failing store is an error, and allows no call", async () => {
-    const { limiter } = open({ algorithm }, { override: () => ({ incr: failure, setMany: failure }) });
+    const { limiter } = open({ algorithm }, { override: () => ({ incr: failure, set: failure }) });
     await expect(limiter.consume("ann")).rejects.toThrow(StoreConnectionError);
   });
 

@@ -297,8 +297,7 @@ export class KeyLoad {
     const { key, expected } = this.#lease;
     if (!this.#flight.isSuperseded) {
       const condition = expected === undefined ? "if-absent" : "always";
-      const [isStored = false] = await store.setMany([{ key, ...entry }], condition, deadline);
-      if (isStored) return { status: "stored" };
+      if (await store.set({ key, ...entry }, condition, deadline)) return { status: "stored" };
     }
     return { status: "superseded", value: await store.get(key, deadline) };
   }

@@ -57,7 +57,7 @@ export class EntryVersions {
     const { stored } = codec.write(found.value, "value", header);
     core.loads.supersede([to]);
     // Failures throw here, whatever the settings say: the entry is deleted from its old key.
-    await strictStore.setMany([{ key: to.storageKey, value: stored, ttl }], "always", deadline);
+    await strictStore.set({ key: to.storageKey, value: stored, ttl }, "always", deadline);
     await core.deleteEntries([from], deadline).catch(throwWrittenInPart);
     return version + delta;
   }

@@ -38,7 +38,7 @@ export class Writes {
   /** See `cache.set`. */
   async set(key: string, value: unknown, options: ConditionalSetOptions): Promise<boolean> {
     checkCallOptions(options, "set");
-    return this.#writeOne(key, value, options, toCondition(options));
+    return await this.#writeOne(key, value, options, toCondition(options));
   }
 
   /** See `cache.setMany`. */
@@ -52,7 +52,7 @@ export class Writes {
   /** See `cache.add`. */
   async add(key: string, value: unknown, options: SetOptions): Promise<boolean> {
     checkCallOptions(options, "add");
-    return this.#writeOne(key, value, options, "if-absent");
+    return await this.#writeOne(key, value, options, "if-absent");
   }
 
   /** See `cache.addMany`. */
@@ -96,22 +96,17 @@ export class Writes {
   }
 
   /** {@link #write} of one value; the usual case, which has no tags, without its lists. */
-  async #writeOne(
-    key: string,
-    value: unknown,
-    options: SetOptions,
-    condition: SetCondition,
-  ): Promise<boolean> {
+  #writeOne(key: string, value: unknown, options: SetOptions, condition: SetCondition): Promise<boolean> {
     const core = this.#core;
     const ttl = core.ttlOf(options.timeout);
-    if (options.tags !== undefined || endsAtOnce(ttl))
-      return (await this.#write([[key, value]], onlyPath, options, condition))[0] === true;
+    const version = core.knownVersion(options);
+    if (version === undefined || options.tags !== undefined || endsAtOnce(ttl))
+      return this.#write([[key, value]], onlyPath, options, condition).then(isFirstStored);
     const deadline = core.newDeadline();
-    const entry = core.keys.of(key, core.knownVersion(options) ?? (await core.currentVersion(deadline)));
+    const entry = core.keys.of(key, version);
     const { stored } = core.codec.write(value, "value");
     core.loads.supersede([entry]);
-    const record = { key: entry.storageKey, value: stored, ttl };
-    return (await core.store.setMany([record], condition, deadline))[0] === true;
+    return core.store.set({ key: entry.storageKey, value: stored, ttl }, condition, deadline);
   }
 
   async #write(
@@ -219,5 +214,6 @@ function toCondition(options: ConditionalSetOptions): SetCondition {
   return xx ? "if-present" : "always";
 }
 
+const isFirstStored = ([isStored]: readonly boolean[]): boolean => isStored === true;
 const onlyPath = (): string => "value";
 const memberPath = (key: string): string => `values[${JSON.stringify(key)}]`;

@@ -41,13 +41,13 @@ export class CacheSessionStore implements SessionStore {
     deadline: Deadline,
   ): Promise<CreateResult> {
     const entry = { key: this.#at(key), value: record, ttl };
-    const [isStored = false] = await this.#store.setMany([entry], "if-absent", deadline);
+    const isStored = await this.#store.set(entry, "if-absent", deadline);
     return { status: isStored ? "created" : "exists" };
   }
 
   /** Stores a record, replacing an existing one. */
   async put(key: string, record: string, ttl: Milliseconds, deadline: Deadline): Promise<void> {
-    await this.#store.setMany([{ key: this.#at(key), value: record, ttl }], "always", deadline);
+    await this.#store.set({ key: this.#at(key), value: record, ttl }, "always", deadline);
   }
 
   commit(

@@ -161,7 +161,7 @@ describe("moving beside writers", () => {
     const { from, cache, follower, mover } = openMove();
     const key = newSessionKey();
     await from.create(key, "one", HOUR, later());
-    failOnce(cache, "setMany");
+    failOnce(cache, "set");
     await expect(follower.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({
       outcome: "not-sent",
     });

@@ -216,8 +216,7 @@ export class MovingSessionStore implements SessionStore {
         value: withWriter(undefined, writer, clock.now()),
         ttl: WRITER_TTL,
       };
-      const [isFirst = false] = await cache.setMany([entry], "if-absent", deadline);
-      if (isFirst) return entry.value;
+      if (await cache.set(entry, "if-absent", deadline)) return entry.value;
       const held = await this.#to.read(key, deadline);
       if (held === undefined) continue;
       if (!isMark(held)) return undefined;

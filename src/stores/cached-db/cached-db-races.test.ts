@@ -103,7 +103,7 @@ describe("the races of cached_db", () => {
     const { store, cache, database, copyOf } = openCachedDb();
     const key = newSessionKey();
     await database.create(key, "one", HOUR, later());
-    after(cache, "setMany", async () => {
+    after(cache, "set", async () => {
       await cache.deleteMany([`shop:cached-sessions:${key}`], later());
       await store.read(key, later());
     });
@@ -120,7 +120,7 @@ describe("cachedDbSessionStore, with a cache that forgets", () => {
     await database.create(key, "one", HOUR, later());
     let reading: Promise<string | undefined> | undefined;
     const [committed, hasRead] = [new Signal(), new Signal()];
-    after(cache, "setMany", async () => {
+    after(cache, "set", async () => {
       await cache.deleteMany([`shop:cached-sessions:${key}`], later());
       after(database, "readWithTtl", async () => {
         hasRead.give();

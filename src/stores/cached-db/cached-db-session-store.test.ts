@@ -48,7 +48,7 @@ describe("cachedDbSessionStore", () => {
     const { store, cache, database } = openCachedDb();
     const key = newSessionKey();
     await store.create(key, "one", HOUR, later());
-    failOnce(cache, "setMany");
+    failOnce(cache, "set");
     await expect(store.commit(key, "two", etag("one"), HOUR, later())).rejects.toMatchObject({
       outcome: "not-sent",
     });

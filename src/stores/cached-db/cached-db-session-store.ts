@@ -259,13 +259,10 @@ export class CachedDbSessionStore implements SessionStore {
 
   /** @returns Whether it was stored: not if the slot no longer contains `held`. */
   async #put(at: string, held: string | undefined, next: NewValue, deadline: Deadline): Promise<boolean> {
-    if (held !== undefined) return this.#options.cache.compareAndSet(at, held, next, deadline);
-    const [isFirst = false] = await this.#options.cache.setMany(
-      [{ key: at, ...next }],
-      "if-absent",
-      deadline,
-    );
-    return isFirst;
+    const { cache } = this.#options;
+    return held === undefined
+      ? cache.set({ key: at, ...next }, "if-absent", deadline)
+      : cache.compareAndSet(at, held, next, deadline);
   }
 
   /** Removes a copy that differs from the answer of the database: a late write has left it. */

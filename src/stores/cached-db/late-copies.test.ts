@@ -151,7 +151,7 @@ test("the mark of an interrupted writer blocks copies for 30 seconds, not for as
   const { cache, clock, database, store } = open();
   const key = newSessionKey();
   await database.create(key, "one", HOUR, later());
-  around(cache, "setMany", { after: () => around(cache, "compareAndSet", { before: fail }) });
+  around(cache, "set", { after: () => around(cache, "compareAndSet", { before: fail }) });
   await store.commit(key, "two", etag("one"), HOUR, later());
   clock.advance(20_000);
   await store.commit(key, "three", etag("two"), HOUR, later());

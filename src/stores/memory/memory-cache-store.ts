@@ -102,6 +102,11 @@ export class MemoryCacheStore implements CacheStore {
     return keys.map((key) => this.#read(key));
   }
 
+  async set(entry: CacheEntry, condition: SetCondition, deadline: Deadline): Promise<boolean> {
+    checkDeadline(deadline);
+    return this.#set(entry, condition);
+  }
+
   async setMany(
     entries: readonly CacheEntry[],
     condition: SetCondition,

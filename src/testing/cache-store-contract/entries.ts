@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import type { SetCondition } from "../../stores/cache-store.ts";
 import {
   assertMissing,
   type CacheContractTests,
@@ -23,6 +24,23 @@ export const ENTRIES: CacheContractTests = {
     await put(store, key, "value");
     assert.equal(await store.get(key, later()), "value");
     assert.equal(await store.get(`${prefix}none`, later()), undefined);
+  },
+
+  async "set replaces a value, stores a missing one, or leaves both, as its condition says"({
+    store,
+    key,
+    prefix,
+  }) {
+    const other = `${prefix}other`;
+    const set = (at: string, value: string, condition: SetCondition): Promise<boolean> =>
+      store.set({ key: at, value, ttl: LONG_TTL }, condition, later());
+    assert.equal(await set(key, "first", "if-absent"), true);
+    assert.equal(await set(key, "second", "if-absent"), false);
+    assert.equal(await read(store, key), "first");
+    assert.equal(await set(key, "third", "if-present"), true);
+    assert.equal(await set(other, "third", "if-present"), false);
+    assert.equal(await set(key, "fourth", "always"), true);
+    assert.deepEqual(await store.getMany([key, other], later()), ["fourth", undefined]);
   },
 
   async "setMany stores values that getMany returns, in the order of its keys"({ store, prefix }) {

@@ -39,14 +39,16 @@ const FAULTS: readonly Fault[] = [
     "100 concurrent incr: each sees another sum, and together they are 100",
   ],
   [
+    "whose set ignores its condition",
+    (store) => ({ set: (entry, _condition, deadline) => store.set(entry, "always", deadline) }),
+    "set replaces a value, stores a missing one, or leaves both, as its condition says",
+  ],
+  [
     "that treats a time to live as seconds",
     (store) => ({
-      setMany: (entries, condition, deadline) => {
-        const longer = entries.map((entry) => ({
-          ...entry,
-          ttl: entry.ttl === null ? null : entry.ttl * 1000,
-        }));
-        return store.setMany(longer, condition, deadline);
+      set: (entry, condition, deadline) => {
+        const ttl = entry.ttl === null ? null : entry.ttl * 1000;
+        return store.set({ ...entry, ttl }, condition, deadline);
       },
     }),
     "ttlMany returns the remaining time, in milliseconds",

@@ -47,13 +47,10 @@ const FAULTS: readonly Fault[] = [
   [
     "that treats an expired value as one that was never stored",
     (store) => ({
-      setMany: async (entries, condition, deadline) => {
-        const lasting = entries.map((entry) => ({ ...entry, ttl: null }));
-        const stored = await store.setMany(lasting, condition, deadline);
-        for (const { key, ttl } of entries.filter((_, index) => stored[index])) {
-          await store.touchMany([key], ttl, deadline);
-        }
-        return stored;
+      set: async ({ key, value, ttl }, condition, deadline) => {
+        const isStored = await store.set({ key, value, ttl: null }, condition, deadline);
+        if (isStored) await store.touchMany([key], ttl, deadline);
+        return isStored;
       },
     }),
     "fill after a set is superseded even if the new value has expired again",

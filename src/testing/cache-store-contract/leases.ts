@@ -221,10 +221,10 @@ export const LEASES: CacheContractTests = {
     assert.equal(await read(store, key), undefined);
     assert.equal(await store.deleteMany([key], later()), 0);
     await take(store, leaseOf(key, "one"));
-    assert.deepEqual(await store.setMany([{ key, value: "1", ttl: LONG_TTL }], "if-present", later()), [
-      false,
-    ]);
-    assert.deepEqual(await store.setMany([{ key, value: "1", ttl: LONG_TTL }], "if-absent", later()), [true]);
+    const entry = { key, value: "1", ttl: LONG_TTL };
+    assert.deepEqual(await store.setMany([entry], "if-present", later()), [false]);
+    assert.equal(await store.set(entry, "if-present", later()), false);
+    assert.equal(await store.set(entry, "if-absent", later()), true);
   },
 };
 

@@ -109,15 +109,17 @@ export class RedisCacheStore implements CacheStore {
     return keys.map((key) => values.get(key));
   }
 
+  set(entry: CacheEntry, condition: SetCondition, deadline: Deadline): Promise<boolean> {
+    return endsLease(entry.ttl)
+      ? this.setMany([entry], condition, deadline).then(([isStored = false]) => isStored)
+      : this.#set(entry, condition, deadline);
+  }
+
   async setMany(
     entries: readonly CacheEntry[],
     condition: SetCondition,
     deadline: Deadline,
   ): Promise<readonly boolean[]> {
-    const [sole] = entries;
-    if (sole !== undefined && entries.length === 1 && !endsLease(sole.ttl)) {
-      return [await this.#set(sole, condition, deadline)];
-    }
     const stored: boolean[] = [];
     for (const chunk of chunksOf(entries, COMMANDS_AT_ONCE)) {
       const leases = chunk.filter(({ ttl }) => endsLease(ttl)).map(({ key }) => leaseKeyOf(key));
