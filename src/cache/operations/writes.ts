@@ -170,7 +170,10 @@ export class Writes {
   #store(records: readonly CacheEntry[], write: Write): Promise<readonly boolean[]> {
     const { store, loads } = this.#core;
     loads.supersede(write.entries);
-    return store.setMany(records, write.condition, write.deadline);
+    const [sole] = records;
+    return sole !== undefined && records.length === 1
+      ? store.set(sole, write.condition, write.deadline).then((isStored) => [isStored])
+      : store.setMany(records, write.condition, write.deadline);
   }
 
   #recordsOf({ values, pathOf, entries, ttl }: Write, tags: EntryHeader["tags"]): CacheEntry[] {

@@ -91,7 +91,7 @@ export class RedisCacheStore implements CacheStore {
     if (keys.length === 1) return [await this.get(first, deadline)];
     if (!this.#isSlotted && keys.length <= KEYS_AT_ONCE) {
       try {
-        return (await this.#mgetGroup(keys, deadline)).map(toValue);
+        return (await this.#mgetAtOnce(keys, deadline, "brief")).map(toValue);
       } catch (error) {
         this.#learnSlots(error);
       }
@@ -397,20 +397,24 @@ export class RedisCacheStore implements CacheStore {
   }
 
   #mgetGroup(group: readonly string[], deadline: Deadline): Promise<readonly RedisReply<string | Buffer>[]> {
-    const mget = async (
-      keys: readonly string[],
-      patience?: Patience,
-    ): Promise<RedisReply<string | Buffer>[]> => {
-      const args = ["MGET", ...keys] as const;
-      const reply = await this.#connection.command(args, deadline, keys[0], this.#form, patience);
-      return reply as RedisReply<string | Buffer>[];
-    };
     const oneByOne = async (): Promise<RedisReply<string | Buffer>[]> => {
       const values: RedisReply<string | Buffer>[] = [];
-      for (const key of group) values.push(...(await mget([key])));
+      for (const key of group) values.push(...(await this.#mgetAtOnce([key], deadline)));
       return values;
     };
-    return unlessHalfMoved(mget(group, "brief"), oneByOne);
+    return unlessHalfMoved(this.#mgetAtOnce(group, deadline, "brief"), oneByOne);
+  }
+
+  #mgetAtOnce(
+    keys: readonly string[],
+    deadline: Deadline,
+    patience?: Patience,
+  ): Promise<readonly RedisReply<string | Buffer>[]> {
+    const args = ["MGET", ...keys] as const;
+    // The reply to MGET is a list.
+    return this.#connection.command(args, deadline, keys[0], this.#form, patience) as Promise<
+      readonly RedisReply<string | Buffer>[]
+    >;
   }
 
   async #unlink(groups: Round<RedisArgument>, deadline: Deadline): Promise<number> {
@@ -454,7 +458,7 @@ export class RedisCacheStore implements CacheStore {
 
   /** A proxy or a node of a cluster reveals itself by an error, before anything has been done. */
   #learnSlots(error: unknown): void {
-    if (!isReply(error, "CROSSSLOT")) throw error;
+    if (!isReply(error, "CROSSSLOT") && !isReply(error, "TRYAGAIN")) throw error;
     this.#isSlotted = true;
   }
 }
