@@ -7,6 +7,6 @@ export async function check(port: number): Promise<never> {
     .map((each) => each.split(";")[0])
     .join("; ");
   const second = await fetch(origin, { headers: { cookie } });
-  console.log([await first.text(), await second.text()].join(", "));
+  process.stdout.write(`${await first.text()}, ${await second.text()}\n`);
   process.exit();
 }
