@@ -92,7 +92,8 @@ export class SessionRecord {
 
   /** Returns the payload for a codec to encode. */
   toPayload(metadataFirst: boolean): string {
-    const parts = Array.from(this.members.values(), ({ keyText, text }) => `${keyText}:${text}`);
+    const parts: string[] = [];
+    for (const { keyText, text } of this.members.values()) parts.push(`${keyText}:${text}`);
     const { nonce, ...others } = this.metadata;
     const metadata = `"${METADATA_KEY}":${writeJson({ nonce, ...others }, METADATA_KEY)}`;
     parts.splice(metadataFirst ? 0 : (this.#metadataIndex ?? parts.length), 0, metadata);
