@@ -6,12 +6,26 @@ import type { SessionStore } from "../stores/session-store.ts";
 
 const DAY = 86_400_000;
 
+/** Duration of a failed call, in milliseconds. */
+const FAILURE = 50;
+
 /** Maximum number of steps of an operation; the tests check that none has more. */
 const MAX_STEPS = 60;
 
-/** Fails the calls of a store and of its parts from a given one on: they are not sent. */
-function failing(store: SessionStore) {
+/**
+ * What becomes of a call: it is not sent, nor is anything later; or its answer gets lost, and nothing is sent
+ * later than the given number of calls.
+ */
+type Failure = "not sent" | { readonly lost: number };
+
+/**
+ * Fails the calls of a store and of its parts from a given one on.
+ *
+ * @param pass Called with each failed call, which takes time.
+ */
+function failing(store: SessionStore, pass: () => void) {
   let left = Number.POSITIVE_INFINITY;
+  let failure: Failure = "not sent";
   const wrap = <Part extends object>(part: Part): Part =>
     new Proxy(part, {
       get(target, name) {
@@ -21,22 +35,33 @@ function failing(store: SessionStore) {
           return typeof value === "function" ? value.bind(target) : value;
         }
         return (...args: unknown[]): unknown => {
-          if (left-- > 0) return Reflect.apply(value, target, args);
-          return Promise.reject(new StoreConnectionError("not sent", { outcome: "not-sent" }));
+          const call = (): unknown => Reflect.apply(value, target, args);
+          if (left-- > 0) return call();
+          const isLost = failure !== "not sent" && left === -1;
+          if (failure !== "not sent" && !isLost && left >= -1 - failure.lost) return call();
+          pass();
+          const error = new StoreConnectionError("failed", { outcome: isLost ? "unknown" : "not-sent" });
+          return isLost ? Promise.resolve(call()).then(() => Promise.reject(error)) : Promise.reject(error);
         };
       },
     });
-  return { store: wrap(store), failAfter: (calls: number) => (left = calls) };
+  return {
+    store: wrap(store),
+    failAfter: (calls: number, then: Failure) => {
+      left = calls;
+      failure = then;
+    },
+  };
 }
 
 /** A user with two sessions, one of which has a new key since its request began. */
 async function open(isMoved: boolean) {
-  let fail: (calls: number) => void = () => {};
+  let fail: (calls: number, failure: Failure) => void = () => {};
   const harness = openHarness({
     renewEvery: "24h",
     maxPerUser: 3,
     wrap: (inner) => {
-      const { store, failAfter } = failing(inner);
+      const { store, failAfter } = failing(inner, () => clock.advance(FAILURE));
       fail = failAfter;
       return store;
     },
@@ -51,7 +76,7 @@ async function open(isMoved: boolean) {
     clock.advance(2 * DAY);
     await browser.request((each) => void (each.data["seen"] = 1));
   }
-  return { ...harness, fail, request, session, ref };
+  return { ...harness, fail, request, session, ref, cookie: browser.cookie };
 }
 
 type Setting = Awaited<ReturnType<typeof open>>;
@@ -81,24 +106,44 @@ async function recordsOf({ store, keys }: Setting): Promise<Record<string, unkno
   return records;
 }
 
-describe.each([false, true])(
-  "an operation on a session that has a new key (%s) reports not-sent",
-  (isMoved) => {
-    test.each(Object.entries(OPERATIONS))("only if no record has changed: %s", async (_, operate) => {
-      let steps = 0;
-      for (; steps < MAX_STEPS; steps++) {
-        const setting = await open(isMoved);
-        const before = await recordsOf(setting);
-        setting.fail(steps);
-        const [result] = await Promise.allSettled([operate(setting)]);
-        setting.fail(Number.POSITIVE_INFINITY);
-        if (result.status === "fulfilled") break;
-        const error: unknown = result.reason;
-        if (!(error instanceof StoreConnectionError) || error.outcome !== "not-sent") continue;
-        // A new record whose key was never sent, and that could not be deleted again, expires.
-        expect(await recordsOf(setting), `failed from step ${steps} on`).toMatchObject(before);
-      }
-      expect(steps).toBeLessThan(MAX_STEPS);
-    });
+const FAILURES: readonly Failure[] = ["not sent", { lost: 0 }, { lost: 1 }, { lost: 2 }];
+const CASES = [false, true].flatMap((isMoved) => FAILURES.map((failure) => [isMoved, failure] as const));
+
+describe.each(CASES)(
+  "an operation on a session that has a new key (%s), with a failure: %j",
+  (isMoved, failure) => {
+    test.each(Object.entries(OPERATIONS))(
+      "reports not-sent only if no record has changed, and nothing leads to a new one: %s",
+      async (_, operate) => {
+        let steps = 0;
+        for (; steps < MAX_STEPS; steps++) {
+          const setting = await open(isMoved);
+          const before = await recordsOf(setting);
+          setting.fail(steps, failure);
+          const [result] = await Promise.allSettled([operate(setting)]);
+          setting.fail(Number.POSITIVE_INFINITY, failure);
+          if (result.status === "fulfilled") break;
+          const error: unknown = result.reason;
+          if (!(error instanceof StoreConnectionError) || error.outcome !== "not-sent") continue;
+          // A new record whose key was never sent, and that could not be deleted again, expires.
+          const message = `failed from step ${steps} on`;
+          expect(await recordsOf(setting), message).toMatchObject(before);
+          expect(await joinsSession(setting, Object.keys(before)), message).toBe(false);
+        }
+        expect(steps).toBeLessThan(MAX_STEPS);
+      },
+    );
   },
 );
+
+/** Returns whether a login with the cookie joins another one, once the known records have gone. */
+async function joinsSession(
+  { sessions, store, cookie }: Setting,
+  known: readonly string[],
+): Promise<boolean> {
+  for (const key of known) await store.delete(key, anyDeadline());
+  let isJoined = true;
+  sessions.on("login", () => (isJoined = false));
+  await new Browser(sessions, cookie).request((session) => session.login(7));
+  return isJoined;
+}

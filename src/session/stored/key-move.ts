@@ -271,12 +271,11 @@ export class KeyMove {
   async #undo(): Promise<boolean> {
     const target = this.#target;
     if (target === undefined) return true;
-    await this.#takeAway(target).catch(() => {});
-    if (this.#previous?.reason !== "renewed" || this.#move.reason === "renewed") return true;
-    return this.#restore(target, this.#previous).then(
-      () => true,
-      () => false,
-    );
+    const isTakenAway = await hasSucceeded(this.#takeAway(target));
+    // A later login with the old key would join the new record.
+    const leadsNowhere = isTakenAway || !this.#isAnnounced;
+    if (this.#previous?.reason !== "renewed" || this.#move.reason === "renewed") return leadsNowhere;
+    return (await hasSucceeded(this.#restore(target, this.#previous))) && leadsNowhere;
   }
 
   /**
@@ -296,4 +295,9 @@ export class KeyMove {
     if (present?.storageKey === target.storageKey)
       await this.#moved?.restore(this.#source.storageKey, previous, this.#deadline);
   }
+}
+
+async function hasSucceeded(step: Promise<void>): Promise<boolean> {
+  const [{ status }] = await Promise.allSettled([step]);
+  return status === "fulfilled";
 }

@@ -429,7 +429,9 @@ export class SessionRecords {
    * @throws {SessionInterrupted} When no session is found.
    */
   async #follow(from: SessionKeys, deadline: Deadline, lost?: StoreConnectionError): Promise<StoredSession> {
-    const loaded = await this.#loadRenewed(from, deadline);
+    const loaded = await this.#loadRenewed(from, deadline).catch((error: unknown) => {
+      throw lost ?? error;
+    });
     if (loaded.status !== "live") throw lost ?? new SessionInterrupted();
     return loaded.stored;
   }
