@@ -41,7 +41,7 @@ async function start(
   // Over HTTP/2 it is Node's compatibility API, which has the same methods.
   const listener = getRequestListener((request, node) => fetch(request, node as HttpBindings));
   return {
-    ...(await serve(application, listener)),
+    ...(await serve(application, (incoming, outgoing) => void listener(incoming, outgoing))),
     inject: async ({ method, path, headers }) => {
       const response = await app.request(path, { method, headers });
       const setCookie = response.headers.getSetCookie();
