@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { checkSessions } from "../node/check-mount.ts";
+import type { SessionSource } from "../node/types.ts";
 import { mount } from "./mount.ts";
 import type { SessionsModuleAsyncOptions, SessionsModuleInput, SessionsModuleOptions } from "./types.ts";
 
@@ -72,10 +73,14 @@ export function InjectSessions(): ParameterDecorator & PropertyDecorator {
  * ```
  */
 export class SessionsModule {
-  constructor(options: SessionsModuleOptions<object>, host: HttpAdapterHost) {
+  constructor(
+    sessions: SessionSource<object>,
+    options: SessionsModuleOptions<object>,
+    host: HttpAdapterHost,
+  ) {
     // A testing module gets its server later, an application context none.
     host.init$.subscribe(() => {
-      if (host.httpAdapter as unknown) mount(host.httpAdapter, options);
+      if (host.httpAdapter as unknown) mount(host.httpAdapter, { ...options, sessions });
     });
   }
 
@@ -93,8 +98,9 @@ export class SessionsModule {
 
 // Decorators as functions: Node's own removal of types does not know their syntax.
 Module({})(SessionsModule);
-Inject(OPTIONS)(SessionsModule, undefined, 0);
-Inject(HttpAdapterHost)(SessionsModule, undefined, 1);
+Inject(SESSIONS)(SessionsModule, undefined, 0);
+Inject(OPTIONS)(SessionsModule, undefined, 1);
+Inject(HttpAdapterHost)(SessionsModule, undefined, 2);
 
 function define({ providers = [], ...definition }: DynamicModule): DynamicModule {
   const read = (input: unknown): unknown => readInput(input, "SessionsModule.forRootAsync");
