@@ -20,6 +20,7 @@ import {
   Redirect,
   Req,
   Res,
+  Session as NestSession,
   Sse,
   StreamableFile,
   UseFilters,
@@ -210,22 +211,22 @@ describe.each(PLATFORMS)("SessionsModule on %s", (platform) => {
       expect(await (await start(app))("/api/v1/views")).toMatchObject({ ...OK, body: "1 views" });
     });
 
-    test("has the session on the request, with `eager`", async () => {
+    test("has the session on the request, and by Nest's own decorator, with `eager`", async () => {
       @Controller()
       class Eager {
         @Get()
-        async home(
+        home(
           @Req() request: { session: unknown },
+          @NestSession() own: unknown,
           @CurrentSession() session: unknown,
-        ): Promise<boolean> {
-          return request.session === session;
+        ): boolean[] {
+          return [request.session === session, own === session];
         }
       }
       const { sessions } = openSessions();
       const imports = [SessionsModule.forRoot({ sessions, eager: true })];
-      expect(await (await serve(platform, { imports, controllers: [Eager] }))("/")).toMatchObject({
-        body: "true",
-      });
+      const ask = await serve(platform, { imports, controllers: [Eager] });
+      expect(await ask("/")).toMatchObject({ body: "[true,true]" });
     });
   });
 
