@@ -1,6 +1,7 @@
-import { ConfigurableModuleBuilder, type DynamicModule, Inject, Module } from "@nestjs/common";
+import { ConfigurableModuleBuilder, type DynamicModule, Inject, Module, Optional } from "@nestjs/common";
 import { HttpAdapterHost } from "@nestjs/core";
 import * as v from "valibot";
+import { SessionUsageError } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { checkSessions } from "../node/check-mount.ts";
@@ -29,6 +30,10 @@ const optionsSchema = settingsObject({
 export const SESSIONS: unique symbol = Symbol("SESSIONS");
 
 const OPTIONS = Symbol("SESSIONS_MODULE_OPTIONS");
+
+const WITHOUT_SESSIONS =
+  "SessionsModule was imported without sessions. Write SessionsModule.forRoot(sessions) into the imports of one module: " +
+  "it is global, and no other module has to import it.";
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<
   SessionsModuleInput<object>
@@ -73,11 +78,13 @@ export function InjectSessions(): ParameterDecorator & PropertyDecorator {
  * ```
  */
 export class SessionsModule {
+  /** @internal Called by Nest. */
   constructor(
-    sessions: SessionSource<object>,
-    options: SessionsModuleOptions<object>,
+    sessions: SessionSource<object> | undefined,
+    options: SessionsModuleOptions<object> | undefined,
     host: HttpAdapterHost,
   ) {
+    if (sessions === undefined || options === undefined) throw new SessionUsageError(WITHOUT_SESSIONS);
     // A testing module gets its server later, an application context none.
     host.init$.subscribe(() => {
       if (host.httpAdapter as unknown) mount(host.httpAdapter, { ...options, sessions });
@@ -99,7 +106,9 @@ export class SessionsModule {
 // Decorators as functions: Node's own removal of types does not know their syntax.
 Module({})(SessionsModule);
 Inject(SESSIONS)(SessionsModule, undefined, 0);
+Optional()(SessionsModule, undefined, 0);
 Inject(OPTIONS)(SessionsModule, undefined, 1);
+Optional()(SessionsModule, undefined, 1);
 Inject(HttpAdapterHost)(SessionsModule, undefined, 2);
 
 function define({ providers = [], ...definition }: DynamicModule): DynamicModule {

@@ -3,8 +3,7 @@ import { ImproperlyConfigured, SojournError } from "../../core/errors.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { expressSessions } from "../express/index.ts";
 import { type FastifyInstance, type FastifyPlugin, fastifySessions } from "../fastify/index.ts";
-import type { RequestHook } from "../fastify/request-hook.ts";
-import { requestHook } from "../fastify/request-hook.ts";
+import { type RequestHook, requestHook } from "../fastify/request-hook.ts";
 import { setSource } from "./request-session.ts";
 import type { SessionsModuleOptions } from "./types.ts";
 
@@ -33,6 +32,7 @@ function mountOnExpress(adapter: HttpAdapter, { sessions, ...options }: Sessions
 function mountOnFastify(adapter: HttpAdapter, { sessions, ...options }: SessionsModuleOptions<object>): void {
   const { eager = false, crossSite } = options;
   const begin = requestHook(sessions, new CrossSiteRule(crossSite, "SessionsModule"), eager);
+  // Private in its type: the hook that another library has set.
   const { onRequestHook: next } = adapter as { onRequestHook?: RequestHook };
   adapter.setOnRequestHook(next === undefined ? begin : inTurn(begin, next.bind(adapter)));
   const instance = adapter.getInstance<FastifyInstance & { register(plugin: FastifyPlugin): unknown }>();

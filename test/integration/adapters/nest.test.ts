@@ -2,9 +2,11 @@ import { Readable } from "node:stream";
 import {
   type ArgumentsHost,
   BadRequestException,
+  type CallHandler,
   Catch,
   Controller,
   type ExceptionFilter,
+  type ExecutionContext,
   Get,
   HttpCode,
   HttpException,
@@ -14,17 +16,20 @@ import {
   type MiddlewareConsumer,
   Module,
   type ModuleMetadata,
+  type NestInterceptor,
   type NestMiddleware,
   Post,
   type Provider,
   Redirect,
   Req,
   Res,
+  Scope,
   Session as NestSession,
   Sse,
   StreamableFile,
   UseFilters,
   UseGuards,
+  UseInterceptors,
   VersioningType,
 } from "@nestjs/common";
 import { APP_FILTER, APP_GUARD, HttpAdapterHost, NestFactory } from "@nestjs/core";
@@ -201,6 +206,48 @@ describe.each(PLATFORMS)("SessionsModule on %s", (platform) => {
       expect(body).toContain("data: b");
       const { data } = await sessions.open(cookie);
       expect({ ...data }).toEqual({ n: 3 });
+    });
+
+    test("of server-sent events is an error response, where the session cannot be saved", async () => {
+      const store = openSessions();
+      store.isDown = true;
+      @Controller()
+      class Events {
+        @Sse("events")
+        events(@CurrentSession() session: Session<TestData>): Observable<{ data: string }> {
+          session.data.n = 1;
+          return from([{ data: "a" }]);
+        }
+      }
+      const imports = [SessionsModule.forRoot(store.sessions)];
+      const ask = await serve(platform, { imports, controllers: [Events] });
+      expect(await ask("/events")).toMatchObject({
+        status: 500,
+        body: '{"statusCode":500,"message":"Internal server error"}',
+        cookie: undefined,
+      });
+    });
+
+    test("of a request scope, and an interceptor after it, change the same session", async () => {
+      const { sessions } = openSessions();
+      class AddTen implements NestInterceptor {
+        intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+          const request = context.switchToHttp().getRequest<object>();
+          const addTen = async (value: unknown): Promise<unknown> => {
+            const { data } = await sessions.from(request);
+            data.n = (data.n ?? 0) + 10;
+            return value;
+          };
+          return next.handle().pipe(concatMap(addTen));
+        }
+      }
+      @Controller({ scope: Scope.REQUEST })
+      @UseInterceptors(AddTen)
+      class Scoped extends Shop {}
+      const imports = [SessionsModule.forRoot(sessions)];
+      const { cookie } = await (await serve(platform, { imports, controllers: [Scoped] }))("/views");
+      const { data } = await sessions.open(cookie);
+      expect({ ...data }).toEqual({ n: 11 });
     });
 
     test("with a global prefix and a version has its session", async () => {
@@ -641,6 +688,12 @@ describe("wrong arguments", () => {
     ],
   ])("of forRoot: %s", (_title, input, message) => {
     expect(() => forRoot(input())).toThrow(message);
+  });
+
+  test("of a module: no call of forRoot", async () => {
+    await expect(createNest("Express", { imports: [SessionsModule] })).rejects.toThrow(
+      "SessionsModule was imported without sessions. Write SessionsModule.forRoot(sessions) into the imports of one module",
+    );
   });
 
   test("of forRootAsync: a factory without sessions", async () => {
