@@ -85,10 +85,10 @@ export class SessionsModule {
     host: HttpAdapterHost,
   ) {
     if (sessions === undefined || options === undefined) throw new SessionUsageError(WITHOUT_SESSIONS);
+    const mountHere = (): void => mount(host.httpAdapter, { ...options, sessions });
     // A testing module gets its server later, an application context none.
-    host.init$.subscribe(() => {
-      if (host.httpAdapter as unknown) mount(host.httpAdapter, { ...options, sessions });
-    });
+    if (hasServer(host)) mountHere();
+    else host.init$.subscribe(() => hasServer(host) && mountHere());
   }
 
   /** Returns the module for the imports of the application's module. It is global. */
@@ -125,6 +125,10 @@ function define({ providers = [], ...definition }: DynamicModule): DynamicModule
     ],
     exports: [SESSIONS],
   };
+}
+
+function hasServer({ httpAdapter }: HttpAdapterHost): boolean {
+  return Boolean(httpAdapter as unknown);
 }
 
 /**

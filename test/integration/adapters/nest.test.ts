@@ -33,6 +33,7 @@ import {
   VersioningType,
 } from "@nestjs/common";
 import { APP_FILTER, APP_GUARD, HttpAdapterHost, NestFactory } from "@nestjs/core";
+import { ExpressAdapter } from "@nestjs/platform-express";
 import type { FastifyAdapter } from "@nestjs/platform-fastify";
 import type { FastifyReply } from "fastify";
 import type { Response } from "express";
@@ -694,6 +695,20 @@ describe("wrong arguments", () => {
     await expect(createNest("Express", { imports: [SessionsModule] })).rejects.toThrow(
       "SessionsModule was imported without sessions. Write SessionsModule.forRoot(sessions) into the imports of one module",
     );
+  });
+
+  test("of NestFactory: a server of another kind", async () => {
+    class OwlAdapter extends ExpressAdapter {
+      override getType(): string {
+        return "owl";
+      }
+    }
+    const imports = [SessionsModule.forRoot(made())];
+    const creating = NestFactory.create({ imports }, new OwlAdapter(), {
+      logger: false,
+      abortOnError: false,
+    });
+    await expect(creating).rejects.toThrow('SessionsModule: expected Express or Fastify beneath, got "owl".');
   });
 
   test("of forRootAsync: a factory without sessions", async () => {
