@@ -45,10 +45,11 @@ function inTurn(first: RequestHook, second: RequestHook): RequestHook {
 }
 
 /**
- * Nest turns errors with a status, of middleware and of the server, into an `HttpException`: filters
- * for our errors would miss those.
+ * Nest 12 turns errors with a status, of middleware and of the server, into an `HttpException`:
+ * filters for our errors would miss those. Nest 11 has no such method.
  */
-function passOwnErrors(adapter: HttpAdapter): void {
-  const mapException = adapter.mapException.bind(adapter);
+function passOwnErrors(adapter: Partial<Pick<HttpAdapter, "mapException">>): void {
+  const mapException = adapter.mapException?.bind(adapter);
+  if (mapException === undefined) return;
   adapter.mapException = (error) => (error instanceof SojournError ? error : mapException(error));
 }

@@ -32,7 +32,7 @@ export async function sessionOf(context: ExecutionContext, what: string): Promis
     );
   }
   const request = context.switchToHttp().getRequest<NestRequest>();
-  const sessions = (request.app ?? request.server)?.[SOURCE];
+  const sessions = request.app?.[SOURCE] ?? request.server?.[SOURCE];
   if (sessions !== undefined) return sessions.from(request);
   throw new SessionUsageError(
     `${what} found no sessions. Add SessionsModule.forRoot(sessions) to the imports of the application's module.`,

@@ -33,6 +33,7 @@ import {
   VersioningType,
 } from "@nestjs/common";
 import { APP_FILTER, APP_GUARD, HttpAdapterHost, NestFactory } from "@nestjs/core";
+import { ExecutionContextHost } from "@nestjs/core/helpers/execution-context-host.js";
 import { ExpressAdapter } from "@nestjs/platform-express";
 import type { FastifyAdapter } from "@nestjs/platform-fastify";
 import type { FastifyReply } from "fastify";
@@ -575,6 +576,15 @@ test("Fastify's hook of another library stays, before ours and after", async () 
   (app.getHttpAdapter() as FastifyAdapter).setOnRequestHook(noting("after"));
   expect(await ask("/views")).toMatchObject({ ...OK, body: "1 views" });
   expect(calls).toEqual(["before", "after"]);
+});
+
+test("in a handler of something else than HTTP, the guard says what to do", async () => {
+  const context = new ExecutionContextHost([], Shop, AuthenticatedGuard.prototype.canActivate);
+  context.setType("ws");
+  await expect(new AuthenticatedGuard().canActivate(context)).rejects.toThrow(
+    'AuthenticatedGuard expected a request of HTTP, got one of type "ws". Inject the sessions with @InjectSessions(), and ' +
+      "call sessions.from(request) or sessions.open(cookieHeader).",
+  );
 });
 
 describe("providers", () => {
