@@ -48,7 +48,7 @@ export function InjectSessions(): ParameterDecorator & PropertyDecorator {
 }
 
 /**
- * Sessions for Nest 12, on Express and on Fastify: `@CurrentSession()` gives a handler the session of
+ * Sessions for Nest 12 and 11, on Express and on Fastify: `@CurrentSession()` gives a handler the session of
  * its request, and its changes are saved before the first byte of the response leaves. A failed save
  * goes to the exception filters, and the original response is not sent.
  *

@@ -52,7 +52,7 @@ import {
 import { type Session, SessionInterrupted, type Sessions, SojournError } from "sojourn";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { turns } from "./support/http.ts";
-import { createNest, listen, PLATFORMS, type Platform } from "./support/nest.ts";
+import { createNest, listen, PLATFORMS, type Platform, rootOf } from "./support/nest.ts";
 import { type Failable, openSessions, type TestData } from "./support/stores.ts";
 
 interface Reply {
@@ -603,7 +603,7 @@ describe("providers", () => {
     @Module({ providers: [Devices] })
     class Inner {}
     const app = await NestFactory.createApplicationContext(
-      { imports: [Inner, SessionsModule.forRoot(sessions)] },
+      rootOf({ imports: [Inner, SessionsModule.forRoot(sessions)] }),
       { logger: false, abortOnError: false },
     );
     onTestFinished(() => app.close());
@@ -714,7 +714,7 @@ describe("wrong arguments", () => {
       }
     }
     const imports = [SessionsModule.forRoot(made())];
-    const creating = NestFactory.create({ imports }, new OwlAdapter(), {
+    const creating = NestFactory.create(rootOf({ imports }), new OwlAdapter(), {
       logger: false,
       abortOnError: false,
     });

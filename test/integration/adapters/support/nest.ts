@@ -2,7 +2,13 @@ import "reflect-metadata";
 import { createServer, type Server } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
-import type { INestApplication, ModuleMetadata, NestApplicationOptions } from "@nestjs/common";
+import {
+  type INestApplication,
+  Module,
+  type ModuleMetadata,
+  type NestApplicationOptions,
+  type Type,
+} from "@nestjs/common";
 import { type AbstractHttpAdapter, NestFactory } from "@nestjs/core";
 import { ExpressAdapter } from "@nestjs/platform-express";
 import { FastifyAdapter } from "@nestjs/platform-fastify";
@@ -26,7 +32,14 @@ export async function createNest(
   { server = PLAIN, ...options }: NestApplicationOptions & { readonly server?: ServerOptions } = {},
 ): Promise<INestApplication> {
   const adapter = platform === "Express" ? expressAdapter(server) : fastifyAdapter(server);
-  return NestFactory.create(metadata, adapter, { logger: false, abortOnError: false, ...options });
+  return NestFactory.create(rootOf(metadata), adapter, { logger: false, abortOnError: false, ...options });
+}
+
+/** Makes the module that an application starts with; Nest 11 takes no metadata alone. */
+export function rootOf(metadata: ModuleMetadata): Type {
+  @Module(metadata)
+  class AppModule {}
+  return AppModule;
 }
 
 /** Starts an application. @returns Its port. */
