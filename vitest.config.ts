@@ -29,6 +29,12 @@ function publicSpecifiers(): { find: RegExp; replacement: string }[] {
   });
 }
 
+/** Next is installed for its example alone. */
+const next = {
+  find: /^next\//,
+  replacement: fileURLToPath(new URL("examples/next/node_modules/next/", import.meta.url)),
+};
+
 interface Options {
   /** In milliseconds, for the gate; a soak has thirty times as long. */
   timeout: number;
@@ -45,7 +51,7 @@ interface Options {
 function project(name: string, include: string[], options: Options): TestProjectInlineConfiguration {
   const timeout = isSoak ? options.timeout * 30 : options.timeout;
   return {
-    resolve: { alias: publicSpecifiers() },
+    resolve: { alias: [...publicSpecifiers(), next] },
     test: {
       name,
       include,
