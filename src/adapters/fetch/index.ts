@@ -27,23 +27,32 @@ export function fetchSessions(sessions: any, handler: any, { onError, crossSite 
     if (body !== null && request.method !== "HEAD") {
       const reader = body.getReader();
       const status = response.status;
-      body = new ReadableStream({
-        async pull(controller) {
-          try {
-            const { done, value } = await reader.read();
-            if (!done) return controller.enqueue(value);
-            await scope.finish({ status, headersSent: true });
-            controller.close();
-          } catch (error) { controller.error(error); }
+      body = new ReadableStream(
+        {
+          async pull(controller) {
+            try {
+              const { done, value } = await reader.read();
+              if (!done) return controller.enqueue(value);
+              await scope.finish({ status, headersSent: true });
+              controller.close();
+            } catch (error) {
+              controller.error(error);
+            }
+          },
+          async cancel(reason) {
+            await reader.cancel(reason);
+            await scope.finish({ status, headersSent: true, isClientGone: true });
+          },
         },
-        async cancel(reason) { await reader.cancel(reason); await scope.finish({ status, headersSent: true, isClientGone: true }); },
-      }, { highWaterMark: 0 });
+        { highWaterMark: 0 },
+      );
     }
     const out = new Response(body, response);
     const present = out.headers.getSetCookie();
     for (const c of setCookie) if (!present.includes(c)) out.headers.append("set-cookie", c);
     const vary = out.headers.get("vary");
-    if (!vary) out.headers.set("vary", "Cookie"); else if (!/cookie|\*/i.test(vary)) out.headers.append("vary", "Cookie");
+    if (!vary) out.headers.set("vary", "Cookie");
+    else if (!/cookie|\*/i.test(vary)) out.headers.append("vary", "Cookie");
     if (!out.headers.has("cache-control") || setCookie.length) out.headers.set("cache-control", "private");
     return out;
   };

@@ -76,9 +76,9 @@ export function nextSessions<Data extends object>(
   return {
     getSession: async () => readonlySession(await sessions.from(await requests.current())),
 
-    withSession: (handler: AnyRouteHandler, { eager = true }: WithSessionOptions = {}) => {
+    withSession: (handler: AnyRouteHandler, given: WithSessionOptions = {}) => {
       checkFunction(handler, "The handler of withSession()", SessionUsageError);
-      parseSettings(wrapSchema, { eager }, "withSession");
+      const { eager = true } = parseSettings(wrapSchema, given, "withSession");
       const handle = async (request: Request, ...rest: readonly unknown[]): Promise<Response> => {
         await requests.link(request);
         const args = eager ? [await sessions.from(request), ...rest] : rest;
