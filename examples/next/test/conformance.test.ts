@@ -1,40 +1,11 @@
-import { createServer, type RequestListener } from "node:http";
 import { createReadStream } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { Readable } from "node:stream";
 import { nextSessions } from "sojourn/adapters/next";
 import type { AdapterTestAnswer, AdapterTestApplication, AdapterTestRoute } from "sojourn/testing";
-import { afterAll, beforeAll, vi } from "vitest";
-import { buildNextExample } from "../../../scripts/lib/next-example.mjs";
 import { describeOnStores, serve } from "../../../test/integration/adapters/support/conformance.ts";
+import { NextApplication, type RouteHandler } from "./support/next-server.ts";
 
-type RouteHandler = (request: Request) => Promise<Response>;
-
-/** What the route `/conformance/[path]` of the built application calls. */
-const hook = globalThis as { sojournConformance?: RouteHandler };
-
-interface NextServer {
-  prepare(): Promise<void>;
-  getRequestHandler(): RequestListener;
-  close(): Promise<void>;
-}
-
-let next: NextServer;
-
-beforeAll(async () => {
-  vi.stubEnv("NODE_ENV", "production");
-  vi.stubEnv("SECRET_KEY", "a secret of the proxy, which has no request here");
-  const dir = await buildNextExample();
-  const makeNext = createRequire(join(dir, "package.json"))("next") as (options: object) => NextServer;
-  next = makeNext({ dev: false, dir });
-  await next.prepare();
-}, 5 * 60_000);
-
-afterAll(async () => {
-  await next.close();
-  vi.unstubAllEnvs();
-});
+const next = NextApplication.forFile();
 
 describeOnStores("nextSessions", {
   lacks: {
@@ -49,14 +20,7 @@ describeOnStores("nextSessions", {
       tests: ["the framework trusts no proxy: forwarded headers change nothing"],
     },
   ],
-  start: (application) => {
-    hook.sojournConformance = handlerOf(application);
-    const handle = next.getRequestHandler();
-    return serve(application, (request, response) => {
-      request.url = `/conformance${request.url}`;
-      return handle(request, response);
-    });
-  },
+  start: (application) => serve(application, next.listener(handlerOf(application))),
 });
 
 function handlerOf({ mounts, routes, answerError }: AdapterTestApplication): RouteHandler {

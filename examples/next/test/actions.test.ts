@@ -1,0 +1,205 @@
+import { createServer } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createSojourn, type Sessions, SessionUsageError, StoreConnectionError } from "sojourn";
+import { nextSessions, type NextSessions } from "sojourn/adapters/next";
+import { memorySessionStore } from "sojourn/stores/memory";
+import { faultySessionStore, ManualClock } from "sojourn/testing";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { NextApplication, type RouteHandler } from "./support/next-server.ts";
+
+interface Data {
+  n?: number;
+}
+
+interface Opened extends NextSessions<Data> {
+  readonly sessions: Sessions<Data>;
+  readonly clock: ManualClock;
+  /** Whether writes fail. */
+  isDown: boolean;
+}
+
+const MINUTE = 60_000;
+const next = NextApplication.forFile();
+
+function open(): Opened {
+  const clock = new ManualClock(Date.now());
+  const state = { isDown: false };
+  const { sessions, close } = createSojourn<Data>({
+    projectName: "next",
+    secretKey: "a secret of the tests of actions, long enough",
+    clock,
+    sessions: {
+      store: (context) =>
+        faultySessionStore(memorySessionStore()(context), ({ method }) =>
+          state.isDown && (method === "create" || method === "commit") ? { fail: "not-sent" } : undefined,
+        ),
+      cookie: { secure: false },
+    },
+  });
+  onTestFinished(close);
+  return Object.assign(state, nextSessions(sessions), { sessions, clock });
+}
+
+/** Answers one request by a handler of a route, where `cookies()` are those of an action. */
+async function send(handler: RouteHandler, cookie?: string): Promise<Response> {
+  const server = createServer(next.listener(handler));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const { port } = server.address() as AddressInfo;
+  return fetch(`http://127.0.0.1:${port}/page`, {
+    method: "POST",
+    redirect: "manual",
+    headers: cookie === undefined ? {} : { cookie },
+  });
+}
+
+function cookieOf(response: Response): string | undefined {
+  return response.headers.getSetCookie()[0]?.split(";")[0];
+}
+
+async function errorOf(run: () => Promise<unknown>): Promise<unknown> {
+  return run().then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
+
+describe("an action", () => {
+  test("saves its session and sets the cookie before redirect() goes on", async () => {
+    const { sessions, sessionAction } = open();
+    const action = sessionAction(async (session, n: number) => {
+      session.data.n = n;
+      next.functions.redirect("/done;really");
+    });
+    const response = await send(async () => {
+      await action(5);
+      return new Response("never");
+    });
+    expect([response.status, response.headers.get("location")]).toEqual([307, "/done;really"]);
+    expect((await sessions.open(cookieOf(response))).data).toEqual({ n: 5 });
+  });
+
+  test("gives its result, and gets its arguments after the session", async () => {
+    const { sessionAction } = open();
+    const add = sessionAction((session, left: number, right: number) => [session.isNew, left + right]);
+    const response = await send(async () => Response.json(await add(1, 2)));
+    expect(await response.json()).toEqual([true, 3]);
+    expect(response.headers.getSetCookie()).toEqual([]);
+  });
+
+  test("whose session cannot be saved fails, also after redirect()", async () => {
+    const opened = open();
+    const action = opened.sessionAction(async (session) => {
+      session.data.n = 1;
+      opened.isDown = true;
+      next.functions.redirect("/done");
+    });
+    let error: unknown;
+    const response = await send(async () => {
+      error = await errorOf(action);
+      return new Response("failed", { status: 500 });
+    });
+    expect(error).toBeInstanceOf(StoreConnectionError);
+    expect(response.headers.getSetCookie()).toEqual([]);
+  });
+
+  test("that fails drops its changes, but keeps a login", async () => {
+    const { sessions, sessionAction } = open();
+    const action = sessionAction(async (session) => {
+      await session.login(7);
+      session.data.n = 1;
+      throw new Error("a fault of the action");
+    });
+    const response = await send(async () => new Response(String(await errorOf(action)), { status: 500 }));
+    expect(await response.text()).toBe("Error: a fault of the action");
+    const { userId, data } = await sessions.open(cookieOf(response));
+    expect([userId, data.n]).toEqual(["7", undefined]);
+  });
+
+  test("leaves the age of the cookie to the proxy: a cookie would empty the browser's cache of pages", async () => {
+    const { sessions, clock, sessionAction, refreshSession } = open();
+    const { cookieHeader } = await sessions.create({ n: 1 });
+    clock.advance(30 * MINUTE);
+    const count = sessionAction((session) => (session.data.n = (session.data.n ?? 0) + 1));
+    const acted = await send(async () => Response.json(await count()), cookieHeader);
+    expect([await acted.json(), acted.headers.getSetCookie()]).toEqual([2, []]);
+    const refreshed = await send((request) => refreshSession(request, new Response()), cookieHeader);
+    expect(cookieOf(refreshed)).toBe(cookieHeader);
+    expect(refreshed.headers.getSetCookie()[0]).toContain("Max-Age=1209600");
+  });
+
+  test("is refused in after(), where Next can set no cookie", async () => {
+    const { sessionAction } = open();
+    const action = sessionAction((session) => (session.data.n = 1));
+    const failed = new Promise((resolve) => {
+      void send(async () => {
+        next.functions.after(async () => resolve(await errorOf(action)));
+        return new Response();
+      });
+    });
+    expect(await failed).toBeInstanceOf(SessionUsageError);
+  });
+});
+
+describe("a route handler", () => {
+  test.for(["notFound", "forbidden", "unauthorized"] as const)(
+    "%s() is a response that saves the session and has its cookie",
+    async (name) => {
+      const { sessions, withSession } = open();
+      const handler = withSession((_request, session) => {
+        session.data.n = 1;
+        return next.functions[name]();
+      });
+      const response = await send((request) => handler(request, {}));
+      expect(response.status).toBe({ notFound: 404, forbidden: 403, unauthorized: 401 }[name]);
+      expect((await sessions.open(cookieOf(response))).data).toEqual({ n: 1 });
+    },
+  );
+
+  test("redirect() is a response that saves the session and has its cookie", async () => {
+    const { sessions, withSession } = open();
+    const handler = withSession((_request, session) => {
+      session.data.n = 1;
+      return next.functions.redirect("/a;b");
+    });
+    const response = await send((request) => handler(request, {}));
+    expect([response.status, response.headers.get("location")]).toEqual([307, "/a;b"]);
+    expect((await sessions.open(cookieOf(response))).data).toEqual({ n: 1 });
+  });
+
+  test("shares its session with functions that call getSession(), and with actions", async () => {
+    const { getSession, sessionAction, withSession } = open();
+    const count = sessionAction((session) => (session.data.n = (session.data.n ?? 0) + 1));
+    const handler = withSession(async (_request, session) => {
+      session.data.n = 1;
+      await count();
+      return Response.json((await getSession()).data);
+    });
+    expect(await (await send((request) => handler(request, {}))).json()).toEqual({ n: 2 });
+  });
+
+  test("without onError, an error goes to Next; after a login the cookie goes out all the same", async () => {
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    onTestFinished(() => log.mockRestore());
+    const { sessions, withSession } = open();
+    const fail = withSession(async (_request, session) => {
+      session.data.n = 1;
+      throw new Error("a fault of the handler");
+    });
+    const failed = await send((request) => fail(request, {}));
+    expect([failed.status, await failed.text(), failed.headers.getSetCookie()]).toEqual([500, "", []]);
+    const logIn = withSession(async (_request, session) => {
+      await session.login(7);
+      throw new Error("a fault after the login");
+    });
+    const response = await send((request) => logIn(request, {}));
+    expect([response.status, await response.text()]).toEqual([500, ""]);
+    expect((await sessions.open(cookieOf(response))).userId).toBe("7");
+    expect(log).toHaveBeenCalledTimes(2);
+  });
+});
