@@ -15,8 +15,8 @@ export interface LoginState {
 
 export const logIn = sessionAction(
   async (session, _previous: LoginState, form: FormData): Promise<LoginState> => {
-    const login = String(form.get("login"));
-    const user = await authenticate(login, String(form.get("password")));
+    const login = textOf(form, "login");
+    const user = await authenticate(login, textOf(form, "password"));
     if (user === undefined) return { failedLogin: login };
     await session.login(user.id); // a new key for the same cart; the old key becomes invalid
     redirect("/account");
@@ -47,4 +47,9 @@ export const logOutEverywhere = sessionAction(async (session) => {
 
 function userOf(session: Session<ShopData>): string {
   return session.userId ?? forbidden();
+}
+
+function textOf(form: FormData, name: string): string {
+  const value = form.get(name);
+  return typeof value === "string" ? value : "";
 }

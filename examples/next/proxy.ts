@@ -1,8 +1,12 @@
-import type { NextRequest } from "next/server";
-import { refreshSession } from "./sessions.ts";
+import { type NextRequest, NextResponse } from "next/server";
+import { getSession, refreshSession } from "./sessions.ts";
 
-/** Extends the session and its cookie, which no page can do. */
-export const proxy = (request: NextRequest): Promise<Response> => refreshSession(request);
+/** Extends the session and its cookie, which no page can do, and leads strangers to the login. */
+export async function proxy(request: NextRequest): Promise<Response> {
+  const { isAuthenticated } = await getSession();
+  if (isAuthenticated || request.nextUrl.pathname !== "/account") return refreshSession(request);
+  return refreshSession(request, NextResponse.redirect(new URL("/login", request.url)));
+}
 
 export const config = {
   matcher: [

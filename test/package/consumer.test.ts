@@ -17,6 +17,7 @@ import { createSojourn, isSojournError, SessionInterrupted } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";
 import { fastifySessions } from "sojourn/adapters/fastify";
 import { koaSessions } from "sojourn/adapters/koa";
+import { nextSessions } from "sojourn/adapters/next";
 import { nodeSessions } from "sojourn/adapters/node";
 import { memorySessionStore } from "sojourn/stores/memory";
 import { redisSessionStore } from "sojourn/stores/redis";
@@ -34,6 +35,7 @@ const { sessions, close } = createSojourn<Data>({
 export const middleware = expressSessions(sessions);
 export const plugin = fastifySessions(sessions);
 export const koaMiddleware = koaSessions(sessions);
+export const { withSession } = nextSessions(sessions);
 
 export const listener = nodeSessions(sessions, async (req, res) => {
   try {

@@ -1,9 +1,16 @@
 import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { createSojourn, type Sessions, SessionUsageError, StoreConnectionError } from "sojourn";
+import {
+  createSojourn,
+  type Sessions,
+  type SessionStoreFactory,
+  SessionUsageError,
+  StoreConnectionError,
+} from "sojourn";
 import { nextSessions, type NextSessions } from "sojourn/adapters/next";
 import { memorySessionStore } from "sojourn/stores/memory";
+import { cookieSessionStore } from "sojourn/stores/cookie";
 import { faultySessionStore, ManualClock } from "sojourn/testing";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { NextApplication, type RouteHandler } from "./support/next-server.ts";
@@ -22,20 +29,18 @@ interface Opened extends NextSessions<Data> {
 const MINUTE = 60_000;
 const next = NextApplication.forFile();
 
-function open(): Opened {
+function open(settings: Partial<SessionSettings<Data>> = {}): Opened {
   const clock = new ManualClock(Date.now());
   const state = { isDown: false };
+  const store: SessionStoreFactory = (context) =>
+    faultySessionStore(memorySessionStore()(context), ({ method }) =>
+      state.isDown && (method === "create" || method === "commit") ? { fail: "not-sent" } : undefined,
+    );
   const { sessions, close } = createSojourn<Data>({
     projectName: "next",
     secretKey: "a secret of the tests of actions, long enough",
     clock,
-    sessions: {
-      store: (context) =>
-        faultySessionStore(memorySessionStore()(context), ({ method }) =>
-          state.isDown && (method === "create" || method === "commit") ? { fail: "not-sent" } : undefined,
-        ),
-      cookie: { secure: false },
-    },
+    sessions: { store, cookie: { secure: false }, ...settings },
   });
   onTestFinished(close);
   return Object.assign(state, nextSessions(sessions), { sessions, clock });
@@ -82,6 +87,17 @@ describe("an action", () => {
     });
     expect([response.status, response.headers.get("location")]).toEqual([307, "/done;really"]);
     expect((await sessions.open(cookieOf(response))).data).toEqual({ n: 5 });
+  });
+
+  test("sets a cookie that carries the record, which the next request reads", async () => {
+    const { sessionAction, getSession } = open({
+      store: cookieSessionStore({ acceptsLostUpdates: true }),
+      absoluteTimeout: "1d",
+    });
+    const write = sessionAction((session) => (session.data.n = 1));
+    const written = await send(async () => Response.json(await write()));
+    const read = async () => Response.json((await getSession()).data);
+    expect(await (await send(read, cookieOf(written))).json()).toEqual({ n: 1 });
   });
 
   test("gives its result, and gets its arguments after the session", async () => {

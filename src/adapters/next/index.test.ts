@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { openHarness } from "../../../test/support/session-harness.ts";
 import { ImproperlyConfigured, SessionUsageError } from "../../core/errors.ts";
 import { nextSessions } from "./index.ts";
@@ -7,10 +7,6 @@ const { sessions } = openHarness();
 // Functions of JavaScript, which checks no types.
 const functions = nextSessions(sessions) as unknown as Record<string, (...args: unknown[]) => unknown>;
 const make = nextSessions as (...args: unknown[]) => unknown;
-
-afterEach(() => {
-  vi.unstubAllEnvs();
-});
 
 describe("wrong arguments", () => {
   test("of nextSessions()", () => {
@@ -35,9 +31,4 @@ describe("wrong arguments", () => {
       "export const proxy = (request: NextRequest) => refreshSession(request)",
     );
   });
-});
-
-test("the Edge runtime is refused, since it has no modules of Node.js", () => {
-  vi.stubEnv("NEXT_RUNTIME", "edge");
-  expect(() => make(sessions)).toThrow(/Edge runtime .*Remove `runtime = "edge"`/);
 });

@@ -1,14 +1,17 @@
 import * as v from "valibot";
 import { checkFunction } from "../../core/calls.ts";
 import { describeValue } from "../../core/descriptions.ts";
-import { ImproperlyConfigured, SessionUsageError } from "../../core/errors.ts";
+import { SessionUsageError } from "../../core/errors.ts";
+import { makeObjectLinks, type ObjectLinks } from "../../core/object-links.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
-import type { SessionScope } from "../../session/http/request-contract.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
-import { fetchSessions } from "../fetch/index.ts";
+import { type FetchErrorHandler, fetchSessions } from "../fetch/index.ts";
+import { WebHeaders } from "../fetch/web-headers.ts";
 import { checkSessions } from "../node/check-mount.ts";
+import { editHead } from "../node/response-head.ts";
+import { reportError } from "../node/status-answer.ts";
 import type { SessionSource } from "../node/types.ts";
-import { navigationOf } from "./navigation.ts";
+import { navigationOf, navigationResponse } from "./navigation.ts";
 import { readonlySession } from "./readonly-session.ts";
 import { type ActionSession, RequestSessions } from "./request-session.ts";
 import type { NextSessions, NextSessionsOptions, WithSessionOptions } from "./types.ts";
@@ -23,6 +26,7 @@ export type {
   ReadonlyData,
   ReadonlySession,
   SessionRouteHandler,
+  WithSession,
   WithSessionOptions,
 } from "./types.ts";
 
@@ -32,9 +36,6 @@ const optionsSchema = settingsObject({
 });
 
 const wrapSchema = settingsObject({ eager: v.optional(v.boolean("true or false")) });
-
-const ON_EDGE =
-  'the Edge runtime has none of the modules of Node.js that sessions need. Remove `runtime = "edge"` from the route.';
 
 /** A handler with or without the session. */
 type AnyRouteHandler = (request: never, ...args: never[]) => Response | Promise<Response>;
@@ -63,18 +64,16 @@ export function nextSessions<Data extends object>(
   sessions: SessionSource<Data>,
   options: NextSessionsOptions = {},
 ): NextSessions<Data> {
-  if (process.env["NEXT_RUNTIME"] === "edge") throw new ImproperlyConfigured("nextSessions", ON_EDGE);
   checkSessions(sessions, "nextSessions", "nextSessions(sessions)");
   parseSettings(optionsSchema, options, "nextSessions");
-  const { crossSite, onError } = options;
+  const { crossSite = "interrupt", onError } = options;
   const requests = new RequestSessions(sessions, new CrossSiteRule(crossSite, "nextSessions"));
-  const answerError =
-    onError ??
-    ((error: unknown, request: Request) =>
-      answerAsNext(error, sessions.scope(request, requests.infoOf(request))));
 
   return {
-    getSession: async () => readonlySession(await sessions.from(await requests.current())),
+    getSession: async () => {
+      const { request } = await requests.current();
+      return readonlySession(await sessions.from(request));
+    },
 
     withSession: (handler: AnyRouteHandler, given: WithSessionOptions = {}) => {
       checkFunction(handler, "The handler of withSession()", SessionUsageError);
@@ -85,17 +84,12 @@ export function nextSessions<Data extends object>(
         try {
           return await handler(request as never, ...(args as never[]));
         } catch (error) {
-          const navigation = navigationOf(error);
-          if (navigation === undefined) throw error;
-          const { status, location } = navigation;
-          return new Response(null, { status, ...(location && { headers: { Location: location } }) });
+          return navigationResponse(error);
         }
       };
-      return fetchSessions(sessions, handle, {
-        trustProxy: true,
-        onError: answerError,
-        ...(crossSite && { crossSite }),
-      });
+      const respond = (answerError: FetchErrorHandler) =>
+        fetchSessions(sessions, handle, { trustProxy: true, crossSite, onError: answerError });
+      return onError === undefined ? answeringAsNext(respond) : respond(onError);
     },
 
     sessionAction: (action) => {
@@ -118,13 +112,12 @@ export function nextSessions<Data extends object>(
     refreshSession: async (request, response) => {
       checkProxy(request, response);
       const passed = (response ?? (await passOn())) as NonNullable<typeof response>;
-      // An action whose response sets a cookie empties the browser's cache of pages.
+      // A cookie in the response to an action empties the browser's cache of pages.
       if (request.headers.has("next-action")) return passed;
-      await requests.link(request);
-      const scope = sessions.scope(request, requests.infoOf(request));
-      await sessions.from(request);
+      const { request: current, scope } = await requests.current();
+      await sessions.from(current);
       await scope.finish({ status: 200, headersSent: false });
-      for (const cookie of scope.headers().setCookie) passed.headers.append("set-cookie", cookie);
+      if (scope.headers().setCookie.length > 0) editHead(new WebHeaders(passed.headers), scope);
       return passed;
     },
   };
@@ -142,12 +135,26 @@ async function commit({ scope, cookies }: ActionSession, status: number): Promis
   }
 }
 
-/** Next's own error response has no cookies: that of a login before the error goes out with this one. */
-function answerAsNext(error: unknown, scope: SessionScope): Response {
-  if (scope.headers().setCookie.length === 0) throw error;
-  // oxlint-disable-next-line no-console
-  console.error(error);
-  return new Response(null, { status: 500 });
+/**
+ * Leaves errors to Next, whose response has no cookies: that of a login before the error goes out
+ * with a response of the same form.
+ */
+function answeringAsNext(
+  respond: (onError: FetchErrorHandler) => (request: Request, ...rest: unknown[]) => Promise<Response>,
+): (request: Request, ...rest: unknown[]) => Promise<Response> {
+  const failures: ObjectLinks<{ readonly error: unknown }> = makeObjectLinks();
+  const answer = respond((error, request) => {
+    failures.set(request, { error });
+    return new Response(null, { status: 500 });
+  });
+  return async (request, ...rest) => {
+    const response = await answer(request, ...rest);
+    const failure = failures.get(request);
+    if (failure === undefined) return response;
+    if (response.headers.getSetCookie().length === 0) throw failure.error;
+    reportError(failure.error);
+    return response;
+  };
 }
 
 async function passOn(): Promise<Response> {
@@ -156,14 +163,13 @@ async function passOn(): Promise<Response> {
 }
 
 function checkProxy(request: unknown, response: unknown): void {
-  if (!(request instanceof Request))
-    throw new SessionUsageError(
-      `refreshSession() expected the request of proxy.ts, got ${describeValue(request)}. Write ${PROXY}.`,
-    );
-  if (response !== undefined && !(response instanceof Response))
-    throw new SessionUsageError(
-      `refreshSession() expected the response of proxy.ts, got ${describeValue(response)}. Write ${PROXY}.`,
-    );
+  if (!(request instanceof Request)) refuseArgument("request", request);
+  if (response !== undefined && !(response instanceof Response)) refuseArgument("response", response);
 }
 
-const PROXY = "export const proxy = (request: NextRequest) => refreshSession(request)";
+function refuseArgument(name: string, got: unknown): never {
+  throw new SessionUsageError(
+    `refreshSession() expected the ${name} of proxy.ts, got ${describeValue(got)}. Write ` +
+      "export const proxy = (request: NextRequest) => refreshSession(request).",
+  );
+}

@@ -2,7 +2,10 @@
 
 declare module "next/headers.js" {
   export function headers(): Promise<Headers>;
-  export function cookies(): Promise<import("./types.ts").NextCookies>;
+  export function cookies(): Promise<{
+    set(name: string, value: string, attributes: object): unknown;
+    delete(name: string): unknown;
+  }>;
 }
 
 declare module "next/server.js" {

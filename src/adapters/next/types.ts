@@ -65,6 +65,18 @@ export interface WithSessionOptions {
   readonly eager?: boolean;
 }
 
+/** The function `withSession`. */
+export interface WithSession<Data extends object> {
+  <NextRequest extends Request = Request, Context = unknown>(
+    handler: SessionRouteHandler<Data, NextRequest, Context>,
+    options?: { readonly eager?: true },
+  ): NextRouteHandler<NextRequest, Context>;
+  <NextRequest extends Request = Request, Context = unknown>(
+    handler: LazyRouteHandler<NextRequest, Context>,
+    options: { readonly eager: false },
+  ): NextRouteHandler<NextRequest, Context>;
+}
+
 /** The functions of `nextSessions`. */
 export interface NextSessions<Data extends object = Record<string, unknown>> {
   /**
@@ -73,36 +85,32 @@ export interface NextSessions<Data extends object = Record<string, unknown>> {
    *
    * @throws {SessionUsageError} When the session is changed through it.
    */
-  getSession(): Promise<ReadonlySession<Data>>;
+  readonly getSession: () => Promise<ReadonlySession<Data>>;
   /**
    * Returns a route handler whose session is saved before the first byte of its response leaves.
    * `redirect()`, `notFound()`, `forbidden()` and `unauthorized()` are responses like others.
    */
-  withSession<NextRequest extends Request = Request, Context = unknown>(
-    handler: SessionRouteHandler<Data, NextRequest, Context>,
-    options?: { readonly eager?: true },
-  ): NextRouteHandler<NextRequest, Context>;
-  withSession<NextRequest extends Request = Request, Context = unknown>(
-    handler: LazyRouteHandler<NextRequest, Context>,
-    options: { readonly eager: false },
-  ): NextRouteHandler<NextRequest, Context>;
+  readonly withSession: WithSession<Data>;
   /**
    * Returns a server action whose session is saved before its response leaves. The action gets the
    * session before its own arguments.
-   */
-  sessionAction<Args extends readonly unknown[], Result>(
-    action: (session: Session<Data>, ...args: Args) => Result | Promise<Result>,
-  ): (...args: Args) => Promise<Result>;
-  /**
-   * Extends the session of a request, and sends its cookie again: for `proxy.ts`, since no other
-   * place can do so for pages.
    *
-   * @param response Response of the proxy. @defaultValue `NextResponse.next()`
+   * @throws {SessionUsageError} When the action is called where Next can set no cookie.
    */
-  refreshSession<ProxyResponse extends Response = Response>(
+  readonly sessionAction: <Args extends readonly unknown[], Result>(
+    action: (session: Session<Data>, ...args: Args) => Result | Promise<Result>,
+  ) => (...args: Args) => Promise<Result>;
+  /**
+   * Extends the session of a request, and sends its cookie again: for `proxy.ts`, since no page can
+   * do so.
+   *
+   * @param response Response of the proxy. Its headers have to be changeable. @defaultValue
+   *   `NextResponse.next()`
+   */
+  readonly refreshSession: <ProxyResponse extends Response = Response>(
     request: Request,
     response?: ProxyResponse,
-  ): Promise<ProxyResponse>;
+  ) => Promise<ProxyResponse>;
 }
 
 /** Options of `nextSessions`. */
