@@ -8,7 +8,7 @@ import {
   SessionUsageError,
   StoreConnectionError,
 } from "sojourn";
-import { nextSessions, type NextSessions } from "sojourn/adapters/next";
+import { nextSessions, type NextSessions, type NextSessionsOptions } from "sojourn/adapters/next";
 import { memorySessionStore } from "sojourn/stores/memory";
 import { cookieSessionStore } from "sojourn/stores/cookie";
 import { faultySessionStore, ManualClock } from "sojourn/testing";
@@ -29,7 +29,7 @@ interface Opened extends NextSessions<Data> {
 const MINUTE = 60_000;
 const next = NextApplication.forFile();
 
-function open(settings: Partial<SessionSettings<Data>> = {}): Opened {
+function open(settings: Partial<SessionSettings<Data>> = {}, options: NextSessionsOptions = {}): Opened {
   const clock = new ManualClock(Date.now());
   const state = { isDown: false };
   const store: SessionStoreFactory = (context) =>
@@ -43,11 +43,15 @@ function open(settings: Partial<SessionSettings<Data>> = {}): Opened {
     sessions: { store, cookie: { secure: false }, ...settings },
   });
   onTestFinished(close);
-  return Object.assign(state, nextSessions(sessions), { sessions, clock });
+  return Object.assign(state, nextSessions(sessions, options), { sessions, clock });
 }
 
 /** Answers one request by a handler of a route, where `cookies()` are those of an action. */
-async function send(handler: RouteHandler, cookie?: string): Promise<Response> {
+async function send(
+  handler: RouteHandler,
+  cookie?: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
   const server = createServer(next.listener(handler));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -59,7 +63,7 @@ async function send(handler: RouteHandler, cookie?: string): Promise<Response> {
   return fetch(`http://127.0.0.1:${port}/page`, {
     method: "POST",
     redirect: "manual",
-    headers: cookie === undefined ? {} : { cookie },
+    headers: cookie === undefined ? headers : { ...headers, cookie },
   });
 }
 
@@ -217,5 +221,41 @@ describe("a route handler", () => {
     expect([response.status, await response.text()]).toEqual([500, ""]);
     expect((await sessions.open(cookieOf(response))).userId).toBe("7");
     expect(log).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe("a request through a proxy, which Next trusts", () => {
+  const forwarded = { "x-forwarded-proto": "https", "x-forwarded-host": "shop.example" };
+  const requests: readonly (readonly [string, (opened: Opened) => RouteHandler])[] = [
+    [
+      "an action",
+      ({ sessionAction }) => {
+        const write = sessionAction((session) => (session.data.n = 1));
+        return async () => Response.json(await write());
+      },
+    ],
+    [
+      "a route handler",
+      ({ withSession }) => {
+        const write = withSession((_request, session) => Response.json((session.data.n = 1)));
+        return (request) => write(request, {});
+      },
+    ],
+  ];
+
+  test.for(requests)("%s: its TLS and host are those that the visitor used", async ([, handlerOf]) => {
+    const opened = open(
+      { cookie: { secure: "auto" } },
+      { crossSite: "refuse", onError: (error) => new Response(String(error), { status: 403 }) },
+    );
+    const handler = handlerOf(opened);
+    const response = await send(handler, undefined, { ...forwarded, origin: "https://shop.example" });
+    expect([response.status, await response.text()]).toEqual([200, "1"]);
+    expect(response.headers.getSetCookie()[0]).toContain("Secure");
+    const logged = vi.spyOn(console, "error").mockImplementation(() => {});
+    onTestFinished(() => logged.mockRestore());
+    const forged = await send(handler, undefined, { ...forwarded, origin: "https://evil.example" });
+    expect(forged.status).toBeGreaterThanOrEqual(403);
+    expect(forged.headers.getSetCookie()).toEqual([]);
   });
 });

@@ -10,16 +10,11 @@ const next = NextApplication.forFile();
 describeOnStores("nextSessions", {
   lacks: {
     raw: "a route handler has no other response",
+    proxies: "Next always trusts forwarded headers: actions.test.ts has a test of it",
     listener: "Next gives its handlers no request of Node",
     injection: "Next has none",
     http2: "Next's server has none",
   },
-  skip: [
-    {
-      reason: "Next has no setting for its proxies: it trusts forwarded headers",
-      tests: ["the framework trusts no proxy: forwarded headers change nothing"],
-    },
-  ],
   start: (application) => serve(application, next.listener(handlerOf(application))),
 });
 

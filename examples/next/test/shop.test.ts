@@ -145,11 +145,18 @@ describeWithRedis("the shop of Next, with two processes", () => {
   test("the proxy extends the session of a page: the cookie goes out once, with a new age", async () => {
     const added = await fetch(`${first.url}/api/cart/mug`, { method: "POST" });
     const [cookie = ""] = added.headers.getSetCookie()[0]?.split(";") ?? [];
-    const cookiesOf = async () => (await fetch(second.url, { headers: { cookie } })).headers.getSetCookie();
-    const [refreshed = ""] = await cookiesOf();
+    const page = await fetch(second.url, { headers: { cookie } });
+    const [refreshed = ""] = page.headers.getSetCookie();
     expect(refreshed).toMatch(/^sessionid=.*Max-Age=1209600/);
     expect(refreshed.split(";")[0]).toBe(cookie);
-    expect(await cookiesOf()).toEqual([]);
+    expect(page.headers.get("cache-control")).toMatch(/private.*no-store/);
+    const next = await fetch(second.url, { headers: { cookie } });
+    expect(next.headers.getSetCookie()).toEqual([]);
+  });
+
+  test("the proxy leads strangers from the account to the login", async () => {
+    const response = await fetch(`${first.url}/account`, { redirect: "manual" });
+    expect([response.status, response.headers.get("location")]).toEqual([307, "/login"]);
   });
 
   test("a page reads its session by one command, and a page without a cookie by none", async () => {

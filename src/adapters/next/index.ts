@@ -6,9 +6,7 @@ import { makeObjectLinks, type ObjectLinks } from "../../core/object-links.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { type FetchErrorHandler, fetchSessions } from "../fetch/index.ts";
-import { WebHeaders } from "../fetch/web-headers.ts";
 import { checkSessions } from "../node/check-mount.ts";
-import { editHead } from "../node/response-head.ts";
 import { reportError } from "../node/status-answer.ts";
 import type { SessionSource } from "../node/types.ts";
 import { navigationOf, navigationResponse } from "./navigation.ts";
@@ -36,6 +34,12 @@ const optionsSchema = settingsObject({
 });
 
 const wrapSchema = settingsObject({ eager: v.optional(v.boolean("true or false")) });
+
+/**
+ * `Cache-Control` of a page that reads cookies, as Next sends it. That of the proxy replaces the
+ * page's, which may be the same for all visitors.
+ */
+const NOT_CACHED = "private, no-cache, no-store, max-age=0, must-revalidate";
 
 /** A handler with or without the session. */
 type AnyRouteHandler = (request: never, ...args: never[]) => Response | Promise<Response>;
@@ -117,7 +121,9 @@ export function nextSessions<Data extends object>(
       const { request: current, scope } = await requests.current();
       await sessions.from(current);
       await scope.finish({ status: 200, headersSent: false });
-      if (scope.headers().setCookie.length > 0) editHead(new WebHeaders(passed.headers), scope);
+      const { setCookie } = scope.headers();
+      if (setCookie.length > 0) passed.headers.set("Cache-Control", NOT_CACHED);
+      for (const cookie of setCookie) passed.headers.append("Set-Cookie", cookie);
       return passed;
     },
   };
