@@ -1,5 +1,5 @@
 import { SessionUsageError } from "../../core/errors.ts";
-import { letStandFor } from "../../core/object-links.ts";
+import { makeObjectLinks, type ObjectLinks } from "../../core/object-links.ts";
 import type { CrossSiteRule } from "../../session/http/cross-site.ts";
 import type { SessionScope } from "../../session/http/request-contract.ts";
 import { WebRequestInfo } from "../fetch/request-info.ts";
@@ -27,6 +27,8 @@ export interface ActionSession extends CurrentSession {
 export class RequestSessions<Data extends object> {
   readonly #sessions: SessionSource<Data>;
   readonly #rule: CrossSiteRule;
+  /** Requests of route handlers, by the headers that Next gives for them. */
+  readonly #requests: ObjectLinks<Request> = makeObjectLinks();
 
   constructor(sessions: SessionSource<Data>, rule: CrossSiteRule) {
     this.#sessions = sessions;
@@ -35,12 +37,12 @@ export class RequestSessions<Data extends object> {
 
   /** Lets functions that get no request find the session of this one. */
   async link(request: Request): Promise<void> {
-    letStandFor(await currentHeaders(), request);
+    this.#requests.set(await currentHeaders(), request);
   }
 
   async current(): Promise<CurrentSession> {
     const headers = await currentHeaders();
-    return { request: headers, scope: this.#sessions.scope(headers, this.#infoOf("GET", headers)) };
+    return this.#find(headers, this.#infoOf("GET", headers));
   }
 
   /** @throws {SessionUsageError} Where Next can set no cookie. */
@@ -52,7 +54,12 @@ export class RequestSessions<Data extends object> {
     if (cookies.set === cookies.delete) throw new SessionUsageError(NOT_IN_ACTION);
     const info = this.#infoOf("POST", headers);
     info.checkSite();
-    return { request: headers, scope: this.#sessions.scope(headers, info), cookies };
+    return { ...this.#find(headers, info), cookies };
+  }
+
+  #find(headers: Headers, info: WebRequestInfo): CurrentSession {
+    const request = this.#requests.get(headers) ?? headers;
+    return { request, scope: this.#sessions.scope(request, info) };
   }
 
   /** Next sets `X-Forwarded-Proto` and `X-Forwarded-Host` where no proxy has, and trusts them. */
