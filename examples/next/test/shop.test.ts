@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { buildNextExample } from "../../../scripts/lib/next-example.mjs";
+import { buildNextExample } from "../../../scripts/next-example.mjs";
 import { describeInBrowser } from "../../../test/support/chromium.ts";
 import { describeWithRedis, freePort, RedisServer } from "../../../test/support/redis-server.ts";
 import { endServer, untilReady } from "../../../test/support/server-process.ts";

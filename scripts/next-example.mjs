@@ -1,12 +1,14 @@
 // @ts-check
-// The example of Next, built once for each state of its sources.
+// node scripts/next-example.mjs: installs and builds the example of Next, once for each state of its
+// sources.
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { lock } from "proper-lockfile";
-import { installExample } from "./install.mjs";
-import { run } from "./processes.mjs";
-import { inProject } from "./project.mjs";
+import { installExample } from "./lib/install.mjs";
+import { run } from "./lib/processes.mjs";
+import { inProject, say } from "./lib/project.mjs";
 
 const folder = inProject("examples", "next");
 const buildStamp = join(folder, ".next", "sources");
@@ -92,8 +94,10 @@ function readdirOf(path) {
   }
 }
 
-/** @param {Promise<import("./processes.mjs").Finished>} finished */
+/** @param {Promise<import("./lib/processes.mjs").Finished>} finished */
 async function succeed(finished) {
   const { status, output } = await finished;
   if (status !== 0) throw new Error(`The example of Next cannot be built:\n${output}`);
 }
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) say(`Built: ${await buildNextExample()}`);
