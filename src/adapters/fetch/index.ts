@@ -3,7 +3,6 @@ import * as v from "valibot";
 import { checkFunction } from "../../core/calls.ts";
 import { describeKind } from "../../core/descriptions.ts";
 import { SessionUsageError } from "../../core/errors.ts";
-import { letStandFor } from "../../core/object-links.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { checkSessions } from "../node/check-mount.ts";
@@ -11,9 +10,10 @@ import { statusOf } from "../node/response-head.ts";
 import { warnOfFailure } from "../node/response-hooks.ts";
 import { describeStatus, reportError } from "../node/status-answer.ts";
 import type { SessionSource, WithSession } from "../node/types.ts";
-import { NodeGate, nodePairOf, sendByNode } from "./node-gate.ts";
+import { sendByNode } from "./node-gate.ts";
+import { openGate } from "./open-gate.ts";
 import { WebRequestInfo } from "./request-info.ts";
-import { type ResponseGate, WebGate } from "./response-gate.ts";
+import type { ResponseGate } from "./response-gate.ts";
 import type { FetchErrorHandler, FetchHandler, FetchSessionsOptions } from "./types.ts";
 
 export type { SessionSource, WithSession } from "../node/types.ts";
@@ -79,7 +79,13 @@ export function fetchSessions<Data extends object>(
   return async (request, ...rest) => {
     const info = new WebRequestInfo(request, rule, trustProxy);
     const answers = new Answers(request, onError);
-    const gate = openGate(sessions, { request, context: rest[0], info, answers });
+    const gate = openGate(sessions, {
+      request,
+      context: rest[0],
+      info,
+      reportLate: (error) => void answers.to(error),
+      answerByNode: (error, outgoing) => answers.send(error, outgoing),
+    });
     try {
       info.checkSite();
       if (eager) Object.assign(request, { session: await sessions.from(request) });
@@ -88,25 +94,6 @@ export function fetchSessions<Data extends object>(
       return passAnswer(gate, answers, error);
     }
   };
-}
-
-interface GateParts {
-  readonly request: Request;
-  /** First argument after the request. */
-  readonly context: unknown;
-  readonly info: WebRequestInfo;
-  readonly answers: Answers;
-}
-
-function openGate<Data extends object>(
-  sessions: SessionSource<Data>,
-  { request, context, info, answers }: GateParts,
-): ResponseGate {
-  const node = nodePairOf(request, context);
-  if (node) letStandFor(request, node.incoming);
-  const scope = sessions.scope(request, info);
-  if (node) return new NodeGate(scope, node.outgoing, (error, outgoing) => answers.send(error, outgoing));
-  return new WebGate({ request, scope, info, reportLate: (error) => void answers.to(error) });
 }
 
 /** The error response of a 4xx saves changes of the session too, which may fail in turn. */

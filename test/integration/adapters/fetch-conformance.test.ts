@@ -61,10 +61,9 @@ function fetchApplication({ mounts, routes, trustsProxy, answerError }: AdapterT
     const { status, body } = answerError(error);
     return new Response(body, { status });
   };
-  return mounts.reduceRight<Handler>((handler, { sessions, eager, crossSite }) => {
-    const options = { crossSite, trustProxy: trustsProxy, onError };
-    return eager
-      ? fetchSessions(sessions, handler, { ...options, eager })
-      : fetchSessions(sessions, handler, options);
-  }, handle);
+  return mounts.reduceRight<Handler>(
+    (handler, { sessions, eager, crossSite }) =>
+      fetchSessions(sessions, handler, { eager, crossSite, trustProxy: trustsProxy, onError }),
+    handle,
+  );
 }
