@@ -153,6 +153,27 @@ describe("an action", () => {
     expect(refreshed.headers.getSetCookie()[0]).toContain("Max-Age=1209600");
   });
 
+  test("whose session is changed after it, in after(): an event tells", async () => {
+    const { sessions, sessionAction } = open();
+    const action = sessionAction((session) => {
+      next.functions.after(async () => void (session.data.n = 1));
+    });
+    const late = new Promise((resolve) => sessions.on("lateChange", resolve));
+    await send(async () => Response.json(await action()));
+    expect(await late).toEqual({});
+  });
+
+  test("may call another one, and change its session afterwards", async () => {
+    const { sessions, sessionAction } = open();
+    const inner = sessionAction((session) => (session.data.n = 1));
+    const outer = sessionAction(async (session) => (session.data.n = 10 * (await inner())));
+    const late = vi.fn();
+    sessions.on("lateChange", late);
+    const response = await send(async () => Response.json(await outer()));
+    expect((await sessions.open(cookieOf(response))).data).toEqual({ n: 10 });
+    expect(late).not.toHaveBeenCalled();
+  });
+
   test("is refused in after(), where Next can set no cookie", async () => {
     const { sessionAction } = open();
     const action = sessionAction((session) => (session.data.n = 1));

@@ -100,16 +100,17 @@ export function nextSessions<Data extends object>(
       checkFunction(action, "The action of sessionAction()", SessionUsageError);
       return async (...args) => {
         const entered = await requests.enterAction();
-        const session = await sessions.from(entered.request);
-        let result: Awaited<ReturnType<typeof action>>;
         try {
-          result = await action(session, ...args);
+          const session = await sessions.from(entered.request);
+          const result = await action(session, ...args);
+          await commit(entered, 200);
+          return result;
         } catch (error) {
           await commit(entered, navigationOf(error)?.status ?? 500);
           throw error;
+        } finally {
+          requests.leaveAction(entered);
         }
-        await commit(entered, 200);
-        return result;
       };
     },
 

@@ -13,9 +13,12 @@ export interface CurrentSession {
   readonly scope: SessionScope;
 }
 
-/** The same in a server action, with the cookies of its response. */
+/** The same in a server action. */
 export interface ActionSession extends CurrentSession {
+  /** Cookies of the response. */
   readonly cookies: NextCookies;
+  /** Whether no other action or route handler has called this one: the response follows. */
+  readonly isOuter: boolean;
 }
 
 /**
@@ -29,6 +32,8 @@ export class RequestSessions<Data extends object> {
   readonly #rule: CrossSiteRule;
   /** Requests of route handlers, by the headers that Next gives for them. */
   readonly #requests: ObjectLinks<Request> = makeObjectLinks();
+  /** Requests of which an action is running. */
+  readonly #acting = new WeakSet<object>();
 
   constructor(sessions: SessionSource<Data>, rule: CrossSiteRule) {
     this.#sessions = sessions;
@@ -54,7 +59,16 @@ export class RequestSessions<Data extends object> {
     if (cookies.set === cookies.delete) throw new SessionUsageError(NOT_IN_ACTION);
     const info = this.#infoOf("POST", headers);
     info.checkSite();
-    return { ...this.#find(headers, info), cookies };
+    const isOuter = !this.#acting.has(headers) && this.#requests.get(headers) === undefined;
+    this.#acting.add(headers);
+    return { ...this.#find(headers, info), cookies, isOuter };
+  }
+
+  /** Has changes reported that come after the action. */
+  leaveAction({ request, scope, isOuter }: ActionSession): void {
+    if (!isOuter) return;
+    this.#acting.delete(request);
+    scope.noteResponseOver?.();
   }
 
   #find(headers: Headers, info: WebRequestInfo): CurrentSession {
