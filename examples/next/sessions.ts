@@ -1,18 +1,27 @@
 import { createSojourn } from "sojourn";
 import { nextSessions } from "sojourn/adapters/next";
+import { memorySessionStore } from "sojourn/stores/memory";
 import { redisSessionStore } from "sojourn/stores/redis";
+import type { ShopData } from "../shared/session-data.ts";
 
-/** Session data of this shop. JSON values only. */
-export interface ShopData {
-  /** Quantities by product id. An object, so that additions of two tabs are merged. */
-  cart?: Record<string, number>;
-}
+const { SECRET_KEY, REDIS_URL } = process.env;
 
-export const { sessions } = createSojourn<ShopData>({
-  projectName: "sojourn-shop",
-  secretKey: process.env["SECRET_KEY"],
-  redis: { default: process.env["REDIS_URL"] ?? "redis://127.0.0.1:6379" },
-  sessions: { store: redisSessionStore(), cookie: { secure: "auto" } },
+const open = () =>
+  createSojourn<ShopData>({
+    projectName: "sojourn-shop",
+    secretKey: SECRET_KEY,
+    redis: REDIS_URL === undefined ? {} : { default: REDIS_URL },
+    sessions: {
+      store: REDIS_URL === undefined ? memorySessionStore() : redisSessionStore(),
+      cookie: { secure: "auto" },
+    },
+  });
+
+/** Pages, route handlers and the proxy are bundles of their own, which share what is here. */
+const shared = globalThis as { sojourn?: ReturnType<typeof open> };
+
+export const { sessions } = (shared.sojourn ??= open());
+
+export const { getSession, withSession, sessionAction, refreshSession } = nextSessions(sessions, {
+  crossSite: "refuse",
 });
-
-export const { getSession, withSession, sessionAction, refreshSession } = nextSessions(sessions);

@@ -30,7 +30,7 @@ export function LoginForm({ login, password }: LoginFormProps) {
           required
           defaultValue={hasFailed ? "" : password}
         />
-        <button className="button" disabled={isPending}>
+        <button className="button" id="log-in" disabled={isPending}>
           Log in
         </button>
       </form>

@@ -1,5 +1,5 @@
-import type { Product } from "../../shop/products.ts";
-import { picture } from "../../shop/views/pictures.ts";
+import type { Product } from "../../shared/products.ts";
+import { picture } from "../../shared/views/pictures.ts";
 
 /** The drawing that all examples share. */
 export function Picture({ product }: { product: Product }) {

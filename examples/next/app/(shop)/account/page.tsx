@@ -1,36 +1,36 @@
 import { redirect } from "next/navigation";
 import type { UserSession } from "sojourn";
-import { findUser } from "../../../shop/users.ts";
-import { logOut, logOutDevice, logOutEverywhere } from "../../actions.ts";
-import { getSession, sessions } from "../../sessions.ts";
+import { findUser } from "../../../../shared/users.ts";
+import { logOut, logOutEverywhere } from "../../../actions.ts";
+import { getSession, sessions } from "../../../sessions.ts";
 
 export default async function AccountPage() {
-  const session = await getSession();
-  const { userId, ref } = session;
+  const { userId, ref } = await getSession();
   if (userId === undefined) redirect("/login");
   const { sessions: devices } = await sessions.pageOfUser(userId);
   return (
     <>
-      <h1>{findUser(userId)?.name}</h1>
-      <form className="actions" action={logOut}>
-        <button className="button" id="logout">
-          Log out
-        </button>
-      </form>
+      <h1 id="user">{findUser(userId)?.name}</h1>
       <section className="panel" aria-labelledby="devices-title">
         <h2 id="devices-title">My devices</h2>
-        <p>Every browser in which you are logged in. A logout here takes effect at once.</p>
-        <ul className="devices" id="devices">
+        <ul className="devices">
           {devices.map((device) => (
             <Device key={device.ref} device={device} isCurrent={device.ref === ref} />
           ))}
         </ul>
-        <form className="actions" action={logOutEverywhere}>
-          <button className="button quiet" id="end-all">
+      </section>
+      <div className="actions">
+        <form action={logOut}>
+          <button className="button" id="log-out">
+            Log out
+          </button>
+        </form>
+        <form action={logOutEverywhere}>
+          <button className="button quiet" id="log-out-everywhere">
             Log out everywhere
           </button>
         </form>
-      </section>
+      </div>
     </>
   );
 }
@@ -42,11 +42,6 @@ function Device({ device, isCurrent }: { device: UserSession; isCurrent: boolean
         {device.device ?? "Unknown device"} {isCurrent && <span className="badge">this one</span>}
       </h3>
       <p className="line">last seen {device.lastSeenAt.toISOString()}</p>
-      {!isCurrent && (
-        <form action={logOutDevice.bind(null, device.ref)}>
-          <button className="link">Log out this one</button>
-        </form>
-      )}
     </li>
   );
 }

@@ -1,7 +1,7 @@
-import { formatPrice, products } from "../../shop/products.ts";
-import { AddToCart } from "../components/add-to-cart.tsx";
-import { Picture } from "../components/picture.tsx";
-import { getSession } from "../sessions.ts";
+import { formatPrice, products } from "../../../shared/products.ts";
+import { AddToCart } from "../../components/add-to-cart.tsx";
+import { Picture } from "../../components/picture.tsx";
+import { getSession } from "../../sessions.ts";
 
 export default async function ProductsPage() {
   const { data } = await getSession();

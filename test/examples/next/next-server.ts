@@ -2,7 +2,7 @@ import type { RequestListener } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { afterAll, beforeAll, vi } from "vitest";
-import { buildNextExample } from "../../../../scripts/next-example.mjs";
+import { buildNextExample } from "../../../scripts/next-example.mjs";
 
 /** A handler of the built application's route `/conformance/[path]`. */
 export type RouteHandler = (request: Request) => Promise<Response>;
@@ -23,7 +23,7 @@ export interface NextFunctions {
 }
 
 /** Time for `npm ci` and `next build`. */
-const BUILD_TIMEOUT = 300_000;
+export const BUILD_TIMEOUT = 300_000;
 
 const hook = globalThis as { sojournConformance?: RouteHandler };
 

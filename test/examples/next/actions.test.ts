@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import {
   createSojourn,
   type Sessions,
+  type SessionSettings,
   type SessionStoreFactory,
   SessionUsageError,
   StoreConnectionError,
@@ -13,7 +14,7 @@ import { memorySessionStore } from "sojourn/stores/memory";
 import { cookieSessionStore } from "sojourn/stores/cookie";
 import { faultySessionStore, ManualClock } from "sojourn/testing";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { NextApplication, type RouteHandler } from "./support/next-server.ts";
+import { NextApplication, type RouteHandler } from "./next-server.ts";
 
 interface Data {
   n?: number;

@@ -2,8 +2,8 @@ import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { nextSessions } from "sojourn/adapters/next";
 import type { AdapterTestAnswer, AdapterTestApplication, AdapterTestRoute } from "sojourn/testing";
-import { describeOnStores, serve } from "../../../test/integration/adapters/support/conformance.ts";
-import { NextApplication, type RouteHandler } from "./support/next-server.ts";
+import { describeOnStores, serve } from "../../integration/adapters/support/conformance.ts";
+import { NextApplication, type RouteHandler } from "./next-server.ts";
 
 const next = NextApplication.forFile();
 

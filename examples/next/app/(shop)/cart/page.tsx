@@ -1,38 +1,28 @@
-import Link from "next/link";
-import { type CartLine, cartCount, cartLines, cartTotal, countedThings } from "../../../shop/cart.ts";
-import { formatPrice } from "../../../shop/products.ts";
-import { changeQuantity } from "../../actions.ts";
-import { Picture } from "../../components/picture.tsx";
-import { getSession } from "../../sessions.ts";
+import { type CartLine, cartCount, cartLines, cartTotal, countedThings } from "../../../../shared/cart.ts";
+import { formatPrice } from "../../../../shared/products.ts";
+import { changeQuantity } from "../../../actions.ts";
+import { ChangeFields } from "../../../components/change-fields.tsx";
+import { Picture } from "../../../components/picture.tsx";
+import { getSession } from "../../../sessions.ts";
 
 export default async function CartPage() {
   const { data } = await getSession();
   const count = cartCount(data);
-  if (count === 0) {
-    return (
-      <>
-        <h1>Your cart</h1>
-        <p className="lede">There is nothing in it yet.</p>
-        <p className="actions">
-          <Link className="button" href="/">
-            To the shop
-          </Link>
-        </p>
-      </>
-    );
-  }
   return (
     <>
       <h1>Your cart</h1>
+      {count === 0 && <p className="lede">There is nothing in it yet.</p>}
       <ul className="lines">
         {cartLines(data).map((line) => (
           <Line key={line.product.id} {...line} />
         ))}
       </ul>
-      <p className="total">
-        <span>{countedThings(count)}</span>
-        <strong>{formatPrice(cartTotal(data))}</strong>
-      </p>
+      {count > 0 && (
+        <p className="total">
+          <span>{countedThings(count)}</span>
+          <strong>{formatPrice(cartTotal(data))}</strong>
+        </p>
+      )}
     </>
   );
 }
@@ -48,7 +38,8 @@ function Line({ product, quantity }: CartLine) {
       </div>
       <p className="price">{formatPrice(quantity * cents)}</p>
       <div className="stepper" role="group" aria-label={`How many: ${name}`}>
-        <form action={changeQuantity.bind(null, id, -1)}>
+        <form action={changeQuantity}>
+          <ChangeFields id={id} by={-1} />
           <button className="step" id={`less-${id}`} aria-label="One less">
             −
           </button>
@@ -56,7 +47,8 @@ function Line({ product, quantity }: CartLine) {
         <span className="quantity" id={`quantity-${id}`}>
           {quantity}
         </span>
-        <form action={changeQuantity.bind(null, id, 1)}>
+        <form action={changeQuantity}>
+          <ChangeFields id={id} by={1} />
           <button className="step" id={`more-${id}`} aria-label="One more">
             +
           </button>

@@ -1,5 +1,5 @@
-import { users } from "../../../shop/users.ts";
-import { LoginForm } from "../../components/login-form.tsx";
+import { users } from "../../../../shared/users.ts";
+import { LoginForm } from "../../../components/login-form.tsx";
 
 export default function LoginPage() {
   const [demo] = users;
