@@ -3,8 +3,8 @@ import { getSession, refreshSession } from "./sessions.ts";
 
 /** Extends the session and its cookie, which no page can do, and leads strangers to the login. */
 export async function proxy(request: NextRequest): Promise<Response> {
-  const { isAuthenticated } = await getSession();
-  if (isAuthenticated || request.nextUrl.pathname !== "/account") return refreshSession(request);
+  if (request.nextUrl.pathname !== "/account" || (await getSession()).isAuthenticated)
+    return refreshSession(request);
   return refreshSession(request, NextResponse.redirect(new URL("/login", request.url)));
 }
 

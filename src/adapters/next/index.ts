@@ -7,6 +7,7 @@ import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { type FetchErrorHandler, fetchSessions } from "../fetch/index.ts";
 import { checkSessions } from "../node/check-mount.ts";
+import { statusOf } from "../node/response-head.ts";
 import { reportError } from "../node/status-answer.ts";
 import type { SessionSource } from "../node/types.ts";
 import { navigationOf, navigationResponse } from "./navigation.ts";
@@ -120,7 +121,12 @@ export function nextSessions<Data extends object>(
       // A cookie in the response to an action empties the browser's cache of pages.
       if (request.headers.has("next-action")) return passed;
       const { request: current, scope } = await requests.current();
-      await sessions.from(current);
+      // A page that uses the session meets the same error, and others need no session.
+      const isLoaded = await sessions.from(current).then(
+        () => true,
+        () => false,
+      );
+      if (!isLoaded) return passed;
       await scope.finish({ status: 200, headersSent: false });
       const { setCookie } = scope.headers();
       if (setCookie.length > 0) passed.headers.set("Cache-Control", NOT_CACHED);
@@ -143,16 +149,18 @@ async function commit({ scope, cookies }: ActionSession, status: number): Promis
 }
 
 /**
- * Leaves errors to Next, whose response has no cookies: that of a login before the error goes out
- * with a response of the same form.
+ * Leaves errors to Next, but for those that the request is to blame for, by their `statusCode`. The
+ * response of Next has no cookies: that of a login before the error goes out with a response of the
+ * same form.
  */
 function answeringAsNext(
   respond: (onError: FetchErrorHandler) => (request: Request, ...rest: unknown[]) => Promise<Response>,
 ): (request: Request, ...rest: unknown[]) => Promise<Response> {
   const failures: ObjectLinks<{ readonly error: unknown }> = makeObjectLinks();
   const answer = respond((error, request) => {
-    failures.set(request, { error });
-    return new Response(null, { status: 500 });
+    const status = statusOf(error);
+    if (status >= 500) failures.set(request, { error });
+    return new Response(null, { status });
   });
   return async (request, ...rest) => {
     const response = await answer(request, ...rest);

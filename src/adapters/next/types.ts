@@ -128,8 +128,8 @@ export interface NextSessionsOptions {
    * Called with the error of a route handler, or of a session that could not be loaded or saved
    * there. Returns the response.
    *
-   * @defaultValue Next's own handling: `onRequestError` of the instrumentation, and an empty
-   *   response with status 500.
+   * @defaultValue An empty response with the error's `statusCode`, if that is a 4xx. Else Next's own
+   *   handling: `onRequestError` of the instrumentation, and an empty response with status 500.
    */
   readonly onError?: (error: unknown, request: Request) => Response | Promise<Response>;
 }

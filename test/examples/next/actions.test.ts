@@ -23,8 +23,10 @@ interface Data {
 interface Opened extends NextSessions<Data> {
   readonly sessions: Sessions<Data>;
   readonly clock: ManualClock;
-  /** Whether writes fail. */
-  isDown: boolean;
+  /** Whether writes, or all commands, fail. */
+  isDown: boolean | "all";
+  /** Waited for by writes. */
+  gate: Promise<void> | undefined;
 }
 
 const MINUTE = 60_000;
@@ -32,11 +34,15 @@ const next = NextApplication.forFile();
 
 function open(settings: Partial<SessionSettings<Data>> = {}, options: NextSessionsOptions = {}): Opened {
   const clock = new ManualClock(Date.now());
-  const state = { isDown: false };
+  const state: Pick<Opened, "isDown" | "gate"> = { isDown: false, gate: undefined };
   const store: SessionStoreFactory = (context) =>
-    faultySessionStore(memorySessionStore()(context), ({ method }) =>
-      state.isDown && (method === "create" || method === "commit") ? { fail: "not-sent" } : undefined,
-    );
+    faultySessionStore(memorySessionStore()(context), ({ method }) => {
+      const isWrite = method === "create" || method === "commit";
+      return {
+        ...(isWrite && state.gate && { delay: state.gate }),
+        ...((state.isDown === "all" || (state.isDown && isWrite)) && { fail: "not-sent" }),
+      };
+    });
   const { sessions, close } = createSojourn<Data>({
     projectName: "next",
     secretKey: "a secret of the tests of actions, long enough",
@@ -92,6 +98,28 @@ describe("an action", () => {
     });
     expect([response.status, response.headers.get("location")]).toEqual([307, "/done;really"]);
     expect((await sessions.open(cookieOf(response))).data).toEqual({ n: 5 });
+  });
+
+  test("goes on to no response before the store has acknowledged", async () => {
+    const opened = open();
+    let release = () => {};
+    opened.gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    const events: string[] = [];
+    const action = opened.sessionAction((session) => {
+      session.data.n = 1;
+      setImmediate(() => {
+        events.push("acknowledged");
+        release();
+      });
+    });
+    await send(async () => {
+      await action();
+      events.push("response");
+      return new Response();
+    });
+    expect(events).toEqual(["acknowledged", "response"]);
   });
 
   test("sets a cookie that carries the record, which the next request reads", async () => {
@@ -225,6 +253,15 @@ describe("a route handler", () => {
     expect(await (await send((request) => handler(request, {}))).json()).toEqual({ n: 2 });
   });
 
+  test("without onError, a request of another site is a 403, and no error of the server", async () => {
+    const { withSession } = open({}, { crossSite: "refuse" });
+    const handler = withSession(() => new Response("never"));
+    const response = await send((request) => handler(request, {}), undefined, {
+      origin: "https://evil.example",
+    });
+    expect([response.status, await response.text()]).toEqual([403, ""]);
+  });
+
   test("without onError, an error goes to Next; after a login the cookie goes out all the same", async () => {
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
     onTestFinished(() => log.mockRestore());
@@ -243,6 +280,29 @@ describe("a route handler", () => {
     expect([response.status, await response.text()]).toEqual([500, ""]);
     expect((await sessions.open(cookieOf(response))).userId).toBe("7");
     expect(log).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe("the proxy", () => {
+  test("lets requests pass as they are while the store fails", async () => {
+    const opened = open();
+    const { cookieHeader } = await opened.sessions.create({ n: 1 });
+    opened.isDown = "all";
+    const response = await send(
+      (request) => opened.refreshSession(request, new Response("on")),
+      cookieHeader,
+    );
+    expect([response.status, await response.text()]).toEqual([200, "on"]);
+    expect(response.headers.getSetCookie()).toEqual([]);
+  });
+
+  test("leaves responses to actions as they are", async () => {
+    const { sessions, refreshSession } = open();
+    const { cookieHeader } = await sessions.create({ n: 1 });
+    const response = await send((request) => refreshSession(request, new Response()), cookieHeader, {
+      "next-action": "id",
+    });
+    expect(response.headers.getSetCookie()).toEqual([]);
   });
 });
 
