@@ -26,6 +26,12 @@ function publicSpecifiers(): { find: RegExp; replacement: string }[] {
   });
 }
 
+/** Next is installed for its example alone. */
+const next = {
+  find: /^next\//,
+  replacement: fileURLToPath(new URL("examples/next/node_modules/next/", import.meta.url)),
+};
+
 interface Options {
   /** In milliseconds, for the gate; a soak has thirty times as long. */
   timeout: number;
@@ -42,7 +48,7 @@ interface Options {
 function project(name: string, include: string[], options: Options): TestProjectInlineConfiguration {
   const timeout = isSoak ? options.timeout * 30 : options.timeout;
   return {
-    resolve: { alias: publicSpecifiers() },
+    resolve: { alias: [...publicSpecifiers(), next] },
     test: {
       name,
       include,
@@ -105,7 +111,10 @@ export default defineConfig({
       }),
       project("faults", ["test/faults/**/*.test.ts"], { timeout: MINUTE, alone: true }),
       project("browser", ["test/browser/**/*.test.ts"], { timeout: MINUTE, patient: true }),
-      project("examples", ["examples/**/*.test.ts"], { timeout: MINUTE, patient: true }),
+      project("examples", ["examples/**/*.test.ts", "test/examples/**/*.test.ts"], {
+        timeout: MINUTE,
+        patient: true,
+      }),
     ],
     coverage: {
       provider: "v8",

@@ -96,3 +96,21 @@ test("a session's list entry is extended before its record", async () => {
   await browser.request((session) => (session.data["n"] = 1));
   expect(calls).toStrictEqual(["read", "put", "commit"]);
 });
+
+test("a response that does not extend its session leaves that, and a new key, to another request", async () => {
+  const { sessions, calls, clock } = openHarness({ cookie: { age: "30m" }, renewEvery: "5m" });
+  const browser = new Browser(sessions);
+  await browser.request((session) => session.login(7));
+  const cookie = browser.cookie;
+  clock.advance(10 * MINUTE);
+  for (const write of [true, false]) {
+    calls.length = 0;
+    const request = browser.begin();
+    const session = await request.session();
+    if (write) session.data["n"] = 1;
+    await request.finish(200, false, false, false);
+    expect([calls, request.setCookie]).toStrictEqual([write ? ["read", "commit"] : ["read"], []]);
+  }
+  await browser.request((session) => session.data["n"]);
+  expect(browser.cookie).not.toBe(cookie);
+});

@@ -34,14 +34,16 @@ export class SessionFinisher<Data extends object> {
     throw error;
   }
 
-  #finishData({ status, isClientGone = false }: ResponseStart): Promise<void> | undefined {
+  #finishData(response: ResponseStart): Promise<void> | undefined {
+    const { status, isClientGone = false, isExtending = true } = response;
     // RFC 9110 section 15.6: the server has failed, so the handler's changes cannot be relied on.
     if (status >= 500) return undefined;
     // The error page of an interruption that the handler has handled: another save would be
     // interrupted too.
     if (status >= 400 && this.#state.isInterrupted) return undefined;
-    const renewal = isClientGone ? undefined : this.#renewKey();
-    return renewal ?? this.#saveChanges() ?? this.#rewriteOutdated() ?? this.#extend();
+    const renewal = isClientGone || !isExtending ? undefined : this.#renewKey();
+    const saving = renewal ?? this.#saveChanges(isExtending) ?? this.#rewriteOutdated();
+    return saving ?? (isExtending ? this.#extend() : undefined);
   }
 
   #renewKey(): Promise<void> | undefined {
@@ -61,7 +63,7 @@ export class SessionFinisher<Data extends object> {
     });
   }
 
-  #saveChanges(): Promise<void> | undefined {
+  #saveChanges(isExtending: boolean): Promise<void> | undefined {
     const { data } = this.#state;
     try {
       if (data.delta().size === 0) return undefined;
@@ -72,7 +74,7 @@ export class SessionFinisher<Data extends object> {
     }
     return this.#enqueue(async (deadline) => {
       const { home, cookie } = this.#state;
-      const isDue = this.#isActivityDue;
+      const isDue = isExtending && this.#isActivityDue;
       if (isDue) await this.#writer.recordActivity(deadline);
       await this.#writer.save(data.delta(), deadline);
       if (isDue && this.#state.stored) home.throttle.mark(this.#state.stored.key);

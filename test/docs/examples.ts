@@ -16,7 +16,7 @@ const CONFIG = {
     noUnusedParameters: false,
     noPropertyAccessFromIndexSignature: false,
   },
-  include: ["."],
+  include: [".", "../../test/docs/next.d.ts"],
 };
 
 /** The blocks of all pages and of all doc comments. */

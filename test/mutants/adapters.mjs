@@ -194,4 +194,20 @@ export const adapterMutants = [
     breaks: "The error response of a failed save carries the cookie of a login before it.",
     tests: ["test/integration/adapters/hono.test.ts"],
   },
+  {
+    name: "components-assign-to-their-session",
+    file: "src/adapters/next/readonly-session.ts",
+    find: "set: (_target, name) => refuse(`${pathOf(name)} was assigned to`),",
+    replace: "",
+    breaks: "A change of a session in a server component is an error, since nothing would save it.",
+    tests: ["src/adapters/next/readonly-session.test.ts"],
+  },
+  {
+    name: "next-redirects-as-errors",
+    file: "src/adapters/next/navigation.ts",
+    find: 'if (code !== "NEXT_REDIRECT") return undefined;',
+    replace: "return undefined;",
+    breaks: "redirect() saves the session and sets its cookie.",
+    tests: ["src/adapters/next/navigation.test.ts"],
+  },
 ];

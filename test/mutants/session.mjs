@@ -274,4 +274,12 @@ export const sessionMutants = [
     breaks: "reload() keeps unsaved changes.",
     tests: ["src/session/session-reload.test.ts"],
   },
+  {
+    name: "actions-extend-sessions",
+    file: "src/session/session-finisher.ts",
+    find: "const isDue = isExtending && this.#isActivityDue;",
+    replace: "const isDue = this.#isActivityDue;",
+    breaks: "A response that does not extend its session sends no cookie for an unchanged key.",
+    tests: ["src/session/activity.test.ts"],
+  },
 ];

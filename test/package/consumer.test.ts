@@ -24,6 +24,7 @@ import { fastifySessions } from "sojourn/adapters/fastify";
 import { fetchSessions } from "sojourn/adapters/fetch";
 import { honoSessions } from "sojourn/adapters/hono";
 import { koaSessions } from "sojourn/adapters/koa";
+import { nextSessions } from "sojourn/adapters/next";
 import { nodeSessions } from "sojourn/adapters/node";
 import { memorySessionStore } from "sojourn/stores/memory";
 import { redisSessionStore } from "sojourn/stores/redis";
@@ -46,6 +47,7 @@ export const handler = fetchSessions(sessions, async (request) => {
   const session = await sessions.from(request);
   return Response.json(session.data.cart ?? []);
 });
+export const { withSession } = nextSessions(sessions);
 
 export const listener = nodeSessions(sessions, async (req, res) => {
   try {

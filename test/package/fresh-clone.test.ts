@@ -8,7 +8,15 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { root } from "../../scripts/lib/project.mjs";
 import { deleteFolder, makeTemporaryFolder, writeFiles } from "../support/temporary-folder.ts";
 
-const NOT_IN_A_CLONE = new Set(["node_modules", "dist", "coverage", ".cache", ".git", "tmp-examples"]);
+const NOT_IN_A_CLONE = new Set([
+  "node_modules",
+  "dist",
+  "coverage",
+  ".cache",
+  ".git",
+  "tmp-examples",
+  ".next",
+]);
 
 /** The environment of somebody who has just cloned: nothing of the npm or the test runner that runs this test. */
 function freshEnvironment(more: Record<string, string>): NodeJS.ProcessEnv {

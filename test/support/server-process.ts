@@ -7,16 +7,21 @@ const running = new Set<ChildProcess>();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
 /**
- * Waits until a server has written a text on its error output, or fails with what it has written when it ends
- * before.
+ * Waits until a server has written a text, or fails with what it has written when it ends before.
+ *
+ * @param stream The output that it writes the text on. @defaultValue its error output
  */
-export async function untilReady(child: ChildProcess, expected: string): Promise<void> {
+export async function untilReady(
+  child: ChildProcess,
+  expected: string,
+  stream: ChildProcess["stderr"] = child.stderr,
+): Promise<void> {
   running.add(child);
   let output = "";
   await new Promise<void>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", () => reject(new Error(`The server ended: ${output}`)));
-    child.stderr?.on("data", (chunk: Buffer) => {
+    stream?.on("data", (chunk: Buffer) => {
       output = (output + chunk.toString()).slice(-4000);
       if (output.includes(expected)) resolve();
     });

@@ -159,14 +159,14 @@ export class PendingRequest {
     return this.#sessions.from(this.#request);
   }
 
-  async finish(status = 200, headersSent = false, isClientGone = false): Promise<void> {
+  async finish(status = 200, headersSent = false, isClientGone = false, isExtending = true): Promise<void> {
     const scope = this.#sessions.scope(this.#request, {
       cookieHeader: undefined,
       isSecure: () => true,
       host: () => "",
     });
     try {
-      await scope.finish({ status, headersSent, isClientGone });
+      await scope.finish({ status, headersSent, isClientGone, isExtending });
     } finally {
       if (!headersSent) this.setCookie.push(...scope.headers().setCookie);
       for (const header of this.setCookie) this.#browser.cookie = readSetCookie(header);

@@ -27,6 +27,10 @@ describe("readCookie", () => {
     },
   );
 
+  test("a colon that a framework has encoded", () => {
+    expect(readCookie("sessionid=a%3Ab:c%3a", "sessionid", () => true).values).toEqual(["a:b:c%3a"]);
+  });
+
   const [A, B, C, D, E] = ["a", "b", "c", "d", "e"].map((letter) => letter.repeat(32));
 
   test.each([

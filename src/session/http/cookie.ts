@@ -78,9 +78,14 @@ function valuesOf(header: string, name: string): string[] {
   for (const pair of header.split(";")) {
     const equals = pair.indexOf("=");
     if (equals >= 0 && pair.slice(0, equals).trim() === name)
-      values.push(unquote(pair.slice(equals + 1).trim()));
+      values.push(decoded(unquote(pair.slice(equals + 1).trim())));
   }
   return values;
+}
+
+// `cookies().set()` of frameworks encodes values: of the characters that ours have, the colon alone.
+function decoded(value: string): string {
+  return value.replaceAll("%3A", ":");
 }
 
 // RFC 6265 section 4.1.1 allows a value in double quotes.

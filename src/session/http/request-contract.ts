@@ -47,6 +47,12 @@ export interface ResponseStart {
    * @defaultValue `false`
    */
   readonly isClientGone?: boolean;
+  /**
+   * Whether the response may extend the session, which sends its cookie again with a new age.
+   * Without it, another request does so.
+   * @defaultValue `true`
+   */
+  readonly isExtending?: boolean;
 }
 
 /** Listener of {@link SessionScope.notifyUse}. */

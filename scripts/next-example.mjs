@@ -1,0 +1,103 @@
+// @ts-check
+// node scripts/next-example.mjs: installs and builds the example of Next, once for each state of its
+// sources.
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { lock } from "proper-lockfile";
+import { installExample } from "./lib/install.mjs";
+import { run } from "./lib/processes.mjs";
+import { inProject, say } from "./lib/project.mjs";
+
+const folder = inProject("examples", "next");
+const buildStamp = join(folder, ".next", "sources");
+const SOURCES = ["src", "examples/shared", "examples/next", "scripts/build.mjs", "package.json"];
+const NOT_SOURCES = /(^|\/)(node_modules|\.next|test|README\.md|next-env\.d\.ts|.*\.test(-d)?\.ts)$/;
+const MINUTE = 60_000;
+
+/**
+ * Builds the example, unless it is built from the same sources already. Another process that builds
+ * it is waited for.
+ *
+ * @returns {Promise<string>} Its folder.
+ */
+export async function buildNextExample() {
+  mkdirSync(inProject(".cache"), { recursive: true });
+  const release = await lock(inProject(".cache"), {
+    lockfilePath: inProject(".cache", "next-example.lock"),
+    retries: { retries: 600, minTimeout: 500, maxTimeout: 500 },
+    stale: MINUTE,
+  });
+  try {
+    if (!(await installExample("next"))) throw new Error("The packages of examples/next are missing.");
+    const sources = hashSources();
+    if (!existsSync(buildStamp) || readFileSync(buildStamp, "utf8") !== sources) {
+      await build();
+      writeFileSync(buildStamp, sources);
+    }
+  } finally {
+    await release();
+  }
+  return folder;
+}
+
+async function build() {
+  await succeed(run(process.execPath, [inProject("scripts", "build.mjs")]));
+  provideSojourn();
+  rmSync(join(folder, ".next"), { recursive: true, force: true });
+  await succeed(
+    run(process.execPath, [join(folder, "node_modules", "next", "dist", "bin", "next"), "build"], {
+      cwd: folder,
+      env: {
+        NODE_ENV: "production",
+        NEXT_TELEMETRY_DISABLED: "1",
+        // The build evaluates the module that reads it, and keeps nothing of it.
+        SECRET_KEY: "a secret of the build, which opens no session",
+      },
+    }),
+  );
+}
+
+/** Puts the package where npm would: as a copy, since a link would lead back into the project. */
+function provideSojourn() {
+  const target = join(folder, "node_modules", "sojourn");
+  rmSync(target, { recursive: true, force: true });
+  cpSync(inProject("dist"), join(target, "dist"), { recursive: true });
+  cpSync(inProject("package.json"), join(target, "package.json"));
+}
+
+function hashSources() {
+  const hash = createHash("sha256");
+  for (const path of SOURCES.flatMap((source) => filesIn(source)))
+    hash.update(`${path}\n`).update(readFileSync(inProject(path)));
+  return hash.digest("hex");
+}
+
+/**
+ * @param {string} path Relative to the project.
+ * @returns {string[]}
+ */
+function filesIn(path) {
+  if (!existsSync(inProject(path)) || NOT_SOURCES.test(path)) return [];
+  const entries = readdirOf(path);
+  if (entries === undefined) return [path];
+  return entries.toSorted().flatMap((entry) => filesIn(`${path}/${entry}`));
+}
+
+/** @param {string} path @returns {string[] | undefined} `undefined` for a file. */
+function readdirOf(path) {
+  try {
+    return readdirSync(inProject(path));
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {Promise<import("./lib/processes.mjs").Finished>} finished */
+async function succeed(finished) {
+  const { status, output } = await finished;
+  if (status !== 0) throw new Error(`The example of Next cannot be built:\n${output}`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) say(`Built: ${await buildNextExample()}`);
