@@ -2,10 +2,17 @@
 // Servers with Sojourn, and those with nothing but the framework or a bare GET.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
+import { createAdaptorServer } from "@hono/node-server";
 import { createClient } from "@redis/client";
 import express from "express";
+import fastify from "fastify";
+import { Hono } from "hono";
+import Koa from "koa";
 import { createSojourn } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";
+import { fastifySessions } from "sojourn/adapters/fastify";
+import { honoSessions } from "sojourn/adapters/hono";
+import { koaSessions } from "sojourn/adapters/koa";
 import { nodeSessions } from "sojourn/adapters/node";
 import { makeData } from "../session/data.mjs";
 import { actionsWith, found, TTL_SECONDS, UNTOUCHED } from "./server-kinds.mjs";
@@ -22,11 +29,20 @@ import { actionsWith, found, TTL_SECONDS, UNTOUCHED } from "./server-kinds.mjs";
  * @returns {Promise<Server | undefined>} `undefined` for a library of others.
  */
 export async function ownServer({ framework, library, format }, url) {
-  const plain = framework === "express" ? expressServer : nodeServer;
+  const plain = SERVERS[framework];
   if (library === "none") return plain(noActions());
   if (library === "GET") return plain(await bareActions(url));
   return format === undefined ? undefined : sojournServer(framework, format, url);
 }
+
+/** @type {Record<ServerKind["framework"], (actions: Actions) => Promise<Server> | Server>} */
+const SERVERS = {
+  express: expressServer,
+  node: nodeServer,
+  fastify: (actions) => fastifyServer(fastify(), actions),
+  koa: (actions) => koaServer(new Koa(), actions),
+  hono: (actions) => honoServer(new Hono(), actions),
+};
 
 /**
  * @param {Actions} actions
@@ -42,6 +58,44 @@ export function expressServer(actions, ...middleware) {
     });
   }
   return createServer(app);
+}
+
+/**
+ * @param {any} app Of Fastify, with what it has besides.
+ * @param {Actions} actions
+ * @returns {Promise<Server>}
+ */
+export async function fastifyServer(app, actions) {
+  for (const [path, act] of Object.entries(actions)) {
+    app.get(`/${path}`, async (/** @type {any} */ request, /** @type {any} */ reply) => act(request, reply));
+  }
+  await app.ready();
+  return app.server;
+}
+
+/**
+ * @param {any} app Of Koa, with what it has besides.
+ * @param {Actions} actions
+ * @returns {Server}
+ */
+export function koaServer(app, actions) {
+  const byPath = new Map(Object.entries(actions).map(([path, act]) => [`/${path}`, act]));
+  app.use(async (/** @type {any} */ ctx) => {
+    ctx.body = await found(byPath.get(ctx.path))(ctx, ctx);
+  });
+  return createServer(app.callback());
+}
+
+/**
+ * @param {any} app Of Hono, with what it has besides.
+ * @param {Actions} actions
+ * @returns {Server}
+ */
+export function honoServer(app, actions) {
+  for (const [path, act] of Object.entries(actions)) {
+    app.get(`/${path}`, async (/** @type {any} */ c) => c.text(await act(c, c)));
+  }
+  return /** @type {Server} */ (createAdaptorServer({ fetch: app.fetch }));
 }
 
 /** @param {Actions} actions @returns {Server} */
@@ -102,8 +156,8 @@ export async function bareActions(url) {
       setHeader(response, "Set-Cookie", `sid=${id}; Path=/; HttpOnly`);
       return "started";
     },
-    read: async ({ headers }) => {
-      const text = await client.get(`bare:${String(headers.cookie).slice("sid=".length)}`);
+    read: async (request) => {
+      const text = await client.get(`bare:${cookieOf(request).slice("sid=".length)}`);
       return found(JSON.parse(text ?? "{}").name);
     },
   };
@@ -116,14 +170,20 @@ export async function bareActions(url) {
  */
 function setHeader(response, name, value) {
   if ("setHeader" in response) response.setHeader(name, value);
+  else if ("append" in response) response.append(name, value);
   else response.header(name, value);
+}
+
+/** @param {any} request Of any of the frameworks. */
+function cookieOf(request) {
+  return String(request.headers === undefined ? request.req.header("cookie") : request.headers.cookie);
 }
 
 /**
  * @param {ServerKind["framework"]} framework
  * @param {"json" | "django"} format
  * @param {string} url
- * @returns {Server}
+ * @returns {Promise<Server> | Server}
  */
 function sojournServer(framework, format, url) {
   const { sessions } = createSojourn({
@@ -139,6 +199,16 @@ function sojournServer(framework, format, url) {
     logIn: async (request, _, id) => (await sessions.from(request)).login(id),
     userId: async (request) => (await sessions.from(request)).userId,
   });
-  if (framework === "express") return expressServer(actions, expressSessions(sessions));
-  return createServer(nodeSessions(sessions, nodeHandler(actions)));
+  switch (framework) {
+    case "express":
+      return expressServer(actions, expressSessions(sessions));
+    case "fastify":
+      return fastifyServer(fastify().register(fastifySessions(sessions)), actions);
+    case "koa":
+      return koaServer(new Koa().use(koaSessions(sessions)), actions);
+    case "hono":
+      return honoServer(new Hono().use(honoSessions(sessions)), actions);
+    case "node":
+      return createServer(nodeSessions(sessions, nodeHandler(actions)));
+  }
 }

@@ -1,6 +1,7 @@
 // @ts-check
 // From samples to figures, and from figures to tables.
 import { markdown } from "../cache/report.mjs";
+import { USUAL_CHOICES } from "./server-kinds.mjs";
 
 /** @typedef {import("./rounds.mjs").Sample} Sample */
 /** @typedef {import("./server-kinds.mjs").Framework} Framework */
@@ -21,14 +22,20 @@ import { markdown } from "../cache/report.mjs";
  * @property {string} operation
  * @property {Spread} cpu Microseconds of the server's processor time a request.
  * @property {number} extra By how much that exceeds the framework without sessions.
- * @property {number} toExpressSession Ratio of `extra` to that of express-session's same operation.
+ * @property {number} toUsual Ratio of `extra` to that of the framework's usual choice in the same operation.
  * @property {Spread} rate Requests a second.
  * @property {number} toGet Ratio of `rate` to that of the framework's bare GET.
  * @property {number} sent Commands that the server sends for a request.
  * @property {number} run Commands that Redis runs for a request, those of scripts too.
  */
 
-const FRAMEWORKS = { express: "Express 5", node: "node:http", fastify: "Fastify 5" };
+const FRAMEWORKS = {
+  express: "Express 5",
+  node: "node:http",
+  fastify: "Fastify 5",
+  koa: "Koa 3",
+  hono: "Hono 4",
+};
 
 /**
  * @param {readonly { readonly server: { readonly kind: ServerKind }, readonly operation: Operation }[]}
@@ -52,14 +59,15 @@ export function figuresOf(candidates, samples, sent) {
     const { framework, library } = kind;
     const own = samples[at] ?? [];
     const extra = extraOf(framework, own);
-    const expressSession = extraOf("express", samplesOf("express", "express-session", operation));
+    const [usual, choice] = USUAL_CHOICES[framework];
+    const extraOfUsual = extraOf(usual, samplesOf(usual, choice, operation));
     return {
       framework,
       library,
       operation: library === "none" ? "" : operation,
       cpu: cpuOf(own),
       extra,
-      toExpressSession: extra / expressSession,
+      toUsual: extra / extraOfUsual,
       rate: rateOf(own),
       toGet: rateOf(own).p80 / rateOf(samplesOf(framework, "GET", "read")).p80,
       sent: sent[at] ?? Number.NaN,
@@ -98,16 +106,16 @@ export function tables(figures) {
     .join("\n\n");
 }
 
-const HEAD = ["", "us a request", "extra", "to express-session", "requests/s", "to GET", "sent", "run"];
+const HEAD = ["", "us a request", "extra", "to usual choice", "requests/s", "to GET", "sent", "run"];
 
 /** @param {Figures} figures */
-function row({ library, operation, cpu, extra, toExpressSession, rate, toGet, sent, run }) {
+function row({ library, operation, cpu, extra, toUsual, rate, toGet, sent, run }) {
   const isBase = library === "none";
   return [
     isBase ? "no session" : `${library === "GET" ? "bare GET" : library}, ${operation}`,
     `${cpu.p20.toFixed(1)} (${cpu.p50.toFixed(0)})`,
     isBase ? "" : extra.toFixed(1),
-    isBase || library === "GET" ? "" : toExpressSession.toFixed(2),
+    isBase || library === "GET" ? "" : toUsual.toFixed(2),
     rate.p80.toFixed(0),
     toGet.toFixed(2),
     short(sent),

@@ -9,7 +9,7 @@ import { makeData } from "../session/data.mjs";
  *   nothing, reads a key, writes a key, or logs its user in.
  */
 
-/** @typedef {"express" | "node" | "fastify"} Framework */
+/** @typedef {"express" | "node" | "fastify" | "koa" | "hono"} Framework */
 
 /**
  * @typedef {object} ServerKind
@@ -61,7 +61,30 @@ export const SERVER_KINDS = [
   { framework: "fastify", library: "none", operations: ["untouched"] },
   { framework: "fastify", library: "GET", operations: ["read"] },
   { framework: "fastify", library: "@fastify/session", operations: ALL },
+  { framework: "fastify", library: "Sojourn, json", format: "json", operations: ALL },
+  { framework: "koa", library: "none", operations: ["untouched"] },
+  { framework: "koa", library: "GET", operations: ["read"] },
+  { framework: "koa", library: "koa-session", operations: ALL },
+  { framework: "koa", library: "Sojourn, json", format: "json", operations: ALL },
+  { framework: "hono", library: "none", operations: ["untouched"] },
+  { framework: "hono", library: "GET", operations: ["read"] },
+  { framework: "hono", library: "hono-sessions", operations: ALL },
+  { framework: "hono", library: "Sojourn, json", format: "json", operations: ALL },
 ];
+
+/**
+ * What most applications of a framework use. node:http has nothing, and is compared with express-session on
+ * Express.
+ *
+ * @type {Readonly<Record<Framework, readonly [Framework, string]>>}
+ */
+export const USUAL_CHOICES = {
+  express: ["express", "express-session"],
+  node: ["express", "express-session"],
+  fastify: ["fastify", "@fastify/session"],
+  koa: ["koa", "koa-session"],
+  hono: ["hono", "hono-sessions"],
+};
 
 export const UNTOUCHED = "left alone";
 

@@ -1,14 +1,19 @@
 // @ts-check
 
-/** Browser of one visitor: it has one cookie, the session's. */
+/** Browser of one visitor: it has the cookies of a session, one or two. */
 export class Visitor {
+  /** The Cookie header. */
   cookie = "";
+  /** @readonly @type {Map<string, string>} Cookies by their names. */
+  #cookies = new Map();
 
   /** @param {string} setCookie */
   take(setCookie) {
     const [pair = ""] = setCookie.split(";", 1);
     if (pair.endsWith("=")) throw new Error("A visitor has lost the session.");
-    this.cookie = pair;
+    const [name = ""] = pair.split("=", 1);
+    this.#cookies.set(name, pair);
+    this.cookie = [...this.#cookies.values()].join("; ");
   }
 
   /** @param {string} url @param {string} [cookie] An earlier one. */

@@ -5,8 +5,19 @@ import fastifySession from "@fastify/session";
 import { RedisStore } from "connect-redis";
 import expressSession from "express-session";
 import Fastify from "fastify";
+import { Hono } from "hono";
+import { sessionMiddleware } from "hono-sessions";
 import { getIronSession } from "iron-session";
-import { bareActions, connect, expressServer, noActions, nodeServer } from "../http/own-servers.mjs";
+import Koa from "koa";
+import koaSession from "koa-session";
+import {
+  connect,
+  expressServer,
+  fastifyServer,
+  honoServer,
+  koaServer,
+  nodeServer,
+} from "../http/own-servers.mjs";
 import { actionsWith, TTL_SECONDS } from "../http/server-kinds.mjs";
 
 const SECRET = "a key that is long enough for a benchmark";
@@ -25,9 +36,12 @@ export async function peerServer({ framework, library }, url) {
       return nodeServer(ironActions());
     case "@fastify/session":
       return fastifySessionServer(new RedisStore({ client: await connect(url), prefix: "fs:" }));
+    case "koa-session":
+      return koaSessionServer(await connect(url));
+    case "hono-sessions":
+      return honoSessionsServer(await connect(url));
     default:
-      if (framework !== "fastify") throw new Error(`There is no server with ${library} on ${framework}.`);
-      return fastifyServer(Fastify(), library === "GET" ? await bareActions(url) : noActions());
+      throw new Error(`There is no server with ${library} on ${framework}.`);
   }
 }
 
@@ -87,10 +101,60 @@ async function fastifySessionServer(store) {
   return fastifyServer(app, actions);
 }
 
-async function fastifyServer(app, actions) {
-  for (const [path, act] of Object.entries(actions)) {
-    app.get(`/${path}`, async (request, reply) => act(request, reply));
-  }
-  await app.ready();
-  return app.server;
+/** It has no store of its own for Redis: its documentation asks for these three methods. */
+function koaSessionServer(client) {
+  const app = new Koa();
+  app.keys = [SECRET];
+  const store = {
+    get: async (key) => JSON.parse((await client.get(`ks:${key}`)) ?? "null"),
+    set: (key, value) =>
+      client.set(`ks:${key}`, JSON.stringify(value), { expiration: { type: "EX", value: TTL_SECONDS } }),
+    destroy: (key) => client.del(`ks:${key}`),
+  };
+  app.use(koaSession({ store, maxAge: COOKIE.maxAge, secure: false, sameSite: "lax" }, app));
+  const logIn = async ({ session }, _, userId) => {
+    session.userId = userId;
+    await session.regenerate();
+  };
+  return koaServer(
+    app,
+    actionsWith({ open: ({ session }) => session, logIn, userId: ({ session }) => session.userId }),
+  );
+}
+
+/** It has no store of its own for Redis: its documentation asks for these four methods. */
+function honoSessionsServer(client) {
+  const put = async (id, data) => {
+    await client.set(`hs:${id}`, JSON.stringify(data), { expiration: { type: "EX", value: TTL_SECONDS } });
+  };
+  const store = {
+    getSessionById: async (id) => JSON.parse((await client.get(`hs:${id}`)) ?? "null"),
+    createSession: put,
+    persistSessionData: put,
+    deleteSession: async (id) => void (await client.del(`hs:${id}`)),
+  };
+  const app = new Hono();
+  app.use(sessionMiddleware({ store, expireAfterSeconds: TTL_SECONDS, cookieOptions: HONO_COOKIE }));
+  const logIn = (c, _, userId) => {
+    c.get("session").set("userId", userId);
+    c.set("session_key_rotation", true);
+  };
+  return honoServer(app, actionsWith({ open: dataOf, logIn, userId: (c) => c.get("session").get("userId") }));
+}
+
+const HONO_COOKIE = { secure: false, httpOnly: true, sameSite: "Lax", maxAge: TTL_SECONDS, path: "/" };
+
+/** Its values are had by methods. */
+function dataOf(c) {
+  const session = c.get("session");
+  return new Proxy(
+    {},
+    {
+      get: (_, name) => session.get(name),
+      set: (_, name, value) => {
+        session.set(name, value);
+        return true;
+      },
+    },
+  );
 }

@@ -48,7 +48,7 @@ describe("bench:http", () => {
     expect(figures[2]).toMatchObject({
       cpu: { p20: 120, p80: 900 },
       extra: 20,
-      toExpressSession: 0.5,
+      toUsual: 0.5,
       sent: 1,
     });
   });

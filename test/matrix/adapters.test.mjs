@@ -51,7 +51,7 @@ for (const [name, handlerFor] of Object.entries(ADAPTERS)) {
  * @returns {Handler}
  */
 function fetchApplication({ mounts, routes, trustsProxy, answerError }) {
-  /** @type {Handler} */
+  /** @type {(request: Request) => Promise<Response>} */
   const handle = async (request) => {
     const method = request.method === "HEAD" ? "GET" : request.method;
     const { pathname } = new URL(request.url);
