@@ -73,8 +73,7 @@ export const SERVER_KINDS = [
 ];
 
 /**
- * What most applications of a framework use. node:http has nothing, and is compared with express-session on
- * Express.
+ * The usual libraries of the frameworks. node:http has none, and is compared with express-session on Express.
  *
  * @type {Readonly<Record<Framework, readonly [Framework, string]>>}
  */

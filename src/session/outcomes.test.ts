@@ -13,8 +13,8 @@ const FAILURE = 50;
 const MAX_STEPS = 60;
 
 /**
- * What becomes of a call: it is not sent, nor is anything later; or its answer gets lost, and nothing is sent
- * later than the given number of calls.
+ * End of a connection: a call is not sent, nor is anything later; or its answer gets lost, and after the given
+ * number of further calls nothing is sent.
  */
 type Failure = "not sent" | { readonly lost: number };
 

@@ -14,6 +14,12 @@ import fastify from "fastify";
 fastify().get("/", async (request) => {
   VIEWS = request.session.data.views;
 });`,
+  hono: `
+import { Hono } from "hono";
+new Hono().get("/", (c) => {
+  VIEWS = c.get("session").data.views;
+  return c.text("");
+});`,
   koa: `
 import Koa from "koa";
 new Koa().use(async (ctx) => {

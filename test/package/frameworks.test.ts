@@ -22,6 +22,13 @@ const FRAMEWORKS: Readonly<Record<string, Framework>> = {
   express: { packages: ["express", "@types/express"] },
   fastify: { packages: ["fastify"] },
   koa: { packages: ["koa", "@types/koa"] },
+  fetch: { packages: [] },
+  hono: { packages: ["hono"] },
+  nest: {
+    packages: ["@nestjs/common", "@nestjs/core", "@nestjs/platform-express", "reflect-metadata", "rxjs"],
+    standsOn: ["express"],
+    compilerOptions: { experimentalDecorators: true },
+  },
 };
 
 const PACKAGES_OF_FRAMEWORKS = [

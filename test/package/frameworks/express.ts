@@ -3,7 +3,7 @@ import express from "express";
 import { createSojourn } from "sojourn";
 import { expressSessions, type WithSession } from "sojourn/adapters/express";
 import { memorySessionStore } from "sojourn/stores/memory";
-import { check } from "./check.js";
+import { checkPort } from "./check.js";
 
 interface Visitor {
   views?: number;
@@ -25,4 +25,4 @@ app.get("/", (req, res) => {
   res.send(`views: ${wrong}`);
 });
 
-const server = app.listen(0, () => void check((server.address() as AddressInfo).port));
+const server = app.listen(0, () => void checkPort((server.address() as AddressInfo).port));

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createSojourn, type Session } from "sojourn";
 import { fastifySessions } from "sojourn/adapters/fastify";
 import { memorySessionStore } from "sojourn/stores/memory";
-import { check } from "./check.js";
+import { checkPort } from "./check.js";
 
 interface Visitor {
   views?: number;
@@ -26,4 +26,4 @@ app.get("/", async (request) => {
 });
 
 await app.listen({ port: 0 });
-await check((app.server.address() as AddressInfo).port);
+await checkPort((app.server.address() as AddressInfo).port);

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createSojourn } from "sojourn";
 import { koaSessions } from "sojourn/adapters/koa";
 import { memorySessionStore } from "sojourn/stores/memory";
-import { check } from "./check.js";
+import { checkPort } from "./check.js";
 
 const { sessions } = createSojourn<{ views?: number }>({
   projectName: "myproject",
@@ -20,4 +20,4 @@ app.use(koaSessions(sessions)).use(async (ctx) => {
   ctx.body = `views: ${wrong}`;
 });
 
-const server = app.listen(0, () => void check((server.address() as AddressInfo).port));
+const server = app.listen(0, () => void checkPort((server.address() as AddressInfo).port));

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createSojourn } from "sojourn";
 import { nodeSessions } from "sojourn/adapters/node";
 import { memorySessionStore } from "sojourn/stores/memory";
-import { check } from "./check.js";
+import { checkPort } from "./check.js";
 
 const { sessions } = createSojourn<{ views?: number }>({
   projectName: "myproject",
@@ -21,4 +21,4 @@ const server = createServer(
   }),
 );
 
-server.listen(0, () => void check((server.address() as AddressInfo).port));
+server.listen(0, () => void checkPort((server.address() as AddressInfo).port));
