@@ -4,6 +4,7 @@ import { startExpress } from "./express-application.ts";
 import { express4 } from "./express.ts";
 import { startFastify } from "./fastify-application.ts";
 import { startKoa } from "./koa-application.ts";
+import { startNest } from "./nest-application.ts";
 import { startNode } from "./node-application.ts";
 
 /** Starts an application, as its framework's users would write it, on a free port. */
@@ -18,4 +19,6 @@ export const ADAPTERS: Readonly<Record<string, StartApplication>> = {
   "expressSessions on Express 4": (application) => startExpress(express4, application),
   fastifySessions: startFastify,
   koaSessions: startKoa,
+  "SessionsModule on Express": (application) => startNest("Express", application),
+  "SessionsModule on Fastify": (application) => startNest("Fastify", application),
 };
