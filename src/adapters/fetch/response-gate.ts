@@ -2,7 +2,7 @@ import { SessionUsageError } from "../../core/errors.ts";
 import type { SessionScope } from "../../session/http/request-contract.ts";
 import { editHead } from "../node/response-head.ts";
 import type { WebRequestInfo } from "./request-info.ts";
-import { type BodyListener, watchBody } from "./watched-body.ts";
+import { type BodyListener, WatchedBody } from "./watched-body.ts";
 import { WebHeaders } from "./web-headers.ts";
 
 /** Lets the response to one request pass once its session is saved. */
@@ -28,8 +28,8 @@ export interface WebGateParts {
 
 /**
  * Gate of a response that leaves as a web `Response`. If the session was used, that is a new one:
- * the headers may be immutable, and the application may return the same response again. A body is
- * watched, since code that writes a stream may still change the session.
+ * the headers may be immutable, and the application may return the same response again. A stream is
+ * watched, since the code that writes it may still change the session.
  */
 export class WebGate implements ResponseGate, BodyListener {
   readonly #parts: WebGateParts;
@@ -42,15 +42,10 @@ export class WebGate implements ResponseGate, BodyListener {
 
   async pass(response: Response): Promise<Response> {
     const { scope, info } = this.#parts;
-    try {
-      const passed = scope.isUsed ? await this.#save(response) : response;
-      info.noteHeadersSent();
-      if (!this.#isWatching) scope.noteResponseOver?.();
-      return passed;
-    } catch (error) {
-      cancelBody(response);
-      throw error;
-    }
+    const passed = scope.isUsed ? await this.#save(response) : response;
+    info.noteHeadersSent();
+    if (!this.#isWatching) scope.noteResponseOver?.();
+    return passed;
   }
 
   onEnd(): Promise<void> {
@@ -66,26 +61,33 @@ export class WebGate implements ResponseGate, BodyListener {
   }
 
   async #save(response: Response | undefined): Promise<Response> {
-    const isCopied = isCopyable(response);
-    if (isCopied) requireUnusedBody(response);
     this.#status = statusFor(response);
-    // Whether the client is gone is not asked: in Deno, reading `request.signal` takes 30 us, and
-    // prints a warning.
-    await this.#parts.scope.finish({ status: this.#status, headersSent: !isCopied });
-    return isCopied ? this.#seal(response) : (response as unknown as Response);
+    if (isCopyable(response)) return this.#saveAndCopy(response);
+    await this.#parts.scope.finish({ status: this.#status, headersSent: true });
+    return response as unknown as Response;
   }
 
-  #seal(response: Response): Response {
-    const headers = new Headers(response.headers);
-    editHead(new WebHeaders(headers), this.#parts.scope);
+  async #saveAndCopy(response: Response): Promise<Response> {
+    requireUnusedBody(response);
+    const { scope, request } = this.#parts;
     const { status, statusText, body } = response;
     // Servers do not read the body of a response to HEAD.
-    this.#isWatching = body !== null && this.#parts.request.method !== "HEAD";
-    return new Response(this.#isWatching ? watchBody(body as ReadableStream<Uint8Array>, this) : body, {
-      status,
-      statusText,
-      headers,
-    });
+    const watched = body === null || request.method === "HEAD" ? undefined : new WatchedBody(body);
+    try {
+      const complete = await watched?.readIfComplete();
+      // Whether the client is gone is not asked: in Deno, reading `request.signal` takes 30 us, and
+      // prints a warning.
+      await scope.finish({ status, headersSent: false });
+      const headers = new Headers(response.headers);
+      editHead(new WebHeaders(headers), scope);
+      this.#isWatching = watched !== undefined && complete === undefined;
+      const sent = complete ?? (watched ? watched.watch(this) : body);
+      return new Response(sent, { status, statusText, headers });
+    } catch (error) {
+      // A body that is being read is its reader's.
+      (watched ?? body)?.cancel().catch(() => {});
+      throw error;
+    }
   }
 
   async #finishLate({ isClientGone }: { readonly isClientGone: boolean }): Promise<void> {
@@ -99,12 +101,6 @@ export class WebGate implements ResponseGate, BodyListener {
       scope.noteResponseOver?.();
     }
   }
-}
-
-/** Cancels the body of a response that is not sent: its source may wait for a reader. */
-export function cancelBody(response: Response | undefined): void {
-  // A body that is being read is its reader's.
-  response?.body?.cancel().catch(() => {});
 }
 
 /**
