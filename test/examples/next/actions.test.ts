@@ -14,7 +14,7 @@ import { memorySessionStore } from "sojourn/stores/memory";
 import { cookieSessionStore } from "sojourn/stores/cookie";
 import { faultySessionStore, ManualClock } from "sojourn/testing";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { NextApplication, type RouteHandler } from "./next-server.ts";
+import { NextServer, type RouteHandler } from "./next-server.ts";
 
 interface Data {
   n?: number;
@@ -30,7 +30,7 @@ interface Opened extends NextSessions<Data> {
 }
 
 const MINUTE = 60_000;
-const next = NextApplication.forFile();
+const next = NextServer.forFile();
 
 function open(settings: Partial<SessionSettings<Data>> = {}, options: NextSessionsOptions = {}): Opened {
   const clock = new ManualClock(Date.now());

@@ -7,7 +7,7 @@ import { buildNextExample } from "../../../scripts/next-example.mjs";
 /** A handler of the built application's route `/conformance/[path]`. */
 export type RouteHandler = (request: Request) => Promise<Response>;
 
-interface NextServer {
+interface Next {
   prepare(): Promise<void>;
   getRequestHandler(): RequestListener;
   close(): Promise<void>;
@@ -28,13 +28,13 @@ export const BUILD_TIMEOUT = 300_000;
 const hook = globalThis as { sojournConformance?: RouteHandler };
 
 /** The built application, in the process of the tests that use it. */
-export class NextApplication {
-  #server: NextServer | undefined;
+export class NextServer {
+  #server: Next | undefined;
   #functions: NextFunctions | undefined;
 
   /** Starts it before the tests of a file, and closes it after them. */
-  static forFile(): NextApplication {
-    const application = new NextApplication();
+  static forFile(): NextServer {
+    const application = new NextServer();
     beforeAll(() => application.#start(), BUILD_TIMEOUT);
     afterAll(() => application.#close());
     return application;
@@ -63,7 +63,7 @@ export class NextApplication {
     vi.stubEnv("__NEXT_EXPERIMENTAL_AUTH_INTERRUPTS", "true");
     const dir = await buildNextExample();
     const load = createRequire(join(dir, "package.json"));
-    this.#server = (load("next") as (options: object) => NextServer)({ dev: false, dir });
+    this.#server = (load("next") as (options: object) => Next)({ dev: false, dir });
     await this.#server.prepare();
     // They need a global that the server has set.
     const { after } = load("next/server") as NextFunctions;
