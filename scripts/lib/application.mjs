@@ -1,11 +1,15 @@
 // @ts-check
 // An application that has the package installed as npm would publish it.
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { lock } from "proper-lockfile";
 import { npm } from "./install.mjs";
 import { inProject, readJson, root } from "./project.mjs";
 
 const QUIET = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+
+/** Patience with a build of another process: 3 minutes, with looks every 300 ms. */
+const RETRIES = { retries: 600, minTimeout: 300, maxTimeout: 300 };
 
 /**
  * Packs what would be published (and builds it first: the `prepack` script).
@@ -14,7 +18,14 @@ const QUIET = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"
  * @returns {Promise<string>} Path of the tarball.
  */
 export async function packTarball(folder) {
-  await succeed(npm(["pack", "--loglevel=error", "--pack-destination", folder], { cwd: root }));
+  mkdirSync(inProject(".cache"), { recursive: true });
+  // Tests run side by side, and each build makes dist/ anew.
+  const release = await lock(root, { lockfilePath: inProject(".cache", "pack.lock"), retries: RETRIES });
+  try {
+    await succeed(npm(["pack", "--loglevel=error", "--pack-destination", folder], { cwd: root }));
+  } finally {
+    await release();
+  }
   const tarball = readdirSync(folder).find((file) => file.endsWith(".tgz"));
   if (tarball === undefined) throw new Error(`npm pack left no tarball in ${folder}.`);
   return join(folder, tarball);
