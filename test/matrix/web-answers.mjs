@@ -20,7 +20,7 @@ export function webAnswer(answer) {
     case "json":
       return Response.json(answer.value);
     case "redirect":
-      return new Response(null, { status: 302, headers: { Location: answer.location } });
+      return new Response(null, { status: answer.status ?? 302, headers: { Location: answer.location } });
     case "empty":
       return new Response(null, { status: answer.status });
     case "file":
