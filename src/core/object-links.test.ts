@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { linkTargetOf, makeObjectLinks } from "./object-links.ts";
+import { letStandFor, linkTargetOf, makeObjectLinks } from "./object-links.ts";
 
 test("an object has the value that was set, and no other one has", () => {
   const links = makeObjectLinks<string>();
@@ -86,5 +86,32 @@ describe("the link target", () => {
     ["nothing", undefined],
   ])("of %s is itself", (_name, value) => {
     expect(linkTargetOf(value)).toBe(value);
+  });
+
+  test("of an object that stands for a request is that of the request", () => {
+    const [context, webRequest, frozen] = [{}, new Request("http://localhost/"), Object.freeze({})];
+    letStandFor(webRequest, request);
+    letStandFor(context, webRequest);
+    letStandFor(frozen, webRequest);
+    for (const each of [webRequest, context, frozen]) expect(linkTargetOf(each)).toBe(state);
+  });
+
+  test("of a request that stands for itself is itself", () => {
+    const webRequest = new Request("http://localhost/");
+    letStandFor(webRequest, webRequest);
+    expect(linkTargetOf(webRequest)).toBe(webRequest);
+  });
+
+  test("of Hono's context is found without its response, which is made when it is read", () => {
+    let isMade = false;
+    const context = {
+      req: { raw: new Request("http://localhost/") },
+      get res() {
+        isMade = true;
+        return new Response();
+      },
+    };
+    expect(linkTargetOf(context)).toBe(context);
+    expect(isMade).toBe(false);
   });
 });

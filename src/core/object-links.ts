@@ -45,10 +45,22 @@ export function makeObjectLinks<Value>(): ObjectLinks<Value> {
   return Link;
 }
 
+/** Requests that other objects stand for. */
+const REPRESENTED: ObjectLinks<object> = makeObjectLinks();
+
+/**
+ * Lets an object stand for a request: a context of a framework, or a web request for the request of
+ * Node that it was made of. Both then have the same values.
+ */
+export function letStandFor(representative: object, request: object): void {
+  const target = linkTargetOf(request);
+  if (target !== representative) REPRESENTED.set(representative, target);
+}
+
 /**
  * Returns the object to link the values of a request to: its stream state if it has one, which no
  * code replaces. The request or context of a framework stands for the Node request within: `raw` in
- * Fastify, `req` beside `res` in Koa.
+ * Fastify, `req` beside `res` in Koa. See {@link letStandFor} for others.
  *
  * Express gives each request and response another prototype. From then on V8 shares no shape
  * between them, and a field that is added takes 4 to 9 us with its share of garbage collection
@@ -57,7 +69,7 @@ export function makeObjectLinks<Value>(): ObjectLinks<Value> {
 export function linkTargetOf<Request>(request: Request): Request | object {
   if (!isObject(request)) return request;
   const { _readableState: state } = request as Wrapper;
-  return isObject(state) ? state : (stateWithin(request) ?? request);
+  return isObject(state) ? state : (REPRESENTED.get(request) ?? stateWithin(request) ?? request);
 }
 
 interface Wrapper {
@@ -67,12 +79,14 @@ interface Wrapper {
   readonly res?: unknown;
 }
 
-function stateWithin({ raw, req, res }: Wrapper): object | undefined {
-  // A response of Node has `req` alone, and is no request.
-  const inner = raw ?? (res === undefined ? undefined : req);
+function stateWithin(wrapper: Wrapper): object | undefined {
+  const inner = wrapper.raw ?? wrapper.req;
   if (!isObject(inner)) return undefined;
   const { _readableState: state } = inner as Wrapper;
-  return isObject(state) ? state : undefined;
+  if (!isObject(state)) return undefined;
+  // A response of Node has `req` alone, and is no request. Hono's context makes its `res` when that
+  // is read, so that it is not asked before.
+  return wrapper.raw === undefined && wrapper.res === undefined ? undefined : state;
 }
 
 function isObject(value: unknown): value is object {

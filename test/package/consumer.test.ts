@@ -21,6 +21,8 @@ const APPLICATION = `
 import { createSojourn, isSojournError, SessionInterrupted } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";
 import { fastifySessions } from "sojourn/adapters/fastify";
+import { fetchSessions } from "sojourn/adapters/fetch";
+import { honoSessions } from "sojourn/adapters/hono";
 import { koaSessions } from "sojourn/adapters/koa";
 import { nodeSessions } from "sojourn/adapters/node";
 import { memorySessionStore } from "sojourn/stores/memory";
@@ -39,6 +41,11 @@ const { sessions, close } = createSojourn<Data>({
 export const middleware = expressSessions(sessions);
 export const plugin = fastifySessions(sessions);
 export const koaMiddleware = koaSessions(sessions);
+export const honoMiddleware = honoSessions(sessions);
+export const handler = fetchSessions(sessions, async (request) => {
+  const session = await sessions.from(request);
+  return Response.json(session.data.cart ?? []);
+});
 
 export const listener = nodeSessions(sessions, async (req, res) => {
   try {

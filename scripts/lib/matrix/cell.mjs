@@ -48,7 +48,7 @@ export async function runCell(cell) {
   const runs = [];
   for (const args of isShort ? [] : server ? WITH_SERVER : WITHOUT_SERVER)
     runs.push(await runTests(cell, args));
-  if (server) runs.push(await testPacked(application, on, server));
+  if (server) runs.push(...(await testPacked(application, on, server)));
   const result = {
     runtime: on.runtime.name,
     runtimeVersion: on.version,

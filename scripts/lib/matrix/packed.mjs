@@ -13,8 +13,9 @@ import { run } from "../processes.mjs";
 /** Only ends what hangs, in milliseconds. */
 const TIMEOUT = 5 * 60_000;
 
-const TEST = "promises.test.mjs";
-const FILES = [TEST, "process.mjs"];
+const TESTS = ["promises.test.mjs", "adapters.test.mjs"];
+const FILES = [...TESTS, "process.mjs", "web-answers.mjs"];
+const PACKAGES = ["@redis/client", "hono", "@hono/node-server"];
 
 /**
  * Makes an application that has the package, packed just now, and the tests. The caller deletes it.
@@ -25,7 +26,7 @@ export async function makePackedApplication() {
   const folder = mkdtempSync(join(tmpdir(), "sojourn-packed-"));
   writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }\n');
   for (const file of FILES) cpSync(inProject("test", "matrix", file), join(folder, file));
-  await installInto(folder, [await packTarball(folder), ...testedVersions(["@redis/client"])]);
+  await installInto(folder, [await packTarball(folder), ...testedVersions(PACKAGES)]);
   return folder;
 }
 
@@ -43,29 +44,33 @@ export async function makePackedApplication() {
  * @param {string} application
  * @param {{ command: string, version: string, runtime: import("./runtimes.mjs").Runtime }} on
  * @param {{ folder: string, version: string }} server
- * @returns {Promise<Counts>}
+ * @returns {Promise<Counts[]>} One for each file of tests.
  */
 export async function testPacked(application, { command, version, runtime }, server) {
   const scratch = mkdtempSync(join(tmpdir(), "sojourn-matrix-"));
-  const report = join(scratch, "report.xml");
   const { port, child } = await startServer(join(server.folder, "redis-server"), scratch);
+  const counts = [];
   try {
     const env = {
       REDIS_URL: `redis://127.0.0.1:${port}`,
       SOJOURN_RUNTIME_VERSION: version,
       SOJOURN_SERVER_VERSION: server.version.split(" ")[1] ?? "",
     };
-    const { status, output } = await run(command, runtime.test(TEST, report), {
-      cwd: application,
-      env,
-      timeout: TIMEOUT,
-    });
-    const xml = readReport(report);
-    return { ...countIn(xml, status), output: output + xml };
+    for (const test of TESTS) {
+      const report = join(scratch, `${test}.xml`);
+      const { status, output } = await run(command, runtime.test(test, report), {
+        cwd: application,
+        env,
+        timeout: TIMEOUT,
+      });
+      const xml = readReport(report);
+      counts.push({ ...countIn(xml, status), output: output + xml });
+    }
   } finally {
     child.kill("SIGKILL");
     rmSync(scratch, { recursive: true, force: true });
   }
+  return counts;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import * as v from "valibot";
 import { checkFunction } from "../../core/calls.ts";
 import { SessionUsageError } from "../../core/errors.ts";
@@ -10,6 +10,7 @@ import { NodeRequestInfo } from "./request-info.ts";
 import { resetHead } from "./response-head.ts";
 import { holdResponse, noteHandlerDone } from "./response-hold.ts";
 import type { ResponseHook } from "./response-hooks.ts";
+import { answerWithStatus, reportError } from "./status-answer.ts";
 import type {
   NodeErrorHandler,
   NodeHandler,
@@ -75,7 +76,7 @@ export function nodeSessions<Data extends object>(
   checkSessions(sessions, "nodeSessions", "createServer(nodeSessions(sessions, handler))");
   checkFunction(handler, "The handler of nodeSessions()", SessionUsageError);
   parseSettings(optionsSchema, options, "nodeSessions");
-  const { eager = false, trustProxy = false, crossSite, onError = answerWithStatus } = options;
+  const { eager = false, trustProxy = false, crossSite, onError = answerByDefault } = options;
   const rule = new CrossSiteRule(crossSite, "nodeSessions");
   const handle = async (
     request: IncomingMessage,
@@ -127,39 +128,22 @@ class NodeHook implements ResponseHook {
     try {
       await onError(error, this.#request, this.#response);
     } catch (failure) {
-      report(error);
-      answerOrCut(failure, this.#request, this.#response);
+      reportError(error);
+      answerOrCut(failure, this.#response);
     }
   }
 }
 
 /** Last resort: the error handler has failed. */
-function answerOrCut(failure: unknown, request: IncomingMessage, response: ServerResponse): void {
+function answerOrCut(failure: unknown, response: ServerResponse): void {
   try {
-    answerWithStatus(failure, request, response);
+    answerWithStatus(failure, response);
   } catch (last) {
-    report(last);
+    reportError(last);
     response.destroy();
   }
 }
 
-/** Sends the status only: visitors must not see error messages. */
-function answerWithStatus(error: unknown, _request: IncomingMessage, response: ServerResponse): void {
-  report(error);
-  if (response.headersSent) {
-    // With the error: without one, HTTP/2 closes the stream as if it had succeeded.
-    if (!response.writableEnded)
-      response.destroy(error instanceof Error ? error : new Error("Failed", { cause: error }));
-    return;
-  }
-  const { statusCode } = response;
-  response.setHeader("Content-Type", "text/plain; charset=utf-8");
-  response.end(`${STATUS_CODES[statusCode] ?? "Error"}\n`);
-}
-
-function report(error: unknown): void {
-  // An application that starts with the plain adapter has no logger yet, and an unseen error is
-  // worse than a line on stderr; Express does the same. `onError` replaces it.
-  // oxlint-disable-next-line no-console
-  console.error(error);
+function answerByDefault(error: unknown, _request: IncomingMessage, response: ServerResponse): void {
+  answerWithStatus(error, response);
 }

@@ -37,9 +37,7 @@ export abstract class HttpRequestInfo<Request extends IncomingMessage> implement
 
   claimsHttps(): boolean {
     const { headers } = this.request;
-    const protocol = firstOf(headers["x-forwarded-proto"])?.toLowerCase();
-    // RFC 7239 section 4.
-    return protocol === "https" || /(?:^|[;,\s])proto="?https\b/i.test(headers.forwarded ?? "");
+    return namesHttps(headers["x-forwarded-proto"], headers.forwarded);
   }
 
   mayBeginSession(sameSite: SameSite): boolean {
@@ -85,6 +83,16 @@ export class NodeRequestInfo extends HttpRequestInfo<IncomingMessage> {
   #forwarded(name: string): string | undefined {
     return this.#trustProxy ? firstOf(this.request.headers[name]) : undefined;
   }
+}
+
+/** Returns whether one of the headers `X-Forwarded-Proto` and `Forwarded` says https. */
+export function namesHttps(
+  forwardedProto: string | readonly string[] | undefined,
+  forwarded: string | undefined,
+): boolean {
+  if (firstOf(forwardedProto)?.toLowerCase() === "https") return true;
+  // RFC 7239 section 4.
+  return /(?:^|[;,\s])proto="?https\b/i.test(forwarded ?? "");
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { HeaderFields } from "./header-fields.ts";
 
 /** Directives that let a shared cache keep a response (RFC 9111 section 5.2.2). */
 const SHARING = new Set(["public", "s-maxage", "proxy-revalidate"]);
@@ -20,7 +20,7 @@ let hasWarned = false;
  * 5.2.2.4 allows it), and the page belongs to that visitor. A response that has only read the
  * session becomes `private` unless the application has set Cache-Control.
  */
-export function keepFromSharedCaches(response: ServerResponse, setsCookie: boolean): void {
+export function keepFromSharedCaches(response: HeaderFields, setsCookie: boolean): void {
   const present = response.getHeader("Cache-Control");
   if (!setsCookie) {
     if (present === undefined) response.setHeader("Cache-Control", "private");

@@ -1,5 +1,6 @@
 import { type ServerResponse, validateHeaderName, validateHeaderValue } from "node:http";
 import type { SessionScope } from "../../session/http/request-contract.ts";
+import type { HeaderFields } from "./header-fields.ts";
 import { keepFromSharedCaches } from "./response-caching.ts";
 import { protocolOf } from "./protocols.ts";
 
@@ -61,7 +62,7 @@ export function applyHead(response: ServerResponse, args: readonly unknown[]): v
 }
 
 /** Adds the session's headers to a response. Idempotent: nothing is added twice. */
-export function editHead(response: ServerResponse, scope: SessionScope): void {
+export function editHead(response: HeaderFields, scope: SessionScope): void {
   if (!scope.isUsed) return;
   const { setCookie, varyCookie } = scope.headers();
   appendCookies(response, setCookie);
@@ -132,7 +133,7 @@ function joinFields(fields: readonly Field[]): Iterable<[name: string, value: st
 }
 
 // A new list: `appendHeader` would add to the application's, which all responses may share.
-function appendCookies(response: ServerResponse, cookies: readonly string[]): void {
+function appendCookies(response: HeaderFields, cookies: readonly string[]): void {
   if (cookies.length === 0) return;
   const present = [response.getHeader("Set-Cookie") ?? []].flat().map(String);
   const missing = cookies.filter((cookie) => !present.includes(cookie));
@@ -142,7 +143,7 @@ function appendCookies(response: ServerResponse, cookies: readonly string[]): vo
   response.setHeader("Set-Cookie", [...present, ...missing]);
 }
 
-function varyByCookie(response: ServerResponse): void {
+function varyByCookie(response: HeaderFields): void {
   if (!response.hasHeader("Vary")) {
     response.setHeader("Vary", "Cookie");
     return;
