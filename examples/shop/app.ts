@@ -2,8 +2,9 @@ import { fileURLToPath } from "node:url";
 import express, { type Express } from "express";
 import { createSojourn, type Sessions } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";
-import { memoryCacheStore, memorySessionStore } from "sojourn/stores/memory";
-import { redisCacheStore, redisSessionStore } from "sojourn/stores/redis";
+import { memoryCacheStore } from "sojourn/stores/memory";
+import { redisCacheStore } from "sojourn/stores/redis";
+import { publicFolder as sharedFolder, sojournSettings } from "../shared/settings.ts";
 import { errorPage, type Log, notFoundPage } from "./errors.ts";
 import { lastWriteWins } from "./race/last-write-wins.ts";
 import { recordsInMemory, recordsInRedis } from "./race/records.ts";
@@ -42,13 +43,7 @@ const publicFolder = fileURLToPath(new URL("public", import.meta.url));
 /** Creates the shop as an Express application, without listening or opening a connection. */
 export function createShop({ secretKey, redisUrl, proxies = 0, log = console.error }: ShopOptions): Shop {
   const sojourn = createSojourn<ShopData>({
-    projectName: PROJECT_NAME,
-    secretKey,
-    redis: redisUrl === undefined ? {} : { default: redisUrl },
-    sessions: {
-      store: redisUrl === undefined ? memorySessionStore() : redisSessionStore(),
-      cookie: { secure: "auto" },
-    },
+    ...sojournSettings({ secretKey, redisUrl }),
     caches: {
       default: {
         keyPrefix: PROJECT_NAME,
@@ -64,7 +59,7 @@ export function createShop({ secretKey, redisUrl, proxies = 0, log = console.err
   app.disable("x-powered-by");
   app.set("trust proxy", proxies);
   app.use(securityHeaders);
-  app.use(express.static(publicFolder));
+  app.use(express.static(publicFolder), express.static(sharedFolder));
   app.use(noStore, sameOriginOnly, express.urlencoded({ extended: false, limit: "2kb" }));
   app.use(expressSessions(sessions));
   app.use(productPages(sessions), cartPages(sessions), accountPages(sessions), deviceForms(sessions));

@@ -1,5 +1,5 @@
 import type { Cache } from "sojourn";
-import { products } from "./products.ts";
+import { products } from "../shared/products.ts";
 
 /** Time for which the news are cached, in seconds. */
 export const NEWS_KEPT = 30;

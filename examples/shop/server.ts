@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createShop, type Shop } from "./app.ts";
-import { readSettings, SettingsError, type ShopSettings } from "./settings.ts";
+import { readSettings, SettingsError, type ShopSettings } from "../shared/settings.ts";
 
 const PATIENCE_MS = 3000;
 

@@ -1,8 +1,8 @@
 import { readFile, rename } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build, type Plugin } from "esbuild";
-import { inProject } from "../../scripts/lib/project.mjs";
+import { inProject, root } from "../../scripts/lib/project.mjs";
 
 const OWN = /^sojourn($|\/)/;
 
@@ -34,7 +34,8 @@ const plugin: Plugin = {
  */
 export async function buildProgram(source: URL): Promise<string> {
   const file = fileURLToPath(source);
-  const outfile = join(folder, `${basename(file, ".ts")}.mjs`);
+  const name = relative(root, file).replaceAll(sep, "-").replace(/\.ts$/, ".mjs");
+  const outfile = join(folder, name);
   // Another run in this folder may be about to start the same program.
   const unfinished = `${outfile}.${process.pid}`;
   await build({

@@ -1,7 +1,9 @@
 import { Router } from "express";
-import type { Session, Sessions, UserSession } from "sojourn";
+import type { Sessions } from "sojourn";
+import { devicesOf } from "../../shared/devices.ts";
+import { type Fields, readCredentials } from "../../shared/forms.ts";
 import type { ShopData } from "../session-data.ts";
-import { authenticate } from "../users.ts";
+import { authenticate } from "../../shared/users.ts";
 import { accountPage } from "../views/account.ts";
 import { loginPage } from "../views/login.ts";
 import { visitOf } from "../views/visitor.ts";
@@ -20,7 +22,7 @@ export function accountPages(sessions: Sessions<ShopData>): Router {
   });
 
   router.post("/login", async (req, res) => {
-    const { login, password } = credentialsOf(req.body);
+    const { login, password } = readCredentials((req.body ?? {}) as Fields);
     const user = await authenticate(login, password);
     const { visitor, session } = await visitOf(req, sessions);
     if (user === undefined) {
@@ -40,23 +42,4 @@ export function accountPages(sessions: Sessions<ShopData>): Router {
   });
 
   return router;
-}
-
-/**
- * Returns the sessions of the visitor's user, the most recently used first; none for an anonymous
- * visitor.
- */
-async function devicesOf(session: Session<ShopData>, sessions: Sessions<ShopData>): Promise<UserSession[]> {
-  const devices: UserSession[] = [];
-  if (session.userId === undefined) return devices;
-  for await (const device of sessions.ofUser(session.userId, { current: session })) devices.push(device);
-  return devices;
-}
-
-function credentialsOf(body: unknown): { login: string; password: string } {
-  const { login, password } = (body ?? {}) as { login?: unknown; password?: unknown };
-  return {
-    login: typeof login === "string" ? login : "",
-    password: typeof password === "string" ? password : "",
-  };
 }

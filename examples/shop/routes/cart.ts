@@ -1,8 +1,8 @@
 import { type Request, Router } from "express";
 import type { Session, Sessions } from "sojourn";
-import { changeCart } from "../cart.ts";
+import { changeCart } from "../../shared/cart.ts";
 import { isPageLoad } from "../notices.ts";
-import { findProduct, type Product } from "../products.ts";
+import { findProduct, type Product } from "../../shared/products.ts";
 import type { ShopData } from "../session-data.ts";
 import { cartPage } from "../views/cart.ts";
 import { visitOf } from "../views/visitor.ts";

@@ -3,8 +3,8 @@ import { SessionInterrupted } from "sojourn";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeWithRedis } from "../../../test/support/redis-server.ts";
 import { errorPage } from "../errors.ts";
-import { users, authenticate } from "../users.ts";
-import { html } from "../views/html.ts";
+import { users, authenticate } from "../../shared/users.ts";
+import { html } from "../../shared/views/html.ts";
 import { OpenShop, serve } from "./support.ts";
 
 const PAGES = ["/", "/cart", "/login", "/account", "/race", "/news", "/record"];

@@ -137,7 +137,7 @@ async function tooSmall(tab: Page): Promise<string[]> {
 }
 
 function readColours(): Record<"light" | "dark", Map<string, string>> {
-  const style = readFileSync(new URL("../public/style.css", import.meta.url), "utf8");
+  const style = readFileSync(new URL("../../shared/public/style.css", import.meta.url), "utf8");
   const [light, dark] = style.matchAll(/:root \{([^}]*)\}/g);
   return { light: tokensOf(light?.[1]), dark: tokensOf(dark?.[1]) };
 }

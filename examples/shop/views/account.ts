@@ -1,10 +1,10 @@
 import type { Session, UserSession } from "sojourn";
-import { countedThings } from "../cart.ts";
+import { countedThings } from "../../shared/cart.ts";
 import type { ShopData } from "../session-data.ts";
-import type { User } from "../users.ts";
-import { html, type Html } from "./html.ts";
+import type { User } from "../../shared/users.ts";
+import { html, type Html } from "../../shared/views/html.ts";
 import { layout } from "./layout.ts";
-import { time } from "./time.ts";
+import { time } from "../../shared/views/time.ts";
 import type { Visitor } from "./visitor.ts";
 
 export function accountPage(

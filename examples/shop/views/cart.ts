@@ -1,8 +1,7 @@
-import { type CartLine, cartLines, cartTotal, countedThings } from "../cart.ts";
-import { formatPrice } from "../products.ts";
+import { type CartLine, cartLines, cartTotal } from "../../shared/cart.ts";
 import type { ShopData } from "../session-data.ts";
-import { picture } from "./pictures.ts";
-import { html, type Html } from "./html.ts";
+import { html, type Html } from "../../shared/views/html.ts";
+import { cartLineView, ONE_LESS, ONE_MORE, totalView } from "../../shared/views/parts.ts";
 import { layout } from "./layout.ts";
 import type { Visitor } from "./visitor.ts";
 
@@ -22,31 +21,19 @@ function fullCart({ cartCount, user }: Visitor, data: ShopData): Html {
   return html`<ul class="lines">
       ${cartLines(data).map(cartLine)}
     </ul>
-    <p class="total">
-      <span>${countedThings(cartCount)}</span>
-      <strong>${formatPrice(cartTotal(data))}</strong>
-    </p>
+    ${totalView(cartCount, cartTotal(data))}
     ${user === undefined && html`<p class="aside"><a href="/login">Log in</a> and the cart comes with you.</p>`}`;
 }
 
 function cartLine({ product, quantity }: CartLine): Html {
-  const { id, name, cents } = product;
-  return html`<li class="cart-line">
-    ${picture(product)}
-    <div class="cart-line-text">
-      <h2>${name}</h2>
-      <p class="line">${formatPrice(cents)} each</p>
-    </div>
-    <p class="price">${formatPrice(quantity * cents)}</p>
-    <div class="stepper" role="group" aria-label="How many: ${name}">
-      ${step(`/cart/${id}/less`, `less-${id}`, html`<span aria-hidden="true">−</span><span class="unseen">One less</span>`)}
-      <span class="quantity"><span class="unseen">In the cart: </span>${quantity}</span>
-      ${step(`/cart/${id}/more`, `more-${id}`, html`<span aria-hidden="true">+</span><span class="unseen">One more</span>`)}
-    </div>
-    <form class="remove" method="post" action="/cart/${id}/remove" data-swap>
+  const { id, name } = product;
+  return cartLineView(product, quantity, {
+    less: step(`/cart/${id}/less`, `less-${id}`, ONE_LESS),
+    more: step(`/cart/${id}/more`, `more-${id}`, ONE_MORE),
+    remove: html`<form class="remove" method="post" action="/cart/${id}/remove" data-swap>
       <button class="link" id="remove-${id}">Remove<span class="unseen">: ${name}</span></button>
-    </form>
-  </li>`;
+    </form>`,
+  });
 }
 
 function step(action: string, id: string, label: Html): Html {

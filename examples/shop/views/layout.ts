@@ -1,5 +1,6 @@
-import { countedThings } from "../cart.ts";
-import { html, type Html } from "./html.ts";
+import { html, type Html } from "../../shared/views/html.ts";
+import { layout as frame, link } from "../../shared/views/layout.ts";
+import { cartLink } from "../../shared/views/parts.ts";
 import type { Visitor } from "./visitor.ts";
 
 export interface Page {
@@ -14,38 +15,15 @@ export interface Page {
   readonly script?: string;
 }
 
-const DESCRIPTION = "A small pretend shop that keeps its carts and logins in Sojourn sessions.";
-
 /** A whole page. Regions with `data-live` are kept up to date by public/live.mjs. */
-export function layout({ title, description = DESCRIPTION, path, visitor, main, script }: Page): string {
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="description" content="${description}" />
-        <meta name="color-scheme" content="light dark" />
-        <title>${title} · Sojourn shop</title>
-        <link rel="icon" href="/icon.svg" type="image/svg+xml" />
-        <link rel="stylesheet" href="/style.css" />
-        <script type="module" src="/live.mjs"></script>
-        ${script !== undefined && html`<script type="module" src="${script}"></script>`}
-      </head>
-      <body>
-        <a class="skip" href="#main">Skip to the content</a>
-        ${header(path, visitor)}
-        <main id="main" tabindex="-1">${notices(visitor)}${main}</main>
-        <p id="announcement" class="unseen" role="status"></p>
-        <footer class="foot">
-          <p>
-            A pretend shop: nothing is sold.
-            ${visitor && html`Its sessions are <a href="/record">kept in ${visitor.store}</a> by Sojourn.`}
-            <a href="/news">From the workshop</a>
-          </p>
-        </footer>
-      </body>
-    </html> `;
-  return page.toString();
+export function layout({ path, visitor, main, script, ...page }: Page): string {
+  return frame({
+    ...page,
+    nav: nav(path, visitor),
+    main: html`${notices(visitor)}${main}`,
+    foot: foot(visitor),
+    scripts: script === undefined ? ["/live.mjs"] : ["/live.mjs", script],
+  });
 }
 
 /** One-time notices. They stay unchanged until the visitor goes to another page. */
@@ -57,38 +35,17 @@ function notices(visitor: Visitor | undefined): Html | false {
   </div>`;
 }
 
-function header(path: string | undefined, visitor: Visitor | undefined): Html {
-  return html`<header class="head">
-    <a class="brand" href="/">${mark}<span>Sojourn</span></a>
-    <nav aria-label="Shop">
-      <ul
-        id="nav"
-        class="nav"
-        ${visitor && html`data-live data-visitor="${visitor.isNew ? "new" : "known"}"`}
-      >
-        <li class="wide">${link("/", "Shop", path)}</li>
-        <li>${link("/race", "Two tabs", path)}</li>
-        <li>${cartLink(path, visitor)}</li>
-        <li>${accountLink(path, visitor)}</li>
-      </ul>
-    </nav>
-  </header>`;
-}
-
-function link(href: string, label: string, path: string | undefined): Html {
-  return html`<a href="${href}" ${current(href, path)}><span>${label}</span></a>`;
-}
-
-function cartLink(path: string | undefined, visitor: Visitor | undefined): Html {
-  const count = visitor?.cartCount ?? 0;
-  if (count === 0) return link("/cart", "Cart", path);
-  return html`<a
-    id="cart-link"
-    href="/cart"
-    aria-label="Cart, ${countedThings(count)}"
-    ${current("/cart", path)}
-    ><span>Cart</span> <span class="count">${count}</span></a
-  >`;
+function nav(path: string | undefined, visitor: Visitor | undefined): Html {
+  return html`<ul
+    id="nav"
+    class="nav"
+    ${visitor && html`data-live data-visitor="${visitor.isNew ? "new" : "known"}"`}
+  >
+    <li class="wide">${link("/", "Shop", path)}</li>
+    <li>${link("/race", "Two tabs", path)}</li>
+    <li>${cartLink(visitor?.cartCount ?? 0, path)}</li>
+    <li>${accountLink(path, visitor)}</li>
+  </ul>`;
 }
 
 function accountLink(path: string | undefined, visitor: Visitor | undefined): Html {
@@ -97,12 +54,10 @@ function accountLink(path: string | undefined, visitor: Visitor | undefined): Ht
   return name === undefined ? link("/login", "Log in", path) : link("/account", name, path);
 }
 
-function current(href: string, path: string | undefined): Html | false {
-  return href === path && html`aria-current="page"`;
+function foot(visitor: Visitor | undefined): Html {
+  return html`<p>
+    A pretend shop: nothing is sold.
+    ${visitor && html`Its sessions are <a href="/record">kept in ${visitor.store}</a> by Sojourn.`}
+    <a href="/news">From the workshop</a>
+  </p>`;
 }
-
-// Two leaves of one page.
-const mark = html`<svg viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">
-  <path d="M3 21V10a7 7 0 0 1 7-7h1v18z" fill="currentColor" />
-  <path d="M13 21V3h1a7 7 0 0 1 7 7v11z" fill="currentColor" opacity=".45" />
-</svg>`;

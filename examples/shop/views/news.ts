@@ -1,6 +1,6 @@
 import { NEWS_KEPT, type News } from "../news.ts";
-import { formatPrice } from "../products.ts";
-import { html, type Html } from "./html.ts";
+import { formatPrice } from "../../shared/products.ts";
+import { html, type Html } from "../../shared/views/html.ts";
 import { layout } from "./layout.ts";
 import type { Visitor } from "./visitor.ts";
 

@@ -1,7 +1,7 @@
-import { formatPrice, type Product, products } from "../products.ts";
+import { type Product, products } from "../../shared/products.ts";
 import type { ShopData } from "../session-data.ts";
-import { picture } from "./pictures.ts";
-import { html, type Html } from "./html.ts";
+import { html, type Html } from "../../shared/views/html.ts";
+import { productCard } from "../../shared/views/parts.ts";
 import { layout } from "./layout.ts";
 import type { Visitor } from "./visitor.ts";
 
@@ -23,17 +23,12 @@ export function productsPage(visitor: Visitor, { cart = {} }: ShopData): string 
 }
 
 function card(product: Product, quantity: number): Html {
-  const { id, name, line, cents } = product;
-  return html`<li class="good" id="${id}">
-    ${picture(product)}
-    <div class="good-text">
-      <h2>${name}</h2>
-      <p class="price">${formatPrice(cents)}</p>
-      <p class="line">${line}</p>
-    </div>
-    <form method="post" action="/cart/${id}/add" data-swap>
+  const { id, name } = product;
+  return productCard(
+    product,
+    html`<form method="post" action="/cart/${id}/add" data-swap>
       <button class="button quiet" id="add-${id}"><span class="unseen">${name}: </span>Add to cart</button>
       <p class="in-cart" id="count-${id}" data-live>${quantity > 0 && html`${quantity} in cart`}</p>
-    </form>
-  </li>`;
+    </form>`,
+  );
 }

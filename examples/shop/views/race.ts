@@ -1,5 +1,5 @@
 import { SLOTS } from "../race/board.ts";
-import { html, type Html } from "./html.ts";
+import { html, type Html } from "../../shared/views/html.ts";
 import { layout } from "./layout.ts";
 import type { Visitor } from "./visitor.ts";
 

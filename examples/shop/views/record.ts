@@ -1,7 +1,7 @@
 import { readSigned, type StoredRecord } from "../stored-record.ts";
-import { html, type Html } from "./html.ts";
+import { html, type Html } from "../../shared/views/html.ts";
 import { layout } from "./layout.ts";
-import { span, time } from "./time.ts";
+import { span, time } from "../../shared/views/time.ts";
 import type { Visitor } from "./visitor.ts";
 
 export function recordPage(visitor: Visitor, record: StoredRecord | undefined): string {

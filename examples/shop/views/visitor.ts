@@ -1,9 +1,9 @@
 import type { Request } from "express";
 import type { FlashMessage, Session, Sessions } from "sojourn";
-import { cartCount } from "../cart.ts";
+import { cartCount } from "../../shared/cart.ts";
 import { takeNotices } from "../notices.ts";
 import type { ShopData } from "../session-data.ts";
-import { findUser, type User } from "../users.ts";
+import { findUser, type User } from "../../shared/users.ts";
 
 /** Facts and notices that every page shows to its visitor. */
 export interface Visitor {

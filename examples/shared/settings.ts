@@ -1,8 +1,19 @@
 import { randomBytes } from "node:crypto";
-import type { ShopOptions } from "./app.ts";
+import { fileURLToPath } from "node:url";
+import { memorySessionStore } from "sojourn/stores/memory";
+import { redisSessionStore } from "sojourn/stores/redis";
 
-export interface ShopSettings extends ShopOptions {
+/** Folder of the style sheet and the icon. */
+export const publicFolder: string = fileURLToPath(new URL("public", import.meta.url));
+
+export interface ShopSettings {
   readonly port: number;
+  /** Signs the sessions. */
+  readonly secretKey: string;
+  /** Store of the sessions; memory where it is undefined. */
+  readonly redisUrl: string | undefined;
+  /** Number of proxies in front, whose `X-Forwarded-*` headers are trusted. */
+  readonly proxies: number;
   /** Location of the sessions, for printing. */
   readonly place: string;
   /** Advice for the operator. */
@@ -27,6 +38,19 @@ export function readSettings(env: NodeJS.ProcessEnv): ShopSettings {
     place: redisUrl === undefined ? "memory" : `Redis at ${withoutPassword(redisUrl)}`,
     advice: redisUrl !== undefined && secretKey === undefined ? NO_SECRET_KEY : undefined,
   };
+}
+
+/** Makes the settings of `createSojourn`: sessions in Redis where there is a `REDIS_URL`, else in memory. */
+export function sojournSettings({ secretKey, redisUrl }: Pick<ShopSettings, "secretKey" | "redisUrl">) {
+  return {
+    projectName: "sojourn-shop",
+    secretKey,
+    redis: redisUrl === undefined ? {} : { default: redisUrl },
+    sessions: {
+      store: redisUrl === undefined ? memorySessionStore() : redisSessionStore(),
+      cookie: { secure: "auto" },
+    },
+  } as const;
 }
 
 function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
