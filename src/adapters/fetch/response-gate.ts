@@ -7,6 +7,8 @@ import { WebHeaders } from "./web-headers.ts";
 
 /** Lets the response to one request pass once its session is saved. */
 export interface ResponseGate {
+  /** The session of the request. */
+  readonly scope: SessionScope;
   /**
    * Saves the session.
    *
@@ -32,16 +34,19 @@ export interface WebGateParts {
  * watched, since code that writes a stream may still change the session.
  */
 export class WebGate implements ResponseGate, BodyListener {
+  readonly scope: SessionScope;
   readonly #parts: WebGateParts;
   #status = 0;
   #isWatching = false;
 
   constructor(parts: WebGateParts) {
+    this.scope = parts.scope;
     this.#parts = parts;
   }
 
   async pass(response: Response): Promise<Response> {
-    const { scope, info } = this.#parts;
+    const { scope } = this;
+    const { info } = this.#parts;
     try {
       const passed = scope.isUsed ? await this.#save(response) : response;
       info.noteHeadersSent();
@@ -62,15 +67,15 @@ export class WebGate implements ResponseGate, BodyListener {
   }
 
   onFailure(): void {
-    this.#parts.scope.noteResponseOver?.();
+    this.scope.noteResponseOver?.();
   }
 
   async #save(response: Response | undefined): Promise<Response> {
     const isCopied = isCopyable(response);
     if (isCopied) requireUnusedBody(response);
     this.#status = statusFor(response);
-    const { scope, request } = this.#parts;
-    await scope.finish({
+    const { request } = this.#parts;
+    await this.scope.finish({
       status: this.#status,
       headersSent: !isCopied,
       isClientGone: request.signal.aborted,
@@ -80,7 +85,7 @@ export class WebGate implements ResponseGate, BodyListener {
 
   #seal(response: Response): Response {
     const headers = new Headers(response.headers);
-    editHead(new WebHeaders(headers), this.#parts.scope);
+    editHead(new WebHeaders(headers), this.scope);
     const { status, statusText, body } = response;
     // Servers do not read the body of a response to HEAD.
     this.#isWatching = body !== null && this.#parts.request.method !== "HEAD";
@@ -92,7 +97,8 @@ export class WebGate implements ResponseGate, BodyListener {
   }
 
   async #finishLate(): Promise<void> {
-    const { scope, request, reportLate } = this.#parts;
+    const { scope } = this;
+    const { request, reportLate } = this.#parts;
     const start = { status: this.#status, headersSent: true, isClientGone: request.signal.aborted };
     try {
       await scope.finish(start);
