@@ -1,3 +1,4 @@
+import type { AddressInfo } from "node:net";
 import express, { type ErrorRequestHandler } from "express";
 import { createSojourn } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";
@@ -6,7 +7,7 @@ import { devicesOf } from "../shared/devices.ts";
 import { explain, NOT_FOUND } from "../shared/errors.ts";
 import { readChange, readCredentials, type Fields } from "../shared/forms.ts";
 import type { ShopData } from "../shared/session-data.ts";
-import { publicFolder, readSettings, sojournSettings } from "../shared/settings.ts";
+import { announce, publicFolder, readSettings, sojournSettings } from "../shared/settings.ts";
 import { authenticate } from "../shared/users.ts";
 import * as pages from "../shared/views/pages.ts";
 
@@ -84,6 +85,5 @@ const errorPage: ErrorRequestHandler = (error, _req, res, next) => {
 app.use(errorPage);
 
 const server = app.listen(settings.port, () => {
-  const { port } = server.address() as { port: number };
-  console.log(`The shop of Express is on http://localhost:${port}, sessions in ${settings.place}`);
+  announce("Express", (server.address() as AddressInfo).port, settings);
 });

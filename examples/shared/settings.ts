@@ -53,6 +53,12 @@ export function sojournSettings({ secretKey, redisUrl }: Pick<ShopSettings, "sec
   } as const;
 }
 
+/** Prints the address of a shop that listens. */
+export function announce(framework: string, port: number, { place, advice }: ShopSettings): void {
+  console.log(`The shop of ${framework} is on http://localhost:${port}, sessions in ${place}`);
+  if (advice !== undefined) console.log(advice);
+}
+
 function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
 }

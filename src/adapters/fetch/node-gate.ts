@@ -3,7 +3,7 @@ import type { SessionScope } from "../../session/http/request-contract.ts";
 import { resetHead } from "../node/response-head.ts";
 import { holdResponse, saveEarly } from "../node/response-hold.ts";
 import type { ResponseHook } from "../node/response-hooks.ts";
-import { cancelBody, type ResponseGate, statusFor } from "./response-gate.ts";
+import { type ResponseGate, statusFor } from "./response-gate.ts";
 import { WebHeaders } from "./web-headers.ts";
 
 /** Node's request and response, of which a server for web handlers has made the web request. */
@@ -54,7 +54,8 @@ export class NodeGate implements ResponseGate, ResponseHook {
     try {
       await saveEarly(this.#outgoing, statusFor(response));
     } catch (error) {
-      cancelBody(response);
+      // A body that is being read is its reader's.
+      response?.body?.cancel().catch(() => {});
       resetHead(this.#outgoing, error);
       throw error;
     }

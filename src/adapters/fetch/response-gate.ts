@@ -2,7 +2,7 @@ import { SessionUsageError } from "../../core/errors.ts";
 import type { SessionScope } from "../../session/http/request-contract.ts";
 import { editHead } from "../node/response-head.ts";
 import type { WebRequestInfo } from "./request-info.ts";
-import { type BodyListener, watchBody } from "./watched-body.ts";
+import { type BodyListener, WatchedBody } from "./watched-body.ts";
 import { WebHeaders } from "./web-headers.ts";
 
 /** Lets the response to one request pass once its session is saved. */
@@ -21,7 +21,7 @@ export interface ResponseGate {
 
 /** Parts of a {@link WebGate}. */
 export interface WebGateParts {
-  readonly request: Pick<Request, "method" | "signal">;
+  readonly request: Pick<Request, "method">;
   readonly scope: SessionScope;
   readonly info: Pick<WebRequestInfo, "noteHeadersSent">;
   /** Called when changes of a stream could not be saved. The stream has been cut. */
@@ -30,78 +30,76 @@ export interface WebGateParts {
 
 /**
  * Gate of a response that leaves as a web `Response`. If the session was used, that is a new one:
- * the headers may be immutable, and the application may return the same response again. A body is
- * watched, since code that writes a stream may still change the session.
+ * the headers may be immutable, and the application may return the same response again. A stream is
+ * watched, since the code that writes it may still change the session.
  */
 export class WebGate implements ResponseGate, BodyListener {
-  readonly scope: SessionScope;
   readonly #parts: WebGateParts;
   #status = 0;
   #isWatching = false;
 
   constructor(parts: WebGateParts) {
-    this.scope = parts.scope;
     this.#parts = parts;
   }
 
+  get scope(): SessionScope {
+    return this.#parts.scope;
+  }
+
   async pass(response: Response): Promise<Response> {
-    const { scope } = this;
-    const { info } = this.#parts;
+    const { scope, info } = this.#parts;
+    const passed = scope.isUsed ? await this.#save(response) : response;
+    info.noteHeadersSent();
+    if (!this.#isWatching) scope.noteResponseOver?.();
+    return passed;
+  }
+
+  onEnd(): Promise<void> {
+    return this.#finishLate({ isClientGone: false });
+  }
+
+  async onCancel(): Promise<void> {
+    await this.#finishLate({ isClientGone: true }).catch(() => {});
+  }
+
+  onFailure(): void {
+    this.#parts.scope.noteResponseOver?.();
+  }
+
+  async #save(response: Response | undefined): Promise<Response> {
+    this.#status = statusFor(response);
+    if (isCopyable(response)) return this.#saveAndCopy(response);
+    await this.#parts.scope.finish({ status: this.#status, headersSent: true });
+    return response as unknown as Response;
+  }
+
+  async #saveAndCopy(response: Response): Promise<Response> {
+    requireUnusedBody(response);
+    const { scope, request } = this.#parts;
+    const { status, statusText, body } = response;
+    // Servers do not read the body of a response to HEAD.
+    const watched = body === null || request.method === "HEAD" ? undefined : new WatchedBody(body);
     try {
-      const passed = scope.isUsed ? await this.#save(response) : response;
-      info.noteHeadersSent();
-      if (!this.#isWatching) scope.noteResponseOver?.();
-      return passed;
+      const complete = await watched?.readIfComplete();
+      // Whether the client is gone is not asked: in Deno, reading `request.signal` takes 30 us, and
+      // prints a warning.
+      await scope.finish({ status, headersSent: false });
+      const headers = new Headers(response.headers);
+      editHead(new WebHeaders(headers), scope);
+      this.#isWatching = watched !== undefined && complete === undefined;
+      const sent = complete ?? (watched ? watched.watch(this) : body);
+      return new Response(sent, { status, statusText, headers });
     } catch (error) {
-      cancelBody(response);
+      // A body that is being read is its reader's.
+      (watched ?? body)?.cancel().catch(() => {});
       throw error;
     }
   }
 
-  onEnd(): Promise<void> {
-    return this.#finishLate();
-  }
-
-  async onCancel(): Promise<void> {
-    await this.#finishLate().catch(() => {});
-  }
-
-  onFailure(): void {
-    this.scope.noteResponseOver?.();
-  }
-
-  async #save(response: Response | undefined): Promise<Response> {
-    const isCopied = isCopyable(response);
-    if (isCopied) requireUnusedBody(response);
-    this.#status = statusFor(response);
-    const { request } = this.#parts;
-    await this.scope.finish({
-      status: this.#status,
-      headersSent: !isCopied,
-      isClientGone: request.signal.aborted,
-    });
-    return isCopied ? this.#seal(response) : (response as unknown as Response);
-  }
-
-  #seal(response: Response): Response {
-    const headers = new Headers(response.headers);
-    editHead(new WebHeaders(headers), this.scope);
-    const { status, statusText, body } = response;
-    // Servers do not read the body of a response to HEAD.
-    this.#isWatching = body !== null && this.#parts.request.method !== "HEAD";
-    return new Response(this.#isWatching ? watchBody(body as ReadableStream<Uint8Array>, this) : body, {
-      status,
-      statusText,
-      headers,
-    });
-  }
-
-  async #finishLate(): Promise<void> {
-    const { scope } = this;
-    const { request, reportLate } = this.#parts;
-    const start = { status: this.#status, headersSent: true, isClientGone: request.signal.aborted };
+  async #finishLate({ isClientGone }: { readonly isClientGone: boolean }): Promise<void> {
+    const { scope, reportLate } = this.#parts;
     try {
-      await scope.finish(start);
+      await scope.finish({ status: this.#status, headersSent: true, isClientGone });
     } catch (error) {
       reportLate(error);
       throw error;
@@ -109,12 +107,6 @@ export class WebGate implements ResponseGate, BodyListener {
       scope.noteResponseOver?.();
     }
   }
-}
-
-/** Cancels the body of a response that is not sent: its source may wait for a reader. */
-export function cancelBody(response: Response | undefined): void {
-  // A body that is being read is its reader's.
-  response?.body?.cancel().catch(() => {});
 }
 
 /**

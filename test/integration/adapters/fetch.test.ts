@@ -3,6 +3,7 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { createSojourn, type CrossSiteError, SessionUsageError } from "sojourn";
 import { fetchSessions, type FetchHandler } from "sojourn/adapters/fetch";
 import { beforeEach, describe, expect, type MockInstance, onTestFinished, test, vi } from "vitest";
+import { streamOf } from "../../matrix/web-answers.mjs";
 import { TestServer, turns } from "./support/http.ts";
 import { openSessions } from "./support/stores.ts";
 import { saveError, StubSessions } from "./support/stub-sessions.ts";
@@ -130,17 +131,53 @@ class Source {
   });
 }
 
+/** A stream that ends a while after its text. */
+async function* textAndTurns(text: string): AsyncGenerator<string> {
+  yield text;
+  await turns(2);
+}
+
+function slowly(text: string): ReadableStream {
+  return streamOf(textAndTurns(text));
+}
+
 describe("a body", () => {
   test("is read at the client's pace", async () => {
     const source = new Source();
     const { body } = await using(() => new Response(source.stream))(get());
     await turns();
-    // A stream holds one chunk by default.
-    expect(source.pulls).toBe(1);
+    // Two chunks are read before the save, and a stream holds one more by default.
+    expect(source.pulls).toBe(3);
     const reader = (body as ReadableStream<Uint8Array>).getReader();
-    expect(await reader.read()).toEqual({ done: false, value: new Uint8Array([1]) });
-    await turns();
-    expect(source.pulls).toBe(2);
+    for (const [chunk, pulls] of [
+      [1, 3],
+      [2, 3],
+      [3, 4],
+    ] as const) {
+      expect(await reader.read()).toEqual({ done: false, value: new Uint8Array([chunk]) });
+      await turns();
+      expect(source.pulls).toBe(pulls);
+    }
+  });
+
+  test("that is complete is sent as it is, and what its writer has changed is saved with the head", async () => {
+    const { sessions: real } = openSessions();
+    const handler = fetchSessions(real, async (request) => {
+      const { data } = await real.from(request);
+      const parts = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          data.n = 1;
+          controller.enqueue(new TextEncoder().encode("page"));
+          controller.close();
+        },
+      });
+      return new Response(parts);
+    });
+    const response = await handler(get());
+    expect(response.headers.getSetCookie()).toHaveLength(1);
+    const [cookie] = response.headers.getSetCookie();
+    expect((await real.open(cookie?.split(";")[0])).data).toEqual({ n: 1 });
+    expect(await response.text()).toBe("page");
   });
 
   test("that the client leaves is cancelled, and late changes are saved", async () => {
@@ -148,6 +185,7 @@ describe("a body", () => {
     const { body } = await using(() => new Response(source.stream))(get());
     await body?.cancel("gone");
     expect(source.cancellations).toEqual(["gone"]);
+    expect(sessions.last.wasClientGone).toEqual([undefined, true]);
     expect(sessions.last.finishes).toEqual([
       { status: 200, headersSent: false },
       { status: 200, headersSent: true },
@@ -167,9 +205,17 @@ describe("a body", () => {
     expect(sessions.last.overs).toBe(1);
   });
 
-  test("is cut when late changes cannot be saved, and onError gets the error", async () => {
+  test("that the client leaves reports late changes that cannot be saved", async () => {
     sessions.save = ({ headersSent }) => (headersSent ? Promise.reject(saveError()) : undefined);
-    const response = await using(() => new Response("page"))(get());
+    const response = await using(() => new Response(new Source().stream))(get());
+    const reader = (response.body as ReadableStream).getReader();
+    await reader.cancel();
+    expect(errors).toMatchObject([{ message: "the store is down: secret detail" }]);
+  });
+
+  test("is cut when the changes before its end cannot be saved", async () => {
+    sessions.save = ({ headersSent }) => (headersSent ? Promise.reject(saveError()) : undefined);
+    const response = await using(() => new Response(slowly("page")))(get());
     await expect(response.text()).rejects.toThrow("the store is down");
     expect(errors).toMatchObject([{ message: "the store is down: secret detail" }]);
   });
@@ -283,16 +329,6 @@ describe("calls", () => {
     const { sessions: real } = openSessions();
     const handler = fetchSessions(real, ({ session }) => Response.json({ ...session.data }), { eager: true });
     expect(await (await handler(get())).json()).toEqual({});
-  });
-
-  test("a client that has left is told to the session", async () => {
-    const leaving = new AbortController();
-    const request = new Request("http://shop.example/", { signal: leaving.signal });
-    await using(() => {
-      leaving.abort();
-      return new Response("page");
-    })(request);
-    expect(sessions.last.wasClientGone).toEqual([true]);
   });
 
   test("wrong arguments are explained", () => {

@@ -5,7 +5,7 @@ import { mount } from "hono/mount";
 import { streamSSE } from "hono/streaming";
 import { honoSessions, type SessionVariables } from "sojourn/adapters/hono";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { TestServer } from "./support/http.ts";
+import { TestServer, turns } from "./support/http.ts";
 import { openSessions, type TestData } from "./support/stores.ts";
 import { saveError, StubSessions } from "./support/stub-sessions.ts";
 
@@ -118,7 +118,10 @@ describe("a failed save", () => {
     sessions.save = ({ headersSent }) => (headersSent ? Promise.reject(saveError()) : undefined);
     app.get("/", (c) => {
       sessions.use(c.req.raw);
-      return streamSSE(c, (writer) => writer.writeSSE({ data: "part" }));
+      return streamSSE(c, async (writer) => {
+        await writer.writeSSE({ data: "part" });
+        await turns(2);
+      });
     });
     const response = await app.request("/", {}, {});
     expect(response.status).toBe(200);
